@@ -1,0 +1,88 @@
+//! The AppSpec of a deployment, as JSON (CodeDeploy User Guide, AppSpec file reference for ECS).
+
+use serde_json::{Value, json};
+
+use crate::environment::HookFunctions;
+use crate::names::RevisionArn;
+use crate::observed::{LoadBalancerTarget, Placement};
+
+/// Whether the deployment group has a test listener. Without one CodeDeploy knows no AfterAllowTestTraffic event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TestListener {
+    /// It has one.
+    Present,
+    /// It has none.
+    Absent,
+}
+
+/// The AppSpec that ships `revision` behind `load_balancer`, placed as blue is.
+///
+/// Network settings are left out: CodeDeploy then takes the service's. The platform version is not, because leaving it
+/// out means `LATEST`, which would change more than the image.
+pub fn render(
+    revision: &RevisionArn,
+    load_balancer: &LoadBalancerTarget,
+    blue: &Placement,
+    hooks: &HookFunctions,
+    test_listener: TestListener,
+) -> String {
+    let mut properties = json!({
+        "TaskDefinition": revision.as_str(),
+        "LoadBalancerInfo": {"ContainerName": load_balancer.container.as_str(), "ContainerPort": load_balancer.port},
+    });
+    if let Some(version) = &blue.platform_version {
+        properties["PlatformVersion"] = version.as_str().into();
+    }
+    if !blue.capacity_providers.is_empty() {
+        let providers = blue.capacity_providers.iter();
+        properties["CapacityProviderStrategy"] = providers
+            .map(|provider| json!({"CapacityProvider": provider.name, "Base": provider.base, "Weight": provider.weight}))
+            .collect();
+    }
+    let mut hooks_called = vec![json!({"AfterInstall": hooks.after_install.as_str()})];
+    match test_listener {
+        TestListener::Present => {
+            hooks_called.push(json!({"AfterAllowTestTraffic": hooks.after_allow_test_traffic.as_str()}));
+        }
+        TestListener::Absent => {}
+    }
+    let spec: Value = json!({
+        "version": 0.0,
+        "Resources": [{"TargetService": {"Type": "AWS::ECS::Service", "Properties": properties}}],
+        "Hooks": hooks_called,
+    });
+    spec.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use insta::assert_snapshot;
+
+    use super::*;
+    use crate::observed::CapacityProvider;
+
+    fn check(blue: &Placement, test_listener: TestListener) -> String {
+        let revision = "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2".parse().unwrap();
+        let load_balancer = LoadBalancerTarget { container: "web".parse().unwrap(), port: 8080, target_group: None };
+        let hooks = HookFunctions {
+            after_install: "CodeDeployHook_greenlight_run-migration".parse().unwrap(),
+            after_allow_test_traffic: "CodeDeployHook_greenlight_check-test-traffic".parse().unwrap(),
+        };
+        render(&revision, &load_balancer, blue, &hooks, test_listener)
+    }
+
+    #[test]
+    fn both_hooks_are_named() {
+        assert_snapshot!(check(&Placement::default(), TestListener::Present), @r#"{"version":0.0,"Resources":[{"TargetService":{"Type":"AWS::ECS::Service","Properties":{"TaskDefinition":"arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2","LoadBalancerInfo":{"ContainerName":"web","ContainerPort":8080}}}}],"Hooks":[{"AfterInstall":"CodeDeployHook_greenlight_run-migration"},{"AfterAllowTestTraffic":"CodeDeployHook_greenlight_check-test-traffic"}]}"#);
+    }
+
+    #[test]
+    fn without_a_test_listener_there_is_no_test_traffic_to_check() {
+        let placement = Placement {
+            capacity_providers: vec![CapacityProvider { name: "FARGATE_SPOT".to_owned(), weight: 2, base: 1 }],
+            platform_version: Some("1.4.0".to_owned()),
+            ..Placement::default()
+        };
+        assert_snapshot!(check(&placement, TestListener::Absent), @r#"{"version":0.0,"Resources":[{"TargetService":{"Type":"AWS::ECS::Service","Properties":{"TaskDefinition":"arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2","LoadBalancerInfo":{"ContainerName":"web","ContainerPort":8080},"PlatformVersion":"1.4.0","CapacityProviderStrategy":[{"CapacityProvider":"FARGATE_SPOT","Base":1,"Weight":2}]}}}],"Hooks":[{"AfterInstall":"CodeDeployHook_greenlight_run-migration"}]}"#);
+    }
+}

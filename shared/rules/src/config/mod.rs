@@ -1,0 +1,154 @@
+//! The configuration: which repository's images go to which service, and what is checked on the way.
+//!
+//! `config/pipelines.toml` is the one file that a user must edit. Every mistake in it is reported at once, each with its
+//! path in the file and what was expected; nothing is guessed.
+
+mod read;
+
+use std::time::Duration;
+
+use crate::names::{
+    ApplicationName, ClusterName, ContainerName, DeploymentConfigName, DeploymentGroupName, PipelineName, Repository,
+    ServiceName, Tag,
+};
+use crate::problem::Problems;
+use crate::status_matcher::StatusMatcher;
+use crate::tag_rule::TagRule;
+
+/// All pipelines, in the order of the file.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// At least one.
+    pub pipelines: Vec<Pipeline>,
+}
+
+/// This repository's images, chosen by this tag rule, go to this ECS service.
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    /// How people see it; unique.
+    pub name: PipelineName,
+    /// The ECR repository whose pushes it follows.
+    pub repository: Repository,
+    /// Which of its tags.
+    pub tag: TagRule,
+    /// The service's cluster.
+    pub cluster: ClusterName,
+    /// The service that it deploys to.
+    pub service: ServiceName,
+    /// The CodeDeploy application.
+    pub application: ApplicationName,
+    /// The CodeDeploy deployment group.
+    pub deployment_group: DeploymentGroupName,
+    /// How traffic shifts; none: as the deployment group says.
+    pub deployment_config: Option<DeploymentConfigName>,
+    /// The containers that get the image; empty: every container whose image comes from the repository.
+    pub containers: Vec<ContainerName>,
+    /// Which revision is the template of the next one.
+    pub revision_from: RevisionFrom,
+    /// What a push does while another deployment is under way.
+    pub when_busy: WhenBusy,
+    /// What a newer image does to the wait before blue is stopped.
+    pub termination_wait: TerminationWait,
+    /// The migration gate; none: no migration.
+    pub migration: Option<Migration>,
+    /// The test traffic gate.
+    pub test_traffic: TestTraffic,
+}
+
+/// Which revision is the template of the next one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RevisionFrom {
+    /// The revision that serves production.
+    Production,
+    /// The family's latest ACTIVE revision, where infrastructure code registers them.
+    Latest,
+}
+
+/// What a push does while another deployment is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenBusy {
+    /// It waits for that deployment's end.
+    Wait,
+    /// It stops that deployment, and goes next.
+    Replace,
+}
+
+/// What a newer image does to the wait before blue is stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TerminationWait {
+    /// It ends the wait.
+    Cut,
+    /// It waits, so that the way back to blue stays open as long as the deployment group says.
+    Keep,
+}
+
+/// The migration gate: a one-off task of the new revision, judged by its exit code.
+#[derive(Debug, Clone)]
+pub struct Migration {
+    /// The container whose command is replaced.
+    pub container: ContainerName,
+    /// The command.
+    pub command: Vec<String>,
+    /// After this time it is stopped and has failed. CodeDeploy waits an hour for a hook, so 55 minutes at most.
+    pub time_out: Duration,
+}
+
+/// The test traffic gate: green's targets become healthy, and answer these requests through the test listener.
+#[derive(Debug, Clone)]
+pub struct TestTraffic {
+    /// How long green's targets may take to become healthy.
+    pub healthy_within: Duration,
+    /// Instead of the discovered address of the test listener.
+    pub base_url: Option<String>,
+    /// The name that requests are sent to: the `Host` header, and the name on the certificate.
+    pub host: Option<String>,
+    /// The requests, in order.
+    pub requests: Vec<Request>,
+}
+
+/// One request of the test traffic gate.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Path and query, from `/`.
+    pub path: String,
+    /// The statuses that are well; redirects are not followed.
+    pub status: StatusMatcher,
+    /// Text that the body must hold.
+    pub contains: Option<String>,
+    /// How long an answer may take.
+    pub within: Option<Duration>,
+    /// Consecutive successes that are wanted.
+    pub times: u32,
+}
+
+impl TestTraffic {
+    /// The gate of a pipeline that configures none: green's targets must become healthy, nothing else is asked.
+    fn default_gate() -> Self {
+        Self { healthy_within: Duration::from_secs(180), base_url: None, host: None, requests: Vec::new() }
+    }
+}
+
+impl Config {
+    /// Reads the text of a configuration file.
+    ///
+    /// # Errors
+    /// Every mistake in it.
+    pub fn parse(text: &str) -> Result<Self, Problems> {
+        read::config(text)
+    }
+
+    /// The pipelines that follow this repository and tag.
+    pub fn following(&self, repository: &Repository, tag: &Tag) -> Vec<&Pipeline> {
+        self.pipelines.iter().filter(|pipeline| pipeline.repository == *repository && pipeline.tag.matches(tag)).collect()
+    }
+
+    /// The pipeline of this deployment group.
+    pub fn of_group(&self, application: &ApplicationName, group: &DeploymentGroupName) -> Option<&Pipeline> {
+        self.pipelines.iter().find(|pipeline| pipeline.application == *application && pipeline.deployment_group == *group)
+    }
+
+    /// The pipeline of this name.
+    pub fn named(&self, name: &PipelineName) -> Option<&Pipeline> {
+        self.pipelines.iter().find(|pipeline| pipeline.name == *name)
+    }
+}

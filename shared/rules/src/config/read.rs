@@ -1,0 +1,201 @@
+//! From the file's text to [`Config`], collecting every mistake instead of ending at the first.
+
+mod section;
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use toml::{Table, Value};
+
+use super::{Config, Migration, Pipeline, Request, RevisionFrom, TerminationWait, TestTraffic, WhenBusy};
+use crate::names::{ApplicationName, DeploymentGroupName};
+use crate::problem::Problems;
+use section::Section;
+
+/// CodeDeploy waits an hour for a hook's answer (CodeDeploy User Guide, limits); five minutes stay for starting the task
+/// and for answering.
+const MIGRATION_MINUTES_AT_MOST: i64 = 55;
+/// `check-test-traffic` may run for 15 minutes, the most that Lambda allows, and keeps time for the requests.
+const HEALTHY_WITHIN_SECONDS_AT_MOST: i64 = 720;
+
+pub(super) fn config(text: &str) -> Result<Config, Problems> {
+    let mut problems = Problems::default();
+    let table: Table = match text.parse() {
+        Ok(table) => table,
+        Err(error) => {
+            let error: toml::de::Error = error;
+            let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            problems.add(format!("line {line}"), error.message().trim().to_owned());
+            return Err(problems);
+        }
+    };
+    let mut file = Section::new(String::new(), table, &mut problems);
+    let entries = file.sections("pipeline");
+    file.finish();
+    if entries.is_empty() && problems.as_slice().is_empty() {
+        problems.add("pipeline", "there is none, expected at least one `[[pipeline]]`");
+    }
+    let pipelines: Vec<Option<Pipeline>> =
+        entries.into_iter().map(|(place, table)| pipeline(place, table, &mut problems)).collect();
+    let pipelines: Option<Vec<Pipeline>> = pipelines.into_iter().collect();
+    if let Some(pipelines) = &pipelines {
+        must_differ(pipelines, &mut problems);
+    }
+    problems.finish(pipelines.map(|pipelines| Config { pipelines }))
+}
+
+/// Two pipelines with one name, or one deployment group, cannot be told apart by people or by hooks.
+fn must_differ(pipelines: &[Pipeline], problems: &mut Problems) {
+    let (mut names, mut groups, mut services) = (HashSet::new(), HashSet::new(), HashSet::new());
+    for (index, pipeline) in pipelines.iter().enumerate() {
+        if !names.insert(&pipeline.name) {
+            let message = format!("`{}` is the name of another pipeline, expected a name of its own", pipeline.name);
+            problems.add(format!("pipeline[{index}].name"), message);
+        }
+        let group = (&pipeline.application, &pipeline.deployment_group);
+        if !groups.insert(group) {
+            let message = format!("`{}` of `{}` belongs to another pipeline, expected a group of its own", group.1, group.0);
+            problems.add(format!("pipeline[{index}].deployment_group"), message);
+        }
+        if !services.insert((&pipeline.cluster, &pipeline.service)) {
+            let message =
+                format!("`{}/{}` belongs to another pipeline, expected a service of its own", pipeline.cluster, pipeline.service);
+            problems.add(format!("pipeline[{index}].service"), message);
+        }
+    }
+}
+
+fn pipeline(place: String, table: Table, problems: &mut Problems) -> Option<Pipeline> {
+    let mut section = Section::new(place, table, problems);
+    let name = section.required("name");
+    let repository = section.required("repository");
+    let tag = section.required("tag");
+    let cluster = section.required("cluster");
+    let service = section.required("service");
+    let application = section.optional("application");
+    let deployment_group = section.optional("deployment_group");
+    let deployment_config = section.optional("deployment_config");
+    let containers = section.list("containers");
+    let revision_from = section.choice(
+        "revision_from",
+        &[("production", RevisionFrom::Production), ("latest", RevisionFrom::Latest)],
+    );
+    let when_busy = section.choice("when_busy", &[("wait", WhenBusy::Wait), ("replace", WhenBusy::Replace)]);
+    let termination_wait =
+        section.choice("termination_wait", &[("cut", TerminationWait::Cut), ("keep", TerminationWait::Keep)]);
+    let migration = section.section("migration");
+    let test_traffic = section.section("test_traffic");
+    section.finish();
+
+    // Both are read before either refusal ends the reading, so that the mistakes of both are noted.
+    let migration = match migration {
+        Some((place, table)) => self::migration(place, table, problems).map(Some),
+        None => Some(None),
+    };
+    let test_traffic = match test_traffic {
+        Some((place, table)) => self::test_traffic(place, table, problems),
+        None => Some(TestTraffic::default_gate()),
+    };
+    let (cluster, service): (crate::names::ClusterName, crate::names::ServiceName) = (cluster?, service?);
+    // The names that the ECS console gives to an application and a deployment group that it makes.
+    let application: ApplicationName = match application? {
+        Some(application) => application,
+        None => problems.parse("application", &format!("AppECS-{cluster}-{service}"))?,
+    };
+    let deployment_group: DeploymentGroupName = match deployment_group? {
+        Some(group) => group,
+        None => problems.parse("deployment_group", &format!("DgpECS-{cluster}-{service}"))?,
+    };
+    Some(Pipeline {
+        name: name?,
+        repository: repository?,
+        tag: tag?,
+        cluster,
+        service,
+        application,
+        deployment_group,
+        deployment_config: deployment_config?,
+        containers: containers?,
+        revision_from: revision_from?,
+        when_busy: when_busy?,
+        termination_wait: termination_wait?,
+        migration: migration?,
+        test_traffic: test_traffic?,
+    })
+}
+
+fn migration(place: String, table: Table, problems: &mut Problems) -> Option<Migration> {
+    let mut section = Section::new(place, table, problems);
+    let container = section.required("container");
+    let command: Option<Vec<String>> = section.list("command");
+    if command.as_ref().is_some_and(Vec::is_empty) {
+        section.problem("command", "missing or empty, expected the program and its arguments, such as `[\"./migrate\", \"up\"]`");
+    }
+    let minutes = section.integer("timeout_minutes", 1..=MIGRATION_MINUTES_AT_MOST, 30);
+    section.finish();
+    Some(Migration { container: container?, command: command?, time_out: Duration::from_secs(minutes? * 60) })
+}
+
+fn test_traffic(place: String, table: Table, problems: &mut Problems) -> Option<TestTraffic> {
+    let mut section = Section::new(place, table, problems);
+    let seconds = section.integer("healthy_within_seconds", 1..=HEALTHY_WITHIN_SECONDS_AT_MOST, 180);
+    let base_url = section.text("base_url", "an address such as `https://test.example.com:8443`", |text| {
+        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        rest.is_some_and(|rest| !rest.trim_end_matches('/').is_empty() && !rest.trim_end_matches('/').contains(['/', ' ', '?', '#']))
+    });
+    let host = section.text("host", "a host name such as `www.example.com`", |text| {
+        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(&byte))
+    });
+    let requests = section.sections("request");
+    section.finish();
+    let requests: Vec<Option<Request>> =
+        requests.into_iter().map(|(place, table)| request(place, table, problems)).collect();
+    Some(TestTraffic {
+        healthy_within: Duration::from_secs(seconds?),
+        base_url: base_url?,
+        host: host?,
+        requests: requests.into_iter().collect::<Option<_>>()?,
+    })
+}
+
+fn request(place: String, table: Table, problems: &mut Problems) -> Option<Request> {
+    let mut section = Section::new(place, table, problems);
+    let path = section.text("path", "a path that begins with `/` and holds no blanks", |text| {
+        text.starts_with('/') && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '#')
+    });
+    if matches!(path, Some(None)) {
+        section.problem("path", "missing, expected a path such as `/health`");
+    }
+    let status = section.optional("status");
+    let contains = section.text("contains", "text", |_| true);
+    let within = section.optional_integer("within_milliseconds", 1..=60_000);
+    let times = section.integer("times", 1..=100, 1);
+    section.finish();
+    let status = match status? {
+        Some(status) => status,
+        None => "200".parse().ok()?,
+    };
+    Some(Request {
+        path: path??,
+        status,
+        contains: contains?.filter(|text| !text.is_empty()),
+        within: within?.map(Duration::from_millis),
+        times: u32::try_from(times?).ok()?,
+    })
+}
+
+/// What a TOML value is, as people call it.
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::String(_) => "text",
+        Value::Integer(_) => "a whole number",
+        Value::Float(_) => "a number",
+        Value::Boolean(_) => "true or false",
+        Value::Datetime(_) => "a date",
+        Value::Array(_) => "a list",
+        Value::Table(_) => "a table",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+use insta::assert_snapshot;
+
+use crate::config::{Config, RevisionFrom, TerminationWait, WhenBusy};
+
+const SMALLEST: &str = r#"
+    [[pipeline]]
+    name = "shop-web"
+    repository = "shop/web"
+    tag = "latest"
+    cluster = "prod"
+    service = "web"
+"#;
+
+fn problems(text: &str) -> String {
+    Config::parse(text).map_or_else(|problems| problems.to_string(), |_| "accepted".to_owned())
+}
+
+#[test]
+fn the_smallest_pipeline_gets_the_names_that_the_ecs_console_gives() {
+    let config = Config::parse(SMALLEST).unwrap();
+    let pipeline = &config.pipelines[0];
+    assert_eq!(pipeline.application.as_str(), "AppECS-prod-web");
+    assert_eq!(pipeline.deployment_group.as_str(), "DgpECS-prod-web");
+    assert_eq!(pipeline.revision_from, RevisionFrom::Production);
+    assert_eq!(pipeline.when_busy, WhenBusy::Wait);
+    assert_eq!(pipeline.termination_wait, TerminationWait::Cut);
+    assert!(pipeline.migration.is_none());
+    assert_eq!(pipeline.test_traffic.healthy_within.as_secs(), 180);
+    assert!(pipeline.test_traffic.requests.is_empty());
+}
+
+#[test]
+fn every_option_is_read() {
+    let text = format!(
+        "{SMALLEST}{}",
+        r#"
+        application = "shop"
+        deployment_group = "shop-web"
+        deployment_config = "CodeDeployDefault.ECSCanary10Percent5Minutes"
+        containers = ["web", "worker"]
+        revision_from = "latest"
+        when_busy = "replace"
+        termination_wait = "keep"
+        [pipeline.migration]
+        container = "web"
+        command = ["python", "manage.py", "migrate", "--noinput"]
+        timeout_minutes = 55
+        [pipeline.test_traffic]
+        healthy_within_seconds = 60
+        base_url = "https://test.example.com:8443"
+        host = "www.example.com"
+        [[pipeline.test_traffic.request]]
+        path = "/admin/"
+        status = "301"
+        contains = ""
+        within_milliseconds = 500
+        times = 3
+        "#
+    );
+    let config = Config::parse(&text).unwrap();
+    let pipeline = &config.pipelines[0];
+    let migration = pipeline.migration.as_ref().unwrap();
+    assert_eq!((migration.command.len(), migration.time_out.as_secs()), (4, 3300));
+    let request = &pipeline.test_traffic.requests[0];
+    assert!(request.status.matches(301) && !request.status.matches(200));
+    assert_eq!((request.contains.as_deref(), request.times), (None, 3));
+    assert_eq!(request.within.unwrap().as_millis(), 500);
+}
+
+#[test]
+fn every_mistake_is_reported_at_once_with_its_place() {
+    let text = r#"
+        colour = "green"
+        [[pipeline]]
+        name = ""
+        repository = "111122223333.dkr.ecr.eu-central-1.amazonaws.com/shop/web:latest"
+        tag = "semver:two"
+        clustr = "prod"
+        service = 7
+        when_busy = "queue"
+        containers = ["web", 3]
+        [pipeline.migration]
+        command = []
+        timeout_minutes = 90
+        [pipeline.test_traffic]
+        healthy_within_seconds = "soon"
+        base_url = "test.example.com"
+        [[pipeline.test_traffic.request]]
+        path = "admin"
+        status = "ok"
+        times = 0
+    "#;
+    assert_snapshot!(problems(text));
+}
+
+#[test]
+fn a_file_that_is_no_toml_names_the_line() {
+    assert_snapshot!(problems("[[pipeline]]\nname = \"shop\nrepository = \"x\""), @r#"at `line 2`: invalid basic string, expected `"`"#);
+}
+
+#[test]
+fn an_empty_file_says_what_is_expected() {
+    assert_snapshot!(problems(""), @"at `pipeline`: there is none, expected at least one `[[pipeline]]`");
+    assert_snapshot!(problems("pipeline = 3"), @"at `pipeline`: a whole number is given, expected tables `[[pipeline]]`");
+}
+
+#[test]
+fn two_pipelines_share_neither_name_nor_group_nor_service() {
+    assert_snapshot!(problems(&SMALLEST.repeat(2)), @"
+    at `pipeline[1].name`: `shop-web` is the name of another pipeline, expected a name of its own
+    at `pipeline[1].deployment_group`: `DgpECS-prod-web` of `AppECS-prod-web` belongs to another pipeline, expected a group of its own
+    at `pipeline[1].service`: `prod/web` belongs to another pipeline, expected a service of its own
+    ");
+}

@@ -1,0 +1,167 @@
+//! The environment variables of the functions: the whole list, and what each must hold.
+//!
+//! `template.yaml` sets exactly these; a test compares both ways. Each `main.rs` reads the environment once and passes
+//! it in as a map.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use crate::names::{FunctionName, TopicArn};
+use crate::problem::Problems;
+
+/// Path of the configuration file; in AWS `/opt/pipelines.toml`, from the layer made of `config/`.
+pub const CONFIG: &str = "GREENLIGHT_CONFIG";
+/// ARN of the SNS topic for outcomes.
+pub const TOPIC_ARN: &str = "GREENLIGHT_TOPIC_ARN";
+/// How outcomes are written: `text`, `json` or `chat`.
+pub const MESSAGE_FORMAT: &str = "GREENLIGHT_MESSAGE_FORMAT";
+/// Name of the function that the AppSpec names for AfterInstall (`start-deployment` only).
+pub const HOOK_AFTER_INSTALL: &str = "GREENLIGHT_HOOK_AFTER_INSTALL";
+/// Name of the function that the AppSpec names for AfterAllowTestTraffic (`start-deployment` only).
+pub const HOOK_AFTER_ALLOW_TEST_TRAFFIC: &str = "GREENLIGHT_HOOK_AFTER_ALLOW_TEST_TRAFFIC";
+/// ARN of `finish-migration`, which the time-out schedule of a migration calls (`run-migration` only).
+pub const FINISH_MIGRATION_ARN: &str = "GREENLIGHT_FINISH_MIGRATION_ARN";
+/// ARN of the role with which EventBridge Scheduler calls `finish-migration` (`run-migration` only).
+pub const SCHEDULE_ROLE_ARN: &str = "GREENLIGHT_SCHEDULE_ROLE_ARN";
+
+/// How outcomes are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessageFormat {
+    /// For people who read mail.
+    Text,
+    /// For programs.
+    Json,
+    /// For Amazon Q Developer in chat applications.
+    Chat,
+}
+
+impl FromStr for MessageFormat {
+    type Err = String;
+
+    fn from_str(given: &str) -> Result<Self, String> {
+        match given {
+            "text" => Ok(Self::Text),
+            "json" => Ok(Self::Json),
+            "chat" => Ok(Self::Chat),
+            _ => Err(format!("`{given}` is not `text`, `json` or `chat`")),
+        }
+    }
+}
+
+/// What every function reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Where the configuration file is.
+    pub config: PathBuf,
+    /// Where outcomes go.
+    pub topic: TopicArn,
+    /// How they are written.
+    pub format: MessageFormat,
+}
+
+/// The functions that the AppSpec names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HookFunctions {
+    /// Runs the migration.
+    pub after_install: FunctionName,
+    /// Checks test traffic.
+    pub after_allow_test_traffic: FunctionName,
+}
+
+/// What the time-out of a migration needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimeOutSchedule {
+    /// The function that it calls.
+    pub function_arn: String,
+    /// The role with which it is called.
+    pub role_arn: String,
+}
+
+/// The environment as a map.
+pub type Variables = BTreeMap<String, String>;
+
+impl Settings {
+    /// Reads what every function needs; mistakes are noted in `problems`.
+    pub fn read(variables: &Variables, problems: &mut Problems) -> Option<Self> {
+        let config = required(variables, CONFIG, "the path of the configuration file", problems).map(PathBuf::from);
+        let topic = required(variables, TOPIC_ARN, "the ARN of the SNS topic for outcomes", problems);
+        let topic = topic.and_then(|text| problems.parse(TOPIC_ARN, text));
+        let format = required(variables, MESSAGE_FORMAT, "`text`, `json` or `chat`", problems);
+        let format = format.and_then(|text| problems.parse(MESSAGE_FORMAT, text));
+        Some(Self { config: config?, topic: topic?, format: format? })
+    }
+}
+
+impl HookFunctions {
+    /// Reads the names of the hook functions; mistakes are noted in `problems`.
+    pub fn read(variables: &Variables, problems: &mut Problems) -> Option<Self> {
+        let mut name = |variable| {
+            let text = required(variables, variable, "the name of a Lambda function", problems)?;
+            problems.parse(variable, text)
+        };
+        let after_install = name(HOOK_AFTER_INSTALL);
+        let after_allow_test_traffic = name(HOOK_AFTER_ALLOW_TEST_TRAFFIC);
+        Some(Self { after_install: after_install?, after_allow_test_traffic: after_allow_test_traffic? })
+    }
+}
+
+impl TimeOutSchedule {
+    /// Reads what the time-out schedule needs; mistakes are noted in `problems`.
+    pub fn read(variables: &Variables, problems: &mut Problems) -> Option<Self> {
+        let mut arn = |variable, expected| {
+            let text = required(variables, variable, expected, problems)?;
+            if !text.starts_with("arn:") {
+                problems.add(variable, format!("`{text}` is not {expected}"));
+                return None;
+            }
+            Some(text.to_owned())
+        };
+        let function_arn = arn(FINISH_MIGRATION_ARN, "the ARN of a Lambda function");
+        let role_arn = arn(SCHEDULE_ROLE_ARN, "the ARN of an IAM role");
+        Some(Self { function_arn: function_arn?, role_arn: role_arn? })
+    }
+}
+
+fn required<'a>(variables: &'a Variables, name: &str, expected: &str, problems: &mut Problems) -> Option<&'a str> {
+    let value = variables.get(name).map(String::as_str).filter(|value| !value.is_empty());
+    if value.is_none() {
+        problems.add(name, format!("not set, expected {expected}"));
+    }
+    value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(variables: &[(&str, &str)], expected: &str) {
+        let variables = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let mut problems = Problems::default();
+        let settings = Settings::read(&variables, &mut problems);
+        let said = problems.finish(settings).map_or_else(|p| p.to_string(), |_| "accepted".to_owned());
+        assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn every_missing_variable_is_named_at_once() {
+        check(
+            &[(MESSAGE_FORMAT, "xml")],
+            "at `GREENLIGHT_CONFIG`: not set, expected the path of the configuration file\n\
+             at `GREENLIGHT_TOPIC_ARN`: not set, expected the ARN of the SNS topic for outcomes\n\
+             at `GREENLIGHT_MESSAGE_FORMAT`: `xml` is not `text`, `json` or `chat`",
+        );
+    }
+
+    #[test]
+    fn a_complete_environment_is_accepted() {
+        check(
+            &[
+                (CONFIG, "/opt/pipelines.toml"),
+                (TOPIC_ARN, "arn:aws:sns:eu-central-1:111122223333:outcomes"),
+                (MESSAGE_FORMAT, "chat"),
+            ],
+            "accepted",
+        );
+    }
+}

@@ -1,0 +1,73 @@
+//! What wakes the functions: events of AWS, and requests of people, as they come over the wire.
+//!
+//! A function takes any JSON and parses it here, so that what cannot be read fails with a name and a path. AWS adds
+//! fields to its events: unknown ones are left alone. In requests, which are ours, an unknown field is a typing mistake.
+
+mod hook;
+mod start;
+mod state_change;
+mod task;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+pub use hook::HookCall;
+pub(crate) use start::is_image;
+pub use start::{Request, StartEvent, Wanted};
+pub use state_change::{DeploymentState, StateChange};
+pub use task::{FinishEvent, HookIds, TimeOut, hook_ids, task_from_detail};
+
+/// An event that cannot be read: where, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot read the event at `{path}`: {reason}")]
+pub struct UnreadableEvent {
+    /// The path in the event; `.` is the event itself.
+    pub path: String,
+    /// What is there and what was expected.
+    pub reason: String,
+}
+
+impl UnreadableEvent {
+    fn new(path: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { path: path.into(), reason: reason.into() }
+    }
+}
+
+fn read<T: DeserializeOwned>(event: &Value) -> Result<T, UnreadableEvent> {
+    serde_path_to_error::deserialize(event)
+        .map_err(|error| UnreadableEvent::new(error.path().to_string(), error.inner().to_string()))
+}
+
+/// `source` and `detail-type` of an EventBridge event; none when it is something else.
+fn envelope(event: &Value) -> Option<(&str, &str)> {
+    Some((event.get("source")?.as_str()?, event.get("detail-type")?.as_str()?))
+}
+
+mod moment {
+    //! RFC 3339, as EventBridge writes it.
+
+    use serde::{Deserialize, Deserializer, de::Error};
+    use time::format_description::well_known::Rfc3339;
+    use time::{OffsetDateTime, UtcDateTime};
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UtcDateTime, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let refused = |_| D::Error::custom(format!("`{text}` is not a time such as `2026-10-14T09:21:47Z`"));
+        OffsetDateTime::parse(&text, &Rfc3339).map(OffsetDateTime::to_utc).map_err(refused)
+    }
+
+    pub(super) mod optional {
+        use super::{Deserialize, Deserializer, UtcDateTime};
+
+        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+            deserializer: D,
+        ) -> Result<Option<UtcDateTime>, D::Error> {
+            #[derive(Deserialize)]
+            struct Moment(#[serde(deserialize_with = "super::deserialize")] UtcDateTime);
+            Ok(Option::<Moment>::deserialize(deserializer)?.map(|Moment(moment)| moment))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

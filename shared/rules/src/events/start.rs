@@ -1,0 +1,169 @@
+//! What wakes `start-deployment`.
+
+use serde::Deserialize;
+use serde_json::Value;
+use time::UtcDateTime;
+
+use super::{DeploymentState, StateChange, UnreadableEvent, envelope, moment, read};
+use crate::names::{ApplicationName, DeploymentGroupName, Digest, Image, PipelineName, Tag};
+
+/// What wakes `start-deployment`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StartEvent {
+    /// An image arrived in ECR under a tag.
+    Pushed {
+        /// The image.
+        image: Image,
+        /// The tag that it arrived under.
+        tag: Tag,
+        /// When.
+        at: UtcDateTime,
+    },
+    /// A deployment of this group ended: something else may be due.
+    DeploymentEnded {
+        /// The group's application.
+        application: ApplicationName,
+        /// The group.
+        deployment_group: DeploymentGroupName,
+    },
+    /// An hour has passed: events may have been lost.
+    Look,
+    /// A person asks.
+    Asked(Request),
+    /// An event that asks for nothing; the sentence says why.
+    Ignored(String),
+}
+
+/// A person's request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The pipeline.
+    pub pipeline: PipelineName,
+    /// Which image.
+    pub wanted: Wanted,
+    /// Only say what would be done.
+    pub dry_run: bool,
+}
+
+/// Which image a person wants.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// The one that the pipeline's tag rule chooses.
+    Due,
+    /// The one that this tag points at.
+    Tag(Tag),
+    /// This one.
+    Digest(Digest),
+}
+
+impl StartEvent {
+    /// Reads an event or a request.
+    ///
+    /// # Errors
+    /// What is none of the things that wake `start-deployment`, or lacks what it needs.
+    pub fn parse(event: &Value) -> Result<Self, UnreadableEvent> {
+        match envelope(event) {
+            Some(("aws.ecr", "ECR Image Action")) => image_action(event),
+            Some(("aws.codedeploy", _)) => state_change(event),
+            Some((_, "Scheduled Event")) => Ok(Self::Look),
+            Some((source, detail_type)) => Err(UnreadableEvent::new(
+                "detail-type",
+                format!(
+                    "`{detail_type}` of `{source}` is nothing to act on, expected `ECR Image Action`, \
+                     `CodeDeploy Deployment State-change Notification` or `Scheduled Event`"
+                ),
+            )),
+            None if event.get("pipeline").is_some() => request(event),
+            None => Err(UnreadableEvent::new(
+                ".",
+                "neither an EventBridge event (with `source` and `detail-type`) nor a request \
+                 (`{\"pipeline\": \"<name>\"}` with `tag` or `digest`, and `dry_run`, as you like)",
+            )),
+        }
+    }
+}
+
+/// ECR's event (ECR User Guide, "Amazon ECR events and EventBridge"). An untagged manifest comes with an empty
+/// `image-tag`; a missing one is taken for the same.
+#[derive(Deserialize)]
+struct ImageAction {
+    #[serde(deserialize_with = "moment::deserialize")]
+    time: UtcDateTime,
+    detail: ImageActionDetail,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct ImageActionDetail {
+    action_type: String,
+    result: String,
+    repository_name: crate::names::Repository,
+    image_digest: Digest,
+    #[serde(default)]
+    image_tag: Option<String>,
+    #[serde(default)]
+    artifact_media_type: Option<String>,
+}
+
+fn image_action(event: &Value) -> Result<StartEvent, UnreadableEvent> {
+    // Other actions carry other fields, so they are told apart before anything else is asked of the event.
+    let action = event.pointer("/detail/action-type").and_then(Value::as_str);
+    if let Some(action) = action.filter(|action| *action != "PUSH") {
+        return Ok(StartEvent::Ignored(format!("`{action}` is not a push")));
+    }
+    let ImageAction { time, detail } = read(event)?;
+    if detail.result != "SUCCESS" {
+        return Ok(StartEvent::Ignored(format!("the {} ended with `{}`", detail.action_type, detail.result)));
+    }
+    let Some(tag) = detail.image_tag.filter(|tag| !tag.is_empty()) else {
+        return Ok(StartEvent::Ignored("an untagged manifest: a part of another image, or an attestation".to_owned()));
+    };
+    let tag: Tag = tag.parse().map_err(|error| UnreadableEvent::new("detail.image-tag", format!("{error}")))?;
+    if let Some(other) = detail.artifact_media_type.filter(|media_type| !is_image(media_type)) {
+        return Ok(StartEvent::Ignored(format!("an artifact of type `{other}` is not a container image")));
+    }
+    let image = Image { repository: detail.repository_name, digest: detail.image_digest, tag: Some(tag.clone()) };
+    Ok(StartEvent::Pushed { image, tag, at: time })
+}
+
+/// Whether an artifact with this media type is a container image.
+pub(crate) fn is_image(artifact_media_type: &str) -> bool {
+    matches!(
+        artifact_media_type,
+        "application/vnd.oci.image.config.v1+json" | "application/vnd.docker.container.image.v1+json"
+    )
+}
+
+fn state_change(event: &Value) -> Result<StartEvent, UnreadableEvent> {
+    let change = StateChange::parse(event)?;
+    Ok(match change.state {
+        DeploymentState::Success | DeploymentState::Failure | DeploymentState::Stop => StartEvent::DeploymentEnded {
+            application: change.application,
+            deployment_group: change.deployment_group,
+        },
+        DeploymentState::Start | DeploymentState::Ready | DeploymentState::Other => {
+            StartEvent::Ignored(format!("deployment `{}` has not ended", change.deployment))
+        }
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRequest {
+    pipeline: PipelineName,
+    tag: Option<Tag>,
+    digest: Option<Digest>,
+    #[serde(default)]
+    dry_run: bool,
+}
+
+fn request(event: &Value) -> Result<StartEvent, UnreadableEvent> {
+    let RawRequest { pipeline, tag, digest, dry_run } = read(event)?;
+    let wanted = match (tag, digest) {
+        (None, None) => Wanted::Due,
+        (Some(tag), None) => Wanted::Tag(tag),
+        (None, Some(digest)) => Wanted::Digest(digest),
+        (Some(_), Some(_)) => return Err(UnreadableEvent::new("digest", "given beside `tag`, expected one of the two")),
+    };
+    Ok(StartEvent::Asked(Request { pipeline, wanted, dry_run }))
+}

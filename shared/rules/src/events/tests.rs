@@ -1,0 +1,164 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+fn push(changes: Value) -> Value {
+    let mut event = json!({
+        "version": "0", "id": "0b5a0c5e-2d1f-4c0e-9a34-6a4f7d2b8c11", "detail-type": "ECR Image Action",
+        "source": "aws.ecr", "account": "111122223333", "time": "2026-10-14T09:21:47Z", "region": "eu-central-1",
+        "resources": [],
+        "detail": {
+            "result": "SUCCESS", "repository-name": "shop/web", "action-type": "PUSH", "image-tag": "1.42.0",
+            "image-digest": format!("sha256:{}", "4c".repeat(32)), "something-new": {"from": "AWS"}
+        }
+    });
+    for (key, value) in changes.as_object().unwrap() {
+        event["detail"][key] = value.clone();
+    }
+    event
+}
+
+#[track_caller]
+fn check(event: &Value, expected: &str) {
+    let said = match StartEvent::parse(event) {
+        Ok(StartEvent::Pushed { image, tag, at }) => format!("pushed {image} as {tag} at {at}"),
+        Ok(StartEvent::DeploymentEnded { application, deployment_group }) => format!("ended {application}/{deployment_group}"),
+        Ok(StartEvent::Look) => "look".to_owned(),
+        Ok(StartEvent::Asked(Request { pipeline, wanted, dry_run })) => format!("asked {pipeline} {wanted:?} {dry_run}"),
+        Ok(StartEvent::Ignored(reason)) => format!("ignored: {reason}"),
+        Err(error) => error.to_string(),
+    };
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn a_tagged_push_is_read() {
+    check(&push(json!({})), "pushed shop/web:1.42.0 (sha256:4c4c4c4c4c4c) as 1.42.0 at 2026-10-14 9:21:47.0 +00");
+}
+
+#[test]
+fn what_is_no_push_of_an_image_is_ignored() {
+    let untagged = "ignored: an untagged manifest: a part of another image, or an attestation";
+    check(&push(json!({"image-tag": ""})), untagged);
+    check(&push(json!({"image-tag": null})), untagged);
+    check(&push(json!({"action-type": "DELETE"})), "ignored: `DELETE` is not a push");
+    check(&push(json!({"result": "FAILURE"})), "ignored: the PUSH ended with `FAILURE`");
+    check(
+        &push(json!({"artifact-media-type": "application/vnd.cncf.helm.config.v1+json"})),
+        "ignored: an artifact of type `application/vnd.cncf.helm.config.v1+json` is not a container image",
+    );
+}
+
+#[test]
+fn what_cannot_be_read_names_the_path() {
+    check(
+        &push(json!({"image-digest": "sha256:short"})),
+        "cannot read the event at `detail.image-digest`: `sha256:short` is not an image digest: `sha256:` and 64 lower-case hex digits",
+    );
+    check(
+        &push(json!({"image-tag": 7})),
+        "cannot read the event at `detail.image-tag`: invalid type: integer `7`, expected a string",
+    );
+    let mut no_detail = push(json!({}));
+    no_detail.as_object_mut().unwrap().remove("detail");
+    check(&no_detail, "cannot read the event at `.`: missing field `detail`");
+    for nonsense in [json!(null), json!([]), json!("push"), json!({"source": 3})] {
+        check(
+            &nonsense,
+            "cannot read the event at `.`: neither an EventBridge event (with `source` and `detail-type`) nor a request (`{\"pipeline\": \"<name>\"}` with `tag` or `digest`, and `dry_run`, as you like)",
+        );
+    }
+}
+
+#[test]
+fn a_request_is_strict() {
+    check(&json!({"pipeline": "shop-web"}), "asked shop-web Due false");
+    check(&json!({"pipeline": "shop-web", "tag": "1.4.2", "dry_run": true}), "asked shop-web Tag(Tag(\"1.4.2\")) true");
+    check(
+        &json!({"pipeline": "shop-web", "tga": "1.4.2"}),
+        "cannot read the event at `tga`: unknown field `tga`, expected one of `pipeline`, `tag`, `digest`, `dry_run`",
+    );
+    check(
+        &json!({"pipeline": "shop-web", "tag": "a", "digest": format!("sha256:{}", "00".repeat(32))}),
+        "cannot read the event at `digest`: given beside `tag`, expected one of the two",
+    );
+}
+
+fn state_change(state: &str) -> Value {
+    json!({
+        "source": "aws.codedeploy", "detail-type": "CodeDeploy Deployment State-change Notification",
+        "detail": {"application": "shop", "deploymentGroup": "shop-web", "deploymentId": "d-8X2K4PLQ3", "state": state}
+    })
+}
+
+#[test]
+fn every_ended_deployment_is_a_reason_to_look() {
+    for state in ["SUCCESS", "FAILURE", "STOP"] {
+        check(&state_change(state), "ended shop/shop-web");
+    }
+    for state in ["START", "READY", "SOMETHING_NEW"] {
+        check(&state_change(state), "ignored: deployment `d-8X2K4PLQ3` has not ended");
+    }
+    check(&json!({"source": "aws.events", "detail-type": "Scheduled Event"}), "look");
+}
+
+fn task(changes: Value) -> Value {
+    let mut event = json!({
+        "source": "aws.ecs", "detail-type": "ECS Task State Change",
+        "detail": {
+            "taskArn": "arn:aws:ecs:eu-central-1:111122223333:task/prod/8f3c", "clusterArn": "arn:aws:ecs:eu-central-1:111122223333:cluster/prod",
+            "taskDefinitionArn": "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2", "lastStatus": "STOPPED",
+            "startedBy": "greenlight/d-8X2K4PLQ3", "createdAt": "2026-10-14T09:38:38.500Z",
+            "containers": [{"name": "web", "exitCode": 0}],
+            "overrides": {"containerOverrides": [{"name": "web", "command": ["migrate"], "environment": [
+                {"name": "GREENLIGHT_DEPLOYMENT_ID", "value": "d-8X2K4PLQ3"}, {"name": "GREENLIGHT_HOOK_EXECUTION_ID", "value": "eyJlbmM"}
+            ]}]}
+        }
+    });
+    for (key, value) in changes.as_object().unwrap() {
+        event["detail"][key] = value.clone();
+    }
+    event
+}
+
+#[test]
+fn a_stopped_migration_brings_its_hook_ids_back() {
+    let Ok(FinishEvent::Stopped(task)) = FinishEvent::parse(&task(json!({}))) else { panic!("not read") };
+    let ids = hook_ids(&task).unwrap();
+    assert_eq!((ids.deployment.as_str(), ids.execution.as_str(), ids.container.as_str()), ("d-8X2K4PLQ3", "eyJlbmM", "web"));
+}
+
+#[test]
+fn overrides_that_aws_left_out_give_no_ids() {
+    let Ok(FinishEvent::Stopped(task)) = FinishEvent::parse(&task(json!({"overrides": {}}))) else { panic!("not read") };
+    assert_eq!(hook_ids(&task), None);
+}
+
+#[test]
+fn other_tasks_and_earlier_states_are_ignored() {
+    let ignored = |event: Value| matches!(FinishEvent::parse(&event), Ok(FinishEvent::Ignored(_)));
+    assert!(ignored(task(json!({"startedBy": "ecs-svc/123"}))));
+    assert!(ignored(task(json!({"startedBy": null}))));
+    assert!(ignored(task(json!({"lastStatus": "DEPROVISIONING"}))));
+}
+
+#[test]
+fn a_time_out_round_trips() {
+    let time_out = TimeOut {
+        deployment_id: "d-1".parse().unwrap(),
+        hook_execution_id: "eyJ".parse().unwrap(),
+        cluster: "prod".to_owned(),
+        task_arn: "arn:aws:ecs:eu-central-1:111122223333:task/prod/8f3c".parse().unwrap(),
+        timeout_minutes: 30,
+    };
+    let sent = serde_json::to_value(&time_out).unwrap();
+    assert_eq!(FinishEvent::parse(&sent), Ok(FinishEvent::TimedOut(time_out)));
+}
+
+#[test]
+fn a_hook_call_needs_both_ids() {
+    let call = json!({"DeploymentId": "d-8X2K4PLQ3", "LifecycleEventHookExecutionId": "eyJ", "Combined": "d-8X2K4PLQ3"});
+    assert!(HookCall::parse(&call).is_ok());
+    let error = HookCall::parse(&json!({"DeploymentId": "d-8X2K4PLQ3"})).unwrap_err();
+    assert_eq!(error.to_string(), "cannot read the event at `.`: missing field `LifecycleEventHookExecutionId`");
+}

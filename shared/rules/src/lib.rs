@@ -1,0 +1,17 @@
+//! Greenlight's rules: what is decided, from plain data, without a look at the world.
+//!
+//! Not here: calls to AWS (`shared/aws`), the clock and the environment (each function's `main.rs`).
+#![warn(missing_docs)]
+
+pub mod app_spec;
+pub mod config;
+pub mod environment;
+pub mod events;
+pub mod migration;
+pub mod names;
+pub mod observed;
+pub mod problem;
+pub mod revision;
+pub mod start;
+pub mod status_matcher;
+pub mod tag_rule;

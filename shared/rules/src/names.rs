@@ -1,0 +1,259 @@
+//! The vocabulary: one newtype for everything that has a wrong look-alike.
+//!
+//! `FromStr` is the only door into each of them, serde goes through it, and `Display` gives back exactly what came in.
+//! A name is checked for what would make it unusable (empty, blanks, wrong shape), not for everything that AWS may
+//! refuse: AWS's own answer is clearer than our copy of its rules.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// A value that is not what its place needs; the sentence names what was given and what was expected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{given}` is not {expected}")]
+pub struct InvalidName {
+    /// What was given, cut to a length that fits in a message.
+    pub given: String,
+    /// What was expected.
+    pub expected: &'static str,
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $expected:literal, $accepts:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// The name as text, exactly as it came in.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidName;
+
+            fn from_str(given: &str) -> Result<Self, InvalidName> {
+                let accepts: fn(&str) -> bool = $accepts;
+                if accepts(given) {
+                    Ok(Self(given.to_owned()))
+                } else {
+                    Err(InvalidName { given: shortened(given), expected: $expected })
+                }
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = InvalidName;
+
+            fn try_from(given: String) -> Result<Self, InvalidName> {
+                given.parse()
+            }
+        }
+
+        impl From<$name> for String {
+            fn from(name: $name) -> String {
+                name.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+                formatter.write_str(&self.0)
+            }
+        }
+    };
+}
+
+name!(
+    /// The name of a pipeline, as people see it.
+    PipelineName,
+    "a name of 1 to 100 characters without blanks at its ends or control characters",
+    |text| text.len() <= 100 && plain(text)
+);
+name!(
+    /// An ECR repository, without the registry: `shop/web`.
+    Repository,
+    "an ECR repository name such as `shop/web`: lower-case letters, digits and `._-/`, no registry, no tag",
+    |text| (2..=256).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-/".contains(&b))
+        && !text.starts_with('/')
+        && !text.ends_with('/')
+);
+name!(
+    /// An image tag: what people call an image.
+    Tag,
+    "an image tag: 1 to 128 letters, digits and `._-`, not beginning with `.` or `-`",
+    |text| (1..=128).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b))
+        && !text.starts_with(['.', '-'])
+);
+name!(
+    /// An image digest: the identity of an image.
+    Digest,
+    "an image digest: `sha256:` and 64 lower-case hex digits",
+    |text| text.strip_prefix("sha256:").is_some_and(|hex| {
+        hex.len() == 64 && hex.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+    })
+);
+name!(
+    /// The name of an ECS cluster.
+    ClusterName,
+    "an ECS cluster's name (not its ARN): 1 to 255 letters, digits, `-` and `_`",
+    ecs_name
+);
+name!(
+    /// The name of an ECS service.
+    ServiceName,
+    "an ECS service's name (not its ARN): 1 to 255 letters, digits, `-` and `_`",
+    ecs_name
+);
+name!(
+    /// The name of a container in a task definition.
+    ContainerName,
+    "a container's name: 1 to 255 letters, digits, `-` and `_`",
+    ecs_name
+);
+name!(
+    /// The name of a CodeDeploy application.
+    ApplicationName,
+    "a CodeDeploy application's name of 1 to 100 characters",
+    |text| text.len() <= 100 && plain(text)
+);
+name!(
+    /// The name of a CodeDeploy deployment group.
+    DeploymentGroupName,
+    "a CodeDeploy deployment group's name of 1 to 100 characters",
+    |text| text.len() <= 100 && plain(text)
+);
+name!(
+    /// The name of a CodeDeploy deployment configuration.
+    DeploymentConfigName,
+    "a CodeDeploy deployment configuration's name of 1 to 100 characters",
+    |text| text.len() <= 100 && plain(text)
+);
+name!(
+    /// The id of a CodeDeploy deployment: `d-8X2K4PLQ3`.
+    DeploymentId,
+    "a CodeDeploy deployment id such as `d-8X2K4PLQ3`",
+    |text| text.strip_prefix("d-").is_some_and(|id| {
+        (1..=30).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric())
+    })
+);
+name!(
+    /// What CodeDeploy hands to a hook to recognise its answer; about 300 characters, opaque.
+    HookExecutionId,
+    "a lifecycle event hook execution id",
+    |text| text.len() <= 4096 && plain(text)
+);
+name!(
+    /// The ARN of a task definition revision.
+    RevisionArn,
+    "a task definition revision's ARN, `arn:aws:ecs:…:task-definition/<family>:<revision>`",
+    |text| arn(text, "ecs", "task-definition/") && text.rsplit(':').next().is_some_and(|n| n.parse::<u32>().is_ok())
+);
+name!(
+    /// The ARN of an ECS task.
+    TaskArn,
+    "an ECS task's ARN",
+    |text| arn(text, "ecs", "task/")
+);
+name!(
+    /// The ARN of an ELB target group.
+    TargetGroupArn,
+    "a target group's ARN",
+    |text| arn(text, "elasticloadbalancing", "targetgroup/")
+);
+name!(
+    /// The ARN of an ELB listener.
+    ListenerArn,
+    "a listener's ARN",
+    |text| arn(text, "elasticloadbalancing", "listener/")
+);
+name!(
+    /// The ARN of an SNS topic.
+    TopicArn,
+    "an SNS topic's ARN",
+    |text| text.starts_with("arn:") && text.split(':').count() == 6 && text.split(':').nth(2) == Some("sns") && plain(text)
+);
+name!(
+    /// The name of a Lambda function.
+    FunctionName,
+    "a Lambda function's name (not its ARN): 1 to 64 letters, digits, `-` and `_`",
+    |text| text.len() <= 64 && ecs_name(text)
+);
+
+impl RevisionArn {
+    /// `family:revision`, as people say it.
+    pub fn short(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+
+    /// The family alone.
+    pub fn family(&self) -> &str {
+        let short = self.short();
+        short.rsplit_once(':').map_or(short, |(family, _)| family)
+    }
+}
+
+impl TaskArn {
+    /// The task's id: the last part of its ARN.
+    pub fn id(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+}
+
+impl Digest {
+    /// `sha256:` and the first twelve digits: enough for people to compare.
+    pub fn short(&self) -> &str {
+        &self.0[..19]
+    }
+}
+
+/// An image: its digest is its identity, its tag is how people call it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Image {
+    /// The repository it lies in.
+    pub repository: Repository,
+    /// Its identity.
+    pub digest: Digest,
+    /// How people call it; none where only the digest is known.
+    pub tag: Option<Tag>,
+}
+
+impl fmt::Display for Image {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.tag {
+            Some(tag) => write!(formatter, "{}:{} ({})", self.repository, tag, self.digest.short()),
+            None => write!(formatter, "{} ({})", self.repository, self.digest.short()),
+        }
+    }
+}
+
+fn plain(text: &str) -> bool {
+    !text.is_empty() && text.trim() == text && !text.chars().any(char::is_control)
+}
+
+fn ecs_name(text: &str) -> bool {
+    (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+}
+
+fn arn(text: &str, service: &str, resource: &str) -> bool {
+    let mut parts = text.splitn(6, ':');
+    parts.next() == Some("arn")
+        && parts.next().is_some_and(|partition| partition.starts_with("aws"))
+        && parts.next() == Some(service)
+        && parts.next().is_some_and(|region| !region.is_empty())
+        && parts.next().is_some_and(|account| !account.is_empty())
+        && parts.next().is_some_and(|rest| rest.starts_with(resource) && rest.len() > resource.len())
+        && plain(text)
+}
+
+fn shortened(given: &str) -> String {
+    let mut characters = given.chars();
+    let start: String = characters.by_ref().take(80).flat_map(char::escape_debug).collect();
+    if characters.next().is_some() { format!("{start}…") } else { start }
+}

@@ -1,0 +1,225 @@
+use std::fmt::Write as _;
+
+use insta::assert_snapshot;
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::Config;
+
+const DIMENSIONS: [(&str, &[&str]); 8] = [
+    ("candidate", &["none", "some"]),
+    ("running", &["candidate", "other", "newer"]),
+    ("active", &["none", "ships it", "shifting", "shifting a newer one", "waits", "rolls back"]),
+    ("tried", &["no", "failed", "stopped", "shipped"]),
+    ("asked by", &["event", "person", "person for this image"]),
+    ("when_busy", &["wait", "replace"]),
+    ("termination_wait", &["cut", "keep"]),
+    ("order", &["exact", "glob"]),
+];
+
+fn digest(digit: char) -> Digest {
+    format!("sha256:{}", digit.to_string().repeat(64)).parse().unwrap()
+}
+
+fn detail(digit: char, pushed_at: i64) -> ImageDetail {
+    ImageDetail {
+        digest: digest(digit),
+        tags: vec!["release-1".parse().unwrap()],
+        pushed_at: UtcDateTime::from_unix_timestamp(pushed_at).unwrap(),
+        media_type: None,
+        artifact_media_type: None,
+    }
+}
+
+fn deployment(id: &str, status: DeploymentStatus, digest: Digest) -> Deployment {
+    let image = Image { repository: "shop/web".parse().unwrap(), digest, tag: None };
+    Deployment {
+        id: id.parse().unwrap(),
+        application: "shop".parse().unwrap(),
+        deployment_group: "shop-web".parse().unwrap(),
+        status,
+        creator: Creator::Caller,
+        description: Some(description(&image)),
+        created_at: UtcDateTime::UNIX_EPOCH,
+        completed_at: None,
+        error: None,
+        rolled_back_by: None,
+        rolls_back: None,
+        app_spec_sha256: None,
+    }
+}
+
+/// One situation, by the index of each dimension's value.
+fn situation(choice: &[usize]) -> (Pipeline, Observed) {
+    let word = |dimension: usize| DIMENSIONS[dimension].1[choice[dimension]];
+    let config = format!(
+        "[[pipeline]]\nname = 'shop-web'\nrepository = 'shop/web'\ncluster = 'prod'\nservice = 'web'\n\
+         tag = '{}'\nwhen_busy = '{}'\ntermination_wait = '{}'",
+        if word(7) == "exact" { "release-1" } else { "release-*" },
+        word(5),
+        word(6),
+    );
+    let image = Image { repository: "shop/web".parse().unwrap(), digest: digest('c'), tag: None };
+    let candidate = (word(0) == "some").then(|| Candidate { image, detail: detail('c', 20) });
+    let (running, pushed_at) = match word(1) {
+        "candidate" => ('c', 20),
+        "other" => ('a', 10),
+        _ => ('b', 30),
+    };
+    let active = |ships, pushed_at, phase| {
+        let detail = Some(detail(ships, pushed_at));
+        Some(Active { id: "d-ACTIVE".parse().unwrap(), ships: Some(digest(ships)), detail, phase })
+    };
+    let active = match word(2) {
+        "none" => None,
+        "ships it" => active('c', 20, Phase::Shifting),
+        "shifting" => active('d', 15, Phase::Shifting),
+        "shifting a newer one" => active('d', 25, Phase::Shifting),
+        "waits" => active('d', 15, Phase::TerminationWait),
+        _ => active('d', 15, Phase::RollingBack),
+    };
+    let attempts = match word(3) {
+        "no" => vec![],
+        "failed" => vec![deployment("d-TRIED", DeploymentStatus::Failed, digest('c'))],
+        "stopped" => vec![deployment("d-TRIED", DeploymentStatus::Stopped, digest('c'))],
+        _ => vec![deployment("d-TRIED", DeploymentStatus::Succeeded, digest('c'))],
+    };
+    let asked_by = [AskedBy::Event, AskedBy::Person, AskedBy::PersonForThisImage][choice[4]];
+    let revision = "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:1".parse().unwrap();
+    let running = Running { revision, digest: Some(digest(running)), detail: Some(detail(running, pushed_at)) };
+    let pipeline = Config::parse(&config).unwrap().pipelines.remove(0);
+    (pipeline, Observed { asked_by, candidate, running, active, attempts })
+}
+
+fn decided(choice: &[usize]) -> String {
+    let (pipeline, observed) = situation(choice);
+    match decide(&pipeline, &observed) {
+        Decision::Start(_) => "START".to_owned(),
+        Decision::EndWait(id) => format!("end the wait of {id}"),
+        Decision::Stop(id) => format!("stop {id}"),
+        Decision::Skip(skip) => format!("skip {}", skip.code()),
+    }
+}
+
+/// Every situation below `choice`, written as a tree: values with the same consequences share a line, and a dimension
+/// that makes no difference is left out.
+fn tree(choice: &mut Vec<usize>, indent: usize) -> String {
+    let Some((name, values)) = DIMENSIONS.get(choice.len()) else { return format!(" -> {}", decided(choice)) };
+    let mut branches: Vec<(String, Vec<&str>)> = Vec::new();
+    for (index, value) in values.iter().enumerate() {
+        choice.push(index);
+        let below = tree(choice, indent + 1);
+        choice.pop();
+        match branches.iter_mut().find(|(known, _)| *known == below) {
+            Some((_, same)) => same.push(value),
+            None => branches.push((below, vec![value])),
+        }
+    }
+    if branches.len() == 1 {
+        // Undo the deeper indentation: this level does not show.
+        return tree_without_indent(branches.remove(0).0);
+    }
+    branches.into_iter().fold(String::new(), |mut text, (below, values)| {
+        let _ = write!(text, "\n{}{name} {}{below}", "  ".repeat(indent), values.join(" | "));
+        text
+    })
+}
+
+fn tree_without_indent(text: String) -> String {
+    text.replace("\n  ", "\n")
+}
+
+#[test]
+fn every_situation_has_its_decision() {
+    assert_snapshot!(tree(&mut Vec::new(), 0));
+}
+
+fn every_situation() -> impl Iterator<Item = Vec<usize>> {
+    let total: usize = DIMENSIONS.iter().map(|(_, values)| values.len()).product();
+    (0..total).map(|mut number| {
+        DIMENSIONS
+            .iter()
+            .map(|(_, values)| {
+                let index = number % values.len();
+                number /= values.len();
+                index
+            })
+            .collect()
+    })
+}
+
+#[test]
+fn nothing_starts_while_another_deployment_is_under_way() {
+    for choice in every_situation() {
+        let (_, observed) = situation(&choice);
+        if observed.active.is_some() || observed.candidate.is_none() {
+            assert_ne!(decided(&choice), "START", "{choice:?}");
+        }
+    }
+}
+
+#[test]
+fn no_event_starts_an_image_again_or_goes_back() {
+    for choice in every_situation() {
+        let (pipeline, observed) = situation(&choice);
+        let Some(candidate) = &observed.candidate else { continue };
+        let active = observed.active.as_ref().and_then(|active| active.detail.as_ref());
+        let mut others = observed.running.detail.iter().chain(active);
+        let newer_runs = others.any(|other| pipeline.tag.is_before(&candidate.detail, other));
+        let tried = !observed.attempts.is_empty();
+        if observed.asked_by == AskedBy::Event && (newer_runs || tried) {
+            let decision = decided(&choice);
+            assert_ne!(decision, "START", "{choice:?}");
+            assert!(!newer_runs || !decision.starts_with("stop"), "{choice:?}");
+        }
+    }
+}
+
+#[test]
+fn what_a_person_asks_for_by_name_is_refused_only_when_it_runs_or_ships() {
+    for choice in every_situation() {
+        let (_, observed) = situation(&choice);
+        if observed.asked_by == AskedBy::PersonForThisImage && observed.candidate.is_some() {
+            let decision = decided(&choice);
+            assert!(
+                ["skip failed-before", "skip set-aside", "skip older-than-running"].iter().all(|no| *no != decision),
+                "{choice:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_wait_is_cut_only_in_the_wait_and_a_deployment_stopped_only_before_it() {
+    for choice in every_situation() {
+        let (pipeline, observed) = situation(&choice);
+        let phase = observed.active.as_ref().map(|active| active.phase);
+        match decided(&choice).as_str() {
+            "end the wait of d-ACTIVE" => {
+                assert_eq!((phase, pipeline.termination_wait), (Some(Phase::TerminationWait), TerminationWait::Cut));
+            }
+            "stop d-ACTIVE" => assert_eq!((phase, pipeline.when_busy), (Some(Phase::Shifting), WhenBusy::Replace)),
+            _ => {}
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_description_gives_back_its_digest_and_fits(
+        repository in "[a-z0-9]{2}[a-z0-9._/-]{0,253}[a-z0-9]",
+        tag in proptest::option::of("[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"),
+    ) {
+        let tag = tag.map(|tag| tag.parse().unwrap());
+        let image = Image { repository: repository.parse().unwrap(), digest: digest('e'), tag };
+        let mut described = deployment("d-1", DeploymentStatus::InProgress, digest('e'));
+        let text = description(&image);
+        prop_assert!(text.chars().count() <= 256);
+        let whole = text.chars().count() < 256;
+        described.description = Some(text);
+        prop_assert_eq!(shipped(&described), Some(digest('e')));
+        if whole {
+            prop_assert_eq!(shipped_image(&described), Some(image));
+        }
+    }
+}
