@@ -300,6 +300,20 @@ pub enum LifecycleEventStatus {
     Unknown,
 }
 
+impl LifecycleEventStatus {
+    /// The status as AWS writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::InProgress => "InProgress",
+            Self::Succeeded => "Succeeded",
+            Self::Failed => "Failed",
+            Self::Skipped => "Skipped",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
 /// The health of one target (DescribeTargetHealth).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetHealth {

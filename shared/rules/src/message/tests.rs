@@ -1,0 +1,125 @@
+use insta::assert_snapshot;
+use proptest::prelude::*;
+use serde_json::Value;
+use time::UtcDateTime;
+
+use super::*;
+use crate::config::{Config, Pipeline};
+use crate::observed::{Creator, Deployment, DeploymentStatus, DeploymentTarget, LifecycleEvent, LifecycleEventStatus};
+use crate::outcome::{Ending, Event, steps};
+
+fn pipeline() -> Pipeline {
+    let text = "[[pipeline]]\nname='shop-web'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'";
+    Config::parse(text).unwrap().pipelines.remove(0)
+}
+
+fn topic() -> TopicArn {
+    "arn:aws:sns:eu-central-1:111122223333:outcomes".parse().unwrap()
+}
+
+fn deployment() -> Deployment {
+    let digest = format!("sha256:{}", "4c".repeat(32));
+    Deployment {
+        id: "d-8X2K4PLQ3".parse().unwrap(),
+        application: "AppECS-prod-web".parse().unwrap(),
+        deployment_group: "DgpECS-prod-web".parse().unwrap(),
+        status: DeploymentStatus::Failed,
+        creator: Creator::Caller,
+        description: Some(format!("greenlight {digest} shop/web:1.4.2")),
+        created_at: UtcDateTime::UNIX_EPOCH,
+        completed_at: None,
+        error: Some(("HOOK_EXECUTION_FAILURE".to_owned(), "One or more of the lifecycle event validation functions failed.".to_owned())),
+        rolled_back_by: Some("d-ROLLBACK1".parse().unwrap()),
+        rolls_back: None,
+        app_spec_sha256: None,
+    }
+}
+
+fn ending() -> Ending {
+    let event = |name: &str, status, seconds: i64| LifecycleEvent {
+        name: name.to_owned(),
+        status,
+        started_at: Some(UtcDateTime::UNIX_EPOCH),
+        ended_at: UtcDateTime::from_unix_timestamp(seconds).ok(),
+        message: None,
+    };
+    let target = DeploymentTarget {
+        lifecycle_events: vec![
+            event("BeforeInstall", LifecycleEventStatus::Succeeded, 0),
+            event("Install", LifecycleEventStatus::Succeeded, 121),
+            event("AfterInstall", LifecycleEventStatus::Failed, 3605),
+        ],
+    };
+    Ending {
+        revision: Some("arn:aws:ecs:eu-central-1:111122223333:task-definition/shop-web:42".parse().unwrap()),
+        steps: steps(&target),
+        causes: vec!["task 8f3c: the migration exited with code 1".to_owned()],
+        log: vec!["migrating 2: add column".to_owned(), "error: \u{1b}[31mno such table\u{1b}[0m <!channel> `rm`".to_owned()],
+    }
+}
+
+fn failed() -> Outcome {
+    Outcome::ended_badly(Event::Failed, &pipeline(), &deployment(), ending())
+}
+
+#[test]
+fn text_is_for_people() {
+    let message = render(&failed(), MessageFormat::Text, &topic());
+    assert_snapshot!(format!("{}\n\n{}", message.subject.unwrap(), message.body));
+}
+
+#[test]
+fn json_is_for_programs() {
+    let message = render(&failed(), MessageFormat::Json, &topic());
+    let value: Value = serde_json::from_str(&message.body).unwrap();
+    assert_snapshot!(serde_json::to_string_pretty(&value).unwrap());
+}
+
+#[test]
+fn chat_is_a_custom_notification() {
+    let message = render(&failed(), MessageFormat::Chat, &topic());
+    assert_eq!(message.subject, None);
+    let value: Value = serde_json::from_str(&message.body).unwrap();
+    assert_snapshot!(serde_json::to_string_pretty(&value).unwrap());
+}
+
+#[test]
+fn every_outcome_says_what_happened_in_one_sentence() {
+    let (pipeline, deployment) = (pipeline(), deployment());
+    let image = crate::start::shipped_image(&deployment).unwrap();
+    let mut rollback = deployment.clone();
+    rollback.rolls_back = Some(deployment.id.clone());
+    let runs = "arn:aws:ecs:eu-central-1:111122223333:task-definition/shop-web:41".parse().unwrap();
+    let outcomes = [
+        Outcome::started(&pipeline, &deployment),
+        Outcome::waiting(&pipeline, &image, &deployment.id),
+        Outcome::migration_failed(&pipeline, &deployment, "the migration exited with code 1".to_owned(), Vec::new()),
+        Outcome::test_traffic_failed(&pipeline, &deployment, "`/`: wanted status 200, got status 500".to_owned()),
+        Outcome::shipped(&pipeline, &deployment, ending()),
+        Outcome::not_running(&pipeline, &deployment, &runs, ending()),
+        Outcome::ended_badly(Event::Stopped, &pipeline, &deployment, ending()),
+        Outcome::rolled_back(&pipeline, &deployment, &rollback, ending()),
+        Outcome::rollback_failed(&pipeline, &rollback, ending()),
+    ];
+    let lines: Vec<String> = outcomes.iter().map(|outcome| format!("{}: {}", outcome.event.code(), outcome.summary)).collect();
+    assert_snapshot!(lines.join("\n"));
+}
+
+proptest! {
+    #[test]
+    fn foreign_text_breaks_no_format(text in any::<String>(), lines in proptest::collection::vec(any::<String>(), 0..30)) {
+        let mut outcome = Outcome::test_traffic_failed(&pipeline(), &deployment(), text);
+        outcome.log = lines;
+        let sent = render(&outcome, MessageFormat::Text, &topic());
+        prop_assert!(sent.body.chars().all(|c| c == '\n' || !c.is_control()));
+        prop_assert!(sent.body.lines().count() < 40);
+        let subject = sent.subject.unwrap();
+        prop_assert!(subject.len() < 100 && subject.bytes().all(|byte| (0x20..0x7f).contains(&byte)));
+        let sent = render(&outcome, MessageFormat::Json, &topic());
+        prop_assert!(serde_json::from_str::<Value>(&sent.body).is_ok());
+        let chat: Value = serde_json::from_str(&render(&outcome, MessageFormat::Chat, &topic()).body).unwrap();
+        let description = chat["content"]["description"].as_str().unwrap();
+        prop_assert!(!description.contains(['<', '>', '@']));
+        prop_assert_eq!(description.matches("```").count() % 2, 0);
+    }
+}

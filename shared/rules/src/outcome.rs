@@ -1,0 +1,278 @@
+//! Outcomes: what became of a push, as people are told it. Rendering is in [`crate::message`].
+
+use time::UtcDateTime;
+
+use crate::config::Pipeline;
+use crate::names::{ClusterName, DeploymentId, Image, PipelineName, RevisionArn, ServiceName};
+use crate::observed::{Deployment, DeploymentTarget, LifecycleEventStatus};
+use crate::start;
+
+/// One thing that a person would want to know.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// What happened.
+    pub event: Event,
+    /// The pipeline; none where a hook could not find out.
+    pub pipeline: Option<PipelineName>,
+    /// The service's cluster.
+    pub cluster: Option<ClusterName>,
+    /// The service.
+    pub service: Option<ServiceName>,
+    /// The image that it is about.
+    pub image: Option<Image>,
+    /// The revision that carries it.
+    pub revision: Option<RevisionArn>,
+    /// The deployment that it is about.
+    pub deployment: Option<DeploymentId>,
+    /// What happened, in one sentence.
+    pub summary: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// How long each step took.
+    pub steps: Vec<Step>,
+    /// The last lines of a log.
+    pub log: Vec<String>,
+    /// What to do or look at next.
+    pub next: Option<String>,
+}
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Event {
+    /// A deployment began.
+    Started,
+    /// An image waits behind another deployment.
+    Waiting,
+    /// The migration gate failed.
+    MigrationFailed,
+    /// The test traffic gate failed.
+    TestTrafficFailed,
+    /// Production runs the image.
+    Shipped,
+    /// A deployment ended badly.
+    Failed,
+    /// A deployment was stopped.
+    Stopped,
+    /// Production is back on what it ran before.
+    RolledBack,
+}
+
+impl Event {
+    /// The stable code for programs and logs.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Waiting => "waiting",
+            Self::MigrationFailed => "migration-failed",
+            Self::TestTrafficFailed => "test-traffic-failed",
+            Self::Shipped => "shipped",
+            Self::Failed => "failed",
+            Self::Stopped => "stopped",
+            Self::RolledBack => "rolled-back",
+        }
+    }
+
+    /// The words for people.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Waiting => "waiting",
+            Self::MigrationFailed => "migration failed",
+            Self::TestTrafficFailed => "test traffic failed",
+            Self::Shipped => "shipped",
+            Self::Failed => "failed",
+            Self::Stopped => "stopped",
+            Self::RolledBack => "rolled back",
+        }
+    }
+}
+
+/// One step of a deployment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The lifecycle event's name.
+    pub name: String,
+    /// How it ended.
+    pub status: LifecycleEventStatus,
+    /// How long it took, in seconds.
+    pub seconds: u64,
+}
+
+/// The steps that have ended, in order.
+pub fn steps(target: &DeploymentTarget) -> Vec<Step> {
+    let ended = target.lifecycle_events.iter().filter_map(|event| {
+        let seconds = seconds_between(event.started_at?, event.ended_at?);
+        Some(Step { name: event.name.clone(), status: event.status, seconds })
+    });
+    ended.collect()
+}
+
+fn seconds_between(from: UtcDateTime, to: UtcDateTime) -> u64 {
+    u64::try_from((to - from).whole_seconds()).unwrap_or(0)
+}
+
+/// What a deployment's end has to say beside the deployment itself.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Ending {
+    /// The revision that it shipped or tried to.
+    pub revision: Option<RevisionArn>,
+    /// How long each step took.
+    pub steps: Vec<Step>,
+    /// What AWS knows of the reason beyond CodeDeploy's own sentence: why tasks stopped.
+    pub causes: Vec<String>,
+    /// The last lines of the log that goes with it.
+    pub log: Vec<String>,
+}
+
+impl Outcome {
+    fn new(event: Event, pipeline: &Pipeline, image: Option<Image>, deployment: Option<&DeploymentId>, summary: String) -> Self {
+        Self {
+            event,
+            pipeline: Some(pipeline.name.clone()),
+            cluster: Some(pipeline.cluster.clone()),
+            service: Some(pipeline.service.clone()),
+            image,
+            revision: None,
+            deployment: deployment.cloned(),
+            summary,
+            reason: None,
+            steps: Vec::new(),
+            log: Vec::new(),
+            next: None,
+        }
+    }
+
+    /// A deployment began.
+    pub fn started(pipeline: &Pipeline, deployment: &Deployment) -> Self {
+        let summary = format!("{} is being deployed to {}", named(deployment), place(pipeline));
+        Self::new(Event::Started, pipeline, start::shipped_image(deployment), Some(&deployment.id), summary)
+    }
+
+    /// An image waits behind another deployment.
+    pub fn waiting(pipeline: &Pipeline, image: &Image, active: &DeploymentId) -> Self {
+        let summary = format!("{image} waits for the end of deployment {active}");
+        let mut outcome = Self::new(Event::Waiting, pipeline, Some(image.clone()), Some(active), summary);
+        outcome.next = Some("nothing to do: when that deployment has ended, the image that is due then is deployed".to_owned());
+        outcome
+    }
+
+    /// The migration gate failed.
+    pub fn migration_failed(pipeline: &Pipeline, deployment: &Deployment, reason: String, log: Vec<String>) -> Self {
+        let summary = format!("the migration of {} failed; no production traffic was shifted", named(deployment));
+        let mut outcome = Self::new(Event::MigrationFailed, pipeline, start::shipped_image(deployment), Some(&deployment.id), summary);
+        outcome.next = Some("correct the migration and push again; look whether it left the database half way".to_owned());
+        outcome.reason = Some(reason);
+        outcome.log = log;
+        outcome
+    }
+
+    /// The test traffic gate failed.
+    pub fn test_traffic_failed(pipeline: &Pipeline, deployment: &Deployment, reason: String) -> Self {
+        let summary = format!("{} did not pass the test traffic check; no production traffic was shifted", named(deployment));
+        let mut outcome = Self::new(Event::TestTrafficFailed, pipeline, start::shipped_image(deployment), Some(&deployment.id), summary);
+        outcome.next = Some("correct the service, or the pipeline's test_traffic, and push again".to_owned());
+        outcome.reason = Some(reason);
+        outcome
+    }
+
+    /// A gate failed before it knew its pipeline: the configuration is wrong, or AWS refused the first look.
+    pub fn gate_failed(event: Event, deployment: &DeploymentId, reason: String) -> Self {
+        Self {
+            event,
+            pipeline: None,
+            cluster: None,
+            service: None,
+            image: None,
+            revision: None,
+            deployment: Some(deployment.clone()),
+            summary: format!("a hook of deployment {deployment} failed; no production traffic was shifted"),
+            reason: Some(reason),
+            steps: Vec::new(),
+            log: Vec::new(),
+            next: Some("correct the cause and push again".to_owned()),
+        }
+    }
+
+    /// Production runs the image.
+    pub fn shipped(pipeline: &Pipeline, deployment: &Deployment, ending: Ending) -> Self {
+        let summary = format!("{} runs {}", place(pipeline), named(deployment));
+        Self::new(Event::Shipped, pipeline, start::shipped_image(deployment), Some(&deployment.id), summary).ending(ending)
+    }
+
+    /// CodeDeploy says that the deployment succeeded, and production runs something else: that is no success.
+    pub fn not_running(pipeline: &Pipeline, deployment: &Deployment, runs: &RevisionArn, ending: Ending) -> Self {
+        let summary = format!("CodeDeploy reports success for {}, but {} runs another revision", named(deployment), place(pipeline));
+        let mut outcome = Self::new(Event::Failed, pipeline, start::shipped_image(deployment), Some(&deployment.id), summary).ending(ending);
+        outcome.reason = Some(format!("the PRIMARY task set runs {}", runs.short()));
+        outcome.next = Some("look at the service's task sets and at who changed them".to_owned());
+        outcome
+    }
+
+    /// A deployment ended badly, or was stopped.
+    pub fn ended_badly(event: Event, pipeline: &Pipeline, deployment: &Deployment, ending: Ending) -> Self {
+        let verb = if event == Event::Stopped { "was stopped" } else { "failed" };
+        let after = match &deployment.rolled_back_by {
+            Some(rollback) => format!("deployment {rollback} rolls it back"),
+            None => "it is not rolled back by itself".to_owned(),
+        };
+        let summary = format!("the deployment of {} to {} {verb}; {after}", named(deployment), place(pipeline));
+        let mut outcome = Self::new(event, pipeline, start::shipped_image(deployment), Some(&deployment.id), summary);
+        outcome.reason = Some(reason(deployment, &ending));
+        outcome.next = Some(match &deployment.rolled_back_by {
+            Some(_) => "wait for the rollback's message; correct the cause and push again".to_owned(),
+            None => "look at the deployment: its task sets and listeners stay as they are until somebody acts".to_owned(),
+        });
+        outcome.ending(ending)
+    }
+
+    /// Production is back on what it ran before.
+    pub fn rolled_back(pipeline: &Pipeline, failed: &Deployment, rollback: &Deployment, ending: Ending) -> Self {
+        let runs = ending.revision.as_ref().map(|revision| format!(" and runs {}", revision.short())).unwrap_or_default();
+        let summary = format!("{} is rolled back from {}{runs}", place(pipeline), named(failed));
+        let mut outcome = Self::new(Event::RolledBack, pipeline, start::shipped_image(failed), Some(&rollback.id), summary);
+        outcome.reason = Some(reason(failed, &ending));
+        outcome.next = Some("correct the cause and push again; the same image is not tried again by itself".to_owned());
+        outcome.ending(ending)
+    }
+
+    /// A rollback that did not end well: production's state must be looked at.
+    pub fn rollback_failed(pipeline: &Pipeline, rollback: &Deployment, ending: Ending) -> Self {
+        let of = rollback.rolls_back.as_ref().map(|id| format!(" of deployment {id}")).unwrap_or_default();
+        let summary = format!("the rollback{of} of {} failed", place(pipeline));
+        let mut outcome = Self::new(Event::Failed, pipeline, None, Some(&rollback.id), summary);
+        outcome.reason = Some(reason(rollback, &ending));
+        outcome.next = Some("look now: at the production listener's weights and the service's task sets".to_owned());
+        outcome.ending(ending)
+    }
+
+    fn ending(mut self, ending: Ending) -> Self {
+        self.revision = ending.revision;
+        self.steps = ending.steps;
+        self.log = ending.log;
+        self
+    }
+}
+
+fn named(deployment: &Deployment) -> String {
+    start::shipped_image(deployment).map_or_else(|| format!("deployment {}", deployment.id), |image| image.to_string())
+}
+
+fn place(pipeline: &Pipeline) -> String {
+    format!("{}/{}", pipeline.cluster, pipeline.service)
+}
+
+/// CodeDeploy's sentence, the step that failed, and what AWS knows beyond them.
+fn reason(deployment: &Deployment, ending: &Ending) -> String {
+    let failed = ending.steps.iter().find(|step| step.status == LifecycleEventStatus::Failed);
+    let step = failed.map(|step| match step.name.as_str() {
+        "AfterInstall" => "AfterInstall failed (the migration gate)".to_owned(),
+        "AfterAllowTestTraffic" => "AfterAllowTestTraffic failed (the test traffic gate)".to_owned(),
+        name => format!("{name} failed"),
+    });
+    let error = deployment.error.as_ref().map(|(code, message)| match message.trim().trim_end_matches('.') {
+        "" => code.clone(),
+        message => format!("{message} ({code})"),
+    });
+    let parts: Vec<String> = step.into_iter().chain(error).chain(ending.causes.iter().cloned()).collect();
+    if parts.is_empty() { "CodeDeploy gave no reason".to_owned() } else { parts.join("; ") }
+}
