@@ -1,1 +1,11 @@
-fn main() {}
+//! AfterAllowTestTraffic: green's targets must be healthy and answer the configured requests through the test listener.
+
+mod handler;
+mod requests;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda::Error> {
+    let start = lambda::start(std::env::vars(), |_, _| Some(()));
+    let handler = handler::Handler::new(start, &aws::Session::from_env().await);
+    lambda::serve(|event, deadline| handler.handle(event, deadline)).await
+}

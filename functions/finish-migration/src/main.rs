@@ -1,1 +1,10 @@
-fn main() {}
+//! Answers the AfterInstall hook when the migration task has stopped, or when its time is over.
+
+mod handler;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda::Error> {
+    let start = lambda::start(std::env::vars(), |_, _| Some(()));
+    let handler = handler::Handler::new(start, &aws::Session::from_env().await);
+    lambda::serve(|event, deadline| handler.handle(event, deadline)).await
+}

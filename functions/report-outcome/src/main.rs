@@ -1,1 +1,11 @@
-fn main() {}
+//! Tells people what became of a deployment, and stops a migration that outlived its deployment.
+
+mod handler;
+mod reasons;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda::Error> {
+    let start = lambda::start(std::env::vars(), |_, _| Some(()));
+    let handler = handler::Handler::new(start, &aws::Session::from_env().await);
+    lambda::serve(|event, _deadline| handler.handle(event)).await
+}

@@ -1,1 +1,14 @@
-fn main() {}
+//! Starts the deployment that is due, or says why not.
+
+mod act;
+mod handler;
+mod observe;
+
+use rules::environment::HookFunctions;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), lambda::Error> {
+    let start = lambda::start(std::env::vars(), HookFunctions::read);
+    let handler = handler::Handler::new(start, &aws::Session::from_env().await);
+    lambda::serve(|event, _deadline| handler.handle(event)).await
+}

@@ -1,0 +1,146 @@
+//! Judges a migration by its task, and answers its hook.
+
+use aws::CallFailed;
+use aws::codedeploy::CodeDeploy;
+use aws::ecs::Ecs;
+use aws::logs::Logs;
+use aws::sns::Sns;
+use lambda::{Deadline, Failure, Gate, Hook, Known, Messenger, Start, Verdict};
+use rules::events::{self, FinishEvent, HookCall, HookIds, TimeOut};
+use rules::migration::{self, Verdict as Judged};
+use rules::names::{ContainerName, DeploymentId};
+use rules::observed::Task;
+use rules::revision;
+use serde_json::{Value, json};
+
+/// How much of a failed migration's log people get to read at once.
+const LOG_LINES: i32 = 20;
+
+pub(crate) struct Handler {
+    start: Start<()>,
+    codedeploy: CodeDeploy,
+    ecs: Ecs,
+    logs: Logs,
+    messenger: Messenger,
+}
+
+impl Handler {
+    pub(crate) fn new(start: Start<()>, session: &aws::Session) -> Self {
+        Self {
+            start,
+            codedeploy: CodeDeploy::new(session),
+            ecs: Ecs::new(session),
+            logs: Logs::new(session),
+            messenger: Messenger::new(Sns::new(session)),
+        }
+    }
+
+    pub(crate) async fn handle(&self, event: Value, deadline: Deadline) -> Result<Value, Failure> {
+        match FinishEvent::parse(&event)? {
+            FinishEvent::Ignored(reason) => {
+                tracing::info!(decision = "skip", reason, "nothing to finish");
+                Ok(json!({"answer": "none", "reason": reason}))
+            }
+            FinishEvent::Stopped(task) => self.stopped(*task, deadline).await,
+            FinishEvent::TimedOut(time_out) => self.timed_out(time_out, deadline).await,
+        }
+    }
+
+    async fn stopped(&self, task: Task, deadline: Deadline) -> Result<Value, Failure> {
+        let (task, ids) = self.with_ids(task).await?;
+        let verdict = self.verdict(&task, &ids.container).await;
+        let call = HookCall { deployment_id: ids.deployment, execution_id: ids.execution };
+        self.answer(&call, &verdict, deadline).await
+    }
+
+    /// Where the event leaves the overrides out, DescribeTasks has them.
+    async fn with_ids(&self, task: Task) -> Result<(Task, HookIds), Failure> {
+        if let Some(ids) = events::hook_ids(&task) {
+            return Ok((task, ids));
+        }
+        let described = self.ecs.describe_tasks(&task.cluster, std::slice::from_ref(&task.arn)).await?;
+        let described = described.into_iter().next().unwrap_or(task);
+        let ids = events::hook_ids(&described).ok_or_else(|| {
+            Failure::Refused(format!(
+                "task `{}` carries neither `{}` nor `{}`, expected both in its overrides \
+                 (hint: only `run-migration` may start tasks as `{}…`)",
+                described.arn,
+                migration::DEPLOYMENT_ID,
+                migration::HOOK_EXECUTION_ID,
+                migration::STARTED_BY
+            ))
+        })?;
+        Ok((described, ids))
+    }
+
+    async fn timed_out(&self, time_out: TimeOut, deadline: Deadline) -> Result<Value, Failure> {
+        let task = self.ecs.describe_tasks(&time_out.cluster, std::slice::from_ref(&time_out.task_arn)).await?.into_iter().next();
+        let stopped = task.filter(|task| task.last_status == "STOPPED");
+        let verdict = match stopped.and_then(|task| events::hook_ids(&task).map(|ids| (task, ids))) {
+            // It ended in time, and its event was late or lost.
+            Some((task, ids)) => self.verdict(&task, &ids.container).await,
+            None => {
+                let reason = format!("the migration ran longer than its {} minutes", time_out.timeout_minutes);
+                self.stop(&time_out, &reason).await;
+                Verdict::Failed { reason: format!("{reason} and was stopped"), log: Vec::new() }
+            }
+        };
+        let call = HookCall { deployment_id: time_out.deployment_id, execution_id: time_out.hook_execution_id };
+        self.answer(&call, &verdict, deadline).await
+    }
+
+    async fn stop(&self, time_out: &TimeOut, reason: &str) {
+        if let Err(failed) = self.ecs.stop_task(&time_out.cluster, &time_out.task_arn, reason).await {
+            tracing::error!(error = %failed, task = %time_out.task_arn, "migration not stopped");
+        }
+    }
+
+    async fn verdict(&self, task: &Task, container: &ContainerName) -> Verdict {
+        match migration::judge(task, container) {
+            Judged::Succeeded => Verdict::Succeeded(format!("the migration of task {} exited with code 0", task.arn.id())),
+            Judged::Failed { reason, ran } => {
+                let log = if ran { self.last_lines(task, container).await } else { Vec::new() };
+                Verdict::Failed { reason, log }
+            }
+        }
+    }
+
+    /// The log is there to help; a verdict does not depend on it.
+    async fn last_lines(&self, task: &Task, container: &ContainerName) -> Vec<String> {
+        let read = async {
+            let definition = self.ecs.describe_task_definition(task.revision.as_str()).await?;
+            match revision::log_stream(&definition, container, task.arn.id()) {
+                Some(log) => self.logs.get_log_events(&log.group, &log.stream, LOG_LINES).await,
+                None => Ok(Vec::new()),
+            }
+        };
+        read.await.unwrap_or_else(|failed: CallFailed| {
+            tracing::warn!(error = %failed, "log not read");
+            Vec::new()
+        })
+    }
+
+    async fn answer(&self, call: &HookCall, verdict: &Verdict, deadline: Deadline) -> Result<Value, Failure> {
+        let hook = Hook {
+            gate: Gate::Migration,
+            call,
+            codedeploy: &self.codedeploy,
+            messenger: &self.messenger,
+            deadline,
+        };
+        // A success needs no message; whom a failure concerns is looked up for the message alone.
+        let known = match verdict {
+            Verdict::Failed { .. } => self.known(&call.deployment_id).await,
+            Verdict::Succeeded(_) | Verdict::Later(_) => None,
+        };
+        hook.deliver(self.start.as_ref().map(|started| &started.settings), known.as_ref(), verdict).await
+    }
+
+    async fn known(&self, deployment: &DeploymentId) -> Option<Known> {
+        let deployment = self.codedeploy.get_deployment(deployment).await;
+        let deployment = deployment.inspect_err(|failed| tracing::warn!(error = %failed, "deployment not found out")).ok()?;
+        let config = &self.start.as_ref().ok()?.config;
+        let pipeline = config.of_group(&deployment.application, &deployment.deployment_group)?.clone();
+        Some(Known { pipeline, deployment })
+    }
+}

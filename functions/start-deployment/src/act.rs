@@ -1,0 +1,195 @@
+//! Does what was decided, and reports it.
+
+use aws::codedeploy::CreateDeployment;
+use aws::{CallFailed, Kind};
+use lambda::{Failure, Started};
+use rules::app_spec::{self, TestListener};
+use rules::config::RevisionFrom;
+use rules::environment::HookFunctions;
+use rules::look::{Cause, Look};
+use rules::names::{DeploymentId, Image, RevisionArn};
+use rules::observed::TaskDefinition;
+use rules::outcome::Outcome;
+use rules::revision;
+use rules::start::{self, Decision, Skip};
+use serde_json::{Value, json};
+
+use crate::handler::Handler;
+use crate::observe::{Seen, misfit};
+
+/// What became of one pipeline.
+pub(crate) struct Report {
+    pipeline: String,
+    decision: &'static str,
+    reason: String,
+    image: Option<Image>,
+    revision: Option<RevisionArn>,
+    deployment: Option<DeploymentId>,
+    changes: Vec<String>,
+}
+
+impl Report {
+    fn of(look: &Look<'_>, seen: &Seen, decision: &Decision) -> Self {
+        let image = seen.observed.candidate.as_ref().map(|candidate| candidate.image.clone());
+        let (code, reason, deployment) = match decision {
+            Decision::Start(image) => ("start", format!("{image} is due"), None),
+            Decision::EndWait(id) => ("end-wait", "a newer image is due; the deployment's end is the next look".to_owned(), Some(id)),
+            Decision::Stop(id) => ("stop", "a newer image replaces it; the deployment's end is the next look".to_owned(), Some(id)),
+            Decision::Skip(skip) => (skip.code(), skip.to_string(), deployment_of(skip)),
+        };
+        let pipeline = look.pipeline.name.to_string();
+        Self { pipeline, decision: code, reason, image, revision: None, deployment: deployment.cloned(), changes: Vec::new() }
+    }
+
+    pub(crate) fn log(&self) {
+        let Self { pipeline, decision, reason, .. } = self;
+        let image = self.image.as_ref().map(ToString::to_string);
+        let digest = self.image.as_ref().map(|image| image.digest.as_str());
+        let deployment = self.deployment.as_ref().map(DeploymentId::as_str);
+        let revision = self.revision.as_ref().map(RevisionArn::as_str);
+        tracing::info!(
+            pipeline, decision, reason, image, image_digest = digest, revision, deployment_id = deployment,
+            "pipeline looked at"
+        );
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        json!({
+            "pipeline": self.pipeline,
+            "decision": self.decision,
+            "reason": self.reason,
+            "image": self.image,
+            "revision": self.revision,
+            "deployment_id": self.deployment,
+            "changes": self.changes,
+        })
+    }
+}
+
+fn deployment_of(skip: &Skip) -> Option<&DeploymentId> {
+    match skip {
+        Skip::AlreadyInProgress(id) | Skip::FailedBefore(id) | Skip::SetAside(id) | Skip::Waiting(id) => Some(id),
+        Skip::NoMatchingImage | Skip::AlreadyRunning(_) | Skip::OlderThanRunning(_) => None,
+    }
+}
+
+impl Handler {
+    pub(crate) async fn act(
+        &self,
+        started: &Started<HookFunctions>,
+        look: &Look<'_>,
+        seen: Seen,
+        decision: Decision,
+    ) -> Result<Report, Failure> {
+        let report = Report::of(look, &seen, &decision);
+        match &decision {
+            Decision::Start(image) => return self.start(started, look, seen, image, report).await,
+            Decision::EndWait(id) => unless_ended(self.codedeploy.continue_deployment(id).await)?,
+            Decision::Stop(id) => unless_ended(self.codedeploy.stop_deployment(id).await)?,
+            Decision::Skip(skip) => self.tell(started, look, &seen, skip).await,
+        }
+        Ok(report)
+    }
+
+    /// What would be done, and what would change.
+    pub(crate) async fn say(&self, look: &Look<'_>, seen: &Seen, decision: &Decision) -> Result<Report, Failure> {
+        let mut report = Report::of(look, seen, decision);
+        if let Decision::Start(image) = decision {
+            let (template, next) = self.next(look, seen, image).await?;
+            report.changes = revision::difference(&template, &next);
+        }
+        report.reason = format!("dry run: {}", report.reason);
+        Ok(report)
+    }
+
+    async fn start(
+        &self,
+        started: &Started<HookFunctions>,
+        look: &Look<'_>,
+        seen: Seen,
+        image: &Image,
+        mut report: Report,
+    ) -> Result<Report, Failure> {
+        let (_, next) = self.next(look, &seen, image).await?;
+        let revision = self.registered(&seen, &next).await?;
+        let test_listener = if seen.group.test_listener.is_some() { TestListener::Present } else { TestListener::Absent };
+        let production = &seen.production;
+        let app_spec =
+            app_spec::render(&revision, &production.load_balancer, &production.placement, &started.own, test_listener);
+        let deployment = CreateDeployment {
+            application: look.pipeline.application.clone(),
+            deployment_group: look.pipeline.deployment_group.clone(),
+            app_spec,
+            deployment_config: look.pipeline.deployment_config.clone(),
+            description: start::description(image),
+        };
+        match self.codedeploy.create_deployment(&deployment).await {
+            Ok(id) => {
+                report.revision = Some(revision);
+                report.deployment = Some(id);
+                Ok(report)
+            }
+            Err(failed) => self.look_again(look, seen, failed).await,
+        }
+    }
+
+    /// CreateDeployment has no idempotency token. When another invocation was faster, or when nobody knows whether the
+    /// call was heard, what AWS says now decides, not a second call.
+    async fn look_again(&self, look: &Look<'_>, mut seen: Seen, failed: CallFailed) -> Result<Report, Failure> {
+        if !matches!(failed.kind, Kind::LimitExceeded | Kind::Unavailable) {
+            return Err(failed.into());
+        }
+        seen.observed.active = self.active(look, seen.observed.candidate.as_ref()).await?;
+        let decision = start::decide(look.pipeline, &seen.observed);
+        match &decision {
+            Decision::Start(_) | Decision::EndWait(_) | Decision::Stop(_) => Err(failed.into()),
+            Decision::Skip(_) => Ok(Report::of(look, &seen, &decision)),
+        }
+    }
+
+    /// The revision that serves as the template, and what would be registered from it.
+    async fn next(&self, look: &Look<'_>, seen: &Seen, image: &Image) -> Result<(TaskDefinition, Value), Failure> {
+        let unusable = |unusable: revision::Unusable| misfit(unusable.into());
+        let production = &seen.production;
+        match look.pipeline.revision_from {
+            RevisionFrom::Production => {
+                let next = revision::next(&production.definition, &production.matching, image).map_err(unusable)?;
+                Ok((production.definition.clone(), next))
+            }
+            RevisionFrom::Latest => {
+                let latest = self.ecs.describe_task_definition(seen.observed.running.revision.family()).await?;
+                let matching = revision::matching(look.pipeline, &latest).map_err(unusable)?;
+                let next = revision::next(&latest, &matching, image).map_err(unusable)?;
+                Ok((latest, next))
+            }
+        }
+    }
+
+    /// The revision to deploy: the family's latest where it is already what would be registered, a new one otherwise.
+    async fn registered(&self, seen: &Seen, next: &Value) -> Result<RevisionArn, Failure> {
+        let latest = match self.ecs.describe_task_definition(seen.observed.running.revision.family()).await {
+            Ok(latest) => Some(latest).filter(|latest| revision::is_same(latest, next)),
+            // The family has no ACTIVE revision: what runs was deregistered.
+            Err(failed) if matches!(failed.kind, Kind::NotFound | Kind::Invalid) => None,
+            Err(failed) => return Err(failed.into()),
+        };
+        match latest.as_ref().and_then(revision::arn) {
+            Some(arn) => Ok(arn),
+            None => Ok(self.ecs.register_task_definition(next).await?),
+        }
+    }
+
+    /// People who pushed are told when their image has to wait.
+    async fn tell(&self, started: &Started<HookFunctions>, look: &Look<'_>, seen: &Seen, skip: &Skip) {
+        let candidate = seen.observed.candidate.as_ref();
+        if let (Skip::Waiting(id), Cause::Somebody, Some(candidate)) = (skip, look.cause, candidate) {
+            let outcome = Outcome::waiting(look.pipeline, &candidate.image, id);
+            self.messenger.publish(&started.settings, &outcome).await;
+        }
+    }
+}
+
+/// A deployment that ended in between needs neither to be continued nor to be stopped: its end is an event of its own.
+fn unless_ended(result: Result<(), CallFailed>) -> Result<(), CallFailed> {
+    result.or_else(|failed| if failed.kind == Kind::Conflict { Ok(()) } else { Err(failed) })
+}

@@ -1,0 +1,62 @@
+//! PutLifecycleEventHookExecutionStatus: a hook's answer.
+
+use aws_sdk_codedeploy::types::LifecycleEventStatus;
+use rules::names::{DeploymentId, HookExecutionId};
+
+use super::CodeDeploy;
+use crate::call::{Call, CallFailed};
+
+/// What a hook tells CodeDeploy; it takes nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HookAnswer {
+    /// Go on.
+    Succeeded,
+    /// Fail the deployment, and roll back where the group says so.
+    Failed,
+}
+
+/// What became of a hook's answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HookReceipt {
+    /// CodeDeploy took it.
+    Accepted,
+    /// The lifecycle event was over: answered before, timed out, or stopped with its deployment.
+    AlreadyCompleted,
+}
+
+impl CodeDeploy {
+    /// Answers a hook.
+    pub async fn put_lifecycle_event_hook_execution_status(
+        &self,
+        deployment: &DeploymentId,
+        execution: &HookExecutionId,
+        answer: HookAnswer,
+    ) -> Result<HookReceipt, CallFailed> {
+        let call = Call::new(
+            "codedeploy:PutLifecycleEventHookExecutionStatus",
+            deployment.as_str(),
+        );
+        let sent = self
+            .client
+            .put_lifecycle_event_hook_execution_status()
+            .deployment_id(deployment.as_str())
+            .lifecycle_event_hook_execution_id(execution.as_str())
+            .status(match answer {
+                HookAnswer::Succeeded => LifecycleEventStatus::Succeeded,
+                HookAnswer::Failed => LifecycleEventStatus::Failed,
+            })
+            .send()
+            .await;
+        let Err(error) = sent else {
+            return Ok(HookReceipt::Accepted);
+        };
+        let over = error
+            .as_service_error()
+            .is_some_and(|error| error.is_lifecycle_event_already_completed_exception());
+        if over {
+            Ok(HookReceipt::AlreadyCompleted)
+        } else {
+            Err(call.failed(error))
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! RunTask, DescribeTasks, ListTasks, StopTask.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ecs::types::{ContainerOverride, KeyValuePair, LaunchType, TaskOverride};
+use rules::names::{ClusterName, ContainerName, RevisionArn, ServiceName, TaskArn};
+use rules::observed::{self, Placement, Task, TaskContainer};
+
+use super::{Ecs, capacity_to, network_to, sentence};
+use crate::call::{Call, CallFailed};
+use crate::text::{cut, time_from};
+
+/// One task to run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunTask {
+    /// Where.
+    pub cluster: ClusterName,
+    /// What.
+    pub revision: RevisionArn,
+    /// In which network, on which capacity.
+    pub placement: Placement,
+    /// What ListTasks and task events say about it; at most 128 letters, digits, `-`, `_` and `/`.
+    pub started_by: String,
+    /// At most 64 visible ASCII characters; the same token gives the same task.
+    pub client_token: String,
+    /// The container whose command and environment are overridden.
+    pub container: ContainerName,
+    /// Its command; empty to keep the revision's own.
+    pub command: Vec<String>,
+    /// Variables added to its environment.
+    pub environment: BTreeMap<String, String>,
+}
+
+/// What became of RunTask. ECS answers HTTP 200 also when nothing runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one of it, and it is taken apart at once"
+)]
+pub enum RunTaskAnswer {
+    /// The task, on its way up.
+    Started(Task),
+    /// No task, and why.
+    Refused(Vec<TaskFailure>),
+}
+
+/// Why ECS ran no task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskFailure {
+    /// What it was about, where ECS says it.
+    pub arn: Option<String>,
+    /// `RESOURCE:MEMORY`, `EMPTY CAPACITY`, …; the list is open.
+    pub reason: Option<String>,
+    /// A sentence.
+    pub detail: Option<String>,
+}
+
+/// Whose tasks to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TasksOf<'a> {
+    /// Those that RunTask was told to mark so.
+    StartedBy(&'a str),
+    /// A service's.
+    Service(&'a ServiceName),
+}
+
+/// What ECS wants of the tasks to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DesiredStatus {
+    /// Running, or on their way there.
+    Running,
+    /// Stopped within the last hour, or on their way there.
+    Stopped,
+}
+
+/// What DescribeTasks takes at once, and ListTasks gives.
+const TASKS_PER_CALL: usize = 100;
+
+/// What StopTask takes as a reason.
+const REASON_LIMIT: usize = 255;
+
+impl Ecs {
+    /// Runs one task. Repeating it with the same token is safe: ECS answers with the task that it ran already.
+    pub async fn run_task(&self, task: &RunTask) -> Result<RunTaskAnswer, CallFailed> {
+        let call = Call::new(
+            "ecs:RunTask",
+            format!("{}/{}", task.cluster, task.revision.short()),
+        );
+        let placement = &task.placement;
+        let network = placement
+            .network_configuration
+            .as_ref()
+            .map(|network| network_to(&call, network))
+            .transpose()?;
+        let capacity = capacity_to(&call, &placement.capacity_providers)?;
+        let answer = self
+            .client
+            .run_task()
+            .cluster(task.cluster.as_str())
+            .task_definition(task.revision.as_str())
+            .count(1)
+            .started_by(&task.started_by)
+            .client_token(&task.client_token)
+            .set_network_configuration(network)
+            .set_launch_type(
+                placement
+                    .launch_type
+                    .as_deref()
+                    .filter(|_| capacity.is_empty())
+                    .map(LaunchType::from),
+            )
+            .set_capacity_provider_strategy(Some(capacity).filter(|capacity| !capacity.is_empty()))
+            .set_platform_version(placement.platform_version.clone())
+            .overrides(overrides(task))
+            .send()
+            .await
+            .map_err(|error| call.failed(error))?;
+        if let Some(started) = answer.tasks().first() {
+            return Ok(RunTaskAnswer::Started(translate(&call, started)?));
+        }
+        if answer.failures().is_empty() {
+            return Err(call.unexpected("the answer has neither a task nor a failure"));
+        }
+        Ok(RunTaskAnswer::Refused(
+            answer.failures().iter().map(failure_from).collect(),
+        ))
+    }
+
+    /// The tasks as they are now. Those that ECS does not know (any more, or yet) are left out.
+    pub async fn describe_tasks(
+        &self,
+        cluster: &str,
+        tasks: &[TaskArn],
+    ) -> Result<Vec<Task>, CallFailed> {
+        let call = Call::new("ecs:DescribeTasks", cluster);
+        let mut found = Vec::with_capacity(tasks.len());
+        for chunk in tasks.chunks(TASKS_PER_CALL) {
+            let answer = self
+                .client
+                .describe_tasks()
+                .cluster(cluster)
+                .set_tasks(Some(
+                    chunk.iter().map(|task| task.as_str().to_owned()).collect(),
+                ))
+                .send()
+                .await
+                .map_err(|error| call.failed(error))?;
+            if let Some(failure) = answer
+                .failures()
+                .iter()
+                .find(|failure| failure.reason() != Some("MISSING"))
+            {
+                return Err(call.unexpected(&sentence(failure)));
+            }
+            for task in answer.tasks() {
+                found.push(translate(&call, task)?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// The ARNs of a service's tasks, or of those that RunTask started for somebody.
+    pub async fn list_tasks(
+        &self,
+        cluster: &str,
+        of: TasksOf<'_>,
+        status: DesiredStatus,
+    ) -> Result<Vec<TaskArn>, CallFailed> {
+        let call = Call::new("ecs:ListTasks", cluster);
+        let request = self
+            .client
+            .list_tasks()
+            .cluster(cluster)
+            .desired_status(match status {
+                DesiredStatus::Running => aws_sdk_ecs::types::DesiredStatus::Running,
+                DesiredStatus::Stopped => aws_sdk_ecs::types::DesiredStatus::Stopped,
+            });
+        let request = match of {
+            TasksOf::StartedBy(who) => request.started_by(who),
+            TasksOf::Service(service) => request.service_name(service.as_str()),
+        };
+        let mut arns = request.into_paginator().items().send();
+        let mut tasks = Vec::new();
+        while let Some(arn) = arns.next().await {
+            tasks.push(call.name(Some(&arn.map_err(|error| call.failed(error))?), "taskArns")?);
+        }
+        Ok(tasks)
+    }
+
+    /// Stops a task; the reason is what people see in the console.
+    pub async fn stop_task(
+        &self,
+        cluster: &str,
+        task: &TaskArn,
+        reason: &str,
+    ) -> Result<(), CallFailed> {
+        let call = Call::new("ecs:StopTask", format!("{cluster}/{}", task.id()));
+        let request = self
+            .client
+            .stop_task()
+            .cluster(cluster)
+            .task(task.as_str())
+            .reason(cut(reason, REASON_LIMIT));
+        request
+            .send()
+            .await
+            .map(drop)
+            .map_err(|error| call.failed(error))
+    }
+}
+
+fn overrides(task: &RunTask) -> TaskOverride {
+    let pair =
+        |(name, value): (&String, &String)| KeyValuePair::builder().name(name).value(value).build();
+    let container = ContainerOverride::builder()
+        .name(task.container.as_str())
+        .set_command(Some(task.command.clone()).filter(|command| !command.is_empty()))
+        .set_environment(Some(task.environment.iter().map(pair).collect()))
+        .build();
+    TaskOverride::builder()
+        .container_overrides(container)
+        .build()
+}
+
+fn failure_from(failure: &aws_sdk_ecs::types::Failure) -> TaskFailure {
+    TaskFailure {
+        arn: failure.arn().map(str::to_owned),
+        reason: failure.reason().map(str::to_owned),
+        detail: failure.detail().map(str::to_owned),
+    }
+}
+
+fn translate(call: &Call, task: &aws_sdk_ecs::types::Task) -> Result<Task, CallFailed> {
+    let overrides = task
+        .overrides()
+        .map(|overrides| overrides.container_overrides())
+        .unwrap_or_default();
+    Ok(Task {
+        arn: call.name(task.task_arn(), "tasks.taskArn")?,
+        cluster: call
+            .required(task.cluster_arn(), "tasks.clusterArn")?
+            .to_owned(),
+        revision: call.name(task.task_definition_arn(), "tasks.taskDefinitionArn")?,
+        started_by: task.started_by().map(str::to_owned),
+        last_status: call
+            .required(task.last_status(), "tasks.lastStatus")?
+            .to_owned(),
+        stop_code: task.stop_code().map(|code| code.as_str().to_owned()),
+        stopped_reason: task.stopped_reason().map(str::to_owned),
+        created_at: task.created_at().and_then(time_from),
+        started_at: task.started_at().and_then(time_from),
+        stopped_at: task.stopped_at().and_then(time_from),
+        containers: task
+            .containers()
+            .iter()
+            .map(|one| container_from(call, one))
+            .collect::<Result<_, _>>()?,
+        overrides: overrides
+            .iter()
+            .map(|one| override_from(call, one))
+            .collect::<Result<_, _>>()?,
+    })
+}
+
+fn container_from(
+    call: &Call,
+    container: &aws_sdk_ecs::types::Container,
+) -> Result<TaskContainer, CallFailed> {
+    Ok(TaskContainer {
+        name: call.name(container.name(), "tasks.containers.name")?,
+        exit_code: container.exit_code(),
+        reason: container.reason().map(str::to_owned),
+    })
+}
+
+fn override_from(
+    call: &Call,
+    one: &ContainerOverride,
+) -> Result<observed::ContainerOverride, CallFailed> {
+    let variable = |pair: &KeyValuePair| {
+        Some((
+            pair.name()?.to_owned(),
+            pair.value().unwrap_or_default().to_owned(),
+        ))
+    };
+    Ok(observed::ContainerOverride {
+        name: call.name(one.name(), "tasks.overrides.containerOverrides.name")?,
+        environment: one.environment().iter().filter_map(variable).collect(),
+    })
+}

@@ -1,0 +1,91 @@
+//! DescribeTaskDefinition and RegisterTaskDefinition, on raw JSON.
+//!
+//! The SDK's types know the fields of the day they were generated; a copy through them drops every newer one, silently,
+//! from a production service. So the answer is read from its bytes, and the request's body is what the caller gives.
+
+use aws_sdk_ecs::config::Builder;
+use aws_sdk_ecs::types::TaskDefinitionField;
+use rules::names::RevisionArn;
+use rules::observed::TaskDefinition;
+use serde_json::Value;
+
+use super::Ecs;
+use crate::call::{Call, CallFailed};
+use crate::wire::{OnlyWhenThrottled, RawAnswer, replace_body};
+
+impl Ecs {
+    /// A revision by ARN or `family:revision`, or the latest active one of a family; its tags beside it.
+    pub async fn describe_task_definition(
+        &self,
+        family_or_arn: &str,
+    ) -> Result<TaskDefinition, CallFailed> {
+        let call = Call::new("ecs:DescribeTaskDefinition", family_or_arn);
+        let raw = RawAnswer::default();
+        let sent = self
+            .client
+            .describe_task_definition()
+            .task_definition(family_or_arn)
+            .include(TaskDefinitionField::Tags)
+            .customize()
+            .interceptor(raw.clone())
+            .send()
+            .await;
+        let mut answer = read(
+            &call,
+            &raw,
+            sent.map(drop).map_err(|error| call.failed(error)),
+        )?;
+        let task_definition = answer.get_mut("taskDefinition").map(Value::take);
+        Ok(TaskDefinition {
+            task_definition: call
+                .required(task_definition.filter(Value::is_object), "taskDefinition")?,
+            tags: answer.get_mut("tags").map(Value::take).unwrap_or_default(),
+        })
+    }
+
+    /// Registers a revision: the given JSON is the request's body as it is. AWS makes a new revision of every such
+    /// request, so it is sent again only when it was throttled.
+    pub async fn register_task_definition(
+        &self,
+        request: &Value,
+    ) -> Result<RevisionArn, CallFailed> {
+        let family = request
+            .get("family")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let call = Call::new("ecs:RegisterTaskDefinition", family);
+        let body = request.to_string();
+        let raw = RawAnswer::default();
+        let sent = self
+            .client
+            .register_task_definition()
+            .family(family)
+            .customize()
+            .mutate_request(move |request| replace_body(request, &body))
+            .interceptor(raw.clone())
+            .config_override(Builder::new().retry_classifier(OnlyWhenThrottled))
+            .send()
+            .await;
+        let answer = read(
+            &call,
+            &raw,
+            sent.map(drop).map_err(|error| call.failed(error)),
+        )?;
+        let arn = answer
+            .pointer("/taskDefinition/taskDefinitionArn")
+            .and_then(Value::as_str);
+        call.name(arn, "taskDefinition.taskDefinitionArn")
+    }
+}
+
+/// What AWS answered, also where the SDK stumbled over something in it.
+fn read(call: &Call, raw: &RawAnswer, sent: Result<(), CallFailed>) -> Result<Value, CallFailed> {
+    match raw.take() {
+        Some(bytes) => {
+            serde_json::from_slice(&bytes).map_err(|error| call.unexpected(&error.to_string()))
+        }
+        None => Err(sent
+            .err()
+            .unwrap_or_else(|| call.unexpected("the answer has no body"))),
+    }
+}

@@ -1,0 +1,25 @@
+//! Greenlight's only door to AWS: our types in, our types out.
+//!
+//! One module a service, one function an API operation, named after it. Nothing here decides anything; what an answer
+//! means is `shared/rules`' business. A call that fails says so in one sentence and one [`Kind`] to branch on.
+//!
+//! What the SDK does (signing, retries, timeouts, pages) stays with the SDK. What it would lose (the fields of a task
+//! definition that it does not know) goes around its types, as raw JSON.
+#![warn(missing_docs)]
+
+mod call;
+pub mod codedeploy;
+pub mod ecr;
+pub mod ecs;
+pub mod elb;
+mod kind;
+pub mod logs;
+pub mod scheduler;
+mod session;
+pub mod sns;
+mod text;
+mod wire;
+
+pub use call::CallFailed;
+pub use kind::Kind;
+pub use session::{Endpoint, Patience, Session};

@@ -1,0 +1,142 @@
+//! What every client needs once: region, credentials, one HTTPS connector, how long to wait and how often to try.
+
+use std::time::Duration;
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_ecs::config::{Credentials, SharedCredentialsProvider, SharedHttpClient};
+use aws_smithy_http_client::Connector;
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnectorSettings, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_types::retry::RetryConfig;
+
+/// The settings that all clients of a process share. Made once; its clients share one pool of connections.
+#[derive(Debug, Clone)]
+pub struct Session {
+    config: SdkConfig,
+}
+
+/// How long a call may take, and how often it is tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// To reach AWS at all.
+    pub connect: Duration,
+    /// For one attempt, from the first byte sent to the last one read.
+    pub attempt: Duration,
+    /// For the call: all attempts, and the pauses between them.
+    pub call: Duration,
+    /// How often a call is sent at most.
+    pub attempts: u32,
+    /// The longest pause between two attempts.
+    pub longest_pause: Duration,
+}
+
+impl Patience {
+    /// What the functions use: a call ends after half a minute at the latest, well within a function's own time.
+    pub const STANDARD: Self = Self {
+        connect: Duration::from_secs(3),
+        attempt: Duration::from_secs(10),
+        call: Duration::from_secs(30),
+        attempts: 4,
+        longest_pause: Duration::from_secs(5),
+    };
+}
+
+/// An AWS that is reached at a given address, with given credentials.
+#[derive(Debug, Clone, Copy)]
+pub struct Endpoint<'a> {
+    /// `http://127.0.0.1:4566`
+    pub url: &'a str,
+    /// `eu-central-1`
+    pub region: &'a str,
+    /// The access key's id.
+    pub access_key_id: &'a str,
+    /// The access key's secret.
+    pub secret_access_key: &'a str,
+}
+
+impl Session {
+    /// As the environment says: region, credentials and, where given, `AWS_ENDPOINT_URL`. In Lambda all of them are
+    /// environment variables; elsewhere the SDK's other places (profiles, container and instance roles) count as well.
+    pub async fn from_env() -> Self {
+        let patience = Patience::STANDARD;
+        let config = aws_config::defaults(behavior_version())
+            .http_client(http_client(
+                patience,
+                ProxyConfig::from_env(),
+                TrustStore::default(),
+            ))
+            .timeout_config(timeouts(patience))
+            .retry_config(retries(patience))
+            .load()
+            .await;
+        Self { config }
+    }
+
+    /// To one address, whatever the environment says; about proxies, too.
+    pub fn to_endpoint(endpoint: Endpoint<'_>, patience: Patience) -> Self {
+        let credentials = Credentials::new(
+            endpoint.access_key_id,
+            endpoint.secret_access_key,
+            None,
+            None,
+            "given",
+        );
+        // Without TLS there is nobody to trust, and a machine without root certificates is fine.
+        let trusted = TrustStore::default().with_native_roots(!endpoint.url.starts_with("http://"));
+        let config = SdkConfig::builder()
+            .behavior_version(behavior_version())
+            .endpoint_url(endpoint.url)
+            .region(Region::new(endpoint.region.to_owned()))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .http_client(http_client(patience, ProxyConfig::disabled(), trusted))
+            .timeout_config(timeouts(patience))
+            .retry_config(retries(patience))
+            .build();
+        Self { config }
+    }
+
+    pub(crate) fn config(&self) -> &SdkConfig {
+        &self.config
+    }
+}
+
+/// Pinned, so that an update of the SDK's crates changes no behaviour by itself.
+fn behavior_version() -> BehaviorVersion {
+    BehaviorVersion::v2026_01_12()
+}
+
+/// One connector for every client. The SDK's own way of making one reads and parses the system's root certificates
+/// again for each client, which takes longer than everything else before the first call.
+fn http_client(patience: Patience, proxy: ProxyConfig, trusted: TrustStore) -> SharedHttpClient {
+    let settings = HttpConnectorSettings::builder()
+        .connect_timeout(patience.connect)
+        .build();
+    let tls = TlsContext::builder().with_trust_store(trusted).build();
+    let connector = Connector::builder()
+        .connector_settings(settings)
+        .proxy_config(proxy)
+        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .tls_context(tls.unwrap_or_default())
+        .build();
+    let connector = SharedHttpConnector::new(connector);
+    http_client_fn(move |_, _| connector.clone())
+}
+
+fn timeouts(patience: Patience) -> TimeoutConfig {
+    TimeoutConfig::builder()
+        .connect_timeout(patience.connect)
+        .operation_attempt_timeout(patience.attempt)
+        .operation_timeout(patience.call)
+        .build()
+}
+
+fn retries(patience: Patience) -> RetryConfig {
+    RetryConfig::standard()
+        .with_max_attempts(patience.attempts)
+        .with_max_backoff(patience.longest_pause)
+}

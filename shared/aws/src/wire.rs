@@ -1,0 +1,90 @@
+//! What goes around the SDK's types: an answer's bytes, a request's body, and when a request may be sent again.
+//!
+//! Signing, retries and timeouts stay the SDK's; only what is on the wire is read, or replaced, on its way.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_sdk_ecs::config::interceptors::AfterDeserializationInterceptorContextRef;
+use aws_sdk_ecs::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
+use aws_smithy_runtime_api::client::retries::classifiers::{
+    ClassifyRetry, RetryAction, RetryClassifierPriority, RetryReason,
+};
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::retry::ErrorKind;
+
+/// The body of a successful answer, byte by byte as it came, whatever the SDK's types make of it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct RawAnswer(Arc<Mutex<Option<Vec<u8>>>>);
+
+impl RawAnswer {
+    /// The bytes; none when no successful answer came.
+    pub(crate) fn take(&self) -> Option<Vec<u8>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl Intercept for RawAnswer {
+    fn name(&self) -> &'static str {
+        "RawAnswer"
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let response = context.response();
+        if response.status().is_success() {
+            *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
+                response.body().bytes().map(<[u8]>::to_vec);
+        }
+        Ok(())
+    }
+}
+
+/// Sends `body` instead of what the SDK made of its types.
+pub(crate) fn replace_body(request: &mut HttpRequest, body: &str) {
+    request
+        .headers_mut()
+        .insert("content-length", body.len().to_string());
+    *request.body_mut() = SdkBody::from(body);
+}
+
+/// For operations that AWS cannot recognise as a repetition: only a request that was throttled, and so did nothing, is
+/// sent again. After a lost answer nobody knows whether it did something; the caller has to look.
+#[derive(Debug)]
+pub(crate) struct OnlyWhenThrottled;
+
+impl ClassifyRetry for OnlyWhenThrottled {
+    fn classify_retry(&self, _: &InterceptorContext) -> RetryAction {
+        RetryAction::RetryForbidden
+    }
+
+    fn classify_retry_v2(&self, _: &InterceptorContext, previous: &RetryAction) -> RetryAction {
+        let throttled = matches!(
+            previous,
+            RetryAction::RetryIndicated(RetryReason::RetryableError {
+                kind: ErrorKind::ThrottlingError,
+                ..
+            })
+        );
+        if throttled {
+            RetryAction::NoActionIndicated
+        } else {
+            RetryAction::RetryForbidden
+        }
+    }
+
+    fn name(&self) -> &'static str {
+        "OnlyWhenThrottled"
+    }
+
+    /// After every classifier of the SDK, so that it judges their verdict.
+    fn priority(&self) -> RetryClassifierPriority {
+        RetryClassifierPriority::run_after(RetryClassifierPriority::transient_error_classifier())
+    }
+}

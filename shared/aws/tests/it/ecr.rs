@@ -1,0 +1,147 @@
+//! ECR.
+
+use aws::Kind;
+use aws::ecr::Ecr;
+use rules::names::{Digest, Repository, Tag};
+use serde_json::{Value, json};
+use time::macros::utc_datetime;
+
+use crate::server::{Server, error, json as answer};
+
+const TARGET: &str = "AmazonEC2ContainerRegistry_V20150921.DescribeImages";
+
+fn digest(digit: char) -> String {
+    format!("sha256:{}", digit.to_string().repeat(64))
+}
+
+fn image(digit: char, tags: &[&str]) -> Value {
+    json!({
+        "registryId": "111122223333", "repositoryName": "shop/web", "imageDigest": digest(digit), "imageTags": tags,
+        "imageSizeInBytes": 25_318_642, "imagePushedAt": 1_791_970_321.2,
+        "imageManifestMediaType": "application/vnd.oci.image.index.v1+json",
+        "artifactMediaType": "application/vnd.oci.image.config.v1+json",
+        "imageStatus": "FROZEN_SOLID", "fieldOfTomorrow": {"a": 1}
+    })
+}
+
+fn repository() -> Repository {
+    "shop/web".parse().unwrap()
+}
+
+fn tags(names: &[&str]) -> Vec<Tag> {
+    names.iter().map(|name| name.parse().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_tag_gives_the_image_that_it_points_at() {
+    let server = Server::answering([answer(
+        200,
+        &json!({"imageDetails": [image('a', &["1.4.2", "latest"])]}),
+    )])
+    .await;
+    let tag: Tag = "latest".parse().unwrap();
+    let found = Ecr::new(&server.session())
+        .describe_image_by_tag(&repository(), &tag)
+        .await
+        .unwrap()
+        .unwrap();
+    server.was_asked(
+        TARGET,
+        &json!({"repositoryName": "shop/web", "imageIds": [{"imageTag": "latest"}]}),
+    );
+    assert!(server.request().signed);
+    assert_eq!(found.digest.as_str(), digest('a'));
+    assert_eq!(found.tags, tags(&["1.4.2", "latest"]));
+    assert_eq!(found.pushed_at, utc_datetime!(2026-10-14 09:32:01.2));
+    assert_eq!(
+        found.media_type.as_deref(),
+        Some("application/vnd.oci.image.index.v1+json")
+    );
+    assert_eq!(
+        found.artifact_media_type.as_deref(),
+        Some("application/vnd.oci.image.config.v1+json")
+    );
+}
+
+#[tokio::test]
+async fn a_digest_gives_its_image_with_or_without_tags() {
+    let server =
+        Server::answering([answer(200, &json!({"imageDetails": [image('b', &[])]}))]).await;
+    let given: Digest = digest('b').parse().unwrap();
+    let found = Ecr::new(&server.session())
+        .describe_image_by_digest(&repository(), &given)
+        .await
+        .unwrap()
+        .unwrap();
+    server.was_asked(
+        TARGET,
+        &json!({"repositoryName": "shop/web", "imageIds": [{"imageDigest": digest('b')}]}),
+    );
+    assert_eq!((found.digest, found.tags), (given, vec![]));
+}
+
+#[tokio::test]
+async fn no_image_is_none_and_no_repository_is_an_error() {
+    let server = Server::answering([
+        error(
+            400,
+            "ImageNotFoundException",
+            "The image with imageId {imageDigest:'null', imageTag:'latest'} …",
+        ),
+        error(
+            400,
+            "RepositoryNotFoundException",
+            "The repository with name 'shop/web' does not exist.",
+        ),
+    ])
+    .await;
+    let ecr = Ecr::new(&server.session());
+    let tag: Tag = "latest".parse().unwrap();
+    assert_eq!(
+        ecr.describe_image_by_tag(&repository(), &tag).await,
+        Ok(None)
+    );
+    let failed = ecr
+        .describe_image_by_tag(&repository(), &tag)
+        .await
+        .unwrap_err();
+    assert_eq!(failed.kind, Kind::NotFound);
+    assert_eq!(
+        failed.to_string(),
+        "describe images `shop/web:latest`: not found: RepositoryNotFoundException, \
+         The repository with name 'shop/web' does not exist"
+    );
+}
+
+#[tokio::test]
+async fn tagged_images_come_from_every_page_and_strange_tags_are_left_out() {
+    let server = Server::answering([
+        answer(
+            200,
+            &json!({"imageDetails": [image('a', &["1.0.0", "-strange-"])], "nextToken": "page 2"}),
+        ),
+        answer(200, &json!({"imageDetails": [], "nextToken": "page 3"})),
+        answer(
+            200,
+            &json!({"imageDetails": [image('b', &["1.1.0"]), image('c', &["1.2.0"])]}),
+        ),
+    ])
+    .await;
+    let found = Ecr::new(&server.session())
+        .describe_tagged_images(&repository())
+        .await
+        .unwrap();
+    let found: Vec<_> = found.into_iter().map(|image| image.tags).collect();
+    assert_eq!(
+        found,
+        [tags(&["1.0.0"]), tags(&["1.1.0"]), tags(&["1.2.0"])]
+    );
+    let first = json!({"repositoryName": "shop/web", "maxResults": 1000, "filter": {"tagStatus": "TAGGED"}});
+    let tokens: Vec<Value> = server
+        .requests()
+        .iter()
+        .map(|request| request.json()["nextToken"].clone())
+        .collect();
+    assert_eq!(server.requests()[0].json(), first);
+    assert_eq!(tokens, [Value::Null, json!("page 2"), json!("page 3")]);
+}

@@ -1,0 +1,13 @@
+//! The adapters, tried over the wire: a server on loopback records what is asked and gives canned answers. What is
+//! checked is what AWS would see and what our functions get.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod codedeploy;
+mod codedeploy_acts;
+mod ecr;
+mod ecs;
+mod failures;
+mod others;
+mod server;
+mod task_definition;
+mod tasks;

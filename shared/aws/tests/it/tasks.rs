@@ -1,0 +1,315 @@
+//! RunTask, DescribeTasks, ListTasks, StopTask.
+
+use std::collections::BTreeMap;
+
+use aws::Kind;
+use aws::ecs::{DesiredStatus, Ecs, RunTask, RunTaskAnswer, TaskFailure, TasksOf};
+use rules::names::{ServiceName, TaskArn};
+use rules::observed::{CapacityProvider, NetworkConfiguration, Placement};
+use serde_json::{Value, json};
+use time::macros::utc_datetime;
+
+use crate::ecs::REVISION;
+use crate::server::{Server, error, json as answer};
+
+const CLUSTER_ARN: &str = "arn:aws:ecs:eu-central-1:111122223333:cluster/prod";
+
+fn target(operation: &str) -> String {
+    format!("AmazonEC2ContainerServiceV20141113.{operation}")
+}
+
+fn arn(number: usize) -> String {
+    format!("arn:aws:ecs:eu-central-1:111122223333:task/prod/{number:032}")
+}
+
+fn task(number: usize) -> Value {
+    json!({"taskArn": arn(number), "clusterArn": CLUSTER_ARN, "taskDefinitionArn": REVISION, "lastStatus": "PENDING"})
+}
+
+fn migration(placement: Placement) -> RunTask {
+    RunTask {
+        cluster: "prod".parse().unwrap(),
+        revision: REVISION.parse().unwrap(),
+        placement,
+        started_by: "greenlight/d-8X2K4PLQ3".to_owned(),
+        client_token: "0123abcd".to_owned(),
+        container: "web".parse().unwrap(),
+        command: vec!["migrate".to_owned(), "--noinput".to_owned()],
+        environment: BTreeMap::from([(
+            "GREENLIGHT_DEPLOYMENT_ID".to_owned(),
+            "d-8X2K4PLQ3".to_owned(),
+        )]),
+    }
+}
+
+fn fargate() -> Placement {
+    Placement {
+        network_configuration: Some(NetworkConfiguration {
+            subnets: vec!["subnet-0a".to_owned()],
+            security_groups: vec!["sg-0a".to_owned()],
+            assign_public_ip: Some("ENABLED".to_owned()),
+        }),
+        launch_type: Some("FARGATE".to_owned()),
+        capacity_providers: vec![],
+        platform_version: Some("1.4.0".to_owned()),
+    }
+}
+
+fn common() -> Value {
+    json!({
+        "cluster": "prod", "count": 1, "taskDefinition": REVISION, "startedBy": "greenlight/d-8X2K4PLQ3",
+        "clientToken": "0123abcd",
+        "overrides": {"containerOverrides": [{
+            "name": "web", "command": ["migrate", "--noinput"],
+            "environment": [{"name": "GREENLIGHT_DEPLOYMENT_ID", "value": "d-8X2K4PLQ3"}]
+        }]}
+    })
+}
+
+#[tokio::test]
+async fn a_task_runs_where_its_placement_says() {
+    let strategy = vec![CapacityProvider {
+        name: "FARGATE_SPOT".to_owned(),
+        weight: 4,
+        base: 1,
+    }];
+    let network = json!({"awsvpcConfiguration":
+        {"subnets": ["subnet-0a"], "securityGroups": ["sg-0a"], "assignPublicIp": "ENABLED"}});
+    for (placement, expected) in [
+        (
+            fargate(),
+            json!({"networkConfiguration": network, "launchType": "FARGATE", "platformVersion": "1.4.0"}),
+        ),
+        (
+            Placement {
+                capacity_providers: strategy,
+                ..fargate()
+            },
+            json!({"networkConfiguration": network, "platformVersion": "1.4.0",
+                "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 4, "base": 1}]}),
+        ),
+        (Placement::default(), json!({})),
+    ] {
+        let server =
+            Server::answering([answer(200, &json!({"tasks": [task(1)], "failures": []}))]).await;
+        let started = Ecs::new(&server.session())
+            .run_task(&migration(placement))
+            .await
+            .unwrap();
+        assert!(matches!(started, RunTaskAnswer::Started(task) if task.arn.as_str() == arn(1)));
+        let mut whole = common();
+        whole
+            .as_object_mut()
+            .unwrap()
+            .extend(expected.as_object().unwrap().clone());
+        server.was_asked(&target("RunTask"), &whole);
+    }
+}
+
+#[tokio::test]
+async fn an_empty_command_keeps_the_revisions_own() {
+    let server = Server::answering([answer(200, &json!({"tasks": [task(1)]}))]).await;
+    let task = RunTask {
+        command: vec![],
+        ..migration(fargate())
+    };
+    Ecs::new(&server.session()).run_task(&task).await.unwrap();
+    assert_eq!(
+        server.request().json()["overrides"]["containerOverrides"][0].get("command"),
+        None
+    );
+}
+
+#[tokio::test]
+async fn failures_in_a_successful_answer_are_a_refusal() {
+    let body = json!({"tasks": [], "failures": [
+        {"arn": CLUSTER_ARN, "reason": "Capacity is unavailable at this time."}, {"reason": "OF:TOMORROW", "detail": "?"}
+    ]});
+    let server = Server::answering([answer(200, &body), answer(200, &json!({}))]).await;
+    let ecs = Ecs::new(&server.session());
+    let failure = |arn: Option<&str>, reason: &str, detail: Option<&str>| TaskFailure {
+        arn: arn.map(str::to_owned),
+        reason: Some(reason.to_owned()),
+        detail: detail.map(str::to_owned),
+    };
+    let refused = RunTaskAnswer::Refused(vec![
+        failure(
+            Some(CLUSTER_ARN),
+            "Capacity is unavailable at this time.",
+            None,
+        ),
+        failure(None, "OF:TOMORROW", Some("?")),
+    ]);
+    assert_eq!(ecs.run_task(&migration(fargate())).await, Ok(refused));
+    let failed = ecs.run_task(&migration(fargate())).await.unwrap_err();
+    assert_eq!(
+        failed.to_string(),
+        "run task `prod/shop-web:42`: unexpected: the answer has neither a task nor a failure"
+    );
+}
+
+#[tokio::test]
+async fn run_task_is_repeated_with_the_same_token() {
+    let server = Server::answering([
+        error(500, "ServerException", ""),
+        error(400, "ThrottlingException", "Rate exceeded"),
+        answer(200, &json!({"tasks": [task(1)]})),
+    ])
+    .await;
+    Ecs::new(&server.session())
+        .run_task(&migration(fargate()))
+        .await
+        .unwrap();
+    let tokens: Vec<Value> = server
+        .requests()
+        .iter()
+        .map(|request| request.json()["clientToken"].clone())
+        .collect();
+    assert_eq!(tokens, vec![json!("0123abcd"); 3]);
+}
+
+#[tokio::test]
+async fn a_stopped_task_says_how_it_ended() {
+    let body = json!({"tasks": [{
+        "taskArn": arn(1), "clusterArn": CLUSTER_ARN, "taskDefinitionArn": REVISION, "lastStatus": "STOPPED",
+        "desiredStatus": "STOPPED", "startedBy": "greenlight/d-8X2K4PLQ3", "stopCode": "OfTomorrow",
+        "stoppedReason": "Essential container in task exited", "createdAt": 1_791_970_321.25,
+        "startedAt": 1_791_970_330, "stoppedAt": 1_791_970_340.5,
+        "containers": [{"name": "web", "exitCode": 3, "lastStatus": "STOPPED"},
+            {"name": "log", "reason": "CannotPullContainerError"}],
+        "overrides": {"containerOverrides": [{"name": "web", "command": ["migrate"],
+            "environment": [{"name": "A", "value": "1"}, {"name": "B"}]}], "inferenceAcceleratorOverrides": []}
+    }]});
+    let server = Server::answering([answer(200, &body)]).await;
+    let tasks = [arn(1).parse().unwrap()];
+    let found = Ecs::new(&server.session())
+        .describe_tasks("prod", &tasks)
+        .await
+        .unwrap()
+        .remove(0);
+    server.was_asked(
+        &target("DescribeTasks"),
+        &json!({"cluster": "prod", "tasks": [arn(1)]}),
+    );
+    assert_eq!(
+        (found.arn, found.cluster.as_str(), found.revision.short()),
+        (tasks[0].clone(), CLUSTER_ARN, "shop-web:42")
+    );
+    assert_eq!(found.started_by.as_deref(), Some("greenlight/d-8X2K4PLQ3"));
+    assert_eq!(
+        (found.last_status.as_str(), found.stop_code.as_deref()),
+        ("STOPPED", Some("OfTomorrow"))
+    );
+    assert_eq!(
+        found.stopped_reason.as_deref(),
+        Some("Essential container in task exited")
+    );
+    assert_eq!(
+        found.created_at,
+        Some(utc_datetime!(2026-10-14 09:32:01.25))
+    );
+    assert_eq!(found.started_at, Some(utc_datetime!(2026-10-14 09:32:10)));
+    assert_eq!(found.stopped_at, Some(utc_datetime!(2026-10-14 09:32:20.5)));
+    let containers: Vec<_> = found
+        .containers
+        .iter()
+        .map(|one| (one.name.as_str(), one.exit_code))
+        .collect();
+    assert_eq!(containers, [("web", Some(3)), ("log", None)]);
+    assert_eq!(
+        found.containers[1].reason.as_deref(),
+        Some("CannotPullContainerError")
+    );
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(
+        found.overrides[0].environment,
+        BTreeMap::from([pair("A", "1"), pair("B", "")])
+    );
+}
+
+#[tokio::test]
+async fn tasks_are_described_a_hundred_at_a_time_and_missing_ones_left_out() {
+    let first: Vec<Value> = (0..100).map(task).collect();
+    let missing =
+        json!({"tasks": [task(100)], "failures": [{"arn": arn(101), "reason": "MISSING"}]});
+    let server =
+        Server::answering([answer(200, &json!({"tasks": first})), answer(200, &missing)]).await;
+    let arns: Vec<TaskArn> = (0..102)
+        .map(|number| arn(number).parse().unwrap())
+        .collect();
+    let ecs = Ecs::new(&server.session());
+    let found = ecs.describe_tasks("prod", &arns).await.unwrap();
+    assert!(found.iter().map(|task| &task.arn).eq(&arns[..101]));
+    let sizes: Vec<_> = server
+        .requests()
+        .iter()
+        .map(|request| request.json()["tasks"].as_array().unwrap().len())
+        .collect();
+    assert_eq!(sizes, [100, 2]);
+    assert_eq!(ecs.describe_tasks("prod", &[]).await, Ok(vec![]));
+}
+
+#[tokio::test]
+async fn tasks_are_listed_from_every_page() {
+    let service: ServiceName = "web".parse().unwrap();
+    for (of, status, expected) in [
+        (
+            TasksOf::StartedBy("greenlight/d-8X2K4PLQ3"),
+            DesiredStatus::Running,
+            json!({"cluster": "prod", "startedBy": "greenlight/d-8X2K4PLQ3", "desiredStatus": "RUNNING"}),
+        ),
+        (
+            TasksOf::Service(&service),
+            DesiredStatus::Stopped,
+            json!({"cluster": "prod", "serviceName": "web", "desiredStatus": "STOPPED"}),
+        ),
+    ] {
+        let pages = [
+            json!({"taskArns": [arn(1)], "nextToken": "more"}),
+            json!({"taskArns": [arn(2), arn(3)]}),
+        ];
+        let server = Server::answering(pages.iter().map(|page| answer(200, page))).await;
+        let found = Ecs::new(&server.session())
+            .list_tasks("prod", of, status)
+            .await
+            .unwrap();
+        assert!(
+            found
+                .iter()
+                .map(TaskArn::as_str)
+                .eq([arn(1), arn(2), arn(3)])
+        );
+        assert_eq!(server.requests()[0].json(), expected);
+        assert_eq!(server.requests()[1].json()["nextToken"], "more");
+    }
+}
+
+#[tokio::test]
+async fn a_task_is_stopped_with_a_reason_that_fits() {
+    let server = Server::answering([answer(200, &json!({"task": task(1)}))]).await;
+    let task: TaskArn = arn(1).parse().unwrap();
+    Ecs::new(&server.session())
+        .stop_task("prod", &task, &"ü".repeat(300))
+        .await
+        .unwrap();
+    let reason = "ü".repeat(254) + "…";
+    server.was_asked(
+        &target("StopTask"),
+        &json!({"cluster": "prod", "task": arn(1), "reason": reason}),
+    );
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_not_there_is_not_found() {
+    let server =
+        Server::answering([error(400, "ClusterNotFoundException", "Cluster not found.")]).await;
+    let listed = Ecs::new(&server.session())
+        .list_tasks("prod", TasksOf::StartedBy("x"), DesiredStatus::Running)
+        .await;
+    let failed = listed.unwrap_err();
+    assert_eq!(failed.kind, Kind::NotFound);
+    assert_eq!(
+        failed.to_string(),
+        "list tasks `prod`: not found: ClusterNotFoundException, Cluster not found"
+    );
+}

@@ -1,0 +1,75 @@
+//! Why an invocation failed, by a name for alarms and in a sentence for people.
+
+use std::fmt;
+
+use aws::{CallFailed, Kind};
+use lambda_runtime::Diagnostic;
+use rules::events::UnreadableEvent;
+use rules::problem::Problems;
+
+/// An invocation that failed. Lambda delivers the event again, and keeps it in the dead-letter queue at the end.
+#[derive(thiserror::Error)]
+pub enum Failure {
+    /// The event cannot be read.
+    #[error(transparent)]
+    UnreadableEvent(#[from] UnreadableEvent),
+    /// The environment or the configuration file is wrong.
+    #[error("the configuration is wrong\n{0}")]
+    BadConfiguration(Problems),
+    /// A call to AWS failed.
+    #[error(transparent)]
+    Aws(#[from] CallFailed),
+    /// What AWS says does not allow what was asked for.
+    #[error("{0}")]
+    Refused(String),
+    /// Our own code panicked.
+    #[error("the function panicked: {0} (hint: report this with the log)")]
+    Panicked(String),
+    /// Lambda's time limit was near.
+    #[error("no result within {0} seconds (hint: give the function more time, or find out what it waited for in its log)")]
+    OutOfTime(u64),
+    /// Some of the pipelines of one event failed; the others went on.
+    #[error("{}", joined(.0))]
+    Pipelines(Vec<(String, Failure)>),
+}
+
+fn joined(failures: &[(String, Failure)]) -> String {
+    failures.iter().map(|(pipeline, failure)| format!("pipeline `{pipeline}`: {failure}")).collect::<Vec<_>>().join("\n")
+}
+
+impl Failure {
+    /// The documented name, listed in the README for alarms.
+    pub fn error_type(&self) -> &'static str {
+        match self {
+            Self::UnreadableEvent(_) => "UnreadableEvent",
+            Self::BadConfiguration(_) => "BadConfiguration",
+            Self::Aws(failed) => match failed.kind {
+                Kind::Throttled => "AwsThrottled",
+                Kind::Denied => "AwsDenied",
+                Kind::NotFound => "AwsNotFound",
+                Kind::Conflict => "AwsConflict",
+                Kind::LimitExceeded => "AwsLimitExceeded",
+                Kind::Invalid => "AwsInvalid",
+                Kind::Unavailable => "AwsUnavailable",
+                Kind::Unexpected => "AwsUnexpected",
+            },
+            Self::Refused(_) => "Refused",
+            Self::Panicked(_) => "Panicked",
+            Self::OutOfTime(_) => "OutOfTime",
+            Self::Pipelines(failures) => failures.first().map_or("Refused", |(_, failure)| failure.error_type()),
+        }
+    }
+}
+
+/// The runtime logs a failed invocation by its `Debug`: so that is the name and the sentence, on one line, once.
+impl fmt::Debug for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}: {self}", self.error_type())
+    }
+}
+
+impl From<Failure> for Diagnostic {
+    fn from(failure: Failure) -> Self {
+        Self { error_type: failure.error_type().to_owned(), error_message: failure.to_string() }
+    }
+}

@@ -1,0 +1,188 @@
+//! A hook always answers: CodeDeploy waits an hour for one that says nothing.
+//!
+//! Whatever happens inside a hook (a wrong configuration, a denied call, a panic, time running out), CodeDeploy gets
+//! `Failed` in time, and the reason is logged and published. When in doubt: `Failed`, traffic stays where it is.
+
+use std::any::Any;
+use std::cell::OnceCell;
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use aws::codedeploy::{CodeDeploy, HookAnswer, HookReceipt};
+use aws::{CallFailed, Kind};
+use futures_util::FutureExt;
+use rules::config::Pipeline;
+use rules::events::HookCall;
+use rules::environment::Settings;
+use rules::observed::{Creator, Deployment};
+use rules::outcome::{Event, Outcome};
+use rules::problem::Problems;
+use serde_json::{Value, json};
+
+use crate::{Deadline, Failure, Messenger, Start};
+
+/// What a hook checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// AfterInstall.
+    Migration,
+    /// AfterAllowTestTraffic.
+    TestTraffic,
+}
+
+/// What a hook says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Go on, and why.
+    Succeeded(String),
+    /// Fail the deployment.
+    Failed {
+        /// Why.
+        reason: String,
+        /// The last lines of a log that goes with it.
+        log: Vec<String>,
+    },
+    /// Somebody else answers: the migration runs now.
+    Later(String),
+}
+
+/// What is known of a deployment that waits.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// Its pipeline.
+    pub pipeline: Pipeline,
+    /// What CodeDeploy says of it.
+    pub deployment: Deployment,
+}
+
+/// One hook that waits for its answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Hook<'a> {
+    /// What it checks.
+    pub gate: Gate,
+    /// Whom to answer, and about what.
+    pub call: &'a HookCall,
+    /// Over which client.
+    pub codedeploy: &'a CodeDeploy,
+    /// How people are told.
+    pub messenger: &'a Messenger,
+    /// When Lambda ends the invocation.
+    pub deadline: Deadline,
+}
+
+/// Between two attempts to answer, after the SDK gave up.
+const PAUSE: Duration = Duration::from_secs(1);
+
+impl Hook<'_> {
+    /// Finds out about the deployment, lets `check` decide, and answers; also when any of it fails.
+    ///
+    /// # Errors
+    /// The answer itself was refused, or did not reach CodeDeploy before the time was over.
+    pub async fn answer<T, F>(&self, start: &Start<T>, check: impl FnOnce(Known) -> F) -> Result<Value, Failure>
+    where
+        F: Future<Output = Result<Verdict, Failure>>,
+    {
+        let known = OnceCell::new();
+        let time = self.deadline.for_work();
+        let work = AssertUnwindSafe(self.find_out_and_check(start, check, &known)).catch_unwind();
+        let result = match tokio::time::timeout(time, work).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(panic)) => Err(Failure::Panicked(words_of(panic.as_ref()))),
+            Err(_) => Err(Failure::OutOfTime(time.as_secs())),
+        };
+        let verdict = result.unwrap_or_else(|failure| {
+            tracing::error!(error_type = failure.error_type(), error = %failure, "gate failed");
+            Verdict::Failed { reason: failure.to_string(), log: Vec::new() }
+        });
+        let settings = start.as_ref().map(|started| &started.settings);
+        self.deliver(settings, known.get(), &verdict).await
+    }
+
+    async fn find_out_and_check<T, F>(
+        &self,
+        start: &Start<T>,
+        check: impl FnOnce(Known) -> F,
+        known: &OnceCell<Known>,
+    ) -> Result<Verdict, Failure>
+    where
+        F: Future<Output = Result<Verdict, Failure>>,
+    {
+        let started = start.as_ref().map_err(|problems| Failure::BadConfiguration(problems.clone()))?;
+        let deployment = self.codedeploy.get_deployment(&self.call.deployment_id).await?;
+        if deployment.creator == Creator::Rollback {
+            return Ok(Verdict::Succeeded("a rollback migrates and checks nothing".to_owned()));
+        }
+        let (application, group) = (&deployment.application, &deployment.deployment_group);
+        let pipeline = started.config.of_group(application, group).cloned().ok_or_else(|| {
+            Failure::Refused(format!(
+                "no pipeline has the deployment group `{group}` of the application `{application}` \
+                 (hint: add it to the configuration, or take the hooks out of that group's AppSpec)"
+            ))
+        })?;
+        check(known.get_or_init(|| Known { pipeline, deployment }).clone()).await
+    }
+
+    /// Answers, and tells people about a failure, once: not when CodeDeploy had its answer already.
+    ///
+    /// # Errors
+    /// The answer was refused, or did not reach CodeDeploy before the time was over.
+    pub async fn deliver(
+        &self,
+        settings: Result<&Settings, &Problems>,
+        known: Option<&Known>,
+        verdict: &Verdict,
+    ) -> Result<Value, Failure> {
+        let receipt = match verdict {
+            Verdict::Succeeded(_) => Some(self.put(HookAnswer::Succeeded).await?),
+            Verdict::Failed { .. } => Some(self.put(HookAnswer::Failed).await?),
+            Verdict::Later(_) => None,
+        };
+        let (answer, reason) = match verdict {
+            Verdict::Succeeded(reason) => ("succeeded", reason),
+            Verdict::Failed { reason, log: _ } => ("failed", reason),
+            Verdict::Later(reason) => ("later", reason),
+        };
+        let pipeline = known.map(|known| known.pipeline.name.as_str());
+        let late = receipt == Some(HookReceipt::AlreadyCompleted);
+        tracing::info!(deployment_id = %self.call.deployment_id, pipeline, decision = answer, reason, late, "hook answered");
+        if let (Verdict::Failed { reason, log }, Some(HookReceipt::Accepted), Ok(settings)) = (verdict, receipt, settings) {
+            self.messenger.publish(settings, &self.outcome(known, reason, log)).await;
+        }
+        Ok(json!({"deployment_id": self.call.deployment_id, "answer": answer, "reason": reason, "late": late}))
+    }
+
+    fn outcome(&self, known: Option<&Known>, reason: &str, log: &[String]) -> Outcome {
+        let reason = reason.to_owned();
+        match (known, self.gate) {
+            (Some(known), Gate::Migration) => {
+                Outcome::migration_failed(&known.pipeline, &known.deployment, reason, log.to_vec())
+            }
+            (Some(known), Gate::TestTraffic) => Outcome::test_traffic_failed(&known.pipeline, &known.deployment, reason),
+            (None, Gate::Migration) => Outcome::gate_failed(Event::MigrationFailed, &self.call.deployment_id, reason),
+            (None, Gate::TestTraffic) => Outcome::gate_failed(Event::TestTrafficFailed, &self.call.deployment_id, reason),
+        }
+    }
+
+    /// Puts the answer, again and again while AWS is not to be reached and there is time.
+    async fn put(&self, answer: HookAnswer) -> Result<HookReceipt, CallFailed> {
+        loop {
+            let (deployment, execution) = (&self.call.deployment_id, &self.call.execution_id);
+            let put = self.codedeploy.put_lifecycle_event_hook_execution_status(deployment, execution, answer);
+            let failed = match put.await {
+                Ok(receipt) => return Ok(receipt),
+                Err(failed) => failed,
+            };
+            let passing = matches!(failed.kind, Kind::Throttled | Kind::Unavailable);
+            if !passing || self.deadline.left() <= 2 * PAUSE {
+                return Err(failed);
+            }
+            tracing::warn!(error = %failed, "hook answer did not arrive, trying again");
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+fn words_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+}

@@ -1,0 +1,17 @@
+//! What every function does around its own work: start, fail with a name, tell people, answer a hook.
+//!
+//! Not here: anything that a function decides, and any call that only one function makes.
+#![warn(missing_docs)]
+
+mod deadline;
+mod failure;
+mod hook;
+mod messenger;
+mod start;
+
+pub use deadline::Deadline;
+pub use failure::Failure;
+pub use hook::{Gate, Hook, Known, Verdict};
+pub use lambda_runtime::Error;
+pub use messenger::Messenger;
+pub use start::{Start, Started, serve, start};

@@ -1,0 +1,74 @@
+//! From a new process to a function that waits for events.
+
+use std::fs;
+
+use lambda_runtime::{LambdaEvent, service_fn};
+use rules::config::Config;
+use rules::environment::{self, Settings, Variables};
+use rules::problem::Problems;
+use serde_json::Value;
+
+use crate::{Deadline, Failure};
+
+/// What a function read once, when it started: `T` is what only this function reads.
+#[derive(Debug, Clone)]
+pub struct Started<T> {
+    /// Topic and message format.
+    pub settings: Settings,
+    /// The pipelines.
+    pub config: Config,
+    /// What only this function reads.
+    pub own: T,
+}
+
+/// A wrong configuration does not end the process: a hook must answer `Failed` all the same, and every other function
+/// names what is wrong on each event, which Lambda then keeps.
+pub type Start<T> = Result<Started<T>, Problems>;
+
+/// Reads environment and configuration file; all mistakes of both are noted together.
+pub fn start<T>(
+    variables: impl Iterator<Item = (String, String)>,
+    own: impl FnOnce(&Variables, &mut Problems) -> Option<T>,
+) -> Start<T> {
+    lambda_runtime::tracing::init_default_subscriber();
+    let variables: Variables = variables.collect();
+    let mut problems = Problems::default();
+    let settings = Settings::read(&variables, &mut problems);
+    let own = own(&variables, &mut problems);
+    let config = settings.as_ref().and_then(|settings| read(settings, &mut problems));
+    let started = settings.zip(config).zip(own);
+    problems.finish(started.map(|((settings, config), own)| Started { settings, config, own }))
+}
+
+fn read(settings: &Settings, problems: &mut Problems) -> Option<Config> {
+    let path = settings.config.display().to_string();
+    let text = match fs::read_to_string(&settings.config) {
+        Ok(text) => text,
+        Err(error) => {
+            problems.add(environment::CONFIG, format!("cannot read `{path}`: {error}"));
+            return None;
+        }
+    };
+    match Config::parse(&text) {
+        Ok(config) => Some(config),
+        Err(found) => {
+            found.as_slice().iter().for_each(|problem| problems.add(format!("{path}: {}", problem.place), &problem.message));
+            None
+        }
+    }
+}
+
+/// Waits for events for as long as Lambda lets the process live.
+///
+/// # Errors
+/// The Runtime API is not to be reached.
+pub async fn serve<F>(handle: impl Fn(Value, Deadline) -> F) -> Result<(), lambda_runtime::Error>
+where
+    F: Future<Output = Result<Value, Failure>>,
+{
+    lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| {
+        let deadline = Deadline::at(event.context.deadline());
+        handle(event.payload, deadline)
+    }))
+    .await
+}
