@@ -28,7 +28,8 @@ impl Requests {
     /// With a `host`, requests go to the address under that name: the `Host` header, and over HTTPS the name that the
     /// certificate must carry.
     pub(crate) async fn new(base_url: &str, host: Option<&str>) -> Result<Self, String> {
-        let mut base = Url::parse(base_url).map_err(|error| format!("`{base_url}` is no address: {error}"))?;
+        let mut base =
+            Url::parse(base_url).map_err(|error| format!("`{base_url}` is no address: {error}"))?;
         let builder = Client::builder()
             .redirect(Policy::none())
             .no_proxy()
@@ -36,14 +37,22 @@ impl Requests {
             .user_agent(concat!("greenlight/", env!("CARGO_PKG_VERSION")));
         let builder = match host {
             Some(host) if base.scheme() == "https" => {
-                let (name, addresses) = (host.split(':').next().unwrap_or(host), addresses(&base).await?);
-                base.set_host(Some(name)).map_err(|error| format!("`{host}` is no host name: {error}"))?;
+                let (name, addresses) = (
+                    host.split(':').next().unwrap_or(host),
+                    addresses(&base).await?,
+                );
+                base.set_host(Some(name))
+                    .map_err(|error| format!("`{host}` is no host name: {error}"))?;
                 builder.resolve_to_addrs(name, &addresses)
             }
             Some(_) | None => builder,
         };
         let client = builder.build().map_err(|error| error.to_string())?;
-        Ok(Self { client, base, host: host.map(str::to_owned) })
+        Ok(Self {
+            client,
+            base,
+            host: host.map(str::to_owned),
+        })
     }
 
     /// Asks until there were as many good answers in a row as are wanted, or one bad answer too many.
@@ -70,14 +79,20 @@ impl Requests {
             Ok(url) => return Answer::Unanswered(format!("`{url}` is not at the test listener")),
             Err(error) => return Answer::Unanswered(error.to_string()),
         };
-        let time_out = request.within.map_or(TIME_OUT, |within| within + Duration::from_secs(1));
+        let time_out = request
+            .within
+            .map_or(TIME_OUT, |within| within + Duration::from_secs(1));
         let mut sent = self.client.get(url).timeout(time_out);
         if let Some(host) = &self.host {
             sent = sent.header(HOST, host);
         }
         let begun = Instant::now();
         match read(sent).await {
-            Ok((status, body)) => Answer::Answered { status, body, after: begun.elapsed() },
+            Ok((status, body)) => Answer::Answered {
+                status,
+                body,
+                after: begun.elapsed(),
+            },
             Err(error) => Answer::Unanswered(innermost(&error)),
         }
     }
@@ -93,13 +108,20 @@ async fn read(request: reqwest::RequestBuilder) -> Result<(u16, String), reqwest
             break;
         }
     }
-    Ok((response.status().as_u16(), String::from_utf8_lossy(&body).into_owned()))
+    Ok((
+        response.status().as_u16(),
+        String::from_utf8_lossy(&body).into_owned(),
+    ))
 }
 
 async fn addresses(base: &Url) -> Result<Vec<SocketAddr>, String> {
-    let host = base.host_str().ok_or_else(|| format!("`{base}` names no host"))?;
+    let host = base
+        .host_str()
+        .ok_or_else(|| format!("`{base}` names no host"))?;
     let port = base.port_or_known_default().unwrap_or(443);
-    let found = tokio::net::lookup_host((host, port)).await.map_err(|error| format!("cannot find `{host}`: {error}"))?;
+    let found = tokio::net::lookup_host((host, port))
+        .await
+        .map_err(|error| format!("cannot find `{host}`: {error}"))?;
     Ok(found.collect())
 }
 
@@ -108,7 +130,8 @@ fn tls() -> Result<rustls::ClientConfig, String> {
     use rustls_platform_verifier::ConfigVerifierExt as _;
     // The first call of a process installs it; that it is there already is no error.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    rustls::ClientConfig::with_platform_verifier().map_err(|error| format!("cannot prepare TLS: {error}"))
+    rustls::ClientConfig::with_platform_verifier()
+        .map_err(|error| format!("cannot prepare TLS: {error}"))
 }
 
 /// The innermost cause: what is around it says only that a request failed.

@@ -49,7 +49,10 @@ impl Handler {
     async fn stopped(&self, task: Task, deadline: Deadline) -> Result<Value, Failure> {
         let (task, ids) = self.with_ids(task).await?;
         let verdict = self.verdict(&task, &ids.container).await;
-        let call = HookCall { deployment_id: ids.deployment, execution_id: ids.execution };
+        let call = HookCall {
+            deployment_id: ids.deployment,
+            execution_id: ids.execution,
+        };
         self.answer(&call, &verdict, deadline).await
     }
 
@@ -58,7 +61,10 @@ impl Handler {
         if let Some(ids) = events::hook_ids(&task) {
             return Ok((task, ids));
         }
-        let described = self.ecs.describe_tasks(&task.cluster, std::slice::from_ref(&task.arn)).await?;
+        let described = self
+            .ecs
+            .describe_tasks(&task.cluster, std::slice::from_ref(&task.arn))
+            .await?;
         let described = described.into_iter().next().unwrap_or(task);
         let ids = events::hook_ids(&described).ok_or_else(|| {
             Failure::Refused(format!(
@@ -74,32 +80,58 @@ impl Handler {
     }
 
     async fn timed_out(&self, time_out: TimeOut, deadline: Deadline) -> Result<Value, Failure> {
-        let task = self.ecs.describe_tasks(&time_out.cluster, std::slice::from_ref(&time_out.task_arn)).await?.into_iter().next();
+        let task = self
+            .ecs
+            .describe_tasks(&time_out.cluster, std::slice::from_ref(&time_out.task_arn))
+            .await?
+            .into_iter()
+            .next();
         let stopped = task.filter(|task| task.last_status == "STOPPED");
-        let verdict = match stopped.and_then(|task| events::hook_ids(&task).map(|ids| (task, ids))) {
+        let verdict = match stopped.and_then(|task| events::hook_ids(&task).map(|ids| (task, ids)))
+        {
             // It ended in time, and its event was late or lost.
             Some((task, ids)) => self.verdict(&task, &ids.container).await,
             None => {
-                let reason = format!("the migration ran longer than its {} minutes", time_out.timeout_minutes);
+                let reason = format!(
+                    "the migration ran longer than its {} minutes",
+                    time_out.timeout_minutes
+                );
                 self.stop(&time_out, &reason).await;
-                Verdict::Failed { reason: format!("{reason} and was stopped"), log: Vec::new() }
+                Verdict::Failed {
+                    reason: format!("{reason} and was stopped"),
+                    log: Vec::new(),
+                }
             }
         };
-        let call = HookCall { deployment_id: time_out.deployment_id, execution_id: time_out.hook_execution_id };
+        let call = HookCall {
+            deployment_id: time_out.deployment_id,
+            execution_id: time_out.hook_execution_id,
+        };
         self.answer(&call, &verdict, deadline).await
     }
 
     async fn stop(&self, time_out: &TimeOut, reason: &str) {
-        if let Err(failed) = self.ecs.stop_task(&time_out.cluster, &time_out.task_arn, reason).await {
+        if let Err(failed) = self
+            .ecs
+            .stop_task(&time_out.cluster, &time_out.task_arn, reason)
+            .await
+        {
             tracing::error!(error = %failed, task = %time_out.task_arn, "migration not stopped");
         }
     }
 
     async fn verdict(&self, task: &Task, container: &ContainerName) -> Verdict {
         match migration::judge(task, container) {
-            Judged::Succeeded => Verdict::Succeeded(format!("the migration of task {} exited with code 0", task.arn.id())),
+            Judged::Succeeded => Verdict::Succeeded(format!(
+                "the migration of task {} exited with code 0",
+                task.arn.id()
+            )),
             Judged::Failed { reason, ran } => {
-                let log = if ran { self.last_lines(task, container).await } else { Vec::new() };
+                let log = if ran {
+                    self.last_lines(task, container).await
+                } else {
+                    Vec::new()
+                };
                 Verdict::Failed { reason, log }
             }
         }
@@ -108,9 +140,16 @@ impl Handler {
     /// The log is there to help; a verdict does not depend on it.
     async fn last_lines(&self, task: &Task, container: &ContainerName) -> Vec<String> {
         let read = async {
-            let definition = self.ecs.describe_task_definition(task.revision.as_str()).await?;
+            let definition = self
+                .ecs
+                .describe_task_definition(task.revision.as_str())
+                .await?;
             match revision::log_stream(&definition, container, task.arn.id()) {
-                Some(log) => self.logs.get_log_events(&log.group, &log.stream, LOG_LINES).await,
+                Some(log) => {
+                    self.logs
+                        .get_log_events(&log.group, &log.stream, LOG_LINES)
+                        .await
+                }
                 None => Ok(Vec::new()),
             }
         };
@@ -120,7 +159,12 @@ impl Handler {
         })
     }
 
-    async fn answer(&self, call: &HookCall, verdict: &Verdict, deadline: Deadline) -> Result<Value, Failure> {
+    async fn answer(
+        &self,
+        call: &HookCall,
+        verdict: &Verdict,
+        deadline: Deadline,
+    ) -> Result<Value, Failure> {
         let hook = Hook {
             gate: Gate::Migration,
             call,
@@ -133,14 +177,26 @@ impl Handler {
             Verdict::Failed { .. } => self.known(&call.deployment_id).await,
             Verdict::Succeeded(_) | Verdict::Later(_) => None,
         };
-        hook.deliver(self.start.as_ref().map(|started| &started.settings), known.as_ref(), verdict).await
+        hook.deliver(
+            self.start.as_ref().map(|started| &started.settings),
+            known.as_ref(),
+            verdict,
+        )
+        .await
     }
 
     async fn known(&self, deployment: &DeploymentId) -> Option<Known> {
         let deployment = self.codedeploy.get_deployment(deployment).await;
-        let deployment = deployment.inspect_err(|failed| tracing::warn!(error = %failed, "deployment not found out")).ok()?;
+        let deployment = deployment
+            .inspect_err(|failed| tracing::warn!(error = %failed, "deployment not found out"))
+            .ok()?;
         let config = &self.start.as_ref().ok()?.config;
-        let pipeline = config.of_group(&deployment.application, &deployment.deployment_group)?.clone();
-        Some(Known { pipeline, deployment })
+        let pipeline = config
+            .of_group(&deployment.application, &deployment.deployment_group)?
+            .clone();
+        Some(Known {
+            pipeline,
+            deployment,
+        })
     }
 }

@@ -34,7 +34,10 @@ impl Handler {
     }
 
     pub(crate) async fn handle(&self, event: Value) -> Result<Value, Failure> {
-        let started = self.start.as_ref().map_err(|problems| Failure::BadConfiguration(problems.clone()))?;
+        let started = self
+            .start
+            .as_ref()
+            .map_err(|problems| Failure::BadConfiguration(problems.clone()))?;
         let change = StateChange::parse(&event)?;
         let outcome = match self.of(&started.config, &change) {
             Ok(pipeline) => {
@@ -51,7 +54,9 @@ impl Handler {
                 self.messenger.publish(&started.settings, &outcome).await;
                 let code = outcome.event.code();
                 tracing::info!(deployment_id = %change.deployment, decision = "publish", outcome = code, summary = outcome.summary, "outcome reported");
-                Ok(json!({"deployment_id": change.deployment, "outcome": code, "summary": outcome.summary}))
+                Ok(
+                    json!({"deployment_id": change.deployment, "outcome": code, "summary": outcome.summary}),
+                )
             }
             Err(reason) => {
                 tracing::info!(deployment_id = %change.deployment, decision = "skip", reason, "nothing to report");
@@ -62,7 +67,9 @@ impl Handler {
 
     fn of<'a>(&self, config: &'a Config, change: &StateChange) -> Result<&'a Pipeline, String> {
         let (application, group) = (&change.application, &change.deployment_group);
-        config.of_group(application, group).ok_or_else(|| format!("no pipeline has the deployment group `{group}` of `{application}`"))
+        config.of_group(application, group).ok_or_else(|| {
+            format!("no pipeline has the deployment group `{group}` of `{application}`")
+        })
     }
 
     /// What is told, or the reason why nothing is.
@@ -74,56 +81,113 @@ impl Handler {
     ) -> Result<Result<Outcome, String>, Failure> {
         Ok(match (state, deployment.creator) {
             (DeploymentState::Start, Creator::Caller) => Ok(Outcome::started(pipeline, deployment)),
-            (DeploymentState::Start, Creator::Rollback) => Err("a rollback is told when it has ended".to_owned()),
-            (DeploymentState::Success, Creator::Caller) => Ok(self.shipped(pipeline, deployment).await?),
-            (DeploymentState::Success, Creator::Rollback) => Ok(self.rolled_back(pipeline, deployment).await?),
-            (DeploymentState::Failure, Creator::Caller) => Ok(self.ended_badly(Event::Failed, pipeline, deployment).await),
-            (DeploymentState::Stop, Creator::Caller) => Ok(self.ended_badly(Event::Stopped, pipeline, deployment).await),
+            (DeploymentState::Start, Creator::Rollback) => {
+                Err("a rollback is told when it has ended".to_owned())
+            }
+            (DeploymentState::Success, Creator::Caller) => {
+                Ok(self.shipped(pipeline, deployment).await?)
+            }
+            (DeploymentState::Success, Creator::Rollback) => {
+                Ok(self.rolled_back(pipeline, deployment).await?)
+            }
+            (DeploymentState::Failure, Creator::Caller) => {
+                Ok(self.ended_badly(Event::Failed, pipeline, deployment).await)
+            }
+            (DeploymentState::Stop, Creator::Caller) => {
+                Ok(self.ended_badly(Event::Stopped, pipeline, deployment).await)
+            }
             (DeploymentState::Failure | DeploymentState::Stop, Creator::Rollback) => {
                 let ending = self.ending(deployment).await;
                 Ok(Outcome::rollback_failed(pipeline, deployment, ending))
             }
-            (DeploymentState::Ready | DeploymentState::Other, _) => Err("this state is no news".to_owned()),
+            (DeploymentState::Ready | DeploymentState::Other, _) => {
+                Err("this state is no news".to_owned())
+            }
         })
     }
 
     /// CodeDeploy's success is checked against what really serves production.
-    async fn shipped(&self, pipeline: &Pipeline, deployment: &Deployment) -> Result<Outcome, Failure> {
+    async fn shipped(
+        &self,
+        pipeline: &Pipeline,
+        deployment: &Deployment,
+    ) -> Result<Outcome, Failure> {
         let ending = self.ending(deployment).await;
-        let service = self.ecs.describe_service(&pipeline.cluster, &pipeline.service).await?;
-        let runs = service.primary().map(|task_set| &task_set.revision).or(service.revision.as_ref()).cloned();
+        let service = self
+            .ecs
+            .describe_service(&pipeline.cluster, &pipeline.service)
+            .await?;
+        let runs = service
+            .primary()
+            .map(|task_set| &task_set.revision)
+            .or(service.revision.as_ref())
+            .cloned();
         Ok(match (runs, self.revision_of(deployment).await?) {
-            (Some(runs), Some(shipped)) if runs != shipped => {
-                Outcome::not_running(pipeline, deployment, &runs, Ending { revision: Some(shipped), ..ending })
-            }
-            (runs, shipped) => Outcome::shipped(pipeline, deployment, Ending { revision: shipped.or(runs), ..ending }),
+            (Some(runs), Some(shipped)) if runs != shipped => Outcome::not_running(
+                pipeline,
+                deployment,
+                &runs,
+                Ending {
+                    revision: Some(shipped),
+                    ..ending
+                },
+            ),
+            (runs, shipped) => Outcome::shipped(
+                pipeline,
+                deployment,
+                Ending {
+                    revision: shipped.or(runs),
+                    ..ending
+                },
+            ),
         })
     }
 
-    async fn ended_badly(&self, event: Event, pipeline: &Pipeline, deployment: &Deployment) -> Outcome {
+    async fn ended_badly(
+        &self,
+        event: Event,
+        pipeline: &Pipeline,
+        deployment: &Deployment,
+    ) -> Outcome {
         let mut ending = self.ending(deployment).await;
         self.add_reasons(pipeline, deployment, &mut ending).await;
         Outcome::ended_badly(event, pipeline, deployment, ending)
     }
 
     /// A rollback is told with the reason of what it rolled back; it is no success.
-    async fn rolled_back(&self, pipeline: &Pipeline, rollback: &Deployment) -> Result<Outcome, Failure> {
+    async fn rolled_back(
+        &self,
+        pipeline: &Pipeline,
+        rollback: &Deployment,
+    ) -> Result<Outcome, Failure> {
         let failed = match &rollback.rolls_back {
             Some(id) => self.codedeploy.get_deployment(id).await?,
             None => rollback.clone(),
         };
         let mut ending = self.ending(&failed).await;
         self.add_reasons(pipeline, &failed, &mut ending).await;
-        let service = self.ecs.describe_service(&pipeline.cluster, &pipeline.service).await?;
-        ending.revision = service.primary().map(|task_set| task_set.revision.clone()).or(service.revision);
+        let service = self
+            .ecs
+            .describe_service(&pipeline.cluster, &pipeline.service)
+            .await?;
+        ending.revision = service
+            .primary()
+            .map(|task_set| task_set.revision.clone())
+            .or(service.revision);
         Ok(Outcome::rolled_back(pipeline, &failed, rollback, ending))
     }
 
     /// How long each step took; a message without it is better than none.
     async fn ending(&self, deployment: &Deployment) -> Ending {
         let target = self.codedeploy.get_deployment_target(&deployment.id).await;
-        let target = target.inspect_err(|failed| tracing::warn!(error = %failed, "steps not found out")).ok().flatten();
-        Ending { steps: target.as_ref().map(outcome::steps).unwrap_or_default(), ..Ending::default() }
+        let target = target
+            .inspect_err(|failed| tracing::warn!(error = %failed, "steps not found out"))
+            .ok()
+            .flatten();
+        Ending {
+            steps: target.as_ref().map(outcome::steps).unwrap_or_default(),
+            ..Ending::default()
+        }
     }
 
     /// Whatever ended the deployment, nobody waits for its migration any more.
@@ -131,9 +195,18 @@ impl Handler {
         let stop = async {
             let started_by = format!("{}{deployment}", migration::STARTED_BY);
             let cluster = pipeline.cluster.as_str();
-            let running = self.ecs.list_tasks(cluster, TasksOf::StartedBy(&started_by), DesiredStatus::Running).await?;
+            let running = self
+                .ecs
+                .list_tasks(
+                    cluster,
+                    TasksOf::StartedBy(&started_by),
+                    DesiredStatus::Running,
+                )
+                .await?;
             for task in running {
-                self.ecs.stop_task(cluster, &task, "its deployment has ended").await?;
+                self.ecs
+                    .stop_task(cluster, &task, "its deployment has ended")
+                    .await?;
                 tracing::info!(deployment_id = %deployment, task = %task, "migration stopped");
             }
             Ok::<(), CallFailed>(())

@@ -3,7 +3,7 @@
 use aws::CallFailed;
 use aws::ecs::{DesiredStatus, TasksOf};
 use rules::config::Pipeline;
-use rules::names::RevisionArn;
+use rules::names::{ContainerName, RevisionArn};
 use rules::observed::{Deployment, Task};
 use rules::outcome::Ending;
 use rules::{migration, reasons, revision};
@@ -14,27 +14,46 @@ const LOG_LINES: i32 = 20;
 
 impl Handler {
     /// Adds what stopped tasks say. A message without it is better than none, so what cannot be read is left out.
-    pub(crate) async fn add_reasons(&self, pipeline: &Pipeline, deployment: &Deployment, ending: &mut Ending) {
+    pub(crate) async fn add_reasons(
+        &self,
+        pipeline: &Pipeline,
+        deployment: &Deployment,
+        ending: &mut Ending,
+    ) {
         if let Err(failed) = self.try_add_reasons(pipeline, deployment, ending).await {
             tracing::warn!(deployment_id = %deployment.id, error = %failed, "reasons not found out");
         }
     }
 
-    async fn try_add_reasons(&self, pipeline: &Pipeline, deployment: &Deployment, ending: &mut Ending) -> Result<(), CallFailed> {
+    async fn try_add_reasons(
+        &self,
+        pipeline: &Pipeline,
+        deployment: &Deployment,
+        ending: &mut Ending,
+    ) -> Result<(), CallFailed> {
         let cluster = pipeline.cluster.as_str();
         let started_by = format!("{}{}", migration::STARTED_BY, deployment.id);
-        let migrations = self.stopped(cluster, TasksOf::StartedBy(&started_by)).await?;
-        if let (Some(migration), Some(task)) = (&pipeline.migration, migrations.first()) {
-            if let Some(cause) = reasons::of_migration(task, &migration.container) {
-                ending.causes.push(cause);
-                ending.log = self.last_lines(task, &migration.container).await?;
-                return Ok(());
-            }
+        let migrations = self
+            .stopped(cluster, TasksOf::StartedBy(&started_by))
+            .await?;
+        if let (Some(migration), Some(task)) = (&pipeline.migration, migrations.first())
+            && let Some(cause) = reasons::of_migration(task, &migration.container)
+        {
+            ending.causes.push(cause);
+            ending.log = self.last_lines(task, &migration.container).await?;
+            return Ok(());
         }
-        let Some(shipped) = self.revision_of(deployment).await? else { return Ok(()) };
+        let Some(shipped) = self.revision_of(deployment).await? else {
+            return Ok(());
+        };
         ending.revision = Some(shipped.clone());
-        let stopped = self.stopped(cluster, TasksOf::Service(&pipeline.service)).await?;
-        let green: Vec<Task> = stopped.into_iter().filter(|task| task.revision == shipped).collect();
+        let stopped = self
+            .stopped(cluster, TasksOf::Service(&pipeline.service))
+            .await?;
+        let green: Vec<Task> = stopped
+            .into_iter()
+            .filter(|task| task.revision == shipped)
+            .collect();
         if let Some((cause, task, container)) = reasons::of_green(&green) {
             ending.causes.push(cause);
             ending.log = self.last_lines(task, container).await?;
@@ -43,22 +62,48 @@ impl Handler {
     }
 
     async fn stopped(&self, cluster: &str, whose: TasksOf<'_>) -> Result<Vec<Task>, CallFailed> {
-        let tasks = self.ecs.list_tasks(cluster, whose, DesiredStatus::Stopped).await?;
-        if tasks.is_empty() { Ok(Vec::new()) } else { self.ecs.describe_tasks(cluster, &tasks).await }
+        let tasks = self
+            .ecs
+            .list_tasks(cluster, whose, DesiredStatus::Stopped)
+            .await?;
+        if tasks.is_empty() {
+            Ok(Vec::new())
+        } else {
+            self.ecs.describe_tasks(cluster, &tasks).await
+        }
     }
 
-    async fn last_lines(&self, task: &Task, container: &rules::names::ContainerName) -> Result<Vec<String>, CallFailed> {
-        let definition = self.ecs.describe_task_definition(task.revision.as_str()).await?;
+    async fn last_lines(
+        &self,
+        task: &Task,
+        container: &ContainerName,
+    ) -> Result<Vec<String>, CallFailed> {
+        let definition = self
+            .ecs
+            .describe_task_definition(task.revision.as_str())
+            .await?;
         match revision::log_stream(&definition, container, task.arn.id()) {
-            Some(log) => self.logs.get_log_events(&log.group, &log.stream, LOG_LINES).await,
+            Some(log) => {
+                self.logs
+                    .get_log_events(&log.group, &log.stream, LOG_LINES)
+                    .await
+            }
             None => Ok(Vec::new()),
         }
     }
 
     /// The revision that a deployment ships: its AppSpec names it, and GetDeployment hides the AppSpec's content.
-    pub(crate) async fn revision_of(&self, deployment: &Deployment) -> Result<Option<RevisionArn>, CallFailed> {
-        let Some(sha256) = &deployment.app_spec_sha256 else { return Ok(None) };
-        let content = self.codedeploy.get_application_revision(&deployment.application, sha256).await?;
+    pub(crate) async fn revision_of(
+        &self,
+        deployment: &Deployment,
+    ) -> Result<Option<RevisionArn>, CallFailed> {
+        let Some(sha256) = &deployment.app_spec_sha256 else {
+            return Ok(None);
+        };
+        let content = self
+            .codedeploy
+            .get_application_revision(&deployment.application, sha256)
+            .await?;
         Ok(rules::app_spec::revision(&content))
     }
 }

@@ -41,29 +41,49 @@ impl Handler {
             messenger: &self.messenger,
             deadline,
         };
-        hook.answer(&self.start, |known| self.migrate(&call, known)).await
+        hook.answer(&self.start, |known| self.migrate(&call, known))
+            .await
     }
 
     async fn migrate(&self, call: &HookCall, known: Known) -> Result<Verdict, Failure> {
         let pipeline = &known.pipeline;
         let Some(migration) = &pipeline.migration else {
-            return Ok(Verdict::Succeeded("the pipeline has no migration".to_owned()));
+            return Ok(Verdict::Succeeded(
+                "the pipeline has no migration".to_owned(),
+            ));
         };
-        let service = self.ecs.describe_service(&pipeline.cluster, &pipeline.service).await?;
+        let service = self
+            .ecs
+            .describe_service(&pipeline.cluster, &pipeline.service)
+            .await?;
         let task = migration::plan(migration, &call.deployment_id, &call.execution_id, &service);
         let task = task.map_err(|no_green| Failure::Refused(no_green.to_string()))?;
         match self.ecs.run_task(&pipeline.cluster, &task).await? {
             RunTaskAnswer::Started(task) => self.limit(call, migration, &task).await,
-            RunTaskAnswer::Refused(failures) => Ok(Verdict::Failed { reason: refused(&failures), log: Vec::new() }),
+            RunTaskAnswer::Refused(failures) => Ok(Verdict::Failed {
+                reason: refused(&failures),
+                log: Vec::new(),
+            }),
         }
     }
 
     /// Without a time limit the migration could outlive the hook's hour, so it is not left running without one.
-    async fn limit(&self, call: &HookCall, migration: &Migration, task: &Task) -> Result<Verdict, Failure> {
+    async fn limit(
+        &self,
+        call: &HookCall,
+        migration: &Migration,
+        task: &Task,
+    ) -> Result<Verdict, Failure> {
         match self.schedule(call, migration, task).await {
-            Ok(()) => Ok(Verdict::Later(format!("the migration runs as task {}", task.arn.id()))),
+            Ok(()) => Ok(Verdict::Later(format!(
+                "the migration runs as task {}",
+                task.arn.id()
+            ))),
             Err(failure) => {
-                let stopped = self.ecs.stop_task(&task.cluster, &task.arn, "its time limit could not be set").await;
+                let stopped = self
+                    .ecs
+                    .stop_task(&task.cluster, &task.arn, "its time limit could not be set")
+                    .await;
                 if let Err(failed) = stopped {
                     tracing::warn!(error = %failed, "migration not stopped");
                 }
@@ -72,9 +92,19 @@ impl Handler {
         }
     }
 
-    async fn schedule(&self, call: &HookCall, migration: &Migration, task: &Task) -> Result<(), Failure> {
-        let started = self.start.as_ref().map_err(|problems| Failure::BadConfiguration(problems.clone()))?;
-        let created_at = task.created_at.ok_or_else(|| Failure::Refused("ECS did not say when the task was created".to_owned()))?;
+    async fn schedule(
+        &self,
+        call: &HookCall,
+        migration: &Migration,
+        task: &Task,
+    ) -> Result<(), Failure> {
+        let started = self
+            .start
+            .as_ref()
+            .map_err(|problems| Failure::BadConfiguration(problems.clone()))?;
+        let created_at = task.created_at.ok_or_else(|| {
+            Failure::Refused("ECS did not say when the task was created".to_owned())
+        })?;
         let time_out = TimeOut {
             deployment_id: call.deployment_id.clone(),
             hook_execution_id: call.execution_id.clone(),
@@ -82,24 +112,42 @@ impl Handler {
             task_arn: task.arn.clone(),
             timeout_minutes: migration.time_out.as_secs() / 60,
         };
-        let input = serde_json::to_string(&time_out).map_err(|error| Failure::Refused(error.to_string()))?;
+        let input = serde_json::to_string(&time_out)
+            .map_err(|error| Failure::Refused(error.to_string()))?;
         let schedule = Schedule {
             name: migration::schedule_name(&call.deployment_id),
             at: created_at + migration.time_out,
             target_arn: started.own.function_arn.clone(),
             role_arn: started.own.role_arn.clone(),
             input,
-            description: format!("ends the migration of deployment {} if it still runs", call.deployment_id),
+            description: format!(
+                "ends the migration of deployment {} if it still runs",
+                call.deployment_id
+            ),
         };
-        self.scheduler.create_schedule(&schedule).await.map_err(|failed: CallFailed| failed.into())
+        self.scheduler
+            .create_schedule(&schedule)
+            .await
+            .map_err(|failed: CallFailed| failed.into())
     }
 }
 
 fn refused(failures: &[TaskFailure]) -> String {
     let reasons: Vec<String> = failures
         .iter()
-        .map(|failure| [&failure.reason, &failure.detail].into_iter().flatten().cloned().collect::<Vec<_>>().join(": "))
+        .map(|failure| {
+            [&failure.reason, &failure.detail]
+                .into_iter()
+                .flatten()
+                .cloned()
+                .collect::<Vec<_>>()
+                .join(": ")
+        })
         .collect();
-    let reasons = if reasons.is_empty() { "no reason given".to_owned() } else { reasons.join("; ") };
+    let reasons = if reasons.is_empty() {
+        "no reason given".to_owned()
+    } else {
+        reasons.join("; ")
+    };
     format!("ECS started no migration task: {reasons}")
 }

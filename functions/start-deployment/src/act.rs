@@ -30,25 +30,56 @@ pub(crate) struct Report {
 
 impl Report {
     fn of(look: &Look<'_>, seen: &Seen, decision: &Decision) -> Self {
-        let image = seen.observed.candidate.as_ref().map(|candidate| candidate.image.clone());
+        let image = seen
+            .observed
+            .candidate
+            .as_ref()
+            .map(|candidate| candidate.image.clone());
         let (code, reason, deployment) = match decision {
             Decision::Start(image) => ("start", format!("{image} is due"), None),
-            Decision::EndWait(id) => ("end-wait", "a newer image is due; the deployment's end is the next look".to_owned(), Some(id)),
-            Decision::Stop(id) => ("stop", "a newer image replaces it; the deployment's end is the next look".to_owned(), Some(id)),
+            Decision::EndWait(id) => (
+                "end-wait",
+                "a newer image is due; the deployment's end is the next look".to_owned(),
+                Some(id),
+            ),
+            Decision::Stop(id) => (
+                "stop",
+                "a newer image replaces it; the deployment's end is the next look".to_owned(),
+                Some(id),
+            ),
             Decision::Skip(skip) => (skip.code(), skip.to_string(), deployment_of(skip)),
         };
         let pipeline = look.pipeline.name.to_string();
-        Self { pipeline, decision: code, reason, image, revision: None, deployment: deployment.cloned(), changes: Vec::new() }
+        Self {
+            pipeline,
+            decision: code,
+            reason,
+            image,
+            revision: None,
+            deployment: deployment.cloned(),
+            changes: Vec::new(),
+        }
     }
 
     pub(crate) fn log(&self) {
-        let Self { pipeline, decision, reason, .. } = self;
+        let Self {
+            pipeline,
+            decision,
+            reason,
+            ..
+        } = self;
         let image = self.image.as_ref().map(ToString::to_string);
         let digest = self.image.as_ref().map(|image| image.digest.as_str());
         let deployment = self.deployment.as_ref().map(DeploymentId::as_str);
         let revision = self.revision.as_ref().map(RevisionArn::as_str);
         tracing::info!(
-            pipeline, decision, reason, image, image_digest = digest, revision, deployment_id = deployment,
+            pipeline,
+            decision,
+            reason,
+            image,
+            image_digest = digest,
+            revision,
+            deployment_id = deployment,
             "pipeline looked at"
         );
     }
@@ -68,7 +99,10 @@ impl Report {
 
 fn deployment_of(skip: &Skip) -> Option<&DeploymentId> {
     match skip {
-        Skip::AlreadyInProgress(id) | Skip::FailedBefore(id) | Skip::SetAside(id) | Skip::Waiting(id) => Some(id),
+        Skip::AlreadyInProgress(id)
+        | Skip::FailedBefore(id)
+        | Skip::SetAside(id)
+        | Skip::Waiting(id) => Some(id),
         Skip::NoMatchingImage | Skip::AlreadyRunning(_) | Skip::OlderThanRunning(_) => None,
     }
 }
@@ -92,7 +126,12 @@ impl Handler {
     }
 
     /// What would be done, and what would change.
-    pub(crate) async fn say(&self, look: &Look<'_>, seen: &Seen, decision: &Decision) -> Result<Report, Failure> {
+    pub(crate) async fn say(
+        &self,
+        look: &Look<'_>,
+        seen: &Seen,
+        decision: &Decision,
+    ) -> Result<Report, Failure> {
         let mut report = Report::of(look, seen, decision);
         if let Decision::Start(image) = decision {
             let (template, next) = self.next(look, seen, image).await?;
@@ -112,10 +151,19 @@ impl Handler {
     ) -> Result<Report, Failure> {
         let (_, next) = self.next(look, &seen, image).await?;
         let revision = self.registered(&seen, &next).await?;
-        let test_listener = if seen.group.test_listener.is_some() { TestListener::Present } else { TestListener::Absent };
+        let test_listener = if seen.group.test_listener.is_some() {
+            TestListener::Present
+        } else {
+            TestListener::Absent
+        };
         let production = &seen.production;
-        let app_spec =
-            app_spec::render(&revision, &production.load_balancer, &production.placement, &started.own, test_listener);
+        let app_spec = app_spec::render(
+            &revision,
+            &production.load_balancer,
+            &production.placement,
+            &started.own,
+            test_listener,
+        );
         let deployment = CreateDeployment {
             application: look.pipeline.application.clone(),
             deployment_group: look.pipeline.deployment_group.clone(),
@@ -135,7 +183,12 @@ impl Handler {
 
     /// CreateDeployment has no idempotency token. When another invocation was faster, or when nobody knows whether the
     /// call was heard, what AWS says now decides, not a second call.
-    async fn look_again(&self, look: &Look<'_>, mut seen: Seen, failed: CallFailed) -> Result<Report, Failure> {
+    async fn look_again(
+        &self,
+        look: &Look<'_>,
+        mut seen: Seen,
+        failed: CallFailed,
+    ) -> Result<Report, Failure> {
         if !matches!(failed.kind, Kind::LimitExceeded | Kind::Unavailable) {
             return Err(failed.into());
         }
@@ -148,16 +201,25 @@ impl Handler {
     }
 
     /// The revision that serves as the template, and what would be registered from it.
-    async fn next(&self, look: &Look<'_>, seen: &Seen, image: &Image) -> Result<(TaskDefinition, Value), Failure> {
+    async fn next(
+        &self,
+        look: &Look<'_>,
+        seen: &Seen,
+        image: &Image,
+    ) -> Result<(TaskDefinition, Value), Failure> {
         let unusable = |unusable: revision::Unusable| misfit(unusable.into());
         let production = &seen.production;
         match look.pipeline.revision_from {
             RevisionFrom::Production => {
-                let next = revision::next(&production.definition, &production.matching, image).map_err(unusable)?;
+                let next = revision::next(&production.definition, &production.matching, image)
+                    .map_err(unusable)?;
                 Ok((production.definition.clone(), next))
             }
             RevisionFrom::Latest => {
-                let latest = self.ecs.describe_task_definition(seen.observed.running.revision.family()).await?;
+                let latest = self
+                    .ecs
+                    .describe_task_definition(seen.observed.running.revision.family())
+                    .await?;
                 let matching = revision::matching(look.pipeline, &latest).map_err(unusable)?;
                 let next = revision::next(&latest, &matching, image).map_err(unusable)?;
                 Ok((latest, next))
@@ -167,7 +229,11 @@ impl Handler {
 
     /// The revision to deploy: the family's latest where it is already what would be registered, a new one otherwise.
     async fn registered(&self, seen: &Seen, next: &Value) -> Result<RevisionArn, Failure> {
-        let latest = match self.ecs.describe_task_definition(seen.observed.running.revision.family()).await {
+        let latest = match self
+            .ecs
+            .describe_task_definition(seen.observed.running.revision.family())
+            .await
+        {
             Ok(latest) => Some(latest).filter(|latest| revision::is_same(latest, next)),
             // The family has no ACTIVE revision: what runs was deregistered.
             Err(failed) if matches!(failed.kind, Kind::NotFound | Kind::Invalid) => None,
@@ -180,9 +246,16 @@ impl Handler {
     }
 
     /// People who pushed are told when their image has to wait.
-    async fn tell(&self, started: &Started<HookFunctions>, look: &Look<'_>, seen: &Seen, skip: &Skip) {
+    async fn tell(
+        &self,
+        started: &Started<HookFunctions>,
+        look: &Look<'_>,
+        seen: &Seen,
+        skip: &Skip,
+    ) {
         let candidate = seen.observed.candidate.as_ref();
-        if let (Skip::Waiting(id), Cause::Somebody, Some(candidate)) = (skip, look.cause, candidate) {
+        if let (Skip::Waiting(id), Cause::Somebody, Some(candidate)) = (skip, look.cause, candidate)
+        {
             let outcome = Outcome::waiting(look.pipeline, &candidate.image, id);
             self.messenger.publish(&started.settings, &outcome).await;
         }
@@ -191,5 +264,11 @@ impl Handler {
 
 /// A deployment that ended in between needs neither to be continued nor to be stopped: its end is an event of its own.
 fn unless_ended(result: Result<(), CallFailed>) -> Result<(), CallFailed> {
-    result.or_else(|failed| if failed.kind == Kind::Conflict { Ok(()) } else { Err(failed) })
+    result.or_else(|failed| {
+        if failed.kind == Kind::Conflict {
+            Ok(())
+        } else {
+            Err(failed)
+        }
+    })
 }

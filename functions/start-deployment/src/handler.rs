@@ -10,7 +10,7 @@ use futures_util::{FutureExt, StreamExt, stream};
 use lambda::{Failure, Messenger, Start, Started};
 use rules::environment::HookFunctions;
 use rules::events::StartEvent;
-use rules::look::{self, Look, Nobody, Then};
+use rules::look::{self, Concerned, Look, Then};
 use rules::start;
 use serde_json::{Value, json};
 
@@ -41,17 +41,25 @@ impl Handler {
 
     /// Answers a report for each pipeline; when one of them failed, the invocation fails after all have ended.
     pub(crate) async fn handle(&self, event: Value) -> Result<Value, Failure> {
-        let started = self.start.as_ref().map_err(|problems| Failure::BadConfiguration(problems.clone()))?;
+        let started = self
+            .start
+            .as_ref()
+            .map_err(|problems| Failure::BadConfiguration(problems.clone()))?;
         let event = StartEvent::parse(&event)?;
-        let looks = look::concerned(&started.config, &event).map_err(|unknown| Failure::Refused(unknown.to_string()))?;
+        let looks = look::concerned(&started.config, &event)
+            .map_err(|unknown| Failure::Refused(unknown.to_string()))?;
         let looks = match looks {
-            Ok(looks) => looks,
-            Err(Nobody(reason)) => {
+            Concerned::Looks(looks) => looks,
+            Concerned::Nobody(reason) => {
                 tracing::info!(decision = "skip", reason, "nobody is concerned");
                 return Ok(json!({"pipelines": [], "reason": reason}));
             }
         };
-        let results: Vec<_> = stream::iter(looks).map(|look| self.one(started, look)).buffer_unordered(SIDE_BY_SIDE).collect().await;
+        let results: Vec<_> = stream::iter(looks)
+            .map(|look| self.one(started, look))
+            .buffer_unordered(SIDE_BY_SIDE)
+            .collect()
+            .await;
         let (mut reports, mut failures) = (Vec::new(), Vec::new());
         for (pipeline, result) in results {
             match result {
@@ -59,22 +67,42 @@ impl Handler {
                 Err(failure) => failures.push((pipeline, failure)),
             }
         }
-        if failures.is_empty() { Ok(json!({"pipelines": reports})) } else { Err(Failure::Pipelines(failures)) }
+        if failures.is_empty() {
+            Ok(json!({"pipelines": reports}))
+        } else {
+            Err(Failure::Pipelines(failures))
+        }
     }
 
     /// One pipeline's failure, a panic included, stops no other.
-    async fn one(&self, started: &Started<HookFunctions>, look: Look<'_>) -> (String, Result<Report, Failure>) {
+    async fn one(
+        &self,
+        started: &Started<HookFunctions>,
+        look: Look<'_>,
+    ) -> (String, Result<Report, Failure>) {
         let name = look.pipeline.name.to_string();
-        let result = AssertUnwindSafe(self.look(started, &look)).catch_unwind().await;
-        let result = result.unwrap_or_else(|_| Err(Failure::Panicked("the panic's message is in the log".to_owned())));
+        let result = AssertUnwindSafe(self.look(started, &look))
+            .catch_unwind()
+            .await;
+        let result = result.unwrap_or_else(|_| {
+            Err(Failure::Panicked(
+                "the panic's message is in the log".to_owned(),
+            ))
+        });
         match &result {
             Ok(report) => report.log(),
-            Err(failure) => tracing::error!(pipeline = name, error_type = failure.error_type(), error = %failure, "pipeline failed"),
+            Err(failure) => {
+                tracing::error!(pipeline = name, error_type = failure.error_type(), error = %failure, "pipeline failed")
+            }
         }
         (name, result)
     }
 
-    async fn look(&self, started: &Started<HookFunctions>, look: &Look<'_>) -> Result<Report, Failure> {
+    async fn look(
+        &self,
+        started: &Started<HookFunctions>,
+        look: &Look<'_>,
+    ) -> Result<Report, Failure> {
         let seen = self.observe(look).await?;
         let decision = start::decide(look.pipeline, &seen.observed);
         match look.then {

@@ -5,7 +5,10 @@ use aws::codedeploy::Deployments;
 use lambda::Failure;
 use rules::look::{self, Look, Misfit, Search};
 use rules::names::RevisionArn;
-use rules::observed::{Creator, Deployment, DeploymentGroup, ImageDetail, LoadBalancerTarget, Placement, Service, TaskDefinition};
+use rules::observed::{
+    Creator, Deployment, DeploymentGroup, ImageDetail, LoadBalancerTarget, Placement, Service,
+    TaskDefinition,
+};
 use rules::revision::{self, Matching};
 use rules::start::{self, Active, AskedBy, Candidate, Observed, Running};
 use rules::tag_rule::TagRule;
@@ -32,83 +35,175 @@ impl Handler {
     pub(crate) async fn observe(&self, look: &Look<'_>) -> Result<Seen, Failure> {
         let pipeline = look.pipeline;
         let (service, group, candidate) = try_join!(
-            self.ecs.describe_service(&pipeline.cluster, &pipeline.service),
-            self.codedeploy.get_deployment_group(&pipeline.application, &pipeline.deployment_group),
+            self.ecs
+                .describe_service(&pipeline.cluster, &pipeline.service),
+            self.codedeploy
+                .get_deployment_group(&pipeline.application, &pipeline.deployment_group),
             self.candidate(look),
         )?;
         look::fits(pipeline, &service, &group).map_err(misfit)?;
         let (revision, production) = self.production(look, &service).await?;
         let digest = production.matching.digest.clone();
-        let running_other = digest.clone().filter(|digest| candidate.as_ref().is_some_and(|candidate| candidate.image.digest != *digest));
+        let running_other = digest.clone().filter(|digest| {
+            candidate
+                .as_ref()
+                .is_some_and(|candidate| candidate.image.digest != *digest)
+        });
         let (active, detail) = try_join!(self.active(look, candidate.as_ref()), async {
             match (running_other, is_ordered(&pipeline.tag)) {
-                (Some(digest), true) => self.ecr.describe_image_by_digest(&pipeline.repository, &digest).await,
+                (Some(digest), true) => {
+                    self.ecr
+                        .describe_image_by_digest(&pipeline.repository, &digest)
+                        .await
+                }
                 _ => Ok(None),
             }
         })?;
-        let runs_candidate = digest.is_some() && digest.as_ref() == candidate.as_ref().map(|candidate| &candidate.image.digest);
+        let runs_candidate = digest.is_some()
+            && digest.as_ref() == candidate.as_ref().map(|candidate| &candidate.image.digest);
         let attempts = match &candidate {
             // Only an event's decision depends on them, and not when there is nothing to do anyway.
-            Some(candidate) if look.asked_by == AskedBy::Event && !(runs_candidate && active.is_none()) => {
+            Some(candidate)
+                if look.asked_by == AskedBy::Event && !(runs_candidate && active.is_none()) =>
+            {
                 self.attempts(look, candidate).await?
             }
             _ => Vec::new(),
         };
-        let running = Running { revision, digest, detail };
-        let observed = Observed { asked_by: look.asked_by, candidate, running, active, attempts };
-        Ok(Seen { observed, production, group })
+        let running = Running {
+            revision,
+            digest,
+            detail,
+        };
+        let observed = Observed {
+            asked_by: look.asked_by,
+            candidate,
+            running,
+            active,
+            attempts,
+        };
+        Ok(Seen {
+            observed,
+            production,
+            group,
+        })
     }
 
     async fn candidate(&self, look: &Look<'_>) -> Result<Option<Candidate>, CallFailed> {
         let repository = &look.pipeline.repository;
         let found: Vec<ImageDetail> = match &look.search {
-            Search::Tag(tag) => self.ecr.describe_image_by_tag(repository, tag).await?.into_iter().collect(),
-            Search::Digest(digest, _) => self.ecr.describe_image_by_digest(repository, digest).await?.into_iter().collect(),
+            Search::Tag(tag) => self
+                .ecr
+                .describe_image_by_tag(repository, tag)
+                .await?
+                .into_iter()
+                .collect(),
+            Search::Digest(digest, _) => self
+                .ecr
+                .describe_image_by_digest(repository, digest)
+                .await?
+                .into_iter()
+                .collect(),
             Search::All => self.ecr.describe_tagged_images(repository).await?,
         };
         Ok(look.candidate(&found))
     }
 
-    async fn production(&self, look: &Look<'_>, service: &Service) -> Result<(RevisionArn, Production), Failure> {
+    async fn production(
+        &self,
+        look: &Look<'_>,
+        service: &Service,
+    ) -> Result<(RevisionArn, Production), Failure> {
         let name = || format!("{}/{}", look.pipeline.cluster, look.pipeline.service);
         let primary = service.primary();
-        let revision = primary.map(|task_set| &task_set.revision).or(service.revision.as_ref());
-        let revision = revision.ok_or_else(|| misfit(Misfit::NoRevision { service: name() }))?.clone();
-        let load_balancer = primary.and_then(|task_set| task_set.load_balancer.as_ref()).or(service.load_balancer.as_ref());
-        let load_balancer = load_balancer.ok_or_else(|| misfit(Misfit::NoLoadBalancer { service: name() }))?.clone();
-        let placement = primary.map_or(&service.placement, |task_set| &task_set.placement).clone();
+        let revision = primary
+            .map(|task_set| &task_set.revision)
+            .or(service.revision.as_ref());
+        let revision = revision
+            .ok_or_else(|| misfit(Misfit::NoRevision { service: name() }))?
+            .clone();
+        let load_balancer = primary
+            .and_then(|task_set| task_set.load_balancer.as_ref())
+            .or(service.load_balancer.as_ref());
+        let load_balancer = load_balancer
+            .ok_or_else(|| misfit(Misfit::NoLoadBalancer { service: name() }))?
+            .clone();
+        let placement = primary
+            .map_or(&service.placement, |task_set| &task_set.placement)
+            .clone();
         let definition = self.ecs.describe_task_definition(revision.as_str()).await?;
-        let matching = revision::matching(look.pipeline, &definition).map_err(|unusable| misfit(unusable.into()))?;
-        Ok((revision, Production { definition, matching, placement, load_balancer }))
+        let matching = revision::matching(look.pipeline, &definition)
+            .map_err(|unusable| misfit(unusable.into()))?;
+        Ok((
+            revision,
+            Production {
+                definition,
+                matching,
+                placement,
+                load_balancer,
+            },
+        ))
     }
 
     /// The group's deployment that has not ended.
-    pub(crate) async fn active(&self, look: &Look<'_>, candidate: Option<&Candidate>) -> Result<Option<Active>, CallFailed> {
+    pub(crate) async fn active(
+        &self,
+        look: &Look<'_>,
+        candidate: Option<&Candidate>,
+    ) -> Result<Option<Active>, CallFailed> {
         let pipeline = look.pipeline;
-        let ids = self.codedeploy.list_deployments(&pipeline.application, &pipeline.deployment_group, Deployments::Active).await?;
+        let ids = self
+            .codedeploy
+            .list_deployments(
+                &pipeline.application,
+                &pipeline.deployment_group,
+                Deployments::Active,
+            )
+            .await?;
         let deployments = self.codedeploy.batch_get_deployments(&ids).await?;
         // The list may be older than the answer about each: what has ended since is not active.
-        let unended = deployments.into_iter().filter(|deployment| !deployment.status.has_ended());
-        let Some(deployment) = unended.max_by_key(|deployment| deployment.created_at) else { return Ok(None) };
+        let unended = deployments
+            .into_iter()
+            .filter(|deployment| !deployment.status.has_ended());
+        let Some(deployment) = unended.max_by_key(|deployment| deployment.created_at) else {
+            return Ok(None);
+        };
         let ships = start::shipped(&deployment);
         if ships.is_some() && ships.as_ref() == candidate.map(|candidate| &candidate.image.digest) {
             return Ok(Some(Active::of(&deployment, None)));
         }
-        let (target, detail) = try_join!(self.codedeploy.get_deployment_target(&deployment.id), async {
-            match (&ships, is_ordered(&pipeline.tag)) {
-                (Some(digest), true) => self.ecr.describe_image_by_digest(&pipeline.repository, digest).await,
-                _ => Ok(None),
+        let (target, detail) = try_join!(
+            self.codedeploy.get_deployment_target(&deployment.id),
+            async {
+                match (&ships, is_ordered(&pipeline.tag)) {
+                    (Some(digest), true) => {
+                        self.ecr
+                            .describe_image_by_digest(&pipeline.repository, digest)
+                            .await
+                    }
+                    _ => Ok(None),
+                }
             }
-        })?;
-        Ok(Some(Active { detail, ..Active::of(&deployment, target.as_ref()) }))
+        )?;
+        Ok(Some(Active {
+            detail,
+            ..Active::of(&deployment, target.as_ref())
+        }))
     }
 
     /// Ended deployments of the candidate since it was pushed, or since the event, whichever is later.
-    async fn attempts(&self, look: &Look<'_>, candidate: &Candidate) -> Result<Vec<Deployment>, CallFailed> {
+    async fn attempts(
+        &self,
+        look: &Look<'_>,
+        candidate: &Candidate,
+    ) -> Result<Vec<Deployment>, CallFailed> {
         let pipeline = look.pipeline;
         let since = start::attempts_since(&candidate.detail, look.event_at);
         let which = Deployments::CreatedSince(since);
-        let ids = self.codedeploy.list_deployments(&pipeline.application, &pipeline.deployment_group, which).await?;
+        let ids = self
+            .codedeploy
+            .list_deployments(&pipeline.application, &pipeline.deployment_group, which)
+            .await?;
         let deployments = self.codedeploy.batch_get_deployments(&ids).await?;
         let of_candidate = |deployment: &Deployment| {
             deployment.creator == Creator::Caller

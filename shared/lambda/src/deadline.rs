@@ -14,7 +14,10 @@ const RESERVE: Duration = Duration::from_secs(30);
 impl Deadline {
     /// From the invocation's deadline, as Lambda states it.
     pub(crate) fn at(moment: SystemTime) -> Self {
-        #[expect(clippy::disallowed_methods, reason = "Lambda states the deadline in wall-clock time, waiting needs a duration")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "Lambda states the deadline in wall-clock time, waiting needs a duration"
+        )]
         let left = moment.duration_since(SystemTime::now()).unwrap_or_default();
         Self(Instant::now() + left)
     }

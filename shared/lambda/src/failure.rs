@@ -26,7 +26,9 @@ pub enum Failure {
     #[error("the function panicked: {0} (hint: report this with the log)")]
     Panicked(String),
     /// Lambda's time limit was near.
-    #[error("no result within {0} seconds (hint: give the function more time, or find out what it waited for in its log)")]
+    #[error(
+        "no result within {0} seconds (hint: give the function more time, or find out what it waited for in its log)"
+    )]
     OutOfTime(u64),
     /// Some of the pipelines of one event failed; the others went on.
     #[error("{}", joined(.0))]
@@ -34,7 +36,11 @@ pub enum Failure {
 }
 
 fn joined(failures: &[(String, Failure)]) -> String {
-    failures.iter().map(|(pipeline, failure)| format!("pipeline `{pipeline}`: {failure}")).collect::<Vec<_>>().join("\n")
+    failures
+        .iter()
+        .map(|(pipeline, failure)| format!("pipeline `{pipeline}`: {failure}"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 impl Failure {
@@ -56,7 +62,9 @@ impl Failure {
             Self::Refused(_) => "Refused",
             Self::Panicked(_) => "Panicked",
             Self::OutOfTime(_) => "OutOfTime",
-            Self::Pipelines(failures) => failures.first().map_or("Refused", |(_, failure)| failure.error_type()),
+            Self::Pipelines(failures) => failures
+                .first()
+                .map_or("Refused", |(_, failure)| failure.error_type()),
         }
     }
 }
@@ -70,6 +78,9 @@ impl fmt::Debug for Failure {
 
 impl From<Failure> for Diagnostic {
     fn from(failure: Failure) -> Self {
-        Self { error_type: failure.error_type().to_owned(), error_message: failure.to_string() }
+        Self {
+            error_type: failure.error_type().to_owned(),
+            error_message: failure.to_string(),
+        }
     }
 }

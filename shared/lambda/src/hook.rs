@@ -12,8 +12,8 @@ use aws::codedeploy::{CodeDeploy, HookAnswer, HookReceipt};
 use aws::{CallFailed, Kind};
 use futures_util::FutureExt;
 use rules::config::Pipeline;
-use rules::events::HookCall;
 use rules::environment::Settings;
+use rules::events::HookCall;
 use rules::observed::{Creator, Deployment};
 use rules::outcome::{Event, Outcome};
 use rules::problem::Problems;
@@ -78,7 +78,11 @@ impl Hook<'_> {
     ///
     /// # Errors
     /// The answer itself was refused, or did not reach CodeDeploy before the time was over.
-    pub async fn answer<T, F>(&self, start: &Start<T>, check: impl FnOnce(Known) -> F) -> Result<Value, Failure>
+    pub async fn answer<T, F>(
+        &self,
+        start: &Start<T>,
+        check: impl FnOnce(Known) -> F,
+    ) -> Result<Value, Failure>
     where
         F: Future<Output = Result<Verdict, Failure>>,
     {
@@ -92,7 +96,10 @@ impl Hook<'_> {
         };
         let verdict = result.unwrap_or_else(|failure| {
             tracing::error!(error_type = failure.error_type(), error = %failure, "gate failed");
-            Verdict::Failed { reason: failure.to_string(), log: Vec::new() }
+            Verdict::Failed {
+                reason: failure.to_string(),
+                log: Vec::new(),
+            }
         });
         let settings = start.as_ref().map(|started| &started.settings);
         self.deliver(settings, known.get(), &verdict).await
@@ -107,10 +114,17 @@ impl Hook<'_> {
     where
         F: Future<Output = Result<Verdict, Failure>>,
     {
-        let started = start.as_ref().map_err(|problems| Failure::BadConfiguration(problems.clone()))?;
-        let deployment = self.codedeploy.get_deployment(&self.call.deployment_id).await?;
+        let started = start
+            .as_ref()
+            .map_err(|problems| Failure::BadConfiguration(problems.clone()))?;
+        let deployment = self
+            .codedeploy
+            .get_deployment(&self.call.deployment_id)
+            .await?;
         if deployment.creator == Creator::Rollback {
-            return Ok(Verdict::Succeeded("a rollback migrates and checks nothing".to_owned()));
+            return Ok(Verdict::Succeeded(
+                "a rollback migrates and checks nothing".to_owned(),
+            ));
         }
         let (application, group) = (&deployment.application, &deployment.deployment_group);
         let pipeline = started.config.of_group(application, group).cloned().ok_or_else(|| {
@@ -119,7 +133,15 @@ impl Hook<'_> {
                  (hint: add it to the configuration, or take the hooks out of that group's AppSpec)"
             ))
         })?;
-        check(known.get_or_init(|| Known { pipeline, deployment }).clone()).await
+        check(
+            known
+                .get_or_init(|| Known {
+                    pipeline,
+                    deployment,
+                })
+                .clone(),
+        )
+        .await
     }
 
     /// Answers, and tells people about a failure, once: not when CodeDeploy had its answer already.
@@ -145,10 +167,16 @@ impl Hook<'_> {
         let pipeline = known.map(|known| known.pipeline.name.as_str());
         let late = receipt == Some(HookReceipt::AlreadyCompleted);
         tracing::info!(deployment_id = %self.call.deployment_id, pipeline, decision = answer, reason, late, "hook answered");
-        if let (Verdict::Failed { reason, log }, Some(HookReceipt::Accepted), Ok(settings)) = (verdict, receipt, settings) {
-            self.messenger.publish(settings, &self.outcome(known, reason, log)).await;
+        if let (Verdict::Failed { reason, log }, Some(HookReceipt::Accepted), Ok(settings)) =
+            (verdict, receipt, settings)
+        {
+            self.messenger
+                .publish(settings, &self.outcome(known, reason, log))
+                .await;
         }
-        Ok(json!({"deployment_id": self.call.deployment_id, "answer": answer, "reason": reason, "late": late}))
+        Ok(
+            json!({"deployment_id": self.call.deployment_id, "answer": answer, "reason": reason, "late": late}),
+        )
     }
 
     fn outcome(&self, known: Option<&Known>, reason: &str, log: &[String]) -> Outcome {
@@ -157,9 +185,15 @@ impl Hook<'_> {
             (Some(known), Gate::Migration) => {
                 Outcome::migration_failed(&known.pipeline, &known.deployment, reason, log.to_vec())
             }
-            (Some(known), Gate::TestTraffic) => Outcome::test_traffic_failed(&known.pipeline, &known.deployment, reason),
-            (None, Gate::Migration) => Outcome::gate_failed(Event::MigrationFailed, &self.call.deployment_id, reason),
-            (None, Gate::TestTraffic) => Outcome::gate_failed(Event::TestTrafficFailed, &self.call.deployment_id, reason),
+            (Some(known), Gate::TestTraffic) => {
+                Outcome::test_traffic_failed(&known.pipeline, &known.deployment, reason)
+            }
+            (None, Gate::Migration) => {
+                Outcome::gate_failed(Event::MigrationFailed, &self.call.deployment_id, reason)
+            }
+            (None, Gate::TestTraffic) => {
+                Outcome::gate_failed(Event::TestTrafficFailed, &self.call.deployment_id, reason)
+            }
         }
     }
 
@@ -167,7 +201,9 @@ impl Hook<'_> {
     async fn put(&self, answer: HookAnswer) -> Result<HookReceipt, CallFailed> {
         loop {
             let (deployment, execution) = (&self.call.deployment_id, &self.call.execution_id);
-            let put = self.codedeploy.put_lifecycle_event_hook_execution_status(deployment, execution, answer);
+            let put = self
+                .codedeploy
+                .put_lifecycle_event_hook_execution_status(deployment, execution, answer);
             let failed = match put.await {
                 Ok(receipt) => return Ok(receipt),
                 Err(failed) => failed,
@@ -184,5 +220,6 @@ impl Hook<'_> {
 
 fn words_of(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+    text.or_else(|| panic.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "no message".to_owned())
 }

@@ -20,7 +20,10 @@ impl Messenger {
     /// Publishes an outcome. A deployment does not depend on it: what cannot be published is logged.
     pub async fn publish(&self, settings: &Settings, outcome: &Outcome) {
         let message = message::render(outcome, settings.format, &settings.topic);
-        let published = self.sns.publish(&settings.topic, message.subject.as_deref(), &message.body).await;
+        let published = self
+            .sns
+            .publish(&settings.topic, message.subject.as_deref(), &message.body)
+            .await;
         let outcome_code = outcome.event.code();
         if let Err(failed) = published {
             tracing::error!(outcome = outcome_code, error = %failed, summary = outcome.summary, "outcome not published");

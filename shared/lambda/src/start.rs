@@ -35,9 +35,15 @@ pub fn start<T>(
     let mut problems = Problems::default();
     let settings = Settings::read(&variables, &mut problems);
     let own = own(&variables, &mut problems);
-    let config = settings.as_ref().and_then(|settings| read(settings, &mut problems));
+    let config = settings
+        .as_ref()
+        .and_then(|settings| read(settings, &mut problems));
     let started = settings.zip(config).zip(own);
-    problems.finish(started.map(|((settings, config), own)| Started { settings, config, own }))
+    problems.finish(started.map(|((settings, config), own)| Started {
+        settings,
+        config,
+        own,
+    }))
 }
 
 fn read(settings: &Settings, problems: &mut Problems) -> Option<Config> {
@@ -45,14 +51,19 @@ fn read(settings: &Settings, problems: &mut Problems) -> Option<Config> {
     let text = match fs::read_to_string(&settings.config) {
         Ok(text) => text,
         Err(error) => {
-            problems.add(environment::CONFIG, format!("cannot read `{path}`: {error}"));
+            problems.add(
+                environment::CONFIG,
+                format!("cannot read `{path}`: {error}"),
+            );
             return None;
         }
     };
     match Config::parse(&text) {
         Ok(config) => Some(config),
         Err(found) => {
-            found.as_slice().iter().for_each(|problem| problems.add(format!("{path}: {}", problem.place), &problem.message));
+            found.as_slice().iter().for_each(|problem| {
+                problems.add(format!("{path}: {}", problem.place), &problem.message)
+            });
             None
         }
     }

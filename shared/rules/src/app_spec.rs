@@ -42,7 +42,8 @@ pub fn render(
     let mut hooks_called = vec![json!({"AfterInstall": hooks.after_install.as_str()})];
     match test_listener {
         TestListener::Present => {
-            hooks_called.push(json!({"AfterAllowTestTraffic": hooks.after_allow_test_traffic.as_str()}));
+            hooks_called
+                .push(json!({"AfterAllowTestTraffic": hooks.after_allow_test_traffic.as_str()}));
         }
         TestListener::Absent => {}
     }
@@ -54,6 +55,18 @@ pub fn render(
     spec.to_string()
 }
 
+/// The revision that an AppSpec ships; none where it is YAML, which people's own deployments may be.
+pub fn revision(content: &str) -> Option<RevisionArn> {
+    let spec: Value = serde_json::from_str(content).ok()?;
+    let services = spec["Resources"]
+        .as_array()?
+        .iter()
+        .filter_map(|resource| resource.as_object()?.values().next());
+    services
+        .filter_map(|service| service["Properties"]["TaskDefinition"].as_str())
+        .find_map(|arn| arn.parse().ok())
+}
+
 #[cfg(test)]
 mod tests {
     use insta::assert_snapshot;
@@ -62,11 +75,19 @@ mod tests {
     use crate::observed::CapacityProvider;
 
     fn check(blue: &Placement, test_listener: TestListener) -> String {
-        let revision = "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2".parse().unwrap();
-        let load_balancer = LoadBalancerTarget { container: "web".parse().unwrap(), port: 8080, target_group: None };
+        let revision = "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2"
+            .parse()
+            .unwrap();
+        let load_balancer = LoadBalancerTarget {
+            container: "web".parse().unwrap(),
+            port: 8080,
+            target_group: None,
+        };
         let hooks = HookFunctions {
             after_install: "CodeDeployHook_greenlight_run-migration".parse().unwrap(),
-            after_allow_test_traffic: "CodeDeployHook_greenlight_check-test-traffic".parse().unwrap(),
+            after_allow_test_traffic: "CodeDeployHook_greenlight_check-test-traffic"
+                .parse()
+                .unwrap(),
         };
         render(&revision, &load_balancer, blue, &hooks, test_listener)
     }
@@ -77,9 +98,20 @@ mod tests {
     }
 
     #[test]
+    fn the_revision_is_found_again() {
+        let content = check(&Placement::default(), TestListener::Present);
+        assert_eq!(revision(&content).unwrap().short(), "web:2");
+        assert_eq!(revision("version: 0.0"), None);
+    }
+
+    #[test]
     fn without_a_test_listener_there_is_no_test_traffic_to_check() {
         let placement = Placement {
-            capacity_providers: vec![CapacityProvider { name: "FARGATE_SPOT".to_owned(), weight: 2, base: 1 }],
+            capacity_providers: vec![CapacityProvider {
+                name: "FARGATE_SPOT".to_owned(),
+                weight: 2,
+                base: 1,
+            }],
             platform_version: Some("1.4.0".to_owned()),
             ..Placement::default()
         };

@@ -84,12 +84,32 @@ pub type Variables = BTreeMap<String, String>;
 impl Settings {
     /// Reads what every function needs; mistakes are noted in `problems`.
     pub fn read(variables: &Variables, problems: &mut Problems) -> Option<Self> {
-        let config = required(variables, CONFIG, "the path of the configuration file", problems).map(PathBuf::from);
-        let topic = required(variables, TOPIC_ARN, "the ARN of the SNS topic for outcomes", problems);
+        let config = required(
+            variables,
+            CONFIG,
+            "the path of the configuration file",
+            problems,
+        )
+        .map(PathBuf::from);
+        let topic = required(
+            variables,
+            TOPIC_ARN,
+            "the ARN of the SNS topic for outcomes",
+            problems,
+        );
         let topic = topic.and_then(|text| problems.parse(TOPIC_ARN, text));
-        let format = required(variables, MESSAGE_FORMAT, "`text`, `json` or `chat`", problems);
+        let format = required(
+            variables,
+            MESSAGE_FORMAT,
+            "`text`, `json` or `chat`",
+            problems,
+        );
         let format = format.and_then(|text| problems.parse(MESSAGE_FORMAT, text));
-        Some(Self { config: config?, topic: topic?, format: format? })
+        Some(Self {
+            config: config?,
+            topic: topic?,
+            format: format?,
+        })
     }
 }
 
@@ -97,12 +117,20 @@ impl HookFunctions {
     /// Reads the names of the hook functions; mistakes are noted in `problems`.
     pub fn read(variables: &Variables, problems: &mut Problems) -> Option<Self> {
         let mut name = |variable| {
-            let text = required(variables, variable, "the name of a Lambda function", problems)?;
+            let text = required(
+                variables,
+                variable,
+                "the name of a Lambda function",
+                problems,
+            )?;
             problems.parse(variable, text)
         };
         let after_install = name(HOOK_AFTER_INSTALL);
         let after_allow_test_traffic = name(HOOK_AFTER_ALLOW_TEST_TRAFFIC);
-        Some(Self { after_install: after_install?, after_allow_test_traffic: after_allow_test_traffic? })
+        Some(Self {
+            after_install: after_install?,
+            after_allow_test_traffic: after_allow_test_traffic?,
+        })
     }
 }
 
@@ -119,12 +147,23 @@ impl TimeOutSchedule {
         };
         let function_arn = arn(FINISH_MIGRATION_ARN, "the ARN of a Lambda function");
         let role_arn = arn(SCHEDULE_ROLE_ARN, "the ARN of an IAM role");
-        Some(Self { function_arn: function_arn?, role_arn: role_arn? })
+        Some(Self {
+            function_arn: function_arn?,
+            role_arn: role_arn?,
+        })
     }
 }
 
-fn required<'a>(variables: &'a Variables, name: &str, expected: &str, problems: &mut Problems) -> Option<&'a str> {
-    let value = variables.get(name).map(String::as_str).filter(|value| !value.is_empty());
+fn required<'a>(
+    variables: &'a Variables,
+    name: &str,
+    expected: &str,
+    problems: &mut Problems,
+) -> Option<&'a str> {
+    let value = variables
+        .get(name)
+        .map(String::as_str)
+        .filter(|value| !value.is_empty());
     if value.is_none() {
         problems.add(name, format!("not set, expected {expected}"));
     }
@@ -136,10 +175,15 @@ mod tests {
     use super::*;
 
     fn check(variables: &[(&str, &str)], expected: &str) {
-        let variables = variables.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let variables = variables
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect();
         let mut problems = Problems::default();
         let settings = Settings::read(&variables, &mut problems);
-        let said = problems.finish(settings).map_or_else(|p| p.to_string(), |_| "accepted".to_owned());
+        let said = problems
+            .finish(settings)
+            .map_or_else(|p| p.to_string(), |_| "accepted".to_owned());
         assert_eq!(said, expected);
     }
 

@@ -35,7 +35,9 @@ pub struct MigrationTask {
 
 /// The service has no task set of this deployment: there is no green whose revision could migrate.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("the service has no task set of deployment `{deployment}`, expected the one that its Install made")]
+#[error(
+    "the service has no task set of deployment `{deployment}`, expected the one that its Install made"
+)]
 pub struct NoGreenTaskSet {
     deployment: DeploymentId,
 }
@@ -50,12 +52,18 @@ pub fn plan(
     execution: &HookExecutionId,
     service: &Service,
 ) -> Result<MigrationTask, NoGreenTaskSet> {
-    let green = service.green(deployment).ok_or_else(|| NoGreenTaskSet { deployment: deployment.clone() })?;
+    let green = service.green(deployment).ok_or_else(|| NoGreenTaskSet {
+        deployment: deployment.clone(),
+    })?;
     let placement = &green.placement;
     let own_placement = placement.launch_type.is_some() || !placement.capacity_providers.is_empty();
     Ok(MigrationTask {
         revision: green.revision.clone(),
-        placement: if own_placement { placement.clone() } else { service.placement.clone() },
+        placement: if own_placement {
+            placement.clone()
+        } else {
+            service.placement.clone()
+        },
         started_by: format!("{STARTED_BY}{deployment}"),
         client_token: format!("greenlight-AfterInstall-{deployment}"),
         container: migration.container.clone(),
@@ -88,28 +96,49 @@ pub enum Verdict {
 
 /// Judges a task that has stopped. A missing exit code is a failure: the container never ran.
 pub fn judge(task: &Task, container: &ContainerName) -> Verdict {
-    let migrating = task.containers.iter().find(|candidate| candidate.name == *container);
+    let migrating = task
+        .containers
+        .iter()
+        .find(|candidate| candidate.name == *container);
     let why = || {
         let parts = [
             migrating.and_then(|container| container.reason.clone()),
             task.stopped_reason.clone(),
-            task.stop_code.clone().map(|code| format!("stop code {code}")),
+            task.stop_code
+                .clone()
+                .map(|code| format!("stop code {code}")),
         ];
-        let parts: Vec<String> = parts.into_iter().flatten().filter(|part| !part.trim().is_empty()).collect();
-        if parts.is_empty() { "ECS gave no reason".to_owned() } else { parts.join("; ") }
+        let parts: Vec<String> = parts
+            .into_iter()
+            .flatten()
+            .filter(|part| !part.trim().is_empty())
+            .collect();
+        if parts.is_empty() {
+            "ECS gave no reason".to_owned()
+        } else {
+            parts.join("; ")
+        }
     };
     match migrating.and_then(|container| container.exit_code) {
         // A container that ended well counts even when ECS killed its sidecars afterwards, but not when the task was
         // stopped from outside: then 0 may be the answer to a signal, half way through.
-        Some(0) if task.stop_code.as_deref() == Some("UserInitiated") => {
-            Verdict::Failed { reason: format!("the migration was stopped: {}", why()), ran: true }
-        }
+        Some(0) if task.stop_code.as_deref() == Some("UserInitiated") => Verdict::Failed {
+            reason: format!("the migration was stopped: {}", why()),
+            ran: true,
+        },
         Some(0) => Verdict::Succeeded,
-        Some(code) => Verdict::Failed { reason: format!("the migration exited with code {code} ({})", why()), ran: true },
-        None if task.started_at.is_some() => {
-            Verdict::Failed { reason: format!("the migration ended without an exit code: {}", why()), ran: true }
-        }
-        None => Verdict::Failed { reason: format!("the migration never started: {}", why()), ran: false },
+        Some(code) => Verdict::Failed {
+            reason: format!("the migration exited with code {code} ({})", why()),
+            ran: true,
+        },
+        None if task.started_at.is_some() => Verdict::Failed {
+            reason: format!("the migration ended without an exit code: {}", why()),
+            ran: true,
+        },
+        None => Verdict::Failed {
+            reason: format!("the migration never started: {}", why()),
+            ran: false,
+        },
     }
 }
 

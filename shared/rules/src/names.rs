@@ -227,7 +227,13 @@ pub struct Image {
 impl fmt::Display for Image {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.tag {
-            Some(tag) => write!(formatter, "{}:{} ({})", self.repository, tag, self.digest.short()),
+            Some(tag) => write!(
+                formatter,
+                "{}:{} ({})",
+                self.repository,
+                tag,
+                self.digest.short()
+            ),
             None => write!(formatter, "{} ({})", self.repository, self.digest.short()),
         }
     }
@@ -238,22 +244,37 @@ fn plain(text: &str) -> bool {
 }
 
 fn ecs_name(text: &str) -> bool {
-    (1..=255).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+    (1..=255).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
 }
 
 fn arn(text: &str, service: &str, resource: &str) -> bool {
     let mut parts = text.splitn(6, ':');
     parts.next() == Some("arn")
-        && parts.next().is_some_and(|partition| partition.starts_with("aws"))
+        && parts
+            .next()
+            .is_some_and(|partition| partition.starts_with("aws"))
         && parts.next() == Some(service)
         && parts.next().is_some_and(|region| !region.is_empty())
         && parts.next().is_some_and(|account| !account.is_empty())
-        && parts.next().is_some_and(|rest| rest.starts_with(resource) && rest.len() > resource.len())
+        && parts
+            .next()
+            .is_some_and(|rest| rest.starts_with(resource) && rest.len() > resource.len())
         && plain(text)
 }
 
 fn shortened(given: &str) -> String {
     let mut characters = given.chars();
-    let start: String = characters.by_ref().take(80).flat_map(char::escape_debug).collect();
-    if characters.next().is_some() { format!("{start}…") } else { start }
+    let start: String = characters
+        .by_ref()
+        .take(80)
+        .flat_map(char::escape_debug)
+        .collect();
+    if characters.next().is_some() {
+        format!("{start}…")
+    } else {
+        start
+    }
 }

@@ -6,8 +6,8 @@ use serde_json::Value;
 use time::UtcDateTime;
 
 use crate::names::{
-    ClusterName, ContainerName, DeploymentConfigName, DeploymentGroupName, DeploymentId, Digest, ListenerArn,
-    ApplicationName, RevisionArn, ServiceName, Tag, TargetGroupArn, TaskArn,
+    ApplicationName, ClusterName, ContainerName, DeploymentConfigName, DeploymentGroupName,
+    DeploymentId, Digest, ListenerArn, RevisionArn, ServiceName, Tag, TargetGroupArn, TaskArn,
 };
 
 /// An image as ECR describes it (DescribeImages).
@@ -79,12 +79,16 @@ pub struct Service {
 impl Service {
     /// The task set that serves production.
     pub fn primary(&self) -> Option<&TaskSet> {
-        self.task_sets.iter().find(|task_set| task_set.status == TaskSetStatus::Primary)
+        self.task_sets
+            .iter()
+            .find(|task_set| task_set.status == TaskSetStatus::Primary)
     }
 
     /// The task set that this deployment made.
     pub fn green(&self, deployment: &DeploymentId) -> Option<&TaskSet> {
-        self.task_sets.iter().find(|task_set| task_set.deployment.as_ref() == Some(deployment))
+        self.task_sets
+            .iter()
+            .find(|task_set| task_set.deployment.as_ref() == Some(deployment))
     }
 }
 
@@ -250,6 +254,16 @@ pub enum DeploymentStatus {
     Failed,
     /// Was stopped, by a person or an alarm.
     Stopped,
+}
+
+impl DeploymentStatus {
+    /// Whether nothing more happens to the deployment.
+    pub fn has_ended(self) -> bool {
+        match self {
+            Self::Succeeded | Self::Failed | Self::Stopped => true,
+            Self::Created | Self::InProgress | Self::Ready => false,
+        }
+    }
 }
 
 /// Who made a deployment.

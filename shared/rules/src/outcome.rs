@@ -102,7 +102,11 @@ pub struct Step {
 pub fn steps(target: &DeploymentTarget) -> Vec<Step> {
     let ended = target.lifecycle_events.iter().filter_map(|event| {
         let seconds = seconds_between(event.started_at?, event.ended_at?);
-        Some(Step { name: event.name.clone(), status: event.status, seconds })
+        Some(Step {
+            name: event.name.clone(),
+            status: event.status,
+            seconds,
+        })
     });
     ended.collect()
 }
@@ -125,7 +129,13 @@ pub struct Ending {
 }
 
 impl Outcome {
-    fn new(event: Event, pipeline: &Pipeline, image: Option<Image>, deployment: Option<&DeploymentId>, summary: String) -> Self {
+    fn new(
+        event: Event,
+        pipeline: &Pipeline,
+        image: Option<Image>,
+        deployment: Option<&DeploymentId>,
+        summary: String,
+    ) -> Self {
         Self {
             event,
             pipeline: Some(pipeline.name.clone()),
@@ -144,33 +154,83 @@ impl Outcome {
 
     /// A deployment began.
     pub fn started(pipeline: &Pipeline, deployment: &Deployment) -> Self {
-        let summary = format!("{} is being deployed to {}", named(deployment), place(pipeline));
-        Self::new(Event::Started, pipeline, start::shipped_image(deployment), Some(&deployment.id), summary)
+        let summary = format!(
+            "{} is being deployed to {}",
+            named(deployment),
+            place(pipeline)
+        );
+        Self::new(
+            Event::Started,
+            pipeline,
+            start::shipped_image(deployment),
+            Some(&deployment.id),
+            summary,
+        )
     }
 
     /// An image waits behind another deployment.
     pub fn waiting(pipeline: &Pipeline, image: &Image, active: &DeploymentId) -> Self {
         let summary = format!("{image} waits for the end of deployment {active}");
-        let mut outcome = Self::new(Event::Waiting, pipeline, Some(image.clone()), Some(active), summary);
-        outcome.next = Some("nothing to do: when that deployment has ended, the image that is due then is deployed".to_owned());
+        let mut outcome = Self::new(
+            Event::Waiting,
+            pipeline,
+            Some(image.clone()),
+            Some(active),
+            summary,
+        );
+        outcome.next = Some(
+            "nothing to do: when that deployment has ended, the image that is due then is deployed"
+                .to_owned(),
+        );
         outcome
     }
 
     /// The migration gate failed.
-    pub fn migration_failed(pipeline: &Pipeline, deployment: &Deployment, reason: String, log: Vec<String>) -> Self {
-        let summary = format!("the migration of {} failed; no production traffic was shifted", named(deployment));
-        let mut outcome = Self::new(Event::MigrationFailed, pipeline, start::shipped_image(deployment), Some(&deployment.id), summary);
-        outcome.next = Some("correct the migration and push again; look whether it left the database half way".to_owned());
+    pub fn migration_failed(
+        pipeline: &Pipeline,
+        deployment: &Deployment,
+        reason: String,
+        log: Vec<String>,
+    ) -> Self {
+        let summary = format!(
+            "the migration of {} failed; no production traffic was shifted",
+            named(deployment)
+        );
+        let mut outcome = Self::new(
+            Event::MigrationFailed,
+            pipeline,
+            start::shipped_image(deployment),
+            Some(&deployment.id),
+            summary,
+        );
+        outcome.next = Some(
+            "correct the migration and push again; look whether it left the database half way"
+                .to_owned(),
+        );
         outcome.reason = Some(reason);
         outcome.log = log;
         outcome
     }
 
     /// The test traffic gate failed.
-    pub fn test_traffic_failed(pipeline: &Pipeline, deployment: &Deployment, reason: String) -> Self {
-        let summary = format!("{} did not pass the test traffic check; no production traffic was shifted", named(deployment));
-        let mut outcome = Self::new(Event::TestTrafficFailed, pipeline, start::shipped_image(deployment), Some(&deployment.id), summary);
-        outcome.next = Some("correct the service, or the pipeline's test_traffic, and push again".to_owned());
+    pub fn test_traffic_failed(
+        pipeline: &Pipeline,
+        deployment: &Deployment,
+        reason: String,
+    ) -> Self {
+        let summary = format!(
+            "{} did not pass the test traffic check; no production traffic was shifted",
+            named(deployment)
+        );
+        let mut outcome = Self::new(
+            Event::TestTrafficFailed,
+            pipeline,
+            start::shipped_image(deployment),
+            Some(&deployment.id),
+            summary,
+        );
+        outcome.next =
+            Some("correct the service, or the pipeline's test_traffic, and push again".to_owned());
         outcome.reason = Some(reason);
         outcome
     }
@@ -185,7 +245,9 @@ impl Outcome {
             image: None,
             revision: None,
             deployment: Some(deployment.clone()),
-            summary: format!("a hook of deployment {deployment} failed; no production traffic was shifted"),
+            summary: format!(
+                "a hook of deployment {deployment} failed; no production traffic was shifted"
+            ),
             reason: Some(reason),
             steps: Vec::new(),
             log: Vec::new(),
@@ -196,27 +258,69 @@ impl Outcome {
     /// Production runs the image.
     pub fn shipped(pipeline: &Pipeline, deployment: &Deployment, ending: Ending) -> Self {
         let summary = format!("{} runs {}", place(pipeline), named(deployment));
-        Self::new(Event::Shipped, pipeline, start::shipped_image(deployment), Some(&deployment.id), summary).ending(ending)
+        Self::new(
+            Event::Shipped,
+            pipeline,
+            start::shipped_image(deployment),
+            Some(&deployment.id),
+            summary,
+        )
+        .ending(ending)
     }
 
     /// CodeDeploy says that the deployment succeeded, and production runs something else: that is no success.
-    pub fn not_running(pipeline: &Pipeline, deployment: &Deployment, runs: &RevisionArn, ending: Ending) -> Self {
-        let summary = format!("CodeDeploy reports success for {}, but {} runs another revision", named(deployment), place(pipeline));
-        let mut outcome = Self::new(Event::Failed, pipeline, start::shipped_image(deployment), Some(&deployment.id), summary).ending(ending);
+    pub fn not_running(
+        pipeline: &Pipeline,
+        deployment: &Deployment,
+        runs: &RevisionArn,
+        ending: Ending,
+    ) -> Self {
+        let summary = format!(
+            "CodeDeploy reports success for {}, but {} runs another revision",
+            named(deployment),
+            place(pipeline)
+        );
+        let mut outcome = Self::new(
+            Event::Failed,
+            pipeline,
+            start::shipped_image(deployment),
+            Some(&deployment.id),
+            summary,
+        )
+        .ending(ending);
         outcome.reason = Some(format!("the PRIMARY task set runs {}", runs.short()));
         outcome.next = Some("look at the service's task sets and at who changed them".to_owned());
         outcome
     }
 
     /// A deployment ended badly, or was stopped.
-    pub fn ended_badly(event: Event, pipeline: &Pipeline, deployment: &Deployment, ending: Ending) -> Self {
-        let verb = if event == Event::Stopped { "was stopped" } else { "failed" };
+    pub fn ended_badly(
+        event: Event,
+        pipeline: &Pipeline,
+        deployment: &Deployment,
+        ending: Ending,
+    ) -> Self {
+        let verb = if event == Event::Stopped {
+            "was stopped"
+        } else {
+            "failed"
+        };
         let after = match &deployment.rolled_back_by {
             Some(rollback) => format!("deployment {rollback} rolls it back"),
             None => "it is not rolled back by itself".to_owned(),
         };
-        let summary = format!("the deployment of {} to {} {verb}; {after}", named(deployment), place(pipeline));
-        let mut outcome = Self::new(event, pipeline, start::shipped_image(deployment), Some(&deployment.id), summary);
+        let summary = format!(
+            "the deployment of {} to {} {verb}; {after}",
+            named(deployment),
+            place(pipeline)
+        );
+        let mut outcome = Self::new(
+            event,
+            pipeline,
+            start::shipped_image(deployment),
+            Some(&deployment.id),
+            summary,
+        );
         outcome.reason = Some(reason(deployment, &ending));
         outcome.next = Some(match &deployment.rolled_back_by {
             Some(_) => "wait for the rollback's message; correct the cause and push again".to_owned(),
@@ -226,22 +330,50 @@ impl Outcome {
     }
 
     /// Production is back on what it ran before.
-    pub fn rolled_back(pipeline: &Pipeline, failed: &Deployment, rollback: &Deployment, ending: Ending) -> Self {
-        let runs = ending.revision.as_ref().map(|revision| format!(" and runs {}", revision.short())).unwrap_or_default();
-        let summary = format!("{} is rolled back from {}{runs}", place(pipeline), named(failed));
-        let mut outcome = Self::new(Event::RolledBack, pipeline, start::shipped_image(failed), Some(&rollback.id), summary);
+    pub fn rolled_back(
+        pipeline: &Pipeline,
+        failed: &Deployment,
+        rollback: &Deployment,
+        ending: Ending,
+    ) -> Self {
+        let runs = ending
+            .revision
+            .as_ref()
+            .map(|revision| format!(" and runs {}", revision.short()))
+            .unwrap_or_default();
+        let summary = format!(
+            "{} is rolled back from {}{runs}",
+            place(pipeline),
+            named(failed)
+        );
+        let mut outcome = Self::new(
+            Event::RolledBack,
+            pipeline,
+            start::shipped_image(failed),
+            Some(&rollback.id),
+            summary,
+        );
         outcome.reason = Some(reason(failed, &ending));
-        outcome.next = Some("correct the cause and push again; the same image is not tried again by itself".to_owned());
+        outcome.next = Some(
+            "correct the cause and push again; the same image is not tried again by itself"
+                .to_owned(),
+        );
         outcome.ending(ending)
     }
 
     /// A rollback that did not end well: production's state must be looked at.
     pub fn rollback_failed(pipeline: &Pipeline, rollback: &Deployment, ending: Ending) -> Self {
-        let of = rollback.rolls_back.as_ref().map(|id| format!(" of deployment {id}")).unwrap_or_default();
+        let of = rollback
+            .rolls_back
+            .as_ref()
+            .map(|id| format!(" of deployment {id}"))
+            .unwrap_or_default();
         let summary = format!("the rollback{of} of {} failed", place(pipeline));
         let mut outcome = Self::new(Event::Failed, pipeline, None, Some(&rollback.id), summary);
         outcome.reason = Some(reason(rollback, &ending));
-        outcome.next = Some("look now: at the production listener's weights and the service's task sets".to_owned());
+        outcome.next = Some(
+            "look now: at the production listener's weights and the service's task sets".to_owned(),
+        );
         outcome.ending(ending)
     }
 
@@ -254,7 +386,10 @@ impl Outcome {
 }
 
 fn named(deployment: &Deployment) -> String {
-    start::shipped_image(deployment).map_or_else(|| format!("deployment {}", deployment.id), |image| image.to_string())
+    start::shipped_image(deployment).map_or_else(
+        || format!("deployment {}", deployment.id),
+        |image| image.to_string(),
+    )
 }
 
 fn place(pipeline: &Pipeline) -> String {
@@ -263,16 +398,31 @@ fn place(pipeline: &Pipeline) -> String {
 
 /// CodeDeploy's sentence, the step that failed, and what AWS knows beyond them.
 fn reason(deployment: &Deployment, ending: &Ending) -> String {
-    let failed = ending.steps.iter().find(|step| step.status == LifecycleEventStatus::Failed);
+    let failed = ending
+        .steps
+        .iter()
+        .find(|step| step.status == LifecycleEventStatus::Failed);
     let step = failed.map(|step| match step.name.as_str() {
         "AfterInstall" => "AfterInstall failed (the migration gate)".to_owned(),
-        "AfterAllowTestTraffic" => "AfterAllowTestTraffic failed (the test traffic gate)".to_owned(),
+        "AfterAllowTestTraffic" => {
+            "AfterAllowTestTraffic failed (the test traffic gate)".to_owned()
+        }
         name => format!("{name} failed"),
     });
-    let error = deployment.error.as_ref().map(|(code, message)| match message.trim().trim_end_matches('.') {
-        "" => code.clone(),
-        message => format!("{message} ({code})"),
+    let error = deployment.error.as_ref().map(|(code, message)| {
+        match message.trim().trim_end_matches('.') {
+            "" => code.clone(),
+            message => format!("{message} ({code})"),
+        }
     });
-    let parts: Vec<String> = step.into_iter().chain(error).chain(ending.causes.iter().cloned()).collect();
-    if parts.is_empty() { "CodeDeploy gave no reason".to_owned() } else { parts.join("; ") }
+    let parts: Vec<String> = step
+        .into_iter()
+        .chain(error)
+        .chain(ending.causes.iter().cloned())
+        .collect();
+    if parts.is_empty() {
+        "CodeDeploy gave no reason".to_owned()
+    } else {
+        parts.join("; ")
+    }
 }

@@ -25,12 +25,17 @@ pub struct Problems(Vec<Problem>);
 impl Problems {
     /// Notes one more.
     pub fn add(&mut self, place: impl Into<String>, message: impl Into<String>) {
-        self.0.push(Problem { place: place.into(), message: message.into() });
+        self.0.push(Problem {
+            place: place.into(),
+            message: message.into(),
+        });
     }
 
     /// Parses `text`; a refusal is noted at `place`.
     pub fn parse<T: FromStr<Err: fmt::Display>>(&mut self, place: &str, text: &str) -> Option<T> {
-        text.parse().map_err(|error: T::Err| self.add(place, error.to_string())).ok()
+        text.parse()
+            .map_err(|error: T::Err| self.add(place, error.to_string()))
+            .ok()
     }
 
     /// The value, unless a mistake was found.

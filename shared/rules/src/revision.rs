@@ -46,7 +46,9 @@ pub enum Unusable {
         images: String,
     },
     /// A container that the configuration names is not in it.
-    #[error("revision `{revision}` has no container `{container}`, it has {containers} (hint: correct the pipeline's `containers`)")]
+    #[error(
+        "revision `{revision}` has no container `{container}`, it has {containers} (hint: correct the pipeline's `containers`)"
+    )]
     NoSuchContainer {
         /// The revision.
         revision: String,
@@ -81,43 +83,88 @@ pub struct Matching {
 pub fn matching(pipeline: &Pipeline, definition: &TaskDefinition) -> Result<Matching, Unusable> {
     let containers = containers(definition)?;
     let indexes = if pipeline.containers.is_empty() {
-        let own = |container: &&Value| image_of(container).is_some_and(|image| image.is_ecr && image.repository == pipeline.repository.as_str());
-        let indexes: Vec<usize> = containers.iter().enumerate().filter(|(_, container)| own(container)).map(|(index, _)| index).collect();
+        let own = |container: &&Value| {
+            image_of(container).is_some_and(|image| {
+                image.is_ecr && image.repository == pipeline.repository.as_str()
+            })
+        };
+        let indexes: Vec<usize> = containers
+            .iter()
+            .enumerate()
+            .filter(|(_, container)| own(container))
+            .map(|(index, _)| index)
+            .collect();
         if indexes.is_empty() {
             let images = listed(containers, "image");
-            return Err(Unusable::NoMatchingContainer { revision: short(definition), repository: pipeline.repository.clone(), images });
+            return Err(Unusable::NoMatchingContainer {
+                revision: short(definition),
+                repository: pipeline.repository.clone(),
+                images,
+            });
         }
         indexes
     } else {
         let place = |name: &ContainerName| {
-            let place = containers.iter().position(|container| container["name"].as_str() == Some(name.as_str()));
-            let missing = || Unusable::NoSuchContainer { revision: short(definition), container: name.clone(), containers: listed(containers, "name") };
+            let place = containers
+                .iter()
+                .position(|container| container["name"].as_str() == Some(name.as_str()));
+            let missing = || Unusable::NoSuchContainer {
+                revision: short(definition),
+                container: name.clone(),
+                containers: listed(containers, "name"),
+            };
             place.ok_or_else(missing)
         };
-        pipeline.containers.iter().map(place).collect::<Result<_, _>>()?
+        pipeline
+            .containers
+            .iter()
+            .map(place)
+            .collect::<Result<_, _>>()?
     };
-    let digests: Vec<Option<Digest>> =
-        indexes.iter().map(|index| image_of(&containers[*index])?.digest?.parse().ok()).collect();
+    let digests: Vec<Option<Digest>> = indexes
+        .iter()
+        .map(|index| image_of(&containers[*index])?.digest?.parse().ok())
+        .collect();
     let same = digests.windows(2).all(|pair| pair[0] == pair[1]);
-    Ok(Matching { indexes, digest: digests.into_iter().next().flatten().filter(|_| same) })
+    Ok(Matching {
+        indexes,
+        digest: digests.into_iter().next().flatten().filter(|_| same),
+    })
 }
 
 /// What RegisterTaskDefinition is sent: the revision as it came, with the image in the matching containers.
 ///
 /// # Errors
 /// The revision is not one that can be copied.
-pub fn next(definition: &TaskDefinition, matching: &Matching, image: &Image) -> Result<Value, Unusable> {
-    let malformed = |reason| Unusable::Malformed { revision: short(definition), reason };
-    let mut request = definition.task_definition.as_object().cloned().ok_or(malformed("it is no JSON object"))?;
+pub fn next(
+    definition: &TaskDefinition,
+    matching: &Matching,
+    image: &Image,
+) -> Result<Value, Unusable> {
+    let malformed = |reason| Unusable::Malformed {
+        revision: short(definition),
+        reason,
+    };
+    let mut request = definition
+        .task_definition
+        .as_object()
+        .cloned()
+        .ok_or(malformed("it is no JSON object"))?;
     for field in OUTPUT_ONLY {
         request.shift_remove(field);
     }
-    let own_registry = own_registry(definition).ok_or(malformed("its ARN names no account and Region"))?;
-    let containers = request.get_mut("containerDefinitions").and_then(Value::as_array_mut);
+    let own_registry =
+        own_registry(definition).ok_or(malformed("its ARN names no account and Region"))?;
+    let containers = request
+        .get_mut("containerDefinitions")
+        .and_then(Value::as_array_mut);
     let containers = containers.ok_or(malformed("it has no `containerDefinitions`"))?;
     for index in &matching.indexes {
-        let container = containers.get_mut(*index).ok_or(malformed("it changed while it was read"))?;
-        let now = image_of(container).filter(|now| now.is_ecr && now.repository == image.repository.as_str());
+        let container = containers
+            .get_mut(*index)
+            .ok_or(malformed("it changed while it was read"))?;
+        let now = image_of(container)
+            .filter(|now| now.is_ecr && now.repository == image.repository.as_str());
         let registry = now.map_or(own_registry.clone(), |now| now.registry.to_owned());
         container["image"] = format!("{registry}/{}@{}", image.repository, image.digest).into();
     }
@@ -131,7 +178,9 @@ pub fn is_same(latest: &TaskDefinition, next: &Value) -> bool {
     let strip = |request: &Value| {
         let mut request = request.clone();
         if let Some(request) = request.as_object_mut() {
-            OUTPUT_ONLY.iter().for_each(|field| drop(request.shift_remove(*field)));
+            OUTPUT_ONLY
+                .iter()
+                .for_each(|field| drop(request.shift_remove(*field)));
             let tags = request.shift_remove("tags").unwrap_or_default();
             request.insert("tags".to_owned(), kept(&tags).cloned().collect());
         }
@@ -146,12 +195,18 @@ pub fn is_same(latest: &TaskDefinition, next: &Value) -> bool {
 
 /// The ARN of a described revision.
 pub fn arn(definition: &TaskDefinition) -> Option<RevisionArn> {
-    definition.task_definition["taskDefinitionArn"].as_str()?.parse().ok()
+    definition.task_definition["taskDefinitionArn"]
+        .as_str()?
+        .parse()
+        .ok()
 }
 
 fn containers(definition: &TaskDefinition) -> Result<&Vec<Value>, Unusable> {
     let containers = definition.task_definition["containerDefinitions"].as_array();
-    containers.ok_or_else(|| Unusable::Malformed { revision: short(definition), reason: "it has no `containerDefinitions`" })
+    containers.ok_or_else(|| Unusable::Malformed {
+        revision: short(definition),
+        reason: "it has no `containerDefinitions`",
+    })
 }
 
 fn short(definition: &TaskDefinition) -> String {
@@ -159,16 +214,26 @@ fn short(definition: &TaskDefinition) -> String {
 }
 
 fn listed(containers: &[Value], field: &str) -> String {
-    let names: Vec<String> =
-        containers.iter().filter_map(|container| container[field].as_str()).map(|name| format!("`{name}`")).collect();
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+    let names: Vec<String> = containers
+        .iter()
+        .filter_map(|container| container[field].as_str())
+        .map(|name| format!("`{name}`"))
+        .collect();
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
 }
 
 /// Tags as they came, without those that AWS reserves for itself, and with the image's own.
 fn tags(described: &Value, image: &Image) -> Value {
     let mut tags: Vec<Value> = kept(described).cloned().collect();
     if tags.len() < TAGS_AT_MOST {
-        let name = image.tag.as_ref().map_or_else(|| format!("{}@{}", image.repository, image.digest), |tag| format!("{}:{tag}", image.repository));
+        let name = image.tag.as_ref().map_or_else(
+            || format!("{}@{}", image.repository, image.digest),
+            |tag| format!("{}:{tag}", image.repository),
+        );
         let value: String = name.chars().take(TAG_VALUE_CHARACTERS_AT_MOST).collect();
         tags.push(json!({"key": IMAGE_TAG, "value": value}));
     }
@@ -176,16 +241,28 @@ fn tags(described: &Value, image: &Image) -> Value {
 }
 
 fn kept(tags: &Value) -> impl Iterator<Item = &Value> {
-    let ours_or_reserved = |tag: &&Value| tag["key"].as_str().is_some_and(|key| key == IMAGE_TAG || key.to_ascii_lowercase().starts_with("aws:"));
-    tags.as_array().into_iter().flatten().filter(move |tag| !ours_or_reserved(tag))
+    let ours_or_reserved = |tag: &&Value| {
+        tag["key"]
+            .as_str()
+            .is_some_and(|key| key == IMAGE_TAG || key.to_ascii_lowercase().starts_with("aws:"))
+    };
+    tags.as_array()
+        .into_iter()
+        .flatten()
+        .filter(move |tag| !ours_or_reserved(tag))
 }
 
 /// `<account>.dkr.ecr.<region>.amazonaws.com`, from the revision's own ARN.
 fn own_registry(definition: &TaskDefinition) -> Option<String> {
     let arn = definition.task_definition["taskDefinitionArn"].as_str()?;
     let mut parts = arn.split(':').skip(1);
-    let (partition, _, region, account) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let domain = if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+    let (partition, _, region, account) =
+        (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    let domain = if partition == "aws-cn" {
+        "amazonaws.com.cn"
+    } else {
+        "amazonaws.com"
+    };
     Some(format!("{account}.dkr.ecr.{region}.{domain}"))
 }
 
@@ -199,25 +276,50 @@ struct Reference<'a> {
 
 fn image_of(container: &Value) -> Option<Reference<'_>> {
     let reference = container["image"].as_str()?;
-    let (name, digest) = reference.split_once('@').map_or((reference, None), |(name, digest)| (name, Some(digest)));
+    let (name, digest) = reference
+        .split_once('@')
+        .map_or((reference, None), |(name, digest)| (name, Some(digest)));
     let (registry, rest) = name.split_once('/')?;
-    let repository = rest.rsplit_once(':').map_or(rest, |(repository, _)| repository);
+    let repository = rest
+        .rsplit_once(':')
+        .map_or(rest, |(repository, _)| repository);
     // A private registry, over IPv4 or dual-stack (ECR User Guide, "Amazon ECR private registry").
     let account = registry.split('.').next().unwrap_or_default();
     let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
-    let is_ecr = is_account && (registry.contains(".dkr.ecr.") || registry.contains(".dkr.ecr-fips.") || registry.contains(".dkr-ecr."));
-    Some(Reference { registry, is_ecr, repository, digest })
+    let is_ecr = is_account
+        && (registry.contains(".dkr.ecr.")
+            || registry.contains(".dkr.ecr-fips.")
+            || registry.contains(".dkr-ecr."));
+    Some(Reference {
+        registry,
+        is_ecr,
+        repository,
+        digest,
+    })
 }
 
 /// What changed between a revision and the next one, for people who ask before they deploy: images and tags only.
 pub fn difference(definition: &TaskDefinition, next: &Value) -> Vec<String> {
-    let before = definition.task_definition["containerDefinitions"].as_array().into_iter().flatten();
-    let after = next["containerDefinitions"].as_array().into_iter().flatten();
+    let before = definition.task_definition["containerDefinitions"]
+        .as_array()
+        .into_iter()
+        .flatten();
+    let after = next["containerDefinitions"]
+        .as_array()
+        .into_iter()
+        .flatten();
     let image = |container: &Value| container["image"].as_str().unwrap_or_default().to_owned();
     before
         .zip(after)
         .filter(|(before, after)| before["image"] != after["image"])
-        .map(|(before, after)| format!("container `{}`: `{}` -> `{}`", before["name"].as_str().unwrap_or_default(), image(before), image(after)))
+        .map(|(before, after)| {
+            format!(
+                "container `{}`: `{}` -> `{}`",
+                before["name"].as_str().unwrap_or_default(),
+                image(before),
+                image(after)
+            )
+        })
         .collect()
 }
 
@@ -231,16 +333,29 @@ pub struct LogStream {
 }
 
 /// Where the container of a task wrote its log; none with another driver, or without a stream prefix.
-pub fn log_stream(definition: &TaskDefinition, container: &ContainerName, task_id: &str) -> Option<LogStream> {
+pub fn log_stream(
+    definition: &TaskDefinition,
+    container: &ContainerName,
+    task_id: &str,
+) -> Option<LogStream> {
     let containers = definition.task_definition["containerDefinitions"].as_array()?;
-    let logs = containers.iter().find(|candidate| candidate["name"].as_str() == Some(container.as_str()))?.get("logConfiguration")?;
-    let option = |name: &str| logs.get("options").and_then(|options: &Value| options.get(name)).and_then(Value::as_str);
+    let logs = containers
+        .iter()
+        .find(|candidate| candidate["name"].as_str() == Some(container.as_str()))?
+        .get("logConfiguration")?;
+    let option = |name: &str| {
+        logs.get("options")
+            .and_then(|options: &Value| options.get(name))
+            .and_then(Value::as_str)
+    };
     let awslogs = logs["logDriver"].as_str() == Some("awslogs");
     let group = option("awslogs-group").filter(|_| awslogs)?;
     let prefix = option("awslogs-stream-prefix")?;
-    Some(LogStream { group: group.to_owned(), stream: format!("{prefix}/{container}/{task_id}") })
+    Some(LogStream {
+        group: group.to_owned(),
+        stream: format!("{prefix}/{container}/{task_id}"),
+    })
 }
-
 
 #[cfg(test)]
 mod tests;

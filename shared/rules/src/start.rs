@@ -6,7 +6,9 @@ use time::UtcDateTime;
 
 use crate::config::{Pipeline, TerminationWait, WhenBusy};
 use crate::names::{DeploymentId, Digest, Image, RevisionArn};
-use crate::observed::{Creator, Deployment, DeploymentStatus, DeploymentTarget, ImageDetail, LifecycleEventStatus};
+use crate::observed::{
+    Creator, Deployment, DeploymentStatus, DeploymentTarget, ImageDetail, LifecycleEventStatus,
+};
 
 /// What a decision is taken from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,10 +130,18 @@ impl Skip {
 impl fmt::Display for Skip {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoMatchingImage => write!(formatter, "no image in the repository matches the pipeline's tag rule"),
+            Self::NoMatchingImage => write!(
+                formatter,
+                "no image in the repository matches the pipeline's tag rule"
+            ),
             Self::AlreadyRunning(image) => write!(formatter, "production runs {image} already"),
-            Self::AlreadyInProgress(id) => write!(formatter, "deployment `{id}` ships this image already"),
-            Self::OlderThanRunning(image) => write!(formatter, "production runs, or is about to run, something newer than {image}"),
+            Self::AlreadyInProgress(id) => {
+                write!(formatter, "deployment `{id}` ships this image already")
+            }
+            Self::OlderThanRunning(image) => write!(
+                formatter,
+                "production runs, or is about to run, something newer than {image}"
+            ),
             Self::FailedBefore(id) => write!(
                 formatter,
                 "deployment `{id}` of this image did not succeed (hint: push it again, or ask for it by a request)"
@@ -140,14 +150,19 @@ impl fmt::Display for Skip {
                 formatter,
                 "deployment `{id}` shipped this image and somebody went back since (hint: push it again, or ask for it by a request)"
             ),
-            Self::Waiting(id) => write!(formatter, "deployment `{id}` is under way; its end is the next look"),
+            Self::Waiting(id) => write!(
+                formatter,
+                "deployment `{id}` is under way; its end is the next look"
+            ),
         }
     }
 }
 
 /// Decides for one pipeline.
 pub fn decide(pipeline: &Pipeline, observed: &Observed) -> Decision {
-    let Some(candidate) = &observed.candidate else { return Decision::Skip(Skip::NoMatchingImage) };
+    let Some(candidate) = &observed.candidate else {
+        return Decision::Skip(Skip::NoMatchingImage);
+    };
     let Candidate { image, detail } = candidate;
     let runs_candidate = observed.running.digest.as_ref() == Some(&image.digest);
     if let Some(active) = &observed.active {
@@ -167,8 +182,16 @@ pub fn decide(pipeline: &Pipeline, observed: &Observed) -> Decision {
 }
 
 /// Why the candidate is not wanted, whoever else is under way.
-fn refuse(pipeline: &Pipeline, observed: &Observed, image: &Image, detail: &ImageDetail) -> Option<Skip> {
-    let active = observed.active.as_ref().and_then(|active| active.detail.as_ref());
+fn refuse(
+    pipeline: &Pipeline,
+    observed: &Observed,
+    image: &Image,
+    detail: &ImageDetail,
+) -> Option<Skip> {
+    let active = observed
+        .active
+        .as_ref()
+        .and_then(|active| active.detail.as_ref());
     let mut others = observed.running.detail.iter().chain(active);
     let newer = others.any(|other| pipeline.tag.is_before(detail, other));
     match observed.asked_by {
@@ -177,10 +200,17 @@ fn refuse(pipeline: &Pipeline, observed: &Observed, image: &Image, detail: &Imag
         AskedBy::Person => None,
         AskedBy::Event => {
             let runs_candidate = observed.running.digest.as_ref() == Some(&image.digest);
-            let last = observed.attempts.iter().max_by_key(|attempt| attempt.created_at)?;
+            let last = observed
+                .attempts
+                .iter()
+                .max_by_key(|attempt| attempt.created_at)?;
             match last.status {
-                DeploymentStatus::Failed | DeploymentStatus::Stopped => Some(Skip::FailedBefore(last.id.clone())),
-                DeploymentStatus::Succeeded if !runs_candidate => Some(Skip::SetAside(last.id.clone())),
+                DeploymentStatus::Failed | DeploymentStatus::Stopped => {
+                    Some(Skip::FailedBefore(last.id.clone()))
+                }
+                DeploymentStatus::Succeeded if !runs_candidate => {
+                    Some(Skip::SetAside(last.id.clone()))
+                }
                 DeploymentStatus::Succeeded
                 | DeploymentStatus::Created
                 | DeploymentStatus::InProgress
@@ -196,24 +226,34 @@ fn make_room(pipeline: &Pipeline, active: &Active) -> Decision {
     match (active.phase, pipeline.termination_wait, pipeline.when_busy) {
         (Phase::TerminationWait, TerminationWait::Cut, _) => Decision::EndWait(active.id.clone()),
         (Phase::Shifting, _, WhenBusy::Replace) => Decision::Stop(active.id.clone()),
-        (Phase::TerminationWait, TerminationWait::Keep, _) | (Phase::Shifting, _, WhenBusy::Wait) | (Phase::RollingBack, ..) => {
-            Decision::Skip(Skip::Waiting(active.id.clone()))
-        }
+        (Phase::TerminationWait, TerminationWait::Keep, _)
+        | (Phase::Shifting, _, WhenBusy::Wait)
+        | (Phase::RollingBack, ..) => Decision::Skip(Skip::Waiting(active.id.clone())),
     }
 }
 
 impl Active {
     /// An active deployment, from what CodeDeploy says of it and of its target.
     pub fn of(deployment: &Deployment, target: Option<&DeploymentTarget>) -> Self {
-        let events = target.map(|target| target.lifecycle_events.as_slice()).unwrap_or_default();
-        let all_done = !events.is_empty() && events.iter().all(|event| event.status == LifecycleEventStatus::Succeeded);
+        let events = target
+            .map(|target| target.lifecycle_events.as_slice())
+            .unwrap_or_default();
+        let all_done = !events.is_empty()
+            && events
+                .iter()
+                .all(|event| event.status == LifecycleEventStatus::Succeeded);
         let phase = match deployment.creator {
             Creator::Rollback => Phase::RollingBack,
             // The status stays InProgress with every event Succeeded until blue is stopped (aws-facts: observed).
             Creator::Caller if all_done => Phase::TerminationWait,
             Creator::Caller => Phase::Shifting,
         };
-        Self { id: deployment.id.clone(), ships: shipped(deployment), detail: None, phase }
+        Self {
+            id: deployment.id.clone(),
+            ships: shipped(deployment),
+            detail: None,
+            phase,
+        }
     }
 }
 
@@ -223,14 +263,24 @@ const DESCRIPTION_CHARACTERS_AT_MOST: usize = 256;
 
 /// The description that a deployment of this image gets: the digest first, because the rest may be cut.
 pub fn description(image: &Image) -> String {
-    let tag = image.tag.as_ref().map(|tag| format!(":{tag}")).unwrap_or_default();
-    let text = format!("{DESCRIPTION_START}{} {}{tag}", image.digest, image.repository);
+    let tag = image
+        .tag
+        .as_ref()
+        .map(|tag| format!(":{tag}"))
+        .unwrap_or_default();
+    let text = format!(
+        "{DESCRIPTION_START}{} {}{tag}",
+        image.digest, image.repository
+    );
     text.chars().take(DESCRIPTION_CHARACTERS_AT_MOST).collect()
 }
 
 /// The digest that a deployment ships, from its description; none where somebody else wrote it.
 pub fn shipped(deployment: &Deployment) -> Option<Digest> {
-    let rest = deployment.description.as_deref()?.strip_prefix(DESCRIPTION_START)?;
+    let rest = deployment
+        .description
+        .as_deref()?
+        .strip_prefix(DESCRIPTION_START)?;
     rest.split(' ').next()?.parse().ok()
 }
 
@@ -238,11 +288,20 @@ pub fn shipped(deployment: &Deployment) -> Option<Digest> {
 pub fn shipped_image(deployment: &Deployment) -> Option<Image> {
     let digest = shipped(deployment)?;
     let description = deployment.description.as_deref()?;
-    let name = description.strip_prefix(DESCRIPTION_START)?.split(' ').nth(1)?;
-    let (repository, tag) = name.split_once(':').map_or((name, None), |(repository, tag)| (repository, Some(tag)));
+    let name = description
+        .strip_prefix(DESCRIPTION_START)?
+        .split(' ')
+        .nth(1)?;
+    let (repository, tag) = name
+        .split_once(':')
+        .map_or((name, None), |(repository, tag)| (repository, Some(tag)));
     let whole = description.chars().count() < DESCRIPTION_CHARACTERS_AT_MOST;
     let tag = tag.filter(|_| whole).and_then(|tag| tag.parse().ok());
-    Some(Image { repository: repository.parse().ok()?, digest, tag })
+    Some(Image {
+        repository: repository.parse().ok()?,
+        digest,
+        tag,
+    })
 }
 
 /// From when on a deployment of the candidate counts as an attempt to ship this push.

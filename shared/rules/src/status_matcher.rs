@@ -13,7 +13,9 @@ pub struct StatusMatcher {
 
 /// Text that is not a list of status codes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is not a list of status codes from 100 to 599 such as `200`, `200,301` or `200-299`")]
+#[error(
+    "`{given}` is not a list of status codes from 100 to 599 such as `200`, `200,301` or `200-299`"
+)]
 pub struct InvalidStatusMatcher {
     given: String,
 }
@@ -31,8 +33,13 @@ impl FromStr for StatusMatcher {
     fn from_str(given: &str) -> Result<Self, InvalidStatusMatcher> {
         let ranges: Option<Vec<_>> = given.split(',').map(|part| range(part.trim())).collect();
         match ranges {
-            Some(ranges) => Ok(Self { text: given.to_owned(), ranges }),
-            None => Err(InvalidStatusMatcher { given: given.to_owned() }),
+            Some(ranges) => Ok(Self {
+                text: given.to_owned(),
+                ranges,
+            }),
+            None => Err(InvalidStatusMatcher {
+                given: given.to_owned(),
+            }),
         }
     }
 }
@@ -45,7 +52,10 @@ fn range(part: &str) -> Option<RangeInclusive<u16>> {
 
 fn code(text: &str) -> Option<u16> {
     let digits = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit());
-    digits.then(|| text.parse().ok()).flatten().filter(|code| (100..=599).contains(code))
+    digits
+        .then(|| text.parse().ok())
+        .flatten()
+        .filter(|code| (100..=599).contains(code))
 }
 
 impl fmt::Display for StatusMatcher {
@@ -69,14 +79,22 @@ mod tests {
             ("200-204, 301", &[200, 204, 301], &[205, 302]),
         ] {
             let matcher: StatusMatcher = matcher.parse().unwrap();
-            assert!(well.iter().all(|status| matcher.matches(*status)), "{matcher}");
-            assert!(!unwell.iter().any(|status| matcher.matches(*status)), "{matcher}");
+            assert!(
+                well.iter().all(|status| matcher.matches(*status)),
+                "{matcher}"
+            );
+            assert!(
+                !unwell.iter().any(|status| matcher.matches(*status)),
+                "{matcher}"
+            );
         }
     }
 
     #[test]
     fn anything_else_is_refused() {
-        for given in ["", "2xx", "20", "2000", "99", "600", "299-200", "200,", "200-", "+20", "200;301"] {
+        for given in [
+            "", "2xx", "20", "2000", "99", "600", "299-200", "200,", "200-", "+20", "200;301",
+        ] {
             assert!(given.parse::<StatusMatcher>().is_err(), "{given}");
         }
     }

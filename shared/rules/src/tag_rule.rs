@@ -33,8 +33,11 @@ impl TagRule {
 
     /// The version that the tag is, when the rule is a range of versions that holds it.
     pub fn version(&self, tag: &Tag) -> Option<Version> {
-        let Self::Semver(range) = self else { return None };
-        let version = Version::parse(tag.as_str().strip_prefix('v').unwrap_or(tag.as_str())).ok()?;
+        let Self::Semver(range) = self else {
+            return None;
+        };
+        let version =
+            Version::parse(tag.as_str().strip_prefix('v').unwrap_or(tag.as_str())).ok()?;
         range.matches(&version).then_some(version)
     }
 
@@ -47,21 +50,25 @@ impl TagRule {
             .filter(|(_, tag)| self.matches(tag));
         // Where two are equal the greater digest wins, so that every look chooses the same one.
         match self {
-            Self::Exact(_) | Self::Glob(_) => matching.max_by_key(|(image, tag)| (image.pushed_at, &image.digest, *tag)),
-            Self::Semver(_) => {
-                matching.max_by_key(|(image, tag)| (self.version(tag), image.pushed_at, &image.digest, *tag))
+            Self::Exact(_) | Self::Glob(_) => {
+                matching.max_by_key(|(image, tag)| (image.pushed_at, &image.digest, *tag))
             }
+            Self::Semver(_) => matching.max_by_key(|(image, tag)| {
+                (self.version(tag), image.pushed_at, &image.digest, *tag)
+            }),
         }
     }
 
     /// Whether `image` comes before `running` in the order of this rule. An exact tag knows no order: where it points
     /// is an order to follow. An image that ECR no longer knows, or that left the rule, is before nothing.
     pub fn is_before(&self, image: &ImageDetail, running: &ImageDetail) -> bool {
-        let highest = |image: &ImageDetail| image.tags.iter().filter_map(|tag| self.version(tag)).max();
+        let highest =
+            |image: &ImageDetail| image.tags.iter().filter_map(|tag| self.version(tag)).max();
         match self {
             Self::Exact(_) => false,
             Self::Glob(_) => image.pushed_at < running.pushed_at,
-            Self::Semver(_) => highest(running).is_some_and(|running| highest(image).is_some_and(|image| image < running)),
+            Self::Semver(_) => highest(running)
+                .is_some_and(|running| highest(image).is_some_and(|image| image < running)),
         }
     }
 }
@@ -76,7 +83,10 @@ fn is_referrer(tag: &Tag) -> bool {
 
 /// An artifact that says it is something else than a container image (a chart, a signature) cannot run.
 fn is_runnable(image: &ImageDetail) -> bool {
-    image.artifact_media_type.as_deref().is_none_or(events::is_image)
+    image
+        .artifact_media_type
+        .as_deref()
+        .is_none_or(events::is_image)
 }
 
 /// A `tag` that is neither a tag, nor a glob, nor a range of versions.
@@ -94,7 +104,9 @@ pub enum InvalidTagRule {
         reason: String,
     },
     /// Not a range of versions.
-    #[error("`{given}` is not a range of versions such as `semver:^2` or `semver:>=1.4, <2`: {reason}")]
+    #[error(
+        "`{given}` is not a range of versions such as `semver:^2` or `semver:>=1.4, <2`: {reason}"
+    )]
     Semver {
         /// What was given.
         given: String,
@@ -108,12 +120,20 @@ impl FromStr for TagRule {
 
     fn from_str(given: &str) -> Result<Self, InvalidTagRule> {
         if let Some(range) = given.strip_prefix("semver:") {
-            let refused = |error: semver::Error| InvalidTagRule::Semver { given: given.to_owned(), reason: error.to_string() };
+            let refused = |error: semver::Error| InvalidTagRule::Semver {
+                given: given.to_owned(),
+                reason: error.to_string(),
+            };
             return VersionReq::parse(range).map(Self::Semver).map_err(refused);
         }
         if given.contains(['*', '?', '[', '{']) {
-            let refused = |error: globset::Error| InvalidTagRule::Glob { given: given.to_owned(), reason: error.kind().to_string() };
-            return Glob::new(given).map(|glob| Self::Glob(glob.compile_matcher())).map_err(refused);
+            let refused = |error: globset::Error| InvalidTagRule::Glob {
+                given: given.to_owned(),
+                reason: error.kind().to_string(),
+            };
+            return Glob::new(given)
+                .map(|glob| Self::Glob(glob.compile_matcher()))
+                .map_err(refused);
         }
         given.parse().map(Self::Exact).map_err(InvalidTagRule::Tag)
     }
@@ -138,20 +158,42 @@ mod tests {
     #[track_caller]
     fn check(rule: &str, tags: &str, matching: &str) {
         let rule: TagRule = rule.parse().unwrap();
-        let matched: Vec<&str> =
-            tags.split(' ').filter(|tag| rule.matches(&tag.parse().unwrap())).collect();
+        let matched: Vec<&str> = tags
+            .split(' ')
+            .filter(|tag| rule.matches(&tag.parse().unwrap()))
+            .collect();
         assert_eq!(matched.join(" "), matching, "rule {rule}");
     }
 
     #[test]
     fn a_rule_matches_its_tags_only() {
         check("latest", "latest base latest-1 1.0.0", "latest");
-        check("release-*", "release-1 release- prerelease-1 latest", "release-1 release-");
+        check(
+            "release-*",
+            "release-1 release- prerelease-1 latest",
+            "release-1 release-",
+        );
         check("v[0-9]*", "v1 v2.0 vx latest", "v1 v2.0");
-        check("{staging,prod}-?", "staging-1 prod-22 prod-2", "staging-1 prod-2");
-        check("semver:^2", "2.0.0 v2.1.3 3.0.0 2 2.0 latest 2.0.0-rc.1 1.9.9", "2.0.0 v2.1.3");
-        check("semver:>=1.4, <2", "1.3.9 1.4.0 1.99.0 2.0.0", "1.4.0 1.99.0");
-        check("semver:>=2.0.0-rc.1", "2.0.0-rc.1 2.0.0-rc.2 2.0.0 3.0.0", "2.0.0-rc.1 2.0.0-rc.2 2.0.0 3.0.0");
+        check(
+            "{staging,prod}-?",
+            "staging-1 prod-22 prod-2",
+            "staging-1 prod-2",
+        );
+        check(
+            "semver:^2",
+            "2.0.0 v2.1.3 3.0.0 2 2.0 latest 2.0.0-rc.1 1.9.9",
+            "2.0.0 v2.1.3",
+        );
+        check(
+            "semver:>=1.4, <2",
+            "1.3.9 1.4.0 1.99.0 2.0.0",
+            "1.4.0 1.99.0",
+        );
+        check(
+            "semver:>=2.0.0-rc.1",
+            "2.0.0-rc.1 2.0.0-rc.2 2.0.0 3.0.0",
+            "2.0.0-rc.1 2.0.0-rc.2 2.0.0 3.0.0",
+        );
     }
 
     #[test]
@@ -163,7 +205,10 @@ mod tests {
     #[track_caller]
     fn check_choice(rule: &str, images: &[(&str, i64)], chosen: &str) {
         let rule: TagRule = rule.parse().unwrap();
-        let images: Vec<ImageDetail> = images.iter().map(|(tags, pushed_at)| image(tags, *pushed_at)).collect();
+        let images: Vec<ImageDetail> = images
+            .iter()
+            .map(|(tags, pushed_at)| image(tags, *pushed_at))
+            .collect();
         let choice = rule.choose(&images).map_or("none", |(_, tag)| tag.as_str());
         assert_eq!(choice, chosen, "rule {rule}");
     }
@@ -180,8 +225,16 @@ mod tests {
 
     #[test]
     fn a_glob_chooses_the_newest_push_and_versions_the_highest() {
-        check_choice("release-*", &[("release-2", 20), ("release-3", 10), ("latest", 30)], "release-2");
-        check_choice("semver:*", &[("2.0.0", 10), ("v10.0.0", 5), ("9.9.9", 20)], "v10.0.0");
+        check_choice(
+            "release-*",
+            &[("release-2", 20), ("release-3", 10), ("latest", 30)],
+            "release-2",
+        );
+        check_choice(
+            "semver:*",
+            &[("2.0.0", 10), ("v10.0.0", 5), ("9.9.9", 20)],
+            "v10.0.0",
+        );
         check_choice("semver:^9", &[("2.0.0", 10), ("10.0.0", 5)], "none");
         check_choice("latest", &[("1.0.0 latest", 10), ("base", 20)], "latest");
     }
@@ -199,9 +252,18 @@ mod tests {
     #[test]
     fn a_wrong_rule_says_what_is_expected() {
         for (given, said) in [
-            ("", "`` is not an image tag: 1 to 128 letters, digits and `._-`, not beginning with `.` or `-`, a glob such as `release-*`, or a range of versions such as `semver:^2`"),
-            ("release-[", "`release-[` is not a glob: unclosed character class; missing ']'"),
-            ("semver:two", "`semver:two` is not a range of versions such as `semver:^2` or `semver:>=1.4, <2`: unexpected character 't' while parsing major version number"),
+            (
+                "",
+                "`` is not an image tag: 1 to 128 letters, digits and `._-`, not beginning with `.` or `-`, a glob such as `release-*`, or a range of versions such as `semver:^2`",
+            ),
+            (
+                "release-[",
+                "`release-[` is not a glob: unclosed character class; missing ']'",
+            ),
+            (
+                "semver:two",
+                "`semver:two` is not a range of versions such as `semver:^2` or `semver:>=1.4, <2`: unexpected character 't' while parsing major version number",
+            ),
         ] {
             assert_eq!(given.parse::<TagRule>().unwrap_err().to_string(), said);
         }

@@ -21,20 +21,40 @@ pub enum Health {
 
 /// Judges green's targets. Targets that drain are none of green's any more; none at all is not healthy.
 pub fn health(targets: &[TargetHealth], wanted: usize) -> Health {
-    let counted: Vec<&TargetHealth> = targets.iter().filter(|target| !target.state.ends_with("draining")).collect();
-    let unwell: Vec<String> = counted.iter().filter(|target| target.state != "healthy").map(|target| describe(target)).collect();
+    let counted: Vec<&TargetHealth> = targets
+        .iter()
+        .filter(|target| !target.state.ends_with("draining"))
+        .collect();
+    let unwell: Vec<String> = counted
+        .iter()
+        .filter(|target| target.state != "healthy")
+        .map(|target| describe(target))
+        .collect();
     if !unwell.is_empty() {
         return Health::NotYet(unwell.join("; "));
     }
     if counted.len() < wanted.max(1) {
-        return Health::NotYet(format!("{} of {} targets are registered", counted.len(), wanted.max(1)));
+        return Health::NotYet(format!(
+            "{} of {} targets are registered",
+            counted.len(),
+            wanted.max(1)
+        ));
     }
     Health::Healthy
 }
 
 fn describe(target: &TargetHealth) -> String {
-    let why = [&target.reason, &target.description].into_iter().flatten().cloned().collect::<Vec<_>>().join(", ");
-    let why = if why.is_empty() { why } else { format!(" ({why})") };
+    let why = [&target.reason, &target.description]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
+    let why = if why.is_empty() {
+        why
+    } else {
+        format!(" ({why})")
+    };
     format!("target {} is {}{why}", target.target, target.state)
 }
 
@@ -64,7 +84,11 @@ pub struct Unwell {
 
 impl fmt::Display for Unwell {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "`{}`: wanted {}, got {}", self.path, self.wanted, self.got)
+        write!(
+            formatter,
+            "`{}`: wanted {}, got {}",
+            self.path, self.wanted, self.got
+        )
     }
 }
 
@@ -73,32 +97,59 @@ impl fmt::Display for Unwell {
 /// # Errors
 /// What was wanted and what was got.
 pub fn judge(request: &Request, answer: &Answer) -> Result<(), Unwell> {
-    let unwell = |wanted: String, got: String| Err(Unwell { path: request.path.clone(), wanted, got });
+    let unwell = |wanted: String, got: String| {
+        Err(Unwell {
+            path: request.path.clone(),
+            wanted,
+            got,
+        })
+    };
     let (status, body, after) = match answer {
-        Answer::Answered { status, body, after } => (status, body, after),
-        Answer::Unanswered(reason) => return unwell(format!("status {}", request.status), format!("no answer: {reason}")),
+        Answer::Answered {
+            status,
+            body,
+            after,
+        } => (status, body, after),
+        Answer::Unanswered(reason) => {
+            return unwell(
+                format!("status {}", request.status),
+                format!("no answer: {reason}"),
+            );
+        }
     };
     if !request.status.matches(*status) {
-        return unwell(format!("status {}", request.status), format!("status {status}"));
+        return unwell(
+            format!("status {}", request.status),
+            format!("status {status}"),
+        );
     }
-    if let Some(text) = request.contains.as_ref().filter(|text| !body.contains(text.as_str())) {
-        return unwell(format!("a body that holds `{text}`"), format!("{} characters without it", body.chars().count()));
+    if let Some(text) = request
+        .contains
+        .as_ref()
+        .filter(|text| !body.contains(text.as_str()))
+    {
+        return unwell(
+            format!("a body that holds `{text}`"),
+            format!("{} characters without it", body.chars().count()),
+        );
     }
     if let Some(within) = request.within.filter(|within| after > within) {
-        return unwell(format!("an answer within {} ms", within.as_millis()), format!("one after {} ms", after.as_millis()));
+        return unwell(
+            format!("an answer within {} ms", within.as_millis()),
+            format!("one after {} ms", after.as_millis()),
+        );
     }
     Ok(())
 }
 
-/// Where the requests go: what the listener says, unless the configuration says otherwise.
-pub fn base_url(configured: Option<&str>, listener: &Listener) -> String {
-    match configured {
-        Some(url) => url.trim_end_matches('/').to_owned(),
-        None => {
-            let scheme = if listener.protocol.eq_ignore_ascii_case("https") { "https" } else { "http" };
-            format!("{scheme}://{}:{}", listener.dns_name, listener.port)
-        }
-    }
+/// The address at which a listener is reached.
+pub fn url(listener: &Listener) -> String {
+    let scheme = if listener.protocol.eq_ignore_ascii_case("https") {
+        "https"
+    } else {
+        "http"
+    };
+    format!("{scheme}://{}:{}", listener.dns_name, listener.port)
 }
 
 #[cfg(test)]
@@ -108,13 +159,21 @@ mod tests {
 
     fn target(state: &str, reason: &str) -> TargetHealth {
         let reason = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
-        TargetHealth { target: "10.0.0.1:80".to_owned(), state: state.to_owned(), reason, description: None }
+        TargetHealth {
+            target: "10.0.0.1:80".to_owned(),
+            state: state.to_owned(),
+            reason,
+            description: None,
+        }
     }
 
     #[test]
     fn all_targets_must_be_healthy_and_there_must_be_enough() {
         let check = |targets: &[(&str, &str)], wanted, expected: &str| {
-            let targets: Vec<TargetHealth> = targets.iter().map(|(state, reason)| target(state, reason)).collect();
+            let targets: Vec<TargetHealth> = targets
+                .iter()
+                .map(|(state, reason)| target(state, reason))
+                .collect();
             let said = match health(&targets, wanted) {
                 Health::Healthy => "healthy".to_owned(),
                 Health::NotYet(why) => why,
@@ -125,13 +184,21 @@ mod tests {
         check(&[("healthy", ""), ("draining", "")], 1, "healthy");
         check(&[], 0, "0 of 1 targets are registered");
         check(&[("healthy", "")], 2, "1 of 2 targets are registered");
-        check(&[("unhealthy.draining", "")], 1, "0 of 1 targets are registered");
+        check(
+            &[("unhealthy.draining", "")],
+            1,
+            "0 of 1 targets are registered",
+        );
         check(
             &[("healthy", ""), ("initial", "Elb.InitialHealthChecking")],
             2,
             "target 10.0.0.1:80 is initial (Elb.InitialHealthChecking)",
         );
-        check(&[("unused", "Target.NotInUse")], 1, "target 10.0.0.1:80 is unused (Target.NotInUse)");
+        check(
+            &[("unused", "Target.NotInUse")],
+            1,
+            "target 10.0.0.1:80 is unused (Target.NotInUse)",
+        );
     }
 
     fn request(lines: &str) -> Request {
@@ -139,7 +206,13 @@ mod tests {
             "[[pipeline]]\nname='w'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'\n\
              [[pipeline.test_traffic.request]]\npath='/orders'\n{lines}"
         );
-        Config::parse(&text).unwrap().pipelines.remove(0).test_traffic.requests.remove(0)
+        Config::parse(&text)
+            .unwrap()
+            .pipelines
+            .remove(0)
+            .test_traffic
+            .requests
+            .remove(0)
     }
 
     #[test]
@@ -150,22 +223,44 @@ mod tests {
             after: Duration::from_millis(milliseconds),
         };
         let check = |lines: &str, answer: Answer, expected: &str| {
-            let said = judge(&request(lines), &answer).map_or_else(|unwell| unwell.to_string(), |()| "well".to_owned());
+            let said = judge(&request(lines), &answer)
+                .map_or_else(|unwell| unwell.to_string(), |()| "well".to_owned());
             assert_eq!(said, expected);
         };
         check("", answered(200, "", 1), "well");
         check("status='301'", answered(301, "", 1), "well");
-        check("", answered(500, "", 1), "`/orders`: wanted status 200, got status 500");
-        check("", Answer::Unanswered("connection refused".to_owned()), "`/orders`: wanted status 200, got no answer: connection refused");
-        check("contains='orders'", answered(200, "no luck", 1), "`/orders`: wanted a body that holds `orders`, got 7 characters without it");
+        check(
+            "",
+            answered(500, "", 1),
+            "`/orders`: wanted status 200, got status 500",
+        );
+        check(
+            "",
+            Answer::Unanswered("connection refused".to_owned()),
+            "`/orders`: wanted status 200, got no answer: connection refused",
+        );
+        check(
+            "contains='orders'",
+            answered(200, "no luck", 1),
+            "`/orders`: wanted a body that holds `orders`, got 7 characters without it",
+        );
         check("within_milliseconds=500", answered(200, "", 500), "well");
-        check("within_milliseconds=500", answered(200, "", 501), "`/orders`: wanted an answer within 500 ms, got one after 501 ms");
+        check(
+            "within_milliseconds=500",
+            answered(200, "", 501),
+            "`/orders`: wanted an answer within 500 ms, got one after 501 ms",
+        );
     }
 
     #[test]
-    fn the_address_is_the_listeners_unless_it_is_configured() {
-        let listener = Listener { protocol: "HTTPS".to_owned(), port: 8443, dns_name: "shop-1.elb.amazonaws.com".to_owned() };
-        assert_eq!(base_url(None, &listener), "https://shop-1.elb.amazonaws.com:8443");
-        assert_eq!(base_url(Some("http://localhost:9001/"), &listener), "http://localhost:9001");
+    fn the_address_is_the_listeners() {
+        let mut listener = Listener {
+            protocol: "HTTPS".to_owned(),
+            port: 8443,
+            dns_name: "shop-1.elb.amazonaws.com".to_owned(),
+        };
+        assert_eq!(url(&listener), "https://shop-1.elb.amazonaws.com:8443");
+        listener.protocol = "HTTP".to_owned();
+        assert_eq!(url(&listener), "http://shop-1.elb.amazonaws.com:8443");
     }
 }

@@ -1,35 +1,13 @@
 //! RunTask, DescribeTasks, ListTasks, StopTask.
 
-use std::collections::BTreeMap;
-
 use aws_sdk_ecs::types::{ContainerOverride, KeyValuePair, LaunchType, TaskOverride};
-use rules::names::{ClusterName, ContainerName, RevisionArn, ServiceName, TaskArn};
-use rules::observed::{self, Placement, Task, TaskContainer};
+use rules::migration::MigrationTask;
+use rules::names::{ClusterName, ServiceName, TaskArn};
+use rules::observed::{self, Task, TaskContainer};
 
 use super::{Ecs, capacity_to, network_to, sentence};
 use crate::call::{Call, CallFailed};
 use crate::text::{cut, time_from};
-
-/// One task to run.
-#[derive(Debug, Clone, PartialEq)]
-pub struct RunTask {
-    /// Where.
-    pub cluster: ClusterName,
-    /// What.
-    pub revision: RevisionArn,
-    /// In which network, on which capacity.
-    pub placement: Placement,
-    /// What ListTasks and task events say about it; at most 128 letters, digits, `-`, `_` and `/`.
-    pub started_by: String,
-    /// At most 64 visible ASCII characters; the same token gives the same task.
-    pub client_token: String,
-    /// The container whose command and environment are overridden.
-    pub container: ContainerName,
-    /// Its command; empty to keep the revision's own.
-    pub command: Vec<String>,
-    /// Variables added to its environment.
-    pub environment: BTreeMap<String, String>,
-}
 
 /// What became of RunTask. ECS answers HTTP 200 also when nothing runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -81,10 +59,14 @@ const REASON_LIMIT: usize = 255;
 
 impl Ecs {
     /// Runs one task. Repeating it with the same token is safe: ECS answers with the task that it ran already.
-    pub async fn run_task(&self, task: &RunTask) -> Result<RunTaskAnswer, CallFailed> {
+    pub async fn run_task(
+        &self,
+        cluster: &ClusterName,
+        task: &MigrationTask,
+    ) -> Result<RunTaskAnswer, CallFailed> {
         let call = Call::new(
             "ecs:RunTask",
-            format!("{}/{}", task.cluster, task.revision.short()),
+            format!("{cluster}/{}", task.revision.short()),
         );
         let placement = &task.placement;
         let network = placement
@@ -96,7 +78,7 @@ impl Ecs {
         let answer = self
             .client
             .run_task()
-            .cluster(task.cluster.as_str())
+            .cluster(cluster.as_str())
             .task_definition(task.revision.as_str())
             .count(1)
             .started_by(&task.started_by)
@@ -209,7 +191,7 @@ impl Ecs {
     }
 }
 
-fn overrides(task: &RunTask) -> TaskOverride {
+fn overrides(task: &MigrationTask) -> TaskOverride {
     let pair =
         |(name, value): (&String, &String)| KeyValuePair::builder().name(name).value(value).build();
     let container = ContainerOverride::builder()

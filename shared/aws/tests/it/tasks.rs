@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use aws::Kind;
-use aws::ecs::{DesiredStatus, Ecs, RunTask, RunTaskAnswer, TaskFailure, TasksOf};
-use rules::names::{ServiceName, TaskArn};
+use aws::ecs::{DesiredStatus, Ecs, RunTaskAnswer, TaskFailure, TasksOf};
+use rules::migration::MigrationTask;
+use rules::names::{ClusterName, ServiceName, TaskArn};
 use rules::observed::{CapacityProvider, NetworkConfiguration, Placement};
 use serde_json::{Value, json};
 use time::macros::utc_datetime;
@@ -13,6 +14,10 @@ use crate::ecs::REVISION;
 use crate::server::{Server, error, json as answer};
 
 const CLUSTER_ARN: &str = "arn:aws:ecs:eu-central-1:111122223333:cluster/prod";
+
+fn cluster() -> ClusterName {
+    "prod".parse().unwrap()
+}
 
 fn target(operation: &str) -> String {
     format!("AmazonEC2ContainerServiceV20141113.{operation}")
@@ -26,9 +31,8 @@ fn task(number: usize) -> Value {
     json!({"taskArn": arn(number), "clusterArn": CLUSTER_ARN, "taskDefinitionArn": REVISION, "lastStatus": "PENDING"})
 }
 
-fn migration(placement: Placement) -> RunTask {
-    RunTask {
-        cluster: "prod".parse().unwrap(),
+fn migration(placement: Placement) -> MigrationTask {
+    MigrationTask {
         revision: REVISION.parse().unwrap(),
         placement,
         started_by: "greenlight/d-8X2K4PLQ3".to_owned(),
@@ -93,7 +97,7 @@ async fn a_task_runs_where_its_placement_says() {
         let server =
             Server::answering([answer(200, &json!({"tasks": [task(1)], "failures": []}))]).await;
         let started = Ecs::new(&server.session())
-            .run_task(&migration(placement))
+            .run_task(&cluster(), &migration(placement))
             .await
             .unwrap();
         assert!(matches!(started, RunTaskAnswer::Started(task) if task.arn.as_str() == arn(1)));
@@ -109,11 +113,14 @@ async fn a_task_runs_where_its_placement_says() {
 #[tokio::test]
 async fn an_empty_command_keeps_the_revisions_own() {
     let server = Server::answering([answer(200, &json!({"tasks": [task(1)]}))]).await;
-    let task = RunTask {
+    let task = MigrationTask {
         command: vec![],
         ..migration(fargate())
     };
-    Ecs::new(&server.session()).run_task(&task).await.unwrap();
+    Ecs::new(&server.session())
+        .run_task(&cluster(), &task)
+        .await
+        .unwrap();
     assert_eq!(
         server.request().json()["overrides"]["containerOverrides"][0].get("command"),
         None
@@ -140,8 +147,14 @@ async fn failures_in_a_successful_answer_are_a_refusal() {
         ),
         failure(None, "OF:TOMORROW", Some("?")),
     ]);
-    assert_eq!(ecs.run_task(&migration(fargate())).await, Ok(refused));
-    let failed = ecs.run_task(&migration(fargate())).await.unwrap_err();
+    assert_eq!(
+        ecs.run_task(&cluster(), &migration(fargate())).await,
+        Ok(refused)
+    );
+    let failed = ecs
+        .run_task(&cluster(), &migration(fargate()))
+        .await
+        .unwrap_err();
     assert_eq!(
         failed.to_string(),
         "run task `prod/shop-web:42`: unexpected: the answer has neither a task nor a failure"
@@ -157,7 +170,7 @@ async fn run_task_is_repeated_with_the_same_token() {
     ])
     .await;
     Ecs::new(&server.session())
-        .run_task(&migration(fargate()))
+        .run_task(&cluster(), &migration(fargate()))
         .await
         .unwrap();
     let tokens: Vec<Value> = server

@@ -8,8 +8,8 @@ mod read;
 use std::time::Duration;
 
 use crate::names::{
-    ApplicationName, ClusterName, ContainerName, DeploymentConfigName, DeploymentGroupName, PipelineName, Repository,
-    ServiceName, Tag,
+    ApplicationName, ClusterName, ContainerName, DeploymentConfigName, DeploymentGroupName,
+    PipelineName, Repository, ServiceName, Tag,
 };
 use crate::problem::Problems;
 use crate::status_matcher::StatusMatcher;
@@ -124,7 +124,12 @@ pub struct Request {
 impl TestTraffic {
     /// The gate of a pipeline that configures none: green's targets must become healthy, nothing else is asked.
     fn default_gate() -> Self {
-        Self { healthy_within: Duration::from_secs(180), base_url: None, host: None, requests: Vec::new() }
+        Self {
+            healthy_within: Duration::from_secs(180),
+            base_url: None,
+            host: None,
+            requests: Vec::new(),
+        }
     }
 }
 
@@ -139,16 +144,27 @@ impl Config {
 
     /// The pipelines that follow this repository and tag.
     pub fn following(&self, repository: &Repository, tag: &Tag) -> Vec<&Pipeline> {
-        self.pipelines.iter().filter(|pipeline| pipeline.repository == *repository && pipeline.tag.matches(tag)).collect()
+        self.pipelines
+            .iter()
+            .filter(|pipeline| pipeline.repository == *repository && pipeline.tag.matches(tag))
+            .collect()
     }
 
     /// The pipeline of this deployment group.
-    pub fn of_group(&self, application: &ApplicationName, group: &DeploymentGroupName) -> Option<&Pipeline> {
-        self.pipelines.iter().find(|pipeline| pipeline.application == *application && pipeline.deployment_group == *group)
+    pub fn of_group(
+        &self,
+        application: &ApplicationName,
+        group: &DeploymentGroupName,
+    ) -> Option<&Pipeline> {
+        self.pipelines.iter().find(|pipeline| {
+            pipeline.application == *application && pipeline.deployment_group == *group
+        })
     }
 
     /// The pipeline of this name.
     pub fn named(&self, name: &PipelineName) -> Option<&Pipeline> {
-        self.pipelines.iter().find(|pipeline| pipeline.name == *name)
+        self.pipelines
+            .iter()
+            .find(|pipeline| pipeline.name == *name)
     }
 }

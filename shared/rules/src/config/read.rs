@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use toml::{Table, Value};
 
-use super::{Config, Migration, Pipeline, Request, RevisionFrom, TerminationWait, TestTraffic, WhenBusy};
+use super::{
+    Config, Migration, Pipeline, Request, RevisionFrom, TerminationWait, TestTraffic, WhenBusy,
+};
 use crate::names::{ApplicationName, DeploymentGroupName};
 use crate::problem::Problems;
 use section::Section;
@@ -24,7 +26,9 @@ pub(super) fn config(text: &str) -> Result<Config, Problems> {
         Ok(table) => table,
         Err(error) => {
             let error: toml::de::Error = error;
-            let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
+            let line = error.span().map_or(1, |span| {
+                text[..span.start.min(text.len())].matches('\n').count() + 1
+            });
             problems.add(format!("line {line}"), error.message().trim().to_owned());
             return Err(problems);
         }
@@ -33,10 +37,15 @@ pub(super) fn config(text: &str) -> Result<Config, Problems> {
     let entries = file.sections("pipeline");
     file.finish();
     if entries.is_empty() && problems.as_slice().is_empty() {
-        problems.add("pipeline", "there is none, expected at least one `[[pipeline]]`");
+        problems.add(
+            "pipeline",
+            "there is none, expected at least one `[[pipeline]]`",
+        );
     }
-    let pipelines: Vec<Option<Pipeline>> =
-        entries.into_iter().map(|(place, table)| pipeline(place, table, &mut problems)).collect();
+    let pipelines: Vec<Option<Pipeline>> = entries
+        .into_iter()
+        .map(|(place, table)| pipeline(place, table, &mut problems))
+        .collect();
     let pipelines: Option<Vec<Pipeline>> = pipelines.into_iter().collect();
     if let Some(pipelines) = &pipelines {
         must_differ(pipelines, &mut problems);
@@ -49,17 +58,25 @@ fn must_differ(pipelines: &[Pipeline], problems: &mut Problems) {
     let (mut names, mut groups, mut services) = (HashSet::new(), HashSet::new(), HashSet::new());
     for (index, pipeline) in pipelines.iter().enumerate() {
         if !names.insert(&pipeline.name) {
-            let message = format!("`{}` is the name of another pipeline, expected a name of its own", pipeline.name);
+            let message = format!(
+                "`{}` is the name of another pipeline, expected a name of its own",
+                pipeline.name
+            );
             problems.add(format!("pipeline[{index}].name"), message);
         }
         let group = (&pipeline.application, &pipeline.deployment_group);
         if !groups.insert(group) {
-            let message = format!("`{}` of `{}` belongs to another pipeline, expected a group of its own", group.1, group.0);
+            let message = format!(
+                "`{}` of `{}` belongs to another pipeline, expected a group of its own",
+                group.1, group.0
+            );
             problems.add(format!("pipeline[{index}].deployment_group"), message);
         }
         if !services.insert((&pipeline.cluster, &pipeline.service)) {
-            let message =
-                format!("`{}/{}` belongs to another pipeline, expected a service of its own", pipeline.cluster, pipeline.service);
+            let message = format!(
+                "`{}/{}` belongs to another pipeline, expected a service of its own",
+                pipeline.cluster, pipeline.service
+            );
             problems.add(format!("pipeline[{index}].service"), message);
         }
     }
@@ -78,11 +95,22 @@ fn pipeline(place: String, table: Table, problems: &mut Problems) -> Option<Pipe
     let containers = section.list("containers");
     let revision_from = section.choice(
         "revision_from",
-        &[("production", RevisionFrom::Production), ("latest", RevisionFrom::Latest)],
+        &[
+            ("production", RevisionFrom::Production),
+            ("latest", RevisionFrom::Latest),
+        ],
     );
-    let when_busy = section.choice("when_busy", &[("wait", WhenBusy::Wait), ("replace", WhenBusy::Replace)]);
-    let termination_wait =
-        section.choice("termination_wait", &[("cut", TerminationWait::Cut), ("keep", TerminationWait::Keep)]);
+    let when_busy = section.choice(
+        "when_busy",
+        &[("wait", WhenBusy::Wait), ("replace", WhenBusy::Replace)],
+    );
+    let termination_wait = section.choice(
+        "termination_wait",
+        &[
+            ("cut", TerminationWait::Cut),
+            ("keep", TerminationWait::Keep),
+        ],
+    );
     let migration = section.section("migration");
     let test_traffic = section.section("test_traffic");
     section.finish();
@@ -96,7 +124,8 @@ fn pipeline(place: String, table: Table, problems: &mut Problems) -> Option<Pipe
         Some((place, table)) => self::test_traffic(place, table, problems),
         None => Some(TestTraffic::default_gate()),
     };
-    let (cluster, service): (crate::names::ClusterName, crate::names::ServiceName) = (cluster?, service?);
+    let (cluster, service): (crate::names::ClusterName, crate::names::ServiceName) =
+        (cluster?, service?);
     // The names that the ECS console gives to an application and a deployment group that it makes.
     let application: ApplicationName = match application? {
         Some(application) => application,
@@ -133,23 +162,45 @@ fn migration(place: String, table: Table, problems: &mut Problems) -> Option<Mig
     }
     let minutes = section.integer("timeout_minutes", 1..=MIGRATION_MINUTES_AT_MOST, 30);
     section.finish();
-    Some(Migration { container: container?, command: command?, time_out: Duration::from_secs(minutes? * 60) })
+    Some(Migration {
+        container: container?,
+        command: command?,
+        time_out: Duration::from_secs(minutes? * 60),
+    })
 }
 
 fn test_traffic(place: String, table: Table, problems: &mut Problems) -> Option<TestTraffic> {
     let mut section = Section::new(place, table, problems);
-    let seconds = section.integer("healthy_within_seconds", 1..=HEALTHY_WITHIN_SECONDS_AT_MOST, 180);
-    let base_url = section.text("base_url", "an address such as `https://test.example.com:8443`", |text| {
-        let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-        rest.is_some_and(|rest| !rest.trim_end_matches('/').is_empty() && !rest.trim_end_matches('/').contains(['/', ' ', '?', '#']))
-    });
+    let seconds = section.integer(
+        "healthy_within_seconds",
+        1..=HEALTHY_WITHIN_SECONDS_AT_MOST,
+        180,
+    );
+    let base_url = section.text(
+        "base_url",
+        "an address such as `https://test.example.com:8443`",
+        |text| {
+            let rest = text
+                .strip_prefix("https://")
+                .or_else(|| text.strip_prefix("http://"));
+            rest.is_some_and(|rest| {
+                !rest.trim_end_matches('/').is_empty()
+                    && !rest.trim_end_matches('/').contains(['/', ' ', '?', '#'])
+            })
+        },
+    );
     let host = section.text("host", "a host name such as `www.example.com`", |text| {
-        !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(&byte))
+        !text.is_empty()
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(&byte))
     });
     let requests = section.sections("request");
     section.finish();
-    let requests: Vec<Option<Request>> =
-        requests.into_iter().map(|(place, table)| request(place, table, problems)).collect();
+    let requests: Vec<Option<Request>> = requests
+        .into_iter()
+        .map(|(place, table)| request(place, table, problems))
+        .collect();
     Some(TestTraffic {
         healthy_within: Duration::from_secs(seconds?),
         base_url: base_url?,
@@ -160,9 +211,14 @@ fn test_traffic(place: String, table: Table, problems: &mut Problems) -> Option<
 
 fn request(place: String, table: Table, problems: &mut Problems) -> Option<Request> {
     let mut section = Section::new(place, table, problems);
-    let path = section.text("path", "a path that begins with `/` and holds no blanks", |text| {
-        text.starts_with('/') && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '#')
-    });
+    let path = section.text(
+        "path",
+        "a path that begins with `/` and holds no blanks",
+        |text| {
+            text.starts_with('/')
+                && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '#')
+        },
+    );
     if matches!(path, Some(None)) {
         section.problem("path", "missing, expected a path such as `/health`");
     }

@@ -29,7 +29,10 @@ pub struct UnreadableEvent {
 
 impl UnreadableEvent {
     fn new(path: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { path: path.into(), reason: reason.into() }
+        Self {
+            path: path.into(),
+            reason: reason.into(),
+        }
     }
 }
 
@@ -40,7 +43,10 @@ fn read<T: DeserializeOwned>(event: &Value) -> Result<T, UnreadableEvent> {
 
 /// `source` and `detail-type` of an EventBridge event; none when it is something else.
 fn envelope(event: &Value) -> Option<(&str, &str)> {
-    Some((event.get("source")?.as_str()?, event.get("detail-type")?.as_str()?))
+    Some((
+        event.get("source")?.as_str()?,
+        event.get("detail-type")?.as_str()?,
+    ))
 }
 
 mod moment {
@@ -50,10 +56,18 @@ mod moment {
     use time::format_description::well_known::Rfc3339;
     use time::{OffsetDateTime, UtcDateTime};
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<UtcDateTime, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<UtcDateTime, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let refused = |_| D::Error::custom(format!("`{text}` is not a time such as `2026-10-14T09:21:47Z`"));
-        OffsetDateTime::parse(&text, &Rfc3339).map(OffsetDateTime::to_utc).map_err(refused)
+        let refused = |_| {
+            D::Error::custom(format!(
+                "`{text}` is not a time such as `2026-10-14T09:21:47Z`"
+            ))
+        };
+        OffsetDateTime::parse(&text, &Rfc3339)
+            .map(OffsetDateTime::to_utc)
+            .map_err(refused)
     }
 
     pub(super) mod optional {

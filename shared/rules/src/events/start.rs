@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use time::UtcDateTime;
 
-use super::{DeploymentState, StateChange, UnreadableEvent, envelope, moment, read};
+use super::{StateChange, UnreadableEvent, envelope, moment, read};
 use crate::names::{ApplicationName, DeploymentGroupName, Digest, Image, PipelineName, Tag};
 
 /// What wakes `start-deployment`.
@@ -113,37 +113,59 @@ fn image_action(event: &Value) -> Result<StartEvent, UnreadableEvent> {
     }
     let ImageAction { time, detail } = read(event)?;
     if detail.result != "SUCCESS" {
-        return Ok(StartEvent::Ignored(format!("the {} ended with `{}`", detail.action_type, detail.result)));
+        return Ok(StartEvent::Ignored(format!(
+            "the {} ended with `{}`",
+            detail.action_type, detail.result
+        )));
     }
     let Some(tag) = detail.image_tag.filter(|tag| !tag.is_empty()) else {
-        return Ok(StartEvent::Ignored("an untagged manifest: a part of another image, or an attestation".to_owned()));
+        return Ok(StartEvent::Ignored(
+            "an untagged manifest: a part of another image, or an attestation".to_owned(),
+        ));
     };
-    let tag: Tag = tag.parse().map_err(|error| UnreadableEvent::new("detail.image-tag", format!("{error}")))?;
-    if let Some(other) = detail.artifact_media_type.filter(|media_type| !is_image(media_type)) {
-        return Ok(StartEvent::Ignored(format!("an artifact of type `{other}` is not a container image")));
+    let tag: Tag = tag
+        .parse()
+        .map_err(|error| UnreadableEvent::new("detail.image-tag", format!("{error}")))?;
+    if let Some(other) = detail
+        .artifact_media_type
+        .filter(|media_type| !is_image(media_type))
+    {
+        return Ok(StartEvent::Ignored(format!(
+            "an artifact of type `{other}` is not a container image"
+        )));
     }
-    let image = Image { repository: detail.repository_name, digest: detail.image_digest, tag: Some(tag.clone()) };
-    Ok(StartEvent::Pushed { image, tag, at: time })
+    let image = Image {
+        repository: detail.repository_name,
+        digest: detail.image_digest,
+        tag: Some(tag.clone()),
+    };
+    Ok(StartEvent::Pushed {
+        image,
+        tag,
+        at: time,
+    })
 }
 
 /// Whether an artifact with this media type is a container image.
 pub(crate) fn is_image(artifact_media_type: &str) -> bool {
     matches!(
         artifact_media_type,
-        "application/vnd.oci.image.config.v1+json" | "application/vnd.docker.container.image.v1+json"
+        "application/vnd.oci.image.config.v1+json"
+            | "application/vnd.docker.container.image.v1+json"
     )
 }
 
 fn state_change(event: &Value) -> Result<StartEvent, UnreadableEvent> {
     let change = StateChange::parse(event)?;
-    Ok(match change.state {
-        DeploymentState::Success | DeploymentState::Failure | DeploymentState::Stop => StartEvent::DeploymentEnded {
-            application: change.application,
-            deployment_group: change.deployment_group,
-        },
-        DeploymentState::Start | DeploymentState::Ready | DeploymentState::Other => {
-            StartEvent::Ignored(format!("deployment `{}` has not ended", change.deployment))
-        }
+    if !change.state.is_end() {
+        return Ok(StartEvent::Ignored(format!(
+            "deployment `{}` has not ended",
+            change.deployment
+        )));
+    }
+    Ok(StartEvent::DeploymentEnded {
+        application: change.application,
+        deployment_group: change.deployment_group,
     })
 }
 
@@ -158,12 +180,26 @@ struct RawRequest {
 }
 
 fn request(event: &Value) -> Result<StartEvent, UnreadableEvent> {
-    let RawRequest { pipeline, tag, digest, dry_run } = read(event)?;
+    let RawRequest {
+        pipeline,
+        tag,
+        digest,
+        dry_run,
+    } = read(event)?;
     let wanted = match (tag, digest) {
         (None, None) => Wanted::Due,
         (Some(tag), None) => Wanted::Tag(tag),
         (None, Some(digest)) => Wanted::Digest(digest),
-        (Some(_), Some(_)) => return Err(UnreadableEvent::new("digest", "given beside `tag`, expected one of the two")),
+        (Some(_), Some(_)) => {
+            return Err(UnreadableEvent::new(
+                "digest",
+                "given beside `tag`, expected one of the two",
+            ));
+        }
     };
-    Ok(StartEvent::Asked(Request { pipeline, wanted, dry_run }))
+    Ok(StartEvent::Asked(Request {
+        pipeline,
+        wanted,
+        dry_run,
+    }))
 }

@@ -36,6 +36,16 @@ pub enum DeploymentState {
     Other,
 }
 
+impl DeploymentState {
+    /// Whether the deployment has ended.
+    pub fn is_end(self) -> bool {
+        match self {
+            Self::Success | Self::Failure | Self::Stop => true,
+            Self::Start | Self::Ready | Self::Other => false,
+        }
+    }
+}
+
 impl From<String> for DeploymentState {
     fn from(text: String) -> Self {
         match text.as_str() {
@@ -69,10 +79,16 @@ impl StateChange {
             deployment_id: DeploymentId,
             state: String,
         }
-        let Envelope { detail_type, detail } = read(event)?;
+        let Envelope {
+            detail_type,
+            detail,
+        } = read(event)?;
         let expected = "CodeDeploy Deployment State-change Notification";
         if detail_type != expected {
-            return Err(UnreadableEvent::new("detail-type", format!("`{detail_type}`, expected `{expected}`")));
+            return Err(UnreadableEvent::new(
+                "detail-type",
+                format!("`{detail_type}`, expected `{expected}`"),
+            ));
         }
         Ok(Self {
             application: detail.application,

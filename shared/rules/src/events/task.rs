@@ -61,16 +61,27 @@ impl FinishEvent {
                 let task = task_from_detail(detail)?;
                 // ECS reports an exit code before the task is STOPPED too: the same end must not be judged twice.
                 if task.last_status != "STOPPED" {
-                    return Ok(Self::Ignored(format!("the task is `{}`, not yet `STOPPED`", task.last_status)));
+                    return Ok(Self::Ignored(format!(
+                        "the task is `{}`, not yet `STOPPED`",
+                        task.last_status
+                    )));
                 }
-                if task.started_by.as_deref().is_none_or(|by| !by.starts_with(migration::STARTED_BY)) {
-                    return Ok(Self::Ignored("Greenlight did not start this task".to_owned()));
+                if task
+                    .started_by
+                    .as_deref()
+                    .is_none_or(|by| !by.starts_with(migration::STARTED_BY))
+                {
+                    return Ok(Self::Ignored(
+                        "Greenlight did not start this task".to_owned(),
+                    ));
                 }
                 Ok(Self::Stopped(Box::new(task)))
             }
             Some((source, detail_type)) => Err(UnreadableEvent::new(
                 "detail-type",
-                format!("`{detail_type}` of `{source}` is nothing to act on, expected `ECS Task State Change`"),
+                format!(
+                    "`{detail_type}` of `{source}` is nothing to act on, expected `ECS Task State Change`"
+                ),
             )),
             None => read(event).map(Self::TimedOut),
         }
@@ -95,7 +106,8 @@ pub fn hook_ids(task: &Task) -> Option<HookIds> {
 /// # Errors
 /// What lacks what a task always has.
 pub fn task_from_detail(detail: &Value) -> Result<Task, UnreadableEvent> {
-    let detail: Detail = read(detail).map_err(|error| UnreadableEvent::new(format!("detail.{}", error.path), error.reason))?;
+    let detail: Detail = read(detail)
+        .map_err(|error| UnreadableEvent::new(format!("detail.{}", error.path), error.reason))?;
     Ok(Task {
         arn: detail.task_arn,
         cluster: detail.cluster_arn,
@@ -110,9 +122,18 @@ pub fn task_from_detail(detail: &Value) -> Result<Task, UnreadableEvent> {
         containers: detail
             .containers
             .into_iter()
-            .map(|container| TaskContainer { name: container.name, exit_code: container.exit_code, reason: container.reason })
+            .map(|container| TaskContainer {
+                name: container.name,
+                exit_code: container.exit_code,
+                reason: container.reason,
+            })
             .collect(),
-        overrides: detail.overrides.container_overrides.into_iter().map(Override::translated).collect(),
+        overrides: detail
+            .overrides
+            .container_overrides
+            .into_iter()
+            .map(Override::translated)
+            .collect(),
     })
 }
 
@@ -169,8 +190,14 @@ struct Variable {
 
 impl Override {
     fn translated(self) -> ContainerOverride {
-        let environment: BTreeMap<String, String> =
-            self.environment.into_iter().map(|variable| (variable.name, variable.value)).collect();
-        ContainerOverride { name: self.name, environment }
+        let environment: BTreeMap<String, String> = self
+            .environment
+            .into_iter()
+            .map(|variable| (variable.name, variable.value))
+            .collect();
+        ContainerOverride {
+            name: self.name,
+            environment,
+        }
     }
 }

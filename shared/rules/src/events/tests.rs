@@ -22,9 +22,16 @@ fn push(changes: Value) -> Value {
 fn check(event: &Value, expected: &str) {
     let said = match StartEvent::parse(event) {
         Ok(StartEvent::Pushed { image, tag, at }) => format!("pushed {image} as {tag} at {at}"),
-        Ok(StartEvent::DeploymentEnded { application, deployment_group }) => format!("ended {application}/{deployment_group}"),
+        Ok(StartEvent::DeploymentEnded {
+            application,
+            deployment_group,
+        }) => format!("ended {application}/{deployment_group}"),
         Ok(StartEvent::Look) => "look".to_owned(),
-        Ok(StartEvent::Asked(Request { pipeline, wanted, dry_run })) => format!("asked {pipeline} {wanted:?} {dry_run}"),
+        Ok(StartEvent::Asked(Request {
+            pipeline,
+            wanted,
+            dry_run,
+        })) => format!("asked {pipeline} {wanted:?} {dry_run}"),
         Ok(StartEvent::Ignored(reason)) => format!("ignored: {reason}"),
         Err(error) => error.to_string(),
     };
@@ -33,7 +40,10 @@ fn check(event: &Value, expected: &str) {
 
 #[test]
 fn a_tagged_push_is_read() {
-    check(&push(json!({})), "pushed shop/web:1.42.0 (sha256:4c4c4c4c4c4c) as 1.42.0 at 2026-10-14 9:21:47.0 +00");
+    check(
+        &push(json!({})),
+        "pushed shop/web:1.42.0 (sha256:4c4c4c4c4c4c) as 1.42.0 at 2026-10-14 9:21:47.0 +00",
+    );
 }
 
 #[test]
@@ -41,8 +51,14 @@ fn what_is_no_push_of_an_image_is_ignored() {
     let untagged = "ignored: an untagged manifest: a part of another image, or an attestation";
     check(&push(json!({"image-tag": ""})), untagged);
     check(&push(json!({"image-tag": null})), untagged);
-    check(&push(json!({"action-type": "DELETE"})), "ignored: `DELETE` is not a push");
-    check(&push(json!({"result": "FAILURE"})), "ignored: the PUSH ended with `FAILURE`");
+    check(
+        &push(json!({"action-type": "DELETE"})),
+        "ignored: `DELETE` is not a push",
+    );
+    check(
+        &push(json!({"result": "FAILURE"})),
+        "ignored: the PUSH ended with `FAILURE`",
+    );
     check(
         &push(json!({"artifact-media-type": "application/vnd.cncf.helm.config.v1+json"})),
         "ignored: an artifact of type `application/vnd.cncf.helm.config.v1+json` is not a container image",
@@ -61,7 +77,10 @@ fn what_cannot_be_read_names_the_path() {
     );
     let mut no_detail = push(json!({}));
     no_detail.as_object_mut().unwrap().remove("detail");
-    check(&no_detail, "cannot read the event at `.`: missing field `detail`");
+    check(
+        &no_detail,
+        "cannot read the event at `.`: missing field `detail`",
+    );
     for nonsense in [json!(null), json!([]), json!("push"), json!({"source": 3})] {
         check(
             &nonsense,
@@ -73,7 +92,10 @@ fn what_cannot_be_read_names_the_path() {
 #[test]
 fn a_request_is_strict() {
     check(&json!({"pipeline": "shop-web"}), "asked shop-web Due false");
-    check(&json!({"pipeline": "shop-web", "tag": "1.4.2", "dry_run": true}), "asked shop-web Tag(Tag(\"1.4.2\")) true");
+    check(
+        &json!({"pipeline": "shop-web", "tag": "1.4.2", "dry_run": true}),
+        "asked shop-web Tag(Tag(\"1.4.2\")) true",
+    );
     check(
         &json!({"pipeline": "shop-web", "tga": "1.4.2"}),
         "cannot read the event at `tga`: unknown field `tga`, expected one of `pipeline`, `tag`, `digest`, `dry_run`",
@@ -97,9 +119,15 @@ fn every_ended_deployment_is_a_reason_to_look() {
         check(&state_change(state), "ended shop/shop-web");
     }
     for state in ["START", "READY", "SOMETHING_NEW"] {
-        check(&state_change(state), "ignored: deployment `d-8X2K4PLQ3` has not ended");
+        check(
+            &state_change(state),
+            "ignored: deployment `d-8X2K4PLQ3` has not ended",
+        );
     }
-    check(&json!({"source": "aws.events", "detail-type": "Scheduled Event"}), "look");
+    check(
+        &json!({"source": "aws.events", "detail-type": "Scheduled Event"}),
+        "look",
+    );
 }
 
 fn task(changes: Value) -> Value {
@@ -123,14 +151,25 @@ fn task(changes: Value) -> Value {
 
 #[test]
 fn a_stopped_migration_brings_its_hook_ids_back() {
-    let Ok(FinishEvent::Stopped(task)) = FinishEvent::parse(&task(json!({}))) else { panic!("not read") };
+    let Ok(FinishEvent::Stopped(task)) = FinishEvent::parse(&task(json!({}))) else {
+        panic!("not read")
+    };
     let ids = hook_ids(&task).unwrap();
-    assert_eq!((ids.deployment.as_str(), ids.execution.as_str(), ids.container.as_str()), ("d-8X2K4PLQ3", "eyJlbmM", "web"));
+    assert_eq!(
+        (
+            ids.deployment.as_str(),
+            ids.execution.as_str(),
+            ids.container.as_str()
+        ),
+        ("d-8X2K4PLQ3", "eyJlbmM", "web")
+    );
 }
 
 #[test]
 fn overrides_that_aws_left_out_give_no_ids() {
-    let Ok(FinishEvent::Stopped(task)) = FinishEvent::parse(&task(json!({"overrides": {}}))) else { panic!("not read") };
+    let Ok(FinishEvent::Stopped(task)) = FinishEvent::parse(&task(json!({"overrides": {}}))) else {
+        panic!("not read")
+    };
     assert_eq!(hook_ids(&task), None);
 }
 
@@ -148,11 +187,16 @@ fn a_time_out_round_trips() {
         deployment_id: "d-1".parse().unwrap(),
         hook_execution_id: "eyJ".parse().unwrap(),
         cluster: "prod".to_owned(),
-        task_arn: "arn:aws:ecs:eu-central-1:111122223333:task/prod/8f3c".parse().unwrap(),
+        task_arn: "arn:aws:ecs:eu-central-1:111122223333:task/prod/8f3c"
+            .parse()
+            .unwrap(),
         timeout_minutes: 30,
     };
     let sent = serde_json::to_value(&time_out).unwrap();
-    assert_eq!(FinishEvent::parse(&sent), Ok(FinishEvent::TimedOut(time_out)));
+    assert_eq!(
+        FinishEvent::parse(&sent),
+        Ok(FinishEvent::TimedOut(time_out))
+    );
 }
 
 #[test]
@@ -160,5 +204,8 @@ fn a_hook_call_needs_both_ids() {
     let call = json!({"DeploymentId": "d-8X2K4PLQ3", "LifecycleEventHookExecutionId": "eyJ", "Combined": "d-8X2K4PLQ3"});
     assert!(HookCall::parse(&call).is_ok());
     let error = HookCall::parse(&json!({"DeploymentId": "d-8X2K4PLQ3"})).unwrap_err();
-    assert_eq!(error.to_string(), "cannot read the event at `.`: missing field `LifecycleEventHookExecutionId`");
+    assert_eq!(
+        error.to_string(),
+        "cannot read the event at `.`: missing field `LifecycleEventHookExecutionId`"
+    );
 }

@@ -9,13 +9,21 @@ use crate::outcome::{Event, Outcome};
 
 pub(super) fn render(outcome: &Outcome, topic: &TopicArn) -> String {
     let pipeline = super::pipeline(outcome);
-    let subject = outcome.deployment.as_ref().map_or_else(|| pipeline.to_owned(), ToString::to_string);
+    let subject = outcome
+        .deployment
+        .as_ref()
+        .map_or_else(|| pipeline.to_owned(), ToString::to_string);
     let next: Vec<String> = outcome
         .next
         .as_deref()
         .map(plain)
         .into_iter()
-        .chain(outcome.deployment.as_ref().map(|deployment| link(deployment, topic)))
+        .chain(
+            outcome
+                .deployment
+                .as_ref()
+                .map(|deployment| link(deployment, topic)),
+        )
         .collect();
     let notification: Value = json!({
         "version": "1.0",
@@ -43,7 +51,10 @@ fn description(outcome: &Outcome) -> String {
         lines.push(format!("*Why* {}", plain(reason)));
     }
     if let (Some(cluster), Some(service)) = (&outcome.cluster, &outcome.service) {
-        lines.push(format!("*Service* {}", code(&format!("{cluster}/{service}"))));
+        lines.push(format!(
+            "*Service* {}",
+            code(&format!("{cluster}/{service}"))
+        ));
     }
     if let Some(image) = &outcome.image {
         lines.push(format!("*Image* {}", code(&image.to_string())));
@@ -52,12 +63,18 @@ fn description(outcome: &Outcome) -> String {
         lines.push(format!("*Revision* {}", code(revision.short())));
     }
     if !outcome.steps.is_empty() {
-        let steps: Vec<String> =
-            outcome.steps.iter().map(|step| format!("{} {}", plain(&step.name), duration(step.seconds))).collect();
+        let steps: Vec<String> = outcome
+            .steps
+            .iter()
+            .map(|step| format!("{} {}", plain(&step.name), duration(step.seconds)))
+            .collect();
         lines.push(format!("*Steps* {}", steps.join(", ")));
     }
     if !outcome.log.is_empty() {
-        let log: Vec<String> = log_lines(outcome).map(|line| line.replace('`', "'")).map(|line| plain_angles(&line)).collect();
+        let log: Vec<String> = log_lines(outcome)
+            .map(|line| line.replace('`', "'"))
+            .map(|line| plain_angles(&line))
+            .collect();
         lines.push(format!("```\n{}\n```", log.join("\n")));
     }
     lines.join("\n")
@@ -77,9 +94,19 @@ fn sign(event: Event) -> &'static str {
 /// Foreign text in a sentence: nothing in it is markup, a mention or a link. Backticks stay, in pairs at most.
 fn plain(text: &str) -> String {
     let text = plain_angles(&line(text));
-    let marked = |c: char| if matches!(c, '*' | '~' | '[' | ']' | '|') { ' ' } else { c };
+    let marked = |c: char| {
+        if matches!(c, '*' | '~' | '[' | ']' | '|') {
+            ' '
+        } else {
+            c
+        }
+    };
     let text: String = text.chars().map(marked).collect();
-    if text.matches('`').count() % 2 == 0 { text } else { text.replace('`', "'") }
+    if text.matches('`').count().is_multiple_of(2) {
+        text
+    } else {
+        text.replace('`', "'")
+    }
 }
 
 /// Foreign text between backticks.

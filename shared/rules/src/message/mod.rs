@@ -27,10 +27,19 @@ const LINE_CHARACTERS_AT_MOST: usize = 500;
 pub fn render(outcome: &Outcome, format: MessageFormat, topic: &TopicArn) -> Message {
     let subject = || Some(subject(outcome));
     match format {
-        MessageFormat::Text => Message { subject: subject(), body: text::render(outcome, topic) },
-        MessageFormat::Json => Message { subject: subject(), body: json::render(outcome, topic) },
+        MessageFormat::Text => Message {
+            subject: subject(),
+            body: text::render(outcome, topic),
+        },
+        MessageFormat::Json => Message {
+            subject: subject(),
+            body: json::render(outcome, topic),
+        },
         // Amazon Q Developer takes the body alone.
-        MessageFormat::Chat => Message { subject: None, body: chat::render(outcome, topic) },
+        MessageFormat::Chat => Message {
+            subject: None,
+            body: chat::render(outcome, topic),
+        },
     }
 }
 
@@ -39,14 +48,28 @@ fn subject(outcome: &Outcome) -> String {
         Some(tag) => format!(" {}:{tag}", image.repository),
         None => format!(" {}", image.repository),
     });
-    let subject = format!("{}: {}{}", pipeline(outcome), outcome.event.words(), image.unwrap_or_default());
-    let printable = subject.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' });
+    let subject = format!(
+        "{}: {}{}",
+        pipeline(outcome),
+        outcome.event.words(),
+        image.unwrap_or_default()
+    );
+    let printable = subject.chars().map(|c| {
+        if c.is_ascii_graphic() || c == ' ' {
+            c
+        } else {
+            '?'
+        }
+    });
     printable.take(SUBJECT_CHARACTERS_AT_MOST).collect()
 }
 
 /// The pipeline's name, or who is talking where no pipeline is known.
 fn pipeline(outcome: &Outcome) -> &str {
-    outcome.pipeline.as_ref().map_or("greenlight", PipelineName::as_str)
+    outcome
+        .pipeline
+        .as_ref()
+        .map_or("greenlight", PipelineName::as_str)
 }
 
 /// The deployment's page in the CodeDeploy console.
@@ -59,15 +82,27 @@ fn link(deployment: &DeploymentId, topic: &TopicArn) -> String {
         "aws-us-gov" => "amazonaws-us-gov.com",
         _ => "aws.amazon.com",
     };
-    format!("https://console.{domain}/codesuite/codedeploy/deployments/{deployment}?region={region}")
+    format!(
+        "https://console.{domain}/codesuite/codedeploy/deployments/{deployment}?region={region}"
+    )
 }
 
 /// One line of foreign text: no control characters, no line breaks, not longer than people read.
 fn line(text: &str) -> String {
-    let visible = |c: char| if c.is_control() || is_direction_mark(c) { ' ' } else { c };
+    let visible = |c: char| {
+        if c.is_control() || is_direction_mark(c) {
+            ' '
+        } else {
+            c
+        }
+    };
     let mut characters = text.trim_end().chars().map(visible);
     let start: String = characters.by_ref().take(LINE_CHARACTERS_AT_MOST).collect();
-    if characters.next().is_some() { format!("{start}…") } else { start }
+    if characters.next().is_some() {
+        format!("{start}…")
+    } else {
+        start
+    }
 }
 
 /// Marks that reorder or hide the text around them.

@@ -5,7 +5,9 @@ use time::UtcDateTime;
 
 use super::*;
 use crate::config::{Config, Pipeline};
-use crate::observed::{Creator, Deployment, DeploymentStatus, DeploymentTarget, LifecycleEvent, LifecycleEventStatus};
+use crate::observed::{
+    Creator, Deployment, DeploymentStatus, DeploymentTarget, LifecycleEvent, LifecycleEventStatus,
+};
 use crate::outcome::{Ending, Event, steps};
 
 fn pipeline() -> Pipeline {
@@ -14,7 +16,9 @@ fn pipeline() -> Pipeline {
 }
 
 fn topic() -> TopicArn {
-    "arn:aws:sns:eu-central-1:111122223333:outcomes".parse().unwrap()
+    "arn:aws:sns:eu-central-1:111122223333:outcomes"
+        .parse()
+        .unwrap()
 }
 
 fn deployment() -> Deployment {
@@ -28,7 +32,10 @@ fn deployment() -> Deployment {
         description: Some(format!("greenlight {digest} shop/web:1.4.2")),
         created_at: UtcDateTime::UNIX_EPOCH,
         completed_at: None,
-        error: Some(("HOOK_EXECUTION_FAILURE".to_owned(), "One or more of the lifecycle event validation functions failed.".to_owned())),
+        error: Some((
+            "HOOK_EXECUTION_FAILURE".to_owned(),
+            "One or more of the lifecycle event validation functions failed.".to_owned(),
+        )),
         rolled_back_by: Some("d-ROLLBACK1".parse().unwrap()),
         rolls_back: None,
         app_spec_sha256: None,
@@ -51,10 +58,17 @@ fn ending() -> Ending {
         ],
     };
     Ending {
-        revision: Some("arn:aws:ecs:eu-central-1:111122223333:task-definition/shop-web:42".parse().unwrap()),
+        revision: Some(
+            "arn:aws:ecs:eu-central-1:111122223333:task-definition/shop-web:42"
+                .parse()
+                .unwrap(),
+        ),
         steps: steps(&target),
         causes: vec!["task 8f3c: the migration exited with code 1".to_owned()],
-        log: vec!["migrating 2: add column".to_owned(), "error: \u{1b}[31mno such table\u{1b}[0m <!channel> `rm`".to_owned()],
+        log: vec![
+            "migrating 2: add column".to_owned(),
+            "error: \u{1b}[31mno such table\u{1b}[0m <!channel> `rm`".to_owned(),
+        ],
     }
 }
 
@@ -89,19 +103,33 @@ fn every_outcome_says_what_happened_in_one_sentence() {
     let image = crate::start::shipped_image(&deployment).unwrap();
     let mut rollback = deployment.clone();
     rollback.rolls_back = Some(deployment.id.clone());
-    let runs = "arn:aws:ecs:eu-central-1:111122223333:task-definition/shop-web:41".parse().unwrap();
+    let runs = "arn:aws:ecs:eu-central-1:111122223333:task-definition/shop-web:41"
+        .parse()
+        .unwrap();
     let outcomes = [
         Outcome::started(&pipeline, &deployment),
         Outcome::waiting(&pipeline, &image, &deployment.id),
-        Outcome::migration_failed(&pipeline, &deployment, "the migration exited with code 1".to_owned(), Vec::new()),
-        Outcome::test_traffic_failed(&pipeline, &deployment, "`/`: wanted status 200, got status 500".to_owned()),
+        Outcome::migration_failed(
+            &pipeline,
+            &deployment,
+            "the migration exited with code 1".to_owned(),
+            Vec::new(),
+        ),
+        Outcome::test_traffic_failed(
+            &pipeline,
+            &deployment,
+            "`/`: wanted status 200, got status 500".to_owned(),
+        ),
         Outcome::shipped(&pipeline, &deployment, ending()),
         Outcome::not_running(&pipeline, &deployment, &runs, ending()),
         Outcome::ended_badly(Event::Stopped, &pipeline, &deployment, ending()),
         Outcome::rolled_back(&pipeline, &deployment, &rollback, ending()),
         Outcome::rollback_failed(&pipeline, &rollback, ending()),
     ];
-    let lines: Vec<String> = outcomes.iter().map(|outcome| format!("{}: {}", outcome.event.code(), outcome.summary)).collect();
+    let lines: Vec<String> = outcomes
+        .iter()
+        .map(|outcome| format!("{}: {}", outcome.event.code(), outcome.summary))
+        .collect();
     assert_snapshot!(lines.join("\n"));
 }
 

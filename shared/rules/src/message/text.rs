@@ -20,7 +20,10 @@ pub(super) fn render(outcome: &Outcome, topic: &TopicArn) -> String {
         row("Service", &format!("{cluster}/{service}"));
     }
     if let Some(image) = &outcome.image {
-        let name = image.tag.as_ref().map_or_else(|| image.repository.to_string(), |tag| format!("{}:{tag}", image.repository));
+        let name = image.tag.as_ref().map_or_else(
+            || image.repository.to_string(),
+            |tag| format!("{}:{tag}", image.repository),
+        );
         row("Image", &name);
         row("Digest", image.digest.as_str());
     }
@@ -41,8 +44,17 @@ pub(super) fn render(outcome: &Outcome, topic: &TopicArn) -> String {
     if !outcome.steps.is_empty() {
         text.push_str("\nSteps\n");
         for step in &outcome.steps {
-            let failed = if step.status == LifecycleEventStatus::Failed { "  failed" } else { "" };
-            let _ = writeln!(text, "  {:<23}{}{failed}", line(&step.name), duration(step.seconds));
+            let failed = if step.status == LifecycleEventStatus::Failed {
+                "  failed"
+            } else {
+                ""
+            };
+            let _ = writeln!(
+                text,
+                "  {:<23}{}{failed}",
+                line(&step.name),
+                duration(step.seconds)
+            );
         }
     }
     if !outcome.log.is_empty() {

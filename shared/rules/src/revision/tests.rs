@@ -14,11 +14,18 @@ fn pipeline(containers: &str) -> Pipeline {
 }
 
 fn image() -> Image {
-    Image { repository: "shop/web".parse().unwrap(), digest: format!("sha256:{}", "4c".repeat(32)).parse().unwrap(), tag: Some("1.4.2".parse().unwrap()) }
+    Image {
+        repository: "shop/web".parse().unwrap(),
+        digest: format!("sha256:{}", "4c".repeat(32)).parse().unwrap(),
+        tag: Some("1.4.2".parse().unwrap()),
+    }
 }
 
 fn definition(images: &[(&str, String)]) -> TaskDefinition {
-    let containers: Vec<Value> = images.iter().map(|(name, image)| json!({"name": name, "image": image})).collect();
+    let containers: Vec<Value> = images
+        .iter()
+        .map(|(name, image)| json!({"name": name, "image": image}))
+        .collect();
     TaskDefinition {
         task_definition: json!({
             "taskDefinitionArn": "arn:aws:ecs:eu-central-1:111122223333:task-definition/shop-web:41",
@@ -32,7 +39,11 @@ fn definition(images: &[(&str, String)]) -> TaskDefinition {
 fn changes(containers: &str, images: &[(&str, String)]) -> String {
     let definition = definition(images);
     match matching(&pipeline(containers), &definition) {
-        Ok(matching) => difference(&definition, &next(&definition, &matching, &image()).unwrap()).join("\n"),
+        Ok(matching) => difference(
+            &definition,
+            &next(&definition, &matching, &image()).unwrap(),
+        )
+        .join("\n"),
         Err(error) => error.to_string(),
     }
 }
@@ -66,11 +77,28 @@ fn a_task_definition_without_a_matching_container_is_refused_with_what_it_has() 
 #[test]
 fn the_running_digest_is_known_only_when_every_container_agrees() {
     let pinned = |digit: &str| format!("{REGISTRY}/shop/web@sha256:{}", digit.repeat(64));
-    let digest = |images: &[(&str, String)]| matching(&pipeline("[]"), &definition(images)).unwrap().digest.map(|digest| digest.to_string());
-    assert_eq!(digest(&[("web", pinned("a"))]), Some(format!("sha256:{}", "a".repeat(64))));
-    assert_eq!(digest(&[("web", pinned("a")), ("worker", pinned("a"))]), Some(format!("sha256:{}", "a".repeat(64))));
-    assert_eq!(digest(&[("web", pinned("a")), ("worker", pinned("b"))]), None);
-    assert_eq!(digest(&[("web", format!("{REGISTRY}/shop/web:latest"))]), None);
+    let digest = |images: &[(&str, String)]| {
+        matching(&pipeline("[]"), &definition(images))
+            .unwrap()
+            .digest
+            .map(|digest| digest.to_string())
+    };
+    assert_eq!(
+        digest(&[("web", pinned("a"))]),
+        Some(format!("sha256:{}", "a".repeat(64)))
+    );
+    assert_eq!(
+        digest(&[("web", pinned("a")), ("worker", pinned("a"))]),
+        Some(format!("sha256:{}", "a".repeat(64)))
+    );
+    assert_eq!(
+        digest(&[("web", pinned("a")), ("worker", pinned("b"))]),
+        None
+    );
+    assert_eq!(
+        digest(&[("web", format!("{REGISTRY}/shop/web:latest"))]),
+        None
+    );
 }
 
 fn full() -> TaskDefinition {
@@ -100,9 +128,13 @@ fn every_field_goes_back_as_it_came_known_or_not() {
     let matching = matching(&pipeline("[]"), &definition).unwrap();
     let request = next(&definition, &matching, &image()).unwrap();
     let mut expected = definition.task_definition.clone();
-    OUTPUT_ONLY.iter().for_each(|field| drop(expected.as_object_mut().unwrap().shift_remove(*field)));
-    expected["containerDefinitions"][0]["image"] = format!("{REGISTRY}/shop/web@{}", image().digest).into();
-    expected["tags"] = json!([{"key": "team", "value": "shop"}, {"key": IMAGE_TAG, "value": "shop/web:1.4.2"}]);
+    OUTPUT_ONLY
+        .iter()
+        .for_each(|field| drop(expected.as_object_mut().unwrap().shift_remove(*field)));
+    expected["containerDefinitions"][0]["image"] =
+        format!("{REGISTRY}/shop/web@{}", image().digest).into();
+    expected["tags"] =
+        json!([{"key": "team", "value": "shop"}, {"key": IMAGE_TAG, "value": "shop/web:1.4.2"}]);
     assert_eq!(request, expected);
 }
 
@@ -125,23 +157,37 @@ fn the_log_is_found_only_with_awslogs_and_a_prefix() {
     let with = |logs: Value| {
         let mut definition = full();
         definition.task_definition["containerDefinitions"][0]["logConfiguration"] = logs;
-        log_stream(&definition, &"web".parse().unwrap(), "8f3c").map(|log| format!("{} {}", log.group, log.stream))
+        log_stream(&definition, &"web".parse().unwrap(), "8f3c")
+            .map(|log| format!("{} {}", log.group, log.stream))
     };
     let options = json!({"awslogs-group": "/ecs/web", "awslogs-stream-prefix": "ecs"});
-    assert_eq!(with(json!({"logDriver": "awslogs", "options": options})), Some("/ecs/web ecs/web/8f3c".to_owned()));
-    assert_eq!(with(json!({"logDriver": "awsfirelens", "options": options})), None);
-    assert_eq!(with(json!({"logDriver": "awslogs", "options": {"awslogs-group": "/ecs/web"}})), None);
+    assert_eq!(
+        with(json!({"logDriver": "awslogs", "options": options})),
+        Some("/ecs/web ecs/web/8f3c".to_owned())
+    );
+    assert_eq!(
+        with(json!({"logDriver": "awsfirelens", "options": options})),
+        None
+    );
+    assert_eq!(
+        with(json!({"logDriver": "awslogs", "options": {"awslogs-group": "/ecs/web"}})),
+        None
+    );
     assert_eq!(with(json!(null)), None);
 }
 
 fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
-        Just(Value::Null), any::<bool>().prop_map(Value::from), any::<i64>().prop_map(Value::from), "\\PC{0,8}".prop_map(Value::from)
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        "\\PC{0,8}".prop_map(Value::from)
     ];
     leaf.prop_recursive(3, 16, 4, |inner| {
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            proptest::collection::btree_map("[a-zA-Z]{1,8}", inner, 0..4).prop_map(|map| Value::Object(map.into_iter().collect())),
+            proptest::collection::btree_map("[a-zA-Z]{1,8}", inner, 0..4)
+                .prop_map(|map| Value::Object(map.into_iter().collect())),
         ]
     })
 }

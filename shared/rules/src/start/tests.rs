@@ -1,4 +1,6 @@
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::LazyLock;
 
 use insta::assert_snapshot;
 use proptest::prelude::*;
@@ -9,7 +11,17 @@ use crate::config::Config;
 const DIMENSIONS: [(&str, &[&str]); 8] = [
     ("candidate", &["none", "some"]),
     ("running", &["candidate", "other", "newer"]),
-    ("active", &["none", "ships it", "shifting", "shifting a newer one", "waits", "rolls back"]),
+    (
+        "active",
+        &[
+            "none",
+            "ships it",
+            "shifting",
+            "shifting a newer one",
+            "waits",
+            "rolls back",
+        ],
+    ),
     ("tried", &["no", "failed", "stopped", "shipped"]),
     ("asked by", &["event", "person", "person for this image"]),
     ("when_busy", &["wait", "replace"]),
@@ -18,7 +30,9 @@ const DIMENSIONS: [(&str, &[&str]); 8] = [
 ];
 
 fn digest(digit: char) -> Digest {
-    format!("sha256:{}", digit.to_string().repeat(64)).parse().unwrap()
+    format!("sha256:{}", digit.to_string().repeat(64))
+        .parse()
+        .unwrap()
 }
 
 fn detail(digit: char, pushed_at: i64) -> ImageDetail {
@@ -32,7 +46,11 @@ fn detail(digit: char, pushed_at: i64) -> ImageDetail {
 }
 
 fn deployment(id: &str, status: DeploymentStatus, digest: Digest) -> Deployment {
-    let image = Image { repository: "shop/web".parse().unwrap(), digest, tag: None };
+    let image = Image {
+        repository: "shop/web".parse().unwrap(),
+        digest,
+        tag: None,
+    };
     Deployment {
         id: id.parse().unwrap(),
         application: "shop".parse().unwrap(),
@@ -49,51 +67,107 @@ fn deployment(id: &str, status: DeploymentStatus, digest: Digest) -> Deployment 
     }
 }
 
+fn word(choice: &[usize], dimension: usize) -> &'static str {
+    DIMENSIONS[dimension].1[choice[dimension]]
+}
+
 /// One situation, by the index of each dimension's value.
-fn situation(choice: &[usize]) -> (Pipeline, Observed) {
-    let word = |dimension: usize| DIMENSIONS[dimension].1[choice[dimension]];
-    let config = format!(
-        "[[pipeline]]\nname = 'shop-web'\nrepository = 'shop/web'\ncluster = 'prod'\nservice = 'web'\n\
-         tag = '{}'\nwhen_busy = '{}'\ntermination_wait = '{}'",
-        if word(7) == "exact" { "release-1" } else { "release-*" },
-        word(5),
-        word(6),
-    );
-    let image = Image { repository: "shop/web".parse().unwrap(), digest: digest('c'), tag: None };
-    let candidate = (word(0) == "some").then(|| Candidate { image, detail: detail('c', 20) });
-    let (running, pushed_at) = match word(1) {
+fn situation(choice: &[usize]) -> (&'static Pipeline, Observed) {
+    let image = Image {
+        repository: "shop/web".parse().unwrap(),
+        digest: digest('c'),
+        tag: None,
+    };
+    let candidate = (word(choice, 0) == "some").then(|| Candidate {
+        image,
+        detail: detail('c', 20),
+    });
+    let (running, pushed_at) = match word(choice, 1) {
         "candidate" => ('c', 20),
         "other" => ('a', 10),
         _ => ('b', 30),
     };
+    let running = Running {
+        revision: "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:1"
+            .parse()
+            .unwrap(),
+        digest: Some(digest(running)),
+        detail: Some(detail(running, pushed_at)),
+    };
+    let attempts = match word(choice, 3) {
+        "no" => vec![],
+        "failed" => vec![deployment("d-TRIED", DeploymentStatus::Failed, digest('c'))],
+        "stopped" => vec![deployment(
+            "d-TRIED",
+            DeploymentStatus::Stopped,
+            digest('c'),
+        )],
+        _ => vec![deployment(
+            "d-TRIED",
+            DeploymentStatus::Succeeded,
+            digest('c'),
+        )],
+    };
+    let asked_by = [AskedBy::Event, AskedBy::Person, AskedBy::PersonForThisImage][choice[4]];
+    (
+        pipeline(choice),
+        Observed {
+            asked_by,
+            candidate,
+            running,
+            active: active(choice),
+            attempts,
+        },
+    )
+}
+
+fn active(choice: &[usize]) -> Option<Active> {
     let active = |ships, pushed_at, phase| {
         let detail = Some(detail(ships, pushed_at));
-        Some(Active { id: "d-ACTIVE".parse().unwrap(), ships: Some(digest(ships)), detail, phase })
+        Some(Active {
+            id: "d-ACTIVE".parse().unwrap(),
+            ships: Some(digest(ships)),
+            detail,
+            phase,
+        })
     };
-    let active = match word(2) {
+    match word(choice, 2) {
         "none" => None,
         "ships it" => active('c', 20, Phase::Shifting),
         "shifting" => active('d', 15, Phase::Shifting),
         "shifting a newer one" => active('d', 25, Phase::Shifting),
         "waits" => active('d', 15, Phase::TerminationWait),
         _ => active('d', 15, Phase::RollingBack),
-    };
-    let attempts = match word(3) {
-        "no" => vec![],
-        "failed" => vec![deployment("d-TRIED", DeploymentStatus::Failed, digest('c'))],
-        "stopped" => vec![deployment("d-TRIED", DeploymentStatus::Stopped, digest('c'))],
-        _ => vec![deployment("d-TRIED", DeploymentStatus::Succeeded, digest('c'))],
-    };
-    let asked_by = [AskedBy::Event, AskedBy::Person, AskedBy::PersonForThisImage][choice[4]];
-    let revision = "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:1".parse().unwrap();
-    let running = Running { revision, digest: Some(digest(running)), detail: Some(detail(running, pushed_at)) };
-    let pipeline = Config::parse(&config).unwrap().pipelines.remove(0);
-    (pipeline, Observed { asked_by, candidate, running, active, attempts })
+    }
+}
+
+fn pipeline(choice: &[usize]) -> &'static Pipeline {
+    static PIPELINES: LazyLock<Vec<Pipeline>> = LazyLock::new(|| {
+        let tables = every_situation().filter(|choice| choice[..5].iter().all(|index| *index == 0)).map(|choice| {
+            let number = pipeline_number(&choice);
+            let tag = if word(&choice, 7) == "exact" { "release-1" } else { "release-*" };
+            let (when_busy, termination_wait) = (word(&choice, 5), word(&choice, 6));
+            let text = format!(
+                "[[pipeline]]\nname = 'p{number}'\nrepository = 'shop/web'\ncluster = 'prod'\nservice = 's{number}'\n\
+                 tag = '{tag}'\nwhen_busy = '{when_busy}'\ntermination_wait = '{termination_wait}'\n"
+            );
+            (number, text)
+        });
+        let tables: BTreeMap<usize, String> = tables.collect();
+        Config::parse(&tables.into_values().collect::<String>())
+            .unwrap()
+            .pipelines
+    });
+    &PIPELINES[pipeline_number(choice)]
+}
+
+fn pipeline_number(choice: &[usize]) -> usize {
+    choice[5] * 4 + choice[6] * 2 + choice[7]
 }
 
 fn decided(choice: &[usize]) -> String {
     let (pipeline, observed) = situation(choice);
-    match decide(&pipeline, &observed) {
+    match decide(pipeline, &observed) {
         Decision::Start(_) => "START".to_owned(),
         Decision::EndWait(id) => format!("end the wait of {id}"),
         Decision::Stop(id) => format!("stop {id}"),
@@ -104,7 +178,9 @@ fn decided(choice: &[usize]) -> String {
 /// Every situation below `choice`, written as a tree: values with the same consequences share a line, and a dimension
 /// that makes no difference is left out.
 fn tree(choice: &mut Vec<usize>, indent: usize) -> String {
-    let Some((name, values)) = DIMENSIONS.get(choice.len()) else { return format!(" -> {}", decided(choice)) };
+    let Some((name, values)) = DIMENSIONS.get(choice.len()) else {
+        return format!(" -> {}", decided(choice));
+    };
     let mut branches: Vec<(String, Vec<&str>)> = Vec::new();
     for (index, value) in values.iter().enumerate() {
         choice.push(index);
@@ -119,10 +195,17 @@ fn tree(choice: &mut Vec<usize>, indent: usize) -> String {
         // Undo the deeper indentation: this level does not show.
         return tree_without_indent(branches.remove(0).0);
     }
-    branches.into_iter().fold(String::new(), |mut text, (below, values)| {
-        let _ = write!(text, "\n{}{name} {}{below}", "  ".repeat(indent), values.join(" | "));
-        text
-    })
+    branches
+        .into_iter()
+        .fold(String::new(), |mut text, (below, values)| {
+            let _ = write!(
+                text,
+                "\n{}{name} {}{below}",
+                "  ".repeat(indent),
+                values.join(" | ")
+            );
+            text
+        })
 }
 
 fn tree_without_indent(text: String) -> String {
@@ -162,8 +245,13 @@ fn nothing_starts_while_another_deployment_is_under_way() {
 fn no_event_starts_an_image_again_or_goes_back() {
     for choice in every_situation() {
         let (pipeline, observed) = situation(&choice);
-        let Some(candidate) = &observed.candidate else { continue };
-        let active = observed.active.as_ref().and_then(|active| active.detail.as_ref());
+        let Some(candidate) = &observed.candidate else {
+            continue;
+        };
+        let active = observed
+            .active
+            .as_ref()
+            .and_then(|active| active.detail.as_ref());
         let mut others = observed.running.detail.iter().chain(active);
         let newer_runs = others.any(|other| pipeline.tag.is_before(&candidate.detail, other));
         let tried = !observed.attempts.is_empty();
@@ -182,7 +270,13 @@ fn what_a_person_asks_for_by_name_is_refused_only_when_it_runs_or_ships() {
         if observed.asked_by == AskedBy::PersonForThisImage && observed.candidate.is_some() {
             let decision = decided(&choice);
             assert!(
-                ["skip failed-before", "skip set-aside", "skip older-than-running"].iter().all(|no| *no != decision),
+                [
+                    "skip failed-before",
+                    "skip set-aside",
+                    "skip older-than-running"
+                ]
+                .iter()
+                .all(|no| *no != decision),
                 "{choice:?}"
             );
         }
@@ -196,9 +290,15 @@ fn a_wait_is_cut_only_in_the_wait_and_a_deployment_stopped_only_before_it() {
         let phase = observed.active.as_ref().map(|active| active.phase);
         match decided(&choice).as_str() {
             "end the wait of d-ACTIVE" => {
-                assert_eq!((phase, pipeline.termination_wait), (Some(Phase::TerminationWait), TerminationWait::Cut));
+                assert_eq!(
+                    (phase, pipeline.termination_wait),
+                    (Some(Phase::TerminationWait), TerminationWait::Cut)
+                );
             }
-            "stop d-ACTIVE" => assert_eq!((phase, pipeline.when_busy), (Some(Phase::Shifting), WhenBusy::Replace)),
+            "stop d-ACTIVE" => assert_eq!(
+                (phase, pipeline.when_busy),
+                (Some(Phase::Shifting), WhenBusy::Replace)
+            ),
             _ => {}
         }
     }

@@ -21,11 +21,19 @@ pub(super) struct Section<'a> {
 
 impl<'a> Section<'a> {
     pub(super) fn new(place: String, table: Table, problems: &'a mut Problems) -> Self {
-        Self { place, table, known: Vec::new(), problems }
+        Self {
+            place,
+            table,
+            known: Vec::new(),
+            problems,
+        }
     }
 
     /// Text that must be there.
-    pub(super) fn required<T: FromStr<Err: fmt::Display>>(&mut self, key: &'static str) -> Option<T> {
+    pub(super) fn required<T: FromStr<Err: fmt::Display>>(
+        &mut self,
+        key: &'static str,
+    ) -> Option<T> {
         let value = self.optional(key)?;
         if value.is_none() {
             self.problem(key, "missing");
@@ -34,7 +42,10 @@ impl<'a> Section<'a> {
     }
 
     /// Text that may be there.
-    pub(super) fn optional<T: FromStr<Err: fmt::Display>>(&mut self, key: &'static str) -> Option<Option<T>> {
+    pub(super) fn optional<T: FromStr<Err: fmt::Display>>(
+        &mut self,
+        key: &'static str,
+    ) -> Option<Option<T>> {
         let place = self.place_of(key);
         match self.text(key, "text", |_| true)? {
             Some(text) => self.problems.parse(&place, &text).map(Some),
@@ -53,17 +64,29 @@ impl<'a> Section<'a> {
             None => Some(None),
             Some(Value::String(text)) if accepts(&text) => Some(Some(text)),
             Some(Value::String(text)) => self.refuse(key, &format!("`{text}` is not {expected}")),
-            Some(other) => self.refuse(key, &format!("`{other}` is {}, expected {expected} in quotes", kind(&other))),
+            Some(other) => self.refuse(
+                key,
+                &format!(
+                    "`{other}` is {}, expected {expected} in quotes",
+                    kind(&other)
+                ),
+            ),
         }
     }
 
     /// A list of texts; empty where there is none.
-    pub(super) fn list<T: FromStr<Err: fmt::Display>>(&mut self, key: &'static str) -> Option<Vec<T>> {
+    pub(super) fn list<T: FromStr<Err: fmt::Display>>(
+        &mut self,
+        key: &'static str,
+    ) -> Option<Vec<T>> {
         let values = match self.take(key) {
             None => return Some(Vec::new()),
             Some(Value::Array(values)) => values,
             Some(other) => {
-                return self.refuse(key, &format!("`{other}` is {}, expected a list of texts", kind(&other)));
+                return self.refuse(
+                    key,
+                    &format!("`{other}` is {}, expected a list of texts", kind(&other)),
+                );
             }
         };
         let items: Vec<Option<T>> = values
@@ -71,13 +94,14 @@ impl<'a> Section<'a> {
             .enumerate()
             .map(|(index, value)| {
                 let place = format!("{}[{index}]", self.place_of(key));
-                match value {
-                    Value::String(text) => self.problems.parse(&place, text),
-                    other => {
-                        self.problems.add(place, format!("`{other}` is {}, expected text in quotes", kind(other)));
-                        None
-                    }
+                if let Some(text) = value.as_str() {
+                    return self.problems.parse(&place, text);
                 }
+                self.problems.add(
+                    place,
+                    format!("`{value}` is {}, expected text in quotes", kind(value)),
+                );
+                None
             })
             .collect();
         items.into_iter().collect()
@@ -87,22 +111,39 @@ impl<'a> Section<'a> {
     pub(super) fn choice<T: Copy>(&mut self, key: &'static str, words: &[(&str, T)]) -> Option<T> {
         let expected: Vec<String> = words.iter().map(|(word, _)| format!("`{word}`")).collect();
         let expected = expected.join(" or ");
-        let chosen = self.text(key, &expected, |text| words.iter().any(|(word, _)| *word == text))?;
+        let chosen = self.text(key, &expected, |text| {
+            words.iter().any(|(word, _)| *word == text)
+        })?;
         let chosen = chosen.as_deref().unwrap_or(words.first()?.0);
-        words.iter().find(|(word, _)| *word == chosen).map(|(_, value)| *value)
+        words
+            .iter()
+            .find(|(word, _)| *word == chosen)
+            .map(|(_, value)| *value)
     }
 
     /// A whole number; `default` where there is none.
-    pub(super) fn integer(&mut self, key: &'static str, range: RangeInclusive<i64>, default: u64) -> Option<u64> {
-        self.optional_integer(key, range).map(|value| value.unwrap_or(default))
+    pub(super) fn integer(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<i64>,
+        default: u64,
+    ) -> Option<u64> {
+        self.optional_integer(key, range)
+            .map(|value| value.unwrap_or(default))
     }
 
     /// A whole number that may be there.
-    pub(super) fn optional_integer(&mut self, key: &'static str, range: RangeInclusive<i64>) -> Option<Option<u64>> {
+    pub(super) fn optional_integer(
+        &mut self,
+        key: &'static str,
+        range: RangeInclusive<i64>,
+    ) -> Option<Option<u64>> {
         let expected = format!("a whole number from {} to {}", range.start(), range.end());
         match self.take(key) {
             None => Some(None),
-            Some(Value::Integer(number)) if range.contains(&number) => Some(u64::try_from(number).ok()),
+            Some(Value::Integer(number)) if range.contains(&number) => {
+                Some(u64::try_from(number).ok())
+            }
             Some(other) => self.refuse(key, &format!("`{other}` is not {expected}")),
         }
     }
@@ -110,28 +151,39 @@ impl<'a> Section<'a> {
     /// A table below this one that may be there.
     pub(super) fn section(&mut self, key: &'static str) -> Option<(String, Table)> {
         let place = self.place_of(key);
-        match self.take(key)? {
-            Value::Table(table) => Some((place, table)),
-            other => self.refuse(key, &format!("`{other}` is {}, expected a table `[{place}]`", kind(&other))),
-        }
+        let value = self.take(key)?;
+        let wrong = format!(
+            "`{value}` is {}, expected a table `[{place}]`",
+            kind(&value)
+        );
+        let Value::Table(table) = value else {
+            return self.refuse(key, &wrong);
+        };
+        Some((place, table))
     }
 
     /// Tables of an array below this one.
     pub(super) fn sections(&mut self, key: &'static str) -> Vec<(String, Table)> {
         let place = self.place_of(key);
-        let name = place.split('[').next().unwrap_or_default().to_owned() + if self.place.is_empty() { "" } else { ".…" };
+        let name = place.split('[').next().unwrap_or_default().to_owned()
+            + if self.place.is_empty() { "" } else { ".…" };
         match self.take(key) {
             None => Vec::new(),
             Some(Value::Array(values)) if values.iter().all(Value::is_table) => values
                 .into_iter()
                 .enumerate()
-                .filter_map(|(index, value)| match value {
-                    Value::Table(table) => Some((format!("{place}[{index}]"), table)),
-                    _ => None,
+                .filter_map(|(index, value)| {
+                    let Value::Table(table) = value else {
+                        return None;
+                    };
+                    Some((format!("{place}[{index}]"), table))
                 })
                 .collect(),
             Some(other) => {
-                self.problem(key, &format!("{} is given, expected tables `[[{name}]]`", kind(&other)));
+                self.problem(
+                    key,
+                    &format!("{} is given, expected tables `[[{name}]]`", kind(&other)),
+                );
                 Vec::new()
             }
         }
@@ -153,7 +205,10 @@ impl<'a> Section<'a> {
         let expected: Vec<String> = self.known.iter().map(|key| format!("`{key}`")).collect();
         for key in self.table.keys() {
             let place = self.place_of(key);
-            self.problems.add(place, format!("unknown, expected one of {}", expected.join(", ")));
+            self.problems.add(
+                place,
+                format!("unknown, expected one of {}", expected.join(", ")),
+            );
         }
     }
 
@@ -163,6 +218,10 @@ impl<'a> Section<'a> {
     }
 
     fn place_of(&self, key: &str) -> String {
-        if self.place.is_empty() { key.to_owned() } else { format!("{}.{key}", self.place) }
+        if self.place.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{}.{key}", self.place)
+        }
     }
 }

@@ -60,7 +60,10 @@ fn every_option_is_read() {
     let config = Config::parse(&text).unwrap();
     let pipeline = &config.pipelines[0];
     let migration = pipeline.migration.as_ref().unwrap();
-    assert_eq!((migration.command.len(), migration.time_out.as_secs()), (4, 3300));
+    assert_eq!(
+        (migration.command.len(), migration.time_out.as_secs()),
+        (4, 3300)
+    );
     let request = &pipeline.test_traffic.requests[0];
     assert!(request.status.matches(301) && !request.status.matches(200));
     assert_eq!((request.contains.as_deref(), request.times), (None, 3));
