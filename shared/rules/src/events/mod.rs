@@ -37,8 +37,32 @@ impl UnreadableEvent {
 }
 
 fn read<T: DeserializeOwned>(event: &Value) -> Result<T, UnreadableEvent> {
-    serde_path_to_error::deserialize(event)
-        .map_err(|error| UnreadableEvent::new(error.path().to_string(), error.inner().to_string()))
+    serde_path_to_error::deserialize(event).map_err(|error| {
+        let (path, reason) = (error.path().to_string(), error.inner().to_string());
+        // Which of our types is behind an object says nothing to the person who sent something else.
+        let reason = reason
+            .split_once(", expected struct ")
+            .map(|(given, _)| format!("{given}, expected an object"));
+        UnreadableEvent {
+            path,
+            reason: reason.unwrap_or_else(|| error.inner().to_string()),
+        }
+    })
+}
+
+impl UnreadableEvent {
+    /// The same, seen from the object around the one that was read.
+    fn below(self, field: &str) -> Self {
+        let path = if self.path == "." {
+            field.to_owned()
+        } else {
+            format!("{field}.{}", self.path)
+        };
+        Self {
+            path,
+            reason: self.reason,
+        }
+    }
 }
 
 /// `source` and `detail-type` of an EventBridge event; none when it is something else.

@@ -106,8 +106,7 @@ pub fn hook_ids(task: &Task) -> Option<HookIds> {
 /// # Errors
 /// What lacks what a task always has.
 pub fn task_from_detail(detail: &Value) -> Result<Task, UnreadableEvent> {
-    let detail: Detail = read(detail)
-        .map_err(|error| UnreadableEvent::new(format!("detail.{}", error.path), error.reason))?;
+    let detail: Detail = read(detail).map_err(|error| error.below("detail"))?;
     Ok(Task {
         arn: detail.task_arn,
         cluster: detail.cluster_arn,

@@ -1,0 +1,195 @@
+//! The sample events: each is read or refused as its name says, and wakes the functions that it should.
+
+use std::fmt::Write;
+
+use rules::events::{FinishEvent, HookCall, Request, StartEvent, StateChange, hook_ids};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::repository;
+use crate::template::read::triggers;
+
+/// What a function makes of an event, in one line; the refusal where it cannot read it.
+fn reading(function: &str, event: &Value) -> Result<String, String> {
+    match function {
+        "start-deployment" => StartEvent::parse(event)
+            .map(said_of_start)
+            .map_err(|error| error.to_string()),
+        "run-migration" | "check-test-traffic" => HookCall::parse(event)
+            .map(|call| format!("hook of {}", call.deployment_id))
+            .map_err(|error| error.to_string()),
+        "finish-migration" => FinishEvent::parse(event)
+            .map(said_of_finish)
+            .map_err(|error| error.to_string()),
+        "report-outcome" => StateChange::parse(event)
+            .map(|change| {
+                format!(
+                    "{:?} of {} in {}",
+                    change.state, change.deployment, change.deployment_group
+                )
+            })
+            .map_err(|error| error.to_string()),
+        other => panic!("events/{other} is no function's folder, name it after one"),
+    }
+}
+
+fn said_of_start(event: StartEvent) -> String {
+    match event {
+        StartEvent::Pushed { image, tag, at } => format!("pushed {image} as {tag} at {at}"),
+        StartEvent::DeploymentEnded {
+            application,
+            deployment_group,
+        } => {
+            format!("a deployment of {application}/{deployment_group} ended")
+        }
+        StartEvent::Look => "look".to_owned(),
+        StartEvent::Asked(Request {
+            pipeline,
+            wanted,
+            dry_run,
+        }) => {
+            format!("asked for {pipeline}, {wanted:?}, dry run {dry_run}")
+        }
+        StartEvent::Ignored(reason) => format!("ignored: {reason}"),
+    }
+}
+
+fn said_of_finish(event: FinishEvent) -> String {
+    match event {
+        FinishEvent::Stopped(task) => {
+            let exits: Vec<String> = task
+                .containers
+                .iter()
+                .map(|container| format!("{} {:?}", container.name, container.exit_code))
+                .collect();
+            let ids = hook_ids(&task).map(|ids| ids.deployment.to_string());
+            format!("stopped, deployment {ids:?}, exit codes {exits:?}")
+        }
+        FinishEvent::TimedOut(time_out) => format!("time-out of {}", time_out.deployment_id),
+        FinishEvent::Ignored(reason) => format!("ignored: {reason}"),
+    }
+}
+
+/// The events in `events/`, as (function, file's name without its ending, event).
+fn samples() -> Vec<(String, String, Value)> {
+    let split = |path: String| {
+        let name = path
+            .strip_prefix("events/")
+            .and_then(|name| name.strip_suffix(".json"));
+        let (function, name) = name
+            .and_then(|name| name.split_once('/'))
+            .unwrap_or_else(|| {
+                panic!("{path} is no sample event, name it events/<function>/<event>.json");
+            });
+        (
+            function.to_owned(),
+            name.to_owned(),
+            repository::json(&path),
+        )
+    };
+    repository::files("events").into_iter().map(split).collect()
+}
+
+/// Whether EventBridge lets an event through a pattern. Exact values, `prefix` and `anything-but` are all that
+/// `template.yaml` uses; a field that is not there matches none of them (EventBridge User Guide, event patterns).
+fn matches(pattern: &Value, event: &Value) -> bool {
+    if let Some(fields) = pattern.as_object() {
+        return fields
+            .iter()
+            .all(|(field, pattern)| matches(pattern, &event[field]));
+    }
+    let alternatives = pattern.as_array().unwrap();
+    alternatives.iter().any(|alternative| {
+        if let Some(start) = alternative["prefix"].as_str() {
+            event.as_str().is_some_and(|text| text.starts_with(start))
+        } else if let Some(others) = alternative["anything-but"].as_array() {
+            !event.is_null() && !others.contains(event)
+        } else {
+            assert!(
+                alternative.is_string(),
+                "{alternative} is a filter that this test does not know, teach it"
+            );
+            alternative == event
+        }
+    })
+}
+
+fn woken(event: &Value) -> Vec<String> {
+    let by_pattern = |pattern: &Value| !pattern.is_null() && matches(pattern, event);
+    triggers()
+        .into_iter()
+        .filter(|trigger| by_pattern(&trigger.properties["Pattern"]))
+        .map(|trigger| trigger.name)
+        .collect()
+}
+
+#[test]
+fn every_event_is_refused_when_its_name_says_malformed_and_read_otherwise() {
+    for (function, name, event) in samples() {
+        let reading = reading(&function, &event);
+        assert_eq!(
+            reading.is_err(),
+            name.starts_with("malformed"),
+            "events/{function}/{name}.json is read as {reading:?}, rename it or correct it"
+        );
+    }
+}
+
+#[test]
+fn every_event_is_understood() {
+    let mut said = String::new();
+    for (function, name, event) in samples() {
+        let reading = reading(&function, &event).unwrap_or_else(|refusal| refusal);
+        writeln!(said, "{function}/{name}\n    {reading}").unwrap();
+    }
+    insta::assert_snapshot!(said);
+}
+
+/// What asks for nothing should not even start a function.
+#[test]
+fn every_event_wakes_the_functions_that_it_should() {
+    let mut said = String::new();
+    for (function, name, event) in samples()
+        .into_iter()
+        .filter(|(_, _, event)| event["source"].is_string())
+    {
+        let woken = woken(&event);
+        let woken = if woken.is_empty() {
+            "nobody".to_owned()
+        } else {
+            woken.join(", ")
+        };
+        writeln!(said, "{function}/{name}: {woken}").unwrap();
+    }
+    insta::assert_snapshot!(said);
+}
+
+/// So the events work against the rehearsal's local AWS, where `<repository>:<version>` has this digest.
+#[test]
+fn digests_are_those_of_the_rehearsal() {
+    for (name, image) in [
+        ("push", "shop/web:1.1.0"),
+        ("push-retag", "shop/web:1.0.0"),
+        ("push-no-pipeline", "shop/web:base"),
+    ] {
+        let digest: String = Sha256::digest(image)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        let event = repository::json(&format!("events/start-deployment/{name}.json"));
+        assert_eq!(
+            event["detail"]["image-digest"],
+            format!("sha256:{digest}"),
+            "events/start-deployment/{name}.json"
+        );
+    }
+}
+
+#[test]
+fn a_duplicate_is_the_same_event() {
+    let push = repository::json("events/start-deployment/push.json");
+    assert_eq!(
+        push,
+        repository::json("events/start-deployment/push-duplicate.json")
+    );
+}

@@ -1,0 +1,18 @@
+//! The tests that look across crates, in one binary: it links once, and all of them run side by side.
+//!
+//! - `events`: every sample event is read or refused as its name says, and wakes the functions that it should.
+//! - `pipelines`: the configuration that ships is right, and so is everything that its comments say.
+//! - `scenarios`: the rehearsal plays whole deployments with the real binaries.
+//! - `template`: `template.yaml` agrees with the code and grants no more than is needed.
+//! - `tidy`: rules of this repository that a compiler does not keep.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails where it stands"
+)]
+
+mod events;
+mod pipelines;
+mod repository;
+mod scenarios;
+mod template;
+mod tidy;

@@ -1,0 +1,132 @@
+//! `config/pipelines.toml`: what it sets is right, and so is everything that its comments say.
+
+use rules::config::{Config, Pipeline};
+
+use crate::repository;
+
+fn shipped() -> String {
+    repository::text("config/pipelines.toml")
+}
+
+#[track_caller]
+fn parse(text: &str) -> Pipeline {
+    let config = Config::parse(text).unwrap_or_else(|problems| panic!("{problems}\nin\n{text}"));
+    let [pipeline] = config.pipelines.as_slice() else {
+        panic!("config/pipelines.toml is not one pipeline, leave one as the example");
+    };
+    pipeline.clone()
+}
+
+/// `key` of a line such as `key = value` or `# key = value`.
+fn key(line: &str) -> Option<&str> {
+    let (key, _) = line.split_once(" = ")?;
+    (!key.is_empty()
+        && key
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'_'))
+    .then_some(key)
+}
+
+/// The file with one commented option switched on. A line just above it that sets the same key gives way.
+fn switched_on(lines: &[&str], option: usize) -> String {
+    let wanted = lines[option].trim_start_matches("# ");
+    let section = lines[..option]
+        .iter()
+        .rposition(|line| line.starts_with('['))
+        .unwrap();
+    let end = lines[option..]
+        .iter()
+        .position(|line| line.starts_with('['))
+        .map_or(lines.len(), |at| option + at);
+    let mut text = String::new();
+    for (at, line) in lines.iter().enumerate() {
+        let gives_way = (section..end).contains(&at) && key(line) == key(wanted);
+        text += if at == option {
+            wanted
+        } else if gives_way {
+            ""
+        } else {
+            line
+        };
+        text += "\n";
+    }
+    text
+}
+
+#[test]
+fn the_example_is_what_the_rehearsal_ships() {
+    let pipeline = parse(&shipped());
+    let said = format!(
+        "{} {} {}/{} {}/{} {:?}",
+        pipeline.name,
+        pipeline.repository,
+        pipeline.cluster,
+        pipeline.service,
+        pipeline.application,
+        pipeline.deployment_group,
+        pipeline.deployment_config.map(|name| name.to_string()),
+    );
+    assert_eq!(
+        said,
+        "shop-web shop/web prod/web AppECS-prod-web/DgpECS-prod-web Some(\"CodeDeployDefault.ECSCanary10Percent5Minutes\")"
+    );
+    let paths: Vec<String> = pipeline
+        .test_traffic
+        .requests
+        .into_iter()
+        .map(|request| request.path)
+        .collect();
+    assert_eq!(paths, ["/healthz", "/orders"]);
+    assert_eq!(
+        pipeline.migration.unwrap().command,
+        ["sample-service", "migrate"]
+    );
+}
+
+#[test]
+fn every_commented_option_can_be_switched_on() {
+    let text = shipped();
+    let lines: Vec<&str> = text.lines().collect();
+    let options: Vec<usize> = (0..lines.len())
+        .filter(|at| lines[*at].strip_prefix("# ").and_then(key).is_some())
+        .collect();
+    assert!(
+        options.len() >= 12,
+        "{} commented options are left, explain every option",
+        options.len()
+    );
+    for option in options {
+        parse(&switched_on(&lines, option));
+    }
+}
+
+/// A commented option whose value the comment calls the default changes nothing.
+#[test]
+fn commented_defaults_are_the_defaults() {
+    let text = shipped();
+    let lines: Vec<&str> = text.lines().collect();
+    let without_comments = format!("{:?}", parse(&text));
+    for default in [
+        "application",
+        "deployment_group",
+        "containers",
+        "revision_from",
+        "when_busy",
+        "termination_wait",
+    ] {
+        let option = lines
+            .iter()
+            .position(|line| line.starts_with(&format!("# {default} = ")));
+        let option =
+            option.unwrap_or_else(|| panic!("`{default}` is not explained, add a comment"));
+        let with_option = format!("{:?}", parse(&switched_on(&lines, option)));
+        // The containers are looked up where none are named: the example names the one that would be found.
+        if default != "containers" {
+            assert_eq!(
+                with_option, without_comments,
+                "`{}` is not the default, correct it",
+                lines[option]
+            );
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Whole deployments in the rehearsal, and what must hold after each. The rehearsal has expectations of its own; these
+//! here are written from what users are promised, and read nothing but the record.
+
+mod run;
+
+use std::collections::BTreeSet;
+
+use crate::repository;
+use crate::template::read::{actions, logical_id, resources, statements};
+use run::{Run, play};
+
+const BLUE: &str = "1.0.0";
+const GREEN: &str = "1.1.0";
+const LIFECYCLE: [&str; 8] = [
+    "BeforeInstall",
+    "Install",
+    "AfterInstall",
+    "AllowTestTraffic",
+    "AfterAllowTestTraffic",
+    "BeforeAllowTraffic",
+    "AllowTraffic",
+    "AfterAllowTraffic",
+];
+
+/// The digest of `shop/web:1.1.0`, which the sample event pushes.
+fn green_digest() -> String {
+    let push = repository::json("events/start-deployment/push.json");
+    push["detail"]["image-digest"].as_str().unwrap().to_owned()
+}
+
+/// Holds in every scenario: nobody who asked production was turned away, no function failed, and none called what the
+/// template does not let it call.
+#[track_caller]
+fn check_what_always_holds(run: &Run) {
+    let (requests, failed) = run.production_requests();
+    assert!(
+        requests > 0,
+        "production was asked nothing, keep the client running"
+    );
+    assert_eq!(
+        failed, 0,
+        "{failed} of {requests} requests failed in production"
+    );
+    assert!(
+        run.failed_invocations().is_empty(),
+        "{:?}",
+        run.failed_invocations()
+    );
+    let called: BTreeSet<(String, String)> = run.all_calls().into_iter().collect();
+    assert!(
+        !called.is_empty(),
+        "nothing of AWS was called, record the calls"
+    );
+    let granted = granted();
+    for call in called {
+        assert!(
+            granted.contains(&call),
+            "{} of {} is not granted in template.yaml, grant it",
+            call.1,
+            call.0
+        );
+    }
+}
+
+/// (function, operation) of everything that the template grants.
+fn granted() -> BTreeSet<(String, String)> {
+    let operation = |action: String| action.rsplit(':').next().unwrap().to_owned();
+    let mut granted = BTreeSet::new();
+    for (id, properties) in resources("AWS::Serverless::Function") {
+        let function = repository::functions()
+            .into_iter()
+            .find(|name| logical_id(name) == id)
+            .unwrap();
+        let operations = statements(&properties)
+            .into_iter()
+            .flat_map(|statement| actions(&statement))
+            .map(operation);
+        granted.extend(operations.map(|operation| (function.clone(), operation)));
+    }
+    granted
+}
+
+/// Holds when green replaced blue: every step succeeded in order, and people were told the beginning and the end.
+#[track_caller]
+fn check_shipped(run: &Run) {
+    check_what_always_holds(run);
+    assert_eq!(run.deployments(), ["Succeeded"]);
+    assert_eq!(
+        run.lifecycle_events(0),
+        LIFECYCLE.map(|name| format!("{name} Succeeded"))
+    );
+    assert_eq!(run.shipped_digests(), [green_digest()]);
+    assert_eq!(run.revisions_of(&green_digest()).len(), 1);
+    assert_eq!(run.production_versions(), [BLUE, GREEN]);
+    assert_eq!(run.messages().len(), 2, "{:?}", run.messages());
+    assert!(
+        run.messages()[0].contains("started"),
+        "{:?}",
+        run.messages()
+    );
+    assert!(
+        run.messages()[1].contains("shipped"),
+        "{:?}",
+        run.messages()
+    );
+}
+
+/// Holds when green was refused: production never saw it, the first deployment failed at `gate`, CodeDeploy rolled it
+/// back, and nobody was told that anything shipped.
+#[track_caller]
+fn check_refused(run: &Run, gate: &str) {
+    check_what_always_holds(run);
+    assert_eq!(
+        run.deployments(),
+        ["Failed", "Succeeded"],
+        "the deployment, and CodeDeploy's rollback of it"
+    );
+    assert_eq!(run.lifecycle_event(gate), "Failed");
+    assert_eq!(run.lifecycle_event("AllowTraffic"), "Skipped");
+    assert_eq!(run.production_versions(), [BLUE]);
+    run.says(&["rolled back"]);
+    for message in run.messages() {
+        assert!(!message.contains("shipped"), "{message}");
+    }
+}
+
+#[test]
+fn ship() {
+    let run = play("ship");
+    check_shipped(&run);
+    let calls = run.all_calls();
+    let at = |function: &str, operation: &str| {
+        calls
+            .iter()
+            .position(|call| *call == (function.to_owned(), operation.to_owned()))
+            .unwrap()
+    };
+    let migrated = at("finish-migration", "PutLifecycleEventHookExecutionStatus");
+    let checked = at("check-test-traffic", "PutLifecycleEventHookExecutionStatus");
+    assert!(
+        at("run-migration", "RunTask") < migrated && migrated < checked,
+        "{calls:?}"
+    );
+}
+
+#[test]
+fn failed_migration() {
+    let run = play("failed-migration");
+    check_refused(&run, "AfterInstall");
+    run.says(&["code 1", "no such table"]);
+    assert_eq!(run.calls("check-test-traffic", "DescribeTargetHealth"), 0);
+}
+
+#[test]
+fn failed_test_traffic() {
+    let run = play("failed-test-traffic");
+    check_refused(&run, "AfterAllowTestTraffic");
+    run.says(&["/orders", "200", "500"]);
+}
+
+#[test]
+fn redirect() {
+    check_shipped(&play("redirect"));
+}
+
+#[test]
+fn never_starts() {
+    let run = play("never-starts");
+    check_refused(&run, "Install");
+    run.says(&["failed", "exited with code"]);
+    assert_eq!(run.calls("run-migration", "RunTask"), 0);
+}
+
+#[test]
+fn same_push_twice() {
+    let run = play("same-push-twice");
+    check_shipped(&run);
+    assert_eq!(run.calls("start-deployment", "RegisterTaskDefinition"), 1);
+    assert_eq!(run.calls("start-deployment", "CreateDeployment"), 1);
+}
+
+#[test]
+fn several_pipelines() {
+    let run = play("several-pipelines");
+    check_what_always_holds(&run);
+    assert_eq!(run.deployments(), ["Succeeded", "Succeeded"]);
+    assert_eq!(run.shipped_digests(), [green_digest(), green_digest()]);
+    let families: BTreeSet<&str> = run
+        .revisions_of(&green_digest())
+        .into_iter()
+        .filter_map(|arn| arn.rsplit_once(':').map(|(family, _)| family))
+        .collect();
+    assert_eq!(families.len(), 2, "{families:?}");
+    assert_eq!(
+        run.calls("start-deployment", "RegisterTaskDefinition"),
+        2,
+        "the third service is left alone"
+    );
+    assert_eq!(
+        run.calls("start-deployment", "CreateDeployment"),
+        2,
+        "the third service is left alone"
+    );
+}

@@ -1,0 +1,211 @@
+//! One run of a scenario: the real binaries, built once, played by the rehearsal, and the record that it leaves.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use serde_json::Value;
+
+use crate::repository;
+
+/// The record of a run, as `cargo rehearse NAME --json` prints it.
+pub(crate) struct Run {
+    record: Value,
+}
+
+/// Plays a scenario. One at a time: each brings processes of its own, and a small machine should not play them all at
+/// once.
+#[track_caller]
+pub(crate) fn play(scenario: &str) -> Run {
+    static STAGE: Mutex<()> = Mutex::new(());
+    let binaries = binaries();
+    let _alone = STAGE.lock().unwrap_or_else(PoisonError::into_inner);
+    let output = Command::new(binaries.join("rehearsal"))
+        .args([scenario, "--json", "--binaries"])
+        .arg(binaries)
+        .current_dir(repository::root())
+        .output()
+        .unwrap();
+    let (said, complaint) = (
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+    );
+    let record: Value = serde_json::from_str(&said).unwrap_or_else(|error| {
+        panic!("the record of `{scenario}` is not one JSON object: {error}\n{said}\n{complaint}")
+    });
+    let run = Run { record };
+    assert_eq!(run.record["scenario"], scenario);
+    assert_eq!(
+        run.record["as_expected"], true,
+        "`cargo rehearse {scenario}` is not as expected\n{complaint}"
+    );
+    assert!(
+        output.status.success(),
+        "`cargo rehearse {scenario}` ended with {}\n{complaint}",
+        output.status
+    );
+    run
+}
+
+/// The folder of the built binaries. They are built into the target folder and the profile that this test runs from,
+/// wherever that is: `<target>/<profile>/deps/<this test>`.
+fn binaries() -> &'static Path {
+    static BUILT: OnceLock<PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let this_test = std::env::current_exe().unwrap();
+        let folder = this_test.ancestors().nth(2).unwrap().to_owned();
+        let profile = match folder.file_name().unwrap().to_str().unwrap() {
+            "debug" => "dev",
+            profile => profile,
+        };
+        let status = Command::new(env!("CARGO"))
+            .args([
+                "build",
+                "--quiet",
+                "--locked",
+                "--workspace",
+                "--bins",
+                "--profile",
+                profile,
+                "--target-dir",
+            ])
+            .arg(folder.parent().unwrap())
+            .current_dir(repository::root())
+            .status()
+            .unwrap();
+        assert!(
+            status.success(),
+            "the binaries are not built ({status}), see above"
+        );
+        folder
+    })
+}
+
+impl Run {
+    fn list(&self, name: &str) -> &[Value] {
+        let list = self.record[name].as_array();
+        list.unwrap_or_else(|| {
+            panic!(
+                "`{name}` of the record is {}, make it a list",
+                self.record[name]
+            )
+        })
+    }
+
+    /// The status of every deployment, in the order in which they were created.
+    pub(crate) fn deployments(&self) -> Vec<&str> {
+        self.list("deployments")
+            .iter()
+            .map(|deployment| deployment["status"].as_str().unwrap())
+            .collect()
+    }
+
+    /// The digests that deployments ship.
+    pub(crate) fn shipped_digests(&self) -> Vec<&str> {
+        self.list("deployments")
+            .iter()
+            .filter_map(|deployment| deployment["image_digest"].as_str())
+            .collect()
+    }
+
+    /// `Name Status` of the lifecycle events of one deployment.
+    pub(crate) fn lifecycle_events(&self, deployment: usize) -> Vec<String> {
+        let events = self.list("deployments")[deployment]["lifecycle_events"]
+            .as_array()
+            .unwrap();
+        let word = |event: &Value, key: &str| event[key].as_str().unwrap().to_owned();
+        events
+            .iter()
+            .map(|event| format!("{} {}", word(event, "name"), word(event, "status")))
+            .collect()
+    }
+
+    /// The status of one lifecycle event of the first deployment.
+    pub(crate) fn lifecycle_event(&self, name: &str) -> String {
+        let events = self.lifecycle_events(0);
+        let found = events
+            .iter()
+            .find_map(|event| event.strip_prefix(&format!("{name} ")));
+        found
+            .unwrap_or_else(|| panic!("{name} is not among {events:?}"))
+            .to_owned()
+    }
+
+    /// The versions that answered on the production listener.
+    pub(crate) fn production_versions(&self) -> Vec<&str> {
+        let versions = self.record["production"]["versions"].as_object().unwrap();
+        versions
+            .iter()
+            .filter(|(_, count)| count.as_u64() != Some(0))
+            .map(|(version, _)| version.as_str())
+            .collect()
+    }
+
+    /// Requests on the production listener: (all, failed).
+    pub(crate) fn production_requests(&self) -> (u64, u64) {
+        let production = &self.record["production"];
+        (
+            production["requests"].as_u64().unwrap(),
+            production["failed"].as_u64().unwrap(),
+        )
+    }
+
+    /// The ARNs of the revisions that run this digest.
+    pub(crate) fn revisions_of(&self, digest: &str) -> Vec<&str> {
+        let of_digest = self
+            .list("revisions")
+            .iter()
+            .filter(|revision| revision["image"].to_string().contains(digest));
+        of_digest
+            .map(|revision| revision["arn"].as_str().unwrap())
+            .collect()
+    }
+
+    /// How often a function called an operation of AWS.
+    pub(crate) fn calls(&self, function: &str, operation: &str) -> usize {
+        self.all_calls()
+            .iter()
+            .filter(|call| **call == (function.to_owned(), operation.to_owned()))
+            .count()
+    }
+
+    /// (function, operation) of every call to AWS, in order. Physical names of functions end with their folder's name.
+    pub(crate) fn all_calls(&self) -> Vec<(String, String)> {
+        let functions = repository::functions();
+        let call = |call: &Value| {
+            let caller = call["function"].as_str()?;
+            let function = functions
+                .iter()
+                .find(|function| caller.ends_with(function.as_str()))?;
+            let operation = call["operation"].as_str()?.rsplit(['.', ':']).next()?;
+            Some((function.clone(), operation.to_owned()))
+        };
+        self.list("aws_calls").iter().filter_map(call).collect()
+    }
+
+    /// The functions whose invocations failed.
+    pub(crate) fn failed_invocations(&self) -> Vec<&Value> {
+        self.list("invocations")
+            .iter()
+            .filter(|invocation| invocation["ok"] != true)
+            .collect()
+    }
+
+    /// What SNS got, as text, in order.
+    pub(crate) fn messages(&self) -> Vec<String> {
+        self.list("messages").iter().map(Value::to_string).collect()
+    }
+
+    /// Fails when no message holds all of these words.
+    #[track_caller]
+    pub(crate) fn says(&self, words: &[&str]) {
+        let messages = self.messages();
+        assert!(
+            messages
+                .iter()
+                .any(|message| words.iter().all(|word| message.contains(word))),
+            "no message holds all of {words:?}:\n{}",
+            messages.join("\n")
+        );
+    }
+}

@@ -1,0 +1,135 @@
+//! What the functions may do.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use super::functions;
+use super::read::{actions, statements};
+
+/// Actions that AWS cannot grant for a single resource (Service Authorization Reference).
+const WITHOUT_RESOURCE: [&str; 5] = [
+    "ecs:DescribeTaskDefinition",
+    "ecs:ListTasks",
+    "elasticloadbalancing:DescribeListeners",
+    "elasticloadbalancing:DescribeLoadBalancers",
+    "elasticloadbalancing:DescribeTargetHealth",
+];
+
+fn each_statement(mut check: impl FnMut(&str, &Value)) {
+    for (id, function) in functions() {
+        let statements = statements(&function);
+        assert!(
+            !statements.is_empty(),
+            "{id} is without permissions, grant what it calls"
+        );
+        statements
+            .iter()
+            .for_each(|statement| check(&id, statement));
+    }
+}
+
+/// Every operation that a function calls is here, and nothing else: a review of this list is a review of its power.
+#[test]
+fn each_function_may_do_this_and_nothing_else() {
+    let mut said = String::new();
+    for (id, function) in functions() {
+        let mut granted: Vec<String> = statements(&function).iter().flat_map(actions).collect();
+        granted.sort();
+        granted.dedup();
+        writeln!(said, "{id}: {}", granted.join(" ")).unwrap();
+    }
+    insta::assert_snapshot!(said);
+}
+
+#[test]
+fn no_action_is_granted_by_a_wildcard() {
+    each_statement(|id, statement| {
+        assert_eq!(statement["Effect"], "Allow");
+        for action in actions(statement) {
+            assert!(
+                !action.contains('*'),
+                "`{action}` of {id} is a wildcard, name the actions"
+            );
+        }
+    });
+}
+
+#[test]
+fn every_resource_is_granted_only_where_aws_knows_no_other_way() {
+    each_statement(|id, statement| {
+        let actions = actions(statement);
+        if statement["Resource"] == "*" {
+            for action in actions {
+                assert!(
+                    WITHOUT_RESOURCE.contains(&action.as_str()),
+                    "`{action}` of {id} is granted on `*`, narrow it"
+                );
+            }
+        } else {
+            let one_account = statement["Resource"].to_string();
+            assert!(
+                one_account.contains("${AWS::AccountId}")
+                    || one_account.contains("Ref")
+                    || one_account.contains("GetAtt"),
+                "{actions:?} of {id} is granted beyond this account, name the account"
+            );
+        }
+    });
+}
+
+#[test]
+fn a_role_is_passed_only_to_the_service_that_needs_it() {
+    let mut passed = Vec::new();
+    each_statement(|id, statement| {
+        if actions(statement).contains(&"iam:PassRole".to_owned()) {
+            let service = statement["Condition"]["StringEquals"]["iam:PassedToService"].as_str();
+            passed.push(format!("{id}: {}", service.unwrap_or("any service")));
+        }
+    });
+    let wanted = [
+        "StartDeployment: ecs-tasks.amazonaws.com",
+        "RunMigration: ecs-tasks.amazonaws.com",
+        "RunMigration: scheduler.amazonaws.com",
+    ];
+    assert_eq!(passed, wanted);
+}
+
+#[test]
+fn tags_are_set_only_on_revisions_that_are_being_registered() {
+    each_statement(|id, statement| {
+        if actions(statement).contains(&"ecs:TagResource".to_owned()) {
+            let condition = json!({"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}});
+            assert_eq!(
+                statement["Condition"], condition,
+                "{id} is free to tag anything, limit it"
+            );
+        }
+    });
+}
+
+/// Calls of ECS that act on a service, a task or a cluster stay in the clusters that the parameter names.
+#[test]
+fn clusters_are_narrowed_by_their_parameter() {
+    let with_cluster = [
+        "ecs:DescribeServices",
+        "ecs:DescribeTasks",
+        "ecs:ListTasks",
+        "ecs:RunTask",
+        "ecs:StopTask",
+    ];
+    each_statement(|id, statement| {
+        for action in actions(statement)
+            .iter()
+            .filter(|action| with_cluster.contains(&action.as_str()))
+        {
+            let cluster = statement["Condition"]["ArnLike"]["ecs:cluster"]["Fn::Sub"]
+                .as_str()
+                .unwrap_or_default();
+            assert!(
+                cluster.ends_with(":cluster/${Clusters}"),
+                "`{action}` of {id} is granted in every cluster, narrow it"
+            );
+        }
+    });
+}

@@ -1,0 +1,128 @@
+//! `template.yaml` as JSON, in CloudFormation's long form, and the parts of it that tests ask for.
+
+use saphyr::{LoadableYamlNode, ScalarOwned, YamlOwned};
+use serde_json::{Map, Value, json};
+
+use crate::repository;
+
+/// What of an event makes a function run.
+pub(crate) struct Trigger {
+    /// `StartDeployment.Push`
+    pub(crate) name: String,
+    /// `EventBridgeRule` or `Schedule`
+    pub(crate) kind: String,
+    pub(crate) properties: Value,
+}
+
+/// The whole template.
+pub(crate) fn template() -> Value {
+    let documents = YamlOwned::load_from_str(&repository::text("template.yaml")).unwrap();
+    let [document] = documents.as_slice() else {
+        panic!(
+            "template.yaml is {} documents, make it one",
+            documents.len()
+        );
+    };
+    to_json(document)
+}
+
+/// The resources of a type, as (logical id, properties), in the order of the template.
+pub(crate) fn resources(of_type: &str) -> Vec<(String, Value)> {
+    let template = template();
+    let resources = template["Resources"].as_object().unwrap().iter();
+    resources
+        .filter(|(_, resource)| resource["Type"] == of_type)
+        .map(|(id, resource)| (id.clone(), resource["Properties"].clone()))
+        .collect()
+}
+
+/// The logical id of a function: `start-deployment` is `StartDeployment`.
+pub(crate) fn logical_id(function: &str) -> String {
+    function
+        .split('-')
+        .map(|word| word[..1].to_uppercase() + &word[1..])
+        .collect()
+}
+
+/// What makes functions run, in the order of the template.
+pub(crate) fn triggers() -> Vec<Trigger> {
+    let mut triggers = Vec::new();
+    for (function, properties) in resources("AWS::Serverless::Function") {
+        for (event, definition) in properties["Events"].as_object().unwrap_or(&Map::new()) {
+            triggers.push(Trigger {
+                name: format!("{function}.{event}"),
+                kind: definition["Type"].as_str().unwrap().to_owned(),
+                properties: definition["Properties"].clone(),
+            });
+        }
+    }
+    triggers
+}
+
+/// The statements that a function's role has, from its `Policies` or from the role that it names.
+pub(crate) fn statements(function: &Value) -> Vec<Value> {
+    let inline =
+        |policies: &Value| -> Vec<Value> { policies.as_array().cloned().unwrap_or_default() };
+    let documents = match function["Role"]["Fn::GetAtt"].as_str() {
+        Some(role) => {
+            let role = role.strip_suffix(".Arn").unwrap();
+            let policies = template()["Resources"][role]["Properties"]["Policies"].clone();
+            inline(&policies)
+                .into_iter()
+                .map(|policy| policy["PolicyDocument"].clone())
+                .collect()
+        }
+        None => inline(&function["Policies"]),
+    };
+    documents
+        .iter()
+        .flat_map(|document| document["Statement"].as_array().unwrap().clone())
+        .collect()
+}
+
+/// The actions of a statement, one or many.
+pub(crate) fn actions(statement: &Value) -> Vec<String> {
+    let action = &statement["Action"];
+    let actions = action
+        .as_array()
+        .map_or(std::slice::from_ref(action), Vec::as_slice);
+    actions
+        .iter()
+        .map(|action| action.as_str().unwrap().to_owned())
+        .collect()
+}
+
+fn to_json(yaml: &YamlOwned) -> Value {
+    match yaml {
+        YamlOwned::Value(ScalarOwned::Null) => Value::Null,
+        YamlOwned::Value(ScalarOwned::Boolean(boolean)) => json!(boolean),
+        YamlOwned::Value(ScalarOwned::Integer(integer)) => json!(integer),
+        YamlOwned::Value(ScalarOwned::FloatingPoint(number)) => json!(number.into_inner()),
+        YamlOwned::Value(ScalarOwned::String(text)) => json!(text),
+        YamlOwned::Sequence(items) => items.iter().map(to_json).collect(),
+        YamlOwned::Mapping(mapping) => Value::Object(
+            mapping
+                .iter()
+                .map(|(key, value)| (key_text(key), to_json(value)))
+                .collect(),
+        ),
+        // `!Ref X` is `{Ref: X}`, every other short form gets `Fn::` in front.
+        YamlOwned::Tagged(tag, value) => {
+            let name = if tag.suffix == "Ref" {
+                "Ref".to_owned()
+            } else {
+                format!("Fn::{}", tag.suffix)
+            };
+            json!({ name: to_json(value) })
+        }
+        YamlOwned::Representation(..) | YamlOwned::Alias(_) | YamlOwned::BadValue => {
+            panic!("template.yaml is not plain YAML, write it without anchors: {yaml:?}")
+        }
+    }
+}
+
+fn key_text(key: &YamlOwned) -> String {
+    key.as_str()
+        .unwrap_or_else(|| panic!("a key of template.yaml is not text, quote it: {key:?}"))
+        .to_owned()
+}
