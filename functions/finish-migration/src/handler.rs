@@ -4,6 +4,7 @@ use aws::CallFailed;
 use aws::codedeploy::CodeDeploy;
 use aws::ecs::Ecs;
 use aws::logs::Logs;
+use aws::scheduler::Scheduler;
 use aws::sns::Sns;
 use lambda::{Deadline, Failure, Gate, Hook, Known, Messenger, Start, Verdict};
 use rules::events::{self, FinishEvent, HookCall, HookIds, TimeOut};
@@ -21,6 +22,7 @@ pub(crate) struct Handler {
     codedeploy: CodeDeploy,
     ecs: Ecs,
     logs: Logs,
+    scheduler: Scheduler,
     messenger: Messenger,
 }
 
@@ -31,6 +33,7 @@ impl Handler {
             codedeploy: CodeDeploy::new(session),
             ecs: Ecs::new(session),
             logs: Logs::new(session),
+            scheduler: Scheduler::new(session),
             messenger: Messenger::new(Sns::new(session)),
         }
     }
@@ -53,7 +56,20 @@ impl Handler {
             deployment_id: ids.deployment,
             execution_id: ids.execution,
         };
-        self.answer(&call, &verdict, deadline).await
+        let answered = self.answer(&call, &verdict, deadline).await?;
+        self.call_off_the_time_out(&call.deployment_id).await;
+        Ok(answered)
+    }
+
+    /// The migration has been judged. A time-out that fires all the same finds its hook answered, and does no harm.
+    async fn call_off_the_time_out(&self, deployment: &DeploymentId) {
+        if let Err(failed) = self
+            .scheduler
+            .delete_schedule(&migration::schedule_name(deployment))
+            .await
+        {
+            tracing::warn!(deployment_id = %deployment, error = %failed, "time-out not called off");
+        }
     }
 
     /// Where the event leaves the overrides out, DescribeTasks has them.

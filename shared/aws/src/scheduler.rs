@@ -9,6 +9,7 @@ use time::macros::format_description;
 
 use crate::Session;
 use crate::call::{Call, CallFailed};
+use crate::kind::Kind;
 
 /// EventBridge Scheduler's operations.
 #[derive(Debug, Clone)]
@@ -75,6 +76,17 @@ impl Scheduler {
                 Ok(())
             }
             Err(error) => Err(call.failed(error)),
+        }
+    }
+
+    /// Deletes a schedule that is not wanted any more. That it is gone already is fine.
+    pub async fn delete_schedule(&self, name: &str) -> Result<(), CallFailed> {
+        let call = Call::new("scheduler:DeleteSchedule", name);
+        let deleted = self.client.delete_schedule().name(name).send().await;
+        match deleted.map_err(|error| call.failed(error)) {
+            Ok(_) => Ok(()),
+            Err(failed) if failed.kind == Kind::NotFound => Ok(()),
+            Err(failed) => Err(failed),
         }
     }
 }

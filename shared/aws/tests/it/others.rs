@@ -360,3 +360,29 @@ async fn a_schedule_that_exists_is_fine_and_one_that_is_denied_is_not() {
         Kind::NotFound
     );
 }
+
+#[tokio::test]
+async fn a_schedule_that_is_gone_is_as_good_as_deleted() {
+    let server = Server::answering([
+        text(200, "application/json", "{}"),
+        error(
+            404,
+            "ResourceNotFoundException",
+            "Schedule x does not exist.",
+        ),
+        error(403, "AccessDeniedException", "not authorized"),
+    ])
+    .await;
+    let scheduler = Scheduler::new(&server.session());
+    assert_eq!(scheduler.delete_schedule("x").await, Ok(()));
+    let sent = server.request();
+    assert_eq!(
+        (sent.method.as_str(), sent.path.as_str()),
+        ("DELETE", "/schedules/x")
+    );
+    assert_eq!(scheduler.delete_schedule("x").await, Ok(()));
+    assert_eq!(
+        scheduler.delete_schedule("x").await.unwrap_err().kind,
+        Kind::Denied
+    );
+}
