@@ -2,7 +2,7 @@
 
 use aws::CallFailed;
 use aws::codedeploy::CodeDeploy;
-use aws::ecs::{DesiredStatus, Ecs, TasksOf};
+use aws::ecs::{Ecs, Tasks};
 use aws::logs::Logs;
 use aws::sns::Sns;
 use lambda::{Failure, Messenger, Start};
@@ -197,11 +197,7 @@ impl Handler {
             let cluster = pipeline.cluster.as_str();
             let running = self
                 .ecs
-                .list_tasks(
-                    cluster,
-                    TasksOf::StartedBy(&started_by),
-                    DesiredStatus::Running,
-                )
+                .list_tasks(cluster, Tasks::RunningStartedBy(&started_by))
                 .await?;
             for task in running {
                 self.ecs

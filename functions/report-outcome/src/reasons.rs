@@ -1,12 +1,12 @@
 //! Finds out why a deployment ended badly, beyond CodeDeploy's own sentence: what its tasks say.
 
 use aws::CallFailed;
-use aws::ecs::{DesiredStatus, TasksOf};
+use aws::ecs::Tasks;
 use rules::config::Pipeline;
 use rules::names::{ContainerName, RevisionArn};
 use rules::observed::{Deployment, Task};
 use rules::outcome::Ending;
-use rules::{migration, reasons, revision};
+use rules::{reasons, revision};
 
 use crate::handler::Handler;
 
@@ -31,46 +31,26 @@ impl Handler {
         deployment: &Deployment,
         ending: &mut Ending,
     ) -> Result<(), CallFailed> {
-        let cluster = pipeline.cluster.as_str();
-        let started_by = format!("{}{}", migration::STARTED_BY, deployment.id);
-        let migrations = self
-            .stopped(cluster, TasksOf::StartedBy(&started_by))
-            .await?;
-        if let (Some(migration), Some(task)) = (&pipeline.migration, migrations.first())
-            && let Some(cause) = reasons::of_migration(task, &migration.container)
-        {
-            ending.causes.push(cause);
-            ending.log = self.last_lines(task, &migration.container).await?;
-            return Ok(());
-        }
         let Some(shipped) = self.revision_of(deployment).await? else {
             return Ok(());
         };
         ending.revision = Some(shipped.clone());
+        let cluster = pipeline.cluster.as_str();
         let stopped = self
-            .stopped(cluster, TasksOf::Service(&pipeline.service))
+            .ecs
+            .list_tasks(cluster, Tasks::StoppedOfFamily(shipped.family()))
             .await?;
-        let green: Vec<Task> = stopped
-            .into_iter()
-            .filter(|task| task.revision == shipped)
-            .collect();
-        if let Some((cause, task, container)) = reasons::of_green(&green) {
-            ending.causes.push(cause);
-            ending.log = self.last_lines(task, container).await?;
+        let stopped = self.ecs.describe_tasks(cluster, &stopped).await?;
+        if let Some(cause) = reasons::find(
+            &stopped,
+            &deployment.id,
+            &shipped,
+            pipeline.migration.as_ref(),
+        ) {
+            ending.log = self.last_lines(cause.task, cause.container).await?;
+            ending.causes.push(cause.sentence);
         }
         Ok(())
-    }
-
-    async fn stopped(&self, cluster: &str, whose: TasksOf<'_>) -> Result<Vec<Task>, CallFailed> {
-        let tasks = self
-            .ecs
-            .list_tasks(cluster, whose, DesiredStatus::Stopped)
-            .await?;
-        if tasks.is_empty() {
-            Ok(Vec::new())
-        } else {
-            self.ecs.describe_tasks(cluster, &tasks).await
-        }
     }
 
     async fn last_lines(

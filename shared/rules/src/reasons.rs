@@ -1,43 +1,84 @@
 //! Why a deployment ended badly, from what its tasks say.
 
+use crate::config::Migration;
 use crate::migration::{self, Verdict};
-use crate::names::ContainerName;
+use crate::names::{ContainerName, DeploymentId, RevisionArn};
 use crate::observed::{Task, TaskContainer};
 
-/// What a failed migration's task says; none when it succeeded.
-pub fn of_migration(task: &Task, container: &ContainerName) -> Option<String> {
+/// What a task says about a deployment's bad end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause<'a> {
+    /// In one sentence.
+    pub sentence: String,
+    /// The task that says so.
+    pub task: &'a Task,
+    /// The container whose log goes with it.
+    pub container: &'a ContainerName,
+}
+
+/// What stopped tasks say: the deployment's migration where it failed, or else green's own tasks.
+pub fn find<'a>(
+    stopped: &'a [Task],
+    deployment: &DeploymentId,
+    shipped: &RevisionArn,
+    migration: Option<&'a Migration>,
+) -> Option<Cause<'a>> {
+    let started_by = format!("{}{deployment}", migration::STARTED_BY);
+    let migrated = stopped
+        .iter()
+        .find(|task| task.started_by.as_ref() == Some(&started_by));
+    let failed_migration = migrated
+        .zip(migration)
+        .and_then(|(task, migration)| of_migration(task, &migration.container));
+    failed_migration.or_else(|| {
+        let ours = |by: &str| by.starts_with(migration::STARTED_BY);
+        let green = stopped.iter().filter(|task| {
+            task.revision == *shipped && !task.started_by.as_deref().is_some_and(ours)
+        });
+        of_green(&green.collect::<Vec<_>>())
+    })
+}
+
+fn of_migration<'a>(task: &'a Task, container: &'a ContainerName) -> Option<Cause<'a>> {
     match migration::judge(task, container) {
         Verdict::Succeeded => None,
-        Verdict::Failed { reason, ran: _ } => Some(reason),
+        Verdict::Failed { reason, ran: _ } => Some(Cause {
+            sentence: reason,
+            task,
+            container,
+        }),
     }
 }
 
-/// What green's stopped tasks say: the latest that ended by itself, with the container whose log goes with it.
-pub fn of_green(stopped: &[Task]) -> Option<(String, &Task, &ContainerName)> {
+/// The latest of green's tasks that ended by itself.
+fn of_green<'a>(stopped: &[&'a Task]) -> Option<Cause<'a>> {
     // Tasks that ECS stops when it takes a task set down say nothing about why it had to.
-    let by_itself = stopped.iter().filter(|task| {
+    let by_itself = stopped.iter().copied().filter(|task| {
         !matches!(
             task.stop_code.as_deref(),
             Some("ServiceSchedulerInitiated" | "UserInitiated")
         )
     });
-    let task = by_itself.max_by_key(|task| (task.stopped_at, &task.arn))?;
+    let by_itself: Vec<&Task> = by_itself.collect();
+    let task = by_itself
+        .iter()
+        .copied()
+        .max_by_key(|task| (task.stopped_at, &task.arn))?;
     let culprit = task
         .containers
         .iter()
         .find(|container| container.exit_code != Some(0));
     let culprit = culprit.or(task.containers.first())?;
-    let count = stopped.len();
-    let tasks = if count == 1 {
-        "a task of the new revision".to_owned()
-    } else {
-        format!("{count} tasks of the new revision")
+    let tasks = match by_itself.len() {
+        1 => "a task of the new revision".to_owned(),
+        count => format!("{count} tasks of the new revision"),
     };
-    Some((
-        format!("{tasks} stopped: {}", ending(task, culprit)),
+    let sentence = format!("{tasks} stopped: {}", ending(task, culprit));
+    Some(Cause {
+        sentence,
         task,
-        &culprit.name,
-    ))
+        container: &culprit.name,
+    })
 }
 
 fn ending(task: &Task, container: &TaskContainer) -> String {
@@ -59,6 +100,8 @@ fn ending(task: &Task, container: &TaskContainer) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use time::UtcDateTime;
 
     use super::*;
@@ -95,27 +138,67 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_latest_task_that_ended_by_itself_says_why() {
-        let tasks = [
-            task("EssentialContainerExited", Some(1), 1),
-            task("EssentialContainerExited", Some(3), 2),
-            task("ServiceSchedulerInitiated", Some(143), 3),
-        ];
-        let (cause, _, container) = of_green(&tasks).unwrap();
+    #[track_caller]
+    fn check(tasks: &[Task], expected: Option<&str>) {
+        let migration = Migration {
+            container: "web".parse().unwrap(),
+            command: Vec::new(),
+            time_out: Duration::from_secs(60),
+        };
+        let shipped = "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2"
+            .parse()
+            .unwrap();
+        let cause = find(tasks, &"d-1".parse().unwrap(), &shipped, Some(&migration));
         assert_eq!(
-            cause,
-            "3 tasks of the new revision stopped: container `web` exited with code 3; Essential container in task exited"
+            cause
+                .map(|cause| format!("{}: {}", cause.container, cause.sentence))
+                .as_deref(),
+            expected
         );
-        assert_eq!(container.as_str(), "web");
     }
 
     #[test]
-    fn tasks_that_ecs_took_down_say_nothing() {
-        assert_eq!(
-            of_green(&[task("ServiceSchedulerInitiated", Some(143), 3)]),
-            None
+    fn the_latest_task_that_ended_by_itself_says_why() {
+        check(
+            &[
+                task("EssentialContainerExited", Some(1), 1),
+                task("EssentialContainerExited", Some(3), 2),
+                task("ServiceSchedulerInitiated", Some(143), 3),
+            ],
+            Some(
+                "web: 2 tasks of the new revision stopped: container `web` exited with code 3; Essential container in task exited",
+            ),
         );
-        assert_eq!(of_green(&[]), None);
+    }
+
+    #[test]
+    fn a_failed_migration_comes_first_and_another_deployments_does_not_count() {
+        let migrated = |deployment: &str, exit_code| Task {
+            started_by: Some(format!("greenlight/{deployment}")),
+            started_at: Some(UtcDateTime::UNIX_EPOCH),
+            ..task("EssentialContainerExited", Some(exit_code), 1)
+        };
+        let green = task("EssentialContainerExited", Some(3), 2);
+        let why = "web: the migration exited with code 9 (Essential container in task exited; stop code EssentialContainerExited)";
+        check(&[green.clone(), migrated("d-1", 9)], Some(why));
+        let why = "web: a task of the new revision stopped: container `web` exited with code 3; Essential container in task exited";
+        check(&[migrated("d-2", 9), green.clone()], Some(why));
+        check(&[migrated("d-1", 0), green], Some(why));
+    }
+
+    #[test]
+    fn tasks_that_ecs_took_down_and_other_revisions_say_nothing() {
+        let other = "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:1"
+            .parse()
+            .unwrap();
+        check(&[task("ServiceSchedulerInitiated", Some(143), 3)], None);
+        check(
+            &[Task {
+                revision: other,
+                ..task("EssentialContainerExited", Some(1), 3)
+            }],
+            None,
+        );
+        check(&[], None);
     }
 }

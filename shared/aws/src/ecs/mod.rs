@@ -14,7 +14,7 @@ use rules::observed;
 use crate::Session;
 use crate::call::{Call, CallFailed};
 
-pub use task::{DesiredStatus, RunTaskAnswer, TaskFailure, TasksOf};
+pub use task::{RunTaskAnswer, TaskFailure, Tasks};
 
 /// ECS's operations.
 #[derive(Debug, Clone)]

@@ -1,8 +1,10 @@
 //! RunTask, DescribeTasks, ListTasks, StopTask.
 
-use aws_sdk_ecs::types::{ContainerOverride, KeyValuePair, LaunchType, TaskOverride};
+use aws_sdk_ecs::types::{
+    ContainerOverride, DesiredStatus, KeyValuePair, LaunchType, TaskOverride,
+};
 use rules::migration::MigrationTask;
-use rules::names::{ClusterName, ServiceName, TaskArn};
+use rules::names::{ClusterName, TaskArn};
 use rules::observed::{self, Task, TaskContainer};
 
 use super::{Ecs, capacity_to, network_to, sentence};
@@ -33,22 +35,14 @@ pub struct TaskFailure {
     pub detail: Option<String>,
 }
 
-/// Whose tasks to list.
+/// Which tasks to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TasksOf<'a> {
-    /// Those that RunTask was told to mark so.
-    StartedBy(&'a str),
-    /// A service's.
-    Service(&'a ServiceName),
-}
-
-/// What ECS wants of the tasks to list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DesiredStatus {
-    /// Running, or on their way there.
-    Running,
-    /// Stopped within the last hour, or on their way there.
-    Stopped,
+pub enum Tasks<'a> {
+    /// Running, and marked so by RunTask. Where ECS filters by `startedBy` it takes no other filter, the status
+    /// included, and lists what runs (ECS API Reference, ListTasks).
+    RunningStartedBy(&'a str),
+    /// Stopped within the last hour, of this task definition family.
+    StoppedOfFamily(&'a str),
 }
 
 /// What DescribeTasks takes at once, and ListTasks gives.
@@ -141,25 +135,19 @@ impl Ecs {
         Ok(found)
     }
 
-    /// The ARNs of a service's tasks, or of those that RunTask started for somebody.
+    /// The ARNs of these tasks.
     pub async fn list_tasks(
         &self,
         cluster: &str,
-        of: TasksOf<'_>,
-        status: DesiredStatus,
+        which: Tasks<'_>,
     ) -> Result<Vec<TaskArn>, CallFailed> {
         let call = Call::new("ecs:ListTasks", cluster);
-        let request = self
-            .client
-            .list_tasks()
-            .cluster(cluster)
-            .desired_status(match status {
-                DesiredStatus::Running => aws_sdk_ecs::types::DesiredStatus::Running,
-                DesiredStatus::Stopped => aws_sdk_ecs::types::DesiredStatus::Stopped,
-            });
-        let request = match of {
-            TasksOf::StartedBy(who) => request.started_by(who),
-            TasksOf::Service(service) => request.service_name(service.as_str()),
+        let request = self.client.list_tasks().cluster(cluster);
+        let request = match which {
+            Tasks::RunningStartedBy(who) => request.started_by(who),
+            Tasks::StoppedOfFamily(family) => request
+                .family(family)
+                .desired_status(DesiredStatus::Stopped),
         };
         let mut arns = request.into_paginator().items().send();
         let mut tasks = Vec::new();

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use aws::Kind;
-use aws::ecs::{DesiredStatus, Ecs, RunTaskAnswer, TaskFailure, TasksOf};
+use aws::ecs::{Ecs, RunTaskAnswer, TaskFailure, Tasks};
 use rules::migration::MigrationTask;
-use rules::names::{ClusterName, ServiceName, TaskArn};
+use rules::names::{ClusterName, TaskArn};
 use rules::observed::{CapacityProvider, NetworkConfiguration, Placement};
 use serde_json::{Value, json};
 use time::macros::utc_datetime;
@@ -264,17 +264,14 @@ async fn tasks_are_described_a_hundred_at_a_time_and_missing_ones_left_out() {
 
 #[tokio::test]
 async fn tasks_are_listed_from_every_page() {
-    let service: ServiceName = "web".parse().unwrap();
-    for (of, status, expected) in [
+    for (which, expected) in [
         (
-            TasksOf::StartedBy("greenlight/d-8X2K4PLQ3"),
-            DesiredStatus::Running,
-            json!({"cluster": "prod", "startedBy": "greenlight/d-8X2K4PLQ3", "desiredStatus": "RUNNING"}),
+            Tasks::RunningStartedBy("greenlight/d-8X2K4PLQ3"),
+            json!({"cluster": "prod", "startedBy": "greenlight/d-8X2K4PLQ3"}),
         ),
         (
-            TasksOf::Service(&service),
-            DesiredStatus::Stopped,
-            json!({"cluster": "prod", "serviceName": "web", "desiredStatus": "STOPPED"}),
+            Tasks::StoppedOfFamily("shop-web"),
+            json!({"cluster": "prod", "family": "shop-web", "desiredStatus": "STOPPED"}),
         ),
     ] {
         let pages = [
@@ -283,7 +280,7 @@ async fn tasks_are_listed_from_every_page() {
         ];
         let server = Server::answering(pages.iter().map(|page| answer(200, page))).await;
         let found = Ecs::new(&server.session())
-            .list_tasks("prod", of, status)
+            .list_tasks("prod", which)
             .await
             .unwrap();
         assert!(
@@ -317,7 +314,7 @@ async fn a_cluster_that_is_not_there_is_not_found() {
     let server =
         Server::answering([error(400, "ClusterNotFoundException", "Cluster not found.")]).await;
     let listed = Ecs::new(&server.session())
-        .list_tasks("prod", TasksOf::StartedBy("x"), DesiredStatus::Running)
+        .list_tasks("prod", Tasks::RunningStartedBy("x"))
         .await;
     let failed = listed.unwrap_err();
     assert_eq!(failed.kind, Kind::NotFound);

@@ -1,0 +1,66 @@
+//! A small web service to deploy: HTTP, a SQLite database, versioned migrations.
+//!
+//! It stands for a team's own service in the rehearsal. It serves and migrates for real, every answer says which
+//! version gave it, and it can be told to misbehave in the ways in which a new version of a service does.
+
+mod migrations;
+mod misbehaviour;
+mod orders;
+mod server;
+mod settings;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::settings::Settings;
+
+/// A small web service with a SQLite database, to be deployed in rehearsals.
+#[derive(Debug, Parser)]
+#[command(after_help = settings::HELP, version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Answer HTTP requests until SIGTERM.
+    Serve,
+    /// Bring the database's schema up to what this version needs, then exit.
+    Migrate,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(arguments.command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say_error(&format!("{error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
+    let settings = Settings::read(&std::env::vars().collect())?;
+    match command {
+        Command::Serve => server::serve(settings).await,
+        Command::Migrate => migrations::migrate(&settings, say),
+    }
+}
+
+/// What the service has to say goes to stdout, where a container's log comes from.
+#[expect(clippy::print_stdout, reason = "stdout is the service's log")]
+fn say(line: &str) {
+    println!("{line}");
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "the one place where an error ends the program"
+)]
+fn say_error(line: &str) {
+    eprintln!("error: {line}");
+}

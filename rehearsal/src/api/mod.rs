@@ -1,0 +1,273 @@
+//! The local AWS over HTTP: one server on loopback that speaks every service's own protocol.
+//!
+//! A request is parsed (`request`), its caller recognised, refused if a fault was injected for it (`ledger`), answered
+//! by the operation's function (`operations`), rendered in the service's protocol and recorded.
+
+pub mod error;
+pub mod input;
+pub mod ledger;
+mod operations;
+pub mod page;
+pub mod query;
+pub mod request;
+pub mod stamp;
+
+use std::sync::{Arc, Weak};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use self::error::ApiError;
+use self::input::Input;
+use self::request::{Protocol, Request, Service};
+use crate::happening::What;
+use crate::world::{Aws, AwsCall};
+
+/// One call, as an operation's function sees it.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    pub aws: &'a Arc<Aws>,
+    /// Binary name of the calling function; none when somebody else calls.
+    pub function: Option<&'a str>,
+    pub operation: &'a str,
+    pub input: Input<'a>,
+}
+
+/// An operation's answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reply {
+    pub status: u16,
+    pub body: Value,
+    /// Lambda's `X-Amz-Function-Error`.
+    pub function_error: bool,
+}
+
+impl From<Value> for Reply {
+    fn from(body: Value) -> Reply {
+        Reply {
+            status: 200,
+            body,
+            function_error: false,
+        }
+    }
+}
+
+/// Serves the API until the future is dropped.
+pub async fn serve(listener: TcpListener, aws: Weak<Aws>) {
+    let router = Router::new()
+        .fallback(answer)
+        .layer(DefaultBodyLimit::max(8 << 20))
+        .with_state(aws);
+    // `axum::serve` never ends by itself, and never with an error.
+    let _ = axum::serve(listener, router).await;
+}
+
+async fn answer(
+    State(aws): State<Weak<Aws>>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    let Some(aws) = aws.upgrade() else {
+        return StatusCode::SERVICE_UNAVAILABLE.into_response();
+    };
+    let request_id = aws.ids.uuid();
+    let request = match request::parse(&method, &uri, &headers, &body) {
+        Ok(request) => request,
+        Err((protocol, error)) => return render(protocol, "", Err(&error), &request_id),
+    };
+    let key = request::access_key_id(&headers);
+    let function = key.and_then(|key| aws.ledger.function(key));
+    let outcome = match key {
+        Some(_) => handle(&aws, &request, function.as_deref()).await,
+        None => Err(unsigned(request.service)),
+    };
+    record(&aws, &request, function, &outcome);
+    render(
+        request.service.protocol(),
+        &request.operation,
+        outcome.as_ref(),
+        &request_id,
+    )
+}
+
+async fn handle(
+    aws: &Arc<Aws>,
+    request: &Request,
+    function: Option<&str>,
+) -> Result<Reply, ApiError> {
+    let input = Input::new(&request.members, operations::missing(request.service))?;
+    if let Some(refusal) = aws.ledger.refusal(request, function) {
+        return Err(refusal);
+    }
+    let call = Call {
+        aws,
+        function,
+        operation: &request.operation,
+        input,
+    };
+    operations::dispatch(request.service, call).await
+}
+
+fn unsigned(service: Service) -> ApiError {
+    match service.protocol() {
+        Protocol::Query(_) => ApiError::new(
+            "MissingAuthenticationToken",
+            "Request is missing Authentication Token",
+        )
+        .with_status(403),
+        Protocol::Json => ApiError::new(
+            "MissingAuthenticationTokenException",
+            "Missing Authentication Token",
+        ),
+        Protocol::Rest => ApiError::new(
+            "MissingAuthenticationTokenException",
+            "Missing Authentication Token",
+        )
+        .with_status(403),
+    }
+}
+
+fn record(
+    aws: &Aws,
+    request: &Request,
+    function: Option<String>,
+    outcome: &Result<Reply, ApiError>,
+) {
+    if let Err(error) = outcome {
+        aws.happenings.tell(What::CallRefused {
+            function: function.clone(),
+            operation: format!("{}:{}", request.service.prefix(), request.operation),
+            code: error.code.clone().into_owned(),
+            message: error.message.clone(),
+        });
+    }
+    aws.ledger.record(AwsCall {
+        at: aws.clock.now(),
+        function,
+        service: request.service.prefix(),
+        operation: request.operation.clone(),
+        status: outcome
+            .as_ref()
+            .map_or_else(|error| error.status, |reply| reply.status),
+        error: outcome
+            .as_ref()
+            .err()
+            .map(|error| error.code.clone().into_owned()),
+        request: request.members.clone(),
+        response: outcome.as_ref().map_or_else(
+            |error| json!({ "message": error.message }),
+            |reply| reply.body.clone(),
+        ),
+    });
+}
+
+fn render(
+    protocol: Protocol,
+    operation: &str,
+    outcome: Result<&Reply, &ApiError>,
+    request_id: &str,
+) -> Response {
+    let status = outcome.map_or_else(|error| error.status, |reply| reply.status);
+    let (content_type, body) = match (protocol, outcome) {
+        (Protocol::Json, Ok(reply)) => ("application/x-amz-json-1.1", reply.body.to_string()),
+        (Protocol::Json, Err(error)) => (
+            "application/x-amz-json-1.1",
+            json!({ "__type": error.code, "message": error.message }).to_string(),
+        ),
+        (Protocol::Query(namespace), Ok(reply)) => (
+            "text/xml",
+            query::render(namespace, operation, &reply.body, request_id),
+        ),
+        (Protocol::Query(namespace), Err(error)) => (
+            "text/xml",
+            query::render_error(namespace, error, request_id),
+        ),
+        (Protocol::Rest, Ok(reply)) if reply.body.is_null() => ("application/json", String::new()),
+        (Protocol::Rest, Ok(reply)) => ("application/json", reply.body.to_string()),
+        // Lambda and Scheduler write their sentence with a capital letter, and the code in a header.
+        (Protocol::Rest, Err(error)) => (
+            "application/json",
+            json!({ "Message": error.message }).to_string(),
+        ),
+    };
+    let mut headers = HeaderMap::new();
+    headers.insert(
+        header::CONTENT_TYPE,
+        header::HeaderValue::from_static(content_type),
+    );
+    if let Ok(id) = request_id.parse() {
+        headers.insert("x-amzn-requestid", id);
+    }
+    if let (Protocol::Rest, Err(error)) = (protocol, outcome)
+        && let Ok(code) = error.code.parse()
+    {
+        headers.insert("x-amzn-errortype", code);
+    }
+    if outcome.is_ok_and(|reply| reply.function_error) {
+        headers.insert(
+            "x-amz-function-error",
+            header::HeaderValue::from_static("Unhandled"),
+        );
+    }
+    (
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+        headers,
+        body,
+    )
+        .into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn text(response: Response) -> (u16, HeaderMap, String) {
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap();
+        (
+            parts.status.as_u16(),
+            parts.headers,
+            String::from_utf8(bytes.to_vec()).unwrap(),
+        )
+    }
+
+    #[tokio::test]
+    async fn errors_have_the_shape_of_their_protocol() {
+        let error = ApiError::new("ThrottlingException", "Rate exceeded");
+        let (status, headers, body) =
+            text(render(Protocol::Json, "RunTask", Err(&error), "id")).await;
+        assert_eq!(
+            (status, body.as_str()),
+            (
+                400,
+                r#"{"__type":"ThrottlingException","message":"Rate exceeded"}"#
+            )
+        );
+        assert_eq!(headers["x-amzn-requestid"], "id");
+        assert_eq!(headers["content-type"], "application/x-amz-json-1.1");
+
+        let error = error.with_status(403);
+        let (status, _, body) =
+            text(render(Protocol::Query("n"), "Publish", Err(&error), "id")).await;
+        assert_eq!(status, 403);
+        assert!(
+            body.contains("<Error><Type>Sender</Type><Code>ThrottlingException</Code>"),
+            "{body}"
+        );
+
+        let (status, headers, body) =
+            text(render(Protocol::Rest, "Invoke", Err(&error), "id")).await;
+        assert_eq!(
+            (status, body.as_str()),
+            (403, r#"{"Message":"Rate exceeded"}"#)
+        );
+        assert_eq!(headers["x-amzn-errortype"], "ThrottlingException");
+    }
+}

@@ -1,0 +1,260 @@
+//! CodeDeploy's operations on deployments.
+
+use serde_json::{Value, json};
+
+use super::codedeploy::{group, listed};
+use super::{Answer, Call};
+use crate::api::error::ApiError;
+use crate::api::input::Input;
+use crate::api::stamp::epoch_seconds;
+use crate::codedeploy::{Creator, Deployment, Group, State, StopRequest, Termination, describe};
+
+/// A deployment by `deploymentId`, with its group.
+pub(super) fn deployment<'s>(
+    call: Call<'_>,
+    state: &'s State,
+) -> Result<(&'s Deployment, &'s Group), ApiError> {
+    let id = call.input.required_text("deploymentId")?;
+    let valid = id
+        .strip_prefix("d-")
+        .is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    if !valid {
+        return Err(ApiError::new(
+            "InvalidDeploymentIdException",
+            format!("The deployment ID {id} is not valid"),
+        ));
+    }
+    let none = || {
+        ApiError::new(
+            "DeploymentDoesNotExistException",
+            format!("The deployment {id} could not be found"),
+        )
+    };
+    let found = state.deployment(id).ok_or_else(none)?;
+    Ok((found, state.group_of(found).ok_or_else(none)?))
+}
+
+pub(super) fn get_deployment(call: Call<'_>) -> Answer {
+    call.aws.codedeploy.read(|state| {
+        let (deployment, group) = deployment(call, state)?;
+        Ok(json!({ "deploymentInfo": describe::deployment(deployment, group) }))
+    })
+}
+
+pub(super) fn batch_get_deployments(call: Call<'_>) -> Answer {
+    let ids = call.input.required_texts("deploymentIds")?;
+    if ids.len() > 25 {
+        return Err(ApiError::new(
+            "BatchLimitExceededException",
+            "The maximum number of deployment IDs is 25",
+        ));
+    }
+    call.aws.codedeploy.read(|state| {
+        let found = ids.iter().filter_map(|id| state.deployment(id));
+        let described =
+            found.filter_map(|found| Some(describe::deployment(found, state.group_of(found)?)));
+        Ok(json!({ "deploymentsInfo": described.collect::<Vec<Value>>() }))
+    })
+}
+
+/// The filters of ListDeployments. Times are epoch seconds.
+#[derive(Debug, Default, PartialEq)]
+struct Filter<'a> {
+    application: Option<&'a str>,
+    group: Option<&'a str>,
+    statuses: Vec<&'a str>,
+    start: Option<f64>,
+    end: Option<f64>,
+}
+
+impl Filter<'_> {
+    fn takes(&self, deployment: &Deployment) -> bool {
+        let created = epoch_seconds(deployment.created_at)
+            .as_f64()
+            .unwrap_or_default();
+        self.application
+            .is_none_or(|name| deployment.application == name)
+            && self.group.is_none_or(|name| deployment.group == name)
+            && (self.statuses.is_empty() || self.statuses.contains(&deployment.status.as_str()))
+            && self.start.is_none_or(|start| created >= start)
+            && self.end.is_none_or(|end| created <= end)
+    }
+}
+
+pub(super) fn list_deployments(call: Call<'_>) -> Answer {
+    let filter = filter(&call.input)?;
+    let ids = call.aws.codedeploy.read(|state| {
+        if filter.group.is_some() {
+            group(call, state)?;
+        }
+        // The newest comes first.
+        let found = state
+            .deployments
+            .iter()
+            .rev()
+            .filter(|deployment| filter.takes(deployment));
+        Ok::<_, ApiError>(found.map(|deployment| deployment.id.clone()).collect())
+    })?;
+    listed(call, "deployments", ids)
+}
+
+fn filter<'a>(input: &Input<'a>) -> Result<Filter<'a>, ApiError> {
+    let (application, group) = (
+        input.text("applicationName")?,
+        input.text("deploymentGroupName")?,
+    );
+    match (application, group) {
+        (Some(_), None) => return Err(input.missing("deploymentGroupName")),
+        (None, Some(_)) => return Err(input.missing("applicationName")),
+        (Some(_), Some(_)) | (None, None) => {}
+    }
+    let statuses = input.texts("includeOnlyStatuses")?;
+    let known = [
+        "Created",
+        "Queued",
+        "InProgress",
+        "Baking",
+        "Succeeded",
+        "Failed",
+        "Stopped",
+        "Ready",
+    ];
+    if let Some(unknown) = statuses.iter().find(|status| !known.contains(status)) {
+        return Err(ApiError::new(
+            "InvalidDeploymentStatusException",
+            format!("{unknown} is not a deployment status"),
+        ));
+    }
+    let range = input.structure("createTimeRange")?;
+    let bound = |name| {
+        range
+            .map(|range| range.number(name))
+            .transpose()
+            .map(Option::flatten)
+    };
+    let (start, end) = (bound("start")?, bound("end")?);
+    if matches!((start, end), (Some(start), Some(end)) if start > end) {
+        return Err(ApiError::new(
+            "InvalidTimeRangeException",
+            "The start of the time range is after its end",
+        ));
+    }
+    Ok(Filter {
+        application,
+        group,
+        statuses,
+        start,
+        end,
+    })
+}
+
+pub(super) fn stop_deployment(call: Call<'_>) -> Answer {
+    let roll_back = call.input.boolean("autoRollbackEnabled")?;
+    call.aws.codedeploy.write(|state| {
+        let (found, _) = deployment(call, state)?;
+        if !found.status.is_active() {
+            return Err(completed(found));
+        }
+        if found.creator == Creator::Rollback {
+            let message = "A rollback deployment can not be stopped";
+            return Err(ApiError::new(
+                "UnsupportedActionForDeploymentTypeException",
+                message,
+            ));
+        }
+        let id = found.id.clone();
+        if let Some(found) = state.deployment_mut(&id) {
+            found.stop.get_or_insert(StopRequest { roll_back });
+        }
+        Ok(())
+    })?;
+    Ok(json!({ "status": "Pending", "statusMessage": "Stopping deployment" }))
+}
+
+fn completed(deployment: &Deployment) -> ApiError {
+    let message = format!(
+        "The deployment {} is already in a terminal state: {}",
+        deployment.id,
+        deployment.status.as_str()
+    );
+    ApiError::new("DeploymentAlreadyCompletedException", message)
+}
+
+pub(super) fn continue_deployment(call: Call<'_>) -> Answer {
+    let wait = call.input.text("deploymentWaitType")?;
+    call.aws.codedeploy.write(|state| {
+        let (found, _) = deployment(call, state)?;
+        if !found.status.is_active() {
+            return Err(completed(found));
+        }
+        let waiting = match wait {
+            Some("TERMINATION_WAIT") => found.termination == Termination::Waiting,
+            // No group here waits for a person before it reroutes.
+            Some("READY_WAIT") | None => false,
+            Some(other) => {
+                let message = format!("{other} is not a deployment wait type");
+                return Err(ApiError::new("InvalidDeploymentWaitTypeException", message));
+            }
+        };
+        if !waiting {
+            let message = format!("The deployment {} is not waiting", found.id);
+            return Err(ApiError::new(
+                "DeploymentIsNotInReadyStateException",
+                message,
+            ));
+        }
+        let id = found.id.clone();
+        if let Some(found) = state.deployment_mut(&id) {
+            found.termination = Termination::Continued;
+        }
+        Ok(json!({}))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::operations::codedeploy::missing;
+
+    fn check(request: &Value) -> String {
+        let input = Input::new(request, missing).unwrap();
+        match filter(&input) {
+            Ok(filter) => format!("{} statuses", filter.statuses.len()),
+            Err(error) => error.code.into_owned(),
+        }
+    }
+
+    #[test]
+    fn list_deployments_filters() {
+        let cases = [
+            (json!({}), "0 statuses"),
+            (
+                json!({ "includeOnlyStatuses": ["Created", "InProgress"] }),
+                "2 statuses",
+            ),
+            (
+                json!({ "includeOnlyStatuses": ["SUCCESS"] }),
+                "InvalidDeploymentStatusException",
+            ),
+            (
+                json!({ "applicationName": "a" }),
+                "DeploymentGroupNameRequiredException",
+            ),
+            (
+                json!({ "deploymentGroupName": "g" }),
+                "ApplicationNameRequiredException",
+            ),
+            (
+                json!({ "createTimeRange": { "start": 2.5, "end": 1 } }),
+                "InvalidTimeRangeException",
+            ),
+            (
+                json!({ "createTimeRange": { "start": "x" } }),
+                "SerializationException",
+            ),
+        ];
+        for (request, wanted) in cases {
+            assert_eq!(check(&request), wanted, "{request}");
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! CodeDeploy's operations on a deployment's target and its hooks.
+
+use serde_json::{Value, json};
+
+use super::codedeploy_deployments::deployment;
+use super::{Answer, Call};
+use crate::api::error::ApiError;
+use crate::codedeploy::lifecycle::EventStatus;
+use crate::codedeploy::{DeploymentStatus, HookAnswer, describe};
+use crate::happening::What;
+
+fn not_started(id: &str) -> ApiError {
+    ApiError::new(
+        "DeploymentNotStartedException",
+        format!("The deployment {id} has not started yet"),
+    )
+}
+
+pub(super) fn list_deployment_targets(call: Call<'_>) -> Answer {
+    call.aws.codedeploy.read(|state| {
+        let (found, group) = deployment(call, state)?;
+        if found.status == DeploymentStatus::Created {
+            return Err(not_started(&found.id));
+        }
+        Ok(json!({ "targetIds": [describe::target_id(group)] }))
+    })
+}
+
+pub(super) fn get_deployment_target(call: Call<'_>) -> Answer {
+    let wanted = call.input.required_text("targetId")?;
+    let targets = targets(call, &[wanted])?;
+    let none = || {
+        ApiError::new(
+            "DeploymentTargetDoesNotExistException",
+            format!("No deployment target found for ID: {wanted}"),
+        )
+    };
+    Ok(json!({ "deploymentTarget": targets.first().ok_or_else(none)? }))
+}
+
+pub(super) fn batch_get_deployment_targets(call: Call<'_>) -> Answer {
+    let wanted = call.input.required_texts("targetIds")?;
+    if wanted.len() > 25 {
+        let message = "The maximum number of targets is 25";
+        return Err(ApiError::new(
+            "DeploymentTargetListSizeExceededException",
+            message,
+        ));
+    }
+    Ok(json!({ "deploymentTargets": targets(call, &wanted)? }))
+}
+
+fn targets(call: Call<'_>, wanted: &[&str]) -> Result<Vec<Value>, ApiError> {
+    let (found, group) = call.aws.codedeploy.read(|state| {
+        let (found, group) = deployment(call, state)?;
+        Ok::<_, ApiError>((found.clone(), group.clone()))
+    })?;
+    if found.status == DeploymentStatus::Created {
+        return Err(not_started(&found.id));
+    }
+    let known = wanted.contains(&describe::target_id(&group).as_str());
+    let target = known.then(|| {
+        call.aws
+            .ecs
+            .read(|ecs| describe::target(&found, &group, ecs))
+    });
+    Ok(target.into_iter().collect())
+}
+
+pub(super) fn put_lifecycle_event_hook_execution_status(call: Call<'_>) -> Answer {
+    let execution_id = call.input.text("lifecycleEventHookExecutionId")?;
+    let status = call.input.text("status")?;
+    let (id, event, answer) = call.aws.codedeploy.write(|state| {
+        let id = deployment(call, state)?.0.id.clone();
+        let answer = match status {
+            Some("Succeeded") => HookAnswer::Succeeded,
+            Some("Failed") => HookAnswer::Failed,
+            Some(_) | None => {
+                let message =
+                    "The lifecycle event hook execution status must be Succeeded or Failed";
+                return Err(ApiError::new(
+                    "InvalidLifecycleEventHookExecutionStatusException",
+                    message,
+                ));
+            }
+        };
+        let unknown = || {
+            let message = "The lifecycle event hook execution ID is not valid";
+            ApiError::new("InvalidLifecycleEventHookExecutionIdException", message)
+        };
+        let found = state.deployment_mut(&id).ok_or_else(unknown)?;
+        let hook = found
+            .hooks
+            .iter()
+            .position(|hook| Some(hook.execution_id.as_str()) == execution_id);
+        let hook = hook.ok_or_else(unknown)?;
+        let event = found.hooks[hook].event;
+        let running = found
+            .event_mut(event)
+            .is_some_and(|record| record.status == EventStatus::InProgress);
+        if !running || found.hooks[hook].answer.is_some() {
+            let message = format!(
+                "The lifecycle event {} of deployment {id} has already completed",
+                event.as_str()
+            );
+            return Err(ApiError::new(
+                "LifecycleEventAlreadyCompletedException",
+                message,
+            ));
+        }
+        found.hooks[hook].answer = Some(answer);
+        Ok((id, event, answer))
+    })?;
+    call.aws.happenings.tell(What::HookAnswered {
+        deployment: id,
+        lifecycle_event: event.as_str(),
+        status: match answer {
+            HookAnswer::Succeeded => "Succeeded".to_owned(),
+            HookAnswer::Failed => "Failed".to_owned(),
+        },
+        function: call.function.map(ToOwned::to_owned),
+    });
+    Ok(json!({ "lifecycleEventHookExecutionId": execution_id }))
+}

@@ -1,0 +1,296 @@
+//! ECR's operations.
+
+use serde_json::{Value, json};
+
+use super::{Answer, Call};
+use crate::api::error::ApiError;
+use crate::api::input::Input;
+use crate::api::page::page;
+use crate::api::stamp::epoch_seconds;
+use crate::ecr::{Image, PushRefused, Repository, no_such_repository, push_event};
+use crate::happening::What;
+use crate::identity::{ACCOUNT, REGISTRY};
+use crate::world::TagMutability;
+
+pub(super) fn describe_repositories(call: Call<'_>) -> Answer {
+    let names = call.input.texts("repositoryNames")?;
+    let size = page_size(&call.input, "repositoryNames")?;
+    let all = match names.is_empty() {
+        true => call.aws.ecr.repositories(),
+        false => names
+            .iter()
+            .map(|name| find(call, name))
+            .collect::<Result<_, _>>()?,
+    };
+    let part = page(all, size, call.input.text("nextToken")?).map_err(|_| unknown_token())?;
+    let describe = |repository: &Repository| {
+        json!({
+            "repositoryArn": repository.arn(),
+            "registryId": ACCOUNT,
+            "repositoryName": repository.name,
+            "repositoryUri": format!("{REGISTRY}/{}", repository.name),
+            "createdAt": epoch_seconds(repository.created_at),
+            "imageTagMutability": match repository.tags {
+                TagMutability::Mutable => "MUTABLE",
+                TagMutability::Immutable => "IMMUTABLE",
+            },
+            "imageScanningConfiguration": { "scanOnPush": false },
+            "encryptionConfiguration": { "encryptionType": "AES256" },
+        })
+    };
+    let mut answer = json!({ "repositories": part.items.iter().map(describe).collect::<Vec<_>>() });
+    if let Some(token) = part.next_token {
+        answer["nextToken"] = json!(token);
+    }
+    Ok(answer)
+}
+
+pub(super) fn describe_images(call: Call<'_>) -> Answer {
+    let repository = find(call, call.input.required_text("repositoryName")?)?;
+    let ids = image_ids(&call.input)?;
+    let size = page_size(&call.input, "imageIds")?;
+    let status = call
+        .input
+        .structure("filter")?
+        .map(|filter| filter.text("tagStatus"))
+        .transpose()?
+        .flatten();
+    let wanted = |image: &&Image| match status {
+        Some("TAGGED") => !image.tags.is_empty(),
+        Some("UNTAGGED") => image.tags.is_empty(),
+        Some(_) | None => true,
+    };
+    let mut images = Vec::new();
+    if ids.is_empty() {
+        images.extend(repository.images.iter().filter(wanted));
+    }
+    for id in &ids {
+        let image = id
+            .find(&repository)
+            .ok_or_else(|| id.not_found(&repository))?;
+        if !images
+            .iter()
+            .any(|seen: &&Image| seen.digest == image.digest)
+        {
+            images.push(image);
+        }
+    }
+    let part = page(images, size, call.input.text("nextToken")?).map_err(|_| unknown_token())?;
+    let details: Vec<Value> = part
+        .items
+        .iter()
+        .map(|image| describe(&repository, image))
+        .collect();
+    let mut answer = json!({ "imageDetails": details });
+    if let Some(token) = part.next_token {
+        answer["nextToken"] = json!(token);
+    }
+    Ok(answer)
+}
+
+pub(super) fn batch_get_image(call: Call<'_>) -> Answer {
+    let repository = find(call, call.input.required_text("repositoryName")?)?;
+    let ids = image_ids(&call.input)?;
+    if ids.is_empty() {
+        return Err(call.input.missing("imageIds"));
+    }
+    let (mut images, mut failures) = (Vec::new(), Vec::new());
+    for id in ids {
+        match id.find(&repository) {
+            Some(image) => images.push(with_manifest(&repository, image, id.tag)),
+            None => failures.push(json!({
+                "imageId": id.describe(),
+                "failureCode": "ImageNotFound",
+                "failureReason": "Requested image not found",
+            })),
+        }
+    }
+    Ok(json!({ "images": images, "failures": failures }))
+}
+
+pub(super) fn put_image(call: Call<'_>) -> Answer {
+    let name = call.input.required_text("repositoryName")?;
+    let manifest = call.input.required_text("imageManifest")?;
+    let media_type = call.input.text("imageManifestMediaType")?;
+    let tag = call.input.text("imageTag")?.filter(|tag| !tag.is_empty());
+    if tag.is_some_and(|tag| !valid_tag(tag)) {
+        let message = "Invalid parameter at 'imageTag' failed to satisfy constraint: 'must satisfy regular expression \
+                       '[a-zA-Z0-9-_]{1}[a-zA-Z0-9-_.]{0,299}''";
+        return Err(ApiError::new("InvalidParameterException", message));
+    }
+    if !serde_json::from_str::<Value>(manifest).is_ok_and(|manifest| manifest.is_object()) {
+        let message = "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax'";
+        return Err(ApiError::new("InvalidParameterException", message));
+    }
+    let put = call
+        .aws
+        .ecr
+        .put_manifest(name, manifest, media_type, tag, call.aws.clock.now());
+    let image = put.map_err(|refused| refusal(&refused, name, manifest, tag))?;
+    call.aws.happenings.tell(What::ImagePushed {
+        repository: name.to_owned(),
+        digest: image.digest.clone(),
+        tag: tag.map(ToOwned::to_owned),
+    });
+    call.aws.events.emit(
+        "aws.ecr",
+        "ECR Image Action",
+        Vec::new(),
+        push_event(name, &image, tag),
+    );
+    let repository = find(call, name)?;
+    Ok(json!({ "image": with_manifest(&repository, &image, tag) }))
+}
+
+fn refusal(refused: &PushRefused, repository: &str, manifest: &str, tag: Option<&str>) -> ApiError {
+    let digest = format!("sha256:{}", crate::identity::sha256_hex(manifest));
+    match refused {
+        PushRefused::NoSuchRepository => ApiError::new(
+            "RepositoryNotFoundException",
+            no_such_repository(repository),
+        ),
+        PushRefused::AlreadyExists => {
+            let tagged = tag
+                .map(|tag| format!(" and tag '{tag}'"))
+                .unwrap_or_default();
+            let message = format!(
+                "Image with digest '{digest}'{tagged} already exists in the repository with name '{repository}' in \
+                 registry with id '{ACCOUNT}'"
+            );
+            ApiError::new("ImageAlreadyExistsException", message)
+        }
+        PushRefused::TagIsImmutable => {
+            let message = format!(
+                "The image tag '{}' already exists in the '{repository}' repository and cannot be overwritten because \
+                 the tag is immutable.",
+                tag.unwrap_or_default()
+            );
+            ApiError::new("ImageTagAlreadyExistsException", message)
+        }
+    }
+}
+
+/// How a request names an image: by digest, by tag, or by both.
+struct ImageId<'a> {
+    digest: Option<&'a str>,
+    tag: Option<&'a str>,
+}
+
+impl ImageId<'_> {
+    fn find<'r>(&self, repository: &'r Repository) -> Option<&'r Image> {
+        let image = repository.find(self.digest.or(self.tag)?)?;
+        let tagged = self
+            .tag
+            .is_none_or(|tag| image.tags.iter().any(|other| other == tag));
+        (tagged && self.digest.is_none_or(|digest| image.digest == digest)).then_some(image)
+    }
+
+    fn describe(&self) -> Value {
+        let members = [("imageDigest", self.digest), ("imageTag", self.tag)];
+        members
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect()
+    }
+
+    fn not_found(&self, repository: &Repository) -> ApiError {
+        let message = format!(
+            "The image with imageId {{imageDigest:'{}', imageTag:'{}'}} does not exist within the repository with name \
+             '{}' in the registry with id '{ACCOUNT}'",
+            self.digest.unwrap_or("null"),
+            self.tag.unwrap_or("null"),
+            repository.name
+        );
+        ApiError::new("ImageNotFoundException", message)
+    }
+}
+
+fn image_ids<'a>(input: &Input<'a>) -> Result<Vec<ImageId<'a>>, ApiError> {
+    let ids = input.structures("imageIds")?;
+    if ids.len() > 100 {
+        return Err(not_between("imageIds", 1, 100));
+    }
+    let read = |id: Input<'a>| {
+        let (digest, tag) = (id.text("imageDigest")?, id.text("imageTag")?);
+        let missing = "Invalid parameter at 'imageIds' failed to satisfy constraint: 'must contain a tag or a digest'";
+        if digest.is_none() && tag.is_none() {
+            return Err(ApiError::new("InvalidParameterException", missing));
+        }
+        Ok(ImageId { digest, tag })
+    };
+    ids.into_iter().map(read).collect()
+}
+
+/// `maxResults`, which together with a list of names or ids is refused.
+fn page_size(input: &Input<'_>, names: &str) -> Result<usize, ApiError> {
+    let named = input.list(names)?.is_some_and(|list| !list.is_empty());
+    let asked = input.integer("maxResults")?;
+    if named && (asked.is_some() || input.value("nextToken").is_some()) {
+        let message = format!(
+            "Invalid parameter at 'maxResults' or 'nextToken': not to be combined with '{names}'"
+        );
+        return Err(ApiError::new("InvalidParameterException", message));
+    }
+    match (asked, named) {
+        (Some(size @ 1..=1000), _) => Ok(usize::try_from(size).unwrap_or(1000)),
+        (Some(_), _) => Err(not_between("maxResults", 1, 1000)),
+        (None, true) => Ok(1000),
+        (None, false) => Ok(100),
+    }
+}
+
+fn not_between(member: &str, low: u32, high: u32) -> ApiError {
+    let message = format!(
+        "Invalid parameter at '{member}' failed to satisfy constraint: 'must be between {low} and {high}'"
+    );
+    ApiError::new("InvalidParameterException", message)
+}
+
+fn unknown_token() -> ApiError {
+    ApiError::new(
+        "InvalidParameterException",
+        "Invalid parameter at 'nextToken' failed to satisfy constraint: 'must be a token from an earlier answer'",
+    )
+}
+
+fn find(call: Call<'_>, name: &str) -> Result<Repository, ApiError> {
+    let missing = || ApiError::new("RepositoryNotFoundException", no_such_repository(name));
+    call.aws.ecr.repository(name).ok_or_else(missing)
+}
+
+fn describe(repository: &Repository, image: &Image) -> Value {
+    let mut detail = json!({
+        "registryId": ACCOUNT,
+        "repositoryName": repository.name,
+        "imageDigest": image.digest,
+        "imageSizeInBytes": image.manifest.len(),
+        "imagePushedAt": epoch_seconds(image.pushed_at),
+        "imageManifestMediaType": image.media_type,
+    });
+    if !image.tags.is_empty() {
+        detail["imageTags"] = json!(image.tags);
+    }
+    if let Some(artifact) = &image.artifact_media_type {
+        detail["artifactMediaType"] = json!(artifact);
+    }
+    detail
+}
+
+fn with_manifest(repository: &Repository, image: &Image, tag: Option<&str>) -> Value {
+    let id = ImageId {
+        digest: Some(&image.digest),
+        tag,
+    };
+    json!({
+        "registryId": ACCOUNT,
+        "repositoryName": repository.name,
+        "imageId": id.describe(),
+        "imageManifest": image.manifest,
+        "imageManifestMediaType": image.media_type,
+    })
+}
+
+fn valid_tag(tag: &str) -> bool {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    tag.len() <= 300 && tag.bytes().all(plain) && !tag.starts_with('.')
+}

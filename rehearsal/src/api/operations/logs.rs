@@ -1,0 +1,191 @@
+//! CloudWatch Logs' operations.
+
+use serde_json::{Value, json};
+
+use super::{Answer, Call};
+use crate::api::error::ApiError;
+use crate::api::page::page;
+use crate::api::stamp::epoch_milliseconds;
+use crate::identity::arn;
+use crate::logs::{From, LogEvent, window};
+
+fn invalid(message: impl Into<String>) -> ApiError {
+    ApiError::new("InvalidParameterException", message)
+}
+
+fn not_found(what: &str) -> ApiError {
+    ApiError::new(
+        "ResourceNotFoundException",
+        format!("The specified log {what} does not exist."),
+    )
+}
+
+/// The group by name, or by the ARN that `logGroupIdentifier` may hold.
+fn group<'a>(call: Call<'a>) -> Result<&'a str, ApiError> {
+    let named = call
+        .input
+        .text("logGroupName")?
+        .or(call.input.text("logGroupIdentifier")?);
+    let named = named
+        .filter(|name| !name.is_empty())
+        .ok_or_else(|| call.input.missing("logGroupName"))?;
+    Ok(named.split(":log-group:").last().unwrap_or(named))
+}
+
+pub(super) fn get_log_events(call: Call<'_>) -> Answer {
+    let group = group(call)?;
+    let stream = call.input.required_text("logStreamName")?;
+    let from = match (
+        call.input.text("nextToken")?,
+        call.input.boolean("startFromHead")?,
+    ) {
+        (Some(token), _) => from_token(token)?,
+        (None, Some(true)) => From::Head,
+        (None, Some(false) | None) => From::Tail,
+    };
+    let limit = limit(call)?;
+    let streams = call
+        .aws
+        .logs
+        .streams(group)
+        .ok_or_else(|| not_found("group"))?;
+    let all = streams.get(stream).ok_or_else(|| not_found("stream"))?;
+    let (start, end) = (
+        call.input.integer("startTime")?,
+        call.input.integer("endTime")?,
+    );
+    let inside = |event: &&LogEvent| within(event, start, end);
+    let events: Vec<&LogEvent> = all.iter().filter(inside).collect();
+    let window = window(events.len(), limit, from);
+    let part: Vec<Value> = events[window.clone()]
+        .iter()
+        .map(|event| describe(event))
+        .collect();
+    Ok(json!({
+        "events": part,
+        "nextForwardToken": format!("f/{:056}/s", window.end),
+        "nextBackwardToken": format!("b/{:056}/s", window.start),
+    }))
+}
+
+pub(super) fn filter_log_events(call: Call<'_>) -> Answer {
+    let group = group(call)?;
+    let (names, prefix) = (
+        call.input.texts("logStreamNames")?,
+        call.input.text("logStreamNamePrefix")?,
+    );
+    if !names.is_empty() && prefix.is_some() {
+        return Err(invalid(
+            "logStreamNames and logStreamNamePrefix can not be combined.",
+        ));
+    }
+    let pattern = call.input.text("filterPattern")?.unwrap_or_default();
+    if !pattern.is_empty() {
+        return Err(invalid(
+            "Invalid filter pattern: the rehearsal reads whole streams only.",
+        ));
+    }
+    let (start, end) = (
+        call.input.integer("startTime")?,
+        call.input.integer("endTime")?,
+    );
+    let streams = call
+        .aws
+        .logs
+        .streams(group)
+        .ok_or_else(|| not_found("group"))?;
+    let wanted = |name: &str| {
+        (names.is_empty() || names.contains(&name))
+            && prefix.is_none_or(|prefix| name.starts_with(prefix))
+    };
+    let mut events: Vec<(&str, &LogEvent)> = Vec::new();
+    for (name, written) in streams.iter().filter(|(name, _)| wanted(name)) {
+        events.extend(
+            written
+                .iter()
+                .filter(|event| within(event, start, end))
+                .map(|event| (name.as_str(), event)),
+        );
+    }
+    events.sort_by_key(|(_, event)| event.at);
+    let part = page(events, limit(call)?, call.input.text("nextToken")?)
+        .map_err(|_| invalid("The specified nextToken is invalid."))?;
+    let describe = |(stream, event): &(&str, &LogEvent)| {
+        let mut described = describe(event);
+        described["logStreamName"] = json!(stream);
+        described["eventId"] = json!(format!("{:056}", epoch_milliseconds(event.at)));
+        described
+    };
+    let mut answer = json!({ "events": part.items.iter().map(describe).collect::<Vec<_>>(), "searchedLogStreams": [] });
+    if let Some(token) = part.next_token {
+        answer["nextToken"] = json!(token);
+    }
+    Ok(answer)
+}
+
+pub(super) fn describe_log_streams(call: Call<'_>) -> Answer {
+    let group = group(call)?;
+    let prefix = call.input.text("logStreamNamePrefix")?.unwrap_or_default();
+    let streams = call
+        .aws
+        .logs
+        .streams(group)
+        .ok_or_else(|| not_found("group"))?;
+    let describe = |(name, events): (&String, &Vec<LogEvent>)| {
+        json!({
+            "logStreamName": name,
+            "arn": arn("logs", &format!("log-group:{group}:log-stream:{name}")),
+            "creationTime": events.first().map(|event| epoch_milliseconds(event.at)),
+            "firstEventTimestamp": events.first().map(|event| epoch_milliseconds(event.at)),
+            "lastEventTimestamp": events.last().map(|event| epoch_milliseconds(event.at)),
+            "storedBytes": 0,
+        })
+    };
+    let described: Vec<Value> = streams
+        .iter()
+        .filter(|(name, _)| name.starts_with(prefix))
+        .map(describe)
+        .collect();
+    let size = match call.input.integer("limit")? {
+        None => 50,
+        Some(size @ 1..=50) => usize::try_from(size).unwrap_or(50),
+        Some(_) => return Err(invalid("limit must be between 1 and 50.")),
+    };
+    let part = page(described, size, call.input.text("nextToken")?)
+        .map_err(|_| invalid("The specified nextToken is invalid."))?;
+    let mut answer = json!({ "logStreams": part.items });
+    if let Some(token) = part.next_token {
+        answer["nextToken"] = json!(token);
+    }
+    Ok(answer)
+}
+
+fn limit(call: Call<'_>) -> Result<usize, ApiError> {
+    match call.input.integer("limit")? {
+        None => Ok(10_000),
+        Some(limit @ 1..=10_000) => Ok(usize::try_from(limit).unwrap_or(10_000)),
+        Some(_) => Err(invalid("limit must be between 1 and 10000.")),
+    }
+}
+
+fn from_token(token: &str) -> Result<From, ApiError> {
+    let number = |rest: &str| {
+        rest.strip_suffix("/s")
+            .and_then(|digits| digits.parse().ok())
+    };
+    let forward = token.strip_prefix("f/").and_then(number).map(From::After);
+    let backward = || token.strip_prefix("b/").and_then(number).map(From::Before);
+    forward
+        .or_else(backward)
+        .ok_or_else(|| invalid("The specified nextToken is invalid."))
+}
+
+fn within(event: &LogEvent, start: Option<i64>, end: Option<i64>) -> bool {
+    let at = i64::try_from(epoch_milliseconds(event.at)).unwrap_or(i64::MAX);
+    start.is_none_or(|start| at >= start) && end.is_none_or(|end| at < end)
+}
+
+fn describe(event: &LogEvent) -> Value {
+    let at = epoch_milliseconds(event.at);
+    json!({ "timestamp": at, "message": event.message, "ingestionTime": at })
+}

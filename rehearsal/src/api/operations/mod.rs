@@ -1,0 +1,230 @@
+//! The operations, by service: which function answers which call.
+
+mod codedeploy;
+mod codedeploy_create;
+mod codedeploy_deployments;
+mod codedeploy_targets;
+mod ecr;
+mod ecs_run_task;
+mod ecs_services;
+mod ecs_task_definitions;
+mod ecs_tasks;
+mod elb;
+mod lambda;
+mod logs;
+mod scheduler;
+mod sns;
+
+use serde_json::{Value, json};
+
+use super::error::ApiError;
+use super::request::Service;
+use super::{Call, Reply};
+use crate::identity::ACCOUNT;
+
+type Answer = Result<Value, ApiError>;
+
+pub(super) async fn dispatch(service: Service, call: Call<'_>) -> Result<Reply, ApiError> {
+    let answer = match service {
+        Service::Lambda => return lambda::invoke(call).await,
+        Service::CodeDeploy => code_deploy(call),
+        Service::Ecr => registry(call),
+        Service::Ecs => containers(call),
+        Service::Elb => load_balancing(call),
+        Service::Events => put_events(call),
+        Service::Logs => log_reading(call),
+        Service::Scheduler => schedules(call),
+        Service::Sns => notifications(call),
+        Service::Sts => identity(call),
+    };
+    answer.map(Reply::from)
+}
+
+fn code_deploy(call: Call<'_>) -> Answer {
+    match call.operation {
+        "BatchGetDeploymentTargets" => codedeploy_targets::batch_get_deployment_targets(call),
+        "BatchGetDeployments" => codedeploy_deployments::batch_get_deployments(call),
+        "ContinueDeployment" => codedeploy_deployments::continue_deployment(call),
+        "CreateDeployment" => codedeploy_create::create_deployment(call),
+        "GetApplication" => codedeploy::get_application(call),
+        "GetApplicationRevision" => codedeploy::get_application_revision(call),
+        "GetDeployment" => codedeploy_deployments::get_deployment(call),
+        "GetDeploymentConfig" => codedeploy::get_deployment_config(call),
+        "GetDeploymentGroup" => codedeploy::get_deployment_group(call),
+        "GetDeploymentTarget" => codedeploy_targets::get_deployment_target(call),
+        "ListApplications" => codedeploy::list_applications(call),
+        "ListDeploymentGroups" => codedeploy::list_deployment_groups(call),
+        "ListDeploymentTargets" => codedeploy_targets::list_deployment_targets(call),
+        "ListDeployments" => codedeploy_deployments::list_deployments(call),
+        "PutLifecycleEventHookExecutionStatus" => {
+            codedeploy_targets::put_lifecycle_event_hook_execution_status(call)
+        }
+        "StopDeployment" => codedeploy_deployments::stop_deployment(call),
+        _ => unknown(),
+    }
+}
+
+fn registry(call: Call<'_>) -> Answer {
+    match call.operation {
+        "BatchGetImage" => ecr::batch_get_image(call),
+        "DescribeImages" => ecr::describe_images(call),
+        "DescribeRepositories" => ecr::describe_repositories(call),
+        "PutImage" => ecr::put_image(call),
+        _ => unknown(),
+    }
+}
+
+fn containers(call: Call<'_>) -> Answer {
+    match call.operation {
+        "DeregisterTaskDefinition" => ecs_task_definitions::deregister_task_definition(call),
+        "DescribeClusters" => ecs_services::describe_clusters(call),
+        "DescribeServices" => ecs_services::describe_services(call),
+        "DescribeTaskDefinition" => ecs_task_definitions::describe_task_definition(call),
+        "DescribeTaskSets" => ecs_services::describe_task_sets(call),
+        "DescribeTasks" => ecs_tasks::describe_tasks(call),
+        "ListTaskDefinitions" => ecs_task_definitions::list_task_definitions(call),
+        "ListTasks" => ecs_tasks::list_tasks(call),
+        "RegisterTaskDefinition" => ecs_task_definitions::register_task_definition(call),
+        "RunTask" => ecs_run_task::run_task(call),
+        "StopTask" => ecs_tasks::stop_task(call),
+        "UpdateService" => ecs_services::update_service(call),
+        _ => unknown(),
+    }
+}
+
+fn load_balancing(call: Call<'_>) -> Answer {
+    match call.operation {
+        "DescribeListeners" => elb::describe_listeners(call),
+        "DescribeLoadBalancers" => elb::describe_load_balancers(call),
+        "DescribeRules" => elb::describe_rules(call),
+        "DescribeTargetGroups" => elb::describe_target_groups(call),
+        "DescribeTargetHealth" => elb::describe_target_health(call),
+        _ => unknown_action(call),
+    }
+}
+
+fn notifications(call: Call<'_>) -> Answer {
+    match call.operation {
+        "GetTopicAttributes" => sns::get_topic_attributes(call),
+        "ListTopics" => sns::list_topics(call),
+        "Publish" => sns::publish(call),
+        _ => unknown_action(call),
+    }
+}
+
+fn log_reading(call: Call<'_>) -> Answer {
+    match call.operation {
+        "DescribeLogStreams" => logs::describe_log_streams(call),
+        "FilterLogEvents" => logs::filter_log_events(call),
+        "GetLogEvents" => logs::get_log_events(call),
+        _ => unknown(),
+    }
+}
+
+fn schedules(call: Call<'_>) -> Answer {
+    match call.operation {
+        "CreateSchedule" => scheduler::create_schedule(call),
+        "DeleteSchedule" => scheduler::delete_schedule(call),
+        "GetSchedule" => scheduler::get_schedule(call),
+        _ => unknown(),
+    }
+}
+
+fn identity(call: Call<'_>) -> Answer {
+    let arn = match call.function {
+        Some(function) => {
+            format!("arn:aws:sts::{ACCOUNT}:assumed-role/greenlight-{function}/{function}")
+        }
+        None => format!("arn:aws:iam::{ACCOUNT}:user/rehearsal"),
+    };
+    match call.operation {
+        "GetCallerIdentity" => {
+            Ok(json!({ "Arn": arn, "UserId": "AIDAREHEARSAL", "Account": ACCOUNT }))
+        }
+        _ => unknown_action(call),
+    }
+}
+
+/// EventBridge: every entry becomes an event on the bus.
+fn put_events(call: Call<'_>) -> Answer {
+    if call.operation != "PutEvents" {
+        return unknown();
+    }
+    let entries = call.input.structures("Entries")?;
+    if entries.is_empty() || entries.len() > 10 {
+        let message = "1 validation error detected: Value at 'entries' failed to satisfy constraint: Member must have \
+                       length between 1 and 10";
+        return Err(ApiError::new("ValidationException", message));
+    }
+    let mut results = Vec::new();
+    for entry in entries {
+        let detail = entry
+            .text("Detail")?
+            .and_then(|detail| serde_json::from_str::<Value>(detail).ok());
+        let (source, detail_type) = (entry.text("Source")?, entry.text("DetailType")?);
+        results.push(match (source, detail_type, detail.filter(Value::is_object)) {
+            (Some(source), Some(detail_type), Some(detail)) => {
+                let resources = entry.texts("Resources")?.into_iter().map(ToOwned::to_owned).collect();
+                call.aws.events.emit(source, detail_type, resources, detail);
+                json!({ "EventId": call.aws.ids.uuid() })
+            }
+            (_, _, None) => json!({ "ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed." }),
+            (_, _, Some(_)) => json!({
+                "ErrorCode": "InvalidArgument",
+                "ErrorMessage": "Parameter Source and DetailType are required. Reason: not specified.",
+            }),
+        });
+    }
+    let failed = results
+        .iter()
+        .filter(|result| result.get("ErrorCode").is_some())
+        .count();
+    Ok(json!({ "FailedEntryCount": failed, "Entries": results }))
+}
+
+fn unknown() -> Answer {
+    Err(ApiError::new("UnknownOperationException", ""))
+}
+
+fn unknown_action(call: Call<'_>) -> Answer {
+    let message = format!("Could not find operation {}", call.operation);
+    Err(ApiError::new("InvalidAction", message))
+}
+
+/// How the service complains about a required member that is not there.
+pub(super) fn missing(service: Service) -> fn(&str) -> ApiError {
+    match service {
+        Service::CodeDeploy => codedeploy::missing,
+        Service::Ecr => |member| {
+            let message = format!(
+                "Invalid parameter at '{member}' failed to satisfy constraint: 'must not be null'"
+            );
+            ApiError::new("InvalidParameterException", message)
+        },
+        Service::Ecs => |member| {
+            ApiError::new(
+                "InvalidParameterException",
+                format!("{member} can not be blank."),
+            )
+        },
+        Service::Elb | Service::Sts => |member| ApiError::new("ValidationError", not_null(member)),
+        Service::Lambda => {
+            |member| ApiError::new("InvalidParameterValueException", not_null(member))
+        }
+        Service::Logs => |member| ApiError::new("InvalidParameterException", not_null(member)),
+        Service::Events | Service::Scheduler => {
+            |member| ApiError::new("ValidationException", not_null(member))
+        }
+        Service::Sns => |member| {
+            let message =
+                format!("Invalid parameter: {member} Reason: no value for required parameter");
+            ApiError::new("InvalidParameter", message)
+        },
+    }
+}
+
+fn not_null(member: &str) -> String {
+    format!(
+        "1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member must not be null"
+    )
+}

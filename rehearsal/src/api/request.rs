@@ -1,0 +1,363 @@
+//! What an HTTP request asks for: which service, which operation, who calls, with which members.
+
+use axum::body::Bytes;
+use axum::http::{HeaderMap, Method, Uri};
+use serde_json::{Map, Value, json};
+
+use super::error::ApiError;
+use super::query;
+
+/// The services that the local AWS plays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Service {
+    CodeDeploy,
+    Ecr,
+    Ecs,
+    Elb,
+    Events,
+    Lambda,
+    Logs,
+    Scheduler,
+    Sns,
+    Sts,
+}
+
+/// How a service speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    Json,
+    /// With the XML namespace of its answers.
+    Query(&'static str),
+    Rest,
+}
+
+/// A request, understood as far as its protocol goes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    pub service: Service,
+    pub operation: String,
+    pub members: Value,
+}
+
+const ELB_NAMESPACE: &str = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/";
+const SNS_NAMESPACE: &str = "http://sns.amazonaws.com/doc/2010-03-31/";
+const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
+
+/// Every JSON service by the prefix of its `X-Amz-Target`.
+const JSON_TARGETS: [(&str, Service); 5] = [
+    ("CodeDeploy_20141006", Service::CodeDeploy),
+    ("AmazonEC2ContainerServiceV20141113", Service::Ecs),
+    ("AmazonEC2ContainerRegistry_V20150921", Service::Ecr),
+    ("Logs_20140328", Service::Logs),
+    ("AWSEvents", Service::Events),
+];
+
+/// Every Query service by the version of its API.
+const QUERY_VERSIONS: [(&str, Service); 3] = [
+    ("2015-12-01", Service::Elb),
+    ("2010-03-31", Service::Sns),
+    ("2011-06-15", Service::Sts),
+];
+
+impl Service {
+    /// As IAM names it.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Service::CodeDeploy => "codedeploy",
+            Service::Ecr => "ecr",
+            Service::Ecs => "ecs",
+            Service::Elb => "elasticloadbalancing",
+            Service::Events => "events",
+            Service::Lambda => "lambda",
+            Service::Logs => "logs",
+            Service::Scheduler => "scheduler",
+            Service::Sns => "sns",
+            Service::Sts => "sts",
+        }
+    }
+
+    pub fn protocol(self) -> Protocol {
+        match self {
+            Service::CodeDeploy | Service::Ecr | Service::Ecs | Service::Events | Service::Logs => {
+                Protocol::Json
+            }
+            Service::Elb => Protocol::Query(ELB_NAMESPACE),
+            Service::Sns => Protocol::Query(SNS_NAMESPACE),
+            Service::Sts => Protocol::Query(STS_NAMESPACE),
+            Service::Lambda | Service::Scheduler => Protocol::Rest,
+        }
+    }
+}
+
+/// Understands a request, or says which protocol to refuse it in.
+pub fn parse(
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<Request, (Protocol, ApiError)> {
+    if let Some(target) = header(headers, "x-amz-target") {
+        return parse_json(target, body).map_err(|error| (Protocol::Json, error));
+    }
+    if uri.path() == "/" {
+        return parse_query(uri, body);
+    }
+    parse_rest(method, uri, headers, body).map_err(|error| (Protocol::Rest, error))
+}
+
+fn parse_json(target: &str, body: &Bytes) -> Result<Request, ApiError> {
+    let unknown = || ApiError::new("UnknownOperationException", "");
+    let (prefix, operation) = target.rsplit_once('.').ok_or_else(unknown)?;
+    let (_, service) = JSON_TARGETS
+        .into_iter()
+        .find(|(name, _)| *name == prefix)
+        .ok_or_else(unknown)?;
+    let members = if body.is_empty() {
+        json!({})
+    } else {
+        json_body(body)?
+    };
+    Ok(Request {
+        service,
+        operation: operation.to_owned(),
+        members,
+    })
+}
+
+fn json_body(body: &Bytes) -> Result<Value, ApiError> {
+    let unreadable = || {
+        ApiError::new(
+            "SerializationException",
+            "the request's body is not a JSON object",
+        )
+    };
+    serde_json::from_slice(body)
+        .ok()
+        .filter(Value::is_object)
+        .ok_or_else(unreadable)
+}
+
+fn parse_query(uri: &Uri, body: &Bytes) -> Result<Request, (Protocol, ApiError)> {
+    let form = if body.is_empty() {
+        uri.query().unwrap_or_default()
+    } else {
+        std::str::from_utf8(body).unwrap_or("")
+    };
+    let members = query::parse(form);
+    let text = |member: &str| members[member].as_str().unwrap_or_default().to_owned();
+    let (action, version) = (text("Action"), text("Version"));
+    let service = QUERY_VERSIONS
+        .into_iter()
+        .find(|(known, _)| *known == version)
+        .map(|(_, service)| service);
+    match service {
+        Some(service) => Ok(Request {
+            service,
+            operation: action,
+            members,
+        }),
+        None => {
+            let message = format!("Could not find operation {action} for version {version}");
+            Err((
+                Protocol::Query(STS_NAMESPACE),
+                ApiError::new("InvalidAction", message),
+            ))
+        }
+    }
+}
+
+fn parse_rest(
+    method: &Method,
+    uri: &Uri,
+    headers: &HeaderMap,
+    body: &Bytes,
+) -> Result<Request, ApiError> {
+    let unknown = || ApiError::new("UnknownOperationException", "").with_status(404);
+    let segments: Vec<String> = uri.path().split('/').skip(1).map(query::decode).collect();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let (service, operation, name) = match (method.as_str(), segments.as_slice()) {
+        ("POST", ["2015-03-31", "functions", name, "invocations"]) => {
+            (Service::Lambda, "Invoke", *name)
+        }
+        ("POST", ["schedules", name]) => (Service::Scheduler, "CreateSchedule", *name),
+        ("GET", ["schedules", name]) => (Service::Scheduler, "GetSchedule", *name),
+        ("DELETE", ["schedules", name]) => (Service::Scheduler, "DeleteSchedule", *name),
+        _ => return Err(unknown()),
+    };
+    let mut members = match (service, body.is_empty()) {
+        (Service::Lambda, _) => invocation(headers, body)?,
+        (_, true) => Map::new(),
+        (_, false) => json_body(body)?.as_object().cloned().unwrap_or_default(),
+    };
+    let query = query::parse(uri.query().unwrap_or_default());
+    members.extend(query.as_object().cloned().unwrap_or_default());
+    let label = if service == Service::Lambda {
+        "FunctionName"
+    } else {
+        "Name"
+    };
+    members.insert(label.to_owned(), json!(name));
+    Ok(Request {
+        service,
+        operation: operation.to_owned(),
+        members: Value::Object(members),
+    })
+}
+
+/// An invocation's payload is the whole body, and its type a header.
+fn invocation(headers: &HeaderMap, body: &Bytes) -> Result<Map<String, Value>, ApiError> {
+    let unreadable = |error| {
+        ApiError::new(
+            "InvalidRequestContentException",
+            format!("Could not parse request body into json: {error}"),
+        )
+    };
+    let payload = if body.is_empty() {
+        json!({})
+    } else {
+        serde_json::from_slice(body).map_err(unreadable)?
+    };
+    let kind = header(headers, "x-amz-invocation-type").unwrap_or("RequestResponse");
+    Ok(Map::from_iter([
+        ("Payload".to_owned(), payload),
+        ("InvocationType".to_owned(), json!(kind)),
+    ]))
+}
+
+/// The access key id that signed the request; none when nobody did.
+pub fn access_key_id(headers: &HeaderMap) -> Option<&str> {
+    let authorization = header(headers, "authorization")?.strip_prefix("AWS4-HMAC-SHA256 ")?;
+    let credential = authorization
+        .split([',', ' '])
+        .find_map(|part| part.trim().strip_prefix("Credential="))?;
+    credential.split('/').next().filter(|key| !key.is_empty())
+}
+
+fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect()
+    }
+
+    fn check(
+        method: &str,
+        uri: &str,
+        pairs: &[(&'static str, &str)],
+        body: &'static str,
+    ) -> Result<Request, String> {
+        let method = method.parse().unwrap();
+        let body = Bytes::from_static(body.as_bytes());
+        parse(&method, &uri.parse().unwrap(), &headers(pairs), &body)
+            .map_err(|(_, error)| error.code.into_owned())
+    }
+
+    fn request(service: Service, operation: &str, members: Value) -> Result<Request, String> {
+        Ok(Request {
+            service,
+            operation: operation.to_owned(),
+            members,
+        })
+    }
+
+    #[test]
+    fn every_protocol_is_understood() {
+        let ecs = [("x-amz-target", "AmazonEC2ContainerServiceV20141113.RunTask")];
+        assert_eq!(
+            check("POST", "/", &ecs, r#"{"taskDefinition":"web"}"#),
+            request(Service::Ecs, "RunTask", json!({"taskDefinition": "web"}))
+        );
+        assert_eq!(
+            check("POST", "/", &ecs, ""),
+            request(Service::Ecs, "RunTask", json!({}))
+        );
+        assert_eq!(
+            check("POST", "/", &[], "Action=Publish&Version=2010-03-31"),
+            request(
+                Service::Sns,
+                "Publish",
+                json!({"Action": "Publish", "Version": "2010-03-31"})
+            )
+        );
+        assert_eq!(
+            check("POST", "/schedules/a%2Fb", &[], r#"{"State":"ENABLED"}"#),
+            request(
+                Service::Scheduler,
+                "CreateSchedule",
+                json!({"State": "ENABLED", "Name": "a/b"})
+            )
+        );
+        assert_eq!(
+            check(
+                "POST",
+                "/2015-03-31/functions/f/invocations",
+                &[("x-amz-invocation-type", "Event")],
+                "[1]"
+            ),
+            request(
+                Service::Lambda,
+                "Invoke",
+                json!({"Payload": [1], "InvocationType": "Event", "FunctionName": "f"})
+            )
+        );
+    }
+
+    #[test]
+    fn what_is_not_understood_is_refused() {
+        let ecs = [("x-amz-target", "AmazonEC2ContainerServiceV20141113.RunTask")];
+        let cases = [
+            (
+                check("POST", "/", &[("x-amz-target", "Nothing.Here")], "{}"),
+                "UnknownOperationException",
+            ),
+            (
+                check("POST", "/", &[("x-amz-target", "nothing")], "{}"),
+                "UnknownOperationException",
+            ),
+            (check("POST", "/", &ecs, "{"), "SerializationException"),
+            (check("POST", "/", &ecs, "[]"), "SerializationException"),
+            (check("POST", "/", &[], "Action=Publish"), "InvalidAction"),
+            (
+                check("GET", "/nowhere", &[], ""),
+                "UnknownOperationException",
+            ),
+            (
+                check("POST", "/2015-03-31/functions/f/invocations", &[], "{"),
+                "InvalidRequestContentException",
+            ),
+        ];
+        for (outcome, code) in cases {
+            assert_eq!(outcome, Err(code.to_owned()));
+        }
+    }
+
+    #[test]
+    fn the_caller_is_whoever_signed() {
+        let signed = "AWS4-HMAC-SHA256 Credential=GREENLIGHTX/20261121/eu-central-1/ecs/aws4_request, SignedHeaders=host, Signature=0";
+        assert_eq!(
+            access_key_id(&headers(&[("authorization", signed)])),
+            Some("GREENLIGHTX")
+        );
+        for unsigned in [
+            "",
+            "Basic abc",
+            "AWS4-HMAC-SHA256 SignedHeaders=host",
+            "AWS4-HMAC-SHA256 Credential=",
+        ] {
+            assert_eq!(
+                access_key_id(&headers(&[("authorization", unsigned)])),
+                None,
+                "{unsigned}"
+            );
+        }
+        assert_eq!(access_key_id(&HeaderMap::new()), None);
+    }
+}

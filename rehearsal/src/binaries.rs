@@ -1,0 +1,131 @@
+//! The binaries that are rehearsed: what ships, built by cargo as for a deployment.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, bail};
+use clap::ValueEnum;
+use serde_json::Value;
+use tokio::process::Command;
+
+/// The functions, and the service that stands for the images.
+const PACKAGES: [&str; 6] = [
+    "start-deployment",
+    "run-migration",
+    "finish-migration",
+    "check-test-traffic",
+    "report-outcome",
+    SAMPLE_SERVICE,
+];
+/// The program behind every image of the rehearsal.
+pub(crate) const SAMPLE_SERVICE: &str = "sample-service";
+
+/// How the binaries are built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Profile {
+    Dev,
+    Release,
+}
+
+impl Profile {
+    /// The profile that the rehearsal itself was built with.
+    pub(crate) fn own() -> Profile {
+        if cfg!(debug_assertions) {
+            Profile::Dev
+        } else {
+            Profile::Release
+        }
+    }
+}
+
+/// Builds the binaries and tells the folder that they are in. Cargo says what it does on stderr.
+pub(crate) async fn build(
+    root: &Path,
+    profile: Profile,
+    cargo: Option<OsString>,
+) -> anyhow::Result<PathBuf> {
+    let mut command = Command::new(cargo.unwrap_or_else(|| OsString::from("cargo")));
+    command.current_dir(root).args([
+        "build",
+        "--bins",
+        "--message-format=json-render-diagnostics",
+    ]);
+    if profile == Profile::Release {
+        command.arg("--release");
+    }
+    for package in PACKAGES {
+        command.args(["--package", package]);
+    }
+    let output = command
+        .stdin(Stdio::null())
+        .stderr(Stdio::inherit())
+        .output()
+        .await
+        .context("run cargo")?;
+    if !output.status.success() {
+        bail!("cargo could not build the functions (hint: what it said is above)");
+    }
+    let messages = String::from_utf8_lossy(&output.stdout);
+    let folder = messages
+        .lines()
+        .find_map(executable)
+        .and_then(|path| path.parent().map(Path::to_owned));
+    check(folder.context("cargo built no binary")?)
+}
+
+/// Makes sure that a folder has every binary.
+pub(crate) fn check(folder: PathBuf) -> anyhow::Result<PathBuf> {
+    match PACKAGES
+        .iter()
+        .find(|package| !folder.join(package).is_file())
+    {
+        Some(missing) => bail!(
+            "the folder `{}` has no `{missing}` (hint: build all of {} there, or leave out `--binaries`)",
+            folder.display(),
+            PACKAGES.map(|package| format!("`{package}`")).join(", "),
+        ),
+        None => Ok(folder),
+    }
+}
+
+/// The path of one of the binaries in a line of what cargo says.
+fn executable(message: &str) -> Option<PathBuf> {
+    let message: Value = serde_json::from_str(message).ok()?;
+    let name = message["target"]["name"].as_str()?;
+    PACKAGES
+        .contains(&name)
+        .then(|| message["executable"].as_str().map(PathBuf::from))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_is_known_by_what_cargo_says() {
+        let artifact = r#"{"reason":"compiler-artifact","target":{"name":"report-outcome"},"executable":"/t/debug/report-outcome"}"#;
+        assert_eq!(
+            executable(artifact),
+            Some(PathBuf::from("/t/debug/report-outcome"))
+        );
+        let library =
+            r#"{"reason":"compiler-artifact","target":{"name":"rules"},"executable":null}"#;
+        assert_eq!(executable(library), None);
+        assert_eq!(
+            executable(r#"{"reason":"build-finished","success":true}"#),
+            None
+        );
+        assert_eq!(executable("   Compiling rules"), None);
+    }
+
+    #[test]
+    fn a_folder_without_the_binaries_is_refused() {
+        let error = check(PathBuf::from("/nowhere")).unwrap_err().to_string();
+        assert!(
+            error
+                .starts_with("the folder `/nowhere` has no `start-deployment` (hint: build all of"),
+            "{error}"
+        );
+    }
+}

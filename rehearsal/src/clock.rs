@@ -1,0 +1,370 @@
+//! Simulated time: what AWS would wait for passes at once, what really runs takes the time that it takes.
+//!
+//! The clock runs with real time, and jumps to the next sleeper's moment as soon as nothing real is under way: no
+//! function, no container that starts or migrates, no health check that must still decide. Before each jump the world
+//! stays as it is for a moment (`DWELL`), so that production traffic passes through every phase of a deployment.
+
+use std::collections::BTreeSet;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::{Notify, broadcast};
+use tokio::time::Instant;
+
+/// How long nothing real must have been under way before the clock jumps.
+pub const DWELL: Duration = Duration::from_millis(200);
+
+/// The one clock of a rehearsal. Cheap to clone; all clones are the same clock.
+#[derive(Clone)]
+pub struct Clock {
+    inner: Arc<Inner>,
+}
+
+/// While one of these lives, something real is under way and the clock does not jump.
+pub struct Busy {
+    clock: Clock,
+}
+
+/// A jump of the clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Skip {
+    pub from: SystemTime,
+    pub to: SystemTime,
+}
+
+struct Inner {
+    /// Real time at the start, on the calendar and on the stopwatch.
+    started: (SystemTime, Instant),
+    dwell: Duration,
+    state: Mutex<State>,
+    /// Somebody began or ceased to sleep or to be busy.
+    stirred: Notify,
+    jumped: Notify,
+    skips: broadcast::Sender<Skip>,
+}
+
+struct State {
+    skipped: Duration,
+    /// Moments that somebody waits for; the number keeps equal moments apart. Those of sleepers are worth a jump;
+    /// those of waiters are not, and no jump passes over one.
+    sleepers: BTreeSet<(SystemTime, u64)>,
+    waiters: BTreeSet<(SystemTime, u64)>,
+    registered_ever: u64,
+    busy: usize,
+    /// Since when nothing real has been under way, provided that `busy` is 0.
+    quiet_since: Instant,
+}
+
+/// What the driver of the clock does next.
+#[derive(Debug, PartialEq, Eq)]
+enum Next {
+    WaitForStir,
+    WaitUntil(Instant),
+    JumpTo(SystemTime),
+}
+
+impl Clock {
+    pub fn start() -> Clock {
+        Clock::with_dwell(DWELL)
+    }
+
+    /// A clock that dwells for another time than usual before it jumps.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "simulated time begins at the real time; nothing else reads it"
+    )]
+    pub fn with_dwell(dwell: Duration) -> Clock {
+        let now = Instant::now();
+        let state = State {
+            skipped: Duration::ZERO,
+            sleepers: BTreeSet::new(),
+            waiters: BTreeSet::new(),
+            registered_ever: 0,
+            busy: 0,
+            quiet_since: now,
+        };
+        let clock = Clock {
+            inner: Arc::new(Inner {
+                started: (SystemTime::now(), now),
+                dwell,
+                state: Mutex::new(state),
+                stirred: Notify::new(),
+                jumped: Notify::new(),
+                skips: broadcast::channel(1024).0,
+            }),
+        };
+        tokio::spawn(drive(Arc::downgrade(&clock.inner)));
+        clock
+    }
+
+    /// Simulated now.
+    pub fn now(&self) -> SystemTime {
+        self.inner.now(self.inner.lock().skipped)
+    }
+
+    /// Waits until the simulated moment has come. Dropping the future cancels the wait.
+    pub async fn sleep_until(&self, moment: SystemTime) {
+        let _registered = Registered::new(self, moment, Kind::Sleeper);
+        self.come(moment).await;
+    }
+
+    pub async fn sleep(&self, duration: Duration) {
+        self.sleep_until(self.now() + duration).await;
+    }
+
+    /// Waits until the simulated moment has come without being a reason to jump to it: for what recurs for ever, such
+    /// as an hourly look, and for what may lie years ahead. A jump that somebody else is the reason for stops there.
+    pub async fn wait_until(&self, moment: SystemTime) {
+        let _registered = Registered::new(self, moment, Kind::Waiter);
+        self.come(moment).await;
+    }
+
+    async fn come(&self, moment: SystemTime) {
+        loop {
+            let jumped = self.inner.jumped.notified();
+            match moment.duration_since(self.now()) {
+                Ok(left) if !left.is_zero() => {
+                    tokio::select! { () = tokio::time::sleep(left) => {} () = jumped => {} }
+                }
+                Ok(_) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Says that something real is under way.
+    pub fn busy(&self) -> Busy {
+        self.inner.lock().busy += 1;
+        Busy {
+            clock: self.clone(),
+        }
+    }
+
+    /// Says that the world has just changed in a way that somebody may want to see: it stays so for the dwell at least.
+    pub fn dwell(&self) {
+        drop(self.busy());
+    }
+
+    /// Every jump from now on.
+    pub fn skips(&self) -> broadcast::Receiver<Skip> {
+        self.inner.skips.subscribe()
+    }
+}
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        let mut state = self.clock.inner.lock();
+        state.busy -= 1;
+        state.quiet_since = Instant::now();
+        drop(state);
+        self.clock.inner.stirred.notify_one();
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Sleeper,
+    Waiter,
+}
+
+/// Keeps a moment in mind for as long as somebody waits for it.
+struct Registered {
+    clock: Clock,
+    kind: Kind,
+    key: (SystemTime, u64),
+}
+
+impl Registered {
+    fn new(clock: &Clock, moment: SystemTime, kind: Kind) -> Registered {
+        let mut state = clock.inner.lock();
+        state.registered_ever += 1;
+        let key = (moment, state.registered_ever);
+        state.moments(kind).insert(key);
+        drop(state);
+        clock.inner.stirred.notify_one();
+        Registered {
+            clock: clock.clone(),
+            kind,
+            key,
+        }
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.clock.inner.lock().moments(self.kind).remove(&self.key);
+    }
+}
+
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn now(&self, skipped: Duration) -> SystemTime {
+        self.started.0 + self.started.1.elapsed() + skipped
+    }
+
+    /// Jumps if the state still allows it.
+    fn jump(&self, to: SystemTime) {
+        let mut state = self.lock();
+        let from = self.now(state.skipped);
+        let Ok(distance) = to.duration_since(from) else {
+            return;
+        };
+        if state.busy > 0 {
+            return;
+        }
+        state.skipped += distance;
+        state.quiet_since = Instant::now();
+        drop(state);
+        // Nobody listens: the jump is no secret, and no news to anybody.
+        let _ = self.skips.send(Skip { from, to });
+        self.jumped.notify_waiters();
+    }
+}
+
+impl State {
+    fn moments(&mut self, kind: Kind) -> &mut BTreeSet<(SystemTime, u64)> {
+        match kind {
+            Kind::Sleeper => &mut self.sleepers,
+            Kind::Waiter => &mut self.waiters,
+        }
+    }
+
+    fn next(&self, now: SystemTime, real_now: Instant, dwell: Duration) -> Next {
+        // A moment that has come already wakes whoever waits for it without any jump.
+        let first = |moments: &BTreeSet<(SystemTime, u64)>| {
+            moments
+                .iter()
+                .map(|&(moment, _)| moment)
+                .find(|&moment| moment > now)
+        };
+        let ahead = first(&self.sleepers)
+            .map(|moment| first(&self.waiters).map_or(moment, |waiter| waiter.min(moment)));
+        match ahead {
+            Some(moment) if self.busy == 0 => {
+                let from = self.quiet_since + dwell;
+                if real_now >= from {
+                    Next::JumpTo(moment)
+                } else {
+                    Next::WaitUntil(from)
+                }
+            }
+            Some(_) | None => Next::WaitForStir,
+        }
+    }
+}
+
+/// Moves the clock for as long as somebody holds it.
+async fn drive(clock: Weak<Inner>) {
+    loop {
+        let Some(inner) = clock.upgrade() else { return };
+        let next = {
+            let state = inner.lock();
+            state.next(inner.now(state.skipped), Instant::now(), inner.dwell)
+        };
+        // Between two looks the driver lets go of the clock, so that it ends with its last holder.
+        let patience = Duration::from_millis(50);
+        match next {
+            Next::JumpTo(moment) => inner.jump(moment),
+            Next::WaitUntil(moment) => {
+                tokio::time::sleep_until(moment.min(Instant::now() + patience)).await
+            }
+            Next::WaitForStir => {
+                let stirred = pin!(inner.stirred.notified());
+                let _ = tokio::time::timeout(patience, stirred).await;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[tokio::test(start_paused = true)]
+    async fn an_hour_passes_at_once_when_nothing_is_under_way() {
+        let clock = Clock::start();
+        let (before, real) = (clock.now(), Instant::now());
+        clock.sleep(HOUR).await;
+        assert!(clock.now() >= before + HOUR);
+        assert!(
+            real.elapsed() < Duration::from_secs(1),
+            "{:?}",
+            real.elapsed()
+        );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_clock_stays_for_the_dwell_and_for_whoever_is_busy() {
+        let clock = Clock::start();
+        let busy = clock.busy();
+        let sleeper = tokio::spawn({
+            let clock = clock.clone();
+            async move { clock.sleep(HOUR).await }
+        });
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert!(!sleeper.is_finished());
+        let real = Instant::now();
+        drop(busy);
+        sleeper.await.unwrap();
+        assert!(real.elapsed() >= DWELL, "{:?}", real.elapsed());
+        assert!(real.elapsed() < DWELL * 3, "{:?}", real.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sleepers_wake_in_the_order_of_their_moments() {
+        let clock = Clock::start();
+        let order = Arc::new(Mutex::new(Vec::new()));
+        let sleepers: Vec<_> = [30, 10, 20]
+            .map(|minutes| {
+                let (clock, order) = (clock.clone(), order.clone());
+                tokio::spawn(async move {
+                    clock.sleep(Duration::from_secs(minutes * 60)).await;
+                    order.lock().unwrap().push(minutes);
+                })
+            })
+            .into();
+        for sleeper in sleepers {
+            sleeper.await.unwrap();
+        }
+        assert_eq!(*order.lock().unwrap(), [10, 20, 30]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_cancelled_sleep_and_a_patient_wait_are_no_reason_to_jump() {
+        let clock = Clock::start();
+        let mut skips = clock.skips();
+        let patient = tokio::spawn({
+            let clock = clock.clone();
+            async move { clock.wait_until(clock.now() + HOUR).await }
+        });
+        let cancelled = tokio::time::timeout(Duration::from_millis(10), clock.sleep(HOUR)).await;
+        assert!(cancelled.is_err());
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert!(skips.try_recv().is_err());
+        assert!(!patient.is_finished());
+        clock.sleep(HOUR).await;
+        patient.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_jump_passes_over_a_moment_that_somebody_waits_for() {
+        let clock = Clock::start();
+        let start = clock.now();
+        let waiter = tokio::spawn({
+            let clock = clock.clone();
+            async move {
+                clock.wait_until(start + HOUR).await;
+                clock.now().duration_since(start).unwrap()
+            }
+        });
+        tokio::task::yield_now().await;
+        clock.sleep_until(start + HOUR * 2).await;
+        let woken = waiter.await.unwrap();
+        assert!(woken < HOUR + Duration::from_secs(1), "{woken:?}");
+    }
+}

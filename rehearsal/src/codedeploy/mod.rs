@@ -1,0 +1,278 @@
+//! CodeDeploy for ECS: applications, deployment groups, and blue/green deployments.
+//!
+//! `app_spec`, `lifecycle`, `traffic` and `ending` decide on plain data; `engine` plays a deployment, `rollback` one
+//! that rolls another back, and `stage` is what both do to ECS and the load balancer; `describe` is AWS's shapes.
+
+pub mod announce;
+pub mod app_spec;
+pub mod describe;
+pub mod ending;
+pub mod engine;
+mod hook;
+pub mod lifecycle;
+mod rollback;
+mod stage;
+pub mod traffic;
+
+use std::time::{Duration, SystemTime};
+
+use self::app_spec::AppSpec;
+use self::lifecycle::{EventStatus, LifecycleEvent};
+use self::traffic::DeploymentConfig;
+use crate::watched::Watched;
+
+/// Everything that CodeDeploy knows.
+#[derive(Default)]
+pub struct State {
+    pub applications: Vec<Application>,
+    pub groups: Vec<Group>,
+    pub configs: Vec<DeploymentConfig>,
+    pub deployments: Vec<Deployment>,
+    pub revisions: Vec<ApplicationRevision>,
+}
+
+pub type CodeDeploy = Watched<State>;
+
+#[derive(Debug, Clone)]
+pub struct Application {
+    pub name: String,
+    pub id: String,
+    pub created_at: SystemTime,
+}
+
+/// A deployment group of an ECS service.
+#[derive(Debug, Clone)]
+pub struct Group {
+    pub application: String,
+    pub name: String,
+    pub id: String,
+    pub cluster: String,
+    pub service: String,
+    pub target_groups: [TargetGroup; 2],
+    pub production_listener: String,
+    pub test_listener: Option<String>,
+    pub config: String,
+    pub termination_wait: Duration,
+    pub rollback_on: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct TargetGroup {
+    pub name: String,
+    pub arn: String,
+}
+
+/// An AppSpec that a deployment used, found by its SHA-256.
+#[derive(Debug, Clone)]
+pub struct ApplicationRevision {
+    pub application: String,
+    pub sha256: String,
+    pub content: String,
+    pub groups: Vec<String>,
+    pub first_used_at: SystemTime,
+    pub last_used_at: SystemTime,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeploymentStatus {
+    Created,
+    InProgress,
+    Succeeded,
+    Failed,
+    Stopped,
+}
+
+impl DeploymentStatus {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            DeploymentStatus::Created => "Created",
+            DeploymentStatus::InProgress => "InProgress",
+            DeploymentStatus::Succeeded => "Succeeded",
+            DeploymentStatus::Failed => "Failed",
+            DeploymentStatus::Stopped => "Stopped",
+        }
+    }
+
+    pub fn is_active(self) -> bool {
+        match self {
+            DeploymentStatus::Created | DeploymentStatus::InProgress => true,
+            DeploymentStatus::Succeeded | DeploymentStatus::Failed | DeploymentStatus::Stopped => {
+                false
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Creator {
+    User,
+    Rollback,
+}
+
+impl Creator {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Creator::User => "user",
+            Creator::Rollback => "codeDeployRollback",
+        }
+    }
+}
+
+#[derive(Debug, Clone)]
+pub struct Deployment {
+    pub id: String,
+    pub application: String,
+    pub group: String,
+    pub config: DeploymentConfig,
+    pub description: Option<String>,
+    pub creator: Creator,
+    pub status: DeploymentStatus,
+    /// CodeDeploy's error code and sentence.
+    pub error: Option<(String, String)>,
+    pub created_at: SystemTime,
+    pub started_at: Option<SystemTime>,
+    pub completed_at: Option<SystemTime>,
+    pub sha256: String,
+    pub app_spec: AppSpec,
+    /// The deployment's own setting, or the group's.
+    pub rollback_on: Vec<String>,
+    /// The rollback deployment that it triggered.
+    pub rolled_back_by: Option<String>,
+    /// The deployment that it rolls back.
+    pub rolls_back: Option<String>,
+    pub events: Vec<EventRecord>,
+    pub hooks: Vec<Hook>,
+    /// Task set ids, as soon as they are known.
+    pub blue: Option<String>,
+    pub green: Option<String>,
+    /// Green's share of production.
+    pub green_percent: u32,
+    pub termination: Termination,
+    pub stop: Option<StopRequest>,
+}
+
+/// How far the wait for blue's end is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Termination {
+    NotReached,
+    Waiting,
+    Continued,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventRecord {
+    pub event: LifecycleEvent,
+    pub status: EventStatus,
+    pub started_at: Option<SystemTime>,
+    pub ended_at: Option<SystemTime>,
+    pub message: Option<String>,
+}
+
+/// An invocation of a hook function, and what it answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hook {
+    pub execution_id: String,
+    pub event: LifecycleEvent,
+    pub answer: Option<HookAnswer>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HookAnswer {
+    Succeeded,
+    Failed,
+}
+
+/// StopDeployment, with its wish to roll back or not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StopRequest {
+    pub roll_back: Option<bool>,
+}
+
+impl State {
+    pub fn application(&self, name: &str) -> Option<&Application> {
+        self.applications
+            .iter()
+            .find(|application| application.name == name)
+    }
+
+    pub fn group(&self, application: &str, name: &str) -> Option<&Group> {
+        self.groups
+            .iter()
+            .find(|group| group.application == application && group.name == name)
+    }
+
+    pub fn config(&self, name: &str) -> Option<&DeploymentConfig> {
+        self.configs.iter().find(|config| config.name == name)
+    }
+
+    pub fn deployment(&self, id: &str) -> Option<&Deployment> {
+        self.deployments
+            .iter()
+            .find(|deployment| deployment.id == id)
+    }
+
+    pub fn deployment_mut(&mut self, id: &str) -> Option<&mut Deployment> {
+        self.deployments
+            .iter_mut()
+            .find(|deployment| deployment.id == id)
+    }
+
+    pub fn group_of(&self, deployment: &Deployment) -> Option<&Group> {
+        self.group(&deployment.application, &deployment.group)
+    }
+
+    /// The group's deployment that has not ended.
+    pub fn active(&self, application: &str, group: &str) -> Option<&Deployment> {
+        let of_group = |deployment: &&Deployment| {
+            deployment.application == application && deployment.group == group
+        };
+        self.deployments
+            .iter()
+            .filter(of_group)
+            .find(|deployment| deployment.status.is_active())
+    }
+
+    /// Keeps an AppSpec under its SHA-256.
+    pub fn use_revision(
+        &mut self,
+        application: &str,
+        group: &str,
+        sha256: &str,
+        content: &str,
+        now: SystemTime,
+    ) {
+        let known = |revision: &&mut ApplicationRevision| {
+            revision.application == application && revision.sha256 == sha256
+        };
+        if let Some(revision) = self.revisions.iter_mut().find(known) {
+            revision.last_used_at = now;
+            return;
+        }
+        self.revisions.push(ApplicationRevision {
+            application: application.to_owned(),
+            sha256: sha256.to_owned(),
+            content: content.to_owned(),
+            groups: vec![group.to_owned()],
+            first_used_at: now,
+            last_used_at: now,
+        });
+    }
+}
+
+impl Deployment {
+    pub fn event_mut(&mut self, event: LifecycleEvent) -> Option<&mut EventRecord> {
+        self.events.iter_mut().find(|record| record.event == event)
+    }
+}
+
+/// Every event, not begun.
+pub fn pending(events: Vec<LifecycleEvent>) -> Vec<EventRecord> {
+    let record = |event| EventRecord {
+        event,
+        status: EventStatus::Pending,
+        started_at: None,
+        ended_at: None,
+        message: None,
+    };
+    events.into_iter().map(record).collect()
+}

@@ -1,0 +1,181 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::binaries::Profile;
+use crate::scenario::Scenario;
+
+/// Where `serve` listens unless told otherwise.
+const PORT: u16 = 4700;
+
+const AFTER_HELP: &str = "\
+What happens: the function binaries are built and started as Lambda starts them, against a local AWS that this program
+plays. A load balancer on loopback, tasks that are processes of a sample service with a SQLite database, and a client
+that asks the production listener all the time are real. What AWS would only wait for passes at once.
+
+Examples:
+  cargo rehearse                                          a push ships
+  cargo rehearse failed-migration                         a migration fails, production stays where it is
+  cargo rehearse --list                                   all scenarios
+  cargo rehearse --event events/start-deployment/push.json
+  cargo rehearse ship --json | jq .production             the record of the run, for programs
+  cargo rehearse serve                                    the local AWS stays up, for aws, boto3, cargo lambda
+
+Exit status:
+  0  everything was as the scenario expects
+  1  something was not, or the rehearsal could not be played
+  2  wrong usage, or an event file that cannot be read";
+
+/// Plays a whole deployment on this machine: AWS is played, the functions are the ones that ship.
+#[derive(Debug, Parser)]
+#[command(name = "rehearse", bin_name = "cargo rehearse", after_help = AFTER_HELP, args_conflicts_with_subcommands = true, version)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
+    /// The scenario to play
+    #[arg(value_name = "NAME", default_value = "ship", value_parser = known_scenario)]
+    pub(crate) scenario: String,
+
+    /// Name the scenarios, each with what happens in it
+    #[arg(long, conflicts_with_all = ["json", "event"])]
+    pub(crate) list: bool,
+
+    /// Play an ECR event of your own in place of the push of `ship`
+    #[arg(long, value_name = "FILE", conflicts_with = "scenario")]
+    pub(crate) event: Option<PathBuf>,
+
+    /// Print the record of the run as one JSON object on stdout; progress goes to stderr
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) build: Build,
+}
+
+/// Which binaries are rehearsed.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Build {
+    /// How the functions are built; by default as this program was
+    #[arg(long, global = true, value_enum, conflicts_with = "binaries")]
+    pub(crate) profile: Option<Profile>,
+
+    /// A folder with the built functions and the sample service; nothing is built then
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) binaries: Option<PathBuf>,
+
+    /// The workspace: `template.yaml`, `config/`, the functions' sources
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) root: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Keep the local AWS up, with the services of `ship`, until interrupted
+    Serve {
+        /// Port on loopback; 0 takes a free one
+        #[arg(long, default_value_t = PORT)]
+        port: u16,
+    },
+}
+
+fn known_scenario(given: &str) -> Result<String, String> {
+    let names: Vec<&str> = Scenario::all()
+        .iter()
+        .map(|scenario| scenario.name)
+        .collect();
+    match names.contains(&given) {
+        true => Ok(given.to_owned()),
+        false => Err(format!("expected one of {}", names.map_quoted())),
+    }
+}
+
+trait Quoted {
+    fn map_quoted(&self) -> String;
+}
+
+impl Quoted for Vec<&str> {
+    fn map_quoted(&self) -> String {
+        self.iter()
+            .map(|name| format!("`{name}`"))
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}
+
+/// The text of `--list`.
+pub(crate) fn list() -> String {
+    let scenarios = Scenario::all();
+    let lines = scenarios
+        .iter()
+        .map(|scenario| format!("{:<22}{}", scenario.name, scenario.summary));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn the_usual_lines_are_understood() {
+        assert_eq!(parse("rehearse").unwrap().scenario, "ship");
+        let arguments = parse("rehearse redirect --json --profile dev").unwrap();
+        assert_eq!(
+            (arguments.scenario.as_str(), arguments.json),
+            ("redirect", true)
+        );
+        assert_eq!(arguments.build.profile, Some(Profile::Dev));
+        let Some(Command::Serve { port }) = parse("rehearse serve --port 0").unwrap().command
+        else {
+            panic!("not serve")
+        };
+        assert_eq!(port, 0);
+        assert_eq!(
+            parse("rehearse --event push.json").unwrap().event,
+            Some(PathBuf::from("push.json"))
+        );
+    }
+
+    #[test]
+    fn wrong_usage_is_told_with_status_2() {
+        for (line, expected) in [
+            (
+                "rehearse sail",
+                "invalid value 'sail' for '[NAME]': expected one of `ship`, `failed-migration`",
+            ),
+            (
+                "rehearse --event",
+                "a value is required for '--event <FILE>'",
+            ),
+            ("rehearse redirect --event push.json", "cannot be used with"),
+            (
+                "rehearse --binaries here --profile dev",
+                "cannot be used with",
+            ),
+            (
+                "rehearse serve --port all",
+                "invalid value 'all' for '--port <PORT>'",
+            ),
+        ] {
+            let error = parse(line).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{line}");
+            assert!(error.to_string().contains(expected), "{line}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_list_has_every_scenario() {
+        assert_eq!(list().lines().count(), Scenario::all().len());
+        assert!(
+            list().starts_with("ship                  1.0.0 serves, 1.1.0 is pushed"),
+            "{}",
+            list()
+        );
+    }
+}

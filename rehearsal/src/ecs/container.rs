@@ -1,0 +1,252 @@
+//! From a container definition to a process: image, command, environment and logs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::ecr::Reference;
+use crate::process::Container;
+
+/// What becomes of a container.
+#[derive(Debug, Clone)]
+pub enum Plan {
+    /// It runs as a process and writes to this log.
+    Process {
+        container: Container,
+        log: Option<LogStream>,
+    },
+    /// Its image is not one of ours: it counts as running, and nothing runs.
+    Counted,
+    /// It cannot start; ECS's reason.
+    Refused(String),
+}
+
+/// Where the awslogs driver writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogStream {
+    pub group: String,
+    pub stream: String,
+}
+
+/// What one container of a task becomes.
+pub fn plan(
+    definition: &Value,
+    overrides: &Value,
+    image: &Reference,
+    program: &Path,
+    task_id: &str,
+) -> Plan {
+    let reference = definition["image"].as_str().unwrap_or_default();
+    let image = match image {
+        Reference::Foreign => return Plan::Counted,
+        Reference::Missing => return Plan::Refused(cannot_pull(reference)),
+        Reference::Found(image) => image,
+    };
+    if image.version.is_none() {
+        // Somebody else's manifest: there is nothing in it that could run here.
+        return Plan::Counted;
+    }
+    let name = definition["name"].as_str().unwrap_or_default();
+    let own = of_container(overrides, name);
+    let words = command(definition, &own["command"]);
+    let executable = program.file_name().unwrap_or_default().to_string_lossy();
+    match words.split_first() {
+        Some((first, arguments))
+            if Path::new(first)
+                .file_name()
+                .is_some_and(|name| name == &*executable) =>
+        {
+            let mut environment = image.environment.clone();
+            environment.extend(pairs(&definition["environment"]));
+            environment.extend(pairs(&own["environment"]));
+            let container = Container {
+                program: program.to_owned(),
+                arguments: arguments.to_vec(),
+                environment,
+            };
+            Plan::Process {
+                container,
+                log: log_stream(definition, name, task_id),
+            }
+        }
+        Some((first, _)) => Plan::Refused(cannot_start(first)),
+        None => Plan::Refused(cannot_start("")),
+    }
+}
+
+/// Docker's rule: entry point, then the command that was overridden, declared, or else the image's own.
+fn command(definition: &Value, overridden: &Value) -> Vec<String> {
+    let mut words = texts(&definition["entryPoint"]);
+    let declared = [overridden, &definition["command"]]
+        .map(texts)
+        .into_iter()
+        .find(|command| !command.is_empty());
+    match declared {
+        Some(command) => words.extend(command),
+        None if words.is_empty() => words.extend(["sample-service".to_owned(), "serve".to_owned()]),
+        None => {}
+    }
+    words
+}
+
+fn of_container<'a>(overrides: &'a Value, name: &str) -> &'a Value {
+    let containers = overrides["containerOverrides"]
+        .as_array()
+        .into_iter()
+        .flatten();
+    containers
+        .into_iter()
+        .find(|container| container["name"] == name)
+        .unwrap_or(&Value::Null)
+}
+
+fn log_stream(definition: &Value, name: &str, task_id: &str) -> Option<LogStream> {
+    let log = &definition["logConfiguration"];
+    let option = |key: &str| log["options"][key].as_str();
+    let group = option("awslogs-group").filter(|_| log["logDriver"] == "awslogs")?;
+    let stream = match option("awslogs-stream-prefix") {
+        Some(prefix) => format!("{prefix}/{name}/{task_id}"),
+        None => task_id.to_owned(),
+    };
+    Some(LogStream {
+        group: group.to_owned(),
+        stream,
+    })
+}
+
+fn pairs(environment: &Value) -> BTreeMap<String, String> {
+    let pair = |entry: &Value| {
+        Some((
+            entry["name"].as_str()?.to_owned(),
+            entry["value"].as_str().unwrap_or_default().to_owned(),
+        ))
+    };
+    environment
+        .as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(pair)
+        .collect()
+}
+
+fn texts(list: &Value) -> Vec<String> {
+    list.as_array()
+        .into_iter()
+        .flatten()
+        .filter_map(|word| word.as_str().map(ToOwned::to_owned))
+        .collect()
+}
+
+fn cannot_pull(reference: &str) -> String {
+    format!(
+        "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {reference}: \
+         {reference}: not found"
+    )
+}
+
+fn cannot_start(executable: &str) -> String {
+    format!(
+        "CannotStartContainerError: failed to create shim task: OCI runtime create failed: exec: \"{executable}\": \
+         executable file not found in $PATH: unknown"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::ecr::Image;
+
+    fn ours() -> Reference {
+        Reference::Found(Box::new(Image {
+            digest: "sha256:0".to_owned(),
+            tags: Vec::new(),
+            pushed_at: UNIX_EPOCH,
+            media_type: String::new(),
+            artifact_media_type: None,
+            manifest: String::new(),
+            version: Some("1.1.0".to_owned()),
+            environment: BTreeMap::from(
+                [("A", "image"), ("B", "image"), ("C", "image")]
+                    .map(|(k, v)| (k.to_owned(), v.to_owned())),
+            ),
+        }))
+    }
+
+    fn check(definition: Value, overrides: Value, image: &Reference) -> String {
+        match plan(
+            &definition,
+            &overrides,
+            image,
+            Path::new("/bin/sample-service"),
+            "t1",
+        ) {
+            Plan::Process { container, log } => {
+                let environment: Vec<_> = container
+                    .environment
+                    .iter()
+                    .map(|(k, v)| format!("{k}={v}"))
+                    .collect();
+                let log = log
+                    .map(|log| format!("{} {}", log.group, log.stream))
+                    .unwrap_or_default();
+                format!(
+                    "{} | {} | {log}",
+                    container.arguments.join(" "),
+                    environment.join(" ")
+                )
+            }
+            Plan::Counted => "counted".to_owned(),
+            Plan::Refused(reason) => reason.split(':').next().unwrap_or_default().to_owned(),
+        }
+    }
+
+    #[test]
+    fn containers_become_processes() {
+        let logs = json!({
+            "logDriver": "awslogs",
+            "options": { "awslogs-group": "/ecs/web", "awslogs-stream-prefix": "web" },
+        });
+        let migrate = json!({ "containerOverrides": [
+            { "name": "other", "command": ["x"] },
+            { "name": "web", "command": ["sample-service", "migrate"], "environment": [{ "name": "C", "value": "run" }] },
+        ]});
+        let cases = [
+            (
+                json!({ "name": "web" }),
+                json!({}),
+                "serve | A=image B=image C=image | ",
+            ),
+            (
+                json!({ "name": "web", "environment": [{ "name": "B", "value": "task" }, { "name": "C", "value": "task" }], "logConfiguration": logs }),
+                migrate,
+                "migrate | A=image B=task C=run | /ecs/web web/web/t1",
+            ),
+            (
+                json!({ "name": "web", "entryPoint": ["sample-service"], "command": ["serve"] }),
+                json!({}),
+                "serve | A=image B=image C=image | ",
+            ),
+            (
+                json!({ "name": "web", "command": ["python", "manage.py"] }),
+                json!({}),
+                "CannotStartContainerError",
+            ),
+        ];
+        for (definition, overrides, wanted) in cases {
+            assert_eq!(check(definition, overrides, &ours()), wanted);
+        }
+        assert_eq!(
+            check(json!({ "name": "web" }), json!({}), &Reference::Foreign),
+            "counted"
+        );
+        assert_eq!(
+            check(json!({ "name": "web" }), json!({}), &Reference::Missing),
+            "CannotPullContainerError"
+        );
+    }
+}

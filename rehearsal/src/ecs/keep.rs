@@ -1,0 +1,319 @@
+//! Keeps a task set at its desired count: starts what is missing, stops what is too much, replaces what is unhealthy,
+//! and waits longer and longer between starts that fail.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::State;
+use super::launch::{Launch, launch};
+use super::run::request_stop;
+use super::service::{Stability, TaskSetStatus, stability};
+use super::task::{Stop, Task, TaskStatus};
+use crate::elb::TargetHealth;
+use crate::world::Aws;
+
+/// Between two starts after the first failure; doubles with every further one.
+const FIRST_BACK_OFF: Duration = Duration::from_secs(10);
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(15 * 60);
+
+/// What the scheduler sees of one task set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Observed {
+    desired: usize,
+    /// Tasks that nobody has asked to stop, oldest first.
+    live: Vec<String>,
+    /// Those among them whose target is unhealthy.
+    unhealthy: Vec<String>,
+    failures: u32,
+    last_failure: Option<SystemTime>,
+    now: SystemTime,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Decision {
+    Start(usize),
+    ScaleIn(Vec<String>),
+    Replace(Vec<String>),
+    WaitUntil(SystemTime),
+    Rest,
+}
+
+fn decide(observed: &Observed) -> Decision {
+    let live = observed.live.len();
+    if live > observed.desired {
+        return Decision::ScaleIn(observed.live[observed.desired..].to_vec());
+    }
+    if !observed.unhealthy.is_empty() {
+        return Decision::Replace(observed.unhealthy.clone());
+    }
+    if live == observed.desired {
+        return Decision::Rest;
+    }
+    let next = observed
+        .last_failure
+        .map(|failure| failure + back_off(observed.failures, observed.desired));
+    match next {
+        Some(moment) if moment > observed.now => Decision::WaitUntil(moment),
+        Some(_) | None => Decision::Start(observed.desired - live),
+    }
+}
+
+/// All tasks of a set failing once is one failure.
+fn back_off(failures: u32, desired: usize) -> Duration {
+    let desired = u32::try_from(desired.max(1)).unwrap_or(u32::MAX);
+    let rounds = failures.div_ceil(desired);
+    match rounds.checked_sub(1) {
+        Some(doublings) => FIRST_BACK_OFF
+            .saturating_mul(2_u32.saturating_pow(doublings))
+            .min(LONGEST_BACK_OFF),
+        None => Duration::ZERO,
+    }
+}
+
+/// Runs until the task set is gone: DRAINING, and its last task STOPPED.
+pub async fn keep(aws: Arc<Aws>, task_set: String) {
+    let mut watch = aws.ecs.watch();
+    loop {
+        watch.mark_unchanged();
+        let Some(group) = target_group(&aws, &task_set) else {
+            return;
+        };
+        let health = aws.load_balancers.target_health(&group).unwrap_or_default();
+        if remove_when_drained(&aws, &task_set) {
+            return;
+        }
+        let now = aws.clock.now();
+        let Some(observed) = aws
+            .ecs
+            .read(|state| observe(state, &task_set, &health, now))
+        else {
+            return;
+        };
+        let wake = match decide(&observed) {
+            Decision::Start(count) => {
+                (0..count).for_each(|_| start_one(&aws, &task_set));
+                continue;
+            }
+            Decision::ScaleIn(tasks) => {
+                let reason = format!("Scaling activity initiated by (deployment {task_set})");
+                stop_all(&aws, &tasks, &reason);
+                continue;
+            }
+            Decision::Replace(tasks) => {
+                stop_all(
+                    &aws,
+                    &tasks,
+                    &format!("Task failed ELB health checks in (target-group {group})"),
+                );
+                continue;
+            }
+            Decision::WaitUntil(moment) => Some(moment),
+            Decision::Rest => None,
+        };
+        let back_off = async {
+            match wake {
+                Some(moment) => aws.clock.sleep_until(moment).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = watch.changed() => {}
+            () = health_changed(&aws, &group) => {}
+            () = back_off => {}
+        }
+    }
+}
+
+/// Waits until the task set is in STEADY_STATE; for ever when it never is.
+pub async fn steady(aws: &Aws, task_set: &str) {
+    let mut watch = aws.ecs.watch();
+    loop {
+        watch.mark_unchanged();
+        let Some(group) = target_group(aws, task_set) else {
+            return;
+        };
+        let health = aws.load_balancers.target_health(&group).unwrap_or_default();
+        let settled = aws.ecs.read(|state| {
+            let (service, set) = state.task_set(task_set)?;
+            let tasks: Vec<&Task> = state.tasks_of(task_set).collect();
+            let settled = stability(
+                service.desired_count_of(set),
+                &tasks,
+                set.load_balancer.port,
+                &health,
+            );
+            Some(settled == Stability::SteadyState)
+        });
+        if settled.unwrap_or(true) {
+            return;
+        }
+        tokio::select! {
+            _ = watch.changed() => {}
+            () = health_changed(aws, &group) => {}
+        }
+    }
+}
+
+/// A change may come between the look and the wait, so the wait is short.
+async fn health_changed(aws: &Aws, group: &str) {
+    let _ = tokio::time::timeout(
+        Duration::from_millis(100),
+        aws.load_balancers.health_changed(group),
+    )
+    .await;
+}
+
+fn target_group(aws: &Aws, task_set: &str) -> Option<String> {
+    aws.ecs.read(|state| {
+        Some(
+            state
+                .task_set(task_set)?
+                .1
+                .load_balancer
+                .target_group_arn
+                .clone(),
+        )
+    })
+}
+
+fn observe(
+    state: &State,
+    task_set: &str,
+    health: &[TargetHealth],
+    now: SystemTime,
+) -> Option<Observed> {
+    let (service, set) = state.task_set(task_set)?;
+    let live: Vec<&Task> = state
+        .tasks_of(task_set)
+        .filter(|task| task.stop.is_none())
+        .collect();
+    let unhealthy = |task: &&&Task| {
+        health
+            .iter()
+            .any(|target| target.id == task.address && target.state == "unhealthy")
+    };
+    Some(Observed {
+        desired: service.desired_count_of(set) as usize,
+        unhealthy: live
+            .iter()
+            .filter(unhealthy)
+            .map(|task| task.arn.clone())
+            .collect(),
+        live: live.iter().map(|task| task.arn.clone()).collect(),
+        failures: set.failures,
+        last_failure: set.last_failure,
+        now,
+    })
+}
+
+fn start_one(aws: &Arc<Aws>, task_set: &str) {
+    let wanted = aws.ecs.read(|state| {
+        let (service, set) = state.task_set(task_set)?;
+        Some(Launch {
+            cluster: service.cluster.clone(),
+            revision: state.revision(&set.task_definition)?.clone(),
+            launch_type: service.launch_type.clone(),
+            service: Some((service.name.clone(), set.id.clone())),
+            group: format!("service:{}", service.name),
+            started_by: Some(set.id.clone()),
+            overrides: serde_json::json!({ "containerOverrides": [] }),
+            tags: Vec::new(),
+        })
+    });
+    if let Some(wanted) = wanted {
+        launch(aws, wanted);
+    }
+}
+
+fn stop_all(aws: &Aws, tasks: &[String], reason: &str) {
+    for task in tasks {
+        request_stop(
+            aws,
+            task,
+            Stop {
+                code: "ServiceSchedulerInitiated",
+                reason: reason.to_owned(),
+            },
+        );
+    }
+}
+
+fn remove_when_drained(aws: &Aws, task_set: &str) -> bool {
+    aws.ecs.read(|state| {
+        let draining = state
+            .task_set(task_set)
+            .is_some_and(|(_, set)| set.status == TaskSetStatus::Draining);
+        draining
+            && state
+                .tasks_of(task_set)
+                .all(|task| task.status == TaskStatus::Stopped)
+    }) && {
+        aws.ecs.write(|state| {
+            state
+                .services
+                .iter_mut()
+                .for_each(|service| service.task_sets.retain(|set| set.id != task_set));
+        });
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    fn observed(desired: usize, live: usize) -> Observed {
+        let live = (0..live).map(|number| format!("task-{number}")).collect();
+        Observed {
+            desired,
+            live,
+            unhealthy: Vec::new(),
+            failures: 0,
+            last_failure: None,
+            now: UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn as_many_tasks_as_wanted() {
+        assert_eq!(decide(&observed(2, 0)), Decision::Start(2));
+        assert_eq!(decide(&observed(2, 1)), Decision::Start(1));
+        assert_eq!(decide(&observed(2, 2)), Decision::Rest);
+        assert_eq!(
+            decide(&observed(1, 2)),
+            Decision::ScaleIn(vec!["task-1".to_owned()])
+        );
+        assert_eq!(
+            decide(&observed(0, 1)),
+            Decision::ScaleIn(vec!["task-0".to_owned()])
+        );
+        assert_eq!(decide(&observed(0, 0)), Decision::Rest);
+        let unhealthy = Observed {
+            unhealthy: vec!["task-0".to_owned()],
+            ..observed(1, 1)
+        };
+        assert_eq!(
+            decide(&unhealthy),
+            Decision::Replace(vec!["task-0".to_owned()])
+        );
+    }
+
+    #[test]
+    fn failing_starts_are_spaced_further_and_further() {
+        let seconds: Vec<u64> = (0..=18)
+            .step_by(2)
+            .map(|failures| back_off(failures, 2).as_secs())
+            .collect();
+        assert_eq!(seconds, [0, 10, 20, 40, 80, 160, 320, 640, 900, 900]);
+        let failed = Observed {
+            failures: 2,
+            last_failure: Some(UNIX_EPOCH),
+            ..observed(2, 0)
+        };
+        let due = UNIX_EPOCH + Duration::from_secs(10);
+        assert_eq!(decide(&failed), Decision::WaitUntil(due));
+        assert_eq!(decide(&Observed { now: due, ..failed }), Decision::Start(2));
+    }
+}

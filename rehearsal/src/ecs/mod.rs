@@ -1,0 +1,119 @@
+//! ECS: clusters, task definitions, services with task sets, and tasks that are real processes.
+//!
+//! `task_definition`, `service` and `task` are plain data with AWS's shapes; `keep` keeps a task set at its desired
+//! count; `launch` makes a task, `run` plays it from PROVISIONING to STOPPED; `container` turns a container definition into a process.
+
+pub mod container;
+pub mod keep;
+pub mod launch;
+pub mod run;
+pub mod service;
+mod target;
+pub mod task;
+pub mod task_definition;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use self::service::{Service, TaskSet};
+use self::task::Task;
+use self::task_definition::Revision;
+use crate::identity::arn;
+use crate::watched::Watched;
+
+/// Everything that ECS knows.
+#[derive(Default)]
+pub struct State {
+    pub clusters: Vec<String>,
+    /// Revisions by family, in order.
+    pub families: BTreeMap<String, Vec<Revision>>,
+    pub services: Vec<Service>,
+    pub tasks: Vec<Task>,
+    /// RunTask's client tokens: the request that used it, and the tasks that it started.
+    pub client_tokens: BTreeMap<String, (Value, Vec<String>)>,
+}
+
+pub type Ecs = Watched<State>;
+
+impl State {
+    /// A cluster by name or ARN; the default one when nothing is said.
+    pub fn cluster(&self, name_or_arn: Option<&str>) -> Option<&str> {
+        let name = name_or_arn.unwrap_or("default");
+        let name = name.strip_prefix(&arn("ecs", "cluster/")).unwrap_or(name);
+        self.clusters
+            .iter()
+            .find(|cluster| *cluster == name)
+            .map(String::as_str)
+    }
+
+    /// A service by name or ARN.
+    pub fn service(&self, cluster: &str, name_or_arn: &str) -> Option<&Service> {
+        let wanted = |service: &&Service| {
+            service.cluster == cluster
+                && (service.name == name_or_arn || service.arn() == name_or_arn)
+        };
+        self.services.iter().find(wanted)
+    }
+
+    pub fn service_mut(&mut self, cluster: &str, name: &str) -> Option<&mut Service> {
+        self.services
+            .iter_mut()
+            .find(|service| service.cluster == cluster && service.name == name)
+    }
+
+    /// A task set by its id, with its service.
+    pub fn task_set(&self, id: &str) -> Option<(&Service, &TaskSet)> {
+        self.services
+            .iter()
+            .find_map(|service| Some((service, service.task_sets.iter().find(|set| set.id == id)?)))
+    }
+
+    pub fn task_set_mut(&mut self, id: &str) -> Option<&mut TaskSet> {
+        self.services
+            .iter_mut()
+            .find_map(|service| service.task_sets.iter_mut().find(|set| set.id == id))
+    }
+
+    /// A task by ARN or id.
+    pub fn task(&self, arn_or_id: &str) -> Option<&Task> {
+        self.tasks
+            .iter()
+            .find(|task| task.arn == arn_or_id || task.id() == arn_or_id)
+    }
+
+    pub fn task_mut(&mut self, arn_or_id: &str) -> Option<&mut Task> {
+        self.tasks
+            .iter_mut()
+            .find(|task| task.arn == arn_or_id || task.id() == arn_or_id)
+    }
+
+    /// A revision by ARN, by `family:revision`, or the latest ACTIVE one of a family.
+    pub fn revision(&self, wanted: &str) -> Option<&Revision> {
+        let name = wanted
+            .strip_prefix(&arn("ecs", "task-definition/"))
+            .unwrap_or(wanted);
+        match name.rsplit_once(':') {
+            Some((family, number)) => {
+                let number: u32 = number.parse().ok()?;
+                self.families
+                    .get(family)?
+                    .iter()
+                    .find(|revision| revision.number == number)
+            }
+            None => self
+                .families
+                .get(name)?
+                .iter()
+                .rev()
+                .find(|revision| revision.is_active()),
+        }
+    }
+
+    /// The tasks of a task set.
+    pub fn tasks_of<'a>(&'a self, task_set: &'a str) -> impl Iterator<Item = &'a Task> {
+        self.tasks
+            .iter()
+            .filter(move |task| task.task_set.as_deref() == Some(task_set))
+    }
+}

@@ -1,0 +1,339 @@
+//! One task, from PROVISIONING to STOPPED: its processes, its target, its events.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::select_all;
+
+use super::container::{self, Plan};
+use super::target;
+use super::task::{Stop, Task, TaskContainer, TaskStatus};
+use super::task_definition::Revision;
+use crate::ecr::Reference;
+use crate::happening::What;
+use crate::process::Process;
+use crate::world::Aws;
+
+/// What a network interface takes, before and after.
+const PROVISIONING: Duration = Duration::from_secs(10);
+/// A process that has not said after this (real) time where it listens, or that runs once and has not ended, is taken
+/// as one that waits for something, and time goes on without it.
+pub(super) const BUSY_AT_MOST: Duration = Duration::from_secs(10);
+
+/// Asks a task to stop. One that stops already keeps its reason.
+pub fn request_stop(aws: &Aws, task_arn: &str, stop: Stop) {
+    aws.ecs.write(|state| {
+        if let Some(task) = state.task_mut(task_arn) {
+            task.stop.get_or_insert(stop);
+        }
+    });
+}
+
+/// A container that runs as a process.
+pub(super) struct Running {
+    pub(super) name: String,
+    essential: bool,
+    pub(super) process: Process,
+}
+
+pub(super) async fn run(aws: Arc<Aws>, task: String, revision: Revision) {
+    tokio::select! {
+        () = aws.clock.sleep(PROVISIONING) => {}
+        () = stop_requested(&aws, &task) => {}
+    }
+    let mut running = Vec::new();
+    if !is_stopping(&aws, &task) {
+        change(&aws, &task, |task, now| {
+            task.status = TaskStatus::Pending;
+            task.pulled_at = Some(now);
+        });
+        match start(&aws, &task, &revision) {
+            Ok(started) => {
+                running = started;
+                serve_or_finish(&aws, &task, &mut running).await;
+            }
+            Err(reason) => request_stop(
+                &aws,
+                &task,
+                Stop {
+                    code: "TaskFailedToStart",
+                    reason,
+                },
+            ),
+        }
+    }
+    end(&aws, &task, running).await;
+}
+
+/// Starts every container, or says why the task cannot start. What was started before the failure ends with it.
+fn start(aws: &Arc<Aws>, task_arn: &str, revision: &Revision) -> Result<Vec<Running>, String> {
+    let _busy = aws.clock.busy();
+    let Some(task) = aws.ecs.read(|state| state.task(task_arn).cloned()) else {
+        return Ok(Vec::new());
+    };
+    let mut running = Vec::new();
+    for definition in revision.containers() {
+        let name = definition["name"].as_str().unwrap_or_default();
+        let image = resolve(aws, &task, definition["image"].as_str().unwrap_or_default());
+        if let Reference::Found(image) = &image {
+            change_container(aws, task_arn, name, |container| {
+                container.image_digest = Some(image.digest.clone())
+            });
+        }
+        let plan = container::plan(
+            definition,
+            &task.overrides,
+            &image,
+            &aws.sample_service,
+            task.id(),
+        );
+        let refused = match plan {
+            Plan::Counted => None,
+            Plan::Refused(reason) => Some(reason),
+            Plan::Process { container, log } => {
+                let aws_for_log = Arc::downgrade(aws);
+                let write = move |line: String| {
+                    if let (Some(log), Some(aws)) = (&log, aws_for_log.upgrade()) {
+                        aws.logs
+                            .write(&log.group, &log.stream, line, aws.clock.now());
+                    }
+                };
+                let essential = definition["essential"] != false;
+                match Process::start(&container, write) {
+                    Ok(process) => {
+                        running.push(Running {
+                            name: name.to_owned(),
+                            essential,
+                            process,
+                        });
+                        None
+                    }
+                    Err(error) => Some(format!("CannotStartContainerError: {error:#}")),
+                }
+            }
+        };
+        if let Some(reason) = refused {
+            change_container(aws, task_arn, name, |container| {
+                container.reason = Some(reason.clone())
+            });
+            return Err(reason);
+        }
+    }
+    Ok(running)
+}
+
+/// The image that a reference means: for tasks of a task set, the one that it meant for the set's first task.
+fn resolve(aws: &Aws, task: &Task, reference: &str) -> Reference {
+    let known = task.task_set.as_deref().and_then(|id| {
+        aws.ecs.read(|state| {
+            state
+                .task_set(id)
+                .and_then(|(_, set)| set.resolved.get(reference).cloned())
+        })
+    });
+    let by_digest = |digest: &String| {
+        let repository = reference.split('@').next().unwrap_or(reference);
+        let path = repository.rsplit('/').next().unwrap_or_default();
+        let tag = path.split_once(':').map_or(0, |(_, tag)| tag.len() + 1);
+        aws.ecr.resolve(&format!(
+            "{}@{digest}",
+            &repository[..repository.len() - tag]
+        ))
+    };
+    let resolved = known
+        .as_ref()
+        .map_or_else(|| aws.ecr.resolve(reference), by_digest);
+    if let (Reference::Found(image), None, Some(id)) = (&resolved, known, task.task_set.as_deref())
+    {
+        aws.ecs.write(|state| {
+            if let Some(set) = state.task_set_mut(id) {
+                set.resolved
+                    .insert(reference.to_owned(), image.digest.clone());
+            }
+        });
+    }
+    resolved
+}
+
+/// From RUNNING until something ends the task: an essential container, or somebody.
+async fn serve_or_finish(aws: &Arc<Aws>, task: &str, running: &mut Vec<Running>) {
+    let busy = aws.clock.busy();
+    let started = change(aws, task, |task, now| {
+        task.status = TaskStatus::Running;
+        task.started_at = Some(now);
+    });
+    let Some(started) = started else { return };
+    aws.happenings.tell(What::TaskStarted {
+        task: started.arn.clone(),
+        purpose: started.purpose(),
+        version: version(aws, &started),
+    });
+    let target = started.task_set.as_deref().and_then(|id| {
+        aws.ecs
+            .read(|state| state.task_set(id).map(|(_, set)| set.load_balancer.clone()))
+    });
+    if let Some(target) = &target {
+        target::register(aws, &started, target, running).await;
+    }
+    // A service's task has nothing more to say once it listens; one that runs once is under way until it ends.
+    let patience = if target.is_some() {
+        Duration::ZERO
+    } else {
+        BUSY_AT_MOST
+    };
+    let patience = async move {
+        tokio::time::sleep(patience).await;
+        drop(busy);
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = patience => {}
+        () = stop_requested(aws, task) => {}
+        () = essential_exit(aws, task, running) => {
+            let reason = "Essential container in task exited".to_owned();
+            request_stop(aws, task, Stop { code: "EssentialContainerExited", reason });
+        }
+    }
+}
+
+/// Waits until an essential container has ended. Others may end: the task goes on.
+async fn essential_exit(aws: &Aws, task: &str, running: &mut Vec<Running>) {
+    while !running.is_empty() {
+        let exits = running.iter_mut().enumerate().map(|(index, running)| {
+            Box::pin(async move { (index, running.process.exited().await) })
+        });
+        let ((index, code), ..) = select_all(exits).await;
+        let ended = running.remove(index);
+        change_container(aws, task, &ended.name, |container| {
+            container.exit_code = Some(code)
+        });
+        if ended.essential {
+            return;
+        }
+    }
+    std::future::pending().await
+}
+
+/// The way out: out of the target group, containers stopped, network interface gone.
+async fn end(aws: &Arc<Aws>, task_arn: &str, running: Vec<Running>) {
+    let Some(task) = aws.ecs.read(|state| state.task(task_arn).cloned()) else {
+        return;
+    };
+    note_failure(aws, &task);
+    if task.started_at.is_some() {
+        target::leave(aws, &task, &running).await;
+    }
+    let stopping = change(aws, task_arn, |task, now| {
+        task.status = TaskStatus::Stopping;
+        task.stopping_at = Some(now);
+    });
+    let busy = aws.clock.busy();
+    for mut container in running {
+        container.process.stop().await;
+        let code = container.process.exited().await;
+        change_container(aws, task_arn, &container.name, |container| {
+            container.exit_code = Some(code)
+        });
+    }
+    drop(busy);
+    // The exit code is there before the task is STOPPED: whoever acts on this event acts too early.
+    change(aws, task_arn, |task, _| {
+        task.status = TaskStatus::Deprovisioning
+    });
+    aws.clock.sleep(PROVISIONING).await;
+    let stopped = change(aws, task_arn, |task, now| {
+        task.status = TaskStatus::Stopped;
+        task.stopped_at = Some(now);
+    });
+    if let Some(task) = stopped.or(stopping) {
+        aws.happenings.tell(What::TaskStopped {
+            task: task.arn.clone(),
+            purpose: task.purpose(),
+            version: version(aws, &task),
+            exit_code: task.exit_code(),
+            stop_code: task.stop.as_ref().map(|stop| stop.code),
+            reason: task.stop.as_ref().map(|stop| stop.reason.clone()),
+        });
+    }
+}
+
+/// A service's task that ended though nobody wanted it to counts against its task set.
+fn note_failure(aws: &Aws, task: &Task) {
+    let by_itself = task
+        .stop
+        .as_ref()
+        .is_some_and(|stop| stop.code != "UserInitiated" && !stop.reason.starts_with("Scaling"));
+    let (Some(id), true) = (&task.task_set, by_itself) else {
+        return;
+    };
+    let now = aws.clock.now();
+    aws.ecs.write(|state| {
+        if let Some(set) = state.task_set_mut(id) {
+            set.failures += 1;
+            set.last_failure = Some(now);
+        }
+    });
+}
+
+/// Changes a task and tells the event.
+pub(super) fn change(
+    aws: &Aws,
+    task: &str,
+    edit: impl FnOnce(&mut Task, std::time::SystemTime),
+) -> Option<Task> {
+    let now = aws.clock.now();
+    let changed = aws.ecs.write(|state| {
+        let task = state.task_mut(task)?;
+        edit(task, now);
+        task.version += 1;
+        task.updated_at = now;
+        Some(task.clone())
+    })?;
+    tell(aws, &changed);
+    Some(changed)
+}
+
+fn change_container(aws: &Aws, task: &str, name: &str, edit: impl FnOnce(&mut TaskContainer)) {
+    aws.ecs.write(|state| {
+        let task = state.task_mut(task);
+        let container = task.and_then(|task| {
+            task.containers
+                .iter_mut()
+                .find(|container| container.name == name)
+        });
+        if let Some(container) = container {
+            edit(container);
+        }
+    });
+}
+
+pub(super) fn tell(aws: &Aws, task: &Task) {
+    aws.events.emit(
+        "aws.ecs",
+        "ECS Task State Change",
+        vec![task.arn.clone()],
+        task.event_detail(),
+    );
+}
+
+fn version(aws: &Aws, task: &Task) -> Option<String> {
+    task.containers
+        .iter()
+        .find_map(|container| aws.ecr.version(&container.image))
+}
+
+fn is_stopping(aws: &Aws, task: &str) -> bool {
+    aws.ecs
+        .read(|state| state.task(task).is_none_or(|task| task.stop.is_some()))
+}
+
+async fn stop_requested(aws: &Aws, task: &str) {
+    aws.ecs
+        .until(|state| {
+            state
+                .task(task)
+                .is_none_or(|task| task.stop.is_some())
+                .then_some(())
+        })
+        .await;
+}

@@ -1,0 +1,70 @@
+//! A task behind its target group: registered once its process listens, deregistered before it is stopped.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::run::{BUSY_AT_MOST, Running, change};
+use super::service::LoadBalancerTarget;
+use super::task::{Task, TaskStatus};
+use crate::elb::Target;
+use crate::world::Aws;
+
+/// Puts the task behind its target group, once its process says where it listens. One that says nothing gets a target
+/// that refuses every connection.
+pub(super) async fn register(
+    aws: &Arc<Aws>,
+    task: &Task,
+    target: &LoadBalancerTarget,
+    running: &mut [Running],
+) {
+    let nothing_listens = SocketAddr::from((Ipv4Addr::LOCALHOST, 1));
+    let process = match running
+        .iter_mut()
+        .find(|running| running.name == target.container)
+    {
+        Some(running) => {
+            match tokio::time::timeout(BUSY_AT_MOST, running.process.listening()).await {
+                Ok(Some(address)) => address,
+                // It ended: there is nothing to register.
+                Ok(None) => return,
+                Err(_) => nothing_listens,
+            }
+        }
+        None => nothing_listens,
+    };
+    let registered = Target {
+        id: task.address.clone(),
+        port: target.port,
+        process,
+    };
+    aws.load_balancers
+        .register_target(&target.target_group_arn, registered);
+}
+
+/// Requests under way end before the containers do, unless the process has gone already.
+pub(super) async fn leave(aws: &Arc<Aws>, task: &Task, running: &[Running]) {
+    let set = task.task_set.as_deref();
+    let target = set.and_then(|id| {
+        aws.ecs
+            .read(|state| state.task_set(id).map(|(_, set)| set.load_balancer.clone()))
+    });
+    let Some(target) = target else { return };
+    change(aws, &task.arn, |task, _| {
+        task.status = TaskStatus::Deactivating
+    });
+    aws.load_balancers
+        .deregister_target(&target.target_group_arn, &task.address, target.port);
+    if running
+        .iter()
+        .any(|running| running.name == target.container)
+    {
+        let groups = aws.load_balancers.target_groups();
+        let group = groups
+            .into_iter()
+            .find(|group| group.arn == target.target_group_arn);
+        aws.clock
+            .sleep(group.map_or(Duration::ZERO, |group| group.settings.deregistration_delay))
+            .await;
+    }
+}

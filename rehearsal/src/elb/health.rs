@@ -1,0 +1,250 @@
+//! Health checks: real requests to real processes.
+//!
+//! A function that waits for a target's health waits in real time, so the checks come faster than configured, by
+//! `SPEED_UP`: an interval of 30 seconds becomes 600 milliseconds. Thresholds and the time limit of one check are as
+//! configured. While a check of a fresh target has still to decide, the clock does not jump.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Request, header};
+
+use crate::clock::Busy;
+use crate::elb::state::{Check, Inner};
+use crate::elb::{TargetGroupSettings, TargetHealth, matcher};
+
+/// How many times faster than configured the checks of a target follow each other.
+pub const SPEED_UP: u32 = 50;
+
+/// What is known of a registered target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Health {
+    /// Its group is behind no listener: nobody checks it.
+    Unused,
+    /// Not checked yet.
+    Registering,
+    /// Checked, not decided yet.
+    Checking,
+    Healthy,
+    Unhealthy(Failure),
+    /// On its way out; it gets no new requests.
+    Draining,
+}
+
+/// Why a check failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Failure {
+    Status(u16),
+    TimedOut,
+    NoConnection,
+}
+
+/// Results in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Streak {
+    passed: u32,
+    failed: u32,
+}
+
+impl Health {
+    /// Whether the first decision is still to come.
+    pub(super) fn is_initial(&self) -> bool {
+        match self {
+            Health::Registering | Health::Checking => true,
+            Health::Unused | Health::Healthy | Health::Unhealthy(_) | Health::Draining => false,
+        }
+    }
+
+    /// What one more check makes of it.
+    pub(super) fn after(
+        &self,
+        result: &Result<(), Failure>,
+        streak: &mut Streak,
+        settings: &TargetGroupSettings,
+    ) -> Health {
+        match result {
+            Ok(()) => {
+                *streak = Streak {
+                    passed: streak.passed + 1,
+                    failed: 0,
+                }
+            }
+            Err(_) => {
+                *streak = Streak {
+                    passed: 0,
+                    failed: streak.failed + 1,
+                }
+            }
+        }
+        let undecided = if self.is_initial() {
+            Health::Checking
+        } else {
+            self.clone()
+        };
+        match (self, result) {
+            (Health::Unused | Health::Draining, _) => self.clone(),
+            (_, Ok(())) if streak.passed >= settings.healthy_threshold => Health::Healthy,
+            (_, Err(failure)) if streak.failed >= settings.unhealthy_threshold => {
+                Health::Unhealthy(failure.clone())
+            }
+            (_, Ok(()) | Err(_)) => undecided,
+        }
+    }
+
+    /// As DescribeTargetHealth says it.
+    pub(super) fn describe(&self, id: &str, port: u16) -> TargetHealth {
+        let (state, reason, description) = match self {
+            Health::Unused => {
+                let why =
+                    "Target group is not configured to receive traffic from the load balancer";
+                ("unused", Some("Target.NotInUse"), Some(why.to_owned()))
+            }
+            Health::Registering => {
+                let why = "Target registration is in progress";
+                (
+                    "initial",
+                    Some("Elb.RegistrationInProgress"),
+                    Some(why.to_owned()),
+                )
+            }
+            Health::Checking => {
+                let why = "Initial health checks in progress";
+                (
+                    "initial",
+                    Some("Elb.InitialHealthChecking"),
+                    Some(why.to_owned()),
+                )
+            }
+            Health::Healthy => ("healthy", None, None),
+            Health::Unhealthy(Failure::Status(status)) => {
+                let why = format!("Health checks failed with these codes: [{status}]");
+                ("unhealthy", Some("Target.ResponseCodeMismatch"), Some(why))
+            }
+            Health::Unhealthy(Failure::TimedOut) => (
+                "unhealthy",
+                Some("Target.Timeout"),
+                Some("Request timed out".to_owned()),
+            ),
+            Health::Unhealthy(Failure::NoConnection) => (
+                "unhealthy",
+                Some("Target.FailedHealthChecks"),
+                Some("Health checks failed".to_owned()),
+            ),
+            Health::Draining => {
+                let why = "Target deregistration is in progress";
+                (
+                    "draining",
+                    Some("Target.DeregistrationInProgress"),
+                    Some(why.to_owned()),
+                )
+            }
+        };
+        TargetHealth {
+            id: id.to_owned(),
+            port,
+            state,
+            reason,
+            description,
+        }
+    }
+}
+
+/// Checks one registered target for as long as it is registered.
+pub(super) async fn watch(inner: Arc<Inner>, group: String, registration: u64) {
+    let mut streak = Streak::default();
+    let mut busy: Option<Busy> = None;
+    loop {
+        let used = inner.usage_changed.notified();
+        let Some(check) = inner.check(&group, registration) else {
+            return;
+        };
+        match check {
+            Check::NotInUse => {
+                streak = Streak::default();
+                busy = None;
+                used.await;
+            }
+            Check::Ask {
+                target,
+                health,
+                settings,
+            } => {
+                busy = health
+                    .is_initial()
+                    .then(|| busy.unwrap_or_else(|| inner.clock.busy()));
+                let result = ask(&inner, target, &settings).await;
+                let decided = health.after(&result, &mut streak, &settings);
+                busy = busy.filter(|_| decided.is_initial());
+                inner.set_health(&group, registration, decided);
+                tokio::select! {
+                    () = tokio::time::sleep(settings.interval / SPEED_UP) => {}
+                    () = used => {}
+                }
+            }
+        }
+    }
+}
+
+async fn ask(
+    inner: &Inner,
+    target: std::net::SocketAddr,
+    settings: &TargetGroupSettings,
+) -> Result<(), Failure> {
+    let request = Request::get(format!("http://{target}{}", settings.health_check_path))
+        .header(header::USER_AGENT, "ELB-HealthChecker/2.0")
+        .header(header::CONNECTION, "close")
+        .body(Body::empty())
+        .map_err(|_| Failure::NoConnection)?;
+    match tokio::time::timeout(at_least(settings.timeout), inner.client.request(request)).await {
+        Ok(Ok(response)) if matcher::matches(&settings.matcher, response.status().as_u16()) => {
+            Ok(())
+        }
+        Ok(Ok(response)) => Err(Failure::Status(response.status().as_u16())),
+        Ok(Err(_)) => Err(Failure::NoConnection),
+        Err(_) => Err(Failure::TimedOut),
+    }
+}
+
+/// ALB's shortest time limit of a check is two seconds.
+fn at_least(timeout: Duration) -> Duration {
+    timeout.max(Duration::from_secs(2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thresholds_decide() {
+        let settings = crate::elb::tests::settings("/healthz");
+        let check = |script: &str| {
+            let (mut health, mut streak) = (Health::Registering, Streak::default());
+            let mut states = Vec::new();
+            for result in script.chars() {
+                let result = if result == '+' {
+                    Ok(())
+                } else {
+                    Err(Failure::Status(500))
+                };
+                health = health.after(&result, &mut streak, &settings);
+                states.push(health.describe("10.0.0.1", 80).state);
+            }
+            states.join(" ")
+        };
+        assert_eq!(check("++"), "initial healthy");
+        assert_eq!(
+            check("+-+-++"),
+            "initial initial initial initial initial healthy"
+        );
+        assert_eq!(check("---"), "initial initial unhealthy");
+        assert_eq!(
+            check("++--+-"),
+            "initial healthy healthy healthy healthy healthy"
+        );
+        assert_eq!(
+            check("++---++"),
+            "initial healthy healthy healthy unhealthy unhealthy healthy"
+        );
+    }
+}

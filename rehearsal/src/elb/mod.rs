@@ -1,0 +1,317 @@
+//! The load balancer: real listeners on loopback, weighted target groups, health checks.
+
+mod forward;
+mod health;
+mod matcher;
+mod proxy;
+mod state;
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+
+use crate::clock::Clock;
+use crate::elb::forward::Distribution;
+use crate::elb::health::Health;
+use crate::elb::state::{Inner, Listener, TargetGroup};
+use crate::identity::arn;
+
+pub use health::SPEED_UP;
+
+/// How long `health_changed` waits at most.
+const LOOK_AGAIN: Duration = Duration::from_millis(250);
+
+/// All load balancers of the rehearsal; cheap to clone.
+#[derive(Clone)]
+pub struct LoadBalancers {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug, Clone)]
+pub struct TargetGroupSettings {
+    pub name: String,
+    pub port: u16,
+    /// `ip` or `instance`.
+    pub target_type: String,
+    pub vpc_id: String,
+    pub health_check_path: String,
+    /// ALB matcher: `200`, `200,301`, `200-299`.
+    pub matcher: String,
+    pub interval: Duration,
+    pub timeout: Duration,
+    pub healthy_threshold: u32,
+    pub unhealthy_threshold: u32,
+    pub deregistration_delay: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub struct LoadBalancerDescription {
+    pub arn: String,
+    pub name: String,
+    /// `localhost`
+    pub dns_name: String,
+}
+
+#[derive(Debug, Clone)]
+pub struct TargetGroupDescription {
+    pub arn: String,
+    pub settings: TargetGroupSettings,
+    pub load_balancer_arns: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct ListenerDescription {
+    pub arn: String,
+    pub load_balancer_arn: String,
+    /// The real loopback port.
+    pub port: u16,
+    /// `HTTP`
+    pub protocol: String,
+    pub forward: Vec<Forward>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Forward {
+    pub target_group_arn: String,
+    pub weight: u32,
+}
+
+/// A target as ECS registers it, and the process that really answers for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Target {
+    /// What AWS shows: an address in the VPC (`ip`), or an instance id.
+    pub id: String,
+    pub port: u16,
+    /// The loopback address of the process.
+    pub process: SocketAddr,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetHealth {
+    pub id: String,
+    pub port: u16,
+    /// `initial`, `healthy`, `unhealthy`, `unused`, `draining`.
+    pub state: &'static str,
+    /// `Elb.RegistrationInProgress`, `Target.NotInUse`, …; none when healthy.
+    pub reason: Option<&'static str>,
+    pub description: Option<String>,
+}
+
+/// What a listener answered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Traffic {
+    pub requests: u64,
+    /// Answers other than 2xx and 3xx, the load balancer's own among them.
+    pub failed: u64,
+    /// Answers by version; those without `x-version` are not counted here.
+    pub versions: BTreeMap<String, u64>,
+}
+
+impl LoadBalancers {
+    pub fn new(clock: Clock) -> LoadBalancers {
+        LoadBalancers {
+            inner: Arc::new(Inner::new(clock)),
+        }
+    }
+
+    pub fn create_load_balancer(&self, name: &str) -> LoadBalancerDescription {
+        let mut state = self.inner.lock();
+        let number = state.next_number();
+        let description = LoadBalancerDescription {
+            arn: arn(
+                "elasticloadbalancing",
+                &format!("loadbalancer/app/{name}/{number:016x}"),
+            ),
+            name: name.to_owned(),
+            dns_name: "localhost".to_owned(),
+        };
+        state.load_balancers.push(description.clone());
+        description
+    }
+
+    pub fn create_target_group(&self, settings: TargetGroupSettings) -> TargetGroupDescription {
+        let mut state = self.inner.lock();
+        let number = state.next_number();
+        let arn = arn(
+            "elasticloadbalancing",
+            &format!("targetgroup/{}/{number:016x}", settings.name),
+        );
+        state
+            .target_groups
+            .push(TargetGroup::new(arn.clone(), settings.clone()));
+        TargetGroupDescription {
+            arn,
+            settings,
+            load_balancer_arns: Vec::new(),
+        }
+    }
+
+    /// Binds a free loopback port and serves it until the rehearsal ends.
+    pub async fn create_listener(
+        &self,
+        load_balancer_arn: &str,
+        forward: Vec<Forward>,
+    ) -> anyhow::Result<ListenerDescription> {
+        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .context("open a listener on loopback")?;
+        let port = socket.local_addr()?.port();
+        let mut state = self.inner.lock();
+        let number = state.next_number();
+        let load_balancer = load_balancer_arn.replacen(":loadbalancer/", ":listener/", 1);
+        let listener = Listener {
+            arn: format!("{load_balancer}/{number:016x}"),
+            load_balancer_arn: load_balancer_arn.to_owned(),
+            port,
+            distribution: Distribution::new(forward),
+            traffic: Traffic::default(),
+        };
+        let description = listener.describe();
+        state.listeners.push(listener);
+        drop(state);
+        self.inner.usage_changed.notify_waiters();
+        tokio::spawn(proxy::serve(
+            self.inner.clone(),
+            description.arn.clone(),
+            port,
+            socket,
+        ));
+        Ok(description)
+    }
+
+    /// From the next request on the listener forwards so.
+    pub fn set_forward(&self, listener_arn: &str, forward: Vec<Forward>) {
+        let mut state = self.inner.lock();
+        if let Some(listener) = state
+            .listeners
+            .iter_mut()
+            .find(|listener| listener.arn == listener_arn)
+        {
+            listener.distribution = Distribution::new(forward);
+        }
+        drop(state);
+        self.inner.usage_changed.notify_waiters();
+        self.inner.health_changed.notify_waiters();
+    }
+
+    pub fn register_target(&self, target_group_arn: &str, target: Target) {
+        let mut state = self.inner.lock();
+        let registration = state.next_number();
+        let health = if state.is_in_use(target_group_arn) {
+            Health::Registering
+        } else {
+            Health::Unused
+        };
+        if let Some(group) = state.target_group(target_group_arn) {
+            group.register(registration, target, health);
+            drop(state);
+            tokio::spawn(health::watch(
+                self.inner.clone(),
+                target_group_arn.to_owned(),
+                registration,
+            ));
+            self.inner.health_changed.notify_waiters();
+        }
+    }
+
+    /// The target drains: no new requests, running ones end, then it is gone.
+    pub fn deregister_target(&self, target_group_arn: &str, id: &str, port: u16) {
+        self.inner.drain(target_group_arn, id, port);
+    }
+
+    /// `None`: no such target group.
+    pub fn target_health(&self, target_group_arn: &str) -> Option<Vec<TargetHealth>> {
+        let mut state = self.inner.lock();
+        let in_use = state.is_in_use(target_group_arn);
+        let registered = state.target_group(target_group_arn)?.registered.values();
+        let described = registered.map(|registered| {
+            // The checks of a group that comes into use, or goes out of it, follow in a moment.
+            let health = match (&registered.health, in_use) {
+                (Health::Draining, _) => &Health::Draining,
+                (_, false) => &Health::Unused,
+                (Health::Unused, true) => &Health::Registering,
+                (health, true) => health,
+            };
+            health.describe(&registered.target.id, registered.target.port)
+        });
+        Some(described.collect())
+    }
+
+    /// How many requests the targets of a group are answering at the moment.
+    pub fn in_flight(&self, target_group_arn: &str) -> usize {
+        self.inner
+            .lock()
+            .target_group(target_group_arn)
+            .map_or(0, |group| group.in_flight())
+    }
+
+    pub fn load_balancers(&self) -> Vec<LoadBalancerDescription> {
+        self.inner.lock().load_balancers.clone()
+    }
+
+    pub fn target_groups(&self) -> Vec<TargetGroupDescription> {
+        let state = self.inner.lock();
+        let describe = |group: &TargetGroup| {
+            let listeners = state
+                .listeners
+                .iter()
+                .filter(|listener| listener.distribution.names(&group.arn));
+            let mut load_balancer_arns: Vec<String> =
+                listeners.map(|l| l.load_balancer_arn.clone()).collect();
+            load_balancer_arns.sort();
+            load_balancer_arns.dedup();
+            TargetGroupDescription {
+                arn: group.arn.clone(),
+                settings: group.settings.clone(),
+                load_balancer_arns,
+            }
+        };
+        state.target_groups.iter().map(describe).collect()
+    }
+
+    pub fn listeners(&self) -> Vec<ListenerDescription> {
+        self.inner
+            .lock()
+            .listeners
+            .iter()
+            .map(Listener::describe)
+            .collect()
+    }
+
+    /// What a listener answered so far, by the version that the answers name (`x-version`).
+    pub fn traffic(&self, listener_arn: &str) -> Traffic {
+        let state = self.inner.lock();
+        let listener = state
+            .listeners
+            .iter()
+            .find(|listener| listener.arn == listener_arn);
+        listener
+            .map(|listener| listener.traffic.clone())
+            .unwrap_or_default()
+    }
+
+    /// Waits until some target's health changes, or for a short while: look again afterwards.
+    pub async fn health_changed(&self, _target_group_arn: &str) {
+        // A change between the caller's look and this wait is not missed for longer than the short while.
+        let _ = tokio::time::timeout(LOOK_AGAIN, self.inner.health_changed.notified()).await;
+    }
+}
+
+impl Listener {
+    fn describe(&self) -> ListenerDescription {
+        ListenerDescription {
+            arn: self.arn.clone(),
+            load_balancer_arn: self.load_balancer_arn.clone(),
+            port: self.port,
+            protocol: "HTTP".to_owned(),
+            forward: self.distribution.forward(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

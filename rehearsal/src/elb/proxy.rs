@@ -1,0 +1,138 @@
+//! A listener at work: a reverse proxy on loopback.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::uri::{Authority, PathAndQuery, Scheme};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::StreamExt;
+use tokio::net::TcpListener;
+
+use crate::elb::state::{Inner, Ticket};
+
+/// ALB's default idle timeout: a target that says nothing for so long gets a 504 sent on its behalf.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Headers that concern one connection only, and are not passed on.
+const HOP_BY_HOP: [HeaderName; 8] = [
+    header::CONNECTION,
+    HeaderName::from_static("keep-alive"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+#[derive(Clone)]
+struct Listener {
+    inner: Arc<Inner>,
+    arn: String,
+    port: u16,
+}
+
+/// Serves a listener until the rehearsal ends.
+pub(super) async fn serve(inner: Arc<Inner>, arn: String, port: u16, socket: TcpListener) {
+    let router = Router::new()
+        .fallback(answer)
+        .with_state(Listener { inner, arn, port });
+    // A loopback listener that cannot accept any more shows in the requests that fail.
+    let _ = axum::serve(socket, router).await;
+}
+
+async fn answer(State(listener): State<Listener>, request: Request) -> Response {
+    let response = match listener.inner.route(&listener.arn) {
+        Some(ticket) => pass_on(&listener, ticket, request).await,
+        None => own_answer(StatusCode::SERVICE_UNAVAILABLE),
+    };
+    let version = response
+        .headers()
+        .get("x-version")
+        .and_then(|version| version.to_str().ok());
+    listener
+        .inner
+        .count(&listener.arn, response.status().as_u16(), version);
+    response
+}
+
+async fn pass_on(listener: &Listener, ticket: Ticket, mut request: Request) -> Response {
+    let Some(uri) = target_uri(&ticket, request.uri()) else {
+        return own_answer(StatusCode::BAD_REQUEST);
+    };
+    *request.uri_mut() = uri;
+    remove_hop_by_hop(request.headers_mut());
+    add_forwarded(request.headers_mut(), listener.port);
+    match tokio::time::timeout(IDLE_TIMEOUT, listener.inner.client.request(request)).await {
+        Ok(Ok(response)) => {
+            let (mut head, body) = response.into_parts();
+            remove_hop_by_hop(&mut head.headers);
+            // The target is busy until the last byte of its answer has gone through.
+            let body = Body::new(body).into_data_stream().map(move |bytes| {
+                let _until_sent = &ticket;
+                bytes
+            });
+            Response::from_parts(head, Body::from_stream(body))
+        }
+        Ok(Err(_)) => own_answer(StatusCode::BAD_GATEWAY),
+        Err(_) => own_answer(StatusCode::GATEWAY_TIMEOUT),
+    }
+}
+
+fn target_uri(ticket: &Ticket, asked: &Uri) -> Option<Uri> {
+    let authority = Authority::try_from(ticket.process.to_string()).ok()?;
+    let path = asked
+        .path_and_query()
+        .cloned()
+        .unwrap_or_else(|| PathAndQuery::from_static("/"));
+    Uri::builder()
+        .scheme(Scheme::HTTP)
+        .authority(authority)
+        .path_and_query(path)
+        .build()
+        .ok()
+}
+
+fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    let named = headers
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    let named: Vec<String> = named
+        .flat_map(|names| names.split(','))
+        .map(|name| name.trim().to_lowercase())
+        .collect();
+    for name in HOP_BY_HOP
+        .iter()
+        .map(HeaderName::as_str)
+        .chain(named.iter().map(String::as_str))
+    {
+        headers.remove(name);
+    }
+}
+
+fn add_forwarded(headers: &mut HeaderMap, port: u16) {
+    headers.append("x-forwarded-for", HeaderValue::from_static("127.0.0.1"));
+    headers.insert("x-forwarded-proto", HeaderValue::from_static("http"));
+    headers.insert("x-forwarded-port", HeaderValue::from(port));
+}
+
+/// What the load balancer answers by itself.
+fn own_answer(status: StatusCode) -> Response {
+    let page = format!(
+        "<html>\n<head><title>{status}</title></head>\n<body>\n<h1>{status}</h1>\n</body>\n</html>\n"
+    );
+    (
+        status,
+        [
+            (header::SERVER, "awselb/2.0"),
+            (header::CONTENT_TYPE, "text/html"),
+        ],
+        page,
+    )
+        .into_response()
+}

@@ -1,0 +1,282 @@
+//! What the load balancers are made of, behind one lock.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::body::Body;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use tokio::sync::Notify;
+
+use crate::clock::{Busy, Clock};
+use crate::elb::forward::Distribution;
+use crate::elb::health::Health;
+use crate::elb::{LoadBalancerDescription, Target, TargetGroupSettings, Traffic};
+
+pub(super) struct Inner {
+    pub(super) clock: Clock,
+    pub(super) client: Client<HttpConnector, Body>,
+    state: Mutex<State>,
+    /// A listener forwards elsewhere: target groups come into use or go out of it.
+    pub(super) usage_changed: Notify,
+    pub(super) health_changed: Notify,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) load_balancers: Vec<LoadBalancerDescription>,
+    pub(super) target_groups: Vec<TargetGroup>,
+    pub(super) listeners: Vec<Listener>,
+    pub(super) created_ever: u64,
+}
+
+pub(super) struct TargetGroup {
+    pub(super) arn: String,
+    pub(super) settings: TargetGroupSettings,
+    pub(super) registered: BTreeMap<u64, Registered>,
+    /// Counts requests, for the round robin among targets.
+    turn: usize,
+}
+
+pub(super) struct Registered {
+    pub(super) target: Target,
+    pub(super) health: Health,
+    /// Requests that the target is answering.
+    in_flight: usize,
+    /// While a draining target answers, the clock does not jump.
+    draining: Option<Busy>,
+}
+
+pub(super) struct Listener {
+    pub(super) arn: String,
+    pub(super) load_balancer_arn: String,
+    pub(super) port: u16,
+    pub(super) distribution: Distribution,
+    pub(super) traffic: Traffic,
+}
+
+/// What there is to do for a registered target.
+pub(super) enum Check {
+    NotInUse,
+    Ask {
+        target: SocketAddr,
+        health: Health,
+        settings: Box<TargetGroupSettings>,
+    },
+}
+
+/// A request's place at a target; given back when dropped.
+pub(super) struct Ticket {
+    inner: Arc<Inner>,
+    group: String,
+    registration: u64,
+    pub(super) process: SocketAddr,
+}
+
+impl Inner {
+    pub(super) fn new(clock: Clock) -> Inner {
+        let client = Client::builder(hyper_util::rt::TokioExecutor::new()).build_http();
+        let (usage_changed, health_changed) = (Notify::new(), Notify::new());
+        Inner {
+            clock,
+            client,
+            state: Mutex::default(),
+            usage_changed,
+            health_changed,
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What to do next for a registration; none when it is over.
+    pub(super) fn check(&self, group: &str, registration: u64) -> Option<Check> {
+        let mut state = self.lock();
+        let in_use = state.is_in_use(group);
+        let group = state.target_group(group)?;
+        let settings = Box::new(group.settings.clone());
+        let registered = group.registered.get_mut(&registration)?;
+        match (&registered.health, in_use) {
+            (Health::Draining, _) => None,
+            (_, false) => {
+                registered.health = Health::Unused;
+                Some(Check::NotInUse)
+            }
+            (health, true) => {
+                if *health == Health::Unused {
+                    registered.health = Health::Registering;
+                }
+                let (target, health) = (registered.target.process, registered.health.clone());
+                Some(Check::Ask {
+                    target,
+                    health,
+                    settings,
+                })
+            }
+        }
+    }
+
+    pub(super) fn set_health(&self, group: &str, registration: u64, health: Health) {
+        let mut state = self.lock();
+        let in_use = state.is_in_use(group);
+        let registered = state
+            .target_group(group)
+            .and_then(|group| group.registered.get_mut(&registration));
+        if let Some(registered) =
+            registered.filter(|registered| in_use && registered.health != Health::Draining)
+            && registered.health != health
+        {
+            registered.health = health;
+            drop(state);
+            self.health_changed.notify_waiters();
+        }
+    }
+
+    /// The target that gets the listener's next request; none when there is nobody to ask.
+    pub(super) fn route(self: &Arc<Inner>, listener_arn: &str) -> Option<Ticket> {
+        let mut state = self.lock();
+        let listener = state
+            .listeners
+            .iter_mut()
+            .find(|listener| listener.arn == listener_arn)?;
+        let group = listener.distribution.next()?.to_owned();
+        let (registration, process) = state.target_group(&group)?.take_turn()?;
+        Some(Ticket {
+            inner: self.clone(),
+            group,
+            registration,
+            process,
+        })
+    }
+
+    /// Counts an answer of the listener.
+    pub(super) fn count(&self, listener_arn: &str, status: u16, version: Option<&str>) {
+        let mut state = self.lock();
+        if let Some(listener) = state
+            .listeners
+            .iter_mut()
+            .find(|listener| listener.arn == listener_arn)
+        {
+            listener.traffic.requests += 1;
+            if !(200..400).contains(&status) {
+                listener.traffic.failed += 1;
+            }
+            if let Some(version) = version {
+                *listener
+                    .traffic
+                    .versions
+                    .entry(version.to_owned())
+                    .or_default() += 1;
+            }
+        }
+    }
+
+    /// Begins to drain a target; one that answers nothing is gone at once.
+    pub(super) fn drain(&self, group: &str, id: &str, port: u16) {
+        let mut state = self.lock();
+        if let Some(group) = state.target_group(group) {
+            for registered in group.registered.values_mut() {
+                if (registered.target.id.as_str(), registered.target.port) == (id, port) {
+                    registered.health = Health::Draining;
+                    registered.draining = Some(self.clock.busy());
+                }
+            }
+            group.forget_drained();
+        }
+        drop(state);
+        self.health_changed.notify_waiters();
+        self.usage_changed.notify_waiters();
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let mut state = self.inner.lock();
+        if let Some(group) = state.target_group(&self.group) {
+            if let Some(registered) = group.registered.get_mut(&self.registration) {
+                registered.in_flight -= 1;
+            }
+            group.forget_drained();
+        }
+        drop(state);
+        self.inner.health_changed.notify_waiters();
+    }
+}
+
+impl State {
+    pub(super) fn target_group(&mut self, arn: &str) -> Option<&mut TargetGroup> {
+        self.target_groups.iter_mut().find(|group| group.arn == arn)
+    }
+
+    /// Whether a listener names the group, with whatever weight.
+    pub(super) fn is_in_use(&self, group: &str) -> bool {
+        self.listeners
+            .iter()
+            .any(|listener| listener.distribution.names(group))
+    }
+
+    pub(super) fn next_number(&mut self) -> u64 {
+        self.created_ever += 1;
+        self.created_ever
+    }
+}
+
+impl TargetGroup {
+    pub(super) fn new(arn: String, settings: TargetGroupSettings) -> TargetGroup {
+        TargetGroup {
+            arn,
+            settings,
+            registered: BTreeMap::new(),
+            turn: 0,
+        }
+    }
+
+    pub(super) fn register(&mut self, registration: u64, target: Target, health: Health) {
+        self.registered.insert(
+            registration,
+            Registered {
+                target,
+                health,
+                in_flight: 0,
+                draining: None,
+            },
+        );
+    }
+
+    /// The next healthy target. When none is healthy, all that are registered get requests: ALB fails open.
+    fn take_turn(&mut self) -> Option<(u64, SocketAddr)> {
+        let with = |wanted: fn(&Health) -> bool| -> Vec<u64> {
+            let chosen = self
+                .registered
+                .iter()
+                .filter(|(_, registered)| wanted(&registered.health));
+            chosen.map(|(registration, _)| *registration).collect()
+        };
+        let healthy = with(|health| *health == Health::Healthy);
+        let candidates = if healthy.is_empty() {
+            with(|health| *health != Health::Draining)
+        } else {
+            healthy
+        };
+        let registration = *candidates.get(self.turn % candidates.len().max(1))?;
+        self.turn = self.turn.wrapping_add(1);
+        let registered = self.registered.get_mut(&registration)?;
+        registered.in_flight += 1;
+        Some((registration, registered.target.process))
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.registered
+            .values()
+            .map(|registered| registered.in_flight)
+            .sum()
+    }
+
+    fn forget_drained(&mut self) {
+        self.registered.retain(|_, registered| {
+            registered.health != Health::Draining || registered.in_flight > 0
+        });
+    }
+}

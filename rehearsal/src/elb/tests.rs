@@ -1,0 +1,328 @@
+//! Real requests through real listeners to small servers that say who they are.
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Request, StatusCode};
+use axum::routing::get;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use tokio::sync::watch;
+
+use super::*;
+
+pub(super) fn settings(path: &str) -> TargetGroupSettings {
+    TargetGroupSettings {
+        name: "web".to_owned(),
+        port: 8080,
+        target_type: "ip".to_owned(),
+        vpc_id: "vpc-0abc".to_owned(),
+        health_check_path: path.to_owned(),
+        matcher: "200".to_owned(),
+        interval: Duration::from_millis(500),
+        timeout: Duration::from_secs(2),
+        healthy_threshold: 2,
+        unhealthy_threshold: 3,
+        deregistration_delay: Duration::from_secs(300),
+    }
+}
+
+/// A server that answers its name as its version; `/healthz` as told, `/slow` when it is let go.
+struct Server {
+    address: SocketAddr,
+    health: watch::Sender<u16>,
+    slow: watch::Sender<bool>,
+}
+
+impl Server {
+    async fn start(name: &'static str) -> Server {
+        let (health, slow) = (watch::Sender::new(200), watch::Sender::new(false));
+        let (status, waiting) = (health.subscribe(), slow.subscribe());
+        let version = [("x-version", name)];
+        let router = Router::new()
+            .route(
+                "/",
+                get(move |headers: HeaderMap| async move { (version, format!("{headers:?}")) }),
+            )
+            .route(
+                "/healthz",
+                get(move || async move { StatusCode::from_u16(*status.borrow()).unwrap() }),
+            )
+            .route(
+                "/slow",
+                get(move || async move {
+                    waiting.clone().wait_for(|let_go| *let_go).await.unwrap();
+                    (version, "slow")
+                }),
+            );
+        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = socket.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(socket, router).await });
+        Server {
+            address,
+            health,
+            slow,
+        }
+    }
+
+    fn target(&self) -> Target {
+        Target {
+            id: "10.0.0.7".to_owned(),
+            port: self.address.port(),
+            process: self.address,
+        }
+    }
+}
+
+struct World {
+    elb: LoadBalancers,
+    load_balancer: String,
+    client: Client<HttpConnector, Body>,
+}
+
+impl World {
+    fn start() -> World {
+        let elb = LoadBalancers::new(Clock::start());
+        let load_balancer = elb.create_load_balancer("shop").arn;
+        World {
+            elb,
+            load_balancer,
+            client: Client::builder(TokioExecutor::new()).build_http(),
+        }
+    }
+
+    fn group(&self) -> String {
+        self.elb.create_target_group(settings("/healthz")).arn
+    }
+
+    async fn listener(&self, weights: &[(&str, u32)]) -> ListenerDescription {
+        self.elb
+            .create_listener(&self.load_balancer, forward(weights))
+            .await
+            .unwrap()
+    }
+
+    async fn get(&self, listener: &ListenerDescription, path: &str) -> (u16, String) {
+        let uri = format!("http://127.0.0.1:{}{path}", listener.port);
+        let request = Request::get(uri)
+            .header("te", "trailers")
+            .body(Body::empty())
+            .unwrap();
+        let response = self.client.request(request).await.unwrap();
+        let status = response.status().as_u16();
+        let body = axum::body::to_bytes(Body::new(response.into_body()), 10_000)
+            .await
+            .unwrap();
+        (status, String::from_utf8(body.to_vec()).unwrap())
+    }
+
+    async fn until(&self, group: &str, wanted: &[&str]) {
+        loop {
+            let health = self.elb.target_health(group).unwrap();
+            if health
+                .iter()
+                .map(|target| target.state)
+                .eq(wanted.iter().copied())
+            {
+                return;
+            }
+            self.elb.health_changed(group).await;
+        }
+    }
+}
+
+fn forward(weights: &[(&str, u32)]) -> Vec<Forward> {
+    let forward = |(arn, weight): &(&str, u32)| Forward {
+        target_group_arn: (*arn).to_owned(),
+        weight: *weight,
+    };
+    weights.iter().map(forward).collect()
+}
+
+#[tokio::test]
+async fn ten_percent_is_one_request_in_ten() {
+    let world = World::start();
+    let (blue, green) = (world.group(), world.group());
+    let (one, two) = (Server::start("1.0.0").await, Server::start("1.1.0").await);
+    world.elb.register_target(&blue, one.target());
+    world.elb.register_target(&green, two.target());
+    let listener = world.listener(&[(&blue, 90), (&green, 10)]).await;
+    world.until(&blue, &["healthy"]).await;
+    world.until(&green, &["healthy"]).await;
+    for _ in 0..50 {
+        assert_eq!(world.get(&listener, "/").await.0, 200);
+    }
+    let traffic = world.elb.traffic(&listener.arn);
+    let versions = BTreeMap::from([("1.0.0".to_owned(), 45), ("1.1.0".to_owned(), 5)]);
+    assert_eq!(
+        traffic,
+        Traffic {
+            requests: 50,
+            failed: 0,
+            versions
+        }
+    );
+
+    world
+        .elb
+        .set_forward(&listener.arn, forward(&[(&blue, 0), (&green, 100)]));
+    for _ in 0..10 {
+        world.get(&listener, "/").await;
+    }
+    assert_eq!(world.elb.traffic(&listener.arn).versions["1.1.0"], 15);
+}
+
+#[tokio::test]
+async fn a_group_behind_no_listener_is_unused_and_is_checked_once_it_is_behind_one() {
+    let world = World::start();
+    let (blue, green) = (world.group(), world.group());
+    let server = Server::start("1.1.0").await;
+    world.elb.register_target(&green, server.target());
+    let listener = world.listener(&[(&blue, 1)]).await;
+    let health = &world.elb.target_health(&green).unwrap()[0];
+    assert_eq!(
+        (health.state, health.reason),
+        ("unused", Some("Target.NotInUse"))
+    );
+    assert_eq!(
+        world.elb.target_groups()[1].load_balancer_arns,
+        Vec::<String>::new()
+    );
+
+    world
+        .elb
+        .set_forward(&listener.arn, forward(&[(&blue, 1), (&green, 0)]));
+    let health = &world.elb.target_health(&green).unwrap()[0];
+    assert_eq!(
+        (health.state, health.reason),
+        ("initial", Some("Elb.RegistrationInProgress"))
+    );
+    world.until(&green, &["healthy"]).await;
+    assert_eq!(
+        world.elb.target_groups()[1].load_balancer_arns,
+        std::slice::from_ref(&world.load_balancer)
+    );
+
+    world.elb.set_forward(&listener.arn, forward(&[(&blue, 1)]));
+    world.until(&green, &["unused"]).await;
+    assert_eq!(world.elb.target_health("arn:no-such-group"), None);
+}
+
+#[tokio::test]
+async fn a_target_that_answers_badly_becomes_unhealthy_and_gets_better() {
+    let world = World::start();
+    let group = world.group();
+    let server = Server::start("1.1.0").await;
+    server.health.send_replace(500);
+    world.elb.register_target(&group, server.target());
+    world.listener(&[(&group, 1)]).await;
+    world.until(&group, &["unhealthy"]).await;
+    let health = &world.elb.target_health(&group).unwrap()[0];
+    assert_eq!(health.reason, Some("Target.ResponseCodeMismatch"));
+    assert_eq!(
+        health.description.as_deref(),
+        Some("Health checks failed with these codes: [500]")
+    );
+    server.health.send_replace(200);
+    world.until(&group, &["healthy"]).await;
+}
+
+#[tokio::test]
+async fn requests_go_to_healthy_targets_and_to_all_when_none_is_healthy() {
+    let world = World::start();
+    let group = world.group();
+    let (well, ill) = (Server::start("well").await, Server::start("ill").await);
+    ill.health.send_replace(503);
+    world.elb.register_target(&group, ill.target());
+    world.elb.register_target(&group, well.target());
+    let listener = world.listener(&[(&group, 1)]).await;
+    world.until(&group, &["unhealthy", "healthy"]).await;
+    for _ in 0..4 {
+        world.get(&listener, "/").await;
+    }
+    assert_eq!(
+        world.elb.traffic(&listener.arn).versions,
+        BTreeMap::from([("well".to_owned(), 4)])
+    );
+    well.health.send_replace(503);
+    world.until(&group, &["unhealthy", "unhealthy"]).await;
+    for _ in 0..4 {
+        world.get(&listener, "/").await;
+    }
+    let versions = BTreeMap::from([("well".to_owned(), 6), ("ill".to_owned(), 2)]);
+    assert_eq!(world.elb.traffic(&listener.arn).versions, versions);
+}
+
+#[tokio::test]
+async fn nobody_to_ask_is_503_and_nobody_there_is_502() {
+    let world = World::start();
+    let group = world.group();
+    let listener = world.listener(&[(&group, 1)]).await;
+    assert_eq!(world.get(&listener, "/").await.0, 503);
+    let vacant = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    world.elb.register_target(
+        &group,
+        Target {
+            id: "10.0.0.9".to_owned(),
+            port: 80,
+            process: vacant,
+        },
+    );
+    assert_eq!(world.get(&listener, "/").await.0, 502);
+    world.until(&group, &["unhealthy"]).await;
+    assert_eq!(
+        world.elb.target_health(&group).unwrap()[0].reason,
+        Some("Target.FailedHealthChecks")
+    );
+    world
+        .elb
+        .set_forward(&listener.arn, forward(&[(&group, 0)]));
+    assert_eq!(world.get(&listener, "/").await.0, 503);
+    assert_eq!(world.elb.traffic(&listener.arn).failed, 3);
+}
+
+#[tokio::test]
+async fn a_draining_target_ends_what_it_has_begun_and_is_gone_then() {
+    let world = World::start();
+    let group = world.group();
+    let server = Server::start("1.0.0").await;
+    world.elb.register_target(&group, server.target());
+    let listener = world.listener(&[(&group, 1)]).await;
+    world.until(&group, &["healthy"]).await;
+    let ((status, body), ()) = tokio::join!(world.get(&listener, "/slow"), async {
+        while world.elb.in_flight(&group) == 0 {
+            tokio::task::yield_now().await;
+        }
+        world
+            .elb
+            .deregister_target(&group, "10.0.0.7", server.address.port());
+        world.until(&group, &["draining"]).await;
+        let health = &world.elb.target_health(&group).unwrap()[0];
+        assert_eq!(health.reason, Some("Target.DeregistrationInProgress"));
+        assert_eq!(world.get(&listener, "/").await.0, 503);
+        server.slow.send_replace(true);
+    });
+    assert_eq!((status, body.as_str()), (200, "slow"));
+    world.until(&group, &[]).await;
+}
+
+#[tokio::test]
+async fn hop_by_hop_headers_stay_and_forwarded_ones_are_added() {
+    let world = World::start();
+    let group = world.group();
+    let server = Server::start("1.0.0").await;
+    world.elb.register_target(&group, server.target());
+    let listener = world.listener(&[(&group, 1)]).await;
+    world.until(&group, &["healthy"]).await;
+    let (_, seen) = world.get(&listener, "/").await;
+    assert!(seen.contains(r#""x-forwarded-proto": "http""#), "{seen}");
+    assert!(
+        seen.contains(&format!(r#""host": "127.0.0.1:{}""#, listener.port)),
+        "{seen}"
+    );
+    assert!(!seen.contains(r#""te""#), "{seen}");
+}

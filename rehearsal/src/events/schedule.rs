@@ -1,0 +1,60 @@
+//! Schedule expressions of EventBridge rules: `rate(1 hour)`.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+/// A rule's schedule. Only rates are played; the template has no `cron(…)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Schedule {
+    /// Time between two looks.
+    pub period: Duration,
+}
+
+impl Schedule {
+    /// Reads `rate(value unit)`. EventBridge insists on the singular for 1 and on the plural for more, and so does this.
+    pub fn parse(expression: &str) -> anyhow::Result<Schedule> {
+        let expected = || {
+            format!("`{expression}` is not a schedule such as `rate(1 hour)` or `rate(5 minutes)`")
+        };
+        let inside = expression
+            .strip_prefix("rate(")
+            .and_then(|rest| rest.strip_suffix(')'))
+            .with_context(expected)?;
+        let (value, unit) = inside.split_once(' ').with_context(expected)?;
+        let value: u64 = value.parse().with_context(expected)?;
+        let seconds = match (value, unit) {
+            (1, "minute") | (2.., "minutes") => 60,
+            (1, "hour") | (2.., "hours") => 60 * 60,
+            (1, "day") | (2.., "days") => 24 * 60 * 60,
+            _ => bail!("{}", expected()),
+        };
+        Ok(Schedule {
+            period: Duration::from_secs(value * seconds),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_read_as_eventbridge_reads_them() {
+        for (expression, seconds) in [
+            ("rate(1 hour)", Some(3600)),
+            ("rate(5 minutes)", Some(300)),
+            ("rate(2 days)", Some(172_800)),
+            ("rate(1 hours)", None),
+            ("rate(5 minute)", None),
+            ("rate(0 minutes)", None),
+            ("rate(5)", None),
+            ("cron(0 * * * ? *)", None),
+        ] {
+            let parsed = Schedule::parse(expression)
+                .ok()
+                .map(|schedule| schedule.period.as_secs());
+            assert_eq!(parsed, seconds, "{expression}");
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Turns what a world remembers into the record of the run.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use rehearsal::happening::{Happening, ListenerKind, Purpose, What};
+use rehearsal::lambda::Answer;
+use rehearsal::world::World;
+
+use crate::record::{
+    Answered, AwsCall, DeadLetter, Deployment, Invocation, LifecycleEvent, Message, Moment, Record,
+    Revision, Task,
+};
+use crate::scenario::Scenario;
+use crate::traffic::Seen;
+
+type Revisions = Vec<(String, Vec<(String, String)>)>;
+
+/// Everything that the run left behind, not judged yet.
+pub(crate) fn gather(
+    scenario: &Scenario,
+    world: &World,
+    start: SystemTime,
+    services: BTreeMap<String, Seen>,
+    revisions_before: &Revisions,
+    real_milliseconds: u64,
+) -> Record {
+    let happenings = world.happenings.all();
+    let since = |at: SystemTime| at.duration_since(start).unwrap_or_default();
+    Record {
+        scenario: scenario.name.to_owned(),
+        as_expected: false,
+        problems: Vec::new(),
+        deployments: deployments(world),
+        production: services.values().cloned().fold(Seen::default(), Seen::and),
+        test_listener: test_listener(scenario, world),
+        services,
+        revisions: revisions(world.revisions(), revisions_before),
+        tasks: happenings.iter().filter_map(one_off_task).collect(),
+        invocations: invocations(world),
+        dead_letters: dead_letters(world),
+        aws_calls: aws_calls(world),
+        messages: messages(world),
+        timeline: happenings
+            .iter()
+            .filter(|happening| happening.at >= start)
+            .filter_map(|happening| {
+                Some(Moment {
+                    seconds: since(happening.at).as_secs_f64(),
+                    what: moment(&happening.what)?,
+                })
+            })
+            .collect(),
+        simulated_seconds: since(world.clock.now()).as_secs(),
+        real_milliseconds,
+    }
+}
+
+fn deployments(world: &World) -> Vec<Deployment> {
+    let deployment = |deployment: rehearsal::world::DeploymentRecord| Deployment {
+        id: deployment.id,
+        service: deployment.service,
+        creator: deployment.creator.to_owned(),
+        revision: deployment.revision,
+        image_digest: deployment.image_digest,
+        status: deployment.status.to_owned(),
+        error: deployment
+            .error
+            .map(|(code, message)| format!("{code}: {message}")),
+        lifecycle_events: deployment
+            .lifecycle_events
+            .into_iter()
+            .map(|(name, status)| LifecycleEvent {
+                name: name.to_owned(),
+                status: status.to_owned(),
+            })
+            .collect(),
+    };
+    world.deployments().into_iter().map(deployment).collect()
+}
+
+/// All test listeners of the scenario's services together.
+fn test_listener(scenario: &Scenario, world: &World) -> Answered {
+    let mut answered = Answered::default();
+    for service in &scenario.setting.services {
+        let Some(listener) = world.listener(service.name, ListenerKind::Test) else {
+            continue;
+        };
+        let traffic = world.load_balancers.traffic(&listener);
+        answered.requests += traffic.requests;
+        answered.failed += traffic.failed;
+        for (version, count) in traffic.versions {
+            *answered.versions.entry(version).or_default() += count;
+        }
+    }
+    answered
+}
+
+fn revisions(now: Revisions, before: &Revisions) -> Vec<Revision> {
+    let registered = now
+        .into_iter()
+        .filter(|(arn, _)| !before.iter().any(|(known, _)| known == arn));
+    let revision = |(arn, images): (String, Vec<(String, String)>)| Revision {
+        arn,
+        image: images
+            .first()
+            .map_or_else(String::new, |(_, image)| image.clone()),
+        images: images.into_iter().collect(),
+    };
+    registered.map(revision).collect()
+}
+
+fn one_off_task(happening: &Happening) -> Option<Task> {
+    let What::TaskStopped {
+        task,
+        purpose,
+        version,
+        exit_code,
+        reason,
+        ..
+    } = &happening.what
+    else {
+        return None;
+    };
+    match purpose {
+        Purpose::Once {
+            started_by,
+            command,
+        } => Some(Task {
+            arn: task.clone(),
+            started_by: started_by.clone(),
+            command: command.clone(),
+            version: version.clone(),
+            exit_code: *exit_code,
+            reason: reason.clone(),
+        }),
+        Purpose::Service(_) => None,
+    }
+}
+
+fn invocations(world: &World) -> Vec<Invocation> {
+    let invocation = |invocation: rehearsal::lambda::Invocation| {
+        let error = match invocation.answer {
+            Answer::Response(_) => None,
+            Answer::Error {
+                error_type,
+                error_message,
+            } => Some(format!("{error_type}: {error_message}")),
+        };
+        Invocation {
+            function: invocation.binary_name,
+            ok: error.is_none(),
+            milliseconds: invocation.milliseconds,
+            error,
+        }
+    };
+    world
+        .lambda
+        .invocations()
+        .into_iter()
+        .map(invocation)
+        .collect()
+}
+
+fn dead_letters(world: &World) -> Vec<DeadLetter> {
+    world
+        .lambda
+        .dead_letters()
+        .into_iter()
+        .map(|(queue, message)| DeadLetter { queue, message })
+        .collect()
+}
+
+fn aws_calls(world: &World) -> Vec<AwsCall> {
+    let call = |call: rehearsal::world::AwsCall| AwsCall {
+        function: call.function,
+        service: call.service.to_owned(),
+        operation: call.operation,
+        status: call.status,
+        error: call.error,
+    };
+    world.calls().into_iter().map(call).collect()
+}
+
+fn messages(world: &World) -> Vec<Message> {
+    let message = |message: rehearsal::world::Message| Message {
+        subject: message.subject,
+        body: message.body,
+    };
+    world.messages().into_iter().map(message).collect()
+}
+
+/// What the timeline calls a happening; none for what tells no order.
+fn moment(what: &What) -> Option<String> {
+    match what {
+        What::ImagePushed { .. } => Some("image pushed".to_owned()),
+        What::DeploymentCreated { creator, .. } => Some(format!("deployment created by {creator}")),
+        What::DeploymentStatus { status, .. } => Some(format!("deployment {status}")),
+        What::LifecycleEvent { name, status, .. } => Some(format!("{name} {status}")),
+        What::HookAnswered {
+            lifecycle_event,
+            status,
+            ..
+        } => Some(format!("{lifecycle_event} hook answered {status}")),
+        What::TaskStarted {
+            purpose: Purpose::Once { .. },
+            ..
+        } => Some("one-off task started".to_owned()),
+        What::TaskStopped {
+            purpose: Purpose::Once { .. },
+            ..
+        } => Some("one-off task stopped".to_owned()),
+        What::RevisionRegistered { .. }
+        | What::HookCalled { .. }
+        | What::Weights { .. }
+        | What::TaskStarted { .. }
+        | What::TaskStopped { .. }
+        | What::MessagePublished { .. }
+        | What::CallRefused { .. }
+        | What::TimeSkipped { .. }
+        | What::FunctionInvoked { .. }
+        | What::FunctionEnded { .. } => None,
+    }
+}

@@ -1,0 +1,79 @@
+//! Who and where: the account, the region, ARNs, ids, and which function a caller is.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sha2::{Digest, Sha256};
+
+/// The account that everything belongs to.
+pub const ACCOUNT: &str = "111122223333";
+/// The region that everything is in.
+pub const REGION: &str = "eu-central-1";
+/// The registry that the rehearsal's own images are in.
+pub const REGISTRY: &str = "111122223333.dkr.ecr.eu-central-1.amazonaws.com";
+
+/// The ARN of a resource of the account and region.
+pub fn arn(service: &str, resource: &str) -> String {
+    format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}")
+}
+
+/// The access key id by which a function's calls are recognised.
+pub fn access_key(binary_name: &str) -> String {
+    format!("GREENLIGHT{}", binary_name.replace('-', "").to_uppercase())
+}
+
+/// Lower-case hexadecimal SHA-256.
+pub fn sha256_hex(text: &str) -> String {
+    Sha256::digest(text.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// Makes ids that look like AWS's. The same run makes the same ids: nothing here is random.
+#[derive(Default)]
+pub struct Ids {
+    made: AtomicU64,
+}
+
+impl Ids {
+    /// 64 hexadecimal digits that were not given out before.
+    fn next(&self) -> String {
+        sha256_hex(&format!(
+            "rehearsal id {}",
+            self.made.fetch_add(1, Ordering::Relaxed)
+        ))
+    }
+
+    /// 32 hexadecimal digits: a task's id.
+    pub fn hexadecimal(&self) -> String {
+        self.next()[..32].to_owned()
+    }
+
+    /// A UUID.
+    pub fn uuid(&self) -> String {
+        let hex = self.next();
+        format!(
+            "{}-{}-4{}-a{}-{}",
+            &hex[..8],
+            &hex[8..12],
+            &hex[13..16],
+            &hex[17..20],
+            &hex[20..32]
+        )
+    }
+
+    /// 19 decimal digits: the number in `ecs-svc/…`.
+    pub fn decimal(&self) -> String {
+        let digits: String = self
+            .next()
+            .bytes()
+            .map(|byte| char::from(b'0' + byte % 10))
+            .collect();
+        format!("9{}", &digits[..18])
+    }
+
+    /// `d-` and nine upper-case letters and digits: a deployment's id.
+    pub fn deployment(&self) -> String {
+        format!("d-{}", self.next()[..9].to_uppercase())
+    }
+}

@@ -1,0 +1,67 @@
+//! What an on-failure destination gets of an asynchronous invocation that failed for good.
+
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+use crate::lambda::{Answer, Function};
+
+/// Why an asynchronous invocation is not tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Condition {
+    RetriesExhausted,
+    EventAgeExceeded,
+}
+
+impl Condition {
+    fn as_str(self) -> &'static str {
+        match self {
+            Condition::RetriesExhausted => "RetriesExhausted",
+            Condition::EventAgeExceeded => "EventAgeExceeded",
+        }
+    }
+}
+
+/// The record that the destination gets.
+pub(super) fn record(
+    function: &Function,
+    request_id: &str,
+    payload: &Value,
+    attempts: u32,
+    condition: Condition,
+    answer: &Answer,
+    at: SystemTime,
+) -> Value {
+    let mut record = json!({
+        "version": "1.0",
+        "timestamp": timestamp(at),
+        "requestContext": {
+            "requestId": request_id,
+            "functionArn": format!("{}:$LATEST", function.arn()),
+            "condition": condition.as_str(),
+            "approximateInvokeCount": attempts,
+        },
+        "requestPayload": payload,
+        "responseContext": { "statusCode": 200, "executedVersion": "$LATEST" },
+    });
+    match answer {
+        Answer::Response(response) => record["responsePayload"] = response.clone(),
+        Answer::Error {
+            error_type,
+            error_message,
+        } => {
+            record["responseContext"]["functionError"] = json!("Unhandled");
+            record["responsePayload"] =
+                json!({ "errorType": error_type, "errorMessage": error_message });
+        }
+    }
+    record
+}
+
+fn timestamp(at: SystemTime) -> String {
+    let format =
+        format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+    OffsetDateTime::from(at).format(format).unwrap_or_default()
+}

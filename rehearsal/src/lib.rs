@@ -1,0 +1,22 @@
+//! AWS, played on this machine: the services that Greenlight uses, over HTTP, with their protocols, shapes and errors,
+//! and the shipped function binaries called as Lambda calls them.
+//!
+//! Written from AWS's documentation and shares no code with what it rehearses. It is not a mock for unit tests.
+
+pub mod api;
+pub mod clock;
+pub mod codedeploy;
+pub mod ecr;
+pub mod ecs;
+pub mod elb;
+pub mod events;
+pub mod happening;
+pub mod identity;
+pub mod lambda;
+pub mod logs;
+pub mod process;
+pub mod scheduler;
+pub mod sns;
+pub mod template;
+pub mod watched;
+pub mod world;

@@ -1,0 +1,90 @@
+//! CloudWatch Logs: what containers wrote, by group and stream.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+/// A line, and when it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogEvent {
+    pub at: SystemTime,
+    pub message: String,
+}
+
+type Streams = BTreeMap<String, Vec<LogEvent>>;
+
+/// All log groups.
+#[derive(Default)]
+pub struct Logs {
+    groups: Mutex<BTreeMap<String, Streams>>,
+}
+
+impl Logs {
+    pub fn write(&self, group: &str, stream: &str, message: String, at: SystemTime) {
+        let mut groups = self.lock();
+        let streams = groups.entry(group.to_owned()).or_default();
+        streams
+            .entry(stream.to_owned())
+            .or_default()
+            .push(LogEvent { at, message });
+    }
+
+    /// A group that is there before anything is written to it.
+    pub fn create_group(&self, group: &str) {
+        self.lock().entry(group.to_owned()).or_default();
+    }
+
+    /// The streams of a group; none: no such group.
+    pub fn streams(&self, group: &str) -> Option<Streams> {
+        self.lock().get(group).cloned()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Streams>> {
+        self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where a reading of a stream begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum From {
+    Head,
+    Tail,
+    /// After the first so many events, as a forward token says.
+    After(usize),
+    /// Before the event with this number, as a backward token says.
+    Before(usize),
+}
+
+/// The part of `length` events that is read: at most `limit`, in order.
+pub fn window(length: usize, limit: usize, from: From) -> std::ops::Range<usize> {
+    match from {
+        From::Head => 0..limit.min(length),
+        From::Tail => length.saturating_sub(limit)..length,
+        From::After(start) => start.min(length)..start.saturating_add(limit).min(length),
+        From::Before(end) => end.min(length).saturating_sub(limit)..end.min(length),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_of_a_stream() {
+        let cases = [
+            (From::Head, 0..3),
+            (From::Tail, 7..10),
+            (From::After(8), 8..10),
+            (From::After(10), 10..10),
+            (From::After(99), 10..10),
+            (From::Before(7), 4..7),
+            (From::Before(2), 0..2),
+            (From::Before(0), 0..0),
+            (From::Before(99), 7..10),
+        ];
+        for (from, wanted) in cases {
+            assert_eq!(window(10, 3, from), wanted, "{from:?}");
+        }
+        assert_eq!(window(2, 3, From::Tail), 0..2);
+    }
+}

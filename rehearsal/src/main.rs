@@ -1,0 +1,149 @@
+//! `cargo rehearse`: plays whole deployments with the function binaries that ship.
+
+mod binaries;
+mod command;
+mod evidence;
+mod play;
+mod progress;
+mod record;
+mod scenario;
+mod serve;
+mod traffic;
+
+use std::ffi::OsString;
+use std::io::{IsTerminal, Write, stderr, stdout};
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::Parser;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::binaries::Profile;
+use crate::command::{Arguments, Build, Command};
+use crate::play::Places;
+use crate::progress::{Colours, Output};
+use crate::scenario::{EventFile, Scenario};
+
+const WRONG_USAGE: u8 = 2;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let scenario = match chosen(&arguments) {
+        Ok(scenario) => scenario,
+        Err(error) => return refuse(&error, ExitCode::from(WRONG_USAGE)),
+    };
+    run(&arguments, &scenario)
+        .await
+        .unwrap_or_else(|error| refuse(&error, ExitCode::FAILURE))
+}
+
+/// Waits for Ctrl-C, or to be told to end.
+async fn interrupted() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => Ok(pressed?),
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+fn refuse(error: &anyhow::Error, code: ExitCode) -> ExitCode {
+    // Nobody may be reading; the exit status says it too.
+    let _ = writeln!(stderr(), "error: {error:#}");
+    code
+}
+
+async fn run(arguments: &Arguments, scenario: &Scenario) -> anyhow::Result<ExitCode> {
+    if arguments.list {
+        writeln!(stdout(), "{}", command::list())?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let places = places(&arguments.build).await?;
+    let output = output(arguments.json);
+    if let Some(Command::Serve { port }) = arguments.command {
+        serve::serve(scenario, &places, port, &output, interrupted()).await?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let record = tokio::select! {
+        record = play::play(scenario, &places, &output) => record?,
+        // What runs ends with what is dropped here: no process and no file stays behind.
+        signal = interrupted() => signal.and_then(|()| bail!("interrupted"))?,
+    };
+    if arguments.json {
+        writeln!(stdout(), "{}", serde_json::to_string_pretty(&record)?)?;
+    }
+    Ok(if record.as_expected {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn chosen(arguments: &Arguments) -> anyhow::Result<Scenario> {
+    if let Some(file) = &arguments.event {
+        let in_file = || format!("read the event in `{}`", file.display());
+        let text = std::fs::read_to_string(file).with_context(in_file)?;
+        return Ok(scenario::of_event(
+            EventFile::parse(&text).with_context(in_file)?,
+        ));
+    }
+    let mut scenarios = Scenario::all().into_iter();
+    scenarios
+        .find(|scenario| scenario.name == arguments.scenario)
+        .context("no such scenario")
+}
+
+async fn places(build: &Build) -> anyhow::Result<Places> {
+    let built_in = || {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .parent()
+            .map(Path::to_owned)
+    };
+    let root = build
+        .root
+        .clone()
+        .or_else(built_in)
+        .context("the workspace has no folder")?;
+    let root = root
+        .canonicalize()
+        .with_context(|| format!("find the workspace `{}`", root.display()))?;
+    let binaries = match &build.binaries {
+        Some(folder) => binaries::check(folder.clone())?,
+        None => {
+            binaries::build(
+                &root,
+                build.profile.unwrap_or(Profile::own()),
+                variable("CARGO"),
+            )
+            .await?
+        }
+    };
+    let binaries = binaries
+        .canonicalize()
+        .with_context(|| format!("find `{}`", binaries.display()))?;
+    Ok(Places { root, binaries })
+}
+
+/// Progress goes to stdout, unless that is for the record; colours only where somebody looks and wants them.
+fn output(json: bool) -> Output {
+    let wanted = variable("NO_COLOR").is_none_or(|value| value.is_empty());
+    let colours = |terminal: bool| {
+        if terminal && wanted {
+            Colours::On
+        } else {
+            Colours::Off
+        }
+    };
+    if json {
+        Output::new(Box::new(stderr()), colours(stderr().is_terminal()))
+    } else {
+        Output::new(Box::new(stdout()), colours(stdout().is_terminal()))
+    }
+}
+
+fn variable(name: &str) -> Option<OsString> {
+    std::env::vars_os()
+        .find(|(variable, _)| variable == name)
+        .map(|(_, value)| value)
+}

@@ -1,0 +1,223 @@
+//! Plays a scenario: a world, production traffic, what happens in it, and the record of it.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow, bail};
+use rehearsal::happening::ListenerKind;
+use rehearsal::process::Process;
+use rehearsal::template::Template;
+use rehearsal::world::{World, WorldSettings};
+use serde_json::Value;
+
+use crate::binaries::SAMPLE_SERVICE;
+use crate::evidence;
+use crate::progress::{self, Output};
+use crate::record::Record;
+use crate::scenario::{Scenario, Step};
+use crate::traffic::{Seen, Traffic};
+
+/// Answers that production must have given before anything happens, and after everything has.
+const ANSWERS_AROUND: u64 = 20;
+/// The longest that a rehearsal may really take.
+const REAL_TIME_AT_MOST: Duration = Duration::from_secs(10 * 60);
+
+/// Where the parts of a rehearsal are.
+#[derive(Debug, Clone)]
+pub(crate) struct Places {
+    /// The workspace: `template.yaml`, `config/`, scenarios.
+    pub(crate) root: PathBuf,
+    pub(crate) binaries: PathBuf,
+}
+
+/// A folder for the databases of one run; removed when dropped.
+pub(crate) struct Data(PathBuf);
+
+impl Data {
+    pub(crate) fn new() -> anyhow::Result<Data> {
+        let folder =
+            std::env::temp_dir().join(format!("greenlight-rehearsal-{}", std::process::id()));
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("create `{}`", folder.display()))?;
+        Ok(Data(folder))
+    }
+}
+
+impl Drop for Data {
+    fn drop(&mut self) {
+        // What cannot be removed lies in the system's folder for such things.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Plays a scenario to its end, and judges it.
+pub(crate) async fn play(
+    scenario: &Scenario,
+    places: &Places,
+    output: &Output,
+) -> anyhow::Result<Record> {
+    let data = Data::new()?;
+    output.begin(scenario);
+    let played = tokio::time::timeout(
+        REAL_TIME_AT_MOST,
+        play_through(scenario, places, &data, output),
+    )
+    .await;
+    let Ok(record) = played else {
+        bail!(
+            "`{}` did not come to its end within {REAL_TIME_AT_MOST:?}",
+            scenario.name
+        )
+    };
+    let mut record = record?;
+    scenario.judge(&mut record);
+    output.end(scenario, &record);
+    Ok(record)
+}
+
+async fn play_through(
+    scenario: &Scenario,
+    places: &Places,
+    data: &Data,
+    output: &Output,
+) -> anyhow::Result<Record> {
+    let world = start_world(scenario, places, data, 0).await?;
+    let revisions_before = world.revisions();
+    let mut traffic = BTreeMap::new();
+    for service in &scenario.setting.services {
+        let address = world
+            .address(service.name, ListenerKind::Production)
+            .with_context(|| format!("`{}` has no listener", service.name))?;
+        traffic.insert(service.name.to_owned(), Traffic::start(address));
+    }
+    for client in traffic.values() {
+        client.more(ANSWERS_AROUND).await;
+    }
+    let (start, real_start) = (world.clock.now(), Instant::now());
+    let looks: Vec<_> = traffic.values().map(Traffic::look).collect();
+    let everybody = move || {
+        looks
+            .iter()
+            .map(|look| look())
+            .fold(Seen::default(), Seen::and)
+    };
+    let happenings = world.happenings.subscribe();
+    let acts = async {
+        for step in &scenario.steps {
+            act(&world, step).await?;
+        }
+        for client in traffic.values() {
+            client.more(ANSWERS_AROUND).await;
+        }
+        anyhow::Ok(())
+    };
+    tokio::select! {
+        done = acts => done?,
+        () = progress::watch(output, happenings, start, everybody) => {}
+    }
+    let real_milliseconds = u64::try_from(real_start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let mut services = BTreeMap::new();
+    for (service, client) in traffic {
+        services.insert(service, client.stop().await);
+    }
+    let record = evidence::gather(
+        scenario,
+        &world,
+        start,
+        services,
+        &revisions_before,
+        real_milliseconds,
+    );
+    end(&world).await;
+    Ok(record)
+}
+
+/// Ends every process of a world.
+pub(crate) async fn end(world: &World) {
+    world.lambda.stop().await;
+    world.shutdown().await;
+}
+
+/// A world as the scenario wants it, with migrated databases and 1.0.0 serving.
+pub(crate) async fn start_world(
+    scenario: &Scenario,
+    places: &Places,
+    data: &Data,
+    port: u16,
+) -> anyhow::Result<World> {
+    let format = (
+        "MessageFormat".to_owned(),
+        scenario.message_format.as_str().to_owned(),
+    );
+    let template = Template::read(
+        &places.root.join("template.yaml"),
+        &BTreeMap::from([format]),
+        &places.binaries,
+        &places.root.join(&scenario.pipelines),
+    )?;
+    let sample_service = places.binaries.join(SAMPLE_SERVICE);
+    let setting = &scenario.setting;
+    for service in &setting.services {
+        migrate(&sample_service, &service.database(&data.0)).await?;
+    }
+    World::start(WorldSettings {
+        template,
+        port,
+        repositories: setting.repositories(),
+        images: setting.images.clone(),
+        services: setting
+            .services
+            .iter()
+            .map(|service| service.settings(&data.0))
+            .collect(),
+        sample_service,
+    })
+    .await
+}
+
+/// Brings a new database to where the first version wants it.
+async fn migrate(sample_service: &Path, database: &str) -> anyhow::Result<()> {
+    let environment = BTreeMap::from([("DATABASE".to_owned(), database.to_owned())]);
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let log = lines.clone();
+    let keep = move |line| {
+        log.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(line)
+    };
+    let mut process =
+        Process::start_program(sample_service, &["migrate".to_owned()], &environment, keep)?;
+    match process.exited().await {
+        0 => Ok(()),
+        code => {
+            let lines: Vec<String> = lines.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            bail!(
+                "the first migration of `{database}` exited with {code}: {}",
+                lines.join("; ")
+            )
+        }
+    }
+}
+
+async fn act(world: &World, step: &Step) -> anyhow::Result<()> {
+    match step {
+        Step::Push(image) => {
+            let refused =
+                |refused| anyhow!("ECR refused the push of `{}`: {refused:?}", image.version);
+            world.push(image).map_err(refused)?;
+        }
+        Step::TellAgain => {
+            let is_push = |event: &Value| event["source"] == "aws.ecr";
+            let told = world.events.delivered();
+            let last = told.into_iter().rev().find(|(event, _)| is_push(event));
+            world
+                .events
+                .deliver(last.context("no push was told before")?.0);
+        }
+        Step::Tell(event) => world.events.deliver(event.clone()),
+        Step::Settle => world.settled().await,
+    }
+    Ok(())
+}

@@ -1,0 +1,117 @@
+//! EventBridge Scheduler: one-time schedules that call a function.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use serde_json::Value;
+use time::macros::format_description;
+use time::{PrimitiveDateTime, UtcDateTime};
+
+use crate::world::Aws;
+
+/// A schedule as it was created.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Schedule {
+    pub name: String,
+    /// The request, which is also the shape of the answer.
+    pub members: Value,
+    pub due: SystemTime,
+    pub function: String,
+    pub input: Value,
+    pub after: AfterCompletion,
+    pub created_at: SystemTime,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AfterCompletion {
+    Delete,
+    Keep,
+}
+
+/// All schedules of the default group.
+#[derive(Default)]
+pub struct Scheduler {
+    schedules: Mutex<BTreeMap<String, Schedule>>,
+}
+
+/// There is one of that name already.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NameTaken;
+
+impl Scheduler {
+    pub fn find(&self, name: &str) -> Option<Schedule> {
+        self.lock().get(name).cloned()
+    }
+
+    pub fn delete(&self, name: &str) -> Option<Schedule> {
+        self.lock().remove(name)
+    }
+
+    fn insert(&self, schedule: Schedule) -> Result<(), NameTaken> {
+        let mut schedules = self.lock();
+        if schedules.contains_key(&schedule.name) {
+            return Err(NameTaken);
+        }
+        schedules.insert(schedule.name.clone(), schedule);
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Schedule>> {
+        self.schedules
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Keeps the schedule and calls its function when it is due, unless it was deleted before.
+pub fn create(aws: &Arc<Aws>, schedule: Schedule) -> Result<(), NameTaken> {
+    aws.scheduler.insert(schedule.clone())?;
+    let kept = aws.clone();
+    aws.background.spawn(async move {
+        // No reason to skip time by itself: it may be due in years.
+        kept.clock.wait_until(schedule.due).await;
+        if kept.scheduler.find(&schedule.name).as_ref() != Some(&schedule) {
+            return;
+        }
+        // A function that does not exist is a dead letter on AWS, and nothing here depends on it.
+        let _ = kept.lambda.invoke_async(&schedule.function, schedule.input);
+        if schedule.after == AfterCompletion::Delete {
+            kept.scheduler.delete(&schedule.name);
+        }
+    });
+    Ok(())
+}
+
+/// The moment in `at(yyyy-mm-ddThh:mm:ss)`, in UTC.
+pub fn due(expression: &str) -> Option<SystemTime> {
+    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");
+    let inner = expression.strip_prefix("at(")?.strip_suffix(')')?;
+    let moment = PrimitiveDateTime::parse(inner, &format).ok()?;
+    Some(UtcDateTime::new(moment.date(), moment.time()).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+
+    #[test]
+    fn one_time_expressions() {
+        assert_eq!(
+            due("at(1970-01-02T00:00:01)"),
+            Some(UNIX_EPOCH + Duration::from_secs(86_401))
+        );
+        for unreadable in [
+            "",
+            "at()",
+            "at(1970-01-02)",
+            "at(1970-01-02T00:00:01Z)",
+            "rate(1 hour)",
+            "at(1970-13-02T00:00:01)",
+        ] {
+            assert_eq!(due(unreadable), None, "{unreadable}");
+        }
+    }
+}

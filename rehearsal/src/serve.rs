@@ -1,0 +1,97 @@
+//! `serve`: the local AWS stays up, for other programs to talk to.
+
+use std::collections::BTreeMap;
+
+use rehearsal::happening::ListenerKind;
+use rehearsal::identity::REGION;
+use rehearsal::world::World;
+
+use crate::play::{Data, Places, end, start_world};
+use crate::progress::Output;
+use crate::scenario::Scenario;
+
+/// Keeps the world of a scenario up until told to end.
+pub(crate) async fn serve(
+    scenario: &Scenario,
+    places: &Places,
+    port: u16,
+    output: &Output,
+    until: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<()> {
+    let data = Data::new()?;
+    let world = start_world(scenario, places, &data, port).await?;
+    output.text(&introduction(scenario, &world));
+    until.await?;
+    output.text("\nstopping");
+    end(&world).await;
+    Ok(())
+}
+
+/// What to set for which program, in lines that a shell takes.
+fn introduction(scenario: &Scenario, world: &World) -> String {
+    let mut text = format!(
+        "# The local AWS is up, with the services of `{}`. Ctrl-C ends it.\n",
+        scenario.name
+    );
+    for service in &scenario.setting.services {
+        let address = |address: Option<std::net::SocketAddr>| {
+            address.map_or("none".to_owned(), |a| format!("http://{a}/"))
+        };
+        let (production, test) = (
+            world.address(service.name, ListenerKind::Production),
+            world.address(service.name, ListenerKind::Test),
+        );
+        text.push_str(&format!(
+            "# `{}`: production {}, test {}\n",
+            service.name,
+            address(production),
+            address(test)
+        ));
+    }
+    text.push_str("\n# For aws, boto3 and the SDKs:\n");
+    text.push_str(&exports(&credentials(world.endpoint())));
+    text.push_str("\n# And for a function under `cargo lambda watch`:\n");
+    let mut variables = BTreeMap::new();
+    for function in world.lambda.functions() {
+        variables.extend(function.environment);
+    }
+    text.push_str(&exports(&variables));
+    text
+}
+
+fn credentials(endpoint: &str) -> BTreeMap<String, String> {
+    let variables = [
+        ("AWS_ENDPOINT_URL", endpoint),
+        ("AWS_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", "REHEARSAL"),
+        ("AWS_SECRET_ACCESS_KEY", "rehearsal"),
+    ];
+    variables
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+}
+
+fn exports(variables: &BTreeMap<String, String>) -> String {
+    variables
+        .iter()
+        .map(|(name, value)| format!("export {name}='{}'\n", value.replace('\'', r"'\''")))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_lines_that_a_shell_takes() {
+        let variables = BTreeMap::from([
+            ("A".to_owned(), "it's".to_owned()),
+            ("B".to_owned(), "2 3".to_owned()),
+        ]);
+        assert_eq!(exports(&variables), "export A='it'\\''s'\nexport B='2 3'\n");
+        assert!(
+            exports(&credentials("http://127.0.0.1:4700"))
+                .contains("export AWS_ENDPOINT_URL='http://127.0.0.1:4700'\n")
+        );
+    }
+}

@@ -1,0 +1,320 @@
+//! Reads `template.yaml`: functions, environment, rules, queues, with CloudFormation's intrinsic functions resolved.
+
+mod intrinsics;
+mod yaml;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use serde_json::{Map, Value};
+
+use crate::events::{Pattern, Rule, Schedule, Trigger};
+use crate::lambda::Function;
+use crate::template::intrinsics::Scope;
+
+pub use intrinsics::STACK;
+
+/// Where Lambda unpacks layers.
+const LAYER_FOLDER: &str = "/opt/";
+
+/// What the rehearsal takes from the template.
+#[derive(Debug, Clone)]
+pub struct Template {
+    pub functions: Vec<Function>,
+    pub rules: Vec<Rule>,
+    /// ARN of the outcome topic, as the functions get it.
+    pub topic_arn: String,
+}
+
+/// The places that stand for what is elsewhere in AWS.
+struct Places<'a> {
+    binaries: &'a Path,
+    config: &'a Path,
+}
+
+impl Template {
+    /// `parameters` override the template's defaults; `binaries` is the folder of the built functions; `config` is the
+    /// pipelines file that stands for `/opt/pipelines.toml`.
+    pub fn read(
+        file: &Path,
+        parameters: &BTreeMap<String, String>,
+        binaries: &Path,
+        config: &Path,
+    ) -> anyhow::Result<Template> {
+        let text =
+            std::fs::read_to_string(file).with_context(|| format!("read `{}`", file.display()))?;
+        Template::parse(&text, parameters, &Places { binaries, config })
+            .with_context(|| format!("in `{}`", file.display()))
+    }
+
+    fn parse(
+        text: &str,
+        parameters: &BTreeMap<String, String>,
+        places: &Places<'_>,
+    ) -> anyhow::Result<Template> {
+        let scope = Scope::new(yaml::read(text)?, parameters)?;
+        let globals = match scope
+            .written("Globals")
+            .and_then(|globals| globals.get("Function"))
+        {
+            Some(globals) => globals.clone(),
+            None => Value::Object(Map::new()),
+        };
+        let mut template = Template {
+            functions: Vec::new(),
+            rules: Vec::new(),
+            topic_arn: String::new(),
+        };
+        for (logical_id, resource) in scope
+            .written("Resources")
+            .context("the template has no `Resources`")?
+        {
+            if resource["Type"] != "AWS::Serverless::Function" {
+                continue;
+            }
+            if let Some(condition) = resource["Condition"].as_str()
+                && !scope.condition(condition)?
+            {
+                continue;
+            }
+            let mut properties = globals.clone();
+            merge(&mut properties, &resource["Properties"]);
+            let declared = Declared {
+                scope: &scope,
+                logical_id,
+                resource,
+                properties,
+            };
+            let function = declared.function(places)?;
+            template.rules.extend(declared.rules(&function.name)?);
+            template.functions.push(function);
+        }
+        template.topic_arn = topic_arn(&template.functions)?;
+        Ok(template)
+    }
+}
+
+/// A function as the template declares it, the globals laid under its properties.
+struct Declared<'a> {
+    scope: &'a Scope,
+    logical_id: &'a str,
+    resource: &'a Value,
+    properties: Value,
+}
+
+impl Declared<'_> {
+    fn function(&self, places: &Places<'_>) -> anyhow::Result<Function> {
+        let path = format!("Resources.{}", self.logical_id);
+        let binary_name = self.resource["Metadata"]["BuildProperties"]["Binary"].as_str();
+        let binary_name = binary_name
+            .with_context(|| format!("`{path}.Metadata.BuildProperties.Binary` is missing"))?;
+        let name = self.scope.attribute(self.logical_id, "Ref")?;
+        let name = name
+            .as_str()
+            .with_context(|| format!("`{path}.Properties.FunctionName` is no text"))?;
+        Ok(Function {
+            logical_id: self.logical_id.to_owned(),
+            binary_name: binary_name.to_owned(),
+            name: name.to_owned(),
+            binary: places.binaries.join(binary_name),
+            environment: self.environment(places)?,
+            // SAM's own defaults.
+            timeout: Duration::from_secs(self.number("/Timeout", 3)?),
+            memory_megabytes: u32::try_from(self.number("/MemorySize", 128)?)?,
+            maximum_retry_attempts: u32::try_from(
+                self.number("/EventInvokeConfig/MaximumRetryAttempts", 2)?,
+            )?,
+            maximum_event_age: Duration::from_secs(
+                self.number("/EventInvokeConfig/MaximumEventAgeInSeconds", 21_600)?,
+            ),
+            reserved_concurrency: self.reserved_concurrency()?,
+            on_failure: self.on_failure()?,
+        })
+    }
+
+    /// A property with its intrinsic functions resolved.
+    fn property(&self, pointer: &str) -> anyhow::Result<Option<Value>> {
+        let path = format!(
+            "Resources.{}.Properties{}",
+            self.logical_id,
+            pointer.replace('/', ".")
+        );
+        match self.properties.pointer(pointer) {
+            Some(written) => self.scope.resolve(written, &path),
+            None => Ok(None),
+        }
+    }
+
+    fn number(&self, pointer: &str, default: u64) -> anyhow::Result<u64> {
+        match self.property(pointer)? {
+            None => Ok(default),
+            Some(Value::String(text)) => text
+                .parse()
+                .with_context(|| format!("`{pointer}` is `{text}`")),
+            Some(value) => value
+                .as_u64()
+                .with_context(|| format!("`{pointer}` is `{value}`, not a number")),
+        }
+    }
+
+    fn reserved_concurrency(&self) -> anyhow::Result<Option<usize>> {
+        match self.number("/ReservedConcurrentExecutions", u64::MAX)? {
+            u64::MAX => Ok(None),
+            0 => bail!(
+                "`{}` has a reserved concurrency of 0: it would never run",
+                self.logical_id
+            ),
+            limit => Ok(Some(usize::try_from(limit)?)),
+        }
+    }
+
+    fn environment(&self, places: &Places<'_>) -> anyhow::Result<BTreeMap<String, String>> {
+        let variables = self.property("/Environment/Variables")?.unwrap_or_default();
+        let mut environment = BTreeMap::new();
+        for (name, value) in variables.as_object().into_iter().flatten() {
+            let value = match value {
+                Value::String(text) => match text.strip_prefix(LAYER_FOLDER) {
+                    Some(file) => self
+                        .file_of_a_layer(file, places)
+                        .with_context(|| format!("`{name}` is `{text}`"))?,
+                    None => text.clone(),
+                },
+                Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::Array(_)
+                | Value::Object(_) => value.to_string(),
+            };
+            environment.insert(name.clone(), value);
+        }
+        Ok(environment)
+    }
+
+    /// The local file for one that a layer brings: the function must have the layer, and the layer the file.
+    fn file_of_a_layer(&self, file: &str, places: &Places<'_>) -> anyhow::Result<String> {
+        let layers = self.properties["Layers"]
+            .as_array()
+            .cloned()
+            .unwrap_or_default();
+        let resources = self.scope.written("Resources");
+        let brings_config = |layer: &Value| {
+            let resource = layer["Ref"]
+                .as_str()
+                .and_then(|logical_id| resources?.get(logical_id));
+            let content =
+                resource.and_then(|resource| resource["Properties"]["ContentUri"].as_str());
+            content.is_some_and(|content| {
+                content.trim_end_matches('/').trim_start_matches("./") == "config"
+            })
+        };
+        if file != "pipelines.toml" || !layers.iter().any(brings_config) {
+            bail!(
+                "`{}` has no layer that brings `{file}` (its `ContentUri` would be `config/`)",
+                self.logical_id
+            );
+        }
+        Ok(places.config.display().to_string())
+    }
+
+    /// The logical id of the queue behind the function's on-failure destination.
+    fn on_failure(&self) -> anyhow::Result<Option<String>> {
+        let Some(destination) =
+            self.property("/EventInvokeConfig/DestinationConfig/OnFailure/Destination")?
+        else {
+            return Ok(None);
+        };
+        for (logical_id, resource) in self.scope.written("Resources").into_iter().flatten() {
+            if resource["Type"] == "AWS::SQS::Queue"
+                && self.scope.attribute(logical_id, "Arn")? == destination
+            {
+                return Ok(Some(logical_id.clone()));
+            }
+        }
+        bail!(
+            "`{}` sends its failures to `{destination}`, which is no queue of the template",
+            self.logical_id
+        )
+    }
+
+    fn rules(&self, function: &str) -> anyhow::Result<Vec<Rule>> {
+        let mut rules = Vec::new();
+        for (event, declared) in self.resource["Properties"]["Events"]
+            .as_object()
+            .into_iter()
+            .flatten()
+        {
+            let path = format!("Resources.{}.Properties.Events.{event}", self.logical_id);
+            let properties = self
+                .scope
+                .resolve(&declared["Properties"], &path)?
+                .unwrap_or_default();
+            if properties["Enabled"] == false || properties["State"] == "DISABLED" {
+                continue;
+            }
+            let trigger = match declared["Type"].as_str() {
+                Some("EventBridgeRule") => {
+                    Pattern::parse(&properties["Pattern"]).map(Trigger::Pattern)
+                }
+                Some("Schedule") => Schedule::parse(properties["Schedule"].as_str().unwrap_or(""))
+                    .map(Trigger::Schedule),
+                of => bail!(
+                    "`{path}` has the type `{}`, which is not played",
+                    of.unwrap_or("")
+                ),
+            };
+            let input = properties["Input"]
+                .as_str()
+                .map(serde_json::from_str)
+                .transpose();
+            rules.push(Rule {
+                name: format!("{}{event}", self.logical_id),
+                trigger: trigger.with_context(|| format!("in `{path}`"))?,
+                function: function.to_owned(),
+                input: input.with_context(|| format!("`{path}.Properties.Input` is not JSON"))?,
+            });
+        }
+        Ok(rules)
+    }
+}
+
+/// Lays a function's properties over the globals as SAM does: maps are merged, lists added, everything else replaced.
+fn merge(under: &mut Value, over: &Value) {
+    match (under, over) {
+        (Value::Object(under), Value::Object(over)) if !is_call(over) => {
+            for (name, value) in over {
+                match under.get_mut(name) {
+                    Some(under) => merge(under, value),
+                    None => {
+                        under.insert(name.clone(), value.clone());
+                    }
+                }
+            }
+        }
+        (Value::Array(under), Value::Array(over)) => under.extend(over.iter().cloned()),
+        (under, over) => *under = over.clone(),
+    }
+}
+
+fn is_call(object: &Map<String, Value>) -> bool {
+    object
+        .keys()
+        .any(|name| name == "Ref" || name.starts_with("Fn::"))
+}
+
+fn topic_arn(functions: &[Function]) -> anyhow::Result<String> {
+    let mut topics = functions
+        .iter()
+        .filter_map(|function| function.environment.get("GREENLIGHT_TOPIC_ARN"));
+    let topic = topics
+        .next()
+        .context("no function has `GREENLIGHT_TOPIC_ARN`")?;
+    match topics.find(|other| *other != topic) {
+        Some(other) => bail!("the functions publish to two topics, `{topic}` and `{other}`"),
+        None => Ok(topic.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+//! CloudFormation's YAML as plain data: `!Sub x` becomes `{"Fn::Sub": "x"}`, as CloudFormation itself reads it.
+
+use anyhow::{Context, bail};
+use saphyr::{LoadableYamlNode, Scalar, Yaml};
+use serde_json::{Map, Number, Value, json};
+
+/// Reads one YAML document.
+pub(super) fn read(text: &str) -> anyhow::Result<Value> {
+    let documents = Yaml::load_from_str(text).context("read YAML")?;
+    match documents.as_slice() {
+        [document] => plain(document),
+        documents => bail!("expected one YAML document, found {}", documents.len()),
+    }
+}
+
+fn plain(node: &Yaml<'_>) -> anyhow::Result<Value> {
+    match node {
+        Yaml::Value(scalar) => plain_scalar(scalar),
+        Yaml::Sequence(members) => members
+            .iter()
+            .map(plain)
+            .collect::<anyhow::Result<_>>()
+            .map(Value::Array),
+        Yaml::Mapping(entries) => {
+            let mut map = Map::new();
+            for (key, value) in entries {
+                let Value::String(key) = plain(key)? else {
+                    bail!("a key is no text: `{key:?}`")
+                };
+                map.insert(key, plain(value)?);
+            }
+            Ok(Value::Object(map))
+        }
+        Yaml::Tagged(tag, node) => long_form(&tag.suffix, plain(node)?),
+        Yaml::Representation(..) | Yaml::Alias(_) | Yaml::BadValue => {
+            bail!("cannot read `{node:?}`")
+        }
+    }
+}
+
+fn plain_scalar(scalar: &Scalar<'_>) -> anyhow::Result<Value> {
+    Ok(match scalar {
+        Scalar::Null => Value::Null,
+        Scalar::Boolean(value) => json!(value),
+        Scalar::Integer(value) => json!(value),
+        Scalar::FloatingPoint(value) => {
+            Number::from_f64(**value).map_or(Value::Null, Value::Number)
+        }
+        Scalar::String(value) => json!(value),
+    })
+}
+
+fn long_form(tag: &str, argument: Value) -> anyhow::Result<Value> {
+    let name = match tag {
+        "Ref" | "Condition" => tag.to_owned(),
+        "And" | "Base64" | "Cidr" | "Equals" | "FindInMap" | "GetAZs" | "GetAtt" | "If"
+        | "ImportValue" | "Join" | "Not" | "Or" | "Select" | "Split" | "Sub" | "Transform" => {
+            format!("Fn::{tag}")
+        }
+        _ => bail!("`!{tag}` is not one of CloudFormation's intrinsic functions"),
+    };
+    let argument = match (tag, &argument) {
+        ("GetAtt", Value::String(text)) => match text.split_once('.') {
+            Some((resource, attribute)) => json!([resource, attribute]),
+            None => bail!("`!GetAtt {text}` is not `!GetAtt <resource>.<attribute>`"),
+        },
+        _ => argument,
+    };
+    Ok(json!({ name: argument }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_forms_become_long_ones() {
+        let text = "a: !Ref B\nc: !GetAtt D.Arn\ne: !If [F, !Sub \"${G}-x\", !Ref AWS::NoValue]\nh: [1, true, \"2\", ~, 1.5]\n";
+        let expected = json!({
+            "a": { "Ref": "B" },
+            "c": { "Fn::GetAtt": ["D", "Arn"] },
+            "e": { "Fn::If": ["F", { "Fn::Sub": "${G}-x" }, { "Ref": "AWS::NoValue" }] },
+            "h": [1, true, "2", null, 1.5],
+        });
+        assert_eq!(read(text).unwrap(), expected);
+        assert!(
+            read("a: !Rref B")
+                .unwrap_err()
+                .to_string()
+                .contains("`!Rref` is not one of")
+        );
+    }
+}

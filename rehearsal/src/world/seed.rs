@@ -1,0 +1,258 @@
+//! The services that a world begins with, each serving its first revision.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, bail};
+use serde_json::{Value, json};
+
+use super::{Aws, ContainerSettings, ServiceSettings, TestListener, WorldSettings};
+use crate::codedeploy::{Application, Group, TargetGroup, traffic};
+use crate::ecs::keep;
+use crate::ecs::service::{LoadBalancerTarget, Service, TaskSet, TaskSetStatus};
+use crate::ecs::task_definition::{Revision, prepare};
+use crate::elb::{Forward, TargetGroupDescription, TargetGroupSettings};
+use crate::identity::{ACCOUNT, REGION};
+
+/// Fills the repositories and starts every service; they serve when this returns.
+pub(super) async fn seed(aws: &Arc<Aws>, settings: WorldSettings) -> anyhow::Result<()> {
+    for image in &settings.images {
+        let tags = image.tags.iter().map(|tag| Some(tag.as_str()));
+        let untagged = image.tags.is_empty().then_some(None);
+        for tag in tags.chain(untagged) {
+            let pushed = aws.ecr.push(image, tag, aws.clock.now());
+            pushed.map_err(|refused| {
+                anyhow::anyhow!(
+                    "image `{}` of `{}`: {refused:?}",
+                    image.version,
+                    image.repository
+                )
+            })?;
+        }
+    }
+    aws.codedeploy
+        .write(|state| state.configs = traffic::predefined());
+    let mut task_sets = Vec::new();
+    for service in &settings.services {
+        task_sets.push(
+            create(aws, service)
+                .await
+                .with_context(|| format!("service `{}`", service.name))?,
+        );
+    }
+    for task_set in task_sets {
+        keep::steady(aws, &task_set).await;
+    }
+    Ok(())
+}
+
+/// Creates a service with everything around it, and starts its first task set.
+async fn create(aws: &Arc<Aws>, settings: &ServiceSettings) -> anyhow::Result<String> {
+    let balancer = aws.load_balancers.create_load_balancer(&settings.name);
+    let (blue, green) = (
+        target_group(aws, settings, "blue"),
+        target_group(aws, settings, "green"),
+    );
+    let serve_blue = || {
+        vec![Forward {
+            target_group_arn: blue.arn.clone(),
+            weight: 100,
+        }]
+    };
+    let production = aws
+        .load_balancers
+        .create_listener(&balancer.arn, serve_blue())
+        .await?;
+    let test = match settings.test_listener {
+        TestListener::Present => Some(
+            aws.load_balancers
+                .create_listener(&balancer.arn, serve_blue())
+                .await?
+                .arn,
+        ),
+        TestListener::Absent => None,
+    };
+    let revision = register(aws, settings)?;
+    let task_set = create_service(aws, settings, &revision, &blue.arn);
+    create_deployment_group(aws, settings, [blue, green], production.arn, test)?;
+    for (group, _) in settings
+        .containers
+        .iter()
+        .filter_map(|container| container.logs.as_ref())
+    {
+        aws.logs.create_group(group);
+    }
+    aws.background
+        .spawn(keep::keep(aws.clone(), task_set.clone()));
+    Ok(task_set)
+}
+
+fn target_group(aws: &Aws, settings: &ServiceSettings, colour: &str) -> TargetGroupDescription {
+    let check = &settings.health_check;
+    aws.load_balancers.create_target_group(TargetGroupSettings {
+        name: format!("{}-{colour}", settings.deployment_group),
+        port: settings.load_balanced.1,
+        target_type: "ip".to_owned(),
+        vpc_id: "vpc-0rehearsal".to_owned(),
+        health_check_path: check.path.clone(),
+        matcher: check.matcher.clone(),
+        interval: check.interval,
+        timeout: check.timeout,
+        healthy_threshold: check.healthy_threshold,
+        unhealthy_threshold: check.unhealthy_threshold,
+        deregistration_delay: check.deregistration_delay,
+    })
+}
+
+/// Revision 1 of the family, through the same door as RegisterTaskDefinition.
+fn register(aws: &Aws, settings: &ServiceSettings) -> anyhow::Result<String> {
+    let containers: Vec<Value> = settings.containers.iter().map(container).collect();
+    let request = json!({
+        "family": settings.family,
+        "taskRoleArn": format!("arn:aws:iam::{ACCOUNT}:role/{}-task", settings.name),
+        "executionRoleArn": format!("arn:aws:iam::{ACCOUNT}:role/ecsTaskExecutionRole"),
+        "networkMode": "awsvpc",
+        "requiresCompatibilities": ["FARGATE"],
+        "cpu": "256",
+        "memory": "512",
+        "runtimePlatform": { "cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX" },
+        "containerDefinitions": containers,
+        "tags": [{ "key": "service", "value": settings.name }],
+    });
+    let request = request.as_object().cloned().unwrap_or_default();
+    let (registered, tags) = prepare(&request).map_err(anyhow::Error::msg)?;
+    let now = aws.clock.now();
+    let revision = aws.ecs.write(|state| {
+        let revisions = state.families.entry(settings.family.clone()).or_default();
+        let number = revisions.last().map_or(1, |last| last.number + 1);
+        let family = settings.family.clone();
+        let revision = Revision {
+            family,
+            number,
+            registered,
+            tags,
+            registered_at: now,
+            deregistered_at: None,
+        };
+        let arn = revision.arn();
+        revisions.push(revision);
+        arn
+    });
+    Ok(revision)
+}
+
+fn container(settings: &ContainerSettings) -> Value {
+    let pair = |(name, value): (&String, &String)| json!({ "name": name, "value": value });
+    let mut definition = json!({
+        "name": settings.name,
+        "image": settings.image,
+        "essential": settings.essential,
+        "environment": settings.environment.iter().map(pair).collect::<Vec<_>>(),
+    });
+    if let Some(port) = settings.container_port {
+        definition["portMappings"] = json!([{ "containerPort": port }]);
+    }
+    if let Some((group, prefix)) = &settings.logs {
+        let options = json!({ "awslogs-group": group, "awslogs-region": REGION, "awslogs-stream-prefix": prefix });
+        definition["logConfiguration"] = json!({ "logDriver": "awslogs", "options": options });
+    }
+    definition
+}
+
+fn create_service(
+    aws: &Aws,
+    settings: &ServiceSettings,
+    revision: &str,
+    target_group: &str,
+) -> String {
+    let now = aws.clock.now();
+    let id = format!("ecs-svc/{}", aws.ids.decimal());
+    let network = json!({ "awsvpcConfiguration": {
+        "subnets": ["subnet-0rehearsala", "subnet-0rehearsalb"],
+        "securityGroups": ["sg-0rehearsal"],
+        "assignPublicIp": "DISABLED",
+    }});
+    let load_balancer = LoadBalancerTarget {
+        target_group_arn: target_group.to_owned(),
+        container: settings.load_balanced.0.clone(),
+        port: settings.load_balanced.1,
+    };
+    let first = TaskSet {
+        id: id.clone(),
+        status: TaskSetStatus::Primary,
+        task_definition: revision.to_owned(),
+        external_id: None,
+        load_balancer: load_balancer.clone(),
+        platform_version: "1.4.0".to_owned(),
+        network_configuration: network.clone(),
+        created_at: now,
+        updated_at: now,
+        failures: 0,
+        last_failure: None,
+        resolved: std::collections::BTreeMap::new(),
+    };
+    aws.ecs.write(|state| {
+        if !state.clusters.contains(&settings.cluster) {
+            state.clusters.push(settings.cluster.clone());
+        }
+        state.services.push(Service {
+            cluster: settings.cluster.clone(),
+            name: settings.name.clone(),
+            desired_count: settings.desired_count,
+            launch_type: "FARGATE".to_owned(),
+            platform_version: "1.4.0".to_owned(),
+            network_configuration: network,
+            load_balancer,
+            task_definition: revision.to_owned(),
+            task_sets: vec![first],
+            created_at: now,
+        });
+    });
+    id
+}
+
+fn create_deployment_group(
+    aws: &Aws,
+    settings: &ServiceSettings,
+    target_groups: [TargetGroupDescription; 2],
+    production_listener: String,
+    test_listener: Option<String>,
+) -> anyhow::Result<()> {
+    let now = aws.clock.now();
+    let (application_id, group_id) = (aws.ids.uuid(), aws.ids.uuid());
+    let unknown_config = aws
+        .codedeploy
+        .read(|state| state.config(&settings.deployment_config).is_none());
+    if unknown_config {
+        bail!(
+            "deployment configuration `{}` is not one that the rehearsal knows",
+            settings.deployment_config
+        );
+    }
+    aws.codedeploy.write(|state| {
+        if state.application(&settings.application).is_none() {
+            let name = settings.application.clone();
+            state.applications.push(Application {
+                name,
+                id: application_id,
+                created_at: now,
+            });
+        }
+        state.groups.push(Group {
+            application: settings.application.clone(),
+            name: settings.deployment_group.clone(),
+            id: group_id,
+            cluster: settings.cluster.clone(),
+            service: settings.name.clone(),
+            target_groups: target_groups.map(|group| TargetGroup {
+                name: group.settings.name,
+                arn: group.arn,
+            }),
+            production_listener,
+            test_listener,
+            config: settings.deployment_config.clone(),
+            termination_wait: settings.termination_wait,
+            rollback_on: settings.rollback_on.clone(),
+        });
+    });
+    Ok(())
+}

@@ -1,0 +1,10 @@
+//! The local AWS from outside: a world with the sample service, used over HTTP as a client uses AWS.
+
+#[cfg(test)]
+mod aws;
+#[cfg(test)]
+mod blue_green;
+#[cfg(test)]
+mod odd_requests;
+#[cfg(test)]
+mod tasks;
