@@ -8,6 +8,8 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 use rules::config::Request;
 use rules::test_traffic::{self, Answer, FAILURES_TOLERATED, Unwell};
+use rustls::{ClientConfig, RootCertStore};
+use rustls_platform_verifier::ConfigVerifierExt as _;
 use tokio::time::Instant;
 
 /// How long an answer may take where the configuration does not say.
@@ -33,7 +35,7 @@ impl Requests {
         let builder = Client::builder()
             .redirect(Policy::none())
             .no_proxy()
-            .tls_backend_preconfigured(tls()?)
+            .tls_backend_preconfigured(tls(&base)?)
             .user_agent(concat!("greenlight/", env!("CARGO_PKG_VERSION")));
         let builder = match host {
             Some(host) if base.scheme() == "https" => {
@@ -125,13 +127,17 @@ async fn addresses(base: &Url) -> Result<Vec<SocketAddr>, String> {
     Ok(found.collect())
 }
 
-/// rustls on ring, as `shared/aws` uses it, with the system's root certificates.
-fn tls() -> Result<rustls::ClientConfig, String> {
-    use rustls_platform_verifier::ConfigVerifierExt as _;
+/// rustls on ring, as `shared/aws` uses it, with the system's root certificates where they are needed: reading them
+/// takes longer than a request.
+fn tls(base: &Url) -> Result<ClientConfig, String> {
     // The first call of a process installs it; that it is there already is no error.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    rustls::ClientConfig::with_platform_verifier()
-        .map_err(|error| format!("cannot prepare TLS: {error}"))
+    if base.scheme() == "http" {
+        return Ok(ClientConfig::builder()
+            .with_root_certificates(RootCertStore::empty())
+            .with_no_client_auth());
+    }
+    ClientConfig::with_platform_verifier().map_err(|error| format!("cannot prepare TLS: {error}"))
 }
 
 /// The innermost cause: what is around it says only that a request failed.

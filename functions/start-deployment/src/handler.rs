@@ -89,11 +89,8 @@ impl Handler {
                 "the panic's message is in the log".to_owned(),
             ))
         });
-        match &result {
-            Ok(report) => report.log(),
-            Err(failure) => {
-                tracing::error!(pipeline = name, error_type = failure.error_type(), error = %failure, "pipeline failed")
-            }
+        if let Ok(report) = &result {
+            report.log();
         }
         (name, result)
     }

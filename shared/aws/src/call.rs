@@ -29,6 +29,9 @@ pub struct CallFailed {
     pub message: String,
 }
 
+/// What to do about something that is not there: it is named in the configuration, or by something that is.
+const ABSENT: &str = "hint: correct its name in the configuration, or create it";
+
 /// A call on its way: what a failure has to say about it.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
@@ -80,7 +83,7 @@ impl Call {
     pub(crate) fn not_found(&self, why: &str) -> CallFailed {
         self.because(
             Kind::NotFound,
-            format!("not found ({})", one_line(why, 200)),
+            format!("not found: {} ({ABSENT})", one_line(why, 200)),
         )
     }
 
@@ -143,7 +146,7 @@ impl Call {
         let phrase = match kind {
             Kind::Throttled => format!("throttled: {said}"),
             Kind::Denied => self.denied(code, message, &said),
-            Kind::NotFound => format!("not found: {said}"),
+            Kind::NotFound => format!("not found: {said} ({ABSENT})"),
             Kind::Conflict => format!("conflict: {said}"),
             Kind::LimitExceeded => format!("limit exceeded: {said}"),
             Kind::Invalid => format!("refused: {said}"),

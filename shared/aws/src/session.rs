@@ -68,7 +68,7 @@ impl Session {
             .http_client(http_client(
                 patience,
                 ProxyConfig::from_env(),
-                TrustStore::default(),
+                trust_store(),
             ))
             .timeout_config(timeouts(patience))
             .retry_config(retries(patience))
@@ -125,6 +125,29 @@ fn http_client(patience: Patience, proxy: ProxyConfig, trusted: TrustStore) -> S
         .build();
     let connector = SharedHttpConnector::new(connector);
     http_client_fn(move |_, _| connector.clone())
+}
+
+/// Where Amazon Linux and Debian keep the system's root certificates in one file.
+const BUNDLES: [&str; 2] = [
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/certs/ca-certificates.crt",
+];
+
+/// The system's root certificates. By itself rustls reads the bundle, and then every file of its folder, the bundle
+/// among them: most of what a function did before its first call. Where there is no such bundle, or the environment
+/// names another one (`SSL_CERT_FILE`, `SSL_CERT_DIR`), it goes rustls' way.
+fn trust_store() -> TrustStore {
+    let named = ["SSL_CERT_FILE", "SSL_CERT_DIR"]
+        .iter()
+        .any(|name| std::env::var_os(name).is_some());
+    let bundle = BUNDLES
+        .iter()
+        .filter(|_| !named)
+        .find_map(|bundle| std::fs::read(bundle).ok());
+    match bundle.filter(|bundle| !bundle.is_empty()) {
+        Some(bundle) => TrustStore::empty().with_pem_certificate(bundle),
+        None => TrustStore::default(),
+    }
 }
 
 fn timeouts(patience: Patience) -> TimeoutConfig {

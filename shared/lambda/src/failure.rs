@@ -38,7 +38,7 @@ pub enum Failure {
 fn joined(failures: &[(String, Failure)]) -> String {
     failures
         .iter()
-        .map(|(pipeline, failure)| format!("pipeline `{pipeline}`: {failure}"))
+        .map(|(pipeline, failure)| format!("pipeline `{pipeline}`: {failure:?}"))
         .collect::<Vec<_>>()
         .join("\n")
 }

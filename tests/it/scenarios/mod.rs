@@ -23,6 +23,7 @@ const LIFECYCLE: [&str; 8] = [
 ];
 
 /// The digest of `shop/web:1.1.0`, which the sample event pushes.
+/// The sample events name the image that the rehearsal pushes, so that they work against it.
 fn green_digest() -> String {
     let push = repository::json("events/start-deployment/push.json");
     push["detail"]["image-digest"].as_str().unwrap().to_owned()

@@ -109,7 +109,8 @@ async fn no_image_is_none_and_no_repository_is_an_error() {
     assert_eq!(
         failed.to_string(),
         "describe images `shop/web:latest`: not found: RepositoryNotFoundException, \
-         The repository with name 'shop/web' does not exist"
+         The repository with name 'shop/web' does not exist \
+         (hint: correct its name in the configuration, or create it)"
     );
 }
 

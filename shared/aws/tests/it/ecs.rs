@@ -136,11 +136,11 @@ async fn a_service_that_is_missing_or_deleted_is_not_found() {
     for (body, sentence) in [
         (
             json!({"services": [], "failures": [{"arn": arn, "reason": "MISSING"}]}),
-            "describe services `prod/web`: not found (MISSING)",
+            "describe services `prod/web`: not found: MISSING (hint: correct its name in the configuration, or create it)",
         ),
         (
             json!({"services": [{"status": "INACTIVE", "serviceName": "web"}], "failures": []}),
-            "describe services `prod/web`: not found (INACTIVE)",
+            "describe services `prod/web`: not found: INACTIVE (hint: correct its name in the configuration, or create it)",
         ),
     ] {
         let failed = described(body).await.1.unwrap_err();

@@ -101,7 +101,7 @@ async fn codes_are_understood_with_their_namespace() {
     check(
         answer,
         Kind::NotFound,
-        "not found: ClusterNotFoundException, Cluster not found",
+        "not found: ClusterNotFoundException, Cluster not found (hint: correct its name in the configuration, or create it)",
         1,
     )
     .await;

@@ -320,6 +320,6 @@ async fn a_cluster_that_is_not_there_is_not_found() {
     assert_eq!(failed.kind, Kind::NotFound);
     assert_eq!(
         failed.to_string(),
-        "list tasks `prod`: not found: ClusterNotFoundException, Cluster not found"
+        "list tasks `prod`: not found: ClusterNotFoundException, Cluster not found (hint: correct its name in the configuration, or create it)"
     );
 }
