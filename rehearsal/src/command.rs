@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Parser, Subcommand};
 
 use crate::binaries::Profile;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, quoted};
 
 /// Where `serve` listens unless told otherwise.
 const PORT: u16 = 4700;
@@ -88,20 +88,7 @@ fn known_scenario(given: &str) -> Result<String, String> {
         .collect();
     match names.contains(&given) {
         true => Ok(given.to_owned()),
-        false => Err(format!("expected one of {}", names.map_quoted())),
-    }
-}
-
-trait Quoted {
-    fn map_quoted(&self) -> String;
-}
-
-impl Quoted for Vec<&str> {
-    fn map_quoted(&self) -> String {
-        self.iter()
-            .map(|name| format!("`{name}`"))
-            .collect::<Vec<_>>()
-            .join(", ")
+        false => Err(format!("expected one of {}", quoted(&names))),
     }
 }
 

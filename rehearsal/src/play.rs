@@ -217,6 +217,7 @@ async fn act(world: &World, step: &Step) -> anyhow::Result<()> {
                 .deliver(last.context("no push was told before")?.0);
         }
         Step::Tell(event) => world.events.deliver(event.clone()),
+        Step::Deny { function, action } => world.deny(function, action),
         Step::Settle => world.settled().await,
     }
     Ok(())

@@ -2,6 +2,7 @@
 //!
 //! - `events`: every sample event is read or refused as its name says, and wakes the functions that it should.
 //! - `pipelines`: the configuration that ships is right, and so is everything that its comments say.
+//! - `readme`: the transcript in the README is one that the rehearsal prints.
 //! - `scenarios`: the rehearsal plays whole deployments with the real binaries.
 //! - `template`: `template.yaml` agrees with the code and grants no more than is needed.
 //! - `tidy`: rules of this repository that a compiler does not keep.
@@ -12,6 +13,7 @@
 
 mod events;
 mod pipelines;
+mod readme;
 mod repository;
 mod scenarios;
 mod template;

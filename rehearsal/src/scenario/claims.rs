@@ -1,8 +1,8 @@
 //! Claims that several scenarios make.
 
 use crate::record::{Deployment, Record};
-use crate::scenario::Expectation;
 use crate::scenario::setting::{BLUE, GREEN};
+use crate::scenario::{Expectation, quoted};
 use crate::traffic::Seen;
 
 /// The lifecycle events of a deployment with a test listener, in order.
@@ -278,7 +278,7 @@ pub(super) fn message_says(
     outcome: &'static str,
     texts: &'static [&'static str],
 ) -> Vec<Expectation> {
-    let claim = format!("the message `{outcome}` says {}", texts.map_quoted());
+    let claim = format!("the message `{outcome}` says {}", quoted(texts));
     vec![Expectation::new(claim, move |record| {
         let message = record.message(outcome).ok_or("there was no such message")?;
         let missing: Vec<&str> = texts
@@ -287,7 +287,7 @@ pub(super) fn message_says(
             .copied()
             .collect();
         expect(missing.is_empty(), || {
-            format!("{} missing in: {}", missing.map_quoted(), message.body)
+            format!("{} missing in: {}", quoted(&missing), message.body)
         })
     })]
 }
@@ -393,24 +393,11 @@ fn first(failures: &[String]) -> &str {
     failures.first().map_or("", String::as_str)
 }
 
-fn list(items: &[impl AsRef<str>]) -> String {
+pub(super) fn list(items: &[impl AsRef<str>]) -> String {
     let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
     if items.is_empty() {
         "none".to_owned()
     } else {
         items.join(", ")
-    }
-}
-
-trait Quoted {
-    fn map_quoted(&self) -> String;
-}
-
-impl Quoted for [&str] {
-    fn map_quoted(&self) -> String {
-        self.iter()
-            .map(|text| format!("`{text}`"))
-            .collect::<Vec<_>>()
-            .join(", ")
     }
 }

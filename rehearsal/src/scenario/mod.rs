@@ -6,6 +6,7 @@ mod failed_migration;
 mod failed_test_traffic;
 mod never_starts;
 mod redirect;
+mod refusals;
 mod same_push_twice;
 mod setting;
 mod several_pipelines;
@@ -34,6 +35,15 @@ pub(crate) struct Scenario {
     pub(crate) expectations: Vec<Expectation>,
 }
 
+/// Names as a sentence lists them.
+pub(crate) fn quoted(names: &[&str]) -> String {
+    names
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
 /// The template's parameter `MessageFormat`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum MessageFormat {
@@ -49,6 +59,11 @@ pub(crate) enum Step {
     TellAgain,
     /// An event of somebody's own arrives.
     Tell(Value),
+    /// From now on a function may not do something.
+    Deny {
+        function: &'static str,
+        action: &'static str,
+    },
     /// Nothing happens until everything has come to its end.
     Settle,
 }
@@ -96,7 +111,7 @@ impl MessageFormat {
 impl Scenario {
     /// All of them, `ship` first.
     pub(crate) fn all() -> Vec<Scenario> {
-        vec![
+        let mut scenarios = vec![
             ship::scenario(),
             failed_migration::scenario(),
             failed_test_traffic::scenario(),
@@ -104,7 +119,9 @@ impl Scenario {
             never_starts::scenario(),
             same_push_twice::scenario(),
             several_pipelines::scenario(),
-        ]
+        ];
+        scenarios.extend(refusals::scenarios());
+        scenarios
     }
 
     /// Notes in the record which expectations did not hold.

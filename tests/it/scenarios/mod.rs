@@ -1,7 +1,7 @@
 //! Whole deployments in the rehearsal, and what must hold after each. The rehearsal has expectations of its own; these
 //! here are written from what users are promised, and read nothing but the record.
 
-mod run;
+pub(crate) mod run;
 
 use std::collections::BTreeSet;
 
@@ -202,4 +202,57 @@ fn several_pipelines() {
         2,
         "the third service is left alone"
     );
+}
+
+/// What cannot be done: nothing is half done, and the event is kept where it failed.
+#[track_caller]
+fn check_kept(scenario: &str) {
+    let run = play(scenario);
+    assert!(run.deployments().is_empty(), "{:?}", run.deployments());
+    assert_eq!(run.calls("start-deployment", "CreateDeployment"), 0);
+    assert_eq!(run.production_versions(), [BLUE]);
+    assert_eq!(run.dead_letters(), 1, "the event is lost");
+}
+
+#[test]
+fn an_unknown_service_is_named_and_the_event_kept() {
+    check_kept("unknown-service");
+}
+
+#[test]
+fn a_task_definition_without_a_matching_container_is_named_and_the_event_kept() {
+    check_kept("no-matching-container");
+}
+
+#[test]
+fn a_wrong_configuration_is_told_and_the_event_kept() {
+    check_kept("wrong-configuration");
+}
+
+#[test]
+fn a_denied_call_is_named_and_the_event_kept() {
+    check_kept("denied-call");
+}
+
+#[test]
+fn an_unreadable_event_is_kept() {
+    check_kept("unreadable-event");
+}
+
+#[test]
+fn a_push_that_nobody_follows_is_answered() {
+    let run = play("nobody-follows");
+    assert!(run.deployments().is_empty(), "{:?}", run.deployments());
+    assert_eq!(run.dead_letters(), 0);
+}
+
+#[test]
+fn a_denied_hook_answers_all_the_same() {
+    let run = play("denied-hook");
+    assert_eq!(run.deployments(), ["Failed", "Succeeded"]);
+    assert_eq!(
+        run.calls("run-migration", "PutLifecycleEventHookExecutionStatus"),
+        1
+    );
+    assert_eq!(run.production_versions(), [BLUE]);
 }

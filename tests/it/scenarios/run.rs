@@ -1,7 +1,7 @@
 //! One run of a scenario: the real binaries, built once, played by the rehearsal, and the record that it leaves.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use serde_json::Value;
@@ -13,19 +13,10 @@ pub(crate) struct Run {
     record: Value,
 }
 
-/// Plays a scenario. One at a time: each brings processes of its own, and a small machine should not play them all at
-/// once.
+/// Plays a scenario, which must go as it expects.
 #[track_caller]
 pub(crate) fn play(scenario: &str) -> Run {
-    static STAGE: Mutex<()> = Mutex::new(());
-    let binaries = binaries();
-    let _alone = STAGE.lock().unwrap_or_else(PoisonError::into_inner);
-    let output = Command::new(binaries.join("rehearsal"))
-        .args([scenario, "--json", "--binaries"])
-        .arg(binaries)
-        .current_dir(repository::root())
-        .output()
-        .unwrap();
+    let output = rehearse(&[scenario, "--json"]);
     let (said, complaint) = (
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr),
@@ -45,6 +36,26 @@ pub(crate) fn play(scenario: &str) -> Run {
         output.status
     );
     run
+}
+
+/// What `cargo rehearse NAME` prints where nobody watches a terminal.
+pub(crate) fn transcript(scenario: &str) -> String {
+    String::from_utf8(rehearse(&[scenario]).stdout).unwrap()
+}
+
+/// Runs the rehearsal. One at a time: each brings processes of its own, and a small machine should not play them all at
+/// once.
+fn rehearse(arguments: &[&str]) -> Output {
+    static STAGE: Mutex<()> = Mutex::new(());
+    let binaries = binaries();
+    let _alone = STAGE.lock().unwrap_or_else(PoisonError::into_inner);
+    Command::new(binaries.join("rehearsal"))
+        .args(arguments)
+        .arg("--binaries")
+        .arg(binaries)
+        .current_dir(repository::root())
+        .output()
+        .unwrap()
 }
 
 /// The folder of the built binaries. They are built into the target folder and the profile that this test runs from,
@@ -98,6 +109,11 @@ impl Run {
             .iter()
             .map(|deployment| deployment["status"].as_str().unwrap())
             .collect()
+    }
+
+    /// How many events were given up, and are kept.
+    pub(crate) fn dead_letters(&self) -> usize {
+        self.list("dead_letters").len()
     }
 
     /// The digests that deployments ship.
