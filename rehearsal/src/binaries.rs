@@ -21,7 +21,7 @@ const PACKAGES: [&str; 6] = [
 /// The program behind every image of the rehearsal.
 pub(crate) const SAMPLE_SERVICE: &str = "sample-service";
 
-/// How the binaries are built.
+/// How the binaries are built: quickly, or as they ship.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Profile {
     Dev,
@@ -51,12 +51,14 @@ pub(crate) async fn build(
         "--bins",
         "--message-format=json-render-diagnostics",
     ]);
-    if profile == Profile::Release {
-        command.arg("--release");
-    }
-    for package in PACKAGES {
-        command.args(["--package", package]);
-    }
+    match profile {
+        // As `cargo test --workspace` builds, so that nothing is built for one of the two alone.
+        Profile::Dev => command.arg("--workspace"),
+        // As they are built to be deployed: what only other packages need is not in them.
+        Profile::Release => command
+            .arg("--release")
+            .args(PACKAGES.iter().flat_map(|package| ["--package", package])),
+    };
     let output = command
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())

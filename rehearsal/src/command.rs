@@ -21,6 +21,7 @@ Examples:
   cargo rehearse --list                                   all scenarios
   cargo rehearse --event events/start-deployment/push.json
   cargo rehearse ship --json | jq .production             the record of the run, for programs
+  cargo rehearse --profile release                        with the very binaries that ship
   cargo rehearse serve                                    the local AWS stays up, for aws, boto3, cargo lambda
 
 Exit status:
@@ -58,7 +59,7 @@ pub(crate) struct Arguments {
 /// Which binaries are rehearsed.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Build {
-    /// How the functions are built; by default as this program was
+    /// How the functions are built: `dev` is quick, `release` is what ships; by default as this program was
     #[arg(long, global = true, value_enum, conflicts_with = "binaries")]
     pub(crate) profile: Option<Profile>,
 

@@ -34,7 +34,7 @@ async fn main() -> ExitCode {
         Ok(scenario) => scenario,
         Err(error) => return refuse(&error, ExitCode::from(WRONG_USAGE)),
     };
-    run(&arguments, &scenario)
+    run(&arguments, scenario)
         .await
         .unwrap_or_else(|error| refuse(&error, ExitCode::FAILURE))
 }
@@ -54,7 +54,7 @@ fn refuse(error: &anyhow::Error, code: ExitCode) -> ExitCode {
     code
 }
 
-async fn run(arguments: &Arguments, scenario: &Scenario) -> anyhow::Result<ExitCode> {
+async fn run(arguments: &Arguments, scenario: Scenario) -> anyhow::Result<ExitCode> {
     if arguments.list {
         writeln!(stdout(), "{}", command::list())?;
         return Ok(ExitCode::SUCCESS);
@@ -66,7 +66,7 @@ async fn run(arguments: &Arguments, scenario: &Scenario) -> anyhow::Result<ExitC
         return Ok(ExitCode::SUCCESS);
     }
     let record = tokio::select! {
-        record = play::play(scenario, &places, &output) => record?,
+        record = play::play(&scenario, &places, &output) => record?,
         // What runs ends with what is dropped here: no process and no file stays behind.
         signal = interrupted() => signal.and_then(|()| bail!("interrupted"))?,
     };

@@ -2,26 +2,38 @@
 
 use std::collections::BTreeMap;
 
+use rehearsal::ecr::ImageSettings;
 use rehearsal::happening::ListenerKind;
 use rehearsal::identity::REGION;
 use rehearsal::world::World;
 
 use crate::play::{Data, Places, end, start_world};
-use crate::progress::Output;
+use crate::progress::{self, Output};
 use crate::scenario::Scenario;
+use crate::scenario::setting::GREEN;
+use crate::traffic::Seen;
 
 /// Keeps the world of a scenario up until told to end.
 pub(crate) async fn serve(
-    scenario: &Scenario,
+    mut scenario: Scenario,
     places: &Places,
     port: u16,
     output: &Output,
     until: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<()> {
+    // A push that nobody was told of: whoever tells it now sees a deployment.
+    scenario
+        .setting
+        .images
+        .push(ImageSettings::new("shop/web", &["latest"], GREEN));
     let data = Data::new()?;
-    let world = start_world(scenario, places, &data, port).await?;
-    output.text(&introduction(scenario, &world));
-    until.await?;
+    let world = start_world(&scenario, places, &data, port).await?;
+    output.text(&introduction(&scenario, &world));
+    let happenings = world.happenings.subscribe();
+    tokio::select! {
+        told = until => told?,
+        () = progress::watch(output, happenings, world.clock.now(), Seen::default) => {}
+    }
     output.text("\nstopping");
     end(&world).await;
     Ok(())
@@ -48,6 +60,9 @@ fn introduction(scenario: &Scenario, world: &World) -> String {
             address(test)
         ));
     }
+    text.push_str(&format!(
+        "# `shop/web:latest` is {GREEN}, which no event has told yet: invoke start-deployment with the sample event of a push.\n"
+    ));
     text.push_str("\n# For aws, boto3 and the SDKs:\n");
     text.push_str(&exports(&credentials(world.endpoint())));
     text.push_str("\n# And for a function under `cargo lambda watch`:\n");

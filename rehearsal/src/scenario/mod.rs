@@ -8,7 +8,7 @@ mod never_starts;
 mod redirect;
 mod refusals;
 mod same_push_twice;
-mod setting;
+pub(crate) mod setting;
 mod several_pipelines;
 mod ship;
 

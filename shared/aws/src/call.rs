@@ -29,8 +29,15 @@ pub struct CallFailed {
     pub message: String,
 }
 
-/// What to do about something that is not there: it is named in the configuration, or by something that is.
-const ABSENT: &str = "hint: correct its name in the configuration, or create it";
+/// Calls about something that the configuration names: what is not there may be a typing mistake.
+const NAMED_IN_CONFIGURATION: [&str; 6] = [
+    "codedeploy:CreateDeployment",
+    "codedeploy:GetDeploymentGroup",
+    "codedeploy:ListDeployments",
+    "ecr:DescribeImages",
+    "ecs:DescribeServices",
+    "ecs:ListTasks",
+];
 
 /// A call on its way: what a failure has to say about it.
 #[derive(Debug, Clone)]
@@ -81,10 +88,7 @@ impl Call {
 
     /// Found nothing, where AWS says so in a successful answer.
     pub(crate) fn not_found(&self, why: &str) -> CallFailed {
-        self.because(
-            Kind::NotFound,
-            format!("not found: {} ({ABSENT})", one_line(why, 200)),
-        )
+        self.because(Kind::NotFound, self.absent(&one_line(why, 200)))
     }
 
     /// AWS's answer is not what this build expects.
@@ -146,7 +150,7 @@ impl Call {
         let phrase = match kind {
             Kind::Throttled => format!("throttled: {said}"),
             Kind::Denied => self.denied(code, message, &said),
-            Kind::NotFound => format!("not found: {said} ({ABSENT})"),
+            Kind::NotFound => self.absent(&said),
             Kind::Conflict => format!("conflict: {said}"),
             Kind::LimitExceeded => format!("limit exceeded: {said}"),
             Kind::Invalid => format!("refused: {said}"),
@@ -154,6 +158,14 @@ impl Call {
             Kind::Unexpected => format!("unexpected: {said}"),
         };
         self.because(kind, phrase)
+    }
+
+    fn absent(&self, said: &str) -> String {
+        if NAMED_IN_CONFIGURATION.contains(&self.operation) {
+            format!("not found: {said} (hint: correct its name in the configuration, or create it)")
+        } else {
+            format!("not found: {said}")
+        }
     }
 
     /// AWS often names the action that is missing, and it is not always the call's own (`iam:PassRole`).

@@ -164,7 +164,7 @@ async fn query_errors_have_their_kind_and_sentence() {
             "TargetGroupNotFound",
             "One or more target groups not found",
             Kind::NotFound,
-            "not found: TargetGroupNotFound, One or more target groups not found (hint: correct its name in the configuration, or create it)",
+            "not found: TargetGroupNotFound, One or more target groups not found",
         ),
         (
             403,
