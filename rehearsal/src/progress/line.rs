@@ -37,7 +37,12 @@ impl Line {
         );
         let time = colours.paint(Tone::Faint, &time);
         // Further lines of a text stand under its first one.
-        let text = self.text.replace('\n', &format!("\n{:34}", ""));
+        let indented = |line: &str| match line.trim_end() {
+            "" => String::new(),
+            line => format!("{:34}{line}", ""),
+        };
+        let lines: Vec<String> = self.text.split('\n').map(indented).collect();
+        let text = lines.join("\n").trim_start().to_owned();
         format!(
             "{time}  {:<22}  {}",
             self.subject,
