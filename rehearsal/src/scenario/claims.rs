@@ -20,19 +20,7 @@ pub(super) const LIFECYCLE_EVENTS: [&str; 8] = [
 /// What holds in every scenario: nobody noticed anything, and no function broke.
 pub(super) fn nothing_broke() -> Vec<Expectation> {
     vec![
-        Expectation::new(
-            "production answered every request",
-            |record| match &record.production {
-                Seen { requests: 0, .. } => Err("nobody asked anything".to_owned()),
-                Seen { failed: 0, .. } => Ok(()),
-                seen => Err(format!(
-                    "{} of {} failed, first: {}",
-                    seen.failed,
-                    seen.requests,
-                    first(&seen.failures)
-                )),
-            },
-        ),
+        production_answered(),
         Expectation::new("every function answered", |record| {
             let failed = record
                 .invocations
@@ -53,6 +41,23 @@ pub(super) fn nothing_broke() -> Vec<Expectation> {
             )
         }),
     ]
+}
+
+/// Whoever asked production got an answer.
+pub(super) fn production_answered() -> Expectation {
+    Expectation::new(
+        "production answered every request",
+        |record| match &record.production {
+            Seen { requests: 0, .. } => Err("nobody asked anything".to_owned()),
+            Seen { failed: 0, .. } => Ok(()),
+            seen => Err(format!(
+                "{} of {} failed, first: {}",
+                seen.failed,
+                seen.requests,
+                first(&seen.failures)
+            )),
+        },
+    )
 }
 
 /// So many revisions were registered and so many deployments were started for a push.

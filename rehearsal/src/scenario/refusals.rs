@@ -73,6 +73,7 @@ fn kept(
 ) -> Scenario {
     steps.push(Step::Settle);
     let mut expectations = nothing_done();
+    expectations.push(claims::production_answered());
     expectations.push(Expectation::new(
         format!(
             "the event is kept in {QUEUE} with an error that says {}",
