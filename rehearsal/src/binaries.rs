@@ -78,6 +78,12 @@ pub(crate) async fn build(
 
 /// Makes sure that a folder has every binary.
 pub(crate) fn check(folder: PathBuf) -> anyhow::Result<PathBuf> {
+    if !folder.is_dir() {
+        bail!(
+            "`{}` is no folder (hint: correct `--binaries`, or leave it out)",
+            folder.display()
+        );
+    }
     match PACKAGES
         .iter()
         .find(|package| !folder.join(package).is_file())
@@ -123,11 +129,19 @@ mod tests {
 
     #[test]
     fn a_folder_without_the_binaries_is_refused() {
-        let error = check(PathBuf::from("/nowhere")).unwrap_err().to_string();
+        let refusal = |folder: &str| check(PathBuf::from(folder)).unwrap_err().to_string();
+        let nowhere = refusal("/nowhere");
         assert!(
-            error
-                .starts_with("the folder `/nowhere` has no `start-deployment` (hint: build all of"),
-            "{error}"
+            nowhere.starts_with("`/nowhere` is no folder (hint: "),
+            "{nowhere}"
+        );
+        let sources = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
+        let missing =
+            format!("the folder `{sources}` has no `start-deployment` (hint: build all of");
+        assert!(
+            refusal(sources).starts_with(&missing),
+            "{}",
+            refusal(sources)
         );
     }
 }

@@ -98,7 +98,7 @@ pub(crate) fn list() -> String {
     let scenarios = Scenario::all();
     let lines = scenarios
         .iter()
-        .map(|scenario| format!("{:<22}{}", scenario.name, scenario.summary));
+        .map(|scenario| format!("{:<24}{}", scenario.name, scenario.summary));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -161,7 +161,7 @@ mod tests {
     fn the_list_has_every_scenario() {
         assert_eq!(list().lines().count(), Scenario::all().len());
         assert!(
-            list().starts_with("ship                  1.0.0 serves, 1.1.0 is pushed"),
+            list().starts_with("ship                    1.0.0 serves, 1.1.0 is pushed"),
             "{}",
             list()
         );

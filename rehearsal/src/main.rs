@@ -41,10 +41,15 @@ async fn main() -> ExitCode {
 
 /// Waits for Ctrl-C, or to be told to end.
 async fn interrupted() -> anyhow::Result<()> {
+    // A closed terminal and Ctrl-\ end a rehearsal as Ctrl-C does: with its processes and its folder.
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let mut quit = signal(SignalKind::quit())?;
     tokio::select! {
         pressed = tokio::signal::ctrl_c() => Ok(pressed?),
         _ = terminate.recv() => Ok(()),
+        _ = hang_up.recv() => Ok(()),
+        _ = quit.recv() => Ok(()),
     }
 }
 
@@ -108,6 +113,12 @@ async fn places(build: &Build) -> anyhow::Result<Places> {
     let root = root
         .canonicalize()
         .with_context(|| format!("find the workspace `{}`", root.display()))?;
+    if !root.join("template.yaml").is_file() {
+        bail!(
+            "`{}` has no `template.yaml`, expected Greenlight's workspace (hint: correct `--root`)",
+            root.display()
+        );
+    }
     let binaries = match &build.binaries {
         Some(folder) => binaries::check(folder.clone())?,
         None => {

@@ -1,6 +1,9 @@
 //! Plays a scenario: a world, production traffic, what happens in it, and the record of it.
 
 use std::collections::BTreeMap;
+use std::fs::DirBuilder;
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,6 +27,9 @@ const ANSWERS_AROUND: u64 = 20;
 /// The longest that a rehearsal may really take.
 const REAL_TIME_AT_MOST: Duration = Duration::from_secs(10 * 60);
 
+/// How many folders of killed processes with the same number are passed over.
+const FOLDERS_TRIED: u32 = 100;
+
 /// Where the parts of a rehearsal are.
 #[derive(Debug, Clone)]
 pub(crate) struct Places {
@@ -37,11 +43,21 @@ pub(crate) struct Data(PathBuf);
 
 impl Data {
     pub(crate) fn new() -> anyhow::Result<Data> {
-        let folder =
-            std::env::temp_dir().join(format!("greenlight-rehearsal-{}", std::process::id()));
-        std::fs::create_dir_all(&folder)
-            .with_context(|| format!("create `{}`", folder.display()))?;
-        Ok(Data(folder))
+        let name = format!("greenlight-rehearsal-{}", std::process::id());
+        // A process that was killed leaves its folder, and its number is given again: one that exists is not taken.
+        for number in 0..FOLDERS_TRIED {
+            let folder = std::env::temp_dir().join(format!("{name}-{number}"));
+            match DirBuilder::new().mode(0o700).create(&folder) {
+                Ok(()) => return Ok(Data(folder)),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => {
+                    return Err(error).with_context(|| format!("create `{}`", folder.display()));
+                }
+            }
+        }
+        bail!(
+            "`{name}-…` exists {FOLDERS_TRIED} times in the folder for temporary files (hint: remove them)"
+        )
     }
 }
 

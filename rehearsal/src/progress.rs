@@ -110,7 +110,9 @@ pub(crate) async fn watch(
                 let at = happening.at.duration_since(start).unwrap_or_default();
                 if shows_a_phase(&happening.what) {
                     let seen = production();
-                    output.line(&line::served(at, &seen, &told));
+                    if seen.requests > told.requests {
+                        output.line(&line::served(at, &seen, &told));
+                    }
                     told = seen;
                 }
                 if let Some(line) = Line::of(at, &happening.what) {

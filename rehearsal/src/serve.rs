@@ -77,7 +77,9 @@ fn introduction(scenario: &Scenario, world: &World) -> String {
 fn credentials(endpoint: &str) -> BTreeMap<String, String> {
     let variables = [
         ("AWS_ENDPOINT_URL", endpoint),
+        // The AWS CLI 1 and boto3 read the second, everybody else the first.
         ("AWS_REGION", REGION),
+        ("AWS_DEFAULT_REGION", REGION),
         ("AWS_ACCESS_KEY_ID", "REHEARSAL"),
         ("AWS_SECRET_ACCESS_KEY", "rehearsal"),
     ];

@@ -217,9 +217,11 @@ impl World {
     /// Starts the API and everything behind it; the services serve when this returns.
     pub async fn start(settings: WorldSettings) -> anyhow::Result<World> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, settings.port));
-        let listener = TcpListener::bind(address)
-            .await
-            .with_context(|| format!("open the local AWS on {address}"))?;
+        let listener = TcpListener::bind(address).await.with_context(|| {
+            format!(
+                "open the local AWS on {address} (hint: `--port` takes another one, 0 a free one)"
+            )
+        })?;
         let endpoint = format!(
             "http://{}",
             listener.local_addr().context("the local AWS's address")?

@@ -103,10 +103,9 @@ pub(super) fn served(at: Duration, now: &Seen, before: &Seen) -> Line {
     } else {
         (format!("{failed} failed"), Tone::Bad)
     };
-    let answers = if counts.is_empty() {
-        "no answers".to_owned()
-    } else {
-        format!("answers: {}", counts.join(", "))
+    let answers = match counts.join(", ").as_str() {
+        "" => "no answers".to_owned(),
+        counts => format!("answers: {counts}"),
     };
     Line {
         at,
@@ -404,10 +403,12 @@ fn message(subject: Option<&str>, body: &str) -> String {
     let mut lines: Vec<String> = subject.map(str::to_owned).into_iter().collect();
     if parsed.is_object() {
         lines.extend(
-            ["summary", "reason"]
+            ["summary", "reason", "next"]
                 .iter()
                 .filter_map(|field| parsed[*field].as_str().map(str::to_owned)),
         );
+        let log = parsed["log"].as_array().into_iter().flatten();
+        lines.extend(log.filter_map(|line| Some(format!("  | {}", line.as_str()?))));
     } else {
         lines.extend(body.trim_end().lines().map(|line| format!("  {line}")));
     }

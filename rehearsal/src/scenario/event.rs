@@ -4,7 +4,7 @@
 //! under the event's tag into the repository, and puts that image's digest in place of the event's.
 
 use anyhow::{Context, bail};
-use rehearsal::ecr::ImageSettings;
+use rehearsal::ecr::{ImageSettings, OCI_CONFIG};
 use serde_json::{Value, json};
 
 use crate::scenario::setting::{BLUE, GREEN};
@@ -43,14 +43,25 @@ impl EventFile {
             && self.text("result") == "SUCCESS"
             && self.text("repository-name") == "shop/web"
             && self.text("image-tag") == "latest"
+            && has_shape_of_digest(self.text("image-digest"))
+            && ["", OCI_CONFIG].contains(&self.text("artifact-media-type"))
     }
+}
+
+fn file_digest(event: &Value) -> &str {
+    event["detail"]["image-digest"].as_str().unwrap_or("")
+}
+
+fn has_shape_of_digest(text: &str) -> bool {
+    let hex = text.strip_prefix("sha256:").unwrap_or("");
+    hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// The scenario `ship` with this event: it must ship if it is a push of `shop/web:latest`, and change nothing if not.
 pub(crate) fn of_event(file: EventFile) -> Scenario {
     let mut scenario = super::ship::scenario();
     scenario.name = "event";
-    scenario.summary = "an ECR event of your own arrives in the world of `ship`";
+    scenario.summary = "an ECR event of your own arrives in the world of `ship`; its digest becomes that of the image there";
     let ships = file.ships();
     let (repository, tag) = (
         file.text("repository-name").to_owned(),
@@ -63,7 +74,8 @@ pub(crate) fn of_event(file: EventFile) -> Scenario {
             .into_iter()
             .collect();
         let image = ImageSettings::new(&repository, &tags, GREEN);
-        if event["detail"]["image-digest"].is_string() {
+        // What could be a digest becomes the image's; what could not reaches the function as it is.
+        if has_shape_of_digest(file_digest(&event)) {
             event["detail"]["image-digest"] = json!(image.digest());
         }
         if ships {
@@ -89,7 +101,7 @@ mod tests {
     fn event(tag: &str) -> String {
         let detail = json!({
             "action-type": "PUSH", "result": "SUCCESS", "repository-name": "shop/web", "image-tag": tag,
-            "image-digest": "sha256:4c9a",
+            "image-digest": format!("sha256:{}", "4c".repeat(32)),
         });
         json!({ "source": "aws.ecr", "detail-type": "ECR Image Action", "detail": detail })
             .to_string()

@@ -183,7 +183,10 @@ fn put_events(call: Call<'_>) -> Answer {
 }
 
 fn unknown() -> Answer {
-    Err(ApiError::new("UnknownOperationException", ""))
+    Err(ApiError::new(
+        "UnknownOperationException",
+        "the rehearsal does not play this operation",
+    ))
 }
 
 fn unknown_action(call: Call<'_>) -> Answer {
