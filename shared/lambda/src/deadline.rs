@@ -12,6 +12,11 @@ pub struct Deadline(Instant);
 const RESERVE: Duration = Duration::from_secs(30);
 
 impl Deadline {
+    /// So much time from now.
+    pub fn after(left: Duration) -> Self {
+        Self(Instant::now() + left)
+    }
+
     /// From the invocation's deadline, as Lambda states it.
     pub(crate) fn at(moment: SystemTime) -> Self {
         #[expect(
@@ -19,7 +24,7 @@ impl Deadline {
             reason = "Lambda states the deadline in wall-clock time, waiting needs a duration"
         )]
         let left = moment.duration_since(SystemTime::now()).unwrap_or_default();
-        Self(Instant::now() + left)
+        Self::after(left)
     }
 
     /// Time until Lambda ends the invocation.

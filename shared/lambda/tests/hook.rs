@@ -1,0 +1,257 @@
+//! A hook answers whatever happens inside it. The seam is the wire: a server on loopback stands for AWS.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails where it stands"
+)]
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use aws::codedeploy::CodeDeploy;
+use aws::sns::Sns;
+use aws::{Endpoint, Patience, Session};
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode};
+use axum::routing::post;
+use lambda::{Deadline, Failure, Gate, Hook, Messenger, Start, Started, Verdict};
+use rules::config::Config;
+use rules::environment::{MessageFormat, Settings};
+use rules::events::HookCall;
+use rules::problem::Problems;
+use serde_json::{Value, json};
+
+/// What stands for AWS says, and what it was told.
+#[derive(Clone, Default)]
+struct Cloud {
+    creator: &'static str,
+    group: &'static str,
+    /// How often an answer is refused with a server error before one is taken.
+    deaf: Arc<Mutex<u32>>,
+    answers: Arc<Mutex<Vec<String>>>,
+    messages: Arc<Mutex<u32>>,
+}
+
+impl Cloud {
+    fn answer(&self, target: &str, body: &str) -> (StatusCode, String) {
+        let body: Value = serde_json::from_str(body).unwrap_or_default();
+        let ok = |body: Value| (StatusCode::OK, body.to_string());
+        match target.rsplit('.').next().unwrap() {
+            "GetDeployment" => ok(json!({"deploymentInfo": {
+                "deploymentId": "d-8X2K4PLQ3", "applicationName": "AppECS-prod-web", "deploymentGroupName": self.group,
+                "status": "InProgress", "creator": self.creator, "createTime": 1791970321.2
+            }})),
+            "PutLifecycleEventHookExecutionStatus" => {
+                let mut deaf = self.deaf.lock().unwrap();
+                if *deaf > 0 {
+                    *deaf -= 1;
+                    return (StatusCode::INTERNAL_SERVER_ERROR, "{}".to_owned());
+                }
+                self.answers
+                    .lock()
+                    .unwrap()
+                    .push(body["status"].as_str().unwrap().to_owned());
+                ok(json!({"lifecycleEventHookExecutionId": body["lifecycleEventHookExecutionId"]}))
+            }
+            _ => {
+                *self.messages.lock().unwrap() += 1;
+                let answer = "<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>";
+                (StatusCode::OK, answer.to_owned())
+            }
+        }
+    }
+
+    async fn session(&self) -> Session {
+        let cloud = self.clone();
+        let handle = move |headers: HeaderMap, body: String| async move {
+            let target = headers
+                .get("x-amz-target")
+                .map_or("", |target| target.to_str().unwrap())
+                .to_owned();
+            cloud.answer(&target, &body)
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async {
+            axum::serve(listener, Router::new().route("/", post(handle)))
+                .await
+                .unwrap()
+        });
+        let endpoint = Endpoint {
+            url: &url,
+            region: "eu-central-1",
+            access_key_id: "a",
+            secret_access_key: "b",
+        };
+        let patience = Patience {
+            attempts: 1,
+            longest_pause: Duration::from_millis(1),
+            ..Patience::STANDARD
+        };
+        Session::to_endpoint(endpoint, patience)
+    }
+}
+
+fn started() -> Start<()> {
+    let config = "[[pipeline]]\nname='w'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'";
+    let topic = "arn:aws:sns:eu-central-1:111122223333:outcomes"
+        .parse()
+        .unwrap();
+    let settings = Settings {
+        config: "pipelines.toml".into(),
+        topic,
+        format: MessageFormat::Json,
+    };
+    Ok(Started {
+        settings,
+        config: Config::parse(config).unwrap(),
+        own: (),
+    })
+}
+
+fn cloud() -> Cloud {
+    Cloud {
+        creator: "user",
+        group: "DgpECS-prod-web",
+        ..Cloud::default()
+    }
+}
+
+/// Lets a hook answer, and says what CodeDeploy got, how many messages were published, and what the invocation said.
+async fn answered<F>(
+    cloud: &Cloud,
+    start: Start<()>,
+    left: Duration,
+    check: impl FnOnce() -> F,
+) -> String
+where
+    F: Future<Output = Result<Verdict, Failure>>,
+{
+    let session = cloud.session().await;
+    let call = HookCall {
+        deployment_id: "d-8X2K4PLQ3".parse().unwrap(),
+        execution_id: "eyJlbmNyeXB0ZWREYXRhIjoi".parse().unwrap(),
+    };
+    let (codedeploy, messenger) = (
+        CodeDeploy::new(&session),
+        Messenger::new(Sns::new(&session)),
+    );
+    let hook = Hook {
+        gate: Gate::TestTraffic,
+        call: &call,
+        codedeploy: &codedeploy,
+        messenger: &messenger,
+        deadline: Deadline::after(left),
+    };
+    let said = match hook.answer(&start, |_| check()).await {
+        Ok(said) => said["reason"].as_str().unwrap().to_owned(),
+        Err(failure) => format!("error: {failure}"),
+    };
+    let got = cloud.answers.lock().unwrap().join(" ");
+    format!("{got}, {} messages: {said}", cloud.messages.lock().unwrap())
+}
+
+const TIME: Duration = Duration::from_secs(60);
+
+async fn well() -> Result<Verdict, Failure> {
+    Ok(Verdict::Succeeded("well".to_owned()))
+}
+
+#[tokio::test]
+async fn what_is_well_succeeds() {
+    assert_eq!(
+        answered(&cloud(), started(), TIME, well).await,
+        "Succeeded, 0 messages: well"
+    );
+}
+
+#[tokio::test]
+async fn a_failure_is_answered_and_published() {
+    let refused = || async { Err(Failure::Refused("no green task set".to_owned())) };
+    assert_eq!(
+        answered(&cloud(), started(), TIME, refused).await,
+        "Failed, 1 messages: no green task set"
+    );
+}
+
+#[tokio::test]
+async fn a_panic_is_answered_and_published() {
+    let panicking = || async { panic!("index out of bounds") };
+    let said = answered(&cloud(), started(), TIME, panicking).await;
+    assert_eq!(
+        said,
+        "Failed, 1 messages: the function panicked: index out of bounds (hint: report this with the log)"
+    );
+}
+
+#[tokio::test]
+async fn work_that_does_not_end_is_answered_before_the_time_is_over() {
+    let said = answered(
+        &cloud(),
+        started(),
+        Duration::from_secs(1),
+        std::future::pending,
+    )
+    .await;
+    assert!(
+        said.starts_with("Failed, 1 messages: no result within 0 seconds"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_configuration_is_answered() {
+    let mut problems = Problems::default();
+    problems.add("pipeline[0].clustr", "unknown");
+    let said = answered(&cloud(), Err(problems), TIME, well).await;
+    assert_eq!(
+        said,
+        "Failed, 0 messages: the configuration is wrong\nat `pipeline[0].clustr`: unknown"
+    );
+}
+
+#[tokio::test]
+async fn a_group_without_a_pipeline_is_answered() {
+    let said = answered(
+        &Cloud {
+            group: "other",
+            ..cloud()
+        },
+        started(),
+        TIME,
+        well,
+    )
+    .await;
+    assert!(
+        said.starts_with("Failed, 1 messages: no pipeline has the deployment group `other`"),
+        "{said}"
+    );
+}
+
+#[tokio::test]
+async fn a_rollback_checks_nothing() {
+    let refused = || async { Err(Failure::Refused("not asked".to_owned())) };
+    let said = answered(
+        &Cloud {
+            creator: "codeDeployRollback",
+            ..cloud()
+        },
+        started(),
+        TIME,
+        refused,
+    )
+    .await;
+    assert_eq!(
+        said,
+        "Succeeded, 0 messages: a rollback migrates and checks nothing"
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_arrive_is_sent_again() {
+    let cloud = cloud();
+    *cloud.deaf.lock().unwrap() = 2;
+    assert_eq!(
+        answered(&cloud, started(), TIME, well).await,
+        "Succeeded, 0 messages: well"
+    );
+}
