@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
+use rehearsal::assumption::{Assumption, Assumptions};
 
 use crate::binaries::Profile;
 use crate::scenario::{Scenario, quoted};
@@ -52,8 +53,52 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) json: bool,
 
+    /// Play the second of two possibilities where AWS's behaviour is not confirmed; `all` takes every second one
+    #[arg(long, global = true, value_name = "WHAT", value_parser = assumption)]
+    pub(crate) assume: Vec<Assumed>,
+
     #[command(flatten)]
     pub(crate) build: Build,
+}
+
+/// A value of `--assume`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Assumed {
+    All,
+    One(Assumption),
+}
+
+impl Arguments {
+    pub(crate) fn assumptions(&self) -> Assumptions {
+        let of = |assumed: &Assumed| match assumed {
+            Assumed::All => Assumption::value_variants().to_vec(),
+            Assumed::One(assumption) => vec![*assumption],
+        };
+        self.assume.iter().flat_map(of).collect()
+    }
+}
+
+fn assumption(given: &str) -> Result<Assumed, String> {
+    if given == "all" {
+        return Ok(Assumed::All);
+    }
+    Assumption::from_str(given, false)
+        .map(Assumed::One)
+        .map_err(|_| {
+            let values = Assumption::value_variants()
+                .iter()
+                .filter_map(Assumption::to_possible_value);
+            let lines: Vec<String> = values
+                .map(|value| {
+                    let help = value
+                        .get_help()
+                        .map(ToString::to_string)
+                        .unwrap_or_default();
+                    format!("  {:<36}{help}", value.get_name())
+                })
+                .collect();
+            format!("expected `all` or one of\n{}", lines.join("\n"))
+        })
 }
 
 /// Which binaries are rehearsed.
@@ -124,6 +169,10 @@ mod tests {
             panic!("not serve")
         };
         assert_eq!(port, 0);
+        let one = parse("rehearse ship --assume rollback-calls-hooks").unwrap();
+        assert_eq!(one.assumptions().names(), ["rollback-calls-hooks"]);
+        let all = parse("rehearse --assume all").unwrap().assumptions();
+        assert_eq!(all.names().len(), Assumption::value_variants().len());
         assert_eq!(
             parse("rehearse --event push.json").unwrap().event,
             Some(PathBuf::from("push.json"))
@@ -145,6 +194,10 @@ mod tests {
             (
                 "rehearse --binaries here --profile dev",
                 "cannot be used with",
+            ),
+            (
+                "rehearse --assume rain",
+                "invalid value 'rain' for '--assume <WHAT>': expected `all` or one of",
             ),
             (
                 "rehearse serve --port all",

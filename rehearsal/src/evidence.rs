@@ -29,6 +29,7 @@ pub(crate) fn gather(
     let since = |at: SystemTime| at.duration_since(start).unwrap_or_default();
     Record {
         scenario: scenario.name.to_owned(),
+        assumptions: scenario.setting.assumptions.names(),
         as_expected: false,
         problems: Vec::new(),
         deployments: deployments(world),

@@ -4,6 +4,7 @@
 //! Written from AWS's documentation and shares no code with what it rehearses. It is not a mock for unit tests.
 
 pub mod api;
+pub mod assumption;
 pub mod clock;
 pub mod codedeploy;
 pub mod ecr;

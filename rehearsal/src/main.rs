@@ -30,10 +30,11 @@ const WRONG_USAGE: u8 = 2;
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let scenario = match chosen(&arguments) {
+    let mut scenario = match chosen(&arguments) {
         Ok(scenario) => scenario,
         Err(error) => return refuse(&error, ExitCode::from(WRONG_USAGE)),
     };
+    scenario.setting.assumptions = arguments.assumptions();
     run(&arguments, scenario)
         .await
         .unwrap_or_else(|error| refuse(&error, ExitCode::FAILURE))

@@ -180,6 +180,7 @@ pub(crate) async fn start_world(
     }
     World::start(WorldSettings {
         template,
+        assumptions: setting.assumptions.clone(),
         port,
         repositories: setting.repositories(),
         images: setting.images.clone(),

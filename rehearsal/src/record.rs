@@ -11,6 +11,8 @@ use crate::traffic::Seen;
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct Record {
     pub(crate) scenario: String,
+    /// What was assumed of AWS where its behaviour is not known, by the names of `--assume`.
+    pub(crate) assumptions: Vec<String>,
     pub(crate) as_expected: bool,
     /// Expectations that did not hold, each with what was found.
     pub(crate) problems: Vec<Problem>,

@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::api::ledger::Ledger;
+use crate::assumption::Assumptions;
 use crate::clock::Clock;
 use crate::codedeploy::{self, CodeDeploy};
 use crate::ecr::{Ecr, Image, ImageSettings, PushRefused, push_event};
@@ -35,6 +36,8 @@ use crate::watched::Watched;
 #[derive(Debug, Clone)]
 pub struct WorldSettings {
     pub template: Template,
+    /// Which of two possibilities is played where AWS's behaviour is not known.
+    pub assumptions: Assumptions,
     /// The API's port on loopback; 0 takes a free one.
     pub port: u16,
     pub repositories: Vec<RepositorySettings>,
@@ -150,6 +153,7 @@ pub struct DeploymentRecord {
 
 /// Every service's state, and what they share.
 pub struct Aws {
+    pub assumptions: Assumptions,
     pub clock: Clock,
     pub happenings: Happenings,
     pub ids: Ids,
@@ -407,6 +411,7 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
     let lambda = Lambda::start(clock.clone(), template.functions.clone(), endpoint.clone()).await?;
     lambda.tell(happenings.clone());
     Ok(Aws {
+        assumptions: settings.assumptions.clone(),
         ledger: Ledger::new(
             template
                 .functions

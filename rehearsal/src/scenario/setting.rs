@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+use rehearsal::assumption::Assumptions;
 use rehearsal::ecr::ImageSettings;
 use rehearsal::identity::REGISTRY;
 use rehearsal::world::{
@@ -24,6 +25,8 @@ pub(crate) struct Setting {
     pub(crate) repositories: Vec<&'static str>,
     pub(crate) images: Vec<ImageSettings>,
     pub(crate) services: Vec<Service>,
+    /// Which of two possibilities is played where AWS's behaviour is not known.
+    pub(crate) assumptions: Assumptions,
 }
 
 /// An ECS service at the beginning.
@@ -46,6 +49,7 @@ impl Setting {
                 repository: "shop/web",
                 sidecars: Vec::new(),
             }],
+            assumptions: Assumptions::default(),
         }
     }
 

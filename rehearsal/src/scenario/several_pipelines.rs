@@ -76,5 +76,6 @@ fn setting() -> Setting {
             admin,
             service("billing", "shop/billing"),
         ],
+        ..Setting::shop()
     }
 }

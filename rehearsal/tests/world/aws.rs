@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use rehearsal::assumption::Assumptions;
 use rehearsal::ecr::ImageSettings;
 use rehearsal::identity::REGISTRY;
 use rehearsal::template::Template;
@@ -55,6 +56,7 @@ pub(crate) async fn world(change: impl FnOnce(&mut WorldSettings)) -> World {
         .join(format!("world-{}-{number}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let mut settings = WorldSettings {
+        assumptions: Assumptions::default(),
         template: Template {
             functions: Vec::new(),
             rules: Vec::new(),
