@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use rehearsal::happening::{Happening, ListenerKind, Purpose, What};
 use rehearsal::lambda::Answer;
 use rehearsal::world::World;
+use serde_json::Value;
 
 use crate::record::{
     Answered, AwsCall, DeadLetter, Deployment, Invocation, LifecycleEvent, Message, Moment, Record,
@@ -141,18 +142,19 @@ fn one_off_task(happening: &Happening) -> Option<Task> {
 
 fn invocations(world: &World) -> Vec<Invocation> {
     let invocation = |invocation: rehearsal::lambda::Invocation| {
-        let error = match invocation.answer {
-            Answer::Response(_) => None,
+        let (answer, error) = match invocation.answer {
+            Answer::Response(answer) => (answer, None),
             Answer::Error {
                 error_type,
                 error_message,
-            } => Some(format!("{error_type}: {error_message}")),
+            } => (Value::Null, Some(format!("{error_type}: {error_message}"))),
         };
         Invocation {
             function: invocation.binary_name,
             ok: error.is_none(),
             milliseconds: invocation.milliseconds,
             error,
+            answer,
         }
     };
     world
@@ -211,6 +213,14 @@ fn moment(what: &What) -> Option<String> {
             purpose: Purpose::Once { .. },
             ..
         } => Some("one-off task stopped".to_owned()),
+        What::Weights {
+            listener: ListenerKind::Production,
+            weights,
+            ..
+        } => {
+            let green = weights.iter().find(|weight| weight.task_set == "Green")?;
+            Some(format!("production sends {} % to green", green.percent))
+        }
         What::RevisionRegistered { .. }
         | What::HookCalled { .. }
         | What::Weights { .. }

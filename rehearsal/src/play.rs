@@ -1,5 +1,8 @@
 //! Plays a scenario: a world, production traffic, what happens in it, and the record of it.
 
+mod act;
+mod person;
+
 use std::collections::BTreeMap;
 use std::fs::DirBuilder;
 use std::io::ErrorKind;
@@ -8,18 +11,18 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use rehearsal::happening::ListenerKind;
 use rehearsal::process::Process;
 use rehearsal::template::Template;
 use rehearsal::world::{World, WorldSettings};
-use serde_json::Value;
 
+use self::act::Script;
 use crate::binaries::SAMPLE_SERVICE;
 use crate::evidence;
 use crate::progress::{self, Output};
 use crate::record::Record;
-use crate::scenario::{Scenario, Step};
+use crate::scenario::Scenario;
 use crate::traffic::{Seen, Traffic};
 
 /// Answers that production must have given before anything happens, and after everything has.
@@ -121,12 +124,11 @@ async fn play_through(
     };
     let happenings = world.happenings.subscribe();
     let acts = async {
+        let mut script = Script::new(&world, &traffic);
         for step in &scenario.steps {
-            act(&world, step).await?;
+            script.act(step).await?;
         }
-        for client in traffic.values() {
-            client.more(ANSWERS_AROUND).await;
-        }
+        script.more(ANSWERS_AROUND).await;
         anyhow::Ok(())
     };
     tokio::select! {
@@ -216,26 +218,4 @@ async fn migrate(sample_service: &Path, database: &str) -> anyhow::Result<()> {
             )
         }
     }
-}
-
-async fn act(world: &World, step: &Step) -> anyhow::Result<()> {
-    match step {
-        Step::Push(image) => {
-            let refused =
-                |refused| anyhow!("ECR refused the push of `{}`: {refused:?}", image.version);
-            world.push(image).map_err(refused)?;
-        }
-        Step::TellAgain => {
-            let is_push = |event: &Value| event["source"] == "aws.ecr";
-            let told = world.events.delivered();
-            let last = told.into_iter().rev().find(|(event, _)| is_push(event));
-            world
-                .events
-                .deliver(last.context("no push was told before")?.0);
-        }
-        Step::Tell(event) => world.events.deliver(event.clone()),
-        Step::Deny { function, action } => world.deny(function, action),
-        Step::Settle => world.settled().await,
-    }
-    Ok(())
 }

@@ -96,6 +96,8 @@ pub(crate) struct Invocation {
     pub(crate) milliseconds: u64,
     /// `errorType: errorMessage` of one that failed.
     pub(crate) error: Option<String>,
+    /// What one that did not fail answered.
+    pub(crate) answer: Value,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -36,6 +36,8 @@ pub(crate) struct Service {
     pub(crate) repository: &'static str,
     /// Containers beside the one that serves: name and image.
     pub(crate) sidecars: Vec<(&'static str, String)>,
+    /// What is otherwise than usual around it.
+    pub(crate) adjust: fn(&mut ServiceSettings),
 }
 
 impl Setting {
@@ -48,9 +50,19 @@ impl Setting {
                 name: "web",
                 repository: "shop/web",
                 sidecars: Vec::new(),
+                adjust: |_| {},
             }],
             assumptions: Assumptions::default(),
         }
+    }
+
+    /// The same, with something around `web` otherwise than usual.
+    pub(crate) fn adjusted(adjust: fn(&mut ServiceSettings)) -> Setting {
+        let mut setting = Setting::shop();
+        for service in &mut setting.services {
+            service.adjust = adjust;
+        }
+        setting
     }
 
     pub(crate) fn repositories(&self) -> Vec<RepositorySettings> {
@@ -82,7 +94,7 @@ impl Service {
             "DEPLOYMENT_STOP_ON_ALARM",
             "DEPLOYMENT_STOP_ON_REQUEST",
         ];
-        ServiceSettings {
+        let mut settings = ServiceSettings {
             name: self.name.to_owned(),
             cluster: CLUSTER.to_owned(),
             family: self.family(),
@@ -104,7 +116,9 @@ impl Service {
                 unhealthy_threshold: 2,
                 deregistration_delay: Duration::from_secs(30),
             },
-        }
+        };
+        (self.adjust)(&mut settings);
+        settings
     }
 
     fn containers(&self, data: &Path) -> Vec<ContainerSettings> {

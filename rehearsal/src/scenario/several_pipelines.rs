@@ -61,6 +61,7 @@ fn setting() -> Setting {
         name,
         repository,
         sidecars: Vec::new(),
+        adjust: |_| {},
     };
     let admin = Service {
         sidecars: vec![("proxy", PROXY.to_owned())],
