@@ -7,8 +7,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::ending::Failure;
-use super::engine::edit;
 use super::lifecycle::LifecycleEvent;
+use super::record::edit;
 use super::{Hook, HookAnswer};
 use crate::happening::What;
 use crate::identity::sha256_hex;

@@ -185,7 +185,7 @@ pub(super) fn set_weights(
     });
 }
 
-/// UpdateServicePrimaryTaskSet: the service itself follows its PRIMARY task set.
+/// UpdateServicePrimaryTaskSet.
 pub(super) fn make_primary(aws: &Aws, group: &Group, task_set: &str) {
     let now = aws.clock.now();
     aws.ecs.write(|state| {
@@ -203,6 +203,15 @@ pub(super) fn make_primary(aws: &Aws, group: &Group, task_set: &str) {
                 set.updated_at = now;
             }
         }
+    });
+}
+
+/// The service itself takes the settings of its PRIMARY task set.
+pub(super) fn follow_primary(aws: &Aws, group: &Group) {
+    aws.ecs.write(|state| {
+        let Some(service) = state.service_mut(&group.cluster, &group.service) else {
+            return;
+        };
         if let Some(primary) = service.primary().cloned() {
             service.task_definition = primary.task_definition;
             service.load_balancer = primary.load_balancer;
