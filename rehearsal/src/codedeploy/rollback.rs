@@ -35,6 +35,7 @@ pub(super) fn prepare(aws: &Aws, original: &Deployment) -> Option<(Deployment, S
         port,
         platform_version: None,
         network_configuration: None,
+        capacity_provider_strategy: None,
         hooks: hooks(aws, original),
     };
     let rollback = Deployment {

@@ -112,6 +112,7 @@ pub(super) fn create_green(
                 .clone()
                 .unwrap_or_else(|| service.platform_version.clone()),
             network_configuration: network.unwrap_or_else(|| service.network_configuration.clone()),
+            capacity_provider_strategy: spec.capacity_provider_strategy.clone(),
             created_at: now,
             updated_at: now,
             failures: 0,

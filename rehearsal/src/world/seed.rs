@@ -186,6 +186,7 @@ fn create_service(
         load_balancer: load_balancer.clone(),
         platform_version: "1.4.0".to_owned(),
         network_configuration: network.clone(),
+        capacity_provider_strategy: None,
         created_at: now,
         updated_at: now,
         failures: 0,
