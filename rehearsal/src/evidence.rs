@@ -226,6 +226,7 @@ fn moment(what: &What) -> Option<String> {
         | What::Weights { .. }
         | What::TaskStarted { .. }
         | What::TaskStopped { .. }
+        | What::AlarmState { .. }
         | What::MessagePublished { .. }
         | What::CallRefused { .. }
         | What::TimeSkipped { .. }

@@ -104,9 +104,12 @@ impl Service {
             application: format!("AppECS-{CLUSTER}-{}", self.name),
             deployment_group: format!("DgpECS-{CLUSTER}-{}", self.name),
             deployment_config: "CodeDeployDefault.ECSCanary10Percent5Minutes".to_owned(),
+            routing: None,
             test_listener: TestListener::Present,
+            ready_wait: None,
             termination_wait: Duration::from_secs(60 * 60),
             rollback_on: rollback_on.map(str::to_owned).into(),
+            alarms: Vec::new(),
             health_check: HealthCheck {
                 path: "/healthz".to_owned(),
                 matcher: "200".to_owned(),
