@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use rehearsal::ecs::service::Service;
+use rehearsal::ecs::task::{Task as EcsTask, TaskStatus};
 use rehearsal::happening::{Happening, ListenerKind, Purpose, What};
 use rehearsal::lambda::Answer;
 use rehearsal::world::World;
 use serde_json::Value;
 
 use crate::record::{
-    Answered, AwsCall, DeadLetter, Deployment, Invocation, LifecycleEvent, Message, Moment, Record,
-    Revision, Task,
+    Answered, AtEnd, AwsCall, DeadLetter, Deployment, Invocation, LifecycleEvent, Message, Moment,
+    Record, Revision, Task,
 };
 use crate::scenario::Scenario;
 use crate::traffic::Seen;
@@ -35,6 +37,7 @@ pub(crate) fn gather(
         problems: Vec::new(),
         deployments: deployments(world),
         production: services.values().cloned().fold(Seen::default(), Seen::and),
+        at_end: at_end(world),
         test_listener: test_listener(scenario, world),
         services,
         revisions: revisions(world.revisions(), revisions_before),
@@ -79,6 +82,33 @@ fn deployments(world: &World) -> Vec<Deployment> {
             .collect(),
     };
     world.deployments().into_iter().map(deployment).collect()
+}
+
+fn at_end(world: &World) -> BTreeMap<String, AtEnd> {
+    let services: Vec<_> = world.ecs.read(|state| {
+        let service = |service: &Service| {
+            let primary = service.primary();
+            let running = |task: &&EcsTask| task.status == TaskStatus::Running;
+            let tasks = primary.map_or(0, |set| state.tasks_of(&set.id).filter(running).count());
+            let image = primary.and_then(|set| {
+                let revision = state.revision(&set.task_definition)?;
+                revision.image_of(&set.load_balancer.container)
+            });
+            let task_sets = service.task_sets.len();
+            (service.name.clone(), image, tasks, task_sets)
+        };
+        state.services.iter().map(service).collect()
+    });
+    let end = |(name, image, tasks, task_sets): (String, Option<String>, usize, usize)| {
+        let version = image.and_then(|image| world.ecr.version(&image));
+        let end = AtEnd {
+            version,
+            tasks,
+            task_sets,
+        };
+        (name, end)
+    };
+    services.into_iter().map(end).collect()
 }
 
 /// All test listeners of the scenario's services together.

@@ -21,6 +21,8 @@ pub(crate) struct Record {
     pub(crate) production: Seen,
     /// The same, by service.
     pub(crate) services: BTreeMap<String, Seen>,
+    /// What ECS says of each service when everything has come to its end.
+    pub(crate) at_end: BTreeMap<String, AtEnd>,
     /// What all test listeners together answered.
     pub(crate) test_listener: Answered,
     /// Revisions that were registered during the run.
@@ -61,6 +63,17 @@ pub(crate) struct Deployment {
 pub(crate) struct LifecycleEvent {
     pub(crate) name: String,
     pub(crate) status: String,
+}
+
+/// A service at the end of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct AtEnd {
+    /// The version of its PRIMARY task set, where it is one of the rehearsal's own images.
+    pub(crate) version: Option<String>,
+    /// Running tasks of that task set.
+    pub(crate) tasks: usize,
+    /// Task sets, the PRIMARY one included.
+    pub(crate) task_sets: usize,
 }
 
 /// What listeners answered, as they counted it themselves.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, anyhow, bail};
 use rehearsal::clock::Busy;
-use rehearsal::codedeploy::{Deployment, State, Termination};
+use rehearsal::codedeploy::requests::DeploymentWait;
+use rehearsal::codedeploy::{Deployment, State, Wait};
 use rehearsal::happening::{ListenerKind, What};
 use rehearsal::world::World;
 use serde_json::Value;
@@ -46,8 +47,9 @@ impl<'a> Script<'a> {
             Step::Hold(source) => world.events.hold(source),
             Step::Release(held) => release(world, *held).await,
             Step::Deny { function, action } => world.deny(function, action),
-            Step::Stop(then) => person::stop(world, *then).await?,
-            Step::Continue(wait) => person::end_wait(world, *wait).await?,
+            Step::Stop(then) => person::stop(world, *then)?,
+            Step::Continue(wait) => person::end_wait(world, *wait)?,
+            Step::Alarm(name, state) => world.set_alarm(name, *state)?,
             Step::Redeploy(version) => person::redeploy(world, version).await?,
             Step::Desire(count) => person::desire(world, *count).await?,
             Step::Answers(answers) => self.more(*answers).await,
@@ -102,9 +104,8 @@ impl<'a> Script<'a> {
         let world = self.world;
         match moment {
             Moment::Idle => world.lambda.idle().await,
-            Moment::TerminationWait => {
-                let waits =
-                    |deployment: &Deployment| deployment.termination == Termination::Waiting;
+            Moment::Wait(wait) => {
+                let waits = |deployment: &Deployment| is_in(wait, deployment);
                 let waiting = |state: &State| state.deployments.iter().any(waits).then_some(());
                 world.codedeploy.until(waiting).await;
             }
@@ -131,6 +132,14 @@ impl<'a> Script<'a> {
     }
 }
 
+fn is_in(wait: DeploymentWait, deployment: &Deployment) -> bool {
+    let wait = match wait {
+        DeploymentWait::Ready => deployment.ready_wait,
+        DeploymentWait::Termination => deployment.termination_wait,
+    };
+    deployment.status.is_active() && wait == Wait::Waiting
+}
+
 fn is(moment: Moment, what: &What) -> bool {
     match (moment, what) {
         (Moment::LifecycleEvent(event, wanted), What::LifecycleEvent { name, status, .. }) => {
@@ -146,10 +155,9 @@ fn is(moment: Moment, what: &What) -> bool {
             *listener == ListenerKind::Production
                 && weights.any(|weight| (weight.task_set, weight.percent) == ("Green", wanted))
         }
-        (
-            Moment::LifecycleEvent(..) | Moment::Share(_) | Moment::TerminationWait | Moment::Idle,
-            _,
-        ) => false,
+        (Moment::LifecycleEvent(..) | Moment::Share(_) | Moment::Wait(_) | Moment::Idle, _) => {
+            false
+        }
     }
 }
 

@@ -1,16 +1,17 @@
-//! What people do while Greenlight works: in the console or with the AWS CLI, through the same door as everybody else.
+//! What people do while Greenlight works: in the console, or with the AWS CLI.
 
 use anyhow::{Context, anyhow, bail};
 use axum::body::Body;
 use axum::http::Request;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
+use rehearsal::codedeploy::requests::DeploymentWait;
 use rehearsal::lambda::Answer;
 use rehearsal::world::World;
 use serde_json::{Value, json};
 
+use crate::scenario::AfterStop;
 use crate::scenario::setting::CLUSTER;
-use crate::scenario::{AfterStop, Wait};
 
 /// The service that people change.
 const SERVICE: &str = "web";
@@ -18,17 +19,16 @@ const SERVICE: &str = "web";
 const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=AKIAPERSON/20260101/eu-central-1/aws/aws4_request, \
                       SignedHeaders=host, Signature=00";
 
-pub(super) async fn stop(world: &World, then: AfterStop) -> anyhow::Result<()> {
-    let request = json!({
-        "deploymentId": under_way(world)?,
-        "autoRollbackEnabled": then == AfterStop::RollBack,
-    });
-    call(world, "CodeDeploy_20141006.StopDeployment", &request).await
+pub(super) fn stop(world: &World, then: AfterStop) -> anyhow::Result<()> {
+    let roll_back = match then {
+        AfterStop::RollBack => true,
+        AfterStop::LeaveEverything => false,
+    };
+    Ok(world.stop_deployment(&under_way(world)?, Some(roll_back))?)
 }
 
-pub(super) async fn end_wait(world: &World, wait: Wait) -> anyhow::Result<()> {
-    let request = json!({ "deploymentId": under_way(world)?, "deploymentWaitType": wait.as_str() });
-    call(world, "CodeDeploy_20141006.ContinueDeployment", &request).await
+pub(super) fn end_wait(world: &World, wait: DeploymentWait) -> anyhow::Result<()> {
+    Ok(world.continue_deployment(&under_way(world)?, wait)?)
 }
 
 /// *Create deployment* in the console: a revision behind the load balancer, and nothing else.

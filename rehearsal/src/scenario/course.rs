@@ -30,6 +30,16 @@ pub(super) struct Course {
     pub(super) production: &'static [&'static str],
     /// The messages, in any order, because SNS promises none: `started 1.1.0`.
     pub(super) messages: &'static [&'static str],
+    /// What is left beside the version that serves.
+    pub(super) left: Left,
+}
+
+/// What a deployment leaves behind when it has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Left {
+    Nothing,
+    /// A green task set that nobody took back.
+    Green,
 }
 
 impl Course {
@@ -46,6 +56,7 @@ impl Course {
             deployments(self.service, self.deployments),
             revisions(self.revisions),
             went(self.service, self.production),
+            runs(self.service, self.production, self.left),
             told(self.messages),
         ]
     }
@@ -129,6 +140,22 @@ fn goes(sequence: &[Stretch], path: &[&str]) -> bool {
         states = next;
     }
     path.first() == Some(&first.version.as_str()) && states.contains(&(2 * (path.len() - 1)))
+}
+
+fn runs(service: &'static str, path: &'static [&'static str], left: Left) -> Expectation {
+    let version = path.last().copied().unwrap_or_default();
+    let (task_sets, beside) = match left {
+        Left::Nothing => (1, "nothing"),
+        Left::Green => (2, "a green task set"),
+    };
+    let claim = format!("at the end `{service}` runs {version}, and {beside} is left beside it");
+    Expectation::new(claim, move |record| {
+        let end = record.at_end.get(service);
+        let end = end.ok_or_else(|| format!("`{service}` is gone"))?;
+        let runs = end.version.as_deref() == Some(version);
+        let holds = runs && end.tasks > 0 && end.task_sets == task_sets;
+        expect(holds, || format!("{end:?}"))
+    })
 }
 
 fn told(expected: &'static [&'static str]) -> Expectation {

@@ -24,7 +24,7 @@ use crate::record::{Problem, Record};
 use crate::scenario::setting::Setting;
 
 pub(crate) use event::{EventFile, of_event};
-pub(crate) use step::{AfterStop, Held, Moment, Step, Wait};
+pub(crate) use step::{AfterStop, Held, Moment, Step};
 
 /// A rehearsal to play.
 pub(crate) struct Scenario {

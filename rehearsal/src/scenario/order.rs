@@ -5,7 +5,7 @@ use std::time::Duration;
 use rehearsal::ecr::ImageSettings;
 use serde_json::json;
 
-use super::course::{Course, decided};
+use super::course::{Course, Left, decided};
 use super::setting::{Service, Setting};
 use super::{Held, Moment, Scenario, Step, claims};
 
@@ -36,6 +36,7 @@ fn out_of_order() -> Scenario {
             "shipped 1.2.0",
             "shipped 1.2.0",
         ],
+        left: Left::Nothing,
     };
     let mut expectations = course("web").expectations();
     // What both courses claim alike is claimed once.
@@ -80,6 +81,7 @@ fn moved_tag_back() -> Scenario {
             "started 1.0.0",
             "shipped 1.0.0",
         ],
+        left: Left::Nothing,
     };
     let mut expectations = course.expectations();
     expectations.extend(claims::all_succeeded());
@@ -114,6 +116,7 @@ fn moved_tag_back_while_busy() -> Scenario {
             "started 1.1.0",
             "shipped 1.1.0",
         ],
+        left: Left::Nothing,
     };
     let mut expectations = course.expectations();
     expectations.extend(claims::all_succeeded());
@@ -139,6 +142,7 @@ fn semver_never_downgrades() -> Scenario {
         revisions: &["1.2.0"],
         production: &["1.0.0", "1.2.0"],
         messages: &["started 1.2.0", "shipped 1.2.0"],
+        left: Left::Nothing,
     };
     let mut expectations = course.expectations();
     expectations.push(decided("older-than-running"));
@@ -182,6 +186,7 @@ fn gone_back_by_hand() -> Scenario {
             "started 1.1.0",
             "shipped 1.1.0",
         ],
+        left: Left::Nothing,
     };
     let mut expectations = course.expectations();
     expectations.extend(claims::all_succeeded());

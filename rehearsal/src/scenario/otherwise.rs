@@ -1,16 +1,25 @@
-//! Deployments that go well, otherwise than `ship`: twice, in small steps, without a test listener.
+//! Deployments that go otherwise than `ship`: twice, in small steps, without a test listener, with a wait for a person.
 
 use std::time::Duration;
 
+use rehearsal::codedeploy::requests::DeploymentWait;
 use rehearsal::ecr::ImageSettings;
 use rehearsal::world::TestListener;
 
-use super::course::Course;
+use super::course::{Course, Left, soon_after};
 use super::setting::Setting;
-use super::{Expectation, Scenario, Step, claims};
+use super::{Expectation, Moment, Scenario, Step, claims};
+
+const HALF_AN_HOUR: Duration = Duration::from_secs(30 * 60);
 
 pub(super) fn scenarios() -> Vec<Scenario> {
-    vec![two_deployments_in_a_row(), linear(), no_test_listener()]
+    vec![
+        two_deployments_in_a_row(),
+        linear(),
+        no_test_listener(),
+        ready_wait(),
+        ready_wait_runs_out(),
+    ]
 }
 
 /// Blue and green swap: what was green is blue of the next deployment, or CodeDeploy would refuse to touch the listeners.
@@ -26,13 +35,24 @@ fn two_deployments_in_a_row() -> Scenario {
             "started 1.2.0",
             "shipped 1.2.0",
         ],
+        left: Left::Nothing,
     };
     let mut expectations = course.expectations();
     expectations.extend(claims::all_succeeded());
+    expectations.push(Expectation::new("three tasks run at the end", |record| {
+        let tasks = record.at_end.get("web").map_or(0, |end| end.tasks);
+        claims::expect(tasks == 3, || tasks.to_string())
+    }));
     Scenario::of_shop(
         "two-deployments-in-a-row",
-        "1.1.0 ships and then 1.2.0: the target groups swap, and swap back",
-        vec![push("1.1.0"), Step::Settle, push("1.2.0"), Step::Settle],
+        "1.1.0 ships and then, with a third task, 1.2.0: the target groups swap, and swap back",
+        vec![
+            push("1.1.0"),
+            Step::Settle,
+            Step::Desire(3),
+            push("1.2.0"),
+            Step::Settle,
+        ],
         expectations,
     )
 }
@@ -112,6 +132,61 @@ fn no_test_listener() -> Scenario {
     }
 }
 
+fn ready_wait() -> Scenario {
+    let mut expectations = shipped().expectations();
+    expectations.extend(claims::all_succeeded());
+    expectations.push(soon_after(
+        "deployment Ready",
+        "BeforeAllowTraffic InProgress",
+        60.0,
+    ));
+    Scenario {
+        setting: Setting::adjusted(|service| service.ready_wait = Some(HALF_AN_HOUR)),
+        ..Scenario::of_shop(
+            "ready-wait",
+            "1.1.0 passes its gates, and waits until somebody says that production may be rerouted",
+            vec![
+                push("1.1.0"),
+                Step::Await(Moment::Wait(DeploymentWait::Ready)),
+                Step::Answers(40),
+                Step::Continue(DeploymentWait::Ready),
+                Step::Settle,
+            ],
+            expectations,
+        )
+    }
+}
+
+fn ready_wait_runs_out() -> Scenario {
+    let course = Course {
+        service: "web",
+        deployments: &["1.1.0 Stopped TIMEOUT"],
+        revisions: &["1.1.0"],
+        production: &["1.0.0"],
+        messages: &["started 1.1.0", "stopped 1.1.0"],
+        left: Left::Green,
+    };
+    let mut expectations = course.expectations();
+    expectations.extend(claims::message_says(
+        "stopped",
+        &[
+            "timed out",
+            "30 minutes",
+            "not rolled back by itself",
+            "stay as they are",
+        ],
+    ));
+    Scenario {
+        setting: Setting::adjusted(|service| service.ready_wait = Some(HALF_AN_HOUR)),
+        ..Scenario::of_shop(
+            "ready-wait-runs-out",
+            "nobody says within half an hour that production may be rerouted",
+            vec![push("1.1.0"), Step::Settle],
+            expectations,
+        )
+    }
+}
+
 fn shipped() -> Course {
     Course {
         service: "web",
@@ -119,6 +194,7 @@ fn shipped() -> Course {
         revisions: &["1.1.0"],
         production: &["1.0.0", "1.1.0"],
         messages: &["started 1.1.0", "shipped 1.1.0"],
+        left: Left::Nothing,
     }
 }
 

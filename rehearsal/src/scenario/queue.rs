@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use rehearsal::codedeploy::requests::DeploymentWait;
 use rehearsal::ecr::ImageSettings;
 
-use super::course::{Course, broke_off, decided, soon_after};
+use super::course::{Course, Left, broke_off, decided, soon_after};
 use super::{Held, Moment, Scenario, Step, claims};
 
 /// The hourly look comes, and works.
@@ -35,6 +36,7 @@ fn burst() -> Scenario {
             "started 1.5.0",
             "shipped 1.5.0",
         ],
+        left: Left::Nothing,
     };
     let mut expectations = course.expectations();
     expectations.push(decided("waiting"));
@@ -73,6 +75,7 @@ fn replace_running() -> Scenario {
             "started 1.2.0",
             "shipped 1.2.0",
         ],
+        left: Left::Nothing,
     };
     let mut expectations = course.expectations();
     expectations.push(broke_off(1, "Stopped", "AllowTraffic"));
@@ -111,6 +114,7 @@ fn cut_the_wait() -> Scenario {
             "started 1.2.0",
             "shipped 1.2.0",
         ],
+        left: Left::Nothing,
     };
     let mut expectations = course.expectations();
     expectations.extend(claims::all_succeeded());
@@ -125,7 +129,7 @@ fn cut_the_wait() -> Scenario {
         "1.2.0 is pushed while 1.0.0 still waits an hour to be stopped: the wait ends at once",
         vec![
             push("1.1.0"),
-            Step::Await(Moment::TerminationWait),
+            Step::Await(Moment::Wait(DeploymentWait::Termination)),
             Step::Answers(40),
             push("1.2.0"),
             Step::Settle,
@@ -148,6 +152,7 @@ fn lost_event() -> Scenario {
             "started 1.2.0",
             "shipped 1.2.0",
         ],
+        left: Left::Nothing,
     };
     let mut expectations = course.expectations();
     expectations.extend(claims::all_succeeded());
@@ -190,6 +195,7 @@ fn failed_image_then_fixed() -> Scenario {
             "started 1.1.1",
             "shipped 1.1.1",
         ],
+        left: Left::Nothing,
     };
     let mut expectations = course.expectations();
     expectations.push(broke_off(1, "Failed", "AfterInstall"));

@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use rehearsal::cloudwatch::AlarmState;
+use rehearsal::codedeploy::requests::DeploymentWait;
 use rehearsal::ecr::ImageSettings;
 use serde_json::Value;
 
@@ -28,7 +30,7 @@ pub(crate) enum Step {
     /// A person stops the deployment that is under way.
     Stop(AfterStop),
     /// A person ends the wait of the deployment that is under way.
-    Continue(Wait),
+    Continue(DeploymentWait),
     /// A person deploys the revision of an earlier version to `web`, as the console does it: without any hook.
     Redeploy(&'static str),
     /// A person asks `start-deployment`, and waits for the answer.
@@ -37,6 +39,8 @@ pub(crate) enum Step {
     Desire(u32),
     /// Nothing happens until this has.
     Await(Moment),
+    /// An alarm changes its state.
+    Alarm(&'static str, AlarmState),
     /// So many more requests are answered in production at this moment.
     Answers(u64),
     /// So much time passes.
@@ -61,12 +65,6 @@ pub(crate) enum AfterStop {
     LeaveEverything,
 }
 
-/// ContinueDeployment's `deploymentWaitType`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Wait {
-    Termination,
-}
-
 /// Something to wait for that has not happened at the end of the last wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Moment {
@@ -74,8 +72,8 @@ pub(crate) enum Moment {
     LifecycleEvent(&'static str, &'static str),
     /// Production sends this percentage of its requests to green.
     Share(u32),
-    /// Green serves production, and blue waits to be stopped.
-    TerminationWait,
+    /// A deployment waits for a person: before production is rerouted, or before blue is stopped.
+    Wait(DeploymentWait),
     /// No function is at work: everything that was told so far has been looked at.
     Idle,
 }
@@ -83,13 +81,5 @@ pub(crate) enum Moment {
 impl Step {
     pub(crate) fn push(image: ImageSettings) -> Step {
         Step::Push(Box::new(image))
-    }
-}
-
-impl Wait {
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Wait::Termination => "TERMINATION_WAIT",
-        }
     }
 }
