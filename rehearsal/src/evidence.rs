@@ -115,7 +115,7 @@ fn at_end(world: &World) -> BTreeMap<String, AtEnd> {
 fn test_listener(scenario: &Scenario, world: &World) -> Answered {
     let mut answered = Answered::default();
     for service in &scenario.setting.services {
-        let Some(listener) = world.listener(service.name, ListenerKind::Test) else {
+        let Some(listener) = world.listener(&service.label, ListenerKind::Test) else {
             continue;
         };
         let traffic = world.load_balancers.traffic(&listener);

@@ -107,9 +107,9 @@ async fn play_through(
     let mut traffic = BTreeMap::new();
     for service in &scenario.setting.services {
         let address = world
-            .address(service.name, ListenerKind::Production)
-            .with_context(|| format!("`{}` has no listener", service.name))?;
-        traffic.insert(service.name.to_owned(), Traffic::start(address));
+            .address(&service.label, ListenerKind::Production)
+            .with_context(|| format!("`{}` has no listener", service.label))?;
+        traffic.insert(service.label.clone(), Traffic::start(address));
     }
     for client in traffic.values() {
         client.more(ANSWERS_AROUND).await;

@@ -325,10 +325,14 @@ impl Aws {
         &self.endpoint
     }
 
-    /// ARN of a service's listener.
+    /// ARN of the listener of a service, `web`, or of one in a cluster, `prod/web`.
     pub fn listener(&self, service: &str, kind: ListenerKind) -> Option<String> {
         self.codedeploy.read(|state| {
-            let group = state.groups.iter().find(|group| group.service == service)?;
+            let is_wanted = |group: &&codedeploy::Group| match service.split_once('/') {
+                Some((cluster, name)) => group.cluster == cluster && group.service == name,
+                None => group.service == service,
+            };
+            let group = state.groups.iter().find(is_wanted)?;
             match kind {
                 ListenerKind::Production => Some(group.production_listener.clone()),
                 ListenerKind::Test => group.test_listener.clone(),

@@ -46,10 +46,7 @@ fn out_of_order() -> Scenario {
     expectations.push(decided("already-in-progress"));
     expectations.push(decided("older-than-running"));
     let mut setting = Setting::shop();
-    setting.services.push(Service {
-        name: "admin",
-        ..setting.services[0].clone()
-    });
+    setting.services.push(Service::of_shop("admin", "shop/web"));
     Scenario {
         pipelines: Scenario::own_pipelines("out-of-order"),
         setting,
