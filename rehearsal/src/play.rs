@@ -22,7 +22,7 @@ use crate::binaries::SAMPLE_SERVICE;
 use crate::evidence;
 use crate::progress::{self, Output};
 use crate::record::Record;
-use crate::scenario::Scenario;
+use crate::scenario::{Scenario, own};
 use crate::traffic::{Seen, Traffic};
 
 /// Answers that production must have given before anything happens, and after everything has.
@@ -173,7 +173,7 @@ pub(crate) async fn start_world(
         &places.root.join("template.yaml"),
         &BTreeMap::from([format]),
         &places.binaries,
-        &places.root.join(&scenario.pipelines),
+        &pipelines(&places.root.join(&scenario.pipelines), data)?,
     )?;
     let sample_service = places.binaries.join(SAMPLE_SERVICE);
     let setting = &scenario.setting;
@@ -194,6 +194,18 @@ pub(crate) async fn start_world(
         sample_service,
     })
     .await
+}
+
+/// The pipelines file as it is played: the check asks the load balancer of this world, never one that is elsewhere.
+fn pipelines(file: &Path, data: &Data) -> anyhow::Result<PathBuf> {
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("read `{}`", file.display()))?;
+    let Some(rewritten) = own::without_base_urls(&text) else {
+        return Ok(file.to_owned());
+    };
+    let copy = data.0.join("pipelines.toml");
+    std::fs::write(&copy, rewritten).with_context(|| format!("write `{}`", copy.display()))?;
+    Ok(copy)
 }
 
 /// Brings a new database to where the first version wants it.

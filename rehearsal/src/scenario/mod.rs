@@ -8,7 +8,7 @@ mod failed_test_traffic;
 mod never_starts;
 mod order;
 mod otherwise;
-mod own;
+pub(crate) mod own;
 mod queue;
 mod redirect;
 mod refusals;
