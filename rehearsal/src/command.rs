@@ -21,6 +21,7 @@ Examples:
   cargo rehearse failed-migration                         a migration fails, production stays where it is
   cargo rehearse --list                                   all scenarios
   cargo rehearse --event events/start-deployment/push.json
+  cargo rehearse --pipelines config/pipelines.toml        your own pipelines; the sample service stands in for yours
   cargo rehearse ship --json | jq .production             the record of the run, for programs
   cargo rehearse --profile release                        with the very binaries that ship
   cargo rehearse serve                                    the local AWS stays up, for aws, boto3, cargo lambda
@@ -48,6 +49,10 @@ pub(crate) struct Arguments {
     /// Play an ECR event of your own in place of the push of `ship`
     #[arg(long, value_name = "FILE", conflicts_with = "scenario")]
     pub(crate) event: Option<PathBuf>,
+
+    /// Play it with pipelines of your own: the world is made as this file wants it
+    #[arg(long, value_name = "FILE", conflicts_with = "event")]
+    pub(crate) pipelines: Option<PathBuf>,
 
     /// Print the record of the run as one JSON object on stdout; progress goes to stderr
     #[arg(long)]

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
+use rehearsal::ecs::service::Service;
+use rehearsal::ecs::task::{Task as EcsTask, TaskStatus};
 use rehearsal::happening::{Happening, ListenerKind, Purpose, What};
 use rehearsal::lambda::Answer;
 use rehearsal::world::World;
+use serde_json::Value;
 
 use crate::record::{
-    Answered, AwsCall, DeadLetter, Deployment, Invocation, LifecycleEvent, Message, Moment, Record,
-    Revision, Task,
+    Answered, AtEnd, AwsCall, DeadLetter, Deployment, Invocation, LifecycleEvent, Message, Moment,
+    Record, Revision, Task,
 };
 use crate::scenario::Scenario;
 use crate::traffic::Seen;
@@ -34,6 +37,7 @@ pub(crate) fn gather(
         problems: Vec::new(),
         deployments: deployments(world),
         production: services.values().cloned().fold(Seen::default(), Seen::and),
+        at_end: at_end(world),
         test_listener: test_listener(scenario, world),
         services,
         revisions: revisions(world.revisions(), revisions_before),
@@ -80,11 +84,38 @@ fn deployments(world: &World) -> Vec<Deployment> {
     world.deployments().into_iter().map(deployment).collect()
 }
 
+fn at_end(world: &World) -> BTreeMap<String, AtEnd> {
+    let services: Vec<_> = world.ecs.read(|state| {
+        let service = |service: &Service| {
+            let primary = service.primary();
+            let running = |task: &&EcsTask| task.status == TaskStatus::Running;
+            let tasks = primary.map_or(0, |set| state.tasks_of(&set.id).filter(running).count());
+            let image = primary.and_then(|set| {
+                let revision = state.revision(&set.task_definition)?;
+                revision.image_of(&set.load_balancer.container)
+            });
+            let task_sets = service.task_sets.len();
+            (service.name.clone(), image, tasks, task_sets)
+        };
+        state.services.iter().map(service).collect()
+    });
+    let end = |(name, image, tasks, task_sets): (String, Option<String>, usize, usize)| {
+        let version = image.and_then(|image| world.ecr.version(&image));
+        let end = AtEnd {
+            version,
+            tasks,
+            task_sets,
+        };
+        (name, end)
+    };
+    services.into_iter().map(end).collect()
+}
+
 /// All test listeners of the scenario's services together.
 fn test_listener(scenario: &Scenario, world: &World) -> Answered {
     let mut answered = Answered::default();
     for service in &scenario.setting.services {
-        let Some(listener) = world.listener(service.name, ListenerKind::Test) else {
+        let Some(listener) = world.listener(&service.label, ListenerKind::Test) else {
             continue;
         };
         let traffic = world.load_balancers.traffic(&listener);
@@ -141,18 +172,19 @@ fn one_off_task(happening: &Happening) -> Option<Task> {
 
 fn invocations(world: &World) -> Vec<Invocation> {
     let invocation = |invocation: rehearsal::lambda::Invocation| {
-        let error = match invocation.answer {
-            Answer::Response(_) => None,
+        let (answer, error) = match invocation.answer {
+            Answer::Response(answer) => (answer, None),
             Answer::Error {
                 error_type,
                 error_message,
-            } => Some(format!("{error_type}: {error_message}")),
+            } => (Value::Null, Some(format!("{error_type}: {error_message}"))),
         };
         Invocation {
             function: invocation.binary_name,
             ok: error.is_none(),
             milliseconds: invocation.milliseconds,
             error,
+            answer,
         }
     };
     world
@@ -211,11 +243,20 @@ fn moment(what: &What) -> Option<String> {
             purpose: Purpose::Once { .. },
             ..
         } => Some("one-off task stopped".to_owned()),
+        What::Weights {
+            listener: ListenerKind::Production,
+            weights,
+            ..
+        } => {
+            let green = weights.iter().find(|weight| weight.task_set == "Green")?;
+            Some(format!("production sends {} % to green", green.percent))
+        }
         What::RevisionRegistered { .. }
         | What::HookCalled { .. }
         | What::Weights { .. }
         | What::TaskStarted { .. }
         | What::TaskStopped { .. }
+        | What::AlarmState { .. }
         | What::MessagePublished { .. }
         | What::CallRefused { .. }
         | What::TimeSkipped { .. }

@@ -83,6 +83,12 @@ pub enum What {
         stop_code: Option<&'static str>,
         reason: Option<String>,
     },
+    /// A CloudWatch alarm was set to `OK`, `ALARM` or `INSUFFICIENT_DATA`.
+    AlarmState {
+        alarm: String,
+        state: &'static str,
+        reason: String,
+    },
     MessagePublished {
         topic: String,
         subject: Option<String>,

@@ -6,6 +6,7 @@
 pub mod api;
 pub mod assumption;
 pub mod clock;
+pub mod cloudwatch;
 pub mod codedeploy;
 pub mod ecr;
 pub mod ecs;

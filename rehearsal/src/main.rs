@@ -94,6 +94,12 @@ fn chosen(arguments: &Arguments) -> anyhow::Result<Scenario> {
             EventFile::parse(&text).with_context(in_file)?,
         ));
     }
+    if let Some(file) = &arguments.pipelines {
+        let in_file = || format!("read the pipelines in `{}`", file.display());
+        let text = std::fs::read_to_string(file).with_context(in_file)?;
+        let file = file.canonicalize().with_context(in_file)?;
+        return scenario::own::of_file(&arguments.scenario, &file, &text);
+    }
     let mut scenarios = Scenario::all().into_iter();
     scenarios
         .find(|scenario| scenario.name == arguments.scenario)

@@ -1,5 +1,8 @@
 //! Plays a scenario: a world, production traffic, what happens in it, and the record of it.
 
+mod act;
+mod person;
+
 use std::collections::BTreeMap;
 use std::fs::DirBuilder;
 use std::io::ErrorKind;
@@ -8,18 +11,18 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, bail};
 use rehearsal::happening::ListenerKind;
 use rehearsal::process::Process;
 use rehearsal::template::Template;
 use rehearsal::world::{World, WorldSettings};
-use serde_json::Value;
 
+use self::act::Script;
 use crate::binaries::SAMPLE_SERVICE;
 use crate::evidence;
 use crate::progress::{self, Output};
 use crate::record::Record;
-use crate::scenario::{Scenario, Step};
+use crate::scenario::{Scenario, own};
 use crate::traffic::{Seen, Traffic};
 
 /// Answers that production must have given before anything happens, and after everything has.
@@ -104,9 +107,9 @@ async fn play_through(
     let mut traffic = BTreeMap::new();
     for service in &scenario.setting.services {
         let address = world
-            .address(service.name, ListenerKind::Production)
-            .with_context(|| format!("`{}` has no listener", service.name))?;
-        traffic.insert(service.name.to_owned(), Traffic::start(address));
+            .address(&service.label, ListenerKind::Production)
+            .with_context(|| format!("`{}` has no listener", service.label))?;
+        traffic.insert(service.label.clone(), Traffic::start(address));
     }
     for client in traffic.values() {
         client.more(ANSWERS_AROUND).await;
@@ -121,12 +124,11 @@ async fn play_through(
     };
     let happenings = world.happenings.subscribe();
     let acts = async {
+        let mut script = Script::new(&world, &traffic);
         for step in &scenario.steps {
-            act(&world, step).await?;
+            script.act(step).await?;
         }
-        for client in traffic.values() {
-            client.more(ANSWERS_AROUND).await;
-        }
+        script.more(ANSWERS_AROUND).await;
         anyhow::Ok(())
     };
     tokio::select! {
@@ -171,7 +173,7 @@ pub(crate) async fn start_world(
         &places.root.join("template.yaml"),
         &BTreeMap::from([format]),
         &places.binaries,
-        &places.root.join(&scenario.pipelines),
+        &pipelines(&places.root.join(&scenario.pipelines), data)?,
     )?;
     let sample_service = places.binaries.join(SAMPLE_SERVICE);
     let setting = &scenario.setting;
@@ -192,6 +194,18 @@ pub(crate) async fn start_world(
         sample_service,
     })
     .await
+}
+
+/// The pipelines file as it is played: the check asks the load balancer of this world, never one that is elsewhere.
+fn pipelines(file: &Path, data: &Data) -> anyhow::Result<PathBuf> {
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("read `{}`", file.display()))?;
+    let Some(rewritten) = own::without_base_urls(&text) else {
+        return Ok(file.to_owned());
+    };
+    let copy = data.0.join("pipelines.toml");
+    std::fs::write(&copy, rewritten).with_context(|| format!("write `{}`", copy.display()))?;
+    Ok(copy)
 }
 
 /// Brings a new database to where the first version wants it.
@@ -216,26 +230,4 @@ async fn migrate(sample_service: &Path, database: &str) -> anyhow::Result<()> {
             )
         }
     }
-}
-
-async fn act(world: &World, step: &Step) -> anyhow::Result<()> {
-    match step {
-        Step::Push(image) => {
-            let refused =
-                |refused| anyhow!("ECR refused the push of `{}`: {refused:?}", image.version);
-            world.push(image).map_err(refused)?;
-        }
-        Step::TellAgain => {
-            let is_push = |event: &Value| event["source"] == "aws.ecr";
-            let told = world.events.delivered();
-            let last = told.into_iter().rev().find(|(event, _)| is_push(event));
-            world
-                .events
-                .deliver(last.context("no push was told before")?.0);
-        }
-        Step::Tell(event) => world.events.deliver(event.clone()),
-        Step::Deny { function, action } => world.deny(function, action),
-        Step::Settle => world.settled().await,
-    }
-    Ok(())
 }

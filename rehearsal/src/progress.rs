@@ -149,6 +149,7 @@ fn shows_a_phase(what: &What) -> bool {
         | What::HookAnswered { .. }
         | What::TaskStarted { .. }
         | What::TaskStopped { .. }
+        | What::AlarmState { .. }
         | What::MessagePublished { .. }
         | What::CallRefused { .. }
         | What::TimeSkipped { .. }

@@ -21,6 +21,8 @@ pub(crate) struct Record {
     pub(crate) production: Seen,
     /// The same, by service.
     pub(crate) services: BTreeMap<String, Seen>,
+    /// What ECS says of each service when everything has come to its end.
+    pub(crate) at_end: BTreeMap<String, AtEnd>,
     /// What all test listeners together answered.
     pub(crate) test_listener: Answered,
     /// Revisions that were registered during the run.
@@ -63,6 +65,17 @@ pub(crate) struct LifecycleEvent {
     pub(crate) status: String,
 }
 
+/// A service at the end of a run.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(crate) struct AtEnd {
+    /// The version of its PRIMARY task set, where it is one of the rehearsal's own images.
+    pub(crate) version: Option<String>,
+    /// Running tasks of that task set.
+    pub(crate) tasks: usize,
+    /// Task sets, the PRIMARY one included.
+    pub(crate) task_sets: usize,
+}
+
 /// What listeners answered, as they counted it themselves.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Answered {
@@ -96,6 +109,8 @@ pub(crate) struct Invocation {
     pub(crate) milliseconds: u64,
     /// `errorType: errorMessage` of one that failed.
     pub(crate) error: Option<String>,
+    /// What one that did not fail answered.
+    pub(crate) answer: Value,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -50,12 +50,12 @@ fn introduction(scenario: &Scenario, world: &World) -> String {
             address.map_or("none".to_owned(), |a| format!("http://{a}/"))
         };
         let (production, test) = (
-            world.address(service.name, ListenerKind::Production),
-            world.address(service.name, ListenerKind::Test),
+            world.address(&service.label, ListenerKind::Production),
+            world.address(&service.label, ListenerKind::Test),
         );
         text.push_str(&format!(
             "# `{}`: production {}, test {}\n",
-            service.name,
+            service.label,
             address(production),
             address(test)
         ));

@@ -1,7 +1,7 @@
 //! Reads `template.yaml`: functions, environment, rules, queues, with CloudFormation's intrinsic functions resolved.
 
 mod intrinsics;
-mod yaml;
+pub(crate) mod yaml;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -17,6 +17,8 @@ use tokio::task::JoinSet;
 use crate::api::ledger::Ledger;
 use crate::assumption::Assumptions;
 use crate::clock::Clock;
+use crate::cloudwatch::{self, CloudWatch};
+use crate::codedeploy::traffic::Routing;
 use crate::codedeploy::{self, CodeDeploy};
 use crate::ecr::{Ecr, Image, ImageSettings, PushRefused, push_event};
 use crate::ecs::task::TaskStatus;
@@ -73,10 +75,17 @@ pub struct ServiceSettings {
     pub application: String,
     pub deployment_group: String,
     pub deployment_config: String,
+    /// What `deployment_config` does where it is none of AWS's own: it is made with the service.
+    pub routing: Option<Routing>,
     pub test_listener: TestListener,
+    /// How long the deployment waits, when green is ready, for somebody to continue it; none: production is rerouted
+    /// at once.
+    pub ready_wait: Option<Duration>,
     pub termination_wait: Duration,
     /// `DEPLOYMENT_FAILURE`, `DEPLOYMENT_STOP_ON_ALARM`, `DEPLOYMENT_STOP_ON_REQUEST`; empty: no automatic rollback.
     pub rollback_on: Vec<String>,
+    /// CloudWatch alarms that stop a deployment; they are made with the service, in state OK. Up to ten.
+    pub alarms: Vec<String>,
     pub health_check: HealthCheck,
 }
 
@@ -162,6 +171,7 @@ pub struct Aws {
     pub ecr: Ecr,
     pub ecs: Ecs,
     pub codedeploy: CodeDeploy,
+    pub cloudwatch: CloudWatch,
     pub load_balancers: LoadBalancers,
     pub lambda: Lambda,
     pub events: EventBus,
@@ -315,10 +325,14 @@ impl Aws {
         &self.endpoint
     }
 
-    /// ARN of a service's listener.
+    /// ARN of the listener of a service, `web`, or of one in a cluster, `prod/web`.
     pub fn listener(&self, service: &str, kind: ListenerKind) -> Option<String> {
         self.codedeploy.read(|state| {
-            let group = state.groups.iter().find(|group| group.service == service)?;
+            let is_wanted = |group: &&codedeploy::Group| match service.split_once('/') {
+                Some((cluster, name)) => group.cluster == cluster && group.service == name,
+                None => group.service == service,
+            };
+            let group = state.groups.iter().find(is_wanted)?;
             match kind {
                 ListenerKind::Production => Some(group.production_listener.clone()),
                 ListenerKind::Test => group.test_listener.clone(),
@@ -423,6 +437,7 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         ecr: Ecr::new(settings.repositories.clone(), clock.now()),
         ecs: Watched::new(ecs::State::default()),
         codedeploy: Watched::new(codedeploy::State::default()),
+        cloudwatch: Watched::new(cloudwatch::State::default()),
         load_balancers: LoadBalancers::new(clock.clone()),
         events: EventBus::start(clock.clone(), template.rules.clone(), lambda.clone()),
         sns: Sns::new(vec![template.topic_arn.clone()]),

@@ -3,6 +3,7 @@
 //! It stands for a team's own service in the rehearsal. It serves and migrates for real, every answer says which
 //! version gave it, and it can be told to misbehave in the ways in which a new version of a service does.
 
+mod answers;
 mod migrations;
 mod misbehaviour;
 mod orders;

@@ -108,7 +108,11 @@ async fn misbehave(State(service): State<Arc<Service>>, request: Request, next: 
             | Misbehaviour::Redirects { .. } => {}
         }
     }
-    next.run(request).await
+    let mut answers = service.settings.answers.iter();
+    match answers.find(|answer| answer.is_for(request.uri())) {
+        Some(answer) => (answer.status, answer.body.clone()).into_response(),
+        None => next.run(request).await,
+    }
 }
 
 async fn home(State(service): State<Arc<Service>>) -> Response {

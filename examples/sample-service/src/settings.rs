@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail};
 use semver::Version;
 
+use crate::answers::{self, Answer};
 use crate::misbehaviour::Misbehaviour;
 
 /// The end of `--help`: every variable.
@@ -20,6 +21,8 @@ Environment:
                       answers:500:/orders     a path answers this status
                       redirects:301:/admin/   a path redirects with this status
                       slow:/orders:800        a path takes this many milliseconds longer
+  SAMPLE_ANSWERS    pages that another service would have, as JSON; what goes wrong goes wrong with them too:
+                      [{\"path\": \"/admin/\", \"status\": 301, \"body\": \"moved\"}]
 
 `serve` prints `listening on 127.0.0.1:PORT` once it answers. From version 1.1.0 on, /orders needs migration 2.";
 
@@ -30,6 +33,7 @@ pub(crate) struct Settings {
     pub(crate) database: PathBuf,
     pub(crate) version: Version,
     pub(crate) misbehaviours: Vec<Misbehaviour>,
+    pub(crate) answers: Vec<Answer>,
 }
 
 impl Settings {
@@ -54,6 +58,7 @@ impl Settings {
                 format!("`SAMPLE_VERSION` is `{version}`: expected a version such as `1.1.0`")
             })?,
             misbehaviours: Misbehaviour::parse_list(given("SAMPLE_MISBEHAVE").unwrap_or(""))?,
+            answers: answers::parse_list(given("SAMPLE_ANSWERS").unwrap_or("[]"))?,
         })
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::lifecycle::LifecycleEvent;
+use crate::template::yaml;
 
 /// What an AppSpec asks for.
 #[derive(Debug, Clone, PartialEq)]
@@ -16,58 +17,89 @@ pub struct AppSpec {
     pub platform_version: Option<String>,
     /// As the ECS API takes it; absent: the service's own.
     pub network_configuration: Option<Value>,
+    /// As the ECS API takes it; absent: the service's own way to start tasks.
+    pub capacity_provider_strategy: Option<Value>,
     pub hooks: BTreeMap<LifecycleEvent, String>,
 }
 
-/// Reads the JSON form. The error is a sentence for InvalidRevisionException.
+/// Reads JSON or YAML. The error is a sentence for InvalidRevisionException: that of a document which is neither was
+/// observed, the others are inferred.
 pub fn parse(content: &str) -> Result<AppSpec, String> {
-    let spec: Value = serde_json::from_str(content)
-        .map_err(|error| format!("The AppSpec content is not valid JSON: {error}"))?;
-    let spec = spec
-        .as_object()
-        .ok_or("The AppSpec content must be an object")?;
-    only(
-        spec,
-        &["version", "Resources", "resources", "Hooks", "hooks"],
-        "the AppSpec",
-    )?;
-    match spec.get("version") {
-        Some(Value::Number(number)) if number.as_f64() == Some(0.0) => {}
-        Some(Value::String(text)) if text == "0.0" => {}
-        Some(_) | None => return Err("The AppSpec version must be 0.0".to_owned()),
-    }
-    let properties = target_service(spec)?;
-    let balanced = object(properties.get("LoadBalancerInfo"), "LoadBalancerInfo")?;
-    let task_definition = text(properties.get("TaskDefinition"), "TaskDefinition")?;
-    if !task_definition.contains(":task-definition/") {
-        return Err(format!(
-            "TaskDefinition must be an ARN with revision: {task_definition}"
-        ));
-    }
-    let port = balanced
-        .get("ContainerPort")
-        .and_then(Value::as_u64)
-        .and_then(|port| u16::try_from(port).ok());
-    Ok(AppSpec {
-        task_definition,
-        container: text(balanced.get("ContainerName"), "ContainerName")?,
-        port: port
-            .filter(|&port| port > 0)
-            .ok_or("ContainerPort must be a number from 1 to 65535")?,
-        platform_version: properties
-            .get("PlatformVersion")
-            .and_then(Value::as_str)
-            .map(ToOwned::to_owned),
-        network_configuration: properties
-            .get("NetworkConfiguration")
-            .map(network)
-            .transpose()?,
-        hooks: hooks(either(spec, "Hooks", "hooks"))?,
+    read(content).map_err(|detail| {
+        format!(
+            "The deployment failed because the AppSpec file that specifies the deployment configuration is missing or \
+             has an invalid configuration. {detail}"
+        )
     })
 }
 
+fn read(content: &str) -> Result<AppSpec, String> {
+    let spec = document(content)?;
+    let spec = spec
+        .as_object()
+        .ok_or("The AppSpec file must be an object")?;
+    let known = ["version", "Resources", "resources", "Hooks", "hooks"];
+    only(spec, &known, "the AppSpec file")?;
+    match spec.get("version") {
+        Some(Value::Number(number)) if number.as_f64() == Some(0.0) => {}
+        Some(Value::String(text)) if text == "0.0" => {}
+        Some(_) | None => return Err("The version must be 0.0".to_owned()),
+    }
+    let properties = target_service(spec)?;
+    let balanced = object(properties.get("LoadBalancerInfo"), "LoadBalancerInfo")?;
+    only(
+        balanced,
+        &["ContainerName", "ContainerPort"],
+        "LoadBalancerInfo",
+    )?;
+    Ok(AppSpec {
+        task_definition: task_definition(properties)?,
+        container: text(balanced.get("ContainerName"), "ContainerName")?,
+        port: port(balanced)?,
+        platform_version: given(properties, "PlatformVersion")
+            .map(|version| text(Some(version), "PlatformVersion"))
+            .transpose()?,
+        network_configuration: given(properties, "NetworkConfiguration")
+            .map(network)
+            .transpose()?,
+        capacity_provider_strategy: given(properties, "CapacityProviderStrategy")
+            .map(strategy)
+            .transpose()?,
+        hooks: hooks(either(spec, "Hooks", "hooks")?)?,
+    })
+}
+
+/// Every JSON document is YAML, but of numbers and texts JSON's own reader knows more.
+fn document(content: &str) -> Result<Value, String> {
+    let malformed =
+        "The input AppSpec file is a not well-formed yaml. The template cannot be parsed.";
+    serde_json::from_str(content)
+        .or_else(|_| yaml::read(content))
+        .map_err(|_| malformed.to_owned())
+}
+
+fn task_definition(properties: &Map<String, Value>) -> Result<String, String> {
+    let arn = text(properties.get("TaskDefinition"), "TaskDefinition")?;
+    let revision = arn
+        .split_once(":task-definition/")
+        .and_then(|(_, name)| name.rsplit_once(':'));
+    match revision {
+        Some((_, number)) if number.parse::<u32>().is_ok() => Ok(arn),
+        Some(_) | None => Err(format!(
+            "TaskDefinition must be an ARN with revision: {arn}"
+        )),
+    }
+}
+
+fn port(balanced: &Map<String, Value>) -> Result<u16, String> {
+    let port = balanced.get("ContainerPort").and_then(Value::as_u64);
+    port.and_then(|port| u16::try_from(port).ok())
+        .filter(|&port| port > 0)
+        .ok_or_else(|| "ContainerPort must be a number from 1 to 65535".to_owned())
+}
+
 fn target_service(spec: &Map<String, Value>) -> Result<&Map<String, Value>, String> {
-    let resources = either(spec, "Resources", "resources")
+    let resources = either(spec, "Resources", "resources")?
         .and_then(Value::as_array)
         .map(Vec::as_slice);
     let Some([resource]) = resources else {
@@ -112,23 +144,91 @@ fn hooks(list: Option<&Value>) -> Result<BTreeMap<LifecycleEvent, String>, Strin
 
 /// From the AppSpec's capital letters to the API's small ones.
 fn network(value: &Value) -> Result<Value, String> {
-    let settings = object(value.get("AwsvpcConfiguration"), "AwsvpcConfiguration")?;
-    let mut awsvpc = Map::new();
-    for (theirs, ours) in [
+    let configuration = object(Some(value), "NetworkConfiguration")?;
+    only(
+        configuration,
+        &["AwsvpcConfiguration"],
+        "NetworkConfiguration",
+    )?;
+    let settings = object(
+        configuration.get("AwsvpcConfiguration"),
+        "AwsvpcConfiguration",
+    )?;
+    let names = [
         ("Subnets", "subnets"),
         ("SecurityGroups", "securityGroups"),
         ("AssignPublicIp", "assignPublicIp"),
-    ] {
-        let setting = settings.get(theirs).ok_or_else(|| {
+    ];
+    only(
+        settings,
+        &names.map(|(theirs, _)| theirs),
+        "AwsvpcConfiguration",
+    )?;
+    let mut awsvpc = Map::new();
+    for (theirs, ours) in names {
+        let setting = given(settings, theirs).ok_or_else(|| {
             format!("NetworkConfiguration is given without {theirs}: give all of it or none")
         })?;
-        awsvpc.insert(ours.to_owned(), setting.clone());
+        awsvpc.insert(ours.to_owned(), network_setting(theirs, setting)?);
     }
     Ok(json!({ "awsvpcConfiguration": awsvpc }))
 }
 
-fn either<'a>(members: &'a Map<String, Value>, one: &str, other: &str) -> Option<&'a Value> {
-    members.get(one).or_else(|| members.get(other))
+fn network_setting(name: &str, value: &Value) -> Result<Value, String> {
+    let fits = match name {
+        "AssignPublicIp" => matches!(value.as_str(), Some("ENABLED" | "DISABLED")),
+        _ => value
+            .as_array()
+            .is_some_and(|names| !names.is_empty() && names.iter().all(Value::is_string)),
+    };
+    fits.then(|| value.clone())
+        .ok_or_else(|| format!("{name} has a value that it cannot have: {value}"))
+}
+
+fn strategy(value: &Value) -> Result<Value, String> {
+    let providers = value.as_array().filter(|providers| !providers.is_empty());
+    let providers = providers.ok_or("CapacityProviderStrategy must be a list")?;
+    let provider = |item: &Value| {
+        let item = object(Some(item), "each of CapacityProviderStrategy")?;
+        only(
+            item,
+            &["CapacityProvider", "Base", "Weight"],
+            "CapacityProviderStrategy",
+        )?;
+        let number = |name: &str| match given(item, name) {
+            None => Ok(0),
+            Some(value) => value
+                .as_u64()
+                .ok_or_else(|| format!("{name} must be a number")),
+        };
+        Ok(json!({
+            "capacityProvider": text(item.get("CapacityProvider"), "CapacityProvider")?,
+            "base": number("Base")?,
+            "weight": number("Weight")?,
+        }))
+    };
+    providers
+        .iter()
+        .map(provider)
+        .collect::<Result<_, String>>()
+        .map(Value::Array)
+}
+
+fn either<'a>(
+    members: &'a Map<String, Value>,
+    one: &str,
+    other: &str,
+) -> Result<Option<&'a Value>, String> {
+    match (members.get(one), members.get(other)) {
+        (Some(_), Some(_)) => Err(format!("{one} is given twice")),
+        (Some(value), None) | (None, Some(value)) => Ok(Some(value)),
+        (None, None) => Ok(None),
+    }
+}
+
+/// A member with a value; in YAML a name without one is null.
+fn given<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    members.get(name).filter(|value| !value.is_null())
 }
 
 fn only(members: &Map<String, Value>, known: &[&str], place: &str) -> Result<(), String> {
@@ -164,117 +264,4 @@ pub fn render(task_definition: &str, container: &str, port: u16) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const REVISION: &str = "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2";
-
-    fn spec(change: impl FnOnce(&mut Value)) -> String {
-        let mut spec: Value = serde_json::from_str(&render(REVISION, "web", 8080)).unwrap();
-        spec["Hooks"] =
-            json!([{ "AfterInstall": "migrate" }, { "AfterAllowTestTraffic": "check" }]);
-        change(&mut spec);
-        spec.to_string()
-    }
-
-    #[test]
-    fn a_whole_app_spec() {
-        let read = parse(&spec(|_| {})).unwrap();
-        assert_eq!(
-            (
-                read.task_definition.as_str(),
-                read.container.as_str(),
-                read.port
-            ),
-            (REVISION, "web", 8080)
-        );
-        assert_eq!(read.network_configuration, None);
-        let hooks: Vec<_> = read
-            .hooks
-            .iter()
-            .map(|(event, function)| (event.as_str(), function.as_str()))
-            .collect();
-        assert_eq!(
-            hooks,
-            [
-                ("AfterInstall", "migrate"),
-                ("AfterAllowTestTraffic", "check")
-            ]
-        );
-    }
-
-    fn properties(spec: &mut Value) -> &mut Value {
-        &mut spec["Resources"][0]["TargetService"]["Properties"]
-    }
-
-    #[test]
-    fn what_is_no_app_spec_is_refused() {
-        type Change = fn(&mut Value);
-        let cases: [(Change, &str); 16] = [
-            (|s| *s = json!([]), "must be an object"),
-            (|s| s["version"] = json!(1), "version must be 0.0"),
-            (|s| s["version"] = json!(null), "version must be 0.0"),
-            (
-                |s| s["Extra"] = json!(1),
-                "Extra is not known in the AppSpec",
-            ),
-            (|s| s["Resources"] = json!([]), "exactly one TargetService"),
-            (
-                |s| s["Resources"] = json!([{ "Other": {} }]),
-                "TargetService is missing",
-            ),
-            (
-                |s| s["Resources"][0]["TargetService"]["Type"] = json!("AWS::Lambda::Function"),
-                "AWS::ECS::Service",
-            ),
-            (
-                |s| properties(s)["TaskDefinition"] = json!("web:2"),
-                "must be an ARN",
-            ),
-            (
-                |s| properties(s)["DesiredCount"] = json!(2),
-                "DesiredCount is not known",
-            ),
-            (
-                |s| properties(s)["LoadBalancerInfo"]["ContainerPort"] = json!("80"),
-                "ContainerPort",
-            ),
-            (
-                |s| {
-                    properties(s)["NetworkConfiguration"] =
-                        json!({ "AwsvpcConfiguration": { "Subnets": ["a"] } })
-                },
-                "all of it or none",
-            ),
-            (
-                |s| s["Hooks"] = json!({ "AfterInstall": "f" }),
-                "Hooks must be a list",
-            ),
-            (
-                |s| s["Hooks"] = json!([{ "Install": "f" }]),
-                "Install is not a lifecycle event that takes a hook",
-            ),
-            (
-                |s| s["Hooks"] = json!([{ "AfterInstall": "f", "BeforeInstall": "f" }]),
-                "one lifecycle event with one function",
-            ),
-            (
-                |s| s["Hooks"] = json!([{ "AfterInstall": "f" }, { "AfterInstall": "g" }]),
-                "named twice",
-            ),
-            (
-                |s| s["Hooks"] = json!([{ "AfterInstall": "" }]),
-                "AfterInstall is missing or not a text",
-            ),
-        ];
-        for (change, wanted) in cases {
-            let sentence = parse(&spec(change)).unwrap_err();
-            assert!(sentence.contains(wanted), "{sentence}");
-        }
-        assert!(
-            parse("version: 0.0")
-                .unwrap_err()
-                .contains("not valid JSON")
-        );
-    }
-}
+mod tests;

@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use super::lifecycle::EventStatus;
 use super::{
-    ApplicationRevision, Deployment, DeploymentStatus, EventRecord, Group, State, Termination,
+    Alarms, ApplicationRevision, Deployment, DeploymentStatus, EventRecord, Group, ReadyOption,
+    State, Wait,
 };
 use crate::api::stamp::epoch_seconds;
 use crate::ecs;
@@ -26,7 +27,7 @@ pub fn deployment(deployment: &Deployment, group: &Group) -> Value {
         "autoRollbackConfiguration": rollback_configuration(&deployment.rollback_on),
         "updateOutdatedInstancesOnly": false,
         "deploymentStyle": { "deploymentType": "BLUE_GREEN", "deploymentOption": "WITH_TRAFFIC_CONTROL" },
-        "instanceTerminationWaitTimeStarted": deployment.termination != Termination::NotReached,
+        "instanceTerminationWaitTimeStarted": deployment.termination_wait != Wait::NotReached,
         "blueGreenDeploymentConfiguration": blue_green(group),
         "loadBalancerInfo": load_balancer_info(group),
         "fileExistsBehavior": "DISALLOW",
@@ -111,13 +112,30 @@ fn rollback_configuration(events: &[String]) -> Value {
     json!({ "enabled": !events.is_empty(), "events": events })
 }
 
+fn alarm_configuration(alarms: &Alarms) -> Value {
+    let names = alarms.names.iter().map(|name| json!({ "name": name }));
+    json!({
+        "enabled": alarms.enabled,
+        "ignorePollAlarmFailure": alarms.ignore_poll_failure,
+        "alarms": names.collect::<Vec<_>>(),
+    })
+}
+
 fn blue_green(group: &Group) -> Value {
+    let ready = match group.ready_option {
+        ReadyOption::ContinueDeployment => {
+            json!({ "actionOnTimeout": "CONTINUE_DEPLOYMENT", "waitTimeInMinutes": 0 })
+        }
+        ReadyOption::StopDeployment { wait } => {
+            json!({ "actionOnTimeout": "STOP_DEPLOYMENT", "waitTimeInMinutes": wait.as_secs() / 60 })
+        }
+    };
     json!({
         "terminateBlueInstancesOnDeploymentSuccess": {
             "action": "TERMINATE",
             "terminationWaitTimeInMinutes": group.termination_wait.as_secs() / 60,
         },
-        "deploymentReadyOption": { "actionOnTimeout": "CONTINUE_DEPLOYMENT", "waitTimeInMinutes": 0 },
+        "deploymentReadyOption": ready,
     })
 }
 
@@ -146,7 +164,7 @@ pub fn deployment_group(group: &Group, state: &State) -> Value {
         "autoScalingGroups": [],
         "serviceRoleArn": format!("arn:aws:iam::{ACCOUNT}:role/CodeDeployRoleForECS"),
         "triggerConfigurations": [],
-        "alarmConfiguration": { "enabled": false, "ignorePollAlarmFailure": false, "alarms": [] },
+        "alarmConfiguration": alarm_configuration(&group.alarms),
         "autoRollbackConfiguration": rollback_configuration(&group.rollback_on),
         "deploymentStyle": { "deploymentType": "BLUE_GREEN", "deploymentOption": "WITH_TRAFFIC_CONTROL" },
         "outdatedInstancesStrategy": "UPDATE",
@@ -199,6 +217,7 @@ pub fn target(deployment: &Deployment, group: &Group, ecs: &ecs::State) -> Value
     let updated = moments.max().unwrap_or(deployment.created_at);
     let status = match deployment.status {
         DeploymentStatus::Created => "Pending",
+        DeploymentStatus::Ready => "Ready",
         DeploymentStatus::InProgress => "InProgress",
         DeploymentStatus::Succeeded => "Succeeded",
         DeploymentStatus::Failed | DeploymentStatus::Stopped => "Failed",

@@ -1,5 +1,7 @@
 //! How a deployment ends, and whether another one rolls it back.
 
+use std::time::Duration;
+
 use super::{DeploymentStatus, StopRequest};
 
 /// CodeDeploy's error code and sentence.
@@ -24,6 +26,12 @@ pub enum Ending {
     Played,
     Failed(Failure),
     Stopped(StopRequest),
+    /// The names of the alarms that are in ALARM.
+    AlarmActive(Vec<String>),
+    /// The ready wait is over.
+    NobodyContinued {
+        limit: Duration,
+    },
 }
 
 /// Whether the deployment has made anything that a rollback could take back.
@@ -38,6 +46,20 @@ pub struct Conclusion {
     pub status: DeploymentStatus,
     pub error: Option<Failure>,
     pub roll_back: bool,
+}
+
+impl Conclusion {
+    /// The event's word for the status.
+    pub fn event_state(&self) -> &'static str {
+        match self.status {
+            DeploymentStatus::Succeeded => "SUCCESS",
+            DeploymentStatus::Stopped => "STOP",
+            DeploymentStatus::Failed
+            | DeploymentStatus::Created
+            | DeploymentStatus::InProgress
+            | DeploymentStatus::Ready => "FAILURE",
+        }
+    }
 }
 
 /// `rollback_on` are the deployment's auto-rollback events.
@@ -65,7 +87,37 @@ pub fn conclude(ending: Ending, rollback_on: &[String], green: Green) -> Conclus
                 None => wanted("DEPLOYMENT_STOP_ON_REQUEST"),
             },
         },
+        Ending::AlarmActive(names) => Conclusion {
+            status: DeploymentStatus::Stopped,
+            error: Some(alarm_active(&names)),
+            roll_back: wanted("DEPLOYMENT_STOP_ON_ALARM"),
+        },
+        // None of the three events is about it, so that no rollback follows is inferred.
+        Ending::NobodyContinued { limit } => Conclusion {
+            status: DeploymentStatus::Stopped,
+            error: Some(nobody_continued(limit)),
+            roll_back: false,
+        },
     }
+}
+
+/// The sentence is inferred; observed is that it names the alarm.
+fn alarm_active(names: &[String]) -> Failure {
+    let message = format!(
+        "One or more alarms have been activated according to the Amazon CloudWatch metrics you selected, and the \
+         affected deployments have been stopped. Activated alarms: {}",
+        names.join(", ")
+    );
+    Failure::new("ALARM_ACTIVE", message)
+}
+
+/// The sentence is documented, the code inferred.
+fn nobody_continued(limit: Duration) -> Failure {
+    let message = format!(
+        "The deployment timed out while waiting for a notification to continue. This time out period is {} minutes.",
+        limit.as_secs() / 60
+    );
+    Failure::new("TIMEOUT", message)
 }
 
 #[cfg(test)]

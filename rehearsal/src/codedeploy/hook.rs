@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::ending::Failure;
-use super::engine::edit;
 use super::lifecycle::LifecycleEvent;
-use super::{Hook, HookAnswer};
+use super::record::edit;
+use super::{Hook, HookAnswer, State};
+use crate::assumption::Assumption;
 use crate::happening::What;
 use crate::identity::sha256_hex;
+use crate::lambda::Answer;
 use crate::world::Aws;
 
 /// A hook that has not answered by then has failed.
@@ -47,31 +49,56 @@ pub(super) async fn call(
         function: found.name.clone(),
     });
     let payload = json!({ "DeploymentId": id, "LifecycleEventHookExecutionId": execution_id });
-    aws.lambda
-        .invoke_async(&found.name, payload)
-        .map_err(|_| missing())?;
-    let answered = aws.codedeploy.until(|state| {
-        state
-            .deployment(id)?
-            .hooks
-            .iter()
-            .find(|hook| hook.execution_id == execution_id)?
-            .answer
-    });
+    invoke(aws, &found.name, payload.clone()).map_err(|_| missing())?;
+    let failed = || {
+        let message = "One or more lifecycle event validation functions failed.";
+        Err(Failure::new("HOOK_EXECUTION_FAILURE", message))
+    };
     tokio::select! {
-        answer = answered => match answer {
+        biased;
+        answer = answered(aws, id, &execution_id) => match answer {
             HookAnswer::Succeeded => Ok(()),
-            HookAnswer::Failed => {
-                let message = "One or more lifecycle event validation functions failed.";
-                Err(Failure::new("HOOK_EXECUTION_FAILURE", message))
-            }
+            HookAnswer::Failed => failed(),
         },
+        () = noticed_error(aws, &found.name, &payload) => failed(),
         () = aws.clock.sleep(HOOK_LIMIT) => {
             let message = "The deployment timed out while waiting for a status callback. CodeDeploy expects a status \
                            callback within one hour after a deployment hook is invoked.";
             Err(Failure::new("TIMEOUT", message))
         }
     }
+}
+
+/// What the function returns is of no interest to CodeDeploy.
+fn invoke(aws: &Aws, function: &str, payload: Value) -> anyhow::Result<()> {
+    if !aws.assumptions.hold(Assumption::HookIsCalledSynchronously) {
+        return aws.lambda.invoke_async(function, payload);
+    }
+    let (lambda, function) = (aws.lambda.clone(), function.to_owned());
+    aws.background.spawn(async move {
+        // Its error is among the invocations, and nobody tries again.
+        let _ = lambda.invoke(&function, payload).await;
+    });
+    Ok(())
+}
+
+async fn answered(aws: &Aws, id: &str, execution_id: &str) -> HookAnswer {
+    let answer = |state: &State| {
+        let mut hooks = state.deployment(id)?.hooks.iter();
+        hooks.find(|hook| hook.execution_id == execution_id)?.answer
+    };
+    aws.codedeploy.until(answer).await
+}
+
+/// Waits for an error of the function that CodeDeploy notices. Whether it notices any is not known.
+async fn noticed_error(aws: &Aws, function: &str, payload: &Value) {
+    if aws.assumptions.hold(Assumption::HookErrorFailsAtOnce) {
+        match aws.lambda.first_answer(function, payload).await {
+            Answer::Error { .. } => return,
+            Answer::Response(_) => {}
+        }
+    }
+    std::future::pending().await
 }
 
 /// About 300 characters of base64, as AWS's: it fits in no tag, token or `startedBy`.

@@ -1,7 +1,7 @@
 //! CodeDeploy for ECS: applications, deployment groups, and blue/green deployments.
 //!
-//! `app_spec`, `lifecycle`, `traffic` and `ending` decide on plain data; `engine` plays a deployment, `rollback` one
-//! that rolls another back, and `stage` is what both do to ECS and the load balancer; `describe` is AWS's shapes.
+//! `app_spec`, `lifecycle`, `plan`, `traffic` and `ending` decide on plain data; `engine` plays a deployment, `rollback`
+//! one that rolls another back, and `stage` is what both do to ECS and the load balancer; `describe` is AWS's shapes.
 
 pub mod announce;
 pub mod app_spec;
@@ -9,10 +9,17 @@ pub mod describe;
 pub mod ending;
 pub mod engine;
 mod hook;
+mod install;
 pub mod lifecycle;
+pub mod plan;
+mod record;
+pub mod requests;
 mod rollback;
+mod shift;
 mod stage;
 pub mod traffic;
+mod waits;
+mod watch;
 
 use std::time::{Duration, SystemTime};
 
@@ -52,8 +59,27 @@ pub struct Group {
     pub production_listener: String,
     pub test_listener: Option<String>,
     pub config: String,
+    pub ready_option: ReadyOption,
     pub termination_wait: Duration,
     pub rollback_on: Vec<String>,
+    pub alarms: Alarms,
+}
+
+/// `deploymentReadyOption`: what happens when green is ready.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReadyOption {
+    /// Production is rerouted at once.
+    ContinueDeployment,
+    /// Production is rerouted when somebody says so; if nobody does in time, the deployment stops.
+    StopDeployment { wait: Duration },
+}
+
+/// `alarmConfiguration`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Alarms {
+    pub enabled: bool,
+    pub ignore_poll_failure: bool,
+    pub names: Vec<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -77,6 +103,8 @@ pub struct ApplicationRevision {
 pub enum DeploymentStatus {
     Created,
     InProgress,
+    /// Green is ready and somebody must say that production is rerouted.
+    Ready,
     Succeeded,
     Failed,
     Stopped,
@@ -87,6 +115,7 @@ impl DeploymentStatus {
         match self {
             DeploymentStatus::Created => "Created",
             DeploymentStatus::InProgress => "InProgress",
+            DeploymentStatus::Ready => "Ready",
             DeploymentStatus::Succeeded => "Succeeded",
             DeploymentStatus::Failed => "Failed",
             DeploymentStatus::Stopped => "Stopped",
@@ -95,7 +124,9 @@ impl DeploymentStatus {
 
     pub fn is_active(self) -> bool {
         match self {
-            DeploymentStatus::Created | DeploymentStatus::InProgress => true,
+            DeploymentStatus::Created | DeploymentStatus::InProgress | DeploymentStatus::Ready => {
+                true
+            }
             DeploymentStatus::Succeeded | DeploymentStatus::Failed | DeploymentStatus::Stopped => {
                 false
             }
@@ -136,6 +167,8 @@ pub struct Deployment {
     pub app_spec: AppSpec,
     /// The deployment's own setting, or the group's.
     pub rollback_on: Vec<String>,
+    /// The deployment's own setting, or the group's.
+    pub alarms: Alarms,
     /// The rollback deployment that it triggered.
     pub rolled_back_by: Option<String>,
     /// The deployment that it rolls back.
@@ -147,16 +180,17 @@ pub struct Deployment {
     pub green: Option<String>,
     /// Green's share of production.
     pub green_percent: u32,
-    pub termination: Termination,
+    pub ready_wait: Wait,
+    pub termination_wait: Wait,
     pub stop: Option<StopRequest>,
 }
 
-/// How far the wait for blue's end is.
+/// How far a wait is that somebody may end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Termination {
+pub enum Wait {
     NotReached,
     Waiting,
-    Continued,
+    Over,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,12 +1,18 @@
 //! A rollback is a deployment of its own: no new task set, both listeners back to blue, green deleted.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::app_spec::{self, AppSpec};
-use super::engine::set_event;
-use super::lifecycle::{EventStatus, LifecycleEvent};
+use super::ending::{Ending, Failure};
+use super::engine::during;
+use super::lifecycle::LifecycleEvent;
+use super::record::look;
 use super::traffic::{ALL_AT_ONCE, DeploymentConfig, Routing};
-use super::{Creator, Deployment, DeploymentStatus, Group, Termination, pending, stage};
+use super::{
+    Alarms, Creator, Deployment, DeploymentStatus, Group, Wait, hook, pending, shift, stage,
+};
+use crate::assumption::Assumption;
 use crate::happening::ListenerKind;
 use crate::identity::sha256_hex;
 use crate::world::Aws;
@@ -29,7 +35,8 @@ pub(super) fn prepare(aws: &Aws, original: &Deployment) -> Option<(Deployment, S
         port,
         platform_version: None,
         network_configuration: None,
-        hooks: std::collections::BTreeMap::new(),
+        capacity_provider_strategy: None,
+        hooks: hooks(aws, original),
     };
     let rollback = Deployment {
         id: aws.ids.deployment(),
@@ -51,45 +58,65 @@ pub(super) fn prepare(aws: &Aws, original: &Deployment) -> Option<(Deployment, S
         rolls_back: Some(original.id.clone()),
         events: pending(original.events.iter().map(|record| record.event).collect()),
         hooks: Vec::new(),
-        termination: Termination::NotReached,
+        alarms: Alarms::default(),
+        ready_wait: Wait::NotReached,
+        termination_wait: Wait::NotReached,
         stop: None,
         ..original.clone()
     };
     Some((rollback, content))
 }
 
-/// Plays a rollback. It cannot fail: blue has served all the time.
-pub(super) async fn play(aws: &Arc<Aws>, id: &str, group: &Group) {
-    let Some(deployment) = aws.codedeploy.read(|state| state.deployment(id).cloned()) else {
-        return;
+/// Those that the rollback calls. Whether AWS does is not known.
+fn hooks(aws: &Aws, original: &Deployment) -> BTreeMap<LifecycleEvent, String> {
+    if aws.assumptions.hold(Assumption::RollbackCallsHooks) {
+        original.app_spec.hooks.clone()
+    } else {
+        BTreeMap::new()
+    }
+}
+
+/// Plays a rollback. Blue has served all the time, so nothing of it can fail but a hook.
+pub(super) async fn play(aws: &Arc<Aws>, id: &str, group: &Group) -> Result<(), Ending> {
+    let Some((deployment, _)) = look(aws, id) else {
+        return Ok(());
     };
     for event in deployment.events.iter().map(|record| record.event) {
-        set_event(aws, id, event, EventStatus::InProgress, None);
-        match event {
-            LifecycleEvent::AllowTestTraffic => {
-                stage::set_weights(aws, group, &deployment, ListenerKind::Test, 0)
-            }
-            LifecycleEvent::AllowTraffic => {
-                stage::set_weights(aws, group, &deployment, ListenerKind::Production, 0);
-                aws.codedeploy.write(|state| {
-                    if let Some(deployment) = state.deployment_mut(id) {
-                        deployment.green_percent = 0;
-                    }
-                });
-                if let Some(blue) = &deployment.blue {
-                    stage::make_primary(aws, group, blue);
-                }
-            }
-            LifecycleEvent::BeforeInstall
-            | LifecycleEvent::Install
-            | LifecycleEvent::AfterInstall
-            | LifecycleEvent::AfterAllowTestTraffic
-            | LifecycleEvent::BeforeAllowTraffic
-            | LifecycleEvent::AfterAllowTraffic => {}
-        }
-        set_event(aws, id, event, EventStatus::Succeeded, None);
+        let work = perform(aws, &deployment, group, event);
+        during(aws, id, event, work).await?;
     }
     if let Some(green) = &deployment.green {
         stage::delete_task_set(aws, green).await;
     }
+    Ok(())
+}
+
+async fn perform(
+    aws: &Arc<Aws>,
+    deployment: &Deployment,
+    group: &Group,
+    event: LifecycleEvent,
+) -> Result<(), Failure> {
+    match event {
+        LifecycleEvent::Install => {}
+        LifecycleEvent::AllowTestTraffic => {
+            shift::shift(aws, &deployment.id, group, ListenerKind::Test, 0)
+        }
+        LifecycleEvent::AllowTraffic => {
+            shift::shift(aws, &deployment.id, group, ListenerKind::Production, 0);
+            if let Some(blue) = &deployment.blue {
+                stage::make_primary(aws, group, blue);
+                stage::follow_primary(aws, group);
+            }
+        }
+        LifecycleEvent::BeforeInstall
+        | LifecycleEvent::AfterInstall
+        | LifecycleEvent::AfterAllowTestTraffic
+        | LifecycleEvent::BeforeAllowTraffic
+        | LifecycleEvent::AfterAllowTraffic => {
+            let function = deployment.app_spec.hooks.get(&event);
+            return hook::call(aws, &deployment.id, event, function).await;
+        }
+    }
+    Ok(())
 }

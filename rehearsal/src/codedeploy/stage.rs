@@ -112,6 +112,7 @@ pub(super) fn create_green(
                 .clone()
                 .unwrap_or_else(|| service.platform_version.clone()),
             network_configuration: network.unwrap_or_else(|| service.network_configuration.clone()),
+            capacity_provider_strategy: spec.capacity_provider_strategy.clone(),
             created_at: now,
             updated_at: now,
             failures: 0,
@@ -185,7 +186,7 @@ pub(super) fn set_weights(
     });
 }
 
-/// UpdateServicePrimaryTaskSet: the service itself follows its PRIMARY task set.
+/// UpdateServicePrimaryTaskSet.
 pub(super) fn make_primary(aws: &Aws, group: &Group, task_set: &str) {
     let now = aws.clock.now();
     aws.ecs.write(|state| {
@@ -203,6 +204,15 @@ pub(super) fn make_primary(aws: &Aws, group: &Group, task_set: &str) {
                 set.updated_at = now;
             }
         }
+    });
+}
+
+/// The service itself takes the settings of its PRIMARY task set.
+pub(super) fn follow_primary(aws: &Aws, group: &Group) {
+    aws.ecs.write(|state| {
+        let Some(service) = state.service_mut(&group.cluster, &group.service) else {
+            return;
+        };
         if let Some(primary) = service.primary().cloned() {
             service.task_definition = primary.task_definition;
             service.load_balancer = primary.load_balancer;

@@ -45,6 +45,8 @@ pub struct TaskSet {
     pub load_balancer: LoadBalancerTarget,
     pub platform_version: String,
     pub network_configuration: Value,
+    /// As CreateTaskSet takes it; absent: the service's launch type.
+    pub capacity_provider_strategy: Option<Value>,
     pub created_at: SystemTime,
     pub updated_at: SystemTime,
     /// Tasks that ended by themselves since one stayed: the reason for waiting before the next.
@@ -238,6 +240,10 @@ impl Service {
             "stabilityStatusAt": epoch_seconds(set.updated_at),
             "tags": [],
         });
+        if let Some(strategy) = &set.capacity_provider_strategy {
+            answer["capacityProviderStrategy"] = strategy.clone();
+            answer.as_object_mut().map(|set| set.remove("launchType"));
+        }
         if let Some(deployment) = &set.external_id {
             answer["startedBy"] = json!("CODE_DEPLOY");
             answer["externalId"] = json!(deployment);

@@ -1,5 +1,6 @@
 //! The local EventBridge: events in, rules of `template.yaml` matched, functions invoked asynchronously.
 
+mod held;
 mod matcher;
 mod pattern;
 mod schedule;
@@ -14,6 +15,8 @@ use time::format_description::well_known::Rfc3339;
 use crate::clock::Clock;
 use crate::identity::{ACCOUNT, Ids, REGION, arn};
 use crate::lambda::Lambda;
+
+use self::held::Held;
 
 pub use pattern::Pattern;
 pub use schedule::Schedule;
@@ -49,6 +52,7 @@ struct Inner {
     lambda: Lambda,
     ids: Ids,
     delivered: Mutex<Vec<(Value, Vec<String>)>>,
+    held: Held,
 }
 
 impl EventBus {
@@ -60,6 +64,7 @@ impl EventBus {
             lambda,
             ids: Ids::default(),
             delivered: Mutex::default(),
+            held: Held::default(),
         };
         let bus = EventBus {
             inner: Arc::new(inner),
@@ -74,7 +79,20 @@ impl EventBus {
 
     /// Wraps `detail` in the EventBridge envelope (id, time, account, region) and delivers it to every matching rule.
     pub fn emit(&self, source: &str, detail_type: &str, resources: Vec<String>, detail: Value) {
-        self.deliver(self.envelope(source, detail_type, resources, detail));
+        let event = self.envelope(source, detail_type, resources, detail);
+        if let Some(event) = self.inner.held.pass(event) {
+            self.deliver(event);
+        }
+    }
+
+    /// From now on what this source tells does not arrive.
+    pub fn hold(&self, source: &str) {
+        self.inner.held.hold(source);
+    }
+
+    /// What was held back, in order: to be delivered or lost. From now on everything arrives again.
+    pub fn release(&self) -> Vec<Value> {
+        self.inner.held.release()
     }
 
     /// Delivers an envelope as it is (sample events, duplicates).

@@ -191,6 +191,23 @@ impl Lambda {
         self.inner.lock().invocations.clone()
     }
 
+    /// Waits for the answer to the first attempt with this very payload. By physical name.
+    pub async fn first_answer(&self, function: &str, payload: &Value) -> Answer {
+        let mut open = self.inner.open.subscribe();
+        loop {
+            open.mark_unchanged();
+            let first = self.inner.lock().invocations.iter().find_map(|invocation| {
+                let same = invocation.function == function && invocation.payload == *payload;
+                same.then(|| invocation.answer.clone())
+            });
+            if let Some(answer) = first {
+                return answer;
+            }
+            // The sender lives as long as `self`, so waiting cannot fail.
+            let _ = open.changed().await;
+        }
+    }
+
     /// (queue's logical id, message) of everything that failed for good.
     pub fn dead_letters(&self) -> Vec<(String, Value)> {
         self.inner.lock().dead_letters.clone()
@@ -291,6 +308,9 @@ impl Lambda {
             answer: answer.clone(),
             milliseconds,
         });
+        drop(state);
+        // As many are open as before; whoever waits for this answer looks.
+        self.inner.open.send_modify(|_| {});
         Ok(answer)
     }
 

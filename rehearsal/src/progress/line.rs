@@ -65,6 +65,14 @@ impl Line {
             What::Weights { .. } => shifted(what)?,
             What::TaskStarted { .. } => task_started(what)?,
             What::TaskStopped { .. } => task_stopped(what)?,
+            What::AlarmState { alarm, state, .. } => {
+                let tone = if *state == "ALARM" {
+                    Tone::Bad
+                } else {
+                    Tone::Plain
+                };
+                part("alarm", format!("{alarm} is {state}"), tone)
+            }
             What::MessagePublished { subject, body, .. } => {
                 part("message", message(subject.as_deref(), body), Tone::Strong)
             }

@@ -68,7 +68,7 @@ pub(crate) fn of_event(file: EventFile) -> Scenario {
         file.text("image-tag").to_owned(),
     );
     let mut event = file.event;
-    if scenario.setting.repositories.contains(&repository.as_str()) {
+    if scenario.setting.repositories.contains(&repository) {
         let tags: Vec<&str> = Some(tag.as_str())
             .filter(|tag| !tag.is_empty())
             .into_iter()

@@ -1,26 +1,31 @@
 //! Scenarios: what a world begins with, what happens in it, and what must hold at the end.
 
 mod claims;
+mod course;
 mod event;
 mod failed_migration;
 mod failed_test_traffic;
 mod never_starts;
+mod order;
+mod otherwise;
+pub(crate) mod own;
+mod queue;
 mod redirect;
 mod refusals;
 mod same_push_twice;
 pub(crate) mod setting;
 mod several_pipelines;
 mod ship;
+mod step;
+mod stopped;
 
 use std::path::PathBuf;
-
-use rehearsal::ecr::ImageSettings;
-use serde_json::Value;
 
 use crate::record::{Problem, Record};
 use crate::scenario::setting::Setting;
 
 pub(crate) use event::{EventFile, of_event};
+pub(crate) use step::{AfterStop, Held, Moment, Step};
 
 /// A rehearsal to play.
 pub(crate) struct Scenario {
@@ -49,23 +54,6 @@ pub(crate) fn quoted(names: &[&str]) -> String {
 pub(crate) enum MessageFormat {
     Text,
     Json,
-}
-
-/// Something that happens in the world from outside.
-pub(crate) enum Step {
-    /// An image is pushed, and ECR tells it once per tag.
-    Push(Box<ImageSettings>),
-    /// ECR tells the last push again.
-    TellAgain,
-    /// An event of somebody's own arrives.
-    Tell(Value),
-    /// From now on a function may not do something.
-    Deny {
-        function: &'static str,
-        action: &'static str,
-    },
-    /// Nothing happens until everything has come to its end.
-    Settle,
 }
 
 /// A claim about a run.
@@ -121,6 +109,10 @@ impl Scenario {
             several_pipelines::scenario(),
         ];
         scenarios.extend(refusals::scenarios());
+        scenarios.extend(otherwise::scenarios());
+        scenarios.extend(stopped::scenarios());
+        scenarios.extend(queue::scenarios());
+        scenarios.extend(order::scenarios());
         scenarios
     }
 
@@ -132,6 +124,24 @@ impl Scenario {
             .filter_map(|expectation| expectation.problem(record))
             .collect();
         record.as_expected = record.problems.is_empty();
+    }
+
+    /// One that begins as most of them do: the shop's `web` runs 1.0.0, its one pipeline follows `latest`.
+    fn of_shop(
+        name: &'static str,
+        summary: &'static str,
+        steps: Vec<Step>,
+        expectations: Vec<Expectation>,
+    ) -> Scenario {
+        Scenario {
+            name,
+            summary,
+            pipelines: Scenario::own_pipelines("shop"),
+            message_format: MessageFormat::Json,
+            setting: Setting::shop(),
+            steps,
+            expectations,
+        }
     }
 
     /// The pipelines file of a scenario other than `ship`.

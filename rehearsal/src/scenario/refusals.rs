@@ -179,7 +179,7 @@ fn scenario(
     ]
     .contains(&name);
     let mut setting = Setting::shop();
-    setting.repositories.push("shop/api");
+    setting.repositories.push("shop/api".to_owned());
     Scenario {
         name,
         summary,

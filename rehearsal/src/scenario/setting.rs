@@ -16,13 +16,15 @@ use rehearsal::world::{
 pub(crate) const BLUE: &str = "1.0.0";
 /// The version that is pushed.
 pub(crate) const GREEN: &str = "1.1.0";
-/// The cluster of all services.
+/// The cluster of the shop's services.
 pub(crate) const CLUSTER: &str = "prod";
+/// Where the serving container listens, as its task definition says.
+const PORT: u16 = 8080;
 
 /// Repositories, images and services at the beginning.
 #[derive(Debug, Clone)]
 pub(crate) struct Setting {
-    pub(crate) repositories: Vec<&'static str>,
+    pub(crate) repositories: Vec<String>,
     pub(crate) images: Vec<ImageSettings>,
     pub(crate) services: Vec<Service>,
     /// Which of two possibilities is played where AWS's behaviour is not known.
@@ -32,30 +34,35 @@ pub(crate) struct Setting {
 /// An ECS service at the beginning.
 #[derive(Debug, Clone)]
 pub(crate) struct Service {
-    pub(crate) name: &'static str,
-    pub(crate) repository: &'static str,
-    /// Containers beside the one that serves: name and image.
-    pub(crate) sidecars: Vec<(&'static str, String)>,
+    /// As claims and the record call it: its name, with its cluster where there are several of that name.
+    pub(crate) label: String,
+    /// Without its database, which has a place only when it is played.
+    settings: ServiceSettings,
 }
 
 impl Setting {
     /// One service, `web`, of the repository `shop/web`.
     pub(crate) fn shop() -> Setting {
         Setting {
-            repositories: vec!["shop/web"],
+            repositories: vec!["shop/web".to_owned()],
             images: vec![ImageSettings::new("shop/web", &["latest"], BLUE)],
-            services: vec![Service {
-                name: "web",
-                repository: "shop/web",
-                sidecars: Vec::new(),
-            }],
+            services: vec![Service::of_shop("web", "shop/web")],
             assumptions: Assumptions::default(),
         }
     }
 
+    /// The same, with something around `web` otherwise than usual.
+    pub(crate) fn adjusted(adjust: impl Fn(&mut ServiceSettings)) -> Setting {
+        let mut setting = Setting::shop();
+        for service in &mut setting.services {
+            adjust(&mut service.settings);
+        }
+        setting
+    }
+
     pub(crate) fn repositories(&self) -> Vec<RepositorySettings> {
-        let settings = |name: &&str| RepositorySettings {
-            name: (*name).to_owned(),
+        let settings = |name: &String| RepositorySettings {
+            name: name.clone(),
             tags: TagMutability::Mutable,
         };
         self.repositories.iter().map(settings).collect()
@@ -63,70 +70,103 @@ impl Setting {
 }
 
 impl Service {
-    /// Where its tasks keep their data.
-    pub(crate) fn database(&self, data: &Path) -> String {
-        data.join(format!("{}.sqlite", self.name))
-            .display()
-            .to_string()
+    /// Of the cluster `prod`, with everything around it as a team would have set it up in the ECS console.
+    pub(crate) fn of_shop(name: &str, repository: &str) -> Service {
+        Service::new(
+            name.to_owned(),
+            settings(name, CLUSTER, &["web"], repository),
+        )
     }
 
-    /// The task definition's family.
-    pub(crate) fn family(&self) -> String {
-        format!("shop-{}", self.name)
+    pub(crate) fn new(label: String, settings: ServiceSettings) -> Service {
+        Service { label, settings }
     }
 
-    /// Everything around it, as a team would have set it up in the ECS console.
-    pub(crate) fn settings(&self, data: &Path) -> ServiceSettings {
-        let rollback_on = [
-            "DEPLOYMENT_FAILURE",
-            "DEPLOYMENT_STOP_ON_ALARM",
-            "DEPLOYMENT_STOP_ON_REQUEST",
-        ];
-        ServiceSettings {
-            name: self.name.to_owned(),
-            cluster: CLUSTER.to_owned(),
-            family: self.family(),
-            containers: self.containers(data),
-            load_balanced: ("web".to_owned(), 8080),
-            desired_count: 2,
-            application: format!("AppECS-{CLUSTER}-{}", self.name),
-            deployment_group: format!("DgpECS-{CLUSTER}-{}", self.name),
-            deployment_config: "CodeDeployDefault.ECSCanary10Percent5Minutes".to_owned(),
-            test_listener: TestListener::Present,
-            termination_wait: Duration::from_secs(60 * 60),
-            rollback_on: rollback_on.map(str::to_owned).into(),
-            health_check: HealthCheck {
-                path: "/healthz".to_owned(),
-                matcher: "200".to_owned(),
-                interval: Duration::from_secs(10),
-                timeout: Duration::from_secs(5),
-                healthy_threshold: 2,
-                unhealthy_threshold: 2,
-                deregistration_delay: Duration::from_secs(30),
-            },
-        }
-    }
-
-    fn containers(&self, data: &Path) -> Vec<ContainerSettings> {
-        let digest = ImageSettings::new(self.repository, &[], BLUE).digest();
-        let web = ContainerSettings {
-            name: "web".to_owned(),
-            image: format!("{REGISTRY}/{}@{digest}", self.repository),
-            container_port: Some(8080),
-            essential: true,
-            environment: BTreeMap::from([("DATABASE".to_owned(), self.database(data))]),
-            logs: Some((format!("/ecs/{}", self.family()), "web".to_owned())),
-        };
-        let sidecar = |(name, image): &(&str, String)| ContainerSettings {
-            name: (*name).to_owned(),
-            image: image.clone(),
+    /// With another container beside the one that serves.
+    pub(crate) fn with_sidecar(mut self, name: &str, image: &str) -> Service {
+        self.settings.containers.push(ContainerSettings {
+            name: name.to_owned(),
+            image: image.to_owned(),
             container_port: None,
             essential: false,
-            environment: BTreeMap::from([("DATABASE".to_owned(), self.database(data))]),
+            environment: BTreeMap::new(),
             logs: None,
-        };
-        std::iter::once(web)
-            .chain(self.sidecars.iter().map(sidecar))
-            .collect()
+        });
+        self
+    }
+
+    /// Where its tasks keep their data.
+    pub(crate) fn database(&self, data: &Path) -> String {
+        let file = format!("{}.sqlite", self.label.replace('/', "-"));
+        data.join(file).display().to_string()
+    }
+
+    /// Everything around it, with the database that its containers share.
+    pub(crate) fn settings(&self, data: &Path) -> ServiceSettings {
+        let mut settings = self.settings.clone();
+        for container in &mut settings.containers {
+            container
+                .environment
+                .insert("DATABASE".to_owned(), self.database(data));
+        }
+        settings
+    }
+}
+
+/// A service as a team would have set it up in the ECS console; the first of its containers serves.
+pub(crate) fn settings(
+    name: &str,
+    cluster: &str,
+    containers: &[&str],
+    repository: &str,
+) -> ServiceSettings {
+    let rollback_on = [
+        "DEPLOYMENT_FAILURE",
+        "DEPLOYMENT_STOP_ON_ALARM",
+        "DEPLOYMENT_STOP_ON_REQUEST",
+    ];
+    let family = format!("shop-{name}");
+    let serving = containers.first().copied().unwrap_or(name);
+    ServiceSettings {
+        name: name.to_owned(),
+        cluster: cluster.to_owned(),
+        containers: containers
+            .iter()
+            .map(|container| container_of(container, *container == serving, repository, &family))
+            .collect(),
+        family,
+        load_balanced: (serving.to_owned(), PORT),
+        desired_count: 2,
+        application: format!("AppECS-{cluster}-{name}"),
+        deployment_group: format!("DgpECS-{cluster}-{name}"),
+        deployment_config: "CodeDeployDefault.ECSCanary10Percent5Minutes".to_owned(),
+        routing: None,
+        test_listener: TestListener::Present,
+        ready_wait: None,
+        termination_wait: Duration::from_secs(60 * 60),
+        rollback_on: rollback_on.map(str::to_owned).into(),
+        alarms: Vec::new(),
+        health_check: HealthCheck {
+            path: "/healthz".to_owned(),
+            matcher: "200".to_owned(),
+            interval: Duration::from_secs(10),
+            timeout: Duration::from_secs(5),
+            healthy_threshold: 2,
+            unhealthy_threshold: 2,
+            deregistration_delay: Duration::from_secs(30),
+        },
+    }
+}
+
+/// A container of 1.0.0. One that does not serve does nothing.
+fn container_of(name: &str, serves: bool, repository: &str, family: &str) -> ContainerSettings {
+    let digest = ImageSettings::new(repository, &[], BLUE).digest();
+    ContainerSettings {
+        name: name.to_owned(),
+        image: format!("{REGISTRY}/{repository}@{digest}"),
+        container_port: serves.then_some(PORT),
+        essential: serves,
+        environment: BTreeMap::new(),
+        logs: Some((format!("/ecs/{family}"), name.to_owned())),
     }
 }

@@ -57,24 +57,15 @@ pub(super) fn scenario() -> Scenario {
 }
 
 fn setting() -> Setting {
-    let service = |name, repository| Service {
-        name,
-        repository,
-        sidecars: Vec::new(),
-    };
-    let admin = Service {
-        sidecars: vec![("proxy", PROXY.to_owned())],
-        ..service("admin", "shop/web")
-    };
     Setting {
-        repositories: vec!["shop/web", "shop/billing"],
+        repositories: ["shop/web", "shop/billing"].map(str::to_owned).into(),
         images: ["shop/web", "shop/billing"]
             .map(|repository| ImageSettings::new(repository, &["latest"], BLUE))
             .into(),
         services: vec![
-            service("web", "shop/web"),
-            admin,
-            service("billing", "shop/billing"),
+            Service::of_shop("web", "shop/web"),
+            Service::of_shop("admin", "shop/web").with_sidecar("proxy", PROXY),
+            Service::of_shop("billing", "shop/billing"),
         ],
         ..Setting::shop()
     }

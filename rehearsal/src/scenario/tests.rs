@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::*;
 use crate::record::{
     Answered, DeadLetter, Deployment, Invocation, LifecycleEvent, Message, Moment, Revision, Task,
@@ -102,6 +104,7 @@ fn shipped() -> Record {
             ok: true,
             milliseconds: 40,
             error: None,
+            answer: Value::Null,
         }],
         messages: vec![message("started", ""), message("shipped", "")],
         timeline: moments(&["one-off task stopped", "AllowTestTraffic InProgress"]),

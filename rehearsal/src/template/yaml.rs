@@ -5,7 +5,7 @@ use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Number, Value, json};
 
 /// Reads one YAML document.
-pub(super) fn read(text: &str) -> anyhow::Result<Value> {
+pub(crate) fn read(text: &str) -> anyhow::Result<Value> {
     let documents = Yaml::load_from_str(text).context("read YAML")?;
     match documents.as_slice() {
         [document] => plain(document),

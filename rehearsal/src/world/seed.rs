@@ -6,7 +6,9 @@ use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
 use super::{Aws, ContainerSettings, ServiceSettings, TestListener, WorldSettings};
-use crate::codedeploy::{Application, Group, TargetGroup, traffic};
+use crate::cloudwatch::AlarmState;
+use crate::codedeploy::traffic::DeploymentConfig;
+use crate::codedeploy::{Alarms, Application, Group, ReadyOption, TargetGroup, traffic};
 use crate::ecs::keep;
 use crate::ecs::service::{LoadBalancerTarget, Service, TaskSet, TaskSetStatus};
 use crate::ecs::task_definition::{Revision, prepare};
@@ -184,6 +186,7 @@ fn create_service(
         load_balancer: load_balancer.clone(),
         platform_version: "1.4.0".to_owned(),
         network_configuration: network.clone(),
+        capacity_provider_strategy: None,
         created_at: now,
         updated_at: now,
         failures: 0,
@@ -219,6 +222,8 @@ fn create_deployment_group(
 ) -> anyhow::Result<()> {
     let now = aws.clock.now();
     let (application_id, group_id) = (aws.ids.uuid(), aws.ids.uuid());
+    create_alarms(aws, &settings.alarms);
+    create_deployment_config(aws, settings);
     let unknown_config = aws
         .codedeploy
         .read(|state| state.config(&settings.deployment_config).is_none());
@@ -252,7 +257,49 @@ fn create_deployment_group(
             config: settings.deployment_config.clone(),
             termination_wait: settings.termination_wait,
             rollback_on: settings.rollback_on.clone(),
+            ready_option: match settings.ready_wait {
+                Some(wait) => ReadyOption::StopDeployment { wait },
+                None => ReadyOption::ContinueDeployment,
+            },
+            alarms: Alarms {
+                enabled: !settings.alarms.is_empty(),
+                ignore_poll_failure: false,
+                names: settings.alarms.clone(),
+            },
         });
     });
     Ok(())
+}
+
+/// An alarm on the load balancer's errors, as most teams have one.
+fn create_alarms(aws: &Aws, names: &[String]) {
+    let configuration = json!({
+        "Namespace": "AWS/ApplicationELB",
+        "MetricName": "HTTPCode_Target_5XX_Count",
+        "Statistic": "Sum",
+        "Period": 60,
+        "EvaluationPeriods": 1,
+        "Threshold": 1.0,
+        "ComparisonOperator": "GreaterThanOrEqualToThreshold",
+        "TreatMissingData": "notBreaching",
+    });
+    for name in names {
+        aws.put_alarm(name, configuration.as_object().cloned().unwrap_or_default());
+        aws.cloudwatch.write(|state| {
+            if let Some(alarm) = state.alarms.get_mut(name) {
+                alarm.state = AlarmState::Ok;
+            }
+        });
+    }
+}
+
+/// The service's own deployment configuration, unless there is one of that name.
+fn create_deployment_config(aws: &Aws, settings: &ServiceSettings) {
+    let name = &settings.deployment_config;
+    aws.codedeploy.write(|state| {
+        if let (Some(routing), None) = (settings.routing, state.config(name)) {
+            let name = name.clone();
+            state.configs.push(DeploymentConfig { name, routing });
+        }
+    });
 }

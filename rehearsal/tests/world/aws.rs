@@ -8,15 +8,17 @@ use std::time::Duration;
 
 use rehearsal::assumption::Assumptions;
 use rehearsal::ecr::ImageSettings;
+use rehearsal::happening::{Happening, ListenerKind, What};
 use rehearsal::identity::REGISTRY;
 use rehearsal::template::Template;
 use rehearsal::world::{
-    ContainerSettings, HealthCheck, RepositorySettings, ServiceSettings, TagMutability,
-    TestListener, World, WorldSettings,
+    ContainerSettings, DeploymentRecord, HealthCheck, RepositorySettings, ServiceSettings,
+    TagMutability, TestListener, World, WorldSettings,
 };
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::broadcast::Receiver;
 
 /// The shipped sample service, built once.
 fn sample_service() -> &'static Path {
@@ -102,12 +104,15 @@ fn service(database: &Path) -> ServiceSettings {
         application: "shop".to_owned(),
         deployment_group: "shop-web".to_owned(),
         deployment_config: "CodeDeployDefault.ECSAllAtOnce".to_owned(),
+        routing: None,
         test_listener: TestListener::Present,
+        ready_wait: None,
         termination_wait: Duration::from_secs(300),
         rollback_on: vec![
             "DEPLOYMENT_FAILURE".to_owned(),
             "DEPLOYMENT_STOP_ON_REQUEST".to_owned(),
         ],
+        alarms: Vec::new(),
         health_check: HealthCheck {
             path: "/".to_owned(),
             matcher: "200".to_owned(),
@@ -211,4 +216,28 @@ pub(crate) async fn deploy(world: &World, revision: &str, hooks: Value) -> (u16,
         json!({ "revisionType": "AppSpecContent", "appSpecContent": { "content": content } });
     let request = json!({ "applicationName": "shop", "deploymentGroupName": "shop-web", "revision": revision });
     codedeploy(world, "CreateDeployment", request).await
+}
+
+/// The version that serves at a listener.
+pub(crate) async fn serves(world: &World, kind: ListenerKind) -> String {
+    version(world.address("web", kind).unwrap()).await
+}
+
+pub(crate) fn statuses(record: &DeploymentRecord) -> Vec<&'static str> {
+    let events = record.lifecycle_events.iter();
+    events.map(|(_, status)| *status).collect()
+}
+
+/// The id of a deployment that was created.
+pub(crate) fn id(created: &(u16, Value)) -> String {
+    assert_eq!(created.0, 200, "{}", created.1);
+    created.1["deploymentId"].as_str().unwrap().to_owned()
+}
+
+/// Waits until the watcher is told of something.
+pub(crate) async fn until(
+    happenings: &mut Receiver<Happening>,
+    mut wanted: impl FnMut(&What) -> bool,
+) {
+    while !wanted(&happenings.recv().await.unwrap().what) {}
 }

@@ -1,10 +1,10 @@
 //! Deployments, from CreateDeployment to their end.
 
 use rehearsal::happening::{ListenerKind, What};
-use rehearsal::world::{DeploymentRecord, TestListener, World};
+use rehearsal::world::{TestListener, World};
 use serde_json::{Value, json};
 
-use crate::aws::{codedeploy, deploy, ecs, register, version, world};
+use crate::aws::{codedeploy, deploy, ecs, id, register, serves, statuses, until, world};
 
 async fn primary(world: &World) -> (String, usize) {
     let described = ecs(
@@ -24,10 +24,6 @@ async fn primary(world: &World) -> (String, usize) {
     )
 }
 
-async fn serves(world: &World, kind: ListenerKind) -> String {
-    version(world.address("web", kind).unwrap()).await
-}
-
 /// `Production: Blue 0 %, Green 100 %`, for each move of a listener.
 fn moves(world: &World) -> Vec<String> {
     let mut moves = Vec::new();
@@ -44,25 +40,6 @@ fn moves(world: &World) -> Vec<String> {
         }
     }
     moves
-}
-
-fn statuses(record: &DeploymentRecord) -> Vec<&'static str> {
-    record
-        .lifecycle_events
-        .iter()
-        .map(|(_, status)| *status)
-        .collect()
-}
-
-fn id(created: &(u16, Value)) -> String {
-    assert_eq!(created.0, 200, "{}", created.1);
-    created.1["deploymentId"].as_str().unwrap().to_owned()
-}
-
-/// Waits until the watcher is told of something.
-async fn until(world: &World, mut wanted: impl FnMut(&What) -> bool) {
-    let mut happenings = world.happenings.subscribe();
-    while !wanted(&happenings.recv().await.unwrap().what) {}
 }
 
 /// The last lifecycle event has succeeded.
@@ -125,7 +102,7 @@ async fn canary() -> (World, String, String) {
     let revision = register(&world, "1.0.1").await;
     let created = id(&deploy(&world, &revision, json!([])).await);
     until(
-        &world,
+        &mut world.happenings.subscribe(),
         |what| matches!(what, What::Weights { weights, .. } if weights[1].percent == 10),
     )
     .await;
@@ -191,7 +168,7 @@ async fn only_the_revision_shows_the_app_spec_and_the_termination_wait_can_be_en
     let wait = json!({ "deploymentId": id, "deploymentWaitType": "TERMINATION_WAIT" });
     let (_, refused) = codedeploy(&world, "ContinueDeployment", wait.clone()).await;
     assert_eq!(refused["__type"], "DeploymentIsNotInReadyStateException");
-    until(&world, shifted).await;
+    until(&mut world.happenings.subscribe(), shifted).await;
     assert_eq!(
         codedeploy(&world, "ContinueDeployment", wait.clone()).await,
         (200, json!({}))
@@ -218,7 +195,7 @@ async fn a_stopped_deployment_is_rolled_back_even_in_the_termination_wait() {
     let (before, _) = primary(&world).await;
     let revision = register(&world, "1.0.1").await;
     let id = id(&deploy(&world, &revision, json!([])).await);
-    until(&world, shifted).await;
+    until(&mut world.happenings.subscribe(), shifted).await;
     assert_eq!(serves(&world, ListenerKind::Production).await, "1.0.1");
     let (status, answer) =
         codedeploy(&world, "StopDeployment", json!({ "deploymentId": id })).await;

@@ -5,6 +5,8 @@ mod aws;
 #[cfg(test)]
 mod blue_green;
 #[cfg(test)]
+mod interrupted;
+#[cfg(test)]
 mod odd_requests;
 #[cfg(test)]
 mod tasks;

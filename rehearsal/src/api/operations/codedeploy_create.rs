@@ -8,7 +8,7 @@ use crate::api::error::ApiError;
 use crate::api::input::Input;
 use crate::codedeploy::app_spec::{self, AppSpec};
 use crate::codedeploy::{
-    Creator, Deployment, DeploymentStatus, Termination, announce, engine, lifecycle, pending,
+    Creator, Deployment, DeploymentStatus, Wait, announce, engine, lifecycle, pending,
 };
 use crate::identity::sha256_hex;
 
@@ -54,6 +54,7 @@ pub(super) fn create_deployment(call: Call<'_>) -> Answer {
             sha256: sha256_hex(&content),
             app_spec,
             rollback_on: rollback_on.unwrap_or(group.rollback_on),
+            alarms: group.alarms,
             rolled_back_by: None,
             rolls_back: None,
             events: pending(lifecycle::events(group.test_listener.as_deref())),
@@ -61,7 +62,8 @@ pub(super) fn create_deployment(call: Call<'_>) -> Answer {
             blue: None,
             green: None,
             green_percent: 0,
-            termination: Termination::NotReached,
+            ready_wait: Wait::NotReached,
+            termination_wait: Wait::NotReached,
             stop: None,
         };
         state.use_revision(

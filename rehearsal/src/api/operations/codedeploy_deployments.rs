@@ -7,7 +7,8 @@ use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::input::Input;
 use crate::api::stamp::epoch_seconds;
-use crate::codedeploy::{Creator, Deployment, Group, State, StopRequest, Termination, describe};
+use crate::codedeploy::requests::{DeploymentWait, Refusal};
+use crate::codedeploy::{Deployment, Group, State, describe};
 
 /// A deployment by `deploymentId`, with its group.
 pub(super) fn deployment<'s>(
@@ -24,14 +25,16 @@ pub(super) fn deployment<'s>(
             format!("The deployment ID {id} is not valid"),
         ));
     }
-    let none = || {
-        ApiError::new(
-            "DeploymentDoesNotExistException",
-            format!("The deployment {id} could not be found"),
-        )
-    };
+    let none = || does_not_exist(id);
     let found = state.deployment(id).ok_or_else(none)?;
     Ok((found, state.group_of(found).ok_or_else(none)?))
+}
+
+fn does_not_exist(id: &str) -> ApiError {
+    ApiError::new(
+        "DeploymentDoesNotExistException",
+        format!("The deployment {id} could not be found"),
+    )
 }
 
 pub(super) fn get_deployment(call: Call<'_>) -> Answer {
@@ -151,64 +154,45 @@ fn filter<'a>(input: &Input<'a>) -> Result<Filter<'a>, ApiError> {
 pub(super) fn stop_deployment(call: Call<'_>) -> Answer {
     let roll_back = call.input.boolean("autoRollbackEnabled")?;
     call.aws.codedeploy.write(|state| {
-        let (found, _) = deployment(call, state)?;
-        if !found.status.is_active() {
-            return Err(completed(found));
-        }
-        if found.creator == Creator::Rollback {
-            let message = "A rollback deployment can not be stopped";
-            return Err(ApiError::new(
-                "UnsupportedActionForDeploymentTypeException",
-                message,
-            ));
-        }
-        let id = found.id.clone();
-        if let Some(found) = state.deployment_mut(&id) {
-            found.stop.get_or_insert(StopRequest { roll_back });
-        }
-        Ok(())
+        let id = deployment(call, state)?.0.id.clone();
+        state.request_stop(&id, roll_back).map_err(refused)
     })?;
     Ok(json!({ "status": "Pending", "statusMessage": "Stopping deployment" }))
 }
 
-fn completed(deployment: &Deployment) -> ApiError {
-    let message = format!(
-        "The deployment {} is already in a terminal state: {}",
-        deployment.id,
-        deployment.status.as_str()
-    );
-    ApiError::new("DeploymentAlreadyCompletedException", message)
+/// The model's codes; the sentences are inferred.
+fn refused(refusal: Refusal) -> ApiError {
+    match refusal {
+        Refusal::DoesNotExist(id) => does_not_exist(&id),
+        Refusal::AlreadyCompleted { id, status } => ApiError::new(
+            "DeploymentAlreadyCompletedException",
+            format!(
+                "The deployment {id} is already in a terminal state: {}",
+                status.as_str()
+            ),
+        ),
+        Refusal::IsNotWaiting(id) => ApiError::new(
+            "DeploymentIsNotInReadyStateException",
+            format!("The deployment {id} does not have a status of Ready and can't continue yet"),
+        ),
+    }
 }
 
 pub(super) fn continue_deployment(call: Call<'_>) -> Answer {
-    let wait = call.input.text("deploymentWaitType")?;
+    let wait = match call.input.text("deploymentWaitType")? {
+        // The wait type came later than the operation, so the wait without a name is inferred to be the older one.
+        Some("READY_WAIT") | None => DeploymentWait::Ready,
+        Some("TERMINATION_WAIT") => DeploymentWait::Termination,
+        Some(other) => {
+            let message = format!("{other} is not a deployment wait type");
+            return Err(ApiError::new("InvalidDeploymentWaitTypeException", message));
+        }
+    };
     call.aws.codedeploy.write(|state| {
-        let (found, _) = deployment(call, state)?;
-        if !found.status.is_active() {
-            return Err(completed(found));
-        }
-        let waiting = match wait {
-            Some("TERMINATION_WAIT") => found.termination == Termination::Waiting,
-            // No group here waits for a person before it reroutes.
-            Some("READY_WAIT") | None => false,
-            Some(other) => {
-                let message = format!("{other} is not a deployment wait type");
-                return Err(ApiError::new("InvalidDeploymentWaitTypeException", message));
-            }
-        };
-        if !waiting {
-            let message = format!("The deployment {} is not waiting", found.id);
-            return Err(ApiError::new(
-                "DeploymentIsNotInReadyStateException",
-                message,
-            ));
-        }
-        let id = found.id.clone();
-        if let Some(found) = state.deployment_mut(&id) {
-            found.termination = Termination::Continued;
-        }
-        Ok(json!({}))
-    })
+        let id = deployment(call, state)?.0.id.clone();
+        state.end_wait(&id, wait).map_err(refused)
+    })?;
+    Ok(json!({}))
 }
 
 #[cfg(test)]

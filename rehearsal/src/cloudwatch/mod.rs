@@ -1,0 +1,139 @@
+//! CloudWatch, as far as deployments look at it: alarms and their states. Metrics are not played, so an alarm changes
+//! its state only when somebody sets it.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use serde_json::{Map, Value};
+use thiserror::Error;
+
+use crate::happening::What;
+use crate::watched::Watched;
+use crate::world::Aws;
+
+/// Every alarm, by name.
+#[derive(Default)]
+pub struct State {
+    pub alarms: BTreeMap<String, Alarm>,
+}
+
+pub type CloudWatch = Watched<State>;
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Alarm {
+    pub name: String,
+    pub state: AlarmState,
+    pub reason: String,
+    pub state_updated_at: SystemTime,
+    pub configured_at: SystemTime,
+    /// What PutMetricAlarm was given, as it came.
+    pub configuration: Map<String, Value>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AlarmState {
+    Ok,
+    Alarm,
+    InsufficientData,
+}
+
+impl AlarmState {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            AlarmState::Ok => "OK",
+            AlarmState::Alarm => "ALARM",
+            AlarmState::InsufficientData => "INSUFFICIENT_DATA",
+        }
+    }
+
+    pub fn parse(name: &str) -> Option<AlarmState> {
+        let all = [
+            AlarmState::Ok,
+            AlarmState::Alarm,
+            AlarmState::InsufficientData,
+        ];
+        all.into_iter().find(|state| state.as_str() == name)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("there is no alarm `{name}` (hint: `alarms` of a service's settings makes one)")]
+pub struct AlarmDoesNotExist {
+    pub name: String,
+}
+
+impl State {
+    /// Those of `names` that are in ALARM now.
+    pub fn active(&self, names: &[String]) -> Vec<String> {
+        let in_alarm = |name: &&String| {
+            let alarm = self.alarms.get(*name);
+            alarm.is_some_and(|alarm| alarm.state == AlarmState::Alarm)
+        };
+        names.iter().filter(in_alarm).cloned().collect()
+    }
+}
+
+impl Aws {
+    /// Makes an alarm, or configures it anew: an existing one keeps its state.
+    pub fn put_alarm(&self, name: &str, configuration: Map<String, Value>) {
+        let now = self.clock.now();
+        self.cloudwatch.write(|state| {
+            let alarm = state
+                .alarms
+                .entry(name.to_owned())
+                .or_insert_with(|| Alarm {
+                    name: name.to_owned(),
+                    state: AlarmState::InsufficientData,
+                    reason: "Unchecked: Initial alarm creation".to_owned(),
+                    state_updated_at: now,
+                    configured_at: now,
+                    configuration: Map::new(),
+                });
+            alarm.configuration = configuration;
+            alarm.configured_at = now;
+        });
+    }
+
+    /// Sets an alarm's state. Without metrics nothing sets it back.
+    pub fn set_alarm(&self, name: &str, state: AlarmState) -> Result<(), AlarmDoesNotExist> {
+        self.set_alarm_because(name, state, "the rehearsal set it")
+    }
+
+    pub fn set_alarm_because(
+        &self,
+        name: &str,
+        state: AlarmState,
+        reason: &str,
+    ) -> Result<(), AlarmDoesNotExist> {
+        let now = self.clock.now();
+        let known = self.cloudwatch.write(|alarms| {
+            let alarm = alarms.alarms.get_mut(name)?;
+            alarm.state = state;
+            reason.clone_into(&mut alarm.reason);
+            alarm.state_updated_at = now;
+            Some(())
+        });
+        known.ok_or_else(|| AlarmDoesNotExist {
+            name: name.to_owned(),
+        })?;
+        self.happenings.tell(What::AlarmState {
+            alarm: name.to_owned(),
+            state: state.as_str(),
+            reason: reason.to_owned(),
+        });
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_have_the_names_of_cloudwatch() {
+        for name in ["OK", "ALARM", "INSUFFICIENT_DATA"] {
+            assert_eq!(AlarmState::parse(name).map(AlarmState::as_str), Some(name));
+        }
+        assert_eq!(AlarmState::parse("alarm"), None);
+    }
+}

@@ -1,0 +1,44 @@
+//! The lifecycle event Install: green is made and becomes steady.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::ending::Failure;
+use super::record::{edit, look};
+use super::traffic::Routing;
+use super::{Group, shift, stage};
+use crate::ecs::keep;
+use crate::happening::ListenerKind;
+use crate::world::Aws;
+
+/// Green must be steady by then.
+const INSTALL_LIMIT: Duration = Duration::from_secs(60 * 60);
+
+/// Makes green and waits until it is steady.
+pub(super) async fn install(aws: &Arc<Aws>, id: &str, group: &Group) -> Result<(), Failure> {
+    let sides = stage::sides(aws, group)?;
+    stage::check_listeners(aws, group, &sides)?;
+    let Some((deployment, _)) = look(aws, id) else {
+        return Ok(());
+    };
+    let green = stage::create_green(aws, group, &deployment, &sides)?;
+    edit(aws, id, |deployment| {
+        deployment.blue = Some(sides.blue.clone());
+        deployment.green = Some(green.clone());
+    });
+    match deployment.config.routing {
+        Routing::AllAtOnce => {}
+        // Behind the listener with weight 0 from the beginning, so that green is health-checked.
+        Routing::Canary { .. } | Routing::Linear { .. } => {
+            shift::shift(aws, id, group, ListenerKind::Production, 0)
+        }
+    }
+    tokio::select! {
+        () = keep::steady(aws, &green) => Ok(()),
+        () = aws.clock.sleep(INSTALL_LIMIT) => {
+            let message = "The deployment timed out while waiting for the replacement task set to become healthy. This \
+                           time out period is 60 minutes.";
+            Err(Failure::new("TIMEOUT", message))
+        }
+    }
+}

@@ -1,0 +1,186 @@
+//! Does the steps of a scenario's script.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, anyhow, bail};
+use rehearsal::clock::Busy;
+use rehearsal::codedeploy::requests::DeploymentWait;
+use rehearsal::codedeploy::{Deployment, State, Wait};
+use rehearsal::happening::{ListenerKind, What};
+use rehearsal::world::World;
+use serde_json::Value;
+
+use super::person;
+use crate::scenario::{Held, Moment, Step};
+use crate::traffic::Traffic;
+
+/// Whoever does a script's steps.
+pub(super) struct Script<'a> {
+    world: &'a World,
+    traffic: &'a BTreeMap<String, Traffic>,
+    /// So many happenings have been waited for, or passed over by a wait.
+    seen: usize,
+    /// Keeps the clock from moving on between two waits.
+    still: Option<Busy>,
+}
+
+impl<'a> Script<'a> {
+    pub(super) fn new(world: &'a World, traffic: &'a BTreeMap<String, Traffic>) -> Script<'a> {
+        Script {
+            world,
+            traffic,
+            seen: 0,
+            still: None,
+        }
+    }
+
+    pub(super) async fn act(&mut self, step: &Step) -> anyhow::Result<()> {
+        let world = self.world;
+        match step {
+            Step::Push(image) => {
+                let refused =
+                    |refused| anyhow!("ECR refused the push of `{}`: {refused:?}", image.version);
+                world.push(image).map_err(refused)?;
+            }
+            Step::TellAgain => tell_again(world)?,
+            Step::Tell(event) => world.events.deliver(event.clone()),
+            Step::Hold(source) => world.events.hold(source),
+            Step::Release(held) => release(world, *held).await,
+            Step::Deny { function, action } => world.deny(function, action),
+            Step::Stop(then) => person::stop(world, *then)?,
+            Step::Continue(wait) => person::end_wait(world, *wait)?,
+            Step::Alarm(name, state) => world.set_alarm(name, *state)?,
+            Step::Redeploy(version) => person::redeploy(world, version).await?,
+            Step::Desire(count) => person::desire(world, *count).await?,
+            Step::Answers(answers) => self.more(*answers).await,
+            Step::Ask(request) => {
+                self.still = None;
+                person::ask(world, request).await?;
+            }
+            Step::Await(moment) => {
+                self.still = None;
+                self.wait_for(*moment).await?;
+                self.still = Some(world.clock.busy());
+            }
+            Step::Pass(duration) => {
+                self.still = None;
+                world.clock.sleep(*duration).await;
+            }
+            Step::Settle => {
+                self.still = None;
+                world.settled().await;
+                // What led here is over: nothing waits for it any more.
+                self.seen = world.happenings.all().len();
+            }
+        }
+        Ok(())
+    }
+
+    /// Every client gets so many more answers.
+    pub(super) async fn more(&self, answers: u64) {
+        for client in self.traffic.values() {
+            client.more(answers).await;
+        }
+    }
+
+    /// Waits for a moment; gives up when everything has come to its end without it.
+    async fn wait_for(&mut self, moment: Moment) -> anyhow::Result<()> {
+        let comes = self.comes(moment);
+        let found = tokio::select! {
+            biased;
+            seen = comes => Some(seen),
+            () = self.world.settled() => None,
+        };
+        // What happened in the last moment before the end counts.
+        match found.or_else(|| self.happened(moment)) {
+            Some(seen) => self.seen = seen,
+            None => bail!("the script waits for {moment:?}, and everything ended without it"),
+        }
+        Ok(())
+    }
+
+    /// Gives how much has been seen when the moment has come.
+    async fn comes(&self, moment: Moment) -> usize {
+        let world = self.world;
+        match moment {
+            Moment::Idle => world.lambda.idle().await,
+            Moment::Wait(wait) => {
+                let waits = |deployment: &Deployment| is_in(wait, deployment);
+                let waiting = |state: &State| state.deployments.iter().any(waits).then_some(());
+                world.codedeploy.until(waiting).await;
+            }
+            Moment::LifecycleEvent(..) | Moment::Share(_) => {
+                let mut happenings = world.happenings.subscribe();
+                loop {
+                    if let Some(seen) = self.happened(moment) {
+                        return seen;
+                    }
+                    // Whoever falls behind has lost nothing: everything is kept.
+                    let _ = happenings.recv().await;
+                }
+            }
+        }
+        world.happenings.all().len()
+    }
+
+    /// How much has been seen once the moment has come; none when it has not.
+    fn happened(&self, moment: Moment) -> Option<usize> {
+        let all = self.world.happenings.all();
+        let mut rest = all.iter().enumerate().skip(self.seen);
+        let (index, _) = rest.find(|(_, happening)| is(moment, &happening.what))?;
+        Some(index + 1)
+    }
+}
+
+fn is_in(wait: DeploymentWait, deployment: &Deployment) -> bool {
+    let wait = match wait {
+        DeploymentWait::Ready => deployment.ready_wait,
+        DeploymentWait::Termination => deployment.termination_wait,
+    };
+    deployment.status.is_active() && wait == Wait::Waiting
+}
+
+fn is(moment: Moment, what: &What) -> bool {
+    match (moment, what) {
+        (Moment::LifecycleEvent(event, wanted), What::LifecycleEvent { name, status, .. }) => {
+            (event, wanted) == (*name, *status)
+        }
+        (
+            Moment::Share(wanted),
+            What::Weights {
+                listener, weights, ..
+            },
+        ) => {
+            let mut weights = weights.iter();
+            *listener == ListenerKind::Production
+                && weights.any(|weight| (weight.task_set, weight.percent) == ("Green", wanted))
+        }
+        (Moment::LifecycleEvent(..) | Moment::Share(_) | Moment::Wait(_) | Moment::Idle, _) => {
+            false
+        }
+    }
+}
+
+fn tell_again(world: &World) -> anyhow::Result<()> {
+    let is_push = |event: &Value| event["source"] == "aws.ecr";
+    let told = world.events.delivered();
+    let last = told.into_iter().rev().find(|(event, _)| is_push(event));
+    let (event, _) = last.context("no push was told before")?;
+    world.events.deliver(event);
+    Ok(())
+}
+
+/// Each event is looked at before the next one comes: a second invocation might otherwise overtake the first.
+async fn release(world: &World, held: Held) {
+    let events = world.events.release();
+    let _still = world.clock.busy();
+    match held {
+        Held::LastFirst => {
+            for event in events.into_iter().rev() {
+                world.events.deliver(event);
+                world.lambda.idle().await;
+            }
+        }
+        Held::Lost => {}
+    }
+}

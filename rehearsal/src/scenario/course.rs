@@ -1,0 +1,336 @@
+//! Claims about the course of events: which deployments there were and how each ended, what production went through,
+//! and what people were told of which version.
+
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
+
+use rehearsal::ecr::ImageSettings;
+use serde_json::Value;
+
+use crate::record::{Deployment, Message, Record};
+use crate::scenario::Expectation;
+use crate::scenario::claims::{self, LIFECYCLE_EVENTS, expect, list};
+use crate::traffic::Stretch;
+
+/// Every version that a scenario speaks of.
+const VERSIONS: [&str; 9] = [
+    "1.0.0", "1.1.0", "1.1.1", "1.1.5", "1.2.0", "1.3.0", "1.4.0", "1.5.0", "2.0.0",
+];
+/// Answers in a row by one version that are enough to call it the one that serves.
+const ENOUGH_ANSWERS: u64 = 10;
+
+/// What must hold of a scenario's course, beside that nothing broke.
+pub(super) struct Course {
+    pub(super) service: &'static str,
+    /// Its deployments in order: `1.1.0 Stopped ALARM_ACTIVE`, `rollback to 1.0.0 Succeeded`.
+    pub(super) deployments: &'static [&'static str],
+    /// The versions that revisions were registered for, in order: no push costs more than one.
+    pub(super) revisions: &'static [&'static str],
+    /// The versions that production went through, of which two may answer side by side for a while.
+    pub(super) production: &'static [&'static str],
+    /// The messages, in any order, because SNS promises none: `started 1.1.0`.
+    pub(super) messages: &'static [&'static str],
+    /// What is left beside the version that serves.
+    pub(super) left: Left,
+}
+
+/// What a deployment leaves behind when it has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Left {
+    Nothing,
+    /// A green task set that nobody took back.
+    Green,
+}
+
+impl Course {
+    /// That it was so, and that nothing broke on the way.
+    pub(super) fn expectations(self) -> Vec<Expectation> {
+        let mut expectations = claims::nothing_broke();
+        expectations.extend(self.alone());
+        expectations
+    }
+
+    /// That it was so, whatever else happened.
+    pub(super) fn alone(self) -> Vec<Expectation> {
+        vec![
+            deployments(self.service, self.deployments),
+            revisions(self.revisions),
+            went(self.service, self.production),
+            runs(self.service, self.production, self.left),
+            told(self.messages),
+        ]
+    }
+}
+
+fn deployments(service: &'static str, expected: &'static [&'static str]) -> Expectation {
+    Expectation::new(
+        format!("deployments of `{service}`: {}", list(expected)),
+        move |record| {
+            let of_service = |deployment: &&Deployment| deployment.service == service;
+            let found = record.deployments.iter().filter(of_service).map(in_words);
+            let found: Vec<String> = found.collect();
+            expect(found == expected, || list(&found))
+        },
+    )
+}
+
+/// `1.1.0 Stopped ALARM_ACTIVE`, `rollback to 1.0.0 Succeeded`
+fn in_words(deployment: &Deployment) -> String {
+    let prefix = match deployment.creator.as_str() {
+        "codeDeployRollback" => "rollback to ",
+        _ => "",
+    };
+    let version = version_of(deployment.image_digest.as_deref().unwrap_or_default());
+    let code = deployment
+        .error
+        .as_deref()
+        .and_then(|error| error.split_once(':'));
+    let code = code.map_or_else(String::new, |(code, _)| format!(" {code}"));
+    format!("{prefix}{version} {}{code}", deployment.status)
+}
+
+fn revisions(expected: &'static [&'static str]) -> Expectation {
+    Expectation::new(
+        format!("revisions registered: {}", list(expected)),
+        move |record| {
+            let digest = |image: &str| image.rsplit('@').next().unwrap_or_default().to_owned();
+            let revisions = record.revisions.iter();
+            let found: Vec<String> = revisions
+                .map(|revision| version_of(&digest(&revision.image)))
+                .collect();
+            expect(found == expected, || list(&found))
+        },
+    )
+}
+
+fn went(service: &'static str, path: &'static [&'static str]) -> Expectation {
+    Expectation::new(
+        format!("`{service}` answered by {}", path.join(", then by ")),
+        move |record| {
+            let seen = record.services.get(service);
+            let seen = seen.ok_or_else(|| format!("nobody asked `{service}`"))?;
+            let last = seen.sequence.last().map_or(0, |stretch| stretch.requests);
+            expect(goes(&seen.sequence, path) && last >= ENOUGH_ANSWERS, || {
+                let stretches = seen.sequence.iter();
+                let stretches = stretches.map(|s| format!("{} ×{}", s.version, s.requests));
+                list(&stretches.collect::<Vec<_>>())
+            })
+        },
+    )
+}
+
+/// Whether a service that goes from each version to the next may answer in this order. `2 * n` stands for version `n`
+/// alone, `2 * n + 1` for it and the next side by side.
+fn goes(sequence: &[Stretch], path: &[&str]) -> bool {
+    let Some((first, rest)) = sequence.split_first() else {
+        return false;
+    };
+    let mut states = BTreeSet::from([0]);
+    for stretch in rest {
+        let answers = |index: usize| path.get(index) == Some(&stretch.version.as_str());
+        let mut next = BTreeSet::new();
+        for state in states {
+            if answers(state / 2) {
+                next.insert(state);
+            }
+            if answers(state / 2 + 1) {
+                next.extend([2 * (state / 2) + 1, 2 * (state / 2) + 2]);
+            }
+        }
+        states = next;
+    }
+    path.first() == Some(&first.version.as_str()) && states.contains(&(2 * (path.len() - 1)))
+}
+
+fn runs(service: &'static str, path: &'static [&'static str], left: Left) -> Expectation {
+    let version = path.last().copied().unwrap_or_default();
+    let (task_sets, beside) = match left {
+        Left::Nothing => (1, "nothing"),
+        Left::Green => (2, "a green task set"),
+    };
+    let claim = format!("at the end `{service}` runs {version}, and {beside} is left beside it");
+    Expectation::new(claim, move |record| {
+        let end = record.at_end.get(service);
+        let end = end.ok_or_else(|| format!("`{service}` is gone"))?;
+        let runs = end.version.as_deref() == Some(version);
+        let holds = runs && end.tasks > 0 && end.task_sets == task_sets;
+        expect(holds, || format!("{end:?}"))
+    })
+}
+
+fn told(expected: &'static [&'static str]) -> Expectation {
+    Expectation::new(
+        format!("people were told: {}", list(expected)),
+        move |record| {
+            let mut found: Vec<String> = once(record).into_iter().map(about).collect();
+            let said = list(&found);
+            let mut expected = expected.to_vec();
+            found.sort();
+            expected.sort_unstable();
+            expect(found == expected, || said)
+        },
+    )
+}
+
+/// The messages. Where events come twice a message may, word by word: nobody remembers what was told.
+pub(super) fn once(record: &Record) -> Vec<&Message> {
+    let twice = record
+        .assumptions
+        .iter()
+        .any(|name| name == "events-come-twice");
+    let mut messages: Vec<&Message> = Vec::new();
+    for message in &record.messages {
+        if !(twice && messages.contains(&message)) {
+            messages.push(message);
+        }
+    }
+    messages
+}
+
+/// `started 1.1.0`; a deployment by somebody else has no image that Greenlight knows.
+fn about(message: &Message) -> String {
+    let body: Value = serde_json::from_str(&message.body).unwrap_or_default();
+    match body["image"]["digest"].as_str() {
+        Some(digest) => format!("{} {}", message.outcome(), version_of(digest)),
+        None => message.outcome(),
+    }
+}
+
+/// A deployment, by its number among all, ended in this status at a lifecycle event that failed by it: all before it
+/// succeeded, and none after it ran.
+pub(super) fn broke_off(number: usize, status: &'static str, at: &'static str) -> Expectation {
+    let claim = format!("deployment {number} ended {status} at {at}, and nothing after it ran");
+    let position = |name: &str| LIFECYCLE_EVENTS.iter().position(|known| *known == name);
+    Expectation::new(claim, move |record| {
+        lifecycle(record, number, status, |name| {
+            match position(name).cmp(&position(at)) {
+                Ordering::Less => "Succeeded",
+                Ordering::Equal => "Failed",
+                Ordering::Greater => "Skipped",
+            }
+        })
+    })
+}
+
+/// A deployment, by its number among all, ended in this status when all its lifecycle events had succeeded.
+pub(super) fn after_all_events(number: usize, status: &'static str) -> Expectation {
+    let claim = format!("deployment {number} ended {status} after all its lifecycle events");
+    Expectation::new(claim, move |record| {
+        lifecycle(record, number, status, |_| "Succeeded")
+    })
+}
+
+fn lifecycle(
+    record: &Record,
+    number: usize,
+    status: &str,
+    expected: impl Fn(&str) -> &'static str,
+) -> Result<(), String> {
+    let deployment = record.deployments.get(number - 1);
+    let deployment = deployment.ok_or("there was no such deployment")?;
+    let events = &deployment.lifecycle_events;
+    let as_expected = events
+        .iter()
+        .all(|event| event.status == expected(&event.name));
+    let holds = deployment.status == status && !events.is_empty() && as_expected;
+    expect(holds, || {
+        let events = events.iter();
+        let events = events.map(|event| format!("{} {}", event.name, event.status));
+        format!(
+            "{}: {}",
+            deployment.status,
+            list(&events.collect::<Vec<_>>())
+        )
+    })
+}
+
+/// `start-deployment` decided this at least once: the reason why something did not happen.
+pub(super) fn decided(code: &'static str) -> Expectation {
+    Expectation::new(format!("a look ended with `{code}`"), move |record| {
+        let found: BTreeSet<String> = decisions(record).collect();
+        let found: Vec<String> = found.into_iter().collect();
+        expect(found.iter().any(|found| found == code), || list(&found))
+    })
+}
+
+/// What `start-deployment` answered, pipeline by pipeline.
+fn decisions(record: &Record) -> impl Iterator<Item = String> {
+    let reports = record
+        .invocations
+        .iter()
+        .filter_map(|invocation| invocation.answer["pipelines"].as_array());
+    reports
+        .flatten()
+        .filter_map(|report| report["decision"].as_str().map(str::to_owned))
+}
+
+/// So many seconds lay at most between the last time that one thing happened and the first time after it that another did.
+pub(super) fn soon_after(earlier: &'static str, later: &'static str, seconds: f64) -> Expectation {
+    let claim = format!("at most {seconds} seconds from the last `{earlier}` to `{later}`");
+    Expectation::new(claim, move |record| {
+        let last = record
+            .timeline
+            .iter()
+            .rposition(|moment| moment.what == earlier);
+        let last = last.ok_or_else(|| format!("`{earlier}` never happened"))?;
+        let mut after = record.timeline[last..].iter();
+        let next = after.find(|moment| moment.what == later);
+        let next = next.ok_or_else(|| format!("`{later}` never happened after it"))?;
+        let took = next.seconds - record.timeline[last].seconds;
+        expect(took <= seconds, || format!("{took:.0}"))
+    })
+}
+
+/// The version of `shop/web` that a digest is; the digest itself where it is none.
+fn version_of(digest: &str) -> String {
+    let is = |version: &&&str| ImageSettings::new("shop/web", &[], version).digest() == digest;
+    let version = VERSIONS.iter().find(is).copied().unwrap_or(digest);
+    version.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(sequence: &str, path: &[&str], expected: bool) {
+        let stretches: Vec<Stretch> = sequence
+            .split(' ')
+            .filter(|version| !version.is_empty())
+            .map(|version| Stretch {
+                version: version.to_owned(),
+                requests: 10,
+            })
+            .collect();
+        assert_eq!(goes(&stretches, path), expected, "{sequence:?} {path:?}");
+    }
+
+    #[test]
+    fn production_goes_its_way_and_no_other() {
+        for (sequence, expected) in [
+            ("a b c", true),
+            ("a b a b a b c b c", true),
+            ("a", false),
+            ("", false),
+            ("a b", false),
+            ("a c", false),
+            ("a b c a", false),
+            ("a b c b", false),
+            ("b c", false),
+            ("a b a c", false),
+            ("a b d c", false),
+        ] {
+            check(sequence, &["a", "b", "c"], expected);
+        }
+        for (sequence, expected) in [
+            ("a b a", true),
+            ("a b a b a", true),
+            ("a b", false),
+            ("a", false),
+            ("b a", false),
+        ] {
+            check(sequence, &["a", "b", "a"], expected);
+        }
+        check("a", &["a"], true);
+        check("a b a", &["a"], false);
+    }
+}

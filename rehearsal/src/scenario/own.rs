@@ -1,0 +1,378 @@
+//! Somebody's own pipelines file: a world is made as the file wants it, and a usual scenario is played in it.
+//!
+//! The sample service stands in for every service of the file: it has the pages that the file's checks ask for, and the
+//! file's migrations are played by its own.
+
+mod pipelines;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use rehearsal::codedeploy::traffic::Routing;
+use rehearsal::ecr::ImageSettings;
+use rehearsal::ecs::container::MIGRATION;
+use rehearsal::world::ServiceSettings;
+use serde_json::{Value, json};
+
+use self::pipelines::Pipeline;
+use crate::record::{Message, Record};
+use crate::scenario::setting::{self, BLUE, GREEN, Service, Setting};
+use crate::scenario::{Expectation, MessageFormat, Scenario, Step, claims, quoted};
+
+pub(crate) use pipelines::without_base_urls;
+
+/// What can happen to an image in any world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Course {
+    Ships,
+    FailsMigration,
+    FailsTestTraffic,
+    NeverStarts,
+}
+
+const COURSES: [(&str, Course); 4] = [
+    ("ship", Course::Ships),
+    ("failed-migration", Course::FailsMigration),
+    ("failed-test-traffic", Course::FailsTestTraffic),
+    ("never-starts", Course::NeverStarts),
+];
+
+/// A scenario by its name, in the world of the pipelines file `file` with this text.
+pub(crate) fn of_file(name: &str, file: &Path, text: &str) -> anyhow::Result<Scenario> {
+    let Some((name, course)) = COURSES.into_iter().find(|(known, _)| *known == name) else {
+        bail!(
+            "`{name}` cannot be played with pipelines of your own, expected one of {}",
+            quoted(&COURSES.map(|(known, _)| known))
+        )
+    };
+    let pipelines = pipelines::read(text);
+    for pipeline in &pipelines {
+        pipeline.allows(course)?;
+    }
+    let summary = match course {
+        Course::Ships => {
+            "the images of your pipelines are pushed, and ship; the sample service stands in for yours"
+        }
+        Course::FailsMigration => {
+            "the images of your pipelines are pushed, and their migrations fail"
+        }
+        Course::FailsTestTraffic => {
+            "the images of your pipelines are pushed, and answer the first request of their checks wrongly"
+        }
+        Course::NeverStarts => {
+            "the images of your pipelines are pushed, and their tasks exit at once"
+        }
+    };
+    Ok(Scenario {
+        name,
+        summary,
+        pipelines: PathBuf::from(file),
+        message_format: MessageFormat::Json,
+        setting: setting(&pipelines),
+        steps: steps(&pipelines, course),
+        expectations: expectations(&pipelines, course),
+    })
+}
+
+impl Pipeline {
+    fn allows(&self, course: Course) -> anyhow::Result<()> {
+        let lacks = match course {
+            Course::FailsMigration if self.migration.is_none() => "no `migration` that could fail",
+            Course::FailsTestTraffic if self.requests.is_empty() => {
+                "no `test_traffic.request` that could fail"
+            }
+            Course::Ships
+            | Course::NeverStarts
+            | Course::FailsMigration
+            | Course::FailsTestTraffic => return Ok(()),
+        };
+        bail!("the pipeline `{}` has {lacks}", self.name)
+    }
+
+    /// Its service as claims and the record call it.
+    fn label(&self, all: &[Pipeline]) -> String {
+        let elsewhere =
+            |other: &Pipeline| other.service == self.service && other.cluster != self.cluster;
+        match all.iter().any(elsewhere) {
+            true => format!("{}/{}", self.cluster, self.service),
+            false => self.service.clone(),
+        }
+    }
+
+    fn settings(&self) -> ServiceSettings {
+        let containers: Vec<&str> = self.containers.iter().map(String::as_str).collect();
+        let mut settings =
+            setting::settings(&self.service, &self.cluster, &containers, &self.repository);
+        settings.family = format!("{}-{}", self.cluster, self.service);
+        settings.application.clone_from(&self.application);
+        settings.deployment_group.clone_from(&self.deployment_group);
+        if let Some(config) = &self.deployment_config {
+            settings.deployment_config.clone_from(config);
+            // One of their own is not described in the file: it is played as a canary.
+            settings.routing = Some(Routing::Canary {
+                percentage: 10,
+                interval_minutes: 5,
+            });
+        }
+        settings
+    }
+}
+
+fn setting(pipelines: &[Pipeline]) -> Setting {
+    let mut services: BTreeMap<String, Service> = BTreeMap::new();
+    for pipeline in pipelines {
+        let label = pipeline.label(pipelines);
+        services
+            .entry(label.clone())
+            .or_insert_with(|| Service::new(label, pipeline.settings()));
+    }
+    let images = by_repository(pipelines);
+    Setting {
+        repositories: images
+            .keys()
+            .map(|&repository| repository.to_owned())
+            .collect(),
+        images: images
+            .values()
+            .map(|pipelines| image(pipelines, BLUE, Course::Ships))
+            .collect(),
+        services: services.into_values().collect(),
+        ..Setting::shop()
+    }
+}
+
+fn by_repository(pipelines: &[Pipeline]) -> BTreeMap<&str, Vec<&Pipeline>> {
+    let mut images: BTreeMap<&str, Vec<&Pipeline>> = BTreeMap::new();
+    for pipeline in pipelines {
+        images
+            .entry(&pipeline.repository)
+            .or_default()
+            .push(pipeline);
+    }
+    images
+}
+
+/// The image of one repository in one version, with everything that its pipelines ask of it.
+fn image(pipelines: &[&Pipeline], version: &str, course: Course) -> ImageSettings {
+    let repository = pipelines
+        .first()
+        .map_or("", |pipeline| pipeline.repository.as_str());
+    let tag = |pipeline: &&Pipeline| match version {
+        BLUE => pipeline.tags.running.clone(),
+        _ => Some(pipeline.tags.pushed.clone()),
+    };
+    let mut tags: Vec<String> = pipelines.iter().filter_map(tag).collect();
+    tags.sort();
+    tags.dedup();
+    let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+    let mut image = ImageSettings::new(repository, &tags, version);
+    let requests = pipelines.iter().flat_map(|pipeline| &pipeline.requests);
+    let answer = |request: &pipelines::Request| json!({ "path": request.path, "status": request.status, "body": request.body });
+    let answers: Vec<Value> = requests.map(answer).collect();
+    image
+        .environment
+        .insert("SAMPLE_ANSWERS".to_owned(), json!(answers).to_string());
+    if let Some(command) = pipelines
+        .iter()
+        .find_map(|pipeline| pipeline.migration.as_ref())
+    {
+        image
+            .environment
+            .insert(MIGRATION.to_owned(), json!(command).to_string());
+    }
+    match misbehaviour(pipelines, course) {
+        Some(how) => image.misbehaving(&how),
+        None => image,
+    }
+}
+
+fn misbehaviour(pipelines: &[&Pipeline], course: Course) -> Option<String> {
+    match course {
+        Course::Ships => None,
+        Course::FailsMigration => Some("fails-migration".to_owned()),
+        Course::NeverStarts => Some("fails-to-start".to_owned()),
+        Course::FailsTestTraffic => {
+            let request = pipelines
+                .iter()
+                .find_map(|pipeline| pipeline.requests.first())?;
+            let path = request.path.split('?').next().unwrap_or_default();
+            Some(format!("answers:503:{path}"))
+        }
+    }
+}
+
+/// One push for each repository. A file that no world can be made of is looked at all the same: the functions say why.
+fn steps(pipelines: &[Pipeline], course: Course) -> Vec<Step> {
+    let mut steps: Vec<Step> = by_repository(pipelines)
+        .values()
+        .map(|pipelines| Step::push(image(pipelines, GREEN, course)))
+        .collect();
+    if steps.is_empty() {
+        steps.push(Step::Ask(json!({})));
+    }
+    steps.push(Step::Settle);
+    steps
+}
+
+fn expectations(pipelines: &[Pipeline], course: Course) -> Vec<Expectation> {
+    let mut expectations = claims::nothing_broke();
+    let mut labels: Vec<String> = pipelines
+        .iter()
+        .map(|pipeline| pipeline.label(pipelines))
+        .collect();
+    labels.sort();
+    labels.dedup();
+    for label in &labels {
+        expectations.push(served(label.clone(), course));
+    }
+    expectations.push(told(labels.len(), course));
+    expectations
+}
+
+/// Production went over to green, or never saw it.
+fn served(label: String, course: Course) -> Expectation {
+    let path: &[&str] = match course {
+        Course::Ships => &[BLUE, GREEN],
+        Course::FailsMigration | Course::FailsTestTraffic | Course::NeverStarts => &[BLUE],
+    };
+    Expectation::new(
+        format!("`{label}` answered by {}", path.join(", then by ")),
+        move |record: &Record| {
+            let seen = record
+                .services
+                .get(&label)
+                .ok_or_else(|| format!("nobody asked `{label}`"))?;
+            let ends = [seen.sequence.first(), seen.sequence.last()]
+                .map(|stretch| stretch.map(|stretch| stretch.version.as_str()));
+            let versions: Vec<&String> = seen.versions.keys().collect();
+            let holds = versions == path && ends == [path.first().copied(), path.last().copied()];
+            claims::expect(holds, || {
+                format!(
+                    "by {}, at the end by {}",
+                    claims::list(&versions),
+                    ends[1].unwrap_or("nobody")
+                )
+            })
+        },
+    )
+}
+
+/// What people hear of every service.
+fn told(services: usize, course: Course) -> Expectation {
+    let outcomes: &[&str] = match course {
+        Course::Ships => &["started", "shipped"],
+        Course::FailsMigration => &["started", "migration-failed", "failed", "rolled-back"],
+        Course::FailsTestTraffic => &["started", "test-traffic-failed", "failed", "rolled-back"],
+        Course::NeverStarts => &["started", "failed", "rolled-back"],
+    };
+    let claim = match services {
+        0 => "the file names a pipeline".to_owned(),
+        1 => format!("messages: {}", outcomes.join(", ")),
+        services => format!(
+            "messages of each of the {services} services: {}",
+            outcomes.join(", ")
+        ),
+    };
+    Expectation::new(claim, move |record: &Record| {
+        let mut found: Vec<String> = record.messages.iter().map(Message::outcome).collect();
+        let mut expected = outcomes.repeat(services);
+        found.sort();
+        expected.sort_unstable();
+        claims::expect(services > 0 && found == expected, || claims::list(&found))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TWO_CLUSTERS: &str = r#"
+        [[pipeline]]
+        name = "staging"
+        repository = "office/back"
+        tag = "staging"
+        cluster = "staging"
+        service = "office"
+        [pipeline.migration]
+        container = "django"
+        command = ["python", "manage.py", "migrate"]
+
+        [[pipeline]]
+        name = "production"
+        repository = "office/back"
+        tag = "semver:^2"
+        cluster = "main"
+        service = "office"
+        [[pipeline.test_traffic.request]]
+        path = "/admin/"
+        status = "301"
+    "#;
+
+    fn played(name: &str, text: &str) -> Result<Scenario, String> {
+        of_file(name, Path::new("own.toml"), text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_world_is_as_the_file_wants_it() {
+        let scenario = played("ship", TWO_CLUSTERS).unwrap();
+        let labels: Vec<_> = scenario
+            .setting
+            .services
+            .iter()
+            .map(|service| service.label.as_str())
+            .collect();
+        assert_eq!(labels, ["main/office", "staging/office"]);
+        let [blue] = scenario.setting.images.try_into().unwrap();
+        assert_eq!(blue.tags, ["2.0.0", "staging"]);
+        let Some(Step::Push(green)) = scenario.steps.first() else {
+            panic!("nothing is pushed")
+        };
+        assert_eq!(green.tags, ["2.0.1", "staging"]);
+        assert_eq!(
+            green.environment[MIGRATION],
+            r#"["python","manage.py","migrate"]"#
+        );
+        assert_eq!(
+            green.environment["SAMPLE_ANSWERS"],
+            r#"[{"path":"/admin/","status":301,"body":""}]"#
+        );
+    }
+
+    #[test]
+    fn what_no_world_can_show_is_refused() {
+        for (name, expected) in [
+            (
+                "redirect",
+                "`redirect` cannot be played with pipelines of your own, expected one of `ship`, `failed-migration`",
+            ),
+            (
+                "failed-migration",
+                "the pipeline `production` has no `migration` that could fail",
+            ),
+            (
+                "failed-test-traffic",
+                "the pipeline `staging` has no `test_traffic.request` that could fail",
+            ),
+        ] {
+            let Err(error) = played(name, TWO_CLUSTERS) else {
+                panic!("{name} was taken")
+            };
+            assert!(error.starts_with(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_file_without_a_pipeline_is_played_and_never_as_expected() {
+        let scenario = played("ship", "[[pipelines]]").unwrap();
+        assert!(matches!(scenario.steps[0], Step::Ask(_)));
+        let mut record = Record::default();
+        scenario.judge(&mut record);
+        assert!(
+            record
+                .problems
+                .iter()
+                .any(|problem| problem.expected == "the file names a pipeline")
+        );
+    }
+}

@@ -1,0 +1,334 @@
+//! Reads somebody's pipelines file as far as a world can be made from it.
+//!
+//! It is read leniently: what is wrong in it is for the functions to say, in the rehearsal as in AWS.
+
+use semver::{Comparator, Version, VersionReq};
+use toml::{Table, Value};
+
+/// What one pipeline of the file wants to find in AWS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pipeline {
+    pub(crate) name: String,
+    pub(crate) repository: String,
+    pub(crate) tags: Tags,
+    pub(crate) cluster: String,
+    pub(crate) service: String,
+    pub(crate) application: String,
+    pub(crate) deployment_group: String,
+    pub(crate) deployment_config: Option<String>,
+    /// The containers that get the image; the first one serves.
+    pub(crate) containers: Vec<String>,
+    pub(crate) migration: Option<Vec<String>>,
+    pub(crate) requests: Vec<Request>,
+}
+
+/// The tag of the image that runs, where it needs one, and the tag of the one that is pushed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tags {
+    pub(crate) running: Option<String>,
+    pub(crate) pushed: String,
+}
+
+/// A request through the test listener, and an answer that it is content with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Request {
+    pub(crate) path: String,
+    pub(crate) status: u16,
+    pub(crate) body: String,
+}
+
+/// The pipelines of a file that say enough. None of a file that is not TOML.
+pub(crate) fn read(text: &str) -> Vec<Pipeline> {
+    let file: Table = text.parse().unwrap_or_default();
+    let pipelines = file.get("pipeline").and_then(Value::as_array);
+    pipelines
+        .into_iter()
+        .flatten()
+        .filter_map(pipeline)
+        .collect()
+}
+
+/// The file without addresses of test listeners: in a rehearsal nobody asks a service that is elsewhere.
+pub(crate) fn without_base_urls(text: &str) -> Option<String> {
+    let mut file: Table = text.parse().ok()?;
+    let pipelines = file.get_mut("pipeline").and_then(Value::as_array_mut)?;
+    let mut removed = false;
+    for pipeline in pipelines {
+        let gate = pipeline
+            .get_mut("test_traffic")
+            .and_then(Value::as_table_mut);
+        removed |= gate.is_some_and(|gate| gate.remove("base_url").is_some());
+    }
+    removed.then(|| file.to_string())
+}
+
+fn pipeline(given: &Value) -> Option<Pipeline> {
+    let text = |key: &str| {
+        given
+            .get(key)?
+            .as_str()
+            .filter(|text| !text.is_empty())
+            .map(ToOwned::to_owned)
+    };
+    let (cluster, service) = (text("cluster")?, text("service")?);
+    let migration = given.get("migration");
+    Some(Pipeline {
+        name: text("name").unwrap_or_else(|| service.clone()),
+        repository: text("repository")?,
+        tags: tags(&text("tag")?)?,
+        application: text("application").unwrap_or_else(|| format!("AppECS-{cluster}-{service}")),
+        deployment_group: text("deployment_group")
+            .unwrap_or_else(|| format!("DgpECS-{cluster}-{service}")),
+        deployment_config: text("deployment_config"),
+        containers: containers(given, migration, &service),
+        migration: migration.map(|migration| texts(migration.get("command"))),
+        requests: requests(given.get("test_traffic")),
+        cluster,
+        service,
+    })
+}
+
+/// Those that the file names, the migration's last; a service whose containers it does not name has one of its own name.
+fn containers(pipeline: &Value, migration: Option<&Value>, service: &str) -> Vec<String> {
+    let mut containers = texts(pipeline.get("containers"));
+    let migrates = migration.and_then(|migration| migration.get("container")?.as_str());
+    if let Some(container) = migrates
+        && !containers.iter().any(|known| known == container)
+    {
+        containers.push(container.to_owned());
+    }
+    if containers.is_empty() {
+        containers.push(service.to_owned());
+    }
+    containers
+}
+
+fn requests(gate: Option<&Value>) -> Vec<Request> {
+    let requests = gate.and_then(|gate| gate.get("request")?.as_array());
+    let request = |given: &Value| {
+        let text = |key: &str| given.get(key).and_then(Value::as_str);
+        Some(Request {
+            path: text("path")?.to_owned(),
+            status: first_status(text("status").unwrap_or("200")),
+            body: text("contains").unwrap_or_default().to_owned(),
+        })
+    };
+    requests.into_iter().flatten().filter_map(request).collect()
+}
+
+/// The first status that a matcher such as `200,301` or `200-299` is content with.
+fn first_status(matcher: &str) -> u16 {
+    let digits: String = matcher
+        .trim()
+        .chars()
+        .take_while(char::is_ascii_digit)
+        .collect();
+    digits
+        .parse()
+        .ok()
+        .filter(|status| (200..600).contains(status))
+        .unwrap_or(200)
+}
+
+fn texts(list: Option<&Value>) -> Vec<String> {
+    let words = list.and_then(Value::as_array).into_iter().flatten();
+    words
+        .filter_map(Value::as_str)
+        .map(ToOwned::to_owned)
+        .collect()
+}
+
+/// Tags that a rule chooses, the pushed one over the running one.
+fn tags(rule: &str) -> Option<Tags> {
+    if let Some(requirement) = rule.strip_prefix("semver:") {
+        return versions(&VersionReq::parse(requirement.trim()).ok()?);
+    }
+    if rule.contains(['*', '?', '[', '{']) {
+        let example = |filling| Some(example(rule, filling)).filter(|tag| !tag.is_empty());
+        return Some(Tags {
+            running: example('1'),
+            pushed: example('2')?,
+        });
+    }
+    let tag = rule.to_owned();
+    Some(Tags {
+        running: Some(tag.clone()),
+        pushed: tag,
+    })
+}
+
+/// The two lowest versions around the first bound of a requirement that it allows.
+fn versions(requirement: &VersionReq) -> Option<Tags> {
+    let bound = requirement
+        .comparators
+        .first()
+        .map_or(Version::new(1, 0, 0), lowest);
+    let (major, minor, patch) = (bound.major, bound.minor, bound.patch);
+    let mut around = vec![
+        bound.clone(),
+        Version::new(major, minor, patch),
+        Version::new(major, minor, patch + 1),
+        Version::new(major, minor + 1, 0),
+        Version::new(major + 1, 0, 0),
+        Version::new(0, 0, 1),
+        Version::new(0, 1, 0),
+    ];
+    around.extend(major.checked_sub(1).map(|major| Version::new(major, 0, 0)));
+    around.sort();
+    around.dedup();
+    around.retain(|version| requirement.matches(version));
+    // Below the bound only where nothing else is allowed.
+    if around.iter().any(|version| *version >= bound) {
+        around.retain(|version| *version >= bound);
+    }
+    let mut allowed = around.into_iter().map(|version| version.to_string());
+    let (first, second) = (allowed.next()?, allowed.next());
+    Some(match second {
+        Some(second) => Tags {
+            running: Some(first),
+            pushed: second,
+        },
+        None => Tags {
+            running: None,
+            pushed: first,
+        },
+    })
+}
+
+fn lowest(comparator: &Comparator) -> Version {
+    Version {
+        pre: comparator.pre.clone(),
+        ..Version::new(
+            comparator.major,
+            comparator.minor.unwrap_or(0),
+            comparator.patch.unwrap_or(0),
+        )
+    }
+}
+
+/// A text that a glob matches: a filling for every wildcard, the first of several characters or alternatives.
+fn example(glob: &str, filling: char) -> String {
+    let mut tag = String::new();
+    let mut rest = glob.chars();
+    while let Some(character) = rest.next() {
+        match character {
+            '*' | '?' => tag.push(filling),
+            '[' => {
+                let set: String = rest
+                    .by_ref()
+                    .take_while(|&character| character != ']')
+                    .collect();
+                tag.extend(one_of(&set, filling));
+            }
+            '{' => {
+                let all: String = rest
+                    .by_ref()
+                    .take_while(|&character| character != '}')
+                    .collect();
+                tag.push_str(all.split(',').next().unwrap_or_default());
+            }
+            '\\' => tag.extend(rest.next()),
+            literal => tag.push(literal),
+        }
+    }
+    tag
+}
+
+/// A character of a set such as `a-z0-9`, the filling where that is one.
+fn one_of(set: &str, filling: char) -> Option<char> {
+    let characters: Vec<char> = set.chars().collect();
+    let in_range = characters.windows(3).any(|three| match three {
+        [from, '-', to] => (from..=to).contains(&&filling),
+        _ => false,
+    });
+    if in_range || characters.contains(&filling) || set.starts_with(['!', '^']) {
+        return Some(filling);
+    }
+    characters.first().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = r#"
+        [[pipeline]]
+        name = "back office"
+        repository = "office/back"
+        tag = "release-*"
+        cluster = "main"
+        service = "office"
+        containers = ["django"]
+        deployment_config = "Ours"
+        [pipeline.migration]
+        container = "django"
+        command = ["python", "manage.py", "migrate"]
+        [[pipeline.test_traffic.request]]
+        path = "/admin/"
+        status = "301,302"
+        [[pipeline.test_traffic.request]]
+        path = "/about?lang=en"
+        contains = "About"
+
+        [[pipeline]]
+        repository = "office/front"
+        cluster = "main"
+    "#;
+
+    #[test]
+    fn a_pipeline_says_what_it_wants_to_find() {
+        let [pipeline] = read(FILE).try_into().unwrap();
+        assert_eq!(pipeline.application, "AppECS-main-office");
+        assert_eq!(pipeline.deployment_group, "DgpECS-main-office");
+        assert_eq!(pipeline.deployment_config.as_deref(), Some("Ours"));
+        assert_eq!(pipeline.containers, ["django"]);
+        assert_eq!(
+            pipeline.migration.unwrap(),
+            ["python", "manage.py", "migrate"]
+        );
+        let requests: Vec<_> = pipeline
+            .requests
+            .iter()
+            .map(|r| (r.path.as_str(), r.status, r.body.as_str()))
+            .collect();
+        assert_eq!(
+            requests,
+            [("/admin/", 301, ""), ("/about?lang=en", 200, "About")]
+        );
+        assert_eq!(read("no TOML ["), []);
+    }
+
+    #[test]
+    fn tags_are_ones_that_the_rule_chooses_and_the_pushed_one_is_newer() {
+        for (rule, running, pushed) in [
+            ("latest", Some("latest"), "latest"),
+            ("release-*", Some("release-1"), "release-2"),
+            ("v?.[0-9]", Some("v1.1"), "v2.2"),
+            ("{main,trunk}-[a-f]*", Some("main-a1"), "main-a2"),
+            ("semver:^2", Some("2.0.0"), "2.0.1"),
+            ("semver:>=1.2, <1.2.2", Some("1.2.0"), "1.2.1"),
+            ("semver:=3.1.4", None, "3.1.4"),
+            ("semver:*", Some("1.0.0"), "1.0.1"),
+            ("semver:<1", Some("0.0.0"), "0.0.1"),
+        ] {
+            let tags = tags(rule).unwrap_or_else(|| panic!("{rule}"));
+            assert_eq!(
+                (tags.running.as_deref(), tags.pushed.as_str()),
+                (running, pushed),
+                "{rule}"
+            );
+        }
+        assert_eq!(tags("semver:two"), None);
+    }
+
+    #[test]
+    fn nobody_elses_service_is_asked() {
+        let given = "[[pipeline]]\nname = \"a\"\n[pipeline.test_traffic]\nbase_url = \"https://test.example.com\"\nhost = \"b\"\n";
+        let rewritten = without_base_urls(given).unwrap();
+        assert!(
+            !rewritten.contains("base_url") && rewritten.contains("host = \"b\""),
+            "{rewritten}"
+        );
+        assert_eq!(without_base_urls(FILE), None);
+    }
+}

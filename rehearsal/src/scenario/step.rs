@@ -1,0 +1,85 @@
+//! What happens in a world from outside, one step after the other.
+//!
+//! Between two steps that wait, the clock stands still: what a script does happens at the moment that it waited for.
+
+use std::time::Duration;
+
+use rehearsal::cloudwatch::AlarmState;
+use rehearsal::codedeploy::requests::DeploymentWait;
+use rehearsal::ecr::ImageSettings;
+use serde_json::Value;
+
+/// One step of a script.
+#[derive(Debug, Clone)]
+pub(crate) enum Step {
+    /// An image is pushed, and ECR tells it once per tag.
+    Push(Box<ImageSettings>),
+    /// ECR tells the last push again.
+    TellAgain,
+    /// An event of somebody's own arrives.
+    Tell(Value),
+    /// What this source tells from now on does not arrive: `aws.ecr`.
+    Hold(&'static str),
+    /// What was held back arrives after all, or never will; nothing more is held back.
+    Release(Held),
+    /// From now on a function may not do something.
+    Deny {
+        function: &'static str,
+        action: &'static str,
+    },
+    /// A person stops the deployment that is under way.
+    Stop(AfterStop),
+    /// A person ends the wait of the deployment that is under way.
+    Continue(DeploymentWait),
+    /// A person deploys the revision of an earlier version to `web`, as the console does it: without any hook.
+    Redeploy(&'static str),
+    /// A person asks `start-deployment`, and waits for the answer.
+    Ask(Value),
+    /// A person changes the desired count of `web`.
+    Desire(u32),
+    /// Nothing happens until this has.
+    Await(Moment),
+    /// An alarm changes its state.
+    Alarm(&'static str, AlarmState),
+    /// So many more requests are answered in production at this moment.
+    Answers(u64),
+    /// So much time passes.
+    Pass(Duration),
+    /// Nothing happens until everything has come to its end.
+    Settle,
+}
+
+/// What becomes of events that were held back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// They arrive, the last one first.
+    LastFirst,
+    /// They are lost.
+    Lost,
+}
+
+/// StopDeployment's `autoRollbackEnabled`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AfterStop {
+    RollBack,
+    LeaveEverything,
+}
+
+/// Something to wait for that has not happened at the end of the last wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Moment {
+    /// A lifecycle event reaches a status.
+    LifecycleEvent(&'static str, &'static str),
+    /// Production sends this percentage of its requests to green.
+    Share(u32),
+    /// A deployment waits for a person: before production is rerouted, or before blue is stopped.
+    Wait(DeploymentWait),
+    /// No function is at work: everything that was told so far has been looked at.
+    Idle,
+}
+
+impl Step {
+    pub(crate) fn push(image: ImageSettings) -> Step {
+        Step::Push(Box::new(image))
+    }
+}
