@@ -187,13 +187,7 @@ fn write_end(
             deployment.rolled_back_by = rollback.map(|(rollback, _)| rollback.id.clone());
         }
         if let Some((rollback, content)) = rollback {
-            let Deployment {
-                application,
-                group,
-                sha256,
-                ..
-            } = rollback;
-            state.use_revision(application, group, sha256, content, now);
+            state.use_revision(rollback, content);
             state.deployments.push(rollback.clone());
         }
     });
