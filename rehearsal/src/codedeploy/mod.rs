@@ -21,6 +21,9 @@ pub mod traffic;
 mod waits;
 mod watch;
 
+#[cfg(test)]
+mod tests;
+
 use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
@@ -28,6 +31,7 @@ use serde_json::Value;
 use self::app_spec::AppSpec;
 use self::lifecycle::{EventStatus, LifecycleEvent};
 use self::traffic::{ConfigRecord, DeploymentConfig};
+use crate::identity::sha256_hex;
 use crate::watched::Watched;
 
 /// Everything that CodeDeploy knows.
@@ -326,6 +330,45 @@ impl State {
 }
 
 impl Deployment {
+    /// A user's deployment that has just been made, with everything as the group has it. The AppSpec comes with its
+    /// text.
+    pub fn of(
+        group: &Group,
+        id: String,
+        config: DeploymentConfig,
+        (app_spec, content): (AppSpec, &str),
+        now: SystemTime,
+    ) -> Deployment {
+        Deployment {
+            id,
+            application: group.application.clone(),
+            group: group.name.clone(),
+            config,
+            description: None,
+            creator: Creator::User,
+            status: DeploymentStatus::Created,
+            error: None,
+            created_at: now,
+            started_at: None,
+            completed_at: None,
+            sha256: sha256_hex(content),
+            app_spec,
+            rollback_on: group.rollback_on.clone(),
+            alarms_override: None,
+            alarms: group.alarms.clone(),
+            rolled_back_by: None,
+            rolls_back: None,
+            events: pending(lifecycle::events(group.test_listener.as_deref())),
+            hooks: Vec::new(),
+            blue: None,
+            green: None,
+            green_percent: 0,
+            ready_wait: Wait::NotReached,
+            termination_wait: Wait::NotReached,
+            stop: None,
+        }
+    }
+
     pub fn event_mut(&mut self, event: LifecycleEvent) -> Option<&mut EventRecord> {
         self.events.iter_mut().find(|record| record.event == event)
     }

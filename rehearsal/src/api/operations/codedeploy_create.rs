@@ -9,9 +9,7 @@ use crate::api::error::ApiError;
 use crate::api::input::Input;
 use crate::assumption::Assumption;
 use crate::codedeploy::app_spec::{self, AppSpec};
-use crate::codedeploy::{
-    Creator, Deployment, DeploymentStatus, Wait, announce, engine, lifecycle, pending,
-};
+use crate::codedeploy::{Deployment, announce, engine};
 use crate::identity::sha256_hex;
 
 pub(super) fn create_deployment(call: Call<'_>) -> Answer {
@@ -37,33 +35,13 @@ pub(super) fn create_deployment(call: Call<'_>) -> Answer {
             );
             return Err(ApiError::new("DeploymentLimitExceededException", message));
         }
+        let created = Deployment::of(&group, id, config, (app_spec, &content), now);
         let deployment = Deployment {
-            id,
-            application: group.application.clone(),
-            group: group.name.clone(),
-            config,
             description: description.map(ToOwned::to_owned),
-            creator: Creator::User,
-            status: DeploymentStatus::Created,
-            error: None,
-            created_at: now,
-            started_at: None,
-            completed_at: None,
-            sha256: sha256_hex(&content),
-            app_spec,
             rollback_on: rollback_on.unwrap_or(group.rollback_on),
             alarms_override: alarms.clone(),
             alarms: alarms.unwrap_or(group.alarms),
-            rolled_back_by: None,
-            rolls_back: None,
-            events: pending(lifecycle::events(group.test_listener.as_deref())),
-            hooks: Vec::new(),
-            blue: None,
-            green: None,
-            green_percent: 0,
-            ready_wait: Wait::NotReached,
-            termination_wait: Wait::NotReached,
-            stop: None,
+            ..created
         };
         state.use_revision(&deployment, &content);
         state.deployments.push(deployment.clone());
