@@ -265,6 +265,16 @@ mod tests {
         assert_eq!(headers["x-amzn-requestid"], "id");
         assert_eq!(headers["content-type"], "application/x-amz-json-1.1");
 
+        let fault = ApiError::new("InvalidFormatFault", "no JSON");
+        let protocol = Protocol::QueryCompatibleJson;
+        let (_, headers, body) = text(render(protocol, "SetAlarmState", Err(&fault), "id")).await;
+        assert_eq!(
+            body,
+            r#"{"__type":"InvalidFormatFault","message":"no JSON"}"#
+        );
+        assert_eq!(headers["x-amzn-query-error"], "InvalidFormat;Sender");
+        assert_eq!(headers["content-type"], "application/x-amz-json-1.0");
+
         let error = error.with_status(403);
         let (status, _, body) =
             text(render(Protocol::Query("n"), "Publish", Err(&error), "id")).await;

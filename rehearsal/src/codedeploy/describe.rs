@@ -115,10 +115,12 @@ pub fn revision(sha256: &str, content: Option<&str>) -> Value {
 
 pub fn application_revision(found: &ApplicationRevision) -> Value {
     let mut info = json!({
-        "description": "Application revision registered by Deployment ID",
         "deploymentGroups": [],
         "registerTime": epoch_seconds(found.registered_at),
     });
+    if let Some(description) = &found.description {
+        info["description"] = json!(description);
+    }
     if let Some(used) = &found.used {
         info["deploymentGroups"] = json!(used.groups);
         info["firstUsedTime"] = epoch_seconds(used.first);

@@ -103,6 +103,7 @@ pub struct ApplicationRevision {
     pub application: String,
     pub sha256: String,
     pub content: String,
+    pub description: Option<String>,
     pub registered_at: SystemTime,
     /// None until a deployment ships it.
     pub used: Option<RevisionUse>,
@@ -293,8 +294,8 @@ impl State {
     pub fn register_revision(
         &mut self,
         application: &str,
-        sha256: &str,
-        content: &str,
+        (sha256, content): (&str, &str),
+        description: Option<String>,
         now: SystemTime,
     ) {
         if self.revision(application, sha256).is_none() {
@@ -302,6 +303,7 @@ impl State {
                 application: application.to_owned(),
                 sha256: sha256.to_owned(),
                 content: content.to_owned(),
+                description,
                 registered_at: now,
                 used: None,
             });
@@ -312,7 +314,12 @@ impl State {
     pub fn use_revision(&mut self, deployment: &Deployment, content: &str) {
         let (application, sha256) = (&deployment.application, &deployment.sha256);
         let now = deployment.created_at;
-        self.register_revision(application, sha256, content, now);
+        // Observed in AWS's own samples.
+        let description = format!(
+            "Application revision registered by Deployment ID: {}",
+            deployment.id
+        );
+        self.register_revision(application, (sha256, content), Some(description), now);
         let mut revisions = self.revisions.iter_mut();
         let known =
             revisions.find(|known| known.application == *application && known.sha256 == *sha256);

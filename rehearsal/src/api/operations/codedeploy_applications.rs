@@ -170,11 +170,12 @@ pub(super) fn batch_get_application_revisions(call: Call<'_>) -> Answer {
 
 pub(super) fn register_application_revision(call: Call<'_>) -> Answer {
     let (_, content) = revision(call)?;
-    check_description(call)?;
+    let description = check_description(call)?.map(ToOwned::to_owned);
     let now = call.aws.clock.now();
     call.aws.codedeploy.write(|state| {
         let name = application(call, state)?.name.clone();
-        state.register_revision(&name, &sha256_hex(&content), &content, now);
+        let sha256 = sha256_hex(&content);
+        state.register_revision(&name, (&sha256, &content), description, now);
         Ok(json!({}))
     })
 }
@@ -278,6 +279,7 @@ mod tests {
             application: "shop".to_owned(),
             sha256: sha256.to_owned(),
             content: String::new(),
+            description: None,
             registered_at: at(registered),
             used: used.map(|(first, last)| RevisionUse {
                 groups: Vec::new(),
