@@ -107,14 +107,8 @@ async fn a_group_is_made_changed_and_deleted() {
     world.shutdown().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_group_that_no_ecs_service_can_have_is_refused() {
-    let world = empty(&[]).await;
-    let group = group(&world).await;
-    let application = json!({ "applicationName": "other", "computePlatform": "ECS" });
-    ok(&world, "CreateApplication", application).await;
-    let theirs = json!({ "applicationName": "shop", "deploymentGroupName": "shop-web" });
-    ok(&world, "DeleteDeploymentGroup", theirs).await;
+/// A member, a value that it cannot have, and the exception.
+fn what_is_refused(group: &Value) -> Vec<(&'static str, Value, &'static str)> {
     let in_place =
         json!({ "deploymentType": "IN_PLACE", "deploymentOption": "WITH_TRAFFIC_CONTROL" });
     let mut one_target_group = group["loadBalancerInfo"].clone();
@@ -122,7 +116,7 @@ async fn a_group_that_no_ecs_service_can_have_is_refused() {
         .as_array_mut()
         .unwrap()
         .pop();
-    let cases = [
+    vec![
         ("serviceRoleArn", json!(null), "RoleRequiredException"),
         ("serviceRoleArn", json!("me"), "InvalidRoleException"),
         (
@@ -181,8 +175,18 @@ async fn a_group_that_no_ecs_service_can_have_is_refused() {
             json!([]),
             "InvalidAutoScalingGroupException",
         ),
-    ];
-    for (member, value, wanted) in cases {
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_no_ecs_service_can_have_is_refused() {
+    let world = empty(&[]).await;
+    let group = group(&world).await;
+    let application = json!({ "applicationName": "other", "computePlatform": "ECS" });
+    ok(&world, "CreateApplication", application).await;
+    let theirs = json!({ "applicationName": "shop", "deploymentGroupName": "shop-web" });
+    ok(&world, "DeleteDeploymentGroup", theirs).await;
+    for (member, value, wanted) in what_is_refused(&group) {
         let request = changed(&group, member, value.clone());
         let (code, _) = refused(&world, "CreateDeploymentGroup", request).await;
         assert_eq!(code, wanted, "{member}: {value}");
