@@ -264,6 +264,8 @@ async fn a_deployment_may_have_alarms_of_its_own_and_no_setting_of_servers() {
         request["overrideAlarmConfiguration"] = alarms.clone()
     });
     let id = ok(&world, "CreateDeployment", request).await;
+    let (code, _) = refused(&world, "ListDeploymentTargets", id.clone()).await;
+    assert_eq!(code, "DeploymentNotStartedException");
     let found = ok(&world, "GetDeployment", id).await;
     assert_eq!(
         found["deploymentInfo"]["overrideAlarmConfiguration"],

@@ -126,6 +126,26 @@ async fn green_is_primary_before_after_allow_traffic_or_after_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_deployment_that_nobody_continues_is_left_or_rolled_back() {
+    let cases = [(vec![], 1), (vec![Assumption::ReadyTimeoutRollsBack], 2)];
+    for (assumptions, deployments) in cases {
+        let world = world(&Setup {
+            test_listener: TestListener::Present,
+            routing: Routing::AllAtOnce,
+            ready_wait: Some(Duration::from_secs(600)),
+            rollback_on: vec!["DEPLOYMENT_FAILURE"],
+            assumptions,
+        })
+        .await;
+        deploy(world.shared(), &[]);
+        world.settled().await;
+        let made = world.codedeploy.read(|state| state.deployments.len());
+        assert_eq!(made, deployments);
+        world.shutdown().await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn production_begins_to_shift_within_120_hours_or_not_at_all() {
     let world = world(&Setup {
         test_listener: TestListener::Present,

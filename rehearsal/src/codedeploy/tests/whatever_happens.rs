@@ -64,13 +64,14 @@ fn setup() -> impl Strategy<Value = Setup> {
         Assumption::RollbackCallsHooks,
         Assumption::HookErrorFailsAtOnce,
         Assumption::HookIsCalledSynchronously,
+        Assumption::ReadyTimeoutRollsBack,
     ];
     (
         prop_oneof![Just(TestListener::Present), Just(TestListener::Absent)],
         routing,
         proptest::option::of((1_u64..120).prop_map(|minutes| Duration::from_secs(60 * minutes))),
         proptest::sample::subsequence(events.to_vec(), 0..=3),
-        proptest::sample::subsequence(assumptions.to_vec(), 0..=5),
+        proptest::sample::subsequence(assumptions.to_vec(), 0..=6),
     )
         .prop_map(
             |(test_listener, routing, ready_wait, rollback_on, assumptions)| Setup {
