@@ -25,6 +25,8 @@ pub enum Assumption {
     Sha256IsNotChecked,
     /// A deployment's description may have 512 characters, not 256
     DescriptionMayBeLonger,
+    /// A deployment that nobody continues counts as failed for the automatic rollback
+    ReadyTimeoutRollsBack,
     /// A task that ends at once tells of its end before RunTask has answered
     TaskStopsBeforeAnswer,
     /// DescribeTasks does not know a new task for some seconds

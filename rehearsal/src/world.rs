@@ -252,6 +252,11 @@ impl World {
         Ok(world)
     }
 
+    /// What the world is made of, for what outlives a borrow.
+    pub fn shared(&self) -> &Arc<Aws> {
+        &self.aws
+    }
+
     /// Pushes an image: one completed push, with its event, for each tag, or one without a tag. Gives the digest.
     pub fn push(&self, image: &ImageSettings) -> Result<String, PushRefused> {
         let tags: Vec<Option<&str>> = match image.tags.is_empty() {

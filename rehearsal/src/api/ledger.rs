@@ -78,7 +78,9 @@ fn access_denied(request: &Request, function: &str, action: &str) -> ApiError {
     );
     match request.service {
         Service::Sns => ApiError::new("AuthorizationError", message).with_status(403),
-        Service::Elb | Service::Sts => ApiError::new("AccessDenied", message).with_status(403),
+        Service::CloudWatch | Service::Elb | Service::Sts => {
+            ApiError::new("AccessDenied", message).with_status(403)
+        }
         Service::Lambda | Service::Scheduler => {
             ApiError::new("AccessDeniedException", message).with_status(403)
         }
@@ -120,6 +122,7 @@ fn resource(request: &Request) -> String {
         (Service::Lambda, _) => named("lambda", "function:", text("FunctionName")),
         (Service::Scheduler, _) => named("scheduler", "schedule/default/", text("Name")),
         (Service::Logs, _) => named("logs", "log-group:", text("logGroupName")),
+        (Service::CloudWatch, _) => named("cloudwatch", "alarm:", text("AlarmName")),
         (Service::Ecs | Service::Elb | Service::Events | Service::Sts, _) => None,
     };
     found.unwrap_or_else(|| "*".to_owned())

@@ -122,7 +122,7 @@ fn unsigned(service: Service) -> ApiError {
             "Request is missing Authentication Token",
         )
         .with_status(403),
-        Protocol::Json => ApiError::new(
+        Protocol::Json | Protocol::QueryCompatibleJson => ApiError::new(
             "MissingAuthenticationTokenException",
             "Missing Authentication Token",
         ),
@@ -181,6 +181,13 @@ fn render(
             "application/x-amz-json-1.1",
             json!({ "__type": error.code, "message": error.message }).to_string(),
         ),
+        (Protocol::QueryCompatibleJson, Ok(reply)) => {
+            ("application/x-amz-json-1.0", reply.body.to_string())
+        }
+        (Protocol::QueryCompatibleJson, Err(error)) => (
+            "application/x-amz-json-1.0",
+            json!({ "__type": error.code, "message": error.message }).to_string(),
+        ),
         (Protocol::Query(namespace), Ok(reply)) => (
             "text/xml",
             query::render(namespace, operation, &reply.body, request_id),
@@ -209,6 +216,11 @@ fn render(
         && let Ok(code) = error.code.parse()
     {
         headers.insert("x-amzn-errortype", code);
+    }
+    if let (Protocol::QueryCompatibleJson, Err(error)) = (protocol, outcome)
+        && let Ok(code) = format!("{};Sender", error.code.trim_end_matches("Fault")).parse()
+    {
+        headers.insert("x-amzn-query-error", code);
     }
     if outcome.is_ok_and(|reply| reply.function_error) {
         headers.insert(
@@ -252,6 +264,16 @@ mod tests {
         );
         assert_eq!(headers["x-amzn-requestid"], "id");
         assert_eq!(headers["content-type"], "application/x-amz-json-1.1");
+
+        let fault = ApiError::new("InvalidFormatFault", "no JSON");
+        let protocol = Protocol::QueryCompatibleJson;
+        let (_, headers, body) = text(render(protocol, "SetAlarmState", Err(&fault), "id")).await;
+        assert_eq!(
+            body,
+            r#"{"__type":"InvalidFormatFault","message":"no JSON"}"#
+        );
+        assert_eq!(headers["x-amzn-query-error"], "InvalidFormat;Sender");
+        assert_eq!(headers["content-type"], "application/x-amz-json-1.0");
 
         let error = error.with_status(403);
         let (status, _, body) =

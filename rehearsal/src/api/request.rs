@@ -10,6 +10,7 @@ use super::query;
 /// The services that the local AWS plays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Service {
+    CloudWatch,
     CodeDeploy,
     Ecr,
     Ecs,
@@ -26,6 +27,8 @@ pub enum Service {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocol {
     Json,
+    /// JSON 1.0 of a service that once spoke Query: an error also has its Query code, in a header.
+    QueryCompatibleJson,
     /// With the XML namespace of its answers.
     Query(&'static str),
     Rest,
@@ -44,7 +47,8 @@ const SNS_NAMESPACE: &str = "http://sns.amazonaws.com/doc/2010-03-31/";
 const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
 /// Every JSON service by the prefix of its `X-Amz-Target`.
-const JSON_TARGETS: [(&str, Service); 5] = [
+const JSON_TARGETS: [(&str, Service); 6] = [
+    ("GraniteServiceVersion20100801", Service::CloudWatch),
     ("CodeDeploy_20141006", Service::CodeDeploy),
     ("AmazonEC2ContainerServiceV20141113", Service::Ecs),
     ("AmazonEC2ContainerRegistry_V20150921", Service::Ecr),
@@ -63,6 +67,7 @@ impl Service {
     /// As IAM names it.
     pub fn prefix(self) -> &'static str {
         match self {
+            Service::CloudWatch => "cloudwatch",
             Service::CodeDeploy => "codedeploy",
             Service::Ecr => "ecr",
             Service::Ecs => "ecs",
@@ -78,6 +83,7 @@ impl Service {
 
     pub fn protocol(self) -> Protocol {
         match self {
+            Service::CloudWatch => Protocol::QueryCompatibleJson,
             Service::CodeDeploy | Service::Ecr | Service::Ecs | Service::Events | Service::Logs => {
                 Protocol::Json
             }

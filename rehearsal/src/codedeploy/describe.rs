@@ -10,10 +10,10 @@ use super::{
 use crate::api::stamp::epoch_seconds;
 use crate::ecs;
 use crate::ecs::service::counts;
-use crate::identity::{ACCOUNT, arn};
+use crate::identity::arn;
 
 /// `deploymentInfo`. The AppSpec's content is never in it.
-pub fn deployment(deployment: &Deployment, group: &Group) -> Value {
+pub fn deployment(deployment: &Deployment, group: &Group, state: &State) -> Value {
     let mut info = json!({
         "applicationName": deployment.application,
         "deploymentGroupName": deployment.group,
@@ -39,6 +39,10 @@ pub fn deployment(deployment: &Deployment, group: &Group) -> Value {
             "description",
             deployment.description.as_ref().map(|text| json!(text)),
         ),
+        (
+            "previousRevision",
+            previous(deployment, state).map(|previous| revision(&previous.sha256, None)),
+        ),
         ("startTime", deployment.started_at.map(epoch_seconds)),
         ("completeTime", deployment.completed_at.map(epoch_seconds)),
         (
@@ -50,6 +54,10 @@ pub fn deployment(deployment: &Deployment, group: &Group) -> Value {
         ),
         ("rollbackInfo", rollback_info(deployment)),
         ("deploymentOverview", overview(deployment.status)),
+        (
+            "overrideAlarmConfiguration",
+            deployment.alarms_override.as_ref().map(alarm_configuration),
+        ),
     ];
     for (name, value) in optional {
         if let Some(value) = value {
@@ -57,6 +65,17 @@ pub fn deployment(deployment: &Deployment, group: &Group) -> Value {
         }
     }
     info
+}
+
+/// The last one of the group that had succeeded when this one was made.
+fn previous<'s>(deployment: &Deployment, state: &'s State) -> Option<&'s Deployment> {
+    let earlier = |other: &&Deployment| {
+        (&other.application, &other.group) == (&deployment.application, &deployment.group)
+            && other.status == DeploymentStatus::Succeeded
+            && other.completed_at <= Some(deployment.created_at)
+            && other.id != deployment.id
+    };
+    state.deployments.iter().rfind(earlier)
 }
 
 /// Counts of targets, of which an ECS deployment has one; nothing while it runs.
@@ -90,21 +109,26 @@ fn rollback_info(deployment: &Deployment) -> Option<Value> {
 }
 
 /// `RevisionLocation`; without content as GetDeployment shows it.
-fn revision(sha256: &str, content: Option<&str>) -> Value {
+pub fn revision(sha256: &str, content: Option<&str>) -> Value {
     json!({ "revisionType": "AppSpecContent", "appSpecContent": { "content": content, "sha256": sha256 } })
 }
 
 pub fn application_revision(found: &ApplicationRevision) -> Value {
+    let mut info = json!({
+        "deploymentGroups": [],
+        "registerTime": epoch_seconds(found.registered_at),
+    });
+    if let Some(description) = &found.description {
+        info["description"] = json!(description);
+    }
+    if let Some(used) = &found.used {
+        info["deploymentGroups"] = json!(used.groups);
+        info["firstUsedTime"] = epoch_seconds(used.first);
+        info["lastUsedTime"] = epoch_seconds(used.last);
+    }
     json!({
-        "applicationName": found.application,
         "revision": revision(&found.sha256, Some(&found.content)),
-        "revisionInfo": {
-            "description": "Application revision registered by Deployment ID",
-            "deploymentGroups": found.groups,
-            "firstUsedTime": epoch_seconds(found.first_used_at),
-            "lastUsedTime": epoch_seconds(found.last_used_at),
-            "registerTime": epoch_seconds(found.first_used_at),
-        },
+        "revisionInfo": info,
     })
 }
 
@@ -162,8 +186,8 @@ pub fn deployment_group(group: &Group, state: &State) -> Value {
         "ec2TagFilters": [],
         "onPremisesInstanceTagFilters": [],
         "autoScalingGroups": [],
-        "serviceRoleArn": format!("arn:aws:iam::{ACCOUNT}:role/CodeDeployRoleForECS"),
-        "triggerConfigurations": [],
+        "serviceRoleArn": group.service_role,
+        "triggerConfigurations": group.triggers,
         "alarmConfiguration": alarm_configuration(&group.alarms),
         "autoRollbackConfiguration": rollback_configuration(&group.rollback_on),
         "deploymentStyle": { "deploymentType": "BLUE_GREEN", "deploymentOption": "WITH_TRAFFIC_CONTROL" },

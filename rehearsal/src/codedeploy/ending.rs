@@ -31,7 +31,15 @@ pub enum Ending {
     /// The ready wait is over.
     NobodyContinued {
         limit: Duration,
+        counts: Counts,
     },
+}
+
+/// As what a deployment that nobody continued counts for the automatic rollback; not known for certain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counts {
+    AsNothing,
+    AsFailed,
 }
 
 /// Whether the deployment has made anything that a rollback could take back.
@@ -92,11 +100,14 @@ pub fn conclude(ending: Ending, rollback_on: &[String], green: Green) -> Conclus
             error: Some(alarm_active(&names)),
             roll_back: wanted("DEPLOYMENT_STOP_ON_ALARM"),
         },
-        // None of the three events is about it, so that no rollback follows is inferred.
-        Ending::NobodyContinued { limit } => Conclusion {
+        Ending::NobodyContinued { limit, counts } => Conclusion {
             status: DeploymentStatus::Stopped,
             error: Some(nobody_continued(limit)),
-            roll_back: false,
+            roll_back: match counts {
+                // None of the three events is about it.
+                Counts::AsNothing => false,
+                Counts::AsFailed => wanted("DEPLOYMENT_FAILURE"),
+            },
         },
     }
 }
@@ -124,66 +135,81 @@ fn nobody_continued(limit: Duration) -> Failure {
 mod tests {
     use super::*;
 
+    fn check(ending: &Ending, rollback_on: &str, green: Green) -> (&'static str, bool) {
+        let concluded = conclude(ending.clone(), &[rollback_on.to_owned()], green);
+        (concluded.status.as_str(), concluded.roll_back)
+    }
+
     #[test]
-    fn every_ending_with_every_setting() {
-        let failed = || Ending::Failed(Failure::new("HOOK_EXECUTION_FAILURE", "no"));
+    fn every_ending_with_every_event() {
         let stopped = |roll_back| Ending::Stopped(StopRequest { roll_back });
-        let cases = [
+        let nobody = |counts| Ending::NobodyContinued {
+            limit: Duration::from_secs(600),
+            counts,
+        };
+        let (failure, alarm, request) = (
+            "DEPLOYMENT_FAILURE",
+            "DEPLOYMENT_STOP_ON_ALARM",
+            "DEPLOYMENT_STOP_ON_REQUEST",
+        );
+        // The ending, its status, and the events after which it is rolled back; `` is none at all.
+        let cases: [(Ending, &str, &[&str]); 8] = [
+            (Ending::Played, "Succeeded", &[]),
             (
-                Ending::Played,
-                "DEPLOYMENT_FAILURE",
-                Green::Made,
-                "Succeeded",
-                false,
-            ),
-            (failed(), "DEPLOYMENT_FAILURE", Green::Made, "Failed", true),
-            (
-                failed(),
-                "DEPLOYMENT_FAILURE",
-                Green::NotMade,
+                Ending::Failed(Failure::new("HOOK_EXECUTION_FAILURE", "no")),
                 "Failed",
-                false,
+                &[failure],
             ),
             (
-                failed(),
-                "DEPLOYMENT_STOP_ON_REQUEST",
-                Green::Made,
-                "Failed",
-                false,
-            ),
-            (failed(), "", Green::Made, "Failed", false),
-            (
-                stopped(None),
-                "DEPLOYMENT_FAILURE",
-                Green::Made,
+                Ending::AlarmActive(vec!["a".to_owned()]),
                 "Stopped",
-                false,
+                &[alarm],
             ),
+            (nobody(Counts::AsNothing), "Stopped", &[]),
+            (nobody(Counts::AsFailed), "Stopped", &[failure]),
+            (stopped(None), "Stopped", &[request]),
             (
-                stopped(None),
-                "DEPLOYMENT_STOP_ON_REQUEST",
-                Green::Made,
+                stopped(Some(true)),
                 "Stopped",
-                true,
+                &["", failure, alarm, request],
             ),
-            (stopped(Some(true)), "", Green::Made, "Stopped", true),
-            (stopped(Some(true)), "", Green::NotMade, "Stopped", false),
-            (
-                stopped(Some(false)),
-                "DEPLOYMENT_STOP_ON_REQUEST",
-                Green::Made,
-                "Stopped",
-                false,
-            ),
+            (stopped(Some(false)), "Stopped", &[]),
         ];
-        for (ending, rollback_on, green, status, roll_back) in cases {
-            let concluded = conclude(ending.clone(), &[rollback_on.to_owned()], green);
-            let outcome = (concluded.status.as_str(), concluded.roll_back);
-            assert_eq!(
-                outcome,
-                (status, roll_back),
-                "{ending:?} {rollback_on} {green:?}"
-            );
+        for (ending, status, rolled_back) in &cases {
+            for event in ["", failure, alarm, request] {
+                let wanted = (*status, rolled_back.contains(&event));
+                assert_eq!(
+                    check(ending, event, Green::Made),
+                    wanted,
+                    "{ending:?} {event}"
+                );
+                // From BeforeInstall there is nothing to go back to.
+                let not_made = check(ending, event, Green::NotMade);
+                assert_eq!(not_made, (*status, false), "{ending:?} {event}");
+            }
         }
+    }
+
+    #[test]
+    fn a_stop_that_nobody_asked_for_says_why() {
+        let message = |ending| conclude(ending, &[], Green::Made).error.unwrap().message;
+        let alarms = Ending::AlarmActive(vec!["web-5xx".to_owned(), "latency".to_owned()]);
+        assert!(message(alarms).ends_with("Activated alarms: web-5xx, latency"));
+        let nobody = Ending::NobodyContinued {
+            limit: Duration::from_secs(600),
+            counts: Counts::AsNothing,
+        };
+        assert!(message(nobody).ends_with("10 minutes."));
+    }
+
+    #[test]
+    fn the_event_has_words_of_its_own() {
+        let state = |ending| conclude(ending, &[], Green::Made).event_state();
+        let failed = Ending::Failed(Failure::new("TIMEOUT", "late"));
+        let stopped = Ending::Stopped(StopRequest { roll_back: None });
+        assert_eq!(state(Ending::Played), "SUCCESS");
+        assert_eq!(state(failed), "FAILURE");
+        assert_eq!(state(stopped), "STOP");
+        assert_eq!(state(Ending::AlarmActive(Vec::new())), "STOP");
     }
 }

@@ -1,6 +1,7 @@
 //! Plays a deployment: one asynchronous task from Created to its end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::ending::{Conclusion, Ending, Failure, Green, conclude};
 use super::lifecycle::{EventStatus, LifecycleEvent};
@@ -14,6 +15,9 @@ use crate::assumption::Assumption;
 use crate::happening::What;
 use crate::world::Aws;
 
+/// How long a deployment is `Created` and has no targets yet. That it is so for a while was observed, how long was not.
+const START_DELAY: Duration = Duration::from_secs(1);
+
 /// Plays a deployment that was created just now.
 pub fn begin(aws: &Arc<Aws>, id: String) {
     aws.background.spawn(play_to_the_end(aws.clone(), id));
@@ -23,9 +27,10 @@ async fn play_to_the_end(aws: Arc<Aws>, id: String) {
     let Some((deployment, group)) = look(&aws, &id) else {
         return;
     };
-    set_status(&aws, &id, DeploymentStatus::InProgress);
-    announce::state_change(&aws, &deployment, &group, "START");
     let play = async {
+        aws.clock.sleep(START_DELAY).await;
+        set_status(&aws, &id, DeploymentStatus::InProgress);
+        announce::state_change(&aws, &deployment, &group, "START");
         match deployment.creator {
             Creator::Rollback => rollback::play(&aws, &id, &group).await,
             Creator::User => play(&aws, &id, &group).await,
@@ -187,13 +192,7 @@ fn write_end(
             deployment.rolled_back_by = rollback.map(|(rollback, _)| rollback.id.clone());
         }
         if let Some((rollback, content)) = rollback {
-            let Deployment {
-                application,
-                group,
-                sha256,
-                ..
-            } = rollback;
-            state.use_revision(application, group, sha256, content, now);
+            state.use_revision(rollback, content);
             state.deployments.push(rollback.clone());
         }
     });

@@ -1,4 +1,4 @@
-//! Calls a hook's function and waits for somebody to answer.
+//! Calls a hook's function, waits for somebody to answer, and judges the answer.
 
 use std::time::Duration;
 
@@ -7,9 +7,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::ending::Failure;
-use super::lifecycle::LifecycleEvent;
+use super::lifecycle::{EventStatus, LifecycleEvent};
 use super::record::edit;
-use super::{Hook, HookAnswer, State};
+use super::{Deployment, Hook, HookAnswer, State};
 use crate::assumption::Assumption;
 use crate::happening::What;
 use crate::identity::sha256_hex;
@@ -83,11 +83,11 @@ fn invoke(aws: &Aws, function: &str, payload: Value) -> anyhow::Result<()> {
 }
 
 async fn answered(aws: &Aws, id: &str, execution_id: &str) -> HookAnswer {
-    let answer = |state: &State| {
+    let find = |state: &State| {
         let mut hooks = state.deployment(id)?.hooks.iter();
         hooks.find(|hook| hook.execution_id == execution_id)?.answer
     };
-    aws.codedeploy.until(answer).await
+    aws.codedeploy.until(find).await
 }
 
 /// Waits for an error of the function that CodeDeploy notices. Whether it notices any is not known.
@@ -99,6 +99,43 @@ async fn noticed_error(aws: &Aws, function: &str, payload: &Value) {
         }
     }
     std::future::pending().await
+}
+
+/// What a second answer to the same hook meets; not known for certain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecondAnswer {
+    Refused,
+    /// In silence, if it says what the first one said.
+    Accepted,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerRefused {
+    UnknownExecution,
+    AlreadyCompleted(LifecycleEvent),
+}
+
+/// Which event was answered; none when it was answered so before.
+pub fn answer(
+    deployment: &mut Deployment,
+    execution_id: &str,
+    answer: HookAnswer,
+    second: SecondAnswer,
+) -> Result<Option<LifecycleEvent>, AnswerRefused> {
+    let mut hooks = deployment.hooks.iter_mut();
+    let hook = hooks.find(|hook| hook.execution_id == execution_id);
+    let hook = hook.ok_or(AnswerRefused::UnknownExecution)?;
+    if second == SecondAnswer::Accepted && hook.answer == Some(answer) {
+        return Ok(None);
+    }
+    let mut events = deployment.events.iter();
+    let record = events.find(|record| record.event == hook.event);
+    let running = record.is_some_and(|record| record.status == EventStatus::InProgress);
+    if !running || hook.answer.is_some() {
+        return Err(AnswerRefused::AlreadyCompleted(hook.event));
+    }
+    hook.answer = Some(answer);
+    Ok(Some(hook.event))
 }
 
 /// About 300 characters of base64, as AWS's: it fits in no tag, token or `startedBy`.

@@ -8,7 +8,7 @@ pub mod app_spec;
 pub mod describe;
 pub mod ending;
 pub mod engine;
-mod hook;
+pub mod hook;
 mod install;
 pub mod lifecycle;
 pub mod plan;
@@ -21,11 +21,17 @@ pub mod traffic;
 mod waits;
 mod watch;
 
+#[cfg(test)]
+mod tests;
+
 use std::time::{Duration, SystemTime};
+
+use serde_json::Value;
 
 use self::app_spec::AppSpec;
 use self::lifecycle::{EventStatus, LifecycleEvent};
-use self::traffic::DeploymentConfig;
+use self::traffic::{ConfigRecord, DeploymentConfig};
+use crate::identity::sha256_hex;
 use crate::watched::Watched;
 
 /// Everything that CodeDeploy knows.
@@ -33,7 +39,7 @@ use crate::watched::Watched;
 pub struct State {
     pub applications: Vec<Application>,
     pub groups: Vec<Group>,
-    pub configs: Vec<DeploymentConfig>,
+    pub configs: Vec<ConfigRecord>,
     pub deployments: Vec<Deployment>,
     pub revisions: Vec<ApplicationRevision>,
 }
@@ -59,6 +65,9 @@ pub struct Group {
     pub production_listener: String,
     pub test_listener: Option<String>,
     pub config: String,
+    pub service_role: String,
+    /// As they were given: triggers are kept and not played.
+    pub triggers: Value,
     pub ready_option: ReadyOption,
     pub termination_wait: Duration,
     pub rollback_on: Vec<String>,
@@ -94,9 +103,17 @@ pub struct ApplicationRevision {
     pub application: String,
     pub sha256: String,
     pub content: String,
+    pub description: Option<String>,
+    pub registered_at: SystemTime,
+    /// None until a deployment ships it.
+    pub used: Option<RevisionUse>,
+}
+
+#[derive(Debug, Clone)]
+pub struct RevisionUse {
     pub groups: Vec<String>,
-    pub first_used_at: SystemTime,
-    pub last_used_at: SystemTime,
+    pub first: SystemTime,
+    pub last: SystemTime,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,6 +186,7 @@ pub struct Deployment {
     pub rollback_on: Vec<String>,
     /// The deployment's own setting, or the group's.
     pub alarms: Alarms,
+    pub alarms_override: Option<Alarms>,
     /// The rollback deployment that it triggered.
     pub rolled_back_by: Option<String>,
     /// The deployment that it rolls back.
@@ -236,7 +254,8 @@ impl State {
     }
 
     pub fn config(&self, name: &str) -> Option<&DeploymentConfig> {
-        self.configs.iter().find(|config| config.name == name)
+        let mut configs = self.configs.iter().map(|known| &known.config);
+        configs.find(|config| config.name == name)
     }
 
     pub fn deployment(&self, id: &str) -> Option<&Deployment> {
@@ -266,34 +285,97 @@ impl State {
             .find(|deployment| deployment.status.is_active())
     }
 
+    pub fn revision(&self, application: &str, sha256: &str) -> Option<&ApplicationRevision> {
+        let mut revisions = self.revisions.iter();
+        revisions.find(|known| known.application == application && known.sha256 == sha256)
+    }
+
     /// Keeps an AppSpec under its SHA-256.
-    pub fn use_revision(
+    pub fn register_revision(
         &mut self,
         application: &str,
-        group: &str,
-        sha256: &str,
-        content: &str,
+        (sha256, content): (&str, &str),
+        description: Option<String>,
         now: SystemTime,
     ) {
-        let known = |revision: &&mut ApplicationRevision| {
-            revision.application == application && revision.sha256 == sha256
-        };
-        if let Some(revision) = self.revisions.iter_mut().find(known) {
-            revision.last_used_at = now;
-            return;
+        if self.revision(application, sha256).is_none() {
+            self.revisions.push(ApplicationRevision {
+                application: application.to_owned(),
+                sha256: sha256.to_owned(),
+                content: content.to_owned(),
+                description,
+                registered_at: now,
+                used: None,
+            });
         }
-        self.revisions.push(ApplicationRevision {
-            application: application.to_owned(),
-            sha256: sha256.to_owned(),
-            content: content.to_owned(),
-            groups: vec![group.to_owned()],
-            first_used_at: now,
-            last_used_at: now,
+    }
+
+    /// Keeps the AppSpec of a deployment, and that it was used.
+    pub fn use_revision(&mut self, deployment: &Deployment, content: &str) {
+        let (application, sha256) = (&deployment.application, &deployment.sha256);
+        let now = deployment.created_at;
+        // Observed in AWS's own samples.
+        let description = format!(
+            "Application revision registered by Deployment ID: {}",
+            deployment.id
+        );
+        self.register_revision(application, (sha256, content), Some(description), now);
+        let mut revisions = self.revisions.iter_mut();
+        let known =
+            revisions.find(|known| known.application == *application && known.sha256 == *sha256);
+        let Some(revision) = known else { return };
+        let used = revision.used.get_or_insert_with(|| RevisionUse {
+            groups: Vec::new(),
+            first: now,
+            last: now,
         });
+        used.last = now;
+        if !used.groups.contains(&deployment.group) {
+            used.groups.push(deployment.group.clone());
+        }
     }
 }
 
 impl Deployment {
+    /// A user's deployment that has just been made, with everything as the group has it. The AppSpec comes with its
+    /// text.
+    pub fn of(
+        group: &Group,
+        id: String,
+        config: DeploymentConfig,
+        (app_spec, content): (AppSpec, &str),
+        now: SystemTime,
+    ) -> Deployment {
+        Deployment {
+            id,
+            application: group.application.clone(),
+            group: group.name.clone(),
+            config,
+            description: None,
+            creator: Creator::User,
+            status: DeploymentStatus::Created,
+            error: None,
+            created_at: now,
+            started_at: None,
+            completed_at: None,
+            sha256: sha256_hex(content),
+            app_spec,
+            rollback_on: group.rollback_on.clone(),
+            alarms_override: None,
+            alarms: group.alarms.clone(),
+            rolled_back_by: None,
+            rolls_back: None,
+            events: pending(lifecycle::events(group.test_listener.as_deref())),
+            hooks: Vec::new(),
+            blue: None,
+            green: None,
+            green_percent: 0,
+            ready_wait: Wait::NotReached,
+            termination_wait: Wait::NotReached,
+            stop: None,
+        }
+    }
+
     pub fn event_mut(&mut self, event: LifecycleEvent) -> Option<&mut EventRecord> {
         self.events.iter_mut().find(|record| record.event == event)
     }

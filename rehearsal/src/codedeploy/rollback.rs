@@ -59,6 +59,7 @@ pub(super) fn prepare(aws: &Aws, original: &Deployment) -> Option<(Deployment, S
         events: pending(original.events.iter().map(|record| record.event).collect()),
         hooks: Vec::new(),
         alarms: Alarms::default(),
+        alarms_override: None,
         ready_wait: Wait::NotReached,
         termination_wait: Wait::NotReached,
         stop: None,

@@ -1,10 +1,16 @@
 //! The lifecycle events AllowTestTraffic and AllowTraffic: listeners move to green.
 
+use std::time::Duration;
+
 use super::ending::Failure;
 use super::record::{edit, look};
-use super::{Group, stage};
+use super::{Deployment, Group, stage};
+use crate::ecs::{self, keep};
 use crate::happening::ListenerKind;
 use crate::world::Aws;
+
+/// A service that is scaled while production shifts must be steady again by then.
+const SCALING_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 pub(super) fn test(aws: &Aws, id: &str, group: &Group) {
     shift(aws, id, group, ListenerKind::Test, 100);
@@ -15,13 +21,46 @@ pub(super) async fn production(aws: &Aws, id: &str, group: &Group) -> Result<(),
     let Some((deployment, _)) = look(aws, id) else {
         return Ok(());
     };
-    for step in deployment.config.routing.steps() {
-        if !step.wait.is_zero() {
-            aws.clock.sleep(step.wait).await;
+    let steps = async {
+        for step in deployment.config.routing.steps() {
+            if !step.wait.is_zero() {
+                aws.clock.sleep(step.wait).await;
+            }
+            shift(aws, id, group, ListenerKind::Production, step.green_percent);
         }
-        shift(aws, id, group, ListenerKind::Production, step.green_percent);
+    };
+    tokio::select! {
+        biased;
+        () = steps => Ok(()),
+        failure = scaled_in_vain(aws, &deployment, group) => Err(failure),
     }
-    Ok(())
+}
+
+/// Waits until the service was scaled and did not become steady in time. Code and sentence are inferred.
+async fn scaled_in_vain(aws: &Aws, deployment: &Deployment, group: &Group) -> Failure {
+    let desired = |state: &ecs::State| {
+        let service = state.service(&group.cluster, &group.service)?;
+        Some(service.desired_count)
+    };
+    let mut before = aws.ecs.read(desired);
+    loop {
+        let changed = |state: &ecs::State| desired(state).filter(|&now| Some(now) != before);
+        before = Some(aws.ecs.until(changed).await);
+        tokio::select! {
+            () = both_steady(aws, deployment) => {}
+            () = aws.clock.sleep(SCALING_LIMIT) => {
+                let message = "The deployment timed out while waiting for the service to become steady after a scaling \
+                               event. This time out period is 5 minutes.";
+                return Failure::new("TIMEOUT", message);
+            }
+        }
+    }
+}
+
+async fn both_steady(aws: &Aws, deployment: &Deployment) {
+    for set in [&deployment.blue, &deployment.green].into_iter().flatten() {
+        keep::steady(aws, set).await;
+    }
 }
 
 pub(super) fn shift(aws: &Aws, id: &str, group: &Group, kind: ListenerKind, green_percent: u32) {

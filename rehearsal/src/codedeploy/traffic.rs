@@ -1,6 +1,6 @@
 //! Deployment configurations: in which steps production moves to green.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
@@ -9,6 +9,14 @@ use serde_json::{Value, json};
 pub struct DeploymentConfig {
     pub name: String,
     pub routing: Routing,
+}
+
+/// A deployment configuration as CodeDeploy keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ConfigRecord {
+    pub config: DeploymentConfig,
+    pub id: String,
+    pub created_at: SystemTime,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::ending::Ending;
+use super::ending::{Counts, Ending};
 use super::record::{edit, look, set_status};
 use super::{Deployment, DeploymentStatus, Group, Wait, announce, stage};
+use crate::assumption::Assumption;
 use crate::world::Aws;
 
 /// Waits until somebody says that production may be rerouted; nobody does: that ends the deployment.
@@ -22,10 +23,19 @@ pub(super) async fn ready(
     tokio::select! {
         biased;
         () = over(aws, id, |deployment| deployment.ready_wait) => {}
-        () = aws.clock.sleep(limit) => return Err(Ending::NobodyContinued { limit }),
+        () = aws.clock.sleep(limit) => return Err(nobody_continued(aws, limit)),
     }
     set_status(aws, id, DeploymentStatus::InProgress);
     Ok(())
+}
+
+fn nobody_continued(aws: &Aws, limit: Duration) -> Ending {
+    let counts = if aws.assumptions.hold(Assumption::ReadyTimeoutRollsBack) {
+        Counts::AsFailed
+    } else {
+        Counts::AsNothing
+    };
+    Ending::NobodyContinued { limit, counts }
 }
 
 /// Waits for a person who might want to go back, and stops blue.

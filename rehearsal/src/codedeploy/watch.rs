@@ -1,9 +1,15 @@
-//! What ends a deployment from outside while it runs: somebody stops it, or an alarm goes off.
+//! What ends a deployment from outside while it runs: somebody stops it, an alarm goes off, or it takes
+//! too long.
 
-use super::ending::Ending;
+use std::time::Duration;
+
+use super::ending::{Ending, Failure};
 use super::lifecycle::{EventStatus, LifecycleEvent};
-use super::{Creator, Deployment};
+use super::{Creator, Deployment, State};
 use crate::world::Aws;
+
+/// From the beginning of a deployment to the shift of production.
+const SHIFT_LIMIT: Duration = Duration::from_secs(120 * 60 * 60);
 
 /// Waits for whatever comes first; for ever when nothing does.
 pub(super) async fn interruption(aws: &Aws, deployment: &Deployment) -> Ending {
@@ -13,7 +19,28 @@ pub(super) async fn interruption(aws: &Aws, deployment: &Deployment) -> Ending {
         biased;
         request = stop => Ending::Stopped(request),
         names = alarm(aws, deployment) => Ending::AlarmActive(names),
+        failure = too_late(aws, deployment) => Ending::Failed(failure),
     }
+}
+
+/// Shifting production must have begun by then. The sentence is inferred.
+async fn too_late(aws: &Aws, deployment: &Deployment) -> Failure {
+    tokio::select! {
+        biased;
+        () = began(aws, deployment, LifecycleEvent::AllowTraffic) => std::future::pending().await,
+        () = aws.clock.sleep_until(deployment.created_at + SHIFT_LIMIT) => {}
+    }
+    let message = "The deployment timed out while waiting for the traffic shift to begin. This time out period is 120 hours.";
+    Failure::new("TIMEOUT", message)
+}
+
+async fn began(aws: &Aws, deployment: &Deployment, event: LifecycleEvent) {
+    let begun = |state: &State| {
+        let mut events = state.deployment(&deployment.id)?.events.iter();
+        let record = events.find(|record| record.event == event)?;
+        (record.status != EventStatus::Pending).then_some(())
+    };
+    aws.codedeploy.until(begun).await;
 }
 
 /// Alarms are looked at from Install on: one that was in ALARM before stops the deployment there. A rollback is not
@@ -23,14 +50,7 @@ async fn alarm(aws: &Aws, deployment: &Deployment) -> Vec<String> {
     if !alarms.enabled || deployment.creator == Creator::Rollback {
         return std::future::pending().await;
     }
-    let installing = |state: &super::State| {
-        let events = &state.deployment(&deployment.id)?.events;
-        let install = events
-            .iter()
-            .find(|record| record.event == LifecycleEvent::Install)?;
-        (install.status != EventStatus::Pending).then_some(())
-    };
-    aws.codedeploy.until(installing).await;
+    began(aws, deployment, LifecycleEvent::Install).await;
     let active = |state: &crate::cloudwatch::State| {
         Some(state.active(&alarms.names)).filter(|names| !names.is_empty())
     };

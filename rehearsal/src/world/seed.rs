@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Aws, ContainerSettings, ServiceSettings, TestListener, WorldSettings};
 use crate::cloudwatch::AlarmState;
-use crate::codedeploy::traffic::DeploymentConfig;
+use crate::codedeploy::traffic::{ConfigRecord, DeploymentConfig};
 use crate::codedeploy::{Alarms, Application, Group, ReadyOption, TargetGroup, traffic};
 use crate::ecs::keep;
 use crate::ecs::service::{LoadBalancerTarget, Service, TaskSet, TaskSetStatus};
@@ -31,8 +31,9 @@ pub(super) async fn seed(aws: &Arc<Aws>, settings: WorldSettings) -> anyhow::Res
             })?;
         }
     }
-    aws.codedeploy
-        .write(|state| state.configs = traffic::predefined());
+    for config in traffic::predefined() {
+        keep_config(aws, config);
+    }
     let mut task_sets = Vec::new();
     for service in &settings.services {
         task_sets.push(
@@ -255,6 +256,8 @@ fn create_deployment_group(
             production_listener,
             test_listener,
             config: settings.deployment_config.clone(),
+            service_role: format!("arn:aws:iam::{ACCOUNT}:role/CodeDeployRoleForECS"),
+            triggers: json!([]),
             termination_wait: settings.termination_wait,
             rollback_on: settings.rollback_on.clone(),
             ready_option: match settings.ready_wait {
@@ -296,10 +299,18 @@ fn create_alarms(aws: &Aws, names: &[String]) {
 /// The service's own deployment configuration, unless there is one of that name.
 fn create_deployment_config(aws: &Aws, settings: &ServiceSettings) {
     let name = &settings.deployment_config;
-    aws.codedeploy.write(|state| {
-        if let (Some(routing), None) = (settings.routing, state.config(name)) {
-            let name = name.clone();
-            state.configs.push(DeploymentConfig { name, routing });
-        }
-    });
+    let known = aws.codedeploy.read(|state| state.config(name).is_some());
+    if let (Some(routing), false) = (settings.routing, known) {
+        let name = name.clone();
+        keep_config(aws, DeploymentConfig { name, routing });
+    }
+}
+
+fn keep_config(aws: &Aws, config: DeploymentConfig) {
+    let record = ConfigRecord {
+        config,
+        id: aws.ids.uuid(),
+        created_at: aws.clock.now(),
+    };
+    aws.codedeploy.write(|state| state.configs.push(record));
 }

@@ -241,3 +241,11 @@ pub(crate) async fn until(
 ) {
     while !wanted(&happenings.recv().await.unwrap().what) {}
 }
+
+/// One refused call of CodeDeploy: its exception's name, and the sentence.
+pub(crate) async fn refused(world: &World, operation: &str, members: Value) -> (String, String) {
+    let (status, body) = codedeploy(world, operation, members).await;
+    assert_eq!(status, 400, "{operation}: {body}");
+    let text = |member: &str| body[member].as_str().unwrap().to_owned();
+    (text("__type"), text("message"))
+}

@@ -1,6 +1,8 @@
 //! The local AWS from outside: a world with the sample service, used over HTTP as a client uses AWS.
 
 #[cfg(test)]
+mod alarms;
+#[cfg(test)]
 mod aws;
 #[cfg(test)]
 mod blue_green;
@@ -8,5 +10,9 @@ mod blue_green;
 mod interrupted;
 #[cfg(test)]
 mod odd_requests;
+#[cfg(test)]
+mod scaled;
+#[cfg(test)]
+mod set_up;
 #[cfg(test)]
 mod tasks;

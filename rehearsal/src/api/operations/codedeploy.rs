@@ -1,12 +1,11 @@
-//! CodeDeploy's operations on applications, groups, configurations and revisions.
+//! What CodeDeploy's operations share: what they look for, and how they say that it is not there.
 
 use serde_json::json;
 
 use super::{Answer, Call};
 use crate::api::error::ApiError;
-use crate::api::page::page;
-use crate::api::stamp::epoch_seconds;
-use crate::codedeploy::{Application, Group, State, describe};
+use crate::api::page::{UnknownToken, page};
+use crate::codedeploy::{Application, Group, State};
 
 /// CodeDeploy has an exception of its own for nearly every required member.
 pub(super) fn missing(member: &str) -> ApiError {
@@ -25,7 +24,17 @@ pub(super) fn missing(member: &str) -> ApiError {
             "DeploymentTargetIdRequiredException",
             "Deployment target ID",
         ),
-        "revision" => ("RevisionRequiredException", "Revision"),
+        "serviceRoleArn" => ("RoleRequiredException", "Service role ARN"),
+        "currentDeploymentGroupName" | "deploymentGroupNames" => (
+            "DeploymentGroupNameRequiredException",
+            "Deployment group name",
+        ),
+        "applicationNames" => ("ApplicationNameRequiredException", "Application name"),
+        // Observed.
+        "revision" => {
+            let message = "RevisionLocation must be specified";
+            return ApiError::new("RevisionRequiredException", message);
+        }
         _ => ("InvalidInputException", member),
     };
     ApiError::new(code, format!("{what} is required"))
@@ -35,7 +44,13 @@ pub(super) fn application<'s>(
     call: Call<'_>,
     state: &'s State,
 ) -> Result<&'s Application, ApiError> {
-    let name = call.input.required_text("applicationName")?;
+    application_named(call.input.required_text("applicationName")?, state)
+}
+
+pub(super) fn application_named<'s>(
+    name: &str,
+    state: &'s State,
+) -> Result<&'s Application, ApiError> {
     let none = || {
         ApiError::new(
             "ApplicationDoesNotExistException",
@@ -48,24 +63,22 @@ pub(super) fn application<'s>(
 pub(super) fn group<'s>(call: Call<'_>, state: &'s State) -> Result<&'s Group, ApiError> {
     let application = application(call, state)?;
     let name = call.input.required_text("deploymentGroupName")?;
-    let none = || {
-        ApiError::new(
-            "DeploymentGroupDoesNotExistException",
-            format!("No Deployment Group found for name: {name}"),
-        )
-    };
-    state.group(&application.name, name).ok_or_else(none)
+    state
+        .group(&application.name, name)
+        .ok_or_else(|| no_group(name))
+}
+
+pub(super) fn no_group(name: &str) -> ApiError {
+    ApiError::new(
+        "DeploymentGroupDoesNotExistException",
+        format!("No Deployment Group found for name: {name}"),
+    )
 }
 
 /// One page of a list: CodeDeploy gives out 100 at a time, and takes no size.
 pub(super) fn listed(call: Call<'_>, member: &str, names: Vec<String>) -> Answer {
     let part = page(names, 100, call.input.text("nextToken")?);
-    let part = part.map_err(|_| {
-        ApiError::new(
-            "InvalidNextTokenException",
-            "The next token was specified in an invalid format.",
-        )
-    })?;
+    let part = part.map_err(token)?;
     let mut answer = json!({ member: part.items });
     if let Some(token) = part.next_token {
         answer["nextToken"] = json!(token);
@@ -73,62 +86,11 @@ pub(super) fn listed(call: Call<'_>, member: &str, names: Vec<String>) -> Answer
     Ok(answer)
 }
 
-pub(super) fn get_application(call: Call<'_>) -> Answer {
-    call.aws.codedeploy.read(|state| {
-        let application = application(call, state)?;
-        Ok(json!({ "application": {
-            "applicationId": application.id,
-            "applicationName": application.name,
-            "createTime": epoch_seconds(application.created_at),
-            "linkedToGitHub": false,
-            "computePlatform": "ECS",
-        }}))
-    })
-}
-
-pub(super) fn list_applications(call: Call<'_>) -> Answer {
-    let names = |state: &State| {
-        state
-            .applications
-            .iter()
-            .map(|application| application.name.clone())
-            .collect()
-    };
-    listed(call, "applications", call.aws.codedeploy.read(names))
-}
-
-pub(super) fn list_deployment_groups(call: Call<'_>) -> Answer {
-    let (name, groups) = call.aws.codedeploy.read(|state| {
-        let name = application(call, state)?.name.clone();
-        let of_application = state
-            .groups
-            .iter()
-            .filter(|group| group.application == name);
-        let groups = of_application.map(|group| group.name.clone()).collect();
-        Ok::<_, ApiError>((name, groups))
-    })?;
-    let mut answer = listed(call, "deploymentGroups", groups)?;
-    answer["applicationName"] = json!(name);
-    Ok(answer)
-}
-
-pub(super) fn get_deployment_group(call: Call<'_>) -> Answer {
-    call.aws.codedeploy.read(|state| {
-        let group = group(call, state)?;
-        Ok(json!({ "deploymentGroupInfo": describe::deployment_group(group, state) }))
-    })
-}
-
-pub(super) fn get_deployment_config(call: Call<'_>) -> Answer {
-    let name = call.input.required_text("deploymentConfigName")?;
-    call.aws.codedeploy.read(|state| {
-        let config = state.config(name).ok_or_else(|| no_config(name))?;
-        Ok(json!({ "deploymentConfigInfo": {
-            "deploymentConfigName": config.name,
-            "computePlatform": "ECS",
-            "trafficRoutingConfig": config.routing.describe(),
-        }}))
-    })
+pub(super) fn token(_: UnknownToken) -> ApiError {
+    ApiError::new(
+        "InvalidNextTokenException",
+        "The next token was specified in an invalid format.",
+    )
 }
 
 pub(super) fn no_config(name: &str) -> ApiError {
@@ -136,36 +98,4 @@ pub(super) fn no_config(name: &str) -> ApiError {
         "DeploymentConfigDoesNotExistException",
         format!("No Deployment Configuration found for name: {name}"),
     )
-}
-
-pub(super) fn get_application_revision(call: Call<'_>) -> Answer {
-    let revision = call.input.required_structure("revision")?;
-    let content = revision.structure("appSpecContent")?;
-    let sha256 = content
-        .map(|content| content.text("sha256"))
-        .transpose()?
-        .flatten();
-    let sha256 = sha256.ok_or_else(|| {
-        ApiError::new(
-            "InvalidRevisionException",
-            "The revision must name an AppSpec by its SHA-256",
-        )
-    })?;
-    call.aws.codedeploy.read(|state| {
-        let application = application(call, state)?;
-        let of_application = state
-            .revisions
-            .iter()
-            .filter(|known| known.application == application.name);
-        let found = of_application
-            .into_iter()
-            .find(|known| known.sha256 == sha256);
-        let none = || {
-            ApiError::new(
-                "RevisionDoesNotExistException",
-                "No revision found for the given SHA-256",
-            )
-        };
-        Ok(describe::application_revision(found.ok_or_else(none)?))
-    })
 }

@@ -3,25 +3,21 @@
 use serde_json::json;
 
 use super::codedeploy::{group, no_config};
+use super::codedeploy_settings as settings;
 use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::input::Input;
+use crate::assumption::Assumption;
 use crate::codedeploy::app_spec::{self, AppSpec};
-use crate::codedeploy::{
-    Creator, Deployment, DeploymentStatus, Wait, announce, engine, lifecycle, pending,
-};
+use crate::codedeploy::{Deployment, announce, engine};
 use crate::identity::sha256_hex;
 
 pub(super) fn create_deployment(call: Call<'_>) -> Answer {
-    let (app_spec, content) = revision(&call.input)?;
-    let description = call.input.text("description")?;
-    if description.is_some_and(|text| text.chars().count() > 256) {
-        return Err(ApiError::new(
-            "DescriptionTooLongException",
-            "The description is too long: up to 256 characters are allowed",
-        ));
-    }
-    let rollback_on = rollback_on(&call.input)?;
+    let (app_spec, content) = revision(call)?;
+    let description = check_description(call)?;
+    check_platform(&call.input)?;
+    let rollback_on = settings::rollback_on(&call.input)?;
+    let alarms = settings::alarms(&call.input, "overrideAlarmConfiguration")?;
     let config_name = call.input.text("deploymentConfigName")?;
     let (id, now) = (call.aws.ids.deployment(), call.aws.clock.now());
     // Looked at and written in one step, so that of two callers at once only one succeeds.
@@ -39,40 +35,15 @@ pub(super) fn create_deployment(call: Call<'_>) -> Answer {
             );
             return Err(ApiError::new("DeploymentLimitExceededException", message));
         }
+        let created = Deployment::of(&group, id, config, (app_spec, &content), now);
         let deployment = Deployment {
-            id,
-            application: group.application.clone(),
-            group: group.name.clone(),
-            config,
             description: description.map(ToOwned::to_owned),
-            creator: Creator::User,
-            status: DeploymentStatus::Created,
-            error: None,
-            created_at: now,
-            started_at: None,
-            completed_at: None,
-            sha256: sha256_hex(&content),
-            app_spec,
             rollback_on: rollback_on.unwrap_or(group.rollback_on),
-            alarms: group.alarms,
-            rolled_back_by: None,
-            rolls_back: None,
-            events: pending(lifecycle::events(group.test_listener.as_deref())),
-            hooks: Vec::new(),
-            blue: None,
-            green: None,
-            green_percent: 0,
-            ready_wait: Wait::NotReached,
-            termination_wait: Wait::NotReached,
-            stop: None,
+            alarms_override: alarms.clone(),
+            alarms: alarms.unwrap_or(group.alarms),
+            ..created
         };
-        state.use_revision(
-            &group.application,
-            &group.name,
-            &deployment.sha256,
-            &content,
-            now,
-        );
+        state.use_revision(&deployment, &content);
         state.deployments.push(deployment.clone());
         Ok(deployment)
     })?;
@@ -81,34 +52,63 @@ pub(super) fn create_deployment(call: Call<'_>) -> Answer {
     Ok(json!({ "deploymentId": created.id }))
 }
 
-/// The AppSpec of a request and its text.
-fn revision(input: &Input<'_>) -> Result<(AppSpec, String), ApiError> {
-    let invalid = |message: String| ApiError::new("InvalidRevisionException", message);
-    let revision = input.required_structure("revision")?;
-    match revision.text("revisionType")? {
-        Some("AppSpecContent") => {}
-        Some("S3" | "GitHub") => {
-            return Err(ApiError::new(
-                "RevisionDoesNotExistException",
-                "There is no such revision: the rehearsal has no S3 and no GitHub",
-            ));
-        }
-        Some(_) | None => {
-            return Err(invalid(
-                "The revision type must be AppSpecContent".to_owned(),
-            ));
+/// Up to 256 characters as AWS's list of limits says; its own GitHub action sends up to 512.
+pub(super) fn check_description<'a>(call: Call<'a>) -> Result<Option<&'a str>, ApiError> {
+    let may_be_longer = call
+        .aws
+        .assumptions
+        .hold(Assumption::DescriptionMayBeLonger);
+    let most = if may_be_longer { 512 } else { 256 };
+    let description = call.input.text("description")?;
+    if description.is_some_and(|text| text.chars().count() > most) {
+        return Err(ApiError::new(
+            "DescriptionTooLongException",
+            format!("The description is too long: up to {most} characters are allowed"),
+        ));
+    }
+    Ok(description)
+}
+
+/// What only servers have. The sentences are inferred.
+fn check_platform(input: &Input<'_>) -> Result<(), ApiError> {
+    if input.structure("targetInstances")?.is_some() {
+        let message = "Target instances can not be specified for the compute platform ECS";
+        return Err(ApiError::new("InvalidTargetInstancesException", message));
+    }
+    match input.text("deploymentMode")? {
+        Some("STANDARD") | None => Ok(()),
+        Some(other) => {
+            let message = format!("The deployment mode {other} is not valid for ECS");
+            Err(ApiError::new("InvalidInputException", message))
         }
     }
-    let app_spec = revision.structure("appSpecContent")?;
-    let app_spec = app_spec.ok_or_else(|| invalid("appSpecContent is required".to_owned()))?;
+}
+
+/// The AppSpec of a request and its text.
+pub(super) fn revision(call: Call<'_>) -> Result<(AppSpec, String), ApiError> {
+    let check = if call.aws.assumptions.hold(Assumption::Sha256IsNotChecked) {
+        Sha256::Ignored
+    } else {
+        Sha256::Compared
+    };
+    read_revision(&call.input, check)
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sha256 {
+    Compared,
+    Ignored,
+}
+
+fn read_revision(input: &Input<'_>, sha256: Sha256) -> Result<(AppSpec, String), ApiError> {
+    let invalid = |message: String| ApiError::new("InvalidRevisionException", message);
+    let app_spec = app_spec_content(&input.required_structure("revision")?)?;
     let content = app_spec
         .text("content")?
         .filter(|content| !content.trim().is_empty());
     let content = content.ok_or_else(|| invalid("The AppSpec content is empty".to_owned()))?;
-    if app_spec
-        .text("sha256")?
-        .is_some_and(|sha256| sha256 != sha256_hex(content))
-    {
+    let given = app_spec.text("sha256")?;
+    if sha256 == Sha256::Compared && given.is_some_and(|given| given != sha256_hex(content)) {
         return Err(invalid(
             "The SHA-256 does not match the AppSpec content".to_owned(),
         ));
@@ -119,31 +119,22 @@ fn revision(input: &Input<'_>) -> Result<(AppSpec, String), ApiError> {
     ))
 }
 
-/// The deployment's own auto-rollback events; none where the group's count.
-fn rollback_on(input: &Input<'_>) -> Result<Option<Vec<String>>, ApiError> {
-    let Some(configuration) = input.structure("autoRollbackConfiguration")? else {
-        return Ok(None);
-    };
-    let events = configuration.texts("events")?;
-    let known = [
-        "DEPLOYMENT_FAILURE",
-        "DEPLOYMENT_STOP_ON_ALARM",
-        "DEPLOYMENT_STOP_ON_REQUEST",
-    ];
-    if let Some(unknown) = events.iter().find(|event| !known.contains(event)) {
-        return Err(ApiError::new(
-            "InvalidAutoRollbackConfigException",
-            format!("{unknown} is not an auto-rollback event"),
-        ));
+/// `appSpecContent` of a `RevisionLocation`.
+pub(super) fn app_spec_content<'a>(revision: &Input<'a>) -> Result<Input<'a>, ApiError> {
+    let invalid = |message: &str| ApiError::new("InvalidRevisionException", message.to_owned());
+    match revision.text("revisionType")? {
+        Some("AppSpecContent") => {}
+        Some("S3" | "GitHub") => {
+            return Err(ApiError::new(
+                "RevisionDoesNotExistException",
+                "There is no such revision: the rehearsal has no S3 and no GitHub",
+            ));
+        }
+        Some(_) | None => return Err(invalid("The revision type must be AppSpecContent")),
     }
-    let enabled = configuration.boolean("enabled")?.unwrap_or(false);
-    Ok(Some(
-        events
-            .into_iter()
-            .filter(|_| enabled)
-            .map(ToOwned::to_owned)
-            .collect(),
-    ))
+    revision
+        .structure("appSpecContent")?
+        .ok_or_else(|| invalid("appSpecContent is required"))
 }
 
 #[cfg(test)]
@@ -187,7 +178,8 @@ mod tests {
             ),
         ];
         for (request, code) in cases {
-            let outcome = revision(&Input::new(&request, missing).unwrap());
+            let input = Input::new(&request, missing).unwrap();
+            let outcome = read_revision(&input, Sha256::Compared);
             assert_eq!(
                 outcome
                     .err()
@@ -197,5 +189,19 @@ mod tests {
                 "{request}"
             );
         }
+    }
+
+    #[test]
+    fn a_wrong_hash_passes_where_nobody_compares_it() {
+        let content = app_spec::render(
+            "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2",
+            "web",
+            80,
+        );
+        let app_spec = json!({ "content": content, "sha256": "00" });
+        let request =
+            json!({ "revision": { "revisionType": "AppSpecContent", "appSpecContent": app_spec } });
+        let input = Input::new(&request, missing).unwrap();
+        assert!(read_revision(&input, Sha256::Ignored).is_ok());
     }
 }

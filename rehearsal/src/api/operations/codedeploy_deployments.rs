@@ -40,7 +40,7 @@ fn does_not_exist(id: &str) -> ApiError {
 pub(super) fn get_deployment(call: Call<'_>) -> Answer {
     call.aws.codedeploy.read(|state| {
         let (deployment, group) = deployment(call, state)?;
-        Ok(json!({ "deploymentInfo": describe::deployment(deployment, group) }))
+        Ok(json!({ "deploymentInfo": describe::deployment(deployment, group, state) }))
     })
 }
 
@@ -54,8 +54,10 @@ pub(super) fn batch_get_deployments(call: Call<'_>) -> Answer {
     }
     call.aws.codedeploy.read(|state| {
         let found = ids.iter().filter_map(|id| state.deployment(id));
-        let described =
-            found.filter_map(|found| Some(describe::deployment(found, state.group_of(found)?)));
+        let described = found.filter_map(|found| {
+            let group = state.group_of(found)?;
+            Some(describe::deployment(found, group, state))
+        });
         Ok(json!({ "deploymentsInfo": described.collect::<Vec<Value>>() }))
     })
 }

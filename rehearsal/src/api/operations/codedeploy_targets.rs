@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::codedeploy_deployments::deployment;
 use super::{Answer, Call};
 use crate::api::error::ApiError;
-use crate::codedeploy::lifecycle::EventStatus;
+use crate::assumption::Assumption;
+use crate::codedeploy::hook::{self, AnswerRefused, SecondAnswer};
 use crate::codedeploy::{DeploymentStatus, HookAnswer, describe};
 use crate::happening::What;
 
@@ -69,56 +70,62 @@ fn targets(call: Call<'_>, wanted: &[&str]) -> Result<Vec<Value>, ApiError> {
 
 pub(super) fn put_lifecycle_event_hook_execution_status(call: Call<'_>) -> Answer {
     let execution_id = call.input.text("lifecycleEventHookExecutionId")?;
-    let status = call.input.text("status")?;
+    let second = if call
+        .aws
+        .assumptions
+        .hold(Assumption::SecondAnswerIsAccepted)
+    {
+        SecondAnswer::Accepted
+    } else {
+        SecondAnswer::Refused
+    };
     let (id, event, answer) = call.aws.codedeploy.write(|state| {
         let id = deployment(call, state)?.0.id.clone();
-        let answer = match status {
-            Some("Succeeded") => HookAnswer::Succeeded,
-            Some("Failed") => HookAnswer::Failed,
-            Some(_) | None => {
-                let message =
-                    "The lifecycle event hook execution status must be Succeeded or Failed";
-                return Err(ApiError::new(
-                    "InvalidLifecycleEventHookExecutionStatusException",
-                    message,
-                ));
-            }
-        };
-        let unknown = || {
-            let message = "The lifecycle event hook execution ID is not valid";
-            ApiError::new("InvalidLifecycleEventHookExecutionIdException", message)
-        };
+        let answer = hook_answer(call)?;
+        let unknown = || refused(&id, AnswerRefused::UnknownExecution);
         let found = state.deployment_mut(&id).ok_or_else(unknown)?;
-        let hook = found
-            .hooks
-            .iter()
-            .position(|hook| Some(hook.execution_id.as_str()) == execution_id);
-        let hook = hook.ok_or_else(unknown)?;
-        let event = found.hooks[hook].event;
-        let running = found
-            .event_mut(event)
-            .is_some_and(|record| record.status == EventStatus::InProgress);
-        if !running || found.hooks[hook].answer.is_some() {
-            let message = format!(
+        let event = hook::answer(found, execution_id.unwrap_or_default(), answer, second);
+        let event = event.map_err(|refusal| refused(&id, refusal))?;
+        Ok::<_, ApiError>((id, event, answer))
+    })?;
+    if let Some(event) = event {
+        call.aws.happenings.tell(What::HookAnswered {
+            deployment: id,
+            lifecycle_event: event.as_str(),
+            status: match answer {
+                HookAnswer::Succeeded => "Succeeded".to_owned(),
+                HookAnswer::Failed => "Failed".to_owned(),
+            },
+            function: call.function.map(ToOwned::to_owned),
+        });
+    }
+    Ok(json!({ "lifecycleEventHookExecutionId": execution_id }))
+}
+
+fn hook_answer(call: Call<'_>) -> Result<HookAnswer, ApiError> {
+    match call.input.text("status")? {
+        Some("Succeeded") => Ok(HookAnswer::Succeeded),
+        Some("Failed") => Ok(HookAnswer::Failed),
+        Some(_) | None => Err(ApiError::new(
+            "InvalidLifecycleEventHookExecutionStatusException",
+            "The lifecycle event hook execution status must be Succeeded or Failed",
+        )),
+    }
+}
+
+/// The model's codes; the sentences are inferred.
+fn refused(id: &str, refusal: AnswerRefused) -> ApiError {
+    match refusal {
+        AnswerRefused::UnknownExecution => ApiError::new(
+            "InvalidLifecycleEventHookExecutionIdException",
+            "The lifecycle event hook execution ID is not valid",
+        ),
+        AnswerRefused::AlreadyCompleted(event) => ApiError::new(
+            "LifecycleEventAlreadyCompletedException",
+            format!(
                 "The lifecycle event {} of deployment {id} has already completed",
                 event.as_str()
-            );
-            return Err(ApiError::new(
-                "LifecycleEventAlreadyCompletedException",
-                message,
-            ));
-        }
-        found.hooks[hook].answer = Some(answer);
-        Ok((id, event, answer))
-    })?;
-    call.aws.happenings.tell(What::HookAnswered {
-        deployment: id,
-        lifecycle_event: event.as_str(),
-        status: match answer {
-            HookAnswer::Succeeded => "Succeeded".to_owned(),
-            HookAnswer::Failed => "Failed".to_owned(),
-        },
-        function: call.function.map(ToOwned::to_owned),
-    });
-    Ok(json!({ "lifecycleEventHookExecutionId": execution_id }))
+            ),
+        ),
+    }
 }

@@ -1,8 +1,13 @@
 //! The operations, by service: which function answers which call.
 
+mod cloudwatch;
 mod codedeploy;
+mod codedeploy_applications;
+mod codedeploy_configs;
 mod codedeploy_create;
 mod codedeploy_deployments;
+mod codedeploy_groups;
+mod codedeploy_settings;
 mod codedeploy_targets;
 mod ecr;
 mod ecs_run_task;
@@ -27,6 +32,7 @@ type Answer = Result<Value, ApiError>;
 pub(super) async fn dispatch(service: Service, call: Call<'_>) -> Result<Reply, ApiError> {
     let answer = match service {
         Service::Lambda => return lambda::invoke(call).await,
+        Service::CloudWatch => cloudwatch::answer(call),
         Service::CodeDeploy => code_deploy(call),
         Service::Ecr => registry(call),
         Service::Ecs => containers(call),
@@ -42,24 +48,41 @@ pub(super) async fn dispatch(service: Service, call: Call<'_>) -> Result<Reply, 
 
 fn code_deploy(call: Call<'_>) -> Answer {
     match call.operation {
+        "BatchGetApplicationRevisions" => {
+            codedeploy_applications::batch_get_application_revisions(call)
+        }
+        "BatchGetApplications" => codedeploy_applications::batch_get_applications(call),
+        "BatchGetDeploymentGroups" => codedeploy_groups::batch_get_deployment_groups(call),
         "BatchGetDeploymentTargets" => codedeploy_targets::batch_get_deployment_targets(call),
         "BatchGetDeployments" => codedeploy_deployments::batch_get_deployments(call),
         "ContinueDeployment" => codedeploy_deployments::continue_deployment(call),
+        "CreateApplication" => codedeploy_applications::create_application(call),
         "CreateDeployment" => codedeploy_create::create_deployment(call),
-        "GetApplication" => codedeploy::get_application(call),
-        "GetApplicationRevision" => codedeploy::get_application_revision(call),
+        "CreateDeploymentConfig" => codedeploy_configs::create_deployment_config(call),
+        "CreateDeploymentGroup" => codedeploy_groups::create_deployment_group(call),
+        "DeleteApplication" => codedeploy_applications::delete_application(call),
+        "DeleteDeploymentConfig" => codedeploy_configs::delete_deployment_config(call),
+        "DeleteDeploymentGroup" => codedeploy_groups::delete_deployment_group(call),
+        "GetApplication" => codedeploy_applications::get_application(call),
+        "GetApplicationRevision" => codedeploy_applications::get_application_revision(call),
         "GetDeployment" => codedeploy_deployments::get_deployment(call),
-        "GetDeploymentConfig" => codedeploy::get_deployment_config(call),
-        "GetDeploymentGroup" => codedeploy::get_deployment_group(call),
+        "GetDeploymentConfig" => codedeploy_configs::get_deployment_config(call),
+        "GetDeploymentGroup" => codedeploy_groups::get_deployment_group(call),
         "GetDeploymentTarget" => codedeploy_targets::get_deployment_target(call),
-        "ListApplications" => codedeploy::list_applications(call),
-        "ListDeploymentGroups" => codedeploy::list_deployment_groups(call),
+        "ListApplicationRevisions" => codedeploy_applications::list_application_revisions(call),
+        "ListApplications" => codedeploy_applications::list_applications(call),
+        "ListDeploymentConfigs" => codedeploy_configs::list_deployment_configs(call),
+        "ListDeploymentGroups" => codedeploy_groups::list_deployment_groups(call),
         "ListDeploymentTargets" => codedeploy_targets::list_deployment_targets(call),
         "ListDeployments" => codedeploy_deployments::list_deployments(call),
         "PutLifecycleEventHookExecutionStatus" => {
             codedeploy_targets::put_lifecycle_event_hook_execution_status(call)
         }
+        "RegisterApplicationRevision" => {
+            codedeploy_applications::register_application_revision(call)
+        }
         "StopDeployment" => codedeploy_deployments::stop_deployment(call),
+        "UpdateDeploymentGroup" => codedeploy_groups::update_deployment_group(call),
         _ => unknown(),
     }
 }
@@ -197,6 +220,7 @@ fn unknown_action(call: Call<'_>) -> Answer {
 /// How the service complains about a required member that is not there.
 pub(super) fn missing(service: Service) -> fn(&str) -> ApiError {
     match service {
+        Service::CloudWatch => cloudwatch::missing,
         Service::CodeDeploy => codedeploy::missing,
         Service::Ecr => |member| {
             let message = format!(
