@@ -22,6 +22,7 @@ use crate::cloudwatch::{self, CloudWatch};
 use crate::codedeploy::traffic::Routing;
 use crate::codedeploy::{self, CodeDeploy};
 use crate::ecr::{Ecr, Image, ImageSettings, PushRefused, push_event};
+use crate::ecs::capacity::LaunchKind;
 use crate::ecs::task::TaskStatus;
 use crate::ecs::{self, Ecs};
 use crate::elb::LoadBalancers;
@@ -73,6 +74,8 @@ pub struct ServiceSettings {
     /// The container behind the load balancer, with the port that it has there.
     pub load_balanced: (String, u16),
     pub desired_count: u32,
+    /// What its tasks run on.
+    pub launch: LaunchKind,
     pub application: String,
     pub deployment_group: String,
     pub deployment_config: String,

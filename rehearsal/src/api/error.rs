@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// A refusal with AWS's code, sentence and HTTP status.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub struct ApiError {
     pub message: String,
     pub status: u16,
     /// What else the error's shape has: ConflictException's `resourceIds`.
-    pub members: Map<String, Value>,
+    pub members: Vec<(&'static str, Value)>,
 }
 
 impl ApiError {
@@ -21,7 +21,7 @@ impl ApiError {
             code: Cow::Borrowed(code),
             message: message.into(),
             status: 400,
-            members: Map::new(),
+            members: Vec::new(),
         }
     }
 
@@ -30,8 +30,8 @@ impl ApiError {
         self
     }
 
-    pub fn with_member(mut self, name: &str, value: Value) -> ApiError {
-        self.members.insert(name.to_owned(), value);
+    pub fn with_member(mut self, name: &'static str, value: Value) -> ApiError {
+        self.members.push((name, value));
         self
     }
 

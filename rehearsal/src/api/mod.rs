@@ -228,10 +228,11 @@ fn render(
 
 /// Code and sentence, and what else the error's shape has.
 fn json_error(error: &ApiError) -> Value {
-    let mut members = error.members.clone();
-    members.insert("__type".to_owned(), json!(error.code));
-    members.insert("message".to_owned(), json!(error.message));
-    Value::Object(members)
+    let mut body = json!({ "__type": error.code, "message": error.message });
+    for (name, value) in &error.members {
+        body[*name] = value.clone();
+    }
+    body
 }
 
 #[cfg(test)]

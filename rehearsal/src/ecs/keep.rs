@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::State;
+use super::capacity::NoPlace;
 use super::launch::{Launch, launch};
 use super::run::request_stop;
-use super::service::{Stability, TaskSetStatus, stability};
+use super::service::{ServiceEvent, Stability, TaskSetStatus, stability, target_of};
 use super::task::{Stop, Task, TaskStatus};
 use crate::elb::TargetHealth;
 use crate::world::Aws;
@@ -15,6 +16,9 @@ use crate::world::Aws;
 /// Between two starts after the first failure; doubles with every further one.
 const FIRST_BACK_OFF: Duration = Duration::from_secs(10);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(15 * 60);
+
+/// DescribeServices shows up to 100 of a service's events.
+const EVENTS_KEPT: usize = 100;
 
 /// What the scheduler sees of one task set.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,7 +143,7 @@ pub async fn steady(aws: &Aws, task_set: &str) {
             let settled = stability(
                 service.desired_count_of(set),
                 &tasks,
-                set.load_balancer.port,
+                &set.load_balancer,
                 &health,
             );
             Some(settled == Stability::SteadyState)
@@ -188,9 +192,8 @@ fn observe(
         .filter(|task| task.stop.is_none())
         .collect();
     let unhealthy = |task: &&&Task| {
-        health
-            .iter()
-            .any(|target| target.id == task.address && target.state == "unhealthy")
+        target_of(task, &set.load_balancer, health)
+            .is_some_and(|target| target.state == "unhealthy")
     };
     Some(Observed {
         desired: service.desired_count_of(set) as usize,
@@ -206,6 +209,7 @@ fn observe(
     })
 }
 
+/// Starts one more task of the set, or waits as after a task that failed when there is no place for it.
 fn start_one(aws: &Arc<Aws>, task_set: &str) {
     let wanted = aws.ecs.read(|state| {
         let (service, set) = state.task_set(task_set)?;
@@ -213,6 +217,8 @@ fn start_one(aws: &Arc<Aws>, task_set: &str) {
             cluster: service.cluster.clone(),
             revision: state.revision(&set.task_definition)?.clone(),
             launch_type: service.launch_type.clone(),
+            platform_version: Some(set.platform_version.clone()),
+            network_configuration: set.network_configuration.clone(),
             service: Some((service.name.clone(), set.id.clone())),
             group: format!("service:{}", service.name),
             started_by: Some(set.id.clone()),
@@ -220,9 +226,43 @@ fn start_one(aws: &Arc<Aws>, task_set: &str) {
             tags: Vec::new(),
         })
     });
-    if let Some(wanted) = wanted {
-        launch(aws, wanted);
+    if let Some(Err(no_place)) = wanted.map(|wanted| launch(aws, wanted)) {
+        note_no_place(aws, task_set, &no_place);
     }
+}
+
+/// The service says so, and tries again later.
+fn note_no_place(aws: &Aws, task_set: &str, no_place: &NoPlace) {
+    let reason = match no_place {
+        NoPlace::NoContainerInstances => {
+            "No Container Instances were found in your cluster.".to_owned()
+        }
+        NoPlace::Failures(failures) => {
+            let reasons = failures.iter().map(|failure| failure.reason.clone());
+            reasons.collect::<Vec<_>>().join(", ")
+        }
+    };
+    let (id, now) = (aws.ids.uuid(), aws.clock.now());
+    aws.ecs.write(|state| {
+        let service = state
+            .services
+            .iter_mut()
+            .find(|service| service.task_sets.iter().any(|set| set.id == task_set));
+        let Some(service) = service else { return };
+        let name = &service.name;
+        let message = format!("(service {name}) was unable to place a task. Reason: {reason}.");
+        let event = ServiceEvent {
+            id,
+            at: now,
+            message,
+        };
+        service.events.insert(0, event);
+        service.events.truncate(EVENTS_KEPT);
+        if let Some(set) = service.task_sets.iter_mut().find(|set| set.id == task_set) {
+            set.failures += 1;
+            set.last_failure = Some(now);
+        }
+    });
 }
 
 fn stop_all(aws: &Aws, tasks: &[String], reason: &str) {

@@ -78,6 +78,16 @@ impl Revision {
             .unwrap_or("bridge")
     }
 
+    /// The launch types that it can run on.
+    pub fn compatibilities(&self) -> Vec<&'static str> {
+        let has = |member: &str| self.registered.contains_key(member);
+        if has("cpu") && has("memory") && self.network_mode() == "awsvpc" {
+            vec!["EC2", "FARGATE"]
+        } else {
+            vec!["EC2"]
+        }
+    }
+
     /// The `taskDefinition` structure of ECS's answers.
     pub fn describe(&self) -> Value {
         let mut answer = Map::from_iter([("taskDefinitionArn".to_owned(), json!(self.arn()))]);
@@ -96,7 +106,7 @@ impl Revision {
                 "requiresAttributes",
                 json!([{ "name": "com.amazonaws.ecs.capability.docker-remote-api.1.18" }]),
             ),
-            ("compatibilities", json!(compatibilities(&self.registered))),
+            ("compatibilities", json!(self.compatibilities())),
             ("registeredAt", epoch_seconds(self.registered_at)),
             (
                 "registeredBy",
@@ -109,16 +119,6 @@ impl Revision {
             answer.insert("deregisteredAt".to_owned(), epoch_seconds(moment));
         }
         Value::Object(answer)
-    }
-}
-
-fn compatibilities(registered: &Map<String, Value>) -> Vec<&'static str> {
-    let fargate = registered.get("cpu").is_some() && registered.get("memory").is_some();
-    let awsvpc = registered.get("networkMode").and_then(Value::as_str) == Some("awsvpc");
-    if fargate && awsvpc {
-        vec!["EC2", "FARGATE"]
-    } else {
-        vec!["EC2"]
     }
 }
 
@@ -187,7 +187,7 @@ fn complete(container: &mut Map<String, Value>, awsvpc: bool) {
     }
 }
 
-fn check_tags(tags: &[Value]) -> Result<(), String> {
+pub fn check_tags(tags: &[Value]) -> Result<(), String> {
     if tags.len() > 50 {
         return Err("Too many tags: the maximum number of tags is 50.".to_owned());
     }

@@ -2,6 +2,7 @@
 
 mod claims;
 mod course;
+mod ec2_dynamic_ports;
 mod event;
 mod failed_migration;
 mod failed_test_traffic;
@@ -107,6 +108,7 @@ impl Scenario {
             never_starts::scenario(),
             same_push_twice::scenario(),
             several_pipelines::scenario(),
+            ec2_dynamic_ports::scenario(),
         ];
         scenarios.extend(refusals::scenarios());
         scenarios.extend(otherwise::scenarios());

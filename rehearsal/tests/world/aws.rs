@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rehearsal::assumption::Assumptions;
 use rehearsal::ecr::ImageSettings;
+use rehearsal::ecs::capacity::LaunchKind;
 use rehearsal::happening::{Happening, ListenerKind, What};
 use rehearsal::identity::REGISTRY;
 use rehearsal::template::Template;
@@ -101,6 +102,7 @@ fn service(database: &Path) -> ServiceSettings {
         }],
         load_balanced: ("web".to_owned(), 8080),
         desired_count: 2,
+        launch: LaunchKind::Fargate,
         application: "shop".to_owned(),
         deployment_group: "shop-web".to_owned(),
         deployment_config: "CodeDeployDefault.ECSAllAtOnce".to_owned(),
