@@ -13,6 +13,7 @@ mod ecs_tags;
 mod ecs_task_definitions;
 mod ecs_tasks;
 mod elb;
+mod elb_shapes;
 mod lambda;
 mod logs;
 mod scheduler;
