@@ -10,6 +10,7 @@ mod describe_service;
 mod describe_task;
 pub mod keep;
 pub mod launch;
+pub mod registration;
 pub mod run;
 pub mod service;
 mod target;

@@ -11,8 +11,9 @@ use crate::codedeploy::traffic::DeploymentConfig;
 use crate::codedeploy::{Alarms, Application, Group, ReadyOption, TargetGroup, traffic};
 use crate::ecs::capacity::{LaunchKind, register_instances};
 use crate::ecs::keep;
+use crate::ecs::registration::prepare;
 use crate::ecs::service::{LoadBalancerTarget, Service, TaskSet, TaskSetStatus};
-use crate::ecs::task_definition::{Revision, prepare};
+use crate::ecs::task_definition::Revision;
 use crate::elb::{Forward, TargetGroupDescription, TargetGroupSettings};
 use crate::identity::{ACCOUNT, REGION};
 

@@ -5,7 +5,8 @@ use serde_json::Value;
 use super::ecs_services::{LAUNCH_TYPES, invalid};
 use crate::api::error::ApiError;
 use crate::api::input::Input;
-use crate::ecs::task_definition::{Revision, check_tags};
+use crate::ecs::registration::check_tags;
+use crate::ecs::task_definition::Revision;
 
 pub(super) fn check(input: &Input<'_>, revision: &Revision) -> Result<(), ApiError> {
     let token = input.text("clientToken")?;

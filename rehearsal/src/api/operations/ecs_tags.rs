@@ -6,7 +6,7 @@ use super::ecs_services::invalid;
 use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::ecs::State;
-use crate::ecs::task_definition::check_tags;
+use crate::ecs::registration::check_tags;
 use crate::identity::arn;
 
 pub(super) fn list_tags_for_resource(call: Call<'_>) -> Answer {

@@ -6,7 +6,8 @@ use super::ecs_services::{include, invalid};
 use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::page::page;
-use crate::ecs::task_definition::{Revision, prepare};
+use crate::ecs::registration::prepare;
+use crate::ecs::task_definition::Revision;
 use crate::happening::What;
 
 fn client(message: impl Into<String>) -> ApiError {
