@@ -162,6 +162,19 @@ pub(crate) async fn codedeploy(world: &World, operation: &str, members: Value) -
     call(world, &format!("CodeDeploy_20141006.{operation}"), members).await
 }
 
+/// One call in ELBv2's Query protocol: the HTTP status and the XML.
+pub(crate) async fn elb(world: &World, action: &str) -> (u16, String) {
+    let credential = "AKIATEST/20261121/eu-central-1/elasticloadbalancing/aws4_request";
+    let headers = format!(
+        "Content-Type: application/x-www-form-urlencoded\r\n\
+         Authorization: AWS4-HMAC-SHA256 Credential={credential}, Signature=0\r\n"
+    );
+    let form = format!("Version=2015-12-01&Action={action}");
+    let host = world.endpoint().trim_start_matches("http://");
+    let (status, _, body) = send(host, "POST", &headers, &form).await;
+    (status, body)
+}
+
 /// The version that a listener's answer names.
 pub(crate) async fn version(address: std::net::SocketAddr) -> String {
     let (status, headers, body) = send(&address.to_string(), "GET", "", "").await;

@@ -6,6 +6,11 @@ mod aws;
 mod blue_green;
 #[cfg(test)]
 mod interrupted;
+mod ec2;
+#[cfg(test)]
+mod ecs;
+#[cfg(test)]
+mod elb;
 #[cfg(test)]
 mod odd_requests;
 #[cfg(test)]

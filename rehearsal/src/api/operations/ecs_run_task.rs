@@ -66,6 +66,7 @@ pub(super) async fn run_task(call: Call<'_>) -> Answer {
         return Ok(json!({ "tasks": described(call, &arns), "failures": [] }));
     }
     let (started, failures) = start(call, &launch_of(&call.input, &cluster, &revision)?)?;
+    call.aws.clock.dwell();
     let arns: Vec<String> = started.iter().map(|task| task.arn.clone()).collect();
     // A request that started nothing uses no token up: the next one with it may find room.
     if let Some(token) = token.filter(|_| !arns.is_empty()) {
