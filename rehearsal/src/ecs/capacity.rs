@@ -1,5 +1,8 @@
 //! Where tasks run: on Fargate, or on the container instances of their cluster; and when there is no room.
 
+#[cfg(test)]
+mod tests;
+
 use std::time::SystemTime;
 
 use serde_json::{Value, json};

@@ -26,8 +26,10 @@ struct Observed {
     desired: usize,
     /// Tasks that nobody has asked to stop, oldest first.
     live: Vec<String>,
-    /// Those among them whose target is unhealthy.
+    /// Those among them whose target is unhealthy, after the service's grace period.
     unhealthy: Vec<String>,
+    /// When the first of those that are unhealthy within their grace period loses it.
+    grace_end: Option<SystemTime>,
     failures: u32,
     last_failure: Option<SystemTime>,
     now: SystemTime,
@@ -51,7 +53,9 @@ fn decide(observed: &Observed) -> Decision {
         return Decision::Replace(observed.unhealthy.clone());
     }
     if live == observed.desired {
-        return Decision::Rest;
+        return observed
+            .grace_end
+            .map_or(Decision::Rest, Decision::WaitUntil);
     }
     let next = observed
         .last_failure
@@ -191,17 +195,21 @@ fn observe(
         .tasks_of(task_set)
         .filter(|task| task.stop.is_none())
         .collect();
-    let unhealthy = |task: &&&Task| {
+    let is_unhealthy = |task: &&Task| {
         target_of(task, &set.load_balancer, health)
             .is_some_and(|target| target.state == "unhealthy")
     };
+    let grace_end = |task: &Task| task.started_at.map(|since| since + service.grace_period());
+    let in_grace = |task: &&Task| grace_end(task).is_some_and(|end| now < end);
+    let (spared, unhealthy): (Vec<&Task>, Vec<&Task>) = live
+        .iter()
+        .copied()
+        .filter(is_unhealthy)
+        .partition(in_grace);
     Some(Observed {
         desired: service.desired_count_of(set) as usize,
-        unhealthy: live
-            .iter()
-            .filter(unhealthy)
-            .map(|task| task.arn.clone())
-            .collect(),
+        unhealthy: unhealthy.iter().map(|task| task.arn.clone()).collect(),
+        grace_end: spared.iter().filter_map(|task| grace_end(task)).min(),
         live: live.iter().map(|task| task.arn.clone()).collect(),
         failures: set.failures,
         last_failure: set.last_failure,
@@ -213,9 +221,11 @@ fn observe(
 fn start_one(aws: &Arc<Aws>, task_set: &str) {
     let wanted = aws.ecs.read(|state| {
         let (service, set) = state.task_set(task_set)?;
+        let revision = state.revision(&set.task_definition)?.clone();
         Some(Launch {
             cluster: service.cluster.clone(),
-            revision: state.revision(&set.task_definition)?.clone(),
+            tags: service.tags_of_tasks(&revision),
+            revision,
             launch_type: service.launch_type.clone(),
             platform_version: Some(set.platform_version.clone()),
             network_configuration: set.network_configuration.clone(),
@@ -223,7 +233,6 @@ fn start_one(aws: &Arc<Aws>, task_set: &str) {
             group: format!("service:{}", service.name),
             started_by: Some(set.id.clone()),
             overrides: serde_json::json!({ "containerOverrides": [] }),
-            tags: Vec::new(),
         })
     });
     if let Some(Err(no_place)) = wanted.map(|wanted| launch(aws, wanted)) {
@@ -310,6 +319,7 @@ mod tests {
             desired,
             live,
             unhealthy: Vec::new(),
+            grace_end: None,
             failures: 0,
             last_failure: None,
             now: UNIX_EPOCH,
@@ -338,6 +348,21 @@ mod tests {
             decide(&unhealthy),
             Decision::Replace(vec!["task-0".to_owned()])
         );
+    }
+
+    #[test]
+    fn an_unhealthy_task_is_spared_for_its_grace_period() {
+        let end = UNIX_EPOCH + Duration::from_secs(60);
+        let spared = Observed {
+            grace_end: Some(end),
+            ..observed(1, 1)
+        };
+        assert_eq!(decide(&spared), Decision::WaitUntil(end));
+        let missing = Observed {
+            desired: 2,
+            ..spared
+        };
+        assert_eq!(decide(&missing), Decision::Start(1));
     }
 
     #[test]

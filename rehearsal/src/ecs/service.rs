@@ -1,10 +1,11 @@
 //! Services of the CODE_DEPLOY controller and their task sets: state and stability.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::task::{Task, TaskStatus};
+use super::task_definition::Revision;
 use crate::elb::TargetHealth;
 use crate::identity::arn;
 
@@ -17,7 +18,8 @@ pub struct Service {
     pub platform_version: String,
     /// As CreateService takes it.
     pub network_configuration: Value,
-    /// What UpdateService set, of the members that it takes here.
+    /// What UpdateService set, of the members that it takes here. Placement constraints and strategies are shown and not
+    /// played: a task goes where the fewest are.
     pub options: Map<String, Value>,
     pub tags: Vec<Value>,
     /// What the scheduler had to say, newest first.
@@ -175,6 +177,27 @@ impl Service {
         self.task_sets
             .iter()
             .find(|set| set.status == TaskSetStatus::Primary)
+    }
+
+    /// How long the load balancer's opinion of a new task does not count.
+    pub fn grace_period(&self) -> Duration {
+        let seconds = self.options.get("healthCheckGracePeriodSeconds");
+        Duration::from_secs(seconds.and_then(Value::as_u64).unwrap_or_default())
+    }
+
+    /// The tags that its tasks get, as UpdateService set it.
+    pub fn tags_of_tasks(&self, revision: &Revision) -> Vec<Value> {
+        let option = |name: &str| self.options.get(name);
+        let mut tags = match option("propagateTags").and_then(Value::as_str) {
+            Some("SERVICE") => self.tags.clone(),
+            Some("TASK_DEFINITION") => revision.tags.clone(),
+            Some(_) | None => Vec::new(),
+        };
+        if option("enableECSManagedTags") == Some(&json!(true)) {
+            tags.push(json!({ "key": "aws:ecs:clusterName", "value": self.cluster }));
+            tags.push(json!({ "key": "aws:ecs:serviceName", "value": self.name }));
+        }
+        tags
     }
 
     pub fn desired_count_of(&self, task_set: &TaskSet) -> u32 {

@@ -204,6 +204,13 @@ fn several_pipelines() {
     );
 }
 
+#[test]
+fn ec2_dynamic_ports() {
+    let run = play("ec2-dynamic-ports");
+    check_shipped(&run);
+    assert_eq!(run.calls("run-migration", "RunTask"), 1);
+}
+
 /// What cannot be done: nothing is half done, and the event is kept where it failed.
 #[track_caller]
 fn check_kept(scenario: &str) {

@@ -33,7 +33,8 @@ pub(super) fn describe_clusters(call: Call<'_>) -> Answer {
                 Some(cluster) => {
                     let mut described = describe_cluster(state, cluster);
                     if include.contains(&"TAGS") {
-                        described["tags"] = json!(state.cluster_tags.get(cluster));
+                        let tags = state.cluster_tags.get(cluster);
+                        described["tags"] = json!(tags.map_or(&[][..], Vec::as_slice));
                     }
                     clusters.push(described);
                 }

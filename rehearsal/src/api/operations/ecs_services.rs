@@ -169,10 +169,10 @@ pub(super) fn update_service(call: Call<'_>) -> Answer {
         let service = service(call, state)?;
         Ok::<_, ApiError>((service.cluster.clone(), service.name.clone()))
     })?;
-    if let Some(member) = refused_member(call.input.raw().iter()) {
+    if let Some(refused) = refused_change(call.input.raw().iter()) {
         return Err(invalid(format!(
-            "Unable to update {member} on services with a CODE_DEPLOY deployment controller. Use AWS CodeDeploy to \
-             trigger a new deployment."
+            "{refused} on services with a CODE_DEPLOY deployment controller. Use AWS CodeDeploy to trigger a new \
+             deployment."
         )));
     }
     let (desired, options) = changes(&call.input)?;
@@ -228,9 +228,9 @@ fn changes(input: &Input<'_>) -> Result<(Option<u32>, Map<String, Value>), ApiEr
     Ok((desired, input.raw().iter().filter_map(kept).collect()))
 }
 
-/// The first member that only a CodeDeploy deployment may change, in ECS's words. `forceNewDeployment` is refused by
-/// inference; `false` asks for nothing.
-fn refused_member<'a>(
+/// The first change that only a CodeDeploy deployment may make, in ECS's words. That `forceNewDeployment` is refused is
+/// inferred; `false` asks for nothing.
+fn refused_change<'a>(
     mut members: impl Iterator<Item = (&'a String, &'a Value)>,
 ) -> Option<String> {
     let asks = |name: &str, value: &Value| match name {
@@ -238,17 +238,15 @@ fn refused_member<'a>(
         _ => !value.is_null(),
     };
     let takes = |name: &str| TAKEN.contains(&name) || OPTIONS.contains(&name);
-    let refused = members.find(|(name, value)| asks(name, value) && !takes(name));
-    refused.map(|(name, _)| {
-        let words = name.chars().map(|c| {
-            if c.is_uppercase() {
-                format!(" {}", c.to_lowercase())
-            } else {
-                c.to_string()
-            }
-        });
-        words.collect()
-    })
+    let (name, _) = members.find(|(name, value)| asks(name, value) && !takes(name))?;
+    if name == "forceNewDeployment" {
+        return Some("Cannot force a new deployment".to_owned());
+    }
+    let words = name.chars().map(|c| match c.is_uppercase() {
+        true => format!(" {}", c.to_lowercase()),
+        false => c.to_string(),
+    });
+    Some(format!("Unable to update {}", words.collect::<String>()))
 }
 
 #[cfg(test)]
@@ -261,23 +259,23 @@ mod tests {
             (json!({ "service": "web", "desiredCount": 3 }), None),
             (
                 json!({ "service": "web", "taskDefinition": "web:2" }),
-                Some("task definition"),
+                Some("Unable to update task definition"),
             ),
             (
                 json!({ "service": "web", "networkConfiguration": {} }),
-                Some("network configuration"),
+                Some("Unable to update network configuration"),
             ),
             (
                 json!({ "service": "web", "loadBalancers": [] }),
-                Some("load balancers"),
+                Some("Unable to update load balancers"),
             ),
             (
                 json!({ "service": "web", "platformVersion": "LATEST" }),
-                Some("platform version"),
+                Some("Unable to update platform version"),
             ),
             (
                 json!({ "service": "web", "forceNewDeployment": true }),
-                Some("force new deployment"),
+                Some("Cannot force a new deployment"),
             ),
             (
                 json!({ "service": "web", "forceNewDeployment": false, "propagateTags": "SERVICE" }),
@@ -287,7 +285,7 @@ mod tests {
         ];
         for (request, refused) in cases {
             assert_eq!(
-                refused_member(request.as_object().unwrap().iter()).as_deref(),
+                refused_change(request.as_object().unwrap().iter()).as_deref(),
                 refused,
                 "{request}"
             );
