@@ -7,6 +7,7 @@ mod event;
 mod failed_migration;
 mod failed_test_traffic;
 mod never_starts;
+mod no_capacity;
 mod order;
 mod otherwise;
 pub(crate) mod own;
@@ -109,6 +110,7 @@ impl Scenario {
             same_push_twice::scenario(),
             several_pipelines::scenario(),
             ec2_dynamic_ports::scenario(),
+            no_capacity::scenario(),
         ];
         scenarios.extend(refusals::scenarios());
         scenarios.extend(otherwise::scenarios());

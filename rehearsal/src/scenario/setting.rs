@@ -83,12 +83,6 @@ impl Service {
         Service { label, settings }
     }
 
-    /// On other infrastructure than Fargate.
-    pub(crate) fn on(mut self, launch: LaunchKind) -> Service {
-        self.settings.launch = launch;
-        self
-    }
-
     /// With another container beside the one that serves.
     pub(crate) fn with_sidecar(mut self, name: &str, image: &str) -> Service {
         self.settings.containers.push(ContainerSettings {
