@@ -348,3 +348,15 @@ impl ContainerInstance {
         })
     }
 }
+
+/// An instance `i-…` of cluster `prod` that gives its last ephemeral port first.
+#[cfg(test)]
+pub(crate) fn instance_for_tests(number: u32) -> ContainerInstance {
+    ContainerInstance {
+        arn: format!("instance/{number}"),
+        cluster: "prod".to_owned(),
+        ec2_instance_id: format!("i-{number}"),
+        registered_at: SystemTime::UNIX_EPOCH,
+        next_port: *EPHEMERAL.end(),
+    }
+}

@@ -207,3 +207,6 @@ impl Service {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

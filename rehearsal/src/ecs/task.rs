@@ -189,3 +189,63 @@ impl Task {
             .find_map(|container| container.exit_code)
     }
 }
+
+#[cfg(test)]
+impl Task {
+    /// A task of cluster `prod` that runs on Fargate, without containers.
+    pub(crate) fn for_tests(arn: &str) -> Task {
+        use std::time::UNIX_EPOCH;
+
+        Task {
+            arn: arn.to_owned(),
+            cluster: "prod".to_owned(),
+            task_definition: "web:1".to_owned(),
+            family: "web".to_owned(),
+            service: None,
+            task_set: None,
+            group: "family:web".to_owned(),
+            started_by: None,
+            status: TaskStatus::Running,
+            stop: None,
+            containers: Vec::new(),
+            overrides: Value::Null,
+            tags: Vec::new(),
+            launch_type: "FARGATE".to_owned(),
+            platform_version: None,
+            instance: None,
+            network: Network::Interface("10.0.0.1".to_owned()),
+            subnet: None,
+            reserved: Resources::default(),
+            cpu: None,
+            memory: None,
+            created_at: UNIX_EPOCH,
+            pulled_at: None,
+            started_at: None,
+            stopping_at: None,
+            stopped_at: None,
+            updated_at: UNIX_EPOCH,
+            version: 1,
+            visible_from: UNIX_EPOCH,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    #[test]
+    fn a_task_is_shown_from_a_moment_until_an_hour_after_its_end() {
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        let task = Task {
+            visible_from: at(5),
+            stopped_at: Some(at(100)),
+            ..Task::for_tests("task/1")
+        };
+        for (seconds, shown) in [(0, false), (5, true), (3699, true), (3700, false)] {
+            assert_eq!(task.is_shown(at(seconds)), shown, "{seconds}");
+        }
+    }
+}

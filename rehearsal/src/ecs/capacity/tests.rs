@@ -16,19 +16,9 @@ fn revision(mode: &str, host_port: u64, memory: u64) -> Revision {
     }
 }
 
-fn instance(number: u32) -> ContainerInstance {
-    ContainerInstance {
-        arn: format!("instance/{number}"),
-        cluster: "prod".to_owned(),
-        ec2_instance_id: format!("i-{number}"),
-        registered_at: UNIX_EPOCH,
-        next_port: *EPHEMERAL.end(),
-    }
-}
-
 fn two_instances() -> State {
     State {
-        container_instances: vec![instance(1), instance(2)],
+        container_instances: vec![instance_for_tests(1), instance_for_tests(2)],
         ..State::default()
     }
 }
@@ -45,35 +35,11 @@ fn launch(state: &mut State, launch_type: &str, revision: &Revision) -> String {
     };
     state.launched_ever += 1;
     let task = Task {
-        arn: format!("task/{}", state.launched_ever),
-        cluster: "prod".to_owned(),
-        task_definition: revision.arn(),
-        family: revision.family.clone(),
-        service: None,
-        task_set: None,
-        group: "family:web".to_owned(),
-        started_by: None,
-        status: TaskStatus::Running,
-        stop: None,
-        containers: Vec::new(),
-        overrides: json!({}),
-        tags: Vec::new(),
         launch_type: launch_type.to_owned(),
-        platform_version: None,
         instance: place.instance,
         network: place.network,
-        subnet: None,
         reserved: needs(revision),
-        cpu: None,
-        memory: None,
-        created_at: UNIX_EPOCH,
-        pulled_at: None,
-        started_at: None,
-        stopping_at: None,
-        stopped_at: None,
-        updated_at: UNIX_EPOCH,
-        version: 1,
-        visible_from: UNIX_EPOCH,
+        ..Task::for_tests(&format!("task/{}", state.launched_ever))
     };
     let target = task
         .target("web", 8080)
