@@ -15,12 +15,14 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::api::ledger::Ledger;
+use crate::api::throttle::Throttle;
 use crate::assumption::Assumptions;
 use crate::clock::Clock;
 use crate::cloudwatch::{self, CloudWatch};
 use crate::codedeploy::traffic::Routing;
 use crate::codedeploy::{self, CodeDeploy};
 use crate::ecr::{Ecr, Image, ImageSettings, PushRefused, push_event};
+use crate::ecs::capacity::LaunchKind;
 use crate::ecs::task::TaskStatus;
 use crate::ecs::{self, Ecs};
 use crate::elb::LoadBalancers;
@@ -72,6 +74,8 @@ pub struct ServiceSettings {
     /// The container behind the load balancer, with the port that it has there.
     pub load_balanced: (String, u16),
     pub desired_count: u32,
+    /// What its tasks run on.
+    pub launch: LaunchKind,
     pub application: String,
     pub deployment_group: String,
     pub deployment_config: String,
@@ -167,6 +171,7 @@ pub struct Aws {
     pub happenings: Happenings,
     pub ids: Ids,
     pub ledger: Ledger,
+    pub throttle: Throttle,
     pub background: Background,
     pub ecr: Ecr,
     pub ecs: Ecs,
@@ -437,6 +442,7 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
                 .iter()
                 .map(|function| function.binary_name.clone()),
         ),
+        throttle: Throttle::default(),
         background: Background::default(),
         ids: Ids::default(),
         ecr: Ecr::new(settings.repositories.clone(), clock.now()),

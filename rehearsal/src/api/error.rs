@@ -2,12 +2,16 @@
 
 use std::borrow::Cow;
 
+use serde_json::Value;
+
 /// A refusal with AWS's code, sentence and HTTP status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {
     pub code: Cow<'static, str>,
     pub message: String,
     pub status: u16,
+    /// What else the error's shape has: ConflictException's `resourceIds`.
+    pub members: Vec<(&'static str, Value)>,
 }
 
 impl ApiError {
@@ -17,11 +21,17 @@ impl ApiError {
             code: Cow::Borrowed(code),
             message: message.into(),
             status: 400,
+            members: Vec::new(),
         }
     }
 
     pub fn with_status(mut self, status: u16) -> ApiError {
         self.status = status;
+        self
+    }
+
+    pub fn with_member(mut self, name: &'static str, value: Value) -> ApiError {
+        self.members.push((name, value));
         self
     }
 

@@ -1,7 +1,7 @@
 //! The local AWS over HTTP: one server on loopback that speaks every service's own protocol.
 //!
-//! A request is parsed (`request`), its caller recognised, refused if a fault was injected for it (`ledger`), answered
-//! by the operation's function (`operations`), rendered in the service's protocol and recorded.
+//! A request is parsed (`request`), its caller recognised, refused if there were too many (`throttle`) or a fault was
+//! injected for it (`ledger`), answered by the operation's function (`operations`), rendered in the service's protocol and recorded.
 
 pub mod error;
 pub mod input;
@@ -11,6 +11,7 @@ pub mod page;
 pub mod query;
 pub mod request;
 pub mod stamp;
+pub mod throttle;
 
 use std::sync::{Arc, Weak};
 
@@ -103,6 +104,8 @@ async fn handle(
     function: Option<&str>,
 ) -> Result<Reply, ApiError> {
     let input = Input::new(&request.members, operations::missing(request.service))?;
+    aws.throttle
+        .take(request.service, &request.operation, aws.clock.now())?;
     if let Some(refusal) = aws.ledger.refusal(request, function) {
         return Err(refusal);
     }
@@ -177,17 +180,15 @@ fn render(
     let status = outcome.map_or_else(|error| error.status, |reply| reply.status);
     let (content_type, body) = match (protocol, outcome) {
         (Protocol::Json, Ok(reply)) => ("application/x-amz-json-1.1", reply.body.to_string()),
-        (Protocol::Json, Err(error)) => (
-            "application/x-amz-json-1.1",
-            json!({ "__type": error.code, "message": error.message }).to_string(),
-        ),
+        (Protocol::Json, Err(error)) => {
+            ("application/x-amz-json-1.1", json_error(error).to_string())
+        }
         (Protocol::QueryCompatibleJson, Ok(reply)) => {
             ("application/x-amz-json-1.0", reply.body.to_string())
         }
-        (Protocol::QueryCompatibleJson, Err(error)) => (
-            "application/x-amz-json-1.0",
-            json!({ "__type": error.code, "message": error.message }).to_string(),
-        ),
+        (Protocol::QueryCompatibleJson, Err(error)) => {
+            ("application/x-amz-json-1.0", json_error(error).to_string())
+        }
         (Protocol::Query(namespace), Ok(reply)) => (
             "text/xml",
             query::render(namespace, operation, &reply.body, request_id),
@@ -234,6 +235,15 @@ fn render(
         body,
     )
         .into_response()
+}
+
+/// Code and sentence, and what else the error's shape has.
+fn json_error(error: &ApiError) -> Value {
+    let mut body = json!({ "__type": error.code, "message": error.message });
+    for (name, value) in &error.members {
+        body[*name] = value.clone();
+    }
+    body
 }
 
 #[cfg(test)]

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::State;
+use super::capacity::NoPlace;
 use super::launch::{Launch, launch};
 use super::run::request_stop;
-use super::service::{Stability, TaskSetStatus, stability};
+use super::service::{ServiceEvent, Stability, TaskSetStatus, stability, target_of};
 use super::task::{Stop, Task, TaskStatus};
 use crate::elb::TargetHealth;
 use crate::world::Aws;
@@ -16,14 +17,19 @@ use crate::world::Aws;
 const FIRST_BACK_OFF: Duration = Duration::from_secs(10);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(15 * 60);
 
+/// DescribeServices shows up to 100 of a service's events.
+const EVENTS_KEPT: usize = 100;
+
 /// What the scheduler sees of one task set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Observed {
     desired: usize,
     /// Tasks that nobody has asked to stop, oldest first.
     live: Vec<String>,
-    /// Those among them whose target is unhealthy.
+    /// Those among them whose target is unhealthy, after the service's grace period.
     unhealthy: Vec<String>,
+    /// When the first of those that are unhealthy within their grace period loses it.
+    grace_end: Option<SystemTime>,
     failures: u32,
     last_failure: Option<SystemTime>,
     now: SystemTime,
@@ -47,7 +53,9 @@ fn decide(observed: &Observed) -> Decision {
         return Decision::Replace(observed.unhealthy.clone());
     }
     if live == observed.desired {
-        return Decision::Rest;
+        return observed
+            .grace_end
+            .map_or(Decision::Rest, Decision::WaitUntil);
     }
     let next = observed
         .last_failure
@@ -139,7 +147,7 @@ pub async fn steady(aws: &Aws, task_set: &str) {
             let settled = stability(
                 service.desired_count_of(set),
                 &tasks,
-                set.load_balancer.port,
+                &set.load_balancer,
                 &health,
             );
             Some(settled == Stability::SteadyState)
@@ -187,18 +195,21 @@ fn observe(
         .tasks_of(task_set)
         .filter(|task| task.stop.is_none())
         .collect();
-    let unhealthy = |task: &&&Task| {
-        health
-            .iter()
-            .any(|target| target.id == task.address && target.state == "unhealthy")
+    let is_unhealthy = |task: &&Task| {
+        target_of(task, &set.load_balancer, health)
+            .is_some_and(|target| target.state == "unhealthy")
     };
+    let grace_end = |task: &Task| task.started_at.map(|since| since + service.grace_period());
+    let in_grace = |task: &&Task| grace_end(task).is_some_and(|end| now < end);
+    let (spared, unhealthy): (Vec<&Task>, Vec<&Task>) = live
+        .iter()
+        .copied()
+        .filter(is_unhealthy)
+        .partition(in_grace);
     Some(Observed {
         desired: service.desired_count_of(set) as usize,
-        unhealthy: live
-            .iter()
-            .filter(unhealthy)
-            .map(|task| task.arn.clone())
-            .collect(),
+        unhealthy: unhealthy.iter().map(|task| task.arn.clone()).collect(),
+        grace_end: spared.iter().filter_map(|task| grace_end(task)).min(),
         live: live.iter().map(|task| task.arn.clone()).collect(),
         failures: set.failures,
         last_failure: set.last_failure,
@@ -206,23 +217,61 @@ fn observe(
     })
 }
 
+/// Starts one more task of the set, or waits as after a task that failed when there is no place for it.
 fn start_one(aws: &Arc<Aws>, task_set: &str) {
     let wanted = aws.ecs.read(|state| {
         let (service, set) = state.task_set(task_set)?;
+        let revision = state.revision(&set.task_definition)?.clone();
         Some(Launch {
             cluster: service.cluster.clone(),
-            revision: state.revision(&set.task_definition)?.clone(),
+            tags: service.tags_of_tasks(&revision),
+            revision,
             launch_type: service.launch_type.clone(),
+            platform_version: Some(set.platform_version.clone()),
+            network_configuration: set.network_configuration.clone(),
             service: Some((service.name.clone(), set.id.clone())),
             group: format!("service:{}", service.name),
             started_by: Some(set.id.clone()),
             overrides: serde_json::json!({ "containerOverrides": [] }),
-            tags: Vec::new(),
         })
     });
-    if let Some(wanted) = wanted {
-        launch(aws, wanted);
+    if let Some(Err(no_place)) = wanted.map(|wanted| launch(aws, wanted)) {
+        note_no_place(aws, task_set, &no_place);
     }
+}
+
+/// The service says so, and tries again later.
+fn note_no_place(aws: &Aws, task_set: &str, no_place: &NoPlace) {
+    let reason = match no_place {
+        NoPlace::NoContainerInstances => {
+            "No Container Instances were found in your cluster.".to_owned()
+        }
+        NoPlace::Failures(failures) => {
+            let reasons = failures.iter().map(|failure| failure.reason.clone());
+            reasons.collect::<Vec<_>>().join(", ")
+        }
+    };
+    let (id, now) = (aws.ids.uuid(), aws.clock.now());
+    aws.ecs.write(|state| {
+        let service = state
+            .services
+            .iter_mut()
+            .find(|service| service.task_sets.iter().any(|set| set.id == task_set));
+        let Some(service) = service else { return };
+        let name = &service.name;
+        let message = format!("(service {name}) was unable to place a task. Reason: {reason}.");
+        let event = ServiceEvent {
+            id,
+            at: now,
+            message,
+        };
+        service.events.insert(0, event);
+        service.events.truncate(EVENTS_KEPT);
+        if let Some(set) = service.task_sets.iter_mut().find(|set| set.id == task_set) {
+            set.failures += 1;
+            set.last_failure = Some(now);
+        }
+    });
 }
 
 fn stop_all(aws: &Aws, tasks: &[String], reason: &str) {
@@ -270,6 +319,7 @@ mod tests {
             desired,
             live,
             unhealthy: Vec::new(),
+            grace_end: None,
             failures: 0,
             last_failure: None,
             now: UNIX_EPOCH,
@@ -298,6 +348,21 @@ mod tests {
             decide(&unhealthy),
             Decision::Replace(vec!["task-0".to_owned()])
         );
+    }
+
+    #[test]
+    fn an_unhealthy_task_is_spared_for_its_grace_period() {
+        let end = UNIX_EPOCH + Duration::from_secs(60);
+        let spared = Observed {
+            grace_end: Some(end),
+            ..observed(1, 1)
+        };
+        assert_eq!(decide(&spared), Decision::WaitUntil(end));
+        let missing = Observed {
+            desired: 2,
+            ..spared
+        };
+        assert_eq!(decide(&missing), Decision::Start(1));
     }
 
     #[test]

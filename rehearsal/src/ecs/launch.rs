@@ -5,20 +5,29 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::State;
+use super::capacity::{NoPlace, needs, place};
 use super::run::{run, tell};
-use super::task::{Task, TaskContainer, TaskStatus};
+use super::task::{Network, Task, TaskContainer, TaskStatus};
 use super::task_definition::Revision;
+use crate::assumption::Assumption;
 use crate::identity::arn;
 use crate::world::Aws;
 
-/// DescribeTasks does not know a new task for this long.
-const UNSEEN: Duration = Duration::from_secs(1);
+/// Where new tasks are missing at first (`Assumption::NewTasksAreMissing`), they are for this long.
+const UNSEEN: Duration = Duration::from_secs(5);
+/// What `LATEST` means on Fargate.
+const LATEST_PLATFORM: &str = "1.4.0";
 
 /// A task that is to be started.
+#[derive(Debug, Clone)]
 pub struct Launch {
     pub cluster: String,
     pub revision: Revision,
     pub launch_type: String,
+    /// As it was asked for; none means `LATEST`.
+    pub platform_version: Option<String>,
+    pub network_configuration: Value,
     /// The service and its task set, or nothing for RunTask.
     pub service: Option<(String, String)>,
     pub group: String,
@@ -27,45 +36,42 @@ pub struct Launch {
     pub tags: Vec<Value>,
 }
 
-/// Makes the task and lets it run.
-pub fn launch(aws: &Arc<Aws>, launch: Launch) -> Task {
-    let id = aws.ids.hexadecimal();
-    let now = aws.clock.now();
-    let number = aws.ecs.read(|state| state.tasks.len());
+/// Finds a place for the task and lets it run there.
+pub fn launch(aws: &Arc<Aws>, launch: Launch) -> Result<Task, NoPlace> {
+    let revision = launch.revision.clone();
+    let task = aws.ecs.write(|state| make(aws, state, launch))?;
+    tell(aws, &task);
+    aws.background
+        .spawn(run(aws.clone(), task.arn.clone(), revision));
+    Ok(task)
+}
+
+fn make(aws: &Aws, state: &mut State, launch: Launch) -> Result<Task, NoPlace> {
+    let place = place(
+        state,
+        &launch.cluster,
+        &launch.launch_type,
+        &launch.revision,
+    )?;
+    state.launched_ever += 1;
+    let (id, now) = (aws.ids.hexadecimal(), aws.clock.now());
     let text = |member: &str| {
-        launch
-            .revision
-            .registered
-            .get(member)
-            .and_then(Value::as_str)
-            .map(ToOwned::to_owned)
+        let value = launch.revision.registered.get(member)?;
+        value.as_str().map(ToOwned::to_owned)
     };
-    let unseen = if launch.service.is_some() {
-        Duration::ZERO
-    } else {
-        UNSEEN
-    };
-    let containers = launch
-        .revision
-        .containers()
-        .map(|definition| TaskContainer {
-            name: definition["name"].as_str().unwrap_or_default().to_owned(),
-            arn: arn(
-                "ecs",
-                &format!("container/{}/{id}/{}", launch.cluster, aws.ids.uuid()),
-            ),
-            image: definition["image"].as_str().unwrap_or_default().to_owned(),
-            image_digest: None,
-            essential: definition["essential"] != false,
-            exit_code: None,
-            reason: None,
-        });
+    let unseen = launch.service.is_none() && aws.assumptions.hold(Assumption::NewTasksAreMissing);
+    let fargate = place.instance.is_none();
+    let platform = launch
+        .platform_version
+        .filter(|version| version != "LATEST")
+        .unwrap_or_else(|| LATEST_PLATFORM.to_owned());
+    let subnet = &launch.network_configuration["awsvpcConfiguration"]["subnets"][0];
     let (service, task_set) = launch.service.unzip();
     let task = Task {
         arn: arn("ecs", &format!("task/{}/{id}", launch.cluster)),
         task_definition: launch.revision.arn(),
         family: launch.revision.family.clone(),
-        containers: containers.collect(),
+        containers: containers(aws, &launch.revision, &launch.cluster, &id),
         cpu: text("cpu"),
         memory: text("memory"),
         cluster: launch.cluster,
@@ -73,12 +79,16 @@ pub fn launch(aws: &Arc<Aws>, launch: Launch) -> Task {
         task_set,
         group: launch.group,
         started_by: launch.started_by,
-        status: TaskStatus::Provisioning,
+        status: first_status(&place.network),
         stop: None,
         overrides: launch.overrides,
         tags: launch.tags,
         launch_type: launch.launch_type,
-        address: format!("10.0.{}.{}", 12 + number / 200, 10 + number % 200),
+        platform_version: fargate.then_some(platform),
+        instance: place.instance,
+        network: place.network,
+        subnet: subnet.as_str().map(ToOwned::to_owned),
+        reserved: needs(&launch.revision),
         created_at: now,
         pulled_at: None,
         started_at: None,
@@ -86,11 +96,33 @@ pub fn launch(aws: &Arc<Aws>, launch: Launch) -> Task {
         stopped_at: None,
         updated_at: now,
         version: 1,
-        visible_from: now + unseen,
+        visible_from: now + if unseen { UNSEEN } else { Duration::ZERO },
     };
-    aws.ecs.write(|state| state.tasks.push(task.clone()));
-    tell(aws, &task);
-    aws.background
-        .spawn(run(aws.clone(), task.arn.clone(), launch.revision));
-    task
+    state.tasks.push(task.clone());
+    Ok(task)
+}
+
+/// A task without a network interface of its own has nothing to provision.
+fn first_status(network: &Network) -> TaskStatus {
+    match network {
+        Network::Interface(_) => TaskStatus::Provisioning,
+        Network::Host(_) => TaskStatus::Pending,
+    }
+}
+
+fn containers(aws: &Aws, revision: &Revision, cluster: &str, task_id: &str) -> Vec<TaskContainer> {
+    let make = |definition: &Value| {
+        let text = |member: &str| definition[member].as_str().unwrap_or_default().to_owned();
+        let id = aws.ids.uuid();
+        TaskContainer {
+            name: text("name"),
+            arn: arn("ecs", &format!("container/{cluster}/{task_id}/{id}")),
+            image: text("image"),
+            image_digest: None,
+            essential: definition["essential"] != false,
+            exit_code: None,
+            reason: None,
+        }
+    };
+    revision.containers().map(make).collect()
 }

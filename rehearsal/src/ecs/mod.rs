@@ -1,11 +1,16 @@
 //! ECS: clusters, task definitions, services with task sets, and tasks that are real processes.
 //!
 //! `task_definition`, `service` and `task` are plain data with AWS's shapes; `keep` keeps a task set at its desired
-//! count; `launch` makes a task, `run` plays it from PROVISIONING to STOPPED; `container` turns a container definition into a process.
+//! count; `capacity` finds a place for a task, `launch` makes it, `run` plays it from PROVISIONING to STOPPED; `container`
+//! turns a container definition into a process.
 
+pub mod capacity;
 pub mod container;
+mod describe_service;
+mod describe_task;
 pub mod keep;
 pub mod launch;
+pub mod registration;
 pub mod run;
 pub mod service;
 mod target;
@@ -16,6 +21,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use self::capacity::ContainerInstance;
+pub use self::describe_service::View;
 use self::service::{Service, TaskSet};
 use self::task::Task;
 use self::task_definition::Revision;
@@ -26,10 +33,17 @@ use crate::watched::Watched;
 #[derive(Default)]
 pub struct State {
     pub clusters: Vec<String>,
+    /// Tags by cluster.
+    pub cluster_tags: BTreeMap<String, Vec<Value>>,
     /// Revisions by family, in order.
     pub families: BTreeMap<String, Vec<Revision>>,
     pub services: Vec<Service>,
     pub tasks: Vec<Task>,
+    pub container_instances: Vec<ContainerInstance>,
+    /// How many tasks Fargate has room for; no limit when nothing is said.
+    pub fargate_tasks_at_most: Option<usize>,
+    /// How many tasks there have been.
+    pub launched_ever: usize,
     /// RunTask's client tokens: the request that used it, and the tasks that it started.
     pub client_tokens: BTreeMap<String, (Value, Vec<String>)>,
 }
@@ -108,6 +122,12 @@ impl State {
                 .rev()
                 .find(|revision| revision.is_active()),
         }
+    }
+
+    pub fn instances_of(&self, cluster: &str) -> impl Iterator<Item = &ContainerInstance> {
+        self.container_instances
+            .iter()
+            .filter(move |instance| instance.cluster == cluster)
     }
 
     /// The tasks of a task set.

@@ -7,15 +7,16 @@ use futures_util::future::select_all;
 
 use super::container::{self, Plan};
 use super::target;
-use super::task::{Stop, Task, TaskContainer, TaskStatus};
+use super::task::{Network, Stop, Task, TaskContainer, TaskStatus};
 use super::task_definition::Revision;
+use crate::assumption::Assumption;
 use crate::ecr::Reference;
 use crate::happening::What;
 use crate::process::Process;
 use crate::world::Aws;
 
 /// What a network interface takes, before and after.
-const PROVISIONING: Duration = Duration::from_secs(10);
+const INTERFACE: Duration = Duration::from_secs(10);
 /// A process that has not said after this (real) time where it listens, or that runs once and has not ended, is taken
 /// as one that waits for something, and time goes on without it.
 pub(super) const BUSY_AT_MOST: Duration = Duration::from_secs(10);
@@ -37,16 +38,9 @@ pub(super) struct Running {
 }
 
 pub(super) async fn run(aws: Arc<Aws>, task: String, revision: Revision) {
-    tokio::select! {
-        () = aws.clock.sleep(PROVISIONING) => {}
-        () = stop_requested(&aws, &task) => {}
-    }
+    provision(&aws, &task).await;
     let mut running = Vec::new();
     if !is_stopping(&aws, &task) {
-        change(&aws, &task, |task, now| {
-            task.status = TaskStatus::Pending;
-            task.pulled_at = Some(now);
-        });
         match start(&aws, &task, &revision) {
             Ok(started) => {
                 running = started;
@@ -63,6 +57,45 @@ pub(super) async fn run(aws: Arc<Aws>, task: String, revision: Revision) {
         }
     }
     end(&aws, &task, running).await;
+}
+
+/// A network interface takes its time to come; a task that shares its container instance's is PENDING already.
+async fn provision(aws: &Aws, task_arn: &str) {
+    let interface = interface(aws, task_arn);
+    if let Some(takes) = interface {
+        tokio::select! {
+            () = aws.clock.sleep(takes) => {}
+            () = stop_requested(aws, task_arn) => {}
+        }
+    }
+    if is_stopping(aws, task_arn) {
+        return;
+    }
+    let pull = |task: &mut Task, now| {
+        task.status = TaskStatus::Pending;
+        task.pulled_at = Some(now);
+    };
+    match interface {
+        Some(_) => {
+            change(aws, task_arn, pull);
+        }
+        None => {
+            let now = aws.clock.now();
+            aws.ecs
+                .write(|state| state.task_mut(task_arn).map(|task| pull(task, now)));
+        }
+    }
+}
+
+/// How long the task's network interface takes to come and to go; none when it has none.
+fn interface(aws: &Aws, task_arn: &str) -> Option<Duration> {
+    let task = aws.ecs.read(|state| state.task(task_arn).cloned())?;
+    let at_once = task.service.is_none() && aws.assumptions.hold(Assumption::TaskStopsBeforeAnswer);
+    match task.network {
+        Network::Interface(_) if at_once => Some(Duration::ZERO),
+        Network::Interface(_) => Some(INTERFACE),
+        Network::Host(_) => None,
+    }
 }
 
 /// Starts every container, or says why the task cannot start. What was started before the failure ends with it.
@@ -236,11 +269,13 @@ async fn end(aws: &Arc<Aws>, task_arn: &str, running: Vec<Running>) {
         });
     }
     drop(busy);
-    // The exit code is there before the task is STOPPED: whoever acts on this event acts too early.
-    change(aws, task_arn, |task, _| {
-        task.status = TaskStatus::Deprovisioning
-    });
-    aws.clock.sleep(PROVISIONING).await;
+    if let Some(takes) = interface(aws, task_arn) {
+        // The exit code is there before the task is STOPPED: whoever acts on this event acts too early.
+        change(aws, task_arn, |task, _| {
+            task.status = TaskStatus::Deprovisioning
+        });
+        aws.clock.sleep(takes).await;
+    }
     let stopped = change(aws, task_arn, |task, now| {
         task.status = TaskStatus::Stopped;
         task.stopped_at = Some(now);

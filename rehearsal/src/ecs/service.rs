@@ -1,12 +1,11 @@
-//! Services of the CODE_DEPLOY controller and their task sets: state, stability, and the shapes of ECS's answers.
+//! Services of the CODE_DEPLOY controller and their task sets: state and stability.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::State;
 use super::task::{Task, TaskStatus};
-use crate::api::stamp::epoch_seconds;
+use super::task_definition::Revision;
 use crate::elb::TargetHealth;
 use crate::identity::arn;
 
@@ -19,11 +18,25 @@ pub struct Service {
     pub platform_version: String,
     /// As CreateService takes it.
     pub network_configuration: Value,
+    /// What UpdateService set, of the members that it takes here. Placement constraints and strategies are shown and not
+    /// played: a task goes where the fewest are.
+    pub options: Map<String, Value>,
+    pub tags: Vec<Value>,
+    /// What the scheduler had to say, newest first.
+    pub events: Vec<ServiceEvent>,
     pub load_balancer: LoadBalancerTarget,
     /// ARN; follows the PRIMARY task set.
     pub task_definition: String,
     pub task_sets: Vec<TaskSet>,
     pub created_at: SystemTime,
+}
+
+/// A sentence of the service scheduler.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceEvent {
+    pub id: String,
+    pub at: SystemTime,
+    pub message: String,
 }
 
 /// Container and port behind a target group.
@@ -81,7 +94,7 @@ pub enum Stability {
 }
 
 impl Stability {
-    fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Stability::Stabilizing => "STABILIZING",
             Stability::SteadyState => "STEADY_STATE",
@@ -115,12 +128,15 @@ pub fn counts<'a>(tasks: impl Iterator<Item = &'a Task>) -> Counts {
 
 /// STEADY_STATE: as many run as are wanted, none is pending, and every one of them is healthy where its target group
 /// is checked. A target group behind no listener is not checked, and says nothing.
-pub fn stability(desired: u32, tasks: &[&Task], port: u16, health: &[TargetHealth]) -> Stability {
+pub fn stability(
+    desired: u32,
+    tasks: &[&Task],
+    behind: &LoadBalancerTarget,
+    health: &[TargetHealth],
+) -> Stability {
     let counts = counts(tasks.iter().copied());
     let healthy = |task: &&&Task| {
-        let target = health
-            .iter()
-            .find(|target| target.id == task.address && target.port == port);
+        let target = target_of(task, behind, health);
         target.is_some_and(|target| matches!(target.state, "healthy" | "unused"))
     };
     let running = tasks
@@ -136,12 +152,24 @@ pub fn stability(desired: u32, tasks: &[&Task], port: u16, health: &[TargetHealt
     }
 }
 
+/// What the target group says of a task.
+pub fn target_of<'h>(
+    task: &Task,
+    behind: &LoadBalancerTarget,
+    health: &'h [TargetHealth],
+) -> Option<&'h TargetHealth> {
+    let (id, port) = task.target(&behind.container, behind.port)?;
+    health
+        .iter()
+        .find(|target| target.id == id && target.port == port)
+}
+
 impl Service {
     pub fn arn(&self) -> String {
         arn("ecs", &format!("service/{}/{}", self.cluster, self.name))
     }
 
-    fn cluster_arn(&self) -> String {
+    pub fn cluster_arn(&self) -> String {
         arn("ecs", &format!("cluster/{}", self.cluster))
     }
 
@@ -151,111 +179,34 @@ impl Service {
             .find(|set| set.status == TaskSetStatus::Primary)
     }
 
+    /// How long the load balancer's opinion of a new task does not count.
+    pub fn grace_period(&self) -> Duration {
+        let seconds = self.options.get("healthCheckGracePeriodSeconds");
+        Duration::from_secs(seconds.and_then(Value::as_u64).unwrap_or_default())
+    }
+
+    /// The tags that its tasks get, as UpdateService set it.
+    pub fn tags_of_tasks(&self, revision: &Revision) -> Vec<Value> {
+        let option = |name: &str| self.options.get(name);
+        let mut tags = match option("propagateTags").and_then(Value::as_str) {
+            Some("SERVICE") => self.tags.clone(),
+            Some("TASK_DEFINITION") => revision.tags.clone(),
+            Some(_) | None => Vec::new(),
+        };
+        if option("enableECSManagedTags") == Some(&json!(true)) {
+            tags.push(json!({ "key": "aws:ecs:clusterName", "value": self.cluster }));
+            tags.push(json!({ "key": "aws:ecs:serviceName", "value": self.name }));
+        }
+        tags
+    }
+
     pub fn desired_count_of(&self, task_set: &TaskSet) -> u32 {
         match task_set.status {
             TaskSetStatus::Primary | TaskSetStatus::Active => self.desired_count,
             TaskSetStatus::Draining => 0,
         }
     }
-
-    /// As DescribeServices shows it; `health` gives a target group's targets.
-    pub fn describe(&self, state: &State, health: &dyn Fn(&str) -> Vec<TargetHealth>) -> Value {
-        let counts = counts(state.tasks.iter().filter(|task| {
-            task.service.as_deref() == Some(&self.name) && task.cluster == self.cluster
-        }));
-        let task_sets: Vec<Value> = self
-            .task_sets
-            .iter()
-            .map(|set| self.describe_task_set(set, state, health))
-            .collect();
-        json!({
-            "serviceArn": self.arn(),
-            "serviceName": self.name,
-            "clusterArn": self.cluster_arn(),
-            "loadBalancers": [describe_target(&self.load_balancer)],
-            "serviceRegistries": [],
-            "status": "ACTIVE",
-            "desiredCount": self.desired_count,
-            "runningCount": counts.running,
-            "pendingCount": counts.pending,
-            "launchType": self.launch_type,
-            "platformVersion": self.platform_version,
-            "platformFamily": "Linux",
-            "taskDefinition": self.task_definition,
-            "deploymentConfiguration": { "maximumPercent": 200, "minimumHealthyPercent": 100 },
-            "taskSets": task_sets,
-            "deployments": [],
-            "roleArn": "arn:aws:iam::111122223333:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS",
-            "events": [],
-            "createdAt": epoch_seconds(self.created_at),
-            "placementConstraints": [],
-            "placementStrategy": [],
-            "networkConfiguration": self.network_configuration,
-            "healthCheckGracePeriodSeconds": 0,
-            "schedulingStrategy": "REPLICA",
-            "deploymentController": { "type": "CODE_DEPLOY" },
-            "enableECSManagedTags": false,
-            "propagateTags": "NONE",
-            "enableExecuteCommand": false,
-        })
-    }
-
-    /// As DescribeTaskSets shows it.
-    pub fn describe_task_set(
-        &self,
-        set: &TaskSet,
-        state: &State,
-        health: &dyn Fn(&str) -> Vec<TargetHealth>,
-    ) -> Value {
-        let tasks: Vec<&Task> = state.tasks_of(&set.id).collect();
-        let counts = counts(tasks.iter().copied());
-        let desired = self.desired_count_of(set);
-        let targets = health(&set.load_balancer.target_group_arn);
-        let stability = stability(desired, &tasks, set.load_balancer.port, &targets);
-        let scale = if set.status == TaskSetStatus::Draining {
-            0.0
-        } else {
-            100.0
-        };
-        let mut answer = json!({
-            "id": set.id,
-            "taskSetArn": arn("ecs", &format!("task-set/{}/{}/{}", self.cluster, self.name, set.id)),
-            "serviceArn": self.arn(),
-            "clusterArn": self.cluster_arn(),
-            "status": set.status.as_str(),
-            "taskDefinition": set.task_definition,
-            "computedDesiredCount": desired,
-            "pendingCount": counts.pending,
-            "runningCount": counts.running,
-            "createdAt": epoch_seconds(set.created_at),
-            "updatedAt": epoch_seconds(set.updated_at),
-            "launchType": self.launch_type,
-            "platformVersion": set.platform_version,
-            "platformFamily": "Linux",
-            "networkConfiguration": set.network_configuration,
-            "loadBalancers": [describe_target(&set.load_balancer)],
-            "serviceRegistries": [],
-            "scale": { "value": scale, "unit": "PERCENT" },
-            "stabilityStatus": stability.as_str(),
-            "stabilityStatusAt": epoch_seconds(set.updated_at),
-            "tags": [],
-        });
-        if let Some(strategy) = &set.capacity_provider_strategy {
-            answer["capacityProviderStrategy"] = strategy.clone();
-            answer.as_object_mut().map(|set| set.remove("launchType"));
-        }
-        if let Some(deployment) = &set.external_id {
-            answer["startedBy"] = json!("CODE_DEPLOY");
-            answer["externalId"] = json!(deployment);
-        }
-        answer
-    }
 }
 
-fn describe_target(target: &LoadBalancerTarget) -> Value {
-    json!({
-        "targetGroupArn": target.target_group_arn,
-        "containerName": target.container,
-        "containerPort": target.port,
-    })
-}
+#[cfg(test)]
+mod tests;

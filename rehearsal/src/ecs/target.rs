@@ -33,9 +33,12 @@ pub(super) async fn register(
         }
         None => nothing_listens,
     };
+    let Some((id, port)) = task.target(&target.container, target.port) else {
+        return;
+    };
     let registered = Target {
-        id: task.address.clone(),
-        port: target.port,
+        id: id.to_owned(),
+        port,
         process,
     };
     aws.load_balancers
@@ -53,8 +56,10 @@ pub(super) async fn leave(aws: &Arc<Aws>, task: &Task, running: &[Running]) {
     change(aws, &task.arn, |task, _| {
         task.status = TaskStatus::Deactivating
     });
-    aws.load_balancers
-        .deregister_target(&target.target_group_arn, &task.address, target.port);
+    if let Some((id, port)) = task.target(&target.container, target.port) {
+        aws.load_balancers
+            .deregister_target(&target.target_group_arn, id, port);
+    }
     if running
         .iter()
         .any(|running| running.name == target.container)

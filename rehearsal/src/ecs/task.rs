@@ -1,12 +1,14 @@
 //! A task: its state, and the shapes in which answers and events show it.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use crate::api::stamp::Stamp;
+use super::capacity::{ContainerInstance, Resources};
 use crate::happening::Purpose;
-use crate::identity::arn;
+
+/// A stopped task is shown for at least an hour. Here for an hour exactly: nothing may count on more.
+const SHOWN_AFTER_STOP: Duration = Duration::from_secs(60 * 60);
 
 /// A task's status, in the order in which a task goes through them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,6 +45,24 @@ pub struct Stop {
     pub reason: String,
 }
 
+/// How a task is reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Network {
+    /// By the address of its own network interface (`awsvpc`).
+    Interface(String),
+    /// By ports of its container instance (`bridge`, `host`).
+    Host(Vec<Binding>),
+}
+
+/// A container's port, and the port of the container instance that leads to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Binding {
+    pub container: String,
+    pub container_port: u16,
+    pub host_port: u16,
+    pub protocol: String,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct TaskContainer {
     pub name: String,
@@ -75,7 +95,14 @@ pub struct Task {
     pub overrides: Value,
     pub tags: Vec<Value>,
     pub launch_type: String,
-    pub address: String,
+    /// On Fargate.
+    pub platform_version: Option<String>,
+    /// None on Fargate.
+    pub instance: Option<ContainerInstance>,
+    pub network: Network,
+    /// The subnet of its network interface.
+    pub subnet: Option<String>,
+    pub reserved: Resources,
     pub cpu: Option<String>,
     pub memory: Option<String>,
     pub created_at: SystemTime,
@@ -126,6 +153,34 @@ impl Task {
             .collect()
     }
 
+    /// Whether the API shows it: not yet, or not any more.
+    pub fn is_shown(&self, now: SystemTime) -> bool {
+        let forgotten = |at: SystemTime| now >= at + SHOWN_AFTER_STOP;
+        now >= self.visible_from && !self.stopped_at.is_some_and(forgotten)
+    }
+
+    /// As a target group knows the task: address or container instance, and port.
+    pub fn target(&self, container: &str, port: u16) -> Option<(&str, u16)> {
+        match &self.network {
+            Network::Interface(address) => Some((address, port)),
+            Network::Host(bindings) => {
+                let led_to = |binding: &&Binding| {
+                    binding.container == container && binding.container_port == port
+                };
+                let binding = bindings.iter().find(led_to)?;
+                Some((&self.instance.as_ref()?.ec2_instance_id, binding.host_port))
+            }
+        }
+    }
+
+    /// Its ports of the container instance.
+    pub fn bindings(&self) -> &[Binding] {
+        match &self.network {
+            Network::Interface(_) => &[],
+            Network::Host(bindings) => bindings,
+        }
+    }
+
     /// The exit code that matters: of the first essential container that has one.
     pub fn exit_code(&self) -> Option<i32> {
         self.containers
@@ -133,139 +188,64 @@ impl Task {
             .filter(|container| container.essential)
             .find_map(|container| container.exit_code)
     }
+}
 
-    /// As DescribeTasks and RunTask show it; `stamp` writes moments.
-    pub fn describe(&self, stamp: Stamp) -> Value {
-        let cluster = arn("ecs", &format!("cluster/{}", self.cluster));
-        let mut answer = json!({
-            "attachments": [self.attachment()],
-            "attributes": [{ "name": "ecs.cpu-architecture", "value": "x86_64" }],
-            "availabilityZone": "eu-central-1a",
-            "clusterArn": cluster,
-            "connectivity": "CONNECTED",
-            "containers": self.containers.iter().map(|container| self.describe_container(container)).collect::<Vec<_>>(),
-            "createdAt": stamp(self.created_at),
-            "desiredStatus": self.desired_status(),
-            "enableExecuteCommand": false,
-            "group": self.group,
-            "healthStatus": "UNKNOWN",
-            "lastStatus": self.status.as_str(),
-            "launchType": self.launch_type,
-            "overrides": self.overrides,
-            "platformFamily": "Linux",
-            "platformVersion": "1.4.0",
-            "tags": self.tags,
-            "taskArn": self.arn,
-            "taskDefinitionArn": self.task_definition,
-            "version": self.version,
-        });
-        let moments = [
-            ("pullStartedAt", self.pulled_at),
-            ("pullStoppedAt", self.pulled_at),
-            ("connectivityAt", self.pulled_at),
-            ("startedAt", self.started_at),
-            ("stoppingAt", self.stopping_at),
-            (
-                "executionStoppedAt",
-                self.stopping_at.filter(|_| self.started_at.is_some()),
-            ),
-            ("stoppedAt", self.stopped_at),
-        ];
-        let members = moments
-            .into_iter()
-            .filter_map(|(name, moment)| Some((name, stamp(moment?))));
-        let texts = [
-            ("startedBy", self.started_by.as_deref()),
-            ("cpu", self.cpu.as_deref()),
-            ("memory", self.memory.as_deref()),
-            ("stopCode", self.stop.as_ref().map(|stop| stop.code)),
-            (
-                "stoppedReason",
-                self.stop.as_ref().map(|stop| stop.reason.as_str()),
-            ),
-        ];
-        let texts = texts
-            .into_iter()
-            .filter_map(|(name, text)| Some((name, json!(text?))));
-        for (name, value) in members.chain(texts) {
-            answer[name] = value;
+#[cfg(test)]
+impl Task {
+    /// A task of cluster `prod` that runs on Fargate, without containers.
+    pub(crate) fn for_tests(arn: &str) -> Task {
+        use std::time::UNIX_EPOCH;
+
+        Task {
+            arn: arn.to_owned(),
+            cluster: "prod".to_owned(),
+            task_definition: "web:1".to_owned(),
+            family: "web".to_owned(),
+            service: None,
+            task_set: None,
+            group: "family:web".to_owned(),
+            started_by: None,
+            status: TaskStatus::Running,
+            stop: None,
+            containers: Vec::new(),
+            overrides: Value::Null,
+            tags: Vec::new(),
+            launch_type: "FARGATE".to_owned(),
+            platform_version: None,
+            instance: None,
+            network: Network::Interface("10.0.0.1".to_owned()),
+            subnet: None,
+            reserved: Resources::default(),
+            cpu: None,
+            memory: None,
+            created_at: UNIX_EPOCH,
+            pulled_at: None,
+            started_at: None,
+            stopping_at: None,
+            stopped_at: None,
+            updated_at: UNIX_EPOCH,
+            version: 1,
+            visible_from: UNIX_EPOCH,
         }
-        answer
     }
+}
 
-    /// The detail of *ECS Task State Change*: the task with moments as text, and when it changed.
-    pub fn event_detail(&self) -> Value {
-        let mut detail = self.describe(crate::api::stamp::iso);
-        detail["updatedAt"] = crate::api::stamp::iso(self.updated_at);
-        detail
-    }
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
 
-    fn attachment_id(&self) -> String {
-        let id = self.id();
-        format!(
-            "{}-{}-4{}-a{}-{}",
-            &id[..8],
-            &id[8..12],
-            &id[12..15],
-            &id[15..18],
-            &id[18..30]
-        )
-    }
+    use super::*;
 
-    fn attachment(&self) -> Value {
-        let status = match self.status {
-            TaskStatus::Provisioning => "PRECREATED",
-            TaskStatus::Stopped => "DELETED",
-            TaskStatus::Pending
-            | TaskStatus::Activating
-            | TaskStatus::Running
-            | TaskStatus::Deactivating
-            | TaskStatus::Stopping
-            | TaskStatus::Deprovisioning => "ATTACHED",
+    #[test]
+    fn a_task_is_shown_from_a_moment_until_an_hour_after_its_end() {
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        let task = Task {
+            visible_from: at(5),
+            stopped_at: Some(at(100)),
+            ..Task::for_tests("task/1")
         };
-        json!({
-            "id": self.attachment_id(),
-            "type": "ElasticNetworkInterface",
-            "status": status,
-            "details": [{ "name": "privateIPv4Address", "value": self.address }],
-        })
-    }
-
-    fn describe_container(&self, container: &TaskContainer) -> Value {
-        let status = match self.status {
-            TaskStatus::Provisioning | TaskStatus::Pending | TaskStatus::Activating => "PENDING",
-            TaskStatus::Running => "RUNNING",
-            TaskStatus::Deactivating if container.exit_code.is_none() => "RUNNING",
-            TaskStatus::Deactivating
-            | TaskStatus::Stopping
-            | TaskStatus::Deprovisioning
-            | TaskStatus::Stopped => "STOPPED",
-        };
-        let mut members = Map::new();
-        let mut set = |name: &str, value: Value| members.insert(name.to_owned(), value);
-        set("containerArn", json!(container.arn));
-        set("taskArn", json!(self.arn));
-        set("name", json!(container.name));
-        set("image", json!(container.image));
-        if let Some(digest) = &container.image_digest {
-            set("imageDigest", json!(digest));
-            set(
-                "runtimeId",
-                json!(format!("{}-{}", self.id(), container.name)),
-            );
+        for (seconds, shown) in [(0, false), (5, true), (3699, true), (3700, false)] {
+            assert_eq!(task.is_shown(at(seconds)), shown, "{seconds}");
         }
-        set("lastStatus", json!(status));
-        if let Some(code) = container.exit_code {
-            set("exitCode", json!(code));
-        }
-        if let Some(reason) = &container.reason {
-            set("reason", json!(reason));
-        }
-        let network =
-            json!([{ "attachmentId": self.attachment_id(), "privateIpv4Address": self.address }]);
-        set("networkInterfaces", network);
-        set("healthStatus", json!("UNKNOWN"));
-        set("cpu", json!("0"));
-        Value::Object(members)
     }
 }

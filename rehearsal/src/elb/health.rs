@@ -28,7 +28,7 @@ pub(super) enum Health {
     Checking,
     Healthy,
     Unhealthy(Failure),
-    /// On its way out; it gets no new requests.
+    /// On its way out; it gets no new requests. `unhealthy.draining` is a state of Network Load Balancers only.
     Draining,
 }
 
@@ -214,6 +214,50 @@ fn at_least(timeout: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_health_is_told_in_elbs_words() {
+        let told = |health: Health| {
+            let described = health.describe("10.0.0.1", 80);
+            let description = described.description.unwrap_or_default();
+            format!("{} {:?} {description}", described.state, described.reason)
+        };
+        let cases = [
+            (Health::Healthy, "healthy None "),
+            (
+                Health::Registering,
+                "initial Some(\"Elb.RegistrationInProgress\") Target registration is in progress",
+            ),
+            (
+                Health::Checking,
+                "initial Some(\"Elb.InitialHealthChecking\") Initial health checks in progress",
+            ),
+            (
+                Health::Unhealthy(Failure::Status(502)),
+                "unhealthy Some(\"Target.ResponseCodeMismatch\") Health checks failed with these codes: [502]",
+            ),
+            (
+                Health::Unhealthy(Failure::TimedOut),
+                "unhealthy Some(\"Target.Timeout\") Request timed out",
+            ),
+            (
+                Health::Unhealthy(Failure::NoConnection),
+                "unhealthy Some(\"Target.FailedHealthChecks\") Health checks failed",
+            ),
+            (
+                Health::Draining,
+                "draining Some(\"Target.DeregistrationInProgress\") Target deregistration is in progress",
+            ),
+            (
+                Health::Unused,
+                "unused Some(\"Target.NotInUse\") Target group is not configured to receive traffic from the load \
+                 balancer",
+            ),
+        ];
+        for (health, wanted) in cases {
+            assert_eq!(told(health), wanted);
+        }
+    }
 
     #[test]
     fn thresholds_decide() {

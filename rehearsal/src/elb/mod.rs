@@ -218,9 +218,19 @@ impl LoadBalancers {
         }
     }
 
-    /// The target drains: no new requests, running ones end, then it is gone.
+    /// The target drains: no new requests, and running ones end. It is shown as draining until the deregistration delay
+    /// is over, also when it has nothing left to answer.
     pub fn deregister_target(&self, target_group_arn: &str, id: &str, port: u16) {
-        self.inner.drain(target_group_arn, id, port);
+        let Some((registration, delay)) = self.inner.drain(target_group_arn, id, port) else {
+            return;
+        };
+        let over = self.inner.clock.now() + delay;
+        let (inner, group) = (self.inner.clone(), target_group_arn.to_owned());
+        tokio::spawn(async move {
+            // Nothing happens at its end that anybody would wait for, so it is no reason to jump.
+            inner.clock.wait_until(over).await;
+            inner.end_delay(&group, registration);
+        });
     }
 
     /// `None`: no such target group.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::body::Body;
 use hyper_util::client::legacy::Client;
@@ -46,6 +47,14 @@ pub(super) struct Registered {
     in_flight: usize,
     /// While a draining target answers, the clock does not jump.
     draining: Option<Busy>,
+    delay: Delay,
+}
+
+/// The deregistration delay of a draining target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Delay {
+    Running,
+    Over,
 }
 
 pub(super) struct Listener {
@@ -173,21 +182,34 @@ impl Inner {
         }
     }
 
-    /// Begins to drain a target; one that answers nothing is gone at once.
-    pub(super) fn drain(&self, group: &str, id: &str, port: u16) {
+    /// Begins to drain a target; gives its registration and the group's deregistration delay. None when there is no
+    /// such target.
+    pub(super) fn drain(&self, group: &str, id: &str, port: u16) -> Option<(u64, Duration)> {
+        let mut state = self.lock();
+        let group = state.target_group(group)?;
+        let delay = group.settings.deregistration_delay;
+        let (&registration, registered) = group.registered.iter_mut().find(|(_, registered)| {
+            (registered.target.id.as_str(), registered.target.port) == (id, port)
+        })?;
+        registered.health = Health::Draining;
+        registered.draining = (registered.in_flight > 0).then(|| self.clock.busy());
+        drop(state);
+        self.health_changed.notify_waiters();
+        self.usage_changed.notify_waiters();
+        Some((registration, delay))
+    }
+
+    /// A draining target is gone now, or with its last answer.
+    pub(super) fn end_delay(&self, group: &str, registration: u64) {
         let mut state = self.lock();
         if let Some(group) = state.target_group(group) {
-            for registered in group.registered.values_mut() {
-                if (registered.target.id.as_str(), registered.target.port) == (id, port) {
-                    registered.health = Health::Draining;
-                    registered.draining = Some(self.clock.busy());
-                }
+            if let Some(registered) = group.registered.get_mut(&registration) {
+                registered.delay = Delay::Over;
             }
             group.forget_drained();
         }
         drop(state);
         self.health_changed.notify_waiters();
-        self.usage_changed.notify_waiters();
     }
 }
 
@@ -197,6 +219,9 @@ impl Drop for Ticket {
         if let Some(group) = state.target_group(&self.group) {
             if let Some(registered) = group.registered.get_mut(&self.registration) {
                 registered.in_flight -= 1;
+                if registered.in_flight == 0 {
+                    registered.draining = None;
+                }
             }
             group.forget_drained();
         }
@@ -233,7 +258,11 @@ impl TargetGroup {
         }
     }
 
+    /// A target that is registered again while it drains is a new one.
     pub(super) fn register(&mut self, registration: u64, target: Target, health: Health) {
+        self.registered.retain(|_, registered| {
+            (&registered.target.id, registered.target.port) != (&target.id, target.port)
+        });
         self.registered.insert(
             registration,
             Registered {
@@ -241,6 +270,7 @@ impl TargetGroup {
                 health,
                 in_flight: 0,
                 draining: None,
+                delay: Delay::Running,
             },
         );
     }
@@ -276,7 +306,9 @@ impl TargetGroup {
 
     fn forget_drained(&mut self) {
         self.registered.retain(|_, registered| {
-            registered.health != Health::Draining || registered.in_flight > 0
+            registered.health != Health::Draining
+                || registered.delay == Delay::Running
+                || registered.in_flight > 0
         });
     }
 }

@@ -286,7 +286,7 @@ async fn nobody_to_ask_is_503_and_nobody_there_is_502() {
 }
 
 #[tokio::test]
-async fn a_draining_target_ends_what_it_has_begun_and_is_gone_then() {
+async fn a_draining_target_ends_what_it_has_begun_and_is_gone_after_its_delay() {
     let world = World::start();
     let group = world.group();
     let server = Server::start("1.0.0").await;
@@ -307,7 +307,32 @@ async fn a_draining_target_ends_what_it_has_begun_and_is_gone_then() {
         server.slow.send_replace(true);
     });
     assert_eq!((status, body.as_str()), (200, "slow"));
+    // It has nothing left to answer, and is still shown until the deregistration delay is over.
+    assert_eq!(world.elb.in_flight(&group), 0);
+    let clock = &world.elb.inner.clock;
+    clock.sleep(Duration::from_secs(290)).await;
+    world.until(&group, &["draining"]).await;
+    clock.sleep(Duration::from_secs(20)).await;
     world.until(&group, &[]).await;
+}
+
+#[tokio::test]
+async fn a_target_that_comes_back_while_it_drains_is_registered_anew() {
+    let world = World::start();
+    let group = world.group();
+    let server = Server::start("1.0.0").await;
+    world.elb.register_target(&group, server.target());
+    let listener = world.listener(&[(&group, 1)]).await;
+    world.until(&group, &["healthy"]).await;
+    let port = server.address.port();
+    world.elb.deregister_target(&group, "10.0.0.7", port);
+    world.until(&group, &["draining"]).await;
+    world.elb.register_target(&group, server.target());
+    world.until(&group, &["healthy"]).await;
+    // The end of the first registration's delay is not the end of the second.
+    world.elb.inner.clock.sleep(Duration::from_secs(310)).await;
+    world.until(&group, &["healthy"]).await;
+    assert_eq!(world.get(&listener, "/").await.0, 200);
 }
 
 #[tokio::test]

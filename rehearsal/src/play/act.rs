@@ -47,6 +47,7 @@ impl<'a> Script<'a> {
             Step::Hold(source) => world.events.hold(source),
             Step::Release(held) => release(world, *held).await,
             Step::Deny { function, action } => world.deny(function, action),
+            Step::LimitFargate(tasks) => world.limit_fargate(*tasks),
             Step::Stop(then) => person::stop(world, *then)?,
             Step::Continue(wait) => person::end_wait(world, *wait)?,
             Step::Alarm(name, state) => world.set_alarm(name, *state)?,

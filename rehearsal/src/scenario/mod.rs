@@ -2,10 +2,12 @@
 
 mod claims;
 mod course;
+mod ec2_dynamic_ports;
 mod event;
 mod failed_migration;
 mod failed_test_traffic;
 mod never_starts;
+mod no_capacity;
 mod order;
 mod otherwise;
 pub(crate) mod own;
@@ -107,6 +109,8 @@ impl Scenario {
             never_starts::scenario(),
             same_push_twice::scenario(),
             several_pipelines::scenario(),
+            ec2_dynamic_ports::scenario(),
+            no_capacity::scenario(),
         ];
         scenarios.extend(refusals::scenarios());
         scenarios.extend(otherwise::scenarios());

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rehearsal::assumption::Assumptions;
 use rehearsal::ecr::ImageSettings;
+use rehearsal::ecs::capacity::LaunchKind;
 use rehearsal::identity::REGISTRY;
 use rehearsal::world::{
     ContainerSettings, HealthCheck, RepositorySettings, ServiceSettings, TagMutability,
@@ -137,6 +138,7 @@ pub(crate) fn settings(
         family,
         load_balanced: (serving.to_owned(), PORT),
         desired_count: 2,
+        launch: LaunchKind::Fargate,
         application: format!("AppECS-{cluster}-{name}"),
         deployment_group: format!("DgpECS-{cluster}-{name}"),
         deployment_config: "CodeDeployDefault.ECSCanary10Percent5Minutes".to_owned(),

@@ -27,6 +27,8 @@ pub(crate) enum Step {
         function: &'static str,
         action: &'static str,
     },
+    /// From now on Fargate has room for so many tasks.
+    LimitFargate(usize),
     /// A person stops the deployment that is under way.
     Stop(AfterStop),
     /// A person ends the wait of the deployment that is under way.

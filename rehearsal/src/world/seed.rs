@@ -9,9 +9,11 @@ use super::{Aws, ContainerSettings, ServiceSettings, TestListener, WorldSettings
 use crate::cloudwatch::AlarmState;
 use crate::codedeploy::traffic::{ConfigRecord, DeploymentConfig};
 use crate::codedeploy::{Alarms, Application, Group, ReadyOption, TargetGroup, traffic};
+use crate::ecs::capacity::{LaunchKind, register_instances};
 use crate::ecs::keep;
+use crate::ecs::registration::prepare;
 use crate::ecs::service::{LoadBalancerTarget, Service, TaskSet, TaskSetStatus};
-use crate::ecs::task_definition::{Revision, prepare};
+use crate::ecs::task_definition::Revision;
 use crate::elb::{Forward, TargetGroupDescription, TargetGroupSettings};
 use crate::identity::{ACCOUNT, REGION};
 
@@ -58,7 +60,8 @@ async fn create(aws: &Arc<Aws>, settings: &ServiceSettings) -> anyhow::Result<St
     let serve_blue = || {
         vec![Forward {
             target_group_arn: blue.arn.clone(),
-            weight: 100,
+            // What ELB gives a single target group that nobody gave a weight.
+            weight: 1,
         }]
     };
     let production = aws
@@ -75,6 +78,10 @@ async fn create(aws: &Arc<Aws>, settings: &ServiceSettings) -> anyhow::Result<St
         TestListener::Absent => None,
     };
     let revision = register(aws, settings)?;
+    match settings.launch {
+        LaunchKind::Fargate => {}
+        LaunchKind::Ec2DynamicPorts => register_instances(aws, &settings.cluster, 2),
+    }
     let task_set = create_service(aws, settings, &revision, &blue.arn);
     create_deployment_group(aws, settings, [blue, green], production.arn, test)?;
     for (group, _) in settings
@@ -91,10 +98,14 @@ async fn create(aws: &Arc<Aws>, settings: &ServiceSettings) -> anyhow::Result<St
 
 fn target_group(aws: &Aws, settings: &ServiceSettings, colour: &str) -> TargetGroupDescription {
     let check = &settings.health_check;
+    let target_type = match settings.launch {
+        LaunchKind::Fargate => "ip",
+        LaunchKind::Ec2DynamicPorts => "instance",
+    };
     aws.load_balancers.create_target_group(TargetGroupSettings {
         name: format!("{}-{colour}", settings.deployment_group),
         port: settings.load_balanced.1,
-        target_type: "ip".to_owned(),
+        target_type: target_type.to_owned(),
         vpc_id: "vpc-0rehearsal".to_owned(),
         health_check_path: check.path.clone(),
         matcher: check.matcher.clone(),
@@ -109,18 +120,31 @@ fn target_group(aws: &Aws, settings: &ServiceSettings, colour: &str) -> TargetGr
 /// Revision 1 of the family, through the same door as RegisterTaskDefinition.
 fn register(aws: &Aws, settings: &ServiceSettings) -> anyhow::Result<String> {
     let containers: Vec<Value> = settings.containers.iter().map(container).collect();
-    let request = json!({
+    let mut request = json!({
         "family": settings.family,
         "taskRoleArn": format!("arn:aws:iam::{ACCOUNT}:role/{}-task", settings.name),
         "executionRoleArn": format!("arn:aws:iam::{ACCOUNT}:role/ecsTaskExecutionRole"),
-        "networkMode": "awsvpc",
-        "requiresCompatibilities": ["FARGATE"],
-        "cpu": "256",
-        "memory": "512",
-        "runtimePlatform": { "cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX" },
         "containerDefinitions": containers,
         "tags": [{ "key": "service", "value": settings.name }],
     });
+    let platform = match settings.launch {
+        LaunchKind::Fargate => json!({
+            "networkMode": "awsvpc",
+            "requiresCompatibilities": ["FARGATE"],
+            "cpu": "256",
+            "memory": "512",
+            "runtimePlatform": { "cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX" },
+        }),
+        // No network mode is `bridge`, and a container port without a host port gets one of the ephemeral range.
+        LaunchKind::Ec2DynamicPorts => json!({
+            "requiresCompatibilities": ["EC2"],
+            "cpu": "256",
+            "memory": "512",
+        }),
+    };
+    for (member, value) in platform.as_object().into_iter().flatten() {
+        request[member.as_str()] = value.clone();
+    }
     let request = request.as_object().cloned().unwrap_or_default();
     let (registered, tags) = prepare(&request).map_err(anyhow::Error::msg)?;
     let now = aws.clock.now();
@@ -169,11 +193,14 @@ fn create_service(
 ) -> String {
     let now = aws.clock.now();
     let id = format!("ecs-svc/{}", aws.ids.decimal());
-    let network = json!({ "awsvpcConfiguration": {
-        "subnets": ["subnet-0rehearsala", "subnet-0rehearsalb"],
-        "securityGroups": ["sg-0rehearsal"],
-        "assignPublicIp": "DISABLED",
-    }});
+    let network = match settings.launch {
+        LaunchKind::Fargate => json!({ "awsvpcConfiguration": {
+            "subnets": ["subnet-0rehearsala", "subnet-0rehearsalb"],
+            "securityGroups": ["sg-0rehearsal"],
+            "assignPublicIp": "DISABLED",
+        }}),
+        LaunchKind::Ec2DynamicPorts => Value::Null,
+    };
     let load_balancer = LoadBalancerTarget {
         target_group_arn: target_group.to_owned(),
         container: settings.load_balanced.0.clone(),
@@ -202,9 +229,12 @@ fn create_service(
             cluster: settings.cluster.clone(),
             name: settings.name.clone(),
             desired_count: settings.desired_count,
-            launch_type: "FARGATE".to_owned(),
+            launch_type: settings.launch.launch_type().to_owned(),
             platform_version: "1.4.0".to_owned(),
             network_configuration: network,
+            options: serde_json::Map::new(),
+            tags: vec![json!({ "key": "service", "value": settings.name })],
+            events: Vec::new(),
             load_balancer,
             task_definition: revision.to_owned(),
             task_sets: vec![first],

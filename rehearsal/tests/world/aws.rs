@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use rehearsal::assumption::Assumptions;
 use rehearsal::ecr::ImageSettings;
+use rehearsal::ecs::capacity::LaunchKind;
 use rehearsal::happening::{Happening, ListenerKind, What};
 use rehearsal::identity::REGISTRY;
 use rehearsal::template::Template;
@@ -101,6 +102,7 @@ fn service(database: &Path) -> ServiceSettings {
         }],
         load_balanced: ("web".to_owned(), 8080),
         desired_count: 2,
+        launch: LaunchKind::Fargate,
         application: "shop".to_owned(),
         deployment_group: "shop-web".to_owned(),
         deployment_config: "CodeDeployDefault.ECSAllAtOnce".to_owned(),
@@ -158,6 +160,19 @@ pub(crate) async fn ecs(world: &World, operation: &str, members: Value) -> Value
 
 pub(crate) async fn codedeploy(world: &World, operation: &str, members: Value) -> (u16, Value) {
     call(world, &format!("CodeDeploy_20141006.{operation}"), members).await
+}
+
+/// One call in ELBv2's Query protocol: the HTTP status and the XML.
+pub(crate) async fn elb(world: &World, action: &str) -> (u16, String) {
+    let credential = "AKIATEST/20261121/eu-central-1/elasticloadbalancing/aws4_request";
+    let headers = format!(
+        "Content-Type: application/x-www-form-urlencoded\r\n\
+         Authorization: AWS4-HMAC-SHA256 Credential={credential}, Signature=0\r\n"
+    );
+    let form = format!("Version=2015-12-01&Action={action}");
+    let host = world.endpoint().trim_start_matches("http://");
+    let (status, _, body) = send(host, "POST", &headers, &form).await;
+    (status, body)
 }
 
 /// The version that a listener's answer names.

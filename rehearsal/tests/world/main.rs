@@ -7,6 +7,12 @@ mod aws;
 #[cfg(test)]
 mod blue_green;
 #[cfg(test)]
+mod ec2;
+#[cfg(test)]
+mod ecs;
+#[cfg(test)]
+mod elb;
+#[cfg(test)]
 mod interrupted;
 #[cfg(test)]
 mod odd_requests;

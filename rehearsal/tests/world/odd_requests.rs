@@ -39,17 +39,26 @@ const OPERATIONS: [(&str, &[&str]); 4] = [
     (
         "AmazonEC2ContainerServiceV20141113",
         &[
+            "CreateTaskSet",
             "DeregisterTaskDefinition",
             "DescribeClusters",
+            "DescribeContainerInstances",
             "DescribeServices",
             "DescribeTaskDefinition",
             "DescribeTaskSets",
             "DescribeTasks",
+            "ListClusters",
+            "ListContainerInstances",
+            "ListServices",
+            "ListTagsForResource",
+            "ListTaskDefinitionFamilies",
             "ListTaskDefinitions",
             "ListTasks",
             "RegisterTaskDefinition",
             "RunTask",
             "StopTask",
+            "TagResource",
+            "UntagResource",
             "UpdateService",
         ],
     ),
@@ -59,7 +68,7 @@ const OPERATIONS: [(&str, &[&str]); 4] = [
     ),
 ];
 
-const MEMBERS: [&str; 24] = [
+const MEMBERS: [&str; 28] = [
     "applicationName",
     "deploymentGroupName",
     "deploymentId",
@@ -80,6 +89,10 @@ const MEMBERS: [&str; 24] = [
     "task",
     "family",
     "containerDefinitions",
+    "containerInstances",
+    "include",
+    "resourceArn",
+    "tags",
     "overrides",
     "logGroupName",
     "logStreamName",

@@ -204,6 +204,20 @@ fn several_pipelines() {
     );
 }
 
+#[test]
+fn ec2_dynamic_ports() {
+    let run = play("ec2-dynamic-ports");
+    check_shipped(&run);
+    assert_eq!(run.calls("run-migration", "RunTask"), 1);
+}
+
+#[test]
+fn no_capacity() {
+    let run = play("no-capacity");
+    check_refused(&run, "AfterInstall");
+    run.says(&["started no migration task", "Capacity is unavailable"]);
+}
+
 /// What cannot be done: nothing is half done, and the event is kept where it failed.
 #[track_caller]
 fn check_kept(scenario: &str) {

@@ -1,19 +1,20 @@
-//! ECS's operations on clusters, services and task sets.
+//! ECS's operations on services and task sets.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
+use super::ecs_clusters::missing;
+use super::ecs_task_definitions::{list_answer, list_size};
 use super::{Answer, Call};
 use crate::api::error::ApiError;
-use crate::ecs::State;
-use crate::ecs::service::{Service, counts};
+use crate::api::input::Input;
+use crate::ecs::service::Service;
+use crate::ecs::{State, View};
 use crate::elb::TargetHealth;
-use crate::identity::arn;
 
-/// What UpdateService may change on a service of the CODE_DEPLOY controller.
-const UPDATABLE: [&str; 9] = [
-    "cluster",
-    "service",
-    "desiredCount",
+/// What says which service UpdateService means, and how many tasks it wants.
+const TAKEN: [&str; 3] = ["cluster", "service", "desiredCount"];
+/// What else UpdateService may change on a service of the CODE_DEPLOY controller.
+const OPTIONS: [&str; 6] = [
     "deploymentConfiguration",
     "healthCheckGracePeriodSeconds",
     "placementConstraints",
@@ -21,6 +22,7 @@ const UPDATABLE: [&str; 9] = [
     "enableECSManagedTags",
     "propagateTags",
 ];
+pub(super) const LAUNCH_TYPES: [&str; 4] = ["EC2", "FARGATE", "EXTERNAL", "MANAGED_INSTANCES"];
 
 pub(super) fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new("InvalidParameterException", message)
@@ -51,42 +53,17 @@ fn health(call: Call<'_>) -> impl Fn(&str) -> Vec<TargetHealth> {
     }
 }
 
-pub(super) fn describe_clusters(call: Call<'_>) -> Answer {
-    let mut wanted = call.input.texts("clusters")?;
-    if wanted.is_empty() {
-        wanted.push("default");
+/// `include`, of which everything must be known.
+pub(super) fn include<'a>(call: Call<'a>, known: &[&str]) -> Result<Vec<&'a str>, ApiError> {
+    let wanted = call.input.texts("include")?;
+    match wanted.iter().find(|field| !known.contains(field)) {
+        Some(field) => Err(invalid(format!("Invalid include: {field}"))),
+        None => Ok(wanted),
     }
-    if wanted.len() > 100 {
-        return Err(invalid("Clusters cannot have more than 100 elements."));
-    }
-    call.aws.ecs.read(|state| {
-        let (mut clusters, mut failures) = (Vec::new(), Vec::new());
-        for name in wanted {
-            match state.cluster(Some(name)) {
-                Some(cluster) => clusters.push(describe_cluster(state, cluster)),
-                None => failures.push(missing("cluster", name)),
-            }
-        }
-        Ok(json!({ "clusters": clusters, "failures": failures }))
-    })
 }
 
-fn describe_cluster(state: &State, cluster: &str) -> Value {
-    let counts = counts(state.tasks.iter().filter(|task| task.cluster == cluster));
-    json!({
-        "clusterArn": arn("ecs", &format!("cluster/{cluster}")),
-        "clusterName": cluster,
-        "status": "ACTIVE",
-        "registeredContainerInstancesCount": 0,
-        "runningTasksCount": counts.running,
-        "pendingTasksCount": counts.pending,
-        "activeServicesCount": state.services.iter().filter(|service| service.cluster == cluster).count(),
-        "statistics": [],
-        "tags": [],
-        "settings": [],
-        "capacityProviders": [],
-        "defaultCapacityProviderStrategy": [],
-    })
+fn with_tags(call: Call<'_>) -> Result<bool, ApiError> {
+    Ok(include(call, &["TAGS"])?.contains(&"TAGS"))
 }
 
 pub(super) fn describe_services(call: Call<'_>) -> Answer {
@@ -94,12 +71,19 @@ pub(super) fn describe_services(call: Call<'_>) -> Answer {
     if wanted.len() > 10 {
         return Err(invalid("Services cannot have more than 10 elements."));
     }
+    let (with_tags, health, now) = (with_tags(call)?, health(call), call.aws.clock.now());
     call.aws.ecs.read(|state| {
         let cluster = cluster(call, state)?;
+        let view = View {
+            state,
+            health: &health,
+            with_tags,
+            now,
+        };
         let (mut services, mut failures) = (Vec::new(), Vec::new());
         for name in wanted {
             match state.service(&cluster, name) {
-                Some(service) => services.push(service.describe(state, &health(call))),
+                Some(service) => services.push(service.describe(view)),
                 None => failures.push(missing(&format!("service/{cluster}"), name)),
             }
         }
@@ -107,16 +91,49 @@ pub(super) fn describe_services(call: Call<'_>) -> Answer {
     })
 }
 
+pub(super) fn list_services(call: Call<'_>) -> Answer {
+    let size = list_size(call, 10)?;
+    let launch_type = call.input.text("launchType")?;
+    if launch_type.is_some_and(|kind| !LAUNCH_TYPES.contains(&kind)) {
+        return Err(invalid(
+            "Launch type must be one of EC2, FARGATE, EXTERNAL, MANAGED_INSTANCES.",
+        ));
+    }
+    let strategy = call.input.text("schedulingStrategy")?;
+    if strategy.is_some_and(|strategy| !["REPLICA", "DAEMON"].contains(&strategy)) {
+        return Err(invalid(
+            "Scheduling strategy must be one of REPLICA, DAEMON.",
+        ));
+    }
+    let arns = call.aws.ecs.read(|state| {
+        let cluster = cluster(call, state)?;
+        let listed = state.services.iter().filter(|service| {
+            service.cluster == cluster
+                && launch_type.is_none_or(|kind| service.launch_type == kind)
+                && strategy.is_none_or(|strategy| strategy == "REPLICA")
+        });
+        Ok::<_, ApiError>(listed.map(Service::arn).collect())
+    })?;
+    list_answer("serviceArns", arns, size, call.input.text("nextToken")?)
+}
+
 pub(super) fn describe_task_sets(call: Call<'_>) -> Answer {
     let wanted = call.input.texts("taskSets")?;
+    let (with_tags, health, now) = (with_tags(call)?, health(call), call.aws.clock.now());
     call.aws.ecs.read(|state| {
         let service = service(call, state)?;
-        let describe = |set| service.describe_task_set(set, state, &health(call));
+        let view = View {
+            state,
+            health: &health,
+            with_tags,
+            now,
+        };
+        let describe = |set| service.describe_task_set(set, view);
         let named = |id: &str| {
             service
                 .task_sets
                 .iter()
-                .find(|set| set.id == id || id.ends_with(&format!("/{}", set.id)))
+                .find(|set| set.id == id || service.task_set_arn(set) == id)
         };
         if wanted.is_empty() {
             let sets: Vec<Value> = service.task_sets.iter().map(describe).collect();
@@ -135,60 +152,101 @@ pub(super) fn describe_task_sets(call: Call<'_>) -> Answer {
     })
 }
 
+/// CreateTaskSet, UpdateTaskSet, DeleteTaskSet and UpdateServicePrimaryTaskSet are for the EXTERNAL controller, which
+/// no service here has: on a CODE_DEPLOY service only CodeDeploy makes task sets. The sentence is inferred from
+/// UpdateService's.
+pub(super) fn refuse_task_set_change(call: Call<'_>) -> Answer {
+    call.aws.ecs.read(|state| service(call, state).map(drop))?;
+    Err(invalid(format!(
+        "{} is not supported on services with a CODE_DEPLOY deployment controller. Use AWS CodeDeploy to trigger a \
+         new deployment.",
+        call.operation
+    )))
+}
+
 pub(super) fn update_service(call: Call<'_>) -> Answer {
-    let desired = call.input.integer("desiredCount")?;
     let (cluster, name) = call.aws.ecs.read(|state| {
         let service = service(call, state)?;
         Ok::<_, ApiError>((service.cluster.clone(), service.name.clone()))
     })?;
-    if let Some(member) = refused_member(call.input.raw().iter()) {
+    if let Some(refused) = refused_change(call.input.raw().iter()) {
         return Err(invalid(format!(
-            "Unable to update {member} on services with a CODE_DEPLOY deployment controller. Use AWS CodeDeploy to \
-             trigger a new deployment."
+            "{refused} on services with a CODE_DEPLOY deployment controller. Use AWS CodeDeploy to trigger a new \
+             deployment."
         )));
     }
-    let desired = match desired {
-        Some(count) => {
-            Some(u32::try_from(count).map_err(|_| invalid("desiredCount cannot be negative."))?)
-        }
-        None => None,
-    };
+    let (desired, options) = changes(&call.input)?;
     call.aws.ecs.write(|state| {
-        if let (Some(service), Some(count)) = (state.service_mut(&cluster, &name), desired) {
-            service.desired_count = count;
+        if let Some(service) = state.service_mut(&cluster, &name) {
+            service.desired_count = desired.unwrap_or(service.desired_count);
+            service.options.extend(options);
         }
     });
+    let (health, now) = (health(call), call.aws.clock.now());
     call.aws.ecs.read(|state| {
-        let service = service(call, state)?;
-        Ok(json!({ "service": service.describe(state, &health(call)) }))
+        let view = View {
+            state,
+            health: &health,
+            with_tags: false,
+            now,
+        };
+        Ok(json!({ "service": service(call, state)?.describe(view) }))
     })
 }
 
-/// The first member that only a CodeDeploy deployment may change, in ECS's words.
-fn refused_member<'a>(
+/// The desired count, and the other members as the service keeps them.
+fn changes(input: &Input<'_>) -> Result<(Option<u32>, Map<String, Value>), ApiError> {
+    let count = |member: &str| {
+        let given = input.integer(member)?;
+        let read = |count| {
+            u32::try_from(count).map_err(|_| invalid(format!("{member} cannot be negative.")))
+        };
+        given.map(read).transpose()
+    };
+    let desired = count("desiredCount")?;
+    count("healthCheckGracePeriodSeconds")?;
+    input.boolean("enableECSManagedTags")?;
+    let propagate = input.text("propagateTags")?;
+    if propagate.is_some_and(|from| !["TASK_DEFINITION", "SERVICE", "NONE"].contains(&from)) {
+        return Err(invalid(
+            "propagateTags must be TASK_DEFINITION, SERVICE or NONE.",
+        ));
+    }
+    input.structures("placementConstraints")?;
+    input.structures("placementStrategy")?;
+    let configuration = input.structure("deploymentConfiguration")?;
+    if configuration.is_some_and(|given| given.value("deploymentCircuitBreaker").is_some()) {
+        // Inferred: the API Reference only says that it is for rolling updates.
+        return Err(invalid(
+            "deploymentCircuitBreaker is not supported with a CODE_DEPLOY deployment controller.",
+        ));
+    }
+    let kept = |(name, value): (&String, &Value)| {
+        let option = OPTIONS.contains(&name.as_str()) && !value.is_null();
+        option.then(|| (name.clone(), value.clone()))
+    };
+    Ok((desired, input.raw().iter().filter_map(kept).collect()))
+}
+
+/// The first change that only a CodeDeploy deployment may make, in ECS's words. That `forceNewDeployment` is refused is
+/// inferred; `false` asks for nothing.
+fn refused_change<'a>(
     mut members: impl Iterator<Item = (&'a String, &'a Value)>,
 ) -> Option<String> {
-    let refused =
-        members.find(|(name, value)| !value.is_null() && !UPDATABLE.contains(&name.as_str()));
-    refused.map(|(name, _)| {
-        let words = name.chars().map(|c| {
-            if c.is_uppercase() {
-                format!(" {}", c.to_lowercase())
-            } else {
-                c.to_string()
-            }
-        });
-        words.collect()
-    })
-}
-
-fn missing(kind: &str, name: &str) -> Value {
-    let arn = if name.starts_with("arn:") {
-        name.to_owned()
-    } else {
-        arn("ecs", &format!("{kind}/{name}"))
+    let asks = |name: &str, value: &Value| match name {
+        "forceNewDeployment" => *value == json!(true),
+        _ => !value.is_null(),
     };
-    json!({ "arn": arn, "reason": "MISSING" })
+    let takes = |name: &str| TAKEN.contains(&name) || OPTIONS.contains(&name);
+    let (name, _) = members.find(|(name, value)| asks(name, value) && !takes(name))?;
+    if name == "forceNewDeployment" {
+        return Some("Cannot force a new deployment".to_owned());
+    }
+    let words = name.chars().map(|c| match c.is_uppercase() {
+        true => format!(" {}", c.to_lowercase()),
+        false => c.to_string(),
+    });
+    Some(format!("Unable to update {}", words.collect::<String>()))
 }
 
 #[cfg(test)]
@@ -201,24 +259,67 @@ mod tests {
             (json!({ "service": "web", "desiredCount": 3 }), None),
             (
                 json!({ "service": "web", "taskDefinition": "web:2" }),
-                Some("task definition"),
+                Some("Unable to update task definition"),
             ),
             (
                 json!({ "service": "web", "networkConfiguration": {} }),
-                Some("network configuration"),
+                Some("Unable to update network configuration"),
+            ),
+            (
+                json!({ "service": "web", "loadBalancers": [] }),
+                Some("Unable to update load balancers"),
+            ),
+            (
+                json!({ "service": "web", "platformVersion": "LATEST" }),
+                Some("Unable to update platform version"),
             ),
             (
                 json!({ "service": "web", "forceNewDeployment": true }),
-                Some("force new deployment"),
+                Some("Cannot force a new deployment"),
+            ),
+            (
+                json!({ "service": "web", "forceNewDeployment": false, "propagateTags": "SERVICE" }),
+                None,
             ),
             (json!({ "service": "web", "taskDefinition": null }), None),
         ];
         for (request, refused) in cases {
             assert_eq!(
-                refused_member(request.as_object().unwrap().iter()).as_deref(),
+                refused_change(request.as_object().unwrap().iter()).as_deref(),
                 refused,
                 "{request}"
             );
+        }
+    }
+
+    #[test]
+    fn what_update_service_takes_is_checked_and_kept() {
+        let missing = |_: &str| invalid("missing");
+        let cases = [
+            (json!({ "desiredCount": 3 }), "Some(3) {}"),
+            (
+                json!({ "desiredCount": -1 }),
+                "desiredCount cannot be negative.",
+            ),
+            (
+                json!({ "propagateTags": "SERVICE", "desiredCount": null }),
+                r#"None {"propagateTags":"SERVICE"}"#,
+            ),
+            (
+                json!({ "propagateTags": "ALL" }),
+                "propagateTags must be TASK_DEFINITION, SERVICE or NONE.",
+            ),
+            (
+                json!({ "deploymentConfiguration": { "deploymentCircuitBreaker": { "enable": true } } }),
+                "deploymentCircuitBreaker is not supported with a CODE_DEPLOY deployment controller.",
+            ),
+        ];
+        for (request, wanted) in cases {
+            let outcome = match changes(&Input::new(&request, missing).unwrap()) {
+                Ok((desired, options)) => format!("{desired:?} {}", Value::Object(options)),
+                Err(error) => error.message,
+            };
+            assert_eq!(outcome, wanted, "{request}");
         }
     }
 }

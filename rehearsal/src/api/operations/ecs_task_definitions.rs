@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::ecs_services::invalid;
+use super::ecs_services::{include, invalid};
 use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::page::page;
-use crate::ecs::task_definition::{Revision, prepare};
+use crate::ecs::registration::prepare;
+use crate::ecs::task_definition::Revision;
 use crate::happening::What;
 
 fn client(message: impl Into<String>) -> ApiError {
@@ -54,7 +55,7 @@ pub(super) fn register_task_definition(call: Call<'_>) -> Answer {
 
 pub(super) fn describe_task_definition(call: Call<'_>) -> Answer {
     let wanted = call.input.required_text("taskDefinition")?;
-    let include = call.input.texts("include")?;
+    let include = include(call, &["TAGS"])?;
     let found = call.aws.ecs.read(|state| state.revision(wanted).cloned());
     let revision = found.ok_or_else(|| client("Unable to describe task definition."))?;
     Ok(with_tags(&revision, include.contains(&"TAGS")))
@@ -84,6 +85,25 @@ pub(super) fn deregister_task_definition(call: Call<'_>) -> Answer {
     Ok(with_tags(&revision, false))
 }
 
+pub(super) fn list_task_definition_families(call: Call<'_>) -> Answer {
+    let prefix = call.input.text("familyPrefix")?.unwrap_or_default();
+    let wanted: fn(bool) -> bool = match call.input.text("status")?.unwrap_or("ALL") {
+        "ALL" => |_| true,
+        "ACTIVE" => |active| active,
+        "INACTIVE" => |active| !active,
+        other => return Err(invalid(format!("Invalid status: {other}"))),
+    };
+    let size = list_size(call, 100)?;
+    let families = call.aws.ecs.read(|state| {
+        let families = state.families.iter().filter(|(family, revisions)| {
+            // A family is ACTIVE for as long as one of its revisions is.
+            family.starts_with(prefix) && wanted(revisions.iter().any(Revision::is_active))
+        });
+        families.map(|(family, _)| family.clone()).collect()
+    });
+    list_answer("families", families, size, call.input.text("nextToken")?)
+}
+
 pub(super) fn list_task_definitions(call: Call<'_>) -> Answer {
     let prefix = call.input.text("familyPrefix")?;
     let active = match call.input.text("status")?.unwrap_or("ACTIVE") {
@@ -97,7 +117,7 @@ pub(super) fn list_task_definitions(call: Call<'_>) -> Answer {
         "DESC" => true,
         other => return Err(invalid(format!("Invalid sort: {other}"))),
     };
-    let size = list_size(call)?;
+    let size = list_size(call, 100)?;
     let mut arns = call.aws.ecs.read(|state| {
         // In spite of its name, the prefix is a whole family.
         let families = state
@@ -121,10 +141,10 @@ pub(super) fn list_task_definitions(call: Call<'_>) -> Answer {
     )
 }
 
-/// `maxResults` of ECS's lists: up to 100.
-pub(super) fn list_size(call: Call<'_>) -> Result<usize, ApiError> {
+/// `maxResults` of ECS's lists: up to 100, and `usual` when nothing is said.
+pub(super) fn list_size(call: Call<'_>, usual: usize) -> Result<usize, ApiError> {
     match call.input.integer("maxResults")? {
-        None => Ok(100),
+        None => Ok(usual),
         Some(size @ 1..=100) => Ok(usize::try_from(size).unwrap_or(100)),
         Some(_) => Err(invalid("maxResults must be between 1 and 100.")),
     }

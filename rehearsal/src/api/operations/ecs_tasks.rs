@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::ecs_services::{cluster, invalid};
+use super::ecs_clusters::missing;
+use super::ecs_services::{LAUNCH_TYPES, cluster, include, invalid};
 use super::ecs_task_definitions::{list_answer, list_size};
 use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::input::Input;
-use crate::api::stamp::epoch_seconds;
 use crate::ecs::run::request_stop;
 use crate::ecs::task::{Stop, Task};
 
@@ -15,7 +15,7 @@ pub(super) fn described(call: Call<'_>, arns: &[String]) -> Vec<Value> {
     call.aws.ecs.read(|state| {
         arns.iter()
             .filter_map(|arn| state.task(arn))
-            .map(|task| task.describe(epoch_seconds))
+            .map(Task::describe_with_tags)
             .collect()
     })
 }
@@ -25,6 +25,11 @@ pub(super) fn describe_tasks(call: Call<'_>) -> Answer {
     if wanted.len() > 100 {
         return Err(invalid("Tasks cannot have more than 100 elements."));
     }
+    let with_tags = include(call, &["TAGS"])?.contains(&"TAGS");
+    let describe = match with_tags {
+        true => Task::describe_with_tags,
+        false => Task::describe,
+    };
     let now = call.aws.clock.now();
     call.aws.ecs.read(|state| {
         let cluster = cluster(call, state)?;
@@ -32,10 +37,10 @@ pub(super) fn describe_tasks(call: Call<'_>) -> Answer {
         for id in wanted {
             let found = state
                 .task(id)
-                .filter(|task| task.cluster == cluster && task.visible_from <= now);
+                .filter(|task| task.cluster == cluster && task.is_shown(now));
             match found {
-                Some(task) => tasks.push(task.describe(epoch_seconds)),
-                None => failures.push(json!({ "arn": id, "reason": "MISSING" })),
+                Some(task) => tasks.push(describe(task)),
+                None => failures.push(missing(&format!("task/{cluster}"), id)),
             }
         }
         Ok(json!({ "tasks": tasks, "failures": failures }))
@@ -48,6 +53,9 @@ struct Filter<'a> {
     service: Option<&'a str>,
     family: Option<&'a str>,
     started_by: Option<&'a str>,
+    launch_type: Option<&'a str>,
+    /// ARN or id.
+    container_instance: Option<&'a str>,
     desired_status: &'a str,
 }
 
@@ -59,6 +67,11 @@ impl Filter<'_> {
                 .service
                 .is_none_or(|service| task.service.as_deref() == Some(service))
             && self.family.is_none_or(|family| task.family == family)
+            && self.launch_type.is_none_or(|kind| task.launch_type == kind)
+            && self.container_instance.is_none_or(|wanted| {
+                let own = task.instance.as_ref();
+                own.is_some_and(|own| own.arn == wanted || own.id() == wanted)
+            })
             && self
                 .started_by
                 .is_none_or(|started_by| task.started_by.as_deref() == Some(started_by))
@@ -67,7 +80,7 @@ impl Filter<'_> {
 
 pub(super) fn list_tasks(call: Call<'_>) -> Answer {
     let filter = filter(&call.input)?;
-    let size = list_size(call)?;
+    let (size, now) = (list_size(call, 100)?, call.aws.clock.now());
     let arns = call.aws.ecs.read(|state| {
         let cluster = cluster(call, state)?;
         if let Some(name) = filter.service
@@ -81,7 +94,7 @@ pub(super) fn list_tasks(call: Call<'_>) -> Answer {
         let tasks = state
             .tasks
             .iter()
-            .filter(|task| task.cluster == cluster && filter.takes(task));
+            .filter(|task| task.cluster == cluster && task.is_shown(now) && filter.takes(task));
         Ok(tasks.map(|task| task.arn.clone()).collect::<Vec<_>>())
     })?;
     list_answer("taskArns", arns, size, call.input.text("nextToken")?)
@@ -96,9 +109,16 @@ fn filter<'a>(input: &Input<'a>) -> Result<Filter<'a>, ApiError> {
         .text("serviceName")?
         .map(|name| name.rsplit('/').next().unwrap_or(name));
     let (family, started_by) = (input.text("family")?, input.text("startedBy")?);
+    let launch_type = input.text("launchType")?;
+    if launch_type.is_some_and(|kind| !LAUNCH_TYPES.contains(&kind)) {
+        return Err(invalid(
+            "Launch type must be one of EC2, FARGATE, EXTERNAL, MANAGED_INSTANCES.",
+        ));
+    }
+    let container_instance = input.text("containerInstance")?;
     // The API Reference says of `startedBy` that it must be the only filter.
-    let other_filter =
-        service.is_some() || family.is_some() || input.text("desiredStatus")?.is_some();
+    let others = [service, family, launch_type, container_instance];
+    let other_filter = others.iter().any(Option::is_some) || input.text("desiredStatus")?.is_some();
     if started_by.is_some() && other_filter {
         return Err(invalid("startedBy can not be combined with other filters."));
     }
@@ -106,6 +126,8 @@ fn filter<'a>(input: &Input<'a>) -> Result<Filter<'a>, ApiError> {
         service,
         family,
         started_by,
+        launch_type,
+        container_instance,
         desired_status,
     })
 }
@@ -117,11 +139,12 @@ pub(super) fn stop_task(call: Call<'_>) -> Answer {
         .text("reason")?
         .unwrap_or("Task stopped by user")
         .to_owned();
+    let now = call.aws.clock.now();
     let task_arn = call.aws.ecs.read(|state| {
         let cluster = cluster(call, state)?;
         let found = state
             .task(wanted)
-            .filter(|task| task.cluster == cluster)
+            .filter(|task| task.cluster == cluster && task.is_shown(now))
             .map(|task| task.arn.clone());
         found.ok_or_else(|| invalid("The referenced task was not found."))
     })?;
@@ -157,6 +180,10 @@ mod tests {
             (json!({ "startedBy": "a" }), Ok("RUNNING")),
             (
                 json!({ "startedBy": "a", "desiredStatus": "STOPPED" }),
+                Err("startedBy can not be combined with other filters."),
+            ),
+            (
+                json!({ "startedBy": "a", "launchType": "FARGATE" }),
                 Err("startedBy can not be combined with other filters."),
             ),
             (

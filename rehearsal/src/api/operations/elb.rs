@@ -2,30 +2,31 @@
 
 use serde_json::{Value, json};
 
+use super::elb_shapes::{
+    action, describe_health, describe_listener, describe_load_balancer, describe_target_group,
+    not_registered, rule_arn,
+};
 use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::page::page;
-use crate::elb::{
-    Forward, ListenerDescription, LoadBalancerDescription, TargetGroupDescription, TargetHealth,
-};
+use crate::elb::{ListenerDescription, LoadBalancerDescription, TargetGroupDescription};
+use crate::identity::arn;
 
 pub(super) fn describe_load_balancers(call: Call<'_>) -> Answer {
     let (arns, names) = (
         call.input.texts("LoadBalancerArns")?,
         call.input.texts("Names")?,
     );
+    only_one([!arns.is_empty(), !names.is_empty()])?;
+    are_arns(&arns, "loadbalancer")?;
     let all = call.aws.load_balancers.load_balancers();
-    let missing = ApiError::new(
-        "LoadBalancerNotFound",
-        "One or more load balancers not found",
-    );
     let found = chosen(
         all,
         &[
             (&arns, &|lb: &LoadBalancerDescription| &lb.arn),
             (&names, &|lb| &lb.name),
         ],
-        &missing,
+        &no_load_balancer(),
     )?;
     answer(
         call,
@@ -40,15 +41,19 @@ pub(super) fn describe_target_groups(call: Call<'_>) -> Answer {
         call.input.texts("Names")?,
     );
     let load_balancer = call.input.text("LoadBalancerArn")?;
+    only_one([!arns.is_empty(), !names.is_empty(), load_balancer.is_some()])?;
+    are_arns(&arns, "targetgroup")?;
+    if let Some(wanted) = load_balancer {
+        must_be_load_balancer(call, wanted)?;
+    }
     let all = call.aws.load_balancers.target_groups();
-    let missing = ApiError::new("TargetGroupNotFound", "One or more target groups not found");
     let mut found = chosen(
         all,
         &[
             (&arns, &|group: &TargetGroupDescription| &group.arn),
             (&names, &|group| &group.settings.name),
         ],
-        &missing,
+        &no_target_group(),
     )?;
     if let Some(wanted) = load_balancer {
         found.retain(|group| group.load_balancer_arns.iter().any(|arn| arn == wanted));
@@ -69,30 +74,18 @@ pub(super) fn describe_listeners(call: Call<'_>) -> Answer {
     let found = match (arns.is_empty(), load_balancer) {
         (true, None) | (false, Some(_)) => {
             let message = "You must specify either a load balancer ARN or listener ARNs";
-            return Err(ApiError::new("ValidationError", message));
+            return Err(invalid(message));
         }
         (true, Some(wanted)) => {
-            if !call
-                .aws
-                .load_balancers
-                .load_balancers()
-                .iter()
-                .any(|lb| lb.arn == wanted)
-            {
-                return Err(ApiError::new(
-                    "LoadBalancerNotFound",
-                    "One or more load balancers not found",
-                ));
-            }
+            must_be_load_balancer(call, wanted)?;
             all.into_iter()
                 .filter(|listener| listener.load_balancer_arn == wanted)
                 .collect()
         }
-        (false, None) => chosen(
-            all,
-            &[(&arns, &|listener: &ListenerDescription| &listener.arn)],
-            &no_listener(),
-        )?,
+        (false, None) => {
+            are_arns(&arns, "listener")?;
+            chosen(all, &[(&arns, &listener_arn)], &no_listener())?
+        }
     };
     answer(
         call,
@@ -109,14 +102,17 @@ pub(super) fn describe_rules(call: Call<'_>) -> Answer {
     );
     let all = call.aws.load_balancers.listeners();
     let found: Vec<ListenerDescription> = match listener {
-        Some(wanted) => chosen(
-            all,
-            &[(&[wanted], &|listener: &ListenerDescription| &listener.arn)],
-            &no_listener(),
-        )?,
+        Some(_) if !rules.is_empty() => {
+            return Err(invalid(
+                "Listener ARN and rule ARNs cannot be specified at the same time",
+            ));
+        }
+        Some(wanted) => {
+            are_arns(&[wanted], "listener")?;
+            chosen(all, &[(&[wanted], &listener_arn)], &no_listener())?
+        }
         None if rules.is_empty() => {
-            return Err(ApiError::new(
-                "ValidationError",
+            return Err(invalid(
                 "You must specify either listener rule ARNs or a listener ARN",
             ));
         }
@@ -142,10 +138,16 @@ pub(super) fn describe_rules(call: Call<'_>) -> Answer {
 
 pub(super) fn describe_target_health(call: Call<'_>) -> Answer {
     let group = call.input.required_text("TargetGroupArn")?;
+    are_arns(&[group], "targetgroup")?;
     let health = call.aws.load_balancers.target_health(group);
-    let health = health.ok_or_else(|| {
-        ApiError::new("TargetGroupNotFound", "One or more target groups not found")
-    })?;
+    let health = health.ok_or_else(no_target_group)?;
+    let include = call.input.texts("Include")?;
+    if include
+        .iter()
+        .any(|what| !["AnomalyDetection", "All"].contains(what))
+    {
+        return Err(invalid("Include must be AnomalyDetection or All"));
+    }
     let mut wanted = Vec::new();
     for target in call.input.structures("Targets")? {
         wanted.push((target.required_text("Id")?, target.integer("Port")?));
@@ -165,6 +167,54 @@ pub(super) fn describe_target_health(call: Call<'_>) -> Answer {
             .collect(),
     };
     Ok(json!({ "TargetHealthDescriptions": described }))
+}
+
+fn invalid(message: impl Into<String>) -> ApiError {
+    ApiError::new("ValidationError", message)
+}
+
+/// What is asked for must be asked for in one way. The sentence is inferred.
+fn only_one<const N: usize>(given: [bool; N]) -> Result<(), ApiError> {
+    match given.into_iter().filter(|given| *given).count() {
+        0 | 1 => Ok(()),
+        _ => Err(invalid(
+            "ARNs, names and a load balancer ARN cannot be specified at the same time",
+        )),
+    }
+}
+
+/// What has no ARN's form is not looked for.
+fn are_arns(given: &[&str], kind: &str) -> Result<(), ApiError> {
+    let form = arn("elasticloadbalancing", &format!("{kind}/"));
+    let words = match kind {
+        "loadbalancer" => "load balancer",
+        "targetgroup" => "target group",
+        other => other,
+    };
+    match given.iter().find(|given| !given.starts_with(&form)) {
+        Some(given) => Err(invalid(format!("'{given}' is not a valid {words} ARN"))),
+        None => Ok(()),
+    }
+}
+
+fn must_be_load_balancer(call: Call<'_>, wanted: &str) -> Result<(), ApiError> {
+    are_arns(&[wanted], "loadbalancer")?;
+    let all = call.aws.load_balancers.load_balancers();
+    match all.iter().any(|known| known.arn == wanted) {
+        true => Ok(()),
+        false => Err(no_load_balancer()),
+    }
+}
+
+fn no_load_balancer() -> ApiError {
+    ApiError::new(
+        "LoadBalancerNotFound",
+        "One or more load balancers not found",
+    )
+}
+
+fn no_target_group() -> ApiError {
+    ApiError::new("TargetGroupNotFound", "One or more target groups not found")
 }
 
 fn no_listener() -> ApiError {
@@ -199,122 +249,14 @@ fn answer(call: Call<'_>, member: &str, items: Vec<Value>) -> Answer {
         None => 400,
         Some(size @ 1..=400) => usize::try_from(size).unwrap_or(400),
         Some(_) => {
-            return Err(ApiError::new(
-                "ValidationError",
-                "PageSize must be between 1 and 400",
-            ));
+            return Err(invalid("PageSize must be between 1 and 400"));
         }
     };
     let part = page(items, size, call.input.text("Marker")?);
-    let part = part.map_err(|_| ApiError::new("ValidationError", "The marker is not valid"))?;
+    let part = part.map_err(|_| invalid("The marker is not valid"))?;
     Ok(json!({ member: part.items, "NextMarker": part.next_token }))
 }
 
-fn describe_load_balancer(load_balancer: &LoadBalancerDescription) -> Value {
-    json!({
-        "LoadBalancerArn": load_balancer.arn,
-        "DNSName": load_balancer.dns_name,
-        "CanonicalHostedZoneId": "Z215JYRZR1TBD5",
-        "LoadBalancerName": load_balancer.name,
-        "Scheme": "internet-facing",
-        "VpcId": "vpc-0rehearsal",
-        "State": { "Code": "active" },
-        "Type": "application",
-        "AvailabilityZones": [{ "ZoneName": "eu-central-1a", "SubnetId": "subnet-0rehearsala" }],
-        "SecurityGroups": ["sg-0rehearsal"],
-        "IpAddressType": "ipv4",
-    })
-}
-
-fn describe_target_group(group: &TargetGroupDescription) -> Value {
-    let settings = &group.settings;
-    json!({
-        "TargetGroupArn": group.arn,
-        "TargetGroupName": settings.name,
-        "Protocol": "HTTP",
-        "Port": settings.port,
-        "VpcId": settings.vpc_id,
-        "HealthCheckProtocol": "HTTP",
-        "HealthCheckPort": "traffic-port",
-        "HealthCheckEnabled": true,
-        "HealthCheckIntervalSeconds": settings.interval.as_secs(),
-        "HealthCheckTimeoutSeconds": settings.timeout.as_secs(),
-        "HealthyThresholdCount": settings.healthy_threshold,
-        "UnhealthyThresholdCount": settings.unhealthy_threshold,
-        "HealthCheckPath": settings.health_check_path,
-        "Matcher": { "HttpCode": settings.matcher },
-        "LoadBalancerArns": group.load_balancer_arns,
-        "TargetType": settings.target_type,
-        "ProtocolVersion": "HTTP1",
-        "IpAddressType": "ipv4",
-    })
-}
-
-fn describe_listener(listener: &ListenerDescription) -> Value {
-    json!({
-        "ListenerArn": listener.arn,
-        "LoadBalancerArn": listener.load_balancer_arn,
-        "Port": listener.port,
-        "Protocol": listener.protocol,
-        "DefaultActions": [action(&listener.forward)],
-    })
-}
-
-/// A forward to one target group carries its ARN twice; a weighted one only in its list.
-fn action(forward: &[Forward]) -> Value {
-    let groups: Vec<Value> = forward
-        .iter()
-        .map(|part| json!({ "TargetGroupArn": part.target_group_arn, "Weight": part.weight }))
-        .collect();
-    let config =
-        json!({ "TargetGroups": groups, "TargetGroupStickinessConfig": { "Enabled": false } });
-    match forward {
-        [only] => {
-            json!({ "Type": "forward", "TargetGroupArn": only.target_group_arn, "ForwardConfig": config })
-        }
-        _ => json!({ "Type": "forward", "ForwardConfig": config }),
-    }
-}
-
-fn rule_arn(listener: &ListenerDescription) -> String {
-    format!(
-        "{}/default",
-        listener.arn.replace(":listener/", ":listener-rule/")
-    )
-}
-
-fn describe_health(target: &TargetHealth) -> Value {
-    json!({
-        "Target": { "Id": target.id, "Port": target.port },
-        "HealthCheckPort": target.port.to_string(),
-        "TargetHealth": { "State": target.state, "Reason": target.reason, "Description": target.description },
-    })
-}
-
-fn not_registered(id: &str, port: Option<i64>) -> Value {
-    json!({
-        "Target": { "Id": id, "Port": port },
-        "TargetHealth": {
-            "State": "unused",
-            "Reason": "Target.NotRegistered",
-            "Description": "Target is not registered to the target group",
-        },
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn one_target_group_or_two_with_weights() {
-        let forward = |weight| Forward {
-            target_group_arn: format!("group-{weight}"),
-            weight,
-        };
-        assert_eq!(action(&[forward(100)])["TargetGroupArn"], "group-100");
-        let weighted = action(&[forward(90), forward(10)]);
-        assert_eq!(weighted.get("TargetGroupArn"), None);
-        assert_eq!(weighted["ForwardConfig"]["TargetGroups"][1]["Weight"], 10);
-    }
+fn listener_arn(listener: &ListenerDescription) -> &String {
+    &listener.arn
 }

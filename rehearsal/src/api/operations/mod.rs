@@ -10,11 +10,15 @@ mod codedeploy_groups;
 mod codedeploy_settings;
 mod codedeploy_targets;
 mod ecr;
+mod ecs_clusters;
 mod ecs_run_task;
+mod ecs_run_task_checks;
 mod ecs_services;
+mod ecs_tags;
 mod ecs_task_definitions;
 mod ecs_tasks;
 mod elb;
+mod elb_shapes;
 mod lambda;
 mod logs;
 mod scheduler;
@@ -35,7 +39,7 @@ pub(super) async fn dispatch(service: Service, call: Call<'_>) -> Result<Reply, 
         Service::CloudWatch => cloudwatch::answer(call),
         Service::CodeDeploy => code_deploy(call),
         Service::Ecr => registry(call),
-        Service::Ecs => containers(call),
+        Service::Ecs => containers(call).await,
         Service::Elb => load_balancing(call),
         Service::Events => put_events(call),
         Service::Logs => log_reading(call),
@@ -97,19 +101,30 @@ fn registry(call: Call<'_>) -> Answer {
     }
 }
 
-fn containers(call: Call<'_>) -> Answer {
+async fn containers(call: Call<'_>) -> Answer {
     match call.operation {
+        "CreateTaskSet" | "DeleteTaskSet" | "UpdateServicePrimaryTaskSet" | "UpdateTaskSet" => {
+            ecs_services::refuse_task_set_change(call)
+        }
         "DeregisterTaskDefinition" => ecs_task_definitions::deregister_task_definition(call),
-        "DescribeClusters" => ecs_services::describe_clusters(call),
+        "DescribeClusters" => ecs_clusters::describe_clusters(call),
+        "DescribeContainerInstances" => ecs_clusters::describe_container_instances(call),
         "DescribeServices" => ecs_services::describe_services(call),
         "DescribeTaskDefinition" => ecs_task_definitions::describe_task_definition(call),
         "DescribeTaskSets" => ecs_services::describe_task_sets(call),
         "DescribeTasks" => ecs_tasks::describe_tasks(call),
+        "ListClusters" => ecs_clusters::list_clusters(call),
+        "ListContainerInstances" => ecs_clusters::list_container_instances(call),
+        "ListServices" => ecs_services::list_services(call),
+        "ListTagsForResource" => ecs_tags::list_tags_for_resource(call),
+        "ListTaskDefinitionFamilies" => ecs_task_definitions::list_task_definition_families(call),
         "ListTaskDefinitions" => ecs_task_definitions::list_task_definitions(call),
         "ListTasks" => ecs_tasks::list_tasks(call),
         "RegisterTaskDefinition" => ecs_task_definitions::register_task_definition(call),
-        "RunTask" => ecs_run_task::run_task(call),
+        "RunTask" => ecs_run_task::run_task(call).await,
         "StopTask" => ecs_tasks::stop_task(call),
+        "TagResource" => ecs_tags::tag_resource(call),
+        "UntagResource" => ecs_tags::untag_resource(call),
         "UpdateService" => ecs_services::update_service(call),
         _ => unknown(),
     }

@@ -18,7 +18,8 @@ use crate::assumption::{Assumption, Assumptions};
 use crate::lambda;
 use crate::template::Template;
 use crate::world::{
-    Aws, ContainerSettings, HealthCheck, ServiceSettings, TestListener, World, WorldSettings,
+    Aws, ContainerSettings, HealthCheck, LaunchKind, ServiceSettings, TestListener, World,
+    WorldSettings,
 };
 
 const ALARM: &str = "web-5xx";
@@ -48,6 +49,7 @@ fn service(setup: &Setup) -> ServiceSettings {
             logs: None,
         }],
         load_balanced: ("web".to_owned(), 80),
+        launch: LaunchKind::Fargate,
         desired_count: 0,
         application: "shop".to_owned(),
         deployment_group: "shop-web".to_owned(),

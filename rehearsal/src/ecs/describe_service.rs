@@ -1,0 +1,156 @@
+//! The shapes in which answers show a service and its task sets.
+
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+
+use super::State;
+use super::service::{LoadBalancerTarget, Service, TaskSet, TaskSetStatus, counts, stability};
+use super::task::Task;
+use crate::api::stamp::epoch_seconds;
+use crate::elb::TargetHealth;
+use crate::identity::{ACCOUNT, arn};
+
+/// What a description is taken from, beside the service itself.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    pub state: &'a State,
+    /// A target group's targets.
+    pub health: &'a dyn Fn(&str) -> Vec<TargetHealth>,
+    /// Tags are shown only to those who ask for them.
+    pub with_tags: bool,
+    pub now: SystemTime,
+}
+
+impl Service {
+    /// As DescribeServices shows it.
+    pub fn describe(&self, view: View<'_>) -> Value {
+        let own = |task: &&Task| {
+            task.service.as_deref() == Some(&self.name) && task.cluster == self.cluster
+        };
+        let counts = counts(view.state.tasks.iter().filter(own));
+        let task_sets: Vec<Value> = self
+            .task_sets
+            .iter()
+            .map(|set| self.describe_task_set(set, view))
+            .collect();
+        let events: Vec<Value> = self
+            .events
+            .iter()
+            .map(|event| {
+                json!({ "id": event.id, "createdAt": epoch_seconds(event.at), "message": event.message })
+            })
+            .collect();
+        let mut answer = json!({
+            "serviceArn": self.arn(),
+            "serviceName": self.name,
+            "clusterArn": self.cluster_arn(),
+            "loadBalancers": [describe_target(&self.load_balancer)],
+            "serviceRegistries": [],
+            "status": "ACTIVE",
+            "desiredCount": self.desired_count,
+            "runningCount": counts.running,
+            "pendingCount": counts.pending,
+            "launchType": self.launch_type,
+            "taskDefinition": self.task_definition,
+            "deploymentConfiguration": { "maximumPercent": 200, "minimumHealthyPercent": 100 },
+            "taskSets": task_sets,
+            "deployments": [],
+            "roleArn": format!("arn:aws:iam::{ACCOUNT}:role/aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS"),
+            "events": events,
+            "createdAt": epoch_seconds(self.created_at),
+            "placementConstraints": [],
+            "placementStrategy": [],
+            "healthCheckGracePeriodSeconds": 0,
+            "schedulingStrategy": "REPLICA",
+            "deploymentController": { "type": "CODE_DEPLOY" },
+            "enableECSManagedTags": false,
+            "propagateTags": "NONE",
+            "enableExecuteCommand": false,
+        });
+        self.add_platform(&mut answer, &self.platform_version);
+        add_network(&mut answer, &self.network_configuration);
+        for (name, value) in &self.options {
+            answer[name.as_str()] = value.clone();
+        }
+        if view.with_tags {
+            answer["tags"] = json!(self.tags);
+        }
+        answer
+    }
+
+    /// As DescribeTaskSets shows it.
+    pub fn describe_task_set(&self, set: &TaskSet, view: View<'_>) -> Value {
+        let tasks: Vec<&Task> = view.state.tasks_of(&set.id).collect();
+        let counts = counts(tasks.iter().copied());
+        let desired = self.desired_count_of(set);
+        let targets = (view.health)(&set.load_balancer.target_group_arn);
+        let stability = stability(desired, &tasks, &set.load_balancer, &targets);
+        let scale = match set.status {
+            TaskSetStatus::Primary | TaskSetStatus::Active => 100.0,
+            TaskSetStatus::Draining => 0.0,
+        };
+        let mut answer = json!({
+            "id": set.id,
+            "taskSetArn": self.task_set_arn(set),
+            "serviceArn": self.arn(),
+            "clusterArn": self.cluster_arn(),
+            "status": set.status.as_str(),
+            "taskDefinition": set.task_definition,
+            "computedDesiredCount": desired,
+            "pendingCount": counts.pending,
+            "runningCount": counts.running,
+            "createdAt": epoch_seconds(set.created_at),
+            "updatedAt": epoch_seconds(set.updated_at),
+            "launchType": self.launch_type,
+            "loadBalancers": [describe_target(&set.load_balancer)],
+            "serviceRegistries": [],
+            "scale": { "value": scale, "unit": "PERCENT" },
+            "stabilityStatus": stability.as_str(),
+            // The moment of the answer, not of the last change.
+            "stabilityStatusAt": epoch_seconds(view.now),
+        });
+        if let Some(strategy) = &set.capacity_provider_strategy {
+            answer["capacityProviderStrategy"] = strategy.clone();
+            answer.as_object_mut().map(|set| set.remove("launchType"));
+        }
+        self.add_platform(&mut answer, &set.platform_version);
+        add_network(&mut answer, &set.network_configuration);
+        if let Some(deployment) = &set.external_id {
+            answer["startedBy"] = json!("CODE_DEPLOY");
+            answer["externalId"] = json!(deployment);
+        }
+        if view.with_tags {
+            answer["tags"] = json!([]);
+        }
+        answer
+    }
+
+    pub fn task_set_arn(&self, set: &TaskSet) -> String {
+        let (cluster, service) = (&self.cluster, &self.name);
+        arn("ecs", &format!("task-set/{cluster}/{service}/{}", set.id))
+    }
+
+    /// Only Fargate has platforms.
+    fn add_platform(&self, answer: &mut Value, version: &str) {
+        if self.launch_type == "FARGATE" {
+            answer["platformVersion"] = json!(version);
+            answer["platformFamily"] = json!("Linux");
+        }
+    }
+}
+
+/// Only tasks with network interfaces of their own have a network configuration.
+fn add_network(answer: &mut Value, network: &Value) {
+    if !network.is_null() {
+        answer["networkConfiguration"] = network.clone();
+    }
+}
+
+fn describe_target(target: &LoadBalancerTarget) -> Value {
+    json!({
+        "targetGroupArn": target.target_group_arn,
+        "containerName": target.container,
+        "containerPort": target.port,
+    })
+}
