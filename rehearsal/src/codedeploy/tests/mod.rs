@@ -15,11 +15,11 @@ use super::app_spec::AppSpec;
 use super::traffic::Routing;
 use super::*;
 use crate::assumption::{Assumption, Assumptions};
+use crate::ecs::capacity::LaunchKind;
 use crate::lambda;
 use crate::template::Template;
 use crate::world::{
-    Aws, ContainerSettings, HealthCheck, LaunchKind, ServiceSettings, TestListener, World,
-    WorldSettings,
+    Aws, ContainerSettings, HealthCheck, ServiceSettings, TestListener, World, WorldSettings,
 };
 
 const ALARM: &str = "web-5xx";
