@@ -26,6 +26,7 @@ use crate::ecs::{self, Ecs};
 use crate::elb::LoadBalancers;
 use crate::events::EventBus;
 use crate::happening::{Happenings, ListenerKind, What};
+use crate::iam::{Iam, Removal};
 use crate::identity::Ids;
 use crate::lambda::Lambda;
 use crate::logs::Logs;
@@ -38,6 +39,8 @@ use crate::watched::Watched;
 #[derive(Debug, Clone)]
 pub struct WorldSettings {
     pub template: Template,
+    /// What is taken away of what the template grants.
+    pub without: Vec<Removal>,
     /// Which of two possibilities is played where AWS's behaviour is not known.
     pub assumptions: Assumptions,
     /// The API's port on loopback; 0 takes a free one.
@@ -165,6 +168,8 @@ pub struct Aws {
     pub assumptions: Assumptions,
     pub clock: Clock,
     pub happenings: Happenings,
+    /// Shared with Lambda, which acts for functions.
+    pub iam: Arc<Iam>,
     pub ids: Ids,
     pub ledger: Ledger,
     pub background: Background,
@@ -356,9 +361,9 @@ impl Aws {
         Some(SocketAddr::from((Ipv4Addr::LOCALHOST, listener.port)))
     }
 
-    /// From now on every call of an action by a function is refused: `start-deployment`, `ecs:RegisterTaskDefinition`.
-    pub fn deny(&self, function: &str, action: &str) {
-        self.ledger.deny(function, action);
+    /// From now on a function may not do what the template grants it: `start-deployment`, `ecs:RegisterTaskDefinition`.
+    pub fn deny(&self, function: &str, action: &str) -> anyhow::Result<()> {
+        self.iam.remove(&Removal::of(function, action))
     }
 
     /// Every call so far, in order.
@@ -429,6 +434,8 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
     let happenings = Happenings::new(clock.clone());
     let lambda = Lambda::start(clock.clone(), template.functions.clone(), endpoint.clone()).await?;
     lambda.tell(happenings.clone());
+    let iam = Arc::new(Iam::new(template.principals.clone(), &settings.without)?);
+    lambda.ask(iam.clone());
     Ok(Aws {
         assumptions: settings.assumptions.clone(),
         ledger: Ledger::new(
@@ -437,6 +444,7 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
                 .iter()
                 .map(|function| function.binary_name.clone()),
         ),
+        iam,
         background: Background::default(),
         ids: Ids::default(),
         ecr: Ecr::new(settings.repositories.clone(), clock.now()),

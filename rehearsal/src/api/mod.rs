@@ -1,6 +1,6 @@
 //! The local AWS over HTTP: one server on loopback that speaks every service's own protocol.
 //!
-//! A request is parsed (`request`), its caller recognised, refused if a fault was injected for it (`ledger`), answered
+//! A request is parsed (`request`), its caller recognised, refused where the template does not allow it (`iam`), answered
 //! by the operation's function (`operations`), rendered in the service's protocol and recorded.
 
 pub mod error;
@@ -103,8 +103,8 @@ async fn handle(
     function: Option<&str>,
 ) -> Result<Reply, ApiError> {
     let input = Input::new(&request.members, operations::missing(request.service))?;
-    if let Some(refusal) = aws.ledger.refusal(request, function) {
-        return Err(refusal);
+    if let Some(function) = function {
+        ledger::authorize(aws, request, function)?;
     }
     let call = Call {
         aws,

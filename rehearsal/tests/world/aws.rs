@@ -59,9 +59,11 @@ pub(crate) async fn world(change: impl FnOnce(&mut WorldSettings)) -> World {
     std::fs::create_dir_all(&folder).unwrap();
     let mut settings = WorldSettings {
         assumptions: Assumptions::default(),
+        without: Vec::new(),
         template: Template {
             functions: Vec::new(),
             rules: Vec::new(),
+            principals: Vec::new(),
             topic_arn: "arn:aws:sns:eu-central-1:111122223333:outcomes".to_owned(),
         },
         port: 0,
