@@ -47,7 +47,12 @@ pub(super) fn nothing_broke() -> Vec<Expectation> {
 
 /// Every call was allowed but for what was taken away.
 pub(super) fn permitted(without: Vec<Removal>) -> Expectation {
-    Expectation::new("no other permission was missing", move |record| {
+    let claim = if without.is_empty() {
+        "the template's policies allowed every call"
+    } else {
+        "the template's policies allowed every call but what was taken away"
+    };
+    Expectation::new(claim, move |record| {
         let unexplained = record.permissions_missing.iter().filter(|missing| {
             !without
                 .iter()

@@ -145,17 +145,16 @@ fn of_function(
     let on_failure =
         declared.property("/EventInvokeConfig/DestinationConfig/OnFailure/Destination")?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let (role_arn, statements, trust) = match declared.property("/Role")? {
+    let role_arn = declared.property("/Role")?.as_ref().map(text);
+    let (role_arn, statements, trust) = match role_arn {
         Some(arn) => {
-            let role = roles.iter().find(|role| arn == role.arn.as_str());
+            let role = roles.iter().find(|role| role.arn == arn);
             let role = role.with_context(|| {
-                format!("its role `{arn}` is not one of the template, so what it allows is not known (hint: `!GetAtt ROLE.Arn`)")
+                format!(
+                    "its role `{arn}` is not one of the template, so what it allows is not known (hint: `!GetAtt ROLE.Arn`)"
+                )
             })?;
-            (
-                role.arn.clone(),
-                role.statements.clone(),
-                role.trust.clone(),
-            )
+            (arn, role.statements.clone(), role.trust.clone())
         }
         None => {
             let role = format!(
