@@ -289,7 +289,8 @@ impl World {
         );
     }
 
-    /// Waits until nothing is under way: no deployment, no invocation, no task that runs once.
+    /// Waits until nothing is under way: no deployment, no invocation, no task that runs once. A task that nobody waits
+    /// for any more and that does not end by itself is left alone in the end.
     pub async fn settled(&self) {
         loop {
             self.codedeploy
@@ -303,7 +304,10 @@ impl World {
             let over = |task: &ecs::task::Task| {
                 task.service.is_some() || task.status == TaskStatus::Stopped
             };
-            self.ecs.until(|state| all(&state.tasks, over)).await;
+            tokio::select! {
+                () = self.ecs.until(|state| all(&state.tasks, over)) => {}
+                () = self.clock.sleep(TASK_AT_MOST) => return,
+            }
             // An event that was told in the last moment has become an invocation by then.
             tokio::time::sleep(Duration::from_millis(20)).await;
             self.lambda.idle().await;
@@ -426,6 +430,9 @@ impl Aws {
         }
     }
 }
+
+/// How long a task that runs once is waited for when nothing else is under way.
+const TASK_AT_MOST: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// A world without services, at the beginning of time.
 async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws> {
