@@ -21,7 +21,7 @@ use tokio::net::TcpStream;
 use tokio::sync::broadcast::Receiver;
 
 /// The shipped sample service, built once.
-fn sample_service() -> &'static Path {
+pub(crate) fn sample_service() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let build = [
@@ -133,7 +133,17 @@ pub(crate) fn image(tag: &str) -> String {
 
 /// One call in AWS JSON 1.1: the HTTP status and the body.
 pub(crate) async fn call(world: &World, target: &str, members: Value) -> (u16, Value) {
-    let credential = "AKIATEST/20261121/eu-central-1/service/aws4_request";
+    call_as(world, "AKIATEST", target, members).await
+}
+
+/// The same, signed with an access key of somebody's.
+pub(crate) async fn call_as(
+    world: &World,
+    access_key: &str,
+    target: &str,
+    members: Value,
+) -> (u16, Value) {
+    let credential = format!("{access_key}/20261121/eu-central-1/service/aws4_request");
     let headers = format!(
         "X-Amz-Target: {target}\r\nAuthorization: AWS4-HMAC-SHA256 Credential={credential}, Signature=0\r\n"
     );

@@ -14,5 +14,6 @@ mod odd_requests;
 mod scaled;
 #[cfg(test)]
 mod set_up;
+mod permissions;
 #[cfg(test)]
 mod tasks;
