@@ -1,6 +1,6 @@
 //! CodeDeploy's calls.
 
-use super::Call;
+use super::{Call, pass_role};
 use crate::assumption::Assumption;
 use crate::iam::Asked;
 use crate::identity::arn;
@@ -35,14 +35,39 @@ pub(super) fn asked(call: &Call<'_>) -> Option<Vec<Asked>> {
                 false => vec![call.on(group_of(call, call.name("deploymentId")))],
             }
         }
-        "GetApplication" | "GetApplicationRevision" | "ListDeploymentGroups" => {
-            vec![call.on(application(call))]
+        "BatchGetApplicationRevisions"
+        | "CreateApplication"
+        | "DeleteApplication"
+        | "GetApplication"
+        | "GetApplicationRevision"
+        | "ListApplicationRevisions"
+        | "ListDeploymentGroups"
+        | "RegisterApplicationRevision" => {
+            vec![call.on(application(call.name("applicationName")))]
         }
-        "GetDeploymentConfig" => vec![call.on(config(call.name("deploymentConfigName")))],
-        "GetDeploymentGroup" => vec![call.on(named_group(call))],
-        "ListApplications" => return call.anywhere(),
+        "BatchGetApplications" => {
+            let names = call.texts("applicationNames");
+            names
+                .into_iter()
+                .map(|name| call.on(application(name)))
+                .collect()
+        }
+        "BatchGetDeploymentGroups" => {
+            let names = call.texts("deploymentGroupNames");
+            names
+                .into_iter()
+                .map(|name| call.on(group(call.name("applicationName"), name)))
+                .collect()
+        }
+        "CreateDeploymentConfig" | "DeleteDeploymentConfig" | "GetDeploymentConfig" => {
+            vec![call.on(config(call.name("deploymentConfigName")))]
+        }
+        "CreateDeploymentGroup" | "UpdateDeploymentGroup" => change_group(call),
         // Deployments of nobody's group in particular are those of all.
-        "ListDeployments" => vec![call.on(named_group(call))],
+        "DeleteDeploymentGroup" | "GetDeploymentGroup" | "ListDeployments" => {
+            vec![call.on(named_group(call))]
+        }
+        "ListApplications" | "ListDeploymentConfigs" => return call.anywhere(),
         _ => return None,
     })
 }
@@ -68,8 +93,14 @@ fn create_deployment(call: &Call<'_>) -> Vec<Asked> {
             "codedeploy:GetDeploymentConfig",
             config(config_name.as_deref().unwrap_or("*")),
         ),
-        Asked::new("codedeploy:GetApplicationRevision", application(call)),
-        Asked::new("codedeploy:RegisterApplicationRevision", application(call)),
+        Asked::new(
+            "codedeploy:GetApplicationRevision",
+            application(call.name("applicationName")),
+        ),
+        Asked::new(
+            "codedeploy:RegisterApplicationRevision",
+            application(call.name("applicationName")),
+        ),
     ];
     // CodeDeploy API Reference, overrideAlarmConfiguration.
     if !call.request.members["overrideAlarmConfiguration"].is_null() {
@@ -78,6 +109,19 @@ fn create_deployment(call: &Call<'_>) -> Vec<Asked> {
             named_group(call),
         ));
     }
+    asked
+}
+
+/// A group's role is handed to CodeDeploy.
+fn change_group(call: &Call<'_>) -> Vec<Asked> {
+    let current = call
+        .text("currentDeploymentGroupName")
+        .unwrap_or(call.name("deploymentGroupName"));
+    let mut asked = vec![call.on(group(call.name("applicationName"), current))];
+    asked.extend(
+        call.text("serviceRoleArn")
+            .map(|role| pass_role(role, "codedeploy.amazonaws.com")),
+    );
     asked
 }
 
@@ -105,11 +149,8 @@ fn group(application: &str, group: &str) -> String {
     )
 }
 
-fn application(call: &Call<'_>) -> String {
-    arn(
-        "codedeploy",
-        &format!("application:{}", call.name("applicationName")),
-    )
+fn application(name: &str) -> String {
+    arn("codedeploy", &format!("application:{name}"))
 }
 
 fn config(name: &str) -> String {

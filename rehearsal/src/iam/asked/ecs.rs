@@ -9,9 +9,11 @@ use crate::identity::arn;
 /// SAR, Amazon Elastic Container Service.
 pub(super) fn asked(call: &Call<'_>) -> Option<Vec<Asked>> {
     Some(match call.operation() {
-        "DeregisterTaskDefinition" | "DescribeTaskDefinition" | "ListTaskDefinitions" => {
-            return call.anywhere();
-        }
+        "DeregisterTaskDefinition"
+        | "DescribeTaskDefinition"
+        | "ListClusters"
+        | "ListTaskDefinitionFamilies"
+        | "ListTaskDefinitions" => return call.anywhere(),
         "DescribeClusters" => match call.texts("clusters") {
             names if names.is_empty() => vec![call.on(full("ecs", "cluster/", "default"))],
             names => names
@@ -47,6 +49,21 @@ pub(super) fn asked(call: &Call<'_>) -> Option<Vec<Asked>> {
                 .into_iter()
                 .map(|id| in_cluster(call, call.on(task(call, id))))
                 .collect()
+        }
+        "DescribeContainerInstances" => {
+            let instances = call.texts("containerInstances");
+            let kind = format!("container-instance/{}/", cluster(call));
+            let instance = |id: &str| in_cluster(call, call.on(full("ecs", &kind, id)));
+            instances.into_iter().map(instance).collect()
+        }
+        "ListContainerInstances" => vec![call.on(full(
+            "ecs",
+            "cluster/",
+            call.text("cluster").unwrap_or("default"),
+        ))],
+        "ListServices" => vec![in_cluster(call, call.on("*"))],
+        "ListTagsForResource" | "TagResource" | "UntagResource" => {
+            vec![with_tags(call, call.on(call.name("resourceArn")))]
         }
         // The resource is a container instance, where one is named, and none here.
         "ListTasks" => vec![in_cluster(call, call.on("*"))],

@@ -75,7 +75,7 @@ impl Call<'_> {
     fn registry(&self) -> Option<Vec<Asked>> {
         let repository = |name: &str| self.on(arn("ecr", &format!("repository/{name}")));
         Some(match self.operation() {
-            "BatchGetImage" | "DescribeImages" | "PutImage" => {
+            "BatchGetImage" | "DescribeImages" | "ListImages" | "PutImage" => {
                 vec![repository(self.name("repositoryName"))]
             }
             "DescribeRepositories" => match self.texts("repositoryNames") {
@@ -137,6 +137,13 @@ impl Call<'_> {
                     self.name("logStreamName")
                 ))])
             }
+            // Without a prefix the group in the ARN is empty, as refusals show.
+            "DescribeLogGroups" => {
+                let prefix = self.text("logGroupNamePrefix").unwrap_or_default();
+                Some(vec![
+                    self.on(arn("logs", &format!("log-group:{prefix}:log-stream:"))),
+                ])
+            }
             "DescribeLogStreams" | "FilterLogEvents" => {
                 Some(vec![self.on(format!("{group}:log-stream:"))])
             }
@@ -163,6 +170,7 @@ impl Call<'_> {
                     .unwrap_or("*");
                 Some(vec![schedule(), pass_role(role, "scheduler.amazonaws.com")])
             }
+            "ListSchedules" => self.anywhere(),
             "DeleteSchedule" | "GetSchedule" => Some(vec![schedule()]),
             _ => None,
         }
@@ -175,8 +183,10 @@ impl Call<'_> {
             "Publish" => Some(vec![
                 self.on(self.text("TopicArn").unwrap_or(self.name("TargetArn"))),
             ]),
-            "GetTopicAttributes" => Some(vec![self.on(self.name("TopicArn"))]),
-            "ListTopics" => self.anywhere(),
+            "GetTopicAttributes" | "ListSubscriptionsByTopic" | "Subscribe" => {
+                Some(vec![self.on(self.name("TopicArn"))])
+            }
+            "ListSubscriptions" | "ListTopics" => self.anywhere(),
             _ => None,
         }
     }

@@ -229,6 +229,15 @@ async fn deployments() {
         group(json!({})),
         &["codedeploy:GetApplicationRevision codedeploy:application:shop"],
     );
+    let role = json!({ "serviceRoleArn": "arn:aws:iam::111122223333:role/codedeploy" });
+    check(
+        "CreateDeploymentGroup",
+        group(role),
+        &[
+            "codedeploy:CreateDeploymentGroup codedeploy:deploymentgroup:shop/web",
+            "iam:PassRole iam::111122223333:role/codedeploy",
+        ],
+    );
     check(
         "ListApplications",
         json!({}),
