@@ -11,9 +11,10 @@ mod interrupted;
 #[cfg(test)]
 mod odd_requests;
 #[cfg(test)]
+mod permissions;
+#[cfg(test)]
 mod scaled;
 #[cfg(test)]
 mod set_up;
-mod permissions;
 #[cfg(test)]
 mod tasks;

@@ -17,6 +17,7 @@ use crate::world::Aws;
 pub fn asked(aws: &Aws, request: &Request) -> Option<Vec<Asked>> {
     let call = Call { aws, request };
     match request.service {
+        Service::CloudWatch => call.alarms(),
         Service::CodeDeploy => codedeploy::asked(&call),
         Service::Ecr => call.registry(),
         Service::Ecs => ecs::asked(&call),
@@ -69,6 +70,19 @@ impl Call<'_> {
     /// The same, where SAR knows no resource for it.
     fn anywhere(&self) -> Option<Vec<Asked>> {
         Some(vec![self.on("*")])
+    }
+
+    /// SAR, Amazon CloudWatch: `alarm:NAME`.
+    fn alarms(&self) -> Option<Vec<Asked>> {
+        let alarm = |name: &str| self.on(arn("cloudwatch", &format!("alarm:{name}")));
+        Some(match self.operation() {
+            "PutMetricAlarm" | "SetAlarmState" => vec![alarm(self.name("AlarmName"))],
+            "DeleteAlarms" | "DescribeAlarms" => match self.texts("AlarmNames") {
+                names if names.is_empty() => vec![alarm("*")],
+                names => names.into_iter().map(alarm).collect(),
+            },
+            _ => return None,
+        })
     }
 
     /// SAR, Amazon ECR: all of them know `repository/NAME`.

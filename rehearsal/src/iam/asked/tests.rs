@@ -352,3 +352,15 @@ async fn everything_else() {
         None
     );
 }
+
+#[tokio::test]
+async fn alarms() {
+    let world = world(Assumptions::default()).await;
+    let check = |operation, members, expected: &[&str]| {
+        check(&world, Service::CloudWatch, operation, members, expected)
+    };
+    let all = "cloudwatch:DescribeAlarms cloudwatch:alarm:*";
+    check("DescribeAlarms", json!({}), &[all]);
+    let one = "cloudwatch:SetAlarmState cloudwatch:alarm:errors";
+    check("SetAlarmState", json!({ "AlarmName": "errors" }), &[one]);
+}
