@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand, ValueEnum};
 use rehearsal::assumption::{Assumption, Assumptions};
+use rehearsal::iam::Removal;
 
 use crate::binaries::Profile;
 use crate::scenario::{Scenario, quoted};
@@ -23,6 +24,7 @@ Examples:
   cargo rehearse --event events/start-deployment/push.json
   cargo rehearse --pipelines config/pipelines.toml        your own pipelines; the sample service stands in for yours
   cargo rehearse ship --json | jq .production             the record of the run, for programs
+  cargo rehearse ship --without run-migration:ecs:RunTask what comes of a permission that is missing
   cargo rehearse --profile release                        with the very binaries that ship
   cargo rehearse serve                                    the local AWS stays up, for aws, boto3, cargo lambda
 
@@ -61,6 +63,10 @@ pub(crate) struct Arguments {
     /// Play the second of two possibilities where AWS's behaviour is not confirmed; `all` takes every second one
     #[arg(long, global = true, value_name = "WHAT", value_parser = assumption)]
     pub(crate) assume: Vec<Assumed>,
+
+    /// Take a permission away, as in `run-migration:ecs:RunTask`; `=ARN` behind it takes it for one resource only
+    #[arg(long, global = true, value_name = "FUNCTION:ACTION")]
+    pub(crate) without: Vec<Removal>,
 
     #[command(flatten)]
     pub(crate) build: Build,
@@ -176,6 +182,11 @@ mod tests {
         assert_eq!(port, 0);
         let one = parse("rehearse ship --assume rollback-calls-hooks").unwrap();
         assert_eq!(one.assumptions().names(), ["rollback-calls-hooks"]);
+        let without = parse("rehearse --without run-migration:ecs:RunTask").unwrap();
+        assert_eq!(
+            without.without,
+            [Removal::of("run-migration", "ecs:RunTask")]
+        );
         let all = parse("rehearse --assume all").unwrap().assumptions();
         assert_eq!(all.names().len(), Assumption::value_variants().len());
         assert_eq!(
@@ -203,6 +214,10 @@ mod tests {
             (
                 "rehearse --assume rain",
                 "invalid value 'rain' for '--assume <WHAT>': expected `all` or one of",
+            ),
+            (
+                "rehearse --without ecs:RunTask",
+                "`ecs:RunTask` is not a permission such as `run-migration:ecs:RunTask`",
             ),
             (
                 "rehearse serve --port all",

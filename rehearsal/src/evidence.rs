@@ -11,8 +11,8 @@ use rehearsal::world::World;
 use serde_json::Value;
 
 use crate::record::{
-    Answered, AtEnd, AwsCall, DeadLetter, Deployment, Invocation, LifecycleEvent, Message, Moment,
-    Record, Revision, Task,
+    Answered, AtEnd, AwsCall, DeadLetter, Deployment, Invocation, LifecycleEvent, Message, Missing,
+    Moment, Permission, Record, Revision, Task,
 };
 use crate::scenario::Scenario;
 use crate::traffic::Seen;
@@ -33,6 +33,12 @@ pub(crate) fn gather(
     Record {
         scenario: scenario.name.to_owned(),
         assumptions: scenario.setting.assumptions.names(),
+        without: scenario
+            .setting
+            .without
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         as_expected: false,
         problems: Vec::new(),
         deployments: deployments(world),
@@ -45,6 +51,19 @@ pub(crate) fn gather(
         invocations: invocations(world),
         dead_letters: dead_letters(world),
         aws_calls: aws_calls(world),
+        permissions_used: world
+            .iam
+            .used_grants()
+            .into_iter()
+            .map(permission)
+            .collect(),
+        permissions_unused: world
+            .iam
+            .unused_grants()
+            .into_iter()
+            .map(permission)
+            .collect(),
+        permissions_missing: world.iam.refusals().into_iter().map(missing).collect(),
         messages: messages(world),
         timeline: happenings
             .iter()
@@ -213,6 +232,23 @@ fn aws_calls(world: &World) -> Vec<AwsCall> {
         error: call.error,
     };
     world.calls().into_iter().map(call).collect()
+}
+
+fn permission(grant: rehearsal::iam::Grant) -> Permission {
+    Permission {
+        holder: grant.holder,
+        action: grant.action,
+        resources: grant.resources,
+    }
+}
+
+fn missing(refusal: rehearsal::iam::Refusal) -> Missing {
+    Missing {
+        message: refusal.sentence(),
+        holder: refusal.holder,
+        action: refusal.action,
+        resource: refusal.resource,
+    }
 }
 
 fn messages(world: &World) -> Vec<Message> {

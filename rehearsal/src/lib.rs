@@ -13,6 +13,7 @@ pub mod ecs;
 pub mod elb;
 pub mod events;
 pub mod happening;
+pub mod iam;
 pub mod identity;
 pub mod lambda;
 pub mod logs;

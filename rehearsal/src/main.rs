@@ -35,6 +35,7 @@ async fn main() -> ExitCode {
         Err(error) => return refuse(&error, ExitCode::from(WRONG_USAGE)),
     };
     scenario.setting.assumptions = arguments.assumptions();
+    scenario.setting.without.extend(arguments.without.clone());
     run(&arguments, scenario)
         .await
         .unwrap_or_else(|error| refuse(&error, ExitCode::FAILURE))

@@ -183,6 +183,7 @@ pub(crate) async fn start_world(
     World::start(WorldSettings {
         template,
         assumptions: setting.assumptions.clone(),
+        without: setting.without.clone(),
         port,
         repositories: setting.repositories(),
         images: setting.images.clone(),

@@ -13,6 +13,8 @@ pub(crate) struct Record {
     pub(crate) scenario: String,
     /// What was assumed of AWS where its behaviour is not known, by the names of `--assume`.
     pub(crate) assumptions: Vec<String>,
+    /// What was taken away of the template's permissions, as `--without` takes it.
+    pub(crate) without: Vec<String>,
     pub(crate) as_expected: bool,
     /// Expectations that did not hold, each with what was found.
     pub(crate) problems: Vec<Problem>,
@@ -32,6 +34,12 @@ pub(crate) struct Record {
     pub(crate) invocations: Vec<Invocation>,
     pub(crate) dead_letters: Vec<DeadLetter>,
     pub(crate) aws_calls: Vec<AwsCall>,
+    /// What allowed the calls, and what services did for functions and schedules.
+    pub(crate) permissions_used: Vec<Permission>,
+    /// What the template grants besides.
+    pub(crate) permissions_unused: Vec<Permission>,
+    /// What was refused for want of a permission, in order.
+    pub(crate) permissions_missing: Vec<Missing>,
     pub(crate) messages: Vec<Message>,
     /// Moments that tell in which order things happened, in seconds of simulated time since the start.
     pub(crate) timeline: Vec<Moment>,
@@ -127,6 +135,25 @@ pub(crate) struct AwsCall {
     pub(crate) operation: String,
     pub(crate) status: u16,
     pub(crate) error: Option<String>,
+}
+
+/// Something that no policy allows, or one denies.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Missing {
+    pub(crate) holder: String,
+    pub(crate) action: String,
+    pub(crate) resource: String,
+    /// AWS's sentence.
+    pub(crate) message: String,
+}
+
+/// An action that the template, or SAM, grants.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct Permission {
+    /// The function; the logical id of a role that no function has.
+    pub(crate) holder: String,
+    pub(crate) action: String,
+    pub(crate) resources: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

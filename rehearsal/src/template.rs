@@ -1,6 +1,7 @@
-//! Reads `template.yaml`: functions, environment, rules, queues, with CloudFormation's intrinsic functions resolved.
+//! Reads `template.yaml`: functions, environment, rules, queues, roles, with CloudFormation's intrinsic functions resolved.
 
 mod intrinsics;
+mod roles;
 pub(crate) mod yaml;
 
 use std::collections::BTreeMap;
@@ -11,6 +12,7 @@ use anyhow::{Context, bail};
 use serde_json::{Map, Value};
 
 use crate::events::{Pattern, Rule, Schedule, Trigger};
+use crate::iam::Principal;
 use crate::lambda::Function;
 use crate::template::intrinsics::Scope;
 
@@ -24,6 +26,8 @@ const LAYER_FOLDER: &str = "/opt/";
 pub struct Template {
     pub functions: Vec<Function>,
     pub rules: Vec<Rule>,
+    /// The roles with their policies, the functions' first.
+    pub principals: Vec<Principal>,
     /// ARN of the outcome topic, as the functions get it.
     pub topic_arn: String,
 }
@@ -65,8 +69,10 @@ impl Template {
         let mut template = Template {
             functions: Vec::new(),
             rules: Vec::new(),
+            principals: Vec::new(),
             topic_arn: String::new(),
         };
+        let mut with_roles = Vec::new();
         for (logical_id, resource) in scope
             .written("Resources")
             .context("the template has no `Resources`")?
@@ -89,8 +95,10 @@ impl Template {
             };
             let function = declared.function(places)?;
             template.rules.extend(declared.rules(&function.name)?);
+            with_roles.push((declared, function.binary_name.clone()));
             template.functions.push(function);
         }
+        template.principals = roles::principals(&scope, &with_roles)?;
         template.topic_arn = topic_arn(&template.functions)?;
         Ok(template)
     }

@@ -28,6 +28,7 @@ use crate::ecs::{self, Ecs};
 use crate::elb::LoadBalancers;
 use crate::events::EventBus;
 use crate::happening::{Happenings, ListenerKind, What};
+use crate::iam::{Iam, Removal};
 use crate::identity::Ids;
 use crate::lambda::Lambda;
 use crate::logs::Logs;
@@ -40,6 +41,8 @@ use crate::watched::Watched;
 #[derive(Debug, Clone)]
 pub struct WorldSettings {
     pub template: Template,
+    /// What is taken away of what the template grants.
+    pub without: Vec<Removal>,
     /// Which of two possibilities is played where AWS's behaviour is not known.
     pub assumptions: Assumptions,
     /// The API's port on loopback; 0 takes a free one.
@@ -169,6 +172,8 @@ pub struct Aws {
     pub assumptions: Assumptions,
     pub clock: Clock,
     pub happenings: Happenings,
+    /// Shared with Lambda, which acts for functions.
+    pub iam: Arc<Iam>,
     pub ids: Ids,
     pub ledger: Ledger,
     pub throttle: Throttle,
@@ -289,7 +294,8 @@ impl World {
         );
     }
 
-    /// Waits until nothing is under way: no deployment, no invocation, no task that runs once.
+    /// Waits until nothing is under way: no deployment, no invocation, no task that runs once. A task that nobody waits
+    /// for any more and that does not end by itself is left alone in the end.
     pub async fn settled(&self) {
         loop {
             self.codedeploy
@@ -303,7 +309,10 @@ impl World {
             let over = |task: &ecs::task::Task| {
                 task.service.is_some() || task.status == TaskStatus::Stopped
             };
-            self.ecs.until(|state| all(&state.tasks, over)).await;
+            tokio::select! {
+                () = self.ecs.until(|state| all(&state.tasks, over)) => {}
+                () = self.clock.sleep(TASK_AT_MOST) => return,
+            }
             // An event that was told in the last moment has become an invocation by then.
             tokio::time::sleep(Duration::from_millis(20)).await;
             self.lambda.idle().await;
@@ -361,9 +370,9 @@ impl Aws {
         Some(SocketAddr::from((Ipv4Addr::LOCALHOST, listener.port)))
     }
 
-    /// From now on every call of an action by a function is refused: `start-deployment`, `ecs:RegisterTaskDefinition`.
-    pub fn deny(&self, function: &str, action: &str) {
-        self.ledger.deny(function, action);
+    /// From now on a function may not do what the template grants it: `start-deployment`, `ecs:RegisterTaskDefinition`.
+    pub fn deny(&self, function: &str, action: &str) -> anyhow::Result<()> {
+        self.iam.remove(&Removal::of(function, action))
     }
 
     /// Every call so far, in order.
@@ -427,6 +436,9 @@ impl Aws {
     }
 }
 
+/// How long a task that runs once is waited for when nothing else is under way.
+const TASK_AT_MOST: Duration = Duration::from_secs(2 * 60 * 60);
+
 /// A world without services, at the beginning of time.
 async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws> {
     let template = &settings.template;
@@ -434,6 +446,8 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
     let happenings = Happenings::new(clock.clone());
     let lambda = Lambda::start(clock.clone(), template.functions.clone(), endpoint.clone()).await?;
     lambda.tell(happenings.clone());
+    let iam = Arc::new(Iam::new(template.principals.clone(), &settings.without)?);
+    lambda.ask(iam.clone());
     Ok(Aws {
         assumptions: settings.assumptions.clone(),
         ledger: Ledger::new(
@@ -443,6 +457,7 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
                 .map(|function| function.binary_name.clone()),
         ),
         throttle: Throttle::default(),
+        iam,
         background: Background::default(),
         ids: Ids::default(),
         ecr: Ecr::new(settings.repositories.clone(), clock.now()),

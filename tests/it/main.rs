@@ -1,6 +1,7 @@
 //! The tests that look across crates, in one binary: it links once, and all of them run side by side.
 //!
 //! - `events`: every sample event is read or refused as its name says, and wakes the functions that it should.
+//! - `permissions`: every permission of the template is needed by some scenario.
 //! - `pipelines`: the configuration that ships is right, and so is everything that its comments say.
 //! - `readme`: the transcript in the README is one that the rehearsal prints.
 //! - `scenarios`: the rehearsal plays whole deployments with the real binaries.
@@ -12,6 +13,7 @@
 )]
 
 mod events;
+mod permissions;
 mod pipelines;
 mod readme;
 mod repository;

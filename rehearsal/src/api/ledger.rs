@@ -1,21 +1,18 @@
-//! Who may call what, and everything that was called.
+//! Who calls, whether the caller may, and everything that was called.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use serde_json::Value;
 
 use super::error::ApiError;
 use super::request::{Request, Service};
-use crate::identity::{ACCOUNT, access_key, arn};
-use crate::world::AwsCall;
+use crate::iam::{Refusal, asked};
+use crate::identity::access_key;
+use crate::world::{Aws, AwsCall};
 
-/// Callers, injected refusals and the record of calls.
+/// Callers and the record of calls.
 pub struct Ledger {
     /// Binary names by access key id.
     functions: BTreeMap<String, String>,
-    /// (binary name, action) that is refused.
-    denied: Mutex<BTreeSet<(String, String)>>,
     calls: Mutex<Vec<AwsCall>>,
 }
 
@@ -24,26 +21,13 @@ impl Ledger {
         let functions = binary_names.map(|name| (access_key(&name), name)).collect();
         Ledger {
             functions,
-            denied: Mutex::default(),
             calls: Mutex::default(),
         }
     }
 
-    /// The function that signs with this access key id.
+    /// The function that signs with this access key id. Whoever signs with another one is an administrator.
     pub fn function(&self, access_key_id: &str) -> Option<String> {
         self.functions.get(access_key_id).cloned()
-    }
-
-    /// From now on the function's calls of `service:Operation` are refused.
-    pub fn deny(&self, function: &str, action: &str) {
-        lock(&self.denied).insert((function.to_owned(), action.to_owned()));
-    }
-
-    pub fn refusal(&self, request: &Request, function: Option<&str>) -> Option<ApiError> {
-        let function = function?;
-        let action = action(request);
-        let denied = lock(&self.denied).contains(&(function.to_owned(), action.clone()));
-        denied.then(|| access_denied(request, function, &action))
     }
 
     pub fn record(&self, call: AwsCall) {
@@ -59,24 +43,23 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The action as policies name it, which for Lambda's Invoke is not the operation's name.
-fn action(request: &Request) -> String {
-    let operation = if request.service == Service::Lambda {
-        "InvokeFunction"
-    } else {
-        &request.operation
+/// Refuses a function's call that its policies do not allow.
+pub(super) fn authorize(aws: &Aws, request: &Request, function: &str) -> Result<(), ApiError> {
+    let Some(asked) = asked::asked(aws, request) else {
+        let message = format!(
+            "the rehearsal does not know which permissions {}:{} needs",
+            request.service.prefix(),
+            request.operation
+        );
+        return Err(denied(request.service, message));
     };
-    format!("{}:{operation}", request.service.prefix())
+    let checked = aws.iam.check(function, &asked);
+    checked.map_err(|refusal| denied(request.service, sentence(request.service, &refusal)))
 }
 
-fn access_denied(request: &Request, function: &str, action: &str) -> ApiError {
-    let user = format!("arn:aws:sts::{ACCOUNT}:assumed-role/greenlight-{function}/{function}");
-    let message = format!(
-        "User: {user} is not authorized to perform: {action} on resource: {} because no identity-based policy allows \
-         the {action} action",
-        resource(request)
-    );
-    match request.service {
+/// Each service has a code and a status of its own for it.
+fn denied(service: Service, message: String) -> ApiError {
+    match service {
         Service::Sns => ApiError::new("AuthorizationError", message).with_status(403),
         Service::CloudWatch | Service::Elb | Service::Sts => {
             ApiError::new("AccessDenied", message).with_status(403)
@@ -90,94 +73,102 @@ fn access_denied(request: &Request, function: &str, action: &str) -> ApiError {
     }
 }
 
-/// The resource that the refusal names; `*` where AWS knows none for the action.
-fn resource(request: &Request) -> String {
-    let text = |member: &str| request.members[member].as_str();
-    let named = |service, prefix: &str, name: Option<&str>| {
-        name.map(|name| arn(service, &format!("{prefix}{name}")))
-    };
-    let group = || {
-        let name = format!(
-            "{}/{}",
-            text("applicationName")?,
-            text("deploymentGroupName")?
-        );
-        named("codedeploy", "deploymentgroup:", Some(&name))
-    };
-    let found = match (request.service, request.operation.as_str()) {
-        (Service::Ecr, _) => named("ecr", "repository/", text("repositoryName")),
-        (Service::Ecs, "RegisterTaskDefinition") => named(
-            "ecs",
-            "task-definition/",
-            text("family").map(|f| format!("{f}:*")).as_deref(),
-        ),
-        (Service::Ecs, "RunTask") => text("taskDefinition").map(ToOwned::to_owned),
-        (Service::Ecs, "DescribeServices") => {
-            let service = request.members["services"].get(0).and_then(Value::as_str);
-            let cluster = text("cluster").unwrap_or("default");
-            named("ecs", &format!("service/{cluster}/"), service)
+/// SNS writes its name in capital letters, and Elastic Load Balancing names no resource where its actions know none; both
+/// as people have reported refusals.
+fn sentence(service: Service, refusal: &Refusal) -> String {
+    match service {
+        Service::Sns => {
+            let action = refusal.action.replacen("sns:", "SNS:", 1);
+            Refusal {
+                action,
+                ..refusal.clone()
+            }
+            .sentence()
         }
-        (Service::CodeDeploy, _) => group(),
-        (Service::Sns, _) => text("TopicArn").map(ToOwned::to_owned),
-        (Service::Lambda, _) => named("lambda", "function:", text("FunctionName")),
-        (Service::Scheduler, _) => named("scheduler", "schedule/default/", text("Name")),
-        (Service::Logs, _) => named("logs", "log-group:", text("logGroupName")),
-        (Service::CloudWatch, _) => named("cloudwatch", "alarm:", text("AlarmName")),
-        (Service::Ecs | Service::Elb | Service::Events | Service::Sts, _) => None,
-    };
-    found.unwrap_or_else(|| "*".to_owned())
+        Service::Elb if refusal.resource == "*" => {
+            refusal.sentence().replacen(" on resource: *", "", 1)
+        }
+        Service::CloudWatch
+        | Service::CodeDeploy
+        | Service::Ecr
+        | Service::Ecs
+        | Service::Elb
+        | Service::Events
+        | Service::Lambda
+        | Service::Logs
+        | Service::Scheduler
+        | Service::Sts => refusal.sentence(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
+    use crate::iam::Why;
 
-    fn request(service: Service, operation: &str, members: Value) -> Request {
-        Request {
-            service,
-            operation: operation.to_owned(),
-            members,
+    fn refusal(action: &str, resource: &str) -> Refusal {
+        Refusal {
+            holder: "f".to_owned(),
+            caller: "arn:aws:sts::111122223333:assumed-role/r/f".to_owned(),
+            action: action.to_owned(),
+            resource: resource.to_owned(),
+            why: Why::NothingAllows,
         }
     }
 
     #[test]
-    fn a_denied_function_is_refused_in_aws_words_and_nobody_else_is() {
-        let ledger =
-            Ledger::new(["start-deployment".to_owned(), "run-migration".to_owned()].into_iter());
-        assert_eq!(
-            ledger.function("GREENLIGHTSTARTDEPLOYMENT").as_deref(),
-            Some("start-deployment")
-        );
+    fn a_caller_is_known_by_its_key() {
+        let ledger = Ledger::new(["start-deployment".to_owned()].into_iter());
+        let function = ledger.function("GREENLIGHTSTARTDEPLOYMENT");
+        assert_eq!(function.as_deref(), Some("start-deployment"));
         assert_eq!(ledger.function("AKIAOTHER"), None);
-        ledger.deny("start-deployment", "ecs:RegisterTaskDefinition");
-        let register = request(
-            Service::Ecs,
-            "RegisterTaskDefinition",
-            json!({"family": "web"}),
-        );
-        let refusal = ledger.refusal(&register, Some("start-deployment")).unwrap();
-        assert_eq!(
-            (refusal.code.as_ref(), refusal.status),
-            ("AccessDeniedException", 400)
-        );
-        assert_eq!(
-            refusal.message,
-            "User: arn:aws:sts::111122223333:assumed-role/greenlight-start-deployment/start-deployment is not \
-             authorized to perform: ecs:RegisterTaskDefinition on resource: \
-             arn:aws:ecs:eu-central-1:111122223333:task-definition/web:* because no identity-based policy allows the \
-             ecs:RegisterTaskDefinition action"
-        );
-        assert_eq!(ledger.refusal(&register, Some("run-migration")), None);
-        assert_eq!(ledger.refusal(&register, None), None);
-        ledger.deny("run-migration", "lambda:InvokeFunction");
-        let invoke = request(Service::Lambda, "Invoke", json!({"FunctionName": "f"}));
-        assert_eq!(
-            ledger
-                .refusal(&invoke, Some("run-migration"))
-                .map(|error| error.status),
-            Some(403)
-        );
+    }
+
+    #[test]
+    fn each_service_refuses_in_its_own_way() {
+        let topic = "arn:aws:sns:eu-central-1:111122223333:outcomes";
+        for (service, action, resource, code, status, expected) in [
+            (
+                Service::Ecs,
+                "ecs:DescribeTaskDefinition",
+                "*",
+                "AccessDeniedException",
+                400,
+                "ecs:DescribeTaskDefinition on resource: * because no identity-based policy allows the ecs:DescribeTaskDefinition action",
+            ),
+            (
+                Service::Sns,
+                "sns:Publish",
+                topic,
+                "AuthorizationError",
+                403,
+                "SNS:Publish on resource: arn:aws:sns:eu-central-1:111122223333:outcomes because no identity-based policy allows the SNS:Publish action",
+            ),
+            (
+                Service::Elb,
+                "elasticloadbalancing:DescribeTargetHealth",
+                "*",
+                "AccessDenied",
+                403,
+                "elasticloadbalancing:DescribeTargetHealth because no identity-based policy allows the elasticloadbalancing:DescribeTargetHealth action",
+            ),
+            (
+                Service::Scheduler,
+                "iam:PassRole",
+                "arn:aws:iam::111122223333:role/r",
+                "AccessDeniedException",
+                403,
+                "iam:PassRole on resource: arn:aws:iam::111122223333:role/r because no identity-based policy allows the iam:PassRole action",
+            ),
+        ] {
+            let error = denied(service, sentence(service, &refusal(action, resource)));
+            assert_eq!((error.code.as_ref(), error.status), (code, status));
+            assert_eq!(
+                error.message,
+                format!(
+                    "User: arn:aws:sts::111122223333:assumed-role/r/f is not authorized to perform: {expected}"
+                )
+            );
+        }
     }
 }

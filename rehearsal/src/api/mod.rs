@@ -1,7 +1,8 @@
 //! The local AWS over HTTP: one server on loopback that speaks every service's own protocol.
 //!
-//! A request is parsed (`request`), its caller recognised, refused if there were too many (`throttle`) or a fault was
-//! injected for it (`ledger`), answered by the operation's function (`operations`), rendered in the service's protocol and recorded.
+//! A request is parsed (`request`), its caller recognised, refused where there were too many (`throttle`) or the template
+//! does not allow it (`iam`), answered by the operation's function (`operations`), rendered in the service's protocol and
+//! recorded.
 
 pub mod error;
 pub mod input;
@@ -106,8 +107,8 @@ async fn handle(
     let input = Input::new(&request.members, operations::missing(request.service))?;
     aws.throttle
         .take(request.service, &request.operation, aws.clock.now())?;
-    if let Some(refusal) = aws.ledger.refusal(request, function) {
-        return Err(refusal);
+    if let Some(function) = function {
+        ledger::authorize(aws, request, function)?;
     }
     let call = Call {
         aws,

@@ -18,6 +18,7 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::clock::Clock;
 use crate::happening::{Happenings, What};
+use crate::iam::Iam;
 use crate::identity::Ids;
 use crate::lambda::environment::{Afterwards, Environment};
 
@@ -79,6 +80,7 @@ struct Inner {
     local_aws: String,
     ids: Ids,
     happenings: OnceLock<Happenings>,
+    iam: OnceLock<Arc<Iam>>,
     /// Places for invocations, by the name of each function that has a limit.
     places: BTreeMap<String, Arc<Semaphore>>,
     state: Mutex<State>,
@@ -123,6 +125,7 @@ impl Lambda {
             local_aws,
             ids: Ids::default(),
             happenings: OnceLock::new(),
+            iam: OnceLock::new(),
             state: Mutex::default(),
             open: watch::Sender::new(0),
         };
@@ -136,6 +139,11 @@ impl Lambda {
     pub fn tell(&self, happenings: Happenings) {
         // A second listener would be a mistake of the world's maker that nothing can come of.
         let _ = self.inner.happenings.set(happenings);
+    }
+
+    /// From now on a function's role must allow what Lambda does for it. To be called once, by whoever makes the world.
+    pub fn ask(&self, iam: Arc<Iam>) {
+        let _ = self.inner.iam.set(iam);
     }
 
     /// By name or ARN (with or without qualifier). `None`: no such function.

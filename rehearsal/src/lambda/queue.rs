@@ -57,10 +57,27 @@ impl Lambda {
                 &answer,
                 clock.now(),
             );
-            if let Some(queue) = &function.on_failure {
+            if let Some(queue) = &function.on_failure
+                && self.may_send(function)
+            {
                 self.inner.lock().dead_letters.push((queue.clone(), record));
             }
             return;
+        }
+    }
+
+    /// Lambda sends with the function's role. What the role does not allow is lost, and only a metric of Lambda's tells
+    /// (Lambda Developer Guide, `DestinationDeliveryFailures`).
+    fn may_send(&self, function: &Function) -> bool {
+        let Some(iam) = self.inner.iam.get() else {
+            return true;
+        };
+        match iam.check_on_failure(&function.binary_name) {
+            Ok(()) => true,
+            Err(refusal) => {
+                self.inner.say(|| refusal.told());
+                false
+            }
         }
     }
 

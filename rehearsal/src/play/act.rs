@@ -46,7 +46,7 @@ impl<'a> Script<'a> {
             Step::Tell(event) => world.events.deliver(event.clone()),
             Step::Hold(source) => world.events.hold(source),
             Step::Release(held) => release(world, *held).await,
-            Step::Deny { function, action } => world.deny(function, action),
+            Step::Deny { function, action } => world.deny(function, action)?,
             Step::LimitFargate(tasks) => world.limit_fargate(*tasks),
             Step::Stop(then) => person::stop(world, *then)?,
             Step::Continue(wait) => person::end_wait(world, *wait)?,

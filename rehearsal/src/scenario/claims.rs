@@ -1,5 +1,7 @@
 //! Claims that several scenarios make.
 
+use rehearsal::iam::Removal;
+
 use crate::record::{Deployment, Record};
 use crate::scenario::setting::{BLUE, GREEN};
 use crate::scenario::{Expectation, quoted};
@@ -41,6 +43,26 @@ pub(super) fn nothing_broke() -> Vec<Expectation> {
             )
         }),
     ]
+}
+
+/// Every call was allowed but for what was taken away.
+pub(super) fn permitted(without: Vec<Removal>) -> Expectation {
+    let claim = if without.is_empty() {
+        "the template's policies allowed every call"
+    } else {
+        "the template's policies allowed every call but what was taken away"
+    };
+    Expectation::new(claim, move |record| {
+        let unexplained = record.permissions_missing.iter().filter(|missing| {
+            !without
+                .iter()
+                .any(|removal| removal.explains(&missing.holder, &missing.action))
+        });
+        none(
+            unexplained.map(|missing| missing.message.clone()).collect(),
+            "refused",
+        )
+    })
 }
 
 /// Whoever asked production got an answer.

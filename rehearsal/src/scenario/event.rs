@@ -91,7 +91,7 @@ pub(crate) fn of_event(file: EventFile) -> Scenario {
         scenario.expectations.extend(claims::only_blue());
         scenario.expectations.extend(claims::messages(&[]));
     }
-    scenario
+    scenario.permitted()
 }
 
 #[cfg(test)]

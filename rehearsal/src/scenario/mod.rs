@@ -6,6 +6,7 @@ mod ec2_dynamic_ports;
 mod event;
 mod failed_migration;
 mod failed_test_traffic;
+mod missing_permission;
 mod never_starts;
 mod no_capacity;
 mod order;
@@ -22,6 +23,8 @@ mod step;
 mod stopped;
 
 use std::path::PathBuf;
+
+use rehearsal::iam::Removal;
 
 use crate::record::{Problem, Record};
 use crate::scenario::setting::Setting;
@@ -117,7 +120,21 @@ impl Scenario {
         scenarios.extend(stopped::scenarios());
         scenarios.extend(queue::scenarios());
         scenarios.extend(order::scenarios());
-        scenarios
+        scenarios.extend(missing_permission::scenarios());
+        scenarios.into_iter().map(Scenario::permitted).collect()
+    }
+
+    /// Nothing is refused but what the scenario itself takes away: functions cope with many a refusal without a word.
+    fn permitted(mut self) -> Scenario {
+        let denied = self.steps.iter().filter_map(|step| {
+            let Step::Deny { function, action } = step else {
+                return None;
+            };
+            Some(Removal::of(function, action))
+        });
+        let without = self.setting.without.iter().cloned().chain(denied).collect();
+        self.expectations.push(claims::permitted(without));
+        self
     }
 
     /// Notes in the record which expectations did not hold.

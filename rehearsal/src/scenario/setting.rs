@@ -7,6 +7,7 @@ use std::time::Duration;
 use rehearsal::assumption::Assumptions;
 use rehearsal::ecr::ImageSettings;
 use rehearsal::ecs::capacity::LaunchKind;
+use rehearsal::iam::Removal;
 use rehearsal::identity::REGISTRY;
 use rehearsal::world::{
     ContainerSettings, HealthCheck, RepositorySettings, ServiceSettings, TagMutability,
@@ -30,6 +31,8 @@ pub(crate) struct Setting {
     pub(crate) services: Vec<Service>,
     /// Which of two possibilities is played where AWS's behaviour is not known.
     pub(crate) assumptions: Assumptions,
+    /// What the template grants and is taken away for the run.
+    pub(crate) without: Vec<Removal>,
 }
 
 /// An ECS service at the beginning.
@@ -49,6 +52,7 @@ impl Setting {
             images: vec![ImageSettings::new("shop/web", &["latest"], BLUE)],
             services: vec![Service::of_shop("web", "shop/web")],
             assumptions: Assumptions::default(),
+            without: Vec::new(),
         }
     }
 

@@ -1,5 +1,7 @@
 //! The template that ships, and small ones with mistakes in them.
 
+mod roles;
+
 use std::path::PathBuf;
 
 use serde_json::json;

@@ -22,7 +22,7 @@ use tokio::net::TcpStream;
 use tokio::sync::broadcast::Receiver;
 
 /// The shipped sample service, built once.
-fn sample_service() -> &'static Path {
+pub(crate) fn sample_service() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let build = [
@@ -60,9 +60,11 @@ pub(crate) async fn world(change: impl FnOnce(&mut WorldSettings)) -> World {
     std::fs::create_dir_all(&folder).unwrap();
     let mut settings = WorldSettings {
         assumptions: Assumptions::default(),
+        without: Vec::new(),
         template: Template {
             functions: Vec::new(),
             rules: Vec::new(),
+            principals: Vec::new(),
             topic_arn: "arn:aws:sns:eu-central-1:111122223333:outcomes".to_owned(),
         },
         port: 0,
@@ -133,7 +135,17 @@ pub(crate) fn image(tag: &str) -> String {
 
 /// One call in AWS JSON 1.1: the HTTP status and the body.
 pub(crate) async fn call(world: &World, target: &str, members: Value) -> (u16, Value) {
-    let credential = "AKIATEST/20261121/eu-central-1/service/aws4_request";
+    call_as(world, "AKIATEST", target, members).await
+}
+
+/// The same, signed with an access key of somebody's.
+pub(crate) async fn call_as(
+    world: &World,
+    access_key: &str,
+    target: &str,
+    members: Value,
+) -> (u16, Value) {
+    let credential = format!("{access_key}/20261121/eu-central-1/service/aws4_request");
     let headers = format!(
         "X-Amz-Target: {target}\r\nAuthorization: AWS4-HMAC-SHA256 Credential={credential}, Signature=0\r\n"
     );

@@ -17,6 +17,8 @@ mod interrupted;
 #[cfg(test)]
 mod odd_requests;
 #[cfg(test)]
+mod permissions;
+#[cfg(test)]
 mod scaled;
 #[cfg(test)]
 mod set_up;

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
+use std::thread;
 
 use serde_json::Value;
 
@@ -17,17 +19,10 @@ pub(crate) struct Run {
 #[track_caller]
 pub(crate) fn play(scenario: &str) -> Run {
     let output = rehearse(&[scenario, "--json"]);
-    let (said, complaint) = (
-        String::from_utf8_lossy(&output.stdout),
-        String::from_utf8_lossy(&output.stderr),
-    );
-    let record: Value = serde_json::from_str(&said).unwrap_or_else(|error| {
-        panic!("the record of `{scenario}` is not one JSON object: {error}\n{said}\n{complaint}")
-    });
-    let run = Run { record };
-    assert_eq!(run.record["scenario"], scenario);
-    assert_eq!(
-        run.record["as_expected"], true,
+    let run = Run::read(scenario, &output);
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        run.is_as_expected(),
         "`cargo rehearse {scenario}` is not as expected\n{complaint}"
     );
     assert!(
@@ -38,17 +33,49 @@ pub(crate) fn play(scenario: &str) -> Run {
     run
 }
 
+/// Plays scenarios in another way than they expect, so they may fail. Several side by side: a run mostly waits.
+pub(crate) fn play_otherwise(plays: &[[&str; 3]]) -> Vec<Run> {
+    const SIDE_BY_SIDE: usize = 4;
+    let _alone = STAGE.lock().unwrap_or_else(PoisonError::into_inner);
+    let runs: Vec<OnceLock<Run>> = plays.iter().map(|_| OnceLock::new()).collect();
+    let next = AtomicUsize::new(0);
+    let take = || {
+        while let Some((play, run)) = plays
+            .iter()
+            .zip(&runs)
+            .nth(next.fetch_add(1, Ordering::Relaxed))
+        {
+            let arguments: Vec<&str> = play.iter().copied().chain(["--json"]).collect();
+            run.get_or_init(|| Run::read(play[0], &start(&arguments)));
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..SIDE_BY_SIDE {
+            scope.spawn(take);
+        }
+    });
+    runs.into_iter()
+        .map(|run| run.into_inner().unwrap())
+        .collect()
+}
+
 /// What `cargo rehearse NAME` prints where nobody watches a terminal.
 pub(crate) fn transcript(scenario: &str) -> String {
     String::from_utf8(rehearse(&[scenario]).stdout).unwrap()
 }
 
-/// Runs the rehearsal. One at a time: each brings processes of its own, and a small machine should not play them all at
-/// once.
+/// Each rehearsal brings processes of its own, and a small machine should not play them all at once.
+static STAGE: Mutex<()> = Mutex::new(());
+
+/// Runs the rehearsal, one at a time.
 fn rehearse(arguments: &[&str]) -> Output {
-    static STAGE: Mutex<()> = Mutex::new(());
-    let binaries = binaries();
+    binaries();
     let _alone = STAGE.lock().unwrap_or_else(PoisonError::into_inner);
+    start(arguments)
+}
+
+fn start(arguments: &[&str]) -> Output {
+    let binaries = binaries();
     Command::new(binaries.join("rehearsal"))
         .args(arguments)
         .arg("--binaries")
@@ -93,7 +120,27 @@ fn binaries() -> &'static Path {
 }
 
 impl Run {
-    fn list(&self, name: &str) -> &[Value] {
+    #[track_caller]
+    fn read(scenario: &str, output: &Output) -> Run {
+        let (said, complaint) = (
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
+        let record: Value = serde_json::from_str(&said).unwrap_or_else(|error| {
+            panic!(
+                "the record of `{scenario}` is not one JSON object: {error}\n{said}\n{complaint}"
+            )
+        });
+        assert_eq!(record["scenario"], scenario);
+        Run { record }
+    }
+
+    /// Whether everything was as the scenario expects.
+    pub(crate) fn is_as_expected(&self) -> bool {
+        self.record["as_expected"] == true
+    }
+
+    pub(crate) fn list(&self, name: &str) -> &[Value] {
         let list = self.record[name].as_array();
         list.unwrap_or_else(|| {
             panic!(

@@ -170,9 +170,7 @@ fn schedules(call: Call<'_>) -> Answer {
 
 fn identity(call: Call<'_>) -> Answer {
     let arn = match call.function {
-        Some(function) => {
-            format!("arn:aws:sts::{ACCOUNT}:assumed-role/greenlight-{function}/{function}")
-        }
+        Some(function) => call.aws.iam.caller(function),
         None => format!("arn:aws:iam::{ACCOUNT}:user/rehearsal"),
     };
     match call.operation {

@@ -65,7 +65,11 @@ pub(super) fn create_schedule(call: Call<'_>) -> Answer {
     };
     let target = call.input.required_structure("Target")?;
     let function = target.required_text("Arn")?.to_owned();
-    target.required_text("RoleArn")?;
+    let role = target.required_text("RoleArn")?.to_owned();
+    if !call.aws.iam.trusts_scheduler(&role) {
+        let message = "The execution role you provide must allow AWS EventBridge Scheduler to assume the role.";
+        return Err(invalid(message));
+    }
     let input = target.text("Input")?.unwrap_or("{}");
     let input =
         serde_json::from_str(input).map_err(|_| invalid("Invalid Input: it must be JSON."))?;
@@ -76,6 +80,7 @@ pub(super) fn create_schedule(call: Call<'_>) -> Answer {
         members,
         due,
         function,
+        role,
         input,
         after,
         created_at: now,

@@ -95,9 +95,11 @@ fn hook_function() -> lambda::Function {
 
 async fn world(setup: &Setup) -> World {
     let settings = WorldSettings {
+        without: Vec::new(),
         template: Template {
             functions: vec![hook_function()],
             rules: Vec::new(),
+            principals: Vec::new(),
             topic_arn: "arn:aws:sns:eu-central-1:111122223333:outcomes".to_owned(),
         },
         assumptions: Assumptions::from_iter(setup.assumptions.iter().copied()),

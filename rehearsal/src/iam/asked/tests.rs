@@ -1,0 +1,366 @@
+//! What the calls of a small account need.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::*;
+use crate::assumption::{Assumption, Assumptions};
+use crate::ecs::task_definition::Revision;
+use crate::template::Template;
+use crate::world::{World, WorldSettings};
+
+/// An account with one cluster and one revision, whose task role and execution role are two.
+async fn world(assumptions: Assumptions) -> World {
+    let template = Template {
+        functions: Vec::new(),
+        rules: Vec::new(),
+        principals: Vec::new(),
+        topic_arn: String::new(),
+    };
+    let world = World::start(WorldSettings {
+        template,
+        without: Vec::new(),
+        assumptions,
+        port: 0,
+        repositories: Vec::new(),
+        images: Vec::new(),
+        services: Vec::new(),
+        sample_service: PathBuf::new(),
+    });
+    let world = world.await.unwrap();
+    let registered = json!({ "taskRoleArn": "arn:aws:iam::111122223333:role/task", "executionRoleArn": "execution" });
+    let revision = Revision {
+        family: "shop-web".to_owned(),
+        number: 7,
+        registered: registered.as_object().unwrap().clone(),
+        tags: Vec::new(),
+        registered_at: world.clock.now(),
+        deregistered_at: None,
+    };
+    world
+        .ecs
+        .write(|state| state.families.insert("shop-web".to_owned(), vec![revision]));
+    world
+}
+
+/// `action resource`, with the names of the account left out.
+fn needs(world: &World, service: Service, operation: &str, members: Value) -> Option<Vec<String>> {
+    let request = Request {
+        service,
+        operation: operation.to_owned(),
+        members,
+    };
+    let short = |text: &str| {
+        text.replace("arn:aws:", "")
+            .replace("eu-central-1:111122223333:", "")
+    };
+    let said = |asked: Asked| format!("{} {}", asked.action, short(&asked.resource));
+    Some(asked(world, &request)?.into_iter().map(said).collect())
+}
+
+#[track_caller]
+fn check(world: &World, service: Service, operation: &str, members: Value, expected: &[&str]) {
+    let found = needs(world, service, operation, members);
+    assert_eq!(
+        found.as_deref().unwrap_or_default(),
+        expected,
+        "{operation}"
+    );
+}
+
+#[tokio::test]
+async fn tasks_and_their_roles() {
+    let world = world(Assumptions::default()).await;
+    let check = |operation, members, expected: &[&str]| {
+        check(&world, Service::Ecs, operation, members, expected)
+    };
+    let pass = [
+        "iam:PassRole iam::111122223333:role/task",
+        "iam:PassRole iam::111122223333:role/execution",
+    ];
+    let run = "ecs:RunTask ecs:task-definition/shop-web:7";
+    check(
+        "RunTask",
+        json!({ "taskDefinition": "shop-web:7" }),
+        &[run, pass[0], pass[1]],
+    );
+    check(
+        "RunTask",
+        json!({ "taskDefinition": "shop-web" }),
+        &[run, pass[0], pass[1]],
+    );
+    let overrides = json!({ "taskRoleArn": "other" });
+    check(
+        "RunTask",
+        json!({ "taskDefinition": "shop-web", "overrides": overrides, "cluster": "prod", "tags": [{ "key": "a" }] }),
+        &[
+            run,
+            "ecs:TagResource ecs:task/prod/*",
+            "iam:PassRole iam::111122223333:role/other",
+            pass[1],
+        ],
+    );
+    let register = json!({ "family": "web", "executionRoleArn": "one", "taskRoleArn": "one", "tags": [{ "key": "a", "value": "b" }] });
+    check(
+        "RegisterTaskDefinition",
+        register,
+        &[
+            "ecs:RegisterTaskDefinition ecs:task-definition/web:*",
+            "ecs:TagResource ecs:task-definition/web:*",
+            "iam:PassRole iam::111122223333:role/one",
+        ],
+    );
+    check(
+        "RegisterTaskDefinition",
+        json!({ "family": "web" }),
+        &["ecs:RegisterTaskDefinition ecs:task-definition/web:*"],
+    );
+    check(
+        "DescribeTaskDefinition",
+        json!({ "taskDefinition": "shop-web" }),
+        &["ecs:DescribeTaskDefinition *"],
+    );
+    check(
+        "StopTask",
+        json!({ "cluster": "prod", "task": "0a" }),
+        &["ecs:StopTask ecs:task/prod/0a"],
+    );
+    let cluster = "arn:aws:ecs:eu-central-1:111122223333:cluster/prod";
+    let services = json!({ "cluster": cluster, "services": ["web", "arn:aws:ecs:eu-central-1:111122223333:service/prod/api"] });
+    check(
+        "DescribeServices",
+        services,
+        &[
+            "ecs:DescribeServices ecs:service/prod/web",
+            "ecs:DescribeServices ecs:service/prod/api",
+        ],
+    );
+    check("ListTasks", json!({}), &["ecs:ListTasks *"]);
+}
+
+#[tokio::test]
+async fn condition_keys_go_with_the_call() {
+    let world = world(Assumptions::default()).await;
+    let members = json!({ "cluster": "prod", "taskDefinition": "shop-web", "tags": [{ "key": "team", "value": "shop" }] });
+    let request = Request {
+        service: Service::Ecs,
+        operation: "RunTask".to_owned(),
+        members,
+    };
+    let tag = |asked: Asked| {
+        asked
+            .with("aws:TagKeys", "team")
+            .with("aws:RequestTag/team", "shop")
+    };
+    let run = Asked::new(
+        "ecs:RunTask",
+        "arn:aws:ecs:eu-central-1:111122223333:task-definition/shop-web:7",
+    )
+    .with(
+        "ecs:cluster",
+        "arn:aws:ecs:eu-central-1:111122223333:cluster/prod",
+    );
+    let tagging = Asked::new(
+        "ecs:TagResource",
+        "arn:aws:ecs:eu-central-1:111122223333:task/prod/*",
+    )
+    .with("ecs:CreateAction", "RunTask");
+    let pass = |role: &str| {
+        Asked::new(
+            "iam:PassRole",
+            format!("arn:aws:iam::111122223333:role/{role}"),
+        )
+        .with("iam:PassedToService", "ecs-tasks.amazonaws.com")
+    };
+    let expected = vec![tag(run), tag(tagging), pass("task"), pass("execution")];
+    assert_eq!(asked(&world, &request), Some(expected));
+    let schedule =
+        json!({ "Name": "n", "Target": { "RoleArn": "arn:aws:iam::111122223333:role/s" } });
+    let request = Request {
+        service: Service::Scheduler,
+        operation: "CreateSchedule".to_owned(),
+        members: schedule,
+    };
+    let pass = Asked::new("iam:PassRole", "arn:aws:iam::111122223333:role/s")
+        .with("iam:PassedToService", "scheduler.amazonaws.com");
+    assert_eq!(asked(&world, &request).unwrap()[1], pass);
+}
+
+#[tokio::test]
+async fn deployments() {
+    let world = world(Assumptions::default()).await;
+    let check = |operation, members, expected: &[&str]| {
+        check(&world, Service::CodeDeploy, operation, members, expected)
+    };
+    let group = |more: Value| {
+        let mut members = json!({ "applicationName": "shop", "deploymentGroupName": "web" });
+        for (name, value) in more.as_object().unwrap() {
+            members[name] = value.clone();
+        }
+        members
+    };
+    let create = [
+        "codedeploy:CreateDeployment codedeploy:deploymentgroup:shop/web",
+        "codedeploy:GetDeploymentConfig codedeploy:deploymentconfig:Slow",
+        "codedeploy:GetApplicationRevision codedeploy:application:shop",
+        "codedeploy:RegisterApplicationRevision codedeploy:application:shop",
+        "codedeploy:UpdateDeploymentGroup codedeploy:deploymentgroup:shop/web",
+    ];
+    check(
+        "CreateDeployment",
+        group(json!({ "deploymentConfigName": "Slow" })),
+        &create[..4],
+    );
+    let alarms = json!({ "deploymentConfigName": "Slow", "overrideAlarmConfiguration": { "enabled": false } });
+    check("CreateDeployment", group(alarms), &create);
+    check(
+        "GetDeploymentGroup",
+        group(json!({})),
+        &["codedeploy:GetDeploymentGroup codedeploy:deploymentgroup:shop/web"],
+    );
+    check(
+        "GetDeployment",
+        json!({ "deploymentId": "d-0" }),
+        &["codedeploy:GetDeployment codedeploy:deploymentgroup:*/*"],
+    );
+    check(
+        "GetApplicationRevision",
+        group(json!({})),
+        &["codedeploy:GetApplicationRevision codedeploy:application:shop"],
+    );
+    let role = json!({ "serviceRoleArn": "arn:aws:iam::111122223333:role/codedeploy" });
+    check(
+        "CreateDeploymentGroup",
+        group(role),
+        &[
+            "codedeploy:CreateDeploymentGroup codedeploy:deploymentgroup:shop/web",
+            "iam:PassRole iam::111122223333:role/codedeploy",
+        ],
+    );
+    check(
+        "ListApplications",
+        json!({}),
+        &["codedeploy:ListApplications *"],
+    );
+}
+
+#[tokio::test]
+async fn actions_on_one_deployment_know_its_group_unless_assumed_otherwise() {
+    let (group, assumed) = (
+        world(Assumptions::default()).await,
+        world(Assumptions::from_iter([
+            Assumption::DeploymentActionsKnowNoResource,
+        ]))
+        .await,
+    );
+    for operation in [
+        "BatchGetDeploymentTargets",
+        "ContinueDeployment",
+        "GetDeploymentTarget",
+        "ListDeploymentTargets",
+        "StopDeployment",
+    ] {
+        for (world, resource) in [(&group, "codedeploy:deploymentgroup:*/*"), (&assumed, "*")] {
+            let expected = format!("codedeploy:{operation} {resource}");
+            check(
+                world,
+                Service::CodeDeploy,
+                operation,
+                json!({ "deploymentId": "d-0" }),
+                &[&expected],
+            );
+        }
+    }
+    // Known to work when it is granted for the group.
+    let expected = "codedeploy:PutLifecycleEventHookExecutionStatus codedeploy:deploymentgroup:*/*";
+    let answer = "PutLifecycleEventHookExecutionStatus";
+    check(
+        &assumed,
+        Service::CodeDeploy,
+        answer,
+        json!({ "deploymentId": "d-0" }),
+        &[expected],
+    );
+}
+
+#[tokio::test]
+async fn everything_else() {
+    let world = world(Assumptions::default()).await;
+    let topic = "arn:aws:sns:eu-central-1:111122223333:outcomes";
+    for (service, operation, members, expected) in [
+        (
+            Service::Ecr,
+            "DescribeImages",
+            json!({ "repositoryName": "shop/web" }),
+            "ecr:DescribeImages ecr:repository/shop/web",
+        ),
+        (
+            Service::Elb,
+            "DescribeTargetHealth",
+            json!({}),
+            "elasticloadbalancing:DescribeTargetHealth *",
+        ),
+        (
+            Service::Events,
+            "PutEvents",
+            json!({ "Entries": [{}] }),
+            "events:PutEvents events:event-bus/default",
+        ),
+        (
+            Service::Lambda,
+            "Invoke",
+            json!({ "FunctionName": "f" }),
+            "lambda:InvokeFunction lambda:function:f",
+        ),
+        (
+            Service::Lambda,
+            "Invoke",
+            json!({ "FunctionName": "f", "Qualifier": "1" }),
+            "lambda:InvokeFunction lambda:function:f:1",
+        ),
+        (
+            Service::Logs,
+            "GetLogEvents",
+            json!({ "logGroupName": "g", "logStreamName": "s" }),
+            "logs:GetLogEvents logs:log-group:g:log-stream:s",
+        ),
+        (
+            Service::Logs,
+            "FilterLogEvents",
+            json!({ "logGroupName": "g" }),
+            "logs:FilterLogEvents logs:log-group:g:log-stream:",
+        ),
+        (
+            Service::Scheduler,
+            "DeleteSchedule",
+            json!({ "Name": "n" }),
+            "scheduler:DeleteSchedule scheduler:schedule/default/n",
+        ),
+        (
+            Service::Sns,
+            "Publish",
+            json!({ "TopicArn": topic }),
+            "sns:Publish sns:outcomes",
+        ),
+    ] {
+        check(&world, service, operation, members, &[expected]);
+    }
+    check(&world, Service::Sts, "GetCallerIdentity", json!({}), &[]);
+    assert_eq!(
+        needs(&world, Service::Ecs, "DeleteCluster", json!({})),
+        None
+    );
+}
+
+#[tokio::test]
+async fn alarms() {
+    let world = world(Assumptions::default()).await;
+    let check = |operation, members, expected: &[&str]| {
+        check(&world, Service::CloudWatch, operation, members, expected)
+    };
+    let all = "cloudwatch:DescribeAlarms cloudwatch:alarm:*";
+    check("DescribeAlarms", json!({}), &[all]);
+    let one = "cloudwatch:SetAlarmState cloudwatch:alarm:errors";
+    check("SetAlarmState", json!({ "AlarmName": "errors" }), &[one]);
+}

@@ -1,0 +1,42 @@
+//! The policies that AWS keeps and a function's role usually has.
+
+use anyhow::bail;
+use serde_json::json;
+
+use super::policy::{Origin, Statement, identity_policy};
+
+/// Lambda writes a function's log with it.
+pub const BASIC_EXECUTION: &str = "AWSLambdaBasicExecutionRole";
+/// Lambda also reaches into a VPC with it.
+pub const VPC_ACCESS: &str = "AWSLambdaVPCAccessExecutionRole";
+
+const LOGS: [&str; 3] = [
+    "logs:CreateLogGroup",
+    "logs:CreateLogStream",
+    "logs:PutLogEvents",
+];
+const INTERFACES: [&str; 6] = [
+    "ec2:CreateNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:DeleteNetworkInterface",
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:UnassignPrivateIpAddresses",
+];
+
+/// The statements of a managed policy, by its ARN or (as SAM takes it) its name.
+pub fn managed_policy(name_or_arn: &str) -> anyhow::Result<Vec<Statement>> {
+    let name = name_or_arn
+        .strip_prefix("arn:aws:iam::aws:policy/service-role/")
+        .unwrap_or(name_or_arn);
+    let actions = match name {
+        BASIC_EXECUTION => LOGS.to_vec(),
+        VPC_ACCESS => [LOGS.as_slice(), &INTERFACES].concat(),
+        _ => bail!(
+            "the rehearsal does not know what the managed policy `{name_or_arn}` allows, it knows `{BASIC_EXECUTION}` and \
+             `{VPC_ACCESS}` (hint: write out what is needed as an inline policy)"
+        ),
+    };
+    let statement = json!({ "Effect": "Allow", "Action": actions, "Resource": "*" });
+    identity_policy(&json!({ "Statement": [statement] }), Origin::Aws)
+}

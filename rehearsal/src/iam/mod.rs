@@ -1,0 +1,257 @@
+//! Who may do what: the policies of `template.yaml`, evaluated for every call as AWS evaluates them.
+//!
+//! `asked` says which actions on which resources a call needs, `policy` and `condition` whether a statement speaks of
+//! them. What a policy says and this does not know is an error when the template is read, never a silent allow. Only
+//! roles of the template are checked: whoever else calls is an administrator, and CodeDeploy's own role, which belongs
+//! to the deployment groups, is taken to allow what CodeDeploy does.
+
+pub mod asked;
+pub mod condition;
+mod managed;
+mod policy;
+mod principal;
+mod removal;
+mod wildcard;
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use self::condition::Keys;
+use crate::happening::What;
+use crate::identity::{ACCOUNT, arn};
+
+pub use self::managed::{BASIC_EXECUTION, VPC_ACCESS, managed_policy};
+pub use self::policy::{Effect, Origin, Statement, Trust, identity_policy, trust_policy};
+pub use self::principal::{Grant, Principal};
+pub use self::removal::Removal;
+
+/// One thing that a call needs to be allowed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// `ecs:RunTask`
+    pub action: String,
+    /// Its ARN; `*` where the action knows no resource.
+    pub resource: String,
+    pub keys: Keys,
+}
+
+/// A call that the policies do not allow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The function; the logical id of a role that no function has.
+    pub holder: String,
+    /// ARN of the caller.
+    pub caller: String,
+    pub action: String,
+    pub resource: String,
+    pub why: Why,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    NothingAllows,
+    ExplicitlyDenied,
+}
+
+/// The policies of the template, and what came of them.
+#[derive(Debug)]
+pub struct Iam {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    principals: Vec<Principal>,
+    used: BTreeSet<Grant>,
+    refusals: Vec<Refusal>,
+}
+
+impl Iam {
+    /// The policies without some of what they grant. What is removed must have been granted.
+    pub fn new(principals: Vec<Principal>, removals: &[Removal]) -> anyhow::Result<Iam> {
+        let state = State {
+            principals,
+            used: BTreeSet::new(),
+            refusals: Vec::new(),
+        };
+        let iam = Iam {
+            state: Mutex::new(state),
+        };
+        removals
+            .iter()
+            .try_for_each(|removal| iam.remove(removal))?;
+        Ok(iam)
+    }
+
+    /// From now on something is not granted any more that was granted until now.
+    pub fn remove(&self, removal: &Removal) -> anyhow::Result<()> {
+        removal.apply(&mut self.lock().principals)
+    }
+
+    /// Whether a holder may do all of this. What it is allowed counts as used.
+    pub fn check(&self, holder: &str, asked: &[Asked]) -> Result<(), Refusal> {
+        let mut state = self.lock();
+        let mut used = Vec::new();
+        for asked in asked {
+            match state.decide(holder, asked) {
+                Ok(grant) => used.push(grant),
+                Err(why) => {
+                    let refusal = Refusal {
+                        holder: holder.to_owned(),
+                        caller: state.caller(holder),
+                        action: asked.action.clone(),
+                        resource: asked.resource.clone(),
+                        why,
+                    };
+                    state.refusals.push(refusal.clone());
+                    return Err(refusal);
+                }
+            }
+        }
+        state.used.extend(used);
+        Ok(())
+    }
+
+    /// Whether Lambda may send what failed for good to the function's destination.
+    pub fn check_on_failure(&self, holder: &str) -> Result<(), Refusal> {
+        let destination = self
+            .lock()
+            .holder(holder)
+            .and_then(|principal| principal.on_failure.clone());
+        match destination {
+            None => Ok(()),
+            Some(queue) => self.check(holder, &[Asked::new("sqs:SendMessage", queue)]),
+        }
+    }
+
+    /// Whether EventBridge Scheduler may invoke a function with a role of the template. Other roles are not known here.
+    pub fn check_schedule(&self, role_arn: &str, function: &str) -> Result<(), Refusal> {
+        let holder = self.lock().role(role_arn).map(|role| role.holder.clone());
+        match holder {
+            None => Ok(()),
+            Some(holder) => self.check(&holder, &[Asked::new("lambda:InvokeFunction", function)]),
+        }
+    }
+
+    /// Whether EventBridge Scheduler may assume a role, as its trust policy says. It names the schedule's group as the
+    /// source (Scheduler User Guide, confused deputy prevention).
+    pub fn trusts_scheduler(&self, role_arn: &str) -> bool {
+        let keys = Keys::default()
+            .with("aws:SourceAccount", ACCOUNT)
+            .with("aws:SourceArn", arn("scheduler", "schedule-group/default"));
+        let state = self.lock();
+        state
+            .role(role_arn)
+            .is_none_or(|role| role.trusts("scheduler.amazonaws.com", &keys))
+    }
+
+    /// The ARN by which AWS names a function as caller.
+    pub fn caller(&self, holder: &str) -> String {
+        self.lock().caller(holder)
+    }
+
+    /// What was allowed so far, by which grants.
+    pub fn used_grants(&self) -> Vec<Grant> {
+        self.lock().used.iter().cloned().collect()
+    }
+
+    /// What the template itself grants and nothing has used so far.
+    pub fn unused_grants(&self) -> Vec<Grant> {
+        let state = self.lock();
+        let all: BTreeSet<Grant> = state
+            .principals
+            .iter()
+            .flat_map(Principal::granted_by_template)
+            .collect();
+        all.difference(&state.used).cloned().collect()
+    }
+
+    /// What was not allowed so far, in order.
+    pub fn refusals(&self) -> Vec<Refusal> {
+        self.lock().refusals.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Nothing is known of a holder that the template does not have, so nothing is allowed.
+    fn decide(&self, holder: &str, asked: &Asked) -> Result<Grant, Why> {
+        self.holder(holder)
+            .map_or(Err(Why::NothingAllows), |principal| principal.decide(asked))
+    }
+
+    fn holder(&self, holder: &str) -> Option<&Principal> {
+        self.principals
+            .iter()
+            .find(|principal| principal.holder == holder)
+    }
+
+    fn role(&self, role_arn: &str) -> Option<&Principal> {
+        self.principals
+            .iter()
+            .find(|principal| principal.role_arn == role_arn)
+    }
+
+    fn caller(&self, holder: &str) -> String {
+        let unknown = || format!("arn:aws:sts::{ACCOUNT}:assumed-role/{holder}/{holder}");
+        self.holder(holder).map_or_else(unknown, Principal::caller)
+    }
+}
+
+impl Asked {
+    /// Without condition keys of its own.
+    pub fn new(action: impl Into<String>, resource: impl Into<String>) -> Asked {
+        Asked {
+            action: action.into(),
+            resource: resource.into(),
+            keys: Keys::default(),
+        }
+    }
+
+    /// With one more condition key.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: impl Into<String>) -> Asked {
+        self.keys = self.keys.with(key, value);
+        self
+    }
+}
+
+impl Refusal {
+    /// AWS's words for the reason, which all services share.
+    pub fn reason(&self) -> String {
+        match self.why {
+            Why::NothingAllows => format!(
+                "because no identity-based policy allows the {} action",
+                self.action
+            ),
+            Why::ExplicitlyDenied => "with an explicit deny in an identity-based policy".to_owned(),
+        }
+    }
+
+    /// What is told where a service acts with a role and nobody gets an answer.
+    pub fn told(&self) -> What {
+        What::CallRefused {
+            function: Some(self.holder.clone()),
+            operation: self.action.clone(),
+            code: "AccessDenied".to_owned(),
+            message: self.sentence(),
+        }
+    }
+
+    /// The whole sentence, as most services write it.
+    pub fn sentence(&self) -> String {
+        format!(
+            "User: {} is not authorized to perform: {} on resource: {} {}",
+            self.caller,
+            self.action,
+            self.resource,
+            self.reason()
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,108 @@
+//! The roles of the template, and what their policies say.
+
+use anyhow::bail;
+
+use super::condition::Keys;
+use super::policy::{Effect, Origin, Statement, Trust, trusts};
+use super::{Asked, Why};
+use crate::identity::{ACCOUNT, REGION};
+
+/// A role of the template, and who has it.
+#[derive(Debug, Clone)]
+pub struct Principal {
+    /// The function's binary name; the logical id of a role that no function has.
+    pub holder: String,
+    pub role_arn: String,
+    /// The function's name: Lambda calls the sessions of its role so.
+    pub session: String,
+    pub statements: Vec<Statement>,
+    pub trust: Vec<Trust>,
+    /// ARN of the function's on-failure destination.
+    pub on_failure: Option<String>,
+}
+
+/// An action that the template grants somebody.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Grant {
+    pub holder: String,
+    /// As the policy writes it.
+    pub action: String,
+    pub resources: Vec<String>,
+}
+
+impl Principal {
+    /// Lambda must be trusted with the role of a function, or the stack cannot be created.
+    pub fn check_lambda_is_trusted(&self) -> anyhow::Result<()> {
+        if self.trusts("lambda.amazonaws.com", &Keys::default()) {
+            return Ok(());
+        }
+        bail!(
+            "the role defined for the function cannot be assumed by Lambda (hint: trust `lambda.amazonaws.com`)"
+        )
+    }
+
+    /// An explicit deny wins over every allow, and what nothing allows is denied.
+    pub(super) fn decide(&self, asked: &Asked) -> Result<Grant, Why> {
+        let keys = asked
+            .keys
+            .clone()
+            .with("aws:PrincipalAccount", ACCOUNT)
+            .with("aws:PrincipalArn", &self.role_arn)
+            .with("aws:RequestedRegion", REGION);
+        let mut allowed = Err(Why::NothingAllows);
+        for statement in &self.statements {
+            let Some(action) = statement.speaks_of(asked, &keys) else {
+                continue;
+            };
+            match statement.effect {
+                Effect::Deny => return Err(Why::ExplicitlyDenied),
+                // The first one counts as used: a second one that allows the same is not needed.
+                Effect::Allow => {
+                    allowed = allowed.or_else(|_: Why| Ok(self.grant(action, statement)))
+                }
+            }
+        }
+        allowed
+    }
+
+    pub(super) fn granted_by_template(&self) -> Vec<Grant> {
+        let allowed = |statement: &&Statement| {
+            statement.origin == Origin::Template && statement.effect == Effect::Allow
+        };
+        let statements = self.statements.iter().filter(allowed);
+        statements
+            .flat_map(|statement| self.grants(statement))
+            .collect()
+    }
+
+    fn grant(&self, action: String, statement: &Statement) -> Grant {
+        Grant {
+            holder: self.holder.clone(),
+            action,
+            resources: statement.resources.written(),
+        }
+    }
+
+    pub(super) fn grants(&self, statement: &Statement) -> Vec<Grant> {
+        statement
+            .actions
+            .written()
+            .into_iter()
+            .map(|action| self.grant(action, statement))
+            .collect()
+    }
+
+    /// Whether a service may assume the role.
+    pub(super) fn trusts(&self, service: &str, keys: &Keys) -> bool {
+        trusts(&self.trust, service, keys)
+    }
+
+    /// The ARN by which AWS names the holder as caller.
+    pub(super) fn caller(&self) -> String {
+        let role = self.role_arn.rsplit('/').next().unwrap_or_default();
+        format!(
+            "arn:aws:sts::{ACCOUNT}:assumed-role/{role}/{}",
+            self.session
+        )
+    }
+}

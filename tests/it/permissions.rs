@@ -1,0 +1,218 @@
+//! Every permission of `template.yaml` is needed: without it some scenario fails.
+//!
+//! What the rehearsal refuses it refuses as AWS would, so a permission that may be missing here is not needed there.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::scenarios::run::{Run, play, play_otherwise};
+
+/// Every permission that the template grants, as `--without` takes it, with a short scenario that does not go as expected
+/// without it. The role of the time-out schedule is nobody's but the schedule's.
+const NEEDED: [(&str, &str); 56] = [
+    ("ScheduleRole:lambda:InvokeFunction", "endless-migration"),
+    ("check-test-traffic:codedeploy:GetDeployment", "ship"),
+    ("check-test-traffic:codedeploy:GetDeploymentGroup", "ship"),
+    (
+        "check-test-traffic:codedeploy:PutLifecycleEventHookExecutionStatus",
+        "ship",
+    ),
+    ("check-test-traffic:ecs:DescribeServices", "ship"),
+    (
+        "check-test-traffic:elasticloadbalancing:DescribeListeners",
+        "ship",
+    ),
+    (
+        "check-test-traffic:elasticloadbalancing:DescribeLoadBalancers",
+        "ship",
+    ),
+    (
+        "check-test-traffic:elasticloadbalancing:DescribeTargetHealth",
+        "ship",
+    ),
+    ("check-test-traffic:sns:Publish", "failed-test-traffic"),
+    ("check-test-traffic:sqs:SendMessage", "denied-answer"),
+    (
+        "finish-migration:codedeploy:GetDeployment",
+        "failed-migration",
+    ),
+    (
+        "finish-migration:codedeploy:PutLifecycleEventHookExecutionStatus",
+        "failed-migration",
+    ),
+    (
+        "finish-migration:ecs:DescribeTaskDefinition",
+        "failed-migration",
+    ),
+    ("finish-migration:ecs:DescribeTasks", "endless-migration"),
+    ("finish-migration:ecs:StopTask", "endless-migration"),
+    ("finish-migration:logs:GetLogEvents", "failed-migration"),
+    (
+        "finish-migration:scheduler:DeleteSchedule",
+        "failed-migration",
+    ),
+    ("finish-migration:sns:Publish", "failed-migration"),
+    (
+        "report-outcome:codedeploy:GetApplicationRevision",
+        "denied-hook",
+    ),
+    ("report-outcome:codedeploy:GetDeployment", "denied-hook"),
+    (
+        "report-outcome:codedeploy:GetDeploymentTarget",
+        "denied-hook",
+    ),
+    (
+        "report-outcome:codedeploy:ListDeploymentTargets",
+        "denied-hook",
+    ),
+    ("report-outcome:ecs:DescribeServices", "denied-hook"),
+    (
+        "report-outcome:ecs:DescribeTaskDefinition",
+        "failed-migration",
+    ),
+    ("report-outcome:ecs:DescribeTasks", "denied-hook"),
+    ("report-outcome:ecs:ListTasks", "denied-hook"),
+    ("report-outcome:ecs:StopTask", "denied-schedule"),
+    ("report-outcome:logs:GetLogEvents", "failed-migration"),
+    ("report-outcome:sns:Publish", "denied-hook"),
+    ("run-migration:codedeploy:GetDeployment", "denied-hook"),
+    (
+        "run-migration:codedeploy:PutLifecycleEventHookExecutionStatus",
+        "denied-hook",
+    ),
+    ("run-migration:ecs:DescribeServices", "denied-hook"),
+    ("run-migration:ecs:RunTask", "failed-migration"),
+    ("run-migration:ecs:StopTask", "denied-time-limit"),
+    (
+        "run-migration:iam:PassRole=arn:aws:iam::111122223333:role/*",
+        "failed-migration",
+    ),
+    (
+        "run-migration:iam:PassRole=arn:aws:iam::111122223333:role/greenlight-ScheduleRole",
+        "failed-migration",
+    ),
+    ("run-migration:scheduler:CreateSchedule", "failed-migration"),
+    ("run-migration:sns:Publish", "denied-hook"),
+    (
+        "start-deployment:codedeploy:BatchGetDeployments",
+        "denied-hook",
+    ),
+    (
+        "start-deployment:codedeploy:ContinueDeployment",
+        "cut-the-wait",
+    ),
+    (
+        "start-deployment:codedeploy:CreateDeployment",
+        "denied-hook",
+    ),
+    (
+        "start-deployment:codedeploy:GetApplicationRevision",
+        "denied-hook",
+    ),
+    (
+        "start-deployment:codedeploy:GetDeploymentConfig",
+        "denied-hook",
+    ),
+    (
+        "start-deployment:codedeploy:GetDeploymentGroup",
+        "no-matching-container",
+    ),
+    (
+        "start-deployment:codedeploy:GetDeploymentTarget",
+        "denied-hook",
+    ),
+    (
+        "start-deployment:codedeploy:ListDeploymentTargets",
+        "denied-hook",
+    ),
+    (
+        "start-deployment:codedeploy:ListDeployments",
+        "missing-permission",
+    ),
+    (
+        "start-deployment:codedeploy:RegisterApplicationRevision",
+        "denied-hook",
+    ),
+    (
+        "start-deployment:codedeploy:StopDeployment",
+        "replace-running",
+    ),
+    (
+        "start-deployment:ecr:DescribeImages",
+        "no-matching-container",
+    ),
+    (
+        "start-deployment:ecs:DescribeServices",
+        "no-matching-container",
+    ),
+    (
+        "start-deployment:ecs:DescribeTaskDefinition",
+        "no-matching-container",
+    ),
+    ("start-deployment:ecs:RegisterTaskDefinition", "denied-hook"),
+    ("start-deployment:ecs:TagResource", "denied-hook"),
+    ("start-deployment:iam:PassRole", "denied-hook"),
+    ("start-deployment:sns:Publish", "burst"),
+];
+
+#[test]
+fn the_table_has_every_permission_of_the_template() {
+    let run = play("nobody-follows");
+    let granted: Vec<&Value> = ["permissions_used", "permissions_unused"]
+        .into_iter()
+        .flat_map(|list| run.list(list))
+        .collect();
+    let name = |grant: &Value| format!("{}:{}", text(grant, "holder"), text(grant, "action"));
+    let names: Vec<String> = granted.iter().map(|grant| name(grant)).collect();
+    let is_granted_twice = |name: &String| names.iter().filter(|other| *other == name).count() > 1;
+    let granted: BTreeSet<String> = granted
+        .iter()
+        .map(|grant| match name(grant) {
+            name if is_granted_twice(&name) => {
+                format!("{name}={}", grant["resources"][0].as_str().unwrap())
+            }
+            name => name,
+        })
+        .collect();
+    let table: BTreeSet<String> = NEEDED
+        .iter()
+        .map(|(permission, _)| (*permission).to_owned())
+        .collect();
+    assert_eq!(
+        granted, table,
+        "template.yaml and this table are not of one mind: a permission needs a scenario that needs it"
+    );
+}
+
+#[test]
+fn without_any_permission_of_the_template_some_scenario_fails() {
+    let plays: Vec<[&str; 3]> = NEEDED
+        .iter()
+        .map(|(permission, scenario)| [*scenario, "--without", *permission])
+        .collect();
+    let runs = play_otherwise(&plays);
+    let idle: Vec<&(&str, &str)> = NEEDED
+        .iter()
+        .zip(&runs)
+        .filter(|((permission, _), run)| !was_missed(permission, run))
+        .map(|(needed, _)| needed)
+        .collect();
+    assert!(
+        idle.is_empty(),
+        "these permissions are not missed in these scenarios, do not grant them or name another scenario: {idle:#?}"
+    );
+}
+
+/// Whether the run failed, and the permission was asked for.
+fn was_missed(permission: &str, run: &Run) -> bool {
+    let name = permission.split('=').next().unwrap();
+    let missing = |missing: &Value| {
+        format!("{}:{}", text(missing, "holder"), text(missing, "action")) == name
+    };
+    !run.is_as_expected() && run.list("permissions_missing").iter().any(missing)
+}
+
+fn text<'a>(value: &'a Value, member: &str) -> &'a str {
+    value[member].as_str().unwrap()
+}
