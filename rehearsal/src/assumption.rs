@@ -29,7 +29,7 @@ pub enum Assumption {
     ReadyTimeoutRollsBack,
     /// A task that ends at once tells of its end before RunTask has answered
     TaskStopsBeforeAnswer,
-    /// DescribeTasks does not know a new task for some seconds
+    /// DescribeTasks, ListTasks and StopTask do not know a new task for some seconds
     NewTasksAreMissing,
     /// A push without a tag has no `image-tag` in its event, not an empty one
     UntaggedPushOmitsTag,

@@ -98,12 +98,9 @@ async fn a_new_task_is_known_at_once_or_only_after_some_seconds() {
             json!("MISSING"),
         ),
     ] {
-        let started = ecs(
-            &world,
-            "RunTask",
-            once(|r| r["startedBy"] = json!("greenlight/d-1")),
-        )
-        .await;
+        let still = world.clock.busy();
+        let request = once(|r| r["startedBy"] = json!("greenlight/d-1"));
+        let started = ecs(&world, "RunTask", request).await;
         let task = &started["tasks"][0]["taskArn"];
         assert_eq!(
             describe(&world, task).await["failures"][0]["reason"],
@@ -113,6 +110,7 @@ async fn a_new_task_is_known_at_once_or_only_after_some_seconds() {
         let listed = ecs(&world, "ListTasks", list).await;
         let expected = if reason.is_null() { 1 } else { 0 };
         assert_eq!(listed["taskArns"].as_array().unwrap().len(), expected);
+        drop(still);
         world.clock.sleep(Duration::from_secs(6)).await;
         assert_eq!(describe(&world, task).await["failures"], json!([]));
         world.shutdown().await;
@@ -125,6 +123,7 @@ async fn a_task_that_ends_at_once_tells_it_after_run_task_or_before() {
         (world(|_| {}).await, false),
         (assuming(Assumption::TaskStopsBeforeAnswer).await, true),
     ] {
+        let still = world.clock.busy();
         let started = ecs(&world, "RunTask", once(|_| {})).await;
         let task = &started["tasks"][0];
         assert_eq!(task["lastStatus"], "PROVISIONING");
@@ -133,6 +132,7 @@ async fn a_task_that_ends_at_once_tells_it_after_run_task_or_before() {
                 && event["detail"]["lastStatus"] == "STOPPED"
         });
         assert_eq!(stopped, told_before);
+        drop(still);
         world.settled().await;
         let ended = describe(&world, &task["taskArn"]).await;
         assert_eq!(ended["tasks"][0]["containers"][0]["exitCode"], 0);
@@ -163,11 +163,13 @@ async fn a_stopped_task_is_shown_for_an_hour() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_that_is_stopped_before_it_starts_has_no_exit_code() {
     let world = world(|_| {}).await;
+    let still = world.clock.busy();
     let started = ecs(&world, "RunTask", once(|_| {})).await;
     let task = &started["tasks"][0]["taskArn"];
     let stop = json!({ "cluster": "prod", "task": task });
     let stopping = ecs(&world, "StopTask", stop).await;
     assert_eq!(stopping["task"]["desiredStatus"], "STOPPED");
+    drop(still);
     world.settled().await;
     let ended = &describe(&world, task).await["tasks"][0];
     assert_eq!(ended["stopCode"], "UserInitiated");
@@ -227,22 +229,22 @@ async fn an_image_cannot_be_overridden_and_an_inactive_revision_does_not_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_twenty_first_registration_in_a_moment_is_refused() {
+async fn twenty_registrations_in_a_moment_are_taken_and_no_more() {
     let world = world(|_| {}).await;
     let first = json!({ "taskDefinition": "shop-web" });
     let described = ecs(&world, "DescribeTaskDefinition", first).await;
-    let (mut taken, mut refused) = (0, Vec::new());
-    for _ in 0..25 {
-        let target = format!("{TARGET}.RegisterTaskDefinition");
+    let target = format!("{TARGET}.RegisterTaskDefinition");
+    let mut taken = 0;
+    let refused = loop {
         match call(&world, &target, described["taskDefinition"].clone()).await {
             (200, _) => taken += 1,
-            (status, body) => refused.push((status, body)),
+            refused => break refused,
         }
-    }
-    // A second or two may pass meanwhile, and bring a token each.
-    assert!((20..=23).contains(&taken), "{taken}");
+    };
+    // A second may pass meanwhile, and bring another token.
+    assert!(taken >= 20, "{taken}");
     let error = json!({ "__type": "ThrottlingException", "message": "Rate exceeded" });
-    assert_eq!(refused[0], (400, error));
+    assert_eq!(refused, (400, error));
     world.clock.sleep(Duration::from_secs(5)).await;
     register(&world, "1.0.1").await;
     world.shutdown().await;
