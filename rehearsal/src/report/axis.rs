@@ -7,7 +7,7 @@
 use super::story::Span;
 
 /// Narrower than this the drawing does not get.
-const WIDTH_AT_LEAST: f64 = 960.0;
+const WIDTH_AT_LEAST: f64 = 940.0;
 /// Wider neither, as long as every gap can still be seen.
 const WIDTH_AT_MOST: f64 = 2600.0;
 /// A second that really passed, where there is enough room.

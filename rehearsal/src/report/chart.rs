@@ -41,7 +41,8 @@ pub(super) fn figure(story: &Story) -> Markup {
             "The time is AWS's, in minutes and seconds since the start. A second that really passed is as wide everywhere; \
              in a hatched gap nothing was under way, so the clock jumped ahead by what is written above it. Requests are \
              really sent, one after another, about 200 a second and service, so none can fall into a gap: a column shows \
-             who answered in that moment, not the load of those minutes.",
+             who answered in that moment, not the load of those minutes. The thin line within a bar goes from the call of a \
+             hook's function to the answer that CodeDeploy got.",
         ))
         .into()
 }
@@ -205,7 +206,7 @@ fn axis(paper: &Paper, height: f64) -> Vec<Element> {
     let mut free = 0.0;
     for run in paper.axis.pieces(Kind::Run) {
         let (at, text) = (paper.shifted(run.left), clock(run.span.from));
-        if at < free || at + paper::text_width(&text) > paper.width() {
+        if at < free || at + paper::text_width(&text) + 6.0 > paper.width() {
             continue;
         }
         free = at + paper::text_width(&text) + 8.0;

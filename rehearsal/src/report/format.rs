@@ -37,6 +37,16 @@ pub(super) fn duration(seconds: f64) -> String {
     }
 }
 
+/// The same where there is room: `1 min 11 s`.
+pub(super) fn long_duration(seconds: f64) -> String {
+    match parts(seconds.round()) {
+        (0, 0, _) => duration(seconds),
+        (0, minutes, 0) => format!("{minutes} min"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (_, _, _) => duration(seconds),
+    }
+}
+
 /// What a function took: `27 ms`, `1.3 s`.
 pub(super) fn milliseconds(milliseconds: u64) -> String {
     let seconds = Duration::from_millis(milliseconds).as_secs_f64();
@@ -47,7 +57,7 @@ pub(super) fn milliseconds(milliseconds: u64) -> String {
     }
 }
 
-/// `ships web to shop-web:2 (1.1.0), ECSCanary10Percent5Minutes`
+/// As in: ships web to shop-web:2 (1.1.0), ECSCanary10Percent5Minutes.
 pub(super) fn deployment_in_words(deployment: &Deployment) -> String {
     let verb = if deployment.rolls_back {
         "rolls back"
@@ -84,6 +94,8 @@ mod tests {
             lengths,
             ["0.0 s", "9.8 s", "10 s", "5 min", "2:30", "24:39", "1 h", "1 h 6 min"]
         );
+        let lengths = [9.8, 71.0, 300.2, 3970.0].map(long_duration);
+        assert_eq!(lengths, ["9.8 s", "1 min 11 s", "5 min", "1 h 6 min"]);
         assert_eq!([27, 1300].map(milliseconds), ["27 ms", "1.3 s"]);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::story::{Deployment, Story};
 
-/// `web went from 1.0.0 to 1.1.0; all of 497 production requests were answered.`
+/// As in: web went from 1.0.0 to 1.1.0; all 497 production requests were answered. Names are in backticks.
 pub(super) fn what_happened(story: &Story) -> String {
     let mut parts: Vec<String> = story
         .deployments
@@ -17,11 +17,8 @@ pub(super) fn what_happened(story: &Story) -> String {
     let sentence = parts.join("; ");
     let mut letters = sentence.chars();
     match letters.next() {
-        // A service's name begins as it begins; the sentence's own words with a capital letter.
-        Some(first) if story.deployments.is_empty() => {
-            format!("{}{}.", first.to_uppercase(), letters.as_str())
-        }
-        Some(_) | None => format!("{sentence}."),
+        Some(first) => format!("{}{}.", first.to_uppercase(), letters.as_str()),
+        None => sentence,
     }
 }
 
@@ -33,20 +30,20 @@ fn became_of(story: &Story, deployment: &Deployment) -> String {
         .unwrap_or(&deployment.revision);
     match deployment.status.as_str() {
         "Succeeded" => match before(story, deployment) {
-            Some(before) if before != what => format!("{service} went from {before} to {what}"),
-            Some(_) | None => format!("{service} was brought to {what}"),
+            Some(before) if before != what => format!("`{service}` went from {before} to {what}"),
+            Some(_) | None => format!("`{service}` was brought to {what}"),
         },
         "Failed" => {
             let at = deployment.failed_at();
             let at = at.map_or(String::new(), |event| format!(" at {}", event.name));
             let back = rolled_back(story, deployment);
-            format!("the deployment of {what} to {service} failed{at}{back}")
+            format!("the deployment of {what} to `{service}` failed{at}{back}")
         }
         "Stopped" => {
             let back = rolled_back(story, deployment);
-            format!("the deployment of {what} to {service} was stopped{back}")
+            format!("the deployment of {what} to `{service}` was stopped{back}")
         }
-        status => format!("the deployment of {what} to {service} had not ended ({status})"),
+        status => format!("the deployment of {what} to `{service}` had not ended ({status})"),
     }
 }
 

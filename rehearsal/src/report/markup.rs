@@ -67,6 +67,22 @@ pub(super) fn text(text: impl AsRef<str>) -> Markup {
     Markup(escaped(text.as_ref()))
 }
 
+/// A sentence in which literals stand in backticks.
+pub(super) fn prose(sentence: &str) -> Markup {
+    let mut pieces = sentence.split('`').enumerate().peekable();
+    let mut told = Vec::new();
+    while let Some((index, piece)) = pieces.next() {
+        let quoted = index % 2 == 1;
+        told.push(match (quoted, pieces.peek()) {
+            (false, _) => text(piece),
+            (true, Some(_)) => element("code").text(piece).into(),
+            // A backtick without a second one is one.
+            (true, None) => text(format!("`{piece}")),
+        });
+    }
+    told.into_iter().collect()
+}
+
 impl Element {
     pub(super) fn with(mut self, attribute: &'static str, value: impl Display) -> Element {
         let value = escaped(&value.to_string());
@@ -188,6 +204,15 @@ mod tests {
             source(line),
             "<b>a\u{fffd}b\u{fffd}[31mc\u{fffd}d\u{fffd}\n\te</b>"
         );
+    }
+
+    #[test]
+    fn backticks_become_code_in_pairs() {
+        assert_eq!(
+            prose("`a` is <b> and `c").0,
+            "<code>a</code> is &lt;b&gt; and `c"
+        );
+        assert_eq!(prose("").0, "");
     }
 
     #[test]

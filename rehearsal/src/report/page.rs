@@ -7,9 +7,9 @@ mod traffic;
 mod words;
 
 use super::chart;
-use super::format::{duration, milliseconds};
+use super::format::{long_duration, milliseconds};
 use super::headline::what_happened;
-use super::markup::{Element, Markup, element};
+use super::markup::{Element, Markup, element, prose};
 use super::story::{Claim, Story, Verdict};
 
 /// Nothing is loaded and nothing runs: the page holds all there is, and text in it stays text.
@@ -59,11 +59,11 @@ fn header(story: &Story) -> Element {
                 .child(super::markup::text(" "))
                 .child(element("span").class(class).text(words)),
         )
-        .child(element("p").class("lede").text(what_happened(story)))
+        .child(element("p").class("lede").child(prose(&what_happened(story))))
         .child(
             element("p")
                 .class("quiet")
-                .text(format!("The scenario: {}.", story.summary)),
+                .child(prose(&format!("The scenario: {}.", story.summary))),
         )
         .child(figures(story))
 }
@@ -78,10 +78,16 @@ fn verdict(story: &Story) -> (&'static str, &'static str) {
 }
 
 fn main(story: &Story) -> Element {
+    let timeline = section("timeline", "Timeline", [chart::figure(story)]);
+    // What is not as expected comes before everything else; what is, nobody is in a hurry to read.
+    let (first, second) = match story.verdict() {
+        Verdict::NotAsExpected => (expectations(story), timeline),
+        Verdict::AsExpected | Verdict::BrokenOff => (timeline, expectations(story)),
+    };
     let sections = [
         broken_off(story),
-        expectations(story),
-        section("timeline", "Timeline", [chart::figure(story)]),
+        first,
+        second,
         traffic::section_of(story),
         people::messages(&story.messages),
         aws::functions(story),
@@ -121,38 +127,38 @@ fn figures(story: &Story) -> Element {
             )
     };
     let rollbacks = story.deployments.iter().filter(|d| d.rolls_back).count();
-    let count = |number: usize, what: &str| match number {
-        0 => format!("no {what}"),
-        number => format!("{number} {what}"),
+    let count = |number: usize, none: &str, some: &str| match number {
+        0 => none.to_owned(),
+        number => format!("{number} {some}"),
     };
     element("dl").class("figures").children([
         figure(
             "Production requests",
             requests.to_string(),
-            count(failed, "failed"),
+            count(failed, "none failed", "failed"),
             failed > 0,
         ),
         figure(
             "Deployments",
             story.deployments.len().to_string(),
-            count(rollbacks, "of them a rollback"),
+            count(rollbacks, "no rollback", "of them to roll back"),
             false,
         ),
         figure(
             "Invocations",
             invocations.count().to_string(),
-            count(errors, "failed"),
+            count(errors, "none failed", "failed"),
             errors > 0,
         ),
         figure(
             "Messages",
             story.messages.len().to_string(),
-            count(story.dead_letters.len(), "dead letters"),
+            count(story.dead_letters.len(), "no dead letter", "in dead letter queues"),
             !story.dead_letters.is_empty(),
         ),
         figure(
             "AWS’s time",
-            duration(story.simulated_seconds),
+            long_duration(story.simulated_seconds),
             format!("in {} here", milliseconds(story.real_milliseconds)),
             false,
         ),
@@ -163,7 +169,7 @@ fn broken_off(story: &Story) -> Markup {
     let Some(why) = &story.broken_off else {
         return Markup::default();
     };
-    let told = element("p").class("bad").text(why);
+    let told = element("p").class("bad").child(prose(why));
     let note = element("p").text("What happened until then is below. Expectations were not judged.");
     section("broken-off", "It did not come to its end", [told.into(), note.into()])
 }
@@ -190,7 +196,7 @@ fn claim(claim: &Claim) -> Element {
             .class(class)
             .child(element("span").class("sign").with("aria-hidden", "true").text(sign))
             .child(element("span").class("unseen").text(word))
-            .text(&claim.text)
+            .child(prose(&claim.text))
     };
     match &claim.found {
         None => told("✓", "holds", "holds: "),
@@ -198,7 +204,7 @@ fn claim(claim: &Claim) -> Element {
             element("p")
                 .class("found")
                 .child(element("strong").text("found: "))
-                .text(found),
+                .child(prose(found)),
         ),
     }
 }

@@ -1,7 +1,7 @@
 //! A deployment: its lifecycle events one below the other, each with its hook, and the wait at the end.
 
 use super::paper::{Bar, Lane, Paper, cross};
-use crate::report::format::{clock, deployment_in_words, duration};
+use crate::report::format::{clock, deployment_in_words, long_duration};
 use crate::report::markup::element;
 use crate::report::story::{Deployment, Hook, LifecycleEvent};
 
@@ -14,9 +14,10 @@ const WORTH_A_ROW: f64 = 1.0;
 pub(super) fn lane(paper: &Paper, deployment: &Deployment) -> Lane {
     let mut lane = Lane::default();
     lane.title(17.0, &deployment.id);
+    let ended_badly = ["Failed", "Stopped"].contains(&deployment.status.as_str());
     lane.draw(
         element("text")
-            .class("strong")
+            .class(if ended_badly { "strong bad" } else { "strong" })
             .at("x", paper.x(deployment.created).min(paper.width() * 0.4))
             .at("y", 17.0)
             .text(format!("{}: {}", deployment_in_words(deployment), deployment.status)),
@@ -73,7 +74,11 @@ fn row(paper: &Paper, lane: &mut Lane, event: &LifecycleEvent, y: f64, end: f64)
         (None, false) if event.status == "Succeeded" => return,
         (None, false) => event.status.clone(),
     };
-    let class = if failed { "bad" } else { "" };
+    let class = match (failed, &event.hook) {
+        (true, _) => "bad",
+        (false, Some(_)) => "",
+        (false, None) => "row",
+    };
     lane.draw(paper.beside(from, to, y + BAR, class, &note));
 }
 
@@ -140,6 +145,6 @@ fn wait(paper: &Paper, lane: &mut Lane, deployment: &Deployment, from: f64, y: f
         class: "open",
         title: format!("{} to {}: {what}", clock(from), clock(to)),
     }));
-    let note = format!("{what} ({})", duration(to - from));
+    let note = format!("{what} ({})", long_duration(to - from));
     lane.draw(paper.beside(from, to, y + BAR, "", &note));
 }

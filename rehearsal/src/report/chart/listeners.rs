@@ -88,10 +88,13 @@ fn strip(paper: &Paper, lane: &mut Lane, weights: &[Weights]) {
             }
             y += height;
         }
-        if left >= free && left + text_width(&words) <= paper.width() {
-            let text = element("text").at("x", left).at("y", STRIP_TEXT);
+        // Where the text before is still in the way, this one stands further right, as long as that is its strip.
+        let from = left.max(free);
+        let in_place = from <= left || from + text_width(&words) <= right;
+        if in_place && from + text_width(&words) <= paper.width() {
+            let text = element("text").at("x", from).at("y", STRIP_TEXT);
             lane.draw(text.text(&words));
-            free = left + text_width(&words) + 10.0;
+            free = from + text_width(&words) + 10.0;
         }
     }
 }

@@ -7,33 +7,33 @@ use crate::report::markup::{Element, Markup, element, text};
 use crate::report::story::{Call, Function, Invocation, OneOffTask, Revision, Story};
 
 pub(super) fn functions(story: &Story) -> Markup {
-    let mut content: Vec<Markup> = story.functions.iter().flat_map(function).collect();
-    if content.is_empty() {
-        content.push(element("p").text("No function was invoked.").into());
+    let mut parts: Vec<Element> = story.functions.iter().map(function).collect();
+    if parts.is_empty() {
+        parts.push(element("p").text("No function was invoked."));
     }
     if !story.other_calls.is_empty() {
-        content.push(element("h3").text("Other callers").into());
-        content.push(calls(&story.other_calls));
+        let heading = element("h3").text("Other callers");
+        parts.push(element("div").child(heading).child(calls(&story.other_calls)));
     }
-    section("functions", "Functions and their AWS calls", content)
+    let grid = element("div").class("functions").children(parts);
+    section("functions", "Functions and their AWS calls", [grid.into()])
 }
 
-fn function(function: &Function) -> [Markup; 3] {
+fn function(function: &Function) -> Element {
     let columns = [
         Column::Number("at"),
         Column::Number("took"),
         Column::Text("answer"),
     ];
     let invocations = function.invocations.iter().map(invocation);
-    [
-        element("h3").text(&function.name).into(),
-        table(
+    element("div")
+        .child(element("h3").text(&function.name))
+        .child(table(
             &format!("Invocations of {}", function.name),
             &columns,
             invocations,
-        ),
-        calls(&function.calls),
-    ]
+        ))
+        .child(calls(&function.calls))
 }
 
 fn invocation(invocation: &Invocation) -> Vec<Markup> {

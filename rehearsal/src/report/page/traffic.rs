@@ -20,7 +20,7 @@ pub(super) fn section_of(story: &Story) -> Markup {
     ];
     let rows = story.services.iter().flat_map(rows);
     let counted = table(
-        "Requests that were really sent, by the version that answered",
+        "Requests by the version that answered",
         &columns,
         rows,
     );
