@@ -203,18 +203,12 @@ mod tests {
                 "a value is required for '--event <FILE>'",
             ),
             ("rehearse redirect --event push.json", "cannot be used with"),
-            (
-                "rehearse --list --report page.html",
-                "cannot be used with",
-            ),
+            ("rehearse --list --report page.html", "cannot be used with"),
             (
                 "rehearse serve --report page.html",
                 "unexpected argument '--report'",
             ),
-            (
-                "rehearse --report page.html serve",
-                "cannot be used with",
-            ),
+            ("rehearse --report page.html serve", "cannot be used with"),
             (
                 "rehearse --binaries here --profile dev",
                 "cannot be used with",

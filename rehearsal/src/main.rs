@@ -37,7 +37,12 @@ async fn main() -> ExitCode {
         Err(error) => return refuse(&error, ExitCode::from(WRONG_USAGE)),
     };
     scenario.setting.assumptions = arguments.assumptions();
-    let report = match arguments.report.as_deref().map(ReportFile::open).transpose() {
+    let report = match arguments
+        .report
+        .as_deref()
+        .map(ReportFile::open)
+        .transpose()
+    {
         Ok(report) => report,
         Err(error) => return refuse(&error, ExitCode::from(WRONG_USAGE)),
     };

@@ -263,7 +263,10 @@ mod tests {
         assert_eq!(seen.failures, failures);
         let last = kept.samples.last().unwrap();
         assert_eq!(kept.samples.len(), 6);
-        assert_eq!(last.failure.as_deref(), Some("`/orders`: connection refused"));
+        assert_eq!(
+            last.failure.as_deref(),
+            Some("`/orders`: connection refused")
+        );
     }
 
     #[tokio::test]

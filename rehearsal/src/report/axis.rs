@@ -52,11 +52,23 @@ impl Axis {
             if to <= from {
                 continue;
             }
-            spans.push((Span { from: reached, to: from }, Kind::Run));
+            spans.push((
+                Span {
+                    from: reached,
+                    to: from,
+                },
+                Kind::Run,
+            ));
             spans.push((Span { from, to }, Kind::Gap));
             reached = to;
         }
-        spans.push((Span { from: reached, to: end.max(reached) }, Kind::Run));
+        spans.push((
+            Span {
+                from: reached,
+                to: end.max(reached),
+            },
+            Kind::Run,
+        ));
         Axis {
             pieces: laid_out(&spans),
         }
@@ -87,7 +99,11 @@ impl Axis {
 
 fn laid_out(spans: &[(Span, Kind)]) -> Vec<Piece> {
     let natural = |span: &Span| {
-        if span.to - span.from < SHORT_SECONDS { SHORT_GAP } else { GAP }
+        if span.to - span.from < SHORT_SECONDS {
+            SHORT_GAP
+        } else {
+            GAP
+        }
     };
     let of_kind = |wanted: Kind| {
         spans
@@ -140,9 +156,16 @@ mod tests {
 
     #[test]
     fn later_is_never_further_left() {
-        let skips = [span(-5.0, 0.2), span(0.2, 3.0), span(2.0, 9.0), span(50.0, 90.0)];
+        let skips = [
+            span(-5.0, 0.2),
+            span(0.2, 3.0),
+            span(2.0, 9.0),
+            span(50.0, 90.0),
+        ];
         let axis = Axis::new(60.0, &skips);
-        let places: Vec<f64> = (0..700).map(|tenth| axis.x(f64::from(tenth) / 10.0)).collect();
+        let places: Vec<f64> = (0..700)
+            .map(|tenth| axis.x(f64::from(tenth) / 10.0))
+            .collect();
         assert!(places.is_sorted());
         assert_eq!(axis.x(-1.0), 0.0);
         assert_eq!(axis.x(1000.0), axis.width());
@@ -151,7 +174,12 @@ mod tests {
     #[test]
     fn a_long_run_and_many_jumps_have_an_end() {
         let skips: Vec<Span> = (0..2000)
-            .map(|number| span(f64::from(number) * 10.0 + 1.0, f64::from(number) * 10.0 + 10.0))
+            .map(|number| {
+                span(
+                    f64::from(number) * 10.0 + 1.0,
+                    f64::from(number) * 10.0 + 10.0,
+                )
+            })
             .collect();
         let axis = Axis::new(20_000.0, &skips);
         assert!(axis.width() <= WIDTH_AT_MOST + 0.1, "{}", axis.width());

@@ -130,7 +130,7 @@ fn names(lanes: &[Lane], height: f64) -> Element {
         column = column.child(rule(top, NAMES_WIDTH));
         for name in &lane.names {
             let text = element("text")
-                .class(if name.strong { "strong" } else { "row" })
+                .class(name.class)
                 .at("x", 0.0)
                 .at("y", top + name.y)
                 .text(&name.text);

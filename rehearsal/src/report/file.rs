@@ -114,7 +114,10 @@ mod tests {
             let error = ReportFile::open(&path).unwrap_err();
             let told = format!("{error:#}");
             assert!(
-                told.starts_with(&format!("the report cannot be written to `{}`", path.display())),
+                told.starts_with(&format!(
+                    "the report cannot be written to `{}`",
+                    path.display()
+                )),
                 "{told}"
             );
         }

@@ -92,7 +92,16 @@ mod tests {
         let lengths = [0.04, 9.8, 9.97, 299.2, 150.0, 1479.0, 3599.9, 3960.0].map(duration);
         assert_eq!(
             lengths,
-            ["0.0 s", "9.8 s", "10 s", "5 min", "2:30", "24:39", "1 h", "1 h 6 min"]
+            [
+                "0.0 s",
+                "9.8 s",
+                "10 s",
+                "5 min",
+                "2:30",
+                "24:39",
+                "1 h",
+                "1 h 6 min"
+            ]
         );
         let lengths = [9.8, 71.0, 300.2, 3970.0].map(long_duration);
         assert_eq!(lengths, ["9.8 s", "1 min 11 s", "5 min", "1 h 6 min"]);

@@ -63,7 +63,9 @@ fn before<'a>(story: &'a Story, deployment: &Deployment) -> Option<&'a str> {
 
 fn rolled_back(story: &Story, failed: &Deployment) -> String {
     let rollback = story.deployments.iter().find(|deployment| {
-        let after = failed.ended.is_some_and(|ended| deployment.created >= ended);
+        let after = failed
+            .ended
+            .is_some_and(|ended| deployment.created >= ended);
         deployment.rolls_back && deployment.service == failed.service && after
     });
     match rollback {

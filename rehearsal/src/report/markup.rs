@@ -110,10 +110,7 @@ impl Element {
         self
     }
 
-    pub(super) fn children(
-        self,
-        children: impl IntoIterator<Item = impl Into<Markup>>,
-    ) -> Element {
+    pub(super) fn children(self, children: impl IntoIterator<Item = impl Into<Markup>>) -> Element {
         children.into_iter().fold(self, Element::child)
     }
 

@@ -13,7 +13,8 @@ use super::markup::{Element, Markup, element, prose};
 use super::story::{Claim, Story, Verdict};
 
 /// Nothing is loaded and nothing runs: the page holds all there is, and text in it stays text.
-const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
 /// The whole page.
 pub(crate) fn page(story: &Story) -> String {
@@ -59,7 +60,11 @@ fn header(story: &Story) -> Element {
                 .child(super::markup::text(" "))
                 .child(element("span").class(class).text(words)),
         )
-        .child(element("p").class("lede").child(prose(&what_happened(story))))
+        .child(
+            element("p")
+                .class("lede")
+                .child(prose(&what_happened(story))),
+        )
         .child(
             element("p")
                 .class("quiet")
@@ -100,11 +105,7 @@ fn main(story: &Story) -> Element {
 }
 
 /// A section with a heading that can be linked to.
-fn section(
-    id: &'static str,
-    title: &str,
-    content: impl IntoIterator<Item = Markup>,
-) -> Markup {
+fn section(id: &'static str, title: &str, content: impl IntoIterator<Item = Markup>) -> Markup {
     element("section")
         .with("id", id)
         .child(element("h2").text(title))
@@ -153,7 +154,11 @@ fn figures(story: &Story) -> Element {
         figure(
             "Messages",
             story.messages.len().to_string(),
-            count(story.dead_letters.len(), "no dead letter", "in dead letter queues"),
+            count(
+                story.dead_letters.len(),
+                "no dead letter",
+                "in dead letter queues",
+            ),
             !story.dead_letters.is_empty(),
         ),
         figure(
@@ -170,8 +175,13 @@ fn broken_off(story: &Story) -> Markup {
         return Markup::default();
     };
     let told = element("p").class("bad").child(prose(why));
-    let note = element("p").text("What happened until then is below. Expectations were not judged.");
-    section("broken-off", "It did not come to its end", [told.into(), note.into()])
+    let note =
+        element("p").text("What happened until then is below. Expectations were not judged.");
+    section(
+        "broken-off",
+        "It did not come to its end",
+        [told.into(), note.into()],
+    )
 }
 
 fn expectations(story: &Story) -> Markup {
@@ -187,14 +197,23 @@ fn expectations(story: &Story) -> Markup {
             "Where AWS’s behaviour is not confirmed, the second possibility was played: {names}."
         ))
     });
-    section("expected", "What was expected", [claims.into(), assumed.into()])
+    section(
+        "expected",
+        "What was expected",
+        [claims.into(), assumed.into()],
+    )
 }
 
 fn claim(claim: &Claim) -> Element {
     let told = |sign: &str, class: &str, word: &str| {
         element("li")
             .class(class)
-            .child(element("span").class("sign").with("aria-hidden", "true").text(sign))
+            .child(
+                element("span")
+                    .class("sign")
+                    .with("aria-hidden", "true")
+                    .text(sign),
+            )
             .child(element("span").class("unseen").text(word))
             .child(prose(&claim.text))
     };

@@ -115,7 +115,9 @@ mod tests {
             ("PORT", "5432"),
         ]);
         assert_eq!(
-            withheld.from("cannot reach postgres://shop:hunter2@db.internal/shop (db.internal, port 5432)"),
+            withheld.from(
+                "cannot reach postgres://shop:hunter2@db.internal/shop (db.internal, port 5432)"
+            ),
             "cannot reach [value of URL] ([value of HOST], port 5432)"
         );
     }
@@ -126,7 +128,10 @@ mod tests {
             { "environment": [{ "name": "PIN", "value": "1234" }], "name": "web" },
         ] } } });
         let told = withheld(&[]).from_json(&event);
-        assert!(!told.contains("1234") && told.contains("[not shown]"), "{told}");
+        assert!(
+            !told.contains("1234") && told.contains("[not shown]"),
+            "{told}"
+        );
         assert!(told.contains("\"web\""));
         let log = json!({ "line": "it is C:\\secrets, not `\"quoted\"!!`" });
         let withheld = withheld(&[("PATH_TO_IT", "C:\\secrets"), ("QUOTED", "\"quoted\"!!")]);

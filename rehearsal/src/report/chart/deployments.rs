@@ -6,6 +6,8 @@ use crate::report::markup::element;
 use crate::report::story::{Deployment, Hook, LifecycleEvent};
 
 const HEAD: f64 = 26.0;
+/// One more line in it.
+const LINE: f64 = 15.0;
 const ROW: f64 = 18.0;
 const BAR: f64 = 9.0;
 /// A deployment that goes on for longer than this after its last lifecycle event waits, or stops tasks.
@@ -13,17 +15,8 @@ const WORTH_A_ROW: f64 = 1.0;
 
 pub(super) fn lane(paper: &Paper, deployment: &Deployment) -> Lane {
     let mut lane = Lane::default();
-    lane.title(17.0, &deployment.id);
-    let ended_badly = ["Failed", "Stopped"].contains(&deployment.status.as_str());
-    lane.draw(
-        element("text")
-            .class(if ended_badly { "strong bad" } else { "strong" })
-            .at("x", paper.x(deployment.created).min(paper.width() * 0.4))
-            .at("y", 17.0)
-            .text(format!("{}: {}", deployment_in_words(deployment), deployment.status)),
-    );
+    let mut y = head(paper, &mut lane, deployment);
     let end = deployment.ended.unwrap_or(f64::MAX);
-    let mut y = HEAD;
     for event in &deployment.events {
         row(paper, &mut lane, event, y, end);
         y += ROW;
@@ -34,6 +27,22 @@ pub(super) fn lane(paper: &Paper, deployment: &Deployment) -> Lane {
     }
     lane.height = y + 6.0;
     lane
+}
+
+/// What it does, what became of it and why. Gives the height.
+fn head(paper: &Paper, lane: &mut Lane, deployment: &Deployment) -> f64 {
+    lane.title(17.0, &deployment.id);
+    let ended_badly = ["Failed", "Stopped"].contains(&deployment.status.as_str());
+    let x = paper.x(deployment.created).min(paper.width() * 0.4);
+    let line = |class: &str, y: f64| element("text").class(class).at("x", x).at("y", y);
+    let class = if ended_badly { "strong bad" } else { "strong" };
+    let words = deployment_in_words(deployment);
+    lane.draw(line(class, 17.0).text(format!("{words}: {}", deployment.status)));
+    let Some(error) = &deployment.error else {
+        return HEAD;
+    };
+    lane.draw(line("bad", 32.0).text(error));
+    HEAD + LINE
 }
 
 fn row(paper: &Paper, lane: &mut Lane, event: &LifecycleEvent, y: f64, end: f64) {
@@ -85,7 +94,10 @@ fn row(paper: &Paper, lane: &mut Lane, event: &LifecycleEvent, y: f64, end: f64)
 /// A line from the call of the function to the answer, with a dot at each end.
 fn draw_hook(paper: &Paper, lane: &mut Lane, hook: &Hook, y: f64) {
     let answered = hook.answer.as_ref().map(|answer| answer.at);
-    let (from, to) = (paper.x(hook.called), paper.x(answered.unwrap_or(hook.called)));
+    let (from, to) = (
+        paper.x(hook.called),
+        paper.x(answered.unwrap_or(hook.called)),
+    );
     let line = element("line").class("hook").at("x1", from).at("x2", to);
     lane.draw(line.at("y1", y).at("y2", y));
     let dot = |x: f64, title: String| {
@@ -96,9 +108,17 @@ fn draw_hook(paper: &Paper, lane: &mut Lane, hook: &Hook, y: f64) {
             .at("r", 2.0)
             .child(element("title").text(title))
     };
-    lane.draw(dot(from, format!("{}: {} is called", clock(hook.called), hook.function)));
+    lane.draw(dot(
+        from,
+        format!("{}: {} is called", clock(hook.called), hook.function),
+    ));
     if let Some(answer) = &hook.answer {
-        let title = format!("{}: {} answers {}", clock(answer.at), answer.by, answer.status);
+        let title = format!(
+            "{}: {} answers {}",
+            clock(answer.at),
+            answer.by,
+            answer.status
+        );
         lane.draw(dot(to, title));
     }
 }

@@ -26,11 +26,10 @@ pub(super) fn production(paper: &Paper, name: String, listener: &Listener) -> La
         ..Lane::default()
     };
     lane.title(14.0, name);
-    lane.name(STRIP_TEXT + 2.0, "weights");
     lane.name(COLUMNS_TOP + 12.0, "share of answers");
     let (requests, failed) = listener.count();
     lane.name(COLUMNS_TOP + 27.0, format!("{requests} requests"));
-    lane.name(COLUMNS_TOP + 42.0, format!("{failed} failed"));
+    lane.failures(COLUMNS_TOP + 42.0, failed, format!("{failed} failed"));
     strip(paper, &mut lane, &listener.weights);
     for part in [0.0, 0.5, 1.0] {
         let y = COLUMNS_TOP + COLUMNS * part;
@@ -45,8 +44,10 @@ pub(super) fn production(paper: &Paper, name: String, listener: &Listener) -> La
 
 pub(super) fn test(paper: &Paper, name: String, listener: &Listener) -> Lane {
     let mut lane = Lane::default();
+    if listener.weights.is_empty() && listener.requests.is_empty() {
+        return lane;
+    }
     lane.title(14.0, name);
-    lane.name(STRIP_TEXT + 2.0, "weights");
     strip(paper, &mut lane, &listener.weights);
     let columns = columns(paper, &listener.requests);
     let highest = columns
@@ -57,7 +58,8 @@ pub(super) fn test(paper: &Paper, name: String, listener: &Listener) -> Lane {
     let dots = u8::try_from(highest.unwrap_or(0)).map_or(0.0, f64::from) * DOT;
     let bottom = STRIP_TEXT + 14.0 + dots.max(DOT);
     let (requests, failed) = listener.count();
-    lane.name(bottom - 2.0, format!("{requests} requests, {failed} failed"));
+    let counted = format!("{requests} requests, {failed} failed");
+    lane.failures(bottom - 2.0, failed, counted);
     for column in &columns {
         draw_dots(paper, &mut lane, column, bottom - DOT / 2.0);
     }
@@ -67,6 +69,11 @@ pub(super) fn test(paper: &Paper, name: String, listener: &Listener) -> Lane {
 
 /// The weights, as long as each held.
 fn strip(paper: &Paper, lane: &mut Lane, weights: &[Weights]) {
+    let name = match weights.is_empty() {
+        true => "weights as they were",
+        false => "weights",
+    };
+    lane.name(STRIP_TEXT + 2.0, name);
     let ends = weights.iter().skip(1).map(|next| next.at);
     let ends = ends.chain([paper.end()]);
     let mut free = 0.0;
@@ -148,7 +155,11 @@ fn draw_column(paper: &Paper, lane: &mut Lane, column: &Column<'_>) {
     let failed = column.requests.iter().filter(|r| r.failure.is_some());
     let failed = count(failed.count());
     let title = column_in_words(column);
-    let gap = if column.right - column.left > 5.0 { 1.0 } else { 0.0 };
+    let gap = if column.right - column.left > 5.0 {
+        1.0
+    } else {
+        0.0
+    };
     let width = (column.right - column.left - gap).max(1.5);
     let mut bottom = COLUMNS_TOP + COLUMNS;
     let mut stack = |class: &str, height: f64| {
@@ -179,9 +190,8 @@ fn draw_column(paper: &Paper, lane: &mut Lane, column: &Column<'_>) {
 /// (version, answers that did not fail), in the order of the legend.
 fn answered(paper: &Paper, column: &Column<'_>) -> Vec<(String, f64)> {
     let good = |version: &str| {
-        let of_version = |request: &&&Request| {
-            request.failure.is_none() && request.version == version
-        };
+        let of_version =
+            |request: &&&Request| request.failure.is_none() && request.version == version;
         column.requests.iter().filter(of_version).count()
     };
     let mut versions = paper.versions.clone();
@@ -203,7 +213,10 @@ fn answered(paper: &Paper, column: &Column<'_>) -> Vec<(String, f64)> {
 fn column_in_words(column: &Column<'_>) -> String {
     let mut counts: Vec<(&str, usize)> = Vec::new();
     for request in &column.requests {
-        match counts.iter_mut().find(|(known, _)| *known == request.version) {
+        match counts
+            .iter_mut()
+            .find(|(known, _)| *known == request.version)
+        {
             Some((_, count)) => *count += 1,
             None => counts.push((&request.version, 1)),
         }
@@ -230,8 +243,16 @@ fn draw_dots(paper: &Paper, lane: &mut Lane, column: &Column<'_>, lowest: f64) {
     let mut y = lowest;
     for request in column.requests.iter().take(DOTS_AT_MOST) {
         let title = match &request.failure {
-            None => format!("{}: answered by {}", clock(request.at), spoken(&request.version)),
-            Some(failure) => format!("{}: {failure} ({})", clock(request.at), spoken(&request.version)),
+            None => format!(
+                "{}: answered by {}",
+                clock(request.at),
+                spoken(&request.version)
+            ),
+            Some(failure) => format!(
+                "{}: {failure} ({})",
+                clock(request.at),
+                spoken(&request.version)
+            ),
         };
         if request.failure.is_some() {
             lane.draw(cross(x, y, &title));

@@ -67,19 +67,22 @@ pub(super) fn messages(paper: &Paper, messages: &[Message]) -> Lane {
                 .at("y2", MIDDLE),
         );
         lane.draw(
-            element("g").child(element("title").text(title)).child(
-                element("circle")
-                    .class("message")
-                    .at("cx", x)
-                    .at("cy", MIDDLE)
-                    .at("r", RADIUS),
-            ).child(
-                element("text")
-                    .class("number")
-                    .at("x", x)
-                    .at("y", MIDDLE + 3.8)
-                    .text((index + 1).to_string()),
-            ),
+            element("g")
+                .child(element("title").text(title))
+                .child(
+                    element("circle")
+                        .class("message")
+                        .at("cx", x)
+                        .at("cy", MIDDLE)
+                        .at("r", RADIUS),
+                )
+                .child(
+                    element("text")
+                        .class("number")
+                        .at("x", x)
+                        .at("y", MIDDLE + 3.8)
+                        .text((index + 1).to_string()),
+                ),
         );
     }
     lane

@@ -32,7 +32,7 @@ pub(super) struct Lane {
 pub(super) struct Name {
     pub(super) y: f64,
     pub(super) text: String,
-    pub(super) strong: bool,
+    pub(super) class: &'static str,
 }
 
 /// A horizontal bar from one moment to another.
@@ -112,20 +112,22 @@ impl Paper {
 
 impl Lane {
     pub(super) fn name(&mut self, y: f64, text: impl Into<String>) {
-        self.names.push(Name {
-            y,
-            text: text.into(),
-            strong: false,
-        });
+        self.named("row", y, text.into());
     }
 
     /// What the lane is about.
     pub(super) fn title(&mut self, y: f64, text: impl Into<String>) {
-        self.names.push(Name {
-            y,
-            text: text.into(),
-            strong: true,
-        });
+        self.named("strong", y, text.into());
+    }
+
+    /// How many of something failed, which nobody should miss.
+    pub(super) fn failures(&mut self, y: f64, failed: usize, text: impl Into<String>) {
+        let class = if failed > 0 { "bad" } else { "row" };
+        self.named(class, y, text.into());
+    }
+
+    fn named(&mut self, class: &'static str, y: f64, text: String) {
+        self.names.push(Name { y, text, class });
     }
 
     pub(super) fn draw(&mut self, drawing: impl Into<Markup>) {

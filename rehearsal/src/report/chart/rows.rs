@@ -108,7 +108,10 @@ fn draw_invocation(paper: &Paper, lane: &mut Lane, invocation: &Invocation, y: f
     let took = invocation.milliseconds;
     let (to, how) = match (took, &invocation.error) {
         (None, _) => (paper.end(), "had not answered".to_owned()),
-        (Some(took), None) => (from + seconds(took), format!("answered in {}", milliseconds(took))),
+        (Some(took), None) => (
+            from + seconds(took),
+            format!("answered in {}", milliseconds(took)),
+        ),
         (Some(took), Some(error)) => (
             from + seconds(took),
             format!("failed after {}: {error}", milliseconds(took)),

@@ -39,7 +39,10 @@ fn request(source: &Source<'_>, sample: &Sample) -> Request {
     Request {
         at: source.seconds(sample.at),
         version: sample.version.clone(),
-        failure: sample.failure.as_deref().map(|failure| source.safe(failure)),
+        failure: sample
+            .failure
+            .as_deref()
+            .map(|failure| source.safe(failure)),
     }
 }
 
@@ -122,7 +125,11 @@ fn tasks(source: &Source<'_>, of: &str) -> Vec<Task> {
         }
     }
     let mut tasks: Vec<Task> = tasks.into_values().collect();
-    tasks.sort_by(|one, other| one.began.total_cmp(&other.began).then_with(|| one.version.cmp(&other.version)));
+    tasks.sort_by(|one, other| {
+        one.began
+            .total_cmp(&other.began)
+            .then_with(|| one.version.cmp(&other.version))
+    });
     tasks
 }
 

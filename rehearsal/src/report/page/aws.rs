@@ -13,7 +13,11 @@ pub(super) fn functions(story: &Story) -> Markup {
     }
     if !story.other_calls.is_empty() {
         let heading = element("h3").text("Other callers");
-        parts.push(element("div").child(heading).child(calls(&story.other_calls)));
+        parts.push(
+            element("div")
+                .child(heading)
+                .child(calls(&story.other_calls)),
+        );
     }
     let grid = element("div").class("functions").children(parts);
     section("functions", "Functions and their AWS calls", [grid.into()])
@@ -80,7 +84,11 @@ fn calls(calls: &[Call]) -> Markup {
     }
     details
         .child(element("summary").text(&summary))
-        .child(table("AWS calls, in order", &columns, calls.iter().map(row)))
+        .child(table(
+            "AWS calls, in order",
+            &columns,
+            calls.iter().map(row),
+        ))
         .into()
 }
 
@@ -88,7 +96,11 @@ pub(super) fn tasks(tasks: &[OneOffTask]) -> Markup {
     if tasks.is_empty() {
         return Markup::default();
     }
-    section("one-off-tasks", "Migrations and other one-off tasks", tasks.iter().map(task))
+    section(
+        "one-off-tasks",
+        "Migrations and other one-off tasks",
+        tasks.iter().map(task),
+    )
 }
 
 fn task(task: &OneOffTask) -> Markup {
@@ -109,12 +121,16 @@ fn task(task: &OneOffTask) -> Markup {
     };
     element("div")
         .class("task")
-        .child(element("h3").child(element("code").text(&task.command)).text(&version))
         .child(
-            element("p")
-                .class("quiet")
-                .text(format!("started at {} by {by}, task {}", clock(task.began), task.id)),
+            element("h3")
+                .child(element("code").text(&task.command))
+                .text(&version),
         )
+        .child(element("p").class("quiet").text(format!(
+            "started at {} by {by}, task {}",
+            clock(task.began),
+            task.id
+        )))
         .child(element("p").child(ended).text(reason))
         .child(log)
         .into()

@@ -29,11 +29,11 @@ fn message(message: &Message) -> Element {
     let (body, how) = readable(&message.body);
     element("li")
         .child(element("h3").text(subject))
-        .child(
-            element("p")
-                .class("quiet")
-                .text(format!("{} to {}{how}", clock(message.at), message.topic)),
-        )
+        .child(element("p").class("quiet").text(format!(
+            "{} to {}{how}",
+            clock(message.at),
+            message.topic
+        )))
         .child(element("pre").text(body.trim_end()))
 }
 
@@ -57,8 +57,9 @@ fn indented(value: &Value, depth: usize) -> String {
     let short = depth > 0 && in_one_line.chars().count() <= ONE_LINE_AT_MOST;
     match value {
         Value::Object(members) if !short && !members.is_empty() => {
-            let member =
-                |(name, value): (&String, &Value)| format!("{}: {}", json!(name), indented(value, depth + 1));
+            let member = |(name, value): (&String, &Value)| {
+                format!("{}: {}", json!(name), indented(value, depth + 1))
+            };
             over_lines('{', members.iter().map(member).collect(), '}')
         }
         Value::Array(items) if !short && !items.is_empty() => {

@@ -1,6 +1,6 @@
 //! Tables with captions, which scroll by themselves where they are too wide.
 
-use crate::report::markup::{Element, Markup, element};
+use crate::report::markup::{Element, Markup, element, prose};
 
 /// How a column is set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +50,7 @@ fn cell(content: Markup, column: Column) -> Element {
 pub(super) fn bad(text: &str) -> Markup {
     element("span")
         .class("bad")
-        .text(format!("✗ {text}"))
+        .text("✗ ")
+        .child(prose(text))
         .into()
 }

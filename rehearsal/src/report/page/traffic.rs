@@ -19,11 +19,7 @@ pub(super) fn section_of(story: &Story) -> Markup {
         Column::Number("failed"),
     ];
     let rows = story.services.iter().flat_map(rows);
-    let counted = table(
-        "Requests by the version that answered",
-        &columns,
-        rows,
-    );
+    let counted = table("Requests by the version that answered", &columns, rows);
     section("traffic", "Traffic", [counted, failures(story)])
 }
 
@@ -44,7 +40,11 @@ fn rows(service: &Service) -> Vec<Vec<Markup>> {
         let row = |version: &str| {
             let of_version = listener.requests.iter().filter(|r| r.version == version);
             let failed = of_version.clone().filter(|r| r.failure.is_some()).count();
-            let version = if version == NO_VERSION { "none named" } else { version };
+            let version = if version == NO_VERSION {
+                "none named"
+            } else {
+                version
+            };
             vec![
                 text(&service.name),
                 text(name),

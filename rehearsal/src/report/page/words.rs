@@ -4,7 +4,7 @@ use super::section;
 use super::tables::{Column, table};
 use crate::progress::Tone;
 use crate::report::format::precise_clock;
-use crate::report::markup::{Element, Markup, element, text};
+use crate::report::markup::{Element, Markup, element, prose, text};
 use crate::report::story::Sentence;
 
 pub(super) fn section_of(words: &[Sentence]) -> Markup {
@@ -38,5 +38,5 @@ fn told(sentence: &Sentence) -> Element {
         Tone::Faint => "told quiet",
         Tone::Plain => "told",
     };
-    element("span").class(class).text(&sentence.text)
+    element("span").class(class).child(prose(&sentence.text))
 }
