@@ -208,7 +208,10 @@ mod tests {
                 "rehearse serve --report page.html",
                 "unexpected argument '--report'",
             ),
-            ("rehearse --report page.html serve", "cannot be used with"),
+            (
+                "rehearse --report page.html serve",
+                "invalid value 'serve' for '[NAME]'",
+            ),
             (
                 "rehearse --binaries here --profile dev",
                 "cannot be used with",

@@ -6,6 +6,8 @@ pages and pictures of them.
 """
 
 import argparse
+import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,6 +19,7 @@ from claims import Claims
 SCENARIOS = ("ship", "failed-migration", "failed-test-traffic", "same-push-twice", "several-pipelines", "never-starts")
 SCREENS = (("screen", 1280, 900, False), ("phone", 360, 740, True))
 SCHEMES = ("light", "dark")
+EVENT = Path(__file__).parents[2] / "events" / "start-deployment" / "push.json"
 CHECKS = Path(__file__).with_name("page_checks.js")
 # The rehearsal gives every container a variable with this in its value.
 PLANTED = "planted-value-of-the-rehearsal"
@@ -33,6 +36,8 @@ def main() -> int:
         folder = arguments.keep or Path(temporary)
         folder.mkdir(parents=True, exist_ok=True)
         refuses_early(claims, arguments.rehearsal, Path(temporary))
+        with_other_options(claims, arguments.rehearsal, Path(temporary).resolve() / "event.html")
+        interrupted(claims, arguments.rehearsal, Path(temporary).resolve() / "interrupted.html")
         for scenario in SCENARIOS:
             page = folder.resolve() / f"{scenario}.html"
             played(claims, arguments.rehearsal, scenario, page)
@@ -54,6 +59,27 @@ def refuses_early(claims: Claims, rehearsal: Path, folder: Path) -> None:
         claims.equal("is wrong usage", ended.returncode, 2)
         claims.equal("and nothing is played", ended.stdout, "")
         claims.contains("the error names the file", ended.stderr, str(place), "hint:")
+
+
+def with_other_options(claims: Claims, rehearsal: Path, page: Path) -> None:
+    claims.about("an event of one's own, and the record as JSON")
+    ended = rehearse(rehearsal, "--event", EVENT, "--json", "--report", page)
+    claims.equal("stdout is the record alone", json.loads(ended.stdout)["scenario"], "event")
+    claims.equal("stderr says where the page is", ended.stderr.splitlines()[-1:], [f"report: {page}"])
+    claims.contains("the page is of this event", page.read_text(), "<span>event</span>", "✓ as expected")
+
+
+def interrupted(claims: Claims, rehearsal: Path, page: Path) -> None:
+    claims.about("a rehearsal that is interrupted")
+    command = [rehearsal, "ship", "--binaries", rehearsal.parent, "--report", page]
+    with subprocess.Popen(list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        next(line for line in process.stdout if "BeforeInstall" in line)
+        process.send_signal(signal.SIGINT)
+        said, complaint = process.communicate()
+    claims.equal("fails", process.returncode, 1)
+    claims.contains("says why", complaint, "error: interrupted")
+    claims.contains("says where its page is", said, f"report: {page}")
+    claims.contains("the page tells what happened until then", page.read_text(), "■ broken off", "interrupted", "Install")
 
 
 def played(claims: Claims, rehearsal: Path, scenario: str, page: Path) -> None:

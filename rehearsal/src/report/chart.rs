@@ -23,8 +23,14 @@ pub(super) fn figure(story: &Story) -> Markup {
     let paper = Paper::new(story);
     let lanes = lanes(story, &paper);
     let height = AXIS_HEIGHT + lanes.iter().map(|lane| lane.height).sum::<f64>() + 6.0;
+    // On paper the lanes cannot be scrolled: they are drawn smaller there.
+    let class = match paper.width() {
+        ..1000.0 => "timeline",
+        ..1700.0 => "timeline wide",
+        _ => "timeline widest",
+    };
     let drawing = element("div")
-        .class("timeline")
+        .class(class)
         .child(names(&lanes, height))
         .child(
             element("div")

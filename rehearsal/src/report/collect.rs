@@ -99,7 +99,7 @@ impl Source<'_> {
     }
 
     fn safe(&self, text: &str) -> String {
-        self.withheld.from(text)
+        self.withheld.text(text)
     }
 }
 
@@ -159,7 +159,7 @@ fn messages(source: &Source<'_>) -> Vec<Message> {
 fn dead_letters(source: &Source<'_>) -> Vec<(String, String)> {
     let letters = source.world.lambda.dead_letters().into_iter();
     letters
-        .map(|(queue, message)| (queue, source.withheld.from_json(&message)))
+        .map(|(queue, message)| (queue, source.withheld.document(&message)))
         .collect()
 }
 
@@ -180,6 +180,12 @@ fn words(source: &Source<'_>) -> Vec<Sentence> {
     let sentence = |happening: &Happening| {
         let line = Line::of(source.since(happening.at), &happening.what)?;
         let (subject, text, tone) = line.parts();
+        // Messages are on the page in full.
+        let text = if matches!(happening.what, What::MessagePublished { .. }) {
+            text.lines().next().unwrap_or_default()
+        } else {
+            text
+        };
         Some(Sentence {
             at: source.seconds(happening.at),
             subject: subject.to_owned(),

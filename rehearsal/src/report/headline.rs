@@ -53,10 +53,8 @@ fn before<'a>(story: &'a Story, deployment: &Deployment) -> Option<&'a str> {
         .services
         .iter()
         .find(|service| service.name == deployment.service)?;
-    let requests = service.production.requests.iter();
-    let before = requests
-        .filter(|request| request.at <= deployment.created)
-        .next_back();
+    let mut requests = service.production.requests.iter();
+    let before = requests.rfind(|request| request.at <= deployment.created);
     let first = service.production.requests.first();
     before.or(first).map(|request| request.version.as_str())
 }

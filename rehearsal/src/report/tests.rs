@@ -1,8 +1,13 @@
+use std::time::SystemTime;
+
 use proptest::prelude::*;
+use rehearsal::ecs::task_definition::Revision;
+use serde_json::json;
 
 use super::page;
 use super::sample;
 use super::story::Story;
+use super::withhold::Withheld;
 
 /// What somebody would write who wants to break the page.
 const HOSTILE: [&str; 10] = [
@@ -108,6 +113,29 @@ fn every_text_of_the_story_is_on_the_page() {
     ] {
         assert!(page.contains(text), "`{text}` is missing");
     }
+}
+
+#[test]
+fn no_value_of_an_environment_is_on_the_page() {
+    let planted = "planted-value-of-a-test";
+    let definition = json!({ "containerDefinitions": [
+        { "name": "web", "environment": [{ "name": "SHOP_TOKEN", "value": planted }] },
+        { "name": "proxy" },
+    ] });
+    let revision = Revision {
+        family: "shop-web".to_owned(),
+        number: 1,
+        registered: definition.as_object().unwrap().clone(),
+        tags: Vec::new(),
+        registered_at: SystemTime::UNIX_EPOCH,
+        deregistered_at: None,
+    };
+    let withheld = Withheld::in_revisions([&revision].into_iter());
+    let careless = |written: &str| format!("{written} with {planted}");
+    assert!(page(&sample::story(&careless)).contains(planted));
+    let page = page(&sample::story(&|written| withheld.text(&careless(written))));
+    assert!(!page.contains(planted));
+    assert!(page.contains("error: no such table with [value of SHOP_TOKEN]"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What the page must not tell: the values of containers' environment variables, wherever they come up.
 
+use rehearsal::ecs::task_definition::Revision;
 use rehearsal::world::Aws;
 use serde_json::{Value, json};
 
@@ -16,22 +17,16 @@ pub(super) struct Withheld {
 impl Withheld {
     /// The environment in every task definition.
     pub(super) fn of(aws: &Aws) -> Withheld {
-        let variables = aws.ecs.read(|state| {
-            let revisions = state.families.values().flatten();
-            let of_container = |container: &Value| {
-                let variables = container["environment"].as_array().cloned();
-                variables.unwrap_or_default()
-            };
-            revisions
-                .flat_map(|revision| revision.containers().flat_map(of_container))
-                .collect::<Vec<Value>>()
-        });
+        aws.ecs
+            .read(|state| Withheld::in_revisions(state.families.values().flatten()))
+    }
+
+    pub(super) fn in_revisions<'a>(revisions: impl Iterator<Item = &'a Revision>) -> Withheld {
+        let variables = revisions
+            .flat_map(Revision::containers)
+            .flat_map(|container| container["environment"].as_array().into_iter().flatten());
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        Withheld::new(
-            variables
-                .iter()
-                .map(|variable| (text(&variable["name"]), text(&variable["value"]))),
-        )
+        Withheld::new(variables.map(|variable| (text(&variable["name"]), text(&variable["value"]))))
     }
 
     /// Of (name, value).
@@ -46,7 +41,7 @@ impl Withheld {
     }
 
     /// The text, with a note in place of each value.
-    pub(super) fn from(&self, text: &str) -> String {
+    pub(super) fn text(&self, text: &str) -> String {
         let mut told = text.to_owned();
         for (value, name) in &self.values {
             if told.contains(value) {
@@ -57,7 +52,7 @@ impl Withheld {
     }
 
     /// The same of a document, in which an environment has no values at all.
-    pub(super) fn from_json(&self, document: &Value) -> String {
+    pub(super) fn document(&self, document: &Value) -> String {
         let mut document = document.clone();
         empty_environments(&mut document);
         self.within(&mut document);
@@ -67,7 +62,7 @@ impl Withheld {
 
     fn within(&self, document: &mut Value) {
         match document {
-            Value::String(text) => *text = self.from(text),
+            Value::String(text) => *text = self.text(text),
             Value::Object(members) => members.values_mut().for_each(|value| self.within(value)),
             Value::Array(items) => items.iter_mut().for_each(|item| self.within(item)),
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
@@ -115,7 +110,7 @@ mod tests {
             ("PORT", "5432"),
         ]);
         assert_eq!(
-            withheld.from(
+            withheld.text(
                 "cannot reach postgres://shop:hunter2@db.internal/shop (db.internal, port 5432)"
             ),
             "cannot reach [value of URL] ([value of HOST], port 5432)"
@@ -127,7 +122,7 @@ mod tests {
         let event = json!({ "detail": { "overrides": { "containerOverrides": [
             { "environment": [{ "name": "PIN", "value": "1234" }], "name": "web" },
         ] } } });
-        let told = withheld(&[]).from_json(&event);
+        let told = withheld(&[]).document(&event);
         assert!(
             !told.contains("1234") && told.contains("[not shown]"),
             "{told}"
@@ -136,7 +131,7 @@ mod tests {
         let log = json!({ "line": "it is C:\\secrets, not `\"quoted\"!!`" });
         let withheld = withheld(&[("PATH_TO_IT", "C:\\secrets"), ("QUOTED", "\"quoted\"!!")]);
         let expected = "it is [value of PATH_TO_IT], not `[value of QUOTED]`";
-        assert!(withheld.from_json(&log).contains(expected));
-        assert!(withheld.from(&log.to_string()).contains(expected));
+        assert!(withheld.document(&log).contains(expected));
+        assert!(withheld.text(&log.to_string()).contains(expected));
     }
 }

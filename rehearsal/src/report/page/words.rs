@@ -34,9 +34,9 @@ pub(super) fn section_of(words: &[Sentence]) -> Markup {
 fn told(sentence: &Sentence) -> Element {
     let class = match sentence.tone {
         Tone::Bad => "told bad",
-        Tone::Strong | Tone::Good => "told strong",
+        Tone::Strong => "told strong",
         Tone::Faint => "told quiet",
-        Tone::Plain => "told",
+        Tone::Plain | Tone::Good => "told",
     };
     element("span").class(class).child(prose(&sentence.text))
 }
