@@ -242,6 +242,6 @@ fn legend(paper: &Paper) -> Element {
         .class("legend")
         .children(versions.map(|version| entry(&paper.colour(version), version)))
         .child(entry("bar", "under way, ended well"))
-        .child(entry("failed", "failed, with a cross at its end"))
+        .child(entry("failed", "failed; a cross says when"))
         .child(entry("gap", "the clock jumps"))
 }

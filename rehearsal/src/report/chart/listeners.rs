@@ -14,6 +14,8 @@ const STRIP_TEXT: f64 = 26.0;
 const COLUMNS_TOP: f64 = 46.0;
 const COLUMNS: f64 = 56.0;
 const COLUMN_WIDTH: f64 = 9.0;
+/// A client that is kept waiting for a moment leaves no hole in the columns.
+const COLUMN_SECONDS: f64 = 0.06;
 /// A failure is never drawn lower than this, however many requests were answered beside it.
 const FAILURE_AT_LEAST: f64 = 8.0;
 /// Dots of the test listener, one upon the other.
@@ -128,7 +130,9 @@ fn columns<'a>(paper: &Paper, requests: &'a [Request]) -> Vec<Column<'a>> {
     for run in paper.axis.pieces(Kind::Run) {
         let width = run.right - run.left;
         let mut left = run.left;
-        let wide = width / (width / COLUMN_WIDTH).round().max(1.0);
+        let second = width / (run.span.to - run.span.from).max(f64::EPSILON);
+        let wished = COLUMN_WIDTH.max(second * COLUMN_SECONDS);
+        let wide = width / (width / wished).round().max(1.0);
         while left < run.right - wide / 2.0 {
             columns.push(Column {
                 left: paper.shifted(left),

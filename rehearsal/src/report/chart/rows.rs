@@ -97,6 +97,11 @@ pub(super) fn functions(paper: &Paper, functions: &[Function]) -> Lane {
         for invocation in &function.invocations {
             draw_invocation(paper, &mut lane, invocation, y);
         }
+        let errors = function.calls.iter();
+        for (call, error) in errors.filter_map(|call| Some((call, call.error.as_ref()?))) {
+            let title = format!("{}: {} answered {error}", clock(call.at), call.action);
+            lane.draw(cross(paper.x(call.at), y + BAR / 2.0, &title));
+        }
         y += ROW;
     }
     lane.height = y + 4.0;
