@@ -257,6 +257,7 @@ fn shifted(what: &What) -> Option<Parts> {
         service,
         listener,
         weights,
+        ..
     } = what
     else {
         return None;

@@ -93,7 +93,10 @@ pub(super) fn patterns() -> Markup {
 
 fn lanes(story: &Story, paper: &Paper) -> Vec<Lane> {
     let several = story.services.len() > 1;
-    let mut lanes = vec![marks::pushes(paper, &story.pushes)];
+    let mut lanes = vec![
+        marks::moments(paper, "pushes", &story.pushes),
+        marks::moments(paper, "alarms", &story.alarms),
+    ];
     lanes.extend(
         story
             .deployments

@@ -50,6 +50,7 @@ pub(crate) fn collect(
         real_milliseconds: record.real_milliseconds,
         skips: skips(&source),
         pushes: pushes(&source),
+        alarms: alarms(&source),
         deployments: deployments::of(&source),
         services: services::of(&source, scenario, production),
         migrations: services::one_off_tasks(&source),
@@ -134,6 +135,17 @@ fn pushes(source: &Source<'_>) -> Vec<Mark> {
         Some(Mark { at, text })
     };
     source.told().filter_map(push).collect()
+}
+
+fn alarms(source: &Source<'_>) -> Vec<Mark> {
+    let alarm = |(at, what): (f64, &What)| {
+        let What::AlarmState { alarm, state, .. } = what else {
+            return None;
+        };
+        let text = format!("{alarm} is {state}");
+        Some(Mark { at, text })
+    };
+    source.told().filter_map(alarm).collect()
 }
 
 fn messages(source: &Source<'_>) -> Vec<Message> {

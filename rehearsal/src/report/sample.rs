@@ -34,6 +34,10 @@ pub(super) fn story(text: &dyn Fn(&str) -> String) -> Story {
             at: 0.0,
             text: text("shop/web:latest"),
         }],
+        alarms: vec![Mark {
+            at: 11.2,
+            text: text("checkout-errors is ALARM"),
+        }],
         deployments: vec![deployment(text), rollback(text)],
         services: vec![service(text)],
         migrations: vec![migration(text)],

@@ -16,6 +16,7 @@ pub(crate) struct Story {
     pub(crate) real_milliseconds: u64,
     pub(crate) skips: Vec<Span>,
     pub(crate) pushes: Vec<Mark>,
+    pub(crate) alarms: Vec<Mark>,
     pub(crate) deployments: Vec<Deployment>,
     pub(crate) services: Vec<Service>,
     pub(crate) migrations: Vec<OneOffTask>,

@@ -94,6 +94,7 @@ fn every_text_of_the_story_is_on_the_page() {
         "every function answered¦",
         "rollback-calls-hooks¦",
         "shop/web:latest¦",
+        "checkout-errors is ALARM¦",
         "d-A3B52F3D8¦",
         "d-BEF319854¦",
         "it failed¦",

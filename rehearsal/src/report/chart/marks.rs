@@ -1,4 +1,4 @@
-//! Moments: pushes, and messages by their numbers.
+//! Moments: pushes, alarms, and messages by their numbers.
 
 use super::paper::{Lane, Paper, text_width};
 use crate::report::format::clock;
@@ -9,18 +9,18 @@ const HEIGHT: f64 = 26.0;
 const MIDDLE: f64 = 13.0;
 const RADIUS: f64 = 8.0;
 
-pub(super) fn pushes(paper: &Paper, pushes: &[Mark]) -> Lane {
+pub(super) fn moments(paper: &Paper, what: &str, moments: &[Mark]) -> Lane {
     let mut lane = Lane::default();
-    if pushes.is_empty() {
+    if moments.is_empty() {
         return lane;
     }
     lane.height = HEIGHT;
-    lane.title(MIDDLE + 4.0, "pushes");
+    lane.title(MIDDLE + 4.0, what);
     let mut free = 0.0;
-    for push in pushes {
-        let x = paper.x(push.at);
+    for moment in moments {
+        let x = paper.x(moment.at);
         let path = format!("M{x:.1} 19 L{:.1} 8 L{:.1} 8 Z", x - 5.0, x + 5.0);
-        let title = format!("{}: push of {}", clock(push.at), push.text);
+        let title = format!("{}: {}", clock(moment.at), moment.text);
         lane.draw(
             element("path")
                 .class("push")
@@ -33,9 +33,9 @@ pub(super) fn pushes(paper: &Paper, pushes: &[Mark]) -> Lane {
                 element("text")
                     .at("x", x + 9.0)
                     .at("y", MIDDLE + 4.0)
-                    .text(&push.text),
+                    .text(&moment.text),
             );
-            free = x + 9.0 + text_width(&push.text) + 8.0;
+            free = x + 9.0 + text_width(&moment.text) + 8.0;
         }
     }
     lane

@@ -32,7 +32,7 @@ pub(super) fn of(
         tasks: tasks(source, name),
     };
     let services = scenario.setting.services.iter();
-    services.map(|settings| service(settings.name)).collect()
+    services.map(|settings| service(&settings.label)).collect()
 }
 
 fn request(source: &Source<'_>, sample: &Sample) -> Request {
@@ -74,6 +74,7 @@ fn weights(source: &Source<'_>, of: &str, kind: ListenerKind) -> Vec<Weights> {
     };
     let changed = |(at, what): (f64, &What)| {
         let What::Weights {
+            cluster,
             service,
             listener,
             weights,
@@ -81,12 +82,29 @@ fn weights(source: &Source<'_>, of: &str, kind: ListenerKind) -> Vec<Weights> {
         else {
             return None;
         };
-        (service == of && *listener == kind).then(|| Weights {
+        (is_called(of, cluster, service) && *listener == kind).then(|| Weights {
             at,
             shares: weights.iter().map(share).collect(),
         })
     };
     source.told().filter_map(changed).collect()
+}
+
+/// Whether a service is the one of this label: its name, or its cluster and name where the name alone is not enough.
+fn is_called(label: &str, cluster: &str, service: &str) -> bool {
+    match label.split_once('/') {
+        Some(wanted) => wanted == (cluster, service),
+        None => label == service,
+    }
+}
+
+/// A task's ARN names its cluster: `…:task/prod/c5496310`.
+fn is_task_of(label: &str, task: &str, purpose: &Purpose) -> bool {
+    let cluster = task.rsplit('/').nth(1).unwrap_or_default();
+    match purpose {
+        Purpose::Service(service) => is_called(label, cluster, service),
+        Purpose::Once { .. } => false,
+    }
 }
 
 /// The tasks of a service, also those that ran before the start.
@@ -104,7 +122,7 @@ fn tasks(source: &Source<'_>, of: &str) -> Vec<Task> {
             purpose,
             version,
         } = &happening.what
-            && *purpose == Purpose::Service(of.to_owned())
+            && is_task_of(of, task, purpose)
         {
             tasks.insert(task, new(version));
         }
@@ -116,7 +134,7 @@ fn tasks(source: &Source<'_>, of: &str) -> Vec<Task> {
             stop_code,
             reason,
         } = &happening.what
-            && *purpose == Purpose::Service(of.to_owned())
+            && is_task_of(of, task, purpose)
         {
             let ended = tasks.entry(task).or_insert_with(|| new(version));
             ended.ended = Some(at);
@@ -212,5 +230,36 @@ fn started(
             })
         }
         Purpose::Service(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_label_is_a_name_or_a_cluster_and_a_name() {
+        assert!(is_called("web", "prod", "web"));
+        assert!(is_called("prod/web", "prod", "web"));
+        assert!(!is_called("prod/web", "staging", "web"));
+        let task = "arn:aws:ecs:eu-central-1:111122223333:task/staging/c5496310";
+        let of_web = Purpose::Service("web".to_owned());
+        assert!(is_task_of("staging/web", task, &of_web));
+        assert!(!is_task_of("prod/web", task, &of_web));
+    }
+
+    #[test]
+    fn only_what_nobody_wanted_is_a_failure() {
+        let scaled = Some("Scaling activity initiated by (deployment ecs-svc/1)");
+        assert_eq!(
+            failure(Some(0), Some("ServiceSchedulerInitiated"), scaled),
+            None
+        );
+        assert_eq!(failure(Some(137), Some("UserInitiated"), None), None);
+        let ended = Some("Essential container in task exited");
+        assert_eq!(
+            failure(Some(1), Some("EssentialContainerExited"), ended).as_deref(),
+            Some("exit code 1: Essential container in task exited")
+        );
     }
 }
