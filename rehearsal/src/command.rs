@@ -25,13 +25,14 @@ Examples:
   cargo rehearse --pipelines config/pipelines.toml        your own pipelines; the sample service stands in for yours
   cargo rehearse ship --json | jq .production             the record of the run, for programs
   cargo rehearse ship --without run-migration:ecs:RunTask what comes of a permission that is missing
+  cargo rehearse failed-migration --report report.html    a page to look at
   cargo rehearse --profile release                        with the very binaries that ship
   cargo rehearse serve                                    the local AWS stays up, for aws, boto3, cargo lambda
 
 Exit status:
   0  everything was as the scenario expects
   1  something was not, or the rehearsal could not be played
-  2  wrong usage, or an event file that cannot be read";
+  2  wrong usage, an event file that cannot be read, or a report that cannot be written";
 
 /// Plays a whole deployment on this machine: AWS is played, the functions are the ones that ship.
 #[derive(Debug, Parser)]
@@ -59,6 +60,10 @@ pub(crate) struct Arguments {
     /// Print the record of the run as one JSON object on stdout; progress goes to stderr
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Write what happened as one HTML page, to look at
+    #[arg(long, value_name = "FILE", conflicts_with = "list")]
+    pub(crate) report: Option<PathBuf>,
 
     /// Play the second of two possibilities where AWS's behaviour is not confirmed; `all` takes every second one
     #[arg(long, global = true, value_name = "WHAT", value_parser = assumption)]
@@ -180,6 +185,8 @@ mod tests {
             panic!("not serve")
         };
         assert_eq!(port, 0);
+        let report = parse("rehearse --event push.json --json --report page.html").unwrap();
+        assert_eq!(report.report, Some(PathBuf::from("page.html")));
         let one = parse("rehearse ship --assume rollback-calls-hooks").unwrap();
         assert_eq!(one.assumptions().names(), ["rollback-calls-hooks"]);
         let without = parse("rehearse --without run-migration:ecs:RunTask").unwrap();
@@ -207,6 +214,15 @@ mod tests {
                 "a value is required for '--event <FILE>'",
             ),
             ("rehearse redirect --event push.json", "cannot be used with"),
+            ("rehearse --list --report page.html", "cannot be used with"),
+            (
+                "rehearse serve --report page.html",
+                "unexpected argument '--report'",
+            ),
+            (
+                "rehearse --report page.html serve",
+                "invalid value 'serve' for '[NAME]'",
+            ),
             (
                 "rehearse --binaries here --profile dev",
                 "cannot be used with",

@@ -66,6 +66,7 @@ pub enum What {
     },
     /// A listener sends its requests elsewhere.
     Weights {
+        cluster: String,
         service: String,
         listener: ListenerKind,
         weights: Vec<Weight>,

@@ -39,6 +39,19 @@ impl Logs {
         self.lock().get(group).cloned()
     }
 
+    /// Everything that a task's containers wrote, in the order of the moments.
+    pub fn of_task(&self, task_id: &str) -> Vec<LogEvent> {
+        let suffix = format!("/{task_id}");
+        let groups = self.lock();
+        let streams = groups.values().flatten();
+        let mut events: Vec<LogEvent> = streams
+            .filter(|(stream, _)| stream.ends_with(&suffix))
+            .flat_map(|(_, events)| events.iter().cloned())
+            .collect();
+        events.sort_by_key(|event| event.at);
+        events
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Streams>> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
     }

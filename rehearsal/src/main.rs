@@ -6,6 +6,7 @@ mod evidence;
 mod play;
 mod progress;
 mod record;
+mod report;
 mod scenario;
 mod serve;
 mod traffic;
@@ -23,6 +24,7 @@ use crate::binaries::Profile;
 use crate::command::{Arguments, Build, Command};
 use crate::play::Places;
 use crate::progress::{Colours, Output};
+use crate::report::ReportFile;
 use crate::scenario::{EventFile, Scenario};
 
 const WRONG_USAGE: u8 = 2;
@@ -36,7 +38,16 @@ async fn main() -> ExitCode {
     };
     scenario.setting.assumptions = arguments.assumptions();
     scenario.setting.without.extend(arguments.without.clone());
-    run(&arguments, scenario)
+    let report = match arguments
+        .report
+        .as_deref()
+        .map(ReportFile::open)
+        .transpose()
+    {
+        Ok(report) => report,
+        Err(error) => return refuse(&error, ExitCode::from(WRONG_USAGE)),
+    };
+    run(&arguments, scenario, report)
         .await
         .unwrap_or_else(|error| refuse(&error, ExitCode::FAILURE))
 }
@@ -61,7 +72,11 @@ fn refuse(error: &anyhow::Error, code: ExitCode) -> ExitCode {
     code
 }
 
-async fn run(arguments: &Arguments, scenario: Scenario) -> anyhow::Result<ExitCode> {
+async fn run(
+    arguments: &Arguments,
+    scenario: Scenario,
+    report: Option<ReportFile>,
+) -> anyhow::Result<ExitCode> {
     if arguments.list {
         writeln!(stdout(), "{}", command::list())?;
         return Ok(ExitCode::SUCCESS);
@@ -72,11 +87,15 @@ async fn run(arguments: &Arguments, scenario: Scenario) -> anyhow::Result<ExitCo
         serve::serve(scenario, &places, port, &output, interrupted()).await?;
         return Ok(ExitCode::SUCCESS);
     }
-    let record = tokio::select! {
-        record = play::play(&scenario, &places, &output) => record?,
-        // What runs ends with what is dropped here: no process and no file stays behind.
-        signal = interrupted() => signal.and_then(|()| bail!("interrupted"))?,
-    };
+    let played = play::play(&scenario, &places, &output, interrupted()).await?;
+    if let Some(mut report) = report {
+        report.write(&report::page(&played.story))?;
+        output.text(&format!("report: {}", report.path().display()));
+    }
+    if let Some(error) = played.broken_off {
+        return Err(error);
+    }
+    let record = played.record;
     if arguments.json {
         writeln!(stdout(), "{}", serde_json::to_string_pretty(&record)?)?;
     }

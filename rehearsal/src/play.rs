@@ -8,10 +8,11 @@ use std::fs::DirBuilder;
 use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use rehearsal::happening::ListenerKind;
 use rehearsal::process::Process;
 use rehearsal::template::Template;
@@ -22,6 +23,7 @@ use crate::binaries::SAMPLE_SERVICE;
 use crate::evidence;
 use crate::progress::{self, Output};
 use crate::record::Record;
+use crate::report::{self, Story};
 use crate::scenario::{Scenario, own};
 use crate::traffic::{Seen, Traffic};
 
@@ -71,37 +73,61 @@ impl Drop for Data {
     }
 }
 
-/// Plays a scenario to its end, and judges it.
+/// What was played.
+pub(crate) struct Played {
+    pub(crate) record: Record,
+    pub(crate) story: Story,
+    /// Why it did not come to its end; the record is not judged then.
+    pub(crate) broken_off: Option<anyhow::Error>,
+}
+
+/// A world in which production is asked, before anything happens in it.
+struct Stage {
+    world: World,
+    revisions_before: Vec<(String, Vec<(String, String)>)>,
+    traffic: BTreeMap<String, Traffic>,
+}
+
+/// Plays a scenario to its end, and judges it; or until it is interrupted.
 pub(crate) async fn play(
     scenario: &Scenario,
     places: &Places,
     output: &Output,
-) -> anyhow::Result<Record> {
+    interrupted: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<Played> {
     let data = Data::new()?;
     output.begin(scenario);
-    let played = tokio::time::timeout(
-        REAL_TIME_AT_MOST,
-        play_through(scenario, places, &data, output),
-    )
-    .await;
-    let Ok(record) = played else {
-        bail!(
-            "`{}` did not come to its end within {REAL_TIME_AT_MOST:?}",
-            scenario.name
-        )
+    let mut end = pin!(brought_to_an_end(scenario, interrupted));
+    // What runs ends with what is dropped here: no process and no file stays behind.
+    let stage = tokio::select! {
+        stage = set(scenario, places, &data) => stage?,
+        why = &mut end => return Err(why),
     };
-    let mut record = record?;
-    scenario.judge(&mut record);
-    output.end(scenario, &record);
-    Ok(record)
+    let mut played = play_through(scenario, stage, output, end).await;
+    if played.broken_off.is_none() {
+        scenario.judge(&mut played.record);
+        played.story.claims = report::claims(scenario, &played.record);
+        output.end(scenario, &played.record);
+    }
+    Ok(played)
 }
 
-async fn play_through(
+/// Comes to an end when a rehearsal has to: at once when it is interrupted, some day in any case. Says why.
+async fn brought_to_an_end(
     scenario: &Scenario,
-    places: &Places,
-    data: &Data,
-    output: &Output,
-) -> anyhow::Result<Record> {
+    interrupted: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Error {
+    match tokio::time::timeout(REAL_TIME_AT_MOST, interrupted).await {
+        Ok(Ok(())) => anyhow!("interrupted"),
+        Ok(Err(error)) => error,
+        Err(_) => anyhow!(
+            "`{}` did not come to its end within {REAL_TIME_AT_MOST:?}",
+            scenario.name
+        ),
+    }
+}
+
+async fn set(scenario: &Scenario, places: &Places, data: &Data) -> anyhow::Result<Stage> {
     let world = start_world(scenario, places, data, 0).await?;
     let revisions_before = world.revisions();
     let mut traffic = BTreeMap::new();
@@ -109,11 +135,30 @@ async fn play_through(
         let address = world
             .address(&service.label, ListenerKind::Production)
             .with_context(|| format!("`{}` has no listener", service.label))?;
-        traffic.insert(service.label.clone(), Traffic::start(address));
+        let client = Traffic::start(address, world.clock.clone());
+        traffic.insert(service.label.clone(), client);
     }
     for client in traffic.values() {
         client.more(ANSWERS_AROUND).await;
     }
+    Ok(Stage {
+        world,
+        revisions_before,
+        traffic,
+    })
+}
+
+async fn play_through(
+    scenario: &Scenario,
+    stage: Stage,
+    output: &Output,
+    mut end: Pin<&mut impl Future<Output = anyhow::Error>>,
+) -> Played {
+    let Stage {
+        world,
+        revisions_before,
+        traffic,
+    } = stage;
     let (start, real_start) = (world.clock.now(), Instant::now());
     let looks: Vec<_> = traffic.values().map(Traffic::look).collect();
     let everybody = move || {
@@ -123,22 +168,20 @@ async fn play_through(
             .fold(Seen::default(), Seen::and)
     };
     let happenings = world.happenings.subscribe();
-    let acts = async {
-        let mut script = Script::new(&world, &traffic);
-        for step in &scenario.steps {
-            script.act(step).await?;
-        }
-        script.more(ANSWERS_AROUND).await;
-        anyhow::Ok(())
+    let broken_off = tokio::select! {
+        done = act_all(&world, scenario, &traffic) => done.err(),
+        why = &mut end => Some(why),
+        () = progress::watch(output, happenings, start, everybody) => None,
     };
-    tokio::select! {
-        done = acts => done?,
-        () = progress::watch(output, happenings, start, everybody) => {}
-    }
     let real_milliseconds = u64::try_from(real_start.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let mut services = BTreeMap::new();
+    let (mut services, mut samples) = (BTreeMap::new(), BTreeMap::new());
     for (service, client) in traffic {
-        services.insert(service, client.stop().await);
+        let (seen, asked) = match broken_off {
+            None => client.stop().await,
+            Some(_) => client.so_far(),
+        };
+        services.insert(service.clone(), seen);
+        samples.insert(service, asked);
     }
     let record = evidence::gather(
         scenario,
@@ -148,8 +191,30 @@ async fn play_through(
         &revisions_before,
         real_milliseconds,
     );
-    end(&world).await;
-    Ok(record)
+    let mut story = report::collect(scenario, &world, start, &samples, &record);
+    story.broken_off = broken_off.as_ref().map(|error| format!("{error:#}"));
+    if broken_off.is_none() {
+        self::end(&world).await;
+    }
+    Played {
+        record,
+        story,
+        broken_off,
+    }
+}
+
+/// Everything that the scenario says, and answers of production after it.
+async fn act_all(
+    world: &World,
+    scenario: &Scenario,
+    traffic: &BTreeMap<String, Traffic>,
+) -> anyhow::Result<()> {
+    let mut script = Script::new(world, traffic);
+    for step in &scenario.steps {
+        script.act(step).await?;
+    }
+    script.more(ANSWERS_AROUND).await;
+    Ok(())
 }
 
 /// Ends every process of a world.

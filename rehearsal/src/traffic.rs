@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use axum::http::Request;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use rehearsal::clock::Clock;
 use serde::Serialize;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -23,7 +24,7 @@ const PATHS: [&str; 2] = ["/", "/orders"];
 /// Failures that are kept word by word; all of them are counted.
 const FAILURES_KEPT: usize = 20;
 /// The version of an answer that names none, such as the load balancer's own.
-const NO_VERSION: &str = "none";
+pub(crate) const NO_VERSION: &str = "none";
 
 /// What a client saw.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -45,9 +46,25 @@ pub(crate) struct Stretch {
     pub(crate) requests: u64,
 }
 
+/// One request, at the simulated moment of its answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Sample {
+    pub(crate) at: SystemTime,
+    pub(crate) version: String,
+    /// What went wrong; none when it was answered well.
+    pub(crate) failure: Option<String>,
+}
+
+/// Everything that a client keeps.
+#[derive(Debug, Default)]
+struct Kept {
+    seen: Seen,
+    samples: Vec<Sample>,
+}
+
 /// A client at work; it ends with the last request when asked to, and at once when dropped.
 pub(crate) struct Traffic {
-    seen: Arc<Mutex<Seen>>,
+    kept: Arc<Mutex<Kept>>,
     counted: watch::Receiver<u64>,
     stop: watch::Sender<bool>,
     client: JoinHandle<()>,
@@ -55,13 +72,13 @@ pub(crate) struct Traffic {
 
 impl Traffic {
     /// Begins to ask the listener at `address`.
-    pub(crate) fn start(address: SocketAddr) -> Traffic {
-        let seen = Arc::new(Mutex::new(Seen::default()));
+    pub(crate) fn start(address: SocketAddr, clock: Clock) -> Traffic {
+        let kept = Arc::new(Mutex::new(Kept::default()));
         let (stop, stopped) = watch::channel(false);
         let (count, counted) = watch::channel(0);
-        let client = tokio::spawn(ask_until(stopped, address, seen.clone(), count));
+        let client = tokio::spawn(ask_until(stopped, address, clock, kept.clone(), count));
         Traffic {
-            seen,
+            kept,
             counted,
             stop,
             client,
@@ -70,8 +87,14 @@ impl Traffic {
 
     /// Tells at any time what was seen so far.
     pub(crate) fn look(&self) -> impl Fn() -> Seen + Send + Sync + 'static {
-        let seen = self.seen.clone();
-        move || seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let kept = self.kept.clone();
+        move || lock(&kept).seen.clone()
+    }
+
+    /// What was seen so far, and every request, in the order of the answers.
+    pub(crate) fn so_far(&self) -> (Seen, Vec<Sample>) {
+        let kept = lock(&self.kept);
+        (kept.seen.clone(), kept.samples.clone())
     }
 
     /// Waits for so many more answers.
@@ -83,12 +106,16 @@ impl Traffic {
     }
 
     /// Lets the request that is under way end, and tells everything.
-    pub(crate) async fn stop(mut self) -> Seen {
+    pub(crate) async fn stop(mut self) -> (Seen, Vec<Sample>) {
         self.stop.send_replace(true);
         // A client that panicked has counted less; what it has seen is still true.
         let _ = (&mut self.client).await;
-        self.look()()
+        self.so_far()
     }
+}
+
+fn lock(kept: &Mutex<Kept>) -> MutexGuard<'_, Kept> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Drop for Traffic {
@@ -100,7 +127,8 @@ impl Drop for Traffic {
 async fn ask_until(
     stopped: watch::Receiver<bool>,
     address: SocketAddr,
-    seen: Arc<Mutex<Seen>>,
+    clock: Clock,
+    kept: Arc<Mutex<Kept>>,
     count: watch::Sender<u64>,
 ) {
     let client = Client::builder(TokioExecutor::new()).build_http();
@@ -109,9 +137,7 @@ async fn ask_until(
             return;
         }
         let answer = ask(&client, address, path).await;
-        seen.lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .count(path, answer);
+        lock(&kept).keep(path, answer, clock.now());
         count.send_modify(|count| *count += 1);
         tokio::time::sleep(PAUSE).await;
     }
@@ -143,15 +169,26 @@ async fn ask(
         .unwrap_or_else(|_| Err(format!("no answer within {PATIENCE:?}")))
 }
 
-impl Seen {
-    fn count(&mut self, path: &str, answer: Result<(u16, Option<String>), String>) {
-        self.requests += 1;
+impl Kept {
+    fn keep(&mut self, path: &str, answer: Result<(u16, Option<String>), String>, at: SystemTime) {
         let (version, failure) = match answer {
             Ok((200..=399, version)) => (version, None),
             Ok((status, version)) => (version, Some(format!("`{path}` answered {status}"))),
             Err(reason) => (None, Some(format!("`{path}`: {reason}"))),
         };
         let version = version.unwrap_or_else(|| NO_VERSION.to_owned());
+        self.seen.count(&version, failure.as_deref());
+        self.samples.push(Sample {
+            at,
+            version,
+            failure,
+        });
+    }
+}
+
+impl Seen {
+    fn count(&mut self, version: &str, failure: Option<&str>) {
+        self.requests += 1;
         if let Some(failure) = failure {
             self.failed += 1;
             if self.failures.len() < FAILURES_KEPT {
@@ -161,11 +198,11 @@ impl Seen {
                 ));
             }
         }
-        *self.versions.entry(version.clone()).or_default() += 1;
+        *self.versions.entry(version.to_owned()).or_default() += 1;
         match self.sequence.last_mut() {
             Some(stretch) if stretch.version == version => stretch.requests += 1,
             Some(_) | None => self.sequence.push(Stretch {
-                version,
+                version: version.to_owned(),
                 requests: 1,
             }),
         }
@@ -195,7 +232,8 @@ mod tests {
 
     #[test]
     fn answers_are_counted_by_version_and_in_order() {
-        let mut seen = Seen::default();
+        let mut kept = Kept::default();
+        let at = SystemTime::UNIX_EPOCH;
         for (status, version) in [
             (200, "1.0.0"),
             (301, "1.0.0"),
@@ -203,9 +241,10 @@ mod tests {
             (500, "1.1.0"),
             (200, "1.0.0"),
         ] {
-            seen.count("/", Ok((status, Some(version.to_owned()))));
+            kept.keep("/", Ok((status, Some(version.to_owned()))), at);
         }
-        seen.count("/orders", Err("connection refused".to_owned()));
+        kept.keep("/orders", Err("connection refused".to_owned()), at);
+        let seen = &kept.seen;
         assert_eq!((seen.requests, seen.failed), (6, 2));
         let sequence: Vec<(&str, u64)> = seen
             .sequence
@@ -222,6 +261,12 @@ mod tests {
             "`/orders`: connection refused (version none, request 6)",
         ];
         assert_eq!(seen.failures, failures);
+        let last = kept.samples.last().unwrap();
+        assert_eq!(kept.samples.len(), 6);
+        assert_eq!(
+            last.failure.as_deref(),
+            Some("`/orders`: connection refused")
+        );
     }
 
     #[tokio::test]
@@ -235,9 +280,17 @@ mod tests {
         let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
         tokio::spawn(async move { axum::serve(socket, router).await });
-        let traffic = Traffic::start(address);
+        let clock = Clock::start();
+        let began = clock.now();
+        let traffic = Traffic::start(address, clock.clone());
         traffic.more(4).await;
-        let seen = traffic.stop().await;
+        let (seen, samples) = traffic.stop().await;
+        assert_eq!(samples.len() as u64, seen.requests);
+        assert!(
+            samples
+                .iter()
+                .all(|sample| began <= sample.at && sample.at <= clock.now())
+        );
         assert!(
             seen.requests >= 4 && seen.failed == seen.requests / 2,
             "{seen:?}"

@@ -180,6 +180,7 @@ pub(super) fn set_weights(
     aws.load_balancers.set_forward(listener, forward);
     aws.clock.dwell();
     aws.happenings.tell(What::Weights {
+        cluster: group.cluster.clone(),
         service: group.service.clone(),
         listener: kind,
         weights,

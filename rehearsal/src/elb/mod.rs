@@ -9,7 +9,7 @@ mod state;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use tokio::net::TcpListener;
@@ -111,6 +111,14 @@ pub struct Traffic {
     pub versions: BTreeMap<String, u64>,
 }
 
+/// One answer of a listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub at: SystemTime,
+    pub status: u16,
+    pub version: Option<String>,
+}
+
 impl LoadBalancers {
     pub fn new(clock: Clock) -> LoadBalancers {
         LoadBalancers {
@@ -169,6 +177,7 @@ impl LoadBalancers {
             port,
             distribution: Distribution::new(forward),
             traffic: Traffic::default(),
+            answers: Vec::new(),
         };
         let description = listener.describe();
         state.listeners.push(listener);
@@ -301,6 +310,16 @@ impl LoadBalancers {
             .find(|listener| listener.arn == listener_arn);
         listener
             .map(|listener| listener.traffic.clone())
+            .unwrap_or_default()
+    }
+
+    /// Every answer of a listener so far, in order.
+    pub fn answers(&self, listener_arn: &str) -> Vec<Answer> {
+        let state = self.inner.lock();
+        let mut listeners = state.listeners.iter();
+        let listener = listeners.find(|listener| listener.arn == listener_arn);
+        listener
+            .map(|listener| listener.answers.clone())
             .unwrap_or_default()
     }
 

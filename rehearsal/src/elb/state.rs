@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 use crate::clock::{Busy, Clock};
 use crate::elb::forward::Distribution;
 use crate::elb::health::Health;
-use crate::elb::{LoadBalancerDescription, Target, TargetGroupSettings, Traffic};
+use crate::elb::{Answer, LoadBalancerDescription, Target, TargetGroupSettings, Traffic};
 
 pub(super) struct Inner {
     pub(super) clock: Clock,
@@ -63,6 +63,7 @@ pub(super) struct Listener {
     pub(super) port: u16,
     pub(super) distribution: Distribution,
     pub(super) traffic: Traffic,
+    pub(super) answers: Vec<Answer>,
 }
 
 /// What there is to do for a registered target.
@@ -179,6 +180,11 @@ impl Inner {
                     .entry(version.to_owned())
                     .or_default() += 1;
             }
+            listener.answers.push(Answer {
+                at: self.clock.now(),
+                status,
+                version: version.map(ToOwned::to_owned),
+            });
         }
     }
 

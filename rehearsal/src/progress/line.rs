@@ -27,6 +27,11 @@ pub(crate) enum Tone {
 }
 
 impl Line {
+    /// Subject, text and tone.
+    pub(crate) fn parts(&self) -> (&str, &str, Tone) {
+        (&self.subject, &self.text, self.tone)
+    }
+
     pub(crate) fn render(&self, colours: Colours) -> String {
         let seconds = self.at.as_secs();
         let time = format!(
@@ -51,7 +56,7 @@ impl Line {
     }
 
     /// The line for a happening; none for what people need not see.
-    pub(super) fn of(at: Duration, what: &What) -> Option<Line> {
+    pub(crate) fn of(at: Duration, what: &What) -> Option<Line> {
         let parts = match what {
             What::ImagePushed { .. } => pushed(what)?,
             What::RevisionRegistered { arn, images } => {
@@ -252,6 +257,7 @@ fn shifted(what: &What) -> Option<Parts> {
         service,
         listener,
         weights,
+        ..
     } = what
     else {
         return None;

@@ -18,6 +18,8 @@ use rehearsal::world::{
 pub(crate) const BLUE: &str = "1.0.0";
 /// The version that is pushed.
 pub(crate) const GREEN: &str = "1.1.0";
+/// The value of a variable of every container; neither messages nor reports may tell it.
+const SECRET: &str = "planted-value-of-the-rehearsal";
 /// The cluster of the shop's services.
 pub(crate) const CLUSTER: &str = "prod";
 /// Where the serving container listens, as its task definition says.
@@ -113,6 +115,9 @@ impl Service {
             container
                 .environment
                 .insert("DATABASE".to_owned(), self.database(data));
+            container
+                .environment
+                .insert("SHOP_TOKEN".to_owned(), SECRET.to_owned());
         }
         settings
     }

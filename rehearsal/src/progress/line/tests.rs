@@ -36,6 +36,7 @@ fn happenings_read_as_sentences() {
     };
     check(
         &What::Weights {
+            cluster: "prod".to_owned(),
             service: "web".to_owned(),
             listener: ListenerKind::Production,
             weights: vec![weight("Blue", "1.0.0", 90), weight("Green", "1.1.0", 10)],

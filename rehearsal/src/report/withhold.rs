@@ -1,0 +1,137 @@
+//! What the page must not tell: the values of containers' environment variables, wherever they come up.
+
+use rehearsal::ecs::task_definition::Revision;
+use rehearsal::world::Aws;
+use serde_json::{Value, json};
+
+/// Shorter values are words that anybody may use: `production`'s first letters, `8080`, `true`.
+const CHARACTERS_AT_LEAST: usize = 8;
+
+/// The values that are withheld.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Withheld {
+    /// (value, name), long values first: one may hold another.
+    values: Vec<(String, String)>,
+}
+
+impl Withheld {
+    /// The environment in every task definition.
+    pub(super) fn of(aws: &Aws) -> Withheld {
+        aws.ecs
+            .read(|state| Withheld::in_revisions(state.families.values().flatten()))
+    }
+
+    pub(super) fn in_revisions<'a>(revisions: impl Iterator<Item = &'a Revision>) -> Withheld {
+        let variables = revisions
+            .flat_map(Revision::containers)
+            .flat_map(|container| container["environment"].as_array().into_iter().flatten());
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        Withheld::new(variables.map(|variable| (text(&variable["name"]), text(&variable["value"]))))
+    }
+
+    /// Of (name, value).
+    fn new(variables: impl Iterator<Item = (String, String)>) -> Withheld {
+        let mut values: Vec<(String, String)> = variables
+            .filter(|(_, value)| value.chars().count() >= CHARACTERS_AT_LEAST)
+            .flat_map(|(name, value)| [(in_json(&value), name.clone()), (value, name)])
+            .collect();
+        values.sort_by(|one, other| other.0.len().cmp(&one.0.len()).then(one.cmp(other)));
+        values.dedup();
+        Withheld { values }
+    }
+
+    /// The text, with a note in place of each value.
+    pub(super) fn text(&self, text: &str) -> String {
+        let mut told = text.to_owned();
+        for (value, name) in &self.values {
+            if told.contains(value) {
+                told = told.replace(value, &format!("[value of {name}]"));
+            }
+        }
+        told
+    }
+
+    /// The same of a document, in which an environment has no values at all.
+    pub(super) fn document(&self, document: &Value) -> String {
+        let mut document = document.clone();
+        empty_environments(&mut document);
+        self.within(&mut document);
+        // What was JSON can be written as JSON.
+        serde_json::to_string_pretty(&document).unwrap_or_default()
+    }
+
+    fn within(&self, document: &mut Value) {
+        match document {
+            Value::String(text) => *text = self.text(text),
+            Value::Object(members) => members.values_mut().for_each(|value| self.within(value)),
+            Value::Array(items) => items.iter_mut().for_each(|item| self.within(item)),
+            Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        }
+    }
+}
+
+/// A text as it stands in a JSON document, without the quotes.
+fn in_json(text: &str) -> String {
+    let quoted = json!(text).to_string();
+    quoted[1..quoted.len() - 1].to_owned()
+}
+
+fn empty_environments(document: &mut Value) {
+    match document {
+        Value::Object(members) => {
+            if let Some(Value::Array(variables)) = members.get_mut("environment") {
+                for variable in variables {
+                    if variable.get("value").is_some() {
+                        variable["value"] = json!("[not shown]");
+                    }
+                }
+            }
+            members.values_mut().for_each(empty_environments);
+        }
+        Value::Array(items) => items.iter_mut().for_each(empty_environments),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn withheld(variables: &[(&str, &str)]) -> Withheld {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        Withheld::new(variables.iter().map(owned))
+    }
+
+    #[test]
+    fn values_are_not_told_and_the_longer_one_goes_first() {
+        let withheld = withheld(&[
+            ("HOST", "db.internal"),
+            ("URL", "postgres://shop:hunter2@db.internal/shop"),
+            ("PORT", "5432"),
+        ]);
+        assert_eq!(
+            withheld.text(
+                "cannot reach postgres://shop:hunter2@db.internal/shop (db.internal, port 5432)"
+            ),
+            "cannot reach [value of URL] ([value of HOST], port 5432)"
+        );
+    }
+
+    #[test]
+    fn an_environment_in_a_document_has_no_values() {
+        let event = json!({ "detail": { "overrides": { "containerOverrides": [
+            { "environment": [{ "name": "PIN", "value": "1234" }], "name": "web" },
+        ] } } });
+        let told = withheld(&[]).document(&event);
+        assert!(
+            !told.contains("1234") && told.contains("[not shown]"),
+            "{told}"
+        );
+        assert!(told.contains("\"web\""));
+        let log = json!({ "line": "it is C:\\secrets, not `\"quoted\"!!`" });
+        let withheld = withheld(&[("PATH_TO_IT", "C:\\secrets"), ("QUOTED", "\"quoted\"!!")]);
+        let expected = "it is [value of PATH_TO_IT], not `[value of QUOTED]`";
+        assert!(withheld.document(&log).contains(expected));
+        assert!(withheld.text(&log.to_string()).contains(expected));
+    }
+}
