@@ -1,8 +1,11 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use rehearsal::assumption::{Assumption, Assumptions};
 
 use crate::binaries::Profile;
@@ -23,6 +26,7 @@ Examples:
   cargo rehearse --event events/start-deployment/push.json
   cargo rehearse --pipelines config/pipelines.toml        your own pipelines; the sample service stands in for yours
   cargo rehearse ship --json | jq .production             the record of the run, for programs
+  cargo rehearse ship --wire calls.jsonl                  every call with its bytes, for programs that know AWS's models
   cargo rehearse --profile release                        with the very binaries that ship
   cargo rehearse serve                                    the local AWS stays up, for aws, boto3, cargo lambda
 
@@ -33,7 +37,7 @@ Exit status:
 
 /// Plays a whole deployment on this machine: AWS is played, the functions are the ones that ship.
 #[derive(Debug, Parser)]
-#[command(name = "rehearse", bin_name = "cargo rehearse", after_help = AFTER_HELP, args_conflicts_with_subcommands = true, version)]
+#[command(name = "rehearse", bin_name = "cargo rehearse", after_help = AFTER_HELP, version)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -58,6 +62,10 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) json: bool,
 
+    /// Write every call to the local AWS down, as it went over the wire: one JSON object a line
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) wire: Option<PathBuf>,
+
     /// Play the second of two possibilities where AWS's behaviour is not confirmed; `all` takes every second one
     #[arg(long, global = true, value_name = "WHAT", value_parser = assumption)]
     pub(crate) assume: Vec<Assumed>,
@@ -74,6 +82,29 @@ pub(crate) enum Assumed {
 }
 
 impl Arguments {
+    /// What the command line says. An option that only a scenario takes is refused beside a subcommand; the others may
+    /// stand before it or behind it.
+    pub(crate) fn read(
+        line: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Arguments, clap::Error> {
+        let mut command = Arguments::command();
+        let matches = command.try_get_matches_from_mut(line)?;
+        if let Some(subcommand) = matches.subcommand_name() {
+            let of_a_scenario = command.get_arguments().find(|argument| {
+                let id = argument.get_id().as_str();
+                !argument.is_global_set()
+                    && matches.value_source(id) == Some(ValueSource::CommandLine)
+            });
+            if let Some(argument) = of_a_scenario {
+                let message = format!(
+                    "the argument '{argument}' cannot be used with the subcommand '{subcommand}', which plays no scenario"
+                );
+                return Err(command.error(ErrorKind::ArgumentConflict, message));
+            }
+        }
+        Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
+
     pub(crate) fn assumptions(&self) -> Assumptions {
         let of = |assumed: &Assumed| match assumed {
             Assumed::All => Assumption::value_variants().to_vec(),
@@ -157,7 +188,7 @@ mod tests {
     use super::*;
 
     fn parse(line: &str) -> Result<Arguments, clap::Error> {
-        Arguments::try_parse_from(line.split(' '))
+        Arguments::read(line.split(' '))
     }
 
     #[test]
@@ -185,6 +216,20 @@ mod tests {
     }
 
     #[test]
+    fn what_every_command_takes_may_stand_before_a_subcommand_or_behind_it() {
+        for line in [
+            "rehearse --profile dev serve --port 0",
+            "rehearse serve --port 0 --profile dev",
+        ] {
+            let arguments = parse(line).unwrap();
+            assert_eq!(arguments.build.profile, Some(Profile::Dev), "{line}");
+            assert!(arguments.command.is_some(), "{line}");
+        }
+        let wire = parse("rehearse --wire calls.jsonl serve").unwrap().wire;
+        assert_eq!(wire, Some(PathBuf::from("calls.jsonl")));
+    }
+
+    #[test]
     fn wrong_usage_is_told_with_status_2() {
         for (line, expected) in [
             (
@@ -199,6 +244,18 @@ mod tests {
             (
                 "rehearse --binaries here --profile dev",
                 "cannot be used with",
+            ),
+            (
+                "rehearse --json serve",
+                "the argument '--json' cannot be used with the subcommand 'serve', which plays no scenario",
+            ),
+            (
+                "rehearse redirect serve",
+                "the argument '[NAME]' cannot be used with the subcommand 'serve', which plays no scenario",
+            ),
+            (
+                "rehearse --event push.json serve",
+                "the argument '--event <FILE>' cannot be used with the subcommand 'serve'",
             ),
             (
                 "rehearse --assume rain",

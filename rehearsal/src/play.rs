@@ -39,6 +39,8 @@ pub(crate) struct Places {
     /// The workspace: `template.yaml`, `config/`, scenarios.
     pub(crate) root: PathBuf,
     pub(crate) binaries: PathBuf,
+    /// Where every call is written down, if anywhere.
+    pub(crate) wire: Option<PathBuf>,
 }
 
 /// A folder for the databases of one run; removed when dropped.
@@ -148,14 +150,15 @@ async fn play_through(
         &revisions_before,
         real_milliseconds,
     );
-    end(&world).await;
+    end(&world).await?;
     Ok(record)
 }
 
-/// Ends every process of a world.
-pub(crate) async fn end(world: &World) {
+/// Ends every process of a world; an error if not everything was recorded that should have been.
+pub(crate) async fn end(world: &World) -> anyhow::Result<()> {
     world.lambda.stop().await;
     world.shutdown().await;
+    world.wire.check()
 }
 
 /// A world as the scenario wants it, with migrated databases and 1.0.0 serving.
@@ -180,7 +183,7 @@ pub(crate) async fn start_world(
     for service in &setting.services {
         migrate(&sample_service, &service.database(&data.0)).await?;
     }
-    World::start(WorldSettings {
+    let world = World::start(WorldSettings {
         template,
         assumptions: setting.assumptions.clone(),
         port,
@@ -193,7 +196,11 @@ pub(crate) async fn start_world(
             .collect(),
         sample_service,
     })
-    .await
+    .await?;
+    if let Some(file) = &places.wire {
+        world.wire.write_to(file)?;
+    }
+    Ok(world)
 }
 
 /// The pipelines file as it is played: the check asks the load balancer of this world, never one that is elsewhere.

@@ -35,8 +35,7 @@ pub(crate) async fn serve(
         () = progress::watch(output, happenings, world.clock.now(), Seen::default) => {}
     }
     output.text("\nstopping");
-    end(&world).await;
-    Ok(())
+    end(&world).await
 }
 
 /// What to set for which program, in lines that a shell takes.

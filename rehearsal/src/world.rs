@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::api::ledger::Ledger;
+use crate::api::wire::Wire;
 use crate::assumption::Assumptions;
 use crate::clock::Clock;
 use crate::cloudwatch::{self, CloudWatch};
@@ -167,6 +168,7 @@ pub struct Aws {
     pub happenings: Happenings,
     pub ids: Ids,
     pub ledger: Ledger,
+    pub wire: Wire,
     pub background: Background,
     pub ecr: Ecr,
     pub ecs: Ecs,
@@ -437,6 +439,7 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
                 .iter()
                 .map(|function| function.binary_name.clone()),
         ),
+        wire: Wire::default(),
         background: Background::default(),
         ids: Ids::default(),
         ecr: Ecr::new(settings.repositories.clone(), clock.now()),
