@@ -4,11 +4,11 @@ Each API reference lists them on its page "Common Errors". By code and protocol:
 gives it. What is not in this table must be declared by the operation.
 """
 
-JSON, CBOR, QUERY, REST = "json", "smithy-rpc-v2-cbor", "query", "rest-json"
+JSON, QUERY, REST = "json", "query", "rest-json"
 
 
 def _everywhere(code: str, status: int, why: str) -> dict:
-    return {(code, protocol): (status, why) for protocol in (JSON, CBOR, REST)}
+    return {(code, protocol): (status, why) for protocol in (JSON, REST)}
 
 
 def _query(code: str, status: int, why: str) -> dict:
@@ -23,13 +23,11 @@ UNKNOWN = "there is no such operation, or the rehearsal does not play it"
 
 COMMON: dict[tuple[str, str], tuple[int, str]] = {
     ("AccessDeniedException", JSON): (400, DENIED),
-    ("AccessDeniedException", CBOR): (400, DENIED),
     ("AccessDeniedException", REST): (403, DENIED),
     ("AccessDenied", QUERY): (403, DENIED),
     **_everywhere("ThrottlingException", 400, "the caller's token bucket is empty"),
     **_query("Throttling", 400, "the caller's token bucket is empty"),
     ("MissingAuthenticationTokenException", JSON): (400, UNSIGNED),
-    ("MissingAuthenticationTokenException", CBOR): (400, UNSIGNED),
     ("MissingAuthenticationTokenException", REST): (403, UNSIGNED),
     ("MissingAuthenticationToken", QUERY): (403, UNSIGNED),
     **_everywhere("SerializationException", 400, MALFORMED),
@@ -37,7 +35,6 @@ COMMON: dict[tuple[str, str], tuple[int, str]] = {
     **_everywhere("ValidationException", 400, INVALID),
     **_query("ValidationError", 400, INVALID),
     ("UnknownOperationException", JSON): (400, UNKNOWN),
-    ("UnknownOperationException", CBOR): (404, UNKNOWN),
     ("UnknownOperationException", REST): (404, UNKNOWN),
     **_query("InvalidAction", 400, UNKNOWN),
 }

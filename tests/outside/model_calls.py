@@ -17,13 +17,12 @@ import botocore.session
 import botocore.validate
 
 from common_errors import COMMON
-from model_values import constraints, decode_parsed, decode_text, decode_xml, in_body, local_name
+from model_values import constraints, decode_json, decode_text, decode_xml, in_body, local_name
 
 SERVICES = ("codedeploy", "ecr", "ecs", "elbv2", "events", "lambda", "logs", "scheduler", "sns", "sts")
-JSON, CBOR, QUERY, REST = "json", "smithy-rpc-v2-cbor", "query", "rest-json"
+JSON, QUERY, REST = "json", "query", "rest-json"
 CONTENT_TYPES = {
     JSON: "application/x-amz-json-1.1",
-    CBOR: "application/cbor",
     QUERY: "text/xml",
     REST: "application/json",
 }
@@ -90,10 +89,6 @@ def _named(call: Call) -> Known | None:
         prefix, _, name = target.rpartition(".")
         services = [s for s in SERVICES if model(s).metadata.get("targetPrefix") == prefix]
         return Known(services[0], name, JSON) if services else None
-    if "smithy-protocol" in call.headers:
-        _, _, prefix, _, name = (call.path.split("/") + [""] * 5)[:5]
-        services = [s for s in SERVICES if model(s).metadata.get("targetPrefix") == prefix]
-        return Known(services[0], name, CBOR) if services else None
     if urllib.parse.urlsplit(call.path).path == "/":
         form = dict(urllib.parse.parse_qsl(call.body.decode(errors="replace")))
         version = form.get("Version")
@@ -157,16 +152,14 @@ def _members_sent(call: Call, of: Known, shape, problems: list[str]) -> dict:
         members = _of_form(form, "", shape, "request", problems)
         problems += [f"request.{name}: the model has no such member in {shape.name}" for name in form]
         return members
-    if of.protocol == CBOR:
-        return decode_parsed(parsed_cbor(call.body), shape, "request", problems, "tag")
     if of.protocol == JSON:
-        return decode_parsed(json.loads(call.body or b"{}"), shape, "request", problems)
+        return decode_json(json.loads(call.body or b"{}"), shape, "request", problems)
     members = {}
     payload = shape.serialization.get("payload")
     if payload:
         members[payload] = call.body.decode()
     else:
-        members = decode_parsed(json.loads(call.body or b"{}"), shape, "request", problems)
+        members = decode_json(json.loads(call.body or b"{}"), shape, "request", problems)
     labels = _labels(call, of.operation) or {}
     query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(call.path).query))
     places = {"uri": labels, "querystring": query, "header": call.headers}
@@ -227,8 +220,6 @@ def _sent_otherwise(call: Call, of: Known, members: dict) -> list[str]:
         same = dict(urllib.parse.parse_qsl(call.body.decode(), keep_blank_values=True)) == {
             name: str(value) for name, value in body.items()
         }
-    elif of.protocol == CBOR:
-        same = parsed_cbor(call.body) == parsed_cbor(body)
     elif of.operation.input_shape.serialization.get("payload"):
         same = call.body == (body if isinstance(body, bytes) else body.encode())
     else:
@@ -240,16 +231,6 @@ def without_nulls(value: object) -> object:
     if isinstance(value, dict):
         return {name: without_nulls(one) for name, one in value.items() if one is not None}
     return [without_nulls(one) for one in value] if isinstance(value, list) else value
-
-
-def parsed_cbor(body: bytes) -> object:
-    """As botocore reads it, before it looks at a shape."""
-    parser = botocore.parsers.RpcV2CBORParser()
-    stream = parser.get_peekable_stream_from_bytes(body)
-    value = parser.parse_data_item(stream) if body else {}
-    if stream.read(1):
-        raise ValueError("something follows the CBOR")
-    return value
 
 
 # ---- what was answered
@@ -283,8 +264,6 @@ def _frame_problems(call: Call, of: Known) -> list[str]:
         problems.append(f"answer: its content type is {content_type!r}, expected {CONTENT_TYPES[of.protocol]!r}")
     if not call.answer_headers.get("x-amzn-requestid"):
         problems.append("answer: has no x-amzn-RequestId")
-    if of.protocol == CBOR and call.answer_headers.get("smithy-protocol") != "rpc-v2-cbor":
-        problems.append("answer: does not say `smithy-protocol: rpc-v2-cbor`")
     return problems
 
 
@@ -304,16 +283,10 @@ def _output_problems(call: Call, of: Known, shape, allowed: frozenset[str]) -> l
     elif shape.serialization.get("payload"):
         return problems  # Lambda's payload is the function's own; botocore has parsed the headers.
     else:
-        members = _answered_members(call, of, shape, problems)
+        members = decode_json(json.loads(call.answer_body or b"{}"), shape, "answer", problems)
         if not isinstance(members, dict):
             return [*problems, "answer: is no structure"]
     return problems + list(constraints(members, shape, "answer", allowed))
-
-
-def _answered_members(call: Call, of: Known, shape, problems: list[str]) -> object:
-    if of.protocol == CBOR:
-        return decode_parsed(parsed_cbor(call.answer_body), shape, "answer", problems, "tag")
-    return decode_parsed(json.loads(call.answer_body or b"{}"), shape, "answer", problems)
 
 
 def _xml_root(call: Call, of: Known, expected: str, problems: list[str]) -> ElementTree.Element | None:
@@ -355,10 +328,10 @@ def _error_member_problems(call: Call, of: Known, shape) -> list[str]:
     if of.protocol == QUERY:
         return []
     problems: list[str] = []
-    body = parsed_cbor(call.answer_body) if of.protocol == CBOR else json.loads(call.answer_body or b"{}")
+    body = json.loads(call.answer_body or b"{}")
     # Every error has a type and a sentence, also where the model declares no member for it.
     body = {name: value for name, value in body.items() if name != "__type"}
     if not any(name in in_body(shape) for name in ("message", "Message")):
         body = {name: value for name, value in body.items() if name.lower() != "message"}
-    members = decode_parsed(body, shape, "error", problems, "tag" if of.protocol == CBOR else "unixTimestamp")
+    members = decode_json(body, shape, "error", problems)
     return problems + list(constraints(members, shape, "error"))

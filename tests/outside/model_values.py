@@ -30,9 +30,8 @@ def in_body(shape) -> dict:
     }
 
 
-def decode_parsed(value: object, shape, path: str, problems: list[str], time: str = "unixTimestamp") -> object:
-    """A value of JSON or CBOR with members by their names in the model. A member that is null is one that is not there.
-    `time` is the form of a timestamp for which the model names none."""
+def decode_json(value: object, shape, path: str, problems: list[str]) -> object:
+    """A JSON value with members by their names in the model. A member that is null is one that is not there."""
     if shape.type_name == "structure" and isinstance(value, dict) and not is_document(shape):
         known, members = in_body(shape), {}
         for wire_name, member_value in value.items():
@@ -40,25 +39,20 @@ def decode_parsed(value: object, shape, path: str, problems: list[str], time: st
             if member is None:
                 members[name] = member_value
             elif member_value is not None:
-                members[name] = decode_parsed(member_value, member, f"{path}.{name}", problems, time)
+                members[name] = decode_json(member_value, member, f"{path}.{name}", problems)
         return members
     if shape.type_name == "list" and isinstance(value, list):
-        return [decode_parsed(one, shape.member, f"{path}[{i}]", problems, time) for i, one in enumerate(value)]
+        return [decode_json(one, shape.member, f"{path}[{i}]", problems) for i, one in enumerate(value)]
     if shape.type_name == "map" and isinstance(value, dict):
-        return {key: decode_parsed(one, shape.value, f"{path}.{key}", problems, time) for key, one in value.items()}
+        return {key: decode_json(one, shape.value, f"{path}.{key}", problems) for key, one in value.items()}
     if shape.type_name == "timestamp":
-        wanted = shape.serialization.get("timestampFormat", time)
+        wanted = shape.serialization.get("timestampFormat", "unixTimestamp")
         return decode_time(value, wanted, path, problems)
     return value
 
 
 def decode_time(value: object, wanted: str, path: str, problems: list[str]) -> object:
     """Seconds since the epoch, from the form in which this timestamp travels."""
-    if wanted == "tag":
-        if not isinstance(value, datetime.datetime):
-            problems.append(f"{path}: {value!r} is no timestamp, expected CBOR's tag 1")
-            return value
-        return value.timestamp()
     if wanted == "unixTimestamp":
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             problems.append(f"{path}: {value!r} is no timestamp, expected seconds since 1970 as a number")

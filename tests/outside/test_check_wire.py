@@ -4,10 +4,8 @@
 python test_check_wire.py        where botocore is installed
 """
 
-import base64
 import copy
 import json
-import struct
 import sys
 import unittest
 
@@ -104,24 +102,6 @@ SCHEDULE = {
 SCHEDULED = {"ScheduleArn": "arn:aws:scheduler:eu-central-1:111122223333:schedule/default/stop-1"}
 
 
-def cbor_text(text: str) -> bytes:
-    return struct.pack(">BH", 0x79, len(text)) + text.encode()
-
-
-def deployment_info(time: bytes, status: str = "Succeeded") -> dict:
-    """GetDeployment in CBOR."""
-    info = b"\xa2" + cbor_text("status") + cbor_text(status) + cbor_text("createTime") + time
-    headers = [["content-type", "application/cbor"], ["smithy-protocol", "rpc-v2-cbor"], ["x-amzn-requestid", "1"]]
-    plain = line("", {}, {}, caller=None) | {
-        "path": "/service/CodeDeploy_20141006/operation/GetDeployment",
-        "headers": [["smithy-protocol", "rpc-v2-cbor"]],
-        "body": "",
-        "answer_headers": headers,
-    }
-    del plain["answer_body"]
-    return plain | {"answer_body_base64": base64.b64encode(b"\xa1" + cbor_text("deploymentInfo") + info).decode()}
-
-
 class Samples(unittest.TestCase):
     def check(self, sample: dict, *expected: str) -> None:
         _, problems = judge(Call.of(sample))
@@ -133,7 +113,6 @@ class Samples(unittest.TestCase):
         self.check(task(stoppedAt=1795242945.8, containers=[{"name": "web", "exitCode": 0}]))
         self.check(health(member("<State>healthy</State>")))
         self.check(schedule(SCHEDULE, SCHEDULED))
-        self.check(deployment_info(b"\xc1\xfb" + struct.pack(">d", 1795242945.5)))
         self.check(task(stoppedReason=None))
 
     def test_unknown_members(self):
@@ -167,17 +146,12 @@ class Samples(unittest.TestCase):
         self.check(task(stoppedAt="2026-11-21T06:00:00Z"), "is no timestamp, expected seconds since 1970 as a number")
         self.check(task(stoppedAt=1795242945000), "botocore cannot parse it: ValueError: year")
         self.check(task(stoppedAt=17952429), "is no time of this century in seconds")
-        self.check(deployment_info(b"\xfb" + struct.pack(">d", 1795242945.5)), "expected CBOR's tag 1")
 
     def test_limits_and_patterns(self):
         self.check(
             schedule(SCHEDULE, {"ScheduleArn": "arn:aws:s3:::bucket"}), "does not match arn:aws[a-z-]*:scheduler"
         )
         self.check(schedule(SCHEDULE | {"ClientToken": "a" * 65}, SCHEDULED), "request.ClientToken: has 65 characters")
-
-    def test_enums_in_cbor(self):
-        time = b"\xc1\xfb" + struct.pack(">d", 1795242945.5)
-        self.check(deployment_info(time, "Done"), "'Done' is none of the values of DeploymentStatus")
 
     def test_lists_and_frames_of_xml(self):
         self.check(health("<item/>"), "is `<item>`, expected `<member>`")
