@@ -1,5 +1,7 @@
 //! The command line.
 
+pub(crate) mod serving;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -8,11 +10,9 @@ use clap::parser::ValueSource;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use rehearsal::assumption::{Assumption, Assumptions};
 
+use self::serving::Serving;
 use crate::binaries::Profile;
 use crate::scenario::{Scenario, quoted};
-
-/// Where `serve` listens unless told otherwise.
-const PORT: u16 = 4700;
 
 const AFTER_HELP: &str = "\
 What happens: the function binaries are built and started as Lambda starts them, against a local AWS that this program
@@ -156,11 +156,8 @@ pub(crate) struct Build {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Keep the local AWS up, with the services of `ship`, until interrupted
-    Serve {
-        /// Port on loopback; 0 takes a free one
-        #[arg(long, default_value_t = PORT)]
-        port: u16,
-    },
+    #[command(after_help = serving::AFTER_HELP)]
+    Serve(Serving),
 }
 
 fn known_scenario(given: &str) -> Result<String, String> {
@@ -200,11 +197,11 @@ mod tests {
             ("redirect", true)
         );
         assert_eq!(arguments.build.profile, Some(Profile::Dev));
-        let Some(Command::Serve { port }) = parse("rehearse serve --port 0").unwrap().command
+        let Some(Command::Serve(serving)) = parse("rehearse serve --port 0").unwrap().command
         else {
             panic!("not serve")
         };
-        assert_eq!(port, 0);
+        assert_eq!(serving.port, 0);
         let one = parse("rehearse ship --assume rollback-calls-hooks").unwrap();
         assert_eq!(one.assumptions().names(), ["rollback-calls-hooks"]);
         let all = parse("rehearse --assume all").unwrap().assumptions();

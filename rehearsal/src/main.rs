@@ -66,8 +66,8 @@ async fn run(arguments: &Arguments, scenario: Scenario) -> anyhow::Result<ExitCo
     }
     let places = places(arguments).await?;
     let output = output(arguments.json);
-    if let Some(Command::Serve { port }) = arguments.command {
-        serve::serve(scenario, &places, port, &output, interrupted()).await?;
+    if let Some(Command::Serve(serving)) = &arguments.command {
+        serve::serve(scenario, &places, serving, &output, interrupted()).await?;
         return Ok(ExitCode::SUCCESS);
     }
     let record = tokio::select! {

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use rehearsal::ecr::ImageSettings;
+use rehearsal::ecr::{ImageSettings, OCI_CONFIG, OCI_MANIFEST, OCI_VERSION};
 use rehearsal::happening::ListenerKind;
-use rehearsal::identity::REGION;
+use rehearsal::identity::{REGION, sha256_hex};
 use rehearsal::world::World;
+use serde_json::json;
 
+use crate::command::serving::Serving;
 use crate::play::{Data, Places, end, start_world};
 use crate::progress::{self, Output};
 use crate::scenario::Scenario;
@@ -17,7 +19,7 @@ use crate::traffic::Seen;
 pub(crate) async fn serve(
     mut scenario: Scenario,
     places: &Places,
-    port: u16,
+    serving: &Serving,
     output: &Output,
     until: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<()> {
@@ -27,7 +29,14 @@ pub(crate) async fn serve(
         .images
         .push(ImageSettings::new("shop/web", &["latest"], GREEN));
     let data = Data::new()?;
-    let world = start_world(&scenario, places, &data, port).await?;
+    let world = start_world(&scenario, places, &data, serving.port).await?;
+    for function in &serving.functions {
+        world
+            .lambda
+            .register(&function.name, function.place.clone())?;
+    }
+    // While something is under way the clock jumps over nothing.
+    let _no_jumps = serving.real_time.then(|| world.clock.busy());
     output.text(&introduction(&scenario, &world));
     let happenings = world.happenings.subscribe();
     tokio::select! {
@@ -60,7 +69,9 @@ fn introduction(scenario: &Scenario, world: &World) -> String {
         ));
     }
     text.push_str(&format!(
-        "# `shop/web:latest` is {GREEN}, which no event has told yet: invoke start-deployment with the sample event of a push.\n"
+        "# `shop/web:latest` is {GREEN}, which no event has told yet: invoke start-deployment with the sample event of a push.\n\
+         # A push that is told, of a version of your own:\n{}",
+        a_push("1.2.0")
     ));
     text.push_str("\n# For aws, boto3 and the SDKs:\n");
     text.push_str(&exports(&credentials(world.endpoint())));
@@ -70,7 +81,22 @@ fn introduction(scenario: &Scenario, world: &World) -> String {
         variables.extend(function.environment);
     }
     text.push_str(&exports(&variables));
+    text.push_str("\n# ready\n");
     text
+}
+
+/// A command that pushes an image, commented out.
+fn a_push(version: &str) -> String {
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": { "mediaType": OCI_CONFIG, "digest": format!("sha256:{}", sha256_hex(version)), "size": 2 },
+        "layers": [],
+        "annotations": { OCI_VERSION: version },
+    });
+    format!(
+        "#   aws ecr put-image --repository-name shop/web --image-tag latest \\\n#     --image-manifest '{manifest}'\n"
+    )
 }
 
 fn credentials(endpoint: &str) -> BTreeMap<String, String> {
