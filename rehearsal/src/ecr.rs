@@ -186,6 +186,10 @@ impl Ecr {
         let version = parsed["annotations"][OCI_VERSION]
             .as_str()
             .map(ToOwned::to_owned);
+        let environment = match &version {
+            Some(version) => self.environment(repository, version),
+            None => BTreeMap::new(),
+        };
         let image = Image {
             digest: format!("sha256:{}", sha256_hex(manifest)),
             tags: Vec::new(),
@@ -195,13 +199,22 @@ impl Ecr {
                 .as_str()
                 .map(ToOwned::to_owned),
             manifest: manifest.to_owned(),
-            environment: version
-                .iter()
-                .map(|version| ("SAMPLE_VERSION".to_owned(), version.clone()))
-                .collect(),
+            environment,
             version,
         };
         self.put(repository, image, tag)
+    }
+
+    /// The `ENV` of another version of what is in the repository, which need not misbehave as this one does.
+    fn environment(&self, repository: &str, version: &str) -> BTreeMap<String, String> {
+        let newest = self.repository(repository).and_then(|repository| {
+            let own = |image: &&Image| image.version.is_some();
+            repository.images.iter().rfind(own).cloned()
+        });
+        let mut environment = newest.map(|image| image.environment).unwrap_or_default();
+        environment.remove("SAMPLE_MISBEHAVE");
+        environment.insert("SAMPLE_VERSION".to_owned(), version.to_owned());
+        environment
     }
 
     fn put(&self, repository: &str, image: Image, tag: Option<&str>) -> Result<Image, PushRefused> {

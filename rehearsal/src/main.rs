@@ -59,7 +59,7 @@ fn refuse(error: &anyhow::Error, code: ExitCode) -> ExitCode {
     code
 }
 
-async fn run(arguments: &Arguments, scenario: Scenario) -> anyhow::Result<ExitCode> {
+async fn run(arguments: &Arguments, mut scenario: Scenario) -> anyhow::Result<ExitCode> {
     if arguments.list {
         writeln!(stdout(), "{}", command::list())?;
         return Ok(ExitCode::SUCCESS);
@@ -67,6 +67,9 @@ async fn run(arguments: &Arguments, scenario: Scenario) -> anyhow::Result<ExitCo
     let places = places(arguments).await?;
     let output = output(arguments.json);
     if let Some(Command::Serve(serving)) = &arguments.command {
+        if arguments.pipelines.is_none() {
+            scenario.setting.images.push(serve::untold_image());
+        }
         serve::serve(scenario, &places, serving, &output, interrupted()).await?;
         return Ok(ExitCode::SUCCESS);
     }

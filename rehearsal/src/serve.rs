@@ -15,19 +15,19 @@ use crate::scenario::Scenario;
 use crate::scenario::setting::GREEN;
 use crate::traffic::Seen;
 
+/// A push to the usual services' repository that nobody was told of: whoever tells it now sees a deployment.
+pub(crate) fn untold_image() -> ImageSettings {
+    ImageSettings::new("shop/web", &["latest"], GREEN)
+}
+
 /// Keeps the world of a scenario up until told to end.
 pub(crate) async fn serve(
-    mut scenario: Scenario,
+    scenario: Scenario,
     places: &Places,
     serving: &Serving,
     output: &Output,
     until: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<()> {
-    // A push that nobody was told of: whoever tells it now sees a deployment.
-    scenario
-        .setting
-        .images
-        .push(ImageSettings::new("shop/web", &["latest"], GREEN));
     let data = Data::new()?;
     let world = start_world(&scenario, places, &data, serving.port).await?;
     for function in &serving.functions {
@@ -37,8 +37,8 @@ pub(crate) async fn serve(
     }
     // While something is under way the clock jumps over nothing.
     let _no_jumps = serving.real_time.then(|| world.clock.busy());
-    output.text(&introduction(&scenario, &world));
     let happenings = world.happenings.subscribe();
+    output.text(&introduction(&scenario, &world));
     tokio::select! {
         told = until => told?,
         () = progress::watch(output, happenings, world.clock.now(), Seen::default) => {}
@@ -68,11 +68,9 @@ fn introduction(scenario: &Scenario, world: &World) -> String {
             address(test)
         ));
     }
-    text.push_str(&format!(
-        "# `shop/web:latest` is {GREEN}, which no event has told yet: invoke start-deployment with the sample event of a push.\n\
-         # A push that is told, of a version of your own:\n{}",
-        a_push("1.2.0")
-    ));
+    for repository in scenario.setting.repositories() {
+        text.push_str(&a_push(&repository.name, world));
+    }
     text.push_str("\n# For aws, boto3 and the SDKs:\n");
     text.push_str(&exports(&credentials(world.endpoint())));
     text.push_str("\n# And for a function under `cargo lambda watch`:\n");
@@ -85,18 +83,27 @@ fn introduction(scenario: &Scenario, world: &World) -> String {
     text
 }
 
-/// A command that pushes an image, commented out.
-fn a_push(version: &str) -> String {
+/// What a repository's images are, and how another is pushed: a command, commented out.
+fn a_push(repository: &str, world: &World) -> String {
+    let images = world.ecr.repository(repository).map(|found| found.images);
+    let mut text = String::new();
+    for image in images.unwrap_or_default() {
+        let version = image.version.as_deref().unwrap_or("nothing that runs");
+        let tags = image.tags.join("`, `");
+        text.push_str(&format!("# `{repository}`: `{tags}` is {version}\n"));
+    }
     let manifest = json!({
         "schemaVersion": 2,
         "mediaType": OCI_MANIFEST,
-        "config": { "mediaType": OCI_CONFIG, "digest": format!("sha256:{}", sha256_hex(version)), "size": 2 },
+        "config": { "mediaType": OCI_CONFIG, "digest": format!("sha256:{}", sha256_hex("")), "size": 2 },
         "layers": [],
-        "annotations": { OCI_VERSION: version },
+        "annotations": { OCI_VERSION: "1.2.0" },
     });
-    format!(
-        "#   aws ecr put-image --repository-name shop/web --image-tag latest \\\n#     --image-manifest '{manifest}'\n"
-    )
+    text.push_str(&format!(
+        "#   aws ecr put-image --repository-name {repository} --image-tag 1.2.0 --image-manifest \\\n\
+         #     '{manifest}'\n"
+    ));
+    text
 }
 
 fn credentials(endpoint: &str) -> BTreeMap<String, String> {
