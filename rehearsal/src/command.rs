@@ -51,11 +51,11 @@ pub(crate) struct Arguments {
     pub(crate) list: bool,
 
     /// Play an ECR event of your own in place of the push of `ship`
-    #[arg(long, value_name = "FILE", conflicts_with = "scenario")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["scenario", "pipelines"])]
     pub(crate) event: Option<PathBuf>,
 
     /// Play it with pipelines of your own: the world is made as this file wants it
-    #[arg(long, global = true, value_name = "FILE", conflicts_with = "event")]
+    #[arg(long, global = true, value_name = "FILE")]
     pub(crate) pipelines: Option<PathBuf>,
 
     /// Print the record of the run as one JSON object on stdout; progress goes to stderr
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn what_every_command_takes_may_stand_before_a_subcommand_or_behind_it() {
         for line in [
-            "rehearse --profile dev serve --port 0",
+            "rehearse --pipelines own.toml --profile dev serve --port 0",
             "rehearse serve --port 0 --profile dev",
         ] {
             let arguments = parse(line).unwrap();

@@ -89,8 +89,11 @@ fn a_push(repository: &str, world: &World) -> String {
     let mut text = String::new();
     for image in images.unwrap_or_default() {
         let version = image.version.as_deref().unwrap_or("nothing that runs");
-        let tags = image.tags.join("`, `");
-        text.push_str(&format!("# `{repository}`: `{tags}` is {version}\n"));
+        let tags = match image.tags.as_slice() {
+            [] => "without a tag".to_owned(),
+            tags => format!("`{}`", tags.join("`, `")),
+        };
+        text.push_str(&format!("# Image of `{repository}`: {version}, {tags}\n"));
     }
     let manifest = json!({
         "schemaVersion": 2,
@@ -100,7 +103,7 @@ fn a_push(repository: &str, world: &World) -> String {
         "annotations": { OCI_VERSION: "1.2.0" },
     });
     text.push_str(&format!(
-        "#   aws ecr put-image --repository-name {repository} --image-tag 1.2.0 --image-manifest \\\n\
+        "# Another one:\n#   aws ecr put-image --repository-name {repository} --image-tag 1.2.0 --image-manifest \\\n\
          #     '{manifest}'\n"
     ));
     text
