@@ -19,10 +19,9 @@ import botocore.validate
 from common_errors import COMMON
 from model_values import constraints, decode_json, decode_text, decode_xml, in_body, local_name
 
-SERVICES = ("codedeploy", "ecr", "ecs", "elbv2", "events", "lambda", "logs", "scheduler", "sns", "sts")
+SERVICES = ("cloudwatch", "codedeploy", "ecr", "ecs", "elbv2", "events", "lambda", "logs", "scheduler", "sns", "sts")
 JSON, QUERY, REST = "json", "query", "rest-json"
 CONTENT_TYPES = {
-    JSON: "application/x-amz-json-1.1",
     QUERY: "text/xml",
     REST: "application/json",
 }
@@ -260,8 +259,11 @@ def _headers(call: Call):
 def _frame_problems(call: Call, of: Known) -> list[str]:
     problems = []
     content_type = call.answer_headers.get("content-type")
-    if call.answer_body and content_type != CONTENT_TYPES[of.protocol]:
-        problems.append(f"answer: its content type is {content_type!r}, expected {CONTENT_TYPES[of.protocol]!r}")
+    expected = CONTENT_TYPES.get(of.protocol)
+    if of.protocol == JSON:
+        expected = f"application/x-amz-json-{model(of.service).metadata['jsonVersion']}"
+    if call.answer_body and content_type != expected:
+        problems.append(f"answer: its content type is {content_type!r}, expected {expected!r}")
     if not call.answer_headers.get("x-amzn-requestid"):
         problems.append("answer: has no x-amzn-RequestId")
     return problems

@@ -23,9 +23,15 @@ sys.dont_write_bytecode = True  # Nothing of a run stays in this folder.
 import hook
 from claims import Claims
 from invoke_api import InvokeApi
+from real_by_hand import (
+    a_deployment_is_stopped_by_hand,
+    a_ready_wait_is_ended_by_hand,
+    an_alarm_goes_off,
+    waits_are_ended_by_hand,
+)
 from real_deployments import Deployments
 from real_waiters import waiters_end_as_on_aws
-from serving import Serving, eventually
+from serving import Serving
 
 # As AppSpecs name them.
 URL_HOOK, RUNTIME_HOOK = "hook-behind-a-url", "hook-of-a-runtime"
@@ -193,60 +199,6 @@ def hooks_of_others(claims: Claims, aws: Serving, deployments: Deployments, api:
     claims.contains("a function that is none fails the deployment", nobody.get("errorInformation"), "nobody")
 
 
-def waits_are_ended_by_hand(claims: Claims, aws: Serving, deployments: Deployments) -> None:
-    claims.about("in real time: `aws deploy continue-deployment` ends the termination wait")
-    latest = aws.client("ecr").describe_images(repositoryName="shop/web", imageIds=[{"imageTag": "latest"}])
-    revision = deployments.register(latest["imageDetails"][0]["imageDigest"])
-    first = deployments.create(revision, [], "ended by hand", config="CodeDeployDefault.ECSAllAtOnce")
-    second = deployments.try_to_create(revision)
-    claims.holds("a second deployment beside it is refused", second.code != 0, second.out)
-    text = f"The Deployment Group '{deployments.group}' already has an active Deployment '{first}'"
-    claims.contains("in AWS's words", second.err, "DeploymentLimitExceededException", text)
-    early = aws.aws("deploy", "continue-deployment", "--deployment-id", first, "--deployment-wait-type", "READY_WAIT")
-    claims.contains("it is not ready", early.err, "DeploymentIsNotInReadyStateException")
-    claims.holds(
-        "it comes to its termination wait", bool(eventually(lambda: deployments.waits(first), 180)), "it did not"
-    )
-    claims.equal("in which it is InProgress", deployments.get(first)["status"], "InProgress")
-    claims.equal("production is on green", aws.version(), "1.1.0")
-    sets = {task_set["status"] for task_set in deployments.service()["taskSets"]}
-    claims.equal("blue still runs", sets, {"PRIMARY", "ACTIVE"})
-    done = aws.aws(
-        "deploy", "continue-deployment", "--deployment-id", first, "--deployment-wait-type", "TERMINATION_WAIT"
-    )
-    claims.equal("`continue-deployment` says nothing", (done.code, done.out, done.err), (0, "", ""))
-    waited = aws.aws("deploy", "wait", "deployment-successful", "--deployment-id", first)
-    claims.equal("the CLI's wait ends long before the hour", (waited.code, waited.err), (0, ""))
-    again = aws.aws(
-        "deploy", "continue-deployment", "--deployment-id", first, "--deployment-wait-type", "TERMINATION_WAIT"
-    )
-    claims.contains("there is nothing left to continue", again.err, "DeploymentAlreadyCompletedException")
-
-
-def a_deployment_is_stopped_by_hand(claims: Claims, aws: Serving, deployments: Deployments) -> None:
-    claims.about("in real time: `aws deploy stop-deployment` in a canary's first step")
-    revision = deployments.register(deployments.push("1.2.0").found)
-    running = deployments.create(revision, [], "stopped by hand")
-    shifts = lambda: deployments.event(running, "AllowTraffic") == "InProgress"
-    claims.holds("a tenth of production goes to green", bool(eventually(shifts, 180)), "it did not come to that")
-    stopped = aws.aws("deploy", "stop-deployment", "--deployment-id", running, "--auto-rollback-enabled")
-    claims.holds("`stop-deployment` answers", stopped.code == 0 and "status" in stopped.json(), stopped.err)
-    waited = aws.aws("deploy", "wait", "deployment-successful", "--deployment-id", running)
-    claims.contains("the CLI's wait fails", waited.err, "Waiter DeploymentSuccessful failed", "Stopped")
-    ended = deployments.end(running)
-    told = (ended["status"], ended.get("errorInformation", {}).get("code"))
-    claims.equal("it is Stopped, by hand", told, ("Stopped", "MANUAL_STOP"))
-    rollback = ended["rollbackInfo"]["rollbackDeploymentId"]
-    text = f"Deployment {running} terminated. Automatic rollback is triggered with a DeploymentId {rollback}."
-    claims.contains("it names what rolls it back", ended["rollbackInfo"].get("rollbackMessage"), text)
-    undone = deployments.end(rollback)
-    told = (undone["creator"], undone["status"], undone["rollbackInfo"]["rollbackTriggeringDeploymentId"])
-    claims.equal("which succeeds", told, ("codeDeployRollback", "Succeeded", running))
-    claims.equal("production is where it was", aws.version(), "1.1.0")
-    late = aws.aws("deploy", "stop-deployment", "--deployment-id", running)
-    claims.contains("there is nothing left to stop", late.err, "DeploymentAlreadyCompletedException")
-
-
 def it_serves_as_it_says(claims: Claims, rehearsal: Path, arguments: list[str], folder: Path) -> None:
     claims.about("`serve` itself")
     with Serving(rehearsal, arguments, folder) as aws:
@@ -310,6 +262,8 @@ def run(claims: Claims, rehearsal: Path, arguments: list[str], folder: Path, wir
         deployments = Deployments(aws, folder)
         waits_are_ended_by_hand(claims, aws, deployments)
         a_deployment_is_stopped_by_hand(claims, aws, deployments)
+        a_ready_wait_is_ended_by_hand(claims, aws, deployments)
+        an_alarm_goes_off(claims, aws, deployments)
 
 
 if __name__ == "__main__":

@@ -102,6 +102,11 @@ class Deployments:
         group = ("--application-name", self.application, "--deployment-group-name", self.group)
         return self._aws.aws("deploy", "create-deployment", *group, "--revision", json.dumps(content))
 
+    def update_group(self, *members: str) -> Said:
+        """By the CLI."""
+        group = ("--application-name", self.application, "--current-deployment-group-name", self.group)
+        return self._aws.aws("deploy", "update-deployment-group", *group, *members)
+
     def get(self, deployment: str) -> dict:
         return self._codedeploy.get_deployment(deploymentId=deployment)["deploymentInfo"]
 
@@ -116,11 +121,12 @@ class Deployments:
 
     def event(self, deployment: str, name: str) -> str:
         """The status of a lifecycle event."""
-        return self._events(deployment)[name]
+        return self._events(deployment).get(name, "Pending")
 
     def waits(self, deployment: str) -> bool:
         """Whether everything is done but the end of blue."""
-        return all(status == "Succeeded" for status in self._events(deployment).values())
+        events = self._events(deployment)
+        return bool(events) and all(status == "Succeeded" for status in events.values())
 
     def service(self) -> dict:
         return self._ecs.describe_services(cluster="prod", services=["web"])["services"][0]
@@ -136,7 +142,10 @@ class Deployments:
         return not self._codedeploy.list_deployments(**group, includeOnlyStatuses=active)["deployments"]
 
     def _events(self, deployment: str) -> dict[str, str]:
-        target = self._codedeploy.get_deployment_target(deploymentId=deployment, targetId="prod:web")
+        try:
+            target = self._codedeploy.get_deployment_target(deploymentId=deployment, targetId="prod:web")
+        except self._codedeploy.exceptions.DeploymentNotStartedException:
+            return {}  # It is merely Created.
         events = target["deploymentTarget"]["ecsTarget"]["lifecycleEvents"]
         return {event["lifecycleEventName"]: event["status"] for event in events}
 

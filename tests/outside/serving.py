@@ -83,9 +83,9 @@ class Serving:
         nobody = {"HOME": str(self._folder), "PATH": os.environ["PATH"], "AWS_EC2_METADATA_DISABLED": "true"}
         return nobody | {name: value for name, value in self.variables.items() if name.startswith("AWS_")}
 
-    def version(self) -> str:
-        """The version that answers production."""
-        with urllib.request.urlopen(self.production, timeout=10) as answer:
+    def version(self, url: str | None = None) -> str:
+        """The version that answers production, or another listener."""
+        with urllib.request.urlopen(url or self.production, timeout=10) as answer:
             return answer.headers["x-version"]
 
     def said(self, *parts: str) -> list[str]:
