@@ -1,16 +1,19 @@
 //! The command line.
 
+pub(crate) mod serving;
+
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use rehearsal::assumption::{Assumption, Assumptions};
 use rehearsal::iam::Removal;
 
+use self::serving::Serving;
 use crate::binaries::Profile;
 use crate::scenario::{Scenario, quoted};
-
-/// Where `serve` listens unless told otherwise.
-const PORT: u16 = 4700;
 
 const AFTER_HELP: &str = "\
 What happens: the function binaries are built and started as Lambda starts them, against a local AWS that this program
@@ -26,6 +29,7 @@ Examples:
   cargo rehearse ship --json | jq .production             the record of the run, for programs
   cargo rehearse ship --without run-migration:ecs:RunTask what comes of a permission that is missing
   cargo rehearse failed-migration --report report.html    a page to look at
+  cargo rehearse ship --wire calls.jsonl                  every call with its bytes, for programs that know AWS's models
   cargo rehearse --profile release                        with the very binaries that ship
   cargo rehearse serve                                    the local AWS stays up, for aws, boto3, cargo lambda
 
@@ -36,7 +40,7 @@ Exit status:
 
 /// Plays a whole deployment on this machine: AWS is played, the functions are the ones that ship.
 #[derive(Debug, Parser)]
-#[command(name = "rehearse", bin_name = "cargo rehearse", after_help = AFTER_HELP, args_conflicts_with_subcommands = true, version)]
+#[command(name = "rehearse", bin_name = "cargo rehearse", after_help = AFTER_HELP, version)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Option<Command>,
@@ -50,11 +54,11 @@ pub(crate) struct Arguments {
     pub(crate) list: bool,
 
     /// Play an ECR event of your own in place of the push of `ship`
-    #[arg(long, value_name = "FILE", conflicts_with = "scenario")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["scenario", "pipelines"])]
     pub(crate) event: Option<PathBuf>,
 
     /// Play it with pipelines of your own: the world is made as this file wants it
-    #[arg(long, value_name = "FILE", conflicts_with = "event")]
+    #[arg(long, global = true, value_name = "FILE")]
     pub(crate) pipelines: Option<PathBuf>,
 
     /// Print the record of the run as one JSON object on stdout; progress goes to stderr
@@ -64,6 +68,10 @@ pub(crate) struct Arguments {
     /// Write what happened as one HTML page, to look at
     #[arg(long, value_name = "FILE", conflicts_with = "list")]
     pub(crate) report: Option<PathBuf>,
+
+    /// Write every call to the local AWS down, as it went over the wire: one JSON object a line
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) wire: Option<PathBuf>,
 
     /// Play the second of two possibilities where AWS's behaviour is not confirmed; `all` takes every second one
     #[arg(long, global = true, value_name = "WHAT", value_parser = assumption)]
@@ -85,6 +93,29 @@ pub(crate) enum Assumed {
 }
 
 impl Arguments {
+    /// What the command line says. An option that only a scenario takes is refused beside a subcommand; the others may
+    /// stand before it or behind it.
+    pub(crate) fn read(
+        line: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> Result<Arguments, clap::Error> {
+        let mut command = Arguments::command();
+        let matches = command.try_get_matches_from_mut(line)?;
+        if let Some(subcommand) = matches.subcommand_name() {
+            let of_a_scenario = command.get_arguments().find(|argument| {
+                let id = argument.get_id().as_str();
+                !argument.is_global_set()
+                    && matches.value_source(id) == Some(ValueSource::CommandLine)
+            });
+            if let Some(argument) = of_a_scenario {
+                let message = format!(
+                    "the argument '{argument}' cannot be used with the subcommand '{subcommand}', which plays no scenario"
+                );
+                return Err(command.error(ErrorKind::ArgumentConflict, message));
+            }
+        }
+        Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
+
     pub(crate) fn assumptions(&self) -> Assumptions {
         let of = |assumed: &Assumed| match assumed {
             Assumed::All => Assumption::value_variants().to_vec(),
@@ -136,11 +167,8 @@ pub(crate) struct Build {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Keep the local AWS up, with the services of `ship`, until interrupted
-    Serve {
-        /// Port on loopback; 0 takes a free one
-        #[arg(long, default_value_t = PORT)]
-        port: u16,
-    },
+    #[command(after_help = serving::AFTER_HELP)]
+    Serve(Serving),
 }
 
 fn known_scenario(given: &str) -> Result<String, String> {
@@ -157,9 +185,11 @@ fn known_scenario(given: &str) -> Result<String, String> {
 /// The text of `--list`.
 pub(crate) fn list() -> String {
     let scenarios = Scenario::all();
+    let names = scenarios.iter().map(|scenario| scenario.name.len());
+    let width = names.max().unwrap_or_default() + 2;
     let lines = scenarios
         .iter()
-        .map(|scenario| format!("{:<24}{}", scenario.name, scenario.summary));
+        .map(|scenario| format!("{:<width$}{}", scenario.name, scenario.summary));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -168,7 +198,7 @@ mod tests {
     use super::*;
 
     fn parse(line: &str) -> Result<Arguments, clap::Error> {
-        Arguments::try_parse_from(line.split(' '))
+        Arguments::read(line.split(' '))
     }
 
     #[test]
@@ -180,11 +210,11 @@ mod tests {
             ("redirect", true)
         );
         assert_eq!(arguments.build.profile, Some(Profile::Dev));
-        let Some(Command::Serve { port }) = parse("rehearse serve --port 0").unwrap().command
+        let Some(Command::Serve(serving)) = parse("rehearse serve --port 0").unwrap().command
         else {
             panic!("not serve")
         };
-        assert_eq!(port, 0);
+        assert_eq!(serving.port, 0);
         let report = parse("rehearse --event push.json --json --report page.html").unwrap();
         assert_eq!(report.report, Some(PathBuf::from("page.html")));
         let one = parse("rehearse ship --assume rollback-calls-hooks").unwrap();
@@ -200,6 +230,20 @@ mod tests {
             parse("rehearse --event push.json").unwrap().event,
             Some(PathBuf::from("push.json"))
         );
+    }
+
+    #[test]
+    fn what_every_command_takes_may_stand_before_a_subcommand_or_behind_it() {
+        for line in [
+            "rehearse --pipelines own.toml --profile dev serve --port 0",
+            "rehearse serve --port 0 --profile dev",
+        ] {
+            let arguments = parse(line).unwrap();
+            assert_eq!(arguments.build.profile, Some(Profile::Dev), "{line}");
+            assert!(arguments.command.is_some(), "{line}");
+        }
+        let wire = parse("rehearse --wire calls.jsonl serve").unwrap().wire;
+        assert_eq!(wire, Some(PathBuf::from("calls.jsonl")));
     }
 
     #[test]
@@ -228,6 +272,18 @@ mod tests {
                 "cannot be used with",
             ),
             (
+                "rehearse --json serve",
+                "the argument '--json' cannot be used with the subcommand 'serve', which plays no scenario",
+            ),
+            (
+                "rehearse redirect serve",
+                "the argument '[NAME]' cannot be used with the subcommand 'serve', which plays no scenario",
+            ),
+            (
+                "rehearse --event push.json serve",
+                "the argument '--event <FILE>' cannot be used with the subcommand 'serve'",
+            ),
+            (
                 "rehearse --assume rain",
                 "invalid value 'rain' for '--assume <WHAT>': expected `all` or one of",
             ),
@@ -249,10 +305,12 @@ mod tests {
     #[test]
     fn the_list_has_every_scenario() {
         assert_eq!(list().lines().count(), Scenario::all().len());
-        assert!(
-            list().starts_with("ship                    1.0.0 serves, 1.1.0 is pushed"),
-            "{}",
-            list()
-        );
+        for (line, scenario) in list().lines().zip(Scenario::all()) {
+            let (name, summary) = line.split_once("  ").unwrap();
+            assert_eq!(
+                (name, summary.trim_start()),
+                (scenario.name, scenario.summary)
+            );
+        }
     }
 }

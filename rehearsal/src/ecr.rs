@@ -13,6 +13,8 @@ use crate::world::{RepositorySettings, TagMutability};
 pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 /// The media type of an ordinary image's configuration.
 pub const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+/// The annotation of a manifest that says which version of a program it holds.
+pub const OCI_VERSION: &str = "org.opencontainers.image.version";
 
 /// An image that can be pushed.
 #[derive(Debug, Clone)]
@@ -167,7 +169,8 @@ impl Ecr {
         self.put(&image.repository, pushed, tag)
     }
 
-    /// A push of a manifest as a client sends it. One that lies in the repository already is that image.
+    /// A push of a manifest as a client sends it. One that lies in the repository already is that image. One that says
+    /// its version by OCI's annotation stands for the sample service in that version.
     pub fn put_manifest(
         &self,
         repository: &str,
@@ -180,6 +183,13 @@ impl Ecr {
         let declared = media_type
             .or(parsed["mediaType"].as_str())
             .unwrap_or(OCI_MANIFEST);
+        let version = parsed["annotations"][OCI_VERSION]
+            .as_str()
+            .map(ToOwned::to_owned);
+        let environment = match &version {
+            Some(version) => self.environment(repository, version),
+            None => BTreeMap::new(),
+        };
         let image = Image {
             digest: format!("sha256:{}", sha256_hex(manifest)),
             tags: Vec::new(),
@@ -189,10 +199,22 @@ impl Ecr {
                 .as_str()
                 .map(ToOwned::to_owned),
             manifest: manifest.to_owned(),
-            version: None,
-            environment: BTreeMap::new(),
+            environment,
+            version,
         };
         self.put(repository, image, tag)
+    }
+
+    /// The `ENV` of another version of what is in the repository, which need not misbehave as this one does.
+    fn environment(&self, repository: &str, version: &str) -> BTreeMap<String, String> {
+        let newest = self.repository(repository).and_then(|repository| {
+            let own = |image: &&Image| image.version.is_some();
+            repository.images.iter().rfind(own).cloned()
+        });
+        let mut environment = newest.map(|image| image.environment).unwrap_or_default();
+        environment.remove("SAMPLE_MISBEHAVE");
+        environment.insert("SAMPLE_VERSION".to_owned(), version.to_owned());
+        environment
     }
 
     fn put(&self, repository: &str, image: Image, tag: Option<&str>) -> Result<Image, PushRefused> {

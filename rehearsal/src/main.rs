@@ -17,11 +17,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::binaries::Profile;
-use crate::command::{Arguments, Build, Command};
+use crate::command::{Arguments, Command};
 use crate::play::Places;
 use crate::progress::{Colours, Output};
 use crate::report::ReportFile;
@@ -31,7 +30,7 @@ const WRONG_USAGE: u8 = 2;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = Arguments::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
     let mut scenario = match chosen(&arguments) {
         Ok(scenario) => scenario,
         Err(error) => return refuse(&error, ExitCode::from(WRONG_USAGE)),
@@ -74,17 +73,20 @@ fn refuse(error: &anyhow::Error, code: ExitCode) -> ExitCode {
 
 async fn run(
     arguments: &Arguments,
-    scenario: Scenario,
+    mut scenario: Scenario,
     report: Option<ReportFile>,
 ) -> anyhow::Result<ExitCode> {
     if arguments.list {
         writeln!(stdout(), "{}", command::list())?;
         return Ok(ExitCode::SUCCESS);
     }
-    let places = places(&arguments.build).await?;
+    let places = places(arguments).await?;
     let output = output(arguments.json);
-    if let Some(Command::Serve { port }) = arguments.command {
-        serve::serve(scenario, &places, port, &output, interrupted()).await?;
+    if let Some(Command::Serve(serving)) = &arguments.command {
+        if arguments.pipelines.is_none() {
+            scenario.setting.images.push(serve::untold_image());
+        }
+        serve::serve(scenario, &places, serving, &output, interrupted()).await?;
         return Ok(ExitCode::SUCCESS);
     }
     let played = play::play(&scenario, &places, &output, interrupted()).await?;
@@ -126,7 +128,8 @@ fn chosen(arguments: &Arguments) -> anyhow::Result<Scenario> {
         .context("no such scenario")
 }
 
-async fn places(build: &Build) -> anyhow::Result<Places> {
+async fn places(arguments: &Arguments) -> anyhow::Result<Places> {
+    let build = &arguments.build;
     let built_in = || {
         Path::new(env!("CARGO_MANIFEST_DIR"))
             .parent()
@@ -160,7 +163,11 @@ async fn places(build: &Build) -> anyhow::Result<Places> {
     let binaries = binaries
         .canonicalize()
         .with_context(|| format!("find `{}`", binaries.display()))?;
-    Ok(Places { root, binaries })
+    Ok(Places {
+        root,
+        binaries,
+        wire: arguments.wire.clone(),
+    })
 }
 
 /// Progress goes to stdout, unless that is for the record; colours only where somebody looks and wants them.

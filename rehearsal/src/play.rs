@@ -41,6 +41,8 @@ pub(crate) struct Places {
     /// The workspace: `template.yaml`, `config/`, scenarios.
     pub(crate) root: PathBuf,
     pub(crate) binaries: PathBuf,
+    /// Where every call is written down, if anywhere.
+    pub(crate) wire: Option<PathBuf>,
 }
 
 /// A folder for the databases of one run; removed when dropped.
@@ -168,7 +170,7 @@ async fn play_through(
             .fold(Seen::default(), Seen::and)
     };
     let happenings = world.happenings.subscribe();
-    let broken_off = tokio::select! {
+    let mut broken_off = tokio::select! {
         done = act_all(&world, scenario, &traffic) => done.err(),
         why = &mut end => Some(why),
         () = progress::watch(output, happenings, start, everybody) => None,
@@ -194,7 +196,7 @@ async fn play_through(
     let mut story = report::collect(scenario, &world, start, &samples, &record);
     story.broken_off = broken_off.as_ref().map(|error| format!("{error:#}"));
     if broken_off.is_none() {
-        self::end(&world).await;
+        broken_off = self::end(&world).await.err();
     }
     Played {
         record,
@@ -217,10 +219,11 @@ async fn act_all(
     Ok(())
 }
 
-/// Ends every process of a world.
-pub(crate) async fn end(world: &World) {
+/// Ends every process of a world; an error if not everything was recorded that should have been.
+pub(crate) async fn end(world: &World) -> anyhow::Result<()> {
     world.lambda.stop().await;
     world.shutdown().await;
+    world.wire.check()
 }
 
 /// A world as the scenario wants it, with migrated databases and 1.0.0 serving.
@@ -245,7 +248,7 @@ pub(crate) async fn start_world(
     for service in &setting.services {
         migrate(&sample_service, &service.database(&data.0)).await?;
     }
-    World::start(WorldSettings {
+    let world = World::start(WorldSettings {
         template,
         assumptions: setting.assumptions.clone(),
         without: setting.without.clone(),
@@ -259,7 +262,11 @@ pub(crate) async fn start_world(
             .collect(),
         sample_service,
     })
-    .await
+    .await?;
+    if let Some(file) = &places.wire {
+        world.wire.write_to(file)?;
+    }
+    Ok(world)
 }
 
 /// The pipelines file as it is played: the check asks the load balancer of this world, never one that is elsewhere.

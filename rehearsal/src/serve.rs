@@ -2,41 +2,49 @@
 
 use std::collections::BTreeMap;
 
-use rehearsal::ecr::ImageSettings;
+use rehearsal::ecr::{ImageSettings, OCI_CONFIG, OCI_MANIFEST, OCI_VERSION};
 use rehearsal::happening::ListenerKind;
-use rehearsal::identity::REGION;
+use rehearsal::identity::{REGION, sha256_hex};
 use rehearsal::world::World;
+use serde_json::json;
 
+use crate::command::serving::Serving;
 use crate::play::{Data, Places, end, start_world};
 use crate::progress::{self, Output};
 use crate::scenario::Scenario;
 use crate::scenario::setting::GREEN;
 use crate::traffic::Seen;
 
+/// A push to the usual services' repository that nobody was told of: whoever tells it now sees a deployment.
+pub(crate) fn untold_image() -> ImageSettings {
+    ImageSettings::new("shop/web", &["latest"], GREEN)
+}
+
 /// Keeps the world of a scenario up until told to end.
 pub(crate) async fn serve(
-    mut scenario: Scenario,
+    scenario: Scenario,
     places: &Places,
-    port: u16,
+    serving: &Serving,
     output: &Output,
     until: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<()> {
-    // A push that nobody was told of: whoever tells it now sees a deployment.
-    scenario
-        .setting
-        .images
-        .push(ImageSettings::new("shop/web", &["latest"], GREEN));
     let data = Data::new()?;
-    let world = start_world(&scenario, places, &data, port).await?;
-    output.text(&introduction(&scenario, &world));
+    let world = start_world(&scenario, places, &data, serving.port).await?;
+    for function in &serving.functions {
+        world
+            .lambda
+            .register(&function.name, function.place.clone())?;
+    }
+    // While something is under way the clock jumps over nothing.
+    let _no_jumps = serving.real_time.then(|| world.clock.busy());
     let happenings = world.happenings.subscribe();
+    output.text(&introduction(&scenario, &world));
     tokio::select! {
         told = until => told?,
         () = progress::watch(output, happenings, world.clock.now(), Seen::default) => {}
     }
     output.text("\nstopping");
-    end(&world).await;
-    Ok(())
+    end(&world).await
 }
 
 /// What to set for which program, in lines that a shell takes.
@@ -60,9 +68,9 @@ fn introduction(scenario: &Scenario, world: &World) -> String {
             address(test)
         ));
     }
-    text.push_str(&format!(
-        "# `shop/web:latest` is {GREEN}, which no event has told yet: invoke start-deployment with the sample event of a push.\n"
-    ));
+    for repository in scenario.setting.repositories() {
+        text.push_str(&a_push(&repository.name, world));
+    }
     text.push_str("\n# For aws, boto3 and the SDKs:\n");
     text.push_str(&exports(&credentials(world.endpoint())));
     text.push_str("\n# And for a function under `cargo lambda watch`:\n");
@@ -71,6 +79,33 @@ fn introduction(scenario: &Scenario, world: &World) -> String {
         variables.extend(function.environment);
     }
     text.push_str(&exports(&variables));
+    text.push_str("\n# ready\n");
+    text
+}
+
+/// What a repository's images are, and how another is pushed: a command, commented out.
+fn a_push(repository: &str, world: &World) -> String {
+    let images = world.ecr.repository(repository).map(|found| found.images);
+    let mut text = String::new();
+    for image in images.unwrap_or_default() {
+        let version = image.version.as_deref().unwrap_or("nothing that runs");
+        let tags = match image.tags.as_slice() {
+            [] => "without a tag".to_owned(),
+            tags => format!("`{}`", tags.join("`, `")),
+        };
+        text.push_str(&format!("# Image of `{repository}`: {version}, {tags}\n"));
+    }
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": { "mediaType": OCI_CONFIG, "digest": format!("sha256:{}", sha256_hex("")), "size": 2 },
+        "layers": [],
+        "annotations": { OCI_VERSION: "1.2.0" },
+    });
+    text.push_str(&format!(
+        "# Another one:\n#   aws ecr put-image --repository-name {repository} --image-tag 1.2.0 --image-manifest \\\n\
+         #     '{manifest}'\n"
+    ));
     text
 }
 

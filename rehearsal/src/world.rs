@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::api::ledger::Ledger;
 use crate::api::throttle::Throttle;
+use crate::api::wire::Wire;
 use crate::assumption::Assumptions;
 use crate::clock::Clock;
 use crate::cloudwatch::{self, CloudWatch};
@@ -177,6 +178,7 @@ pub struct Aws {
     pub ids: Ids,
     pub ledger: Ledger,
     pub throttle: Throttle,
+    pub wire: Wire,
     pub background: Background,
     pub ecr: Ecr,
     pub ecs: Ecs,
@@ -458,6 +460,7 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         ),
         throttle: Throttle::default(),
         iam,
+        wire: Wire::default(),
         background: Background::default(),
         ids: Ids::default(),
         ecr: Ecr::new(settings.repositories.clone(), clock.now()),

@@ -31,7 +31,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True  # Nothing of a run stays in this folder.
 
 from claims import Claims, shown
-from moto_world import CLUSTER, Service, World, application, group, moto_server
+from moto_world import CLUSTER, OUTPUT_ONLY, Service, World, application, group, moto_server
 from recorder import Exchange, Recorder
 from runtime_api import ACCOUNT, REGION, Answer, Function
 from task_definitions import (
@@ -44,18 +44,6 @@ from task_definitions import (
 HOOKS = {
     "AfterInstall": "CodeDeployHook_greenlight_run-migration",
     "AfterAllowTestTraffic": "CodeDeployHook_greenlight_check-test-traffic",
-}
-# ECS API reference: members of TaskDefinition that RegisterTaskDefinition does not take.
-OUTPUT_ONLY = {
-    "taskDefinitionArn",
-    "revision",
-    "status",
-    "requiresAttributes",
-    "compatibilities",
-    "registeredAt",
-    "registeredBy",
-    "deregisteredAt",
-    "deleteRequestedAt",
 }
 FROM_TOMORROW = {
     "aFieldOfTomorrow": {"largest": 9223372036854775807, "half": 0.5, "none": None, "text": "\u2615 \"'\\"}

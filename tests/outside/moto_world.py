@@ -21,6 +21,18 @@ import boto3
 from runtime_api import ACCOUNT, REGION
 
 CLUSTER = "prod"
+# ECS API reference: members of TaskDefinition that RegisterTaskDefinition does not take.
+OUTPUT_ONLY = {
+    "taskDefinitionArn",
+    "revision",
+    "status",
+    "requiresAttributes",
+    "compatibilities",
+    "registeredAt",
+    "registeredBy",
+    "deregisteredAt",
+    "deleteRequestedAt",
+}
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
 
@@ -79,10 +91,21 @@ class World:
             )
 
         self.ecr, self.ecs, self.codedeploy = client("ecr"), client("ecs"), client("codedeploy")
-        self._ec2, self._elb = client("ec2"), client("elbv2")
+        self.client = client
+        self._ec2, self.elb = client("ec2"), client("elbv2")
+        # A task of moto's has stopped when it is looked at, unless it is told to wait until somebody stops it.
+        until_stopped = {"model_name": "ecs::task", "transition": {"progression": "manual", "times": 1000}}
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{port}/moto-api/state-manager/set-transition",
+            json.dumps(until_stopped).encode(),
+            {"Content-Type": "application/json"},
+        )
+        urllib.request.urlopen(request, timeout=30).close()
         self.topic = client("sns").create_topic(Name="outcomes")["TopicArn"]
         self.ecs.create_cluster(clusterName=CLUSTER)
         vpc = self._ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        # moto gives a task's network interface a name only then, and fails without one.
+        self._ec2.modify_vpc_attribute(VpcId=vpc, EnableDnsHostnames={"Value": True})
         subnets = [
             self._ec2.create_subnet(VpcId=vpc, CidrBlock=f"10.0.{i}.0/24", AvailabilityZone=f"{REGION}{zone}")
             for i, zone in enumerate("ab")
@@ -110,11 +133,11 @@ class World:
         )
         return put["image"]["imageId"]["imageDigest"]
 
-    def service(self, name: str, repository: str, task_definition: dict) -> Service:
+    def service(self, name: str, repository: str, task_definition: dict, test_port: int = 9001) -> Service:
         """A CODE_DEPLOY service whose PRIMARY task set runs this revision, behind a load balancer with a production and
         a test listener, with the application and the group that deploy it."""
         production = self.register(task_definition)
-        blue = self.deployment_group(name)
+        blue = self.deployment_group(name, test_port)
         behind = [{"targetGroupArn": blue, "containerName": "web", "containerPort": 8080}]
         vpc = {"subnets": self._subnets, "securityGroups": [self._security_group], "assignPublicIp": "DISABLED"}
         self.ecs.create_service(
@@ -142,14 +165,14 @@ class World:
         self.ecs.update_service_primary_task_set(cluster=CLUSTER, service=name, primaryTaskSet=primary)
         return Service(name, repository, task_definition["family"], production)
 
-    def deployment_group(self, name: str) -> str:
+    def deployment_group(self, name: str, test_port: int = 9001) -> str:
         """The load balancer, application and group of a service, there or not; the target group that serves."""
-        balancer = self._elb.create_load_balancer(
+        balancer = self.elb.create_load_balancer(
             Name=name, Subnets=self._subnets, SecurityGroups=[self._security_group]
         )
         arn = balancer["LoadBalancers"][0]["LoadBalancerArn"]
         blue, _ = (self._target_group(f"{name}-{colour}") for colour in ("blue", "green"))
-        production, test = ({"listenerArns": [self._listener(arn, port, blue)]} for port in (80, 9001))
+        production, test = ({"listenerArns": [self._listener(arn, port, blue)]} for port in (80, test_port))
         pair = {
             "targetGroups": [{"name": f"{name}-blue"}, {"name": f"{name}-green"}],
             "prodTrafficRoute": production,
@@ -189,13 +212,24 @@ class World:
         ids = self.codedeploy.list_deployments(applicationName=application(name), deploymentGroupName=group(name))
         return [self.codedeploy.get_deployment(deploymentId=one)["deploymentInfo"] for one in ids["deployments"]]
 
+    def copy(self, revision: str) -> dict:
+        """A revision as RegisterTaskDefinition takes it."""
+        definition = dict(self.describe(revision)["taskDefinition"])
+        for member in OUTPUT_ONLY:
+            definition.pop(member, None)
+        return definition
+
+    def target_group(self, name: str) -> str:
+        """A target group's ARN."""
+        return self.elb.describe_target_groups(Names=[name])["TargetGroups"][0]["TargetGroupArn"]
+
     def _target_group(self, name: str) -> str:
-        made = self._elb.create_target_group(Name=name, Protocol="HTTP", Port=8080, VpcId=self._vpc, TargetType="ip")
+        made = self.elb.create_target_group(Name=name, Protocol="HTTP", Port=8080, VpcId=self._vpc, TargetType="ip")
         return made["TargetGroups"][0]["TargetGroupArn"]
 
     def _listener(self, balancer: str, port: int, target_group: str) -> str:
         action = {"Type": "forward", "TargetGroupArn": target_group}
-        made = self._elb.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=port, DefaultActions=[action])
+        made = self.elb.create_listener(LoadBalancerArn=balancer, Protocol="HTTP", Port=port, DefaultActions=[action])
         return made["Listeners"][0]["ListenerArn"]
 
 

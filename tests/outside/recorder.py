@@ -2,6 +2,7 @@
 (a field that the mock does not know, a failure that it never gives).
 """
 
+import collections
 import contextlib
 import http.client
 import json
@@ -13,6 +14,8 @@ from loopback import Handler, Server
 
 # Everything else in the operations of this project changes something.
 READ_ONLY = ("Describe", "Get", "List", "BatchGet")
+# What Scheduler's REST calls are, by method.
+OF_SCHEDULES = {"POST": "CreateSchedule", "GET": "GetSchedule", "DELETE": "DeleteSchedule"}
 NOT_FORWARDED = {"host", "content-length", "transfer-encoding", "connection"}
 
 
@@ -53,6 +56,10 @@ class Recorder:
         self.change_answer: Change | None = None
         self.refuse: dict[str, tuple[int, bytes]] = {}
         """Operations that are answered here, with this status and body, and do not reach the mock."""
+        self.stand_in: dict[str, Callable[[dict], dict]] = {}
+        """Operations that the mock does not have, and what answers them in its place."""
+        self.stood_in: collections.Counter = collections.Counter()
+        """How often that was needed."""
         self._mock_port = mock_port
         self._server = Server(self._handler())
 
@@ -81,11 +88,20 @@ class Recorder:
 
         class Proxy(Handler):
             def do_POST(self) -> None:
+                self._exchange()
+
+            def do_DELETE(self) -> None:
+                self._exchange()
+
+            def _exchange(self) -> None:
                 body = self.body()
                 operation = self._operation(body)
                 headers: list[tuple[str, str]] = []
                 if operation in recorder.refuse:
                     status, answer = recorder.refuse[operation]
+                elif operation in recorder.stand_in:
+                    recorder.stood_in[operation] += 1
+                    status, answer = 200, json.dumps(recorder.stand_in[operation](json.loads(body))).encode()
                 else:
                     status, headers, answer = self._forward(body)
                 exchange = Exchange(operation, body, status, answer)
@@ -97,7 +113,7 @@ class Recorder:
             def _forward(self, body: bytes) -> tuple[int, list[tuple[str, str]], bytes]:
                 mock = http.client.HTTPConnection("127.0.0.1", recorder._mock_port, timeout=30)
                 with contextlib.closing(mock):
-                    mock.request("POST", self.path, body, dict(forwarded(self.headers.items())))
+                    mock.request(self.command, self.path, body, dict(forwarded(self.headers.items())))
                     response = mock.getresponse()
                     return response.status, forwarded(response.getheaders()), response.read()
 
@@ -106,6 +122,8 @@ class Recorder:
                 target = self.headers.get("X-Amz-Target")
                 if target:
                     return target.rsplit(".", 1)[-1]
+                if self.path.startswith("/schedules/"):
+                    return OF_SCHEDULES[self.command]
                 return urllib.parse.parse_qs(body.decode()).get("Action", [self.path])[0]
 
         return Proxy

@@ -13,6 +13,7 @@ pub mod query;
 pub mod request;
 pub mod stamp;
 pub mod throttle;
+pub mod wire;
 
 use std::sync::{Arc, Weak};
 
@@ -20,6 +21,7 @@ use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -29,6 +31,9 @@ use self::input::Input;
 use self::request::{Protocol, Request, Service};
 use crate::happening::What;
 use crate::world::{Aws, AwsCall};
+
+/// More than any operation's limit.
+const LARGEST_BODY: usize = 8 << 20;
 
 /// One call, as an operation's function sees it.
 #[derive(Clone, Copy)]
@@ -63,7 +68,11 @@ impl From<Value> for Reply {
 pub async fn serve(listener: TcpListener, aws: Weak<Aws>) {
     let router = Router::new()
         .fallback(answer)
-        .layer(DefaultBodyLimit::max(8 << 20))
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .layer(middleware::from_fn_with_state(
+            (aws.clone(), LARGEST_BODY),
+            wire::record,
+        ))
         .with_state(aws);
     // `axum::serve` never ends by itself, and never with an error.
     let _ = axum::serve(listener, router).await;

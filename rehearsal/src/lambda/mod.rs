@@ -3,6 +3,7 @@
 //! Memory is told to the function and not limited; a process between two invocations is not frozen.
 
 mod destination;
+pub mod elsewhere;
 mod environment;
 mod queue;
 mod runtime_api;
@@ -94,6 +95,8 @@ struct State {
     idle: BTreeMap<String, Vec<Environment>>,
     invocations: Vec<Invocation>,
     dead_letters: Vec<(String, Value)>,
+    /// Functions that the template does not declare.
+    registered: Vec<elsewhere::Registered>,
     logs: BTreeMap<String, Arc<Mutex<Vec<String>>>>,
 }
 
@@ -157,6 +160,7 @@ impl Lambda {
             .iter()
             .find(|function| function.name == name)
             .cloned()
+            .or_else(|| Some(self.registered(name)?.function))
     }
 
     /// All functions, as the template declares them.
@@ -275,15 +279,9 @@ impl Lambda {
             function: function.binary_name.clone(),
             request_id: request_id.to_owned(),
         });
-        let (answer, environment) = match self.environment(function).await {
-            Ok(mut environment) => {
-                let (answer, afterwards) = environment.invoke(request_id, payload.clone()).await;
-                (
-                    Ok(answer),
-                    Some(environment).filter(|_| afterwards == Afterwards::Reusable),
-                )
-            }
-            Err(error) => (Err(error), None),
+        let (answer, environment) = match self.elsewhere(&function.name) {
+            Some(invocations) => (elsewhere::invoke(&invocations, &payload).await, None),
+            None => self.attempt_here(function, request_id, &payload).await,
         };
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.inner.say(|| What::FunctionEnded {
@@ -320,6 +318,23 @@ impl Lambda {
         // As many are open as before; whoever waits for this answer looks.
         self.inner.open.send_modify(|_| {});
         Ok(answer)
+    }
+
+    /// The answer of a process of the function, and its environment if that can take another invocation.
+    async fn attempt_here(
+        &self,
+        function: &Function,
+        request_id: &str,
+        payload: &Value,
+    ) -> (anyhow::Result<Answer>, Option<Environment>) {
+        match self.environment(function).await {
+            Ok(mut environment) => {
+                let (answer, afterwards) = environment.invoke(request_id, payload.clone()).await;
+                let reusable = afterwards == Afterwards::Reusable;
+                (Ok(answer), reusable.then_some(environment))
+            }
+            Err(error) => (Err(error), None),
+        }
     }
 
     async fn environment(&self, function: &Function) -> anyhow::Result<Environment> {

@@ -1,0 +1,186 @@
+//! Functions that the template does not declare: other people's hooks, which are told to a world that runs already.
+//!
+//! One lives behind an endpoint of the Invoke API, as `cargo lambda watch`, `sam local start-lambda` and the runtime
+//! interface emulator serve it, or is an executable that speaks the Runtime API, as `cargo lambda build` makes it. Nothing
+//! says what such a function may do or how long: it has Lambda's longest time limit and no policies.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use axum::body::{Body, to_bytes};
+use axum::http::{Request, Uri, header};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+
+use super::{Answer, Function, Lambda};
+
+/// Lambda's longest.
+const TIMEOUT: Duration = Duration::from_secs(900);
+/// Lambda's largest answer of a synchronous invocation.
+const LARGEST_ANSWER: usize = 6 << 20;
+const INVOCATIONS: &str = "/2015-03-31/functions/";
+
+/// Where a function is that the template does not declare.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// An endpoint of the Invoke API, or the whole URL of one function's invocations.
+    Endpoint(Uri),
+    Executable(PathBuf),
+}
+
+/// A function that was registered, with the URL of its invocations where it is not started here.
+#[derive(Clone)]
+pub(super) struct Registered {
+    pub(super) function: Function,
+    invocations: Option<Uri>,
+}
+
+impl Lambda {
+    /// From now on there is a function of this name too.
+    pub fn register(&self, name: &str, place: Place) -> anyhow::Result<()> {
+        if self.find(name).is_some() {
+            bail!("there is a function `{name}` already");
+        }
+        let (binary, invocations) = match place {
+            Place::Executable(binary) => (binary, None),
+            Place::Endpoint(endpoint) => (PathBuf::new(), Some(invocations(&endpoint, name)?)),
+        };
+        let function = Function {
+            logical_id: name.to_owned(),
+            binary_name: name.to_owned(),
+            name: name.to_owned(),
+            binary,
+            environment: BTreeMap::new(),
+            timeout: TIMEOUT,
+            memory_megabytes: 128,
+            maximum_retry_attempts: 2,
+            maximum_event_age: Duration::from_secs(6 * 3600),
+            reserved_concurrency: None,
+            on_failure: None,
+        };
+        self.inner.lock().registered.push(Registered {
+            function,
+            invocations,
+        });
+        Ok(())
+    }
+
+    pub(super) fn registered(&self, name: &str) -> Option<Registered> {
+        let state = self.inner.lock();
+        state
+            .registered
+            .iter()
+            .find(|registered| registered.function.name == name)
+            .cloned()
+    }
+
+    /// Where a function is invoked that is not started here.
+    pub(super) fn elsewhere(&self, name: &str) -> Option<Uri> {
+        self.registered(name)?.invocations
+    }
+}
+
+fn invocations(endpoint: &Uri, name: &str) -> anyhow::Result<Uri> {
+    let text = endpoint.to_string();
+    let whole = match text.contains(INVOCATIONS) {
+        true => text,
+        false => format!(
+            "{}{INVOCATIONS}{name}/invocations",
+            text.trim_end_matches('/')
+        ),
+    };
+    whole.parse().with_context(|| format!("`{whole}` as a URL"))
+}
+
+/// One synchronous invocation over HTTP.
+pub(super) async fn invoke(invocations: &Uri, payload: &Value) -> anyhow::Result<Answer> {
+    let client: Client<HttpConnector, Body> = Client::builder(TokioExecutor::new()).build_http();
+    let request = Request::post(invocations)
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(Body::from(payload.to_string()))?;
+    let in_time = tokio::time::timeout(TIMEOUT, client.request(request)).await;
+    let Ok(answered) = in_time else {
+        return Ok(Answer::Error {
+            error_type: "Sandbox.Timedout".to_owned(),
+            error_message: format!("Task timed out after {}.00 seconds", TIMEOUT.as_secs()),
+        });
+    };
+    let (parts, body) = answered
+        .with_context(|| format!("invoke `{invocations}`"))?
+        .into_parts();
+    let body = to_bytes(Body::new(body), LARGEST_ANSWER).await?;
+    if !parts.status.is_success() {
+        let said = String::from_utf8_lossy(&body);
+        bail!("`{invocations}` answered {}: {said}", parts.status);
+    }
+    let failed = parts.headers.contains_key("x-amz-function-error");
+    Ok(answer(failed, &body))
+}
+
+/// The runtime interface emulator says by the body alone that the function failed; Lambda also by a header.
+fn answer(failed: bool, body: &[u8]) -> Answer {
+    let value: Value = match body.is_empty() {
+        true => Value::Null,
+        false => serde_json::from_slice(body)
+            .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(body).into_owned())),
+    };
+    let text = |member: &str| value[member].as_str().map(ToOwned::to_owned);
+    match (text("errorType"), text("errorMessage")) {
+        (Some(error_type), Some(error_message)) => Answer::Error {
+            error_type,
+            error_message,
+        },
+        (error_type, error_message) if failed => Answer::Error {
+            error_type: error_type.unwrap_or_else(|| "Unhandled".to_owned()),
+            error_message: error_message.unwrap_or_else(|| value.to_string()),
+        },
+        _ => Answer::Response(value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_endpoint_is_asked_by_name_and_a_whole_url_as_it_is() {
+        let of = |endpoint: &'static str| {
+            invocations(&Uri::from_static(endpoint), "my-hook")
+                .unwrap()
+                .to_string()
+        };
+        let expected = "http://127.0.0.1:9000/2015-03-31/functions/my-hook/invocations";
+        assert_eq!(of("http://127.0.0.1:9000"), expected);
+        assert_eq!(of("http://127.0.0.1:9000/"), expected);
+        let whole = "http://127.0.0.1:8080/2015-03-31/functions/function/invocations";
+        assert_eq!(of(whole), whole);
+    }
+
+    #[test]
+    fn a_failure_is_told_by_a_header_or_by_the_body() {
+        let error = |error_type: &str, error_message: &str| Answer::Error {
+            error_type: error_type.to_owned(),
+            error_message: error_message.to_owned(),
+        };
+        let cases: [(bool, &[u8], Answer); 5] = [
+            (false, b"", Answer::Response(Value::Null)),
+            (false, br#"{"a":1}"#, Answer::Response(json!({"a": 1}))),
+            (
+                false,
+                br#"{"errorType":"KeyError","errorMessage":"'a'"}"#,
+                error("KeyError", "'a'"),
+            ),
+            (true, br#"{"errorMessage":"no"}"#, error("Unhandled", "no")),
+            (true, b"null", error("Unhandled", "null")),
+        ];
+        for (failed, body, expected) in cases {
+            assert_eq!(answer(failed, body), expected);
+        }
+    }
+}
