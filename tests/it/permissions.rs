@@ -96,7 +96,7 @@ const NEEDED: [(&str, &str); 56] = [
     ("run-migration:sns:Publish", "denied-hook"),
     (
         "start-deployment:codedeploy:BatchGetDeployments",
-        "denied-hook",
+        "cut-the-wait",
     ),
     (
         "start-deployment:codedeploy:ContinueDeployment",
@@ -120,11 +120,11 @@ const NEEDED: [(&str, &str); 56] = [
     ),
     (
         "start-deployment:codedeploy:GetDeploymentTarget",
-        "denied-hook",
+        "cut-the-wait",
     ),
     (
         "start-deployment:codedeploy:ListDeploymentTargets",
-        "denied-hook",
+        "cut-the-wait",
     ),
     (
         "start-deployment:codedeploy:ListDeployments",
