@@ -96,7 +96,7 @@ const NEEDED: [(&str, &str); 56] = [
     ("run-migration:sns:Publish", "denied-hook"),
     (
         "start-deployment:codedeploy:BatchGetDeployments",
-        "denied-hook",
+        "cut-the-wait",
     ),
     (
         "start-deployment:codedeploy:ContinueDeployment",
@@ -120,11 +120,11 @@ const NEEDED: [(&str, &str); 56] = [
     ),
     (
         "start-deployment:codedeploy:GetDeploymentTarget",
-        "denied-hook",
+        "cut-the-wait",
     ),
     (
         "start-deployment:codedeploy:ListDeploymentTargets",
-        "denied-hook",
+        "cut-the-wait",
     ),
     (
         "start-deployment:codedeploy:ListDeployments",
@@ -202,6 +202,50 @@ fn without_any_permission_of_the_template_some_scenario_fails() {
         idle.is_empty(),
         "these permissions are not missed in these scenarios, do not grant them or name another scenario: {idle:#?}"
     );
+}
+
+#[test]
+fn a_missing_permission_leaves_nothing_half_done() {
+    let run = play("missing-permission");
+    assert!(run.deployments().is_empty(), "{:?}", run.deployments());
+    assert!(run.list("revisions").is_empty());
+    assert_eq!(run.dead_letters(), 1, "the event is lost");
+    let missing = text(&run.list("permissions_missing")[0], "message");
+    for word in [
+        "start-deployment",
+        "iam:PassRole",
+        "arn:aws:iam::111122223333:role/",
+    ] {
+        assert!(missing.contains(word), "{missing}");
+    }
+}
+
+#[test]
+fn a_hook_that_may_not_answer_fails_its_deployment_and_is_kept() {
+    let run = play("denied-answer");
+    assert_eq!(run.deployments(), ["Failed", "Succeeded"]);
+    assert_eq!(run.lifecycle_event("AfterAllowTestTraffic"), "Failed");
+    assert_eq!(run.dead_letters(), 1, "the hook's call is lost");
+}
+
+/// By its time limit, by who could not set one, and by the end of the deployment where the limit may not act.
+#[test]
+fn no_migration_runs_for_ever() {
+    for (scenario, reason) in [
+        ("endless-migration", "ran longer than its 20 minutes"),
+        ("denied-time-limit", "its time limit could not be set"),
+        ("denied-schedule", "its deployment has ended"),
+    ] {
+        let run = play(scenario);
+        assert_eq!(run.deployments(), ["Failed", "Succeeded"], "{scenario}");
+        assert_eq!(run.lifecycle_event("AfterInstall"), "Failed", "{scenario}");
+        let tasks = run.list("tasks");
+        assert_eq!(tasks.len(), 1, "{scenario}: {tasks:?}");
+        assert!(
+            text(&tasks[0], "reason").contains(reason),
+            "{scenario}: {tasks:?}"
+        );
+    }
 }
 
 /// Whether the run failed, and the permission was asked for.
