@@ -265,7 +265,7 @@ mod tests {
             ),
             (
                 "rehearse --report page.html serve",
-                "invalid value 'serve' for '[NAME]'",
+                "cannot be used with the subcommand 'serve'",
             ),
             (
                 "rehearse --binaries here --profile dev",

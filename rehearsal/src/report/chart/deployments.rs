@@ -1,6 +1,6 @@
 //! A deployment: its lifecycle events one below the other, each with its hook, and the wait at the end.
 
-use super::paper::{Bar, Lane, Paper, cross};
+use super::paper::{Bar, Lane, Paper, cross, fitted_bold};
 use crate::report::format::{clock, deployment_in_words, long_duration};
 use crate::report::markup::element;
 use crate::report::story::{Deployment, Hook, LifecycleEvent};
@@ -41,7 +41,7 @@ fn head(paper: &Paper, lane: &mut Lane, deployment: &Deployment) -> f64 {
     let Some(error) = &deployment.error else {
         return HEAD;
     };
-    lane.draw(line("bad", 32.0).text(error));
+    lane.draw(line("bad", 32.0).text(fitted_bold(error, paper.width() - x)));
     HEAD + LINE
 }
 

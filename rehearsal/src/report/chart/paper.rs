@@ -11,6 +11,8 @@ const MARGIN: f64 = 10.0;
 const BAR_AT_LEAST: f64 = 3.0;
 /// A letter of the drawing's text, on average.
 const LETTER: f64 = 6.1;
+/// Bold letters, which failures are told in, are wider: less of a text fits.
+const BOLD: f64 = 0.85;
 /// Versions beyond these begin again with the first.
 const COLOURS: usize = 4;
 
@@ -97,15 +99,21 @@ impl Paper {
     /// Text beside what stretches from one moment to another: to its right, or to its left where there is no room.
     pub(super) fn beside(&self, from: f64, to: f64, y: f64, class: &str, text: &str) -> Markup {
         let width = text_width(text);
-        let right = self.x(to) + 8.0;
-        let text = |class: String, x: f64| {
+        let (left, right) = (self.x(from) - 8.0, self.x(to) + 8.0);
+        let rest = self.width() - right;
+        let text = |class: String, x: f64, room: f64| {
             let element = element("text").class(&class).at("x", x).at("y", y);
-            element.text(text).into()
+            let room = if class.starts_with("bad") {
+                room * BOLD
+            } else {
+                room
+            };
+            element.text(fitted(text, room)).into()
         };
-        if right + width <= self.width() || self.x(from) - 8.0 < width {
-            text(format!("{class} note"), right)
+        if width <= rest || left < rest {
+            text(format!("{class} note"), right, rest)
         } else {
-            text(format!("{class} note end"), self.x(from) - 8.0)
+            text(format!("{class} note end"), left, left)
         }
     }
 }
@@ -138,6 +146,25 @@ impl Lane {
 /// How much room a text of the drawing needs, roughly.
 pub(super) fn text_width(text: &str) -> f64 {
     text.chars().map(|_| LETTER).sum()
+}
+
+/// As much of a bold text as there is room for.
+pub(super) fn fitted_bold(text: &str, room: f64) -> String {
+    fitted(text, room * BOLD)
+}
+
+/// As much of a text as there is room for; all of it is in the words below the drawing.
+fn fitted(text: &str, room: f64) -> String {
+    if text_width(text) <= room {
+        return text.to_owned();
+    }
+    let mut left = room - LETTER;
+    let fits = |_: &char| {
+        left -= LETTER;
+        left >= 0.0
+    };
+    let begin: String = text.chars().take_while(fits).collect();
+    format!("{}…", begin.trim_end())
 }
 
 /// A cross: something failed here.
