@@ -8,12 +8,14 @@ pub mod app_spec;
 pub mod describe;
 pub mod ending;
 pub mod engine;
+mod group;
 pub mod hook;
 mod install;
 pub mod lifecycle;
 pub mod plan;
 mod record;
 pub mod requests;
+mod revision;
 mod rollback;
 mod shift;
 mod stage;
@@ -24,12 +26,12 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
-use std::time::{Duration, SystemTime};
-
-use serde_json::Value;
+use std::time::SystemTime;
 
 use self::app_spec::AppSpec;
+pub use self::group::{Alarms, Group, ReadyOption, TargetGroup};
 use self::lifecycle::{EventStatus, LifecycleEvent};
+pub use self::revision::{ApplicationRevision, RevisionUse};
 use self::traffic::{ConfigRecord, DeploymentConfig};
 use crate::identity::sha256_hex;
 use crate::watched::Watched;
@@ -51,69 +53,6 @@ pub struct Application {
     pub name: String,
     pub id: String,
     pub created_at: SystemTime,
-}
-
-/// A deployment group of an ECS service.
-#[derive(Debug, Clone)]
-pub struct Group {
-    pub application: String,
-    pub name: String,
-    pub id: String,
-    pub cluster: String,
-    pub service: String,
-    pub target_groups: [TargetGroup; 2],
-    pub production_listener: String,
-    pub test_listener: Option<String>,
-    pub config: String,
-    pub service_role: String,
-    /// As they were given: triggers are kept and not played.
-    pub triggers: Value,
-    pub ready_option: ReadyOption,
-    pub termination_wait: Duration,
-    pub rollback_on: Vec<String>,
-    pub alarms: Alarms,
-}
-
-/// `deploymentReadyOption`: what happens when green is ready.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReadyOption {
-    /// Production is rerouted at once.
-    ContinueDeployment,
-    /// Production is rerouted when somebody says so; if nobody does in time, the deployment stops.
-    StopDeployment { wait: Duration },
-}
-
-/// `alarmConfiguration`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Alarms {
-    pub enabled: bool,
-    pub ignore_poll_failure: bool,
-    pub names: Vec<String>,
-}
-
-#[derive(Debug, Clone)]
-pub struct TargetGroup {
-    pub name: String,
-    pub arn: String,
-}
-
-/// An AppSpec that a deployment used, found by its SHA-256.
-#[derive(Debug, Clone)]
-pub struct ApplicationRevision {
-    pub application: String,
-    pub sha256: String,
-    pub content: String,
-    pub description: Option<String>,
-    pub registered_at: SystemTime,
-    /// None until a deployment ships it.
-    pub used: Option<RevisionUse>,
-}
-
-#[derive(Debug, Clone)]
-pub struct RevisionUse {
-    pub groups: Vec<String>,
-    pub first: SystemTime,
-    pub last: SystemTime,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -283,56 +222,6 @@ impl State {
             .iter()
             .filter(of_group)
             .find(|deployment| deployment.status.is_active())
-    }
-
-    pub fn revision(&self, application: &str, sha256: &str) -> Option<&ApplicationRevision> {
-        let mut revisions = self.revisions.iter();
-        revisions.find(|known| known.application == application && known.sha256 == sha256)
-    }
-
-    /// Keeps an AppSpec under its SHA-256.
-    pub fn register_revision(
-        &mut self,
-        application: &str,
-        (sha256, content): (&str, &str),
-        description: Option<String>,
-        now: SystemTime,
-    ) {
-        if self.revision(application, sha256).is_none() {
-            self.revisions.push(ApplicationRevision {
-                application: application.to_owned(),
-                sha256: sha256.to_owned(),
-                content: content.to_owned(),
-                description,
-                registered_at: now,
-                used: None,
-            });
-        }
-    }
-
-    /// Keeps the AppSpec of a deployment, and that it was used.
-    pub fn use_revision(&mut self, deployment: &Deployment, content: &str) {
-        let (application, sha256) = (&deployment.application, &deployment.sha256);
-        let now = deployment.created_at;
-        // Observed in AWS's own samples.
-        let description = format!(
-            "Application revision registered by Deployment ID: {}",
-            deployment.id
-        );
-        self.register_revision(application, (sha256, content), Some(description), now);
-        let mut revisions = self.revisions.iter_mut();
-        let known =
-            revisions.find(|known| known.application == *application && known.sha256 == *sha256);
-        let Some(revision) = known else { return };
-        let used = revision.used.get_or_insert_with(|| RevisionUse {
-            groups: Vec::new(),
-            first: now,
-            last: now,
-        });
-        used.last = now;
-        if !used.groups.contains(&deployment.group) {
-            used.groups.push(deployment.group.clone());
-        }
     }
 }
 

@@ -1,20 +1,23 @@
-//! What ends a deployment from outside while it runs: somebody stops it, an alarm goes off, or it takes
-//! too long.
+//! What ends a deployment from outside while it runs: somebody stops it, an alarm goes off, or it takes too long.
 
 use std::time::Duration;
 
 use super::ending::{Ending, Failure};
 use super::lifecycle::{EventStatus, LifecycleEvent};
-use super::{Creator, Deployment, State};
+use super::{Creator, Deployment, State, Wait};
 use crate::world::Aws;
 
 /// From the beginning of a deployment to the shift of production.
 const SHIFT_LIMIT: Duration = Duration::from_secs(120 * 60 * 60);
 
-/// Waits for whatever comes first; for ever when nothing does.
+/// Waits for whatever comes first; for ever when nothing does. Once blue is being stopped there is no way back, and the
+/// deployment goes on to its end; that it does so in spite of a stop is inferred.
 pub(super) async fn interruption(aws: &Aws, deployment: &Deployment) -> Ending {
     let id = deployment.id.as_str();
-    let stop = aws.codedeploy.until(|state| state.deployment(id)?.stop);
+    let stop = aws.codedeploy.until(|state| {
+        let running = state.deployment(id).filter(|found| has_a_way_back(found));
+        running?.stop
+    });
     tokio::select! {
         biased;
         request = stop => Ending::Stopped(request),
@@ -54,5 +57,17 @@ async fn alarm(aws: &Aws, deployment: &Deployment) -> Vec<String> {
     let active = |state: &crate::cloudwatch::State| {
         Some(state.active(&alarms.names)).filter(|names| !names.is_empty())
     };
-    aws.cloudwatch.until(active).await
+    let names = aws.cloudwatch.until(active).await;
+    let back = |state: &State| state.deployment(&deployment.id).is_some_and(has_a_way_back);
+    if aws.codedeploy.read(back) {
+        return names;
+    }
+    std::future::pending().await
+}
+
+fn has_a_way_back(deployment: &Deployment) -> bool {
+    match deployment.termination_wait {
+        Wait::NotReached | Wait::Waiting => true,
+        Wait::Over => false,
+    }
 }

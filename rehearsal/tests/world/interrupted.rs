@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use rehearsal::cloudwatch::AlarmState;
 use rehearsal::codedeploy::requests::DeploymentWait;
+use rehearsal::ecs;
+use rehearsal::ecs::service::{TaskSet, TaskSetStatus};
 use rehearsal::happening::{ListenerKind, What};
 use rehearsal::world::{ServiceSettings, World};
 use serde_json::{Value, json};
@@ -201,5 +203,28 @@ async fn stopped_without_rollback_everything_stays_and_the_next_deployment_canno
         sentence.ends_with("Primary taskset target group must be behind listener"),
         "{sentence}"
     );
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn there_is_no_way_back_once_blue_is_being_stopped() {
+    let world = world(|settings| alarmed(&mut settings.services[0])).await;
+    let id = begin(&world).await;
+    let draining = |state: &ecs::State| {
+        let sets = &state.service("prod", "web")?.task_sets;
+        let draining = |set: &TaskSet| set.status == TaskSetStatus::Draining;
+        sets.iter().any(draining).then_some(())
+    };
+    world.ecs.until(draining).await;
+    world.stop_deployment(&id, Some(true)).unwrap();
+    world.set_alarm(ALARM, AlarmState::Alarm).unwrap();
+    world.settled().await;
+    let records = world.deployments();
+    assert_eq!(records.len(), 1);
+    assert_eq!(
+        (records[0].status, records[0].error.clone()),
+        ("Succeeded", None)
+    );
+    assert_eq!(serves(&world, ListenerKind::Production).await, "1.0.1");
     world.shutdown().await;
 }

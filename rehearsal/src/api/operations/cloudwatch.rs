@@ -95,7 +95,7 @@ fn set_alarm_state(call: Call<'_>) -> Answer {
         return Err(ApiError::new("InvalidFormatFault", message));
     }
     let set = call.aws.set_alarm_because(name, state, reason);
-    // Observed in other fakes only: AWS's own sentence for an alarm that is not there is inferred.
+    // The sentence is inferred.
     set.map_err(|_| not_found(format!("Alarm {name} does not exist")))?;
     Ok(json!({}))
 }

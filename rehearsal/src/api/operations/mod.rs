@@ -6,7 +6,9 @@ mod codedeploy_applications;
 mod codedeploy_configs;
 mod codedeploy_create;
 mod codedeploy_deployments;
+mod codedeploy_group_request;
 mod codedeploy_groups;
+mod codedeploy_revisions;
 mod codedeploy_settings;
 mod codedeploy_targets;
 mod ecr;
@@ -53,7 +55,7 @@ pub(super) async fn dispatch(service: Service, call: Call<'_>) -> Result<Reply, 
 fn code_deploy(call: Call<'_>) -> Answer {
     match call.operation {
         "BatchGetApplicationRevisions" => {
-            codedeploy_applications::batch_get_application_revisions(call)
+            codedeploy_revisions::batch_get_application_revisions(call)
         }
         "BatchGetApplications" => codedeploy_applications::batch_get_applications(call),
         "BatchGetDeploymentGroups" => codedeploy_groups::batch_get_deployment_groups(call),
@@ -68,12 +70,12 @@ fn code_deploy(call: Call<'_>) -> Answer {
         "DeleteDeploymentConfig" => codedeploy_configs::delete_deployment_config(call),
         "DeleteDeploymentGroup" => codedeploy_groups::delete_deployment_group(call),
         "GetApplication" => codedeploy_applications::get_application(call),
-        "GetApplicationRevision" => codedeploy_applications::get_application_revision(call),
+        "GetApplicationRevision" => codedeploy_revisions::get_application_revision(call),
         "GetDeployment" => codedeploy_deployments::get_deployment(call),
         "GetDeploymentConfig" => codedeploy_configs::get_deployment_config(call),
         "GetDeploymentGroup" => codedeploy_groups::get_deployment_group(call),
         "GetDeploymentTarget" => codedeploy_targets::get_deployment_target(call),
-        "ListApplicationRevisions" => codedeploy_applications::list_application_revisions(call),
+        "ListApplicationRevisions" => codedeploy_revisions::list_application_revisions(call),
         "ListApplications" => codedeploy_applications::list_applications(call),
         "ListDeploymentConfigs" => codedeploy_configs::list_deployment_configs(call),
         "ListDeploymentGroups" => codedeploy_groups::list_deployment_groups(call),
@@ -82,9 +84,7 @@ fn code_deploy(call: Call<'_>) -> Answer {
         "PutLifecycleEventHookExecutionStatus" => {
             codedeploy_targets::put_lifecycle_event_hook_execution_status(call)
         }
-        "RegisterApplicationRevision" => {
-            codedeploy_applications::register_application_revision(call)
-        }
+        "RegisterApplicationRevision" => codedeploy_revisions::register_application_revision(call),
         "StopDeployment" => codedeploy_deployments::stop_deployment(call),
         "UpdateDeploymentGroup" => codedeploy_groups::update_deployment_group(call),
         _ => unknown(),
