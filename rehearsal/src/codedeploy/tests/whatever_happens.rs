@@ -131,7 +131,9 @@ fn check_production(world: &World) {
         .find(|known| known.arn == listener)
         .unwrap();
     let weight: u32 = listener.forward.iter().map(|part| part.weight).sum();
-    assert_eq!(weight, 100, "{:?}", listener.forward);
+    // A listener that CodeDeploy has not touched yet names one target group, with the weight that ELB gives it.
+    let whole = if listener.forward.len() == 1 { 1 } else { 100 };
+    assert_eq!(weight, whole, "{:?}", listener.forward);
     world.ecs.read(|state| {
         let service = state.service("prod", "web").unwrap();
         let sets = || service.task_sets.iter();
