@@ -8,7 +8,7 @@ use crate::names::{Digest, Image, Repository, Tag};
 use crate::observed::{DeploymentGroup, ImageDetail, Service};
 use crate::revision::Unusable;
 use crate::start::{AskedBy, Candidate};
-use crate::tag_rule::TagRule;
+use crate::tag_rule::{self, TagRule};
 
 /// One pipeline to look at.
 #[derive(Debug, Clone)]
@@ -32,8 +32,8 @@ pub struct Look<'a> {
 pub enum Search {
     /// The image that this tag points at.
     Tag(Tag),
-    /// This image, and the tag that it is called by, where one is known.
-    Digest(Digest, Option<Tag>),
+    /// This image.
+    Digest(Digest),
     /// All tagged images, by the pipeline's rule.
     All,
 }
@@ -105,7 +105,7 @@ pub fn concerned<'a>(
             Concerned::Looks(
                 following
                     .into_iter()
-                    .map(|pipeline| pushed(pipeline, image, tag, *at))
+                    .map(|pipeline| pushed(pipeline, tag, *at))
                     .collect(),
             )
         }
@@ -124,16 +124,11 @@ fn routine(pipeline: &Pipeline) -> Look<'_> {
     }
 }
 
-fn pushed<'a>(pipeline: &'a Pipeline, image: &Image, tag: &Tag, at: UtcDateTime) -> Look<'a> {
-    let search = match pipeline.tag {
-        // An exact tag is followed to where it points now, which a later push may have moved.
-        TagRule::Exact(_) => Search::Tag(tag.clone()),
-        TagRule::Glob(_) | TagRule::Semver(_) => {
-            Search::Digest(image.digest.clone(), Some(tag.clone()))
-        }
-    };
+/// The tag is followed to where it points now, whatever the rule: a later push may have moved it, and an image that has
+/// lost its tag has lost its version, too.
+fn pushed<'a>(pipeline: &'a Pipeline, tag: &Tag, at: UtcDateTime) -> Look<'a> {
     Look {
-        search,
+        search: Search::Tag(tag.clone()),
         event_at: Some(at),
         cause: Cause::Somebody,
         ..routine(pipeline)
@@ -146,10 +141,7 @@ fn asked<'a>(config: &'a Config, request: &Request) -> Result<Look<'a>, NoSuchPi
     let (asked_by, search) = match &request.wanted {
         Wanted::Due => (AskedBy::Person, due(&pipeline.tag)),
         Wanted::Tag(tag) => (AskedBy::PersonForThisImage, Search::Tag(tag.clone())),
-        Wanted::Digest(digest) => (
-            AskedBy::PersonForThisImage,
-            Search::Digest(digest.clone(), None),
-        ),
+        Wanted::Digest(digest) => (AskedBy::PersonForThisImage, Search::Digest(digest.clone())),
     };
     let then = if request.dry_run {
         Then::Say
@@ -202,17 +194,18 @@ fn no_such_pipeline(config: &Config, given: &str) -> NoSuchPipeline {
 }
 
 impl Look<'_> {
-    /// The candidate among the images that the search found.
+    /// The candidate among the images that the search found. What is no container image (a chart, a signature) is none,
+    /// also under a tag that the pipeline follows.
     pub fn candidate(&self, found: &[ImageDetail]) -> Option<Candidate> {
+        let first = || found.first().filter(|image| tag_rule::is_runnable(image));
         let (detail, tag) = match &self.search {
             Search::All => {
                 let (detail, tag) = self.pipeline.tag.choose(found)?;
                 (detail, Some(tag.clone()))
             }
-            Search::Tag(tag) => (found.first()?, Some(tag.clone())),
-            Search::Digest(_, Some(tag)) => (found.first()?, Some(tag.clone())),
-            Search::Digest(_, None) => {
-                let detail = found.first()?;
+            Search::Tag(tag) => (first()?, Some(tag.clone())),
+            Search::Digest(_) => {
+                let detail = first()?;
                 let followed = detail
                     .tags
                     .iter()
@@ -228,6 +221,9 @@ impl Look<'_> {
         Some(Candidate {
             image,
             detail: detail.clone(),
+            ordered_at: self
+                .event_at
+                .map_or(detail.pushed_at, |at| at.max(detail.pushed_at)),
         })
     }
 }
@@ -366,7 +362,7 @@ mod tests {
                 let line = |look: &Look<'_>| {
                     let search = match &look.search {
                         Search::Tag(tag) => format!("tag {tag}"),
-                        Search::Digest(..) => "digest".to_owned(),
+                        Search::Digest(_) => "digest".to_owned(),
                         Search::All => "all".to_owned(),
                     };
                     format!("{} by {:?}: {search}", look.pipeline.name, look.asked_by)
@@ -382,7 +378,10 @@ mod tests {
     #[test]
     fn a_push_concerns_the_pipelines_that_follow_repository_and_tag() {
         check(&push("shop/web", "latest"), "web by Event: tag latest");
-        check(&push("shop/web", "release-7"), "admin by Event: digest");
+        check(
+            &push("shop/web", "release-7"),
+            "admin by Event: tag release-7",
+        );
         check(
             &push("shop/web", "base"),
             "no pipeline follows the tag `base` of `shop/web`, only `latest`, `release-*`",
@@ -391,7 +390,25 @@ mod tests {
             &push("shop/job", "latest"),
             "no pipeline follows the repository `shop/job`",
         );
-        check(&push("shop/api", "2.1.0"), "api by Event: digest");
+        check(&push("shop/api", "2.1.0"), "api by Event: tag 2.1.0");
+    }
+
+    #[test]
+    fn what_is_no_container_image_is_no_candidate() {
+        let config = Config::parse(CONFIG).unwrap();
+        let Ok(Concerned::Looks(looks)) = concerned(&config, &StartEvent::Look) else {
+            panic!("the hour concerns everybody");
+        };
+        let mut image = ImageDetail {
+            digest: digest("a"),
+            tags: vec!["latest".parse().unwrap()],
+            pushed_at: UtcDateTime::UNIX_EPOCH,
+            media_type: None,
+            artifact_media_type: None,
+        };
+        assert!(looks[0].candidate(&[image.clone()]).is_some());
+        image.artifact_media_type = Some("application/vnd.cncf.helm.config.v1+json".to_owned());
+        assert_eq!(looks[0].candidate(&[image]), None);
     }
 
     #[test]

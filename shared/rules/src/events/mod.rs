@@ -11,6 +11,8 @@ mod task;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::names::{TopicArn, shortened};
+
 pub use hook::HookCall;
 pub(crate) use start::is_image;
 pub use start::{Request, StartEvent, Wanted};
@@ -71,6 +73,24 @@ fn envelope(event: &Value) -> Option<(&str, &str)> {
         event.get("source")?.as_str()?,
         event.get("detail-type")?.as_str()?,
     ))
+}
+
+/// Why an event is none of this account and Region; none where it is, or where it names neither. A bus may be fed from
+/// other accounts and Regions, and what happens there concerns nobody here.
+pub fn elsewhere(event: &Value, topic: &TopicArn) -> Option<String> {
+    let mut parts = topic.as_str().split(':').skip(3);
+    let (region, account) = (parts.next()?, parts.next()?);
+    envelope(event)?;
+    let other = |field: &str, here: &str| {
+        let there = event.get(field)?.as_str()?;
+        (there != here).then(|| {
+            format!(
+                "an event of the {field} `{}`, not `{here}`",
+                shortened(there)
+            )
+        })
+    };
+    other("account", account).or_else(|| other("region", region))
 }
 
 mod moment {

@@ -209,3 +209,26 @@ fn a_hook_call_needs_both_ids() {
         "cannot read the event at `.`: missing field `LifecycleEventHookExecutionId`"
     );
 }
+
+#[test]
+fn what_happens_elsewhere_concerns_nobody_here() {
+    let topic = "arn:aws:sns:eu-central-1:111122223333:outcomes"
+        .parse()
+        .unwrap();
+    let mut event = push(json!({}));
+    assert_eq!(elsewhere(&event, &topic), None);
+    event["region"] = json!("us-east-1");
+    assert_eq!(
+        elsewhere(&event, &topic).unwrap(),
+        "an event of the region `us-east-1`, not `eu-central-1`"
+    );
+    event["account"] = json!("444455556666");
+    assert_eq!(
+        elsewhere(&event, &topic).unwrap(),
+        "an event of the account `444455556666`, not `111122223333`"
+    );
+    assert_eq!(
+        elsewhere(&json!({"pipeline": "web", "region": "x"}), &topic),
+        None
+    );
+}

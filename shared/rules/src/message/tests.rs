@@ -9,6 +9,7 @@ use crate::observed::{
     Creator, Deployment, DeploymentStatus, DeploymentTarget, LifecycleEvent, LifecycleEventStatus,
 };
 use crate::outcome::{Ending, Event, steps};
+use crate::start::AskedBy;
 
 fn pipeline() -> Pipeline {
     let text = "[[pipeline]]\nname='shop-web'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'";
@@ -108,7 +109,7 @@ fn every_outcome_says_what_happened_in_one_sentence() {
         .unwrap();
     let outcomes = [
         Outcome::started(&pipeline, &deployment),
-        Outcome::waiting(&pipeline, &image, &deployment.id),
+        Outcome::waiting(&pipeline, &image, &deployment.id, AskedBy::Event),
         Outcome::migration_failed(
             &pipeline,
             &deployment,
