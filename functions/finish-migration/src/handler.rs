@@ -193,12 +193,7 @@ impl Handler {
             Verdict::Failed { .. } => self.known(&call.deployment_id).await,
             Verdict::Succeeded(_) | Verdict::Later(_) => None,
         };
-        hook.deliver(
-            self.start.as_ref().map(|started| &started.settings),
-            known.as_ref(),
-            verdict,
-        )
-        .await
+        hook.deliver(&self.start, known.as_ref(), verdict).await
     }
 
     async fn known(&self, deployment: &DeploymentId) -> Option<Known> {

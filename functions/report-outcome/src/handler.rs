@@ -34,10 +34,7 @@ impl Handler {
     }
 
     pub(crate) async fn handle(&self, event: Value) -> Result<Value, Failure> {
-        let started = self
-            .start
-            .as_ref()
-            .map_err(|problems| Failure::BadConfiguration(problems.clone()))?;
+        let started = self.start.as_ref().map_err(Failure::from)?;
         let change = StateChange::parse(&event)?;
         let outcome = match self.of(&started.config, &change) {
             Ok(pipeline) => {

@@ -98,10 +98,7 @@ impl Handler {
         migration: &Migration,
         task: &Task,
     ) -> Result<(), Failure> {
-        let started = self
-            .start
-            .as_ref()
-            .map_err(|problems| Failure::BadConfiguration(problems.clone()))?;
+        let started = self.start.as_ref().map_err(Failure::from)?;
         let created_at = task.created_at.ok_or_else(|| {
             Failure::Refused("ECS did not say when the task was created".to_owned())
         })?;

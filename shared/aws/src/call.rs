@@ -29,6 +29,13 @@ pub struct CallFailed {
     pub message: String,
 }
 
+impl CallFailed {
+    /// Whether the same call may succeed a little later: AWS throttles, or is not to be reached.
+    pub fn is_passing(&self) -> bool {
+        matches!(self.kind, Kind::Throttled | Kind::Unavailable)
+    }
+}
+
 /// Calls about something that the configuration names: what is not there may be a typing mistake.
 const NAMED_IN_CONFIGURATION: [&str; 6] = [
     "codedeploy:CreateDeployment",

@@ -5,7 +5,7 @@ use time::UtcDateTime;
 use crate::config::Pipeline;
 use crate::names::{ClusterName, DeploymentId, Image, PipelineName, RevisionArn, ServiceName};
 use crate::observed::{Deployment, DeploymentTarget, LifecycleEventStatus};
-use crate::start;
+use crate::start::{self, AskedBy};
 
 /// One thing that a person would want to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,8 +168,13 @@ impl Outcome {
         )
     }
 
-    /// An image waits behind another deployment.
-    pub fn waiting(pipeline: &Pipeline, image: &Image, active: &DeploymentId) -> Self {
+    /// An image waits behind another deployment. What a person asked for is not remembered until then.
+    pub fn waiting(
+        pipeline: &Pipeline,
+        image: &Image,
+        active: &DeploymentId,
+        asked_by: AskedBy,
+    ) -> Self {
         let summary = format!("{image} waits for the end of deployment {active}");
         let mut outcome = Self::new(
             Event::Waiting,
@@ -178,10 +183,13 @@ impl Outcome {
             Some(active),
             summary,
         );
-        outcome.next = Some(
-            "nothing to do: when that deployment has ended, the image that is due then is deployed"
-                .to_owned(),
-        );
+        let next = match asked_by {
+            AskedBy::Event => {
+                "nothing to do: when that deployment has ended, the image that is due then is deployed"
+            }
+            AskedBy::Person | AskedBy::PersonForThisImage => start::ASK_AGAIN,
+        };
+        outcome.next = Some(next.to_owned());
         outcome
     }
 
@@ -252,6 +260,26 @@ impl Outcome {
             steps: Vec::new(),
             log: Vec::new(),
             next: Some("correct the cause and push again".to_owned()),
+        }
+    }
+
+    /// CodeDeploy did not take a hook's answer, whatever it was.
+    pub fn unanswered(
+        event: Event,
+        pipeline: Option<&Pipeline>,
+        deployment: &DeploymentId,
+        reason: String,
+    ) -> Self {
+        Self {
+            pipeline: pipeline.map(|pipeline| pipeline.name.clone()),
+            cluster: pipeline.map(|pipeline| pipeline.cluster.clone()),
+            service: pipeline.map(|pipeline| pipeline.service.clone()),
+            summary: format!(
+                "a hook of deployment {deployment} could not be answered; unless a later attempt succeeds, CodeDeploy \
+                 fails the deployment an hour after it called the hook"
+            ),
+            next: Some("correct the cause, or stop the deployment".to_owned()),
+            ..Self::gate_failed(event, deployment, reason)
         }
     }
 
