@@ -10,7 +10,7 @@ use rules::config::{Config, Pipeline};
 use rules::events::{DeploymentState, StateChange};
 use rules::migration;
 use rules::names::DeploymentId;
-use rules::observed::{Creator, Deployment};
+use rules::observed::{Creator, Deployment, DeploymentStatus};
 use rules::outcome::{self, Ending, Event, Outcome};
 use serde_json::{Value, json};
 
@@ -93,9 +93,29 @@ impl Handler {
             (DeploymentState::Stop, Creator::Caller) => {
                 Ok(self.ended_badly(Event::Stopped, pipeline, deployment).await)
             }
-            (DeploymentState::Failure | DeploymentState::Stop, Creator::Rollback) => {
+            (DeploymentState::Failure, Creator::Rollback) => {
                 let ending = self.ending(deployment).await;
-                Ok(Outcome::rollback_failed(pipeline, deployment, ending))
+                Ok(Outcome::rollback_failed(
+                    Event::Failed,
+                    pipeline,
+                    deployment,
+                    ending,
+                ))
+            }
+            (DeploymentState::Stop, Creator::Rollback) => {
+                let ending = self.ending(deployment).await;
+                Ok(Outcome::rollback_failed(
+                    Event::Stopped,
+                    pipeline,
+                    deployment,
+                    ending,
+                ))
+            }
+            // A late event must not ask people for what they did already.
+            (DeploymentState::Ready, Creator::Caller)
+                if deployment.status == DeploymentStatus::Ready =>
+            {
+                Ok(Outcome::ready(pipeline, deployment))
             }
             (DeploymentState::Ready | DeploymentState::Other, _) => {
                 Err("this state is no news".to_owned())

@@ -8,7 +8,7 @@ use lambda::{Failure, Started};
 use rules::app_spec::{self, TestListener};
 use rules::config::RevisionFrom;
 use rules::environment::HookFunctions;
-use rules::look::{Cause, Look};
+use rules::look::Look;
 use rules::names::{DeploymentId, Image, RevisionArn};
 use rules::outcome::Outcome;
 use rules::revision;
@@ -261,8 +261,8 @@ impl Handler {
         seen: &Seen,
         skip: &Skip,
     ) {
-        let candidate = seen.observed.candidate.as_ref();
-        if let (Skip::Waiting(id), Cause::Somebody, Some(candidate)) = (skip, look.cause, candidate)
+        if let (Skip::Waiting(id), Some(candidate)) = (skip, &seen.observed.candidate)
+            && look.is_waited_for(candidate)
         {
             let outcome = Outcome::waiting(look.pipeline, &candidate.image, id, look.asked_by);
             self.messenger.publish(&started.settings, &outcome).await;

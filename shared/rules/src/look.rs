@@ -23,7 +23,7 @@ pub struct Look<'a> {
     pub event_at: Option<UtcDateTime>,
     /// Whether to act, or only to say what would be done.
     pub then: Then,
-    /// Whether somebody waits for this image, so that people are told when it has to wait.
+    /// What it is caused by.
     pub cause: Cause,
 }
 
@@ -48,10 +48,12 @@ pub enum Then {
 }
 
 /// What a look is caused by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {
-    /// Somebody pushed, or asked.
-    Somebody,
+    /// Somebody pushed this image.
+    Push(Digest),
+    /// Somebody asked.
+    Request,
     /// A deployment's end, or the hour.
     Routine,
 }
@@ -105,7 +107,7 @@ pub fn concerned<'a>(
             Concerned::Looks(
                 following
                     .into_iter()
-                    .map(|pipeline| pushed(pipeline, tag, *at))
+                    .map(|pipeline| pushed(pipeline, image, tag, *at))
                     .collect(),
             )
         }
@@ -126,11 +128,11 @@ fn routine(pipeline: &Pipeline) -> Look<'_> {
 
 /// The tag is followed to where it points now, whatever the rule: a later push may have moved it, and an image that has
 /// lost its tag has lost its version, too.
-fn pushed<'a>(pipeline: &'a Pipeline, tag: &Tag, at: UtcDateTime) -> Look<'a> {
+fn pushed<'a>(pipeline: &'a Pipeline, image: &Image, tag: &Tag, at: UtcDateTime) -> Look<'a> {
     Look {
         search: Search::Tag(tag.clone()),
         event_at: Some(at),
-        cause: Cause::Somebody,
+        cause: Cause::Push(image.digest.clone()),
         ..routine(pipeline)
     }
 }
@@ -152,7 +154,7 @@ fn asked<'a>(config: &'a Config, request: &Request) -> Result<Look<'a>, NoSuchPi
         asked_by,
         search,
         then,
-        cause: Cause::Somebody,
+        cause: Cause::Request,
         ..routine(pipeline)
     })
 }
@@ -194,6 +196,16 @@ fn no_such_pipeline(config: &Config, given: &str) -> NoSuchPipeline {
 }
 
 impl Look<'_> {
+    /// Whether somebody waits for this very image, so that people are told when it has to wait. Of pushes in a burst, only
+    /// the last one waits: the tag has left the others before they were looked at.
+    pub fn is_waited_for(&self, candidate: &Candidate) -> bool {
+        match &self.cause {
+            Cause::Push(digest) => *digest == candidate.image.digest,
+            Cause::Request => true,
+            Cause::Routine => false,
+        }
+    }
+
     /// The candidate among the images that the search found. What is no container image (a chart, a signature) is none,
     /// also under a tag that the pipeline follows.
     pub fn candidate(&self, found: &[ImageDetail]) -> Option<Candidate> {
@@ -319,129 +331,4 @@ pub fn fits(pipeline: &Pipeline, service: &Service, group: &DeploymentGroup) -> 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const CONFIG: &str = "
-        [[pipeline]]\nname='web'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'
-        [[pipeline]]\nname='admin'\nrepository='shop/web'\ntag='release-*'\ncluster='prod'\nservice='admin'
-        [[pipeline]]\nname='api'\nrepository='shop/api'\ntag='semver:^2'\ncluster='prod'\nservice='api'
-    ";
-
-    fn digest(digit: &str) -> Digest {
-        format!("sha256:{}", digit.repeat(64)).parse().unwrap()
-    }
-
-    fn push(repository: &str, tag: &str) -> StartEvent {
-        let tag: Tag = tag.parse().unwrap();
-        let image = Image {
-            repository: repository.parse().unwrap(),
-            digest: digest("a"),
-            tag: Some(tag.clone()),
-        };
-        StartEvent::Pushed {
-            image,
-            tag,
-            at: UtcDateTime::UNIX_EPOCH,
-        }
-    }
-
-    fn ask(pipeline: &str, wanted: Wanted) -> StartEvent {
-        StartEvent::Asked(Request {
-            pipeline: pipeline.parse().unwrap(),
-            wanted,
-            dry_run: false,
-        })
-    }
-
-    #[track_caller]
-    fn check(event: &StartEvent, expected: &str) {
-        let config = Config::parse(CONFIG).unwrap();
-        let said = match concerned(&config, event) {
-            Ok(Concerned::Looks(looks)) => {
-                let line = |look: &Look<'_>| {
-                    let search = match &look.search {
-                        Search::Tag(tag) => format!("tag {tag}"),
-                        Search::Digest(_) => "digest".to_owned(),
-                        Search::All => "all".to_owned(),
-                    };
-                    format!("{} by {:?}: {search}", look.pipeline.name, look.asked_by)
-                };
-                looks.iter().map(line).collect::<Vec<_>>().join(", ")
-            }
-            Ok(Concerned::Nobody(reason)) => reason,
-            Err(unknown) => unknown.to_string(),
-        };
-        assert_eq!(said, expected);
-    }
-
-    #[test]
-    fn a_push_concerns_the_pipelines_that_follow_repository_and_tag() {
-        check(&push("shop/web", "latest"), "web by Event: tag latest");
-        check(
-            &push("shop/web", "release-7"),
-            "admin by Event: tag release-7",
-        );
-        check(
-            &push("shop/web", "base"),
-            "no pipeline follows the tag `base` of `shop/web`, only `latest`, `release-*`",
-        );
-        check(
-            &push("shop/job", "latest"),
-            "no pipeline follows the repository `shop/job`",
-        );
-        check(&push("shop/api", "2.1.0"), "api by Event: tag 2.1.0");
-    }
-
-    #[test]
-    fn what_is_no_container_image_is_no_candidate() {
-        let config = Config::parse(CONFIG).unwrap();
-        let Ok(Concerned::Looks(looks)) = concerned(&config, &StartEvent::Look) else {
-            panic!("the hour concerns everybody");
-        };
-        let mut image = ImageDetail {
-            digest: digest("a"),
-            tags: vec!["latest".parse().unwrap()],
-            pushed_at: UtcDateTime::UNIX_EPOCH,
-            media_type: None,
-            artifact_media_type: None,
-        };
-        assert!(looks[0].candidate(&[image.clone()]).is_some());
-        image.artifact_media_type = Some("application/vnd.cncf.helm.config.v1+json".to_owned());
-        assert_eq!(looks[0].candidate(&[image]), None);
-    }
-
-    #[test]
-    fn the_hour_concerns_everybody_and_an_end_its_own_pipeline() {
-        check(
-            &StartEvent::Look,
-            "web by Event: tag latest, admin by Event: all, api by Event: all",
-        );
-        let ended = |group: &str| StartEvent::DeploymentEnded {
-            application: "AppECS-prod-api".parse().unwrap(),
-            deployment_group: group.parse().unwrap(),
-        };
-        check(&ended("DgpECS-prod-api"), "api by Event: all");
-        check(
-            &ended("other"),
-            "no pipeline has the deployment group `other` of `AppECS-prod-api`",
-        );
-    }
-
-    #[test]
-    fn a_person_asks_for_what_is_due_or_for_this_image() {
-        check(&ask("web", Wanted::Due), "web by Person: tag latest");
-        check(
-            &ask("web", Wanted::Tag("1.4.2".parse().unwrap())),
-            "web by PersonForThisImage: tag 1.4.2",
-        );
-        check(
-            &ask("web", Wanted::Digest(digest("b"))),
-            "web by PersonForThisImage: digest",
-        );
-        check(
-            &ask("shop", Wanted::Due),
-            "no pipeline is named `shop`, expected one of `web`, `admin`, `api`",
-        );
-    }
-}
+mod tests;

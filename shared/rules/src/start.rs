@@ -178,7 +178,7 @@ pub fn decide(pipeline: &Pipeline, observed: &Observed) -> Decision {
         return Decision::Skip(reason);
     }
     match &observed.active {
-        Some(active) => make_room(pipeline, observed.asked_by, candidate, active),
+        Some(active) => make_room(pipeline, observed, candidate, active),
         None => Decision::Start(image.clone()),
     }
 }
@@ -234,22 +234,27 @@ fn refuse(pipeline: &Pipeline, observed: &Observed, candidate: &Candidate) -> Op
 }
 
 /// What is done about another deployment that is under way. A termination wait is cut or kept, never rolled back:
-/// stopping it would take production back to an image that is older than both. A rollback is left alone, and so is what
-/// somebody started when the candidate was there already: only a later order, or a person, replaces it.
+/// stopping it would take production back to an image that is older than both. A rollback is left alone.
+///
+/// So is what somebody started when the candidate was there already: only a later order, or a person, replaces it. What
+/// takes production away from the candidate may even have its whole termination wait.
 fn make_room(
     pipeline: &Pipeline,
-    asked_by: AskedBy,
+    observed: &Observed,
     candidate: &Candidate,
     active: &Active,
 ) -> Decision {
-    let later_order = match asked_by {
+    let later_order = match observed.asked_by {
         AskedBy::Event => candidate.ordered_at > active.created_at,
         AskedBy::Person | AskedBy::PersonForThisImage => true,
     };
+    let is_due = later_order || observed.running.digest.as_ref() != Some(&candidate.image.digest);
     match (active.phase, pipeline.termination_wait, pipeline.when_busy) {
-        (Phase::TerminationWait, TerminationWait::Cut, _) => Decision::EndWait(active.id.clone()),
+        (Phase::TerminationWait, TerminationWait::Cut, _) if is_due => {
+            Decision::EndWait(active.id.clone())
+        }
         (Phase::Shifting, _, WhenBusy::Replace) if later_order => Decision::Stop(active.id.clone()),
-        (Phase::TerminationWait, TerminationWait::Keep, _)
+        (Phase::TerminationWait, TerminationWait::Cut | TerminationWait::Keep, _)
         | (Phase::Shifting, _, WhenBusy::Wait | WhenBusy::Replace)
         | (Phase::RollingBack, ..) => Decision::Skip(Skip::Waiting(active.id.clone())),
     }

@@ -84,6 +84,7 @@ fn sign(event: Event) -> &'static str {
     match event {
         Event::Started => ":arrow_forward:",
         Event::Waiting => ":hourglass:",
+        Event::Ready => ":raised_hand:",
         Event::Shipped => ":white_check_mark:",
         Event::MigrationFailed | Event::TestTrafficFailed | Event::Failed => ":x:",
         Event::Stopped => ":octagonal_sign:",

@@ -125,13 +125,42 @@ fn every_outcome_says_what_happened_in_one_sentence() {
         Outcome::not_running(&pipeline, &deployment, &runs, ending()),
         Outcome::ended_badly(Event::Stopped, &pipeline, &deployment, ending()),
         Outcome::rolled_back(&pipeline, &deployment, &rollback, ending()),
-        Outcome::rollback_failed(&pipeline, &rollback, ending()),
+        Outcome::rollback_failed(Event::Failed, &pipeline, &rollback, ending()),
+        Outcome::rollback_failed(Event::Stopped, &pipeline, &rollback, ending()),
+        Outcome::ready(&pipeline, &deployment),
+        Outcome::unanswered(
+            Event::MigrationFailed,
+            None,
+            &deployment.id,
+            "access denied".to_owned(),
+        ),
     ];
     let lines: Vec<String> = outcomes
         .iter()
         .map(|outcome| format!("{}: {}", outcome.event.code(), outcome.summary))
         .collect();
     assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn what_greenlight_may_have_replaced_is_not_laid_at_a_persons_door() {
+    let mut stopped = deployment();
+    stopped.error = Some(("MANUAL_STOP".to_owned(), "Stopped by the user.".to_owned()));
+    let mut pipeline = pipeline();
+    let told = |pipeline: &Pipeline| {
+        let outcome = Outcome::ended_badly(Event::Stopped, pipeline, &stopped, Ending::default());
+        format!("{} / {}", outcome.reason.unwrap(), outcome.next.unwrap())
+    };
+    assert_eq!(
+        told(&pipeline),
+        "Stopped by the user (MANUAL_STOP) / wait for the rollback's message; correct the cause and push again"
+    );
+    pipeline.when_busy = crate::config::WhenBusy::Replace;
+    assert_eq!(
+        told(&pipeline),
+        "Stopped by the user (MANUAL_STOP); a person stopped it, or a newer image replaces it (`when_busy = \"replace\"`) \
+         / wait for the rollback's message; nothing to correct where a newer image follows"
+    );
 }
 
 proptest! {

@@ -319,6 +319,9 @@ fn no_event_stops_what_began_when_the_candidate_was_there_already() {
         let earlier = word(&choice, 8) == "before the active one began";
         if observed.asked_by == AskedBy::Event && earlier {
             assert_ne!(decided(&choice), "stop d-ACTIVE", "{choice:?}");
+            let runs = word(&choice, 1) == "candidate";
+            let ends_the_wait = decided(&choice) == "end the wait of d-ACTIVE";
+            assert!(!runs || !ends_the_wait, "{choice:?}");
         }
     }
 }
