@@ -16,6 +16,7 @@ pub mod outcome;
 pub mod problem;
 pub mod reasons;
 pub mod revision;
+pub mod secrecy;
 pub mod start;
 pub mod status_matcher;
 pub mod tag_rule;

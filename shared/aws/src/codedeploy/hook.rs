@@ -38,7 +38,8 @@ impl CodeDeploy {
         let call = Call::new(
             "codedeploy:PutLifecycleEventHookExecutionStatus",
             deployment.as_str(),
-        );
+        )
+        .hiding([execution.to_string()]);
         let sent = self
             .client
             .put_lifecycle_event_hook_execution_status()

@@ -42,15 +42,21 @@ fn read<T: DeserializeOwned>(event: &Value) -> Result<T, UnreadableEvent> {
     serde_path_to_error::deserialize(event).map_err(|error| {
         let (path, reason) = (error.path().to_string(), error.inner().to_string());
         // Which of our types is behind an object says nothing to the person who sent something else.
-        let reason = reason
-            .split_once(", expected struct ")
-            .map(|(given, _)| format!("{given}, expected an object"));
-        UnreadableEvent {
-            path,
-            reason: reason.unwrap_or_else(|| error.inner().to_string()),
-        }
+        let reason = match reason.split_once(", expected struct ") {
+            Some((given, _)) => format!("{given}, expected an object"),
+            None => reason,
+        };
+        let reason = if NOT_SHOWN.iter().any(|part| path.contains(part)) {
+            "not what is expected there; the value is not shown".to_owned()
+        } else {
+            reason
+        };
+        UnreadableEvent { path, reason }
     })
 }
+
+/// What the refusal of an event must not repeat: environment values, and what answers a hook.
+const NOT_SHOWN: [&str; 3] = ["environment", "ExecutionId", "execution_id"];
 
 impl UnreadableEvent {
     /// The same, seen from the object around the one that was read.

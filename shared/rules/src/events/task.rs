@@ -10,6 +10,7 @@ use super::{UnreadableEvent, envelope, moment, read};
 use crate::migration;
 use crate::names::{ContainerName, DeploymentId, HookExecutionId, RevisionArn, TaskArn};
 use crate::observed::{ContainerOverride, Task, TaskContainer};
+use crate::secrecy;
 
 /// What wakes `finish-migration`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,7 +115,10 @@ pub fn task_from_detail(detail: &Value) -> Result<Task, UnreadableEvent> {
         started_by: detail.started_by,
         last_status: detail.last_status,
         stop_code: detail.stop_code,
-        stopped_reason: detail.stopped_reason,
+        stopped_reason: detail
+            .stopped_reason
+            .as_deref()
+            .map(secrecy::without_places),
         created_at: detail.created_at,
         started_at: detail.started_at,
         stopped_at: detail.stopped_at,
@@ -124,7 +128,7 @@ pub fn task_from_detail(detail: &Value) -> Result<Task, UnreadableEvent> {
             .map(|container| TaskContainer {
                 name: container.name,
                 exit_code: container.exit_code,
-                reason: container.reason,
+                reason: container.reason.as_deref().map(secrecy::without_places),
             })
             .collect(),
         overrides: detail

@@ -232,3 +232,31 @@ fn what_happens_elsewhere_concerns_nobody_here() {
         None
     );
 }
+
+/// An event that cannot be read is logged and kept with its refusal; what a task was given is not repeated there.
+#[test]
+fn a_refusal_does_not_repeat_environments_and_execution_ids() {
+    let task = json!({
+        "source": "aws.ecs", "detail-type": "ECS Task State Change",
+        "detail": {
+            "taskArn": "arn:aws:ecs:eu-central-1:111122223333:task/prod/8f3c", "clusterArn": "prod",
+            "taskDefinitionArn": "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2", "lastStatus": "STOPPED",
+            "overrides": {"containerOverrides": [{"name": "web", "environment": "PASSWORD=hunter2"}]}
+        }
+    });
+    let hook = json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": " hunter2"});
+    let time_out = json!({"deployment_id": "d-1", "hook_execution_id": "hunter2 "});
+    let refusals = [
+        FinishEvent::parse(&task).unwrap_err(),
+        HookCall::parse(&hook).unwrap_err(),
+        FinishEvent::parse(&time_out).unwrap_err(),
+    ];
+    for refusal in refusals {
+        let said = refusal.to_string();
+        assert!(
+            said.ends_with("not what is expected there; the value is not shown")
+                && !said.contains("hunter2"),
+            "{said}"
+        );
+    }
+}
