@@ -273,6 +273,41 @@ impl Outcome {
         .ending(ending)
     }
 
+    /// Production ran the image, and a later deployment has replaced it before anybody was told.
+    pub fn replaced_since(
+        pipeline: &Pipeline,
+        deployment: &Deployment,
+        by: &DeploymentId,
+        ending: Ending,
+    ) -> Self {
+        let summary = format!(
+            "{} was shipped to {}; deployment {by} has replaced it since",
+            named(deployment),
+            place(pipeline)
+        );
+        Self {
+            summary,
+            ..Self::shipped(pipeline, deployment, ending)
+        }
+    }
+
+    /// CodeDeploy says that the deployment succeeded, and what it shipped could not be found out.
+    pub fn said_to_be_shipped(
+        pipeline: &Pipeline,
+        deployment: &Deployment,
+        ending: Ending,
+    ) -> Self {
+        let summary = format!(
+            "CodeDeploy reports success for {} to {}; whether production runs it could not be checked",
+            named(deployment),
+            place(pipeline)
+        );
+        Self {
+            summary,
+            ..Self::shipped(pipeline, deployment, ending)
+        }
+    }
+
     /// CodeDeploy says that the deployment succeeded, and production runs something else: that is no success.
     pub fn not_running(
         pipeline: &Pipeline,

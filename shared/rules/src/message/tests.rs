@@ -122,6 +122,13 @@ fn every_outcome_says_what_happened_in_one_sentence() {
             "`/`: wanted status 200, got status 500".to_owned(),
         ),
         Outcome::shipped(&pipeline, &deployment, ending()),
+        Outcome::replaced_since(
+            &pipeline,
+            &deployment,
+            &"d-LATER".parse().unwrap(),
+            ending(),
+        ),
+        Outcome::said_to_be_shipped(&pipeline, &deployment, ending()),
         Outcome::not_running(&pipeline, &deployment, &runs, ending()),
         Outcome::ended_badly(Event::Stopped, &pipeline, &deployment, ending()),
         Outcome::rolled_back(&pipeline, &deployment, &rollback, ending()),
