@@ -263,6 +263,7 @@ impl Handler {
     ) {
         if let (Skip::Waiting(id), Some(candidate)) = (skip, &seen.observed.candidate)
             && look.is_waited_for(candidate)
+            && !seen.observed.is_being_set_aside()
         {
             let outcome = Outcome::waiting(look.pipeline, &candidate.image, id, look.asked_by);
             self.messenger.publish(&started.settings, &outcome).await;

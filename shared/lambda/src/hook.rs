@@ -182,17 +182,10 @@ impl Hook<'_> {
         verdict: &Verdict,
     ) -> Result<Value, Failure> {
         let settings = settings_of(start);
-        let put = match verdict {
-            Verdict::Succeeded(_) => self.put(HookAnswer::Succeeded).await.map(Some),
-            Verdict::Failed { .. } => self.put(HookAnswer::Failed).await.map(Some),
-            Verdict::Later(_) => Ok(None),
-        };
-        let receipt = match put {
-            Ok(receipt) => receipt,
-            Err(failed) => {
-                self.tell_unanswered(settings, known, &failed).await;
-                return Err(failed.into());
-            }
+        let receipt = match verdict {
+            Verdict::Succeeded(_) => Some(self.put(HookAnswer::Succeeded).await?),
+            Verdict::Failed { .. } => Some(self.put(HookAnswer::Failed).await?),
+            Verdict::Later(_) => None,
         };
         let (answer, reason) = match verdict {
             Verdict::Succeeded(reason) => ("succeeded", reason),
@@ -212,29 +205,6 @@ impl Hook<'_> {
         Ok(
             json!({"deployment_id": self.call.deployment_id, "answer": answer, "reason": reason, "late": late}),
         )
-    }
-
-    /// Somebody has to hear of a hook that keeps CodeDeploy waiting. A deployment that does not exist waits for nothing.
-    async fn tell_unanswered(
-        &self,
-        settings: Option<&Settings>,
-        known: Option<&Known>,
-        failed: &CallFailed,
-    ) {
-        if let (Some(settings), true) = (settings, failed.kind != Kind::NotFound) {
-            let event = match self.gate {
-                Gate::Migration => Event::MigrationFailed,
-                Gate::TestTraffic => Event::TestTrafficFailed,
-            };
-            let pipeline = known.map(|known| &known.pipeline);
-            let outcome = Outcome::unanswered(
-                event,
-                pipeline,
-                &self.call.deployment_id,
-                failed.to_string(),
-            );
-            self.messenger.publish(settings, &outcome).await;
-        }
     }
 
     fn outcome(&self, known: Option<&Known>, reason: &str, log: &[String]) -> Outcome {

@@ -21,3 +21,6 @@ pub mod start;
 pub mod status_matcher;
 pub mod tag_rule;
 pub mod test_traffic;
+
+#[cfg(test)]
+mod hostile;

@@ -240,26 +240,6 @@ impl Outcome {
         }
     }
 
-    /// CodeDeploy did not take a hook's answer, whatever it was.
-    pub fn unanswered(
-        event: Event,
-        pipeline: Option<&Pipeline>,
-        deployment: &DeploymentId,
-        reason: String,
-    ) -> Self {
-        Self {
-            pipeline: pipeline.map(|pipeline| pipeline.name.clone()),
-            cluster: pipeline.map(|pipeline| pipeline.cluster.clone()),
-            service: pipeline.map(|pipeline| pipeline.service.clone()),
-            summary: format!(
-                "a hook of deployment {deployment} could not be answered; unless a later attempt succeeds, CodeDeploy \
-                 fails the deployment an hour after it called the hook"
-            ),
-            next: Some("correct the cause, or stop the deployment".to_owned()),
-            ..Self::gate_failed(event, deployment, reason)
-        }
-    }
-
     /// Production runs the image.
     pub fn shipped(pipeline: &Pipeline, deployment: &Deployment, ending: Ending) -> Self {
         let summary = format!("{} runs {}", place(pipeline), named(deployment));
@@ -343,7 +323,7 @@ impl Outcome {
         let verb = verb(event);
         let after = match &deployment.rolled_back_by {
             Some(rollback) => format!("deployment {rollback} rolls it back"),
-            None => "CodeDeploy names no rollback of it".to_owned(),
+            None => "as CodeDeploy says now, it is not rolled back by itself".to_owned(),
         };
         let summary = format!(
             "the deployment of {} to {} {verb}; {after}",

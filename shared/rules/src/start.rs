@@ -26,6 +26,20 @@ pub struct Observed {
     pub attempts: Vec<Deployment>,
 }
 
+impl Observed {
+    /// Whether the active deployment takes production away from the candidate, and began after the candidate was ordered:
+    /// somebody decided so, and an event from before that waits for nothing.
+    pub fn is_being_set_aside(&self) -> bool {
+        let candidate = self.candidate.as_ref();
+        let active = self.active.as_ref();
+        self.asked_by == AskedBy::Event
+            && candidate.zip(active).is_some_and(|(candidate, active)| {
+                self.running.digest.as_ref() == Some(&candidate.image.digest)
+                    && candidate.ordered_at <= active.created_at
+            })
+    }
+}
+
 /// Who or what asked to look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AskedBy {
@@ -248,9 +262,8 @@ fn make_room(
         AskedBy::Event => candidate.ordered_at > active.created_at,
         AskedBy::Person | AskedBy::PersonForThisImage => true,
     };
-    let is_due = later_order || observed.running.digest.as_ref() != Some(&candidate.image.digest);
     match (active.phase, pipeline.termination_wait, pipeline.when_busy) {
-        (Phase::TerminationWait, TerminationWait::Cut, _) if is_due => {
+        (Phase::TerminationWait, TerminationWait::Cut, _) if !observed.is_being_set_aside() => {
             Decision::EndWait(active.id.clone())
         }
         (Phase::Shifting, _, WhenBusy::Replace) if later_order => Decision::Stop(active.id.clone()),
@@ -437,4 +450,4 @@ impl Deployed {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -30,10 +30,10 @@ pub struct UnreadableEvent {
 }
 
 impl UnreadableEvent {
-    fn new(path: impl Into<String>, reason: impl Into<String>) -> Self {
+    fn new(path: &str, reason: &str) -> Self {
         Self {
-            path: path.into(),
-            reason: reason.into(),
+            path: short(path),
+            reason: short(reason),
         }
     }
 }
@@ -51,8 +51,21 @@ fn read<T: DeserializeOwned>(event: &Value) -> Result<T, UnreadableEvent> {
         } else {
             reason
         };
-        UnreadableEvent { path, reason }
+        UnreadableEvent::new(&path, &reason)
     })
+}
+
+/// A reason that may quote a part of an event: one line, of a length that fits beside others in a log and a letter.
+fn short(reason: &str) -> String {
+    const CHARACTERS_AT_MOST: usize = 500;
+    let visible = |c: char| if c.is_control() { ' ' } else { c };
+    let mut characters = reason.chars().map(visible);
+    let start: String = characters.by_ref().take(CHARACTERS_AT_MOST).collect();
+    if characters.next().is_some() {
+        format!("{start}…")
+    } else {
+        start
+    }
 }
 
 /// What the refusal of an event must not repeat: environment values, and what answers a hook.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::UtcDateTime;
 
-use super::{UnreadableEvent, envelope, moment, read};
+use super::{UnreadableEvent, envelope, moment, read, short};
 use crate::migration;
 use crate::names::{ContainerName, DeploymentId, HookExecutionId, RevisionArn, TaskArn};
 use crate::observed::{ContainerOverride, Task, TaskContainer};
@@ -62,10 +62,10 @@ impl FinishEvent {
                 let task = task_from_detail(detail)?;
                 // ECS reports an exit code before the task is STOPPED too: the same end must not be judged twice.
                 if task.last_status != "STOPPED" {
-                    return Ok(Self::Ignored(format!(
+                    return Ok(Self::Ignored(short(&format!(
                         "the task is `{}`, not yet `STOPPED`",
                         task.last_status
-                    )));
+                    ))));
                 }
                 if task
                     .started_by
@@ -80,7 +80,7 @@ impl FinishEvent {
             }
             Some((source, detail_type)) => Err(UnreadableEvent::new(
                 "detail-type",
-                format!(
+                &format!(
                     "`{detail_type}` of `{source}` is nothing to act on, expected `ECS Task State Change`"
                 ),
             )),

@@ -71,6 +71,14 @@ fn deployment(id: &str, status: DeploymentStatus, digest: Digest) -> Deployment 
     }
 }
 
+/// A deployment that says this of itself.
+pub(crate) fn described(description: &str) -> Deployment {
+    Deployment {
+        description: Some(description.to_owned()),
+        ..deployment("d-1", DeploymentStatus::Succeeded, digest('a'))
+    }
+}
+
 fn word(choice: &[usize], dimension: usize) -> &'static str {
     DIMENSIONS[dimension].1[choice[dimension]]
 }
