@@ -125,7 +125,12 @@ fn break_at(event: &mut Value, place: &[prop::sample::Index], other: Value, remo
             let index = first.index(items.len());
             break_at(&mut items[index], rest, other, remove);
         }
-        event => *event = other,
+        event @ (Value::Null
+        | Value::Bool(_)
+        | Value::Number(_)
+        | Value::String(_)
+        | Value::Array(_)
+        | Value::Object(_)) => *event = other,
     }
 }
 
