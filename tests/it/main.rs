@@ -1,6 +1,7 @@
 //! The tests that look across crates, in one binary: it links once, and all of them run side by side.
 //!
 //! - `events`: every sample event is read or refused as its name says, and wakes the functions that it should.
+//! - `functions`: single invocations of the real binaries, with something happening between two of their calls.
 //! - `permissions`: every permission of the template is needed by some scenario.
 //! - `pipelines`: the configuration that ships is right, and so is everything that its comments say.
 //! - `readme`: the transcript in the README is one that the rehearsal prints.
@@ -13,6 +14,7 @@
 )]
 
 mod events;
+mod functions;
 mod permissions;
 mod pipelines;
 mod readme;

@@ -12,6 +12,7 @@ use rules::migration::{self, Verdict as Judged};
 use rules::names::{ContainerName, DeploymentId};
 use rules::observed::Task;
 use rules::revision;
+use rules::secrecy::Secrets;
 use serde_json::{Value, json};
 
 /// How much of a failed migration's log people get to read at once.
@@ -39,11 +40,13 @@ impl Handler {
     }
 
     pub(crate) async fn handle(&self, event: Value, deadline: Deadline) -> Result<Value, Failure> {
+        if let Ok(started) = &self.start
+            && let Some(reason) = events::elsewhere(&event, &started.settings.topic)
+        {
+            return Ok(nothing_to_finish(&reason));
+        }
         match FinishEvent::parse(&event)? {
-            FinishEvent::Ignored(reason) => {
-                tracing::info!(decision = "skip", reason, "nothing to finish");
-                Ok(json!({"answer": "none", "reason": reason}))
-            }
+            FinishEvent::Ignored(reason) => Ok(nothing_to_finish(&reason)),
             FinishEvent::Stopped(task) => self.stopped(*task, deadline).await,
             FinishEvent::TimedOut(time_out) => self.timed_out(time_out, deadline).await,
         }
@@ -102,19 +105,30 @@ impl Handler {
             .await?
             .into_iter()
             .next();
-        let stopped = task.filter(|task| task.last_status == "STOPPED");
-        let verdict = match stopped.and_then(|task| events::hook_ids(&task).map(|ids| (task, ids)))
-        {
-            // It ended in time, and its event was late or lost.
-            Some((task, ids)) => self.verdict(&task, &ids.container).await,
+        let ended = task
+            .as_ref()
+            .and_then(|task| Some((task, events::hook_ids(task)?.container)))
+            .filter(|(task, container)| migration::has_ended(task, container));
+        let is_up = task
+            .as_ref()
+            .is_none_or(|task| task.last_status != migration::STOPPED);
+        let verdict = match ended {
+            // It ended in time, and its event was late or lost, or is still to come.
+            Some((task, container)) => {
+                let verdict = self.verdict(task, &container).await;
+                if is_up {
+                    self.stop(&time_out, "the migration has ended").await;
+                }
+                verdict
+            }
             None => {
                 let reason = format!(
                     "the migration ran longer than its {} minutes",
                     time_out.timeout_minutes
                 );
-                self.stop(&time_out, &reason).await;
+                let stopped = self.stop(&time_out, &reason).await;
                 Verdict::Failed {
-                    reason: format!("{reason} and was stopped"),
+                    reason: format!("{reason} and {stopped}"),
                     log: Vec::new(),
                 }
             }
@@ -126,13 +140,18 @@ impl Handler {
         self.answer(&call, &verdict, deadline).await
     }
 
-    async fn stop(&self, time_out: &TimeOut, reason: &str) {
-        if let Err(failed) = self
+    /// Stops the task, and says whether it did.
+    async fn stop(&self, time_out: &TimeOut, reason: &str) -> &'static str {
+        let stopped = self
             .ecs
             .stop_task(&time_out.cluster, &time_out.task_arn, reason)
-            .await
-        {
-            tracing::error!(error = %failed, task = %time_out.task_arn, "migration not stopped");
+            .await;
+        match stopped {
+            Ok(()) => "was stopped",
+            Err(failed) => {
+                tracing::error!(error = %failed, task = %time_out.task_arn, "migration not stopped");
+                "could not be stopped: it may still run"
+            }
         }
     }
 
@@ -160,14 +179,15 @@ impl Handler {
                 .ecs
                 .describe_task_definition(task.revision.as_str())
                 .await?;
-            match revision::log_stream(&definition, container, task.arn.id()) {
-                Some(log) => {
-                    self.logs
-                        .get_log_events(&log.group, &log.stream, LOG_LINES)
-                        .await
-                }
-                None => Ok(Vec::new()),
-            }
+            let Some(log) = revision::log_stream(&definition, container, task.arn.id()) else {
+                return Ok(Vec::new());
+            };
+            let lines = self
+                .logs
+                .get_log_events(&log.group, &log.stream, LOG_LINES)
+                .await?;
+            let secrets = Secrets::of(&definition, task, container);
+            Ok(lines.iter().map(|line| secrets.hidden(line)).collect())
         };
         read.await.unwrap_or_else(|failed: CallFailed| {
             tracing::warn!(error = %failed, "log not read");
@@ -193,12 +213,7 @@ impl Handler {
             Verdict::Failed { .. } => self.known(&call.deployment_id).await,
             Verdict::Succeeded(_) | Verdict::Later(_) => None,
         };
-        hook.deliver(
-            self.start.as_ref().map(|started| &started.settings),
-            known.as_ref(),
-            verdict,
-        )
-        .await
+        hook.deliver(&self.start, known.as_ref(), verdict).await
     }
 
     async fn known(&self, deployment: &DeploymentId) -> Option<Known> {
@@ -215,4 +230,9 @@ impl Handler {
             deployment,
         })
     }
+}
+
+fn nothing_to_finish(reason: &str) -> Value {
+    tracing::info!(decision = "skip", reason, "nothing to finish");
+    json!({"answer": "none", "reason": reason})
 }

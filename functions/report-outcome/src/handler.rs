@@ -1,5 +1,7 @@
 //! One state change of a deployment: what people are told about it.
 
+use std::time::Duration;
+
 use aws::CallFailed;
 use aws::codedeploy::CodeDeploy;
 use aws::ecs::{Ecs, Tasks};
@@ -7,12 +9,16 @@ use aws::logs::Logs;
 use aws::sns::Sns;
 use lambda::{Failure, Messenger, Start};
 use rules::config::{Config, Pipeline};
-use rules::events::{DeploymentState, StateChange};
+use rules::events::{self, DeploymentState, StateChange};
 use rules::migration;
-use rules::names::DeploymentId;
-use rules::observed::{Creator, Deployment};
+use rules::names::{DeploymentId, RevisionArn};
+use rules::observed::{Creator, Deployment, DeploymentStatus, LifecycleEventStatus};
 use rules::outcome::{self, Ending, Event, Outcome};
 use serde_json::{Value, json};
+
+/// How often a migration is looked for that may have been started while its deployment ended, and the pause between.
+const LOOKS: u32 = 3;
+const PAUSE: Duration = Duration::from_secs(2);
 
 pub(crate) struct Handler {
     start: Start<()>,
@@ -34,16 +40,16 @@ impl Handler {
     }
 
     pub(crate) async fn handle(&self, event: Value) -> Result<Value, Failure> {
-        let started = self
-            .start
-            .as_ref()
-            .map_err(|problems| Failure::BadConfiguration(problems.clone()))?;
+        let started = self.start.as_ref().map_err(Failure::from)?;
         let change = StateChange::parse(&event)?;
+        if let Some(reason) = events::elsewhere(&event, &started.settings.topic) {
+            return Ok(nothing_to_report(&change, &reason));
+        }
         let outcome = match self.of(&started.config, &change) {
             Ok(pipeline) => {
                 let deployment = self.codedeploy.get_deployment(&change.deployment).await?;
                 if change.state.is_end() {
-                    self.stop_migration(pipeline, &deployment.id).await;
+                    self.stop_migration(pipeline, &deployment).await;
                 }
                 self.outcome(pipeline, &deployment, change.state).await?
             }
@@ -58,10 +64,7 @@ impl Handler {
                     json!({"deployment_id": change.deployment, "outcome": code, "summary": outcome.summary}),
                 )
             }
-            Err(reason) => {
-                tracing::info!(deployment_id = %change.deployment, decision = "skip", reason, "nothing to report");
-                Ok(json!({"deployment_id": change.deployment, "outcome": null, "reason": reason}))
-            }
+            Err(reason) => Ok(nothing_to_report(&change, &reason)),
         }
     }
 
@@ -96,9 +99,29 @@ impl Handler {
             (DeploymentState::Stop, Creator::Caller) => {
                 Ok(self.ended_badly(Event::Stopped, pipeline, deployment).await)
             }
-            (DeploymentState::Failure | DeploymentState::Stop, Creator::Rollback) => {
+            (DeploymentState::Failure, Creator::Rollback) => {
                 let ending = self.ending(deployment).await;
-                Ok(Outcome::rollback_failed(pipeline, deployment, ending))
+                Ok(Outcome::rollback_failed(
+                    Event::Failed,
+                    pipeline,
+                    deployment,
+                    ending,
+                ))
+            }
+            (DeploymentState::Stop, Creator::Rollback) => {
+                let ending = self.ending(deployment).await;
+                Ok(Outcome::rollback_failed(
+                    Event::Stopped,
+                    pipeline,
+                    deployment,
+                    ending,
+                ))
+            }
+            // A late event must not ask people for what they did already.
+            (DeploymentState::Ready, Creator::Caller)
+                if deployment.status == DeploymentStatus::Ready =>
+            {
+                Ok(Outcome::ready(pipeline, deployment))
             }
             (DeploymentState::Ready | DeploymentState::Other, _) => {
                 Err("this state is no news".to_owned())
@@ -112,35 +135,61 @@ impl Handler {
         pipeline: &Pipeline,
         deployment: &Deployment,
     ) -> Result<Outcome, Failure> {
-        let ending = self.ending(deployment).await;
+        let mut ending = self.ending(deployment).await;
         let service = self
             .ecs
             .describe_service(&pipeline.cluster, &pipeline.service)
             .await?;
-        let runs = service
-            .primary()
+        let shipped = self.shipped_revision(deployment).await?;
+        let primary = service.primary();
+        let runs = primary
             .map(|task_set| &task_set.revision)
             .or(service.revision.as_ref())
             .cloned();
-        Ok(match (runs, self.revision_of(deployment).await?) {
-            (Some(runs), Some(shipped)) if runs != shipped => Outcome::not_running(
-                pipeline,
-                deployment,
-                &runs,
-                Ending {
-                    revision: Some(shipped),
-                    ..ending
-                },
-            ),
-            (runs, shipped) => Outcome::shipped(
-                pipeline,
-                deployment,
-                Ending {
-                    revision: shipped.or(runs),
-                    ..ending
-                },
-            ),
+        let made_by = primary.and_then(|task_set| task_set.deployment.as_ref());
+        ending.revision = shipped.clone().or_else(|| runs.clone());
+        if made_by == Some(&deployment.id) || (shipped.is_some() && shipped == runs) {
+            return Ok(Outcome::shipped(pipeline, deployment, ending));
+        }
+        // This message may come late.
+        if let Some(later) = self.later(deployment, made_by).await {
+            return Ok(Outcome::replaced_since(
+                pipeline, deployment, &later, ending,
+            ));
+        }
+        Ok(match runs.filter(|_| shipped.is_some()) {
+            Some(runs) => Outcome::not_running(pipeline, deployment, &runs, ending),
+            None => Outcome::said_to_be_shipped(pipeline, deployment, ending),
         })
+    }
+
+    /// The deployment that made what serves production, where it was created after this one.
+    async fn later(
+        &self,
+        deployment: &Deployment,
+        made_by: Option<&DeploymentId>,
+    ) -> Option<DeploymentId> {
+        let other = made_by.filter(|other| **other != deployment.id)?;
+        let other = self.codedeploy.get_deployment(other).await;
+        other
+            .inspect_err(|failed| tracing::warn!(error = %failed, "deployment not found out"))
+            .ok()
+            .filter(|other| other.created_at > deployment.created_at)
+            .map(|other| other.id)
+    }
+
+    /// The revision that a deployment shipped; none where its AppSpec cannot be read, now or ever.
+    async fn shipped_revision(
+        &self,
+        deployment: &Deployment,
+    ) -> Result<Option<RevisionArn>, Failure> {
+        match self.revision_of(deployment).await {
+            Err(failed) if !failed.is_passing() => {
+                tracing::warn!(error = %failed, "revision not found out");
+                Ok(None)
+            }
+            result => Ok(result?),
+        }
     }
 
     async fn ended_badly(
@@ -190,25 +239,64 @@ impl Handler {
         }
     }
 
-    /// Whatever ended the deployment, nobody waits for its migration any more.
-    async fn stop_migration(&self, pipeline: &Pipeline, deployment: &DeploymentId) {
+    /// Whatever ended the deployment, nobody waits for its migration any more. ECS may list a task some seconds after it was
+    /// started; so where the deployment ended during its migration gate, one look is not enough.
+    async fn stop_migration(&self, pipeline: &Pipeline, deployment: &Deployment) {
         let stop = async {
-            let started_by = format!("{}{deployment}", migration::STARTED_BY);
-            let cluster = pipeline.cluster.as_str();
-            let running = self
-                .ecs
-                .list_tasks(cluster, Tasks::RunningStartedBy(&started_by))
-                .await?;
-            for task in running {
-                self.ecs
-                    .stop_task(cluster, &task, "its deployment has ended")
-                    .await?;
-                tracing::info!(deployment_id = %deployment, task = %task, "migration stopped");
+            let during_migration = pipeline.migration.is_some()
+                && deployment.creator == Creator::Caller
+                && deployment.status != DeploymentStatus::Succeeded;
+            let looks = if during_migration && self.was_in_migration(&deployment.id).await? {
+                LOOKS
+            } else {
+                1
+            };
+            for look in 1..=looks {
+                if self.stop_running(pipeline, &deployment.id).await? || look == looks {
+                    break;
+                }
+                tokio::time::sleep(PAUSE).await;
             }
             Ok::<(), CallFailed>(())
         };
         if let Err(failed) = stop.await {
-            tracing::error!(deployment_id = %deployment, error = %failed, "migration not stopped");
+            tracing::error!(deployment_id = %deployment.id, error = %failed, "migration not stopped");
         }
     }
+
+    /// Whether the deployment ended while AfterInstall was under way.
+    async fn was_in_migration(&self, deployment: &DeploymentId) -> Result<bool, CallFailed> {
+        let target = self.codedeploy.get_deployment_target(deployment).await?;
+        let events = target.map(|target| target.lifecycle_events);
+        Ok(events.into_iter().flatten().any(|event| {
+            event.name == "AfterInstall"
+                && event.started_at.is_some()
+                && event.status != LifecycleEventStatus::Succeeded
+        }))
+    }
+
+    async fn stop_running(
+        &self,
+        pipeline: &Pipeline,
+        deployment: &DeploymentId,
+    ) -> Result<bool, CallFailed> {
+        let started_by = format!("{}{deployment}", migration::STARTED_BY);
+        let cluster = pipeline.cluster.as_str();
+        let running = self
+            .ecs
+            .list_tasks(cluster, Tasks::RunningStartedBy(&started_by))
+            .await?;
+        for task in &running {
+            self.ecs
+                .stop_task(cluster, task, "its deployment has ended")
+                .await?;
+            tracing::info!(deployment_id = %deployment, task = %task, "migration stopped");
+        }
+        Ok(!running.is_empty())
+    }
+}
+
+fn nothing_to_report(change: &StateChange, reason: &str) -> Value {
+    tracing::info!(deployment_id = %change.deployment, decision = "skip", reason, "nothing to report");
+    json!({"deployment_id": change.deployment, "outcome": null, "reason": reason})
 }

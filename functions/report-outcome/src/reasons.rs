@@ -6,6 +6,7 @@ use rules::config::Pipeline;
 use rules::names::{ContainerName, RevisionArn};
 use rules::observed::{Deployment, Task};
 use rules::outcome::Ending;
+use rules::secrecy::Secrets;
 use rules::{reasons, revision};
 
 use crate::handler::Handler;
@@ -62,14 +63,15 @@ impl Handler {
             .ecs
             .describe_task_definition(task.revision.as_str())
             .await?;
-        match revision::log_stream(&definition, container, task.arn.id()) {
-            Some(log) => {
-                self.logs
-                    .get_log_events(&log.group, &log.stream, LOG_LINES)
-                    .await
-            }
-            None => Ok(Vec::new()),
-        }
+        let Some(log) = revision::log_stream(&definition, container, task.arn.id()) else {
+            return Ok(Vec::new());
+        };
+        let lines = self
+            .logs
+            .get_log_events(&log.group, &log.stream, LOG_LINES)
+            .await?;
+        let secrets = Secrets::of(&definition, task, container);
+        Ok(lines.iter().map(|line| secrets.hidden(line)).collect())
     }
 
     /// The revision that a deployment ships: its AppSpec names it, and GetDeployment hides the AppSpec's content.

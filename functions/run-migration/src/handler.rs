@@ -1,10 +1,10 @@
 //! Observes green, plans the migration task, runs it, and sets its time limit.
 
-use aws::CallFailed;
 use aws::codedeploy::CodeDeploy;
 use aws::ecs::{Ecs, RunTaskAnswer, TaskFailure};
 use aws::scheduler::{Schedule, Scheduler};
 use aws::sns::Sns;
+use aws::{CallFailed, Kind};
 use lambda::{Deadline, Failure, Gate, Hook, Known, Messenger, Start, Verdict};
 use rules::config::Migration;
 use rules::environment::TimeOutSchedule;
@@ -59,7 +59,10 @@ impl Handler {
         let task = migration::plan(migration, &call.deployment_id, &call.execution_id, &service);
         let task = task.map_err(|no_green| Failure::Refused(no_green.to_string()))?;
         match self.ecs.run_task(&pipeline.cluster, &task).await? {
-            RunTaskAnswer::Started(task) => self.limit(call, migration, &task).await,
+            RunTaskAnswer::Started(task) => {
+                let verdict = self.limit(call, migration, &task).await?;
+                self.unless_ended(call, &task, verdict).await
+            }
             RunTaskAnswer::Refused(failures) => Ok(Verdict::Failed {
                 reason: refused(&failures),
                 log: Vec::new(),
@@ -79,16 +82,42 @@ impl Handler {
                 "the migration runs as task {}",
                 task.arn.id()
             ))),
+            // It is tried again: RunTask then answers with the same task.
+            Err(
+                failure @ Failure::Aws(CallFailed {
+                    kind: Kind::Throttled | Kind::Unavailable,
+                    ..
+                }),
+            ) => Err(failure),
             Err(failure) => {
-                let stopped = self
-                    .ecs
-                    .stop_task(&task.cluster, &task.arn, "its time limit could not be set")
-                    .await;
-                if let Err(failed) = stopped {
-                    tracing::warn!(error = %failed, "migration not stopped");
-                }
+                self.stop(task, "its time limit could not be set").await;
                 Err(failure)
             }
+        }
+    }
+
+    /// A deployment that was stopped meanwhile may have been told before the task was there to be stopped with it.
+    async fn unless_ended(
+        &self,
+        call: &HookCall,
+        task: &Task,
+        verdict: Verdict,
+    ) -> Result<Verdict, Failure> {
+        let deployment = self.codedeploy.get_deployment(&call.deployment_id).await?;
+        if !deployment.status.has_ended() {
+            return Ok(verdict);
+        }
+        self.stop(task, "its deployment has ended").await;
+        Err(Failure::Refused(format!(
+            "deployment `{}` has ended while its migration was started",
+            deployment.id
+        )))
+    }
+
+    async fn stop(&self, task: &Task, reason: &str) {
+        let stopped = self.ecs.stop_task(&task.cluster, &task.arn, reason).await;
+        if let Err(failed) = stopped {
+            tracing::warn!(error = %failed, task = %task.arn, "migration not stopped");
         }
     }
 
@@ -98,10 +127,7 @@ impl Handler {
         migration: &Migration,
         task: &Task,
     ) -> Result<(), Failure> {
-        let started = self
-            .start
-            .as_ref()
-            .map_err(|problems| Failure::BadConfiguration(problems.clone()))?;
+        let started = self.start.as_ref().map_err(Failure::from)?;
         let created_at = task.created_at.ok_or_else(|| {
             Failure::Refused("ECS did not say when the task was created".to_owned())
         })?;

@@ -1,14 +1,15 @@
 //! Does what was decided, and reports it.
 
+use std::time::Duration;
+
 use aws::codedeploy::CreateDeployment;
 use aws::{CallFailed, Kind};
 use lambda::{Failure, Started};
 use rules::app_spec::{self, TestListener};
 use rules::config::RevisionFrom;
 use rules::environment::HookFunctions;
-use rules::look::{Cause, Look};
+use rules::look::Look;
 use rules::names::{DeploymentId, Image, RevisionArn};
-use rules::observed::TaskDefinition;
 use rules::outcome::Outcome;
 use rules::revision;
 use rules::start::{self, Decision, Skip};
@@ -16,6 +17,9 @@ use serde_json::{Value, json};
 
 use crate::handler::Handler;
 use crate::observe::{Seen, misfit};
+
+/// How long ECS takes to let through one more RegisterTaskDefinition (ECS API Reference, request throttling).
+const REFILL: Duration = Duration::from_secs(1);
 
 /// What became of one pipeline.
 pub(crate) struct Report {
@@ -35,25 +39,17 @@ impl Report {
             .candidate
             .as_ref()
             .map(|candidate| candidate.image.clone());
-        let (code, reason, deployment) = match decision {
-            Decision::Start(image) => ("start", format!("{image} is due"), None),
-            Decision::EndWait(id) => (
-                "end-wait",
-                "a newer image is due; the deployment's end is the next look".to_owned(),
-                Some(id),
-            ),
-            Decision::Stop(id) => (
-                "stop",
-                "a newer image replaces it; the deployment's end is the next look".to_owned(),
-                Some(id),
-            ),
-            Decision::Skip(skip) => (skip.code(), skip.to_string(), deployment_of(skip)),
+        let (code, deployment) = match decision {
+            Decision::Start(_) => ("start", None),
+            Decision::EndWait(id) => ("end-wait", Some(id)),
+            Decision::Stop(id) => ("stop", Some(id)),
+            Decision::Skip(skip) => (skip.code(), deployment_of(skip)),
         };
         let pipeline = look.pipeline.name.to_string();
         Self {
             pipeline,
             decision: code,
-            reason,
+            reason: decision.reason(look.asked_by),
             image,
             revision: None,
             deployment: deployment.cloned(),
@@ -103,7 +99,7 @@ fn deployment_of(skip: &Skip) -> Option<&DeploymentId> {
         | Skip::FailedBefore(id)
         | Skip::SetAside(id)
         | Skip::Waiting(id) => Some(id),
-        Skip::NoMatchingImage | Skip::AlreadyRunning(_) | Skip::OlderThanRunning(_) => None,
+        Skip::NoMatchingImage(_) | Skip::AlreadyRunning(_) | Skip::OlderThanRunning(_) => None,
     }
 }
 
@@ -117,12 +113,20 @@ impl Handler {
     ) -> Result<Report, Failure> {
         let report = Report::of(look, &seen, &decision);
         match &decision {
-            Decision::Start(image) => return self.start(started, look, seen, image, report).await,
-            Decision::EndWait(id) => unless_ended(self.codedeploy.continue_deployment(id).await)?,
-            Decision::Stop(id) => unless_ended(self.codedeploy.stop_deployment(id).await)?,
-            Decision::Skip(skip) => self.tell(started, look, &seen, skip).await,
+            Decision::Start(image) => self.start(started, look, seen, image, report).await,
+            Decision::EndWait(id) => {
+                unless_ended(self.codedeploy.continue_deployment(id).await)?;
+                Ok(report)
+            }
+            Decision::Stop(id) => {
+                unless_ended(self.codedeploy.stop_deployment(id).await)?;
+                Ok(report)
+            }
+            Decision::Skip(skip) => {
+                self.tell(started, look, &seen, skip).await;
+                Ok(report)
+            }
         }
-        Ok(report)
     }
 
     /// What would be done, and what would change.
@@ -134,8 +138,8 @@ impl Handler {
     ) -> Result<Report, Failure> {
         let mut report = Report::of(look, seen, decision);
         if let Decision::Start(image) = decision {
-            let (template, next) = self.next(look, seen, image).await?;
-            report.changes = revision::difference(&template, &next);
+            let next = self.next(look, seen, image).await?;
+            report.changes = revision::difference(&seen.production.definition, &next);
         }
         report.reason = format!("dry run: {}", report.reason);
         Ok(report)
@@ -149,7 +153,7 @@ impl Handler {
         image: &Image,
         mut report: Report,
     ) -> Result<Report, Failure> {
-        let (_, next) = self.next(look, &seen, image).await?;
+        let next = self.next(look, &seen, image).await?;
         let revision = self.registered(&seen, &next).await?;
         let test_listener = if seen.group.test_listener.is_some() {
             TestListener::Present
@@ -177,7 +181,10 @@ impl Handler {
                 report.deployment = Some(id);
                 Ok(report)
             }
-            Err(failed) => self.look_again(look, seen, failed).await,
+            Err(failed) if matches!(failed.kind, Kind::LimitExceeded | Kind::Unavailable) => {
+                self.look_again(started, look, seen, failed).await
+            }
+            Err(failed) => Err(failed.into()),
         }
     }
 
@@ -185,35 +192,28 @@ impl Handler {
     /// call was heard, what AWS says now decides, not a second call.
     async fn look_again(
         &self,
+        started: &Started<HookFunctions>,
         look: &Look<'_>,
         mut seen: Seen,
         failed: CallFailed,
     ) -> Result<Report, Failure> {
-        if !matches!(failed.kind, Kind::LimitExceeded | Kind::Unavailable) {
-            return Err(failed.into());
-        }
         seen.observed.active = self.active(look, seen.observed.candidate.as_ref()).await?;
-        let decision = start::decide(look.pipeline, &seen.observed);
-        match &decision {
-            Decision::Start(_) | Decision::EndWait(_) | Decision::Stop(_) => Err(failed.into()),
-            Decision::Skip(_) => Ok(Report::of(look, &seen, &decision)),
+        match start::decide(look.pipeline, &seen.observed) {
+            Decision::Start(_) => Err(failed.into()),
+            decision @ (Decision::EndWait(_) | Decision::Stop(_) | Decision::Skip(_)) => {
+                Box::pin(self.act(started, look, seen, decision)).await
+            }
         }
     }
 
-    /// The revision that serves as the template, and what would be registered from it.
-    async fn next(
-        &self,
-        look: &Look<'_>,
-        seen: &Seen,
-        image: &Image,
-    ) -> Result<(TaskDefinition, Value), Failure> {
+    /// What would be registered.
+    async fn next(&self, look: &Look<'_>, seen: &Seen, image: &Image) -> Result<Value, Failure> {
         let unusable = |unusable: revision::Unusable| misfit(unusable.into());
         let production = &seen.production;
         match look.pipeline.revision_from {
             RevisionFrom::Production => {
-                let next = revision::next(&production.definition, &production.matching, image)
-                    .map_err(unusable)?;
-                Ok((production.definition.clone(), next))
+                revision::next(&production.definition, &production.matching, image)
+                    .map_err(unusable)
             }
             RevisionFrom::Latest => {
                 let latest = self
@@ -221,14 +221,17 @@ impl Handler {
                     .describe_task_definition(seen.observed.running.revision.family())
                     .await?;
                 let matching = revision::matching(look.pipeline, &latest).map_err(unusable)?;
-                let next = revision::next(&latest, &matching, image).map_err(unusable)?;
-                Ok((latest, next))
+                revision::next(&latest, &matching, image).map_err(unusable)
             }
         }
     }
 
     /// The revision to deploy: the family's latest where it is already what would be registered, a new one otherwise.
+    ///
+    /// One pipeline at a time: two services may share a family, and ECS lets through one RegisterTaskDefinition a second
+    /// once its burst is used up. So it is asked slowly, not side by side; the invocation's time ends the waiting.
     async fn registered(&self, seen: &Seen, next: &Value) -> Result<RevisionArn, Failure> {
+        let _turn = self.registering.lock().await;
         let latest = match self
             .ecs
             .describe_task_definition(seen.observed.running.revision.family())
@@ -239,9 +242,14 @@ impl Handler {
             Err(failed) if matches!(failed.kind, Kind::NotFound | Kind::Invalid) => None,
             Err(failed) => return Err(failed.into()),
         };
-        match latest.as_ref().and_then(revision::arn) {
-            Some(arn) => Ok(arn),
-            None => Ok(self.ecs.register_task_definition(next).await?),
+        if let Some(arn) = latest.as_ref().and_then(revision::arn) {
+            return Ok(arn);
+        }
+        loop {
+            match self.ecs.register_task_definition(next).await {
+                Err(failed) if failed.kind == Kind::Throttled => tokio::time::sleep(REFILL).await,
+                answer => return Ok(answer?),
+            }
         }
     }
 
@@ -253,10 +261,11 @@ impl Handler {
         seen: &Seen,
         skip: &Skip,
     ) {
-        let candidate = seen.observed.candidate.as_ref();
-        if let (Skip::Waiting(id), Cause::Somebody, Some(candidate)) = (skip, look.cause, candidate)
+        if let (Skip::Waiting(id), Some(candidate)) = (skip, &seen.observed.candidate)
+            && look.is_waited_for(candidate)
+            && !seen.observed.is_being_set_aside()
         {
-            let outcome = Outcome::waiting(look.pipeline, &candidate.image, id);
+            let outcome = Outcome::waiting(look.pipeline, &candidate.image, id, look.asked_by);
             self.messenger.publish(&started.settings, &outcome).await;
         }
     }

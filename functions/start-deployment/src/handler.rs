@@ -1,24 +1,27 @@
 //! One event: which pipelines it concerns, and what becomes of each.
 
-use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use aws::codedeploy::CodeDeploy;
 use aws::ecr::Ecr;
 use aws::ecs::Ecs;
 use aws::sns::Sns;
-use futures_util::{FutureExt, StreamExt, stream};
-use lambda::{Failure, Messenger, Start, Started};
+use futures_util::lock::Mutex;
+use lambda::{Deadline, Failure, Messenger, Start, Started, Turns};
 use rules::environment::HookFunctions;
-use rules::events::StartEvent;
+use rules::events::{self, StartEvent};
 use rules::look::{self, Concerned, Look, Then};
 use rules::start;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::act::Report;
 
-/// How many pipelines are looked at side by side: a base image may be followed by many, and ECS lets through one
-/// RegisterTaskDefinition a second once its burst is used up.
+/// How many pipelines are looked at side by side: a base image may be followed by many.
 const SIDE_BY_SIDE: usize = 8;
+/// How long a throttled pipeline rests before it is looked at again; twice as long each time.
+const REST: Duration = Duration::from_secs(1);
+const LONGEST_REST: Duration = Duration::from_secs(16);
 
 pub(crate) struct Handler {
     start: Start<HookFunctions>,
@@ -26,6 +29,8 @@ pub(crate) struct Handler {
     pub(crate) ecs: Ecs,
     pub(crate) codedeploy: CodeDeploy,
     pub(crate) messenger: Messenger,
+    /// Held by the pipeline that registers a revision.
+    pub(crate) registering: Mutex<()>,
 }
 
 impl Handler {
@@ -36,35 +41,40 @@ impl Handler {
             ecs: Ecs::new(session),
             codedeploy: CodeDeploy::new(session),
             messenger: Messenger::new(Sns::new(session)),
+            registering: Mutex::new(()),
         }
     }
 
-    /// Answers a report for each pipeline; when one of them failed, the invocation fails after all have ended.
-    pub(crate) async fn handle(&self, event: Value) -> Result<Value, Failure> {
-        let started = self
-            .start
-            .as_ref()
-            .map_err(|problems| Failure::BadConfiguration(problems.clone()))?;
+    /// Answers a report for each pipeline. When one of them failed, or its turn did not come in time, the invocation fails
+    /// after all others, so that Lambda delivers the event again; then those are found to be under way.
+    pub(crate) async fn handle(&self, event: Value, deadline: Deadline) -> Result<Value, Failure> {
+        let started = self.start.as_ref().map_err(Failure::from)?;
+        if let Some(reason) = events::elsewhere(&event, &started.settings.topic) {
+            return Ok(nobody(&reason));
+        }
         let event = StartEvent::parse(&event)?;
         let looks = look::concerned(&started.config, &event)
             .map_err(|unknown| Failure::Refused(unknown.to_string()))?;
         let looks = match looks {
             Concerned::Looks(looks) => looks,
-            Concerned::Nobody(reason) => {
-                tracing::info!(decision = "skip", reason, "nobody is concerned");
-                return Ok(json!({"pipelines": [], "reason": reason}));
-            }
+            Concerned::Nobody(reason) => return Ok(nobody(&reason)),
         };
-        let results: Vec<_> = stream::iter(looks)
-            .map(|look| self.one(started, look))
-            .buffer_unordered(SIDE_BY_SIDE)
-            .collect()
-            .await;
+        let turns = Turns {
+            side_by_side: SIDE_BY_SIDE,
+            rest: REST,
+            longest_rest: LONGEST_REST,
+            until: Instant::now() + deadline.for_work(),
+        };
+        let looked = turns.all(&looks, async |look| self.look(started, look).await);
         let (mut reports, mut failures) = (Vec::new(), Vec::new());
-        for (pipeline, result) in results {
+        for (look, result) in looked.await {
             match result {
                 Ok(report) => reports.push(report.to_json()),
-                Err(failure) => failures.push((pipeline, failure)),
+                Err(failure) => {
+                    let pipeline = look.pipeline.name.to_string();
+                    tracing::error!(pipeline, error_type = failure.error_type(), error = %failure, "pipeline failed");
+                    failures.push((pipeline, failure));
+                }
             }
         }
         if failures.is_empty() {
@@ -74,27 +84,6 @@ impl Handler {
         }
     }
 
-    /// One pipeline's failure, a panic included, stops no other.
-    async fn one(
-        &self,
-        started: &Started<HookFunctions>,
-        look: Look<'_>,
-    ) -> (String, Result<Report, Failure>) {
-        let name = look.pipeline.name.to_string();
-        let result = AssertUnwindSafe(self.look(started, &look))
-            .catch_unwind()
-            .await;
-        let result = result.unwrap_or_else(|_| {
-            Err(Failure::Panicked(
-                "the panic's message is in the log".to_owned(),
-            ))
-        });
-        if let Ok(report) = &result {
-            report.log();
-        }
-        (name, result)
-    }
-
     async fn look(
         &self,
         started: &Started<HookFunctions>,
@@ -102,9 +91,16 @@ impl Handler {
     ) -> Result<Report, Failure> {
         let seen = self.observe(look).await?;
         let decision = start::decide(look.pipeline, &seen.observed);
-        match look.then {
-            Then::Say => self.say(look, &seen, &decision).await,
-            Then::Act => self.act(started, look, seen, decision).await,
-        }
+        let report = match look.then {
+            Then::Say => self.say(look, &seen, &decision).await?,
+            Then::Act => self.act(started, look, seen, decision).await?,
+        };
+        report.log();
+        Ok(report)
     }
+}
+
+fn nobody(reason: &str) -> Value {
+    tracing::info!(decision = "skip", reason, "nobody is concerned");
+    json!({"pipelines": [], "reason": reason})
 }

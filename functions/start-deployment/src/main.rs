@@ -10,5 +10,5 @@ use rules::environment::HookFunctions;
 async fn main() -> Result<(), lambda::Error> {
     let start = lambda::start(std::env::vars(), HookFunctions::read);
     let handler = handler::Handler::new(start, &aws::Session::from_env().await);
-    lambda::serve(|event, _deadline| handler.handle(event)).await
+    lambda::serve(|event, deadline| handler.handle(event, deadline)).await
 }

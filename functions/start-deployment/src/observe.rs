@@ -6,11 +6,11 @@ use lambda::Failure;
 use rules::look::{self, Look, Misfit, Search};
 use rules::names::RevisionArn;
 use rules::observed::{
-    Creator, Deployment, DeploymentGroup, ImageDetail, LoadBalancerTarget, Placement, Service,
+    Deployment, DeploymentGroup, ImageDetail, LoadBalancerTarget, Placement, Service,
     TaskDefinition,
 };
 use rules::revision::{self, Matching};
-use rules::start::{self, Active, AskedBy, Candidate, Observed, Running};
+use rules::start::{self, Active, AskedBy, Candidate, Deployed, Observed, Running};
 use rules::tag_rule::TagRule;
 use tokio::try_join;
 
@@ -49,16 +49,12 @@ impl Handler {
                 .as_ref()
                 .is_some_and(|candidate| candidate.image.digest != *digest)
         });
-        let (active, detail) = try_join!(self.active(look, candidate.as_ref()), async {
-            match (running_other, is_ordered(&pipeline.tag)) {
-                (Some(digest), true) => {
-                    self.ecr
-                        .describe_image_by_digest(&pipeline.repository, &digest)
-                        .await
-                }
-                _ => Ok(None),
-            }
-        })?;
+        let running_other = running_other
+            .map(|digest| revision::deployed(&production.definition, &pipeline.repository, digest));
+        let (active, detail) = try_join!(
+            self.active(look, candidate.as_ref()),
+            self.known(look, running_other),
+        )?;
         let runs_candidate = digest.is_some()
             && digest.as_ref() == candidate.as_ref().map(|candidate| &candidate.image.digest);
         let attempts = match &candidate {
@@ -89,6 +85,23 @@ impl Handler {
         })
     }
 
+    /// What is known of an image other than the candidate, where the rule needs it to compare the two.
+    async fn known(
+        &self,
+        look: &Look<'_>,
+        other: Option<Deployed>,
+    ) -> Result<Option<ImageDetail>, CallFailed> {
+        let (Some(other), true) = (other, is_ordered(&look.pipeline.tag)) else {
+            return Ok(None);
+        };
+        let repository = &look.pipeline.repository;
+        let in_ecr = self
+            .ecr
+            .describe_image_by_digest(repository, &other.digest)
+            .await?;
+        Ok(other.known(in_ecr))
+    }
+
     async fn candidate(&self, look: &Look<'_>) -> Result<Option<Candidate>, CallFailed> {
         let repository = &look.pipeline.repository;
         let found: Vec<ImageDetail> = match &look.search {
@@ -98,7 +111,7 @@ impl Handler {
                 .await?
                 .into_iter()
                 .collect(),
-            Search::Digest(digest, _) => self
+            Search::Digest(digest) => self
                 .ecr
                 .describe_image_by_digest(repository, digest)
                 .await?
@@ -174,16 +187,7 @@ impl Handler {
         }
         let (target, detail) = try_join!(
             self.codedeploy.get_deployment_target(&deployment.id),
-            async {
-                match (&ships, is_ordered(&pipeline.tag)) {
-                    (Some(digest), true) => {
-                        self.ecr
-                            .describe_image_by_digest(&pipeline.repository, digest)
-                            .await
-                    }
-                    _ => Ok(None),
-                }
-            }
+            self.known(look, Deployed::of(&deployment)),
         )?;
         Ok(Some(Active {
             detail,
@@ -191,26 +195,19 @@ impl Handler {
         }))
     }
 
-    /// Ended deployments of the candidate since it was pushed, or since the event, whichever is later.
     async fn attempts(
         &self,
         look: &Look<'_>,
         candidate: &Candidate,
     ) -> Result<Vec<Deployment>, CallFailed> {
         let pipeline = look.pipeline;
-        let since = start::attempts_since(&candidate.detail, look.event_at);
-        let which = Deployments::CreatedSince(since);
+        let which = Deployments::CreatedSince(candidate.ordered_at);
         let ids = self
             .codedeploy
             .list_deployments(&pipeline.application, &pipeline.deployment_group, which)
             .await?;
         let deployments = self.codedeploy.batch_get_deployments(&ids).await?;
-        let of_candidate = |deployment: &Deployment| {
-            deployment.creator == Creator::Caller
-                && deployment.status.has_ended()
-                && start::shipped(deployment).as_ref() == Some(&candidate.image.digest)
-        };
-        Ok(deployments.into_iter().filter(of_candidate).collect())
+        Ok(start::attempts(pipeline, candidate, deployments))
     }
 }
 

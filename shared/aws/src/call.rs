@@ -1,16 +1,18 @@
 //! A call that failed: a small kind to branch on and one sentence to read.
 //!
 //! One translation for every service. The SDK's own error text is a dump of several hundred characters with the raw
-//! answer in it; it goes to the debug log only.
+//! answer in it, which may be a whole task definition; it goes nowhere. What AWS says of a request may repeat what the
+//! request held: what must not be told is taken out of it.
 
+use std::cmp::Reverse;
 use std::error::Error;
 use std::str::FromStr;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::{DispatchFailure, SdkError};
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use rules::names::InvalidName;
+use rules::secrecy;
 
 use crate::kind::{BAD_CREDENTIALS, Kind, kind_of};
 use crate::text::one_line;
@@ -29,6 +31,13 @@ pub struct CallFailed {
     pub message: String,
 }
 
+impl CallFailed {
+    /// Whether the same call may succeed a little later: AWS throttles, or is not to be reached.
+    pub fn is_passing(&self) -> bool {
+        matches!(self.kind, Kind::Throttled | Kind::Unavailable)
+    }
+}
+
 /// Calls about something that the configuration names: what is not there may be a typing mistake.
 const NAMED_IN_CONFIGURATION: [&str; 6] = [
     "codedeploy:CreateDeployment",
@@ -44,6 +53,8 @@ const NAMED_IN_CONFIGURATION: [&str; 6] = [
 pub(crate) struct Call {
     operation: &'static str,
     resource: String,
+    /// What must not be told.
+    hidden: Vec<String>,
 }
 
 impl Call {
@@ -52,7 +63,22 @@ impl Call {
         Self {
             operation,
             resource: resource.into(),
+            hidden: Vec::new(),
         }
+    }
+
+    /// Takes these texts of the request out of whatever is said about its failure.
+    pub(crate) fn hiding(mut self, texts: impl IntoIterator<Item = String>) -> Self {
+        let long = |text: &String| text.chars().count() >= secrecy::VALUE_CHARACTERS_AT_LEAST;
+        self.hidden.extend(texts.into_iter().filter(long));
+        // A text that holds another one goes first, so that nothing of it stays.
+        self.hidden.sort_by_key(|text| Reverse(text.len()));
+        self
+    }
+
+    fn told(&self, text: &str) -> String {
+        let hide = |text: String, hidden: &String| text.replace(hidden.as_str(), "…");
+        self.hidden.iter().fold(secrecy::without_places(text), hide)
     }
 
     /// The SDK's error as ours.
@@ -60,7 +86,6 @@ impl Call {
     where
         E: ProvideErrorMetadata + Error + 'static,
     {
-        tracing::debug!(operation = self.operation, error = %DisplayErrorContext(&error), "call failed");
         let status = error
             .raw_response()
             .map(|response| response.status().as_u16());
@@ -71,7 +96,8 @@ impl Call {
             return self.undelivered(failure);
         }
         if let (Some(status), true) = (status, error.as_service_error().is_some()) {
-            return self.refused(status, error.code(), error.message());
+            let message = error.message().map(|message| self.told(message));
+            return self.refused(status, error.code(), message.as_deref());
         }
         // An answer whose body broke off is as good as none; one that came whole was not understood.
         let broke_off = error
@@ -80,7 +106,7 @@ impl Call {
         if broke_off || status.is_some_and(|status| status >= 500) {
             return self.because(
                 Kind::Unavailable,
-                format!("no readable answer ({})", root_cause(&error)),
+                format!("no readable answer ({})", self.told(&root_cause(&error))),
             );
         }
         self.unexpected(&root_cause(&error))
@@ -95,7 +121,7 @@ impl Call {
     pub(crate) fn unexpected(&self, what: &str) -> CallFailed {
         self.because(
             Kind::Unexpected,
-            format!("unexpected: {}", one_line(what, 300)),
+            format!("unexpected: {}", one_line(&self.told(what), 300)),
         )
     }
 
@@ -116,6 +142,12 @@ impl Call {
     }
 
     fn because(&self, kind: Kind, message: String) -> CallFailed {
+        tracing::debug!(
+            operation = self.operation,
+            resource = self.resource,
+            message,
+            "call failed"
+        );
         CallFailed {
             operation: self.operation,
             resource: self.resource.clone(),

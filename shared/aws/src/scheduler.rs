@@ -4,6 +4,7 @@ use aws_sdk_scheduler::Client;
 use aws_sdk_scheduler::types::{
     ActionAfterCompletion, FlexibleTimeWindow, FlexibleTimeWindowMode, Target,
 };
+use rules::secrecy;
 use time::UtcDateTime;
 use time::macros::format_description;
 
@@ -44,7 +45,11 @@ impl Scheduler {
 
     /// Creates the schedule. That it exists already is fine: the name stands for what it does.
     pub async fn create_schedule(&self, schedule: &Schedule) -> Result<(), CallFailed> {
-        let call = Call::new("scheduler:CreateSchedule", &*schedule.name);
+        let input = serde_json::from_str(&schedule.input).unwrap_or_default();
+        let hidden = secrecy::texts(&input)
+            .into_iter()
+            .chain([schedule.input.clone()]);
+        let call = Call::new("scheduler:CreateSchedule", &*schedule.name).hiding(hidden);
         let broken = |error: &dyn std::error::Error| call.unexpected(&error.to_string());
         let at = schedule.at.format(format_description!(
             "[year]-[month]-[day]T[hour]:[minute]:[second]"

@@ -30,20 +30,41 @@ pub enum Failure {
         "no result within {0} seconds (hint: give the function more time, or find out what it waited for in its log)"
     )]
     OutOfTime(u64),
+    /// An invocation's time was over before this was done.
+    #[error("not done before the invocation's time was over; the event is delivered again")]
+    Unfinished,
     /// Some of the pipelines of one event failed; the others went on.
     #[error("{}", joined(.0))]
     Pipelines(Vec<(String, Failure)>),
 }
 
+/// How many of an event's failures are written out: the dead-letter queue takes a limited size, and one image may
+/// concern hundreds of pipelines. The log has all of them.
+const WRITTEN_OUT_AT_MOST: usize = 10;
+
 fn joined(failures: &[(String, Failure)]) -> String {
-    failures
+    // What says nothing of its own comes last.
+    let (unfinished, told): (Vec<_>, Vec<_>) = failures
         .iter()
+        .partition(|(_, failure)| matches!(failure, Failure::Unfinished));
+    let mut lines: Vec<String> = told
+        .into_iter()
+        .chain(unfinished)
+        .take(WRITTEN_OUT_AT_MOST)
         .map(|(pipeline, failure)| format!("pipeline `{pipeline}`: {failure:?}"))
-        .collect::<Vec<_>>()
-        .join("\n")
+        .collect();
+    if let more @ 1.. = failures.len().saturating_sub(WRITTEN_OUT_AT_MOST) {
+        lines.push(format!("and {more} more pipelines"));
+    }
+    lines.join("\n")
 }
 
 impl Failure {
+    /// Whether the same work may succeed a little later.
+    pub(crate) fn is_passing(&self) -> bool {
+        matches!(self, Self::Aws(failed) if failed.is_passing())
+    }
+
     /// The documented name, listed in the README for alarms.
     pub fn error_type(&self) -> &'static str {
         match self {
@@ -62,8 +83,11 @@ impl Failure {
             Self::Refused(_) => "Refused",
             Self::Panicked(_) => "Panicked",
             Self::OutOfTime(_) => "OutOfTime",
+            Self::Unfinished => "Unfinished",
             Self::Pipelines(failures) => failures
-                .first()
+                .iter()
+                .find(|(_, failure)| !matches!(failure, Self::Unfinished))
+                .or(failures.first())
                 .map_or("Refused", |(_, failure)| failure.error_type()),
         }
     }

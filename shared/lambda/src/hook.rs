@@ -16,8 +16,8 @@ use rules::environment::Settings;
 use rules::events::HookCall;
 use rules::observed::{Creator, Deployment};
 use rules::outcome::{Event, Outcome};
-use rules::problem::Problems;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::{Deadline, Failure, Messenger, Start};
 
@@ -70,25 +70,31 @@ pub struct Hook<'a> {
     pub deadline: Deadline,
 }
 
-/// Between two attempts to answer, after the SDK gave up.
+/// Between two attempts, after the SDK gave up.
 const PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
 impl Hook<'_> {
-    /// Finds out about the deployment, lets `check` decide, and answers; also when any of it fails.
+    /// Finds out about the deployment, lets `check` decide, and answers; also when any of it fails. While AWS throttles or
+    /// is not to be reached, and there is time, `check` is asked again: it must not mind.
     ///
     /// # Errors
     /// The answer itself was refused, or did not reach CodeDeploy before the time was over.
     pub async fn answer<T, F>(
         &self,
         start: &Start<T>,
-        check: impl FnOnce(Known) -> F,
+        check: impl Fn(Known) -> F,
     ) -> Result<Value, Failure>
     where
         F: Future<Output = Result<Verdict, Failure>>,
     {
         let known = OnceCell::new();
         let time = self.deadline.for_work();
-        let work = AssertUnwindSafe(self.find_out_and_check(start, check, &known)).catch_unwind();
+        let until = Instant::now() + time;
+        let work = self.check_until(until, async || {
+            self.find_out_and_check(start, &check, &known).await
+        });
+        let work = AssertUnwindSafe(work).catch_unwind();
         let result = match tokio::time::timeout(time, work).await {
             Ok(Ok(result)) => result,
             Ok(Err(panic)) => Err(Failure::Panicked(words_of(panic.as_ref()))),
@@ -101,26 +107,47 @@ impl Hook<'_> {
                 log: Vec::new(),
             }
         });
-        let settings = start.as_ref().map(|started| &started.settings);
-        self.deliver(settings, known.get(), &verdict).await
+        self.deliver(start, known.get(), &verdict).await
+    }
+
+    async fn check_until(
+        &self,
+        until: Instant,
+        check: impl AsyncFn() -> Result<Verdict, Failure>,
+    ) -> Result<Verdict, Failure> {
+        let mut pause = PAUSE;
+        loop {
+            let failure = match check().await {
+                Err(failure) if failure.is_passing() && Instant::now() + pause < until => failure,
+                result => return result,
+            };
+            tracing::warn!(error = %failure, "gate not passed yet, trying again");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
     }
 
     async fn find_out_and_check<T, F>(
         &self,
         start: &Start<T>,
-        check: impl FnOnce(Known) -> F,
+        check: impl Fn(Known) -> F,
         known: &OnceCell<Known>,
     ) -> Result<Verdict, Failure>
     where
         F: Future<Output = Result<Verdict, Failure>>,
     {
-        let started = start
-            .as_ref()
-            .map_err(|problems| Failure::BadConfiguration(problems.clone()))?;
+        let started = start.as_ref().map_err(Failure::from)?;
         let deployment = self
             .codedeploy
             .get_deployment(&self.call.deployment_id)
             .await?;
+        // A call that comes late or twice must not begin what nobody waits for.
+        if deployment.status.has_ended() {
+            return Err(Failure::Refused(format!(
+                "deployment `{}` has ended",
+                deployment.id
+            )));
+        }
         if deployment.creator == Creator::Rollback {
             return Ok(Verdict::Succeeded(
                 "a rollback migrates and checks nothing".to_owned(),
@@ -148,12 +175,13 @@ impl Hook<'_> {
     ///
     /// # Errors
     /// The answer was refused, or did not reach CodeDeploy before the time was over.
-    pub async fn deliver(
+    pub async fn deliver<T>(
         &self,
-        settings: Result<&Settings, &Problems>,
+        start: &Start<T>,
         known: Option<&Known>,
         verdict: &Verdict,
     ) -> Result<Value, Failure> {
+        let settings = settings_of(start);
         let receipt = match verdict {
             Verdict::Succeeded(_) => Some(self.put(HookAnswer::Succeeded).await?),
             Verdict::Failed { .. } => Some(self.put(HookAnswer::Failed).await?),
@@ -167,7 +195,7 @@ impl Hook<'_> {
         let pipeline = known.map(|known| known.pipeline.name.as_str());
         let late = receipt == Some(HookReceipt::AlreadyCompleted);
         tracing::info!(deployment_id = %self.call.deployment_id, pipeline, decision = answer, reason, late, "hook answered");
-        if let (Verdict::Failed { reason, log }, Some(HookReceipt::Accepted), Ok(settings)) =
+        if let (Verdict::Failed { reason, log }, Some(HookReceipt::Accepted), Some(settings)) =
             (verdict, receipt, settings)
         {
             self.messenger
@@ -197,24 +225,35 @@ impl Hook<'_> {
         }
     }
 
-    /// Puts the answer, again and again while AWS is not to be reached and there is time.
+    /// Puts the answer, again and again while AWS is not to be reached and there is time. An answer that was heard though
+    /// nobody said so is ours, and not one that came too late.
     async fn put(&self, answer: HookAnswer) -> Result<HookReceipt, CallFailed> {
+        let mut unclear = false;
         loop {
             let (deployment, execution) = (&self.call.deployment_id, &self.call.execution_id);
             let put = self
                 .codedeploy
                 .put_lifecycle_event_hook_execution_status(deployment, execution, answer);
             let failed = match put.await {
+                Ok(HookReceipt::AlreadyCompleted) if unclear => return Ok(HookReceipt::Accepted),
                 Ok(receipt) => return Ok(receipt),
                 Err(failed) => failed,
             };
-            let passing = matches!(failed.kind, Kind::Throttled | Kind::Unavailable);
-            if !passing || self.deadline.left() <= 2 * PAUSE {
+            if !failed.is_passing() || self.deadline.left() <= 2 * PAUSE {
                 return Err(failed);
             }
+            unclear |= failed.kind == Kind::Unavailable;
             tracing::warn!(error = %failed, "hook answer did not arrive, trying again");
             tokio::time::sleep(PAUSE).await;
         }
+    }
+}
+
+/// Where people are told, also when the rest of the configuration is wrong.
+fn settings_of<T>(start: &Start<T>) -> Option<&Settings> {
+    match start {
+        Ok(started) => Some(&started.settings),
+        Err(misconfigured) => misconfigured.settings.as_ref(),
     }
 }
 

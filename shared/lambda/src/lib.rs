@@ -8,10 +8,12 @@ mod failure;
 mod hook;
 mod messenger;
 mod start;
+mod turns;
 
 pub use deadline::Deadline;
 pub use failure::Failure;
 pub use hook::{Gate, Hook, Known, Verdict};
 pub use lambda_runtime::Error;
 pub use messenger::Messenger;
-pub use start::{Start, Started, serve, start};
+pub use start::{Misconfigured, Start, Started, serve, start};
+pub use turns::Turns;

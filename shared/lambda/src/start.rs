@@ -23,7 +23,22 @@ pub struct Started<T> {
 
 /// A wrong configuration does not end the process: a hook must answer `Failed` all the same, and every other function
 /// names what is wrong on each event, which Lambda then keeps.
-pub type Start<T> = Result<Started<T>, Problems>;
+pub type Start<T> = Result<Started<T>, Misconfigured>;
+
+/// A function that cannot do its work.
+#[derive(Debug, Clone)]
+pub struct Misconfigured {
+    /// What is wrong.
+    pub problems: Problems,
+    /// Topic and message format, where they are right: people are told what is wrong with the rest.
+    pub settings: Option<Settings>,
+}
+
+impl From<&Misconfigured> for Failure {
+    fn from(misconfigured: &Misconfigured) -> Self {
+        Self::BadConfiguration(misconfigured.problems.clone())
+    }
+}
 
 /// Reads environment and configuration file; all mistakes of both are noted together.
 pub fn start<T>(
@@ -38,12 +53,13 @@ pub fn start<T>(
     let config = settings
         .as_ref()
         .and_then(|settings| read(settings, &mut problems));
-    let started = settings.zip(config).zip(own);
-    problems.finish(started.map(|((settings, config), own)| Started {
+    let started = settings.clone().zip(config).zip(own);
+    let started = problems.finish(started.map(|((settings, config), own)| Started {
         settings,
         config,
         own,
-    }))
+    }));
+    started.map_err(|problems| Misconfigured { problems, settings })
 }
 
 fn read(settings: &Settings, problems: &mut Problems) -> Option<Config> {

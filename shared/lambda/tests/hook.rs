@@ -13,7 +13,7 @@ use aws::{Endpoint, Patience, Session};
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use lambda::{Deadline, Failure, Gate, Hook, Messenger, Start, Started, Verdict};
+use lambda::{Deadline, Failure, Gate, Hook, Messenger, Misconfigured, Start, Started, Verdict};
 use rules::config::Config;
 use rules::environment::{MessageFormat, Settings};
 use rules::events::HookCall;
@@ -25,6 +25,13 @@ use serde_json::{Value, json};
 struct Cloud {
     creator: &'static str,
     group: &'static str,
+    status: &'static str,
+    /// How often GetDeployment is throttled before it is answered.
+    busy: Arc<Mutex<u32>>,
+    /// How often an answer is taken, and nobody is told so; the lifecycle event is over then.
+    mute: Arc<Mutex<u32>>,
+    /// What every answer to the hook is refused with.
+    refusal: Option<&'static str>,
     /// How often an answer is refused with a server error before one is taken.
     deaf: Arc<Mutex<u32>>,
     answers: Arc<Mutex<Vec<String>>>,
@@ -36,11 +43,24 @@ impl Cloud {
         let body: Value = serde_json::from_str(body).unwrap_or_default();
         let ok = |body: Value| (StatusCode::OK, body.to_string());
         match target.rsplit('.').next().unwrap() {
+            "GetDeployment" if *self.busy.lock().unwrap() > 0 => {
+                *self.busy.lock().unwrap() -= 1;
+                let error = json!({"__type": "ThrottlingException", "message": "Rate exceeded"});
+                (StatusCode::BAD_REQUEST, error.to_string())
+            }
             "GetDeployment" => ok(json!({"deploymentInfo": {
                 "deploymentId": "d-8X2K4PLQ3", "applicationName": "AppECS-prod-web", "deploymentGroupName": self.group,
-                "status": "InProgress", "creator": self.creator, "createTime": 1791970321.2
+                "status": self.status, "creator": self.creator, "createTime": 1791970321.2
             }})),
             "PutLifecycleEventHookExecutionStatus" => {
+                let answered = !self.answers.lock().unwrap().is_empty();
+                if let Some(code) = self
+                    .refusal
+                    .or(answered.then_some("LifecycleEventAlreadyCompletedException"))
+                {
+                    let error = json!({"__type": code, "message": "refused"});
+                    return (StatusCode::BAD_REQUEST, error.to_string());
+                }
                 let mut deaf = self.deaf.lock().unwrap();
                 if *deaf > 0 {
                     *deaf -= 1;
@@ -50,6 +70,11 @@ impl Cloud {
                     .lock()
                     .unwrap()
                     .push(body["status"].as_str().unwrap().to_owned());
+                let mut mute = self.mute.lock().unwrap();
+                if *mute > 0 {
+                    *mute -= 1;
+                    return (StatusCode::GATEWAY_TIMEOUT, "{}".to_owned());
+                }
                 ok(json!({"lifecycleEventHookExecutionId": body["lifecycleEventHookExecutionId"]}))
             }
             _ => {
@@ -112,6 +137,7 @@ fn cloud() -> Cloud {
     Cloud {
         creator: "user",
         group: "DgpECS-prod-web",
+        status: "InProgress",
         ..Cloud::default()
     }
 }
@@ -121,7 +147,7 @@ async fn answered<F>(
     cloud: &Cloud,
     start: Start<()>,
     left: Duration,
-    check: impl FnOnce() -> F,
+    check: impl Fn() -> F,
 ) -> String
 where
     F: Future<Output = Result<Verdict, Failure>>,
@@ -202,11 +228,19 @@ async fn work_that_does_not_end_is_answered_before_the_time_is_over() {
 async fn a_wrong_configuration_is_answered() {
     let mut problems = Problems::default();
     problems.add("pipeline[0].clustr", "unknown");
-    let said = answered(&cloud(), Err(problems), TIME, well).await;
-    assert_eq!(
-        said,
-        "Failed, 0 messages: the configuration is wrong\nat `pipeline[0].clustr`: unknown"
-    );
+    let wrong = |settings| {
+        Err(Misconfigured {
+            problems: problems.clone(),
+            settings,
+        })
+    };
+    let what = "the configuration is wrong\nat `pipeline[0].clustr`: unknown";
+    let said = answered(&cloud(), wrong(None), TIME, well).await;
+    assert_eq!(said, format!("Failed, 0 messages: {what}"));
+    // A mistake in the file does not hide where people are told.
+    let settings = started().unwrap().settings;
+    let said = answered(&cloud(), wrong(Some(settings)), TIME, well).await;
+    assert_eq!(said, format!("Failed, 1 messages: {what}"));
 }
 
 #[tokio::test]
@@ -253,5 +287,67 @@ async fn an_answer_that_does_not_arrive_is_sent_again() {
     assert_eq!(
         answered(&cloud, started(), TIME, well).await,
         "Succeeded, 0 messages: well"
+    );
+}
+
+#[tokio::test]
+async fn throttling_is_waited_out() {
+    let cloud = cloud();
+    *cloud.busy.lock().unwrap() = 1;
+    assert_eq!(
+        answered(&cloud, started(), TIME, well).await,
+        "Succeeded, 0 messages: well"
+    );
+}
+
+/// The first answer was taken, its receipt was lost, and the second one is told that it comes too late.
+#[tokio::test]
+async fn a_failure_is_told_also_when_the_receipt_of_its_answer_was_lost() {
+    let cloud = cloud();
+    *cloud.mute.lock().unwrap() = 1;
+    let refused = || async { Err(Failure::Refused("status 500".to_owned())) };
+    assert_eq!(
+        answered(&cloud, started(), TIME, refused).await,
+        "Failed, 1 messages: status 500"
+    );
+}
+
+#[tokio::test]
+async fn a_hook_that_was_answered_before_is_told_once() {
+    let cloud = cloud();
+    let refused = || async { Err(Failure::Refused("status 500".to_owned())) };
+    answered(&cloud, started(), TIME, refused).await;
+    assert_eq!(
+        answered(&cloud, started(), TIME, refused).await,
+        "Failed, 1 messages: status 500"
+    );
+}
+
+/// Nobody waits for it, and a migration that begins now would run on.
+#[tokio::test]
+async fn nothing_begins_for_a_deployment_that_has_ended() {
+    let cloud = Cloud {
+        status: "Stopped",
+        refusal: Some("LifecycleEventAlreadyCompletedException"),
+        ..cloud()
+    };
+    let begun = || async { panic!("the check began") };
+    assert_eq!(
+        answered(&cloud, started(), TIME, begun).await,
+        ", 0 messages: deployment `d-8X2K4PLQ3` has ended"
+    );
+}
+
+/// The invocation fails, and so its alarm says so at once; CodeDeploy's own message follows when the hour is over.
+#[tokio::test]
+async fn an_answer_that_is_refused_fails_the_invocation() {
+    let cloud = Cloud {
+        refusal: Some("AccessDeniedException"),
+        ..cloud()
+    };
+    let said = answered(&cloud, started(), TIME, well).await;
+    assert!(
+        said.starts_with(", 0 messages: error: put lifecycle event hook execution status `d-8X2K4PLQ3`: access denied"),
+        "{said}"
     );
 }

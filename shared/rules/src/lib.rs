@@ -16,7 +16,11 @@ pub mod outcome;
 pub mod problem;
 pub mod reasons;
 pub mod revision;
+pub mod secrecy;
 pub mod start;
 pub mod status_matcher;
 pub mod tag_rule;
 pub mod test_traffic;
+
+#[cfg(test)]
+mod hostile;

@@ -8,7 +8,7 @@ use crate::names::{Digest, Image, Repository, Tag};
 use crate::observed::{DeploymentGroup, ImageDetail, Service};
 use crate::revision::Unusable;
 use crate::start::{AskedBy, Candidate};
-use crate::tag_rule::TagRule;
+use crate::tag_rule::{self, TagRule};
 
 /// One pipeline to look at.
 #[derive(Debug, Clone)]
@@ -23,7 +23,7 @@ pub struct Look<'a> {
     pub event_at: Option<UtcDateTime>,
     /// Whether to act, or only to say what would be done.
     pub then: Then,
-    /// Whether somebody waits for this image, so that people are told when it has to wait.
+    /// What it is caused by.
     pub cause: Cause,
 }
 
@@ -32,8 +32,8 @@ pub struct Look<'a> {
 pub enum Search {
     /// The image that this tag points at.
     Tag(Tag),
-    /// This image, and the tag that it is called by, where one is known.
-    Digest(Digest, Option<Tag>),
+    /// This image.
+    Digest(Digest),
     /// All tagged images, by the pipeline's rule.
     All,
 }
@@ -48,10 +48,12 @@ pub enum Then {
 }
 
 /// What a look is caused by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {
-    /// Somebody pushed, or asked.
-    Somebody,
+    /// Somebody pushed this image.
+    Push(Digest),
+    /// Somebody asked.
+    Request,
     /// A deployment's end, or the hour.
     Routine,
 }
@@ -124,18 +126,13 @@ fn routine(pipeline: &Pipeline) -> Look<'_> {
     }
 }
 
+/// The tag is followed to where it points now, whatever the rule: a later push may have moved it, and an image that has
+/// lost its tag has lost its version, too.
 fn pushed<'a>(pipeline: &'a Pipeline, image: &Image, tag: &Tag, at: UtcDateTime) -> Look<'a> {
-    let search = match pipeline.tag {
-        // An exact tag is followed to where it points now, which a later push may have moved.
-        TagRule::Exact(_) => Search::Tag(tag.clone()),
-        TagRule::Glob(_) | TagRule::Semver(_) => {
-            Search::Digest(image.digest.clone(), Some(tag.clone()))
-        }
-    };
     Look {
-        search,
+        search: Search::Tag(tag.clone()),
         event_at: Some(at),
-        cause: Cause::Somebody,
+        cause: Cause::Push(image.digest.clone()),
         ..routine(pipeline)
     }
 }
@@ -146,10 +143,7 @@ fn asked<'a>(config: &'a Config, request: &Request) -> Result<Look<'a>, NoSuchPi
     let (asked_by, search) = match &request.wanted {
         Wanted::Due => (AskedBy::Person, due(&pipeline.tag)),
         Wanted::Tag(tag) => (AskedBy::PersonForThisImage, Search::Tag(tag.clone())),
-        Wanted::Digest(digest) => (
-            AskedBy::PersonForThisImage,
-            Search::Digest(digest.clone(), None),
-        ),
+        Wanted::Digest(digest) => (AskedBy::PersonForThisImage, Search::Digest(digest.clone())),
     };
     let then = if request.dry_run {
         Then::Say
@@ -160,7 +154,7 @@ fn asked<'a>(config: &'a Config, request: &Request) -> Result<Look<'a>, NoSuchPi
         asked_by,
         search,
         then,
-        cause: Cause::Somebody,
+        cause: Cause::Request,
         ..routine(pipeline)
     })
 }
@@ -202,17 +196,28 @@ fn no_such_pipeline(config: &Config, given: &str) -> NoSuchPipeline {
 }
 
 impl Look<'_> {
-    /// The candidate among the images that the search found.
+    /// Whether somebody waits for this very image, so that people are told when it has to wait. Of pushes in a burst, only
+    /// the last one waits: the tag has left the others before they were looked at.
+    pub fn is_waited_for(&self, candidate: &Candidate) -> bool {
+        match &self.cause {
+            Cause::Push(digest) => *digest == candidate.image.digest,
+            Cause::Request => true,
+            Cause::Routine => false,
+        }
+    }
+
+    /// The candidate among the images that the search found. What is no container image (a chart, a signature) is none,
+    /// also under a tag that the pipeline follows.
     pub fn candidate(&self, found: &[ImageDetail]) -> Option<Candidate> {
+        let first = || found.first().filter(|image| tag_rule::is_runnable(image));
         let (detail, tag) = match &self.search {
             Search::All => {
                 let (detail, tag) = self.pipeline.tag.choose(found)?;
                 (detail, Some(tag.clone()))
             }
-            Search::Tag(tag) => (found.first()?, Some(tag.clone())),
-            Search::Digest(_, Some(tag)) => (found.first()?, Some(tag.clone())),
-            Search::Digest(_, None) => {
-                let detail = found.first()?;
+            Search::Tag(tag) => (first()?, Some(tag.clone())),
+            Search::Digest(_) => {
+                let detail = first()?;
                 let followed = detail
                     .tags
                     .iter()
@@ -228,6 +233,9 @@ impl Look<'_> {
         Some(Candidate {
             image,
             detail: detail.clone(),
+            ordered_at: self
+                .event_at
+                .map_or(detail.pushed_at, |at| at.max(detail.pushed_at)),
         })
     }
 }
@@ -323,108 +331,4 @@ pub fn fits(pipeline: &Pipeline, service: &Service, group: &DeploymentGroup) -> 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const CONFIG: &str = "
-        [[pipeline]]\nname='web'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'
-        [[pipeline]]\nname='admin'\nrepository='shop/web'\ntag='release-*'\ncluster='prod'\nservice='admin'
-        [[pipeline]]\nname='api'\nrepository='shop/api'\ntag='semver:^2'\ncluster='prod'\nservice='api'
-    ";
-
-    fn digest(digit: &str) -> Digest {
-        format!("sha256:{}", digit.repeat(64)).parse().unwrap()
-    }
-
-    fn push(repository: &str, tag: &str) -> StartEvent {
-        let tag: Tag = tag.parse().unwrap();
-        let image = Image {
-            repository: repository.parse().unwrap(),
-            digest: digest("a"),
-            tag: Some(tag.clone()),
-        };
-        StartEvent::Pushed {
-            image,
-            tag,
-            at: UtcDateTime::UNIX_EPOCH,
-        }
-    }
-
-    fn ask(pipeline: &str, wanted: Wanted) -> StartEvent {
-        StartEvent::Asked(Request {
-            pipeline: pipeline.parse().unwrap(),
-            wanted,
-            dry_run: false,
-        })
-    }
-
-    #[track_caller]
-    fn check(event: &StartEvent, expected: &str) {
-        let config = Config::parse(CONFIG).unwrap();
-        let said = match concerned(&config, event) {
-            Ok(Concerned::Looks(looks)) => {
-                let line = |look: &Look<'_>| {
-                    let search = match &look.search {
-                        Search::Tag(tag) => format!("tag {tag}"),
-                        Search::Digest(..) => "digest".to_owned(),
-                        Search::All => "all".to_owned(),
-                    };
-                    format!("{} by {:?}: {search}", look.pipeline.name, look.asked_by)
-                };
-                looks.iter().map(line).collect::<Vec<_>>().join(", ")
-            }
-            Ok(Concerned::Nobody(reason)) => reason,
-            Err(unknown) => unknown.to_string(),
-        };
-        assert_eq!(said, expected);
-    }
-
-    #[test]
-    fn a_push_concerns_the_pipelines_that_follow_repository_and_tag() {
-        check(&push("shop/web", "latest"), "web by Event: tag latest");
-        check(&push("shop/web", "release-7"), "admin by Event: digest");
-        check(
-            &push("shop/web", "base"),
-            "no pipeline follows the tag `base` of `shop/web`, only `latest`, `release-*`",
-        );
-        check(
-            &push("shop/job", "latest"),
-            "no pipeline follows the repository `shop/job`",
-        );
-        check(&push("shop/api", "2.1.0"), "api by Event: digest");
-    }
-
-    #[test]
-    fn the_hour_concerns_everybody_and_an_end_its_own_pipeline() {
-        check(
-            &StartEvent::Look,
-            "web by Event: tag latest, admin by Event: all, api by Event: all",
-        );
-        let ended = |group: &str| StartEvent::DeploymentEnded {
-            application: "AppECS-prod-api".parse().unwrap(),
-            deployment_group: group.parse().unwrap(),
-        };
-        check(&ended("DgpECS-prod-api"), "api by Event: all");
-        check(
-            &ended("other"),
-            "no pipeline has the deployment group `other` of `AppECS-prod-api`",
-        );
-    }
-
-    #[test]
-    fn a_person_asks_for_what_is_due_or_for_this_image() {
-        check(&ask("web", Wanted::Due), "web by Person: tag latest");
-        check(
-            &ask("web", Wanted::Tag("1.4.2".parse().unwrap())),
-            "web by PersonForThisImage: tag 1.4.2",
-        );
-        check(
-            &ask("web", Wanted::Digest(digest("b"))),
-            "web by PersonForThisImage: digest",
-        );
-        check(
-            &ask("shop", Wanted::Due),
-            "no pipeline is named `shop`, expected one of `web`, `admin`, `api`",
-        );
-    }
-}
+mod tests;

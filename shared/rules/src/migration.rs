@@ -94,6 +94,28 @@ pub enum Verdict {
     },
 }
 
+/// Whether the migration of a task has come to its end. A sidecar may keep the task up after it, and ECS takes a while to
+/// take a task down; its exit code is final all the same.
+pub fn has_ended(task: &Task, container: &ContainerName) -> bool {
+    let migrating = task
+        .containers
+        .iter()
+        .find(|candidate| candidate.name == *container);
+    task.last_status == STOPPED || migrating.is_some_and(|container| container.exit_code.is_some())
+}
+
+/// A task's last status.
+pub const STOPPED: &str = "STOPPED";
+
+/// How tasks end that were stopped from outside: 0 may then be the answer to a signal, half way through.
+const FROM_OUTSIDE: [&str; 5] = [
+    "InfrastructureHealth",
+    "ServiceSchedulerInitiated",
+    "SpotInterruption",
+    "TerminationNotice",
+    "UserInitiated",
+];
+
 /// Judges a task that has stopped. A missing exit code is a failure: the container never ran.
 pub fn judge(task: &Task, container: &ContainerName) -> Verdict {
     let migrating = task
@@ -120,12 +142,18 @@ pub fn judge(task: &Task, container: &ContainerName) -> Verdict {
         }
     };
     match migrating.and_then(|container| container.exit_code) {
-        // A container that ended well counts even when ECS killed its sidecars afterwards, but not when the task was
-        // stopped from outside: then 0 may be the answer to a signal, half way through.
-        Some(0) if task.stop_code.as_deref() == Some("UserInitiated") => Verdict::Failed {
-            reason: format!("the migration was stopped: {}", why()),
-            ran: true,
-        },
+        // A container that ended well counts even when ECS killed its sidecars afterwards.
+        Some(0)
+            if task
+                .stop_code
+                .as_deref()
+                .is_some_and(|code| FROM_OUTSIDE.contains(&code)) =>
+        {
+            Verdict::Failed {
+                reason: format!("the migration was stopped: {}", why()),
+                ran: true,
+            }
+        }
         Some(0) => Verdict::Succeeded,
         Some(code) => Verdict::Failed {
             reason: format!("the migration exited with code {code} ({})", why()),

@@ -264,7 +264,8 @@ fn arn(text: &str, service: &str, resource: &str) -> bool {
         && plain(text)
 }
 
-fn shortened(given: &str) -> String {
+/// Foreign text for a message: escaped, and cut to a length that fits.
+pub(crate) fn shortened(given: &str) -> String {
     let mut characters = given.chars();
     let start: String = characters
         .by_ref()

@@ -1,11 +1,17 @@
 //! Outcomes: what became of a push, as people are told it. Rendering is in [`crate::message`].
 
+mod event;
+mod reason;
+
 use time::UtcDateTime;
 
 use crate::config::Pipeline;
 use crate::names::{ClusterName, DeploymentId, Image, PipelineName, RevisionArn, ServiceName};
 use crate::observed::{Deployment, DeploymentTarget, LifecycleEventStatus};
-use crate::start;
+use crate::start::{self, AskedBy};
+
+pub use event::Event;
+use reason::{reason, was_perhaps_replaced};
 
 /// One thing that a person would want to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,57 +40,6 @@ pub struct Outcome {
     pub log: Vec<String>,
     /// What to do or look at next.
     pub next: Option<String>,
-}
-
-/// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Event {
-    /// A deployment began.
-    Started,
-    /// An image waits behind another deployment.
-    Waiting,
-    /// The migration gate failed.
-    MigrationFailed,
-    /// The test traffic gate failed.
-    TestTrafficFailed,
-    /// Production runs the image.
-    Shipped,
-    /// A deployment ended badly.
-    Failed,
-    /// A deployment was stopped.
-    Stopped,
-    /// Production is back on what it ran before.
-    RolledBack,
-}
-
-impl Event {
-    /// The stable code for programs and logs.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Started => "started",
-            Self::Waiting => "waiting",
-            Self::MigrationFailed => "migration-failed",
-            Self::TestTrafficFailed => "test-traffic-failed",
-            Self::Shipped => "shipped",
-            Self::Failed => "failed",
-            Self::Stopped => "stopped",
-            Self::RolledBack => "rolled-back",
-        }
-    }
-
-    /// The words for people.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Started => "started",
-            Self::Waiting => "waiting",
-            Self::MigrationFailed => "migration failed",
-            Self::TestTrafficFailed => "test traffic failed",
-            Self::Shipped => "shipped",
-            Self::Failed => "failed",
-            Self::Stopped => "stopped",
-            Self::RolledBack => "rolled back",
-        }
-    }
 }
 
 /// One step of a deployment.
@@ -168,8 +123,13 @@ impl Outcome {
         )
     }
 
-    /// An image waits behind another deployment.
-    pub fn waiting(pipeline: &Pipeline, image: &Image, active: &DeploymentId) -> Self {
+    /// An image waits behind another deployment. What a person asked for is not remembered until then.
+    pub fn waiting(
+        pipeline: &Pipeline,
+        image: &Image,
+        active: &DeploymentId,
+        asked_by: AskedBy,
+    ) -> Self {
         let summary = format!("{image} waits for the end of deployment {active}");
         let mut outcome = Self::new(
             Event::Waiting,
@@ -178,10 +138,35 @@ impl Outcome {
             Some(active),
             summary,
         );
-        outcome.next = Some(
-            "nothing to do: when that deployment has ended, the image that is due then is deployed"
-                .to_owned(),
+        let next = match asked_by {
+            AskedBy::Event => {
+                "nothing to do: when that deployment has ended, the image that is due then is deployed"
+            }
+            AskedBy::Person | AskedBy::PersonForThisImage => start::ASK_AGAIN,
+        };
+        outcome.next = Some(next.to_owned());
+        outcome
+    }
+
+    /// A deployment waits for a person, because its group says so.
+    pub fn ready(pipeline: &Pipeline, deployment: &Deployment) -> Self {
+        let summary = format!(
+            "{} is ready for {} and waits for somebody to reroute production to it",
+            named(deployment),
+            place(pipeline)
         );
+        let mut outcome = Self::new(
+            Event::Ready,
+            pipeline,
+            start::shipped_image(deployment),
+            Some(&deployment.id),
+            summary,
+        );
+        outcome.next = Some(format!(
+            "reroute traffic in the console, or: aws deploy continue-deployment --deployment-id {} \
+             --deployment-wait-type READY_WAIT; without it CodeDeploy stops the deployment when the group's wait is over",
+            deployment.id
+        ));
         outcome
     }
 
@@ -268,6 +253,41 @@ impl Outcome {
         .ending(ending)
     }
 
+    /// Production ran the image, and a later deployment has replaced it before anybody was told.
+    pub fn replaced_since(
+        pipeline: &Pipeline,
+        deployment: &Deployment,
+        by: &DeploymentId,
+        ending: Ending,
+    ) -> Self {
+        let summary = format!(
+            "{} was shipped to {}; deployment {by} has replaced it since",
+            named(deployment),
+            place(pipeline)
+        );
+        Self {
+            summary,
+            ..Self::shipped(pipeline, deployment, ending)
+        }
+    }
+
+    /// CodeDeploy says that the deployment succeeded, and what it shipped could not be found out.
+    pub fn said_to_be_shipped(
+        pipeline: &Pipeline,
+        deployment: &Deployment,
+        ending: Ending,
+    ) -> Self {
+        let summary = format!(
+            "CodeDeploy reports success for {} to {}; whether production runs it could not be checked",
+            named(deployment),
+            place(pipeline)
+        );
+        Self {
+            summary,
+            ..Self::shipped(pipeline, deployment, ending)
+        }
+    }
+
     /// CodeDeploy says that the deployment succeeded, and production runs something else: that is no success.
     pub fn not_running(
         pipeline: &Pipeline,
@@ -300,14 +320,10 @@ impl Outcome {
         deployment: &Deployment,
         ending: Ending,
     ) -> Self {
-        let verb = if event == Event::Stopped {
-            "was stopped"
-        } else {
-            "failed"
-        };
+        let verb = verb(event);
         let after = match &deployment.rolled_back_by {
             Some(rollback) => format!("deployment {rollback} rolls it back"),
-            None => "it is not rolled back by itself".to_owned(),
+            None => "as CodeDeploy says now, it is not rolled back by itself".to_owned(),
         };
         let summary = format!(
             "the deployment of {} to {} {verb}; {after}",
@@ -321,10 +337,18 @@ impl Outcome {
             Some(&deployment.id),
             summary,
         );
-        outcome.reason = Some(reason(deployment, &ending));
+        outcome.reason = Some(reason(pipeline, deployment, &ending));
+        let correct = if was_perhaps_replaced(pipeline, deployment) {
+            "nothing to correct where a newer image follows"
+        } else {
+            "correct the cause and push again"
+        };
         outcome.next = Some(match &deployment.rolled_back_by {
-            Some(_) => "wait for the rollback's message; correct the cause and push again".to_owned(),
-            None => "look at the deployment: its task sets and listeners stay as they are until somebody acts".to_owned(),
+            Some(_) => format!("wait for the rollback's message; {correct}"),
+            None => format!(
+                "look at the deployment: unless a rollback follows, its task sets and listeners stay as they are until \
+                 somebody acts; {correct}"
+            ),
         });
         outcome.ending(ending)
     }
@@ -353,24 +377,31 @@ impl Outcome {
             Some(&rollback.id),
             summary,
         );
-        outcome.reason = Some(reason(failed, &ending));
-        outcome.next = Some(
+        outcome.reason = Some(reason(pipeline, failed, &ending));
+        let next = if was_perhaps_replaced(pipeline, failed) {
+            "nothing to correct where a newer image follows; this one is not tried again by itself"
+        } else {
             "correct the cause and push again; the same image is not tried again by itself"
-                .to_owned(),
-        );
+        };
+        outcome.next = Some(next.to_owned());
         outcome.ending(ending)
     }
 
     /// A rollback that did not end well: production's state must be looked at.
-    pub fn rollback_failed(pipeline: &Pipeline, rollback: &Deployment, ending: Ending) -> Self {
+    pub fn rollback_failed(
+        event: Event,
+        pipeline: &Pipeline,
+        rollback: &Deployment,
+        ending: Ending,
+    ) -> Self {
         let of = rollback
             .rolls_back
             .as_ref()
             .map(|id| format!(" of deployment {id}"))
             .unwrap_or_default();
-        let summary = format!("the rollback{of} of {} failed", place(pipeline));
-        let mut outcome = Self::new(Event::Failed, pipeline, None, Some(&rollback.id), summary);
-        outcome.reason = Some(reason(rollback, &ending));
+        let summary = format!("the rollback{of} of {} {}", place(pipeline), verb(event));
+        let mut outcome = Self::new(event, pipeline, None, Some(&rollback.id), summary);
+        outcome.reason = Some(reason(pipeline, rollback, &ending));
         outcome.next = Some(
             "look now: at the production listener's weights and the service's task sets".to_owned(),
         );
@@ -385,6 +416,14 @@ impl Outcome {
     }
 }
 
+fn verb(event: Event) -> &'static str {
+    if event == Event::Stopped {
+        "was stopped"
+    } else {
+        "failed"
+    }
+}
+
 fn named(deployment: &Deployment) -> String {
     start::shipped_image(deployment).map_or_else(
         || format!("deployment {}", deployment.id),
@@ -394,35 +433,4 @@ fn named(deployment: &Deployment) -> String {
 
 fn place(pipeline: &Pipeline) -> String {
     format!("{}/{}", pipeline.cluster, pipeline.service)
-}
-
-/// CodeDeploy's sentence, the step that failed, and what AWS knows beyond them.
-fn reason(deployment: &Deployment, ending: &Ending) -> String {
-    let failed = ending
-        .steps
-        .iter()
-        .find(|step| step.status == LifecycleEventStatus::Failed);
-    let step = failed.map(|step| match step.name.as_str() {
-        "AfterInstall" => "AfterInstall failed (the migration gate)".to_owned(),
-        "AfterAllowTestTraffic" => {
-            "AfterAllowTestTraffic failed (the test traffic gate)".to_owned()
-        }
-        name => format!("{name} failed"),
-    });
-    let error = deployment.error.as_ref().map(|(code, message)| {
-        match message.trim().trim_end_matches('.') {
-            "" => code.clone(),
-            message => format!("{message} ({code})"),
-        }
-    });
-    let parts: Vec<String> = step
-        .into_iter()
-        .chain(error)
-        .chain(ending.causes.iter().cloned())
-        .collect();
-    if parts.is_empty() {
-        "CodeDeploy gave no reason".to_owned()
-    } else {
-        parts.join("; ")
-    }
 }

@@ -2,11 +2,18 @@
 //!
 //! The copy is made on the raw JSON that ECS sent, so that fields which no SDK knows yet go back as they came.
 
+mod difference;
+mod sameness;
+
 use serde_json::{Value, json};
+use time::UtcDateTime;
 
 use crate::config::Pipeline;
 use crate::names::{ContainerName, Digest, Image, Repository, RevisionArn};
 use crate::observed::TaskDefinition;
+use crate::start::Deployed;
+
+pub use difference::difference;
 
 /// The tag that says which image a revision was made for: `<repository>:<tag>`.
 pub const IMAGE_TAG: &str = "greenlight:image";
@@ -184,7 +191,7 @@ pub fn is_same(latest: &TaskDefinition, next: &Value) -> bool {
             let tags = request.shift_remove("tags").unwrap_or_default();
             request.insert("tags".to_owned(), kept(&tags).cloned().collect());
         }
-        request
+        sameness::canonical(&request)
     };
     let mut latest_request = latest.task_definition.clone();
     if let Some(request) = latest_request.as_object_mut() {
@@ -199,6 +206,34 @@ pub fn arn(definition: &TaskDefinition) -> Option<RevisionArn> {
         .as_str()?
         .parse()
         .ok()
+}
+
+/// The image of this digest as the revision deployed it: by the tag that [`next`] gave to the revision.
+pub fn deployed(definition: &TaskDefinition, repository: &Repository, digest: Digest) -> Deployed {
+    let ours = definition
+        .tags
+        .as_array()
+        .into_iter()
+        .flatten()
+        .find(|tag| tag["key"].as_str() == Some(IMAGE_TAG));
+    let name = ours.and_then(|tag| tag["value"].as_str()?.split_once(':'));
+    let tag = name.filter(|(name, _)| *name == repository.as_str());
+    Deployed {
+        digest,
+        tag: tag.and_then(|(_, tag)| tag.parse().ok()),
+        at: registered_at(definition),
+    }
+}
+
+/// When a revision was registered, as ECS says it: seconds with a fraction.
+fn registered_at(definition: &TaskDefinition) -> Option<UtcDateTime> {
+    let seconds = definition.task_definition["registeredAt"].as_f64()?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a cast to i64 saturates, and what is out of range is no time"
+    )]
+    let seconds = seconds.ceil() as i64;
+    UtcDateTime::from_unix_timestamp(seconds).ok()
 }
 
 fn containers(definition: &TaskDefinition) -> Result<&Vec<Value>, Unusable> {
@@ -296,31 +331,6 @@ fn image_of(container: &Value) -> Option<Reference<'_>> {
         repository,
         digest,
     })
-}
-
-/// What changed between a revision and the next one, for people who ask before they deploy: images and tags only.
-pub fn difference(definition: &TaskDefinition, next: &Value) -> Vec<String> {
-    let before = definition.task_definition["containerDefinitions"]
-        .as_array()
-        .into_iter()
-        .flatten();
-    let after = next["containerDefinitions"]
-        .as_array()
-        .into_iter()
-        .flatten();
-    let image = |container: &Value| container["image"].as_str().unwrap_or_default().to_owned();
-    before
-        .zip(after)
-        .filter(|(before, after)| before["image"] != after["image"])
-        .map(|(before, after)| {
-            format!(
-                "container `{}`: `{}` -> `{}`",
-                before["name"].as_str().unwrap_or_default(),
-                image(before),
-                image(after)
-            )
-        })
-        .collect()
 }
 
 /// The log of a container, where its revision sends it to CloudWatch Logs with the awslogs driver.

@@ -5,10 +5,11 @@ use std::fmt;
 use time::UtcDateTime;
 
 use crate::config::{Pipeline, TerminationWait, WhenBusy};
-use crate::names::{DeploymentId, Digest, Image, RevisionArn};
+use crate::names::{DeploymentId, Digest, Image, RevisionArn, Tag};
 use crate::observed::{
     Creator, Deployment, DeploymentStatus, DeploymentTarget, ImageDetail, LifecycleEventStatus,
 };
+use crate::tag_rule::TagRule;
 
 /// What a decision is taken from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,8 +22,22 @@ pub struct Observed {
     pub running: Running,
     /// The group's deployment that has not ended.
     pub active: Option<Active>,
-    /// Deployments of the candidate that were created since it was pushed, or since the event, whichever is later.
+    /// Deployments of the candidate that were created since it was ordered, by [`attempts`].
     pub attempts: Vec<Deployment>,
+}
+
+impl Observed {
+    /// Whether the active deployment takes production away from the candidate, and began after the candidate was ordered:
+    /// somebody decided so, and an event from before that waits for nothing.
+    pub fn is_being_set_aside(&self) -> bool {
+        let candidate = self.candidate.as_ref();
+        let active = self.active.as_ref();
+        self.asked_by == AskedBy::Event
+            && candidate.zip(active).is_some_and(|(candidate, active)| {
+                self.running.digest.as_ref() == Some(&candidate.image.digest)
+                    && candidate.ordered_at <= active.created_at
+            })
+    }
 }
 
 /// Who or what asked to look.
@@ -43,6 +58,8 @@ pub struct Candidate {
     pub image: Image,
     /// What ECR says of it.
     pub detail: ImageDetail,
+    /// When it was ordered: when it was pushed, or when an event says that its tag was set, whichever is later.
+    pub ordered_at: UtcDateTime,
 }
 
 /// What serves production.
@@ -52,7 +69,7 @@ pub struct Running {
     pub revision: RevisionArn,
     /// The digest in it; none where it names a tag, or where its containers disagree.
     pub digest: Option<Digest>,
-    /// What ECR says of that digest, where it still knows it.
+    /// What is known of that digest, by [`Deployed::known`].
     pub detail: Option<ImageDetail>,
 }
 
@@ -63,8 +80,10 @@ pub struct Active {
     pub id: DeploymentId,
     /// The digest that it ships, from its description; none where that says nothing.
     pub ships: Option<Digest>,
-    /// What ECR says of that digest, where the tag rule knows an order.
+    /// What is known of that digest, by [`Deployed::known`], where the tag rule knows an order.
     pub detail: Option<ImageDetail>,
+    /// When it was created.
+    pub created_at: UtcDateTime,
     /// How far it is.
     pub phase: Phase,
 }
@@ -96,8 +115,8 @@ pub enum Decision {
 /// Why nothing is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Skip {
-    /// No image matches the tag rule.
-    NoMatchingImage,
+    /// No image matches the tag rule, or what a person asked for is not there; the sentence says which.
+    NoMatchingImage(String),
     /// Production runs the image.
     AlreadyRunning(Image),
     /// The active deployment ships it.
@@ -116,7 +135,7 @@ impl Skip {
     /// The stable code for logs and reports.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::NoMatchingImage => "no-matching-image",
+            Self::NoMatchingImage(_) => "no-matching-image",
             Self::AlreadyRunning(_) => "already-running",
             Self::AlreadyInProgress(_) => "already-in-progress",
             Self::OlderThanRunning(_) => "older-than-running",
@@ -130,10 +149,7 @@ impl Skip {
 impl fmt::Display for Skip {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoMatchingImage => write!(
-                formatter,
-                "no image in the repository matches the pipeline's tag rule"
-            ),
+            Self::NoMatchingImage(what) => formatter.write_str(what),
             Self::AlreadyRunning(image) => write!(formatter, "production runs {image} already"),
             Self::AlreadyInProgress(id) => {
                 write!(formatter, "deployment `{id}` ships this image already")
@@ -161,9 +177,9 @@ impl fmt::Display for Skip {
 /// Decides for one pipeline.
 pub fn decide(pipeline: &Pipeline, observed: &Observed) -> Decision {
     let Some(candidate) = &observed.candidate else {
-        return Decision::Skip(Skip::NoMatchingImage);
+        return Decision::Skip(Skip::NoMatchingImage(nothing_found(pipeline, observed)));
     };
-    let Candidate { image, detail } = candidate;
+    let image = &candidate.image;
     let runs_candidate = observed.running.digest.as_ref() == Some(&image.digest);
     if let Some(active) = &observed.active {
         if active.ships.as_ref() == Some(&image.digest) && active.phase != Phase::RollingBack {
@@ -172,22 +188,33 @@ pub fn decide(pipeline: &Pipeline, observed: &Observed) -> Decision {
     } else if runs_candidate {
         return Decision::Skip(Skip::AlreadyRunning(image.clone()));
     }
-    if let Some(reason) = refuse(pipeline, observed, image, detail) {
+    if let Some(reason) = refuse(pipeline, observed, candidate) {
         return Decision::Skip(reason);
     }
     match &observed.active {
-        Some(active) => make_room(pipeline, active),
+        Some(active) => make_room(pipeline, observed, candidate, active),
         None => Decision::Start(image.clone()),
     }
 }
 
+fn nothing_found(pipeline: &Pipeline, observed: &Observed) -> String {
+    let repository = &pipeline.repository;
+    match observed.asked_by {
+        AskedBy::Event | AskedBy::Person => {
+            format!(
+                "no container image in `{repository}` matches `{}`",
+                pipeline.tag
+            )
+        }
+        AskedBy::PersonForThisImage => format!(
+            "`{repository}` has no container image with the tag or digest that was asked for"
+        ),
+    }
+}
+
 /// Why the candidate is not wanted, whoever else is under way.
-fn refuse(
-    pipeline: &Pipeline,
-    observed: &Observed,
-    image: &Image,
-    detail: &ImageDetail,
-) -> Option<Skip> {
+fn refuse(pipeline: &Pipeline, observed: &Observed, candidate: &Candidate) -> Option<Skip> {
+    let Candidate { image, detail, .. } = candidate;
     let active = observed
         .active
         .as_ref()
@@ -222,15 +249,52 @@ fn refuse(
 
 /// What is done about another deployment that is under way. A termination wait is cut or kept, never rolled back:
 /// stopping it would take production back to an image that is older than both. A rollback is left alone.
-fn make_room(pipeline: &Pipeline, active: &Active) -> Decision {
+///
+/// So is what somebody started when the candidate was there already: only a later order, or a person, replaces it. What
+/// takes production away from the candidate may even have its whole termination wait.
+fn make_room(
+    pipeline: &Pipeline,
+    observed: &Observed,
+    candidate: &Candidate,
+    active: &Active,
+) -> Decision {
+    let later_order = match observed.asked_by {
+        AskedBy::Event => candidate.ordered_at > active.created_at,
+        AskedBy::Person | AskedBy::PersonForThisImage => true,
+    };
     match (active.phase, pipeline.termination_wait, pipeline.when_busy) {
-        (Phase::TerminationWait, TerminationWait::Cut, _) => Decision::EndWait(active.id.clone()),
-        (Phase::Shifting, _, WhenBusy::Replace) => Decision::Stop(active.id.clone()),
-        (Phase::TerminationWait, TerminationWait::Keep, _)
-        | (Phase::Shifting, _, WhenBusy::Wait)
+        (Phase::TerminationWait, TerminationWait::Cut, _) if !observed.is_being_set_aside() => {
+            Decision::EndWait(active.id.clone())
+        }
+        (Phase::Shifting, _, WhenBusy::Replace) if later_order => Decision::Stop(active.id.clone()),
+        (Phase::TerminationWait, TerminationWait::Cut | TerminationWait::Keep, _)
+        | (Phase::Shifting, _, WhenBusy::Wait | WhenBusy::Replace)
         | (Phase::RollingBack, ..) => Decision::Skip(Skip::Waiting(active.id.clone())),
     }
 }
+
+impl Decision {
+    /// Why, for whoever asked. A request is not remembered: what it waits for ends without it.
+    pub fn reason(&self, asked_by: AskedBy) -> String {
+        let then = match asked_by {
+            AskedBy::Event => "its end is the next look",
+            AskedBy::Person | AskedBy::PersonForThisImage => ASK_AGAIN,
+        };
+        match self {
+            Self::Start(image) => format!("{image} is due"),
+            Self::EndWait(id) => {
+                format!("deployment `{id}` need not wait for its blue any more; {then}")
+            }
+            Self::Stop(id) => format!("deployment `{id}` is replaced; {then}"),
+            Self::Skip(Skip::Waiting(id)) => format!("deployment `{id}` is under way; {then}"),
+            Self::Skip(skip) => skip.to_string(),
+        }
+    }
+}
+
+/// What a person has to do whose image has to wait.
+pub(crate) const ASK_AGAIN: &str =
+    "ask again when it has ended, because a request is not remembered";
 
 impl Active {
     /// An active deployment, from what CodeDeploy says of it and of its target.
@@ -252,6 +316,7 @@ impl Active {
             id: deployment.id.clone(),
             ships: shipped(deployment),
             detail: None,
+            created_at: deployment.created_at,
             phase,
         }
     }
@@ -304,10 +369,85 @@ pub fn shipped_image(deployment: &Deployment) -> Option<Image> {
     })
 }
 
-/// From when on a deployment of the candidate counts as an attempt to ship this push.
-pub fn attempts_since(detail: &ImageDetail, event_at: Option<UtcDateTime>) -> UtcDateTime {
-    event_at.map_or(detail.pushed_at, |at| at.max(detail.pushed_at))
+/// Which of a group's deployments since the candidate was ordered tried to ship it: those that ended, and were not made
+/// by CodeDeploy itself.
+///
+/// An exact tag that Greenlight followed elsewhere since has been moved back: that is a new order, whatever became of the
+/// earlier ones. A deployment that repeats another one's AppSpec was copied by a person, and says nothing about the tag.
+pub fn attempts(
+    pipeline: &Pipeline,
+    candidate: &Candidate,
+    mut deployments: Vec<Deployment>,
+) -> Vec<Deployment> {
+    deployments.retain(|deployment| {
+        deployment.creator == Creator::Caller && deployment.created_at >= candidate.ordered_at
+    });
+    deployments.sort_by_key(|deployment| deployment.created_at);
+    let digest = &candidate.image.digest;
+    let elsewhere = (0..deployments.len()).rev().find(|&index| {
+        let (earlier, deployment) = (&deployments[..index], &deployments[index]);
+        follows_exactly(&pipeline.tag, deployment, digest) && !is_copy(earlier, deployment)
+    });
+    let since = elsewhere.map_or(0, |index| index + 1);
+    deployments.drain(..since);
+    deployments.retain(|deployment| {
+        deployment.status.has_ended() && shipped(deployment).as_ref() == Some(digest)
+    });
+    deployments
+}
+
+/// Whether a deployment followed the rule's one tag to something else than `digest`.
+fn follows_exactly(rule: &TagRule, deployment: &Deployment, digest: &Digest) -> bool {
+    let TagRule::Exact(followed) = rule else {
+        return false;
+    };
+    shipped_image(deployment)
+        .is_some_and(|image| image.tag.as_ref() == Some(followed) && image.digest != *digest)
+}
+
+fn is_copy(earlier: &[Deployment], deployment: &Deployment) -> bool {
+    deployment.app_spec_sha256.is_some()
+        && earlier
+            .iter()
+            .any(|earlier| earlier.app_spec_sha256 == deployment.app_spec_sha256)
+}
+
+/// An image that runs, or is being deployed, as it was when that began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deployed {
+    /// The image.
+    pub digest: Digest,
+    /// The tag by which it was deployed.
+    pub tag: Option<Tag>,
+    /// A time at which it had been pushed for certain.
+    pub at: Option<UtcDateTime>,
+}
+
+impl Deployed {
+    /// What a deployment ships; none where somebody else made it.
+    pub fn of(deployment: &Deployment) -> Option<Self> {
+        Some(Self {
+            digest: shipped(deployment)?,
+            tag: shipped_image(deployment).and_then(|image| image.tag),
+            at: Some(deployment.created_at),
+        })
+    }
+
+    /// What is known of it: what ECR says, and the tag by which it was deployed. The tag may be gone from ECR, and the
+    /// image with it; that makes neither its version nor its age unknown.
+    pub fn known(self, in_ecr: Option<ImageDetail>) -> Option<ImageDetail> {
+        let Self { digest, tag, at } = self;
+        let mut detail = in_ecr.or(at.map(|pushed_at| ImageDetail {
+            digest,
+            tags: Vec::new(),
+            pushed_at,
+            media_type: None,
+            artifact_media_type: None,
+        }))?;
+        detail.tags.extend(tag);
+        Some(detail)
+    }
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

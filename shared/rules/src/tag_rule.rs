@@ -82,7 +82,7 @@ fn is_referrer(tag: &Tag) -> bool {
 }
 
 /// An artifact that says it is something else than a container image (a chart, a signature) cannot run.
-fn is_runnable(image: &ImageDetail) -> bool {
+pub(crate) fn is_runnable(image: &ImageDetail) -> bool {
     image
         .artifact_media_type
         .as_deref()

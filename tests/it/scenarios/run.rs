@@ -87,7 +87,7 @@ fn start(arguments: &[&str]) -> Output {
 
 /// The folder of the built binaries. They are built into the target folder and the profile that this test runs from,
 /// wherever that is: `<target>/<profile>/deps/<this test>`.
-fn binaries() -> &'static Path {
+pub(crate) fn binaries() -> &'static Path {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
     BUILT.get_or_init(|| {
         let this_test = std::env::current_exe().unwrap();

@@ -1,10 +1,12 @@
 //! PutLifecycleEventHookExecutionStatus: a hook's answer.
 
+use aws_sdk_codedeploy::config::Builder;
 use aws_sdk_codedeploy::types::LifecycleEventStatus;
 use rules::names::{DeploymentId, HookExecutionId};
 
 use super::CodeDeploy;
 use crate::call::{Call, CallFailed};
+use crate::wire::OnlyWhenThrottled;
 
 /// What a hook tells CodeDeploy; it takes nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +27,8 @@ pub enum HookReceipt {
 }
 
 impl CodeDeploy {
-    /// Answers a hook.
+    /// Answers a hook. It is sent again only when it was throttled: after a lost answer, a second one is told that the first
+    /// came too late, and only the caller can know better.
     pub async fn put_lifecycle_event_hook_execution_status(
         &self,
         deployment: &DeploymentId,
@@ -35,7 +38,8 @@ impl CodeDeploy {
         let call = Call::new(
             "codedeploy:PutLifecycleEventHookExecutionStatus",
             deployment.as_str(),
-        );
+        )
+        .hiding([execution.to_string()]);
         let sent = self
             .client
             .put_lifecycle_event_hook_execution_status()
@@ -45,6 +49,8 @@ impl CodeDeploy {
                 HookAnswer::Succeeded => LifecycleEventStatus::Succeeded,
                 HookAnswer::Failed => LifecycleEventStatus::Failed,
             })
+            .customize()
+            .config_override(Builder::new().retry_classifier(OnlyWhenThrottled))
             .send()
             .await;
         let Err(error) = sent else {

@@ -6,6 +6,7 @@ use aws_sdk_ecs::types::{
 use rules::migration::MigrationTask;
 use rules::names::{ClusterName, TaskArn};
 use rules::observed::{self, Task, TaskContainer};
+use rules::secrecy;
 
 use super::{Ecs, capacity_to, network_to, sentence};
 use crate::call::{Call, CallFailed};
@@ -61,7 +62,8 @@ impl Ecs {
         let call = Call::new(
             "ecs:RunTask",
             format!("{cluster}/{}", task.revision.short()),
-        );
+        )
+        .hiding(task.environment.values().chain(&task.command).cloned());
         let placement = &task.placement;
         let network = placement
             .network_configuration
@@ -196,7 +198,7 @@ fn failure_from(failure: &aws_sdk_ecs::types::Failure) -> TaskFailure {
     TaskFailure {
         arn: failure.arn().map(str::to_owned),
         reason: failure.reason().map(str::to_owned),
-        detail: failure.detail().map(str::to_owned),
+        detail: failure.detail().map(secrecy::without_places),
     }
 }
 
@@ -216,7 +218,7 @@ fn translate(call: &Call, task: &aws_sdk_ecs::types::Task) -> Result<Task, CallF
             .required(task.last_status(), "tasks.lastStatus")?
             .to_owned(),
         stop_code: task.stop_code().map(|code| code.as_str().to_owned()),
-        stopped_reason: task.stopped_reason().map(str::to_owned),
+        stopped_reason: task.stopped_reason().map(secrecy::without_places),
         created_at: task.created_at().and_then(time_from),
         started_at: task.started_at().and_then(time_from),
         stopped_at: task.stopped_at().and_then(time_from),
@@ -239,7 +241,7 @@ fn container_from(
     Ok(TaskContainer {
         name: call.name(container.name(), "tasks.containers.name")?,
         exit_code: container.exit_code(),
-        reason: container.reason().map(str::to_owned),
+        reason: container.reason().map(secrecy::without_places),
     })
 }
 

@@ -7,6 +7,7 @@ use aws_sdk_ecs::config::Builder;
 use aws_sdk_ecs::types::TaskDefinitionField;
 use rules::names::RevisionArn;
 use rules::observed::TaskDefinition;
+use rules::secrecy;
 use serde_json::Value;
 
 use super::Ecs;
@@ -53,7 +54,17 @@ impl Ecs {
             .get("family")
             .and_then(Value::as_str)
             .unwrap_or_default();
-        let call = Call::new("ecs:RegisterTaskDefinition", family);
+        // Names and images help; whatever else is in a container may be a secret.
+        let containers = request
+            .get("containerDefinitions")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
+        let members = containers.filter_map(Value::as_object).flatten();
+        let hidden = members
+            .filter(|(member, _)| !matches!(member.as_str(), "name" | "image"))
+            .flat_map(|(_, value)| secrecy::texts(value));
+        let call = Call::new("ecs:RegisterTaskDefinition", family).hiding(hidden);
         let body = request.to_string();
         let raw = RawAnswer::default();
         let sent = self

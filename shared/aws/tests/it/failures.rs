@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use aws::codedeploy::{CodeDeploy, HookAnswer};
 use aws::ecs::Ecs;
 use aws::{CallFailed, Kind, Patience, Session};
 use rules::names::{ClusterName, ServiceName};
+use serde_json::json;
 use tokio::net::TcpListener;
 
 use crate::server::{Answer, PATIENCE, Server, error, hanging_up_after, session, text};
@@ -226,5 +228,44 @@ async fn nobody_there_is_unavailable() {
             .message
             .starts_with("the connection failed (Connection refused"),
         "{failed}"
+    );
+}
+
+/// AWS may repeat what it refuses. What a container was given, and what answers a hook, is not told on.
+#[tokio::test]
+async fn what_a_request_held_in_confidence_is_not_repeated() {
+    let refusal = |text: &str| {
+        error(
+            400,
+            "ClientException",
+            &format!("1 validation error detected: Value '{text}' at 'x' failed"),
+        )
+    };
+    let secret = "hunter2-hunter2";
+    let definition = json!({"family": "web", "containerDefinitions": [{
+        "name": "web", "image": "nginx:latest-and-greatest", "environment": [{"name": "PASSWORD", "value": secret}],
+    }]});
+    let server = Server::answering([refusal(&format!("nginx:latest-and-greatest {secret}"))]).await;
+    let said = Ecs::new(&server.session())
+        .register_task_definition(&definition)
+        .await;
+    assert_eq!(
+        said.unwrap_err().message,
+        "refused: ClientException, 1 validation error detected: Value 'nginx:latest-and-greatest …' at 'x' failed"
+    );
+
+    let server = Server::answering([refusal("an-execution-id")]).await;
+    let put = CodeDeploy::new(&server.session());
+    let said = put
+        .put_lifecycle_event_hook_execution_status(
+            &"d-1".parse().unwrap(),
+            &"an-execution-id".parse().unwrap(),
+            HookAnswer::Failed,
+        )
+        .await;
+    let said = said.unwrap_err().to_string();
+    assert!(
+        said.contains("Value '…' at") && !said.contains("an-execution-id"),
+        "{said}"
     );
 }

@@ -11,6 +11,8 @@ mod task;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::names::{TopicArn, shortened};
+
 pub use hook::HookCall;
 pub(crate) use start::is_image;
 pub use start::{Request, StartEvent, Wanted};
@@ -28,10 +30,10 @@ pub struct UnreadableEvent {
 }
 
 impl UnreadableEvent {
-    fn new(path: impl Into<String>, reason: impl Into<String>) -> Self {
+    fn new(path: &str, reason: &str) -> Self {
         Self {
-            path: path.into(),
-            reason: reason.into(),
+            path: short(path),
+            reason: short(reason),
         }
     }
 }
@@ -40,15 +42,34 @@ fn read<T: DeserializeOwned>(event: &Value) -> Result<T, UnreadableEvent> {
     serde_path_to_error::deserialize(event).map_err(|error| {
         let (path, reason) = (error.path().to_string(), error.inner().to_string());
         // Which of our types is behind an object says nothing to the person who sent something else.
-        let reason = reason
-            .split_once(", expected struct ")
-            .map(|(given, _)| format!("{given}, expected an object"));
-        UnreadableEvent {
-            path,
-            reason: reason.unwrap_or_else(|| error.inner().to_string()),
-        }
+        let reason = match reason.split_once(", expected struct ") {
+            Some((given, _)) => format!("{given}, expected an object"),
+            None => reason,
+        };
+        let reason = if NOT_SHOWN.iter().any(|part| path.contains(part)) {
+            "not what is expected there; the value is not shown".to_owned()
+        } else {
+            reason
+        };
+        UnreadableEvent::new(&path, &reason)
     })
 }
+
+/// A reason that may quote a part of an event: one line, of a length that fits beside others in a log and a letter.
+fn short(reason: &str) -> String {
+    const CHARACTERS_AT_MOST: usize = 500;
+    let visible = |c: char| if c.is_control() { ' ' } else { c };
+    let mut characters = reason.chars().map(visible);
+    let start: String = characters.by_ref().take(CHARACTERS_AT_MOST).collect();
+    if characters.next().is_some() {
+        format!("{start}…")
+    } else {
+        start
+    }
+}
+
+/// What the refusal of an event must not repeat: environment values, and what answers a hook.
+const NOT_SHOWN: [&str; 3] = ["environment", "ExecutionId", "execution_id"];
 
 impl UnreadableEvent {
     /// The same, seen from the object around the one that was read.
@@ -71,6 +92,24 @@ fn envelope(event: &Value) -> Option<(&str, &str)> {
         event.get("source")?.as_str()?,
         event.get("detail-type")?.as_str()?,
     ))
+}
+
+/// Why an event is none of this account and Region; none where it is, or where it names neither. A bus may be fed from
+/// other accounts and Regions, and what happens there concerns nobody here.
+pub fn elsewhere(event: &Value, topic: &TopicArn) -> Option<String> {
+    let mut parts = topic.as_str().split(':').skip(3);
+    let (region, account) = (parts.next()?, parts.next()?);
+    envelope(event)?;
+    let other = |field: &str, here: &str| {
+        let there = event.get(field)?.as_str()?;
+        (there != here).then(|| {
+            format!(
+                "an event of the {field} `{}`, not `{here}`",
+                shortened(there)
+            )
+        })
+    };
+    other("account", account).or_else(|| other("region", region))
 }
 
 mod moment {

@@ -4,7 +4,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use time::UtcDateTime;
 
-use super::{StateChange, UnreadableEvent, envelope, moment, read};
+use super::{StateChange, UnreadableEvent, envelope, moment, read, short};
 use crate::names::{ApplicationName, DeploymentGroupName, Digest, Image, PipelineName, Tag};
 
 /// What wakes `start-deployment`.
@@ -68,7 +68,7 @@ impl StartEvent {
             Some((_, "Scheduled Event")) => Ok(Self::Look),
             Some((source, detail_type)) => Err(UnreadableEvent::new(
                 "detail-type",
-                format!(
+                &format!(
                     "`{detail_type}` of `{source}` is nothing to act on, expected `ECR Image Action`, \
                      `CodeDeploy Deployment State-change Notification` or `Scheduled Event`"
                 ),
@@ -105,15 +105,19 @@ struct ImageActionDetail {
     artifact_media_type: Option<String>,
 }
 
+fn ignored(reason: &str) -> StartEvent {
+    StartEvent::Ignored(short(reason))
+}
+
 fn image_action(event: &Value) -> Result<StartEvent, UnreadableEvent> {
     // Other actions carry other fields, so they are told apart before anything else is asked of the event.
     let action = event.pointer("/detail/action-type").and_then(Value::as_str);
     if let Some(action) = action.filter(|action| *action != "PUSH") {
-        return Ok(StartEvent::Ignored(format!("`{action}` is not a push")));
+        return Ok(ignored(&format!("`{action}` is not a push")));
     }
     let ImageAction { time, detail } = read(event)?;
     if detail.result != "SUCCESS" {
-        return Ok(StartEvent::Ignored(format!(
+        return Ok(ignored(&format!(
             "the {} ended with `{}`",
             detail.action_type, detail.result
         )));
@@ -125,12 +129,12 @@ fn image_action(event: &Value) -> Result<StartEvent, UnreadableEvent> {
     };
     let tag: Tag = tag
         .parse()
-        .map_err(|error| UnreadableEvent::new("detail.image-tag", format!("{error}")))?;
+        .map_err(|error| UnreadableEvent::new("detail.image-tag", &format!("{error}")))?;
     if let Some(other) = detail
         .artifact_media_type
         .filter(|media_type| !is_image(media_type))
     {
-        return Ok(StartEvent::Ignored(format!(
+        return Ok(ignored(&format!(
             "an artifact of type `{other}` is not a container image"
         )));
     }
@@ -158,7 +162,7 @@ pub(crate) fn is_image(artifact_media_type: &str) -> bool {
 fn state_change(event: &Value) -> Result<StartEvent, UnreadableEvent> {
     let change = StateChange::parse(event)?;
     if !change.state.is_end() {
-        return Ok(StartEvent::Ignored(format!(
+        return Ok(ignored(&format!(
             "deployment `{}` has not ended",
             change.deployment
         )));

@@ -87,7 +87,7 @@ impl StateChange {
         if detail_type != expected {
             return Err(UnreadableEvent::new(
                 "detail-type",
-                format!("`{detail_type}`, expected `{expected}`"),
+                &format!("`{detail_type}`, expected `{expected}`"),
             ));
         }
         Ok(Self {

@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::UtcDateTime;
 
-use super::{UnreadableEvent, envelope, moment, read};
+use super::{UnreadableEvent, envelope, moment, read, short};
 use crate::migration;
 use crate::names::{ContainerName, DeploymentId, HookExecutionId, RevisionArn, TaskArn};
 use crate::observed::{ContainerOverride, Task, TaskContainer};
+use crate::secrecy;
 
 /// What wakes `finish-migration`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,10 +62,10 @@ impl FinishEvent {
                 let task = task_from_detail(detail)?;
                 // ECS reports an exit code before the task is STOPPED too: the same end must not be judged twice.
                 if task.last_status != "STOPPED" {
-                    return Ok(Self::Ignored(format!(
+                    return Ok(Self::Ignored(short(&format!(
                         "the task is `{}`, not yet `STOPPED`",
                         task.last_status
-                    )));
+                    ))));
                 }
                 if task
                     .started_by
@@ -79,7 +80,7 @@ impl FinishEvent {
             }
             Some((source, detail_type)) => Err(UnreadableEvent::new(
                 "detail-type",
-                format!(
+                &format!(
                     "`{detail_type}` of `{source}` is nothing to act on, expected `ECS Task State Change`"
                 ),
             )),
@@ -114,7 +115,10 @@ pub fn task_from_detail(detail: &Value) -> Result<Task, UnreadableEvent> {
         started_by: detail.started_by,
         last_status: detail.last_status,
         stop_code: detail.stop_code,
-        stopped_reason: detail.stopped_reason,
+        stopped_reason: detail
+            .stopped_reason
+            .as_deref()
+            .map(secrecy::without_places),
         created_at: detail.created_at,
         started_at: detail.started_at,
         stopped_at: detail.stopped_at,
@@ -124,7 +128,7 @@ pub fn task_from_detail(detail: &Value) -> Result<Task, UnreadableEvent> {
             .map(|container| TaskContainer {
                 name: container.name,
                 exit_code: container.exit_code,
-                reason: container.reason,
+                reason: container.reason.as_deref().map(secrecy::without_places),
             })
             .collect(),
         overrides: detail

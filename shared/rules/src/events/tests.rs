@@ -209,3 +209,54 @@ fn a_hook_call_needs_both_ids() {
         "cannot read the event at `.`: missing field `LifecycleEventHookExecutionId`"
     );
 }
+
+#[test]
+fn what_happens_elsewhere_concerns_nobody_here() {
+    let topic = "arn:aws:sns:eu-central-1:111122223333:outcomes"
+        .parse()
+        .unwrap();
+    let mut event = push(json!({}));
+    assert_eq!(elsewhere(&event, &topic), None);
+    event["region"] = json!("us-east-1");
+    assert_eq!(
+        elsewhere(&event, &topic).unwrap(),
+        "an event of the region `us-east-1`, not `eu-central-1`"
+    );
+    event["account"] = json!("444455556666");
+    assert_eq!(
+        elsewhere(&event, &topic).unwrap(),
+        "an event of the account `444455556666`, not `111122223333`"
+    );
+    assert_eq!(
+        elsewhere(&json!({"pipeline": "web", "region": "x"}), &topic),
+        None
+    );
+}
+
+/// An event that cannot be read is logged and kept with its refusal; what a task was given is not repeated there.
+#[test]
+fn a_refusal_does_not_repeat_environments_and_execution_ids() {
+    let task = json!({
+        "source": "aws.ecs", "detail-type": "ECS Task State Change",
+        "detail": {
+            "taskArn": "arn:aws:ecs:eu-central-1:111122223333:task/prod/8f3c", "clusterArn": "prod",
+            "taskDefinitionArn": "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2", "lastStatus": "STOPPED",
+            "overrides": {"containerOverrides": [{"name": "web", "environment": "PASSWORD=hunter2"}]}
+        }
+    });
+    let hook = json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": " hunter2"});
+    let time_out = json!({"deployment_id": "d-1", "hook_execution_id": "hunter2 "});
+    let refusals = [
+        FinishEvent::parse(&task).unwrap_err(),
+        HookCall::parse(&hook).unwrap_err(),
+        FinishEvent::parse(&time_out).unwrap_err(),
+    ];
+    for refusal in refusals {
+        let said = refusal.to_string();
+        assert!(
+            said.ends_with("not what is expected there; the value is not shown")
+                && !said.contains("hunter2"),
+            "{said}"
+        );
+    }
+}

@@ -71,10 +71,7 @@ fn description(outcome: &Outcome) -> String {
         lines.push(format!("*Steps* {}", steps.join(", ")));
     }
     if !outcome.log.is_empty() {
-        let log: Vec<String> = log_lines(outcome)
-            .map(|line| line.replace('`', "'"))
-            .map(|line| plain_angles(&line))
-            .collect();
+        let log: Vec<String> = log_lines(outcome).map(|line| fenced(&line)).collect();
         lines.push(format!("```\n{}\n```", log.join("\n")));
     }
     lines.join("\n")
@@ -84,6 +81,7 @@ fn sign(event: Event) -> &'static str {
     match event {
         Event::Started => ":arrow_forward:",
         Event::Waiting => ":hourglass:",
+        Event::Ready => ":raised_hand:",
         Event::Shipped => ":white_check_mark:",
         Event::MigrationFailed | Event::TestTrafficFailed | Event::Failed => ":x:",
         Event::Stopped => ":octagonal_sign:",
@@ -91,9 +89,9 @@ fn sign(event: Event) -> &'static str {
     }
 }
 
-/// Foreign text in a sentence: nothing in it is markup, a mention or a link. Backticks stay, in pairs at most.
+/// Foreign text in a sentence: nothing in it is markup, a mention or a link. Backticks stay, in pairs and one by one.
 fn plain(text: &str) -> String {
-    let text = plain_angles(&line(text));
+    let text = inert(&line(text));
     let marked = |c: char| {
         if matches!(c, '*' | '~' | '[' | ']' | '|') {
             ' '
@@ -102,7 +100,7 @@ fn plain(text: &str) -> String {
         }
     };
     let text: String = text.chars().map(marked).collect();
-    if text.matches('`').count().is_multiple_of(2) {
+    if text.matches('`').count().is_multiple_of(2) && !text.contains("``") {
         text
     } else {
         text.replace('`', "'")
@@ -111,10 +109,19 @@ fn plain(text: &str) -> String {
 
 /// Foreign text between backticks.
 fn code(text: &str) -> String {
-    format!("`{}`", plain_angles(&line(text)).replace('`', "'"))
+    format!("`{}`", fenced(text))
 }
 
-/// Chats take `<…>` for mentions and links, and `@` for mentions.
-fn plain_angles(text: &str) -> String {
-    text.replace('<', "‹").replace('>', "›").replace('@', "＠")
+/// Foreign text in a block of code.
+fn fenced(text: &str) -> String {
+    inert(&line(text)).replace('`', "'")
+}
+
+/// Chats take `<…>` and `@` for mentions, what follows `://` for a link, and `&` for the beginning of any of these.
+fn inert(text: &str) -> String {
+    text.replace('<', "‹")
+        .replace('>', "›")
+        .replace('@', "＠")
+        .replace('&', "＆")
+        .replace("://", ":∕∕")
 }

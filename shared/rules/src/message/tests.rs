@@ -9,6 +9,7 @@ use crate::observed::{
     Creator, Deployment, DeploymentStatus, DeploymentTarget, LifecycleEvent, LifecycleEventStatus,
 };
 use crate::outcome::{Ending, Event, steps};
+use crate::start::AskedBy;
 
 fn pipeline() -> Pipeline {
     let text = "[[pipeline]]\nname='shop-web'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'";
@@ -108,7 +109,7 @@ fn every_outcome_says_what_happened_in_one_sentence() {
         .unwrap();
     let outcomes = [
         Outcome::started(&pipeline, &deployment),
-        Outcome::waiting(&pipeline, &image, &deployment.id),
+        Outcome::waiting(&pipeline, &image, &deployment.id, AskedBy::Event),
         Outcome::migration_failed(
             &pipeline,
             &deployment,
@@ -121,10 +122,19 @@ fn every_outcome_says_what_happened_in_one_sentence() {
             "`/`: wanted status 200, got status 500".to_owned(),
         ),
         Outcome::shipped(&pipeline, &deployment, ending()),
+        Outcome::replaced_since(
+            &pipeline,
+            &deployment,
+            &"d-LATER".parse().unwrap(),
+            ending(),
+        ),
+        Outcome::said_to_be_shipped(&pipeline, &deployment, ending()),
         Outcome::not_running(&pipeline, &deployment, &runs, ending()),
         Outcome::ended_badly(Event::Stopped, &pipeline, &deployment, ending()),
         Outcome::rolled_back(&pipeline, &deployment, &rollback, ending()),
-        Outcome::rollback_failed(&pipeline, &rollback, ending()),
+        Outcome::rollback_failed(Event::Failed, &pipeline, &rollback, ending()),
+        Outcome::rollback_failed(Event::Stopped, &pipeline, &rollback, ending()),
+        Outcome::ready(&pipeline, &deployment),
     ];
     let lines: Vec<String> = outcomes
         .iter()
@@ -133,21 +143,109 @@ fn every_outcome_says_what_happened_in_one_sentence() {
     assert_snapshot!(lines.join("\n"));
 }
 
+#[test]
+fn what_greenlight_may_have_replaced_is_not_laid_at_a_persons_door() {
+    let mut stopped = deployment();
+    stopped.error = Some(("MANUAL_STOP".to_owned(), "Stopped by the user.".to_owned()));
+    let mut pipeline = pipeline();
+    let told = |pipeline: &Pipeline| {
+        let outcome = Outcome::ended_badly(Event::Stopped, pipeline, &stopped, Ending::default());
+        format!("{} / {}", outcome.reason.unwrap(), outcome.next.unwrap())
+    };
+    assert_eq!(
+        told(&pipeline),
+        "Stopped by the user (MANUAL_STOP) / wait for the rollback's message; correct the cause and push again"
+    );
+    pipeline.when_busy = crate::config::WhenBusy::Replace;
+    assert_eq!(
+        told(&pipeline),
+        "Stopped by the user (MANUAL_STOP); a person stopped it, or a newer image replaces it (`when_busy = \"replace\"`) \
+         / wait for the rollback's message; nothing to correct where a newer image follows"
+    );
+}
+
+/// Text that somebody who can choose a log line, an answer or an error would choose.
+fn hostile() -> impl Strategy<Value = String> {
+    let part = prop_oneof![
+        Just("<!channel>".to_owned()),
+        Just("<@U123|x>".to_owned()),
+        Just("@here".to_owned()),
+        Just("&lt;!here&gt;".to_owned()),
+        Just("https://evil.example/x".to_owned()),
+        Just("[x](https://evil.example)".to_owned()),
+        Just("```".to_owned()),
+        Just("`".to_owned()),
+        Just("\r\nSubject: shipped\r\n\r\n".to_owned()),
+        Just("\u{202E}\u{2028}\u{1b}[31m\u{0}\u{7f}\u{85}".to_owned()),
+        Just("\",\"outcome\":\"shipped".to_owned()),
+        any::<String>(),
+    ];
+    proptest::collection::vec(part, 0..6).prop_map(|parts| parts.concat())
+}
+
+/// An outcome with hostile text wherever text comes from outside.
+fn hostile_outcome(texts: &[String]) -> Outcome {
+    let mut texts = texts.iter().cycle().cloned();
+    let mut text = || texts.next().unwrap_or_default();
+    let mut failed_deployment = deployment();
+    failed_deployment.error = Some((text(), text()));
+    let mut ending = ending();
+    ending.causes = vec![text(), text()];
+    ending.log = (0..30).map(|_| text()).collect();
+    ending.steps[0].name = text();
+    let mut outcome = Outcome::ended_badly(Event::Failed, &pipeline(), &failed_deployment, ending);
+    outcome.summary = text();
+    outcome.next = Some(text());
+    outcome
+}
+
+#[track_caller]
+fn has_no_hidden_characters(text: &str) {
+    let hidden = |c: char| c != '\n' && (c.is_control() || is_direction_mark(c));
+    assert!(!text.contains(hidden), "{text:?}");
+}
+
 proptest! {
     #[test]
-    fn foreign_text_breaks_no_format(text in any::<String>(), lines in proptest::collection::vec(any::<String>(), 0..30)) {
-        let mut outcome = Outcome::test_traffic_failed(&pipeline(), &deployment(), text);
-        outcome.log = lines;
-        let sent = render(&outcome, MessageFormat::Text, &topic());
-        prop_assert!(sent.body.chars().all(|c| c == '\n' || !c.is_control()));
-        prop_assert!(sent.body.lines().count() < 40);
+    fn foreign_text_breaks_no_mail(texts in proptest::collection::vec(hostile(), 1..8)) {
+        let sent = render(&hostile_outcome(&texts), MessageFormat::Text, &topic());
+        has_no_hidden_characters(&sent.body);
+        prop_assert!(sent.body.lines().count() < 45);
+        // No line of ours can be made up: what is quoted is indented, and rows are of ours.
+        let shipped = sent.body.lines().filter(|line| line.starts_with("Outcome "));
+        prop_assert_eq!(shipped.collect::<Vec<_>>(), ["Outcome    failed"]);
         let subject = sent.subject.unwrap();
         prop_assert!(subject.len() < 100 && subject.bytes().all(|byte| (0x20..0x7f).contains(&byte)));
-        let sent = render(&outcome, MessageFormat::Json, &topic());
-        prop_assert!(serde_json::from_str::<Value>(&sent.body).is_ok());
-        let chat: Value = serde_json::from_str(&render(&outcome, MessageFormat::Chat, &topic()).body).unwrap();
-        let description = chat["content"]["description"].as_str().unwrap();
-        prop_assert!(!description.contains(['<', '>', '@']));
-        prop_assert_eq!(description.matches("```").count() % 2, 0);
+    }
+
+    #[test]
+    fn foreign_text_breaks_no_json(texts in proptest::collection::vec(hostile(), 1..8)) {
+        let sent = render(&hostile_outcome(&texts), MessageFormat::Json, &topic());
+        let value: Value = serde_json::from_str(&sent.body).unwrap();
+        prop_assert_eq!(&value["outcome"], "failed");
+        for text in [&value["summary"], &value["reason"], &value["next"]].into_iter().chain(value["log"].as_array().unwrap()) {
+            has_no_hidden_characters(text.as_str().unwrap());
+        }
+        prop_assert!(sent.body.len() < 262_144);
+    }
+
+    #[test]
+    fn foreign_text_injects_nothing_into_a_chat(texts in proptest::collection::vec(hostile(), 1..8)) {
+        let sent = render(&hostile_outcome(&texts), MessageFormat::Chat, &topic());
+        let chat: Value = serde_json::from_str(&sent.body).unwrap();
+        let content = &chat["content"];
+        let description = content["description"].as_str().unwrap();
+        let next = content["nextSteps"][0].as_str().unwrap();
+        for text in [description, content["title"].as_str().unwrap(), next, chat["metadata"]["summary"].as_str().unwrap()] {
+            has_no_hidden_characters(text);
+            prop_assert!(!text.contains(['<', '>', '@', '&', '[', ']']) || text == description, "{}", text);
+            prop_assert!(!text.contains("://"), "{}", text);
+        }
+        // One block of code, the log, and nothing in it or before it that opens or closes one.
+        prop_assert!(!description.contains(['<', '>', '@', '&']));
+        let (before, log) = description.split_once("```\n").unwrap();
+        prop_assert!(!before.contains("``"));
+        prop_assert!(before.lines().all(|line| line.matches('`').count() % 2 == 0));
+        prop_assert!(!log.strip_suffix("\n```").unwrap().contains('`'));
     }
 }

@@ -74,6 +74,43 @@ fn only_an_exit_code_of_zero_succeeds() {
 }
 
 #[test]
+fn an_interruption_is_no_success_whatever_the_exit_code() {
+    for stop_code in [
+        "SpotInterruption",
+        "TerminationNotice",
+        "InfrastructureHealth",
+    ] {
+        check(
+            Some(0),
+            true,
+            stop_code,
+            "Your Spot Task was interrupted.",
+            &format!(
+                "the migration was stopped: Your Spot Task was interrupted.; stop code {stop_code}"
+            ),
+        );
+    }
+}
+
+/// A time-out that comes while the task is taken down, or while a sidecar keeps it up, must not call it too slow.
+#[test]
+fn a_migration_has_ended_with_its_exit_code() {
+    let task = |last_status: &str, exit_code| {
+        let detail = serde_json::json!({
+            "taskArn": "arn:aws:ecs:eu-central-1:111122223333:task/prod/8f3c", "clusterArn": "prod",
+            "taskDefinitionArn": "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2", "lastStatus": last_status,
+            "containers": [{"name": "sidecar"}, {"name": "web", "exitCode": exit_code}],
+        });
+        crate::events::task_from_detail(&detail).unwrap()
+    };
+    let ended = |task: &Task| has_ended(task, &"web".parse().unwrap());
+    assert!(!ended(&task("RUNNING", None::<i32>)));
+    assert!(ended(&task("STOPPED", None)));
+    assert!(ended(&task("DEPROVISIONING", Some(0))));
+    assert!(ended(&task("RUNNING", Some(1))));
+}
+
+#[test]
 fn a_missing_exit_code_is_a_failure() {
     check(
         None,

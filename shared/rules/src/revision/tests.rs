@@ -3,6 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::Config;
+use crate::hostile::any_json;
 
 const REGISTRY: &str = "111122223333.dkr.ecr.eu-central-1.amazonaws.com";
 
@@ -152,6 +153,80 @@ fn a_revision_that_is_already_registered_is_recognised() {
     assert!(!is_same(&registered, &request));
 }
 
+/// A crash between registering and deploying must cost no second revision, in whatever form ECS gives back the first.
+#[test]
+fn the_same_revision_is_recognised_in_any_order_and_with_defaults_filled_in() {
+    let registered = |containers: Value| {
+        let mut definition = full();
+        definition.task_definition["containerDefinitions"] = containers;
+        definition
+    };
+    let pushed = image();
+    let image = format!("{REGISTRY}/shop/web@{}", pushed.digest);
+    let [one, two] = ["A", "B"].map(|name| json!({"name": name, "value": "1"}));
+    let source = registered(json!([
+        {"name": "web", "image": image, "environment": [one, two], "command": ["run", "all"], "essential": true}
+    ]));
+    let matching = matching(&pipeline("[]"), &source).unwrap();
+    let request = next(&source, &matching, &pushed).unwrap();
+    let same = |container: Value| is_same(&registered(json!([container])), &request);
+    assert!(same(json!({
+        "name": "web", "image": image, "environment": [two, one], "command": ["run", "all"], "essential": true,
+        "mountPoints": [], "secrets": null, "readonlyRootFilesystem": false,
+    })));
+    for other in [
+        json!({"name": "web", "image": image, "environment": [two, one], "command": ["all", "run"], "essential": true}),
+        json!({"name": "web", "image": image, "environment": [two], "command": ["run", "all"], "essential": true}),
+        json!({"name": "web", "image": image, "environment": [two, one], "command": ["run", "all"], "essential": false}),
+    ] {
+        assert!(!same(other.clone()), "{other}");
+    }
+}
+
+#[test]
+fn a_difference_shows_images_and_names_the_rest() {
+    let definition = full();
+    let matching = matching(&pipeline("[]"), &definition).unwrap();
+    let mut request = next(&definition, &matching, &image()).unwrap();
+    request["cpu"] = json!("512");
+    request["tags"] = json!([{"key": "owner", "value": "hunter2"}]);
+    let container = &mut request["containerDefinitions"][0];
+    container["environment"] =
+        json!([{"name": "EMPTY", "value": "hunter2"}, {"name": "NEW", "value": "hunter2"}]);
+    container["secrets"] = json!([{"name": "KEY", "valueFrom": "arn:hunter2"}]);
+    container["command"] = json!(["--password", "hunter2"]);
+    let said = difference(&definition, &request).join("\n");
+    assert_snapshot!(said, @"
+    container `web`: `command` is added
+    container `web`: environment variable `EMPTY` changes
+    container `web`: environment variable `NEW` is added
+    container `web`: `111122223333.dkr.ecr.eu-central-1.amazonaws.com/shop/web:1` -> `111122223333.dkr.ecr.eu-central-1.amazonaws.com/shop/web@sha256:4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c`
+    container `web`: secret `KEY` is added
+    `cpu` changes
+    tag `owner` is added
+    tag `team` is removed
+    ");
+    assert!(!said.contains("hunter2"));
+    let sidecar = json!({"name": "log", "image": "fluent/bit:3"});
+    request["containerDefinitions"] = json!([sidecar]);
+    let said = difference(&definition, &request);
+    assert_eq!(
+        said[..2],
+        ["container `log` is added", "container `web` is removed"]
+    );
+}
+
+#[test]
+fn a_revision_says_by_which_tag_and_when_it_was_made() {
+    let definition = full();
+    let deployed =
+        |repository: &str| deployed(&definition, &repository.parse().unwrap(), image().digest);
+    assert_eq!(deployed("shop/web").tag, "1".parse().ok());
+    assert_eq!(deployed("shop/api").tag, None);
+    let at = time::macros::utc_datetime!(2026-10-14 09:32:02);
+    assert_eq!(deployed("shop/web").at, Some(at));
+}
+
 #[test]
 fn the_log_is_found_only_with_awslogs_and_a_prefix() {
     let with = |logs: Value| {
@@ -176,22 +251,6 @@ fn the_log_is_found_only_with_awslogs_and_a_prefix() {
     assert_eq!(with(json!(null)), None);
 }
 
-fn any_json() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        "\\PC{0,8}".prop_map(Value::from)
-    ];
-    leaf.prop_recursive(3, 16, 4, |inner| {
-        prop_oneof![
-            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            proptest::collection::btree_map("[a-zA-Z]{1,8}", inner, 0..4)
-                .prop_map(|map| Value::Object(map.into_iter().collect())),
-        ]
-    })
-}
-
 proptest! {
     #[test]
     fn whatever_aws_adds_survives(added in proptest::collection::btree_map("x[a-zA-Z]{1,8}", any_json(), 0..5)) {
@@ -211,8 +270,11 @@ proptest! {
     #[test]
     fn any_json_is_copied_or_refused(task_definition in any_json(), tags in any_json()) {
         let definition = TaskDefinition { task_definition, tags };
-        if let Ok(matching) = matching(&pipeline("[]"), &definition) {
-            let _ = next(&definition, &matching, &image());
+        if let Ok(matching) = matching(&pipeline("[]"), &definition)
+            && let Ok(next) = next(&definition, &matching, &image())
+        {
+            let _ = (is_same(&definition, &next), difference(&definition, &next));
         }
+        let _ = deployed(&definition, &"shop/web".parse().unwrap(), image().digest);
     }
 }

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::Config;
 
-const DIMENSIONS: [(&str, &[&str]); 8] = [
+const DIMENSIONS: [(&str, &[&str]); 9] = [
     ("candidate", &["none", "some"]),
     ("running", &["candidate", "other", "newer"]),
     (
@@ -27,6 +27,10 @@ const DIMENSIONS: [(&str, &[&str]); 8] = [
     ("when_busy", &["wait", "replace"]),
     ("termination_wait", &["cut", "keep"]),
     ("order", &["exact", "glob"]),
+    (
+        "candidate ordered",
+        &["later", "before the active one began"],
+    ),
 ];
 
 fn digest(digit: char) -> Digest {
@@ -67,6 +71,14 @@ fn deployment(id: &str, status: DeploymentStatus, digest: Digest) -> Deployment 
     }
 }
 
+/// A deployment that says this of itself.
+pub(crate) fn described(description: &str) -> Deployment {
+    Deployment {
+        description: Some(description.to_owned()),
+        ..deployment("d-1", DeploymentStatus::Succeeded, digest('a'))
+    }
+}
+
 fn word(choice: &[usize], dimension: usize) -> &'static str {
     DIMENSIONS[dimension].1[choice[dimension]]
 }
@@ -81,6 +93,7 @@ fn situation(choice: &[usize]) -> (&'static Pipeline, Observed) {
     let candidate = (word(choice, 0) == "some").then(|| Candidate {
         image,
         detail: detail('c', 20),
+        ordered_at: UtcDateTime::from_unix_timestamp(20).unwrap(),
     });
     let (running, pushed_at) = match word(choice, 1) {
         "candidate" => ('c', 20),
@@ -122,12 +135,14 @@ fn situation(choice: &[usize]) -> (&'static Pipeline, Observed) {
 }
 
 fn active(choice: &[usize]) -> Option<Active> {
+    let begun = [19, 21][choice[8]];
     let active = |ships, pushed_at, phase| {
         let detail = Some(detail(ships, pushed_at));
         Some(Active {
             id: "d-ACTIVE".parse().unwrap(),
             ships: Some(digest(ships)),
             detail,
+            created_at: UtcDateTime::from_unix_timestamp(begun).unwrap(),
             phase,
         })
     };
@@ -302,6 +317,155 @@ fn a_wait_is_cut_only_in_the_wait_and_a_deployment_stopped_only_before_it() {
             _ => {}
         }
     }
+}
+
+/// Somebody may have gone back by hand, or asked for an older image: no look undoes that half way.
+#[test]
+fn no_event_stops_what_began_when_the_candidate_was_there_already() {
+    for choice in every_situation() {
+        let (_, observed) = situation(&choice);
+        let earlier = word(&choice, 8) == "before the active one began";
+        if observed.asked_by == AskedBy::Event && earlier {
+            assert_ne!(decided(&choice), "stop d-ACTIVE", "{choice:?}");
+            let runs = word(&choice, 1) == "candidate";
+            let ends_the_wait = decided(&choice) == "end the wait of d-ACTIVE";
+            assert!(!runs || !ends_the_wait, "{choice:?}");
+        }
+    }
+}
+
+/// One line a deployment of the group, in order: `<digest's digit> <tag> <status>`; then what counts as an attempt.
+#[track_caller]
+fn check_attempts(tag: &str, ordered_at: i64, deployments: &[&str], expected: &str) {
+    let text = format!(
+        "[[pipeline]]\nname='w'\nrepository='shop/web'\ntag='{tag}'\ncluster='prod'\nservice='web'"
+    );
+    let pipeline = Config::parse(&text).unwrap().pipelines.remove(0);
+    let made = deployments.iter().zip(1..).map(|(line, number)| {
+        let mut words = line.split(' ');
+        let mut word = || words.next().unwrap();
+        let image = Image {
+            repository: "shop/web".parse().unwrap(),
+            digest: digest(word().chars().next().unwrap()),
+            tag: word().parse().ok(),
+        };
+        let status = match word() {
+            "failed" => DeploymentStatus::Failed,
+            "shipped" => DeploymentStatus::Succeeded,
+            _ => DeploymentStatus::InProgress,
+        };
+        Deployment {
+            description: Some(description(&image)),
+            created_at: UtcDateTime::from_unix_timestamp(number).unwrap(),
+            app_spec_sha256: words.next().map(str::to_owned),
+            ..deployment(&format!("d-{number}"), status, image.digest)
+        }
+    });
+    // CodeDeploy promises no order.
+    let mut made: Vec<Deployment> = made.collect();
+    made.reverse();
+    let image = Image {
+        repository: "shop/web".parse().unwrap(),
+        digest: digest('a'),
+        tag: None,
+    };
+    let candidate = Candidate {
+        image,
+        detail: detail('a', 0),
+        ordered_at: UtcDateTime::from_unix_timestamp(ordered_at).unwrap(),
+    };
+    let attempts = attempts(&pipeline, &candidate, made);
+    let ids: Vec<&str> = attempts.iter().map(|attempt| attempt.id.as_str()).collect();
+    assert_eq!(ids.join(" "), expected, "{deployments:?}");
+}
+
+#[test]
+fn only_what_was_tried_since_the_order_counts() {
+    check_attempts("latest", 0, &["a latest failed"], "d-1");
+    check_attempts("latest", 2, &["a latest failed"], "");
+    check_attempts(
+        "latest",
+        0,
+        &["a latest failed", "a latest shipped", "a latest going"],
+        "d-1 d-2",
+    );
+}
+
+#[test]
+fn a_tag_that_was_moved_back_is_a_new_order() {
+    check_attempts("latest", 0, &["a latest shipped", "b latest shipped"], "");
+    check_attempts("latest", 0, &["a latest failed", "b latest failed"], "");
+    check_attempts(
+        "latest",
+        0,
+        &["a latest shipped", "b latest shipped", "a latest shipped"],
+        "d-3",
+    );
+    // Under a rule with an order, the newer image is what is due, and the older one is not due again.
+    check_attempts(
+        "release-*",
+        0,
+        &["a release-1 shipped", "b release-2 shipped"],
+        "d-1",
+    );
+}
+
+#[test]
+fn a_person_who_went_back_moved_no_tag() {
+    check_attempts("latest", 0, &["a latest shipped", "b 1.3.0 shipped"], "d-1");
+    check_attempts("latest", 0, &["a latest shipped", "b - shipped"], "d-1");
+    let copied = [
+        "b latest shipped x",
+        "a latest shipped y",
+        "b latest shipped x",
+    ];
+    check_attempts("latest", 0, &copied, "d-2");
+}
+
+/// Whether the candidate is refused as older than what runs, once ECR no longer knows the one or its tag.
+#[track_caller]
+fn check_known(rule: &str, in_ecr: Option<ImageDetail>, older: bool) {
+    let rule: TagRule = rule.parse().unwrap();
+    let mut candidate = detail('a', 10);
+    candidate.tags = vec!["2.0.5".parse().unwrap(), "release-5".parse().unwrap()];
+    let at = UtcDateTime::from_unix_timestamp(21).ok();
+    let tag = if rule.matches(&"2.1.0".parse().unwrap()) {
+        "2.1.0"
+    } else {
+        "release-6"
+    };
+    let running = Deployed {
+        digest: digest('b'),
+        tag: tag.parse().ok(),
+        at,
+    };
+    let running = running.known(in_ecr).unwrap();
+    assert_eq!(rule.is_before(&candidate, &running), older, "{rule}");
+}
+
+#[test]
+fn an_image_that_lost_its_tag_or_left_ecr_is_not_older_for_that() {
+    let untagged = ImageDetail {
+        tags: vec![],
+        ..detail('b', 20)
+    };
+    for rule in ["semver:^2", "release-*"] {
+        check_known(rule, Some(untagged.clone()), true);
+        check_known(rule, None, true);
+    }
+}
+
+#[test]
+fn a_person_is_told_that_a_request_is_not_remembered() {
+    let waiting = Decision::Skip(Skip::Waiting("d-1".parse().unwrap()));
+    assert_eq!(
+        waiting.reason(AskedBy::Event),
+        "deployment `d-1` is under way; its end is the next look"
+    );
+    assert_eq!(
+        waiting.reason(AskedBy::PersonForThisImage),
+        "deployment `d-1` is under way; ask again when it has ended, because a request is not remembered"
+    );
 }
 
 proptest! {

@@ -1,0 +1,152 @@
+use super::*;
+
+const CONFIG: &str = "
+    [[pipeline]]\nname='web'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'
+    [[pipeline]]\nname='admin'\nrepository='shop/web'\ntag='release-*'\ncluster='prod'\nservice='admin'
+    [[pipeline]]\nname='api'\nrepository='shop/api'\ntag='semver:^2'\ncluster='prod'\nservice='api'
+";
+
+fn digest(digit: &str) -> Digest {
+    format!("sha256:{}", digit.repeat(64)).parse().unwrap()
+}
+
+fn push(repository: &str, tag: &str) -> StartEvent {
+    let tag: Tag = tag.parse().unwrap();
+    let image = Image {
+        repository: repository.parse().unwrap(),
+        digest: digest("a"),
+        tag: Some(tag.clone()),
+    };
+    StartEvent::Pushed {
+        image,
+        tag,
+        at: UtcDateTime::UNIX_EPOCH,
+    }
+}
+
+fn ask(pipeline: &str, wanted: Wanted) -> StartEvent {
+    StartEvent::Asked(Request {
+        pipeline: pipeline.parse().unwrap(),
+        wanted,
+        dry_run: false,
+    })
+}
+
+#[track_caller]
+fn check(event: &StartEvent, expected: &str) {
+    let config = Config::parse(CONFIG).unwrap();
+    let said = match concerned(&config, event) {
+        Ok(Concerned::Looks(looks)) => {
+            let line = |look: &Look<'_>| {
+                let search = match &look.search {
+                    Search::Tag(tag) => format!("tag {tag}"),
+                    Search::Digest(_) => "digest".to_owned(),
+                    Search::All => "all".to_owned(),
+                };
+                format!("{} by {:?}: {search}", look.pipeline.name, look.asked_by)
+            };
+            looks.iter().map(line).collect::<Vec<_>>().join(", ")
+        }
+        Ok(Concerned::Nobody(reason)) => reason,
+        Err(unknown) => unknown.to_string(),
+    };
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn a_push_concerns_the_pipelines_that_follow_repository_and_tag() {
+    check(&push("shop/web", "latest"), "web by Event: tag latest");
+    check(
+        &push("shop/web", "release-7"),
+        "admin by Event: tag release-7",
+    );
+    check(
+        &push("shop/web", "base"),
+        "no pipeline follows the tag `base` of `shop/web`, only `latest`, `release-*`",
+    );
+    check(
+        &push("shop/job", "latest"),
+        "no pipeline follows the repository `shop/job`",
+    );
+    check(&push("shop/api", "2.1.0"), "api by Event: tag 2.1.0");
+}
+
+#[test]
+fn of_several_pushes_only_the_last_one_is_waited_for() {
+    let config = Config::parse(CONFIG).unwrap();
+    let waited_for = |event: &StartEvent, now: &str| {
+        let Ok(Concerned::Looks(looks)) = concerned(&config, event) else {
+            panic!("somebody is concerned");
+        };
+        let image = ImageDetail {
+            digest: digest(now),
+            tags: Vec::new(),
+            pushed_at: UtcDateTime::UNIX_EPOCH,
+            media_type: None,
+            artifact_media_type: None,
+        };
+        looks[0].is_waited_for(&looks[0].candidate(&[image]).unwrap())
+    };
+    assert!(waited_for(&push("shop/web", "latest"), "a"));
+    assert!(!waited_for(&push("shop/web", "latest"), "b"));
+    assert!(waited_for(&ask("web", Wanted::Due), "b"));
+    assert!(!waited_for(
+        &StartEvent::DeploymentEnded {
+            application: "AppECS-prod-web".parse().unwrap(),
+            deployment_group: "DgpECS-prod-web".parse().unwrap(),
+        },
+        "a"
+    ));
+}
+
+#[test]
+fn what_is_no_container_image_is_no_candidate() {
+    let config = Config::parse(CONFIG).unwrap();
+    let Ok(Concerned::Looks(looks)) = concerned(&config, &StartEvent::Look) else {
+        panic!("the hour concerns everybody");
+    };
+    let mut image = ImageDetail {
+        digest: digest("a"),
+        tags: vec!["latest".parse().unwrap()],
+        pushed_at: UtcDateTime::UNIX_EPOCH,
+        media_type: None,
+        artifact_media_type: None,
+    };
+    assert!(looks[0].candidate(&[image.clone()]).is_some());
+    image.artifact_media_type = Some("application/vnd.cncf.helm.config.v1+json".to_owned());
+    assert_eq!(looks[0].candidate(&[image]), None);
+}
+
+#[test]
+fn the_hour_concerns_everybody_and_an_end_its_own_pipeline() {
+    check(
+        &StartEvent::Look,
+        "web by Event: tag latest, admin by Event: all, api by Event: all",
+    );
+    let ended = |group: &str| StartEvent::DeploymentEnded {
+        application: "AppECS-prod-api".parse().unwrap(),
+        deployment_group: group.parse().unwrap(),
+    };
+    check(&ended("DgpECS-prod-api"), "api by Event: all");
+    check(
+        &ended("other"),
+        "no pipeline has the deployment group `other` of `AppECS-prod-api`",
+    );
+}
+
+#[test]
+fn a_person_asks_for_what_is_due_or_for_this_image() {
+    check(&ask("web", Wanted::Due), "web by Person: tag latest");
+    check(
+        &ask("web", Wanted::Tag("1.4.2".parse().unwrap())),
+        "web by PersonForThisImage: tag 1.4.2",
+    );
+    check(
+        &ask("web", Wanted::Digest(digest("b"))),
+        "web by PersonForThisImage: digest",
+    );
+    check(
+        &ask("shop", Wanted::Due),
+        "no pipeline is named `shop`, expected one of `web`, `admin`, `api`",
+    );
+}

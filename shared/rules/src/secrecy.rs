@@ -1,0 +1,193 @@
+//! What must not be told: environment values, secrets, and where secrets lie.
+//!
+//! Logs of tasks and sentences of AWS are quoted to people, and either may hold what a task was given. So it is taken out
+//! where the quotation begins, not where it is written.
+
+use serde_json::Value;
+
+use crate::names::ContainerName;
+use crate::observed::{Task, TaskDefinition};
+
+/// Shorter values are words and numbers (`true`, `8080`, `eu`), and taking them out would leave no log readable.
+pub const VALUE_CHARACTERS_AT_LEAST: usize = 8;
+
+/// What a container was given, by name.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Secrets(Vec<(String, String)>);
+
+impl Secrets {
+    /// The environment of a task's container: its revision's, and what RunTask added.
+    pub fn of(definition: &TaskDefinition, task: &Task, container: &ContainerName) -> Self {
+        let containers = definition.task_definition["containerDefinitions"].as_array();
+        let own = containers
+            .into_iter()
+            .flatten()
+            .find(|candidate| candidate["name"].as_str() == Some(container.as_str()));
+        let list = |field: &str| {
+            own.and_then(|own| own[field].as_array())
+                .into_iter()
+                .flatten()
+        };
+        let pair = |item: &Value, value: &str| {
+            Some((
+                item["name"].as_str()?.to_owned(),
+                item[value].as_str()?.to_owned(),
+            ))
+        };
+        let given = list("environment")
+            .filter_map(|item| pair(item, "value"))
+            .chain(list("secrets").filter_map(|item| pair(item, "valueFrom")));
+        let overridden = task
+            .overrides
+            .iter()
+            .flat_map(|one| one.environment.clone());
+        Self::from_iter(given.chain(overridden))
+    }
+
+    /// The text with the names of values in place of the values.
+    pub fn hidden(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (name, value) in &self.0 {
+            text = text.replace(value.as_str(), &format!("[{name}]"));
+        }
+        text
+    }
+}
+
+impl FromIterator<(String, String)> for Secrets {
+    fn from_iter<T: IntoIterator<Item = (String, String)>>(pairs: T) -> Self {
+        let long =
+            |(_, value): &(String, String)| value.chars().count() >= VALUE_CHARACTERS_AT_LEAST;
+        let mut pairs: Vec<(String, String)> = pairs.into_iter().filter(long).collect();
+        // A value that holds another one goes first, so that nothing of it stays.
+        pairs.sort_by(|one, other| other.1.len().cmp(&one.1.len()).then(one.cmp(other)));
+        pairs.dedup();
+        Self(pairs)
+    }
+}
+
+/// A sentence of AWS without the places of secrets: ECS names them when it cannot read one.
+pub fn without_places(text: &str) -> String {
+    let mut said = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("arn:") {
+        let (before, arn) = rest.split_at(start);
+        let end = arn
+            .find(|c: char| c.is_whitespace() || "'\"`,;()[]{}<>".contains(c))
+            .unwrap_or(arn.len());
+        let (arn, after) = arn.split_at(end);
+        said.push_str(before);
+        match arn.split(':').nth(2) {
+            Some(service @ ("secretsmanager" | "ssm")) => {
+                said.push_str("arn:…:");
+                said.push_str(service);
+                said.push_str(":…");
+            }
+            _ => said.push_str(arn),
+        }
+        rest = after;
+    }
+    said.push_str(rest);
+    said
+}
+
+/// Every text in a request that an error of AWS might repeat, long enough to be told from a word.
+pub fn texts(request: &Value) -> Vec<String> {
+    match request {
+        Value::String(text) if text.chars().count() >= VALUE_CHARACTERS_AT_LEAST => {
+            vec![text.clone()]
+        }
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        Value::Object(members) => members.values().flat_map(texts).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn secrets(pairs: &[(&str, &str)]) -> Secrets {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        pairs.iter().map(owned).collect()
+    }
+
+    #[test]
+    fn a_value_is_told_by_its_name() {
+        let secrets = secrets(&[
+            ("PASSWORD", "correct horse"),
+            ("DATABASE_URL", "postgres://shop:correct horse@db"),
+            ("DEBUG", "true"),
+        ]);
+        assert_eq!(
+            secrets.hidden(
+                "cannot reach postgres://shop:correct horse@db: correct horse is refused, true"
+            ),
+            "cannot reach [DATABASE_URL]: [PASSWORD] is refused, true"
+        );
+    }
+
+    #[test]
+    fn where_a_secret_lies_is_not_told() {
+        assert_eq!(
+            without_places(
+                "unable to retrieve secret from asm: arn:aws:secretsmanager:eu-central-1:111122223333:secret:prod/db-Ab1: \
+                 denied for arn:aws:iam::111122223333:role/web, 'arn:aws-cn:ssm:cn-north-1:1:parameter/prod/key'"
+            ),
+            "unable to retrieve secret from asm: arn:…:secretsmanager:… \
+             denied for arn:aws:iam::111122223333:role/web, 'arn:…:ssm:…'"
+        );
+    }
+
+    #[test]
+    fn a_container_has_its_revisions_environment_and_what_run_task_added() {
+        let definition = TaskDefinition {
+            task_definition: json!({"containerDefinitions": [
+                {"name": "proxy", "environment": [{"name": "OTHER", "value": "other-value"}]},
+                {"name": "web", "environment": [{"name": "KEY", "value": "hunter2hunter2"}, {"name": "NONE"}],
+                 "secrets": [{"name": "TOKEN", "valueFrom": "prod/token/of/web"}]},
+            ]}),
+            tags: Value::Null,
+        };
+        let detail = json!({
+            "taskArn": "arn:aws:ecs:eu-central-1:111122223333:task/prod/8f3c", "clusterArn": "prod",
+            "taskDefinitionArn": "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2", "lastStatus": "STOPPED",
+            "overrides": {"containerOverrides": [{"name": "web", "environment": [{"name": "ID", "value": "execution-id"}]}]},
+        });
+        let task = crate::events::task_from_detail(&detail).unwrap();
+        let secrets = Secrets::of(&definition, &task, &"web".parse().unwrap());
+        assert_eq!(
+            secrets.hidden("other-value hunter2hunter2 prod/token/of/web execution-id"),
+            "other-value [KEY] [TOKEN] [ID]"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_value_survives(
+            pairs in proptest::collection::vec(("[A-Z]{1,3}", "[a-f]{8,12}"), 0..5),
+            text in "\\PC{0,20}",
+        ) {
+            let secrets: Secrets = pairs.iter().cloned().collect();
+            let all: String = pairs.iter().map(|(_, value)| format!("{text}{value}")).collect();
+            let hidden = secrets.hidden(&all);
+            for (_, value) in &pairs {
+                prop_assert!(!hidden.contains(value.as_str()));
+            }
+        }
+
+        #[test]
+        fn any_sentence_has_its_places_taken_out(text in any::<String>(), place in "[a-z0-9:/-]{8,30}") {
+            let said = without_places(&format!("{text} arn:aws:ssm:eu-central-1:1:{place} {text}"));
+            prop_assert!(!said.contains(&place) || text.contains(&place));
+        }
+
+        #[test]
+        fn a_sentence_without_places_is_told_as_it_is(text in "[^:]{0,40}") {
+            prop_assert_eq!(without_places(&text), text);
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! One invocation of a function's real binary: Lambda's Runtime API on one side of it, an AWS of canned answers on the
+//! other.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::scenarios::run::binaries;
+
+/// What AWS answers to an operation: a body, or the code of an error.
+pub(crate) enum Answer {
+    Says(Value),
+    Refuses(&'static str),
+}
+
+/// What became of an invocation.
+pub(crate) struct Invocation {
+    /// What the function returned, or `errorType` and `errorMessage`.
+    pub(crate) answer: Value,
+    /// Operation and request of every call to AWS, in order.
+    pub(crate) calls: Vec<(String, Value)>,
+    /// What SNS got, as `json` messages.
+    pub(crate) messages: Vec<Value>,
+    /// What the function logged.
+    pub(crate) log: String,
+}
+
+impl Invocation {
+    /// The operations that were called, in order.
+    pub(crate) fn operations(&self) -> Vec<&str> {
+        self.calls
+            .iter()
+            .map(|(operation, _)| operation.as_str())
+            .collect()
+    }
+
+    /// The request of the first call of an operation.
+    #[track_caller]
+    pub(crate) fn request(&self, operation: &str) -> &Value {
+        let call = self.calls.iter().find(|(called, _)| called == operation);
+        &call
+            .unwrap_or_else(|| panic!("no {operation} in {:?}", self.operations()))
+            .1
+    }
+}
+
+struct Request {
+    path: String,
+    method: String,
+    headers: BTreeMap<String, String>,
+    body: Vec<u8>,
+}
+
+struct Response {
+    status: u16,
+    headers: Vec<(&'static str, String)>,
+    body: String,
+}
+
+/// Hands `event` to the function with this configuration; `answer` is told the operation, how often it was called before,
+/// and the request.
+pub(crate) fn invoke(
+    function: &str,
+    pipelines: &str,
+    event: &Value,
+    answer: impl Fn(&str, usize, &Value) -> Answer + Send + Sync + 'static,
+) -> Invocation {
+    let calls = Arc::new(Mutex::new(Vec::new()));
+    let noted = Arc::clone(&calls);
+    let aws = serve(move |request| {
+        let (operation, body) = understood(request);
+        let mut calls = noted.lock().unwrap();
+        let before = calls
+            .iter()
+            .filter(|(called, _)| *called == operation)
+            .count();
+        calls.push((operation.clone(), body.clone()));
+        Some(said(&operation, || answer(&operation, before, &body)))
+    });
+    let (told, answered) = mpsc::channel();
+    let (told, event) = (Mutex::new(told), Mutex::new(Some(event.to_string())));
+    let runtime = serve(move |request| {
+        if request.method == "GET" {
+            // The function's process ends before it would be handed a second event.
+            return event.lock().unwrap().take().map(next);
+        }
+        let body = serde_json::from_slice(&request.body).unwrap_or_default();
+        told.lock().unwrap().send(body).unwrap();
+        Some(Response {
+            status: 202,
+            headers: Vec::new(),
+            body: String::new(),
+        })
+    });
+    let mut process = Process::start(function, pipelines, aws, runtime);
+    let answer: Value = answered.recv_timeout(Duration::from_secs(60)).unwrap();
+    let log = process.end();
+    let calls: Vec<(String, Value)> = calls.lock().unwrap().clone();
+    let published = calls.iter().filter(|(operation, _)| operation == "Publish");
+    let messages = published.map(|(_, body)| body.clone()).collect();
+    Invocation {
+        answer,
+        calls,
+        messages,
+        log,
+    }
+}
+
+fn next(event: String) -> Response {
+    let headers = vec![
+        (
+            "lambda-runtime-aws-request-id",
+            "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned(),
+        ),
+        // Far away: no test waits for a function's time to be over.
+        ("lambda-runtime-deadline-ms", "4000000000000".to_owned()),
+        (
+            "lambda-runtime-invoked-function-arn",
+            "arn:aws:lambda:eu-central-1:111122223333:function:f".to_owned(),
+        ),
+    ];
+    Response {
+        status: 200,
+        headers,
+        body: event,
+    }
+}
+
+/// The operation that a request asks for, and what it says. A message to SNS is taken out of its form.
+fn understood(request: &Request) -> (String, Value) {
+    if let Some(target) = request.headers.get("x-amz-target") {
+        let operation = target.rsplit('.').next().unwrap().to_owned();
+        return (
+            operation,
+            serde_json::from_slice(&request.body).unwrap_or_default(),
+        );
+    }
+    if request.path.starts_with("/schedules/") {
+        let operation = if request.method == "DELETE" {
+            "DeleteSchedule"
+        } else {
+            "CreateSchedule"
+        };
+        return (
+            operation.to_owned(),
+            serde_json::from_slice(&request.body).unwrap_or_default(),
+        );
+    }
+    let form = String::from_utf8_lossy(&request.body).into_owned();
+    let message = form
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("Message="))
+        .unwrap_or_default();
+    (
+        "Publish".to_owned(),
+        serde_json::from_str(&decoded(message)).unwrap(),
+    )
+}
+
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let hex = [rest.next().unwrap(), rest.next().unwrap()];
+                u8::from_str_radix(std::str::from_utf8(&hex).unwrap(), 16).unwrap()
+            }
+            byte => byte,
+        });
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+fn said(operation: &str, answer: impl FnOnce() -> Answer) -> Response {
+    let (status, body) = match operation {
+        "Publish" => {
+            let id = "<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>";
+            (200, id.to_owned())
+        }
+        _ => match answer() {
+            Answer::Says(body) => (200, body.to_string()),
+            Answer::Refuses(code) => (
+                400,
+                json!({"__type": code, "message": "refused"}).to_string(),
+            ),
+        },
+    };
+    Response {
+        status,
+        headers: vec![("content-type", "application/x-amz-json-1.1".to_owned())],
+        body,
+    }
+}
+
+/// Serves HTTP on loopback for as long as this test's process lives; a request without an answer waits.
+fn serve(handle: impl Fn(&Request) -> Option<Response> + Send + Sync + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let handle = Arc::new(handle);
+    std::thread::spawn(move || {
+        for connection in listener.incoming() {
+            let (connection, handle) = (connection.unwrap(), Arc::clone(&handle));
+            std::thread::spawn(move || talk(&connection, &*handle));
+        }
+    });
+    address
+}
+
+fn talk(connection: &TcpStream, handle: &dyn Fn(&Request) -> Option<Response>) -> Option<()> {
+    let mut reader = BufReader::new(connection);
+    loop {
+        let request = read(&mut reader)?;
+        let Some(Response {
+            status,
+            headers,
+            body,
+        }) = handle(&request)
+        else {
+            // Held open until the other side is gone.
+            let _ = reader.read(&mut [0]);
+            return None;
+        };
+        let headers: String = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        let answer = format!(
+            "HTTP/1.1 {status} X\r\n{headers}content-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        (&mut &*connection).write_all(answer.as_bytes()).ok()?;
+    }
+}
+
+fn read(reader: &mut BufReader<&TcpStream>) -> Option<Request> {
+    let mut line = String::new();
+    reader
+        .read_line(&mut line)
+        .ok()
+        .filter(|length| *length > 0)?;
+    let mut words = line.split(' ');
+    let (method, path) = (words.next()?.to_owned(), words.next()?.to_owned());
+    let mut headers = BTreeMap::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok()?;
+        let Some((name, value)) = line.trim_end().split_once(':') else {
+            break;
+        };
+        headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+    }
+    let length = headers
+        .get("content-length")
+        .map_or(0, |length| length.parse().unwrap());
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body).ok()?;
+    Some(Request {
+        path,
+        method,
+        headers,
+        body,
+    })
+}
+
+/// A function's process, which ends with the test.
+struct Process {
+    child: Child,
+    log: std::path::PathBuf,
+}
+
+impl Process {
+    fn start(function: &str, pipelines: &str, aws: SocketAddr, runtime: SocketAddr) -> Self {
+        let name = format!("greenlight-{function}-{}", runtime.port());
+        let folder = std::env::temp_dir();
+        let (config, log) = (
+            folder.join(format!("{name}.toml")),
+            folder.join(format!("{name}.log")),
+        );
+        fs::write(&config, pipelines).unwrap();
+        let output = fs::File::create(&log).unwrap();
+        let child = Command::new(binaries().join(function))
+            .env_clear()
+            .envs([
+                ("AWS_LAMBDA_RUNTIME_API", runtime.to_string()),
+                ("AWS_ENDPOINT_URL", format!("http://{aws}")),
+                ("GREENLIGHT_CONFIG", config.display().to_string()),
+            ])
+            .envs([
+                ("AWS_LAMBDA_FUNCTION_NAME", function),
+                ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
+                ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
+                ("AWS_LAMBDA_LOG_GROUP_NAME", "g"),
+                ("AWS_LAMBDA_LOG_STREAM_NAME", "s"),
+                ("AWS_REGION", "eu-central-1"),
+                ("AWS_ACCESS_KEY_ID", "id"),
+                ("AWS_SECRET_ACCESS_KEY", "key"),
+                (
+                    "GREENLIGHT_TOPIC_ARN",
+                    "arn:aws:sns:eu-central-1:111122223333:outcomes",
+                ),
+                ("GREENLIGHT_MESSAGE_FORMAT", "json"),
+                ("GREENLIGHT_HOOK_AFTER_INSTALL", "migrate"),
+                ("GREENLIGHT_HOOK_AFTER_ALLOW_TEST_TRAFFIC", "check"),
+                (
+                    "GREENLIGHT_FINISH_MIGRATION_ARN",
+                    "arn:aws:lambda:eu-central-1:111122223333:function:f",
+                ),
+                (
+                    "GREENLIGHT_SCHEDULE_ROLE_ARN",
+                    "arn:aws:iam::111122223333:role/r",
+                ),
+            ])
+            .stdout(Stdio::from(output.try_clone().unwrap()))
+            .stderr(Stdio::from(output))
+            .spawn();
+        Self {
+            child: child.unwrap(),
+            log,
+        }
+    }
+
+    /// Ends the process, and gives back what it logged.
+    fn end(&mut self) -> String {
+        let _ = (self.child.kill(), self.child.wait());
+        fs::read_to_string(&self.log).unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.end();
+        let _ = (
+            fs::remove_file(&self.log),
+            fs::remove_file(self.log.with_extension("toml")),
+        );
+    }
+}
