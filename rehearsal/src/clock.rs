@@ -47,8 +47,10 @@ struct Inner {
 struct State {
     skipped: Duration,
     /// Moments that somebody waits for; the number keeps equal moments apart. Those of sleepers are worth a jump;
-    /// those of waiters are not, and no jump passes over one.
+    /// those of waiters are not, and no jump passes over one. Those of holders are worth a jump, and end all jumps
+    /// until the holder has seen to them.
     sleepers: BTreeSet<(SystemTime, u64)>,
+    holders: BTreeSet<(SystemTime, u64)>,
     waiters: BTreeSet<(SystemTime, u64)>,
     registered_ever: u64,
     busy: usize,
@@ -79,6 +81,7 @@ impl Clock {
         let state = State {
             skipped: Duration::ZERO,
             sleepers: BTreeSet::new(),
+            holders: BTreeSet::new(),
             waiters: BTreeSet::new(),
             registered_ever: 0,
             busy: 0,
@@ -118,6 +121,16 @@ impl Clock {
     pub async fn wait_until(&self, moment: SystemTime) {
         let _registered = Registered::new(self, moment, Kind::Waiter);
         self.come(moment).await;
+    }
+
+    /// Waits until the simulated moment has come, and keeps the clock there: no jump comes between the moment and whoever
+    /// waited for it, however long that one takes to wake.
+    pub async fn still_at(&self, moment: SystemTime) -> Busy {
+        let registered = Registered::new(self, moment, Kind::Holder);
+        self.come(moment).await;
+        let busy = self.busy();
+        drop(registered);
+        busy
     }
 
     async fn come(&self, moment: SystemTime) {
@@ -164,6 +177,7 @@ impl Drop for Busy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Sleeper,
+    Holder,
     Waiter,
 }
 
@@ -228,6 +242,7 @@ impl State {
     fn moments(&mut self, kind: Kind) -> &mut BTreeSet<(SystemTime, u64)> {
         match kind {
             Kind::Sleeper => &mut self.sleepers,
+            Kind::Holder => &mut self.holders,
             Kind::Waiter => &mut self.waiters,
         }
     }
@@ -240,10 +255,15 @@ impl State {
                 .map(|&(moment, _)| moment)
                 .find(|&moment| moment > now)
         };
-        let ahead = first(&self.sleepers)
+        let held = self.holders.first().is_some_and(|&(due, _)| due <= now);
+        let worth_it = first(&self.sleepers)
+            .into_iter()
+            .chain(first(&self.holders));
+        let ahead = worth_it
+            .min()
             .map(|moment| first(&self.waiters).map_or(moment, |waiter| waiter.min(moment)));
         match ahead {
-            Some(moment) if self.busy == 0 => {
+            Some(moment) if self.busy == 0 && !held => {
                 let from = self.quiet_since + dwell;
                 if real_now >= from {
                     Next::JumpTo(moment)
@@ -349,6 +369,33 @@ mod tests {
         assert!(!patient.is_finished());
         clock.sleep(HOUR).await;
         patient.await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_clock_stays_where_somebody_holds_it() {
+        let clock = Clock::start();
+        let start = clock.now();
+        let (told, hears) = std::sync::mpsc::channel();
+        let sleeper = tokio::spawn({
+            let clock = clock.clone();
+            async move {
+                clock.sleep_until(start + HOUR * 2).await;
+                told.send(()).unwrap();
+            }
+        });
+        let mut holder = pin!(clock.still_at(start + HOUR));
+        // Registered, and then not looked at until long after its moment.
+        assert!(
+            tokio::time::timeout(Duration::from_millis(10), &mut holder)
+                .await
+                .is_err()
+        );
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        let still = holder.await;
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        assert!(hears.try_recv().is_err(), "the clock went on");
+        drop(still);
+        sleeper.await.unwrap();
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,12 +2,12 @@
 //!
 //! Nothing in the rehearsal acts on a happening; it is told, never obeyed.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, oneshot};
 
-use crate::clock::Clock;
+use crate::clock::{Busy, Clock};
 
 /// Something that happened, and the simulated moment.
 #[derive(Debug, Clone, PartialEq)]
@@ -151,15 +151,34 @@ pub enum Purpose {
 #[derive(Clone)]
 pub struct Happenings {
     clock: Clock,
-    kept: Arc<Mutex<Vec<Happening>>>,
+    state: Arc<Mutex<State>>,
     channel: broadcast::Sender<Happening>,
+}
+
+#[derive(Default)]
+struct State {
+    kept: Vec<Happening>,
+    awaited: Vec<Awaited>,
+}
+
+/// Something that somebody waits for.
+struct Awaited {
+    is_it: Box<dyn Fn(&What) -> bool + Send>,
+    tell: oneshot::Sender<Still>,
+}
+
+/// A happening that was waited for: the clock stays at its moment for as long as this lives.
+pub struct Still {
+    /// Its place among all happenings.
+    pub index: usize,
+    _busy: Busy,
 }
 
 impl Happenings {
     pub fn new(clock: Clock) -> Happenings {
         Happenings {
             clock,
-            kept: Arc::default(),
+            state: Arc::default(),
             channel: broadcast::channel(4096).0,
         }
     }
@@ -169,10 +188,43 @@ impl Happenings {
             at: self.clock.now(),
             what,
         };
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.push(happening.clone());
+        let mut state = self.lock();
+        state.kept.push(happening.clone());
+        let index = state.kept.len() - 1;
+        let (come, rest): (Vec<Awaited>, _) = std::mem::take(&mut state.awaited)
+            .into_iter()
+            .partition(|awaited| (awaited.is_it)(&happening.what));
+        state.awaited = rest;
+        for awaited in come {
+            let _busy = self.clock.busy();
+            // Whoever does not wait any more lets the clock go on.
+            let _ = awaited.tell.send(Still { index, _busy });
+        }
         // Nobody listens: it is kept all the same.
         let _ = self.channel.send(happening);
+    }
+
+    /// The first happening from the place `from` on that is the one, with the clock kept at its moment, or where it is
+    /// now if the happening was told before. The receiver is told nothing if the world ends first.
+    pub fn still_when(
+        &self,
+        from: usize,
+        is_it: impl Fn(&What) -> bool + Send + 'static,
+    ) -> oneshot::Receiver<Still> {
+        let (tell, hears) = oneshot::channel();
+        let mut state = self.lock();
+        let mut told = state.kept.iter().enumerate().skip(from);
+        match told.find(|(_, happening)| is_it(&happening.what)) {
+            Some((index, _)) => {
+                let _busy = self.clock.busy();
+                let _ = tell.send(Still { index, _busy });
+            }
+            None => state.awaited.push(Awaited {
+                is_it: Box::new(is_it),
+                tell,
+            }),
+        }
+        hears
     }
 
     /// Everything that is told from now on.
@@ -182,9 +234,48 @@ impl Happenings {
 
     /// Everything that was told so far, in order.
     pub fn all(&self) -> Vec<Happening> {
-        self.kept
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.lock().kept.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn skip(to: SystemTime) -> What {
+        What::TimeSkipped { from: to, to }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_clock_stays_at_what_was_waited_for() {
+        let clock = Clock::start();
+        let happenings = Happenings::new(clock.clone());
+        let (start, hour) = (clock.now(), Duration::from_secs(3600));
+        happenings.tell(skip(start));
+        let is = |moment| move |what: &What| *what == skip(moment);
+        assert_eq!(happenings.still_when(0, is(start)).await.unwrap().index, 0);
+        let mut again = happenings.still_when(1, is(start));
+        assert!(
+            again.try_recv().is_err(),
+            "what was told before counts again"
+        );
+        happenings.tell(skip(start + hour));
+        happenings.tell(skip(start));
+        let still = again.await.unwrap();
+        assert_eq!(still.index, 2);
+        let sleeper = tokio::spawn({
+            let clock = clock.clone();
+            async move { clock.sleep(hour).await }
+        });
+        tokio::time::sleep(Duration::from_secs(30)).await;
+        assert!(!sleeper.is_finished());
+        drop(still);
+        sleeper.await.unwrap();
     }
 }

@@ -6,7 +6,7 @@ use anyhow::{Context, anyhow, bail};
 use rehearsal::clock::Busy;
 use rehearsal::codedeploy::requests::DeploymentWait;
 use rehearsal::codedeploy::{Deployment, State, Wait};
-use rehearsal::happening::{ListenerKind, What};
+use rehearsal::happening::{ListenerKind, Still, What};
 use rehearsal::world::World;
 use serde_json::Value;
 
@@ -21,7 +21,13 @@ pub(super) struct Script<'a> {
     /// So many happenings have been waited for, or passed over by a wait.
     seen: usize,
     /// Keeps the clock from moving on between two waits.
-    still: Option<Busy>,
+    still: Option<Keeps>,
+}
+
+/// What keeps the clock at a moment.
+enum Keeps {
+    Moment(#[expect(dead_code, reason = "it works by living")] Busy),
+    Happening(#[expect(dead_code, reason = "it works by living")] Still),
 }
 
 impl<'a> Script<'a> {
@@ -30,7 +36,7 @@ impl<'a> Script<'a> {
             world,
             traffic,
             seen: 0,
-            still: None,
+            still: Some(Keeps::Moment(world.clock.busy())),
         }
     }
 
@@ -54,22 +60,17 @@ impl<'a> Script<'a> {
             Step::Redeploy(version) => person::redeploy(world, version).await?,
             Step::Desire(count) => person::desire(world, *count).await?,
             Step::Answers(answers) => self.more(*answers).await,
-            Step::Ask(request) => {
-                self.still = None;
-                person::ask(world, request).await?;
-            }
-            Step::Await(moment) => {
-                self.still = None;
-                self.wait_for(*moment).await?;
-                self.still = Some(world.clock.busy());
-            }
+            Step::Ask(request) => person::ask(world, request).await?,
+            Step::Await(moment) => self.wait_for(*moment).await?,
             Step::Pass(duration) => {
+                let moment = world.clock.still_at(world.clock.now() + *duration);
                 self.still = None;
-                world.clock.sleep(*duration).await;
+                self.still = Some(Keeps::Moment(moment.await));
             }
             Step::Settle => {
                 self.still = None;
                 world.settled().await;
+                self.still = Some(Keeps::Moment(world.clock.busy()));
                 // What led here is over: nothing waits for it any more.
                 self.seen = world.happenings.all().len();
             }
@@ -84,52 +85,49 @@ impl<'a> Script<'a> {
         }
     }
 
-    /// Waits for a moment; gives up when everything has come to its end without it.
     async fn wait_for(&mut self, moment: Moment) -> anyhow::Result<()> {
-        let comes = self.comes(moment);
-        let found = tokio::select! {
-            biased;
-            seen = comes => Some(seen),
-            () = self.world.settled() => None,
-        };
-        // What happened in the last moment before the end counts.
-        match found.or_else(|| self.happened(moment)) {
-            Some(seen) => self.seen = seen,
-            None => bail!("the script waits for {moment:?}, and everything ended without it"),
-        }
-        Ok(())
-    }
-
-    /// Gives how much has been seen when the moment has come.
-    async fn comes(&self, moment: Moment) -> usize {
         let world = self.world;
         match moment {
             Moment::Idle => world.lambda.idle().await,
+            Moment::LifecycleEvent(..) | Moment::Share(_) => {
+                self.until(move |what| is(moment, what)).await?;
+            }
             Moment::Wait(wait) => {
+                self.until(move |what| begins(wait, what)).await?;
                 let waits = |deployment: &Deployment| is_in(wait, deployment);
                 let waiting = |state: &State| state.deployments.iter().any(waits).then_some(());
                 world.codedeploy.until(waiting).await;
             }
-            Moment::LifecycleEvent(..) | Moment::Share(_) => {
-                let mut happenings = world.happenings.subscribe();
-                loop {
-                    if let Some(seen) = self.happened(moment) {
-                        return seen;
-                    }
-                    // Whoever falls behind has lost nothing: everything is kept.
-                    let _ = happenings.recv().await;
-                }
-            }
         }
-        world.happenings.all().len()
+        Ok(())
     }
 
-    /// How much has been seen once the moment has come; none when it has not.
-    fn happened(&self, moment: Moment) -> Option<usize> {
-        let all = self.world.happenings.all();
-        let mut rest = all.iter().enumerate().skip(self.seen);
-        let (index, _) = rest.find(|(_, happening)| is(moment, &happening.what))?;
-        Some(index + 1)
+    /// Waits for a happening, and keeps the clock there; gives up when everything comes to its end without it.
+    async fn until(
+        &mut self,
+        is_it: impl Fn(&What) -> bool + Send + 'static,
+    ) -> anyhow::Result<()> {
+        let happens = self.world.happenings.still_when(self.seen, is_it);
+        self.still = None;
+        let still = tokio::select! {
+            biased;
+            still = happens => still?,
+            () = self.world.settled() => bail!("everything ended without what the script waits for"),
+        };
+        self.seen = still.index + 1;
+        self.still = Some(Keeps::Happening(still));
+        Ok(())
+    }
+}
+
+/// What comes right before a wait, without any time in between.
+fn begins(wait: DeploymentWait, what: &What) -> bool {
+    match (wait, what) {
+        (DeploymentWait::Ready, What::DeploymentStatus { status, .. }) => *status == "Ready",
+        (DeploymentWait::Termination, What::LifecycleEvent { name, status, .. }) => {
+            (*name, *status) == ("AfterAllowTraffic", "Succeeded")
+        }
+        (DeploymentWait::Ready | DeploymentWait::Termination, _) => false,
     }
 }
 
@@ -174,7 +172,6 @@ fn tell_again(world: &World) -> anyhow::Result<()> {
 /// Each event is looked at before the next one comes: a second invocation might otherwise overtake the first.
 async fn release(world: &World, held: Held) {
     let events = world.events.release();
-    let _still = world.clock.busy();
     match held {
         Held::LastFirst => {
             for event in events.into_iter().rev() {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use rehearsal::ecr::ImageSettings;
 use serde_json::Value;
 
-use crate::record::{Deployment, Message, Record};
+use crate::record::{Deployment, Message, Moment, Record};
 use crate::scenario::Expectation;
 use crate::scenario::claims::{self, LIFECYCLE_EVENTS, expect, list};
 use crate::traffic::Stretch;
@@ -20,6 +20,7 @@ const VERSIONS: [&str; 9] = [
 const ENOUGH_ANSWERS: u64 = 10;
 
 /// What must hold of a scenario's course, beside that nothing broke.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Course {
     pub(super) service: &'static str,
     /// Its deployments in order: `1.1.0 Stopped ALARM_ACTIVE`, `rollback to 1.0.0 Succeeded`.
@@ -159,32 +160,20 @@ fn runs(service: &'static str, path: &'static [&'static str], left: Left) -> Exp
 }
 
 fn told(expected: &'static [&'static str]) -> Expectation {
-    Expectation::new(
-        format!("people were told: {}", list(expected)),
-        move |record| {
-            let mut found: Vec<String> = once(record).into_iter().map(about).collect();
-            let said = list(&found);
-            let mut expected = expected.to_vec();
-            found.sort();
-            expected.sort_unstable();
-            expect(found == expected, || said)
-        },
-    )
-}
-
-/// The messages. Where events come twice a message may, word by word: nobody remembers what was told.
-pub(super) fn once(record: &Record) -> Vec<&Message> {
-    let twice = record
-        .assumptions
-        .iter()
-        .any(|name| name == "events-come-twice");
-    let mut messages: Vec<&Message> = Vec::new();
-    for message in &record.messages {
-        if !(twice && messages.contains(&message)) {
-            messages.push(message);
+    let claim = format!("people were told: {}", list(expected));
+    Expectation::new(claim, move |record| {
+        let mut found: Vec<String> = claims::once(record).into_iter().map(about).collect();
+        let said = list(&found);
+        if claims::events_come_twice(record) {
+            // The second time an image may wait for what the first time began.
+            let is_expected = |told: &String| expected.contains(&told.as_str());
+            found.retain(|told| is_expected(told) || !told.starts_with("waiting "));
         }
-    }
-    messages
+        let mut expected = expected.to_vec();
+        found.sort();
+        expected.sort_unstable();
+        expect(found == expected, || said)
+    })
 }
 
 /// `started 1.1.0`; a deployment by somebody else has no image that Greenlight knows.
@@ -264,21 +253,32 @@ fn decisions(record: &Record) -> impl Iterator<Item = String> {
         .filter_map(|report| report["decision"].as_str().map(str::to_owned))
 }
 
-/// So many seconds lay at most between the last time that one thing happened and the first time after it that another did.
+/// From the last time that one thing happened to the next time that another did it took so many seconds at most.
 pub(super) fn soon_after(earlier: &'static str, later: &'static str, seconds: f64) -> Expectation {
     let claim = format!("at most {seconds} seconds from the last `{earlier}` to `{later}`");
     Expectation::new(claim, move |record| {
-        let last = record
-            .timeline
-            .iter()
-            .rposition(|moment| moment.what == earlier);
-        let last = last.ok_or_else(|| format!("`{earlier}` never happened"))?;
-        let mut after = record.timeline[last..].iter();
-        let next = after.find(|moment| moment.what == later);
-        let next = next.ok_or_else(|| format!("`{later}` never happened after it"))?;
-        let took = next.seconds - record.timeline[last].seconds;
+        let last = |moment: &Moment| moment.what == earlier;
+        let took = from(record, record.timeline.iter().rposition(last), later)?;
         expect(took <= seconds, || format!("{took:.0}"))
     })
+}
+
+/// From the first time that one thing happened to the next time that another did it took so many seconds at least.
+pub(super) fn long_after(earlier: &'static str, later: &'static str, seconds: f64) -> Expectation {
+    let claim = format!("at least {seconds} seconds from the first `{earlier}` to `{later}`");
+    Expectation::new(claim, move |record| {
+        let took = from(record, record.moment(earlier), later)?;
+        expect(took >= seconds, || format!("{took:.0}"))
+    })
+}
+
+/// The seconds from a moment of the timeline to the next time that something happened.
+fn from(record: &Record, moment: Option<usize>, later: &str) -> Result<f64, String> {
+    let moment = moment.ok_or("it never began")?;
+    let mut after = record.timeline[moment..].iter();
+    let next = after.find(|moment| moment.what == later);
+    let next = next.ok_or_else(|| format!("`{later}` never happened after it"))?;
+    Ok(next.seconds - record.timeline[moment].seconds)
 }
 
 /// The version of `shop/web` that a digest is; the digest itself where it is none.

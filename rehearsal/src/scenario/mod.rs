@@ -71,6 +71,13 @@ pub(crate) struct Expectation {
 /// Says what was found instead, where the claim does not hold.
 type Check = Box<dyn Fn(&Record) -> Result<(), String>>;
 
+/// Where a claim is made, by the name of an assumption as `--assume` takes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Provided {
+    Assumed(&'static str),
+    NotAssumed(&'static str),
+}
+
 impl Expectation {
     /// `check` says what was found instead.
     pub(crate) fn new(
@@ -81,6 +88,27 @@ impl Expectation {
             claim: claim.into(),
             check: Box::new(check),
         }
+    }
+
+    /// The same claim, made only where something is assumed of AWS, or only where it is not.
+    pub(crate) fn provided(self, provided: Provided) -> Expectation {
+        let (assumption, wanted) = match provided {
+            Provided::Assumed(assumption) => (assumption, true),
+            Provided::NotAssumed(assumption) => (assumption, false),
+        };
+        let word = if wanted { "with" } else { "without" };
+        let check = self.check;
+        Expectation::new(
+            format!("{word} `{assumption}`: {}", self.claim),
+            move |record| {
+                let assumed = record.assumptions.iter().any(|name| name == assumption);
+                if assumed == wanted {
+                    check(record)
+                } else {
+                    Ok(())
+                }
+            },
+        )
     }
 
     fn problem(&self, record: &Record) -> Option<Problem> {

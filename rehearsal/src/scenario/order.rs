@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use rehearsal::ecr::ImageSettings;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::course::{Course, Left, decided};
 use super::setting::{Service, Setting};
-use super::{Held, Moment, Scenario, Step, claims};
+use super::{Expectation, Held, Moment, Scenario, Step, claims};
 
 /// The hourly look comes, and works.
 const AN_HOUR: Step = Step::Pass(Duration::from_secs(61 * 60));
@@ -19,6 +19,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         moved_tag_back_while_busy(),
         semver_never_downgrades(),
         gone_back_by_hand(),
+        asked_by_a_person(),
     ]
 }
 
@@ -52,7 +53,7 @@ fn out_of_order() -> Scenario {
         setting,
         ..Scenario::of_shop(
             "out-of-order",
-            "1.1.0 and 1.2.0 are pushed, and ECR tells the later push first",
+            "1.1.0 is pushed and then 1.2.0, and ECR tells the later push first",
             vec![
                 Step::Hold("aws.ecr"),
                 push(&["latest", "release-1"], "1.1.0"),
@@ -205,6 +206,62 @@ fn gone_back_by_hand() -> Scenario {
                 AN_HOUR,
                 Step::Settle,
                 Step::Ask(json!({ "pipeline": "shop-web" })),
+                Step::Settle,
+            ],
+            expectations,
+        )
+    }
+}
+
+/// What a person asked for is not undone either, while it is being deployed or later.
+fn asked_by_a_person() -> Scenario {
+    let course = Course {
+        service: "web",
+        deployments: &["1.1.0 Succeeded", "1.0.0 Succeeded"],
+        revisions: &["1.1.0", "1.0.0"],
+        production: &["1.0.0", "1.1.0", "1.0.0"],
+        messages: &[
+            "started 1.1.0",
+            "shipped 1.1.0",
+            "started 1.0.0",
+            "shipped 1.0.0",
+        ],
+        left: Left::Nothing,
+    };
+    let mut expectations = course.expectations();
+    expectations.extend(claims::all_succeeded());
+    expectations.push(decided("set-aside"));
+    expectations.push(Expectation::new(
+        "the dry run said what would change",
+        |record| {
+            let answers = record.invocations.iter();
+            let reports = answers.map(|invocation| &invocation.answer["pipelines"][0]);
+            let said = |report: &&Value| {
+                let reason = report["reason"].as_str().unwrap_or_default();
+                let changes = report["changes"].as_array().map_or(0, Vec::len);
+                reason.starts_with("dry run: ") && changes > 0 && report["deployment_id"].is_null()
+            };
+            let count = reports.filter(said).count();
+            claims::expect(count == 1, || format!("{count} answers do"))
+        },
+    ));
+    let digest = ImageSettings::new("shop/web", &[], "1.0.0").digest();
+    Scenario {
+        pipelines: Scenario::own_pipelines("replace"),
+        ..Scenario::of_shop(
+            "asked-by-a-person",
+            "a person asks what a look would do with 1.0.0, and then for it: no look undoes that",
+            vec![
+                push(&["latest"], "1.1.0"),
+                Step::Settle,
+                Step::Ask(json!({ "pipeline": "shop-web", "digest": digest, "dry_run": true })),
+                Step::Settle,
+                Step::Ask(json!({ "pipeline": "shop-web", "digest": digest })),
+                Step::Await(Moment::Share(10)),
+                Step::Answers(40),
+                Step::TellAgain,
+                Step::Settle,
+                AN_HOUR,
                 Step::Settle,
             ],
             expectations,

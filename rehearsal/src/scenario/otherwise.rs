@@ -8,7 +8,7 @@ use rehearsal::world::TestListener;
 
 use super::course::{Course, Left, soon_after};
 use super::setting::Setting;
-use super::{Expectation, Moment, Scenario, Step, claims};
+use super::{Expectation, Moment, Provided, Scenario, Step, claims};
 
 const HALF_AN_HOUR: Duration = Duration::from_secs(30 * 60);
 
@@ -133,8 +133,16 @@ fn no_test_listener() -> Scenario {
 }
 
 fn ready_wait() -> Scenario {
-    let mut expectations = shipped().expectations();
+    let course = Course {
+        messages: &["started 1.1.0", "ready 1.1.0", "shipped 1.1.0"],
+        ..shipped()
+    };
+    let mut expectations = course.expectations();
     expectations.extend(claims::all_succeeded());
+    expectations.extend(claims::message_says(
+        "ready",
+        &["continue-deployment", "READY_WAIT"],
+    ));
     expectations.push(soon_after(
         "deployment Ready",
         "BeforeAllowTraffic InProgress",
@@ -157,24 +165,39 @@ fn ready_wait() -> Scenario {
     }
 }
 
+/// That nothing follows is one of two possibilities: none of the automatic rollback's events is about it, or it counts as
+/// a failure.
 fn ready_wait_runs_out() -> Scenario {
-    let course = Course {
+    const ROLLS_BACK: &str = "ready-timeout-rolls-back";
+    let left = Course {
         service: "web",
         deployments: &["1.1.0 Stopped TIMEOUT"],
         revisions: &["1.1.0"],
         production: &["1.0.0"],
-        messages: &["started 1.1.0", "stopped 1.1.0"],
+        messages: &["started 1.1.0", "ready 1.1.0", "stopped 1.1.0"],
         left: Left::Green,
     };
-    let mut expectations = course.expectations();
+    let taken_back = Course {
+        deployments: &["1.1.0 Stopped TIMEOUT", "rollback to 1.0.0 Succeeded"],
+        messages: &[
+            "started 1.1.0",
+            "ready 1.1.0",
+            "stopped 1.1.0",
+            "rolled-back 1.1.0",
+        ],
+        left: Left::Nothing,
+        ..left
+    };
+    let provided = |course: Course, provided| {
+        let alone = course.alone().into_iter();
+        alone.map(move |expectation| expectation.provided(provided))
+    };
+    let mut expectations = claims::nothing_broke();
+    expectations.extend(provided(left, Provided::NotAssumed(ROLLS_BACK)));
+    expectations.extend(provided(taken_back, Provided::Assumed(ROLLS_BACK)));
     expectations.extend(claims::message_says(
         "stopped",
-        &[
-            "timed out",
-            "30 minutes",
-            "not rolled back by itself",
-            "stay as they are",
-        ],
+        &["timed out", "30 minutes"],
     ));
     Scenario {
         setting: Setting::adjusted(|service| service.ready_wait = Some(HALF_AN_HOUR)),

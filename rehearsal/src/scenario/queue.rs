@@ -5,11 +5,14 @@ use std::time::Duration;
 use rehearsal::codedeploy::requests::DeploymentWait;
 use rehearsal::ecr::ImageSettings;
 
-use super::course::{Course, Left, broke_off, decided, soon_after};
+use super::course::{Course, Left, broke_off, decided, long_after, soon_after};
 use super::{Held, Moment, Scenario, Step, claims};
 
 /// The hourly look comes, and works.
 const AN_HOUR: Step = Step::Pass(Duration::from_secs(61 * 60));
+
+/// What an event that arrives would not take.
+const MOST_OF_AN_HOUR: f64 = 50.0 * 60.0;
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
@@ -156,6 +159,16 @@ fn lost_event() -> Scenario {
     };
     let mut expectations = course.expectations();
     expectations.extend(claims::all_succeeded());
+    expectations.push(long_after(
+        "image pushed",
+        "deployment created by user",
+        MOST_OF_AN_HOUR,
+    ));
+    expectations.push(long_after(
+        "deployment Succeeded",
+        "deployment created by user",
+        MOST_OF_AN_HOUR,
+    ));
     Scenario::of_shop(
         "lost-event",
         "ECR's event is lost, and later the one of a deployment's end: each time the hourly look goes on",

@@ -137,7 +137,7 @@ fn stopped_and_left() -> Scenario {
     expectations.push(broke_off(2, "Failed", "Install"));
     expectations.extend(claims::message_says(
         "stopped",
-        &["not rolled back by itself", "stay as they are"],
+        &["MANUAL_STOP", "stay as they are"],
     ));
     expectations.extend(claims::message_says(
         "failed",
@@ -148,7 +148,10 @@ fn stopped_and_left() -> Scenario {
         "somebody stops 1.1.0 without a rollback: its tasks and the test listener stay, and 1.2.0 cannot be deployed",
         vec![
             push(GREEN),
-            Step::Await(Moment::LifecycleEvent("AllowTestTraffic", "Succeeded")),
+            Step::Await(Moment::LifecycleEvent(
+                "AfterAllowTestTraffic",
+                "InProgress",
+            )),
             Step::Stop(AfterStop::LeaveEverything),
             Step::Settle,
             push("1.2.0"),

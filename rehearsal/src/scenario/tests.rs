@@ -1,5 +1,8 @@
 //! Every claim of a scenario holds for a run that went as it should, and fails when it should.
 
+mod courses;
+mod runs;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;

@@ -204,6 +204,11 @@ impl Run {
             .collect()
     }
 
+    /// The version that ECS says a service runs when everything has come to its end.
+    pub(crate) fn runs_at_the_end(&self, service: &str) -> &str {
+        self.record["at_end"][service]["version"].as_str().unwrap()
+    }
+
     /// Requests on the production listener: (all, failed).
     pub(crate) fn production_requests(&self) -> (u64, u64) {
         let production = &self.record["production"];
