@@ -468,7 +468,12 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         codedeploy: Watched::new(codedeploy::State::default()),
         cloudwatch: Watched::new(cloudwatch::State::default()),
         load_balancers: LoadBalancers::new(clock.clone()),
-        events: EventBus::start(clock.clone(), template.rules.clone(), lambda.clone()),
+        events: EventBus::start(
+            clock.clone(),
+            template.rules.clone(),
+            lambda.clone(),
+            &settings.assumptions,
+        ),
         sns: Sns::new(vec![template.topic_arn.clone()]),
         logs: Logs::default(),
         scheduler: Scheduler::default(),

@@ -261,6 +261,11 @@ impl Lambda {
         }
     }
 
+    /// For as long as what this gives lives, `idle` waits: something may still become an invocation.
+    pub(crate) fn hold(&self) -> Open {
+        Open::new(&self.inner.open)
+    }
+
     fn expect(&self, name_or_arn: &str) -> anyhow::Result<Function> {
         self.find(name_or_arn)
             .with_context(|| format!("no function is called `{name_or_arn}`"))
@@ -384,7 +389,7 @@ impl Inner {
 }
 
 /// Counts an invocation as open for as long as it lives.
-struct Open(watch::Sender<usize>);
+pub(crate) struct Open(watch::Sender<usize>);
 
 impl Open {
     fn new(open: &watch::Sender<usize>) -> Open {
@@ -400,4 +405,4 @@ impl Drop for Open {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

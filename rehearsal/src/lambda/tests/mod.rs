@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::*;
 
-fn function() -> Function {
+pub(crate) fn function() -> Function {
     let test_binary = std::env::current_exe().unwrap().display().to_string();
     Function {
         logical_id: "RunMigration".to_owned(),
@@ -25,7 +25,7 @@ fn function() -> Function {
     }
 }
 
-async fn start(function: Function) -> (Lambda, Clock) {
+pub(crate) async fn start(function: Function) -> (Lambda, Clock) {
     let clock = Clock::with_dwell(Duration::from_millis(1));
     (
         Lambda::start(
