@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 
 use crate::events::{Pattern, RetryPolicy, Rule, Schedule, Trigger};
 use crate::iam::Principal;
-use crate::lambda::Function;
+use crate::lambda::{Function, LogFormat, default_group};
 use crate::template::intrinsics::Scope;
 
 pub use intrinsics::STACK;
@@ -139,6 +139,14 @@ impl Declared<'_> {
             ),
             reserved_concurrency: self.reserved_concurrency()?,
             on_failure: self.on_failure()?,
+            log_group: match self.property("/LoggingConfig/LogGroup")? {
+                Some(Value::String(group)) => group,
+                Some(_) | None => default_group(name),
+            },
+            log_format: match self.property("/LoggingConfig/LogFormat")? {
+                Some(format) if format == "JSON" => LogFormat::Json,
+                Some(_) | None => LogFormat::Text,
+            },
         })
     }
 
@@ -309,9 +317,9 @@ impl Declared<'_> {
 
 /// A rule's `RetryPolicy`, with EventBridge's limits and defaults.
 fn retry_policy(written: &Value) -> anyhow::Result<RetryPolicy> {
-    let number = |name: &str, default: u64, least: u64, most: u64| match &written[name] {
-        Value::Null => Ok(default),
-        value => value
+    let number = |name: &str, default: u64, least: u64, most: u64| match written.get(name) {
+        None => Ok(default),
+        Some(value) => value
             .as_u64()
             .filter(|number| (least..=most).contains(number))
             .with_context(|| format!("`{name}` is `{value}`: expected {least} to {most}")),
