@@ -26,6 +26,7 @@ pub use self::settings::{
 pub struct Image {
     pub digest: String,
     pub tags: Vec<String>,
+    /// Of its first push. Another tag leaves it as it is (observed: aws/containers-roadmap#2746).
     pub pushed_at: SystemTime,
     pub media_type: String,
     pub artifact_media_type: Option<String>,

@@ -24,10 +24,12 @@ impl Filter {
             return Err(NotPlayed);
         }
         while !rest.is_empty() {
-            let (list, term) = match rest.split_at(1) {
-                ("?", term) => (&mut filter.any, term),
-                ("-", term) => (&mut filter.none, term),
-                _ => (&mut filter.all, rest),
+            let (list, term) = if let Some(term) = rest.strip_prefix('?') {
+                (&mut filter.any, term)
+            } else if let Some(term) = rest.strip_prefix('-') {
+                (&mut filter.none, term)
+            } else {
+                (&mut filter.all, rest)
             };
             let (word, after) = match term.strip_prefix('"') {
                 Some(quoted) => quoted.split_once('"').ok_or(NotPlayed)?,
@@ -65,6 +67,7 @@ mod tests {
             ("", "anything", true),
             ("ERROR", "[ERROR] 42", true),
             ("ERROR", "error", false),
+            ("größer", "viel größer", true),
             ("ERROR argument", "ERROR: an argument", true),
             ("ERROR argument", "ERROR", false),
             ("?ERROR ?WARN", "WARN", true),
