@@ -95,6 +95,12 @@ fn the_shipped_rules_wake_the_right_functions() {
     };
     assert_eq!(woken(push("latest")), ["greenlight-start-deployment"]);
     assert_eq!(woken(push("")), Vec::<&str>::new());
+    let mut without_tag = push("latest");
+    without_tag["detail"]
+        .as_object_mut()
+        .unwrap()
+        .shift_remove("image-tag");
+    assert_eq!(woken(without_tag), Vec::<&str>::new());
     assert_eq!(
         woken(stopped("greenlight/d-8X2K4PLQ3")),
         ["greenlight-finish-migration"]
