@@ -1,4 +1,9 @@
 //! ECR: repositories, images, tags that move, and which image a container's reference means.
+//!
+//! Layers are not played: those of a manifest count as uploaded.
+
+mod mutability;
+mod settings;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -6,84 +11,22 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
-use crate::identity::{ACCOUNT, REGISTRY, sha256_hex};
-use crate::world::{RepositorySettings, TagMutability};
+use self::settings::digest;
+use crate::assumption::{Assumption, Assumptions};
+use crate::happening::What;
+use crate::identity::{ACCOUNT, REGISTRY};
+use crate::world::{Aws, RepositorySettings, TagMutability};
 
-/// The media type of an ordinary image's manifest.
-pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
-/// The media type of an ordinary image's configuration.
-pub const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
-/// The annotation of a manifest that says which version of a program it holds.
-pub const OCI_VERSION: &str = "org.opencontainers.image.version";
-
-/// An image that can be pushed.
-#[derive(Debug, Clone)]
-pub struct ImageSettings {
-    pub repository: String,
-    /// None: pushed by digest only.
-    pub tags: Vec<String>,
-    /// What people call it, and what its tasks say in their answers.
-    pub version: String,
-    /// The image's own `ENV`: `SAMPLE_VERSION`, `SAMPLE_MISBEHAVE`.
-    pub environment: BTreeMap<String, String>,
-    pub media_type: String,
-    /// Absent for an image index.
-    pub artifact_media_type: Option<String>,
-}
-
-impl ImageSettings {
-    /// An ordinary image of the sample service.
-    pub fn new(repository: &str, tags: &[&str], version: &str) -> ImageSettings {
-        ImageSettings {
-            repository: repository.to_owned(),
-            tags: tags.iter().map(|&tag| tag.to_owned()).collect(),
-            version: version.to_owned(),
-            environment: BTreeMap::from([("SAMPLE_VERSION".to_owned(), version.to_owned())]),
-            media_type: OCI_MANIFEST.to_owned(),
-            artifact_media_type: Some(OCI_CONFIG.to_owned()),
-        }
-    }
-
-    /// Sets the image's `SAMPLE_MISBEHAVE`.
-    pub fn misbehaving(mut self, how: &str) -> ImageSettings {
-        self.environment
-            .insert("SAMPLE_MISBEHAVE".to_owned(), how.to_owned());
-        self
-    }
-
-    /// `sha256:…`, the same for the same repository and version.
-    pub fn digest(&self) -> String {
-        format!("sha256:{}", sha256_hex(&self.manifest()))
-    }
-
-    /// A manifest without layers: what it stands for is the sample service in this version.
-    fn manifest(&self) -> String {
-        let content = format!(
-            "sha256:{}",
-            sha256_hex(&format!("{}:{}", self.repository, self.version))
-        );
-        let manifest = match &self.artifact_media_type {
-            Some(artifact) => json!({
-                "schemaVersion": 2,
-                "mediaType": self.media_type,
-                "config": { "mediaType": artifact, "digest": content, "size": 2 },
-                "layers": [],
-            }),
-            None => json!({
-                "schemaVersion": 2,
-                "mediaType": self.media_type,
-                "manifests": [{ "mediaType": OCI_MANIFEST, "digest": content, "size": 2 }],
-            }),
-        };
-        manifest.to_string()
-    }
-}
+pub use self::settings::{
+    Attestations, ImageSettings, IndexSettings, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, OCI_VERSION,
+};
 
 /// An image in a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
     pub digest: String,
     pub tags: Vec<String>,
+    /// Of its first push. Another tag leaves it as it is (observed: aws/containers-roadmap#2746).
     pub pushed_at: SystemTime,
     pub media_type: String,
     pub artifact_media_type: Option<String>,
@@ -116,8 +59,42 @@ pub enum Reference {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PushRefused {
     NoSuchRepository,
+    /// The image is there, with this tag if there is one: nothing would change.
     AlreadyExists,
     TagIsImmutable,
+    /// An index names manifests that are not in the repository.
+    ChildrenMissing,
+}
+
+impl Image {
+    /// A manifest as a client sends it, not in a repository yet.
+    pub fn read(manifest: &str, media_type: Option<&str>, now: SystemTime) -> Image {
+        let parsed: Value = serde_json::from_str(manifest).unwrap_or_default();
+        let declared = media_type
+            .or(parsed["mediaType"].as_str())
+            .unwrap_or(OCI_MANIFEST);
+        let artifact = parsed["config"]["mediaType"].as_str();
+        Image {
+            digest: digest(manifest),
+            tags: Vec::new(),
+            pushed_at: now,
+            media_type: declared.to_owned(),
+            artifact_media_type: artifact.map(ToOwned::to_owned),
+            manifest: manifest.to_owned(),
+            version: parsed["annotations"][OCI_VERSION]
+                .as_str()
+                .map(ToOwned::to_owned),
+            environment: BTreeMap::new(),
+        }
+    }
+
+    /// The digests that an index names.
+    fn children(&self) -> Vec<String> {
+        let parsed: Value = serde_json::from_str(&self.manifest).unwrap_or_default();
+        let children = parsed["manifests"].as_array().into_iter().flatten();
+        let digest = |child: &Value| child["digest"].as_str().map(ToOwned::to_owned);
+        children.filter_map(digest).collect()
+    }
 }
 
 /// All repositories.
@@ -149,60 +126,44 @@ impl Ecr {
             .cloned()
     }
 
-    /// One completed push: of an image under one tag, or by digest only.
+    /// Lays an image of the rehearsal's own into its repository, under one tag or without.
     pub fn push(
         &self,
         image: &ImageSettings,
         tag: Option<&str>,
         now: SystemTime,
     ) -> Result<Image, PushRefused> {
-        let pushed = Image {
-            digest: image.digest(),
-            tags: Vec::new(),
-            pushed_at: now,
-            media_type: image.media_type.clone(),
-            artifact_media_type: image.artifact_media_type.clone(),
-            manifest: image.manifest(),
-            version: Some(image.version.clone()),
-            environment: image.environment.clone(),
-        };
-        self.put(&image.repository, pushed, tag)
+        self.put(&image.repository, image.image(now), tag)
     }
 
-    /// A push of a manifest as a client sends it. One that lies in the repository already is that image. One that says
-    /// its version by OCI's annotation stands for the sample service in that version.
-    pub fn put_manifest(
+    /// Lays a manifest into a repository, under one tag or without. One that is there already is that image.
+    pub fn put(
+        &self,
+        repository: &str,
+        image: Image,
+        tag: Option<&str>,
+    ) -> Result<Image, PushRefused> {
+        let mut repositories = self.lock();
+        let found = repositories
+            .iter_mut()
+            .find(|candidate| candidate.name == repository);
+        found.ok_or(PushRefused::NoSuchRepository)?.put(image, tag)
+    }
+
+    /// A manifest as a client sends it, not in a repository yet. One that says its version by OCI's annotation stands
+    /// for the sample service in that version; nothing here can run another.
+    pub fn read(
         &self,
         repository: &str,
         manifest: &str,
         media_type: Option<&str>,
-        tag: Option<&str>,
         now: SystemTime,
-    ) -> Result<Image, PushRefused> {
-        let parsed: Value = serde_json::from_str(manifest).unwrap_or_default();
-        let declared = media_type
-            .or(parsed["mediaType"].as_str())
-            .unwrap_or(OCI_MANIFEST);
-        let version = parsed["annotations"][OCI_VERSION]
-            .as_str()
-            .map(ToOwned::to_owned);
-        let environment = match &version {
-            Some(version) => self.environment(repository, version),
-            None => BTreeMap::new(),
-        };
-        let image = Image {
-            digest: format!("sha256:{}", sha256_hex(manifest)),
-            tags: Vec::new(),
-            pushed_at: now,
-            media_type: declared.to_owned(),
-            artifact_media_type: parsed["config"]["mediaType"]
-                .as_str()
-                .map(ToOwned::to_owned),
-            manifest: manifest.to_owned(),
-            environment,
-            version,
-        };
-        self.put(repository, image, tag)
+    ) -> Image {
+        let mut image = Image::read(manifest, media_type, now);
+        if let Some(version) = &image.version {
+            image.environment = self.environment(repository, version);
+        }
+        image
     }
 
     /// The `ENV` of another version of what is in the repository, which need not misbehave as this one does.
@@ -215,14 +176,6 @@ impl Ecr {
         environment.remove("SAMPLE_MISBEHAVE");
         environment.insert("SAMPLE_VERSION".to_owned(), version.to_owned());
         environment
-    }
-
-    fn put(&self, repository: &str, image: Image, tag: Option<&str>) -> Result<Image, PushRefused> {
-        let mut repositories = self.lock();
-        let found = repositories
-            .iter_mut()
-            .find(|candidate| candidate.name == repository);
-        found.ok_or(PushRefused::NoSuchRepository)?.put(image, tag)
     }
 
     /// The image that a task definition's `image` means.
@@ -274,21 +227,25 @@ impl Repository {
             .find(|image| image.digest == wanted || image.tags.iter().any(|tag| tag == wanted))
     }
 
+    fn has(&self, digest: &str) -> bool {
+        self.images.iter().any(|image| image.digest == digest)
+    }
+
     fn put(&mut self, image: Image, tag: Option<&str>) -> Result<Image, PushRefused> {
         let tagged = tag
             .and_then(|tag| self.find(tag))
             .map(|holder| holder.digest.clone());
-        let known = self
-            .images
-            .iter()
-            .any(|candidate| candidate.digest == image.digest);
+        let known = self.has(&image.digest);
         match tagged {
             Some(holder) if holder == image.digest => return Err(PushRefused::AlreadyExists),
-            Some(_) if self.tags == TagMutability::Immutable => {
+            Some(_) if tag.is_some_and(|tag| !self.tags.lets_move(tag)) => {
                 return Err(PushRefused::TagIsImmutable);
             }
             None if known && tag.is_none() => return Err(PushRefused::AlreadyExists),
             Some(_) | None => {}
+        }
+        if !known && !image.children().iter().all(|child| self.has(child)) {
+            return Err(PushRefused::ChildrenMissing);
         }
         if let Some(tag) = tag {
             self.images
@@ -310,8 +267,75 @@ impl Repository {
     }
 }
 
+/// A push that is told: one manifest, under one tag or by digest only. One that changes nothing is refused, and told
+/// only by assumption.
+pub fn push(
+    aws: &Aws,
+    repository: &str,
+    image: Image,
+    tag: Option<&str>,
+) -> Result<Image, PushRefused> {
+    let pushed = aws.ecr.put(repository, image.clone(), tag);
+    let told = match &pushed {
+        Ok(image) => image,
+        Err(PushRefused::AlreadyExists) if aws.assumptions.hold(Assumption::RepeatedPushIsTold) => {
+            &image
+        }
+        Err(_) => return pushed,
+    };
+    aws.happenings.tell(What::ImagePushed {
+        repository: repository.to_owned(),
+        digest: told.digest.clone(),
+        tag: tag.map(ToOwned::to_owned),
+    });
+    let detail = push_event(repository, told, tag, &aws.assumptions);
+    aws.events
+        .emit("aws.ecr", "ECR Image Action", Vec::new(), detail);
+    pushed
+}
+
+/// What `docker push` does with an image: one push a tag, or one by digest. It does not mind what is there already.
+pub fn push_image(aws: &Aws, settings: &ImageSettings) -> Result<String, PushRefused> {
+    push_tags(aws, settings, &settings.image(aws.clock.now()))
+}
+
+/// What BuildKit does with an image for several platforms: the manifests and attestations by digest, then the index.
+pub fn push_index(aws: &Aws, settings: &IndexSettings) -> Result<String, PushRefused> {
+    let now = aws.clock.now();
+    for child in settings.children(now) {
+        complete(aws, &settings.image.repository, child, None)?;
+    }
+    push_tags(aws, &settings.image, &settings.index(now))
+}
+
+fn push_tags(aws: &Aws, settings: &ImageSettings, image: &Image) -> Result<String, PushRefused> {
+    let untagged = settings.tags.is_empty().then_some(None);
+    let tags = settings.tags.iter().map(|tag| Some(tag.as_str()));
+    for tag in tags.chain(untagged) {
+        complete(aws, &settings.repository, image.clone(), tag)?;
+    }
+    Ok(image.digest.clone())
+}
+
+fn complete(
+    aws: &Aws,
+    repository: &str,
+    image: Image,
+    tag: Option<&str>,
+) -> Result<(), PushRefused> {
+    match push(aws, repository, image, tag) {
+        Ok(_) | Err(PushRefused::AlreadyExists) => Ok(()),
+        Err(refused) => Err(refused),
+    }
+}
+
 /// The detail of the *ECR Image Action* event that a completed push gives.
-pub fn push_event(repository: &str, image: &Image, tag: Option<&str>) -> Value {
+pub fn push_event(
+    repository: &str,
+    image: &Image,
+    tag: Option<&str>,
+    assumptions: &Assumptions,
+) -> Value {
     let mut detail = json!({
         "result": "SUCCESS",
         "repository-name": repository,
@@ -321,6 +345,12 @@ pub fn push_event(repository: &str, image: &Image, tag: Option<&str>) -> Value {
         "image-tag": tag.unwrap_or_default(),
         "manifest-media-type": image.media_type,
     });
+    if let Some(detail) = detail.as_object_mut()
+        && tag.is_none()
+        && assumptions.hold(Assumption::UntaggedPushOmitsTag)
+    {
+        detail.shift_remove("image-tag");
+    }
     if let Some(artifact) = &image.artifact_media_type {
         detail["artifact-media-type"] = json!(artifact);
     }
@@ -328,111 +358,10 @@ pub fn push_event(repository: &str, image: &Image, tag: Option<&str>) -> Value {
 }
 
 /// ECR's sentence about a repository that does not exist.
-pub fn no_such_repository(name: &str) -> String {
-    format!("The repository with name '{name}' does not exist in the registry with id '{ACCOUNT}'")
+pub fn no_such_repository(name: &str, registry: Option<&str>) -> String {
+    let registry = registry.unwrap_or(ACCOUNT);
+    format!("The repository with name '{name}' does not exist in the registry with id '{registry}'")
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::UNIX_EPOCH;
-
-    use super::*;
-
-    fn ecr(tags: TagMutability) -> Ecr {
-        Ecr::new(
-            vec![RepositorySettings {
-                name: "shop/web".to_owned(),
-                tags,
-            }],
-            UNIX_EPOCH,
-        )
-    }
-
-    fn image(version: &str) -> ImageSettings {
-        ImageSettings::new("shop/web", &[], version)
-    }
-
-    #[test]
-    fn tags_move_and_digests_stay() {
-        let ecr = ecr(TagMutability::Mutable);
-        let first = ecr
-            .push(&image("1.0.0"), Some("latest"), UNIX_EPOCH)
-            .unwrap();
-        assert_eq!(
-            ecr.push(&image("1.0.0"), Some("latest"), UNIX_EPOCH),
-            Err(PushRefused::AlreadyExists)
-        );
-        assert_eq!(
-            ecr.push(&image("1.0.0"), None, UNIX_EPOCH),
-            Err(PushRefused::AlreadyExists)
-        );
-        let second = ecr
-            .push(&image("1.1.0"), Some("latest"), UNIX_EPOCH)
-            .unwrap();
-        let repository = ecr.repository("shop/web").unwrap();
-        assert_eq!(repository.find("latest").unwrap().digest, second.digest);
-        assert_eq!(repository.find(&first.digest).unwrap().tags, [""; 0]);
-        let retagged = ecr
-            .put_manifest(
-                "shop/web",
-                &second.manifest,
-                None,
-                Some("stable"),
-                UNIX_EPOCH,
-            )
-            .unwrap();
-        assert_eq!(retagged.tags, ["latest", "stable"]);
-        assert_eq!(retagged.version.as_deref(), Some("1.1.0"));
-        assert_eq!(
-            ecr.push(&ImageSettings::new("x", &[], "1"), None, UNIX_EPOCH),
-            Err(PushRefused::NoSuchRepository)
-        );
-    }
-
-    #[test]
-    fn an_immutable_tag_stays_where_it_is() {
-        let ecr = ecr(TagMutability::Immutable);
-        ecr.push(&image("1.0.0"), Some("v1"), UNIX_EPOCH).unwrap();
-        assert_eq!(
-            ecr.push(&image("1.1.0"), Some("v1"), UNIX_EPOCH),
-            Err(PushRefused::TagIsImmutable)
-        );
-        assert!(ecr.push(&image("1.1.0"), Some("v2"), UNIX_EPOCH).is_ok());
-    }
-
-    #[test]
-    fn references_by_tag_and_digest() {
-        let ecr = ecr(TagMutability::Mutable);
-        let digest = ecr
-            .push(&image("1.0.0"), Some("latest"), UNIX_EPOCH)
-            .unwrap()
-            .digest;
-        let ours = format!("{REGISTRY}/shop/web");
-        let cases = [
-            (format!("{ours}:latest"), Some("1.0.0")),
-            (ours.clone(), Some("1.0.0")),
-            (format!("{ours}@{digest}"), Some("1.0.0")),
-            (format!("{ours}:1.0.0@{digest}"), Some("1.0.0")),
-            (format!("{ours}:other"), None),
-            (format!("{REGISTRY}/shop/other:latest"), None),
-            ("public.ecr.aws/xray/daemon:latest".to_owned(), None),
-        ];
-        for (reference, version) in cases {
-            assert_eq!(ecr.version(&reference).as_deref(), version, "{reference}");
-        }
-        assert_eq!(ecr.resolve("nginx"), Reference::Foreign);
-        assert_eq!(ecr.resolve(&format!("{ours}:other")), Reference::Missing);
-    }
-
-    #[test]
-    fn an_untagged_index_has_an_empty_tag_and_no_artifact() {
-        let mut index = image("1.0.0");
-        index.artifact_media_type = None;
-        let pushed = ecr(TagMutability::Mutable)
-            .push(&index, None, UNIX_EPOCH)
-            .unwrap();
-        let detail = push_event("shop/web", &pushed, None);
-        assert_eq!(detail["image-tag"], "");
-        assert_eq!(detail.get("artifact-media-type"), None);
-    }
-}
+mod tests;

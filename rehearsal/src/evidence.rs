@@ -214,11 +214,14 @@ fn invocations(world: &World) -> Vec<Invocation> {
         .collect()
 }
 
+/// What EventBridge could not deliver, and what functions failed at for good.
 fn dead_letters(world: &World) -> Vec<DeadLetter> {
-    world
-        .lambda
-        .dead_letters()
-        .into_iter()
+    let undelivered = world.events.dead_letters().into_iter().map(|letter| {
+        let message = letter.to_value();
+        (letter.queue, message)
+    });
+    undelivered
+        .chain(world.lambda.dead_letters())
         .map(|(queue, message)| DeadLetter { queue, message })
         .collect()
 }

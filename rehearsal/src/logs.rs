@@ -1,7 +1,9 @@
-//! CloudWatch Logs: what containers wrote, by group and stream.
+//! CloudWatch Logs: what containers and functions wrote, by group and stream.
+
+pub mod filter;
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 /// A line, and when it was written.
@@ -13,37 +15,52 @@ pub struct LogEvent {
 
 type Streams = BTreeMap<String, Vec<LogEvent>>;
 
-/// All log groups.
-#[derive(Default)]
+/// A log group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogGroup {
+    pub created_at: SystemTime,
+    pub streams: Streams,
+}
+
+/// All log groups. Cheap to clone; all clones are the same.
+#[derive(Clone, Default)]
 pub struct Logs {
-    groups: Mutex<BTreeMap<String, Streams>>,
+    groups: Arc<Mutex<BTreeMap<String, LogGroup>>>,
 }
 
 impl Logs {
     pub fn write(&self, group: &str, stream: &str, message: String, at: SystemTime) {
         let mut groups = self.lock();
-        let streams = groups.entry(group.to_owned()).or_default();
-        streams
+        groups
+            .entry(group.to_owned())
+            .or_insert_with(|| LogGroup::new(at))
+            .streams
             .entry(stream.to_owned())
             .or_default()
             .push(LogEvent { at, message });
     }
 
     /// A group that is there before anything is written to it.
-    pub fn create_group(&self, group: &str) {
-        self.lock().entry(group.to_owned()).or_default();
+    pub fn create_group(&self, group: &str, at: SystemTime) {
+        self.lock()
+            .entry(group.to_owned())
+            .or_insert_with(|| LogGroup::new(at));
+    }
+
+    pub fn groups(&self) -> BTreeMap<String, LogGroup> {
+        self.lock().clone()
     }
 
     /// The streams of a group; none: no such group.
     pub fn streams(&self, group: &str) -> Option<Streams> {
-        self.lock().get(group).cloned()
+        self.lock().get(group).map(|group| group.streams.clone())
     }
 
     /// Everything that a task's containers wrote, in the order of the moments.
     pub fn of_task(&self, task_id: &str) -> Vec<LogEvent> {
         let suffix = format!("/{task_id}");
         let groups = self.lock();
-        let streams = groups.values().flatten();
+        let streams = groups.values().flat_map(|group| &group.streams);
         let mut events: Vec<LogEvent> = streams
             .filter(|(stream, _)| stream.ends_with(&suffix))
             .flat_map(|(_, events)| events.iter().cloned())
@@ -52,8 +69,17 @@ impl Logs {
         events
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Streams>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, LogGroup>> {
         self.groups.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl LogGroup {
+    fn new(created_at: SystemTime) -> LogGroup {
+        LogGroup {
+            created_at,
+            streams: Streams::new(),
+        }
     }
 }
 

@@ -131,6 +131,11 @@ impl Process {
         code
     }
 
+    /// Its number, for as long as it has not been waited for.
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Whether the process has ended already.
     pub fn has_exited(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))

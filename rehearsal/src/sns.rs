@@ -9,10 +9,33 @@ use crate::world::Message;
 /// Body and attributes together.
 const LARGEST_MESSAGE_BYTES: usize = 262_144;
 
-/// All topics and everything that was published to them.
+/// All topics, who listens to them, and everything that was published.
 pub struct Sns {
     topics: Vec<String>,
     messages: Mutex<Vec<Message>>,
+    subscriptions: Mutex<Vec<Subscription>>,
+}
+
+/// Somebody who wants to hear what is published. Nothing is sent anywhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    pub topic: String,
+    pub protocol: String,
+    pub endpoint: String,
+    /// Those of people and of servers wait until these confirm, which nobody does here.
+    pub confirmed: bool,
+    pub arn: String,
+}
+
+/// A message as it is published.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Publication<'a> {
+    pub subject: Option<&'a str>,
+    pub body: &'a str,
+    /// `MessageStructure`.
+    pub structure: Option<&'a str>,
+    /// Of all attributes: names, types and values together.
+    pub attribute_bytes: usize,
 }
 
 impl Sns {
@@ -20,7 +43,36 @@ impl Sns {
         Sns {
             topics,
             messages: Mutex::default(),
+            subscriptions: Mutex::default(),
         }
+    }
+
+    /// A second subscription of the same endpoint is the first one.
+    pub fn subscribe(&self, subscription: Subscription) -> Subscription {
+        let mut subscriptions = self
+            .subscriptions
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let same = |known: &&Subscription| {
+            (&known.topic, &known.protocol, &known.endpoint)
+                == (
+                    &subscription.topic,
+                    &subscription.protocol,
+                    &subscription.endpoint,
+                )
+        };
+        if let Some(known) = subscriptions.iter().find(same) {
+            return known.clone();
+        }
+        subscriptions.push(subscription.clone());
+        subscription
+    }
+
+    pub fn subscriptions(&self) -> Vec<Subscription> {
+        let subscriptions = self.subscriptions.lock();
+        subscriptions
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub fn topics(&self) -> &[String] {
@@ -41,16 +93,12 @@ impl Sns {
 }
 
 /// Why SNS takes no such message; its sentence (`InvalidParameter`).
-pub fn refusal(
-    subject: Option<&str>,
-    message: &str,
-    structure: Option<&str>,
-    attribute_bytes: usize,
-) -> Option<String> {
-    if message.is_empty() {
+pub fn refusal(publication: Publication<'_>) -> Option<String> {
+    let Publication { subject, body, .. } = publication;
+    if body.is_empty() {
         return Some("Invalid parameter: Empty message".to_owned());
     }
-    if message.len() + attribute_bytes > LARGEST_MESSAGE_BYTES {
+    if body.len() + publication.attribute_bytes > LARGEST_MESSAGE_BYTES {
         return Some("Invalid parameter: Message too long".to_owned());
     }
     if let Some(subject) = subject {
@@ -62,22 +110,34 @@ pub fn refusal(
             return Some("Invalid parameter: Subject".to_owned());
         }
     }
-    match structure {
+    match publication.structure {
         None => None,
-        Some("json") => match serde_json::from_str::<Value>(message) {
-            Ok(Value::Object(members)) => match members.get("default") {
-                Some(Value::String(_)) => None,
-                Some(_) | None => Some(
-                    "Invalid parameter: Message Structure - No default entry in JSON message body"
-                        .to_owned(),
-                ),
-            },
-            Ok(_) | Err(_) => Some(
-                "Invalid parameter: Message Structure - JSON message body failed to parse"
-                    .to_owned(),
-            ),
-        },
+        Some("json") => structured(body),
         Some(_) => Some("Invalid parameter: MessageStructure".to_owned()),
+    }
+}
+
+/// A message for several protocols must say something to those that it does not name. What it holds under other names
+/// than AWS's protocols, or that is no text, is ignored.
+fn structured(body: &str) -> Option<String> {
+    let wrong = |what: &str| Some(format!("Invalid parameter: Message Structure - {what}"));
+    match serde_json::from_str::<Value>(body) {
+        Ok(Value::Object(members)) if members.get("default").is_some_and(Value::is_string) => None,
+        Ok(Value::Object(_)) => wrong("No default entry in JSON message body"),
+        Ok(_) | Err(_) => wrong("JSON message body failed to parse"),
+    }
+}
+
+/// What is wrong with an ARN; SNS's sentence (`InvalidParameter`).
+pub fn malformed_arn(member: &str, arn: &str) -> Option<String> {
+    let parts: Vec<&str> = arn.splitn(6, ':').collect();
+    match parts.as_slice() {
+        ["arn", _, "sns", _, _, name] if !name.is_empty() => None,
+        [_, _, _, _, _, _] => Some(format!("Invalid parameter: {member}")),
+        parts => Some(format!(
+            "Invalid parameter: {member} Reason: An ARN must have at least 6 elements, not {}",
+            parts.len()
+        )),
     }
 }
 
@@ -102,18 +162,50 @@ mod tests {
             (None, r#"{"email": "a"}"#, Some("json"), "No default"),
             (None, r#"{"default": 1}"#, Some("json"), "No default"),
             (None, "[]", Some("json"), "failed to parse"),
+            (
+                None,
+                r#"{"default": "a", "email": 1, "pigeon": "b"}"#,
+                Some("json"),
+                "",
+            ),
             (None, "hello", Some("xml"), "MessageStructure"),
+            (Some("bell\u{7}"), "hello", None, "Subject"),
+            (Some("erledigt: größer"), "hello", None, ""),
         ];
         for (subject, message, structure, wanted) in cases {
-            let refused = refusal(subject, message, structure, 0).unwrap_or_default();
+            let publication = Publication {
+                subject,
+                body: message,
+                structure,
+                attribute_bytes: 0,
+            };
+            let refused = refusal(publication).unwrap_or_default();
             assert!(
                 refused.contains(wanted) && refused.is_empty() == wanted.is_empty(),
                 "{subject:?}: {refused}"
             );
         }
+        let publication = Publication {
+            body: &long,
+            attribute_bytes: 1,
+            ..Publication::default()
+        };
         assert_eq!(
-            refusal(None, &long, None, 1).as_deref(),
+            refusal(publication).as_deref(),
             Some("Invalid parameter: Message too long")
         );
+    }
+
+    #[test]
+    fn arns_are_read_as_sns_reads_them() {
+        let check = |arn: &str| malformed_arn("TopicArn", arn).unwrap_or_default();
+        assert_eq!(check("arn:aws:sns:eu-central-1:111122223333:outcomes"), "");
+        assert_eq!(
+            check("arn:aws:sqs:eu-central-1:111122223333:outcomes"),
+            "Invalid parameter: TopicArn"
+        );
+        let short =
+            "Invalid parameter: TopicArn Reason: An ARN must have at least 6 elements, not 1";
+        assert_eq!(check("outcomes"), short);
     }
 }

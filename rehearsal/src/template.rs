@@ -11,9 +11,9 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use serde_json::{Map, Value};
 
-use crate::events::{Pattern, Rule, Schedule, Trigger};
+use crate::events::{Pattern, RetryPolicy, Rule, Schedule, Trigger};
 use crate::iam::Principal;
-use crate::lambda::Function;
+use crate::lambda::{Function, LogFormat, default_group};
 use crate::template::intrinsics::Scope;
 
 pub use intrinsics::STACK;
@@ -139,6 +139,14 @@ impl Declared<'_> {
             ),
             reserved_concurrency: self.reserved_concurrency()?,
             on_failure: self.on_failure()?,
+            log_group: match self.property("/LoggingConfig/LogGroup")? {
+                Some(Value::String(group)) => group,
+                Some(_) | None => default_group(name),
+            },
+            log_format: match self.property("/LoggingConfig/LogFormat")? {
+                Some(format) if format == "JSON" => LogFormat::Json,
+                Some(_) | None => LogFormat::Text,
+            },
         })
     }
 
@@ -233,15 +241,32 @@ impl Declared<'_> {
         else {
             return Ok(None);
         };
+        self.queue(&destination).map(Some)
+    }
+
+    /// The logical id of the queue that a rule sends to what it could not deliver; SAM makes one when asked for the type.
+    fn dead_letters(&self, event: &str, written: &Value) -> anyhow::Result<Option<String>> {
+        match (&written["Arn"], written["Type"].as_str()) {
+            (Value::Null, None) => Ok(None),
+            (Value::Null, Some(_)) => Ok(Some(match written["QueueLogicalId"].as_str() {
+                Some(logical_id) => logical_id.to_owned(),
+                None => format!("{}{event}Queue", self.logical_id),
+            })),
+            (queue, _) => self.queue(queue).map(Some),
+        }
+    }
+
+    /// The logical id of the queue with this ARN.
+    fn queue(&self, arn: &Value) -> anyhow::Result<String> {
         for (logical_id, resource) in self.scope.written("Resources").into_iter().flatten() {
             if resource["Type"] == "AWS::SQS::Queue"
-                && self.scope.attribute(logical_id, "Arn")? == destination
+                && self.scope.attribute(logical_id, "Arn")? == *arn
             {
-                return Ok(Some(logical_id.clone()));
+                return Ok(logical_id.clone());
             }
         }
         bail!(
-            "`{}` sends its failures to `{destination}`, which is no queue of the template",
+            "`{}` sends its failures to `{arn}`, which is no queue of the template",
             self.logical_id
         )
     }
@@ -281,10 +306,33 @@ impl Declared<'_> {
                 trigger: trigger.with_context(|| format!("in `{path}`"))?,
                 function: function.to_owned(),
                 input: input.with_context(|| format!("`{path}.Properties.Input` is not JSON"))?,
+                retry: retry_policy(&properties["RetryPolicy"])
+                    .with_context(|| format!("in `{path}.Properties.RetryPolicy`"))?,
+                dead_letters: self.dead_letters(event, &properties["DeadLetterConfig"])?,
             });
         }
         Ok(rules)
     }
+}
+
+/// A rule's `RetryPolicy`, with EventBridge's limits and defaults.
+fn retry_policy(written: &Value) -> anyhow::Result<RetryPolicy> {
+    let number = |name: &str, default: u64, least: u64, most: u64| match written.get(name) {
+        None => Ok(default),
+        Some(value) => value
+            .as_u64()
+            .filter(|number| (least..=most).contains(number))
+            .with_context(|| format!("`{name}` is `{value}`: expected {least} to {most}")),
+    };
+    Ok(RetryPolicy {
+        maximum_attempts: u32::try_from(number("MaximumRetryAttempts", 185, 0, 185)?)?,
+        maximum_event_age: Duration::from_secs(number(
+            "MaximumEventAgeInSeconds",
+            86_400,
+            60,
+            86_400,
+        )?),
+    })
 }
 
 /// Lays a function's properties over the globals as SAM does: maps are merged, lists added, everything else replaced.

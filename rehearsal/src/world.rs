@@ -22,7 +22,7 @@ use crate::clock::Clock;
 use crate::cloudwatch::{self, CloudWatch};
 use crate::codedeploy::traffic::Routing;
 use crate::codedeploy::{self, CodeDeploy};
-use crate::ecr::{Ecr, Image, ImageSettings, PushRefused, push_event};
+use crate::ecr::{self, Ecr, ImageSettings, IndexSettings, PushRefused};
 use crate::ecs::capacity::LaunchKind;
 use crate::ecs::task::TaskStatus;
 use crate::ecs::{self, Ecs};
@@ -62,10 +62,14 @@ pub struct RepositorySettings {
     pub tags: TagMutability,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TagMutability {
     Mutable,
     Immutable,
+    /// Tags that match one of these filters (`release-*`) are immutable.
+    MutableExcept(Vec<String>),
+    /// Tags that match one of these filters are mutable.
+    ImmutableExcept(Vec<String>),
 }
 
 /// An ECS service of the CODE_DEPLOY controller, with everything around it.
@@ -269,31 +273,16 @@ impl World {
         &self.aws
     }
 
-    /// Pushes an image: one completed push, with its event, for each tag, or one without a tag. Gives the digest.
+    /// Pushes an image: one completed push, with its event, for each tag, or one without a tag. What is there already
+    /// is left alone. Gives the digest.
     pub fn push(&self, image: &ImageSettings) -> Result<String, PushRefused> {
-        let tags: Vec<Option<&str>> = match image.tags.is_empty() {
-            true => vec![None],
-            false => image.tags.iter().map(|tag| Some(tag.as_str())).collect(),
-        };
-        for tag in tags {
-            let pushed = self.ecr.push(image, tag, self.clock.now())?;
-            self.tell_pushed(&image.repository, &pushed, tag);
-        }
-        Ok(image.digest())
+        ecr::push_image(self, image)
     }
 
-    fn tell_pushed(&self, repository: &str, image: &Image, tag: Option<&str>) {
-        self.happenings.tell(What::ImagePushed {
-            repository: repository.to_owned(),
-            digest: image.digest.clone(),
-            tag: tag.map(ToOwned::to_owned),
-        });
-        self.events.emit(
-            "aws.ecr",
-            "ECR Image Action",
-            Vec::new(),
-            push_event(repository, image, tag),
-        );
+    /// Pushes an image for several platforms: its manifests and attestations without a tag, then the index. Gives the
+    /// index's digest.
+    pub fn push_index(&self, index: &IndexSettings) -> Result<String, PushRefused> {
+        ecr::push_index(self, index)
     }
 
     /// Waits until nothing is under way: no deployment, no invocation, no task that runs once. A task that nobody waits
@@ -450,6 +439,8 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
     lambda.tell(happenings.clone());
     let iam = Arc::new(Iam::new(template.principals.clone(), &settings.without)?);
     lambda.ask(iam.clone());
+    let logs = Logs::default();
+    lambda.log_to(logs.clone());
     Ok(Aws {
         assumptions: settings.assumptions.clone(),
         ledger: Ledger::new(
@@ -468,9 +459,14 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         codedeploy: Watched::new(codedeploy::State::default()),
         cloudwatch: Watched::new(cloudwatch::State::default()),
         load_balancers: LoadBalancers::new(clock.clone()),
-        events: EventBus::start(clock.clone(), template.rules.clone(), lambda.clone()),
+        events: EventBus::start(
+            clock.clone(),
+            template.rules.clone(),
+            lambda.clone(),
+            &settings.assumptions,
+        ),
         sns: Sns::new(vec![template.topic_arn.clone()]),
-        logs: Logs::default(),
+        logs,
         scheduler: Scheduler::default(),
         sample_service: settings.sample_service.clone(),
         lambda,

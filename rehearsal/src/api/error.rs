@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A refusal with AWS's code, sentence and HTTP status.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +33,22 @@ impl ApiError {
     pub fn with_member(mut self, name: &'static str, value: Value) -> ApiError {
         self.members.push((name, value));
         self
+    }
+
+    /// The body in a REST protocol. Its sentence begins with a capital letter except in some of Lambda's errors.
+    pub fn rest_body(&self) -> Value {
+        let sentence = match self.code.as_ref() {
+            "InvalidParameterValueException"
+            | "InvalidRequestContentException"
+            | "RequestTooLargeException"
+            | "TooManyRequestsException" => "message",
+            _ => "Message",
+        };
+        let mut body = json!({ sentence: self.message });
+        for (name, value) in &self.members {
+            body[*name] = value.clone();
+        }
+        body
     }
 
     /// The wire carried something of another type than the member has.

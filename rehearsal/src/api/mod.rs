@@ -50,8 +50,8 @@ pub struct Call<'a> {
 pub struct Reply {
     pub status: u16,
     pub body: Value,
-    /// Lambda's `X-Amz-Function-Error`.
-    pub function_error: bool,
+    /// Headers beside those that every answer has: Lambda's `X-Amz-Function-Error`.
+    pub headers: Vec<(&'static str, String)>,
 }
 
 impl From<Value> for Reply {
@@ -59,7 +59,7 @@ impl From<Value> for Reply {
         Reply {
             status: 200,
             body,
-            function_error: false,
+            headers: Vec::new(),
         }
     }
 }
@@ -209,11 +209,8 @@ fn render(
         ),
         (Protocol::Rest, Ok(reply)) if reply.body.is_null() => ("application/json", String::new()),
         (Protocol::Rest, Ok(reply)) => ("application/json", reply.body.to_string()),
-        // Lambda and Scheduler write their sentence with a capital letter, and the code in a header.
-        (Protocol::Rest, Err(error)) => (
-            "application/json",
-            json!({ "Message": error.message }).to_string(),
-        ),
+        // Lambda and Scheduler write the code in a header.
+        (Protocol::Rest, Err(error)) => ("application/json", error.rest_body().to_string()),
     };
     let mut headers = HeaderMap::new();
     headers.insert(
@@ -233,11 +230,10 @@ fn render(
     {
         headers.insert("x-amzn-query-error", code);
     }
-    if outcome.is_ok_and(|reply| reply.function_error) {
-        headers.insert(
-            "x-amz-function-error",
-            header::HeaderValue::from_static("Unhandled"),
-        );
+    for (name, value) in outcome.iter().flat_map(|reply| &reply.headers) {
+        if let Ok(value) = value.parse() {
+            headers.insert(*name, value);
+        }
     }
     (
         StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),

@@ -183,15 +183,23 @@ fn parse_rest(
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let (service, operation, name) = match (method.as_str(), segments.as_slice()) {
         ("POST", ["2015-03-31", "functions", name, "invocations"]) => {
-            (Service::Lambda, "Invoke", *name)
+            (Service::Lambda, "Invoke", Some(*name))
         }
-        ("POST", ["schedules", name]) => (Service::Scheduler, "CreateSchedule", *name),
-        ("GET", ["schedules", name]) => (Service::Scheduler, "GetSchedule", *name),
-        ("DELETE", ["schedules", name]) => (Service::Scheduler, "DeleteSchedule", *name),
+        ("GET", ["2015-03-31", "functions"] | ["2015-03-31", "functions", ""]) => {
+            (Service::Lambda, "ListFunctions", None)
+        }
+        ("GET", ["2015-03-31", "functions", name]) => (Service::Lambda, "GetFunction", Some(*name)),
+        ("GET", ["2015-03-31", "functions", name, "configuration"]) => {
+            (Service::Lambda, "GetFunctionConfiguration", Some(*name))
+        }
+        ("GET", ["schedules"]) => (Service::Scheduler, "ListSchedules", None),
+        ("POST", ["schedules", name]) => (Service::Scheduler, "CreateSchedule", Some(*name)),
+        ("GET", ["schedules", name]) => (Service::Scheduler, "GetSchedule", Some(*name)),
+        ("DELETE", ["schedules", name]) => (Service::Scheduler, "DeleteSchedule", Some(*name)),
         _ => return Err(unknown()),
     };
-    let mut members = match (service, body.is_empty()) {
-        (Service::Lambda, _) => invocation(headers, body)?,
+    let mut members = match (operation, body.is_empty()) {
+        ("Invoke", _) => invocation(headers, body)?,
         (_, true) => Map::new(),
         (_, false) => json_body(body)?.as_object().cloned().unwrap_or_default(),
     };
@@ -202,7 +210,9 @@ fn parse_rest(
     } else {
         "Name"
     };
-    members.insert(label.to_owned(), json!(name));
+    if let Some(name) = name {
+        members.insert(label.to_owned(), json!(name));
+    }
     Ok(Request {
         service,
         operation: operation.to_owned(),
@@ -224,10 +234,14 @@ fn invocation(headers: &HeaderMap, body: &Bytes) -> Result<Map<String, Value>, A
         serde_json::from_slice(body).map_err(unreadable)?
     };
     let kind = header(headers, "x-amz-invocation-type").unwrap_or("RequestResponse");
-    Ok(Map::from_iter([
+    let mut members = Map::from_iter([
         ("Payload".to_owned(), payload),
         ("InvocationType".to_owned(), json!(kind)),
-    ]))
+    ]);
+    if let Some(log_type) = header(headers, "x-amz-log-type") {
+        members.insert("LogType".to_owned(), json!(log_type));
+    }
+    Ok(members)
 }
 
 /// The access key id that signed the request; none when nobody did.

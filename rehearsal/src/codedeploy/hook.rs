@@ -72,7 +72,7 @@ pub(super) async fn call(
 /// What the function returns is of no interest to CodeDeploy.
 fn invoke(aws: &Aws, function: &str, payload: Value) -> anyhow::Result<()> {
     if !aws.assumptions.hold(Assumption::HookIsCalledSynchronously) {
-        return aws.lambda.invoke_async(function, payload);
+        return Ok(aws.lambda.invoke_async(function, payload)?);
     }
     let (lambda, function) = (aws.lambda.clone(), function.to_owned());
     aws.background.spawn(async move {

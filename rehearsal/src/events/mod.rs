@@ -1,23 +1,30 @@
 //! The local EventBridge: events in, rules of `template.yaml` matched, functions invoked asynchronously.
+//!
+//! Every delivery arrives once and at once, unless `disturb` says otherwise or events come twice by assumption.
 
+mod delivery;
 mod held;
 mod matcher;
 mod pattern;
 mod schedule;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::assumption::{Assumption, Assumptions};
 use crate::clock::Clock;
+use crate::events::delivery::Delivery;
 use crate::identity::{ACCOUNT, Ids, REGION, arn};
 use crate::lambda::Lambda;
 
 use self::held::Held;
 
+pub use delivery::{DeadLetter, Fault, Refusal, RetryPolicy};
 pub use pattern::Pattern;
 pub use schedule::Schedule;
 
@@ -31,6 +38,15 @@ pub struct Rule {
     pub function: String,
     /// What the function gets instead of the event, where the rule says so.
     pub input: Option<Value>,
+    pub retry: RetryPolicy,
+    /// Logical id of the queue that gets what could not be delivered.
+    pub dead_letters: Option<String>,
+}
+
+impl Rule {
+    pub fn arn(&self) -> String {
+        arn("events", &format!("rule/{}", self.name))
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -51,20 +67,40 @@ struct Inner {
     rules: Vec<Rule>,
     lambda: Lambda,
     ids: Ids,
-    delivered: Mutex<Vec<(Value, Vec<String>)>>,
     held: Held,
+    /// How often each rule delivers an event.
+    copies: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    delivered: Vec<(Value, Vec<String>)>,
+    dead_letters: Vec<DeadLetter>,
+    /// What becomes of the next deliveries, by rule.
+    faults: BTreeMap<String, VecDeque<Option<Fault>>>,
 }
 
 impl EventBus {
     /// Begins to deliver, schedules included: the first look of a `rate(…)` comes one period from now.
-    pub fn start(clock: Clock, rules: Vec<Rule>, lambda: Lambda) -> EventBus {
+    pub fn start(
+        clock: Clock,
+        rules: Vec<Rule>,
+        lambda: Lambda,
+        assumptions: &Assumptions,
+    ) -> EventBus {
         let inner = Inner {
+            copies: if assumptions.hold(Assumption::EventsComeTwice) {
+                2
+            } else {
+                1
+            },
             clock,
             rules,
             lambda,
             ids: Ids::default(),
-            delivered: Mutex::default(),
             held: Held::default(),
+            state: Mutex::default(),
         };
         let bus = EventBus {
             inner: Arc::new(inner),
@@ -78,11 +114,20 @@ impl EventBus {
     }
 
     /// Wraps `detail` in the EventBridge envelope (id, time, account, region) and delivers it to every matching rule.
-    pub fn emit(&self, source: &str, detail_type: &str, resources: Vec<String>, detail: Value) {
+    /// Gives the event's id.
+    pub fn emit(
+        &self,
+        source: &str,
+        detail_type: &str,
+        resources: Vec<String>,
+        detail: Value,
+    ) -> String {
         let event = self.envelope(source, detail_type, resources, detail);
+        let id = event["id"].as_str().unwrap_or_default().to_owned();
         if let Some(event) = self.inner.held.pass(event) {
             self.deliver(event);
         }
+        id
     }
 
     /// From now on what this source tells does not arrive.
@@ -93,6 +138,26 @@ impl EventBus {
     /// What was held back, in order: to be delivered or lost. From now on everything arrives again.
     pub fn release(&self) -> Vec<Value> {
         self.inner.held.release()
+    }
+
+    /// The next deliveries by the rule (`StartDeploymentPush`) meet these faults, one each, in order; `None` lets one
+    /// pass. What was said before comes first.
+    pub fn disturb(&self, rule: &str, faults: impl IntoIterator<Item = Option<Fault>>) {
+        self.inner
+            .lock()
+            .faults
+            .entry(rule.to_owned())
+            .or_default()
+            .extend(faults);
+    }
+
+    pub fn rules(&self) -> &[Rule] {
+        &self.inner.rules
+    }
+
+    /// Everything that no function would take.
+    pub fn dead_letters(&self) -> Vec<DeadLetter> {
+        self.inner.lock().dead_letters.clone()
     }
 
     /// Delivers an envelope as it is (sample events, duplicates).
@@ -113,11 +178,7 @@ impl EventBus {
 
     /// Every event that came in, with the names of the rules that matched.
     pub fn delivered(&self) -> Vec<(Value, Vec<String>)> {
-        self.inner
-            .delivered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.inner.lock().delivered.clone()
     }
 
     async fn keep_schedule(self, rule: Rule, schedule: Schedule) {
@@ -126,25 +187,29 @@ impl EventBus {
             due += schedule.period;
             // What recurs for ever is no reason for the clock to jump.
             self.inner.clock.wait_until(due).await;
-            let resources = vec![arn("events", &format!("rule/{}", rule.name))];
-            let event = self.envelope("aws.events", "Scheduled Event", resources, json!({}));
+            let event = self.envelope("aws.events", "Scheduled Event", vec![rule.arn()], json!({}));
             self.call(&rule, &event);
             self.keep(event, vec![rule.name.clone()]);
         }
     }
 
     fn call(&self, rule: &Rule, event: &Value) {
-        let payload = rule.input.clone().unwrap_or_else(|| event.clone());
-        // A rule of the template names a function of the template: `Template::read` makes both.
-        let _ = self.inner.lambda.invoke_async(&rule.function, payload);
+        for _ in 0..self.inner.copies {
+            let fault = self.next_fault(&rule.name);
+            let delivery = Delivery {
+                rule: rule.clone(),
+                event: event.clone(),
+            };
+            delivery.start(self, fault);
+        }
+    }
+
+    fn next_fault(&self, rule: &str) -> Option<Fault> {
+        self.inner.lock().faults.get_mut(rule)?.pop_front()?
     }
 
     fn keep(&self, event: Value, rules: Vec<String>) {
-        self.inner
-            .delivered
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push((event, rules));
+        self.inner.lock().delivered.push((event, rules));
     }
 
     fn envelope(
@@ -168,9 +233,18 @@ impl EventBus {
     }
 }
 
+impl Inner {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// `2026-10-14T09:21:47Z`: an envelope's time has whole seconds.
 fn rfc3339_seconds(moment: SystemTime) -> String {
     let moment = OffsetDateTime::from(moment);
     let moment = moment.replace_nanosecond(0).unwrap_or(moment);
     moment.format(&Rfc3339).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

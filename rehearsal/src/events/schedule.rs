@@ -12,6 +12,17 @@ pub struct Schedule {
 }
 
 impl Schedule {
+    /// As it is written for EventBridge.
+    pub fn expression(&self) -> String {
+        let minutes = self.period.as_secs() / 60;
+        let (value, unit) = match minutes {
+            minutes if minutes % (24 * 60) == 0 => (minutes / (24 * 60), "day"),
+            minutes if minutes % 60 == 0 => (minutes / 60, "hour"),
+            minutes => (minutes, "minute"),
+        };
+        format!("rate({value} {unit}{})", if value == 1 { "" } else { "s" })
+    }
+
     /// Reads `rate(value unit)`. EventBridge insists on the singular for 1 and on the plural for more, and so does this.
     pub fn parse(expression: &str) -> anyhow::Result<Schedule> {
         let expected = || {
@@ -55,6 +66,9 @@ mod tests {
                 .ok()
                 .map(|schedule| schedule.period.as_secs());
             assert_eq!(parsed, seconds, "{expression}");
+            if let Ok(schedule) = Schedule::parse(expression) {
+                assert_eq!(schedule.expression(), expression);
+            }
         }
     }
 }

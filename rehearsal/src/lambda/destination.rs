@@ -24,14 +24,15 @@ impl Condition {
     }
 }
 
-/// The record that the destination gets.
+/// The record that the destination gets. An event that was only ever throttled has no answer, and its record (AWS shows
+/// none) nothing about one.
 pub(super) fn record(
     function: &Function,
     request_id: &str,
     payload: &Value,
     attempts: u32,
     condition: Condition,
-    answer: &Answer,
+    answer: Option<&Answer>,
     at: SystemTime,
 ) -> Value {
     let mut record = json!({
@@ -44,8 +45,9 @@ pub(super) fn record(
             "approximateInvokeCount": attempts,
         },
         "requestPayload": payload,
-        "responseContext": { "statusCode": 200, "executedVersion": "$LATEST" },
     });
+    let Some(answer) = answer else { return record };
+    record["responseContext"] = json!({ "statusCode": 200, "executedVersion": "$LATEST" });
     match answer {
         Answer::Response(response) => record["responsePayload"] = response.clone(),
         Answer::Error {

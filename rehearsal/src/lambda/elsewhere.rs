@@ -16,7 +16,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
-use super::{Answer, Function, Lambda};
+use super::{Answer, Function, Lambda, LogFormat, default_group};
 
 /// Lambda's longest.
 const TIMEOUT: Duration = Duration::from_secs(900);
@@ -61,6 +61,8 @@ impl Lambda {
             maximum_event_age: Duration::from_secs(6 * 3600),
             reserved_concurrency: None,
             on_failure: None,
+            log_group: default_group(name),
+            log_format: LogFormat::Text,
         };
         self.inner.lock().registered.push(Registered {
             function,

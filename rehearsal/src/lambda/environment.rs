@@ -1,14 +1,15 @@
 //! An execution environment: one process of a function, which takes one invocation at a time.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use tokio::sync::oneshot;
 
-use crate::identity::{REGION, access_key, arn};
+use crate::identity::arn;
+use crate::lambda::log::{Log, Measured};
+use crate::lambda::memory::Memory;
 use crate::lambda::runtime_api::{Delivery, RuntimeApi};
+use crate::lambda::variables::variables;
 use crate::lambda::{Answer, Function};
 use crate::process::Process;
 
@@ -20,6 +21,18 @@ pub(super) struct Environment {
     function: Function,
     process: Process,
     runtime_api: RuntimeApi,
+    memory: Memory,
+    pub(super) log: Log,
+    started: Instant,
+    /// From its start to its first question for work.
+    init: Option<Duration>,
+}
+
+/// How an invocation ended.
+pub(super) struct Outcome {
+    pub(super) answer: Answer,
+    pub(super) afterwards: Afterwards,
+    pub(super) measured: Measured,
 }
 
 /// Whether an environment can take another invocation.
@@ -33,22 +46,23 @@ impl Environment {
     pub(super) async fn start(
         function: &Function,
         local_aws: &str,
-        log_stream: &str,
-        log: Arc<dyn Fn(String) + Send + Sync>,
+        log: Log,
     ) -> anyhow::Result<Environment> {
         let runtime_api = RuntimeApi::start().await?;
-        let variables = variables(
-            function,
-            local_aws,
-            log_stream,
-            &runtime_api.address.to_string(),
-        );
-        let process =
-            Process::start_program(&function.binary, &[], &variables, move |line| log(line))?;
+        let address = runtime_api.address.to_string();
+        let variables = variables(function, local_aws, &log.stream, &address);
+        let lines = log.clone();
+        let process = Process::start_program(&function.binary, &[], &variables, move |line| {
+            lines.say(line);
+        })?;
         Ok(Environment {
             function: function.clone(),
+            memory: Memory::of(process.id(), function.memory_megabytes),
             process,
             runtime_api,
+            log,
+            started: Instant::now(),
+            init: None,
         })
     }
 
@@ -57,14 +71,10 @@ impl Environment {
         self.process.has_exited()
     }
 
-    /// One invocation, within the function's time limit.
-    pub(super) async fn invoke(
-        &mut self,
-        request_id: &str,
-        payload: Value,
-    ) -> (Answer, Afterwards) {
-        let (delivered, mut was_delivered) = oneshot::channel();
-        let (answer, mut answered) = oneshot::channel();
+    /// One invocation, within the function's time limit and memory.
+    pub(super) async fn invoke(&mut self, request_id: &str, payload: Value) -> Outcome {
+        let (delivered, was_delivered) = oneshot::channel();
+        let (answer, answered) = oneshot::channel();
         let timeout = self.function.timeout;
         self.runtime_api.deliver(Delivery {
             request_id: request_id.to_owned(),
@@ -74,11 +84,52 @@ impl Environment {
             delivered,
             answer,
         });
-        tokio::select! {
-            delivered = &mut was_delivered => if delivered.is_err() { return self.ended(request_id).await },
-            _ = self.process.exited() => return self.ended(request_id).await,
-            () = tokio::time::sleep(INIT_TIMEOUT + timeout) => return self.timed_out(request_id).await,
+        let known = self.init;
+        let asked = Instant::now();
+        let (answer, afterwards) = match self.delivered(request_id, was_delivered).await {
+            Ok(()) => self.answered(request_id, answered).await,
+            Err(answer) => (answer, Afterwards::Gone),
+        };
+        // The first invocation's time begins when the process has come up.
+        let init = self.init.filter(|_| known.is_none());
+        let measured = Measured {
+            duration: asked.elapsed().saturating_sub(init.unwrap_or_default()),
+            init,
+            peak_megabytes: self.memory.peak_megabytes(),
+        };
+        Outcome {
+            answer,
+            afterwards,
+            measured,
         }
+    }
+
+    /// Waits until the process has fetched the event; an answer in its place when it never will.
+    async fn delivered(
+        &mut self,
+        request_id: &str,
+        mut delivered: oneshot::Receiver<()>,
+    ) -> Result<(), Answer> {
+        let patience = INIT_TIMEOUT + self.function.timeout;
+        let fetched = tokio::select! {
+            delivered = &mut delivered => delivered.is_ok(),
+            _ = self.process.exited() => false,
+            () = self.memory.exceeded() => return Err(self.out_of_memory(request_id).await),
+            () = tokio::time::sleep(patience) => return Err(self.timed_out(request_id).await.0),
+        };
+        if !fetched {
+            return Err(self.ended(request_id).await.0);
+        }
+        self.init.get_or_insert(self.started.elapsed());
+        Ok(())
+    }
+
+    /// Waits for the answer.
+    async fn answered(
+        &mut self,
+        request_id: &str,
+        mut answered: oneshot::Receiver<Answer>,
+    ) -> (Answer, Afterwards) {
         tokio::select! {
             // An answer that came before the process ended counts.
             biased;
@@ -90,7 +141,20 @@ impl Environment {
                 Ok(answer) => (answer, Afterwards::Gone),
                 Err(_) => self.ended(request_id).await,
             },
-            () = tokio::time::sleep(timeout) => self.timed_out(request_id).await,
+            () = self.memory.exceeded() => (self.out_of_memory(request_id).await, Afterwards::Gone),
+            () = tokio::time::sleep(self.function.timeout) => self.timed_out(request_id).await,
+        }
+    }
+
+    /// The kernel ends a process that takes more than there is.
+    async fn out_of_memory(&mut self, request_id: &str) -> Answer {
+        self.memory.peak_megabytes();
+        self.process.kill().await;
+        Answer::Error {
+            error_type: "Runtime.OutOfMemory".to_owned(),
+            error_message: format!(
+                "RequestId: {request_id} Error: Runtime exited with error: signal: killed"
+            ),
         }
     }
 
@@ -102,7 +166,7 @@ impl Environment {
             self.process.stop().await;
         }
         let status = match self.process.exited().await {
-            code @ 129.. => format!("signal: {}", code - 128),
+            code @ 129.. => format!("signal: {}", signal(code - 128)),
             code => format!("exit status {code}"),
         };
         let answer = said.unwrap_or_else(|| Answer::Error {
@@ -115,6 +179,7 @@ impl Environment {
     }
 
     async fn timed_out(&mut self, request_id: &str) -> (Answer, Afterwards) {
+        self.memory.peak_megabytes();
         self.process.kill().await;
         let seconds = self.function.timeout.as_secs_f64();
         let answer = Answer::Error {
@@ -139,38 +204,18 @@ impl Function {
     }
 }
 
-/// The whole environment of the process: what Lambda sets, the caller's identity, and what the template says.
-fn variables(
-    function: &Function,
-    local_aws: &str,
-    log_stream: &str,
-    runtime_api: &str,
-) -> BTreeMap<String, String> {
-    let log_group = format!("/aws/lambda/{}", function.name);
-    let memory = function.memory_megabytes.to_string();
-    let access_key = access_key(&function.binary_name);
-    let given = [
-        ("AWS_LAMBDA_RUNTIME_API", runtime_api),
-        ("AWS_LAMBDA_FUNCTION_NAME", &function.name),
-        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", &memory),
-        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
-        ("AWS_LAMBDA_INITIALIZATION_TYPE", "on-demand"),
-        ("AWS_LAMBDA_LOG_GROUP_NAME", &log_group),
-        ("AWS_LAMBDA_LOG_STREAM_NAME", log_stream),
-        ("AWS_LAMBDA_LOG_FORMAT", "JSON"),
-        ("AWS_REGION", REGION),
-        ("AWS_DEFAULT_REGION", REGION),
-        ("AWS_ENDPOINT_URL", local_aws),
-        ("AWS_ACCESS_KEY_ID", &access_key),
-        ("AWS_SECRET_ACCESS_KEY", "rehearsal"),
-        ("AWS_SESSION_TOKEN", "rehearsal"),
-        ("_HANDLER", "bootstrap"),
-        ("LANG", "en_US.UTF-8"),
-        ("TZ", ":UTC"),
-    ];
-    let mut variables = function.environment.clone();
-    variables.extend(given.map(|(name, value)| (name.to_owned(), value.to_owned())));
-    variables
+/// A signal in the words of Lambda's own runtime.
+fn signal(number: i32) -> String {
+    match number {
+        4 => "illegal instruction".to_owned(),
+        6 => "aborted".to_owned(),
+        7 => "bus error".to_owned(),
+        8 => "floating point exception".to_owned(),
+        9 => "killed".to_owned(),
+        11 => "segmentation fault".to_owned(),
+        15 => "terminated".to_owned(),
+        number => format!("signal {number}"),
+    }
 }
 
 /// The deadline is real time: the function compares it with its own clock.

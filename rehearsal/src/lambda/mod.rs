@@ -1,27 +1,38 @@
-//! The local Lambda: the Runtime API, the real binaries, time limits, asynchronous retries, dead letters.
+//! The local Lambda: the Runtime API, the real binaries, limits of time and memory, asynchronous retries, dead letters.
 //!
-//! Memory is told to the function and not limited; a process between two invocations is not frozen.
+//! A process between two invocations is not frozen, and gets as much processor as there is.
 
+mod attempt;
 mod destination;
 pub mod elsewhere;
 mod environment;
+mod log;
+mod memory;
 mod queue;
 mod runtime_api;
+mod variables;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use serde_json::Value;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::clock::Clock;
 use crate::happening::{Happenings, What};
 use crate::iam::Iam;
-use crate::identity::Ids;
-use crate::lambda::environment::{Afterwards, Environment};
+use crate::identity::{Ids, arn};
+use crate::lambda::environment::Environment;
+use crate::logs::Logs;
+
+pub use self::log::default_group;
+
+/// As many bytes as an event may have that is invoked synchronously, and asynchronously.
+pub const LARGEST_REQUEST: usize = 6 * 1024 * 1024;
+pub const LARGEST_EVENT: usize = 1024 * 1024;
 
 /// A function as `template.yaml` declares it, and the binary that it is.
 #[derive(Debug, Clone)]
@@ -43,6 +54,25 @@ pub struct Function {
     pub reserved_concurrency: Option<usize>,
     /// Logical id of the queue that gets what failed for good.
     pub on_failure: Option<String>,
+    /// Where its lines go: `default_group` unless the template says otherwise.
+    pub log_group: String,
+    pub log_format: LogFormat,
+}
+
+/// How Lambda writes its own lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+impl LogFormat {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            LogFormat::Text => "Text",
+            LogFormat::Json => "JSON",
+        }
+    }
 }
 
 /// A function's answer to one invocation.
@@ -67,7 +97,43 @@ pub struct Invocation {
     pub answer: Answer,
     /// Real time, the start of a new process included.
     pub milliseconds: u64,
+    /// In the function's log group; none when no process could be started.
+    pub log_stream: Option<String>,
 }
+
+/// Why Lambda does not take an invocation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refused {
+    /// With the function's ARN, as far as it was given.
+    NoSuchFunction(String),
+    /// All of the reserved concurrency is in use.
+    Throttled,
+    /// So many bytes of the invocation type, where so many are allowed.
+    TooLarge {
+        bytes: usize,
+        invocation_type: &'static str,
+        limit: usize,
+    },
+}
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Refused::NoSuchFunction(function) => write!(f, "Function not found: {function}"),
+            Refused::Throttled => write!(f, "Rate Exceeded."),
+            Refused::TooLarge {
+                bytes,
+                invocation_type,
+                limit,
+            } => write!(
+                f,
+                "{bytes} byte payload is too large for the {invocation_type} invocation type (limit {limit} bytes)"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Refused {}
 
 /// The functions and everything that runs of them. Cheap to clone.
 #[derive(Clone)]
@@ -82,6 +148,7 @@ struct Inner {
     ids: Ids,
     happenings: OnceLock<Happenings>,
     iam: OnceLock<Arc<Iam>>,
+    logs: OnceLock<Logs>,
     /// Places for invocations, by the name of each function that has a limit.
     places: BTreeMap<String, Arc<Semaphore>>,
     state: Mutex<State>,
@@ -115,6 +182,7 @@ impl Lambda {
                     function.binary.display()
                 );
             }
+            variables::check(function)?;
         }
         let limited = |function: &Function| {
             function
@@ -129,6 +197,7 @@ impl Lambda {
             ids: Ids::default(),
             happenings: OnceLock::new(),
             iam: OnceLock::new(),
+            logs: OnceLock::new(),
             state: Mutex::default(),
             open: watch::Sender::new(0),
         };
@@ -149,18 +218,30 @@ impl Lambda {
         let _ = self.inner.iam.set(iam);
     }
 
-    /// By name or ARN (with or without qualifier). `None`: no such function.
+    /// From now on the functions' lines go to their log groups, which are there at once. To be called once, by whoever
+    /// makes the world.
+    pub fn log_to(&self, logs: Logs) {
+        for function in &self.inner.functions {
+            logs.create_group(&function.log_group, self.inner.clock.now());
+        }
+        let _ = self.inner.logs.set(logs);
+    }
+
+    /// By name, partial ARN or ARN. `None`: no such function. The functions have no versions and no aliases, so that
+    /// only `$LATEST` qualifies them.
     pub fn find(&self, name_or_arn: &str) -> Option<Function> {
-        let name = match name_or_arn.split_once(":function:") {
-            Some((_, rest)) => rest.split(':').next().unwrap_or(rest),
-            None => name_or_arn.split(':').next().unwrap_or(name_or_arn),
+        let unqualified = name_or_arn.strip_suffix(":$LATEST").unwrap_or(name_or_arn);
+        let is_meant = |function: &&Function| {
+            let arn = function.arn();
+            let partial = format!("{}:function:{}", crate::identity::ACCOUNT, function.name);
+            [function.name.as_str(), &arn, &partial].contains(&unqualified)
         };
-        self.inner
-            .functions
-            .iter()
-            .find(|function| function.name == name)
-            .cloned()
-            .or_else(|| Some(self.registered(name)?.function))
+        let declared = self.inner.functions.iter().find(is_meant).cloned();
+        declared.or_else(|| {
+            let state = self.inner.lock();
+            let mut registered = state.registered.iter().map(|known| &known.function);
+            registered.find(is_meant).cloned()
+        })
     }
 
     /// All functions, as the template declares them.
@@ -169,24 +250,31 @@ impl Lambda {
     }
 
     /// Synchronous invocation, one attempt. One above the function's reserved concurrency is refused, as in AWS.
-    pub async fn invoke(&self, function: &str, payload: Value) -> anyhow::Result<Answer> {
-        let function = self.expect(function)?;
-        let _open = Open::new(&self.inner.open);
-        let places = self.inner.places.get(&function.name);
-        let _place = match places.map(|places| places.try_acquire()) {
-            Some(Err(_)) => bail!("TooManyRequestsException: Rate Exceeded."),
-            Some(Ok(place)) => Some(place),
-            None => None,
-        };
+    pub async fn invoke(&self, function: &str, payload: Value) -> Result<Answer, Refused> {
         let request_id = self.inner.ids.uuid();
-        self.attempt(&function, &request_id, payload).await
+        self.invoke_as(&request_id, function, payload).await
+    }
+
+    /// The same, under a request id that the caller knows.
+    pub async fn invoke_as(
+        &self,
+        request_id: &str,
+        function: &str,
+        payload: Value,
+    ) -> Result<Answer, Refused> {
+        let function = self.expect(function)?;
+        within(&payload, "RequestResponse", LARGEST_REQUEST)?;
+        let _open = self.hold();
+        let _place = self.place(&function)?;
+        Ok(self.attempt(&function, request_id, payload).await)
     }
 
     /// Asynchronous invocation: accepted at once, retried after failures (one, then two simulated minutes), a dead
-    /// letter at the end. An error only when there is no such function.
-    pub fn invoke_async(&self, function: &str, payload: Value) -> anyhow::Result<()> {
+    /// letter at the end.
+    pub fn invoke_async(&self, function: &str, payload: Value) -> Result<(), Refused> {
         let function = self.expect(function)?;
-        let open = Open::new(&self.inner.open);
+        within(&payload, "Event", LARGEST_EVENT)?;
+        let open = self.hold();
         let busy = self.inner.clock.busy();
         let lambda = self.clone();
         tokio::spawn(async move {
@@ -261,105 +349,39 @@ impl Lambda {
         }
     }
 
-    fn expect(&self, name_or_arn: &str) -> anyhow::Result<Function> {
-        self.find(name_or_arn)
-            .with_context(|| format!("no function is called `{name_or_arn}`"))
+    /// For as long as what this gives lives, `idle` waits: something may still become an invocation.
+    pub(crate) fn hold(&self) -> Open {
+        Open::new(&self.inner.open)
     }
 
-    /// One attempt in an environment that is free, or in a new one.
-    async fn attempt(
-        &self,
-        function: &Function,
-        request_id: &str,
-        payload: Value,
-    ) -> anyhow::Result<Answer> {
-        let _busy = self.inner.clock.busy();
-        let started = Instant::now();
-        self.inner.say(|| What::FunctionInvoked {
-            function: function.binary_name.clone(),
-            request_id: request_id.to_owned(),
-        });
-        let (answer, environment) = match self.elsewhere(&function.name) {
-            Some(invocations) => (elsewhere::invoke(&invocations, &payload).await, None),
-            None => self.attempt_here(function, request_id, &payload).await,
+    fn expect(&self, name_or_arn: &str) -> Result<Function, Refused> {
+        let named = || match name_or_arn.starts_with("arn:") {
+            true => name_or_arn.to_owned(),
+            false => arn("lambda", &format!("function:{name_or_arn}")),
         };
-        let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.inner.say(|| What::FunctionEnded {
-            function: function.binary_name.clone(),
-            request_id: request_id.to_owned(),
-            error: match &answer {
-                Ok(Answer::Response(_)) => None,
-                Ok(Answer::Error {
-                    error_type,
-                    error_message,
-                }) => Some(format!("{error_type}: {error_message}")),
-                Err(error) => Some(format!("{error:#}")),
-            },
-            milliseconds,
-        });
-        let answer = answer?;
-        let mut state = self.inner.lock();
-        if let Some(environment) = environment {
-            state
-                .idle
-                .entry(function.name.clone())
-                .or_default()
-                .push(environment);
-        }
-        state.invocations.push(Invocation {
-            function: function.name.clone(),
-            binary_name: function.binary_name.clone(),
-            request_id: request_id.to_owned(),
-            payload,
-            answer: answer.clone(),
-            milliseconds,
-        });
-        drop(state);
-        // As many are open as before; whoever waits for this answer looks.
-        self.inner.open.send_modify(|_| {});
-        Ok(answer)
+        self.find(name_or_arn)
+            .ok_or_else(|| Refused::NoSuchFunction(named()))
     }
 
-    /// The answer of a process of the function, and its environment if that can take another invocation.
-    async fn attempt_here(
-        &self,
-        function: &Function,
-        request_id: &str,
-        payload: &Value,
-    ) -> (anyhow::Result<Answer>, Option<Environment>) {
-        match self.environment(function).await {
-            Ok(mut environment) => {
-                let (answer, afterwards) = environment.invoke(request_id, payload.clone()).await;
-                let reusable = afterwards == Afterwards::Reusable;
-                (Ok(answer), reusable.then_some(environment))
-            }
-            Err(error) => (Err(error), None),
-        }
+    /// A place within the function's reserved concurrency; none is needed where none is reserved.
+    fn place(&self, function: &Function) -> Result<Option<OwnedSemaphorePermit>, Refused> {
+        let Some(places) = self.inner.places.get(&function.name) else {
+            return Ok(None);
+        };
+        let place = places.clone().try_acquire_owned();
+        place.map(Some).map_err(|_| Refused::Throttled)
     }
+}
 
-    async fn environment(&self, function: &Function) -> anyhow::Result<Environment> {
-        loop {
-            let idle = self
-                .inner
-                .lock()
-                .idle
-                .get_mut(&function.name)
-                .and_then(Vec::pop);
-            let Some(mut environment) = idle else { break };
-            // A process that ended between two invocations is replaced without a word, as in AWS.
-            if !environment.has_ended() {
-                return Ok(environment);
-            }
-        }
-        let log_stream = format!("2026/01/01/[$LATEST]{}", self.inner.ids.hexadecimal());
-        let lines = self.inner.log(function);
-        let log = Arc::new(move |line| {
-            lines
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(line)
-        });
-        Environment::start(function, &self.inner.local_aws, &log_stream, log).await
+fn within(payload: &Value, invocation_type: &'static str, limit: usize) -> Result<(), Refused> {
+    let bytes = payload.to_string().len();
+    match bytes <= limit {
+        true => Ok(()),
+        false => Err(Refused::TooLarge {
+            bytes,
+            invocation_type,
+            limit,
+        }),
     }
 }
 
@@ -384,7 +406,7 @@ impl Inner {
 }
 
 /// Counts an invocation as open for as long as it lives.
-struct Open(watch::Sender<usize>);
+pub(crate) struct Open(watch::Sender<usize>);
 
 impl Open {
     fn new(open: &watch::Sender<usize>) -> Open {
@@ -400,4 +422,4 @@ impl Drop for Open {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,6 +1,6 @@
 //! Asynchronous invocations: Lambda's queue, its retries, and what becomes of an event that failed for good.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
@@ -8,8 +8,34 @@ use crate::clock::Busy;
 use crate::lambda::destination::{self, Condition};
 use crate::lambda::{Answer, Function, Lambda};
 
+/// After the first throttle, and at most: what is throttled is tried again until it is too old.
+const FIRST_THROTTLE_PAUSE: Duration = Duration::from_secs(1);
+const LONGEST_THROTTLE_PAUSE: Duration = Duration::from_secs(5 * 60);
+
+/// An event in the queue.
+pub(super) struct Queued<'a> {
+    lambda: &'a Lambda,
+    function: &'a Function,
+    request_id: String,
+    payload: Value,
+    accepted: SystemTime,
+    attempts: u32,
+    throttles: u32,
+    /// The function's last answer.
+    answer: Option<Answer>,
+}
+
+/// What comes after an attempt.
+enum Next {
+    Done,
+    GiveUp,
+    /// Try again after a pause.
+    Wait(Duration),
+}
+
 impl Lambda {
-    /// Attempts until one succeeds, the retries are used up, or the event is too old.
+    /// Attempts until one succeeds, the retries are used up, or the event is too old. The clock may jump over the
+    /// pauses, not over the attempts.
     pub(super) async fn attempt_until_it_succeeds(
         &self,
         function: &Function,
@@ -17,82 +43,94 @@ impl Lambda {
         busy: Busy,
     ) {
         let clock = &self.inner.clock;
-        let accepted = clock.now();
-        let request_id = self.inner.ids.uuid();
+        let mut event = Queued {
+            lambda: self,
+            function,
+            request_id: self.inner.ids.uuid(),
+            payload,
+            accepted: clock.now(),
+            attempts: 0,
+            throttles: 0,
+            answer: None,
+        };
         let mut busy = Some(busy);
-        let mut attempts = 0;
         loop {
-            attempts += 1;
-            let answer = match self
-                .attempt_in_place(function, &request_id, payload.clone())
-                .await
-            {
-                Ok(answer) => answer,
-                Err(error) => Answer::Error {
-                    error_type: "Runtime.InvalidEntrypoint".to_owned(),
-                    error_message: format!("{error:#}"),
-                },
+            let pause = match event.attempt().await {
+                Next::Done => return,
+                Next::GiveUp => return event.bury(Condition::RetriesExhausted),
+                Next::Wait(pause) => pause,
             };
-            if matches!(answer, Answer::Response(_)) {
-                return;
+            let (next, too_old) = (clock.now() + pause, event.too_old_at());
+            drop(busy.take());
+            clock.sleep_until(SystemTime::min(next, too_old)).await;
+            busy = Some(clock.busy());
+            if next >= too_old {
+                return event.bury(Condition::EventAgeExceeded);
             }
-            // The clock may jump over the pause, not over the attempts.
-            let pause = Duration::from_secs(60 * u64::from(attempts));
-            let condition = if attempts > function.maximum_retry_attempts {
-                Condition::RetriesExhausted
-            } else if clock.now() + pause > accepted + function.maximum_event_age {
-                Condition::EventAgeExceeded
-            } else {
-                drop(busy.take());
-                clock.sleep(pause).await;
-                busy = Some(clock.busy());
-                continue;
-            };
-            let record = destination::record(
-                function,
-                &request_id,
-                &payload,
-                attempts,
-                condition,
-                &answer,
-                clock.now(),
-            );
-            if let Some(queue) = &function.on_failure
-                && self.may_send(function)
-            {
-                self.inner.lock().dead_letters.push((queue.clone(), record));
-            }
+        }
+    }
+}
+
+impl Queued<'_> {
+    /// One attempt, when there is a place for it.
+    async fn attempt(&mut self) -> Next {
+        let Ok(_place) = self.lambda.place(self.function) else {
+            self.throttles += 1;
+            let pause = FIRST_THROTTLE_PAUSE.saturating_mul(1 << (self.throttles - 1).min(16));
+            return Next::Wait(pause.min(LONGEST_THROTTLE_PAUSE));
+        };
+        self.attempts += 1;
+        let answer = self
+            .lambda
+            .attempt(self.function, &self.request_id, self.payload.clone())
+            .await;
+        let failed = matches!(answer, Answer::Error { .. });
+        self.answer = Some(answer);
+        match failed {
+            false => Next::Done,
+            true if self.attempts > self.function.maximum_retry_attempts => Next::GiveUp,
+            // One minute after the first attempt, two after the second.
+            true => Next::Wait(Duration::from_secs(60 * u64::from(self.attempts))),
+        }
+    }
+
+    fn too_old_at(&self) -> SystemTime {
+        self.accepted + self.function.maximum_event_age
+    }
+
+    fn bury(self, condition: Condition) {
+        let Some(queue) = &self.function.on_failure else {
+            return;
+        };
+        if !self.may_send() {
             return;
         }
+        let record = destination::record(
+            self.function,
+            &self.request_id,
+            &self.payload,
+            self.attempts,
+            condition,
+            self.answer.as_ref(),
+            self.lambda.inner.clock.now(),
+        );
+        let mut state = self.lambda.inner.lock();
+        state.dead_letters.push((queue.clone(), record));
     }
 
     /// Lambda sends with the function's role. What the role does not allow is lost, and only a metric of Lambda's tells
     /// (Lambda Developer Guide, `DestinationDeliveryFailures`).
-    fn may_send(&self, function: &Function) -> bool {
-        let Some(iam) = self.inner.iam.get() else {
+    fn may_send(&self) -> bool {
+        let inner = &self.lambda.inner;
+        let Some(iam) = inner.iam.get() else {
             return true;
         };
-        match iam.check_on_failure(&function.binary_name) {
+        match iam.check_on_failure(&self.function.binary_name) {
             Ok(()) => true,
             Err(refusal) => {
-                self.inner.say(|| refusal.told());
+                inner.say(|| refusal.told());
                 false
             }
         }
-    }
-
-    /// One attempt, when there is a place for it. Lambda's queue tries a throttled event again and again for hours; here
-    /// it is next as soon as a place is free.
-    async fn attempt_in_place(
-        &self,
-        function: &Function,
-        request_id: &str,
-        payload: Value,
-    ) -> anyhow::Result<Answer> {
-        let _place = match self.inner.places.get(&function.name) {
-            Some(places) => Some(places.acquire().await?),
-            None => None,
-        };
-        self.attempt(function, request_id, payload).await
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::Context;
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -18,6 +18,9 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinHandle;
 
 use crate::lambda::Answer;
+
+/// As many bytes as an answer may have: six megabytes and a hundred bytes, as AWS's own error says.
+const LARGEST_RESPONSE: usize = 6 * 1024 * 1024 + 100;
 
 /// One event on its way to the process.
 pub(super) struct Delivery {
@@ -69,6 +72,8 @@ impl RuntimeApi {
                 post(error),
             )
             .route("/2018-06-01/runtime/init/error", post(init_error))
+            // What is too large is told to the process and to whoever waits, not cut off.
+            .layer(DefaultBodyLimit::max(8 * LARGEST_RESPONSE))
             .with_state(state.clone());
         let server = tokio::spawn(async move {
             // Serving on loopback ends with the environment, not with an error.
@@ -121,6 +126,25 @@ impl Shared {
     }
 }
 
+impl Shared {
+    /// Refuses an answer, which for whoever waits is the function's error.
+    fn settle_too_large(&self, request_id: &str, bytes: usize) -> Response {
+        let message = format!(
+            "Response payload size ({bytes} bytes) exceeded maximum allowed payload size ({LARGEST_RESPONSE} bytes)."
+        );
+        let answer = Answer::Error {
+            error_type: "Function.ResponseSizeTooLarge".to_owned(),
+            error_message: message.clone(),
+        };
+        let settled = self.settle(request_id, answer);
+        if settled.status() != StatusCode::ACCEPTED {
+            return settled;
+        }
+        let error = json!({ "errorType": "RequestEntityTooLarge", "errorMessage": message });
+        (StatusCode::PAYLOAD_TOO_LARGE, error.to_string()).into_response()
+    }
+}
+
 /// The long poll: answers when there is an event.
 async fn next(State(state): State<Arc<Shared>>) -> Response {
     loop {
@@ -163,6 +187,9 @@ async fn response(
     Path(request_id): Path<String>,
     body: Bytes,
 ) -> Response {
+    if body.len() > LARGEST_RESPONSE {
+        return state.settle_too_large(&request_id, body.len());
+    }
     let answer = if body.is_empty() {
         Answer::Response(Value::Null)
     } else {

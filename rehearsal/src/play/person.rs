@@ -6,7 +6,7 @@ use axum::http::Request;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use rehearsal::codedeploy::requests::DeploymentWait;
-use rehearsal::lambda::Answer;
+use rehearsal::lambda::{Answer, Refused};
 use rehearsal::world::World;
 use serde_json::{Value, json};
 
@@ -75,8 +75,8 @@ pub(super) async fn ask(world: &World, request: &Value) -> anyhow::Result<()> {
         world.lambda.idle().await;
         match world.lambda.invoke(&function.name, request.clone()).await {
             Ok(Answer::Response(_) | Answer::Error { .. }) => return Ok(()),
-            Err(refused) if refused.to_string().starts_with("TooManyRequests") => {}
-            Err(error) => return Err(error),
+            Err(Refused::Throttled) => {}
+            Err(refused) => return Err(refused.into()),
         }
     }
 }

@@ -95,6 +95,12 @@ fn the_shipped_rules_wake_the_right_functions() {
     };
     assert_eq!(woken(push("latest")), ["greenlight-start-deployment"]);
     assert_eq!(woken(push("")), Vec::<&str>::new());
+    let mut without_tag = push("latest");
+    without_tag["detail"]
+        .as_object_mut()
+        .unwrap()
+        .shift_remove("image-tag");
+    assert_eq!(woken(without_tag), Vec::<&str>::new());
     assert_eq!(
         woken(stopped("greenlight/d-8X2K4PLQ3")),
         ["greenlight-finish-migration"]
@@ -133,7 +139,13 @@ Resources:
       Environment: { Variables: { SAME: own, COUNT: 3 } }
       EventInvokeConfig: { MaximumRetryAttempts: 1, DestinationConfig: { OnFailure: { Destination: !GetAtt Dead.Arn } } }
       Events:
-        Look: { Type: Schedule, Properties: { Schedule: rate(5 minutes), Input: '{\"look\": true}' } }
+        Look:
+          Type: Schedule
+          Properties:
+            Schedule: rate(5 minutes)
+            Input: '{\"look\": true}'
+            RetryPolicy: { MaximumRetryAttempts: 3, MaximumEventAgeInSeconds: 60 }
+            DeadLetterConfig: { Arn: !GetAtt Dead.Arn }
         Off: { Type: Schedule, Properties: { Schedule: rate(1 minute), Enabled: false } }
 ";
 
@@ -161,6 +173,17 @@ fn globals_lie_under_a_functions_own_properties() {
         (template.rules[0].name.as_str(), &template.rules[0].input),
         ("OneLook", &Some(json!({ "look": true })))
     );
+    let retry = RetryPolicy {
+        maximum_attempts: 3,
+        maximum_event_age: Duration::from_secs(60),
+    };
+    assert_eq!(
+        (
+            template.rules[0].retry,
+            template.rules[0].dead_letters.as_deref()
+        ),
+        (retry, Some("Dead"))
+    );
 }
 
 #[test]
@@ -186,6 +209,16 @@ fn mistakes_are_named_with_their_place() {
             "rate(5 minutes)",
             "rate(5 minute)",
             "in `Resources.One.Properties.Events.Look`: `rate(5 minute)`",
+        ),
+        (
+            "MaximumEventAgeInSeconds: 60",
+            "MaximumEventAgeInSeconds: 59",
+            "`MaximumEventAgeInSeconds` is `59`: expected 60 to 86400",
+        ),
+        (
+            "DeadLetterConfig: { Arn: !GetAtt Dead.Arn }",
+            "DeadLetterConfig: { Arn: arn:aws:sqs:eu-central-1:111122223333:gone }",
+            "which is no queue of the template",
         ),
         (
             "GREENLIGHT_TOPIC_ARN: arn, ",

@@ -89,7 +89,7 @@ async fn create(aws: &Arc<Aws>, settings: &ServiceSettings) -> anyhow::Result<St
         .iter()
         .filter_map(|container| container.logs.as_ref())
     {
-        aws.logs.create_group(group);
+        aws.logs.create_group(group, aws.clock.now());
     }
     aws.background
         .spawn(keep::keep(aws.clone(), task_set.clone()));

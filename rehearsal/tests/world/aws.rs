@@ -199,11 +199,38 @@ pub(crate) async fn version(address: std::net::SocketAddr) -> String {
     header.unwrap().trim().to_owned()
 }
 
+/// One signed call in a protocol that is not JSON 1.1: the HTTP status, the head in lower case, and the body.
+pub(crate) async fn signed(
+    world: &World,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> (u16, String, String) {
+    let credential = "AKIATEST/20261121/eu-central-1/service/aws4_request";
+    let headers = format!(
+        "{headers}Authorization: AWS4-HMAC-SHA256 Credential={credential}, Signature=0\r\n"
+    );
+    let host = world.endpoint().trim_start_matches("http://");
+    let (status, head, body) = send_to(host, method, path, &headers, body).await;
+    (status, head.to_lowercase(), body)
+}
+
 async fn send(host: &str, method: &str, headers: &str, body: &str) -> (u16, String, String) {
+    send_to(host, method, "/", headers, body).await
+}
+
+async fn send_to(
+    host: &str,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> (u16, String, String) {
     let mut stream = TcpStream::connect(host).await.unwrap();
     let length = body.len();
     let request = format!(
-        "{method} / HTTP/1.1\r\nHost: {host}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
     );
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();

@@ -13,11 +13,15 @@ mod ecs;
 #[cfg(test)]
 mod elb;
 #[cfg(test)]
+mod functions;
+#[cfg(test)]
 mod interrupted;
 #[cfg(test)]
 mod odd_requests;
 #[cfg(test)]
 mod permissions;
+#[cfg(test)]
+mod registry;
 #[cfg(test)]
 mod scaled;
 #[cfg(test)]

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::aws::{call, ecs, world};
 
-const OPERATIONS: [(&str, &[&str]); 4] = [
+const OPERATIONS: [(&str, &[&str]); 5] = [
     (
         "CodeDeploy_20141006",
         &[
@@ -33,6 +33,7 @@ const OPERATIONS: [(&str, &[&str]); 4] = [
             "BatchGetImage",
             "DescribeImages",
             "DescribeRepositories",
+            "ListImages",
             "PutImage",
         ],
     ),
@@ -64,11 +65,26 @@ const OPERATIONS: [(&str, &[&str]); 4] = [
     ),
     (
         "Logs_20140328",
-        &["DescribeLogStreams", "FilterLogEvents", "GetLogEvents"],
+        &[
+            "DescribeLogGroups",
+            "DescribeLogStreams",
+            "FilterLogEvents",
+            "GetLogEvents",
+        ],
+    ),
+    (
+        "AWSEvents",
+        &[
+            "DescribeRule",
+            "ListRules",
+            "ListTargetsByRule",
+            "PutEvents",
+            "TestEventPattern",
+        ],
     ),
 ];
 
-const MEMBERS: [&str; 28] = [
+const MEMBERS: [&str; 35] = [
     "applicationName",
     "deploymentGroupName",
     "deploymentId",
@@ -97,6 +113,13 @@ const MEMBERS: [&str; 28] = [
     "logGroupName",
     "logStreamName",
     "limit",
+    "filter",
+    "filterPattern",
+    "Entries",
+    "EventPattern",
+    "Event",
+    "Name",
+    "NextToken",
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,10 +7,8 @@ use crate::api::error::ApiError;
 use crate::api::input::Input;
 use crate::api::page::page;
 use crate::api::stamp::epoch_seconds;
-use crate::ecr::{Image, PushRefused, Repository, no_such_repository, push_event};
-use crate::happening::What;
+use crate::ecr::{self, Image, PushRefused, Repository, no_such_repository};
 use crate::identity::{ACCOUNT, REGISTRY};
-use crate::world::TagMutability;
 
 pub(super) fn describe_repositories(call: Call<'_>) -> Answer {
     let names = call.input.texts("repositoryNames")?;
@@ -23,48 +21,49 @@ pub(super) fn describe_repositories(call: Call<'_>) -> Answer {
             .collect::<Result<_, _>>()?,
     };
     let part = page(all, size, call.input.text("nextToken")?).map_err(|_| unknown_token())?;
-    let describe = |repository: &Repository| {
-        json!({
-            "repositoryArn": repository.arn(),
-            "registryId": ACCOUNT,
-            "repositoryName": repository.name,
-            "repositoryUri": format!("{REGISTRY}/{}", repository.name),
-            "createdAt": epoch_seconds(repository.created_at),
-            "imageTagMutability": match repository.tags {
-                TagMutability::Mutable => "MUTABLE",
-                TagMutability::Immutable => "IMMUTABLE",
-            },
-            "imageScanningConfiguration": { "scanOnPush": false },
-            "encryptionConfiguration": { "encryptionType": "AES256" },
-        })
-    };
-    let mut answer = json!({ "repositories": part.items.iter().map(describe).collect::<Vec<_>>() });
+    let mut answer = json!({
+        "repositories": part.items.iter().map(describe_repository).collect::<Vec<_>>()
+    });
     if let Some(token) = part.next_token {
         answer["nextToken"] = json!(token);
     }
     Ok(answer)
 }
 
+fn describe_repository(repository: &Repository) -> Value {
+    let mut described = json!({
+        "repositoryArn": repository.arn(),
+        "registryId": ACCOUNT,
+        "repositoryName": repository.name,
+        "repositoryUri": format!("{REGISTRY}/{}", repository.name),
+        "createdAt": epoch_seconds(repository.created_at),
+        "imageTagMutability": repository.tags.as_str(),
+        "imageScanningConfiguration": { "scanOnPush": false },
+        "encryptionConfiguration": { "encryptionType": "AES256" },
+    });
+    let filters = repository.tags.exclusions();
+    if !filters.is_empty() {
+        let filter = |filter| json!({ "filterType": "WILDCARD", "filter": filter });
+        described["imageTagMutabilityExclusionFilters"] = filters.iter().map(filter).collect();
+    }
+    described
+}
+
 pub(super) fn describe_images(call: Call<'_>) -> Answer {
     let repository = find(call, call.input.required_text("repositoryName")?)?;
     let ids = image_ids(&call.input)?;
     let size = page_size(&call.input, "imageIds")?;
-    let status = call
-        .input
-        .structure("filter")?
-        .map(|filter| filter.text("tagStatus"))
-        .transpose()?
-        .flatten();
-    let wanted = |image: &&Image| match status {
-        Some("TAGGED") => !image.tags.is_empty(),
-        Some("UNTAGGED") => image.tags.is_empty(),
-        Some(_) | None => true,
-    };
+    let status = TagStatus::asked(&call.input)?;
+    let wanted = |image: &&Image| status.holds(image);
     let mut images = Vec::new();
     if ids.is_empty() {
         images.extend(repository.images.iter().filter(wanted));
     }
     for id in &ids {
+        if id.digest.is_none() && id.tag.is_none() {
+            let message = "Invalid parameter at 'imageIds' failed to satisfy constraint: 'must contain a tag or a digest'";
+            return Err(ApiError::new("InvalidParameterException", message));
+        }
         let image = id
             .find(&repository)
             .ok_or_else(|| id.not_found(&repository))?;
@@ -88,6 +87,71 @@ pub(super) fn describe_images(call: Call<'_>) -> Answer {
     Ok(answer)
 }
 
+pub(super) fn list_images(call: Call<'_>) -> Answer {
+    let repository = find(call, call.input.required_text("repositoryName")?)?;
+    let size = page_size(&call.input, "imageIds")?;
+    let status = TagStatus::asked(&call.input)?;
+    let mut ids = Vec::new();
+    for image in repository.images.iter().filter(|image| status.holds(image)) {
+        // One entry a tag; what has none is known by its digest alone.
+        let untagged = image.tags.is_empty().then_some(None);
+        for tag in image
+            .tags
+            .iter()
+            .map(|tag| Some(tag.as_str()))
+            .chain(untagged)
+        {
+            let id = ImageId {
+                digest: Some(&image.digest),
+                tag,
+            };
+            ids.push(id.describe());
+        }
+    }
+    let part = page(ids, size, call.input.text("nextToken")?).map_err(|_| unknown_token())?;
+    let mut answer = json!({ "imageIds": part.items });
+    if let Some(token) = part.next_token {
+        answer["nextToken"] = json!(token);
+    }
+    Ok(answer)
+}
+
+/// `filter.tagStatus`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum TagStatus {
+    Any,
+    Tagged,
+    Untagged,
+}
+
+impl TagStatus {
+    fn asked(input: &Input<'_>) -> Result<TagStatus, ApiError> {
+        let filter = input.structure("filter")?;
+        match filter
+            .map(|filter| filter.text("tagStatus"))
+            .transpose()?
+            .flatten()
+        {
+            Some("TAGGED") => Ok(TagStatus::Tagged),
+            Some("UNTAGGED") => Ok(TagStatus::Untagged),
+            Some("ANY") | None => Ok(TagStatus::Any),
+            Some(_) => Err(ApiError::new(
+                "InvalidParameterException",
+                "Invalid parameter at 'filter.tagStatus' failed to satisfy constraint: 'Member must satisfy enum value \
+                 set: [TAGGED, UNTAGGED, ANY]'",
+            )),
+        }
+    }
+
+    fn holds(self, image: &Image) -> bool {
+        match self {
+            TagStatus::Any => true,
+            TagStatus::Tagged => !image.tags.is_empty(),
+            TagStatus::Untagged => image.tags.is_empty(),
+        }
+    }
+}
+
 pub(super) fn batch_get_image(call: Call<'_>) -> Answer {
     let repository = find(call, call.input.required_text("repositoryName")?)?;
     let ids = image_ids(&call.input)?;
@@ -98,11 +162,14 @@ pub(super) fn batch_get_image(call: Call<'_>) -> Answer {
     for id in ids {
         match id.find(&repository) {
             Some(image) => images.push(with_manifest(&repository, image, id.tag)),
-            None => failures.push(json!({
-                "imageId": id.describe(),
-                "failureCode": "ImageNotFound",
-                "failureReason": "Requested image not found",
-            })),
+            None => {
+                let (code, reason) = id.failure(&repository);
+                failures.push(json!({
+                    "imageId": id.describe(),
+                    "failureCode": code,
+                    "failureReason": reason,
+                }));
+            }
         }
     }
     Ok(json!({ "images": images, "failures": failures }))
@@ -110,44 +177,53 @@ pub(super) fn batch_get_image(call: Call<'_>) -> Answer {
 
 pub(super) fn put_image(call: Call<'_>) -> Answer {
     let name = call.input.required_text("repositoryName")?;
+    let repository = find(call, name)?;
     let manifest = call.input.required_text("imageManifest")?;
-    let media_type = call.input.text("imageManifestMediaType")?;
     let tag = call.input.text("imageTag")?.filter(|tag| !tag.is_empty());
     if tag.is_some_and(|tag| !valid_tag(tag)) {
         let message = "Invalid parameter at 'imageTag' failed to satisfy constraint: 'must satisfy regular expression \
                        '[a-zA-Z0-9-_]{1}[a-zA-Z0-9-_.]{0,299}''";
         return Err(ApiError::new("InvalidParameterException", message));
     }
-    if !serde_json::from_str::<Value>(manifest).is_ok_and(|manifest| manifest.is_object()) {
+    let parsed = serde_json::from_str::<Value>(manifest).ok();
+    let Some(parsed) = parsed.filter(Value::is_object) else {
         let message = "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax'";
         return Err(ApiError::new("InvalidParameterException", message));
+    };
+    let media_type = call.input.text("imageManifestMediaType")?;
+    let written = parsed["mediaType"].as_str();
+    if let (Some(given), Some(written)) = (media_type, written)
+        && given != written
+    {
+        let message = format!(
+            "Invalid parameter at 'imageManifestMediaType' failed to satisfy constraint: 'must be the manifest's own, \
+             {written}'"
+        );
+        return Err(ApiError::new("InvalidParameterException", message));
     }
-    let put = call
+    let image = call
         .aws
         .ecr
-        .put_manifest(name, manifest, media_type, tag, call.aws.clock.now());
-    let image = put.map_err(|refused| refusal(&refused, name, manifest, tag))?;
-    call.aws.happenings.tell(What::ImagePushed {
-        repository: name.to_owned(),
-        digest: image.digest.clone(),
-        tag: tag.map(ToOwned::to_owned),
-    });
-    call.aws.events.emit(
-        "aws.ecr",
-        "ECR Image Action",
-        Vec::new(),
-        push_event(name, &image, tag),
-    );
-    let repository = find(call, name)?;
+        .read(name, manifest, media_type, call.aws.clock.now());
+    if call
+        .input
+        .text("imageDigest")?
+        .is_some_and(|digest| digest != image.digest)
+    {
+        let message = "The specified image digest does not match the digest that Amazon ECR calculated for the image.";
+        return Err(ApiError::new("ImageDigestDoesNotMatchException", message));
+    }
+    let digest = image.digest.clone();
+    let image = ecr::push(call.aws, name, image, tag)
+        .map_err(|refused| refusal(&refused, name, &digest, tag))?;
     Ok(json!({ "image": with_manifest(&repository, &image, tag) }))
 }
 
-fn refusal(refused: &PushRefused, repository: &str, manifest: &str, tag: Option<&str>) -> ApiError {
-    let digest = format!("sha256:{}", crate::identity::sha256_hex(manifest));
+fn refusal(refused: &PushRefused, repository: &str, digest: &str, tag: Option<&str>) -> ApiError {
     match refused {
         PushRefused::NoSuchRepository => ApiError::new(
             "RepositoryNotFoundException",
-            no_such_repository(repository),
+            no_such_repository(repository, None),
         ),
         PushRefused::AlreadyExists => {
             let tagged = tag
@@ -167,6 +243,11 @@ fn refusal(refused: &PushRefused, repository: &str, manifest: &str, tag: Option<
             );
             ApiError::new("ImageTagAlreadyExistsException", message)
         }
+        // The model's own description of the error: no observed text was found.
+        PushRefused::ChildrenMissing => ApiError::new(
+            "ReferencedImagesNotFoundException",
+            "The manifest list is referencing an image that does not exist.",
+        ),
     }
 }
 
@@ -193,6 +274,29 @@ impl ImageId<'_> {
             .collect()
     }
 
+    /// Why BatchGetImage finds no image; its code and sentence.
+    fn failure(&self, repository: &Repository) -> (&'static str, &'static str) {
+        let is_digest = |digest: &str| {
+            let hexadecimal = digest.strip_prefix("sha256:").unwrap_or_default();
+            hexadecimal.len() == 64 && hexadecimal.bytes().all(|byte| byte.is_ascii_hexdigit())
+        };
+        match (self.digest, self.tag) {
+            (None, None) => (
+                "MissingDigestAndTag",
+                "Invalid request parameters: both tag and digest cannot be null",
+            ),
+            (Some(digest), _) if !is_digest(digest) => (
+                "InvalidImageDigest",
+                "Invalid request parameters: image digest should satisfy the regex '[a-zA-Z0-9-_+.]+:[a-fA-F0-9]+'",
+            ),
+            (Some(digest), Some(_)) if repository.find(digest).is_some() => (
+                "ImageTagDoesNotMatchDigest",
+                "The image tag does not match the image digest",
+            ),
+            _ => ("ImageNotFound", "Requested image not found"),
+        }
+    }
+
     fn not_found(&self, repository: &Repository) -> ApiError {
         let message = format!(
             "The image with imageId {{imageDigest:'{}', imageTag:'{}'}} does not exist within the repository with name \
@@ -212,10 +316,6 @@ fn image_ids<'a>(input: &Input<'a>) -> Result<Vec<ImageId<'a>>, ApiError> {
     }
     let read = |id: Input<'a>| {
         let (digest, tag) = (id.text("imageDigest")?, id.text("imageTag")?);
-        let missing = "Invalid parameter at 'imageIds' failed to satisfy constraint: 'must contain a tag or a digest'";
-        if digest.is_none() && tag.is_none() {
-            return Err(ApiError::new("InvalidParameterException", missing));
-        }
         Ok(ImageId { digest, tag })
     };
     ids.into_iter().map(read).collect()
@@ -254,8 +354,16 @@ fn unknown_token() -> ApiError {
 }
 
 fn find(call: Call<'_>, name: &str) -> Result<Repository, ApiError> {
-    let missing = || ApiError::new("RepositoryNotFoundException", no_such_repository(name));
-    call.aws.ecr.repository(name).ok_or_else(missing)
+    let registry = call.input.text("registryId")?;
+    let found = call.aws.ecr.repository(name);
+    found
+        .filter(|_| registry.is_none_or(|registry| registry == ACCOUNT))
+        .ok_or_else(|| {
+            ApiError::new(
+                "RepositoryNotFoundException",
+                no_such_repository(name, registry),
+            )
+        })
 }
 
 fn describe(repository: &Repository, image: &Image) -> Value {
@@ -266,6 +374,7 @@ fn describe(repository: &Repository, image: &Image) -> Value {
         "imageSizeInBytes": image.manifest.len(),
         "imagePushedAt": epoch_seconds(image.pushed_at),
         "imageManifestMediaType": image.media_type,
+        "imageStatus": "ACTIVE",
     });
     if !image.tags.is_empty() {
         detail["imageTags"] = json!(image.tags);

@@ -1,78 +1,215 @@
-//! Lambda's Invoke.
+//! Lambda's operations.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::Call;
+use super::{Call, unknown};
 use crate::api::Reply;
 use crate::api::error::ApiError;
-use crate::identity::arn;
-use crate::lambda::Answer;
+use crate::api::page::page;
+use crate::identity::{ACCOUNT, arn};
+use crate::lambda::{Answer, Function, Refused};
 
-pub(super) async fn invoke(call: Call<'_>) -> Result<Reply, ApiError> {
-    let name = call.input.required_text("FunctionName")?;
-    let payload = call
-        .input
-        .value("Payload")
-        .cloned()
-        .unwrap_or_else(|| json!({}));
-    let not_found = || {
-        let function = if name.starts_with("arn:") {
-            name.to_owned()
-        } else {
-            arn("lambda", &format!("function:{name}"))
-        };
-        ApiError::new(
-            "ResourceNotFoundException",
-            format!("Function not found: {function}"),
-        )
-        .with_status(404)
-    };
-    let function = call.aws.lambda.find(name).ok_or_else(not_found)?;
-    let nothing = |status| Reply {
-        status,
-        body: Value::Null,
-        function_error: false,
-    };
-    match call
-        .input
-        .text("InvocationType")?
-        .unwrap_or("RequestResponse")
-    {
+/// As many bytes of the log as an answer to Invoke may bring along.
+const LOG_TAIL: usize = 4096;
+
+pub(super) async fn answer(call: Call<'_>) -> Result<Reply, ApiError> {
+    match call.operation {
+        "GetFunction" => get_function(call).map(Reply::from),
+        "GetFunctionConfiguration" => function(call).map(|function| describe(&function).into()),
+        "Invoke" => invoke(call).await,
+        "ListFunctions" => list_functions(call).map(Reply::from),
+        _ => unknown().map(Reply::from),
+    }
+}
+
+async fn invoke(call: Call<'_>) -> Result<Reply, ApiError> {
+    let function = function(call)?;
+    let payload = call.input.value("Payload").cloned().unwrap_or(Value::Null);
+    let invocation_type = call.input.text("InvocationType")?;
+    let log_type = call.input.text("LogType")?.unwrap_or("None");
+    if !matches!(log_type, "None" | "Tail") {
+        return Err(not_one_of(log_type, "logType", "[None, Tail]"));
+    }
+    match invocation_type.unwrap_or("RequestResponse") {
         "Event" => {
-            call.aws
-                .lambda
-                .invoke_async(&function.name, payload)
-                .map_err(|_| not_found())?;
+            let accepted = call.aws.lambda.invoke_async(&function.name, payload);
+            accepted.map_err(refusal)?;
             Ok(nothing(202))
         }
         "DryRun" => Ok(nothing(204)),
-        "RequestResponse" => match call.aws.lambda.invoke(&function.name, payload).await {
-            Ok(Answer::Response(body)) => Ok(Reply {
-                status: 200,
-                body,
-                function_error: false,
-            }),
-            Ok(Answer::Error {
-                error_type,
-                error_message,
-            }) => {
-                let body = json!({ "errorType": error_type, "errorMessage": error_message });
-                Ok(Reply {
-                    status: 200,
-                    body,
-                    function_error: true,
-                })
+        "RequestResponse" => {
+            let request_id = call.aws.ids.uuid();
+            let answer = call
+                .aws
+                .lambda
+                .invoke_as(&request_id, &function.name, payload)
+                .await
+                .map_err(refusal)?;
+            let mut reply = answered(answer);
+            if log_type == "Tail" {
+                let tail = STANDARD.encode(log_tail(call, &function, &request_id));
+                reply.headers.push(("x-amz-log-result", tail));
             }
-            Err(error) => {
-                Err(ApiError::new("ServiceException", format!("{error:#}")).with_status(500))
-            }
-        },
-        other => {
-            let message = format!(
-                "1 validation error detected: Value '{other}' at 'invocationType' failed to satisfy constraint: Member \
-                 must satisfy enum value set: [Event, RequestResponse, DryRun]"
-            );
-            Err(ApiError::new("InvalidParameterValueException", message))
+            Ok(reply)
         }
+        other => Err(not_one_of(
+            other,
+            "invocationType",
+            "[Event, RequestResponse, DryRun]",
+        )),
     }
+}
+
+/// A function's error is an answer with HTTP 200; only a header tells it.
+fn answered(answer: Answer) -> Reply {
+    let mut headers = vec![("x-amz-executed-version", "$LATEST".to_owned())];
+    let body = match answer {
+        Answer::Response(body) => body,
+        Answer::Error {
+            error_type,
+            error_message,
+        } => {
+            headers.push(("x-amz-function-error", "Unhandled".to_owned()));
+            json!({ "errorType": error_type, "errorMessage": error_message })
+        }
+    };
+    Reply {
+        status: 200,
+        body,
+        headers,
+    }
+}
+
+fn nothing(status: u16) -> Reply {
+    Reply {
+        status,
+        body: Value::Null,
+        headers: Vec::new(),
+    }
+}
+
+/// The end of what the invocation wrote.
+fn log_tail(call: Call<'_>, function: &Function, request_id: &str) -> Vec<u8> {
+    let invocations = call.aws.lambda.invocations();
+    let invocation = invocations
+        .iter()
+        .find(|invocation| invocation.request_id == request_id);
+    let stream = invocation.and_then(|invocation| invocation.log_stream.clone());
+    let mut streams = call
+        .aws
+        .logs
+        .streams(&function.log_group)
+        .unwrap_or_default();
+    let events = stream
+        .and_then(|stream| streams.remove(&stream))
+        .unwrap_or_default();
+    let begins = events
+        .iter()
+        .position(|event| event.message.contains(request_id));
+    let mut log = String::new();
+    for event in &events[begins.unwrap_or(0)..] {
+        log.push_str(&event.message);
+        log.push('\n');
+    }
+    log.as_bytes()[log.len().saturating_sub(LOG_TAIL)..].to_vec()
+}
+
+/// The function that a request names, with a qualifier in the name or beside it.
+fn function(call: Call<'_>) -> Result<Function, ApiError> {
+    let name = call.input.required_text("FunctionName")?;
+    let qualified = match call.input.text("Qualifier")? {
+        Some("$LATEST") | None => name.to_owned(),
+        Some(qualifier) => format!("{name}:{qualifier}"),
+    };
+    let missing = || {
+        let named = match qualified.starts_with("arn:") {
+            true => qualified.clone(),
+            false => arn("lambda", &format!("function:{qualified}")),
+        };
+        refusal(Refused::NoSuchFunction(named))
+    };
+    call.aws.lambda.find(&qualified).ok_or_else(missing)
+}
+
+fn refusal(refused: Refused) -> ApiError {
+    let message = refused.to_string();
+    let error = match refused {
+        Refused::NoSuchFunction(_) => {
+            ApiError::new("ResourceNotFoundException", message).with_status(404)
+        }
+        Refused::Throttled => ApiError::new("TooManyRequestsException", message)
+            .with_status(429)
+            .with_member(
+                "Reason",
+                json!("ReservedFunctionConcurrentInvocationLimitExceeded"),
+            ),
+        Refused::TooLarge { .. } => {
+            ApiError::new("RequestTooLargeException", message).with_status(413)
+        }
+    };
+    error.with_member("Type", json!("User"))
+}
+
+fn not_one_of(value: &str, member: &str, values: &str) -> ApiError {
+    let message = format!(
+        "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: Member must satisfy \
+         enum value set: {values}"
+    );
+    ApiError::new("InvalidParameterValueException", message).with_member("Type", json!("User"))
+}
+
+fn get_function(call: Call<'_>) -> Result<Value, ApiError> {
+    let function = function(call)?;
+    let mut answer = json!({ "Configuration": describe(&function) });
+    if let Some(limit) = function.reserved_concurrency {
+        answer["Concurrency"] = json!({ "ReservedConcurrentExecutions": limit });
+    }
+    Ok(answer)
+}
+
+fn list_functions(call: Call<'_>) -> Result<Value, ApiError> {
+    let size = match call.input.integer("MaxItems")? {
+        None => 50,
+        Some(size @ 1..=10_000) => usize::try_from(size).unwrap_or(50).min(50),
+        Some(size) => {
+            let message = format!(
+                "1 validation error detected: Value '{size}' at 'maxItems' failed to satisfy constraint: Member must \
+                 have value between 1 and 10000"
+            );
+            return Err(ApiError::new("InvalidParameterValueException", message));
+        }
+    };
+    let functions = call.aws.lambda.functions();
+    let part = page(functions, size, call.input.text("Marker")?)
+        .map_err(|_| ApiError::new("InvalidParameterValueException", "Invalid marker"))?;
+    let described: Vec<Value> = part.items.iter().map(describe).collect();
+    let mut answer = json!({ "Functions": described });
+    if let Some(marker) = part.next_token {
+        answer["NextMarker"] = json!(marker);
+    }
+    Ok(answer)
+}
+
+/// What the template says of a function, as far as it is read.
+fn describe(function: &Function) -> Value {
+    json!({
+        "FunctionName": function.name,
+        "FunctionArn": function.arn(),
+        "Runtime": "provided.al2023",
+        "Role": format!("arn:aws:iam::{ACCOUNT}:role/greenlight-{}", function.binary_name),
+        "Handler": "bootstrap",
+        "Timeout": function.timeout.as_secs(),
+        "MemorySize": function.memory_megabytes,
+        "Version": "$LATEST",
+        "Environment": { "Variables": function.environment },
+        "State": "Active",
+        "LastUpdateStatus": "Successful",
+        "PackageType": "Zip",
+        "LoggingConfig": {
+            "LogFormat": function.log_format.as_str(),
+            "LogGroup": function.log_group,
+        },
+    })
 }

@@ -7,6 +7,7 @@ use crate::api::error::ApiError;
 use crate::api::page::page;
 use crate::api::stamp::epoch_milliseconds;
 use crate::identity::arn;
+use crate::logs::filter::{Filter, NotPlayed};
 use crate::logs::{From, LogEvent, window};
 
 fn invalid(message: impl Into<String>) -> ApiError {
@@ -29,7 +30,8 @@ fn group<'a>(call: Call<'a>) -> Result<&'a str, ApiError> {
     let named = named
         .filter(|name| !name.is_empty())
         .ok_or_else(|| call.input.missing("logGroupName"))?;
-    Ok(named.split(":log-group:").last().unwrap_or(named))
+    let name = named.split(":log-group:").last().unwrap_or(named);
+    Ok(name.strip_suffix(":*").unwrap_or(name))
 }
 
 pub(super) fn get_log_events(call: Call<'_>) -> Answer {
@@ -79,12 +81,9 @@ pub(super) fn filter_log_events(call: Call<'_>) -> Answer {
             "logStreamNames and logStreamNamePrefix can not be combined.",
         ));
     }
-    let pattern = call.input.text("filterPattern")?.unwrap_or_default();
-    if !pattern.is_empty() {
-        return Err(invalid(
-            "Invalid filter pattern: the rehearsal reads whole streams only.",
-        ));
-    }
+    let filter = Filter::parse(call.input.text("filterPattern")?.unwrap_or_default()).map_err(
+        |NotPlayed| invalid("Invalid filter pattern: the rehearsal plays words and phrases only."),
+    )?;
     let (start, end) = (
         call.input.integer("startTime")?,
         call.input.integer("endTime")?,
@@ -98,22 +97,22 @@ pub(super) fn filter_log_events(call: Call<'_>) -> Answer {
         (names.is_empty() || names.contains(&name))
             && prefix.is_none_or(|prefix| name.starts_with(prefix))
     };
-    let mut events: Vec<(&str, &LogEvent)> = Vec::new();
+    let mut events: Vec<(&str, usize, &LogEvent)> = Vec::new();
     for (name, written) in streams.iter().filter(|(name, _)| wanted(name)) {
-        events.extend(
-            written
-                .iter()
-                .filter(|event| within(event, start, end))
-                .map(|event| (name.as_str(), event)),
-        );
+        let inside = |event: &LogEvent| within(event, start, end) && filter.holds(&event.message);
+        let numbered = written
+            .iter()
+            .enumerate()
+            .filter(|(_, event)| inside(event));
+        events.extend(numbered.map(|(number, event)| (name.as_str(), number, event)));
     }
-    events.sort_by_key(|(_, event)| event.at);
+    events.sort_by_key(|(_, _, event)| event.at);
     let part = page(events, limit(call)?, call.input.text("nextToken")?)
         .map_err(|_| invalid("The specified nextToken is invalid."))?;
-    let describe = |(stream, event): &(&str, &LogEvent)| {
+    let describe = |(stream, number, event): &(&str, usize, &LogEvent)| {
         let mut described = describe(event);
         described["logStreamName"] = json!(stream);
-        described["eventId"] = json!(format!("{:056}", epoch_milliseconds(event.at)));
+        described["eventId"] = json!(format!("{:040}{number:016}", epoch_milliseconds(event.at)));
         described
     };
     let mut answer = json!({ "events": part.items.iter().map(describe).collect::<Vec<_>>(), "searchedLogStreams": [] });
@@ -123,37 +122,93 @@ pub(super) fn filter_log_events(call: Call<'_>) -> Answer {
     Ok(answer)
 }
 
+pub(super) fn describe_log_groups(call: Call<'_>) -> Answer {
+    let prefix = call.input.text("logGroupNamePrefix")?;
+    let pattern = call.input.text("logGroupNamePattern")?;
+    if prefix.is_some() && pattern.is_some() {
+        return Err(invalid(
+            "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.",
+        ));
+    }
+    let groups = call.aws.logs.groups();
+    let wanted = |name: &str| {
+        prefix.is_none_or(|prefix| name.starts_with(prefix))
+            && pattern.is_none_or(|pattern| name.contains(pattern))
+    };
+    let described = groups
+        .iter()
+        .filter(|(name, _)| wanted(name))
+        .map(|(name, group)| {
+            let group_arn = arn("logs", &format!("log-group:{name}"));
+            json!({
+                "logGroupName": name,
+                "creationTime": epoch_milliseconds(group.created_at),
+                "metricFilterCount": 0,
+                "arn": format!("{group_arn}:*"),
+                "logGroupArn": group_arn,
+                "storedBytes": 0,
+                "logGroupClass": "STANDARD",
+            })
+        });
+    paged(call, "logGroups", described.collect())
+}
+
 pub(super) fn describe_log_streams(call: Call<'_>) -> Answer {
     let group = group(call)?;
-    let prefix = call.input.text("logStreamNamePrefix")?.unwrap_or_default();
+    let prefix = call.input.text("logStreamNamePrefix")?;
+    let by_time = match call.input.text("orderBy")? {
+        None | Some("LogStreamName") => false,
+        Some("LastEventTime") if prefix.is_none() => true,
+        Some("LastEventTime") => {
+            return Err(invalid(
+                "Cannot order by LastEventTime with a logStreamNamePrefix.",
+            ));
+        }
+        Some(other) => {
+            return Err(invalid(format!(
+                "1 validation error detected: Value '{other}' at 'orderBy' failed to satisfy constraint: Member must \
+                 satisfy enum value set: [LogStreamName, LastEventTime]"
+            )));
+        }
+    };
     let streams = call
         .aws
         .logs
         .streams(group)
         .ok_or_else(|| not_found("group"))?;
-    let describe = |(name, events): (&String, &Vec<LogEvent>)| {
+    let wanted = |name: &str| prefix.is_none_or(|prefix| name.starts_with(prefix));
+    let mut streams: Vec<_> = streams.iter().filter(|(name, _)| wanted(name)).collect();
+    if by_time {
+        streams.sort_by_key(|(_, events)| events.last().map(|event| event.at));
+    }
+    if call.input.boolean("descending")? == Some(true) {
+        streams.reverse();
+    }
+    let described = streams.into_iter().map(|(name, events)| {
+        let (first, last) = (events.first(), events.last());
         json!({
             "logStreamName": name,
             "arn": arn("logs", &format!("log-group:{group}:log-stream:{name}")),
-            "creationTime": events.first().map(|event| epoch_milliseconds(event.at)),
-            "firstEventTimestamp": events.first().map(|event| epoch_milliseconds(event.at)),
-            "lastEventTimestamp": events.last().map(|event| epoch_milliseconds(event.at)),
+            "creationTime": first.map(|event| epoch_milliseconds(event.at)),
+            "firstEventTimestamp": first.map(|event| epoch_milliseconds(event.at)),
+            "lastEventTimestamp": last.map(|event| epoch_milliseconds(event.at)),
+            "lastIngestionTime": last.map(|event| epoch_milliseconds(event.at)),
             "storedBytes": 0,
         })
-    };
-    let described: Vec<Value> = streams
-        .iter()
-        .filter(|(name, _)| name.starts_with(prefix))
-        .map(describe)
-        .collect();
+    });
+    paged(call, "logStreams", described.collect())
+}
+
+/// A page of groups or streams, of which AWS gives 50 at most.
+fn paged(call: Call<'_>, member: &str, all: Vec<Value>) -> Answer {
     let size = match call.input.integer("limit")? {
         None => 50,
         Some(size @ 1..=50) => usize::try_from(size).unwrap_or(50),
         Some(_) => return Err(invalid("limit must be between 1 and 50.")),
     };
-    let part = page(described, size, call.input.text("nextToken")?)
+    let part = page(all, size, call.input.text("nextToken")?)
         .map_err(|_| invalid("The specified nextToken is invalid."))?;
-    let mut answer = json!({ "logStreams": part.items });
+    let mut answer = json!({ member: part.items });
     if let Some(token) = part.next_token {
         answer["nextToken"] = json!(token);
     }

@@ -21,6 +21,7 @@ mod ecs_task_definitions;
 mod ecs_tasks;
 mod elb;
 mod elb_shapes;
+mod events;
 mod lambda;
 mod logs;
 mod scheduler;
@@ -37,13 +38,13 @@ type Answer = Result<Value, ApiError>;
 
 pub(super) async fn dispatch(service: Service, call: Call<'_>) -> Result<Reply, ApiError> {
     let answer = match service {
-        Service::Lambda => return lambda::invoke(call).await,
+        Service::Lambda => return lambda::answer(call).await,
         Service::CloudWatch => cloudwatch::answer(call),
         Service::CodeDeploy => code_deploy(call),
         Service::Ecr => registry(call),
         Service::Ecs => containers(call).await,
         Service::Elb => load_balancing(call),
-        Service::Events => put_events(call),
+        Service::Events => events::answer(call),
         Service::Logs => log_reading(call),
         Service::Scheduler => schedules(call),
         Service::Sns => notifications(call),
@@ -96,6 +97,7 @@ fn registry(call: Call<'_>) -> Answer {
         "BatchGetImage" => ecr::batch_get_image(call),
         "DescribeImages" => ecr::describe_images(call),
         "DescribeRepositories" => ecr::describe_repositories(call),
+        "ListImages" => ecr::list_images(call),
         "PutImage" => ecr::put_image(call),
         _ => unknown(),
     }
@@ -144,14 +146,18 @@ fn load_balancing(call: Call<'_>) -> Answer {
 fn notifications(call: Call<'_>) -> Answer {
     match call.operation {
         "GetTopicAttributes" => sns::get_topic_attributes(call),
+        "ListSubscriptions" => sns::list_subscriptions(call),
+        "ListSubscriptionsByTopic" => sns::list_subscriptions_by_topic(call),
         "ListTopics" => sns::list_topics(call),
         "Publish" => sns::publish(call),
+        "Subscribe" => sns::subscribe(call),
         _ => unknown_action(call),
     }
 }
 
 fn log_reading(call: Call<'_>) -> Answer {
     match call.operation {
+        "DescribeLogGroups" => logs::describe_log_groups(call),
         "DescribeLogStreams" => logs::describe_log_streams(call),
         "FilterLogEvents" => logs::filter_log_events(call),
         "GetLogEvents" => logs::get_log_events(call),
@@ -164,6 +170,7 @@ fn schedules(call: Call<'_>) -> Answer {
         "CreateSchedule" => scheduler::create_schedule(call),
         "DeleteSchedule" => scheduler::delete_schedule(call),
         "GetSchedule" => scheduler::get_schedule(call),
+        "ListSchedules" => scheduler::list_schedules(call),
         _ => unknown(),
     }
 }
@@ -179,43 +186,6 @@ fn identity(call: Call<'_>) -> Answer {
         }
         _ => unknown_action(call),
     }
-}
-
-/// EventBridge: every entry becomes an event on the bus.
-fn put_events(call: Call<'_>) -> Answer {
-    if call.operation != "PutEvents" {
-        return unknown();
-    }
-    let entries = call.input.structures("Entries")?;
-    if entries.is_empty() || entries.len() > 10 {
-        let message = "1 validation error detected: Value at 'entries' failed to satisfy constraint: Member must have \
-                       length between 1 and 10";
-        return Err(ApiError::new("ValidationException", message));
-    }
-    let mut results = Vec::new();
-    for entry in entries {
-        let detail = entry
-            .text("Detail")?
-            .and_then(|detail| serde_json::from_str::<Value>(detail).ok());
-        let (source, detail_type) = (entry.text("Source")?, entry.text("DetailType")?);
-        results.push(match (source, detail_type, detail.filter(Value::is_object)) {
-            (Some(source), Some(detail_type), Some(detail)) => {
-                let resources = entry.texts("Resources")?.into_iter().map(ToOwned::to_owned).collect();
-                call.aws.events.emit(source, detail_type, resources, detail);
-                json!({ "EventId": call.aws.ids.uuid() })
-            }
-            (_, _, None) => json!({ "ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed." }),
-            (_, _, Some(_)) => json!({
-                "ErrorCode": "InvalidArgument",
-                "ErrorMessage": "Parameter Source and DetailType are required. Reason: not specified.",
-            }),
-        });
-    }
-    let failed = results
-        .iter()
-        .filter(|result| result.get("ErrorCode").is_some())
-        .count();
-    Ok(json!({ "FailedEntryCount": failed, "Entries": results }))
 }
 
 fn unknown() -> Answer {

@@ -1,51 +1,55 @@
 //! SNS's operations.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Answer, Call};
 use crate::api::error::ApiError;
+use crate::api::input::Input;
+use crate::api::page::page;
 use crate::happening::What;
 use crate::identity::ACCOUNT;
-use crate::sns::refusal;
+use crate::sns::{Publication, Subscription, malformed_arn, refusal};
 use crate::world::Message;
+
+fn invalid(message: impl Into<String>) -> ApiError {
+    ApiError::new("InvalidParameter", message)
+}
 
 fn no_topic() -> ApiError {
     ApiError::new("NotFound", "Topic does not exist").with_status(404)
 }
 
 pub(super) fn publish(call: Call<'_>) -> Answer {
-    let topic = call
-        .input
-        .text("TopicArn")?
-        .or(call.input.text("TargetArn")?);
-    let topic = topic.ok_or_else(|| call.input.missing("TopicArn or TargetArn"))?;
+    let (member, topic) = match (call.input.text("TopicArn")?, call.input.text("TargetArn")?) {
+        (Some(topic), None) => ("TopicArn", topic),
+        (None, Some(target)) => ("TargetArn", target),
+        (Some(_), Some(_)) => {
+            return Err(invalid(
+                "Invalid parameter: Only one of TopicArn, TargetArn and PhoneNumber may be given",
+            ));
+        }
+        (None, None) => {
+            let message =
+                "Invalid parameter: TopicArn or TargetArn Reason: no value for required parameter";
+            return Err(invalid(message));
+        }
+    };
     let body = call
         .input
         .text("Message")?
         .ok_or_else(|| call.input.missing("Message"))?;
     let subject = call.input.text("Subject")?;
-    let attributes = call.input.structures("MessageAttributes")?;
-    let mut attribute_bytes = 0;
-    for attribute in attributes {
-        let value = attribute.required_structure("Value")?;
-        let parts = [
-            attribute.required_text("Name")?,
-            value.required_text("DataType")?,
-            value.text("StringValue")?.unwrap_or(""),
-        ];
-        attribute_bytes += parts.iter().map(|part| part.len()).sum::<usize>();
-    }
-    if let Some(message) = refusal(
+    let publication = Publication {
         subject,
         body,
-        call.input.text("MessageStructure")?,
-        attribute_bytes,
-    ) {
-        return Err(ApiError::new("InvalidParameter", message));
+        structure: call.input.text("MessageStructure")?,
+        attribute_bytes: attributes(&call.input)?,
+    };
+    let wrong = malformed_arn(member, topic).or_else(|| refusal(publication));
+    if let Some(message) = wrong {
+        return Err(invalid(message));
     }
-    if !call.aws.sns.topics().iter().any(|known| known == topic) {
-        return Err(no_topic());
-    }
+    known(call, topic)?;
     let message = Message {
         topic: topic.to_owned(),
         subject: subject.map(ToOwned::to_owned),
@@ -60,28 +64,161 @@ pub(super) fn publish(call: Call<'_>) -> Answer {
     Ok(json!({ "MessageId": call.aws.ids.uuid() }))
 }
 
-pub(super) fn get_topic_attributes(call: Call<'_>) -> Answer {
-    let topic = call.input.required_text("TopicArn")?;
-    if !call.aws.sns.topics().iter().any(|known| known == topic) {
-        return Err(no_topic());
+/// How many bytes the message's attributes have, once each is one that SNS takes.
+fn attributes(input: &Input<'_>) -> Result<usize, ApiError> {
+    let mut bytes = 0;
+    let mut names: Vec<&str> = Vec::new();
+    for attribute in input.structures("MessageAttributes")? {
+        let name = attribute.required_text("Name")?;
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+        if names.contains(&name) || name.len() > 256 || !name.bytes().all(plain) {
+            return Err(invalid(format!(
+                "Invalid parameter: Message attribute name '{name}' is invalid"
+            )));
+        }
+        names.push(name);
+        let value = attribute.required_structure("Value")?;
+        let kind = value.required_text("DataType")?;
+        let member = match kind.split('.').next() {
+            Some("String" | "Number") => "StringValue",
+            Some("Binary") => "BinaryValue",
+            Some(_) | None => {
+                return Err(ApiError::new(
+                    "ParameterValueInvalid",
+                    format!(
+                        "The message attribute '{name}' has an invalid message attribute type, the set of supported \
+                         type prefixes is Binary, Number, and String."
+                    ),
+                ));
+            }
+        };
+        let text = value.text(member)?.unwrap_or_default();
+        if text.is_empty() || (kind == "Number" && text.parse::<f64>().is_err()) {
+            return Err(ApiError::new(
+                "ParameterValueInvalid",
+                format!(
+                    "The message attribute '{name}' must contain non-empty message attribute value for message \
+                     attribute type '{kind}'."
+                ),
+            ));
+        }
+        bytes += name.len() + kind.len() + text.len();
     }
+    Ok(bytes)
+}
+
+/// Refuses a topic that is not there.
+fn known(call: Call<'_>, topic: &str) -> Result<(), ApiError> {
+    let is_there = call.aws.sns.topics().iter().any(|known| known == topic);
+    is_there.then_some(()).ok_or_else(no_topic)
+}
+
+/// The topic that a request is about.
+fn topic<'a>(call: Call<'a>) -> Result<&'a str, ApiError> {
+    let topic = call.input.required_text("TopicArn")?;
+    match malformed_arn("TopicArn", topic) {
+        Some(message) => Err(invalid(message)),
+        None => known(call, topic).map(|()| topic),
+    }
+}
+
+pub(super) fn get_topic_attributes(call: Call<'_>) -> Answer {
+    let topic = topic(call)?;
+    let subscriptions = call.aws.sns.subscriptions();
+    let count = |confirmed: bool| {
+        let counted = subscriptions
+            .iter()
+            .filter(|known| known.topic == topic && known.confirmed == confirmed);
+        counted.count().to_string()
+    };
     Ok(json!({ "Attributes": {
         "TopicArn": topic,
         "Owner": ACCOUNT,
         "DisplayName": "",
-        "SubscriptionsConfirmed": "0",
-        "SubscriptionsPending": "0",
+        "SubscriptionsConfirmed": count(true),
+        "SubscriptionsPending": count(false),
         "SubscriptionsDeleted": "0",
     }}))
 }
 
 pub(super) fn list_topics(call: Call<'_>) -> Answer {
-    let topics: Vec<_> = call
-        .aws
-        .sns
-        .topics()
+    let topics = call.aws.sns.topics().iter();
+    paged(
+        call,
+        "Topics",
+        topics.map(|topic| json!({ "TopicArn": topic })).collect(),
+    )
+}
+
+pub(super) fn subscribe(call: Call<'_>) -> Answer {
+    let topic = topic(call)?;
+    let protocol = call.input.required_text("Protocol")?;
+    let confirmed = match protocol {
+        "email" | "email-json" | "http" | "https" => false,
+        "application" | "firehose" | "lambda" | "sms" | "sqs" => true,
+        other => {
+            let message = format!(
+                "Invalid parameter: Amazon SNS does not support this protocol string: {other}"
+            );
+            return Err(invalid(message));
+        }
+    };
+    let endpoint = call
+        .input
+        .text("Endpoint")?
+        .filter(|endpoint| !endpoint.is_empty())
+        .ok_or_else(|| invalid("Invalid parameter: Endpoint"))?;
+    let subscription = call.aws.sns.subscribe(Subscription {
+        topic: topic.to_owned(),
+        protocol: protocol.to_owned(),
+        endpoint: endpoint.to_owned(),
+        confirmed,
+        arn: format!("{topic}:{}", call.aws.ids.uuid()),
+    });
+    let told = subscription.confirmed || call.input.boolean("ReturnSubscriptionArn")? == Some(true);
+    let arn = if told {
+        subscription.arn
+    } else {
+        "pending confirmation".to_owned()
+    };
+    Ok(json!({ "SubscriptionArn": arn }))
+}
+
+pub(super) fn list_subscriptions(call: Call<'_>) -> Answer {
+    let all = call.aws.sns.subscriptions();
+    paged(call, "Subscriptions", all.iter().map(describe).collect())
+}
+
+pub(super) fn list_subscriptions_by_topic(call: Call<'_>) -> Answer {
+    let topic = topic(call)?;
+    let all = call.aws.sns.subscriptions();
+    let its = all
         .iter()
-        .map(|topic| json!({ "TopicArn": topic }))
-        .collect();
-    Ok(json!({ "Topics": topics }))
+        .filter(|subscription| subscription.topic == topic);
+    paged(call, "Subscriptions", its.map(describe).collect())
+}
+
+fn describe(subscription: &Subscription) -> Value {
+    let arn = match subscription.confirmed {
+        true => subscription.arn.as_str(),
+        false => "PendingConfirmation",
+    };
+    json!({
+        "SubscriptionArn": arn,
+        "Owner": ACCOUNT,
+        "Protocol": subscription.protocol,
+        "Endpoint": subscription.endpoint,
+        "TopicArn": subscription.topic,
+    })
+}
+
+/// SNS's pages have 100 entries.
+fn paged(call: Call<'_>, member: &str, all: Vec<Value>) -> Answer {
+    let part = page(all, 100, call.input.text("NextToken")?)
+        .map_err(|_| invalid("Invalid parameter: NextToken"))?;
+    let mut answer = json!({ member: part.items });
+    if let Some(token) = part.next_token {
+        answer["NextToken"] = json!(token);
+    }
+    Ok(answer)
 }

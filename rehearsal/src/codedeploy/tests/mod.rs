@@ -90,6 +90,8 @@ fn hook_function() -> lambda::Function {
         maximum_event_age: Duration::from_secs(3600),
         reserved_concurrency: None,
         on_failure: None,
+        log_group: lambda::default_group(HOOK),
+        log_format: lambda::LogFormat::Json,
     }
 }
 

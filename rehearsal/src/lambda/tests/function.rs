@@ -56,6 +56,15 @@ fn play(runtime_api: &str) {
             Some("hang") => loop {
                 std::thread::park();
             },
+            Some("take memory") => {
+                // Ones, because pages of zeros are not really there.
+                let taken: Vec<_> = (0..512).map(|_| vec![1_u8; 1 << 20]).collect();
+                loop {
+                    std::hint::black_box(&taken);
+                    std::thread::park();
+                }
+            }
+            Some("say much") => answer("response", json!("x".repeat(7 << 20))),
             Some("environment") => answer(
                 "response",
                 json!(std::env::vars().collect::<BTreeMap<_, _>>()),

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::*;
 
-fn function() -> Function {
+pub(crate) fn function() -> Function {
     let test_binary = std::env::current_exe().unwrap().display().to_string();
     Function {
         logical_id: "RunMigration".to_owned(),
@@ -22,10 +22,12 @@ fn function() -> Function {
         maximum_event_age: Duration::from_secs(3600),
         reserved_concurrency: None,
         on_failure: Some("FailedEvents".to_owned()),
+        log_group: default_group("CodeDeployHook_greenlight_run-migration"),
+        log_format: LogFormat::Json,
     }
 }
 
-async fn start(function: Function) -> (Lambda, Clock) {
+pub(crate) async fn start(function: Function) -> (Lambda, Clock) {
     let clock = Clock::with_dwell(Duration::from_millis(1));
     (
         Lambda::start(
@@ -38,6 +40,8 @@ async fn start(function: Function) -> (Lambda, Clock) {
         clock,
     )
 }
+
+const NAME: &str = "CodeDeployHook_greenlight_run-migration";
 
 async fn invoke(lambda: &Lambda, event: Value) -> Answer {
     lambda
@@ -127,10 +131,7 @@ async fn above_the_reserved_concurrency_events_wait_and_callers_are_refused() {
         lambda.invoke(name, json!({}))
     );
     assert!(first.is_ok());
-    assert_eq!(
-        second.unwrap_err().to_string(),
-        "TooManyRequestsException: Rate Exceeded."
-    );
+    assert_eq!(second, Err(Refused::Throttled));
 }
 
 #[tokio::test]
@@ -309,11 +310,19 @@ async fn a_function_is_found_by_name_and_by_arn() {
         name.to_owned(),
         format!("{name}:$LATEST"),
         arn.clone(),
-        format!("{arn}:live"),
+        format!("{arn}:$LATEST"),
+        format!("111122223333:function:{name}"),
     ] {
         assert_eq!(lambda.find(&given).unwrap().name, name, "{given}");
     }
-    assert!(lambda.find("RunMigration").is_none());
+    for given in [
+        "RunMigration".to_owned(),
+        format!("{name}:live"),
+        format!("{arn}:1"),
+        arn.replace("111122223333", "999999999999"),
+    ] {
+        assert!(lambda.find(&given).is_none(), "{given}");
+    }
 }
 
 #[tokio::test]
@@ -331,4 +340,117 @@ async fn a_missing_binary_is_named() {
             .ends_with("has no binary at `/nowhere/run-migration`"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn throttled_events_back_off_and_become_dead_letters_when_they_are_too_old() {
+    let (lambda, clock) = start(Function {
+        reserved_concurrency: Some(1),
+        maximum_event_age: Duration::from_secs(60),
+        ..function()
+    })
+    .await;
+    // Somebody else has the only place, for longer than an event may wait.
+    let place = lambda.place(&function()).unwrap();
+    let before = clock.now();
+    lambda.invoke_async(NAME, json!({})).unwrap();
+    lambda.idle().await;
+    let took = clock.now().duration_since(before).unwrap();
+    assert!(
+        took >= Duration::from_secs(60) && took < Duration::from_secs(90),
+        "{took:?}"
+    );
+    let (_, letter) = &lambda.dead_letters()[0];
+    assert_eq!(letter["requestContext"]["condition"], "EventAgeExceeded");
+    assert_eq!(letter["requestContext"]["approximateInvokeCount"], 0);
+    assert_eq!(letter.get("responsePayload"), None);
+    drop(place);
+    lambda.invoke_async(NAME, json!({})).unwrap();
+    lambda.idle().await;
+    assert_eq!(lambda.invocations().len(), 1);
+}
+
+#[tokio::test]
+async fn payloads_have_limits() {
+    let (lambda, _) = start(function()).await;
+    let event = |bytes: usize| json!("x".repeat(bytes - 2));
+    let refused = lambda
+        .invoke_async(NAME, event(LARGEST_EVENT + 1))
+        .unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "1048577 byte payload is too large for the Event invocation type (limit 1048576 bytes)"
+    );
+    assert_eq!(lambda.invoke_async(NAME, event(LARGEST_EVENT)), Ok(()));
+    let refused = lambda
+        .invoke(NAME, event(LARGEST_REQUEST + 1))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(
+            refused,
+            Refused::TooLarge {
+                limit: LARGEST_REQUEST,
+                ..
+            }
+        ),
+        "{refused}"
+    );
+    lambda.idle().await;
+    let (error_type, _) = error(invoke(&lambda, json!({ "do": "say much" })).await);
+    assert_eq!(error_type, "Function.ResponseSizeTooLarge");
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_function_that_takes_too_much_memory_is_ended() {
+    let (lambda, _) = start(function()).await;
+    let (error_type, error_message) = error(invoke(&lambda, json!({ "do": "take memory" })).await);
+    assert_eq!(error_type, "Runtime.OutOfMemory");
+    assert!(
+        error_message.ends_with("Runtime exited with error: signal: killed"),
+        "{error_message}"
+    );
+    assert_eq!(response(invoke(&lambda, json!({})).await)["count"], 1);
+}
+
+#[tokio::test]
+async fn lines_go_to_the_log_group_between_lambdas_own() {
+    for (log_format, begins, ends) in [
+        (LogFormat::Text, "START RequestId: ", "REPORT RequestId: "),
+        (LogFormat::Json, "{\"time\":", "{\"time\":"),
+    ] {
+        let (lambda, _) = start(Function {
+            log_group: "/greenlight/hooks".to_owned(),
+            log_format,
+            ..function()
+        })
+        .await;
+        let logs = Logs::default();
+        lambda.log_to(logs.clone());
+        assert_eq!(logs.streams("/greenlight/hooks").unwrap().len(), 0);
+        invoke(&lambda, json!({})).await;
+        let stream = lambda.invocations()[0].log_stream.clone().unwrap();
+        assert!(
+            stream.contains("/CodeDeployHook_greenlight_run-migration[$LATEST]"),
+            "{stream}"
+        );
+        let events = logs.streams("/greenlight/hooks").unwrap()[&stream].clone();
+        let lines: Vec<&str> = events.iter().map(|event| event.message.as_str()).collect();
+        let position = |part: &str| {
+            lines
+                .iter()
+                .position(|line| line.starts_with(part))
+                .unwrap()
+        };
+        let said = lines
+            .iter()
+            .position(|line| line.contains("the function starts"))
+            .unwrap();
+        let report = lines
+            .iter()
+            .rposition(|line| line.starts_with(ends))
+            .unwrap();
+        assert!(position(begins) < said && said < report, "{lines:#?}");
+    }
 }

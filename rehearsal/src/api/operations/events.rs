@@ -1,0 +1,204 @@
+//! EventBridge's operations.
+
+use serde_json::{Value, json};
+
+use super::{Answer, Call, unknown};
+use crate::api::error::ApiError;
+use crate::api::input::Input;
+use crate::api::page::page;
+use crate::events::{Pattern, Rule, Trigger};
+use crate::identity::arn;
+
+/// An entry of PutEvents, or a whole request of it, in bytes.
+const LARGEST_REQUEST: usize = 1 << 20;
+
+pub(super) fn answer(call: Call<'_>) -> Answer {
+    match call.operation {
+        "DescribeRule" => describe_rule(call),
+        "ListRules" => list_rules(call),
+        "ListTargetsByRule" => list_targets_by_rule(call),
+        "PutEvents" => put_events(call),
+        "TestEventPattern" => test_event_pattern(call),
+        _ => unknown(),
+    }
+}
+
+/// Every entry becomes an event on the bus, or an error of its own.
+fn put_events(call: Call<'_>) -> Answer {
+    let entries = call.input.structures("Entries")?;
+    if entries.is_empty() || entries.len() > 10 {
+        let message = "1 validation error detected: Value at 'entries' failed to satisfy constraint: Member must have \
+                       length between 1 and 10";
+        return Err(ApiError::new("ValidationException", message));
+    }
+    let bytes: usize = entries.iter().map(size).sum();
+    if bytes > LARGEST_REQUEST {
+        let message = format!(
+            "Total size of the entries in the request is over the limit: {bytes} > {LARGEST_REQUEST}."
+        );
+        return Err(ApiError::new("ValidationException", message));
+    }
+    let results: Vec<Value> = entries
+        .into_iter()
+        .map(|entry| put(call, entry))
+        .collect::<Result<_, _>>()?;
+    let failed = results
+        .iter()
+        .filter(|result| result.get("ErrorCode").is_some())
+        .count();
+    Ok(json!({ "FailedEntryCount": failed, "Entries": results }))
+}
+
+fn put(call: Call<'_>, entry: Input<'_>) -> Result<Value, ApiError> {
+    let refused = |code: &str, message: &str| json!({ "ErrorCode": code, "ErrorMessage": message });
+    for member in ["Source", "DetailType", "Detail"] {
+        if entry.text(member)?.is_none_or(str::is_empty) {
+            let message = format!(
+                "Parameter {member} is not valid. Reason: {member} is a required argument."
+            );
+            return Ok(refused("InvalidArgument", &message));
+        }
+    }
+    let text = |member| entry.text(member).map(Option::unwrap_or_default);
+    let (source, detail_type) = (text("Source")?, text("DetailType")?);
+    let detail = serde_json::from_str::<Value>(text("Detail")?);
+    let bus = text("EventBusName")?;
+    if !matches!(bus, "" | "default") && bus != arn("events", "event-bus/default") {
+        return Ok(refused(
+            "ResourceNotFoundException",
+            &format!("Event bus {bus} does not exist."),
+        ));
+    }
+    // Only AWS tells what happened in AWS.
+    if source.starts_with("aws.") {
+        return Ok(refused(
+            "NotAuthorizedForSourceException",
+            "Not authorized for the source.",
+        ));
+    }
+    match detail.ok().filter(Value::is_object) {
+        Some(detail) => {
+            let resources = entry
+                .texts("Resources")?
+                .into_iter()
+                .map(ToOwned::to_owned)
+                .collect();
+            Ok(json!({ "EventId": call.aws.events.emit(source, detail_type, resources, detail) }))
+        }
+        None => Ok(refused("MalformedDetail", "Detail is malformed.")),
+    }
+}
+
+/// What AWS counts of an entry; a time, which it counts too, is not played.
+fn size(entry: &Input<'_>) -> usize {
+    let text = |member| entry.text(member).ok().flatten().map_or(0, str::len);
+    let resources = entry.texts("Resources").unwrap_or_default();
+    text("Source")
+        + text("DetailType")
+        + text("Detail")
+        + resources.iter().map(|r| r.len()).sum::<usize>()
+}
+
+fn test_event_pattern(call: Call<'_>) -> Answer {
+    let invalid = |message: String| ApiError::new("InvalidEventPatternException", message);
+    let pattern = call.input.required_text("EventPattern")?;
+    let event = call.input.required_text("Event")?;
+    let pattern = serde_json::from_str(pattern).map_err(anyhow::Error::from);
+    let pattern = pattern
+        .and_then(|pattern| Pattern::parse(&pattern))
+        .map_err(|error| invalid(format!("Event pattern is not valid. Reason: {error:#}")))?;
+    let event: Value = serde_json::from_str(event)
+        .map_err(|error| invalid(format!("Parameter Event is not valid. Reason: {error}")))?;
+    let expected = [
+        "id",
+        "detail-type",
+        "source",
+        "account",
+        "time",
+        "region",
+        "resources",
+    ];
+    if let Some(missing) = expected.iter().find(|member| event.get(**member).is_none()) {
+        return Err(invalid(format!(
+            "Parameter Event is not valid. Reason: `{missing}` is missing"
+        )));
+    }
+    Ok(json!({ "Result": pattern.matches(&event) }))
+}
+
+fn list_rules(call: Call<'_>) -> Answer {
+    let prefix = call.input.text("NamePrefix")?.unwrap_or_default();
+    let size = match call.input.integer("Limit")? {
+        None => 100,
+        Some(size @ 1..=100) => usize::try_from(size).unwrap_or(100),
+        Some(_) => {
+            let message = "1 validation error detected: Value at 'limit' failed to satisfy constraint: Member must have \
+                           value between 1 and 100";
+            return Err(ApiError::new("ValidationException", message));
+        }
+    };
+    let rules = call
+        .aws
+        .events
+        .rules()
+        .iter()
+        .filter(|rule| rule.name.starts_with(prefix));
+    let part = page(
+        rules.map(describe).collect(),
+        size,
+        call.input.text("NextToken")?,
+    )
+    .map_err(|_| ApiError::new("ValidationException", "Token is not valid."))?;
+    let mut answer = json!({ "Rules": part.items });
+    if let Some(token) = part.next_token {
+        answer["NextToken"] = json!(token);
+    }
+    Ok(answer)
+}
+
+fn describe_rule(call: Call<'_>) -> Answer {
+    find(call, call.input.required_text("Name")?).map(describe)
+}
+
+fn list_targets_by_rule(call: Call<'_>) -> Answer {
+    let rule = find(call, call.input.required_text("Rule")?)?;
+    let mut target = json!({
+        "Id": rule.function,
+        "Arn": arn("lambda", &format!("function:{}", rule.function)),
+        "RetryPolicy": {
+            "MaximumRetryAttempts": rule.retry.maximum_attempts,
+            "MaximumEventAgeInSeconds": rule.retry.maximum_event_age.as_secs(),
+        },
+    });
+    if let Some(input) = &rule.input {
+        target["Input"] = json!(input.to_string());
+    }
+    Ok(json!({ "Targets": [target] }))
+}
+
+fn find<'a>(call: Call<'a>, name: &str) -> Result<&'a Rule, ApiError> {
+    let missing = || {
+        let message = format!("Rule {name} does not exist on EventBus default.");
+        ApiError::new("ResourceNotFoundException", message)
+    };
+    let mut rules = call.aws.events.rules().iter();
+    rules.find(|rule| rule.name == name).ok_or_else(missing)
+}
+
+fn describe(rule: &Rule) -> Value {
+    let mut described = json!({
+        "Name": rule.name,
+        "Arn": rule.arn(),
+        "State": "ENABLED",
+        "EventBusName": "default",
+    });
+    match &rule.trigger {
+        Trigger::Pattern(pattern) => {
+            described["EventPattern"] = json!(pattern.written().to_string())
+        }
+        Trigger::Schedule(schedule) => {
+            described["ScheduleExpression"] = json!(schedule.expression())
+        }
+    }
+    described
+}

@@ -1,0 +1,148 @@
+use std::time::UNIX_EPOCH;
+
+use super::*;
+
+fn ecr(tags: TagMutability) -> Ecr {
+    Ecr::new(
+        vec![RepositorySettings {
+            name: "shop/web".to_owned(),
+            tags,
+        }],
+        UNIX_EPOCH,
+    )
+}
+
+fn image(version: &str) -> ImageSettings {
+    ImageSettings::new("shop/web", &[], version)
+}
+
+#[test]
+fn tags_move_and_digests_stay() {
+    let ecr = ecr(TagMutability::Mutable);
+    let first = ecr
+        .push(&image("1.0.0"), Some("latest"), UNIX_EPOCH)
+        .unwrap();
+    assert_eq!(
+        ecr.push(&image("1.0.0"), Some("latest"), UNIX_EPOCH),
+        Err(PushRefused::AlreadyExists)
+    );
+    assert_eq!(
+        ecr.push(&image("1.0.0"), None, UNIX_EPOCH),
+        Err(PushRefused::AlreadyExists)
+    );
+    let second = ecr
+        .push(&image("1.1.0"), Some("latest"), UNIX_EPOCH)
+        .unwrap();
+    let repository = ecr.repository("shop/web").unwrap();
+    assert_eq!(repository.find("latest").unwrap().digest, second.digest);
+    assert_eq!(repository.find(&first.digest).unwrap().tags, [""; 0]);
+    let again = Image::read(&second.manifest, None, UNIX_EPOCH);
+    let retagged = ecr.put("shop/web", again, Some("stable")).unwrap();
+    assert_eq!(retagged.tags, ["latest", "stable"]);
+    assert_eq!(retagged.version.as_deref(), Some("1.1.0"));
+    assert_eq!(
+        ecr.push(&ImageSettings::new("x", &[], "1"), None, UNIX_EPOCH),
+        Err(PushRefused::NoSuchRepository)
+    );
+}
+
+#[test]
+fn an_immutable_tag_stays_where_it_is() {
+    let ecr = ecr(TagMutability::Immutable);
+    ecr.push(&image("1.0.0"), Some("v1"), UNIX_EPOCH).unwrap();
+    assert_eq!(
+        ecr.push(&image("1.1.0"), Some("v1"), UNIX_EPOCH),
+        Err(PushRefused::TagIsImmutable)
+    );
+    assert!(ecr.push(&image("1.1.0"), Some("v2"), UNIX_EPOCH).is_ok());
+}
+
+#[test]
+fn references_by_tag_and_digest() {
+    let ecr = ecr(TagMutability::Mutable);
+    let digest = ecr
+        .push(&image("1.0.0"), Some("latest"), UNIX_EPOCH)
+        .unwrap()
+        .digest;
+    let ours = format!("{REGISTRY}/shop/web");
+    let cases = [
+        (format!("{ours}:latest"), Some("1.0.0")),
+        (ours.clone(), Some("1.0.0")),
+        (format!("{ours}@{digest}"), Some("1.0.0")),
+        (format!("{ours}:1.0.0@{digest}"), Some("1.0.0")),
+        (format!("{ours}:other"), None),
+        (format!("{REGISTRY}/shop/other:latest"), None),
+        ("public.ecr.aws/xray/daemon:latest".to_owned(), None),
+    ];
+    for (reference, version) in cases {
+        assert_eq!(ecr.version(&reference).as_deref(), version, "{reference}");
+    }
+    assert_eq!(ecr.resolve("nginx"), Reference::Foreign);
+    assert_eq!(ecr.resolve(&format!("{ours}:other")), Reference::Missing);
+}
+
+#[test]
+fn tags_outside_the_filters_stay_where_they_are() {
+    let ecr = ecr(TagMutability::ImmutableExcept(vec!["latest".to_owned()]));
+    for tag in ["latest", "v1"] {
+        ecr.push(&image("1.0.0"), Some(tag), UNIX_EPOCH).unwrap();
+    }
+    assert!(
+        ecr.push(&image("1.1.0"), Some("latest"), UNIX_EPOCH)
+            .is_ok()
+    );
+    assert_eq!(
+        ecr.push(&image("1.1.0"), Some("v1"), UNIX_EPOCH),
+        Err(PushRefused::TagIsImmutable)
+    );
+}
+
+fn detail(image: &Image, assumptions: &[Assumption]) -> Value {
+    push_event(
+        "shop/web",
+        image,
+        None,
+        &assumptions.iter().copied().collect(),
+    )
+}
+
+#[test]
+fn an_untagged_push_has_an_empty_tag_or_none_by_assumption() {
+    let image = image("1.0.0").image(UNIX_EPOCH);
+    assert_eq!(detail(&image, &[])["image-tag"], "");
+    assert_eq!(detail(&image, &[])["artifact-media-type"], OCI_CONFIG);
+    let without = detail(&image, &[Assumption::UntaggedPushOmitsTag]);
+    assert_eq!(without.get("image-tag"), None);
+    let tagged = push_event(
+        "shop/web",
+        &image,
+        Some("latest"),
+        &Assumptions::from_iter([Assumption::UntaggedPushOmitsTag]),
+    );
+    assert_eq!(tagged["image-tag"], "latest");
+}
+
+#[test]
+fn an_index_needs_its_children_and_runs_as_they_do() {
+    let ecr = ecr(TagMutability::Mutable);
+    let settings = IndexSettings::new("shop/web", &["latest"], "1.1.0");
+    let index = settings.index(UNIX_EPOCH);
+    assert_eq!(index.digest, settings.digest());
+    assert_eq!(
+        ecr.put("shop/web", index.clone(), Some("latest")),
+        Err(PushRefused::ChildrenMissing)
+    );
+    // Two platforms, each with its attestation.
+    let children = settings.children(UNIX_EPOCH);
+    assert_eq!(children.len(), 4);
+    for child in children {
+        assert_eq!(child.artifact_media_type.as_deref(), Some(OCI_CONFIG));
+        ecr.put("shop/web", child, None).unwrap();
+    }
+    let index = ecr.put("shop/web", index, Some("latest")).unwrap();
+    let told = detail(&index, &[]);
+    assert_eq!(told["manifest-media-type"], OCI_INDEX);
+    assert_eq!(told.get("artifact-media-type"), None);
+    let version = ecr.version(&format!("{REGISTRY}/shop/web@{}", index.digest));
+    assert_eq!(version.as_deref(), Some("1.1.0"));
+}

@@ -1,0 +1,152 @@
+//! Content filters that only a text can pass: prefix, suffix, wildcard, equals-ignore-case.
+
+use anyhow::bail;
+use serde_json::Value;
+
+/// A comparison that only a text can pass.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TextMatcher {
+    part: Part,
+    case: Case,
+    text: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Whole,
+    Prefix,
+    Suffix,
+    Wildcard,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Case {
+    Kept,
+    Ignored,
+}
+
+impl TextMatcher {
+    pub(super) fn parse(name: &str, argument: &Value) -> anyhow::Result<TextMatcher> {
+        let (part, case) = match name {
+            "prefix" => (Part::Prefix, Case::Kept),
+            "suffix" => (Part::Suffix, Case::Kept),
+            "wildcard" => (Part::Wildcard, Case::Kept),
+            "equals-ignore-case" => (Part::Whole, Case::Ignored),
+            _ => bail!(
+                "`{name}` is not a matcher: expected `prefix`, `suffix`, `wildcard`, `equals-ignore-case`, `exists`, \
+                 `numeric`, `cidr` or `anything-but`"
+            ),
+        };
+        let inner = |argument: &Value| {
+            argument
+                .as_object()
+                .filter(|object| object.len() == 1)?
+                .get("equals-ignore-case")
+                .cloned()
+        };
+        match (part, argument, inner(argument)) {
+            (Part::Prefix | Part::Suffix, Value::Object(_), Some(Value::String(text))) => {
+                Ok(TextMatcher {
+                    part,
+                    case: Case::Ignored,
+                    text,
+                })
+            }
+            (Part::Prefix | Part::Suffix, Value::Object(_), _) => {
+                bail!("`{name}` takes a text or {{\"equals-ignore-case\": …}}, not `{argument}`")
+            }
+            (Part::Wildcard, Value::String(text), _) => {
+                check_wildcard(text)?;
+                Ok(TextMatcher {
+                    part,
+                    case,
+                    text: text.clone(),
+                })
+            }
+            (_, Value::String(text), _) => Ok(TextMatcher {
+                part,
+                case,
+                text: text.clone(),
+            }),
+            _ => bail!("`{name}` takes a text, not `{argument}`"),
+        }
+    }
+
+    /// What `anything-but` may turn round: one text or several.
+    pub(super) fn parse_unwanted(name: &str, argument: &Value) -> anyhow::Result<Vec<TextMatcher>> {
+        let texts = argument
+            .as_array()
+            .map_or(std::slice::from_ref(argument), Vec::as_slice);
+        let needs_more = matches!(name, "prefix" | "suffix");
+        if texts.is_empty() || (needs_more && texts.iter().any(|text| text == "")) {
+            bail!(
+                "`{name}` inside `anything-but` takes texts that are not empty, not `{argument}`"
+            );
+        }
+        if let Some(odd) = texts.iter().find(|text| !text.is_string()) {
+            bail!("`{name}` inside `anything-but` takes texts, not `{odd}`");
+        }
+        texts
+            .iter()
+            .map(|text| TextMatcher::parse(name, text))
+            .collect()
+    }
+
+    pub(super) fn matches(&self, given: &str) -> bool {
+        let (given, wanted) = match self.case {
+            Case::Kept => (given.to_owned(), self.text.clone()),
+            Case::Ignored => (given.to_lowercase(), self.text.to_lowercase()),
+        };
+        match self.part {
+            Part::Whole => given == wanted,
+            Part::Prefix => given.starts_with(&wanted),
+            Part::Suffix => given.ends_with(&wanted),
+            Part::Wildcard => matches_wildcard(&wanted, &given),
+        }
+    }
+}
+
+/// A backslash stands before a `*` or another backslash; two `*` in a row say nothing that one does not.
+fn check_wildcard(text: &str) -> anyhow::Result<()> {
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        match (character, characters.peek()) {
+            ('\\', Some('*' | '\\')) => {
+                characters.next();
+            }
+            ('\\', _) => {
+                bail!("`wildcard` holds a `\\` that is not followed by `*` or `\\`: `{text}`")
+            }
+            ('*', Some('*')) => bail!("`wildcard` holds two `*` in a row: `{text}`"),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// `*` stands for any characters, also none; `\*` and `\\` for the character itself.
+fn matches_wildcard(wanted: &str, given: &str) -> bool {
+    let mut rest = wanted.chars();
+    match rest.next() {
+        None => given.is_empty(),
+        Some('*') => {
+            let rest = rest.as_str();
+            let starts = given
+                .char_indices()
+                .map(|(index, _)| index)
+                .chain([given.len()]);
+            starts
+                .into_iter()
+                .any(|start| matches_wildcard(rest, &given[start..]))
+        }
+        Some(character) => {
+            let literal = match character {
+                '\\' => rest.next().unwrap_or('\\'),
+                character => character,
+            };
+            given
+                .strip_prefix(literal)
+                .is_some_and(|given| matches_wildcard(rest.as_str(), given))
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! One attempt of an invocation, in an environment that is free or in a new one.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::happening::What;
+use crate::lambda::environment::{Afterwards, Environment};
+use crate::lambda::log::{self, Log};
+use crate::lambda::{Answer, Function, Invocation, Lambda, elsewhere};
+
+impl Lambda {
+    pub(super) async fn attempt(
+        &self,
+        function: &Function,
+        request_id: &str,
+        payload: Value,
+    ) -> Answer {
+        let _busy = self.inner.clock.busy();
+        let started = Instant::now();
+        self.inner.say(|| What::FunctionInvoked {
+            function: function.binary_name.clone(),
+            request_id: request_id.to_owned(),
+        });
+        let (answer, log_stream) = self.answer(function, request_id, &payload).await;
+        let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.inner.say(|| What::FunctionEnded {
+            function: function.binary_name.clone(),
+            request_id: request_id.to_owned(),
+            error: match &answer {
+                Answer::Response(_) => None,
+                Answer::Error {
+                    error_type,
+                    error_message,
+                } => Some(format!("{error_type}: {error_message}")),
+            },
+            milliseconds,
+        });
+        self.inner.lock().invocations.push(Invocation {
+            function: function.name.clone(),
+            binary_name: function.binary_name.clone(),
+            request_id: request_id.to_owned(),
+            payload,
+            answer: answer.clone(),
+            milliseconds,
+            log_stream,
+        });
+        // As many are open as before; whoever waits for this answer looks.
+        self.inner.open.send_modify(|_| {});
+        answer
+    }
+
+    /// The function's answer, and the log stream of the environment that gave it.
+    async fn answer(
+        &self,
+        function: &Function,
+        request_id: &str,
+        payload: &Value,
+    ) -> (Answer, Option<String>) {
+        let failed = |error: anyhow::Error| Answer::Error {
+            error_type: "Runtime.InvalidEntrypoint".to_owned(),
+            error_message: format!("RequestId: {request_id} Error: {error:#}"),
+        };
+        if let Some(invocations) = self.elsewhere(&function.name) {
+            let answer = elsewhere::invoke(&invocations, payload).await;
+            return (answer.unwrap_or_else(failed), None);
+        }
+        let mut environment = match self.environment(function).await {
+            Ok(environment) => environment,
+            Err(error) => return (failed(error), None),
+        };
+        let clock = &self.inner.clock;
+        let log = environment.log.clone();
+        log.write(log::start(function.log_format, request_id, clock.now()));
+        let outcome = environment.invoke(request_id, payload.clone()).await;
+        for line in log::end(
+            function,
+            request_id,
+            &outcome.answer,
+            outcome.measured,
+            clock.now(),
+        ) {
+            log.write(line);
+        }
+        if outcome.afterwards == Afterwards::Reusable {
+            let mut state = self.inner.lock();
+            state
+                .idle
+                .entry(function.name.clone())
+                .or_default()
+                .push(environment);
+        }
+        (outcome.answer, Some(log.stream))
+    }
+
+    async fn environment(&self, function: &Function) -> anyhow::Result<Environment> {
+        loop {
+            let idle = self
+                .inner
+                .lock()
+                .idle
+                .get_mut(&function.name)
+                .and_then(Vec::pop);
+            let Some(mut environment) = idle else { break };
+            // A process that ended between two invocations is replaced without a word, as in AWS.
+            if !environment.has_ended() {
+                return Ok(environment);
+            }
+        }
+        let inner = &self.inner;
+        let id = inner.ids.hexadecimal();
+        let log = Log {
+            clock: inner.clock.clone(),
+            logs: inner.logs.get().cloned(),
+            group: function.log_group.clone(),
+            stream: log::stream_name(function, inner.clock.now(), &id),
+            lines: Arc::clone(&inner.log(function)),
+        };
+        Environment::start(function, &inner.local_aws, log).await
+    }
+}

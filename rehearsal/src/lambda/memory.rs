@@ -1,0 +1,88 @@
+//! How much memory a function's process uses, and when it is more than the template gives it.
+//!
+//! Only Linux says so (`/proc`); elsewhere nothing is measured and nothing limited. The limit is held against what the
+//! process allocated itself: the pages of its program the kernel could drop and read again, and a development build has
+//! more of them than the release that ships. What is reported is everything, at its peak.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// How often a process is looked at.
+const INTERVAL: Duration = Duration::from_millis(20);
+/// Kilobytes in a megabyte, as Lambda counts them.
+const MEGABYTE: u64 = 1024;
+
+/// Watches one process.
+pub(super) struct Memory {
+    process: Option<u32>,
+    limit_megabytes: u64,
+    /// The most that was seen, in kilobytes.
+    peak: AtomicU64,
+}
+
+impl Memory {
+    pub(super) fn of(process: Option<u32>, limit_megabytes: u32) -> Memory {
+        Memory {
+            process,
+            limit_megabytes: limit_megabytes.into(),
+            peak: AtomicU64::new(0),
+        }
+    }
+
+    /// Waits until the process has allocated more than it may; for ever when it never does, or cannot be measured.
+    pub(super) async fn exceeded(&self) {
+        let mut looks = tokio::time::interval(INTERVAL);
+        loop {
+            looks.tick().await;
+            match self.look() {
+                Some(allocated) if allocated > self.limit_megabytes * MEGABYTE => return,
+                Some(_) | None => {}
+            }
+        }
+    }
+
+    /// The most that the process ever used, in megabytes; Lambda never tells more than there is.
+    pub(super) fn peak_megabytes(&self) -> Option<u64> {
+        self.look();
+        match self.peak.load(Ordering::Relaxed).div_ceil(MEGABYTE) {
+            0 => None,
+            megabytes => Some(megabytes.min(self.limit_megabytes)),
+        }
+    }
+
+    /// What the process has allocated now, in kilobytes.
+    fn look(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process?)).ok()?;
+        self.peak
+            .fetch_max(kilobytes(&status, "VmHWM").unwrap_or(0), Ordering::Relaxed);
+        Some(kilobytes(&status, "RssAnon")? + kilobytes(&status, "RssShmem").unwrap_or(0))
+    }
+}
+
+/// The number in a line such as `RssAnon:      2784 kB`.
+fn kilobytes(status: &str, field: &str) -> Option<u64> {
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_the_kernel() {
+        let status =
+            "Name:\tbootstrap\nVmHWM:\t   24920 kB\nRssAnon:\t    2784 kB\nRssFile:\t   22136 kB\n";
+        assert_eq!(kilobytes(status, "VmHWM"), Some(24920));
+        assert_eq!(kilobytes(status, "RssAnon"), Some(2784));
+        assert_eq!(kilobytes(status, "Rss"), None);
+        assert_eq!(kilobytes("", "VmHWM"), None);
+    }
+
+    #[test]
+    fn a_process_that_is_gone_uses_nothing() {
+        assert_eq!(Memory::of(None, 128).peak_megabytes(), None);
+    }
+}
