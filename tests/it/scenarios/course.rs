@@ -1,12 +1,14 @@
 //! What becomes of production when deployments are stopped, follow one another or stand in each other's way.
 
+use std::sync::Arc;
+
 use super::run::{Run, play};
 use super::{BLUE, GREEN, check_what_always_holds};
 
 /// Plays a scenario after which the deployments have ended so, `web` runs this version, and people were told so often
 /// that something shipped.
 #[track_caller]
-fn check(scenario: &str, deployments: &[&str], runs: &str, shipped: usize) -> Run {
+fn check(scenario: &str, deployments: &[&str], runs: &str, shipped: usize) -> Arc<Run> {
     let run = play(scenario);
     check_what_always_holds(&run);
     assert_eq!(run.deployments(), deployments);

@@ -23,8 +23,31 @@ const LIFECYCLE: [&str; 8] = [
     "AfterAllowTraffic",
 ];
 
-/// The digest of `shop/web:1.1.0`, which the sample event pushes.
-/// The sample events name the image that the rehearsal pushes, so that they work against it.
+/// All of them, by their own expectations: as AWS most likely is, and with the other possibility wherever its behaviour
+/// is not confirmed.
+#[test]
+fn every_scenario_holds_on_both_sides_of_what_is_not_confirmed() {
+    let all: Vec<(String, &[&str])> = run::scenarios()
+        .into_iter()
+        .flat_map(|name| [(name.clone(), &[][..]), (name, &["--assume", "all"][..])])
+        .collect();
+    assert!(all.len() > 80, "only {} of `--list`", all.len());
+    let runs = run::side_by_side(&all, |(name, options)| run::play_under(name, options));
+    let otherwise = all
+        .iter()
+        .zip(&runs)
+        .filter(|(_, run)| !run.is_as_expected());
+    let otherwise: Vec<String> = otherwise
+        .map(|((name, options), run)| format!("{name} {}: {:#}", options.join(" "), run.problems()))
+        .collect();
+    assert!(
+        otherwise.is_empty(),
+        "not as expected: {}",
+        otherwise.join("\n")
+    );
+}
+
+/// The digest of `shop/web:1.1.0`: the sample events name the image that the rehearsal pushes, so that they work against it.
 fn green_digest() -> String {
     let push = repository::json("events/start-deployment/push.json");
     push["detail"]["image-digest"].as_str().unwrap().to_owned()

@@ -1,9 +1,10 @@
 //! One run of a scenario: the real binaries, built once, played by the rehearsal, and the record that it leaves.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 
 use serde_json::Value;
@@ -13,49 +14,74 @@ use crate::repository;
 /// The record of a run, as `cargo rehearse NAME --json` prints it.
 pub(crate) struct Run {
     record: Value,
+    /// What it said to people, and whether it ended well.
+    complaint: String,
+    ended_well: bool,
 }
 
 /// Plays a scenario, which must go as it expects.
 #[track_caller]
-pub(crate) fn play(scenario: &str) -> Run {
-    let output = rehearse(&[scenario, "--json"]);
-    let run = Run::read(scenario, &output);
-    let complaint = String::from_utf8_lossy(&output.stderr);
+pub(crate) fn play(scenario: &str) -> Arc<Run> {
+    let run = play_under(scenario, &[]);
+    let complaint = &run.complaint;
     assert!(
         run.is_as_expected(),
         "`cargo rehearse {scenario}` is not as expected\n{complaint}"
     );
     assert!(
-        output.status.success(),
-        "`cargo rehearse {scenario}` ended with {}\n{complaint}",
-        output.status
+        run.ended_well,
+        "`cargo rehearse {scenario}` is as expected, and ended badly\n{complaint}"
     );
     run
 }
 
-/// Plays scenarios in another way than they expect, so they may fail. Several side by side: a run mostly waits.
+/// Plays a scenario with these options. Whoever asks for it again gets the same run.
+pub(crate) fn play_under(scenario: &str, options: &[&str]) -> Arc<Run> {
+    type Runs = BTreeMap<String, Arc<OnceLock<Arc<Run>>>>;
+    static RUNS: Mutex<Runs> = Mutex::new(BTreeMap::new());
+    let name = [&[scenario], options].concat().join("-").replace("--", "");
+    let run = lock(&RUNS).entry(name.clone()).or_default().clone();
+    let run = run.get_or_init(|| {
+        let wire = wire_folder().join(format!("{name}.jsonl"));
+        let wire = ["--wire", wire.to_str().unwrap()];
+        let arguments = [&[scenario, "--json"], &wire[..], options].concat();
+        Arc::new(Run::read(scenario, &rehearse(&arguments)))
+    });
+    run.clone()
+}
+
+/// Plays scenarios in another way than they expect, so they may fail.
 pub(crate) fn play_otherwise(plays: &[[&str; 3]]) -> Vec<Run> {
-    const SIDE_BY_SIDE: usize = 4;
-    let _alone = STAGE.lock().unwrap_or_else(PoisonError::into_inner);
-    let runs: Vec<OnceLock<Run>> = plays.iter().map(|_| OnceLock::new()).collect();
+    side_by_side(plays, |play| {
+        let arguments: Vec<&str> = play.iter().copied().chain(["--json"]).collect();
+        Run::read(play[0], &rehearse(&arguments))
+    })
+}
+
+/// Does something with each of these, several at a time, and gives the results in the same order.
+pub(crate) fn side_by_side<T: Sync, R: Send + Sync>(
+    items: &[T],
+    work: impl Fn(&T) -> R + Sync,
+) -> Vec<R> {
+    let results: Vec<OnceLock<R>> = items.iter().map(|_| OnceLock::new()).collect();
     let next = AtomicUsize::new(0);
     let take = || {
-        while let Some((play, run)) = plays
+        while let Some((item, result)) = items
             .iter()
-            .zip(&runs)
+            .zip(&results)
             .nth(next.fetch_add(1, Ordering::Relaxed))
         {
-            let arguments: Vec<&str> = play.iter().copied().chain(["--json"]).collect();
-            run.get_or_init(|| Run::read(play[0], &start(&arguments)));
+            result.get_or_init(|| work(item));
         }
     };
     thread::scope(|scope| {
-        for _ in 0..SIDE_BY_SIDE {
+        for _ in 0..STAGES {
             scope.spawn(take);
         }
     });
-    runs.into_iter()
-        .map(|run| run.into_inner().unwrap())
+    results
+        .into_iter()
+        .map(|result| result.into_inner().unwrap())
         .collect()
 }
 
@@ -64,25 +90,43 @@ pub(crate) fn transcript(scenario: &str) -> String {
     String::from_utf8(rehearse(&[scenario]).stdout).unwrap()
 }
 
-/// Each rehearsal brings processes of its own, and a small machine should not play them all at once.
-static STAGE: Mutex<()> = Mutex::new(());
-
-/// Runs the rehearsal, one at a time.
-fn rehearse(arguments: &[&str]) -> Output {
-    binaries();
-    let _alone = STAGE.lock().unwrap_or_else(PoisonError::into_inner);
-    start(arguments)
+/// The scenarios that `cargo rehearse --list` names.
+pub(crate) fn scenarios() -> Vec<String> {
+    let list = String::from_utf8(rehearse(&["--list"]).stdout).unwrap();
+    let name = |line: &str| line.split(' ').next().unwrap().to_owned();
+    list.lines().map(name).collect()
 }
 
-fn start(arguments: &[&str]) -> Output {
+/// So many rehearsals are played at a time: each mostly waits, but brings processes of its own.
+const STAGES: usize = 3;
+
+/// Runs the rehearsal as soon as there is a stage.
+fn rehearse(arguments: &[&str]) -> Output {
+    static PLAYING: Mutex<usize> = Mutex::new(0);
+    static ENDED: Condvar = Condvar::new();
     let binaries = binaries();
-    Command::new(binaries.join("rehearsal"))
+    let playing = ENDED.wait_while(lock(&PLAYING), |playing| *playing >= STAGES);
+    *playing.unwrap_or_else(PoisonError::into_inner) += 1;
+    let output = Command::new(binaries.join("rehearsal"))
         .args(arguments)
         .arg("--binaries")
         .arg(binaries)
         .current_dir(repository::root())
-        .output()
-        .unwrap()
+        .output();
+    *lock(&PLAYING) -= 1;
+    ENDED.notify_one();
+    output.unwrap()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Where every run that must go as expected leaves what went over the wire, for `tests/outside/check_wire.py`.
+fn wire_folder() -> PathBuf {
+    let folder = binaries().join("wire");
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
 }
 
 /// The folder of the built binaries. They are built into the target folder and the profile that this test runs from,
@@ -132,7 +176,16 @@ impl Run {
             )
         });
         assert_eq!(record["scenario"], scenario);
-        Run { record }
+        Run {
+            record,
+            complaint: complaint.into_owned(),
+            ended_well: output.status.success(),
+        }
+    }
+
+    /// What it expected, and found otherwise.
+    pub(crate) fn problems(&self) -> &Value {
+        &self.record["problems"]
     }
 
     /// Whether everything was as the scenario expects.
