@@ -59,7 +59,7 @@ impl Handler {
             deployment_id: ids.deployment,
             execution_id: ids.execution,
         };
-        let answered = self.answer(&call, &verdict, deadline).await?;
+        let answered = self.answer(&call, verdict, deadline).await?;
         self.call_off_the_time_out(&call.deployment_id).await;
         Ok(answered)
     }
@@ -137,7 +137,7 @@ impl Handler {
             deployment_id: time_out.deployment_id,
             execution_id: time_out.hook_execution_id,
         };
-        self.answer(&call, &verdict, deadline).await
+        self.answer(&call, verdict, deadline).await
     }
 
     /// Stops the task, and says whether it did.
@@ -161,14 +161,11 @@ impl Handler {
                 "the migration of task {} exited with code 0",
                 task.arn.id()
             )),
-            Judged::Failed { reason, ran } => {
-                let log = if ran {
-                    self.last_lines(task, container).await
-                } else {
-                    Vec::new()
-                };
+            Judged::Failed { reason, ran: true } => {
+                let log = self.last_lines(task, container).await;
                 Verdict::Failed { reason, log }
             }
+            Judged::Failed { reason, ran: false } => Verdict::NothingRan(reason),
         }
     }
 
@@ -198,7 +195,7 @@ impl Handler {
     async fn answer(
         &self,
         call: &HookCall,
-        verdict: &Verdict,
+        verdict: Verdict,
         deadline: Deadline,
     ) -> Result<Value, Failure> {
         let hook = Hook {
@@ -210,10 +207,13 @@ impl Handler {
         };
         // A success needs no message; whom a failure concerns is looked up for the message alone.
         let known = match verdict {
-            Verdict::Failed { .. } => self.known(&call.deployment_id).await,
-            Verdict::Succeeded(_) | Verdict::Later(_) => None,
+            Verdict::Failed { .. } | Verdict::NothingRan(_) => {
+                self.known(&call.deployment_id).await
+            }
+            Verdict::Succeeded(_) | Verdict::TooLate(_) | Verdict::Later(_) => None,
         };
-        hook.deliver(&self.start, known.as_ref(), verdict).await
+        let verdict = unless_ended(known.as_ref(), verdict);
+        hook.deliver(&self.start, known.as_ref(), &verdict).await
     }
 
     async fn known(&self, deployment: &DeploymentId) -> Option<Known> {
@@ -229,6 +229,20 @@ impl Handler {
             pipeline,
             deployment,
         })
+    }
+}
+
+/// A migration that is stopped because its deployment failed, or judged again when its time is up, fails once more. It was
+/// told when the deployment ended, and CodeDeploy may take the same answer twice without a word.
+fn unless_ended(known: Option<&Known>, verdict: Verdict) -> Verdict {
+    if !known.is_some_and(|known| known.deployment.status.has_ended()) {
+        return verdict;
+    }
+    match verdict {
+        Verdict::Failed { reason, log: _ } | Verdict::NothingRan(reason) => {
+            Verdict::TooLate(reason)
+        }
+        Verdict::Succeeded(_) | Verdict::TooLate(_) | Verdict::Later(_) => verdict,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Observes green, plans the migration task, runs it, and sets its time limit.
 
+use std::time::Duration;
+
 use aws::codedeploy::CodeDeploy;
 use aws::ecs::{Ecs, RunTaskAnswer, TaskFailure};
 use aws::scheduler::{Schedule, Scheduler};
@@ -10,8 +12,13 @@ use rules::config::Migration;
 use rules::environment::TimeOutSchedule;
 use rules::events::{HookCall, TimeOut};
 use rules::migration;
-use rules::observed::Task;
+use rules::observed::{DeploymentStatus, Task};
 use serde_json::Value;
+use tokio::time::Instant;
+
+/// How long ECS is asked to stop a task that it does not know yet, and the pause between.
+const STOPPING: Duration = Duration::from_secs(20);
+const PAUSE: Duration = Duration::from_secs(1);
 
 pub(crate) struct Handler {
     start: Start<TimeOutSchedule>,
@@ -41,11 +48,16 @@ impl Handler {
             messenger: &self.messenger,
             deadline,
         };
-        hook.answer(&self.start, |known| self.migrate(&call, known))
+        hook.answer(&self.start, |known| self.migrate(&call, known, deadline))
             .await
     }
 
-    async fn migrate(&self, call: &HookCall, known: Known) -> Result<Verdict, Failure> {
+    async fn migrate(
+        &self,
+        call: &HookCall,
+        known: Known,
+        deadline: Deadline,
+    ) -> Result<Verdict, Failure> {
         let pipeline = &known.pipeline;
         let Some(migration) = &pipeline.migration else {
             return Ok(Verdict::Succeeded(
@@ -59,65 +71,63 @@ impl Handler {
         let task = migration::plan(migration, &call.deployment_id, &call.execution_id, &service);
         let task = task.map_err(|no_green| Failure::Refused(no_green.to_string()))?;
         match self.ecs.run_task(&pipeline.cluster, &task).await? {
-            RunTaskAnswer::Started(task) => {
-                let verdict = self.limit(call, migration, &task).await?;
-                self.unless_ended(call, &task, verdict).await
-            }
-            RunTaskAnswer::Refused(failures) => Ok(Verdict::Failed {
-                reason: refused(&failures),
-                log: Vec::new(),
-            }),
+            RunTaskAnswer::Started(task) => self.limit(call, migration, &task, deadline).await,
+            RunTaskAnswer::Refused(failures) => Ok(Verdict::NothingRan(refused(&failures))),
         }
     }
 
-    /// Without a time limit the migration could outlive the hook's hour, so it is not left running without one.
+    /// Sees to it that the task does not outlive its deployment: it may have ended, and report-outcome looked for
+    /// migrations, before this one was there. Nor may it run without a time limit, which could outlast the hook's hour.
     async fn limit(
         &self,
         call: &HookCall,
         migration: &Migration,
         task: &Task,
+        deadline: Deadline,
     ) -> Result<Verdict, Failure> {
+        // What fails in passing is tried again: RunTask then answers with the same task.
+        let status = match self.codedeploy.get_deployment(&call.deployment_id).await {
+            Ok(deployment) => Some(deployment.status),
+            Err(failed) if failed.is_passing() => return Err(failed.into()),
+            Err(failed) => {
+                tracing::warn!(error = %failed, "deployment not looked at again");
+                None
+            }
+        };
+        if status.is_some_and(DeploymentStatus::has_ended) {
+            self.stop(task, "its deployment has ended", deadline).await;
+            return Ok(Verdict::TooLate(format!(
+                "deployment `{}` has ended while its migration was started",
+                call.deployment_id
+            )));
+        }
         match self.schedule(call, migration, task).await {
             Ok(()) => Ok(Verdict::Later(format!(
                 "the migration runs as task {}",
                 task.arn.id()
             ))),
-            // It is tried again: RunTask then answers with the same task.
-            Err(
-                failure @ Failure::Aws(CallFailed {
-                    kind: Kind::Throttled | Kind::Unavailable,
-                    ..
-                }),
-            ) => Err(failure),
+            Err(Failure::Aws(failed)) if failed.is_passing() => Err(failed.into()),
             Err(failure) => {
-                self.stop(task, "its time limit could not be set").await;
+                let reason = "its time limit could not be set";
+                self.stop(task, reason, deadline).await;
                 Err(failure)
             }
         }
     }
 
-    /// A deployment that was stopped meanwhile may have been told before the task was there to be stopped with it.
-    async fn unless_ended(
-        &self,
-        call: &HookCall,
-        task: &Task,
-        verdict: Verdict,
-    ) -> Result<Verdict, Failure> {
-        let deployment = self.codedeploy.get_deployment(&call.deployment_id).await?;
-        if !deployment.status.has_ended() {
-            return Ok(verdict);
-        }
-        self.stop(task, "its deployment has ended").await;
-        Err(Failure::Refused(format!(
-            "deployment `{}` has ended while its migration was started",
-            deployment.id
-        )))
-    }
-
-    async fn stop(&self, task: &Task, reason: &str) {
-        let stopped = self.ecs.stop_task(&task.cluster, &task.arn, reason).await;
-        if let Err(failed) = stopped {
-            tracing::warn!(error = %failed, task = %task.arn, "migration not stopped");
+    /// Stops a task that was just started. ECS may not know it yet, and then refuses the request itself.
+    async fn stop(&self, task: &Task, reason: &str, deadline: Deadline) {
+        let until = Instant::now() + STOPPING.min(deadline.for_work());
+        loop {
+            let stopped = self.ecs.stop_task(&task.cluster, &task.arn, reason).await;
+            let Err(failed) = stopped else { return };
+            let may_pass =
+                failed.is_passing() || matches!(failed.kind, Kind::Invalid | Kind::NotFound);
+            if !may_pass || Instant::now() + PAUSE >= until {
+                tracing::error!(error = %failed, task = %task.arn, "migration not stopped");
+                return;
+            }
+            tokio::time::sleep(PAUSE).await;
         }
     }
 

@@ -42,6 +42,10 @@ pub enum Verdict {
         /// The last lines of a log that goes with it.
         log: Vec<String>,
     },
+    /// Fail the deployment, and why: what was to be started never ran.
+    NothingRan(String),
+    /// The deployment has ended, and people are told of that elsewhere: it is answered as failed in case something waits.
+    TooLate(String),
     /// Somebody else answers: the migration runs now.
     Later(String),
 }
@@ -143,7 +147,7 @@ impl Hook<'_> {
             .await?;
         // A call that comes late or twice must not begin what nobody waits for.
         if deployment.status.has_ended() {
-            return Err(Failure::Refused(format!(
+            return Ok(Verdict::TooLate(format!(
                 "deployment `{}` has ended",
                 deployment.id
             )));
@@ -171,7 +175,8 @@ impl Hook<'_> {
         .await
     }
 
-    /// Answers, and tells people about a failure, once: not when CodeDeploy had its answer already.
+    /// Answers, and tells people about a failure, once: not when CodeDeploy had its answer already, or the deployment has
+    /// ended.
     ///
     /// # Errors
     /// The answer was refused, or did not reach CodeDeploy before the time was over.
@@ -184,35 +189,46 @@ impl Hook<'_> {
         let settings = settings_of(start);
         let receipt = match verdict {
             Verdict::Succeeded(_) => Some(self.put(HookAnswer::Succeeded).await?),
-            Verdict::Failed { .. } => Some(self.put(HookAnswer::Failed).await?),
+            Verdict::Failed { .. } | Verdict::NothingRan(_) | Verdict::TooLate(_) => {
+                Some(self.put(HookAnswer::Failed).await?)
+            }
             Verdict::Later(_) => None,
         };
         let (answer, reason) = match verdict {
             Verdict::Succeeded(reason) => ("succeeded", reason),
-            Verdict::Failed { reason, log: _ } => ("failed", reason),
+            Verdict::Failed { reason, log: _ }
+            | Verdict::NothingRan(reason)
+            | Verdict::TooLate(reason) => ("failed", reason),
             Verdict::Later(reason) => ("later", reason),
         };
         let pipeline = known.map(|known| known.pipeline.name.as_str());
-        let late = receipt == Some(HookReceipt::AlreadyCompleted);
+        let late = receipt == Some(HookReceipt::AlreadyCompleted)
+            || matches!(verdict, Verdict::TooLate(_));
         tracing::info!(deployment_id = %self.call.deployment_id, pipeline, decision = answer, reason, late, "hook answered");
-        if let (Verdict::Failed { reason, log }, Some(HookReceipt::Accepted), Some(settings)) =
-            (verdict, receipt, settings)
+        if let (Some(outcome), Some(HookReceipt::Accepted), Some(settings)) =
+            (self.outcome(known, verdict), receipt, settings)
         {
-            self.messenger
-                .publish(settings, &self.outcome(known, reason, log))
-                .await;
+            self.messenger.publish(settings, &outcome).await;
         }
         Ok(
             json!({"deployment_id": self.call.deployment_id, "answer": answer, "reason": reason, "late": late}),
         )
     }
 
-    fn outcome(&self, known: Option<&Known>, reason: &str, log: &[String]) -> Outcome {
-        let reason = reason.to_owned();
-        match (known, self.gate) {
-            (Some(known), Gate::Migration) => {
-                Outcome::migration_failed(&known.pipeline, &known.deployment, reason, log.to_vec())
-            }
+    /// What people are told of a verdict, if anything.
+    fn outcome(&self, known: Option<&Known>, verdict: &Verdict) -> Option<Outcome> {
+        let (reason, log) = match verdict {
+            Verdict::Failed { reason, log } => (reason.clone(), Some(log.clone())),
+            Verdict::NothingRan(reason) => (reason.clone(), None),
+            Verdict::Succeeded(_) | Verdict::TooLate(_) | Verdict::Later(_) => return None,
+        };
+        Some(match (known, self.gate) {
+            (Some(known), Gate::Migration) => match log {
+                Some(log) => {
+                    Outcome::migration_failed(&known.pipeline, &known.deployment, reason, log)
+                }
+                None => Outcome::migration_did_not_run(&known.pipeline, &known.deployment, reason),
+            },
             (Some(known), Gate::TestTraffic) => {
                 Outcome::test_traffic_failed(&known.pipeline, &known.deployment, reason)
             }
@@ -222,7 +238,7 @@ impl Hook<'_> {
             (None, Gate::TestTraffic) => {
                 Outcome::gate_failed(Event::TestTrafficFailed, &self.call.deployment_id, reason)
             }
-        }
+        })
     }
 
     /// Puts the answer, again and again while AWS is not to be reached and there is time. An answer that was heard though

@@ -338,6 +338,19 @@ async fn nothing_begins_for_a_deployment_that_has_ended() {
     );
 }
 
+/// CodeDeploy may take a second answer without a word.
+#[tokio::test]
+async fn people_are_not_told_again_of_a_deployment_that_has_ended() {
+    let cloud = Cloud {
+        status: "Failed",
+        ..cloud()
+    };
+    assert_eq!(
+        answered(&cloud, started(), TIME, well).await,
+        "Failed, 0 messages: deployment `d-8X2K4PLQ3` has ended"
+    );
+}
+
 /// The invocation fails, and so its alarm says so at once; CodeDeploy's own message follows when the hour is over.
 #[tokio::test]
 async fn an_answer_that_is_refused_fails_the_invocation() {

@@ -197,6 +197,25 @@ impl Outcome {
         outcome
     }
 
+    /// The migration gate failed before anything of the migration ran.
+    pub fn migration_did_not_run(
+        pipeline: &Pipeline,
+        deployment: &Deployment,
+        reason: String,
+    ) -> Self {
+        Self {
+            summary: format!(
+                "the migration of {} did not run; no production traffic was shifted",
+                named(deployment)
+            ),
+            next: Some(
+                "the database is as it was; correct the cause, then push again or ask for the deployment"
+                    .to_owned(),
+            ),
+            ..Self::migration_failed(pipeline, deployment, reason, Vec::new())
+        }
+    }
+
     /// The test traffic gate failed.
     pub fn test_traffic_failed(
         pipeline: &Pipeline,

@@ -116,6 +116,11 @@ fn every_outcome_says_what_happened_in_one_sentence() {
             "the migration exited with code 1".to_owned(),
             Vec::new(),
         ),
+        Outcome::migration_did_not_run(
+            &pipeline,
+            &deployment,
+            "ECS started no migration task: no reason given".to_owned(),
+        ),
         Outcome::test_traffic_failed(
             &pipeline,
             &deployment,

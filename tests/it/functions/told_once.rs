@@ -1,0 +1,142 @@
+//! A migration is told once, with its own reason, however often CodeDeploy takes an answer; and it is not left running.
+
+use serde_json::{Value, json};
+
+use super::wire::Answer::{Refuses, Says};
+use super::wire::{Answer, Invocation, invoke};
+use super::{EXECUTION, PIPELINES, REVISION, TASK, deployment, nothing, service, task, tasks};
+
+/// AfterInstall of `d-1`, where AWS says what any hook gets to hear unless `otherwise` says something else. CodeDeploy
+/// takes every answer.
+fn started(
+    otherwise: impl Fn(&str, usize) -> Option<Answer> + Send + Sync + 'static,
+) -> Invocation {
+    let hook = json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": EXECUTION});
+    invoke(
+        "run-migration",
+        PIPELINES,
+        &hook,
+        move |operation, before, _| {
+            otherwise(operation, before).unwrap_or_else(|| match operation {
+                "GetDeployment" => deployment("d-1", "InProgress", 1.0),
+                "DescribeServices" => service(REVISION, "d-1", "ACTIVE"),
+                "RunTask" => tasks(&task("PENDING", Value::Null)),
+                _ => nothing(),
+            })
+        },
+    )
+}
+
+/// The task failed, was judged, and so ended its deployment before RunTask had answered.
+#[test]
+fn a_migration_that_fails_at_once_is_told_by_its_end_alone() {
+    let invocation = started(|operation, before| match operation {
+        "GetDeployment" if before > 0 => Some(deployment("d-1", "Failed", 1.0)),
+        _ => None,
+    });
+    let operations = invocation.operations();
+    assert!(invocation.messages.is_empty(), "{:?}", invocation.messages);
+    assert!(!operations.contains(&"CreateSchedule"), "{operations:?}");
+    assert_eq!(
+        invocation.request("StopTask")["reason"],
+        "its deployment has ended"
+    );
+    let put = invocation.request("PutLifecycleEventHookExecutionStatus");
+    assert_eq!(put["status"], "Failed");
+}
+
+/// RunTask's answer comes before every part of ECS knows the task.
+#[test]
+fn a_migration_without_a_time_limit_is_stopped_as_soon_as_ecs_knows_it() {
+    let invocation = started(|operation, before| match operation {
+        "CreateSchedule" => Some(Refuses("AccessDeniedException")),
+        "StopTask" if before == 0 => Some(Refuses("InvalidParameterException")),
+        _ => None,
+    });
+    let last = &invocation.operations()[5..];
+    let expected = [
+        "StopTask",
+        "StopTask",
+        "PutLifecycleEventHookExecutionStatus",
+        "Publish",
+    ];
+    assert_eq!(last, expected, "{:?}", invocation.operations());
+    assert_eq!(
+        invocation.request("StopTask")["reason"],
+        "its time limit could not be set"
+    );
+}
+
+#[test]
+fn a_migration_that_ecs_has_no_room_for_did_not_run() {
+    let invocation = started(|operation, _| {
+        (operation == "RunTask").then(|| {
+            let reason = "Capacity is unavailable at this time. Please try again later";
+            Says(json!({"tasks": [], "failures": [{"reason": reason}]}))
+        })
+    });
+    let [message] = &invocation.messages[..] else {
+        panic!("{:?}", invocation.operations());
+    };
+    assert_eq!(message["outcome"], "migration-failed");
+    let (summary, next) = (message["summary"].to_string(), message["next"].to_string());
+    assert!(summary.contains("did not run"), "{summary}");
+    assert!(
+        next.contains("the database is as it was") && next.contains("push again or ask"),
+        "{next}"
+    );
+}
+
+/// The end of a migration that failed with exit code 3, or never started, and what people are told of it.
+fn ended(status: &'static str, event: &Value) -> Invocation {
+    let event = event.clone();
+    invoke(
+        "finish-migration",
+        PIPELINES,
+        &event,
+        move |operation, _, _| match operation {
+            "GetDeployment" => deployment("d-1", status, 1.0),
+            "DescribeTasks" => tasks(&task("STOPPED", json!(3))),
+            "DescribeTaskDefinition" => Says(json!({"tags": [], "taskDefinition": {
+                "taskDefinitionArn": REVISION, "family": "web", "containerDefinitions": [{"name": "web"}]
+            }})),
+            _ => nothing(),
+        },
+    )
+}
+
+fn stopped(detail: Value) -> Value {
+    let mut detail = detail;
+    detail["startedBy"] = "greenlight/d-1".into();
+    let map = detail.as_object_mut().unwrap();
+    map.retain(|field, _| !field.ends_with("At"));
+    json!({
+        "source": "aws.ecs", "detail-type": "ECS Task State Change", "account": "111122223333", "region": "eu-central-1",
+        "detail": detail
+    })
+}
+
+#[test]
+fn a_migration_of_a_deployment_that_has_ended_is_answered_and_not_told_again() {
+    let time_out = json!({
+        "deployment_id": "d-1", "hook_execution_id": EXECUTION, "cluster": "prod", "task_arn": TASK, "timeout_minutes": 30
+    });
+    let task_stopped = stopped(task("STOPPED", json!(3)));
+    for event in [&task_stopped, &time_out] {
+        let told = |status| {
+            let invocation = ended(status, event);
+            let put = invocation.request("PutLifecycleEventHookExecutionStatus");
+            (put["status"].to_string(), invocation.messages.len())
+        };
+        assert_eq!(told("InProgress"), ("\"Failed\"".to_owned(), 1), "{event}");
+        assert_eq!(told("Failed"), ("\"Failed\"".to_owned(), 0), "{event}");
+    }
+}
+
+#[test]
+fn a_migration_that_never_started_left_nothing_half_way() {
+    let invocation = ended("InProgress", &stopped(task("STOPPED", Value::Null)));
+    let message = &invocation.messages[0];
+    let next = message["next"].to_string();
+    assert!(next.contains("the database is as it was"), "{message}");
+}
