@@ -7,6 +7,7 @@ mod event;
 mod failed_migration;
 mod failed_test_traffic;
 mod missing_permission;
+mod multi_arch;
 mod never_starts;
 mod no_capacity;
 mod order;
@@ -140,6 +141,7 @@ impl Scenario {
             never_starts::scenario(),
             same_push_twice::scenario(),
             several_pipelines::scenario(),
+            multi_arch::scenario(),
             ec2_dynamic_ports::scenario(),
             no_capacity::scenario(),
         ];
