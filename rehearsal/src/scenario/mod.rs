@@ -6,6 +6,7 @@ mod ec2_dynamic_ports;
 mod event;
 mod failed_migration;
 mod failed_test_traffic;
+mod kept;
 mod missing_permission;
 mod multi_arch;
 mod never_starts;
