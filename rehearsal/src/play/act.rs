@@ -48,6 +48,11 @@ impl<'a> Script<'a> {
                     |refused| anyhow!("ECR refused the push of `{}`: {refused:?}", image.version);
                 world.push(image).map_err(refused)?;
             }
+            Step::PushIndex(index) => {
+                let version = &index.image.version;
+                let refused = |refused| anyhow!("ECR refused the push of `{version}`: {refused:?}");
+                world.push_index(index).map_err(refused)?;
+            }
             Step::TellAgain => tell_again(world)?,
             Step::Tell(event) => world.events.deliver(event.clone()),
             Step::Hold(source) => world.events.hold(source),
@@ -60,8 +65,17 @@ impl<'a> Script<'a> {
             Step::Redeploy(version) => person::redeploy(world, version).await?,
             Step::Desire(count) => person::desire(world, *count).await?,
             Step::Answers(answers) => self.more(*answers).await,
+            Step::AnswersAt(moment, answers) => {
+                if self.comes(*moment).await? {
+                    self.more(*answers).await;
+                }
+            }
             Step::Ask(request) => person::ask(world, request).await?,
-            Step::Await(moment) => self.wait_for(*moment).await?,
+            Step::Await(moment) => {
+                if !self.comes(*moment).await? {
+                    bail!("everything ended without what the script waits for");
+                }
+            }
             Step::Pass(duration) => {
                 let moment = world.clock.still_at(world.clock.now() + *duration);
                 self.still = None;
@@ -85,38 +99,49 @@ impl<'a> Script<'a> {
         }
     }
 
-    async fn wait_for(&mut self, moment: Moment) -> anyhow::Result<()> {
+    /// Waits for a moment, and keeps the clock there; says whether it came before everything ended.
+    async fn comes(&mut self, moment: Moment) -> anyhow::Result<bool> {
         let world = self.world;
         match moment {
-            Moment::Idle => world.lambda.idle().await,
+            Moment::Idle => {
+                world.lambda.idle().await;
+                Ok(true)
+            }
             Moment::LifecycleEvent(..) | Moment::Share(_) => {
-                self.until(move |what| is(moment, what)).await?;
+                self.happens(move |what| is(moment, what)).await
             }
             Moment::Wait(wait) => {
-                self.until(move |what| begins(wait, what)).await?;
+                if !self.happens(move |what| begins(wait, what)).await? {
+                    return Ok(false);
+                }
                 let waits = |deployment: &Deployment| is_in(wait, deployment);
                 let waiting = |state: &State| state.deployments.iter().any(waits).then_some(());
                 world.codedeploy.until(waiting).await;
+                Ok(true)
             }
         }
-        Ok(())
     }
 
-    /// Waits for a happening, and keeps the clock there; gives up when everything comes to its end without it.
-    async fn until(
+    /// Waits for a happening, and keeps the clock there; says whether it came before everything ended.
+    async fn happens(
         &mut self,
         is_it: impl Fn(&What) -> bool + Send + 'static,
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<bool> {
         let happens = self.world.happenings.still_when(self.seen, is_it);
         self.still = None;
-        let still = tokio::select! {
+        tokio::select! {
             biased;
-            still = happens => still?,
-            () = self.world.settled() => bail!("everything ended without what the script waits for"),
-        };
-        self.seen = still.index + 1;
-        self.still = Some(Keeps::Happening(still));
-        Ok(())
+            still = happens => {
+                let still = still?;
+                self.seen = still.index + 1;
+                self.still = Some(Keeps::Happening(still));
+                Ok(true)
+            }
+            () = self.world.settled() => {
+                self.still = Some(Keeps::Moment(self.world.clock.busy()));
+                Ok(false)
+            }
+        }
     }
 }
 

@@ -237,16 +237,21 @@ pub(super) fn only_blue() -> Vec<Expectation> {
 
 /// One deployment failed at this lifecycle event, and a rollback of it succeeded.
 pub(super) fn rolled_back(failed_at: &'static str) -> Vec<Expectation> {
-    vec![
-        Expectation::new(
-            format!("the deployment failed at {failed_at}, and nothing after it ran"),
-            move |record| {
-                let deployment = of_pushes(record).next().ok_or("there was no deployment")?;
-                let at = LIFECYCLE_EVENTS
-                    .iter()
-                    .position(|name| *name == failed_at)
-                    .unwrap_or(0);
-                let expected = LIFECYCLE_EVENTS
+    vec![failed(failed_at), taken_back()]
+}
+
+/// The deployment of a push failed at this lifecycle event.
+pub(super) fn failed(failed_at: &'static str) -> Expectation {
+    Expectation::new(
+        format!("the deployment failed at {failed_at}, and nothing after it ran"),
+        move |record| {
+            let deployment = of_pushes(record).next().ok_or("there was no deployment")?;
+            let at = LIFECYCLE_EVENTS
+                .iter()
+                .position(|name| *name == failed_at)
+                .unwrap_or(0);
+            let expected =
+                LIFECYCLE_EVENTS
                     .iter()
                     .enumerate()
                     .map(|(index, name)| match index.cmp(&at) {
@@ -254,29 +259,32 @@ pub(super) fn rolled_back(failed_at: &'static str) -> Vec<Expectation> {
                         std::cmp::Ordering::Equal => (*name, "Failed"),
                         std::cmp::Ordering::Greater => (*name, "Skipped"),
                     });
-                let events = deployment
-                    .lifecycle_events
-                    .iter()
-                    .map(|event| (event.name.as_str(), event.status.as_str()));
-                expect(deployment.status == "Failed" && events.eq(expected), || {
-                    format!("{} {}", deployment.status, events_of(deployment))
-                })
-            },
-        ),
-        Expectation::new("CodeDeploy rolled it back", |record| {
-            let rollbacks = record
-                .deployments
+            let events = deployment
+                .lifecycle_events
                 .iter()
-                .filter(|deployment| deployment.creator == "codeDeployRollback");
-            let rollbacks: Vec<String> = rollbacks
-                .map(|d| format!("{} {}", d.id, d.status))
-                .collect();
-            expect(
-                rollbacks.len() == 1 && rollbacks[0].ends_with(" Succeeded"),
-                || list(&rollbacks),
-            )
-        }),
-    ]
+                .map(|event| (event.name.as_str(), event.status.as_str()));
+            expect(deployment.status == "Failed" && events.eq(expected), || {
+                format!("{} {}", deployment.status, events_of(deployment))
+            })
+        },
+    )
+}
+
+/// There was one rollback, and it succeeded.
+pub(super) fn taken_back() -> Expectation {
+    Expectation::new("CodeDeploy rolled it back", |record| {
+        let rollbacks = record
+            .deployments
+            .iter()
+            .filter(|deployment| deployment.creator == "codeDeployRollback");
+        let rollbacks: Vec<String> = rollbacks
+            .map(|d| format!("{} {}", d.id, d.status))
+            .collect();
+        expect(
+            rollbacks.len() == 1 && rollbacks[0].ends_with(" Succeeded"),
+            || list(&rollbacks),
+        )
+    })
 }
 
 /// Exactly these messages were published; SNS promises no order.
@@ -296,6 +304,37 @@ pub(super) fn messages(outcomes: &'static [&'static str]) -> Vec<Expectation> {
     )]
 }
 
+/// Exactly these messages were published, and at most one besides: by that description.
+pub(super) fn messages_but_for(
+    outcomes: &'static [&'static str],
+    besides: &str,
+    is_besides: impl Fn(&Message) -> bool + 'static,
+) -> Expectation {
+    let claim = format!(
+        "messages: {}, and at most one of {besides}",
+        outcomes.join(", ")
+    );
+    Expectation::new(claim, move |record| {
+        let published = once(record);
+        let (besides, mut rest): (Vec<&Message>, Vec<&Message>) =
+            published.iter().partition(|message| is_besides(message));
+        // Where nothing else tells it, that message is one of those that must be there.
+        rest.extend(
+            besides
+                .iter()
+                .take(outcomes.len().saturating_sub(rest.len())),
+        );
+        let mut found: Vec<String> = rest.into_iter().map(Message::outcome).collect();
+        found.sort();
+        let mut expected = outcomes.to_vec();
+        expected.sort_unstable();
+        expect(found == expected && besides.len() <= 1, || {
+            let published: Vec<String> = published.into_iter().map(Message::outcome).collect();
+            list(&published)
+        })
+    })
+}
+
 /// The messages. Where events come twice a message may, word by word: nobody remembers what was told.
 pub(super) fn once(record: &Record) -> Vec<&Message> {
     let twice = events_come_twice(record);
@@ -313,21 +352,23 @@ pub(super) fn events_come_twice(record: &Record) -> bool {
     assumptions.any(|name| name == "events-come-twice")
 }
 
-/// The message with this outcome says all of these.
+/// A message with this outcome says all of these.
 pub(super) fn message_says(
     outcome: &'static str,
     texts: &'static [&'static str],
 ) -> Vec<Expectation> {
     let claim = format!("the message `{outcome}` says {}", quoted(texts));
     vec![Expectation::new(claim, move |record| {
-        let message = record.message(outcome).ok_or("there was no such message")?;
-        let missing: Vec<&str> = texts
-            .iter()
-            .filter(|text| !message.body.contains(**text))
-            .copied()
-            .collect();
-        expect(missing.is_empty(), || {
-            format!("{} missing in: {}", quoted(&missing), message.body)
+        let first = record.message(outcome).ok_or("there was no such message")?;
+        let missing = |message: &Message| -> Vec<&str> {
+            let texts = texts.iter().copied();
+            texts.filter(|text| !message.body.contains(text)).collect()
+        };
+        let mut messages = record.messages.iter();
+        let says =
+            messages.any(|message| message.outcome() == outcome && missing(message).is_empty());
+        expect(says, || {
+            format!("{} missing in: {}", quoted(&missing(first)), first.body)
         })
     })]
 }

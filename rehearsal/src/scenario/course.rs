@@ -143,7 +143,11 @@ fn goes(sequence: &[Stretch], path: &[&str]) -> bool {
     path.first() == Some(&first.version.as_str()) && states.contains(&(2 * (path.len() - 1)))
 }
 
-fn runs(service: &'static str, path: &'static [&'static str], left: Left) -> Expectation {
+pub(super) fn runs(
+    service: &'static str,
+    path: &'static [&'static str],
+    left: Left,
+) -> Expectation {
     let version = path.last().copied().unwrap_or_default();
     let (task_sets, beside) = match left {
         Left::Nothing => (1, "nothing"),
@@ -244,13 +248,17 @@ pub(super) fn decided(code: &'static str) -> Expectation {
 
 /// What `start-deployment` answered, pipeline by pipeline.
 fn decisions(record: &Record) -> impl Iterator<Item = String> {
+    let decision = |report: &Value| report["decision"].as_str().map(str::to_owned);
+    reports(record).filter_map(decision)
+}
+
+/// What `start-deployment` said of each pipeline that it looked at.
+pub(super) fn reports(record: &Record) -> impl Iterator<Item = &Value> {
     let reports = record
         .invocations
         .iter()
         .filter_map(|invocation| invocation.answer["pipelines"].as_array());
-    reports
-        .flatten()
-        .filter_map(|report| report["decision"].as_str().map(str::to_owned))
+    reports.flatten()
 }
 
 /// From the last time that one thing happened to the next time that another did it took so many seconds at most.

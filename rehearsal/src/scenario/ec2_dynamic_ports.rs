@@ -15,6 +15,7 @@ pub(super) fn scenario() -> Scenario {
             "the service runs on EC2 with host port 0: no network configuration, an instance's ports as targets",
             vec![
                 Step::push(ImageSettings::new("shop/web", &["latest"], GREEN)),
+                Step::CANARY,
                 Step::Settle,
             ],
             ship::expectations(),

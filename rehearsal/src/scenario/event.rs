@@ -84,7 +84,7 @@ pub(crate) fn of_event(file: EventFile) -> Scenario {
         }
         scenario.setting.images.push(image);
     }
-    scenario.steps = vec![Step::Tell(event), Step::Settle];
+    scenario.steps = vec![Step::Tell(event), Step::CANARY, Step::Settle];
     if !ships {
         scenario.expectations = claims::nothing_broke();
         scenario.expectations.extend(claims::started(0));

@@ -5,17 +5,32 @@ use std::path::PathBuf;
 
 use rehearsal::ecr::ImageSettings;
 
-use crate::record::Missing;
+use crate::record::{Message, Missing};
 use crate::scenario::claims::{self, expect, list};
-use crate::scenario::setting::{GREEN, Setting};
-use crate::scenario::{Expectation, MessageFormat, Scenario, Step, quoted};
+use crate::scenario::course::{Left, broke_off, runs};
+use crate::scenario::kept::{calls_kept, event_kept};
+use crate::scenario::setting::{BLUE, GREEN, Setting};
+use crate::scenario::{Expectation, MessageFormat, Provided, Scenario, Step, quoted};
 
-/// The queue for invocations that failed for good, by its logical id in the template.
-const QUEUE: &str = "FailedInvocations";
 /// The role that a revision of the shop hands to ECS first.
 const TASK_ROLE: &str = "arn:aws:iam::111122223333:role/web-task";
 
 const ANSWER: &str = "codedeploy:PutLifecycleEventHookExecutionStatus";
+/// Why a migration is stopped.
+const NO_LIMIT: &str = "its time limit could not be set";
+const DEPLOYMENT_ENDED: &str = "its deployment has ended";
+const TOO_LONG: &str = "ran longer than its 20 minutes";
+
+/// What a hook's error says that may not answer.
+const ANSWER_DENIED: [&str; 3] = ["AwsDenied", "access denied", ANSWER];
+
+const ROLLBACK_CALLS: &str = "rollback-calls-hooks";
+const SYNCHRONOUS: &str = "hook-is-called-synchronously";
+const AT_ONCE: &str = "hook-error-fails-at-once";
+/// An answer says nothing of an earlier one that was the same.
+const SECOND_ANSWER: &str = "second-answer-is-accepted";
+/// A task that was just started cannot be stopped yet.
+const NEW_TASKS: &str = "new-tasks-are-missing";
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
@@ -42,7 +57,7 @@ fn missing_permission() -> Scenario {
             TASK_ROLE,
         ],
     ));
-    expectations.push(kept(&["AwsDenied", "access denied", "iam:PassRole"]));
+    expectations.push(event_kept(&["AwsDenied", "access denied", "iam:PassRole"]));
     scenario(
         "missing-permission",
         "start-deployment may not hand the tasks' roles to ECS",
@@ -52,13 +67,17 @@ fn missing_permission() -> Scenario {
     )
 }
 
-/// The one thing that a hook cannot do without: nobody hears its answer, so CodeDeploy waits its hour.
+/// The one thing that a hook cannot do without: nobody hears its answer, so CodeDeploy waits its hour. Where a rollback
+/// calls the hooks, too, it fails as the deployment did, and only people can help.
 fn denied_answer() -> Scenario {
-    let mut expectations = vec![claims::production_answered()];
+    let mut expectations = vec![
+        claims::production_answered(),
+        claims::failed("AfterAllowTestTraffic"),
+    ];
     expectations.extend(claims::started(1));
-    expectations.extend(claims::rolled_back("AfterAllowTestTraffic"));
     expectations.extend(claims::only_blue());
-    expectations.extend(claims::messages(&["started", "failed", "rolled-back"]));
+    expectations.extend(answer_denied_once());
+    expectations.extend(answer_denied_twice());
     expectations.push(missing(
         "check-test-traffic",
         ANSWER,
@@ -67,7 +86,9 @@ fn denied_answer() -> Scenario {
             "deploymentgroup:AppECS-prod-web/DgpECS-prod-web",
         ],
     ));
-    expectations.push(kept(&["AwsDenied", "access denied", ANSWER]));
+    expectations.push(only_failed("check-test-traffic", &ANSWER_DENIED));
+    expectations.push(nothing_kept().provided(Provided::Assumed(SYNCHRONOUS)));
+    expectations.push(lasted(0..10).provided(Provided::Assumed(AT_ONCE)));
     scenario(
         "denied-answer",
         "check-test-traffic may not answer its hook: CodeDeploy gives up after an hour",
@@ -77,15 +98,50 @@ fn denied_answer() -> Scenario {
     )
 }
 
+fn answer_denied_once() -> impl Iterator<Item = Expectation> {
+    let mut expectations = vec![
+        claims::taken_back(),
+        runs("web", &[BLUE], Left::Nothing),
+        calls_kept(1, &ANSWER_DENIED).provided(Provided::NotAssumed(SYNCHRONOUS)),
+        lasted(60..75).provided(Provided::NotAssumed(AT_ONCE)),
+    ];
+    expectations.extend(claims::messages(&["started", "failed", "rolled-back"]));
+    let alone = expectations.into_iter();
+    alone.map(|expectation| expectation.provided(Provided::NotAssumed(ROLLBACK_CALLS)))
+}
+
+/// Production stays with blue, as before the rollback, and people are told to look.
+fn answer_denied_twice() -> impl Iterator<Item = Expectation> {
+    let mut expectations = vec![
+        broke_off(2, "Failed", "AfterAllowTestTraffic"),
+        runs("web", &[BLUE], Left::Green),
+        calls_kept(2, &ANSWER_DENIED).provided(Provided::NotAssumed(SYNCHRONOUS)),
+        lasted(120..135).provided(Provided::NotAssumed(AT_ONCE)),
+        Expectation::new("people are told to look after the rollback", |record| {
+            let about = |message: &&Message| message.body.contains("the rollback of deployment");
+            let told = record.messages.iter().find(about);
+            let told = told.ok_or("nobody was told of it")?;
+            expect(told.body.contains("look now"), || told.body.clone())
+        }),
+    ];
+    expectations.extend(claims::messages(&["started", "failed", "failed"]));
+    let twice = expectations.into_iter();
+    twice.map(|expectation| expectation.provided(Provided::Assumed(ROLLBACK_CALLS)))
+}
+
 /// No migration runs without an end to it.
 fn denied_time_limit() -> Scenario {
     let mut expectations = claims::nothing_broke();
-    expectations.extend(migration_refused());
+    expectations.extend(migration_refused(&[NO_LIMIT, DEPLOYMENT_ENDED]));
     expectations.extend(claims::message_says(
         "migration-failed",
         &["access denied", "scheduler:CreateSchedule"],
     ));
-    expectations.push(migration_was_stopped("its time limit could not be set"));
+    let stopped = migration_was_stopped(&[NO_LIMIT]);
+    expectations.push(stopped.provided(Provided::NotAssumed(NEW_TASKS)));
+    // Where ECS does not know the task yet, the end of the deployment is another occasion to stop it.
+    let stopped = migration_was_stopped(&[NO_LIMIT, DEPLOYMENT_ENDED]);
+    expectations.push(stopped.provided(Provided::Assumed(NEW_TASKS)));
     expectations.push(missing(
         "run-migration",
         "scheduler:CreateSchedule",
@@ -103,12 +159,12 @@ fn denied_time_limit() -> Scenario {
 /// The migration never ends by itself: its time limit ends it.
 fn endless_migration() -> Scenario {
     let mut expectations = claims::nothing_broke();
-    expectations.extend(migration_refused());
+    expectations.extend(migration_refused(&[TOO_LONG]));
     expectations.extend(claims::message_says(
         "migration-failed",
-        &["ran longer than its 20 minutes and was stopped"],
+        &[TOO_LONG, "stopped"],
     ));
-    expectations.push(migration_was_stopped("ran longer than its 20 minutes"));
+    expectations.push(migration_was_stopped(&[TOO_LONG]));
     expectations.push(lasted(20..30));
     scenario(
         "endless-migration",
@@ -125,7 +181,7 @@ fn denied_schedule() -> Scenario {
     expectations.extend(claims::started(1));
     expectations.extend(claims::rolled_back("AfterInstall"));
     expectations.extend(claims::only_blue());
-    expectations.push(migration_was_stopped("its deployment has ended"));
+    expectations.push(migration_was_stopped(&[DEPLOYMENT_ENDED]));
     expectations.push(missing(
         "ScheduleRole",
         "lambda:InvokeFunction",
@@ -172,29 +228,45 @@ fn scenario(
     }
 }
 
-fn migration_refused() -> Vec<Expectation> {
+/// The migration failed its hook; it was stopped for one of these reasons.
+fn migration_refused(reasons: &'static [&'static str]) -> Vec<Expectation> {
+    const TOLD: [&str; 4] = ["started", "migration-failed", "failed", "rolled-back"];
     let mut expectations = claims::started(1);
     expectations.extend(claims::rolled_back("AfterInstall"));
     expectations.extend(claims::only_blue());
-    expectations.extend(claims::messages(&[
-        "started",
-        "migration-failed",
-        "failed",
-        "rolled-back",
-    ]));
+    let told = claims::messages(&TOLD).into_iter();
+    expectations.extend(told.map(|told| told.provided(Provided::NotAssumed(SECOND_ANSWER))));
+    let told = claims::messages_but_for(&TOLD, "the end of the migration that was stopped", {
+        move |message| stopped_for(message, reasons)
+    });
+    expectations.push(told.provided(Provided::Assumed(SECOND_ANSWER)));
     expectations
 }
 
-fn migration_was_stopped(reason: &'static str) -> Expectation {
-    Expectation::new(
-        format!("the migration was stopped: `{reason}`"),
-        move |record| {
-            let stopped = |task: &crate::record::Task| task.reason.clone().unwrap_or_default();
-            let reasons: Vec<String> = record.tasks.iter().map(stopped).collect();
-            let holds = reasons.len() == 1 && reasons[0].contains(reason);
-            expect(holds, || list(&reasons))
-        },
-    )
+/// Whether a message tells that the migration's task was stopped for one of these reasons.
+fn stopped_for(message: &Message, reasons: &[&str]) -> bool {
+    let says = |reason: &&str| message.body.contains(reason);
+    message.outcome() == "migration-failed"
+        && message.body.contains("the migration was stopped: ")
+        && reasons.iter().any(says)
+}
+
+/// There was one migration, and this is why it ended: one of these.
+fn migration_was_stopped(reasons: &'static [&'static str]) -> Expectation {
+    let claim = format!("the migration was stopped: {}", reasons_in_words(reasons));
+    Expectation::new(claim, move |record| {
+        let stopped = |task: &crate::record::Task| task.reason.clone().unwrap_or_default();
+        let found: Vec<String> = record.tasks.iter().map(stopped).collect();
+        let is_one = |found: &String| reasons.iter().any(|reason| found.contains(reason));
+        expect(found.len() == 1 && found.iter().all(is_one), || {
+            list(&found)
+        })
+    })
+}
+
+fn reasons_in_words(reasons: &[&str]) -> String {
+    let reasons: Vec<String> = reasons.iter().map(|reason| format!("`{reason}`")).collect();
+    reasons.join(" or ")
 }
 
 /// The whole run lasted so many simulated minutes.
@@ -205,6 +277,45 @@ fn lasted(minutes: std::ops::Range<u64>) -> Expectation {
             format!("{} seconds", record.simulated_seconds)
         })
     })
+}
+
+/// No other function failed, and whatever this one failed with says all of these.
+fn only_failed(function: &'static str, says: &'static [&'static str]) -> Expectation {
+    let claim = format!(
+        "only {function} failed, with an error that says {}",
+        quoted(says)
+    );
+    Expectation::new(claim, move |record| {
+        let failed = record
+            .invocations
+            .iter()
+            .filter(|invocation| !invocation.ok);
+        let failed: Vec<String> = failed
+            .map(|invocation| {
+                let error = invocation.error.as_deref().unwrap_or("no error");
+                format!("{}: {error}", invocation.function)
+            })
+            .collect();
+        let as_told = |failed: &String| {
+            failed.starts_with(&format!("{function}: "))
+                && says.iter().all(|says| failed.contains(says))
+        };
+        expect(!failed.is_empty() && failed.iter().all(as_told), || {
+            list(&failed)
+        })
+    })
+}
+
+/// Nobody keeps what a synchronous call gave: its caller has it.
+fn nothing_kept() -> Expectation {
+    Expectation::new(
+        "no letter is kept of a call that waits for its answer",
+        |record| {
+            let letters = record.dead_letters.iter();
+            let letters: Vec<String> = letters.map(|letter| letter.message.to_string()).collect();
+            expect(letters.is_empty(), || list(&letters))
+        },
+    )
 }
 
 /// AWS refused this, and its sentence says all of these.
@@ -230,26 +341,6 @@ fn missing(
         let named = |sentence: &&str| says.iter().all(|says| sentence.contains(says));
         expect(!sentences.is_empty() && sentences.iter().all(named), || {
             list(&sentences)
-        })
-    })
-}
-
-/// The one event that failed is kept, with an error that says all of these.
-fn kept(says: &'static [&'static str]) -> Expectation {
-    let claim = format!(
-        "the event is kept in {QUEUE} with an error that says {}",
-        quoted(says)
-    );
-    Expectation::new(claim, move |record| {
-        let letters = record.dead_letters.iter();
-        let letters: Vec<String> = letters
-            .map(|letter| format!("{}: {}", letter.queue, letter.message))
-            .collect();
-        let tells = |letter: &String| {
-            letter.starts_with(QUEUE) && says.iter().all(|says| letter.contains(says))
-        };
-        expect(letters.len() == 1 && letters.iter().all(tells), || {
-            list(&letters)
         })
     })
 }

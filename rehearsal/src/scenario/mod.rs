@@ -6,7 +6,9 @@ mod ec2_dynamic_ports;
 mod event;
 mod failed_migration;
 mod failed_test_traffic;
+mod kept;
 mod missing_permission;
+mod multi_arch;
 mod never_starts;
 mod no_capacity;
 mod order;
@@ -140,6 +142,7 @@ impl Scenario {
             never_starts::scenario(),
             same_push_twice::scenario(),
             several_pipelines::scenario(),
+            multi_arch::scenario(),
             ec2_dynamic_ports::scenario(),
             no_capacity::scenario(),
         ];

@@ -24,7 +24,7 @@ pub(super) fn scenario() -> Scenario {
         pipelines: Scenario::own_pipelines("redirect"),
         message_format: MessageFormat::Json,
         setting: Setting::shop(),
-        steps: vec![Step::Push(Box::new(image)), Step::Settle],
+        steps: vec![Step::Push(Box::new(image)), Step::CANARY, Step::Settle],
         expectations,
     }
 }

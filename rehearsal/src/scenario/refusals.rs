@@ -4,11 +4,9 @@ use rehearsal::ecr::ImageSettings;
 use serde_json::{Value, json};
 
 use crate::scenario::claims::{self, expect, list};
+use crate::scenario::kept::event_kept;
 use crate::scenario::setting::{GREEN, Setting};
-use crate::scenario::{Expectation, MessageFormat, Scenario, Step, quoted};
-
-/// The queue for invocations that failed for good, by its logical id in the template.
-const QUEUE: &str = "FailedInvocations";
+use crate::scenario::{Expectation, MessageFormat, Scenario, Step};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
@@ -74,37 +72,7 @@ fn kept(
     steps.push(Step::Settle);
     let mut expectations = nothing_done();
     expectations.push(claims::production_answered());
-    expectations.push(Expectation::new(
-        format!(
-            "the event is kept in {QUEUE} with an error that says {}",
-            quoted(says)
-        ),
-        move |record| {
-            let letters: Vec<String> = record
-                .dead_letters
-                .iter()
-                .map(|letter| letter.message.to_string())
-                .collect();
-            let queues = record
-                .dead_letters
-                .iter()
-                .all(|letter| letter.queue == QUEUE);
-            // The first answer counts: what people read in the queue is the last one, and it must say the same.
-            let text = letters.join("\n");
-            let missing: Vec<&str> = says
-                .iter()
-                .filter(|says| !text.contains(**says))
-                .copied()
-                .collect();
-            expect(letters.len() == 1 && queues && missing.is_empty(), || {
-                format!(
-                    "{} letters, missing {}: {text}",
-                    letters.len(),
-                    quoted(&missing)
-                )
-            })
-        },
-    ));
+    expectations.push(event_kept(says));
     scenario(name, summary, steps, expectations)
 }
 

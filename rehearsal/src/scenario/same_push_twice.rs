@@ -16,6 +16,7 @@ pub(super) fn scenario() -> Scenario {
         steps: vec![
             Step::Push(Box::new(image)),
             Step::TellAgain,
+            Step::CANARY,
             Step::Settle,
             Step::TellAgain,
             Step::Settle,

@@ -50,6 +50,9 @@ pub(super) fn scenario() -> Scenario {
         setting: setting(),
         steps: vec![
             Step::Push(Box::new(ImageSettings::new("shop/web", &["latest"], GREEN))),
+            // One for each service.
+            Step::CANARY,
+            Step::CANARY,
             Step::Settle,
         ],
         expectations,

@@ -16,6 +16,7 @@ pub(super) fn scenario() -> Scenario {
         setting: Setting::shop(),
         steps: vec![
             Step::Push(Box::new(ImageSettings::new("shop/web", &["latest"], GREEN))),
+            Step::CANARY,
             Step::Settle,
         ],
         expectations: expectations(),

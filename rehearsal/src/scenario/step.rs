@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rehearsal::cloudwatch::AlarmState;
 use rehearsal::codedeploy::requests::DeploymentWait;
-use rehearsal::ecr::ImageSettings;
+use rehearsal::ecr::{ImageSettings, IndexSettings};
 use serde_json::Value;
 
 /// One step of a script.
@@ -14,6 +14,8 @@ use serde_json::Value;
 pub(crate) enum Step {
     /// An image is pushed, and ECR tells it once per tag.
     Push(Box<ImageSettings>),
+    /// An image for several platforms is pushed: its manifests and attestations without a tag, then the index.
+    PushIndex(Box<IndexSettings>),
     /// ECR tells the last push again.
     TellAgain,
     /// An event of somebody's own arrives.
@@ -45,6 +47,8 @@ pub(crate) enum Step {
     Alarm(&'static str, AlarmState),
     /// So many more requests are answered in production at this moment.
     Answers(u64),
+    /// The same when this has happened; nothing where everything comes to its end without it.
+    AnswersAt(Moment, u64),
     /// So much time passes.
     Pass(Duration),
     /// Nothing happens until everything has come to its end.
@@ -81,6 +85,10 @@ pub(crate) enum Moment {
 }
 
 impl Step {
+    /// Both versions answer often enough to be counted while green gets 10 % of production: how many requests fit into
+    /// a wait that passes at once depends on the machine.
+    pub(crate) const CANARY: Step = Step::AnswersAt(Moment::Share(10), 40);
+
     pub(crate) fn push(image: ImageSettings) -> Step {
         Step::Push(Box::new(image))
     }

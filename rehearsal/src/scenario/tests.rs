@@ -5,6 +5,7 @@ mod runs;
 
 use std::collections::BTreeMap;
 
+use rehearsal::ecr::IndexSettings;
 use serde_json::Value;
 
 use super::*;
@@ -305,6 +306,81 @@ fn a_failed_migrations_claims_fail_when_they_should() {
             ),
         ],
     );
+}
+
+#[test]
+fn multi_archs_claims_fail_when_they_should() {
+    check(
+        &multi_arch::scenario(),
+        index_shipped,
+        &[
+            (
+                |r| r.revisions[0].image = "registry/shop/web@sha256:4c9a".to_owned(),
+                "the revision is pinned to the index",
+            ),
+            (|r| drop(r.timeline.pop()), "four manifests came before"),
+            (|r| r.invocations.clear(), "every look was for the index"),
+            (
+                |r| r.invocations.push(r.invocations[0].clone()),
+                "every look was for the index",
+            ),
+            (
+                |r| r.invocations.push(look("sha256:4c9a", "already-running")),
+                "every look was for the index",
+            ),
+        ],
+    );
+}
+
+/// A run of `multi-arch` as it should be.
+fn index_shipped() -> Record {
+    let digest = IndexSettings::new("shop/web", &[], "1.1.0").digest();
+    let mut record = shipped();
+    record.deployments[0].image_digest = Some(digest.clone());
+    let image = format!("registry/shop/web@{digest}");
+    record.revisions[0]
+        .images
+        .insert("web".to_owned(), image.clone());
+    record.revisions[0].image = image;
+    record.timeline.extend(moments(&["image pushed"; 5]));
+    record.invocations = vec![look(&digest, "start"), look(&digest, "already-running")];
+    record
+}
+
+fn look(digest: &str, decision: &str) -> Invocation {
+    let report = serde_json::json!({ "decision": decision, "image": { "digest": digest } });
+    Invocation {
+        answer: serde_json::json!({ "pipelines": [report] }),
+        ..shipped().invocations[0].clone()
+    }
+}
+
+#[test]
+fn one_message_may_come_besides_those_that_must() {
+    let again = || message("migration-failed", "the task was stopped");
+    let first = || message("migration-failed", "access denied");
+    let started = || message("started", "");
+    for (messages, expected) in [
+        (vec![started(), first()], true),
+        (vec![started(), first(), again()], true),
+        (vec![started(), again()], true),
+        (vec![started(), again(), again()], false),
+        (vec![started(), first(), again(), again()], false),
+        (vec![started(), first(), first()], false),
+        (vec![started()], false),
+        (vec![first(), again()], false),
+        (vec![], false),
+    ] {
+        let claim = claims::messages_but_for(&["started", "migration-failed"], "its end", {
+            |message| message.body.contains("was stopped")
+        });
+        let found = format!("{messages:?}");
+        let record = Record {
+            messages,
+            ..Record::default()
+        };
+        assert_eq!(claim.problem(&record).is_none(), expected, "{found}");
+    }
 }
 
 #[test]

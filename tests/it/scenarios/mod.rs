@@ -229,6 +229,23 @@ fn several_pipelines() {
 }
 
 #[test]
+fn multi_arch() {
+    let run = play("multi-arch");
+    check_what_always_holds(&run);
+    assert_eq!(run.deployments(), ["Succeeded"]);
+    assert_eq!(run.production_versions(), [BLUE, GREEN]);
+    assert_eq!(
+        run.calls("start-deployment", "CreateDeployment"),
+        1,
+        "only the index is deployed"
+    );
+    let digests = run.shipped_digests();
+    assert_eq!(digests.len(), 1, "{digests:?}");
+    assert_eq!(run.list("revisions").len(), 1);
+    assert_eq!(run.revisions_of(digests[0]).len(), 1);
+}
+
+#[test]
 fn ec2_dynamic_ports() {
     let run = play("ec2-dynamic-ports");
     check_shipped(&run);
