@@ -35,6 +35,8 @@ pub enum Assumption {
     UntaggedPushOmitsTag,
     /// A push that changes nothing is told like any other
     RepeatedPushIsTold,
+    /// CodeDeploy tells of its target too, and ECS of the service's deployment, as they do for other kinds of services
+    OtherKindsOfEventsAreTold,
     /// Every event is delivered twice
     EventsComeTwice,
     /// CodeDeploy's actions on one deployment know no resource: only policies for `*` allow them

@@ -1,8 +1,10 @@
 //! Tells of deployments: watchers of the rehearsal, and the event bus.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Deployment, Group};
+use crate::assumption::Assumption;
+use crate::events::rfc3339_seconds;
 use crate::happening::What;
 use crate::identity::arn;
 use crate::world::Aws;
@@ -55,10 +57,52 @@ pub(super) fn state_change(aws: &Aws, deployment: &Deployment, group: &Group, st
         "state": state,
         "deploymentGroup": deployment.group,
     });
+    if aws.assumptions.hold(Assumption::OtherKindsOfEventsAreTold) {
+        other_kinds(aws, &resources, &detail, deployment, group);
+    }
     aws.events.emit(
         "aws.codedeploy",
         "CodeDeploy Deployment State-change Notification",
         resources,
         detail,
+    );
+}
+
+/// What CodeDeploy tells of each instance of an EC2 deployment, and ECS of a service that it deploys itself. Whether they
+/// are told here too is not documented.
+fn other_kinds(
+    aws: &Aws,
+    resources: &[String],
+    detail: &Value,
+    deployment: &Deployment,
+    group: &Group,
+) {
+    let mut of_target = detail.clone();
+    of_target["instanceId"] = json!(format!("{}:{}", group.cluster, group.service));
+    aws.events.emit(
+        "aws.codedeploy",
+        "CodeDeploy Instance State-change Notification",
+        resources.to_vec(),
+        of_target,
+    );
+    let (kind, name) = match detail["state"].as_str() {
+        Some("SUCCESS") => ("INFO", "SERVICE_DEPLOYMENT_COMPLETED"),
+        Some("FAILURE" | "STOP") => ("ERROR", "SERVICE_DEPLOYMENT_FAILED"),
+        Some(_) | None => ("INFO", "SERVICE_DEPLOYMENT_IN_PROGRESS"),
+    };
+    aws.events.emit(
+        "aws.ecs",
+        "ECS Deployment State Change",
+        vec![arn(
+            "ecs",
+            &format!("service/{}/{}", group.cluster, group.service),
+        )],
+        json!({
+            "eventType": kind,
+            "eventName": name,
+            "deploymentId": deployment.green,
+            "updatedAt": rfc3339_seconds(aws.clock.now()),
+            "reason": "ECS deployment deploymentID changed.",
+        }),
     );
 }

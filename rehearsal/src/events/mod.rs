@@ -240,7 +240,7 @@ impl Inner {
 }
 
 /// `2026-10-14T09:21:47Z`: an envelope's time has whole seconds.
-fn rfc3339_seconds(moment: SystemTime) -> String {
+pub(crate) fn rfc3339_seconds(moment: SystemTime) -> String {
     let moment = OffsetDateTime::from(moment);
     let moment = moment.replace_nanosecond(0).unwrap_or(moment);
     moment.format(&Rfc3339).unwrap_or_default()

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rehearsal::assumption::Assumption;
 use rehearsal::cloudwatch::AlarmState;
 use rehearsal::codedeploy::requests::DeploymentWait;
 use rehearsal::ecs;
@@ -227,4 +228,33 @@ async fn there_is_no_way_back_once_blue_is_being_stopped() {
     );
     assert_eq!(serves(&world, ListenerKind::Production).await, "1.0.1");
     world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_kinds_of_events_are_told_only_where_that_is_assumed() {
+    for assumed in [false, true] {
+        let assumption = assumed.then_some(Assumption::OtherKindsOfEventsAreTold);
+        let world = world(|settings| settings.assumptions = assumption.into_iter().collect()).await;
+        begin(&world).await;
+        world.settled().await;
+        let told = world.events.delivered();
+        let of_kind = |kind: &str| {
+            let events = told
+                .iter()
+                .filter(|(event, _)| event["detail-type"] == kind);
+            events
+                .map(|(event, _)| event["detail"].clone())
+                .collect::<Vec<_>>()
+        };
+        let states = of_kind("CodeDeploy Deployment State-change Notification");
+        assert_eq!(states.len(), 2);
+        let of_target = of_kind("CodeDeploy Instance State-change Notification");
+        let of_service = of_kind("ECS Deployment State Change");
+        let expected = if assumed { 2 } else { 0 };
+        assert_eq!((of_target.len(), of_service.len()), (expected, expected));
+        if let Some(last) = of_service.last() {
+            assert_eq!(last["eventName"], "SERVICE_DEPLOYMENT_COMPLETED");
+        }
+        world.shutdown().await;
+    }
 }
