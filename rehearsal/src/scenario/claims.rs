@@ -304,37 +304,6 @@ pub(super) fn messages(outcomes: &'static [&'static str]) -> Vec<Expectation> {
     )]
 }
 
-/// Exactly these messages were published, and at most one besides: by that description.
-pub(super) fn messages_but_for(
-    outcomes: &'static [&'static str],
-    besides: &str,
-    is_besides: impl Fn(&Message) -> bool + 'static,
-) -> Expectation {
-    let claim = format!(
-        "messages: {}, and at most one of {besides}",
-        outcomes.join(", ")
-    );
-    Expectation::new(claim, move |record| {
-        let published = once(record);
-        let (besides, mut rest): (Vec<&Message>, Vec<&Message>) =
-            published.iter().partition(|message| is_besides(message));
-        // Where nothing else tells it, that message is one of those that must be there.
-        rest.extend(
-            besides
-                .iter()
-                .take(outcomes.len().saturating_sub(rest.len())),
-        );
-        let mut found: Vec<String> = rest.into_iter().map(Message::outcome).collect();
-        found.sort();
-        let mut expected = outcomes.to_vec();
-        expected.sort_unstable();
-        expect(found == expected && besides.len() <= 1, || {
-            let published: Vec<String> = published.into_iter().map(Message::outcome).collect();
-            list(&published)
-        })
-    })
-}
-
 /// The messages. Where events come twice a message may, word by word: nobody remembers what was told.
 pub(super) fn once(record: &Record) -> Vec<&Message> {
     let twice = events_come_twice(record);

@@ -18,7 +18,6 @@ const TASK_ROLE: &str = "arn:aws:iam::111122223333:role/web-task";
 const ANSWER: &str = "codedeploy:PutLifecycleEventHookExecutionStatus";
 /// Why a migration is stopped.
 const NO_LIMIT: &str = "its time limit could not be set";
-const DEPLOYMENT_ENDED: &str = "its deployment has ended";
 const TOO_LONG: &str = "ran longer than its 20 minutes";
 
 /// What a hook's error says that may not answer.
@@ -27,10 +26,6 @@ const ANSWER_DENIED: [&str; 3] = ["AwsDenied", "access denied", ANSWER];
 const ROLLBACK_CALLS: &str = "rollback-calls-hooks";
 const SYNCHRONOUS: &str = "hook-is-called-synchronously";
 const AT_ONCE: &str = "hook-error-fails-at-once";
-/// An answer says nothing of an earlier one that was the same.
-const SECOND_ANSWER: &str = "second-answer-is-accepted";
-/// A task that was just started cannot be stopped yet.
-const NEW_TASKS: &str = "new-tasks-are-missing";
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
@@ -132,16 +127,12 @@ fn answer_denied_twice() -> impl Iterator<Item = Expectation> {
 /// No migration runs without an end to it.
 fn denied_time_limit() -> Scenario {
     let mut expectations = claims::nothing_broke();
-    expectations.extend(migration_refused(&[NO_LIMIT, DEPLOYMENT_ENDED]));
+    expectations.extend(migration_refused());
     expectations.extend(claims::message_says(
         "migration-failed",
         &["access denied", "scheduler:CreateSchedule"],
     ));
-    let stopped = migration_was_stopped(&[NO_LIMIT]);
-    expectations.push(stopped.provided(Provided::NotAssumed(NEW_TASKS)));
-    // Where ECS does not know the task yet, the end of the deployment is another occasion to stop it.
-    let stopped = migration_was_stopped(&[NO_LIMIT, DEPLOYMENT_ENDED]);
-    expectations.push(stopped.provided(Provided::Assumed(NEW_TASKS)));
+    expectations.push(migration_was_stopped(NO_LIMIT));
     expectations.push(missing(
         "run-migration",
         "scheduler:CreateSchedule",
@@ -159,12 +150,12 @@ fn denied_time_limit() -> Scenario {
 /// The migration never ends by itself: its time limit ends it.
 fn endless_migration() -> Scenario {
     let mut expectations = claims::nothing_broke();
-    expectations.extend(migration_refused(&[TOO_LONG]));
+    expectations.extend(migration_refused());
     expectations.extend(claims::message_says(
         "migration-failed",
         &[TOO_LONG, "stopped"],
     ));
-    expectations.push(migration_was_stopped(&[TOO_LONG]));
+    expectations.push(migration_was_stopped(TOO_LONG));
     expectations.push(lasted(20..30));
     scenario(
         "endless-migration",
@@ -181,7 +172,7 @@ fn denied_schedule() -> Scenario {
     expectations.extend(claims::started(1));
     expectations.extend(claims::rolled_back("AfterInstall"));
     expectations.extend(claims::only_blue());
-    expectations.push(migration_was_stopped(&[DEPLOYMENT_ENDED]));
+    expectations.push(migration_was_stopped("its deployment has ended"));
     expectations.push(missing(
         "ScheduleRole",
         "lambda:InvokeFunction",
@@ -228,45 +219,29 @@ fn scenario(
     }
 }
 
-/// The migration failed its hook; it was stopped for one of these reasons.
-fn migration_refused(reasons: &'static [&'static str]) -> Vec<Expectation> {
-    const TOLD: [&str; 4] = ["started", "migration-failed", "failed", "rolled-back"];
+fn migration_refused() -> Vec<Expectation> {
     let mut expectations = claims::started(1);
     expectations.extend(claims::rolled_back("AfterInstall"));
     expectations.extend(claims::only_blue());
-    let told = claims::messages(&TOLD).into_iter();
-    expectations.extend(told.map(|told| told.provided(Provided::NotAssumed(SECOND_ANSWER))));
-    let told = claims::messages_but_for(&TOLD, "the end of the migration that was stopped", {
-        move |message| stopped_for(message, reasons)
-    });
-    expectations.push(told.provided(Provided::Assumed(SECOND_ANSWER)));
+    expectations.extend(claims::messages(&[
+        "started",
+        "migration-failed",
+        "failed",
+        "rolled-back",
+    ]));
     expectations
 }
 
-/// Whether a message tells that the migration's task was stopped for one of these reasons.
-fn stopped_for(message: &Message, reasons: &[&str]) -> bool {
-    let says = |reason: &&str| message.body.contains(reason);
-    message.outcome() == "migration-failed"
-        && message.body.contains("the migration was stopped: ")
-        && reasons.iter().any(says)
-}
-
-/// There was one migration, and this is why it ended: one of these.
-fn migration_was_stopped(reasons: &'static [&'static str]) -> Expectation {
-    let claim = format!("the migration was stopped: {}", reasons_in_words(reasons));
-    Expectation::new(claim, move |record| {
-        let stopped = |task: &crate::record::Task| task.reason.clone().unwrap_or_default();
-        let found: Vec<String> = record.tasks.iter().map(stopped).collect();
-        let is_one = |found: &String| reasons.iter().any(|reason| found.contains(reason));
-        expect(found.len() == 1 && found.iter().all(is_one), || {
-            list(&found)
-        })
-    })
-}
-
-fn reasons_in_words(reasons: &[&str]) -> String {
-    let reasons: Vec<String> = reasons.iter().map(|reason| format!("`{reason}`")).collect();
-    reasons.join(" or ")
+fn migration_was_stopped(reason: &'static str) -> Expectation {
+    Expectation::new(
+        format!("the migration was stopped: `{reason}`"),
+        move |record| {
+            let stopped = |task: &crate::record::Task| task.reason.clone().unwrap_or_default();
+            let reasons: Vec<String> = record.tasks.iter().map(stopped).collect();
+            let holds = reasons.len() == 1 && reasons[0].contains(reason);
+            expect(holds, || list(&reasons))
+        },
+    )
 }
 
 /// The whole run lasted so many simulated minutes.

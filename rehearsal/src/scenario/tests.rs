@@ -356,34 +356,6 @@ fn look(digest: &str, decision: &str) -> Invocation {
 }
 
 #[test]
-fn one_message_may_come_besides_those_that_must() {
-    let again = || message("migration-failed", "the task was stopped");
-    let first = || message("migration-failed", "access denied");
-    let started = || message("started", "");
-    for (messages, expected) in [
-        (vec![started(), first()], true),
-        (vec![started(), first(), again()], true),
-        (vec![started(), again()], true),
-        (vec![started(), again(), again()], false),
-        (vec![started(), first(), again(), again()], false),
-        (vec![started(), first(), first()], false),
-        (vec![started()], false),
-        (vec![first(), again()], false),
-        (vec![], false),
-    ] {
-        let claim = claims::messages_but_for(&["started", "migration-failed"], "its end", {
-            |message| message.body.contains("was stopped")
-        });
-        let found = format!("{messages:?}");
-        let record = Record {
-            messages,
-            ..Record::default()
-        };
-        assert_eq!(claim.problem(&record).is_none(), expected, "{found}");
-    }
-}
-
-#[test]
 fn every_scenario_has_its_files_and_its_claims() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
     for scenario in Scenario::all() {
