@@ -3,7 +3,7 @@
 use aws_sdk_ecs::types::{
     ContainerOverride, DesiredStatus, KeyValuePair, LaunchType, TaskOverride,
 };
-use rules::migration::MigrationTask;
+use rules::migration::{MigrationTask, STOPPED};
 use rules::names::{ClusterName, TaskArn};
 use rules::observed::{self, Task, TaskContainer};
 use rules::secrecy;
@@ -225,7 +225,7 @@ fn translate(call: &Call, task: &aws_sdk_ecs::types::Task) -> Result<Task, CallF
         containers: task
             .containers()
             .iter()
-            .map(|one| container_from(call, one))
+            .map(|one| container_from(call, one, task.last_status()))
             .collect::<Result<_, _>>()?,
         overrides: overrides
             .iter()
@@ -237,10 +237,13 @@ fn translate(call: &Call, task: &aws_sdk_ecs::types::Task) -> Result<Task, CallF
 fn container_from(
     call: &Call,
     container: &aws_sdk_ecs::types::Container,
+    task_status: Option<&str>,
 ) -> Result<TaskContainer, CallFailed> {
+    // A container that runs has no exit code yet, whatever stands in its place.
+    let is_over = [task_status, container.last_status()].contains(&Some(STOPPED));
     Ok(TaskContainer {
         name: call.name(container.name(), "tasks.containers.name")?,
-        exit_code: container.exit_code(),
+        exit_code: container.exit_code().filter(|_| is_over),
         reason: container.reason().map(secrecy::without_places),
     })
 }

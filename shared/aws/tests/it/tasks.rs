@@ -241,6 +241,32 @@ async fn a_stopped_task_says_how_it_ended() {
 }
 
 #[tokio::test]
+async fn a_container_has_an_exit_code_when_it_or_its_task_has_stopped() {
+    for (task, container, expected) in [
+        ("RUNNING", json!("RUNNING"), None),
+        ("RUNNING", json!("STOPPED"), Some(0)),
+        ("DEPROVISIONING", json!("STOPPED"), Some(0)),
+        ("STOPPED", json!("PENDING"), Some(0)),
+        ("RUNNING", Value::Null, None),
+    ] {
+        let body = json!({"failures": [], "tasks": [{
+            "taskArn": arn(1), "clusterArn": CLUSTER_ARN, "lastStatus": task,
+            "taskDefinitionArn": "arn:aws:ecs:eu-central-1:111122223333:task-definition/shop-web:42",
+            "containers": [{"name": "web", "exitCode": 0, "lastStatus": container}],
+        }]});
+        let server = Server::answering([answer(200, &body)]).await;
+        let found = Ecs::new(&server.session())
+            .describe_tasks("prod", &[arn(1).parse().unwrap()])
+            .await
+            .unwrap();
+        assert_eq!(
+            found[0].containers[0].exit_code, expected,
+            "{task} {container}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn tasks_are_described_a_hundred_at_a_time_and_missing_ones_left_out() {
     let first: Vec<Value> = (0..100).map(task).collect();
     let missing =
