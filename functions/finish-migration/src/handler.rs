@@ -75,8 +75,9 @@ impl Handler {
         }
     }
 
-    /// Where the event leaves the overrides out, DescribeTasks has them.
-    async fn with_ids(&self, task: Task) -> Result<(Task, HookIds), Failure> {
+    /// Where the event leaves the overrides out, DescribeTasks has them. What became of the task the event says, which
+    /// may know more already.
+    async fn with_ids(&self, mut task: Task) -> Result<(Task, HookIds), Failure> {
         if let Some(ids) = events::hook_ids(&task) {
             return Ok((task, ids));
         }
@@ -84,18 +85,20 @@ impl Handler {
             .ecs
             .describe_tasks(&task.cluster, std::slice::from_ref(&task.arn))
             .await?;
-        let described = described.into_iter().next().unwrap_or(task);
-        let ids = events::hook_ids(&described).ok_or_else(|| {
+        if let Some(described) = described.into_iter().next() {
+            task.overrides = described.overrides;
+        }
+        let ids = events::hook_ids(&task).ok_or_else(|| {
             Failure::Refused(format!(
                 "task `{}` carries neither `{}` nor `{}`, expected both in its overrides \
                  (hint: only `run-migration` may start tasks as `{}…`)",
-                described.arn,
+                task.arn,
                 migration::DEPLOYMENT_ID,
                 migration::HOOK_EXECUTION_ID,
                 migration::STARTED_BY
             ))
         })?;
-        Ok((described, ids))
+        Ok((task, ids))
     }
 
     async fn timed_out(&self, time_out: TimeOut, deadline: Deadline) -> Result<Value, Failure> {
