@@ -67,6 +67,7 @@ class Deployments:
 
     def by_cli(self, image_digest: str) -> Deployed:
         """`aws ecs deploy`, with its files, to its end."""
+        eventually(self._nothing_is_active, 180)
         task_definition, app_spec = self._folder / "task.json", self._folder / "appspec.yaml"
         task_definition.write_text(json.dumps(self._with_image(image_digest)))
         app_spec.write_text(

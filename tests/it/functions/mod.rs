@@ -35,8 +35,9 @@ fn task(last_status: &str, exit_code: Value) -> Value {
     let environment = json!([
         {"name": "GREENLIGHT_DEPLOYMENT_ID", "value": "d-1"}, {"name": "GREENLIGHT_HOOK_EXECUTION_ID", "value": EXECUTION}
     ]);
-    let mut container = json!({"name": "web"});
+    let mut container = json!({"name": "web", "lastStatus": last_status});
     if !exit_code.is_null() {
+        container["lastStatus"] = json!("STOPPED");
         container["exitCode"] = exit_code;
     }
     json!({
