@@ -3,6 +3,7 @@
 use aws::CallFailed;
 use aws::codedeploy::Deployments;
 use lambda::Failure;
+use rules::config::Pipeline;
 use rules::look::{self, Look, Misfit, Search};
 use rules::names::RevisionArn;
 use rules::observed::{
@@ -165,15 +166,7 @@ impl Handler {
         candidate: Option<&Candidate>,
     ) -> Result<Option<Active>, CallFailed> {
         let pipeline = look.pipeline;
-        let ids = self
-            .codedeploy
-            .list_deployments(
-                &pipeline.application,
-                &pipeline.deployment_group,
-                Deployments::Active,
-            )
-            .await?;
-        let deployments = self.codedeploy.batch_get_deployments(&ids).await?;
+        let deployments = self.deployments(pipeline, Deployments::Active).await?;
         // The list may be older than the answer about each: what has ended since is not active.
         let unended = deployments
             .into_iter()
@@ -202,12 +195,25 @@ impl Handler {
     ) -> Result<Vec<Deployment>, CallFailed> {
         let pipeline = look.pipeline;
         let which = Deployments::CreatedSince(candidate.ordered_at);
+        let mut deployments = self.deployments(pipeline, which).await?;
+        let since = start::attempts_since(pipeline, candidate, &deployments);
+        if since < candidate.ordered_at {
+            let which = Deployments::CreatedSince(since);
+            deployments = self.deployments(pipeline, which).await?;
+        }
+        Ok(start::attempts(pipeline, candidate, deployments))
+    }
+
+    async fn deployments(
+        &self,
+        pipeline: &Pipeline,
+        which: Deployments,
+    ) -> Result<Vec<Deployment>, CallFailed> {
         let ids = self
             .codedeploy
             .list_deployments(&pipeline.application, &pipeline.deployment_group, which)
             .await?;
-        let deployments = self.codedeploy.batch_get_deployments(&ids).await?;
-        Ok(start::attempts(pipeline, candidate, deployments))
+        self.codedeploy.batch_get_deployments(&ids).await
     }
 }
 

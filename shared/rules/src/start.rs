@@ -1,6 +1,7 @@
 //! Start or skip: what becomes of a pipeline, from what AWS says now.
 
 use std::fmt;
+use std::time::Duration;
 
 use time::UtcDateTime;
 
@@ -379,21 +380,45 @@ pub fn attempts(
     candidate: &Candidate,
     mut deployments: Vec<Deployment>,
 ) -> Vec<Deployment> {
-    deployments.retain(|deployment| {
-        deployment.creator == Creator::Caller && deployment.created_at >= candidate.ordered_at
-    });
-    deployments.sort_by_key(|deployment| deployment.created_at);
     let digest = &candidate.image.digest;
+    let counts = |deployment: &Deployment| deployment.created_at >= candidate.ordered_at;
+    deployments.retain(|deployment| deployment.creator == Creator::Caller);
+    deployments.sort_by_key(|deployment| deployment.created_at);
     let elsewhere = (0..deployments.len()).rev().find(|&index| {
         let (earlier, deployment) = (&deployments[..index], &deployments[index]);
-        follows_exactly(&pipeline.tag, deployment, digest) && !is_copy(earlier, deployment)
+        counts(deployment)
+            && follows_exactly(&pipeline.tag, deployment, digest)
+            && !is_copy(earlier, deployment)
     });
     let since = elsewhere.map_or(0, |index| index + 1);
     deployments.drain(..since);
     deployments.retain(|deployment| {
-        deployment.status.has_ended() && shipped(deployment).as_ref() == Some(digest)
+        let ended = counts(deployment) && deployment.status.has_ended();
+        ended && shipped(deployment).as_ref() == Some(digest)
     });
     deployments
+}
+
+/// How long before its copy a deployment lies at most that a person repeats to go back: beyond that, the copy is taken
+/// for a new order.
+const COPIED_AFTER_AT_MOST: Duration = Duration::from_secs(90 * 24 * 60 * 60);
+
+/// From when on deployments have to be known to judge what became of the candidate, given those since it was ordered:
+/// where one of them followed the tag elsewhere, it may be a copy of one from before.
+pub fn attempts_since(
+    pipeline: &Pipeline,
+    candidate: &Candidate,
+    deployments: &[Deployment],
+) -> UtcDateTime {
+    let digest = &candidate.image.digest;
+    let elsewhere = deployments
+        .iter()
+        .any(|deployment| follows_exactly(&pipeline.tag, deployment, digest));
+    if elsewhere {
+        candidate.ordered_at - COPIED_AFTER_AT_MOST
+    } else {
+        candidate.ordered_at
+    }
 }
 
 /// Whether a deployment followed the rule's one tag to something else than `digest`.

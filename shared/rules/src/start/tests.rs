@@ -420,6 +420,10 @@ fn a_person_who_went_back_moved_no_tag() {
         "b latest shipped x",
     ];
     check_attempts("latest", 0, &copied, "d-2");
+    // What a person goes back to is mostly older than the image that is left.
+    check_attempts("latest", 2, &copied, "d-2");
+    check_attempts("latest", 2, &copied[..2], "d-2");
+    check_attempts("latest", 3, &copied, "");
 }
 
 /// Whether the candidate is refused as older than what runs, once ECR no longer knows the one or its tag.
