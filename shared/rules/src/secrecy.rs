@@ -58,7 +58,13 @@ impl FromIterator<(String, String)> for Secrets {
     fn from_iter<T: IntoIterator<Item = (String, String)>>(pairs: T) -> Self {
         let long =
             |(_, value): &(String, String)| value.chars().count() >= VALUE_CHARACTERS_AT_LEAST;
-        let mut pairs: Vec<(String, String)> = pairs.into_iter().filter(long).collect();
+        // A log shows a value of several lines line by line.
+        let lines = |(name, value): (String, String)| {
+            let line = |line: &str| (name.clone(), line.trim().to_owned());
+            value.lines().map(line).collect::<Vec<_>>()
+        };
+        let mut pairs: Vec<(String, String)> =
+            pairs.into_iter().flat_map(lines).filter(long).collect();
         // A value that holds another one goes first, so that nothing of it stays.
         pairs.sort_by(|one, other| other.1.len().cmp(&one.1.len()).then(one.cmp(other)));
         pairs.dedup();
@@ -127,6 +133,15 @@ mod tests {
                 "cannot reach postgres://shop:correct horse@db: correct horse is refused, true"
             ),
             "cannot reach [DATABASE_URL]: [PASSWORD] is refused, true"
+        );
+    }
+
+    #[test]
+    fn a_value_of_several_lines_is_hidden_line_by_line() {
+        let secrets = secrets(&[("KEY", "-----BEGIN KEY-----\r\nMIIEvQIBADANBg\nnil\n")]);
+        assert_eq!(
+            secrets.hidden("read MIIEvQIBADANBg, nil"),
+            "read [KEY], nil"
         );
     }
 
