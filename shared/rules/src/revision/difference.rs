@@ -12,7 +12,7 @@ use crate::observed::TaskDefinition;
 /// One line a change between a revision and the next one; none where they are the same.
 pub fn difference(definition: &TaskDefinition, next: &Value) -> Vec<String> {
     let mut lines = Vec::new();
-    let before = &definition.task_definition;
+    let (before, next) = (&canonical(&definition.task_definition), &canonical(next));
     for field in fields(before, next) {
         match field {
             "containerDefinitions" => containers(&before[field], &next[field], &mut lines),
@@ -25,7 +25,7 @@ pub fn difference(definition: &TaskDefinition, next: &Value) -> Vec<String> {
     named(
         "tag",
         "key",
-        &definition.tags,
+        &canonical(&definition.tags),
         &next["tags"],
         own,
         &mut lines,
@@ -103,7 +103,6 @@ fn named(
 }
 
 fn changed(before: &Value, next: &Value, what: &str) -> Option<String> {
-    let (before, next) = (canonical(before), canonical(next));
     let verb = match (before.is_null(), next.is_null()) {
         _ if before == next => return None,
         (true, _) => "is added",
