@@ -9,6 +9,7 @@ use futures_util::{FutureExt, StreamExt, stream};
 use tokio::time::Instant;
 
 use crate::Failure;
+use crate::hook::words_of;
 
 /// How many pieces of work get their turn at once, and what throttled ones do.
 #[derive(Debug, Clone, Copy)]
@@ -67,9 +68,7 @@ impl Turns {
         let work = AssertUnwindSafe(work).catch_unwind();
         match tokio::time::timeout_at(self.until, work).await {
             Ok(Ok(result)) => result,
-            Ok(Err(_)) => Err(Failure::Panicked(
-                "the panic's message is in the log".to_owned(),
-            )),
+            Ok(Err(panic)) => Err(Failure::Panicked(words_of(panic.as_ref()))),
             Err(_) => Err(Failure::Unfinished),
         }
     }
