@@ -61,7 +61,7 @@ impl FinishEvent {
                 let detail = event.get("detail").unwrap_or(&Value::Null);
                 let task = task_from_detail(detail)?;
                 // ECS reports an exit code before the task is STOPPED too: the same end must not be judged twice.
-                if task.last_status != "STOPPED" {
+                if task.last_status != migration::STOPPED {
                     return Ok(Self::Ignored(short(&format!(
                         "the task is `{}`, not yet `STOPPED`",
                         task.last_status
