@@ -152,7 +152,7 @@ impl Handler {
             return Ok(Outcome::shipped(pipeline, deployment, ending));
         }
         // This message may come late.
-        if let Some(later) = self.later(deployment, made_by).await {
+        if let Some(later) = self.later(deployment, made_by).await? {
             return Ok(Outcome::replaced_since(
                 pipeline, deployment, &later, ending,
             ));
@@ -168,14 +168,15 @@ impl Handler {
         &self,
         deployment: &Deployment,
         made_by: Option<&DeploymentId>,
-    ) -> Option<DeploymentId> {
-        let other = made_by.filter(|other| **other != deployment.id)?;
-        let other = self.codedeploy.get_deployment(other).await;
-        other
-            .inspect_err(|failed| tracing::warn!(error = %failed, "deployment not found out"))
-            .ok()
+    ) -> Result<Option<DeploymentId>, Failure> {
+        let Some(other) = made_by.filter(|other| **other != deployment.id) else {
+            return Ok(None);
+        };
+        let other = self.codedeploy.get_deployment(other).await.map(Some);
+        let other = none_for_ever(other, "deployment not found out")?;
+        Ok(other
             .filter(|other| other.created_at > deployment.created_at)
-            .map(|other| other.id)
+            .map(|other| other.id))
     }
 
     /// The revision that a deployment shipped; none where its AppSpec cannot be read, now or ever.
@@ -183,13 +184,8 @@ impl Handler {
         &self,
         deployment: &Deployment,
     ) -> Result<Option<RevisionArn>, Failure> {
-        match self.revision_of(deployment).await {
-            Err(failed) if !failed.is_passing() => {
-                tracing::warn!(error = %failed, "revision not found out");
-                Ok(None)
-            }
-            result => Ok(result?),
-        }
+        let revision = self.revision_of(deployment).await;
+        none_for_ever(revision, "revision not found out")
     }
 
     async fn ended_badly(
@@ -246,11 +242,8 @@ impl Handler {
             let during_migration = pipeline.migration.is_some()
                 && deployment.creator == Creator::Caller
                 && deployment.status != DeploymentStatus::Succeeded;
-            let looks = if during_migration && self.was_in_migration(&deployment.id).await? {
-                LOOKS
-            } else {
-                1
-            };
+            let may_come_late = during_migration && self.was_in_migration(&deployment.id).await;
+            let looks = if may_come_late { LOOKS } else { 1 };
             for look in 1..=looks {
                 if self.stop_running(pipeline, &deployment.id).await? || look == looks {
                     break;
@@ -264,15 +257,21 @@ impl Handler {
         }
     }
 
-    /// Whether the deployment ended while AfterInstall was under way.
-    async fn was_in_migration(&self, deployment: &DeploymentId) -> Result<bool, CallFailed> {
-        let target = self.codedeploy.get_deployment_target(deployment).await?;
+    /// Whether the deployment ended while AfterInstall was under way; it may have where that cannot be found out.
+    async fn was_in_migration(&self, deployment: &DeploymentId) -> bool {
+        let target = match self.codedeploy.get_deployment_target(deployment).await {
+            Ok(target) => target,
+            Err(failed) => {
+                tracing::warn!(deployment_id = %deployment, error = %failed, "steps not found out");
+                return true;
+            }
+        };
         let events = target.map(|target| target.lifecycle_events);
-        Ok(events.into_iter().flatten().any(|event| {
+        events.into_iter().flatten().any(|event| {
             event.name == "AfterInstall"
                 && event.started_at.is_some()
                 && event.status != LifecycleEventStatus::Succeeded
-        }))
+        })
     }
 
     async fn stop_running(
@@ -293,6 +292,20 @@ impl Handler {
             tracing::info!(deployment_id = %deployment, task = %task, "migration stopped");
         }
         Ok(!running.is_empty())
+    }
+}
+
+/// What can be found out later is an error, so that the event is delivered again; what never can is nothing.
+fn none_for_ever<T>(
+    found: Result<Option<T>, CallFailed>,
+    otherwise: &'static str,
+) -> Result<Option<T>, Failure> {
+    match found {
+        Err(failed) if !failed.is_passing() => {
+            tracing::warn!(error = %failed, "{otherwise}");
+            Ok(None)
+        }
+        found => Ok(found?),
     }
 }
 
