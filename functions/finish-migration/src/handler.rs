@@ -1,6 +1,5 @@
 //! Judges a migration by its task, and answers its hook.
 
-use aws::CallFailed;
 use aws::codedeploy::CodeDeploy;
 use aws::ecs::Ecs;
 use aws::logs::Logs;
@@ -11,12 +10,7 @@ use rules::events::{self, FinishEvent, HookCall, HookIds, TimeOut};
 use rules::migration::{self, Verdict as Judged};
 use rules::names::{ContainerName, DeploymentId};
 use rules::observed::Task;
-use rules::revision;
-use rules::secrecy::Secrets;
 use serde_json::{Value, json};
-
-/// How much of a failed migration's log people get to read at once.
-const LOG_LINES: i32 = 20;
 
 pub(crate) struct Handler {
     start: Start<()>,
@@ -112,17 +106,12 @@ impl Handler {
             .as_ref()
             .and_then(|task| Some((task, events::hook_ids(task)?.container)))
             .filter(|(task, container)| migration::has_ended(task, container));
-        let is_up = task
-            .as_ref()
-            .is_none_or(|task| task.last_status != migration::STOPPED);
+        let mut is_still_up = false;
         let verdict = match ended {
             // It ended in time, and its event was late or lost, or is still to come.
             Some((task, container)) => {
-                let verdict = self.verdict(task, &container).await;
-                if is_up {
-                    self.stop(&time_out, "the migration has ended").await;
-                }
-                verdict
+                is_still_up = task.last_status != migration::STOPPED;
+                self.verdict(task, &container).await
             }
             None => {
                 let reason = format!(
@@ -137,10 +126,15 @@ impl Handler {
             }
         };
         let call = HookCall {
-            deployment_id: time_out.deployment_id,
-            execution_id: time_out.hook_execution_id,
+            deployment_id: time_out.deployment_id.clone(),
+            execution_id: time_out.hook_execution_id.clone(),
         };
-        self.answer(&call, verdict, deadline).await
+        let answered = self.answer(&call, verdict, deadline).await;
+        // Only now: the event of a task that was stopped from outside tells of a failure.
+        if is_still_up {
+            self.stop(&time_out, "the migration has ended").await;
+        }
+        answered
     }
 
     /// Stops the task, and says whether it did.
@@ -174,25 +168,12 @@ impl Handler {
 
     /// The log is there to help; a verdict does not depend on it.
     async fn last_lines(&self, task: &Task, container: &ContainerName) -> Vec<String> {
-        let read = async {
-            let definition = self
-                .ecs
-                .describe_task_definition(task.revision.as_str())
-                .await?;
-            let Some(log) = revision::log_stream(&definition, container, task.arn.id()) else {
-                return Ok(Vec::new());
-            };
-            let lines = self
-                .logs
-                .get_log_events(&log.group, &log.stream, LOG_LINES)
-                .await?;
-            let secrets = Secrets::of(&definition, task, container);
-            Ok(lines.iter().map(|line| secrets.hidden(line)).collect())
-        };
-        read.await.unwrap_or_else(|failed: CallFailed| {
-            tracing::warn!(error = %failed, "log not read");
-            Vec::new()
-        })
+        lambda::last_lines(&self.ecs, &self.logs, task, container)
+            .await
+            .unwrap_or_else(|failed| {
+                tracing::warn!(error = %failed, "log not read");
+                Vec::new()
+            })
     }
 
     async fn answer(

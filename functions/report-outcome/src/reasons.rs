@@ -3,15 +3,12 @@
 use aws::CallFailed;
 use aws::ecs::Tasks;
 use rules::config::Pipeline;
-use rules::names::{ContainerName, RevisionArn};
-use rules::observed::{Deployment, Task};
+use rules::names::RevisionArn;
+use rules::observed::Deployment;
 use rules::outcome::Ending;
-use rules::secrecy::Secrets;
-use rules::{reasons, revision};
+use rules::reasons;
 
 use crate::handler::Handler;
-
-const LOG_LINES: i32 = 20;
 
 impl Handler {
     /// Adds what stopped tasks say. A message without it is better than none, so what cannot be read is left out.
@@ -48,30 +45,11 @@ impl Handler {
             &shipped,
             pipeline.migration.as_ref(),
         ) {
-            ending.log = self.last_lines(cause.task, cause.container).await?;
+            ending.log =
+                lambda::last_lines(&self.ecs, &self.logs, cause.task, cause.container).await?;
             ending.causes.push(cause.sentence);
         }
         Ok(())
-    }
-
-    async fn last_lines(
-        &self,
-        task: &Task,
-        container: &ContainerName,
-    ) -> Result<Vec<String>, CallFailed> {
-        let definition = self
-            .ecs
-            .describe_task_definition(task.revision.as_str())
-            .await?;
-        let Some(log) = revision::log_stream(&definition, container, task.arn.id()) else {
-            return Ok(Vec::new());
-        };
-        let lines = self
-            .logs
-            .get_log_events(&log.group, &log.stream, LOG_LINES)
-            .await?;
-        let secrets = Secrets::of(&definition, task, container);
-        Ok(lines.iter().map(|line| secrets.hidden(line)).collect())
     }
 
     /// The revision that a deployment ships: its AppSpec names it, and GetDeployment hides the AppSpec's content.

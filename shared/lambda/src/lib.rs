@@ -6,6 +6,7 @@
 mod deadline;
 mod failure;
 mod hook;
+mod log;
 mod messenger;
 mod start;
 mod turns;
@@ -14,6 +15,7 @@ pub use deadline::Deadline;
 pub use failure::Failure;
 pub use hook::{Gate, Hook, Known, Verdict};
 pub use lambda_runtime::Error;
+pub use log::last_lines;
 pub use messenger::Messenger;
 pub use start::{Misconfigured, Start, Started, serve, start};
 pub use turns::Turns;
