@@ -1,4 +1,4 @@
-//! Every permission of `template.yaml` is needed: without it some scenario fails.
+//! Every permission of `template.yaml` is asked for: without it some scenario fails, for nothing may be refused in one.
 //!
 //! What the rehearsal refuses it refuses as AWS would, so a permission that may be missing here is not needed there.
 

@@ -163,7 +163,7 @@ impl Scenario {
             };
             Some(Removal::of(function, action))
         });
-        let without = self.setting.without.iter().cloned().chain(denied).collect();
+        let without = denied.collect();
         self.expectations.push(claims::permitted(without));
         self
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::ecs_services::{LAUNCH_TYPES, invalid};
+use super::ecs_services::{invalid, known_launch_type};
 use crate::api::error::ApiError;
 use crate::api::input::Input;
 use crate::ecs::registration::check_tags;
@@ -46,12 +46,7 @@ pub(super) fn check(input: &Input<'_>, revision: &Revision) -> Result<(), ApiErr
 /// Launch type or capacity providers, and whether the revision runs there. The sentences are widely reported ones.
 fn check_launch(input: &Input<'_>, revision: &Revision) -> Result<(), ApiError> {
     let strategy = input.structures("capacityProviderStrategy")?;
-    let given = input.text("launchType")?;
-    if given.is_some_and(|kind| !LAUNCH_TYPES.contains(&kind)) {
-        return Err(invalid(
-            "Launch type must be one of EC2, FARGATE, EXTERNAL, MANAGED_INSTANCES.",
-        ));
-    }
+    let given = known_launch_type(input)?;
     if given.is_some() && !strategy.is_empty() {
         return Err(invalid(
             "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.",

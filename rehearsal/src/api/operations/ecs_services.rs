@@ -22,10 +22,21 @@ const OPTIONS: [&str; 6] = [
     "enableECSManagedTags",
     "propagateTags",
 ];
-pub(super) const LAUNCH_TYPES: [&str; 4] = ["EC2", "FARGATE", "EXTERNAL", "MANAGED_INSTANCES"];
+const LAUNCH_TYPES: [&str; 4] = ["EC2", "FARGATE", "EXTERNAL", "MANAGED_INSTANCES"];
 
 pub(super) fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new("InvalidParameterException", message)
+}
+
+/// `launchType`, which must be one that ECS knows.
+pub(super) fn known_launch_type<'a>(input: &Input<'a>) -> Result<Option<&'a str>, ApiError> {
+    let given = input.text("launchType")?;
+    if given.is_some_and(|kind| !LAUNCH_TYPES.contains(&kind)) {
+        return Err(invalid(
+            "Launch type must be one of EC2, FARGATE, EXTERNAL, MANAGED_INSTANCES.",
+        ));
+    }
+    Ok(given)
 }
 
 /// The cluster that the request means.
@@ -93,12 +104,7 @@ pub(super) fn describe_services(call: Call<'_>) -> Answer {
 
 pub(super) fn list_services(call: Call<'_>) -> Answer {
     let size = list_size(call, 10)?;
-    let launch_type = call.input.text("launchType")?;
-    if launch_type.is_some_and(|kind| !LAUNCH_TYPES.contains(&kind)) {
-        return Err(invalid(
-            "Launch type must be one of EC2, FARGATE, EXTERNAL, MANAGED_INSTANCES.",
-        ));
-    }
+    let launch_type = known_launch_type(&call.input)?;
     let strategy = call.input.text("schedulingStrategy")?;
     if strategy.is_some_and(|strategy| !["REPLICA", "DAEMON"].contains(&strategy)) {
         return Err(invalid(

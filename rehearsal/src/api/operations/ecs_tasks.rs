@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::ecs_clusters::missing;
-use super::ecs_services::{LAUNCH_TYPES, cluster, include, invalid};
+use super::ecs_services::{cluster, include, invalid, known_launch_type};
 use super::ecs_task_definitions::{list_answer, list_size};
 use super::{Answer, Call};
 use crate::api::error::ApiError;
@@ -109,12 +109,7 @@ fn filter<'a>(input: &Input<'a>) -> Result<Filter<'a>, ApiError> {
         .text("serviceName")?
         .map(|name| name.rsplit('/').next().unwrap_or(name));
     let (family, started_by) = (input.text("family")?, input.text("startedBy")?);
-    let launch_type = input.text("launchType")?;
-    if launch_type.is_some_and(|kind| !LAUNCH_TYPES.contains(&kind)) {
-        return Err(invalid(
-            "Launch type must be one of EC2, FARGATE, EXTERNAL, MANAGED_INSTANCES.",
-        ));
-    }
+    let launch_type = known_launch_type(input)?;
     let container_instance = input.text("containerInstance")?;
     // The API Reference says of `startedBy` that it must be the only filter.
     let others = [service, family, launch_type, container_instance];
