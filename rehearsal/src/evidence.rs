@@ -7,7 +7,7 @@ use rehearsal::ecs::service::Service;
 use rehearsal::ecs::task::{Task as EcsTask, TaskStatus};
 use rehearsal::happening::{Happening, ListenerKind, Purpose, What};
 use rehearsal::lambda::Answer;
-use rehearsal::world::World;
+use rehearsal::world::{World, is_called};
 use serde_json::Value;
 
 use crate::record::{
@@ -43,7 +43,7 @@ pub(crate) fn gather(
         problems: Vec::new(),
         deployments: deployments(world),
         production: services.values().cloned().fold(Seen::default(), Seen::and),
-        at_end: at_end(world),
+        at_end: at_end(scenario, world),
         test_listener: test_listener(scenario, world),
         services,
         revisions: revisions(world.revisions(), revisions_before),
@@ -103,7 +103,12 @@ fn deployments(world: &World) -> Vec<Deployment> {
     world.deployments().into_iter().map(deployment).collect()
 }
 
-fn at_end(world: &World) -> BTreeMap<String, AtEnd> {
+fn at_end(scenario: &Scenario, world: &World) -> BTreeMap<String, AtEnd> {
+    let label = |service: &Service| {
+        let mut labels = scenario.setting.services.iter().map(|known| &known.label);
+        let label = labels.find(|label| is_called(label, &service.cluster, &service.name));
+        label.unwrap_or(&service.name).clone()
+    };
     let services: Vec<_> = world.ecs.read(|state| {
         let service = |service: &Service| {
             let primary = service.primary();
@@ -114,7 +119,7 @@ fn at_end(world: &World) -> BTreeMap<String, AtEnd> {
                 revision.image_of(&set.load_balancer.container)
             });
             let task_sets = service.task_sets.len();
-            (service.name.clone(), image, tasks, task_sets)
+            (label(service), image, tasks, task_sets)
         };
         state.services.iter().map(service).collect()
     });

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use rehearsal::elb;
 use rehearsal::happening::{ListenerKind, Purpose, Weight, What};
+use rehearsal::world::is_called;
 
 use super::{Source, last};
 use crate::report::story::{Listener, OneOffTask, Request, Service, Task, Weights};
@@ -88,14 +89,6 @@ fn weights(source: &Source<'_>, of: &str, kind: ListenerKind) -> Vec<Weights> {
         })
     };
     source.told().filter_map(changed).collect()
-}
-
-/// Whether a service is the one of this label: its name, or its cluster and name where the name alone is not enough.
-fn is_called(label: &str, cluster: &str, service: &str) -> bool {
-    match label.split_once('/') {
-        Some(wanted) => wanted == (cluster, service),
-        None => label == service,
-    }
 }
 
 /// A task's ARN names its cluster: `…:task/prod/c5496310`.
