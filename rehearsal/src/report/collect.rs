@@ -57,7 +57,7 @@ pub(crate) fn collect(
         functions,
         other_calls,
         messages: messages(&source),
-        dead_letters: dead_letters(&source),
+        dead_letters: dead_letters(&source, record),
         revisions: revisions(record),
         words: words(&source),
     }
@@ -168,10 +168,13 @@ fn messages(source: &Source<'_>) -> Vec<Message> {
     source.told().filter_map(message).collect()
 }
 
-fn dead_letters(source: &Source<'_>) -> Vec<(String, String)> {
-    let letters = source.world.lambda.dead_letters().into_iter();
+fn dead_letters(source: &Source<'_>, record: &Record) -> Vec<(String, String)> {
+    let letters = record.dead_letters.iter();
     letters
-        .map(|(queue, message)| (queue, source.withheld.document(&message)))
+        .map(|letter| {
+            let message = source.withheld.document(&letter.message);
+            (letter.queue.clone(), message)
+        })
         .collect()
 }
 
