@@ -250,22 +250,12 @@ pub(super) fn failed(failed_at: &'static str) -> Expectation {
                 .iter()
                 .position(|name| *name == failed_at)
                 .unwrap_or(0);
-            let expected =
-                LIFECYCLE_EVENTS
-                    .iter()
-                    .enumerate()
-                    .map(|(index, name)| match index.cmp(&at) {
-                        std::cmp::Ordering::Less => (*name, "Succeeded"),
-                        std::cmp::Ordering::Equal => (*name, "Failed"),
-                        std::cmp::Ordering::Greater => (*name, "Skipped"),
-                    });
-            let events = deployment
-                .lifecycle_events
-                .iter()
-                .map(|event| (event.name.as_str(), event.status.as_str()));
-            expect(deployment.status == "Failed" && events.eq(expected), || {
-                format!("{} {}", deployment.status, events_of(deployment))
-            })
+            let mut expected = LIFECYCLE_EVENTS.map(|name| (name, "Succeeded"));
+            expected[at].1 = "Failed";
+            for event in &mut expected[at + 1..] {
+                event.1 = "Skipped";
+            }
+            ended(deployment, "Failed", &expected)
         },
     )
 }
@@ -423,6 +413,22 @@ fn green_between(seen: &Seen) -> u64 {
         .iter()
         .filter(|stretch| stretch.version == GREEN);
     between.map(|stretch| stretch.requests).sum()
+}
+
+/// A deployment ended with this status, and each lifecycle event, in order, with its own.
+pub(super) fn ended(
+    deployment: &Deployment,
+    status: &str,
+    expected: &[(&str, &str)],
+) -> Result<(), String> {
+    let events = deployment
+        .lifecycle_events
+        .iter()
+        .map(|event| (event.name.as_str(), event.status.as_str()));
+    let holds = deployment.status == status && events.eq(expected.iter().copied());
+    expect(holds, || {
+        format!("{} {}", deployment.status, events_of(deployment))
+    })
 }
 
 fn events_of(deployment: &Deployment) -> String {

@@ -7,10 +7,8 @@ use serde_json::{Value, json};
 
 use super::course::{Course, Left, decided};
 use super::setting::{Service, Setting};
+use super::step::AN_HOUR;
 use super::{Expectation, Held, Moment, Scenario, Step, claims};
-
-/// The hourly look comes, and works.
-const AN_HOUR: Step = Step::Pass(Duration::from_secs(61 * 60));
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
@@ -67,21 +65,23 @@ fn out_of_order() -> Scenario {
     }
 }
 
+/// 1.1.0 is shipped, and then 1.0.0 in its place.
+const SHIPPED_AND_BACK: Course = Course {
+    service: "web",
+    deployments: &["1.1.0 Succeeded", "1.0.0 Succeeded"],
+    revisions: &["1.1.0", "1.0.0"],
+    production: &["1.0.0", "1.1.0", "1.0.0"],
+    messages: &[
+        "started 1.1.0",
+        "shipped 1.1.0",
+        "started 1.0.0",
+        "shipped 1.0.0",
+    ],
+    left: Left::Nothing,
+};
+
 fn moved_tag_back() -> Scenario {
-    let course = Course {
-        service: "web",
-        deployments: &["1.1.0 Succeeded", "1.0.0 Succeeded"],
-        revisions: &["1.1.0", "1.0.0"],
-        production: &["1.0.0", "1.1.0", "1.0.0"],
-        messages: &[
-            "started 1.1.0",
-            "shipped 1.1.0",
-            "started 1.0.0",
-            "shipped 1.0.0",
-        ],
-        left: Left::Nothing,
-    };
-    let mut expectations = course.expectations();
+    let mut expectations = SHIPPED_AND_BACK.expectations();
     expectations.extend(claims::all_succeeded());
     Scenario::of_shop(
         "moved-tag-back",
@@ -215,20 +215,7 @@ fn gone_back_by_hand() -> Scenario {
 
 /// What a person asked for is not undone either, while it is being deployed or later.
 fn asked_by_a_person() -> Scenario {
-    let course = Course {
-        service: "web",
-        deployments: &["1.1.0 Succeeded", "1.0.0 Succeeded"],
-        revisions: &["1.1.0", "1.0.0"],
-        production: &["1.0.0", "1.1.0", "1.0.0"],
-        messages: &[
-            "started 1.1.0",
-            "shipped 1.1.0",
-            "started 1.0.0",
-            "shipped 1.0.0",
-        ],
-        left: Left::Nothing,
-    };
-    let mut expectations = course.expectations();
+    let mut expectations = SHIPPED_AND_BACK.expectations();
     expectations.extend(claims::all_succeeded());
     expectations.push(decided("set-aside"));
     expectations.push(Expectation::new(

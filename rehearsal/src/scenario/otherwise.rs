@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use rehearsal::codedeploy::requests::DeploymentWait;
-use rehearsal::ecr::ImageSettings;
 use rehearsal::world::TestListener;
 
-use super::course::{Course, Left, soon_after};
+use super::course::{Course, Left, TWO_SHIPPED, soon_after};
 use super::setting::Setting;
+use super::step::push;
 use super::{Expectation, Moment, Provided, Scenario, Step, claims};
 
 const HALF_AN_HOUR: Duration = Duration::from_secs(30 * 60);
@@ -24,20 +24,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 
 /// Blue and green swap: what was green is blue of the next deployment, or CodeDeploy would refuse to touch the listeners.
 fn two_deployments_in_a_row() -> Scenario {
-    let course = Course {
-        service: "web",
-        deployments: &["1.1.0 Succeeded", "1.2.0 Succeeded"],
-        revisions: &["1.1.0", "1.2.0"],
-        production: &["1.0.0", "1.1.0", "1.2.0"],
-        messages: &[
-            "started 1.1.0",
-            "shipped 1.1.0",
-            "started 1.2.0",
-            "shipped 1.2.0",
-        ],
-        left: Left::Nothing,
-    };
-    let mut expectations = course.expectations();
+    let mut expectations = TWO_SHIPPED.expectations();
     expectations.extend(claims::all_succeeded());
     expectations.push(Expectation::new("three tasks run at the end", |record| {
         let tasks = record.at_end.get("web").map_or(0, |end| end.tasks);
@@ -219,8 +206,4 @@ fn shipped() -> Course {
         messages: &["started 1.1.0", "shipped 1.1.0"],
         left: Left::Nothing,
     }
-}
-
-fn push(version: &str) -> Step {
-    Step::push(ImageSettings::new("shop/web", &["latest"], version))
 }

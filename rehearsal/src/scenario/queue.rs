@@ -1,15 +1,11 @@
 //! The queue without a queue: while one image is being deployed others are pushed, and the newest of them is next.
 
-use std::time::Duration;
-
 use rehearsal::codedeploy::requests::DeploymentWait;
 use rehearsal::ecr::ImageSettings;
 
-use super::course::{Course, Left, broke_off, decided, long_after, soon_after};
+use super::course::{Course, Left, TWO_SHIPPED, broke_off, decided, long_after, soon_after};
+use super::step::{AN_HOUR, push};
 use super::{Held, Moment, Scenario, Step, claims};
-
-/// The hourly look comes, and works.
-const AN_HOUR: Step = Step::Pass(Duration::from_secs(61 * 60));
 
 /// What an event that arrives would not take.
 const MOST_OF_AN_HOUR: f64 = 50.0 * 60.0;
@@ -106,20 +102,7 @@ fn replace_running() -> Scenario {
 }
 
 fn cut_the_wait() -> Scenario {
-    let course = Course {
-        service: "web",
-        deployments: &["1.1.0 Succeeded", "1.2.0 Succeeded"],
-        revisions: &["1.1.0", "1.2.0"],
-        production: &["1.0.0", "1.1.0", "1.2.0"],
-        messages: &[
-            "started 1.1.0",
-            "shipped 1.1.0",
-            "started 1.2.0",
-            "shipped 1.2.0",
-        ],
-        left: Left::Nothing,
-    };
-    let mut expectations = course.expectations();
+    let mut expectations = TWO_SHIPPED.expectations();
     expectations.extend(claims::all_succeeded());
     expectations.push(decided("end-wait"));
     expectations.push(soon_after(
@@ -145,17 +128,13 @@ fn cut_the_wait() -> Scenario {
 /// message, too: nobody hears that 1.1.0 shipped.
 fn lost_event() -> Scenario {
     let course = Course {
-        service: "web",
-        deployments: &["1.1.0 Succeeded", "1.2.0 Succeeded"],
-        revisions: &["1.1.0", "1.2.0"],
-        production: &["1.0.0", "1.1.0", "1.2.0"],
         messages: &[
             "started 1.1.0",
             "waiting 1.2.0",
             "started 1.2.0",
             "shipped 1.2.0",
         ],
-        left: Left::Nothing,
+        ..TWO_SHIPPED
     };
     let mut expectations = course.expectations();
     expectations.extend(claims::all_succeeded());
@@ -228,8 +207,4 @@ fn failed_image_then_fixed() -> Scenario {
         ],
         expectations,
     )
-}
-
-fn push(version: &str) -> Step {
-    Step::push(ImageSettings::new("shop/web", &["latest"], version))
 }

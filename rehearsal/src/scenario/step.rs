@@ -55,6 +55,14 @@ pub(crate) enum Step {
     Settle,
 }
 
+/// The hourly look comes, and works.
+pub(super) const AN_HOUR: Step = Step::Pass(Duration::from_secs(61 * 60));
+
+/// A version of the shop's image is pushed under the tag that its pipeline follows.
+pub(super) fn push(version: &str) -> Step {
+    Step::push(ImageSettings::new("shop/web", &["latest"], version))
+}
+
 /// What becomes of events that were held back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Held {

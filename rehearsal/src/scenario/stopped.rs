@@ -1,20 +1,15 @@
 //! Deployments that end early: production goes back, people are told why, and nothing tries the same image again.
 
-use std::time::Duration;
-
 use rehearsal::cloudwatch::AlarmState;
 use rehearsal::codedeploy::requests::DeploymentWait;
-use rehearsal::ecr::ImageSettings;
 
 use super::course::{Course, Left, after_all_events, broke_off, decided};
 use super::setting::{GREEN, Setting};
+use super::step::{AN_HOUR, push};
 use super::{AfterStop, Expectation, Moment, Scenario, Step, claims};
 
 /// What the deployment group watches.
 const ALARM: &str = "web-errors";
-/// The hourly look comes, and works.
-const AN_HOUR: Step = Step::Pass(Duration::from_secs(61 * 60));
-
 pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
         alarm_rollback(),
@@ -253,8 +248,4 @@ fn hook_never_answers() -> Scenario {
         ],
         expectations,
     )
-}
-
-fn push(version: &str) -> Step {
-    Step::push(ImageSettings::new("shop/web", &["latest"], version))
 }

@@ -43,6 +43,18 @@ const TWO_SHIPPED: Run = Run {
     ],
     ..NOTHING
 };
+const SHIPPED_AND_BACK: Run = Run {
+    deployments: &[("1.1.0 Succeeded", ""), ("1.0.0 Succeeded", "")],
+    revisions: &["1.1.0", "1.0.0"],
+    production: &["1.0.0", "1.1.0", "1.0.0"],
+    messages: &[
+        ("started 1.1.0", ""),
+        ("shipped 1.1.0", ""),
+        ("started 1.0.0", ""),
+        ("shipped 1.0.0", ""),
+    ],
+    ..NOTHING
+};
 const STOPPED: Run = Run {
     deployments: &[
         ("1.1.0 Stopped MANUAL_STOP", "AllowTraffic"),
@@ -263,16 +275,7 @@ pub(super) const RUNS: [Run; 21] = [
     },
     Run {
         scenario: "moved-tag-back",
-        deployments: &[("1.1.0 Succeeded", ""), ("1.0.0 Succeeded", "")],
-        revisions: &["1.1.0", "1.0.0"],
-        production: &["1.0.0", "1.1.0", "1.0.0"],
-        messages: &[
-            ("started 1.1.0", ""),
-            ("shipped 1.1.0", ""),
-            ("started 1.0.0", ""),
-            ("shipped 1.0.0", ""),
-        ],
-        ..NOTHING
+        ..SHIPPED_AND_BACK
     },
     Run {
         scenario: "moved-tag-back-while-busy",
@@ -325,17 +328,8 @@ pub(super) const RUNS: [Run; 21] = [
     },
     Run {
         scenario: "asked-by-a-person",
-        deployments: &[("1.1.0 Succeeded", ""), ("1.0.0 Succeeded", "")],
-        revisions: &["1.1.0", "1.0.0"],
-        production: &["1.0.0", "1.1.0", "1.0.0"],
-        messages: &[
-            ("started 1.1.0", ""),
-            ("shipped 1.1.0", ""),
-            ("started 1.0.0", ""),
-            ("shipped 1.0.0", ""),
-        ],
         decisions: &["start", "set-aside"],
-        ..NOTHING
+        ..SHIPPED_AND_BACK
     },
     Run {
         scenario: "hook-never-answers",
