@@ -3,13 +3,20 @@
 //! The clock runs with real time, and jumps to the next sleeper's moment as soon as nothing real is under way: no
 //! function, no container that starts or migrates, no health check that must still decide. Before each jump the world
 //! stays as it is for a moment (`DWELL`), so that production traffic passes through every phase of a deployment.
+//!
+//! What happens does not depend on how fast the machine is: whoever was woken, by the clock or by somebody else, does what
+//! it was woken for before the clock jumps (`heed`), however long that one waits for its turn.
+
+mod heed;
+
+pub use heed::Heeded;
 
 use std::collections::BTreeSet;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::{Notify, broadcast};
+use tokio::sync::{Notify, broadcast, oneshot};
 use tokio::time::Instant;
 
 /// How long nothing real must have been under way before the clock jumps.
@@ -47,13 +54,15 @@ struct Inner {
 struct State {
     skipped: Duration,
     /// Moments that somebody waits for; the number keeps equal moments apart. Those of sleepers are worth a jump;
-    /// those of waiters are not, and no jump passes over one. Those of holders are worth a jump, and end all jumps
-    /// until the holder has seen to them.
+    /// those of waiters are not. No jump passes over one, nor comes between it and whoever waited for it.
     sleepers: BTreeSet<(SystemTime, u64)>,
-    holders: BTreeSet<(SystemTime, u64)>,
     waiters: BTreeSet<(SystemTime, u64)>,
     registered_ever: u64,
     busy: usize,
+    /// So many heeded futures were woken and have not done yet what they were woken for.
+    awake: usize,
+    /// Whoever waits until nobody is busy or awake.
+    resting: Vec<oneshot::Sender<Busy>>,
     /// Since when nothing real has been under way, provided that `busy` is 0.
     quiet_since: Instant,
 }
@@ -62,6 +71,8 @@ struct State {
 #[derive(Debug, PartialEq, Eq)]
 enum Next {
     WaitForStir,
+    /// Whoever waits for rest has a turn.
+    Rest,
     WaitUntil(Instant),
     JumpTo(SystemTime),
 }
@@ -81,10 +92,11 @@ impl Clock {
         let state = State {
             skipped: Duration::ZERO,
             sleepers: BTreeSet::new(),
-            holders: BTreeSet::new(),
             waiters: BTreeSet::new(),
             registered_ever: 0,
             busy: 0,
+            awake: 0,
+            resting: Vec::new(),
             quiet_since: now,
         };
         let clock = Clock {
@@ -126,7 +138,7 @@ impl Clock {
     /// Waits until the simulated moment has come, and keeps the clock there: no jump comes between the moment and whoever
     /// waited for it, however long that one takes to wake.
     pub async fn still_at(&self, moment: SystemTime) -> Busy {
-        let registered = Registered::new(self, moment, Kind::Holder);
+        let registered = Registered::new(self, moment, Kind::Sleeper);
         self.come(moment).await;
         let busy = self.busy();
         drop(registered);
@@ -145,6 +157,11 @@ impl Clock {
         }
     }
 
+    /// Spawns what the clock waits for whenever it has something to do (`heed`).
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        tokio::spawn(self.heed(task));
+    }
+
     /// Says that something real is under way.
     pub fn busy(&self) -> Busy {
         self.inner.lock().busy += 1;
@@ -156,6 +173,26 @@ impl Clock {
     /// Says that the world has just changed in a way that somebody may want to see: it stays so for the dwell at least.
     pub fn dwell(&self) {
         drop(self.busy());
+    }
+
+    /// Waits until nothing real is under way and nobody was woken who has not had its turn; keeps the clock there.
+    pub async fn rest(&self) -> Busy {
+        let (tell, told) = oneshot::channel();
+        self.inner.lock().resting.push(tell);
+        self.inner.stirred.notify_one();
+        match told.await {
+            Ok(busy) => busy,
+            // The driver, which tells it, lives as long as `self`.
+            Err(_) => self.busy(),
+        }
+    }
+
+    fn rest_is_here(&self) {
+        let resting = std::mem::take(&mut self.inner.lock().resting);
+        for somebody in resting {
+            // Whoever does not wait any more lets the clock go on.
+            let _ = somebody.send(self.busy());
+        }
     }
 
     /// Every jump from now on.
@@ -177,7 +214,6 @@ impl Drop for Busy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Sleeper,
-    Holder,
     Waiter,
 }
 
@@ -226,7 +262,7 @@ impl Inner {
         let Ok(distance) = to.duration_since(from) else {
             return;
         };
-        if state.busy > 0 {
+        if state.busy > 0 || state.awake > 0 {
             return;
         }
         state.skipped += distance;
@@ -242,37 +278,28 @@ impl State {
     fn moments(&mut self, kind: Kind) -> &mut BTreeSet<(SystemTime, u64)> {
         match kind {
             Kind::Sleeper => &mut self.sleepers,
-            Kind::Holder => &mut self.holders,
             Kind::Waiter => &mut self.waiters,
         }
     }
 
     fn next(&self, now: SystemTime, real_now: Instant, dwell: Duration) -> Next {
-        // A moment that has come already wakes whoever waits for it without any jump.
-        let first = |moments: &BTreeSet<(SystemTime, u64)>| {
-            moments
-                .iter()
-                .map(|&(moment, _)| moment)
-                .find(|&moment| moment > now)
-        };
-        let held = self.holders.first().is_some_and(|&(due, _)| due <= now);
-        let worth_it = first(&self.sleepers)
-            .into_iter()
-            .chain(first(&self.holders));
-        let ahead = worth_it
-            .min()
-            .map(|moment| first(&self.waiters).map_or(moment, |waiter| waiter.min(moment)));
-        match ahead {
-            Some(moment) if self.busy == 0 && !held => {
-                let from = self.quiet_since + dwell;
-                if real_now >= from {
-                    Next::JumpTo(moment)
-                } else {
-                    Next::WaitUntil(from)
-                }
-            }
-            Some(_) | None => Next::WaitForStir,
+        let first = |moments: &BTreeSet<(SystemTime, u64)>| moments.first().map(|&(due, _)| due);
+        let (sleeper, waiter) = (first(&self.sleepers), first(&self.waiters));
+        let comes = |moment: Option<SystemTime>| moment.is_some_and(|due| due <= now);
+        if self.busy > 0 || self.awake > 0 || comes(sleeper) || comes(waiter) {
+            return Next::WaitForStir;
         }
+        if !self.resting.is_empty() {
+            return Next::Rest;
+        }
+        let Some(sleeper) = sleeper else {
+            return Next::WaitForStir;
+        };
+        let from = self.quiet_since + dwell;
+        if real_now < from {
+            return Next::WaitUntil(from);
+        }
+        Next::JumpTo(waiter.map_or(sleeper, |waiter| waiter.min(sleeper)))
     }
 }
 
@@ -287,6 +314,7 @@ async fn drive(clock: Weak<Inner>) {
         // Between two looks the driver lets go of the clock, so that it ends with its last holder.
         let patience = Duration::from_millis(50);
         match next {
+            Next::Rest => Clock { inner }.rest_is_here(),
             Next::JumpTo(moment) => inner.jump(moment),
             Next::WaitUntil(moment) => {
                 tokio::time::sleep_until(moment.min(Instant::now() + patience)).await

@@ -110,14 +110,14 @@ pub fn create(aws: &Arc<Aws>, schedule: Schedule) -> Result<(), NameTaken> {
         if kept.scheduler.find(&schedule.name).as_ref() != Some(&schedule) {
             return;
         }
+        if schedule.after == AfterCompletion::Delete {
+            kept.scheduler.delete(&schedule.name);
+        }
         if let Err(refusal) = kept.iam.check_schedule(&schedule.role, &schedule.function) {
             kept.happenings.tell(refusal.told());
         } else {
             // A function that does not exist is a dead letter on AWS, and nothing here depends on it.
             let _ = kept.lambda.invoke_async(&schedule.function, schedule.input);
-        }
-        if schedule.after == AfterCompletion::Delete {
-            kept.scheduler.delete(&schedule.name);
         }
     });
     Ok(())

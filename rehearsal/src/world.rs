@@ -199,17 +199,24 @@ pub struct Aws {
 }
 
 /// Everything that runs by itself; it ends with the world.
-#[derive(Default)]
 pub struct Background {
+    clock: Clock,
     tasks: Mutex<JoinSet<()>>,
 }
 
 impl Background {
+    fn new(clock: Clock) -> Background {
+        Background {
+            clock,
+            tasks: Mutex::default(),
+        }
+    }
+
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut tasks = self.lock();
         // Those that have ended already need not be remembered.
         while tasks.try_join_next().is_some() {}
-        tasks.spawn(task);
+        tasks.spawn(self.clock.heed(task));
     }
 
     fn lock(&self) -> MutexGuard<'_, JoinSet<()>> {
@@ -285,39 +292,6 @@ impl World {
         ecr::push_index(self, index)
     }
 
-    /// Waits until nothing is under way: no deployment, no invocation, no task that runs once. A task that nobody waits
-    /// for any more and that does not end by itself is left alone in the end.
-    pub async fn settled(&self) {
-        loop {
-            self.codedeploy
-                .until(|state| {
-                    all(&state.deployments, |deployment| {
-                        !deployment.status.is_active()
-                    })
-                })
-                .await;
-            self.lambda.idle().await;
-            let over = |task: &ecs::task::Task| {
-                task.service.is_some() || task.status == TaskStatus::Stopped
-            };
-            tokio::select! {
-                () = self.ecs.until(|state| all(&state.tasks, over)) => {}
-                () = self.clock.sleep(TASK_AT_MOST) => return,
-            }
-            // An event that was told in the last moment has become an invocation by then.
-            tokio::time::sleep(Duration::from_millis(20)).await;
-            self.lambda.idle().await;
-            let quiet = self.codedeploy.read(|state| {
-                all(&state.deployments, |deployment| {
-                    !deployment.status.is_active()
-                })
-            });
-            if quiet.is_some() && self.ecs.read(|state| all(&state.tasks, over)).is_some() {
-                return;
-            }
-        }
-    }
-
     /// Ends every process and waits until all of them are gone.
     pub async fn shutdown(&self) {
         let mut tasks = std::mem::take(&mut *self.background.lock());
@@ -333,11 +307,45 @@ pub fn is_called(label: &str, cluster: &str, service: &str) -> bool {
     }
 }
 
+fn no_deployment(state: &codedeploy::State) -> Option<()> {
+    all(&state.deployments, |deployment| {
+        !deployment.status.is_active()
+    })
+}
+
+/// None that runs once.
+fn no_task(state: &ecs::State) -> Option<()> {
+    all(&state.tasks, |task| {
+        task.service.is_some() || task.status == TaskStatus::Stopped
+    })
+}
+
 fn all<T>(items: &[T], condition: impl FnMut(&T) -> bool) -> Option<()> {
     items.iter().all(condition).then_some(())
 }
 
 impl Aws {
+    /// Waits until nothing is under way: no deployment, no invocation, no task that runs once. A task that nobody waits
+    /// for any more and that does not end by itself is left alone in the end.
+    pub async fn settled(&self) {
+        loop {
+            self.codedeploy.until(no_deployment).await;
+            self.lambda.idle().await;
+            tokio::select! {
+                biased;
+                () = self.ecs.until(no_task) => {}
+                () = self.clock.sleep(TASK_AT_MOST) => return,
+            }
+            // Whatever these have led to has begun by then.
+            let _still = self.clock.rest().await;
+            let quiet =
+                self.codedeploy.read(no_deployment).is_some() && self.ecs.read(no_task).is_some();
+            if quiet && self.lambda.is_idle() {
+                return;
+            }
+        }
+    }
+
     /// The API's URL.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
@@ -458,7 +466,7 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         throttle: Throttle::default(),
         iam,
         wire: Wire::default(),
-        background: Background::default(),
+        background: Background::new(clock.clone()),
         ids: Ids::default(),
         ecr: Ecr::new(settings.repositories.clone(), clock.now()),
         ecs: Watched::new(ecs::State::default()),

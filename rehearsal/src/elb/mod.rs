@@ -218,7 +218,7 @@ impl LoadBalancers {
         if let Some(group) = state.target_group(target_group_arn) {
             group.register(registration, target, health);
             drop(state);
-            tokio::spawn(health::watch(
+            self.inner.clock.spawn(health::watch(
                 self.inner.clone(),
                 target_group_arn.to_owned(),
                 registration,
@@ -235,7 +235,7 @@ impl LoadBalancers {
         };
         let over = self.inner.clock.now() + delay;
         let (inner, group) = (self.inner.clone(), target_group_arn.to_owned());
-        tokio::spawn(async move {
+        self.inner.clock.spawn(async move {
             // Nothing happens at its end that anybody would wait for, so it is no reason to jump.
             inner.clock.wait_until(over).await;
             inner.end_delay(&group, registration);

@@ -156,7 +156,7 @@ impl Delivery {
     {
         let open = bus.inner.lambda.hold();
         let task = task(self, bus.clone());
-        tokio::spawn(async move {
+        bus.inner.clock.spawn(async move {
             let _open = open;
             task.await;
         });

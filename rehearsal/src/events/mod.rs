@@ -107,7 +107,9 @@ impl EventBus {
         };
         for rule in &bus.inner.rules {
             if let Trigger::Schedule(schedule) = &rule.trigger {
-                tokio::spawn(bus.clone().keep_schedule(rule.clone(), *schedule));
+                bus.inner
+                    .clock
+                    .spawn(bus.clone().keep_schedule(rule.clone(), *schedule));
             }
         }
         bus

@@ -277,7 +277,7 @@ impl Lambda {
         let open = self.hold();
         let busy = self.inner.clock.busy();
         let lambda = self.clone();
-        tokio::spawn(async move {
+        self.inner.clock.spawn(async move {
             let _open = open;
             lambda
                 .attempt_until_it_succeeds(&function, payload, busy)
@@ -339,6 +339,10 @@ impl Lambda {
             .subscribe()
             .wait_for(|open| *open == 0)
             .await;
+    }
+
+    pub fn is_idle(&self) -> bool {
+        *self.inner.open.borrow() == 0
     }
 
     /// Ends every process that waits for work.

@@ -1,6 +1,7 @@
 //! A world to test in, and the few lines of HTTP that a client of it needs.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,8 +10,9 @@ use std::time::Duration;
 use rehearsal::assumption::Assumptions;
 use rehearsal::ecr::ImageSettings;
 use rehearsal::ecs::capacity::LaunchKind;
-use rehearsal::happening::{Happening, ListenerKind, What};
+use rehearsal::happening::{ListenerKind, What};
 use rehearsal::identity::REGISTRY;
+use rehearsal::pause::Pause;
 use rehearsal::template::Template;
 use rehearsal::world::{
     ContainerSettings, DeploymentRecord, HealthCheck, RepositorySettings, ServiceSettings,
@@ -19,7 +21,6 @@ use rehearsal::world::{
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::broadcast::Receiver;
 
 /// The shipped sample service, built once.
 pub(crate) fn sample_service() -> &'static Path {
@@ -51,8 +52,44 @@ pub(crate) fn sample_service() -> &'static Path {
     })
 }
 
+/// A world in which simulated time passes only in the waits below, so that what a test does between two of them happens
+/// at one moment, on any machine.
+pub(crate) struct PausedWorld {
+    world: World,
+    pause: Pause,
+}
+
+impl Deref for PausedWorld {
+    type Target = World;
+
+    fn deref(&self) -> &World {
+        &self.world
+    }
+}
+
+impl PausedWorld {
+    /// Until the next happening that is wanted.
+    pub(crate) async fn until(&mut self, wanted: impl Fn(&What) -> bool + Send + 'static) {
+        let came = self.pause.until(wanted).await;
+        assert!(came, "everything ended without what the test waits for");
+    }
+
+    pub(crate) async fn settled(&mut self) {
+        self.pause.settled().await;
+    }
+
+    pub(crate) async fn pass(&mut self, duration: Duration) {
+        self.pause.pass(duration).await;
+    }
+
+    /// Until a state is as wanted.
+    pub(crate) async fn during<T>(&mut self, wait: impl AsyncFnOnce(&World) -> T) -> T {
+        self.pause.during(wait(&self.world)).await
+    }
+}
+
 /// A service `web` in cluster `prod` that serves image 1.0.0, and images that could follow it.
-pub(crate) async fn world(change: impl FnOnce(&mut WorldSettings)) -> World {
+pub(crate) async fn world(change: impl FnOnce(&mut WorldSettings)) -> PausedWorld {
     static WORLDS: AtomicU32 = AtomicU32::new(0);
     let number = WORLDS.fetch_add(1, Ordering::Relaxed);
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR"))
@@ -83,7 +120,9 @@ pub(crate) async fn world(change: impl FnOnce(&mut WorldSettings)) -> World {
         sample_service: sample_service().to_owned(),
     };
     change(&mut settings);
-    World::start(settings).await.unwrap()
+    let world = World::start(settings).await.unwrap();
+    let pause = Pause::new(&world);
+    PausedWorld { world, pause }
 }
 
 fn service(database: &Path) -> ServiceSettings {
@@ -286,14 +325,6 @@ pub(crate) fn statuses(record: &DeploymentRecord) -> Vec<&'static str> {
 pub(crate) fn id(created: &(u16, Value)) -> String {
     assert_eq!(created.0, 200, "{}", created.1);
     created.1["deploymentId"].as_str().unwrap().to_owned()
-}
-
-/// Waits until the watcher is told of something.
-pub(crate) async fn until(
-    happenings: &mut Receiver<Happening>,
-    mut wanted: impl FnMut(&What) -> bool,
-) {
-    while !wanted(&happenings.recv().await.unwrap().what) {}
 }
 
 /// One refused call of CodeDeploy: its exception's name, and the sentence.

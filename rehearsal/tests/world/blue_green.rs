@@ -1,10 +1,11 @@
 //! Deployments, from CreateDeployment to their end.
 
+use rehearsal::codedeploy::{Deployment, State, Wait};
 use rehearsal::happening::{ListenerKind, What};
 use rehearsal::world::{TestListener, World};
 use serde_json::{Value, json};
 
-use crate::aws::{codedeploy, deploy, ecs, id, register, serves, statuses, until, world};
+use crate::aws::{PausedWorld, codedeploy, deploy, ecs, id, register, serves, statuses, world};
 
 async fn primary(world: &World) -> (String, usize) {
     let described = ecs(
@@ -54,9 +55,16 @@ fn shifted(what: &What) -> bool {
     )
 }
 
+/// The deployment has begun the wait that follows at the same moment.
+async fn termination_wait(world: &World) {
+    let waits = |deployment: &Deployment| deployment.termination_wait == Wait::Waiting;
+    let waiting = |state: &State| state.deployments.iter().any(waits).then_some(());
+    world.codedeploy.until(waiting).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn green_replaces_blue_and_then_the_other_way_round() {
-    let world = world(|_| {}).await;
+    let mut world = world(|_| {}).await;
     assert_eq!(serves(&world, ListenerKind::Production).await, "1.0.0");
     let second = register(&world, "1.0.1").await;
     let created = deploy(&world, &second, json!([])).await;
@@ -92,8 +100,8 @@ async fn green_replaces_blue_and_then_the_other_way_round() {
 }
 
 /// A world without a test listener, and a deployment in it whose canary serves.
-async fn canary() -> (World, String, String) {
-    let world = world(|settings| {
+async fn canary() -> (PausedWorld, String, String) {
+    let mut world = world(|settings| {
         let service = &mut settings.services[0];
         service.deployment_config = "CodeDeployDefault.ECSCanary10Percent5Minutes".to_owned();
         service.test_listener = TestListener::Absent;
@@ -101,11 +109,9 @@ async fn canary() -> (World, String, String) {
     .await;
     let revision = register(&world, "1.0.1").await;
     let created = id(&deploy(&world, &revision, json!([])).await);
-    until(
-        &mut world.happenings.subscribe(),
-        |what| matches!(what, What::Weights { weights, .. } if weights[1].percent == 10),
-    )
-    .await;
+    let canary =
+        |what: &What| matches!(what, What::Weights { weights, .. } if weights[1].percent == 10);
+    world.until(canary).await;
     (world, revision, created)
 }
 
@@ -151,7 +157,7 @@ async fn the_target_tells_events_and_task_sets_in_aws_words() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_revision_shows_the_app_spec_and_the_termination_wait_can_be_ended() {
-    let (world, revision, id) = canary().await;
+    let (mut world, revision, id) = canary().await;
     let (_, answer) = codedeploy(&world, "GetDeployment", json!({ "deploymentId": id })).await;
     let app_spec = &answer["deploymentInfo"]["revision"]["appSpecContent"];
     assert_eq!(app_spec["content"], Value::Null);
@@ -168,7 +174,8 @@ async fn only_the_revision_shows_the_app_spec_and_the_termination_wait_can_be_en
     let wait = json!({ "deploymentId": id, "deploymentWaitType": "TERMINATION_WAIT" });
     let (_, refused) = codedeploy(&world, "ContinueDeployment", wait.clone()).await;
     assert_eq!(refused["__type"], "DeploymentIsNotInReadyStateException");
-    until(&mut world.happenings.subscribe(), shifted).await;
+    world.until(shifted).await;
+    world.during(termination_wait).await;
     assert_eq!(
         codedeploy(&world, "ContinueDeployment", wait.clone()).await,
         (200, json!({}))
@@ -191,11 +198,11 @@ async fn only_the_revision_shows_the_app_spec_and_the_termination_wait_can_be_en
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_deployment_is_rolled_back_even_in_the_termination_wait() {
-    let world = world(|_| {}).await;
+    let mut world = world(|_| {}).await;
     let (before, _) = primary(&world).await;
     let revision = register(&world, "1.0.1").await;
     let id = id(&deploy(&world, &revision, json!([])).await);
-    until(&mut world.happenings.subscribe(), shifted).await;
+    world.until(shifted).await;
     assert_eq!(serves(&world, ListenerKind::Production).await, "1.0.1");
     let (status, answer) =
         codedeploy(&world, "StopDeployment", json!({ "deploymentId": id })).await;
@@ -236,7 +243,7 @@ async fn a_stopped_deployment_is_rolled_back_even_in_the_termination_wait() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tasks_that_never_start_fail_the_deployment_after_an_hour() {
-    let world = world(|_| {}).await;
+    let mut world = world(|_| {}).await;
     let (before, _) = primary(&world).await;
     let started = world.clock.now();
     let revision = register(&world, "broken").await;
@@ -268,7 +275,7 @@ async fn tasks_that_never_start_fail_the_deployment_after_an_hour() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hook_whose_function_is_missing_fails_and_nothing_is_left_to_roll_back() {
-    let world = world(|_| {}).await;
+    let mut world = world(|_| {}).await;
     let revision = register(&world, "1.0.1").await;
     id(&deploy(&world, &revision, json!([{ "BeforeInstall": "nobody" }])).await);
     world.settled().await;

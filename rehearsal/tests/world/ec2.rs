@@ -4,9 +4,9 @@ use rehearsal::ecs::capacity::LaunchKind;
 use rehearsal::world::World;
 use serde_json::{Value, json};
 
-use crate::aws::{call, ecs, elb, world};
+use crate::aws::{PausedWorld, call, ecs, elb, world};
 
-async fn on_ec2() -> World {
+async fn on_ec2() -> PausedWorld {
     world(|settings| settings.services[0].launch = LaunchKind::Ec2DynamicPorts).await
 }
 
@@ -73,7 +73,7 @@ async fn targets_are_ports_of_container_instances() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_of_it_runs_without_a_network_configuration_and_where_there_is_room() {
-    let world = on_ec2().await;
+    let mut world = on_ec2().await;
     let command = json!([{ "name": "web", "command": ["sample-service", "migrate"] }]);
     let mut request = json!({
         "cluster": "prod",

@@ -6,7 +6,7 @@ use rehearsal::assumption::{Assumption, Assumptions};
 use rehearsal::world::World;
 use serde_json::{Value, json};
 
-use crate::aws::{call, ecs, register, world};
+use crate::aws::{PausedWorld, call, ecs, register, world};
 
 const TARGET: &str = "AmazonEC2ContainerServiceV20141113";
 
@@ -38,7 +38,7 @@ async fn refused(world: &World, operation: &str, members: Value) -> (String, Str
     (text("__type"), text("message"))
 }
 
-async fn assuming(assumption: Assumption) -> World {
+async fn assuming(assumption: Assumption) -> PausedWorld {
     world(|settings| settings.assumptions = Assumptions::from_iter([assumption])).await
 }
 
@@ -69,11 +69,11 @@ async fn without_room_run_task_answers_with_failures_and_its_token_is_free() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_without_room_says_so_and_tries_again() {
-    let world = world(|_| {}).await;
+    let mut world = world(|_| {}).await;
     world.limit_fargate(2);
     let update = json!({ "cluster": "prod", "service": "web", "desiredCount": 3 });
     ecs(&world, "UpdateService", update).await;
-    world.clock.sleep(Duration::from_secs(15)).await;
+    world.pass(Duration::from_secs(15)).await;
     let wanted = json!({ "cluster": "prod", "services": ["web"] });
     let described = ecs(&world, "DescribeServices", wanted.clone()).await;
     let service = &described["services"][0];
@@ -83,7 +83,7 @@ async fn a_service_without_room_says_so_and_tries_again() {
     let stability = &service["taskSets"][0]["stabilityStatus"];
     assert_eq!(stability, "STABILIZING");
     world.limit_fargate(3);
-    world.clock.sleep(Duration::from_secs(15 * 60)).await;
+    world.pass(Duration::from_secs(15 * 60)).await;
     let described = ecs(&world, "DescribeServices", wanted).await;
     assert_eq!(described["services"][0]["runningCount"], 3);
     world.shutdown().await;
@@ -91,14 +91,13 @@ async fn a_service_without_room_says_so_and_tries_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_task_is_known_at_once_or_only_after_some_seconds() {
-    for (world, reason) in [
+    for (mut world, reason) in [
         (world(|_| {}).await, Value::Null),
         (
             assuming(Assumption::NewTasksAreMissing).await,
             json!("MISSING"),
         ),
     ] {
-        let still = world.clock.busy();
         let request = once(|r| r["startedBy"] = json!("greenlight/d-1"));
         let started = ecs(&world, "RunTask", request).await;
         let task = &started["tasks"][0]["taskArn"];
@@ -110,8 +109,7 @@ async fn a_new_task_is_known_at_once_or_only_after_some_seconds() {
         let listed = ecs(&world, "ListTasks", list).await;
         let expected = if reason.is_null() { 1 } else { 0 };
         assert_eq!(listed["taskArns"].as_array().unwrap().len(), expected);
-        drop(still);
-        world.clock.sleep(Duration::from_secs(6)).await;
+        world.pass(Duration::from_secs(6)).await;
         assert_eq!(describe(&world, task).await["failures"], json!([]));
         world.shutdown().await;
     }
@@ -119,11 +117,10 @@ async fn a_new_task_is_known_at_once_or_only_after_some_seconds() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_that_ends_at_once_tells_it_after_run_task_or_before() {
-    for (world, told_before) in [
+    for (mut world, told_before) in [
         (world(|_| {}).await, false),
         (assuming(Assumption::TaskStopsBeforeAnswer).await, true),
     ] {
-        let still = world.clock.busy();
         let started = ecs(&world, "RunTask", once(|_| {})).await;
         let task = &started["tasks"][0];
         assert_eq!(task["lastStatus"], "PROVISIONING");
@@ -132,7 +129,6 @@ async fn a_task_that_ends_at_once_tells_it_after_run_task_or_before() {
                 && event["detail"]["lastStatus"] == "STOPPED"
         });
         assert_eq!(stopped, told_before);
-        drop(still);
         world.settled().await;
         let ended = describe(&world, &task["taskArn"]).await;
         assert_eq!(ended["tasks"][0]["containers"][0]["exitCode"], 0);
@@ -142,17 +138,17 @@ async fn a_task_that_ends_at_once_tells_it_after_run_task_or_before() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_task_is_shown_for_an_hour() {
-    let world = world(|_| {}).await;
+    let mut world = world(|_| {}).await;
     let started = ecs(&world, "RunTask", once(|_| {})).await;
     let task = &started["tasks"][0]["taskArn"];
     world.settled().await;
-    world.clock.sleep(Duration::from_secs(59 * 60)).await;
+    world.pass(Duration::from_secs(59 * 60)).await;
     let list = json!({ "cluster": "prod", "family": "shop-web", "desiredStatus": "STOPPED" });
     // A task of the service may have been replaced meanwhile, and is listed too.
     let lists = |listed: Value| listed["taskArns"].as_array().unwrap().contains(task);
     assert!(lists(ecs(&world, "ListTasks", list.clone()).await));
     assert_eq!(describe(&world, task).await["failures"], json!([]));
-    world.clock.sleep(Duration::from_secs(2 * 60)).await;
+    world.pass(Duration::from_secs(2 * 60)).await;
     assert!(!lists(ecs(&world, "ListTasks", list).await));
     assert_eq!(
         describe(&world, task).await["failures"][0]["reason"],
@@ -163,14 +159,12 @@ async fn a_stopped_task_is_shown_for_an_hour() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_that_is_stopped_before_it_starts_has_no_exit_code() {
-    let world = world(|_| {}).await;
-    let still = world.clock.busy();
+    let mut world = world(|_| {}).await;
     let started = ecs(&world, "RunTask", once(|_| {})).await;
     let task = &started["tasks"][0]["taskArn"];
     let stop = json!({ "cluster": "prod", "task": task });
     let stopping = ecs(&world, "StopTask", stop).await;
     assert_eq!(stopping["task"]["desiredStatus"], "STOPPED");
-    drop(still);
     world.settled().await;
     let ended = &describe(&world, task).await["tasks"][0];
     assert_eq!(ended["stopCode"], "UserInitiated");
@@ -193,7 +187,7 @@ async fn a_task_that_is_stopped_before_it_starts_has_no_exit_code() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_cannot_be_overridden_and_an_inactive_revision_does_not_run() {
-    let world = world(|_| {}).await;
+    let mut world = world(|_| {}).await;
     let started = ecs(
         &world,
         "RunTask",
@@ -231,7 +225,7 @@ async fn an_image_cannot_be_overridden_and_an_inactive_revision_does_not_run() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn twenty_registrations_in_a_moment_are_taken_and_no_more() {
-    let world = world(|_| {}).await;
+    let mut world = world(|_| {}).await;
     let first = json!({ "taskDefinition": "shop-web" });
     let described = ecs(&world, "DescribeTaskDefinition", first).await;
     let target = format!("{TARGET}.RegisterTaskDefinition");
@@ -246,7 +240,7 @@ async fn twenty_registrations_in_a_moment_are_taken_and_no_more() {
     assert!(taken >= 20, "{taken}");
     let error = json!({ "__type": "ThrottlingException", "message": "Rate exceeded" });
     assert_eq!(refused, (400, error));
-    world.clock.sleep(Duration::from_secs(5)).await;
+    world.pass(Duration::from_secs(5)).await;
     register(&world, "1.0.1").await;
     world.shutdown().await;
 }

@@ -5,14 +5,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rehearsal::lambda::{Function, LogFormat, default_group};
-use rehearsal::world::World;
 use serde_json::{Value, json};
 
-use crate::aws::{call, signed, world};
+use crate::aws::{PausedWorld, call, signed, world};
 
 const INVOKE: &str = "/2015-03-31/functions/shop-hook/invocations";
 
-async fn with_function() -> World {
+async fn with_function() -> PausedWorld {
     let function = Function {
         logical_id: "Hook".to_owned(),
         binary_name: "hook".to_owned(),
@@ -37,7 +36,7 @@ async fn with_function() -> World {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn invocations_answer_as_lambda_does() {
-    let world = with_function().await;
+    let mut world = with_function().await;
     let tail = "X-Amz-Log-Type: Tail\r\n";
     let (status, head, body) = signed(&world, "POST", INVOKE, tail, "{}").await;
     assert_eq!(status, 200);
@@ -52,7 +51,7 @@ async fn invocations_answer_as_lambda_does() {
         let (status, ..) = signed(&world, "POST", INVOKE, &headers, "{}").await;
         assert_eq!(status, wanted, "{invocation_type}");
     }
-    world.lambda.idle().await;
+    world.during(async |world| world.lambda.idle().await).await;
     assert_eq!(world.lambda.dead_letters()[0].0, "FailedInvocations");
 
     for path in [

@@ -11,7 +11,7 @@ use rehearsal::happening::{ListenerKind, What};
 use rehearsal::world::{ServiceSettings, World};
 use serde_json::{Value, json};
 
-use crate::aws::{codedeploy, deploy, id, register, serves, statuses, until, world};
+use crate::aws::{codedeploy, deploy, id, register, serves, statuses, world};
 
 const ALARM: &str = "web-5xx";
 
@@ -43,14 +43,11 @@ fn status_is(what: &What, wanted: &str) -> bool {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_alarm_during_the_canary_stops_the_deployment_and_rolls_back() {
-    let world = world(|settings| alarmed(&mut settings.services[0])).await;
-    let mut canary = world.happenings.subscribe();
+    let mut world = world(|settings| alarmed(&mut settings.services[0])).await;
     let id = begin(&world).await;
-    until(
-        &mut canary,
-        |what| matches!(what, What::Weights { weights, .. } if weights[1].percent == 10),
-    )
-    .await;
+    let canary =
+        |what: &What| matches!(what, What::Weights { weights, .. } if weights[1].percent == 10);
+    world.until(canary).await;
     world.set_alarm(ALARM, AlarmState::Alarm).unwrap();
     world.settled().await;
 
@@ -85,7 +82,7 @@ async fn an_alarm_during_the_canary_stops_the_deployment_and_rolls_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_alarm_before_the_deployment_stops_it_during_install() {
-    let world = world(|settings| alarmed(&mut settings.services[0])).await;
+    let mut world = world(|settings| alarmed(&mut settings.services[0])).await;
     world.set_alarm(ALARM, AlarmState::Alarm).unwrap();
     begin(&world).await;
     world.settled().await;
@@ -104,13 +101,11 @@ async fn an_alarm_before_the_deployment_stops_it_during_install() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_alarm_in_the_termination_wait_takes_production_back() {
-    let world = world(|settings| alarmed(&mut settings.services[0])).await;
-    let mut happenings = world.happenings.subscribe();
+    let mut world = world(|settings| alarmed(&mut settings.services[0])).await;
     begin(&world).await;
-    until(&mut happenings, |what| {
-        event_is(what, "AfterAllowTraffic", "Succeeded")
-    })
-    .await;
+    world
+        .until(|what| event_is(what, "AfterAllowTraffic", "Succeeded"))
+        .await;
     assert_eq!(serves(&world, ListenerKind::Production).await, "1.0.1");
     world.set_alarm(ALARM, AlarmState::Alarm).unwrap();
     world.settled().await;
@@ -126,13 +121,12 @@ async fn an_alarm_in_the_termination_wait_takes_production_back() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deployment_that_waits_for_a_person_is_ready_until_it_is_continued() {
-    let world = world(|settings| {
+    let mut world = world(|settings| {
         settings.services[0].ready_wait = Some(Duration::from_secs(600));
     })
     .await;
-    let mut happenings = world.happenings.subscribe();
     let id = begin(&world).await;
-    until(&mut happenings, |what| status_is(what, "Ready")).await;
+    world.until(|what| status_is(what, "Ready")).await;
     assert_eq!(serves(&world, ListenerKind::Test).await, "1.0.1");
     assert_eq!(serves(&world, ListenerKind::Production).await, "1.0.0");
     assert_eq!(info(&world, &id).await["status"], "Ready");
@@ -145,10 +139,9 @@ async fn a_deployment_that_waits_for_a_person_is_ready_until_it_is_continued() {
     world
         .continue_deployment(&id, DeploymentWait::Ready)
         .unwrap();
-    until(&mut happenings, |what| {
-        event_is(what, "AfterAllowTraffic", "Succeeded")
-    })
-    .await;
+    world
+        .until(|what| event_is(what, "AfterAllowTraffic", "Succeeded"))
+        .await;
     let wait = json!({ "deploymentId": id, "deploymentWaitType": "READY_WAIT" });
     let (_, refused) = codedeploy(&world, "ContinueDeployment", wait).await;
     assert_eq!(refused["__type"], "DeploymentIsNotInReadyStateException");
@@ -159,7 +152,7 @@ async fn a_deployment_that_waits_for_a_person_is_ready_until_it_is_continued() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deployment_that_nobody_continues_stops() {
-    let world = world(|settings| {
+    let mut world = world(|settings| {
         settings.services[0].ready_wait = Some(Duration::from_secs(600));
     })
     .await;
@@ -180,13 +173,12 @@ async fn a_deployment_that_nobody_continues_stops() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stopped_without_rollback_everything_stays_and_the_next_deployment_cannot_begin() {
-    let world = world(|settings| {
+    let mut world = world(|settings| {
         settings.services[0].ready_wait = Some(Duration::from_secs(600));
     })
     .await;
-    let mut happenings = world.happenings.subscribe();
     let id = begin(&world).await;
-    until(&mut happenings, |what| status_is(what, "Ready")).await;
+    world.until(|what| status_is(what, "Ready")).await;
     world.stop_deployment(&id, Some(false)).unwrap();
     world.settled().await;
     assert_eq!(world.deployments().len(), 1);
@@ -209,14 +201,16 @@ async fn stopped_without_rollback_everything_stays_and_the_next_deployment_canno
 
 #[tokio::test(flavor = "multi_thread")]
 async fn there_is_no_way_back_once_blue_is_being_stopped() {
-    let world = world(|settings| alarmed(&mut settings.services[0])).await;
+    let mut world = world(|settings| alarmed(&mut settings.services[0])).await;
     let id = begin(&world).await;
     let draining = |state: &ecs::State| {
         let sets = &state.service("prod", "web")?.task_sets;
         let draining = |set: &TaskSet| set.status == TaskSetStatus::Draining;
         sets.iter().any(draining).then_some(())
     };
-    world.ecs.until(draining).await;
+    world
+        .during(async |world| world.ecs.until(draining).await)
+        .await;
     world.stop_deployment(&id, Some(true)).unwrap();
     world.set_alarm(ALARM, AlarmState::Alarm).unwrap();
     world.settled().await;
@@ -234,7 +228,8 @@ async fn there_is_no_way_back_once_blue_is_being_stopped() {
 async fn other_kinds_of_events_are_told_only_where_that_is_assumed() {
     for assumed in [false, true] {
         let assumption = assumed.then_some(Assumption::OtherKindsOfEventsAreTold);
-        let world = world(|settings| settings.assumptions = assumption.into_iter().collect()).await;
+        let mut world =
+            world(|settings| settings.assumptions = assumption.into_iter().collect()).await;
         begin(&world).await;
         world.settled().await;
         let told = world.events.delivered();

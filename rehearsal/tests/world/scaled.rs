@@ -4,23 +4,20 @@ use rehearsal::happening::What;
 use rehearsal::world::World;
 use serde_json::json;
 
-use crate::aws::{deploy, ecs, id, image, register, until, world};
+use crate::aws::{PausedWorld, deploy, ecs, id, image, register, world};
 
 /// A canary that serves, and the service then scaled to three tasks a task set; `before_scaling` changes the world.
-async fn scaled(before_scaling: impl FnOnce(&World)) -> World {
-    let world = world(|settings| {
+async fn scaled(before_scaling: impl FnOnce(&World)) -> PausedWorld {
+    let mut world = world(|settings| {
         let service = &mut settings.services[0];
         service.deployment_config = "CodeDeployDefault.ECSCanary10Percent15Minutes".to_owned();
     })
     .await;
-    let mut happenings = world.happenings.subscribe();
     let revision = register(&world, "1.0.1").await;
     id(&deploy(&world, &revision, json!([])).await);
-    until(
-        &mut happenings,
-        |what| matches!(what, What::Weights { weights, .. } if weights[1].percent == 10),
-    )
-    .await;
+    let canary =
+        |what: &What| matches!(what, What::Weights { weights, .. } if weights[1].percent == 10);
+    world.until(canary).await;
     before_scaling(&world);
     let more = json!({ "cluster": "prod", "service": "web", "desiredCount": 3 });
     ecs(&world, "UpdateService", more).await;

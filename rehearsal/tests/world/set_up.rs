@@ -5,10 +5,10 @@ use rehearsal::codedeploy::app_spec;
 use rehearsal::world::World;
 use serde_json::{Value, json};
 
-use crate::aws::{codedeploy, refused, world};
+use crate::aws::{PausedWorld, codedeploy, refused, world};
 
 /// A world whose service runs no tasks, so that it is there at once.
-async fn empty(assumed: &[Assumption]) -> World {
+async fn empty(assumed: &[Assumption]) -> PausedWorld {
     let assumptions: Assumptions = assumed.iter().copied().collect();
     world(|settings| {
         settings.services[0].desired_count = 0;
@@ -196,7 +196,7 @@ async fn a_group_that_no_ecs_service_can_have_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_deployment_configuration_is_made_used_and_deleted() {
-    let world = empty(&[]).await;
+    let mut world = empty(&[]).await;
     let half = json!({ "type": "TimeBasedCanary", "timeBasedCanary": { "canaryPercentage": 50, "canaryInterval": 2 } });
     let config = json!({ "deploymentConfigName": "Half", "computePlatform": "ECS", "trafficRoutingConfig": half });
     ok(&world, "CreateDeploymentConfig", config.clone()).await;

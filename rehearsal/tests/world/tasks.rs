@@ -5,7 +5,7 @@ use std::time::Duration;
 use rehearsal::world::World;
 use serde_json::{Value, json};
 
-use crate::aws::{call, ecs, register, world};
+use crate::aws::{PausedWorld, call, ecs, register, world};
 
 fn migration(revision: &str) -> Value {
     json!({
@@ -19,7 +19,7 @@ fn migration(revision: &str) -> Value {
     })
 }
 
-async fn stopped(world: &World, task: &Value) -> Value {
+async fn stopped(world: &mut PausedWorld, task: &Value) -> Value {
     world.settled().await;
     let described = ecs(
         world,
@@ -45,7 +45,7 @@ async fn log(world: &World, task: &Value) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_migration_runs_once_for_one_token_and_its_exit_code_is_real() {
-    let world = world(|_| {}).await;
+    let mut world = world(|_| {}).await;
     let revision = register(&world, "1.0.1").await;
     let started = ecs(&world, "RunTask", migration(&revision)).await;
     let task = &started["tasks"][0]["taskArn"];
@@ -67,7 +67,7 @@ async fn a_migration_runs_once_for_one_token_and_its_exit_code_is_real() {
     .await;
     assert_eq!(listed["taskArns"], json!([task]));
 
-    let ended = stopped(&world, task).await;
+    let ended = stopped(&mut world, task).await;
     assert_eq!(
         (&ended["lastStatus"], &ended["stopCode"]),
         (&json!("STOPPED"), &json!("EssentialContainerExited"))
@@ -108,11 +108,11 @@ async fn a_migration_runs_once_for_one_token_and_its_exit_code_is_real() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_migration_that_fails_leaves_its_exit_code_and_its_log() {
-    let world = world(|_| {}).await;
+    let mut world = world(|_| {}).await;
     let revision = register(&world, "cannot-migrate").await;
     let started = ecs(&world, "RunTask", migration(&revision)).await;
     let task = &started["tasks"][0]["taskArn"];
-    let ended = stopped(&world, task).await;
+    let ended = stopped(&mut world, task).await;
     assert_eq!(ended["containers"][0]["exitCode"], 1, "{ended}");
     assert!(!log(&world, task).await.is_empty());
     world.shutdown().await;
@@ -120,10 +120,10 @@ async fn a_migration_that_fails_leaves_its_exit_code_and_its_log() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_task_whose_image_is_missing_never_starts_and_has_no_exit_code() {
-    let world = world(|_| {}).await;
+    let mut world = world(|_| {}).await;
     let revision = register(&world, "never-pushed").await;
     let started = ecs(&world, "RunTask", migration(&revision)).await;
-    let ended = stopped(&world, &started["tasks"][0]["taskArn"]).await;
+    let ended = stopped(&mut world, &started["tasks"][0]["taskArn"]).await;
     assert_eq!(ended["stopCode"], "TaskFailedToStart");
     assert!(
         ended["stoppedReason"]
@@ -138,7 +138,7 @@ async fn a_task_whose_image_is_missing_never_starts_and_has_no_exit_code() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_replaces_a_task_that_somebody_stops() {
-    let world = world(|_| {}).await;
+    let mut world = world(|_| {}).await;
     let list = json!({ "cluster": "prod", "serviceName": "web" });
     let before = ecs(&world, "ListTasks", list.clone()).await;
     let victim = &before["taskArns"][0];
@@ -148,7 +148,7 @@ async fn a_service_replaces_a_task_that_somebody_stops() {
         json!({ "cluster": "prod", "task": victim, "reason": "for a test" }),
     )
     .await;
-    world.clock.sleep(Duration::from_secs(600)).await;
+    world.pass(Duration::from_secs(600)).await;
     let after = ecs(&world, "ListTasks", list).await;
     assert_eq!(after["taskArns"].as_array().unwrap().len(), 2);
     assert!(!after["taskArns"].as_array().unwrap().contains(victim));
