@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, anyhow, bail};
-use rehearsal::clock::Busy;
 use rehearsal::codedeploy::requests::DeploymentWait;
 use rehearsal::codedeploy::{Deployment, State, Wait};
-use rehearsal::happening::{ListenerKind, Still, What};
+use rehearsal::happening::{ListenerKind, What};
+use rehearsal::pause::Pause;
 use rehearsal::world::World;
 use serde_json::Value;
 
@@ -18,16 +18,8 @@ use crate::traffic::Traffic;
 pub(super) struct Script<'a> {
     world: &'a World,
     traffic: &'a BTreeMap<String, Traffic>,
-    /// So many happenings have been waited for, or passed over by a wait.
-    seen: usize,
     /// Keeps the clock from moving on between two waits.
-    still: Option<Keeps>,
-}
-
-/// What keeps the clock at a moment.
-enum Keeps {
-    Moment(#[expect(dead_code, reason = "it works by living")] Busy),
-    Happening(#[expect(dead_code, reason = "it works by living")] Still),
+    pause: Pause,
 }
 
 impl<'a> Script<'a> {
@@ -35,8 +27,7 @@ impl<'a> Script<'a> {
         Script {
             world,
             traffic,
-            seen: 0,
-            still: Some(Keeps::Moment(world.clock.busy())),
+            pause: Pause::new(world),
         }
     }
 
@@ -66,28 +57,18 @@ impl<'a> Script<'a> {
             Step::Desire(count) => person::desire(world, *count).await?,
             Step::Answers(answers) => self.more(*answers).await,
             Step::AnswersAt(moment, answers) => {
-                if self.comes(*moment).await? {
+                if self.comes(*moment).await {
                     self.more(*answers).await;
                 }
             }
             Step::Ask(request) => person::ask(world, request).await?,
             Step::Await(moment) => {
-                if !self.comes(*moment).await? {
+                if !self.comes(*moment).await {
                     bail!("everything ended without what the script waits for");
                 }
             }
-            Step::Pass(duration) => {
-                let moment = world.clock.still_at(world.clock.now() + *duration);
-                self.still = None;
-                self.still = Some(Keeps::Moment(moment.await));
-            }
-            Step::Settle => {
-                self.still = None;
-                world.settled().await;
-                self.still = Some(Keeps::Moment(world.clock.busy()));
-                // What led here is over: nothing waits for it any more.
-                self.seen = world.happenings.all().len();
-            }
+            Step::Pass(duration) => self.pause.pass(*duration).await,
+            Step::Settle => self.pause.settled().await,
         }
         Ok(())
     }
@@ -100,46 +81,24 @@ impl<'a> Script<'a> {
     }
 
     /// Waits for a moment, and keeps the clock there; says whether it came before everything ended.
-    async fn comes(&mut self, moment: Moment) -> anyhow::Result<bool> {
+    async fn comes(&mut self, moment: Moment) -> bool {
         let world = self.world;
         match moment {
             Moment::Idle => {
                 world.lambda.idle().await;
-                Ok(true)
+                true
             }
             Moment::LifecycleEvent(..) | Moment::Share(_) => {
-                self.happens(move |what| is(moment, what)).await
+                self.pause.until(move |what| is(moment, what)).await
             }
             Moment::Wait(wait) => {
-                if !self.happens(move |what| begins(wait, what)).await? {
-                    return Ok(false);
+                if !self.pause.until(move |what| begins(wait, what)).await {
+                    return false;
                 }
                 let waits = |deployment: &Deployment| is_in(wait, deployment);
                 let waiting = |state: &State| state.deployments.iter().any(waits).then_some(());
                 world.codedeploy.until(waiting).await;
-                Ok(true)
-            }
-        }
-    }
-
-    /// Waits for a happening, and keeps the clock there; says whether it came before everything ended.
-    async fn happens(
-        &mut self,
-        is_it: impl Fn(&What) -> bool + Send + 'static,
-    ) -> anyhow::Result<bool> {
-        let happens = self.world.happenings.still_when(self.seen, is_it);
-        self.still = None;
-        tokio::select! {
-            biased;
-            still = happens => {
-                let still = still?;
-                self.seen = still.index + 1;
-                self.still = Some(Keeps::Happening(still));
-                Ok(true)
-            }
-            () = self.world.settled() => {
-                self.still = Some(Keeps::Moment(self.world.clock.busy()));
-                Ok(false)
+                true
             }
         }
     }
