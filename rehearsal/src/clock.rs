@@ -135,16 +135,6 @@ impl Clock {
         self.come(moment).await;
     }
 
-    /// Waits until the simulated moment has come, and keeps the clock there: no jump comes between the moment and whoever
-    /// waited for it, however long that one takes to wake.
-    pub async fn still_at(&self, moment: SystemTime) -> Busy {
-        let registered = Registered::new(self, moment, Kind::Sleeper);
-        self.come(moment).await;
-        let busy = self.busy();
-        drop(registered);
-        busy
-    }
-
     async fn come(&self, moment: SystemTime) {
         loop {
             let jumped = self.inner.jumped.notified();
@@ -400,7 +390,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_clock_stays_where_somebody_holds_it() {
+    async fn the_clock_stays_until_whoever_slept_has_woken() {
         let clock = Clock::start();
         let start = clock.now();
         let (told, hears) = std::sync::mpsc::channel();
@@ -411,18 +401,16 @@ mod tests {
                 told.send(()).unwrap();
             }
         });
-        let mut holder = pin!(clock.still_at(start + HOUR));
+        let mut late = pin!(clock.sleep_until(start + HOUR));
         // Registered, and then not looked at until long after its moment.
         assert!(
-            tokio::time::timeout(Duration::from_millis(10), &mut holder)
+            tokio::time::timeout(Duration::from_millis(10), &mut late)
                 .await
                 .is_err()
         );
         tokio::time::sleep(Duration::from_secs(30)).await;
-        let still = holder.await;
-        tokio::time::sleep(Duration::from_secs(30)).await;
         assert!(hears.try_recv().is_err(), "the clock went on");
-        drop(still);
+        late.await;
         sleeper.await.unwrap();
     }
 

@@ -1,6 +1,7 @@
 //! The world of one rehearsal: every service's state, the API in front of it, and the services that it begins with.
 
 mod seed;
+mod settled;
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -24,7 +25,6 @@ use crate::codedeploy::traffic::Routing;
 use crate::codedeploy::{self, CodeDeploy};
 use crate::ecr::{self, Ecr, ImageSettings, IndexSettings, PushRefused};
 use crate::ecs::capacity::LaunchKind;
-use crate::ecs::task::TaskStatus;
 use crate::ecs::{self, Ecs};
 use crate::elb::LoadBalancers;
 use crate::events::EventBus;
@@ -307,45 +307,7 @@ pub fn is_called(label: &str, cluster: &str, service: &str) -> bool {
     }
 }
 
-fn no_deployment(state: &codedeploy::State) -> Option<()> {
-    all(&state.deployments, |deployment| {
-        !deployment.status.is_active()
-    })
-}
-
-/// None that runs once.
-fn no_task(state: &ecs::State) -> Option<()> {
-    all(&state.tasks, |task| {
-        task.service.is_some() || task.status == TaskStatus::Stopped
-    })
-}
-
-fn all<T>(items: &[T], condition: impl FnMut(&T) -> bool) -> Option<()> {
-    items.iter().all(condition).then_some(())
-}
-
 impl Aws {
-    /// Waits until nothing is under way: no deployment, no invocation, no task that runs once. A task that nobody waits
-    /// for any more and that does not end by itself is left alone in the end.
-    pub async fn settled(&self) {
-        loop {
-            self.codedeploy.until(no_deployment).await;
-            self.lambda.idle().await;
-            tokio::select! {
-                biased;
-                () = self.ecs.until(no_task) => {}
-                () = self.clock.sleep(TASK_AT_MOST) => return,
-            }
-            // Whatever these have led to has begun by then.
-            let _still = self.clock.rest().await;
-            let quiet =
-                self.codedeploy.read(no_deployment).is_some() && self.ecs.read(no_task).is_some();
-            if quiet && self.lambda.is_idle() {
-                return;
-            }
-        }
-    }
-
     /// The API's URL.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
@@ -440,9 +402,6 @@ impl Aws {
         }
     }
 }
-
-/// How long a task that runs once is waited for when nothing else is under way.
-const TASK_AT_MOST: Duration = Duration::from_secs(2 * 60 * 60);
 
 /// A world without services, at the beginning of time.
 async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws> {
