@@ -10,6 +10,7 @@ use clap::parser::ValueSource;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use rehearsal::assumption::{Assumption, Assumptions};
 use rehearsal::iam::Removal;
+use rehearsal::mishap::Planned;
 
 use self::serving::Serving;
 use crate::binaries::Profile;
@@ -80,6 +81,10 @@ pub(crate) struct Arguments {
     /// Take a permission away, as in `run-migration:ecs:RunTask`; `=ARN` behind it takes it for one resource only
     #[arg(long, global = true, value_name = "FUNCTION:ACTION")]
     pub(crate) without: Vec<Removal>,
+
+    /// Let a call meet a mishap, as in `run-migration:ecs:RunTask:1=killed-after`
+    #[arg(long = "mishap", global = true, value_name = "FUNCTION:CALL:N=KIND")]
+    pub(crate) mishaps: Vec<Planned>,
 
     #[command(flatten)]
     pub(crate) build: Build,

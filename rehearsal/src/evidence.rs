@@ -303,6 +303,7 @@ fn moment(what: &What) -> Option<String> {
         | What::AlarmState { .. }
         | What::MessagePublished { .. }
         | What::CallRefused { .. }
+        | What::MishapStruck { .. }
         | What::TimeSkipped { .. }
         | What::FunctionInvoked { .. }
         | What::FunctionEnded { .. } => None,

@@ -37,6 +37,7 @@ async fn main() -> ExitCode {
     };
     scenario.setting.assumptions = arguments.assumptions();
     scenario.setting.without.extend(arguments.without.clone());
+    scenario.setting.mishaps = arguments.mishaps.clone();
     let report = match arguments
         .report
         .as_deref()

@@ -261,6 +261,8 @@ pub(crate) async fn start_world(
             .map(|service| service.settings(&data.0))
             .collect(),
         sample_service,
+        dwell: setting.dwell,
+        mishaps: setting.mishaps.clone(),
     })
     .await?;
     if let Some(file) = &places.wire {

@@ -152,6 +152,7 @@ fn shows_a_phase(what: &What) -> bool {
         | What::AlarmState { .. }
         | What::MessagePublished { .. }
         | What::CallRefused { .. }
+        | What::MishapStruck { .. }
         | What::TimeSkipped { .. }
         | What::FunctionInvoked { .. }
         | What::FunctionEnded { .. } => false,

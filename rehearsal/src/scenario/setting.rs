@@ -5,10 +5,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use rehearsal::assumption::Assumptions;
+use rehearsal::clock;
 use rehearsal::ecr::ImageSettings;
 use rehearsal::ecs::capacity::LaunchKind;
 use rehearsal::iam::Removal;
 use rehearsal::identity::REGISTRY;
+use rehearsal::mishap::Planned;
 use rehearsal::world::{
     ContainerSettings, HealthCheck, RepositorySettings, ServiceSettings, TagMutability,
     TestListener,
@@ -35,6 +37,10 @@ pub(crate) struct Setting {
     pub(crate) assumptions: Assumptions,
     /// What the template grants and is taken away for the run.
     pub(crate) without: Vec<Removal>,
+    /// How long the world stays as it is before the clock jumps.
+    pub(crate) dwell: Duration,
+    /// What happens to calls of functions.
+    pub(crate) mishaps: Vec<Planned>,
 }
 
 /// An ECS service at the beginning.
@@ -55,6 +61,8 @@ impl Setting {
             services: vec![Service::of_shop("web", "shop/web")],
             assumptions: Assumptions::default(),
             without: Vec::new(),
+            dwell: clock::DWELL,
+            mishaps: Vec::new(),
         }
     }
 
