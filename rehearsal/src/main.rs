@@ -3,6 +3,7 @@
 mod binaries;
 mod command;
 mod evidence;
+mod invariants;
 mod play;
 mod progress;
 mod record;

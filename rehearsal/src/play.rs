@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
+use rehearsal::ecr::ImageSettings;
 use rehearsal::happening::ListenerKind;
 use rehearsal::process::Process;
 use rehearsal::template::Template;
@@ -21,6 +22,7 @@ use rehearsal::world::{World, WorldSettings};
 use self::act::Script;
 use crate::binaries::SAMPLE_SERVICE;
 use crate::evidence;
+use crate::invariants::{self, Facts, Known};
 use crate::progress::{self, Output};
 use crate::record::Record;
 use crate::report::{self, Story};
@@ -85,6 +87,7 @@ pub(crate) struct Played {
 
 /// A world in which production is asked, before anything happens in it.
 struct Stage {
+    known: Known,
     world: World,
     revisions_before: Vec<(String, Vec<(String, String)>)>,
     traffic: BTreeMap<String, Traffic>,
@@ -131,6 +134,7 @@ async fn brought_to_an_end(
 
 async fn set(scenario: &Scenario, places: &Places, data: &Data) -> anyhow::Result<Stage> {
     let world = start_world(scenario, places, data, 0).await?;
+    let known = known(scenario, places, &world)?;
     let revisions_before = world.revisions();
     let mut traffic = BTreeMap::new();
     for service in &scenario.setting.services {
@@ -144,9 +148,28 @@ async fn set(scenario: &Scenario, places: &Places, data: &Data) -> anyhow::Resul
         client.more(ANSWERS_AROUND).await;
     }
     Ok(Stage {
+        known,
         world,
         revisions_before,
         traffic,
+    })
+}
+
+/// What the invariants are judged by, besides the world.
+fn known(scenario: &Scenario, places: &Places, world: &World) -> anyhow::Result<Known> {
+    let file = places.root.join(&scenario.pipelines);
+    let text =
+        std::fs::read_to_string(&file).with_context(|| format!("read `{}`", file.display()))?;
+    let tags = |image: &ImageSettings| {
+        let (repository, digest) = (image.repository.clone(), image.digest());
+        let tags = image.tags.clone().into_iter();
+        tags.map(move |tag| (repository.clone(), tag, digest.clone()))
+    };
+    Ok(Known {
+        start: world.clock.now(),
+        pipelines: own::read(&text),
+        images: scenario.setting.images.iter().flat_map(tags).collect(),
+        broken_unseen: Vec::new(),
     })
 }
 
@@ -157,6 +180,7 @@ async fn play_through(
     mut end: Pin<&mut impl Future<Output = anyhow::Error>>,
 ) -> Played {
     let Stage {
+        known,
         world,
         revisions_before,
         traffic,
@@ -185,7 +209,7 @@ async fn play_through(
         services.insert(service.clone(), seen);
         samples.insert(service, asked);
     }
-    let record = evidence::gather(
+    let mut record = evidence::gather(
         scenario,
         &world,
         start,
@@ -194,6 +218,10 @@ async fn play_through(
         real_milliseconds,
     );
     let mut story = report::collect(scenario, &world, start, &samples, &record);
+    if broken_off.is_none() {
+        let facts = Facts::gather(&world, &known, samples);
+        record.violations = invariants::judge(&facts);
+    }
     story.broken_off = broken_off.as_ref().map(|error| format!("{error:#}"));
     if broken_off.is_none() {
         broken_off = self::end(&world).await.err();

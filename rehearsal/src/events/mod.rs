@@ -77,6 +77,8 @@ struct Inner {
 struct State {
     delivered: Vec<(Value, Vec<String>)>,
     dead_letters: Vec<DeadLetter>,
+    /// (rule, event) of what never arrived.
+    lost: Vec<(String, Value)>,
     /// What becomes of the next deliveries, by rule.
     faults: BTreeMap<String, VecDeque<Option<Fault>>>,
 }
@@ -160,6 +162,11 @@ impl EventBus {
     /// Everything that no function would take.
     pub fn dead_letters(&self) -> Vec<DeadLetter> {
         self.inner.lock().dead_letters.clone()
+    }
+
+    /// (rule, event) of every delivery that `disturb` let get lost.
+    pub fn lost(&self) -> Vec<(String, Value)> {
+        self.inner.lock().lost.clone()
     }
 
     /// Delivers an envelope as it is (sample events, duplicates).

@@ -21,7 +21,7 @@ pub(crate) const BLUE: &str = "1.0.0";
 /// The version that is pushed.
 pub(crate) const GREEN: &str = "1.1.0";
 /// The value of a variable of every container; neither messages nor reports may tell it.
-const SECRET: &str = "planted-value-of-the-rehearsal";
+pub(crate) const SECRET: &str = "planted-value-of-the-rehearsal";
 /// The cluster of the shop's services.
 pub(crate) const CLUSTER: &str = "prod";
 /// Where the serving container listens, as its task definition says.
