@@ -10,6 +10,7 @@ mod record;
 mod report;
 mod scenario;
 mod serve;
+mod storm;
 mod traffic;
 
 use std::ffi::OsString;
@@ -83,13 +84,19 @@ async fn run(
         return Ok(ExitCode::SUCCESS);
     }
     let places = places(arguments).await?;
-    let output = output(arguments.json);
-    if let Some(Command::Serve(serving)) = &arguments.command {
-        if arguments.pipelines.is_none() {
-            scenario.setting.images.push(serve::untold_image());
+    let output = output(arguments.json || arguments.command.as_ref().is_some_and(Command::json));
+    match &arguments.command {
+        Some(Command::Serve(serving)) => {
+            if arguments.pipelines.is_none() {
+                scenario.setting.images.push(serve::untold_image());
+            }
+            serve::serve(scenario, &places, serving, &output, interrupted()).await?;
+            return Ok(ExitCode::SUCCESS);
         }
-        serve::serve(scenario, &places, serving, &output, interrupted()).await?;
-        return Ok(ExitCode::SUCCESS);
+        Some(Command::Storm(storming)) => {
+            return storm::storm(storming, &places, &output, interrupted()).await;
+        }
+        None => {}
     }
     let played = play::play(&scenario, &places, &output, interrupted()).await?;
     if let Some(mut report) = report {

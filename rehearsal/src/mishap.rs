@@ -51,7 +51,8 @@ impl Mishap {
 /// One call of a function, with all its attempts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Point {
-    /// Binary name: `start-deployment`.
+    /// Binary name: `start-deployment`; or with the service that the call is about, `start-deployment@web`, so that it
+    /// counts no call for another service, which may come earlier or later.
     pub function: String,
     /// As IAM names it: `ecs:RunTask`.
     pub operation: String,
@@ -140,6 +141,18 @@ impl Mishaps {
     /// From now on the call at this point meets this mishap. A point has one; a later plan replaces an earlier one.
     pub fn plan(&self, planned: Planned) {
         self.lock().planned.insert(planned.point, planned.mishap);
+    }
+
+    /// Nothing happens to calls any more.
+    pub fn forget(&self) {
+        self.lock().planned.clear();
+    }
+
+    /// Whether calls are told apart by the service that they are about.
+    pub(crate) fn tells_services_apart(&self) -> bool {
+        let state = self.lock();
+        let mut functions = state.planned.keys().map(|point| &point.function);
+        functions.any(|function| function.contains('@'))
     }
 
     /// Every point that was reached, in order.

@@ -1,7 +1,7 @@
 //! Plays a scenario: a world, production traffic, what happens in it, and the record of it.
 
 mod act;
-mod person;
+pub(crate) mod person;
 
 use std::collections::BTreeMap;
 use std::fs::DirBuilder;
@@ -70,6 +70,12 @@ impl Data {
     }
 }
 
+impl Data {
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
 impl Drop for Data {
     fn drop(&mut self) {
         // What cannot be removed lies in the system's folder for such things.
@@ -81,6 +87,8 @@ impl Drop for Data {
 pub(crate) struct Played {
     pub(crate) record: Record,
     pub(crate) story: Story,
+    /// How many calls have met a mishap.
+    pub(crate) mishaps_struck: usize,
     /// Why it did not come to its end; the record is not judged then.
     pub(crate) broken_off: Option<anyhow::Error>,
 }
@@ -141,7 +149,7 @@ async fn set(scenario: &Scenario, places: &Places, data: &Data) -> anyhow::Resul
         let address = world
             .address(&service.label, ListenerKind::Production)
             .with_context(|| format!("`{}` has no listener", service.label))?;
-        let client = Traffic::start(address, world.clock.clone());
+        let client = Traffic::start(address, world.clock.clone(), scenario.setting.pause);
         traffic.insert(service.label.clone(), client);
     }
     for client in traffic.values() {
@@ -169,7 +177,7 @@ fn known(scenario: &Scenario, places: &Places, world: &World) -> anyhow::Result<
         start: world.clock.now(),
         pipelines: own::read(&text),
         images: scenario.setting.images.iter().flat_map(tags).collect(),
-        broken_unseen: Vec::new(),
+        broken_unseen: scenario.setting.broken_unseen.clone(),
     })
 }
 
@@ -227,6 +235,7 @@ async fn play_through(
         broken_off = self::end(&world).await.err();
     }
     Played {
+        mishaps_struck: world.mishaps.struck().len(),
         record,
         story,
         broken_off,

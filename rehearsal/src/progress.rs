@@ -36,6 +36,11 @@ impl Output {
         }
     }
 
+    /// For what nobody watches.
+    pub(crate) fn silent() -> Output {
+        Output::new(Box::new(std::io::sink()), Colours::Off)
+    }
+
     pub(crate) fn line(&self, line: &Line) {
         self.text(&line.render(self.colours));
     }

@@ -48,12 +48,16 @@ impl Caller {
     /// What happens to the call, if anything does.
     pub(super) fn meets(&self, aws: &Aws, request: &Request) -> Option<Mishap> {
         let operation = operation(request);
-        let mishap = aws.mishaps.meets(
-            &self.function,
-            operation.clone(),
-            self.call.as_deref(),
-            self.attempt,
-        )?;
+        let meets = |function: &str| {
+            let (call, operation) = (self.call.as_deref(), operation.clone());
+            aws.mishaps.meets(function, operation, call, self.attempt)
+        };
+        let of_service = || {
+            let service = about(aws, request)?;
+            meets(&format!("{}@{service}", self.function))
+        };
+        let apart = aws.mishaps.tells_services_apart().then(of_service);
+        let mishap = apart.flatten().or_else(|| meets(&self.function))?;
         if self.attempt == Attempt::First {
             aws.happenings.tell(What::MishapStruck {
                 function: self.function.clone(),
@@ -63,6 +67,27 @@ impl Caller {
         }
         Some(mishap)
     }
+}
+
+/// The ECS service that a request is about: the one whose deployment, task or own name is in it.
+fn about(aws: &Aws, request: &Request) -> Option<String> {
+    let text = request.members.to_string();
+    let of_task = aws.ecs.read(|state| {
+        let mut tasks = state.tasks.iter();
+        let task = tasks.find(|task| text.contains(task.arn.as_str()))?;
+        task.started_by.clone()
+    });
+    let text = text + of_task.as_deref().unwrap_or_default();
+    aws.codedeploy.read(|state| {
+        let mut deployments = state.deployments.iter();
+        let deployment = deployments.find(|deployment| text.contains(deployment.id.as_str()));
+        let group = deployment.and_then(|deployment| state.group_of(deployment));
+        let named = || {
+            let mut groups = state.groups.iter();
+            groups.find(|group| text.contains(group.service.as_str()))
+        };
+        Some(group.or_else(named)?.service.clone())
+    })
 }
 
 fn operation(request: &Request) -> String {

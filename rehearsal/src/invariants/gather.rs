@@ -219,7 +219,10 @@ impl Ends {
         let delivered = world.events.delivered();
         let arrived = delivered
             .iter()
-            .filter(|(event, _)| is_end(event) && !is_lost(event))
+            .filter(|(event, matched)| {
+                let is_heard = matched.iter().any(|rule| rules.contains(&rule.as_str()));
+                is_heard && is_end(event) && !is_lost(event)
+            })
             .map(|(event, _)| text(&event["detail"]["deploymentId"]));
         let undelivered = world.events.dead_letters().into_iter();
         let undelivered = undelivered.map(|letter| letter.to_value().to_string());

@@ -170,7 +170,7 @@ impl Scenario {
     }
 
     /// The seven invariants hold, but for what the scenario makes AWS itself break.
-    fn sound(mut self) -> Scenario {
+    pub(crate) fn sound(mut self) -> Scenario {
         self.expectations.push(claims::sound(self.name));
         self
     }

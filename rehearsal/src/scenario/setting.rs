@@ -16,6 +16,8 @@ use rehearsal::world::{
     TestListener,
 };
 
+use crate::traffic;
+
 /// The version that serves when a scenario begins.
 pub(crate) const BLUE: &str = "1.0.0";
 /// The version that is pushed.
@@ -41,6 +43,10 @@ pub(crate) struct Setting {
     pub(crate) dwell: Duration,
     /// What happens to calls of functions.
     pub(crate) mishaps: Vec<Planned>,
+    /// How long a client of production waits after an answer.
+    pub(crate) pause: Duration,
+    /// Versions that fail in production in a way that no check of their pipeline asks for.
+    pub(crate) broken_unseen: Vec<String>,
 }
 
 /// An ECS service at the beginning.
@@ -63,6 +69,8 @@ impl Setting {
             without: Vec::new(),
             dwell: clock::DWELL,
             mishaps: Vec::new(),
+            pause: traffic::PAUSE,
+            broken_unseen: Vec::new(),
         }
     }
 
