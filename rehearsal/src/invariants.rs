@@ -17,6 +17,9 @@ mod production;
 mod rule;
 mod truth;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use serde::Serialize;

@@ -10,6 +10,9 @@ mod stage;
 mod story;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::io::{Write, stdout};
 use std::ops::Range;

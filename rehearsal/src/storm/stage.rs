@@ -13,7 +13,7 @@ use crate::scenario::{MessageFormat, Scenario, Step};
 /// So little that thousands can be played, and enough for a few requests in every phase.
 const DWELL: Duration = Duration::from_millis(20);
 /// Between an answer of production and the next request.
-const PAUSE: Duration = Duration::from_millis(8);
+const PAUSE: Duration = Duration::from_millis(15);
 
 /// The storm as a scenario, whose pipelines file is written into a folder.
 pub(super) fn scenario(plan: &Plan, folder: &Path) -> anyhow::Result<Scenario> {
