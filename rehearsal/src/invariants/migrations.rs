@@ -14,6 +14,9 @@ use super::facts::{By, Deployment, End, Facts, HookAnswer, Migration};
 /// A function hears of the end, ECS gives the container half a minute, and a call that fails is repeated a few minutes on.
 const STOPPED_WITHIN: Duration = Duration::from_secs(10 * 60);
 
+/// The end of a task is told to functions first, and to us a moment later.
+const TOLD_WITHIN: Duration = Duration::from_secs(1);
+
 pub(super) fn judge(facts: &Facts) -> Vec<String> {
     let of = |deployment| {
         let mut found = judged(facts, deployment);
@@ -62,7 +65,10 @@ fn judged(facts: &Facts, deployment: &Deployment) -> Vec<String> {
             .pipeline_of(deployment)
             .is_some_and(|pipeline| pipeline.migration.is_some());
     let well = |task: &&&Migration, at: SystemTime| {
-        task.exit_code == Some(0) && task.stopped_at.is_some_and(|stopped| stopped <= at)
+        task.exit_code == Some(0)
+            && task
+                .stopped_at
+                .is_some_and(|stopped| stopped <= at + TOLD_WITHIN)
     };
     for answer in answers {
         let well = tasks.iter().find(|task| well(task, answer.at));
