@@ -82,7 +82,8 @@ impl Clock {
         Clock::with_dwell(DWELL)
     }
 
-    /// A clock that dwells for another time than usual before it jumps.
+    /// A clock that dwells for another time than usual before it jumps: for many plays in a row, each of which need not
+    /// let as much production traffic through every phase.
     #[expect(
         clippy::disallowed_methods,
         reason = "simulated time begins at the real time; nothing else reads it"

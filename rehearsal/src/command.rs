@@ -1,6 +1,7 @@
 //! The command line.
 
 pub(crate) mod serving;
+pub(crate) mod storming;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -10,8 +11,10 @@ use clap::parser::ValueSource;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use rehearsal::assumption::{Assumption, Assumptions};
 use rehearsal::iam::Removal;
+use rehearsal::mishap::Planned;
 
 use self::serving::Serving;
+use self::storming::Storming;
 use crate::binaries::Profile;
 use crate::scenario::{Scenario, quoted};
 
@@ -32,6 +35,7 @@ Examples:
   cargo rehearse ship --wire calls.jsonl                  every call with its bytes, for programs that know AWS's models
   cargo rehearse --profile release                        with the very binaries that ship
   cargo rehearse serve                                    the local AWS stays up, for aws, boto3, cargo lambda
+  cargo rehearse storm --seeds 1..200                     many deployments under random faults
 
 Exit status:
   0  everything was as the scenario expects
@@ -80,6 +84,10 @@ pub(crate) struct Arguments {
     /// Take a permission away, as in `run-migration:ecs:RunTask`; `=ARN` behind it takes it for one resource only
     #[arg(long, global = true, value_name = "FUNCTION:ACTION")]
     pub(crate) without: Vec<Removal>,
+
+    /// Let a call meet a mishap, as in `run-migration:ecs:RunTask:1=killed-after`
+    #[arg(long = "mishap", global = true, value_name = "FUNCTION:CALL:N=KIND")]
+    pub(crate) mishaps: Vec<Planned>,
 
     #[command(flatten)]
     pub(crate) build: Build,
@@ -169,6 +177,19 @@ pub(crate) enum Command {
     /// Keep the local AWS up, with the services of `ship`, until interrupted
     #[command(after_help = serving::AFTER_HELP)]
     Serve(Serving),
+    /// Play many deployments under random faults, and judge them by the invariants
+    #[command(after_help = storming::AFTER_HELP)]
+    Storm(Storming),
+}
+
+impl Command {
+    /// Whether stdout is for a JSON object.
+    pub(crate) fn json(&self) -> bool {
+        match self {
+            Command::Serve(_) => false,
+            Command::Storm(storming) => storming.json,
+        }
+    }
 }
 
 fn known_scenario(given: &str) -> Result<String, String> {

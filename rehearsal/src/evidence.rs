@@ -41,6 +41,7 @@ pub(crate) fn gather(
             .collect(),
         as_expected: false,
         problems: Vec::new(),
+        violations: Vec::new(),
         deployments: deployments(world),
         production: services.values().cloned().fold(Seen::default(), Seen::and),
         at_end: at_end(scenario, world),
@@ -303,6 +304,7 @@ fn moment(what: &What) -> Option<String> {
         | What::AlarmState { .. }
         | What::MessagePublished { .. }
         | What::CallRefused { .. }
+        | What::MishapStruck { .. }
         | What::TimeSkipped { .. }
         | What::FunctionInvoked { .. }
         | What::FunctionEnded { .. } => None,

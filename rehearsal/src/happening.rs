@@ -102,6 +102,13 @@ pub enum What {
         code: String,
         message: String,
     },
+    /// A function's call met something that was planned for it.
+    MishapStruck {
+        function: String,
+        operation: String,
+        /// As `--mishap` names it.
+        mishap: &'static str,
+    },
     TimeSkipped {
         from: SystemTime,
         to: SystemTime,

@@ -17,6 +17,7 @@ pub mod iam;
 pub mod identity;
 pub mod lambda;
 pub mod logs;
+pub mod mishap;
 pub mod pause;
 pub mod process;
 pub mod scheduler;

@@ -3,12 +3,14 @@
 mod binaries;
 mod command;
 mod evidence;
+mod invariants;
 mod play;
 mod progress;
 mod record;
 mod report;
 mod scenario;
 mod serve;
+mod storm;
 mod traffic;
 
 use std::ffi::OsString;
@@ -37,6 +39,7 @@ async fn main() -> ExitCode {
     };
     scenario.setting.assumptions = arguments.assumptions();
     scenario.setting.without.extend(arguments.without.clone());
+    scenario.setting.mishaps = arguments.mishaps.clone();
     let report = match arguments
         .report
         .as_deref()
@@ -81,13 +84,19 @@ async fn run(
         return Ok(ExitCode::SUCCESS);
     }
     let places = places(arguments).await?;
-    let output = output(arguments.json);
-    if let Some(Command::Serve(serving)) = &arguments.command {
-        if arguments.pipelines.is_none() {
-            scenario.setting.images.push(serve::untold_image());
+    let output = output(arguments.json || arguments.command.as_ref().is_some_and(Command::json));
+    match &arguments.command {
+        Some(Command::Serve(serving)) => {
+            if arguments.pipelines.is_none() {
+                scenario.setting.images.push(serve::untold_image());
+            }
+            serve::serve(scenario, &places, serving, &output, interrupted()).await?;
+            return Ok(ExitCode::SUCCESS);
         }
-        serve::serve(scenario, &places, serving, &output, interrupted()).await?;
-        return Ok(ExitCode::SUCCESS);
+        Some(Command::Storm(storming)) => {
+            return storm::storm(storming, &places, &output, interrupted()).await;
+        }
+        None => {}
     }
     let played = play::play(&scenario, &places, &output, interrupted()).await?;
     if let Some(mut report) = report {

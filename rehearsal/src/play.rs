@@ -1,7 +1,7 @@
 //! Plays a scenario: a world, production traffic, what happens in it, and the record of it.
 
 mod act;
-mod person;
+pub(crate) mod person;
 
 use std::collections::BTreeMap;
 use std::fs::DirBuilder;
@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
+use rehearsal::ecr::ImageSettings;
 use rehearsal::happening::ListenerKind;
 use rehearsal::process::Process;
 use rehearsal::template::Template;
@@ -21,6 +22,7 @@ use rehearsal::world::{World, WorldSettings};
 use self::act::Script;
 use crate::binaries::SAMPLE_SERVICE;
 use crate::evidence;
+use crate::invariants::{self, Facts, Known};
 use crate::progress::{self, Output};
 use crate::record::Record;
 use crate::report::{self, Story};
@@ -68,6 +70,12 @@ impl Data {
     }
 }
 
+impl Data {
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
 impl Drop for Data {
     fn drop(&mut self) {
         // What cannot be removed lies in the system's folder for such things.
@@ -79,12 +87,15 @@ impl Drop for Data {
 pub(crate) struct Played {
     pub(crate) record: Record,
     pub(crate) story: Story,
+    /// How many calls have met a mishap.
+    pub(crate) mishaps_struck: usize,
     /// Why it did not come to its end; the record is not judged then.
     pub(crate) broken_off: Option<anyhow::Error>,
 }
 
 /// A world in which production is asked, before anything happens in it.
 struct Stage {
+    known: Known,
     world: World,
     revisions_before: Vec<(String, Vec<(String, String)>)>,
     traffic: BTreeMap<String, Traffic>,
@@ -131,22 +142,42 @@ async fn brought_to_an_end(
 
 async fn set(scenario: &Scenario, places: &Places, data: &Data) -> anyhow::Result<Stage> {
     let world = start_world(scenario, places, data, 0).await?;
+    let known = known(scenario, places, &world)?;
     let revisions_before = world.revisions();
     let mut traffic = BTreeMap::new();
     for service in &scenario.setting.services {
         let address = world
             .address(&service.label, ListenerKind::Production)
             .with_context(|| format!("`{}` has no listener", service.label))?;
-        let client = Traffic::start(address, world.clock.clone());
+        let client = Traffic::start(address, world.clock.clone(), scenario.setting.pause);
         traffic.insert(service.label.clone(), client);
     }
     for client in traffic.values() {
         client.more(ANSWERS_AROUND).await;
     }
     Ok(Stage {
+        known,
         world,
         revisions_before,
         traffic,
+    })
+}
+
+/// What the invariants are judged by, besides the world.
+fn known(scenario: &Scenario, places: &Places, world: &World) -> anyhow::Result<Known> {
+    let file = places.root.join(&scenario.pipelines);
+    let text =
+        std::fs::read_to_string(&file).with_context(|| format!("read `{}`", file.display()))?;
+    let tags = |image: &ImageSettings| {
+        let (repository, digest) = (image.repository.clone(), image.digest());
+        let tags = image.tags.clone().into_iter();
+        tags.map(move |tag| (repository.clone(), tag, digest.clone()))
+    };
+    Ok(Known {
+        start: world.clock.now(),
+        pipelines: own::read(&text),
+        images: scenario.setting.images.iter().flat_map(tags).collect(),
+        broken_unseen: scenario.setting.broken_unseen.clone(),
     })
 }
 
@@ -157,6 +188,7 @@ async fn play_through(
     mut end: Pin<&mut impl Future<Output = anyhow::Error>>,
 ) -> Played {
     let Stage {
+        known,
         world,
         revisions_before,
         traffic,
@@ -185,7 +217,7 @@ async fn play_through(
         services.insert(service.clone(), seen);
         samples.insert(service, asked);
     }
-    let record = evidence::gather(
+    let mut record = evidence::gather(
         scenario,
         &world,
         start,
@@ -194,11 +226,16 @@ async fn play_through(
         real_milliseconds,
     );
     let mut story = report::collect(scenario, &world, start, &samples, &record);
+    if broken_off.is_none() {
+        let facts = Facts::gather(&world, &known, samples);
+        record.violations = invariants::judge(&facts);
+    }
     story.broken_off = broken_off.as_ref().map(|error| format!("{error:#}"));
     if broken_off.is_none() {
         broken_off = self::end(&world).await.err();
     }
     Played {
+        mishaps_struck: world.mishaps.struck().len(),
         record,
         story,
         broken_off,
@@ -261,6 +298,8 @@ pub(crate) async fn start_world(
             .map(|service| service.settings(&data.0))
             .collect(),
         sample_service,
+        dwell: setting.dwell,
+        mishaps: setting.mishaps.clone(),
     })
     .await?;
     if let Some(file) = &places.wire {

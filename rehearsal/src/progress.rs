@@ -36,6 +36,11 @@ impl Output {
         }
     }
 
+    /// For what nobody watches.
+    pub(crate) fn silent() -> Output {
+        Output::new(Box::new(std::io::sink()), Colours::Off)
+    }
+
     pub(crate) fn line(&self, line: &Line) {
         self.text(&line.render(self.colours));
     }
@@ -152,6 +157,7 @@ fn shows_a_phase(what: &What) -> bool {
         | What::AlarmState { .. }
         | What::MessagePublished { .. }
         | What::CallRefused { .. }
+        | What::MishapStruck { .. }
         | What::TimeSkipped { .. }
         | What::FunctionInvoked { .. }
         | What::FunctionEnded { .. } => false,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::invariants::Violation;
 use crate::traffic::Seen;
 
 /// Everything that a run leaves behind.
@@ -18,6 +19,8 @@ pub(crate) struct Record {
     pub(crate) as_expected: bool,
     /// Expectations that did not hold, each with what was found.
     pub(crate) problems: Vec<Problem>,
+    /// What must hold always and did not, also where the scenario excuses it.
+    pub(crate) violations: Vec<Violation>,
     pub(crate) deployments: Vec<Deployment>,
     /// What the client saw of all production listeners together.
     pub(crate) production: Seen,

@@ -15,8 +15,8 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// Between an answer and the next request: about 200 requests a second.
-const PAUSE: Duration = Duration::from_millis(4);
+/// Between an answer and the next request where nobody wants it otherwise: about 200 requests a second.
+pub(crate) const PAUSE: Duration = Duration::from_millis(4);
 /// A person would have given up by then.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// What is asked, in turns: a page, and one that reads the database.
@@ -71,12 +71,16 @@ pub(crate) struct Traffic {
 }
 
 impl Traffic {
-    /// Begins to ask the listener at `address`.
-    pub(crate) fn start(address: SocketAddr, clock: Clock) -> Traffic {
+    /// Begins to ask the listener at `address`, with a pause between an answer and the next request.
+    pub(crate) fn start(address: SocketAddr, clock: Clock, pause: Duration) -> Traffic {
         let kept = Arc::new(Mutex::new(Kept::default()));
         let (stop, stopped) = watch::channel(false);
         let (count, counted) = watch::channel(0);
-        let client = tokio::spawn(ask_until(stopped, address, clock, kept.clone(), count));
+        let counts = Counts {
+            kept: kept.clone(),
+            count,
+        };
+        let client = tokio::spawn(ask_until(stopped, address, clock, pause, counts));
         Traffic {
             kept,
             counted,
@@ -124,12 +128,18 @@ impl Drop for Traffic {
     }
 }
 
+/// Where a client keeps its answers, and counts them.
+struct Counts {
+    kept: Arc<Mutex<Kept>>,
+    count: watch::Sender<u64>,
+}
+
 async fn ask_until(
     stopped: watch::Receiver<bool>,
     address: SocketAddr,
     clock: Clock,
-    kept: Arc<Mutex<Kept>>,
-    count: watch::Sender<u64>,
+    pause: Duration,
+    counts: Counts,
 ) {
     let client = Client::builder(TokioExecutor::new()).build_http();
     for path in PATHS.iter().cycle() {
@@ -137,9 +147,9 @@ async fn ask_until(
             return;
         }
         let answer = ask(&client, address, path).await;
-        lock(&kept).keep(path, answer, clock.now());
-        count.send_modify(|count| *count += 1);
-        tokio::time::sleep(PAUSE).await;
+        lock(&counts.kept).keep(path, answer, clock.now());
+        counts.count.send_modify(|count| *count += 1);
+        tokio::time::sleep(pause).await;
     }
 }
 
@@ -282,7 +292,7 @@ mod tests {
         tokio::spawn(async move { axum::serve(socket, router).await });
         let clock = Clock::start();
         let began = clock.now();
-        let traffic = Traffic::start(address, clock.clone());
+        let traffic = Traffic::start(address, clock.clone(), PAUSE);
         traffic.more(4).await;
         let (seen, samples) = traffic.stop().await;
         assert_eq!(samples.len() as u64, seen.requests);

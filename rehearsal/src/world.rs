@@ -33,6 +33,7 @@ use crate::iam::{Iam, Removal};
 use crate::identity::Ids;
 use crate::lambda::Lambda;
 use crate::logs::Logs;
+use crate::mishap::{Mishaps, Planned};
 use crate::scheduler::Scheduler;
 use crate::sns::Sns;
 use crate::template::Template;
@@ -54,6 +55,11 @@ pub struct WorldSettings {
     pub services: Vec<ServiceSettings>,
     /// The executable that stands for every image of the repositories.
     pub sample_service: PathBuf,
+    /// How long, in real time, the world stays as it is before the clock jumps: `clock::DWELL` unless many plays are to
+    /// take less time.
+    pub dwell: Duration,
+    /// What happens to calls of functions.
+    pub mishaps: Vec<Planned>,
 }
 
 #[derive(Debug, Clone)]
@@ -182,6 +188,7 @@ pub struct Aws {
     pub ids: Ids,
     pub ledger: Ledger,
     pub throttle: Throttle,
+    pub mishaps: Mishaps,
     pub wire: Wire,
     pub background: Background,
     pub ecr: Ecr,
@@ -406,7 +413,7 @@ impl Aws {
 /// A world without services, at the beginning of time.
 async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws> {
     let template = &settings.template;
-    let clock = Clock::start();
+    let clock = Clock::with_dwell(settings.dwell);
     let happenings = Happenings::new(clock.clone());
     let lambda = Lambda::start(clock.clone(), template.functions.clone(), endpoint.clone()).await?;
     lambda.tell(happenings.clone());
@@ -423,6 +430,7 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
                 .map(|function| function.binary_name.clone()),
         ),
         throttle: Throttle::default(),
+        mishaps: Mishaps::planned(&settings.mishaps),
         iam,
         wire: Wire::default(),
         background: Background::new(clock.clone()),

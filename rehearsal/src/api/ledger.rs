@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::error::ApiError;
 use super::request::{Request, Service};
-use crate::iam::{Refusal, asked};
+use crate::iam::{Refusal, Why, asked};
 use crate::identity::access_key;
 use crate::world::{Aws, AwsCall};
 
@@ -57,6 +57,18 @@ pub(super) fn authorize(aws: &Aws, request: &Request, function: &str) -> Result<
     checked.map_err(|refusal| denied(request.service, sentence(request.service, &refusal)))
 }
 
+/// The refusal of a call that no policy speaks of.
+pub(super) fn denial(aws: &Aws, service: Service, action: &str, function: &str) -> ApiError {
+    let refusal = Refusal {
+        holder: function.to_owned(),
+        caller: aws.iam.caller(function),
+        action: action.to_owned(),
+        resource: "*".to_owned(),
+        why: Why::NothingAllows,
+    };
+    denied(service, sentence(service, &refusal))
+}
+
 /// Each service has a code and a status of its own for it.
 fn denied(service: Service, message: String) -> ApiError {
     match service {
@@ -104,7 +116,6 @@ fn sentence(service: Service, refusal: &Refusal) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::iam::Why;
 
     fn refusal(action: &str, resource: &str) -> Refusal {
         Refusal {

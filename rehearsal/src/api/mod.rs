@@ -4,6 +4,7 @@
 //! does not allow it (`iam`), answered by the operation's function (`operations`), rendered in the service's protocol and
 //! recorded.
 
+mod astray;
 pub mod error;
 pub mod input;
 pub mod ledger;
@@ -26,6 +27,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use self::astray::Caller;
 use self::error::ApiError;
 use self::input::Input;
 use self::request::{Protocol, Request, Service};
@@ -64,6 +66,8 @@ impl From<Value> for Reply {
     }
 }
 
+type Outcome = Result<Reply, ApiError>;
+
 /// Serves the API until the future is dropped.
 pub async fn serve(listener: TcpListener, aws: Weak<Aws>) {
     let router = Router::new()
@@ -90,16 +94,27 @@ async fn answer(
     };
     let request_id = aws.ids.uuid();
     let request = match request::parse(&method, &uri, &headers, &body) {
-        Ok(request) => request,
+        Ok(request) => Arc::new(request),
         Err((protocol, error)) => return render(protocol, "", Err(&error), &request_id),
     };
     let key = request::access_key_id(&headers);
     let function = key.and_then(|key| aws.ledger.function(key));
+    let caller = function
+        .clone()
+        .map(|function| Caller::new(function, &headers));
+    if let Some(caller) = &caller
+        && let Some(mishap) = caller.meets(&aws, &request)
+    {
+        return astray::answer(&aws, request, caller, mishap, &request_id).await;
+    }
     let outcome = match key {
-        Some(_) => handle(&aws, &request, function.as_deref()).await,
-        None => Err(unsigned(request.service)),
+        Some(_) => astray::perform(&aws, request.clone(), function).await,
+        None => {
+            let outcome = Err(unsigned(request.service));
+            record(&aws, &request, function, &outcome);
+            outcome
+        }
     };
-    record(&aws, &request, function, &outcome);
     render(
         request.service.protocol(),
         &request.operation,
@@ -108,11 +123,7 @@ async fn answer(
     )
 }
 
-async fn handle(
-    aws: &Arc<Aws>,
-    request: &Request,
-    function: Option<&str>,
-) -> Result<Reply, ApiError> {
+async fn handle(aws: &Arc<Aws>, request: &Request, function: Option<&str>) -> Outcome {
     let input = Input::new(&request.members, operations::missing(request.service))?;
     aws.throttle
         .take(request.service, &request.operation, aws.clock.now())?;
@@ -147,12 +158,7 @@ fn unsigned(service: Service) -> ApiError {
     }
 }
 
-fn record(
-    aws: &Aws,
-    request: &Request,
-    function: Option<String>,
-    outcome: &Result<Reply, ApiError>,
-) {
+fn record(aws: &Aws, request: &Request, function: Option<String>, outcome: &Outcome) {
     if let Err(error) = outcome {
         aws.happenings.tell(What::CallRefused {
             function: function.clone(),

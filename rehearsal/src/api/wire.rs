@@ -21,6 +21,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
+use super::astray;
 use super::request::access_key_id;
 use crate::world::Aws;
 
@@ -89,11 +90,16 @@ pub(super) async fn record(
     let response = next.run(Request::from_parts(parts, Body::from(sent))).await;
     let (parts, body) = response.into_parts();
     // The answer is whole already: no operation streams one.
-    let answered = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let whole = to_bytes(body, usize::MAX).await;
+    let is_broken = whole.is_err();
+    let answered = whole.unwrap_or_default();
     line.insert("status".to_owned(), json!(parts.status.as_u16()));
     line.insert("answer_headers".to_owned(), pairs(&parts.headers));
     insert_body(&mut line, "answer_body", &answered);
     aws.wire.write(&Value::Object(line));
+    if is_broken {
+        return astray::broken_off();
+    }
     Response::from_parts(parts, Body::from(answered))
 }
 

@@ -132,7 +132,7 @@ impl Delivery {
     pub(super) fn start(self, bus: &EventBus, fault: Option<Fault>) {
         match fault {
             None => self.hand_over(bus),
-            Some(Fault::Lost) => {}
+            Some(Fault::Lost) => bus.inner.lock().lost.push((self.rule.name, self.event)),
             Some(Fault::Twice) => {
                 self.hand_over(bus);
                 self.hand_over(bus);

@@ -8,7 +8,7 @@ mod matcher;
 mod pattern;
 mod schedule;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -56,6 +56,14 @@ pub enum Trigger {
     Schedule(Schedule),
 }
 
+/// What becomes of the next deliveries by a rule.
+struct Disturbed {
+    rule: String,
+    /// Only of events that hold this text.
+    about: String,
+    faults: VecDeque<Option<Fault>>,
+}
+
 /// The default event bus. Cheap to clone.
 #[derive(Clone)]
 pub struct EventBus {
@@ -77,8 +85,9 @@ struct Inner {
 struct State {
     delivered: Vec<(Value, Vec<String>)>,
     dead_letters: Vec<DeadLetter>,
-    /// What becomes of the next deliveries, by rule.
-    faults: BTreeMap<String, VecDeque<Option<Fault>>>,
+    /// (rule, event) of what never arrived.
+    lost: Vec<(String, Value)>,
+    disturbed: Vec<Disturbed>,
 }
 
 impl EventBus {
@@ -145,12 +154,26 @@ impl EventBus {
     /// The next deliveries by the rule (`StartDeploymentPush`) meet these faults, one each, in order; `None` lets one
     /// pass. What was said before comes first.
     pub fn disturb(&self, rule: &str, faults: impl IntoIterator<Item = Option<Fault>>) {
-        self.inner
-            .lock()
-            .faults
-            .entry(rule.to_owned())
-            .or_default()
-            .extend(faults);
+        self.disturb_about(rule, "", faults);
+    }
+
+    /// The same for the rule's next deliveries of events that hold this text, such as a service's name.
+    pub fn disturb_about(
+        &self,
+        rule: &str,
+        about: &str,
+        faults: impl IntoIterator<Item = Option<Fault>>,
+    ) {
+        self.inner.lock().disturbed.push(Disturbed {
+            rule: rule.to_owned(),
+            about: about.to_owned(),
+            faults: faults.into_iter().collect(),
+        });
+    }
+
+    /// From now on nothing goes wrong with deliveries. What is late already stays late.
+    pub fn calm(&self) {
+        self.inner.lock().disturbed.clear();
     }
 
     pub fn rules(&self) -> &[Rule] {
@@ -160,6 +183,11 @@ impl EventBus {
     /// Everything that no function would take.
     pub fn dead_letters(&self) -> Vec<DeadLetter> {
         self.inner.lock().dead_letters.clone()
+    }
+
+    /// (rule, event) of every delivery that `disturb` let get lost.
+    pub fn lost(&self) -> Vec<(String, Value)> {
+        self.inner.lock().lost.clone()
     }
 
     /// Delivers an envelope as it is (sample events, duplicates).
@@ -197,7 +225,7 @@ impl EventBus {
 
     fn call(&self, rule: &Rule, event: &Value) {
         for _ in 0..self.inner.copies {
-            let fault = self.next_fault(&rule.name);
+            let fault = self.next_fault(&rule.name, event);
             let delivery = Delivery {
                 rule: rule.clone(),
                 event: event.clone(),
@@ -206,8 +234,15 @@ impl EventBus {
         }
     }
 
-    fn next_fault(&self, rule: &str) -> Option<Fault> {
-        self.inner.lock().faults.get_mut(rule)?.pop_front()?
+    fn next_fault(&self, rule: &str, event: &Value) -> Option<Fault> {
+        let text = event.to_string();
+        let mut state = self.inner.lock();
+        let mut disturbed = state.disturbed.iter_mut();
+        let next = disturbed.find(|disturbed| {
+            let is_meant = disturbed.rule == rule && text.contains(&disturbed.about);
+            is_meant && !disturbed.faults.is_empty()
+        });
+        next?.faults.pop_front()?
     }
 
     fn keep(&self, event: Value, rules: Vec<String>) {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::happening::What;
-use crate::lambda::environment::{Afterwards, Environment};
+use crate::lambda::environment::{Afterwards, Environment, Session};
 use crate::lambda::log::{self, Log};
 use crate::lambda::{Answer, Function, Invocation, Lambda, elsewhere};
 
@@ -117,6 +117,12 @@ impl Lambda {
             stream: log::stream_name(function, inner.clock.now(), &id),
             lines: Arc::clone(&inner.log(function)),
         };
-        Environment::start(function, &inner.local_aws, log).await
+        let session = Session {
+            token: inner.ids.hexadecimal(),
+            kill: Arc::default(),
+        };
+        let (token, kill) = (session.token.clone(), Arc::downgrade(&session.kill));
+        inner.lock().sessions.insert(token, kill);
+        Environment::start(function, &inner.local_aws, log, session).await
     }
 }

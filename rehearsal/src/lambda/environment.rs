@@ -1,9 +1,10 @@
 //! An execution environment: one process of a function, which takes one invocation at a time.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use crate::identity::arn;
 use crate::lambda::log::{Log, Measured};
@@ -16,12 +17,21 @@ use crate::process::Process;
 /// How long a function may take from its start to its first question for work; AWS's limit for an init phase.
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// What makes an environment known to the rest of the world.
+pub(super) struct Session {
+    /// `AWS_SESSION_TOKEN`, which its calls to AWS carry.
+    pub(super) token: String,
+    /// Notified when its process is to be killed.
+    pub(super) kill: Arc<Notify>,
+}
+
 /// A process that has been started for a function, and its Runtime API.
 pub(super) struct Environment {
     function: Function,
     process: Process,
     runtime_api: RuntimeApi,
     memory: Memory,
+    kill: Arc<Notify>,
     pub(super) log: Log,
     started: Instant,
     /// From its start to its first question for work.
@@ -47,10 +57,11 @@ impl Environment {
         function: &Function,
         local_aws: &str,
         log: Log,
+        session: Session,
     ) -> anyhow::Result<Environment> {
         let runtime_api = RuntimeApi::start().await?;
         let address = runtime_api.address.to_string();
-        let variables = variables(function, local_aws, &log.stream, &address);
+        let variables = variables(function, local_aws, &log.stream, &address, &session.token);
         let lines = log.clone();
         let process = Process::start_program(&function.binary, &[], &variables, move |line| {
             lines.say(line);
@@ -60,6 +71,7 @@ impl Environment {
             memory: Memory::of(process.id(), function.memory_megabytes),
             process,
             runtime_api,
+            kill: session.kill,
             log,
             started: Instant::now(),
             init: None,
@@ -142,6 +154,10 @@ impl Environment {
                 Err(_) => self.ended(request_id).await,
             },
             () = self.memory.exceeded() => (self.out_of_memory(request_id).await, Afterwards::Gone),
+            () = self.kill.notified() => {
+                self.process.kill().await;
+                self.ended(request_id).await
+            }
             () = tokio::time::sleep(self.function.timeout) => self.timed_out(request_id).await,
         }
     }

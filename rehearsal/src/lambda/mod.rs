@@ -14,12 +14,12 @@ mod variables;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use anyhow::bail;
 use serde_json::Value;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::clock::Clock;
 use crate::happening::{Happenings, What};
@@ -160,6 +160,8 @@ struct Inner {
 struct State {
     /// Environments that wait for work, by the function's name.
     idle: BTreeMap<String, Vec<Environment>>,
+    /// How to kill an environment's process, by the token of its session.
+    sessions: BTreeMap<String, Weak<Notify>>,
     invocations: Vec<Invocation>,
     dead_letters: Vec<(String, Value)>,
     /// Functions that the template does not declare.
@@ -343,6 +345,15 @@ impl Lambda {
 
     pub fn is_idle(&self) -> bool {
         *self.inner.open.borrow() == 0
+    }
+
+    /// Kills the process of the environment that has this session, in the middle of what it does. Its invocation has
+    /// failed then, as after any other exit. One that is gone already stays gone.
+    pub fn kill(&self, session: &str) {
+        let kill = self.inner.lock().sessions.remove(session);
+        if let Some(kill) = kill.and_then(|kill| kill.upgrade()) {
+            kill.notify_one();
+        }
     }
 
     /// Ends every process that waits for work.

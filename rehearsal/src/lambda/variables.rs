@@ -66,6 +66,7 @@ pub(super) fn variables(
     local_aws: &str,
     log_stream: &str,
     runtime_api: &str,
+    session: &str,
 ) -> BTreeMap<String, String> {
     let memory = function.memory_megabytes.to_string();
     let access_key = access_key(&function.binary_name);
@@ -88,7 +89,7 @@ pub(super) fn variables(
         ("AWS_ENDPOINT_URL", local_aws),
         ("AWS_ACCESS_KEY_ID", &access_key),
         ("AWS_SECRET_ACCESS_KEY", "rehearsal"),
-        ("AWS_SESSION_TOKEN", "rehearsal"),
+        ("AWS_SESSION_TOKEN", session),
         ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR"),
         ("LAMBDA_TASK_ROOT", &task_root),
         ("LAMBDA_RUNTIME_DIR", "/var/runtime"),

@@ -11,7 +11,9 @@ use rehearsal::world::World;
 use serde_json::Value;
 
 use super::person;
+use crate::scenario::setting::CLUSTER;
 use crate::scenario::{Held, Moment, Step};
+use crate::storm;
 use crate::traffic::Traffic;
 
 /// Whoever does a script's steps.
@@ -53,7 +55,9 @@ impl<'a> Script<'a> {
             Step::Stop(then) => person::stop(world, *then)?,
             Step::Continue(wait) => person::end_wait(world, *wait)?,
             Step::Alarm(name, state) => world.set_alarm(name, *state)?,
-            Step::Redeploy(version) => person::redeploy(world, version).await?,
+            Step::Redeploy(version) => {
+                person::redeploy(world, CLUSTER, person::SERVICE, version).await?
+            }
             Step::Desire(count) => person::desire(world, *count).await?,
             Step::Answers(answers) => self.more(*answers).await,
             Step::AnswersAt(moment, answers) => {
@@ -61,6 +65,7 @@ impl<'a> Script<'a> {
                     self.more(*answers).await;
                 }
             }
+            Step::Storm(deed) => storm::act::act(world, &mut self.pause, deed).await?,
             Step::Ask(request) => person::ask(world, request).await?,
             Step::Await(moment) => {
                 if !self.comes(*moment).await {

@@ -14,7 +14,7 @@ use crate::scenario::AfterStop;
 use crate::scenario::setting::CLUSTER;
 
 /// The service that people change.
-const SERVICE: &str = "web";
+pub(super) const SERVICE: &str = "web";
 /// Any key will do: a person's is none of a function's.
 const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=AKIAPERSON/20260101/eu-central-1/aws/aws4_request, \
                       SignedHeaders=host, Signature=00";
@@ -32,16 +32,26 @@ pub(super) fn end_wait(world: &World, wait: DeploymentWait) -> anyhow::Result<()
 }
 
 /// *Create deployment* in the console: a revision behind the load balancer, and nothing else.
-pub(super) async fn redeploy(world: &World, version: &str) -> anyhow::Result<()> {
-    let runs = |(_, image): &(String, String)| world.ecr.version(image).as_deref() == Some(version);
-    let mut revisions = world.revisions().into_iter();
+pub(crate) async fn redeploy(
+    world: &World,
+    cluster: &str,
+    service: &str,
+    version: &str,
+) -> anyhow::Result<()> {
+    let runs = |image: &String| world.ecr.version(image).as_deref() == Some(version);
+    let found = world.ecs.read(|state| {
+        let found = state.service(cluster, service)?;
+        let family = &state.revision(&found.task_definition)?.family;
+        let revisions = state.families.get(family)?.iter();
+        let revisions = revisions.map(|revision| (revision.arn(), revision.images()));
+        Some((found.load_balancer.clone(), revisions.collect::<Vec<_>>()))
+    });
+    let (balanced, revisions) =
+        found.with_context(|| format!("`{cluster}/{service}` is no service"))?;
     let (revision, _) = revisions
-        .find(|(_, images)| images.iter().any(runs))
+        .into_iter()
+        .find(|(_, images)| images.iter().any(|(_, image)| runs(image)))
         .with_context(|| format!("no revision runs `{version}`"))?;
-    let balanced = world
-        .ecs
-        .read(|state| Some(state.service(CLUSTER, SERVICE)?.load_balancer.clone()));
-    let balanced = balanced.with_context(|| format!("`{SERVICE}` is no service"))?;
     let load_balancer =
         json!({ "ContainerName": balanced.container, "ContainerPort": balanced.port });
     let properties = json!({ "TaskDefinition": revision, "LoadBalancerInfo": load_balancer });
@@ -51,8 +61,8 @@ pub(super) async fn redeploy(world: &World, version: &str) -> anyhow::Result<()>
     });
     let content = json!({ "content": app_spec.to_string() });
     let request = json!({
-        "applicationName": format!("AppECS-{CLUSTER}-{SERVICE}"),
-        "deploymentGroupName": format!("DgpECS-{CLUSTER}-{SERVICE}"),
+        "applicationName": format!("AppECS-{cluster}-{service}"),
+        "deploymentGroupName": format!("DgpECS-{cluster}-{service}"),
         "revision": { "revisionType": "AppSpecContent", "appSpecContent": content },
     });
     call(world, "CodeDeploy_20141006.CreateDeployment", &request).await
@@ -66,7 +76,7 @@ pub(super) async fn desire(world: &World, count: u32) -> anyhow::Result<()> {
 
 /// A request to `start-deployment`; the record shows what it answers. It takes one at a time, so a person who is refused
 /// waits and asks again.
-pub(super) async fn ask(world: &World, request: &Value) -> anyhow::Result<()> {
+pub(crate) async fn ask(world: &World, request: &Value) -> anyhow::Result<()> {
     let mut functions = world.lambda.functions().into_iter();
     let function = functions
         .find(|function| function.binary_name == "start-deployment")

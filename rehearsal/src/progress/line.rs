@@ -82,6 +82,15 @@ impl Line {
                 part("message", message(subject.as_deref(), body), Tone::Strong)
             }
             What::CallRefused { .. } => refused(what)?,
+            What::MishapStruck {
+                function,
+                operation,
+                mishap,
+            } => part(
+                "mishap",
+                format!("{function} at {operation}: {mishap}"),
+                Tone::Bad,
+            ),
             What::TimeSkipped { from, to } => {
                 skipped(to.duration_since(*from).unwrap_or_default())?
             }

@@ -2,6 +2,7 @@
 
 use rehearsal::iam::Removal;
 
+use crate::invariants::{self, Invariant, Violation};
 use crate::record::{Deployment, Message, Record};
 use crate::scenario::setting::{BLUE, GREEN};
 use crate::scenario::{Expectation, quoted};
@@ -62,6 +63,28 @@ pub(super) fn permitted(without: Vec<Removal>) -> Expectation {
             unexplained.map(|missing| missing.message.clone()).collect(),
             "refused",
         )
+    })
+}
+
+/// The seven invariants hold, but for those that the scenario is excused from.
+pub(super) fn sound(scenario: &'static str) -> Expectation {
+    let excuses = Invariant::ALL.into_iter().filter_map(|invariant| {
+        let reason = invariants::excused(scenario, invariant)?;
+        Some((invariant, reason))
+    });
+    let excuses: Vec<(Invariant, &str)> = excuses.collect();
+    let but = excuses
+        .iter()
+        .map(|(invariant, reason)| format!(", but for number {}: {reason}", invariant.number()));
+    let claim = format!("the seven invariants hold{}", but.collect::<String>());
+    Expectation::new(claim, move |record| {
+        let is_excused = |violation: &&Violation| {
+            let mut excuses = excuses.iter();
+            excuses.any(|(invariant, _)| *invariant == violation.invariant)
+        };
+        let violations = record.violations.iter();
+        let found = violations.filter(|violation| !is_excused(violation));
+        none(found.map(ToString::to_string).collect(), "violations")
     })
 }
 

@@ -15,12 +15,11 @@ use rehearsal::ecs::container::MIGRATION;
 use rehearsal::world::ServiceSettings;
 use serde_json::{Value, json};
 
-use self::pipelines::Pipeline;
 use crate::record::{Message, Record};
 use crate::scenario::setting::{self, BLUE, GREEN, Service, Setting};
 use crate::scenario::{Expectation, MessageFormat, Scenario, Step, claims, quoted};
 
-pub(crate) use pipelines::without_base_urls;
+pub(crate) use pipelines::{Pipeline, read, without_base_urls};
 
 /// What can happen to an image in any world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,21 +5,25 @@ use std::path::Path;
 use std::time::Duration;
 
 use rehearsal::assumption::Assumptions;
+use rehearsal::clock;
 use rehearsal::ecr::ImageSettings;
 use rehearsal::ecs::capacity::LaunchKind;
 use rehearsal::iam::Removal;
 use rehearsal::identity::REGISTRY;
+use rehearsal::mishap::Planned;
 use rehearsal::world::{
     ContainerSettings, HealthCheck, RepositorySettings, ServiceSettings, TagMutability,
     TestListener,
 };
+
+use crate::traffic;
 
 /// The version that serves when a scenario begins.
 pub(crate) const BLUE: &str = "1.0.0";
 /// The version that is pushed.
 pub(crate) const GREEN: &str = "1.1.0";
 /// The value of a variable of every container; neither messages nor reports may tell it.
-const SECRET: &str = "planted-value-of-the-rehearsal";
+pub(crate) const SECRET: &str = "planted-value-of-the-rehearsal";
 /// The cluster of the shop's services.
 pub(crate) const CLUSTER: &str = "prod";
 /// Where the serving container listens, as its task definition says.
@@ -35,6 +39,14 @@ pub(crate) struct Setting {
     pub(crate) assumptions: Assumptions,
     /// What the template grants and is taken away for the run.
     pub(crate) without: Vec<Removal>,
+    /// How long the world stays as it is before the clock jumps.
+    pub(crate) dwell: Duration,
+    /// What happens to calls of functions.
+    pub(crate) mishaps: Vec<Planned>,
+    /// How long a client of production waits after an answer.
+    pub(crate) pause: Duration,
+    /// Versions that fail in production in a way that no check of their pipeline asks for.
+    pub(crate) broken_unseen: Vec<String>,
 }
 
 /// An ECS service at the beginning.
@@ -55,6 +67,10 @@ impl Setting {
             services: vec![Service::of_shop("web", "shop/web")],
             assumptions: Assumptions::default(),
             without: Vec::new(),
+            dwell: clock::DWELL,
+            mishaps: Vec::new(),
+            pause: traffic::PAUSE,
+            broken_unseen: Vec::new(),
         }
     }
 

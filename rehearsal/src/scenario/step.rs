@@ -9,6 +9,8 @@ use rehearsal::codedeploy::requests::DeploymentWait;
 use rehearsal::ecr::{ImageSettings, IndexSettings};
 use serde_json::Value;
 
+use crate::storm::plan::Deed;
+
 /// One step of a script.
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
@@ -37,6 +39,8 @@ pub(crate) enum Step {
     Continue(DeploymentWait),
     /// A person deploys the revision of an earlier version to `web`, as the console does it: without any hook.
     Redeploy(&'static str),
+    /// Something that a storm does.
+    Storm(Deed),
     /// A person asks `start-deployment`, and waits for the answer.
     Ask(Value),
     /// A person changes the desired count of `web`.

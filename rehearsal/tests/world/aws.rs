@@ -118,6 +118,8 @@ pub(crate) async fn world(change: impl FnOnce(&mut WorldSettings)) -> PausedWorl
         ],
         services: vec![service(&folder.join("web.sqlite"))],
         sample_service: sample_service().to_owned(),
+        dwell: rehearsal::clock::DWELL,
+        mishaps: Vec::new(),
     };
     change(&mut settings);
     let world = World::start(settings).await.unwrap();

@@ -110,6 +110,8 @@ async fn world(setup: &Setup) -> World {
         images: Vec::new(),
         services: vec![service(setup)],
         sample_service: PathBuf::from("no task is ever started"),
+        dwell: crate::clock::DWELL,
+        mishaps: Vec::new(),
     };
     World::start(settings).await.unwrap()
 }

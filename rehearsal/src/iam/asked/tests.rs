@@ -27,6 +27,8 @@ async fn world(assumptions: Assumptions) -> World {
         images: Vec::new(),
         services: Vec::new(),
         sample_service: PathBuf::new(),
+        dwell: crate::clock::DWELL,
+        mishaps: Vec::new(),
     });
     let world = world.await.unwrap();
     let registered = json!({ "taskRoleArn": "arn:aws:iam::111122223333:role/task", "executionRoleArn": "execution" });

@@ -10,6 +10,8 @@ use toml::{Table, Value};
 pub(crate) struct Pipeline {
     pub(crate) name: String,
     pub(crate) repository: String,
+    /// The tag rule as it is written.
+    pub(crate) tag: String,
     pub(crate) tags: Tags,
     pub(crate) cluster: String,
     pub(crate) service: String,
@@ -19,6 +21,8 @@ pub(crate) struct Pipeline {
     /// The containers that get the image; the first one serves.
     pub(crate) containers: Vec<String>,
     pub(crate) migration: Option<Vec<String>>,
+    /// How long the migration may take.
+    pub(crate) migration_minutes: u64,
     pub(crate) requests: Vec<Request>,
 }
 
@@ -75,6 +79,7 @@ fn pipeline(given: &Value) -> Option<Pipeline> {
     Some(Pipeline {
         name: text("name").unwrap_or_else(|| service.clone()),
         repository: text("repository")?,
+        tag: text("tag")?,
         tags: tags(&text("tag")?)?,
         application: text("application").unwrap_or_else(|| format!("AppECS-{cluster}-{service}")),
         deployment_group: text("deployment_group")
@@ -82,6 +87,7 @@ fn pipeline(given: &Value) -> Option<Pipeline> {
         deployment_config: text("deployment_config"),
         containers: containers(given, migration, &service),
         migration: migration.map(|migration| texts(migration.get("command"))),
+        migration_minutes: minutes(migration),
         requests: requests(given.get("test_traffic")),
         cluster,
         service,
@@ -101,6 +107,14 @@ fn containers(pipeline: &Value, migration: Option<&Value>, service: &str) -> Vec
         containers.push(service.to_owned());
     }
     containers
+}
+
+/// Of a migration's time limit; the functions' own where the file names none.
+fn minutes(migration: Option<&Value>) -> u64 {
+    let minutes = migration.and_then(|migration| migration.get("timeout_minutes")?.as_integer());
+    minutes
+        .and_then(|minutes| u64::try_from(minutes).ok())
+        .unwrap_or(30)
 }
 
 fn requests(gate: Option<&Value>) -> Vec<Request> {

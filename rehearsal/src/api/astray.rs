@@ -1,0 +1,204 @@
+//! Calls that meet a mishap.
+//!
+//! Whatever AWS has heard it does, whether or not the caller lives to hear the answer.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use futures_util::stream;
+
+use super::error::ApiError;
+use super::ledger;
+use super::request::{Request, Service};
+use super::{Outcome, handle, record, render};
+use crate::happening::What;
+use crate::mishap::{Attempt, Mishap};
+use crate::world::Aws;
+
+/// Who calls, as far as the request says.
+pub(super) struct Caller {
+    /// Binary name.
+    pub(super) function: String,
+    /// The execution environment that it runs in: Lambda gives each a session of its own.
+    pub(super) session: Option<String>,
+    /// What its SDK calls all attempts of the call, and which of them this is.
+    call: Option<String>,
+    attempt: Attempt,
+}
+
+impl Caller {
+    pub(super) fn new(function: String, headers: &HeaderMap) -> Caller {
+        let header = |name| headers.get(name)?.to_str().ok().map(str::to_owned);
+        let attempt: Option<String> = header("amz-sdk-request");
+        let again = attempt.is_some_and(|attempt| !attempt.starts_with("attempt=1;"));
+        Caller {
+            function,
+            session: header("x-amz-security-token"),
+            call: header("amz-sdk-invocation-id"),
+            attempt: if again {
+                Attempt::Again
+            } else {
+                Attempt::First
+            },
+        }
+    }
+
+    /// What happens to the call, if anything does.
+    pub(super) fn meets(&self, aws: &Aws, request: &Request) -> Option<Mishap> {
+        let operation = operation(request);
+        let meets = |function: &str| {
+            let (call, operation) = (self.call.as_deref(), operation.clone());
+            aws.mishaps.meets(function, operation, call, self.attempt)
+        };
+        let of_service = || {
+            let service = about(aws, request)?;
+            meets(&format!("{}@{service}", self.function))
+        };
+        let apart = aws.mishaps.tells_services_apart().then(of_service);
+        let mishap = apart.flatten().or_else(|| meets(&self.function))?;
+        if self.attempt == Attempt::First {
+            aws.happenings.tell(What::MishapStruck {
+                function: self.function.clone(),
+                operation,
+                mishap: mishap.name(),
+            });
+        }
+        Some(mishap)
+    }
+}
+
+/// The ECS service that a request is about: the one whose deployment, task or own name is in it.
+fn about(aws: &Aws, request: &Request) -> Option<String> {
+    let text = request.members.to_string();
+    let of_task = aws.ecs.read(|state| {
+        let mut tasks = state.tasks.iter();
+        let task = tasks.find(|task| text.contains(task.arn.as_str()))?;
+        task.started_by.clone()
+    });
+    let text = text + of_task.as_deref().unwrap_or_default();
+    aws.codedeploy.read(|state| {
+        let mut deployments = state.deployments.iter();
+        let deployment = deployments.find(|deployment| text.contains(deployment.id.as_str()));
+        let group = deployment.and_then(|deployment| state.group_of(deployment));
+        let named = || {
+            let mut groups = state.groups.iter();
+            groups.find(|group| text.contains(group.service.as_str()))
+        };
+        Some(group.or_else(named)?.service.clone())
+    })
+}
+
+fn operation(request: &Request) -> String {
+    format!("{}:{}", request.service.prefix(), request.operation)
+}
+
+/// Does what was asked as far as the mishap lets it, and answers, or does not.
+pub(super) async fn answer(
+    aws: &Arc<Aws>,
+    request: Arc<Request>,
+    caller: &Caller,
+    mishap: Mishap,
+    request_id: &str,
+) -> Response {
+    let error = match mishap {
+        Mishap::KilledBefore => return killed(aws, caller).await,
+        Mishap::KilledAfter => {
+            unheard(aws, request, caller).await;
+            return killed(aws, caller).await;
+        }
+        Mishap::TimedOut => {
+            unheard(aws, request, caller).await;
+            return std::future::pending().await;
+        }
+        Mishap::AnswerLost => {
+            unheard(aws, request, caller).await;
+            return broken_off();
+        }
+        Mishap::Error => failure(request.service),
+        Mishap::Denied => {
+            ledger::denial(aws, request.service, &operation(&request), &caller.function)
+        }
+        Mishap::Throttled => throttled(request.service),
+    };
+    let outcome = Err(error);
+    record(aws, &request, Some(caller.function.clone()), &outcome);
+    render(
+        request.service.protocol(),
+        &request.operation,
+        outcome.as_ref(),
+        request_id,
+    )
+}
+
+/// Carries a call out and records it, to its end even if the caller is gone by then.
+pub(super) async fn perform(
+    aws: &Arc<Aws>,
+    request: Arc<Request>,
+    function: Option<String>,
+) -> Outcome {
+    let aws = aws.clone();
+    let performed = tokio::spawn(async move {
+        let outcome = handle(&aws, &request, function.as_deref()).await;
+        record(&aws, &request, function, &outcome);
+        outcome
+    });
+    match performed.await {
+        Ok(outcome) => outcome,
+        Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+        // Nobody cancels it but the runtime at its own end.
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Carries a call out; the outcome is in the record, and nowhere else.
+async fn unheard(aws: &Arc<Aws>, request: Arc<Request>, caller: &Caller) {
+    let _ = perform(aws, request, Some(caller.function.clone())).await;
+}
+
+/// The connection ends with the process.
+async fn killed(aws: &Aws, caller: &Caller) -> Response {
+    if let Some(session) = &caller.session {
+        aws.lambda.kill(session);
+    }
+    std::future::pending().await
+}
+
+/// An answer of which nothing arrives that could be read.
+pub(super) fn broken_off() -> Response {
+    let broken = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
+    Response::new(Body::from_stream(stream::iter([Err::<&[u8], _>(broken)])))
+}
+
+/// An error of AWS's own, as each service's API reference names it; where it names none, the common one of all AWS.
+fn failure(service: Service) -> ApiError {
+    let (code, status) = match service {
+        Service::Ecs | Service::Ecr => ("ServerException", 500),
+        Service::Scheduler => ("InternalServerException", 500),
+        Service::Logs => ("ServiceUnavailableException", 503),
+        Service::Sns => ("InternalError", 500),
+        Service::Lambda => ("ServiceException", 500),
+        Service::Events => ("InternalException", 500),
+        Service::CloudWatch => ("InternalServiceFault", 500),
+        Service::CodeDeploy | Service::Elb | Service::Sts => ("InternalFailure", 500),
+    };
+    ApiError::new(
+        code,
+        "The request processing has failed because of an unknown error.",
+    )
+    .with_status(status)
+}
+
+fn throttled(service: Service) -> ApiError {
+    let (code, status) = match service {
+        Service::Sns => ("Throttled", 429),
+        Service::Scheduler => ("ThrottlingException", 429),
+        Service::Lambda => ("TooManyRequestsException", 429),
+        Service::CloudWatch | Service::Elb | Service::Sts => ("Throttling", 400),
+        Service::CodeDeploy | Service::Ecr | Service::Ecs | Service::Events | Service::Logs => {
+            ("ThrottlingException", 400)
+        }
+    };
+    ApiError::new(code, "Rate exceeded").with_status(status)
+}

@@ -1,0 +1,84 @@
+//! What `storm` takes.
+
+use std::num::NonZeroUsize;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::thread;
+
+use anyhow::{Context as _, ensure};
+
+pub(crate) const AFTER_HELP: &str = "\
+A storm is drawn from its seed: pipelines, pushes, tag moves, broken and slow versions, alarms, people who stop, continue
+and ask; events that are lost, late, twice or refused; calls to AWS that kill, fail or go unanswered. Then nothing fails any
+more, hourly looks come, and the seven invariants must hold. The same seed gives the same storm.
+
+Examples:
+  cargo rehearse storm --seeds 1..200                     many, several at a time; prints those in which something did not hold
+  cargo rehearse storm --seed 7                           one, with everything that happens in it
+  cargo rehearse storm --seed 7 --report storm.html       a page to look at
+  cargo rehearse --profile release storm --seeds 1..2000  with the very binaries that ship";
+
+/// Seeds that are played where none are named.
+const SEEDS: &str = "1..25";
+/// Storms at a time for each processor: a storm mostly waits.
+const STORMS_A_PROCESSOR: usize = 3;
+
+/// The arguments of `storm`.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Storming {
+    /// The seeds to play, the last one not included
+    #[arg(long, value_name = "A..B", default_value = SEEDS, value_parser = given_seeds)]
+    pub(crate) seeds: Range<u64>,
+
+    /// Play one seed, and tell everything that happens
+    #[arg(long, value_name = "N", conflicts_with_all = ["seeds", "jobs"])]
+    pub(crate) seed: Option<u64>,
+
+    /// How many storms are played at a time [default: three for each processor]
+    #[arg(long, value_name = "N")]
+    pub(crate) jobs: Option<NonZeroUsize>,
+
+    /// Print what became of the storms as one JSON object on stdout; progress goes to stderr
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Write what happened in one storm as an HTML page
+    #[arg(long, value_name = "FILE", requires = "seed")]
+    pub(crate) report: Option<PathBuf>,
+}
+
+impl Storming {
+    pub(crate) fn jobs(&self) -> usize {
+        let processors = || thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let own = || processors() * STORMS_A_PROCESSOR;
+        self.jobs.map_or_else(own, NonZeroUsize::get)
+    }
+}
+
+fn given_seeds(given: &str) -> Result<Range<u64>, String> {
+    // Clap shows one sentence and no causes.
+    seeds(given).map_err(|error| format!("{error:#}"))
+}
+
+fn seeds(given: &str) -> anyhow::Result<Range<u64>> {
+    let expected = || "expected A..B, as in `1..200`";
+    let (from, to) = given.split_once("..").with_context(expected)?;
+    let from: u64 = from.parse().ok().with_context(expected)?;
+    let to: u64 = to.parse().ok().with_context(expected)?;
+    ensure!(from < to, "`{given}` holds no seed, expected A below B");
+    Ok(from..to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_are_a_range_that_holds_some() {
+        assert_eq!(seeds("1..200").unwrap(), 1..200);
+        for wrong in ["", "7", "a..b", "1..=2", "2..2", "3..1"] {
+            let error = seeds(wrong).unwrap_err().to_string();
+            assert!(error.contains("expected A"), "{wrong}: {error}");
+        }
+    }
+}

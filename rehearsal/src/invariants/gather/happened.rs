@@ -1,0 +1,239 @@
+//! What happened in a world, for `gather`.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use rehearsal::happening::{Happening, Purpose, What};
+use rehearsal::lambda::{Answer, Invocation};
+use rehearsal::world::World;
+use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::super::facts::{HookAnswer, HookCall, Look, Migration, Push, Told};
+use super::Known;
+use crate::record::Message;
+
+/// How the tasks that Greenlight starts say for whom.
+const STARTED_BY: &str = "greenlight/";
+
+pub(super) fn pushes(
+    known: &Known,
+    happenings: &[Happening],
+    invocations: &[Invocation],
+) -> Vec<Push> {
+    let mut points: BTreeMap<(String, String), String> = BTreeMap::new();
+    let mut pushes = Vec::new();
+    for (repository, tag, digest) in &known.images {
+        points.insert((repository.clone(), tag.clone()), digest.clone());
+        pushes.push(Push {
+            at: known.start,
+            repository: repository.clone(),
+            digest: digest.clone(),
+            tag: tag.clone(),
+            moved: true,
+            heard: false,
+        });
+    }
+    for happening in happenings {
+        let What::ImagePushed {
+            repository,
+            digest,
+            tag: Some(tag),
+        } = &happening.what
+        else {
+            continue;
+        };
+        let before = points.insert((repository.clone(), tag.clone()), digest.clone());
+        pushes.push(Push {
+            at: happening.at,
+            repository: repository.clone(),
+            digest: digest.clone(),
+            tag: tag.clone(),
+            moved: before.as_ref() != Some(digest),
+            heard: invocations
+                .iter()
+                .any(|invocation| hears(invocation, digest, tag, happening.at)),
+        });
+    }
+    pushes
+}
+
+/// Whether an invocation of `start-deployment` was told of this push, and came to its end.
+fn hears(invocation: &Invocation, digest: &str, tag: &str, at: SystemTime) -> bool {
+    let event = &invocation.payload;
+    let told_at = event["time"]
+        .as_str()
+        .and_then(|time| OffsetDateTime::parse(time, &Rfc3339).ok());
+    let is_then = told_at.is_some_and(|told_at| {
+        let since = at.duration_since(SystemTime::from(told_at));
+        since.is_ok_and(|since| since < Duration::from_secs(1))
+    });
+    invocation.binary_name == "start-deployment"
+        && matches!(invocation.answer, Answer::Response(_))
+        && event["detail"]["image-digest"] == digest
+        && event["detail"]["image-tag"] == tag
+        && is_then
+}
+
+pub(super) fn looks(happenings: &[Happening], invocations: &[Invocation]) -> Vec<Look> {
+    let asked: BTreeMap<&str, String> = invocations
+        .iter()
+        .filter(|invocation| invocation.payload["dry_run"] != true)
+        .filter_map(|invocation| {
+            let pipeline = invocation.payload["pipeline"].as_str()?;
+            Some((invocation.request_id.as_str(), pipeline.to_owned()))
+        })
+        .collect();
+    let mut looks: Vec<(&str, Look)> = Vec::new();
+    for happening in happenings {
+        if let What::FunctionInvoked {
+            function,
+            request_id,
+        } = &happening.what
+            && function == "start-deployment"
+        {
+            let look = Look {
+                began: happening.at,
+                ended: None,
+                asked: asked.get(request_id.as_str()).cloned(),
+            };
+            looks.push((request_id, look));
+        } else if let What::FunctionEnded { request_id, .. } = &happening.what {
+            let mut open = looks.iter_mut();
+            let look = open.find(|(id, look)| id == request_id && look.ended.is_none());
+            if let Some((_, look)) = look {
+                look.ended = Some(happening.at);
+            }
+        }
+    }
+    looks.into_iter().map(|(_, look)| look).collect()
+}
+
+pub(super) fn hooks(happenings: &[Happening]) -> Vec<HookCall> {
+    let mut hooks: Vec<HookCall> = Vec::new();
+    for happening in happenings {
+        if let What::HookCalled {
+            deployment,
+            lifecycle_event,
+            ..
+        } = &happening.what
+        {
+            hooks.push(HookCall {
+                deployment: deployment.clone(),
+                lifecycle_event: (*lifecycle_event).to_owned(),
+                called_at: happening.at,
+                answers: Vec::new(),
+            });
+        } else if let What::HookAnswered {
+            deployment,
+            lifecycle_event,
+            status,
+            function,
+        } = &happening.what
+        {
+            let mut called = hooks.iter_mut().rev();
+            let hook = called.find(|hook| {
+                hook.deployment == *deployment && hook.lifecycle_event == *lifecycle_event
+            });
+            if let Some(hook) = hook {
+                hook.answers.push(HookAnswer {
+                    at: happening.at,
+                    status: status.clone(),
+                    function: function.clone(),
+                });
+            }
+        }
+    }
+    hooks
+}
+
+pub(super) fn migrations(world: &World, happenings: &[Happening]) -> Vec<Migration> {
+    let mut migrations: BTreeMap<String, Migration> = BTreeMap::new();
+    for happening in happenings {
+        if let What::TaskStarted {
+            task,
+            purpose: Purpose::Once { started_by, .. },
+            ..
+        } = &happening.what
+            && let Some(migration) = of(&mut migrations, task, started_by.as_deref())
+        {
+            migration.started_at = Some(happening.at);
+        } else if let What::TaskStopped {
+            task,
+            purpose: Purpose::Once { started_by, .. },
+            exit_code,
+            stop_code,
+            ..
+        } = &happening.what
+            && let Some(migration) = of(&mut migrations, task, started_by.as_deref())
+        {
+            migration.stopped_at = Some(happening.at);
+            let by_itself = *stop_code == Some("EssentialContainerExited");
+            migration.exit_code = exit_code.filter(|_| by_itself);
+        }
+    }
+    // One that is on its way has not been told yet.
+    let tasks: Vec<(String, Option<String>)> = world.ecs.read(|state| {
+        let tasks = state.tasks.iter();
+        tasks
+            .map(|task| (task.arn.clone(), task.started_by.clone()))
+            .collect()
+    });
+    for (task, started_by) in tasks {
+        of(&mut migrations, &task, started_by.as_deref());
+    }
+    migrations.into_values().collect()
+}
+
+/// The migration that a task is; none where Greenlight did not start it.
+fn of<'a>(
+    migrations: &'a mut BTreeMap<String, Migration>,
+    task: &str,
+    started_by: Option<&str>,
+) -> Option<&'a mut Migration> {
+    let deployment = started_by?.strip_prefix(STARTED_BY)?.to_owned();
+    let unknown = Migration {
+        task: task.to_owned(),
+        deployment,
+        started_at: None,
+        stopped_at: None,
+        exit_code: None,
+    };
+    Some(migrations.entry(task.to_owned()).or_insert(unknown))
+}
+
+/// A message, in either format.
+pub(super) fn told(happening: &Happening) -> Option<Told> {
+    let What::MessagePublished { subject, body, .. } = &happening.what else {
+        return None;
+    };
+    let message = Message {
+        subject: subject.clone(),
+        body: body.clone(),
+    };
+    let written: Value = serde_json::from_str(body).unwrap_or_default();
+    let row = |name: &str| {
+        let mut lines = body.lines();
+        let value = lines.find_map(|line| line.strip_prefix(&format!("{name:<11}")))?;
+        Some(value.to_owned())
+    };
+    let linked = |link: String| {
+        let (_, rest) = link.split_once("/deployments/")?;
+        rest.split('?').next().map(ToOwned::to_owned)
+    };
+    let either = |member: &Value, written: Option<String>| {
+        member.as_str().map(ToOwned::to_owned).or(written)
+    };
+    Some(Told {
+        at: happening.at,
+        outcome: message.outcome(),
+        pipeline: either(&written["pipeline"], row("Pipeline")),
+        deployment: either(
+            &written["deployment_id"],
+            row("Deployment").and_then(linked),
+        ),
+        digest: either(&written["image"]["digest"], row("Digest")),
+        text: format!("{} {body}", subject.as_deref().unwrap_or_default()),
+    })
+}

@@ -1,0 +1,126 @@
+//! 5. Every migration that is started is judged by its exit code exactly once; none is left running after its deployment
+//!    ended.
+//!
+//! - A deployment has one migration task at most, and CodeDeploy takes one answer to its AfterInstall hook at most.
+//! - `Succeeded` comes after a task that exited with 0, where the pipeline has a migration; `finish-migration` answers
+//!   `Failed` to none that did before its time was over.
+//! - When the deployment ends its task ends within minutes; where EventBridge lost the event of the end, when the
+//!   migration's time limit is over.
+
+use std::time::{Duration, SystemTime};
+
+use super::facts::{By, Deployment, End, Facts, HookAnswer, Migration};
+
+/// A function hears of the end, ECS gives the container half a minute, and a call that fails is repeated a few minutes on.
+const STOPPED_WITHIN: Duration = Duration::from_secs(10 * 60);
+
+/// The end of a task is told to functions first, and to us a moment later.
+const TOLD_WITHIN: Duration = Duration::from_secs(1);
+
+pub(super) fn judge(facts: &Facts) -> Vec<String> {
+    let of = |deployment| {
+        let mut found = judged(facts, deployment);
+        found.extend(outlived(facts, deployment));
+        found
+    };
+    facts.deployments.iter().flat_map(of).collect()
+}
+
+fn migrations<'a>(
+    facts: &'a Facts,
+    deployment: &'a Deployment,
+) -> impl Iterator<Item = &'a Migration> {
+    facts
+        .migrations
+        .iter()
+        .filter(|migration| migration.deployment == deployment.id)
+}
+
+fn judged(facts: &Facts, deployment: &Deployment) -> Vec<String> {
+    let id = &deployment.id;
+    let answers: Vec<&HookAnswer> = facts
+        .hooks
+        .iter()
+        .filter(|hook| hook.deployment == *id && hook.lifecycle_event == "AfterInstall")
+        .flat_map(|hook| &hook.answers)
+        .collect();
+    let tasks: Vec<&Migration> = migrations(facts, deployment).collect();
+    let mut found = Vec::new();
+    if tasks.len() > 1 {
+        let tasks: Vec<&str> = tasks.iter().map(|task| task.task.as_str()).collect();
+        found.push(format!(
+            "`{id}` was migrated {} times: {}",
+            tasks.len(),
+            tasks.join(", ")
+        ));
+    }
+    if answers.len() > 1 {
+        found.push(format!(
+            "CodeDeploy took {} answers to the AfterInstall hook of `{id}`",
+            answers.len()
+        ));
+    }
+    let migrates = deployment.by == By::Greenlight
+        && facts
+            .pipeline_of(deployment)
+            .is_some_and(|pipeline| pipeline.migration.is_some());
+    let well = |task: &&&Migration, at: SystemTime| {
+        task.exit_code == Some(0)
+            && task
+                .stopped_at
+                .is_some_and(|stopped| stopped <= at + TOLD_WITHIN)
+    };
+    for answer in answers {
+        let well = tasks.iter().find(|task| well(task, answer.at));
+        let by_exit_code = answer.function.as_deref() == Some("finish-migration");
+        match (answer.status.as_str(), well) {
+            ("Succeeded", None) if migrates => found.push(format!(
+                "the AfterInstall hook of `{id}` was answered `Succeeded` at {}, without a migration that had exited with 0",
+                facts.when(answer.at)
+            )),
+            ("Failed", Some(task)) if by_exit_code => found.push(format!(
+                "the AfterInstall hook of `{id}` was answered `Failed` at {}, though {} had exited with 0",
+                facts.when(answer.at),
+                task.task
+            )),
+            _ => {}
+        }
+    }
+    found
+}
+
+fn outlived(facts: &Facts, deployment: &Deployment) -> Vec<String> {
+    let Some(ended) = deployment.ended_at else {
+        return Vec::new();
+    };
+    let limit = facts
+        .pipeline_of(deployment)
+        .and_then(|pipeline| pipeline.migration);
+    let late = |migration: &Migration| {
+        let by_schedule = match deployment.end {
+            End::Told => None,
+            End::Lost | End::Kept => migration
+                .started_at
+                .zip(limit)
+                .map(|(started, limit)| started + limit),
+        };
+        let until = by_schedule.map_or(ended, |moment| moment.max(ended)) + STOPPED_WITHIN;
+        migration.stopped_at.is_none_or(|stopped| stopped > until)
+    };
+    let found = migrations(facts, deployment).filter(|migration| late(migration));
+    found
+        .map(|migration| {
+            let then = migration
+                .stopped_at
+                .map_or("still runs".to_owned(), |stopped| {
+                    format!("ran until {}", facts.when(stopped))
+                });
+            format!(
+                "the migration {} of `{}`, which ended at {}, {then}",
+                migration.task,
+                deployment.id,
+                facts.when(ended)
+            )
+        })
+        .collect()
+}

@@ -1,0 +1,158 @@
+//! 1. The newest image that the tag rule allows ends up in production, or a message says why it did not.
+//!
+//! *Newest*: for an exact tag, where it points in the end; for a glob, the latest first push, and for versions the highest,
+//! among the runnable images whose tags match then. Where production runs something else, one of these must hold:
+//! - a message says that the image failed, was stopped or was rolled back, and came after the last order of it;
+//! - the image shipped after its order, and a person went back from it afterwards;
+//! - production runs what the rule ranks higher, because its tag was moved since;
+//! - EventBridge lost the event that tells the failure, or it lies in a queue whose alarm tells it.
+//!
+//! *Order*: a push whose tag pointed elsewhere before, if its event was heard or it was the image's first push. ECR does not
+//! keep when a tag was moved back, so such a move whose event was lost is known to nobody.
+
+use std::time::SystemTime;
+
+use super::facts::{By, End, Facts, Image, Pipeline, Push, Status, Told, short};
+use super::rule::{Ranked, Rule};
+
+/// Messages that say why an image does not run.
+const WHY_NOT: [&str; 5] = [
+    "migration-failed",
+    "test-traffic-failed",
+    "failed",
+    "stopped",
+    "rolled-back",
+];
+
+pub(super) fn judge(facts: &Facts) -> Vec<String> {
+    let found = facts.pipelines.iter();
+    found
+        .filter_map(|pipeline| missed(facts, pipeline))
+        .collect()
+}
+
+fn missed(facts: &Facts, pipeline: &Pipeline) -> Option<String> {
+    let due = due(facts, pipeline)?;
+    let runs = pipeline.runs.as_deref();
+    if runs == Some(&due.digest) || is_outranked(facts, pipeline, due) {
+        return None;
+    }
+    let ordered = ordered(facts, pipeline, due);
+    if is_explained(facts, pipeline, due, ordered) || gone_back(facts, pipeline, due, ordered) {
+        return None;
+    }
+    Some(format!(
+        "`{}` should run {} ({}), ordered at {}; it runs {}, and no message after that says why",
+        pipeline.name,
+        short(&due.digest),
+        due.tags.join(", "),
+        facts.when(ordered),
+        runs.map_or("nothing of its repository", short),
+    ))
+}
+
+/// The image that should run.
+fn due<'a>(facts: &'a Facts, pipeline: &Pipeline) -> Option<&'a Image> {
+    let matching = |image: &&Image| {
+        image.is_runnable
+            && image.repository == pipeline.repository
+            && image.tags.iter().any(|tag| pipeline.rule.matches(tag))
+    };
+    let version = |image: &&Image| {
+        let tags = image.tags.iter();
+        tags.filter_map(|tag| pipeline.rule.version(tag)).max()
+    };
+    let images = facts.images.iter().filter(matching);
+    match &pipeline.rule {
+        Rule::Exact(_) | Rule::Glob(_) => {
+            images.max_by_key(|image| (image.pushed_at, &image.digest))
+        }
+        Rule::Semver(_) => {
+            images.max_by_key(|image| (version(image), image.pushed_at, &image.digest))
+        }
+    }
+}
+
+/// Whether what runs comes after what is due, by the tags that it had when it was followed.
+fn is_outranked(facts: &Facts, pipeline: &Pipeline, due: &Image) -> bool {
+    let running = facts.images.iter().find(|image| {
+        image.repository == pipeline.repository && Some(&image.digest) == pipeline.runs.as_ref()
+    });
+    let Some(running) = running else {
+        return false;
+    };
+    let rank = |image: &Image| Ranked {
+        pushed_at: image.pushed_at,
+        tags: facts
+            .followed(pipeline)
+            .filter(|push| push.digest == image.digest)
+            .map(|push| push.tag.as_str())
+            .collect(),
+    };
+    pipeline.rule.is_before(&rank(due), &rank(running))
+}
+
+/// When the image was last ordered, as far as Greenlight can know.
+fn ordered(facts: &Facts, pipeline: &Pipeline, due: &Image) -> SystemTime {
+    let is_order = |push: &&Push| push.digest == due.digest && push.moved && push.heard;
+    let orders = facts
+        .followed(pipeline)
+        .filter(is_order)
+        .map(|push| push.at);
+    orders.fold(due.pushed_at, SystemTime::max)
+}
+
+fn is_explained(facts: &Facts, pipeline: &Pipeline, due: &Image, ordered: SystemTime) -> bool {
+    let is_about = |told: &Told| {
+        let deployment = told
+            .deployment
+            .as_deref()
+            .and_then(|id| facts.deployment(id));
+        let by_deployment = deployment.is_some_and(|deployment| {
+            deployment.group == pipeline.group && deployment.digest.as_ref() == Some(&due.digest)
+        });
+        let by_image = told.pipeline.as_ref() == Some(&pipeline.name)
+            && told.digest.as_ref() == Some(&due.digest);
+        by_deployment || by_image
+    };
+    let says_why = |told: &Told| {
+        told.at >= ordered && WHY_NOT.contains(&told.outcome.as_str()) && is_about(told)
+    };
+    let last = facts
+        .deployments_of(pipeline)
+        .filter(|deployment| {
+            deployment.by == By::Greenlight && deployment.digest.as_ref() == Some(&due.digest)
+        })
+        .last();
+    let is_untold = last.is_some_and(|last| {
+        matches!(last.status, Status::Failed | Status::Stopped)
+            && last.created_at >= ordered
+            && matches!(last.end, End::Lost | End::Kept)
+    });
+    facts.messages.iter().any(says_why) || is_untold
+}
+
+/// Whether the image shipped after it was ordered, and a person took production elsewhere after that.
+fn gone_back(facts: &Facts, pipeline: &Pipeline, due: &Image, ordered: SystemTime) -> bool {
+    let succeeded = |status: Status| status == Status::Succeeded;
+    let shipped = facts.deployments_of(pipeline).position(|deployment| {
+        deployment.by == By::Greenlight
+            && deployment.digest.as_ref() == Some(&due.digest)
+            && deployment.created_at >= ordered
+            && succeeded(deployment.status)
+    });
+    let Some(shipped) = shipped else {
+        return false;
+    };
+    facts
+        .deployments_of(pipeline)
+        .skip(shipped + 1)
+        .any(|later| {
+            let by_person = match later.by {
+                By::Hand => true,
+                By::Greenlight => facts.was_asked_for(pipeline, later),
+                By::Rollback => false,
+            };
+            by_person && succeeded(later.status) && later.digest == pipeline.runs
+        })
+}

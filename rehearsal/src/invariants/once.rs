@@ -1,0 +1,92 @@
+//! 2. Never two deployments of the same push; never more than one needless revision, however often a function dies.
+//!
+//! Each deployment that Greenlight creates is justified by an order of its image that came after the deployment of the same
+//! image before it: a push under a tag that the pipeline follows, also one that changes nothing, or a person's request.
+//! A needless revision is one that no deployment ships; each order of an image may leave one at most.
+
+use std::collections::BTreeMap;
+
+use super::facts::{By, Deployment, Facts, Pipeline, Revision, short};
+
+pub(super) fn judge(facts: &Facts) -> Vec<String> {
+    let twice = facts
+        .pipelines
+        .iter()
+        .flat_map(|pipeline| twice(facts, pipeline));
+    twice.chain(needless(facts)).collect()
+}
+
+fn twice(facts: &Facts, pipeline: &Pipeline) -> Vec<String> {
+    let mut last: BTreeMap<&str, &Deployment> = BTreeMap::new();
+    let mut found = Vec::new();
+    for deployment in facts.deployments_of(pipeline) {
+        let (By::Greenlight, Some(digest)) = (deployment.by, deployment.digest.as_deref()) else {
+            continue;
+        };
+        let before = last.insert(digest, deployment);
+        let is_new = |at| before.is_none_or(|before| at > before.created_at);
+        let mut pushes = facts.followed(pipeline);
+        let pushed = pushes.any(|push| {
+            push.digest == digest && is_new(push.at) && push.at <= deployment.created_at
+        });
+        let mut looks = facts.looks.iter();
+        let asked = looks.any(|look| {
+            look.asked.as_ref() == Some(&pipeline.name)
+                && is_new(look.began)
+                && look.began <= deployment.created_at
+        });
+        if !pushed && !asked {
+            let since = before.map_or_else(String::new, |before| {
+                format!(
+                    " since `{}` at {}",
+                    before.id,
+                    facts.when(before.created_at)
+                )
+            });
+            found.push(format!(
+                "`{}` created deployment `{}` of {} at {}, which nobody ordered{since}",
+                pipeline.name,
+                deployment.id,
+                short(digest),
+                facts.when(deployment.created_at),
+            ));
+        }
+    }
+    found
+}
+
+fn needless(facts: &Facts) -> Vec<String> {
+    let ships = |revision: &Revision| {
+        let mut deployments = facts.deployments.iter();
+        deployments.any(|deployment| deployment.revision == revision.arn)
+    };
+    let mut unused: BTreeMap<(&str, &[String]), Vec<&str>> = BTreeMap::new();
+    for revision in facts.revisions.iter().filter(|revision| !ships(revision)) {
+        let of = (revision.family.as_str(), revision.digests.as_slice());
+        unused.entry(of).or_default().push(&revision.arn);
+    }
+    let too_many = unused
+        .into_iter()
+        .filter(|((_, digests), arns)| arns.len() > orders(facts, digests).max(1));
+    too_many
+        .map(|((family, digests), arns)| {
+            let digests: Vec<&str> = digests.iter().map(|digest| short(digest)).collect();
+            format!(
+                "{} revisions of `{family}` with {} were registered and never deployed: {}",
+                arns.len(),
+                digests.join(", "),
+                arns.join(", ")
+            )
+        })
+        .collect()
+}
+
+/// How often the images of a revision were ordered by moving a tag, or by a request.
+fn orders(facts: &Facts, digests: &[String]) -> usize {
+    let moves = facts
+        .pushes
+        .iter()
+        .filter(|push| push.moved && digests.contains(&push.digest));
+    let requests = facts.looks.iter().filter(|look| look.asked.is_some());
+    moves.count() + requests.count()
+}

@@ -1,0 +1,503 @@
+//! Each invariant can fail: tables of what a world may have become, with what is found in it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use super::facts::{
+    By, Deployment, End, Facts, HookAnswer, HookCall, Image, Look, Migration, Pipeline, Push,
+    Revision, Status, Told,
+};
+use super::rule::Rule;
+use super::{Invariant, judge};
+use crate::traffic::Sample;
+
+/// Minutes after the beginning.
+fn at(minutes: u64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000 + minutes * 60)
+}
+
+fn group() -> (String, String) {
+    ("app".to_owned(), "group".to_owned())
+}
+
+/// Production runs `a`, pushed as `latest`, `release-1` and `1.1.0` a minute ago, by one deployment of Greenlight, and
+/// everything went well.
+fn shipped(rule: &str) -> Facts {
+    Facts {
+        start: at(0),
+        pipelines: vec![Pipeline {
+            name: "web".to_owned(),
+            repository: "shop/web".to_owned(),
+            rule: Rule::read(rule).unwrap(),
+            group: group(),
+            migration: Some(Duration::from_secs(20 * 60)),
+            ran_first: Some("first".to_owned()),
+            runs: Some("a".to_owned()),
+        }],
+        images: vec![
+            image("first", 0, "release-0 1.0.0"),
+            image("a", 1, "latest release-1 1.1.0"),
+        ],
+        pushes: ["latest", "release-0", "1.0.0"]
+            .map(|tag| push("first", 0, tag))
+            .into_iter()
+            .chain(["latest", "release-1", "1.1.0"].map(|tag| push("a", 1, tag)))
+            .collect(),
+        looks: vec![look(1, 3, None)],
+        deployments: vec![deployment("d-a", "a", 2)],
+        revisions: vec![revision("web:2", "a")],
+        hooks: vec![hook("d-a", "AfterInstall", 3, &[(4, "Succeeded")])],
+        migrations: vec![migration("task-a", "d-a", Some(4), Some(0))],
+        messages: vec![
+            told("started", "d-a", "a", 2),
+            told("shipped", "d-a", "a", 9),
+        ],
+        production: BTreeMap::from([("web".to_owned(), vec![sample("1.1.0", None)])]),
+        broken_unseen: vec!["6.6.6".to_owned()],
+        secrets: vec!["planted".to_owned()],
+        said: vec![("the log".to_owned(), "nothing".to_owned())],
+    }
+}
+
+fn image(digest: &str, pushed: u64, tags: &str) -> Image {
+    Image {
+        repository: "shop/web".to_owned(),
+        digest: digest.to_owned(),
+        tags: tags.split_whitespace().map(ToOwned::to_owned).collect(),
+        pushed_at: at(pushed),
+        is_runnable: true,
+    }
+}
+
+fn push(digest: &str, minute: u64, tag: &str) -> Push {
+    Push {
+        at: at(minute),
+        repository: "shop/web".to_owned(),
+        digest: digest.to_owned(),
+        tag: tag.to_owned(),
+        moved: true,
+        heard: true,
+    }
+}
+
+fn look(began: u64, ended: u64, asked: Option<&str>) -> Look {
+    Look {
+        began: at(began),
+        ended: Some(at(ended)),
+        asked: asked.map(ToOwned::to_owned),
+    }
+}
+
+/// One that ships by Greenlight and succeeds seven minutes later.
+fn deployment(id: &str, digest: &str, created: u64) -> Deployment {
+    Deployment {
+        id: id.to_owned(),
+        group: group(),
+        by: By::Greenlight,
+        status: Status::Succeeded,
+        revision: "web:2".to_owned(),
+        digest: Some(digest.to_owned()),
+        created_at: at(created),
+        ended_at: Some(at(created + 7)),
+        events: vec![("AfterInstall".to_owned(), "Succeeded".to_owned())],
+        end: End::Told,
+    }
+}
+
+fn revision(arn: &str, digest: &str) -> Revision {
+    Revision {
+        arn: arn.to_owned(),
+        family: "web".to_owned(),
+        digests: vec![digest.to_owned()],
+    }
+}
+
+fn hook(id: &str, event: &str, called: u64, answers: &[(u64, &str)]) -> HookCall {
+    let answer = |(minute, status): &(u64, &str)| HookAnswer {
+        at: at(*minute),
+        status: (*status).to_owned(),
+        function: Some("finish-migration".to_owned()),
+    };
+    HookCall {
+        deployment: id.to_owned(),
+        lifecycle_event: event.to_owned(),
+        called_at: at(called),
+        answers: answers.iter().map(answer).collect(),
+    }
+}
+
+fn migration(task: &str, id: &str, stopped: Option<u64>, code: Option<i32>) -> Migration {
+    Migration {
+        task: task.to_owned(),
+        deployment: id.to_owned(),
+        started_at: Some(at(3)),
+        stopped_at: stopped.map(at),
+        exit_code: code,
+    }
+}
+
+fn told(outcome: &str, id: &str, digest: &str, minute: u64) -> Told {
+    Told {
+        at: at(minute),
+        outcome: outcome.to_owned(),
+        pipeline: Some("web".to_owned()),
+        deployment: Some(id.to_owned()),
+        digest: Some(digest.to_owned()),
+        text: outcome.to_owned(),
+    }
+}
+
+fn sample(version: &str, failure: Option<&str>) -> Sample {
+    Sample {
+        at: at(5),
+        version: version.to_owned(),
+        failure: failure.map(ToOwned::to_owned),
+    }
+}
+
+/// A newer image `b` is pushed at minute 10 under what the rule follows; it is not deployed.
+fn and_pushed(facts: &mut Facts) {
+    for image in &mut facts.images {
+        image.tags.retain(|tag| tag != "latest");
+    }
+    facts.images.push(image("b", 10, "latest release-2 1.2.0"));
+    for tag in ["latest", "release-2", "1.2.0"] {
+        facts.pushes.push(push("b", 10, tag));
+    }
+}
+
+/// `b` is deployed at minute 11, and fails.
+fn and_failed(facts: &mut Facts) {
+    and_pushed(facts);
+    facts.looks.push(look(10, 12, None));
+    facts.revisions.push(revision("web:3", "b"));
+    facts.deployments.push(Deployment {
+        revision: "web:3".to_owned(),
+        status: Status::Failed,
+        ..deployment("d-b", "b", 11)
+    });
+}
+
+type Change = fn(&mut Facts);
+
+/// What is found after a change, as a list of invariants' numbers, with every kind of rule.
+#[track_caller]
+fn check(change: Change, expected: &[u8]) {
+    for rule in ["latest", "release-*", "semver:^1"] {
+        check_rule(rule, change, expected);
+    }
+}
+
+#[track_caller]
+fn check_rule(rule: &str, change: Change, expected: &[u8]) {
+    let mut facts = shipped(rule);
+    change(&mut facts);
+    let violations = judge(&facts);
+    let numbers = violations
+        .iter()
+        .map(|violation| violation.invariant.number());
+    let said: Vec<String> = violations.iter().map(ToString::to_string).collect();
+    assert_eq!(numbers.collect::<Vec<_>>(), expected, "{rule}: {said:#?}");
+}
+
+#[test]
+fn nothing_is_found_where_everything_went_well() {
+    check(|_| {}, &[]);
+    assert_eq!(Invariant::ALL.map(Invariant::number), [1, 2, 3, 4, 5, 6, 7]);
+}
+
+#[test]
+fn the_newest_image_runs_or_a_message_says_why_not() {
+    check(and_pushed, &[1]);
+    // Told of a failure, but not that it was lost.
+    check(and_failed, &[1, 7]);
+    let explained: Change = |facts| {
+        and_failed(facts);
+        facts.messages.push(told("failed", "d-b", "b", 18));
+    };
+    check(explained, &[]);
+    let ordered_again: Change = |facts| {
+        and_failed(facts);
+        facts.messages.push(told("failed", "d-b", "b", 18));
+        for tag in ["latest", "release-2", "1.2.0"] {
+            facts.pushes.push(push("a", 20, tag));
+            facts.pushes.push(push("b", 21, tag));
+        }
+    };
+    check(ordered_again, &[1]);
+    let lost: Change = |facts| {
+        and_failed(facts);
+        facts.deployments[1].end = End::Lost;
+    };
+    check(lost, &[]);
+    let untagged: Change = |facts| {
+        facts.images.push(image("b", 10, ""));
+        facts.images.push(image("c", 10, "nightly 2.0.0"));
+    };
+    check(untagged, &[]);
+}
+
+#[test]
+fn what_a_person_went_back_from_need_not_run() {
+    let by_hand: Change = |facts| {
+        facts.deployments.push(Deployment {
+            by: By::Hand,
+            ..deployment("d-hand", "first", 20)
+        });
+        facts.pipelines[0].runs = Some("first".to_owned());
+    };
+    check(by_hand, &[]);
+    let by_nobody: Change = |facts| facts.pipelines[0].runs = Some("first".to_owned());
+    check(by_nobody, &[1]);
+}
+
+#[test]
+fn nothing_is_deployed_twice() {
+    let again: Change = |facts| facts.deployments.push(deployment("d-again", "a", 20));
+    check(again, &[2]);
+    let pushed_again: Change = |facts| {
+        for tag in ["latest", "release-1", "1.1.0"] {
+            facts.pushes.push(push("a", 19, tag));
+        }
+        facts.deployments.push(deployment("d-again", "a", 20));
+    };
+    check(pushed_again, &[]);
+    let asked: Change = |facts| {
+        facts.looks.push(look(19, 21, Some("web")));
+        facts.deployments.push(deployment("d-again", "a", 20));
+    };
+    check(asked, &[]);
+    let asked_for_another: Change = |facts| {
+        facts.looks.push(look(19, 21, Some("admin")));
+        facts.deployments.push(deployment("d-again", "a", 20));
+    };
+    check(asked_for_another, &[2]);
+}
+
+#[test]
+fn a_push_costs_one_needless_revision_at_most() {
+    let one: Change = |facts| facts.revisions.push(revision("web:3", "a"));
+    // `a` has been pushed under three tags, each of which is an order of its own.
+    check(one, &[]);
+    let many: Change = |facts| {
+        for arn in ["web:3", "web:4", "web:5", "web:6"] {
+            facts.revisions.push(revision(arn, "a"));
+        }
+    };
+    check(many, &[2]);
+}
+
+/// `first` is deployed once more, at minute 20.
+fn and_back(facts: &mut Facts) {
+    facts.pushes.push(Push {
+        moved: false,
+        ..push("first", 19, "release-0")
+    });
+    facts.pushes.push(Push {
+        moved: false,
+        ..push("first", 19, "1.0.0")
+    });
+    facts.looks.push(look(19, 21, None));
+    facts.deployments.push(deployment("d-back", "first", 20));
+    facts.pipelines[0].runs = Some("first".to_owned());
+}
+
+#[test]
+fn an_older_image_never_replaces_a_newer_one() {
+    check(and_back, &[1, 3]);
+    let asked: Change = |facts| {
+        and_back(facts);
+        facts.looks[1].asked = Some("web".to_owned());
+    };
+    check(asked, &[]);
+    let moved_back: Change = |facts| {
+        facts.images[0].tags.push("latest".to_owned());
+        facts.images[1].tags.retain(|tag| tag != "latest");
+        facts.pushes.push(push("first", 19, "latest"));
+        and_back(facts);
+    };
+    check_rule("latest", moved_back, &[]);
+    let late: Change = |facts| {
+        moved_twice(facts);
+        and_back(facts);
+    };
+    check_rule("latest", late, &[1, 3]);
+}
+
+/// The tag was moved back, and away again long before anything acted on it.
+fn moved_twice(facts: &mut Facts) {
+    facts.pushes.push(push("first", 15, "latest"));
+    facts.pushes.push(push("a", 16, "latest"));
+}
+
+#[test]
+fn a_hook_is_answered_long_before_its_hour() {
+    let in_time: Change = |facts| facts.hooks[0].called_at = at(0);
+    check(in_time, &[]);
+    let silent: Change = |facts| {
+        facts
+            .hooks
+            .push(hook("d-a", "AfterAllowTestTraffic", 5, &[]));
+        facts.deployments[0].ended_at = Some(at(65));
+    };
+    check(silent, &[4]);
+    let late: Change = |facts| {
+        let answers = &[(58, "Failed")];
+        let late = hook("d-a", "AfterAllowTestTraffic", 5, answers);
+        facts.hooks.push(late);
+        facts.deployments[0].ended_at = Some(at(65));
+    };
+    check(late, &[4]);
+    let stopped: Change = |facts| {
+        facts
+            .hooks
+            .push(hook("d-a", "AfterAllowTestTraffic", 5, &[]));
+    };
+    check(stopped, &[]);
+}
+
+#[test]
+fn a_migration_is_judged_once_by_its_exit_code() {
+    for (change, expected) in [
+        (
+            (|facts| facts.migrations[0].exit_code = Some(1)) as Change,
+            &[5][..],
+        ),
+        (|facts| facts.migrations.clear(), &[5]),
+        (|facts| facts.migrations[0].stopped_at = Some(at(5)), &[5]),
+        (
+            |facts| facts.hooks[0].answers[0].status = "Failed".to_owned(),
+            &[5],
+        ),
+        (
+            |facts| {
+                let again = facts.hooks[0].answers[0].clone();
+                facts.hooks[0].answers.push(again);
+            },
+            &[5],
+        ),
+        (
+            |facts| {
+                let again = migration("task-again", "d-a", Some(4), Some(0));
+                facts.migrations.push(again);
+            },
+            &[5],
+        ),
+        (
+            |facts| {
+                facts.pipelines[0].migration = None;
+                facts.migrations.clear();
+            },
+            &[],
+        ),
+        (
+            |facts| {
+                facts.hooks[0].answers[0].status = "Failed".to_owned();
+                facts.migrations[0].exit_code = Some(1);
+            },
+            &[],
+        ),
+    ] {
+        check(change, expected);
+    }
+}
+
+#[test]
+fn no_migration_outlives_its_deployment() {
+    let running: Change = |facts| {
+        facts.hooks[0].answers.clear();
+        facts.migrations[0].stopped_at = None;
+    };
+    check(running, &[5]);
+    let long: Change = |facts| {
+        facts.hooks[0].answers.clear();
+        facts.migrations[0].stopped_at = Some(at(22));
+    };
+    check(long, &[5]);
+    let lost: Change = |facts| {
+        facts.hooks[0].answers.clear();
+        facts.migrations[0].stopped_at = Some(at(22));
+        facts.deployments[0].end = End::Lost;
+    };
+    check(lost, &[]);
+}
+
+#[test]
+fn production_answers_every_request() {
+    let failed: Change = |facts| {
+        let samples = facts.production.get_mut("web").unwrap();
+        samples.push(sample("1.1.0", Some("`/` answered 500")));
+    };
+    check(failed, &[6]);
+    let its_own: Change = |facts| {
+        let samples = facts.production.get_mut("web").unwrap();
+        samples.push(sample("6.6.6", Some("`/` answered 500")));
+    };
+    check(its_own, &[]);
+    let unasked: Change = |facts| facts.production.get_mut("web").unwrap().clear();
+    check(unasked, &[6]);
+}
+
+#[test]
+fn people_are_told_the_truth() {
+    for (change, expected) in [
+        (
+            (|facts| facts.deployments[0].by = By::Rollback) as Change,
+            &[7, 7, 7][..],
+        ),
+        (
+            |facts| facts.messages.push(told("failed", "d-a", "a", 9)),
+            &[7],
+        ),
+        (
+            |facts| facts.messages.push(told("migration-failed", "d-a", "a", 9)),
+            &[7],
+        ),
+        (
+            |facts| facts.messages.push(told("shipped", "d-a", "first", 9)),
+            &[7],
+        ),
+        (
+            |facts| facts.messages.push(told("waiting", "d-a", "first", 9)),
+            &[],
+        ),
+        (
+            |facts| facts.messages[0].text = "it holds planted values".to_owned(),
+            &[7],
+        ),
+        (
+            |facts| facts.said[0].1 = "it holds planted values".to_owned(),
+            &[7],
+        ),
+    ] {
+        check(change, expected);
+    }
+}
+
+#[test]
+fn a_rollback_is_told_unless_its_event_was_lost() {
+    let silent: Change = |facts| {
+        facts.deployments.push(Deployment {
+            by: By::Rollback,
+            ..deployment("d-rollback", "a", 20)
+        });
+    };
+    check(silent, &[7]);
+    let rolled_back: Change = |facts| {
+        facts.deployments.push(Deployment {
+            by: By::Rollback,
+            ..deployment("d-rollback", "a", 20)
+        });
+        let told = told("rolled-back", "d-rollback", "b", 27);
+        facts.messages.push(told);
+    };
+    check(rolled_back, &[]);
+    let kept: Change = |facts| {
+        facts.deployments.push(Deployment {
+            by: By::Rollback,
+            end: End::Kept,
+            ..deployment("d-rollback", "a", 20)
+        });
+    };
+    check(kept, &[]);
+}

@@ -1,0 +1,227 @@
+//! Storms: many deployments under random faults, in two phases. First anything may fail: events, calls, versions, people;
+//! then nothing fails any more, and everything must converge. The invariants are judged on what the world became.
+//!
+//! The seed is the only source of chance. What a storm does waits for happenings, and what goes wrong is counted by calls
+//! and deliveries of each service, so that the same seed tells the same story on any machine (`story`).
+
+pub(crate) mod act;
+pub(crate) mod plan;
+mod stage;
+mod story;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::io::{Write, stdout};
+use std::ops::Range;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use futures_util::StreamExt;
+use futures_util::stream;
+use serde::Serialize;
+
+use self::plan::Plan;
+use crate::command::storming::Storming;
+use crate::invariants::Violation;
+use crate::play::{self, Data, Places, Played};
+use crate::progress::Output;
+use crate::report::{self, ReportFile};
+
+/// How often progress is told while many storms are played.
+const TOLD_EVERY: Duration = Duration::from_secs(10);
+
+/// What became of one storm.
+#[derive(Debug, Clone, Serialize)]
+struct Storm {
+    seed: u64,
+    violations: Vec<Violation>,
+    /// Why it did not come to its end.
+    broken_off: Option<String>,
+    deployments: usize,
+    requests: u64,
+    simulated_seconds: u64,
+    real_milliseconds: u64,
+    /// Mishaps that calls have met.
+    mishaps: usize,
+    story: BTreeMap<String, Vec<String>>,
+}
+
+/// What became of all of them.
+#[derive(Debug, Serialize)]
+struct Summary {
+    storms: Vec<Storm>,
+    real_seconds: f64,
+    storms_a_minute: f64,
+}
+
+/// Plays what is asked for; fails when anything did not hold.
+pub(crate) async fn storm(
+    storming: &Storming,
+    places: &Places,
+    output: &Output,
+    interrupted: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<ExitCode> {
+    match storming.seed {
+        Some(seed) => one(seed, storming, places, output, interrupted).await,
+        None => {
+            tokio::select! {
+                ended = many(storming.seeds.clone(), storming, places, output) => ended,
+                why = interrupted => why.and(Err(anyhow::anyhow!("interrupted"))),
+            }
+        }
+    }
+}
+
+/// One storm, with everything that happens in it.
+async fn one(
+    seed: u64,
+    storming: &Storming,
+    places: &Places,
+    output: &Output,
+    interrupted: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<ExitCode> {
+    let report = storming.report.as_deref().map(ReportFile::open);
+    let mut report = report.transpose()?;
+    let plan = Plan::of(seed);
+    output.text(&format!("{}\n", words::plan(&plan)));
+    let folder = Data::new()?;
+    let scenario = stage::scenario(&plan, folder.path())?;
+    let played = play::play(&scenario, places, output, interrupted).await?;
+    if let Some(report) = &mut report {
+        report.write(&report::page(&played.story))?;
+    }
+    if storming.json {
+        writeln!(
+            stdout(),
+            "{}",
+            serde_json::to_string_pretty(&played.record)?
+        )?;
+    }
+    match played.broken_off {
+        Some(error) => Err(error),
+        None if played.record.violations.is_empty() => Ok(ExitCode::SUCCESS),
+        None => Ok(ExitCode::FAILURE),
+    }
+}
+
+/// Many storms, several at a time.
+async fn many(
+    seeds: Range<u64>,
+    storming: &Storming,
+    places: &Places,
+    output: &Output,
+) -> anyhow::Result<ExitCode> {
+    let (all, start) = (seeds.end - seeds.start, Instant::now());
+    let mut told_at = start;
+    let mut storms = Vec::new();
+    let mut playing = stream::iter(seeds)
+        .map(|seed| quietly(seed, places))
+        .buffer_unordered(storming.jobs());
+    while let Some(storm) = playing.next().await {
+        let storm = storm?;
+        if storm.failed() {
+            output.text(&complaint(&storm));
+        }
+        storms.push(storm);
+        if told_at.elapsed() >= TOLD_EVERY {
+            told_at = Instant::now();
+            output.text(&format!("{} of {all} storms", storms.len()));
+        }
+    }
+    storms.sort_by_key(|storm| storm.seed);
+    let seconds = start.elapsed().as_secs_f64();
+    let summary = Summary {
+        storms_a_minute: count(storms.len()) / seconds * 60.0,
+        real_seconds: seconds,
+        storms,
+    };
+    output.text(&in_short(&summary));
+    if storming.json {
+        writeln!(stdout(), "{}", serde_json::to_string_pretty(&summary)?)?;
+    }
+    let failed = summary.storms.iter().any(Storm::failed);
+    Ok(if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
+}
+
+/// One storm of many: nobody watches it.
+async fn quietly(seed: u64, places: &Places) -> anyhow::Result<Storm> {
+    let plan = Plan::of(seed);
+    let folder = Data::new()?;
+    let scenario = stage::scenario(&plan, folder.path())?;
+    let places = Places {
+        wire: None,
+        ..places.clone()
+    };
+    let output = Output::silent();
+    let played = play::play(&scenario, &places, &output, std::future::pending()).await;
+    Ok(match played {
+        Ok(played) => Storm::of(seed, &played),
+        // A world that could not even be made says nothing about what is tried in it.
+        Err(error) => return Err(error.context(format!("seed {seed}"))),
+    })
+}
+
+impl Storm {
+    fn of(seed: u64, played: &Played) -> Storm {
+        let record = &played.record;
+        let broken_off = played.broken_off.as_ref();
+        Storm {
+            seed,
+            violations: record.violations.clone(),
+            broken_off: broken_off.map(|error| format!("{error:#}")),
+            deployments: record.deployments.len(),
+            requests: record.production.requests,
+            simulated_seconds: record.simulated_seconds,
+            real_milliseconds: record.real_milliseconds,
+            mishaps: played.mishaps_struck,
+            story: story::of(record),
+        }
+    }
+
+    fn failed(&self) -> bool {
+        self.broken_off.is_some() || !self.violations.is_empty()
+    }
+}
+
+/// What went wrong, in which storm, and how to see it again.
+fn complaint(storm: &Storm) -> String {
+    let mut lines = vec![words::plan(&Plan::of(storm.seed))];
+    let found = storm.violations.iter().map(ToString::to_string);
+    lines.extend(found.map(|violation| format!("  violated: {violation}")));
+    let broken_off = storm.broken_off.iter();
+    lines.extend(broken_off.map(|reason| format!("  broken off: {reason}")));
+    lines.push(format!(
+        "replay with `cargo rehearse storm --seed {}`\n",
+        storm.seed
+    ));
+    lines.join("\n")
+}
+
+fn in_short(summary: &Summary) -> String {
+    let storms = &summary.storms;
+    let failed = storms.iter().filter(|storm| storm.failed()).count();
+    let sum = |of: fn(&Storm) -> u64| storms.iter().map(of).sum::<u64>();
+    format!(
+        "{} storms, {failed} with violations: {} deployments, {} mishaps of calls, {} requests to production, {} hours of \
+         AWS's time, in {:.0} s ({:.0} storms a minute)",
+        storms.len(),
+        storms.iter().map(|storm| storm.deployments).sum::<usize>(),
+        storms.iter().map(|storm| storm.mishaps).sum::<usize>(),
+        sum(|storm| storm.requests),
+        sum(|storm| storm.simulated_seconds) / 3600,
+        summary.real_seconds,
+        summary.storms_a_minute,
+    )
+}
+
+/// So many, to be divided.
+fn count(number: usize) -> f64 {
+    u32::try_from(number).map_or(f64::INFINITY, f64::from)
+}

@@ -1,0 +1,153 @@
+//! Does what a storm's plan says. What cannot be done any more when its turn comes is left out: a storm goes on.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use rehearsal::cloudwatch::AlarmState;
+use rehearsal::happening::{ListenerKind, What};
+use rehearsal::pause::Pause;
+use rehearsal::world::World;
+
+use super::plan::{Deed, Disturbance, Until};
+use crate::play::person;
+
+/// An hour, and time for the hourly look.
+const AN_HOUR: Duration = Duration::from_secs(61 * 60);
+/// Hours until everything has come to rest. What waits behind something else needs one look each; each deployment may last
+/// an hour and more.
+const HOURS_AT_MOST: u32 = 8;
+
+pub(crate) async fn act(world: &World, pause: &mut Pause, deed: &Deed) -> anyhow::Result<()> {
+    match deed {
+        Deed::Disturb(Disturbance {
+            rule,
+            about,
+            faults,
+        }) => world
+            .events
+            .disturb_about(rule, about, faults.iter().copied()),
+        // A tag that is immutable, or an image that is there with it already.
+        Deed::Push(image) => drop(world.push(image)),
+        Deed::Pass(duration) => pause.pass(*duration).await,
+        Deed::Until(service, until) => {
+            pause.until(is(world, service, *until)).await;
+        }
+        Deed::Settle => pause.settled().await,
+        Deed::Stop(service, roll_back) => {
+            if let Some(id) = under_way(world, service) {
+                // It may wait for nobody any more.
+                let _ = world.stop_deployment(&id, Some(*roll_back));
+            }
+        }
+        Deed::EndWait(service, wait) => {
+            if let Some(id) = under_way(world, service) {
+                let _ = world.continue_deployment(&id, *wait);
+            }
+        }
+        Deed::Redeploy {
+            cluster,
+            service,
+            version,
+        } => {
+            // Refused while another deployment is under way, and where no revision has it.
+            let _ = person::redeploy(world, cluster, service, version).await;
+        }
+        Deed::Ask(request) => pause.during(person::ask(world, request)).await?,
+        Deed::Alarm(service, state) => world.set_alarm(&format!("{service}-errors"), *state)?,
+        Deed::Calm => calm(world)?,
+        Deed::Converge => converge(world, pause).await,
+    }
+    Ok(())
+}
+
+fn under_way(world: &World, service: &str) -> Option<String> {
+    world.codedeploy.read(|state| {
+        let mut deployments = state.deployments.iter();
+        let active = deployments.find(|deployment| {
+            deployment.status.is_active()
+                && state
+                    .group_of(deployment)
+                    .is_some_and(|group| group.service == service)
+        });
+        Some(active?.id.clone())
+    })
+}
+
+fn calm(world: &World) -> anyhow::Result<()> {
+    world.events.calm();
+    world.mishaps.forget();
+    let alarms: Vec<String> = world
+        .cloudwatch
+        .read(|alarms| Some(alarms.alarms.keys().cloned().collect()))
+        .unwrap_or_default();
+    for alarm in alarms {
+        world.set_alarm(&alarm, AlarmState::Ok)?;
+    }
+    Ok(())
+}
+
+async fn converge(world: &World, pause: &mut Pause) {
+    pause.settled().await;
+    for _ in 0..HOURS_AT_MOST {
+        let before = world.deployments().len();
+        pause.pass(AN_HOUR).await;
+        pause.settled().await;
+        if world.deployments().len() == before {
+            return;
+        }
+    }
+}
+
+/// Whether something happens to a service. Of a deployment only its creation says to which.
+fn is(
+    world: &World,
+    service: &'static str,
+    until: Until,
+) -> impl Fn(&What) -> bool + Send + 'static {
+    let known = world.codedeploy.read(|state| {
+        let of = |deployment: &rehearsal::codedeploy::Deployment| {
+            let group = state.group_of(deployment)?;
+            Some((deployment.id.clone(), group.service.clone()))
+        };
+        Some(state.deployments.iter().filter_map(of).collect())
+    });
+    let known: Mutex<BTreeMap<String, String>> = Mutex::new(known.unwrap_or_default());
+    move |what| {
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let What::DeploymentCreated {
+            deployment,
+            service: of,
+            ..
+        } = what
+        {
+            known.insert(deployment.clone(), of.clone());
+        }
+        let is_of = |deployment: &String| known.get(deployment).is_some_and(|of| of == service);
+        happens(what, service, until, &is_of)
+    }
+}
+
+fn happens(what: &What, wanted: &str, until: Until, is_of: &impl Fn(&String) -> bool) -> bool {
+    match until {
+        Until::LifecycleEvent(event, at) => matches!(
+            what,
+            What::LifecycleEvent { deployment, name, status, .. }
+                if (*name, *status) == (event, at) && is_of(deployment)
+        ),
+        Until::Status("Created") => {
+            matches!(what, What::DeploymentCreated { service, .. } if service == wanted)
+        }
+        Until::Status(reached) => matches!(
+            what,
+            What::DeploymentStatus { deployment, status, .. }
+                if *status == reached && is_of(deployment)
+        ),
+        Until::Shift => matches!(
+            what,
+            What::Weights { service, listener: ListenerKind::Production, weights, .. }
+                if service == wanted
+                    && weights.iter().any(|weight| weight.task_set == "Green" && weight.percent > 0)
+        ),
+    }
+}

@@ -1,0 +1,183 @@
+//! Draws what goes wrong on the way: deliveries of events, and calls of functions to AWS.
+
+use rehearsal::assumption::Assumption;
+use rehearsal::events::{Fault, Refusal};
+use rehearsal::mishap::{Mishap, Planned, Point};
+
+use super::draw::Drawn;
+use super::{Chances, Disturbance, Pipeline};
+
+/// Deliveries that may be disturbed, by each rule and service.
+const DELIVERIES: usize = 12;
+/// Mishaps of one function in one service. Lambda tries an event three times: what dies each time is given up, and a hook
+/// that nobody is left to answer hangs, which AWS itself does not survive.
+const MISHAPS_AT_MOST: u32 = 2;
+/// A mishap meets one of a function's first calls of an operation.
+const OCCURRENCES: u32 = 4;
+
+/// Who tells what a rule delivers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// With best effort: it may be lost (ECR, CodeDeploy).
+    WithBestEffort,
+    /// At least once (ECS).
+    AtLeastOnce,
+}
+
+/// The template's rules, each with how its events are told.
+const RULES: [(&str, Told); 4] = [
+    (PUSHES, Told::WithBestEffort),
+    ("StartDeploymentDeploymentEnded", Told::WithBestEffort),
+    ("ReportOutcomeDeploymentChanged", Told::WithBestEffort),
+    ("FinishMigrationTaskStopped", Told::AtLeastOnce),
+];
+/// The one whose events are about a repository, not about a service.
+const PUSHES: &str = "StartDeploymentPush";
+
+/// Calls that a function may make.
+const CALLS: [(&str, &[&str]); 5] = [
+    (
+        "start-deployment",
+        &[
+            "ecs:DescribeServices",
+            "ecs:DescribeTaskDefinition",
+            "ecs:RegisterTaskDefinition",
+            "ecr:DescribeImages",
+            "codedeploy:GetDeploymentGroup",
+            "codedeploy:ListDeployments",
+            "codedeploy:BatchGetDeployments",
+            "codedeploy:CreateDeployment",
+            "codedeploy:ContinueDeployment",
+            "codedeploy:StopDeployment",
+            "sns:Publish",
+        ],
+    ),
+    (
+        "run-migration",
+        &[
+            "codedeploy:GetDeployment",
+            "codedeploy:PutLifecycleEventHookExecutionStatus",
+            "ecs:DescribeServices",
+            "ecs:RunTask",
+            "scheduler:CreateSchedule",
+        ],
+    ),
+    (
+        "finish-migration",
+        &[
+            "codedeploy:PutLifecycleEventHookExecutionStatus",
+            "codedeploy:GetDeployment",
+            "ecs:DescribeTasks",
+            "scheduler:DeleteSchedule",
+            "sns:Publish",
+        ],
+    ),
+    (
+        "check-test-traffic",
+        &[
+            "codedeploy:GetDeployment",
+            "codedeploy:PutLifecycleEventHookExecutionStatus",
+            "ecs:DescribeServices",
+            "elasticloadbalancing:DescribeTargetHealth",
+            "sns:Publish",
+        ],
+    ),
+    (
+        "report-outcome",
+        &[
+            "codedeploy:GetDeployment",
+            "codedeploy:ListDeploymentTargets",
+            "ecs:DescribeServices",
+            "ecs:ListTasks",
+            "ecs:StopTask",
+            "sns:Publish",
+        ],
+    ),
+];
+
+/// The cheap ones: the others let an SDK wait in real time, and storms are many.
+const KINDS: [Mishap; 4] = [
+    Mishap::KilledBefore,
+    Mishap::KilledAfter,
+    Mishap::Denied,
+    Mishap::AnswerLost,
+];
+const SLOW_KINDS: [Mishap; 3] = [Mishap::Error, Mishap::Throttled, Mishap::TimedOut];
+
+pub(super) fn disturbances(
+    drawn: &mut Drawn,
+    chances: Chances,
+    pipelines: &[Pipeline],
+) -> Vec<Disturbance> {
+    let mut disturbances: Vec<Disturbance> = Vec::new();
+    for pipeline in pipelines {
+        for (rule, told) in RULES {
+            let about = match rule {
+                PUSHES => pipeline.repository.clone(),
+                _ => pipeline.service.to_owned(),
+            };
+            let is_known = |known: &Disturbance| (known.rule, &known.about) == (rule, &about);
+            let faults: Vec<Option<Fault>> = (0..DELIVERIES)
+                .map(|_| drawn.chance(chances.fault).then(|| fault(drawn, told)))
+                .collect();
+            let any = faults.iter().any(Option::is_some);
+            if any && !disturbances.iter().any(is_known) {
+                disturbances.push(Disturbance {
+                    rule,
+                    about,
+                    faults,
+                });
+            }
+        }
+    }
+    disturbances
+}
+
+fn fault(drawn: &mut Drawn, told: Told) -> Fault {
+    match (drawn.rng.u8(..10), told) {
+        (0 | 1, Told::WithBestEffort) => Fault::Lost,
+        (0 | 1, Told::AtLeastOnce) | (2..=4, _) => Fault::Twice,
+        (5 | 6, _) => Fault::Late(drawn.seconds(1, 30)),
+        (7 | 8, _) => Fault::Late(drawn.seconds(30, 600)),
+        _ => Fault::Refused(drawn.rng.u32(1..=4), Refusal::Throttled),
+    }
+}
+
+pub(super) fn mishaps(
+    drawn: &mut Drawn,
+    chances: Chances,
+    pipelines: &[Pipeline],
+    assumptions: &[Assumption],
+) -> Vec<Planned> {
+    // A hook that is called once and dies is answered by nobody.
+    let once = assumptions.contains(&Assumption::HookIsCalledSynchronously);
+    let mut mishaps = Vec::new();
+    for pipeline in pipelines {
+        for (function, operations) in CALLS {
+            if !drawn.chance(chances.mishap) {
+                continue;
+            }
+            for _ in 0..drawn.rng.u32(1..=MISHAPS_AT_MOST) {
+                let planned = mishap(drawn, pipeline, function, operations);
+                let is_hook = matches!(function, "run-migration" | "check-test-traffic");
+                if !(is_hook && once) {
+                    mishaps.push(planned);
+                }
+            }
+        }
+    }
+    mishaps
+}
+
+fn mishap(drawn: &mut Drawn, pipeline: &Pipeline, function: &str, operations: &[&str]) -> Planned {
+    let point = Point {
+        function: format!("{function}@{}", pipeline.service),
+        operation: drawn.one(operations).to_owned(),
+        occurrence: drawn.rng.u32(1..=OCCURRENCES),
+    };
+    let mishap = match drawn.rng.u8(..100) {
+        0..=3 => drawn.one(&SLOW_KINDS),
+        _ => drawn.one(&KINDS),
+    };
+    Planned { point, mishap }
+}

@@ -1,0 +1,147 @@
+//! A storm's plan in words, for whoever looks for what went wrong in it.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use rehearsal::assumption::Assumptions;
+use rehearsal::ecr::ImageSettings;
+use rehearsal::events::Fault;
+
+use super::plan::{Chances, Deed, Disturbance, Pipeline, Plan, Until};
+
+/// Everything that the seed has drawn, a line each.
+pub(super) fn plan(plan: &Plan) -> String {
+    let mut lines = vec![format!("seed {}: {}", plan.seed, chances(plan.chances))];
+    lines.extend(plan.pipelines.iter().map(pipeline));
+    let assumptions: Assumptions = plan.assumptions.iter().copied().collect();
+    if !plan.assumptions.is_empty() {
+        lines.push(format!("  assumed: {}", assumptions.names().join(", ")));
+    }
+    lines.extend(plan.disturbances.iter().map(disturbance));
+    lines.extend(
+        plan.mishaps
+            .iter()
+            .map(|mishap| format!("  mishap: {mishap}")),
+    );
+    for (index, next) in plan.deeds.iter().enumerate() {
+        lines.push(format!("  {}. {}", index + 1, deed(next)));
+    }
+    lines.join("\n")
+}
+
+fn chances(chances: Chances) -> String {
+    let Chances {
+        fault,
+        mishap,
+        broken,
+        person,
+        burst,
+        assumed,
+    } = chances;
+    format!(
+        "events disturbed {fault} %, functions with mishaps {mishap} %, versions broken {broken} %, \
+         people {person} %, bursts {burst} %, assumptions {assumed} %"
+    )
+}
+
+fn pipeline(pipeline: &Pipeline) -> String {
+    let mut text = format!(
+        "  pipeline {} in {}: {} `{}`, when busy {}, termination wait {}, {}, blue stays {}",
+        pipeline.service,
+        pipeline.cluster,
+        pipeline.repository,
+        pipeline.rule.text(),
+        pipeline.when_busy,
+        pipeline.termination_wait,
+        pipeline.deployment_config,
+        duration(pipeline.blue_stays),
+    );
+    if pipeline.migrates {
+        text += ", migrates";
+    }
+    if !pipeline.asks.is_empty() {
+        // Writing to a String cannot fail.
+        let _ = write!(text, ", asks for {}", pipeline.asks.join(" and "));
+    }
+    if let Some(wait) = pipeline.ready_wait {
+        let _ = write!(text, ", waits {} for somebody to continue", duration(wait));
+    }
+    if !pipeline.rolls_back_on_stop {
+        text += ", rolls nothing back that is stopped";
+    }
+    text
+}
+
+fn disturbance(disturbance: &Disturbance) -> String {
+    let Disturbance {
+        rule,
+        about,
+        faults,
+    } = disturbance;
+    let faults = faults.iter().enumerate().filter_map(|(index, fault)| {
+        let what = match (*fault)? {
+            Fault::Lost => "lost".to_owned(),
+            Fault::Twice => "twice".to_owned(),
+            Fault::Late(delay) => format!("{} late", duration(delay)),
+            Fault::Refused(times, refusal) => format!("refused {times} times ({refusal:?})"),
+        };
+        Some(format!("{}: {what}", index + 1))
+    });
+    let faults: Vec<String> = faults.collect();
+    format!(
+        "  deliveries by {rule} about {about}: {}",
+        faults.join(", ")
+    )
+}
+
+fn deed(deed: &Deed) -> String {
+    match deed {
+        Deed::Disturb(disturbance) => self::disturbance(disturbance),
+        Deed::Push(image) => push(image),
+        Deed::Pass(time) => format!("{} pass", duration(*time)),
+        Deed::Until(service, until) => format!("until {service} {}", reached(*until)),
+        Deed::Settle => "until nothing is under way".to_owned(),
+        Deed::Stop(service, true) => {
+            format!("somebody stops the deployment of {service}, with rollback")
+        }
+        Deed::Stop(service, false) => {
+            format!("somebody stops the deployment of {service}, without rollback")
+        }
+        Deed::EndWait(service, wait) => format!("somebody ends the {wait:?} wait of {service}"),
+        Deed::Redeploy {
+            service, version, ..
+        } => format!("somebody deploys {version} to {service} in the console"),
+        Deed::Ask(request) => format!("somebody asks start-deployment: {request}"),
+        Deed::Alarm(service, state) => format!("the alarm of {service} goes to {state:?}"),
+        Deed::Calm => "nothing fails any more, and every alarm is off".to_owned(),
+        Deed::Converge => "hours pass until a look changes nothing".to_owned(),
+    }
+}
+
+fn push(image: &ImageSettings) -> String {
+    let mut text = format!(
+        "push {} {} as {}",
+        image.repository,
+        image.version,
+        image.tags.join(", ")
+    );
+    if let Some(how) = image.environment.get("SAMPLE_MISBEHAVE") {
+        let _ = write!(text, ", which {how}");
+    }
+    text
+}
+
+fn reached(until: Until) -> String {
+    match until {
+        Until::LifecycleEvent(event, status) => format!("has {event} {status}"),
+        Until::Status(status) => format!("has a deployment {status}"),
+        Until::Shift => "sends production to green".to_owned(),
+    }
+}
+
+fn duration(duration: Duration) -> String {
+    match duration.as_secs() {
+        seconds if seconds > 0 && seconds % 60 == 0 => format!("{} min", seconds / 60),
+        seconds => format!("{seconds} s"),
+    }
+}
