@@ -1,5 +1,6 @@
 //! Deliveries with real functions behind them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::*;
