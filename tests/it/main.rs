@@ -2,6 +2,7 @@
 //!
 //! - `events`: every sample event is read or refused as its name says, and wakes the functions that it should.
 //! - `functions`: single invocations of the real binaries, with something happening between two of their calls.
+//! - `hostile`: events broken in every place and the fuzz targets' corpus, through the parsers and the real binaries.
 //! - `permissions`: every permission of the template is needed by some scenario.
 //! - `pipelines`: the configuration that ships is right, and so is everything that its comments say.
 //! - `readme`: the transcript in the README is one that the rehearsal prints.
@@ -15,6 +16,7 @@
 
 mod events;
 mod functions;
+mod hostile;
 mod permissions;
 mod pipelines;
 mod readme;

@@ -1,7 +1,7 @@
 //! One invocation of a function's real binary: Lambda's Runtime API on one side of it, an AWS of canned answers on the
 //! other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -28,8 +28,8 @@ pub(crate) struct Invocation {
     pub(crate) calls: Vec<(String, Value)>,
     /// What SNS got, as `json` messages.
     pub(crate) messages: Vec<Value>,
-    /// What the function logged.
-    pub(crate) log: String,
+    /// What the function's process logged.
+    pub(crate) log: Arc<str>,
 }
 
 impl Invocation {
@@ -72,7 +72,18 @@ pub(crate) fn invoke(
     event: &Value,
     answer: impl Fn(&str, usize, &Value) -> Answer + Send + Sync + 'static,
 ) -> Invocation {
-    let calls = Arc::new(Mutex::new(Vec::new()));
+    let mut invocations = invoke_each(function, pipelines, [event.to_string()], answer);
+    invocations.remove(0)
+}
+
+/// The same for one event after the other, all in one process, as Lambda does; an event may be no JSON.
+pub(crate) fn invoke_each(
+    function: &str,
+    pipelines: &str,
+    events: impl IntoIterator<Item = String>,
+    answer: impl Fn(&str, usize, &Value) -> Answer + Send + Sync + 'static,
+) -> Vec<Invocation> {
+    let calls: Arc<Mutex<Vec<(String, Value)>>> = Arc::default();
     let noted = Arc::clone(&calls);
     let aws = serve(move |request| {
         let (operation, body) = understood(request);
@@ -85,14 +96,17 @@ pub(crate) fn invoke(
         Some(said(&operation, || answer(&operation, before, &body)))
     });
     let (told, answered) = mpsc::channel();
-    let (told, event) = (Mutex::new(told), Mutex::new(Some(event.to_string())));
+    let mut events: VecDeque<String> = events.into_iter().collect();
+    let count = events.len();
+    let (told, events) = (Mutex::new(told), Mutex::new(move || events.pop_front()));
     let runtime = serve(move |request| {
         if request.method == "GET" {
-            // The function's process ends before it would be handed a second event.
-            return event.lock().unwrap().take().map(next);
+            // The function's process ends before it would be handed more events than there are.
+            return (events.lock().unwrap())().map(next);
         }
-        let body = serde_json::from_slice(&request.body).unwrap_or_default();
-        told.lock().unwrap().send(body).unwrap();
+        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let calls = std::mem::take(&mut *calls.lock().unwrap());
+        told.lock().unwrap().send((body, calls)).unwrap();
         Some(Response {
             status: 202,
             headers: Vec::new(),
@@ -100,17 +114,20 @@ pub(crate) fn invoke(
         })
     });
     let mut process = Process::start(function, pipelines, aws, runtime);
-    let answer: Value = answered.recv_timeout(Duration::from_secs(60)).unwrap();
-    let log = process.end();
-    let calls: Vec<(String, Value)> = calls.lock().unwrap().clone();
-    let published = calls.iter().filter(|(operation, _)| operation == "Publish");
-    let messages = published.map(|(_, body)| body.clone()).collect();
-    Invocation {
-        answer,
-        calls,
-        messages,
-        log,
-    }
+    let answers = (0..count).map(|_| answered.recv_timeout(Duration::from_secs(60)));
+    let answers: Vec<(Value, Vec<(String, Value)>)> = answers.map(Result::unwrap).collect();
+    let log: Arc<str> = process.end().into();
+    let invocation = |(answer, calls): (Value, Vec<(String, Value)>)| {
+        let published = calls.iter().filter(|(operation, _)| operation == "Publish");
+        let messages = published.map(|(_, body)| body.clone()).collect();
+        Invocation {
+            answer,
+            calls,
+            messages,
+            log: Arc::clone(&log),
+        }
+    };
+    answers.into_iter().map(invocation).collect()
 }
 
 fn next(event: String) -> Response {

@@ -5,6 +5,7 @@ use time::UtcDateTime;
 
 use super::*;
 use crate::config::{Config, Pipeline};
+use crate::foreign::is_hidden_mark;
 use crate::observed::{
     Creator, Deployment, DeploymentStatus, DeploymentTarget, LifecycleEvent, LifecycleEventStatus,
 };
@@ -206,7 +207,7 @@ fn hostile_outcome(texts: &[String]) -> Outcome {
 
 #[track_caller]
 fn has_no_hidden_characters(text: &str) {
-    let hidden = |c: char| c != '\n' && (c.is_control() || is_direction_mark(c));
+    let hidden = |c: char| c != '\n' && (c.is_control() || is_hidden_mark(c));
     assert!(!text.contains(hidden), "{text:?}");
 }
 
