@@ -7,6 +7,7 @@
 //! - `pipelines`: the configuration that ships is right, and so is everything that its comments say.
 //! - `readme`: the transcript in the README is one that the rehearsal prints.
 //! - `scenarios`: the rehearsal plays whole deployments with the real binaries.
+//! - `secrets`: nothing that a rehearsal leaves behind tells a secret.
 //! - `template`: `template.yaml` agrees with the code and grants no more than is needed.
 //! - `tidy`: rules of this repository that a compiler does not keep.
 #![expect(
@@ -22,5 +23,6 @@ mod pipelines;
 mod readme;
 mod repository;
 mod scenarios;
+mod secrets;
 mod template;
 mod tidy;

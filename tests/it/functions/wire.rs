@@ -18,6 +18,8 @@ use crate::scenarios::run::binaries;
 pub(crate) enum Answer {
     Says(Value),
     Refuses(&'static str),
+    /// The same, with a sentence.
+    RefusesSaying(&'static str, String),
 }
 
 /// What became of an invocation.
@@ -26,7 +28,7 @@ pub(crate) struct Invocation {
     pub(crate) answer: Value,
     /// Operation and request of every call to AWS, in order.
     pub(crate) calls: Vec<(String, Value)>,
-    /// What SNS got, as `json` messages.
+    /// What SNS got: `json` and `chat` messages as JSON, `text` as it is.
     pub(crate) messages: Vec<Value>,
     /// What the function's process logged.
     pub(crate) log: Arc<str>,
@@ -72,14 +74,25 @@ pub(crate) fn invoke(
     event: &Value,
     answer: impl Fn(&str, usize, &Value) -> Answer + Send + Sync + 'static,
 ) -> Invocation {
-    let mut invocations = invoke_each(function, pipelines, [event.to_string()], answer);
-    invocations.remove(0)
+    let function = Function {
+        name: function,
+        pipelines,
+        variables: &[],
+    };
+    invoke_each(&function, [event.to_string()], answer).remove(0)
+}
+
+/// A function as it is deployed.
+pub(crate) struct Function<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) pipelines: &'a str,
+    /// Beside the usual ones, or instead of them.
+    pub(crate) variables: &'a [(&'a str, &'a str)],
 }
 
 /// The same for one event after the other, all in one process, as Lambda does; an event may be no JSON.
 pub(crate) fn invoke_each(
-    function: &str,
-    pipelines: &str,
+    function: &Function,
     events: impl IntoIterator<Item = String>,
     answer: impl Fn(&str, usize, &Value) -> Answer + Send + Sync + 'static,
 ) -> Vec<Invocation> {
@@ -113,7 +126,7 @@ pub(crate) fn invoke_each(
             body: String::new(),
         })
     });
-    let mut process = Process::start(function, pipelines, aws, runtime);
+    let mut process = Process::start(function, aws, runtime);
     let answers = (0..count).map(|_| answered.recv_timeout(Duration::from_secs(60)));
     let answers: Vec<(Value, Vec<(String, Value)>)> = answers.map(Result::unwrap).collect();
     let log: Arc<str> = process.end().into();
@@ -175,9 +188,11 @@ fn understood(request: &Request) -> (String, Value) {
         .split('&')
         .find_map(|pair| pair.strip_prefix("Message="))
         .unwrap_or_default();
+    let message = decoded(message);
+    let json = serde_json::from_str(&message);
     (
         "Publish".to_owned(),
-        serde_json::from_str(&decoded(message)).unwrap(),
+        json.unwrap_or_else(|_| Value::String(message)),
     )
 }
 
@@ -205,10 +220,8 @@ fn said(operation: &str, answer: impl FnOnce() -> Answer) -> Response {
         }
         _ => match answer() {
             Answer::Says(body) => (200, body.to_string()),
-            Answer::Refuses(code) => (
-                400,
-                json!({"__type": code, "message": "refused"}).to_string(),
-            ),
+            Answer::Refuses(code) => refusal(code, "refused"),
+            Answer::RefusesSaying(code, message) => refusal(code, &message),
         },
     };
     Response {
@@ -216,6 +229,21 @@ fn said(operation: &str, answer: impl FnOnce() -> Answer) -> Response {
         headers: vec![("content-type", "application/x-amz-json-1.1".to_owned())],
         body,
     }
+}
+
+fn refusal(code: &str, message: &str) -> (u16, String) {
+    (400, json!({"__type": code, "message": message}).to_string())
+}
+
+/// A page that answers every request with this status and body.
+pub(crate) fn page(status: u16, body: &'static str) -> SocketAddr {
+    serve(move |_| {
+        Some(Response {
+            status,
+            headers: vec![("set-cookie", body.to_owned())],
+            body: body.to_owned(),
+        })
+    })
 }
 
 /// Serves HTTP on loopback for as long as this test's process lives; a request without an answer waits.
@@ -295,16 +323,16 @@ struct Process {
 }
 
 impl Process {
-    fn start(function: &str, pipelines: &str, aws: SocketAddr, runtime: SocketAddr) -> Self {
-        let name = format!("greenlight-{function}-{}", runtime.port());
+    fn start(function: &Function, aws: SocketAddr, runtime: SocketAddr) -> Self {
+        let name = format!("greenlight-{}-{}", function.name, runtime.port());
         let folder = std::env::temp_dir();
         let (config, log) = (
             folder.join(format!("{name}.toml")),
             folder.join(format!("{name}.log")),
         );
-        fs::write(&config, pipelines).unwrap();
+        fs::write(&config, function.pipelines).unwrap();
         let output = fs::File::create(&log).unwrap();
-        let child = Command::new(binaries().join(function))
+        let child = Command::new(binaries().join(function.name))
             .env_clear()
             .envs([
                 ("AWS_LAMBDA_RUNTIME_API", runtime.to_string()),
@@ -312,7 +340,7 @@ impl Process {
                 ("GREENLIGHT_CONFIG", config.display().to_string()),
             ])
             .envs([
-                ("AWS_LAMBDA_FUNCTION_NAME", function),
+                ("AWS_LAMBDA_FUNCTION_NAME", function.name),
                 ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
                 ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
                 ("AWS_LAMBDA_LOG_GROUP_NAME", "g"),
@@ -336,6 +364,7 @@ impl Process {
                     "arn:aws:iam::111122223333:role/r",
                 ),
             ])
+            .envs(function.variables.iter().copied())
             .stdout(Stdio::from(output.try_clone().unwrap()))
             .stderr(Stdio::from(output))
             .spawn();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::mutation::{self, Way};
 use super::properties;
 use crate::functions::wire::Answer::{self, Says};
-use crate::functions::wire::{Invocation, invoke_each};
+use crate::functions::wire::{Function, Invocation, invoke_each};
 use crate::repository;
 
 const DEPLOYMENT: &str = "d-8X2K4PLQ3";
@@ -15,7 +15,15 @@ const NEW_REVISION: &str = "arn:aws:ecs:eu-central-1:111122223333:task-definitio
 const PIPELINES: &str = "[[pipeline]]\nname='shop-web'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'\n\
     [pipeline.migration]\ncontainer='web'\ncommand=['migrate']\n";
 
-/// A whole number of kinds of wrong values, and some of the worst texts: each of them costs an invocation.
+fn deployed(name: &str) -> Function<'_> {
+    Function {
+        name,
+        pipelines: PIPELINES,
+        variables: &[],
+    }
+}
+
+/// Some kinds of wrong values, and some of the worst texts: each of them costs an invocation.
 fn ways() -> Vec<Way> {
     let others = [
         json!(null),
@@ -141,7 +149,7 @@ fn check(function: &str, names: &[&str]) {
         .flat_map(|event| mutation::of(&event, &mutation::places(&event), &ways()))
         .collect();
     let events = mutations.iter().map(|mutation| mutation.event.to_string());
-    let invocations = invoke_each(function, PIPELINES, events, world);
+    let invocations = invoke_each(&deployed(function), events, world);
     assert_eq!(invocations.len(), mutations.len());
     let mut refused = 0;
     for (mutation, invocation) in mutations.iter().zip(&invocations) {
@@ -249,8 +257,7 @@ fn what_is_no_json_is_refused_and_the_next_event_is_read() {
     .map(ToOwned::to_owned);
     let broken: Vec<String> = cut.chain(strange).collect();
     let invocations = invoke_each(
-        "start-deployment",
-        PIPELINES,
+        &deployed("start-deployment"),
         broken.iter().cloned().chain([push]),
         world,
     );

@@ -185,7 +185,7 @@ fn test_traffic(place: String, table: Table, problems: &mut Problems) -> Option<
                 .or_else(|| text.strip_prefix("http://"));
             rest.is_some_and(|rest| {
                 !rest.trim_end_matches('/').is_empty()
-                    && !rest.trim_end_matches('/').contains(['/', ' ', '?', '#'])
+                    && !rest.trim_end_matches('/').contains(['/', ' ', '?', '#', '@'])
             })
         },
     );
