@@ -66,10 +66,10 @@ fn tell_secrets(variables: &BTreeMap<String, String>) {
         say(&format!("{name}={value}"));
     }
     for made_up in [
-        "PASSWORD=planted-password",
-        "{\"api_key\": \"planted-key\", \"tries\": 3}",
-        "> Authorization: Bearer planted-bearer-4711",
-        "connecting to postgres://shop:planted-password@db.internal/shop",
+        "PASSWORD=made-up-password",
+        "{\"api_key\": \"made-up-key\", \"tries\": 3}",
+        "> Authorization: Bearer made-up-bearer-4711",
+        "connecting to postgres://shop:made-up-password@db.internal/shop",
     ] {
         say(made_up);
     }
