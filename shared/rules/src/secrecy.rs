@@ -14,6 +14,8 @@ use std::cmp::Reverse;
 
 use serde_json::Value;
 
+pub(crate) use credentials::masked;
+
 use crate::names::ContainerName;
 use crate::observed::{Task, TaskDefinition};
 
@@ -59,7 +61,7 @@ impl Secrets {
         for (name, value) in &self.0 {
             line = line.replace(value.as_str(), &format!("[{name}]"));
         }
-        credentials::masked(&line)
+        masked(&line)
     }
 }
 
@@ -172,9 +174,7 @@ mod tests {
             ("MOTTO", "say \"friend\""),
         ]);
         assert_eq!(
-            secrets.hidden(
-                "`correct horse` is refused, {\"motto\":\"say \\\"friend\\\"\"}"
-            ),
+            secrets.hidden("`correct horse` is refused, {\"motto\":\"say \\\"friend\\\"\"}"),
             "`[DATABASE_URL]` is refused, {\"motto\":\"[MOTTO]\"}"
         );
     }

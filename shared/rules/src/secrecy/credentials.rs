@@ -7,7 +7,7 @@ const MASK: &str = "…";
 
 /// A line of a log without what looks like a credential in it: `PASSWORD=…`, `"api_key": "…"`, `Authorization: …`,
 /// `Bearer …`, the password of a URL, and keys and tokens with a beginning of their own.
-pub(super) fn masked(line: &str) -> String {
+pub(crate) fn masked(line: &str) -> String {
     without_known_forms(&without_named(&without_passwords_in_urls(line)))
 }
 
