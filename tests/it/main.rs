@@ -2,10 +2,12 @@
 //!
 //! - `events`: every sample event is read or refused as its name says, and wakes the functions that it should.
 //! - `functions`: single invocations of the real binaries, with something happening between two of their calls.
+//! - `hostile`: events broken in every place and the fuzz targets' corpus, through the parsers and the real binaries.
 //! - `permissions`: every permission of the template is needed by some scenario.
 //! - `pipelines`: the configuration that ships is right, and so is everything that its comments say.
 //! - `readme`: the transcript in the README is one that the rehearsal prints.
 //! - `scenarios`: the rehearsal plays whole deployments with the real binaries.
+//! - `secrets`: nothing that a rehearsal leaves behind tells a secret.
 //! - `template`: `template.yaml` agrees with the code and grants no more than is needed.
 //! - `tidy`: rules of this repository that a compiler does not keep.
 #![expect(
@@ -15,10 +17,12 @@
 
 mod events;
 mod functions;
+mod hostile;
 mod permissions;
 mod pipelines;
 mod readme;
 mod repository;
 mod scenarios;
+mod secrets;
 mod template;
 mod tidy;

@@ -14,7 +14,7 @@ const LINES_AT_MOST: usize = 500;
 fn texts() -> Vec<(String, String)> {
     repository::files("")
         .into_iter()
-        .filter(|path| path != NOT_WRITTEN_BY_PEOPLE)
+        .filter(|path| !path.ends_with(NOT_WRITTEN_BY_PEOPLE))
         .map(|path| {
             let text = repository::text(&path);
             (path, text)

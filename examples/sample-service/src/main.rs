@@ -10,10 +10,12 @@ mod orders;
 mod server;
 mod settings;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::misbehaviour::Misbehaviour;
 use crate::settings::Settings;
 
 /// A small web service with a SQLite database, to be deployed in rehearsals.
@@ -45,10 +47,31 @@ async fn main() -> ExitCode {
 }
 
 async fn run(command: Command) -> anyhow::Result<()> {
-    let settings = Settings::read(&std::env::vars().collect())?;
+    let variables: BTreeMap<String, String> = std::env::vars().collect();
+    let settings = Settings::read(&variables)?;
     match command {
         Command::Serve => server::serve(settings).await,
-        Command::Migrate => migrations::migrate(&settings, say),
+        Command::Migrate => {
+            if settings.misbehaviours.contains(&Misbehaviour::TellsSecrets) {
+                tell_secrets(&variables);
+            }
+            migrations::migrate(&settings, say)
+        }
+    }
+}
+
+/// What a careless program leaves in its log.
+fn tell_secrets(variables: &BTreeMap<String, String>) {
+    for (name, value) in variables {
+        say(&format!("{name}={value}"));
+    }
+    for made_up in [
+        "PASSWORD=made-up-password",
+        "{\"api_key\": \"made-up-key\", \"tries\": 3}",
+        "> Authorization: Bearer made-up-bearer-4711",
+        "connecting to postgres://shop:made-up-password@db.internal/shop",
+    ] {
+        say(made_up);
     }
 }
 

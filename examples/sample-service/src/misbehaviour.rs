@@ -11,13 +11,14 @@ use axum::http::StatusCode;
 pub(crate) enum Misbehaviour {
     FailsToStart,
     FailsMigration,
+    TellsSecrets,
     Answers { status: StatusCode, path: String },
     Redirects { status: StatusCode, path: String },
     Slow { path: String, delay: Duration },
 }
 
-const EXPECTED: &str = "expected `fails-to-start`, `fails-migration`, `answers:500:/path`, `redirects:301:/path` or \
-                        `slow:/path:800`";
+const EXPECTED: &str = "expected `fails-to-start`, `fails-migration`, `tells-secrets`, `answers:500:/path`, \
+                        `redirects:301:/path` or `slow:/path:800`";
 
 impl Misbehaviour {
     /// Reads a comma-separated list; blanks around an entry do not matter.
@@ -40,6 +41,7 @@ impl FromStr for Misbehaviour {
         match kind {
             "fails-to-start" if rest.is_empty() => Ok(Misbehaviour::FailsToStart),
             "fails-migration" if rest.is_empty() => Ok(Misbehaviour::FailsMigration),
+            "tells-secrets" if rest.is_empty() => Ok(Misbehaviour::TellsSecrets),
             "answers" | "redirects" => {
                 let (status, path) = rest.split_once(':').ok_or_else(unknown)?;
                 let status = parse_status(status).with_context(unknown)?;
@@ -93,6 +95,7 @@ mod tests {
         let expected = vec![
             Misbehaviour::FailsToStart,
             Misbehaviour::FailsMigration,
+            Misbehaviour::TellsSecrets,
             Misbehaviour::Answers {
                 status: StatusCode::INTERNAL_SERVER_ERROR,
                 path: "/orders".to_owned(),
@@ -106,8 +109,7 @@ mod tests {
                 delay: Duration::from_millis(800),
             },
         ];
-        let given =
-            "fails-to-start, fails-migration,answers:500:/orders,redirects:301:/admin/,slow:/:800";
+        let given = "fails-to-start, fails-migration,tells-secrets,answers:500:/orders,redirects:301:/admin/,slow:/:800";
         assert_eq!(Misbehaviour::parse_list(given).unwrap(), expected);
         assert_eq!(Misbehaviour::parse_list(" ").unwrap(), vec![]);
     }

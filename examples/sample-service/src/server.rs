@@ -103,6 +103,7 @@ async fn misbehave(State(service): State<Arc<Service>>, request: Request, next: 
             }
             Misbehaviour::FailsToStart
             | Misbehaviour::FailsMigration
+            | Misbehaviour::TellsSecrets
             | Misbehaviour::Slow { .. }
             | Misbehaviour::Answers { .. }
             | Misbehaviour::Redirects { .. } => {}

@@ -18,6 +18,7 @@ Environment:
   SAMPLE_MISBEHAVE  what goes wrong, separated by commas:
                       fails-to-start          `serve` exits with status 1
                       fails-migration         `migrate` fails half-way and changes nothing
+                      tells-secrets           `migrate` prints its environment and made-up credentials
                       answers:500:/orders     a path answers this status
                       redirects:301:/admin/   a path redirects with this status
                       slow:/orders:800        a path takes this many milliseconds longer

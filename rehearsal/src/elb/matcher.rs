@@ -1,7 +1,7 @@
 //! ALB's matcher for the statuses of a healthy target: `200`, `200,301`, `200-299`.
 
 /// Whether a status is one of those that the matcher names. A matcher that cannot be read matches nothing.
-pub(super) fn matches(matcher: &str, status: u16) -> bool {
+pub fn matches(matcher: &str, status: u16) -> bool {
     let number = |text: &str| text.trim().parse::<u16>().ok();
     match matcher.split_once('-') {
         Some((from, to)) => {

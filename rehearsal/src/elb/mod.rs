@@ -2,7 +2,7 @@
 
 mod forward;
 mod health;
-mod matcher;
+pub mod matcher;
 mod proxy;
 mod state;
 

@@ -1,9 +1,11 @@
-//! The migration fails: production must not notice.
+//! The migration fails: production must not notice, and what it prints is quoted without its secrets.
 
 use rehearsal::ecr::ImageSettings;
 
+use crate::record::Message;
+use crate::scenario::claims::expect;
 use crate::scenario::setting::{GREEN, Setting};
-use crate::scenario::{MessageFormat, Scenario, Step, claims};
+use crate::scenario::{Expectation, MessageFormat, Scenario, Step, claims};
 
 pub(super) fn scenario() -> Scenario {
     let image = ImageSettings::new("shop/web", &["latest"], GREEN).misbehaving("fails-migration");
@@ -29,5 +31,40 @@ pub(super) fn scenario() -> Scenario {
         setting: Setting::shop(),
         steps: vec![Step::Push(Box::new(image)), Step::Settle],
         expectations,
+    }
+}
+
+/// What is secret in the environment of the shop's containers, and what the sample service makes up beside.
+const SECRET: [&str; 2] = ["planted-", "made-up-"];
+
+pub(super) fn careless() -> Scenario {
+    let image = ImageSettings::new("shop/web", &["latest"], GREEN)
+        .misbehaving("tells-secrets,fails-migration");
+    let mut expectations = claims::nothing_broke();
+    expectations.extend(claims::rolled_back("AfterInstall"));
+    expectations.extend(claims::only_blue());
+    expectations.extend(claims::message_says(
+        "migration-failed",
+        &[
+            "PASSWORD=…",
+            "postgres://shop:…@db.internal/shop",
+            "no such table: order_history",
+        ],
+    ));
+    expectations.push(Expectation::new("nobody is told a secret", |record| {
+        let mut messages = record.messages.iter();
+        let tells = |message: &&Message| SECRET.iter().any(|mark| message.body.contains(mark));
+        let told = messages.find(tells);
+        expect(told.is_none(), || {
+            told.map(|message| message.body.clone()).unwrap_or_default()
+        })
+    }));
+    Scenario {
+        name: "careless-migration",
+        summary: "a migration prints its environment and fails: people read its log without the secrets",
+        setting: Setting::shop(),
+        steps: vec![Step::Push(Box::new(image)), Step::Settle],
+        expectations,
+        ..scenario()
     }
 }

@@ -137,6 +137,7 @@ impl Scenario {
         let mut scenarios = vec![
             ship::scenario(),
             failed_migration::scenario(),
+            failed_migration::careless(),
             failed_test_traffic::scenario(),
             redirect::scenario(),
             never_starts::scenario(),

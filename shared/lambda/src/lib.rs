@@ -9,6 +9,7 @@ mod hook;
 mod log;
 mod messenger;
 mod start;
+mod subscriber;
 mod turns;
 
 pub use deadline::Deadline;

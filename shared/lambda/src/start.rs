@@ -8,7 +8,7 @@ use rules::environment::{self, Settings, Variables};
 use rules::problem::Problems;
 use serde_json::Value;
 
-use crate::{Deadline, Failure};
+use crate::{Deadline, Failure, subscriber};
 
 /// What a function read once, when it started: `T` is what only this function reads.
 #[derive(Debug, Clone)]
@@ -45,8 +45,8 @@ pub fn start<T>(
     variables: impl Iterator<Item = (String, String)>,
     own: impl FnOnce(&Variables, &mut Problems) -> Option<T>,
 ) -> Start<T> {
-    lambda_runtime::tracing::init_default_subscriber();
     let variables: Variables = variables.collect();
+    subscriber::start(&variables);
     let mut problems = Problems::default();
     let settings = Settings::read(&variables, &mut problems);
     let own = own(&variables, &mut problems);

@@ -7,6 +7,7 @@ pub mod app_spec;
 pub mod config;
 pub mod environment;
 pub mod events;
+mod foreign;
 pub mod look;
 pub mod message;
 pub mod migration;
@@ -24,3 +25,6 @@ pub mod test_traffic;
 
 #[cfg(test)]
 mod hostile;
+// What must hold for any input is written once, for the fuzz targets and for the tests of this crate.
+#[cfg(test)]
+extern crate self as rules;

@@ -3,6 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::foreign::line;
+use crate::secrecy;
+
 /// One mistake: where it is, and a sentence about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
@@ -23,11 +26,12 @@ impl fmt::Display for Problem {
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
-    /// Notes one more.
-    pub fn add(&mut self, place: impl Into<String>, message: impl Into<String>) {
+    /// Notes one more. Both texts may repeat what was written, whatever that is: no credential is told, and all of it is
+    /// on one line.
+    pub fn add(&mut self, place: impl AsRef<str>, message: impl AsRef<str>) {
         self.0.push(Problem {
-            place: place.into(),
-            message: message.into(),
+            place: line(place.as_ref()),
+            message: line(&secrecy::masked(message.as_ref())),
         });
     }
 

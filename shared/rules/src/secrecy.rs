@@ -2,8 +2,19 @@
 //!
 //! Logs of tasks and sentences of AWS are quoted to people, and either may hold what a task was given. So it is taken out
 //! where the quotation begins, not where it is written.
+//!
+//! What is known of a container is taken out wherever it stands: whole values of its environment, their lines, and the
+//! passwords of URLs among them. What is not known is taken out where it looks like a credential. What remains is what
+//! nobody can tell from a word: short values, parts of values, values that were encoded, and the contents of secrets, which
+//! Greenlight never reads, where a program prints them bare.
+
+mod credentials;
+
+use std::cmp::Reverse;
 
 use serde_json::Value;
+
+pub(crate) use credentials::masked;
 
 use crate::names::ContainerName;
 use crate::observed::{Task, TaskDefinition};
@@ -44,32 +55,43 @@ impl Secrets {
         Self::from_iter(given.chain(overridden))
     }
 
-    /// The text with the names of values in place of the values.
-    pub fn hidden(&self, text: &str) -> String {
-        let mut text = text.to_owned();
+    /// A line of a log with the names of values in place of the values, and without what looks like a credential.
+    pub fn hidden(&self, line: &str) -> String {
+        let mut line = line.to_owned();
         for (name, value) in &self.0 {
-            text = text.replace(value.as_str(), &format!("[{name}]"));
+            line = line.replace(value.as_str(), &format!("[{name}]"));
         }
-        text
+        masked(&line)
     }
 }
 
 impl FromIterator<(String, String)> for Secrets {
     fn from_iter<T: IntoIterator<Item = (String, String)>>(pairs: T) -> Self {
-        let long =
-            |(_, value): &(String, String)| value.chars().count() >= VALUE_CHARACTERS_AT_LEAST;
-        // A log shows a value of several lines line by line.
-        let lines = |(name, value): (String, String)| {
-            let line = |line: &str| (name.clone(), line.trim().to_owned());
-            value.lines().map(line).collect::<Vec<_>>()
-        };
-        let mut pairs: Vec<(String, String)> =
-            pairs.into_iter().flat_map(lines).filter(long).collect();
-        // A value that holds another one goes first, so that nothing of it stays.
-        pairs.sort_by(|one, other| other.1.len().cmp(&one.1.len()).then(one.cmp(other)));
+        let whole: Vec<(String, String)> = pairs.into_iter().collect();
+        let parts = whole.iter().flat_map(|(name, value)| {
+            let named = |part| (name.clone(), part);
+            forms(value).into_iter().map(named)
+        });
+        let mut pairs: Vec<(String, String)> = whole.iter().cloned().chain(parts).collect();
+        pairs.retain(|(_, value)| value.chars().count() >= VALUE_CHARACTERS_AT_LEAST);
+        // A value that holds another one goes first, so that nothing of it stays; what is whole names what is a part, too.
+        pairs.sort_by_key(|(_, value)| Reverse(value.len()));
         pairs.dedup();
         Self(pairs)
     }
+}
+
+/// How a value may turn up in a log otherwise: within JSON, line by line, and as the password of the URL that it is.
+fn forms(value: &str) -> Vec<String> {
+    let json = Value::from(value).to_string();
+    let password = value
+        .split_once("://")
+        .and_then(|(_, rest)| rest.split_once('@'))
+        .and_then(|(user, _)| user.split_once(':'))
+        .map(|(_, password)| password.to_owned());
+    let lines = value.lines().map(|line| line.trim().to_owned());
+    let quoted = json[1..json.len() - 1].to_owned();
+    lines.chain([quoted]).chain(password).collect()
 }
 
 /// A sentence of AWS without the places of secrets: ECS names them when it cannot read one.
@@ -142,6 +164,18 @@ mod tests {
         assert_eq!(
             secrets.hidden("read MIIEvQIBADANBg, nil"),
             "read [KEY], nil"
+        );
+    }
+
+    #[test]
+    fn a_value_is_known_in_parts_and_in_json() {
+        let secrets = secrets(&[
+            ("DATABASE_URL", "postgres://shop:correct horse@db/shop"),
+            ("MOTTO", "say \"friend\""),
+        ]);
+        assert_eq!(
+            secrets.hidden("`correct horse` is refused, {\"motto\":\"say \\\"friend\\\"\"}"),
+            "`[DATABASE_URL]` is refused, {\"motto\":\"[MOTTO]\"}"
         );
     }
 

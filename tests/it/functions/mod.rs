@@ -1,7 +1,8 @@
 //! What a function does where a scenario cannot get between two of its calls: one invocation of the real binary.
 
+mod secrets;
 mod told_once;
-mod wire;
+pub(crate) mod wire;
 
 use serde_json::{Value, json};
 
@@ -186,7 +187,7 @@ fn a_failed_migration_is_quoted_without_what_it_was_given() {
     for said in [
         message.to_string(),
         invocation.answer.to_string(),
-        invocation.log,
+        invocation.log.to_string(),
     ] {
         assert!(
             !said.contains("hunter2") && !said.contains(EXECUTION),

@@ -1,7 +1,7 @@
 //! One invocation of a function's real binary: Lambda's Runtime API on one side of it, an AWS of canned answers on the
 //! other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -18,6 +18,8 @@ use crate::scenarios::run::binaries;
 pub(crate) enum Answer {
     Says(Value),
     Refuses(&'static str),
+    /// The same, with a sentence.
+    RefusesSaying(&'static str, String),
 }
 
 /// What became of an invocation.
@@ -26,10 +28,10 @@ pub(crate) struct Invocation {
     pub(crate) answer: Value,
     /// Operation and request of every call to AWS, in order.
     pub(crate) calls: Vec<(String, Value)>,
-    /// What SNS got, as `json` messages.
+    /// What SNS got: `json` and `chat` messages as JSON, `text` as it is.
     pub(crate) messages: Vec<Value>,
-    /// What the function logged.
-    pub(crate) log: String,
+    /// What the function's process logged.
+    pub(crate) log: Arc<str>,
 }
 
 impl Invocation {
@@ -72,7 +74,29 @@ pub(crate) fn invoke(
     event: &Value,
     answer: impl Fn(&str, usize, &Value) -> Answer + Send + Sync + 'static,
 ) -> Invocation {
-    let calls = Arc::new(Mutex::new(Vec::new()));
+    let function = Function {
+        name: function,
+        pipelines,
+        variables: &[],
+    };
+    invoke_each(&function, [event.to_string()], answer).remove(0)
+}
+
+/// A function as it is deployed.
+pub(crate) struct Function<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) pipelines: &'a str,
+    /// Beside the usual ones, or instead of them.
+    pub(crate) variables: &'a [(&'a str, &'a str)],
+}
+
+/// The same for one event after the other, all in one process, as Lambda does; an event may be no JSON.
+pub(crate) fn invoke_each(
+    function: &Function,
+    events: impl IntoIterator<Item = String>,
+    answer: impl Fn(&str, usize, &Value) -> Answer + Send + Sync + 'static,
+) -> Vec<Invocation> {
+    let calls: Arc<Mutex<Vec<(String, Value)>>> = Arc::default();
     let noted = Arc::clone(&calls);
     let aws = serve(move |request| {
         let (operation, body) = understood(request);
@@ -85,32 +109,38 @@ pub(crate) fn invoke(
         Some(said(&operation, || answer(&operation, before, &body)))
     });
     let (told, answered) = mpsc::channel();
-    let (told, event) = (Mutex::new(told), Mutex::new(Some(event.to_string())));
+    let mut events: VecDeque<String> = events.into_iter().collect();
+    let count = events.len();
+    let (told, events) = (Mutex::new(told), Mutex::new(move || events.pop_front()));
     let runtime = serve(move |request| {
         if request.method == "GET" {
-            // The function's process ends before it would be handed a second event.
-            return event.lock().unwrap().take().map(next);
+            // The function's process ends before it would be handed more events than there are.
+            return (events.lock().unwrap())().map(next);
         }
-        let body = serde_json::from_slice(&request.body).unwrap_or_default();
-        told.lock().unwrap().send(body).unwrap();
+        let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
+        let calls = std::mem::take(&mut *calls.lock().unwrap());
+        told.lock().unwrap().send((body, calls)).unwrap();
         Some(Response {
             status: 202,
             headers: Vec::new(),
             body: String::new(),
         })
     });
-    let mut process = Process::start(function, pipelines, aws, runtime);
-    let answer: Value = answered.recv_timeout(Duration::from_secs(60)).unwrap();
-    let log = process.end();
-    let calls: Vec<(String, Value)> = calls.lock().unwrap().clone();
-    let published = calls.iter().filter(|(operation, _)| operation == "Publish");
-    let messages = published.map(|(_, body)| body.clone()).collect();
-    Invocation {
-        answer,
-        calls,
-        messages,
-        log,
-    }
+    let mut process = Process::start(function, aws, runtime);
+    let answers = (0..count).map(|_| answered.recv_timeout(Duration::from_secs(60)));
+    let answers: Vec<(Value, Vec<(String, Value)>)> = answers.map(Result::unwrap).collect();
+    let log: Arc<str> = process.end().into();
+    let invocation = |(answer, calls): (Value, Vec<(String, Value)>)| {
+        let published = calls.iter().filter(|(operation, _)| operation == "Publish");
+        let messages = published.map(|(_, body)| body.clone()).collect();
+        Invocation {
+            answer,
+            calls,
+            messages,
+            log: Arc::clone(&log),
+        }
+    };
+    answers.into_iter().map(invocation).collect()
 }
 
 fn next(event: String) -> Response {
@@ -158,9 +188,11 @@ fn understood(request: &Request) -> (String, Value) {
         .split('&')
         .find_map(|pair| pair.strip_prefix("Message="))
         .unwrap_or_default();
+    let message = decoded(message);
+    let json = serde_json::from_str(&message);
     (
         "Publish".to_owned(),
-        serde_json::from_str(&decoded(message)).unwrap(),
+        json.unwrap_or_else(|_| Value::String(message)),
     )
 }
 
@@ -188,10 +220,8 @@ fn said(operation: &str, answer: impl FnOnce() -> Answer) -> Response {
         }
         _ => match answer() {
             Answer::Says(body) => (200, body.to_string()),
-            Answer::Refuses(code) => (
-                400,
-                json!({"__type": code, "message": "refused"}).to_string(),
-            ),
+            Answer::Refuses(code) => refusal(code, "refused"),
+            Answer::RefusesSaying(code, message) => refusal(code, &message),
         },
     };
     Response {
@@ -199,6 +229,21 @@ fn said(operation: &str, answer: impl FnOnce() -> Answer) -> Response {
         headers: vec![("content-type", "application/x-amz-json-1.1".to_owned())],
         body,
     }
+}
+
+fn refusal(code: &str, message: &str) -> (u16, String) {
+    (400, json!({"__type": code, "message": message}).to_string())
+}
+
+/// A page that answers every request with this status and body.
+pub(crate) fn page(status: u16, body: &'static str) -> SocketAddr {
+    serve(move |_| {
+        Some(Response {
+            status,
+            headers: vec![("set-cookie", body.to_owned())],
+            body: body.to_owned(),
+        })
+    })
 }
 
 /// Serves HTTP on loopback for as long as this test's process lives; a request without an answer waits.
@@ -278,16 +323,16 @@ struct Process {
 }
 
 impl Process {
-    fn start(function: &str, pipelines: &str, aws: SocketAddr, runtime: SocketAddr) -> Self {
-        let name = format!("greenlight-{function}-{}", runtime.port());
+    fn start(function: &Function, aws: SocketAddr, runtime: SocketAddr) -> Self {
+        let name = format!("greenlight-{}-{}", function.name, runtime.port());
         let folder = std::env::temp_dir();
         let (config, log) = (
             folder.join(format!("{name}.toml")),
             folder.join(format!("{name}.log")),
         );
-        fs::write(&config, pipelines).unwrap();
+        fs::write(&config, function.pipelines).unwrap();
         let output = fs::File::create(&log).unwrap();
-        let child = Command::new(binaries().join(function))
+        let child = Command::new(binaries().join(function.name))
             .env_clear()
             .envs([
                 ("AWS_LAMBDA_RUNTIME_API", runtime.to_string()),
@@ -295,7 +340,7 @@ impl Process {
                 ("GREENLIGHT_CONFIG", config.display().to_string()),
             ])
             .envs([
-                ("AWS_LAMBDA_FUNCTION_NAME", function),
+                ("AWS_LAMBDA_FUNCTION_NAME", function.name),
                 ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
                 ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
                 ("AWS_LAMBDA_LOG_GROUP_NAME", "g"),
@@ -319,6 +364,7 @@ impl Process {
                     "arn:aws:iam::111122223333:role/r",
                 ),
             ])
+            .envs(function.variables.iter().copied())
             .stdout(Stdio::from(output.try_clone().unwrap()))
             .stderr(Stdio::from(output))
             .spawn();

@@ -101,7 +101,7 @@ pub(crate) fn scenarios() -> Vec<String> {
 const STAGES: usize = 3;
 
 /// Runs the rehearsal as soon as there is a stage.
-fn rehearse(arguments: &[&str]) -> Output {
+pub(crate) fn rehearse(arguments: &[&str]) -> Output {
     static PLAYING: Mutex<usize> = Mutex::new(0);
     static ENDED: Condvar = Condvar::new();
     let binaries = binaries();

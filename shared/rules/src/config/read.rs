@@ -29,7 +29,7 @@ pub(super) fn config(text: &str) -> Result<Config, Problems> {
             let line = error.span().map_or(1, |span| {
                 text[..span.start.min(text.len())].matches('\n').count() + 1
             });
-            problems.add(format!("line {line}"), error.message().trim().to_owned());
+            problems.add(format!("line {line}"), error.message().trim());
             return Err(problems);
         }
     };
@@ -185,7 +185,9 @@ fn test_traffic(place: String, table: Table, problems: &mut Problems) -> Option<
                 .or_else(|| text.strip_prefix("http://"));
             rest.is_some_and(|rest| {
                 !rest.trim_end_matches('/').is_empty()
-                    && !rest.trim_end_matches('/').contains(['/', ' ', '?', '#'])
+                    && !rest
+                        .trim_end_matches('/')
+                        .contains(['/', ' ', '?', '#', '@'])
             })
         },
     );

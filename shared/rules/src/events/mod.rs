@@ -4,13 +4,16 @@
 //! fields to its events: unknown ones are left alone. In requests, which are ours, an unknown field is a typing mistake.
 
 mod hook;
+mod object;
 mod start;
 mod state_change;
 mod task;
 
+use object::Object;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::foreign::line;
 use crate::names::{TopicArn, shortened};
 
 pub use hook::HookCall;
@@ -32,20 +35,16 @@ pub struct UnreadableEvent {
 impl UnreadableEvent {
     fn new(path: &str, reason: &str) -> Self {
         Self {
-            path: short(path),
-            reason: short(reason),
+            path: line(path),
+            reason: line(reason),
         }
     }
 }
 
 fn read<T: DeserializeOwned>(event: &Value) -> Result<T, UnreadableEvent> {
-    serde_path_to_error::deserialize(event).map_err(|error| {
+    let read: Result<Object<T>, _> = serde_path_to_error::deserialize(event);
+    read.map(|Object(read)| read).map_err(|error| {
         let (path, reason) = (error.path().to_string(), error.inner().to_string());
-        // Which of our types is behind an object says nothing to the person who sent something else.
-        let reason = match reason.split_once(", expected struct ") {
-            Some((given, _)) => format!("{given}, expected an object"),
-            None => reason,
-        };
         let reason = if NOT_SHOWN.iter().any(|part| path.contains(part)) {
             "not what is expected there; the value is not shown".to_owned()
         } else {
@@ -53,19 +52,6 @@ fn read<T: DeserializeOwned>(event: &Value) -> Result<T, UnreadableEvent> {
         };
         UnreadableEvent::new(&path, &reason)
     })
-}
-
-/// A reason that may quote a part of an event: one line, of a length that fits beside others in a log and a letter.
-fn short(reason: &str) -> String {
-    const CHARACTERS_AT_MOST: usize = 500;
-    let visible = |c: char| if c.is_control() { ' ' } else { c };
-    let mut characters = reason.chars().map(visible);
-    let start: String = characters.by_ref().take(CHARACTERS_AT_MOST).collect();
-    if characters.next().is_some() {
-        format!("{start}…")
-    } else {
-        start
-    }
 }
 
 /// What the refusal of an event must not repeat: environment values, and what answers a hook.

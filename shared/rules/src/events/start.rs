@@ -4,7 +4,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use time::UtcDateTime;
 
-use super::{StateChange, UnreadableEvent, envelope, moment, read, short};
+use super::object::Object;
+use super::{StateChange, UnreadableEvent, envelope, moment, read};
+use crate::foreign::line;
 use crate::names::{ApplicationName, DeploymentGroupName, Digest, Image, PipelineName, Tag};
 
 /// What wakes `start-deployment`.
@@ -89,7 +91,7 @@ impl StartEvent {
 struct ImageAction {
     #[serde(deserialize_with = "moment::deserialize")]
     time: UtcDateTime,
-    detail: ImageActionDetail,
+    detail: Object<ImageActionDetail>,
 }
 
 #[derive(Deserialize)]
@@ -106,7 +108,7 @@ struct ImageActionDetail {
 }
 
 fn ignored(reason: &str) -> StartEvent {
-    StartEvent::Ignored(short(reason))
+    StartEvent::Ignored(line(reason))
 }
 
 fn image_action(event: &Value) -> Result<StartEvent, UnreadableEvent> {
@@ -115,7 +117,10 @@ fn image_action(event: &Value) -> Result<StartEvent, UnreadableEvent> {
     if let Some(action) = action.filter(|action| *action != "PUSH") {
         return Ok(ignored(&format!("`{action}` is not a push")));
     }
-    let ImageAction { time, detail } = read(event)?;
+    let ImageAction {
+        time,
+        detail: Object(detail),
+    } = read(event)?;
     if detail.result != "SUCCESS" {
         return Ok(ignored(&format!(
             "the {} ended with `{}`",

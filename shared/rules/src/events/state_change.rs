@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::object::Object;
 use super::{UnreadableEvent, read};
 use crate::names::{ApplicationName, DeploymentGroupName, DeploymentId};
 
@@ -69,7 +70,7 @@ impl StateChange {
         struct Envelope {
             #[serde(rename = "detail-type")]
             detail_type: String,
-            detail: Detail,
+            detail: Object<Detail>,
         }
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
@@ -81,7 +82,7 @@ impl StateChange {
         }
         let Envelope {
             detail_type,
-            detail,
+            detail: Object(detail),
         } = read(event)?;
         let expected = "CodeDeploy Deployment State-change Notification";
         if detail_type != expected {

@@ -6,7 +6,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use time::UtcDateTime;
 
-use super::{UnreadableEvent, envelope, moment, read, short};
+use super::object::Object;
+use super::{UnreadableEvent, envelope, moment, read};
+use crate::foreign::line;
 use crate::migration;
 use crate::names::{ContainerName, DeploymentId, HookExecutionId, RevisionArn, TaskArn};
 use crate::observed::{ContainerOverride, Task, TaskContainer};
@@ -62,7 +64,7 @@ impl FinishEvent {
                 let task = task_from_detail(detail)?;
                 // ECS reports an exit code before the task is STOPPED too: the same end must not be judged twice.
                 if task.last_status != migration::STOPPED {
-                    return Ok(Self::Ignored(short(&format!(
+                    return Ok(Self::Ignored(line(&format!(
                         "the task is `{}`, not yet `STOPPED`",
                         task.last_status
                     ))));
@@ -125,7 +127,7 @@ pub fn task_from_detail(detail: &Value) -> Result<Task, UnreadableEvent> {
         containers: detail
             .containers
             .into_iter()
-            .map(|container| TaskContainer {
+            .map(|Object(container)| TaskContainer {
                 name: container.name,
                 exit_code: container.exit_code,
                 reason: container.reason.as_deref().map(secrecy::without_places),
@@ -133,9 +135,10 @@ pub fn task_from_detail(detail: &Value) -> Result<Task, UnreadableEvent> {
             .collect(),
         overrides: detail
             .overrides
+            .0
             .container_overrides
             .into_iter()
-            .map(Override::translated)
+            .map(|Object(one)| one.translated())
             .collect(),
     })
 }
@@ -157,9 +160,9 @@ struct Detail {
     #[serde(default, deserialize_with = "moment::optional::deserialize")]
     stopped_at: Option<UtcDateTime>,
     #[serde(default)]
-    containers: Vec<Container>,
+    containers: Vec<Object<Container>>,
     #[serde(default)]
-    overrides: Overrides,
+    overrides: Object<Overrides>,
 }
 
 #[derive(Deserialize)]
@@ -174,14 +177,14 @@ struct Container {
 #[serde(rename_all = "camelCase")]
 struct Overrides {
     #[serde(default)]
-    container_overrides: Vec<Override>,
+    container_overrides: Vec<Object<Override>>,
 }
 
 #[derive(Deserialize)]
 struct Override {
     name: ContainerName,
     #[serde(default)]
-    environment: Vec<Variable>,
+    environment: Vec<Object<Variable>>,
 }
 
 #[derive(Deserialize)]
@@ -196,7 +199,7 @@ impl Override {
         let environment: BTreeMap<String, String> = self
             .environment
             .into_iter()
-            .map(|variable| (variable.name, variable.value))
+            .map(|Object(variable)| (variable.name, variable.value))
             .collect();
         ContainerOverride {
             name: self.name,

@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::{duration, line, link, log_lines};
+use super::{duration, link, log_lines};
+use crate::foreign::line;
 use crate::names::TopicArn;
 use crate::outcome::{Event, Outcome};
 
@@ -34,7 +35,7 @@ pub(super) fn render(outcome: &Outcome, topic: &TopicArn) -> String {
             "title": format!("{} {}: {}", sign(outcome.event), plain(pipeline), outcome.event.words()),
             "description": description(outcome),
             "nextSteps": next,
-            "keywords": [pipeline, outcome.event.code()],
+            "keywords": [plain(pipeline), outcome.event.code()],
         },
         "metadata": {
             "threadId": subject,

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{line, link, log_lines};
+use super::{link, log_lines};
+use crate::foreign::line;
 use crate::names::TopicArn;
 use crate::outcome::Outcome;
 

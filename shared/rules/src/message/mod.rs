@@ -7,6 +7,7 @@ mod json;
 mod text;
 
 use crate::environment::MessageFormat;
+use crate::foreign::line;
 use crate::names::{DeploymentId, PipelineName, TopicArn};
 use crate::outcome::Outcome;
 
@@ -21,7 +22,6 @@ pub struct Message {
 
 const SUBJECT_CHARACTERS_AT_MOST: usize = 99;
 const LOG_LINES_AT_MOST: usize = 20;
-const LINE_CHARACTERS_AT_MOST: usize = 500;
 
 /// Writes an outcome in the configured format. The topic's ARN names the Region of the console links.
 pub fn render(outcome: &Outcome, format: MessageFormat, topic: &TopicArn) -> Message {
@@ -84,33 +84,6 @@ fn link(deployment: &DeploymentId, topic: &TopicArn) -> String {
     };
     format!(
         "https://console.{domain}/codesuite/codedeploy/deployments/{deployment}?region={region}"
-    )
-}
-
-/// One line of foreign text: no control characters, no line breaks, not longer than people read.
-fn line(text: &str) -> String {
-    let visible = |c: char| {
-        if c.is_control() || is_direction_mark(c) {
-            ' '
-        } else {
-            c
-        }
-    };
-    let mut characters = text.trim_end().chars().map(visible);
-    let start: String = characters.by_ref().take(LINE_CHARACTERS_AT_MOST).collect();
-    if characters.next().is_some() {
-        format!("{start}…")
-    } else {
-        start
-    }
-}
-
-/// Marks that reorder or hide the text around them.
-fn is_direction_mark(c: char) -> bool {
-    matches!(
-        c,
-        '\u{00AD}' | '\u{061C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
-        | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}'
     )
 }
 

@@ -5,6 +5,7 @@ use time::UtcDateTime;
 
 use super::*;
 use crate::config::{Config, Pipeline};
+use crate::foreign::is_hidden_mark;
 use crate::observed::{
     Creator, Deployment, DeploymentStatus, DeploymentTarget, LifecycleEvent, LifecycleEventStatus,
 };
@@ -175,6 +176,10 @@ fn hostile() -> impl Strategy<Value = String> {
         Just("<!channel>".to_owned()),
         Just("<@U123|x>".to_owned()),
         Just("@here".to_owned()),
+        Just("<!subteam^S1|team> <#C123|shop> <mailto:a@evil.example|b>".to_owned()),
+        Just("*_~>|#{}${x}%n%s".to_owned()),
+        Just("<script>alert(1)</script><img src=x>".to_owned()),
+        Just("\nOutcome    shipped\nWhat       all is well".to_owned()),
         Just("&lt;!here&gt;".to_owned()),
         Just("https://evil.example/x".to_owned()),
         Just("[x](https://evil.example)".to_owned()),
@@ -206,7 +211,7 @@ fn hostile_outcome(texts: &[String]) -> Outcome {
 
 #[track_caller]
 fn has_no_hidden_characters(text: &str) {
-    let hidden = |c: char| c != '\n' && (c.is_control() || is_direction_mark(c));
+    let hidden = |c: char| c != '\n' && (c.is_control() || is_hidden_mark(c));
     assert!(!text.contains(hidden), "{text:?}");
 }
 

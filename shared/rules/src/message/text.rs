@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{duration, line, link, log_lines};
+use super::{duration, link, log_lines};
+use crate::foreign::line;
 use crate::names::TopicArn;
 use crate::observed::LifecycleEventStatus;
 use crate::outcome::Outcome;

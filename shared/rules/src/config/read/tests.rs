@@ -97,6 +97,15 @@ fn every_mistake_is_reported_at_once_with_its_place() {
 }
 
 #[test]
+fn an_address_with_a_password_is_refused_and_not_told() {
+    let gate = "[pipeline.test_traffic]\nbase_url = 'https://shop:hunter2@test.example.com'";
+    assert_snapshot!(
+        problems(&format!("{SMALLEST}{gate}")),
+        @"at `pipeline[0].test_traffic.base_url`: `https://shop:…@test.example.com` is not an address such as `https://test.example.com:8443`"
+    );
+}
+
+#[test]
 fn a_file_that_is_no_toml_names_the_line() {
     assert_snapshot!(problems("[[pipeline]]\nname = \"shop\nrepository = \"x\""), @r#"at `line 2`: invalid basic string, expected `"`"#);
 }

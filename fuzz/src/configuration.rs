@@ -1,0 +1,177 @@
+//! The configuration file.
+
+use rules::config::{Config, Pipeline, Request, RevisionFrom, TerminationWait, WhenBusy};
+use rules::problem::Problems;
+use toml::{Table, Value};
+
+/// Reads `text` as a configuration.
+pub fn holds(text: &str) {
+    match Config::parse(text) {
+        Ok(config) => {
+            is_sound(&config);
+            is_read_again(&config);
+            refuses_what_it_does_not_know(text);
+        }
+        Err(problems) => has_a_place_and_a_sentence(text, &problems),
+    }
+}
+
+/// What is refused is refused with a place in the file, and everything about it on one line.
+fn has_a_place_and_a_sentence(text: &str, problems: &Problems) {
+    assert!(!problems.as_slice().is_empty());
+    for problem in problems.as_slice() {
+        super::event::is_a_reason(&problem.to_string());
+        assert!(
+            !problem.place.is_empty() && !problem.message.is_empty(),
+            "{problem}"
+        );
+        let line = problem.place.strip_prefix("line ");
+        if let Some(line) = line.and_then(|line| line.parse::<usize>().ok()) {
+            assert!((1..=text.split('\n').count()).contains(&line), "{problem}");
+        }
+    }
+}
+
+/// What the functions rely on without looking.
+fn is_sound(config: &Config) {
+    assert!(!config.pipelines.is_empty());
+    for pipeline in &config.pipelines {
+        let found = config.named(&pipeline.name).expect("its own name");
+        assert!(std::ptr::eq(found, pipeline), "{}", pipeline.name);
+        let found = config.of_group(&pipeline.application, &pipeline.deployment_group);
+        assert!(
+            found.is_some_and(|found| std::ptr::eq(found, pipeline)),
+            "{}",
+            pipeline.name
+        );
+        if let Ok(tag) = pipeline.tag.to_string().parse() {
+            let follows = config.following(&pipeline.repository, &tag);
+            assert!(
+                follows.iter().any(|found| std::ptr::eq(*found, pipeline)),
+                "{}",
+                pipeline.tag
+            );
+        }
+        if let Some(migration) = &pipeline.migration {
+            assert!(!migration.command.is_empty());
+            assert!((60..=3300).contains(&migration.time_out.as_secs()));
+        }
+        assert!((1..=720).contains(&pipeline.test_traffic.healthy_within.as_secs()));
+        for request in &pipeline.test_traffic.requests {
+            assert!(request.path.starts_with('/') && request.times > 0);
+            assert!((100..=599).any(|status| request.status.matches(status)));
+        }
+    }
+}
+
+/// Written out in full, with every default in it, it says the same.
+fn is_read_again(config: &Config) {
+    let pipelines: Vec<Value> = config.pipelines.iter().map(written).collect();
+    let file = Table::from_iter([("pipeline".to_owned(), Value::Array(pipelines))]);
+    let again =
+        Config::parse(&file.to_string()).unwrap_or_else(|problems| panic!("{file}\n{problems}"));
+    assert_eq!(format!("{again:?}"), format!("{config:?}"));
+}
+
+fn refuses_what_it_does_not_know(text: &str) {
+    let more = format!("a_typing_mistake = 1\n{text}");
+    let problems = Config::parse(&more).expect_err("nothing has that name");
+    let [problem] = problems.as_slice() else {
+        panic!("{problems}");
+    };
+    assert_eq!(problem.place, "a_typing_mistake");
+}
+
+fn written(pipeline: &Pipeline) -> Value {
+    let mut table = Table::new();
+    let mut put = |name: &str, value: Value| table.insert(name.to_owned(), value);
+    put("name", pipeline.name.as_str().into());
+    put("repository", pipeline.repository.as_str().into());
+    put("tag", pipeline.tag.to_string().into());
+    put("cluster", pipeline.cluster.as_str().into());
+    put("service", pipeline.service.as_str().into());
+    put("application", pipeline.application.as_str().into());
+    put(
+        "deployment_group",
+        pipeline.deployment_group.as_str().into(),
+    );
+    if let Some(config) = &pipeline.deployment_config {
+        put("deployment_config", config.as_str().into());
+    }
+    let containers = pipeline
+        .containers
+        .iter()
+        .map(|name| Value::from(name.as_str()));
+    put("containers", Value::Array(containers.collect()));
+    let revision_from = match pipeline.revision_from {
+        RevisionFrom::Production => "production",
+        RevisionFrom::Latest => "latest",
+    };
+    put("revision_from", revision_from.into());
+    let when_busy = match pipeline.when_busy {
+        WhenBusy::Wait => "wait",
+        WhenBusy::Replace => "replace",
+    };
+    put("when_busy", when_busy.into());
+    let termination_wait = match pipeline.termination_wait {
+        TerminationWait::Cut => "cut",
+        TerminationWait::Keep => "keep",
+    };
+    put("termination_wait", termination_wait.into());
+    if let Some(migration) = migration(pipeline) {
+        put("migration", migration.into());
+    }
+    put("test_traffic", test_traffic(pipeline).into());
+    table.into()
+}
+
+fn migration(pipeline: &Pipeline) -> Option<Table> {
+    let migration = pipeline.migration.as_ref()?;
+    let minutes = migration.time_out.as_secs() / 60;
+    Some(Table::from_iter([
+        ("container".to_owned(), migration.container.as_str().into()),
+        ("command".to_owned(), migration.command.clone().into()),
+        ("timeout_minutes".to_owned(), whole(minutes)),
+    ]))
+}
+
+fn test_traffic(pipeline: &Pipeline) -> Table {
+    let gate = &pipeline.test_traffic;
+    let mut table = Table::from_iter([
+        (
+            "healthy_within_seconds".to_owned(),
+            whole(gate.healthy_within.as_secs()),
+        ),
+        (
+            "request".to_owned(),
+            Value::Array(gate.requests.iter().map(request).collect()),
+        ),
+    ]);
+    for (name, text) in [("base_url", &gate.base_url), ("host", &gate.host)] {
+        if let Some(text) = text {
+            table.insert(name.to_owned(), text.as_str().into());
+        }
+    }
+    table
+}
+
+fn request(request: &Request) -> Value {
+    let mut table = Table::from_iter([
+        ("path".to_owned(), request.path.as_str().into()),
+        ("status".to_owned(), request.status.to_string().into()),
+        (
+            "contains".to_owned(),
+            request.contains.as_deref().unwrap_or_default().into(),
+        ),
+        ("times".to_owned(), whole(request.times.into())),
+    ]);
+    if let Some(within) = request.within {
+        let milliseconds = u64::try_from(within.as_millis()).expect("at most a minute");
+        table.insert("within_milliseconds".to_owned(), whole(milliseconds));
+    }
+    table.into()
+}
+
+fn whole(number: u64) -> Value {
+    i64::try_from(number).expect("a small number").into()
+}

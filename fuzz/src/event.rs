@@ -1,0 +1,244 @@
+//! What wakes the functions: every one of them reads any JSON, or refuses it with a reason.
+
+use rules::events::{
+    FinishEvent, HookCall, Request, StartEvent, StateChange, UnreadableEvent, Wanted, hook_ids,
+};
+use rules::observed::Task;
+use rules::{events, migration, reasons};
+use serde_json::{Value, json};
+
+/// Reads `text` as an event, where it is JSON at all: what is not, Lambda does not hand on.
+pub fn holds(text: &str) {
+    if let Ok(event) = serde_json::from_str(text) {
+        is_read_or_refused(&event);
+    }
+}
+
+/// Everybody reads an event, or says what is wrong with it.
+pub fn is_read_or_refused(event: &Value) {
+    is_read_the_same_with_more_in_it(event);
+    repeats_nothing_secret(event);
+    match StartEvent::parse(event) {
+        Ok(read) => is_what_is_there(event, &read),
+        Err(refused) => names_a_place(event, &refused),
+    }
+    match FinishEvent::parse(event) {
+        Ok(FinishEvent::Ignored(reason)) => is_a_reason(&reason),
+        Ok(FinishEvent::Stopped(task)) => is_judged(&task),
+        Ok(FinishEvent::TimedOut(time_out)) => {
+            assert_eq!(
+                FinishEvent::parse(&json!(time_out)),
+                Ok(FinishEvent::TimedOut(time_out))
+            );
+        }
+        Err(refused) => names_a_place(event, &refused),
+    }
+    match HookCall::parse(event) {
+        Ok(call) => {
+            assert_eq!(event["DeploymentId"], call.deployment_id.as_str());
+            assert_eq!(
+                event["LifecycleEventHookExecutionId"],
+                call.execution_id.as_str()
+            );
+        }
+        Err(refused) => names_a_place(event, &refused),
+    }
+    match StateChange::parse(event) {
+        Ok(change) => {
+            assert_eq!(event["detail"]["deploymentId"], change.deployment.as_str());
+            assert_eq!(
+                event["detail"]["deploymentGroup"],
+                change.deployment_group.as_str()
+            );
+        }
+        Err(refused) => names_a_place(event, &refused),
+    }
+    let topic = "arn:aws:sns:eu-central-1:111122223333:outcomes"
+        .parse()
+        .expect("a topic");
+    if let Some(reason) = events::elsewhere(event, &topic) {
+        is_a_reason(&reason);
+    }
+}
+
+/// A reason fits in a log line, in one piece.
+pub fn is_a_reason(reason: &str) {
+    assert!(!reason.is_empty());
+    assert!(reason.chars().count() < 1100, "{} characters", reason.len());
+    assert!(!reason.contains(char::is_control), "{reason:?}");
+}
+
+fn names_a_place(event: &Value, refused: &UnreadableEvent) {
+    is_a_reason(&refused.to_string());
+    let path = refused.path.as_str();
+    // A name that nobody knows may be any text, and is then told as any other text is.
+    if refused.reason.starts_with("unknown field") {
+        return;
+    }
+    let is_whole = path.chars().count() < 500 && !path.contains(['?', ' ', '\u{FFFD}']);
+    assert!(
+        !is_whole || path == "." || leads_into(event, path),
+        "`{path}` of {event}"
+    );
+}
+
+/// Whether a path leads to something, or to what is missing from something that is there.
+fn leads_into(value: &Value, path: &str) -> bool {
+    // A name may hold what separates names.
+    let is_there = |path: &str, name: &str, member: &Value| {
+        path.strip_prefix(name).is_some_and(|rest| {
+            rest.is_empty() || (rest.starts_with(['.', '[']) && leads_into(member, rest))
+        })
+    };
+    let inside = path.strip_prefix('.').unwrap_or(path);
+    match value {
+        Value::Object(members) => {
+            let leads = |(name, member): (&String, &Value)| {
+                is_there(path, name, member) || is_there(inside, name, member)
+            };
+            members.iter().any(leads) || !inside.contains(['.', '['])
+        }
+        Value::Array(items) => path.strip_prefix('[').is_some_and(|path| {
+            let item = path.split_once(']').and_then(|(index, rest)| {
+                let index: usize = index.parse().ok()?;
+                Some((items.get(index)?, rest))
+            });
+            item.is_some_and(|(item, rest)| rest.is_empty() || leads_into(item, rest))
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+    }
+}
+
+/// AWS adds fields to its events. A request is ours, and there one is a typing mistake.
+fn is_read_the_same_with_more_in_it(event: &Value) {
+    let Value::Object(members) = event else {
+        return;
+    };
+    let is_ours = !members.contains_key("source") || !members.contains_key("detail-type");
+    let mut more = members.clone();
+    more.insert("a-field-of-tomorrow".to_owned(), json!({"source": 1}));
+    if let Some(Value::Object(detail)) = more.get_mut("detail") {
+        detail.insert("aFieldOfTomorrow".to_owned(), json!([null]));
+    }
+    let more = Value::Object(more);
+    assert_eq!(HookCall::parse(event), HookCall::parse(&more));
+    assert_eq!(StateChange::parse(event), StateChange::parse(&more));
+    if !is_ours {
+        assert_eq!(StartEvent::parse(event), StartEvent::parse(&more));
+        assert_eq!(FinishEvent::parse(event), FinishEvent::parse(&more));
+    } else if StartEvent::parse(event).is_ok() {
+        let refused = StartEvent::parse(&more).expect_err("nothing in a request has that name");
+        assert!(
+            refused.to_string().contains("a-field-of-tomorrow"),
+            "{refused}"
+        );
+    }
+}
+
+/// A refusal quotes what it refuses, but neither an environment nor what answers a hook.
+fn repeats_nothing_secret(event: &Value) {
+    const PLANTED: &str = "planted-value-4711";
+    let mut event = event.clone();
+    plant(&mut event, PLANTED, false);
+    let refusals = [
+        StartEvent::parse(&event).err(),
+        FinishEvent::parse(&event).err(),
+        HookCall::parse(&event).err(),
+        StateChange::parse(&event).err(),
+    ];
+    for refused in refusals.into_iter().flatten() {
+        assert!(!refused.to_string().contains(PLANTED), "{refused}");
+    }
+}
+
+fn plant(value: &mut Value, planted: &str, is_secret: bool) {
+    match value {
+        Value::String(text) if is_secret => *text = planted.to_owned(),
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|item| plant(item, planted, is_secret)),
+        Value::Object(members) => members.iter_mut().for_each(|(name, member)| {
+            let names_one = [
+                "environment",
+                "LifecycleEventHookExecutionId",
+                "hook_execution_id",
+            ];
+            plant(
+                member,
+                planted,
+                is_secret || names_one.contains(&name.as_str()),
+            );
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+/// Nothing is made up: what was read is what the event holds.
+fn is_what_is_there(event: &Value, read: &StartEvent) {
+    let detail = &event["detail"];
+    match read {
+        StartEvent::Pushed { image, tag, at: _ } => {
+            assert_eq!(image.tag.as_ref(), Some(tag));
+            assert_eq!(detail["image-tag"], tag.as_str());
+            assert_eq!(detail["image-digest"], image.digest.as_str());
+            assert_eq!(detail["repository-name"], image.repository.as_str());
+            assert_eq!(
+                (&detail["result"], &detail["action-type"]),
+                (&json!("SUCCESS"), &json!("PUSH"))
+            );
+        }
+        StartEvent::DeploymentEnded {
+            application,
+            deployment_group,
+        } => {
+            assert_eq!(detail["application"], application.as_str());
+            assert_eq!(detail["deploymentGroup"], deployment_group.as_str());
+        }
+        StartEvent::Asked(Request {
+            pipeline,
+            wanted,
+            dry_run,
+        }) => {
+            assert_eq!(event["pipeline"], pipeline.as_str());
+            assert_eq!(
+                event
+                    .get("dry_run")
+                    .and_then(Value::as_bool)
+                    .unwrap_or_default(),
+                *dry_run
+            );
+            match wanted {
+                Wanted::Due => assert!(event["tag"].is_null() && event["digest"].is_null()),
+                Wanted::Tag(tag) => assert_eq!(event["tag"], tag.as_str()),
+                Wanted::Digest(digest) => assert_eq!(event["digest"], digest.as_str()),
+            }
+        }
+        StartEvent::Look => assert_eq!(event["detail-type"], "Scheduled Event"),
+        StartEvent::Ignored(reason) => is_a_reason(reason),
+    }
+}
+
+/// A task of ours that has stopped is judged, by an exit code of 0 and nothing else.
+fn is_judged(task: &Task) {
+    assert_eq!(task.last_status, migration::STOPPED);
+    assert!(
+        task.started_by
+            .as_deref()
+            .is_some_and(|by| by.starts_with(migration::STARTED_BY))
+    );
+    if let Some(ids) = hook_ids(task) {
+        assert!(migration::has_ended(task, &ids.container));
+        let migrating = task
+            .containers
+            .iter()
+            .find(|container| container.name == ids.container);
+        if migration::judge(task, &ids.container) == migration::Verdict::Succeeded {
+            assert_eq!(migrating.and_then(|container| container.exit_code), Some(0));
+        }
+    }
+    let deployment = "d-1".parse().expect("a deployment");
+    let tasks = [task.clone()];
+    if let Some(cause) = reasons::find(&tasks, &deployment, &task.revision, None) {
+        assert!(!cause.sentence.is_empty());
+    }
+}
