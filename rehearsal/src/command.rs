@@ -1,5 +1,6 @@
 //! The command line.
 
+pub(crate) mod organisation;
 pub(crate) mod serving;
 pub(crate) mod storming;
 
@@ -13,6 +14,7 @@ use rehearsal::assumption::{Assumption, Assumptions};
 use rehearsal::iam::Removal;
 use rehearsal::mishap::Planned;
 
+use self::organisation::Organisation;
 use self::serving::Serving;
 use self::storming::Storming;
 use crate::binaries::Profile;
@@ -174,6 +176,10 @@ pub(crate) struct Build {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// A burst at scale: many pushes of one base image that many services follow, under ECS's token buckets
+    #[command(after_help = organisation::AFTER_HELP)]
+    Organisation(Organisation),
+
     /// Keep the local AWS up, with the services of `ship`, until interrupted
     #[command(after_help = serving::AFTER_HELP)]
     Serve(Serving),
@@ -186,6 +192,7 @@ impl Command {
     /// Whether stdout is for a JSON object.
     pub(crate) fn json(&self) -> bool {
         match self {
+            Command::Organisation(size) => size.json,
             Command::Serve(_) => false,
             Command::Storm(storming) => storming.json,
         }

@@ -4,6 +4,7 @@ mod binaries;
 mod command;
 mod evidence;
 mod invariants;
+mod organisation;
 mod play;
 mod progress;
 mod record;
@@ -92,6 +93,10 @@ async fn run(
             }
             serve::serve(scenario, &places, serving, &output, interrupted()).await?;
             return Ok(ExitCode::SUCCESS);
+        }
+        Some(Command::Organisation(size)) => {
+            return organisation::play(scenario.setting, size, &places, &output, interrupted())
+                .await;
         }
         Some(Command::Storm(storming)) => {
             return storm::storm(storming, &places, &output, interrupted()).await;

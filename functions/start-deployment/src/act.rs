@@ -24,7 +24,7 @@ const REFILL: Duration = Duration::from_secs(1);
 /// What became of one pipeline.
 pub(crate) struct Report {
     pipeline: String,
-    decision: &'static str,
+    pub(crate) decision: &'static str,
     reason: String,
     image: Option<Image>,
     revision: Option<RevisionArn>,
@@ -39,16 +39,15 @@ impl Report {
             .candidate
             .as_ref()
             .map(|candidate| candidate.image.clone());
-        let (code, deployment) = match decision {
-            Decision::Start(_) => ("start", None),
-            Decision::EndWait(id) => ("end-wait", Some(id)),
-            Decision::Stop(id) => ("stop", Some(id)),
-            Decision::Skip(skip) => (skip.code(), deployment_of(skip)),
+        let deployment = match decision {
+            Decision::Start(_) => None,
+            Decision::EndWait(id) | Decision::Stop(id) => Some(id),
+            Decision::Skip(skip) => deployment_of(skip),
         };
         let pipeline = look.pipeline.name.to_string();
         Self {
             pipeline,
-            decision: code,
+            decision: decision.code(),
             reason: decision.reason(look.asked_by),
             image,
             revision: None,
@@ -262,8 +261,7 @@ impl Handler {
         skip: &Skip,
     ) {
         if let (Skip::Waiting(id), Some(candidate)) = (skip, &seen.observed.candidate)
-            && look.is_waited_for(candidate)
-            && !seen.observed.is_being_set_aside()
+            && look.tells_of_waiting(&seen.observed)
         {
             let outcome = Outcome::waiting(look.pipeline, &candidate.image, id, look.asked_by);
             self.messenger.publish(&started.settings, &outcome).await;

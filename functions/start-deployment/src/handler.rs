@@ -1,5 +1,7 @@
 //! One event: which pipelines it concerns, and what becomes of each.
 
+use std::collections::BTreeMap;
+use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws::codedeploy::CodeDeploy;
@@ -11,6 +13,8 @@ use lambda::{Deadline, Failure, Messenger, Start, Started, Turns};
 use rules::environment::HookFunctions;
 use rules::events::{self, StartEvent};
 use rules::look::{self, Concerned, Look, Then};
+use rules::names::PipelineName;
+use rules::past_look::PastLook;
 use rules::start;
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -31,6 +35,8 @@ pub(crate) struct Handler {
     pub(crate) messenger: Messenger,
     /// Held by the pipeline that registers a revision.
     pub(crate) registering: Mutex<()>,
+    /// The last look at each pipeline, for as long as Lambda keeps this process. Whoever remembers nothing looks again.
+    past: std::sync::Mutex<BTreeMap<PipelineName, PastLook>>,
 }
 
 impl Handler {
@@ -42,6 +48,7 @@ impl Handler {
             codedeploy: CodeDeploy::new(session),
             messenger: Messenger::new(Sns::new(session)),
             registering: Mutex::new(()),
+            past: std::sync::Mutex::default(),
         }
     }
 
@@ -59,6 +66,11 @@ impl Handler {
             Concerned::Looks(looks) => looks,
             Concerned::Nobody(reason) => return Ok(nobody(&reason)),
         };
+        let (seen, looks): (Vec<_>, Vec<_>) =
+            looks.into_iter().partition(|look| self.has_seen(look));
+        if looks.is_empty() {
+            return Ok(nobody(SEEN));
+        }
         let turns = Turns {
             side_by_side: SIDE_BY_SIDE,
             rest: REST,
@@ -78,7 +90,7 @@ impl Handler {
             }
         }
         if failures.is_empty() {
-            Ok(json!({"pipelines": reports}))
+            Ok(json!({"pipelines": reports, "seen_before": seen.len()}))
         } else {
             Err(Failure::Pipelines(failures))
         }
@@ -91,16 +103,37 @@ impl Handler {
     ) -> Result<Report, Failure> {
         let seen = self.observe(look).await?;
         let decision = start::decide(look.pipeline, &seen.observed);
+        let past = seen
+            .looked_at
+            .and_then(|at| PastLook::of(look, &seen.observed, &decision, at));
+        let decided = decision.code();
         let report = match look.then {
             Then::Say => self.say(look, &seen, &decision).await?,
             Then::Act => self.act(started, look, seen, decision).await?,
         };
+        // What another invocation was faster with was decided from something else than what is remembered.
+        if let Some(past) = past.filter(|_| report.decision == decided) {
+            self.past().insert(look.pipeline.name.clone(), past);
+        }
         report.log();
         Ok(report)
     }
+
+    fn has_seen(&self, look: &Look<'_>) -> bool {
+        let past = self.past();
+        let last = past.get(&look.pipeline.name);
+        last.is_some_and(|last| last.answers(look))
+    }
+
+    fn past(&self) -> MutexGuard<'_, BTreeMap<PipelineName, PastLook>> {
+        self.past.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
+/// Why a push is not looked at.
+const SEEN: &str = "a look that came after this push has seen it";
+
 fn nobody(reason: &str) -> Value {
-    tracing::info!(decision = "skip", reason, "nobody is concerned");
+    tracing::info!(decision = "skip", reason, "no pipeline looked at");
     json!({"pipelines": [], "reason": reason})
 }

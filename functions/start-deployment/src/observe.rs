@@ -13,6 +13,7 @@ use rules::observed::{
 use rules::revision::{self, Matching};
 use rules::start::{self, Active, AskedBy, Candidate, Deployed, Observed, Running};
 use rules::tag_rule::TagRule;
+use time::UtcDateTime;
 use tokio::try_join;
 
 use crate::handler::Handler;
@@ -20,6 +21,8 @@ use crate::handler::Handler;
 /// What the decision is taken from, and what acting on it needs.
 pub(crate) struct Seen {
     pub(crate) observed: Observed,
+    /// When ECR was asked where the tag points; none where the search was for something else.
+    pub(crate) looked_at: Option<UtcDateTime>,
     pub(crate) production: Production,
     pub(crate) group: DeploymentGroup,
 }
@@ -35,7 +38,7 @@ pub(crate) struct Production {
 impl Handler {
     pub(crate) async fn observe(&self, look: &Look<'_>) -> Result<Seen, Failure> {
         let pipeline = look.pipeline;
-        let (service, group, candidate) = try_join!(
+        let (service, group, (candidate, looked_at)) = try_join!(
             self.ecs
                 .describe_service(&pipeline.cluster, &pipeline.service),
             self.codedeploy
@@ -81,6 +84,7 @@ impl Handler {
         };
         Ok(Seen {
             observed,
+            looked_at,
             production,
             group,
         })
@@ -103,15 +107,18 @@ impl Handler {
         Ok(other.known(in_ecr))
     }
 
-    async fn candidate(&self, look: &Look<'_>) -> Result<Option<Candidate>, CallFailed> {
+    /// The candidate, and when ECR was asked where its tag points.
+    async fn candidate(
+        &self,
+        look: &Look<'_>,
+    ) -> Result<(Option<Candidate>, Option<UtcDateTime>), CallFailed> {
         let repository = &look.pipeline.repository;
         let found: Vec<ImageDetail> = match &look.search {
-            Search::Tag(tag) => self
-                .ecr
-                .describe_image_by_tag(repository, tag)
-                .await?
-                .into_iter()
-                .collect(),
+            Search::Tag(tag) => {
+                let pointed = self.ecr.describe_image_by_tag(repository, tag).await?;
+                let found: Vec<ImageDetail> = pointed.image.into_iter().collect();
+                return Ok((look.candidate(&found), pointed.asked_at));
+            }
             Search::Digest(digest) => self
                 .ecr
                 .describe_image_by_digest(repository, digest)
@@ -120,7 +127,7 @@ impl Handler {
                 .collect(),
             Search::All => self.ecr.describe_tagged_images(repository).await?,
         };
-        Ok(look.candidate(&found))
+        Ok((look.candidate(&found), None))
     }
 
     async fn production(

@@ -77,9 +77,24 @@ pub async fn serve(listener: TcpListener, aws: Weak<Aws>) {
             (aws.clone(), LARGEST_BODY),
             wire::record,
         ))
+        .layer(middleware::from_fn_with_state(aws.clone(), dated))
         .with_state(aws);
     // `axum::serve` never ends by itself, and never with an error.
     let _ = axum::serve(listener, router).await;
+}
+
+/// Every answer states when it was given, by the simulated clock: for AWS there is no other.
+async fn dated(
+    State(aws): State<Weak<Aws>>,
+    request: axum::extract::Request,
+    next: middleware::Next,
+) -> Response {
+    let mut response = next.run(request).await;
+    let date = aws.upgrade().map(|aws| stamp::http_date(aws.clock.now()));
+    if let Some(Ok(date)) = date.map(header::HeaderValue::try_from) {
+        response.headers_mut().insert(header::DATE, date);
+    }
+    response
 }
 
 async fn answer(

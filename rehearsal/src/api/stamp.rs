@@ -1,4 +1,4 @@
-//! Moments on the wire: epoch seconds in JSON 1.1, ISO 8601 in XML and in events.
+//! Moments on the wire: epoch seconds in JSON 1.1, ISO 8601 in XML and in events, HTTP's date in headers.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -31,14 +31,25 @@ pub fn iso(moment: SystemTime) -> Value {
     )
 }
 
+/// `Wed, 14 Oct 2026 09:38:42 GMT`, as HTTP's `Date` has it.
+pub fn http_date(moment: SystemTime) -> String {
+    let format = format_description!(
+        "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+    );
+    UtcDateTime::from(moment)
+        .format(&format)
+        .unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn one_moment_both_ways() {
+    fn one_moment_in_every_way() {
         let moment = UNIX_EPOCH + Duration::from_millis(1_791_970_682_117);
         assert_eq!(epoch_seconds(moment), json!(1_791_970_682.117));
         assert_eq!(iso(moment), json!("2026-10-14T09:38:02.117Z"));
+        assert_eq!(http_date(moment), "Wed, 14 Oct 2026 09:38:02 GMT");
     }
 }

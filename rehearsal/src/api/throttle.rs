@@ -112,6 +112,11 @@ const BUCKETS: [Bucket; 11] = [
     },
 ];
 
+/// How many calls an ECS operation's bucket holds, and how many more it gets a second; none for one that has no bucket.
+pub fn burst_and_refill(operation: &str) -> Option<(u32, u32)> {
+    bucket(Service::Ecs, operation).map(|bucket| (bucket.burst, bucket.refill_per_second))
+}
+
 /// What is left in the account's buckets, by the simulated clock.
 #[derive(Debug, Default)]
 pub struct Throttle {

@@ -105,6 +105,12 @@ impl Service {
         Service { label, settings }
     }
 
+    /// With something around it otherwise than usual.
+    pub(crate) fn adjusted(mut self, adjust: impl Fn(&mut ServiceSettings)) -> Service {
+        adjust(&mut self.settings);
+        self
+    }
+
     /// With another container beside the one that serves.
     pub(crate) fn with_sidecar(mut self, name: &str, image: &str) -> Service {
         self.settings.containers.push(ContainerSettings {

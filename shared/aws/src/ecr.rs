@@ -4,15 +4,26 @@ use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::{DescribeImagesFilter, ImageIdentifier, TagStatus};
 use rules::names::{Digest, Repository, Tag};
 use rules::observed::ImageDetail;
+use time::UtcDateTime;
 
 use crate::Session;
 use crate::call::{Call, CallFailed};
 use crate::text::time_from;
+use crate::wire::AskedAt;
 
 /// ECR's operations.
 #[derive(Debug, Clone)]
 pub struct Ecr {
     client: Client,
+}
+
+/// What a tag points at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pointed {
+    /// The image; none when no image has the tag.
+    pub image: Option<ImageDetail>,
+    /// When ECR was asked, by its own clock, or up to a second before; none when its answer stated no date.
+    pub asked_at: Option<UtcDateTime>,
 }
 
 /// What a page of DescribeImages holds at most.
@@ -26,19 +37,15 @@ impl Ecr {
         }
     }
 
-    /// The image that the tag points at now; none when no image has the tag.
+    /// What the tag points at now.
     pub async fn describe_image_by_tag(
         &self,
         repository: &Repository,
         tag: &Tag,
-    ) -> Result<Option<ImageDetail>, CallFailed> {
+    ) -> Result<Pointed, CallFailed> {
         let call = Call::new(OPERATION, format!("{repository}:{tag}"));
-        self.describe_image(
-            call,
-            repository,
-            ImageIdentifier::builder().image_tag(tag.as_str()).build(),
-        )
-        .await
+        let identifier = ImageIdentifier::builder().image_tag(tag.as_str()).build();
+        self.describe_image(call, repository, identifier).await
     }
 
     /// The image with this digest; none when it was deleted.
@@ -48,14 +55,9 @@ impl Ecr {
         digest: &Digest,
     ) -> Result<Option<ImageDetail>, CallFailed> {
         let call = Call::new(OPERATION, format!("{repository}@{}", digest.short()));
-        self.describe_image(
-            call,
-            repository,
-            ImageIdentifier::builder()
-                .image_digest(digest.as_str())
-                .build(),
-        )
-        .await
+        let identifier = ImageIdentifier::builder().image_digest(digest.as_str());
+        let described = self.describe_image(call, repository, identifier.build());
+        Ok(described.await?.image)
     }
 
     /// Every image that has a tag.
@@ -92,29 +94,36 @@ impl Ecr {
         call: Call,
         repository: &Repository,
         image: ImageIdentifier,
-    ) -> Result<Option<ImageDetail>, CallFailed> {
+    ) -> Result<Pointed, CallFailed> {
+        let asked_at = AskedAt::default();
         let sent = self
             .client
             .describe_images()
             .repository_name(repository.as_str())
             .image_ids(image)
+            .customize()
+            .interceptor(asked_at.clone())
             .send()
             .await;
-        match sent {
+        let image = match sent {
             Ok(answer) => answer
                 .image_details()
                 .first()
                 .map(|image| translate(&call, image))
-                .transpose(),
+                .transpose()?,
             Err(error)
                 if error
                     .as_service_error()
                     .is_some_and(|error| error.is_image_not_found_exception()) =>
             {
-                Ok(None)
+                None
             }
-            Err(error) => Err(call.failed(error)),
-        }
+            Err(error) => return Err(call.failed(error)),
+        };
+        Ok(Pointed {
+            image,
+            asked_at: asked_at.take(),
+        })
     }
 }
 

@@ -2,9 +2,12 @@
 //!
 //! Signing, retries and timeouts stay the SDK's; only what is on the wire is read, or replaced, on its way.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use aws_sdk_ecs::config::interceptors::AfterDeserializationInterceptorContextRef;
+use aws_sdk_ecs::config::interceptors::{
+    AfterDeserializationInterceptorContextRef, BeforeTransmitInterceptorContextRef,
+};
 use aws_sdk_ecs::config::{ConfigBag, Intercept, RuntimeComponents};
 use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::InterceptorContext;
@@ -13,7 +16,11 @@ use aws_smithy_runtime_api::client::retries::classifiers::{
     ClassifyRetry, RetryAction, RetryClassifierPriority, RetryReason,
 };
 use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::date_time::{DateTime, Format};
 use aws_smithy_types::retry::ErrorKind;
+use time::UtcDateTime;
+
+use crate::text::time_from;
 
 /// The body of a successful answer, byte by byte as it came, whatever the SDK's types make of it.
 #[derive(Debug, Clone, Default)]
@@ -42,6 +49,61 @@ impl Intercept for RawAnswer {
             *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
                 response.body().bytes().map(<[u8]>::to_vec);
         }
+        Ok(())
+    }
+}
+
+/// When AWS was asked, by its own clock. Every answer of HTTP states its `Date` (RFC 9110, section 6.6.1), errors as well;
+/// what passed since the request was sent is taken off it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct AskedAt(Arc<Mutex<Asked>>);
+
+#[derive(Debug, Default)]
+struct Asked {
+    sent: Option<Instant>,
+    moment: Option<UtcDateTime>,
+}
+
+impl AskedAt {
+    /// The moment, or up to a second before it; none when no answer came, or one that did not state its date.
+    pub(crate) fn take(&self) -> Option<UtcDateTime> {
+        self.lock().moment.take()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Asked> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Intercept for AskedAt {
+    fn name(&self) -> &'static str {
+        "AskedAt"
+    }
+
+    fn read_before_transmit(
+        &self,
+        _: &BeforeTransmitInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        self.lock().sent = Some(Instant::now());
+        Ok(())
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let date = context.response().headers().get("date");
+        let answered = date
+            .and_then(|date| DateTime::from_str(date, Format::HttpDate).ok())
+            .and_then(|date| time_from(&date));
+        let mut asked = self.lock();
+        asked.moment = answered
+            .zip(asked.sent)
+            .map(|(answered, sent)| answered - sent.elapsed());
         Ok(())
     }
 }

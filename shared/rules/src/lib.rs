@@ -14,6 +14,7 @@ pub mod migration;
 pub mod names;
 pub mod observed;
 pub mod outcome;
+pub mod past_look;
 pub mod problem;
 pub mod reasons;
 pub mod revision;

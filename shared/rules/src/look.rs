@@ -7,7 +7,7 @@ use crate::events::{Request, StartEvent, Wanted};
 use crate::names::{Digest, Image, Repository, Tag};
 use crate::observed::{DeploymentGroup, ImageDetail, Service};
 use crate::revision::Unusable;
-use crate::start::{AskedBy, Candidate};
+use crate::start::{AskedBy, Candidate, Observed};
 use crate::tag_rule::{self, TagRule};
 
 /// One pipeline to look at.
@@ -198,12 +198,20 @@ fn no_such_pipeline(config: &Config, given: &str) -> NoSuchPipeline {
 impl Look<'_> {
     /// Whether somebody waits for this very image, so that people are told when it has to wait. Of pushes in a burst, only
     /// the last one waits: the tag has left the others before they were looked at.
-    pub fn is_waited_for(&self, candidate: &Candidate) -> bool {
+    fn is_waited_for(&self, candidate: &Candidate) -> bool {
         match &self.cause {
             Cause::Push(digest) => *digest == candidate.image.digest,
             Cause::Request => true,
             Cause::Routine => false,
         }
+    }
+
+    /// Whether people are told when the candidate has to wait: when somebody waits for it, and nobody took production away
+    /// from it since.
+    pub fn tells_of_waiting(&self, observed: &Observed) -> bool {
+        let candidate = observed.candidate.as_ref();
+        candidate.is_some_and(|candidate| self.is_waited_for(candidate))
+            && !observed.is_being_set_aside()
     }
 
     /// The candidate among the images that the search found. What is no container image (a chart, a signature) is none,

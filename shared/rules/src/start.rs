@@ -275,6 +275,16 @@ fn make_room(
 }
 
 impl Decision {
+    /// The stable code for logs and reports.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Start(_) => "start",
+            Self::EndWait(_) => "end-wait",
+            Self::Stop(_) => "stop",
+            Self::Skip(skip) => skip.code(),
+        }
+    }
+
     /// Why, for whoever asked. A request is not remembered: what it waits for ends without it.
     pub fn reason(&self, asked_by: AskedBy) -> String {
         let then = match asked_by {

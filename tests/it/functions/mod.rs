@@ -1,5 +1,6 @@
 //! What a function does where a scenario cannot get between two of its calls: one invocation of the real binary.
 
+mod burst;
 mod secrets;
 mod told_once;
 pub(crate) mod wire;

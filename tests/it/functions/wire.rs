@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
@@ -82,6 +82,9 @@ pub(crate) fn invoke(
     invoke_each(&function, [event.to_string()], answer).remove(0)
 }
 
+/// When AWS says that it answers, whatever the time is.
+const DATE: &str = "Wed, 14 Oct 2026 09:30:00 GMT";
+
 /// A function as it is deployed.
 pub(crate) struct Function<'a> {
     pub(crate) name: &'a str,
@@ -90,10 +93,28 @@ pub(crate) struct Function<'a> {
     pub(crate) variables: &'a [(&'a str, &'a str)],
 }
 
+/// An event, and how long the function has for it.
+pub(crate) struct Event {
+    pub(crate) payload: String,
+    pub(crate) within: Duration,
+}
+
+/// Far away: no test waits for a function's time to be over unless it says so.
+pub(crate) const LONG: Duration = Duration::from_secs(900);
+
+impl From<String> for Event {
+    fn from(payload: String) -> Event {
+        Event {
+            payload,
+            within: LONG,
+        }
+    }
+}
+
 /// The same for one event after the other, all in one process, as Lambda does; an event may be no JSON.
 pub(crate) fn invoke_each(
     function: &Function,
-    events: impl IntoIterator<Item = String>,
+    events: impl IntoIterator<Item = impl Into<Event>>,
     answer: impl Fn(&str, usize, &Value) -> Answer + Send + Sync + 'static,
 ) -> Vec<Invocation> {
     let calls: Arc<Mutex<Vec<(String, Value)>>> = Arc::default();
@@ -109,7 +130,7 @@ pub(crate) fn invoke_each(
         Some(said(&operation, || answer(&operation, before, &body)))
     });
     let (told, answered) = mpsc::channel();
-    let mut events: VecDeque<String> = events.into_iter().collect();
+    let mut events: VecDeque<Event> = events.into_iter().map(Into::into).collect();
     let count = events.len();
     let (told, events) = (Mutex::new(told), Mutex::new(move || events.pop_front()));
     let runtime = serve(move |request| {
@@ -143,14 +164,21 @@ pub(crate) fn invoke_each(
     answers.into_iter().map(invocation).collect()
 }
 
-fn next(event: String) -> Response {
+#[expect(
+    clippy::disallowed_methods,
+    reason = "Lambda states the deadline in wall-clock time"
+)]
+fn next(event: Event) -> Response {
+    let deadline = (SystemTime::now() + event.within).duration_since(UNIX_EPOCH);
     let headers = vec![
         (
             "lambda-runtime-aws-request-id",
             "8476a536-e9f4-11e8-9739-2dfe598c3fcd".to_owned(),
         ),
-        // Far away: no test waits for a function's time to be over.
-        ("lambda-runtime-deadline-ms", "4000000000000".to_owned()),
+        (
+            "lambda-runtime-deadline-ms",
+            deadline.unwrap().as_millis().to_string(),
+        ),
         (
             "lambda-runtime-invoked-function-arn",
             "arn:aws:lambda:eu-central-1:111122223333:function:f".to_owned(),
@@ -159,7 +187,7 @@ fn next(event: String) -> Response {
     Response {
         status: 200,
         headers,
-        body: event,
+        body: event.payload,
     }
 }
 
@@ -226,7 +254,10 @@ fn said(operation: &str, answer: impl FnOnce() -> Answer) -> Response {
     };
     Response {
         status,
-        headers: vec![("content-type", "application/x-amz-json-1.1".to_owned())],
+        headers: vec![
+            ("content-type", "application/x-amz-json-1.1".to_owned()),
+            ("date", DATE.to_owned()),
+        ],
         body,
     }
 }

@@ -2,6 +2,7 @@
 //! here are written from what users are promised, and read nothing but the record.
 
 mod course;
+mod organisation;
 pub(crate) mod run;
 
 use std::collections::BTreeSet;

@@ -40,11 +40,12 @@ async fn a_tag_gives_the_image_that_it_points_at() {
     )])
     .await;
     let tag: Tag = "latest".parse().unwrap();
-    let found = Ecr::new(&server.session())
+    let pointed = Ecr::new(&server.session())
         .describe_image_by_tag(&repository(), &tag)
         .await
-        .unwrap()
         .unwrap();
+    assert!(pointed.asked_at.is_some(), "every answer states its date");
+    let found = pointed.image.unwrap();
     server.was_asked(
         TARGET,
         &json!({"repositoryName": "shop/web", "imageIds": [{"imageTag": "latest"}]}),
@@ -97,10 +98,9 @@ async fn no_image_is_none_and_no_repository_is_an_error() {
     .await;
     let ecr = Ecr::new(&server.session());
     let tag: Tag = "latest".parse().unwrap();
-    assert_eq!(
-        ecr.describe_image_by_tag(&repository(), &tag).await,
-        Ok(None)
-    );
+    let pointed = ecr.describe_image_by_tag(&repository(), &tag).await;
+    let pointed = pointed.unwrap();
+    assert_eq!((pointed.image, pointed.asked_at.is_some()), (None, true));
     let failed = ecr
         .describe_image_by_tag(&repository(), &tag)
         .await

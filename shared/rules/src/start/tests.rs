@@ -84,7 +84,7 @@ fn word(choice: &[usize], dimension: usize) -> &'static str {
 }
 
 /// One situation, by the index of each dimension's value.
-fn situation(choice: &[usize]) -> (&'static Pipeline, Observed) {
+pub(crate) fn situation(choice: &[usize]) -> (&'static Pipeline, Observed) {
     let image = Image {
         repository: "shop/web".parse().unwrap(),
         digest: digest('c'),
@@ -232,7 +232,7 @@ fn every_situation_has_its_decision() {
     assert_snapshot!(tree(&mut Vec::new(), 0));
 }
 
-fn every_situation() -> impl Iterator<Item = Vec<usize>> {
+pub(crate) fn every_situation() -> impl Iterator<Item = Vec<usize>> {
     let total: usize = DIMENSIONS.iter().map(|(_, values)| values.len()).product();
     (0..total).map(|mut number| {
         DIMENSIONS

@@ -1,0 +1,36 @@
+//! What `organisation` takes.
+
+use clap::value_parser;
+
+pub(crate) const AFTER_HELP: &str = "\
+Every service runs one task, a process of the sample service, and a second one while it is deployed. Two hundred services
+take some four gigabytes and, on two processors, a quarter of an hour: what a function waits for takes its time.
+
+Examples:
+  cargo rehearse organisation --profile release
+  cargo rehearse organisation --services 20 --pushes 60
+  cargo rehearse organisation --json | jq .figures
+
+Exit status:
+  0  everything ended where it should
+  1  something did not, or the burst could not be played";
+
+/// The arguments of `organisation`.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Organisation {
+    /// Services that follow the base image
+    #[arg(long, default_value_t = 200, value_parser = value_parser!(u32).range(1..=500))]
+    pub(crate) services: u32,
+
+    /// Pushes of the base image
+    #[arg(long, default_value_t = 1000, value_parser = value_parser!(u32).range(1..=6000))]
+    pub(crate) pushes: u32,
+
+    /// Seconds within which they come
+    #[arg(long, default_value_t = 60, value_parser = value_parser!(u32).range(1..=600))]
+    pub(crate) within: u32,
+
+    /// Print the figures as one JSON object on stdout; progress goes to stderr
+    #[arg(long)]
+    pub(crate) json: bool,
+}

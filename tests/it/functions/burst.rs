@@ -1,0 +1,220 @@
+//! `start-deployment` in a burst: one process, many pushes, and more services than one invocation can see to.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::wire::Answer::{Refuses, Says};
+use super::wire::{Answer, Event, Function, Invocation, LONG, invoke_each};
+use super::{REVISION, nothing};
+
+/// Enough of them that some are left when the time is over.
+const SERVICES: usize = 12;
+/// One in the middle of them.
+const MIDDLE: &str = "s6";
+
+fn pipelines() -> String {
+    let one = |number| {
+        format!(
+            "[[pipeline]]\nname='s{number}'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='s{number}'\n"
+        )
+    };
+    (0..SERVICES).map(one).collect()
+}
+
+fn digest(digit: &str) -> String {
+    format!("sha256:{}", digit.repeat(64))
+}
+
+/// A push of the image `b` at 09:29 and so many seconds.
+fn push(seconds: u32) -> Value {
+    json!({
+        "source": "aws.ecr", "detail-type": "ECR Image Action", "account": "111122223333", "region": "eu-central-1",
+        "time": format!("2026-10-14T09:29:{seconds:02}Z"),
+        "detail": {
+            "action-type": "PUSH", "result": "SUCCESS", "repository-name": "shop/web", "image-tag": "latest",
+            "image-digest": digest("b"),
+        },
+    })
+}
+
+/// What an account holds of these services: by family, the revision that was registered; by group, its deployment's
+/// description; by service, how often it was described.
+#[derive(Default)]
+struct Account {
+    registered: BTreeMap<String, Value>,
+    deployments: BTreeMap<String, Value>,
+    looks: BTreeMap<String, usize>,
+    /// The service whose revision AWS does not take until it is looked at a second time.
+    throttled: Option<&'static str>,
+}
+
+fn text(request: &Value, member: &str) -> String {
+    request[member].as_str().unwrap().to_owned()
+}
+
+/// `s6` of `DgpECS-prod-s6`, of a revision of the family `s6`, or of itself.
+fn service_of(name: &str) -> String {
+    let name = name.rsplit(['-', '/']).next().unwrap();
+    name.split(':').next().unwrap().to_owned()
+}
+
+impl Account {
+    fn says(&mut self, operation: &str, request: &Value) -> Answer {
+        match operation {
+            "DescribeImages" => Says(json!({"imageDetails": [{
+                "imageDigest": digest("b"), "imageTags": ["latest"], "imagePushedAt": 1_791_970_000.0
+            }]})),
+            "GetDeploymentGroup" => {
+                let service = service_of(&text(request, "deploymentGroupName"));
+                Says(json!({"deploymentGroupInfo": {
+                    "ecsServices": [{"clusterName": "prod", "serviceName": service}]
+                }}))
+            }
+            "DescribeServices" => self.service(request["services"][0].as_str().unwrap()),
+            "DescribeTaskDefinition" => self.revision(&text(request, "taskDefinition")),
+            "RegisterTaskDefinition" => self.register(request),
+            "ListDeployments" => {
+                let group = text(request, "deploymentGroupName");
+                let found = self.deployments.get_key_value(&group);
+                let ids: Vec<String> = found.iter().map(|(group, _)| id(group)).collect();
+                Says(json!({ "deployments": ids }))
+            }
+            "BatchGetDeployments" => self.described(request),
+            "CreateDeployment" => {
+                let group = text(request, "deploymentGroupName");
+                let before = self
+                    .deployments
+                    .insert(group.clone(), request["description"].clone());
+                assert_eq!(before, None, "`{group}` is deployed to a second time");
+                Says(json!({ "deploymentId": id(&group) }))
+            }
+            _ => nothing(),
+        }
+    }
+
+    fn service(&mut self, name: &str) -> Answer {
+        *self.looks.entry(name.to_owned()).or_default() += 1;
+        Says(json!({"failures": [], "services": [{
+            "serviceName": name, "status": "ACTIVE", "deploymentController": {"type": "CODE_DEPLOY"},
+            "taskDefinition": REVISION.replace("web:2", &format!("{name}:2")), "taskSets": [],
+            "loadBalancers": [{"containerName": "web", "containerPort": 80}],
+        }]}))
+    }
+
+    /// The family's latest revision, or the second one by its ARN, which runs the image `a`.
+    fn revision(&self, family_or_arn: &str) -> Answer {
+        let family = service_of(family_or_arn);
+        let image = format!(
+            "111122223333.dkr.ecr.eu-central-1.amazonaws.com/shop/web@{}",
+            digest("a")
+        );
+        let first = json!({
+            "taskDefinitionArn": REVISION.replace("web:2", &format!("{family}:2")), "family": family,
+            "containerDefinitions": [{"name": "web", "image": image}],
+        });
+        let latest = self.registered.get(family_or_arn);
+        Says(json!({ "tags": [], "taskDefinition": latest.cloned().unwrap_or(first) }))
+    }
+
+    fn register(&mut self, request: &Value) -> Answer {
+        let family = text(request, "family");
+        if self.throttled == Some(family.as_str()) && self.looks[&family] < 2 {
+            return Refuses("ThrottlingException");
+        }
+        let mut revision = request.clone();
+        revision["taskDefinitionArn"] = REVISION.replace("web:2", &format!("{family}:3")).into();
+        let before = self.registered.insert(family.clone(), revision.clone());
+        assert_eq!(before, None, "`{family}` gets a needless revision");
+        Says(json!({ "taskDefinition": revision }))
+    }
+
+    fn described(&self, request: &Value) -> Answer {
+        let found = self.deployments.iter().filter(|(group, _)| {
+            let ids = request["deploymentIds"].as_array().unwrap();
+            ids.iter().any(|asked| *asked == id(group))
+        });
+        let described = found.map(|(group, description)| {
+            json!({
+                "deploymentId": id(group), "applicationName": group.replace("Dgp", "App"), "deploymentGroupName": group,
+                "status": "InProgress", "creator": "user", "createTime": 1_791_970_100.0, "description": description,
+            })
+        });
+        Says(json!({ "deploymentsInfo": described.collect::<Vec<_>>() }))
+    }
+}
+
+fn id(group: &str) -> String {
+    format!("d-{}", service_of(group).to_uppercase())
+}
+
+/// One process, these events one after the other.
+fn told(throttled: Option<&'static str>, events: Vec<Event>) -> Vec<Invocation> {
+    let account = Mutex::new(Account {
+        throttled,
+        ..Account::default()
+    });
+    let function = Function {
+        name: "start-deployment",
+        pipelines: &pipelines(),
+        variables: &[],
+    };
+    invoke_each(&function, events, move |operation, _, request| {
+        account.lock().unwrap().says(operation, request)
+    })
+}
+
+fn calls(invocation: &Invocation, operation: &str) -> usize {
+    let operations = invocation.operations();
+    operations
+        .iter()
+        .filter(|called| **called == operation)
+        .count()
+}
+
+/// The look at the first push is asked at 09:30:00; AWS throttles one service's revision until then.
+#[test]
+fn what_one_invocation_cannot_finish_goes_on_in_the_next_and_loses_nothing() {
+    let short = Duration::from_secs(4);
+    let events = [short, LONG].map(|within| Event {
+        payload: push(0).to_string(),
+        within,
+    });
+    let [first, second] = told(Some(MIDDLE), events.into()).try_into().ok().unwrap();
+    assert_eq!(first.answer["errorType"], "Unfinished", "{}", first.answer);
+    let created = [&first, &second].map(|invocation| calls(invocation, "CreateDeployment"));
+    assert_eq!(created.iter().sum::<usize>(), SERVICES, "{created:?}");
+    let reports = second.answer["pipelines"].as_array().unwrap().len();
+    assert_eq!(
+        second.answer["seen_before"], created[0],
+        "what was finished is not looked at again: {}",
+        second.answer
+    );
+    assert_eq!(reports, SERVICES - created[0]);
+}
+
+#[test]
+fn a_push_that_a_later_look_has_seen_asks_aws_nothing() {
+    let routine = json!({"source": "aws.events", "detail-type": "Scheduled Event"});
+    let person = json!({"pipeline": "s1"});
+    // Looks are asked at 09:30:00, so that the second at 09:29:54 is the last one that is seen.
+    let payloads = [push(0), push(54), push(55), routine, person];
+    let events = payloads.map(|payload| Event::from(payload.to_string()));
+    let [first, seen, fresh, hourly, asked] = told(None, events.into()).try_into().ok().unwrap();
+    assert_eq!(calls(&first, "DescribeServices"), SERVICES);
+    assert_eq!(
+        first.answer["pipelines"].as_array().unwrap().len(),
+        SERVICES
+    );
+    assert!(seen.calls.is_empty(), "{:?}", seen.operations());
+    assert_eq!(
+        seen.answer,
+        json!({"pipelines": [], "reason": "a look that came after this push has seen it"})
+    );
+    for (again, looks) in [(fresh, SERVICES), (hourly, SERVICES), (asked, 1)] {
+        assert_eq!(calls(&again, "DescribeServices"), looks, "{}", again.answer);
+        assert_eq!(calls(&again, "CreateDeployment"), 0, "{}", again.answer);
+    }
+}
