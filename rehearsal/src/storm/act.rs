@@ -14,6 +14,8 @@ use crate::play::person;
 
 /// An hour, and time for the hourly look.
 const AN_HOUR: Duration = Duration::from_secs(61 * 60);
+/// More than a millisecond.
+const A_MOMENT: Duration = Duration::from_millis(2);
 /// Hours until everything has come to rest. What waits behind something else needs one look each; each deployment may last
 /// an hour and more.
 const HOURS_AT_MOST: u32 = 8;
@@ -28,7 +30,11 @@ pub(crate) async fn act(world: &World, pause: &mut Pause, deed: &Deed) -> anyhow
             .events
             .disturb_about(rule, about, faults.iter().copied()),
         // A tag that is immutable, or an image that is there with it already.
-        Deed::Push(image) => drop(world.push(image)),
+        Deed::Push(image) => {
+            drop(world.push(image));
+            // ECR tells the moments of pushes in milliseconds, and nobody pushes twice in one.
+            pause.pass(A_MOMENT).await;
+        }
         Deed::Pass(duration) => pause.pass(*duration).await,
         Deed::Until(service, until) => {
             pause.until(is(world, service, *until)).await;
