@@ -1,8 +1,8 @@
 """Do storms catch what they are for? `broken_builds.py target/debug/rehearsal [--target FOLDER] [--only N]`.
 
 For each of the seven invariants one guard is taken out of a copy of the functions, the copy is built, and storms are played
-with it, seed after seed, until that invariant is violated. A guard that nothing misses is reported, and the program fails.
-`--target` keeps what was compiled; without it everything is compiled anew.
+with it, seed after seed, until that invariant is violated; the same seed must hold with the whole build (`--whole`). A guard
+that nothing misses is reported, and the program fails. `--target` keeps what was compiled.
 """
 
 import argparse
@@ -100,6 +100,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("rehearsal", type=Path)
     parser.add_argument("--target", type=Path, help="target folder for the broken builds")
+    parser.add_argument("--whole", type=Path, help="folder of the whole build's binaries [default: beside the rehearsal]")
     parser.add_argument("--only", type=int, action="append", help="number of an invariant")
     arguments = parser.parse_args()
     guards = [guard for guard in GUARDS if not arguments.only or guard.invariant in arguments.only]
@@ -110,7 +111,8 @@ def main() -> int:
         copy(folder / "copy")
         for guard in guards:
             binaries = broken(guard, folder, target)
-            rows.append((guard, stormed(guard, arguments.rehearsal.resolve(), binaries)))
+            whole = (arguments.whole or arguments.rehearsal.parent).resolve()
+            rows.append((guard, stormed(guard, arguments.rehearsal.resolve(), binaries, whole)))
             print(row(*rows[-1]), flush=True)
     print("\n| invariant | guard removed | caught by seed | after storms | found |\n|---|---|---|---|---|")
     for guard, caught in rows:
@@ -151,19 +153,29 @@ def broken(guard: Guard, folder: Path, target: Path) -> Path:
     return binaries
 
 
-def stormed(guard: Guard, rehearsal: Path, binaries: Path) -> Caught | None:
-    """Plays storms until one catches the broken build by the guard's invariant."""
+def stormed(guard: Guard, rehearsal: Path, binaries: Path, whole: Path) -> Caught | None:
+    """Plays storms until one catches the broken build by the guard's invariant, and not the whole one."""
     for first in range(1, 1 + SEEDS_AT_MOST, CHUNK):
-        seeds = f"{first}..{first + CHUNK}"
-        command = [rehearsal, "--binaries", binaries, "--root", ROOT, "storm", "--json", "--seeds", seeds]
-        played = subprocess.run(list(map(str, command)), capture_output=True, text=True)
-        if not played.stdout:
-            sys.exit(f"the storms {seeds} could not be played: {played.stderr[-2000:]}")
-        for storm in json.loads(played.stdout)["storms"]:
-            for violation in storm["violations"]:
-                if violation["invariant"] == guard.invariant:
-                    return Caught(storm["seed"], storm["seed"], violation["found"])
+        for storm in storms(rehearsal, binaries, first, first + CHUNK):
+            seed, found = storm["seed"], violated(storm, guard)
+            if found and not any(violated(one, guard) for one in storms(rehearsal, whole, seed, seed + 1)):
+                return Caught(seed, seed, found)
     return None
+
+
+def storms(rehearsal: Path, binaries: Path, first: int, after: int) -> list[dict]:
+    seeds = f"{first}..{after}"
+    command = [rehearsal, "--binaries", binaries, "--root", ROOT, "storm", "--json", "--seeds", seeds]
+    played = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    if not played.stdout:
+        sys.exit(f"the storms {seeds} could not be played: {played.stderr[-2000:]}")
+    return json.loads(played.stdout)["storms"]
+
+
+def violated(storm: dict, guard: Guard) -> str | None:
+    """What was found of the guard's invariant."""
+    found = (one["found"] for one in storm["violations"] if one["invariant"] == guard.invariant)
+    return next(found, None)
 
 
 def row(guard: Guard, caught: Caught | None) -> str:
