@@ -413,8 +413,7 @@ fn a_tag_that_was_moved_back_is_a_new_order() {
 #[test]
 fn a_higher_version_of_an_image_is_a_new_order() {
     check_attempts("semver:^1", 0, &["a 1.4.0 failed"], "");
-    let tried = ["a 1.4.0 failed", "a v1.5.0 failed", "a 1.6.0 shipped"];
-    check_attempts("semver:^1", 0, &tried, "d-2 d-3");
+    check_attempts("semver:^1", 0, &["a 1.6.0 failed"], "d-1");
     check_attempts("*", 0, &["a 1.4.0 failed"], "d-1");
 }
 
