@@ -1,6 +1,7 @@
 //! Does what a storm's plan says. What cannot be done any more when its turn comes is left out: a storm goes on.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,9 +15,15 @@ use crate::play::person;
 
 /// An hour, and time for the hourly look.
 const AN_HOUR: Duration = Duration::from_secs(61 * 60);
+/// More than a millisecond.
+const A_MOMENT: Duration = Duration::from_millis(2);
 /// Hours until everything has come to rest. What waits behind something else needs one look each; each deployment may last
 /// an hour and more.
 const HOURS_AT_MOST: u32 = 8;
+
+/// Of all services together: a storm has eight pushes and orders at most, of three services, each of which may need a
+/// rollback, too.
+const DEPLOYMENTS_AT_MOST: usize = 60;
 
 pub(crate) async fn act(world: &World, pause: &mut Pause, deed: &Deed) -> anyhow::Result<()> {
     match deed {
@@ -28,12 +35,19 @@ pub(crate) async fn act(world: &World, pause: &mut Pause, deed: &Deed) -> anyhow
             .events
             .disturb_about(rule, about, faults.iter().copied()),
         // A tag that is immutable, or an image that is there with it already.
-        Deed::Push(image) => drop(world.push(image)),
+        Deed::Push(image) => {
+            drop(world.push(image));
+            // ECR tells the moments of pushes in milliseconds, and nobody pushes twice in one.
+            pause.pass(A_MOMENT).await;
+        }
         Deed::Pass(duration) => pause.pass(*duration).await,
         Deed::Until(service, until) => {
-            pause.until(is(world, service, *until)).await;
+            let (is, restless) = (is(world, service, *until), restless(world));
+            pause.until(move |what| restless(what) || is(what)).await;
         }
-        Deed::Settle => pause.settled().await,
+        Deed::Settle => {
+            rest(world, pause).await;
+        }
         Deed::Stop(service, roll_back) => {
             if let Some(id) = under_way(world, service) {
                 // It may wait for nobody any more.
@@ -88,14 +102,44 @@ fn calm(world: &World) -> anyhow::Result<()> {
 }
 
 async fn converge(world: &World, pause: &mut Pause) {
-    pause.settled().await;
+    if rest(world, pause).await == Rest::Never {
+        return;
+    }
     for _ in 0..HOURS_AT_MOST {
         let before = world.deployments().len();
         pause.pass(AN_HOUR).await;
-        pause.settled().await;
-        if world.deployments().len() == before {
+        let rest = rest(world, pause).await;
+        if rest == Rest::Never || world.deployments().len() == before {
             return;
         }
+    }
+}
+
+/// Whether everything comes to an end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    Comes,
+    /// What ends begins anew, again and again: there are more deployments already than a storm can give reason for.
+    Never,
+}
+
+/// Waits until nothing is under way.
+async fn rest(world: &World, pause: &mut Pause) -> Rest {
+    if pause.until(restless(world)).await {
+        Rest::Never
+    } else {
+        // What led here is not waited for afterwards.
+        pause.settled().await;
+        Rest::Comes
+    }
+}
+
+/// Whether a deployment is one too many.
+fn restless(world: &World) -> impl Fn(&What) -> bool + Send + 'static {
+    let deployments = AtomicUsize::new(world.deployments().len());
+    move |what| {
+        let is_new = matches!(what, What::DeploymentCreated { .. });
+        is_new && deployments.fetch_add(1, Ordering::Relaxed) >= DEPLOYMENTS_AT_MOST
     }
 }
 

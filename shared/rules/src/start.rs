@@ -385,6 +385,7 @@ pub fn shipped_image(deployment: &Deployment) -> Option<Image> {
 ///
 /// An exact tag that Greenlight followed elsewhere since has been moved back: that is a new order, whatever became of the
 /// earlier ones. A deployment that repeats another one's AppSpec was copied by a person, and says nothing about the tag.
+/// An image that was given a higher version than the one by which it was tried is a new order, too.
 pub fn attempts(
     pipeline: &Pipeline,
     candidate: &Candidate,
@@ -404,7 +405,9 @@ pub fn attempts(
     deployments.drain(..since);
     deployments.retain(|deployment| {
         let ended = counts(deployment) && deployment.status.has_ended();
-        ended && shipped(deployment).as_ref() == Some(digest)
+        ended
+            && shipped(deployment).as_ref() == Some(digest)
+            && !was_of_lower_version(&pipeline.tag, deployment, candidate)
     });
     deployments
 }
@@ -438,6 +441,14 @@ fn follows_exactly(rule: &TagRule, deployment: &Deployment, digest: &Digest) -> 
     };
     shipped_image(deployment)
         .is_some_and(|image| image.tag.as_ref() == Some(followed) && image.digest != *digest)
+}
+
+/// Whether a deployment shipped the image by a lower version than the one that it has now.
+fn was_of_lower_version(rule: &TagRule, deployment: &Deployment, candidate: &Candidate) -> bool {
+    let version = |tag: Option<Tag>| rule.version(&tag?);
+    let shipped = version(shipped_image(deployment).and_then(|image| image.tag));
+    let now = version(candidate.image.tag.clone());
+    shipped.zip(now).is_some_and(|(shipped, now)| shipped < now)
 }
 
 fn is_copy(earlier: &[Deployment], deployment: &Deployment) -> bool {

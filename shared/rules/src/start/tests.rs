@@ -334,7 +334,7 @@ fn no_event_stops_what_began_when_the_candidate_was_there_already() {
     }
 }
 
-/// One line a deployment of the group, in order: `<digest's digit> <tag> <status>`; then what counts as an attempt.
+/// One line a deployment of the group, in order: `<digest's digit> <tag> <status>`; then what counts as an attempt of `a`.
 #[track_caller]
 fn check_attempts(tag: &str, ordered_at: i64, deployments: &[&str], expected: &str) {
     let text = format!(
@@ -367,7 +367,7 @@ fn check_attempts(tag: &str, ordered_at: i64, deployments: &[&str], expected: &s
     let image = Image {
         repository: "shop/web".parse().unwrap(),
         digest: digest('a'),
-        tag: None,
+        tag: "1.5.0".parse().ok(),
     };
     let candidate = Candidate {
         image,
@@ -408,6 +408,13 @@ fn a_tag_that_was_moved_back_is_a_new_order() {
         &["a release-1 shipped", "b release-2 shipped"],
         "d-1",
     );
+}
+
+#[test]
+fn a_higher_version_of_an_image_is_a_new_order() {
+    check_attempts("semver:^1", 0, &["a 1.4.0 failed"], "");
+    check_attempts("semver:^1", 0, &["a 1.6.0 failed"], "d-1");
+    check_attempts("*", 0, &["a 1.4.0 failed"], "d-1");
 }
 
 #[test]
