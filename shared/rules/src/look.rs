@@ -223,7 +223,10 @@ impl Look<'_> {
                 let (detail, tag) = self.pipeline.tag.choose(found)?;
                 (detail, Some(tag.clone()))
             }
-            Search::Tag(tag) => (first()?, Some(tag.clone())),
+            Search::Tag(tag) => {
+                let detail = first()?;
+                (detail, Some(self.highest(detail).unwrap_or(tag).clone()))
+            }
             Search::Digest(_) => {
                 let detail = first()?;
                 let followed = detail
@@ -245,6 +248,20 @@ impl Look<'_> {
                 .event_at
                 .map_or(detail.pushed_at, |at| at.max(detail.pushed_at)),
         })
+    }
+}
+
+impl Look<'_> {
+    /// The highest version of a pushed image, whichever of its tags the event is about: what is known of it later is that.
+    fn highest<'i>(&self, detail: &'i ImageDetail) -> Option<&'i Tag> {
+        match (&self.pipeline.tag, &self.cause) {
+            (TagRule::Semver(_), Cause::Push(_)) => {
+                let (_, tag) = self.pipeline.tag.choose(std::slice::from_ref(detail))?;
+                Some(tag)
+            }
+            (TagRule::Semver(_), Cause::Request | Cause::Routine)
+            | (TagRule::Exact(_) | TagRule::Glob(_), _) => None,
+        }
     }
 }
 

@@ -150,3 +150,28 @@ fn a_person_asks_for_what_is_due_or_for_this_image() {
         "no pipeline is named `shop`, expected one of `web`, `admin`, `api`",
     );
 }
+
+/// Each tag of a push has an event of its own: whichever comes first, the image goes by its highest version.
+#[test]
+fn a_pushed_image_goes_by_its_highest_version() {
+    let config = Config::parse(CONFIG).unwrap();
+    let tags = ["v2.0.1", "2.3.0", "3.0.0", "nightly"];
+    let detail = ImageDetail {
+        digest: digest("a"),
+        tags: tags.map(|tag| tag.parse().unwrap()).into(),
+        pushed_at: UtcDateTime::UNIX_EPOCH,
+        media_type: None,
+        artifact_media_type: None,
+    };
+    let by = |event: &StartEvent| {
+        let Ok(Concerned::Looks(looks)) = concerned(&config, event) else {
+            panic!("nobody is concerned");
+        };
+        let candidate = looks[0].candidate(std::slice::from_ref(&detail)).unwrap();
+        candidate.image.tag.unwrap().to_string()
+    };
+    assert_eq!(by(&push("shop/api", "v2.0.1")), "2.3.0");
+    // A person gets what was asked for, by its name.
+    let asked = ask("api", Wanted::Tag("v2.0.1".parse().unwrap()));
+    assert_eq!(by(&asked), "v2.0.1");
+}
