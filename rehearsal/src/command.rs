@@ -1,5 +1,6 @@
 //! The command line.
 
+pub(crate) mod crashing;
 pub(crate) mod organisation;
 pub(crate) mod serving;
 pub(crate) mod storming;
@@ -14,6 +15,7 @@ use rehearsal::assumption::{Assumption, Assumptions};
 use rehearsal::iam::Removal;
 use rehearsal::mishap::Planned;
 
+use self::crashing::Crashing;
 use self::organisation::Organisation;
 use self::serving::Serving;
 use self::storming::Storming;
@@ -36,6 +38,7 @@ Examples:
   cargo rehearse failed-migration --report report.html    a page to look at
   cargo rehearse ship --wire calls.jsonl                  every call with its bytes, for programs that know AWS's models
   cargo rehearse --profile release                        with the very binaries that ship
+  cargo rehearse crashes ship                             with functions that die at every call they make
   cargo rehearse serve                                    the local AWS stays up, for aws, boto3, cargo lambda
   cargo rehearse storm --seeds 1..200                     many deployments under random faults
 
@@ -88,8 +91,12 @@ pub(crate) struct Arguments {
     pub(crate) without: Vec<Removal>,
 
     /// Let a call meet a mishap, as in `run-migration:ecs:RunTask:1=killed-after`
-    #[arg(long = "mishap", global = true, value_name = "FUNCTION:CALL:N=KIND")]
+    #[arg(long = "mishap", value_name = "FUNCTION:CALL:N=KIND")]
     pub(crate) mishaps: Vec<Planned>,
+
+    /// How long, in real milliseconds, the world stays as it is before the clock jumps; 200 unless told otherwise
+    #[arg(long, value_name = "MILLISECONDS")]
+    pub(crate) dwell: Option<u16>,
 
     #[command(flatten)]
     pub(crate) build: Build,
@@ -183,6 +190,10 @@ pub(crate) enum Command {
     /// Keep the local AWS up, with the services of `ship`, until interrupted
     #[command(after_help = serving::AFTER_HELP)]
     Serve(Serving),
+    /// Play scenarios with a mishap at every call that a function makes, and judge the invariants
+    #[command(after_help = crashing::AFTER_HELP)]
+    Crashes(Crashing),
+
     /// Play many deployments under random faults, and judge them by the invariants
     #[command(after_help = storming::AFTER_HELP)]
     Storm(Storming),
@@ -194,6 +205,7 @@ impl Command {
         match self {
             Command::Organisation(size) => size.json,
             Command::Serve(_) => false,
+            Command::Crashes(crashing) => crashing.json,
             Command::Storm(storming) => storming.json,
         }
     }
@@ -223,6 +235,8 @@ pub(crate) fn list() -> String {
 
 #[cfg(test)]
 mod tests {
+    use rehearsal::mishap::Mishap;
+
     use super::*;
 
     fn parse(line: &str) -> Result<Arguments, clap::Error> {
@@ -243,6 +257,15 @@ mod tests {
             panic!("not serve")
         };
         assert_eq!(serving.port, 0);
+        let line = "rehearse crashes ship burst --call ecs:RunTask --mishap killed-after --jobs 3";
+        let Some(Command::Crashes(crashing)) = parse(line).unwrap().command else {
+            panic!("not crashes")
+        };
+        assert_eq!(crashing.scenarios, ["ship", "burst"]);
+        assert_eq!(crashing.mishaps, [Mishap::KilledAfter]);
+        let point = "run-migration:ecs:RunTask:1=killed-after";
+        let mishap = parse(&format!("rehearse ship --mishap {point}")).unwrap();
+        assert_eq!(mishap.mishaps[0].to_string(), point);
         let report = parse("rehearse --event push.json --json --report page.html").unwrap();
         assert_eq!(report.report, Some(PathBuf::from("page.html")));
         let one = parse("rehearse ship --assume rollback-calls-hooks").unwrap();

@@ -2,6 +2,7 @@
 
 mod binaries;
 mod command;
+mod crashes;
 mod evidence;
 mod invariants;
 mod organisation;
@@ -15,15 +16,17 @@ mod storm;
 mod traffic;
 
 use std::ffi::OsString;
-use std::io::{IsTerminal, Write, stderr, stdout};
+use std::io::{ErrorKind, IsTerminal, Write, stderr, stdout};
 use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::binaries::Profile;
 use crate::command::{Arguments, Command};
+use crate::crashes::Otherwise;
 use crate::play::Places;
 use crate::progress::{Colours, Output};
 use crate::report::ReportFile;
@@ -41,6 +44,9 @@ async fn main() -> ExitCode {
     scenario.setting.assumptions = arguments.assumptions();
     scenario.setting.without.extend(arguments.without.clone());
     scenario.setting.mishaps = arguments.mishaps.clone();
+    if let Some(dwell) = arguments.dwell {
+        scenario.setting.dwell = Duration::from_millis(dwell.into());
+    }
     let report = match arguments
         .report
         .as_deref()
@@ -69,6 +75,14 @@ async fn interrupted() -> anyhow::Result<()> {
     }
 }
 
+/// Writes to whoever reads, for as long as somebody does: `head` closes the pipe when it has had enough.
+fn say(text: &str) -> std::io::Result<()> {
+    match writeln!(stdout(), "{text}") {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        said => said,
+    }
+}
+
 fn refuse(error: &anyhow::Error, code: ExitCode) -> ExitCode {
     // Nobody may be reading; the exit status says it too.
     let _ = writeln!(stderr(), "error: {error:#}");
@@ -81,7 +95,7 @@ async fn run(
     report: Option<ReportFile>,
 ) -> anyhow::Result<ExitCode> {
     if arguments.list {
-        writeln!(stdout(), "{}", command::list())?;
+        say(&command::list())?;
         return Ok(ExitCode::SUCCESS);
     }
     let places = places(arguments).await?;
@@ -101,6 +115,14 @@ async fn run(
         Some(Command::Storm(storming)) => {
             return storm::storm(storming, &places, &output, interrupted()).await;
         }
+        Some(Command::Crashes(crashing)) => {
+            let otherwise = Otherwise {
+                assumptions: arguments.assumptions(),
+                without: arguments.without.clone(),
+            };
+            let played = crashes::crash(crashing, &otherwise, &places, &output, interrupted());
+            return Ok(status(played.await?));
+        }
         None => {}
     }
     let played = play::play(&scenario, &places, &output, interrupted()).await?;
@@ -113,13 +135,17 @@ async fn run(
     }
     let record = played.record;
     if arguments.json {
-        writeln!(stdout(), "{}", serde_json::to_string_pretty(&record)?)?;
+        say(&serde_json::to_string_pretty(&record)?)?;
     }
-    Ok(if record.as_expected {
+    Ok(status(record.as_expected))
+}
+
+fn status(well: bool) -> ExitCode {
+    if well {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
-    })
+    }
 }
 
 fn chosen(arguments: &Arguments) -> anyhow::Result<Scenario> {

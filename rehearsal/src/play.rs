@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow, bail};
 use rehearsal::ecr::ImageSettings;
 use rehearsal::happening::ListenerKind;
+use rehearsal::mishap::{Planned, Point};
 use rehearsal::process::Process;
 use rehearsal::template::Template;
 use rehearsal::world::{World, WorldSettings};
@@ -26,7 +27,7 @@ use crate::invariants::{self, Facts, Known};
 use crate::progress::{self, Output};
 use crate::record::Record;
 use crate::report::{self, Story};
-use crate::scenario::{Scenario, own};
+use crate::scenario::{Scenario, Step, own};
 use crate::traffic::{Seen, Traffic};
 
 /// Answers that production must have given before anything happens, and after everything has.
@@ -87,8 +88,11 @@ impl Drop for Data {
 pub(crate) struct Played {
     pub(crate) record: Record,
     pub(crate) story: Story,
-    /// How many calls have met a mishap.
-    pub(crate) mishaps_struck: usize,
+    /// Every call that functions made, and the mishaps that calls met.
+    pub(crate) points: Vec<Point>,
+    pub(crate) struck: Vec<Planned>,
+    /// Why the rest of the script was left out, if it was.
+    pub(crate) cut_short: Option<String>,
     /// Why it did not come to its end; the record is not judged then.
     pub(crate) broken_off: Option<anyhow::Error>,
 }
@@ -202,8 +206,15 @@ async fn play_through(
             .fold(Seen::default(), Seen::and)
     };
     let happenings = world.happenings.subscribe();
+    let mut cut_short = None;
     let mut broken_off = tokio::select! {
-        done = act_all(&world, scenario, &traffic) => done.err(),
+        done = act_all(&world, scenario, &traffic) => match done {
+            Ok(cut) => {
+                cut_short = cut;
+                None
+            }
+            Err(error) => Some(error),
+        },
         why = &mut end => Some(why),
         () = progress::watch(output, happenings, start, everybody) => None,
     };
@@ -235,25 +246,37 @@ async fn play_through(
         broken_off = self::end(&world).await.err();
     }
     Played {
-        mishaps_struck: world.mishaps.struck().len(),
         record,
         story,
+        points: world.mishaps.points(),
+        struck: world.mishaps.struck(),
+        cut_short,
         broken_off,
     }
 }
 
-/// Everything that the scenario says, and answers of production after it.
+/// Everything that the scenario says, and answers of production after it. After a mishap what the script waits for may
+/// never come: then the rest of it is left out, and everything comes to its end. Says why, if so.
 async fn act_all(
     world: &World,
     scenario: &Scenario,
     traffic: &BTreeMap<String, Traffic>,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<Option<String>> {
     let mut script = Script::new(world, traffic);
+    let mut cut_short = None;
     for step in &scenario.steps {
-        script.act(step).await?;
+        let Err(error) = script.act(step).await else {
+            continue;
+        };
+        if world.mishaps.struck().is_empty() {
+            return Err(error);
+        }
+        cut_short = Some(format!("{error:#}"));
+        script.act(&Step::Settle).await?;
+        break;
     }
     script.more(ANSWERS_AROUND).await;
-    Ok(())
+    Ok(cut_short)
 }
 
 /// Ends every process of a world; an error if not everything was recorded that should have been.

@@ -180,7 +180,7 @@ impl Storm {
             requests: record.production.requests,
             simulated_seconds: record.simulated_seconds,
             real_milliseconds: record.real_milliseconds,
-            mishaps: played.mishaps_struck,
+            mishaps: played.struck.len(),
             story: story::of(record),
         }
     }

@@ -16,6 +16,7 @@
     reason = "a test that cannot go on fails where it stands"
 )]
 
+mod crashes;
 mod events;
 mod functions;
 mod hostile;

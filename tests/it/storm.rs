@@ -35,7 +35,12 @@ fn the_invariants_hold_in_storms_and_a_seed_tells_one_story() {
         storm["violations"] != Value::Array(Vec::new()) || !storm["broken_off"].is_null()
     };
     assert_eq!(first.iter().filter(failed).count(), 0, "{complaint}");
-    let sum = |name: &str| -> u64 { first.iter().map(|storm| storm[name].as_u64().unwrap()).sum() };
+    let sum = |name: &str| -> u64 {
+        first
+            .iter()
+            .map(|storm| storm[name].as_u64().unwrap())
+            .sum()
+    };
     assert!(sum("deployments") > 50, "hardly anything was deployed");
     assert!(sum("mishaps") > 0, "no call met a mishap");
     let (again, complaint) = storms(AGAIN);

@@ -57,7 +57,8 @@ impl Handler {
         };
         match outcome {
             Ok(outcome) => {
-                self.messenger.publish(&started.settings, &outcome).await;
+                // Nobody else tells it: the event comes again, and is kept in the end.
+                self.messenger.publish(&started.settings, &outcome).await?;
                 let code = outcome.event.code();
                 tracing::info!(deployment_id = %change.deployment, decision = "publish", outcome = code, summary = outcome.summary, "outcome reported");
                 Ok(

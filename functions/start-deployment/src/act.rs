@@ -264,7 +264,7 @@ impl Handler {
             && look.tells_of_waiting(&seen.observed)
         {
             let outcome = Outcome::waiting(look.pipeline, &candidate.image, id, look.asked_by);
-            self.messenger.publish(&started.settings, &outcome).await;
+            self.messenger.tell(&started.settings, &outcome).await;
         }
     }
 }

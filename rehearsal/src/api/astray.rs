@@ -138,12 +138,12 @@ pub(super) async fn perform(
     request: Arc<Request>,
     function: Option<String>,
 ) -> Outcome {
-    let aws = aws.clone();
-    let performed = tokio::spawn(async move {
+    let (aws, clock) = (aws.clone(), aws.clock.clone());
+    let performed = tokio::spawn(clock.heed(async move {
         let outcome = handle(&aws, &request, function.as_deref()).await;
         record(&aws, &request, function, &outcome);
         outcome
-    });
+    }));
     match performed.await {
         Ok(outcome) => outcome,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),

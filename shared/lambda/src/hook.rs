@@ -208,7 +208,7 @@ impl Hook<'_> {
         if let (Some(outcome), Some(HookReceipt::Accepted), Some(settings)) =
             (self.outcome(known, verdict), receipt, settings)
         {
-            self.messenger.publish(settings, &outcome).await;
+            self.messenger.tell(settings, &outcome).await;
         }
         Ok(
             json!({"deployment_id": self.call.deployment_id, "answer": answer, "reason": reason, "late": late}),

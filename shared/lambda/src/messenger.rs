@@ -1,5 +1,6 @@
 //! Tells people.
 
+use aws::CallFailed;
 use aws::sns::Sns;
 use rules::environment::Settings;
 use rules::message;
@@ -17,16 +18,26 @@ impl Messenger {
         Self { sns }
     }
 
-    /// Publishes an outcome. A deployment does not depend on it: what cannot be published is logged.
-    pub async fn publish(&self, settings: &Settings, outcome: &Outcome) {
+    /// Publishes an outcome that people hear of later in any case: what cannot be published is logged.
+    pub async fn tell(&self, settings: &Settings, outcome: &Outcome) {
+        // The failure is in the log already.
+        let _ = self.publish(settings, outcome).await;
+    }
+
+    /// Publishes an outcome.
+    ///
+    /// # Errors
+    /// SNS did not take it, or nobody knows whether it did. The log has what was to be told.
+    pub async fn publish(&self, settings: &Settings, outcome: &Outcome) -> Result<(), CallFailed> {
         let message = message::render(outcome, settings.format, &settings.topic);
         let published = self
             .sns
             .publish(&settings.topic, message.subject.as_deref(), &message.body)
             .await;
         let outcome_code = outcome.event.code();
-        if let Err(failed) = published {
+        if let Err(failed) = &published {
             tracing::error!(outcome = outcome_code, error = %failed, summary = outcome.summary, "outcome not published");
         }
+        published
     }
 }

@@ -50,6 +50,17 @@ pub(crate) fn play_under(scenario: &str, options: &[&str]) -> Arc<Run> {
     run.clone()
 }
 
+/// Plays scenarios with mishaps: every play, whether all went well, and what was said to people.
+pub(crate) fn crashes(arguments: &[&str]) -> (Vec<Value>, bool, String) {
+    let output = rehearse(&[&["crashes", "--json"], arguments].concat());
+    let plays = String::from_utf8(output.stdout).unwrap();
+    let plays = plays
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    let said = String::from_utf8(output.stderr).unwrap();
+    (plays.collect(), output.status.success(), said)
+}
+
 /// Plays scenarios in another way than they expect, so they may fail.
 pub(crate) fn play_otherwise(plays: &[[&str; 3]]) -> Vec<Run> {
     side_by_side(plays, |play| {

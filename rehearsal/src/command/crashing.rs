@@ -1,0 +1,65 @@
+//! What `crashes` takes.
+
+use rehearsal::mishap::Mishap;
+
+use super::known_scenario;
+
+pub(crate) const AFTER_HELP: &str = "\
+Each scenario is played once to learn its points: every call that a function makes to AWS, told apart by the function, the
+operation, and which of its calls it is. Then it is played again for each point and each mishap, with nothing else wrong:
+Lambda and EventBridge deliver again what failed, as they do in AWS. At the end of each play the seven invariants must
+hold. Of a script that waits for what does not come any more, the rest is left out.
+
+Mishaps:
+  killed-before  the function's process is killed before AWS hears the call
+  killed-after   the function's process is killed when AWS has done what was asked, before the answer arrives
+  error          AWS answers every attempt of the call with an error of its own, and does nothing
+  denied         AWS denies the call, which no SDK tries again
+  throttled      AWS throttles every attempt of the call
+  timed-out      AWS does what every attempt of the call asks for, and never answers
+  answer-lost    AWS does what was asked, and the connection breaks before the answer; the next attempt is answered
+
+Examples:
+  cargo rehearse crashes ship                             all points and mishaps of one scenario
+  cargo rehearse crashes ship burst --mishap killed-after
+  cargo rehearse crashes --call ecs:RunTask               one call, in all scenarios
+  cargo rehearse crashes --json > crashes.json            every play, for programs
+  cargo rehearse ship --mishap run-migration:ecs:RunTask:1=killed-after   one play, to look at
+
+Exit status:
+  0  the invariants held at every point
+  1  one did not, or a play did not come to its end
+  2  wrong usage";
+
+/// The arguments of `crashes`.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Crashing {
+    /// The scenarios to play; all of them where none is named
+    #[arg(value_name = "NAME", value_parser = known_scenario)]
+    pub(crate) scenarios: Vec<String>,
+
+    /// Only at calls of these functions, by their binaries' names
+    #[arg(long = "function", value_name = "FUNCTION")]
+    pub(crate) functions: Vec<String>,
+
+    /// Only at calls of these operations, as in `ecs:RunTask`
+    #[arg(long = "call", value_name = "SERVICE:OPERATION")]
+    pub(crate) calls: Vec<String>,
+
+    /// Only these mishaps
+    #[arg(
+        long = "mishap",
+        value_name = "KIND",
+        value_enum,
+        hide_possible_values = true
+    )]
+    pub(crate) mishaps: Vec<Mishap>,
+
+    /// So many plays at a time; twice as many as there are processors unless told otherwise
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) jobs: Option<u16>,
+
+    /// Print every play as one JSON object on stdout; progress goes to stderr
+    #[arg(long)]
+    pub(crate) json: bool,
+}

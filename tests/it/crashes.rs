@@ -1,0 +1,79 @@
+//! Functions that die at every call they make, in a scenario that ships and in one that fails.
+//!
+//! Here only the deaths after a call, which come before the next one; `cargo rehearse crashes` plays all mishaps of all
+//! scenarios.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::scenarios::run::crashes;
+
+/// How often health is asked for differs from play to play: it takes real time.
+const ASKED_AGAIN_AND_AGAIN: &str = "elasticloadbalancing:DescribeTargetHealth";
+
+fn text<'a>(outcome: &'a Value, member: &str) -> &'a str {
+    outcome[member].as_str().unwrap()
+}
+
+#[test]
+fn the_invariants_hold_wherever_a_function_dies() {
+    let (outcomes, ended_well, said) =
+        crashes(&["ship", "failed-migration", "--mishap", "killed-after"]);
+    assert!(ended_well, "{said}");
+    for outcome in &outcomes {
+        let is_missing = outcome["verdict"] == "not_reached";
+        let may_be_missing = text(outcome, "call") == ASKED_AGAIN_AND_AGAIN;
+        assert!(!is_missing || may_be_missing, "{outcome}");
+    }
+    let points: BTreeSet<_> = outcomes
+        .iter()
+        .map(|outcome| (text(outcome, "function"), text(outcome, "call")))
+        .collect();
+    for changes_something in [
+        ("start-deployment", "ecs:RegisterTaskDefinition"),
+        ("start-deployment", "codedeploy:CreateDeployment"),
+        ("run-migration", "ecs:RunTask"),
+        ("run-migration", "scheduler:CreateSchedule"),
+        (
+            "finish-migration",
+            "codedeploy:PutLifecycleEventHookExecutionStatus",
+        ),
+        ("finish-migration", "scheduler:DeleteSchedule"),
+        ("finish-migration", "sns:Publish"),
+        (
+            "check-test-traffic",
+            "codedeploy:PutLifecycleEventHookExecutionStatus",
+        ),
+        ("report-outcome", "sns:Publish"),
+    ] {
+        assert!(points.contains(&changes_something), "{changes_something:?}");
+    }
+}
+
+#[test]
+fn a_violation_is_told_and_fails_the_command() {
+    let (outcomes, ended_well, said) = crashes(&[
+        "failed-migration",
+        "--call",
+        "codedeploy:CreateDeployment",
+        "--mishap",
+        "killed-before",
+        "--without",
+        "finish-migration:codedeploy:PutLifecycleEventHookExecutionStatus",
+    ]);
+    assert!(!ended_well);
+    let [outcome] = &outcomes[..] else {
+        panic!("{said}")
+    };
+    let violated = outcome["verdict"]["violated"].as_array().unwrap();
+    let found = violated.iter().filter_map(Value::as_str);
+    assert!(
+        found
+            .clone()
+            .any(|found| found.contains("the AfterInstall hook of")),
+        "{outcome}"
+    );
+    let replay = "cargo rehearse failed-migration --mishap start-deployment:codedeploy:CreateDeployment:1=killed-before";
+    assert!(said.contains(replay), "{said}");
+}
