@@ -2,7 +2,8 @@
 //! then nothing fails any more, and everything must converge. The invariants are judged on what the world became.
 //!
 //! The seed is the only source of chance. What a storm does waits for happenings, and what goes wrong is counted by calls
-//! and deliveries of each service, so that the same seed tells the same story on any machine (`story`).
+//! and deliveries of each service, so that a seed that is played again goes the same way (`story`) unless two things that
+//! really run overtake each other.
 
 pub(crate) mod act;
 pub(crate) mod plan;

@@ -1,5 +1,5 @@
-//! Storms, by a few seeds that are always the same: whatever goes wrong in them, the invariants hold in the end, and the
-//! same seed tells the same story. `cargo rehearse storm --seeds 1..2000` plays many more by hand.
+//! Storms, by a few seeds that are always the same: whatever goes wrong in them, the invariants hold in the end.
+//! `cargo rehearse storm --seeds 1..2000` plays many more by hand.
 
 use std::process::Command;
 
@@ -10,8 +10,6 @@ use crate::scenarios::run::binaries;
 
 /// Two dozen; what a seed means changes with `rehearsal/src/storm/plan`, so none is there for a reason of its own.
 const SEEDS: &str = "1..25";
-/// Played a second time.
-const AGAIN: &str = "1..7";
 
 /// Plays storms, and gives what became of each.
 fn storms(seeds: &str) -> (Vec<Value>, String) {
@@ -28,7 +26,7 @@ fn storms(seeds: &str) -> (Vec<Value>, String) {
 }
 
 #[test]
-fn the_invariants_hold_in_storms_and_a_seed_tells_one_story() {
+fn the_invariants_hold_in_storms() {
     let (first, complaint) = storms(SEEDS);
     assert_eq!(first.len(), 24);
     let failed = |storm: &&Value| {
@@ -43,10 +41,4 @@ fn the_invariants_hold_in_storms_and_a_seed_tells_one_story() {
     };
     assert!(sum("deployments") > 50, "hardly anything was deployed");
     assert!(sum("mishaps") > 0, "no call met a mishap");
-    let (again, complaint) = storms(AGAIN);
-    for (storm, again) in first.iter().zip(&again) {
-        for what in ["seed", "story"] {
-            assert_eq!(storm[what], again[what], "{complaint}");
-        }
-    }
 }

@@ -35,6 +35,11 @@ impl ApiError {
         self
     }
 
+    /// Whether the caller may not do this.
+    pub fn is_denial(&self) -> bool {
+        matches!(self.code.as_ref(), "AccessDenied" | "AccessDeniedException")
+    }
+
     /// The body in a REST protocol. Its sentence begins with a capital letter except in some of Lambda's errors.
     pub fn rest_body(&self) -> Value {
         let sentence = match self.code.as_ref() {

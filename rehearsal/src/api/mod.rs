@@ -17,6 +17,7 @@ pub mod throttle;
 pub mod wire;
 
 use std::sync::{Arc, Weak};
+use std::time::SystemTime;
 
 use axum::Router;
 use axum::body::Bytes;
@@ -77,24 +78,9 @@ pub async fn serve(listener: TcpListener, aws: Weak<Aws>) {
             (aws.clone(), LARGEST_BODY),
             wire::record,
         ))
-        .layer(middleware::from_fn_with_state(aws.clone(), dated))
         .with_state(aws);
     // `axum::serve` never ends by itself, and never with an error.
     let _ = axum::serve(listener, router).await;
-}
-
-/// Every answer states when it was given, by the simulated clock: for AWS there is no other.
-async fn dated(
-    State(aws): State<Weak<Aws>>,
-    request: axum::extract::Request,
-    next: middleware::Next,
-) -> Response {
-    let mut response = next.run(request).await;
-    let date = aws.upgrade().map(|aws| stamp::http_date(aws.clock.now()));
-    if let Some(Ok(date)) = date.map(header::HeaderValue::try_from) {
-        response.headers_mut().insert(header::DATE, date);
-    }
-    response
 }
 
 async fn answer(
@@ -130,12 +116,24 @@ async fn answer(
             outcome
         }
     };
-    render(
+    let mut response = render(
         request.service.protocol(),
         &request.operation,
         outcome.as_ref(),
         &request_id,
-    )
+    );
+    if !outcome.as_ref().is_err_and(ApiError::is_denial) {
+        date(&mut response, aws.clock.now());
+    }
+    response
+}
+
+/// States when the answer was given by the simulated clock: for AWS there is no other. A denial keeps the real date:
+/// beside one that is minutes off, the SDK takes its own clock for the reason and asks again, which it never does on AWS.
+fn date(response: &mut Response, now: SystemTime) {
+    if let Ok(date) = stamp::http_date(now).parse() {
+        response.headers_mut().insert(header::DATE, date);
+    }
 }
 
 async fn handle(aws: &Arc<Aws>, request: &Request, function: Option<&str>) -> Outcome {

@@ -1,7 +1,7 @@
-//! What became of a storm, as far as the same seed always gives the same: the order of what happened to each service.
+//! What became of a storm, as far as the same seed gives the same: the order of what happened to each service.
 //!
 //! Moments are not the same to the second: functions and containers really run, and take the time that the machine gives
-//! them. What a storm does waits for happenings and not for moments, so that the order stays.
+//! them. What a storm does waits for happenings and not for moments, so that the order mostly stays.
 
 use std::collections::BTreeMap;
 
