@@ -19,7 +19,7 @@ use serde::Serialize;
 use crate::command::crashing::Crashing;
 use crate::invariants::{Violation, excused};
 use crate::play::{self, Places, Played};
-use crate::progress::{Colours, Output};
+use crate::progress::{self, Output};
 use crate::scenario::Scenario;
 
 /// How long the clock dwells before a jump: some requests pass through each phase of a deployment.
@@ -115,7 +115,7 @@ async fn all(
         let outcome = outcome?;
         output.text(&table::line(outcomes.len() + 1, trials.len(), &outcome));
         if crashing.json {
-            table::print(&outcome)?;
+            progress::print(&serde_json::to_string(&outcome)?)?;
         }
         outcomes.push(outcome);
     }
@@ -221,8 +221,7 @@ impl Plays<'_> {
         scenario.setting.dwell = DWELL;
         scenario.setting.pause = PAUSE;
         scenario.setting.mishaps = mishaps.to_vec();
-        let silent = Output::new(Box::new(std::io::sink()), Colours::Off);
-        play::play(&scenario, self.places, &silent, pending()).await
+        play::play(&scenario, self.places, &Output::silent(), pending()).await
     }
 
     fn replay(&self, trial: &Trial) -> String {

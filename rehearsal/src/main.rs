@@ -16,7 +16,7 @@ mod storm;
 mod traffic;
 
 use std::ffi::OsString;
-use std::io::{ErrorKind, IsTerminal, Write, stderr, stdout};
+use std::io::{IsTerminal, Write, stderr, stdout};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -75,14 +75,6 @@ async fn interrupted() -> anyhow::Result<()> {
     }
 }
 
-/// Writes to whoever reads, for as long as somebody does: `head` closes the pipe when it has had enough.
-fn say(text: &str) -> std::io::Result<()> {
-    match writeln!(stdout(), "{text}") {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        said => said,
-    }
-}
-
 fn refuse(error: &anyhow::Error, code: ExitCode) -> ExitCode {
     // Nobody may be reading; the exit status says it too.
     let _ = writeln!(stderr(), "error: {error:#}");
@@ -95,7 +87,7 @@ async fn run(
     report: Option<ReportFile>,
 ) -> anyhow::Result<ExitCode> {
     if arguments.list {
-        say(&command::list())?;
+        progress::print(&command::list())?;
         return Ok(ExitCode::SUCCESS);
     }
     let places = places(arguments).await?;
@@ -135,7 +127,7 @@ async fn run(
     }
     let record = played.record;
     if arguments.json {
-        say(&serde_json::to_string_pretty(&record)?)?;
+        progress::print(&serde_json::to_string_pretty(&record)?)?;
     }
     Ok(status(record.as_expected))
 }

@@ -2,7 +2,7 @@
 
 mod line;
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
@@ -15,6 +15,14 @@ use crate::scenario::Scenario;
 use crate::traffic::Seen;
 
 pub(crate) use line::{Line, Tone};
+
+/// Prints a result, for as long as somebody reads: `head` closes the pipe when it has had enough.
+pub(crate) fn print(text: &str) -> io::Result<()> {
+    match writeln!(io::stdout(), "{text}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        printed => printed,
+    }
+}
 
 /// Where progress goes. Readable when piped: one line at a time, no cursor movements, colours on terminals only.
 pub(crate) struct Output {

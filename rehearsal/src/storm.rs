@@ -15,7 +15,6 @@ mod words;
 mod tests;
 
 use std::collections::BTreeMap;
-use std::io::{Write, stdout};
 use std::ops::Range;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -28,7 +27,7 @@ use self::plan::Plan;
 use crate::command::storming::Storming;
 use crate::invariants::Violation;
 use crate::play::{self, Data, Places, Played};
-use crate::progress::Output;
+use crate::progress::{self, Output};
 use crate::report::{self, ReportFile};
 
 /// How often progress is told while many storms are played.
@@ -95,11 +94,7 @@ async fn one(
         report.write(&report::page(&played.story))?;
     }
     if storming.json {
-        writeln!(
-            stdout(),
-            "{}",
-            serde_json::to_string_pretty(&played.record)?
-        )?;
+        progress::print(&serde_json::to_string_pretty(&played.record)?)?;
     }
     match played.broken_off {
         Some(error) => Err(error),
@@ -141,7 +136,7 @@ async fn many(
     };
     output.text(&in_short(&summary));
     if storming.json {
-        writeln!(stdout(), "{}", serde_json::to_string_pretty(&summary)?)?;
+        progress::print(&serde_json::to_string_pretty(&summary)?)?;
     }
     let failed = summary.storms.iter().any(Storm::failed);
     Ok(if failed {

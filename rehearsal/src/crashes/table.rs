@@ -1,7 +1,6 @@
 //! How plays are shown: a line each, and a table of all of them.
 
 use std::collections::BTreeMap;
-use std::io::{Write as _, stdout};
 
 use clap::ValueEnum as _;
 use rehearsal::mishap::Mishap;
@@ -37,11 +36,6 @@ pub(super) fn line(number: usize, of: usize, outcome: &Outcome) -> String {
     format!(
         "{number:>width$}/{of} {scenario} {function} {call} {occurrence} {mishap}: {verdict}{cut_short} ({seconds} s)"
     )
-}
-
-/// One JSON object on stdout.
-pub(super) fn print(outcome: &Outcome) -> anyhow::Result<()> {
-    Ok(writeln!(stdout(), "{}", serde_json::to_string(outcome)?)?)
 }
 
 /// What came of all plays: by function, call and mishap, then each that went wrong.

@@ -9,7 +9,6 @@ mod judge;
 mod setting;
 
 use std::convert::Infallible;
-use std::io::{Write, stdout};
 use std::pin::pin;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -26,7 +25,7 @@ use self::figures::Figures;
 use self::setting::REPOSITORY;
 use crate::command::organisation::Organisation;
 use crate::play::{Data, Places, end, start_world};
-use crate::progress::Output;
+use crate::progress::{self, Output};
 use crate::scenario::setting::Setting;
 use crate::traffic::{PAUSE, Seen, Traffic};
 
@@ -82,7 +81,7 @@ pub(crate) async fn play(
     if size.json {
         let told =
             json!({ "as_expected": problems.is_empty(), "problems": problems, "figures": figures });
-        writeln!(stdout(), "{}", serde_json::to_string_pretty(&told)?)?;
+        progress::print(&serde_json::to_string_pretty(&told)?)?;
     }
     output.text(&figures.to_text());
     output.text(&judge::to_text(&problems));

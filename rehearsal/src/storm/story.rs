@@ -12,7 +12,7 @@ use crate::record::Record;
 /// By service: its deployments in order, then what people were told, in no order.
 pub(super) fn of(record: &Record) -> BTreeMap<String, Vec<String>> {
     let mut story: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let revisions: BTreeMap<&str, &str> = record
+    let services: BTreeMap<&str, &str> = record
         .deployments
         .iter()
         .map(|deployment| (deployment.id.as_str(), deployment.service.as_str()))
@@ -34,7 +34,7 @@ pub(super) fn of(record: &Record) -> BTreeMap<String, Vec<String>> {
         let body: Value = serde_json::from_str(&message.body).unwrap_or_default();
         let of_deployment = || {
             let id = body["deployment_id"].as_str()?;
-            revisions.get(id).copied()
+            services.get(id).copied()
         };
         let service = body["service"].as_str().or_else(of_deployment);
         let line = format!(
