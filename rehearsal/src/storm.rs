@@ -96,8 +96,8 @@ async fn one(
     if storming.json {
         progress::print(&serde_json::to_string_pretty(&played.record)?)?;
     }
-    match played.broken_off {
-        Some(error) => Err(error),
+    match incomplete(&played) {
+        Some(reason) => Err(anyhow::anyhow!(reason)),
         None if played.record.violations.is_empty() => Ok(ExitCode::SUCCESS),
         None => Ok(ExitCode::FAILURE),
     }
@@ -167,11 +167,10 @@ async fn quietly(seed: u64, places: &Places) -> anyhow::Result<Storm> {
 impl Storm {
     fn of(seed: u64, played: &Played) -> Storm {
         let record = &played.record;
-        let broken_off = played.broken_off.as_ref();
         Storm {
             seed,
             violations: record.violations.clone(),
-            broken_off: broken_off.map(|error| format!("{error:#}")),
+            broken_off: incomplete(played),
             deployments: record.deployments.len(),
             requests: record.production.requests,
             simulated_seconds: record.simulated_seconds,
@@ -184,6 +183,19 @@ impl Storm {
     fn failed(&self) -> bool {
         self.broken_off.is_some() || !self.violations.is_empty()
     }
+}
+
+/// Why a storm was not played to its end. One whose script was cut short has not calmed down: that the invariants hold then
+/// shows nothing.
+fn incomplete(played: &Played) -> Option<String> {
+    let broken_off = played.broken_off.as_ref();
+    let cut_short = || {
+        let reason = played.cut_short.as_ref()?;
+        Some(format!("the rest of the script was left out: {reason}"))
+    };
+    broken_off
+        .map(|error| format!("{error:#}"))
+        .or_else(cut_short)
 }
 
 /// What went wrong, in which storm, and how to see it again.
