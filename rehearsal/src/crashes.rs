@@ -121,10 +121,28 @@ async fn all(
     }
     output.text(&table::summary(&outcomes));
     let is_well = |outcome: &Outcome| match outcome.verdict {
-        Verdict::Held | Verdict::NotReached => true,
+        Verdict::Held => true,
+        Verdict::NotReached => !is_untried(outcome, &outcomes),
         Verdict::Violated(_) | Verdict::BrokenOff(_) => false,
     };
     Ok(outcomes.iter().all(is_well))
+}
+
+/// Whether no play at all let this mishap meet this call of this function in this scenario: then nothing is shown. How
+/// often a function makes a call may differ from play to play, but not whether it makes it.
+fn is_untried(outcome: &Outcome, outcomes: &[Outcome]) -> bool {
+    let is_same = |other: &Outcome| {
+        (&other.scenario, &other.function, &other.call, other.mishap)
+            == (
+                &outcome.scenario,
+                &outcome.function,
+                &outcome.call,
+                outcome.mishap,
+            )
+    };
+    !outcomes
+        .iter()
+        .any(|other| other.verdict != Verdict::NotReached && is_same(other))
 }
 
 fn jobs(crashing: &Crashing) -> usize {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use clap::ValueEnum as _;
 use rehearsal::mishap::Mishap;
 
-use super::{Outcome, Verdict};
+use super::{Outcome, Verdict, is_untried};
 
 /// One play that is over.
 pub(super) fn line(number: usize, of: usize, outcome: &Outcome) -> String {
@@ -45,6 +45,9 @@ pub(super) fn summary(outcomes: &[Outcome]) -> String {
     lines.push(String::new());
     for outcome in outcomes {
         let found = match &outcome.verdict {
+            Verdict::NotReached if is_untried(outcome, outcomes) => {
+                "no play let this mishap meet this call: nothing is shown".to_owned()
+            }
             Verdict::Held | Verdict::NotReached => continue,
             Verdict::Violated(violations) => violations.join("\n  "),
             Verdict::BrokenOff(error) => format!("did not come to its end: {error}"),
@@ -181,6 +184,7 @@ mod tests {
             outcome("ecs:RunTask", Mishap::KilledAfter, violated),
             outcome("ecs:RunTask", Mishap::KilledAfter, Verdict::Held),
             outcome("ecs:RunTask", Mishap::Error, Verdict::NotReached),
+            outcome("ecs:RunTask", Mishap::KilledAfter, Verdict::NotReached),
             outcome(
                 "sns:Publish",
                 Mishap::Error,
@@ -193,7 +197,8 @@ mod tests {
             "0 of 1",
             "cargo rehearse ship --mishap run-migration:ecs:RunTask:1=killed-after\n  5. judged twice",
             "did not come to its end: interrupted",
-            "2 points, 4 plays: 1 held, 1 violated an invariant, 1 broken off, 1 not reached",
+            "ecs:RunTask:1=error\n  no play let this mishap meet this call",
+            "2 points, 5 plays: 1 held, 1 violated an invariant, 1 broken off, 2 not reached",
         ] {
             assert!(summary.contains(expected), "{expected}\n{summary}");
         }
