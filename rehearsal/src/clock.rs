@@ -5,7 +5,8 @@
 //! stays as it is for a moment (`DWELL`), so that production traffic passes through every phase of a deployment.
 //!
 //! What happens does not depend on how fast the machine is: whoever was woken, by the clock or by somebody else, does what
-//! it was woken for before the clock jumps (`heed`), however long that one waits for its turn.
+//! it was woken for before the clock jumps (`heed`), however long that one waits for its turn. To the last microsecond it
+//! does not where simulated time stands still between jumps (`Pace::Still`): there, what really runs takes no time.
 
 mod heed;
 
@@ -19,8 +20,22 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, broadcast, oneshot};
 use tokio::time::Instant;
 
+use crate::identity::sha256_hex;
+
 /// How long nothing real must have been under way before the clock jumps.
 pub const DWELL: Duration = Duration::from_millis(200);
+
+/// When a still clock begins: the same moment in every run, 2027-01-15T08:00:00Z.
+const STILL_START: Duration = Duration::from_secs(1_800_000_000);
+
+/// How simulated time passes between two jumps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pace {
+    /// With real time.
+    Real,
+    /// Not at all, so that a world in which nobody else does anything goes the same way in every run.
+    Still,
+}
 
 /// The one clock of a rehearsal. Cheap to clone; all clones are the same clock.
 #[derive(Clone)]
@@ -41,7 +56,8 @@ pub struct Skip {
 }
 
 struct Inner {
-    /// Real time at the start, on the calendar and on the stopwatch.
+    pace: Pace,
+    /// The moment of the start, on the calendar and on the stopwatch.
     started: (SystemTime, Instant),
     dwell: Duration,
     state: Mutex<State>,
@@ -79,17 +95,21 @@ enum Next {
 
 impl Clock {
     pub fn start() -> Clock {
-        Clock::with_dwell(DWELL)
+        Clock::with(Pace::Real, DWELL)
     }
 
     /// A clock that dwells for another time than usual before it jumps: for many plays in a row, each of which need not
     /// let as much production traffic through every phase.
     #[expect(
         clippy::disallowed_methods,
-        reason = "simulated time begins at the real time; nothing else reads it"
+        reason = "simulated time may begin at the real time; nothing else reads it"
     )]
-    pub fn with_dwell(dwell: Duration) -> Clock {
+    pub fn with(pace: Pace, dwell: Duration) -> Clock {
         let now = Instant::now();
+        let calendar = match pace {
+            Pace::Real => SystemTime::now(),
+            Pace::Still => SystemTime::UNIX_EPOCH + STILL_START,
+        };
         let state = State {
             skipped: Duration::ZERO,
             sleepers: BTreeSet::new(),
@@ -102,7 +122,8 @@ impl Clock {
         };
         let clock = Clock {
             inner: Arc::new(Inner {
-                started: (SystemTime::now(), now),
+                pace,
+                started: (calendar, now),
                 dwell,
                 state: Mutex::new(state),
                 stirred: Notify::new(),
@@ -112,6 +133,10 @@ impl Clock {
         };
         tokio::spawn(drive(Arc::downgrade(&clock.inner)));
         clock
+    }
+
+    pub fn pace(&self) -> Pace {
+        self.inner.pace
     }
 
     /// Simulated now.
@@ -140,11 +165,23 @@ impl Clock {
         loop {
             let jumped = self.inner.jumped.notified();
             match moment.duration_since(self.now()) {
-                Ok(left) if !left.is_zero() => {
-                    tokio::select! { () = tokio::time::sleep(left) => {} () = jumped => {} }
-                }
+                Ok(left) if !left.is_zero() => match self.inner.pace {
+                    Pace::Real => {
+                        tokio::select! { () = tokio::time::sleep(left) => {} () = jumped => {} }
+                    }
+                    Pace::Still => jumped.await,
+                },
                 Ok(_) | Err(_) => return,
             }
+        }
+    }
+
+    /// What has really ended at one moment becomes known in an order that does not depend on how long it really took:
+    /// where time stands still, each has a moment of its own a little later. The key tells them apart.
+    pub async fn become_known(&self, key: &str) {
+        match self.inner.pace {
+            Pace::Real => {}
+            Pace::Still => self.sleep(jitter(key)).await,
         }
     }
 
@@ -190,6 +227,13 @@ impl Clock {
     pub fn skips(&self) -> broadcast::Receiver<Skip> {
         self.inner.skips.subscribe()
     }
+}
+
+/// A short while, less than 66 milliseconds, that depends on the key alone, and is hardly ever the same for two keys.
+pub(crate) fn jitter(key: &str) -> Duration {
+    let digits = sha256_hex(key);
+    let chance = u64::from_str_radix(digits.get(..4).unwrap_or_default(), 16);
+    Duration::from_micros(chance.unwrap_or_default())
 }
 
 impl Drop for Busy {
@@ -243,7 +287,11 @@ impl Inner {
     }
 
     fn now(&self, skipped: Duration) -> SystemTime {
-        self.started.0 + self.started.1.elapsed() + skipped
+        let passed = match self.pace {
+            Pace::Real => self.started.1.elapsed(),
+            Pace::Still => Duration::ZERO,
+        };
+        self.started.0 + passed + skipped
     }
 
     /// Jumps if the state still allows it.
@@ -352,6 +400,19 @@ mod tests {
         sleeper.await.unwrap();
         assert!(real.elapsed() >= DWELL, "{:?}", real.elapsed());
         assert!(real.elapsed() < DWELL * 3, "{:?}", real.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_still_clock_moves_in_jumps_only_and_begins_at_the_same_moment() {
+        let clock = Clock::with(Pace::Still, DWELL);
+        let start = clock.now();
+        assert_eq!(Clock::with(Pace::Still, DWELL).now(), start);
+        let busy = clock.busy();
+        tokio::time::sleep(HOUR).await;
+        assert_eq!(clock.now(), start);
+        drop(busy);
+        clock.sleep(HOUR).await;
+        assert_eq!(clock.now(), start + HOUR);
     }
 
     #[tokio::test(start_paused = true)]

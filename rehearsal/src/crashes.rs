@@ -5,7 +5,6 @@
 
 mod table;
 
-use std::future::pending;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -25,7 +24,7 @@ use crate::scenario::Scenario;
 /// How long the clock dwells before a jump: some requests pass through each phase of a deployment.
 const DWELL: Duration = Duration::from_millis(25);
 /// How long production's clients rest after an answer: many plays at a time would otherwise do little else than ask.
-const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE: Duration = Duration::from_millis(100);
 /// How often a point is played that is not reached: how often a function looks at something that takes real time differs
 /// from play to play.
 const PLAYS_AT_MOST: u32 = 3;
@@ -239,7 +238,7 @@ impl Plays<'_> {
         scenario.setting.dwell = DWELL;
         scenario.setting.pause = PAUSE;
         scenario.setting.mishaps = mishaps.to_vec();
-        play::play(&scenario, self.places, &Output::silent(), pending()).await
+        play::apart(scenario, self.places.clone()).await
     }
 
     fn replay(&self, trial: &Trial) -> String {

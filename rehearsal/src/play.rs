@@ -1,6 +1,8 @@
 //! Plays a scenario: a world, production traffic, what happens in it, and the record of it.
 
 mod act;
+mod apart;
+mod course;
 pub(crate) mod person;
 
 use std::collections::BTreeMap;
@@ -21,6 +23,7 @@ use rehearsal::template::Template;
 use rehearsal::world::{World, WorldSettings};
 
 use self::act::Script;
+pub(crate) use self::apart::{apart, here};
 use crate::binaries::SAMPLE_SERVICE;
 use crate::evidence;
 use crate::invariants::{self, Facts, Known};
@@ -91,6 +94,8 @@ pub(crate) struct Played {
     /// Every call that functions made, and the mishaps that calls met.
     pub(crate) points: Vec<Point>,
     pub(crate) struck: Vec<Planned>,
+    /// Tells how it went: the same for plays that went the same way.
+    pub(crate) course: String,
     /// Why the rest of the script was left out, if it was.
     pub(crate) cut_short: Option<String>,
     /// Why it did not come to its end; the record is not judged then.
@@ -250,6 +255,7 @@ async fn play_through(
         story,
         points: world.mishaps.points(),
         struck: world.mishaps.struck(),
+        course: course::of(&world, start),
         cut_short,
         broken_off,
     }
@@ -322,6 +328,7 @@ pub(crate) async fn start_world(
             .collect(),
         sample_service,
         dwell: setting.dwell,
+        pace: setting.pace,
         mishaps: setting.mishaps.clone(),
     })
     .await?;

@@ -6,7 +6,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use rustix::process::{Pid, Signal, kill_process};
@@ -21,6 +21,8 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 const LOG_TIMEOUT: Duration = Duration::from_secs(1);
 /// What the sample service says once it answers.
 const LISTENING: &str = "listening on ";
+/// How long a process may compute until nobody waits for its sleep any more.
+const AWAKE_AT_MOST: Duration = Duration::from_secs(10);
 
 /// What to run: an image's program with its environment.
 #[derive(Debug, Clone)]
@@ -171,6 +173,34 @@ impl Process {
     }
 }
 
+/// Waits until a process has done what it can and waits for something itself, however long it waits for a processor; for
+/// a while at most. Only Linux says so (`/proc`); elsewhere nobody waits.
+pub async fn asleep(id: u32) {
+    let since = Instant::now();
+    while is_awake(id) && since.elapsed() < AWAKE_AT_MOST {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// Whether a thread of a process runs or would run.
+fn is_awake(id: u32) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{id}/task")) else {
+        return false;
+    };
+    let stats = threads
+        .flatten()
+        .filter_map(|thread| std::fs::read_to_string(thread.path().join("stat")).ok());
+    stats.into_iter().any(|stat| stat_says_awake(&stat))
+}
+
+/// `4711 (a name) S 1 …`: the state follows the name, which may hold anything.
+fn stat_says_awake(stat: &str) -> bool {
+    let state = stat
+        .rsplit_once(") ")
+        .and_then(|(_, rest)| rest.chars().next());
+    matches!(state, Some('R' | 'D'))
+}
+
 fn exit_code(status: ExitStatus) -> i32 {
     status
         .code()
@@ -235,6 +265,23 @@ mod tests {
         assert_eq!(process.listening().await, None);
         assert_eq!(process.exited().await, 1);
         assert_eq!(*lines.lock().unwrap(), ["no database"]);
+    }
+
+    #[test]
+    fn the_kernel_says_whether_a_thread_would_run() {
+        assert!(stat_says_awake("4711 (a) name) R 1 4711 4711 0 -1"));
+        assert!(!stat_says_awake("4711 (R ) S 1 4711 4711 0 -1"));
+        assert!(!stat_says_awake(""));
+    }
+
+    #[tokio::test]
+    async fn a_process_that_waits_sleeps_and_one_that_is_gone_is_not_waited_for() {
+        let (mut process, _) = start("echo listening on 127.0.0.1:1; exec sleep 1000");
+        assert!(process.listening().await.is_some());
+        let id = process.id().unwrap();
+        asleep(id).await;
+        process.kill().await;
+        asleep(id).await;
     }
 
     #[tokio::test]

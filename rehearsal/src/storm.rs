@@ -1,24 +1,23 @@
 //! Storms: many deployments under random faults, in two phases. First anything may fail: events, calls, versions, people;
 //! then nothing fails any more, and everything must converge. The invariants are judged on what the world became.
 //!
-//! The seed is the only source of chance. What a storm does waits for happenings, and what goes wrong is counted by calls
-//! and deliveries of each service, so that a seed that is played again goes the same way (`story`) unless two things that
-//! really run overtake each other.
+//! The seed is the only source of chance. Simulated time stands still while anything really runs, each storm has one
+//! thread, and what goes wrong is counted by calls and deliveries of each service: a seed that is played again goes the
+//! same way, call for call (`course`).
 
 pub(crate) mod act;
 pub(crate) mod plan;
 mod stage;
-mod story;
 mod words;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
 use std::ops::Range;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use futures_util::StreamExt;
 use futures_util::stream;
 use serde::Serialize;
@@ -46,7 +45,8 @@ struct Storm {
     real_milliseconds: u64,
     /// Mishaps that calls have met.
     mishaps: usize,
-    story: BTreeMap<String, Vec<String>>,
+    /// The same for storms that went the same way.
+    course: String,
 }
 
 /// What became of all of them.
@@ -65,7 +65,7 @@ pub(crate) async fn storm(
     interrupted: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<ExitCode> {
     match storming.seed {
-        Some(seed) => one(seed, storming, places, output, interrupted).await,
+        Some(seed) => one(seed, storming, places, output, interrupted),
         None => {
             tokio::select! {
                 ended = many(storming.seeds.clone(), storming, places, output) => ended,
@@ -76,7 +76,7 @@ pub(crate) async fn storm(
 }
 
 /// One storm, with everything that happens in it.
-async fn one(
+fn one(
     seed: u64,
     storming: &Storming,
     places: &Places,
@@ -89,10 +89,11 @@ async fn one(
     output.text(&format!("{}\n", words::plan(&plan)));
     let folder = Data::new()?;
     let scenario = stage::scenario(&plan, folder.path())?;
-    let played = play::play(&scenario, places, output, interrupted).await?;
+    let played = play::here(&scenario, places, output, interrupted)?;
     if let Some(report) = &mut report {
         report.write(&report::page(&played.story))?;
     }
+    output.text(&format!("course {}", played.course));
     if storming.json {
         progress::print(&serde_json::to_string_pretty(&played.record)?)?;
     }
@@ -155,13 +156,10 @@ async fn quietly(seed: u64, places: &Places) -> anyhow::Result<Storm> {
         wire: None,
         ..places.clone()
     };
-    let output = Output::silent();
-    let played = play::play(&scenario, &places, &output, std::future::pending()).await;
-    Ok(match played {
-        Ok(played) => Storm::of(seed, &played),
-        // A world that could not even be made says nothing about what is tried in it.
-        Err(error) => return Err(error.context(format!("seed {seed}"))),
-    })
+    // A world that could not even be made says nothing about what is tried in it.
+    let played = play::apart(scenario, places).await;
+    let played = played.with_context(|| format!("seed {seed}"))?;
+    Ok(Storm::of(seed, &played))
 }
 
 impl Storm {
@@ -176,7 +174,7 @@ impl Storm {
             simulated_seconds: record.simulated_seconds,
             real_milliseconds: record.real_milliseconds,
             mishaps: played.struck.len(),
-            story: story::of(record),
+            course: played.course.clone(),
         }
     }
 
@@ -206,8 +204,8 @@ fn complaint(storm: &Storm) -> String {
     let broken_off = storm.broken_off.iter();
     lines.extend(broken_off.map(|reason| format!("  broken off: {reason}")));
     lines.push(format!(
-        "replay with `cargo rehearse storm --seed {}`\n",
-        storm.seed
+        "replay with `cargo rehearse storm --seed {}` (course {})\n",
+        storm.seed, storm.course
     ));
     lines.join("\n")
 }

@@ -19,7 +19,7 @@ use crate::api::ledger::Ledger;
 use crate::api::throttle::Throttle;
 use crate::api::wire::Wire;
 use crate::assumption::Assumptions;
-use crate::clock::Clock;
+use crate::clock::{Clock, Pace};
 use crate::cloudwatch::{self, CloudWatch};
 use crate::codedeploy::traffic::Routing;
 use crate::codedeploy::{self, CodeDeploy};
@@ -58,6 +58,7 @@ pub struct WorldSettings {
     /// How long, in real time, the world stays as it is before the clock jumps: `clock::DWELL` unless many plays are to
     /// take less time.
     pub dwell: Duration,
+    pub pace: Pace,
     /// What happens to calls of functions.
     pub mishaps: Vec<Planned>,
 }
@@ -186,6 +187,8 @@ pub struct Aws {
     /// Shared with Lambda, which acts for functions.
     pub iam: Arc<Iam>,
     pub ids: Ids,
+    /// Of calls, apart from the ids of things: those are the same however calls overtake each other.
+    pub request_ids: Ids,
     pub ledger: Ledger,
     pub throttle: Throttle,
     pub mishaps: Mishaps,
@@ -413,7 +416,7 @@ impl Aws {
 /// A world without services, at the beginning of time.
 async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws> {
     let template = &settings.template;
-    let clock = Clock::with_dwell(settings.dwell);
+    let clock = Clock::with(settings.pace, settings.dwell);
     let happenings = Happenings::new(clock.clone());
     let lambda = Lambda::start(clock.clone(), template.functions.clone(), endpoint.clone()).await?;
     lambda.tell(happenings.clone());
@@ -435,6 +438,7 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         wire: Wire::default(),
         background: Background::new(clock.clone()),
         ids: Ids::default(),
+        request_ids: Ids::default(),
         ecr: Ecr::new(settings.repositories.clone(), clock.now()),
         ecs: Watched::new(ecs::State::default()),
         codedeploy: Watched::new(codedeploy::State::default()),

@@ -11,10 +11,21 @@ use crate::scenarios::run::binaries;
 /// Two dozen; what a seed means changes with `rehearsal/src/storm/plan`, so none is there for a reason of its own.
 const SEEDS: &str = "1..25";
 
-/// Plays storms, and gives what became of each.
-fn storms(seeds: &str) -> (Vec<Value>, String) {
+/// Some of them again, so few at a time that they are played at another speed.
+const AGAIN: &str = "1..7";
+
+/// Plays storms, so many at a time, and gives what became of each.
+fn storms(seeds: &str, jobs: &str) -> (Vec<Value>, String) {
     let output = Command::new(binaries().join("rehearsal"))
-        .args(["storm", "--seeds", seeds, "--json", "--binaries"])
+        .args([
+            "storm",
+            "--seeds",
+            seeds,
+            "--jobs",
+            jobs,
+            "--json",
+            "--binaries",
+        ])
         .arg(binaries())
         .current_dir(repository::root())
         .output()
@@ -27,7 +38,7 @@ fn storms(seeds: &str) -> (Vec<Value>, String) {
 
 #[test]
 fn the_invariants_hold_in_storms() {
-    let (first, complaint) = storms(SEEDS);
+    let (first, complaint) = storms(SEEDS, "6");
     assert_eq!(first.len(), 24);
     let failed = |storm: &&Value| {
         storm["violations"] != Value::Array(Vec::new()) || !storm["broken_off"].is_null()
@@ -41,4 +52,9 @@ fn the_invariants_hold_in_storms() {
     };
     assert!(sum("deployments") > 50, "hardly anything was deployed");
     assert!(sum("mishaps") > 0, "no call met a mishap");
+    let (again, _) = storms(AGAIN, "2");
+    assert_eq!(again.len(), 6);
+    for (first, again) in first.iter().zip(&again) {
+        assert_eq!(first["course"], again["course"], "seed {}", first["seed"]);
+    }
 }

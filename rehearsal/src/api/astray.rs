@@ -45,6 +45,24 @@ impl Caller {
         }
     }
 
+    /// Lets the call take its time until AWS hears it, where simulated time stands still otherwise.
+    pub(super) async fn until_heard(&self, aws: &Aws, request: &Request) {
+        if let (Some(session), Attempt::First) = (&self.session, self.attempt) {
+            let asked = format!("{} {}", operation(request), request.members);
+            // Members may hold what differs from run to run, such as a folder's name.
+            let service = about(aws, request).unwrap_or_default();
+            let order = format!("{} {service}", operation(request));
+            aws.lambda.until_heard(session, asked, &order).await;
+        }
+    }
+
+    /// Keeps the answer back until AWS has heard all calls that the function makes side by side.
+    pub(super) async fn until_all_are_heard(&self, aws: &Aws) {
+        if let Some(session) = &self.session {
+            aws.lambda.until_all_are_heard(session).await;
+        }
+    }
+
     /// What happens to the call, if anything does.
     pub(super) fn meets(&self, aws: &Aws, request: &Request) -> Option<Mishap> {
         let operation = operation(request);

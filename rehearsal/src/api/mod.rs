@@ -93,34 +93,42 @@ async fn answer(
     let Some(aws) = aws.upgrade() else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
-    let request_id = aws.ids.uuid();
+    let request_id = aws.request_ids.uuid();
     let request = match request::parse(&method, &uri, &headers, &body) {
         Ok(request) => Arc::new(request),
         Err((protocol, error)) => return render(protocol, "", Err(&error), &request_id),
     };
     let key = request::access_key_id(&headers);
-    let function = key.and_then(|key| aws.ledger.function(key));
-    let caller = function
-        .clone()
-        .map(|function| Caller::new(function, &headers));
-    if let Some(caller) = &caller
-        && let Some(mishap) = caller.meets(&aws, &request)
-    {
-        return astray::answer(&aws, request, caller, mishap, &request_id).await;
+    if key.is_none() {
+        let outcome = Err(unsigned(request.service));
+        record(&aws, &request, None, &outcome);
+        return say(&aws, &request, &outcome, &request_id);
     }
-    let outcome = match key {
-        Some(_) => astray::perform(&aws, request.clone(), function).await,
+    let Some(function) = key.and_then(|key| aws.ledger.function(key)) else {
+        let outcome = astray::perform(&aws, request.clone(), None).await;
+        return say(&aws, &request, &outcome, &request_id);
+    };
+    let caller = Caller::new(function, &headers);
+    caller.until_heard(&aws, &request).await;
+    let response = match caller.meets(&aws, &request) {
+        Some(mishap) => astray::answer(&aws, request, &caller, mishap, &request_id).await,
         None => {
-            let outcome = Err(unsigned(request.service));
-            record(&aws, &request, function, &outcome);
-            outcome
+            let function = Some(caller.function.clone());
+            let outcome = astray::perform(&aws, request.clone(), function).await;
+            say(&aws, &request, &outcome, &request_id)
         }
     };
+    caller.until_all_are_heard(&aws).await;
+    response
+}
+
+/// The answer of a call that met no mishap.
+fn say(aws: &Aws, request: &Request, outcome: &Outcome, request_id: &str) -> Response {
     let mut response = render(
         request.service.protocol(),
         &request.operation,
         outcome.as_ref(),
-        &request_id,
+        request_id,
     );
     if !outcome.as_ref().is_err_and(ApiError::is_denial) {
         date(&mut response, aws.clock.now());

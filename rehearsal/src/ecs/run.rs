@@ -223,6 +223,7 @@ async fn serve_or_finish(aws: &Arc<Aws>, task: &str, running: &mut Vec<Running>)
         () = patience => {}
         () = stop_requested(aws, task) => {}
         () = essential_exit(aws, task, running) => {
+            aws.clock.become_known(task).await;
             let reason = "Essential container in task exited".to_owned();
             request_stop(aws, task, Stop { code: "EssentialContainerExited", reason });
         }
@@ -269,6 +270,7 @@ async fn end(aws: &Arc<Aws>, task_arn: &str, running: Vec<Running>) {
         });
     }
     drop(busy);
+    aws.clock.become_known(task_arn).await;
     if let Some(takes) = interface(aws, task_arn) {
         // The exit code is there before the task is STOPPED: whoever acts on this event acts too early.
         change(aws, task_arn, |task, _| {

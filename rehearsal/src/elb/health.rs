@@ -176,6 +176,9 @@ pub(super) async fn watch(inner: Arc<Inner>, group: String, registration: u64) {
                 let result = ask(&inner, target, &settings).await;
                 let decided = health.after(&result, &mut streak, &settings);
                 busy = busy.filter(|_| decided.is_initial());
+                if health.is_initial() && !decided.is_initial() {
+                    inner.clock.become_known(&group).await;
+                }
                 inner.set_health(&group, registration, decided);
                 tokio::select! {
                     () = tokio::time::sleep(settings.interval / SPEED_UP) => {}

@@ -222,17 +222,23 @@ impl Inner {
 impl Drop for Ticket {
     fn drop(&mut self) {
         let mut state = self.inner.lock();
-        if let Some(group) = state.target_group(&self.group) {
-            if let Some(registered) = group.registered.get_mut(&self.registration) {
-                registered.in_flight -= 1;
-                if registered.in_flight == 0 {
-                    registered.draining = None;
-                }
+        let Some(group) = state.target_group(&self.group) else {
+            return;
+        };
+        if let Some(registered) = group.registered.get_mut(&self.registration) {
+            registered.in_flight -= 1;
+            if registered.in_flight == 0 {
+                registered.draining = None;
             }
-            group.forget_drained();
         }
+        let before = group.registered.len();
+        group.forget_drained();
+        let is_one_gone = group.registered.len() < before;
         drop(state);
-        self.inner.health_changed.notify_waiters();
+        // Most requests change nobody's health.
+        if is_one_gone {
+            self.inner.health_changed.notify_waiters();
+        }
     }
 }
 

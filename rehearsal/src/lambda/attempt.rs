@@ -5,10 +5,12 @@ use std::time::Instant;
 
 use serde_json::Value;
 
+use crate::clock::Busy;
 use crate::happening::What;
 use crate::lambda::environment::{Afterwards, Environment, Session};
 use crate::lambda::log::{self, Log};
-use crate::lambda::{Answer, Function, Invocation, Lambda, elsewhere};
+use crate::lambda::turn::Turn;
+use crate::lambda::{Answer, Function, Invocation, Known, Lambda, elsewhere};
 
 impl Lambda {
     pub(super) async fn attempt(
@@ -17,13 +19,13 @@ impl Lambda {
         request_id: &str,
         payload: Value,
     ) -> Answer {
-        let _busy = self.inner.clock.busy();
+        let busy = self.inner.clock.busy();
         let started = Instant::now();
         self.inner.say(|| What::FunctionInvoked {
             function: function.binary_name.clone(),
             request_id: request_id.to_owned(),
         });
-        let (answer, log_stream) = self.answer(function, request_id, &payload).await;
+        let (answer, log_stream) = self.answer(function, request_id, &payload, busy).await;
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.inner.say(|| What::FunctionEnded {
             function: function.binary_name.clone(),
@@ -57,6 +59,7 @@ impl Lambda {
         function: &Function,
         request_id: &str,
         payload: &Value,
+        busy: Busy,
     ) -> (Answer, Option<String>) {
         let failed = |error: anyhow::Error| Answer::Error {
             error_type: "Runtime.InvalidEntrypoint".to_owned(),
@@ -70,6 +73,7 @@ impl Lambda {
             Ok(environment) => environment,
             Err(error) => return (failed(error), None),
         };
+        let _under_way = environment.turn.begin(request_id, busy);
         let clock = &self.inner.clock;
         let log = environment.log.clone();
         log.write(log::start(function.log_format, request_id, clock.now()));
@@ -120,9 +124,13 @@ impl Lambda {
         let session = Session {
             token: inner.ids.hexadecimal(),
             kill: Arc::default(),
+            turn: Arc::new(Turn::new(inner.clock.clone())),
         };
-        let (token, kill) = (session.token.clone(), Arc::downgrade(&session.kill));
-        inner.lock().sessions.insert(token, kill);
+        let known = Known {
+            kill: Arc::downgrade(&session.kill),
+            turn: Arc::downgrade(&session.turn),
+        };
+        inner.lock().sessions.insert(session.token.clone(), known);
         Environment::start(function, &inner.local_aws, log, session).await
     }
 }

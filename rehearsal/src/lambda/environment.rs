@@ -10,6 +10,7 @@ use crate::identity::arn;
 use crate::lambda::log::{Log, Measured};
 use crate::lambda::memory::Memory;
 use crate::lambda::runtime_api::{Delivery, RuntimeApi};
+use crate::lambda::turn::Turn;
 use crate::lambda::variables::variables;
 use crate::lambda::{Answer, Function};
 use crate::process::Process;
@@ -23,6 +24,7 @@ pub(super) struct Session {
     pub(super) token: String,
     /// Notified when its process is to be killed.
     pub(super) kill: Arc<Notify>,
+    pub(super) turn: Arc<Turn>,
 }
 
 /// A process that has been started for a function, and its Runtime API.
@@ -32,6 +34,7 @@ pub(super) struct Environment {
     runtime_api: RuntimeApi,
     memory: Memory,
     kill: Arc<Notify>,
+    pub(super) turn: Arc<Turn>,
     pub(super) log: Log,
     started: Instant,
     /// From its start to its first question for work.
@@ -66,12 +69,14 @@ impl Environment {
         let process = Process::start_program(&function.binary, &[], &variables, move |line| {
             lines.say(line);
         })?;
+        session.turn.of(process.id());
         Ok(Environment {
             function: function.clone(),
             memory: Memory::of(process.id(), function.memory_megabytes),
             process,
             runtime_api,
             kill: session.kill,
+            turn: session.turn,
             log,
             started: Instant::now(),
             init: None,

@@ -10,6 +10,7 @@ mod log;
 mod memory;
 mod queue;
 mod runtime_api;
+mod turn;
 mod variables;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ use crate::happening::{Happenings, What};
 use crate::iam::Iam;
 use crate::identity::{Ids, arn};
 use crate::lambda::environment::Environment;
+use crate::lambda::turn::Turn;
 use crate::logs::Logs;
 
 pub use self::log::default_group;
@@ -160,13 +162,20 @@ struct Inner {
 struct State {
     /// Environments that wait for work, by the function's name.
     idle: BTreeMap<String, Vec<Environment>>,
-    /// How to kill an environment's process, by the token of its session.
-    sessions: BTreeMap<String, Weak<Notify>>,
+    /// Environments by the tokens of their sessions.
+    sessions: BTreeMap<String, Known>,
     invocations: Vec<Invocation>,
     dead_letters: Vec<(String, Value)>,
     /// Functions that the template does not declare.
     registered: Vec<elsewhere::Registered>,
     logs: BTreeMap<String, Arc<Mutex<Vec<String>>>>,
+}
+
+/// What can be done with an environment from outside, for as long as it lives.
+struct Known {
+    /// Kills its process.
+    kill: Weak<Notify>,
+    turn: Weak<Turn>,
 }
 
 impl Lambda {
@@ -277,13 +286,10 @@ impl Lambda {
         let function = self.expect(function)?;
         within(&payload, "Event", LARGEST_EVENT)?;
         let open = self.hold();
-        let busy = self.inner.clock.busy();
         let lambda = self.clone();
         self.inner.clock.spawn(async move {
             let _open = open;
-            lambda
-                .attempt_until_it_succeeds(&function, payload, busy)
-                .await;
+            lambda.attempt_until_it_succeeds(&function, payload).await;
         });
         Ok(())
     }
@@ -351,9 +357,28 @@ impl Lambda {
     /// failed then, as after any other exit. One that is gone already stays gone.
     pub fn kill(&self, session: &str) {
         let kill = self.inner.lock().sessions.remove(session);
-        if let Some(kill) = kill.and_then(|kill| kill.upgrade()) {
+        if let Some(kill) = kill.and_then(|known| known.kill.upgrade()) {
             kill.notify_one();
         }
+    }
+
+    /// Lets a call of the environment that has this session take its time, where simulated time stands still otherwise
+    /// (`turn`).
+    pub(crate) async fn until_heard(&self, session: &str, asked: String, order: &str) {
+        if let Some(turn) = self.turn(session) {
+            turn.until_heard(asked, order).await;
+        }
+    }
+
+    /// Keeps an answer back until all calls are heard that the environment makes side by side.
+    pub(crate) async fn until_all_are_heard(&self, session: &str) {
+        if let Some(turn) = self.turn(session) {
+            turn.until_all_are_heard().await;
+        }
+    }
+
+    fn turn(&self, session: &str) -> Option<Arc<Turn>> {
+        self.inner.lock().sessions.get(session)?.turn.upgrade()
     }
 
     /// Ends every process that waits for work.

@@ -4,7 +4,6 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use crate::clock::Busy;
 use crate::lambda::destination::{self, Condition};
 use crate::lambda::{Answer, Function, Lambda};
 
@@ -36,12 +35,7 @@ enum Next {
 impl Lambda {
     /// Attempts until one succeeds, the retries are used up, or the event is too old. The clock may jump over the
     /// pauses, not over the attempts.
-    pub(super) async fn attempt_until_it_succeeds(
-        &self,
-        function: &Function,
-        payload: Value,
-        busy: Busy,
-    ) {
+    pub(super) async fn attempt_until_it_succeeds(&self, function: &Function, payload: Value) {
         let clock = &self.inner.clock;
         let mut event = Queued {
             lambda: self,
@@ -53,7 +47,6 @@ impl Lambda {
             throttles: 0,
             answer: None,
         };
-        let mut busy = Some(busy);
         loop {
             let pause = match event.attempt().await {
                 Next::Done => return,
@@ -61,9 +54,7 @@ impl Lambda {
                 Next::Wait(pause) => pause,
             };
             let (next, too_old) = (clock.now() + pause, event.too_old_at());
-            drop(busy.take());
             clock.sleep_until(SystemTime::min(next, too_old)).await;
-            busy = Some(clock.busy());
             if next >= too_old {
                 return event.bury(Condition::EventAgeExceeded);
             }

@@ -71,7 +71,7 @@ pub(crate) struct Expectation {
 }
 
 /// Says what was found instead, where the claim does not hold.
-type Check = Box<dyn Fn(&Record) -> Result<(), String>>;
+type Check = Box<dyn Fn(&Record) -> Result<(), String> + Send>;
 
 /// Where a claim is made, by the name of an assumption as `--assume` takes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +84,7 @@ impl Expectation {
     /// `check` says what was found instead.
     pub(crate) fn new(
         claim: impl Into<String>,
-        check: impl Fn(&Record) -> Result<(), String> + 'static,
+        check: impl Fn(&Record) -> Result<(), String> + Send + 'static,
     ) -> Expectation {
         Expectation {
             claim: claim.into(),

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rehearsal::assumption::Assumptions;
-use rehearsal::clock;
+use rehearsal::clock::{self, Pace};
 use rehearsal::ecr::ImageSettings;
 use rehearsal::ecs::capacity::LaunchKind;
 use rehearsal::iam::Removal;
@@ -41,6 +41,7 @@ pub(crate) struct Setting {
     pub(crate) without: Vec<Removal>,
     /// How long the world stays as it is before the clock jumps.
     pub(crate) dwell: Duration,
+    pub(crate) pace: Pace,
     /// What happens to calls of functions.
     pub(crate) mishaps: Vec<Planned>,
     /// How long a client of production waits after an answer.
@@ -68,6 +69,7 @@ impl Setting {
             assumptions: Assumptions::default(),
             without: Vec::new(),
             dwell: clock::DWELL,
+            pace: Pace::Real,
             mishaps: Vec::new(),
             pause: traffic::PAUSE,
             broken_unseen: Vec::new(),

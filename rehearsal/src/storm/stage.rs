@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context;
+use rehearsal::clock::Pace;
 use rehearsal::ecr::ImageSettings;
 
 use super::plan::{Deed, Pipeline, Plan, Rule};
@@ -68,6 +69,7 @@ fn setting(plan: &Plan) -> Setting {
         services: plan.pipelines.iter().map(service).collect(),
         assumptions: plan.assumptions.iter().copied().collect(),
         dwell: DWELL,
+        pace: Pace::Still,
         pause: PAUSE,
         mishaps: plan.mishaps.clone(),
         broken_unseen: plan.broken_unseen.clone(),

@@ -119,6 +119,7 @@ pub(crate) async fn world(change: impl FnOnce(&mut WorldSettings)) -> PausedWorl
         services: vec![service(&folder.join("web.sqlite"))],
         sample_service: sample_service().to_owned(),
         dwell: rehearsal::clock::DWELL,
+        pace: rehearsal::clock::Pace::Real,
         mishaps: Vec::new(),
     };
     change(&mut settings);

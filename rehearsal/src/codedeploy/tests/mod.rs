@@ -111,6 +111,7 @@ async fn world(setup: &Setup) -> World {
         services: vec![service(setup)],
         sample_service: PathBuf::from("no task is ever started"),
         dwell: crate::clock::DWELL,
+        pace: crate::clock::Pace::Real,
         mishaps: Vec::new(),
     };
     World::start(settings).await.unwrap()

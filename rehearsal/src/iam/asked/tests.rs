@@ -28,6 +28,7 @@ async fn world(assumptions: Assumptions) -> World {
         services: Vec::new(),
         sample_service: PathBuf::new(),
         dwell: crate::clock::DWELL,
+        pace: crate::clock::Pace::Real,
         mishaps: Vec::new(),
     });
     let world = world.await.unwrap();

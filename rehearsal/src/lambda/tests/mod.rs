@@ -28,7 +28,7 @@ pub(crate) fn function() -> Function {
 }
 
 pub(crate) async fn start(function: Function) -> (Lambda, Clock) {
-    let clock = Clock::with_dwell(Duration::from_millis(1));
+    let clock = Clock::with(crate::clock::Pace::Real, Duration::from_millis(1));
     (
         Lambda::start(
             clock.clone(),

@@ -1,0 +1,41 @@
+//! Plays on a runtime of their own, with one thread: whoever is woken at one moment has its turn in the order in which it
+//! waited, and nothing of a play outlives it, not even its listeners.
+
+use anyhow::Context as _;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+
+use super::{Places, Played, play};
+use crate::progress::Output;
+use crate::scenario::Scenario;
+
+/// One play of many, on a thread of its own; nobody watches it. It ends when the future is dropped.
+pub(crate) async fn apart(scenario: Scenario, places: Places) -> anyhow::Result<Played> {
+    let (_wanted, unwanted) = oneshot::channel::<()>();
+    let played = tokio::task::spawn_blocking(move || {
+        runtime()?.block_on(async {
+            let interrupted = async {
+                // Nothing is ever sent: it comes to an end with the one who waits.
+                let _ = unwanted.await;
+                Ok(())
+            };
+            play(&scenario, &places, &Output::silent(), interrupted).await
+        })
+    });
+    played.await.context("a play ended without a result")?
+}
+
+/// One play, here and now.
+pub(crate) fn here(
+    scenario: &Scenario,
+    places: &Places,
+    output: &Output,
+    interrupted: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<Played> {
+    tokio::task::block_in_place(|| runtime()?.block_on(play(scenario, places, output, interrupted)))
+}
+
+fn runtime() -> anyhow::Result<Runtime> {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    runtime.context("start a runtime")
+}

@@ -1,0 +1,43 @@
+//! The course of a play in one word: two plays of the same one went the same way, call for call and to the microsecond.
+
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+use rehearsal::happening::{Happening, What};
+use rehearsal::identity::sha256_hex;
+use rehearsal::world::World;
+
+/// So many hexadecimal digits tell courses apart.
+const DIGITS: usize = 16;
+
+/// Of everything that happened and every call, with its simulated moment. What differs from play to play though nothing
+/// happens otherwise is left out: what something really took, in how many steps the clock jumped, and how often
+/// a function asked the same at one moment.
+pub(super) fn of(world: &World, start: SystemTime) -> String {
+    let moment = |at: SystemTime| at.duration_since(start).unwrap_or_default().as_micros();
+    let mut lines = BTreeSet::new();
+    for Happening { at, what } in world.happenings.all() {
+        if let What::TimeSkipped { .. } = what {
+            continue;
+        }
+        let line = if let What::FunctionEnded {
+            function, error, ..
+        } = &what
+        {
+            format!("{function} ended: {error:?}")
+        } else {
+            format!("{what:?}")
+        };
+        lines.insert((moment(at), line));
+    }
+    for call in world.calls() {
+        let (caller, operation) = (call.function.unwrap_or_default(), call.operation);
+        let answer = call.error.unwrap_or_else(|| call.status.to_string());
+        let line = format!("{caller} {}:{operation} {answer}", call.service);
+        lines.insert((moment(call.at), line));
+    }
+    let lines = lines.into_iter().map(|(at, what)| format!("{at} {what}\n"));
+    let mut digest = sha256_hex(&lines.collect::<String>());
+    digest.truncate(DIGITS);
+    digest
+}
