@@ -99,11 +99,11 @@ fn leaks(facts: &Facts) -> Vec<String> {
         .iter()
         .map(|(place, text)| (place.clone(), text.as_str()));
     let leaks = messages.chain(said).filter_map(|(place, text)| {
-        let mut secrets = facts.secrets.iter();
-        let secret = secrets.find(|secret| text.contains(secret.as_str()))?;
-        let from = text.find(secret.as_str())?;
-        let before: String = text[..from].chars().rev().take(60).collect();
-        let before: String = before.chars().rev().collect();
+        // The first of them: what stands before it holds none.
+        let secrets = facts.secrets.iter();
+        let from = secrets.filter_map(|secret| text.find(secret)).min()?;
+        let skipped = text[..from].chars().count().saturating_sub(60);
+        let before: String = text[..from].chars().skip(skipped).collect();
         Some(format!("{place} holds a secret, after `{before}`"))
     });
     leaks.collect()
