@@ -228,6 +228,15 @@ impl Task {
     }
 }
 
+/// A word of a command, as anybody may see it: what an option is set to, and where an address leads, may be secret.
+fn told(word: &str) -> String {
+    let ends = ["=", "://"].map(|sign| Some(word.find(sign)? + sign.len()));
+    match ends.into_iter().flatten().min() {
+        Some(end) => format!("{}…", &word[..end]),
+        None => word.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::UNIX_EPOCH;
@@ -246,20 +255,6 @@ mod tests {
             assert_eq!(task.is_shown(at(seconds)), shown, "{seconds}");
         }
     }
-}
-
-/// A word of a command, as anybody may see it: what an option is set to, and where an address leads, may be secret.
-fn told(word: &str) -> String {
-    let ends = ["=", "://"].map(|sign| Some(word.find(sign)? + sign.len()));
-    match ends.into_iter().flatten().min() {
-        Some(end) => format!("{}…", &word[..end]),
-        None => word.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
 
     #[test]
     fn a_command_is_told_without_its_secrets() {
