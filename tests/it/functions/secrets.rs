@@ -275,9 +275,7 @@ fn no_function_tells_a_secret_whatever_aws_refuses() {
         let usual = played(&situation, FORMATS[0], None);
         tells_nothing(situation.function, &usual);
         let mut operations = usual.operations();
-        let is_reached = operations
-            .iter()
-            .any(|operation| *operation == situation.reaches);
+        let is_reached = operations.contains(&situation.reaches);
         assert_eq!(is_reached, !situation.reaches.is_empty(), "{operations:?}");
         operations.sort_unstable();
         operations.dedup();
