@@ -78,7 +78,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "FILE", conflicts_with = "list")]
     pub(crate) report: Option<PathBuf>,
 
-    /// Write every call to the local AWS down, as it went over the wire: one JSON object a line
+    /// Write every call to the local AWS down, as it went over the wire, task definitions included: one JSON object a line
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) wire: Option<PathBuf>,
 

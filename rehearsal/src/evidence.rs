@@ -16,6 +16,7 @@ use crate::record::{
 };
 use crate::scenario::Scenario;
 use crate::traffic::Seen;
+use crate::withhold::Withheld;
 
 type Revisions = Vec<(String, Vec<(String, String)>)>;
 
@@ -221,14 +222,19 @@ fn invocations(world: &World) -> Vec<Invocation> {
 }
 
 /// What EventBridge could not deliver, and what functions failed at for good.
+/// What is kept of events: as AWS keeps it, but for what is withheld.
 fn dead_letters(world: &World) -> Vec<DeadLetter> {
+    let withheld = Withheld::of(world);
     let undelivered = world.events.dead_letters().into_iter().map(|letter| {
         let message = letter.to_value();
         (letter.queue, message)
     });
     undelivered
         .chain(world.lambda.dead_letters())
-        .map(|(queue, message)| DeadLetter { queue, message })
+        .map(|(queue, message)| DeadLetter {
+            queue,
+            message: withheld.document(message),
+        })
         .collect()
 }
 

@@ -147,7 +147,7 @@ pub struct Weight {
 pub enum Purpose {
     /// It serves; the service's name.
     Service(String),
-    /// RunTask started it; `startedBy` and the command that was overridden.
+    /// RunTask started it; `startedBy`, and the overriding command without what may be secret in it.
     Once {
         started_by: Option<String>,
         command: Vec<String>,

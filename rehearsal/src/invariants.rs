@@ -82,7 +82,7 @@ impl Invariant {
             }
             Invariant::ProductionAnswers => "production answers every request",
             Invariant::TruthTold => {
-                "people are told the truth: no success for a rollback, no silence for a failure, no secret"
+                "people are told the truth: no success for a rollback, no silence for an end, no secret"
             }
         }
     }

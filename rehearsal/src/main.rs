@@ -14,6 +14,7 @@ mod scenario;
 mod serve;
 mod storm;
 mod traffic;
+mod withhold;
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write, stderr, stdout};

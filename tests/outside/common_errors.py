@@ -19,6 +19,7 @@ DENIED = "a policy does not allow the call; services of AWS JSON answer 400, the
 UNSIGNED = "the request is signed by nobody"
 MALFORMED = "the body is not what the protocol says, or a member is of another type"
 INVALID = "a constraint of the model is not met, which services of newer frameworks all say this way"
+FAILED = "something went wrong on AWS's side, and the operation declares no error for that"
 UNKNOWN = "there is no such operation, or the rehearsal does not play it"
 
 COMMON: dict[tuple[str, str], tuple[int, str]] = {
@@ -27,6 +28,8 @@ COMMON: dict[tuple[str, str], tuple[int, str]] = {
     ("AccessDenied", QUERY): (403, DENIED),
     **_everywhere("ThrottlingException", 400, "the caller's token bucket is empty"),
     **_query("Throttling", 400, "the caller's token bucket is empty"),
+    **_everywhere("InternalFailure", 500, FAILED),
+    **_query("InternalFailure", 500, FAILED),
     ("MissingAuthenticationTokenException", JSON): (400, UNSIGNED),
     ("MissingAuthenticationTokenException", REST): (403, UNSIGNED),
     ("MissingAuthenticationToken", QUERY): (403, UNSIGNED),

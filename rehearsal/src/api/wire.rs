@@ -3,8 +3,9 @@
 //!
 //! A line says `caller`, `method`, `path`, `headers`, `body`, `status`, `answer_headers` and `answer_body`; headers are
 //! pairs, in order. Headers that the HTTP server itself adds to an answer (its length, the date) are not among them. A
-//! body that is not UTF-8 stands in base64 under `body_base64` or `answer_body_base64`. Secrets are not written: who
-//! points a program with real credentials here by mistake must not find them in a file.
+//! body that is not UTF-8 stands in base64 under `body_base64` or `answer_body_base64`. A call whose caller got no answer
+//! is not written. Nor are credentials: who points a program with real ones here by mistake must not find them in a file.
+//! Bodies are whole, with what stands in task definitions.
 
 use std::fs::File;
 use std::io::Write;
@@ -89,17 +90,14 @@ pub(super) async fn record(
     insert_body(&mut line, "body", &sent);
     let response = next.run(Request::from_parts(parts, Body::from(sent))).await;
     let (parts, body) = response.into_parts();
-    // The answer is whole already: no operation streams one.
-    let whole = to_bytes(body, usize::MAX).await;
-    let is_broken = whole.is_err();
-    let answered = whole.unwrap_or_default();
+    // The answer is whole already, unless it is lost on its way: then the call was not answered.
+    let Ok(answered) = to_bytes(body, usize::MAX).await else {
+        return astray::broken_off();
+    };
     line.insert("status".to_owned(), json!(parts.status.as_u16()));
     line.insert("answer_headers".to_owned(), pairs(&parts.headers));
     insert_body(&mut line, "answer_body", &answered);
     aws.wire.write(&Value::Object(line));
-    if is_broken {
-        return astray::broken_off();
-    }
     Response::from_parts(parts, Body::from(answered))
 }
 

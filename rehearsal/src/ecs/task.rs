@@ -136,21 +136,19 @@ impl Task {
             Some(service) => Purpose::Service(service.clone()),
             None => Purpose::Once {
                 started_by: self.started_by.clone(),
-                command: self.overridden_command(),
+                command: self.told_command(),
             },
         }
     }
 
-    fn overridden_command(&self) -> Vec<String> {
+    fn told_command(&self) -> Vec<String> {
         let overrides = self.overrides["containerOverrides"]
             .as_array()
             .into_iter()
             .flatten();
         let words =
             overrides.flat_map(|container| container["command"].as_array().into_iter().flatten());
-        words
-            .filter_map(|word| word.as_str().map(ToOwned::to_owned))
-            .collect()
+        words.filter_map(Value::as_str).map(told).collect()
     }
 
     /// Whether the API shows it: not yet, or not any more.
@@ -230,6 +228,15 @@ impl Task {
     }
 }
 
+/// A word of a command, as anybody may see it: what an option is set to, and where an address leads, may be secret.
+fn told(word: &str) -> String {
+    let ends = ["=", "://"].map(|sign| Some(word.find(sign)? + sign.len()));
+    match ends.into_iter().flatten().min() {
+        Some(end) => format!("{}…", &word[..end]),
+        None => word.to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::UNIX_EPOCH;
@@ -246,6 +253,22 @@ mod tests {
         };
         for (seconds, shown) in [(0, false), (5, true), (3699, true), (3700, false)] {
             assert_eq!(task.is_shown(at(seconds)), shown, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn a_command_is_told_without_its_secrets() {
+        for (word, expected) in [
+            ("manage.py", "manage.py"),
+            ("--noinput", "--noinput"),
+            ("--password=hunter2=", "--password=…"),
+            ("DB=postgres://shop:hunter2@db ./migrate", "DB=…"),
+            (
+                "postgres://shop:hunter2@db/shop?sslmode=require",
+                "postgres://…",
+            ),
+        ] {
+            assert_eq!(told(word), expected);
         }
     }
 }

@@ -1,10 +1,10 @@
-//! 7. A person is told the truth: no success for a rollback, no silence for a failure, no secret in a message or a log.
+//! 7. A person is told the truth: no success for a rollback, no silence for an end, no secret in a message or a log.
 //!
 //! - `shipped` is said of a deployment that succeeded and is no rollback; `rolled-back` of a rollback that succeeded;
 //!   `failed` and `stopped` of one that ended so; a failed gate of one whose gate did not succeed. The digest is the one
 //!   that the deployment shipped, or rolled back from.
-//! - Of every deployment that failed or was stopped, and of every rollback, the end is told; unless EventBridge lost the
-//!   event, or it lies in a queue whose alarm tells it.
+//! - Of every deployment of a pipeline's group, whoever created it, the end is told; unless EventBridge lost the event, or
+//!   it lies in a queue whose alarm tells it.
 //! - No message, log line or answer of a function holds a secret.
 
 use super::facts::{By, Deployment, End, Facts, Status, Told, short};
@@ -61,16 +61,17 @@ fn lie(facts: &Facts, told: &Told) -> Option<String> {
 
 fn silence(facts: &Facts, deployment: &Deployment) -> Option<String> {
     facts.pipeline_of(deployment)?;
-    let outcomes = match (deployment.status, deployment.by) {
+    let outcome = match (deployment.status, deployment.by) {
         (Status::Failed, _) => "failed",
         (Status::Stopped, _) => "stopped",
         (Status::Succeeded, By::Rollback) => "rolled-back",
-        (Status::Succeeded, By::Greenlight | By::Hand) | (Status::Active, _) => return None,
+        (Status::Succeeded, By::Greenlight | By::Hand) => "shipped",
+        (Status::Active, _) => return None,
     };
     let is_told = facts
         .messages
         .iter()
-        .any(|told| told.outcome == outcomes && told.deployment.as_ref() == Some(&deployment.id));
+        .any(|told| told.outcome == outcome && told.deployment.as_ref() == Some(&deployment.id));
     let is_lost = match deployment.end {
         End::Told => false,
         End::Lost | End::Kept => true,
@@ -98,11 +99,11 @@ fn leaks(facts: &Facts) -> Vec<String> {
         .iter()
         .map(|(place, text)| (place.clone(), text.as_str()));
     let leaks = messages.chain(said).filter_map(|(place, text)| {
-        let mut secrets = facts.secrets.iter();
-        let secret = secrets.find(|secret| text.contains(secret.as_str()))?;
-        let from = text.find(secret.as_str())?;
-        let before: String = text[..from].chars().rev().take(60).collect();
-        let before: String = before.chars().rev().collect();
+        // The first of them: what stands before it holds none.
+        let secrets = facts.secrets.iter();
+        let from = secrets.filter_map(|secret| text.find(secret)).min()?;
+        let skipped = text[..from].chars().count().saturating_sub(60);
+        let before: String = text[..from].chars().skip(skipped).collect();
         Some(format!("{place} holds a secret, after `{before}`"))
     });
     leaks.collect()

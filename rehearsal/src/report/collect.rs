@@ -13,9 +13,9 @@ use rehearsal::world::World;
 use crate::progress::Line;
 use crate::record::Record;
 use crate::report::story::{Claim, Mark, Message, Revision, Sentence, Span, Story};
-use crate::report::withhold::Withheld;
 use crate::scenario::Scenario;
 use crate::traffic::Sample;
+use crate::withhold::Withheld;
 
 /// What the parts of a story are told from.
 struct Source<'a> {
@@ -57,7 +57,7 @@ pub(crate) fn collect(
         functions,
         other_calls,
         messages: messages(&source),
-        dead_letters: dead_letters(&source, record),
+        dead_letters: dead_letters(record),
         revisions: revisions(record),
         words: words(&source),
     }
@@ -168,11 +168,12 @@ fn messages(source: &Source<'_>) -> Vec<Message> {
     source.told().filter_map(message).collect()
 }
 
-fn dead_letters(source: &Source<'_>, record: &Record) -> Vec<(String, String)> {
+fn dead_letters(record: &Record) -> Vec<(String, String)> {
     let letters = record.dead_letters.iter();
     letters
         .map(|letter| {
-            let message = source.withheld.document(&letter.message);
+            // What was JSON can be written as JSON.
+            let message = serde_json::to_string_pretty(&letter.message).unwrap_or_default();
             (letter.queue.clone(), message)
         })
         .collect()

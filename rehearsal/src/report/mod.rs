@@ -9,7 +9,6 @@ mod headline;
 mod markup;
 mod page;
 mod story;
-mod withhold;
 
 pub(crate) use collect::{claims, collect};
 pub(crate) use file::ReportFile;

@@ -4,10 +4,11 @@ use proptest::prelude::*;
 use rehearsal::ecs::task_definition::Revision;
 use serde_json::json;
 
+use crate::withhold::Withheld;
+
 use super::page;
 use super::sample;
 use super::story::Story;
-use super::withhold::Withheld;
 
 /// What somebody would write who wants to break the page.
 const HOSTILE: [&str; 10] = [

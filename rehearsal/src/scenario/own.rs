@@ -72,7 +72,8 @@ pub(crate) fn of_file(name: &str, file: &Path, text: &str) -> anyhow::Result<Sce
         steps: steps(&pipelines, course),
         expectations: expectations(&pipelines, course),
     }
-    .permitted())
+    .permitted()
+    .sound())
 }
 
 impl Pipeline {

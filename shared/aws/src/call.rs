@@ -78,7 +78,9 @@ impl Call {
 
     fn told(&self, text: &str) -> String {
         let hide = |text: String, hidden: &String| text.replace(hidden.as_str(), "…");
-        self.hidden.iter().fold(secrecy::without_places(text), hide)
+        // Whole texts first: without its places a text would not be found any more.
+        let text = self.hidden.iter().fold(text.to_owned(), hide);
+        secrecy::told(&text)
     }
 
     /// The SDK's error as ours.

@@ -4,6 +4,7 @@ use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::types::TargetHealthDescription;
 use rules::names::{ListenerArn, TargetGroupArn};
 use rules::observed::{Listener, TargetHealth};
+use rules::secrecy;
 
 use crate::Session;
 use crate::call::{Call, CallFailed};
@@ -99,6 +100,6 @@ fn health_from(target: &TargetHealthDescription) -> TargetHealth {
             .map(|reason| reason.as_str().to_owned()),
         description: health
             .and_then(|health| health.description())
-            .map(str::to_owned),
+            .map(secrecy::told),
     }
 }

@@ -81,7 +81,7 @@ impl FromIterator<(String, String)> for Secrets {
     }
 }
 
-/// How a value may turn up in a log otherwise: within JSON, line by line, and as the password of the URL that it is.
+/// How a value may turn up otherwise: within JSON, line by line, and as the password of the URL that it is.
 fn forms(value: &str) -> Vec<String> {
     let json = Value::from(value).to_string();
     let password = value
@@ -94,8 +94,13 @@ fn forms(value: &str) -> Vec<String> {
     lines.chain([quoted]).chain(password).collect()
 }
 
-/// A sentence of AWS without the places of secrets: ECS names them when it cannot read one.
-pub fn without_places(text: &str) -> String {
+/// A sentence of AWS as people may be told it: without the places of secrets, which ECS names when it cannot read one, and
+/// without what looks like a credential, because programs are quoted in it with the options that they were given.
+pub fn told(sentence: &str) -> String {
+    masked(&without_places(sentence))
+}
+
+fn without_places(text: &str) -> String {
     let mut said = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(start) = rest.find("arn:") {
@@ -119,15 +124,13 @@ pub fn without_places(text: &str) -> String {
     said
 }
 
-/// Every text in a request that an error of AWS might repeat, long enough to be told from a word.
+/// Every text in a request that an error of AWS might repeat, in every form in which it might.
 pub fn texts(request: &Value) -> Vec<String> {
     match request {
-        Value::String(text) if text.chars().count() >= VALUE_CHARACTERS_AT_LEAST => {
-            vec![text.clone()]
-        }
+        Value::String(text) => forms(text).into_iter().chain([text.clone()]).collect(),
         Value::Array(items) => items.iter().flat_map(texts).collect(),
         Value::Object(members) => members.values().flat_map(texts).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Vec::new(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
     }
 }
 
@@ -192,6 +195,14 @@ mod tests {
     }
 
     #[test]
+    fn a_program_is_quoted_without_its_credentials() {
+        assert_eq!(
+            told("CannotStartContainerError: exec: \"serve --db-password=hunter2\": no such file"),
+            "CannotStartContainerError: exec: \"serve --db-password=…\": no such file"
+        );
+    }
+
+    #[test]
     fn a_container_has_its_revisions_environment_and_what_run_task_added() {
         let definition = TaskDefinition {
             task_definition: json!({"containerDefinitions": [
@@ -230,7 +241,7 @@ mod tests {
 
         #[test]
         fn any_sentence_has_its_places_taken_out(text in any::<String>(), place in "[a-z0-9:/-]{8,30}") {
-            let said = without_places(&format!("{text} arn:aws:ssm:eu-central-1:1:{place} {text}"));
+            let said = told(&format!("{text} arn:aws:ssm:eu-central-1:1:{place} {text}"));
             prop_assert!(!said.contains(&place) || text.contains(&place));
         }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::config::Request;
 use crate::observed::{Listener, TargetHealth};
+use crate::secrecy;
 
 /// How often a request may fail before the gate does: a listener's new weights take seconds to reach every node of a load
 /// balancer, so a single wrong answer right after the switch says nothing.
@@ -74,7 +75,8 @@ pub enum Answer {
     Unanswered(String),
 }
 
-/// An answer that is not well: the path, what was wanted, and what was got.
+/// An answer that is not well: the path, what was wanted, and what was got. Of the answer itself nothing is told but its
+/// status, its length and its time: error pages print environments, and headers carry sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unwell {
     path: String,
@@ -84,11 +86,8 @@ pub struct Unwell {
 
 impl fmt::Display for Unwell {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            formatter,
-            "`{}`: wanted {}, got {}",
-            self.path, self.wanted, self.got
-        )
+        let said = format!("`{}`: wanted {}, got {}", self.path, self.wanted, self.got);
+        formatter.write_str(&secrecy::told(&said))
     }
 }
 
@@ -250,6 +249,26 @@ mod tests {
             answered(200, "", 501),
             "`/orders`: wanted an answer within 500 ms, got one after 501 ms",
         );
+    }
+
+    #[test]
+    fn what_is_told_of_an_answer_holds_no_credential() {
+        let mut request = request("contains='signed in'");
+        request.path = "/orders?token=hunter2&page=2".to_owned();
+        let answered = |status| Answer::Answered {
+            status,
+            body: "DB_URL=postgres://shop:hunter2@db".to_owned(),
+            after: Duration::ZERO,
+        };
+        let refused = "https://shop:hunter2@test.example.com refused".to_owned();
+        for answer in [answered(500), answered(200), Answer::Unanswered(refused)] {
+            let said = judge(&request, &answer).unwrap_err().to_string();
+            assert!(
+                said.starts_with("`/orders?token=…&page=2`: wanted "),
+                "{said}"
+            );
+            assert!(!said.contains("hunter2"), "{said}");
+        }
     }
 
     #[test]

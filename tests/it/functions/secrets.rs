@@ -1,10 +1,13 @@
 //! Marked values wherever a function could meet a secret, and none of them in anything that comes out of it: not in its
-//! answer, its messages, or its log at any level; also when AWS refuses a call and quotes the request.
+//! answer, its messages with their subjects, what it writes into AWS, or its log at any level; also when AWS refuses a call
+//! and quotes the request.
+
+use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use super::wire::Answer::{self, RefusesSaying, Says};
-use super::wire::{Function, Invocation, invoke_each, page};
+use super::wire::Answer::{self, RefusesSaying, Says, SaysXml};
+use super::wire::{Function, Invocation, hang_up, invoke_each, page};
 use super::{REVISION, TASK};
 
 /// A part of every marked value.
@@ -56,12 +59,25 @@ fn deployment(status: &str) -> Value {
         "deploymentId": "d-1", "applicationName": "AppECS-prod-web", "deploymentGroupName": "DgpECS-prod-web",
         "status": status, "creator": "user", "createTime": 1.0,
         "revision": {"revisionType": "AppSpecContent", "appSpecContent": {"sha256": "ab"}},
+        "description": "somebody's own, hunter2-description",
+        "errorInformation": {"code": "ECS_UPDATE_ERROR", "message": SAID_BY_AWS},
     }})
 }
 
+/// How AWS may quote what it was given.
+const SAID_BY_AWS: &str = "cannot read arn:aws:secretsmanager:eu-central-1:1:secret:hunter2-place: exec: \
+    \"serve --db-password=hunter2 https://deploy:hunter2@registry.example\" failed.";
+
+const LISTENER: &str =
+    "arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener/app/shop/1/2";
+/// Green's only target; it is healthy.
+const TARGETS: &str = "<TargetHealthDescriptions><member><Target><Id>10.0.0.1</Id><Port>80</Port></Target>\
+    <TargetHealth><State>healthy</State></TargetHealth></member></TargetHealthDescriptions>";
+
 /// An AWS in which every call is answered, with a secret in the answer where AWS could have one there.
-fn world(operation: &str, request: &Value, status: &str) -> Value {
-    match operation {
+fn world(operation: &str, request: &Value, status: &str) -> Answer {
+    Says(match operation {
+        "DescribeTargetHealth" => return SaysXml(TARGETS),
         "DescribeImages" => json!({"imageDetails": [{
             "imageDigest": format!("sha256:{}", "b".repeat(64)), "imageTags": ["latest"], "imagePushedAt": 1_791_970_000.0
         }]}),
@@ -77,7 +93,8 @@ fn world(operation: &str, request: &Value, status: &str) -> Value {
             }],
         }]}),
         "GetDeploymentGroup" => json!({"deploymentGroupInfo": {
-            "ecsServices": [{"clusterName": "prod", "serviceName": "web"}]
+            "ecsServices": [{"clusterName": "prod", "serviceName": "web"}],
+            "loadBalancerInfo": {"targetGroupPairInfoList": [{"testTrafficRoute": {"listenerArns": [LISTENER]}}]},
         }}),
         "ListDeployments" => json!({"deployments": []}),
         "GetDeployment" => deployment(status),
@@ -85,7 +102,11 @@ fn world(operation: &str, request: &Value, status: &str) -> Value {
             let spec = json!({"Resources": [{"TargetService": {"Properties": {"TaskDefinition": REVISION}}}]});
             json!({"revision": {"revisionType": "AppSpecContent", "appSpecContent": {"content": spec.to_string()}}})
         }
-        "ListDeploymentTargets" => json!({"targetIds": []}),
+        "ListDeploymentTargets" => json!({"targetIds": ["prod:web"]}),
+        "GetDeploymentTarget" => json!({"deploymentTarget": {"ecsTarget": {"lifecycleEvents": [{
+            "lifecycleEventName": "AfterInstall", "status": "Failed", "startTime": 1.0, "endTime": 2.0,
+            "diagnostics": {"errorCode": "ScriptFailed", "message": SAID_BY_AWS},
+        }]}}}),
         // Somebody has changed the family's latest revision: a dry run says so.
         "DescribeTaskDefinition" if request["taskDefinition"] == "web" => {
             definition(&REVISION.replace(":2", ":9"), "hunter2-of-a-later-revision")
@@ -101,7 +122,7 @@ fn world(operation: &str, request: &Value, status: &str) -> Value {
         "DescribeTasks" => json!({"failures": [], "tasks": [task("STOPPED")]}),
         "GetLogEvents" => json!({"events": PRINTED.map(|line| json!({"message": line}))}),
         _ => json!({}),
-    }
+    })
 }
 
 fn task(last_status: &str) -> Value {
@@ -114,8 +135,8 @@ fn task(last_status: &str) -> Value {
         },
     );
     task["overrides"]["containerOverrides"][0]["environment"][1]["value"] = json!(EXECUTION);
-    task["stoppedReason"] =
-        json!("unable to pull arn:aws:secretsmanager:eu-central-1:1:secret:hunter2-place: denied");
+    task["stoppedReason"] = json!(SAID_BY_AWS);
+    task["containers"][0]["reason"] = json!(SAID_BY_AWS);
     task["startedBy"] = json!("greenlight/d-1");
     task
 }
@@ -125,6 +146,8 @@ struct Situation {
     event: Value,
     /// Of the deployment.
     status: &'static str,
+    /// What the function calls in the end, where secrets have passed through its hands.
+    reaches: &'static str,
 }
 
 fn stopped() -> Value {
@@ -138,54 +161,68 @@ fn stopped() -> Value {
 
 fn situations() -> [Situation; 8] {
     let hook = || json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": EXECUTION});
-    let situation = |function, event, status| Situation {
+    let time_out = json!({
+        "deployment_id": "d-1", "hook_execution_id": EXECUTION, "cluster": "prod", "task_arn": TASK, "timeout_minutes": 30
+    });
+    let failure = json!({
+        "source": "aws.codedeploy", "detail-type": "CodeDeploy Deployment State-change Notification", "detail": {
+            "application": "AppECS-prod-web", "deploymentGroup": "DgpECS-prod-web", "deploymentId": "d-1", "state": "FAILURE"
+        }
+    });
+    // What is refused is quoted, too.
+    let unreadable = json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": [EXECUTION]});
+    let (look, dry_run) = (
+        json!({"pipeline": "web"}),
+        json!({"pipeline": "web", "dry_run": true}),
+    );
+    [
+        ("start-deployment", look, "Succeeded", "CreateDeployment"),
+        (
+            "start-deployment",
+            dry_run,
+            "Succeeded",
+            "DescribeTaskDefinition",
+        ),
+        ("run-migration", hook(), "InProgress", "CreateSchedule"),
+        ("finish-migration", stopped(), "InProgress", "GetLogEvents"),
+        ("finish-migration", time_out, "InProgress", "GetLogEvents"),
+        (
+            "check-test-traffic",
+            hook(),
+            "InProgress",
+            "DescribeTargetHealth",
+        ),
+        ("report-outcome", failure, "Failed", "GetLogEvents"),
+        ("run-migration", unreadable, "InProgress", ""),
+    ]
+    .map(|(function, event, status, reaches)| Situation {
         function,
         event,
         status,
-    };
-    [
-        situation("start-deployment", json!({"pipeline": "web"}), "Succeeded"),
-        situation(
-            "start-deployment",
-            json!({"pipeline": "web", "dry_run": true}),
-            "Succeeded",
-        ),
-        situation("run-migration", hook(), "InProgress"),
-        situation("finish-migration", stopped(), "InProgress"),
-        situation(
-            "finish-migration",
-            json!({
-                "deployment_id": "d-1", "hook_execution_id": EXECUTION, "cluster": "prod", "task_arn": TASK, "timeout_minutes": 30
-            }),
-            "InProgress",
-        ),
-        situation("check-test-traffic", hook(), "InProgress"),
-        situation(
-            "report-outcome",
-            json!({
-                "source": "aws.codedeploy", "detail-type": "CodeDeploy Deployment State-change Notification", "detail": {
-                    "application": "AppECS-prod-web", "deploymentGroup": "DgpECS-prod-web", "deploymentId": "d-1", "state": "FAILURE"
-                }
-            }),
-            "Failed",
-        ),
-        // What is refused is quoted, too.
-        situation(
-            "run-migration",
-            json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": [EXECUTION]}),
-            "InProgress",
-        ),
-    ]
+        reaches,
+    })
 }
 
 /// Plays a situation. The operation `refused` fails, and AWS quotes all of the request, as it does of what is not valid.
 fn played(situation: &Situation, format: &str, refused: Option<&str>) -> Invocation {
-    let base_url = format!("http://{}", page(500, "hunter2-answer: hunter2"));
+    played_against(situation, page(500, ANSWERED), format, refused)
+}
+
+/// What a service answers to a check, in its body and in its headers.
+const ANSWERED: &str = "hunter2-answer: hunter2";
+
+/// The same, with this address behind the test listener.
+fn played_against(
+    situation: &Situation,
+    test_listener: SocketAddr,
+    format: &str,
+    refused: Option<&str>,
+) -> Invocation {
     let pipelines = format!(
         "[[pipeline]]\nname='web'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'\nrevision_from='latest'\n\
          [pipeline.migration]\ncontainer='web'\ncommand=['migrate','--key=hunter2-in-an-option']\n\
-         [pipeline.test_traffic]\nhealthy_within_seconds=1\nbase_url='{base_url}'\n\
-         [[pipeline.test_traffic.request]]\npath='/'\n"
+         [pipeline.test_traffic]\nhealthy_within_seconds=1\nbase_url='http://{test_listener}'\n\
+         [[pipeline.test_traffic.request]]\npath='/orders?token=hunter2&page=2'\ncontains='\"api_key\": \"hunter2\"'\n"
     );
     let function = Function {
         name: situation.function,
@@ -207,15 +244,26 @@ fn played(situation: &Situation, format: &str, refused: Option<&str>) -> Invocat
                 format!("1 validation error detected in {request}"),
             );
         }
-        Says(world(operation, request, status))
+        world(operation, request, status)
     };
     invoke_each(&function, [situation.event.to_string()], answer).remove(0)
 }
 
+/// What is given a secret because it needs it: the revision itself, the migration's task and its time limit, the answer to
+/// the hook.
+const NEEDS_IT: [&str; 4] = [
+    "CreateSchedule",
+    "PutLifecycleEventHookExecutionStatus",
+    "RegisterTaskDefinition",
+    "RunTask",
+];
+
 #[track_caller]
 fn tells_nothing(what: &str, invocation: &Invocation) {
-    let messages = invocation.messages.iter().map(ToString::to_string);
-    for said in messages.chain([invocation.answer.to_string(), invocation.log.to_string()]) {
+    let calls = invocation.calls.iter();
+    let calls = calls.filter(|(operation, _)| !NEEDS_IT.contains(&operation.as_str()));
+    let written = calls.map(|(operation, request)| format!("{operation} {request}"));
+    for said in written.chain([invocation.answer.to_string(), invocation.log.to_string()]) {
         let line = said.lines().find(|line| line.contains(MARK));
         assert_eq!(line, None, "{what}, after {:?}", invocation.operations());
     }
@@ -227,6 +275,8 @@ fn no_function_tells_a_secret_whatever_aws_refuses() {
         let usual = played(&situation, FORMATS[0], None);
         tells_nothing(situation.function, &usual);
         let mut operations = usual.operations();
+        let is_reached = operations.contains(&situation.reaches);
+        assert_eq!(is_reached, !situation.reaches.is_empty(), "{operations:?}");
         operations.sort_unstable();
         operations.dedup();
         for (operation, format) in operations.into_iter().zip(FORMATS.iter().cycle()) {
@@ -256,4 +306,44 @@ fn a_failed_migration_is_quoted_with_masks_in_every_format() {
             }
         }
     }
+}
+
+/// Of an answer to a check people read its status or its length, in whatever way it is not well.
+#[test]
+fn a_failing_check_is_told_without_what_was_answered() {
+    let ways = [
+        (page(500, ANSWERED), "wanted status 200, got status 500"),
+        (page(302, ANSWERED), "wanted status 200, got status 302"),
+        (page(200, ANSWERED), "got 23 characters without it"),
+        (hang_up(), "no answer: "),
+    ];
+    for ((test_listener, expected), format) in ways.into_iter().zip(FORMATS.iter().cycle()) {
+        let situation = &situations()[5];
+        let invocation = played_against(situation, test_listener, format, None);
+        tells_nothing(expected, &invocation);
+        let [message] = &invocation.messages[..] else {
+            panic!("{:?}", invocation.operations());
+        };
+        let text = message.to_string();
+        let path = text.contains("/orders?token=…") && text.contains("page=2");
+        assert!(path && text.contains(expected), "{format}: {text}");
+    }
+}
+
+/// Who asks what would be done learns which values would change, and not from what to what.
+#[test]
+fn a_dry_run_names_what_changes_and_shows_no_value() {
+    let invocation = played(&situations()[1], FORMATS[0], None);
+    tells_nothing("dry run", &invocation);
+    let answer = invocation.answer.to_string();
+    let change = "container `web`: environment variable `DATABASE_URL` changes";
+    assert!(answer.contains(change), "{answer}");
+}
+
+/// A mail's subject is read before the mail, and in lists of mails.
+#[test]
+fn a_mail_has_a_subject() {
+    let invocation = played(&situations()[6], "text", None);
+    let subject = &invocation.request("Publish")["Subject"];
+    assert_eq!(subject, "web: failed");
 }

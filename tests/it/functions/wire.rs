@@ -10,13 +10,15 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::scenarios::run::binaries;
 
 /// What AWS answers to an operation: a body, or the code of an error.
 pub(crate) enum Answer {
     Says(Value),
+    /// The result of an operation of Elastic Load Balancing, which answers in XML.
+    SaysXml(&'static str),
     Refuses(&'static str),
     /// The same, with a sentence.
     RefusesSaying(&'static str, String),
@@ -26,7 +28,7 @@ pub(crate) enum Answer {
 pub(crate) struct Invocation {
     /// What the function returned, or `errorType` and `errorMessage`.
     pub(crate) answer: Value,
-    /// Operation and request of every call to AWS, in order.
+    /// Operation and request of every call to AWS, in order. A form is an object of its fields.
     pub(crate) calls: Vec<(String, Value)>,
     /// What SNS got: `json` and `chat` messages as JSON, `text` as it is.
     pub(crate) messages: Vec<Value>,
@@ -120,20 +122,29 @@ pub(crate) fn invoke_each(
     let calls: Arc<Mutex<Vec<(String, Value)>>> = Arc::default();
     let noted = Arc::clone(&calls);
     let aws = serve(move |request| {
-        let (operation, body) = understood(request);
+        let Some((operation, body)) = understood(request) else {
+            return Some(astray());
+        };
         let mut calls = noted.lock().unwrap();
         let before = calls
             .iter()
             .filter(|(called, _)| *called == operation)
             .count();
         calls.push((operation.clone(), body.clone()));
-        Some(said(&operation, || answer(&operation, before, &body)))
+        let said = match operation.as_str() {
+            "Publish" => Answer::SaysXml("<MessageId>1</MessageId>"),
+            _ => answer(&operation, before, &body),
+        };
+        Some(response(&operation, is_form(request), said))
     });
     let (told, answered) = mpsc::channel();
     let mut events: VecDeque<Event> = events.into_iter().map(Into::into).collect();
     let count = events.len();
     let (told, events) = (Mutex::new(told), Mutex::new(move || events.pop_front()));
     let runtime = serve(move |request| {
+        if !request.path.starts_with("/2018-06-01/runtime/") {
+            return Some(astray());
+        }
         if request.method == "GET" {
             // The function's process ends before it would be handed more events than there are.
             return (events.lock().unwrap())().map(next);
@@ -153,7 +164,7 @@ pub(crate) fn invoke_each(
     let log: Arc<str> = process.end().into();
     let invocation = |(answer, calls): (Value, Vec<(String, Value)>)| {
         let published = calls.iter().filter(|(operation, _)| operation == "Publish");
-        let messages = published.map(|(_, body)| body.clone()).collect();
+        let messages = published.map(|(_, body)| message(body)).collect();
         Invocation {
             answer,
             calls,
@@ -191,37 +202,47 @@ fn next(event: Event) -> Response {
     }
 }
 
-/// The operation that a request asks for, and what it says. A message to SNS is taken out of its form.
-fn understood(request: &Request) -> (String, Value) {
-    if let Some(target) = request.headers.get("x-amz-target") {
-        let operation = target.rsplit('.').next().unwrap().to_owned();
-        return (
-            operation,
-            serde_json::from_slice(&request.body).unwrap_or_default(),
-        );
+/// What was meant for somebody else: a rehearsal beside this test checks the health of a target that is gone, and whose port
+/// is ours by now.
+fn astray() -> Response {
+    Response {
+        status: 404,
+        headers: Vec::new(),
+        body: String::new(),
     }
-    if request.path.starts_with("/schedules/") {
+}
+
+/// The operation that a request asks for, and what it says; none where it asks AWS for nothing.
+fn understood(request: &Request) -> Option<(String, Value)> {
+    let json = || serde_json::from_slice(&request.body).unwrap_or_default();
+    if let Some(target) = request.headers.get("x-amz-target") {
+        return Some((target.rsplit('.').next()?.to_owned(), json()));
+    }
+    if !is_form(request) {
         let operation = if request.method == "DELETE" {
             "DeleteSchedule"
         } else {
             "CreateSchedule"
         };
-        return (
-            operation.to_owned(),
-            serde_json::from_slice(&request.body).unwrap_or_default(),
-        );
+        return Some((operation.to_owned(), json()));
     }
     let form = String::from_utf8_lossy(&request.body).into_owned();
-    let message = form
-        .split('&')
-        .find_map(|pair| pair.strip_prefix("Message="))
-        .unwrap_or_default();
-    let message = decoded(message);
-    let json = serde_json::from_str(&message);
-    (
-        "Publish".to_owned(),
-        json.unwrap_or_else(|_| Value::String(message)),
-    )
+    let fields = form.split('&').filter_map(|pair| pair.split_once('='));
+    let fields = fields.map(|(name, value)| (name.to_owned(), Value::String(decoded(value))));
+    let mut fields: Map<String, Value> = fields.collect();
+    let operation = fields.remove("Action")?;
+    Some((operation.as_str()?.to_owned(), Value::Object(fields)))
+}
+
+/// The services of AWS's Query protocol get forms, and answer in XML.
+fn is_form(request: &Request) -> bool {
+    !request.headers.contains_key("x-amz-target") && !request.path.starts_with("/schedules/")
+}
+
+/// What a request to Publish tells people, as JSON where it is some.
+fn message(published: &Value) -> Value {
+    let message = published["Message"].as_str().unwrap_or_default();
+    serde_json::from_str(message).unwrap_or_else(|_| Value::String(message.to_owned()))
 }
 
 fn decoded(text: &str) -> String {
@@ -240,17 +261,18 @@ fn decoded(text: &str) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-fn said(operation: &str, answer: impl FnOnce() -> Answer) -> Response {
-    let (status, body) = match operation {
-        "Publish" => {
-            let id = "<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>";
-            (200, id.to_owned())
+fn response(operation: &str, is_form: bool, answer: Answer) -> Response {
+    let (status, body) = match answer {
+        Answer::Says(body) => (200, body.to_string()),
+        Answer::SaysXml(result) => {
+            let result = format!("<{operation}Result>{result}</{operation}Result>");
+            (
+                200,
+                format!("<{operation}Response>{result}</{operation}Response>"),
+            )
         }
-        _ => match answer() {
-            Answer::Says(body) => (200, body.to_string()),
-            Answer::Refuses(code) => refusal(code, "refused"),
-            Answer::RefusesSaying(code, message) => refusal(code, &message),
-        },
+        Answer::Refuses(code) => (400, refusal(is_form, code, "refused")),
+        Answer::RefusesSaying(code, message) => (400, refusal(is_form, code, &message)),
     };
     let mut headers = vec![("content-type", "application/x-amz-json-1.1".to_owned())];
     // Beside a refusal and such a date the SDK would take its own clock for wrong, and ask again.
@@ -264,19 +286,35 @@ fn said(operation: &str, answer: impl FnOnce() -> Answer) -> Response {
     }
 }
 
-fn refusal(code: &str, message: &str) -> (u16, String) {
-    (400, json!({"__type": code, "message": message}).to_string())
+fn refusal(is_form: bool, code: &str, message: &str) -> String {
+    if !is_form {
+        return json!({"__type": code, "message": message}).to_string();
+    }
+    let message = message.replace('&', "&amp;").replace('<', "&lt;");
+    format!(
+        "<ErrorResponse><Error><Code>{code}</Code><Message>{message}</Message></Error></ErrorResponse>"
+    )
 }
 
-/// A page that answers every request with this status and body.
+/// A page that answers every request with this status and body, and with the same in its headers.
 pub(crate) fn page(status: u16, body: &'static str) -> SocketAddr {
     serve(move |_| {
         Some(Response {
             status,
-            headers: vec![("set-cookie", body.to_owned())],
+            headers: ["location", "set-cookie"]
+                .map(|name| (name, body.to_owned()))
+                .into(),
             body: body.to_owned(),
         })
     })
+}
+
+/// Takes every connection, and ends it at once.
+pub(crate) fn hang_up() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || listener.incoming().for_each(drop));
+    address
 }
 
 /// Serves HTTP on loopback for as long as this test's process lives; a request without an answer waits.

@@ -113,6 +113,11 @@ const STAGES: usize = 3;
 
 /// Runs the rehearsal as soon as there is a stage.
 pub(crate) fn rehearse(arguments: &[&str]) -> Output {
+    rehearse_given(&[], arguments)
+}
+
+/// The same for somebody who has this in the environment.
+pub(crate) fn rehearse_given(environment: &[(&str, &str)], arguments: &[&str]) -> Output {
     static PLAYING: Mutex<usize> = Mutex::new(0);
     static ENDED: Condvar = Condvar::new();
     let binaries = binaries();
@@ -122,6 +127,7 @@ pub(crate) fn rehearse(arguments: &[&str]) -> Output {
         .args(arguments)
         .arg("--binaries")
         .arg(binaries)
+        .envs(environment.iter().copied())
         .current_dir(repository::root())
         .output();
     *lock(&PLAYING) -= 1;

@@ -78,7 +78,7 @@ fn pipeline(given: &Value) -> Option<Pipeline> {
     let migration = given.get("migration");
     Some(Pipeline {
         name: text("name").unwrap_or_else(|| service.clone()),
-        repository: text("repository")?,
+        repository: text("repository").filter(|name| is_repository(name))?,
         tag: text("tag")?,
         tags: tags(&text("tag")?)?,
         application: text("application").unwrap_or_else(|| format!("AppECS-{cluster}-{service}")),
@@ -92,6 +92,12 @@ fn pipeline(given: &Value) -> Option<Pipeline> {
         cluster,
         service,
     })
+}
+
+/// Whether ECR could have a repository of this name; of any other no image could be deployed before the functions refuse it.
+fn is_repository(name: &str) -> bool {
+    let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/".contains(c);
+    name.chars().all(is_allowed)
 }
 
 /// Those that the file names, the migration's last; a service whose containers it does not name has one of its own name.
@@ -310,6 +316,8 @@ mod tests {
             [("/admin/", 301, ""), ("/about?lang=en", 200, "About")]
         );
         assert_eq!(read("no TOML ["), []);
+        let elsewhere = FILE.replace("office/back", "registry.example/Back:latest");
+        assert_eq!(read(&elsewhere), []);
     }
 
     #[test]

@@ -198,7 +198,7 @@ fn failure_from(failure: &aws_sdk_ecs::types::Failure) -> TaskFailure {
     TaskFailure {
         arn: failure.arn().map(str::to_owned),
         reason: failure.reason().map(str::to_owned),
-        detail: failure.detail().map(secrecy::without_places),
+        detail: failure.detail().map(secrecy::told),
     }
 }
 
@@ -218,7 +218,7 @@ fn translate(call: &Call, task: &aws_sdk_ecs::types::Task) -> Result<Task, CallF
             .required(task.last_status(), "tasks.lastStatus")?
             .to_owned(),
         stop_code: task.stop_code().map(|code| code.as_str().to_owned()),
-        stopped_reason: task.stopped_reason().map(secrecy::without_places),
+        stopped_reason: task.stopped_reason().map(secrecy::told),
         created_at: task.created_at().and_then(time_from),
         started_at: task.started_at().and_then(time_from),
         stopped_at: task.stopped_at().and_then(time_from),
@@ -244,7 +244,7 @@ fn container_from(
     Ok(TaskContainer {
         name: call.name(container.name(), "tasks.containers.name")?,
         exit_code: container.exit_code().filter(|_| is_over),
-        reason: container.reason().map(secrecy::without_places),
+        reason: container.reason().map(secrecy::told),
     })
 }
 

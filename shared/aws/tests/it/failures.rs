@@ -269,3 +269,33 @@ async fn what_a_request_held_in_confidence_is_not_repeated() {
         "{said}"
     );
 }
+
+/// AWS may quote a text as it stands in JSON, or a line of it; and one that names where a secret lies holds more than that.
+#[tokio::test]
+async fn what_a_request_held_in_confidence_is_known_in_every_form() {
+    let place = "arn:aws:ssm:eu-central-1:111122223333:parameter/db";
+    for (value, quoted) in [
+        (
+            "first\nhunter2-line\n\"last\"",
+            "first\\nhunter2-line\\n\\\"last\\\"",
+        ),
+        ("-----BEGIN-----\nhunter2-line", "hunter2-line"),
+        (
+            &format!("{place} hunter2-line"),
+            &format!("{place} hunter2-line"),
+        ),
+    ] {
+        let definition = json!({"family": "web", "containerDefinitions": [{
+            "name": "web", "image": "nginx", "environment": [{"name": "KEY", "value": value}],
+        }]});
+        let refusal = error(400, "ClientException", &format!("cannot read '{quoted}'"));
+        let server = Server::answering([refusal]).await;
+        let said = Ecs::new(&server.session())
+            .register_task_definition(&definition)
+            .await;
+        assert_eq!(
+            said.unwrap_err().message,
+            "refused: ClientException, cannot read '…'"
+        );
+    }
+}

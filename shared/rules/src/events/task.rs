@@ -117,10 +117,7 @@ pub fn task_from_detail(detail: &Value) -> Result<Task, UnreadableEvent> {
         started_by: detail.started_by,
         last_status: detail.last_status,
         stop_code: detail.stop_code,
-        stopped_reason: detail
-            .stopped_reason
-            .as_deref()
-            .map(secrecy::without_places),
+        stopped_reason: detail.stopped_reason.as_deref().map(secrecy::told),
         created_at: detail.created_at,
         started_at: detail.started_at,
         stopped_at: detail.stopped_at,
@@ -130,7 +127,7 @@ pub fn task_from_detail(detail: &Value) -> Result<Task, UnreadableEvent> {
             .map(|Object(container)| TaskContainer {
                 name: container.name,
                 exit_code: container.exit_code,
-                reason: container.reason.as_deref().map(secrecy::without_places),
+                reason: container.reason.as_deref().map(secrecy::told),
             })
             .collect(),
         overrides: detail
