@@ -52,7 +52,7 @@ fn the_invariants_hold_in_storms() {
     };
     assert!(sum("deployments") > 50, "hardly anything was deployed");
     assert!(sum("mishaps") > 0, "no call met a mishap");
-    let (again, _) = storms(AGAIN, "2");
+    let (again, _) = storms(AGAIN, "3");
     assert_eq!(again.len(), 6);
     for (first, again) in first.iter().zip(&again) {
         assert_eq!(first["course"], again["course"], "seed {}", first["seed"]);

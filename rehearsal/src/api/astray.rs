@@ -13,6 +13,7 @@ use super::error::ApiError;
 use super::ledger;
 use super::request::{Request, Service};
 use super::{Outcome, handle, record, render};
+use crate::clock::Pace;
 use crate::happening::What;
 use crate::mishap::{Attempt, Mishap};
 use crate::world::Aws;
@@ -47,6 +48,9 @@ impl Caller {
 
     /// Lets the call take its time until AWS hears it, where simulated time stands still otherwise.
     pub(super) async fn until_heard(&self, aws: &Aws, request: &Request) {
+        if aws.clock.pace() == Pace::Real {
+            return;
+        }
         if let (Some(session), Attempt::First) = (&self.session, self.attempt) {
             let asked = format!("{} {}", operation(request), request.members);
             // Members may hold what differs from run to run, such as a folder's name.

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::Notify;
 
-use crate::clock::{Busy, Clock, Pace, jitter};
+use crate::clock::{Busy, Clock, jitter};
 use crate::process::asleep;
 
 /// What passes at least until AWS hears a call.
@@ -74,12 +74,9 @@ impl Turn {
         UnderWay(self.clone())
     }
 
-    /// Lets a call take its time until AWS hears it, where time stands still otherwise. `asked` tells calls apart, and
-    /// `order` those that are made side by side, in the same way in every run.
+    /// Lets a call take its time until AWS hears it. `asked` tells calls apart, and `order` those that are made side by
+    /// side, in the same way in every run.
     pub(super) async fn until_heard(&self, asked: String, order: &str) {
-        if self.clock.pace() == Pace::Real {
-            return;
-        }
         let order = jitter(order);
         let (heard, busy) = {
             let mut state = self.lock();
@@ -155,6 +152,7 @@ impl Drop for UnderWay {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Pace;
 
     const MINUTE: Duration = Duration::from_secs(60);
 
@@ -164,8 +162,8 @@ mod tests {
         turn.clock.now()
     }
 
-    fn turn(pace: Pace) -> (Clock, Arc<Turn>, UnderWay) {
-        let clock = Clock::with(pace, Duration::from_millis(20));
+    fn turn() -> (Clock, Arc<Turn>, UnderWay) {
+        let clock = Clock::with(Pace::Still, Duration::from_millis(20));
         let turn = Arc::new(Turn::new(clock.clone()));
         let under_way = turn.begin("a request", clock.busy());
         (clock, turn, under_way)
@@ -173,7 +171,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_clock_goes_on_while_the_function_waits_and_not_while_it_computes() {
-        let (clock, turn, under_way) = turn(Pace::Still);
+        let (clock, turn, under_way) = turn();
         let start = clock.now();
         let sleeper = tokio::spawn({
             let clock = clock.clone();
@@ -195,7 +193,7 @@ mod tests {
     async fn calls_side_by_side_are_answered_at_one_moment_and_so_in_every_run() {
         let mut moments = Vec::new();
         for _ in 0..2 {
-            let (clock, turn, _under_way) = turn(Pace::Still);
+            let (clock, turn, _under_way) = turn();
             let start = clock.now();
             let (one, other) = tokio::join!(call(&turn, "a"), call(&turn, "b"));
             assert_eq!(one, other);
@@ -204,12 +202,5 @@ mod tests {
             moments.push([one, last].map(|moment| moment.duration_since(start).unwrap()));
         }
         assert_eq!(moments[0], moments[1]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn where_time_passes_nobody_waits() {
-        let (clock, turn, _under_way) = turn(Pace::Real);
-        let start = clock.now();
-        assert_eq!(call(&turn, "a").await, start);
     }
 }
