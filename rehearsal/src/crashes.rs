@@ -25,6 +25,10 @@ use crate::scenario::Scenario;
 const DWELL: Duration = Duration::from_millis(25);
 /// How long production's clients rest after an answer: many plays at a time would otherwise do little else than ask.
 const PAUSE: Duration = Duration::from_millis(100);
+/// As many plays that only wait for each that works.
+const WAITING: usize = 4;
+/// How many plays are played at a time for each processor: a play of a few seconds keeps one busy for a third of a second.
+const JOBS: usize = 6;
 /// How often a point is played that is not reached: how often a function looks at something that takes real time differs
 /// from play to play.
 const PLAYS_AT_MOST: u32 = 3;
@@ -107,9 +111,15 @@ async fn all(
         plays.jobs
     ));
     let mut outcomes = Vec::with_capacity(trials.len());
-    let mut played = stream::iter(&trials)
-        .map(|trial| plays.outcome(trial))
-        .buffer_unordered(plays.jobs);
+    // Functions that wait for answers which never come take much time, and nothing else.
+    let waits = |trial: &&Trial| trial.planned.mishap == Mishap::TimedOut;
+    let (waiting, working): (Vec<_>, Vec<_>) = trials.iter().partition(waits);
+    let lane = |trials: Vec<_>, at_a_time| {
+        let outcomes = stream::iter(trials).map(|trial| plays.outcome(trial));
+        outcomes.buffer_unordered(at_a_time)
+    };
+    let working = lane(working, plays.jobs);
+    let mut played = stream::select(working, lane(waiting, WAITING * plays.jobs));
     while let Some(outcome) = played.next().await {
         let outcome = outcome?;
         output.text(&table::line(outcomes.len() + 1, trials.len(), &outcome));
@@ -146,7 +156,9 @@ fn is_untried(outcome: &Outcome, outcomes: &[Outcome]) -> bool {
 
 fn jobs(crashing: &Crashing) -> usize {
     let processors = || std::thread::available_parallelism().map_or(1, usize::from);
-    crashing.jobs.map_or_else(|| 2 * processors(), usize::from)
+    crashing
+        .jobs
+        .map_or_else(|| JOBS * processors(), usize::from)
 }
 
 /// How plays are played.

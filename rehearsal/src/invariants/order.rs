@@ -2,8 +2,9 @@
 //!    is an order, and what a person asks for is one.
 //!
 //! Each deployment that Greenlight creates, and that no person asked for, ships what an exact tag pointed at during the
-//! invocation that created it; or, where the rule knows an order, nothing that comes before what production ran then. What
-//! production ran is what the last deployment before it that succeeded had shipped, whoever created that.
+//! invocation that created it; or, where the rule knows an order, nothing that comes before what production ran then, by
+//! the tags that this had when the invocation began. What production ran is what the last deployment before it that
+//! succeeded had shipped, whoever created that.
 
 use std::time::SystemTime;
 
@@ -38,7 +39,7 @@ fn went_back(facts: &Facts, pipeline: &Pipeline, deployment: &Deployment) -> Opt
             let ran = ran_at(facts, pipeline, at)?;
             let (this, other) = (
                 rank(facts, pipeline, digest, at)?,
-                rank(facts, pipeline, ran, at)?,
+                rank(facts, pipeline, ran, began(facts, at))?,
             );
             let is_before = pipeline.rule.is_before(&this, &other);
             is_before.then(|| {
@@ -57,14 +58,19 @@ fn went_back(facts: &Facts, pipeline: &Pipeline, deployment: &Deployment) -> Opt
 
 /// Whether the tag pointed at this image at any time from the beginning of the invocation to the moment.
 fn pointed_at(facts: &Facts, pipeline: &Pipeline, digest: &str, at: SystemTime) -> bool {
-    let began = facts.looks_at(at).map(|look| look.began);
-    let began = began.min().unwrap_or(at);
+    let began = began(facts, at);
     let pointed = |push: &Push| {
         push.digest == digest
             && push.at <= at
             && facts.pointed_until(push).is_none_or(|until| until >= began)
     };
     facts.followed(pipeline).any(pointed)
+}
+
+/// When the invocation began that did something at a moment.
+fn began(facts: &Facts, at: SystemTime) -> SystemTime {
+    let began = facts.looks_at(at).map(|look| look.began);
+    began.min().unwrap_or(at)
 }
 
 /// What production ran before a deployment was created.

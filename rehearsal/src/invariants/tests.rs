@@ -336,6 +336,24 @@ fn an_older_image_never_replaces_a_newer_one() {
     check_rule("latest", late, &[1, 3]);
 }
 
+/// What runs gets the highest version while `b` is being deployed, or before anybody looked.
+#[test]
+fn what_nobody_could_know_makes_nothing_older() {
+    fn and_b(facts: &mut Facts, again: u64) {
+        facts.images.push(image("b", 10, "1.2.0"));
+        facts.pushes.push(push("b", 10, "1.2.0"));
+        facts.pushes.push(push("a", again, "1.4.0"));
+        facts.looks.push(look(18, 21, None));
+        and_told(facts, deployment("d-b", "b", 20));
+        facts.images[1].tags.push("1.4.0".to_owned());
+        let a = deployment("d-again", "a", 30);
+        facts.looks.push(look(30, 31, None));
+        and_told(facts, a);
+    }
+    check_rule("semver:^1", |facts| and_b(facts, 19), &[]);
+    check_rule("semver:^1", |facts| and_b(facts, 17), &[3]);
+}
+
 /// The tag was moved back, and away again long before anything acted on it.
 fn moved_twice(facts: &mut Facts) {
     facts.pushes.push(push("first", 15, "latest"));
