@@ -21,6 +21,9 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 const LOG_TIMEOUT: Duration = Duration::from_secs(1);
 /// What the sample service says once it answers.
 const LISTENING: &str = "listening on ";
+/// So many looks in a row, so far apart, must find a process asleep.
+const LOOKS: u32 = 10;
+const LOOK: Duration = Duration::from_millis(1);
 /// How long a process may compute until nobody waits for its sleep any more.
 const AWAKE_AT_MOST: Duration = Duration::from_secs(10);
 
@@ -174,11 +177,13 @@ impl Process {
 }
 
 /// Waits until a process has done what it can and waits for something itself, however long it waits for a processor; for
-/// a while at most. Only Linux says so (`/proc`); elsewhere nobody waits.
+/// a while at most. Only Linux says so (`/proc`); elsewhere nobody waits. A short sleep is none: a connection takes one.
 pub async fn asleep(id: u32) {
     let since = Instant::now();
-    while is_awake(id) && since.elapsed() < AWAKE_AT_MOST {
-        tokio::time::sleep(Duration::from_millis(1)).await;
+    let mut looks = 0;
+    while looks < LOOKS && since.elapsed() < AWAKE_AT_MOST {
+        looks = if is_awake(id) { 0 } else { looks + 1 };
+        tokio::time::sleep(LOOK).await;
     }
 }
 

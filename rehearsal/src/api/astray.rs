@@ -46,18 +46,20 @@ impl Caller {
         }
     }
 
-    /// Lets the call take its time until AWS hears it, where simulated time stands still otherwise.
-    pub(super) async fn until_heard(&self, aws: &Aws, request: &Request) {
+    /// Lets the call take its time until AWS hears it, where simulated time stands still otherwise. Says whether it took
+    /// any.
+    pub(super) async fn until_heard(&self, aws: &Aws, request: &Request) -> bool {
         if aws.clock.pace() == Pace::Real {
-            return;
+            return false;
         }
         if let (Some(session), Attempt::First) = (&self.session, self.attempt) {
             let asked = format!("{} {}", operation(request), request.members);
             // Members may hold what differs from run to run, such as a folder's name.
             let service = about(aws, request).unwrap_or_default();
             let order = format!("{} {service}", operation(request));
-            aws.lambda.until_heard(session, asked, &order).await;
+            return aws.lambda.until_heard(session, asked, &order).await;
         }
+        false
     }
 
     /// Keeps the answer back until AWS has heard all calls that the function makes side by side.

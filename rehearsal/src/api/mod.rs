@@ -109,7 +109,7 @@ async fn answer(
         return say(&aws, &request, &outcome, &request_id);
     };
     let caller = Caller::new(function, &headers);
-    caller.until_heard(&aws, &request).await;
+    let took_time = caller.until_heard(&aws, &request).await;
     let response = match caller.meets(&aws, &request) {
         Some(mishap) => astray::answer(&aws, request, &caller, mishap, &request_id).await,
         None => {
@@ -118,7 +118,9 @@ async fn answer(
             say(&aws, &request, &outcome, &request_id)
         }
     };
-    caller.until_all_are_heard(&aws).await;
+    if took_time {
+        caller.until_all_are_heard(&aws).await;
+    }
     response
 }
 

@@ -363,10 +363,11 @@ impl Lambda {
     }
 
     /// Lets a call of the environment that has this session take its time, where simulated time stands still otherwise
-    /// (`turn`).
-    pub(crate) async fn until_heard(&self, session: &str, asked: String, order: &str) {
-        if let Some(turn) = self.turn(session) {
-            turn.until_heard(asked, order).await;
+    /// (`turn`). Says whether it took any.
+    pub(crate) async fn until_heard(&self, session: &str, asked: String, order: &str) -> bool {
+        match self.turn(session) {
+            Some(turn) => turn.until_heard(asked, order).await,
+            None => false,
         }
     }
 
