@@ -5,8 +5,8 @@
 //! stays as it is for a moment (`DWELL`), so that production traffic passes through every phase of a deployment.
 //!
 //! What happens does not depend on how fast the machine is: whoever was woken, by the clock or by somebody else, does what
-//! it was woken for before the clock jumps (`heed`), however long that one waits for its turn. To the last microsecond it
-//! does not where simulated time stands still between jumps (`Pace::Still`): there, what really runs takes no time.
+//! it was woken for before the clock jumps (`heed`), however long that one waits for its turn. When it happens hardly does
+//! either where simulated time stands still between jumps (`Pace::Still`): there, what really runs takes no time.
 
 mod heed;
 

@@ -106,9 +106,10 @@ async fn all(
         );
     }
     output.text(&format!(
-        "{} plays, {} at a time\n",
+        "{} plays, {} at a time and {} that only wait\n",
         trials.len(),
-        plays.jobs
+        plays.jobs,
+        WAITING * plays.jobs
     ));
     let mut outcomes = Vec::with_capacity(trials.len());
     // Functions that wait for answers which never come take much time, and nothing else.

@@ -221,8 +221,7 @@ fn invocations(world: &World) -> Vec<Invocation> {
         .collect()
 }
 
-/// What EventBridge could not deliver, and what functions failed at for good.
-/// What is kept of events: as AWS keeps it, but for what is withheld.
+/// What EventBridge could not deliver, and what functions failed at for good: as AWS keeps it, but for what is withheld.
 fn dead_letters(world: &World) -> Vec<DeadLetter> {
     let withheld = Withheld::of(world);
     let undelivered = world.events.dead_letters().into_iter().map(|letter| {

@@ -3,7 +3,7 @@
 //!
 //! The seed is the only source of chance. Simulated time stands still while anything really runs, each storm has one
 //! thread, and what goes wrong is counted by calls and deliveries of each service: a seed that is played again goes the
-//! same way, call for call; its `course` tells whether it did.
+//! same way, nearly always to the last call; its `course` tells whether it did.
 
 pub(crate) mod act;
 pub(crate) mod plan;
