@@ -24,8 +24,8 @@ use crate::scenario::Scenario;
 /// How long the clock dwells before a jump: some requests pass through each phase of a deployment.
 const DWELL: Duration = Duration::from_millis(25);
 /// How long production's clients rest after an answer: many plays at a time would otherwise do little else than ask.
-const PAUSE: Duration = Duration::from_millis(100);
-/// As many plays that only wait for each that works.
+const PAUSE: Duration = Duration::from_millis(150);
+/// So many plays that mostly wait for each that works.
 const WAITING: usize = 4;
 /// How many plays are played at a time for each processor: a play of a few seconds keeps one busy for a third of a second.
 const JOBS: usize = 6;
@@ -106,14 +106,13 @@ async fn all(
         );
     }
     output.text(&format!(
-        "{} plays, {} at a time and {} that only wait\n",
+        "{} plays, {} at a time and {} that mostly wait\n",
         trials.len(),
         plays.jobs,
         WAITING * plays.jobs
     ));
     let mut outcomes = Vec::with_capacity(trials.len());
-    // Functions that wait for answers which never come take much time, and nothing else.
-    let waits = |trial: &&Trial| trial.planned.mishap == Mishap::TimedOut;
+    let waits = |trial: &&Trial| mostly_waits(trial.planned.mishap);
     let (waiting, working): (Vec<_>, Vec<_>) = trials.iter().partition(waits);
     let lane = |trials: Vec<_>, at_a_time| {
         let outcomes = stream::iter(trials).map(|trial| plays.outcome(trial));
@@ -136,6 +135,15 @@ async fn all(
         Verdict::Violated(_) | Verdict::BrokenOff(_) => false,
     };
     Ok(outcomes.iter().all(is_well))
+}
+
+/// Functions that wait, in real time, for an answer that never comes or before they ask again, take much time and little
+/// else.
+fn mostly_waits(mishap: Mishap) -> bool {
+    match mishap {
+        Mishap::TimedOut | Mishap::Error | Mishap::Throttled => true,
+        Mishap::KilledBefore | Mishap::KilledAfter | Mishap::Denied | Mishap::AnswerLost => false,
+    }
 }
 
 /// Whether no play at all let this mishap meet this call of this function in this scenario: then nothing is shown. How

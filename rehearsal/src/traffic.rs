@@ -15,7 +15,8 @@ use serde::Serialize;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// Between an answer and the next request where nobody wants it otherwise: about 200 requests a second.
+/// Between an answer and the next request where nobody wants it otherwise, and never more than that while somebody waits
+/// for answers: about 200 requests a second.
 pub(crate) const PAUSE: Duration = Duration::from_millis(4);
 /// A person would have given up by then.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -66,24 +67,33 @@ struct Kept {
 pub(crate) struct Traffic {
     kept: Arc<Mutex<Kept>>,
     counted: watch::Receiver<u64>,
+    /// So many wait for more answers.
+    waiting: watch::Sender<usize>,
     stop: watch::Sender<bool>,
     client: JoinHandle<()>,
 }
 
+/// Somebody who waits for more answers, until dropped.
+struct Waiting<'a>(&'a watch::Sender<usize>);
+
 impl Traffic {
-    /// Begins to ask the listener at `address`, with a pause between an answer and the next request.
+    /// Begins to ask the listener at `address`, with a pause between an answer and the next request, which is cut short
+    /// while somebody waits for answers.
     pub(crate) fn start(address: SocketAddr, clock: Clock, pause: Duration) -> Traffic {
         let kept = Arc::new(Mutex::new(Kept::default()));
         let (stop, stopped) = watch::channel(false);
         let (count, counted) = watch::channel(0);
+        let (waiting, waited_for) = watch::channel(0);
         let counts = Counts {
             kept: kept.clone(),
             count,
         };
-        let client = tokio::spawn(ask_until(stopped, address, clock, pause, counts));
+        let pauses = Pauses { pause, waited_for };
+        let client = tokio::spawn(ask_until(stopped, address, clock, pauses, counts));
         Traffic {
             kept,
             counted,
+            waiting,
             stop,
             client,
         }
@@ -103,6 +113,7 @@ impl Traffic {
 
     /// Waits for so many more answers.
     pub(crate) async fn more(&self, answers: u64) {
+        let _waiting = Waiting::begin(&self.waiting);
         let mut counted = self.counted.clone();
         let wanted = *counted.borrow() + answers;
         // The client counts for as long as `self` lives.
@@ -128,6 +139,36 @@ impl Drop for Traffic {
     }
 }
 
+impl Waiting<'_> {
+    fn begin(waiting: &watch::Sender<usize>) -> Waiting<'_> {
+        waiting.send_modify(|waiting| *waiting += 1);
+        Waiting(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|waiting| *waiting -= 1);
+    }
+}
+
+/// How long a client rests after an answer.
+struct Pauses {
+    pause: Duration,
+    waited_for: watch::Receiver<usize>,
+}
+
+impl Pauses {
+    async fn rest(&mut self) {
+        let hurried = async {
+            // Nobody waits for a client that is about to end.
+            let _ = self.waited_for.wait_for(|waiting| *waiting > 0).await;
+            tokio::time::sleep(PAUSE).await;
+        };
+        tokio::select! { () = tokio::time::sleep(self.pause) => {} () = hurried => {} }
+    }
+}
+
 /// Where a client keeps its answers, and counts them.
 struct Counts {
     kept: Arc<Mutex<Kept>>,
@@ -138,7 +179,7 @@ async fn ask_until(
     stopped: watch::Receiver<bool>,
     address: SocketAddr,
     clock: Clock,
-    pause: Duration,
+    mut pauses: Pauses,
     counts: Counts,
 ) {
     let client = Client::builder(TokioExecutor::new()).build_http();
@@ -149,7 +190,7 @@ async fn ask_until(
         let answer = ask(&client, address, path).await;
         lock(&counts.kept).keep(path, answer, clock.now());
         counts.count.send_modify(|count| *count += 1);
-        tokio::time::sleep(pause).await;
+        pauses.rest().await;
     }
 }
 

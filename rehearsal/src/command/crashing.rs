@@ -55,7 +55,7 @@ pub(crate) struct Crashing {
     )]
     pub(crate) mishaps: Vec<Mishap>,
 
-    /// So many plays at a time, and four times as many that only wait for an answer; six for each processor unless told otherwise
+    /// So many plays at a time, and four times as many that mostly wait for answers; six for each processor unless told otherwise
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) jobs: Option<u16>,
 
