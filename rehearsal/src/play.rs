@@ -122,6 +122,7 @@ pub(crate) async fn play(
     let mut end = pin!(brought_to_an_end(scenario, interrupted));
     // What runs ends with what is dropped here: no process and no file stays behind.
     let stage = tokio::select! {
+        biased;
         stage = set(scenario, places, &data) => stage?,
         why = &mut end => return Err(why),
     };
@@ -213,6 +214,7 @@ async fn play_through(
     let happenings = world.happenings.subscribe();
     let mut cut_short = None;
     let mut broken_off = tokio::select! {
+        biased;
         done = act_all(&world, scenario, &traffic) => match done {
             Ok(cut) => {
                 cut_short = cut;

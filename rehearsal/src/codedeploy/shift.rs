@@ -47,6 +47,7 @@ async fn scaled_in_vain(aws: &Aws, deployment: &Deployment, group: &Group) -> Fa
         let changed = |state: &ecs::State| desired(state).filter(|&now| Some(now) != before);
         before = Some(aws.ecs.until(changed).await);
         tokio::select! {
+            biased;
             () = both_steady(aws, deployment) => {}
             () = aws.clock.sleep(SCALING_LIMIT) => {
                 let message = "The deployment timed out while waiting for the service to become steady after a scaling \

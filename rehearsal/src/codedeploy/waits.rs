@@ -44,6 +44,7 @@ pub(super) async fn terminate_blue(aws: &Aws, id: &str, group: &Group) {
         deployment.termination_wait = Wait::Waiting
     });
     tokio::select! {
+        biased;
         () = over(aws, id, |deployment| deployment.termination_wait) => {}
         () = aws.clock.sleep(group.termination_wait) => {}
     }

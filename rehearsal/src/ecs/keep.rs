@@ -80,9 +80,8 @@ fn back_off(failures: u32, desired: usize) -> Duration {
 
 /// Runs until the task set is gone: DRAINING, and its last task STOPPED.
 pub async fn keep(aws: Arc<Aws>, task_set: String) {
-    let mut watch = aws.ecs.watch();
     loop {
-        watch.mark_unchanged();
+        let (written, health_changed) = (aws.ecs.written(), aws.load_balancers.health_changed());
         let Some(group) = target_group(&aws, &task_set) else {
             return;
         };
@@ -125,8 +124,9 @@ pub async fn keep(aws: Arc<Aws>, task_set: String) {
             }
         };
         tokio::select! {
-            _ = watch.changed() => {}
-            () = health_changed(&aws, &group) => {}
+            biased;
+            () = written => {}
+            () = health_changed => {}
             () = back_off => {}
         }
     }
@@ -134,9 +134,8 @@ pub async fn keep(aws: Arc<Aws>, task_set: String) {
 
 /// Waits until the task set is in STEADY_STATE; for ever when it never is.
 pub async fn steady(aws: &Aws, task_set: &str) {
-    let mut watch = aws.ecs.watch();
     loop {
-        watch.mark_unchanged();
+        let (written, health_changed) = (aws.ecs.written(), aws.load_balancers.health_changed());
         let Some(group) = target_group(aws, task_set) else {
             return;
         };
@@ -156,19 +155,11 @@ pub async fn steady(aws: &Aws, task_set: &str) {
             return;
         }
         tokio::select! {
-            _ = watch.changed() => {}
-            () = health_changed(aws, &group) => {}
+            biased;
+            () = written => {}
+            () = health_changed => {}
         }
     }
-}
-
-/// A change may come between the look and the wait, so the wait is short.
-async fn health_changed(aws: &Aws, group: &str) {
-    let _ = tokio::time::timeout(
-        Duration::from_millis(100),
-        aws.load_balancers.health_changed(group),
-    )
-    .await;
 }
 
 fn target_group(aws: &Aws, task_set: &str) -> Option<String> {

@@ -64,6 +64,7 @@ async fn provision(aws: &Aws, task_arn: &str) {
     let interface = interface(aws, task_arn);
     if let Some(takes) = interface {
         tokio::select! {
+            biased;
             () = aws.clock.sleep(takes) => {}
             () = stop_requested(aws, task_arn) => {}
         }
@@ -220,6 +221,7 @@ async fn serve_or_finish(aws: &Arc<Aws>, task: &str, running: &mut Vec<Running>)
         std::future::pending::<()>().await;
     };
     tokio::select! {
+        biased;
         () = patience => {}
         () = stop_requested(aws, task) => {}
         () = essential_exit(aws, task, running) => {

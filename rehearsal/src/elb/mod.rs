@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use tokio::net::TcpListener;
+use tokio::sync::futures::Notified;
 
 use crate::clock::Clock;
 use crate::elb::forward::Distribution;
@@ -21,9 +22,6 @@ use crate::elb::state::{Inner, Listener, TargetGroup};
 use crate::identity::arn;
 
 pub use health::SPEED_UP;
-
-/// How long `health_changed` waits at most.
-const LOOK_AGAIN: Duration = Duration::from_millis(250);
 
 /// All load balancers of the rehearsal; cheap to clone.
 #[derive(Clone)]
@@ -323,10 +321,9 @@ impl LoadBalancers {
             .unwrap_or_default()
     }
 
-    /// Waits until some target's health changes, or for a short while: look again afterwards.
-    pub async fn health_changed(&self, _target_group_arn: &str) {
-        // A change between the caller's look and this wait is not missed for longer than the short while.
-        let _ = tokio::time::timeout(LOOK_AGAIN, self.inner.health_changed.notified()).await;
+    /// Comes to an end with the next change of some target's health from now on.
+    pub fn health_changed(&self) -> Notified<'_> {
+        self.inner.health_changed.notified()
     }
 }
 

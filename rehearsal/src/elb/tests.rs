@@ -118,6 +118,7 @@ impl World {
 
     async fn until(&self, group: &str, wanted: &[&str]) {
         loop {
+            let changed = self.elb.health_changed();
             let health = self.elb.target_health(group).unwrap();
             if health
                 .iter()
@@ -126,7 +127,7 @@ impl World {
             {
                 return;
             }
-            self.elb.health_changed(group).await;
+            changed.await;
         }
     }
 }

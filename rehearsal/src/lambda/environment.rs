@@ -129,6 +129,7 @@ impl Environment {
     ) -> Result<(), Answer> {
         let patience = INIT_TIMEOUT + self.function.timeout;
         let fetched = tokio::select! {
+            biased;
             delivered = &mut delivered => delivered.is_ok(),
             _ = self.process.exited() => false,
             () = self.memory.exceeded() => return Err(self.out_of_memory(request_id).await),

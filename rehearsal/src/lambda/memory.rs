@@ -7,8 +7,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// How often a process is looked at.
-const INTERVAL: Duration = Duration::from_millis(20);
+/// How long nobody looks at a process at first, and in the end: one that has not taken too much in its first second
+/// mostly waits.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// Kilobytes in a megabyte, as Lambda counts them.
 const MEGABYTE: u64 = 1024;
 
@@ -31,13 +33,14 @@ impl Memory {
 
     /// Waits until the process has allocated more than it may; for ever when it never does, or cannot be measured.
     pub(super) async fn exceeded(&self) {
-        let mut looks = tokio::time::interval(INTERVAL);
+        let mut pause = FIRST_PAUSE;
         loop {
-            looks.tick().await;
             match self.look() {
                 Some(allocated) if allocated > self.limit_megabytes * MEGABYTE => return,
                 Some(_) | None => {}
             }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
