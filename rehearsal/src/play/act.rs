@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, anyhow, bail};
 use rehearsal::codedeploy::requests::DeploymentWait;
-use rehearsal::codedeploy::{Deployment, State, Wait};
+use rehearsal::codedeploy::{Creator, Deployment, State, Wait};
 use rehearsal::happening::{ListenerKind, What};
 use rehearsal::pause::Pause;
 use rehearsal::world::World;
@@ -97,13 +97,13 @@ impl<'a> Script<'a> {
                 self.pause.until(move |what| is(moment, what)).await
             }
             Moment::Wait(wait) => {
-                if !self.pause.until(move |what| begins(wait, what)).await {
-                    return false;
+                while self.pause.until(move |what| begins(wait, what)).await {
+                    let waits = |state: &State| is_waited(wait, &state.deployments);
+                    if world.codedeploy.until(waits).await {
+                        return true;
+                    }
                 }
-                let waits = |deployment: &Deployment| is_in(wait, deployment);
-                let waiting = |state: &State| state.deployments.iter().any(waits).then_some(());
-                world.codedeploy.until(waiting).await;
-                true
+                false
             }
         }
     }
@@ -120,12 +120,20 @@ fn begins(wait: DeploymentWait, what: &What) -> bool {
     }
 }
 
-fn is_in(wait: DeploymentWait, deployment: &Deployment) -> bool {
-    let wait = match wait {
-        DeploymentWait::Ready => deployment.ready_wait,
-        DeploymentWait::Termination => deployment.termination_wait,
+/// Whether a deployment is in the wait, once it is known. A rollback never is: it has no blue to stop.
+fn is_waited(wait: DeploymentWait, deployments: &[Deployment]) -> Option<bool> {
+    let ships = |deployment: &&Deployment| {
+        deployment.status.is_active() && deployment.creator == Creator::User
     };
-    deployment.status.is_active() && wait == Wait::Waiting
+    let mut shipping = deployments.iter().filter(ships).peekable();
+    if shipping.peek().is_none() {
+        return Some(false);
+    }
+    let is_in = |deployment: &Deployment| match wait {
+        DeploymentWait::Ready => deployment.ready_wait == Wait::Waiting,
+        DeploymentWait::Termination => deployment.termination_wait == Wait::Waiting,
+    };
+    shipping.any(is_in).then_some(true)
 }
 
 fn is(moment: Moment, what: &What) -> bool {
