@@ -7,7 +7,7 @@ use aws::codedeploy::CodeDeploy;
 use aws::ecs::{Ecs, Tasks};
 use aws::logs::Logs;
 use aws::sns::Sns;
-use lambda::{Failure, Messenger, Start};
+use lambda::{Failure, Messenger, Start, Started};
 use rules::config::{Config, Pipeline};
 use rules::events::{self, DeploymentState, StateChange};
 use rules::migration;
@@ -45,18 +45,35 @@ impl Handler {
         if let Some(reason) = events::elsewhere(&event, &started.settings.topic) {
             return Ok(nothing_to_report(&change, &reason));
         }
-        let outcome = match self.of(&started.config, &change) {
-            Ok(pipeline) => {
-                let deployment = self.codedeploy.get_deployment(&change.deployment).await?;
-                if change.state.is_end() {
-                    self.stop_migration(pipeline, &deployment).await;
-                }
-                self.outcome(pipeline, &deployment, change.state).await?
-            }
-            Err(reason) => Err(reason),
+        let pipeline = match self.of(&started.config, &change) {
+            Ok(pipeline) => pipeline,
+            Err(reason) => return Ok(nothing_to_report(&change, &reason)),
         };
+        let deployment = self.codedeploy.get_deployment(&change.deployment).await?;
+        let stopped = if change.state.is_end() {
+            self.stop_migration(pipeline, &deployment).await
+        } else {
+            Ok(())
+        };
+        let outcome = self.outcome(pipeline, &deployment, change.state).await?;
+        let told = self.tell(started, &change, outcome, &stopped).await?;
+        // Nobody else stops it: the event comes again, and is kept in the end.
+        stopped?;
+        Ok(told)
+    }
+
+    async fn tell(
+        &self,
+        started: &Started<()>,
+        change: &StateChange,
+        outcome: Result<Outcome, String>,
+        stopped: &Result<(), CallFailed>,
+    ) -> Result<Value, Failure> {
         match outcome {
-            Ok(outcome) => {
+            Ok(mut outcome) => {
+                if let Err(failed) = stopped {
+                    outcome.add_migration_left(failed);
+                }
                 // Nobody else tells it: the event comes again, and is kept in the end.
                 self.messenger.publish(&started.settings, &outcome).await?;
                 let code = outcome.event.code();
@@ -65,7 +82,7 @@ impl Handler {
                     json!({"deployment_id": change.deployment, "outcome": code, "summary": outcome.summary}),
                 )
             }
-            Err(reason) => Ok(nothing_to_report(&change, &reason)),
+            Err(reason) => Ok(nothing_to_report(change, &reason)),
         }
     }
 
@@ -237,25 +254,31 @@ impl Handler {
     }
 
     /// Whatever ended the deployment, nobody waits for its migration any more. ECS may list a task some seconds after it was
-    /// started; so where the deployment ended during its migration gate, one look is not enough.
-    async fn stop_migration(&self, pipeline: &Pipeline, deployment: &Deployment) {
-        let stop = async {
-            let during_migration = pipeline.migration.is_some()
-                && deployment.creator == Creator::Caller
-                && deployment.status != DeploymentStatus::Succeeded;
-            let may_come_late = during_migration && self.was_in_migration(&deployment.id).await;
-            let looks = if may_come_late { LOOKS } else { 1 };
+    /// started; so where the deployment ended during its migration gate, one look is not enough. An error says that its
+    /// migration perhaps still runs.
+    async fn stop_migration(
+        &self,
+        pipeline: &Pipeline,
+        deployment: &Deployment,
+    ) -> Result<(), CallFailed> {
+        let during_migration = pipeline.migration.is_some()
+            && deployment.creator == Creator::Caller
+            && deployment.status != DeploymentStatus::Succeeded;
+        let may_run = during_migration && self.was_in_migration(&deployment.id).await;
+        let looks = if may_run { LOOKS } else { 1 };
+        let stopped = async {
             for look in 1..=looks {
                 if self.stop_running(pipeline, &deployment.id).await? || look == looks {
                     break;
                 }
                 tokio::time::sleep(PAUSE).await;
             }
-            Ok::<(), CallFailed>(())
+            Ok(())
         };
-        if let Err(failed) = stop.await {
-            tracing::error!(deployment_id = %deployment.id, error = %failed, "migration not stopped");
-        }
+        stopped.await.or_else(|failed| {
+            tracing::error!(deployment_id = %deployment.id, error = %failed, may_run, "migration not looked for");
+            if may_run { Err(failed) } else { Ok(()) }
+        })
     }
 
     /// Whether the deployment ended while AfterInstall was under way; it may have where that cannot be found out.

@@ -49,7 +49,7 @@ impl<'a> Script<'a> {
             Step::TellAgain => tell_again(world)?,
             Step::Tell(event) => world.events.deliver(event.clone()),
             Step::Hold(source) => world.events.hold(source),
-            Step::Release(held) => release(world, *held).await,
+            Step::Release(held) => self.release(*held).await,
             Step::Deny { function, action } => world.deny(function, action)?,
             Step::LimitFargate(tasks) => world.limit_fargate(*tasks),
             Step::Stop(then) => person::stop(world, *then)?,
@@ -85,12 +85,31 @@ impl<'a> Script<'a> {
         }
     }
 
+    /// No invocation runs or waits for a retry, for which time passes.
+    async fn idle(&mut self) {
+        self.pause.during(self.world.lambda.idle()).await;
+    }
+
+    /// Each event is looked at before the next one comes: a second invocation might otherwise overtake the first.
+    async fn release(&mut self, held: Held) {
+        let events = self.world.events.release();
+        match held {
+            Held::LastFirst => {
+                for event in events.into_iter().rev() {
+                    self.world.events.deliver(event);
+                    self.idle().await;
+                }
+            }
+            Held::Lost => {}
+        }
+    }
+
     /// Waits for a moment, and keeps the clock there; says whether it came before everything ended.
     async fn comes(&mut self, moment: Moment) -> bool {
         let world = self.world;
         match moment {
             Moment::Idle => {
-                world.lambda.idle().await;
+                self.idle().await;
                 true
             }
             Moment::LifecycleEvent(..) | Moment::Share(_) => {
@@ -164,18 +183,4 @@ fn tell_again(world: &World) -> anyhow::Result<()> {
     let (event, _) = last.context("no push was told before")?;
     world.events.deliver(event);
     Ok(())
-}
-
-/// Each event is looked at before the next one comes: a second invocation might otherwise overtake the first.
-async fn release(world: &World, held: Held) {
-    let events = world.events.release();
-    match held {
-        Held::LastFirst => {
-            for event in events.into_iter().rev() {
-                world.events.deliver(event);
-                world.lambda.idle().await;
-            }
-        }
-        Held::Lost => {}
-    }
 }

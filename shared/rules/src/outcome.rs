@@ -3,6 +3,8 @@
 mod event;
 mod reason;
 
+use std::fmt;
+
 use time::UtcDateTime;
 
 use crate::config::Pipeline;
@@ -105,6 +107,17 @@ impl Outcome {
             log: Vec::new(),
             next: None,
         }
+    }
+
+    /// Adds that a migration for which nobody waits any more was perhaps not stopped, and why.
+    pub fn add_migration_left(&mut self, why: &impl fmt::Display) {
+        let look = format!(
+            "look whether its migration still runs, and stop it: it could not be stopped ({why})"
+        );
+        self.next = Some(match self.next.take() {
+            Some(next) => format!("{look}; {next}"),
+            None => look,
+        });
     }
 
     /// A deployment began.

@@ -140,3 +140,42 @@ fn a_migration_that_never_started_left_nothing_half_way() {
     let next = message["next"].to_string();
     assert!(next.contains("the database is as it was"), "{message}");
 }
+
+/// A deployment that failed during its migration, where ECS refuses to stop the task as often as this says.
+fn failed_during_migration(refusals: usize) -> Invocation {
+    let event = json!({
+        "source": "aws.codedeploy", "detail-type": "CodeDeploy Deployment State-change Notification",
+        "account": "111122223333", "region": "eu-central-1",
+        "detail": {
+            "application": "AppECS-prod-web", "deploymentGroup": "DgpECS-prod-web", "deploymentId": "d-1", "state": "FAILURE"
+        }
+    });
+    invoke(
+        "report-outcome",
+        PIPELINES,
+        &event,
+        move |operation, before, _| match operation {
+            "GetDeployment" => deployment("d-1", "Failed", 1.0),
+            "ListTasks" => Says(json!({"taskArns": [TASK]})),
+            "StopTask" if before < refusals => Refuses("AccessDeniedException"),
+            _ => nothing(),
+        },
+    )
+}
+
+#[test]
+fn a_migration_that_could_not_be_stopped_is_told_and_tried_again() {
+    let left = failed_during_migration(1);
+    let message = &left.messages[0];
+    let next = message["next"].to_string();
+    assert_eq!(message["outcome"], "failed");
+    assert!(
+        next.contains("look whether its migration still runs, and stop it"),
+        "{next}"
+    );
+    assert_eq!(left.answer["errorType"], "AwsDenied", "{}", left.answer);
+    let stopped = failed_during_migration(0);
+    let next = stopped.messages[0]["next"].to_string();
+    assert!(!next.contains("migration"), "{next}");
+    assert_eq!(stopped.answer["outcome"], "failed", "{}", stopped.answer);
+}
