@@ -156,6 +156,8 @@ fn failed_during_migration(refusals: usize) -> Invocation {
         &event,
         move |operation, before, _| match operation {
             "GetDeployment" => deployment("d-1", "Failed", 1.0),
+            // Nobody knows which lifecycle event it was.
+            "ListDeploymentTargets" => Refuses("AccessDeniedException"),
             "ListTasks" => Says(json!({"taskArns": [TASK]})),
             "StopTask" if before < refusals => Refuses("AccessDeniedException"),
             _ => nothing(),
