@@ -58,5 +58,5 @@ fn the_invariants_hold_in_storms() {
     let pairs = first.iter().zip(&again);
     let other = pairs.filter(|(first, again)| first["course"] != again["course"]);
     let other: Vec<&Value> = other.map(|(first, _)| &first["seed"]).collect();
-    assert!(other.len() <= 2, "seeds {other:?} went another way");
+    assert!(other.len() <= 1, "seeds {other:?} went another way");
 }
