@@ -34,7 +34,7 @@ pub(super) async fn install(aws: &Arc<Aws>, id: &str, group: &Group) -> Result<(
         }
     }
     tokio::select! {
-            biased;
+        biased;
         () = keep::steady(aws, &green) => Ok(()),
         () = aws.clock.sleep(INSTALL_LIMIT) => {
             let message = "The deployment timed out while waiting for the replacement task set to become healthy. This \
