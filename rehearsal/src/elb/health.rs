@@ -1,9 +1,8 @@
 //! Health checks: real requests to real processes.
 //!
 //! A function that waits for a target's health waits in real time, so the checks come faster than configured, by
-//! `SPEED_UP`: an interval of 30 seconds becomes 600 milliseconds. Nobody waits for a healthy target: its checks come
-//! faster by `SPEED_UP_ONCE_HEALTHY` only. Thresholds and the time limit of one check are as configured. While a check of
-//! a fresh target has still to decide, the clock does not jump.
+//! `SPEED_UP`: an interval of 30 seconds becomes 600 milliseconds. Thresholds and the time limit of one check are as
+//! configured. While a check of a fresh target has still to decide, the clock does not jump.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,7 +16,6 @@ use crate::elb::{TargetGroupSettings, TargetHealth, matcher};
 
 /// How many times faster than configured the checks of a target follow each other.
 pub const SPEED_UP: u32 = 50;
-const SPEED_UP_ONCE_HEALTHY: u32 = 5;
 
 /// What is known of a registered target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,15 +179,9 @@ pub(super) async fn watch(inner: Arc<Inner>, group: String, registration: u64) {
                 if health.is_initial() && !decided.is_initial() {
                     inner.clock.become_known(&group).await;
                 }
-                let calm = decided == Health::Healthy && result.is_ok();
-                let speed_up = if calm {
-                    SPEED_UP_ONCE_HEALTHY
-                } else {
-                    SPEED_UP
-                };
                 inner.set_health(&group, registration, decided);
                 tokio::select! {
-                    () = tokio::time::sleep(settings.interval / speed_up) => {}
+                    () = tokio::time::sleep(settings.interval / SPEED_UP) => {}
                     () = used => {}
                 }
             }

@@ -7,10 +7,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// How long nobody looks at a process at first, and in the end: one that has not taken too much in its first second
-/// mostly waits.
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// How often a process is looked at.
+const INTERVAL: Duration = Duration::from_millis(20);
 /// Kilobytes in a megabyte, as Lambda counts them.
 const MEGABYTE: u64 = 1024;
 
@@ -33,14 +31,13 @@ impl Memory {
 
     /// Waits until the process has allocated more than it may; for ever when it never does, or cannot be measured.
     pub(super) async fn exceeded(&self) {
-        let mut pause = FIRST_PAUSE;
+        let mut looks = tokio::time::interval(INTERVAL);
         loop {
+            looks.tick().await;
             match self.look() {
                 Some(allocated) if allocated > self.limit_megabytes * MEGABYTE => return,
                 Some(_) | None => {}
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
