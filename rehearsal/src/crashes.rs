@@ -24,7 +24,7 @@ use crate::scenario::Scenario;
 /// How long the clock dwells before a jump: some requests pass through each phase of a deployment.
 const DWELL: Duration = Duration::from_millis(25);
 /// How long production's clients rest after an answer: many plays at a time would otherwise do little else than ask.
-const PAUSE: Duration = Duration::from_millis(400);
+const PAUSE: Duration = Duration::from_millis(100);
 /// So many plays that mostly wait for each that works.
 const WAITING: usize = 4;
 /// How many plays are played at a time for each processor: a play of a few seconds keeps one busy for a third of a second.
