@@ -276,7 +276,7 @@ impl Handler {
             Ok(())
         };
         stopped.await.or_else(|failed| {
-            tracing::error!(deployment_id = %deployment.id, error = %failed, may_run, "migration not looked for");
+            tracing::error!(deployment_id = %deployment.id, error = %failed, may_run, "migration not stopped");
             if may_run { Err(failed) } else { Ok(()) }
         })
     }
