@@ -1,9 +1,10 @@
 //! What wakes the functions: every one of them reads any JSON, or refuses it with a reason.
 
 use rules::events::{
-    FinishEvent, HookCall, Request, StartEvent, StateChange, UnreadableEvent, Wanted, hook_ids,
+    FinishEvent, HookCall, Request, StartEvent, StateChange, UnreadableEvent, Wanted, Way, hook_ids,
 };
 use rules::observed::Task;
+use rules::start::Force;
 use rules::{events, migration, reasons};
 use serde_json::{Value, json};
 
@@ -197,16 +198,16 @@ fn is_what_is_there(event: &Value, read: &StartEvent) {
         StartEvent::Asked(Request {
             pipeline,
             wanted,
+            force,
+            way,
             dry_run,
         }) => {
             assert_eq!(event["pipeline"], pipeline.as_str());
-            assert_eq!(
-                event
-                    .get("dry_run")
-                    .and_then(Value::as_bool)
-                    .unwrap_or_default(),
-                *dry_run
-            );
+            let asked = |member: &str| event.get(member).and_then(Value::as_bool) == Some(true);
+            assert_eq!(asked("dry_run"), *dry_run);
+            assert_eq!(asked("force"), *force == Force::Yes);
+            assert_eq!(asked("rollback"), *way == Way::Back);
+            assert!(*way == Way::Forward || *wanted != Wanted::Due);
             match wanted {
                 Wanted::Due => assert!(event["tag"].is_null() && event["digest"].is_null()),
                 Wanted::Tag(tag) => assert_eq!(event["tag"], tag.as_str()),

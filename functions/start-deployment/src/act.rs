@@ -5,14 +5,14 @@ use std::time::Duration;
 use aws::codedeploy::CreateDeployment;
 use aws::{CallFailed, Kind};
 use lambda::{Failure, Started};
-use rules::app_spec::{self, TestListener};
+use rules::app_spec::{self, MigrationGate, TestListener};
 use rules::config::RevisionFrom;
-use rules::environment::HookFunctions;
-use rules::look::Look;
+use rules::environment::{Mode, Starting};
+use rules::look::{Look, Search};
 use rules::names::{DeploymentId, Image, RevisionArn};
 use rules::outcome::Outcome;
-use rules::revision;
-use rules::start::{self, Decision, Skip};
+use rules::revision::{self, Marks};
+use rules::start::{self, AskedBy, Decision, Skip};
 use serde_json::{Value, json};
 
 use crate::handler::Handler;
@@ -20,6 +20,14 @@ use crate::observe::{Seen, misfit};
 
 /// How long ECS takes to let through one more RegisterTaskDefinition (ECS API Reference, request throttling).
 const REFILL: Duration = Duration::from_secs(1);
+
+/// What became of acting on a decision.
+pub(crate) enum Acted {
+    /// It was done, or what AWS says now made it needless.
+    Done(Report),
+    /// Somebody else created a deployment meanwhile: the decision has to be taken again.
+    Overtaken,
+}
 
 /// What became of one pipeline.
 pub(crate) struct Report {
@@ -42,7 +50,7 @@ impl Report {
         let deployment = match decision {
             Decision::Start(_) => None,
             Decision::EndWait(id) | Decision::Stop(id) => Some(id),
-            Decision::Skip(skip) => deployment_of(skip),
+            Decision::Skip(skip) => skip.deployment(),
         };
         let pipeline = look.pipeline.name.to_string();
         Self {
@@ -52,6 +60,19 @@ impl Report {
             image,
             revision: None,
             deployment: deployment.cloned(),
+            changes: Vec::new(),
+        }
+    }
+
+    /// Nothing can be done for the pipeline, and trying again changes nothing.
+    pub(crate) fn refused(look: &Look<'_>, failure: &Failure) -> Self {
+        Self {
+            pipeline: look.pipeline.name.to_string(),
+            decision: "refused",
+            reason: failure.to_string(),
+            image: None,
+            revision: None,
+            deployment: None,
             changes: Vec::new(),
         }
     }
@@ -92,38 +113,34 @@ impl Report {
     }
 }
 
-fn deployment_of(skip: &Skip) -> Option<&DeploymentId> {
-    match skip {
-        Skip::AlreadyInProgress(id)
-        | Skip::FailedBefore(id)
-        | Skip::SetAside(id)
-        | Skip::Waiting(id) => Some(id),
-        Skip::NoMatchingImage(_) | Skip::AlreadyRunning(_) | Skip::OlderThanRunning(_) => None,
-    }
-}
-
 impl Handler {
+    /// Does what was decided, as far as the stack's mode allows.
     pub(crate) async fn act(
         &self,
-        started: &Started<HookFunctions>,
+        started: &Started<Starting>,
         look: &Look<'_>,
         seen: Seen,
         decision: Decision,
-    ) -> Result<Report, Failure> {
+    ) -> Result<Acted, Failure> {
         let report = Report::of(look, &seen, &decision);
-        match &decision {
-            Decision::Start(image) => self.start(started, look, seen, image, report).await,
-            Decision::EndWait(id) => {
-                unless_ended(self.codedeploy.continue_deployment(id).await)?;
-                Ok(report)
-            }
-            Decision::Stop(id) => {
-                unless_ended(self.codedeploy.stop_deployment(id).await)?;
-                Ok(report)
-            }
-            Decision::Skip(skip) => {
+        match (&decision, started.own.mode) {
+            (Decision::Skip(skip), _) => {
                 self.tell(started, look, &seen, skip).await;
-                Ok(report)
+                Ok(Acted::Done(report))
+            }
+            (Decision::Start(_) | Decision::EndWait(_) | Decision::Stop(_), Mode::Observe) => {
+                self.only_tell(started, look, &seen, &decision).await
+            }
+            (Decision::Start(image), Mode::Deploy) => {
+                self.start(started, look, seen, image, report).await
+            }
+            (Decision::EndWait(id), Mode::Deploy) => {
+                unless_ended(self.codedeploy.continue_deployment(id).await)?;
+                Ok(Acted::Done(report))
+            }
+            (Decision::Stop(id), Mode::Deploy) => {
+                unless_ended(self.codedeploy.stop_deployment(id).await)?;
+                Ok(Acted::Done(report))
             }
         }
     }
@@ -131,54 +148,57 @@ impl Handler {
     /// What would be done, and what would change.
     pub(crate) async fn say(
         &self,
+        started: &Started<Starting>,
         look: &Look<'_>,
         seen: &Seen,
         decision: &Decision,
     ) -> Result<Report, Failure> {
         let mut report = Report::of(look, seen, decision);
         if let Decision::Start(image) = decision {
-            let next = self.next(look, seen, image).await?;
+            let next = self.next(started, look, seen, image).await?;
             report.changes = revision::difference(&seen.production.definition, &next);
         }
         report.reason = format!("dry run: {}", report.reason);
         Ok(report)
     }
 
+    /// Tells who ordered the image what would be done with it. The role could not do it either.
+    async fn only_tell(
+        &self,
+        started: &Started<Starting>,
+        look: &Look<'_>,
+        seen: &Seen,
+        decision: &Decision,
+    ) -> Result<Acted, Failure> {
+        let mut report = self.say(started, look, seen, decision).await?;
+        let reason = decision.reason(look.asked_by);
+        report.reason = format!("only observed: {reason}");
+        if let (true, Some(candidate)) = (look.carries_an_order(), &seen.observed.candidate) {
+            let outcome = Outcome::observed(look.pipeline, &candidate.image, &reason);
+            self.messenger.tell(&started.settings, &outcome).await;
+        }
+        Ok(Acted::Done(report))
+    }
+
     async fn start(
         &self,
-        started: &Started<HookFunctions>,
+        started: &Started<Starting>,
         look: &Look<'_>,
         seen: Seen,
         image: &Image,
         mut report: Report,
-    ) -> Result<Report, Failure> {
-        let next = self.next(look, &seen, image).await?;
+    ) -> Result<Acted, Failure> {
+        let next = self.next(started, look, &seen, image).await?;
         let revision = self.registered(&seen, &next).await?;
-        let test_listener = if seen.group.test_listener.is_some() {
-            TestListener::Present
-        } else {
-            TestListener::Absent
-        };
-        let production = &seen.production;
-        let app_spec = app_spec::render(
-            &revision,
-            &production.load_balancer,
-            &production.placement,
-            &started.own,
-            test_listener,
-        );
-        let deployment = CreateDeployment {
-            application: look.pipeline.application.clone(),
-            deployment_group: look.pipeline.deployment_group.clone(),
-            app_spec,
-            deployment_config: look.pipeline.deployment_config.clone(),
-            description: start::description(image),
-        };
+        if self.is_overtaken(look, &seen).await? {
+            return Ok(Acted::Overtaken);
+        }
+        let deployment = create_deployment(started, look, &seen, image, &revision);
         match self.codedeploy.create_deployment(&deployment).await {
             Ok(id) => {
                 report.revision = Some(revision);
                 report.deployment = Some(id);
-                Ok(report)
+                Ok(Acted::Done(report))
             }
             Err(failed) if matches!(failed.kind, Kind::LimitExceeded | Kind::Unavailable) => {
                 self.look_again(started, look, seen, failed).await
@@ -191,11 +211,11 @@ impl Handler {
     /// call was heard, what AWS says now decides, not a second call.
     async fn look_again(
         &self,
-        started: &Started<HookFunctions>,
+        started: &Started<Starting>,
         look: &Look<'_>,
         mut seen: Seen,
         failed: CallFailed,
-    ) -> Result<Report, Failure> {
+    ) -> Result<Acted, Failure> {
         seen.observed.active = self.active(look, seen.observed.candidate.as_ref()).await?;
         match start::decide(look.pipeline, &seen.observed) {
             Decision::Start(_) => Err(failed.into()),
@@ -206,12 +226,23 @@ impl Handler {
     }
 
     /// What would be registered.
-    async fn next(&self, look: &Look<'_>, seen: &Seen, image: &Image) -> Result<Value, Failure> {
+    async fn next(
+        &self,
+        started: &Started<Starting>,
+        look: &Look<'_>,
+        seen: &Seen,
+        image: &Image,
+    ) -> Result<Value, Failure> {
+        let marks = Marks {
+            ordered_at: seen.ordered_at(),
+            service: format!("{}/{}", look.pipeline.cluster, look.pipeline.service),
+            stack: started.own.stack.clone(),
+        };
         let unusable = |unusable: revision::Unusable| misfit(unusable.into());
         let production = &seen.production;
         match look.pipeline.revision_from {
             RevisionFrom::Production => {
-                revision::next(&production.definition, &production.matching, image)
+                revision::next(&production.definition, &production.matching, image, &marks)
                     .map_err(unusable)
             }
             RevisionFrom::Latest => {
@@ -220,7 +251,7 @@ impl Handler {
                     .describe_task_definition(seen.observed.running.revision.family())
                     .await?;
                 let matching = revision::matching(look.pipeline, &latest).map_err(unusable)?;
-                revision::next(&latest, &matching, image).map_err(unusable)
+                revision::next(&latest, &matching, image, &marks).map_err(unusable)
             }
         }
     }
@@ -252,20 +283,106 @@ impl Handler {
         }
     }
 
-    /// People who pushed are told when their image has to wait.
-    async fn tell(
-        &self,
-        started: &Started<HookFunctions>,
-        look: &Look<'_>,
-        seen: &Seen,
-        skip: &Skip,
-    ) {
-        if let (Skip::Waiting(id), Some(candidate)) = (skip, &seen.observed.candidate)
-            && look.tells_of_waiting(&seen.observed)
-        {
-            let outcome = Outcome::waiting(look.pipeline, &candidate.image, id, look.asked_by);
-            self.messenger.tell(&started.settings, &outcome).await;
+    /// Who pushed or asked is told why nothing is started for it.
+    async fn tell(&self, started: &Started<Starting>, look: &Look<'_>, seen: &Seen, skip: &Skip) {
+        if !look.tells(&seen.observed, skip) {
+            return;
         }
+        let image = seen.observed.candidate.as_ref();
+        let image = image.map(|candidate| &candidate.image);
+        let outcome = match (skip, image) {
+            (Skip::Waiting(id), Some(image)) => {
+                Outcome::waiting(look.pipeline, image, id, look.asked_by)
+            }
+            _ => Outcome::skipped(
+                look.pipeline,
+                image,
+                skip,
+                next_step(started, look, skip, image),
+            ),
+        };
+        self.messenger.tell(&started.settings, &outcome).await;
+    }
+
+    /// Who pushed or asked is told, once, that nothing can be done for it. An error says that nobody was.
+    pub(crate) async fn tell_refused(
+        &self,
+        started: &Started<Starting>,
+        look: &Look<'_>,
+        failure: &Failure,
+    ) -> Result<(), CallFailed> {
+        let (tag, more) = match &look.search {
+            Search::Tag(tag) => (Some(tag), vec![("tag", tag.as_str())]),
+            Search::Digest(digest) => (None, vec![("digest", digest.as_str())]),
+            Search::All => (None, Vec::new()),
+        };
+        let again = started.own.request(&look.pipeline.name, &more);
+        let outcome = Outcome::refused(look.pipeline, tag, failure.to_string(), &again);
+        self.messenger.publish(&started.settings, &outcome).await
+    }
+}
+
+/// What a person may do about an order for which nothing is started; none where nothing has to be done.
+fn next_step(
+    started: &Started<Starting>,
+    look: &Look<'_>,
+    skip: &Skip,
+    image: Option<&Image>,
+) -> Option<String> {
+    let request = |more: &[(&str, &str)]| started.own.request(&look.pipeline.name, more);
+    let this_image = || image.map(|image| request(&[("digest", image.digest.as_str())]));
+    match skip {
+        Skip::RunningUnknown(_) => {
+            this_image().map(|command| format!("to deploy it all the same: {command}"))
+        }
+        Skip::OlderThanRunning(_) => {
+            this_image().map(|command| format!("nothing, or to go back to it: {command}"))
+        }
+        Skip::NeverShipped(_) => {
+            this_image().map(|command| format!("to deploy it with its gates: {command}"))
+        }
+        Skip::NoMatchingImage(_)
+        | Skip::AlreadyRunning(..)
+        | Skip::AlreadyInProgress(_)
+        | Skip::FailedBefore(_)
+        | Skip::SetAside(_)
+        | Skip::Waiting(_) => None,
+    }
+}
+
+fn create_deployment(
+    started: &Started<Starting>,
+    look: &Look<'_>,
+    seen: &Seen,
+    image: &Image,
+    revision: &RevisionArn,
+) -> CreateDeployment {
+    let test_listener = if seen.group.test_listener.is_some() {
+        TestListener::Present
+    } else {
+        TestListener::Absent
+    };
+    // What shipped before ran its migration then; another one would take the database where it is already.
+    let migration = match look.asked_by {
+        AskedBy::Rollback => MigrationGate::LeftOut,
+        AskedBy::Event | AskedBy::Person | AskedBy::PersonForThisImage => MigrationGate::Asked,
+    };
+    let production = &seen.production;
+    let app_spec = app_spec::render(
+        revision,
+        &production.load_balancer,
+        &production.placement,
+        &started.own.hooks,
+        migration,
+        test_listener,
+    );
+    CreateDeployment {
+        application: look.pipeline.application.clone(),
+        deployment_group: look.pipeline.deployment_group.clone(),
+        app_spec,
+        deployment_config: look.pipeline.deployment_config.clone(),
+        description: start::description(image, seen.ordered_at()),
+        rollback: look.pipeline.rollback,
     }
 }
 

@@ -10,25 +10,28 @@ use aws::ecs::Ecs;
 use aws::sns::Sns;
 use futures_util::lock::Mutex;
 use lambda::{Deadline, Failure, Messenger, Start, Started, Turns};
-use rules::environment::HookFunctions;
+use rules::environment::{Mode, Starting};
 use rules::events::{self, StartEvent};
-use rules::look::{self, Concerned, Look, Then};
+use rules::look::{self, Concerned, Look, Search, Then};
 use rules::names::PipelineName;
 use rules::past_look::PastLook;
 use rules::start;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::act::Report;
+use crate::act::{Acted, Report};
 
 /// How many pipelines are looked at side by side: a base image may be followed by many.
 const SIDE_BY_SIDE: usize = 8;
 /// How long a throttled pipeline rests before it is looked at again; twice as long each time.
 const REST: Duration = Duration::from_secs(1);
 const LONGEST_REST: Duration = Duration::from_secs(16);
+/// How often a pipeline is decided where other invocations create deployments of it meanwhile. After that the event is
+/// delivered again, a minute later.
+const ATTEMPTS: usize = 3;
 
 pub(crate) struct Handler {
-    start: Start<HookFunctions>,
+    start: Start<Starting>,
     pub(crate) ecr: Ecr,
     pub(crate) ecs: Ecs,
     pub(crate) codedeploy: CodeDeploy,
@@ -40,7 +43,7 @@ pub(crate) struct Handler {
 }
 
 impl Handler {
-    pub(crate) fn new(start: Start<HookFunctions>, session: &aws::Session) -> Self {
+    pub(crate) fn new(start: Start<Starting>, session: &aws::Session) -> Self {
         Self {
             start,
             ecr: Ecr::new(session),
@@ -96,27 +99,49 @@ impl Handler {
         }
     }
 
-    async fn look(
-        &self,
-        started: &Started<HookFunctions>,
-        look: &Look<'_>,
-    ) -> Result<Report, Failure> {
-        let seen = self.observe(look).await?;
-        let decision = start::decide(look.pipeline, &seen.observed);
-        let past = seen
-            .looked_at
-            .and_then(|at| PastLook::of(look, &seen.observed, &decision, at));
-        let decided = decision.code();
-        let report = match look.then {
-            Then::Say => self.say(look, &seen, &decision).await?,
-            Then::Act => self.act(started, look, seen, decision).await?,
+    async fn look(&self, started: &Started<Starting>, look: &Look<'_>) -> Result<Report, Failure> {
+        let report = match self.reconcile(started, look).await {
+            // Who pushed or asked reads the reason once, instead of three failed attempts and an alarm that says nothing.
+            Err(failure) if failure.is_refusal() && look.carries_an_order() => {
+                if look.then == Then::Act {
+                    self.tell_refused(started, look, &failure).await?;
+                }
+                Report::refused(look, &failure)
+            }
+            result => result?,
         };
-        // What another invocation was faster with was decided from something else than what is remembered.
-        if let Some(past) = past.filter(|_| report.decision == decided) {
-            self.past().insert(look.pipeline.name.clone(), past);
-        }
         report.log();
         Ok(report)
+    }
+
+    /// Observes, decides, acts; again where another invocation was faster in between.
+    async fn reconcile(
+        &self,
+        started: &Started<Starting>,
+        look: &Look<'_>,
+    ) -> Result<Report, Failure> {
+        for _ in 0..ATTEMPTS {
+            let seen = self.observe(look).await?;
+            let decision = start::decide(look.pipeline, &seen.observed);
+            let past = seen
+                .asked_at
+                .filter(|_| {
+                    matches!(look.search, Search::Tag(_)) && started.own.mode == Mode::Deploy
+                })
+                .and_then(|at| PastLook::of(look, &seen.observed, &decision, at));
+            let decided = decision.code();
+            let acted = match look.then {
+                Then::Say => Acted::Done(self.say(started, look, &seen, &decision).await?),
+                Then::Act => self.act(started, look, seen, decision).await?,
+            };
+            let Acted::Done(report) = acted else { continue };
+            // What another invocation was faster with was decided from something else than what is remembered.
+            if let Some(past) = past.filter(|_| report.decision == decided) {
+                self.past().insert(look.pipeline.name.clone(), past);
+            }
+            return Ok(report);
+        }
+        Err(Failure::Unfinished)
     }
 
     fn has_seen(&self, look: &Look<'_>) -> bool {

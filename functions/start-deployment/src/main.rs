@@ -4,11 +4,11 @@ mod act;
 mod handler;
 mod observe;
 
-use rules::environment::HookFunctions;
+use rules::environment::Starting;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    let start = lambda::start(std::env::vars(), HookFunctions::read);
+    let start = lambda::start(std::env::vars(), Starting::read);
     let handler = handler::Handler::new(start, &aws::Session::from_env().await);
     lambda::serve(|event, deadline| handler.handle(event, deadline)).await
 }

@@ -1,17 +1,18 @@
 //! Reads what AWS says now about one pipeline. Nothing is changed here.
 
-use aws::CallFailed;
 use aws::codedeploy::Deployments;
+use aws::ecs::Tasks;
+use aws::{CallFailed, Kind};
 use lambda::Failure;
 use rules::config::Pipeline;
 use rules::look::{self, Look, Misfit, Search};
-use rules::names::RevisionArn;
+use rules::names::{DeploymentId, Digest, RevisionArn};
 use rules::observed::{
     Deployment, DeploymentGroup, ImageDetail, LoadBalancerTarget, Placement, Service,
-    TaskDefinition,
+    TaskDefinition, TaskSet,
 };
 use rules::revision::{self, Matching};
-use rules::start::{self, Active, AskedBy, Candidate, Deployed, Observed, Running};
+use rules::start::{self, Active, AskedBy, Candidate, Deployed, Observed, Running, RunningImage};
 use rules::tag_rule::TagRule;
 use time::UtcDateTime;
 use tokio::try_join;
@@ -21,10 +22,18 @@ use crate::handler::Handler;
 /// What the decision is taken from, and what acting on it needs.
 pub(crate) struct Seen {
     pub(crate) observed: Observed,
-    /// When ECR was asked where the tag points; none where the search was for something else.
-    pub(crate) looked_at: Option<UtcDateTime>,
+    /// When ECR was asked for the candidate, by its own clock; none where its answer stated no date.
+    pub(crate) asked_at: Option<UtcDateTime>,
     pub(crate) production: Production,
     pub(crate) group: DeploymentGroup,
+}
+
+impl Seen {
+    /// When the candidate was ordered; where there is none nothing is marked with it.
+    pub(crate) fn ordered_at(&self) -> UtcDateTime {
+        let candidate = self.observed.candidate.as_ref();
+        candidate.map_or(UtcDateTime::UNIX_EPOCH, |candidate| candidate.ordered_at)
+    }
 }
 
 /// What serves production now.
@@ -33,12 +42,14 @@ pub(crate) struct Production {
     pub(crate) matching: Matching,
     pub(crate) placement: Placement,
     pub(crate) load_balancer: LoadBalancerTarget,
+    /// The deployment that made it; none for a service's first task set.
+    deployment: Option<DeploymentId>,
 }
 
 impl Handler {
     pub(crate) async fn observe(&self, look: &Look<'_>) -> Result<Seen, Failure> {
         let pipeline = look.pipeline;
-        let (service, group, (candidate, looked_at)) = try_join!(
+        let (service, group, (candidate, asked_at)) = try_join!(
             self.ecs
                 .describe_service(&pipeline.cluster, &pipeline.service),
             self.codedeploy
@@ -47,47 +58,108 @@ impl Handler {
         )?;
         look::fits(pipeline, &service, &group).map_err(misfit)?;
         let (revision, production) = self.production(look, &service).await?;
-        let digest = production.matching.digest.clone();
-        let running_other = digest.clone().filter(|digest| {
-            candidate
-                .as_ref()
-                .is_some_and(|candidate| candidate.image.digest != *digest)
-        });
-        let running_other = running_other
-            .map(|digest| revision::deployed(&production.definition, &pipeline.repository, digest));
-        let (active, detail) = try_join!(
-            self.active(look, candidate.as_ref()),
-            self.known(look, running_other),
-        )?;
-        let runs_candidate = digest.is_some()
-            && digest.as_ref() == candidate.as_ref().map(|candidate| &candidate.image.digest);
-        let attempts = match &candidate {
-            // Only an event's decision depends on them, and not when there is nothing to do anyway.
-            Some(candidate)
-                if look.asked_by == AskedBy::Event && !(runs_candidate && active.is_none()) =>
-            {
-                self.attempts(look, candidate).await?
-            }
-            _ => Vec::new(),
-        };
+        let image = self
+            .running_image(look, &revision, &production, candidate.as_ref())
+            .await?;
         let running = Running {
             revision,
-            digest,
-            detail,
+            image,
+            detail: None,
+            tasks: service.primary().map(TaskSet::tasks),
         };
-        let observed = Observed {
+        let other = running.digest().filter(|digest| {
+            candidate
+                .as_ref()
+                .is_some_and(|candidate| candidate.image.digest != **digest)
+        });
+        let (active, detail, shipped_before) = try_join!(
+            self.active(look, candidate.as_ref()),
+            self.running_detail(look, &production, other),
+            self.shipped_before(look, candidate.as_ref()),
+        )?;
+        let mut observed = Observed {
             asked_by: look.asked_by,
+            force: look.force,
             candidate,
-            running,
+            running: Running { detail, ..running },
             active,
-            attempts,
+            attempts: Vec::new(),
+            shipped_before,
         };
+        observed.attempts = self.attempts(look, &observed).await?;
         Ok(Seen {
             observed,
-            looked_at,
+            asked_at,
             production,
             group,
         })
+    }
+
+    /// The image that production runs: what its revision is pinned to, or else what its running tasks agree on. A task of
+    /// an image for several platforms may state the digest of its own platform's manifest.
+    async fn running_image(
+        &self,
+        look: &Look<'_>,
+        revision: &RevisionArn,
+        production: &Production,
+        candidate: Option<&Candidate>,
+    ) -> Result<RunningImage, CallFailed> {
+        let RunningImage::Unknown(why) = &production.matching.image else {
+            return Ok(production.matching.image.clone());
+        };
+        let (cluster, service) = (look.pipeline.cluster.as_str(), &look.pipeline.service);
+        let tasks = self
+            .ecs
+            .list_tasks(cluster, Tasks::RunningOfService(service))
+            .await?;
+        let tasks = self.ecs.describe_tasks(cluster, &tasks).await?;
+        let containers: Vec<&str> = production.matching.names(&production.definition).collect();
+        let image = start::running_image(why, revision, &containers, &tasks);
+        let (RunningImage::Known(runs), Some(candidate)) = (&image, candidate) else {
+            return Ok(image);
+        };
+        let due = &candidate.image.digest;
+        if runs == due || !candidate.detail.may_be_index() {
+            return Ok(image);
+        }
+        let manifests = self
+            .ecr
+            .batch_get_image_manifests(&look.pipeline.repository, due)
+            .await?;
+        Ok(if manifests.contains(runs) {
+            RunningImage::Known(due.clone())
+        } else {
+            image
+        })
+    }
+
+    /// What is known of the running image, where it is another than the candidate and the rule compares the two. The
+    /// deployment that shipped it says by which tag it did; the revision's marks may be those of an earlier order.
+    async fn running_detail(
+        &self,
+        look: &Look<'_>,
+        production: &Production,
+        other: Option<&Digest>,
+    ) -> Result<Option<ImageDetail>, CallFailed> {
+        let (Some(digest), true) = (other, is_ordered(&look.pipeline.tag)) else {
+            return Ok(None);
+        };
+        let made_by = match &production.deployment {
+            // Forgotten, or never CodeDeploy's: the revision's own marks are what is left.
+            Some(id) => match self.codedeploy.get_deployment(id).await {
+                Ok(deployment) => Deployed::of(&deployment),
+                Err(failed) if matches!(failed.kind, Kind::NotFound | Kind::Invalid) => None,
+                Err(failed) => return Err(failed),
+            },
+            None => None,
+        };
+        let deployed = made_by
+            .filter(|deployed| deployed.digest == *digest)
+            .unwrap_or_else(|| {
+                let repository = &look.pipeline.repository;
+                revision::deployed(&production.definition, repository, digest.clone())
+            });
+        self.known(look, Some(deployed)).await
     }
 
     /// What is known of an image other than the candidate, where the rule needs it to compare the two.
@@ -104,30 +176,48 @@ impl Handler {
             .ecr
             .describe_image_by_digest(repository, &other.digest)
             .await?;
-        Ok(other.known(in_ecr))
+        Ok(other.known(in_ecr.image))
     }
 
-    /// The candidate, and when ECR was asked where its tag points.
+    /// The latest successful deployment that shipped what a rollback asks for.
+    async fn shipped_before(
+        &self,
+        look: &Look<'_>,
+        candidate: Option<&Candidate>,
+    ) -> Result<Option<DeploymentId>, CallFailed> {
+        let (Some(candidate), AskedBy::Rollback) = (candidate, look.asked_by) else {
+            return Ok(None);
+        };
+        let deployments = self
+            .deployments(look.pipeline, Deployments::Succeeded)
+            .await?;
+        let shipped = deployments.into_iter().filter(|deployment| {
+            start::shipped(deployment).as_ref() == Some(&candidate.image.digest)
+        });
+        let latest = shipped.max_by_key(|deployment| deployment.created_at);
+        Ok(latest.map(|deployment| deployment.id))
+    }
+
+    /// The candidate, and when ECR was asked for it.
     async fn candidate(
         &self,
         look: &Look<'_>,
     ) -> Result<(Option<Candidate>, Option<UtcDateTime>), CallFailed> {
         let repository = &look.pipeline.repository;
-        let found: Vec<ImageDetail> = match &look.search {
-            Search::Tag(tag) => {
-                let pointed = self.ecr.describe_image_by_tag(repository, tag).await?;
-                let found: Vec<ImageDetail> = pointed.image.into_iter().collect();
-                return Ok((look.candidate(&found), pointed.asked_at));
+        let pointed = match &look.search {
+            Search::Tag(tag) => self.ecr.describe_image_by_tag(repository, tag).await?,
+            Search::Digest(digest) => {
+                self.ecr
+                    .describe_image_by_digest(repository, digest)
+                    .await?
             }
-            Search::Digest(digest) => self
-                .ecr
-                .describe_image_by_digest(repository, digest)
-                .await?
-                .into_iter()
-                .collect(),
-            Search::All => self.ecr.describe_tagged_images(repository).await?,
+            Search::All => {
+                let (found, asked_at) = self.ecr.describe_tagged_images(repository).await?;
+                return Ok((look.candidate(&found, asked_at), asked_at));
+            }
         };
-        Ok((look.candidate(&found), None))
+        let found: Vec<ImageDetail> = pointed.image.into_iter().collect();
+        Ok((look.candidate(&found, pointed.asked_at), pointed.asked_at))
     }
 
     async fn production(
@@ -162,6 +252,7 @@ impl Handler {
                 matching,
                 placement,
                 load_balancer,
+                deployment: primary.and_then(|task_set| task_set.deployment.clone()),
             },
         ))
     }
@@ -195,11 +286,20 @@ impl Handler {
         }))
     }
 
+    /// What was tried since the candidate was ordered. Only an event's decision depends on it, and not when there is
+    /// nothing to do anyway.
     async fn attempts(
         &self,
         look: &Look<'_>,
-        candidate: &Candidate,
+        observed: &Observed,
     ) -> Result<Vec<Deployment>, CallFailed> {
+        let Some(candidate) = &observed.candidate else {
+            return Ok(Vec::new());
+        };
+        let runs_candidate = observed.running.digest() == Some(&candidate.image.digest);
+        if observed.asked_by != AskedBy::Event || (runs_candidate && observed.active.is_none()) {
+            return Ok(Vec::new());
+        }
         let pipeline = look.pipeline;
         let which = Deployments::CreatedSince(candidate.ordered_at);
         let mut deployments = self.deployments(pipeline, which).await?;
@@ -209,6 +309,33 @@ impl Handler {
             deployments = self.deployments(pipeline, which).await?;
         }
         Ok(start::attempts(pipeline, candidate, deployments))
+    }
+
+    /// Whether another invocation created a deployment since this one observed. What was decided then may be wrong by now,
+    /// and nothing but this look keeps an older image from replacing a newer one that was shipped in between.
+    pub(crate) async fn is_overtaken(
+        &self,
+        look: &Look<'_>,
+        seen: &Seen,
+    ) -> Result<bool, CallFailed> {
+        let Some(asked_at) = seen.asked_at else {
+            return Ok(false);
+        };
+        let pipeline = look.pipeline;
+        let since = self
+            .codedeploy
+            .list_deployments(
+                &pipeline.application,
+                &pipeline.deployment_group,
+                Deployments::CreatedSince(asked_at),
+            )
+            .await?;
+        // Those that were there when it observed are in what was decided from.
+        let known = |id: &DeploymentId| {
+            let attempts = seen.observed.attempts.iter();
+            attempts.map(|attempt| &attempt.id).any(|known| known == id)
+        };
+        Ok(since.iter().any(|id| !known(id)))
     }
 
     async fn deployments(

@@ -4,6 +4,7 @@ use aws_sdk_ecr::Client;
 use aws_sdk_ecr::types::{DescribeImagesFilter, ImageIdentifier, TagStatus};
 use rules::names::{Digest, Repository, Tag};
 use rules::observed::ImageDetail;
+use serde_json::Value;
 use time::UtcDateTime;
 
 use crate::Session;
@@ -53,40 +54,82 @@ impl Ecr {
         &self,
         repository: &Repository,
         digest: &Digest,
-    ) -> Result<Option<ImageDetail>, CallFailed> {
+    ) -> Result<Pointed, CallFailed> {
         let call = Call::new(OPERATION, format!("{repository}@{}", digest.short()));
         let identifier = ImageIdentifier::builder().image_digest(digest.as_str());
-        let described = self.describe_image(call, repository, identifier.build());
-        Ok(described.await?.image)
+        self.describe_image(call, repository, identifier.build())
+            .await
     }
 
-    /// Every image that has a tag.
+    /// Every image that has a tag, and when ECR was asked for the last of them.
     pub async fn describe_tagged_images(
         &self,
         repository: &Repository,
-    ) -> Result<Vec<ImageDetail>, CallFailed> {
+    ) -> Result<(Vec<ImageDetail>, Option<UtcDateTime>), CallFailed> {
         let call = Call::new(OPERATION, repository.as_str());
-        let mut pages = self
-            .client
-            .describe_images()
-            .repository_name(repository.as_str())
-            .filter(
-                DescribeImagesFilter::builder()
-                    .tag_status(TagStatus::Tagged)
-                    .build(),
-            )
-            .into_paginator()
-            .page_size(IMAGES_PER_PAGE)
-            .items()
-            .send();
-        let mut images = Vec::new();
-        while let Some(image) = pages.next().await {
-            images.push(translate(
-                &call,
-                &image.map_err(|error| call.failed(error))?,
-            )?);
+        let asked_at = AskedAt::default();
+        let tagged = DescribeImagesFilter::builder()
+            .tag_status(TagStatus::Tagged)
+            .build();
+        let (mut images, mut next) = (Vec::new(), None);
+        loop {
+            // The SDK's paginator takes no interceptor.
+            let page = self
+                .client
+                .describe_images()
+                .repository_name(repository.as_str())
+                .filter(tagged.clone())
+                .max_results(IMAGES_PER_PAGE)
+                .set_next_token(next)
+                .customize()
+                .interceptor(asked_at.clone())
+                .send()
+                .await
+                .map_err(|error| call.failed(error))?;
+            for image in page.image_details() {
+                images.push(translate(&call, image)?);
+            }
+            next = page.next_token().map(str::to_owned);
+            if next.is_none() {
+                return Ok((images, asked_at.take()));
+            }
         }
-        Ok(images)
+    }
+
+    /// The manifests of an image index, one for each of its platforms; none where the image is no index. ECS may state the
+    /// digest of either for a task that runs such an image.
+    pub async fn batch_get_image_manifests(
+        &self,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> Result<Vec<Digest>, CallFailed> {
+        let call = Call::new(
+            "ecr:BatchGetImage",
+            format!("{repository}@{}", digest.short()),
+        );
+        let image = ImageIdentifier::builder().image_digest(digest.as_str());
+        let answer = self
+            .client
+            .batch_get_image()
+            .repository_name(repository.as_str())
+            .image_ids(image.build())
+            .set_accepted_media_types(Some(INDEXES.map(str::to_owned).to_vec()))
+            .send()
+            .await
+            .map_err(|error| call.failed(error))?;
+        let Some(manifest) = answer
+            .images()
+            .first()
+            .and_then(|image| image.image_manifest())
+        else {
+            return Ok(Vec::new());
+        };
+        let index: Value = serde_json::from_str(manifest)
+            .map_err(|error| call.unexpected(&format!("`imageManifest` is not JSON: {error}")))?;
+        let manifests = index["manifests"].as_array().into_iter().flatten();
+        // What is no digest is none that a task could run.
+        let digests = manifests.filter_map(|manifest| manifest["digest"].as_str()?.parse().ok());
+        Ok(digests.collect())
     }
 
     async fn describe_image(
@@ -126,6 +169,12 @@ impl Ecr {
         })
     }
 }
+
+/// Media types of what lists an image for several platforms (OCI image specification; Docker manifest list).
+const INDEXES: [&str; 2] = [
+    "application/vnd.oci.image.index.v1+json",
+    "application/vnd.docker.distribution.manifest.list.v2+json",
+];
 
 const OPERATION: &str = "ecr:DescribeImages";
 

@@ -65,6 +65,23 @@ impl Failure {
         matches!(self, Self::Aws(failed) if failed.is_passing())
     }
 
+    /// Whether something has to be corrected before the same work can succeed: what AWS has does not fit the configuration,
+    /// or AWS refuses a call for good.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Refused(_) => true,
+            Self::Aws(failed) => {
+                matches!(failed.kind, Kind::Denied | Kind::NotFound | Kind::Invalid)
+            }
+            Self::UnreadableEvent(_)
+            | Self::BadConfiguration(_)
+            | Self::Panicked(_)
+            | Self::OutOfTime(_)
+            | Self::Unfinished
+            | Self::Pipelines(_) => false,
+        }
+    }
+
     /// The documented name, listed in the README for alarms.
     pub fn error_type(&self) -> &'static str {
         match self {

@@ -15,6 +15,15 @@ pub enum TestListener {
     Absent,
 }
 
+/// Whether the migration gate is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MigrationGate {
+    /// AfterInstall calls `run-migration`.
+    Asked,
+    /// No function is called: a rollback migrates nothing.
+    LeftOut,
+}
+
 /// The AppSpec that ships `revision` behind `load_balancer`, placed as blue is.
 ///
 /// Network settings are left out: CodeDeploy then takes the service's. The platform version is not, because leaving it
@@ -24,6 +33,7 @@ pub fn render(
     load_balancer: &LoadBalancerTarget,
     blue: &Placement,
     hooks: &HookFunctions,
+    migration: MigrationGate,
     test_listener: TestListener,
 ) -> String {
     let mut properties = json!({
@@ -39,7 +49,13 @@ pub fn render(
             .map(|provider| json!({"CapacityProvider": provider.name, "Base": provider.base, "Weight": provider.weight}))
             .collect();
     }
-    let mut hooks_called = vec![json!({"AfterInstall": hooks.after_install.as_str()})];
+    let mut hooks_called = Vec::new();
+    match migration {
+        MigrationGate::Asked => {
+            hooks_called.push(json!({"AfterInstall": hooks.after_install.as_str()}));
+        }
+        MigrationGate::LeftOut => {}
+    }
     match test_listener {
         TestListener::Present => {
             hooks_called
@@ -89,7 +105,15 @@ mod tests {
                 .parse()
                 .unwrap(),
         };
-        render(&revision, &load_balancer, blue, &hooks, test_listener)
+        let migration = MigrationGate::Asked;
+        render(
+            &revision,
+            &load_balancer,
+            blue,
+            &hooks,
+            migration,
+            test_listener,
+        )
     }
 
     #[test]

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use crate::names::{FunctionName, TopicArn};
+use serde_json::json;
+
+use crate::names::{FunctionName, PipelineName, StackName, TopicArn};
 use crate::problem::Problems;
 
 /// Path of the configuration file; in AWS `/opt/pipelines.toml`, from the layer made of `config/`.
@@ -20,6 +22,10 @@ pub const MESSAGE_FORMAT: &str = "GREENLIGHT_MESSAGE_FORMAT";
 pub const HOOK_AFTER_INSTALL: &str = "GREENLIGHT_HOOK_AFTER_INSTALL";
 /// Name of the function that the AppSpec names for AfterAllowTestTraffic (`start-deployment` only).
 pub const HOOK_AFTER_ALLOW_TEST_TRAFFIC: &str = "GREENLIGHT_HOOK_AFTER_ALLOW_TEST_TRAFFIC";
+/// Whether deployments are started, or only what would be started is told: `deploy` or `observe` (`start-deployment` only).
+pub const MODE: &str = "GREENLIGHT_MODE";
+/// Name of the CloudFormation stack, which marks the revisions that it registers (`start-deployment` only).
+pub const STACK: &str = "GREENLIGHT_STACK";
 /// ARN of `finish-migration`, which the time-out schedule of a migration calls (`run-migration` only).
 pub const FINISH_MIGRATION_ARN: &str = "GREENLIGHT_FINISH_MIGRATION_ARN";
 /// ARN of the role with which EventBridge Scheduler calls `finish-migration` (`run-migration` only).
@@ -67,6 +73,74 @@ pub struct HookFunctions {
     pub after_install: FunctionName,
     /// Checks test traffic.
     pub after_allow_test_traffic: FunctionName,
+}
+
+/// Whether deployments are started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Decide, log and tell. The role has none of the permissions that a start needs.
+    Observe,
+    /// Act on the decision, too.
+    Deploy,
+}
+
+impl FromStr for Mode {
+    type Err = String;
+
+    fn from_str(given: &str) -> Result<Self, String> {
+        match given {
+            "observe" => Ok(Self::Observe),
+            "deploy" => Ok(Self::Deploy),
+            _ => Err(format!("`{given}` is not `observe` or `deploy`")),
+        }
+    }
+}
+
+/// What `start-deployment` reads beside the settings of every function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Starting {
+    /// The functions that the AppSpec names.
+    pub hooks: HookFunctions,
+    /// Whether deployments are started.
+    pub mode: Mode,
+    /// The stack that this function belongs to.
+    pub stack: StackName,
+}
+
+impl Starting {
+    /// Reads them; mistakes are noted in `problems`.
+    pub fn read(variables: &Variables, problems: &mut Problems) -> Option<Self> {
+        let hooks = HookFunctions::read(variables, problems);
+        let mode = required(variables, MODE, "`observe` or `deploy`", problems)
+            .and_then(|text| problems.parse(MODE, text));
+        let stack = required(
+            variables,
+            STACK,
+            "the name of a CloudFormation stack",
+            problems,
+        )
+        .and_then(|text| problems.parse(STACK, text));
+        Some(Self {
+            hooks: hooks?,
+            mode: mode?,
+            stack: stack?,
+        })
+    }
+
+    /// The command by which a person asks for a deployment of the pipeline; `more` is added to the request.
+    pub fn request(&self, pipeline: &PipelineName, more: &[(&str, &str)]) -> String {
+        let mut payload = json!({ "pipeline": pipeline });
+        for (member, value) in more {
+            payload[*member] = (*value).into();
+        }
+        // The name may hold an apostrophe, and the shell would take it for the payload's end.
+        let payload = payload.to_string().replace('\'', r"'\''");
+        format!(
+            "aws lambda invoke --function-name {}-start-deployment --cli-binary-format raw-in-base64-out \
+             --payload '{payload}' /dev/stdout",
+            self.stack
+        )
+    }
 }
 
 /// What the time-out of a migration needs.

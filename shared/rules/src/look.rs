@@ -3,11 +3,11 @@
 use time::UtcDateTime;
 
 use crate::config::{Config, Pipeline};
-use crate::events::{Request, StartEvent, Wanted};
+use crate::events::{Request, StartEvent, Wanted, Way};
 use crate::names::{Digest, Image, Repository, Tag};
 use crate::observed::{DeploymentGroup, ImageDetail, Service};
 use crate::revision::Unusable;
-use crate::start::{AskedBy, Candidate, Observed};
+use crate::start::{AskedBy, Candidate, Force, Observed, Skip};
 use crate::tag_rule::{self, TagRule};
 
 /// One pipeline to look at.
@@ -17,6 +17,8 @@ pub struct Look<'a> {
     pub pipeline: &'a Pipeline,
     /// Who or what asked.
     pub asked_by: AskedBy,
+    /// Whether the image is deployed even where it runs already.
+    pub force: Force,
     /// Where its candidate is found.
     pub search: Search,
     /// When the event happened: deployments before it were not about it.
@@ -119,6 +121,7 @@ fn routine(pipeline: &Pipeline) -> Look<'_> {
     Look {
         pipeline,
         asked_by: AskedBy::Event,
+        force: Force::No,
         search: due(&pipeline.tag),
         event_at: None,
         then: Then::Act,
@@ -145,6 +148,10 @@ fn asked<'a>(config: &'a Config, request: &Request) -> Result<Look<'a>, NoSuchPi
         Wanted::Tag(tag) => (AskedBy::PersonForThisImage, Search::Tag(tag.clone())),
         Wanted::Digest(digest) => (AskedBy::PersonForThisImage, Search::Digest(digest.clone())),
     };
+    let asked_by = match request.way {
+        Way::Forward => asked_by,
+        Way::Back => AskedBy::Rollback,
+    };
     let then = if request.dry_run {
         Then::Say
     } else {
@@ -152,6 +159,7 @@ fn asked<'a>(config: &'a Config, request: &Request) -> Result<Look<'a>, NoSuchPi
     };
     Ok(Look {
         asked_by,
+        force: request.force,
         search,
         then,
         cause: Cause::Request,
@@ -206,17 +214,49 @@ impl Look<'_> {
         }
     }
 
-    /// Whether people are told when the candidate has to wait: when somebody waits for it, and nobody took production away
-    /// from it since.
-    pub fn tells_of_waiting(&self, observed: &Observed) -> bool {
-        let candidate = observed.candidate.as_ref();
-        candidate.is_some_and(|candidate| self.is_waited_for(candidate))
-            && !observed.is_being_set_aside()
+    /// Whether people are told that nothing is started, and why. Only what carries an order tells: of a routine
+    /// reconciliation nobody waits for an answer, and the same would be told every hour.
+    ///
+    /// Nothing is told of what runs or ships already: its outcome has been told, or will be. Nor of what was tried before:
+    /// only a push event that comes late or twice finds that, and its failure was told.
+    pub fn tells(&self, observed: &Observed, skip: &Skip) -> bool {
+        if self.then == Then::Say {
+            return false;
+        }
+        let is_waited_for = || {
+            let candidate = observed.candidate.as_ref();
+            candidate.is_some_and(|candidate| self.is_waited_for(candidate))
+        };
+        match skip {
+            // The pushed image may have lost its tag to a later push, which is told itself.
+            Skip::NoMatchingImage(_) | Skip::NeverShipped(_) => self.cause == Cause::Request,
+            // Where somebody took production away from the candidate since, it waits for nothing.
+            Skip::Waiting(_) => is_waited_for() && !observed.is_being_set_aside(),
+            Skip::OlderThanRunning(_) | Skip::RunningUnknown(_) => is_waited_for(),
+            Skip::AlreadyRunning(..)
+            | Skip::AlreadyInProgress(_)
+            | Skip::FailedBefore(_)
+            | Skip::SetAside(_) => false,
+        }
     }
 
-    /// The candidate among the images that the search found. What is no container image (a chart, a signature) is none,
-    /// also under a tag that the pipeline follows.
-    pub fn candidate(&self, found: &[ImageDetail]) -> Option<Candidate> {
+    /// Whether it carries an order: a push or a request, whose sender waits to hear what becomes of it.
+    pub fn carries_an_order(&self) -> bool {
+        match self.cause {
+            Cause::Push(_) | Cause::Request => true,
+            Cause::Routine => false,
+        }
+    }
+
+    /// The candidate among the images that the search found at `asked_at`. What is no container image (a chart, a
+    /// signature) is none, even under a tag that the pipeline follows.
+    ///
+    /// A request is an order of the moment at which it is made; a routine reconciliation knows only the push.
+    pub fn candidate(
+        &self,
+        found: &[ImageDetail],
+        asked_at: Option<UtcDateTime>,
+    ) -> Option<Candidate> {
         let first = || found.first().filter(|image| tag_rule::is_runnable(image));
         let (detail, tag) = match &self.search {
             Search::All => {
@@ -236,6 +276,10 @@ impl Look<'_> {
                 (detail, followed.or(detail.tags.first()).cloned())
             }
         };
+        let ordered_at = match self.cause {
+            Cause::Request => asked_at,
+            Cause::Push(_) | Cause::Routine => self.event_at,
+        };
         let image = Image {
             repository: self.pipeline.repository.clone(),
             digest: detail.digest.clone(),
@@ -244,9 +288,7 @@ impl Look<'_> {
         Some(Candidate {
             image,
             detail: detail.clone(),
-            ordered_at: self
-                .event_at
-                .map_or(detail.pushed_at, |at| at.max(detail.pushed_at)),
+            ordered_at: ordered_at.map_or(detail.pushed_at, |at| at.max(detail.pushed_at)),
         })
     }
 }

@@ -136,6 +136,14 @@ name!(
     |text| text.len() <= 100 && plain(text)
 );
 name!(
+    /// The name of a CloudFormation stack.
+    StackName,
+    "a CloudFormation stack's name: a letter, then letters, digits and `-`, up to 128 characters",
+    |text| text.len() <= 128
+        && text.starts_with(|first: char| first.is_ascii_alphabetic())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+);
+name!(
     /// The id of a CodeDeploy deployment: `d-8X2K4PLQ3`. The shape is known from samples only, so it is not insisted on.
     DeploymentId,
     "a CodeDeploy deployment id such as `d-8X2K4PLQ3`",

@@ -1,6 +1,7 @@
 //! What AWS says, in our words: plain data that decisions are taken from. Nothing here decides anything.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use serde_json::Value;
 use time::UtcDateTime;
@@ -23,6 +24,15 @@ pub struct ImageDetail {
     pub media_type: Option<String>,
     /// The artifact's media type, where ECR says it: tells an image from an attestation or a signature.
     pub artifact_media_type: Option<String>,
+}
+
+impl ImageDetail {
+    /// Whether it lists manifests for several platforms, or may: where ECR does not say what it is.
+    pub fn may_be_index(&self) -> bool {
+        self.media_type.as_deref().is_none_or(|media_type| {
+            media_type.contains("image.index") || media_type.contains("manifest.list")
+        })
+    }
 }
 
 /// Where and how tasks of a service or a task set run: what RunTask needs to run one more in the same place.
@@ -124,6 +134,32 @@ pub struct TaskSet {
     pub running_count: i32,
 }
 
+impl TaskSet {
+    /// How many of its tasks run.
+    pub fn tasks(&self) -> TaskCount {
+        TaskCount {
+            running: self.running_count,
+            desired: self.computed_desired_count,
+        }
+    }
+}
+
+/// How many of a task set's tasks run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TaskCount {
+    /// Tasks that run.
+    pub running: i32,
+    /// Tasks that should.
+    pub desired: i32,
+}
+
+impl fmt::Display for TaskCount {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let noun = if self.desired == 1 { "task" } else { "tasks" };
+        write!(formatter, "{} of {} {noun}", self.running, self.desired)
+    }
+}
+
 /// A task set's status, in AWS's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TaskSetStatus {
@@ -182,6 +218,8 @@ pub struct TaskContainer {
     pub exit_code: Option<i32>,
     /// Why it did not start, or how it was killed.
     pub reason: Option<String>,
+    /// The digest of the image that it runs; ECS states it for images of private ECR repositories.
+    pub image_digest: Option<Digest>,
 }
 
 /// What RunTask overrode for one container.

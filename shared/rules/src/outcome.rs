@@ -1,6 +1,7 @@
 //! Outcomes: what became of a push, as people are told it. Rendering is in [`crate::message`].
 
 mod event;
+mod order;
 mod reason;
 
 use std::fmt;
@@ -10,7 +11,7 @@ use time::UtcDateTime;
 use crate::config::Pipeline;
 use crate::names::{ClusterName, DeploymentId, Image, PipelineName, RevisionArn, ServiceName};
 use crate::observed::{Deployment, DeploymentTarget, LifecycleEventStatus};
-use crate::start::{self, AskedBy};
+use crate::start;
 
 pub use event::Event;
 use reason::{reason, was_perhaps_replaced};
@@ -124,54 +125,29 @@ impl Outcome {
     pub fn started(pipeline: &Pipeline, deployment: &Deployment) -> Self {
         let summary = format!(
             "{} is being deployed to {}",
-            named(deployment),
+            named(pipeline, deployment),
             place(pipeline)
         );
         Self::new(
             Event::Started,
             pipeline,
-            start::shipped_image(deployment),
+            start::shipped_image(&pipeline.repository, deployment),
             Some(&deployment.id),
             summary,
         )
-    }
-
-    /// An image waits behind another deployment. What a person asked for is not remembered until then.
-    pub fn waiting(
-        pipeline: &Pipeline,
-        image: &Image,
-        active: &DeploymentId,
-        asked_by: AskedBy,
-    ) -> Self {
-        let summary = format!("{image} waits for the end of deployment {active}");
-        let mut outcome = Self::new(
-            Event::Waiting,
-            pipeline,
-            Some(image.clone()),
-            Some(active),
-            summary,
-        );
-        let next = match asked_by {
-            AskedBy::Event => {
-                "nothing to do: when that deployment has ended, the image that is due then is deployed"
-            }
-            AskedBy::Person | AskedBy::PersonForThisImage => start::ASK_AGAIN,
-        };
-        outcome.next = Some(next.to_owned());
-        outcome
     }
 
     /// A deployment waits for a person, because its group says so.
     pub fn ready(pipeline: &Pipeline, deployment: &Deployment) -> Self {
         let summary = format!(
             "{} is ready for {} and waits for somebody to reroute production to it",
-            named(deployment),
+            named(pipeline, deployment),
             place(pipeline)
         );
         let mut outcome = Self::new(
             Event::Ready,
             pipeline,
-            start::shipped_image(deployment),
+            start::shipped_image(&pipeline.repository, deployment),
             Some(&deployment.id),
             summary,
         );
@@ -192,12 +168,12 @@ impl Outcome {
     ) -> Self {
         let summary = format!(
             "the migration of {} failed; no production traffic was shifted",
-            named(deployment)
+            named(pipeline, deployment)
         );
         let mut outcome = Self::new(
             Event::MigrationFailed,
             pipeline,
-            start::shipped_image(deployment),
+            start::shipped_image(&pipeline.repository, deployment),
             Some(&deployment.id),
             summary,
         );
@@ -219,7 +195,7 @@ impl Outcome {
         Self {
             summary: format!(
                 "the migration of {} did not run; no production traffic was shifted",
-                named(deployment)
+                named(pipeline, deployment)
             ),
             next: Some(
                 "the database is as it was; correct the cause, then push again or ask for the deployment"
@@ -237,12 +213,12 @@ impl Outcome {
     ) -> Self {
         let summary = format!(
             "{} did not pass the test traffic check; no production traffic was shifted",
-            named(deployment)
+            named(pipeline, deployment)
         );
         let mut outcome = Self::new(
             Event::TestTrafficFailed,
             pipeline,
-            start::shipped_image(deployment),
+            start::shipped_image(&pipeline.repository, deployment),
             Some(&deployment.id),
             summary,
         );
@@ -274,11 +250,11 @@ impl Outcome {
 
     /// Production runs the image.
     pub fn shipped(pipeline: &Pipeline, deployment: &Deployment, ending: Ending) -> Self {
-        let summary = format!("{} runs {}", place(pipeline), named(deployment));
+        let summary = format!("{} runs {}", place(pipeline), named(pipeline, deployment));
         Self::new(
             Event::Shipped,
             pipeline,
-            start::shipped_image(deployment),
+            start::shipped_image(&pipeline.repository, deployment),
             Some(&deployment.id),
             summary,
         )
@@ -294,7 +270,7 @@ impl Outcome {
     ) -> Self {
         let summary = format!(
             "{} was shipped to {}; deployment {by} has replaced it since",
-            named(deployment),
+            named(pipeline, deployment),
             place(pipeline)
         );
         Self {
@@ -311,7 +287,7 @@ impl Outcome {
     ) -> Self {
         let summary = format!(
             "CodeDeploy reports success for {} to {}; whether production runs it could not be checked",
-            named(deployment),
+            named(pipeline, deployment),
             place(pipeline)
         );
         Self {
@@ -329,13 +305,13 @@ impl Outcome {
     ) -> Self {
         let summary = format!(
             "CodeDeploy reports success for {}, but {} runs another revision",
-            named(deployment),
+            named(pipeline, deployment),
             place(pipeline)
         );
         let mut outcome = Self::new(
             Event::Failed,
             pipeline,
-            start::shipped_image(deployment),
+            start::shipped_image(&pipeline.repository, deployment),
             Some(&deployment.id),
             summary,
         )
@@ -359,13 +335,13 @@ impl Outcome {
         };
         let summary = format!(
             "the deployment of {} to {} {verb}; {after}",
-            named(deployment),
+            named(pipeline, deployment),
             place(pipeline)
         );
         let mut outcome = Self::new(
             event,
             pipeline,
-            start::shipped_image(deployment),
+            start::shipped_image(&pipeline.repository, deployment),
             Some(&deployment.id),
             summary,
         );
@@ -400,12 +376,12 @@ impl Outcome {
         let summary = format!(
             "{} is rolled back from {}{runs}",
             place(pipeline),
-            named(failed)
+            named(pipeline, failed)
         );
         let mut outcome = Self::new(
             Event::RolledBack,
             pipeline,
-            start::shipped_image(failed),
+            start::shipped_image(&pipeline.repository, failed),
             Some(&rollback.id),
             summary,
         );
@@ -456,8 +432,8 @@ fn verb(event: Event) -> &'static str {
     }
 }
 
-fn named(deployment: &Deployment) -> String {
-    start::shipped_image(deployment).map_or_else(
+fn named(pipeline: &Pipeline, deployment: &Deployment) -> String {
+    start::shipped_image(&pipeline.repository, deployment).map_or_else(
         || format!("deployment {}", deployment.id),
         |image| image.to_string(),
     )

@@ -10,7 +10,7 @@ use time::UtcDateTime;
 
 use crate::look::{Cause, Look, Search};
 use crate::names::Digest;
-use crate::start::{self, AskedBy, Candidate, Decision, Observed, Skip};
+use crate::start::{self, AskedBy, Candidate, Decision, Observed};
 
 /// How much older than a look a push must be to count as seen. A push's event states whole seconds; the rest is for clocks
 /// of ECR that do not agree, and for a push that is not read everywhere at once. A look that a push causes itself has no
@@ -46,10 +46,18 @@ impl PastLook {
                 start::decide(look.pipeline, &ordered_anew(observed, candidate)) != *decision
             })
             .map(|candidate| candidate.ordered_at);
-        let waits = matches!(decision, Decision::Skip(Skip::Waiting(_)));
+        // Whoever pushes the image would be told what this look told nobody.
+        let pushed = candidate.map(|candidate| Look {
+            cause: Cause::Push(candidate.image.digest.clone()),
+            ..look.clone()
+        });
         let untold = candidate
-            .filter(|_| waits && !look.tells_of_waiting(observed))
-            .map(|candidate| candidate.image.digest.clone());
+            .zip(pushed)
+            .filter(|(_, pushed)| match decision {
+                Decision::Skip(skip) => pushed.tells(observed, skip) && !look.tells(observed, skip),
+                Decision::Start(_) | Decision::EndWait(_) | Decision::Stop(_) => false,
+            })
+            .map(|(candidate, _)| candidate.image.digest.clone());
         Some(Self {
             search: look.search.clone(),
             looked_at,

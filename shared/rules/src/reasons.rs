@@ -127,11 +127,13 @@ mod tests {
                     name: "proxy".parse().unwrap(),
                     exit_code: Some(0),
                     reason: None,
+                    image_digest: None,
                 },
                 TaskContainer {
                     name: "web".parse().unwrap(),
                     exit_code,
                     reason: None,
+                    image_digest: None,
                 },
             ],
             overrides: Vec::new(),

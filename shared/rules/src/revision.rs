@@ -9,14 +9,28 @@ use serde_json::{Value, json};
 use time::UtcDateTime;
 
 use crate::config::Pipeline;
-use crate::names::{ContainerName, Digest, Image, Repository, RevisionArn};
+use crate::names::{ContainerName, Digest, Image, Repository, RevisionArn, StackName};
 use crate::observed::TaskDefinition;
-use crate::start::Deployed;
+use crate::start::{self, Deployed, RunningImage};
 
 pub use difference::difference;
 
-/// The tag that says which image a revision was made for: `<repository>:<tag>`.
-pub const IMAGE_TAG: &str = "greenlight:image";
+/// What the keys of our own tags begin with. They are neither copied from one revision to the next nor compared.
+pub const OWN_TAGS: &str = "greenlight:";
+/// The tag by which versions up to 0.1 said which image a revision was made for: `<repository>:<tag>`.
+const OLD_IMAGE_TAG: &str = "greenlight:image";
+
+/// What a revision is marked with: who registered it, and for which order. Marks are input, not proof: whoever may tag
+/// revisions could have written them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Marks {
+    /// When the image was ordered.
+    pub ordered_at: UtcDateTime,
+    /// The service that it was registered for: `<cluster>/<service>`. Services may share a family.
+    pub service: String,
+    /// The stack that registered it.
+    pub stack: StackName,
+}
 
 /// What DescribeTaskDefinition says and RegisterTaskDefinition does not take. Everything else is sent back, known or not:
 /// a list of what may pass would lose the fields that AWS adds next.
@@ -32,7 +46,7 @@ const OUTPUT_ONLY: [&str; 9] = [
     "deleteRequestedAt",
 ];
 
-/// ECS takes 50 tags on a resource, and values of 256 characters.
+/// ECS takes 50 tags on a resource, and values of 256 characters (ECS API Reference, Tag).
 const TAGS_AT_MOST: usize = 50;
 const TAG_VALUE_CHARACTERS_AT_MOST: usize = 256;
 
@@ -64,6 +78,19 @@ pub enum Unusable {
         /// The containers that it has.
         containers: String,
     },
+    /// Its own tags leave no room for ours.
+    #[error(
+        "revision `{revision}` has {given} tags, and Greenlight adds {ours}: ECS takes {TAGS_AT_MOST} (hint: take tags off the \
+         task definition)"
+    )]
+    TooManyTags {
+        /// The revision.
+        revision: String,
+        /// How many tags it has, without ours.
+        given: usize,
+        /// How many are added.
+        ours: usize,
+    },
     /// It is not a task definition.
     #[error("revision `{revision}` cannot be copied: {reason}")]
     Malformed {
@@ -79,8 +106,19 @@ pub enum Unusable {
 pub struct Matching {
     /// Their places in `containerDefinitions`.
     indexes: Vec<usize>,
-    /// The digest that all of them run; none where one names a tag only, or they disagree.
-    pub digest: Option<Digest>,
+    /// The digest that all of them are pinned to; where one names a tag, that tag is not known to be what runs.
+    pub image: RunningImage,
+}
+
+impl Matching {
+    /// The names of the containers.
+    pub fn names<'a>(&self, definition: &'a TaskDefinition) -> impl Iterator<Item = &'a str> {
+        let containers = &definition.task_definition["containerDefinitions"];
+        self.indexes
+            .clone()
+            .into_iter()
+            .filter_map(move |index| containers[index]["name"].as_str())
+    }
 }
 
 /// Finds the containers that the pipeline's images go to.
@@ -128,15 +166,29 @@ pub fn matching(pipeline: &Pipeline, definition: &TaskDefinition) -> Result<Matc
             .map(place)
             .collect::<Result<_, _>>()?
     };
-    let digests: Vec<Option<Digest>> = indexes
-        .iter()
-        .map(|index| image_of(&containers[*index])?.digest?.parse().ok())
-        .collect();
-    let same = digests.windows(2).all(|pair| pair[0] == pair[1]);
-    Ok(Matching {
-        indexes,
-        digest: digests.into_iter().next().flatten().filter(|_| same),
-    })
+    let image = pinned(indexes.iter().map(|index| &containers[*index]));
+    Ok(Matching { indexes, image })
+}
+
+fn pinned<'a>(containers: impl Iterator<Item = &'a Value>) -> RunningImage {
+    let mut found: Option<Digest> = None;
+    for container in containers {
+        let Some(digest) = image_of(container).and_then(|image| image.digest?.parse().ok()) else {
+            let name = container["name"].as_str().unwrap_or("?");
+            let image = container["image"].as_str().unwrap_or("?");
+            return RunningImage::Unknown(format!(
+                "container `{name}` runs `{image}`, which pins no digest"
+            ));
+        };
+        match &found {
+            Some(other) if *other != digest => return RunningImage::Mixed,
+            Some(_) | None => found = Some(digest),
+        }
+    }
+    found.map_or_else(
+        || RunningImage::Unknown("the revision has no container of the pipeline".to_owned()),
+        RunningImage::Known,
+    )
 }
 
 /// What RegisterTaskDefinition is sent: the revision as it came, with the image in the matching containers.
@@ -147,6 +199,7 @@ pub fn next(
     definition: &TaskDefinition,
     matching: &Matching,
     image: &Image,
+    marks: &Marks,
 ) -> Result<Value, Unusable> {
     let malformed = |reason| Unusable::Malformed {
         revision: short(definition),
@@ -175,12 +228,12 @@ pub fn next(
         let registry = now.map_or(own_registry.clone(), |now| now.registry.to_owned());
         container["image"] = format!("{registry}/{}@{}", image.repository, image.digest).into();
     }
-    request.insert("tags".to_owned(), tags(&definition.tags, image));
+    request.insert("tags".to_owned(), tags(definition, image, marks)?);
     Ok(Value::Object(request))
 }
 
 /// Whether `latest` is what `next` would register, so that it need not be registered again: a revision that was
-/// registered and never deployed (a crash in between) is used again. Its `greenlight:image` may name another tag.
+/// registered and never deployed (a crash in between) is used again. Our own tags of it may tell of an earlier order.
 pub fn is_same(latest: &TaskDefinition, next: &Value) -> bool {
     let strip = |request: &Value| {
         let mut request = request.clone();
@@ -210,17 +263,17 @@ pub fn arn(definition: &TaskDefinition) -> Option<RevisionArn> {
 
 /// The image of this digest as the revision deployed it: by the tag that [`next`] gave to the revision.
 pub fn deployed(definition: &TaskDefinition, repository: &Repository, digest: Digest) -> Deployed {
-    let ours = definition
-        .tags
-        .as_array()
-        .into_iter()
-        .flatten()
-        .find(|tag| tag["key"].as_str() == Some(IMAGE_TAG));
-    let name = ours.and_then(|tag| tag["value"].as_str()?.split_once(':'));
-    let tag = name.filter(|(name, _)| *name == repository.as_str());
+    // The marks of an earlier order stay where a revision is used again for another image: those say nothing of this one.
+    let ours = mark(definition, "greenlight:tag")
+        .filter(|_| mark(definition, "greenlight:digest") == Some(digest.as_str()));
+    let older = mark(definition, OLD_IMAGE_TAG)
+        .and_then(|value| value.split_once(':'))
+        .filter(|(name, _)| *name == repository.as_str())
+        .map(|(_, tag)| tag);
+    let tag = ours.or(older);
     Deployed {
         digest,
-        tag: tag.and_then(|(_, tag)| tag.parse().ok()),
+        tag: tag.and_then(|tag| tag.parse().ok()),
         at: registered_at(definition),
     }
 }
@@ -261,30 +314,52 @@ fn listed(containers: &[Value], field: &str) -> String {
     }
 }
 
-/// Tags as they came, without those that AWS reserves for itself, and with the image's own.
-fn tags(described: &Value, image: &Image) -> Value {
-    let mut tags: Vec<Value> = kept(described).cloned().collect();
-    if tags.len() < TAGS_AT_MOST {
-        let name = image.tag.as_ref().map_or_else(
-            || format!("{}@{}", image.repository, image.digest),
-            |tag| format!("{}:{tag}", image.repository),
-        );
-        let value: String = name.chars().take(TAG_VALUE_CHARACTERS_AT_MOST).collect();
-        tags.push(json!({"key": IMAGE_TAG, "value": value}));
+/// Tags as they came, without those that AWS reserves for itself, and with our own.
+fn tags(definition: &TaskDefinition, image: &Image, marks: &Marks) -> Result<Value, Unusable> {
+    let mut tags: Vec<Value> = kept(&definition.tags).cloned().collect();
+    let template = short(definition);
+    let ours = [
+        ("tag", image.tag.as_ref().map(ToString::to_string)),
+        ("digest", Some(image.digest.to_string())),
+        ("ordered-at", Some(start::moment(marks.ordered_at))),
+        ("service", Some(marks.service.clone())),
+        ("template", Some(template.clone())),
+        ("stack", Some(marks.stack.to_string())),
+    ];
+    let ours: Vec<Value> = ours
+        .into_iter()
+        .filter_map(|(name, value)| {
+            // Of a cluster and a service of 255 characters each the end is what tells them apart.
+            let value = value?;
+            let from = value.len().saturating_sub(TAG_VALUE_CHARACTERS_AT_MOST);
+            let value = value.get(from..)?;
+            Some(json!({"key": format!("{OWN_TAGS}{name}"), "value": value}))
+        })
+        .collect();
+    if tags.len() + ours.len() > TAGS_AT_MOST {
+        return Err(Unusable::TooManyTags {
+            revision: template,
+            given: tags.len(),
+            ours: ours.len(),
+        });
     }
-    Value::Array(tags)
+    tags.extend(ours);
+    Ok(Value::Array(tags))
 }
 
-fn kept(tags: &Value) -> impl Iterator<Item = &Value> {
-    let ours_or_reserved = |tag: &&Value| {
-        tag["key"]
-            .as_str()
-            .is_some_and(|key| key == IMAGE_TAG || key.to_ascii_lowercase().starts_with("aws:"))
-    };
-    tags.as_array()
-        .into_iter()
-        .flatten()
-        .filter(move |tag| !ours_or_reserved(tag))
+/// The tags that people gave, which neither AWS nor Greenlight keeps for itself.
+pub(crate) fn kept(tags: &Value) -> impl Iterator<Item = &Value> {
+    tags.as_array().into_iter().flatten().filter(|tag| {
+        !tag["key"].as_str().is_some_and(|key| {
+            key.starts_with(OWN_TAGS) || key.to_ascii_lowercase().starts_with("aws:")
+        })
+    })
+}
+
+/// The value of one of our own tags.
+fn mark<'a>(definition: &'a TaskDefinition, key: &str) -> Option<&'a str> {
+    let mut tags = definition.tags.as_array().into_iter().flatten();
+    tags.find(|tag| tag["key"].as_str() == Some(key))?["value"].as_str()
 }
 
 /// `<account>.dkr.ecr.<region>.amazonaws.com`, from the revision's own ARN.

@@ -1,22 +1,33 @@
 //! Start or skip: what becomes of a pipeline, from what AWS says now.
 
-use std::fmt;
-use std::time::Duration;
+mod attempts;
+mod order;
+mod running;
+mod skip;
 
 use time::UtcDateTime;
 
 use crate::config::{Pipeline, TerminationWait, WhenBusy};
-use crate::names::{DeploymentId, Digest, Image, RevisionArn, Tag};
+use crate::names::{DeploymentId, Digest, Image, RevisionArn};
 use crate::observed::{
     Creator, Deployment, DeploymentStatus, DeploymentTarget, ImageDetail, LifecycleEventStatus,
+    TaskCount,
 };
-use crate::tag_rule::TagRule;
+
+pub use attempts::{attempts, attempts_since};
+pub(crate) use order::moment;
+pub use order::{Deployed, Order, description, shipped, shipped_image};
+pub use running::running_image;
+pub(crate) use skip::ASK_AGAIN;
+pub use skip::Skip;
 
 /// What a decision is taken from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observed {
     /// Who or what asked.
     pub asked_by: AskedBy,
+    /// Whether it is deployed even where it runs already.
+    pub force: Force,
     /// The image that should run; none when nothing matches the tag rule.
     pub candidate: Option<Candidate>,
     /// What serves production.
@@ -25,6 +36,8 @@ pub struct Observed {
     pub active: Option<Active>,
     /// Deployments of the candidate that were created since it was ordered, by [`attempts`].
     pub attempts: Vec<Deployment>,
+    /// The successful deployment of the candidate that a rollback goes back to; looked for only when one is asked for.
+    pub shipped_before: Option<DeploymentId>,
 }
 
 impl Observed {
@@ -35,7 +48,7 @@ impl Observed {
         let active = self.active.as_ref();
         self.asked_by == AskedBy::Event
             && candidate.zip(active).is_some_and(|(candidate, active)| {
-                self.running.digest.as_ref() == Some(&candidate.image.digest)
+                self.running.digest() == Some(&candidate.image.digest)
                     && candidate.ordered_at <= active.created_at
             })
     }
@@ -48,8 +61,20 @@ pub enum AskedBy {
     Event,
     /// A person who wants the image that is due.
     Person,
-    /// A person who wants this very image, also an older one.
+    /// A person who wants this very image, even an older one.
     PersonForThisImage,
+    /// A person who wants an image back that shipped before: no migration, and what shipped once is not judged anew.
+    Rollback,
+}
+
+/// Whether a request deploys the image even where production runs it already: for settings that only a deployment
+/// brings to the tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Force {
+    /// What runs is not deployed again.
+    No,
+    /// It is.
+    Yes,
 }
 
 /// The image that should run.
@@ -68,10 +93,35 @@ pub struct Candidate {
 pub struct Running {
     /// The PRIMARY task set's revision; the service's own where it has no task set.
     pub revision: RevisionArn,
-    /// The digest in it; none where it names a tag, or where its containers disagree.
-    pub digest: Option<Digest>,
-    /// What is known of that digest, by [`Deployed::known`].
+    /// The image of its containers that the pipeline follows.
+    pub image: RunningImage,
+    /// What is known of that image, by [`Deployed::known`].
     pub detail: Option<ImageDetail>,
+    /// How many of its tasks run; none where ECS does not say.
+    pub tasks: Option<TaskCount>,
+}
+
+impl Running {
+    /// The digest that production runs, where there is one and it is known.
+    pub fn digest(&self) -> Option<&Digest> {
+        match &self.image {
+            RunningImage::Known(digest) => Some(digest),
+            RunningImage::Mixed | RunningImage::Unknown(_) => None,
+        }
+    }
+}
+
+/// Which image production runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunningImage {
+    /// This one: the revision pins it, or all running tasks agree. Where a task's digest is that of a manifest of the
+    /// candidate's index, it is the candidate's.
+    Known(Digest),
+    /// Containers of the pipeline are pinned to different images, none of which is what should run everywhere.
+    Mixed,
+    /// Not known: the revision names a tag, which may have moved since, and the running tasks do not tell; the sentence
+    /// says what is missing.
+    Unknown(String),
 }
 
 /// The group's deployment that has not ended.
@@ -113,81 +163,26 @@ pub enum Decision {
     Skip(Skip),
 }
 
-/// Why nothing is done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Skip {
-    /// No image matches the tag rule, or what a person asked for is not there; the sentence says which.
-    NoMatchingImage(String),
-    /// Production runs the image.
-    AlreadyRunning(Image),
-    /// The active deployment ships it.
-    AlreadyInProgress(DeploymentId),
-    /// What runs, or is being deployed, is newer or a higher version.
-    OlderThanRunning(Image),
-    /// It was tried since it was pushed, and failed or was stopped.
-    FailedBefore(DeploymentId),
-    /// It was shipped since it was pushed, and somebody went back by hand.
-    SetAside(DeploymentId),
-    /// Another deployment is under way.
-    Waiting(DeploymentId),
-}
-
-impl Skip {
-    /// The stable code for logs and reports.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::NoMatchingImage(_) => "no-matching-image",
-            Self::AlreadyRunning(_) => "already-running",
-            Self::AlreadyInProgress(_) => "already-in-progress",
-            Self::OlderThanRunning(_) => "older-than-running",
-            Self::FailedBefore(_) => "failed-before",
-            Self::SetAside(_) => "set-aside",
-            Self::Waiting(_) => "waiting",
-        }
-    }
-}
-
-impl fmt::Display for Skip {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoMatchingImage(what) => formatter.write_str(what),
-            Self::AlreadyRunning(image) => write!(formatter, "production runs {image} already"),
-            Self::AlreadyInProgress(id) => {
-                write!(formatter, "deployment `{id}` ships this image already")
-            }
-            Self::OlderThanRunning(image) => write!(
-                formatter,
-                "production runs, or is about to run, something newer than {image}"
-            ),
-            Self::FailedBefore(id) => write!(
-                formatter,
-                "deployment `{id}` of this image did not succeed (hint: push it again, or ask for it by a request)"
-            ),
-            Self::SetAside(id) => write!(
-                formatter,
-                "deployment `{id}` shipped this image and somebody went back since (hint: push it again, or ask for it by a request)"
-            ),
-            Self::Waiting(id) => write!(
-                formatter,
-                "deployment `{id}` is under way; its end is the next look"
-            ),
-        }
-    }
-}
-
 /// Decides for one pipeline.
 pub fn decide(pipeline: &Pipeline, observed: &Observed) -> Decision {
     let Some(candidate) = &observed.candidate else {
         return Decision::Skip(Skip::NoMatchingImage(nothing_found(pipeline, observed)));
     };
     let image = &candidate.image;
-    let runs_candidate = observed.running.digest.as_ref() == Some(&image.digest);
+    let runs_candidate = observed.running.digest() == Some(&image.digest);
     if let Some(active) = &observed.active {
         if active.ships.as_ref() == Some(&image.digest) && active.phase != Phase::RollingBack {
             return Decision::Skip(Skip::AlreadyInProgress(active.id.clone()));
         }
-    } else if runs_candidate {
-        return Decision::Skip(Skip::AlreadyRunning(image.clone()));
+    } else if runs_candidate && !is_forced(observed) {
+        let tasks = observed.running.tasks;
+        return Decision::Skip(Skip::AlreadyRunning(image.clone(), tasks));
+    }
+    // Before anything is stopped for it, too: installing Greenlight must not take away what perhaps runs already.
+    if let (RunningImage::Unknown(why), AskedBy::Event) =
+        (&observed.running.image, observed.asked_by)
+    {
+        return Decision::Skip(Skip::RunningUnknown(why.clone()));
     }
     if let Some(reason) = refuse(pipeline, observed, candidate) {
         return Decision::Skip(reason);
@@ -195,6 +190,16 @@ pub fn decide(pipeline: &Pipeline, observed: &Observed) -> Decision {
     match &observed.active {
         Some(active) => make_room(pipeline, observed, candidate, active),
         None => Decision::Start(image.clone()),
+    }
+}
+
+/// Only a person forces anything.
+fn is_forced(observed: &Observed) -> bool {
+    match observed.asked_by {
+        AskedBy::Event => false,
+        AskedBy::Person | AskedBy::PersonForThisImage | AskedBy::Rollback => {
+            observed.force == Force::Yes
+        }
     }
 }
 
@@ -207,7 +212,7 @@ fn nothing_found(pipeline: &Pipeline, observed: &Observed) -> String {
                 pipeline.tag
             )
         }
-        AskedBy::PersonForThisImage => format!(
+        AskedBy::PersonForThisImage | AskedBy::Rollback => format!(
             "`{repository}` has no container image with the tag or digest that was asked for"
         ),
     }
@@ -224,10 +229,14 @@ fn refuse(pipeline: &Pipeline, observed: &Observed, candidate: &Candidate) -> Op
     let newer = others.any(|other| pipeline.tag.is_before(detail, other));
     match observed.asked_by {
         AskedBy::PersonForThisImage => None,
+        AskedBy::Rollback => match observed.shipped_before {
+            Some(_) => None,
+            None => Some(Skip::NeverShipped(image.clone())),
+        },
         AskedBy::Event | AskedBy::Person if newer => Some(Skip::OlderThanRunning(image.clone())),
         AskedBy::Person => None,
         AskedBy::Event => {
-            let runs_candidate = observed.running.digest.as_ref() == Some(&image.digest);
+            let runs_candidate = observed.running.digest() == Some(&image.digest);
             let last = observed
                 .attempts
                 .iter()
@@ -261,7 +270,7 @@ fn make_room(
 ) -> Decision {
     let later_order = match observed.asked_by {
         AskedBy::Event => candidate.ordered_at > active.created_at,
-        AskedBy::Person | AskedBy::PersonForThisImage => true,
+        AskedBy::Person | AskedBy::PersonForThisImage | AskedBy::Rollback => true,
     };
     match (active.phase, pipeline.termination_wait, pipeline.when_busy) {
         (Phase::TerminationWait, TerminationWait::Cut, _) if !observed.is_being_set_aside() => {
@@ -289,7 +298,7 @@ impl Decision {
     pub fn reason(&self, asked_by: AskedBy) -> String {
         let then = match asked_by {
             AskedBy::Event => "its end is the next look",
-            AskedBy::Person | AskedBy::PersonForThisImage => ASK_AGAIN,
+            AskedBy::Person | AskedBy::PersonForThisImage | AskedBy::Rollback => ASK_AGAIN,
         };
         match self {
             Self::Start(image) => format!("{image} is due"),
@@ -302,10 +311,6 @@ impl Decision {
         }
     }
 }
-
-/// What a person has to do whose image has to wait.
-pub(crate) const ASK_AGAIN: &str =
-    "ask again when it has ended, because a request is not remembered";
 
 impl Active {
     /// An active deployment, from what CodeDeploy says of it and of its target.
@@ -330,168 +335,6 @@ impl Active {
             created_at: deployment.created_at,
             phase,
         }
-    }
-}
-
-const DESCRIPTION_START: &str = "greenlight ";
-/// CodeDeploy User Guide, limits: a deployment's description.
-const DESCRIPTION_CHARACTERS_AT_MOST: usize = 256;
-
-/// The description that a deployment of this image gets: the digest first, because the rest may be cut.
-pub fn description(image: &Image) -> String {
-    let tag = image
-        .tag
-        .as_ref()
-        .map(|tag| format!(":{tag}"))
-        .unwrap_or_default();
-    let text = format!(
-        "{DESCRIPTION_START}{} {}{tag}",
-        image.digest, image.repository
-    );
-    text.chars().take(DESCRIPTION_CHARACTERS_AT_MOST).collect()
-}
-
-/// The digest that a deployment ships, from its description; none where somebody else wrote it.
-pub fn shipped(deployment: &Deployment) -> Option<Digest> {
-    let rest = deployment
-        .description
-        .as_deref()?
-        .strip_prefix(DESCRIPTION_START)?;
-    rest.split(' ').next()?.parse().ok()
-}
-
-/// The image that a deployment ships, from its description. The tag is none where it was cut off.
-pub fn shipped_image(deployment: &Deployment) -> Option<Image> {
-    let digest = shipped(deployment)?;
-    let description = deployment.description.as_deref()?;
-    let name = description
-        .strip_prefix(DESCRIPTION_START)?
-        .split(' ')
-        .nth(1)?;
-    let (repository, tag) = name
-        .split_once(':')
-        .map_or((name, None), |(repository, tag)| (repository, Some(tag)));
-    let whole = description.chars().count() < DESCRIPTION_CHARACTERS_AT_MOST;
-    let tag = tag.filter(|_| whole).and_then(|tag| tag.parse().ok());
-    Some(Image {
-        repository: repository.parse().ok()?,
-        digest,
-        tag,
-    })
-}
-
-/// Which of a group's deployments since the candidate was ordered tried to ship it: those that ended, and were not made
-/// by CodeDeploy itself.
-///
-/// An exact tag that Greenlight followed elsewhere since has been moved back: that is a new order, whatever became of the
-/// earlier ones. A deployment that repeats another one's AppSpec was copied by a person, and says nothing about the tag.
-/// An image that was given a higher version than the one by which it was tried is a new order, too.
-pub fn attempts(
-    pipeline: &Pipeline,
-    candidate: &Candidate,
-    mut deployments: Vec<Deployment>,
-) -> Vec<Deployment> {
-    let digest = &candidate.image.digest;
-    let counts = |deployment: &Deployment| deployment.created_at >= candidate.ordered_at;
-    deployments.retain(|deployment| deployment.creator == Creator::Caller);
-    deployments.sort_by_key(|deployment| deployment.created_at);
-    let elsewhere = (0..deployments.len()).rev().find(|&index| {
-        let (earlier, deployment) = (&deployments[..index], &deployments[index]);
-        counts(deployment)
-            && follows_exactly(&pipeline.tag, deployment, digest)
-            && !is_copy(earlier, deployment)
-    });
-    let since = elsewhere.map_or(0, |index| index + 1);
-    deployments.drain(..since);
-    deployments.retain(|deployment| {
-        let ended = counts(deployment) && deployment.status.has_ended();
-        ended
-            && shipped(deployment).as_ref() == Some(digest)
-            && !was_of_lower_version(&pipeline.tag, deployment, candidate)
-    });
-    deployments
-}
-
-/// How long before its copy a deployment lies at most that a person repeats to go back: beyond that, the copy is taken
-/// for a new order.
-const COPIED_AFTER_AT_MOST: Duration = Duration::from_secs(90 * 24 * 60 * 60);
-
-/// From when on deployments have to be known to judge what became of the candidate, given those since it was ordered:
-/// where one of them followed the tag elsewhere, it may be a copy of one from before.
-pub fn attempts_since(
-    pipeline: &Pipeline,
-    candidate: &Candidate,
-    deployments: &[Deployment],
-) -> UtcDateTime {
-    let digest = &candidate.image.digest;
-    let elsewhere = deployments
-        .iter()
-        .any(|deployment| follows_exactly(&pipeline.tag, deployment, digest));
-    if elsewhere {
-        candidate.ordered_at - COPIED_AFTER_AT_MOST
-    } else {
-        candidate.ordered_at
-    }
-}
-
-/// Whether a deployment followed the rule's one tag to something else than `digest`.
-fn follows_exactly(rule: &TagRule, deployment: &Deployment, digest: &Digest) -> bool {
-    let TagRule::Exact(followed) = rule else {
-        return false;
-    };
-    shipped_image(deployment)
-        .is_some_and(|image| image.tag.as_ref() == Some(followed) && image.digest != *digest)
-}
-
-/// Whether a deployment shipped the image by a lower version than the one that it has now.
-fn was_of_lower_version(rule: &TagRule, deployment: &Deployment, candidate: &Candidate) -> bool {
-    let version = |tag: Option<Tag>| rule.version(&tag?);
-    let shipped = version(shipped_image(deployment).and_then(|image| image.tag));
-    let now = version(candidate.image.tag.clone());
-    shipped.zip(now).is_some_and(|(shipped, now)| shipped < now)
-}
-
-fn is_copy(earlier: &[Deployment], deployment: &Deployment) -> bool {
-    deployment.app_spec_sha256.is_some()
-        && earlier
-            .iter()
-            .any(|earlier| earlier.app_spec_sha256 == deployment.app_spec_sha256)
-}
-
-/// An image that runs, or is being deployed, as it was when that began.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Deployed {
-    /// The image.
-    pub digest: Digest,
-    /// The tag by which it was deployed.
-    pub tag: Option<Tag>,
-    /// A time at which it had been pushed for certain.
-    pub at: Option<UtcDateTime>,
-}
-
-impl Deployed {
-    /// What a deployment ships; none where somebody else made it.
-    pub fn of(deployment: &Deployment) -> Option<Self> {
-        Some(Self {
-            digest: shipped(deployment)?,
-            tag: shipped_image(deployment).and_then(|image| image.tag),
-            at: Some(deployment.created_at),
-        })
-    }
-
-    /// What is known of it: what ECR says, and the tag by which it was deployed. The tag may be gone from ECR, and the
-    /// image with it; that makes neither its version nor its age unknown.
-    pub fn known(self, in_ecr: Option<ImageDetail>) -> Option<ImageDetail> {
-        let Self { digest, tag, at } = self;
-        let mut detail = in_ecr.or(at.map(|pushed_at| ImageDetail {
-            digest,
-            tags: Vec::new(),
-            pushed_at,
-            media_type: None,
-            artifact_media_type: None,
-        }))?;
-        detail.tags.extend(tag);
-        Some(detail)
     }
 }
 

@@ -2,9 +2,10 @@
 
 use aws_sdk_codedeploy::config::Builder;
 use aws_sdk_codedeploy::types::{
-    AppSpecContent, DeploymentStatus as Status, DeploymentWaitType, RevisionLocation,
-    RevisionLocationType, TimeRange,
+    AppSpecContent, AutoRollbackConfiguration, AutoRollbackEvent, DeploymentStatus as Status,
+    DeploymentWaitType, RevisionLocation, RevisionLocationType, TimeRange,
 };
+use rules::config::Rollback;
 use rules::names::{ApplicationName, DeploymentConfigName, DeploymentGroupName, DeploymentId};
 use rules::observed::{Deployment, DeploymentTarget};
 use sha2::{Digest, Sha256};
@@ -12,7 +13,7 @@ use time::UtcDateTime;
 
 use super::{CodeDeploy, translate};
 use crate::call::{Call, CallFailed};
-use crate::text::{cut, one_line, time_to};
+use crate::text::{one_line, time_to};
 use crate::wire::OnlyWhenThrottled;
 
 /// Which of a group's deployments to list.
@@ -22,6 +23,8 @@ pub enum Deployments {
     Active,
     /// Those that were created then or later, whatever became of them.
     CreatedSince(UtcDateTime),
+    /// Those that succeeded, however long ago.
+    Succeeded,
 }
 
 /// A deployment to create.
@@ -37,13 +40,12 @@ pub struct CreateDeployment {
     pub deployment_config: Option<DeploymentConfigName>,
     /// What people and later looks read; CodeDeploy takes 256 characters.
     pub description: String,
+    /// Who says whether it is rolled back when it fails.
+    pub rollback: Rollback,
 }
 
 /// What BatchGetDeployments takes at once.
 const DEPLOYMENTS_PER_CALL: usize = 25;
-
-/// What CodeDeploy takes as a description.
-const DESCRIPTION_LIMIT: usize = 256;
 
 impl CodeDeploy {
     /// The ids of a group's deployments.
@@ -73,6 +75,7 @@ impl CodeDeploy {
             Deployments::CreatedSince(start) => {
                 request.create_time_range(TimeRange::builder().start(time_to(start)).build())
             }
+            Deployments::Succeeded => request.include_only_statuses(Status::Succeeded),
         };
         let mut ids = request.into_paginator().items().send();
         let mut deployments = Vec::new();
@@ -223,7 +226,8 @@ impl CodeDeploy {
                     .as_ref()
                     .map(|config| config.as_str().to_owned()),
             )
-            .description(cut(&deployment.description, DESCRIPTION_LIMIT))
+            .description(&deployment.description)
+            .set_auto_rollback_configuration(automatic(deployment.rollback))
             .customize()
             .config_override(Builder::new().retry_classifier(OnlyWhenThrottled))
             .send()
@@ -260,6 +264,21 @@ impl CodeDeploy {
             .await
             .map(drop)
             .map_err(|error| call.failed(error))
+    }
+}
+
+/// The deployment's own automatic rollback, for every event there is; none leaves it to the group.
+fn automatic(rollback: Rollback) -> Option<AutoRollbackConfiguration> {
+    match rollback {
+        Rollback::Automatic => Some(
+            AutoRollbackConfiguration::builder()
+                .enabled(true)
+                .events(AutoRollbackEvent::DeploymentFailure)
+                .events(AutoRollbackEvent::DeploymentStopOnAlarm)
+                .events(AutoRollbackEvent::DeploymentStopOnRequest)
+                .build(),
+        ),
+        Rollback::Group => None,
     }
 }
 

@@ -4,7 +4,7 @@ use aws_sdk_ecs::types::{
     ContainerOverride, DesiredStatus, KeyValuePair, LaunchType, TaskOverride,
 };
 use rules::migration::{MigrationTask, STOPPED};
-use rules::names::{ClusterName, TaskArn};
+use rules::names::{ClusterName, ServiceName, TaskArn};
 use rules::observed::{self, Task, TaskContainer};
 use rules::secrecy;
 
@@ -44,6 +44,8 @@ pub enum Tasks<'a> {
     RunningStartedBy(&'a str),
     /// Stopped within the last hour, of this task definition family.
     StoppedOfFamily(&'a str),
+    /// Wanted to run, of this service.
+    RunningOfService(&'a ServiceName),
 }
 
 /// What DescribeTasks takes at once, and ListTasks gives.
@@ -150,6 +152,9 @@ impl Ecs {
             Tasks::StoppedOfFamily(family) => request
                 .family(family)
                 .desired_status(DesiredStatus::Stopped),
+            Tasks::RunningOfService(service) => request
+                .service_name(service.as_str())
+                .desired_status(DesiredStatus::Running),
         };
         let mut arns = request.into_paginator().items().send();
         let mut tasks = Vec::new();
@@ -245,6 +250,10 @@ fn container_from(
         name: call.name(container.name(), "tasks.containers.name")?,
         exit_code: container.exit_code().filter(|_| is_over),
         reason: container.reason().map(secrecy::told),
+        // What is no digest tells nothing; that is said where it is needed.
+        image_digest: container
+            .image_digest()
+            .and_then(|digest| digest.parse().ok()),
     })
 }
 

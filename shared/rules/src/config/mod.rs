@@ -49,6 +49,8 @@ pub struct Pipeline {
     pub when_busy: WhenBusy,
     /// What a newer image does to the wait before blue is stopped.
     pub termination_wait: TerminationWait,
+    /// Whether each deployment brings its own automatic rollback.
+    pub rollback: Rollback,
     /// The migration gate; none: no migration.
     pub migration: Option<Migration>,
     /// The test traffic gate.
@@ -80,6 +82,16 @@ pub enum TerminationWait {
     Cut,
     /// It waits, so that the way back to blue stays open as long as the deployment group says.
     Keep,
+}
+
+/// Who says whether a deployment that fails is rolled back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rollback {
+    /// The deployment itself: on failure, on an alarm and when it is stopped, whatever the group says. Without one a failed
+    /// deployment leaves green behind the test listener, and CodeDeploy refuses every later one.
+    Automatic,
+    /// The deployment group.
+    Group,
 }
 
 /// The migration gate: a one-off task of the new revision, judged by its exit code.

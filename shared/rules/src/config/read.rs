@@ -8,7 +8,8 @@ use std::time::Duration;
 use toml::{Table, Value};
 
 use super::{
-    Config, Migration, Pipeline, Request, RevisionFrom, TerminationWait, TestTraffic, WhenBusy,
+    Config, Migration, Pipeline, Request, RevisionFrom, Rollback, TerminationWait, TestTraffic,
+    WhenBusy,
 };
 use crate::names::{ApplicationName, DeploymentGroupName};
 use crate::problem::Problems;
@@ -111,6 +112,13 @@ fn pipeline(place: String, table: Table, problems: &mut Problems) -> Option<Pipe
             ("keep", TerminationWait::Keep),
         ],
     );
+    let rollback = section.choice(
+        "rollback",
+        &[
+            ("automatic", Rollback::Automatic),
+            ("group", Rollback::Group),
+        ],
+    );
     let migration = section.section("migration");
     let test_traffic = section.section("test_traffic");
     section.finish();
@@ -148,6 +156,7 @@ fn pipeline(place: String, table: Table, problems: &mut Problems) -> Option<Pipe
         revision_from: revision_from?,
         when_busy: when_busy?,
         termination_wait: termination_wait?,
+        rollback: rollback?,
         migration: migration?,
         test_traffic: test_traffic?,
     })

@@ -18,7 +18,7 @@ use crate::names::{TopicArn, shortened};
 
 pub use hook::HookCall;
 pub(crate) use start::is_image;
-pub use start::{Request, StartEvent, Wanted};
+pub use start::{Request, StartEvent, Wanted, Way};
 pub use state_change::{DeploymentState, StateChange};
 pub use task::{FinishEvent, HookIds, TimeOut, hook_ids, task_from_detail};
 

@@ -8,6 +8,7 @@ use super::object::Object;
 use super::{StateChange, UnreadableEvent, envelope, moment, read};
 use crate::foreign::line;
 use crate::names::{ApplicationName, DeploymentGroupName, Digest, Image, PipelineName, Tag};
+use crate::start::Force;
 
 /// What wakes `start-deployment`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,8 +44,21 @@ pub struct Request {
     pub pipeline: PipelineName,
     /// Which image.
     pub wanted: Wanted,
+    /// Whether the image is deployed even where it runs already.
+    pub force: Force,
+    /// Towards a new state, or back to one that shipped before.
+    pub way: Way,
     /// Only say what would be done.
     pub dry_run: bool,
+}
+
+/// Whether a request goes on or back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// A deployment with all its gates.
+    Forward,
+    /// A rollback: the image must have shipped before, and no migration runs.
+    Back,
 }
 
 /// Which image a person wants.
@@ -79,7 +93,7 @@ impl StartEvent {
             None => Err(UnreadableEvent::new(
                 ".",
                 "neither an EventBridge event (with `source` and `detail-type`) nor a request \
-                 (`{\"pipeline\": \"<name>\"}` with `tag` or `digest`, and `dry_run`, as you like)",
+                 (`{\"pipeline\": \"<name>\"}` with `tag` or `digest`, `force`, `rollback` and `dry_run`, as you like)",
             )),
         }
     }
@@ -185,6 +199,10 @@ struct RawRequest {
     tag: Option<Tag>,
     digest: Option<Digest>,
     #[serde(default)]
+    force: bool,
+    #[serde(default)]
+    rollback: bool,
+    #[serde(default)]
     dry_run: bool,
 }
 
@@ -193,6 +211,8 @@ fn request(event: &Value) -> Result<StartEvent, UnreadableEvent> {
         pipeline,
         tag,
         digest,
+        force,
+        rollback,
         dry_run,
     } = read(event)?;
     let wanted = match (tag, digest) {
@@ -206,9 +226,17 @@ fn request(event: &Value) -> Result<StartEvent, UnreadableEvent> {
             ));
         }
     };
+    if rollback && wanted == Wanted::Due {
+        return Err(UnreadableEvent::new(
+            "rollback",
+            "given without an image, expected `digest` (or `tag`) beside it: the one to roll back to",
+        ));
+    }
     Ok(StartEvent::Asked(Request {
         pipeline,
         wanted,
+        force: if force { Force::Yes } else { Force::No },
+        way: if rollback { Way::Back } else { Way::Forward },
         dry_run,
     }))
 }

@@ -128,6 +128,7 @@ pub fn task_from_detail(detail: &Value) -> Result<Task, UnreadableEvent> {
                 name: container.name,
                 exit_code: container.exit_code,
                 reason: container.reason.as_deref().map(secrecy::told),
+                image_digest: None,
             })
             .collect(),
         overrides: detail

@@ -1,6 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::start::Force;
 
 fn push(changes: Value) -> Value {
     let mut event = json!({
@@ -30,12 +31,45 @@ fn check(event: &Value, expected: &str) {
         Ok(StartEvent::Asked(Request {
             pipeline,
             wanted,
+            force: Force::No,
+            way: Way::Forward,
             dry_run,
         })) => format!("asked {pipeline} {wanted:?} {dry_run}"),
+        Ok(StartEvent::Asked(request)) => {
+            let Request {
+                wanted, force, way, ..
+            } = request;
+            format!("asked {wanted:?}, force {force:?}, {way:?}")
+        }
         Ok(StartEvent::Ignored(reason)) => format!("ignored: {reason}"),
         Err(error) => error.to_string(),
     };
     assert_eq!(said, expected);
+}
+
+#[test]
+fn a_request_may_force_and_may_go_back() {
+    let digest = format!("sha256:{}", "4c".repeat(32));
+    check(
+        &json!({"pipeline": "shop-web", "force": true}),
+        "asked Due, force Yes, Forward",
+    );
+    check(
+        &json!({"pipeline": "shop-web", "tag": "1.4.2", "rollback": true}),
+        "asked Tag(Tag(\"1.4.2\")), force No, Back",
+    );
+    check(
+        &json!({"pipeline": "shop-web", "digest": digest, "rollback": true, "force": true}),
+        &format!("asked Digest(Digest(\"{digest}\")), force Yes, Back"),
+    );
+    check(
+        &json!({"pipeline": "shop-web", "rollback": true}),
+        "cannot read the event at `rollback`: given without an image, expected `digest` (or `tag`) beside it: the one to roll back to",
+    );
+    check(
+        &json!({"pipeline": "shop-web", "force": "yes"}),
+        "cannot read the event at `force`: invalid type: string \"yes\", expected a boolean",
+    );
 }
 
 #[test]
@@ -84,7 +118,7 @@ fn what_cannot_be_read_names_the_path() {
     for nonsense in [json!(null), json!([]), json!("push"), json!({"source": 3})] {
         check(
             &nonsense,
-            "cannot read the event at `.`: neither an EventBridge event (with `source` and `detail-type`) nor a request (`{\"pipeline\": \"<name>\"}` with `tag` or `digest`, and `dry_run`, as you like)",
+            "cannot read the event at `.`: neither an EventBridge event (with `source` and `detail-type`) nor a request (`{\"pipeline\": \"<name>\"}` with `tag` or `digest`, `force`, `rollback` and `dry_run`, as you like)",
         );
     }
 }
@@ -98,7 +132,7 @@ fn a_request_is_strict() {
     );
     check(
         &json!({"pipeline": "shop-web", "tga": "1.4.2"}),
-        "cannot read the event at `tga`: unknown field `tga`, expected one of `pipeline`, `tag`, `digest`, `dry_run`",
+        "cannot read the event at `tga`: unknown field `tga`, expected one of `pipeline`, `tag`, `digest`, `force`, `rollback`, `dry_run`",
     );
     check(
         &json!({"pipeline": "shop-web", "tag": "a", "digest": format!("sha256:{}", "00".repeat(32))}),

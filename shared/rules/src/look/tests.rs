@@ -28,6 +28,8 @@ fn ask(pipeline: &str, wanted: Wanted) -> StartEvent {
     StartEvent::Asked(Request {
         pipeline: pipeline.parse().unwrap(),
         wanted,
+        force: Force::No,
+        way: Way::Forward,
         dry_run: false,
     })
 }
@@ -85,7 +87,7 @@ fn of_several_pushes_only_the_last_one_is_waited_for() {
             media_type: None,
             artifact_media_type: None,
         };
-        looks[0].is_waited_for(&looks[0].candidate(&[image]).unwrap())
+        looks[0].is_waited_for(&looks[0].candidate(&[image], None).unwrap())
     };
     assert!(waited_for(&push("shop/web", "latest"), "a"));
     assert!(!waited_for(&push("shop/web", "latest"), "b"));
@@ -112,9 +114,9 @@ fn what_is_no_container_image_is_no_candidate() {
         media_type: None,
         artifact_media_type: None,
     };
-    assert!(looks[0].candidate(&[image.clone()]).is_some());
+    assert!(looks[0].candidate(&[image.clone()], None).is_some());
     image.artifact_media_type = Some("application/vnd.cncf.helm.config.v1+json".to_owned());
-    assert_eq!(looks[0].candidate(&[image]), None);
+    assert_eq!(looks[0].candidate(&[image], None), None);
 }
 
 #[test]
@@ -167,7 +169,9 @@ fn a_pushed_image_goes_by_its_highest_version() {
         let Ok(Concerned::Looks(looks)) = concerned(&config, event) else {
             panic!("nobody is concerned");
         };
-        let candidate = looks[0].candidate(std::slice::from_ref(&detail)).unwrap();
+        let candidate = looks[0]
+            .candidate(std::slice::from_ref(&detail), None)
+            .unwrap();
         candidate.image.tag.unwrap().to_string()
     };
     assert_eq!(by(&push("shop/api", "v2.0.1")), "2.3.0");

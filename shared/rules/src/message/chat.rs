@@ -82,6 +82,9 @@ fn sign(event: Event) -> &'static str {
     match event {
         Event::Started => ":arrow_forward:",
         Event::Waiting => ":hourglass:",
+        Event::Skipped => ":fast_forward:",
+        Event::Refused => ":no_entry:",
+        Event::Observed => ":eyes:",
         Event::Ready => ":raised_hand:",
         Event::Shipped => ":white_check_mark:",
         Event::MigrationFailed | Event::TestTrafficFailed | Event::Failed => ":x:",

@@ -102,7 +102,7 @@ fn chat_is_a_custom_notification() {
 #[test]
 fn every_outcome_says_what_happened_in_one_sentence() {
     let (pipeline, deployment) = (pipeline(), deployment());
-    let image = crate::start::shipped_image(&deployment).unwrap();
+    let image = crate::start::shipped_image(&pipeline.repository, &deployment).unwrap();
     let mut rollback = deployment.clone();
     rollback.rolls_back = Some(deployment.id.clone());
     let runs = "arn:aws:ecs:eu-central-1:111122223333:task-definition/shop-web:41"

@@ -31,11 +31,13 @@ fn check(
                 name: "sidecar".parse().unwrap(),
                 exit_code: Some(137),
                 reason: None,
+                image_digest: None,
             },
             TaskContainer {
                 name: "web".parse().unwrap(),
                 exit_code,
                 reason: None,
+                image_digest: None,
             },
         ],
         overrides: Vec::new(),

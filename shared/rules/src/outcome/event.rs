@@ -7,6 +7,12 @@ pub enum Event {
     Started,
     /// An image waits behind another deployment.
     Waiting,
+    /// Nothing is started for an order, for a reason that the pipeline's rules give.
+    Skipped,
+    /// Nothing can be started for an order: what AWS has does not fit the configuration, or AWS refused a call.
+    Refused,
+    /// A deployment would be started, and the stack only observes.
+    Observed,
     /// A deployment waits for a person.
     Ready,
     /// The migration gate failed.
@@ -29,6 +35,9 @@ impl Event {
         match self {
             Self::Started => "started",
             Self::Waiting => "waiting",
+            Self::Skipped => "skipped",
+            Self::Refused => "refused",
+            Self::Observed => "observed",
             Self::Ready => "ready",
             Self::MigrationFailed => "migration-failed",
             Self::TestTrafficFailed => "test-traffic-failed",
@@ -44,6 +53,9 @@ impl Event {
         match self {
             Self::Started => "started",
             Self::Waiting => "waiting",
+            Self::Skipped => "skipped",
+            Self::Refused => "refused",
+            Self::Observed => "observed",
             Self::Ready => "ready",
             Self::MigrationFailed => "migration failed",
             Self::TestTrafficFailed => "test traffic failed",

@@ -2,6 +2,7 @@ use super::*;
 use crate::config::Pipeline;
 use crate::look::Then;
 use crate::observed::Deployment;
+use crate::start::Force;
 use crate::start::tests::{every_situation, situation};
 
 fn at(seconds: i64) -> UtcDateTime {
@@ -18,6 +19,7 @@ fn push<'a>(pipeline: &'a Pipeline, tag: &str, pushed: char, seconds: i64) -> Lo
     Look {
         pipeline,
         asked_by: AskedBy::Event,
+        force: Force::No,
         search: Search::Tag(tag.parse().unwrap()),
         event_at: Some(at(seconds)),
         then: Then::Act,
@@ -105,14 +107,22 @@ fn people_and_routine_looks_are_never_answered_by_a_past_look() {
     let past = past.unwrap();
     assert!(past.answers(&push(pipeline, "release-1", 'c', 20)));
     assert!(!past.answers(&routine(pipeline)));
-    for asked_by in [AskedBy::Person, AskedBy::PersonForThisImage] {
+    for asked_by in [
+        AskedBy::Person,
+        AskedBy::PersonForThisImage,
+        AskedBy::Rollback,
+    ] {
         assert!(!past.answers(&asked(pipeline, asked_by)));
     }
 }
 
 #[test]
 fn what_a_person_asked_is_not_remembered() {
-    for asked_by in [AskedBy::Person, AskedBy::PersonForThisImage] {
+    for asked_by in [
+        AskedBy::Person,
+        AskedBy::PersonForThisImage,
+        AskedBy::Rollback,
+    ] {
         let (_, past) = past(|pipeline| asked(pipeline, asked_by), "already-running");
         assert_eq!(past, None);
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{IMAGE_TAG, OUTPUT_ONLY, sameness::canonical};
+use super::{OUTPUT_ONLY, OWN_TAGS, sameness::canonical};
 use crate::observed::TaskDefinition;
 
 /// One line a change between a revision and the next one; none where they are the same.
@@ -21,7 +21,8 @@ pub fn difference(definition: &TaskDefinition, next: &Value) -> Vec<String> {
             field => lines.extend(changed(&before[field], &next[field], &format!("`{field}`"))),
         }
     }
-    let own = |key: &str| key != IMAGE_TAG && !key.to_ascii_lowercase().starts_with("aws:");
+    let own =
+        |key: &str| !key.starts_with(OWN_TAGS) && !key.to_ascii_lowercase().starts_with("aws:");
     named(
         "tag",
         "key",

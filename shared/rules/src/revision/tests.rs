@@ -42,7 +42,7 @@ fn changes(containers: &str, images: &[(&str, String)]) -> String {
     match matching(&pipeline(containers), &definition) {
         Ok(matching) => difference(
             &definition,
-            &next(&definition, &matching, &image()).unwrap(),
+            &next(&definition, &matching, &image(), &marks()).unwrap(),
         )
         .join("\n"),
         Err(error) => error.to_string(),
@@ -78,28 +78,32 @@ fn a_task_definition_without_a_matching_container_is_refused_with_what_it_has() 
 #[test]
 fn the_running_digest_is_known_only_when_every_container_agrees() {
     let pinned = |digit: &str| format!("{REGISTRY}/shop/web@sha256:{}", digit.repeat(64));
-    let digest = |images: &[(&str, String)]| {
-        matching(&pipeline("[]"), &definition(images))
-            .unwrap()
-            .digest
-            .map(|digest| digest.to_string())
+    let image = |images: &[(&str, String)]| {
+        let matching = matching(&pipeline("[]"), &definition(images)).unwrap();
+        match matching.image {
+            RunningImage::Known(digest) => digest.to_string(),
+            RunningImage::Mixed => "mixed".to_owned(),
+            RunningImage::Unknown(why) => why,
+        }
     };
+    let a = format!("sha256:{}", "a".repeat(64));
+    assert_eq!(image(&[("web", pinned("a"))]), a);
+    assert_eq!(image(&[("web", pinned("a")), ("worker", pinned("a"))]), a);
     assert_eq!(
-        digest(&[("web", pinned("a"))]),
-        Some(format!("sha256:{}", "a".repeat(64)))
+        image(&[("web", pinned("a")), ("worker", pinned("b"))]),
+        "mixed"
     );
-    assert_eq!(
-        digest(&[("web", pinned("a")), ("worker", pinned("a"))]),
-        Some(format!("sha256:{}", "a".repeat(64)))
-    );
-    assert_eq!(
-        digest(&[("web", pinned("a")), ("worker", pinned("b"))]),
-        None
-    );
-    assert_eq!(
-        digest(&[("web", format!("{REGISTRY}/shop/web:latest"))]),
-        None
-    );
+    let tagged = format!("{REGISTRY}/shop/web:latest");
+    let why = format!("container `web` runs `{tagged}`, which pins no digest");
+    assert_eq!(image(&[("web", tagged)]), why);
+}
+
+fn marks() -> Marks {
+    Marks {
+        ordered_at: time::macros::utc_datetime!(2026-10-14 09:21:47),
+        service: "prod/web".to_owned(),
+        stack: "greenlight".parse().unwrap(),
+    }
 }
 
 fn full() -> TaskDefinition {
@@ -118,7 +122,7 @@ fn full() -> TaskDefinition {
         }),
         tags: json!([
             {"key": "team", "value": "shop"}, {"key": "aws:cloudformation:stack-name", "value": "x"},
-            {"key": IMAGE_TAG, "value": "shop/web:1"}
+            {"key": "greenlight:image", "value": "shop/web:1"}
         ]),
     }
 }
@@ -127,15 +131,22 @@ fn full() -> TaskDefinition {
 fn every_field_goes_back_as_it_came_known_or_not() {
     let definition = full();
     let matching = matching(&pipeline("[]"), &definition).unwrap();
-    let request = next(&definition, &matching, &image()).unwrap();
+    let request = next(&definition, &matching, &image(), &marks()).unwrap();
     let mut expected = definition.task_definition.clone();
     OUTPUT_ONLY
         .iter()
         .for_each(|field| drop(expected.as_object_mut().unwrap().shift_remove(*field)));
     expected["containerDefinitions"][0]["image"] =
         format!("{REGISTRY}/shop/web@{}", image().digest).into();
-    expected["tags"] =
-        json!([{"key": "team", "value": "shop"}, {"key": IMAGE_TAG, "value": "shop/web:1.4.2"}]);
+    expected["tags"] = json!([
+        {"key": "team", "value": "shop"},
+        {"key": "greenlight:tag", "value": "1.4.2"},
+        {"key": "greenlight:digest", "value": image().digest},
+        {"key": "greenlight:ordered-at", "value": "2026-10-14T09:21:47Z"},
+        {"key": "greenlight:service", "value": "prod/web"},
+        {"key": "greenlight:template", "value": "shop-web:41"},
+        {"key": "greenlight:stack", "value": "greenlight"},
+    ]);
     assert_eq!(request, expected);
 }
 
@@ -143,7 +154,7 @@ fn every_field_goes_back_as_it_came_known_or_not() {
 fn a_revision_that_is_already_registered_is_recognised() {
     let definition = full();
     let matching = matching(&pipeline("[]"), &definition).unwrap();
-    let request = next(&definition, &matching, &image()).unwrap();
+    let request = next(&definition, &matching, &image(), &marks()).unwrap();
     assert!(!is_same(&definition, &request));
     let mut registered = definition.clone();
     registered.task_definition["containerDefinitions"] = request["containerDefinitions"].clone();
@@ -168,7 +179,7 @@ fn the_same_revision_is_recognised_in_any_order_and_with_defaults_filled_in() {
         {"name": "web", "image": image, "environment": [one, two], "command": ["run", "all"], "essential": true}
     ]));
     let matching = matching(&pipeline("[]"), &source).unwrap();
-    let request = next(&source, &matching, &pushed).unwrap();
+    let request = next(&source, &matching, &pushed, &marks()).unwrap();
     let same = |container: Value| is_same(&registered(json!([container])), &request);
     assert!(same(json!({
         "name": "web", "image": image, "environment": [two, one], "command": ["run", "all"], "essential": true,
@@ -187,7 +198,7 @@ fn the_same_revision_is_recognised_in_any_order_and_with_defaults_filled_in() {
 fn a_difference_shows_images_and_names_the_rest() {
     let definition = full();
     let matching = matching(&pipeline("[]"), &definition).unwrap();
-    let mut request = next(&definition, &matching, &image()).unwrap();
+    let mut request = next(&definition, &matching, &image(), &marks()).unwrap();
     request["cpu"] = json!("512");
     request["tags"] = json!([{"key": "owner", "value": "hunter2"}]);
     let container = &mut request["containerDefinitions"][0];
@@ -213,6 +224,58 @@ fn a_difference_shows_images_and_names_the_rest() {
     assert_eq!(
         said[..2],
         ["container `log` is added", "container `web` is removed"]
+    );
+}
+
+#[test]
+fn a_revision_with_too_many_tags_is_refused() {
+    let check = |count: usize, expected: Option<&str>| {
+        let mut definition = full();
+        let own = (0..count).map(|number| json!({"key": format!("k{number}"), "value": ""}));
+        definition.tags = own.collect();
+        let matching = matching(&pipeline("[]"), &definition).unwrap();
+        let refused = next(&definition, &matching, &image(), &marks()).err();
+        assert_eq!(
+            refused.map(|refused| refused.to_string()).as_deref(),
+            expected
+        );
+    };
+    check(44, None);
+    check(
+        45,
+        Some(
+            "revision `shop-web:41` has 45 tags, and Greenlight adds 6: ECS takes 50 (hint: take tags off the task definition)",
+        ),
+    );
+}
+
+/// Marks of an earlier order stay where a revision is used again; and none of ours is ever compared.
+#[test]
+fn marks_are_read_for_their_own_image_only_and_never_compared() {
+    let definition = full();
+    let matching = matching(&pipeline("[]"), &definition).unwrap();
+    let registered = |marks: &Marks, tag: &str| {
+        let image = Image {
+            tag: tag.parse().ok(),
+            ..image()
+        };
+        let request = next(&definition, &matching, &image, marks).unwrap();
+        TaskDefinition {
+            tags: request["tags"].clone(),
+            task_definition: request,
+        }
+    };
+    let (one, two) = (registered(&marks(), "1.4.2"), registered(&marks(), "2.0.0"));
+    assert!(is_same(&one, &{
+        let mut request = two.task_definition.clone();
+        request["tags"] = two.tags.clone();
+        request
+    }));
+    let tag = |digest: Digest| deployed(&two, &"shop/web".parse().unwrap(), digest).tag;
+    assert_eq!(tag(image().digest), "2.0.0".parse().ok());
+    assert_eq!(
+        tag(format!("sha256:{}", "a".repeat(64)).parse().unwrap()),
+        None
     );
 }
 
@@ -260,7 +323,7 @@ proptest! {
             definition.task_definition["containerDefinitions"][0][key] = value.clone();
         }
         let matching = matching(&pipeline("[]"), &definition).unwrap();
-        let request = next(&definition, &matching, &image()).unwrap();
+        let request = next(&definition, &matching, &image(), &marks()).unwrap();
         for (key, value) in &added {
             prop_assert_eq!(&request[key], value);
             prop_assert_eq!(&request["containerDefinitions"][0][key], value);
@@ -271,7 +334,7 @@ proptest! {
     fn any_json_is_copied_or_refused(task_definition in any_json(), tags in any_json()) {
         let definition = TaskDefinition { task_definition, tags };
         if let Ok(matching) = matching(&pipeline("[]"), &definition)
-            && let Ok(next) = next(&definition, &matching, &image())
+            && let Ok(next) = next(&definition, &matching, &image(), &marks())
         {
             let _ = (is_same(&definition, &next), difference(&definition, &next));
         }

@@ -3,14 +3,17 @@ use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use insta::assert_snapshot;
-use proptest::prelude::*;
 
 use super::*;
 use crate::config::Config;
+use crate::tag_rule::TagRule;
 
-const DIMENSIONS: [(&str, &[&str]); 9] = [
+const DIMENSIONS: [(&str, &[&str]); 10] = [
     ("candidate", &["none", "some"]),
-    ("running", &["candidate", "other", "newer"]),
+    (
+        "running",
+        &["candidate", "other", "newer", "mixed", "not known"],
+    ),
     (
         "active",
         &[
@@ -23,7 +26,16 @@ const DIMENSIONS: [(&str, &[&str]); 9] = [
         ],
     ),
     ("tried", &["no", "failed", "stopped", "shipped"]),
-    ("asked by", &["event", "person", "person for this image"]),
+    (
+        "asked by",
+        &[
+            "event",
+            "person",
+            "person for this image",
+            "rollback",
+            "rollback to what never shipped",
+        ],
+    ),
     ("when_busy", &["wait", "replace"]),
     ("termination_wait", &["cut", "keep"]),
     ("order", &["exact", "glob"]),
@@ -31,15 +43,16 @@ const DIMENSIONS: [(&str, &[&str]); 9] = [
         "candidate ordered",
         &["later", "before the active one began"],
     ),
+    ("force", &["no", "yes"]),
 ];
 
-fn digest(digit: char) -> Digest {
+pub(crate) fn digest(digit: char) -> Digest {
     format!("sha256:{}", digit.to_string().repeat(64))
         .parse()
         .unwrap()
 }
 
-fn detail(digit: char, pushed_at: i64) -> ImageDetail {
+pub(crate) fn detail(digit: char, pushed_at: i64) -> ImageDetail {
     ImageDetail {
         digest: digest(digit),
         tags: vec!["release-1".parse().unwrap()],
@@ -49,7 +62,7 @@ fn detail(digit: char, pushed_at: i64) -> ImageDetail {
     }
 }
 
-fn deployment(id: &str, status: DeploymentStatus, digest: Digest) -> Deployment {
+pub(crate) fn deployment(id: &str, status: DeploymentStatus, digest: Digest) -> Deployment {
     let image = Image {
         repository: "shop/web".parse().unwrap(),
         digest,
@@ -61,7 +74,7 @@ fn deployment(id: &str, status: DeploymentStatus, digest: Digest) -> Deployment 
         deployment_group: "shop-web".parse().unwrap(),
         status,
         creator: Creator::Caller,
-        description: Some(description(&image)),
+        description: Some(description(&image, UtcDateTime::UNIX_EPOCH)),
         created_at: UtcDateTime::UNIX_EPOCH,
         completed_at: None,
         error: None,
@@ -95,17 +108,26 @@ pub(crate) fn situation(choice: &[usize]) -> (&'static Pipeline, Observed) {
         detail: detail('c', 20),
         ordered_at: UtcDateTime::from_unix_timestamp(20).unwrap(),
     });
-    let (running, pushed_at) = match word(choice, 1) {
-        "candidate" => ('c', 20),
-        "other" => ('a', 10),
-        _ => ('b', 30),
+    let known = |digit, pushed_at| {
+        (
+            RunningImage::Known(digest(digit)),
+            Some(detail(digit, pushed_at)),
+        )
+    };
+    let (running, running_detail) = match word(choice, 1) {
+        "candidate" => known('c', 20),
+        "other" => known('a', 10),
+        "newer" => known('b', 30),
+        "mixed" => (RunningImage::Mixed, None),
+        _ => (RunningImage::Unknown("a tag".to_owned()), None),
     };
     let running = Running {
         revision: "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:1"
             .parse()
             .unwrap(),
-        digest: Some(digest(running)),
-        detail: Some(detail(running, pushed_at)),
+        image: running,
+        detail: running_detail,
+        tasks: None,
     };
     let attempts = match word(choice, 3) {
         "no" => vec![],
@@ -121,15 +143,24 @@ pub(crate) fn situation(choice: &[usize]) -> (&'static Pipeline, Observed) {
             digest('c'),
         )],
     };
-    let asked_by = [AskedBy::Event, AskedBy::Person, AskedBy::PersonForThisImage][choice[4]];
+    let asked_by = [
+        AskedBy::Event,
+        AskedBy::Person,
+        AskedBy::PersonForThisImage,
+        AskedBy::Rollback,
+        AskedBy::Rollback,
+    ][choice[4]];
+    let shipped_before = (word(choice, 4) == "rollback").then(|| "d-SHIPPED".parse().unwrap());
     (
         pipeline(choice),
         Observed {
             asked_by,
+            force: [Force::No, Force::Yes][choice[9]],
             candidate,
             running,
             active: active(choice),
             attempts,
+            shipped_before,
         },
     )
 }
@@ -278,6 +309,27 @@ fn no_event_starts_an_image_again_or_goes_back() {
     }
 }
 
+/// Installing Greenlight deploys nothing: where what runs is not known, only a person starts, stops or ends anything.
+#[test]
+fn what_runs_unknown_is_touched_by_persons_only() {
+    for choice in every_situation() {
+        let (_, observed) = situation(&choice);
+        if observed.asked_by == AskedBy::Event && word(&choice, 1) == "not known" {
+            assert!(decided(&choice).starts_with("skip "), "{choice:?}");
+        }
+    }
+}
+
+#[test]
+fn a_rollback_goes_only_to_what_shipped_before() {
+    for choice in every_situation() {
+        let (_, observed) = situation(&choice);
+        if observed.asked_by == AskedBy::Rollback && observed.shipped_before.is_none() {
+            assert!(decided(&choice).starts_with("skip "), "{choice:?}");
+        }
+    }
+}
+
 #[test]
 fn what_a_person_asks_for_by_name_is_refused_only_when_it_runs_or_ships() {
     for choice in every_situation() {
@@ -334,105 +386,6 @@ fn no_event_stops_what_began_when_the_candidate_was_there_already() {
     }
 }
 
-/// One line a deployment of the group, in order: `<digest's digit> <tag> <status>`; then what counts as an attempt of `a`.
-#[track_caller]
-fn check_attempts(tag: &str, ordered_at: i64, deployments: &[&str], expected: &str) {
-    let text = format!(
-        "[[pipeline]]\nname='w'\nrepository='shop/web'\ntag='{tag}'\ncluster='prod'\nservice='web'"
-    );
-    let pipeline = Config::parse(&text).unwrap().pipelines.remove(0);
-    let made = deployments.iter().zip(1..).map(|(line, number)| {
-        let mut words = line.split(' ');
-        let mut word = || words.next().unwrap();
-        let image = Image {
-            repository: "shop/web".parse().unwrap(),
-            digest: digest(word().chars().next().unwrap()),
-            tag: word().parse().ok(),
-        };
-        let status = match word() {
-            "failed" => DeploymentStatus::Failed,
-            "shipped" => DeploymentStatus::Succeeded,
-            _ => DeploymentStatus::InProgress,
-        };
-        Deployment {
-            description: Some(description(&image)),
-            created_at: UtcDateTime::from_unix_timestamp(number).unwrap(),
-            app_spec_sha256: words.next().map(str::to_owned),
-            ..deployment(&format!("d-{number}"), status, image.digest)
-        }
-    });
-    // CodeDeploy promises no order.
-    let mut made: Vec<Deployment> = made.collect();
-    made.reverse();
-    let image = Image {
-        repository: "shop/web".parse().unwrap(),
-        digest: digest('a'),
-        tag: "1.5.0".parse().ok(),
-    };
-    let candidate = Candidate {
-        image,
-        detail: detail('a', 0),
-        ordered_at: UtcDateTime::from_unix_timestamp(ordered_at).unwrap(),
-    };
-    let attempts = attempts(&pipeline, &candidate, made);
-    let ids: Vec<&str> = attempts.iter().map(|attempt| attempt.id.as_str()).collect();
-    assert_eq!(ids.join(" "), expected, "{deployments:?}");
-}
-
-#[test]
-fn only_what_was_tried_since_the_order_counts() {
-    check_attempts("latest", 0, &["a latest failed"], "d-1");
-    check_attempts("latest", 2, &["a latest failed"], "");
-    check_attempts(
-        "latest",
-        0,
-        &["a latest failed", "a latest shipped", "a latest going"],
-        "d-1 d-2",
-    );
-}
-
-#[test]
-fn a_tag_that_was_moved_back_is_a_new_order() {
-    check_attempts("latest", 0, &["a latest shipped", "b latest shipped"], "");
-    check_attempts("latest", 0, &["a latest failed", "b latest failed"], "");
-    check_attempts(
-        "latest",
-        0,
-        &["a latest shipped", "b latest shipped", "a latest shipped"],
-        "d-3",
-    );
-    // Under a rule with an order, the newer image is what is due, and the older one is not due again.
-    check_attempts(
-        "release-*",
-        0,
-        &["a release-1 shipped", "b release-2 shipped"],
-        "d-1",
-    );
-}
-
-#[test]
-fn a_higher_version_of_an_image_is_a_new_order() {
-    check_attempts("semver:^1", 0, &["a 1.4.0 failed"], "");
-    check_attempts("semver:^1", 0, &["a 1.6.0 failed"], "d-1");
-    check_attempts("*", 0, &["a 1.4.0 failed"], "d-1");
-}
-
-#[test]
-fn a_person_who_went_back_moved_no_tag() {
-    check_attempts("latest", 0, &["a latest shipped", "b 1.3.0 shipped"], "d-1");
-    check_attempts("latest", 0, &["a latest shipped", "b - shipped"], "d-1");
-    let copied = [
-        "b latest shipped x",
-        "a latest shipped y",
-        "b latest shipped x",
-    ];
-    check_attempts("latest", 0, &copied, "d-2");
-    // What a person goes back to is mostly older than the image that is left.
-    check_attempts("latest", 2, &copied, "d-2");
-    check_attempts("latest", 2, &copied[..2], "d-2");
-    check_attempts("latest", 3, &copied, "");
-}
-
 /// Whether the candidate is refused as older than what runs, once ECR no longer knows the one or its tag.
 #[track_caller]
 fn check_known(rule: &str, in_ecr: Option<ImageDetail>, older: bool) {
@@ -477,24 +430,4 @@ fn a_person_is_told_that_a_request_is_not_remembered() {
         waiting.reason(AskedBy::PersonForThisImage),
         "deployment `d-1` is under way; ask again when it has ended, because a request is not remembered"
     );
-}
-
-proptest! {
-    #[test]
-    fn a_description_gives_back_its_digest_and_fits(
-        repository in "[a-z0-9]{2}[a-z0-9._/-]{0,253}[a-z0-9]",
-        tag in proptest::option::of("[A-Za-z0-9_][A-Za-z0-9._-]{0,127}"),
-    ) {
-        let tag = tag.map(|tag| tag.parse().unwrap());
-        let image = Image { repository: repository.parse().unwrap(), digest: digest('e'), tag };
-        let mut described = deployment("d-1", DeploymentStatus::InProgress, digest('e'));
-        let text = description(&image);
-        prop_assert!(text.chars().count() <= 256);
-        let whole = text.chars().count() < 256;
-        described.description = Some(text);
-        prop_assert_eq!(shipped(&described), Some(digest('e')));
-        if whole {
-            prop_assert_eq!(shipped_image(&described), Some(image));
-        }
-    }
 }

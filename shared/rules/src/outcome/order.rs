@@ -1,0 +1,91 @@
+//! What becomes of an order before any deployment is started for it.
+
+use super::{Event, Outcome, place};
+use crate::config::Pipeline;
+use crate::names::{DeploymentId, Image, Tag};
+use crate::start::{self, AskedBy, Skip};
+
+impl Outcome {
+    /// An image waits behind another deployment. What a person asked for is not remembered until then.
+    pub fn waiting(
+        pipeline: &Pipeline,
+        image: &Image,
+        active: &DeploymentId,
+        asked_by: AskedBy,
+    ) -> Self {
+        let summary = format!("{image} waits for the end of deployment {active}");
+        let mut outcome = Self::new(
+            Event::Waiting,
+            pipeline,
+            Some(image.clone()),
+            Some(active),
+            summary,
+        );
+        let next = match asked_by {
+            AskedBy::Event => {
+                "nothing to do: when that deployment has ended, the image that is due then is deployed"
+            }
+            AskedBy::Person | AskedBy::PersonForThisImage | AskedBy::Rollback => start::ASK_AGAIN,
+        };
+        outcome.next = Some(next.to_owned());
+        outcome
+    }
+
+    /// Nothing is started for an order, because of the pipeline's rules. `next` is what a person may do about it.
+    pub fn skipped(
+        pipeline: &Pipeline,
+        image: Option<&Image>,
+        skip: &Skip,
+        next: Option<String>,
+    ) -> Self {
+        let what = image.map_or_else(|| "nothing".to_owned(), ToString::to_string);
+        let summary = match image {
+            Some(_) => format!("{what} is not deployed to {}", place(pipeline)),
+            None => format!("{what} is deployed to {}", place(pipeline)),
+        };
+        let mut outcome = Self::new(
+            Event::Skipped,
+            pipeline,
+            image.cloned(),
+            skip.deployment(),
+            summary,
+        );
+        outcome.reason = Some(format!("{skip} ({})", skip.code()));
+        outcome.next = next;
+        outcome
+    }
+
+    /// Nothing can be started for an order, and trying again changes nothing: something must be corrected first.
+    pub fn refused(pipeline: &Pipeline, tag: Option<&Tag>, reason: String, again: &str) -> Self {
+        let what = tag.map_or_else(
+            || pipeline.repository.to_string(),
+            |tag| format!("{}:{tag}", pipeline.repository),
+        );
+        let summary = format!(
+            "{what} cannot be deployed to {}; nothing was changed",
+            place(pipeline)
+        );
+        let mut outcome = Self::new(Event::Refused, pipeline, None, None, summary);
+        outcome.reason = Some(reason);
+        outcome.next = Some(format!("correct the cause, then ask for it: {again}"));
+        outcome
+    }
+
+    /// A deployment would be started or stopped for an order; `decision` says what in a sentence. The stack only observes.
+    pub fn observed(pipeline: &Pipeline, image: &Image, decision: &str) -> Self {
+        let summary = format!(
+            "{image} would go to {}; this stack only observes (`Mode` is `observe`), nothing was changed",
+            place(pipeline)
+        );
+        let mut outcome = Self::new(
+            Event::Observed,
+            pipeline,
+            Some(image.clone()),
+            None,
+            summary,
+        );
+        outcome.reason = Some(decision.to_owned());
+        outcome.next = Some("to deploy from now on: sam deploy with Mode=deploy".to_owned());
+        outcome
+    }
+}

@@ -1,0 +1,110 @@
+//! Why nothing is started: a stable code for programs, a sentence for people.
+
+use std::fmt;
+
+use crate::names::{DeploymentId, Image};
+use crate::observed::TaskCount;
+
+/// Why nothing is done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Skip {
+    /// No image matches the tag rule, or what a person asked for is not there; the sentence says which.
+    NoMatchingImage(String),
+    /// What runs is not known; the sentence says why. Only a person's request starts anything then: installing Greenlight
+    /// must not deploy by surprise what perhaps runs already.
+    RunningUnknown(String),
+    /// Production runs the image, with so many of its tasks.
+    AlreadyRunning(Image, Option<TaskCount>),
+    /// The active deployment ships it.
+    AlreadyInProgress(DeploymentId),
+    /// What runs, or is being deployed, is newer or a higher version.
+    OlderThanRunning(Image),
+    /// It was tried since it was pushed, and failed or was stopped.
+    FailedBefore(DeploymentId),
+    /// It was shipped since it was pushed, and somebody went back by hand.
+    SetAside(DeploymentId),
+    /// A person asked to roll back to an image that no successful deployment of this pipeline shipped.
+    NeverShipped(Image),
+    /// Another deployment is under way.
+    Waiting(DeploymentId),
+}
+
+/// What a person has to do whose image has to wait.
+pub(crate) const ASK_AGAIN: &str =
+    "ask again when it has ended, because a request is not remembered";
+
+impl Skip {
+    /// The stable code for logs and reports.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NoMatchingImage(_) => "no-matching-image",
+            Self::RunningUnknown(_) => "running-unknown",
+            Self::AlreadyRunning(..) => "already-running",
+            Self::AlreadyInProgress(_) => "already-in-progress",
+            Self::OlderThanRunning(_) => "older-than-running",
+            Self::FailedBefore(_) => "failed-before",
+            Self::SetAside(_) => "set-aside",
+            Self::NeverShipped(_) => "never-shipped",
+            Self::Waiting(_) => "waiting",
+        }
+    }
+
+    /// The deployment that it is about.
+    pub fn deployment(&self) -> Option<&DeploymentId> {
+        match self {
+            Self::AlreadyInProgress(id)
+            | Self::FailedBefore(id)
+            | Self::SetAside(id)
+            | Self::Waiting(id) => Some(id),
+            Self::NoMatchingImage(_)
+            | Self::RunningUnknown(_)
+            | Self::AlreadyRunning(..)
+            | Self::OlderThanRunning(_)
+            | Self::NeverShipped(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Skip {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoMatchingImage(what) => formatter.write_str(what),
+            Self::RunningUnknown(why) => write!(
+                formatter,
+                "which image production runs is not known: {why} (hint: a request deploys all the same, and pins the digest)"
+            ),
+            // "Runs" is said of tasks that run.
+            Self::AlreadyRunning(image, Some(tasks)) if tasks.running == 0 => write!(
+                formatter,
+                "production's revision has {image} already, though {tasks} run"
+            ),
+            Self::AlreadyRunning(image, _) => {
+                write!(formatter, "production runs {image} already")
+            }
+            Self::AlreadyInProgress(id) => {
+                write!(formatter, "deployment `{id}` ships this image already")
+            }
+            Self::OlderThanRunning(image) => write!(
+                formatter,
+                "production runs, or is about to run, something newer than {image}"
+            ),
+            Self::FailedBefore(id) => write!(
+                formatter,
+                "deployment `{id}` of this image did not succeed (hint: push it again, or ask for it by a request)"
+            ),
+            Self::SetAside(id) => write!(
+                formatter,
+                "deployment `{id}` shipped this image and somebody went back since (hint: push it again, or ask for it by a request)"
+            ),
+            Self::NeverShipped(image) => write!(
+                formatter,
+                "no successful deployment of this pipeline shipped {image}, expected one to roll back to \
+                 (hint: leave `rollback` out of the request, and it is deployed with all its gates)"
+            ),
+            Self::Waiting(id) => write!(
+                formatter,
+                "deployment `{id}` is under way; its end is the next look"
+            ),
+        }
+    }
+}
