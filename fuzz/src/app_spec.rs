@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use rehearsal::codedeploy::app_spec::{self as theirs, AppSpec};
-use rules::app_spec::{self as ours, TestListener};
+use rules::app_spec::{self as ours, MigrationGate, TestListener};
 use rules::environment::HookFunctions;
 use rules::names::{ContainerName, FunctionName, RevisionArn};
 use rules::observed::{CapacityProvider, LoadBalancerTarget, Placement};
@@ -78,8 +78,20 @@ fn is_read_as_meant(
         port,
         target_group: None,
     };
-    for test_listener in [TestListener::Present, TestListener::Absent] {
-        let written = ours::render(revision, &load_balancer, placement, hooks, test_listener);
+    let listeners = [TestListener::Present, TestListener::Absent];
+    let gates = [MigrationGate::Asked, MigrationGate::LeftOut];
+    let every = listeners
+        .into_iter()
+        .flat_map(|listener| gates.map(|gate| (gate, listener)));
+    for (gate, test_listener) in every {
+        let written = ours::render(
+            revision,
+            &load_balancer,
+            placement,
+            hooks,
+            gate,
+            test_listener,
+        );
         assert_eq!(ours::revision(&written).as_ref(), Some(revision));
         let read = theirs::parse(&written).unwrap_or_else(|refused| panic!("{refused}\n{written}"));
         assert_eq!(read.task_definition, revision.as_str());
@@ -90,7 +102,7 @@ fn is_read_as_meant(
         assert_eq!(read.platform_version, placement.platform_version);
         assert_eq!(read.network_configuration, None);
         assert_eq!(providers(&read), placement.capacity_providers);
-        assert_eq!(named(&read), expected(hooks, test_listener));
+        assert_eq!(named(&read), expected(hooks, gate, test_listener));
     }
 }
 
@@ -123,9 +135,19 @@ fn named(read: &AppSpec) -> BTreeMap<&str, &str> {
         .collect()
 }
 
-fn expected(hooks: &HookFunctions, test_listener: TestListener) -> BTreeMap<&str, &str> {
+fn expected(
+    hooks: &HookFunctions,
+    gate: MigrationGate,
+    test_listener: TestListener,
+) -> BTreeMap<&str, &str> {
     let name = FunctionName::as_str;
-    let mut expected = BTreeMap::from([("AfterInstall", name(&hooks.after_install))]);
+    let mut expected = BTreeMap::new();
+    match gate {
+        MigrationGate::Asked => {
+            expected.insert("AfterInstall", name(&hooks.after_install));
+        }
+        MigrationGate::LeftOut => {}
+    }
     match test_listener {
         TestListener::Present => {
             expected.insert(

@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use rules::events::{FinishEvent, HookCall, Request, StartEvent, StateChange, hook_ids};
+use rules::events::{FinishEvent, HookCall, Request, StartEvent, StateChange, Way, hook_ids};
+use rules::start::Force;
 use serde_json::Value;
 
 use crate::repository;
@@ -45,9 +46,20 @@ fn said_of_start(event: StartEvent) -> String {
         StartEvent::Asked(Request {
             pipeline,
             wanted,
+            force: Force::No,
+            way: Way::Forward,
             dry_run,
         }) => {
             format!("asked for {pipeline}, {wanted:?}, dry run {dry_run}")
+        }
+        StartEvent::Asked(Request {
+            pipeline,
+            wanted,
+            force,
+            way,
+            dry_run,
+        }) => {
+            format!("asked for {pipeline}, {wanted:?}, force {force:?}, {way:?}, dry run {dry_run}")
         }
         StartEvent::Ignored(reason) => format!("ignored: {reason}"),
     }

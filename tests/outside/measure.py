@@ -188,6 +188,8 @@ def environment(stub: Server) -> dict[str, str]:
         "GREENLIGHT_CONFIG": str(ROOT / "config" / "pipelines.toml"),
         "GREENLIGHT_TOPIC_ARN": f"arn:aws:sns:{REGION}:111122223333:outcomes",
         "GREENLIGHT_MESSAGE_FORMAT": "text",
+        "GREENLIGHT_MODE": "deploy",
+        "GREENLIGHT_STACK": "greenlight",
         "GREENLIGHT_HOOK_AFTER_INSTALL": "CodeDeployHook_greenlight_run-migration",
         "GREENLIGHT_HOOK_AFTER_ALLOW_TEST_TRAFFIC": "CodeDeployHook_greenlight_check-test-traffic",
         "GREENLIGHT_FINISH_MIGRATION_ARN": f"arn:aws:lambda:{REGION}:111122223333:function:finish-migration",

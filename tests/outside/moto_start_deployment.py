@@ -50,6 +50,13 @@ FROM_TOMORROW = {
 }
 
 
+def is_a_time(text: str) -> bool:
+    try:
+        return datetime.datetime.fromisoformat(text).tzinfo is not None
+    except ValueError:
+        return False
+
+
 def exact(body: bytes) -> dict:
     """JSON with its numbers as they are written."""
     return json.loads(body, parse_float=Decimal)
@@ -133,10 +140,17 @@ class Trial:
         different = {field for field in old.keys() | new.keys() if old.get(field) != new.get(field)}
         self.claims.equal(f"all {len(old)} fields of the revision are as before", sorted(different), [])
         tags = {tag["key"]: tag["value"] for tag in after["tags"]}
+        # The time of the order is ECR's; that it is one is all that is known here.
+        ordered_at = tags.pop("greenlight:ordered-at", "")
+        self.claims.holds("a mark says when it was ordered", is_a_time(ordered_at), ordered_at)
         expected = {tag["key"]: tag["value"] for tag in before["tags"]} | {
-            "greenlight:image": f"{web.repository}:latest"
+            "greenlight:tag": "latest",
+            "greenlight:digest": digest,
+            "greenlight:service": f"{CLUSTER}/{web.name}",
+            "greenlight:template": web.production.rsplit("/", 1)[-1],
+            "greenlight:stack": "greenlight",
         }
-        self.claims.equal("the tags are as before, and `greenlight:image` is added", tags, expected)
+        self.claims.equal("the tags are as before, and our own are added", tags, expected)
 
     def the_request_is_a_copy(self, service: Service, digest: str) -> None:
         """The bytes that were sent against the bytes that were read."""
@@ -151,9 +165,12 @@ class Trial:
         for container in expected["containerDefinitions"]:
             if container["name"] == "web":
                 container["image"] = f"{REGISTRY}/{service.repository}@{digest}"
-        image_tag = {"key": "greenlight:image", "value": f"{service.repository}:latest"}
-        expected["tags"] = [*read.get("tags", []), image_tag]
         sent = exact(self.recorder.of("RegisterTaskDefinition")[0].request)
+        # Our own tags come after those that were read; what they say is claimed of the registered revision.
+        read_tags = read.get("tags", [])
+        own = sent.get("tags", [])[len(read_tags) :]
+        self.claims.holds("only our own tags are added", all(tag["key"].startswith("greenlight:") for tag in own), shown(own))
+        expected["tags"] = [*read_tags, *own]
         different = {field for field in expected.keys() | sent.keys() if expected.get(field) != sent.get(field)}
         self.claims.equal(f"all {len(sent)} fields go back on the wire as they came", sorted(different), [])
         self.claims.equal("and in the order in which they came", [*sent], [*expected])
@@ -299,6 +316,8 @@ def run(binary: Path, folder: Path, claims: Claims) -> None:
             "GREENLIGHT_CONFIG": str(config),
             "GREENLIGHT_TOPIC_ARN": world.topic,
             "GREENLIGHT_MESSAGE_FORMAT": "text",
+            "GREENLIGHT_MODE": "deploy",
+            "GREENLIGHT_STACK": "greenlight",
             "GREENLIGHT_HOOK_AFTER_INSTALL": HOOKS["AfterInstall"],
             "GREENLIGHT_HOOK_AFTER_ALLOW_TEST_TRAFFIC": HOOKS["AfterAllowTestTraffic"],
         }

@@ -32,7 +32,7 @@ pub(crate) struct Known {
 
 /// How Greenlight begins what says that a thing is its own.
 const DESCRIPTION: &str = "greenlight ";
-const IMAGE_TAG: &str = "greenlight:image";
+const OWN_TAG: &str = "greenlight:digest";
 
 impl Facts {
     /// To be asked when everything has come to its end, and before the world ends. `production` is what its clients asked.
@@ -255,7 +255,7 @@ fn is_end(event: &Value) -> bool {
 
 fn revisions(world: &World) -> Vec<Revision> {
     let is_ours = |revision: &&ecs::task_definition::Revision| {
-        revision.tags.iter().any(|tag| tag["key"] == IMAGE_TAG)
+        revision.tags.iter().any(|tag| tag["key"] == OWN_TAG)
     };
     let described = |revision: &ecs::task_definition::Revision| Revision {
         arn: revision.arn(),

@@ -6,6 +6,7 @@ mod ec2_dynamic_ports;
 mod event;
 mod failed_migration;
 mod failed_test_traffic;
+mod first_days;
 mod kept;
 mod missing_permission;
 mod multi_arch;
@@ -152,6 +153,7 @@ impl Scenario {
         scenarios.extend(stopped::scenarios());
         scenarios.extend(queue::scenarios());
         scenarios.extend(order::scenarios());
+        scenarios.extend(first_days::scenarios());
         scenarios.extend(missing_permission::scenarios());
         let always = scenarios.into_iter().map(Scenario::permitted);
         always.map(Scenario::sound).collect()

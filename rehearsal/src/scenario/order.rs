@@ -32,6 +32,7 @@ fn out_of_order() -> Scenario {
         messages: &[
             "started 1.2.0",
             "started 1.2.0",
+            "skipped 1.1.0",
             "shipped 1.2.0",
             "shipped 1.2.0",
         ],
@@ -139,7 +140,12 @@ fn semver_never_downgrades() -> Scenario {
         deployments: &["1.2.0 Succeeded"],
         revisions: &["1.2.0"],
         production: &["1.0.0", "1.2.0"],
-        messages: &["started 1.2.0", "shipped 1.2.0"],
+        messages: &[
+            "started 1.2.0",
+            "skipped 1.1.5",
+            "shipped 1.2.0",
+            "skipped 1.1.1",
+        ],
         left: Left::Nothing,
     };
     let mut expectations = course.expectations();

@@ -10,13 +10,13 @@ use crate::scenario::{Expectation, MessageFormat, Scenario, Step};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
-        kept(
+        refused(
             "unknown-service",
             "the pipeline names a service that does not exist",
             vec![push("latest")],
             &["prod/wbe", "not found", "hint: "],
         ),
-        kept(
+        refused(
             "no-matching-container",
             "no container of the service runs an image of the pipeline's repository",
             vec![push_to("shop/api", "latest")],
@@ -38,14 +38,14 @@ pub(super) fn scenarios() -> Vec<Scenario> {
                 "timeout_minutes",
             ],
         ),
-        kept(
+        refused(
             "denied-call",
             "start-deployment may not register task definitions",
             vec![
                 deny("start-deployment", "ecs:RegisterTaskDefinition"),
                 push("latest"),
             ],
-            &["AwsDenied", "access denied", "ecs:RegisterTaskDefinition"],
+            &["access denied", "ecs:RegisterTaskDefinition"],
         ),
         kept(
             "unreadable-event",
@@ -73,6 +73,23 @@ fn kept(
     let mut expectations = nothing_done();
     expectations.push(claims::production_answered());
     expectations.push(event_kept(says));
+    scenario(name, summary, steps, expectations)
+}
+
+/// A push for which nothing can be done until something is corrected: whoever pushed reads why, once, and nothing was done.
+fn refused(
+    name: &'static str,
+    summary: &'static str,
+    mut steps: Vec<Step>,
+    says: &'static [&'static str],
+) -> Scenario {
+    steps.push(Step::Settle);
+    let mut expectations = claims::nothing_broke();
+    expectations.extend(claims::only_blue());
+    expectations.push(nothing_changed());
+    expectations.extend(claims::messages(&["refused"]));
+    expectations.extend(claims::message_says("refused", says));
+    expectations.extend(claims::message_says("refused", &["aws lambda invoke"]));
     scenario(name, summary, steps, expectations)
 }
 
@@ -161,23 +178,21 @@ fn scenario(
 
 fn nothing_done() -> Vec<Expectation> {
     let mut expectations = claims::only_blue();
-    expectations.push(Expectation::new(
-        "nothing was done: no revision, no deployment, no message",
-        |record| {
-            let done = (
-                record.revisions.len(),
-                record.deployments.len(),
-                record.messages.len(),
-            );
-            expect(done == (0, 0, 0), || {
-                format!(
-                    "{} revisions, {} deployments, {} messages",
-                    done.0, done.1, done.2
-                )
-            })
-        },
-    ));
+    expectations.push(nothing_changed());
+    expectations.push(Expectation::new("no message", |record| {
+        let count = record.messages.len();
+        expect(count == 0, || format!("{count} messages"))
+    }));
     expectations
+}
+
+fn nothing_changed() -> Expectation {
+    Expectation::new("nothing was done: no revision, no deployment", |record| {
+        let done = (record.revisions.len(), record.deployments.len());
+        expect(done == (0, 0), || {
+            format!("{} revisions, {} deployments", done.0, done.1)
+        })
+    })
 }
 
 fn push(tag: &str) -> Step {

@@ -46,8 +46,25 @@ pub(crate) struct Setting {
     pub(crate) mishaps: Vec<Planned>,
     /// How long a client of production waits after an answer.
     pub(crate) pause: Duration,
+    pub(crate) mode: Mode,
     /// Versions that fail in production in a way that no check of their pipeline asks for.
     pub(crate) broken_unseen: Vec<String>,
+}
+
+/// The template's parameter `Mode`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Observe,
+    Deploy,
+}
+
+impl Mode {
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Mode::Observe => "observe",
+            Mode::Deploy => "deploy",
+        }
+    }
 }
 
 /// An ECS service at the beginning.
@@ -72,6 +89,7 @@ impl Setting {
             pace: Pace::Real,
             mishaps: Vec::new(),
             pause: traffic::PAUSE,
+            mode: Mode::Deploy,
             broken_unseen: Vec::new(),
         }
     }

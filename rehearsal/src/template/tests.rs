@@ -10,8 +10,9 @@ use super::*;
 
 fn shipped(parameters: &[(&str, &str)]) -> Template {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
-    let parameters = parameters
+    let parameters = [("Mode", "deploy")]
         .iter()
+        .chain(parameters)
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
     Template::read(

@@ -63,11 +63,14 @@ pub fn render(
         }
         TestListener::Absent => {}
     }
-    let spec: Value = json!({
+    let mut spec: Value = json!({
         "version": 0.0,
         "Resources": [{"TargetService": {"Type": "AWS::ECS::Service", "Properties": properties}}],
-        "Hooks": hooks_called,
     });
+    // The section is optional; whether CodeDeploy takes an empty one is not documented.
+    if !hooks_called.is_empty() {
+        spec["Hooks"] = hooks_called.into();
+    }
     spec.to_string()
 }
 

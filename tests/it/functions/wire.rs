@@ -424,6 +424,8 @@ impl Process {
                     "arn:aws:sns:eu-central-1:111122223333:outcomes",
                 ),
                 ("GREENLIGHT_MESSAGE_FORMAT", "json"),
+                ("GREENLIGHT_MODE", "deploy"),
+                ("GREENLIGHT_STACK", "greenlight"),
                 ("GREENLIGHT_HOOK_AFTER_INSTALL", "migrate"),
                 ("GREENLIGHT_HOOK_AFTER_ALLOW_TEST_TRAFFIC", "check"),
                 (

@@ -96,6 +96,8 @@ fn a_variable_is_set_only_where_it_is_read() {
         (
             "StartDeployment",
             json!([
+                "GREENLIGHT_MODE",
+                "GREENLIGHT_STACK",
                 "GREENLIGHT_HOOK_AFTER_INSTALL",
                 "GREENLIGHT_HOOK_AFTER_ALLOW_TEST_TRAFFIC"
             ]),

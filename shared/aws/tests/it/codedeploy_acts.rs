@@ -2,6 +2,7 @@
 
 use aws::Kind;
 use aws::codedeploy::{CodeDeploy, CreateDeployment, HookAnswer, HookReceipt};
+use rules::config::Rollback;
 use serde_json::json;
 
 use crate::codedeploy::{application, group, id, target};
@@ -13,7 +14,8 @@ fn new_deployment() -> CreateDeployment {
         deployment_group: group(),
         app_spec: "abc".to_owned(),
         deployment_config: Some("CodeDeployDefault.ECSAllAtOnce".parse().unwrap()),
-        description: "d".repeat(300),
+        description: "greenlight sha256:4c 2026-10-14T09:21:47Z 1.4.2".to_owned(),
+        rollback: Rollback::Automatic,
     }
 }
 
@@ -28,7 +30,11 @@ async fn a_deployment_is_created_with_the_hash_of_its_app_spec() {
     let expected = json!({
         "applicationName": "shop", "deploymentGroupName": "shop-web",
         "revision": {"revisionType": "AppSpecContent", "appSpecContent": {"content": "abc", "sha256": sha256}},
-        "deploymentConfigName": "CodeDeployDefault.ECSAllAtOnce", "description": "d".repeat(255) + "…"
+        "deploymentConfigName": "CodeDeployDefault.ECSAllAtOnce",
+        "description": "greenlight sha256:4c 2026-10-14T09:21:47Z 1.4.2",
+        "autoRollbackConfiguration": {"enabled": true, "events": [
+            "DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"
+        ]},
     });
     server.was_asked(&target("CreateDeployment"), &expected);
 }
@@ -45,6 +51,21 @@ async fn the_groups_own_configuration_is_used_where_none_is_given() {
         .await
         .unwrap();
     assert_eq!(server.request().json().get("deploymentConfigName"), None);
+}
+
+#[tokio::test]
+async fn the_group_says_how_to_roll_back_where_it_shall() {
+    let server = Server::answering([answer(200, &json!({"deploymentId": "d-1"}))]).await;
+    let deployment = CreateDeployment {
+        rollback: Rollback::Group,
+        ..new_deployment()
+    };
+    CodeDeploy::new(&server.session())
+        .create_deployment(&deployment)
+        .await
+        .unwrap();
+    let sent = server.request().json();
+    assert_eq!(sent.get("autoRollbackConfiguration"), None);
 }
 
 #[tokio::test]

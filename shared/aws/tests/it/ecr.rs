@@ -73,6 +73,7 @@ async fn a_digest_gives_its_image_with_or_without_tags() {
         .describe_image_by_digest(&repository(), &given)
         .await
         .unwrap()
+        .image
         .unwrap();
     server.was_asked(
         TARGET,
@@ -128,10 +129,11 @@ async fn tagged_images_come_from_every_page_and_strange_tags_are_left_out() {
         ),
     ])
     .await;
-    let found = Ecr::new(&server.session())
+    let (found, asked_at) = Ecr::new(&server.session())
         .describe_tagged_images(&repository())
         .await
         .unwrap();
+    assert!(asked_at.is_some());
     let found: Vec<_> = found.into_iter().map(|image| image.tags).collect();
     assert_eq!(
         found,
@@ -145,4 +147,38 @@ async fn tagged_images_come_from_every_page_and_strange_tags_are_left_out() {
         .collect();
     assert_eq!(server.requests()[0].json(), first);
     assert_eq!(tokens, [Value::Null, json!("page 2"), json!("page 3")]);
+}
+
+#[tokio::test]
+async fn an_index_gives_its_manifests_and_anything_else_none() {
+    let index = json!({"schemaVersion": 2, "manifests": [
+        {"digest": digest('b'), "platform": {"architecture": "arm64"}}, {"digest": digest('c')}, {"digest": "sha256:1"}
+    ]});
+    let server = Server::answering([
+        answer(
+            200,
+            &json!({"images": [{"imageManifest": index.to_string()}], "failures": []}),
+        ),
+        // ECR answers so where none of the accepted media types fits.
+        answer(
+            200,
+            &json!({"images": [], "failures": [{"failureCode": "UnsupportedImageType"}]}),
+        ),
+        answer(
+            200,
+            &json!({"images": [{"imageManifest": "<html>"}], "failures": []}),
+        ),
+    ])
+    .await;
+    let ecr = Ecr::new(&server.session());
+    let given: Digest = digest('a').parse().unwrap();
+    let repository = repository();
+    let manifests = || ecr.batch_get_image_manifests(&repository, &given);
+    let [b, c] = ['b', 'c'].map(|digit| digest(digit).parse::<Digest>().unwrap());
+    assert_eq!(manifests().await, Ok(vec![b, c]));
+    assert_eq!(manifests().await, Ok(vec![]));
+    assert_eq!(manifests().await.unwrap_err().kind, Kind::Unexpected);
+    let sent = server.requests()[0].json();
+    assert_eq!(sent["imageIds"], json!([{"imageDigest": digest('a')}]));
+    assert_eq!(sent["acceptedMediaTypes"].as_array().map(Vec::len), Some(2));
 }
