@@ -311,13 +311,14 @@ impl Handler {
         look: &Look<'_>,
         failure: &Failure,
     ) -> Result<(), CallFailed> {
-        let (tag, more) = match &look.search {
-            Search::Tag(tag) => (Some(tag), vec![("tag", tag.as_str())]),
-            Search::Digest(digest) => (None, vec![("digest", digest.as_str())]),
-            Search::All => (None, Vec::new()),
+        let more = match &look.search {
+            Search::Tag(tag) => vec![("tag", tag.as_str())],
+            Search::Digest(digest) => vec![("digest", digest.as_str())],
+            Search::All => Vec::new(),
         };
         let again = started.own.request(&look.pipeline.name, &more);
-        let outcome = Outcome::refused(look.pipeline, tag, failure.to_string(), &again);
+        let image = look.ordered_image();
+        let outcome = Outcome::refused(look.pipeline, image, failure.to_string(), &again);
         self.messenger.publish(&started.settings, &outcome).await
     }
 }

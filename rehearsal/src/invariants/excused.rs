@@ -8,10 +8,7 @@ pub(crate) fn excused(scenario: &str, invariant: Invariant) -> Option<&'static s
         "the event ends in a queue, whose alarm tells it, because what it needs is not there";
     const SILENT: &str = "AWS refuses every answer to a hook, by a permission that was taken away";
     match (scenario, invariant) {
-        (
-            "unknown-service" | "no-matching-container" | "denied-call" | "missing-permission",
-            Invariant::NewestWins,
-        ) => Some(KEPT),
+        ("missing-permission", Invariant::NewestWins) => Some(KEPT),
         ("hook-never-answers" | "denied-answer" | "denied-schedule", Invariant::HooksAnswered) => {
             Some(SILENT)
         }

@@ -2,7 +2,8 @@
 //!
 //! *Newest*: for an exact tag, where it points in the end; for a glob, the latest first push, and for versions the highest,
 //! among the runnable images whose tags match then. Where production runs something else, one of these must hold:
-//! - a message says that the image failed, was stopped or was rolled back, and came after the last order of it;
+//! - a message says that the image failed, was stopped or was rolled back, and came after the last order of it; or that it
+//!   cannot be deployed before something is corrected, that the stack only observes, or that what runs is not known;
 //! - the image shipped after its order, and a person went back from it afterwards;
 //! - production runs what the rule ranks higher, because its tag was moved since;
 //! - EventBridge lost the event that tells the failure, or it lies in a queue whose alarm tells it.
@@ -16,13 +17,17 @@ use super::facts::{By, End, Facts, Image, Pipeline, Push, Status, Told, short};
 use super::rule::{Ranked, Rule};
 
 /// Messages that say why an image does not run.
-const WHY_NOT: [&str; 5] = [
+const WHY_NOT: [&str; 7] = [
     "migration-failed",
     "test-traffic-failed",
     "failed",
     "stopped",
     "rolled-back",
+    "refused",
+    "observed",
 ];
+/// The one reason to skip the newest image that is a reason; what says another one is wrong about it.
+const NOT_KNOWN: &str = "running-unknown";
 
 pub(super) fn judge(facts: &Facts) -> Vec<String> {
     let found = facts.pipelines.iter();
@@ -116,7 +121,9 @@ fn is_explained(facts: &Facts, pipeline: &Pipeline, due: &Image, ordered: System
         by_deployment || by_image
     };
     let says_why = |told: &Told| {
-        told.at >= ordered && WHY_NOT.contains(&told.outcome.as_str()) && is_about(told)
+        let is_reason = WHY_NOT.contains(&told.outcome.as_str())
+            || told.outcome == "skipped" && told.text.contains(NOT_KNOWN);
+        told.at >= ordered && is_reason && is_about(told)
     };
     let last = facts
         .deployments_of(pipeline)

@@ -248,6 +248,22 @@ impl Look<'_> {
         }
     }
 
+    /// The image that an order names by itself, before anything is observed.
+    pub fn ordered_image(&self) -> Option<Image> {
+        let (digest, tag) = match (&self.cause, &self.search) {
+            (Cause::Push(digest), Search::Tag(tag)) => (digest, Some(tag.clone())),
+            (_, Search::Digest(digest)) => (digest, None),
+            (Cause::Push(_) | Cause::Request | Cause::Routine, Search::Tag(_) | Search::All) => {
+                return None;
+            }
+        };
+        Some(Image {
+            repository: self.pipeline.repository.clone(),
+            digest: digest.clone(),
+            tag,
+        })
+    }
+
     /// The candidate among the images that the search found at `asked_at`. What is no container image (a chart, a
     /// signature) is none, even under a tag that the pipeline follows.
     ///

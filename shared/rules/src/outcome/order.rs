@@ -2,7 +2,7 @@
 
 use super::{Event, Outcome, place};
 use crate::config::Pipeline;
-use crate::names::{DeploymentId, Image, Tag};
+use crate::names::{DeploymentId, Image};
 use crate::start::{self, AskedBy, Skip};
 
 impl Outcome {
@@ -55,19 +55,21 @@ impl Outcome {
         outcome
     }
 
-    /// Nothing can be started for an order, and trying again changes nothing: something must be corrected first.
-    pub fn refused(pipeline: &Pipeline, tag: Option<&Tag>, reason: String, again: &str) -> Self {
-        let what = tag.map_or_else(
-            || pipeline.repository.to_string(),
-            |tag| format!("{}:{tag}", pipeline.repository),
-        );
+    /// Nothing can be started for an order, and trying again changes nothing: something must be corrected first. `again` is
+    /// the command that asks for it then.
+    pub fn refused(pipeline: &Pipeline, image: Option<Image>, reason: String, again: &str) -> Self {
+        let what = image
+            .as_ref()
+            .map_or_else(|| pipeline.repository.to_string(), ToString::to_string);
         let summary = format!(
             "{what} cannot be deployed to {}; nothing was changed",
             place(pipeline)
         );
-        let mut outcome = Self::new(Event::Refused, pipeline, None, None, summary);
+        let mut outcome = Self::new(Event::Refused, pipeline, image, None, summary);
         outcome.reason = Some(reason);
-        outcome.next = Some(format!("correct the cause, then ask for it: {again}"));
+        outcome.next = Some(format!(
+            "correct the cause; it is tried again within the hour, or at once by: {again}"
+        ));
         outcome
     }
 
