@@ -9,6 +9,7 @@ mod failed_test_traffic;
 mod kept;
 mod missing_permission;
 mod multi_arch;
+mod needed;
 mod never_starts;
 mod no_capacity;
 mod order;
