@@ -1,116 +1,76 @@
 //! Which revisions a course needed. Two invocations of `start-deployment` that look at the same moment may both register
-//! one; CodeDeploy takes one deployment, and the other revision is left.
+//! one; CodeDeploy takes one deployment, and the other revision is left for the next start of that image.
 
 use std::collections::BTreeMap;
 
 use crate::record::{Record, Revision};
 
-/// The revisions without those that looks at the same moment registered in vain: of each image, those that no deployment
-/// ships, one at most for each look beside another. More than that are left in, and one look at a time leaves none out.
+/// The revisions without those that looks at the same moment registered in vain: after a revision, those of its family
+/// that run the same image, one at most for each look beside another. More than that are left in; where one ran at a time,
+/// none is left out.
 pub(super) fn needed(record: &Record) -> Vec<&Revision> {
-    let is_shipped = |revision: &Revision| {
-        let mut deployments = record.deployments.iter();
-        deployments.any(|deployment| deployment.revision == revision.arn)
-    };
-    let of = |revision: &Revision| {
+    let most_in_vain = record.starts_at_once.saturating_sub(1);
+    // By family: the last image, and how many of its revisions are left out.
+    let mut last: BTreeMap<&str, (&str, usize)> = BTreeMap::new();
+    let mut needed = Vec::new();
+    for revision in &record.revisions {
         let family = revision
             .arn
             .rsplit_once(':')
-            .map(|(family, _)| family.to_owned());
-        (family, revision.image.clone())
-    };
-    let mut spare: BTreeMap<_, usize> = BTreeMap::new();
-    for revision in &record.revisions {
-        let others = record
-            .revisions
-            .iter()
-            .filter(|other| of(other) == of(revision));
-        let in_vain = others.clone().filter(|other| !is_shipped(other)).count();
-        // Where none was shipped, one of them was what the decision asked for.
-        let in_vain = in_vain - usize::from(in_vain == others.count());
-        spare.insert(
-            of(revision),
-            in_vain.min(record.starts_at_once.saturating_sub(1)),
-        );
-    }
-    let mut needed: Vec<&Revision> = Vec::new();
-    for revision in record.revisions.iter().rev() {
-        match spare
-            .get_mut(&of(revision))
-            .filter(|spare| **spare > 0 && !is_shipped(revision))
-        {
-            Some(spare) => *spare -= 1,
-            None => needed.push(revision),
+            .map_or("", |(family, _)| family);
+        match last.get_mut(family) {
+            Some((image, in_vain)) if *image == revision.image => {
+                *in_vain += 1;
+                if *in_vain > most_in_vain {
+                    needed.push(revision);
+                }
+            }
+            Some(_) | None => {
+                last.insert(family, (&revision.image, 0));
+                needed.push(revision);
+            }
         }
     }
-    needed.reverse();
     needed
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Deployment;
 
-    fn revision(number: usize, image: &str) -> Revision {
-        Revision {
-            arn: format!("arn:shop-web:{number}"),
-            image: image.to_owned(),
-            images: BTreeMap::new(),
-        }
-    }
-
-    /// Revisions of one image, of which the first is shipped if any is, where so many looks ran at once.
-    fn record(in_vain: usize, starts_at_once: usize, shipped: bool) -> Record {
-        let deployment = Deployment {
-            id: "d-1".to_owned(),
-            service: "web".to_owned(),
-            creator: "user".to_owned(),
-            revision: "arn:shop-web:1".to_owned(),
-            image_digest: None,
-            status: "Succeeded".to_owned(),
-            error: None,
-            lifecycle_events: Vec::new(),
+    /// `web:a web:a` are two revisions of the family `web` that run the image `a`.
+    fn check(revisions: &str, starts_at_once: usize, expected: &str) {
+        let revision = |(number, of): (usize, &str)| {
+            let (family, image) = of.split_once(':').unwrap();
+            Revision {
+                arn: format!("arn:{family}:{number}"),
+                image: image.to_owned(),
+                images: BTreeMap::new(),
+            }
         };
-        Record {
-            revisions: (1..=1 + in_vain)
-                .map(|number| revision(number, "a"))
-                .collect(),
-            deployments: shipped.then_some(deployment).into_iter().collect(),
+        let record = Record {
+            revisions: revisions.split(' ').enumerate().map(revision).collect(),
             starts_at_once,
             ..Record::default()
-        }
+        };
+        let images = needed(&record).into_iter();
+        let images: Vec<&str> = images.map(|revision| revision.image.as_str()).collect();
+        assert_eq!(
+            images.join(" "),
+            expected,
+            "{revisions}, {starts_at_once} at once"
+        );
     }
 
     #[test]
     fn each_look_beside_another_may_register_one_revision_in_vain() {
-        for (in_vain, starts_at_once, expected) in [
-            (0, 0, 1),
-            (0, 3, 1),
-            (1, 1, 2),
-            (1, 2, 1),
-            (2, 3, 1),
-            (2, 2, 2),
-            (3, 1, 4),
-        ] {
-            for shipped in [true, false] {
-                let record = record(in_vain, starts_at_once, shipped);
-                let needed = needed(&record);
-                let what = format!("{in_vain} beside {starts_at_once}, shipped: {shipped}");
-                assert_eq!(needed.len(), expected, "{what}");
-                assert_eq!(needed[0].arn, "arn:shop-web:1", "{what}");
-            }
-        }
-    }
-
-    #[test]
-    fn another_image_or_family_is_needed_for_itself() {
-        let mut record = record(0, 2, true);
-        record.revisions.push(revision(2, "b"));
-        record.revisions.push(Revision {
-            arn: "arn:shop-admin:1".to_owned(),
-            ..revision(1, "a")
-        });
-        assert_eq!(needed(&record).len(), 3);
+        check("web:a", 1, "a");
+        check("web:a web:a", 1, "a a");
+        check("web:a web:a", 2, "a");
+        check("web:a web:a web:a", 2, "a a");
+        check("web:a web:a web:a", 3, "a");
+        check("web:a web:a web:b web:b web:a", 2, "a b a");
+        check("web:a admin:a web:a admin:a", 2, "a a");
+        check("web:a web:b", 3, "a b");
     }
 }
