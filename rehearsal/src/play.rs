@@ -301,13 +301,15 @@ pub(crate) async fn start_world(
     data: &Data,
     port: u16,
 ) -> anyhow::Result<World> {
-    let format = (
-        "MessageFormat".to_owned(),
-        scenario.message_format.as_str().to_owned(),
-    );
+    let parameters = [
+        // Nothing depends on it here: the functions are built for this machine.
+        ("Architecture", "arm64"),
+        ("MessageFormat", scenario.message_format.as_str()),
+    ];
+    let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let template = Template::read(
         &places.root.join("template.yaml"),
-        &BTreeMap::from([format]),
+        &BTreeMap::from(parameters),
         &places.binaries,
         &pipelines(&places.root.join(&scenario.pipelines), data)?,
     )?;
