@@ -87,14 +87,14 @@ pub(crate) fn gather(
 pub(crate) fn starts_at_once(happenings: &[Happening]) -> usize {
     let (mut running, mut most) = (0_usize, 0);
     for happening in happenings {
-        match &happening.what {
-            What::FunctionInvoked { function, .. } if function == "start-deployment" => {
-                running += 1
-            }
-            What::FunctionEnded { function, .. } if function == "start-deployment" => {
-                running = running.saturating_sub(1);
-            }
-            _ => {}
+        if let What::FunctionInvoked { function, .. } = &happening.what
+            && function == "start-deployment"
+        {
+            running += 1;
+        } else if let What::FunctionEnded { function, .. } = &happening.what
+            && function == "start-deployment"
+        {
+            running = running.saturating_sub(1);
         }
         most = most.max(running);
     }

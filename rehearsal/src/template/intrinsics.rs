@@ -46,7 +46,9 @@ impl Scope {
         match &resource["Condition"] {
             Value::Null => Ok(true),
             Value::String(condition) => self.condition(condition),
-            other => bail!("`Condition` is `{other}`, expected the name of a condition"),
+            other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+                bail!("`Condition` is `{other}`, expected the name of a condition")
+            }
         }
     }
 
