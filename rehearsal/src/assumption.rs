@@ -39,7 +39,7 @@ pub enum Assumption {
     OtherKindsOfEventsAreTold,
     /// Every event is delivered twice
     EventsComeTwice,
-    /// CodeDeploy's actions on one deployment know no resource: only policies for `*` allow them
+    /// CodeDeploy's actions on one deployment, a hook's answer among them, know no resource: only policies for `*` allow them
     DeploymentActionsKnowNoResource,
 }
 

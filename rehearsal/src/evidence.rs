@@ -51,6 +51,7 @@ pub(crate) fn gather(
         revisions: revisions(world.revisions(), revisions_before),
         tasks: happenings.iter().filter_map(one_off_task).collect(),
         invocations: invocations(world),
+        starts_at_once: starts_at_once(&happenings),
         dead_letters: dead_letters(world),
         aws_calls: aws_calls(world),
         permissions_used: world
@@ -80,6 +81,24 @@ pub(crate) fn gather(
         simulated_seconds: since(world.clock.now()).as_secs(),
         real_milliseconds,
     }
+}
+
+/// The most invocations of `start-deployment` that ran at the same moment.
+pub(crate) fn starts_at_once(happenings: &[Happening]) -> usize {
+    let (mut running, mut most) = (0_usize, 0);
+    for happening in happenings {
+        if let What::FunctionInvoked { function, .. } = &happening.what
+            && function == "start-deployment"
+        {
+            running += 1;
+        } else if let What::FunctionEnded { function, .. } = &happening.what
+            && function == "start-deployment"
+        {
+            running = running.saturating_sub(1);
+        }
+        most = most.max(running);
+    }
+    most
 }
 
 fn deployments(world: &World) -> Vec<Deployment> {

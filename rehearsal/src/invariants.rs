@@ -71,7 +71,7 @@ impl Invariant {
                 "the newest image that the tag rule allows runs, or a message says why it does not"
             }
             Invariant::NothingTwice => {
-                "no push is deployed twice, and none costs more than one needless revision"
+                "no push is deployed twice, and none costs more than one needless revision for each look at that moment"
             }
             Invariant::NeverBack => "no older image replaces a newer one, but by an order",
             Invariant::HooksAnswered => {

@@ -302,6 +302,8 @@ pub(crate) async fn start_world(
     port: u16,
 ) -> anyhow::Result<World> {
     let parameters = [
+        // Nothing depends on it here: the functions are built for this machine.
+        ("Architecture", "arm64"),
         ("MessageFormat", scenario.message_format.as_str()),
         ("Mode", scenario.setting.mode.as_str()),
     ];

@@ -35,6 +35,8 @@ pub(crate) struct Record {
     /// One-off tasks, in the order in which they ended.
     pub(crate) tasks: Vec<Task>,
     pub(crate) invocations: Vec<Invocation>,
+    /// The most invocations of `start-deployment` that ran at the same moment.
+    pub(crate) starts_at_once: usize,
     pub(crate) dead_letters: Vec<DeadLetter>,
     pub(crate) aws_calls: Vec<AwsCall>,
     /// What allowed the calls, and what services did for functions and schedules.

@@ -21,6 +21,58 @@ pub use intrinsics::STACK;
 /// Where Lambda unpacks layers.
 const LAYER_FOLDER: &str = "/opt/";
 
+/// What is evaluated, or is of no consequence in a rehearsal. A resource of another type may mean anything.
+const RESOURCES: [&str; 9] = [
+    "AWS::CloudWatch::Alarm",
+    "AWS::IAM::Role",
+    "AWS::Logs::LogGroup",
+    "AWS::SNS::Subscription",
+    "AWS::SNS::Topic",
+    "AWS::SQS::Queue",
+    "AWS::SQS::QueuePolicy",
+    "AWS::Serverless::Function",
+    "AWS::Serverless::LayerVersion",
+];
+/// The same of a function's properties, with those that `roles` refuses in its own words.
+const OF_FUNCTIONS: [&str; 23] = [
+    "Architectures",
+    "AssumeRolePolicyDocument",
+    "CodeUri",
+    "DeadLetterQueue",
+    "Description",
+    "DurableConfig",
+    "Environment",
+    "EventInvokeConfig",
+    "Events",
+    "FunctionName",
+    "Handler",
+    "Layers",
+    "LoggingConfig",
+    "MemorySize",
+    "PermissionsBoundary",
+    "Policies",
+    "ReservedConcurrentExecutions",
+    "Role",
+    "RolePath",
+    "Runtime",
+    "Timeout",
+    "Tracing",
+    "VpcConfig",
+];
+/// The same of what makes a function run.
+const OF_EVENTS: [&str; 10] = [
+    "DeadLetterConfig",
+    "Description",
+    "Enabled",
+    "Input",
+    "Name",
+    "Pattern",
+    "RetryPolicy",
+    "RuleName",
+    "Schedule",
+    "State",
+];
+
 /// What the rehearsal takes from the template.
 #[derive(Debug, Clone)]
 pub struct Template {
@@ -30,17 +82,21 @@ pub struct Template {
     pub principals: Vec<Principal>,
     /// ARN of the outcome topic, as the functions get it.
     pub topic_arn: String,
+    /// The KMS keys of topics and queues, by the ARNs of these. AWS's own keys need no permission and are left out.
+    pub keys: BTreeMap<String, String>,
 }
 
 /// The places that stand for what is elsewhere in AWS.
 struct Places<'a> {
     binaries: &'a Path,
     config: &'a Path,
+    /// The folder that a layer is made of; none where nobody has it.
+    layer: Option<&'a Path>,
 }
 
 impl Template {
     /// `parameters` override the template's defaults; `binaries` is the folder of the built functions; `config` is the
-    /// pipelines file that stands for `/opt/pipelines.toml`.
+    /// pipelines file that stands for the one that the functions find below `/opt`.
     pub fn read(
         file: &Path,
         parameters: &BTreeMap<String, String>,
@@ -49,7 +105,13 @@ impl Template {
     ) -> anyhow::Result<Template> {
         let text =
             std::fs::read_to_string(file).with_context(|| format!("read `{}`", file.display()))?;
-        Template::parse(&text, parameters, &Places { binaries, config })
+        let layer = file.with_file_name("config");
+        let places = Places {
+            binaries,
+            config,
+            layer: Some(&layer),
+        };
+        Template::parse(&text, parameters, &places)
             .with_context(|| format!("in `{}`", file.display()))
     }
 
@@ -71,18 +133,23 @@ impl Template {
             rules: Vec::new(),
             principals: Vec::new(),
             topic_arn: String::new(),
+            keys: keys(&scope)?,
         };
         let mut with_roles = Vec::new();
         for (logical_id, resource) in scope
             .written("Resources")
             .context("the template has no `Resources`")?
         {
-            if resource["Type"] != "AWS::Serverless::Function" {
+            if !scope.is_made(resource)? {
                 continue;
             }
-            if let Some(condition) = resource["Condition"].as_str()
-                && !scope.condition(condition)?
-            {
+            let of_type = resource["Type"].as_str().unwrap_or_default();
+            if !RESOURCES.contains(&of_type) && !roles::NOT_READ.contains(&of_type) {
+                bail!(
+                    "`{logical_id}` is of the type `{of_type}`, which is not played in the rehearsal"
+                );
+            }
+            if of_type != "AWS::Serverless::Function" {
                 continue;
             }
             let mut properties = globals.clone();
@@ -115,6 +182,11 @@ struct Declared<'a> {
 impl Declared<'_> {
     fn function(&self, places: &Places<'_>) -> anyhow::Result<Function> {
         let path = format!("Resources.{}", self.logical_id);
+        known(
+            &self.properties,
+            &OF_FUNCTIONS,
+            &format!("{path}.Properties"),
+        )?;
         let binary_name = self.resource["Metadata"]["BuildProperties"]["Binary"].as_str();
         let binary_name = binary_name
             .with_context(|| format!("`{path}.Metadata.BuildProperties.Binary` is missing"))?;
@@ -225,7 +297,10 @@ impl Declared<'_> {
                 content.trim_end_matches('/').trim_start_matches("./") == "config"
             })
         };
-        if file != "pipelines.toml" || !layers.iter().any(brings_config) {
+        let is_there = places
+            .layer
+            .is_none_or(|folder| folder.join(file).is_file());
+        if !is_there || !layers.iter().any(brings_config) {
             bail!(
                 "`{}` has no layer that brings `{file}` (its `ContentUri` would be `config/`)",
                 self.logical_id
@@ -260,6 +335,7 @@ impl Declared<'_> {
     fn queue(&self, arn: &Value) -> anyhow::Result<String> {
         for (logical_id, resource) in self.scope.written("Resources").into_iter().flatten() {
             if resource["Type"] == "AWS::SQS::Queue"
+                && self.scope.is_made(resource)?
                 && self.scope.attribute(logical_id, "Arn")? == *arn
             {
                 return Ok(logical_id.clone());
@@ -283,6 +359,7 @@ impl Declared<'_> {
                 .scope
                 .resolve(&declared["Properties"], &path)?
                 .unwrap_or_default();
+            known(&properties, &OF_EVENTS, &format!("{path}.Properties"))?;
             if properties["Enabled"] == false || properties["State"] == "DISABLED" {
                 continue;
             }
@@ -313,6 +390,43 @@ impl Declared<'_> {
         }
         Ok(rules)
     }
+}
+
+/// Whether everything that is written is known here.
+fn known(written: &Value, names: &[&str], path: &str) -> anyhow::Result<()> {
+    let mut written = written.as_object().into_iter().flatten();
+    match written.find(|(name, _)| !names.contains(&name.as_str())) {
+        Some((unknown, _)) => bail!("`{path}.{unknown}` is not evaluated in the rehearsal"),
+        None => Ok(()),
+    }
+}
+
+/// The keys of one's own by which topics and queues are encrypted.
+fn keys(scope: &Scope) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut keys = BTreeMap::new();
+    for (logical_id, resource) in scope.written("Resources").into_iter().flatten() {
+        let attribute = match resource["Type"].as_str() {
+            Some("AWS::SNS::Topic") => "TopicArn",
+            Some("AWS::SQS::Queue") => "Arn",
+            Some(_) | None => continue,
+        };
+        if !scope.is_made(resource)? {
+            continue;
+        }
+        let path = format!("Resources.{logical_id}.Properties.KmsMasterKeyId");
+        let key = scope.resolve(&resource["Properties"]["KmsMasterKeyId"], &path)?;
+        match key.unwrap_or_default().as_str() {
+            Some(key) if key.starts_with("arn:") => {
+                let arn = scope.attribute(logical_id, attribute)?;
+                keys.insert(arn.as_str().unwrap_or_default().to_owned(), key.to_owned());
+            }
+            Some(key) if !key.starts_with("alias/aws/") => {
+                bail!("`{path}` is `{key}`: only the ARN of a key is evaluated in the rehearsal")
+            }
+            Some(_) | None => {}
+        }
+    }
+    Ok(keys)
 }
 
 /// A rule's `RetryPolicy`, with EventBridge's limits and defaults.

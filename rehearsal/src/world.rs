@@ -420,7 +420,9 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
     let happenings = Happenings::new(clock.clone());
     let lambda = Lambda::start(clock.clone(), template.functions.clone(), endpoint.clone()).await?;
     lambda.tell(happenings.clone());
-    let iam = Arc::new(Iam::new(template.principals.clone(), &settings.without)?);
+    let iam = Arc::new(
+        Iam::new(template.principals.clone(), &settings.without)?.with_keys(template.keys.clone()),
+    );
     lambda.ask(iam.clone());
     let logs = Logs::default();
     lambda.log_to(logs.clone());

@@ -10,6 +10,8 @@ use crate::repository;
 const NOT_WRITTEN_BY_PEOPLE: &str = "Cargo.lock";
 /// A screen is what a reader can hold; this is the limit, not the aim.
 const LINES_AT_MOST: usize = 500;
+/// CloudFormation takes one stack as one file.
+const LINES_OF_THE_TEMPLATE_AT_MOST: usize = 800;
 
 fn texts() -> Vec<(String, String)> {
     repository::files("")
@@ -63,10 +65,11 @@ fn dependencies(package: &str) -> Vec<Value> {
 fn no_file_is_longer_than_a_reader_can_hold() {
     for (path, text) in texts() {
         let lines = text.lines().count();
-        assert!(
-            lines <= LINES_AT_MOST,
-            "{path} is {lines} lines long, split it"
-        );
+        let at_most = match path.as_str() {
+            "template.yaml" => LINES_OF_THE_TEMPLATE_AT_MOST,
+            _ => LINES_AT_MOST,
+        };
+        assert!(lines <= at_most, "{path} is {lines} lines long, split it");
     }
 }
 

@@ -54,7 +54,11 @@ pub(super) fn authorize(aws: &Aws, request: &Request, function: &str) -> Result<
         return Err(denied(request.service, message));
     };
     let checked = aws.iam.check(function, &asked);
-    checked.map_err(|refusal| denied(request.service, sentence(request.service, &refusal)))
+    checked.map_err(|refusal| match refusal.action.starts_with("kms:") {
+        // SNS has a code of its own for what KMS refuses (SNS API Reference, Publish).
+        true => ApiError::new("KMSAccessDenied", refusal.sentence()),
+        false => denied(request.service, sentence(request.service, &refusal)),
+    })
 }
 
 /// The refusal of a call that no policy speaks of.

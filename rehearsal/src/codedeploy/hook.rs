@@ -13,11 +13,13 @@ use super::{Deployment, Hook, HookAnswer, State};
 use crate::assumption::Assumption;
 use crate::happening::What;
 use crate::identity::sha256_hex;
-use crate::lambda::Answer;
+use crate::lambda::{Answer, Refused};
 use crate::world::Aws;
 
 /// A hook that has not answered by then has failed.
 const HOOK_LIMIT: Duration = Duration::from_secs(60 * 60);
+/// Until a call that Lambda throttled is made again. Whether CodeDeploy does so is not documented; AWS's SDKs do.
+const AFTER_THROTTLE: Duration = Duration::from_secs(1);
 
 /// Calls the hook's function, if there is one, and waits for somebody to answer.
 pub(super) async fn call(
@@ -74,10 +76,14 @@ fn invoke(aws: &Aws, function: &str, payload: Value) -> anyhow::Result<()> {
     if !aws.assumptions.hold(Assumption::HookIsCalledSynchronously) {
         return Ok(aws.lambda.invoke_async(function, payload)?);
     }
-    let (lambda, function) = (aws.lambda.clone(), function.to_owned());
+    let (lambda, clock, function) = (aws.lambda.clone(), aws.clock.clone(), function.to_owned());
     aws.background.spawn(async move {
-        // Its error is among the invocations, and nobody tries again.
-        let _ = lambda.invoke(&function, payload).await;
+        // Its error is among the invocations, and nobody tries again. What Lambda throttles has not been tried.
+        while let Err(Refused::Throttled | Refused::AccountThrottled) =
+            lambda.invoke(&function, payload.clone()).await
+        {
+            clock.sleep(AFTER_THROTTLE).await;
+        }
     });
     Ok(())
 }

@@ -13,7 +13,7 @@ mod principal;
 mod removal;
 mod wildcard;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use self::condition::Keys;
@@ -62,6 +62,8 @@ pub struct Iam {
 #[derive(Debug)]
 struct State {
     principals: Vec<Principal>,
+    /// By the ARN of the topic or queue that is encrypted with it.
+    keys: BTreeMap<String, String>,
     used: BTreeSet<Grant>,
     refusals: Vec<Refusal>,
 }
@@ -71,6 +73,7 @@ impl Iam {
     pub fn new(principals: Vec<Principal>, removals: &[Removal]) -> anyhow::Result<Iam> {
         let state = State {
             principals,
+            keys: BTreeMap::new(),
             used: BTreeSet::new(),
             refusals: Vec::new(),
         };
@@ -83,6 +86,13 @@ impl Iam {
         Ok(iam)
     }
 
+    /// The same, with topics and queues that are encrypted with keys of one's own: by their ARNs, the ARNs of the keys.
+    #[must_use]
+    pub fn with_keys(self, keys: BTreeMap<String, String>) -> Iam {
+        self.lock().keys = keys;
+        self
+    }
+
     /// From now on something is not granted any more that was granted until now.
     pub fn remove(&self, removal: &Removal) -> anyhow::Result<()> {
         removal.apply(&mut self.lock().principals)
@@ -92,7 +102,8 @@ impl Iam {
     pub fn check(&self, holder: &str, asked: &[Asked]) -> Result<(), Refusal> {
         let mut state = self.lock();
         let mut used = Vec::new();
-        for asked in asked {
+        let of_keys: Vec<Asked> = asked.iter().flat_map(|asked| state.of_key(asked)).collect();
+        for asked in asked.iter().chain(&of_keys) {
             match state.decide(holder, asked) {
                 Ok(grant) => used.push(grant),
                 Err(why) => {
@@ -181,6 +192,18 @@ impl State {
     fn decide(&self, holder: &str, asked: &Asked) -> Result<Grant, Why> {
         self.holder(holder)
             .map_or(Err(Why::NothingAllows), |principal| principal.decide(asked))
+    }
+
+    /// Who sends to what is encrypted has it encrypted in their own name (SNS and SQS Developer Guides, key management). The
+    /// key's own policy is taken to leave the decision to IAM.
+    fn of_key(&self, asked: &Asked) -> Vec<Asked> {
+        let sends = ["sns:Publish", "sqs:SendMessage"].contains(&asked.action.as_str());
+        match self.keys.get(&asked.resource).filter(|_| sends) {
+            Some(key) => ["kms:GenerateDataKey", "kms:Decrypt"]
+                .map(|action| Asked::new(action, key.as_str()))
+                .into(),
+            None => Vec::new(),
+        }
     }
 
     fn holder(&self, holder: &str) -> Option<&Principal> {

@@ -225,6 +225,19 @@ impl Facts {
         })
     }
 
+    /// The most invocations of `start-deployment` that ran at the same moment.
+    pub(super) fn looks_at_once(&self) -> usize {
+        // What ended when another began ran before it.
+        let beside = |look: &Look| {
+            let others = self.looks.iter();
+            let running = others.filter(|other| {
+                other.began <= look.began && other.ended.is_none_or(|ended| look.began < ended)
+            });
+            running.count()
+        };
+        self.looks.iter().map(beside).max().unwrap_or_default()
+    }
+
     /// Whether a person asked for what was created.
     pub(super) fn was_asked_for(&self, pipeline: &Pipeline, deployment: &Deployment) -> bool {
         self.looks_at(deployment.created_at)

@@ -1,8 +1,10 @@
-//! 2. Never two deployments of the same push; never more than one needless revision, however often a function dies.
+//! 2. Never two deployments of the same push; never more than one needless revision of each look that ran beside others,
+//! however often a function dies.
 //!
 //! Each deployment that Greenlight creates is justified by an order of its image that came after the deployment of the same
 //! image before it: a push under a tag that the pipeline follows, also one that changes nothing, or a person's request.
-//! A needless revision is one that no deployment ships; each order of an image may leave one at most.
+//! A needless revision is one that no deployment ships; each order of an image may leave one at most, and one for each
+//! other look at the same moment: two that look at once may both register before CodeDeploy refuses the second deployment.
 
 use std::collections::BTreeMap;
 
@@ -65,9 +67,9 @@ fn needless(facts: &Facts) -> Vec<String> {
         let of = (revision.family.as_str(), revision.digests.as_slice());
         unused.entry(of).or_default().push(&revision.arn);
     }
-    let too_many = unused
-        .into_iter()
-        .filter(|((_, digests), arns)| arns.len() > orders(facts, digests).max(1));
+    let too_many = unused.into_iter().filter(|((_, digests), arns)| {
+        arns.len() > orders(facts, digests).max(1) * facts.looks_at_once().max(1)
+    });
     too_many
         .map(|((family, digests), arns)| {
             let digests: Vec<&str> = digests.iter().map(|digest| short(digest)).collect();

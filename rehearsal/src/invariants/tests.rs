@@ -297,6 +297,14 @@ fn a_push_costs_one_needless_revision_at_most() {
         }
     };
     check(many, &[2]);
+    // Two that look at the same moment may leave one each.
+    let at_once: Change = |facts| {
+        for arn in ["web:3", "web:4", "web:5", "web:6"] {
+            facts.revisions.push(revision(arn, "a"));
+        }
+        facts.looks.push(look(2, 3, None));
+    };
+    check(at_once, &[]);
 }
 
 /// `first` is deployed once more, at minute 20.

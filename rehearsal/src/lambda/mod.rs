@@ -36,6 +36,10 @@ pub use self::log::default_group;
 pub const LARGEST_REQUEST: usize = 6 * 1024 * 1024;
 pub const LARGEST_EVENT: usize = 1024 * 1024;
 
+/// So many invocations run at once in many new accounts, those of all functions together; others have 1,000 (Lambda
+/// quotas). Here they share the processors of one machine.
+const ACCOUNT_CONCURRENCY: usize = 10;
+
 /// A function as `template.yaml` declares it, and the binary that it is.
 #[derive(Debug, Clone)]
 pub struct Function {
@@ -52,7 +56,7 @@ pub struct Function {
     /// Asynchronous invocations: retries after the first attempt, 0 to 2.
     pub maximum_retry_attempts: u32,
     pub maximum_event_age: Duration,
-    /// Invocations at the same time at most; none: as many as there are.
+    /// Invocations at the same time at most; none: as many as the account has left.
     pub reserved_concurrency: Option<usize>,
     /// Logical id of the queue that gets what failed for good.
     pub on_failure: Option<String>,
@@ -110,6 +114,8 @@ pub enum Refused {
     NoSuchFunction(String),
     /// All of the reserved concurrency is in use.
     Throttled,
+    /// All of the account's concurrency is in use.
+    AccountThrottled,
     /// So many bytes of the invocation type, where so many are allowed.
     TooLarge {
         bytes: usize,
@@ -122,7 +128,7 @@ impl std::fmt::Display for Refused {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Refused::NoSuchFunction(function) => write!(f, "Function not found: {function}"),
-            Refused::Throttled => write!(f, "Rate Exceeded."),
+            Refused::Throttled | Refused::AccountThrottled => write!(f, "Rate Exceeded."),
             Refused::TooLarge {
                 bytes,
                 invocation_type,
@@ -153,6 +159,8 @@ struct Inner {
     logs: OnceLock<Logs>,
     /// Places for invocations, by the name of each function that has a limit.
     places: BTreeMap<String, Arc<Semaphore>>,
+    /// Those of all other functions together.
+    unreserved: Arc<Semaphore>,
     state: Mutex<State>,
     /// Invocations that run, wait or will be repeated.
     open: watch::Sender<usize>,
@@ -202,6 +210,7 @@ impl Lambda {
         };
         let inner = Inner {
             places: functions.iter().filter_map(limited).collect(),
+            unreserved: Arc::new(Semaphore::new(ACCOUNT_CONCURRENCY)),
             clock,
             functions,
             local_aws,
@@ -260,7 +269,7 @@ impl Lambda {
         self.inner.functions.clone()
     }
 
-    /// Synchronous invocation, one attempt. One above the function's reserved concurrency is refused, as in AWS.
+    /// Synchronous invocation, one attempt. One above the function's or the account's concurrency is refused, as in AWS.
     pub async fn invoke(&self, function: &str, payload: Value) -> Result<Answer, Refused> {
         let request_id = self.inner.ids.uuid();
         self.invoke_as(&request_id, function, payload).await
@@ -404,13 +413,13 @@ impl Lambda {
             .ok_or_else(|| Refused::NoSuchFunction(named()))
     }
 
-    /// A place within the function's reserved concurrency; none is needed where none is reserved.
-    fn place(&self, function: &Function) -> Result<Option<OwnedSemaphorePermit>, Refused> {
-        let Some(places) = self.inner.places.get(&function.name) else {
-            return Ok(None);
+    /// A place within the function's reserved concurrency, or within the account's where none is reserved.
+    fn place(&self, function: &Function) -> Result<OwnedSemaphorePermit, Refused> {
+        let (places, refused) = match self.inner.places.get(&function.name) {
+            Some(places) => (places, Refused::Throttled),
+            None => (&self.inner.unreserved, Refused::AccountThrottled),
         };
-        let place = places.clone().try_acquire_owned();
-        place.map(Some).map_err(|_| Refused::Throttled)
+        places.clone().try_acquire_owned().map_err(|_| refused)
     }
 }
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::command::organisation::Organisation;
+use crate::evidence::starts_at_once;
 use crate::traffic::Seen;
 
 const START: &str = "start-deployment";
@@ -48,6 +49,8 @@ pub(super) struct Figures {
     pub(super) deployments: usize,
     pub(super) most_deployments_of_a_service: usize,
     pub(super) revisions: usize,
+    /// The most invocations of start-deployment that ran at the same moment. Each may register a revision in vain.
+    pub(super) starts_at_once: usize,
     pub(super) calls: Calls,
     pub(super) invocations: Invocations,
     pub(super) dead_letters: usize,
@@ -123,6 +126,7 @@ impl Figures {
                 .revisions()
                 .len()
                 .saturating_sub(size.services as usize),
+            starts_at_once: starts_at_once(&world.happenings.all()),
             calls: Calls::of(&world.calls()),
             invocations: Invocations::of(world),
             dead_letters: world.lambda.dead_letters().len() + world.events.dead_letters().len(),
@@ -149,7 +153,7 @@ impl Figures {
             "\ntime         {:.0} s of AWS's time from the first push until every service's production has the newest image, {share:.0} % of the bound\n\
              bound        {:.0} s: {:.0} s of pushes, {:.0} s until the bucket of {REGISTER} has a token for each of {} \
              services, {:.0} s until the quickest deployment shifts production\n\
-             deployments  {} of {} services, {} at most of one; {} revisions registered\n\
+             deployments  {} of {} services, {} at most of one; {} revisions registered, {} starts at once at most\n\
              calls        {} by all functions; of start-deployment {}, {} needed, {} needless; {} throttled\n\
              invocations  {} of all functions; of start-deployment {}, {} without a call, {} failed, the longest {:.0} s\n\
              looks        {} at one pipeline each: {}\n\
@@ -166,6 +170,7 @@ impl Figures {
             self.services,
             self.most_deployments_of_a_service,
             self.revisions,
+            self.starts_at_once,
             calls.total,
             calls.of_start_deployment,
             calls.needed,

@@ -37,10 +37,11 @@ pub(super) fn problems(
             figures.most_deployments_of_a_service
         ));
     }
-    if figures.revisions != figures.deployments {
+    let most = figures.deployments * figures.starts_at_once;
+    if !(figures.deployments..=most).contains(&figures.revisions) {
         problems.push(format!(
-            "{} revisions were registered for {} deployments, expected one for each",
-            figures.revisions, figures.deployments
+            "{} revisions were registered for {} deployments, expected one for each of the {} that looked at once at most",
+            figures.revisions, figures.deployments, figures.starts_at_once
         ));
     }
     if figures.dead_letters > 0 {

@@ -74,8 +74,8 @@ pub(super) async fn desire(world: &World, count: u32) -> anyhow::Result<()> {
     call(world, operation, &request).await
 }
 
-/// A request to `start-deployment`; the record shows what it answers. It takes one at a time, so a person who is refused
-/// waits and asks again.
+/// A request to `start-deployment`; the record shows what it answers. A person who is refused for want of concurrency waits
+/// and asks again.
 pub(crate) async fn ask(world: &World, request: &Value) -> anyhow::Result<()> {
     let mut functions = world.lambda.functions().into_iter();
     let function = functions
@@ -85,7 +85,7 @@ pub(crate) async fn ask(world: &World, request: &Value) -> anyhow::Result<()> {
         world.lambda.idle().await;
         match world.lambda.invoke(&function.name, request.clone()).await {
             Ok(Answer::Response(_) | Answer::Error { .. }) => return Ok(()),
-            Err(Refused::Throttled) => {}
+            Err(Refused::Throttled | Refused::AccountThrottled) => {}
             Err(refused) => return Err(refused.into()),
         }
     }

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use crate::invariants::{self, Invariant, Violation};
 use crate::record::{Deployment, Message, Record};
+use crate::scenario::needed::needed;
 use crate::scenario::setting::{BLUE, GREEN};
 use crate::scenario::{Expectation, quoted};
 use crate::traffic::Seen;
@@ -110,8 +111,7 @@ pub(super) fn production_answered() -> Expectation {
 pub(super) fn started(count: usize) -> Vec<Expectation> {
     vec![
         Expectation::new(format!("{count} revision(s) registered"), move |record| {
-            let arns: Vec<&str> = record
-                .revisions
+            let arns: Vec<&str> = needed(record)
                 .iter()
                 .map(|revision| revision.arn.as_str())
                 .collect();

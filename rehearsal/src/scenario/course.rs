@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::record::{Deployment, Message, Moment, Record};
 use crate::scenario::Expectation;
 use crate::scenario::claims::{self, LIFECYCLE_EVENTS, expect, list};
+use crate::scenario::needed::needed;
 use crate::traffic::Stretch;
 
 /// Every version that a scenario speaks of.
@@ -25,7 +26,8 @@ pub(super) struct Course {
     pub(super) service: &'static str,
     /// Its deployments in order: `1.1.0 Stopped ALARM_ACTIVE`, `rollback to 1.0.0 Succeeded`.
     pub(super) deployments: &'static [&'static str],
-    /// The versions that revisions were registered for, in order: no push costs more than one.
+    /// The versions that revisions were registered for, in order: no push costs more than one, but where looks at the same
+    /// moment register one each.
     pub(super) revisions: &'static [&'static str],
     /// The versions that production went through, of which two may answer side by side for a while.
     pub(super) production: &'static [&'static str],
@@ -110,7 +112,7 @@ fn revisions(expected: &'static [&'static str]) -> Expectation {
         format!("revisions registered: {}", list(expected)),
         move |record| {
             let digest = |image: &str| image.rsplit('@').next().unwrap_or_default().to_owned();
-            let revisions = record.revisions.iter();
+            let revisions = needed(record).into_iter();
             let found: Vec<String> = revisions
                 .map(|revision| version_of(&digest(&revision.image)))
                 .collect();

@@ -26,6 +26,7 @@ const ANSWER_DENIED: [&str; 3] = ["AwsDenied", "access denied", ANSWER];
 const ROLLBACK_CALLS: &str = "rollback-calls-hooks";
 const SYNCHRONOUS: &str = "hook-is-called-synchronously";
 const AT_ONCE: &str = "hook-error-fails-at-once";
+const NO_RESOURCE: &str = "deployment-actions-know-no-resource";
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
@@ -73,14 +74,15 @@ fn denied_answer() -> Scenario {
     expectations.extend(claims::only_blue());
     expectations.extend(answer_denied_once());
     expectations.extend(answer_denied_twice());
-    expectations.push(missing(
-        "check-test-traffic",
-        ANSWER,
-        &[
-            "greenlight-CheckTestTrafficRole",
-            "deploymentgroup:AppECS-prod-web/DgpECS-prod-web",
-        ],
-    ));
+    let group = &[
+        "greenlight-CheckTestTrafficRole",
+        "deploymentgroup:AppECS-prod-web/DgpECS-prod-web",
+    ];
+    let anything = &["greenlight-CheckTestTrafficRole", "on resource: *"];
+    expectations.extend([
+        missing("check-test-traffic", ANSWER, group).provided(Provided::NotAssumed(NO_RESOURCE)),
+        missing("check-test-traffic", ANSWER, anything).provided(Provided::Assumed(NO_RESOURCE)),
+    ]);
     expectations.push(only_failed("check-test-traffic", &ANSWER_DENIED));
     expectations.push(nothing_kept().provided(Provided::Assumed(SYNCHRONOUS)));
     expectations.push(lasted(0..10).provided(Provided::Assumed(AT_ONCE)));

@@ -10,6 +10,7 @@ mod first_days;
 mod kept;
 mod missing_permission;
 mod multi_arch;
+mod needed;
 mod never_starts;
 mod no_capacity;
 mod order;

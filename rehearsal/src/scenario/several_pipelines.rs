@@ -2,6 +2,7 @@
 
 use rehearsal::ecr::ImageSettings;
 
+use crate::scenario::needed::needed;
 use crate::scenario::setting::{BLUE, GREEN, Service, Setting};
 use crate::scenario::{Expectation, MessageFormat, Scenario, Step, claims};
 
@@ -34,9 +35,8 @@ pub(super) fn scenario() -> Scenario {
     expectations.push(Expectation::new(
         "the sidecar from another repository kept its image",
         |record| {
-            let images: Vec<&String> = record
-                .revisions
-                .iter()
+            let images: Vec<&String> = needed(record)
+                .into_iter()
                 .filter_map(|revision| revision.images.get("proxy"))
                 .collect();
             claims::expect(images == [PROXY], || format!("{images:?}"))

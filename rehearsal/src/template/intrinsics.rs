@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
+use regex_lite::Regex;
 use serde_json::{Map, Value, json};
 
 use crate::identity::{ACCOUNT, REGION, arn};
@@ -31,26 +32,24 @@ impl Scope {
         }
         let mut parameters = BTreeMap::new();
         for (name, parameter) in &declared {
-            let value = match (given.get(name), parameter.get("Default")) {
-                (Some(value), _) => value.clone(),
-                (None, Some(Value::String(value))) => value.clone(),
-                (None, Some(value)) => value.to_string(),
-                (None, None) => bail!(
-                    "the template's parameter `{name}` has no default, and no value was given"
-                ),
-            };
-            let is_list = matches!(parameter["Type"].as_str(), Some(of) if of.starts_with("List<") || of == "CommaDelimitedList");
-            let value = if is_list {
-                json!(value.split(',').collect::<Vec<_>>())
-            } else {
-                json!(value)
-            };
+            let value = value_of(name, parameter, given.get(name))?;
             parameters.insert(name.clone(), value);
         }
         Ok(Scope {
             template,
             parameters,
         })
+    }
+
+    /// Whether a resource comes into being: what its `Condition` says.
+    pub(super) fn is_made(&self, resource: &Value) -> anyhow::Result<bool> {
+        match &resource["Condition"] {
+            Value::Null => Ok(true),
+            Value::String(condition) => self.condition(condition),
+            other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+                bail!("`Condition` is `{other}`, expected the name of a condition")
+            }
+        }
     }
 
     /// A part of the template as it is written.
@@ -220,6 +219,9 @@ impl Scope {
         let Some(of) = resource["Type"].as_str() else {
             bail!("the template has neither a resource nor a parameter `{logical_id}`");
         };
+        if !self.is_made(resource)? {
+            bail!("`{logical_id}` is not made: its condition does not hold");
+        }
         let named = |property: &str| match resource["Properties"].get(property) {
             Some(name) => {
                 let path = format!("Resources.{logical_id}.Properties.{property}");
@@ -252,6 +254,66 @@ impl Scope {
     }
 }
 
+/// What can be written of a parameter, and is evaluated or does not matter. CloudFormation knows more.
+const OF_PARAMETERS: [&str; 7] = [
+    "AllowedPattern",
+    "AllowedValues",
+    "ConstraintDescription",
+    "Default",
+    "Description",
+    "NoEcho",
+    "Type",
+];
+
+/// The value of a parameter, refused as CloudFormation refuses it.
+fn value_of(name: &str, parameter: &Value, given: Option<&String>) -> anyhow::Result<Value> {
+    let written = parameter.as_object().into_iter().flatten();
+    for (property, _) in written {
+        if !OF_PARAMETERS.contains(&property.as_str()) {
+            bail!("`{property}` of the parameter `{name}` is not evaluated in the rehearsal");
+        }
+    }
+    let value = match (given, parameter.get("Default")) {
+        (Some(value), _) => value.clone(),
+        (None, Some(default)) => text(default)?,
+        (None, None) => {
+            bail!("the template's parameter `{name}` has no default, and no value was given")
+        }
+    };
+    let refuse = |expected: &str| {
+        let sentence = parameter["ConstraintDescription"]
+            .as_str()
+            .unwrap_or(expected);
+        anyhow!("the parameter `{name}` is `{value}`: must be {sentence}")
+    };
+    if let Some(pattern) = parameter["AllowedPattern"].as_str() {
+        let whole = Regex::new(&format!("^(?:{pattern})$"))
+            .with_context(|| format!("in `AllowedPattern` of the parameter `{name}`"))?;
+        if !whole.is_match(&value) {
+            return Err(refuse(&format!("`{pattern}`")));
+        }
+    }
+    if let Some(allowed) = parameter["AllowedValues"].as_array() {
+        let allowed = allowed
+            .iter()
+            .map(text)
+            .collect::<anyhow::Result<Vec<_>>>()?;
+        if !allowed.contains(&value) {
+            return Err(refuse(&format!("one of `{}`", allowed.join("`, `"))));
+        }
+    }
+    match parameter["Type"].as_str() {
+        Some("String" | "Number") => Ok(json!(value)),
+        Some(of) if of == "CommaDelimitedList" || of.starts_with("List<") => {
+            Ok(json!(value.split(',').collect::<Vec<_>>()))
+        }
+        of => bail!(
+            "the parameter `{name}` has the type `{}`, which is not evaluated in the rehearsal",
+            of.unwrap_or_default()
+        ),
+    }
+}
+
 fn text(value: &Value) -> anyhow::Result<String> {
     match value {
         Value::String(text) => Ok(text.clone()),
@@ -261,129 +323,4 @@ fn text(value: &Value) -> anyhow::Result<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn scope() -> Scope {
-        let template = json!({
-            "Parameters": {
-                "Email": { "Type": "String", "Default": "" },
-                "Days": { "Type": "Number", "Default": 30 },
-                "Subnets": { "Type": "CommaDelimitedList", "Default": "a,b" },
-            },
-            "Conditions": {
-                "HasEmail": { "Fn::Not": [{ "Fn::Equals": [{ "Ref": "Email" }, ""] }] },
-                "HasSubnets": { "Fn::Not": [{ "Fn::Equals": [{ "Fn::Join": ["", { "Ref": "Subnets" }] }, ""] }] },
-                "Both": { "Fn::And": [{ "Condition": "HasEmail" }, { "Condition": "HasSubnets" }] },
-                "Either": { "Fn::Or": [{ "Condition": "HasEmail" }, { "Condition": "HasSubnets" }] },
-            },
-            "Resources": {
-                "Topic": { "Type": "AWS::SNS::Topic" },
-                "Dead": { "Type": "AWS::SQS::Queue", "Properties": { "QueueName": { "Fn::Sub": "${AWS::StackName}-dead" } } },
-                "Start": { "Type": "AWS::Serverless::Function", "Properties": { "FunctionName": "start" } },
-                "Role": { "Type": "AWS::IAM::Role" },
-                "Vpc": { "Type": "AWS::EC2::VPC" },
-            },
-        });
-        Scope::new(template, &BTreeMap::new()).unwrap()
-    }
-
-    #[test]
-    fn what_is_played_resolves_as_in_cloudformation() {
-        let scope = scope();
-        for (written, expected) in [
-            (json!({"Ref": "AWS::Region"}), json!("eu-central-1")),
-            (json!({"Ref": "Days"}), json!("30")),
-            (json!({"Ref": "Subnets"}), json!(["a", "b"])),
-            (
-                json!({"Ref": "Topic"}),
-                json!("arn:aws:sns:eu-central-1:111122223333:greenlight-Topic"),
-            ),
-            (json!({"Ref": "Start"}), json!("start")),
-            (
-                json!({"Ref": "Dead"}),
-                json!("https://sqs.eu-central-1.amazonaws.com/111122223333/greenlight-dead"),
-            ),
-            (
-                json!({"Fn::GetAtt": ["Dead", "Arn"]}),
-                json!("arn:aws:sqs:eu-central-1:111122223333:greenlight-dead"),
-            ),
-            (
-                json!({"Fn::GetAtt": ["Role", "Arn"]}),
-                json!("arn:aws:iam::111122223333:role/greenlight-Role"),
-            ),
-            (
-                json!({"Fn::Sub": "${Start.Arn}:x"}),
-                json!("arn:aws:lambda:eu-central-1:111122223333:function:start:x"),
-            ),
-            (
-                json!({"Fn::Sub": "${!Literal}-${Days}"}),
-                json!("${Literal}-30"),
-            ),
-            (
-                json!({"Fn::Sub": ["${A}-${AWS::StackName}", {"A": {"Ref": "Days"}}]}),
-                json!("30-greenlight"),
-            ),
-            (
-                json!({"Fn::Join": ["/", ["x", {"Ref": "Days"}]]}),
-                json!("x/30"),
-            ),
-            (json!({"Fn::If": ["HasSubnets", "yes", "no"]}), json!("yes")),
-            (json!({"Fn::If": ["HasEmail", "yes", "no"]}), json!("no")),
-            (json!({"Fn::If": ["Both", "yes", "no"]}), json!("no")),
-            (json!({"Fn::If": ["Either", "yes", "no"]}), json!("yes")),
-            (
-                json!({"a": {"Ref": "AWS::NoValue"}, "b": [1, {"Ref": "AWS::NoValue"}]}),
-                json!({"b": [1]}),
-            ),
-        ] {
-            assert_eq!(
-                scope.resolve(&written, "here").unwrap(),
-                Some(expected),
-                "{written}"
-            );
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_resolved_is_an_error_with_its_path() {
-        let scope = scope();
-        for (written, expected) in [
-            (
-                json!({"Ref": "Nothing"}),
-                "at `here.a`: the template has neither a resource nor a parameter `Nothing`",
-            ),
-            (
-                json!({"Fn::GetAtt": ["Vpc", "CidrBlock"]}),
-                "at `here.a`: `CidrBlock` of `Vpc` (`AWS::EC2::VPC`)",
-            ),
-            (
-                json!({"Fn::ImportValue": "x"}),
-                "at `here.a`: `Fn::ImportValue` of `\"x\"` is not played",
-            ),
-            (
-                json!({"Fn::If": ["Unheard", 1, 2]}),
-                "at `here.a`: the template has no condition `Unheard`",
-            ),
-            (
-                json!({"Fn::Sub": "${Start"}),
-                "at `here.a`: `${Start` lacks a `}`",
-            ),
-        ] {
-            let error = format!(
-                "{:#}",
-                scope.resolve(&json!({ "a": written }), "here").unwrap_err()
-            );
-            assert!(error.starts_with(expected), "{error}");
-        }
-    }
-
-    #[test]
-    fn a_parameter_that_the_template_does_not_have_is_refused() {
-        let given = BTreeMap::from([("Emial".to_owned(), "a@b".to_owned())]);
-        let Err(error) = Scope::new(json!({ "Parameters": {} }), &given) else {
-            panic!("it was taken")
-        };
-        assert_eq!(error.to_string(), "the template has no parameter `Emial`");
-    }
-}
+mod tests;

@@ -14,7 +14,7 @@ use crate::iam::{
 use crate::identity::ACCOUNT;
 
 /// Resources that change what roles may do, and are not read.
-const NOT_READ: [&str; 4] = [
+pub(super) const NOT_READ: [&str; 4] = [
     "AWS::IAM::ManagedPolicy",
     "AWS::IAM::Policy",
     "AWS::IAM::RolePolicy",
@@ -81,9 +81,7 @@ fn roles(scope: &Scope) -> anyhow::Result<Vec<Role>> {
     let mut roles = Vec::new();
     for (logical_id, resource) in scope.written("Resources").into_iter().flatten() {
         let of_type = resource["Type"].as_str().unwrap_or_default();
-        if let Some(condition) = resource["Condition"].as_str()
-            && !scope.condition(condition)?
-        {
+        if !scope.is_made(resource)? {
             continue;
         }
         if NOT_READ.contains(&of_type) || resource.get("Connectors").is_some() {

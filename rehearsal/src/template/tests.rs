@@ -10,7 +10,7 @@ use super::*;
 
 fn shipped(parameters: &[(&str, &str)]) -> Template {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
-    let parameters = [("Mode", "deploy")]
+    let parameters = [("Architecture", "arm64"), ("Mode", "deploy")]
         .iter()
         .chain(parameters)
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
@@ -28,6 +28,7 @@ fn parse(text: &str) -> anyhow::Result<Template> {
     let places = Places {
         binaries: Path::new("/binaries"),
         config: Path::new("/here/pipelines.toml"),
+        layer: None,
     };
     Template::parse(text, &BTreeMap::new(), &places)
 }
@@ -222,6 +223,31 @@ fn mistakes_are_named_with_their_place() {
             "which is no queue of the template",
         ),
         (
+            "Dead: { Type: AWS::SQS::Queue }",
+            "Dead: { Type: AWS::SQS::Queue, Properties: { KmsMasterKeyId: alias/mine } }",
+            "`Resources.Dead.Properties.KmsMasterKeyId` is `alias/mine`: only the ARN of a key",
+        ),
+        (
+            "Dead: { Type: AWS::SQS::Queue }",
+            "Dead: { Type: AWS::SQS::Queue, Condition: Wanted }",
+            "the template has no condition `Wanted`",
+        ),
+        (
+            "AWS::SQS::Queue }",
+            "AWS::SQS::Queue }\n  Rule: { Type: AWS::Events::Rule }",
+            "`Rule` is of the type `AWS::Events::Rule`, which is not played",
+        ),
+        (
+            "MemorySize: 256",
+            "EphemeralStorage: { Size: 512 }",
+            "`Resources.One.Properties.EphemeralStorage` is not evaluated",
+        ),
+        (
+            "Schedule: rate(5 minutes)",
+            "Schedule: rate(5 minutes)\n            InputPath: $.detail",
+            "`Resources.One.Properties.Events.Look.Properties.InputPath` is not evaluated",
+        ),
+        (
             "GREENLIGHT_TOPIC_ARN: arn, ",
             "",
             "no function has `GREENLIGHT_TOPIC_ARN`",
@@ -230,4 +256,41 @@ fn mistakes_are_named_with_their_place() {
         let error = format!("{:#}", parse(&SMALL.replacen(from, to, 1)).unwrap_err());
         assert!(error.contains(expected), "{error}");
     }
+}
+
+/// The names of files in `config/` as the layer brings them; the pipelines that are rehearsed stand for any of them.
+#[test]
+fn a_stack_may_read_another_file_if_the_layer_has_it() {
+    let read = |file: &str| {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
+        let given = [("Architecture", "arm64"), ("ConfigurationFile", file)];
+        let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let (binaries, config) = (Path::new("/binaries"), Path::new("/here/mine.toml"));
+        Template::read(
+            &root.join("template.yaml"),
+            &BTreeMap::from(given),
+            binaries,
+            config,
+        )
+    };
+    let template = read("pipelines.toml").unwrap();
+    let variable = &template.functions[0].environment["GREENLIGHT_CONFIG"];
+    assert_eq!(variable, "/here/mine.toml");
+    for (file, expected) in [
+        ("absent.toml", "has no layer that brings `absent.toml`"),
+        (
+            "../pipelines.toml",
+            "the parameter `ConfigurationFile` is `../pipelines.toml`: must be the name of a file in config/",
+        ),
+    ] {
+        let error = format!("{:#}", read(file).unwrap_err());
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn starts_run_side_by_side_unless_one_at_a_time_is_asked_for() {
+    let reserved = |given: &[(&str, &str)]| shipped(given).functions[0].reserved_concurrency;
+    assert_eq!(reserved(&[]), None);
+    assert_eq!(reserved(&[("OneStartAtATime", "true")]), Some(1));
 }

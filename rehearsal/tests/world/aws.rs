@@ -103,6 +103,7 @@ pub(crate) async fn world(change: impl FnOnce(&mut WorldSettings)) -> PausedWorl
             rules: Vec::new(),
             principals: Vec::new(),
             topic_arn: "arn:aws:sns:eu-central-1:111122223333:outcomes".to_owned(),
+            keys: BTreeMap::new(),
         },
         port: 0,
         repositories: vec![RepositorySettings {

@@ -7,8 +7,14 @@ use serde_json::{Value, json};
 use super::functions;
 use super::read::{actions, statements};
 
-/// Actions that AWS cannot grant for a single resource (Service Authorization Reference).
-const WITHOUT_RESOURCE: [&str; 5] = [
+/// Actions that AWS cannot grant for a single resource (Service Authorization Reference). CodeDeploy's user guide grants its
+/// five for a deployment group; only `*` works under both.
+const WITHOUT_RESOURCE: [&str; 10] = [
+    "codedeploy:ContinueDeployment",
+    "codedeploy:GetDeploymentTarget",
+    "codedeploy:ListDeploymentTargets",
+    "codedeploy:PutLifecycleEventHookExecutionStatus",
+    "codedeploy:StopDeployment",
     "ecs:DescribeTaskDefinition",
     "ecs:ListTasks",
     "elasticloadbalancing:DescribeListeners",
@@ -67,6 +73,12 @@ fn every_resource_is_granted_only_where_aws_knows_no_other_way() {
                 );
             }
         } else {
+            assert!(
+                !actions
+                    .iter()
+                    .any(|action| WITHOUT_RESOURCE.contains(&action.as_str())),
+                "{actions:?} of {id} are granted for a resource, which one of AWS's references does not know"
+            );
             let one_account = statement["Resource"].to_string();
             assert!(
                 one_account.contains("${AWS::AccountId}")
@@ -93,6 +105,35 @@ fn a_role_is_passed_only_to_the_service_that_needs_it() {
         "RunMigration: scheduler.amazonaws.com",
     ];
     assert_eq!(passed, wanted);
+}
+
+/// ECS is handed both roles of a revision, and each has a pattern of its own.
+#[test]
+fn task_roles_and_execution_roles_are_narrowed_by_their_parameters() {
+    each_statement(|id, statement| {
+        let condition = &statement["Condition"]["StringEquals"]["iam:PassedToService"];
+        if condition == "ecs-tasks.amazonaws.com" {
+            let role = |parameter: &str| json!({"Fn::Sub": format!("arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:role/${{{parameter}}}")});
+            let both = json!([role("TaskRoles"), role("ExecutionRoles")]);
+            assert_eq!(statement["Resource"], both, "of {id}");
+        }
+    });
+}
+
+/// Every function publishes to an encrypted topic, and has what it gave up kept in an encrypted queue.
+#[test]
+fn every_function_may_use_the_key_and_no_other() {
+    let mut holders = Vec::new();
+    each_statement(|id, statement| {
+        let actions = actions(statement);
+        if actions.iter().any(|action| action.starts_with("kms:")) {
+            assert_eq!(actions, ["kms:Decrypt", "kms:GenerateDataKey"], "of {id}");
+            assert_eq!(statement["Resource"], json!({"Ref": "KmsKey"}), "of {id}");
+            holders.push(id.to_owned());
+        }
+    });
+    let all: Vec<String> = functions().into_iter().map(|(id, _)| id).collect();
+    assert_eq!(holders, all);
 }
 
 #[test]

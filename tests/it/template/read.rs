@@ -77,7 +77,17 @@ pub(crate) fn statements(function: &Value) -> Vec<Value> {
     documents
         .iter()
         .flat_map(|document| document["Statement"].as_array().unwrap().clone())
+        .flat_map(|statement| alternatives(&statement))
         .collect()
+}
+
+/// What a value may become: both branches of a condition, without those that leave it out.
+pub(crate) fn alternatives(value: &Value) -> Vec<Value> {
+    match value["Fn::If"].as_array().map(Vec::as_slice) {
+        Some([_, yes, no]) => [yes, no].into_iter().flat_map(alternatives).collect(),
+        Some(_) | None if *value == json!({"Ref": "AWS::NoValue"}) => Vec::new(),
+        Some(_) | None => vec![value.clone()],
+    }
 }
 
 /// The actions of a statement, one or many.

@@ -139,6 +139,9 @@ fn refusal(refused: Refused) -> ApiError {
         Refused::NoSuchFunction(_) => {
             ApiError::new("ResourceNotFoundException", message).with_status(404)
         }
+        Refused::AccountThrottled => ApiError::new("TooManyRequestsException", message)
+            .with_status(429)
+            .with_member("Reason", json!("ConcurrentInvocationLimitExceeded")),
         Refused::Throttled => ApiError::new("TooManyRequestsException", message)
             .with_status(429)
             .with_member(

@@ -103,6 +103,7 @@ async fn world(setup: &Setup) -> World {
             rules: Vec::new(),
             principals: Vec::new(),
             topic_arn: "arn:aws:sns:eu-central-1:111122223333:outcomes".to_owned(),
+            keys: BTreeMap::new(),
         },
         assumptions: Assumptions::from_iter(setup.assumptions.iter().copied()),
         port: 0,

@@ -16,15 +16,14 @@ pub(super) fn asked(call: &Call<'_>) -> Option<Vec<Asked>> {
                 .collect()
         }
         "CreateDeployment" => create_deployment(call),
-        // The user guide names the deployment group, and so do grants that are known to work.
-        "GetDeployment" | "PutLifecycleEventHookExecutionStatus" => {
-            vec![call.on(group_of(call, call.name("deploymentId")))]
-        }
-        // The user guide names the deployment group here too, SAR no resource.
+        "GetDeployment" => vec![call.on(group_of(call, call.name("deploymentId")))],
+        // The user guide names the deployment group here too, SAR no resource. Somebody reports that a grant for the group
+        // let a hook be answered.
         "BatchGetDeploymentTargets"
         | "ContinueDeployment"
         | "GetDeploymentTarget"
         | "ListDeploymentTargets"
+        | "PutLifecycleEventHookExecutionStatus"
         | "StopDeployment" => {
             match call
                 .aws

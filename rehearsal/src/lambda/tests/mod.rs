@@ -108,6 +108,29 @@ async fn overlapping_invocations_have_a_process_each() {
     );
 }
 
+/// Three more events than the account's concurrency: ten run at once, and the others wait in the queue.
+#[tokio::test]
+async fn without_a_reservation_invocations_run_side_by_side_as_far_as_the_account_goes() {
+    let (lambda, _) = start(function()).await;
+    let places: Vec<_> = (0..ACCOUNT_CONCURRENCY - 2)
+        .map(|_| lambda.place(&function()).unwrap())
+        .collect();
+    let (one, two, three) = tokio::join!(
+        lambda.invoke(NAME, json!({})),
+        lambda.invoke(NAME, json!({})),
+        lambda.invoke(NAME, json!({}))
+    );
+    let counts = [one, two].map(|answer| response(answer.unwrap())["count"].clone());
+    assert_eq!(counts, [1, 1], "a process each");
+    assert_eq!(three, Err(Refused::AccountThrottled));
+    drop(places);
+    for _ in 0..ACCOUNT_CONCURRENCY + 3 {
+        lambda.invoke_async(NAME, json!({})).unwrap();
+    }
+    lambda.idle().await;
+    assert_eq!(lambda.invocations().len(), 2 + ACCOUNT_CONCURRENCY + 3);
+}
+
 #[tokio::test]
 async fn above_the_reserved_concurrency_events_wait_and_callers_are_refused() {
     let (lambda, _) = start(Function {

@@ -5,7 +5,8 @@ use crate::iam::{Asked, Iam};
 use crate::identity::arn;
 
 fn iam(template: &Template) -> Iam {
-    Iam::new(template.principals.clone(), &[]).unwrap()
+    let iam = Iam::new(template.principals.clone(), &[]).unwrap();
+    iam.with_keys(template.keys.clone())
 }
 
 fn allows(iam: &Iam, holder: &str, asked: Asked) -> bool {
@@ -52,9 +53,14 @@ fn the_shipped_roles_are_those_of_the_functions_and_of_the_schedule() {
 
 #[test]
 fn parameters_narrow_what_is_allowed() {
-    let stop = |resource: &str| Asked::new("codedeploy:StopDeployment", resource);
     let group =
         |application: &str| arn("codedeploy", &format!("deploymentgroup:{application}/web"));
+    let create = |application: &str| Asked::new("codedeploy:CreateDeployment", group(application));
+    let list = |application: &str| Asked::new("codedeploy:ListDeployments", group(application));
+    let pass = |role: &str| {
+        let role = format!("arn:aws:iam::111122223333:role/{role}");
+        Asked::new("iam:PassRole", role).with("iam:PassedToService", "ecs-tasks.amazonaws.com")
+    };
     let describe = |cluster: &str| {
         Asked::new(
             "ecs:DescribeServices",
@@ -67,13 +73,17 @@ fn parameters_narrow_what_is_allowed() {
         iam(&shipped(&[
             ("Applications", "shop-*"),
             ("Clusters", "prod"),
+            ("TaskRoles", "shop/task-*"),
+            ("ExecutionRoles", "ecsTaskExecutionRole"),
         ])),
     );
     for (asked, by_default, narrowed) in [
-        (stop(&group("shop-web")), true, true),
-        (stop(&group("bank")), true, false),
-        // As it would be asked if AWS knew no resource for it: then the narrower parameter is too narrow.
-        (stop("*"), true, false),
+        (create("shop-web"), true, true),
+        (create("bank"), true, false),
+        (list("bank"), true, false),
+        (pass("shop/task-web"), true, true),
+        (pass("ecsTaskExecutionRole"), true, true),
+        (pass("admin"), true, false),
         (describe("prod"), true, true),
         (describe("dev"), true, false),
     ] {
@@ -88,6 +98,96 @@ fn parameters_narrow_what_is_allowed() {
             "{asked:?}"
         );
     }
+}
+
+/// AWS's references differ in whether these know a resource; hooks are answered and deployments stopped under both, also
+/// where `Applications` is narrowed.
+#[test]
+fn what_is_done_with_one_deployment_is_allowed_under_both_readings() {
+    let narrow = iam(&shipped(&[("Applications", "shop-*")]));
+    for (holder, actions) in [
+        (
+            "start-deployment",
+            &[
+                "ContinueDeployment",
+                "GetDeploymentTarget",
+                "ListDeploymentTargets",
+                "StopDeployment",
+            ][..],
+        ),
+        ("run-migration", &["PutLifecycleEventHookExecutionStatus"]),
+        (
+            "finish-migration",
+            &["PutLifecycleEventHookExecutionStatus"],
+        ),
+        (
+            "check-test-traffic",
+            &["PutLifecycleEventHookExecutionStatus"],
+        ),
+        (
+            "report-outcome",
+            &["GetDeploymentTarget", "ListDeploymentTargets"],
+        ),
+    ] {
+        for action in actions {
+            for resource in [
+                arn("codedeploy", "deploymentgroup:shop-web/web"),
+                "*".to_owned(),
+            ] {
+                let asked = Asked::new(format!("codedeploy:{action}"), resource);
+                assert!(
+                    allows(&narrow, holder, asked.clone()),
+                    "{holder}: {asked:?}"
+                );
+            }
+        }
+    }
+}
+
+/// Every function publishes, and Lambda sends what failed for good in its name: both with the key, if there is one.
+#[test]
+fn with_a_key_functions_may_use_that_key_and_no_other() {
+    let key = "arn:aws:kms:eu-central-1:111122223333:key/mine";
+    let template = shipped(&[("KmsKey", key)]);
+    assert_eq!(template.keys.len(), 4, "{:?}", template.keys);
+    assert!(shipped(&[]).keys.is_empty());
+    let publish = || Asked::new("sns:Publish", template.topic_arn.as_str());
+    let with_key = iam(&template);
+    for function in &template.functions {
+        let holder = function.binary_name.as_str();
+        assert!(allows(&with_key, holder, publish()), "{holder}");
+        assert_eq!(with_key.check_on_failure(holder), Ok(()), "{holder}");
+        let other = Asked::new("kms:Decrypt", key.replace("mine", "other"));
+        assert!(!allows(&with_key, holder, other), "{holder}");
+    }
+    let without_grant = Iam::new(shipped(&[]).principals, &[])
+        .unwrap()
+        .with_keys(template.keys.clone());
+    let refused = without_grant
+        .check("report-outcome", &[publish()])
+        .unwrap_err();
+    assert_eq!(
+        (refused.action.as_str(), refused.resource.as_str()),
+        ("kms:GenerateDataKey", key)
+    );
+    assert!(without_grant.check_on_failure("report-outcome").is_err());
+}
+
+/// What a boundary allows stands in a policy that is not in the template.
+#[test]
+fn a_stack_with_a_permissions_boundary_is_not_evaluated_as_one_without() {
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
+    let boundary = "arn:aws:iam::111122223333:policy/boundary";
+    let given = [("Architecture", "arm64"), ("PermissionsBoundary", boundary)];
+    let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let error = Template::read(
+        &file,
+        &BTreeMap::from(given),
+        Path::new("/b"),
+        Path::new("/p"),
+    );
+    let error = format!("{:#}", error.unwrap_err());
+    assert!(error.contains("`PermissionsBoundary`"), "{error}");
 }
 
 #[test]
