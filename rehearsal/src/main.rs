@@ -4,6 +4,7 @@ mod binaries;
 mod command;
 mod crashes;
 mod evidence;
+mod glob;
 mod invariants;
 mod organisation;
 mod play;

@@ -159,7 +159,12 @@ async fn set(scenario: &Scenario, places: &Places, data: &Data) -> anyhow::Resul
         let address = world
             .address(&service.label, ListenerKind::Production)
             .with_context(|| format!("`{}` has no listener", service.label))?;
-        let client = Traffic::start(address, world.clock.clone(), scenario.setting.pause);
+        let client = Traffic::start(
+            address,
+            world.clock.clone(),
+            scenario.setting.pause,
+            scenario.setting.asked,
+        );
         traffic.insert(service.label.clone(), client);
     }
     for client in traffic.values() {
@@ -340,11 +345,11 @@ pub(crate) async fn start_world(
     Ok(world)
 }
 
-/// The pipelines file as it is played: the check asks the load balancer of this world, never one that is elsewhere.
+/// The pipelines file as it is played, with nothing in it that means a service which is elsewhere.
 fn pipelines(file: &Path, data: &Data) -> anyhow::Result<PathBuf> {
     let text =
         std::fs::read_to_string(file).with_context(|| format!("read `{}`", file.display()))?;
-    let Some(rewritten) = own::without_base_urls(&text) else {
+    let Some(rewritten) = own::as_played(&text) else {
         return Ok(file.to_owned());
     };
     let copy = data.0.join("pipelines.toml");

@@ -4,6 +4,7 @@
 //! file's migrations are played by its own.
 
 mod pipelines;
+mod requests;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,14 +13,24 @@ use anyhow::bail;
 use rehearsal::codedeploy::traffic::Routing;
 use rehearsal::ecr::ImageSettings;
 use rehearsal::ecs::container::MIGRATION;
+use rehearsal::identity::sha256_hex;
 use rehearsal::world::ServiceSettings;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::record::{Message, Record};
 use crate::scenario::setting::{self, BLUE, GREEN, Service, Setting};
 use crate::scenario::{Expectation, MessageFormat, Scenario, Step, claims, quoted};
 
-pub(crate) use pipelines::{Pipeline, read, without_base_urls};
+use self::requests::Request;
+
+pub(crate) use pipelines::{Pipeline, as_played, read};
+
+/// What clients of production and health checks ask for: pages of the stand-in that no check of a file means, whatever it
+/// wants of `/`, `/orders` and `/healthz`.
+const ASKED: [&str; 2] = ["/?stand-in", "/orders?stand-in"];
+const HEALTH: &str = "/healthz?stand-in";
+/// As many characters as ECS allows in a family, with the log group's `/ecs/` before it.
+const LONGEST_FAMILY: usize = 200;
 
 /// What can happen to an image in any world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +91,7 @@ impl Pipeline {
     fn allows(&self, course: Course) -> anyhow::Result<()> {
         let lacks = match course {
             Course::FailsMigration if self.migration.is_none() => "no `migration` that could fail",
-            Course::FailsTestTraffic if self.requests.is_empty() => {
+            Course::FailsTestTraffic if self.requests.iter().all(Request::takes_everything) => {
                 "no `test_traffic.request` that could fail"
             }
             Course::Ships
@@ -101,11 +112,38 @@ impl Pipeline {
         }
     }
 
-    fn settings(&self) -> ServiceSettings {
+    /// The family of its revisions: a name of its own, which may not be as long as a cluster's and a service's together.
+    fn family(&self, all: &[Pipeline]) -> String {
+        let plain = |pipeline: &Pipeline| format!("{}-{}", pipeline.cluster, pipeline.service);
+        let family = plain(self);
+        let place = (&self.cluster, &self.service);
+        let is_taken = all
+            .iter()
+            .any(|other| plain(other) == family && (&other.cluster, &other.service) != place);
+        match family.len() {
+            ..=LONGEST_FAMILY if !is_taken => family,
+            _ => format!("family-{}", sha256_hex(&format!("{}/{}", place.0, place.1))),
+        }
+    }
+
+    fn settings(&self, all: &[Pipeline]) -> ServiceSettings {
         let containers: Vec<&str> = self.containers.iter().map(String::as_str).collect();
         let mut settings =
             setting::settings(&self.service, &self.cluster, &containers, &self.repository);
-        settings.family = format!("{}-{}", self.cluster, self.service);
+        settings.family = self.family(all);
+        settings.health_check.path = HEALTH.to_owned();
+        for container in &mut settings.containers {
+            // Whichever of them migrates: the end of one that is not essential is not the end of its task.
+            container.essential = true;
+            let pages = requests::pages(&self.requests);
+            let pages = ("SAMPLE_ANSWERS".to_owned(), pages);
+            container.environment.extend([pages]);
+            if self.migration.is_none() {
+                // The next version of a service that has no migration needs none.
+                let schema = ("SAMPLE_SCHEMA".to_owned(), "1".to_owned());
+                container.environment.extend([schema]);
+            }
+        }
         settings.application.clone_from(&self.application);
         settings.deployment_group.clone_from(&self.deployment_group);
         if let Some(config) = &self.deployment_config {
@@ -126,7 +164,7 @@ fn setting(pipelines: &[Pipeline]) -> Setting {
         let label = pipeline.label(pipelines);
         services
             .entry(label.clone())
-            .or_insert_with(|| Service::new(label, pipeline.settings()));
+            .or_insert_with(|| Service::new(label, pipeline.settings(pipelines)));
     }
     let images = by_repository(pipelines);
     Setting {
@@ -139,6 +177,7 @@ fn setting(pipelines: &[Pipeline]) -> Setting {
             .map(|pipelines| image(pipelines, BLUE, Course::Ships))
             .collect(),
         services: services.into_values().collect(),
+        asked: ASKED,
         ..Setting::shop()
     }
 }
@@ -168,38 +207,24 @@ fn image(pipelines: &[&Pipeline], version: &str, course: Course) -> ImageSetting
     tags.dedup();
     let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
     let mut image = ImageSettings::new(repository, &tags, version);
-    let requests = pipelines.iter().flat_map(|pipeline| &pipeline.requests);
-    let answer = |request: &pipelines::Request| json!({ "path": request.path, "status": request.status, "body": request.body });
-    let answers: Vec<Value> = requests.map(answer).collect();
-    image
-        .environment
-        .insert("SAMPLE_ANSWERS".to_owned(), json!(answers).to_string());
-    if let Some(command) = pipelines
-        .iter()
-        .find_map(|pipeline| pipeline.migration.as_ref())
-    {
+    let migrations = pipelines.iter().filter_map(|pipeline| pipeline.migration.as_ref());
+    let migrations: Vec<&Vec<String>> = migrations.collect();
+    if !migrations.is_empty() {
         image
             .environment
-            .insert(MIGRATION.to_owned(), json!(command).to_string());
+            .insert(MIGRATION.to_owned(), json!(migrations).to_string());
     }
-    match misbehaviour(pipelines, course) {
-        Some(how) => image.misbehaving(&how),
-        None => image,
-    }
-}
-
-fn misbehaviour(pipelines: &[&Pipeline], course: Course) -> Option<String> {
     match course {
-        Course::Ships => None,
-        Course::FailsMigration => Some("fails-migration".to_owned()),
-        Course::NeverStarts => Some("fails-to-start".to_owned()),
+        Course::Ships => image,
         Course::FailsTestTraffic => {
-            let request = pipelines
-                .iter()
-                .find_map(|pipeline| pipeline.requests.first())?;
-            let path = request.path.split('?').next().unwrap_or_default();
-            Some(format!("answers:503:{path}"))
+            let requests = pipelines.iter().flat_map(|pipeline| &pipeline.requests);
+            let broken = requests::broken_pages(&requests.collect::<Vec<_>>());
+            let broken = ("SAMPLE_BROKEN_ANSWERS".to_owned(), broken);
+            image.environment.extend([broken]);
+            image
         }
+        Course::FailsMigration => image.misbehaving("fails-migration"),
+        Course::NeverStarts => image.misbehaving("fails-to-start"),
     }
 }
 
@@ -335,11 +360,7 @@ mod tests {
         assert_eq!(green.tags, ["2.0.1", "staging"]);
         assert_eq!(
             green.environment[MIGRATION],
-            r#"["python","manage.py","migrate"]"#
-        );
-        assert_eq!(
-            green.environment["SAMPLE_ANSWERS"],
-            r#"[{"path":"/admin/","status":301,"body":""}]"#
+            r#"[["python","manage.py","migrate"]]"#
         );
     }
 
