@@ -30,7 +30,7 @@ use crate::invariants::{self, Facts, Known};
 use crate::progress::{self, Output};
 use crate::record::Record;
 use crate::report::{self, Story};
-use crate::scenario::{Scenario, Step, own};
+use crate::scenario::{MessageFormat, Scenario, Step, own};
 use crate::traffic::{Seen, Traffic};
 
 /// Answers that production must have given before anything happens, and after everything has.
@@ -299,6 +299,21 @@ pub(crate) async fn end(world: &World) -> anyhow::Result<()> {
     world.wire.check()
 }
 
+/// The template with this pipelines file in place of its layer.
+pub(crate) fn template(
+    places: &Places,
+    format: MessageFormat,
+    pipelines: &Path,
+) -> anyhow::Result<Template> {
+    let format = ("MessageFormat".to_owned(), format.as_str().to_owned());
+    Template::read(
+        &places.root.join("template.yaml"),
+        &BTreeMap::from([format]),
+        &places.binaries,
+        pipelines,
+    )
+}
+
 /// A world as the scenario wants it, with migrated databases and 1.0.0 serving.
 pub(crate) async fn start_world(
     scenario: &Scenario,
@@ -306,16 +321,8 @@ pub(crate) async fn start_world(
     data: &Data,
     port: u16,
 ) -> anyhow::Result<World> {
-    let format = (
-        "MessageFormat".to_owned(),
-        scenario.message_format.as_str().to_owned(),
-    );
-    let template = Template::read(
-        &places.root.join("template.yaml"),
-        &BTreeMap::from([format]),
-        &places.binaries,
-        &pipelines(&places.root.join(&scenario.pipelines), data)?,
-    )?;
+    let file = pipelines(&places.root.join(&scenario.pipelines), data)?;
+    let template = template(places, scenario.message_format, &file)?;
     let sample_service = places.binaries.join(SAMPLE_SERVICE);
     let setting = &scenario.setting;
     for service in &setting.services {

@@ -48,15 +48,34 @@ const COURSES: [(&str, Course); 4] = [
     ("never-starts", Course::NeverStarts),
 ];
 
-/// A scenario by its name, in the world of the pipelines file `file` with this text.
-pub(crate) fn of_file(name: &str, file: &Path, text: &str) -> anyhow::Result<Scenario> {
-    let Some((name, course)) = COURSES.into_iter().find(|(known, _)| *known == name) else {
+/// Whether a scenario can be played with pipelines of somebody's own.
+pub(crate) fn check_name(name: &str) -> anyhow::Result<()> {
+    course_of(name).map(|_| ())
+}
+
+fn course_of(name: &str) -> anyhow::Result<(&'static str, Course)> {
+    let mut courses = COURSES.into_iter();
+    let Some(course) = courses.find(|(known, _)| *known == name) else {
         bail!(
             "`{name}` cannot be played with pipelines of your own, expected one of {}",
             quoted(&COURSES.map(|(known, _)| known))
         )
     };
+    Ok(course)
+}
+
+/// A scenario by its name, in the world of the pipelines file `file` with this text.
+pub(crate) fn of_file(name: &str, file: &Path, text: &str) -> anyhow::Result<Scenario> {
+    let (name, course) = course_of(name)?;
     let pipelines = pipelines::read(text);
+    let entries = pipelines::count(text);
+    if pipelines.len() < entries || entries == 0 {
+        bail!(
+            "of the {entries} pipelines in `{}` a world can be made for {} only (hint: please report the file)",
+            file.display(),
+            pipelines.len()
+        );
+    }
     for pipeline in &pipelines {
         pipeline.allows(course)?;
     }
@@ -228,15 +247,12 @@ fn image(pipelines: &[&Pipeline], version: &str, course: Course) -> ImageSetting
     }
 }
 
-/// One push for each repository. A file that no world can be made of is looked at all the same: the functions say why.
+/// One push for each repository.
 fn steps(pipelines: &[Pipeline], course: Course) -> Vec<Step> {
     let mut steps: Vec<Step> = by_repository(pipelines)
         .values()
         .map(|pipelines| Step::push(image(pipelines, GREEN, course)))
         .collect();
-    if steps.is_empty() {
-        steps.push(Step::Ask(json!({})));
-    }
     steps.push(Step::Settle);
     steps
 }
@@ -388,16 +404,15 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_a_pipeline_is_played_and_never_as_expected() {
-        let scenario = played("ship", "[[pipelines]]").unwrap();
-        assert!(matches!(scenario.steps[0], Step::Ask(_)));
-        let mut record = Record::default();
-        scenario.judge(&mut record);
-        assert!(
-            record
-                .problems
-                .iter()
-                .any(|problem| problem.expected == "the file names a pipeline")
-        );
+    fn no_pipeline_is_left_out_silently() {
+        for (text, expected) in [
+            ("[[pipelines]]", "of the 0 pipelines in `own.toml` a world can be made for 0 only"),
+            ("[[pipeline]]\nname = 'a'", "of the 1 pipelines in `own.toml` a world can be made for 0 only"),
+        ] {
+            let Err(error) = played("ship", text) else {
+                panic!("{text} was taken")
+            };
+            assert!(error.starts_with(expected), "{error}");
+        }
     }
 }
