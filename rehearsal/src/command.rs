@@ -32,7 +32,7 @@ Examples:
   cargo rehearse --event events/start-deployment/push.json
   cargo rehearse --pipelines config/pipelines.toml        your own pipelines; the sample service stands in for yours
   cargo rehearse ship --json | jq .production             the record of the run, for programs
-  cargo rehearse ship --without run-migration:ecs:RunTask what comes of a permission that is missing
+  cargo rehearse ship --without run-migration:ecs:RunTask  what comes of a permission that is missing
   cargo rehearse failed-migration --report report.html    a page to look at
   cargo rehearse ship --wire calls.jsonl                  every call with its bytes, for programs that know AWS's models
   cargo rehearse --profile release                        with the very binaries that ship

@@ -19,7 +19,10 @@ pub(super) fn in_order(command: &mut Command, line: Vec<OsString>) -> Result<Vec
         arguments.any(|argument| argument.get_id() == id && !argument.is_positional())
     };
     let given = |argument: &&clap::Arg| {
-        matches.value_source(argument.get_id().as_str()) == Some(ValueSource::CommandLine)
+        let id = argument.get_id().as_str();
+        // `--help` is no option of what stands before: clap answers it first.
+        matches.try_contains_id(id).is_ok()
+            && matches.value_source(id) == Some(ValueSource::CommandLine)
     };
     let refused = command
         .get_arguments()
@@ -50,9 +53,9 @@ pub(super) fn explained(command: &mut Command, name: Option<&str>, error: Error)
         .flat_map(Command::get_arguments)
         .find(|argument| argument.get_long() == Some(long))
         .cloned();
-    match (name, argument) {
-        (Some(name), Some(argument)) => not_taken(command, name, &argument),
-        _ => error,
+    match argument {
+        Some(argument) => not_taken(command, name.unwrap_or("a scenario"), &argument),
+        None => error,
     }
 }
 
@@ -100,7 +103,11 @@ fn parts(command: &Command, line: &[OsString]) -> Option<(Before, String, Vec<Os
 
 /// The command without its subcommands.
 fn alone(command: &Command) -> Command {
-    Command::new("rehearse").args(command.get_arguments().cloned())
+    let is_own = |argument: &&clap::Arg| !matches!(argument.get_id().as_str(), "help" | "version");
+    let arguments = command.get_arguments().filter(is_own).cloned();
+    Command::new("rehearse")
+        .disable_help_flag(true)
+        .args(arguments)
 }
 
 /// The subcommand of a line.

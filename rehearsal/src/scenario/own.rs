@@ -415,4 +415,57 @@ mod tests {
             assert!(error.starts_with(expected), "{error}");
         }
     }
+
+    /// The valid files of `tests/pipelines`, by name.
+    fn valid_files() -> Vec<(String, String)> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/pipelines");
+        let files = std::fs::read_dir(folder).unwrap();
+        let read = |path: PathBuf| {
+            let text = std::fs::read_to_string(&path).unwrap();
+            (path.display().to_string(), text)
+        };
+        files.map(|file| read(file.unwrap().path())).collect()
+    }
+
+    #[test]
+    fn a_world_is_made_for_every_valid_file() {
+        let files = valid_files();
+        assert!(files.len() >= 25, "{} files", files.len());
+        for (file, text) in files {
+            let scenario = played("ship", &text).unwrap_or_else(|error| panic!("{file}: {error}"));
+            let data = Path::new("/data");
+            let worlds: Vec<(String, ServiceSettings)> = scenario
+                .setting
+                .services
+                .iter()
+                .map(|service| (service.database(data), service.settings(data)))
+                .collect();
+            for (database, settings) in &worlds {
+                assert!(database.len() < 200, "{file}: {database}");
+                assert!(settings.family.len() <= 255, "{file}: {}", settings.family);
+                let others = worlds.iter().filter(|(other, others)| {
+                    other == database || others.family == settings.family
+                });
+                assert_eq!(others.count(), 1, "{file}: {database} {}", settings.family);
+            }
+            for pipeline in pipelines::read(&text) {
+                let label = pipeline.label(&pipelines::read(&text));
+                let service = scenario.setting.services.iter().find(|service| service.label == label);
+                let settings = service.unwrap().settings(data);
+                for container in &settings.containers {
+                    // Its next version asks for what no migration of its own could bring.
+                    let schema = container.environment.get("SAMPLE_SCHEMA");
+                    let expected = pipeline.migration.is_none().then_some("1");
+                    assert_eq!(schema.map(String::as_str), expected, "{file}");
+                    assert!(container.essential, "{file}");
+                }
+                let pushed = scenario.steps.iter().any(|step| {
+                    matches!(step, Step::Push(image) if image.repository == pipeline.repository
+                        && image.tags.contains(&pipeline.tags.pushed)
+                        && !image.environment.contains_key("SAMPLE_MISBEHAVE"))
+                });
+                assert!(pushed, "{file}: nothing is pushed for {}", pipeline.name);
+            }
+        }
+    }
 }

@@ -280,7 +280,7 @@ mod tests {
             ("release-*", Some("release-1"), "release-2"),
             ("v?.[0-9]", Some("v1.1"), "v2.2"),
             ("{main,trunk}-[a-f]*", Some("main-a1"), "main-a2"),
-            ("{main,{a,b}}", Some("main"), "a"),
+            ("{main,{a,b}}", Some("main"), "b"),
             ("lates[t]", Some("latest"), "latest"),
             ("semver:^2", Some("2.0.0"), "2.0.1"),
             ("semver:>=1.2, <1.2.2", Some("1.2.0"), "1.2.1"),
@@ -302,8 +302,8 @@ mod tests {
     fn nobody_elses_service_is_asked_nor_measured() {
         let given = "[[pipeline]]\nname = \"a\"\n[pipeline.test_traffic]\nbase_url = \"https://test.example.com\"\nhost = \"b\"\n\
             healthy_within_seconds = 1\n[[pipeline.test_traffic.request]]\npath = \"/\"\nwithin_milliseconds = 1\n";
-        let expected = "[[pipeline]]\nname = \"a\"\n\n[pipeline.test_traffic]\nhost = \"b\"\n\
-            healthy_within_seconds = 120\n\n[[pipeline.test_traffic.request]]\npath = \"/\"\n";
+        let expected = "[[pipeline]]\nname = \"a\"\n\n[pipeline.test_traffic]\n\
+            healthy_within_seconds = 120\nhost = \"b\"\n\n[[pipeline.test_traffic.request]]\npath = \"/\"\n";
         assert_eq!(as_played(given).as_deref(), Some(expected));
         assert_eq!(as_played(FILE), None);
     }
