@@ -179,7 +179,10 @@ fn alternatives(rest: &mut &[char]) -> Option<Vec<Vec<Part>>> {
 fn class(rest: &mut &[char]) -> Option<Wanted> {
     let negated = matches!(rest.first(), Some('!' | '^'));
     let body = &rest[usize::from(negated)..];
-    let end = 1 + body.get(1..)?.iter().position(|character| *character == ']')?;
+    let end = 1 + body
+        .get(1..)?
+        .iter()
+        .position(|character| *character == ']')?;
     let mut ranges = Vec::new();
     let mut members = &body[..end];
     while let [first, more @ ..] = members {
@@ -249,7 +252,8 @@ fn fill(parts: &[Part], filling: &str, alternative: usize, tag: &mut String) {
 }
 
 fn is_tag(text: &str) -> bool {
-    text.chars().all(|character| TAG_CHARACTERS.contains(character))
+    text.chars()
+        .all(|character| TAG_CHARACTERS.contains(character))
         && !text.starts_with(['.', '-'])
         && (1..=LONGEST_TAG).contains(&text.len())
 }
@@ -295,11 +299,18 @@ mod tests {
     #[test]
     fn hostile_globs_take_the_product_of_the_lengths_at_most() {
         let text = "a".repeat(128);
-        for glob in ["*a".repeat(60) + "b", "{a,aa,*}".repeat(30), "*".repeat(120)] {
+        for glob in [
+            "*a".repeat(60) + "b",
+            "{a,aa,*}".repeat(30),
+            "*".repeat(120),
+        ] {
             let parsed = Glob::read(&glob).unwrap();
             let mut count = 0;
             parsed.matches_counting(&text, &mut count);
-            assert!(count <= text.len() * (parsed.steps.len() + 1), "{count}: {glob}");
+            assert!(
+                count <= text.len() * (parsed.steps.len() + 1),
+                "{count}: {glob}"
+            );
         }
     }
 

@@ -226,9 +226,7 @@ fn chosen(arguments: &Arguments, given: &Given) -> anyhow::Result<Scenario> {
     let playing = &arguments.playing;
     let mut scenario = match (&given.event, &given.pipelines) {
         (Some(event), _) => scenario::of_event(event.clone()),
-        (None, Some(file)) => {
-            scenario::own::of_file(&playing.scenario, &file.path, &file.text)?
-        }
+        (None, Some(file)) => scenario::own::of_file(&playing.scenario, &file.path, &file.text)?,
         (None, None) => Scenario::all()
             .into_iter()
             .find(|scenario| scenario.name == playing.scenario)

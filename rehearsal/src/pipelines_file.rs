@@ -32,11 +32,17 @@ impl PipelinesFile {
         if !metadata.is_file() {
             bail!("`{name}` is not a file, expected one such as `config/pipelines.toml`");
         }
-        let bytes = std::fs::read(given).with_context(|| format!("read the pipelines file `{name}`"))?;
+        let bytes =
+            std::fs::read(given).with_context(|| format!("read the pipelines file `{name}`"))?;
         let text = String::from_utf8(bytes).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
-            let line = 1 + error.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count();
-            anyhow::anyhow!("`{name}` is not UTF-8 text, expected TOML (line {line} holds another byte)")
+            let line = 1 + error.as_bytes()[..at]
+                .iter()
+                .filter(|byte| **byte == b'\n')
+                .count();
+            anyhow::anyhow!(
+                "`{name}` is not UTF-8 text, expected TOML (line {line} holds another byte)"
+            )
         })?;
         if let Err(error) = text.parse::<toml::Table>() {
             let (line, column) = place(&text, error.span().map_or(0, |span| span.start));
@@ -94,10 +100,7 @@ impl PipelinesFile {
 fn place(text: &str, at: usize) -> (usize, usize) {
     let before = text.get(..at).unwrap_or(text);
     let line = before.rsplit('\n').next().unwrap_or_default();
-    (
-        1 + before.matches('\n').count(),
-        1 + line.chars().count(),
-    )
+    (1 + before.matches('\n').count(), 1 + line.chars().count())
 }
 
 /// Text and numbers in turns, so that the tenth pipeline comes after the second.
@@ -146,10 +149,16 @@ mod tests {
         let folder = Folder::new("read");
         let file = folder.0.join("own.toml");
         for (bytes, expected) in [
-            (&b"[[pipeline]]\nname = \n"[..], "is not TOML: line 2, column 8: "),
+            (
+                &b"[[pipeline]]\nname = \n"[..],
+                "is not TOML: line 2, column 8: ",
+            ),
             (b"a = 1\na = 2\n", "is not TOML: line 2, column 1: "),
             (b"\xff\xfe", "is not UTF-8 text, expected TOML (line 1 "),
-            (b"# \xc3\xa9\nb = \"\xe9\"", "is not UTF-8 text, expected TOML (line 2 "),
+            (
+                b"# \xc3\xa9\nb = \"\xe9\"",
+                "is not UTF-8 text, expected TOML (line 2 ",
+            ),
         ] {
             std::fs::write(&file, bytes).unwrap();
             let error = format!("{:#}", PipelinesFile::read(&file).unwrap_err());
@@ -157,7 +166,10 @@ mod tests {
             assert!(error.starts_with(&expected), "{error}");
         }
         let nowhere = PipelinesFile::read(&folder.0.join("no.toml")).unwrap_err();
-        assert!(format!("{nowhere:#}").contains("no.toml`: No such file"), "{nowhere:#}");
+        assert!(
+            format!("{nowhere:#}").contains("no.toml`: No such file"),
+            "{nowhere:#}"
+        );
         let directory = PipelinesFile::read(&folder.0).unwrap_err().to_string();
         assert!(directory.contains("is not a file"), "{directory}");
     }

@@ -123,7 +123,11 @@ mod tests {
             let mut looked_at = 0;
             Parts::plain(&pattern).hold_counting(&text, &mut looked_at);
             let most = text.len() + pattern.len();
-            assert!(looked_at <= most, "{looked_at} of {most}: {}", &pattern[..9]);
+            assert!(
+                looked_at <= most,
+                "{looked_at} of {most}: {}",
+                &pattern[..9]
+            );
         }
     }
 }

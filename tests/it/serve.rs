@@ -66,8 +66,14 @@ fn ask(address: SocketAddr, headers: &str, body: &[u8]) -> (u16, String) {
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
     let answer = String::from_utf8_lossy(&answer).into_owned();
-    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
-    (status.unwrap_or_else(|| panic!("no answer: {answer}")), answer)
+    let status = answer
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
+    (
+        status.unwrap_or_else(|| panic!("no answer: {answer}")),
+        answer,
+    )
 }
 
 fn test_pattern(address: SocketAddr, pattern: &Value, detail: &Value) -> (u16, String) {
@@ -76,7 +82,11 @@ fn test_pattern(address: SocketAddr, pattern: &Value, detail: &Value) -> (u16, S
         "region": "eu-central-1", "resources": [], "detail": detail,
     });
     let body = json!({"EventPattern": pattern.to_string(), "Event": event.to_string()});
-    ask(address, "x-amz-target: AWSEvents.TestEventPattern", body.to_string().as_bytes())
+    ask(
+        address,
+        "x-amz-target: AWSEvents.TestEventPattern",
+        body.to_string().as_bytes(),
+    )
 }
 
 fn describe_clusters(address: SocketAddr) -> u16 {
@@ -89,7 +99,10 @@ fn describe_clusters(address: SocketAddr) -> u16 {
 fn hostile(address: SocketAddr, number: usize) -> u16 {
     let many: Vec<u32> = (0..20_000).collect();
     let any = json!([{"numeric": [">=", 0]}]);
-    let form = format!("Action=Publish&Version=2010-03-31&{}=1", "A.".repeat(1_000_000));
+    let form = format!(
+        "Action=Publish&Version=2010-03-31&{}=1",
+        "A.".repeat(1_000_000)
+    );
     let laughs: String = (1..15).fold("a0: &a0 x\n".to_owned(), |text, n| {
         let many = format!("*a{}, ", n - 1).repeat(9);
         format!("{text}a{n}: &a{n} [{many}]\n")
@@ -109,11 +122,33 @@ fn hostile(address: SocketAddr, number: usize) -> u16 {
             let detail = json!({"a": many, "b": many, "c": many, "d": many, "e": many});
             test_pattern(address, &pattern, &detail).0
         }
-        3 => ask(address, "x-amz-target: AWSEvents.PutEvents", "[".repeat(1 << 20).as_bytes()).0,
-        4 => ask(address, "content-type: application/x-www-form-urlencoded", form.as_bytes()).0,
-        5 => ask(address, "x-amz-target: AWSEvents.PutEvents", &vec![b' '; 9 << 20]).0,
+        3 => {
+            ask(
+                address,
+                "x-amz-target: AWSEvents.PutEvents",
+                "[".repeat(1 << 20).as_bytes(),
+            )
+            .0
+        }
+        4 => {
+            ask(
+                address,
+                "content-type: application/x-www-form-urlencoded",
+                form.as_bytes(),
+            )
+            .0
+        }
+        5 => {
+            ask(
+                address,
+                "x-amz-target: AWSEvents.PutEvents",
+                &vec![b' '; 9 << 20],
+            )
+            .0
+        }
         _ => {
-            let revision = json!({"revisionType": "AppSpecContent", "appSpecContent": {"content": laughs}});
+            let revision =
+                json!({"revisionType": "AppSpecContent", "appSpecContent": {"content": laughs}});
             let body = json!({
                 "applicationName": "AppECS-prod-web", "deploymentGroupName": "DgpECS-prod-web", "revision": revision,
             });

@@ -44,7 +44,9 @@ fn known_function(given: &str) -> Result<String, String> {
 fn call(given: &str) -> Result<String, String> {
     let is_call = |(service, operation): (&str, &str)| {
         let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        is_name(service) && is_name(operation) && operation.starts_with(|c: char| c.is_ascii_uppercase())
+        is_name(service)
+            && is_name(operation)
+            && operation.starts_with(|c: char| c.is_ascii_uppercase())
     };
     match given.split_once(':').is_some_and(is_call) {
         true => Ok(given.to_owned()),

@@ -15,8 +15,13 @@ fn parse(line: &str) -> Result<Arguments, clap::Error> {
 #[test]
 fn the_usual_lines_are_understood() {
     assert_eq!(parse("rehearse").unwrap().playing.scenario, "ship");
-    let playing = parse("rehearse redirect --json --profile dev").unwrap().playing;
-    assert_eq!((playing.scenario.as_str(), playing.json), ("redirect", true));
+    let playing = parse("rehearse redirect --json --profile dev")
+        .unwrap()
+        .playing;
+    assert_eq!(
+        (playing.scenario.as_str(), playing.json),
+        ("redirect", true)
+    );
     assert_eq!(playing.build.profile, Some(Profile::Dev));
     let Some(Command::Serve(serving)) = parse("rehearse serve --port 0").unwrap().command else {
         panic!("not serve")
@@ -35,11 +40,17 @@ fn the_usual_lines_are_understood() {
     assert_eq!(report.report(), Some(&PathBuf::from("page.html")));
     assert_eq!(report.playing.event, Some(PathBuf::from("push.json")));
     let one = parse("rehearse ship --assume rollback-calls-hooks").unwrap();
-    assert_eq!(one.otherwise().assumptions().names(), ["rollback-calls-hooks"]);
+    assert_eq!(
+        one.otherwise().assumptions().names(),
+        ["rollback-calls-hooks"]
+    );
     let without = parse("rehearse --without run-migration:ecs:RunTask").unwrap();
     let removal = Removal::of("run-migration", "ecs:RunTask");
     assert_eq!(without.otherwise().without, [removal]);
-    let all = parse("rehearse --assume all").unwrap().otherwise().assumptions();
+    let all = parse("rehearse --assume all")
+        .unwrap()
+        .otherwise()
+        .assumptions();
     assert_eq!(all.names().len(), Assumption::value_variants().len());
 }
 
@@ -52,7 +63,11 @@ fn an_option_may_stand_before_a_subcommand_or_behind_it() {
     ] {
         let arguments = parse(line).unwrap();
         assert_eq!(arguments.build().profile, Some(Profile::Dev), "{line}");
-        assert_eq!(arguments.pipelines(), Some(&PathBuf::from("own.toml")), "{line}");
+        assert_eq!(
+            arguments.pipelines(),
+            Some(&PathBuf::from("own.toml")),
+            "{line}"
+        );
         assert!(arguments.command.is_some(), "{line}");
     }
     let wire = parse("rehearse --wire calls.jsonl serve").unwrap();
@@ -60,54 +75,143 @@ fn an_option_may_stand_before_a_subcommand_or_behind_it() {
     // The name of a subcommand may be a value, too.
     let serve = parse("rehearse --pipelines serve serve").unwrap();
     assert_eq!(serve.pipelines(), Some(&PathBuf::from("serve")));
-    assert!(parse("rehearse --pipelines serve").unwrap().command.is_none());
+    assert!(
+        parse("rehearse --pipelines serve")
+            .unwrap()
+            .command
+            .is_none()
+    );
 }
 
 #[test]
 fn wrong_usage_is_told_with_status_2() {
     for (line, expected) in [
-        ("rehearse sail", "invalid value 'sail' for '[NAME]': expected one of `ship`, `failed-migration`"),
-        ("rehearse --event", "a value is required for '--event <FILE>'"),
+        (
+            "rehearse sail",
+            "invalid value 'sail' for '[NAME]': expected one of `ship`, `failed-migration`",
+        ),
+        (
+            "rehearse --event",
+            "a value is required for '--event <FILE>'",
+        ),
         ("rehearse redirect --event push.json", "cannot be used with"),
-        ("rehearse --event push.json --pipelines own.toml", "cannot be used with"),
+        (
+            "rehearse --event push.json --pipelines own.toml",
+            "cannot be used with",
+        ),
         ("rehearse --list --report page.html", "cannot be used with"),
-        ("rehearse --list --pipelines own.toml", "cannot be used with"),
+        (
+            "rehearse --list --pipelines own.toml",
+            "cannot be used with",
+        ),
         ("rehearse --list redirect", "cannot be used with"),
-        ("rehearse serve --report page.html", "cannot be used with 'serve': it is for a scenario (`cargo rehearse NAME`), `storm`"),
-        ("rehearse --report page.html serve", "cannot be used with 'serve': it is for a scenario (`cargo rehearse NAME`), `storm`"),
-        ("rehearse --binaries here --profile dev", "cannot be used with"),
-        ("rehearse --profile dev storm --binaries here", "cannot be used with"),
-        ("rehearse --json serve", "the argument '--json' cannot be used with 'serve': it is for a scenario"),
-        ("rehearse redirect serve", "the argument '[NAME]' cannot be used with 'serve'"),
-        ("rehearse --event push.json serve", "the argument '--event <FILE>' cannot be used with 'serve'"),
-        ("rehearse storm --without run-migration:ecs:RunTask", "cannot be used with 'storm': it is for a scenario (`cargo rehearse NAME`), `organisation`, `serve`, `crashes`"),
-        ("rehearse --without run-migration:ecs:RunTask storm", "cannot be used with 'storm'"),
+        (
+            "rehearse serve --report page.html",
+            "cannot be used with 'serve': it is for a scenario (`cargo rehearse NAME`), `storm`",
+        ),
+        (
+            "rehearse --report page.html serve",
+            "cannot be used with 'serve': it is for a scenario (`cargo rehearse NAME`), `storm`",
+        ),
+        (
+            "rehearse --binaries here --profile dev",
+            "cannot be used with",
+        ),
+        (
+            "rehearse --profile dev storm --binaries here",
+            "cannot be used with",
+        ),
+        (
+            "rehearse --json serve",
+            "the argument '--json' cannot be used with 'serve': it is for a scenario",
+        ),
+        (
+            "rehearse redirect serve",
+            "the argument '[NAME]' cannot be used with 'serve'",
+        ),
+        (
+            "rehearse --event push.json serve",
+            "the argument '--event <FILE>' cannot be used with 'serve'",
+        ),
+        (
+            "rehearse storm --without run-migration:ecs:RunTask",
+            "cannot be used with 'storm': it is for a scenario (`cargo rehearse NAME`), `organisation`, `serve`, `crashes`",
+        ),
+        (
+            "rehearse --without run-migration:ecs:RunTask storm",
+            "cannot be used with 'storm'",
+        ),
         ("rehearse storm --assume=all", "cannot be used with 'storm'"),
-        ("rehearse crashes --pipelines bad.toml", "cannot be used with 'crashes': it is for a scenario (`cargo rehearse NAME`), `serve`"),
-        ("rehearse --pipelines bad.toml crashes ship", "cannot be used with 'crashes'"),
-        ("rehearse crashes --wire calls.jsonl", "cannot be used with 'crashes'"),
+        (
+            "rehearse crashes --pipelines bad.toml",
+            "cannot be used with 'crashes': it is for a scenario (`cargo rehearse NAME`), `serve`",
+        ),
+        (
+            "rehearse --pipelines bad.toml crashes ship",
+            "cannot be used with 'crashes'",
+        ),
+        (
+            "rehearse crashes --wire calls.jsonl",
+            "cannot be used with 'crashes'",
+        ),
         ("rehearse storm --wire calls.jsonl", "required"),
         ("rehearse storm --report page.html", "required"),
-        ("rehearse storm --seed 1 --seeds 1..2", "cannot be used with"),
-        ("rehearse --mishap run-migration:ecs:RunTask:1=denied serve", "cannot be used with 'serve'"),
+        (
+            "rehearse storm --seed 1 --seeds 1..2",
+            "cannot be used with",
+        ),
+        (
+            "rehearse --mishap run-migration:ecs:RunTask:1=denied serve",
+            "cannot be used with 'serve'",
+        ),
         ("rehearse serve --dwell 5", "cannot be used with 'serve'"),
-        ("rehearse storm --nonsense", "unexpected argument '--nonsense'"),
+        (
+            "rehearse storm --nonsense",
+            "unexpected argument '--nonsense'",
+        ),
         ("rehearse storm ship", "unexpected argument 'ship'"),
-        ("rehearse storm --jobs 0", "invalid value '0' for '--jobs <N>'"),
+        (
+            "rehearse storm --jobs 0",
+            "invalid value '0' for '--jobs <N>'",
+        ),
         ("rehearse storm --seeds 5..5", "holds no seed"),
         ("rehearse storm --seeds 9..3", "holds no seed"),
-        ("rehearse crashes --jobs 0", "invalid value '0' for '--jobs <N>'"),
+        (
+            "rehearse crashes --jobs 0",
+            "invalid value '0' for '--jobs <N>'",
+        ),
         ("rehearse crashes nowhere", "expected one of `ship`"),
-        ("rehearse crashes --function sail", "expected one of `start-deployment`"),
+        (
+            "rehearse crashes --function sail",
+            "expected one of `start-deployment`",
+        ),
         ("rehearse crashes --call RunTask", "as in `ecs:RunTask`"),
         ("rehearse crashes --mishap rain", "invalid value 'rain'"),
         ("rehearse organisation --services 0", "invalid value '0'"),
-        ("rehearse organisation --seed 1", "cannot be used with 'organisation': it is for `storm`"),
-        ("rehearse serve --function my-hook", "expected NAME=URL or NAME=PATH"),
-        ("rehearse --assume rain", "invalid value 'rain' for '--assume <WHAT>': expected `all` or one of"),
-        ("rehearse --assume rain serve", "invalid value 'rain' for '--assume <WHAT>'"),
-        ("rehearse --without ecs:RunTask", "`ecs:RunTask` is not a permission such as `run-migration:ecs:RunTask`"),
-        ("rehearse serve --port all", "invalid value 'all' for '--port <PORT>'"),
+        (
+            "rehearse organisation --seed 1",
+            "cannot be used with 'organisation': it is for `storm`",
+        ),
+        (
+            "rehearse serve --function my-hook",
+            "expected NAME=URL or NAME=PATH",
+        ),
+        (
+            "rehearse --assume rain",
+            "invalid value 'rain' for '--assume <WHAT>': expected `all` or one of",
+        ),
+        (
+            "rehearse --assume rain serve",
+            "invalid value 'rain' for '--assume <WHAT>'",
+        ),
+        (
+            "rehearse --without ecs:RunTask",
+            "`ecs:RunTask` is not a permission such as `run-migration:ecs:RunTask`",
+        ),
+        (
+            "rehearse serve --port all",
+            "invalid value 'all' for '--port <PORT>'",
+        ),
         ("rehearse --mishap ecs:RunTask", "is not a mishap such as"),
         ("rehearse --dwell soon", "invalid value 'soon' for '--dwell"),
     ] {
@@ -121,7 +225,11 @@ fn wrong_usage_is_told_with_status_2() {
 /// Every option, with a value for it, and the commands that honour it: `NAME` is a scenario.
 const HONOURED: [(&str, &str, &str); 23] = [
     ("--assume", "all", "NAME organisation serve crashes"),
-    ("--binaries", "here", "NAME organisation serve crashes storm"),
+    (
+        "--binaries",
+        "here",
+        "NAME organisation serve crashes storm",
+    ),
     ("--call", "ecs:RunTask", "crashes"),
     ("--dwell", "20", "NAME"),
     ("--event", "push.json", "NAME"),
@@ -142,7 +250,11 @@ const HONOURED: [(&str, &str, &str); 23] = [
     ("--services", "3", "organisation"),
     ("--wire", "calls.jsonl", "NAME organisation serve storm"),
     ("--within", "10", "organisation"),
-    ("--without", "run-migration:ecs:RunTask", "NAME organisation serve crashes"),
+    (
+        "--without",
+        "run-migration:ecs:RunTask",
+        "NAME organisation serve crashes",
+    ),
 ];
 
 #[test]
@@ -215,7 +327,10 @@ fn every_help_teaches_by_examples() {
         let help = command.clone().render_long_help().to_string();
         assert!(help.contains("Examples:"), "{}", command.get_name());
         // An example that is refused would teach nothing.
-        for line in help.lines().filter_map(|line| line.trim().strip_prefix("cargo rehearse")) {
+        for line in help
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("cargo rehearse"))
+        {
             let line = line.split(['>', '|']).next().unwrap_or_default();
             let line = line.split("  ").next().unwrap_or_default();
             let words = format!("rehearse {line}");

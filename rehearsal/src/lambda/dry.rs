@@ -29,7 +29,9 @@ pub async fn answer(function: &Function, config: &Path, event: Value) -> anyhow:
     let lines = Arc::new(Mutex::new(Vec::new()));
     let log = lines.clone();
     let mut process = Process::start_program(&function.binary, &[], &variables, move |line| {
-        log.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        log.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(line);
     })?;
     let (delivered, _) = oneshot::channel();
     let (answer, answered) = oneshot::channel();

@@ -114,12 +114,7 @@ async fn through(
         let address = world
             .address(&service.label, ListenerKind::Production)
             .with_context(|| format!("`{}` has no listener", service.label))?;
-        let client = Traffic::start(
-            address,
-            world.clock.clone(),
-            PAUSE * size.services,
-            PATHS,
-        );
+        let client = Traffic::start(address, world.clock.clone(), PAUSE * size.services, PATHS);
         traffic.push((service.label.clone(), client));
     }
     more(&traffic).await;

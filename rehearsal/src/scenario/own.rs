@@ -226,7 +226,9 @@ fn image(pipelines: &[&Pipeline], version: &str, course: Course) -> ImageSetting
     tags.dedup();
     let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
     let mut image = ImageSettings::new(repository, &tags, version);
-    let migrations = pipelines.iter().filter_map(|pipeline| pipeline.migration.as_ref());
+    let migrations = pipelines
+        .iter()
+        .filter_map(|pipeline| pipeline.migration.as_ref());
     let migrations: Vec<&Vec<String>> = migrations.collect();
     if !migrations.is_empty() {
         image
@@ -406,8 +408,14 @@ mod tests {
     #[test]
     fn no_pipeline_is_left_out_silently() {
         for (text, expected) in [
-            ("[[pipelines]]", "of the 0 pipelines in `own.toml` a world can be made for 0 only"),
-            ("[[pipeline]]\nname = 'a'", "of the 1 pipelines in `own.toml` a world can be made for 0 only"),
+            (
+                "[[pipelines]]",
+                "of the 0 pipelines in `own.toml` a world can be made for 0 only",
+            ),
+            (
+                "[[pipeline]]\nname = 'a'",
+                "of the 1 pipelines in `own.toml` a world can be made for 0 only",
+            ),
         ] {
             let Err(error) = played("ship", text) else {
                 panic!("{text} was taken")
@@ -450,7 +458,11 @@ mod tests {
             }
             for pipeline in pipelines::read(&text) {
                 let label = pipeline.label(&pipelines::read(&text));
-                let service = scenario.setting.services.iter().find(|service| service.label == label);
+                let service = scenario
+                    .setting
+                    .services
+                    .iter()
+                    .find(|service| service.label == label);
                 let settings = service.unwrap().settings(data);
                 for container in &settings.containers {
                     // Its next version asks for what no migration of its own could bring.

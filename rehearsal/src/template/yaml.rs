@@ -108,7 +108,12 @@ mod tests {
             let many = format!("*a{}, ", n - 1).repeat(9);
             format!("{text}a{n}: &a{n} [{many}]\n")
         });
-        for text in [laughs, "[".repeat(100_000), "- ".repeat(100_000), "{a: ".repeat(5_000)] {
+        for text in [
+            laughs,
+            "[".repeat(100_000),
+            "- ".repeat(100_000),
+            "{a: ".repeat(5_000),
+        ] {
             assert!(read(&text).is_err(), "{}", &text[..20]);
         }
     }

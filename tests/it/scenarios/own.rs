@@ -29,7 +29,11 @@ fn valid_files_go_as_expected() {
 
 #[test]
 fn a_check_of_ones_own_fails_without_touching_the_targets_health() {
-    let output = rehearse(&["failed-test-traffic", "--pipelines", "tests/pipelines/private-pages.toml"]);
+    let output = rehearse(&[
+        "failed-test-traffic",
+        "--pipelines",
+        "tests/pipelines/private-pages.toml",
+    ]);
     let told = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{told}");
 }
@@ -57,28 +61,65 @@ fn a_wrong_file_is_refused_before_anything_is_played() {
     let twice = VALID.replace("'web'\nrepo", "'other'\nrepo");
     for (name, text, expected) in [
         ("empty", String::new(), "at `pipeline`: there is none"),
-        ("key", VALID.replace("cluster", "clustr"), "at `pipeline[0].cluster`: missing"),
-        ("tag", VALID.replace("latest", "prod-["), "at `pipeline[0].tag`: `prod-[` is not a glob"),
-        ("url", format!("{VALID}{url}"), "at `pipeline[0].test_traffic.base_url`: `test.example.com` is not"),
-        ("port", format!("{VALID}{port}"), "at `pipeline[0].test_traffic.base_url`: "),
-        ("same-service", format!("{VALID}{twice}"), "at `pipeline[1].service`: "),
-        ("syntax", VALID.replace("'latest'", "latest"), "is not TOML: line 4, column "),
+        (
+            "key",
+            VALID.replace("cluster", "clustr"),
+            "at `pipeline[0].cluster`: missing",
+        ),
+        (
+            "tag",
+            VALID.replace("latest", "prod-["),
+            "at `pipeline[0].tag`: `prod-[` is not a glob",
+        ),
+        (
+            "url",
+            format!("{VALID}{url}"),
+            "at `pipeline[0].test_traffic.base_url`: `test.example.com` is not",
+        ),
+        (
+            "port",
+            format!("{VALID}{port}"),
+            "at `pipeline[0].test_traffic.base_url`: ",
+        ),
+        (
+            "same-service",
+            format!("{VALID}{twice}"),
+            "at `pipeline[1].service`: ",
+        ),
+        (
+            "syntax",
+            VALID.replace("'latest'", "latest"),
+            "is not TOML: line 4, column ",
+        ),
     ] {
         let told = refusal(name, text.as_bytes(), &[]);
         assert_eq!(told.matches(expected).count(), 1, "{name}: {told}");
     }
     refusal("bytes", b"\xff", &["serve", "--port", "0"]);
-    refusal("served", VALID.replace("latest", "").as_bytes(), &["serve", "--port", "0"]);
+    refusal(
+        "served",
+        VALID.replace("latest", "").as_bytes(),
+        &["serve", "--port", "0"],
+    );
 }
 
 #[test]
 fn every_mistake_is_told_once_and_in_order() {
     let pipelines: Vec<String> = (0..12)
-        .map(|number| VALID.replace("'web'", &format!("'web{number}'")).replace("latest", "-"))
+        .map(|number| {
+            VALID
+                .replace("'web'", &format!("'web{number}'"))
+                .replace("latest", "-")
+        })
         .collect();
     let told = refusal("many", pipelines.concat().as_bytes(), &[]);
-    let places: Vec<String> = (0..12).map(|number| format!("at `pipeline[{number}].tag`")).collect();
-    let found: Vec<usize> = places.iter().map(|place| told.find(place).unwrap()).collect();
+    let places: Vec<String> = (0..12)
+        .map(|number| format!("at `pipeline[{number}].tag`"))
+        .collect();
+    let found: Vec<usize> = places
+        .iter()
+        .map(|place| told.find(place).unwrap())
+        .collect();
     assert!(found.is_sorted(), "{told}");
     assert!(told.contains("12 mistakes"), "{told}");
 }
@@ -99,6 +140,9 @@ fn a_file_that_cannot_be_written_is_told_before_anything_is_played() {
         let output = rehearse(&["ship", option, "no/such/folder/file"]);
         let told = String::from_utf8(output.stderr).unwrap();
         assert_eq!(output.status.code(), Some(2), "{option}: {told}");
-        assert!(output.stdout.is_empty() && told.contains("no/such/folder/file"), "{told}");
+        assert!(
+            output.stdout.is_empty() && told.contains("no/such/folder/file"),
+            "{told}"
+        );
     }
 }

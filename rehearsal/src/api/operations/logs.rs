@@ -91,9 +91,9 @@ pub(super) fn filter_log_events(call: Call<'_>) -> Answer {
              less than or equal to {LONGEST_PATTERN}"
         )));
     }
-    let filter = Filter::parse(pattern).map_err(
-        |NotPlayed| invalid("Invalid filter pattern: the rehearsal plays words and phrases only."),
-    )?;
+    let filter = Filter::parse(pattern).map_err(|NotPlayed| {
+        invalid("Invalid filter pattern: the rehearsal plays words and phrases only.")
+    })?;
     let (start, end) = (
         call.input.integer("startTime")?,
         call.input.integer("endTime")?,

@@ -67,7 +67,10 @@ fn after(wildcards: &[Vec<Token>], situation: &Situation, byte: Option<u8>) -> S
     for &(wildcard, length) in situation {
         let tokens = &wildcards[wildcard];
         // A star goes on for as long as it likes.
-        if length.checked_sub(1).is_some_and(|last| tokens[last] == Token::Star) {
+        if length
+            .checked_sub(1)
+            .is_some_and(|last| tokens[last] == Token::Star)
+        {
             next.insert((wildcard, length));
         }
         if let Some(Token::Byte(wanted)) = tokens.get(length)
@@ -113,7 +116,9 @@ mod tests {
         // A word over few letters without repetitions: very many situations, few beginnings.
         let word: String = (0..500).map(|number| format!("{number:03}")).collect();
         is_too_complex(&[Parts::escaped(&format!("*{word}*{word}*{word}"))]);
-        let many: Vec<Parts> = (0..100).map(|n| Parts::escaped(&format!("*{n}*"))).collect();
+        let many: Vec<Parts> = (0..100)
+            .map(|n| Parts::escaped(&format!("*{n}*")))
+            .collect();
         assert!(is_too_complex(&many));
     }
 }

@@ -78,7 +78,11 @@ fn walk<'a>(
 }
 
 /// Whether each field finds a leaf, all of them in the same members of the lists that they share.
-pub(super) fn all_match(fields: &[Field], leaves: &[Leaf<'_>], members: &BTreeMap<usize, usize>) -> bool {
+pub(super) fn all_match(
+    fields: &[Field],
+    leaves: &[Leaf<'_>],
+    members: &BTreeMap<usize, usize>,
+) -> bool {
     let Some((field, rest)) = fields.split_first() else {
         return true;
     };

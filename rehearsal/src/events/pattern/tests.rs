@@ -334,7 +334,12 @@ fn what_eventbridge_calls_too_complex_is_refused_in_its_words() {
         json!({"detail": {"a": [{"anything-but": {"wildcard": "*a*a*a*a*a*a*b"}}]}}),
     ] {
         let error = format!("{:#}", Pattern::parse(&pattern).unwrap_err());
-        assert!(error.contains("Rule is too complex - try using fewer wildcard characters or fewer repeating"), "{error}");
+        assert!(
+            error.contains(
+                "Rule is too complex - try using fewer wildcard characters or fewer repeating"
+            ),
+            "{error}"
+        );
     }
 }
 
@@ -378,7 +383,11 @@ proptest! {
 fn names_with_dots_lead_where_a_field_holds() {
     check(
         json!({"a.b": [1]}),
-        &[json!({"a": {"b": 1}}), json!({"a.b": 1}), json!({"a": {"b": 2}, "a.b": 1})],
+        &[
+            json!({"a": {"b": 1}}),
+            json!({"a.b": 1}),
+            json!({"a": {"b": 2}, "a.b": 1}),
+        ],
         &[json!({"a": {"b": 2}}), json!({"b": 1})],
     );
 }

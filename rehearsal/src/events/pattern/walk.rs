@@ -62,7 +62,11 @@ pub(super) fn all_hold(value: &Value, wanted: &[Wanted<'_>]) -> bool {
 
 /// The member through which a path leads, and the rest of it. Names may hold dots; where several members lead on, it is the
 /// first one that the field holds behind.
-fn way<'a>(members: &'a Map<String, Value>, path: &'a str, field: &'a Field) -> Option<(&'a str, &'a str)> {
+fn way<'a>(
+    members: &'a Map<String, Value>,
+    path: &'a str,
+    field: &'a Field,
+) -> Option<(&'a str, &'a str)> {
     let mut ways: Vec<_> = ways(members, path).collect();
     if ways.len() > 1 {
         ways.retain(|(_, value, rest)| all_hold(value, &[(rest, field)]));

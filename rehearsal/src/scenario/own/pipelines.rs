@@ -266,7 +266,10 @@ mod tests {
             .collect();
         assert_eq!(
             requests,
-            [("/admin/", "301,302", ""), ("/about?lang=en", "200", "About")]
+            [
+                ("/admin/", "301,302", ""),
+                ("/about?lang=en", "200", "About")
+            ]
         );
         assert_eq!(read("no TOML ["), []);
         let elsewhere = FILE.replace("office/back", "registry.example/Back:latest");

@@ -67,12 +67,21 @@ impl Request {
 
 /// One page for each path, which every request for it is content with, as far as one page can be.
 fn right_pages(requests: &[Request]) -> Vec<Json> {
-    let mut paths: Vec<&str> = requests.iter().map(|request| request.path.as_str()).collect();
+    let mut paths: Vec<&str> = requests
+        .iter()
+        .map(|request| request.path.as_str())
+        .collect();
     paths.sort_unstable();
     paths.dedup();
     let page = |path: &str| {
-        let asking: Vec<_> = requests.iter().filter(|request| request.path == path).collect();
-        let body: Vec<&str> = asking.iter().map(|request| request.contains.as_str()).collect();
+        let asking: Vec<_> = requests
+            .iter()
+            .filter(|request| request.path == path)
+            .collect();
+        let body: Vec<&str> = asking
+            .iter()
+            .map(|request| request.contains.as_str())
+            .collect();
         let body = body.concat();
         let suits = |status: &u16| {
             (body.is_empty() || !WITHOUT_BODY.contains(status))
@@ -111,7 +120,10 @@ mod tests {
     #[test]
     fn a_page_is_what_all_its_requests_want() {
         for (gate, expected) in [
-            ("[[request]]\npath='/'", r#"[{"path":"/","status":200,"body":""}]"#),
+            (
+                "[[request]]\npath='/'",
+                r#"[{"path":"/","status":200,"body":""}]"#,
+            ),
             (
                 "[[request]]\npath='/a'\nstatus='200-399'\n[[request]]\npath='/a'\nstatus='301,302'\ncontains='x'",
                 r#"[{"path":"/a","status":301,"body":"x"}]"#,
@@ -136,8 +148,14 @@ mod tests {
     #[test]
     fn a_wrong_page_is_one_that_a_request_does_not_want() {
         for (gate, expected) in [
-            ("[[request]]\npath='/'", r#"[{"path":"/","status":503,"body":""}]"#),
-            ("[[request]]\npath='/'\nstatus='500-599'", r#"[{"path":"/","status":200,"body":""}]"#),
+            (
+                "[[request]]\npath='/'",
+                r#"[{"path":"/","status":503,"body":""}]"#,
+            ),
+            (
+                "[[request]]\npath='/'\nstatus='500-599'",
+                r#"[{"path":"/","status":200,"body":""}]"#,
+            ),
             (
                 "[[request]]\npath='/a'\nstatus='100-599'\n[[request]]\npath='/b'\nstatus='100-599'\ncontains='x'",
                 r#"[{"path":"/b","status":200,"body":""}]"#,

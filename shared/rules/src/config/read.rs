@@ -216,11 +216,21 @@ fn is_address(text: &str) -> bool {
     let is_name = |host: &str| {
         let is_label = |label: &str| {
             !label.is_empty()
-                && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+                && label
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
         };
-        host.len() <= 253 && host.strip_suffix('.').unwrap_or(host).split('.').all(is_label)
+        host.len() <= 253
+            && host
+                .strip_suffix('.')
+                .unwrap_or(host)
+                .split('.')
+                .all(is_label)
     };
-    let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+    let is_host = match host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+    {
         Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
         // What ends like an address is one to every client.
         None if host.ends_with(|last: char| last.is_ascii_digit()) && is_numeric_end(host) => {
