@@ -163,7 +163,7 @@ fn broken_pipelines_are_refused_without_the_credentials_in_them() {
     );
     let no_toml = format!("{PIPELINE}password = 'planted-in-a-line\n");
     for (name, text, told) in [
-        ("broken-pipelines", pipelines, "9 mistakes"),
+        ("broken-pipelines", pipelines, "7 mistakes"),
         ("no-toml", no_toml, "is not TOML: line 7"),
     ] {
         let file = binaries().join(format!("secrets-of-{name}.toml"));

@@ -187,7 +187,7 @@ impl Task {
             let words = container["command"].as_array();
             words.is_some_and(|words| !words.is_empty())
         });
-        let matters = |container: &&Container| match commanded {
+        let matters = |container: &&TaskContainer| match commanded {
             Some(commanded) => commanded["name"] == container.name.as_str(),
             None => container.essential,
         };
