@@ -18,6 +18,7 @@ use self::organisation::Organisation;
 use self::serving::Serving;
 use self::shared::{Build, Otherwise, Own, Recording};
 use self::storming::Storming;
+use crate::binaries::FUNCTIONS;
 use crate::scenario::{Scenario, quoted};
 
 const AFTER_HELP: &str = "\
@@ -92,7 +93,7 @@ pub(crate) struct Playing {
     pub(crate) otherwise: Otherwise,
 
     /// Let a call meet a mishap, as in `run-migration:ecs:RunTask:1=killed-after`
-    #[arg(long = "mishap", value_name = "FUNCTION:CALL:N=KIND")]
+    #[arg(long = "mishap", value_name = "FUNCTION:CALL:N=KIND", value_parser = planned)]
     pub(crate) mishaps: Vec<Planned>,
 
     /// How long, in real milliseconds, the world stays as it is before the clock jumps; 200 unless told otherwise
@@ -199,6 +200,16 @@ pub(crate) enum Command {
     /// Play many deployments under random faults, and judge them by the invariants
     #[command(after_help = storming::AFTER_HELP)]
     Storm(Storming),
+}
+
+fn planned(given: &str) -> anyhow::Result<Planned> {
+    let planned: Planned = given.parse()?;
+    // `start-deployment@web` means its calls for one service.
+    let function = planned.point.function.split('@').next();
+    if !function.is_some_and(|function| FUNCTIONS.contains(&function)) {
+        anyhow::bail!("expected one of {}", quoted(&FUNCTIONS));
+    }
+    Ok(planned)
 }
 
 fn known_scenario(given: &str) -> Result<String, String> {

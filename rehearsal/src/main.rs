@@ -26,6 +26,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use rehearsal::api::wire::Wire;
+use rehearsal::iam::Iam;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -107,15 +108,29 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Ended> {
         binaries,
         wire: arguments.wire().cloned(),
     };
-    if let Some(file) = &given.pipelines {
-        let template = play::template(&places, MessageFormat::Json, &file.path)?;
-        let checked = file.check(&template).await;
-        checked.map_err(Ended::WrongUsage)?;
-    }
+    check(arguments, &given, &places).await?;
     let scenario = chosen(arguments, &given).map_err(Ended::WrongUsage)?;
     play_command(arguments, scenario, given.report, &places)
         .await
         .map_err(Ended::Failed)
+}
+
+/// What only the template and the functions can say of the line.
+async fn check(arguments: &Arguments, given: &Given, places: &Places) -> Result<(), Ended> {
+    let without = arguments.otherwise().without;
+    if given.pipelines.is_none() && without.is_empty() {
+        return Ok(());
+    }
+    let file = given.pipelines.as_ref().map(|file| file.path.as_path());
+    let file = file.unwrap_or(Path::new("config/pipelines.toml"));
+    let template = play::template(places, MessageFormat::Json, file)?;
+    Iam::new(template.principals.clone(), &without)
+        .context("correct `--without`")
+        .map_err(Ended::WrongUsage)?;
+    if let Some(file) = &given.pipelines {
+        file.check(&template).await.map_err(Ended::WrongUsage)?;
+    }
+    Ok(())
 }
 
 /// What the line names: files that are read, and files that can be written to.

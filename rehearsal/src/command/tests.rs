@@ -213,6 +213,10 @@ fn wrong_usage_is_told_with_status_2() {
             "invalid value 'all' for '--port <PORT>'",
         ),
         ("rehearse --mishap ecs:RunTask", "is not a mishap such as"),
+        (
+            "rehearse --mishap sail:ecs:RunTask:1=denied",
+            "expected one of `start-deployment`",
+        ),
         ("rehearse --dwell soon", "invalid value 'soon' for '--dwell"),
     ] {
         let error = parse(line).unwrap_err();

@@ -146,3 +146,13 @@ fn a_file_that_cannot_be_written_is_told_before_anything_is_played() {
         );
     }
 }
+
+#[test]
+fn a_permission_that_nobody_has_cannot_be_taken_away() {
+    for without in ["run-migration:ecs:DeleteCluster", "sail:ecs:RunTask"] {
+        let output = rehearse(&["ship", "--without", without]);
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains("correct `--without`"), "{told}");
+    }
+}
