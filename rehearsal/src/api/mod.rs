@@ -87,9 +87,10 @@ pub async fn serve(listener: TcpListener, aws: Weak<Aws>) {
 /// Work whose length is the caller's to choose. Other calls go on meanwhile, where there are other threads: a world of
 /// its own, as storms have, has one, and no callers but its functions.
 fn aside<T>(work: impl FnOnce() -> T) -> T {
-    match Handle::current().runtime_flavor() {
-        RuntimeFlavor::MultiThread => tokio::task::block_in_place(work),
-        _ => work(),
+    if Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
+        tokio::task::block_in_place(work)
+    } else {
+        work()
     }
 }
 
