@@ -9,15 +9,19 @@ use clap::ValueEnum;
 use serde_json::Value;
 use tokio::process::Command;
 
-/// The functions, and the service that stands for the images.
-const PACKAGES: [&str; 6] = [
+/// The functions, by the names of their binaries.
+pub(crate) const FUNCTIONS: [&str; 5] = [
     "start-deployment",
     "run-migration",
     "finish-migration",
     "check-test-traffic",
     "report-outcome",
-    SAMPLE_SERVICE,
 ];
+/// The functions, and the service that stands for the images.
+const PACKAGES: [&str; 6] = {
+    let [a, b, c, d, e] = FUNCTIONS;
+    [a, b, c, d, e, SAMPLE_SERVICE]
+};
 /// The program behind every image of the rehearsal.
 pub(crate) const SAMPLE_SERVICE: &str = "sample-service";
 

@@ -24,4 +24,5 @@ pub mod scheduler;
 pub mod sns;
 pub mod template;
 pub mod watched;
+mod wildcard;
 pub mod world;

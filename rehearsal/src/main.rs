@@ -4,8 +4,10 @@ mod binaries;
 mod command;
 mod crashes;
 mod evidence;
+mod glob;
 mod invariants;
 mod organisation;
+mod pipelines_file;
 mod play;
 mod progress;
 mod record;
@@ -18,48 +20,59 @@ mod withhold;
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write, stderr, stdout};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use rehearsal::api::wire::Wire;
+use rehearsal::iam::Iam;
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::binaries::Profile;
+use crate::command::shared::Build;
 use crate::command::{Arguments, Command};
 use crate::crashes::Otherwise;
+use crate::pipelines_file::PipelinesFile;
 use crate::play::Places;
 use crate::progress::{Colours, Output};
 use crate::report::ReportFile;
-use crate::scenario::{EventFile, Scenario};
+use crate::scenario::setting::Mode;
+use crate::scenario::{EventFile, MessageFormat, Scenario};
 
 const WRONG_USAGE: u8 = 2;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+/// What still runs when everything has been told is not waited for longer: a computation that somebody else chose.
+const AT_THE_END: Duration = Duration::from_millis(500);
+
+fn main() -> ExitCode {
     let arguments = Arguments::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
-    let mut scenario = match chosen(&arguments) {
-        Ok(scenario) => scenario,
-        Err(error) => return refuse(&error, ExitCode::from(WRONG_USAGE)),
+    let runtime = match Runtime::new().context("start a runtime") {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(&error, ExitCode::FAILURE),
     };
-    scenario.setting.assumptions = arguments.assumptions();
-    scenario.setting.without.extend(arguments.without.clone());
-    scenario.setting.mishaps = arguments.mishaps.clone();
-    if let Some(dwell) = arguments.dwell {
-        scenario.setting.dwell = Duration::from_millis(dwell.into());
+    let code = runtime.block_on(run(&arguments)).unwrap_or_else(|ended| {
+        let (error, code) = match ended {
+            Ended::WrongUsage(error) => (error, ExitCode::from(WRONG_USAGE)),
+            Ended::Failed(error) => (error, ExitCode::FAILURE),
+        };
+        refuse(&error, code)
+    });
+    runtime.shutdown_timeout(AT_THE_END);
+    code
+}
+
+/// Why nothing was played, or not to its end.
+enum Ended {
+    WrongUsage(anyhow::Error),
+    Failed(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Ended {
+    fn from(error: anyhow::Error) -> Ended {
+        Ended::Failed(error)
     }
-    let report = match arguments
-        .report
-        .as_deref()
-        .map(ReportFile::open)
-        .transpose()
-    {
-        Ok(report) => report,
-        Err(error) => return refuse(&error, ExitCode::from(WRONG_USAGE)),
-    };
-    run(&arguments, scenario, report)
-        .await
-        .unwrap_or_else(|error| refuse(&error, ExitCode::FAILURE))
 }
 
 /// Waits for Ctrl-C, or to be told to end.
@@ -82,43 +95,121 @@ fn refuse(error: &anyhow::Error, code: ExitCode) -> ExitCode {
     code
 }
 
-async fn run(
+async fn run(arguments: &Arguments) -> Result<ExitCode, Ended> {
+    if arguments.playing.list {
+        progress::print(&command::list()).context("print the list")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    // Whatever can be known to be wrong is told before anything is built or played.
+    let given = Given::read(arguments).map_err(Ended::WrongUsage)?;
+    let root = root(arguments.build()).map_err(Ended::WrongUsage)?;
+    let binaries = binaries(arguments.build(), &root).await?;
+    let places = Places {
+        root,
+        binaries,
+        wire: arguments.wire().cloned(),
+    };
+    check(arguments, &given, &places).await?;
+    let scenario = chosen(arguments, &given).map_err(Ended::WrongUsage)?;
+    play_command(arguments, scenario, given.report, &places)
+        .await
+        .map_err(Ended::Failed)
+}
+
+/// What only the template and the functions can say of the line.
+async fn check(arguments: &Arguments, given: &Given, places: &Places) -> Result<(), Ended> {
+    let without = arguments.otherwise().without;
+    if given.pipelines.is_none() && without.is_empty() {
+        return Ok(());
+    }
+    let file = given.pipelines.as_ref().map(|file| file.path.as_path());
+    let file = file.unwrap_or(Path::new("config/pipelines.toml"));
+    let template = play::template(places, MessageFormat::Json, Mode::Deploy, file)?;
+    Iam::new(template.principals.clone(), &without)
+        .context("correct `--without`")
+        .map_err(Ended::WrongUsage)?;
+    if let Some(file) = &given.pipelines {
+        file.check(&template).await.map_err(Ended::WrongUsage)?;
+    }
+    Ok(())
+}
+
+/// What the line names: files that are read, and files that can be written to.
+struct Given {
+    pipelines: Option<PipelinesFile>,
+    event: Option<EventFile>,
+    report: Option<ReportFile>,
+}
+
+impl Given {
+    fn read(arguments: &Arguments) -> anyhow::Result<Given> {
+        let playing = &arguments.playing;
+        let pipelines = arguments.pipelines().map(|file| PipelinesFile::read(file));
+        let pipelines = pipelines.transpose()?;
+        if pipelines.is_some() && arguments.command.is_none() {
+            scenario::own::check_name(&playing.scenario)?;
+        }
+        let event = playing.event.as_deref().map(event_file).transpose()?;
+        let report = arguments.report().map(|file| ReportFile::open(file));
+        let report = report.transpose()?;
+        if let Some(wire) = arguments.wire() {
+            Wire::check_file(wire).context("correct `--wire`")?;
+        }
+        Ok(Given {
+            pipelines,
+            event,
+            report,
+        })
+    }
+}
+
+fn event_file(file: &Path) -> anyhow::Result<EventFile> {
+    let in_file = || format!("read the event in `{}`", file.display());
+    let text = std::fs::read_to_string(file).with_context(in_file)?;
+    EventFile::parse(&text).with_context(in_file)
+}
+
+async fn play_command(
     arguments: &Arguments,
     mut scenario: Scenario,
     report: Option<ReportFile>,
+    places: &Places,
 ) -> anyhow::Result<ExitCode> {
-    if arguments.list {
-        progress::print(&command::list())?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let places = places(arguments).await?;
-    let output = output(arguments.json || arguments.command.as_ref().is_some_and(Command::json));
+    let output = output(arguments.json());
     match &arguments.command {
         Some(Command::Serve(serving)) => {
-            if arguments.pipelines.is_none() {
+            if arguments.pipelines().is_none() {
                 scenario.setting.images.push(serve::untold_image());
             }
-            serve::serve(scenario, &places, serving, &output, interrupted()).await?;
-            return Ok(ExitCode::SUCCESS);
+            serve::serve(scenario, places, serving, &output, interrupted()).await?;
+            Ok(ExitCode::SUCCESS)
         }
         Some(Command::Organisation(size)) => {
-            return organisation::play(scenario.setting, size, &places, &output, interrupted())
-                .await;
+            organisation::play(scenario.setting, size, places, &output, interrupted()).await
         }
         Some(Command::Storm(storming)) => {
-            return storm::storm(storming, &places, &output, interrupted()).await;
+            storm::storm(storming, report, places, &output, interrupted()).await
         }
         Some(Command::Crashes(crashing)) => {
             let otherwise = Otherwise {
-                assumptions: arguments.assumptions(),
-                without: arguments.without.clone(),
+                assumptions: arguments.otherwise().assumptions(),
+                without: arguments.otherwise().without,
             };
-            let played = crashes::crash(crashing, &otherwise, &places, &output, interrupted());
-            return Ok(status(played.await?));
+            let played = crashes::crash(crashing, &otherwise, places, &output, interrupted());
+            Ok(status(played.await?))
         }
-        None => {}
+        None => play_scenario(arguments, &scenario, report, places, &output).await,
     }
-    let played = play::play(&scenario, &places, &output, interrupted()).await?;
+}
+
+async fn play_scenario(
+    arguments: &Arguments,
+    scenario: &Scenario,
+    report: Option<ReportFile>,
+    places: &Places,
+    output: &Output,
+) -> anyhow::Result<ExitCode> {
+    let played = play::play(scenario, places, output, interrupted()).await?;
     if let Some(mut report) = report {
         report.write(&report::page(&played.story))?;
         output.text(&format!("report: {}", report.path().display()));
@@ -126,8 +217,13 @@ async fn run(
     if let Some(error) = played.broken_off {
         return Err(error);
     }
+    for planned in &scenario.setting.mishaps {
+        if !played.struck.contains(planned) {
+            output.text(&format!("the mishap `{planned}` met no call"));
+        }
+    }
     let record = played.record;
-    if arguments.json {
+    if arguments.json() {
         progress::print(&serde_json::to_string_pretty(&record)?)?;
     }
     Ok(status(record.as_expected))
@@ -141,28 +237,28 @@ fn status(well: bool) -> ExitCode {
     }
 }
 
-fn chosen(arguments: &Arguments) -> anyhow::Result<Scenario> {
-    if let Some(file) = &arguments.event {
-        let in_file = || format!("read the event in `{}`", file.display());
-        let text = std::fs::read_to_string(file).with_context(in_file)?;
-        return Ok(scenario::of_event(
-            EventFile::parse(&text).with_context(in_file)?,
-        ));
+/// The scenario of the line, with what is otherwise in it; commands that play others begin with the setting of `ship`.
+fn chosen(arguments: &Arguments, given: &Given) -> anyhow::Result<Scenario> {
+    let playing = &arguments.playing;
+    let mut scenario = match (&given.event, &given.pipelines) {
+        (Some(event), _) => scenario::of_event(event.clone()),
+        (None, Some(file)) => scenario::own::of_file(&playing.scenario, &file.path, &file.text)?,
+        (None, None) => Scenario::all()
+            .into_iter()
+            .find(|scenario| scenario.name == playing.scenario)
+            .context("no such scenario")?,
+    };
+    let otherwise = arguments.otherwise();
+    scenario.setting.assumptions = otherwise.assumptions();
+    scenario.setting.without.extend(otherwise.without);
+    scenario.setting.mishaps.clone_from(&playing.mishaps);
+    if let Some(dwell) = playing.dwell {
+        scenario.setting.dwell = Duration::from_millis(dwell.into());
     }
-    if let Some(file) = &arguments.pipelines {
-        let in_file = || format!("read the pipelines in `{}`", file.display());
-        let text = std::fs::read_to_string(file).with_context(in_file)?;
-        let file = file.canonicalize().with_context(in_file)?;
-        return scenario::own::of_file(&arguments.scenario, &file, &text);
-    }
-    let mut scenarios = Scenario::all().into_iter();
-    scenarios
-        .find(|scenario| scenario.name == arguments.scenario)
-        .context("no such scenario")
+    Ok(scenario)
 }
 
-async fn places(arguments: &Arguments) -> anyhow::Result<Places> {
-    let build = &arguments.build;
+fn root(build: &Build) -> anyhow::Result<PathBuf> {
     let built_in = || {
         Path::new(env!("CARGO_MANIFEST_DIR"))
             .parent()
@@ -182,25 +278,23 @@ async fn places(arguments: &Arguments) -> anyhow::Result<Places> {
             root.display()
         );
     }
+    if let Some(folder) = &build.binaries {
+        binaries::check(folder.clone())?;
+    }
+    Ok(root)
+}
+
+async fn binaries(build: &Build, root: &Path) -> anyhow::Result<PathBuf> {
     let binaries = match &build.binaries {
-        Some(folder) => binaries::check(folder.clone())?,
+        Some(folder) => folder.clone(),
         None => {
-            binaries::build(
-                &root,
-                build.profile.unwrap_or(Profile::own()),
-                variable("CARGO"),
-            )
-            .await?
+            let profile = build.profile.unwrap_or(Profile::own());
+            binaries::build(root, profile, variable("CARGO")).await?
         }
     };
-    let binaries = binaries
+    binaries
         .canonicalize()
-        .with_context(|| format!("find `{}`", binaries.display()))?;
-    Ok(Places {
-        root,
-        binaries,
-        wire: arguments.wire.clone(),
-    })
+        .with_context(|| format!("find `{}`", binaries.display()))
 }
 
 /// Progress goes to stdout, unless that is for the record; colours only where somebody looks and wants them.

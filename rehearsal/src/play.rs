@@ -30,7 +30,8 @@ use crate::invariants::{self, Facts, Known};
 use crate::progress::{self, Output};
 use crate::record::Record;
 use crate::report::{self, Story};
-use crate::scenario::{Scenario, Step, own};
+use crate::scenario::setting::Mode;
+use crate::scenario::{MessageFormat, Scenario, Step, own};
 use crate::traffic::{Seen, Traffic};
 
 /// Answers that production must have given before anything happens, and after everything has.
@@ -159,7 +160,12 @@ async fn set(scenario: &Scenario, places: &Places, data: &Data) -> anyhow::Resul
         let address = world
             .address(&service.label, ListenerKind::Production)
             .with_context(|| format!("`{}` has no listener", service.label))?;
-        let client = Traffic::start(address, world.clock.clone(), scenario.setting.pause);
+        let client = Traffic::start(
+            address,
+            world.clock.clone(),
+            scenario.setting.pause,
+            scenario.setting.asked,
+        );
         traffic.insert(service.label.clone(), client);
     }
     for client in traffic.values() {
@@ -294,6 +300,28 @@ pub(crate) async fn end(world: &World) -> anyhow::Result<()> {
     world.wire.check()
 }
 
+/// The template with this pipelines file in place of its layer.
+pub(crate) fn template(
+    places: &Places,
+    format: MessageFormat,
+    mode: Mode,
+    pipelines: &Path,
+) -> anyhow::Result<Template> {
+    let parameters = [
+        // Nothing depends on it here: the functions are built for this machine.
+        ("Architecture", "arm64"),
+        ("MessageFormat", format.as_str()),
+        ("Mode", mode.as_str()),
+    ];
+    let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Template::read(
+        &places.root.join("template.yaml"),
+        &BTreeMap::from(parameters),
+        &places.binaries,
+        pipelines,
+    )
+}
+
 /// A world as the scenario wants it, with migrated databases and 1.0.0 serving.
 pub(crate) async fn start_world(
     scenario: &Scenario,
@@ -301,19 +329,9 @@ pub(crate) async fn start_world(
     data: &Data,
     port: u16,
 ) -> anyhow::Result<World> {
-    let parameters = [
-        // Nothing depends on it here: the functions are built for this machine.
-        ("Architecture", "arm64"),
-        ("MessageFormat", scenario.message_format.as_str()),
-        ("Mode", scenario.setting.mode.as_str()),
-    ];
-    let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let template = Template::read(
-        &places.root.join("template.yaml"),
-        &BTreeMap::from(parameters),
-        &places.binaries,
-        &pipelines(&places.root.join(&scenario.pipelines), data)?,
-    )?;
+    let file = pipelines(&places.root.join(&scenario.pipelines), data)?;
+    let (format, mode) = (scenario.message_format, scenario.setting.mode);
+    let template = template(places, format, mode, &file)?;
     let sample_service = places.binaries.join(SAMPLE_SERVICE);
     let setting = &scenario.setting;
     for service in &setting.services {
@@ -343,11 +361,11 @@ pub(crate) async fn start_world(
     Ok(world)
 }
 
-/// The pipelines file as it is played: the check asks the load balancer of this world, never one that is elsewhere.
+/// The pipelines file as it is played, with nothing in it that means a service which is elsewhere.
 fn pipelines(file: &Path, data: &Data) -> anyhow::Result<PathBuf> {
     let text =
         std::fs::read_to_string(file).with_context(|| format!("read `{}`", file.display()))?;
-    let Some(rewritten) = own::without_base_urls(&text) else {
+    let Some(rewritten) = own::as_played(&text) else {
         return Ok(file.to_owned());
     };
     let copy = data.0.join("pipelines.toml");

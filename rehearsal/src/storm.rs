@@ -60,12 +60,13 @@ struct Summary {
 /// Plays what is asked for; fails when anything did not hold.
 pub(crate) async fn storm(
     storming: &Storming,
+    report: Option<ReportFile>,
     places: &Places,
     output: &Output,
     interrupted: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<ExitCode> {
     match storming.seed {
-        Some(seed) => one(seed, storming, places, output, interrupted),
+        Some(seed) => one(seed, storming, report, places, output, interrupted),
         None => {
             tokio::select! {
                 ended = many(storming.seeds.clone(), storming, places, output) => ended,
@@ -79,12 +80,11 @@ pub(crate) async fn storm(
 fn one(
     seed: u64,
     storming: &Storming,
+    mut report: Option<ReportFile>,
     places: &Places,
     output: &Output,
     interrupted: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<ExitCode> {
-    let report = storming.report.as_deref().map(ReportFile::open);
-    let mut report = report.transpose()?;
     let plan = Plan::of(seed);
     output.text(&format!("{}\n", words::plan(&plan)));
     let folder = Data::new()?;

@@ -21,7 +21,7 @@ pub(crate) const PAUSE: Duration = Duration::from_millis(4);
 /// A person would have given up by then.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// What is asked, in turns: a page, and one that reads the database.
-const PATHS: [&str; 2] = ["/", "/orders"];
+pub(crate) const PATHS: [&str; 2] = ["/", "/orders"];
 /// Failures that are kept word by word; all of them are counted.
 const FAILURES_KEPT: usize = 20;
 /// The version of an answer that names none, such as the load balancer's own.
@@ -79,7 +79,12 @@ struct Waiting<'a>(&'a watch::Sender<usize>);
 impl Traffic {
     /// Begins to ask the listener at `address`, with a pause between an answer and the next request, which is cut short
     /// while somebody waits for answers.
-    pub(crate) fn start(address: SocketAddr, clock: Clock, pause: Duration) -> Traffic {
+    pub(crate) fn start(
+        address: SocketAddr,
+        clock: Clock,
+        pause: Duration,
+        paths: [&'static str; 2],
+    ) -> Traffic {
         let kept = Arc::new(Mutex::new(Kept::default()));
         let (stop, stopped) = watch::channel(false);
         let (count, counted) = watch::channel(0);
@@ -89,7 +94,7 @@ impl Traffic {
             count,
         };
         let pauses = Pauses { pause, waited_for };
-        let client = tokio::spawn(ask_until(stopped, address, clock, pauses, counts));
+        let client = tokio::spawn(ask_until(stopped, address, clock, paths, pauses, counts));
         Traffic {
             kept,
             counted,
@@ -179,11 +184,12 @@ async fn ask_until(
     stopped: watch::Receiver<bool>,
     address: SocketAddr,
     clock: Clock,
+    paths: [&'static str; 2],
     mut pauses: Pauses,
     counts: Counts,
 ) {
     let client = Client::builder(TokioExecutor::new()).build_http();
-    for path in PATHS.iter().cycle() {
+    for path in paths.iter().cycle() {
         if *stopped.borrow() {
             return;
         }
@@ -333,7 +339,7 @@ mod tests {
         tokio::spawn(async move { axum::serve(socket, router).await });
         let clock = Clock::start();
         let began = clock.now();
-        let traffic = Traffic::start(address, clock.clone(), PAUSE);
+        let traffic = Traffic::start(address, clock.clone(), PAUSE, PATHS);
         traffic.more(4).await;
         let (seen, samples) = traffic.stop().await;
         assert_eq!(samples.len() as u64, seen.requests);

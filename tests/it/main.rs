@@ -8,6 +8,7 @@
 //! - `readme`: the transcript in the README is one that the rehearsal prints.
 //! - `scenarios`: the rehearsal plays whole deployments with the real binaries.
 //! - `secrets`: nothing that a rehearsal leaves behind tells a secret.
+//! - `serve`: whatever one client of it asks, others are served.
 //! - `storm`: a few storms of the rehearsal, in which the invariants hold and which can be replayed.
 //! - `template`: `template.yaml` agrees with the code and grants no more than is needed.
 //! - `tidy`: rules of this repository that a compiler does not keep.
@@ -26,6 +27,7 @@ mod readme;
 mod repository;
 mod scenarios;
 mod secrets;
+mod serve;
 mod storm;
 mod template;
 mod tidy;

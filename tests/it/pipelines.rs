@@ -130,3 +130,16 @@ fn commented_defaults_are_the_defaults() {
         }
     }
 }
+
+/// `rehearsal` makes a world for each of them; nothing would be shown by files that are refused.
+#[test]
+fn the_files_that_are_rehearsed_are_valid() {
+    let folder = repository::root().join("tests/pipelines");
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        if let Err(problems) = Config::parse(&text) {
+            panic!("{}: {problems}", path.display());
+        }
+    }
+}

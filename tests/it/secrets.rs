@@ -161,13 +161,19 @@ fn broken_pipelines_are_refused_without_the_credentials_in_them() {
          [[pipeline.test_traffic.request]]\npath = 'orders?token=planted-in-a-path'\n\
          contains = ['API_KEY=planted-in-a-list']\nstatus = 'TOKEN=planted-in-a-status'\n"
     );
-    let left = Left::with_pipelines("broken-pipelines", &pipelines, 1);
-    left.tells_no(PLANTED);
-    left.tells("BadConfiguration");
     let no_toml = format!("{PIPELINE}password = 'planted-in-a-line\n");
-    let left = Left::with_pipelines("no-toml", &no_toml, 1);
-    left.tells_no(PLANTED);
-    left.tells("BadConfiguration");
+    for (name, text, told) in [
+        ("broken-pipelines", pipelines, "7 mistakes"),
+        ("no-toml", no_toml, "is not TOML: line 7"),
+    ] {
+        let file = binaries().join(format!("secrets-of-{name}.toml"));
+        fs::write(&file, text).unwrap();
+        let output = rehearse(&["failed-test-traffic", "--pipelines", file.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(2));
+        let said = String::from_utf8(output.stderr).unwrap();
+        tells_nothing("refusal", &said, PLANTED);
+        assert!(said.contains(told), "{said}");
+    }
 }
 
 /// AWS keeps a whole event when a function could not do its work, with the environment of a task and with the token by

@@ -57,6 +57,22 @@ fn the_invariants_hold_in_storms() {
     // Where time went with the machine, hardly one of them would be the same to the microsecond.
     let pairs = first.iter().zip(&again);
     let other = pairs.filter(|(first, again)| first["course"] != again["course"]);
-    let other: Vec<&Value> = other.map(|(first, _)| &first["seed"]).collect();
-    assert!(other.len() <= 1, "seeds {other:?} went another way");
+    let other: Vec<&Value> = other
+        .filter(|(first, again)| !goes_a_way_again(first, again))
+        .map(|(first, _)| &first["seed"])
+        .collect();
+    assert!(
+        other.len() <= 1,
+        "seeds {other:?} went another way each time"
+    );
+}
+
+/// A machine with much else to do may hold a function's retry up for so long that a play goes another way. Alone, a seed
+/// goes one of the ways that it went.
+fn goes_a_way_again(first: &Value, again: &Value) -> bool {
+    let seed = first["seed"].as_u64().unwrap();
+    let (alone, _) = storms(&format!("{seed}..{}", seed + 1), "1");
+    [first, again]
+        .iter()
+        .any(|before| before["course"] == alone[0]["course"])
 }

@@ -60,7 +60,7 @@ pub(crate) fn migrate(settings: &Settings, say: impl Fn(&str)) -> anyhow::Result
     let mut connection = open(&settings.database)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let current = schema_version(&transaction)?;
-    let wanted = if settings.uses_order_status() { 2 } else { 1 };
+    let wanted = settings.schema;
     let breaks = settings
         .misbehaviours
         .contains(&Misbehaviour::FailsMigration);

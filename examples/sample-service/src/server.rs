@@ -53,7 +53,7 @@ pub(crate) async fn serve(settings: Settings) -> anyhow::Result<()> {
 }
 
 fn router(settings: Settings) -> anyhow::Result<Router> {
-    let orders = Orders::open(&settings.database, settings.uses_order_status())?;
+    let orders = Orders::open(&settings.database, settings.schema >= 2)?;
     let service = Arc::new(Service {
         settings,
         orders: Mutex::new(orders),

@@ -15,6 +15,7 @@ Environment:
   DATABASE          path of the SQLite database (required)
   PORT              port to listen on; 0 takes a free one [default: 0]
   SAMPLE_VERSION    the version to be, as in every answer's `x-version` [default: 1.0.0]
+  SAMPLE_SCHEMA     how many of the two migrations this version needs [default: 2 from 1.1.0 on, 1 before]
   SAMPLE_MISBEHAVE  what goes wrong, separated by commas:
                       fails-to-start          `serve` exits with status 1
                       fails-migration         `migrate` fails half-way and changes nothing
@@ -24,8 +25,9 @@ Environment:
                       slow:/orders:800        a path takes this many milliseconds longer
   SAMPLE_ANSWERS    pages that another service would have, as JSON; what goes wrong goes wrong with them too:
                       [{\"path\": \"/admin/\", \"status\": 301, \"body\": \"moved\"}]
+  SAMPLE_BROKEN_ANSWERS  the same; these go before all others
 
-`serve` prints `listening on 127.0.0.1:PORT` once it answers. From version 1.1.0 on, /orders needs migration 2.";
+`serve` prints `listening on 127.0.0.1:PORT` once it answers. A version that needs migration 2 answers /orders only after it.";
 
 /// What the service goes by.
 #[derive(Debug, Clone)]
@@ -33,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) port: u16,
     pub(crate) database: PathBuf,
     pub(crate) version: Version,
+    /// The schema that this version reads and writes.
+    pub(crate) schema: i64,
     pub(crate) misbehaviours: Vec<Misbehaviour>,
     pub(crate) answers: Vec<Answer>,
 }
@@ -50,22 +54,33 @@ impl Settings {
         };
         let port = given("PORT").unwrap_or("0");
         let version = given("SAMPLE_VERSION").unwrap_or("1.0.0");
+        let version: Version = version.parse().with_context(|| {
+            format!("`SAMPLE_VERSION` is `{version}`: expected a version such as `1.1.0`")
+        })?;
         Ok(Settings {
             port: port.parse().with_context(|| {
                 format!("`PORT` is `{port}`: expected a number from 0 to 65535")
             })?,
             database: PathBuf::from(database),
-            version: version.parse().with_context(|| {
-                format!("`SAMPLE_VERSION` is `{version}`: expected a version such as `1.1.0`")
-            })?,
+            schema: schema(given("SAMPLE_SCHEMA"), &version)?,
+            version,
             misbehaviours: Misbehaviour::parse_list(given("SAMPLE_MISBEHAVE").unwrap_or(""))?,
-            answers: answers::parse_list(given("SAMPLE_ANSWERS").unwrap_or("[]"))?,
+            answers: [
+                answers::parse_list(given("SAMPLE_BROKEN_ANSWERS").unwrap_or("[]"))?,
+                answers::parse_list(given("SAMPLE_ANSWERS").unwrap_or("[]"))?,
+            ]
+            .concat(),
         })
     }
+}
 
-    /// Whether this version reads and writes the column that migration 2 adds.
-    pub(crate) fn uses_order_status(&self) -> bool {
-        self.version >= Version::new(1, 1, 0)
+/// Migration 2 came with version 1.1.0; a version may also be one that needs no migration of its own.
+fn schema(given: Option<&str>, version: &Version) -> anyhow::Result<i64> {
+    match given {
+        None if *version >= Version::new(1, 1, 0) => Ok(2),
+        None | Some("1") => Ok(1),
+        Some("2") => Ok(2),
+        Some(other) => bail!("`SAMPLE_SCHEMA` is `{other}`: expected `1` or `2`"),
     }
 }
 
@@ -92,17 +107,24 @@ mod tests {
     }
 
     #[test]
-    fn the_status_column_is_used_from_1_1_0_on() {
-        for (version, expected) in [
-            ("1.0.0", false),
-            ("1.0.9", false),
-            ("1.1.0", true),
-            ("2.0.0", true),
+    fn migration_2_is_needed_from_1_1_0_on_unless_told_otherwise() {
+        for (version, schema, expected) in [
+            ("1.0.0", "", 1),
+            ("1.0.9", "", 1),
+            ("1.1.0", "", 2),
+            ("2.0.0", "", 2),
+            ("1.1.0", "1", 1),
+            ("1.0.0", "2", 2),
         ] {
-            let settings =
-                read(&[("DATABASE", "shop.sqlite"), ("SAMPLE_VERSION", version)]).unwrap();
-            assert_eq!(settings.uses_order_status(), expected, "{version}");
+            let settings = read(&[
+                ("DATABASE", "shop.sqlite"),
+                ("SAMPLE_VERSION", version),
+                ("SAMPLE_SCHEMA", schema),
+            ]);
+            assert_eq!(settings.unwrap().schema, expected, "{version} {schema}");
         }
+        let error = read(&[("DATABASE", "shop.sqlite"), ("SAMPLE_SCHEMA", "3")]).unwrap_err();
+        assert_eq!(error, "`SAMPLE_SCHEMA` is `3`: expected `1` or `2`");
     }
 
     #[test]

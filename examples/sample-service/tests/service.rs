@@ -76,7 +76,11 @@ struct Served {
 
 impl Served {
     fn start(database: &PathBuf, version: &str, misbehave: &str) -> Served {
-        let mut process = command(database, version, misbehave, "serve")
+        Served::by(command(database, version, misbehave, "serve"))
+    }
+
+    fn by(mut command: Command) -> Served {
+        let mut process = command
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -275,4 +279,27 @@ fn sigterm_ends_the_service_with_status_0() {
         .unwrap();
     assert!(killed.success());
     assert_eq!(service.process.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_version_may_need_no_migration_and_break_one_page_of_many() {
+    let database = database("a_version_may_need_no_migration");
+    migrate(&database, "1.0.0", "");
+    let mut serve = command(&database, "1.1.0", "", "serve");
+    serve
+        .env("SAMPLE_SCHEMA", "1")
+        .env(
+            "SAMPLE_ANSWERS",
+            r#"[{"path":"/a","status":200},{"path":"/orders?x","status":401}]"#,
+        )
+        .env("SAMPLE_BROKEN_ANSWERS", r#"[{"path":"/a","status":503}]"#);
+    let service = Served::by(serve);
+    for (path, status) in [
+        ("/orders", 200),
+        ("/orders?x", 401),
+        ("/a", 503),
+        ("/b", 404),
+    ] {
+        assert_eq!(service.get(path).0, status, "{path}");
+    }
 }

@@ -27,6 +27,7 @@ use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use self::astray::Caller;
 use self::error::ApiError;
@@ -83,6 +84,19 @@ pub async fn serve(listener: TcpListener, aws: Weak<Aws>) {
     let _ = axum::serve(listener, router).await;
 }
 
+/// Work whose length is the caller's to choose. Other calls go on meanwhile, where there are other threads: a world of
+/// its own, as storms have, has one, and no callers but its functions.
+fn aside<T>(work: impl FnOnce() -> T) -> T {
+    if Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
+        tokio::task::block_in_place(work)
+    } else {
+        work()
+    }
+}
+
+/// A body of as many bytes is read before anybody notices.
+const SMALL_BODY: usize = 64 << 10;
+
 async fn answer(
     State(aws): State<Weak<Aws>>,
     method: Method,
@@ -94,7 +108,12 @@ async fn answer(
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
     let request_id = aws.request_ids.uuid();
-    let request = match request::parse(&method, &uri, &headers, &body) {
+    let parse = || request::parse(&method, &uri, &headers, &body);
+    let parsed = match body.len() {
+        ..=SMALL_BODY => parse(),
+        _ => aside(parse),
+    };
+    let request = match parsed {
         Ok(request) => Arc::new(request),
         Err((protocol, error)) => return render(protocol, "", Err(&error), &request_id),
     };

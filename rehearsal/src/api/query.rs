@@ -15,14 +15,16 @@ pub fn parse(body: &str) -> Value {
     for pair in body.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
         let path = decode(name);
-        insert(
-            &mut root,
-            &path.split('.').collect::<Vec<_>>(),
-            decode(value),
-        );
+        let path: Vec<&str> = path.split('.').take(DEEPEST + 1).collect();
+        if path.len() <= DEEPEST {
+            insert(&mut root, &path, decode(value));
+        }
     }
     lists(root)
 }
+
+/// As deep as a member's name may lead; no operation has a shape half as deep, and each step is one of the stack.
+const DEEPEST: usize = 32;
 
 fn insert(at: &mut Value, path: &[&str], value: String) {
     let Value::Object(members) = at else { return };
@@ -201,6 +203,12 @@ mod tests {
         for (form, members) in cases {
             assert_eq!(parse(form), members, "{form}");
         }
+    }
+
+    #[test]
+    fn a_name_that_leads_on_for_ever_leads_nowhere() {
+        let form = format!("{}=1&Action=Publish", "A.".repeat(1_000_000));
+        assert_eq!(parse(&form), json!({"Action": "Publish"}));
     }
 
     #[test]

@@ -37,6 +37,22 @@ pub struct Wire {
 }
 
 impl Wire {
+    /// Whether a file can be written to, before anything is worth recording. It is left as it is.
+    pub fn check_file(path: &Path) -> anyhow::Result<()> {
+        let is_new = !path.exists();
+        let opened = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path);
+        opened.with_context(|| format!("open `{}` to record the wire", path.display()))?;
+        if is_new {
+            // It was there for the trial only; an empty file that stays does no harm.
+            let _ = std::fs::remove_file(path);
+        }
+        Ok(())
+    }
+
     /// Every call from now on is written to this file, which is made or emptied. To be called once.
     pub fn write_to(&self, path: &Path) -> anyhow::Result<()> {
         let file = File::create(path)

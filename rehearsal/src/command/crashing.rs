@@ -3,6 +3,9 @@
 use rehearsal::mishap::Mishap;
 
 use super::known_scenario;
+use super::shared::{Build, Otherwise};
+use crate::binaries::FUNCTIONS;
+use crate::scenario::quoted;
 
 pub(crate) const AFTER_HELP: &str = "\
 Each scenario is played once to learn its points: every call that a function makes to AWS, told apart by the function, the
@@ -31,6 +34,26 @@ Exit status:
   1  one did not, or a play did not come to its end
   2  wrong usage";
 
+fn known_function(given: &str) -> Result<String, String> {
+    match FUNCTIONS.contains(&given) {
+        true => Ok(given.to_owned()),
+        false => Err(format!("expected one of {}", quoted(&FUNCTIONS))),
+    }
+}
+
+fn call(given: &str) -> Result<String, String> {
+    let is_call = |(service, operation): (&str, &str)| {
+        let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        is_name(service)
+            && is_name(operation)
+            && operation.starts_with(|c: char| c.is_ascii_uppercase())
+    };
+    match given.split_once(':').is_some_and(is_call) {
+        true => Ok(given.to_owned()),
+        false => Err("expected a service and an operation, as in `ecs:RunTask`".to_owned()),
+    }
+}
+
 /// The arguments of `crashes`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Crashing {
@@ -39,11 +62,11 @@ pub(crate) struct Crashing {
     pub(crate) scenarios: Vec<String>,
 
     /// Only at calls of these functions, by their binaries' names
-    #[arg(long = "function", value_name = "FUNCTION")]
+    #[arg(long = "function", value_name = "FUNCTION", value_parser = known_function)]
     pub(crate) functions: Vec<String>,
 
     /// Only at calls of these operations, as in `ecs:RunTask`
-    #[arg(long = "call", value_name = "SERVICE:OPERATION")]
+    #[arg(long = "call", value_name = "SERVICE:OPERATION", value_parser = call)]
     pub(crate) calls: Vec<String>,
 
     /// Only these mishaps
@@ -58,6 +81,12 @@ pub(crate) struct Crashing {
     /// So many plays at a time, and four times as many that mostly wait for answers; six for each processor unless told otherwise
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) jobs: Option<u16>,
+
+    #[command(flatten)]
+    pub(crate) otherwise: Otherwise,
+
+    #[command(flatten)]
+    pub(crate) build: Build,
 
     /// Print every play as one JSON object on stdout; progress goes to stderr
     #[arg(long)]

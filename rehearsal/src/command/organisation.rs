@@ -2,6 +2,8 @@
 
 use clap::value_parser;
 
+use super::shared::{Build, Otherwise, Recording};
+
 pub(crate) const AFTER_HELP: &str = "\
 Every service runs one task, a process of the sample service, and a second one while it is deployed. Two hundred services
 take some four gigabytes and, on two processors, a quarter of an hour: what a function waits for takes its time.
@@ -13,7 +15,8 @@ Examples:
 
 Exit status:
   0  everything ended where it should
-  1  something did not, or the burst could not be played";
+  1  something did not, or the burst could not be played
+  2  wrong usage";
 
 /// The arguments of `organisation`.
 #[derive(Debug, Clone, clap::Args)]
@@ -29,6 +32,15 @@ pub(crate) struct Organisation {
     /// Seconds within which they come
     #[arg(long, default_value_t = 60, value_parser = value_parser!(u32).range(1..=600))]
     pub(crate) within: u32,
+
+    #[command(flatten)]
+    pub(crate) otherwise: Otherwise,
+
+    #[command(flatten)]
+    pub(crate) recording: Recording,
+
+    #[command(flatten)]
+    pub(crate) build: Build,
 
     /// Print the figures as one JSON object on stdout; progress goes to stderr
     #[arg(long)]

@@ -6,6 +6,8 @@ use anyhow::{Context as _, bail, ensure};
 use axum::http::Uri;
 use rehearsal::lambda::elsewhere::Place;
 
+use super::shared::{Build, Otherwise, Own, Recording};
+
 /// Where the local AWS listens unless told otherwise.
 const PORT: u16 = 4700;
 
@@ -17,6 +19,7 @@ Examples:
   cargo rehearse serve
   aws ecs deploy --cluster prod --service web --task-definition task.json --codedeploy-appspec appspec.yaml
   cargo rehearse serve --real-time                        canary steps and waits last, to be continued or stopped
+  cargo rehearse serve --pipelines config/pipelines.toml  with the services that your own pipelines deploy to
   cargo rehearse serve --function my-hook=http://127.0.0.1:9000    a hook under `cargo lambda watch`
   cargo rehearse serve --function my-hook=target/lambda/my-hook/bootstrap";
 
@@ -30,6 +33,18 @@ pub(crate) struct Serving {
     /// Nothing that AWS waits for is passed over: a canary step of five minutes lasts five minutes
     #[arg(long)]
     pub(crate) real_time: bool,
+
+    #[command(flatten)]
+    pub(crate) own: Own,
+
+    #[command(flatten)]
+    pub(crate) otherwise: Otherwise,
+
+    #[command(flatten)]
+    pub(crate) recording: Recording,
+
+    #[command(flatten)]
+    pub(crate) build: Build,
 
     /// A Lambda function of your own, for an AppSpec to name: behind a URL of Lambda's Invoke API, or an executable that
     /// speaks the Runtime API

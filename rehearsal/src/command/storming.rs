@@ -7,6 +7,8 @@ use std::thread;
 
 use anyhow::{Context as _, ensure};
 
+use super::shared::Build;
+
 pub(crate) const AFTER_HELP: &str = "\
 A storm is drawn from its seed: pipelines, pushes, tag moves, broken and slow versions, alarms, people who stop, continue
 and ask; events that are lost, late, twice or refused; calls to AWS that kill, fail or go unanswered. Then nothing fails any
@@ -17,6 +19,7 @@ Examples:
   cargo rehearse storm --seeds 1..200                     many, several at a time; prints those in which something did not hold
   cargo rehearse storm --seed 7                           one, with everything that happens in it
   cargo rehearse storm --seed 7 --report storm.html       a page to look at
+  cargo rehearse storm --seed 7 --wire storm.jsonl        every call with its bytes
   cargo rehearse --profile release storm --seeds 1..2000  with the very binaries that ship";
 
 /// Seeds that are played where none are named.
@@ -46,6 +49,13 @@ pub(crate) struct Storming {
     /// Write what happened in one storm as an HTML page
     #[arg(long, value_name = "FILE", requires = "seed")]
     pub(crate) report: Option<PathBuf>,
+
+    /// Write every call of one storm to the local AWS down, as it went over the wire
+    #[arg(long, value_name = "FILE", requires = "seed")]
+    pub(crate) wire: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) build: Build,
 }
 
 impl Storming {

@@ -1,5 +1,6 @@
 //! Which tags of a repository may move to another image.
 
+use crate::wildcard::Parts;
 use crate::world::TagMutability;
 
 impl TagMutability {
@@ -24,25 +25,14 @@ impl TagMutability {
     }
 
     pub(super) fn lets_move(&self, tag: &str) -> bool {
-        let excluded = self.exclusions().iter().any(|filter| holds(filter, tag));
+        let excluded = self
+            .exclusions()
+            .iter()
+            .any(|filter| Parts::plain(filter).hold(tag));
         match self {
             TagMutability::Mutable | TagMutability::MutableExcept(_) => !excluded,
             TagMutability::Immutable | TagMutability::ImmutableExcept(_) => excluded,
         }
-    }
-}
-
-/// Whether a filter holds of the whole tag; `*` stands for any characters, also none.
-fn holds(filter: &str, tag: &str) -> bool {
-    match filter.split_once('*') {
-        None => filter == tag,
-        Some((before, after)) => tag.strip_prefix(before).is_some_and(|rest| {
-            let starts = rest
-                .char_indices()
-                .map(|(index, _)| index)
-                .chain([rest.len()]);
-            starts.into_iter().any(|start| holds(after, &rest[start..]))
-        }),
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::ecr::Reference;
 use crate::process::Container;
 
-/// In an image's environment: the command, as a JSON list, that is its migration under another name.
+/// In an image's environment: the commands, each a list, as one JSON list, that are its migration under other names.
 pub const MIGRATION: &str = "SAMPLE_MIGRATION";
 
 /// What becomes of a container.
@@ -96,8 +96,8 @@ fn command(definition: &Value, overridden: &Value) -> Vec<String> {
 /// Another team's migration is played by the sample service's.
 fn played(words: Vec<String>, image: &BTreeMap<String, String>) -> Vec<String> {
     let declared = image.get(MIGRATION).map(String::as_str).unwrap_or_default();
-    let migration: Vec<String> = serde_json::from_str(declared).unwrap_or_default();
-    match !words.is_empty() && words == migration {
+    let migrations: Vec<Vec<String>> = serde_json::from_str(declared).unwrap_or_default();
+    match !words.is_empty() && migrations.contains(&words) {
         true => ["sample-service", "migrate"].map(str::to_owned).into(),
         false => words,
     }
@@ -257,8 +257,11 @@ mod tests {
         let Reference::Found(mut image) = ours() else {
             unreachable!()
         };
-        image.environment = BTreeMap::from([(MIGRATION.to_owned(), other["command"].to_string())]);
-        let wanted = r#"migrate | SAMPLE_MIGRATION=["python","manage.py","migrate"] | "#;
+        image.environment = BTreeMap::from([(
+            MIGRATION.to_owned(),
+            json!([["rake", "db:migrate"], other["command"]]).to_string(),
+        )]);
+        let wanted = r#"migrate | SAMPLE_MIGRATION=[["rake","db:migrate"],["python","manage.py","migrate"]] | "#;
         assert_eq!(check(other, json!({}), &Reference::Found(image)), wanted);
         assert_eq!(
             check(json!({ "name": "web" }), json!({}), &Reference::Foreign),

@@ -179,12 +179,20 @@ impl Task {
         }
     }
 
-    /// The exit code that matters: of the first essential container that has one.
+    /// The exit code that matters: of the container that was given a command, or of the first essential one that has
+    /// any.
     pub fn exit_code(&self) -> Option<i32> {
-        self.containers
-            .iter()
-            .filter(|container| container.essential)
-            .find_map(|container| container.exit_code)
+        let overrides = self.overrides["containerOverrides"].as_array();
+        let commanded = overrides.into_iter().flatten().find(|container| {
+            let words = container["command"].as_array();
+            words.is_some_and(|words| !words.is_empty())
+        });
+        let matters = |container: &&TaskContainer| match commanded {
+            Some(commanded) => commanded["name"] == container.name.as_str(),
+            None => container.essential,
+        };
+        let mut containers = self.containers.iter().filter(matters);
+        containers.find_map(|container| container.exit_code)
     }
 }
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use self::network::Network;
 use self::text::TextMatcher;
+use crate::wildcard::Parts;
 
 /// Numbers beyond this are compared as literals only.
 const LARGEST_NUMBER: f64 = 5.0e9;
@@ -80,6 +81,21 @@ impl Matcher {
             ("cidr", _) => Network::parse(argument).map(Matcher::Network),
             (name, _) => Ok(Matcher::Text(TextMatcher::parse(name, argument)?)),
         }
+    }
+
+    /// Every wildcard in it, by the literal parts between its stars.
+    pub(crate) fn wildcards(&self) -> Vec<Parts> {
+        let texts = match self {
+            Matcher::Text(text) => std::slice::from_ref(text),
+            Matcher::AnythingButText(texts) => texts.as_slice(),
+            Matcher::Literal(_)
+            | Matcher::Numeric(_)
+            | Matcher::Network(_)
+            | Matcher::Exists(_)
+            | Matcher::AnythingBut(_)
+            | Matcher::AnythingButNumbers(_) => &[],
+        };
+        texts.iter().filter_map(TextMatcher::wildcard).collect()
     }
 
     pub(crate) fn matches(&self, leaf: &Value) -> bool {

@@ -1,18 +1,19 @@
 //! EventBridge event patterns, as its user guide describes them and its open-source engine (Event Ruler) decides them.
 //!
-//! An event is a set of leaves, each with the path to it and the places in lists that lead there. A pattern matches
-//! when every path that it names has a leaf that matches, and all these leaves lie in the same members of the lists
-//! that they share. A pattern is checked as a whole when it is read: a matcher that is misspelt, or that is not played
+//! A pattern matches when every path that it names leads to a value that matches, and all these values lie in the same
+//! members of the lists that they share. A pattern is checked as a whole when it is read: a matcher that is misspelt, or that is not played
 //! here, is an error and never a silent mismatch.
 
+mod complexity;
+#[cfg(test)]
 mod leaves;
+mod walk;
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, bail};
 use serde_json::{Map, Value};
 
-use self::leaves::{Leaf, leaves};
 use crate::events::matcher::{Matcher, is_matcher_name};
 
 /// As many characters as a rule's pattern may have. AWS raises this quota on request.
@@ -57,15 +58,33 @@ impl Pattern {
 
     /// Whether an event (the whole envelope) matches.
     pub fn matches(&self, event: &Value) -> bool {
-        let leaves = leaves(event);
+        let fields = self.combinations.iter().flatten();
+        let paths = fields.map(|field| field.path.as_str());
+        let there: BTreeMap<&str, bool> = paths
+            .map(|path| (path, walk::is_there(event, path)))
+            .collect();
         self.combinations
             .iter()
-            .any(|fields| all_match(fields, &leaves, &BTreeMap::new()))
+            .any(|fields| all_match(fields, event, &there))
     }
 
     /// As it was written.
     pub fn written(&self) -> &Value {
         &self.written
+    }
+}
+
+impl Field {
+    /// EventBridge's own sentence, which does not name the pattern.
+    fn check_complexity(&self) -> anyhow::Result<()> {
+        let wildcards: Vec<_> = self.one_of.iter().flat_map(Matcher::wildcards).collect();
+        if complexity::is_too_complex(&wildcards) {
+            bail!(
+                "Rule is too complex - try using fewer wildcard characters or fewer repeating character sequences after \
+                 a wildcard character"
+            );
+        }
+        Ok(())
     }
 }
 
@@ -126,8 +145,12 @@ fn field(wanted: &Value, path: &str) -> anyhow::Result<Vec<Vec<Field>>> {
                 .iter()
                 .map(Matcher::parse)
                 .collect::<anyhow::Result<_>>()?;
-            let path = path.to_owned();
-            Ok(vec![vec![Field { path, one_of }]])
+            let field = Field {
+                path: path.to_owned(),
+                one_of,
+            };
+            field.check_complexity()?;
+            Ok(vec![vec![field]])
         }
         Value::Object(_)
         | Value::Array(_)
@@ -142,26 +165,12 @@ fn field(wanted: &Value, path: &str) -> anyhow::Result<Vec<Vec<Field>>> {
     }
 }
 
-/// Whether each field finds a leaf, all of them in the same members of the lists that they share.
-fn all_match(fields: &[Field], leaves: &[Leaf<'_>], members: &BTreeMap<usize, usize>) -> bool {
-    let Some((field, rest)) = fields.split_first() else {
-        return true;
-    };
-    let mut there = leaves
-        .iter()
-        .filter(|leaf| leaf.path == field.path)
-        .peekable();
-    if there.peek().is_none() {
-        return field.one_of.contains(&Matcher::Exists(false)) && all_match(rest, leaves, members);
-    }
-    there.any(|leaf| {
-        let matches = field
-            .one_of
-            .iter()
-            .any(|matcher| matcher.matches(leaf.value));
-        let together = leaf.together_with(members).filter(|_| matches);
-        together.is_some_and(|members| all_match(rest, leaves, &members))
-    })
+/// Whether each field that is there finds a leaf, and each that is not may be missing.
+fn all_match(fields: &[Field], event: &Value, there: &BTreeMap<&str, bool>) -> bool {
+    let is_there = |field: &&Field| there.get(field.path.as_str()) == Some(&true);
+    let (present, missing): (Vec<_>, Vec<_>) = fields.iter().partition(is_there);
+    let may_be_missing = |field: &&Field| field.one_of.contains(&Matcher::Exists(false));
+    missing.iter().all(may_be_missing) && walk::all_hold(event, &walk::wanted(&present))
 }
 
 #[cfg(test)]

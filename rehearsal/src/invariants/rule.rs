@@ -4,13 +4,15 @@ use std::time::SystemTime;
 
 use semver::{Version, VersionReq};
 
+use crate::glob::Glob;
+
 /// `latest`, `release-*` or `semver:^2`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Rule {
     /// Where this tag points is what should run.
     Exact(String),
-    /// The newest push among the tags that match; `*` is any text, `?` any one character.
-    Glob(String),
+    /// The newest push among the tags that match.
+    Glob(Glob),
     /// The highest version among the tags that are versions in this range.
     Semver(VersionReq),
 }
@@ -21,17 +23,16 @@ impl Rule {
         if let Some(range) = tag.strip_prefix("semver:") {
             return VersionReq::parse(range).ok().map(Rule::Semver);
         }
-        Some(if tag.contains(['*', '?']) {
-            Rule::Glob(tag.to_owned())
-        } else {
-            Rule::Exact(tag.to_owned())
-        })
+        match Glob::is_one(tag) {
+            true => Glob::read(tag).map(Rule::Glob),
+            false => Some(Rule::Exact(tag.to_owned())),
+        }
     }
 
     pub(super) fn matches(&self, tag: &str) -> bool {
         match self {
             Rule::Exact(exact) => exact == tag,
-            Rule::Glob(pattern) => like(pattern.as_bytes(), tag.as_bytes()),
+            Rule::Glob(glob) => glob.matches(tag),
             Rule::Semver(_) => self.version(tag).is_some(),
         }
     }
@@ -71,16 +72,6 @@ pub(super) struct Ranked<'a> {
     pub(super) tags: Vec<&'a str>,
 }
 
-fn like(pattern: &[u8], text: &[u8]) -> bool {
-    match (pattern, text) {
-        ([], []) => true,
-        ([b'*', rest @ ..], _) => (0..=text.len()).any(|skipped| like(rest, &text[skipped..])),
-        ([b'?', pattern @ ..], [_, text @ ..]) => like(pattern, text),
-        ([one, pattern @ ..], [other, text @ ..]) => one == other && like(pattern, text),
-        ([], [_, ..]) | ([_, ..], []) => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -95,6 +86,7 @@ mod tests {
                 "release-1 release-",
             ),
             ("v?.*", "v1.2 v12 v1.", "v1.2 v1."),
+            ("prod-[0-9]*", "prod-1 prod-x", "prod-1"),
             (
                 "semver:^2",
                 "2.0.0 v2.1.3 3.0.0 2 2.0.0-rc.1",

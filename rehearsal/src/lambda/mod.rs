@@ -4,6 +4,7 @@
 
 mod attempt;
 mod destination;
+pub mod dry;
 pub mod elsewhere;
 mod environment;
 mod log;

@@ -11,6 +11,7 @@ use crate::scenario::setting::{BLUE, GREEN};
 use crate::scenario::{Scenario, Step, claims};
 
 /// An event that was read from a file.
+#[derive(Debug, Clone)]
 pub(crate) struct EventFile {
     pub(crate) event: Value,
 }

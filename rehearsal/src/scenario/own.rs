@@ -4,6 +4,7 @@
 //! file's migrations are played by its own.
 
 mod pipelines;
+mod requests;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,14 +13,24 @@ use anyhow::bail;
 use rehearsal::codedeploy::traffic::Routing;
 use rehearsal::ecr::ImageSettings;
 use rehearsal::ecs::container::MIGRATION;
+use rehearsal::identity::sha256_hex;
 use rehearsal::world::ServiceSettings;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::record::{Message, Record};
 use crate::scenario::setting::{self, BLUE, GREEN, Service, Setting};
 use crate::scenario::{Expectation, MessageFormat, Scenario, Step, claims, quoted};
 
-pub(crate) use pipelines::{Pipeline, read, without_base_urls};
+use self::requests::Request;
+
+pub(crate) use pipelines::{Pipeline, as_played, read};
+
+/// What clients of production and health checks ask for: pages of the stand-in that no check of a file means, whatever it
+/// wants of `/`, `/orders` and `/healthz`.
+const ASKED: [&str; 2] = ["/?stand-in", "/orders?stand-in"];
+const HEALTH: &str = "/healthz?stand-in";
+/// As many characters as ECS allows in a family, with the log group's `/ecs/` before it.
+const LONGEST_FAMILY: usize = 200;
 
 /// What can happen to an image in any world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,15 +48,34 @@ const COURSES: [(&str, Course); 4] = [
     ("never-starts", Course::NeverStarts),
 ];
 
-/// A scenario by its name, in the world of the pipelines file `file` with this text.
-pub(crate) fn of_file(name: &str, file: &Path, text: &str) -> anyhow::Result<Scenario> {
-    let Some((name, course)) = COURSES.into_iter().find(|(known, _)| *known == name) else {
+/// Whether a scenario can be played with pipelines of somebody's own.
+pub(crate) fn check_name(name: &str) -> anyhow::Result<()> {
+    course_of(name).map(|_| ())
+}
+
+fn course_of(name: &str) -> anyhow::Result<(&'static str, Course)> {
+    let mut courses = COURSES.into_iter();
+    let Some(course) = courses.find(|(known, _)| *known == name) else {
         bail!(
             "`{name}` cannot be played with pipelines of your own, expected one of {}",
             quoted(&COURSES.map(|(known, _)| known))
         )
     };
+    Ok(course)
+}
+
+/// A scenario by its name, in the world of the pipelines file `file` with this text.
+pub(crate) fn of_file(name: &str, file: &Path, text: &str) -> anyhow::Result<Scenario> {
+    let (name, course) = course_of(name)?;
     let pipelines = pipelines::read(text);
+    let entries = pipelines::count(text);
+    if pipelines.len() < entries || entries == 0 {
+        bail!(
+            "of the {entries} pipelines in `{}` a world can be made for {} only (hint: please report the file)",
+            file.display(),
+            pipelines.len()
+        );
+    }
     for pipeline in &pipelines {
         pipeline.allows(course)?;
     }
@@ -80,7 +110,7 @@ impl Pipeline {
     fn allows(&self, course: Course) -> anyhow::Result<()> {
         let lacks = match course {
             Course::FailsMigration if self.migration.is_none() => "no `migration` that could fail",
-            Course::FailsTestTraffic if self.requests.is_empty() => {
+            Course::FailsTestTraffic if self.requests.iter().all(Request::takes_everything) => {
                 "no `test_traffic.request` that could fail"
             }
             Course::Ships
@@ -101,11 +131,38 @@ impl Pipeline {
         }
     }
 
-    fn settings(&self) -> ServiceSettings {
+    /// The family of its revisions: a name of its own, which may not be as long as a cluster's and a service's together.
+    fn family(&self, all: &[Pipeline]) -> String {
+        let plain = |pipeline: &Pipeline| format!("{}-{}", pipeline.cluster, pipeline.service);
+        let family = plain(self);
+        let place = (&self.cluster, &self.service);
+        let is_taken = all
+            .iter()
+            .any(|other| plain(other) == family && (&other.cluster, &other.service) != place);
+        match family.len() {
+            ..=LONGEST_FAMILY if !is_taken => family,
+            _ => format!("family-{}", sha256_hex(&format!("{}/{}", place.0, place.1))),
+        }
+    }
+
+    fn settings(&self, all: &[Pipeline]) -> ServiceSettings {
         let containers: Vec<&str> = self.containers.iter().map(String::as_str).collect();
         let mut settings =
             setting::settings(&self.service, &self.cluster, &containers, &self.repository);
-        settings.family = format!("{}-{}", self.cluster, self.service);
+        settings.family = self.family(all);
+        settings.health_check.path = HEALTH.to_owned();
+        for container in &mut settings.containers {
+            // Whichever of them migrates: the end of one that is not essential is not the end of its task.
+            container.essential = true;
+            let pages = requests::pages(&self.requests);
+            let pages = ("SAMPLE_ANSWERS".to_owned(), pages);
+            container.environment.extend([pages]);
+            if self.migration.is_none() {
+                // The next version of a service that has no migration needs none.
+                let schema = ("SAMPLE_SCHEMA".to_owned(), "1".to_owned());
+                container.environment.extend([schema]);
+            }
+        }
         settings.application.clone_from(&self.application);
         settings.deployment_group.clone_from(&self.deployment_group);
         if let Some(config) = &self.deployment_config {
@@ -126,7 +183,7 @@ fn setting(pipelines: &[Pipeline]) -> Setting {
         let label = pipeline.label(pipelines);
         services
             .entry(label.clone())
-            .or_insert_with(|| Service::new(label, pipeline.settings()));
+            .or_insert_with(|| Service::new(label, pipeline.settings(pipelines)));
     }
     let images = by_repository(pipelines);
     Setting {
@@ -139,6 +196,7 @@ fn setting(pipelines: &[Pipeline]) -> Setting {
             .map(|pipelines| image(pipelines, BLUE, Course::Ships))
             .collect(),
         services: services.into_values().collect(),
+        asked: ASKED,
         ..Setting::shop()
     }
 }
@@ -168,50 +226,35 @@ fn image(pipelines: &[&Pipeline], version: &str, course: Course) -> ImageSetting
     tags.dedup();
     let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
     let mut image = ImageSettings::new(repository, &tags, version);
-    let requests = pipelines.iter().flat_map(|pipeline| &pipeline.requests);
-    let answer = |request: &pipelines::Request| json!({ "path": request.path, "status": request.status, "body": request.body });
-    let answers: Vec<Value> = requests.map(answer).collect();
-    image
-        .environment
-        .insert("SAMPLE_ANSWERS".to_owned(), json!(answers).to_string());
-    if let Some(command) = pipelines
+    let migrations = pipelines
         .iter()
-        .find_map(|pipeline| pipeline.migration.as_ref())
-    {
+        .filter_map(|pipeline| pipeline.migration.as_ref());
+    let migrations: Vec<&Vec<String>> = migrations.collect();
+    if !migrations.is_empty() {
         image
             .environment
-            .insert(MIGRATION.to_owned(), json!(command).to_string());
+            .insert(MIGRATION.to_owned(), json!(migrations).to_string());
     }
-    match misbehaviour(pipelines, course) {
-        Some(how) => image.misbehaving(&how),
-        None => image,
-    }
-}
-
-fn misbehaviour(pipelines: &[&Pipeline], course: Course) -> Option<String> {
     match course {
-        Course::Ships => None,
-        Course::FailsMigration => Some("fails-migration".to_owned()),
-        Course::NeverStarts => Some("fails-to-start".to_owned()),
+        Course::Ships => image,
         Course::FailsTestTraffic => {
-            let request = pipelines
-                .iter()
-                .find_map(|pipeline| pipeline.requests.first())?;
-            let path = request.path.split('?').next().unwrap_or_default();
-            Some(format!("answers:503:{path}"))
+            let requests = pipelines.iter().flat_map(|pipeline| &pipeline.requests);
+            let broken = requests::broken_pages(&requests.collect::<Vec<_>>());
+            let broken = ("SAMPLE_BROKEN_ANSWERS".to_owned(), broken);
+            image.environment.extend([broken]);
+            image
         }
+        Course::FailsMigration => image.misbehaving("fails-migration"),
+        Course::NeverStarts => image.misbehaving("fails-to-start"),
     }
 }
 
-/// One push for each repository. A file that no world can be made of is looked at all the same: the functions say why.
+/// One push for each repository.
 fn steps(pipelines: &[Pipeline], course: Course) -> Vec<Step> {
     let mut steps: Vec<Step> = by_repository(pipelines)
         .values()
         .map(|pipelines| Step::push(image(pipelines, GREEN, course)))
         .collect();
-    if steps.is_empty() {
-        steps.push(Step::Ask(json!({})));
-    }
     steps.push(Step::Settle);
     steps
 }
@@ -335,11 +378,7 @@ mod tests {
         assert_eq!(green.tags, ["2.0.1", "staging"]);
         assert_eq!(
             green.environment[MIGRATION],
-            r#"["python","manage.py","migrate"]"#
-        );
-        assert_eq!(
-            green.environment["SAMPLE_ANSWERS"],
-            r#"[{"path":"/admin/","status":301,"body":""}]"#
+            r#"[["python","manage.py","migrate"]]"#
         );
     }
 
@@ -367,16 +406,78 @@ mod tests {
     }
 
     #[test]
-    fn a_file_without_a_pipeline_is_played_and_never_as_expected() {
-        let scenario = played("ship", "[[pipelines]]").unwrap();
-        assert!(matches!(scenario.steps[0], Step::Ask(_)));
-        let mut record = Record::default();
-        scenario.judge(&mut record);
-        assert!(
-            record
-                .problems
+    fn no_pipeline_is_left_out_silently() {
+        for (text, expected) in [
+            (
+                "[[pipelines]]",
+                "of the 0 pipelines in `own.toml` a world can be made for 0 only",
+            ),
+            (
+                "[[pipeline]]\nname = 'a'",
+                "of the 1 pipelines in `own.toml` a world can be made for 0 only",
+            ),
+        ] {
+            let Err(error) = played("ship", text) else {
+                panic!("{text} was taken")
+            };
+            assert!(error.starts_with(expected), "{error}");
+        }
+    }
+
+    /// The valid files of `tests/pipelines`, by name.
+    fn valid_files() -> Vec<(String, String)> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/pipelines");
+        let files = std::fs::read_dir(folder).unwrap();
+        let read = |path: PathBuf| {
+            let text = std::fs::read_to_string(&path).unwrap();
+            (path.display().to_string(), text)
+        };
+        files.map(|file| read(file.unwrap().path())).collect()
+    }
+
+    #[test]
+    fn a_world_is_made_for_every_valid_file() {
+        let files = valid_files();
+        assert!(files.len() >= 25, "{} files", files.len());
+        for (file, text) in files {
+            let scenario = played("ship", &text).unwrap_or_else(|error| panic!("{file}: {error}"));
+            let data = Path::new("/data");
+            let worlds: Vec<(String, ServiceSettings)> = scenario
+                .setting
+                .services
                 .iter()
-                .any(|problem| problem.expected == "the file names a pipeline")
-        );
+                .map(|service| (service.database(data), service.settings(data)))
+                .collect();
+            for (database, settings) in &worlds {
+                assert!(database.len() < 200, "{file}: {database}");
+                assert!(settings.family.len() <= 255, "{file}: {}", settings.family);
+                let others = worlds.iter().filter(|(other, others)| {
+                    other == database || others.family == settings.family
+                });
+                assert_eq!(others.count(), 1, "{file}: {database} {}", settings.family);
+            }
+            for pipeline in pipelines::read(&text) {
+                let label = pipeline.label(&pipelines::read(&text));
+                let service = scenario
+                    .setting
+                    .services
+                    .iter()
+                    .find(|service| service.label == label);
+                let settings = service.unwrap().settings(data);
+                for container in &settings.containers {
+                    // Its next version asks for what no migration of its own could bring.
+                    let schema = container.environment.get("SAMPLE_SCHEMA");
+                    let expected = pipeline.migration.is_none().then_some("1");
+                    assert_eq!(schema.map(String::as_str), expected, "{file}");
+                    assert!(container.essential, "{file}");
+                }
+                let pushed = scenario.steps.iter().any(|step| {
+                    matches!(step, Step::Push(image) if image.repository == pipeline.repository
+                        && image.tags.contains(&pipeline.tags.pushed)
+                        && !image.environment.contains_key("SAMPLE_MISBEHAVE"))
+                });
+                assert!(pushed, "{file}: nothing is pushed for {}", pipeline.name);
+            }
+        }
     }
 }

@@ -9,7 +9,7 @@ use rehearsal::clock::{self, Pace};
 use rehearsal::ecr::ImageSettings;
 use rehearsal::ecs::capacity::LaunchKind;
 use rehearsal::iam::Removal;
-use rehearsal::identity::REGISTRY;
+use rehearsal::identity::{REGISTRY, sha256_hex};
 use rehearsal::mishap::Planned;
 use rehearsal::world::{
     ContainerSettings, HealthCheck, RepositorySettings, ServiceSettings, TagMutability,
@@ -26,6 +26,8 @@ pub(crate) const GREEN: &str = "1.1.0";
 pub(crate) const SECRET: &str = "planted-value-of-the-rehearsal";
 /// The cluster of the shop's services.
 pub(crate) const CLUSTER: &str = "prod";
+/// Of a database, without its ending.
+const LONGEST_FILE_NAME: usize = 64;
 /// Where the serving container listens, as its task definition says.
 const PORT: u16 = 8080;
 
@@ -47,6 +49,8 @@ pub(crate) struct Setting {
     /// How long a client of production waits after an answer.
     pub(crate) pause: Duration,
     pub(crate) mode: Mode,
+    /// What clients of production ask for.
+    pub(crate) asked: [&'static str; 2],
     /// Versions that fail in production in a way that no check of their pipeline asks for.
     pub(crate) broken_unseen: Vec<String>,
 }
@@ -90,6 +94,7 @@ impl Setting {
             mishaps: Vec::new(),
             pause: traffic::PAUSE,
             mode: Mode::Deploy,
+            asked: traffic::PATHS,
             broken_unseen: Vec::new(),
         }
     }
@@ -146,8 +151,12 @@ impl Service {
 
     /// Where its tasks keep their data.
     pub(crate) fn database(&self, data: &Path) -> String {
-        let file = format!("{}.sqlite", self.label.replace('/', "-"));
-        data.join(file).display().to_string()
+        // A label may be longer than a file's name, and hold a `/`, of which nothing else could stand for it.
+        let name = match self.label.len() {
+            ..=LONGEST_FILE_NAME if !self.label.contains('/') => self.label.clone(),
+            _ => sha256_hex(&self.label),
+        };
+        data.join(format!("{name}.sqlite")).display().to_string()
     }
 
     /// Everything around it, with the database that its containers share.

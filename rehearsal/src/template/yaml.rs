@@ -4,13 +4,42 @@ use anyhow::{Context, bail};
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Number, Value, json};
 
-/// Reads one YAML document.
+/// As many references to anchors as a document may hold: each is once more what it refers to.
+const MOST_REFERENCES: usize = 100;
+/// How deep lists and maps may lie within brackets, and how many may begin in one line: each takes some of the stack.
+const DEEPEST: usize = 200;
+const MOST_IN_A_LINE: usize = 200;
+
+/// Reads one YAML document. One that would take much more room than it has bytes is refused before it is read.
 pub(crate) fn read(text: &str) -> anyhow::Result<Value> {
+    if is_hostile(text) {
+        bail!("the YAML refers to itself or is nested far more often than any template");
+    }
     let documents = Yaml::load_from_str(text).context("read YAML")?;
     match documents.as_slice() {
         [document] => plain(document),
         documents => bail!("expected one YAML document, found {}", documents.len()),
     }
+}
+
+fn is_hostile(text: &str) -> bool {
+    let references = text.as_bytes().windows(3).filter(|three| {
+        matches!(three, [before, b'*', first]
+            if b" \t\n[{,:-".contains(before) && first.is_ascii_alphanumeric())
+    });
+    let (mut depth, mut deepest) = (0_usize, 0);
+    for byte in text.bytes() {
+        match byte {
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    let begun = |line: &str| line.matches("- ").count() + line.matches("? ").count();
+    references.count() > MOST_REFERENCES
+        || deepest > DEEPEST
+        || text.lines().any(|line| begun(line) > MOST_IN_A_LINE)
 }
 
 fn plain(node: &Yaml<'_>) -> anyhow::Result<Value> {
@@ -72,6 +101,22 @@ fn long_form(tag: &str, argument: Value) -> anyhow::Result<Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_grows_without_end_is_refused_before_it_is_read() {
+        let laughs: String = (1..20).fold("a0: &a0 x\n".to_owned(), |text, n| {
+            let many = format!("*a{}, ", n - 1).repeat(9);
+            format!("{text}a{n}: &a{n} [{many}]\n")
+        });
+        for text in [
+            laughs,
+            "[".repeat(100_000),
+            "- ".repeat(100_000),
+            "{a: ".repeat(5_000),
+        ] {
+            assert!(read(&text).is_err(), "{}", &text[..20]);
+        }
+    }
 
     #[test]
     fn short_forms_become_long_ones() {

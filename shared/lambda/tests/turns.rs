@@ -1,4 +1,6 @@
-//! Much work in little time: bounded, slower where AWS throttles, and over in time.
+//! Much work in little time: bounded, slower where AWS throttles, and over in time. Time passes only where somebody waits for
+//! it, so that no result depends on how fast the machine is.
+
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
@@ -26,7 +28,7 @@ fn throttled() -> Failure {
 
 const LONG: u64 = 60_000;
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn no_more_than_a_few_are_done_side_by_side() {
     let (now, most) = (Cell::new(0_usize), Cell::new(0_usize));
     let work: Vec<usize> = (0..50).collect();
@@ -42,7 +44,7 @@ async fn no_more_than_a_few_are_done_side_by_side() {
     assert_eq!((done.len(), most.get()), (50, 4));
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_is_throttled_gets_its_turn_again_with_fewer_beside_it() {
     let tries = RefCell::new(vec![0_u32; 20]);
     let work: Vec<usize> = (0..20).collect();
@@ -65,7 +67,7 @@ async fn what_is_throttled_gets_its_turn_again_with_fewer_beside_it() {
     assert_eq!(most_later.get(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_gets_no_turn_in_time_is_left_for_the_next_invocation() {
     let work: Vec<usize> = (0..9).collect();
     let begun = Cell::new(0);
@@ -85,7 +87,7 @@ async fn what_gets_no_turn_in_time_is_left_for_the_next_invocation() {
     assert_eq!(begun.get(), 6, "nothing begins when the time is over");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn throttling_that_does_not_end_is_over_in_time() {
     let work = [0];
     let done = turns(10)
@@ -94,7 +96,7 @@ async fn throttling_that_does_not_end_is_over_in_time() {
     assert_eq!(done[0].1.as_ref().unwrap_err().error_type(), "AwsThrottled");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_panic_stops_nothing_else() {
     let work = [1, 0];
     let done = turns(LONG)

@@ -12,6 +12,8 @@ use super::{REVISION, nothing};
 
 /// Enough of them that some are left when the time is over.
 const SERVICES: usize = 12;
+/// As many are looked at side by side.
+const SIDE_BY_SIDE: usize = 8;
 /// One in the middle of them.
 const MIDDLE: &str = "s6";
 
@@ -187,20 +189,24 @@ fn what_one_invocation_cannot_finish_goes_on_in_the_next_and_loses_nothing() {
     let created = [&first, &second].map(|invocation| calls(invocation, "CreateDeployment"));
     assert_eq!(created.iter().sum::<usize>(), SERVICES, "{created:?}");
     let reports = second.answer["pipelines"].as_array().unwrap().len();
-    assert_eq!(
-        second.answer["seen_before"], created[0],
-        "what was finished is not looked at again: {}",
+    let seen = second.answer["seen_before"].as_u64().unwrap();
+    let seen = usize::try_from(seen).unwrap();
+    // Of those that were side by side when the time was over, AWS may have heard what the function never learned.
+    assert!(
+        (created[0].saturating_sub(SIDE_BY_SIDE)..=created[0]).contains(&seen),
+        "what was finished is not looked at again: {created:?} {}",
         second.answer
     );
-    assert_eq!(reports, SERVICES - created[0]);
+    assert_eq!(reports, SERVICES - seen);
 }
 
 #[test]
 fn a_push_that_a_later_look_has_seen_asks_aws_nothing() {
     let routine = json!({"source": "aws.events", "detail-type": "Scheduled Event"});
     let person = json!({"pipeline": "s1"});
-    // Looks are asked at 09:30:00, so that the second at 09:29:54 is the last one that is seen.
-    let payloads = [push(0), push(54), push(55), routine, person];
+    // Looks are asked at 09:30:00 or, by as much as the answer took, before: a push of almost a minute ago is seen however
+    // slow the machine is, and one of the last five seconds never is. (The very second is in the tests of `past_look`.)
+    let payloads = [push(0), push(1), push(55), routine, person];
     let events = payloads.map(|payload| Event::from(payload.to_string()));
     let [first, seen, fresh, hourly, asked] = told(None, events.into()).try_into().ok().unwrap();
     assert_eq!(calls(&first, "DescribeServices"), SERVICES);

@@ -87,6 +87,9 @@ pub(crate) fn invoke(
 /// When AWS says that it answers, whatever the time is.
 const DATE: &str = "Wed, 14 Oct 2026 09:30:00 GMT";
 
+/// A function that has not answered by then never will: no machine is as slow as that.
+const HUNG: Duration = Duration::from_secs(600);
+
 /// A function as it is deployed.
 pub(crate) struct Function<'a> {
     pub(crate) name: &'a str,
@@ -159,7 +162,7 @@ pub(crate) fn invoke_each(
         })
     });
     let mut process = Process::start(function, aws, runtime);
-    let answers = (0..count).map(|_| answered.recv_timeout(Duration::from_secs(60)));
+    let answers = (0..count).map(|_| answered.recv_timeout(HUNG));
     let answers: Vec<(Value, Vec<(String, Value)>)> = answers.map(Result::unwrap).collect();
     let log: Arc<str> = process.end().into();
     let invocation = |(answer, calls): (Value, Vec<(String, Value)>)| {

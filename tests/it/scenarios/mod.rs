@@ -3,6 +3,7 @@
 
 mod course;
 mod organisation;
+mod own;
 pub(crate) mod run;
 
 use std::collections::BTreeSet;

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Answer, Call, unknown};
+use crate::api::aside;
 use crate::api::error::ApiError;
 use crate::api::input::Input;
 use crate::api::page::page;
@@ -18,7 +19,7 @@ pub(super) fn answer(call: Call<'_>) -> Answer {
         "ListRules" => list_rules(call),
         "ListTargetsByRule" => list_targets_by_rule(call),
         "PutEvents" => put_events(call),
-        "TestEventPattern" => test_event_pattern(call),
+        "TestEventPattern" => aside(|| test_event_pattern(call)),
         _ => unknown(),
     }
 }

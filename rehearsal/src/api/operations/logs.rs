@@ -10,6 +10,9 @@ use crate::identity::arn;
 use crate::logs::filter::{Filter, NotPlayed};
 use crate::logs::{From, LogEvent, window};
 
+/// As many characters as a filter pattern may have.
+const LONGEST_PATTERN: usize = 1024;
+
 fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new("InvalidParameterException", message)
 }
@@ -81,9 +84,16 @@ pub(super) fn filter_log_events(call: Call<'_>) -> Answer {
             "logStreamNames and logStreamNamePrefix can not be combined.",
         ));
     }
-    let filter = Filter::parse(call.input.text("filterPattern")?.unwrap_or_default()).map_err(
-        |NotPlayed| invalid("Invalid filter pattern: the rehearsal plays words and phrases only."),
-    )?;
+    let pattern = call.input.text("filterPattern")?.unwrap_or_default();
+    if pattern.chars().count() > LONGEST_PATTERN {
+        return Err(invalid(format!(
+            "1 validation error detected: Value at 'filterPattern' failed to satisfy constraint: Member must have length \
+             less than or equal to {LONGEST_PATTERN}"
+        )));
+    }
+    let filter = Filter::parse(pattern).map_err(|NotPlayed| {
+        invalid("Invalid filter pattern: the rehearsal plays words and phrases only.")
+    })?;
     let (start, end) = (
         call.input.integer("startTime")?,
         call.input.integer("endTime")?,

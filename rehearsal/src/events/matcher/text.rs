@@ -3,6 +3,8 @@
 use anyhow::bail;
 use serde_json::Value;
 
+use crate::wildcard::Parts;
+
 /// A comparison that only a text can pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TextMatcher {
@@ -92,6 +94,11 @@ impl TextMatcher {
             .collect()
     }
 
+    /// The literal parts between the stars, where it is a wildcard.
+    pub(super) fn wildcard(&self) -> Option<Parts> {
+        (self.part == Part::Wildcard).then(|| Parts::escaped(&self.text))
+    }
+
     pub(super) fn matches(&self, given: &str) -> bool {
         let (given, wanted) = match self.case {
             Case::Kept => (given.to_owned(), self.text.clone()),
@@ -101,7 +108,7 @@ impl TextMatcher {
             Part::Whole => given == wanted,
             Part::Prefix => given.starts_with(&wanted),
             Part::Suffix => given.ends_with(&wanted),
-            Part::Wildcard => matches_wildcard(&wanted, &given),
+            Part::Wildcard => Parts::escaped(&wanted).hold(&given),
         }
     }
 }
@@ -122,31 +129,4 @@ fn check_wildcard(text: &str) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-/// `*` stands for any characters, also none; `\*` and `\\` for the character itself.
-fn matches_wildcard(wanted: &str, given: &str) -> bool {
-    let mut rest = wanted.chars();
-    match rest.next() {
-        None => given.is_empty(),
-        Some('*') => {
-            let rest = rest.as_str();
-            let starts = given
-                .char_indices()
-                .map(|(index, _)| index)
-                .chain([given.len()]);
-            starts
-                .into_iter()
-                .any(|start| matches_wildcard(rest, &given[start..]))
-        }
-        Some(character) => {
-            let literal = match character {
-                '\\' => rest.next().unwrap_or('\\'),
-                character => character,
-            };
-            given
-                .strip_prefix(literal)
-                .is_some_and(|given| matches_wildcard(rest.as_str(), given))
-        }
-    }
 }

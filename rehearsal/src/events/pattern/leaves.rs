@@ -1,8 +1,12 @@
-//! The leaves of an event: what a pattern's matchers see of it.
+//! The leaves of an event, each with the places in lists that lead there, and a pattern matched by trying all of them in
+//! every way: what `walk` is compared with. It takes exponential time, so nothing but tests may use it.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
+
+use super::Field;
+use crate::events::matcher::Matcher;
 
 /// A value that is no object and no list.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,4 +75,30 @@ fn walk<'a>(
             members: members.clone(),
         }),
     }
+}
+
+/// Whether each field finds a leaf, all of them in the same members of the lists that they share.
+pub(super) fn all_match(
+    fields: &[Field],
+    leaves: &[Leaf<'_>],
+    members: &BTreeMap<usize, usize>,
+) -> bool {
+    let Some((field, rest)) = fields.split_first() else {
+        return true;
+    };
+    let mut there = leaves
+        .iter()
+        .filter(|leaf| leaf.path == field.path)
+        .peekable();
+    if there.peek().is_none() {
+        return field.one_of.contains(&Matcher::Exists(false)) && all_match(rest, leaves, members);
+    }
+    there.any(|leaf| {
+        let matches = field
+            .one_of
+            .iter()
+            .any(|matcher| matcher.matches(leaf.value));
+        let together = leaf.together_with(members).filter(|_| matches);
+        together.is_some_and(|members| all_match(rest, leaves, &members))
+    })
 }

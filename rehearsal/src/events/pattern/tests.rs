@@ -1,3 +1,4 @@
+use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
@@ -324,4 +325,79 @@ fn alternatives_may_not_multiply_without_end() {
     let three = json!({ "a": either("x"), "b": either("y"), "c": either("z") });
     let error = Pattern::parse(&three).unwrap_err().to_string();
     assert!(error.contains("more than 1000 combinations"), "{error}");
+}
+
+#[test]
+fn what_eventbridge_calls_too_complex_is_refused_in_its_words() {
+    for pattern in [
+        json!({"resources": [{"wildcard": "*:*:*:*:*:event-bus/*"}]}),
+        json!({"detail": {"a": [{"anything-but": {"wildcard": "*a*a*a*a*a*a*b"}}]}}),
+    ] {
+        let error = format!("{:#}", Pattern::parse(&pattern).unwrap_err());
+        assert!(
+            error.contains(
+                "Rule is too complex - try using fewer wildcard characters or fewer repeating"
+            ),
+            "{error}"
+        );
+    }
+}
+
+/// Small values with lists in lists, whose names hold no dots.
+fn events() -> impl Strategy<Value = Value> {
+    let leaf = (0..3_u8).prop_map(|number| json!(number));
+    leaf.prop_recursive(4, 24, 3, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+            proptest::collection::btree_map("[abc]", inner, 0..3)
+                .prop_map(|members| json!(members)),
+        ]
+    })
+}
+
+/// Patterns for them.
+fn patterns() -> impl Strategy<Value = Value> {
+    let field = prop_oneof![
+        4 => proptest::collection::vec((0..3_u8).prop_map(|number| json!(number)), 1..3),
+        1 => any::<bool>().prop_map(|exists| vec![json!({"exists": exists})]),
+    ];
+    let field = field.prop_map(Value::from);
+    field.prop_recursive(3, 12, 3, |inner| {
+        proptest::collection::btree_map("[abc]", inner, 1..4).prop_map(|members| json!(members))
+    })
+}
+
+proptest! {
+    #[test]
+    fn the_walk_finds_what_trying_everything_finds(event in events(), pattern in patterns()) {
+        prop_assume!(pattern.is_object());
+        let parsed = Pattern::parse(&pattern).unwrap();
+        let leaves = leaves::leaves(&event);
+        let mut combinations = parsed.combinations.iter();
+        let expected = combinations.any(|fields| leaves::all_match(fields, &leaves, &BTreeMap::new()));
+        prop_assert_eq!(parsed.matches(&event), expected, "{} {}", pattern, event);
+    }
+}
+
+#[test]
+fn names_with_dots_lead_where_a_field_holds() {
+    check(
+        json!({"a.b": [1]}),
+        &[
+            json!({"a": {"b": 1}}),
+            json!({"a.b": 1}),
+            json!({"a": {"b": 2}, "a.b": 1}),
+        ],
+        &[json!({"a": {"b": 2}}), json!({"b": 1})],
+    );
+}
+
+/// A thousand values for each of six fields, none of which holds for the last one: trying every way would never end.
+#[test]
+fn many_lists_cost_no_more_than_they_are_long() {
+    let many: Vec<u32> = (0..1_000).collect();
+    let event = json!({"a": many, "b": many, "c": many, "d": many, "e": many, "f": many, "list": [{"a": many}, {"b": many}]});
+    let any = json!([{"numeric": [">=", 0]}]);
+    let pattern = json!({"a": any, "b": any, "c": any, "d": any, "e": any, "f": [-1], "list": {"a": any, "b": any}});
+    check(pattern, &[], &[event]);
 }

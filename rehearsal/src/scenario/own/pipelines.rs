@@ -1,9 +1,12 @@
 //! Reads somebody's pipelines file as far as a world can be made from it.
 //!
-//! It is read leniently: what is wrong in it is for the functions to say, in the rehearsal as in AWS.
+//! It is read leniently: what is wrong in it is for a function to say, which is asked before anything is played.
 
 use semver::{Comparator, Version, VersionReq};
 use toml::{Table, Value};
+
+use super::requests::{self, Request};
+use crate::glob::Glob;
 
 /// What one pipeline of the file wants to find in AWS.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,14 +36,6 @@ pub(crate) struct Tags {
     pub(crate) pushed: String,
 }
 
-/// A request through the test listener, and an answer that it is content with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Request {
-    pub(crate) path: String,
-    pub(crate) status: u16,
-    pub(crate) body: String,
-}
-
 /// The pipelines of a file that say enough. None of a file that is not TOML.
 pub(crate) fn read(text: &str) -> Vec<Pipeline> {
     let file: Table = text.parse().unwrap_or_default();
@@ -52,18 +47,42 @@ pub(crate) fn read(text: &str) -> Vec<Pipeline> {
         .collect()
 }
 
-/// The file without addresses of test listeners: in a rehearsal nobody asks a service that is elsewhere.
-pub(crate) fn without_base_urls(text: &str) -> Option<String> {
+/// How many pipelines a file has, whether or not they say enough.
+pub(super) fn count(text: &str) -> usize {
+    let file: Table = text.parse().unwrap_or_default();
+    let pipelines = file.get("pipeline").and_then(Value::as_array);
+    pipelines.map_or(0, Vec::len)
+}
+
+/// As long as the stand-in's own tasks may take to become healthy on a busy machine.
+const HEALTHY_SECONDS_AT_LEAST: i64 = 120;
+
+/// The file without what is about a service that is elsewhere: the address of its test listener, which nobody asks in a
+/// rehearsal, and how fast it is, of which the stand-in on this machine says nothing. None: there is no such thing in it.
+pub(crate) fn as_played(text: &str) -> Option<String> {
     let mut file: Table = text.parse().ok()?;
-    let pipelines = file.get_mut("pipeline").and_then(Value::as_array_mut)?;
-    let mut removed = false;
-    for pipeline in pipelines {
-        let gate = pipeline
-            .get_mut("test_traffic")
-            .and_then(Value::as_table_mut);
-        removed |= gate.is_some_and(|gate| gate.remove("base_url").is_some());
+    let mut is_changed = false;
+    for pipeline in file.get_mut("pipeline").and_then(Value::as_array_mut)? {
+        let gate = pipeline.get_mut("test_traffic");
+        let Some(gate) = gate.and_then(Value::as_table_mut) else {
+            continue;
+        };
+        is_changed |= gate.remove("base_url").is_some();
+        if let Some(Value::Integer(seconds @ ..HEALTHY_SECONDS_AT_LEAST)) =
+            gate.get_mut("healthy_within_seconds")
+        {
+            *seconds = HEALTHY_SECONDS_AT_LEAST;
+            is_changed = true;
+        }
+        let requests = gate.get_mut("request").and_then(Value::as_array_mut);
+        for request in requests.into_iter().flatten() {
+            let limit = request
+                .as_table_mut()
+                .and_then(|request| request.remove("within_milliseconds"));
+            is_changed |= limit.is_some();
+        }
     }
-    removed.then(|| file.to_string())
+    is_changed.then(|| file.to_string())
 }
 
 fn pipeline(given: &Value) -> Option<Pipeline> {
@@ -88,7 +107,7 @@ fn pipeline(given: &Value) -> Option<Pipeline> {
         containers: containers(given, migration, &service),
         migration: migration.map(|migration| texts(migration.get("command"))),
         migration_minutes: minutes(migration),
-        requests: requests(given.get("test_traffic")),
+        requests: requests::read(given.get("test_traffic")),
         cluster,
         service,
     })
@@ -123,33 +142,6 @@ fn minutes(migration: Option<&Value>) -> u64 {
         .unwrap_or(30)
 }
 
-fn requests(gate: Option<&Value>) -> Vec<Request> {
-    let requests = gate.and_then(|gate| gate.get("request")?.as_array());
-    let request = |given: &Value| {
-        let text = |key: &str| given.get(key).and_then(Value::as_str);
-        Some(Request {
-            path: text("path")?.to_owned(),
-            status: first_status(text("status").unwrap_or("200")),
-            body: text("contains").unwrap_or_default().to_owned(),
-        })
-    };
-    requests.into_iter().flatten().filter_map(request).collect()
-}
-
-/// The first status that a matcher such as `200,301` or `200-299` is content with.
-fn first_status(matcher: &str) -> u16 {
-    let digits: String = matcher
-        .trim()
-        .chars()
-        .take_while(char::is_ascii_digit)
-        .collect();
-    digits
-        .parse()
-        .ok()
-        .filter(|status| (200..600).contains(status))
-        .unwrap_or(200)
-}
-
 fn texts(list: Option<&Value>) -> Vec<String> {
     let words = list.and_then(Value::as_array).into_iter().flatten();
     words
@@ -163,11 +155,13 @@ fn tags(rule: &str) -> Option<Tags> {
     if let Some(requirement) = rule.strip_prefix("semver:") {
         return versions(&VersionReq::parse(requirement.trim()).ok()?);
     }
-    if rule.contains(['*', '?', '[', '{']) {
-        let example = |filling| Some(example(rule, filling)).filter(|tag| !tag.is_empty());
+    if Glob::is_one(rule) {
+        let mut examples = Glob::read(rule)?.examples(2).into_iter();
+        let (first, second) = (examples.next()?, examples.next());
         return Some(Tags {
-            running: example('1'),
-            pushed: example('2')?,
+            running: Some(first.clone()),
+            // Of a glob that only one tag matches, that one moves.
+            pushed: second.unwrap_or(first),
         });
     }
     let tag = rule.to_owned();
@@ -226,47 +220,6 @@ fn lowest(comparator: &Comparator) -> Version {
     }
 }
 
-/// A text that a glob matches: a filling for every wildcard, the first of several characters or alternatives.
-fn example(glob: &str, filling: char) -> String {
-    let mut tag = String::new();
-    let mut rest = glob.chars();
-    while let Some(character) = rest.next() {
-        match character {
-            '*' | '?' => tag.push(filling),
-            '[' => {
-                let set: String = rest
-                    .by_ref()
-                    .take_while(|&character| character != ']')
-                    .collect();
-                tag.extend(one_of(&set, filling));
-            }
-            '{' => {
-                let all: String = rest
-                    .by_ref()
-                    .take_while(|&character| character != '}')
-                    .collect();
-                tag.push_str(all.split(',').next().unwrap_or_default());
-            }
-            '\\' => tag.extend(rest.next()),
-            literal => tag.push(literal),
-        }
-    }
-    tag
-}
-
-/// A character of a set such as `a-z0-9`, the filling where that is one.
-fn one_of(set: &str, filling: char) -> Option<char> {
-    let characters: Vec<char> = set.chars().collect();
-    let in_range = characters.windows(3).any(|three| match three {
-        [from, '-', to] => (from..=to).contains(&&filling),
-        _ => false,
-    });
-    if in_range || characters.contains(&filling) || set.starts_with(['!', '^']) {
-        return Some(filling);
-    }
-    characters.first().copied()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -309,11 +262,14 @@ mod tests {
         let requests: Vec<_> = pipeline
             .requests
             .iter()
-            .map(|r| (r.path.as_str(), r.status, r.body.as_str()))
+            .map(|r| (r.path.as_str(), r.status.as_str(), r.contains.as_str()))
             .collect();
         assert_eq!(
             requests,
-            [("/admin/", 301, ""), ("/about?lang=en", 200, "About")]
+            [
+                ("/admin/", "301,302", ""),
+                ("/about?lang=en", "200", "About")
+            ]
         );
         assert_eq!(read("no TOML ["), []);
         let elsewhere = FILE.replace("office/back", "registry.example/Back:latest");
@@ -327,6 +283,8 @@ mod tests {
             ("release-*", Some("release-1"), "release-2"),
             ("v?.[0-9]", Some("v1.1"), "v2.2"),
             ("{main,trunk}-[a-f]*", Some("main-a1"), "main-a2"),
+            ("{main,{a,b}}", Some("main"), "b"),
+            ("lates[t]", Some("latest"), "latest"),
             ("semver:^2", Some("2.0.0"), "2.0.1"),
             ("semver:>=1.2, <1.2.2", Some("1.2.0"), "1.2.1"),
             ("semver:=3.1.4", None, "3.1.4"),
@@ -344,13 +302,12 @@ mod tests {
     }
 
     #[test]
-    fn nobody_elses_service_is_asked() {
-        let given = "[[pipeline]]\nname = \"a\"\n[pipeline.test_traffic]\nbase_url = \"https://test.example.com\"\nhost = \"b\"\n";
-        let rewritten = without_base_urls(given).unwrap();
-        assert!(
-            !rewritten.contains("base_url") && rewritten.contains("host = \"b\""),
-            "{rewritten}"
-        );
-        assert_eq!(without_base_urls(FILE), None);
+    fn nobody_elses_service_is_asked_nor_measured() {
+        let given = "[[pipeline]]\nname = \"a\"\n[pipeline.test_traffic]\nbase_url = \"https://test.example.com\"\nhost = \"b\"\n\
+            healthy_within_seconds = 1\n[[pipeline.test_traffic.request]]\npath = \"/\"\nwithin_milliseconds = 1\n";
+        let expected = "[[pipeline]]\nname = \"a\"\n\n[pipeline.test_traffic]\n\
+            healthy_within_seconds = 120\nhost = \"b\"\n\n[[pipeline.test_traffic.request]]\npath = \"/\"\n";
+        assert_eq!(as_played(given).as_deref(), Some(expected));
+        assert_eq!(as_played(FILE), None);
     }
 }

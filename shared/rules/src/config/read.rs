@@ -188,17 +188,7 @@ fn test_traffic(place: String, table: Table, problems: &mut Problems) -> Option<
     let base_url = section.text(
         "base_url",
         "an address such as `https://test.example.com:8443`",
-        |text| {
-            let rest = text
-                .strip_prefix("https://")
-                .or_else(|| text.strip_prefix("http://"));
-            rest.is_some_and(|rest| {
-                !rest.trim_end_matches('/').is_empty()
-                    && !rest
-                        .trim_end_matches('/')
-                        .contains(['/', ' ', '?', '#', '@'])
-            })
-        },
+        is_address,
     );
     let host = section.text("host", "a host name such as `www.example.com`", |text| {
         !text.is_empty()
@@ -220,13 +210,61 @@ fn test_traffic(place: String, table: Table, problems: &mut Problems) -> Option<
     })
 }
 
+/// `http://` or `https://`, a host name or an address, and a port or none; a slash may end it.
+fn is_address(text: &str) -> bool {
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    let Some(rest) = rest.map(|rest| rest.strip_suffix('/').unwrap_or(rest)) else {
+        return false;
+    };
+    let (host, port) = match rest.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        Some(_) | None => (rest, None),
+    };
+    let is_name = |host: &str| {
+        let is_label = |label: &str| {
+            !label.is_empty()
+                && label
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        };
+        host.len() <= 253
+            && host
+                .strip_suffix('.')
+                .unwrap_or(host)
+                .split('.')
+                .all(is_label)
+    };
+    let is_host = match host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+    {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        // What ends like an address is one to every client.
+        None if host.ends_with(|last: char| last.is_ascii_digit()) && is_numeric_end(host) => {
+            host.parse::<std::net::Ipv4Addr>().is_ok()
+        }
+        None => is_name(host),
+    };
+    is_host && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
+}
+
+/// Whether the last label is a number.
+fn is_numeric_end(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or_default();
+    last.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 fn request(place: String, table: Table, problems: &mut Problems) -> Option<Request> {
     let mut section = Section::new(place, table, problems);
     let path = section.text(
         "path",
-        "a path that begins with `/` and holds no blanks",
+        "a path that begins with one `/` and holds no blanks",
         |text| {
+            // `//name` is another server's address, and to an HTTP client a backslash is a slash.
             text.starts_with('/')
+                && !text[1..].starts_with(['/', '\\'])
                 && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '#')
         },
     );

@@ -124,3 +124,48 @@ fn two_pipelines_share_neither_name_nor_group_nor_service() {
     at `pipeline[1].service`: `prod/web` belongs to another pipeline, expected a service of its own
     ");
 }
+
+#[test]
+fn a_base_url_is_an_address_that_can_be_asked() {
+    let base_url = |url: &str| {
+        let gate = format!("[pipeline.test_traffic]\nbase_url = '{url}'");
+        let text = format!(
+            "[[pipeline]]\nname='a'\nrepository='a'\ntag='a'\ncluster='a'\nservice='a'\n{gate}\n"
+        );
+        Config::parse(&text).is_ok()
+    };
+    for url in [
+        "https://test.example.com:8443",
+        "http://test.example.com/",
+        "http://localhost",
+        "http://127.0.0.1:8080",
+        "https://[::1]:8443",
+        "https://[2001:db8::1]",
+        "http://internal-shop_1.eu-central-1.elb.amazonaws.com:9001",
+    ] {
+        assert!(base_url(url), "{url}");
+    }
+    for url in [
+        "",
+        "test.example.com",
+        "ftp://test.example.com",
+        "https://",
+        "https:///",
+        "https://test.example.com:port",
+        "https://test.example.com:70000",
+        "https://test.example.com:",
+        "https://test.example.com:0",
+        "https://test..example.com",
+        "https://test.example.com/path",
+        "https://test.example.com//",
+        "https://user@test.example.com",
+        "https://test.example.com?a=b",
+        "https://tést.example.com",
+        "https://[::1",
+        "https://[test]",
+        "https://300.0.0.1",
+        "https://test example.com",
+    ] {
+        assert!(!base_url(url), "{url}");
+    }
+}

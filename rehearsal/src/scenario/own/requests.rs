@@ -1,0 +1,170 @@
+//! What the checks of a pipelines file ask for, and pages that they are content with.
+
+use serde_json::{Value as Json, json};
+use toml::Value;
+use url::{Position, Url};
+
+/// Statuses that a page can have.
+const STATUSES: std::ops::RangeInclusive<u16> = 200..=599;
+/// Answers with these have no body.
+const WITHOUT_BODY: [u16; 3] = [204, 205, 304];
+
+/// A request through the test listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Request {
+    /// With the query, as it goes over the wire.
+    pub(crate) path: String,
+    /// The statuses that are well, as they are written.
+    pub(crate) status: String,
+    pub(crate) contains: String,
+}
+
+/// The requests of a pipeline's `test_traffic`.
+pub(super) fn read(gate: Option<&Value>) -> Vec<Request> {
+    let requests = gate.and_then(|gate| gate.get("request")?.as_array());
+    let request = |given: &Value| {
+        let text = |key: &str| given.get(key).and_then(Value::as_str);
+        Some(Request {
+            path: on_the_wire(text("path")?),
+            status: text("status").unwrap_or("200").to_owned(),
+            contains: text("contains").unwrap_or_default().to_owned(),
+        })
+    };
+    requests.into_iter().flatten().filter_map(request).collect()
+}
+
+/// `/über/../ü` is asked as `/%C3%BC`.
+fn on_the_wire(path: &str) -> String {
+    let base = Url::parse("http://stand-in/").ok();
+    let joined = base.and_then(|base| base.join(path).ok());
+    joined.map_or(path.to_owned(), |url| {
+        url[Position::BeforePath..Position::AfterQuery].to_owned()
+    })
+}
+
+impl Request {
+    fn takes(&self, status: u16) -> bool {
+        self.status.split(',').any(|part| {
+            let (from, to) = part.split_once('-').unwrap_or((part, part));
+            let bounds = (from.trim().parse::<u16>(), to.trim().parse::<u16>());
+            matches!(bounds, (Ok(from), Ok(to)) if (from..=to).contains(&status))
+        })
+    }
+
+    /// Whether no page at all would fail it.
+    pub(super) fn takes_everything(&self) -> bool {
+        self.contains.is_empty() && STATUSES.into_iter().all(|status| self.takes(status))
+    }
+
+    /// A page that fails it.
+    fn wrong_page(&self) -> Json {
+        let mut statuses = [503_u16].into_iter().chain(STATUSES);
+        let status = statuses.find(|status| !self.takes(*status));
+        // Where every status is well it is the text that is not there.
+        json!({ "path": self.path, "status": status.unwrap_or(200), "body": "" })
+    }
+}
+
+/// One page for each path, which every request for it is content with, as far as one page can be.
+fn right_pages(requests: &[Request]) -> Vec<Json> {
+    let mut paths: Vec<&str> = requests
+        .iter()
+        .map(|request| request.path.as_str())
+        .collect();
+    paths.sort_unstable();
+    paths.dedup();
+    let page = |path: &str| {
+        let asking: Vec<_> = requests
+            .iter()
+            .filter(|request| request.path == path)
+            .collect();
+        let body: Vec<&str> = asking
+            .iter()
+            .map(|request| request.contains.as_str())
+            .collect();
+        let body = body.concat();
+        let suits = |status: &u16| {
+            (body.is_empty() || !WITHOUT_BODY.contains(status))
+                && asking.iter().all(|request| request.takes(*status))
+        };
+        let status = STATUSES.into_iter().find(suits).or_else(|| {
+            let first = asking.first()?;
+            STATUSES.into_iter().find(|status| first.takes(*status))
+        });
+        json!({ "path": path, "status": status.unwrap_or(200), "body": body })
+    };
+    paths.into_iter().map(page).collect()
+}
+
+/// What stands in for a service of these requests.
+pub(super) fn pages(requests: &[Request]) -> String {
+    Json::from(right_pages(requests)).to_string()
+}
+
+/// What fails the first of these requests that can fail.
+pub(super) fn broken_pages(requests: &[&Request]) -> String {
+    let request = requests.iter().find(|request| !request.takes_everything());
+    let pages: Vec<Json> = request.iter().map(|request| request.wrong_page()).collect();
+    Json::from(pages).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn requests(text: &str) -> Vec<Request> {
+        let gate: toml::Table = text.parse().unwrap();
+        read(Some(&Value::Table(gate)))
+    }
+
+    #[test]
+    fn a_page_is_what_all_its_requests_want() {
+        for (gate, expected) in [
+            (
+                "[[request]]\npath='/'",
+                r#"[{"path":"/","status":200,"body":""}]"#,
+            ),
+            (
+                "[[request]]\npath='/a'\nstatus='200-399'\n[[request]]\npath='/a'\nstatus='301,302'\ncontains='x'",
+                r#"[{"path":"/a","status":301,"body":"x"}]"#,
+            ),
+            (
+                "[[request]]\npath='/a'\nstatus='204,206'\ncontains='x'",
+                r#"[{"path":"/a","status":206,"body":"x"}]"#,
+            ),
+            (
+                "[[request]]\npath='/ü?q=ä b'\nstatus='100-599'",
+                r#"[{"path":"/%C3%BC?q=%C3%A4%20b","status":200,"body":""}]"#,
+            ),
+            (
+                "[[request]]\npath='/a/../b'\nstatus=' 401 , 403 '",
+                r#"[{"path":"/b","status":401,"body":""}]"#,
+            ),
+        ] {
+            assert_eq!(pages(&requests(gate)), expected);
+        }
+    }
+
+    #[test]
+    fn a_wrong_page_is_one_that_a_request_does_not_want() {
+        for (gate, expected) in [
+            (
+                "[[request]]\npath='/'",
+                r#"[{"path":"/","status":503,"body":""}]"#,
+            ),
+            (
+                "[[request]]\npath='/'\nstatus='500-599'",
+                r#"[{"path":"/","status":200,"body":""}]"#,
+            ),
+            (
+                "[[request]]\npath='/a'\nstatus='100-599'\n[[request]]\npath='/b'\nstatus='100-599'\ncontains='x'",
+                r#"[{"path":"/b","status":200,"body":""}]"#,
+            ),
+        ] {
+            let requests = requests(gate);
+            let requests: Vec<&Request> = requests.iter().collect();
+            assert_eq!(broken_pages(&requests), expected);
+        }
+        assert!(requests("[[request]]\npath='/'\nstatus='100-599'")[0].takes_everything());
+    }
+}

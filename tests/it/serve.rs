@@ -1,0 +1,182 @@
+//! `serve` and who means it harm: whatever one client asks, it is answered, others are served meanwhile, and SIGTERM ends it.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::repository;
+use crate::scenarios::run::binaries;
+
+/// Who is not answered by then never will be: no machine is as slow as that.
+const HUNG: Duration = Duration::from_secs(300);
+
+/// A local AWS, which ends with the test.
+struct Serving {
+    child: Child,
+    address: SocketAddr,
+}
+
+impl Serving {
+    fn start() -> Serving {
+        let mut child = Command::new(binaries().join("rehearsal"))
+            .args(["serve", "--port", "0", "--binaries"])
+            .arg(binaries())
+            .current_dir(repository::root())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut lines = lines.map_while(Result::ok);
+        let endpoint = lines.find_map(|line| {
+            let line = line.strip_prefix("export AWS_ENDPOINT_URL='http://")?;
+            line.strip_suffix('\'')?.parse().ok()
+        });
+        lines.find(|line| line == "# ready").unwrap();
+        // Nobody reads what it says from here on.
+        thread::spawn(move || lines.for_each(drop));
+        Serving {
+            child,
+            address: endpoint.unwrap(),
+        }
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = (self.child.kill(), self.child.wait());
+    }
+}
+
+/// The status of an answer, and its text.
+fn ask(address: SocketAddr, headers: &str, body: &[u8]) -> (u16, String) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(HUNG)).unwrap();
+    let signed = "authorization: AWS4-HMAC-SHA256 Credential=REHEARSAL/20261128/eu-central-1/events/aws4_request";
+    let head = format!(
+        "POST / HTTP/1.1\r\nhost: aws\r\nconnection: close\r\n{signed}\r\n{headers}\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    // A body that is refused need not be taken to its end.
+    let _ = stream.write_all(body);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    let answer = String::from_utf8_lossy(&answer).into_owned();
+    let status = answer
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok());
+    (
+        status.unwrap_or_else(|| panic!("no answer: {answer}")),
+        answer,
+    )
+}
+
+fn test_pattern(address: SocketAddr, pattern: &Value, detail: &Value) -> (u16, String) {
+    let event = json!({
+        "id": "1", "detail-type": "t", "source": "s", "account": "1", "time": "2026-11-28T00:00:00Z",
+        "region": "eu-central-1", "resources": [], "detail": detail,
+    });
+    let body = json!({"EventPattern": pattern.to_string(), "Event": event.to_string()});
+    ask(
+        address,
+        "x-amz-target: AWSEvents.TestEventPattern",
+        body.to_string().as_bytes(),
+    )
+}
+
+fn describe_clusters(address: SocketAddr) -> u16 {
+    let target = "x-amz-target: AmazonEC2ContainerServiceV20141113.DescribeClusters";
+    ask(address, target, b"{}").0
+}
+
+/// A word without end, lists that could be gone through in more ways than there are atoms, and bodies that are deep or
+/// large, or that grow when they are read.
+fn hostile(address: SocketAddr, number: usize) -> u16 {
+    let many: Vec<u32> = (0..20_000).collect();
+    let any = json!([{"numeric": [">=", 0]}]);
+    let form = format!(
+        "Action=Publish&Version=2010-03-31&{}=1",
+        "A.".repeat(1_000_000)
+    );
+    let laughs: String = (1..15).fold("a0: &a0 x\n".to_owned(), |text, n| {
+        let many = format!("*a{}, ", n - 1).repeat(9);
+        format!("{text}a{n}: &a{n} [{many}]\n")
+    });
+    let codedeploy = "x-amz-target: CodeDeploy_20141006.CreateDeployment";
+    match number {
+        0 => {
+            let pattern = json!({"detail": {"a": [{"wildcard": "*a*a*a*a*b"}]}});
+            test_pattern(address, &pattern, &json!({"a": "a".repeat(200)})).0
+        }
+        1 => {
+            let pattern = json!({"detail": {"a": [{"wildcard": "*a*a*a*a*b"}]}});
+            test_pattern(address, &pattern, &json!({"a": "a".repeat(1 << 20)})).0
+        }
+        2 => {
+            let pattern = json!({"detail": {"a": any, "b": any, "c": any, "d": any, "e": [-1]}});
+            let detail = json!({"a": many, "b": many, "c": many, "d": many, "e": many});
+            test_pattern(address, &pattern, &detail).0
+        }
+        3 => {
+            ask(
+                address,
+                "x-amz-target: AWSEvents.PutEvents",
+                "[".repeat(1 << 20).as_bytes(),
+            )
+            .0
+        }
+        4 => {
+            ask(
+                address,
+                "content-type: application/x-www-form-urlencoded",
+                form.as_bytes(),
+            )
+            .0
+        }
+        5 => {
+            ask(
+                address,
+                "x-amz-target: AWSEvents.PutEvents",
+                &vec![b' '; 9 << 20],
+            )
+            .0
+        }
+        _ => {
+            let revision =
+                json!({"revisionType": "AppSpecContent", "appSpecContent": {"content": laughs}});
+            let body = json!({
+                "applicationName": "AppECS-prod-web", "deploymentGroupName": "DgpECS-prod-web", "revision": revision,
+            });
+            ask(address, codedeploy, body.to_string().as_bytes()).0
+        }
+    }
+}
+
+#[test]
+fn a_hostile_request_is_answered_and_others_are_meanwhile() {
+    let mut serving = Serving::start();
+    let address = serving.address;
+    thread::scope(|scope| {
+        for number in 0..14 {
+            scope.spawn(move || hostile(address, number % 7));
+            assert_eq!(describe_clusters(address), 200);
+        }
+    });
+    let complex = json!({"detail": {"a": [{"wildcard": "*:*:*:*:*:event-bus/*"}]}});
+    let (status, answer) = test_pattern(address, &complex, &json!({}));
+    assert_eq!(status, 400);
+    assert!(answer.contains("Rule is too complex"), "{answer}");
+    for _ in 0..4 {
+        // It may find nobody there any more.
+        thread::spawn(move || std::panic::catch_unwind(|| hostile(address, 2)));
+    }
+    let process = serving.child.id().to_string();
+    let told = Command::new("kill").args(["-TERM", &process]).status();
+    assert!(told.unwrap().success());
+    assert!(serving.child.wait().unwrap().success());
+}
