@@ -62,6 +62,7 @@ fn translate(
             service.platform_version(),
         ),
         load_balancer: load_balancer_from(call, service.load_balancers())?,
+        desired_count: service.desired_count(),
         task_sets: task_sets.collect::<Result<_, _>>()?,
     })
 }
