@@ -42,7 +42,9 @@ async fn main() -> ExitCode {
         Ok(scenario) => scenario,
         Err(error) => return refuse(&error, ExitCode::from(WRONG_USAGE)),
     };
-    scenario.setting.assumptions = arguments.assumptions();
+    // What a scenario is about it assumes by itself.
+    let own = std::mem::take(&mut scenario.setting.assumptions);
+    scenario.setting.assumptions = own.and(arguments.assumptions());
     scenario.setting.without.extend(arguments.without.clone());
     scenario.setting.mishaps = arguments.mishaps.clone();
     if let Some(dwell) = arguments.dwell {

@@ -131,13 +131,13 @@ impl Handler {
                 return Ok(Green::NotWanted);
             }
             let seen = self.elb.describe_target_health(group).await?;
-            settling.look(seen.asked_at);
+            settling.look(seen.answered_at);
             let health = match wanted {
                 Wanted::Targets(tasks) => test_traffic::health(&seen.targets, tasks),
                 Wanted::NotYet(why) => Health::NotYet(why),
                 Wanted::Nothing => return Ok(Green::NotWanted),
             };
-            let passed = stopwatch.passed(seen.asked_at);
+            let passed = stopwatch.passed(seen.answered_at);
             match health {
                 Health::Healthy => return Ok(Green::Healthy(group.clone())),
                 Health::NotYet(why) if passed + PAUSE > pipeline.test_traffic.healthy_within => {
@@ -161,7 +161,7 @@ impl Handler {
             tokio::time::sleep(PAUSE).await;
             // It is asked for the time: what the load balancer itself says counts, and the call costs nothing.
             let seen = self.elb.describe_target_health(green).await?;
-            settling.look(seen.asked_at);
+            settling.look(seen.answered_at);
         }
         Ok(())
     }

@@ -38,7 +38,7 @@ impl Requests {
     /// With a `host`, requests go to the address under that name: the `Host` header, and over HTTPS the name that the
     /// certificate must carry.
     pub(crate) async fn new(base_url: &str, host: Option<&str>) -> Result<Self, String> {
-        let mut base =
+        let base =
             Url::parse(base_url).map_err(|error| format!("`{base_url}` is no address: {error}"))?;
         let addresses = reachable(addresses(&base).await?).await;
         if addresses.is_empty() {
@@ -47,25 +47,29 @@ impl Requests {
                  subnets need IPv6)"
             ));
         }
+        Self::to(base, host, &addresses)
+    }
+
+    fn to(mut base: Url, host: Option<&str>, addresses: &[SocketAddr]) -> Result<Self, String> {
         if let (Some(host), "https") = (host, base.scheme()) {
             let name = host.split(':').next().unwrap_or(host);
             base.set_host(Some(name))
                 .map_err(|error| format!("`{host}` is no host name: {error}"))?;
         }
         let (tls, name) = (tls(&base)?, base.host_str().unwrap_or_default());
-        let client = |address: SocketAddr| {
+        let client = |address: &SocketAddr| {
             let client = Client::builder()
                 .redirect(Policy::none())
                 .no_proxy()
                 .tls_backend_preconfigured(tls.clone())
                 .user_agent(USER_AGENT)
                 .pool_max_idle_per_host(0)
-                .resolve_to_addrs(name, &[address])
+                .resolve_to_addrs(name, &[*address])
                 .build()
                 .map_err(|error| error.to_string())?;
             Ok((address.ip(), client))
         };
-        let nodes = addresses.into_iter().map(client);
+        let nodes = addresses.iter().map(client);
         let nodes = nodes.collect::<Result<_, String>>()?;
         Ok(Self {
             base,
@@ -250,4 +254,94 @@ fn innermost(error: &reqwest::Error) -> String {
     let outermost: &(dyn std::error::Error + 'static) = error;
     let cause = std::iter::successors(Some(outermost), |error| error.source()).last();
     cause.map(ToString::to_string).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use rules::config::Config;
+
+    use super::*;
+
+    const NODES: [&str; 2] = ["127.0.0.1", "127.0.0.2"];
+
+    /// Answers each connection once and says that it may be used again, by what `status` gives for its number; counts them.
+    fn node(
+        listener: TcpListener,
+        status: impl Fn(usize) -> u16 + Send + 'static,
+    ) -> Arc<AtomicUsize> {
+        let connections = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&connections);
+        std::thread::spawn(move || {
+            for connection in listener.incoming() {
+                let number = count.fetch_add(1, Ordering::SeqCst);
+                let (mut connection, mut asked) = (connection.unwrap(), [0; 4096]);
+                let _ = connection.read(&mut asked).unwrap();
+                let answer = format!(
+                    "HTTP/1.1 {} OK\r\ncontent-length: 0\r\nconnection: keep-alive\r\n\r\n",
+                    status(number)
+                );
+                connection.write_all(answer.as_bytes()).unwrap();
+                // Whoever kept the connection would wait here in vain.
+                std::mem::forget(connection);
+            }
+        });
+        connections
+    }
+
+    /// Listeners of one port at every address.
+    fn listeners() -> (u16, [TcpListener; 2]) {
+        loop {
+            let first = TcpListener::bind((NODES[0], 0)).unwrap();
+            let port = first.local_addr().unwrap().port();
+            if let Ok(second) = TcpListener::bind((NODES[1], port)) {
+                return (port, [first, second]);
+            }
+        }
+    }
+
+    fn request(times: u32) -> Request {
+        let text = format!(
+            "[[pipeline]]\nname='w'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'\n\
+             [[pipeline.test_traffic.request]]\npath='/orders'\ntimes={times}\n"
+        );
+        let pipeline = Config::parse(&text).unwrap().pipelines.remove(0);
+        pipeline.test_traffic.requests[0].clone()
+    }
+
+    /// What a check says of these answers of both nodes, and how many connections each got.
+    async fn check(statuses: [fn(usize) -> u16; 2]) -> (Result<(), String>, [usize; 2]) {
+        let (port, listeners) = listeners();
+        let mut statuses = statuses.into_iter();
+        let counts = listeners.map(|listener| node(listener, statuses.next().unwrap()));
+        let base = Url::parse(&format!("http://shop.invalid:{port}")).unwrap();
+        let addresses = NODES.map(|node| SocketAddr::new(node.parse().unwrap(), port));
+        let requests = Requests::to(base, None, &addresses).unwrap();
+        let said = requests.ask(&request(3)).await;
+        (said, counts.map(|count| count.load(Ordering::SeqCst)))
+    }
+
+    #[tokio::test]
+    async fn every_address_is_asked_as_often_as_wanted_each_time_over_a_new_connection() {
+        let (said, connections) = check([|_| 200, |_| 200]).await;
+        assert_eq!((said, connections), (Ok(()), [3, 3]));
+    }
+
+    #[tokio::test]
+    async fn one_address_that_answers_wrong_fails_the_check_whatever_the_others_answer() {
+        let (said, connections) = check([|_| 200, |_| 500]).await;
+        let unwell = "`/orders`: wanted status 200, got status 500, at 127.0.0.2";
+        assert_eq!(said, Err(unwell.to_owned()));
+        assert_eq!(connections, [3, 3]);
+    }
+
+    #[tokio::test]
+    async fn wrong_answers_are_tolerated_twice_and_begin_the_count_anew() {
+        let (said, connections) = check([|_| 200, |n| if n == 2 { 500 } else { 200 }]).await;
+        assert_eq!((said, connections), (Ok(()), [3, 6]));
+    }
 }

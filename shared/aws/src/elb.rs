@@ -45,7 +45,7 @@ impl Elb {
         let described = answer.target_health_descriptions();
         Ok(GroupHealth {
             targets: described.iter().map(health_from).collect(),
-            asked_at: asked_at.take(),
+            answered_at: asked_at.take_answered(),
         })
     }
 

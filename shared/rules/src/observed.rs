@@ -74,6 +74,8 @@ pub struct Service {
     pub load_balancer: Option<LoadBalancerTarget>,
     /// Tasks that somebody wants.
     pub desired_count: i32,
+    /// Tasks that run, of all task sets.
+    pub running_count: i32,
     /// Task sets, as ECS lists them.
     pub task_sets: Vec<TaskSet>,
 }
@@ -348,8 +350,8 @@ pub struct TargetHealth {
 pub struct GroupHealth {
     /// Every target that is registered.
     pub targets: Vec<TargetHealth>,
-    /// When ELB was asked, by its own clock, or up to a second before; none where it did not say.
-    pub asked_at: Option<UtcDateTime>,
+    /// When ELB answered, by its own clock, or up to a second before; none where it did not say.
+    pub answered_at: Option<UtcDateTime>,
 }
 
 /// A listener of a load balancer, with what is needed to reach it.

@@ -59,8 +59,10 @@ pub fn is_settled(
     now: Option<UtcDateTime>,
     at_work: Duration,
 ) -> bool {
-    let by_aws = since.zip(now).is_some_and(|(since, now)| now - since >= settle);
-    by_aws || at_work >= settle
+    match since.zip(now) {
+        Some((since, now)) => now - since >= settle,
+        None => at_work >= settle,
+    }
 }
 
 /// How many healthy targets green must have.
@@ -442,7 +444,7 @@ mod tests {
         check(Some(100), None, 14, false);
         check(None, Some(200), 14, false);
         check(None, None, 15, true);
-        check(Some(100), Some(101), 15, true);
+        check(Some(100), Some(101), 15, false);
     }
 
     #[test]
@@ -468,6 +470,7 @@ mod tests {
                 placement: Placement::default(),
                 load_balancer: None,
                 desired_count: desired,
+                running_count: 0,
                 task_sets: vec![green.clone()],
             };
             assert_eq!(wanted(&service, &green), expected);
