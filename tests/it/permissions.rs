@@ -15,7 +15,10 @@ const NEEDED: [(&str, &str); 59] = [
     ("check-test-traffic:codedeploy:GetDeployment", "ship"),
     ("check-test-traffic:codedeploy:GetDeploymentGroup", "ship"),
     ("check-test-traffic:codedeploy:GetDeploymentTarget", "ship"),
-    ("check-test-traffic:codedeploy:ListDeploymentTargets", "ship"),
+    (
+        "check-test-traffic:codedeploy:ListDeploymentTargets",
+        "ship",
+    ),
     (
         "check-test-traffic:codedeploy:PutLifecycleEventHookExecutionStatus",
         "ship",

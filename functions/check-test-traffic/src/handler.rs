@@ -68,7 +68,9 @@ impl Handler {
             Stage::Waits(since) => since,
             // An answer to a call that is not of this moment would be the answer of another gate.
             Stage::NotYet(why) | Stage::NoMore(why) => {
-                return Ok(Verdict::Ignored(format!("nothing waits for this gate: {why}")));
+                return Ok(Verdict::Ignored(format!(
+                    "nothing waits for this gate: {why}"
+                )));
             }
             Stage::NotKnown(why) => return Ok(failed(why)),
         };

@@ -66,12 +66,9 @@ impl Handler {
             .list_tasks(cluster, Tasks::StoppedOfFamily(shipped.family()))
             .await?;
         let stopped = self.ecs.describe_tasks(cluster, &stopped).await?;
-        if let Some(cause) = reasons::find(
-            &stopped,
-            deployment,
-            shipped,
-            pipeline.migration.as_ref(),
-        ) {
+        if let Some(cause) =
+            reasons::find(&stopped, deployment, shipped, pipeline.migration.as_ref())
+        {
             ending.log =
                 lambda::last_lines(&self.ecs, &self.logs, cause.task, cause.container).await?;
             ending.causes.push(cause.sentence);

@@ -72,11 +72,7 @@ impl Connected<IncomingStream<'_, Numbered>> for Connection {
 }
 
 /// Serves a listener until the rehearsal ends.
-pub(super) async fn serve(
-    inner: Arc<Inner>,
-    listener: ListenerDescription,
-    socket: TcpListener,
-) {
+pub(super) async fn serve(inner: Arc<Inner>, listener: ListenerDescription, socket: TcpListener) {
     let numbered = Numbered {
         inner: inner.clone(),
         load_balancer_arn: listener.load_balancer_arn,

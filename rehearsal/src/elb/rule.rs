@@ -75,7 +75,11 @@ mod tests {
             ("/*/b", "/a/c/b", true),
             ("/*/b", "/a/c", false),
         ] {
-            assert_eq!(fits(pattern.as_bytes(), path.as_bytes()), expected, "{pattern} {path}");
+            assert_eq!(
+                fits(pattern.as_bytes(), path.as_bytes()),
+                expected,
+                "{pattern} {path}"
+            );
         }
     }
 }

@@ -284,9 +284,7 @@ impl State {
 
     /// Whether a listener names the group, with whatever weight.
     pub(super) fn is_in_use(&self, group: &str) -> bool {
-        self.listeners
-            .iter()
-            .any(|listener| listener.names(group))
+        self.listeners.iter().any(|listener| listener.names(group))
     }
 
     pub(super) fn next_number(&mut self) -> u64 {

@@ -55,10 +55,7 @@ impl Elb {
         listener: &ListenerArn,
     ) -> Result<Vec<ListenerRule>, CallFailed> {
         let call = Call::new("elasticloadbalancing:DescribeRules", listener.as_str());
-        let request = self
-            .client
-            .describe_rules()
-            .listener_arn(listener.as_str());
+        let request = self.client.describe_rules().listener_arn(listener.as_str());
         let mut pages = request.into_paginator().send();
         let mut rules = Vec::new();
         while let Some(page) = pages.next().await {

@@ -188,7 +188,9 @@ fn condition_met(condition: &RuleCondition, asked: Asked<'_>) -> Met {
         RuleCondition::Query(wanted) => any(wanted
             .iter()
             .map(|(key, value)| query_met(key.as_deref(), value, asked.query.unwrap_or_default()))),
-        RuleCondition::Method(methods) => any(methods.iter().map(|method| certain(method == "GET"))),
+        RuleCondition::Method(methods) => {
+            any(methods.iter().map(|method| certain(method == "GET")))
+        }
         RuleCondition::Unknown(what) => Met::Perhaps(format!("its condition `{what}`")),
     }
 }
@@ -297,9 +299,7 @@ fn tokens(pattern: &str, escapes: Escapes) -> Vec<Token> {
     let mut tokens = Vec::new();
     while let Some(character) = characters.next() {
         tokens.push(match character {
-            '\\' if escapes == Escapes::Backslash => {
-                Token::This(characters.next().unwrap_or('\\'))
-            }
+            '\\' if escapes == Escapes::Backslash => Token::This(characters.next().unwrap_or('\\')),
             '*' => Token::AnyText,
             '?' => Token::AnyCharacter,
             other => Token::This(other),

@@ -14,8 +14,8 @@ use crate::observed::{Deployment, DeploymentTarget, LifecycleEventStatus};
 use crate::start::{self, AskedBy};
 
 pub use event::Event;
-pub use running::Running;
 use reason::{reason, was_perhaps_replaced};
+pub use running::Running;
 
 /// One thing that a person would want to know.
 #[derive(Debug, Clone, PartialEq, Eq)]

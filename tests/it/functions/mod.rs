@@ -2,6 +2,7 @@
 
 mod burst;
 mod secrets;
+mod test_gate;
 mod told_once;
 pub(crate) mod wire;
 

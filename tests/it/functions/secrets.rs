@@ -74,8 +74,7 @@ const LISTENER: &str =
 const TARGETS: &str = "<TargetHealthDescriptions><member><Target><Id>10.0.0.1</Id><Port>80</Port></Target>\
     <TargetHealth><State>healthy</State></TargetHealth></member></TargetHealthDescriptions>";
 
-const TARGET_GROUP: &str =
-    "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/g/1";
+const TARGET_GROUP: &str = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/g/1";
 const LISTENERS: &str = "<Listeners><member>\
     <LoadBalancerArn>arn:aws:elasticloadbalancing:eu-central-1:111122223333:loadbalancer/app/shop/1</LoadBalancerArn>\
     <Port>1</Port><Protocol>HTTP</Protocol></member></Listeners>";
@@ -89,10 +88,10 @@ const RULES: &str = "<Rules><member><Priority>default</Priority><Actions><member
 /// An AWS in which every call is answered, with a secret in the answer where AWS could have one there.
 fn world(operation: &str, request: &Value, status: &str) -> Answer {
     Says(match operation {
-        "DescribeTargetHealth" => return SaysXml(TARGETS),
-        "DescribeListeners" => return SaysXml(LISTENERS),
-        "DescribeLoadBalancers" => return SaysXml(LOAD_BALANCERS),
-        "DescribeRules" => return SaysXml(RULES),
+        "DescribeTargetHealth" => return SaysXml(TARGETS.into()),
+        "DescribeListeners" => return SaysXml(LISTENERS.into()),
+        "DescribeLoadBalancers" => return SaysXml(LOAD_BALANCERS.into()),
+        "DescribeRules" => return SaysXml(RULES.into()),
         "DescribeImages" => json!({"imageDetails": [{
             "imageDigest": format!("sha256:{}", "b".repeat(64)), "imageTags": ["latest"], "imagePushedAt": 1_791_970_000.0
         }]}),

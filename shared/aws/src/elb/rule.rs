@@ -11,9 +11,7 @@ const WEIGHT_UNSTATED: i32 = 1;
 
 pub(super) fn rule_from(call: &Call, rule: &Rule) -> Result<observed::ListenerRule, CallFailed> {
     Ok(observed::ListenerRule {
-        priority: call
-            .required(rule.priority(), "Rules.Priority")?
-            .to_owned(),
+        priority: call.required(rule.priority(), "Rules.Priority")?.to_owned(),
         conditions: rule.conditions().iter().map(condition_from).collect(),
         actions: actions_from(call, rule.actions())?,
     })
@@ -33,9 +31,7 @@ pub(super) fn actions_from(
 
 /// A forward to one target group may carry its ARN beside the list of groups, or alone.
 fn action_from(call: &Call, action: &Action) -> Result<observed::RuleAction, CallFailed> {
-    let kind = action
-        .r#type()
-        .map_or("unknown", ActionTypeEnum::as_str);
+    let kind = action.r#type().map_or("unknown", ActionTypeEnum::as_str);
     if kind != "forward" {
         return Ok(observed::RuleAction::Other(kind.to_owned()));
     }

@@ -133,7 +133,8 @@ async fn rules_come_with_conditions_and_weights_from_every_page() {
             "<member><Priority>{priority}</Priority><Conditions>{conditions}</Conditions><Actions>{actions}</Actions></member>"
         )
     };
-    let condition = |field: &str, rest: &str| format!("<member><Field>{field}</Field>{rest}</member>");
+    let condition =
+        |field: &str, rest: &str| format!("<member><Field>{field}</Field>{rest}</member>");
     let values = |values: &[&str]| list("Values", values);
     let weighted = format!(
         "<member><Type>forward</Type><Order>2</Order><ForwardConfig><TargetGroups><member>\
@@ -145,7 +146,10 @@ async fn rules_come_with_conditions_and_weights_from_every_page() {
         condition("host-header", &values(&["a.example.com"])),
         condition(
             "host-header",
-            &format!("<HostHeaderConfig>{}</HostHeaderConfig>", values(&["b.*", "c.*"])),
+            &format!(
+                "<HostHeaderConfig>{}</HostHeaderConfig>",
+                values(&["b.*", "c.*"])
+            ),
         ),
         condition(
             "path-pattern",
@@ -176,7 +180,10 @@ async fn rules_come_with_conditions_and_weights_from_every_page() {
         ),
         condition(
             "source-ip",
-            &format!("<SourceIpConfig>{}</SourceIpConfig>", values(&["10.0.0.0/8"])),
+            &format!(
+                "<SourceIpConfig>{}</SourceIpConfig>",
+                values(&["10.0.0.0/8"])
+            ),
         ),
     ];
     let first = page(

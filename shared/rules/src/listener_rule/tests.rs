@@ -3,9 +3,11 @@
 use super::*;
 
 fn group(name: &str) -> TargetGroupArn {
-    format!("arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/{name}/0123456789abcdef")
-        .parse()
-        .unwrap()
+    format!(
+        "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/{name}/0123456789abcdef"
+    )
+    .parse()
+    .unwrap()
 }
 
 /// `host=a.com|b.com path=/x* header:x-test=1 query:a=b query:=b method=GET source-ip regex`
@@ -198,7 +200,11 @@ fn hosts_ignore_case_and_paths_do_not() {
     met("/a", "host=other.com|*.example.com", "yes");
     met("/a", "host=????.example.com", "yes");
     met("/a", "host=???.example.com", "no");
-    met("//shop.example.com:8443/a", "host=*.com", "its `Host` carries a port");
+    met(
+        "//shop.example.com:8443/a",
+        "host=*.com",
+        "its `Host` carries a port",
+    );
     met("//shop.example.com:8443/a", "host=shop*", "yes");
     met("//shop.example.com:8443/a", "host=other*", "no");
     met("/Orders", "path=/orders", "no");
