@@ -6,21 +6,21 @@ use aws::logs::Logs;
 use aws::scheduler::{Schedule, Scheduler};
 use aws::sns::Sns;
 use rules::names::{ListenerArn, TargetGroupArn, TopicArn};
-use rules::observed::{Listener, ListenerRule, RuleAction, RuleCondition, TargetHealth};
+use rules::observed::{Listener, RuleAction, TargetHealth};
 use serde_json::json;
 use time::macros::utc_datetime;
 
 use crate::server::{Server, error, json as answer, text};
 
-const TARGET_GROUP: &str =
+pub(crate) const TARGET_GROUP: &str =
     "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/green/0123456789abcdef";
-const LISTENER: &str =
+pub(crate) const LISTENER: &str =
     "arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener/app/shop/0123/4567";
 const LOAD_BALANCER: &str =
     "arn:aws:elasticloadbalancing:eu-central-1:111122223333:loadbalancer/app/shop/0123";
 const TOPIC: &str = "arn:aws:sns:eu-central-1:111122223333:outcomes";
 
-fn xml(status: u16, body: &str) -> crate::server::Answer {
+pub(crate) fn xml(status: u16, body: &str) -> crate::server::Answer {
     text(status, "text/xml", body)
 }
 
@@ -33,7 +33,7 @@ fn xml_error(status: u16, code: &str, message: &str) -> crate::server::Answer {
 }
 
 /// A form as AWS Query has it, decoded.
-fn form(body: &str) -> Vec<(String, String)> {
+pub(crate) fn form(body: &str) -> Vec<(String, String)> {
     let pair = |pair: &str| {
         pair.split_once('=')
             .map(|(name, value)| (decoded(name), decoded(value)))
@@ -53,7 +53,7 @@ fn decoded(text: &str) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+pub(crate) fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
@@ -110,134 +110,6 @@ async fn targets_say_how_they_are() {
     assert_eq!(found.targets, expected);
     let empty = elb.describe_target_health(&group).await.unwrap();
     assert_eq!(empty.targets, []);
-}
-
-/// Two pages, every kind of condition and action in both of the forms that ELB gives them.
-#[tokio::test]
-async fn rules_come_with_conditions_and_weights_from_every_page() {
-    let page = |rules: &str, marker: &str| {
-        format!(
-            "<DescribeRulesResponse><DescribeRulesResult><Rules>{rules}</Rules>{marker}</DescribeRulesResult>\
-             </DescribeRulesResponse>"
-        )
-    };
-    let list = |name: &str, values: &[&str]| {
-        let members: String = values
-            .iter()
-            .map(|value| format!("<member>{value}</member>"))
-            .collect();
-        format!("<{name}>{members}</{name}>")
-    };
-    let rule = |priority: &str, conditions: &str, actions: &str| {
-        format!(
-            "<member><Priority>{priority}</Priority><Conditions>{conditions}</Conditions><Actions>{actions}</Actions></member>"
-        )
-    };
-    let condition =
-        |field: &str, rest: &str| format!("<member><Field>{field}</Field>{rest}</member>");
-    let values = |values: &[&str]| list("Values", values);
-    let weighted = format!(
-        "<member><Type>forward</Type><Order>2</Order><ForwardConfig><TargetGroups><member>\
-         <TargetGroupArn>{TARGET_GROUP}</TargetGroupArn><Weight>0</Weight></member><member>\
-         <TargetGroupArn>{TARGET_GROUP}</TargetGroupArn></member></TargetGroups></ForwardConfig></member>\
-         <member><Type>authenticate-oidc</Type><Order>1</Order></member>"
-    );
-    let conditions = [
-        condition("host-header", &values(&["a.example.com"])),
-        condition(
-            "host-header",
-            &format!(
-                "<HostHeaderConfig>{}</HostHeaderConfig>",
-                values(&["b.*", "c.*"])
-            ),
-        ),
-        condition(
-            "path-pattern",
-            &format!(
-                "<PathPatternConfig>{}</PathPatternConfig>",
-                list("RegexValues", &["^/a$"])
-            ),
-        ),
-        condition("path-pattern", &values(&["/orders*"])),
-        condition(
-            "http-header",
-            &format!(
-                "<HttpHeaderConfig><HttpHeaderName>X-Test</HttpHeaderName>{}</HttpHeaderConfig>",
-                values(&["1"])
-            ),
-        ),
-        condition(
-            "query-string",
-            "<QueryStringConfig><Values><member><Key>v</Key><Value>1</Value></member><member><Value>2</Value></member>\
-             </Values></QueryStringConfig>",
-        ),
-        condition(
-            "http-request-method",
-            &format!(
-                "<HttpRequestMethodConfig>{}</HttpRequestMethodConfig>",
-                values(&["GET"])
-            ),
-        ),
-        condition(
-            "source-ip",
-            &format!(
-                "<SourceIpConfig>{}</SourceIpConfig>",
-                values(&["10.0.0.0/8"])
-            ),
-        ),
-    ];
-    let first = page(
-        &rule("7", &conditions.concat(), &weighted),
-        "<NextMarker>more</NextMarker>",
-    );
-    let single = format!(
-        "<member><Type>forward</Type><TargetGroupArn>{TARGET_GROUP}</TargetGroupArn></member>"
-    );
-    let last = page(&rule("default", "", &single), "");
-    let server = Server::answering([xml(200, &first), xml(200, &last)]).await;
-    let arn: ListenerArn = LISTENER.parse().unwrap();
-    let found = Elb::new(&server.session()).describe_rules(&arn).await;
-    let asked = form(&server.requests()[1].body);
-    let expected = pairs(&[
-        ("Action", "DescribeRules"),
-        ("Version", "2015-12-01"),
-        ("ListenerArn", LISTENER),
-        ("Marker", "more"),
-    ]);
-    assert_eq!(asked, expected);
-    let group: TargetGroupArn = TARGET_GROUP.parse().unwrap();
-    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-    let expected = vec![
-        ListenerRule {
-            priority: "7".to_owned(),
-            conditions: vec![
-                RuleCondition::Host(texts(&["a.example.com"])),
-                RuleCondition::Host(texts(&["b.*", "c.*"])),
-                RuleCondition::Unknown("path-pattern".to_owned()),
-                RuleCondition::Path(texts(&["/orders*"])),
-                RuleCondition::Header {
-                    name: "X-Test".to_owned(),
-                    values: texts(&["1"]),
-                },
-                RuleCondition::Query(vec![
-                    (Some("v".to_owned()), "1".to_owned()),
-                    (None, "2".to_owned()),
-                ]),
-                RuleCondition::Method(texts(&["GET"])),
-                RuleCondition::Unknown("source-ip".to_owned()),
-            ],
-            actions: vec![
-                RuleAction::Other("authenticate-oidc".to_owned()),
-                RuleAction::Forward(vec![(group.clone(), 0), (group.clone(), 1)]),
-            ],
-        },
-        ListenerRule {
-            priority: "default".to_owned(),
-            conditions: Vec::new(),
-            actions: vec![RuleAction::Forward(vec![(group, 1)])],
-        },
-    ];
-    assert_eq!(found, Ok(expected));
 }
 
 #[tokio::test]
