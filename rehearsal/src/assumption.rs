@@ -41,6 +41,8 @@ pub enum Assumption {
     EventsComeTwice,
     /// CodeDeploy's actions on one deployment, a hook's answer among them, know no resource: only policies for `*` allow them
     DeploymentActionsKnowNoResource,
+    /// A load balancer's nodes learn new weights one after the other, the last of them after three seconds
+    NodesLearnLate,
 }
 
 /// The assumptions of one rehearsal.
@@ -50,6 +52,12 @@ pub struct Assumptions(BTreeSet<Assumption>);
 impl Assumptions {
     pub fn hold(&self, assumption: Assumption) -> bool {
         self.0.contains(&assumption)
+    }
+
+    /// These, and the others.
+    pub fn and(mut self, others: Assumptions) -> Assumptions {
+        self.0.extend(others.0);
+        self
     }
 
     /// Their names, as `--assume` takes them.

@@ -249,7 +249,9 @@ fn chosen(arguments: &Arguments, given: &Given) -> anyhow::Result<Scenario> {
             .context("no such scenario")?,
     };
     let otherwise = arguments.otherwise();
-    scenario.setting.assumptions = otherwise.assumptions();
+    // What a scenario is about it assumes by itself.
+    let own = std::mem::take(&mut scenario.setting.assumptions);
+    scenario.setting.assumptions = own.and(otherwise.assumptions());
     scenario.setting.without.extend(otherwise.without);
     scenario.setting.mishaps.clone_from(&playing.mishaps);
     if let Some(dwell) = playing.dwell {

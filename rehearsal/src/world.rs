@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 use crate::api::ledger::Ledger;
 use crate::api::throttle::Throttle;
 use crate::api::wire::Wire;
-use crate::assumption::Assumptions;
+use crate::assumption::{Assumption, Assumptions};
 use crate::clock::{Clock, Pace};
 use crate::cloudwatch::{self, CloudWatch};
 use crate::codedeploy::traffic::Routing;
@@ -26,7 +26,7 @@ use crate::codedeploy::{self, CodeDeploy};
 use crate::ecr::{self, Ecr, ImageSettings, IndexSettings, PushRefused};
 use crate::ecs::capacity::LaunchKind;
 use crate::ecs::{self, Ecs};
-use crate::elb::LoadBalancers;
+use crate::elb::{LoadBalancers, Nodes};
 use crate::events::EventBus;
 use crate::happening::{Happenings, ListenerKind, What};
 use crate::iam::{Iam, Removal};
@@ -445,7 +445,7 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         ecs: Watched::new(ecs::State::default()),
         codedeploy: Watched::new(codedeploy::State::default()),
         cloudwatch: Watched::new(cloudwatch::State::default()),
-        load_balancers: LoadBalancers::new(clock.clone()),
+        load_balancers: LoadBalancers::new(clock.clone(), nodes(&settings.assumptions)),
         events: EventBus::start(
             clock.clone(),
             template.rules.clone(),
@@ -461,6 +461,14 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         clock,
         endpoint,
     })
+}
+
+fn nodes(assumptions: &Assumptions) -> Nodes {
+    if assumptions.hold(Assumption::NodesLearnLate) {
+        Nodes::LearnLate
+    } else {
+        Nodes::LearnAtOnce
+    }
 }
 
 async fn tell_skips(aws: Arc<Aws>) {

@@ -10,10 +10,15 @@ use crate::scenarios::run::{Run, play, play_otherwise};
 
 /// Every permission that the template grants, as `--without` takes it, with a short scenario that does not go as expected
 /// without it. The role of the time-out schedule is nobody's but the schedule's.
-const NEEDED: [(&str, &str); 56] = [
+const NEEDED: [(&str, &str); 59] = [
     ("ScheduleRole:lambda:InvokeFunction", "endless-migration"),
     ("check-test-traffic:codedeploy:GetDeployment", "ship"),
     ("check-test-traffic:codedeploy:GetDeploymentGroup", "ship"),
+    ("check-test-traffic:codedeploy:GetDeploymentTarget", "ship"),
+    (
+        "check-test-traffic:codedeploy:ListDeploymentTargets",
+        "ship",
+    ),
     (
         "check-test-traffic:codedeploy:PutLifecycleEventHookExecutionStatus",
         "ship",
@@ -25,6 +30,10 @@ const NEEDED: [(&str, &str); 56] = [
     ),
     (
         "check-test-traffic:elasticloadbalancing:DescribeLoadBalancers",
+        "ship",
+    ),
+    (
+        "check-test-traffic:elasticloadbalancing:DescribeRules",
         "ship",
     ),
     (

@@ -7,18 +7,20 @@ use aws::ecs::Ecs;
 use aws::elb::Elb;
 use aws::sns::Sns;
 use lambda::{Deadline, Failure, Gate, Hook, Known, Messenger, Start, Verdict};
-use rules::config::TestTraffic;
 use rules::events::HookCall;
-use rules::names::TargetGroupArn;
-use rules::observed::{DeploymentGroup, TaskSet};
-use rules::test_traffic::{self, Health};
+use rules::listener_rule;
+use rules::names::{DeploymentId, ListenerArn, TargetGroupArn};
+use rules::observed::{Listener, ListenerRule, Service, TaskSet};
+use rules::test_traffic::{self, Health, Stage, Wanted};
 use serde_json::Value;
-use tokio::time::Instant;
 
 use crate::requests::Requests;
+use crate::stopwatch::{Settling, Stopwatch};
 
-/// Between two looks at target health.
+/// Between two looks at target health, or at a deployment that CodeDeploy does not say to wait yet.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How often CodeDeploy is asked whether the deployment waits: it calls the hook at the moment at which it says so.
+const LOOKS: u32 = 5;
 
 pub(crate) struct Handler {
     start: Start<()>,
@@ -26,6 +28,15 @@ pub(crate) struct Handler {
     ecs: Ecs,
     elb: Elb,
     messenger: Messenger,
+}
+
+/// What became of the wait for green's targets.
+enum Green {
+    /// All of them are healthy, in this group.
+    Healthy(TargetGroupArn),
+    Unhealthy(String),
+    /// Nobody wants a task.
+    NotWanted,
 }
 
 impl Handler {
@@ -52,87 +63,184 @@ impl Handler {
     }
 
     async fn check(&self, known: Known) -> Result<Verdict, Failure> {
-        let Known {
-            pipeline,
-            deployment,
-        } = &known;
-        let gate = &pipeline.test_traffic;
-        let (service, group) = tokio::try_join!(
-            self.ecs
-                .describe_service(&pipeline.cluster, &pipeline.service),
-            self.codedeploy
-                .get_deployment_group(&pipeline.application, &pipeline.deployment_group),
-        )?;
-        let green = service.green(&deployment.id).ok_or_else(|| {
-            Failure::Refused(format!(
-                "service `{}/{}` has no task set of this deployment",
-                pipeline.cluster, pipeline.service
-            ))
-        })?;
-        if let Health::NotYet(why) = self.wait_until_healthy(gate, green).await? {
-            let reason = format!(
-                "green was not healthy within {} seconds: {why}",
-                gate.healthy_within.as_secs()
-            );
-            return Ok(failed(reason));
-        }
+        let gate = &known.pipeline.test_traffic;
+        let since = match self.stage(&known.deployment.id).await? {
+            Stage::Waits(since) => since,
+            // An answer to a call that is not of this moment would be the answer of another gate.
+            Stage::NotYet(why) | Stage::NoMore(why) => {
+                return Ok(Verdict::Ignored(format!(
+                    "nothing waits for this gate: {why}"
+                )));
+            }
+            Stage::NotKnown(why) => return Ok(failed(why)),
+        };
+        let mut settling = Settling::new(since, gate.settle);
+        let green = match self.wait_until_healthy(&known, &mut settling).await? {
+            Green::Healthy(green) => green,
+            Green::Unhealthy(why) => {
+                let seconds = gate.healthy_within.as_secs();
+                return Ok(failed(format!(
+                    "green was not healthy within {seconds} seconds: {why}"
+                )));
+            }
+            Green::NotWanted => {
+                return Ok(Verdict::Succeeded(
+                    "nothing was checked: the service's desired count is 0".to_owned(),
+                ));
+            }
+        };
         if gate.requests.is_empty() {
             return Ok(Verdict::Succeeded(
                 "green is healthy; the pipeline asks for no requests".to_owned(),
             ));
         }
-        self.ask(gate, &group).await
+        self.wait_until_settled(&green, &mut settling).await?;
+        self.ask(&known, &green).await
     }
 
+    async fn stage(&self, deployment: &DeploymentId) -> Result<Stage, Failure> {
+        for _ in 1..LOOKS {
+            let target = self.codedeploy.get_deployment_target(deployment).await?;
+            match test_traffic::stage(target.as_ref()) {
+                Stage::NotYet(_) => tokio::time::sleep(PAUSE).await,
+                stage => return Ok(stage),
+            }
+        }
+        let target = self.codedeploy.get_deployment_target(deployment).await?;
+        Ok(test_traffic::stage(target.as_ref()))
+    }
+
+    /// Asks the service anew each time: it may be scaled meanwhile.
     async fn wait_until_healthy(
         &self,
-        gate: &TestTraffic,
-        green: &TaskSet,
-    ) -> Result<Health, Failure> {
-        let target_group: &TargetGroupArn = green
-            .load_balancer
-            .as_ref()
-            .and_then(|load_balancer| load_balancer.target_group.as_ref())
-            .ok_or_else(|| {
-                Failure::Refused(format!("task set `{}` has no target group", green.id))
-            })?;
-        let wanted = usize::try_from(green.computed_desired_count).unwrap_or_default();
-        let until = Instant::now() + gate.healthy_within;
+        known: &Known,
+        settling: &mut Settling,
+    ) -> Result<Green, Failure> {
+        let Known {
+            pipeline,
+            deployment,
+        } = known;
+        let mut stopwatch = Stopwatch::start();
         loop {
-            let targets = self.elb.describe_target_health(target_group).await?;
-            let health = test_traffic::health(&targets, wanted);
-            if health == Health::Healthy || Instant::now() + PAUSE > until {
-                return Ok(health);
+            let service = self
+                .ecs
+                .describe_service(&pipeline.cluster, &pipeline.service)
+                .await?;
+            let green = green_of(known, &service)?;
+            let group = group_of(green)?;
+            let wanted = test_traffic::wanted(&service, green);
+            if wanted == Wanted::Nothing {
+                return Ok(Green::NotWanted);
+            }
+            let seen = self.elb.describe_target_health(group).await?;
+            settling.look(seen.answered_at);
+            let health = match wanted {
+                Wanted::Targets(tasks) => test_traffic::health(&seen.targets, tasks),
+                Wanted::NotYet(why) => Health::NotYet(why),
+                Wanted::Nothing => return Ok(Green::NotWanted),
+            };
+            let passed = stopwatch.passed(seen.answered_at);
+            match health {
+                Health::Healthy => return Ok(Green::Healthy(group.clone())),
+                Health::NotYet(why) if passed + PAUSE > pipeline.test_traffic.healthy_within => {
+                    return Ok(Green::Unhealthy(why));
+                }
+                Health::NotYet(why) => {
+                    tracing::debug!(deployment_id = %deployment.id, why, "green is not healthy yet");
+                }
             }
             tokio::time::sleep(PAUSE).await;
         }
     }
 
-    async fn ask(&self, gate: &TestTraffic, group: &DeploymentGroup) -> Result<Verdict, Failure> {
-        let base_url = match (&gate.base_url, &group.test_listener) {
-            (Some(url), _) => url.trim_end_matches('/').to_owned(),
-            (None, Some(listener)) => {
-                test_traffic::url(&self.elb.describe_listener(listener).await?)
-            }
-            (None, None) => {
-                return Err(Failure::Refused(
-                    "the deployment group has no test listener".to_owned(),
-                ));
-            }
+    /// Until the settling time is over nothing is asked: an answer before it may be anybody's.
+    async fn wait_until_settled(
+        &self,
+        green: &TargetGroupArn,
+        settling: &mut Settling,
+    ) -> Result<(), Failure> {
+        while !settling.is_over() {
+            tokio::time::sleep(PAUSE).await;
+            // It is asked for the time: what the load balancer itself says counts, and the call costs nothing.
+            let seen = self.elb.describe_target_health(green).await?;
+            settling.look(seen.answered_at);
+        }
+        Ok(())
+    }
+
+    async fn ask(&self, known: &Known, green: &TargetGroupArn) -> Result<Verdict, Failure> {
+        let (pipeline, gate) = (&known.pipeline, &known.pipeline.test_traffic);
+        let group = self
+            .codedeploy
+            .get_deployment_group(&pipeline.application, &pipeline.deployment_group)
+            .await?;
+        let Some(arn) = &group.test_listener else {
+            return Err(Failure::Refused(
+                "the deployment group has no test listener".to_owned(),
+            ));
+        };
+        let listener = self.elb.describe_listener(arn).await?;
+        let base_url = match &gate.base_url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => test_traffic::url(&listener).map_err(Failure::Refused)?,
         };
         let requests = Requests::new(&base_url, gate.host.as_deref())
             .await
             .map_err(Failure::Refused)?;
+        requests
+            .must_reach(&listener)
+            .await
+            .map_err(Failure::Refused)?;
+        let rules = self.rules(arn, &listener).await?;
+        if let Err(elsewhere) = requests.lead_to(green, &gate.requests, &rules) {
+            return Ok(failed(elsewhere));
+        }
         for request in &gate.requests {
             if let Err(unwell) = requests.ask(request).await {
-                return Ok(failed(unwell.to_string()));
+                return Ok(failed(unwell));
             }
         }
+        // The listener may have been put back while green was asked.
+        let rules = self.rules(arn, &listener).await?;
+        if let Err(elsewhere) = requests.lead_to(green, &gate.requests, &rules) {
+            return Ok(failed(format!("after the requests {elsewhere}")));
+        }
         Ok(Verdict::Succeeded(format!(
-            "green is healthy and answered {} requests as wanted",
-            gate.requests.len()
+            "green is healthy and answered {} requests as wanted, at {} address(es) each",
+            gate.requests.len(),
+            requests.addresses()
         )))
     }
+
+    /// As they are now. A Network Load Balancer's listener has its default actions only.
+    async fn rules(
+        &self,
+        arn: &ListenerArn,
+        listener: &Listener,
+    ) -> Result<Vec<ListenerRule>, Failure> {
+        if listener.has_rules() {
+            return Ok(self.elb.describe_rules(arn).await?);
+        }
+        let listener = self.elb.describe_listener(arn).await?;
+        Ok(vec![listener_rule::default_of(&listener)])
+    }
+}
+
+fn green_of<'a>(known: &Known, service: &'a Service) -> Result<&'a TaskSet, Failure> {
+    service.green(&known.deployment.id).ok_or_else(|| {
+        Failure::Refused(format!(
+            "service `{}/{}` has no task set of this deployment",
+            known.pipeline.cluster, known.pipeline.service
+        ))
+    })
+}
+
+fn group_of(green: &TaskSet) -> Result<&TargetGroupArn, Failure> {
+    green
+        .load_balancer
+        .as_ref()
+        .and_then(|load_balancer| load_balancer.target_group.as_ref())
+        .ok_or_else(|| Failure::Refused(format!("task set `{}` has no target group", green.id)))
 }
 
 fn failed(reason: String) -> Verdict {

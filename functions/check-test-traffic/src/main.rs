@@ -2,6 +2,7 @@
 
 mod handler;
 mod requests;
+mod stopwatch;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {

@@ -1,15 +1,19 @@
 //! Sends the configured requests.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use reqwest::header::HOST;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
 use rules::config::Request;
-use rules::test_traffic::{self, Answer, FAILURES_TOLERATED, Unwell};
+use rules::listener_rule::{self, Asked};
+use rules::names::TargetGroupArn;
+use rules::observed::{Listener, ListenerRule};
+use rules::test_traffic::{self, Answer, FAILURES_TOLERATED};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::ConfigVerifierExt as _;
+use tokio::net::UdpSocket;
 use tokio::time::Instant;
 
 /// How long an answer may take where the configuration does not say.
@@ -18,73 +22,157 @@ const TIME_OUT: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(1);
 /// How much of a body is read: enough for any page that people check, little enough for the function's memory.
 const BODY_BYTES_AT_MOST: usize = 1024 * 1024;
+/// What listener rules may ask for.
+const USER_AGENT: &str = concat!("greenlight/", env!("CARGO_PKG_VERSION"));
 
-/// Requests to one address.
+/// Requests to every address of one name.
 pub(crate) struct Requests {
-    client: Client,
     base: Url,
     host: Option<String>,
+    /// What the name stands for, each with a client that reaches it and nothing else, over a new connection each time:
+    /// a node of a load balancer answers by its own weights, and an open connection stays with its node.
+    nodes: Vec<(IpAddr, Client)>,
 }
 
 impl Requests {
     /// With a `host`, requests go to the address under that name: the `Host` header, and over HTTPS the name that the
     /// certificate must carry.
     pub(crate) async fn new(base_url: &str, host: Option<&str>) -> Result<Self, String> {
-        let mut base =
+        let base =
             Url::parse(base_url).map_err(|error| format!("`{base_url}` is no address: {error}"))?;
-        let builder = Client::builder()
-            .redirect(Policy::none())
-            .no_proxy()
-            .tls_backend_preconfigured(tls(&base)?)
-            .user_agent(concat!("greenlight/", env!("CARGO_PKG_VERSION")));
-        let builder = match host {
-            Some(host) if base.scheme() == "https" => {
-                let (name, addresses) = (
-                    host.split(':').next().unwrap_or(host),
-                    addresses(&base).await?,
-                );
-                base.set_host(Some(name))
-                    .map_err(|error| format!("`{host}` is no host name: {error}"))?;
-                builder.resolve_to_addrs(name, &addresses)
-            }
-            Some(_) | None => builder,
+        let addresses = reachable(addresses(&base).await?).await;
+        if addresses.is_empty() {
+            return Err(format!(
+                "no address of `{base}` is to be reached from here (hint: where it has IPv6 addresses only, the function's \
+                 subnets need IPv6)"
+            ));
+        }
+        Self::to(base, host, &addresses)
+    }
+
+    fn to(mut base: Url, host: Option<&str>, addresses: &[SocketAddr]) -> Result<Self, String> {
+        if let (Some(host), "https") = (host, base.scheme()) {
+            let name = host.split(':').next().unwrap_or(host);
+            base.set_host(Some(name))
+                .map_err(|error| format!("`{host}` is no host name: {error}"))?;
+        }
+        let (tls, name) = (tls(&base)?, base.host_str().unwrap_or_default());
+        let client = |address: &SocketAddr| {
+            let client = Client::builder()
+                .redirect(Policy::none())
+                .no_proxy()
+                .tls_backend_preconfigured(tls.clone())
+                .user_agent(USER_AGENT)
+                .pool_max_idle_per_host(0)
+                .resolve_to_addrs(name, &[*address])
+                .build()
+                .map_err(|error| error.to_string())?;
+            Ok((address.ip(), client))
         };
-        let client = builder.build().map_err(|error| error.to_string())?;
+        let nodes = addresses.iter().map(client);
+        let nodes = nodes.collect::<Result<_, String>>()?;
         Ok(Self {
-            client,
             base,
             host: host.map(str::to_owned),
+            nodes,
         })
     }
 
-    /// Asks until there were as many good answers in a row as are wanted, or one bad answer too many.
-    pub(crate) async fn ask(&self, request: &Request) -> Result<(), Unwell> {
-        let (mut well_in_a_row, mut failures) = (0, 0);
-        while well_in_a_row < request.times {
-            match test_traffic::judge(request, &self.answer(request).await) {
-                Ok(()) => well_in_a_row += 1,
-                Err(unwell) if failures == FAILURES_TOLERATED => return Err(unwell),
-                Err(unwell) => {
-                    tracing::info!(reason = %unwell, "request failed, asking again");
-                    (well_in_a_row, failures) = (0, failures + 1);
-                    tokio::time::sleep(PAUSE).await;
+    pub(crate) fn addresses(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// A `base_url` may lead through what stands before the load balancer, of which nothing is known. One that leads to the
+    /// load balancer must lead to its test listener: the production listener is answered by blue.
+    pub(crate) async fn must_reach(&self, listener: &Listener) -> Result<(), String> {
+        let port = self.base.port_or_known_default();
+        if port == Some(listener.port) {
+            return Ok(());
+        }
+        let name = listener.dns_name.as_str();
+        let balancer = tokio::net::lookup_host((name, listener.port)).await;
+        let balancer: Vec<IpAddr> = balancer
+            .map(|found| found.map(|address| address.ip()).collect())
+            .unwrap_or_default();
+        match self.nodes.iter().any(|(node, _)| balancer.contains(node)) {
+            true => Err(format!(
+                "`{}` is another listener of the load balancer, and the test listener's port is {} (hint: correct \
+                 `test_traffic.base_url`)",
+                self.base, listener.port
+            )),
+            false => Ok(()),
+        }
+    }
+
+    /// Whether each request meets a rule that sends it to green alone.
+    pub(crate) fn lead_to(
+        &self,
+        green: &TargetGroupArn,
+        requests: &[Request],
+        rules: &[ListenerRule],
+    ) -> Result<(), String> {
+        let host = self.host.clone().unwrap_or_else(|| {
+            let name = self.base.host_str().unwrap_or_default();
+            let port = self.base.port().map(|port| format!(":{port}"));
+            format!("{name}{}", port.unwrap_or_default())
+        });
+        for request in requests {
+            let url = self.url(request)?;
+            let asked = Asked {
+                host: &host,
+                path: url.path(),
+                query: url.query(),
+                headers: &[("user-agent", USER_AGENT), ("accept", "*/*")],
+            };
+            listener_rule::leads_to_green(rules, asked, green)?;
+        }
+        Ok(())
+    }
+
+    /// Asks every address until it gave as many good answers in a row as are wanted, or there was one bad answer too many.
+    pub(crate) async fn ask(&self, request: &Request) -> Result<(), String> {
+        let mut failures = 0;
+        for (address, client) in &self.nodes {
+            let mut well_in_a_row = 0;
+            while well_in_a_row < request.times {
+                let answer = self.answer(client, request).await;
+                let Err(unwell) = test_traffic::judge(request, &answer) else {
+                    well_in_a_row += 1;
+                    continue;
+                };
+                let unwell = match self.nodes.len() {
+                    1 => unwell.to_string(),
+                    _ => format!("{unwell}, at {address}"),
+                };
+                if failures == FAILURES_TOLERATED {
+                    return Err(unwell);
                 }
+                tracing::info!(reason = unwell, "request failed, asking again");
+                (well_in_a_row, failures) = (0, failures + 1);
+                tokio::time::sleep(PAUSE).await;
             }
         }
         Ok(())
     }
 
-    async fn answer(&self, request: &Request) -> Answer {
-        let url = match self.base.join(&request.path) {
+    fn url(&self, request: &Request) -> Result<Url, String> {
+        match self.base.join(&request.path) {
             // `//name/path` would go to another server.
-            Ok(url) if url.host() == self.base.host() && url.port() == self.base.port() => url,
-            Ok(url) => return Answer::Unanswered(format!("`{url}` is not at the test listener")),
-            Err(error) => return Answer::Unanswered(error.to_string()),
+            Ok(url) if url.host() == self.base.host() && url.port() == self.base.port() => Ok(url),
+            Ok(url) => Err(format!("`{url}` is not at the test listener")),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    async fn answer(&self, client: &Client, request: &Request) -> Answer {
+        let url = match self.url(request) {
+            Ok(url) => url,
+            Err(why) => return Answer::Unanswered(why),
         };
         let time_out = request
             .within
             .map_or(TIME_OUT, |within| within + Duration::from_secs(1));
-        let mut sent = self.client.get(url).timeout(time_out);
+        let mut sent = client.get(url).timeout(time_out);
         if let Some(host) = &self.host {
             sent = sent.header(HOST, host);
         }
@@ -124,7 +212,28 @@ async fn addresses(base: &Url) -> Result<Vec<SocketAddr>, String> {
     let found = tokio::net::lookup_host((host, port))
         .await
         .map_err(|error| format!("cannot find `{host}`: {error}"))?;
-    Ok(found.collect())
+    let mut found: Vec<SocketAddr> = found.collect();
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
+}
+
+/// Those to which a route leads. A load balancer of both kinds has its nodes under addresses of both, and a function
+/// outside an IPv6 subnet reaches one kind only. Nothing is sent.
+async fn reachable(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let mut reached = Vec::new();
+    for address in addresses {
+        let own: IpAddr = match address {
+            SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        let route = async { UdpSocket::bind((own, 0)).await?.connect(address).await };
+        match route.await {
+            Ok(()) => reached.push(address),
+            Err(error) => tracing::warn!(address = %address.ip(), %error, "no route to an address"),
+        }
+    }
+    reached
 }
 
 /// rustls on ring, as `shared/aws` uses it, with the system's root certificates where they are needed: reading them
@@ -145,4 +254,94 @@ fn innermost(error: &reqwest::Error) -> String {
     let outermost: &(dyn std::error::Error + 'static) = error;
     let cause = std::iter::successors(Some(outermost), |error| error.source()).last();
     cause.map(ToString::to_string).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use rules::config::Config;
+
+    use super::*;
+
+    const NODES: [&str; 2] = ["127.0.0.1", "127.0.0.2"];
+
+    /// Answers each connection once and says that it may be used again, by what `status` gives for its number; counts them.
+    fn node(
+        listener: TcpListener,
+        status: impl Fn(usize) -> u16 + Send + 'static,
+    ) -> Arc<AtomicUsize> {
+        let connections = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&connections);
+        std::thread::spawn(move || {
+            for connection in listener.incoming() {
+                let number = count.fetch_add(1, Ordering::SeqCst);
+                let (mut connection, mut asked) = (connection.unwrap(), [0; 4096]);
+                let _ = connection.read(&mut asked).unwrap();
+                let answer = format!(
+                    "HTTP/1.1 {} OK\r\ncontent-length: 0\r\nconnection: keep-alive\r\n\r\n",
+                    status(number)
+                );
+                connection.write_all(answer.as_bytes()).unwrap();
+                // Whoever kept the connection would wait here in vain.
+                std::mem::forget(connection);
+            }
+        });
+        connections
+    }
+
+    /// Listeners of one port at every address.
+    fn listeners() -> (u16, [TcpListener; 2]) {
+        loop {
+            let first = TcpListener::bind((NODES[0], 0)).unwrap();
+            let port = first.local_addr().unwrap().port();
+            if let Ok(second) = TcpListener::bind((NODES[1], port)) {
+                return (port, [first, second]);
+            }
+        }
+    }
+
+    fn request(times: u32) -> Request {
+        let text = format!(
+            "[[pipeline]]\nname='w'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'\n\
+             [[pipeline.test_traffic.request]]\npath='/orders'\ntimes={times}\n"
+        );
+        let pipeline = Config::parse(&text).unwrap().pipelines.remove(0);
+        pipeline.test_traffic.requests[0].clone()
+    }
+
+    /// What a check says of these answers of both nodes, and how many connections each got.
+    async fn check(statuses: [fn(usize) -> u16; 2]) -> (Result<(), String>, [usize; 2]) {
+        let (port, listeners) = listeners();
+        let mut statuses = statuses.into_iter();
+        let counts = listeners.map(|listener| node(listener, statuses.next().unwrap()));
+        let base = Url::parse(&format!("http://shop.invalid:{port}")).unwrap();
+        let addresses = NODES.map(|node| SocketAddr::new(node.parse().unwrap(), port));
+        let requests = Requests::to(base, None, &addresses).unwrap();
+        let said = requests.ask(&request(3)).await;
+        (said, counts.map(|count| count.load(Ordering::SeqCst)))
+    }
+
+    #[tokio::test]
+    async fn every_address_is_asked_as_often_as_wanted_each_time_over_a_new_connection() {
+        let (said, connections) = check([|_| 200, |_| 200]).await;
+        assert_eq!((said, connections), (Ok(()), [3, 3]));
+    }
+
+    #[tokio::test]
+    async fn one_address_that_answers_wrong_fails_the_check_whatever_the_others_answer() {
+        let (said, connections) = check([|_| 200, |_| 500]).await;
+        let unwell = "`/orders`: wanted status 200, got status 500, at 127.0.0.2";
+        assert_eq!(said, Err(unwell.to_owned()));
+        assert_eq!(connections, [3, 3]);
+    }
+
+    #[tokio::test]
+    async fn wrong_answers_are_tolerated_twice_and_begin_the_count_anew() {
+        let (said, connections) = check([|_| 200, |n| if n == 2 { 500 } else { 200 }]).await;
+        assert_eq!((said, connections), (Ok(()), [3, 6]));
+    }
 }

@@ -194,7 +194,10 @@ impl Handler {
             Verdict::Failed { .. } | Verdict::NothingRan(_) => {
                 self.known(&call.deployment_id).await
             }
-            Verdict::Succeeded(_) | Verdict::TooLate(_) | Verdict::Later(_) => None,
+            Verdict::Succeeded(_)
+            | Verdict::TooLate(_)
+            | Verdict::Later(_)
+            | Verdict::Ignored(_) => None,
         };
         let verdict = unless_ended(known.as_ref(), verdict);
         hook.deliver(&self.start, known.as_ref(), &verdict).await
@@ -226,7 +229,9 @@ fn unless_ended(known: Option<&Known>, verdict: Verdict) -> Verdict {
         Verdict::Failed { reason, log: _ } | Verdict::NothingRan(reason) => {
             Verdict::TooLate(reason)
         }
-        Verdict::Succeeded(_) | Verdict::TooLate(_) | Verdict::Later(_) => verdict,
+        Verdict::Succeeded(_) | Verdict::TooLate(_) | Verdict::Later(_) | Verdict::Ignored(_) => {
+            verdict
+        }
     }
 }
 

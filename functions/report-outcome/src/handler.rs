@@ -12,7 +12,7 @@ use rules::config::{Config, Pipeline};
 use rules::events::{self, DeploymentState, StateChange};
 use rules::migration;
 use rules::names::{DeploymentId, RevisionArn};
-use rules::observed::{Creator, Deployment, DeploymentStatus, LifecycleEventStatus};
+use rules::observed::{Creator, Deployment, DeploymentStatus, LifecycleEventStatus, TaskCount};
 use rules::outcome::{self, Ending, Event, Outcome};
 use serde_json::{Value, json};
 
@@ -167,7 +167,14 @@ impl Handler {
         let made_by = primary.and_then(|task_set| task_set.deployment.as_ref());
         ending.revision = shipped.clone().or_else(|| runs.clone());
         if made_by == Some(&deployment.id) || (shipped.is_some() && shipped == runs) {
-            return Ok(Outcome::shipped(pipeline, deployment, ending));
+            let running = TaskCount::of(&service);
+            if !running.is_down() {
+                return Ok(Outcome::shipped(pipeline, deployment, running, ending));
+            }
+            self.add_reasons(pipeline, deployment, &mut ending).await;
+            return Ok(Outcome::shipped_and_down(
+                pipeline, deployment, running, ending,
+            ));
         }
         // This message may come late.
         if let Some(later) = self.later(deployment, made_by).await? {
@@ -233,11 +240,23 @@ impl Handler {
             .ecs
             .describe_service(&pipeline.cluster, &pipeline.service)
             .await?;
+        let running = TaskCount::of(&service);
         ending.revision = service
             .primary()
             .map(|task_set| task_set.revision.clone())
             .or(service.revision);
-        Ok(Outcome::rolled_back(pipeline, &failed, rollback, ending))
+        if !running.is_down() {
+            return Ok(Outcome::rolled_back(
+                pipeline, &failed, rollback, running, ending,
+            ));
+        }
+        // Why the deployment failed was told at its end; what matters now is why nothing runs.
+        (ending.causes, ending.log) = (Vec::new(), Vec::new());
+        self.add_reasons_of_revision(pipeline, &rollback.id, &mut ending)
+            .await;
+        Ok(Outcome::rolled_back_and_down(
+            pipeline, &failed, rollback, running, ending,
+        ))
     }
 
     /// How long each step took; a message without it is better than none.

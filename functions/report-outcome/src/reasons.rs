@@ -3,7 +3,7 @@
 use aws::CallFailed;
 use aws::ecs::Tasks;
 use rules::config::Pipeline;
-use rules::names::RevisionArn;
+use rules::names::{DeploymentId, RevisionArn};
 use rules::observed::Deployment;
 use rules::outcome::Ending;
 use rules::reasons;
@@ -23,6 +23,22 @@ impl Handler {
         }
     }
 
+    /// The same for the tasks of the revision that is told already.
+    pub(crate) async fn add_reasons_of_revision(
+        &self,
+        pipeline: &Pipeline,
+        deployment: &DeploymentId,
+        ending: &mut Ending,
+    ) {
+        let Some(revision) = ending.revision.clone() else {
+            return;
+        };
+        let added = self.add_reasons_of(pipeline, deployment, &revision, ending);
+        if let Err(failed) = added.await {
+            tracing::warn!(deployment_id = %deployment, error = %failed, "reasons not found out");
+        }
+    }
+
     async fn try_add_reasons(
         &self,
         pipeline: &Pipeline,
@@ -33,18 +49,26 @@ impl Handler {
             return Ok(());
         };
         ending.revision = Some(shipped.clone());
+        self.add_reasons_of(pipeline, &deployment.id, &shipped, ending)
+            .await
+    }
+
+    async fn add_reasons_of(
+        &self,
+        pipeline: &Pipeline,
+        deployment: &DeploymentId,
+        shipped: &RevisionArn,
+        ending: &mut Ending,
+    ) -> Result<(), CallFailed> {
         let cluster = pipeline.cluster.as_str();
         let stopped = self
             .ecs
             .list_tasks(cluster, Tasks::StoppedOfFamily(shipped.family()))
             .await?;
         let stopped = self.ecs.describe_tasks(cluster, &stopped).await?;
-        if let Some(cause) = reasons::find(
-            &stopped,
-            &deployment.id,
-            &shipped,
-            pipeline.migration.as_ref(),
-        ) {
+        if let Some(cause) =
+            reasons::find(&stopped, deployment, shipped, pipeline.migration.as_ref())
+        {
             ending.log =
                 lambda::last_lines(&self.ecs, &self.logs, cause.task, cause.container).await?;
             ending.causes.push(cause.sentence);

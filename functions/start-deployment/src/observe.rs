@@ -8,8 +8,8 @@ use rules::config::Pipeline;
 use rules::look::{self, Look, Misfit, Search};
 use rules::names::{DeploymentId, Digest, RevisionArn};
 use rules::observed::{
-    Deployment, DeploymentGroup, ImageDetail, LoadBalancerTarget, Placement, Service,
-    TaskDefinition, TaskSet,
+    Deployment, DeploymentGroup, ImageDetail, LoadBalancerTarget, Placement, Service, TaskCount,
+    TaskDefinition,
 };
 use rules::revision::{self, Matching};
 use rules::start::{self, Active, AskedBy, Candidate, Deployed, Observed, Running, RunningImage};
@@ -65,7 +65,7 @@ impl Handler {
             revision,
             image,
             detail: None,
-            tasks: service.primary().map(TaskSet::tasks),
+            tasks: Some(TaskCount::of(&service)),
         };
         let other = running.digest().filter(|digest| {
             candidate

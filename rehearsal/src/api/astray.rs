@@ -15,6 +15,7 @@ use super::request::{Request, Service};
 use super::{Outcome, handle, record, render};
 use crate::clock::Pace;
 use crate::happening::What;
+use crate::lambda::Asks;
 use crate::mishap::{Attempt, Mishap};
 use crate::world::Aws;
 
@@ -46,10 +47,11 @@ impl Caller {
         }
     }
 
-    /// Lets the call take its time until AWS hears it, where simulated time stands still otherwise. Says whether it took
-    /// any.
+    /// Lets the call take its time until AWS hears it, where simulated time stands still otherwise or the function waits
+    /// for something. Says whether it took any.
     pub(super) async fn until_heard(&self, aws: &Aws, request: &Request) -> bool {
-        if aws.clock.pace() == Pace::Real {
+        let asks = asks(request);
+        if aws.clock.pace() == Pace::Real && asks == Asks::ToKnow {
             return false;
         }
         if let (Some(session), Attempt::First) = (&self.session, self.attempt) {
@@ -57,7 +59,7 @@ impl Caller {
             // Members may hold what differs from run to run, such as a folder's name.
             let service = about(aws, request).unwrap_or_default();
             let order = format!("{} {service}", operation(request));
-            return aws.lambda.until_heard(session, asked, &order).await;
+            return aws.lambda.until_heard(session, asked, &order, asks).await;
         }
         false
     }
@@ -90,6 +92,14 @@ impl Caller {
             });
         }
         Some(mishap)
+    }
+}
+
+/// How a target is does not change within one look of a function: it is asked again only by one that waits.
+fn asks(request: &Request) -> Asks {
+    match request.operation.as_str() {
+        "DescribeTargetHealth" => Asks::ToWait,
+        _ => Asks::ToKnow,
     }
 }
 

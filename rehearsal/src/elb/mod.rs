@@ -3,25 +3,34 @@
 mod forward;
 mod health;
 pub mod matcher;
+mod node;
 mod proxy;
+mod rule;
 mod state;
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::io::ErrorKind;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use tokio::net::TcpListener;
 use tokio::sync::futures::Notified;
 
 use crate::clock::Clock;
 use crate::elb::forward::Distribution;
 use crate::elb::health::Health;
+use crate::elb::rule::Rule;
 use crate::elb::state::{Inner, Listener, TargetGroup};
 use crate::identity::arn;
 
 pub use health::SPEED_UP;
+pub use node::Nodes;
+pub use rule::RuleDescription;
+
+/// How many ports are tried until one is free at both addresses.
+const PORTS_TRIED: u32 = 100;
 
 /// All load balancers of the rehearsal; cheap to clone.
 #[derive(Clone)]
@@ -70,6 +79,8 @@ pub struct ListenerDescription {
     /// `HTTP`
     pub protocol: String,
     pub forward: Vec<Forward>,
+    /// Its rules but the default one, by priority.
+    pub rules: Vec<RuleDescription>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -118,9 +129,9 @@ pub struct Answer {
 }
 
 impl LoadBalancers {
-    pub fn new(clock: Clock) -> LoadBalancers {
+    pub fn new(clock: Clock, nodes: Nodes) -> LoadBalancers {
         LoadBalancers {
-            inner: Arc::new(Inner::new(clock)),
+            inner: Arc::new(Inner::new(clock, nodes)),
         }
     }
 
@@ -156,16 +167,14 @@ impl LoadBalancers {
         }
     }
 
-    /// Binds a free loopback port and serves it until the rehearsal ends.
+    /// Binds a free loopback port and serves it until the rehearsal ends, at every address that `localhost` may stand for.
     pub async fn create_listener(
         &self,
         load_balancer_arn: &str,
         forward: Vec<Forward>,
     ) -> anyhow::Result<ListenerDescription> {
-        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .await
-            .context("open a listener on loopback")?;
-        let port = socket.local_addr()?.port();
+        let sockets = bind().await.context("open a listener on loopback")?;
+        let port = sockets[0].local_addr()?.port();
         let mut state = self.inner.lock();
         let number = state.next_number();
         let load_balancer = load_balancer_arn.replacen(":loadbalancer/", ":listener/", 1);
@@ -173,7 +182,9 @@ impl LoadBalancers {
             arn: format!("{load_balancer}/{number:016x}"),
             load_balancer_arn: load_balancer_arn.to_owned(),
             port,
+            nodes: self.inner.nodes.of_listener(&forward),
             distribution: Distribution::new(forward),
+            rules: Vec::new(),
             traffic: Traffic::default(),
             answers: Vec::new(),
         };
@@ -181,16 +192,37 @@ impl LoadBalancers {
         state.listeners.push(listener);
         drop(state);
         self.inner.usage_changed.notify_waiters();
-        tokio::spawn(proxy::serve(
-            self.inner.clone(),
-            description.arn.clone(),
-            port,
-            socket,
-        ));
+        for socket in sockets {
+            tokio::spawn(proxy::serve(
+                self.inner.clone(),
+                description.clone(),
+                socket,
+            ));
+        }
         Ok(description)
     }
 
-    /// From the next request on the listener forwards so.
+    /// Requests for this path go there from now on, whatever the listener itself forwards to.
+    pub fn add_rule(&self, listener_arn: &str, priority: u32, path: &str, forward: Vec<Forward>) {
+        let mut state = self.inner.lock();
+        let number = state.next_number();
+        let mut listeners = state.listeners.iter_mut();
+        if let Some(listener) = listeners.find(|listener| listener.arn == listener_arn) {
+            let listener_rule = listener.arn.replace(":listener/", ":listener-rule/");
+            listener.rules.push(Rule {
+                arn: format!("{listener_rule}/{number:016x}"),
+                priority,
+                path: path.to_owned(),
+                distribution: Distribution::new(forward),
+            });
+            listener.rules.sort_by_key(|rule| rule.priority);
+        }
+        drop(state);
+        self.inner.usage_changed.notify_waiters();
+        self.inner.health_changed.notify_waiters();
+    }
+
+    /// From the next request on the listener forwards so, as far as its nodes have learnt it.
     pub fn set_forward(&self, listener_arn: &str, forward: Vec<Forward>) {
         let mut state = self.inner.lock();
         if let Some(listener) = state
@@ -198,6 +230,10 @@ impl LoadBalancers {
             .iter_mut()
             .find(|listener| listener.arn == listener_arn)
         {
+            let now = self.inner.clock.now();
+            for node in &mut listener.nodes {
+                node.tell(now, &forward);
+            }
             listener.distribution = Distribution::new(forward);
         }
         drop(state);
@@ -276,7 +312,7 @@ impl LoadBalancers {
             let listeners = state
                 .listeners
                 .iter()
-                .filter(|listener| listener.distribution.names(&group.arn));
+                .filter(|listener| listener.names(&group.arn));
             let mut load_balancer_arns: Vec<String> =
                 listeners.map(|l| l.load_balancer_arn.clone()).collect();
             load_balancer_arns.sort();
@@ -335,8 +371,26 @@ impl Listener {
             port: self.port,
             protocol: "HTTP".to_owned(),
             forward: self.distribution.forward(),
+            rules: self.rules.iter().map(Rule::describe).collect(),
         }
     }
+}
+
+/// One port, at both addresses of this machine where it has both: whoever asks a name asks each address that it stands for.
+async fn bind() -> anyhow::Result<Vec<TcpListener>> {
+    let mut last = None;
+    for _ in 0..PORTS_TRIED {
+        let first = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let port = first.local_addr()?.port();
+        match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
+            Ok(second) => return Ok(vec![first, second]),
+            // Somebody else has that port at the other address.
+            Err(error) if error.kind() == ErrorKind::AddrInUse => last = Some(error),
+            // There is no other address.
+            Err(_) => return Ok(vec![first]),
+        }
+    }
+    Err(last.map_or_else(|| anyhow!("no port"), Into::into))
 }
 
 #[cfg(test)]

@@ -5,13 +5,16 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::connect_info::{ConnectInfo, Connected};
 use axum::extract::{Request, State};
 use axum::http::uri::{Authority, PathAndQuery, Scheme};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use axum::serve::IncomingStream;
 use futures_util::StreamExt;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
+use crate::elb::ListenerDescription;
 use crate::elb::state::{Inner, Ticket};
 
 /// ALB's default idle timeout: a target that says nothing for so long gets a 504 sent on its behalf.
@@ -36,17 +39,62 @@ struct Listener {
     port: u16,
 }
 
-/// Serves a listener until the rehearsal ends.
-pub(super) async fn serve(inner: Arc<Inner>, arn: String, port: u16, socket: TcpListener) {
-    let router = Router::new()
-        .fallback(answer)
-        .with_state(Listener { inner, arn, port });
-    // A loopback listener that cannot accept any more shows in the requests that fail.
-    let _ = axum::serve(socket, router).await;
+/// A socket that numbers its connections: each has a node of its own.
+struct Numbered {
+    inner: Arc<Inner>,
+    load_balancer_arn: String,
+    socket: TcpListener,
 }
 
-async fn answer(State(listener): State<Listener>, request: Request) -> Response {
-    let response = match listener.inner.route(&listener.arn) {
+/// The number of a connection.
+#[derive(Debug, Clone, Copy)]
+struct Connection(usize);
+
+impl axum::serve::Listener for Numbered {
+    type Io = TcpStream;
+    type Addr = usize;
+
+    async fn accept(&mut self) -> (TcpStream, usize) {
+        let (stream, _) = axum::serve::Listener::accept(&mut self.socket).await;
+        (stream, self.inner.connect(&self.load_balancer_arn))
+    }
+
+    /// Nobody asks for it.
+    fn local_addr(&self) -> std::io::Result<usize> {
+        Ok(0)
+    }
+}
+
+impl Connected<IncomingStream<'_, Numbered>> for Connection {
+    fn connect_info(stream: IncomingStream<'_, Numbered>) -> Connection {
+        Connection(*stream.remote_addr())
+    }
+}
+
+/// Serves a listener until the rehearsal ends.
+pub(super) async fn serve(inner: Arc<Inner>, listener: ListenerDescription, socket: TcpListener) {
+    let numbered = Numbered {
+        inner: inner.clone(),
+        load_balancer_arn: listener.load_balancer_arn,
+        socket,
+    };
+    let router = Router::new().fallback(answer).with_state(Listener {
+        inner,
+        arn: listener.arn,
+        port: listener.port,
+    });
+    let service = router.into_make_service_with_connect_info::<Connection>();
+    // A loopback listener that cannot accept any more shows in the requests that fail.
+    let _ = axum::serve(numbered, service).await;
+}
+
+async fn answer(
+    State(listener): State<Listener>,
+    ConnectInfo(Connection(connection)): ConnectInfo<Connection>,
+    request: Request,
+) -> Response {
+    let path = request.uri().path();
+    let response = match listener.inner.route(&listener.arn, connection, path) {
         Some(ticket) => pass_on(&listener, ticket, request).await,
         None => own_answer(StatusCode::SERVICE_UNAVAILABLE),
     };

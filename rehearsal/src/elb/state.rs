@@ -13,10 +13,13 @@ use tokio::sync::Notify;
 use crate::clock::{Busy, Clock};
 use crate::elb::forward::Distribution;
 use crate::elb::health::Health;
+use crate::elb::node::{Node, Nodes};
+use crate::elb::rule::Rule;
 use crate::elb::{Answer, LoadBalancerDescription, Target, TargetGroupSettings, Traffic};
 
 pub(super) struct Inner {
     pub(super) clock: Clock,
+    pub(super) nodes: Nodes,
     pub(super) client: Client<HttpConnector, Body>,
     state: Mutex<State>,
     /// A listener forwards elsewhere: target groups come into use or go out of it.
@@ -30,6 +33,8 @@ pub(super) struct State {
     pub(super) target_groups: Vec<TargetGroup>,
     pub(super) listeners: Vec<Listener>,
     pub(super) created_ever: u64,
+    /// Connections so far, by load balancer.
+    connections: BTreeMap<String, usize>,
 }
 
 pub(super) struct TargetGroup {
@@ -61,7 +66,12 @@ pub(super) struct Listener {
     pub(super) arn: String,
     pub(super) load_balancer_arn: String,
     pub(super) port: u16,
+    /// What the listener forwards to, as AWS describes it.
     pub(super) distribution: Distribution,
+    /// What its nodes forward to.
+    pub(super) nodes: Vec<Node>,
+    /// By priority.
+    pub(super) rules: Vec<Rule>,
     pub(super) traffic: Traffic,
     pub(super) answers: Vec<Answer>,
 }
@@ -85,11 +95,12 @@ pub(super) struct Ticket {
 }
 
 impl Inner {
-    pub(super) fn new(clock: Clock) -> Inner {
+    pub(super) fn new(clock: Clock, nodes: Nodes) -> Inner {
         let client = Client::builder(hyper_util::rt::TokioExecutor::new()).build_http();
         let (usage_changed, health_changed) = (Notify::new(), Notify::new());
         Inner {
             clock,
+            nodes,
             client,
             state: Mutex::default(),
             usage_changed,
@@ -144,14 +155,38 @@ impl Inner {
         }
     }
 
-    /// The target that gets the listener's next request; none when there is nobody to ask.
-    pub(super) fn route(self: &Arc<Inner>, listener_arn: &str) -> Option<Ticket> {
+    /// A new connection to a listener: its number among all of the load balancer.
+    pub(super) fn connect(&self, load_balancer_arn: &str) -> usize {
+        let mut state = self.lock();
+        let connections = state
+            .connections
+            .entry(load_balancer_arn.to_owned())
+            .or_default();
+        *connections += 1;
+        *connections - 1
+    }
+
+    /// The target that gets the listener's next request for `path`; none when there is nobody to ask.
+    pub(super) fn route(
+        self: &Arc<Inner>,
+        listener_arn: &str,
+        connection: usize,
+        path: &str,
+    ) -> Option<Ticket> {
         let mut state = self.lock();
         let listener = state
             .listeners
             .iter_mut()
             .find(|listener| listener.arn == listener_arn)?;
-        let group = listener.distribution.next()?.to_owned();
+        let rule = listener.rules.iter_mut().find(|rule| rule.is_met(path));
+        let distribution = match rule {
+            Some(rule) => &mut rule.distribution,
+            None => {
+                let node = connection % listener.nodes.len().max(1);
+                listener.nodes.get_mut(node)?.distribution(self.clock.now())
+            }
+        };
+        let group = distribution.next()?.to_owned();
         let (registration, process) = state.target_group(&group)?.take_turn()?;
         Some(Ticket {
             inner: self.clone(),
@@ -249,14 +284,22 @@ impl State {
 
     /// Whether a listener names the group, with whatever weight.
     pub(super) fn is_in_use(&self, group: &str) -> bool {
-        self.listeners
-            .iter()
-            .any(|listener| listener.distribution.names(group))
+        self.listeners.iter().any(|listener| listener.names(group))
     }
 
     pub(super) fn next_number(&mut self) -> u64 {
         self.created_ever += 1;
         self.created_ever
+    }
+}
+
+impl Listener {
+    /// Whether it forwards to the group by any rule, with whatever weight.
+    pub(super) fn names(&self, group: &str) -> bool {
+        let rules = self.rules.iter().map(|rule| &rule.distribution);
+        rules
+            .chain([&self.distribution])
+            .any(|distribution| distribution.names(group))
     }
 }
 

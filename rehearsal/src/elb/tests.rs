@@ -82,7 +82,7 @@ struct World {
 
 impl World {
     fn start() -> World {
-        let elb = LoadBalancers::new(Clock::start());
+        let elb = LoadBalancers::new(Clock::start(), Nodes::LearnAtOnce);
         let load_balancer = elb.create_load_balancer("shop").arn;
         World {
             elb,

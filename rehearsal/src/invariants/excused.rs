@@ -12,6 +12,9 @@ pub(crate) fn excused(scenario: &str, invariant: Invariant) -> Option<&'static s
         ("hook-never-answers" | "denied-answer" | "denied-schedule", Invariant::HooksAnswered) => {
             Some(SILENT)
         }
+        ("nothing-wanted", Invariant::ProductionAnswers) => {
+            Some("nobody wants a task that could answer")
+        }
         _ => None,
     }
 }

@@ -32,6 +32,7 @@ use crate::lambda::turn::Turn;
 use crate::logs::Logs;
 
 pub use self::log::default_group;
+pub(crate) use self::turn::Asks;
 
 /// As many bytes as an event may have that is invoked synchronously, and asynchronously.
 pub const LARGEST_REQUEST: usize = 6 * 1024 * 1024;
@@ -374,9 +375,15 @@ impl Lambda {
 
     /// Lets a call of the environment that has this session take its time, where simulated time stands still otherwise
     /// (`turn`). Says whether it took any.
-    pub(crate) async fn until_heard(&self, session: &str, asked: String, order: &str) -> bool {
+    pub(crate) async fn until_heard(
+        &self,
+        session: &str,
+        asked: String,
+        order: &str,
+        asks: Asks,
+    ) -> bool {
         match self.turn(session) {
-            Some(turn) => turn.until_heard(asked, order).await,
+            Some(turn) => turn.until_heard(asked, order, asks).await,
             None => false,
         }
     }

@@ -7,11 +7,23 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::Notify;
 
-use crate::clock::{Busy, Clock, jitter};
+use crate::clock::{Busy, Clock, Pace, jitter};
 use crate::process::asleep;
 
 /// What passes at least until AWS hears a call.
 const CALL: Duration = Duration::from_millis(20);
+/// What passes between two looks of a function that waits for something, as if it had slept for so long: it really sleeps
+/// for a second. In about the same proportion a target's health checks follow each other faster than configured.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(16);
+/// How long such a look waits for that time to pass where time goes on by itself: what really is under way takes longer.
+const LOOK_AT_MOST: Duration = Duration::from_secs(2);
+
+/// Whether a call is one that a function makes again only while it waits for something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Asks {
+    ToKnow,
+    ToWait,
+}
 
 /// One environment's turns.
 pub(super) struct Turn {
@@ -75,17 +87,24 @@ impl Turn {
     }
 
     /// Lets a call take its time until AWS hears it. `asked` tells calls apart, and `order` those that are made side by
-    /// side, in the same way in every run. Says whether it took any: what is asked again does not.
-    pub(super) async fn until_heard(&self, asked: String, order: &str) -> bool {
+    /// side, in the same way in every run. Says whether it took any: what is asked again does not, unless to wait; and
+    /// where time goes on by itself nothing else does.
+    pub(super) async fn until_heard(&self, asked: String, order: &str, asks: Asks) -> bool {
         let order = jitter(order);
+        let pace = self.clock.pace();
         let (heard, busy) = {
             let mut state = self.lock();
-            if !state.under_way || !state.asked.insert(asked) {
+            if !state.under_way {
                 return false;
             }
+            let slept = match (state.asked.insert(asked), asks) {
+                (true, _) if pace == Pace::Still => Duration::ZERO,
+                (false, Asks::ToWait) => BETWEEN_LOOKS,
+                (true, _) | (false, Asks::ToKnow) => return false,
+            };
             state.waiting += 1;
             (
-                state.heard_from(self.clock.now()) + order,
+                state.heard_from(self.clock.now()) + order + slept,
                 state.busy.take(),
             )
         };
@@ -98,7 +117,11 @@ impl Turn {
             }
             drop(busy);
         };
-        futures_util::future::join(sleep, release).await;
+        let passed = futures_util::future::join(sleep, release);
+        match pace {
+            Pace::Still => drop(passed.await),
+            Pace::Real => drop(tokio::time::timeout(LOOK_AT_MOST, passed).await),
+        }
         true
     }
 
@@ -153,19 +176,26 @@ impl Drop for UnderWay {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::Pace;
 
     const MINUTE: Duration = Duration::from_secs(60);
 
     async fn call(turn: &Turn, asked: &str) -> SystemTime {
-        if turn.until_heard(asked.to_owned(), asked).await {
+        call_to(Asks::ToKnow, turn, asked).await
+    }
+
+    async fn call_to(asks: Asks, turn: &Turn, asked: &str) -> SystemTime {
+        if turn.until_heard(asked.to_owned(), asked, asks).await {
             turn.until_all_are_heard().await;
         }
         turn.clock.now()
     }
 
     fn turn() -> (Clock, Arc<Turn>, UnderWay) {
-        let clock = Clock::with(Pace::Still, Duration::from_millis(20));
+        turn_at(Pace::Still)
+    }
+
+    fn turn_at(pace: Pace) -> (Clock, Arc<Turn>, UnderWay) {
+        let clock = Clock::with(pace, Duration::from_millis(20));
         let turn = Arc::new(Turn::new(clock.clone()));
         let under_way = turn.begin("a request", clock.busy());
         (clock, turn, under_way)
@@ -189,6 +219,32 @@ mod tests {
         drop(under_way);
         sleeper.await.unwrap();
         assert_eq!(clock.now(), start + MINUTE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_passes_between_the_looks_of_a_function_that_waits() {
+        for pace in [Pace::Still, Pace::Real] {
+            let (clock, turn, _under_way) = turn_at(pace);
+            call_to(Asks::ToWait, &turn, "health").await;
+            let first = clock.now();
+            let (real, second) = (
+                tokio::time::Instant::now(),
+                call_to(Asks::ToWait, &turn, "health").await,
+            );
+            assert!(second >= first + BETWEEN_LOOKS, "{pace:?}");
+            assert!(real.elapsed() < LOOK_AT_MOST, "{pace:?}");
+        }
+    }
+
+    /// Where something else is under way, time goes on by itself alone, and the call is not kept for long.
+    #[tokio::test(start_paused = true)]
+    async fn a_look_waits_for_nobody_where_time_goes_on_by_itself() {
+        let (clock, turn, _under_way) = turn_at(Pace::Real);
+        let _busy = clock.busy();
+        call_to(Asks::ToWait, &turn, "health").await;
+        let first = clock.now();
+        let second = call_to(Asks::ToWait, &turn, "health").await;
+        assert!(second <= first + LOOK_AT_MOST * 2);
     }
 
     #[tokio::test(start_paused = true)]

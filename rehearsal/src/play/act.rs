@@ -59,6 +59,7 @@ impl<'a> Script<'a> {
                 person::redeploy(world, CLUSTER, person::SERVICE, version).await?
             }
             Step::Desire(count) => person::desire(world, *count).await?,
+            Step::KeepPath(path) => person::keep_path(world, path)?,
             Step::Answers(answers) => self.more(*answers).await,
             Step::AnswersAt(moment, answers) => {
                 if self.comes(*moment).await {

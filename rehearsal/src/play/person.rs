@@ -15,6 +15,8 @@ use crate::scenario::setting::CLUSTER;
 
 /// The service that people change.
 pub(super) const SERVICE: &str = "web";
+/// Of a rule that people give a listener.
+const RULE_PRIORITY: u32 = 10;
 /// Any key will do: a person's is none of a function's.
 const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=AKIAPERSON/20260101/eu-central-1/aws/aws4_request, \
                       SignedHeaders=host, Signature=00";
@@ -72,6 +74,23 @@ pub(super) async fn desire(world: &World, count: u32) -> anyhow::Result<()> {
     let request = json!({ "cluster": CLUSTER, "service": SERVICE, "desiredCount": count });
     let operation = "AmazonEC2ContainerServiceV20141113.UpdateService";
     call(world, operation, &request).await
+}
+
+/// A rule of the test listener beside the default one, for a path: it leads where the listener does now.
+pub(super) fn keep_path(world: &World, path: &str) -> anyhow::Result<()> {
+    let listener = world.codedeploy.read(|state| {
+        let mut groups = state.groups.iter();
+        let group = groups.find(|group| group.service == SERVICE)?;
+        group.test_listener.clone()
+    });
+    let listener = listener.context("there is no test listener")?;
+    let mut listeners = world.load_balancers.listeners().into_iter();
+    let found = listeners.find(|known| known.arn == listener);
+    let forward = found.context("the test listener is gone")?.forward;
+    world
+        .load_balancers
+        .add_rule(&listener, RULE_PRIORITY, path, forward);
+    Ok(())
 }
 
 /// A request to `start-deployment`; the record shows what it answers. A person who is refused for want of concurrency waits

@@ -1,5 +1,6 @@
 //! Scenarios: what a world begins with, what happens in it, and what must hold at the end.
 
+mod answered_by_blue;
 mod claims;
 mod course;
 mod ec2_dynamic_ports;
@@ -13,6 +14,7 @@ mod multi_arch;
 mod needed;
 mod never_starts;
 mod no_capacity;
+mod nothing_wanted;
 mod order;
 mod otherwise;
 pub(crate) mod own;
@@ -149,6 +151,8 @@ impl Scenario {
             ec2_dynamic_ports::scenario(),
             no_capacity::scenario(),
         ];
+        scenarios.push(nothing_wanted::scenario());
+        scenarios.extend(answered_by_blue::scenarios());
         scenarios.extend(refusals::scenarios());
         scenarios.extend(otherwise::scenarios());
         scenarios.extend(stopped::scenarios());

@@ -45,6 +45,8 @@ pub(crate) enum Step {
     Ask(Value),
     /// A person changes the desired count of `web`.
     Desire(u32),
+    /// A person gives the test listener of `web` a rule: requests for this path go where all of them go now.
+    KeepPath(&'static str),
     /// Nothing happens until this has.
     Await(Moment),
     /// An alarm changes its state.

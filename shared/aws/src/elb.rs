@@ -1,13 +1,16 @@
-//! Elastic Load Balancing: the health of targets, and where a listener is reached.
+//! Elastic Load Balancing: the health of targets, where a listener is reached, and what its rules are.
+
+mod rule;
 
 use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::types::TargetHealthDescription;
 use rules::names::{ListenerArn, TargetGroupArn};
-use rules::observed::{Listener, TargetHealth};
+use rules::observed::{GroupHealth, Listener, ListenerRule, TargetHealth};
 use rules::secrecy;
 
 use crate::Session;
 use crate::call::{Call, CallFailed};
+use crate::wire::AskedAt;
 
 /// Elastic Load Balancing's operations.
 #[derive(Debug, Clone)]
@@ -23,11 +26,11 @@ impl Elb {
         }
     }
 
-    /// Every target that is registered in the group, and how it is.
+    /// Every target that is registered in the group, how it is, and when that was.
     pub async fn describe_target_health(
         &self,
         target_group: &TargetGroupArn,
-    ) -> Result<Vec<TargetHealth>, CallFailed> {
+    ) -> Result<GroupHealth, CallFailed> {
         let call = Call::new(
             "elasticloadbalancing:DescribeTargetHealth",
             target_group.as_str(),
@@ -36,12 +39,32 @@ impl Elb {
             .client
             .describe_target_health()
             .target_group_arn(target_group.as_str());
-        let answer = request.send().await.map_err(|error| call.failed(error))?;
-        Ok(answer
-            .target_health_descriptions()
-            .iter()
-            .map(health_from)
-            .collect())
+        let asked_at = AskedAt::default();
+        let sent = request.customize().interceptor(asked_at.clone()).send();
+        let answer = sent.await.map_err(|error| call.failed(error))?;
+        let described = answer.target_health_descriptions();
+        Ok(GroupHealth {
+            targets: described.iter().map(health_from).collect(),
+            answered_at: asked_at.take_answered(),
+        })
+    }
+
+    /// Every rule of the listener, the default one among them.
+    pub async fn describe_rules(
+        &self,
+        listener: &ListenerArn,
+    ) -> Result<Vec<ListenerRule>, CallFailed> {
+        let call = Call::new("elasticloadbalancing:DescribeRules", listener.as_str());
+        let request = self.client.describe_rules().listener_arn(listener.as_str());
+        let mut pages = request.into_paginator().send();
+        let mut rules = Vec::new();
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| call.failed(error))?;
+            for rule in page.rules() {
+                rules.push(rule::rule_from(&call, rule)?);
+            }
+        }
+        Ok(rules)
     }
 
     /// Where the listener is reached: DescribeListeners, then DescribeLoadBalancers for the address.
@@ -63,6 +86,7 @@ impl Elb {
             protocol: call.required(protocol, "Listeners.Protocol")?,
             port: call.required(port, "Listeners.Port")?,
             dns_name: self.dns_name(load_balancer).await?,
+            default_actions: rule::actions_from(&call, found.default_actions())?,
         })
     }
 

@@ -62,12 +62,18 @@ pub(crate) struct AskedAt(Arc<Mutex<Asked>>);
 struct Asked {
     sent: Option<Instant>,
     moment: Option<UtcDateTime>,
+    answered: Option<UtcDateTime>,
 }
 
 impl AskedAt {
     /// The moment, or up to a second before it; none when no answer came, or one that did not state its date.
     pub(crate) fn take(&self) -> Option<UtcDateTime> {
         self.lock().moment.take()
+    }
+
+    /// When AWS answered, or up to a second before it.
+    pub(crate) fn take_answered(&self) -> Option<UtcDateTime> {
+        self.lock().answered.take()
     }
 
     fn lock(&self) -> MutexGuard<'_, Asked> {
@@ -101,6 +107,7 @@ impl Intercept for AskedAt {
             .and_then(|date| DateTime::from_str(date, Format::HttpDate).ok())
             .and_then(|date| time_from(&date));
         let mut asked = self.lock();
+        asked.answered = answered;
         asked.moment = answered
             .zip(asked.sent)
             .map(|(answered, sent)| answered - sent.elapsed());

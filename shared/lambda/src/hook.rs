@@ -48,6 +48,8 @@ pub enum Verdict {
     TooLate(String),
     /// Somebody else answers: the migration runs now.
     Later(String),
+    /// Nothing waits for this answer, so none is given, and why: the call is not CodeDeploy's, or not of this moment.
+    Ignored(String),
 }
 
 /// What is known of a deployment that waits.
@@ -192,7 +194,7 @@ impl Hook<'_> {
             Verdict::Failed { .. } | Verdict::NothingRan(_) | Verdict::TooLate(_) => {
                 Some(self.put(HookAnswer::Failed).await?)
             }
-            Verdict::Later(_) => None,
+            Verdict::Later(_) | Verdict::Ignored(_) => None,
         };
         let (answer, reason) = match verdict {
             Verdict::Succeeded(reason) => ("succeeded", reason),
@@ -200,6 +202,7 @@ impl Hook<'_> {
             | Verdict::NothingRan(reason)
             | Verdict::TooLate(reason) => ("failed", reason),
             Verdict::Later(reason) => ("later", reason),
+            Verdict::Ignored(reason) => ("ignored", reason),
         };
         let pipeline = known.map(|known| known.pipeline.name.as_str());
         let late = receipt == Some(HookReceipt::AlreadyCompleted)
@@ -220,7 +223,10 @@ impl Hook<'_> {
         let (reason, log) = match verdict {
             Verdict::Failed { reason, log } => (reason.clone(), Some(log.clone())),
             Verdict::NothingRan(reason) => (reason.clone(), None),
-            Verdict::Succeeded(_) | Verdict::TooLate(_) | Verdict::Later(_) => return None,
+            Verdict::Succeeded(_)
+            | Verdict::TooLate(_)
+            | Verdict::Later(_)
+            | Verdict::Ignored(_) => return None,
         };
         Some(match (known, self.gate) {
             (Some(known), Gate::Migration) => match log {

@@ -82,6 +82,10 @@ pub struct Service {
     pub placement: Placement,
     /// Container and port behind the load balancer, from the service's `loadBalancers`.
     pub load_balancer: Option<LoadBalancerTarget>,
+    /// Tasks that somebody wants.
+    pub desired_count: i32,
+    /// Tasks that run, of all task sets.
+    pub running_count: i32,
     /// Task sets, as ECS lists them.
     pub task_sets: Vec<TaskSet>,
 }
@@ -134,23 +138,29 @@ pub struct TaskSet {
     pub running_count: i32,
 }
 
-impl TaskSet {
-    /// How many of its tasks run.
-    pub fn tasks(&self) -> TaskCount {
-        TaskCount {
-            running: self.running_count,
-            desired: self.computed_desired_count,
-        }
-    }
-}
-
-/// How many of a task set's tasks run.
+/// How many tasks of a service are wanted, and how many of its PRIMARY task set run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TaskCount {
-    /// Tasks that run.
-    pub running: i32,
-    /// Tasks that should.
+    /// The service's desired count.
     pub desired: i32,
+    /// Those that run.
+    pub running: i32,
+}
+
+impl TaskCount {
+    /// At this moment.
+    pub fn of(service: &Service) -> Self {
+        let primary = service.primary().map(|task_set| task_set.running_count);
+        Self {
+            desired: service.desired_count,
+            running: primary.unwrap_or(service.running_count),
+        }
+    }
+
+    /// Whether tasks are wanted and none runs.
+    pub fn is_down(self) -> bool {
+        self.desired > 0 && self.running == 0
+    }
 }
 
 impl fmt::Display for TaskCount {
@@ -379,13 +389,73 @@ pub struct TargetHealth {
     pub description: Option<String>,
 }
 
+/// The targets of a group at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupHealth {
+    /// Every target that is registered.
+    pub targets: Vec<TargetHealth>,
+    /// When ELB answered, by its own clock, or up to a second before; none where it did not say.
+    pub answered_at: Option<UtcDateTime>,
+}
+
 /// A listener of a load balancer, with what is needed to reach it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listener {
-    /// `HTTP` or `HTTPS`.
+    /// `HTTP` or `HTTPS`; of a Network Load Balancer `TCP`, `TLS`, …
     pub protocol: String,
     /// Its port.
     pub port: u16,
     /// The load balancer's DNS name.
     pub dns_name: String,
+    /// What it does where no rule says otherwise.
+    pub default_actions: Vec<RuleAction>,
+}
+
+impl Listener {
+    /// Whether it reads requests and has rules, as an Application Load Balancer's does.
+    pub fn has_rules(&self) -> bool {
+        matches!(self.protocol.as_str(), "HTTP" | "HTTPS")
+    }
+}
+
+/// A rule of a listener (DescribeRules).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListenerRule {
+    /// A number as text, or `default`.
+    pub priority: String,
+    /// All of them must be met.
+    pub conditions: Vec<RuleCondition>,
+    /// What it does, in order.
+    pub actions: Vec<RuleAction>,
+}
+
+/// A condition of a rule: one of its values must be met. Values may hold the wildcards `*` and `?`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RuleCondition {
+    /// `host-header`
+    Host(Vec<String>),
+    /// `path-pattern`
+    Path(Vec<String>),
+    /// `http-header`
+    Header {
+        /// The header's name.
+        name: String,
+        /// Its values.
+        values: Vec<String>,
+    },
+    /// `query-string`: key and value; without a key any.
+    Query(Vec<(Option<String>, String)>),
+    /// `http-request-method`, without wildcards
+    Method(Vec<String>),
+    /// One that cannot be evaluated from outside: `source-ip`, a regular expression, or what AWS may add.
+    Unknown(String),
+}
+
+/// What a rule does with a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RuleAction {
+    /// Sends it to these target groups, by weight.
+    Forward(Vec<(TargetGroupArn, u32)>),
+    /// Answers it, or may: `redirect`, `fixed-response`, `authenticate-oidc`, …
+    Other(String),
 }

@@ -3,6 +3,7 @@
 mod event;
 mod order;
 mod reason;
+mod running;
 
 use std::fmt;
 
@@ -248,9 +249,29 @@ impl Outcome {
         }
     }
 
-    /// Production runs the image.
-    pub fn shipped(pipeline: &Pipeline, deployment: &Deployment, ending: Ending) -> Self {
-        let summary = format!("{} runs {}", place(pipeline), named(pipeline, deployment));
+    /// Production runs the image, or would where nobody wants a task.
+    pub fn shipped(
+        pipeline: &Pipeline,
+        deployment: &Deployment,
+        running: TaskCount,
+        ending: Ending,
+    ) -> Self {
+        let (place, named) = (place(pipeline), named(pipeline, deployment));
+        let summary = match running {
+            TaskCount { desired: 0, .. } => format!(
+                "{named} is shipped to {place}; nothing was checked: the service's desired count is 0"
+            ),
+            running => format!("{place} runs {named} ({running})"),
+        };
+        Self::ended_well(pipeline, deployment, summary, ending)
+    }
+
+    fn ended_well(
+        pipeline: &Pipeline,
+        deployment: &Deployment,
+        summary: String,
+        ending: Ending,
+    ) -> Self {
         Self::new(
             Event::Shipped,
             pipeline,
@@ -273,10 +294,7 @@ impl Outcome {
             named(pipeline, deployment),
             place(pipeline)
         );
-        Self {
-            summary,
-            ..Self::shipped(pipeline, deployment, ending)
-        }
+        Self::ended_well(pipeline, deployment, summary, ending)
     }
 
     /// CodeDeploy says that the deployment succeeded, and what it shipped could not be found out.
@@ -290,10 +308,7 @@ impl Outcome {
             named(pipeline, deployment),
             place(pipeline)
         );
-        Self {
-            summary,
-            ..Self::shipped(pipeline, deployment, ending)
-        }
+        Self::ended_well(pipeline, deployment, summary, ending)
     }
 
     /// CodeDeploy says that the deployment succeeded, and production runs something else: that is no success.
@@ -304,7 +319,7 @@ impl Outcome {
         ending: Ending,
     ) -> Self {
         let summary = format!(
-            "CodeDeploy reports success for {}, but {} runs another revision",
+            "CodeDeploy reports success for {}, but {} is on another revision",
             named(pipeline, deployment),
             place(pipeline)
         );
@@ -316,7 +331,7 @@ impl Outcome {
             summary,
         )
         .ending(ending);
-        outcome.reason = Some(format!("the PRIMARY task set runs {}", runs.short()));
+        outcome.reason = Some(format!("the PRIMARY task set is of {}", runs.short()));
         outcome.next = Some("look at the service's task sets and at who changed them".to_owned());
         outcome
     }
@@ -366,15 +381,19 @@ impl Outcome {
         pipeline: &Pipeline,
         failed: &Deployment,
         rollback: &Deployment,
+        running: TaskCount,
         ending: Ending,
     ) -> Self {
-        let runs = ending
-            .revision
-            .as_ref()
-            .map(|revision| format!(" and runs {}", revision.short()))
-            .unwrap_or_default();
+        let revision = ending.revision.as_ref().map(RevisionArn::short);
+        let then = match (running, revision) {
+            (TaskCount { desired: 0, .. }, _) => {
+                "; nothing was checked: the service's desired count is 0".to_owned()
+            }
+            (running, Some(revision)) => format!(" and runs {revision} ({running})"),
+            (running, None) => format!(" ({running} run)"),
+        };
         let summary = format!(
-            "{} is rolled back from {}{runs}",
+            "{} is rolled back from {}{then}",
             place(pipeline),
             named(pipeline, failed)
         );

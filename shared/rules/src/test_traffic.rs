@@ -3,13 +3,90 @@
 use std::fmt;
 use std::time::Duration;
 
+use time::UtcDateTime;
+
 use crate::config::Request;
-use crate::observed::{Listener, TargetHealth};
+use crate::observed::{
+    DeploymentTarget, LifecycleEventStatus, Listener, Service, TargetHealth, TaskSet,
+};
 use crate::secrecy;
 
-/// How often a request may fail before the gate does: a listener's new weights take seconds to reach every node of a load
-/// balancer, so a single wrong answer right after the switch says nothing.
+/// How often a request may fail before the gate does: a single lost connection says nothing about green.
 pub const FAILURES_TOLERATED: u32 = 2;
+
+/// The lifecycle event whose hook this gate is.
+pub const EVENT: &str = "AfterAllowTestTraffic";
+
+/// Whether a deployment waits for this gate. A call of the hook says only which deployment it is about, and anybody who may
+/// invoke the function can make one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stage {
+    /// It does, since then, as far as CodeDeploy says when.
+    Waits(Option<UtcDateTime>),
+    /// Not yet; the sentence says how far it is.
+    NotYet(String),
+    /// No more; the sentence says how far it is.
+    NoMore(String),
+    /// CodeDeploy does not say.
+    NotKnown(String),
+}
+
+/// How far a deployment is, seen from this gate.
+pub fn stage(target: Option<&DeploymentTarget>) -> Stage {
+    let Some(target) = target else {
+        return Stage::NotYet("the deployment has no target yet".to_owned());
+    };
+    let mut events = target.lifecycle_events.iter();
+    let Some(event) = events.find(|event| event.name == EVENT) else {
+        return Stage::NotKnown(format!("the deployment has no lifecycle event {EVENT}"));
+    };
+    let is = format!("its {EVENT} is {}", event.status.as_str());
+    match event.status {
+        LifecycleEventStatus::InProgress => Stage::Waits(event.started_at),
+        LifecycleEventStatus::Pending => Stage::NotYet(is),
+        LifecycleEventStatus::Succeeded
+        | LifecycleEventStatus::Failed
+        | LifecycleEventStatus::Skipped => Stage::NoMore(is),
+        LifecycleEventStatus::Unknown => Stage::NotKnown(is),
+    }
+}
+
+/// Whether a load balancer has had its time to learn new weights: since its lifecycle event began until AWS says that it is
+/// now, or, where AWS does not say either, while this check has been at work.
+pub fn is_settled(
+    since: Option<UtcDateTime>,
+    settle: Duration,
+    now: Option<UtcDateTime>,
+    at_work: Duration,
+) -> bool {
+    match since.zip(now) {
+        Some((since, now)) => now - since >= settle,
+        None => at_work >= settle,
+    }
+}
+
+/// How many healthy targets green must have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// None: nobody wants a task of this service, so there is nothing to check.
+    Nothing,
+    /// One a task.
+    Targets(usize),
+    /// The task set does not follow the service yet; the sentence says so.
+    NotYet(String),
+}
+
+/// What the service wants of green at this moment. It may be scaled at any time.
+pub fn wanted(service: &Service, green: &TaskSet) -> Wanted {
+    let (desired, computed) = (service.desired_count, green.computed_desired_count);
+    match usize::try_from(computed) {
+        Ok(tasks @ 1..) => Wanted::Targets(tasks),
+        Ok(_) | Err(_) if desired == 0 => Wanted::Nothing,
+        Ok(_) | Err(_) => Wanted::NotYet(format!(
+            "the service wants {desired} tasks, and its task set of this deployment wants {computed}"
+        )),
+    }
+}
 
 /// What green's targets are, all together.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +97,8 @@ pub enum Health {
     NotYet(String),
 }
 
-/// Judges green's targets. Targets that drain are none of green's any more; none at all is not healthy.
+/// Judges the targets of green's target group. Targets that drain are none of green's any more. More than green has tasks
+/// are not all green's: what a deployment left there would answer as well.
 pub fn health(targets: &[TargetHealth], wanted: usize) -> Health {
     let counted: Vec<&TargetHealth> = targets
         .iter()
@@ -34,14 +112,14 @@ pub fn health(targets: &[TargetHealth], wanted: usize) -> Health {
     if !unwell.is_empty() {
         return Health::NotYet(unwell.join("; "));
     }
-    if counted.len() < wanted.max(1) {
-        return Health::NotYet(format!(
-            "{} of {} targets are registered",
-            counted.len(),
-            wanted.max(1)
-        ));
+    match counted.len() {
+        few if few < wanted => Health::NotYet(format!("{few} of {wanted} targets are registered")),
+        many if many > wanted => Health::NotYet(format!(
+            "{many} targets are registered, and {wanted} tasks are wanted (hint: deregister what is not green's from its \
+             target group)"
+        )),
+        _ => Health::Healthy,
     }
-    Health::Healthy
 }
 
 fn describe(target: &TargetHealth) -> String {
@@ -142,19 +220,27 @@ pub fn judge(request: &Request, answer: &Answer) -> Result<(), Unwell> {
 }
 
 /// The address at which a listener is reached.
-pub fn url(listener: &Listener) -> String {
-    let scheme = if listener.protocol.eq_ignore_ascii_case("https") {
-        "https"
-    } else {
-        "http"
-    };
-    format!("{scheme}://{}:{}", listener.dns_name, listener.port)
+///
+/// # Errors
+/// Its protocol does not say how requests are sent to what is behind it.
+pub fn url(listener: &Listener) -> Result<String, String> {
+    let (name, port) = (&listener.dns_name, listener.port);
+    match listener.protocol.as_str() {
+        "HTTP" => Ok(format!("http://{name}:{port}")),
+        "HTTPS" => Ok(format!("https://{name}:{port}")),
+        protocol => Err(format!(
+            "the test listener's protocol is {protocol}, which does not say whether its targets speak HTTP or HTTPS (hint: say \
+             it in `test_traffic.base_url`, such as `https://{name}:{port}`)"
+        )),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::Config;
+    use crate::names::RevisionArn;
+    use crate::observed::{LifecycleEvent, Placement, TaskSetStatus};
 
     fn target(state: &str, reason: &str) -> TargetHealth {
         let reason = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
@@ -181,7 +267,12 @@ mod tests {
         };
         check(&[("healthy", ""), ("healthy", "")], 2, "healthy");
         check(&[("healthy", ""), ("draining", "")], 1, "healthy");
-        check(&[], 0, "0 of 1 targets are registered");
+        check(&[], 1, "0 of 1 targets are registered");
+        check(
+            &[("healthy", ""), ("healthy", ""), ("healthy", "")],
+            2,
+            "3 targets are registered, and 2 tasks are wanted (hint: deregister what is not green's from its target group)",
+        );
         check(&[("healthy", "")], 2, "1 of 2 targets are registered");
         check(
             &[("unhealthy.draining", "")],
@@ -272,14 +363,122 @@ mod tests {
     }
 
     #[test]
-    fn the_address_is_the_listeners() {
-        let mut listener = Listener {
-            protocol: "HTTPS".to_owned(),
-            port: 8443,
-            dns_name: "shop-1.elb.amazonaws.com".to_owned(),
+    fn the_address_is_the_listeners_and_is_not_guessed() {
+        let check = |protocol: &str, expected: &str| {
+            let listener = Listener {
+                protocol: protocol.to_owned(),
+                port: 8443,
+                dns_name: "shop-1.elb.amazonaws.com".to_owned(),
+                default_actions: Vec::new(),
+            };
+            let said = url(&listener).unwrap_or_else(|why| why);
+            assert_eq!(said, expected);
         };
-        assert_eq!(url(&listener), "https://shop-1.elb.amazonaws.com:8443");
-        listener.protocol = "HTTP".to_owned();
-        assert_eq!(url(&listener), "http://shop-1.elb.amazonaws.com:8443");
+        check("HTTPS", "https://shop-1.elb.amazonaws.com:8443");
+        check("HTTP", "http://shop-1.elb.amazonaws.com:8443");
+        for protocol in ["TLS", "TCP", "UDP", "TCP_UDP", "QUIC", "GENEVE"] {
+            check(
+                protocol,
+                &format!(
+                    "the test listener's protocol is {protocol}, which does not say whether its targets speak HTTP or HTTPS \
+                     (hint: say it in `test_traffic.base_url`, such as `https://shop-1.elb.amazonaws.com:8443`)"
+                ),
+            );
+        }
+    }
+
+    #[test]
+    fn only_a_deployment_whose_event_is_in_progress_waits_for_the_gate() {
+        let check = |events: &[(&str, LifecycleEventStatus)], expected: Stage| {
+            let lifecycle_events = events.iter().map(|(name, status)| LifecycleEvent {
+                name: (*name).to_owned(),
+                status: *status,
+                started_at: None,
+                ended_at: None,
+                message: None,
+            });
+            let target = DeploymentTarget {
+                lifecycle_events: lifecycle_events.collect(),
+            };
+            assert_eq!(stage(Some(&target)), expected, "{events:?}");
+        };
+        use LifecycleEventStatus::{Failed, InProgress, Pending, Skipped, Succeeded, Unknown};
+        let is = |status: &str| format!("its AfterAllowTestTraffic is {status}");
+        check(&[(EVENT, InProgress)], Stage::Waits(None));
+        check(
+            &[("AfterInstall", InProgress), (EVENT, Pending)],
+            Stage::NotYet(is("Pending")),
+        );
+        for (status, said) in [
+            (Succeeded, "Succeeded"),
+            (Failed, "Failed"),
+            (Skipped, "Skipped"),
+        ] {
+            check(
+                &[(EVENT, status), ("BeforeAllowTraffic", InProgress)],
+                Stage::NoMore(is(said)),
+            );
+        }
+        check(&[(EVENT, Unknown)], Stage::NotKnown(is("Unknown")));
+        let none = "the deployment has no lifecycle event AfterAllowTestTraffic".to_owned();
+        check(&[("AfterInstall", InProgress)], Stage::NotKnown(none));
+        assert!(matches!(stage(None), Stage::NotYet(_)));
+    }
+
+    #[test]
+    fn a_load_balancer_has_settled_by_the_clock_that_says_when_it_began() {
+        let at = |seconds| UtcDateTime::from_unix_timestamp(seconds).unwrap();
+        let check = |since: Option<i64>, now: Option<i64>, at_work, expected| {
+            let settle = Duration::from_secs(15);
+            let said = is_settled(
+                since.map(at),
+                settle,
+                now.map(at),
+                Duration::from_secs(at_work),
+            );
+            assert_eq!(said, expected, "{since:?} {now:?} {at_work}");
+        };
+        check(Some(100), Some(114), 0, false);
+        check(Some(100), Some(115), 0, true);
+        check(Some(100), Some(90), 0, false);
+        check(Some(100), None, 14, false);
+        check(None, Some(200), 14, false);
+        check(None, None, 15, true);
+        check(Some(100), Some(101), 15, false);
+    }
+
+    #[test]
+    fn what_is_wanted_of_green_is_never_invented() {
+        let check = |desired, computed, expected: Wanted| {
+            let revision: RevisionArn =
+                "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2"
+                    .parse()
+                    .unwrap();
+            let green = TaskSet {
+                id: "ecs-svc/2".to_owned(),
+                status: TaskSetStatus::Active,
+                deployment: None,
+                revision,
+                placement: Placement::default(),
+                load_balancer: None,
+                computed_desired_count: computed,
+                running_count: 0,
+            };
+            let service = Service {
+                deployment_controller: "CODE_DEPLOY".to_owned(),
+                revision: None,
+                placement: Placement::default(),
+                load_balancer: None,
+                desired_count: desired,
+                running_count: 0,
+                task_sets: vec![green.clone()],
+            };
+            assert_eq!(wanted(&service, &green), expected);
+        };
+        check(2, 2, Wanted::Targets(2));
+        check(0, 2, Wanted::Targets(2));
+        check(0, 0, Wanted::Nothing);
+        let behind = "the service wants 2 tasks, and its task set of this deployment wants 0";
+        check(2, 0, Wanted::NotYet(behind.to_owned()));
     }
 }

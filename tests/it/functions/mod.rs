@@ -2,6 +2,7 @@
 
 mod burst;
 mod secrets;
+mod test_gate;
 mod told_once;
 pub(crate) mod wire;
 
@@ -26,8 +27,10 @@ fn deployment(id: &str, status: &str, created_at: f64) -> Answer {
 fn service(revision: &str, deployment: &str, status: &str) -> Answer {
     Says(json!({"failures": [], "services": [{
         "serviceName": "web", "status": "ACTIVE", "deploymentController": {"type": "CODE_DEPLOY"}, "taskDefinition": REVISION,
+        "desiredCount": 2, "runningCount": 2,
         "taskSets": [{
-            "id": "ecs-svc/1", "status": status, "externalId": deployment, "taskDefinition": revision, "launchType": "FARGATE"
+            "id": "ecs-svc/1", "status": status, "externalId": deployment, "taskDefinition": revision, "launchType": "FARGATE",
+            "computedDesiredCount": 2, "runningCount": 2,
         }],
     }]}))
 }
@@ -247,7 +250,7 @@ fn a_success_that_is_told_late_is_no_failure() {
     );
     assert_eq!(
         told_late(50.0),
-        "failed: CodeDeploy reports success for deployment d-1, but prod/web runs another revision"
+        "failed: CodeDeploy reports success for deployment d-1, but prod/web is on another revision"
     );
 }
 

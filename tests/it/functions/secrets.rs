@@ -74,10 +74,24 @@ const LISTENER: &str =
 const TARGETS: &str = "<TargetHealthDescriptions><member><Target><Id>10.0.0.1</Id><Port>80</Port></Target>\
     <TargetHealth><State>healthy</State></TargetHealth></member></TargetHealthDescriptions>";
 
+const TARGET_GROUP: &str = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/g/1";
+const LISTENERS: &str = "<Listeners><member>\
+    <LoadBalancerArn>arn:aws:elasticloadbalancing:eu-central-1:111122223333:loadbalancer/app/shop/1</LoadBalancerArn>\
+    <Port>1</Port><Protocol>HTTP</Protocol></member></Listeners>";
+const LOAD_BALANCERS: &str =
+    "<LoadBalancers><member><DNSName>shop.invalid</DNSName></member></LoadBalancers>";
+/// Whatever is asked goes to green.
+const RULES: &str = "<Rules><member><Priority>default</Priority><Actions><member><Type>forward</Type>\
+    <TargetGroupArn>arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/g/1</TargetGroupArn></member>\
+    </Actions></member></Rules>";
+
 /// An AWS in which every call is answered, with a secret in the answer where AWS could have one there.
 fn world(operation: &str, request: &Value, status: &str) -> Answer {
     Says(match operation {
-        "DescribeTargetHealth" => return SaysXml(TARGETS),
+        "DescribeTargetHealth" => return SaysXml(TARGETS.into()),
+        "DescribeListeners" => return SaysXml(LISTENERS.into()),
+        "DescribeLoadBalancers" => return SaysXml(LOAD_BALANCERS.into()),
+        "DescribeRules" => return SaysXml(RULES.into()),
         "DescribeImages" => json!({"imageDetails": [{
             "imageDigest": format!("sha256:{}", "b".repeat(64)), "imageTags": ["latest"], "imagePushedAt": 1_791_970_000.0
         }]}),
@@ -87,7 +101,7 @@ fn world(operation: &str, request: &Value, status: &str) -> Answer {
             "taskSets": [{
                 "id": "ecs-svc/1", "status": "ACTIVE", "externalId": "d-1", "taskDefinition": REVISION,
                 "launchType": "FARGATE", "computedDesiredCount": 1, "loadBalancers": [{
-                    "targetGroupArn": "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/g/1",
+                    "targetGroupArn": TARGET_GROUP,
                     "containerName": "web", "containerPort": 80
                 }],
             }],
@@ -106,6 +120,8 @@ fn world(operation: &str, request: &Value, status: &str) -> Answer {
         "GetDeploymentTarget" => json!({"deploymentTarget": {"ecsTarget": {"lifecycleEvents": [{
             "lifecycleEventName": "AfterInstall", "status": "Failed", "startTime": 1.0, "endTime": 2.0,
             "diagnostics": {"errorCode": "ScriptFailed", "message": SAID_BY_AWS},
+        }, {
+            "lifecycleEventName": "AfterAllowTestTraffic", "status": "InProgress", "startTime": 1.0,
         }]}}}),
         // Somebody has changed the family's latest revision: a dry run says so.
         "DescribeTaskDefinition" if request["taskDefinition"] == "web" => {

@@ -1,6 +1,7 @@
 //! One invocation of a function's real binary: Lambda's Runtime API on one side of it, an AWS of canned answers on the
 //! other.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -18,7 +19,9 @@ use crate::scenarios::run::binaries;
 pub(crate) enum Answer {
     Says(Value),
     /// The result of an operation of Elastic Load Balancing, which answers in XML.
-    SaysXml(&'static str),
+    SaysXml(Cow<'static, str>),
+    /// The same, and when AWS says that it answers.
+    SaysXmlAt(&'static str, Cow<'static, str>),
     Refuses(&'static str),
     /// The same, with a sentence.
     RefusesSaying(&'static str, String),
@@ -135,7 +138,7 @@ pub(crate) fn invoke_each(
             .count();
         calls.push((operation.clone(), body.clone()));
         let said = match operation.as_str() {
-            "Publish" => Answer::SaysXml("<MessageId>1</MessageId>"),
+            "Publish" => Answer::SaysXml("<MessageId>1</MessageId>".into()),
             _ => answer(&operation, before, &body),
         };
         Some(response(&operation, is_form(request), said))
@@ -265,9 +268,15 @@ fn decoded(text: &str) -> String {
 }
 
 fn response(operation: &str, is_form: bool, answer: Answer) -> Response {
+    let date = match &answer {
+        Answer::SaysXmlAt(date, _) => *date,
+        Answer::Says(_) | Answer::SaysXml(_) | Answer::Refuses(_) | Answer::RefusesSaying(..) => {
+            DATE
+        }
+    };
     let (status, body) = match answer {
         Answer::Says(body) => (200, body.to_string()),
-        Answer::SaysXml(result) => {
+        Answer::SaysXml(result) | Answer::SaysXmlAt(_, result) => {
             let result = format!("<{operation}Result>{result}</{operation}Result>");
             (
                 200,
@@ -280,7 +289,7 @@ fn response(operation: &str, is_form: bool, answer: Answer) -> Response {
     let mut headers = vec![("content-type", "application/x-amz-json-1.1".to_owned())];
     // Beside a refusal and such a date the SDK would take its own clock for wrong, and ask again.
     if status == 200 {
-        headers.push(("date", DATE.to_owned()));
+        headers.push(("date", date.to_owned()));
     }
     Response {
         status,
@@ -308,6 +317,17 @@ pub(crate) fn page(status: u16, body: &'static str) -> SocketAddr {
                 .map(|name| (name, body.to_owned()))
                 .into(),
             body: body.to_owned(),
+        })
+    })
+}
+
+/// A page that answers each request with the status that it is given then.
+pub(crate) fn page_of(status: impl Fn() -> u16 + Send + Sync + 'static) -> SocketAddr {
+    serve(move |_| {
+        Some(Response {
+            status: status(),
+            headers: Vec::new(),
+            body: String::new(),
         })
     })
 }

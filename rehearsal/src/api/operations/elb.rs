@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use super::elb_shapes::{
-    action, describe_health, describe_listener, describe_load_balancer, describe_target_group,
-    not_registered, rule_arn,
+    describe_health, describe_listener, describe_load_balancer, describe_rules_of,
+    describe_target_group, not_registered,
 };
 use super::{Answer, Call};
 use crate::api::error::ApiError;
@@ -94,15 +94,14 @@ pub(super) fn describe_listeners(call: Call<'_>) -> Answer {
     )
 }
 
-/// Every listener here has its default rule and no other.
 pub(super) fn describe_rules(call: Call<'_>) -> Answer {
-    let (rules, listener) = (
+    let (arns, listener) = (
         call.input.texts("RuleArns")?,
         call.input.text("ListenerArn")?,
     );
     let all = call.aws.load_balancers.listeners();
-    let found: Vec<ListenerDescription> = match listener {
-        Some(_) if !rules.is_empty() => {
+    let of_listener = match listener {
+        Some(_) if !arns.is_empty() => {
             return Err(invalid(
                 "Listener ARN and rule ARNs cannot be specified at the same time",
             ));
@@ -111,29 +110,21 @@ pub(super) fn describe_rules(call: Call<'_>) -> Answer {
             are_arns(&[wanted], "listener")?;
             chosen(all, &[(&[wanted], &listener_arn)], &no_listener())?
         }
-        None if rules.is_empty() => {
+        None if arns.is_empty() => {
             return Err(invalid(
                 "You must specify either listener rule ARNs or a listener ARN",
             ));
         }
-        None => all
-            .into_iter()
-            .filter(|listener| rules.contains(&rule_arn(listener).as_str()))
-            .collect(),
+        None => all,
     };
-    if found.len() < rules.len() {
-        return Err(ApiError::new("RuleNotFound", "One or more rules not found"));
+    let mut rules: Vec<Value> = of_listener.iter().flat_map(describe_rules_of).collect();
+    if listener.is_none() {
+        rules.retain(|rule| arns.iter().any(|arn| rule["RuleArn"] == *arn));
+        if rules.len() < arns.len() {
+            return Err(ApiError::new("RuleNotFound", "One or more rules not found"));
+        }
     }
-    let describe = |listener: &ListenerDescription| {
-        json!({
-            "RuleArn": rule_arn(listener),
-            "Priority": "default",
-            "Conditions": [],
-            "Actions": [action(&listener.forward)],
-            "IsDefault": true,
-        })
-    };
-    answer(call, "Rules", found.iter().map(describe).collect())
+    answer(call, "Rules", rules)
 }
 
 pub(super) fn describe_target_health(call: Call<'_>) -> Answer {

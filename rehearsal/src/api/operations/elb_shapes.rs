@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::elb::{
-    Forward, ListenerDescription, LoadBalancerDescription, TargetGroupDescription, TargetHealth,
+    Forward, ListenerDescription, LoadBalancerDescription, RuleDescription, TargetGroupDescription,
+    TargetHealth,
 };
 
 pub(super) fn describe_load_balancer(load_balancer: &LoadBalancerDescription) -> Value {
@@ -72,11 +73,30 @@ pub(super) fn action(forward: &[Forward]) -> Value {
     }
 }
 
-pub(super) fn rule_arn(listener: &ListenerDescription) -> String {
-    format!(
-        "{}/default",
-        listener.arn.replace(":listener/", ":listener-rule/")
-    )
+/// Every rule of a listener, by priority, the default one last. A path stands in both of its places, as AWS answers it.
+pub(super) fn describe_rules_of(listener: &ListenerDescription) -> Vec<Value> {
+    let describe = |rule: &RuleDescription| {
+        json!({
+            "RuleArn": rule.arn,
+            "Priority": rule.priority.to_string(),
+            "Conditions": [{
+                "Field": "path-pattern",
+                "Values": [rule.path],
+                "PathPatternConfig": { "Values": [rule.path] },
+            }],
+            "Actions": [action(&rule.forward)],
+            "IsDefault": false,
+        })
+    };
+    let default = json!({
+        "RuleArn": format!("{}/default", listener.arn.replace(":listener/", ":listener-rule/")),
+        "Priority": "default",
+        "Conditions": [],
+        "Actions": [action(&listener.forward)],
+        "IsDefault": true,
+    });
+    let rules = listener.rules.iter().map(describe);
+    rules.chain([default]).collect()
 }
 
 pub(super) fn describe_health(target: &TargetHealth) -> Value {

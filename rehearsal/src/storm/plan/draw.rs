@@ -61,11 +61,12 @@ pub(super) fn plan(seed: u64) -> Plan {
     };
     let chances = chances(&mut drawn);
     let pipelines = pipelines(&mut drawn);
-    let assumptions: Vec<Assumption> = Assumption::value_variants()
+    let mut assumptions: Vec<Assumption> = Assumption::value_variants()
         .iter()
         .copied()
-        .filter(|_| drawn.chance(chances.assumed))
+        .filter(|assumption| !LATER.contains(assumption) && drawn.chance(chances.assumed))
         .collect();
+    assumptions.extend(later(seed, chances));
     let disturbances = faults::disturbances(&mut drawn, chances, &pipelines);
     let mishaps = faults::mishaps(&mut drawn, chances, &pipelines, &assumptions);
     let mut deeds = Vec::new();
@@ -84,6 +85,15 @@ pub(super) fn plan(seed: u64) -> Plan {
         deeds,
         broken_unseen: drawn.broken_unseen,
     }
+}
+
+/// Assumptions that came after seeds had been looked at: they are drawn apart, so that those seeds draw the rest as before.
+const LATER: [Assumption; 1] = [Assumption::NodesLearnLate];
+
+fn later(seed: u64, chances: Chances) -> Vec<Assumption> {
+    let mut rng = Rng::with_seed(!seed);
+    let held = |_: &Assumption| rng.u8(0..100) < chances.assumed;
+    LATER.into_iter().filter(held).collect()
 }
 
 fn chances(drawn: &mut Drawn) -> Chances {

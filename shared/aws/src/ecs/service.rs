@@ -62,6 +62,8 @@ fn translate(
             service.platform_version(),
         ),
         load_balancer: load_balancer_from(call, service.load_balancers())?,
+        desired_count: service.desired_count(),
+        running_count: service.running_count(),
         task_sets: task_sets.collect::<Result<_, _>>()?,
     })
 }

@@ -27,7 +27,8 @@ async fn described(body: Value) -> (Server, Result<Service, aws::CallFailed>) {
 fn service() -> Value {
     json!({
         "serviceArn": "arn:aws:ecs:eu-central-1:111122223333:service/prod/web", "serviceName": "web",
-        "status": "ACTIVE", "taskDefinition": REVISION, "deploymentController": {"type": "CODE_DEPLOY"},
+        "status": "ACTIVE", "taskDefinition": REVISION, "deploymentController": {"type": "CODE_DEPLOY"}, "desiredCount": 2,
+        "runningCount": 3,
         "launchType": "FARGATE", "platformVersion": "1.4.0", "deployments": [],
         "networkConfiguration": {"awsvpcConfiguration":
             {"subnets": ["subnet-0a", "subnet-0b"], "securityGroups": ["sg-0a"], "assignPublicIp": "DISABLED"}},
@@ -93,6 +94,8 @@ async fn a_service_comes_with_its_task_sets_and_where_they_run() {
             port: 8080,
             target_group: Some(TARGET_GROUP.parse().unwrap()),
         }),
+        desired_count: 2,
+        running_count: 3,
         task_sets: vec![
             set("ecs-svc/1", TaskSetStatus::Primary, None),
             set("ecs-svc/2", TaskSetStatus::Active, Some("d-8X2K4PLQ3")),

@@ -7,6 +7,7 @@ mod codedeploy_acts;
 mod ecr;
 mod ecs;
 mod failures;
+mod listener_rules;
 mod others;
 mod server;
 mod task_definition;

@@ -6,21 +6,21 @@ use aws::logs::Logs;
 use aws::scheduler::{Schedule, Scheduler};
 use aws::sns::Sns;
 use rules::names::{ListenerArn, TargetGroupArn, TopicArn};
-use rules::observed::{Listener, TargetHealth};
+use rules::observed::{Listener, RuleAction, TargetHealth};
 use serde_json::json;
 use time::macros::utc_datetime;
 
 use crate::server::{Server, error, json as answer, text};
 
-const TARGET_GROUP: &str =
+pub(crate) const TARGET_GROUP: &str =
     "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/green/0123456789abcdef";
-const LISTENER: &str =
+pub(crate) const LISTENER: &str =
     "arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener/app/shop/0123/4567";
 const LOAD_BALANCER: &str =
     "arn:aws:elasticloadbalancing:eu-central-1:111122223333:loadbalancer/app/shop/0123";
 const TOPIC: &str = "arn:aws:sns:eu-central-1:111122223333:outcomes";
 
-fn xml(status: u16, body: &str) -> crate::server::Answer {
+pub(crate) fn xml(status: u16, body: &str) -> crate::server::Answer {
     text(status, "text/xml", body)
 }
 
@@ -33,7 +33,7 @@ fn xml_error(status: u16, code: &str, message: &str) -> crate::server::Answer {
 }
 
 /// A form as AWS Query has it, decoded.
-fn form(body: &str) -> Vec<(String, String)> {
+pub(crate) fn form(body: &str) -> Vec<(String, String)> {
     let pair = |pair: &str| {
         pair.split_once('=')
             .map(|(name, value)| (decoded(name), decoded(value)))
@@ -53,7 +53,7 @@ fn decoded(text: &str) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
+pub(crate) fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs
         .iter()
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
@@ -107,8 +107,9 @@ async fn targets_say_how_they_are() {
         ),
         health("i-0a", "of-tomorrow", Some("Elb.New"), None),
     ];
-    assert_eq!(found, expected);
-    assert_eq!(elb.describe_target_health(&group).await, Ok(vec![]));
+    assert_eq!(found.targets, expected);
+    let empty = elb.describe_target_health(&group).await.unwrap();
+    assert_eq!(empty.targets, []);
 }
 
 #[tokio::test]
@@ -149,7 +150,8 @@ async fn a_listener_is_reached_at_its_load_balancer() {
         Ok(Listener {
             protocol: "HTTPS".to_owned(),
             port: 8443,
-            dns_name
+            dns_name,
+            default_actions: vec![RuleAction::Other("of-tomorrow".to_owned())],
         })
     );
 }

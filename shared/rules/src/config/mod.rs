@@ -110,6 +110,9 @@ pub struct Migration {
 pub struct TestTraffic {
     /// How long green's targets may take to become healthy.
     pub healthy_within: Duration,
+    /// From the beginning of the check until answers count: a listener's new weights take seconds to reach every node of a
+    /// load balancer, and until then blue may answer.
+    pub settle: Duration,
     /// Instead of the discovered address of the test listener.
     pub base_url: Option<String>,
     /// The name that requests are sent to: the `Host` header, and the name on the certificate.
@@ -138,6 +141,7 @@ impl TestTraffic {
     fn default_gate() -> Self {
         Self {
             healthy_within: Duration::from_secs(180),
+            settle: Duration::from_secs(15),
             base_url: None,
             host: None,
             requests: Vec::new(),

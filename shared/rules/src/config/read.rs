@@ -20,6 +20,8 @@ use section::Section;
 const MIGRATION_MINUTES_AT_MOST: i64 = 55;
 /// `check-test-traffic` may run for 15 minutes, the most that Lambda allows, and keeps time for the requests.
 const HEALTHY_WITHIN_SECONDS_AT_MOST: i64 = 720;
+/// Far more than any load balancer takes to learn new weights; it passes while targets become healthy.
+const SETTLE_SECONDS_AT_MOST: i64 = 300;
 
 pub(super) fn config(text: &str) -> Result<Config, Problems> {
     let mut problems = Problems::default();
@@ -185,6 +187,7 @@ fn test_traffic(place: String, table: Table, problems: &mut Problems) -> Option<
         1..=HEALTHY_WITHIN_SECONDS_AT_MOST,
         180,
     );
+    let settle = section.integer("settle_seconds", 0..=SETTLE_SECONDS_AT_MOST, 15);
     let base_url = section.text(
         "base_url",
         "an address such as `https://test.example.com:8443`",
@@ -204,6 +207,7 @@ fn test_traffic(place: String, table: Table, problems: &mut Problems) -> Option<
         .collect();
     Some(TestTraffic {
         healthy_within: Duration::from_secs(seconds?),
+        settle: Duration::from_secs(settle?),
         base_url: base_url?,
         host: host?,
         requests: requests.into_iter().collect::<Option<_>>()?,

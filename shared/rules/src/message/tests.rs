@@ -99,6 +99,10 @@ fn chat_is_a_custom_notification() {
     assert_snapshot!(serde_json::to_string_pretty(&value).unwrap());
 }
 
+fn running(desired: i32, running: i32) -> TaskCount {
+    TaskCount { desired, running }
+}
+
 #[test]
 fn every_outcome_says_what_happened_in_one_sentence() {
     let (pipeline, deployment) = (pipeline(), deployment());
@@ -127,7 +131,9 @@ fn every_outcome_says_what_happened_in_one_sentence() {
             &deployment,
             "`/`: wanted status 200, got status 500".to_owned(),
         ),
-        Outcome::shipped(&pipeline, &deployment, ending()),
+        Outcome::shipped(&pipeline, &deployment, running(2, 2), ending()),
+        Outcome::shipped(&pipeline, &deployment, running(0, 0), ending()),
+        Outcome::shipped_and_down(&pipeline, &deployment, running(2, 0), ending()),
         Outcome::replaced_since(
             &pipeline,
             &deployment,
@@ -137,7 +143,9 @@ fn every_outcome_says_what_happened_in_one_sentence() {
         Outcome::said_to_be_shipped(&pipeline, &deployment, ending()),
         Outcome::not_running(&pipeline, &deployment, &runs, ending()),
         Outcome::ended_badly(Event::Stopped, &pipeline, &deployment, ending()),
-        Outcome::rolled_back(&pipeline, &deployment, &rollback, ending()),
+        Outcome::rolled_back(&pipeline, &deployment, &rollback, running(2, 1), ending()),
+        Outcome::rolled_back(&pipeline, &deployment, &rollback, running(0, 0), ending()),
+        Outcome::rolled_back_and_down(&pipeline, &deployment, &rollback, running(2, 0), ending()),
         Outcome::rollback_failed(Event::Failed, &pipeline, &rollback, ending()),
         Outcome::rollback_failed(Event::Stopped, &pipeline, &rollback, ending()),
         Outcome::ready(&pipeline, &deployment),

@@ -74,7 +74,7 @@ impl fmt::Display for Skip {
                 "which image production runs is not known: {why} (hint: a request deploys all the same, and pins the digest)"
             ),
             // "Runs" is said of tasks that run.
-            Self::AlreadyRunning(image, Some(tasks)) if tasks.running == 0 => write!(
+            Self::AlreadyRunning(image, Some(tasks)) if tasks.is_down() => write!(
                 formatter,
                 "production's revision has {image} already, though {tasks} run"
             ),

@@ -1,0 +1,60 @@
+//! Time that passes, by AWS's clock: AWS says when a lifecycle event began, so AWS must say how long ago that is. The
+//! process's own stopwatch counts beside it, for answers that do not state their date.
+
+use std::time::Duration;
+
+use rules::test_traffic;
+use time::UtcDateTime;
+use tokio::time::Instant;
+
+/// How long something has lasted.
+pub(crate) struct Stopwatch {
+    started: Instant,
+    first: Option<UtcDateTime>,
+}
+
+impl Stopwatch {
+    pub(crate) fn start() -> Self {
+        Self {
+            started: Instant::now(),
+            first: None,
+        }
+    }
+
+    /// Until AWS said that it is `now`.
+    pub(crate) fn passed(&mut self, now: Option<UtcDateTime>) -> Duration {
+        self.first = self.first.or(now);
+        let by_aws = self.first.zip(now).map(|(first, now)| now - first);
+        let by_aws = by_aws.and_then(|passed| Duration::try_from(passed).ok());
+        by_aws.unwrap_or_default().max(self.started.elapsed())
+    }
+}
+
+/// The time that a load balancer gets to learn its new weights.
+pub(crate) struct Settling {
+    since: Option<UtcDateTime>,
+    time: Duration,
+    now: Option<UtcDateTime>,
+    stopwatch: Instant,
+}
+
+impl Settling {
+    /// It counts since then; where AWS does not say since when, from now on.
+    pub(crate) fn new(since: Option<UtcDateTime>, time: Duration) -> Self {
+        Self {
+            since,
+            time,
+            now: None,
+            stopwatch: Instant::now(),
+        }
+    }
+
+    /// AWS said what time it is.
+    pub(crate) fn look(&mut self, now: Option<UtcDateTime>) {
+        self.now = now.or(self.now);
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        test_traffic::is_settled(self.since, self.time, self.now, self.stopwatch.elapsed())
+    }
+}

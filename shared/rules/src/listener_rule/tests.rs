@@ -1,0 +1,257 @@
+//! Rules as tables: what a request meets, and where it leads.
+
+use super::*;
+
+fn group(name: &str) -> TargetGroupArn {
+    format!(
+        "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/{name}/0123456789abcdef"
+    )
+    .parse()
+    .unwrap()
+}
+
+/// `host=a.com|b.com path=/x* header:x-test=1 query:a=b query:=b method=GET source-ip regex`
+fn condition(text: &str) -> RuleCondition {
+    let (field, values) = text.split_once('=').unwrap_or((text, ""));
+    let values: Vec<String> = values.split('|').map(str::to_owned).collect();
+    match field.split_once(':').unwrap_or((field, "")) {
+        ("host", _) => RuleCondition::Host(values),
+        ("path", _) => RuleCondition::Path(values),
+        ("header", name) => RuleCondition::Header {
+            name: name.to_owned(),
+            values,
+        },
+        ("query", key) => {
+            let key = Some(key.to_owned()).filter(|key| !key.is_empty());
+            RuleCondition::Query(
+                values
+                    .into_iter()
+                    .map(|value| (key.clone(), value))
+                    .collect(),
+            )
+        }
+        ("method", _) => RuleCondition::Method(values),
+        (other, _) => RuleCondition::Unknown(other.to_owned()),
+    }
+}
+
+/// `blue 90 green 10`, or another action's name
+fn action(text: &str) -> RuleAction {
+    let words: Vec<&str> = text.split(' ').collect();
+    if words.len() < 2 {
+        return RuleAction::Other(text.to_owned());
+    }
+    let pairs = words
+        .chunks(2)
+        .map(|pair| (group(pair[0]), pair[1].parse().unwrap()));
+    RuleAction::Forward(pairs.collect())
+}
+
+/// `10: path=/orders -> blue 1`, with several actions behind `, `
+fn rule(line: &str) -> ListenerRule {
+    let (left, actions) = line.split_once(" -> ").unwrap();
+    let (priority, conditions) = left.split_once(':').unwrap();
+    ListenerRule {
+        priority: priority.to_owned(),
+        conditions: conditions.split_whitespace().map(condition).collect(),
+        actions: actions.split(", ").map(action).collect(),
+    }
+}
+
+const SHOP: &str = "shop.example.com";
+
+/// A GET of `SHOP` or of `//host/path`.
+#[track_caller]
+fn check(url: &str, rules: &[&str], expected: &str) {
+    let (host, rest) = match url.strip_prefix("//") {
+        Some(rest) => rest.split_at(rest.find('/').unwrap()),
+        None => (SHOP, url),
+    };
+    let (path, query) = match rest.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (rest, None),
+    };
+    let asked = Asked {
+        host,
+        path,
+        query,
+        headers: &[("user-agent", "greenlight/1.0"), ("accept", "*/*")],
+    };
+    let rules: Vec<ListenerRule> = rules.iter().map(|line| rule(line)).collect();
+    let said = match leads_to_green(&rules, asked, &group("green")) {
+        Ok(()) => "green".to_owned(),
+        Err(why) => why,
+    };
+    assert_eq!(said, expected, "{url} {rules:?}");
+}
+
+/// Whether the condition is met: then the rule leads to green, and otherwise the default rule leads to blue.
+#[track_caller]
+fn met(url: &str, condition: &str, expected: &str) {
+    let blue = format!(
+        "`{}` meets the default rule of the test listener, which forwards to `blue` (weight 1): an answer may come from \
+         elsewhere than green's target group `green`",
+        url.trim_start_matches("//")
+            .trim_start_matches(|c| c != '/' && url.starts_with("//"))
+            .split('?')
+            .next()
+            .unwrap()
+    );
+    let perhaps = |why: &str| {
+        format!(
+            "whether `{}` meets rule 1 of the test listener cannot be told ({why}), and it forwards to `blue` (weight 1): an \
+             answer may come from elsewhere than green's target group `green`",
+            blue.split('`').nth(1).unwrap()
+        )
+    };
+    let (to_green, to_blue) = (
+        format!("1: {condition} -> green 1"),
+        format!("1: {condition} -> blue 1"),
+    );
+    match expected {
+        "yes" => check(url, &[&to_green, "default: -> blue 1"], "green"),
+        "no" => {
+            check(url, &[&to_green, "default: -> blue 1"], &blue);
+            check(url, &[&to_blue, "default: -> green 1"], "green");
+        }
+        why => check(url, &[&to_blue, "default: -> green 1"], &perhaps(why)),
+    }
+}
+
+#[test]
+fn the_first_rule_that_is_met_decides_by_number_and_the_default_comes_last() {
+    let elsewhere = "an answer may come from elsewhere than green's target group `green`";
+    check("/", &["default: -> green 100"], "green");
+    check("/", &["default: -> blue 0 green 100"], "green");
+    check("/", &["default: -> green 1 green 0"], "green");
+    check(
+        "/",
+        &["default: -> blue 1 green 99"],
+        &format!(
+            "`/` meets the default rule of the test listener, which forwards to `blue` (weight 1) and `green` (weight 99): {elsewhere}"
+        ),
+    );
+    check(
+        "/",
+        &["default: -> blue 0 green 0"],
+        &format!(
+            "`/` meets the default rule of the test listener, which forwards to `blue` (weight 0) and `green` (weight 0): {elsewhere}"
+        ),
+    );
+    let by_blue = format!(
+        "`/orders` meets rule 9 of the test listener, which forwards to `blue` (weight 1): {elsewhere}"
+    );
+    check(
+        "/orders",
+        &[
+            "default: -> green 1",
+            "10: path=/orders -> green 1",
+            "9: path=/o* -> blue 1",
+        ],
+        &by_blue,
+    );
+    check(
+        "/",
+        &["default: -> green 1", "9: path=/o* -> blue 1"],
+        "green",
+    );
+    check("/", &[], "`/` meets no rule of the test listener");
+}
+
+#[test]
+fn whatever_the_load_balancer_answers_by_itself_is_not_greens() {
+    let check = |actions: &str, does: &str| {
+        check(
+            "/",
+            &[&format!("default: -> {actions}")],
+            &format!(
+                "`/` meets the default rule of the test listener, which {does}: such an answer is not green's"
+            ),
+        );
+    };
+    check("redirect", "redirects");
+    check("fixed-response", "answers a fixed response");
+    check(
+        "authenticate-oidc, green 1",
+        "answers by itself (`authenticate-oidc`)",
+    );
+    check(
+        "jwt-validation, green 1",
+        "answers by itself (`jwt-validation`)",
+    );
+}
+
+#[test]
+fn every_condition_of_a_rule_must_be_met() {
+    met("/a", "path=/a host=shop.example.com", "yes");
+    met("/a", "path=/a host=other.example.com", "no");
+    met("/a", "path=/b host=shop.example.com", "no");
+    met("/a", "path=/b source-ip", "no");
+    met("/a", "path=/a source-ip", "its condition `source-ip`");
+    met("/a", "regex host=shop.example.com", "its condition `regex`");
+    met("/a", "method=GET|HEAD", "yes");
+    met("/a", "method=get", "no");
+    met("/a", "method=POST", "no");
+}
+
+#[test]
+fn hosts_ignore_case_and_paths_do_not() {
+    met("/a", "host=SHOP.example.com", "yes");
+    met("/a", "host=other.com|*.example.com", "yes");
+    met("/a", "host=????.example.com", "yes");
+    met("/a", "host=???.example.com", "no");
+    met(
+        "//shop.example.com:8443/a",
+        "host=*.com",
+        "its `Host` carries a port",
+    );
+    met("//shop.example.com:8443/a", "host=shop*", "yes");
+    met("//shop.example.com:8443/a", "host=other*", "no");
+    met("/Orders", "path=/orders", "no");
+    met("/Orders", "path=/Orders", "yes");
+    met("/orders?page=2", "path=/orders", "yes");
+    met("/orders?page=2", "path=*page*", "no");
+    met("/orders/7/items", "path=/orders/*/items", "yes");
+    met("/a%2Fb", "path=/a/b", "its path is percent-encoded");
+    met("/a%2Fb", "path=/a*", "yes");
+}
+
+#[test]
+fn headers_are_those_that_the_check_sends() {
+    met("/", "header:User-Agent=GREENLIGHT/*", "yes");
+    met("/", "header:user-agent=*curl*|*light*", "yes");
+    met("/", "header:user-agent=curl", "no");
+    met("/", "header:x-test=*", "no");
+}
+
+#[test]
+fn a_query_is_compared_pair_by_pair() {
+    met("/?version=V1&b=2", "query:Version=v1", "yes");
+    met("/?a=1&version=v2", "query:version=v1|v?", "yes");
+    met("/?version=v1", "query:version=v2", "no");
+    met("/?b=example", "query:=ex*", "yes");
+    met("/", "query:=*", "no");
+    met("/?a=1*2", "query:a=1\\*2", "yes");
+    met("/?a=112", "query:a=1\\*2", "no");
+    let encoded = "its query is encoded, or has a name without a value";
+    met("/?a=x%20y", "query:a=x?y", encoded);
+    met("/?example", "query:=example", encoded);
+}
+
+#[test]
+fn wildcards_take_no_more_time_than_both_lengths_multiplied() {
+    let text = "a".repeat(100_000);
+    assert!(!matches("*a*a*a*a*a*a*a*a*b", &text, Escapes::None));
+    assert!(matches("*a*a*a*a*a*a*a*a*", &text, Escapes::None));
+    for (pattern, text, expected) in [
+        ("", "", true),
+        ("*", "", true),
+        ("?", "", false),
+        ("a*b*c", "aXbYbZc", true),
+        ("a*b*c", "aXbYbZ", false),
+        ("*ab", "aab", true),
+        ("**", "x", true),
+    ] {
+        assert_eq!(matches(pattern, text, Escapes::None), expected, "{pattern}");
+    }
+}
