@@ -180,8 +180,12 @@ pub fn next(
 }
 
 /// Whether `latest` is what `next` would register, so that it need not be registered again: a revision that was
-/// registered and never deployed (a crash in between) is used again. Its `greenlight:image` may name another tag.
+/// registered and never deployed (a crash in between) is used again. One that was made for another tag is not: while it
+/// runs, its tag is what is known of the version by which it was deployed.
 pub fn is_same(latest: &TaskDefinition, next: &Value) -> bool {
+    if made_for(&latest.tags) != made_for(&next["tags"]) {
+        return false;
+    }
     let strip = |request: &Value| {
         let mut request = request.clone();
         if let Some(request) = request.as_object_mut() {
@@ -210,19 +214,20 @@ pub fn arn(definition: &TaskDefinition) -> Option<RevisionArn> {
 
 /// The image of this digest as the revision deployed it: by the tag that [`next`] gave to the revision.
 pub fn deployed(definition: &TaskDefinition, repository: &Repository, digest: Digest) -> Deployed {
-    let ours = definition
-        .tags
-        .as_array()
-        .into_iter()
-        .flatten()
-        .find(|tag| tag["key"].as_str() == Some(IMAGE_TAG));
-    let name = ours.and_then(|tag| tag["value"].as_str()?.split_once(':'));
+    let name = made_for(&definition.tags).and_then(|image| image.split_once(':'));
     let tag = name.filter(|(name, _)| *name == repository.as_str());
     Deployed {
         digest,
         tag: tag.and_then(|(_, tag)| tag.parse().ok()),
         at: registered_at(definition),
     }
+}
+
+/// The image that a revision with these tags was made for.
+fn made_for(tags: &Value) -> Option<&str> {
+    let mut tags = tags.as_array().into_iter().flatten();
+    let ours = tags.find(|tag| tag["key"].as_str() == Some(IMAGE_TAG));
+    ours?["value"].as_str()
 }
 
 /// When a revision was registered, as ECS says it: seconds with a fraction.

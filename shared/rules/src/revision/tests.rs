@@ -148,9 +148,27 @@ fn a_revision_that_is_already_registered_is_recognised() {
     let mut registered = definition.clone();
     registered.task_definition["containerDefinitions"] = request["containerDefinitions"].clone();
     registered.task_definition["revision"] = json!(42);
+    registered.tags = request["tags"].clone();
     assert!(is_same(&registered, &request));
     registered.task_definition["cpu"] = json!("512");
     assert!(!is_same(&registered, &request));
+}
+
+/// By 1.1.0 it failed, as 1.5.0 it is deployed again and runs: when 1.5.0 is another image then, this one is still no 1.1.0.
+#[test]
+fn a_revision_that_was_made_for_another_version_is_not_used_again() {
+    let definition = full();
+    let matching = matching(&pipeline("[]"), &definition).unwrap();
+    let by = |tag: &str| {
+        let tag = tag.parse().ok();
+        next(&definition, &matching, &Image { tag, ..image() }).unwrap()
+    };
+    let (lower, higher) = (by("1.1.0"), by("1.5.0"));
+    let mut registered = definition.clone();
+    registered.task_definition["containerDefinitions"] = lower["containerDefinitions"].clone();
+    registered.tags = lower["tags"].clone();
+    assert!(is_same(&registered, &lower));
+    assert!(!is_same(&registered, &higher));
 }
 
 /// A crash between registering and deploying must cost no second revision, in whatever form ECS gives back the first.
@@ -169,7 +187,11 @@ fn the_same_revision_is_recognised_in_any_order_and_with_defaults_filled_in() {
     ]));
     let matching = matching(&pipeline("[]"), &source).unwrap();
     let request = next(&source, &matching, &pushed).unwrap();
-    let same = |container: Value| is_same(&registered(json!([container])), &request);
+    let same = |container: Value| {
+        let mut latest = registered(json!([container]));
+        latest.tags = request["tags"].clone();
+        is_same(&latest, &request)
+    };
     assert!(same(json!({
         "name": "web", "image": image, "environment": [two, one], "command": ["run", "all"], "essential": true,
         "mountPoints": [], "secrets": null, "readonlyRootFilesystem": false,
