@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
+use rehearsal::clock::Pace;
 use rehearsal::ecr::ImageSettings;
 use rehearsal::happening::ListenerKind;
 use rehearsal::mishap::{Planned, Point};
@@ -31,7 +32,7 @@ use crate::progress::{self, Output};
 use crate::record::Record;
 use crate::report::{self, Story};
 use crate::scenario::{Scenario, Step, own};
-use crate::traffic::{Seen, Traffic};
+use crate::traffic::{Rest, Seen, Traffic};
 
 /// Answers that production must have given before anything happens, and after everything has.
 const ANSWERS_AROUND: u64 = 20;
@@ -159,7 +160,11 @@ async fn set(scenario: &Scenario, places: &Places, data: &Data) -> anyhow::Resul
         let address = world
             .address(&service.label, ListenerKind::Production)
             .with_context(|| format!("`{}` has no listener", service.label))?;
-        let client = Traffic::start(address, world.clock.clone(), scenario.setting.pause);
+        let rest = match scenario.setting.pace {
+            Pace::Real => Rest::Pause(scenario.setting.pause),
+            Pace::Still => Rest::UntilChanged(world.happenings.clone()),
+        };
+        let client = Traffic::start(address, world.clock.clone(), rest);
         traffic.insert(service.label.clone(), client);
     }
     for client in traffic.values() {
