@@ -39,8 +39,8 @@ const ANSWERS_AROUND: u64 = 20;
 /// The longest that a rehearsal may really take.
 const REAL_TIME_AT_MOST: Duration = Duration::from_secs(10 * 60);
 
-/// How many folders of killed processes with the same number are passed over.
-const FOLDERS_TRIED: u32 = 100;
+/// How many folders of killed processes with the same number, and of plays at the same time, are passed over.
+const FOLDERS_TRIED: u32 = 1_000;
 
 /// Where the parts of a rehearsal are.
 #[derive(Debug, Clone)]
