@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, anyhow, bail};
+use rehearsal::clock::Pace;
 use rehearsal::ecr::ImageSettings;
 use rehearsal::happening::ListenerKind;
 use rehearsal::mishap::{Planned, Point};
@@ -32,15 +33,15 @@ use crate::record::Record;
 use crate::report::{self, Story};
 use crate::scenario::setting::Mode;
 use crate::scenario::{MessageFormat, Scenario, Step, own};
-use crate::traffic::{Seen, Traffic};
+use crate::traffic::{Rest, Seen, Traffic};
 
 /// Answers that production must have given before anything happens, and after everything has.
 const ANSWERS_AROUND: u64 = 20;
 /// The longest that a rehearsal may really take.
 const REAL_TIME_AT_MOST: Duration = Duration::from_secs(10 * 60);
 
-/// How many folders of killed processes with the same number are passed over.
-const FOLDERS_TRIED: u32 = 100;
+/// How many folders of killed processes with the same number, and of plays at the same time, are passed over.
+const FOLDERS_TRIED: u32 = 1_000;
 
 /// Where the parts of a rehearsal are.
 #[derive(Debug, Clone)]
@@ -160,12 +161,11 @@ async fn set(scenario: &Scenario, places: &Places, data: &Data) -> anyhow::Resul
         let address = world
             .address(&service.label, ListenerKind::Production)
             .with_context(|| format!("`{}` has no listener", service.label))?;
-        let client = Traffic::start(
-            address,
-            world.clock.clone(),
-            scenario.setting.pause,
-            scenario.setting.asked,
-        );
+        let rest = match scenario.setting.pace {
+            Pace::Real => Rest::Pause(scenario.setting.pause),
+            Pace::Still => Rest::UntilChanged(world.happenings.clone()),
+        };
+        let client = Traffic::start(address, world.clock.clone(), rest, scenario.setting.asked);
         traffic.insert(service.label.clone(), client);
     }
     for client in traffic.values() {

@@ -24,6 +24,8 @@ const LISTENING: &str = "listening on ";
 /// So many looks in a row, so far apart, must find a process asleep.
 const LOOKS: u32 = 10;
 const LOOK: Duration = Duration::from_millis(1);
+/// Where many compete for a processor, looking costs what the process waits for: one that is awake is looked at less often.
+const LOOK_AT_AWAKE_AT_MOST: Duration = Duration::from_millis(8);
 /// How long a process may compute until nobody waits for its sleep any more.
 const AWAKE_AT_MOST: Duration = Duration::from_secs(10);
 
@@ -180,10 +182,14 @@ impl Process {
 /// a while at most. Only Linux says so (`/proc`); elsewhere nobody waits. A short sleep is none: a connection takes one.
 pub async fn asleep(id: u32) {
     let since = Instant::now();
-    let mut looks = 0;
+    let (mut looks, mut rest) = (0, LOOK);
     while looks < LOOKS && since.elapsed() < AWAKE_AT_MOST {
-        looks = if is_awake(id) { 0 } else { looks + 1 };
-        tokio::time::sleep(LOOK).await;
+        (looks, rest) = if is_awake(id) {
+            (0, (rest * 2).min(LOOK_AT_AWAKE_AT_MOST))
+        } else {
+            (looks + 1, LOOK)
+        };
+        tokio::time::sleep(rest).await;
     }
 }
 

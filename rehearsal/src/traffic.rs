@@ -11,13 +11,16 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rehearsal::clock::Clock;
+use rehearsal::happening::{Happenings, ListenerKind, Still, What};
 use serde::Serialize;
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
 /// Between an answer and the next request where nobody wants it otherwise, and never more than that while somebody waits
 /// for answers: about 200 requests a second.
 pub(crate) const PAUSE: Duration = Duration::from_millis(4);
+/// The longest rest of a client that waits for a change.
+const CHANGELESS: Duration = Duration::from_millis(200);
 /// A person would have given up by then.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// What is asked, in turns: a page, and one that reads the database.
@@ -73,16 +76,25 @@ pub(crate) struct Traffic {
     client: JoinHandle<()>,
 }
 
+/// How long a client rests after an answer; no longer than `PAUSE` while somebody waits for answers.
+#[derive(Clone)]
+pub(crate) enum Rest {
+    /// So much real time.
+    Pause(Duration),
+    /// Until something happens that production can feel, which the clock does not leave before production was asked, by
+    /// every path: what is seen then does not depend on how fast the machine is.
+    UntilChanged(Happenings),
+}
+
 /// Somebody who waits for more answers, until dropped.
 struct Waiting<'a>(&'a watch::Sender<usize>);
 
 impl Traffic {
-    /// Begins to ask the listener at `address`, with a pause between an answer and the next request, which is cut short
-    /// while somebody waits for answers.
+    /// Begins to ask the listener at `address` for these paths in turns, and rests between an answer and the next request.
     pub(crate) fn start(
         address: SocketAddr,
         clock: Clock,
-        pause: Duration,
+        rest: Rest,
         paths: [&'static str; 2],
     ) -> Traffic {
         let kept = Arc::new(Mutex::new(Kept::default()));
@@ -93,8 +105,16 @@ impl Traffic {
             kept: kept.clone(),
             count,
         };
-        let pauses = Pauses { pause, waited_for };
-        let client = tokio::spawn(ask_until(stopped, address, clock, paths, pauses, counts));
+        let rests = Rests {
+            seen: match &rest {
+                Rest::Pause(_) => 0,
+                Rest::UntilChanged(happenings) => happenings.all().len(),
+            },
+            rest,
+            awaited: None,
+            waited_for,
+        };
+        let client = tokio::spawn(ask_until(stopped, address, clock, paths, rests, counts));
         Traffic {
             kept,
             counted,
@@ -157,21 +177,58 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// How long a client rests after an answer.
-struct Pauses {
-    pause: Duration,
+/// A client's rests.
+struct Rests {
+    rest: Rest,
+    /// So many happenings have been waited for, or passed over.
+    seen: usize,
+    /// The next change. What happens during a request is kept here, and the clock with it.
+    awaited: Option<oneshot::Receiver<Still>>,
     waited_for: watch::Receiver<usize>,
 }
 
-impl Pauses {
-    async fn rest(&mut self) {
+impl Rests {
+    /// Gives what keeps the clock where something has changed, if anything has.
+    async fn rest(&mut self) -> Option<Still> {
+        let mut waited_for = self.waited_for.clone();
         let hurried = async {
             // Nobody waits for a client that is about to end.
-            let _ = self.waited_for.wait_for(|waiting| *waiting > 0).await;
+            let _ = waited_for.wait_for(|waiting| *waiting > 0).await;
             tokio::time::sleep(PAUSE).await;
         };
-        tokio::select! { () = tokio::time::sleep(self.pause) => {} () = hurried => {} }
+        let happenings = match &self.rest {
+            Rest::Pause(pause) => {
+                tokio::select! { () = tokio::time::sleep(*pause) => {} () = hurried => {} }
+                return None;
+            }
+            Rest::UntilChanged(happenings) => happenings,
+        };
+        let awaited = self
+            .awaited
+            .get_or_insert_with(|| happenings.still_when(self.seen, is_felt));
+        let still = tokio::select! {
+            biased;
+            still = awaited => still.ok(),
+            () = hurried => return None,
+            () = tokio::time::sleep(CHANGELESS) => return None,
+        };
+        self.awaited = None;
+        self.seen = still.as_ref().map_or(self.seen, |still| still.index + 1);
+        still
     }
+}
+
+/// Whether production can feel it.
+fn is_felt(what: &What) -> bool {
+    matches!(
+        what,
+        What::Weights {
+            listener: ListenerKind::Production,
+            ..
+        } | What::TaskStarted { .. }
+            | What::TaskStopped { .. }
+            | What::DeploymentStatus { .. }
+    )
 }
 
 /// Where a client keeps its answers, and counts them.
@@ -185,18 +242,25 @@ async fn ask_until(
     address: SocketAddr,
     clock: Clock,
     paths: [&'static str; 2],
-    mut pauses: Pauses,
+    mut rests: Rests,
     counts: Counts,
 ) {
     let client = Client::builder(TokioExecutor::new()).build_http();
-    for path in paths.iter().cycle() {
-        if *stopped.borrow() {
-            return;
+    let count = paths.len();
+    let mut paths = paths.iter().cycle();
+    let mut still = None;
+    loop {
+        let requests = if still.is_some() { count } else { 1 };
+        for path in paths.by_ref().take(requests) {
+            if *stopped.borrow() {
+                return;
+            }
+            let answer = ask(&client, address, path).await;
+            lock(&counts.kept).keep(path, answer, clock.now());
+            counts.count.send_modify(|count| *count += 1);
         }
-        let answer = ask(&client, address, path).await;
-        lock(&counts.kept).keep(path, answer, clock.now());
-        counts.count.send_modify(|count| *count += 1);
-        pauses.rest().await;
+        drop(still.take());
+        still = rests.rest().await;
     }
 }
 
@@ -339,7 +403,7 @@ mod tests {
         tokio::spawn(async move { axum::serve(socket, router).await });
         let clock = Clock::start();
         let began = clock.now();
-        let traffic = Traffic::start(address, clock.clone(), PAUSE, PATHS);
+        let traffic = Traffic::start(address, clock.clone(), Rest::Pause(PAUSE), PATHS);
         traffic.more(4).await;
         let (seen, samples) = traffic.stop().await;
         assert_eq!(samples.len() as u64, seen.requests);

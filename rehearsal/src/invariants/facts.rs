@@ -244,6 +244,50 @@ impl Facts {
             .any(|look| look.asked.as_ref() == Some(&pipeline.name))
     }
 
+    /// The followed tags that pointed at an image at some time in the while.
+    pub(super) fn tags_in<'a>(
+        &'a self,
+        pipeline: &'a Pipeline,
+        digest: &str,
+        while_: (SystemTime, SystemTime),
+    ) -> Vec<&'a str> {
+        let (from, to) = while_;
+        self.tags_while(pipeline, digest, |pushed_at, until| {
+            pushed_at <= to && until.is_none_or(|until| until >= from)
+        })
+    }
+
+    /// The followed tags that pointed at an image all the while.
+    pub(super) fn tags_throughout<'a>(
+        &'a self,
+        pipeline: &'a Pipeline,
+        digest: &str,
+        while_: (SystemTime, SystemTime),
+    ) -> Vec<&'a str> {
+        let (from, to) = while_;
+        self.tags_while(pipeline, digest, |pushed_at, until| {
+            pushed_at <= from && until.is_none_or(|until| until > to)
+        })
+    }
+
+    fn tags_while<'a>(
+        &'a self,
+        pipeline: &'a Pipeline,
+        digest: &str,
+        is_then: impl Fn(SystemTime, Option<SystemTime>) -> bool,
+    ) -> Vec<&'a str> {
+        let pushes = self
+            .followed(pipeline)
+            .filter(|push| push.digest == digest && is_then(push.at, self.pointed_until(push)));
+        pushes.map(|push| push.tag.as_str()).collect()
+    }
+
+    /// The while in which what was created at a moment was decided on: from the beginning of the invocation.
+    pub(super) fn decided_in(&self, created_at: SystemTime) -> (SystemTime, SystemTime) {
+        let began = self.looks_at(created_at).map(|look| look.began).min();
+        (began.unwrap_or(created_at), created_at)
+    }
+
     /// Where the tag of a push pointed from then on, until it was moved.
     pub(super) fn pointed_until(&self, push: &Push) -> Option<SystemTime> {
         let later = self.pushes.iter().filter(|later| {

@@ -3,6 +3,8 @@
 //!
 //! Each deployment that Greenlight creates is justified by an order of its image that came after the deployment of the same
 //! image before it: a push under a tag that the pipeline follows, also one that changes nothing, or a person's request.
+//! What is ordered at the moment of a creation came after it: whoever waited for it acts then, and the look that created it
+//! had read ECR before.
 //! A needless revision is one that no deployment ships; each order of an image may leave one at most, and one for each
 //! other look at the same moment: two that look at once may both register before CodeDeploy refuses the second deployment.
 
@@ -26,7 +28,7 @@ fn twice(facts: &Facts, pipeline: &Pipeline) -> Vec<String> {
             continue;
         };
         let before = last.insert(digest, deployment);
-        let is_new = |at| before.is_none_or(|before| at > before.created_at);
+        let is_new = |at| before.is_none_or(|before| at >= before.created_at);
         let mut pushes = facts.followed(pipeline);
         let pushed = pushes.any(|push| {
             push.digest == digest && is_new(push.at) && push.at <= deployment.created_at

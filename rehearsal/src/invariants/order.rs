@@ -2,13 +2,13 @@
 //!    is an order, and what a person asks for is one.
 //!
 //! Each deployment that Greenlight creates, and that no person asked for, ships what an exact tag pointed at during the
-//! invocation that created it; or, where the rule knows an order, nothing that comes before what production ran then, by
-//! the tags that this had when the invocation began. What production ran is what the last deployment before it that
-//! succeeded had shipped, whoever created that.
+//! invocation that created it; or, where the rule knows an order, nothing that comes before what production ran then. What
+//! production ran is what the last deployment before it that succeeded had shipped, whoever created that. It is the version
+//! that it has, and the one by which it was deployed; a version that was moved to another image since is of that one.
 
 use std::time::SystemTime;
 
-use super::facts::{By, Deployment, Facts, Pipeline, Push, Status, short};
+use super::facts::{By, Deployment, Facts, Pipeline, Status, short};
 use super::rule::{Ranked, Rule};
 
 pub(super) fn judge(facts: &Facts) -> Vec<String> {
@@ -36,18 +36,24 @@ fn went_back(facts: &Facts, pipeline: &Pipeline, deployment: &Deployment) -> Opt
         Rule::Exact(tag) => (!pointed_at(facts, pipeline, digest, at))
             .then(|| format!("{of}, when `{tag}` pointed elsewhere")),
         Rule::Glob(_) | Rule::Semver(_) => {
+            let while_ = facts.decided_in(at);
             let ran = ran_at(facts, pipeline, at)?;
-            let (this, other) = (
-                rank(facts, pipeline, digest, at)?,
-                rank(facts, pipeline, ran, began(facts, at))?,
-            );
+            let this = rank(
+                facts,
+                pipeline,
+                digest,
+                facts.tags_in(pipeline, digest, while_),
+            )?;
+            let has = facts.tags_throughout(pipeline, ran.digest, while_);
+            let tags = has.into_iter().chain(ran.deployed_by(facts, pipeline, at));
+            let other = rank(facts, pipeline, ran.digest, tags.collect())?;
             let is_before = pipeline.rule.is_before(&this, &other);
             is_before.then(|| {
                 format!(
                     "{of} ({}, pushed at {}), when production ran {} ({}, pushed at {}), which is newer",
                     this.tags.join(", "),
                     facts.when(this.pushed_at),
-                    short(ran),
+                    short(ran.digest),
                     other.tags.join(", "),
                     facts.when(other.pushed_at),
                 )
@@ -58,51 +64,68 @@ fn went_back(facts: &Facts, pipeline: &Pipeline, deployment: &Deployment) -> Opt
 
 /// Whether the tag pointed at this image at any time from the beginning of the invocation to the moment.
 fn pointed_at(facts: &Facts, pipeline: &Pipeline, digest: &str, at: SystemTime) -> bool {
-    let began = began(facts, at);
-    let pointed = |push: &Push| {
-        push.digest == digest
-            && push.at <= at
-            && facts.pointed_until(push).is_none_or(|until| until >= began)
-    };
-    facts.followed(pipeline).any(pointed)
+    let tags = facts.tags_in(pipeline, digest, facts.decided_in(at));
+    !tags.is_empty()
 }
 
-/// When the invocation began that did something at a moment.
-fn began(facts: &Facts, at: SystemTime) -> SystemTime {
-    let began = facts.looks_at(at).map(|look| look.began);
-    began.min().unwrap_or(at)
+/// What production ran.
+struct Ran<'a> {
+    digest: &'a str,
+    /// None: what it ran at the beginning.
+    revision: Option<&'a str>,
 }
 
 /// What production ran before a deployment was created.
-fn ran_at<'a>(facts: &'a Facts, pipeline: &'a Pipeline, at: SystemTime) -> Option<&'a str> {
+fn ran_at<'a>(facts: &'a Facts, pipeline: &'a Pipeline, at: SystemTime) -> Option<Ran<'a>> {
     let before = facts.deployments_of(pipeline).filter(|deployment| {
         deployment.created_at < at
             && deployment.status == Status::Succeeded
             && deployment.ended_at.is_some_and(|ended| ended <= at)
     });
-    match before.max_by_key(|deployment| deployment.ended_at) {
+    let last = before.max_by_key(|deployment| deployment.ended_at);
+    let digest = match last {
         Some(last) => last.digest.as_deref(),
         None => pipeline.ran_first.as_deref(),
+    };
+    Some(Ran {
+        digest: digest?,
+        revision: last.map(|last| last.revision.as_str()),
+    })
+}
+
+impl<'a> Ran<'a> {
+    /// The tags that it had when Greenlight last deployed the revision before a moment.
+    fn deployed_by(
+        &self,
+        facts: &'a Facts,
+        pipeline: &'a Pipeline,
+        at: SystemTime,
+    ) -> Vec<&'a str> {
+        let deployed = facts.deployments_of(pipeline).filter(|deployment| {
+            deployment.by == By::Greenlight
+                && deployment.created_at < at
+                && Some(deployment.revision.as_str()) == self.revision
+                && deployment.digest.as_deref() == Some(self.digest)
+        });
+        let last = deployed.last();
+        last.map_or_else(Vec::new, |last| {
+            facts.tags_throughout(pipeline, self.digest, facts.decided_in(last.created_at))
+        })
     }
 }
 
-/// Where an image stands in the rule's order: its first push, and the tags that the pipeline follows and that it had been
-/// given by then.
+/// Where an image stands in the rule's order: its first push, and the tags that count.
 fn rank<'a>(
     facts: &'a Facts,
     pipeline: &'a Pipeline,
     digest: &str,
-    at: SystemTime,
+    tags: Vec<&'a str>,
 ) -> Option<Ranked<'a>> {
-    let image = facts
-        .images
-        .iter()
-        .find(|image| image.repository == pipeline.repository && image.digest == digest)?;
-    let tags = facts
-        .followed(pipeline)
-        .filter(|push| push.digest == digest && push.at <= at);
+    let mut images = facts.images.iter();
+    let image =
+        images.find(|image| image.repository == pipeline.repository && image.digest == digest)?;
     Some(Ranked {
         pushed_at: image.pushed_at,
-        tags: tags.map(|push| push.tag.as_str()).collect(),
+        tags,
     })
 }

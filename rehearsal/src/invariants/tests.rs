@@ -1,5 +1,6 @@
 //! Each invariant can fail: tables of what a world may have become, with what is found in it.
 
+mod order;
 mod truth;
 
 use std::collections::BTreeMap;
@@ -286,6 +287,30 @@ fn nothing_is_deployed_twice() {
     check(asked_for_another, &[2]);
 }
 
+/// Whoever waits for a deployment's creation acts at that very moment: what is ordered then was not ordered before.
+#[test]
+fn an_order_at_the_moment_of_a_creation_is_a_new_one() {
+    let pushed: Change = |facts| {
+        for tag in ["latest", "release-3", "1.3.0"] {
+            facts.pushes.push(push("a", 2, tag));
+        }
+        again(facts);
+    };
+    check(pushed, &[]);
+    let asked: Change = |facts| {
+        facts.looks.push(look(2, 21, Some("web")));
+        again(facts);
+    };
+    check(asked, &[]);
+    // It is one order, and gives reason for one deployment.
+    let thrice: Change = |facts| {
+        facts.pushes.push(push("a", 2, "1.3.0"));
+        again(facts);
+        and_told(facts, deployment("d-thrice", "a", 40));
+    };
+    check_rule("semver:^1", thrice, &[2]);
+}
+
 #[test]
 fn a_push_costs_one_needless_revision_at_most() {
     let one: Change = |facts| facts.revisions.push(revision("web:3", "a"));
@@ -305,67 +330,6 @@ fn a_push_costs_one_needless_revision_at_most() {
         facts.looks.push(look(2, 3, None));
     };
     check(at_once, &[]);
-}
-
-/// `first` is deployed once more, at minute 20.
-fn and_back(facts: &mut Facts) {
-    facts.pushes.push(Push {
-        moved: false,
-        ..push("first", 19, "release-0")
-    });
-    facts.pushes.push(Push {
-        moved: false,
-        ..push("first", 19, "1.0.0")
-    });
-    facts.looks.push(look(19, 21, None));
-    and_told(facts, deployment("d-back", "first", 20));
-    facts.pipelines[0].runs = Some("first".to_owned());
-}
-
-#[test]
-fn an_older_image_never_replaces_a_newer_one() {
-    check(and_back, &[1, 3]);
-    let asked: Change = |facts| {
-        and_back(facts);
-        facts.looks[1].asked = Some("web".to_owned());
-    };
-    check(asked, &[]);
-    let moved_back: Change = |facts| {
-        facts.images[0].tags.push("latest".to_owned());
-        facts.images[1].tags.retain(|tag| tag != "latest");
-        facts.pushes.push(push("first", 19, "latest"));
-        and_back(facts);
-    };
-    check_rule("latest", moved_back, &[]);
-    let late: Change = |facts| {
-        moved_twice(facts);
-        and_back(facts);
-    };
-    check_rule("latest", late, &[1, 3]);
-}
-
-/// What runs gets the highest version while `b` is being deployed, or before anybody looked.
-#[test]
-fn what_nobody_could_know_makes_nothing_older() {
-    fn and_b(facts: &mut Facts, again: u64) {
-        facts.images.push(image("b", 10, "1.2.0"));
-        facts.pushes.push(push("b", 10, "1.2.0"));
-        facts.pushes.push(push("a", again, "1.4.0"));
-        facts.looks.push(look(18, 21, None));
-        and_told(facts, deployment("d-b", "b", 20));
-        facts.images[1].tags.push("1.4.0".to_owned());
-        let a = deployment("d-again", "a", 30);
-        facts.looks.push(look(30, 31, None));
-        and_told(facts, a);
-    }
-    check_rule("semver:^1", |facts| and_b(facts, 19), &[]);
-    check_rule("semver:^1", |facts| and_b(facts, 17), &[3]);
-}
-
-/// The tag was moved back, and away again long before anything acted on it.
-fn moved_twice(facts: &mut Facts) {
-    facts.pushes.push(push("first", 15, "latest"));
-    facts.pushes.push(push("a", 16, "latest"));
 }
 
 #[test]

@@ -27,7 +27,7 @@ use crate::command::organisation::Organisation;
 use crate::play::{Data, Places, end, start_world};
 use crate::progress::{self, Output};
 use crate::scenario::setting::Setting;
-use crate::traffic::{PATHS, PAUSE, Seen, Traffic};
+use crate::traffic::{PATHS, PAUSE, Rest, Seen, Traffic};
 
 /// How often progress is told, in real time.
 const PROGRESS: Duration = Duration::from_secs(10);
@@ -114,7 +114,12 @@ async fn through(
         let address = world
             .address(&service.label, ListenerKind::Production)
             .with_context(|| format!("`{}` has no listener", service.label))?;
-        let client = Traffic::start(address, world.clock.clone(), PAUSE * size.services, PATHS);
+        let client = Traffic::start(
+            address,
+            world.clock.clone(),
+            Rest::Pause(PAUSE * size.services),
+            PATHS,
+        );
         traffic.push((service.label.clone(), client));
     }
     more(&traffic).await;

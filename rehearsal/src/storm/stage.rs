@@ -11,10 +11,8 @@ use super::plan::{Deed, Pipeline, Plan, Rule};
 use crate::scenario::setting::{BLUE, Service, Setting, settings};
 use crate::scenario::{MessageFormat, Scenario, Step};
 
-/// So little that thousands can be played, and enough for a few requests in every phase.
-const DWELL: Duration = Duration::from_millis(20);
-/// Between an answer of production and the next request.
-const PAUSE: Duration = Duration::from_millis(15);
+/// Thousands are played: the clock waits for requests to production wherever they can see something new, and for no others.
+const DWELL: Duration = Duration::ZERO;
 
 /// The storm as a scenario, whose pipelines file is written into a folder.
 pub(super) fn scenario(plan: &Plan, folder: &Path) -> anyhow::Result<Scenario> {
@@ -70,7 +68,6 @@ fn setting(plan: &Plan) -> Setting {
         assumptions: plan.assumptions.iter().copied().collect(),
         dwell: DWELL,
         pace: Pace::Still,
-        pause: PAUSE,
         mishaps: plan.mishaps.clone(),
         broken_unseen: plan.broken_unseen.clone(),
         ..Setting::shop()

@@ -281,15 +281,14 @@ impl Look<'_> {
             }
             Search::Tag(tag) => {
                 let detail = first()?;
-                (detail, Some(self.highest(detail).unwrap_or(tag).clone()))
+                (detail, self.highest(detail).or(Some(tag)).cloned())
             }
             Search::Digest(_) => {
                 let detail = first()?;
-                let followed = detail
-                    .tags
-                    .iter()
-                    .find(|tag| self.pipeline.tag.matches(tag));
-                (detail, followed.or(detail.tags.first()).cloned())
+                let mut tags = detail.tags.iter();
+                let followed = tags.find(|tag| self.pipeline.tag.matches(tag));
+                let by = self.highest(detail).or(followed);
+                (detail, by.or(detail.tags.first()).cloned())
             }
         };
         let ordered_at = match self.cause {
@@ -310,15 +309,15 @@ impl Look<'_> {
 }
 
 impl Look<'_> {
-    /// The highest version of a pushed image, whichever of its tags the event is about: what is known of it later is that.
+    /// The highest version of an image, by whichever of its tags or its digest it was found: what a deployment's
+    /// description says of it later is that. By a lower one it would look untried as soon as somebody looks at all tags.
     fn highest<'i>(&self, detail: &'i ImageDetail) -> Option<&'i Tag> {
-        match (&self.pipeline.tag, &self.cause) {
-            (TagRule::Semver(_), Cause::Push(_)) => {
-                let (_, tag) = self.pipeline.tag.choose(std::slice::from_ref(detail))?;
+        match &self.pipeline.tag {
+            rule @ TagRule::Semver(_) => {
+                let (_, tag) = rule.choose(std::slice::from_ref(detail))?;
                 Some(tag)
             }
-            (TagRule::Semver(_), Cause::Request | Cause::Routine)
-            | (TagRule::Exact(_) | TagRule::Glob(_), _) => None,
+            TagRule::Exact(_) | TagRule::Glob(_) => None,
         }
     }
 }

@@ -153,9 +153,10 @@ fn a_person_asks_for_what_is_due_or_for_this_image() {
     );
 }
 
-/// Each tag of a push has an event of its own: whichever comes first, the image goes by its highest version.
+/// Each tag of a push has an event of its own, and a person asks by any of them: the image goes by its highest version, or
+/// it would look untried by that one when it has failed.
 #[test]
-fn a_pushed_image_goes_by_its_highest_version() {
+fn an_image_goes_by_its_highest_version_however_it_is_found() {
     let config = Config::parse(CONFIG).unwrap();
     let tags = ["v2.0.1", "2.3.0", "3.0.0", "nightly"];
     let detail = ImageDetail {
@@ -175,7 +176,11 @@ fn a_pushed_image_goes_by_its_highest_version() {
         candidate.image.tag.unwrap().to_string()
     };
     assert_eq!(by(&push("shop/api", "v2.0.1")), "2.3.0");
-    // A person gets what was asked for, by its name.
     let asked = ask("api", Wanted::Tag("v2.0.1".parse().unwrap()));
+    assert_eq!(by(&asked), "2.3.0");
+    assert_eq!(by(&ask("api", Wanted::Digest(digest("a")))), "2.3.0");
+    assert_eq!(by(&ask("api", Wanted::Due)), "2.3.0");
+    // Outside the range there is no version to go by.
+    let asked = ask("web", Wanted::Tag("v2.0.1".parse().unwrap()));
     assert_eq!(by(&asked), "v2.0.1");
 }

@@ -8,6 +8,7 @@ use crate::config::{Config, Pipeline};
 use crate::foreign::is_hidden_mark;
 use crate::observed::{
     Creator, Deployment, DeploymentStatus, DeploymentTarget, LifecycleEvent, LifecycleEventStatus,
+    TaskCount,
 };
 use crate::outcome::{Ending, Event, steps};
 use crate::start::AskedBy;
