@@ -11,7 +11,7 @@ use time::UtcDateTime;
 
 use crate::config::Pipeline;
 use crate::names::{ClusterName, DeploymentId, Image, PipelineName, RevisionArn, ServiceName};
-use crate::observed::{Deployment, DeploymentTarget, LifecycleEventStatus};
+use crate::observed::{Deployment, DeploymentTarget, LifecycleEventStatus, TaskCount};
 use crate::start;
 
 pub use event::Event;
