@@ -83,142 +83,145 @@ fn an_option_may_stand_before_a_subcommand_or_behind_it() {
     );
 }
 
+/// Lines that are refused, and what is told.
+const WRONG: &[(&str, &str)] = &[
+    (
+        "rehearse sail",
+        "invalid value 'sail' for '[NAME]': expected one of `ship`, `failed-migration`",
+    ),
+    (
+        "rehearse --event",
+        "a value is required for '--event <FILE>'",
+    ),
+    ("rehearse redirect --event push.json", "cannot be used with"),
+    (
+        "rehearse --event push.json --pipelines own.toml",
+        "cannot be used with",
+    ),
+    ("rehearse --list --report page.html", "cannot be used with"),
+    (
+        "rehearse --list --pipelines own.toml",
+        "cannot be used with",
+    ),
+    ("rehearse --list redirect", "cannot be used with"),
+    (
+        "rehearse serve --report page.html",
+        "cannot be used with 'serve': it is for a scenario (`cargo rehearse NAME`), `storm`",
+    ),
+    (
+        "rehearse --report page.html serve",
+        "cannot be used with 'serve': it is for a scenario (`cargo rehearse NAME`), `storm`",
+    ),
+    (
+        "rehearse --binaries here --profile dev",
+        "cannot be used with",
+    ),
+    (
+        "rehearse --profile dev storm --binaries here",
+        "cannot be used with",
+    ),
+    (
+        "rehearse --json serve",
+        "the argument '--json' cannot be used with 'serve': it is for a scenario",
+    ),
+    (
+        "rehearse redirect serve",
+        "the argument '[NAME]' cannot be used with 'serve'",
+    ),
+    (
+        "rehearse --event push.json serve",
+        "the argument '--event <FILE>' cannot be used with 'serve'",
+    ),
+    (
+        "rehearse storm --without run-migration:ecs:RunTask",
+        "cannot be used with 'storm': it is for a scenario (`cargo rehearse NAME`), `organisation`, `serve`, `crashes`",
+    ),
+    (
+        "rehearse --without run-migration:ecs:RunTask storm",
+        "cannot be used with 'storm'",
+    ),
+    ("rehearse storm --assume=all", "cannot be used with 'storm'"),
+    (
+        "rehearse crashes --pipelines bad.toml",
+        "cannot be used with 'crashes': it is for a scenario (`cargo rehearse NAME`), `serve`",
+    ),
+    (
+        "rehearse --pipelines bad.toml crashes ship",
+        "cannot be used with 'crashes'",
+    ),
+    (
+        "rehearse crashes --wire calls.jsonl",
+        "cannot be used with 'crashes'",
+    ),
+    ("rehearse storm --wire calls.jsonl", "required"),
+    ("rehearse storm --report page.html", "required"),
+    (
+        "rehearse storm --seed 1 --seeds 1..2",
+        "cannot be used with",
+    ),
+    (
+        "rehearse --mishap run-migration:ecs:RunTask:1=denied serve",
+        "cannot be used with 'serve'",
+    ),
+    ("rehearse serve --dwell 5", "cannot be used with 'serve'"),
+    (
+        "rehearse storm --nonsense",
+        "unexpected argument '--nonsense'",
+    ),
+    ("rehearse storm ship", "unexpected argument 'ship'"),
+    (
+        "rehearse storm --jobs 0",
+        "invalid value '0' for '--jobs <N>'",
+    ),
+    ("rehearse storm --seeds 5..5", "holds no seed"),
+    ("rehearse storm --seeds 9..3", "holds no seed"),
+    (
+        "rehearse crashes --jobs 0",
+        "invalid value '0' for '--jobs <N>'",
+    ),
+    ("rehearse crashes nowhere", "expected one of `ship`"),
+    (
+        "rehearse crashes --function sail",
+        "expected one of `start-deployment`",
+    ),
+    ("rehearse crashes --call RunTask", "as in `ecs:RunTask`"),
+    ("rehearse crashes --mishap rain", "invalid value 'rain'"),
+    ("rehearse organisation --services 0", "invalid value '0'"),
+    (
+        "rehearse organisation --seed 1",
+        "cannot be used with 'organisation': it is for `storm`",
+    ),
+    (
+        "rehearse serve --function my-hook",
+        "expected NAME=URL or NAME=PATH",
+    ),
+    (
+        "rehearse --assume rain",
+        "invalid value 'rain' for '--assume <WHAT>': expected `all` or one of",
+    ),
+    (
+        "rehearse --assume rain serve",
+        "invalid value 'rain' for '--assume <WHAT>'",
+    ),
+    (
+        "rehearse --without ecs:RunTask",
+        "`ecs:RunTask` is not a permission such as `run-migration:ecs:RunTask`",
+    ),
+    (
+        "rehearse serve --port all",
+        "invalid value 'all' for '--port <PORT>'",
+    ),
+    ("rehearse --mishap ecs:RunTask", "is not a mishap such as"),
+    (
+        "rehearse --mishap sail:ecs:RunTask:1=denied",
+        "expected one of `start-deployment`",
+    ),
+    ("rehearse --dwell soon", "invalid value 'soon' for '--dwell"),
+];
+
 #[test]
 fn wrong_usage_is_told_with_status_2() {
-    for (line, expected) in [
-        (
-            "rehearse sail",
-            "invalid value 'sail' for '[NAME]': expected one of `ship`, `failed-migration`",
-        ),
-        (
-            "rehearse --event",
-            "a value is required for '--event <FILE>'",
-        ),
-        ("rehearse redirect --event push.json", "cannot be used with"),
-        (
-            "rehearse --event push.json --pipelines own.toml",
-            "cannot be used with",
-        ),
-        ("rehearse --list --report page.html", "cannot be used with"),
-        (
-            "rehearse --list --pipelines own.toml",
-            "cannot be used with",
-        ),
-        ("rehearse --list redirect", "cannot be used with"),
-        (
-            "rehearse serve --report page.html",
-            "cannot be used with 'serve': it is for a scenario (`cargo rehearse NAME`), `storm`",
-        ),
-        (
-            "rehearse --report page.html serve",
-            "cannot be used with 'serve': it is for a scenario (`cargo rehearse NAME`), `storm`",
-        ),
-        (
-            "rehearse --binaries here --profile dev",
-            "cannot be used with",
-        ),
-        (
-            "rehearse --profile dev storm --binaries here",
-            "cannot be used with",
-        ),
-        (
-            "rehearse --json serve",
-            "the argument '--json' cannot be used with 'serve': it is for a scenario",
-        ),
-        (
-            "rehearse redirect serve",
-            "the argument '[NAME]' cannot be used with 'serve'",
-        ),
-        (
-            "rehearse --event push.json serve",
-            "the argument '--event <FILE>' cannot be used with 'serve'",
-        ),
-        (
-            "rehearse storm --without run-migration:ecs:RunTask",
-            "cannot be used with 'storm': it is for a scenario (`cargo rehearse NAME`), `organisation`, `serve`, `crashes`",
-        ),
-        (
-            "rehearse --without run-migration:ecs:RunTask storm",
-            "cannot be used with 'storm'",
-        ),
-        ("rehearse storm --assume=all", "cannot be used with 'storm'"),
-        (
-            "rehearse crashes --pipelines bad.toml",
-            "cannot be used with 'crashes': it is for a scenario (`cargo rehearse NAME`), `serve`",
-        ),
-        (
-            "rehearse --pipelines bad.toml crashes ship",
-            "cannot be used with 'crashes'",
-        ),
-        (
-            "rehearse crashes --wire calls.jsonl",
-            "cannot be used with 'crashes'",
-        ),
-        ("rehearse storm --wire calls.jsonl", "required"),
-        ("rehearse storm --report page.html", "required"),
-        (
-            "rehearse storm --seed 1 --seeds 1..2",
-            "cannot be used with",
-        ),
-        (
-            "rehearse --mishap run-migration:ecs:RunTask:1=denied serve",
-            "cannot be used with 'serve'",
-        ),
-        ("rehearse serve --dwell 5", "cannot be used with 'serve'"),
-        (
-            "rehearse storm --nonsense",
-            "unexpected argument '--nonsense'",
-        ),
-        ("rehearse storm ship", "unexpected argument 'ship'"),
-        (
-            "rehearse storm --jobs 0",
-            "invalid value '0' for '--jobs <N>'",
-        ),
-        ("rehearse storm --seeds 5..5", "holds no seed"),
-        ("rehearse storm --seeds 9..3", "holds no seed"),
-        (
-            "rehearse crashes --jobs 0",
-            "invalid value '0' for '--jobs <N>'",
-        ),
-        ("rehearse crashes nowhere", "expected one of `ship`"),
-        (
-            "rehearse crashes --function sail",
-            "expected one of `start-deployment`",
-        ),
-        ("rehearse crashes --call RunTask", "as in `ecs:RunTask`"),
-        ("rehearse crashes --mishap rain", "invalid value 'rain'"),
-        ("rehearse organisation --services 0", "invalid value '0'"),
-        (
-            "rehearse organisation --seed 1",
-            "cannot be used with 'organisation': it is for `storm`",
-        ),
-        (
-            "rehearse serve --function my-hook",
-            "expected NAME=URL or NAME=PATH",
-        ),
-        (
-            "rehearse --assume rain",
-            "invalid value 'rain' for '--assume <WHAT>': expected `all` or one of",
-        ),
-        (
-            "rehearse --assume rain serve",
-            "invalid value 'rain' for '--assume <WHAT>'",
-        ),
-        (
-            "rehearse --without ecs:RunTask",
-            "`ecs:RunTask` is not a permission such as `run-migration:ecs:RunTask`",
-        ),
-        (
-            "rehearse serve --port all",
-            "invalid value 'all' for '--port <PORT>'",
-        ),
-        ("rehearse --mishap ecs:RunTask", "is not a mishap such as"),
-        (
-            "rehearse --mishap sail:ecs:RunTask:1=denied",
-            "expected one of `start-deployment`",
-        ),
-        ("rehearse --dwell soon", "invalid value 'soon' for '--dwell"),
-    ] {
+    for (line, expected) in WRONG {
         let error = parse(line).unwrap_err();
         assert_eq!(error.exit_code(), 2, "{line}");
         let told = error.to_string();
