@@ -9,7 +9,7 @@ use crate::foreign::is_hidden_mark;
 use crate::observed::{
     Creator, Deployment, DeploymentStatus, DeploymentTarget, LifecycleEvent, LifecycleEventStatus,
 };
-use crate::outcome::{Ending, Event, steps};
+use crate::outcome::{Ending, Event, Running, steps};
 use crate::start::AskedBy;
 
 fn pipeline() -> Pipeline {
