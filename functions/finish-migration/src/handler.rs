@@ -229,10 +229,9 @@ fn unless_ended(known: Option<&Known>, verdict: Verdict) -> Verdict {
         Verdict::Failed { reason, log: _ } | Verdict::NothingRan(reason) => {
             Verdict::TooLate(reason)
         }
-        Verdict::Succeeded(_)
-        | Verdict::TooLate(_)
-        | Verdict::Later(_)
-        | Verdict::Ignored(_) => verdict,
+        Verdict::Succeeded(_) | Verdict::TooLate(_) | Verdict::Later(_) | Verdict::Ignored(_) => {
+            verdict
+        }
     }
 }
 
