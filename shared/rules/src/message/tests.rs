@@ -10,7 +10,7 @@ use crate::observed::{
     Creator, Deployment, DeploymentStatus, DeploymentTarget, LifecycleEvent, LifecycleEventStatus,
     TaskCount,
 };
-use crate::outcome::{Ending, Event, Running, steps};
+use crate::outcome::{Ending, Event, steps};
 use crate::start::AskedBy;
 
 fn pipeline() -> Pipeline {
