@@ -18,6 +18,7 @@ Environment:
   SAMPLE_MISBEHAVE  what goes wrong, separated by commas:
                       fails-to-start          `serve` exits with status 1
                       fails-migration         `migrate` fails half-way and changes nothing
+                      stops-half-way          `migrate` waits until it is stopped, and exits with status 0
                       tells-secrets           `migrate` prints its environment and made-up credentials
                       answers:500:/orders     a path answers this status
                       redirects:301:/admin/   a path redirects with this status
@@ -35,6 +36,8 @@ pub(crate) struct Settings {
     pub(crate) version: Version,
     pub(crate) misbehaviours: Vec<Misbehaviour>,
     pub(crate) answers: Vec<Answer>,
+    /// The ECS task that it runs in, as its metadata endpoint names it.
+    pub(crate) task: Option<String>,
 }
 
 impl Settings {
@@ -60,6 +63,7 @@ impl Settings {
             })?,
             misbehaviours: Misbehaviour::parse_list(given("SAMPLE_MISBEHAVE").unwrap_or(""))?,
             answers: answers::parse_list(given("SAMPLE_ANSWERS").unwrap_or("[]"))?,
+            task: given("ECS_CONTAINER_METADATA_URI_V4").map(task_of),
         })
     }
 
@@ -67,6 +71,12 @@ impl Settings {
     pub(crate) fn uses_order_status(&self) -> bool {
         self.version >= Version::new(1, 1, 0)
     }
+}
+
+/// `http://169.254.170.2/v4/<task id>-<container>`.
+fn task_of(metadata: &str) -> String {
+    let last = metadata.rsplit('/').next().unwrap_or(metadata);
+    last.split('-').next().unwrap_or(last).to_owned()
 }
 
 #[cfg(test)]

@@ -9,9 +9,10 @@ use rules::app_spec::{self, TestListener};
 use rules::config::RevisionFrom;
 use rules::environment::HookFunctions;
 use rules::look::Look;
+use rules::migration;
 use rules::names::{DeploymentId, Image, RevisionArn};
 use rules::outcome::Outcome;
-use rules::revision;
+use rules::revision::{self, Matching};
 use rules::start::{self, Decision, Skip};
 use serde_json::{Value, json};
 
@@ -102,6 +103,28 @@ fn deployment_of(skip: &Skip) -> Option<&DeploymentId> {
     }
 }
 
+/// The next revision.
+struct Next {
+    request: Value,
+    /// What its migration runs, for people.
+    migration: Option<String>,
+}
+
+impl Next {
+    /// A migration that would not do what it says starts nothing: nothing is registered for it.
+    fn of(look: &Look<'_>, request: Value, matching: &Matching) -> Result<Self, Failure> {
+        let migration = look.pipeline.migration.as_ref();
+        let runs = migration.map(|migration| migration::check(migration, &request, matching));
+        let runs = runs
+            .transpose()
+            .map_err(|unfit| Failure::Refused(unfit.to_string()))?;
+        Ok(Self {
+            request,
+            migration: runs.map(|runs| runs.to_string()),
+        })
+    }
+}
+
 impl Handler {
     pub(crate) async fn act(
         &self,
@@ -138,7 +161,8 @@ impl Handler {
         let mut report = Report::of(look, seen, decision);
         if let Decision::Start(image) = decision {
             let next = self.next(look, seen, image).await?;
-            report.changes = revision::difference(&seen.production.definition, &next);
+            report.changes = revision::difference(&seen.production.definition, &next.request);
+            report.changes.extend(next.migration);
         }
         report.reason = format!("dry run: {}", report.reason);
         Ok(report)
@@ -153,7 +177,7 @@ impl Handler {
         mut report: Report,
     ) -> Result<Report, Failure> {
         let next = self.next(look, &seen, image).await?;
-        let revision = self.registered(&seen, &next).await?;
+        let revision = self.registered(&seen, &next.request).await?;
         let test_listener = if seen.group.test_listener.is_some() {
             TestListener::Present
         } else {
@@ -205,14 +229,14 @@ impl Handler {
         }
     }
 
-    /// What would be registered.
-    async fn next(&self, look: &Look<'_>, seen: &Seen, image: &Image) -> Result<Value, Failure> {
+    /// What would be registered, and what its migration would run.
+    async fn next(&self, look: &Look<'_>, seen: &Seen, image: &Image) -> Result<Next, Failure> {
         let unusable = |unusable: revision::Unusable| misfit(unusable.into());
         let production = &seen.production;
         match look.pipeline.revision_from {
             RevisionFrom::Production => {
-                revision::next(&production.definition, &production.matching, image)
-                    .map_err(unusable)
+                let request = revision::next(&production.definition, &production.matching, image);
+                Next::of(look, request.map_err(unusable)?, &production.matching)
             }
             RevisionFrom::Latest => {
                 let latest = self
@@ -220,7 +244,8 @@ impl Handler {
                     .describe_task_definition(seen.observed.running.revision.family())
                     .await?;
                 let matching = revision::matching(look.pipeline, &latest).map_err(unusable)?;
-                revision::next(&latest, &matching, image).map_err(unusable)
+                let request = revision::next(&latest, &matching, image).map_err(unusable)?;
+                Next::of(look, request, &matching)
             }
         }
     }

@@ -4,6 +4,7 @@ mod claims;
 mod course;
 mod ec2_dynamic_ports;
 mod event;
+mod evidence;
 mod failed_migration;
 mod failed_test_traffic;
 mod kept;
@@ -32,7 +33,7 @@ use crate::record::{Problem, Record};
 use crate::scenario::setting::Setting;
 
 pub(crate) use event::{EventFile, of_event};
-pub(crate) use step::{AfterStop, Held, Moment, Step};
+pub(crate) use step::{AfterStop, Forgery, Held, Moment, Step};
 
 /// A rehearsal to play.
 pub(crate) struct Scenario {
@@ -153,6 +154,7 @@ impl Scenario {
         scenarios.extend(queue::scenarios());
         scenarios.extend(order::scenarios());
         scenarios.extend(missing_permission::scenarios());
+        scenarios.extend(evidence::scenarios());
         let always = scenarios.into_iter().map(Scenario::permitted);
         always.map(Scenario::sound).collect()
     }

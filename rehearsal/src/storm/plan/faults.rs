@@ -60,6 +60,8 @@ const CALLS: [(&str, &[&str]); 5] = [
             "ecs:DescribeServices",
             "ecs:RunTask",
             "scheduler:CreateSchedule",
+            "scheduler:GetSchedule",
+            "scheduler:UpdateSchedule",
         ],
     ),
     (
