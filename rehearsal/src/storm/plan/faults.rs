@@ -60,8 +60,6 @@ const CALLS: [(&str, &[&str]); 5] = [
             "ecs:DescribeServices",
             "ecs:RunTask",
             "scheduler:CreateSchedule",
-            "scheduler:GetSchedule",
-            "scheduler:UpdateSchedule",
         ],
     ),
     (
