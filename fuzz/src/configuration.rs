@@ -1,6 +1,8 @@
 //! The configuration file.
 
-use rules::config::{Config, MigrationImage, Pipeline, Request, RevisionFrom, TerminationWait, WhenBusy};
+use rules::config::{
+    Config, MigrationImage, Pipeline, Request, RevisionFrom, TerminationWait, WhenBusy,
+};
 use rules::problem::Problems;
 use toml::{Table, Value};
 

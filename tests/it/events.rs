@@ -101,12 +101,14 @@ fn matches(pattern: &Value, event: &Value) -> bool {
         if let Some(items) = event.as_array() {
             return items.iter().any(|item| matches(pattern, item));
         }
-        return fields.iter().all(|(field, pattern)| match pattern.as_array() {
-            Some(alternatives) if field == "$or" => alternatives
-                .iter()
-                .any(|alternative| matches(alternative, event)),
-            Some(_) | None => matches(pattern, &event[field]),
-        });
+        return fields
+            .iter()
+            .all(|(field, pattern)| match pattern.as_array() {
+                Some(alternatives) if field == "$or" => alternatives
+                    .iter()
+                    .any(|alternative| matches(alternative, event)),
+                Some(_) | None => matches(pattern, &event[field]),
+            });
     }
     let alternatives = pattern.as_array().unwrap();
     alternatives.iter().any(|alternative| {

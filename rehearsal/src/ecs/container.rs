@@ -103,9 +103,11 @@ fn through_shell(words: Vec<String>) -> Vec<String> {
     let [shell, option, script, arguments @ ..] = &words[..] else {
         return words;
     };
-    let is_shell = ["sh", "bash", "dash", "ash"]
-        .iter()
-        .any(|name| Path::new(shell).file_name().is_some_and(|base| base == *name));
+    let is_shell = ["sh", "bash", "dash", "ash"].iter().any(|name| {
+        Path::new(shell)
+            .file_name()
+            .is_some_and(|base| base == *name)
+    });
     let takes_script = option
         .strip_prefix('-')
         .is_some_and(|cluster| cluster.contains('c') && !cluster.starts_with('-'));

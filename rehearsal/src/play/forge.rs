@@ -40,7 +40,10 @@ fn task(world: &World, deployment: &str) -> anyhow::Result<Value> {
     let service = world.ecs.read(|state| {
         let service = state.service(CLUSTER, SERVICE)?;
         let set = service.task_sets.first()?;
-        Some((set.task_definition.clone(), set.network_configuration.clone()))
+        Some((
+            set.task_definition.clone(),
+            set.network_configuration.clone(),
+        ))
     });
     let (revision, network) = service.context("the service runs nothing")?;
     Ok(json!({

@@ -63,7 +63,11 @@ fn forged_migration() -> Scenario {
 /// Two containers run the image, the pipeline names one of them, and the migration the other.
 fn wrong_container() -> Scenario {
     let mut setting = Setting::shop();
-    setting.services = vec![with_another("worker", false, &["sample-service", "sidecar"])];
+    setting.services = vec![with_another(
+        "worker",
+        false,
+        &["sample-service", "sidecar"],
+    )];
     refused(
         "wrong-migration-container",
         "the migration's container keeps the old image: nothing is registered",
@@ -197,7 +201,9 @@ fn died_before_it_was_written_down() -> Scenario {
         planned.parse()
     };
     let mut setting = Setting::shop();
-    setting.mishaps = (1..=3).filter_map(|occurrence| died(occurrence).ok()).collect();
+    setting.mishaps = (1..=3)
+        .filter_map(|occurrence| died(occurrence).ok())
+        .collect();
     let mut expectations = vec![claims::production_answered()];
     expectations.extend(claims::started(1));
     expectations.extend(claims::only_blue());

@@ -134,7 +134,9 @@ fn denied_time_limit() -> Scenario {
         &["access denied", "scheduler:CreateSchedule"],
     ));
     expectations.push(Expectation::new("no migration was started", |record| {
-        expect(record.tasks.is_empty(), || format!("{:?}", record.tasks.len()))
+        expect(record.tasks.is_empty(), || {
+            format!("{:?}", record.tasks.len())
+        })
     }));
     expectations.push(missing(
         "run-migration",

@@ -205,9 +205,7 @@ impl Hook<'_> {
     ) -> Result<Value, Failure> {
         let settings = settings_of(start);
         let receipt = match verdict {
-            Verdict::Succeeded(_) => {
-                Some(self.put_to(executions, HookAnswer::Succeeded).await?)
-            }
+            Verdict::Succeeded(_) => Some(self.put_to(executions, HookAnswer::Succeeded).await?),
             Verdict::Failed { .. } | Verdict::NothingRan(_) | Verdict::TooLate(_) => {
                 Some(self.put_to(executions, HookAnswer::Failed).await?)
             }

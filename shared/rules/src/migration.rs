@@ -109,7 +109,10 @@ pub fn waiting(target: Option<DeploymentTarget>) -> Waiting {
         return Waiting::NotYet(format!("`{AFTER_INSTALL}` has not begun"));
     };
     let status = event.status;
-    let says = format!("`{AFTER_INSTALL}` is `{}`, not `InProgress`", status.as_str());
+    let says = format!(
+        "`{AFTER_INSTALL}` is `{}`, not `InProgress`",
+        status.as_str()
+    );
     match status {
         LifecycleEventStatus::InProgress => Waiting::ForAnswer(event),
         LifecycleEventStatus::Pending | LifecycleEventStatus::Unknown => Waiting::NotYet(says),
@@ -222,9 +225,10 @@ fn ended_before(
     migrating: &ContainerName,
     essential: &[ContainerName],
 ) -> Option<String> {
-    let mut others = task.containers.iter().filter(|container| {
-        container.name != *migrating && essential.contains(&container.name)
-    });
+    let mut others = task
+        .containers
+        .iter()
+        .filter(|container| container.name != *migrating && essential.contains(&container.name));
     let (first, code) = others.find_map(|container| {
         let code = container.exit_code?;
         let was_out_of_memory = container

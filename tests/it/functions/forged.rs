@@ -50,7 +50,12 @@ fn ended(task_arn: &str, started_by: &str) -> Value {
 }
 
 /// What `finish-migration` does with an event where ECS describes `described`, and the schedule holds `record`.
-fn finished(event: &Value, record: Option<Value>, at: &'static str, described: Value) -> Invocation {
+fn finished(
+    event: &Value,
+    record: Option<Value>,
+    at: &'static str,
+    described: Value,
+) -> Invocation {
     invoke(
         "finish-migration",
         PIPELINES,
@@ -114,9 +119,17 @@ fn an_event_of_any_other_task_or_deployment_answers_nothing() {
     ];
     for (event, record) in cases {
         let invocation = finished(&event, record, NOT_DUE, described());
-        assert_eq!(answer(&invocation), "none", "{event}: {}", invocation.answer);
+        assert_eq!(
+            answer(&invocation),
+            "none",
+            "{event}: {}",
+            invocation.answer
+        );
         assert!(!invocation.operations().contains(&"StopTask"), "{event}");
-        assert!(!invocation.operations().contains(&"DeleteSchedule"), "{event}");
+        assert!(
+            !invocation.operations().contains(&"DeleteSchedule"),
+            "{event}"
+        );
     }
 }
 
@@ -127,7 +140,12 @@ fn an_event_that_says_more_than_ecs_is_delivered_again() {
     let running = task("RUNNING", Value::Null);
     let invocation = finished(&event, Some(record(Some(TASK))), NOT_DUE, running);
     assert_eq!(answer(&invocation), "failed", "{}", invocation.answer);
-    let failed = finished(&event, Some(record(Some(TASK))), NOT_DUE, task("STOPPED", json!(7)));
+    let failed = finished(
+        &event,
+        Some(record(Some(TASK))),
+        NOT_DUE,
+        task("STOPPED", json!(7)),
+    );
     assert_eq!(answer(&failed), "Failed");
 }
 
@@ -139,14 +157,23 @@ fn a_task_without_a_written_arn_is_compared_member_by_member() {
     let right = finished(&event, unwritten(), NOT_DUE, described());
     assert_eq!(answer(&right), "Succeeded", "{}", right.answer);
     let changes: [(&str, Value); 8] = [
-        ("/clusterArn", json!("arn:aws:ecs:eu-central-1:111122223333:cluster/sandbox")),
+        (
+            "/clusterArn",
+            json!("arn:aws:ecs:eu-central-1:111122223333:cluster/sandbox"),
+        ),
         ("/taskDefinitionArn", json!(REVISION.replace(":2", ":1"))),
         ("/startedBy", json!("greenlight/d-2")),
         ("/overrides/containerOverrides/0/name", json!("app")),
         ("/overrides/containerOverrides/0/command", json!(["true"])),
-        ("/overrides/containerOverrides/0/environment", json!([{"name": "DATABASE_URL", "value": "elsewhere"}])),
+        (
+            "/overrides/containerOverrides/0/environment",
+            json!([{"name": "DATABASE_URL", "value": "elsewhere"}]),
+        ),
         ("/overrides/containerOverrides/0/cpu", json!(1)),
-        ("/overrides/taskRoleArn", json!("arn:aws:iam::111122223333:role/other")),
+        (
+            "/overrides/taskRoleArn",
+            json!("arn:aws:iam::111122223333:role/other"),
+        ),
     ];
     for (path, value) in changes {
         let mut wrong = described();
@@ -184,8 +211,18 @@ fn a_migration_that_was_not_written_down_is_ended_by_its_time_limit() {
     let payload = record(None);
     let never = finished(&payload, Some(record(None)), DUE, Value::Null);
     assert_eq!(answer(&never), "Failed", "{}", never.answer);
-    assert!(never.answer["reason"].as_str().unwrap().contains("never started"));
-    let running = finished(&payload, Some(record(None)), DUE, task("RUNNING", Value::Null));
+    assert!(
+        never.answer["reason"]
+            .as_str()
+            .unwrap()
+            .contains("never started")
+    );
+    let running = finished(
+        &payload,
+        Some(record(None)),
+        DUE,
+        task("RUNNING", Value::Null),
+    );
     assert_eq!(answer(&running), "Failed");
     assert_eq!(running.request("StopTask")["task"], TASK);
     let ended = finished(&payload, Some(record(None)), DUE, described());
@@ -215,14 +252,20 @@ fn each_call_of_the_hook_is_answered_and_one_that_codedeploy_does_not_know_is_no
         },
     );
     assert_eq!(answer(&invocation), "Succeeded, Succeeded, Succeeded");
-    assert_eq!(invocation.answer["answer"], "succeeded", "{}", invocation.answer);
+    assert_eq!(
+        invocation.answer["answer"], "succeeded",
+        "{}",
+        invocation.answer
+    );
 }
 
 fn lifecycle(status: &str) -> Answer {
-    Says(json!({"deploymentTarget": {"deploymentTargetType": "ECSTarget", "ecsTarget": {
-        "deploymentId": "d-1", "targetId": "prod:web", "status": "InProgress",
-        "lifecycleEvents": [{"lifecycleEventName": "AfterInstall", "status": status, "startTime": 1_791_970_000.0}],
-    }}}))
+    Says(
+        json!({"deploymentTarget": {"deploymentTargetType": "ECSTarget", "ecsTarget": {
+            "deploymentId": "d-1", "targetId": "prod:web", "status": "InProgress",
+            "lifecycleEvents": [{"lifecycleEventName": "AfterInstall", "status": status, "startTime": 1_791_970_000.0}],
+        }}}),
+    )
 }
 
 /// What AWS says to `run-migration`, while AfterInstall has this status.
@@ -247,17 +290,24 @@ pub(super) fn hooked(operation: &str, status: &str) -> Answer {
 fn a_hooks_payload_starts_nothing_while_codedeploy_does_not_wait() {
     for status in ["Pending", "Succeeded", "Failed", "Skipped"] {
         let hook = json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": "made-up"});
-        let invocation = invoke("run-migration", PIPELINES, &hook, move |operation, _, _| {
-            match operation {
-                "PutLifecycleEventHookExecutionStatus" => {
-                    Refuses("InvalidLifecycleEventHookExecutionIdException")
-                }
-                _ => hooked(operation, status),
-            }
-        });
+        let invocation =
+            invoke(
+                "run-migration",
+                PIPELINES,
+                &hook,
+                move |operation, _, _| match operation {
+                    "PutLifecycleEventHookExecutionStatus" => {
+                        Refuses("InvalidLifecycleEventHookExecutionIdException")
+                    }
+                    _ => hooked(operation, status),
+                },
+            );
         let operations = invocation.operations();
         assert!(!operations.contains(&"RunTask"), "{status}: {operations:?}");
-        assert!(!operations.contains(&"CreateSchedule"), "{status}: {operations:?}");
+        assert!(
+            !operations.contains(&"CreateSchedule"),
+            "{status}: {operations:?}"
+        );
         assert!(invocation.messages.is_empty(), "{:?}", invocation.messages);
     }
 }
@@ -265,28 +315,47 @@ fn a_hooks_payload_starts_nothing_while_codedeploy_does_not_wait() {
 #[test]
 fn the_migration_is_written_down_before_there_is_a_task_and_its_arn_after() {
     let hook = json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": EXECUTION});
-    let invocation = invoke("run-migration", PIPELINES, &hook, |operation, before, _| {
-        match (operation, before) {
+    let invocation = invoke(
+        "run-migration",
+        PIPELINES,
+        &hook,
+        |operation, before, _| match (operation, before) {
             ("GetSchedule", 1) => scheduled(&record(None), "10:00:00"),
             ("GetSchedule", 2..) => scheduled(&record(Some(TASK)), "10:00:00"),
             _ => hooked(operation, "InProgress"),
-        }
-    });
-    assert_eq!(invocation.answer["answer"], "later", "{}", invocation.answer);
+        },
+    );
+    assert_eq!(
+        invocation.answer["answer"], "later",
+        "{}",
+        invocation.answer
+    );
     let operations = invocation.operations();
     let place = |name| operations.iter().position(|operation| *operation == name);
-    assert!(place("CreateSchedule") < place("RunTask") && place("RunTask") < place("UpdateSchedule"));
+    assert!(
+        place("CreateSchedule") < place("RunTask") && place("RunTask") < place("UpdateSchedule")
+    );
     let run = invocation.request("RunTask").to_string();
-    assert!(!run.contains(EXECUTION) && !run.contains("environment"), "{run}");
+    assert!(
+        !run.contains(EXECUTION) && !run.contains("environment"),
+        "{run}"
+    );
     let created = invocation.request("CreateSchedule");
     assert_eq!(created["ActionAfterCompletion"], "NONE");
     assert_eq!(created["ScheduleExpression"], "at(2026-10-14T10:00:00)");
-    let written: Value = serde_json::from_str(created["Target"]["Input"].as_str().unwrap()).unwrap();
+    let written: Value =
+        serde_json::from_str(created["Target"]["Input"].as_str().unwrap()).unwrap();
     assert_eq!(written, record(None));
     let updated = invocation.request("UpdateSchedule");
     let input: Value = serde_json::from_str(updated["Target"]["Input"].as_str().unwrap()).unwrap();
     assert_eq!(input, record(Some(TASK)));
-    for member in ["Target", "FlexibleTimeWindow", "ScheduleExpression", "ScheduleExpressionTimezone", "Description"] {
+    for member in [
+        "Target",
+        "FlexibleTimeWindow",
+        "ScheduleExpression",
+        "ScheduleExpressionTimezone",
+        "Description",
+    ] {
         assert!(!updated[member].is_null(), "{member}: {updated}");
     }
 }
@@ -302,15 +371,22 @@ fn a_second_call_of_the_hook_goes_on_with_what_the_first_one_wrote() {
     let mut done = both.clone();
     done["task_arn"] = json!(TASK);
     let expected = done.clone();
-    let invocation = invoke("run-migration", PIPELINES, &hook, move |operation, before, _| {
-        match (operation, before) {
+    let invocation = invoke(
+        "run-migration",
+        PIPELINES,
+        &hook,
+        move |operation, before, _| match (operation, before) {
             ("GetSchedule", 0) => scheduled(&first, "10:00:00"),
             ("GetSchedule", 1 | 2) => scheduled(&both, "10:00:00"),
             ("GetSchedule", _) => scheduled(&done, "10:00:00"),
             _ => hooked(operation, "InProgress"),
-        }
-    });
-    assert_eq!(invocation.answer["answer"], "later", "{}", invocation.answer);
+        },
+    );
+    assert_eq!(
+        invocation.answer["answer"], "later",
+        "{}",
+        invocation.answer
+    );
     assert!(!invocation.operations().contains(&"CreateSchedule"));
     let updates = invocation.calls.iter();
     let updates: Vec<Value> = updates
@@ -338,16 +414,26 @@ fn a_task_that_used_the_token_up_is_compared() {
         (foreign, "failed"),
     ] {
         let hook = json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": EXECUTION});
-        let invocation = invoke("run-migration", PIPELINES, &hook, move |operation, before, _| {
-            match (operation, before) {
+        let invocation = invoke(
+            "run-migration",
+            PIPELINES,
+            &hook,
+            move |operation, before, _| match (operation, before) {
                 ("RunTask", _) => Answer::Conflicts(vec![TASK]),
                 ("DescribeTasks", _) => tasks(&described),
                 ("GetSchedule", 1) => scheduled(&record(None), "10:00:00"),
                 ("GetSchedule", 2..) => scheduled(&record(Some(TASK)), "10:00:00"),
                 _ => hooked(operation, "InProgress"),
-            }
-        });
-        assert_eq!(invocation.answer["answer"], expected, "{}", invocation.answer);
-        assert_eq!(invocation.operations().contains(&"UpdateSchedule"), expected == "later");
+            },
+        );
+        assert_eq!(
+            invocation.answer["answer"], expected,
+            "{}",
+            invocation.answer
+        );
+        assert_eq!(
+            invocation.operations().contains(&"UpdateSchedule"),
+            expected == "later"
+        );
     }
 }

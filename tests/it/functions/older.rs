@@ -23,7 +23,12 @@ fn described(event: &Value) -> Value {
 }
 
 /// What becomes of an event of an older version, with its schedule or without one.
-fn finished(event: &Value, schedule: Option<Value>, task: Value, digest: &'static str) -> Invocation {
+fn finished(
+    event: &Value,
+    schedule: Option<Value>,
+    task: Value,
+    digest: &'static str,
+) -> Invocation {
     invoke(
         "finish-migration",
         PIPELINES,
@@ -52,7 +57,8 @@ fn finished(event: &Value, schedule: Option<Value>, task: Value, digest: &'stati
 
 fn answer(invocation: &Invocation) -> (String, String) {
     let puts = invocation.calls.iter();
-    let mut puts = puts.filter(|(operation, _)| operation == "PutLifecycleEventHookExecutionStatus");
+    let mut puts =
+        puts.filter(|(operation, _)| operation == "PutLifecycleEventHookExecutionStatus");
     let Some((_, put)) = puts.next() else {
         return ("none".to_owned(), invocation.answer.to_string());
     };
@@ -67,7 +73,9 @@ fn the_task_and_the_schedule_of_an_older_version_answer_their_hook() {
     let execution = time_out["hook_execution_id"].as_str().unwrap().to_owned();
     let expected = ("Succeeded".to_owned(), execution);
     for event in [&event, &time_out] {
-        let task = described(&repository::json("events/finish-migration/task-stopped-older.json"));
+        let task = described(&repository::json(
+            "events/finish-migration/task-stopped-older.json",
+        ));
         let with = finished(event, Some(time_out.clone()), task.clone(), DIGEST);
         assert_eq!(answer(&with), expected, "{}", with.answer);
         // Its schedule deletes itself, and may have been made after a death only.
@@ -87,11 +95,17 @@ fn a_task_that_only_says_that_it_is_an_older_migration_answers_nothing() {
         "sha256:0000000000000000000000000000000000000000000000000000000000000000",
     )];
     for (path, value) in [
-        ("/clusterArn", json!("arn:aws:ecs:eu-central-1:111122223333:cluster/sandbox")),
+        (
+            "/clusterArn",
+            json!("arn:aws:ecs:eu-central-1:111122223333:cluster/sandbox"),
+        ),
         ("/startedBy", json!("greenlight/d-2")),
         ("/overrides/containerOverrides/0/name", json!("app")),
         ("/overrides/containerOverrides/0/command", json!(["true"])),
-        ("/overrides/containerOverrides/0/environment/0/value", json!("d-2")),
+        (
+            "/overrides/containerOverrides/0/environment/0/value",
+            json!("d-2"),
+        ),
         ("/overrides/containerOverrides/0/environment", json!([])),
     ] {
         let mut task = right.clone();

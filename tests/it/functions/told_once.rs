@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::forged::{DUE, hooked, record, scheduled};
 use super::wire::Answer::{Refuses, Says};
 use super::wire::{Answer, Invocation, invoke};
-use super::forged::{DUE, hooked, record, scheduled};
 use super::{EXECUTION, PIPELINES, REVISION, TASK, deployment, nothing, task, tasks};
 
 /// AfterInstall of `d-1`, where AWS says what any hook gets to hear unless `otherwise` says something else. CodeDeploy

@@ -276,12 +276,11 @@ fn response(operation: &str, is_form: bool, answer: Answer) -> Response {
         }
         Answer::Refuses(code) => (status_of(code), refusal(is_form, code, "refused")),
         Answer::Conflicts(tasks) => {
-            let body = json!({"__type": "ConflictException", "message": "in use", "resourceIds": tasks});
+            let body =
+                json!({"__type": "ConflictException", "message": "in use", "resourceIds": tasks});
             (400, body.to_string())
         }
-        Answer::RefusesSaying(code, message) => {
-            (status_of(code), refusal(is_form, code, &message))
-        }
+        Answer::RefusesSaying(code, message) => (status_of(code), refusal(is_form, code, &message)),
     };
     let mut headers = vec![("content-type", "application/x-amz-json-1.1".to_owned())];
     // Beside a refusal and such a date the SDK would take its own clock for wrong, and ask again.

@@ -104,7 +104,7 @@ impl Handler {
         };
         if execution.is_some_and(|execution| *execution != variables.execution) {
             return Ok(Err(
-                "the task and the time-out name different calls of the hook".to_owned()
+                "the task and the time-out name different calls of the hook".to_owned(),
             ));
         }
         let record = match of_older(&known, deployment, variables.execution, &task) {

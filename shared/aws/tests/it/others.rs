@@ -343,7 +343,11 @@ async fn a_schedule_is_written_anew_as_a_whole() {
     let bodies: Vec<serde_json::Value> = bodies.collect();
     assert_eq!(bodies[0], bodies[1]);
     assert_eq!(requests[1].method, "PUT");
-    let gone = error(404, "ResourceNotFoundException", "Schedule x does not exist.");
+    let gone = error(
+        404,
+        "ResourceNotFoundException",
+        "Schedule x does not exist.",
+    );
     let server = Server::answering([gone]).await;
     let scheduler = Scheduler::new(&server.session());
     assert_eq!(scheduler.update_schedule(&schedule()).await, Ok(false));
@@ -355,16 +359,26 @@ async fn a_schedule_says_what_it_carries_and_when_it_is_due() {
         "Name": "greenlight-d-8X2K4PLQ3", "ScheduleExpression": "at(2026-10-14T09:02:01)",
         "Target": {"Arn": schedule().target_arn, "RoleArn": schedule().role_arn, "Input": schedule().input}
     });
-    let gone = error(404, "ResourceNotFoundException", "Schedule x does not exist.");
+    let gone = error(
+        404,
+        "ResourceNotFoundException",
+        "Schedule x does not exist.",
+    );
     let server = Server::answering([text(200, "application/json", &body.to_string()), gone]).await;
     let scheduler = Scheduler::new(&server.session());
-    let found = scheduler.get_schedule("greenlight-d-8X2K4PLQ3").await.unwrap();
+    let found = scheduler
+        .get_schedule("greenlight-d-8X2K4PLQ3")
+        .await
+        .unwrap();
     let expected = FoundSchedule {
         input: schedule().input,
         at: Some(utc_datetime!(2026-10-14 09:02:01)),
     };
     assert_eq!(found.schedule, Some(expected));
-    let found = scheduler.get_schedule("greenlight-d-8X2K4PLQ3").await.unwrap();
+    let found = scheduler
+        .get_schedule("greenlight-d-8X2K4PLQ3")
+        .await
+        .unwrap();
     assert_eq!(found.schedule, None);
 }
 

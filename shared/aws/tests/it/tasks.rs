@@ -178,12 +178,16 @@ async fn run_task_is_repeated_with_the_same_token() {
 
 #[tokio::test]
 async fn a_token_that_is_used_up_names_the_tasks() {
-    let conflict = json!({"__type": "ConflictException", "message": "in use", "resourceIds": [arn(1)]});
+    let conflict =
+        json!({"__type": "ConflictException", "message": "in use", "resourceIds": [arn(1)]});
     let server = Server::answering([answer(400, &conflict)]).await;
     let answered = Ecs::new(&server.session())
         .run_task(&cluster(), &migration(fargate()))
         .await;
-    assert_eq!(answered, Ok(RunTaskAnswer::Taken(vec![arn(1).parse().unwrap()])));
+    assert_eq!(
+        answered,
+        Ok(RunTaskAnswer::Taken(vec![arn(1).parse().unwrap()]))
+    );
 }
 
 /// What nobody overrode is not there, and every member that somebody may override is named.
@@ -195,7 +199,8 @@ async fn everything_that_was_overridden_is_said() {
             "overrides": overrides
         }]})
     };
-    let nothing = json!({"containerOverrides": [{"name": "web"}], "inferenceAcceleratorOverrides": []});
+    let nothing =
+        json!({"containerOverrides": [{"name": "web"}], "inferenceAcceleratorOverrides": []});
     let all = json!({
         "cpu": "1", "memory": "2", "taskRoleArn": "r", "executionRoleArn": "e", "ephemeralStorage": {"sizeInGiB": 21},
         "containerOverrides": [{
@@ -203,15 +208,31 @@ async fn everything_that_was_overridden_is_said() {
             "environmentFiles": [{"type": "s3", "value": "v"}], "resourceRequirements": [{"type": "GPU", "value": "1"}]
         }]
     });
-    let server = Server::answering([answer(200, &described(nothing)), answer(200, &described(all))]).await;
+    let server = Server::answering([
+        answer(200, &described(nothing)),
+        answer(200, &described(all)),
+    ])
+    .await;
     let ecs = Ecs::new(&server.session());
     let tasks = [arn(1).parse().unwrap()];
     let found = ecs.describe_tasks("prod", &tasks).await.unwrap().remove(0);
     assert!(found.other_overrides.is_empty() && found.overrides[0].others.is_empty());
     let found = ecs.describe_tasks("prod", &tasks).await.unwrap().remove(0);
-    let expected = ["cpu", "memory", "taskRoleArn", "executionRoleArn", "ephemeralStorage"];
+    let expected = [
+        "cpu",
+        "memory",
+        "taskRoleArn",
+        "executionRoleArn",
+        "ephemeralStorage",
+    ];
     assert_eq!(found.other_overrides, expected);
-    let expected = ["cpu", "environmentFiles", "memory", "memoryReservation", "resourceRequirements"];
+    let expected = [
+        "cpu",
+        "environmentFiles",
+        "memory",
+        "memoryReservation",
+        "resourceRequirements",
+    ];
     assert_eq!(found.overrides[0].others, expected);
     assert_eq!(found.overrides[0].command, ["a"]);
 }

@@ -8,7 +8,8 @@ use std::time::Duration;
 use toml::{Table, Value};
 
 use super::{
-    Config, Migration, MigrationImage, Pipeline, Request, RevisionFrom, TerminationWait, TestTraffic, WhenBusy,
+    Config, Migration, MigrationImage, Pipeline, Request, RevisionFrom, TerminationWait,
+    TestTraffic, WhenBusy,
 };
 use crate::names::{ApplicationName, DeploymentGroupName};
 use crate::problem::Problems;

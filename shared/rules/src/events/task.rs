@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{UnreadableEvent, envelope, read};
+use crate::foreign::line;
 use crate::migration;
 use crate::names::{ContainerName, DeploymentId, HookExecutionId, TaskArn};
 
@@ -79,6 +80,9 @@ impl FinishEvent {
     }
 }
 
+/// The status of a task that is up.
+const RUNNING: &str = "RUNNING";
+
 /// Of a task state change only what names things: the rest is the API's Task (ECS Developer Guide, task state change
 /// events), and no part of it that cannot be read may keep a hook waiting.
 #[derive(Deserialize)]
@@ -105,10 +109,21 @@ impl Detail {
         let Ok(deployment) = rest.parse() else {
             return FinishEvent::Ignored("`startedBy` of this task names no deployment".to_owned());
         };
-        let has_stopped = self.last_status.as_str() == Some(migration::STOPPED);
+        let last_status = self.last_status.as_str().unwrap_or_default();
+        let has_stopped = last_status == migration::STOPPED;
+        // Exit codes are told again and again on the way down: one end must not be judged by several at the same moment.
+        if !has_stopped && last_status != RUNNING {
+            return FinishEvent::Ignored(line(&format!(
+                "the task is `{last_status}`, on its way to `RUNNING` or `STOPPED`"
+            )));
+        }
         let containers = self.containers.as_array().into_iter().flatten();
         let ended: Vec<ContainerName> = containers
-            .filter(|container| container.get("exitCode").is_some_and(|code| !code.is_null()))
+            .filter(|container| {
+                container
+                    .get("exitCode")
+                    .is_some_and(|code| !code.is_null())
+            })
             .filter_map(|container| container.get("name")?.as_str()?.parse().ok())
             .collect();
         if !has_stopped && ended.is_empty() {

@@ -177,6 +177,7 @@ fn other_tasks_and_earlier_states_are_ignored() {
     assert!(ignored(task(json!({"startedBy": "ecs-svc/123"}))));
     assert!(ignored(task(json!({"startedBy": null}))));
     assert!(ignored(task(json!({"startedBy": "greenlight/"}))));
+    assert!(ignored(task(json!({"lastStatus": "DEPROVISIONING"}))));
     let running = json!({"lastStatus": "RUNNING", "containers": [{"name": "web"}, {"name": "proxy", "exitCode": null}]});
     assert!(ignored(task(running)));
 }
@@ -184,7 +185,9 @@ fn other_tasks_and_earlier_states_are_ignored() {
 /// ECS tells a container's exit code while others still keep the task up.
 #[test]
 fn the_end_of_a_container_is_heard_before_the_end_of_its_task() {
-    let event = task(json!({"lastStatus": "RUNNING", "containers": [{"name": "web", "exitCode": 0}, {"name": "proxy"}]}));
+    let event = task(
+        json!({"lastStatus": "RUNNING", "containers": [{"name": "web", "exitCode": 0}, {"name": "proxy"}]}),
+    );
     let change = changed(&event);
     assert!(change.says_ended(&"web".parse().unwrap()));
     assert!(!change.says_ended(&"proxy".parse().unwrap()));

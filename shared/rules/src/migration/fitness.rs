@@ -53,7 +53,9 @@ pub enum Unfit {
         hint: String,
     },
     /// The command does not run as it is written.
-    #[error("the migration's command would not run: container `{container}` would run `{runs}`, {reason} (hint: {hint})")]
+    #[error(
+        "the migration's command would not run: container `{container}` would run `{runs}`, {reason} (hint: {hint})"
+    )]
     Command {
         /// The container that the configuration names.
         container: ContainerName,
@@ -184,7 +186,14 @@ fn unfit_command(
             let reason = format!(
                 "which is `{}` alone: a shell takes one word as its script, and {} behind it are lost",
                 told(&script_word),
-                listed(lost.iter().map(String::as_str).map(told).collect::<Vec<_>>().iter().map(String::as_str))
+                listed(
+                    lost.iter()
+                        .map(String::as_str)
+                        .map(told)
+                        .collect::<Vec<_>>()
+                        .iter()
+                        .map(String::as_str)
+                )
             );
             let hint = if *script < fixed {
                 elsewhere("let the script end with `exec \"$@\"`")
@@ -205,7 +214,10 @@ fn unfit_command(
         Kind::ScriptFixed => {
             let reason =
                 "whose script is in the entry point and uses nothing of the command".to_owned();
-            (reason, elsewhere("end that script with `exec \"$@\"`, and `--` behind it,"))
+            (
+                reason,
+                elsewhere("end that script with `exec \"$@\"`, and `--` behind it,"),
+            )
         }
         Kind::ReadsInput => (
             "a shell that reads its script from an input that is empty".to_owned(),

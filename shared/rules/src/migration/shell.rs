@@ -227,7 +227,9 @@ fn shell(words: &[String]) -> Option<usize> {
         at += 1;
         // `--` ends a wrapper's own words.
         if let Some(end) = words[at..].iter().position(|word| word == "--")
-            && !words[at..at + end].iter().any(|word| is_wrapper(word) || SHELLS.contains(&base(word)))
+            && !words[at..at + end]
+                .iter()
+                .any(|word| is_wrapper(word) || SHELLS.contains(&base(word)))
         {
             at += end + 1;
             continue;
@@ -255,7 +257,9 @@ fn is_wrapper(word: &str) -> bool {
 fn base(word: &str) -> &str {
     let name = word.rsplit(['/', '\\']).next().unwrap_or(word);
     // A login shell's name begins with a hyphen.
-    name.strip_prefix('-').filter(|name| SHELLS.contains(name)).unwrap_or(name)
+    name.strip_prefix('-')
+        .filter(|name| SHELLS.contains(name))
+        .unwrap_or(name)
 }
 
 enum ShellCall {
@@ -276,7 +280,11 @@ fn shell_call(words: &[String], at: usize) -> ShellCall {
             break;
         }
         if let Some(long) = word.strip_prefix("--") {
-            at += if ["init-file", "rcfile"].contains(&long) { 2 } else { 1 };
+            at += if ["init-file", "rcfile"].contains(&long) {
+                2
+            } else {
+                1
+            };
             script |= long == "command";
             continue;
         }
@@ -363,7 +371,11 @@ impl Uses {
         }
         let digits = rest.chars().take_while(char::is_ascii_digit);
         // `$12` is `$1` and a 2; `${12}` is the twelfth.
-        let digits: String = if braced.is_some() { digits.collect() } else { digits.take(1).collect() };
+        let digits: String = if braced.is_some() {
+            digits.collect()
+        } else {
+            digits.take(1).collect()
+        };
         match digits.parse() {
             Ok(0) => self.zero = true,
             Ok(place) => drop(self.places.insert(place)),
@@ -385,7 +397,9 @@ fn plain_words(script: &str) -> Option<Vec<String>> {
                 quote = Some(character);
                 begun = true;
             }
-            (None, ';' | '|' | '&' | '<' | '>' | '(' | ')' | '\n' | '#' | '*' | '?') => return None,
+            (None, ';' | '|' | '&' | '<' | '>' | '(' | ')' | '\n' | '#' | '*' | '?') => {
+                return None;
+            }
             (None, _) if character.is_whitespace() => {
                 if begun || !word.is_empty() {
                     words.push(std::mem::take(&mut word));

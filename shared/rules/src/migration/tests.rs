@@ -6,7 +6,8 @@ use super::*;
 
 /// What is said of a task of which these containers ended so.
 fn said(task: &Task, essential: &[&str]) -> String {
-    let essential: Vec<ContainerName> = essential.iter().map(|name| name.parse().unwrap()).collect();
+    let essential: Vec<ContainerName> =
+        essential.iter().map(|name| name.parse().unwrap()).collect();
     match judge(task, &"web".parse().unwrap(), &essential) {
         Verdict::Succeeded => "succeeded".to_owned(),
         Verdict::Failed { reason, ran: _ } => reason,
@@ -29,7 +30,10 @@ fn check(exit_code: Option<i32>, started: bool, stop_code: &str, reason: &str, e
 
 #[test]
 fn only_an_exit_code_of_zero_succeeds() {
-    let (code, reason) = ("EssentialContainerExited", "Essential container in task exited");
+    let (code, reason) = (
+        "EssentialContainerExited",
+        "Essential container in task exited",
+    );
     check(Some(0), true, code, reason, "succeeded");
     check(
         Some(1),
@@ -50,7 +54,13 @@ fn only_an_exit_code_of_zero_succeeds() {
 /// The function itself takes the task down once it has answered, and may have to answer again.
 #[test]
 fn a_task_that_was_taken_down_after_its_migration_had_ended_is_judged_as_before() {
-    check(Some(0), true, "UserInitiated", NO_LONGER_NEEDED, "succeeded");
+    check(
+        Some(0),
+        true,
+        "UserInitiated",
+        NO_LONGER_NEEDED,
+        "succeeded",
+    );
 }
 
 #[test]
@@ -82,7 +92,11 @@ fn a_zero_counts_where_no_essential_container_can_have_ended_first() {
     ] {
         let task = Task::for_tests(&[("proxy", essential), ("web", Some(0)), ("logs", other)]);
         let said = said(&task, &["proxy", "web"]);
-        assert_eq!(said == "succeeded", counts, "{essential:?} {other:?}: {said}");
+        assert_eq!(
+            said == "succeeded",
+            counts,
+            "{essential:?} {other:?}: {said}"
+        );
         assert!(
             counts || said.contains("set `essential: false` for `proxy`"),
             "{said}"

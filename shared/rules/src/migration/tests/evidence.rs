@@ -53,30 +53,67 @@ fn a_task_that_differs_in_one_member_is_not_the_migration() {
         change(&mut task);
         cases.push((task, said));
     };
-    case(&|task| task.cluster = task.cluster.replace("prod", "sandbox"), "its cluster is");
     case(
-        &|task| task.revision = task.revision.as_str().replace("web:2", "web:1").parse().unwrap(),
+        &|task| task.cluster = task.cluster.replace("prod", "sandbox"),
+        "its cluster is",
+    );
+    case(
+        &|task| {
+            task.revision = task
+                .revision
+                .as_str()
+                .replace("web:2", "web:1")
+                .parse()
+                .unwrap()
+        },
         "its revision is",
     );
-    case(&|task| task.started_by = Some("greenlight/d-2".to_owned()), "its `startedBy` is");
+    case(
+        &|task| task.started_by = Some("greenlight/d-2".to_owned()),
+        "its `startedBy` is",
+    );
     case(&|task| task.started_by = None, "its `startedBy` is");
-    case(&|task| task.overrides[1].command = vec!["true".to_owned()], "its command is another one");
-    case(&|task| drop(task.overrides[1].command.pop()), "its command is another one");
-    case(&|task| task.overrides[1].name = "app".parse().unwrap(), "container `app` is overridden");
-    case(&|task| task.overrides.truncate(1), "0 of its containers are overridden");
+    case(
+        &|task| task.overrides[1].command = vec!["true".to_owned()],
+        "its command is another one",
+    );
+    case(
+        &|task| drop(task.overrides[1].command.pop()),
+        "its command is another one",
+    );
+    case(
+        &|task| task.overrides[1].name = "app".parse().unwrap(),
+        "container `app` is overridden",
+    );
+    case(
+        &|task| task.overrides.truncate(1),
+        "0 of its containers are overridden",
+    );
     case(
         &|task| task.overrides[0].command = vec!["true".to_owned()],
         "2 of its containers are overridden",
     );
     case(
-        &|task| drop(task.overrides[1].environment.insert("DATABASE_URL".to_owned(), "x".to_owned())),
+        &|task| {
+            drop(
+                task.overrides[1]
+                    .environment
+                    .insert("DATABASE_URL".to_owned(), "x".to_owned()),
+            )
+        },
         "environment is overridden",
     );
     for other in ["cpu", "environmentFiles", "resourceRequirements"] {
-        case(&|task| task.overrides[1].others.push(other.to_owned()), "is overridden");
+        case(
+            &|task| task.overrides[1].others.push(other.to_owned()),
+            "is overridden",
+        );
     }
     for other in ["taskRoleArn", "executionRoleArn", "cpu"] {
-        case(&|task| task.other_overrides.push(other.to_owned()), "is overridden");
+        case(
+            &|task| task.other_overrides.push(other.to_owned()),
+            "is overridden",
+        );
     }
     for (task, said) in cases {
         let found = differ(&task);
@@ -105,6 +142,9 @@ fn the_variables_of_an_older_version_are_compared() {
         &[(execution, EXECUTION)],
         &[(id, "d-1"), (execution, EXECUTION), ("PATH", "/tmp")],
     ] {
-        assert!(with(wrong).contains("environment is overridden"), "{wrong:?}");
+        assert!(
+            with(wrong).contains("environment is overridden"),
+            "{wrong:?}"
+        );
     }
 }

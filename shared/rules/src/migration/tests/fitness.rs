@@ -26,7 +26,9 @@ fn checked(pipeline: &Pipeline, containers: Value) -> Result<String, String> {
     let matching = revision::matching(pipeline, &definition).unwrap();
     let migration = pipeline.migration.as_ref().unwrap();
     let checked = check(migration, &definition.task_definition, &matching);
-    checked.map(|runs| runs.to_string()).map_err(|unfit| unfit.to_string())
+    checked
+        .map(|runs| runs.to_string())
+        .map_err(|unfit| unfit.to_string())
 }
 
 /// What a command means behind an entry point, in one container.
@@ -48,12 +50,23 @@ fn the_container_exists_and_gets_the_image() {
         checked(&pipeline(more, container, &["./migrate"], image), two())
     };
     let fits = check("", "web", "").unwrap();
-    assert!(fits.contains("container `web` (essential)") && fits.contains("essential `proxy`"), "{fits}");
+    assert!(
+        fits.contains("container `web` (essential)") && fits.contains("essential `proxy`"),
+        "{fits}"
+    );
     assert!(check("", "app", "").unwrap().contains("(not essential)"));
     let missing = check("", "nope", "").unwrap_err();
-    assert!(missing.contains("no container `nope`") && missing.contains("`web`, `app`, `proxy`"), "{missing}");
+    assert!(
+        missing.contains("no container `nope`") && missing.contains("`web`, `app`, `proxy`"),
+        "{missing}"
+    );
     let old = check("containers=['web']", "app", "").unwrap_err();
-    for part in ["the old code would migrate", "container = \"web\"", r#"containers = ["web", "app"]"#, "image = \"own\""] {
+    for part in [
+        "the old code would migrate",
+        "container = \"web\"",
+        r#"containers = ["web", "app"]"#,
+        "image = \"own\"",
+    ] {
         assert!(old.contains(part), "{part}: {old}");
     }
     assert!(check("", "proxy", "").is_err());
@@ -69,39 +82,137 @@ fn a_command_that_a_shell_would_swallow_is_refused() {
     let table: &[(&[&str], &[&str], &str, &str)] = &[
         (&["sh", "-c"], django, "sh -c python", whole),
         (&["/bin/bash", "-c"], django, "/bin/bash -c python", whole),
-        (&["/usr/bin/env", "bash", "-lc"], django, "bash -lc python", whole),
+        (
+            &["/usr/bin/env", "bash", "-lc"],
+            django,
+            "bash -lc python",
+            whole,
+        ),
         (&["bash", "-e", "-c"], django, "bash -e -c python", whole),
-        (&["bash", "-eo", "pipefail", "-c"], django, "pipefail -c python", whole),
-        (&["bash", "-o", "pipefail", "-c"], django, "pipefail -c python", whole),
+        (
+            &["bash", "-eo", "pipefail", "-c"],
+            django,
+            "pipefail -c python",
+            whole,
+        ),
+        (
+            &["bash", "-o", "pipefail", "-c"],
+            django,
+            "pipefail -c python",
+            whole,
+        ),
         (&["bash", "--norc", "-ec"], django, "-ec python", whole),
         (&["dash", "-c", "--"], django, "dash -c -- python", whole),
-        (&["tini", "--", "sh", "-c"], django, "tini -- sh -c python", whole),
-        (&["/sbin/tini", "-g", "--", "/bin/ash", "-ec"], django, "-ec python", whole),
+        (
+            &["tini", "--", "sh", "-c"],
+            django,
+            "tini -- sh -c python",
+            whole,
+        ),
+        (
+            &["/sbin/tini", "-g", "--", "/bin/ash", "-ec"],
+            django,
+            "-ec python",
+            whole,
+        ),
         (&["dumb-init", "zsh", "-c"], django, "zsh -c python", whole),
-        (&["busybox", "sh", "-c"], django, "busybox sh -c python", whole),
-        (&["gosu", "app", "sh", "-c"], django, "gosu app sh -c python", whole),
+        (
+            &["busybox", "sh", "-c"],
+            django,
+            "busybox sh -c python",
+            whole,
+        ),
+        (
+            &["gosu", "app", "sh", "-c"],
+            django,
+            "gosu app sh -c python",
+            whole,
+        ),
         (&["env", "A=1", "ksh", "-c"], django, "ksh -c python", whole),
-        (&["/docker-entrypoint.sh", "sh", "-c"], django, "sh -c python", whole),
+        (
+            &["/docker-entrypoint.sh", "sh", "-c"],
+            django,
+            "sh -c python",
+            whole,
+        ),
         (&["su", "app", "-c"], django, "su app -c python", whole),
-        (&["timeout", "30", "sh", "-c"], django, "timeout 30 sh -c python", whole),
-        (&["sh", "-c"], &["sh", "-c", "./migrate up"], "sh -c sh", "sh -c "),
-        (&[], &["sh", "-c", "python", "manage.py", "migrate"], "sh -c python", r#"command = ["sh", "-c", "python manage.py migrate"]"#),
-        (&["tini", "--"], &["bash", "-ec", "./migrate", "up"], "bash -ec ./migrate", r#"["bash", "-ec", "./migrate up"]"#),
-        (&[], &["sh", "-c", "sh -c python manage.py"], "sh -c python", "command = "),
-        (&["sh", "-c", "exec gunicorn app"], django, "sh -c 'exec gunicorn app'", "exec \"$@\""),
-        (&["sh", "-c", "exec \"$@\""], django, "sh -c 'exec \"$@\"'", r#"["--", "python", "manage.py", "migrate"]"#),
-        (&["sh", "-c", "exec \"$1\"", "--"], django, "sh -c 'exec \"$1\"'", "exec \"$@\""),
-        (&["sh", "-c", "exec \"$@\"", "--"], &["sh", "-c", "./a", "b"], "sh -c ./a", r#"["sh", "-c", "./a b"]"#),
+        (
+            &["timeout", "30", "sh", "-c"],
+            django,
+            "timeout 30 sh -c python",
+            whole,
+        ),
+        (
+            &["sh", "-c"],
+            &["sh", "-c", "./migrate up"],
+            "sh -c sh",
+            "sh -c ",
+        ),
+        (
+            &[],
+            &["sh", "-c", "python", "manage.py", "migrate"],
+            "sh -c python",
+            r#"command = ["sh", "-c", "python manage.py migrate"]"#,
+        ),
+        (
+            &["tini", "--"],
+            &["bash", "-ec", "./migrate", "up"],
+            "bash -ec ./migrate",
+            r#"["bash", "-ec", "./migrate up"]"#,
+        ),
+        (
+            &[],
+            &["sh", "-c", "sh -c python manage.py"],
+            "sh -c python",
+            "command = ",
+        ),
+        (
+            &["sh", "-c", "exec gunicorn app"],
+            django,
+            "sh -c 'exec gunicorn app'",
+            "exec \"$@\"",
+        ),
+        (
+            &["sh", "-c", "exec \"$@\""],
+            django,
+            "sh -c 'exec \"$@\"'",
+            r#"["--", "python", "manage.py", "migrate"]"#,
+        ),
+        (
+            &["sh", "-c", "exec \"$1\"", "--"],
+            django,
+            "sh -c 'exec \"$1\"'",
+            "exec \"$@\"",
+        ),
+        (
+            &["sh", "-c", "exec \"$@\"", "--"],
+            &["sh", "-c", "./a", "b"],
+            "sh -c ./a",
+            r#"["sh", "-c", "./a b"]"#,
+        ),
         (&["sh", "-s"], django, "sh -s python", "entry point"),
         (&["sh", "-nc"], django, "sh -nc python", "entry point"),
-        (&["bash", "-o", "noexec", "-c"], django, "noexec", "entry point"),
+        (
+            &["bash", "-o", "noexec", "-c"],
+            django,
+            "noexec",
+            "entry point",
+        ),
         (&["echo"], django, "echo python", "entry point"),
         (&[], &["true", "migrate"], "true migrate", ""),
-        (&[], &["sh", "-c", "echo '$@'", "x", "y"], "sh -c", "command = "),
+        (
+            &[],
+            &["sh", "-c", "echo '$@'", "x", "y"],
+            "sh -c",
+            "command = ",
+        ),
     ];
     for (entry_point, command, runs, remedy) in table {
         let said = behind(entry_point, command).expect_err(&format!("{entry_point:?} {command:?}"));
-        assert!(said.contains(runs) && said.contains(remedy) && said.contains("hint: "), "{said}");
+        assert!(
+            said.contains(runs) && said.contains(remedy) && said.contains("hint: "),
+            "{said}"
+        );
     }
 }
 
@@ -125,8 +236,14 @@ fn a_command_that_runs_as_it_is_written_is_not_refused() {
         (&["sh", "-c", "exec \"$@\"", "--"], django),
         (&["sh", "-c", "exec \"$0\" \"$@\""], django),
         (&["sh", "-c", "set -e; . /env; exec \"${@}\"", "_"], django),
-        (&["sh", "-c", "exec \"$@\"", "--"], &["sh", "-c", "./migrate up"]),
-        (&["bash", "-c", "while [ $1 ]; do $1; shift; done", "-"], django),
+        (
+            &["sh", "-c", "exec \"$@\"", "--"],
+            &["sh", "-c", "./migrate up"],
+        ),
+        (
+            &["bash", "-c", "while [ $1 ]; do $1; shift; done", "-"],
+            django,
+        ),
         (&["sh", "-c", "exec \"$@\""], &["--", "./migrate"]),
     ];
     for (entry_point, command) in table {
@@ -147,7 +264,12 @@ fn another_container_that_runs_it_is_named() {
 
 #[test]
 fn what_is_secret_in_a_command_is_not_told() {
-    let command = &["./migrate", "--url", "postgres://shop:hunter2@db/shop", "--password=hunter2"];
+    let command = &[
+        "./migrate",
+        "--url",
+        "postgres://shop:hunter2@db/shop",
+        "--password=hunter2",
+    ];
     let said = behind(&[], command).unwrap();
     assert!(!said.contains("hunter2"), "{said}");
     let said = behind(&["sh", "-c"], command).unwrap_err();

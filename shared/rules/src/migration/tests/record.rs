@@ -22,7 +22,9 @@ fn record() -> Record {
 fn a_record_round_trips_with_and_without_a_task() {
     let mut record = record();
     assert_eq!(Record::read(&record.to_json()), Ok(record.clone()));
-    record.task = "arn:aws:ecs:eu-central-1:111122223333:task/prod/8f3c".parse().ok();
+    record.task = "arn:aws:ecs:eu-central-1:111122223333:task/prod/8f3c"
+        .parse()
+        .ok();
     assert_eq!(Record::read(&record.to_json()), Ok(record));
 }
 
@@ -32,7 +34,10 @@ fn a_record_of_an_older_version_is_read() {
     let input = r#"{"deployment_id":"d-8X2K4PLQ3","hook_execution_id":"eyJlbmM","cluster":"arn:aws:ecs:eu-central-1:111122223333:cluster/prod","task_arn":"arn:aws:ecs:eu-central-1:111122223333:task/prod/8f3c1a7c2d9a4f0e9b6d5c4b3a291807","timeout_minutes":30}"#;
     let record = Record::read(input).unwrap();
     assert_eq!(record.executions, ["eyJlbmM".parse().unwrap()]);
-    assert_eq!(record.task.unwrap().id(), "8f3c1a7c2d9a4f0e9b6d5c4b3a291807");
+    assert_eq!(
+        record.task.unwrap().id(),
+        "8f3c1a7c2d9a4f0e9b6d5c4b3a291807"
+    );
     assert_eq!((record.group, record.runs), (None, None));
 }
 
