@@ -2,6 +2,7 @@
 
 use rehearsal::ecr::ImageSettings;
 use rehearsal::identity::REGISTRY;
+use rehearsal::mishap::Planned;
 
 use super::claims::{self, expect, list};
 use super::kept::event_kept;
@@ -198,7 +199,7 @@ fn own_container() -> Scenario {
 fn died_before_it_was_written_down() -> Scenario {
     let died = |occurrence| {
         let planned = format!("run-migration:ecs:RunTask:{occurrence}=killed-after");
-        planned.parse()
+        planned.parse::<Planned>()
     };
     let mut setting = Setting::shop();
     setting.mishaps = (1..=3)
