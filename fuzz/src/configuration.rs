@@ -1,6 +1,8 @@
 //! The configuration file.
 
-use rules::config::{Config, Pipeline, Request, RevisionFrom, TerminationWait, WhenBusy};
+use rules::config::{
+    Config, MigrationImage, Pipeline, Request, RevisionFrom, TerminationWait, WhenBusy,
+};
 use rules::problem::Problems;
 use toml::{Table, Value};
 
@@ -128,9 +130,14 @@ fn written(pipeline: &Pipeline) -> Value {
 fn migration(pipeline: &Pipeline) -> Option<Table> {
     let migration = pipeline.migration.as_ref()?;
     let minutes = migration.time_out.as_secs() / 60;
+    let image = match migration.image {
+        MigrationImage::Pushed => "pushed",
+        MigrationImage::Own => "own",
+    };
     Some(Table::from_iter([
         ("container".to_owned(), migration.container.as_str().into()),
         ("command".to_owned(), migration.command.clone().into()),
+        ("image".to_owned(), image.into()),
         ("timeout_minutes".to_owned(), whole(minutes)),
     ]))
 }

@@ -1,11 +1,11 @@
 //! What wakes the functions: every one of them reads any JSON, or refuses it with a reason.
 
 use rules::events::{
-    FinishEvent, HookCall, Request, StartEvent, StateChange, UnreadableEvent, Wanted, Way, hook_ids,
+    FinishEvent, HookCall, Request, StartEvent, StateChange, TaskChanged, UnreadableEvent, Wanted,
+    Way,
 };
-use rules::observed::Task;
 use rules::start::Force;
-use rules::{events, migration, reasons};
+use rules::{events, migration};
 use serde_json::{Value, json};
 
 /// Reads `text` as an event, where it is JSON at all: what is not, Lambda does not hand on.
@@ -25,12 +25,13 @@ pub fn is_read_or_refused(event: &Value) {
     }
     match FinishEvent::parse(event) {
         Ok(FinishEvent::Ignored(reason)) => is_a_reason(&reason),
-        Ok(FinishEvent::Stopped(task)) => is_judged(&task),
+        Ok(FinishEvent::Changed(change)) => is_ours(event, &change),
         Ok(FinishEvent::TimedOut(time_out)) => {
-            assert_eq!(
-                FinishEvent::parse(&json!(time_out)),
-                Ok(FinishEvent::TimedOut(time_out))
-            );
+            assert_eq!(event["deployment_id"], time_out.deployment.as_str());
+            if let Some((execution, task)) = time_out.older {
+                assert_eq!(event["hook_execution_id"], execution.as_str());
+                assert_eq!(event["task_arn"], task.as_str());
+            }
         }
         Err(refused) => names_a_place(event, &refused),
     }
@@ -219,27 +220,17 @@ fn is_what_is_there(event: &Value, read: &StartEvent) {
     }
 }
 
-/// A task of ours that has stopped is judged, by an exit code of 0 and nothing else.
-fn is_judged(task: &Task) {
-    assert_eq!(task.last_status, migration::STOPPED);
-    assert!(
-        task.started_by
-            .as_deref()
-            .is_some_and(|by| by.starts_with(migration::STARTED_BY))
+/// A task event is taken for its ids alone.
+fn is_ours(event: &Value, change: &TaskChanged) {
+    let detail = &event["detail"];
+    assert_eq!(detail["taskArn"], change.task.as_str());
+    assert_eq!(
+        detail["startedBy"],
+        migration::started_by(&change.deployment).as_str()
     );
-    if let Some(ids) = hook_ids(task) {
-        assert!(migration::has_ended(task, &ids.container));
-        let migrating = task
-            .containers
-            .iter()
-            .find(|container| container.name == ids.container);
-        if migration::judge(task, &ids.container) == migration::Verdict::Succeeded {
-            assert_eq!(migrating.and_then(|container| container.exit_code), Some(0));
-        }
-    }
-    let deployment = "d-1".parse().expect("a deployment");
-    let tasks = [task.clone()];
-    if let Some(cause) = reasons::find(&tasks, &deployment, &task.revision, None) {
-        assert!(!cause.sentence.is_empty());
-    }
+    assert_eq!(
+        detail["lastStatus"] == migration::STOPPED,
+        change.has_stopped
+    );
+    assert!(change.has_stopped || !change.ended.is_empty());
 }

@@ -3,6 +3,7 @@
 mod act;
 mod apart;
 mod course;
+mod forge;
 pub(crate) mod person;
 
 use std::collections::BTreeMap;

@@ -26,6 +26,7 @@ pub struct Schedule {
     pub after: AfterCompletion,
     pub state: State,
     pub created_at: SystemTime,
+    pub changed_at: SystemTime,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +82,10 @@ impl Scheduler {
         self.lock().remove(name)
     }
 
+    fn replace(&self, schedule: Schedule) {
+        self.lock().insert(schedule.name.clone(), schedule);
+    }
+
     fn insert(&self, schedule: Schedule) -> Result<(), NameTaken> {
         let mut schedules = self.lock();
         if schedules.contains_key(&schedule.name) {
@@ -100,8 +105,19 @@ impl Scheduler {
 /// Keeps the schedule and calls its function when it is due, unless it was deleted before.
 pub fn create(aws: &Arc<Aws>, schedule: Schedule) -> Result<(), NameTaken> {
     aws.scheduler.insert(schedule.clone())?;
+    call_when_due(aws, schedule);
+    Ok(())
+}
+
+/// Puts the schedule in the place of the one of its name: what that one said is gone, and it calls no more.
+pub fn update(aws: &Arc<Aws>, schedule: Schedule) {
+    aws.scheduler.replace(schedule.clone());
+    call_when_due(aws, schedule);
+}
+
+fn call_when_due(aws: &Arc<Aws>, schedule: Schedule) {
     if schedule.state == State::Disabled {
-        return Ok(());
+        return;
     }
     let kept = aws.clone();
     aws.background.spawn(async move {
@@ -120,7 +136,6 @@ pub fn create(aws: &Arc<Aws>, schedule: Schedule) -> Result<(), NameTaken> {
             let _ = kept.lambda.invoke_async(&schedule.function, schedule.input);
         }
     });
-    Ok(())
 }
 
 /// The moment in `at(yyyy-mm-ddThh:mm:ss)`, in UTC.
@@ -151,6 +166,7 @@ mod tests {
             after: AfterCompletion::Delete,
             state: State::Enabled,
             created_at: UNIX_EPOCH,
+            changed_at: UNIX_EPOCH,
         };
         let request = json!({ "Name": "once", "ClientToken": "a" });
         assert!(schedule(request.clone()).is_repeated_by(&request));

@@ -121,6 +121,9 @@ pub struct ContainerSettings {
     pub image: String,
     pub container_port: Option<u16>,
     pub essential: bool,
+    /// `entryPoint` and `command`; empty: the image's own.
+    pub entry_point: Vec<String>,
+    pub command: Vec<String>,
     pub environment: BTreeMap<String, String>,
     /// `awslogs-group` and `awslogs-stream-prefix`.
     pub logs: Option<(String, String)>,

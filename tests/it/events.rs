@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use rules::events::{FinishEvent, HookCall, Request, StartEvent, StateChange, Way, hook_ids};
+use rules::events::{FinishEvent, HookCall, Request, StartEvent, StateChange, Way};
 use rules::start::Force;
 use serde_json::Value;
 
@@ -67,16 +67,20 @@ fn said_of_start(event: StartEvent) -> String {
 
 fn said_of_finish(event: FinishEvent) -> String {
     match event {
-        FinishEvent::Stopped(task) => {
-            let exits: Vec<String> = task
-                .containers
-                .iter()
-                .map(|container| format!("{} {:?}", container.name, container.exit_code))
-                .collect();
-            let ids = hook_ids(&task).map(|ids| ids.deployment.to_string());
-            format!("stopped, deployment {ids:?}, exit codes {exits:?}")
+        FinishEvent::Changed(change) => {
+            let ended: Vec<&str> = change.ended.iter().map(|name| name.as_str()).collect();
+            format!(
+                "task {} of {}, stopped {}, containers that have ended: {ended:?}",
+                change.task.id(),
+                change.deployment,
+                change.has_stopped
+            )
         }
-        FinishEvent::TimedOut(time_out) => format!("time-out of {}", time_out.deployment_id),
+        FinishEvent::TimedOut(time_out) => format!(
+            "time-out of {}, of an older version {}",
+            time_out.deployment,
+            time_out.older.is_some()
+        ),
         FinishEvent::Ignored(reason) => format!("ignored: {reason}"),
     }
 }
@@ -101,18 +105,29 @@ fn samples() -> Vec<(String, String, Value)> {
     repository::files("events").into_iter().map(split).collect()
 }
 
-/// Whether EventBridge lets an event through a pattern. Exact values, `prefix` and `anything-but` are all that
-/// `template.yaml` uses; a field that is not there matches none of them (EventBridge User Guide, event patterns).
+/// Whether EventBridge lets an event through a pattern. Exact values, `prefix`, `anything-but`, `exists` and `$or` are all
+/// that `template.yaml` uses; a field that is not there matches none of them, and of a list one item is enough (EventBridge
+/// User Guide, event patterns).
 fn matches(pattern: &Value, event: &Value) -> bool {
     if let Some(fields) = pattern.as_object() {
+        if let Some(items) = event.as_array() {
+            return items.iter().any(|item| matches(pattern, item));
+        }
         return fields
             .iter()
-            .all(|(field, pattern)| matches(pattern, &event[field]));
+            .all(|(field, pattern)| match pattern.as_array() {
+                Some(alternatives) if field == "$or" => alternatives
+                    .iter()
+                    .any(|alternative| matches(alternative, event)),
+                Some(_) | None => matches(pattern, &event[field]),
+            });
     }
     let alternatives = pattern.as_array().unwrap();
     alternatives.iter().any(|alternative| {
         if let Some(start) = alternative["prefix"].as_str() {
             event.as_str().is_some_and(|text| text.starts_with(start))
+        } else if let Some(exists) = alternative["exists"].as_bool() {
+            event.is_null() != exists
         } else if let Some(others) = alternative["anything-but"].as_array() {
             !event.is_null() && !others.contains(event)
         } else {

@@ -15,7 +15,7 @@ from loopback import Handler, Server
 # Everything else in the operations of this project changes something.
 READ_ONLY = ("Describe", "Get", "List", "BatchGet")
 # What Scheduler's REST calls are, by method.
-OF_SCHEDULES = {"POST": "CreateSchedule", "GET": "GetSchedule", "DELETE": "DeleteSchedule"}
+OF_SCHEDULES = {"POST": "CreateSchedule", "GET": "GetSchedule", "PUT": "UpdateSchedule", "DELETE": "DeleteSchedule"}
 NOT_FORWARDED = {"host", "content-length", "transfer-encoding", "connection"}
 
 

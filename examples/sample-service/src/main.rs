@@ -9,6 +9,7 @@ mod misbehaviour;
 mod orders;
 mod server;
 mod settings;
+mod sidecar;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -22,8 +23,9 @@ use crate::settings::Settings;
 #[derive(Debug, Parser)]
 #[command(after_help = settings::HELP, version)]
 struct Arguments {
+    /// Without one there is nothing to do, and that is no failure: so does an interpreter without a script.
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -32,6 +34,8 @@ enum Command {
     Serve,
     /// Bring the database's schema up to what this version needs, then exit.
     Migrate,
+    /// Run beside another container, until SIGTERM or until a migration of the same task has begun.
+    Sidecar,
 }
 
 #[tokio::main]
@@ -46,7 +50,11 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(command: Command) -> anyhow::Result<()> {
+async fn run(command: Option<Command>) -> anyhow::Result<()> {
+    let Some(command) = command else {
+        say("nothing to do");
+        return Ok(());
+    };
     let variables: BTreeMap<String, String> = std::env::vars().collect();
     let settings = Settings::read(&variables)?;
     match command {
@@ -55,8 +63,12 @@ async fn run(command: Command) -> anyhow::Result<()> {
             if settings.misbehaviours.contains(&Misbehaviour::TellsSecrets) {
                 tell_secrets(&variables);
             }
+            if settings.misbehaviours.contains(&Misbehaviour::StopsHalfWay) {
+                return sidecar::stop_half_way(&settings, say).await;
+            }
             migrations::migrate(&settings, say)
         }
+        Command::Sidecar => sidecar::run(&settings, say).await,
     }
 }
 

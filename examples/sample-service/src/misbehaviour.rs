@@ -12,12 +12,13 @@ pub(crate) enum Misbehaviour {
     FailsToStart,
     FailsMigration,
     TellsSecrets,
+    StopsHalfWay,
     Answers { status: StatusCode, path: String },
     Redirects { status: StatusCode, path: String },
     Slow { path: String, delay: Duration },
 }
 
-const EXPECTED: &str = "expected `fails-to-start`, `fails-migration`, `tells-secrets`, `answers:500:/path`, \
+const EXPECTED: &str = "expected `fails-to-start`, `fails-migration`, `stops-half-way`, `tells-secrets`, `answers:500:/path`, \
                         `redirects:301:/path` or `slow:/path:800`";
 
 impl Misbehaviour {
@@ -42,6 +43,7 @@ impl FromStr for Misbehaviour {
             "fails-to-start" if rest.is_empty() => Ok(Misbehaviour::FailsToStart),
             "fails-migration" if rest.is_empty() => Ok(Misbehaviour::FailsMigration),
             "tells-secrets" if rest.is_empty() => Ok(Misbehaviour::TellsSecrets),
+            "stops-half-way" if rest.is_empty() => Ok(Misbehaviour::StopsHalfWay),
             "answers" | "redirects" => {
                 let (status, path) = rest.split_once(':').ok_or_else(unknown)?;
                 let status = parse_status(status).with_context(unknown)?;

@@ -104,6 +104,7 @@ async fn misbehave(State(service): State<Arc<Service>>, request: Request, next: 
             Misbehaviour::FailsToStart
             | Misbehaviour::FailsMigration
             | Misbehaviour::TellsSecrets
+            | Misbehaviour::StopsHalfWay
             | Misbehaviour::Slow { .. }
             | Misbehaviour::Answers { .. }
             | Misbehaviour::Redirects { .. } => {}

@@ -19,6 +19,7 @@ Environment:
   SAMPLE_MISBEHAVE  what goes wrong, separated by commas:
                       fails-to-start          `serve` exits with status 1
                       fails-migration         `migrate` fails half-way and changes nothing
+                      stops-half-way          `migrate` waits until it is stopped, and exits with status 0
                       tells-secrets           `migrate` prints its environment and made-up credentials
                       answers:500:/orders     a path answers this status
                       redirects:301:/admin/   a path redirects with this status
@@ -39,6 +40,8 @@ pub(crate) struct Settings {
     pub(crate) schema: i64,
     pub(crate) misbehaviours: Vec<Misbehaviour>,
     pub(crate) answers: Vec<Answer>,
+    /// The ECS task that it runs in, as its metadata endpoint names it.
+    pub(crate) task: Option<String>,
 }
 
 impl Settings {
@@ -70,6 +73,7 @@ impl Settings {
                 answers::parse_list(given("SAMPLE_ANSWERS").unwrap_or("[]"))?,
             ]
             .concat(),
+            task: given("ECS_CONTAINER_METADATA_URI_V4").map(task_of),
         })
     }
 }
@@ -82,6 +86,12 @@ fn schema(given: Option<&str>, version: &Version) -> anyhow::Result<i64> {
         Some("2") => Ok(2),
         Some(other) => bail!("`SAMPLE_SCHEMA` is `{other}`: expected `1` or `2`"),
     }
+}
+
+/// `http://169.254.170.2/v4/<task id>-<container>`.
+fn task_of(metadata: &str) -> String {
+    let last = metadata.rsplit('/').next().unwrap_or(metadata);
+    last.split('-').next().unwrap_or(last).to_owned()
 }
 
 #[cfg(test)]

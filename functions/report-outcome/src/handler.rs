@@ -6,6 +6,7 @@ use aws::CallFailed;
 use aws::codedeploy::CodeDeploy;
 use aws::ecs::{Ecs, Tasks};
 use aws::logs::Logs;
+use aws::scheduler::Scheduler;
 use aws::sns::Sns;
 use lambda::{Failure, Messenger, Start, Started};
 use rules::config::{Config, Pipeline};
@@ -25,6 +26,7 @@ pub(crate) struct Handler {
     pub(crate) codedeploy: CodeDeploy,
     pub(crate) ecs: Ecs,
     pub(crate) logs: Logs,
+    scheduler: Scheduler,
     messenger: Messenger,
 }
 
@@ -35,6 +37,7 @@ impl Handler {
             codedeploy: CodeDeploy::new(session),
             ecs: Ecs::new(session),
             logs: Logs::new(session),
+            scheduler: Scheduler::new(session),
             messenger: Messenger::new(Sns::new(session)),
         }
     }
@@ -55,6 +58,9 @@ impl Handler {
         } else {
             Ok(())
         };
+        if change.state.is_end() && pipeline.migration.is_some() {
+            self.delete_schedule(&deployment.id).await;
+        }
         let outcome = self.outcome(pipeline, &deployment, change.state).await?;
         let told = self.tell(started, &change, outcome, &stopped).await?;
         // Nobody else stops it: the event comes again, and is kept in the end.
@@ -317,12 +323,21 @@ impl Handler {
         })
     }
 
+    /// Nobody waits for the migration any more: what its schedule keeps is of no use. One that stays calls finish-migration, which
+    /// deletes it.
+    async fn delete_schedule(&self, deployment: &DeploymentId) {
+        let name = migration::schedule_name(deployment);
+        if let Err(failed) = self.scheduler.delete_schedule(&name).await {
+            tracing::warn!(deployment_id = %deployment, error = %failed, "time-out not called off");
+        }
+    }
+
     async fn stop_running(
         &self,
         pipeline: &Pipeline,
         deployment: &DeploymentId,
     ) -> Result<bool, CallFailed> {
-        let started_by = format!("{}{deployment}", migration::STARTED_BY);
+        let started_by = migration::started_by(deployment);
         let cluster = pipeline.cluster.as_str();
         let running = self
             .ecs

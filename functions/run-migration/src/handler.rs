@@ -1,24 +1,34 @@
-//! Observes green, plans the migration task, runs it, and sets its time limit.
+//! Observes green, plans the migration task, writes it down, runs it, and writes down which task it is.
+//!
+//! The time-out schedule is made before there is a task: whatever dies in between, the schedule ends the wait, and it alone
+//! says which task may answer the hook.
+
+mod record;
 
 use std::time::Duration;
 
 use aws::codedeploy::CodeDeploy;
 use aws::ecs::{Ecs, RunTaskAnswer, TaskFailure};
-use aws::scheduler::{Schedule, Scheduler};
+use aws::scheduler::Scheduler;
 use aws::sns::Sns;
 use aws::{CallFailed, Kind};
 use lambda::{Deadline, Failure, Gate, Hook, Known, Messenger, Start, Verdict};
-use rules::config::Migration;
 use rules::environment::TimeOutSchedule;
-use rules::events::{HookCall, TimeOut};
-use rules::migration;
-use rules::observed::{DeploymentStatus, Task};
+use rules::events::HookCall;
+use rules::migration::{self, MigrationTask, TaskRun, Waiting};
+use rules::names::TaskArn;
+use rules::observed::{DeploymentStatus, LifecycleEvent, Task};
+use rules::revision;
 use serde_json::Value;
 use tokio::time::Instant;
+
+use record::Written;
 
 /// How long ECS is asked to stop a task that it does not know yet, and the pause between.
 const STOPPING: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_secs(1);
+/// How often CodeDeploy is asked whether it waits: it may say so a moment later.
+const ASKED_AT_MOST: u32 = 3;
 
 pub(crate) struct Handler {
     start: Start<TimeOutSchedule>,
@@ -64,25 +74,110 @@ impl Handler {
                 "the pipeline has no migration".to_owned(),
             ));
         };
+        let event = match self.waiting(call).await? {
+            Waiting::ForAnswer(event) => event,
+            Waiting::NotYet(reason) => return Ok(Verdict::NothingRan(reason)),
+            Waiting::NoMore(reason) => return Ok(Verdict::TooLate(reason)),
+        };
         let service = self
             .ecs
             .describe_service(&pipeline.cluster, &pipeline.service)
             .await?;
-        let task = migration::plan(migration, &call.deployment_id, &call.execution_id, &service);
+        let task = migration::plan(migration, &call.deployment_id, &service);
         let task = task.map_err(|no_green| Failure::Refused(no_green.to_string()))?;
-        match self.ecs.run_task(&pipeline.cluster, &task).await? {
-            RunTaskAnswer::Started(task) => self.limit(call, migration, &task, deadline).await,
-            RunTaskAnswer::Refused(failures) => Ok(Verdict::NothingRan(refused(&failures))),
+        // Another tool's deployment calls this hook too, and nobody has checked its revision.
+        let definition = self
+            .ecs
+            .describe_task_definition(task.revision.as_str())
+            .await?;
+        let matching = revision::matching(pipeline, &definition)
+            .map_err(|unusable| Failure::Refused(unusable.to_string()))?;
+        let fits = migration::check(migration, &definition.task_definition, &matching);
+        if let Err(unfit) = fits {
+            return Ok(Verdict::NothingRan(unfit.to_string()));
+        }
+        match self.write_down(call, &known, &task, &event).await? {
+            Written::Ready => self.run(call, &known, &task, &event, deadline).await,
+            Written::Running(task) => Ok(runs_as(&task)),
+            Written::Refused(reason) => Ok(Verdict::NothingRan(reason)),
         }
     }
 
-    /// Sees to it that the task does not outlive its deployment: it may have ended, and report-outcome looked for
-    /// migrations, before this one was there. Nor may it run without a time limit, which could outlast the hook's hour.
-    async fn limit(
+    /// Whether CodeDeploy waits for this hook: a payload alone proves nothing, and must start nothing.
+    async fn waiting(&self, call: &HookCall) -> Result<Waiting, CallFailed> {
+        for _ in 1..ASKED_AT_MOST {
+            let target = self.codedeploy.get_deployment_target(&call.deployment_id);
+            match migration::waiting(target.await?) {
+                Waiting::NotYet(_) => tokio::time::sleep(PAUSE).await,
+                waiting => return Ok(waiting),
+            }
+        }
+        let target = self.codedeploy.get_deployment_target(&call.deployment_id);
+        Ok(migration::waiting(target.await?))
+    }
+
+    async fn run(
         &self,
         call: &HookCall,
-        migration: &Migration,
-        task: &Task,
+        known: &Known,
+        task: &MigrationTask,
+        event: &LifecycleEvent,
+        deadline: Deadline,
+    ) -> Result<Verdict, Failure> {
+        match self.ecs.run_task(&known.pipeline.cluster, task).await? {
+            RunTaskAnswer::Started(started) => {
+                self.note(call, known, task, event, &started, deadline)
+                    .await
+            }
+            RunTaskAnswer::Refused(failures) => Ok(Verdict::NothingRan(refused(&failures))),
+            RunTaskAnswer::Taken(tasks) => match self.same(call, known, task, &tasks).await? {
+                Ok(started) => {
+                    self.note(call, known, task, event, &started, deadline)
+                        .await
+                }
+                Err(reason) => Ok(Verdict::NothingRan(reason)),
+            },
+        }
+    }
+
+    /// The task that used the token up, where it is the migration of an older version.
+    async fn same(
+        &self,
+        call: &HookCall,
+        known: &Known,
+        task: &MigrationTask,
+        tasks: &[TaskArn],
+    ) -> Result<Result<Task, String>, Failure> {
+        let cluster = known.pipeline.cluster.as_str();
+        let described = self.ecs.describe_tasks(cluster, tasks).await?;
+        let Some(described) = described.into_iter().next() else {
+            return Ok(Err(
+                "another request has used the migration's client token, and ECS does not know its task (any more)"
+                    .to_owned(),
+            ));
+        };
+        let executions = std::slice::from_ref(&call.execution_id);
+        let (id, runs) = (&call.deployment_id, TaskRun::from(task));
+        let differs = migration::differences(&described, id, cluster, &runs, executions);
+        if differs.is_empty() {
+            return Ok(Ok(described));
+        }
+        Ok(Err(format!(
+            "somebody else has started the task {} with the migration's client token: {}",
+            described.arn.id(),
+            differs.join(", ")
+        )))
+    }
+
+    /// Writes down which task it is, and sees to it that it does not outlive its deployment: that may have ended, and
+    /// report-outcome looked for migrations, before this one was there.
+    async fn note(
+        &self,
+        call: &HookCall,
+        known: &Known,
+        task: &MigrationTask,
+        event: &LifecycleEvent,
+        started: &Task,
         deadline: Deadline,
     ) -> Result<Verdict, Failure> {
         // What fails in passing is tried again: RunTask then answers with the same task.
@@ -95,21 +190,19 @@ impl Handler {
             }
         };
         if status.is_some_and(DeploymentStatus::has_ended) {
-            self.stop(task, "its deployment has ended", deadline).await;
+            self.stop(started, "its deployment has ended", deadline)
+                .await;
             return Ok(Verdict::TooLate(format!(
                 "deployment `{}` has ended while its migration was started",
                 call.deployment_id
             )));
         }
-        match self.schedule(call, migration, task).await {
-            Ok(()) => Ok(Verdict::Later(format!(
-                "the migration runs as task {}",
-                task.arn.id()
-            ))),
+        match self.write_task(call, known, task, event, started).await {
+            Ok(()) => Ok(runs_as(&started.arn)),
             Err(Failure::Aws(failed)) if failed.is_passing() => Err(failed.into()),
             Err(failure) => {
-                let reason = "its time limit could not be set";
-                self.stop(task, reason, deadline).await;
+                let reason = "it could not be written down which task it is";
+                self.stop(started, reason, deadline).await;
                 Err(failure)
             }
         }
@@ -130,42 +223,10 @@ impl Handler {
             tokio::time::sleep(PAUSE).await;
         }
     }
+}
 
-    async fn schedule(
-        &self,
-        call: &HookCall,
-        migration: &Migration,
-        task: &Task,
-    ) -> Result<(), Failure> {
-        let started = self.start.as_ref().map_err(Failure::from)?;
-        let created_at = task.created_at.ok_or_else(|| {
-            Failure::Refused("ECS did not say when the task was created".to_owned())
-        })?;
-        let time_out = TimeOut {
-            deployment_id: call.deployment_id.clone(),
-            hook_execution_id: call.execution_id.clone(),
-            cluster: task.cluster.clone(),
-            task_arn: task.arn.clone(),
-            timeout_minutes: migration.time_out.as_secs() / 60,
-        };
-        let input = serde_json::to_string(&time_out)
-            .map_err(|error| Failure::Refused(error.to_string()))?;
-        let schedule = Schedule {
-            name: migration::schedule_name(&call.deployment_id),
-            at: created_at + migration.time_out,
-            target_arn: started.own.function_arn.clone(),
-            role_arn: started.own.role_arn.clone(),
-            input,
-            description: format!(
-                "ends the migration of deployment {} if it still runs",
-                call.deployment_id
-            ),
-        };
-        self.scheduler
-            .create_schedule(&schedule)
-            .await
-            .map_err(|failed: CallFailed| failed.into())
-    }
+fn runs_as(task: &TaskArn) -> Verdict {
+    Verdict::Later(format!("the migration runs as task {}", task.id()))
 }
 
 fn refused(failures: &[TaskFailure]) -> String {

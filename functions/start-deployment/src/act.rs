@@ -9,9 +9,10 @@ use rules::app_spec::{self, MigrationGate, TestListener};
 use rules::config::RevisionFrom;
 use rules::environment::{Mode, Starting};
 use rules::look::{Look, Search};
+use rules::migration;
 use rules::names::{DeploymentId, Image, RevisionArn};
 use rules::outcome::Outcome;
-use rules::revision::{self, Marks};
+use rules::revision::{self, Marks, Matching};
 use rules::start::{self, AskedBy, Decision, Skip};
 use serde_json::{Value, json};
 
@@ -113,6 +114,30 @@ impl Report {
     }
 }
 
+/// The next revision.
+struct Next {
+    request: Value,
+    /// What its migration runs, for people.
+    migration: Option<String>,
+}
+
+impl Next {
+    /// A migration that would not do what it says starts nothing: nothing is registered for it.
+    fn of(look: &Look<'_>, request: Value, matching: &Matching) -> Result<Self, Failure> {
+        // A rollback migrates nothing.
+        let migrates = look.asked_by != AskedBy::Rollback;
+        let migration = look.pipeline.migration.as_ref().filter(|_| migrates);
+        let runs = migration.map(|migration| migration::check(migration, &request, matching));
+        let runs = runs
+            .transpose()
+            .map_err(|unfit| Failure::Refused(unfit.to_string()))?;
+        Ok(Self {
+            request,
+            migration: runs.map(|runs| runs.to_string()),
+        })
+    }
+}
+
 impl Handler {
     /// Does what was decided, as far as the stack's mode allows.
     pub(crate) async fn act(
@@ -156,7 +181,8 @@ impl Handler {
         let mut report = Report::of(look, seen, decision);
         if let Decision::Start(image) = decision {
             let next = self.next(started, look, seen, image).await?;
-            report.changes = revision::difference(&seen.production.definition, &next);
+            report.changes = revision::difference(&seen.production.definition, &next.request);
+            report.changes.extend(next.migration);
         }
         report.reason = format!("dry run: {}", report.reason);
         Ok(report)
@@ -189,7 +215,7 @@ impl Handler {
         mut report: Report,
     ) -> Result<Acted, Failure> {
         let next = self.next(started, look, &seen, image).await?;
-        let revision = self.registered(&seen, &next).await?;
+        let revision = self.registered(&seen, &next.request).await?;
         if self.is_overtaken(look, &seen).await? {
             return Ok(Acted::Overtaken);
         }
@@ -225,14 +251,14 @@ impl Handler {
         }
     }
 
-    /// What would be registered.
+    /// What would be registered, and what its migration would run.
     async fn next(
         &self,
         started: &Started<Starting>,
         look: &Look<'_>,
         seen: &Seen,
         image: &Image,
-    ) -> Result<Value, Failure> {
+    ) -> Result<Next, Failure> {
         let marks = Marks {
             ordered_at: seen.ordered_at(),
             service: format!("{}/{}", look.pipeline.cluster, look.pipeline.service),
@@ -242,8 +268,9 @@ impl Handler {
         let production = &seen.production;
         match look.pipeline.revision_from {
             RevisionFrom::Production => {
-                revision::next(&production.definition, &production.matching, image, &marks)
-                    .map_err(unusable)
+                let request =
+                    revision::next(&production.definition, &production.matching, image, &marks);
+                Next::of(look, request.map_err(unusable)?, &production.matching)
             }
             RevisionFrom::Latest => {
                 let latest = self
@@ -251,7 +278,9 @@ impl Handler {
                     .describe_task_definition(seen.observed.running.revision.family())
                     .await?;
                 let matching = revision::matching(look.pipeline, &latest).map_err(unusable)?;
-                revision::next(&latest, &matching, image, &marks).map_err(unusable)
+                let request =
+                    revision::next(&latest, &matching, image, &marks).map_err(unusable)?;
+                Next::of(look, request, &matching)
             }
         }
     }

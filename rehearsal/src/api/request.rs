@@ -195,6 +195,7 @@ fn parse_rest(
         ("GET", ["schedules"]) => (Service::Scheduler, "ListSchedules", None),
         ("POST", ["schedules", name]) => (Service::Scheduler, "CreateSchedule", Some(*name)),
         ("GET", ["schedules", name]) => (Service::Scheduler, "GetSchedule", Some(*name)),
+        ("PUT", ["schedules", name]) => (Service::Scheduler, "UpdateSchedule", Some(*name)),
         ("DELETE", ["schedules", name]) => (Service::Scheduler, "DeleteSchedule", Some(*name)),
         _ => return Err(unknown()),
     };

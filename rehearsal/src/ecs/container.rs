@@ -53,6 +53,7 @@ pub fn plan(
     let name = definition["name"].as_str().unwrap_or_default();
     let own = of_container(overrides, name);
     let words = played(command(definition, &own["command"]), &image.environment);
+    let words = through_shell(words);
     let executable = program.file_name().unwrap_or_default().to_string_lossy();
     match words.split_first() {
         Some((first, arguments))
@@ -63,6 +64,9 @@ pub fn plan(
             let mut environment = image.environment.clone();
             environment.extend(pairs(&definition["environment"]));
             environment.extend(pairs(&own["environment"]));
+            // By its last part a container knows which task it is in (ECS Developer Guide, task metadata endpoint version 4).
+            let metadata = format!("http://169.254.170.2/v4/{task_id}-{name}");
+            environment.insert("ECS_CONTAINER_METADATA_URI_V4".to_owned(), metadata);
             let container = Container {
                 program: program.to_owned(),
                 arguments: arguments.to_vec(),
@@ -91,6 +95,35 @@ fn command(definition: &Value, overridden: &Value) -> Vec<String> {
         None => {}
     }
     words
+}
+
+/// What a shell runs of its words: of `sh -c SCRIPT …` the script, whose `$0`, `$1`, … the others are. A script is one command
+/// here, for nothing but the sample service may run.
+fn through_shell(words: Vec<String>) -> Vec<String> {
+    let [shell, option, script, arguments @ ..] = &words[..] else {
+        return words;
+    };
+    let is_shell = ["sh", "bash", "dash", "ash"].iter().any(|name| {
+        Path::new(shell)
+            .file_name()
+            .is_some_and(|base| base == *name)
+    });
+    let takes_script = option
+        .strip_prefix('-')
+        .is_some_and(|cluster| cluster.contains('c') && !cluster.starts_with('-'));
+    if !is_shell || !takes_script {
+        return words;
+    }
+    let expanded = script.split_whitespace().flat_map(|word| match word {
+        "$@" | "\"$@\"" | "$*" => arguments.iter().skip(1).cloned().collect(),
+        "$0" | "\"$0\"" => arguments.first().cloned().into_iter().collect(),
+        word => vec![word.to_owned()],
+    });
+    let mut expanded: Vec<String> = expanded.collect();
+    if expanded.first().is_some_and(|word| word == "exec") {
+        expanded.remove(0);
+    }
+    through_shell(expanded)
 }
 
 /// Another team's migration is played by the sample service's.

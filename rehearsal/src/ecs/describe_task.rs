@@ -160,9 +160,11 @@ impl Task {
     fn container_status(&self, container: &TaskContainer) -> &'static str {
         match self.status {
             TaskStatus::Provisioning | TaskStatus::Pending | TaskStatus::Activating => "PENDING",
-            TaskStatus::Running => "RUNNING",
-            TaskStatus::Deactivating if container.exit_code.is_none() => "RUNNING",
-            TaskStatus::Deactivating
+            TaskStatus::Running | TaskStatus::Deactivating if container.exit_code.is_none() => {
+                "RUNNING"
+            }
+            TaskStatus::Running
+            | TaskStatus::Deactivating
             | TaskStatus::Stopping
             | TaskStatus::Deprovisioning
             | TaskStatus::Stopped => "STOPPED",

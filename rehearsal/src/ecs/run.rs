@@ -246,6 +246,9 @@ async fn essential_exit(aws: &Aws, task: &str, running: &mut Vec<Running>) {
         if ended.essential {
             return;
         }
+        // The task goes on, and ECS tells that one of its containers does not.
+        aws.clock.become_known(task).await;
+        change(aws, task, |_, _| {});
     }
     std::future::pending().await
 }

@@ -10,7 +10,7 @@ use rehearsal::pause::Pause;
 use rehearsal::world::World;
 use serde_json::Value;
 
-use super::person;
+use super::{forge, person};
 use crate::scenario::setting::CLUSTER;
 use crate::scenario::{Held, Moment, Step};
 use crate::storm;
@@ -58,6 +58,7 @@ impl<'a> Script<'a> {
             Step::Redeploy(version) => {
                 person::redeploy(world, CLUSTER, person::SERVICE, version).await?
             }
+            Step::Forge(forgery) => forge::forge(world, *forgery).await?,
             Step::Desire(count) => person::desire(world, *count).await?,
             Step::KeepPath(path) => person::keep_path(world, path)?,
             Step::Answers(answers) => self.more(*answers).await,

@@ -111,7 +111,7 @@ pub(crate) async fn ask(world: &World, request: &Value) -> anyhow::Result<()> {
 }
 
 /// The deployment that has not ended.
-fn under_way(world: &World) -> anyhow::Result<String> {
+pub(super) fn under_way(world: &World) -> anyhow::Result<String> {
     let id = world.codedeploy.read(|state| {
         let mut deployments = state.deployments.iter();
         let active = deployments.find(|deployment| deployment.status.is_active())?;
@@ -120,7 +120,7 @@ fn under_way(world: &World) -> anyhow::Result<String> {
     id.context("no deployment is under way")
 }
 
-async fn call(world: &World, target: &str, request: &Value) -> anyhow::Result<()> {
+pub(super) async fn call(world: &World, target: &str, request: &Value) -> anyhow::Result<()> {
     let client = Client::builder(TokioExecutor::new()).build_http();
     let request = Request::post(world.endpoint())
         .header("authorization", SIGNED)

@@ -17,7 +17,7 @@ const TASK_ROLE: &str = "arn:aws:iam::111122223333:role/web-task";
 
 const ANSWER: &str = "codedeploy:PutLifecycleEventHookExecutionStatus";
 /// Why a migration is stopped.
-const NO_LIMIT: &str = "its time limit could not be set";
+const NOT_WRITTEN: &str = "it could not be written down which task it is";
 const TOO_LONG: &str = "ran longer than its 20 minutes";
 
 /// What a hook's error says that may not answer.
@@ -33,6 +33,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         missing_permission(),
         denied_answer(),
         denied_time_limit(),
+        denied_record(),
         endless_migration(),
         denied_schedule(),
     ]
@@ -134,7 +135,11 @@ fn denied_time_limit() -> Scenario {
         "migration-failed",
         &["access denied", "scheduler:CreateSchedule"],
     ));
-    expectations.push(migration_was_stopped(NO_LIMIT));
+    expectations.push(Expectation::new("no migration was started", |record| {
+        expect(record.tasks.is_empty(), || {
+            format!("{:?}", record.tasks.len())
+        })
+    }));
     expectations.push(missing(
         "run-migration",
         "scheduler:CreateSchedule",
@@ -142,9 +147,30 @@ fn denied_time_limit() -> Scenario {
     ));
     scenario(
         "denied-time-limit",
-        "run-migration may not set the migration's time limit: the migration is stopped and the hook fails",
+        "run-migration may not set the migration's time limit: nothing is started and the hook fails",
         "endless-migration",
         Some(("run-migration", "scheduler:CreateSchedule")),
+        expectations,
+    )
+}
+
+/// A migration of which nobody knows that it is the one would be compared with what was to be started, each time.
+fn denied_record() -> Scenario {
+    let mut expectations = claims::nothing_broke();
+    expectations.extend(claims::started(1));
+    expectations.extend(claims::rolled_back("AfterInstall"));
+    expectations.extend(claims::only_blue());
+    expectations.push(migration_was_stopped(NOT_WRITTEN));
+    expectations.push(missing(
+        "run-migration",
+        "scheduler:UpdateSchedule",
+        &["schedule/default/greenlight-"],
+    ));
+    scenario(
+        "denied-record",
+        "run-migration may not write down which task it started: the migration is stopped and the hook fails",
+        "endless-migration",
+        Some(("run-migration", "scheduler:UpdateSchedule")),
         expectations,
     )
 }

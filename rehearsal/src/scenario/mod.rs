@@ -5,6 +5,7 @@ mod claims;
 mod course;
 mod ec2_dynamic_ports;
 mod event;
+mod evidence;
 mod failed_migration;
 mod failed_test_traffic;
 mod first_days;
@@ -36,7 +37,7 @@ use crate::record::{Problem, Record};
 use crate::scenario::setting::Setting;
 
 pub(crate) use event::{EventFile, of_event};
-pub(crate) use step::{AfterStop, Held, Moment, Step};
+pub(crate) use step::{AfterStop, Forgery, Held, Moment, Step};
 
 /// A rehearsal to play.
 pub(crate) struct Scenario {
@@ -160,6 +161,7 @@ impl Scenario {
         scenarios.extend(order::scenarios());
         scenarios.extend(first_days::scenarios());
         scenarios.extend(missing_permission::scenarios());
+        scenarios.extend(evidence::scenarios());
         let always = scenarios.into_iter().map(Scenario::permitted);
         always.map(Scenario::sound).collect()
     }

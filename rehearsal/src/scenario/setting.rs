@@ -143,6 +143,8 @@ impl Service {
             image: image.to_owned(),
             container_port: None,
             essential: false,
+            entry_point: Vec::new(),
+            command: Vec::new(),
             environment: BTreeMap::new(),
             logs: None,
         });
@@ -228,6 +230,8 @@ fn container_of(name: &str, serves: bool, repository: &str, family: &str) -> Con
         image: format!("{REGISTRY}/{repository}@{digest}"),
         container_port: serves.then_some(PORT),
         essential: serves,
+        entry_point: Vec::new(),
+        command: Vec::new(),
         environment: BTreeMap::new(),
         logs: Some((format!("/ecs/{family}"), name.to_owned())),
     }

@@ -43,6 +43,8 @@ pub(crate) enum Step {
     Storm(Deed),
     /// A person asks `start-deployment`, and waits for the answer.
     Ask(Value),
+    /// Somebody who may call AWS tries to pass for the migration of the deployment that is under way.
+    Forge(Forgery),
     /// A person changes the desired count of `web`.
     Desire(u32),
     /// A person gives the test listener of `web` a rule: requests for this path go where all of them go now.
@@ -83,6 +85,19 @@ pub(crate) enum Held {
 pub(crate) enum AfterStop {
     RollBack,
     LeaveEverything,
+}
+
+/// How somebody passes for a migration, with every identifier right that others can see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Forgery {
+    /// A task of blue's revision that is marked as the migration, and exits with 0.
+    Task,
+    /// The same with the migration's client token.
+    Token,
+    /// A call of the hook with another execution id.
+    Hook,
+    /// The time-out, long before the time is up.
+    TimeOut,
 }
 
 /// Something to wait for that has not happened at the end of the last wait.

@@ -175,6 +175,14 @@ fn container(settings: &ContainerSettings) -> Value {
         "essential": settings.essential,
         "environment": settings.environment.iter().map(pair).collect::<Vec<_>>(),
     });
+    for (member, words) in [
+        ("entryPoint", &settings.entry_point),
+        ("command", &settings.command),
+    ] {
+        if !words.is_empty() {
+            definition[member] = json!(words);
+        }
+    }
     if let Some(port) = settings.container_port {
         definition["portMappings"] = json!([{ "containerPort": port }]);
     }

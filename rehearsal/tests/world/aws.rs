@@ -139,6 +139,8 @@ fn service(database: &Path) -> ServiceSettings {
             image: image("1.0.0"),
             container_port: Some(8080),
             essential: true,
+            entry_point: Vec::new(),
+            command: Vec::new(),
             environment: BTreeMap::from([(
                 "DATABASE".to_owned(),
                 database.to_string_lossy().into_owned(),

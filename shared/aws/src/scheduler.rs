@@ -5,12 +5,14 @@ use aws_sdk_scheduler::types::{
     ActionAfterCompletion, FlexibleTimeWindow, FlexibleTimeWindowMode, Target,
 };
 use rules::secrecy;
-use time::UtcDateTime;
+use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
+use time::{PrimitiveDateTime, UtcDateTime};
 
 use crate::Session;
 use crate::call::{Call, CallFailed};
 use crate::kind::Kind;
+use crate::wire::AskedAt;
 
 /// EventBridge Scheduler's operations.
 #[derive(Debug, Clone)]
@@ -18,10 +20,10 @@ pub struct Scheduler {
     client: Client,
 }
 
-/// A one-time schedule, which deletes itself once it has run.
+/// A one-time schedule. It stays when it has run, until somebody deletes it: what it carries may be asked for later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
-    /// At most 64 letters, digits and `-_.`; one that exists already is kept as it is.
+    /// At most 64 letters, digits and `-_.`.
     pub name: String,
     /// When; seconds count, fractions do not.
     pub at: UtcDateTime,
@@ -35,6 +37,68 @@ pub struct Schedule {
     pub description: String,
 }
 
+/// What became of CreateSchedule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Created {
+    /// It is there now.
+    New,
+    /// One of that name was there before, and is as it was.
+    Exists,
+}
+
+/// A schedule as GetSchedule says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// What it carries; none where there is no such schedule.
+    pub schedule: Option<FoundSchedule>,
+    /// When AWS was asked, by its own clock.
+    pub asked_at: Option<UtcDateTime>,
+}
+
+/// What a schedule that is there says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundSchedule {
+    /// The event that its function gets.
+    pub input: String,
+    /// When; none where it is not a one-time schedule in UTC.
+    pub at: Option<UtcDateTime>,
+}
+
+const MOMENT: &[BorrowedFormatItem<'_>] =
+    format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");
+
+/// What CreateSchedule and UpdateSchedule send alike.
+struct Members {
+    expression: String,
+    window: FlexibleTimeWindow,
+    target: Target,
+}
+
+impl Schedule {
+    fn call(&self, operation: &'static str) -> Call {
+        let input = serde_json::from_str(&self.input).unwrap_or_default();
+        let hidden = secrecy::texts(&input)
+            .into_iter()
+            .chain([self.input.clone()]);
+        Call::new(operation, &*self.name).hiding(hidden)
+    }
+
+    fn members(&self, call: &Call) -> Result<Members, CallFailed> {
+        let broken = |error: &dyn std::error::Error| call.unexpected(&error.to_string());
+        let at = self.at.format(&MOMENT).map_err(|error| broken(&error))?;
+        let target = Target::builder()
+            .arn(&self.target_arn)
+            .role_arn(&self.role_arn)
+            .input(&self.input);
+        let window = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off);
+        Ok(Members {
+            expression: format!("at({at})"),
+            window: window.build().map_err(|error| broken(&error))?,
+            target: target.build().map_err(|error| broken(&error))?,
+        })
+    }
+}
+
 impl Scheduler {
     /// A client of this session.
     pub fn new(session: &Session) -> Self {
@@ -43,44 +107,86 @@ impl Scheduler {
         }
     }
 
-    /// Creates the schedule. That it exists already is fine: the name stands for what it does.
-    pub async fn create_schedule(&self, schedule: &Schedule) -> Result<(), CallFailed> {
-        let input = serde_json::from_str(&schedule.input).unwrap_or_default();
-        let hidden = secrecy::texts(&input)
-            .into_iter()
-            .chain([schedule.input.clone()]);
-        let call = Call::new("scheduler:CreateSchedule", &*schedule.name).hiding(hidden);
-        let broken = |error: &dyn std::error::Error| call.unexpected(&error.to_string());
-        let at = schedule.at.format(format_description!(
-            "[year]-[month]-[day]T[hour]:[minute]:[second]"
-        ));
-        let target = Target::builder()
-            .arn(&schedule.target_arn)
-            .role_arn(&schedule.role_arn)
-            .input(&schedule.input);
-        let window = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off);
+    /// Creates the schedule, unless there is one of its name.
+    pub async fn create_schedule(&self, schedule: &Schedule) -> Result<Created, CallFailed> {
+        let call = schedule.call("scheduler:CreateSchedule");
+        let members = schedule.members(&call)?;
         let sent = self
             .client
             .create_schedule()
             .name(&schedule.name)
             .description(&schedule.description)
-            .schedule_expression(format!("at({})", at.map_err(|error| broken(&error))?))
+            .schedule_expression(members.expression)
             .schedule_expression_timezone("UTC")
-            .action_after_completion(ActionAfterCompletion::Delete)
-            .flexible_time_window(window.build().map_err(|error| broken(&error))?)
-            .target(target.build().map_err(|error| broken(&error))?)
+            .action_after_completion(ActionAfterCompletion::None)
+            .flexible_time_window(members.window)
+            .target(members.target)
             .send()
             .await;
         match sent {
-            Ok(_) => Ok(()),
+            Ok(_) => Ok(Created::New),
             Err(error)
                 if error
                     .as_service_error()
                     .is_some_and(|error| error.is_conflict_exception()) =>
             {
-                Ok(())
+                Ok(Created::Exists)
             }
             Err(error) => Err(call.failed(error)),
+        }
+    }
+
+    /// The schedule of this name, and when AWS was asked.
+    pub async fn get_schedule(&self, name: &str) -> Result<Found, CallFailed> {
+        let call = Call::new("scheduler:GetSchedule", name);
+        let asked_at = AskedAt::default();
+        let request = self.client.get_schedule().name(name);
+        let answer = request
+            .customize()
+            .interceptor(asked_at.clone())
+            .send()
+            .await;
+        let schedule = match answer {
+            Ok(answer) => {
+                let input = answer.target().and_then(|target| target.input());
+                let expression = answer.schedule_expression().unwrap_or_default();
+                Some(FoundSchedule {
+                    input: call.required(input, "target.input")?.to_owned(),
+                    at: moment_of(expression),
+                })
+            }
+            Err(error) => match call.failed(error) {
+                failed if failed.kind == Kind::NotFound => None,
+                failed => return Err(failed),
+            },
+        };
+        Ok(Found {
+            schedule,
+            asked_at: asked_at.take(),
+        })
+    }
+
+    /// Writes the schedule anew, whole: what is not sent is gone (EventBridge Scheduler API Reference, UpdateSchedule). Says
+    /// whether it was there.
+    pub async fn update_schedule(&self, schedule: &Schedule) -> Result<bool, CallFailed> {
+        let call = schedule.call("scheduler:UpdateSchedule");
+        let members = schedule.members(&call)?;
+        let sent = self
+            .client
+            .update_schedule()
+            .name(&schedule.name)
+            .description(&schedule.description)
+            .schedule_expression(members.expression)
+            .schedule_expression_timezone("UTC")
+            .action_after_completion(ActionAfterCompletion::None)
+            .flexible_time_window(members.window)
+            .target(members.target)
+            .send()
+            .await;
+        match sent.map_err(|error| call.failed(error)) {
+            Ok(_) => Ok(true),
+            Err(failed) if failed.kind == Kind::NotFound => Ok(false),
+            Err(failed) => Err(failed),
         }
     }
 
@@ -94,4 +200,11 @@ impl Scheduler {
             Err(failed) => Err(failed),
         }
     }
+}
+
+/// The moment of a one-time schedule, in UTC.
+fn moment_of(expression: &str) -> Option<UtcDateTime> {
+    let inner = expression.strip_prefix("at(")?.strip_suffix(')')?;
+    let moment = PrimitiveDateTime::parse(inner, &MOMENT).ok()?;
+    Some(UtcDateTime::new(moment.date(), moment.time()))
 }

@@ -14,6 +14,7 @@ use futures_util::FutureExt;
 use rules::config::Pipeline;
 use rules::environment::Settings;
 use rules::events::HookCall;
+use rules::names::HookExecutionId;
 use rules::observed::{Creator, Deployment};
 use rules::outcome::{Event, Outcome};
 use serde_json::{Value, json};
@@ -188,11 +189,27 @@ impl Hook<'_> {
         known: Option<&Known>,
         verdict: &Verdict,
     ) -> Result<Value, Failure> {
+        let executions = std::slice::from_ref(&self.call.execution_id);
+        self.deliver_to(executions, start, known, verdict).await
+    }
+
+    /// The same for several execution ids of one hook, of which only one is CodeDeploy's: anybody may call a hook with a made-up
+    /// one. What CodeDeploy does not know is logged; that it knows none of them is an error.
+    ///
+    /// # Errors
+    /// The answer was refused, or did not reach CodeDeploy before the time was over.
+    pub async fn deliver_to<T>(
+        &self,
+        executions: &[HookExecutionId],
+        start: &Start<T>,
+        known: Option<&Known>,
+        verdict: &Verdict,
+    ) -> Result<Value, Failure> {
         let settings = settings_of(start);
         let receipt = match verdict {
-            Verdict::Succeeded(_) => Some(self.put(HookAnswer::Succeeded).await?),
+            Verdict::Succeeded(_) => Some(self.put_to(executions, HookAnswer::Succeeded).await?),
             Verdict::Failed { .. } | Verdict::NothingRan(_) | Verdict::TooLate(_) => {
-                Some(self.put(HookAnswer::Failed).await?)
+                Some(self.put_to(executions, HookAnswer::Failed).await?)
             }
             Verdict::Later(_) | Verdict::Ignored(_) => None,
         };
@@ -247,12 +264,51 @@ impl Hook<'_> {
         })
     }
 
+    /// Puts the answer for each execution id: accepted where one was.
+    async fn put_to(
+        &self,
+        executions: &[HookExecutionId],
+        answer: HookAnswer,
+    ) -> Result<HookReceipt, CallFailed> {
+        let mut receipt = None;
+        let mut refused = None;
+        for execution in executions {
+            match self.put(execution, answer).await {
+                Ok(HookReceipt::Accepted) => receipt = Some(HookReceipt::Accepted),
+                Ok(HookReceipt::AlreadyCompleted) => {
+                    receipt = receipt.or(Some(HookReceipt::AlreadyCompleted));
+                }
+                Err(failed) => {
+                    if executions.len() > 1 {
+                        tracing::warn!(deployment_id = %self.call.deployment_id, error = %failed, "one of several calls of the hook not answered");
+                    }
+                    // What may be heard later is worth another delivery, whatever became of the others.
+                    let outweighs = refused
+                        .as_ref()
+                        .is_none_or(|known: &CallFailed| known.kind == Kind::Invalid);
+                    if outweighs {
+                        refused = Some(failed);
+                    }
+                }
+            }
+        }
+        match (receipt, refused) {
+            (Some(receipt), Some(failed)) if failed.kind == Kind::Invalid => Ok(receipt),
+            (_, Some(failed)) => Err(failed),
+            (receipt, None) => Ok(receipt.unwrap_or(HookReceipt::AlreadyCompleted)),
+        }
+    }
+
     /// Puts the answer, again and again while AWS is not to be reached and there is time. An answer that was heard though
     /// nobody said so is ours, and not one that came too late.
-    async fn put(&self, answer: HookAnswer) -> Result<HookReceipt, CallFailed> {
+    async fn put(
+        &self,
+        execution: &HookExecutionId,
+        answer: HookAnswer,
+    ) -> Result<HookReceipt, CallFailed> {
         let mut unclear = false;
         loop {
-            let (deployment, execution) = (&self.call.deployment_id, &self.call.execution_id);
+            let deployment = &self.call.deployment_id;
             let put = self
                 .codedeploy
                 .put_lifecycle_event_hook_execution_status(deployment, execution, answer);

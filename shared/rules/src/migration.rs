@@ -1,18 +1,24 @@
-//! The migration gate: what task is started, and how its end is judged.
+//! The migration gate: what task is started, which task may answer the hook, and how its end is judged.
 
-use std::collections::BTreeMap;
+mod evidence;
+mod fitness;
+mod record;
+mod shell;
 
 use crate::config::Migration;
-use crate::names::{ContainerName, DeploymentId, HookExecutionId, RevisionArn};
-use crate::observed::{Placement, Service, Task};
+use crate::names::{ContainerName, DeploymentId, RevisionArn};
+use crate::observed::{
+    DeploymentTarget, LifecycleEvent, LifecycleEventStatus, Placement, Service, Task,
+};
+
+pub use evidence::{Variables, differences, variables};
+pub(crate) use fitness::essential;
+pub use fitness::{Runs, Unfit, check};
+pub use record::{EXECUTIONS_AT_MOST, Noted, Record, TaskRun};
 
 /// What `startedBy` of every migration task begins with; the deployment's id follows. Letters, digits, `-`, `/` and `_`
 /// are all that ECS takes there.
 pub const STARTED_BY: &str = "greenlight/";
-/// Environment variable that carries the deployment's id to the migration task and back.
-pub const DEPLOYMENT_ID: &str = "GREENLIGHT_DEPLOYMENT_ID";
-/// Environment variable that carries the hook's execution id: at about 300 characters it fits in no tag and no token.
-pub const HOOK_EXECUTION_ID: &str = "GREENLIGHT_HOOK_EXECUTION_ID";
 
 /// The migration task to start: leaves nothing to choose.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,8 +35,6 @@ pub struct MigrationTask {
     pub container: ContainerName,
     /// The command.
     pub command: Vec<String>,
-    /// What is added to its environment.
-    pub environment: BTreeMap<String, String>,
 }
 
 /// The service has no task set of this deployment: there is no green whose revision could migrate.
@@ -49,7 +53,6 @@ pub struct NoGreenTaskSet {
 pub fn plan(
     migration: &Migration,
     deployment: &DeploymentId,
-    execution: &HookExecutionId,
     service: &Service,
 ) -> Result<MigrationTask, NoGreenTaskSet> {
     let green = service.green(deployment).ok_or_else(|| NoGreenTaskSet {
@@ -64,15 +67,16 @@ pub fn plan(
         } else {
             service.placement.clone()
         },
-        started_by: format!("{STARTED_BY}{deployment}"),
+        started_by: started_by(deployment),
         client_token: format!("greenlight-AfterInstall-{deployment}"),
         container: migration.container.clone(),
         command: migration.command.clone(),
-        environment: BTreeMap::from([
-            (DEPLOYMENT_ID.to_owned(), deployment.to_string()),
-            (HOOK_EXECUTION_ID.to_owned(), execution.to_string()),
-        ]),
     })
+}
+
+/// How a deployment's migration task is marked.
+pub fn started_by(deployment: &DeploymentId) -> String {
+    format!("{STARTED_BY}{deployment}")
 }
 
 /// The name of the schedule that ends a migration which takes too long.
@@ -80,10 +84,48 @@ pub fn schedule_name(deployment: &DeploymentId) -> String {
     format!("greenlight-migration-{deployment}")
 }
 
+/// The lifecycle event whose hook migrates.
+const AFTER_INSTALL: &str = "AfterInstall";
+
+/// How far the lifecycle event is that a migration's hook belongs to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Waiting {
+    /// CodeDeploy waits for the hook's answer.
+    ForAnswer(LifecycleEvent),
+    /// The event has not begun, or nobody knows.
+    NotYet(String),
+    /// The event is over: whatever the answer is, it comes too late.
+    NoMore(String),
+}
+
+/// Whether CodeDeploy waits for the migration. The payload of a hook does not prove it: anybody who may invoke the function
+/// can write one.
+pub fn waiting(target: Option<DeploymentTarget>) -> Waiting {
+    let event = target.and_then(|target| {
+        let mut events = target.lifecycle_events.into_iter();
+        events.find(|event| event.name == AFTER_INSTALL)
+    });
+    let Some(event) = event else {
+        return Waiting::NotYet(format!("`{AFTER_INSTALL}` has not begun"));
+    };
+    let status = event.status;
+    let says = format!(
+        "`{AFTER_INSTALL}` is `{}`, not `InProgress`",
+        status.as_str()
+    );
+    match status {
+        LifecycleEventStatus::InProgress => Waiting::ForAnswer(event),
+        LifecycleEventStatus::Pending | LifecycleEventStatus::Unknown => Waiting::NotYet(says),
+        LifecycleEventStatus::Succeeded
+        | LifecycleEventStatus::Failed
+        | LifecycleEventStatus::Skipped => Waiting::NoMore(says),
+    }
+}
+
 /// How a migration ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
-    /// Its container exited with 0.
+    /// Its container exited with 0, and by itself.
     Succeeded,
     /// Anything else; the sentence says what.
     Failed {
@@ -107,6 +149,9 @@ pub fn has_ended(task: &Task, container: &ContainerName) -> bool {
 /// A task's last status.
 pub const STOPPED: &str = "STOPPED";
 
+/// Why a task is stopped whose migration was judged already.
+pub const NO_LONGER_NEEDED: &str = "the migration has ended";
+
 /// How tasks end that were stopped from outside: 0 may then be the answer to a signal, half way through.
 const FROM_OUTSIDE: [&str; 5] = [
     "InfrastructureHealth",
@@ -116,8 +161,12 @@ const FROM_OUTSIDE: [&str; 5] = [
     "UserInitiated",
 ];
 
-/// Judges a task that has stopped. A missing exit code is a failure: the container never ran.
-pub fn judge(task: &Task, container: &ContainerName) -> Verdict {
+/// How containers end that ECS stopped because another one had ended: by SIGTERM, or by SIGKILL after it.
+const BY_SIGNAL: [i32; 2] = [143, 137];
+
+/// Judges a task whose migration has ended; `essential` names the containers that take the task down with them. A missing
+/// exit code is a failure: the container never ran.
+pub fn judge(task: &Task, container: &ContainerName, essential: &[ContainerName]) -> Verdict {
     let migrating = task
         .containers
         .iter()
@@ -141,33 +190,59 @@ pub fn judge(task: &Task, container: &ContainerName) -> Verdict {
             parts.join("; ")
         }
     };
+    let ran = |reason| Verdict::Failed { reason, ran: true };
     match migrating.and_then(|container| container.exit_code) {
-        // A container that ended well counts even when ECS killed its sidecars afterwards.
-        Some(0)
-            if task
-                .stop_code
-                .as_deref()
-                .is_some_and(|code| FROM_OUTSIDE.contains(&code)) =>
-        {
-            Verdict::Failed {
-                reason: format!("the migration was stopped: {}", why()),
-                ran: true,
-            }
+        Some(0) if was_stopped_from_outside(task) => {
+            ran(format!("the migration was stopped: {}", why()))
         }
-        Some(0) => Verdict::Succeeded,
-        Some(code) => Verdict::Failed {
-            reason: format!("the migration exited with code {code} ({})", why()),
-            ran: true,
+        Some(0) => match ended_before(task, container, essential) {
+            None => Verdict::Succeeded,
+            Some(reason) => ran(reason),
         },
-        None if task.started_at.is_some() => Verdict::Failed {
-            reason: format!("the migration ended without an exit code: {}", why()),
-            ran: true,
-        },
+        Some(code) => ran(format!("the migration exited with code {code} ({})", why())),
+        None if task.started_at.is_some() => ran(format!(
+            "the migration ended without an exit code: {}",
+            why()
+        )),
         None => Verdict::Failed {
             reason: format!("the migration never started: {}", why()),
             ran: false,
         },
     }
+}
+
+fn was_stopped_from_outside(task: &Task) -> bool {
+    let by_us = task.stopped_reason.as_deref() == Some(NO_LONGER_NEEDED);
+    let code = task.stop_code.as_deref();
+    !by_us && code.is_some_and(|code| FROM_OUTSIDE.contains(&code))
+}
+
+/// Why a 0 is no evidence: when an essential container ends, ECS sends SIGTERM to the others, and a program may well answer
+/// it with 0, half way through. ECS does not say which container ended first. One that was killed by the signal itself
+/// did not.
+fn ended_before(
+    task: &Task,
+    migrating: &ContainerName,
+    essential: &[ContainerName],
+) -> Option<String> {
+    let mut others = task
+        .containers
+        .iter()
+        .filter(|container| container.name != *migrating && essential.contains(&container.name));
+    let (first, code) = others.find_map(|container| {
+        let code = container.exit_code?;
+        let was_out_of_memory = container
+            .reason
+            .as_deref()
+            .is_some_and(|reason| reason.contains("OutOfMemory"));
+        let was_stopped = BY_SIGNAL.contains(&code) && !was_out_of_memory;
+        (!was_stopped).then_some((&container.name, code))
+    })?;
+    Some(format!(
+        "it is not known whether the migration came to its end: it exited with code 0, but the essential container `{first}` ended \
+         as well, with code {code}, and ECS then stops the others, which may answer with 0 \
+         (hint: set `essential: false` for `{first}` in the task definition, or let it run until it is stopped)"
+    ))
 }
 
 #[cfg(test)]

@@ -215,8 +215,42 @@ pub struct Task {
     pub stopped_at: Option<UtcDateTime>,
     /// Its containers.
     pub containers: Vec<TaskContainer>,
-    /// Environment variables that RunTask overrode, by container; none where AWS did not say.
+    /// What RunTask overrode, by container; none where AWS did not say.
     pub overrides: Vec<ContainerOverride>,
+    /// What RunTask overrode beside it, by its name: `cpu`, `taskRoleArn`, …
+    pub other_overrides: Vec<String>,
+}
+
+#[cfg(test)]
+impl Task {
+    /// A task of deployment `d-1` that has stopped.
+    pub(crate) fn for_tests(containers: &[(&str, Option<i32>)]) -> Self {
+        let container = |(name, exit_code): &(&str, Option<i32>)| TaskContainer {
+            name: name.parse().unwrap(),
+            exit_code: *exit_code,
+            reason: None,
+        };
+        let moment = UtcDateTime::UNIX_EPOCH;
+        Self {
+            arn: "arn:aws:ecs:eu-central-1:111122223333:task/prod/8f3c1a7c"
+                .parse()
+                .unwrap(),
+            cluster: "arn:aws:ecs:eu-central-1:111122223333:cluster/prod".to_owned(),
+            revision: "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2"
+                .parse()
+                .unwrap(),
+            started_by: Some("greenlight/d-1".to_owned()),
+            last_status: "STOPPED".to_owned(),
+            stop_code: Some("EssentialContainerExited".to_owned()),
+            stopped_reason: Some("Essential container in task exited".to_owned()),
+            created_at: Some(moment),
+            started_at: Some(moment),
+            stopped_at: Some(moment),
+            containers: containers.iter().map(container).collect(),
+            overrides: Vec::new(),
+            other_overrides: Vec::new(),
+        }
+    }
 }
 
 /// A container of a task.
@@ -237,8 +271,12 @@ pub struct TaskContainer {
 pub struct ContainerOverride {
     /// The container's name.
     pub name: ContainerName,
+    /// The command; empty where it was left as it is.
+    pub command: Vec<String>,
     /// Environment variables.
     pub environment: BTreeMap<String, String>,
+    /// Everything else that was overridden, by its name: `cpu`, `environmentFiles`, …
+    pub others: Vec<String>,
 }
 
 /// A CodeDeploy deployment group (GetDeploymentGroup).

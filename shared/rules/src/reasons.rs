@@ -26,7 +26,7 @@ pub fn find<'a>(
     let started_by = format!("{}{deployment}", migration::STARTED_BY);
     let migrated = stopped
         .iter()
-        .find(|task| task.started_by.as_ref() == Some(&started_by));
+        .find(|task| task.started_by.as_ref() == Some(&started_by) && task.revision == *shipped);
     let failed_migration = migrated
         .zip(migration)
         .and_then(|(task, migration)| of_migration(task, &migration.container));
@@ -40,7 +40,7 @@ pub fn find<'a>(
 }
 
 fn of_migration<'a>(task: &'a Task, container: &'a ContainerName) -> Option<Cause<'a>> {
-    match migration::judge(task, container) {
+    match migration::judge(task, container, &[]) {
         Verdict::Succeeded => None,
         Verdict::Failed { reason, ran: _ } => Some(Cause {
             sentence: reason,
@@ -104,6 +104,8 @@ mod tests {
 
     use time::UtcDateTime;
 
+    use crate::config::MigrationImage;
+
     use super::*;
 
     fn task(stop_code: &str, exit_code: Option<i32>, stopped_at: i64) -> Task {
@@ -137,6 +139,7 @@ mod tests {
                 },
             ],
             overrides: Vec::new(),
+            other_overrides: Vec::new(),
         }
     }
 
@@ -145,6 +148,7 @@ mod tests {
         let migration = Migration {
             container: "web".parse().unwrap(),
             command: Vec::new(),
+            image: MigrationImage::Pushed,
             time_out: Duration::from_secs(60),
         };
         let shipped = "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2"

@@ -121,6 +121,13 @@ impl Matching {
     }
 }
 
+impl Matching {
+    /// Their places in `containerDefinitions`.
+    pub(crate) fn indexes(&self) -> &[usize] {
+        &self.indexes
+    }
+}
+
 /// Finds the containers that the pipeline's images go to.
 ///
 /// # Errors
@@ -405,6 +412,25 @@ fn image_of(container: &Value) -> Option<Reference<'_>> {
         is_ecr,
         repository,
         digest,
+    })
+}
+
+/// The containers whose end ends a task of the revision.
+pub fn essential(definition: &TaskDefinition) -> Vec<ContainerName> {
+    crate::migration::essential(&definition.task_definition)
+}
+
+/// Whether a container of the revision runs an image of this digest.
+pub fn runs_digest(
+    definition: &TaskDefinition,
+    container: &ContainerName,
+    digest: &Digest,
+) -> bool {
+    let containers = definition.task_definition["containerDefinitions"].as_array();
+    let mut containers = containers.into_iter().flatten();
+    containers.any(|candidate| {
+        candidate["name"].as_str() == Some(container.as_str())
+            && image_of(candidate).is_some_and(|image| image.digest == Some(digest.as_str()))
     })
 }
 

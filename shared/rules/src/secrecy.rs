@@ -139,6 +139,8 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
+    use crate::observed::ContainerOverride;
+
     use super::*;
 
     fn secrets(pairs: &[(&str, &str)]) -> Secrets {
@@ -212,12 +214,13 @@ mod tests {
             ]}),
             tags: Value::Null,
         };
-        let detail = json!({
-            "taskArn": "arn:aws:ecs:eu-central-1:111122223333:task/prod/8f3c", "clusterArn": "prod",
-            "taskDefinitionArn": "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2", "lastStatus": "STOPPED",
-            "overrides": {"containerOverrides": [{"name": "web", "environment": [{"name": "ID", "value": "execution-id"}]}]},
+        let mut task = Task::for_tests(&[]);
+        task.overrides.push(ContainerOverride {
+            name: "web".parse().unwrap(),
+            command: Vec::new(),
+            environment: [("ID".to_owned(), "execution-id".to_owned())].into(),
+            others: Vec::new(),
         });
-        let task = crate::events::task_from_detail(&detail).unwrap();
         let secrets = Secrets::of(&definition, &task, &"web".parse().unwrap());
         assert_eq!(
             secrets.hidden("other-value hunter2hunter2 prod/token/of/web execution-id"),

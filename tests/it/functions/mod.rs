@@ -1,6 +1,8 @@
 //! What a function does where a scenario cannot get between two of its calls: one invocation of the real binary.
 
 mod burst;
+mod forged;
+mod older;
 mod secrets;
 mod test_gate;
 mod told_once;
@@ -37,9 +39,6 @@ fn service(revision: &str, deployment: &str, status: &str) -> Answer {
 
 /// A migration task, as DescribeTasks and RunTask say it.
 fn task(last_status: &str, exit_code: Value) -> Value {
-    let environment = json!([
-        {"name": "GREENLIGHT_DEPLOYMENT_ID", "value": "d-1"}, {"name": "GREENLIGHT_HOOK_EXECUTION_ID", "value": EXECUTION}
-    ]);
     let mut container = json!({"name": "web", "lastStatus": last_status});
     if !exit_code.is_null() {
         container["lastStatus"] = json!("STOPPED");
@@ -48,7 +47,8 @@ fn task(last_status: &str, exit_code: Value) -> Value {
     json!({
         "taskArn": TASK, "clusterArn": "arn:aws:ecs:eu-central-1:111122223333:cluster/prod", "taskDefinitionArn": REVISION,
         "lastStatus": last_status, "createdAt": 1_791_970_000.0, "startedAt": 1_791_970_001.0, "containers": [container],
-        "overrides": {"containerOverrides": [{"name": "web", "environment": environment}]},
+        "startedBy": "greenlight/d-1",
+        "overrides": {"containerOverrides": [{"name": "web", "command": ["migrate"]}]},
     })
 }
 
@@ -70,14 +70,11 @@ fn a_migration_that_starts_while_its_deployment_ends_is_stopped() {
             PIPELINES,
             &hook,
             |operation, before, _| match operation {
-                "GetDeployment" if before == 0 => deployment("d-1", "InProgress", 1.0),
-                "GetDeployment" => deployment("d-1", "Stopped", 1.0),
-                "DescribeServices" => service(REVISION, "d-1", "ACTIVE"),
-                "RunTask" => tasks(&task("PENDING", Value::Null)),
+                "GetDeployment" if before > 0 => deployment("d-1", "Stopped", 1.0),
                 "PutLifecycleEventHookExecutionStatus" => {
                     Refuses("LifecycleEventAlreadyCompletedException")
                 }
-                _ => nothing(),
+                _ => forged::hooked(operation, "InProgress"),
             },
         );
     assert_eq!(
@@ -92,9 +89,8 @@ fn a_migration_that_starts_while_its_deployment_ends_is_stopped() {
 
 /// What the hook gets when the time of a migration is up, and whether its task is stopped.
 fn timed_out(last_status: &'static str, exit_code: Value) -> (String, bool) {
-    let event = json!({
-        "deployment_id": "d-1", "hook_execution_id": EXECUTION, "cluster": "prod", "task_arn": TASK, "timeout_minutes": 30
-    });
+    let event = forged::record(Some(TASK));
+    let record = event.clone();
     let task = task(last_status, exit_code);
     let invocation = invoke(
         "finish-migration",
@@ -103,6 +99,7 @@ fn timed_out(last_status: &'static str, exit_code: Value) -> (String, bool) {
         move |operation, _, _| match operation {
             "DescribeTasks" => tasks(&task),
             "GetDeployment" => deployment("d-1", "InProgress", 1.0),
+            "GetSchedule" => forged::scheduled(&record, forged::DUE),
             _ => nothing(),
         },
     );
@@ -144,13 +141,9 @@ fn failed_with_secrets() -> Invocation {
     ] {
         detail[field] = value.into();
     }
-    detail
-        .as_object_mut()
-        .unwrap()
-        .retain(|field, _| !field.ends_with("At"));
     let event = json!({
         "source": "aws.ecs", "detail-type": "ECS Task State Change", "account": "111122223333", "region": "eu-central-1",
-        "detail": detail
+        "detail": {"taskArn": TASK, "startedBy": "greenlight/d-1", "lastStatus": "STOPPED"}
     });
     let definition = json!({"tags": [], "taskDefinition": {
         "taskDefinitionArn": REVISION, "family": "web", "containerDefinitions": [{
@@ -165,10 +158,11 @@ fn failed_with_secrets() -> Invocation {
         &event,
         move |operation, _, _| match operation {
             "GetDeployment" => deployment("d-1", "InProgress", 1.0),
+            "GetSchedule" => forged::scheduled(&forged::record(Some(TASK)), forged::DUE),
+            "DescribeTasks" => tasks(&detail),
             "DescribeTaskDefinition" => Says(definition.clone()),
             "GetLogEvents" => Says(json!({"events": [
                 {"message": "cannot reach postgres://shop:hunter2@db, token prod/token/hunter2"},
-                {"message": format!("GREENLIGHT_HOOK_EXECUTION_ID={EXECUTION}")},
             ]})),
             _ => nothing(),
         },
@@ -183,10 +177,7 @@ fn a_failed_migration_is_quoted_without_what_it_was_given() {
     };
     assert_eq!(
         message["log"],
-        json!([
-            "cannot reach [DATABASE_URL], token [TOKEN]",
-            "GREENLIGHT_HOOK_EXECUTION_ID=[GREENLIGHT_HOOK_EXECUTION_ID]"
-        ])
+        json!(["cannot reach [DATABASE_URL], token [TOKEN]"])
     );
     for said in [
         message.to_string(),

@@ -6,9 +6,9 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use super::wire::Answer::{self, RefusesSaying, Says, SaysXml};
+use super::wire::Answer::{self, Refuses, RefusesSaying, Says, SaysXml};
 use super::wire::{Function, Invocation, hang_up, invoke_each, page};
-use super::{REVISION, TASK};
+use super::{REVISION, TASK, forged};
 
 /// A part of every marked value.
 const MARK: &str = "hunter2";
@@ -118,7 +118,7 @@ fn world(operation: &str, request: &Value, status: &str) -> Answer {
         }
         "ListDeploymentTargets" => json!({"targetIds": ["prod:web"]}),
         "GetDeploymentTarget" => json!({"deploymentTarget": {"ecsTarget": {"lifecycleEvents": [{
-            "lifecycleEventName": "AfterInstall", "status": "Failed", "startTime": 1.0, "endTime": 2.0,
+            "lifecycleEventName": "AfterInstall", "status": status, "startTime": 1.0, "endTime": 2.0,
             "diagnostics": {"errorCode": "ScriptFailed", "message": SAID_BY_AWS},
         }, {
             "lifecycleEventName": "AfterAllowTestTraffic", "status": "InProgress", "startTime": 1.0,
@@ -150,7 +150,10 @@ fn task(last_status: &str) -> Value {
             Value::Null
         },
     );
-    task["overrides"]["containerOverrides"][0]["environment"][1]["value"] = json!(EXECUTION);
+    // As an older version started it.
+    task["overrides"]["containerOverrides"][0]["environment"] = json!([
+        {"name": "GREENLIGHT_DEPLOYMENT_ID", "value": "d-1"}, {"name": "GREENLIGHT_HOOK_EXECUTION_ID", "value": EXECUTION}
+    ]);
     task["stoppedReason"] = json!(SAID_BY_AWS);
     task["containers"][0]["reason"] = json!(SAID_BY_AWS);
     task["startedBy"] = json!("greenlight/d-1");
@@ -175,11 +178,16 @@ fn stopped() -> Value {
     json!({"source": "aws.ecs", "detail-type": "ECS Task State Change", "detail": detail})
 }
 
+/// What the time-out schedule keeps.
+fn record() -> Value {
+    let mut record = forged::record(Some(TASK));
+    record["hook_execution_ids"] = json!([EXECUTION]);
+    record
+}
+
 fn situations() -> [Situation; 8] {
     let hook = || json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": EXECUTION});
-    let time_out = json!({
-        "deployment_id": "d-1", "hook_execution_id": EXECUTION, "cluster": "prod", "task_arn": TASK, "timeout_minutes": 30
-    });
+    let time_out = record();
     let failure = json!({
         "source": "aws.codedeploy", "detail-type": "CodeDeploy Deployment State-change Notification", "detail": {
             "application": "AppECS-prod-web", "deploymentGroup": "DgpECS-prod-web", "deploymentId": "d-1", "state": "FAILURE"
@@ -253,25 +261,31 @@ fn played_against(
         ],
     };
     let (refused, status) = (refused.map(ToOwned::to_owned), situation.status);
-    let answer = move |operation: &str, _: usize, request: &Value| -> Answer {
+    let starts = situation.function == "run-migration";
+    let answer = move |operation: &str, before: usize, request: &Value| -> Answer {
         if refused.as_deref() == Some(operation) {
             return RefusesSaying(
                 "ValidationException",
                 format!("1 validation error detected in {request}"),
             );
         }
-        world(operation, request, status)
+        match operation {
+            "GetSchedule" if starts && before == 0 => Refuses("ResourceNotFoundException"),
+            "GetSchedule" => forged::scheduled(&record(), forged::DUE),
+            _ => world(operation, request, status),
+        }
     };
     invoke_each(&function, [situation.event.to_string()], answer).remove(0)
 }
 
 /// What is given a secret because it needs it: the revision itself, the migration's task and its time limit, the answer to
 /// the hook.
-const NEEDS_IT: [&str; 4] = [
+const NEEDS_IT: [&str; 5] = [
     "CreateSchedule",
     "PutLifecycleEventHookExecutionStatus",
     "RegisterTaskDefinition",
     "RunTask",
+    "UpdateSchedule",
 ];
 
 #[track_caller]

@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::forged::{DUE, hooked, record, scheduled};
 use super::wire::Answer::{Refuses, Says};
 use super::wire::{Answer, Invocation, invoke};
-use super::{EXECUTION, PIPELINES, REVISION, TASK, deployment, nothing, service, task, tasks};
+use super::{EXECUTION, PIPELINES, REVISION, TASK, deployment, nothing, task, tasks};
 
 /// AfterInstall of `d-1`, where AWS says what any hook gets to hear unless `otherwise` says something else. CodeDeploy
 /// takes every answer.
@@ -17,11 +18,9 @@ fn started(
         PIPELINES,
         &hook,
         move |operation, before, _| {
-            otherwise(operation, before).unwrap_or_else(|| match operation {
-                "GetDeployment" => deployment("d-1", "InProgress", 1.0),
-                "DescribeServices" => service(REVISION, "d-1", "ACTIVE"),
-                "RunTask" => tasks(&task("PENDING", Value::Null)),
-                _ => nothing(),
+            otherwise(operation, before).unwrap_or_else(|| match (operation, before) {
+                ("GetSchedule", 1..) => scheduled(&record(None), DUE),
+                _ => hooked(operation, "InProgress"),
             })
         },
     )
@@ -36,7 +35,7 @@ fn a_migration_that_fails_at_once_is_told_by_its_end_alone() {
     });
     let operations = invocation.operations();
     assert!(invocation.messages.is_empty(), "{:?}", invocation.messages);
-    assert!(!operations.contains(&"CreateSchedule"), "{operations:?}");
+    assert!(!operations.contains(&"UpdateSchedule"), "{operations:?}");
     assert_eq!(
         invocation.request("StopTask")["reason"],
         "its deployment has ended"
@@ -47,13 +46,14 @@ fn a_migration_that_fails_at_once_is_told_by_its_end_alone() {
 
 /// RunTask's answer comes before every part of ECS knows the task.
 #[test]
-fn a_migration_without_a_time_limit_is_stopped_as_soon_as_ecs_knows_it() {
+fn a_migration_that_cannot_be_written_down_is_stopped_as_soon_as_ecs_knows_it() {
     let invocation = started(|operation, before| match operation {
-        "CreateSchedule" => Some(Refuses("AccessDeniedException")),
+        "UpdateSchedule" => Some(Refuses("AccessDeniedException")),
         "StopTask" if before == 0 => Some(Refuses("InvalidParameterException")),
         _ => None,
     });
-    let last = &invocation.operations()[5..];
+    let operations = invocation.operations();
+    let last = &operations[operations.len() - 4..];
     let expected = [
         "StopTask",
         "StopTask",
@@ -63,7 +63,7 @@ fn a_migration_without_a_time_limit_is_stopped_as_soon_as_ecs_knows_it() {
     assert_eq!(last, expected, "{:?}", invocation.operations());
     assert_eq!(
         invocation.request("StopTask")["reason"],
-        "its time limit could not be set"
+        "it could not be written down which task it is"
     );
 }
 
@@ -88,7 +88,7 @@ fn a_migration_that_ecs_has_no_room_for_did_not_run() {
 }
 
 /// The end of a migration that failed with exit code 3, or never started, and what people are told of it.
-fn ended(status: &'static str, event: &Value) -> Invocation {
+fn ended(status: &'static str, event: &Value, exit_code: Value) -> Invocation {
     let event = event.clone();
     invoke(
         "finish-migration",
@@ -96,7 +96,14 @@ fn ended(status: &'static str, event: &Value) -> Invocation {
         &event,
         move |operation, _, _| match operation {
             "GetDeployment" => deployment("d-1", status, 1.0),
-            "DescribeTasks" => tasks(&task("STOPPED", json!(3))),
+            "GetSchedule" => scheduled(&record(Some(TASK)), DUE),
+            "DescribeTasks" => {
+                let mut ended = task("STOPPED", exit_code.clone());
+                if exit_code.is_null() {
+                    ended.as_object_mut().unwrap().remove("startedAt");
+                }
+                tasks(&ended)
+            }
             "DescribeTaskDefinition" => Says(json!({"tags": [], "taskDefinition": {
                 "taskDefinitionArn": REVISION, "family": "web", "containerDefinitions": [{"name": "web"}]
             }})),
@@ -118,13 +125,11 @@ fn stopped(detail: Value) -> Value {
 
 #[test]
 fn a_migration_of_a_deployment_that_has_ended_is_answered_and_not_told_again() {
-    let time_out = json!({
-        "deployment_id": "d-1", "hook_execution_id": EXECUTION, "cluster": "prod", "task_arn": TASK, "timeout_minutes": 30
-    });
+    let time_out = record(Some(TASK));
     let task_stopped = stopped(task("STOPPED", json!(3)));
     for event in [&task_stopped, &time_out] {
         let told = |status| {
-            let invocation = ended(status, event);
+            let invocation = ended(status, event, json!(3));
             let put = invocation.request("PutLifecycleEventHookExecutionStatus");
             (put["status"].to_string(), invocation.messages.len())
         };
@@ -135,7 +140,8 @@ fn a_migration_of_a_deployment_that_has_ended_is_answered_and_not_told_again() {
 
 #[test]
 fn a_migration_that_never_started_left_nothing_half_way() {
-    let invocation = ended("InProgress", &stopped(task("STOPPED", Value::Null)));
+    let event = stopped(task("STOPPED", Value::Null));
+    let invocation = ended("InProgress", &event, Value::Null);
     let message = &invocation.messages[0];
     let next = message["next"].to_string();
     assert!(next.contains("the database is as it was"), "{message}");

@@ -25,6 +25,8 @@ pub(crate) enum Answer {
     Refuses(&'static str),
     /// The same, with a sentence.
     RefusesSaying(&'static str, String),
+    /// RunTask's token was used by another request, which started these tasks.
+    Conflicts(Vec<&'static str>),
 }
 
 /// What became of an invocation.
@@ -225,10 +227,11 @@ fn understood(request: &Request) -> Option<(String, Value)> {
         return Some((target.rsplit('.').next()?.to_owned(), json()));
     }
     if !is_form(request) {
-        let operation = if request.method == "DELETE" {
-            "DeleteSchedule"
-        } else {
-            "CreateSchedule"
+        let operation = match request.method.as_str() {
+            "DELETE" => "DeleteSchedule",
+            "GET" => "GetSchedule",
+            "PUT" => "UpdateSchedule",
+            _ => "CreateSchedule",
         };
         return Some((operation.to_owned(), json()));
     }
@@ -283,18 +286,31 @@ fn response(operation: &str, is_form: bool, answer: Answer) -> Response {
                 format!("<{operation}Response>{result}</{operation}Response>"),
             )
         }
-        Answer::Refuses(code) => (400, refusal(is_form, code, "refused")),
-        Answer::RefusesSaying(code, message) => (400, refusal(is_form, code, &message)),
+        Answer::Refuses(code) => (status_of(code), refusal(is_form, code, "refused")),
+        Answer::Conflicts(tasks) => {
+            let body =
+                json!({"__type": "ConflictException", "message": "in use", "resourceIds": tasks});
+            (400, body.to_string())
+        }
+        Answer::RefusesSaying(code, message) => (status_of(code), refusal(is_form, code, &message)),
     };
     let mut headers = vec![("content-type", "application/x-amz-json-1.1".to_owned())];
     // Beside a refusal and such a date the SDK would take its own clock for wrong, and ask again.
-    if status == 200 {
+    if status == 200 || status == 404 {
         headers.push(("date", date.to_owned()));
     }
     Response {
         status,
         headers,
         body,
+    }
+}
+
+/// EventBridge Scheduler answers with the status of its kind, the others with 400.
+fn status_of(code: &str) -> u16 {
+    match code {
+        "ResourceNotFoundException" => 404,
+        _ => 400,
     }
 }
 

@@ -65,7 +65,17 @@ fn world(operation: &str, _: usize, request: &Value) -> Answer {
             "deploymentId": request["deploymentId"], "applicationName": "AppECS-prod-web",
             "deploymentGroupName": "DgpECS-prod-web", "status": "InProgress", "creator": "user", "createTime": 1.0,
         }}),
-        "ListDeploymentTargets" => json!({"targetIds": []}),
+        "ListDeploymentTargets" => json!({"targetIds": ["prod:web"]}),
+        "GetDeploymentTarget" => json!({"deploymentTarget": {"ecsTarget": {"lifecycleEvents": [{
+            "lifecycleEventName": "AfterInstall", "status": "InProgress", "startTime": 1_791_970_000.0,
+        }]}}}),
+        "GetSchedule" => {
+            let record = repository::json("events/finish-migration/timed-out.json");
+            json!({
+                "Name": "greenlight-migration-d-8X2K4PLQ3", "ScheduleExpression": "at(2026-10-14T09:10:00)",
+                "Target": {"Arn": "f", "RoleArn": "r", "Input": record.to_string()},
+            })
+        }
         "DescribeTaskDefinition" => json!({"tags": [], "taskDefinition": {
             "taskDefinitionArn": REVISION, "family": "shop-web", "containerDefinitions": [{
                 "name": "web", "image": format!("111122223333.dkr.ecr.eu-central-1.amazonaws.com/shop/web@{}", digest("a"))
@@ -89,8 +99,8 @@ fn migration(arn: &Value) -> Value {
     let started = "arn:aws:ecs:eu-central-1:111122223333:task/prod/8f3c1a7c";
     json!({
         "taskArn": arn.as_str().unwrap_or(started), "clusterArn": "arn:aws:ecs:eu-central-1:111122223333:cluster/prod",
-        "taskDefinitionArn": REVISION, "lastStatus": "RUNNING", "createdAt": 1_791_970_000.0,
-        "containers": [{"name": "web", "lastStatus": "RUNNING"}], "overrides": {"containerOverrides": []},
+        "taskDefinitionArn": REVISION, "lastStatus": "STOPPED", "createdAt": 1_791_970_000.0,
+        "containers": [{"name": "web", "lastStatus": "STOPPED", "exitCode": 1}], "overrides": {"containerOverrides": []},
     })
 }
 
@@ -99,20 +109,12 @@ fn whole_works(function: &str) -> &'static [&'static [&'static str]] {
     const FAILED: &[&str] = &["PutLifecycleEventHookExecutionStatus", "Publish"];
     match function {
         "start-deployment" => &[&["RegisterTaskDefinition", "CreateDeployment"]],
-        "run-migration" => &[&["RunTask", "CreateSchedule"], FAILED],
-        "finish-migration" => &[
-            &["PutLifecycleEventHookExecutionStatus", "DeleteSchedule"],
-            &[
-                "PutLifecycleEventHookExecutionStatus",
-                "Publish",
-                "DeleteSchedule",
-            ],
-            &[
-                "StopTask",
-                "PutLifecycleEventHookExecutionStatus",
-                "Publish",
-            ],
-        ],
+        "run-migration" => &[&["CreateSchedule", "RunTask"], FAILED],
+        "finish-migration" => &[&[
+            "PutLifecycleEventHookExecutionStatus",
+            "Publish",
+            "DeleteSchedule",
+        ]],
         "check-test-traffic" => &[FAILED],
         "report-outcome" => &[&["Publish"]],
         other => panic!("{other} is a function that this test does not know, teach it"),
@@ -149,7 +151,13 @@ fn check(function: &str, names: &[&str]) {
         .flat_map(|event| mutation::of(&event, &mutation::places(&event), &ways()))
         .collect();
     let events = mutations.iter().map(|mutation| mutation.event.to_string());
-    let invocations = invoke_each(&deployed(function), events, world);
+    // Nobody has called this hook before, and while it is at work its schedule is gone again.
+    let is_first = function == "run-migration";
+    let answer = move |operation: &str, before: usize, request: &Value| match operation {
+        "GetSchedule" if is_first => Answer::Refuses("ResourceNotFoundException"),
+        _ => world(operation, before, request),
+    };
+    let invocations = invoke_each(&deployed(function), events, answer);
     assert_eq!(invocations.len(), mutations.len());
     let mut refused = 0;
     for (mutation, invocation) in mutations.iter().zip(&invocations) {

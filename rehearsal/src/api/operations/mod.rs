@@ -171,6 +171,7 @@ fn schedules(call: Call<'_>) -> Answer {
         "DeleteSchedule" => scheduler::delete_schedule(call),
         "GetSchedule" => scheduler::get_schedule(call),
         "ListSchedules" => scheduler::list_schedules(call),
+        "UpdateSchedule" => scheduler::update_schedule(call),
         _ => unknown(),
     }
 }

@@ -10,7 +10,7 @@ use crate::api::input::Input;
 use crate::api::page::page;
 use crate::api::stamp::epoch_seconds;
 use crate::identity::arn;
-use crate::scheduler::{AfterCompletion, Schedule, State, create, due};
+use crate::scheduler::{AfterCompletion, Schedule, State, create, due, update};
 
 fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new("ValidationException", message)
@@ -63,6 +63,24 @@ pub(super) fn create_schedule(call: Call<'_>) -> Answer {
     Ok(json!({ "ScheduleArn": schedule_arn(name) }))
 }
 
+/// All members are sent anew: one that is left out has its default again (EventBridge Scheduler API Reference,
+/// UpdateSchedule).
+pub(super) fn update_schedule(call: Call<'_>) -> Answer {
+    group(call)?;
+    let name = call.input.required_text("Name")?;
+    let known = call
+        .aws
+        .scheduler
+        .find(name)
+        .ok_or_else(|| not_found(name))?;
+    let schedule = Schedule {
+        created_at: known.created_at,
+        ..read(call, name)?
+    };
+    update(call.aws, schedule);
+    Ok(json!({ "ScheduleArn": schedule_arn(name) }))
+}
+
 fn read(call: Call<'_>, name: &str) -> Result<Schedule, ApiError> {
     let input = &call.input;
     let expression = input.required_text("ScheduleExpression")?;
@@ -98,6 +116,7 @@ fn read(call: Call<'_>, name: &str) -> Result<Schedule, ApiError> {
         after,
         state,
         created_at: call.aws.clock.now(),
+        changed_at: call.aws.clock.now(),
     })
 }
 
@@ -190,7 +209,7 @@ pub(super) fn get_schedule(call: Call<'_>) -> Answer {
         ("ActionAfterCompletion", json!("NONE")),
         ("ScheduleExpressionTimezone", json!("UTC")),
         ("CreationDate", epoch_seconds(schedule.created_at)),
-        ("LastModificationDate", epoch_seconds(schedule.created_at)),
+        ("LastModificationDate", epoch_seconds(schedule.changed_at)),
     ] {
         answer.entry(member).or_insert(value);
     }
@@ -221,7 +240,7 @@ pub(super) fn list_schedules(call: Call<'_>) -> Answer {
             "GroupName": "default",
             "State": schedule.state.as_str(),
             "CreationDate": epoch_seconds(schedule.created_at),
-            "LastModificationDate": epoch_seconds(schedule.created_at),
+            "LastModificationDate": epoch_seconds(schedule.changed_at),
             "Target": { "Arn": schedule.function },
         })
     };

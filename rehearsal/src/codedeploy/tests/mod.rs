@@ -45,6 +45,8 @@ fn service(setup: &Setup) -> ServiceSettings {
             image: "web:1".to_owned(),
             container_port: Some(80),
             essential: true,
+            entry_point: Vec::new(),
+            command: Vec::new(),
             environment: BTreeMap::new(),
             logs: None,
         }],

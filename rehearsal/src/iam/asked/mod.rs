@@ -178,7 +178,7 @@ impl Call<'_> {
             ))
         };
         match self.operation() {
-            "CreateSchedule" => {
+            "CreateSchedule" | "UpdateSchedule" => {
                 let role = self.request.members["Target"]["RoleArn"]
                     .as_str()
                     .unwrap_or("*");

@@ -1,5 +1,6 @@
 //! RunTask, DescribeTasks, ListTasks, StopTask.
 
+use aws_sdk_ecs::operation::run_task::RunTaskError;
 use aws_sdk_ecs::types::{
     ContainerOverride, DesiredStatus, KeyValuePair, LaunchType, TaskOverride,
 };
@@ -23,6 +24,8 @@ pub enum RunTaskAnswer {
     Started(Task),
     /// No task, and why.
     Refused(Vec<TaskFailure>),
+    /// The token was used for another request, which started these tasks.
+    Taken(Vec<TaskArn>),
 }
 
 /// Why ECS ran no task.
@@ -65,7 +68,7 @@ impl Ecs {
             "ecs:RunTask",
             format!("{cluster}/{}", task.revision.short()),
         )
-        .hiding(task.environment.values().chain(&task.command).cloned());
+        .hiding(task.command.iter().cloned());
         let placement = &task.placement;
         let network = placement
             .network_configuration
@@ -93,8 +96,19 @@ impl Ecs {
             .set_platform_version(placement.platform_version.clone())
             .overrides(overrides(task))
             .send()
-            .await
-            .map_err(|error| call.failed(error))?;
+            .await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                let conflict = match error.as_service_error() {
+                    Some(RunTaskError::ConflictException(conflict)) => conflict.resource_ids(),
+                    Some(_) | None => return Err(call.failed(error)),
+                };
+                let arns = conflict.iter();
+                let arns = arns.map(|arn| call.name(Some(arn), "resourceIds"));
+                return Ok(RunTaskAnswer::Taken(arns.collect::<Result<_, _>>()?));
+            }
+        };
         if let Some(started) = answer.tasks().first() {
             return Ok(RunTaskAnswer::Started(translate(&call, started)?));
         }
@@ -187,12 +201,9 @@ impl Ecs {
 }
 
 fn overrides(task: &MigrationTask) -> TaskOverride {
-    let pair =
-        |(name, value): (&String, &String)| KeyValuePair::builder().name(name).value(value).build();
     let container = ContainerOverride::builder()
         .name(task.container.as_str())
         .set_command(Some(task.command.clone()).filter(|command| !command.is_empty()))
-        .set_environment(Some(task.environment.iter().map(pair).collect()))
         .build();
     TaskOverride::builder()
         .container_overrides(container)
@@ -212,6 +223,7 @@ fn translate(call: &Call, task: &aws_sdk_ecs::types::Task) -> Result<Task, CallF
         .overrides()
         .map(|overrides| overrides.container_overrides())
         .unwrap_or_default();
+    let other_overrides = task.overrides().map(other_overrides).unwrap_or_default();
     Ok(Task {
         arn: call.name(task.task_arn(), "tasks.taskArn")?,
         cluster: call
@@ -236,6 +248,7 @@ fn translate(call: &Call, task: &aws_sdk_ecs::types::Task) -> Result<Task, CallF
             .iter()
             .map(|one| override_from(call, one))
             .collect::<Result<_, _>>()?,
+        other_overrides,
     })
 }
 
@@ -267,8 +280,36 @@ fn override_from(
             pair.value().unwrap_or_default().to_owned(),
         ))
     };
+    let others = [
+        ("cpu", one.cpu().is_some()),
+        ("environmentFiles", !one.environment_files().is_empty()),
+        ("memory", one.memory().is_some()),
+        ("memoryReservation", one.memory_reservation().is_some()),
+        (
+            "resourceRequirements",
+            !one.resource_requirements().is_empty(),
+        ),
+    ];
     Ok(observed::ContainerOverride {
         name: call.name(one.name(), "tasks.overrides.containerOverrides.name")?,
+        command: one.command().to_vec(),
         environment: one.environment().iter().filter_map(variable).collect(),
+        others: names_of(others),
     })
+}
+
+/// What RunTask overrode beside the containers.
+fn other_overrides(overrides: &TaskOverride) -> Vec<String> {
+    names_of([
+        ("cpu", overrides.cpu().is_some()),
+        ("memory", overrides.memory().is_some()),
+        ("taskRoleArn", overrides.task_role_arn().is_some()),
+        ("executionRoleArn", overrides.execution_role_arn().is_some()),
+        ("ephemeralStorage", overrides.ephemeral_storage().is_some()),
+    ])
+}
+
+fn names_of(members: impl IntoIterator<Item = (&'static str, bool)>) -> Vec<String> {
+    let there = members.into_iter().filter(|(_, is_there)| *is_there);
+    there.map(|(name, _)| name.to_owned()).collect()
 }

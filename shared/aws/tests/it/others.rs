@@ -3,7 +3,7 @@
 use aws::Kind;
 use aws::elb::Elb;
 use aws::logs::Logs;
-use aws::scheduler::{Schedule, Scheduler};
+use aws::scheduler::{Created, FoundSchedule, Schedule, Scheduler};
 use aws::sns::Sns;
 use rules::names::{ListenerArn, TargetGroupArn, TopicArn};
 use rules::observed::{Listener, RuleAction, TargetHealth};
@@ -296,7 +296,7 @@ fn schedule() -> Schedule {
 }
 
 #[tokio::test]
-async fn a_schedule_runs_once_and_deletes_itself() {
+async fn a_schedule_runs_once_and_stays() {
     let created =
         json!({"ScheduleArn": "arn:aws:scheduler:eu-central-1:111122223333:schedule/default/x"});
     let server = Server::answering([text(200, "application/json", &created.to_string())]).await;
@@ -304,7 +304,7 @@ async fn a_schedule_runs_once_and_deletes_itself() {
         Scheduler::new(&server.session())
             .create_schedule(&schedule())
             .await,
-        Ok(())
+        Ok(Created::New)
     );
     let request = server.request();
     assert_eq!(
@@ -320,10 +320,68 @@ async fn a_schedule_runs_once_and_deletes_itself() {
     );
     let expected = json!({
         "ScheduleExpression": "at(2026-10-14T09:02:01)", "ScheduleExpressionTimezone": "UTC",
-        "ActionAfterCompletion": "DELETE", "FlexibleTimeWindow": {"Mode": "OFF"}, "Description": "ends a migration",
+        "ActionAfterCompletion": "NONE", "FlexibleTimeWindow": {"Mode": "OFF"}, "Description": "ends a migration",
         "Target": {"Arn": schedule().target_arn, "RoleArn": schedule().role_arn, "Input": schedule().input}
     });
     assert_eq!(body, expected);
+}
+
+/// UpdateSchedule replaces all: what CreateSchedule sent is sent again.
+#[tokio::test]
+async fn a_schedule_is_written_anew_as_a_whole() {
+    let written =
+        json!({"ScheduleArn": "arn:aws:scheduler:eu-central-1:111122223333:schedule/default/x"});
+    let answers = [(); 2].map(|()| text(200, "application/json", &written.to_string()));
+    let server = Server::answering(answers).await;
+    let scheduler = Scheduler::new(&server.session());
+    scheduler.create_schedule(&schedule()).await.unwrap();
+    assert_eq!(scheduler.update_schedule(&schedule()).await, Ok(true));
+    let requests = server.requests();
+    let bodies = requests.iter().map(|request| {
+        let mut body = request.json();
+        body.as_object_mut().unwrap().remove("ClientToken");
+        body
+    });
+    let bodies: Vec<serde_json::Value> = bodies.collect();
+    assert_eq!(bodies[0], bodies[1]);
+    assert_eq!(requests[1].method, "PUT");
+    let gone = error(
+        404,
+        "ResourceNotFoundException",
+        "Schedule x does not exist.",
+    );
+    let server = Server::answering([gone]).await;
+    let scheduler = Scheduler::new(&server.session());
+    assert_eq!(scheduler.update_schedule(&schedule()).await, Ok(false));
+}
+
+#[tokio::test]
+async fn a_schedule_says_what_it_carries_and_when_it_is_due() {
+    let body = json!({
+        "Name": "greenlight-d-8X2K4PLQ3", "ScheduleExpression": "at(2026-10-14T09:02:01)",
+        "Target": {"Arn": schedule().target_arn, "RoleArn": schedule().role_arn, "Input": schedule().input}
+    });
+    let gone = error(
+        404,
+        "ResourceNotFoundException",
+        "Schedule x does not exist.",
+    );
+    let server = Server::answering([text(200, "application/json", &body.to_string()), gone]).await;
+    let scheduler = Scheduler::new(&server.session());
+    let found = scheduler
+        .get_schedule("greenlight-d-8X2K4PLQ3")
+        .await
+        .unwrap();
+    let expected = FoundSchedule {
+        input: schedule().input,
+        at: Some(utc_datetime!(2026-10-14 09:02:01)),
+    };
+    assert_eq!(found.schedule, Some(expected));
+    let found = scheduler
+        .get_schedule("greenlight-d-8X2K4PLQ3")
+        .await
+        .unwrap();
+    assert_eq!(found.schedule, None);
 }
 
 #[tokio::test]
@@ -344,7 +402,10 @@ async fn a_schedule_that_exists_is_fine_and_one_that_is_denied_is_not() {
     ])
     .await;
     let scheduler = Scheduler::new(&server.session());
-    assert_eq!(scheduler.create_schedule(&schedule()).await, Ok(()));
+    assert_eq!(
+        scheduler.create_schedule(&schedule()).await,
+        Ok(Created::Exists)
+    );
     assert_eq!(
         scheduler
             .create_schedule(&schedule())

@@ -39,10 +39,6 @@ fn migration(placement: Placement) -> MigrationTask {
         client_token: "0123abcd".to_owned(),
         container: "web".parse().unwrap(),
         command: vec!["migrate".to_owned(), "--noinput".to_owned()],
-        environment: BTreeMap::from([(
-            "GREENLIGHT_DEPLOYMENT_ID".to_owned(),
-            "d-8X2K4PLQ3".to_owned(),
-        )]),
     }
 }
 
@@ -64,8 +60,7 @@ fn common() -> Value {
         "cluster": "prod", "count": 1, "taskDefinition": REVISION, "startedBy": "greenlight/d-8X2K4PLQ3",
         "clientToken": "0123abcd",
         "overrides": {"containerOverrides": [{
-            "name": "web", "command": ["migrate", "--noinput"],
-            "environment": [{"name": "GREENLIGHT_DEPLOYMENT_ID", "value": "d-8X2K4PLQ3"}]
+            "name": "web", "command": ["migrate", "--noinput"]
         }]}
     })
 }
@@ -179,6 +174,67 @@ async fn run_task_is_repeated_with_the_same_token() {
         .map(|request| request.json()["clientToken"].clone())
         .collect();
     assert_eq!(tokens, vec![json!("0123abcd"); 3]);
+}
+
+#[tokio::test]
+async fn a_token_that_is_used_up_names_the_tasks() {
+    let conflict =
+        json!({"__type": "ConflictException", "message": "in use", "resourceIds": [arn(1)]});
+    let server = Server::answering([answer(400, &conflict)]).await;
+    let answered = Ecs::new(&server.session())
+        .run_task(&cluster(), &migration(fargate()))
+        .await;
+    assert_eq!(
+        answered,
+        Ok(RunTaskAnswer::Taken(vec![arn(1).parse().unwrap()]))
+    );
+}
+
+/// What nobody overrode is not there, and every member that somebody may override is named.
+#[tokio::test]
+async fn everything_that_was_overridden_is_said() {
+    let described = |overrides: Value| {
+        json!({"tasks": [{
+            "taskArn": arn(1), "clusterArn": CLUSTER_ARN, "taskDefinitionArn": REVISION, "lastStatus": "RUNNING",
+            "overrides": overrides
+        }]})
+    };
+    let nothing =
+        json!({"containerOverrides": [{"name": "web"}], "inferenceAcceleratorOverrides": []});
+    let all = json!({
+        "cpu": "1", "memory": "2", "taskRoleArn": "r", "executionRoleArn": "e", "ephemeralStorage": {"sizeInGiB": 21},
+        "containerOverrides": [{
+            "name": "web", "command": ["a"], "cpu": 1, "memory": 2, "memoryReservation": 3,
+            "environmentFiles": [{"type": "s3", "value": "v"}], "resourceRequirements": [{"type": "GPU", "value": "1"}]
+        }]
+    });
+    let server = Server::answering([
+        answer(200, &described(nothing)),
+        answer(200, &described(all)),
+    ])
+    .await;
+    let ecs = Ecs::new(&server.session());
+    let tasks = [arn(1).parse().unwrap()];
+    let found = ecs.describe_tasks("prod", &tasks).await.unwrap().remove(0);
+    assert!(found.other_overrides.is_empty() && found.overrides[0].others.is_empty());
+    let found = ecs.describe_tasks("prod", &tasks).await.unwrap().remove(0);
+    let expected = [
+        "cpu",
+        "memory",
+        "taskRoleArn",
+        "executionRoleArn",
+        "ephemeralStorage",
+    ];
+    assert_eq!(found.other_overrides, expected);
+    let expected = [
+        "cpu",
+        "environmentFiles",
+        "memory",
+        "memoryReservation",
+        "resourceRequirements",
+    ];
+    assert_eq!(found.overrides[0].others, expected);
+    assert_eq!(found.overrides[0].command, ["a"]);
 }
 
 #[tokio::test]

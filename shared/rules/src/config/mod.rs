@@ -101,8 +101,19 @@ pub struct Migration {
     pub container: ContainerName,
     /// The command.
     pub command: Vec<String>,
+    /// Whether that container runs the pushed image.
+    pub image: MigrationImage,
     /// After this time it is stopped and has failed. CodeDeploy waits an hour for a hook, so 55 minutes at most.
     pub time_out: Duration,
+}
+
+/// Which image migrates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MigrationImage {
+    /// The one that is deployed. A container that keeps another one is a mistake.
+    Pushed,
+    /// The container's own: a migration tool's image beside the application's.
+    Own,
 }
 
 /// The test traffic gate: green's targets become healthy, and answer these requests through the test listener.

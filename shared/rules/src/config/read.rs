@@ -8,8 +8,8 @@ use std::time::Duration;
 use toml::{Table, Value};
 
 use super::{
-    Config, Migration, Pipeline, Request, RevisionFrom, Rollback, TerminationWait, TestTraffic,
-    WhenBusy,
+    Config, Migration, MigrationImage, Pipeline, Request, RevisionFrom, Rollback, TerminationWait,
+    TestTraffic, WhenBusy,
 };
 use crate::names::{ApplicationName, DeploymentGroupName};
 use crate::problem::Problems;
@@ -171,11 +171,19 @@ fn migration(place: String, table: Table, problems: &mut Problems) -> Option<Mig
     if command.as_ref().is_some_and(Vec::is_empty) {
         section.problem("command", "missing or empty, expected the program and its arguments, such as `[\"./migrate\", \"up\"]`");
     }
+    let image = section.choice(
+        "image",
+        &[
+            ("pushed", MigrationImage::Pushed),
+            ("own", MigrationImage::Own),
+        ],
+    );
     let minutes = section.integer("timeout_minutes", 1..=MIGRATION_MINUTES_AT_MOST, 30);
     section.finish();
     Some(Migration {
         container: container?,
         command: command?,
+        image: image?,
         time_out: Duration::from_secs(minutes? * 60),
     })
 }

@@ -20,7 +20,7 @@ pub use hook::HookCall;
 pub(crate) use start::is_image;
 pub use start::{Request, StartEvent, Wanted, Way};
 pub use state_change::{DeploymentState, StateChange};
-pub use task::{FinishEvent, HookIds, TimeOut, hook_ids, task_from_detail};
+pub use task::{FinishEvent, TaskChanged, TimedOut};
 
 /// An event that cannot be read: where, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -117,18 +117,6 @@ mod moment {
         OffsetDateTime::parse(&text, &Rfc3339)
             .map(OffsetDateTime::to_utc)
             .map_err(refused)
-    }
-
-    pub(super) mod optional {
-        use super::{Deserialize, Deserializer, UtcDateTime};
-
-        pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
-            deserializer: D,
-        ) -> Result<Option<UtcDateTime>, D::Error> {
-            #[derive(Deserialize)]
-            struct Moment(#[serde(deserialize_with = "super::deserialize")] UtcDateTime);
-            Ok(Option::<Moment>::deserialize(deserializer)?.map(|Moment(moment)| moment))
-        }
     }
 }
 

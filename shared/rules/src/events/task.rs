@@ -1,84 +1,67 @@
-//! What wakes `finish-migration`: a migration task stopped, or its time is over.
+//! What wakes `finish-migration`: a migration task changed, or its time is over.
+//!
+//! Only ids are taken from either. What became of the task, ECS is asked; what its hook is, the time-out schedule. Whoever may
+//! write an event or invoke the function can claim what he likes.
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
-use time::UtcDateTime;
 
-use super::object::Object;
-use super::{UnreadableEvent, envelope, moment, read};
+use super::{UnreadableEvent, envelope, read};
 use crate::foreign::line;
 use crate::migration;
-use crate::names::{ContainerName, DeploymentId, HookExecutionId, RevisionArn, TaskArn};
-use crate::observed::{ContainerOverride, Task, TaskContainer};
-use crate::secrecy;
+use crate::names::{ContainerName, DeploymentId, HookExecutionId, TaskArn};
 
 /// What wakes `finish-migration`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FinishEvent {
-    /// A task that Greenlight started has stopped.
-    Stopped(Box<Task>),
+    /// A task that Greenlight started has stopped, or one of its containers has.
+    Changed(TaskChanged),
     /// A migration's time is over.
-    TimedOut(TimeOut),
+    TimedOut(TimedOut),
     /// An event that asks for nothing; the sentence says why.
     Ignored(String),
 }
 
-/// What a migration's time-out schedule says when it is due: `run-migration` writes it, `finish-migration` reads it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TimeOut {
-    /// The deployment that waits.
-    pub deployment_id: DeploymentId,
-    /// What the hook's answer must carry.
-    pub hook_execution_id: HookExecutionId,
-    /// The task's cluster.
-    pub cluster: String,
-    /// The migration task.
-    pub task_arn: TaskArn,
-    /// The time that it had.
-    pub timeout_minutes: u64,
+/// A task that is marked as a migration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskChanged {
+    /// The deployment that its mark names.
+    pub deployment: DeploymentId,
+    /// The task.
+    pub task: TaskArn,
+    /// Whether the event says that the task is `STOPPED`: ECS may describe an older state for a while.
+    pub has_stopped: bool,
+    /// The containers that have ended, as the event says.
+    pub ended: Vec<ContainerName>,
 }
 
-/// Which hook of which deployment a migration task belongs to.
+impl TaskChanged {
+    /// Whether the event says that this container has ended.
+    pub fn says_ended(&self, container: &ContainerName) -> bool {
+        self.has_stopped || self.ended.contains(container)
+    }
+}
+
+/// The time of a migration is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HookIds {
+pub struct TimedOut {
     /// The deployment that waits.
     pub deployment: DeploymentId,
-    /// What the hook's answer must carry.
-    pub execution: HookExecutionId,
-    /// The container that migrates.
-    pub container: ContainerName,
+    /// The two ids that an older version's schedule sends; it deletes itself, and then nothing else keeps them.
+    pub older: Option<(HookExecutionId, TaskArn)>,
 }
 
 impl FinishEvent {
     /// Reads a task's state change, or what the time-out schedule sends.
     ///
     /// # Errors
-    /// What is neither, or lacks what it needs.
+    /// What is neither, or lacks an id.
     pub fn parse(event: &Value) -> Result<Self, UnreadableEvent> {
         match envelope(event) {
             Some(("aws.ecs", "ECS Task State Change")) => {
                 let detail = event.get("detail").unwrap_or(&Value::Null);
-                let task = task_from_detail(detail)?;
-                // ECS reports an exit code before the task is STOPPED too: the same end must not be judged twice.
-                if task.last_status != migration::STOPPED {
-                    return Ok(Self::Ignored(line(&format!(
-                        "the task is `{}`, not yet `STOPPED`",
-                        task.last_status
-                    ))));
-                }
-                if task
-                    .started_by
-                    .as_deref()
-                    .is_none_or(|by| !by.starts_with(migration::STARTED_BY))
-                {
-                    return Ok(Self::Ignored(
-                        "Greenlight did not start this task".to_owned(),
-                    ));
-                }
-                Ok(Self::Stopped(Box::new(task)))
+                let detail: Detail = read(detail).map_err(|error| error.below("detail"))?;
+                Ok(detail.changed())
             }
             Some((source, detail_type)) => Err(UnreadableEvent::new(
                 "detail-type",
@@ -86,122 +69,81 @@ impl FinishEvent {
                     "`{detail_type}` of `{source}` is nothing to act on, expected `ECS Task State Change`"
                 ),
             )),
-            None => read(event).map(Self::TimedOut),
+            None => {
+                let payload: Payload = read(event)?;
+                Ok(Self::TimedOut(TimedOut {
+                    deployment: payload.deployment_id,
+                    older: payload.hook_execution_id.zip(payload.task_arn),
+                }))
+            }
         }
     }
 }
 
-/// The ids that `run-migration` gave to the task in its environment; none where AWS left the overrides out.
-pub fn hook_ids(task: &Task) -> Option<HookIds> {
-    task.overrides.iter().find_map(|container| {
-        let variable = |name| container.environment.get(name).map(String::as_str);
-        Some(HookIds {
-            deployment: variable(migration::DEPLOYMENT_ID)?.parse().ok()?,
-            execution: variable(migration::HOOK_EXECUTION_ID)?.parse().ok()?,
-            container: container.name.clone(),
-        })
-    })
-}
+/// The status of a task that is up.
+const RUNNING: &str = "RUNNING";
 
-/// The `detail` of a task state change: the API's Task with times as text (ECS Developer Guide, task state change
-/// events).
-///
-/// # Errors
-/// What lacks what a task always has.
-pub fn task_from_detail(detail: &Value) -> Result<Task, UnreadableEvent> {
-    let detail: Detail = read(detail).map_err(|error| error.below("detail"))?;
-    Ok(Task {
-        arn: detail.task_arn,
-        cluster: detail.cluster_arn,
-        revision: detail.task_definition_arn,
-        started_by: detail.started_by,
-        last_status: detail.last_status,
-        stop_code: detail.stop_code,
-        stopped_reason: detail.stopped_reason.as_deref().map(secrecy::told),
-        created_at: detail.created_at,
-        started_at: detail.started_at,
-        stopped_at: detail.stopped_at,
-        containers: detail
-            .containers
-            .into_iter()
-            .map(|Object(container)| TaskContainer {
-                name: container.name,
-                exit_code: container.exit_code,
-                reason: container.reason.as_deref().map(secrecy::told),
-                image_digest: None,
-            })
-            .collect(),
-        overrides: detail
-            .overrides
-            .0
-            .container_overrides
-            .into_iter()
-            .map(|Object(one)| one.translated())
-            .collect(),
-    })
-}
-
+/// Of a task state change only what names things: the rest is the API's Task (ECS Developer Guide, task state change
+/// events), and no part of it that cannot be read may keep a hook waiting.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Detail {
     task_arn: TaskArn,
-    cluster_arn: String,
-    task_definition_arn: RevisionArn,
-    started_by: Option<String>,
-    last_status: String,
-    stop_code: Option<String>,
-    stopped_reason: Option<String>,
-    #[serde(default, deserialize_with = "moment::optional::deserialize")]
-    created_at: Option<UtcDateTime>,
-    #[serde(default, deserialize_with = "moment::optional::deserialize")]
-    started_at: Option<UtcDateTime>,
-    #[serde(default, deserialize_with = "moment::optional::deserialize")]
-    stopped_at: Option<UtcDateTime>,
     #[serde(default)]
-    containers: Vec<Object<Container>>,
+    started_by: Value,
     #[serde(default)]
-    overrides: Object<Overrides>,
+    last_status: Value,
+    #[serde(default)]
+    containers: Value,
 }
 
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Container {
-    name: ContainerName,
-    exit_code: Option<i32>,
-    reason: Option<String>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "camelCase")]
-struct Overrides {
-    #[serde(default)]
-    container_overrides: Vec<Object<Override>>,
-}
-
-#[derive(Deserialize)]
-struct Override {
-    name: ContainerName,
-    #[serde(default)]
-    environment: Vec<Object<Variable>>,
-}
-
-#[derive(Deserialize)]
-struct Variable {
-    name: String,
-    #[serde(default)]
-    value: String,
-}
-
-impl Override {
-    fn translated(self) -> ContainerOverride {
-        let environment: BTreeMap<String, String> = self
-            .environment
-            .into_iter()
-            .map(|Object(variable)| (variable.name, variable.value))
-            .collect();
-        ContainerOverride {
-            name: self.name,
-            environment,
+impl Detail {
+    fn changed(self) -> FinishEvent {
+        let Some(rest) = self
+            .started_by
+            .as_str()
+            .and_then(|by| by.strip_prefix(migration::STARTED_BY))
+        else {
+            return FinishEvent::Ignored("Greenlight did not start this task".to_owned());
+        };
+        let Ok(deployment) = rest.parse() else {
+            return FinishEvent::Ignored("`startedBy` of this task names no deployment".to_owned());
+        };
+        let last_status = self.last_status.as_str().unwrap_or_default();
+        let has_stopped = last_status == migration::STOPPED;
+        // Exit codes are told again and again on the way down: one end must not be judged by several at the same moment.
+        if !has_stopped && last_status != RUNNING {
+            return FinishEvent::Ignored(line(&format!(
+                "the task is `{last_status}`, on its way to `RUNNING` or `STOPPED`"
+            )));
         }
+        let containers = self.containers.as_array().into_iter().flatten();
+        let ended: Vec<ContainerName> = containers
+            .filter(|container| {
+                container
+                    .get("exitCode")
+                    .is_some_and(|code| !code.is_null())
+            })
+            .filter_map(|container| container.get("name")?.as_str()?.parse().ok())
+            .collect();
+        if !has_stopped && ended.is_empty() {
+            return FinishEvent::Ignored("nothing of the task has ended yet".to_owned());
+        }
+        FinishEvent::Changed(TaskChanged {
+            deployment,
+            task: self.task_arn,
+            has_stopped,
+            ended,
+        })
     }
+}
+
+/// What a time-out schedule sends is its record; an older version's has two more ids.
+#[derive(Deserialize)]
+struct Payload {
+    deployment_id: DeploymentId,
+    #[serde(default)]
+    hook_execution_id: Option<HookExecutionId>,
+    #[serde(default)]
+    task_arn: Option<TaskArn>,
 }

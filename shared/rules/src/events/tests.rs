@@ -183,28 +183,26 @@ fn task(changes: Value) -> Value {
     event
 }
 
-#[test]
-fn a_stopped_migration_brings_its_hook_ids_back() {
-    let Ok(FinishEvent::Stopped(task)) = FinishEvent::parse(&task(json!({}))) else {
-        panic!("not read")
-    };
-    let ids = hook_ids(&task).unwrap();
-    assert_eq!(
-        (
-            ids.deployment.as_str(),
-            ids.execution.as_str(),
-            ids.container.as_str()
-        ),
-        ("d-8X2K4PLQ3", "eyJlbmM", "web")
-    );
+fn changed(event: &Value) -> TaskChanged {
+    match FinishEvent::parse(event) {
+        Ok(FinishEvent::Changed(change)) => change,
+        other => panic!("{other:?}"),
+    }
 }
 
+/// Nothing but ids is taken, so nothing else can keep a hook waiting.
 #[test]
-fn overrides_that_aws_left_out_give_no_ids() {
-    let Ok(FinishEvent::Stopped(task)) = FinishEvent::parse(&task(json!({"overrides": {}}))) else {
-        panic!("not read")
-    };
-    assert_eq!(hook_ids(&task), None);
+fn a_task_is_read_by_its_ids_alone() {
+    let whole = changed(&task(json!({})));
+    assert_eq!(whole.deployment.as_str(), "d-8X2K4PLQ3");
+    assert!(whole.has_stopped && whole.ended == ["web".parse().unwrap()]);
+    for odd in [
+        json!({"clusterArn": 7, "taskDefinitionArn": null, "overrides": "none", "createdAt": "yesterday"}),
+        json!({"containers": [{"name": "web", "exitCode": 3_221_225_786_u32}]}),
+        json!({"containers": [7, {"name": 7, "exitCode": 7}, {"name": "web", "exitCode": "0"}]}),
+    ] {
+        assert_eq!(changed(&task(odd.clone())), whole, "{odd}");
+    }
 }
 
 #[test]
@@ -212,24 +210,40 @@ fn other_tasks_and_earlier_states_are_ignored() {
     let ignored = |event: Value| matches!(FinishEvent::parse(&event), Ok(FinishEvent::Ignored(_)));
     assert!(ignored(task(json!({"startedBy": "ecs-svc/123"}))));
     assert!(ignored(task(json!({"startedBy": null}))));
+    assert!(ignored(task(json!({"startedBy": "greenlight/"}))));
     assert!(ignored(task(json!({"lastStatus": "DEPROVISIONING"}))));
+    let running = json!({"lastStatus": "RUNNING", "containers": [{"name": "web"}, {"name": "proxy", "exitCode": null}]});
+    assert!(ignored(task(running)));
+}
+
+/// ECS tells a container's exit code while others still keep the task up.
+#[test]
+fn the_end_of_a_container_is_heard_before_the_end_of_its_task() {
+    let event = task(
+        json!({"lastStatus": "RUNNING", "containers": [{"name": "web", "exitCode": 0}, {"name": "proxy"}]}),
+    );
+    let change = changed(&event);
+    assert!(change.says_ended(&"web".parse().unwrap()));
+    assert!(!change.says_ended(&"proxy".parse().unwrap()));
 }
 
 #[test]
-fn a_time_out_round_trips() {
-    let time_out = TimeOut {
-        deployment_id: "d-1".parse().unwrap(),
-        hook_execution_id: "eyJ".parse().unwrap(),
-        cluster: "prod".to_owned(),
-        task_arn: "arn:aws:ecs:eu-central-1:111122223333:task/prod/8f3c"
-            .parse()
-            .unwrap(),
-        timeout_minutes: 30,
+fn of_a_time_out_the_deployment_is_taken_and_of_an_older_one_its_two_ids() {
+    let parse = |payload: Value| match FinishEvent::parse(&payload) {
+        Ok(FinishEvent::TimedOut(time_out)) => time_out,
+        other => panic!("{other:?}"),
     };
-    let sent = serde_json::to_value(&time_out).unwrap();
+    let task = "arn:aws:ecs:eu-central-1:111122223333:task/prod/8f3c";
+    let now = json!({"deployment_id": "d-1", "hook_execution_ids": ["eyJ"], "task_arn": task, "cluster": 7});
+    assert_eq!(parse(now).older, None);
+    let older = json!({
+        "deployment_id": "d-1", "hook_execution_id": "eyJ", "cluster": "prod", "task_arn": task, "timeout_minutes": 30
+    });
+    let older = parse(older);
+    assert_eq!(older.deployment.as_str(), "d-1");
     assert_eq!(
-        FinishEvent::parse(&sent),
-        Ok(FinishEvent::TimedOut(time_out))
+        older.older,
+        Some(("eyJ".parse().unwrap(), task.parse().unwrap()))
     );
 }
 
@@ -270,18 +284,9 @@ fn what_happens_elsewhere_concerns_nobody_here() {
 /// An event that cannot be read is logged and kept with its refusal; what a task was given is not repeated there.
 #[test]
 fn a_refusal_does_not_repeat_environments_and_execution_ids() {
-    let task = json!({
-        "source": "aws.ecs", "detail-type": "ECS Task State Change",
-        "detail": {
-            "taskArn": "arn:aws:ecs:eu-central-1:111122223333:task/prod/8f3c", "clusterArn": "prod",
-            "taskDefinitionArn": "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2", "lastStatus": "STOPPED",
-            "overrides": {"containerOverrides": [{"name": "web", "environment": "PASSWORD=hunter2"}]}
-        }
-    });
     let hook = json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": " hunter2"});
     let time_out = json!({"deployment_id": "d-1", "hook_execution_id": "hunter2 "});
     let refusals = [
-        FinishEvent::parse(&task).unwrap_err(),
         HookCall::parse(&hook).unwrap_err(),
         FinishEvent::parse(&time_out).unwrap_err(),
     ];

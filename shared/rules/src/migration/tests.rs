@@ -1,69 +1,45 @@
-use super::*;
-use crate::observed::TaskContainer;
+mod evidence;
+mod fitness;
+mod record;
 
-/// One line a task: what its containers did, and how ECS says that it ended.
-#[track_caller]
-fn check(
-    exit_code: Option<i32>,
-    started: bool,
-    stop_code: &str,
-    stopped_reason: &str,
-    expected: &str,
-) {
-    let moment = time::UtcDateTime::UNIX_EPOCH;
-    let task = Task {
-        arn: "arn:aws:ecs:eu-central-1:111122223333:task/prod/8f3c1a7c"
-            .parse()
-            .unwrap(),
-        cluster: "prod".to_owned(),
-        revision: "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2"
-            .parse()
-            .unwrap(),
-        started_by: Some("greenlight/d-1".to_owned()),
-        last_status: "STOPPED".to_owned(),
-        stop_code: Some(stop_code.to_owned()).filter(|text| !text.is_empty()),
-        stopped_reason: Some(stopped_reason.to_owned()).filter(|text| !text.is_empty()),
-        created_at: Some(moment),
-        started_at: started.then_some(moment),
-        stopped_at: Some(moment),
-        containers: vec![
-            TaskContainer {
-                name: "sidecar".parse().unwrap(),
-                exit_code: Some(137),
-                reason: None,
-                image_digest: None,
-            },
-            TaskContainer {
-                name: "web".parse().unwrap(),
-                exit_code,
-                reason: None,
-                image_digest: None,
-            },
-        ],
-        overrides: Vec::new(),
-    };
-    let said = match judge(&task, &"web".parse().unwrap()) {
+use super::*;
+
+/// What is said of a task of which these containers ended so.
+fn said(task: &Task, essential: &[&str]) -> String {
+    let essential: Vec<ContainerName> =
+        essential.iter().map(|name| name.parse().unwrap()).collect();
+    match judge(task, &"web".parse().unwrap(), &essential) {
         Verdict::Succeeded => "succeeded".to_owned(),
         Verdict::Failed { reason, ran: _ } => reason,
+    }
+}
+
+/// One line a task: how it ended, as ECS says.
+#[track_caller]
+fn check(exit_code: Option<i32>, started: bool, stop_code: &str, reason: &str, expected: &str) {
+    let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    let whole = Task::for_tests(&[("sidecar", Some(137)), ("web", exit_code)]);
+    let task = Task {
+        started_at: whole.started_at.filter(|_| started),
+        stop_code: text(stop_code),
+        stopped_reason: text(reason),
+        ..whole
     };
-    assert_eq!(said, expected);
+    assert_eq!(said(&task, &["sidecar", "web"]), expected);
 }
 
 #[test]
 fn only_an_exit_code_of_zero_succeeds() {
-    let ended = "Essential container in task exited";
-    check(
-        Some(0),
-        true,
+    let (code, reason) = (
         "EssentialContainerExited",
-        ended,
-        "succeeded",
+        "Essential container in task exited",
     );
+    check(Some(0), true, code, reason, "succeeded");
     check(
         Some(1),
         true,
-        "EssentialContainerExited",
-        ended,
+        code,
+        reason,
         "the migration exited with code 1 (Essential container in task exited; stop code EssentialContainerExited)",
     );
     check(
@@ -75,6 +51,18 @@ fn only_an_exit_code_of_zero_succeeds() {
     );
 }
 
+/// The function itself takes the task down once it has answered, and may have to answer again.
+#[test]
+fn a_task_that_was_taken_down_after_its_migration_had_ended_is_judged_as_before() {
+    check(
+        Some(0),
+        true,
+        "UserInitiated",
+        NO_LONGER_NEEDED,
+        "succeeded",
+    );
+}
+
 #[test]
 fn an_interruption_is_no_success_whatever_the_exit_code() {
     for stop_code in [
@@ -82,34 +70,59 @@ fn an_interruption_is_no_success_whatever_the_exit_code() {
         "TerminationNotice",
         "InfrastructureHealth",
     ] {
-        check(
-            Some(0),
-            true,
-            stop_code,
-            "Your Spot Task was interrupted.",
-            &format!(
-                "the migration was stopped: Your Spot Task was interrupted.; stop code {stop_code}"
-            ),
+        let reason = "Your Spot Task was interrupted.";
+        let expected = format!("the migration was stopped: {reason}; stop code {stop_code}");
+        check(Some(0), true, stop_code, reason, &expected);
+    }
+}
+
+/// Exit code of an essential sidecar, of one that is not, and whether the migration's 0 counts.
+#[test]
+fn a_zero_counts_where_no_essential_container_can_have_ended_first() {
+    for (essential, other, counts) in [
+        (None, None, true),
+        (None, Some(1), true),
+        (None, Some(0), true),
+        (Some(143), None, true),
+        (Some(137), Some(0), true),
+        (Some(0), None, false),
+        (Some(1), None, false),
+        (Some(139), None, false),
+        (Some(143), Some(143), true),
+    ] {
+        let task = Task::for_tests(&[("proxy", essential), ("web", Some(0)), ("logs", other)]);
+        let said = said(&task, &["proxy", "web"]);
+        assert_eq!(
+            said == "succeeded",
+            counts,
+            "{essential:?} {other:?}: {said}"
+        );
+        assert!(
+            counts || said.contains("set `essential: false` for `proxy`"),
+            "{said}"
         );
     }
+}
+
+#[test]
+fn a_sidecar_that_was_killed_for_its_memory_ended_by_itself() {
+    let mut task = Task::for_tests(&[("proxy", Some(137)), ("web", Some(0))]);
+    task.containers[0].reason = Some("OutOfMemoryError: container killed".to_owned());
+    assert!(said(&task, &["proxy", "web"]).contains("not known"));
 }
 
 /// A time-out that comes while the task is taken down, or while a sidecar keeps it up, must not call it too slow.
 #[test]
 fn a_migration_has_ended_with_its_exit_code() {
-    let task = |last_status: &str, exit_code| {
-        let detail = serde_json::json!({
-            "taskArn": "arn:aws:ecs:eu-central-1:111122223333:task/prod/8f3c", "clusterArn": "prod",
-            "taskDefinitionArn": "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2", "lastStatus": last_status,
-            "containers": [{"name": "sidecar"}, {"name": "web", "exitCode": exit_code}],
-        });
-        crate::events::task_from_detail(&detail).unwrap()
+    let ended = |last_status: &str, exit_code| {
+        let mut task = Task::for_tests(&[("sidecar", None), ("web", exit_code)]);
+        task.last_status = last_status.to_owned();
+        has_ended(&task, &"web".parse().unwrap())
     };
-    let ended = |task: &Task| has_ended(task, &"web".parse().unwrap());
-    assert!(!ended(&task("RUNNING", None::<i32>)));
-    assert!(ended(&task("STOPPED", None)));
-    assert!(ended(&task("DEPROVISIONING", Some(0))));
-    assert!(ended(&task("RUNNING", Some(1))));
+    assert!(!ended("RUNNING", None));
+    assert!(ended("STOPPED", None));
+    assert!(ended("DEPROVISIONING", Some(0)));
+    assert!(ended("RUNNING", Some(1)));
 }
 
 #[test]
@@ -128,4 +141,39 @@ fn a_missing_exit_code_is_a_failure() {
         "",
         "the migration ended without an exit code: ECS gave no reason",
     );
+}
+
+/// Only while CodeDeploy waits may a hook's payload start anything.
+#[test]
+fn a_migration_is_waited_for_while_its_lifecycle_event_is_under_way() {
+    use LifecycleEventStatus::{Failed, InProgress, Pending, Skipped, Succeeded, Unknown};
+    let target = |name: &str, status| {
+        Some(DeploymentTarget {
+            lifecycle_events: vec![LifecycleEvent {
+                name: name.to_owned(),
+                status,
+                started_at: None,
+                ended_at: None,
+                message: None,
+            }],
+        })
+    };
+    for (status, expected) in [
+        (InProgress, "now"),
+        (Pending, "not yet"),
+        (Unknown, "not yet"),
+        (Succeeded, "no more"),
+        (Failed, "no more"),
+        (Skipped, "no more"),
+    ] {
+        let found = match waiting(target("AfterInstall", status)) {
+            Waiting::ForAnswer(_) => "now",
+            Waiting::NotYet(_) => "not yet",
+            Waiting::NoMore(_) => "no more",
+        };
+        assert_eq!(found, expected, "{status:?}");
+    }
+    for elsewhere in [None, target("AfterAllowTestTraffic", InProgress)] {
+        assert!(matches!(waiting(elsewhere), Waiting::NotYet(_)));
+    }
 }

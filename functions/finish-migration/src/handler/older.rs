@@ -1,0 +1,190 @@
+//! Migrations that an older version started: no record was written before the task, its two variables carry the ids, and the
+//! schedule deletes itself when it calls. They are compared with all that is known, and end with the upgrade's hour.
+
+use lambda::{Deadline, Failure, Known, Started};
+use rules::events::{TaskChanged, TimedOut};
+use rules::migration::{self, Record, TaskRun};
+use rules::names::{DeploymentId, HookExecutionId, TaskArn};
+use rules::observed::Task;
+use rules::{revision, start};
+use serde_json::Value;
+use time::UtcDateTime;
+
+use super::task::Seen;
+use super::{DUE_ABOUT, Handler, Waiting, nothing_to_finish};
+
+impl Handler {
+    pub(super) async fn older_task(
+        &self,
+        started: &Started<()>,
+        change: &TaskChanged,
+        deadline: Deadline,
+    ) -> Result<Value, Failure> {
+        let found = self.older(started, &change.deployment, &change.task, None);
+        let (waiting, task) = match found.await? {
+            Ok(found) => found,
+            Err(reason) => return Ok(nothing_to_finish(&reason)),
+        };
+        let container = waiting.container();
+        match self.seen(&waiting.record, change, container).await? {
+            Seen::Other(reason) => Ok(nothing_to_finish(&reason)),
+            Seen::Ended(ended) if ended.arn == task.arn => {
+                self.finish(&waiting, &ended, deadline).await
+            }
+            Seen::Ended(_) => Ok(nothing_to_finish("another task was described")),
+        }
+    }
+
+    pub(super) async fn older_time_out(
+        &self,
+        time_out: TimedOut,
+        now: Option<UtcDateTime>,
+        deadline: Deadline,
+    ) -> Result<Value, Failure> {
+        let nobody = "no migration of this deployment waits (any more)";
+        let Some((execution, task)) = &time_out.older else {
+            return Ok(nothing_to_finish(nobody));
+        };
+        let started = self.start.as_ref().map_err(Failure::from)?;
+        let found = self.older(started, &time_out.deployment, task, Some(execution));
+        let (waiting, task) = match found.await? {
+            Ok(found) => found,
+            Err(reason) => return Ok(nothing_to_finish(&reason)),
+        };
+        if let Some(container) = waiting.container()
+            && migration::has_ended(&task, container)
+        {
+            return self.finish(&waiting, &task, deadline).await;
+        }
+        let time_out = time::Duration::minutes(
+            i64::try_from(waiting.record.timeout_minutes).unwrap_or(i64::MAX / 60),
+        );
+        let due = task.created_at.map(|created_at| created_at + time_out);
+        if let (Some(due), Some(now)) = (due, now)
+            && now + DUE_ABOUT < due
+        {
+            return Ok(nothing_to_finish("the migration's time is not up"));
+        }
+        let verdict = self.too_long(&waiting.record, Ok(Some(task))).await;
+        self.answer(&waiting, verdict, deadline).await
+    }
+
+    /// The migration that a task's two variables tell of, or the reason why it answers nothing.
+    async fn older(
+        &self,
+        started: &Started<()>,
+        deployment: &DeploymentId,
+        task: &TaskArn,
+        execution: Option<&HookExecutionId>,
+    ) -> Result<Result<(Waiting, Task), String>, Failure> {
+        let known = match self.known(started, deployment).await {
+            Ok(Ok(known)) => known,
+            Ok(Err(reason)) => return Ok(Err(reason)),
+            Err(failed) if failed.is_passing() => return Err(failed.into()),
+            Err(failed) => return Ok(Err(failed.to_string())),
+        };
+        let nobody = "no migration of this deployment waits (any more)".to_owned();
+        if known.deployment.status.has_ended() {
+            return Ok(Err(nobody));
+        }
+        let cluster = known.pipeline.cluster.as_str();
+        let described = match self
+            .ecs
+            .describe_tasks(cluster, std::slice::from_ref(task))
+            .await
+        {
+            Err(failed) if failed.is_passing() => return Err(failed.into()),
+            Err(failed) => return Ok(Err(failed.to_string())),
+            Ok(described) => described.into_iter().next(),
+        };
+        let Some((task, variables)) =
+            described.and_then(|task| Some((task.clone(), migration::variables(&task)?)))
+        else {
+            return Ok(Err(nobody));
+        };
+        if execution.is_some_and(|execution| *execution != variables.execution) {
+            return Ok(Err(
+                "the task and the time-out name different calls of the hook".to_owned(),
+            ));
+        }
+        let record = match of_older(&known, deployment, variables.execution, &task) {
+            Ok(record) => record,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        if let Some(reason) = self.differs(&known, &record, &task).await? {
+            return Ok(Err(reason));
+        }
+        let waiting = Waiting {
+            record: Record {
+                task: Some(task.arn.clone()),
+                ..record
+            },
+            known: Some(known),
+            due: None,
+            now: None,
+        };
+        Ok(Ok((waiting, task)))
+    }
+
+    /// Green's revision is not written down: it is known by the image that the deployment ships.
+    async fn differs(
+        &self,
+        known: &Known,
+        record: &Record,
+        task: &Task,
+    ) -> Result<Option<String>, Failure> {
+        let Some(runs) = &record.runs else {
+            return Ok(None);
+        };
+        let (deployment, executions) = (&record.deployment, &record.executions);
+        let differs = migration::differences(task, deployment, &record.cluster, runs, executions);
+        if !differs.is_empty() {
+            return Ok(Some(format!(
+                "task {} is not the migration of deployment `{deployment}`: {}",
+                task.arn.id(),
+                differs.join(", ")
+            )));
+        }
+        let Some(digest) = start::shipped(&known.deployment) else {
+            return Ok(Some(
+                "it is not known which image this deployment ships".to_owned(),
+            ));
+        };
+        let definition = self
+            .ecs
+            .describe_task_definition(task.revision.as_str())
+            .await?;
+        let is_shipped = revision::runs_digest(&definition, &runs.container, &digest);
+        Ok((!is_shipped).then(|| {
+            format!(
+                "task {} does not run the image of deployment `{deployment}`",
+                task.arn.id()
+            )
+        }))
+    }
+}
+
+/// What an older version would have started for this deployment, apart from the revision.
+fn of_older(
+    known: &Known,
+    deployment: &DeploymentId,
+    execution: HookExecutionId,
+    task: &Task,
+) -> Result<Record, String> {
+    let Some(configured) = &known.pipeline.migration else {
+        return Err("the pipeline has no migration".to_owned());
+    };
+    Ok(Record {
+        deployment: deployment.clone(),
+        group: None,
+        executions: vec![execution],
+        cluster: known.pipeline.cluster.to_string(),
+        runs: Some(TaskRun {
+            revision: task.revision.clone(),
+            container: configured.container.clone(),
+            command: configured.command.clone(),
+        }),
+        task: None,
+        timeout_minutes: configured.time_out.as_secs() / 60,
+    })
+}

@@ -1,0 +1,173 @@
+//! The time-out schedule: made before the task, and told the task's ARN when there is one.
+
+use std::time::Duration;
+
+use aws::scheduler::{Created, Found, Schedule};
+use lambda::{Failure, Known};
+use rules::events::HookCall;
+use rules::migration::{self, MigrationTask, Noted, Record, TaskRun};
+use rules::names::TaskArn;
+use rules::observed::{LifecycleEvent, Task};
+use time::UtcDateTime;
+
+use super::Handler;
+
+/// CodeDeploy waits an hour for a hook, and Scheduler calls within the minute: what has not ended by then is ended, so that
+/// the answer still counts.
+const HOOK_TIME: Duration = Duration::from_secs(57 * 60);
+
+/// How often a schedule is read again that somebody else writes at the same time.
+const WRITTEN_AT_MOST: u32 = 5;
+
+/// What became of writing a migration down.
+pub(super) enum Written {
+    /// The task can be started.
+    Ready,
+    /// An earlier call has started it.
+    Running(TaskArn),
+    /// It must not be started.
+    Refused(String),
+}
+
+impl Handler {
+    /// Makes the schedule, or adds this call to the one that an earlier call made. An earlier call may be anybody's: so all
+    /// execution ids are kept, and each is answered.
+    pub(super) async fn write_down(
+        &self,
+        call: &HookCall,
+        known: &Known,
+        task: &MigrationTask,
+        event: &LifecycleEvent,
+    ) -> Result<Written, Failure> {
+        let name = migration::schedule_name(&call.deployment_id);
+        for _ in 0..WRITTEN_AT_MOST {
+            let found = self.scheduler.get_schedule(&name).await?;
+            let Some(mut record) = read(&found)? else {
+                // Nothing but AWS's answer says what time it is.
+                let now = found.asked_at.or(event.started_at).ok_or_else(no_time)?;
+                let latest = latest(event, now);
+                if now >= latest {
+                    return Ok(Written::Refused(
+                        "CodeDeploy has waited for almost an hour: no time is left for a migration"
+                            .to_owned(),
+                    ));
+                }
+                let at = latest.min(now + time_out(known));
+                let schedule = self.schedule(&record_of(call, known, task), at)?;
+                match self.scheduler.create_schedule(&schedule).await? {
+                    Created::New => return Ok(Written::Ready),
+                    Created::Exists => continue,
+                }
+            };
+            match record.note(&call.execution_id) {
+                Noted::Known => {
+                    return Ok(record.task.map_or(Written::Ready, Written::Running));
+                }
+                Noted::Added => {
+                    let planned = found.schedule.and_then(|schedule| schedule.at);
+                    let now = found.asked_at.or(event.started_at).ok_or_else(no_time)?;
+                    let schedule = self.schedule(&record, planned.unwrap_or(latest(event, now)))?;
+                    // It is read again: two calls may have written at the same time.
+                    self.scheduler.update_schedule(&schedule).await?;
+                }
+                Noted::Full => {
+                    return Ok(Written::Refused(
+                        "this hook was called too often with other execution ids".to_owned(),
+                    ));
+                }
+            }
+        }
+        Err(Failure::Refused(format!(
+            "schedule `{name}` is written by others all the time"
+        )))
+    }
+
+    /// Writes down which task it is. Where the schedule is gone, the hook is answered already, or its deployment has ended.
+    pub(super) async fn write_task(
+        &self,
+        call: &HookCall,
+        known: &Known,
+        task: &MigrationTask,
+        event: &LifecycleEvent,
+        started: &Task,
+    ) -> Result<(), Failure> {
+        let name = migration::schedule_name(&call.deployment_id);
+        for _ in 0..WRITTEN_AT_MOST {
+            let found = self.scheduler.get_schedule(&name).await?;
+            let Some(mut record) = read(&found)? else {
+                return Ok(());
+            };
+            let noted = record.note(&call.execution_id);
+            if record.task.as_ref() == Some(&started.arn) && noted == Noted::Known {
+                return Ok(());
+            }
+            record.task = Some(started.arn.clone());
+            record.runs = Some(TaskRun::from(task));
+            let planned = found.schedule.and_then(|schedule| schedule.at);
+            let from = started.created_at.or(found.asked_at).ok_or_else(no_time)?;
+            let at = (from + time_out(known)).min(latest(event, from));
+            let schedule = self.schedule(&record, planned.map_or(at, |planned| planned.max(at)))?;
+            if !self.scheduler.update_schedule(&schedule).await? {
+                return Ok(());
+            }
+        }
+        Err(Failure::Refused(format!(
+            "schedule `{name}` is written by others all the time"
+        )))
+    }
+
+    fn schedule(&self, record: &Record, at: UtcDateTime) -> Result<Schedule, Failure> {
+        let started = self.start.as_ref().map_err(Failure::from)?;
+        Ok(Schedule {
+            name: migration::schedule_name(&record.deployment),
+            at,
+            target_arn: started.own.function_arn.clone(),
+            role_arn: started.own.role_arn.clone(),
+            input: record.to_json(),
+            description: format!(
+                "ends the migration of deployment {} if it still runs",
+                record.deployment
+            ),
+        })
+    }
+}
+
+fn record_of(call: &HookCall, known: &Known, task: &MigrationTask) -> Record {
+    let (pipeline, deployment) = (&known.pipeline, &known.deployment);
+    Record {
+        deployment: call.deployment_id.clone(),
+        group: Some((
+            deployment.application.clone(),
+            deployment.deployment_group.clone(),
+        )),
+        executions: vec![call.execution_id.clone()],
+        cluster: pipeline.cluster.to_string(),
+        runs: Some(TaskRun::from(task)),
+        task: None,
+        timeout_minutes: time_out(known).as_secs() / 60,
+    }
+}
+
+fn time_out(known: &Known) -> Duration {
+    let migration = known.pipeline.migration.as_ref();
+    migration.map_or(Duration::ZERO, |migration| migration.time_out)
+}
+
+/// The last moment at which an answer is of use.
+fn latest(event: &LifecycleEvent, otherwise: UtcDateTime) -> UtcDateTime {
+    event.started_at.unwrap_or(otherwise) + HOOK_TIME
+}
+
+fn read(found: &Found) -> Result<Option<Record>, Failure> {
+    let Some(schedule) = &found.schedule else {
+        return Ok(None);
+    };
+    let record = Record::read(&schedule.input).map_err(|reason| {
+        Failure::Refused(format!("the migration's schedule cannot be read: {reason}"))
+    })?;
+    Ok(Some(record))
+}
+
+fn no_time() -> Failure {
+    Failure::Refused("AWS did not say what time it is".to_owned())
+}

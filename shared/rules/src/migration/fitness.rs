@@ -1,0 +1,323 @@
+//! Whether the migration that a pipeline asks for fits the revision that it would run in, before anything is registered.
+//!
+//! A migration that runs in the wrong container, in the old image, or behind an entry point that swallows its command ends
+//! with 0 and migrates nothing.
+
+use std::fmt;
+
+use serde_json::Value;
+
+use super::shell::{self, Kind, Misuse};
+use crate::config::{Migration, MigrationImage};
+use crate::foreign::line;
+use crate::names::ContainerName;
+use crate::revision::Matching;
+use crate::secrecy;
+
+/// What a migration will run, as people may be told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Runs {
+    container: ContainerName,
+    image: String,
+    entry_point: Vec<String>,
+    command: Vec<String>,
+    essential: bool,
+    beside: Vec<ContainerName>,
+}
+
+/// A migration that would not do what it says.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unfit {
+    /// The container is not there.
+    #[error(
+        "the next revision has no container `{container}` for the migration, it has {containers} \
+         (hint: correct `container` of `[pipeline.migration]`)"
+    )]
+    NoSuchContainer {
+        /// The container that the configuration names.
+        container: ContainerName,
+        /// Those that the revision has.
+        containers: String,
+    },
+    /// The container keeps the image that it has.
+    #[error(
+        "the migration's container `{container}` does not get the pushed image, it keeps `{image}`: the old code would migrate \
+         (hint: {hint})"
+    )]
+    KeepsItsImage {
+        /// The container that the configuration names.
+        container: ContainerName,
+        /// Its image.
+        image: String,
+        /// What to write instead.
+        hint: String,
+    },
+    /// The command does not run as it is written.
+    #[error(
+        "the migration's command would not run: container `{container}` would run `{runs}`, {reason} (hint: {hint})"
+    )]
+    Command {
+        /// The container that the configuration names.
+        container: ContainerName,
+        /// What would really run.
+        runs: String,
+        /// Why.
+        reason: String,
+        /// What to write instead.
+        hint: String,
+    },
+}
+
+/// Checks the migration against what would be registered, or what green runs; `matching` are the containers that get the
+/// pushed image.
+///
+/// # Errors
+/// The first thing that does not fit.
+pub fn check(migration: &Migration, next: &Value, matching: &Matching) -> Result<Runs, Unfit> {
+    let containers = next["containerDefinitions"].as_array();
+    let containers = containers.map(Vec::as_slice).unwrap_or_default();
+    let place = containers
+        .iter()
+        .position(|container| name_of(container) == Some(migration.container.as_str()))
+        .ok_or_else(|| Unfit::NoSuchContainer {
+            container: migration.container.clone(),
+            containers: listed(containers.iter().filter_map(name_of)),
+        })?;
+    let definition = &containers[place];
+    let image = line(definition["image"].as_str().unwrap_or("no image"));
+    let gets_it = |place: usize| matching.indexes().contains(&place);
+    let has_image = migration.image == MigrationImage::Own || gets_it(place);
+    if !has_image {
+        let others = containers.iter().enumerate();
+        let others = others.filter(|(place, _)| gets_it(*place));
+        let others: Vec<&str> = others.filter_map(|(_, other)| name_of(other)).collect();
+        return Err(Unfit::KeepsItsImage {
+            container: migration.container.clone(),
+            image,
+            hint: image_hint(&migration.container, &others),
+        });
+    }
+    let entry_point = texts(&definition["entryPoint"]);
+    if let Some(misuse) = examine(&entry_point, &migration.command) {
+        let other = containers.iter().enumerate().find(|(place, other)| {
+            let entry_point = texts(&other["entryPoint"]);
+            gets_it(*place) && examine(&entry_point, &migration.command).is_none()
+        });
+        let other = other.and_then(|(_, other)| name_of(other));
+        return Err(unfit_command(migration, &entry_point, &misuse, other));
+    }
+    let beside = essential(next).into_iter();
+    Ok(Runs {
+        container: migration.container.clone(),
+        image,
+        entry_point,
+        command: migration.command.clone(),
+        essential: definition["essential"] != false,
+        beside: beside
+            .filter(|other| *other != migration.container)
+            .collect(),
+    })
+}
+
+/// The containers of a task definition whose end ends the task: all that do not say otherwise.
+pub(crate) fn essential(definition: &Value) -> Vec<ContainerName> {
+    let containers = definition["containerDefinitions"].as_array();
+    let containers = containers.into_iter().flatten();
+    containers
+        .filter(|container| container["essential"] != false)
+        .filter_map(|container| name_of(container)?.parse().ok())
+        .collect()
+}
+
+fn examine(entry_point: &[String], command: &[String]) -> Option<Misuse> {
+    let words: Vec<String> = entry_point.iter().chain(command).cloned().collect();
+    shell::examine(&words, entry_point.len())
+}
+
+fn image_hint(container: &ContainerName, others: &[&str]) -> String {
+    let named = match others {
+        [other] => format!("migrate in `{other}`, with `container = {other:?}`, "),
+        _ => String::new(),
+    };
+    let containers: Vec<&str> = others.iter().copied().chain([container.as_str()]).collect();
+    format!(
+        "{named}give `{container}` the image too, with `containers = {}` in the pipeline, or say that it keeps its own, with \
+         `image = \"own\"` in `[pipeline.migration]`",
+        list(&containers)
+    )
+}
+
+fn unfit_command(
+    migration: &Migration,
+    entry_point: &[String],
+    misuse: &Misuse,
+    other: Option<&str>,
+) -> Unfit {
+    let fixed = entry_point.len();
+    let paste = |command: &[String]| {
+        let words: Vec<String> = command.iter().map(|word| told(word)).collect();
+        format!(
+            "write `command = {}`",
+            list(&words.iter().map(String::as_str).collect::<Vec<_>>())
+        )
+    };
+    let elsewhere = |what: &str| {
+        let container = other.map(|other| format!(", or migrate with `container = {other:?}`"));
+        format!(
+            "{what} in the task definition, for RunTask cannot replace an entry point{}",
+            container.unwrap_or_default()
+        )
+    };
+    let words: Vec<String> = entry_point
+        .iter()
+        .chain(&migration.command)
+        .cloned()
+        .collect();
+    let as_script = |script: usize| {
+        let start = script.saturating_sub(fixed).min(migration.command.len());
+        let (before, rest) = migration.command.split_at(start);
+        let mut command = before.to_vec();
+        command.push(shell::joined(rest));
+        command
+    };
+    let (reason, hint) = match &misuse.kind {
+        Kind::WordsLost { script, lost } => {
+            let script_word = words.get(*script).cloned().unwrap_or_default();
+            let reason = format!(
+                "which is `{}` alone: a shell takes one word as its script, and {} behind it are lost",
+                told(&script_word),
+                listed(
+                    lost.iter()
+                        .map(String::as_str)
+                        .map(told)
+                        .collect::<Vec<_>>()
+                        .iter()
+                        .map(String::as_str)
+                )
+            );
+            let hint = if *script < fixed {
+                elsewhere("let the script end with `exec \"$@\"`")
+            } else {
+                paste(&as_script(*script))
+            };
+            (reason, hint)
+        }
+        Kind::NameLost(name) => {
+            let mut command = vec!["--".to_owned()];
+            command.extend(migration.command.clone());
+            let reason = format!(
+                "and its script gets `{}` as `$0`, which it does not use",
+                told(name)
+            );
+            (reason, paste(&command))
+        }
+        Kind::ScriptFixed => {
+            let reason =
+                "whose script is in the entry point and uses nothing of the command".to_owned();
+            (
+                reason,
+                elsewhere("end that script with `exec \"$@\"`, and `--` behind it,"),
+            )
+        }
+        Kind::ReadsInput => (
+            "a shell that reads its script from an input that is empty".to_owned(),
+            shell_hint(fixed, &words, &elsewhere, &paste, migration),
+        ),
+        Kind::NotExecuted => (
+            "a shell that reads its script without running it".to_owned(),
+            shell_hint(fixed, &words, &elsewhere, &paste, migration),
+        ),
+        Kind::RunsNothing => (
+            "which runs nothing of it".to_owned(),
+            elsewhere("take that program out of the entry point"),
+        ),
+    };
+    Unfit::Command {
+        container: migration.container.clone(),
+        runs: told(&shell::joined(&misuse.runs)),
+        reason,
+        hint,
+    }
+}
+
+fn shell_hint(
+    fixed: usize,
+    words: &[String],
+    elsewhere: &impl Fn(&str) -> String,
+    paste: &impl Fn(&[String]) -> String,
+    migration: &Migration,
+) -> String {
+    if fixed > 0 && fixed < words.len() {
+        return elsewhere("take the shell and its options out of the entry point");
+    }
+    let script = migration.command.iter().skip(1);
+    let script: Vec<String> = script
+        .filter(|word| !word.starts_with('-'))
+        .cloned()
+        .collect();
+    paste(&["sh".to_owned(), "-c".to_owned(), shell::joined(&script)])
+}
+
+impl fmt::Display for Runs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            container, image, ..
+        } = self;
+        let essential = if self.essential {
+            "essential"
+        } else {
+            "not essential"
+        };
+        write!(
+            f,
+            "the migration runs `{}` in container `{container}` ({essential}) of image `{image}`",
+            told(&shell::joined(&self.command))
+        )?;
+        if !self.entry_point.is_empty() {
+            write!(
+                f,
+                ", behind the entry point `{}`",
+                told(&shell::joined(&self.entry_point))
+            )?;
+        }
+        if !self.beside.is_empty() {
+            let names = listed(self.beside.iter().map(ContainerName::as_str));
+            write!(
+                f,
+                "; beside it run the essential {names}, and if one of them ends first the migration is stopped"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Words of a command as people may be told them: options may be secret.
+fn told(words: &str) -> String {
+    line(&secrecy::told(words))
+}
+
+/// A list as TOML writes it.
+fn list(words: &[&str]) -> String {
+    let words = words.iter().map(|word| toml::Value::from(*word));
+    toml::Value::Array(words.collect()).to_string()
+}
+
+fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
+    let names: Vec<String> = names.map(|name| format!("`{}`", line(name))).collect();
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
+    }
+}
+
+fn name_of(container: &Value) -> Option<&str> {
+    container["name"].as_str()
+}
+
+fn texts(words: &Value) -> Vec<String> {
+    let words = words.as_array().into_iter().flatten();
+    words
+        .filter_map(|word| word.as_str().map(str::to_owned))
+        .collect()
+}

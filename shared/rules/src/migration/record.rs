@@ -1,0 +1,146 @@
+//! What `run-migration` writes into the time-out schedule before there is a task, and `finish-migration` reads.
+
+use serde::{Deserialize, Serialize};
+
+use super::MigrationTask;
+use crate::names::{
+    ApplicationName, ContainerName, DeploymentGroupName, DeploymentId, HookExecutionId,
+    RevisionArn, TaskArn,
+};
+
+/// So many execution ids are kept. CodeDeploy gives one to a hook; the others are of calls that somebody else made, and
+/// nobody can tell which is which before CodeDeploy is answered.
+pub const EXECUTIONS_AT_MOST: usize = 8;
+
+/// A migration, as its time-out schedule keeps it: AWS is the database.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The deployment that waits.
+    pub deployment: DeploymentId,
+    /// Its application and deployment group; none in a record of an older version.
+    pub group: Option<(ApplicationName, DeploymentGroupName)>,
+    /// What the hook's answer must carry. Each is answered.
+    pub executions: Vec<HookExecutionId>,
+    /// The task's cluster.
+    pub cluster: String,
+    /// What was to be started; none in a record of an older version, which was written when the task was there.
+    pub runs: Option<TaskRun>,
+    /// The task; none until RunTask has answered.
+    pub task: Option<TaskArn>,
+    /// The time that it has.
+    pub timeout_minutes: u64,
+}
+
+/// What a migration task runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskRun {
+    /// Green's revision.
+    pub revision: RevisionArn,
+    /// The container whose command is replaced.
+    pub container: ContainerName,
+    /// The command.
+    pub command: Vec<String>,
+}
+
+impl From<&MigrationTask> for TaskRun {
+    fn from(task: &MigrationTask) -> Self {
+        Self {
+            revision: task.revision.clone(),
+            container: task.container.clone(),
+            command: task.command.clone(),
+        }
+    }
+}
+
+/// What became of an execution id that a record was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Noted {
+    /// It stood there already.
+    Known,
+    /// It stands there now.
+    Added,
+    /// There is no room for it: whoever was called with it has to answer it.
+    Full,
+}
+
+impl Record {
+    /// Notes one more call of the hook.
+    pub fn note(&mut self, execution: &HookExecutionId) -> Noted {
+        if self.executions.contains(execution) {
+            Noted::Known
+        } else if self.executions.len() < EXECUTIONS_AT_MOST {
+            self.executions.push(execution.clone());
+            Noted::Added
+        } else {
+            Noted::Full
+        }
+    }
+
+    /// The text of the schedule's input.
+    pub fn to_json(&self) -> String {
+        serde_json::json!(Written::from(self)).to_string()
+    }
+
+    /// Reads a schedule's input, of this version or an older one. What a newer one adds is left alone.
+    ///
+    /// # Errors
+    /// What is no record; the sentence does not repeat it, for there are execution ids in it.
+    pub fn read(input: &str) -> Result<Self, String> {
+        let written: Written = serde_json::from_str(input)
+            .map_err(|error| format!("line {}, column {}", error.line(), error.column()))?;
+        let executions: Vec<HookExecutionId> = written
+            .hook_execution_ids
+            .into_iter()
+            .chain(written.hook_execution_id)
+            .collect();
+        if executions.is_empty() {
+            return Err("it holds no execution id of a hook".to_owned());
+        }
+        Ok(Self {
+            deployment: written.deployment_id,
+            group: written.application.zip(written.deployment_group),
+            executions,
+            cluster: written.cluster,
+            runs: written.runs,
+            task: written.task_arn,
+            timeout_minutes: written.timeout_minutes,
+        })
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Written {
+    deployment_id: DeploymentId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    application: Option<ApplicationName>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    deployment_group: Option<DeploymentGroupName>,
+    #[serde(default)]
+    hook_execution_ids: Vec<HookExecutionId>,
+    /// Older versions knew one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    hook_execution_id: Option<HookExecutionId>,
+    cluster: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    runs: Option<TaskRun>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    task_arn: Option<TaskArn>,
+    timeout_minutes: u64,
+}
+
+impl From<&Record> for Written {
+    fn from(record: &Record) -> Self {
+        let (application, deployment_group) = record.group.clone().unzip();
+        Self {
+            deployment_id: record.deployment.clone(),
+            application,
+            deployment_group,
+            hook_execution_ids: record.executions.clone(),
+            hook_execution_id: None,
+            cluster: record.cluster.clone(),
+            runs: record.runs.clone(),
+            task_arn: record.task.clone(),
+            timeout_minutes: record.timeout_minutes,
+        }
+    }
+}
