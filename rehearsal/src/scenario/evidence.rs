@@ -5,7 +5,6 @@ use rehearsal::identity::REGISTRY;
 use rehearsal::mishap::Planned;
 
 use super::claims::{self, expect, list};
-use super::kept::event_kept;
 use super::setting::{GREEN, Service, Setting};
 use super::step::{Forgery, push};
 use super::{Expectation, Moment, Scenario, Step};
@@ -112,10 +111,11 @@ fn refused(
     setting: Setting,
     says: &'static [&'static str],
 ) -> Scenario {
-    let mut expectations = claims::only_blue();
-    expectations.push(claims::production_answered());
+    let mut expectations = claims::nothing_broke();
+    expectations.extend(claims::only_blue());
     expectations.extend(claims::started(0));
-    expectations.push(event_kept(says));
+    expectations.extend(claims::messages(&["refused"]));
+    expectations.extend(claims::message_says("refused", says));
     Scenario {
         pipelines: Scenario::own_pipelines(pipelines),
         setting,

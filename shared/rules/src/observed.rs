@@ -229,6 +229,7 @@ impl Task {
             name: name.parse().unwrap(),
             exit_code: *exit_code,
             reason: None,
+            image_digest: None,
         };
         let moment = UtcDateTime::UNIX_EPOCH;
         Self {

@@ -63,20 +63,10 @@ mod tests {
             }
         });
         Task {
-            arn: "arn:aws:ecs:eu-central-1:111122223333:task/prod/1"
-                .parse()
-                .unwrap(),
-            cluster: "prod".to_owned(),
             revision: REVISION.parse().unwrap(),
-            started_by: None,
             last_status: status.to_owned(),
-            stop_code: None,
-            stopped_reason: None,
-            created_at: None,
-            started_at: None,
-            stopped_at: None,
             containers: containers.collect(),
-            overrides: Vec::new(),
+            ..Task::for_tests(&[])
         }
     }
 
