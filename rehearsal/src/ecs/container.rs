@@ -265,17 +265,17 @@ mod tests {
             (
                 json!({ "name": "web" }),
                 json!({}),
-                "serve | A=image B=image C=image | ",
+                "serve | A=image B=image C=image ECS_CONTAINER_METADATA_URI_V4=http://169.254.170.2/v4/t1-web | ",
             ),
             (
                 json!({ "name": "web", "environment": [{ "name": "B", "value": "task" }, { "name": "C", "value": "task" }], "logConfiguration": logs }),
                 migrate,
-                "migrate | A=image B=task C=run | /ecs/web web/web/t1",
+                "migrate | A=image B=task C=run ECS_CONTAINER_METADATA_URI_V4=http://169.254.170.2/v4/t1-web | /ecs/web web/web/t1",
             ),
             (
                 json!({ "name": "web", "entryPoint": ["sample-service"], "command": ["serve"] }),
                 json!({}),
-                "serve | A=image B=image C=image | ",
+                "serve | A=image B=image C=image ECS_CONTAINER_METADATA_URI_V4=http://169.254.170.2/v4/t1-web | ",
             ),
             (
                 json!({ "name": "web", "command": ["python", "manage.py"] }),
@@ -294,7 +294,7 @@ mod tests {
             MIGRATION.to_owned(),
             json!([["rake", "db:migrate"], other["command"]]).to_string(),
         )]);
-        let wanted = r#"migrate | SAMPLE_MIGRATION=[["rake","db:migrate"],["python","manage.py","migrate"]] | "#;
+        let wanted = r#"migrate | ECS_CONTAINER_METADATA_URI_V4=http://169.254.170.2/v4/t1-web SAMPLE_MIGRATION=[["rake","db:migrate"],["python","manage.py","migrate"]] | "#;
         assert_eq!(check(other, json!({}), &Reference::Found(image)), wanted);
         assert_eq!(
             check(json!({ "name": "web" }), json!({}), &Reference::Foreign),

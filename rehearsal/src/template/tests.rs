@@ -263,7 +263,11 @@ fn mistakes_are_named_with_their_place() {
 fn a_stack_may_read_another_file_if_the_layer_has_it() {
     let read = |file: &str| {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
-        let given = [("Architecture", "arm64"), ("ConfigurationFile", file)];
+        let given = [
+            ("Architecture", "arm64"),
+            ("ConfigurationFile", file),
+            ("Mode", "deploy"),
+        ];
         let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let (binaries, config) = (Path::new("/binaries"), Path::new("/here/mine.toml"));
         Template::read(

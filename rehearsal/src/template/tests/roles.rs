@@ -178,7 +178,11 @@ fn with_a_key_functions_may_use_that_key_and_no_other() {
 fn a_stack_with_a_permissions_boundary_is_not_evaluated_as_one_without() {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
     let boundary = "arn:aws:iam::111122223333:policy/boundary";
-    let given = [("Architecture", "arm64"), ("PermissionsBoundary", boundary)];
+    let given = [
+        ("Architecture", "arm64"),
+        ("Mode", "deploy"),
+        ("PermissionsBoundary", boundary),
+    ];
     let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
     let error = Template::read(
         &file,
