@@ -267,6 +267,7 @@ fn each_service_has_a_course_of_its_own() {
         messages: &[
             ("started 1.2.0", ""),
             ("shipped 1.2.0", ""),
+            ("skipped 1.1.0", ""),
             ("started 1.2.0", ""),
             ("shipped 1.2.0", ""),
         ],

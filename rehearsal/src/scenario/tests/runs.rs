@@ -302,7 +302,12 @@ pub(super) const RUNS: [Run; 21] = [
         deployments: &[("1.2.0 Succeeded", "")],
         revisions: &["1.2.0"],
         production: &["1.0.0", "1.2.0"],
-        messages: &[("started 1.2.0", ""), ("shipped 1.2.0", "")],
+        messages: &[
+            ("started 1.2.0", ""),
+            ("skipped 1.1.5", ""),
+            ("shipped 1.2.0", ""),
+            ("skipped 1.1.1", ""),
+        ],
         decisions: &["start", "older-than-running", "already-running"],
         ..NOTHING
     },
