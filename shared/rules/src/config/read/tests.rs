@@ -130,7 +130,7 @@ fn a_base_url_is_an_address_that_can_be_asked() {
     let base_url = |url: &str| {
         let gate = format!("[pipeline.test_traffic]\nbase_url = '{url}'");
         let text = format!(
-            "[[pipeline]]\nname='a'\nrepository='a'\ntag='a'\ncluster='a'\nservice='a'\n{gate}\n"
+            "[[pipeline]]\nname='a'\nrepository='shop'\ntag='a'\ncluster='a'\nservice='a'\n{gate}\n"
         );
         Config::parse(&text).is_ok()
     };
