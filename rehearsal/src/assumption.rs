@@ -43,6 +43,8 @@ pub enum Assumption {
     DeploymentActionsKnowNoResource,
     /// A load balancer's nodes learn new weights one after the other, the last of them after three seconds
     NodesLearnLate,
+    /// A task that runs an image for several platforms states the digest of its platform's manifest, not of the index
+    TasksStatePlatformDigests,
 }
 
 /// The assumptions of one rehearsal.

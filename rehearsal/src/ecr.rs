@@ -36,6 +36,15 @@ pub struct Image {
     pub environment: BTreeMap<String, String>,
 }
 
+impl Image {
+    /// The digest of the manifest that a machine of the rehearsal runs, where this is an index: its first one.
+    pub fn platform_digest(&self) -> Option<String> {
+        let manifest: Value = serde_json::from_str(&self.manifest).ok()?;
+        let first = manifest["manifests"].get(0)?;
+        first["digest"].as_str().map(ToOwned::to_owned)
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct Repository {
     pub name: String,

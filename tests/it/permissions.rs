@@ -10,7 +10,7 @@ use crate::scenarios::run::{Run, play, play_otherwise};
 
 /// Every permission that the template grants, as `--without` takes it, with a short scenario that does not go as expected
 /// without it. The role of the time-out schedule is nobody's but the schedule's.
-const NEEDED: [(&str, &str); 68] = [
+const NEEDED: [(&str, &str); 72] = [
     ("ScheduleRole:lambda:InvokeFunction", "endless-migration"),
     ("check-test-traffic:codedeploy:GetDeployment", "ship"),
     ("check-test-traffic:codedeploy:GetDeploymentGroup", "ship"),
@@ -138,6 +138,10 @@ const NEEDED: [(&str, &str); 68] = [
         "denied-hook",
     ),
     (
+        "start-deployment:codedeploy:GetDeployment",
+        "semver-never-downgrades",
+    ),
+    (
         "start-deployment:codedeploy:GetDeploymentConfig",
         "denied-hook",
     ),
@@ -166,6 +170,10 @@ const NEEDED: [(&str, &str); 68] = [
         "replace-running",
     ),
     (
+        "start-deployment:ecr:BatchGetImage",
+        "installed-beside-latest",
+    ),
+    (
         "start-deployment:ecr:DescribeImages",
         "no-matching-container",
     ),
@@ -177,6 +185,11 @@ const NEEDED: [(&str, &str); 68] = [
         "start-deployment:ecs:DescribeTaskDefinition",
         "no-matching-container",
     ),
+    (
+        "start-deployment:ecs:DescribeTasks",
+        "installed-beside-latest",
+    ),
+    ("start-deployment:ecs:ListTasks", "installed-beside-latest"),
     ("start-deployment:ecs:RegisterTaskDefinition", "denied-hook"),
     ("start-deployment:ecs:TagResource", "denied-hook"),
     ("start-deployment:iam:PassRole", "denied-hook"),

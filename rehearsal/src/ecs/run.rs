@@ -110,8 +110,13 @@ fn start(aws: &Arc<Aws>, task_arn: &str, revision: &Revision) -> Result<Vec<Runn
         let name = definition["name"].as_str().unwrap_or_default();
         let image = resolve(aws, &task, definition["image"].as_str().unwrap_or_default());
         if let Reference::Found(image) = &image {
+            let platform = aws
+                .assumptions
+                .hold(Assumption::TasksStatePlatformDigests)
+                .then(|| image.platform_digest())
+                .flatten();
             change_container(aws, task_arn, name, |container| {
-                container.image_digest = Some(image.digest.clone())
+                container.image_digest = Some(platform.unwrap_or_else(|| image.digest.clone()))
             });
         }
         let plan = container::plan(

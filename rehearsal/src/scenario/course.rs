@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use rehearsal::ecr::ImageSettings;
+use rehearsal::ecr::{ImageSettings, IndexSettings};
 use serde_json::Value;
 
 use crate::record::{Deployment, Message, Moment, Record};
@@ -296,7 +296,10 @@ fn from(record: &Record, moment: Option<usize>, later: &str) -> Result<f64, Stri
 
 /// The version of `shop/web` that a digest is; the digest itself where it is none.
 fn version_of(digest: &str) -> String {
-    let is = |version: &&&str| ImageSettings::new("shop/web", &[], version).digest() == digest;
+    let is = |version: &&&str| {
+        ImageSettings::new("shop/web", &[], version).digest() == digest
+            || IndexSettings::new("shop/web", &[], version).digest() == digest
+    };
     let version = VERSIONS.iter().find(is).copied().unwrap_or(digest);
     version.to_owned()
 }

@@ -88,7 +88,10 @@ pub(super) fn plan(seed: u64) -> Plan {
 }
 
 /// Assumptions that came after seeds had been looked at: they are drawn apart, so that those seeds draw the rest as before.
-const LATER: [Assumption; 1] = [Assumption::NodesLearnLate];
+const LATER: [Assumption; 2] = [
+    Assumption::NodesLearnLate,
+    Assumption::TasksStatePlatformDigests,
+];
 
 fn later(seed: u64, chances: Chances) -> Vec<Assumption> {
     let mut rng = Rng::with_seed(!seed);
