@@ -150,17 +150,15 @@ class Trial:
         override = task["overrides"]["containerOverrides"][0]
         self.claims.equal("in the configured container", (override["name"], override["command"]), ("web", COMMAND))
         self.claims.equal("with nothing in its environment", override.get("environment", []), [])
-        request = self.recorder.of("RunTask")[0]
-        self.claims.holds("the request does not tell the hook's id", EXECUTION_ID not in str(request.sent()), "it does")
-        sent = request.sent()
+        sent = self.recorder.of("RunTask")[0].sent()
+        self.claims.holds("the request does not tell the hook's id", EXECUTION_ID not in str(sent), "it does")
         self.claims.equal("in green's network", sent["networkConfiguration"], deployment.green["networkConfiguration"])
         self.it_is_written_down(deployment, task)
         self.the_same_call_again(deployment, started)
 
     def it_is_written_down(self, deployment: Deployment, task: dict) -> None:
-        created, updated = (
-            json.loads(self.recorder.of(one)[0].sent()["Target"]["Input"]) for one in ("CreateSchedule", "UpdateSchedule")
-        )
+        first, then = (self.recorder.of(one)[0].sent() for one in ("CreateSchedule", "UpdateSchedule"))
+        created, updated = (json.loads(sent["Target"]["Input"]) for sent in (first, then))
         self.claims.equal("before there is a task none is written down", created.get("task_arn"), None)
         self.claims.equal("and then only it is added", updated, created | {"task_arn": task["taskArn"]})
         schedule = self.schedule(deployment)
@@ -171,12 +169,14 @@ class Trial:
         self.claims.equal("with the ids and the task", whose, (deployment.id, [EXECUTION_ID], task["taskArn"]))
         runs = {"revision": deployment.revision, "container": "web", "command": COMMAND}
         self.claims.equal("and with what it runs", told["runs"], runs)
-        first, then = (self.recorder.of(one)[0].sent()["ScheduleExpression"] for one in ("CreateSchedule", "UpdateSchedule"))
+        first, then = first["ScheduleExpression"], then["ScheduleExpression"]
         made_at = self.recorder.of("RunTask")[0].said()["tasks"][0]["createdAt"]
         self.claims.equal("30 minutes after the task was made", then, at(made_at + 1800))
-        between = (at_of(then) - at_of(first) - TASK_IS_MADE_AFTER_SECONDS) if first < then else None
+        moved = at_of(then) - at_of(first)
         self.claims.holds(
-            "which moves the time that was set before", between is not None and abs(between) <= 5, f"{first}, {then}"
+            "which moves the time that was set before it was made",
+            abs(moved - TASK_IS_MADE_AFTER_SECONDS) <= 10,
+            f"{first}, {then}",
         )
         self.claims.equal("moto has that time", schedule["ScheduleExpression"], then)
         self.claims.equal("and keeps the schedule after its call", schedule.get("ActionAfterCompletion"), "NONE")
@@ -196,7 +196,7 @@ class Trial:
     def a_migration_ends_well(self, web: Service) -> None:
         self.claims.about("finish-migration, after exit code 0")
         deployment, task = self.running(web)
-        early = self.invoke("finish-migration", stopped_event(self.world, task, 0) | {"time": "2026-10-14T09:21:47Z"})
+        early = self.invoke("finish-migration", stopped_event(self.world, task, 0))
         self.claims.holds(
             "an event that claims an end, of a task that ECS says runs, fails", not early.ok, shown(early.body)
         )
@@ -309,9 +309,11 @@ class Trial:
         self.answered("green answers: the hook is answered", deployment, "Succeeded")
         self.claims.equal("it was asked three times", listener.asked, ["/healthz"] * 3)
         self.claims.equal("over a new connection each time", len(listener.connections), 3)
-        settled = listener.first_at - began
+        waited = listener.first_at - began
         self.claims.holds(
-            f"not before {SETTLE_SECONDS} seconds had passed since the event began", settled >= SETTLE_SECONDS, str(settled)
+            f"not before {SETTLE_SECONDS} seconds had passed since the event began",
+            waited >= SETTLE_SECONDS,
+            f"after {waited} seconds",
         )
         self.claims.equal("by what AWS knows of targets, listeners and rules", looked(self.recorder), ASKED_OF_GREEN)
         listener.status = 500
