@@ -44,7 +44,7 @@ def deploy(world: World, service: Service, healthy: int = 1) -> Deployment:
     created = world.codedeploy.create_deployment(
         applicationName=application(service.name),
         deploymentGroupName=group(service.name),
-        description=f"{service.repository}:latest sha256:{'a' * 64}",
+        description=f"greenlight sha256:{'a' * 64} 2026-10-14T09:21:47Z latest",
         revision={"revisionType": "AppSpecContent", "appSpecContent": {"content": content}},
     )
     target_group = world.target_group(f"{service.name}-green")
@@ -85,8 +85,9 @@ def event(source: str, detail_type: str, detail: dict) -> dict:
     }
 
 
-def stopped_event(world: World, task: str, exit_code: int, overrides: bool = True) -> dict:
-    """ECS's event of the end of a task: what DescribeTasks says, with times in ISO 8601 (ECS Developer Guide)."""
+def stopped_event(world: World, task: str, exit_code: int) -> dict:
+    """ECS's event of the end of a task: what DescribeTasks says, with times in ISO 8601 (ECS Developer Guide). What it says
+    of exit codes is the caller's, so that it can be another than ECS itself says."""
     described = world.ecs.describe_tasks(cluster=CLUSTER, tasks=[task])["tasks"][0]
     detail = json.loads(json.dumps(described, default=iso))
     detail |= {
@@ -97,8 +98,6 @@ def stopped_event(world: World, task: str, exit_code: int, overrides: bool = Tru
         "version": 6,
         "containers": [{"name": "web", "lastStatus": "STOPPED", "exitCode": exit_code}],
     }
-    if not overrides:
-        del detail["overrides"]
     return event("aws.ecs", "ECS Task State Change", detail)
 
 

@@ -17,6 +17,8 @@ What moto (5.2) cannot do, and what is done about it here:
 - A revision keeps only the fields that moto knows (not `enableFaultInjection`), so the request is compared with the
   answer that was read, on the wire; fields that nobody knows are added to that answer on its way.
 - It never refuses a deployment: the one refusal here is the proxy's.
+- Its tasks do not say which image they run, and its ListTasks cannot tell the tasks of one service: the former is added to
+  its answers on their way, and so the functions are told the tasks of all services.
 """
 
 import contextlib
@@ -31,10 +33,12 @@ from pathlib import Path
 sys.dont_write_bytecode = True  # Nothing of a run stays in this folder.
 
 from claims import Claims, shown
-from moto_world import CLUSTER, OUTPUT_ONLY, Service, World, application, group, moto_server
+from moto_deployment import Inbox
+from moto_world import CLUSTER, DESIRED_COUNT, OUTPUT_ONLY, Service, World, application, group, moto_server
 from recorder import Exchange, Recorder
 from runtime_api import ACCOUNT, REGION, Answer, Function
 from task_definitions import (
+    PINNED,
     REGISTRY,
     SIDECAR_IMAGE,
     large_task_definition,
@@ -55,6 +59,10 @@ def is_a_time(text: str) -> bool:
         return datetime.datetime.fromisoformat(text).tzinfo is not None
     except ValueError:
         return False
+
+
+def is_ours(tag: dict) -> bool:
+    return tag["key"].startswith("greenlight:")
 
 
 def exact(body: bytes) -> dict:
@@ -93,6 +101,24 @@ class Trial:
     def __init__(self, claims: Claims, world: World, recorder: Recorder, function: Function):
         self.claims, self.world, self.recorder, self.function = claims, world, recorder, function
 
+        self.inbox = Inbox(world)
+        self._running: dict[str, str] = {}
+        recorder.change_answer = self.complete
+
+    def complete(self, exchange: Exchange) -> None:
+        """ECS says of each container of a task which image it runs (ECS API reference, Container)."""
+        if exchange.operation == "DescribeTasks" and exchange.status == 200:
+            answer = exchange.said()
+            for task in answer["tasks"]:
+                runs = {"name": "web", "lastStatus": "RUNNING", "imageDigest": self._running[task["taskArn"]]}
+                task["containers"] = [runs]
+            exchange.answer = json.dumps(answer).encode()
+
+    def runs(self, service: Service, digest: str) -> None:
+        """Both tasks of this service run this image."""
+        for _ in range(DESIRED_COUNT):
+            self._running[self.world.run_task(service)] = digest
+
     def push(self, repository: str, tag: str, digest: str) -> Answer:
         self.recorder.forget()
         return self.function.invoke(push_event(repository, tag, digest))
@@ -104,15 +130,27 @@ class Trial:
         self.claims.holds(claim, answer.ok and report.get("decision") == expected, f"answered {shown(answer.body)}")
         return report
 
+    def what_runs_must_be_known(self, web: Service) -> None:
+        self.claims.about("a push, while nothing says which image runs under the service's tag")
+        before = self.world.revisions(web)
+        digest = self.world.push(web.repository, "latest")
+        report = self.decision("is a skip", self.push(web.repository, "latest", digest), "running-unknown")
+        self.claims.contains("that says why, and a hint", report.get("reason"), "none of its tasks runs", "hint:")
+        self.claims.equal("one call changes something", self.recorder.changing(), ["Publish"])
+        self.claims.contains("people read it", self.inbox.next(), "none of its tasks runs")
+        self.claims.equal("there is no other revision", self.world.revisions(web), before)
+
     def a_push_starts_one_deployment(self, web: Service) -> None:
         self.claims.about("a push starts one deployment of one new revision")
         # Somebody registered a revision that does not serve production. It is not what the next one is made from.
         not_in_production = large_task_definition(web.family, web.repository) | {"cpu": "4096", "memory": "8192"}
         self.world.register(not_in_production)
+        self.runs(web, f"sha256:{'0' * 64}")
         before = self.world.revisions(web)
-        digest = self.world.push(web.repository, "latest")
+        digest = self.world.push(web.repository, "latest", "second")
         event_answer = self.push(web.repository, "latest", digest)
         report = self.decision("the decision is `start`", event_answer, "start")
+        self.claims.equal("its tasks were asked what they run", len(self.recorder.of("DescribeTasks")), 1)
         added = [revision for revision in self.world.revisions(web) if revision not in before]
         self.claims.equal("there is one revision more", len(added), 1)
         self.claims.equal(
@@ -143,14 +181,14 @@ class Trial:
         # The time of the order is ECR's; that it is one is all that is known here.
         ordered_at = tags.pop("greenlight:ordered-at", "")
         self.claims.holds("a mark says when it was ordered", is_a_time(ordered_at), ordered_at)
-        expected = {tag["key"]: tag["value"] for tag in before["tags"]} | {
+        expected = {tag["key"]: tag["value"] for tag in before["tags"] if not is_ours(tag)} | {
             "greenlight:tag": "latest",
             "greenlight:digest": digest,
             "greenlight:service": f"{CLUSTER}/{web.name}",
             "greenlight:template": web.production.rsplit("/", 1)[-1],
             "greenlight:stack": "greenlight",
         }
-        self.claims.equal("the tags are as before, and our own are added", tags, expected)
+        self.claims.equal("the tags are as before, but for our own, which are new", tags, expected)
 
     def the_request_is_a_copy(self, service: Service, digest: str) -> None:
         """The bytes that were sent against the bytes that were read."""
@@ -166,10 +204,10 @@ class Trial:
             if container["name"] == "web":
                 container["image"] = f"{REGISTRY}/{service.repository}@{digest}"
         sent = exact(self.recorder.of("RegisterTaskDefinition")[0].request)
-        # Our own tags come after those that were read; what they say is claimed of the registered revision.
-        read_tags = read.get("tags", [])
+        # Our own tags come after those that are copied; what they say is claimed of the registered revision.
+        read_tags = [tag for tag in read.get("tags", []) if not is_ours(tag)]
         own = sent.get("tags", [])[len(read_tags) :]
-        self.claims.holds("only our own tags are added", all(tag["key"].startswith("greenlight:") for tag in own), shown(own))
+        self.claims.holds("only our own tags are added", all(map(is_ours, own)), shown(own))
         expected["tags"] = [*read_tags, *own]
         different = {field for field in expected.keys() | sent.keys() if expected.get(field) != sent.get(field)}
         self.claims.equal(f"all {len(sent)} fields go back on the wire as they came", sorted(different), [])
@@ -183,7 +221,17 @@ class Trial:
         deployment = deployments[0]
         where = (deployment["applicationName"], deployment["deploymentGroupName"])
         self.claims.equal("it is of the pipeline's group", where, (application(web.name), group(web.name)))
-        self.claims.contains("its description carries the digest", deployment.get("description"), digest)
+        self.the_description_says(deployment.get("description", ""), digest)
+        sent = self.recorder.of("CreateDeployment")[0].sent()
+        events = ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"]
+        automatic = {"enabled": True, "events": events}
+        self.claims.equal("it rolls back by itself", sent.get("autoRollbackConfiguration"), automatic)
+        looks = [e.sent() for e in self.recorder.before("CreateDeployment") if e.operation == "ListDeployments"]
+        self.claims.holds(
+            "right before it CodeDeploy was asked once more what was created meanwhile",
+            bool(looks) and set(looks[-1].get("createTimeRange", {})) == {"start"},
+            shown(looks[-1:]),
+        )
         content = deployment["revision"]["appSpecContent"]["content"]
         app_spec = json.loads(content)
         hooks = {name: function for hook in app_spec["Hooks"] for name, function in hook.items()}
@@ -195,12 +243,18 @@ class Trial:
             "its AppSpec names the container behind the load balancer", properties["LoadBalancerInfo"], behind
         )
         self.claims.equal("its AppSpec keeps blue's platform version", properties.get("PlatformVersion"), "1.4.0")
-        sent = self.recorder.of("CreateDeployment")[0].sent()["revision"]["appSpecContent"]
         self.claims.equal(
-            "the AppSpec's hash is right", sent.get("sha256"), hashlib.sha256(content.encode()).hexdigest()
+            "the AppSpec's hash is right",
+            sent["revision"]["appSpecContent"].get("sha256"),
+            hashlib.sha256(content.encode()).hexdigest(),
         )
         said = (report.get("revision"), report.get("deployment_id"))
         self.claims.equal("the answer names revision and deployment", said, (revision, deployment["deploymentId"]))
+
+    def the_description_says(self, description: str, digest: str) -> None:
+        word, shipped, ordered_at, tag = (description.split(" ") + [""] * 4)[:4]
+        self.claims.equal("its description names us, digest and tag", (word, shipped, tag), ("greenlight", digest, "latest"))
+        self.claims.holds("and when that was ordered", is_a_time(ordered_at), description)
 
     def the_same_push_again(self, web: Service, digest: str, report: dict) -> None:
         self.claims.about("the same event once more adds nothing")
@@ -218,6 +272,7 @@ class Trial:
         self.claims.about("fields that neither moto nor the SDK knows are copied")
 
         def add(exchange: Exchange) -> None:
+            self.complete(exchange)
             if exchange.operation == "DescribeTaskDefinition" and exchange.status == 200:
                 answer = exchange.said()
                 definition = answer["taskDefinition"]
@@ -228,7 +283,7 @@ class Trial:
         digest = self.world.push(api.repository, "latest")
         self.recorder.change_answer = add
         answer = self.push(api.repository, "latest", digest)
-        self.recorder.change_answer = None
+        self.recorder.change_answer = self.complete
         self.decision("the decision is `start`", answer, "start")
         registered = self.recorder.of("RegisterTaskDefinition")
         if self.claims_once("one revision is registered", registered):
@@ -250,10 +305,8 @@ class Trial:
         self.recorder.refuse = {"CreateDeployment": (400, json.dumps(refusal).encode())}
         refused = self.push(jobs.repository, "latest", digest)
         self.recorder.refuse = {}
-        self.claims.holds("the refusal is an error", not refused.ok, shown(refused.body))
-        self.claims.contains(
-            "it says what was tried and why not", error_text(refused), "create deployment", "InvalidRole"
-        )
+        changing = ["RegisterTaskDefinition", "CreateDeployment", "Publish"]
+        self.refused(refused, changing, "create deployment", "InvalidRole")
         revisions = self.world.revisions(jobs)
         report = self.decision("the next delivery starts", self.push(jobs.repository, "latest", digest), "start")
         self.claims.equal("it registers nothing", self.recorder.changing(), ["CreateDeployment"])
@@ -267,20 +320,21 @@ class Trial:
         self.claims.equal("AWS is not called at all", [e.operation for e in self.recorder.exchanges], [])
         self.claims.about("a service that does not exist")
         digest = self.world.push("shop/ghost", "latest")
-        self.refused(self.push("shop/ghost", "latest", digest), f"{CLUSTER}/ghost", "not found", "hint:")
+        answer = self.push("shop/ghost", "latest", digest)
+        self.refused(answer, ["Publish"], f"{CLUSTER}/ghost", "not found", "hint:")
         self.claims.about("a task definition without a container of the repository")
         digest = self.world.push(stranger.repository, "latest")
         answer = self.push(stranger.repository, "latest", digest)
-        self.refused(answer, f"{stranger.family}:1", stranger.repository, f"{REGISTRY}/shop/other:1.0.0", "hint:")
+        runs = f"{REGISTRY}/shop/other@{PINNED}"
+        self.refused(answer, ["Publish"], f"{stranger.family}:1", stranger.repository, runs, "hint:")
 
-    def refused(self, answer: Answer, *said: str) -> None:
-        self.claims.holds("is an error", not answer.ok and bool(answer.error_type), shown(answer.body))
-        self.claims.contains("that says what was given, and a hint", error_text(answer), *said)
-        self.claims.equal("no call changes anything", self.recorder.changing(), [])
-
-
-def error_text(answer: Answer) -> str:
-    return "" if answer.ok else answer.body.get("errorMessage", "")
+    def refused(self, answer: Answer, changing: list[str], *said: str) -> None:
+        """Nobody is served by three failed attempts at what cannot be done: it is answered, and told once."""
+        report = self.decision("is refused", answer, "refused")
+        self.claims.contains("the reason says what was given, and what is wrong", report.get("reason"), *said)
+        self.claims.equal("what changes something", self.recorder.changing(), changing)
+        self.claims.contains("people read the reason", self.inbox.next(), *said)
+        self.claims.equal("once", self.inbox.next(), "")
 
 
 def pipelines(names: dict[str, str]) -> str:
@@ -306,7 +360,9 @@ def run(binary: Path, folder: Path, claims: Claims) -> None:
     with contextlib.ExitStack() as stack:
         port = stack.enter_context(moto_server(folder / "moto.log"))
         world = World(port)
-        web = world.service("web", "shop/web", large_task_definition("web", "shop/web"))
+        shipped_before = large_task_definition("web", "shop/web")
+        shipped_before["tags"].append({"key": "greenlight:image", "value": "shop/web:1.0.0"})
+        web = world.service("web", "shop/web", shipped_before)
         api, jobs = (world.service(n, f"shop/{n}", small_task_definition(n, f"shop/{n}")) for n in ("api", "jobs"))
         world.deployment_group("ghost")
         stranger = world.service("stranger", "shop/stranger", small_task_definition("stranger", "shop/other"))
@@ -323,6 +379,7 @@ def run(binary: Path, folder: Path, claims: Claims) -> None:
         }
         function = stack.enter_context(Function(binary, environment, folder / "function.log"))
         trial = Trial(claims, world, recorder, function)
+        trial.what_runs_must_be_known(web)
         trial.a_push_starts_one_deployment(web)
         trial.fields_that_nobody_knows_survive(api)
         trial.a_refused_deployment_leaves_one_revision(jobs)

@@ -21,6 +21,8 @@ import boto3
 from runtime_api import ACCOUNT, REGION
 
 CLUSTER = "prod"
+# Tasks of every service.
+DESIRED_COUNT = 2
 # ECS API reference: members of TaskDefinition that RegisterTaskDefinition does not take.
 OUTPUT_ONLY = {
     "taskDefinitionArn",
@@ -114,14 +116,14 @@ class World:
         group = self._ec2.create_security_group(GroupName="web", Description="web", VpcId=vpc)
         self._security_group = group["GroupId"]
 
-    def push(self, repository: str, tag: str) -> str:
-        """Pushes a new image under this tag; its digest."""
+    def push(self, repository: str, tag: str, content: str = "first") -> str:
+        """Pushes an image with this content under this tag; its digest."""
         with contextlib.suppress(self.ecr.exceptions.RepositoryAlreadyExistsException):
             self.ecr.create_repository(repositoryName=repository)
         config = {
             "mediaType": "application/vnd.oci.image.config.v1+json",
             "size": 2,
-            "digest": digest(f"{repository}:{tag}"),
+            "digest": digest(f"{repository} {content}"),
         }
         manifest = json.dumps({"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": []})
         put = self.ecr.put_image(
@@ -144,7 +146,7 @@ class World:
             cluster=CLUSTER,
             serviceName=name,
             taskDefinition=production,
-            desiredCount=2,
+            desiredCount=DESIRED_COUNT,
             launchType="FARGATE",
             platformVersion="1.4.0",
             deploymentController={"type": "CODE_DEPLOY"},
@@ -164,6 +166,17 @@ class World:
         primary = task_set["taskSet"]["taskSetArn"]
         self.ecs.update_service_primary_task_set(cluster=CLUSTER, service=name, primaryTaskSet=primary)
         return Service(name, repository, task_definition["family"], production)
+
+    def run_task(self, service: Service) -> str:
+        """A task of the revision that serves production; moto runs none for a service."""
+        described = self.ecs.describe_services(cluster=CLUSTER, services=[service.name])["services"][0]
+        task = self.ecs.run_task(
+            cluster=CLUSTER,
+            taskDefinition=service.production,
+            launchType="FARGATE",
+            networkConfiguration=described["networkConfiguration"],
+        )
+        return task["tasks"][0]["taskArn"]
 
     def deployment_group(self, name: str, test_port: int = 9001) -> str:
         """The load balancer, application and group of a service, there or not; the target group that serves."""
@@ -222,6 +235,15 @@ class World:
     def target_group(self, name: str) -> str:
         """A target group's ARN."""
         return self.elb.describe_target_groups(Names=[name])["TargetGroups"][0]["TargetGroupArn"]
+
+    def test_traffic_to(self, service: str, colour: str) -> None:
+        """What CodeDeploy does to the test listener when it allows test traffic."""
+        where = self.codedeploy.get_deployment_group(
+            applicationName=application(service), deploymentGroupName=group(service)
+        )
+        pair = where["deploymentGroupInfo"]["loadBalancerInfo"]["targetGroupPairInfoList"][0]
+        action = {"Type": "forward", "TargetGroupArn": self.target_group(f"{service}-{colour}")}
+        self.elb.modify_listener(ListenerArn=pair["testTrafficRoute"]["listenerArns"][0], DefaultActions=[action])
 
     def _target_group(self, name: str) -> str:
         made = self.elb.create_target_group(Name=name, Protocol="HTTP", Port=8080, VpcId=self._vpc, TargetType="ip")

@@ -16,7 +16,8 @@ from loopback import Handler, Server
 READ_ONLY = ("Describe", "Get", "List", "BatchGet")
 # What Scheduler's REST calls are, by method.
 OF_SCHEDULES = {"POST": "CreateSchedule", "GET": "GetSchedule", "PUT": "UpdateSchedule", "DELETE": "DeleteSchedule"}
-NOT_FORWARDED = {"host", "content-length", "transfer-encoding", "connection"}
+# The date is this proxy's own, and stands in an answer once.
+NOT_FORWARDED = {"host", "content-length", "transfer-encoding", "connection", "date", "server"}
 
 
 @dataclass
@@ -79,6 +80,11 @@ class Recorder:
     def of(self, operation: str) -> list[Exchange]:
         return [exchange for exchange in self.exchanges if exchange.operation == operation]
 
+    def before(self, operation: str) -> list[Exchange]:
+        """Everything that came before the first of these."""
+        first = next((at for at, exchange in enumerate(self.exchanges) if exchange.operation == operation), 0)
+        return self.exchanges[:first]
+
     def changing(self) -> list[str]:
         """The operations that change something, in order."""
         return [exchange.operation for exchange in self.exchanges if exchange.changes_something]
@@ -88,6 +94,12 @@ class Recorder:
 
         class Proxy(Handler):
             def do_POST(self) -> None:
+                self._exchange()
+
+            def do_GET(self) -> None:
+                self._exchange()
+
+            def do_PUT(self) -> None:
                 self._exchange()
 
             def do_DELETE(self) -> None:

@@ -4,10 +4,11 @@ from runtime_api import ACCOUNT, REGION
 
 REGISTRY = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com"
 SIDECAR_IMAGE = f"{REGISTRY}/platform/envoy:1.30"
+PINNED = f"sha256:{'1' * 64}"
 
 
 def small_task_definition(family: str, repository: str) -> dict:
-    """As little as Fargate takes."""
+    """As little as Fargate takes, and an image that is known without its tasks."""
     return {
         "family": family,
         "requiresCompatibilities": ["FARGATE"],
@@ -15,7 +16,7 @@ def small_task_definition(family: str, repository: str) -> dict:
         "cpu": "256",
         "memory": "512",
         "containerDefinitions": [
-            {"name": "web", "image": f"{REGISTRY}/{repository}:1.0.0", "portMappings": [{"containerPort": 8080}]}
+            {"name": "web", "image": f"{REGISTRY}/{repository}@{PINNED}", "portMappings": [{"containerPort": 8080}]}
         ],
     }
 
@@ -65,6 +66,7 @@ def large_task_definition(family: str, repository: str) -> dict:
     sidecar = {
         "name": "envoy",
         "image": SIDECAR_IMAGE,
+        "memory": 128,
         "essential": True,
         "healthCheck": {"command": ["CMD", "true"], "interval": 5, "timeout": 2},
         "user": "1337",

@@ -193,6 +193,11 @@ fn told(expected: &'static [&'static str]) -> Expectation {
         let mut expected = expected.to_vec();
         found.sort();
         expected.sort_unstable();
+        if claims::events_come_twice(record) {
+            // Nobody can tell an answer to one more request from an answer that came twice.
+            found.dedup();
+            expected.dedup();
+        }
         expect(found == expected, || said)
     })
 }

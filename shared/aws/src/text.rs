@@ -29,9 +29,10 @@ pub(crate) fn time_from(sdk: &DateTime) -> Option<UtcDateTime> {
     UtcDateTime::from_unix_timestamp_nanos(milliseconds * MILLISECOND).ok()
 }
 
-/// Our time as the SDK's.
+/// Our time as the SDK's, or up to a millisecond before it: AWS knows no finer times (Smithy, `epoch-seconds`).
 pub(crate) fn time_to(ours: UtcDateTime) -> DateTime {
-    DateTime::from_secs_and_nanos(ours.unix_timestamp(), ours.nanosecond())
+    let milliseconds = u32::from(ours.millisecond());
+    DateTime::from_secs_and_nanos(ours.unix_timestamp(), milliseconds * 1_000_000)
 }
 
 #[cfg(test)]
@@ -57,5 +58,7 @@ mod tests {
             UtcDateTime::from_unix_timestamp_nanos(1_791_970_321_207_000_000).ok()
         );
         assert_eq!(time_from(&DateTime::from_secs(i64::MAX)), None);
+        let fine = UtcDateTime::from_unix_timestamp_nanos(1_791_970_321_207_999_999).unwrap();
+        assert_eq!(time_to(fine).as_nanos(), 1_791_970_321_207_000_000);
     }
 }

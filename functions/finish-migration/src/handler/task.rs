@@ -12,8 +12,9 @@ use tokio::time::Duration;
 
 use super::Handler;
 
-/// DescribeTasks may be older than the event that it is asked about: how often it is asked, and the pause between.
-const LOOKS: u32 = 5;
+/// DescribeTasks may be older than the event that it is asked about, and not know a new task for some seconds: how often it is
+/// asked, and the pause between. A task that ends at once is asked about while it is new.
+const LOOKS: u32 = 20;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// What an event's task turned out to be.
