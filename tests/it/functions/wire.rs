@@ -271,14 +271,11 @@ fn decoded(text: &str) -> String {
 }
 
 fn response(operation: &str, is_form: bool, answer: Answer) -> Response {
-    let date = match &answer {
-        Answer::SaysXmlAt(date, _) => *date,
-        Answer::Says(_)
-        | Answer::SaysXml(_)
-        | Answer::Conflicts(_)
-        | Answer::Refuses(_)
-        | Answer::RefusesSaying(..) => DATE,
+    let at = |answer: &Answer| match answer {
+        Answer::SaysXmlAt(date, _) => Some(*date),
+        _ => None,
     };
+    let date = at(&answer).unwrap_or(DATE);
     let (status, body) = match answer {
         Answer::Says(body) => (200, body.to_string()),
         Answer::SaysXml(result) | Answer::SaysXmlAt(_, result) => {

@@ -76,6 +76,7 @@ pub(crate) fn statements(function: &Value) -> Vec<Value> {
     };
     documents
         .iter()
+        .flat_map(alternatives)
         .flat_map(|document| document["Statement"].as_array().unwrap().clone())
         .flat_map(|statement| alternatives(&statement))
         .collect()

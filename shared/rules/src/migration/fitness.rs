@@ -291,9 +291,16 @@ impl fmt::Display for Runs {
     }
 }
 
-/// Words of a command as people may be told them: options may be secret.
+/// Words of a command as people may be told them: what an option is set to may be secret.
 fn told(words: &str) -> String {
-    line(&secrecy::told(words))
+    let word = |word: &str| match word.split_once('=') {
+        Some((option, _)) if option.trim_start_matches(['\'', '"']).starts_with('-') => {
+            format!("{option}=…")
+        }
+        Some(_) | None => word.to_owned(),
+    };
+    let words: Vec<String> = words.split(' ').map(word).collect();
+    line(&secrecy::told(&words.join(" ")))
 }
 
 /// A list as TOML writes it.
