@@ -20,10 +20,9 @@ pub(crate) enum Answer {
     Says(Value),
     /// The result of an operation of Elastic Load Balancing, which answers in XML.
     SaysXml(Cow<'static, str>),
-    /// The same, and when AWS says that it answers.
+    /// The same at this `Date`.
     SaysXmlAt(&'static str, Cow<'static, str>),
     Refuses(&'static str),
-    /// The same, with a sentence.
     RefusesSaying(&'static str, String),
     /// RunTask's token was used by another request, which started these tasks.
     Conflicts(Vec<&'static str>),
@@ -271,11 +270,10 @@ fn decoded(text: &str) -> String {
 }
 
 fn response(operation: &str, is_form: bool, answer: Answer) -> Response {
-    let at = |answer: &Answer| match answer {
-        Answer::SaysXmlAt(date, _) => Some(*date),
-        _ => None,
-    };
-    let date = at(&answer).unwrap_or(DATE);
+    let mut date = DATE;
+    if let Answer::SaysXmlAt(at, _) = &answer {
+        date = at;
+    }
     let (status, body) = match answer {
         Answer::Says(body) => (200, body.to_string()),
         Answer::SaysXml(result) | Answer::SaysXmlAt(_, result) => {
