@@ -4,20 +4,8 @@ use super::Invariant;
 
 /// Why an invariant need not hold in a scenario.
 pub(crate) fn excused(scenario: &str, invariant: Invariant) -> Option<&'static str> {
-    const KEPT: &str =
-        "the event ends in a queue, whose alarm tells it, because what it needs is not there";
     const SILENT: &str = "AWS refuses every answer to a hook, by a permission that was taken away";
-    const MARKED: &str =
-        "the judge takes every marked task for a migration, and one exit code for a whole task";
     match (scenario, invariant) {
-        (
-            "forged-migration"
-            | "migration-in-its-own-container"
-            | "sidecar-ends-first"
-            | "token-taken",
-            Invariant::MigrationsJudged,
-        ) => Some(MARKED),
-        ("missing-permission", Invariant::NewestWins) => Some(KEPT),
         ("hook-never-answers" | "denied-answer" | "denied-schedule", Invariant::HooksAnswered) => {
             Some(SILENT)
         }
