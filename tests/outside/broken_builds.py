@@ -97,14 +97,6 @@ GUARDS = (
     ),
     Guard(
         8,
-        "migration: the task must be the one that was written down",
-        "functions/finish-migration/src/handler/task.rs",
-        "    if record.task.as_ref() == Some(&task.arn) {",
-        "    if record.task.as_ref() == Some(&task.arn) || !task.cluster.is_empty() {",
-        "forged-migration",
-    ),
-    Guard(
-        8,
         "migration: a 0 that may be a signal's is no success",
         "shared/rules/src/migration.rs",
         "Some(0) => match ended_before(task, container, essential) {",

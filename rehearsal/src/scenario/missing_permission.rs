@@ -1,5 +1,5 @@
 //! Permissions that are missing in the template: what is refused says who may not do what to what, nothing is half done,
-//! and the event is kept.
+//! and somebody is told, or what came is kept.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,7 @@ use rehearsal::ecr::ImageSettings;
 use crate::record::{Message, Missing};
 use crate::scenario::claims::{self, expect, list};
 use crate::scenario::course::{Left, broke_off, runs};
-use crate::scenario::kept::{calls_kept, event_kept};
+use crate::scenario::kept::calls_kept;
 use crate::scenario::setting::{BLUE, GREEN, Setting};
 use crate::scenario::{Expectation, MessageFormat, Provided, Scenario, Step, quoted};
 
@@ -44,7 +44,11 @@ fn missing_permission() -> Scenario {
     let mut expectations = claims::only_blue();
     expectations.push(claims::production_answered());
     expectations.extend(claims::started(0));
-    expectations.extend(claims::messages(&[]));
+    expectations.extend(claims::messages(&["refused"]));
+    expectations.extend(claims::message_says(
+        "refused",
+        &["access denied", "iam:PassRole"],
+    ));
     expectations.push(missing(
         "start-deployment",
         "iam:PassRole",
@@ -54,7 +58,6 @@ fn missing_permission() -> Scenario {
             TASK_ROLE,
         ],
     ));
-    expectations.push(event_kept(&["AwsDenied", "access denied", "iam:PassRole"]));
     scenario(
         "missing-permission",
         "start-deployment may not hand the tasks' roles to ECS",
