@@ -63,6 +63,8 @@ pub enum What {
         status: String,
         /// The binary name of the function that answered; none when somebody else did.
         function: Option<String>,
+        /// How many tasks the service wanted at that moment.
+        wanted: Option<u32>,
     },
     /// A listener sends its requests elsewhere.
     Weights {

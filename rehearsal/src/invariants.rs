@@ -1,4 +1,4 @@
-//! The seven invariants: what must hold of a world when everything in it has come to its end, whatever went wrong on the
+//! The eight invariants: what must hold of a world when everything in it has come to its end, whatever went wrong on the
 //! way.
 //!
 //! They are judged on what the world became, on what production's clients saw and on what people were told; not on the
@@ -7,6 +7,7 @@
 
 mod excused;
 mod facts;
+mod gates;
 mod gather;
 mod hooks;
 mod migrations;
@@ -38,10 +39,11 @@ pub(crate) enum Invariant {
     MigrationsJudged,
     ProductionAnswers,
     TruthTold,
+    GatesOfGreen,
 }
 
 impl Invariant {
-    pub(crate) const ALL: [Invariant; 7] = [
+    pub(crate) const ALL: [Invariant; 8] = [
         Invariant::NewestWins,
         Invariant::NothingTwice,
         Invariant::NeverBack,
@@ -49,6 +51,7 @@ impl Invariant {
         Invariant::MigrationsJudged,
         Invariant::ProductionAnswers,
         Invariant::TruthTold,
+        Invariant::GatesOfGreen,
     ];
 
     /// Its number, as documents count them.
@@ -61,6 +64,7 @@ impl Invariant {
             Invariant::MigrationsJudged => 5,
             Invariant::ProductionAnswers => 6,
             Invariant::TruthTold => 7,
+            Invariant::GatesOfGreen => 8,
         }
     }
 
@@ -84,6 +88,9 @@ impl Invariant {
             Invariant::TruthTold => {
                 "people are told the truth: no success for a rollback, no silence for an end, no secret"
             }
+            Invariant::GatesOfGreen => {
+                "a gate's success was given by green: by its migration, or by its answers"
+            }
         }
     }
 
@@ -96,6 +103,7 @@ impl Invariant {
             Invariant::MigrationsJudged => migrations::judge(facts),
             Invariant::ProductionAnswers => production::judge(facts),
             Invariant::TruthTold => truth::judge(facts),
+            Invariant::GatesOfGreen => gates::judge(facts),
         }
     }
 }

@@ -249,6 +249,7 @@ fn a_missing_permission_leaves_nothing_half_done() {
     let run = play("missing-permission");
     assert!(run.deployments().is_empty(), "{:?}", run.deployments());
     assert!(run.list("revisions").is_empty());
+    run.says(&["refused", "iam:PassRole"]);
     assert_eq!(run.dead_letters(), 0, "it was told, and not kept as well");
     let missing = text(&run.list("permissions_missing")[0], "message");
     for word in [

@@ -1,8 +1,9 @@
-"""Do storms catch what they are for? `broken_builds.py target/debug/rehearsal [--target FOLDER] [--only N]`.
+"""Do the invariants catch what they are for? `broken_builds.py target/debug/rehearsal [--target FOLDER] [--only N]`.
 
-For each of the seven invariants one guard is taken out of a copy of the functions, the copy is built, and storms are played
-with it, seed after seed, until that invariant is violated; the same seed must hold with the whole build (`--whole`). A guard
-that nothing misses is reported, and the program fails. `--target` keeps what was compiled.
+For each of the eight invariants guards are taken out of a copy of the functions, one at a time, and the copy is built. With it
+the scenario is played that is made for the guard's fault, or, where there is none, storms, seed after seed, until that
+invariant is violated; the same must hold with the whole build (`--whole`). A guard that nothing misses is reported, and the
+program fails. `--target` keeps what was compiled, `--guard` takes the guards that a text names.
 """
 
 import argparse
@@ -32,6 +33,8 @@ class Guard:
     file: str
     old: str
     new: str
+    # The scenario that is made for this fault; storms find the others.
+    scenario: str | None = None
 
 
 GUARDS = (
@@ -60,7 +63,7 @@ GUARDS = (
         4,
         "a hook is answered also when its check failed",
         "shared/lambda/src/hook.rs",
-        "Some(self.put(HookAnswer::Failed).await?)",
+        "Some(self.put_to(executions, HookAnswer::Failed).await?)",
         "None",
     ),
     Guard(
@@ -74,7 +77,7 @@ GUARDS = (
         6,
         "what the test listener answers is looked at",
         "functions/check-test-traffic/src/handler.rs",
-        "return Ok(failed(unwell.to_string()));",
+        "return Ok(failed(unwell));",
         'tracing::warn!(error = %unwell, "not looked at");',
     ),
     Guard(
@@ -84,15 +87,78 @@ GUARDS = (
         "Ok(self.rolled_back(pipeline, deployment).await?)",
         "Ok(self.shipped(pipeline, deployment).await?)",
     ),
+    Guard(
+        8,
+        "migration: the task that took the token is compared",
+        "shared/rules/src/migration/evidence.rs",
+        "    let mut found = Vec::new();\n    let mut compare",
+        "    let mut found = Vec::new();\n    if !task.cluster.is_empty() { return found; }\n    let mut compare",
+        "token-taken",
+    ),
+    Guard(
+        8,
+        "migration: a 0 that may be a signal's is no success",
+        "shared/rules/src/migration.rs",
+        "Some(0) => match ended_before(task, container, essential) {",
+        "Some(0) => match ended_before(task, container, essential).filter(|_| false) {",
+        "sidecar-ends-first",
+    ),
+    Guard(
+        8,
+        "migration: its container gets the pushed image",
+        "shared/rules/src/migration/fitness.rs",
+        "migration.image == MigrationImage::Own || gets_it(place);",
+        "migration.image == MigrationImage::Own || gets_it(place) || true;",
+        "wrong-migration-container",
+    ),
+    Guard(
+        8,
+        "migration: its entry point runs the command",
+        "shared/rules/src/migration/fitness.rs",
+        "    shell::examine(&words, entry_point.len())",
+        "    shell::examine(&words, entry_point.len()).filter(|_| false)",
+        "shell-entry-point",
+    ),
+    Guard(
+        8,
+        "test traffic: nothing is asked before the listener has settled",
+        "functions/check-test-traffic/src/handler.rs",
+        "        while !settling.is_over() {",
+        "        while !settling.is_over() && green.as_str().is_empty() {",
+        "blue-answers-for-green",
+    ),
+    Guard(
+        8,
+        "test traffic: the settling time is waited for",
+        "shared/rules/src/test_traffic.rs",
+        "Some((since, now)) => now - since >= settle,",
+        "Some((since, now)) => now - since <= settle || now >= since,",
+        "blue-answers-for-green",
+    ),
+    Guard(
+        8,
+        "test traffic: the rule that a request meets leads to green",
+        "functions/check-test-traffic/src/requests.rs",
+        "            listener_rule::leads_to_green(rules, asked, green)?;",
+        "            listener_rule::leads_to_green(rules, asked, green).ok();",
+        "rule-leads-to-blue",
+    ),
+    Guard(
+        8,
+        "test traffic: a rule's target groups are looked at",
+        "shared/rules/src/listener_rule.rs",
+        "serving.iter().all(|(group, _)| group == green)",
+        "serving.iter().all(|(group, _)| group == green || group != green)",
+        "rule-leads-to-blue",
+    ),
 )
 
 
 @dataclass(frozen=True)
 class Caught:
-    """The first storm in which the invariant did not hold."""
+    """The scenario, or the first storm, in which the invariant did not hold."""
 
-    seed: int
-    played: int
+    by: str
     found: str
 
 
@@ -102,8 +168,11 @@ def main() -> int:
     parser.add_argument("--target", type=Path, help="target folder for the broken builds")
     parser.add_argument("--whole", type=Path, help="folder of the whole build's binaries [default: beside the rehearsal]")
     parser.add_argument("--only", type=int, action="append", help="number of an invariant")
+    parser.add_argument("--guard", action="append", help="part of what a guard says of itself")
     arguments = parser.parse_args()
     guards = [guard for guard in GUARDS if not arguments.only or guard.invariant in arguments.only]
+    named = arguments.guard or [""]
+    guards = [guard for guard in guards if any(part in guard.removed for part in named)]
     rows = []
     with tempfile.TemporaryDirectory(prefix="greenlight-broken-") as temporary:
         folder = Path(temporary)
@@ -112,9 +181,10 @@ def main() -> int:
         for guard in guards:
             binaries = broken(guard, folder, target)
             whole = (arguments.whole or arguments.rehearsal.parent).resolve()
-            rows.append((guard, stormed(guard, arguments.rehearsal.resolve(), binaries, whole)))
+            find = played if guard.scenario else stormed
+            rows.append((guard, find(guard, arguments.rehearsal.resolve(), binaries, whole)))
             print(row(*rows[-1]), flush=True)
-    print("\n| invariant | guard removed | caught by seed | after storms | found |\n|---|---|---|---|---|")
+    print("\n| invariant | guard removed | caught by | found |\n|---|---|---|---|")
     for guard, caught in rows:
         print(row(guard, caught))
     return 0 if all(caught for _, caught in rows) else 1
@@ -146,7 +216,7 @@ def broken(guard: Guard, folder: Path, target: Path) -> Path:
         subprocess.run(["cargo", "build", "--quiet", "--locked", *packages], cwd=folder / "copy", check=True, env=environment)
     finally:
         file.write_text(whole)
-    binaries = folder / f"broken-{guard.invariant}"
+    binaries = folder / f"broken-{GUARDS.index(guard)}"
     binaries.mkdir()
     for name in PROGRAMS:
         shutil.copy2(target / "debug" / name, binaries / name)
@@ -159,30 +229,47 @@ def stormed(guard: Guard, rehearsal: Path, binaries: Path, whole: Path) -> Caugh
         for storm in storms(rehearsal, binaries, first, first + CHUNK):
             seed, found = storm["seed"], violated(storm, guard)
             if found and not any(violated(one, guard) for one in storms(rehearsal, whole, seed, seed + 1)):
-                return Caught(seed, seed, found)
+                return Caught(f"storm {seed}", found)
     return None
+
+
+def played(guard: Guard, rehearsal: Path, binaries: Path, whole: Path) -> Caught | None:
+    """Plays the guard's scenario, which must violate the invariant with the broken build, and not with the whole one."""
+    found = violated(scenario(rehearsal, binaries, guard.scenario), guard)
+    if not found or violated(scenario(rehearsal, whole, guard.scenario), guard):
+        return None
+    return Caught(f"`{guard.scenario}`", found)
+
+
+def scenario(rehearsal: Path, binaries: Path, name: str) -> dict:
+    command = [rehearsal, "--binaries", binaries, "--root", ROOT, "--json", name]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    if not done.stdout:
+        sys.exit(f"the scenario `{name}` could not be played: {done.stderr[-2000:]}")
+    return json.loads(done.stdout)
 
 
 def storms(rehearsal: Path, binaries: Path, first: int, after: int) -> list[dict]:
     seeds = f"{first}..{after}"
     command = [rehearsal, "--binaries", binaries, "--root", ROOT, "storm", "--json", "--seeds", seeds]
-    played = subprocess.run(list(map(str, command)), capture_output=True, text=True)
-    if not played.stdout:
-        sys.exit(f"the storms {seeds} could not be played: {played.stderr[-2000:]}")
-    return json.loads(played.stdout)["storms"]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+    if not done.stdout:
+        sys.exit(f"the storms {seeds} could not be played: {done.stderr[-2000:]}")
+    return json.loads(done.stdout)["storms"]
 
 
-def violated(storm: dict, guard: Guard) -> str | None:
+def violated(played: dict, guard: Guard) -> str | None:
     """What was found of the guard's invariant."""
-    found = (one["found"] for one in storm["violations"] if one["invariant"] == guard.invariant)
+    found = (one["found"] for one in played["violations"] if one["invariant"] == guard.invariant)
     return next(found, None)
 
 
 def row(guard: Guard, caught: Caught | None) -> str:
     what = f"| {guard.invariant} | {guard.removed} |"
     if caught is None:
-        return f"{what} none | {SEEDS_AT_MOST} | nothing |"
-    return f"{what} {caught.seed} | {caught.played} | {caught.found[:160]} |"
+        tried = f"`{guard.scenario}`" if guard.scenario else f"{SEEDS_AT_MOST} storms"
+        return f"{what} none of {tried} | nothing |"
+    return f"{what} {caught.by} | {caught.found[:200]} |"
 
 
 if __name__ == "__main__":

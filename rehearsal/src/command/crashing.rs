@@ -10,7 +10,7 @@ use crate::scenario::quoted;
 pub(crate) const AFTER_HELP: &str = "\
 Each scenario is played once to learn its points: every call that a function makes to AWS, told apart by the function, the
 operation, and which of its calls it is. Then it is played again for each point and each mishap, with nothing else wrong:
-Lambda and EventBridge deliver again what failed, as they do in AWS. At the end of each play the seven invariants must
+Lambda and EventBridge deliver again what failed, as they do in AWS. At the end of each play the eight invariants must
 hold. Of a script that waits for what does not come any more, the rest is left out.
 
 Mishaps:

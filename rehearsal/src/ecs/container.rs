@@ -18,6 +18,8 @@ pub enum Plan {
     Process {
         container: Container,
         log: Option<LogStream>,
+        /// Its words, a shell in front of them taken off.
+        ran: Vec<String>,
     },
     /// Its image is not one of ours: it counts as running, and nothing runs.
     Counted,
@@ -52,8 +54,9 @@ pub fn plan(
     }
     let name = definition["name"].as_str().unwrap_or_default();
     let own = of_container(overrides, name);
-    let words = played(command(definition, &own["command"]), &image.environment);
-    let words = through_shell(words);
+    let given = command(definition, &own["command"]);
+    let ran = through_shell(given.clone());
+    let words = through_shell(played(given, &image.environment));
     let executable = program.file_name().unwrap_or_default().to_string_lossy();
     match words.split_first() {
         Some((first, arguments))
@@ -75,6 +78,7 @@ pub fn plan(
             Plan::Process {
                 container,
                 log: log_stream(definition, name, task_id),
+                ran,
             }
         }
         Some((first, _)) => Plan::Refused(cannot_start(first)),
@@ -231,7 +235,7 @@ mod tests {
             Path::new("/bin/sample-service"),
             "t1",
         ) {
-            Plan::Process { container, log } => {
+            Plan::Process { container, log, .. } => {
                 let environment: Vec<_> = container
                     .environment
                     .iter()

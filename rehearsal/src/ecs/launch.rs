@@ -120,7 +120,9 @@ fn containers(aws: &Aws, revision: &Revision, cluster: &str, task_id: &str) -> V
             image: text("image"),
             image_digest: None,
             essential: definition["essential"] != false,
+            ran: Vec::new(),
             exit_code: None,
+            end: None,
             reason: None,
         }
     };

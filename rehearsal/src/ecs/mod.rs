@@ -18,6 +18,7 @@ pub mod task;
 pub mod task_definition;
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use serde_json::Value;
 
@@ -46,6 +47,21 @@ pub struct State {
     pub launched_ever: usize,
     /// RunTask's client tokens: the request that used it, and the tasks that it started.
     pub client_tokens: BTreeMap<String, (Value, Vec<String>)>,
+    /// Every task that was put behind a target group, in order.
+    pub served: Vec<Served>,
+}
+
+/// A task behind a target group, and whose it is; kept when its task set is gone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Served {
+    pub since: SystemTime,
+    pub task: String,
+    /// The deployment that made its task set.
+    pub deployment: Option<String>,
+    pub target_group_arn: String,
+    /// As the target group knows it.
+    pub id: String,
+    pub port: u16,
 }
 
 pub type Ecs = Watched<State>;

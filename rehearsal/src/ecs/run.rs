@@ -7,7 +7,7 @@ use futures_util::future::select_all;
 
 use super::container::{self, Plan};
 use super::target;
-use super::task::{Network, Stop, Task, TaskContainer, TaskStatus};
+use super::task::{ContainerEnd, Network, Stop, Task, TaskContainer, TaskStatus};
 use super::task_definition::Revision;
 use crate::assumption::Assumption;
 use crate::ecr::Reference;
@@ -129,7 +129,11 @@ fn start(aws: &Arc<Aws>, task_arn: &str, revision: &Revision) -> Result<Vec<Runn
         let refused = match plan {
             Plan::Counted => None,
             Plan::Refused(reason) => Some(reason),
-            Plan::Process { container, log } => {
+            Plan::Process {
+                container,
+                log,
+                ran,
+            } => {
                 let aws_for_log = Arc::downgrade(aws);
                 let write = move |line: String| {
                     if let (Some(log), Some(aws)) = (&log, aws_for_log.upgrade()) {
@@ -140,6 +144,7 @@ fn start(aws: &Arc<Aws>, task_arn: &str, revision: &Revision) -> Result<Vec<Runn
                 let essential = definition["essential"] != false;
                 match Process::start(&container, write) {
                     Ok(process) => {
+                        change_container(aws, task_arn, name, |container| container.ran = ran);
                         running.push(Running {
                             name: name.to_owned(),
                             essential,
@@ -245,9 +250,7 @@ async fn essential_exit(aws: &Aws, task: &str, running: &mut Vec<Running>) {
         });
         let ((index, code), ..) = select_all(exits).await;
         let ended = running.remove(index);
-        change_container(aws, task, &ended.name, |container| {
-            container.exit_code = Some(code)
-        });
+        ended_with(aws, task, &ended.name, code, true);
         if ended.essential {
             return;
         }
@@ -273,11 +276,10 @@ async fn end(aws: &Arc<Aws>, task_arn: &str, running: Vec<Running>) {
     });
     let busy = aws.clock.busy();
     for mut container in running {
+        let by_itself = container.process.has_exited();
         container.process.stop().await;
         let code = container.process.exited().await;
-        change_container(aws, task_arn, &container.name, |container| {
-            container.exit_code = Some(code)
-        });
+        ended_with(aws, task_arn, &container.name, code, by_itself);
     }
     drop(busy);
     aws.clock.become_known(task_arn).await;
@@ -351,6 +353,14 @@ fn change_container(aws: &Aws, task: &str, name: &str, edit: impl FnOnce(&mut Ta
         if let Some(container) = container {
             edit(container);
         }
+    });
+}
+
+fn ended_with(aws: &Aws, task: &str, name: &str, code: i32, by_itself: bool) {
+    let at = aws.clock.now();
+    change_container(aws, task, name, |container| {
+        container.exit_code = Some(code);
+        container.end = Some(ContainerEnd { at, by_itself });
     });
 }
 

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Served;
 use super::run::{BUSY_AT_MOST, Running, change};
 use super::service::LoadBalancerTarget;
 use super::task::{Task, TaskStatus};
@@ -36,6 +37,19 @@ pub(super) async fn register(
     let Some((id, port)) = task.target(&target.container, target.port) else {
         return;
     };
+    let now = aws.clock.now();
+    aws.ecs.write(|state| {
+        let set = task.task_set.as_deref().and_then(|id| state.task_set(id));
+        let deployment = set.and_then(|(_, set)| set.external_id.clone());
+        state.served.push(Served {
+            since: now,
+            task: task.arn.clone(),
+            deployment,
+            target_group_arn: target.target_group_arn.clone(),
+            id: id.to_owned(),
+            port,
+        });
+    });
     let registered = Target {
         id: id.to_owned(),
         port,

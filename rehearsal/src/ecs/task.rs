@@ -71,8 +71,19 @@ pub struct TaskContainer {
     /// Known for images of ECR, once pulled.
     pub image_digest: Option<String>,
     pub essential: bool,
+    /// What its process ran, without a shell in between: nobody is shown it.
+    pub ran: Vec<String>,
     pub exit_code: Option<i32>,
+    pub end: Option<ContainerEnd>,
     pub reason: Option<String>,
+}
+
+/// How a container's process ended, which ECS tells nobody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ContainerEnd {
+    pub at: SystemTime,
+    /// Of its own accord, and not on a signal.
+    pub by_itself: bool,
 }
 
 #[derive(Debug, Clone, PartialEq)]

@@ -10,7 +10,7 @@ mod state;
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -123,9 +123,32 @@ pub struct Traffic {
 /// One answer of a listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
+    pub asked_at: SystemTime,
     pub at: SystemTime,
+    /// With the query.
+    pub path: String,
+    /// Which of the listener's addresses was asked.
+    pub address: IpAddr,
     pub status: u16,
     pub version: Option<String>,
+    /// The target that answered; none when the load balancer did.
+    pub by: Option<Answering>,
+}
+
+/// A target, seen from the listener that it answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answering {
+    pub target_group_arn: String,
+    pub id: String,
+    pub port: u16,
+}
+
+/// From now on a target is in this state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HealthChange {
+    pub at: SystemTime,
+    pub target: Answering,
+    pub state: &'static str,
 }
 
 impl LoadBalancers {
@@ -175,6 +198,8 @@ impl LoadBalancers {
     ) -> anyhow::Result<ListenerDescription> {
         let sockets = bind().await.context("open a listener on loopback")?;
         let port = sockets[0].local_addr()?.port();
+        let addresses = sockets.iter().filter_map(|socket| socket.local_addr().ok());
+        let addresses = addresses.map(|address| address.ip()).collect();
         let mut state = self.inner.lock();
         let number = state.next_number();
         let load_balancer = load_balancer_arn.replacen(":loadbalancer/", ":listener/", 1);
@@ -182,6 +207,7 @@ impl LoadBalancers {
             arn: format!("{load_balancer}/{number:016x}"),
             load_balancer_arn: load_balancer_arn.to_owned(),
             port,
+            addresses,
             nodes: self.inner.nodes.of_listener(&forward),
             distribution: Distribution::new(forward),
             rules: Vec::new(),
@@ -251,6 +277,7 @@ impl LoadBalancers {
         };
         if let Some(group) = state.target_group(target_group_arn) {
             group.register(registration, target, health);
+            state.note(self.inner.clock.now(), target_group_arn, registration);
             drop(state);
             self.inner.clock.spawn(health::watch(
                 self.inner.clone(),
@@ -355,6 +382,19 @@ impl LoadBalancers {
         listener
             .map(|listener| listener.answers.clone())
             .unwrap_or_default()
+    }
+
+    /// The addresses at which a listener is reached.
+    pub fn addresses(&self, listener_arn: &str) -> Vec<IpAddr> {
+        let state = self.inner.lock();
+        let mut listeners = state.listeners.iter();
+        let listener = listeners.find(|listener| listener.arn == listener_arn);
+        listener.map_or_else(Vec::new, |listener| listener.addresses.clone())
+    }
+
+    /// What every target's health has been, in order.
+    pub fn health_changes(&self) -> Vec<HealthChange> {
+        self.inner.lock().health_changes.clone()
     }
 
     /// Comes to an end with the next change of some target's health from now on.

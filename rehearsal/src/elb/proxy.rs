@@ -1,5 +1,6 @@
 //! A listener at work: a reverse proxy on loopback.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ use axum::serve::IncomingStream;
 use futures_util::StreamExt;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::elb::ListenerDescription;
 use crate::elb::state::{Inner, Ticket};
+use crate::elb::{Answer, ListenerDescription};
 
 /// ALB's default idle timeout: a target that says nothing for so long gets a 504 sent on its behalf.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
@@ -37,6 +38,7 @@ struct Listener {
     inner: Arc<Inner>,
     arn: String,
     port: u16,
+    address: IpAddr,
 }
 
 /// A socket that numbers its connections: each has a node of its own.
@@ -73,12 +75,15 @@ impl Connected<IncomingStream<'_, Numbered>> for Connection {
 
 /// Serves a listener until the rehearsal ends.
 pub(super) async fn serve(inner: Arc<Inner>, listener: ListenerDescription, socket: TcpListener) {
+    let address = socket.local_addr();
+    let address = address.map_or(Ipv4Addr::LOCALHOST.into(), |address| address.ip());
     let numbered = Numbered {
         inner: inner.clone(),
         load_balancer_arn: listener.load_balancer_arn,
         socket,
     };
     let router = Router::new().fallback(answer).with_state(Listener {
+        address,
         inner,
         arn: listener.arn,
         port: listener.port,
@@ -93,25 +98,39 @@ async fn answer(
     ConnectInfo(Connection(connection)): ConnectInfo<Connection>,
     request: Request,
 ) -> Response {
-    let path = request.uri().path();
-    let response = match listener.inner.route(&listener.arn, connection, path) {
-        Some(ticket) => pass_on(&listener, ticket, request).await,
-        None => own_answer(StatusCode::SERVICE_UNAVAILABLE),
-    };
-    let version = response
-        .headers()
-        .get("x-version")
-        .and_then(|version| version.to_str().ok());
-    listener
+    let (path, asked_at) = (request.uri().to_string(), listener.inner.clock.now());
+    let ticket = listener
         .inner
-        .count(&listener.arn, response.status().as_u16(), version);
+        .route(&listener.arn, connection, request.uri().path());
+    let target = ticket.as_ref().map(|ticket| ticket.target.clone());
+    let (response, by) = match ticket {
+        Some(ticket) => match pass_on(&listener, ticket, request).await {
+            Ok(response) => (response, target),
+            Err(status) => (own_answer(status), None),
+        },
+        None => (own_answer(StatusCode::SERVICE_UNAVAILABLE), None),
+    };
+    let version = response.headers().get("x-version");
+    let given = Answer {
+        asked_at,
+        at: listener.inner.clock.now(),
+        path,
+        address: listener.address,
+        status: response.status().as_u16(),
+        version: version.and_then(|version| Some(version.to_str().ok()?.to_owned())),
+        by,
+    };
+    listener.inner.count(&listener.arn, given);
     response
 }
 
-async fn pass_on(listener: &Listener, ticket: Ticket, mut request: Request) -> Response {
-    let Some(uri) = target_uri(&ticket, request.uri()) else {
-        return own_answer(StatusCode::BAD_REQUEST);
-    };
+/// The target's answer, or what the load balancer says in its place.
+async fn pass_on(
+    listener: &Listener,
+    ticket: Ticket,
+    mut request: Request,
+) -> Result<Response, StatusCode> {
+    let uri = target_uri(&ticket, request.uri()).ok_or(StatusCode::BAD_REQUEST)?;
     *request.uri_mut() = uri;
     remove_hop_by_hop(request.headers_mut());
     add_forwarded(request.headers_mut(), listener.port);
@@ -124,10 +143,10 @@ async fn pass_on(listener: &Listener, ticket: Ticket, mut request: Request) -> R
                 let _until_sent = &ticket;
                 bytes
             });
-            Response::from_parts(head, Body::from_stream(body))
+            Ok(Response::from_parts(head, Body::from_stream(body)))
         }
-        Ok(Err(_)) => own_answer(StatusCode::BAD_GATEWAY),
-        Err(_) => own_answer(StatusCode::GATEWAY_TIMEOUT),
+        Ok(Err(_)) => Err(StatusCode::BAD_GATEWAY),
+        Err(_) => Err(StatusCode::GATEWAY_TIMEOUT),
     }
 }
 

@@ -1,9 +1,9 @@
 //! What the load balancers are made of, behind one lock.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use hyper_util::client::legacy::Client;
@@ -15,7 +15,9 @@ use crate::elb::forward::Distribution;
 use crate::elb::health::Health;
 use crate::elb::node::{Node, Nodes};
 use crate::elb::rule::Rule;
-use crate::elb::{Answer, LoadBalancerDescription, Target, TargetGroupSettings, Traffic};
+use crate::elb::{
+    Answer, Answering, HealthChange, LoadBalancerDescription, Target, TargetGroupSettings, Traffic,
+};
 
 pub(super) struct Inner {
     pub(super) clock: Clock,
@@ -35,6 +37,7 @@ pub(super) struct State {
     pub(super) created_ever: u64,
     /// Connections so far, by load balancer.
     connections: BTreeMap<String, usize>,
+    pub(super) health_changes: Vec<HealthChange>,
 }
 
 pub(super) struct TargetGroup {
@@ -66,6 +69,7 @@ pub(super) struct Listener {
     pub(super) arn: String,
     pub(super) load_balancer_arn: String,
     pub(super) port: u16,
+    pub(super) addresses: Vec<IpAddr>,
     /// What the listener forwards to, as AWS describes it.
     pub(super) distribution: Distribution,
     /// What its nodes forward to.
@@ -89,8 +93,8 @@ pub(super) enum Check {
 /// A request's place at a target; given back when dropped.
 pub(super) struct Ticket {
     inner: Arc<Inner>,
-    group: String,
     registration: u64,
+    pub(super) target: Answering,
     pub(super) process: SocketAddr,
 }
 
@@ -115,7 +119,7 @@ impl Inner {
     /// What to do next for a registration; none when it is over.
     pub(super) fn check(&self, group: &str, registration: u64) -> Option<Check> {
         let mut state = self.lock();
-        let in_use = state.is_in_use(group);
+        let (arn, in_use) = (group, state.is_in_use(group));
         let group = state.target_group(group)?;
         let settings = Box::new(group.settings.clone());
         let registered = group.registered.get_mut(&registration)?;
@@ -123,6 +127,7 @@ impl Inner {
             (Health::Draining, _) => None,
             (_, false) => {
                 registered.health = Health::Unused;
+                state.note(self.clock.now(), arn, registration);
                 Some(Check::NotInUse)
             }
             (health, true) => {
@@ -130,6 +135,7 @@ impl Inner {
                     registered.health = Health::Registering;
                 }
                 let (target, health) = (registered.target.process, registered.health.clone());
+                state.note(self.clock.now(), arn, registration);
                 Some(Check::Ask {
                     target,
                     health,
@@ -150,6 +156,7 @@ impl Inner {
             && registered.health != health
         {
             registered.health = health;
+            state.note(self.clock.now(), group, registration);
             drop(state);
             self.health_changed.notify_waiters();
         }
@@ -187,17 +194,21 @@ impl Inner {
             }
         };
         let group = distribution.next()?.to_owned();
-        let (registration, process) = state.target_group(&group)?.take_turn()?;
+        let (registration, target) = state.target_group(&group)?.take_turn()?;
         Some(Ticket {
             inner: self.clone(),
-            group,
             registration,
-            process,
+            process: target.process,
+            target: Answering {
+                target_group_arn: group,
+                id: target.id,
+                port: target.port,
+            },
         })
     }
 
     /// Counts an answer of the listener.
-    pub(super) fn count(&self, listener_arn: &str, status: u16, version: Option<&str>) {
+    pub(super) fn count(&self, listener_arn: &str, answer: Answer) {
         let mut state = self.lock();
         if let Some(listener) = state
             .listeners
@@ -205,21 +216,17 @@ impl Inner {
             .find(|listener| listener.arn == listener_arn)
         {
             listener.traffic.requests += 1;
-            if !(200..400).contains(&status) {
+            if !(200..400).contains(&answer.status) {
                 listener.traffic.failed += 1;
             }
-            if let Some(version) = version {
+            if let Some(version) = &answer.version {
                 *listener
                     .traffic
                     .versions
-                    .entry(version.to_owned())
+                    .entry(version.clone())
                     .or_default() += 1;
             }
-            listener.answers.push(Answer {
-                at: self.clock.now(),
-                status,
-                version: version.map(ToOwned::to_owned),
-            });
+            listener.answers.push(answer);
         }
     }
 
@@ -227,13 +234,15 @@ impl Inner {
     /// such target.
     pub(super) fn drain(&self, group: &str, id: &str, port: u16) -> Option<(u64, Duration)> {
         let mut state = self.lock();
-        let group = state.target_group(group)?;
+        let arn = group;
+        let group = state.target_group(arn)?;
         let delay = group.settings.deregistration_delay;
         let (&registration, registered) = group.registered.iter_mut().find(|(_, registered)| {
             (registered.target.id.as_str(), registered.target.port) == (id, port)
         })?;
         registered.health = Health::Draining;
         registered.draining = (registered.in_flight > 0).then(|| self.clock.busy());
+        state.note(self.clock.now(), arn, registration);
         drop(state);
         self.health_changed.notify_waiters();
         self.usage_changed.notify_waiters();
@@ -257,7 +266,7 @@ impl Inner {
 impl Drop for Ticket {
     fn drop(&mut self) {
         let mut state = self.inner.lock();
-        let Some(group) = state.target_group(&self.group) else {
+        let Some(group) = state.target_group(&self.target.target_group_arn) else {
             return;
         };
         if let Some(registered) = group.registered.get_mut(&self.registration) {
@@ -280,6 +289,27 @@ impl Drop for Ticket {
 impl State {
     pub(super) fn target_group(&mut self, arn: &str) -> Option<&mut TargetGroup> {
         self.target_groups.iter_mut().find(|group| group.arn == arn)
+    }
+
+    /// Keeps what a target's health is, if it is another than before.
+    pub(super) fn note(&mut self, at: SystemTime, group: &str, registration: u64) {
+        let registered = self.target_group(group);
+        let Some(registered) = registered.and_then(|group| group.registered.get(&registration))
+        else {
+            return;
+        };
+        let (id, port) = (registered.target.id.clone(), registered.target.port);
+        let state = registered.health.describe(&id, port).state;
+        let target = Answering {
+            target_group_arn: group.to_owned(),
+            id,
+            port,
+        };
+        let mut before = self.health_changes.iter().rev();
+        let before = before.find(|change| change.target == target);
+        if before.is_none_or(|before| before.state != state) {
+            self.health_changes.push(HealthChange { at, target, state });
+        }
     }
 
     /// Whether a listener names the group, with whatever weight.
@@ -331,7 +361,7 @@ impl TargetGroup {
     }
 
     /// The next healthy target. When none is healthy, all that are registered get requests: ALB fails open.
-    fn take_turn(&mut self) -> Option<(u64, SocketAddr)> {
+    fn take_turn(&mut self) -> Option<(u64, Target)> {
         let with = |wanted: fn(&Health) -> bool| -> Vec<u64> {
             let chosen = self
                 .registered
@@ -349,7 +379,7 @@ impl TargetGroup {
         self.turn = self.turn.wrapping_add(1);
         let registered = self.registered.get_mut(&registration)?;
         registered.in_flight += 1;
-        Some((registration, registered.target.process))
+        Some((registration, registered.target.clone()))
     }
 
     pub(super) fn in_flight(&self) -> usize {

@@ -5,16 +5,7 @@ use super::Invariant;
 /// Why an invariant need not hold in a scenario.
 pub(crate) fn excused(scenario: &str, invariant: Invariant) -> Option<&'static str> {
     const SILENT: &str = "AWS refuses every answer to a hook, by a permission that was taken away";
-    const MARKED: &str =
-        "the judge takes every marked task for a migration, and one exit code for a whole task";
     match (scenario, invariant) {
-        (
-            "forged-migration"
-            | "migration-in-its-own-container"
-            | "sidecar-ends-first"
-            | "token-taken",
-            Invariant::MigrationsJudged,
-        ) => Some(MARKED),
         ("hook-never-answers" | "denied-answer" | "denied-schedule", Invariant::HooksAnswered) => {
             Some(SILENT)
         }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use super::rule::Rule;
+use crate::scenario::own::Request;
 use crate::traffic::Sample;
 
 /// Everything that is known of a world at its end.
@@ -24,6 +25,10 @@ pub(crate) struct Facts {
     pub(crate) revisions: Vec<Revision>,
     pub(crate) hooks: Vec<HookCall>,
     pub(crate) migrations: Vec<Migration>,
+    /// What pipelines' test listeners answered, in order.
+    pub(crate) test_answers: Vec<TestAnswer>,
+    /// What became of the health of targets, in order.
+    pub(crate) health: Vec<HealthChange>,
     /// Every message that SNS took.
     pub(crate) messages: Vec<Told>,
     /// What production's clients asked, by service, in the order of the answers.
@@ -43,12 +48,33 @@ pub(crate) struct Pipeline {
     pub(crate) rule: Rule,
     /// (application, deployment group)
     pub(crate) group: (String, String),
-    /// How long a migration may take, where the pipeline has one.
-    pub(crate) migration: Option<Duration>,
+    pub(crate) migration: Option<MigrationGate>,
+    pub(crate) test_traffic: TestTrafficGate,
     /// The digest of its repository that production ran at the beginning, and at the end; none where the service does not
     /// exist or runs a tag.
     pub(crate) ran_first: Option<String>,
     pub(crate) runs: Option<String>,
+}
+
+/// The migration that a pipeline asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct MigrationGate {
+    pub(crate) container: String,
+    pub(crate) command: Vec<String>,
+    /// Whether the container has another image than the pushed one.
+    pub(crate) has_own_image: bool,
+    /// How long it may take.
+    pub(crate) limit: Duration,
+}
+
+/// What a pipeline asks green for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TestTrafficGate {
+    /// How long the test listener gets to lead to green everywhere.
+    pub(crate) settle: Duration,
+    pub(crate) requests: Vec<Request>,
+    /// Where the test listener is reached.
+    pub(crate) addresses: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -155,19 +181,88 @@ pub(crate) struct HookAnswer {
     pub(crate) status: String,
     /// The function that gave it, by its binary's name.
     pub(crate) function: Option<String>,
+    /// How many tasks the service wanted then.
+    pub(crate) wanted: Option<u32>,
 }
 
-/// A task that was started as a deployment's migration.
+/// A task that says of itself that it is a deployment's migration, as anybody's may.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Migration {
     pub(crate) task: String,
     pub(crate) deployment: String,
+    /// The function that RunTask gave it to, by its binary's name.
+    pub(crate) given_to: Option<String>,
+    /// ARN of what it ran.
+    pub(crate) revision: String,
     /// None: not known, because it is not told of tasks that never ran.
     pub(crate) started_at: Option<SystemTime>,
     /// None: it is still there.
     pub(crate) stopped_at: Option<SystemTime>,
-    /// None: its container never ran, or it was stopped from outside, so that its exit code says nothing.
-    pub(crate) exit_code: Option<i32>,
+    pub(crate) containers: Vec<Container>,
+}
+
+/// A container of a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Container {
+    pub(crate) name: String,
+    pub(crate) essential: bool,
+    /// Of the image that it ran.
+    pub(crate) digest: Option<String>,
+    /// The words that it ran, a shell in front of them taken off.
+    pub(crate) ran: Vec<String>,
+    /// None: it never ran, or it still does.
+    pub(crate) end: Option<ContainerEnd>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct ContainerEnd {
+    pub(crate) at: SystemTime,
+    pub(crate) exit_code: i32,
+    /// Of its own accord, and not on a signal.
+    pub(crate) by_itself: bool,
+}
+
+impl Migration {
+    pub(super) fn container(&self, name: &str) -> Option<&Container> {
+        let mut containers = self.containers.iter();
+        containers.find(|container| container.name == name)
+    }
+}
+
+/// An answer of a test listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TestAnswer {
+    /// (application, deployment group) whose listener it is.
+    pub(crate) group: (String, String),
+    pub(crate) asked_at: SystemTime,
+    pub(crate) at: SystemTime,
+    /// Which of the listener's addresses was asked.
+    pub(crate) address: String,
+    /// With the query.
+    pub(crate) path: String,
+    pub(crate) status: u16,
+    pub(crate) by: Answerer,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Answerer {
+    Task {
+        task: String,
+        /// The deployment whose green it is; none of what ran before all deployments.
+        deployment: Option<String>,
+    },
+    LoadBalancer,
+}
+
+/// From now on the target that a task is has this state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct HealthChange {
+    pub(crate) at: SystemTime,
+    pub(crate) task: String,
+    /// The deployment whose green it is.
+    pub(crate) deployment: Option<String>,
+    /// `initial`, `healthy`, `unhealthy`, `unused`, `draining`
+    pub(crate) state: String,
 }
 
 /// A message, as far as people can tell from it what it is about.

@@ -1,5 +1,6 @@
 //! Finds out what a world became.
 
+mod asked;
 mod happened;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,8 +13,9 @@ use rehearsal::lambda::{Answer, Invocation};
 use rehearsal::world::World;
 use serde_json::Value;
 
+use self::asked::{gate, health, test_answers};
 use self::happened::{hooks, looks, migrations, pushes, told};
-use super::facts::{By, Deployment, End, Facts, Image, Pipeline, Revision, Status};
+use super::facts::{By, Deployment, End, Facts, Image, MigrationGate, Pipeline, Revision, Status};
 use super::rule::Rule;
 use crate::scenario::own;
 use crate::scenario::setting::SECRET;
@@ -55,7 +57,9 @@ impl Facts {
             deployments: deployments(world, &pipelines),
             revisions: revisions(world),
             hooks: hooks(&happenings),
-            migrations: migrations(world, &happenings),
+            migrations: migrations(world),
+            test_answers: test_answers(world, &pipelines),
+            health: health(world),
             messages: happenings.iter().filter_map(told).collect(),
             production,
             broken_unseen: known.broken_unseen.clone(),
@@ -88,10 +92,13 @@ fn pipeline(world: &World, given: &own::Pipeline) -> Option<Pipeline> {
         repository: given.repository.clone(),
         rule: Rule::read(&given.tag)?,
         group: (given.application.clone(), given.deployment_group.clone()),
-        migration: given
-            .migration
-            .is_some()
-            .then(|| Duration::from_secs(given.migration_minutes * 60)),
+        migration: given.migration.clone().map(|command| MigrationGate {
+            container: given.migration_container.clone().unwrap_or_default(),
+            command,
+            has_own_image: given.migration_has_own_image,
+            limit: Duration::from_secs(given.migration_minutes * 60),
+        }),
+        test_traffic: gate(world, given),
         ran_first: digest(first),
         runs: digest(last),
     })

@@ -2,14 +2,17 @@
 //!    ended.
 //!
 //! - A deployment has one migration task at most, and CodeDeploy takes one answer to its AfterInstall hook at most.
-//! - `Succeeded` comes after a task that exited with 0, where the pipeline has a migration; `finish-migration` answers
-//!   `Failed` to none that did before its time was over.
+//! - `Succeeded` comes after a migration that exited with 0, where the pipeline has one; `finish-migration` answers `Failed`
+//!   to none that did before its time was over, and before another essential container ended.
 //! - When the deployment ends its task ends within minutes; where EventBridge lost the event of the end, when the
 //!   migration's time limit is over.
+//!
+//! A migration is a task that RunTask gave to `run-migration`, whatever other tasks say of themselves, and its exit code is
+//! the one of the container that migrates, if that ended of its own accord.
 
 use std::time::{Duration, SystemTime};
 
-use super::facts::{By, Deployment, End, Facts, HookAnswer, Migration};
+use super::facts::{By, ContainerEnd, Deployment, End, Facts, HookAnswer, Migration};
 
 /// A function hears of the end, ECS gives the container half a minute, and a call that fails is repeated a few minutes on.
 const STOPPED_WITHIN: Duration = Duration::from_secs(10 * 60);
@@ -30,10 +33,25 @@ fn migrations<'a>(
     facts: &'a Facts,
     deployment: &'a Deployment,
 ) -> impl Iterator<Item = &'a Migration> {
-    facts
-        .migrations
-        .iter()
-        .filter(|migration| migration.deployment == deployment.id)
+    facts.migrations.iter().filter(|migration| {
+        migration.deployment == deployment.id
+            && migration.given_to.as_deref() == Some("run-migration")
+    })
+}
+
+/// How the container that migrates ended of its own accord; none where its exit code says nothing.
+fn own_end<'a>(migration: &'a Migration, container: &str) -> Option<&'a ContainerEnd> {
+    let end = migration.container(container)?.end.as_ref()?;
+    end.by_itself.then_some(end)
+}
+
+/// Whether the container ended first of those whose end ends the task. ECS does not say which did.
+fn ended_first(migration: &Migration, container: &str, end: &ContainerEnd) -> bool {
+    let mut others = migration.containers.iter();
+    others.all(|other| {
+        let ends = other.end.as_ref().filter(|end| end.by_itself);
+        !other.essential || other.name == container || ends.is_none_or(|other| other.at > end.at)
+    })
 }
 
 fn judged(facts: &Facts, deployment: &Deployment) -> Vec<String> {
@@ -60,25 +78,26 @@ fn judged(facts: &Facts, deployment: &Deployment) -> Vec<String> {
             answers.len()
         ));
     }
-    let migrates = deployment.by == By::Greenlight
-        && facts
-            .pipeline_of(deployment)
-            .is_some_and(|pipeline| pipeline.migration.is_some());
-    let well = |task: &&&Migration, at: SystemTime| {
-        task.exit_code == Some(0)
-            && task
-                .stopped_at
-                .is_some_and(|stopped| stopped <= at + TOLD_WITHIN)
+    let gate = facts
+        .pipeline_of(deployment)
+        .and_then(|pipeline| pipeline.migration.as_ref());
+    let Some(gate) = gate else { return found };
+    let well = |task: &Migration, at: SystemTime| {
+        let end = own_end(task, &gate.container)?;
+        (end.exit_code == 0 && end.at <= at + TOLD_WITHIN).then_some(*end)
     };
     for answer in answers {
-        let well = tasks.iter().find(|task| well(task, answer.at));
-        let by_exit_code = answer.function.as_deref() == Some("finish-migration");
+        let well = tasks
+            .iter()
+            .find_map(|task| Some((task, well(task, answer.at)?)));
+        let is_certain = well.is_some_and(|(task, end)| ended_first(task, &gate.container, &end));
+        let by_exit_code = answer.function.as_deref() == Some("finish-migration") && is_certain;
         match (answer.status.as_str(), well) {
-            ("Succeeded", None) if migrates => found.push(format!(
+            ("Succeeded", None) if deployment.by == By::Greenlight => found.push(format!(
                 "the AfterInstall hook of `{id}` was answered `Succeeded` at {}, without a migration that had exited with 0",
                 facts.when(answer.at)
             )),
-            ("Failed", Some(task)) if by_exit_code => found.push(format!(
+            ("Failed", Some((task, _))) if by_exit_code => found.push(format!(
                 "the AfterInstall hook of `{id}` was answered `Failed` at {}, though {} had exited with 0",
                 facts.when(answer.at),
                 task.task
@@ -95,7 +114,7 @@ fn outlived(facts: &Facts, deployment: &Deployment) -> Vec<String> {
     };
     let limit = facts
         .pipeline_of(deployment)
-        .and_then(|pipeline| pipeline.migration);
+        .and_then(|pipeline| Some(pipeline.migration.as_ref()?.limit));
     let late = |migration: &Migration| {
         let by_schedule = match deployment.end {
             End::Told => None,

@@ -1,5 +1,5 @@
 //! 2. Never two deployments of the same push; never more than one needless revision of each look that ran beside others,
-//! however often a function dies.
+//!    however often a function dies.
 //!
 //! Each deployment that Greenlight creates is justified by an order of its image that came after the deployment of the same
 //! image before it: a push under a tag that the pipeline follows, also one that changes nothing, or a person's request.

@@ -1,5 +1,7 @@
 //! Each invariant can fail: tables of what a world may have become, with what is found in it.
 
+mod gates;
+mod migrations;
 mod order;
 mod truth;
 
@@ -7,11 +9,13 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use super::facts::{
-    By, Deployment, End, Facts, HookAnswer, HookCall, Image, Look, Migration, Pipeline, Push,
-    Revision, Status, Told,
+    Answerer, By, Container, ContainerEnd, Deployment, End, Facts, HealthChange, HookAnswer,
+    HookCall, Image, Look, Migration, MigrationGate, Pipeline, Push, Revision, Status, TestAnswer,
+    TestTrafficGate, Told,
 };
 use super::judge;
 use super::rule::Rule;
+use crate::scenario::own::Request;
 use crate::traffic::Sample;
 
 /// Minutes after the beginning.
@@ -32,7 +36,8 @@ fn shipped(rule: &str) -> Facts {
             repository: "shop/web".to_owned(),
             rule: Rule::read(rule).unwrap(),
             group: group(),
-            migration: Some(Duration::from_secs(20 * 60)),
+            migration: Some(migration_gate()),
+            test_traffic: test_traffic_gate(),
             ran_first: Some("first".to_owned()),
             runs: Some("a".to_owned()),
         }],
@@ -48,8 +53,17 @@ fn shipped(rule: &str) -> Facts {
         looks: vec![look(1, 3, None)],
         deployments: vec![deployment("d-a", "a", 2)],
         revisions: vec![revision("web:2", "a")],
-        hooks: vec![hook("d-a", "AfterInstall", 3, &[(4, "Succeeded")])],
-        migrations: vec![migration("task-a", "d-a", Some(4), Some(0))],
+        hooks: vec![
+            hook("d-a", "AfterInstall", 3, &[(4, "Succeeded")]),
+            hook("d-a", "AfterAllowTestTraffic", 4, &[(6, "Succeeded")]),
+        ],
+        migrations: vec![migration("task-a", "d-a", Some(4), 0)],
+        test_answers: vec![test_answer("d-a", "/", 5), test_answer("d-a", "/orders", 5)],
+        health: vec![
+            health("d-a", "initial", 3),
+            health("d-a", "healthy", 4),
+            health("d-a", "draining", 20),
+        ],
         messages: vec![
             told("started", "d-a", "a", 2),
             told("shipped", "d-a", "a", 9),
@@ -119,6 +133,7 @@ fn hook(id: &str, event: &str, called: u64, answers: &[(u64, &str)]) -> HookCall
         at: at(*minute),
         status: (*status).to_owned(),
         function: Some("finish-migration".to_owned()),
+        wanted: Some(1),
     };
     HookCall {
         deployment: id.to_owned(),
@@ -128,13 +143,76 @@ fn hook(id: &str, event: &str, called: u64, answers: &[(u64, &str)]) -> HookCall
     }
 }
 
-fn migration(task: &str, id: &str, stopped: Option<u64>, code: Option<i32>) -> Migration {
+fn migration_gate() -> MigrationGate {
+    MigrationGate {
+        container: "web".to_owned(),
+        command: ["manage", "migrate"].map(str::to_owned).into(),
+        has_own_image: false,
+        limit: Duration::from_secs(20 * 60),
+    }
+}
+
+fn test_traffic_gate() -> TestTrafficGate {
+    let request = |path: &str| Request {
+        path: path.to_owned(),
+        status: "200".to_owned(),
+        contains: String::new(),
+    };
+    TestTrafficGate {
+        settle: Duration::from_secs(15),
+        requests: vec![request("/"), request("/orders")],
+        addresses: vec!["127.0.0.1".to_owned()],
+    }
+}
+
+/// A migration as `shipped` wants it, whose one container ends when the task does, of its own accord.
+fn migration(task: &str, id: &str, stopped: Option<u64>, exit_code: i32) -> Migration {
     Migration {
         task: task.to_owned(),
         deployment: id.to_owned(),
+        given_to: Some("run-migration".to_owned()),
+        revision: "web:2".to_owned(),
         started_at: Some(at(3)),
         stopped_at: stopped.map(at),
-        exit_code: code,
+        containers: vec![Container {
+            name: "web".to_owned(),
+            essential: true,
+            digest: Some("a".to_owned()),
+            ran: ["entry", "manage", "migrate"].map(str::to_owned).into(),
+            end: stopped.map(|minute| container_end(minute, exit_code)),
+        }],
+    }
+}
+
+fn container_end(minute: u64, exit_code: i32) -> ContainerEnd {
+    ContainerEnd {
+        at: at(minute),
+        exit_code,
+        by_itself: true,
+    }
+}
+
+fn test_answer(id: &str, path: &str, minute: u64) -> TestAnswer {
+    TestAnswer {
+        group: group(),
+        asked_at: at(minute),
+        at: at(minute),
+        address: "127.0.0.1".to_owned(),
+        path: path.to_owned(),
+        status: 200,
+        by: Answerer::Task {
+            task: format!("task of {id}"),
+            deployment: Some(id.to_owned()),
+        },
+    }
+}
+
+fn health(id: &str, state: &str, minute: u64) -> HealthChange {
+    HealthChange {
+        at: at(minute),
+        task: format!("task of {id}"),
+        deployment: Some(id.to_owned()),
+        state: state.to_owned(),
     }
 }
 
@@ -356,72 +434,6 @@ fn a_hook_is_answered_long_before_its_hour() {
             .push(hook("d-a", "AfterAllowTestTraffic", 5, &[]));
     };
     check(stopped, &[]);
-}
-
-#[test]
-fn a_migration_is_judged_once_by_its_exit_code() {
-    for (change, expected) in [
-        (
-            (|facts| facts.migrations[0].exit_code = Some(1)) as Change,
-            &[5][..],
-        ),
-        (|facts| facts.migrations.clear(), &[5]),
-        (|facts| facts.migrations[0].stopped_at = Some(at(5)), &[5]),
-        (
-            |facts| facts.hooks[0].answers[0].status = "Failed".to_owned(),
-            &[5],
-        ),
-        (
-            |facts| {
-                let again = facts.hooks[0].answers[0].clone();
-                facts.hooks[0].answers.push(again);
-            },
-            &[5],
-        ),
-        (
-            |facts| {
-                let again = migration("task-again", "d-a", Some(4), Some(0));
-                facts.migrations.push(again);
-            },
-            &[5],
-        ),
-        (
-            |facts| {
-                facts.pipelines[0].migration = None;
-                facts.migrations.clear();
-            },
-            &[],
-        ),
-        (
-            |facts| {
-                facts.hooks[0].answers[0].status = "Failed".to_owned();
-                facts.migrations[0].exit_code = Some(1);
-            },
-            &[],
-        ),
-    ] {
-        check(change, expected);
-    }
-}
-
-#[test]
-fn no_migration_outlives_its_deployment() {
-    let running: Change = |facts| {
-        facts.hooks[0].answers.clear();
-        facts.migrations[0].stopped_at = None;
-    };
-    check(running, &[5]);
-    let long: Change = |facts| {
-        facts.hooks[0].answers.clear();
-        facts.migrations[0].stopped_at = Some(at(22));
-    };
-    check(long, &[5]);
-    let lost: Change = |facts| {
-        facts.hooks[0].answers.clear();
-        facts.migrations[0].stopped_at = Some(at(22));
-        facts.deployments[0].end = End::Lost;
-    };
-    check(lost, &[]);
 }
 
 #[test]

@@ -212,6 +212,10 @@ fn refused(what: &What) -> Option<Parts> {
     else {
         return None;
     };
+    // Whoever looks whether a schedule is there, or deletes what may be gone, is refused nothing.
+    if operation.starts_with("scheduler:") && code == "ResourceNotFoundException" {
+        return None;
+    }
     Some(part(
         "refused",
         format!("{operation} by {}: {code}: {message}", who(function)),

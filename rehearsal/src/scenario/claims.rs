@@ -68,7 +68,7 @@ pub(super) fn permitted(without: Vec<Removal>) -> Expectation {
     })
 }
 
-/// The seven invariants hold, but for those that the scenario is excused from.
+/// The eight invariants hold, but for those that the scenario is excused from.
 pub(super) fn sound(scenario: &'static str) -> Expectation {
     let excuses = Invariant::ALL.into_iter().filter_map(|invariant| {
         let reason = invariants::excused(scenario, invariant)?;
@@ -78,7 +78,7 @@ pub(super) fn sound(scenario: &'static str) -> Expectation {
     let but = excuses
         .iter()
         .map(|(invariant, reason)| format!(", but for number {}: {reason}", invariant.number()));
-    let claim = format!("the seven invariants hold{}", but.collect::<String>());
+    let claim = format!("the eight invariants hold{}", but.collect::<String>());
     Expectation::new(claim, move |record| {
         let is_excused = |violation: &&Violation| {
             let mut excuses = excuses.iter();

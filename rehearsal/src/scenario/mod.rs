@@ -179,7 +179,7 @@ impl Scenario {
         self
     }
 
-    /// The seven invariants hold, but for what the scenario makes AWS itself break.
+    /// The eight invariants hold, but for what the scenario makes AWS itself break.
     pub(crate) fn sound(mut self) -> Scenario {
         self.expectations.push(claims::sound(self.name));
         self

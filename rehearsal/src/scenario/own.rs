@@ -21,9 +21,8 @@ use crate::record::{Message, Record};
 use crate::scenario::setting::{self, BLUE, GREEN, Service, Setting};
 use crate::scenario::{Expectation, MessageFormat, Scenario, Step, claims, quoted};
 
-use self::requests::Request;
-
 pub(crate) use pipelines::{Pipeline, as_played, read};
+pub(crate) use requests::Request;
 
 /// What clients of production and health checks ask for: pages of the stand-in that no check of a file means, whatever it
 /// wants of `/`, `/orders` and `/healthz`.

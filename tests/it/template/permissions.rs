@@ -9,7 +9,7 @@ use super::read::{actions, statements};
 
 /// Actions that AWS cannot grant for a single resource (Service Authorization Reference). CodeDeploy's user guide grants its
 /// five for a deployment group; only `*` works under both.
-const WITHOUT_RESOURCE: [&str; 10] = [
+const WITHOUT_RESOURCE: [&str; 11] = [
     "codedeploy:ContinueDeployment",
     "codedeploy:GetDeploymentTarget",
     "codedeploy:ListDeploymentTargets",
@@ -19,6 +19,7 @@ const WITHOUT_RESOURCE: [&str; 10] = [
     "ecs:ListTasks",
     "elasticloadbalancing:DescribeListeners",
     "elasticloadbalancing:DescribeLoadBalancers",
+    "elasticloadbalancing:DescribeRules",
     "elasticloadbalancing:DescribeTargetHealth",
 ];
 

@@ -8,6 +8,7 @@ use crate::api::error::ApiError;
 use crate::assumption::Assumption;
 use crate::codedeploy::hook::{self, AnswerRefused, SecondAnswer};
 use crate::codedeploy::{DeploymentStatus, HookAnswer, describe};
+use crate::ecs::service::Service;
 use crate::happening::What;
 
 fn not_started(id: &str) -> ApiError {
@@ -89,6 +90,7 @@ pub(super) fn put_lifecycle_event_hook_execution_status(call: Call<'_>) -> Answe
         Ok::<_, ApiError>((id, event, answer))
     })?;
     if let Some(event) = event {
+        let wanted = wanted(call, &id);
         call.aws.happenings.tell(What::HookAnswered {
             deployment: id,
             lifecycle_event: event.as_str(),
@@ -97,9 +99,22 @@ pub(super) fn put_lifecycle_event_hook_execution_status(call: Call<'_>) -> Answe
                 HookAnswer::Failed => "Failed".to_owned(),
             },
             function: call.function.map(ToOwned::to_owned),
+            wanted,
         });
     }
     Ok(json!({ "lifecycleEventHookExecutionId": execution_id }))
+}
+
+/// How many tasks a deployment's service wants.
+fn wanted(call: Call<'_>, deployment: &str) -> Option<u32> {
+    let (cluster, service) = call.aws.codedeploy.read(|state| {
+        let group = state.group_of(state.deployment(deployment)?)?;
+        Some((group.cluster.clone(), group.service.clone()))
+    })?;
+    let wanted = |service: &Service| service.desired_count;
+    call.aws
+        .ecs
+        .read(|state| state.service(&cluster, &service).map(wanted))
 }
 
 fn hook_answer(call: Call<'_>) -> Result<HookAnswer, ApiError> {

@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use rehearsal::happening::{Happening, Purpose, What};
+use rehearsal::ecs::task::{Task, TaskContainer};
+use rehearsal::happening::{Happening, What};
 use rehearsal::lambda::{Answer, Invocation};
 use rehearsal::world::World;
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::super::facts::{HookAnswer, HookCall, Look, Migration, Push, Told};
+use super::super::facts::{
+    Container, ContainerEnd, HookAnswer, HookCall, Look, Migration, Push, Told,
+};
 use super::Known;
 use crate::record::Message;
 
@@ -130,6 +133,7 @@ pub(super) fn hooks(happenings: &[Happening]) -> Vec<HookCall> {
             lifecycle_event,
             status,
             function,
+            wanted,
         } = &happening.what
         {
             let mut called = hooks.iter_mut().rev();
@@ -141,6 +145,7 @@ pub(super) fn hooks(happenings: &[Happening]) -> Vec<HookCall> {
                     at: happening.at,
                     status: status.clone(),
                     function: function.clone(),
+                    wanted: *wanted,
                 });
             }
         }
@@ -148,59 +153,53 @@ pub(super) fn hooks(happenings: &[Happening]) -> Vec<HookCall> {
     hooks
 }
 
-pub(super) fn migrations(world: &World, happenings: &[Happening]) -> Vec<Migration> {
-    let mut migrations: BTreeMap<String, Migration> = BTreeMap::new();
-    for happening in happenings {
-        if let What::TaskStarted {
-            task,
-            purpose: Purpose::Once { started_by, .. },
-            ..
-        } = &happening.what
-            && let Some(migration) = of(&mut migrations, task, started_by.as_deref())
-        {
-            migration.started_at = Some(happening.at);
-        } else if let What::TaskStopped {
-            task,
-            purpose: Purpose::Once { started_by, .. },
-            exit_code,
-            stop_code,
-            ..
-        } = &happening.what
-            && let Some(migration) = of(&mut migrations, task, started_by.as_deref())
-        {
-            migration.stopped_at = Some(happening.at);
-            let by_itself = *stop_code == Some("EssentialContainerExited");
-            migration.exit_code = exit_code.filter(|_| by_itself);
-        }
-    }
-    // One that is on its way has not been told yet.
-    let tasks: Vec<(String, Option<String>)> = world.ecs.read(|state| {
-        let tasks = state.tasks.iter();
-        tasks
-            .map(|task| (task.arn.clone(), task.started_by.clone()))
-            .collect()
-    });
-    for (task, started_by) in tasks {
-        of(&mut migrations, &task, started_by.as_deref());
-    }
-    migrations.into_values().collect()
+pub(super) fn migrations(world: &World) -> Vec<Migration> {
+    let given = given(world);
+    let migration = |task: &Task| {
+        let deployment = task.started_by.as_deref()?.strip_prefix(STARTED_BY)?;
+        Some(Migration {
+            task: task.arn.clone(),
+            deployment: deployment.to_owned(),
+            given_to: given.get(&task.arn).cloned(),
+            revision: task.task_definition.clone(),
+            started_at: task.started_at,
+            stopped_at: task.stopped_at,
+            containers: task.containers.iter().map(container).collect(),
+        })
+    };
+    world
+        .ecs
+        .read(|state| state.tasks.iter().filter_map(migration).collect())
 }
 
-/// The migration that a task is; none where Greenlight did not start it.
-fn of<'a>(
-    migrations: &'a mut BTreeMap<String, Migration>,
-    task: &str,
-    started_by: Option<&str>,
-) -> Option<&'a mut Migration> {
-    let deployment = started_by?.strip_prefix(STARTED_BY)?.to_owned();
-    let unknown = Migration {
-        task: task.to_owned(),
-        deployment,
-        started_at: None,
-        stopped_at: None,
-        exit_code: None,
-    };
-    Some(migrations.entry(task.to_owned()).or_insert(unknown))
+fn container(container: &TaskContainer) -> Container {
+    let end = container.end.zip(container.exit_code);
+    Container {
+        name: container.name.clone(),
+        essential: container.essential,
+        digest: container.image_digest.clone(),
+        ran: container.ran.clone(),
+        end: end.map(|(end, exit_code)| ContainerEnd {
+            at: end.at,
+            exit_code,
+            by_itself: end.by_itself,
+        }),
+    }
+}
+
+/// The functions that RunTask gave tasks to, for the deployment that the task says, by task.
+fn given(world: &World) -> BTreeMap<String, String> {
+    let calls = world.calls().into_iter();
+    let started = calls.filter(|call| call.operation == "RunTask" && call.status == 200);
+    let given = started.flat_map(|call| {
+        let tasks = call.response["tasks"].as_array().cloned();
+        let tasks = tasks.into_iter().flatten();
+        tasks.filter_map(move |task| {
+            let arn = task["taskArn"].as_str()?.to_owned();
+            Some((arn, call.function.clone()?))
+        })
+    });
+    given.collect()
 }
 
 /// A message, in either format.

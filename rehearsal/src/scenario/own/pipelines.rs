@@ -26,6 +26,11 @@ pub(crate) struct Pipeline {
     pub(crate) migration: Option<Vec<String>>,
     /// How long the migration may take.
     pub(crate) migration_minutes: u64,
+    pub(crate) migration_container: Option<String>,
+    /// Whether the migration's container has another image than the pushed one.
+    pub(crate) migration_has_own_image: bool,
+    /// How long the test listener gets to lead to green everywhere.
+    pub(crate) settle_seconds: u64,
     pub(crate) requests: Vec<Request>,
 }
 
@@ -95,6 +100,7 @@ fn pipeline(given: &Value) -> Option<Pipeline> {
     };
     let (cluster, service) = (text("cluster")?, text("service")?);
     let migration = given.get("migration");
+    let of_migration = |key: &str| Some(migration?.get(key)?.as_str()?.to_owned());
     Some(Pipeline {
         name: text("name").unwrap_or_else(|| service.clone()),
         repository: text("repository").filter(|name| is_repository(name))?,
@@ -106,7 +112,10 @@ fn pipeline(given: &Value) -> Option<Pipeline> {
         deployment_config: text("deployment_config"),
         containers: containers(given, migration, &service),
         migration: migration.map(|migration| texts(migration.get("command"))),
-        migration_minutes: minutes(migration),
+        migration_minutes: number(migration, "timeout_minutes").unwrap_or(30),
+        migration_container: of_migration("container"),
+        migration_has_own_image: of_migration("image").as_deref() == Some("own"),
+        settle_seconds: number(given.get("test_traffic"), "settle_seconds").unwrap_or(15),
         requests: requests::read(given.get("test_traffic")),
         cluster,
         service,
@@ -134,12 +143,9 @@ fn containers(pipeline: &Value, migration: Option<&Value>, service: &str) -> Vec
     containers
 }
 
-/// Of a migration's time limit; the functions' own where the file names none.
-fn minutes(migration: Option<&Value>) -> u64 {
-    let minutes = migration.and_then(|migration| migration.get("timeout_minutes")?.as_integer());
-    minutes
-        .and_then(|minutes| u64::try_from(minutes).ok())
-        .unwrap_or(30)
+/// None: the file does not say, and the functions have a number of their own.
+fn number(section: Option<&Value>, key: &str) -> Option<u64> {
+    u64::try_from(section?.get(key)?.as_integer()?).ok()
 }
 
 fn texts(list: Option<&Value>) -> Vec<String> {

@@ -43,7 +43,8 @@ fn on_the_wire(path: &str) -> String {
 }
 
 impl Request {
-    fn takes(&self, status: u16) -> bool {
+    /// Whether this status is well.
+    pub(crate) fn takes(&self, status: u16) -> bool {
         self.status.split(',').any(|part| {
             let (from, to) = part.split_once('-').unwrap_or((part, part));
             let bounds = (from.trim().parse::<u16>(), to.trim().parse::<u16>());
