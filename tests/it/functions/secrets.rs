@@ -118,7 +118,7 @@ fn world(operation: &str, request: &Value, status: &str) -> Answer {
         }
         "ListDeploymentTargets" => json!({"targetIds": ["prod:web"]}),
         "GetDeploymentTarget" => json!({"deploymentTarget": {"ecsTarget": {"lifecycleEvents": [{
-            "lifecycleEventName": "AfterInstall", "status": status, "startTime": 1.0, "endTime": 2.0,
+            "lifecycleEventName": "AfterInstall", "status": status, "startTime": 1_791_970_000.0, "endTime": 1_791_970_001.0,
             "diagnostics": {"errorCode": "ScriptFailed", "message": SAID_BY_AWS},
         }, {
             "lifecycleEventName": "AfterAllowTestTraffic", "status": "InProgress", "startTime": 1.0,

@@ -493,9 +493,7 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.end();
-        let _ = (
-            fs::remove_file(&self.log),
-            fs::remove_file(self.log.with_extension("toml")),
-        );
+        let _ = fs::remove_file(&self.log);
+        let _ = fs::remove_file(self.log.with_extension("toml"));
     }
 }
