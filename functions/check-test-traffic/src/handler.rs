@@ -103,7 +103,9 @@ impl Handler {
             let target = self.codedeploy.get_deployment_target(deployment).await?;
             match test_traffic::stage(target.as_ref()) {
                 Stage::NotYet(_) => tokio::time::sleep(PAUSE).await,
-                stage => return Ok(stage),
+                stage @ (Stage::Waits(_) | Stage::NoMore(_) | Stage::NotKnown(_)) => {
+                    return Ok(stage);
+                }
             }
         }
         let target = self.codedeploy.get_deployment_target(deployment).await?;

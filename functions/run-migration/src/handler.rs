@@ -109,7 +109,7 @@ impl Handler {
             let target = self.codedeploy.get_deployment_target(&call.deployment_id);
             match migration::waiting(target.await?) {
                 Waiting::NotYet(_) => tokio::time::sleep(PAUSE).await,
-                waiting => return Ok(waiting),
+                waiting @ (Waiting::ForAnswer(_) | Waiting::NoMore(_)) => return Ok(waiting),
             }
         }
         let target = self.codedeploy.get_deployment_target(&call.deployment_id);

@@ -23,6 +23,10 @@ use crate::observe::{Seen, misfit};
 const REFILL: Duration = Duration::from_secs(1);
 
 /// What became of acting on a decision.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one of it, and it is taken apart at once"
+)]
 pub(crate) enum Acted {
     /// It was done, or what AWS says now made it needless.
     Done(Report),

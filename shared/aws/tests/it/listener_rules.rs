@@ -9,6 +9,7 @@ use crate::server::Server;
 
 /// Two pages, every kind of condition and action in both of the forms that ELB gives them.
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one table, a case a line")]
 async fn rules_come_with_conditions_and_weights_from_every_page() {
     let page = |rules: &str, marker: &str| {
         format!(

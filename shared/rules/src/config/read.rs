@@ -85,6 +85,23 @@ fn must_differ(pipelines: &[Pipeline], problems: &mut Problems) {
     }
 }
 
+/// Both are read before either refusal ends the reading, so that the mistakes of both are noted.
+fn gates(
+    migration: Option<(String, Table)>,
+    test_traffic: Option<(String, Table)>,
+    problems: &mut Problems,
+) -> (Option<Option<Migration>>, Option<TestTraffic>) {
+    let migration = match migration {
+        Some((place, table)) => self::migration(place, table, problems).map(Some),
+        None => Some(None),
+    };
+    let test_traffic = match test_traffic {
+        Some((place, table)) => self::test_traffic(place, table, problems),
+        None => Some(TestTraffic::default_gate()),
+    };
+    (migration, test_traffic)
+}
+
 fn pipeline(place: String, table: Table, problems: &mut Problems) -> Option<Pipeline> {
     let mut section = Section::new(place, table, problems);
     let name = section.required("name");
@@ -125,15 +142,7 @@ fn pipeline(place: String, table: Table, problems: &mut Problems) -> Option<Pipe
     let test_traffic = section.section("test_traffic");
     section.finish();
 
-    // Both are read before either refusal ends the reading, so that the mistakes of both are noted.
-    let migration = match migration {
-        Some((place, table)) => self::migration(place, table, problems).map(Some),
-        None => Some(None),
-    };
-    let test_traffic = match test_traffic {
-        Some((place, table)) => self::test_traffic(place, table, problems),
-        None => Some(TestTraffic::default_gate()),
-    };
+    let (migration, test_traffic) = gates(migration, test_traffic, problems);
     let (cluster, service): (crate::names::ClusterName, crate::names::ServiceName) =
         (cluster?, service?);
     // The names that the ECS console gives to an application and a deployment group that it makes.

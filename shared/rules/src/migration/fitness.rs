@@ -156,10 +156,8 @@ fn unfit_command(
     let fixed = entry_point.len();
     let paste = |command: &[String]| {
         let words: Vec<String> = command.iter().map(|word| told(word)).collect();
-        format!(
-            "write `command = {}`",
-            list(&words.iter().map(String::as_str).collect::<Vec<_>>())
-        )
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        format!("write `command = {}`", list(&words))
     };
     let elsewhere = |what: &str| {
         let container = other.map(|other| format!(", or migrate with `container = {other:?}`"));
@@ -168,11 +166,7 @@ fn unfit_command(
             container.unwrap_or_default()
         )
     };
-    let words: Vec<String> = entry_point
-        .iter()
-        .chain(&migration.command)
-        .cloned()
-        .collect();
+    let words = [entry_point, &migration.command].concat();
     let as_script = |script: usize| {
         let start = script.saturating_sub(fixed).min(migration.command.len());
         let (before, rest) = migration.command.split_at(start);
@@ -182,19 +176,7 @@ fn unfit_command(
     };
     let (reason, hint) = match &misuse.kind {
         Kind::WordsLost { script, lost } => {
-            let script_word = words.get(*script).cloned().unwrap_or_default();
-            let reason = format!(
-                "which is `{}` alone: a shell takes one word as its script, and {} behind it are lost",
-                told(&script_word),
-                listed(
-                    lost.iter()
-                        .map(String::as_str)
-                        .map(told)
-                        .collect::<Vec<_>>()
-                        .iter()
-                        .map(String::as_str)
-                )
-            );
+            let reason = words_lost(words.get(*script), lost);
             let hint = if *script < fixed {
                 elsewhere("let the script end with `exec \"$@\"`")
             } else {
@@ -238,6 +220,15 @@ fn unfit_command(
         reason,
         hint,
     }
+}
+
+fn words_lost(script: Option<&String>, lost: &[String]) -> String {
+    let lost: Vec<String> = lost.iter().map(|word| told(word)).collect();
+    format!(
+        "which is `{}` alone: a shell takes one word as its script, and {} behind it are lost",
+        told(script.map(String::as_str).unwrap_or_default()),
+        listed(lost.iter().map(String::as_str))
+    )
 }
 
 fn shell_hint(

@@ -141,37 +141,19 @@ fn of_script(
     let ours = |place: &usize| script + 1 + place >= fixed;
     let uses = Uses::of(text);
     if !uses.any() {
-        let is_lost =
-            |(place, word): &(usize, &String)| ours(place) && !is_placeholder(word, *place);
-        let lost: Vec<String> = arguments
-            .iter()
-            .enumerate()
-            .filter(is_lost)
-            .map(|(_, word)| word.clone())
-            .collect();
+        // Nothing of the command is used, even where it is a placeholder alone.
         if script < fixed {
-            // Nothing of the command is used, even where it is a placeholder alone.
             return misuse(Kind::ScriptFixed);
         }
+        let is_lost =
+            |(place, word): &(usize, &String)| ours(place) && !is_placeholder(word, *place);
+        let lost = arguments.iter().enumerate().filter(is_lost);
+        let lost: Vec<String> = lost.map(|(_, word)| word.clone()).collect();
+        let script = before + script;
         if !lost.is_empty() {
-            return misuse(Kind::WordsLost {
-                script: before + script,
-                lost,
-            });
+            return misuse(Kind::WordsLost { script, lost });
         }
-        return plain_words(text)
-            .and_then(|inner| examine_within(&inner, 0, 0, depth - 1))
-            .map(|inner| Misuse {
-                // Where within the script, nobody can paste; so the whole of it is named.
-                runs: inner.runs,
-                kind: match inner.kind {
-                    Kind::WordsLost { script: _, lost } => Kind::WordsLost {
-                        script: before + script,
-                        lost,
-                    },
-                    other => other,
-                },
-            });
+        return within_script(text, script, depth - 1);
     }
     let name = arguments.first();
     if let Some(name) = name
@@ -205,6 +187,23 @@ fn of_script(
         );
     }
     None
+}
+
+/// What is wrong with a shell that a script calls. Where within the script, nobody can paste; so the whole of it is named.
+fn within_script(text: &str, script: usize, depth: usize) -> Option<Misuse> {
+    let inner = examine_within(&plain_words(text)?, 0, 0, depth)?;
+    let kind = match inner.kind {
+        Kind::WordsLost { script: _, lost } => Kind::WordsLost { script, lost },
+        kind @ (Kind::NameLost(_)
+        | Kind::ScriptFixed
+        | Kind::ReadsInput
+        | Kind::NotExecuted
+        | Kind::RunsNothing) => kind,
+    };
+    Some(Misuse {
+        runs: inner.runs,
+        kind,
+    })
 }
 
 fn is_placeholder(word: &str, place: usize) -> bool {
