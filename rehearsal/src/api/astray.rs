@@ -95,10 +95,11 @@ impl Caller {
     }
 }
 
-/// How a target is does not change within one look of a function: it is asked again only by one that waits.
+/// How a target, a task or a lifecycle event is does not change within one look of a function: the same is asked again only
+/// by one that waits. Without time that passes between, it would wait in vain for what this clock alone can bring.
 fn asks(request: &Request) -> Asks {
     match request.operation.as_str() {
-        "DescribeTargetHealth" => Asks::ToWait,
+        "DescribeTargetHealth" | "DescribeTasks" | "GetDeploymentTarget" => Asks::ToWait,
         _ => Asks::ToKnow,
     }
 }

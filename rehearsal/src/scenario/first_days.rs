@@ -1,7 +1,7 @@
 //! What a team meets in its first days: installing deploys nothing, observing changes nothing, going back migrates nothing,
 //! and what was stopped for something newer has not failed.
 
-use rehearsal::ecr::{ImageSettings, IndexSettings, OCI_INDEX};
+use rehearsal::ecr::{ImageSettings, IndexSettings};
 use rehearsal::identity::REGISTRY;
 use serde_json::json;
 
@@ -32,16 +32,11 @@ fn installed_beside_latest() -> Scenario {
     let mut expectations = course.expectations();
     expectations.extend(claims::all_succeeded());
     expectations.push(decided("already-running"));
-    let mut setting = Setting::adjusted(|service| {
+    let setting = Setting::adjusted(|service| {
         for container in &mut service.containers {
             container.image = format!("{REGISTRY}/shop/web:latest");
         }
     });
-    // For several platforms: what a task states may be the digest of either manifest.
-    for image in &mut setting.images {
-        image.media_type = OCI_INDEX.to_owned();
-        image.artifact_media_type = None;
-    }
     Scenario {
         setting,
         ..Scenario::of_shop(

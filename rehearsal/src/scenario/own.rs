@@ -151,8 +151,6 @@ impl Pipeline {
         settings.family = self.family(all);
         settings.health_check.path = HEALTH.to_owned();
         for container in &mut settings.containers {
-            // Whichever of them migrates: the end of one that is not essential is not the end of its task.
-            container.essential = true;
             let pages = requests::pages(&self.requests);
             let pages = ("SAMPLE_ANSWERS".to_owned(), pages);
             container.environment.extend([pages]);
@@ -468,7 +466,6 @@ mod tests {
                     let schema = container.environment.get("SAMPLE_SCHEMA");
                     let expected = pipeline.migration.is_none().then_some("1");
                     assert_eq!(schema.map(String::as_str), expected, "{file}");
-                    assert!(container.essential, "{file}");
                 }
                 let pushed = scenario.steps.iter().any(|step| {
                     matches!(step, Step::Push(image) if image.repository == pipeline.repository

@@ -103,7 +103,11 @@ pub(crate) fn transcript(scenario: &str) -> String {
 
 /// The scenarios that `cargo rehearse --list` names.
 pub(crate) fn scenarios() -> Vec<String> {
-    let list = String::from_utf8(rehearse(&["--list"]).stdout).unwrap();
+    // It takes no other option.
+    let listed = Command::new(binaries().join("rehearsal"))
+        .arg("--list")
+        .output();
+    let list = String::from_utf8(listed.unwrap().stdout).unwrap();
     let name = |line: &str| line.split(' ').next().unwrap().to_owned();
     list.lines().map(name).collect()
 }
