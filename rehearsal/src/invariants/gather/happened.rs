@@ -155,6 +155,7 @@ pub(super) fn hooks(happenings: &[Happening]) -> Vec<HookCall> {
 
 pub(super) fn migrations(world: &World) -> Vec<Migration> {
     let given = given(world);
+    let indexes = indexes(world);
     let migration = |task: &Task| {
         let deployment = task.started_by.as_deref()?.strip_prefix(STARTED_BY)?;
         Some(Migration {
@@ -164,7 +165,11 @@ pub(super) fn migrations(world: &World) -> Vec<Migration> {
             revision: task.task_definition.clone(),
             started_at: task.started_at,
             stopped_at: task.stopped_at,
-            containers: task.containers.iter().map(container).collect(),
+            containers: task
+                .containers
+                .iter()
+                .map(|one| container(one, &indexes))
+                .collect(),
         })
     };
     world
@@ -172,12 +177,27 @@ pub(super) fn migrations(world: &World) -> Vec<Migration> {
         .read(|state| state.tasks.iter().filter_map(migration).collect())
 }
 
-fn container(container: &TaskContainer) -> Container {
+/// The index of each manifest that a machine of the rehearsal runs: a task may state either digest for the same image.
+fn indexes(world: &World) -> BTreeMap<String, String> {
+    let images = world
+        .ecr
+        .repositories()
+        .into_iter()
+        .flat_map(|repository| repository.images);
+    images
+        .filter_map(|image| Some((image.platform_digest()?, image.digest)))
+        .collect()
+}
+
+fn container(container: &TaskContainer, indexes: &BTreeMap<String, String>) -> Container {
     let end = container.end.zip(container.exit_code);
     Container {
         name: container.name.clone(),
         essential: container.essential,
-        digest: container.image_digest.clone(),
+        digest: container
+            .image_digest
+            .as_ref()
+            .map(|digest| indexes.get(digest).unwrap_or(digest).clone()),
         ran: container.ran.clone(),
         end: end.map(|(end, exit_code)| ContainerEnd {
             at: end.at,
