@@ -253,7 +253,10 @@ fn chosen(arguments: &Arguments, given: &Given) -> anyhow::Result<Scenario> {
     let own = std::mem::take(&mut scenario.setting.assumptions);
     scenario.setting.assumptions = own.and(otherwise.assumptions());
     scenario.setting.without.extend(otherwise.without);
-    scenario.setting.mishaps.clone_from(&playing.mishaps);
+    scenario
+        .setting
+        .mishaps
+        .extend(playing.mishaps.iter().cloned());
     if let Some(dwell) = playing.dwell {
         scenario.setting.dwell = Duration::from_millis(dwell.into());
     }
