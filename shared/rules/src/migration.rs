@@ -149,7 +149,7 @@ pub fn has_ended(task: &Task, container: &ContainerName) -> bool {
 /// A task's last status.
 pub const STOPPED: &str = "STOPPED";
 
-/// Why a task is stopped whose migration was judged already.
+/// Why a task is stopped whose migration was judged already. It proves nothing: whoever may call StopTask can write it.
 pub const NO_LONGER_NEEDED: &str = "the migration has ended";
 
 /// How tasks end that were stopped from outside: 0 may then be the answer to a signal, half way through.
@@ -212,9 +212,8 @@ pub fn judge(task: &Task, container: &ContainerName, essential: &[ContainerName]
 }
 
 fn was_stopped_from_outside(task: &Task) -> bool {
-    let by_us = task.stopped_reason.as_deref() == Some(NO_LONGER_NEEDED);
     let code = task.stop_code.as_deref();
-    !by_us && code.is_some_and(|code| FROM_OUTSIDE.contains(&code))
+    code.is_some_and(|code| FROM_OUTSIDE.contains(&code))
 }
 
 /// Why a 0 is no evidence: when an essential container ends, ECS sends SIGTERM to the others, and a program may well answer

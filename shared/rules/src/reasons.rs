@@ -40,6 +40,9 @@ pub fn find<'a>(
 }
 
 fn of_migration<'a>(task: &'a Task, container: &'a ContainerName) -> Option<Cause<'a>> {
+    if was_taken_down_after_its_end(task, container) {
+        return None;
+    }
     match migration::judge(task, container, &[]) {
         Verdict::Succeeded => None,
         Verdict::Failed { reason, ran: _ } => Some(Cause {
@@ -48,6 +51,15 @@ fn of_migration<'a>(task: &'a Task, container: &'a ContainerName) -> Option<Caus
             container,
         }),
     }
+}
+
+/// We stop what a sidecar keeps up after the migration. Somebody else may have given our reason: good enough for a message,
+/// which decides nothing.
+fn was_taken_down_after_its_end(task: &Task, container: &ContainerName) -> bool {
+    let exited_with_zero =
+        |other: &TaskContainer| other.name == *container && other.exit_code == Some(0);
+    task.stopped_reason.as_deref() == Some(migration::NO_LONGER_NEEDED)
+        && task.containers.iter().any(exited_with_zero)
 }
 
 /// The latest of green's tasks that ended by itself.
@@ -189,7 +201,15 @@ mod tests {
         check(&[green.clone(), migrated("d-1", 9)], Some(why));
         let why = "web: a task of the new revision stopped: container `web` exited with code 3; Essential container in task exited";
         check(&[migrated("d-2", 9), green.clone()], Some(why));
-        check(&[migrated("d-1", 0), green], Some(why));
+        check(&[migrated("d-1", 0), green.clone()], Some(why));
+        let taken_down = |exit_code| Task {
+            stop_code: Some("UserInitiated".to_owned()),
+            stopped_reason: Some(migration::NO_LONGER_NEEDED.to_owned()),
+            ..migrated("d-1", exit_code)
+        };
+        check(&[taken_down(0), green.clone()], Some(why));
+        let why = "web: the migration exited with code 9 (the migration has ended; stop code UserInitiated)";
+        check(&[taken_down(9), green], Some(why));
     }
 
     #[test]

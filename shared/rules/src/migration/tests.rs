@@ -51,15 +51,16 @@ fn only_an_exit_code_of_zero_succeeds() {
     );
 }
 
-/// The function itself takes the task down once it has answered, and may have to answer again.
+/// Anybody who may call StopTask can give the reason that we give, half way through a migration that answers SIGTERM with 0.
+/// We stop a task after its hook has its answer, and that answer stands.
 #[test]
-fn a_task_that_was_taken_down_after_its_migration_had_ended_is_judged_as_before() {
+fn the_reason_that_we_give_when_we_stop_a_task_is_no_evidence() {
     check(
         Some(0),
         true,
         "UserInitiated",
         NO_LONGER_NEEDED,
-        "succeeded",
+        "the migration was stopped: the migration has ended; stop code UserInitiated",
     );
 }
 
