@@ -69,15 +69,16 @@ impl Handler {
         deadline: Deadline,
     ) -> Result<Verdict, Failure> {
         let pipeline = &known.pipeline;
-        let Some(migration) = &pipeline.migration else {
-            return Ok(Verdict::Succeeded(
-                "the pipeline has no migration".to_owned(),
-            ));
-        };
         let event = match self.waiting(call).await? {
             Waiting::ForAnswer(event) => event,
             Waiting::NotYet(reason) => return Ok(Verdict::NothingRan(reason)),
             Waiting::NoMore(reason) => return Ok(Verdict::TooLate(reason)),
+        };
+        // Only now: another hook's id would be answered with this gate's `Succeeded`.
+        let Some(migration) = &pipeline.migration else {
+            return Ok(Verdict::Succeeded(
+                "the pipeline has no migration".to_owned(),
+            ));
         };
         let service = self
             .ecs
