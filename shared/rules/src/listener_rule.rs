@@ -5,6 +5,10 @@
 //! cannot be told from outside (the address that a request comes from, a regular expression in ELB's dialect) is perhaps
 //! met: such a rule must lead to green like the one that is met in any case.
 
+use std::borrow::Cow;
+
+use percent_encoding::percent_decode_str;
+
 use crate::names::TargetGroupArn;
 use crate::observed::{Listener, ListenerRule, RuleAction, RuleCondition};
 
@@ -308,32 +312,8 @@ fn tokens(pattern: &str, escapes: Escapes) -> Vec<Token> {
     tokens
 }
 
-/// Percent-encoding taken off.
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, behind @ ..] = rest {
-        let encoded = match rest {
-            [b'%', high, low, ..] => hex(*high).zip(hex(*low)),
-            _ => None,
-        };
-        match encoded {
-            Some((high, low)) => {
-                bytes.push(high * 16 + low);
-                rest = &rest[3..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = behind;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    let value = char::from(digit).to_digit(16)?;
-    u8::try_from(value).ok()
+fn decoded(text: &str) -> Cow<'_, str> {
+    percent_decode_str(text).decode_utf8_lossy()
 }
 
 #[cfg(test)]
