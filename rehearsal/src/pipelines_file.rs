@@ -125,29 +125,14 @@ fn in_order(text: &str) -> Vec<(String, u64)> {
 
 #[cfg(test)]
 mod tests {
+    use tempfile::tempdir;
+
     use super::*;
-
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(name: &str) -> Folder {
-            let name = format!("rehearsal-pipelines-{name}-{}", std::process::id());
-            let folder = std::env::temp_dir().join(name);
-            std::fs::create_dir_all(&folder).unwrap();
-            Folder(folder)
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            std::fs::remove_dir_all(&self.0).unwrap();
-        }
-    }
 
     #[test]
     fn what_is_no_toml_is_refused_by_the_name_that_was_given() {
-        let folder = Folder::new("read");
-        let file = folder.0.join("own.toml");
+        let folder = tempdir().unwrap();
+        let file = folder.path().join("own.toml");
         for (bytes, expected) in [
             (
                 &b"[[pipeline]]\nname = \n"[..],
@@ -165,12 +150,12 @@ mod tests {
             let expected = format!("`{}` {expected}", file.display());
             assert!(error.starts_with(&expected), "{error}");
         }
-        let nowhere = PipelinesFile::read(&folder.0.join("no.toml")).unwrap_err();
+        let nowhere = PipelinesFile::read(&folder.path().join("no.toml")).unwrap_err();
         assert!(
             format!("{nowhere:#}").contains("no.toml`: No such file"),
             "{nowhere:#}"
         );
-        let directory = PipelinesFile::read(&folder.0).unwrap_err().to_string();
+        let directory = PipelinesFile::read(folder.path()).unwrap_err().to_string();
         assert!(directory.contains("is not a file"), "{directory}");
     }
 

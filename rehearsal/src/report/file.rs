@@ -67,30 +67,14 @@ impl Drop for ReportFile {
 
 #[cfg(test)]
 mod tests {
+    use tempfile::tempdir;
+
     use super::*;
-
-    /// A folder of the test's own, removed at its end.
-    struct Folder(PathBuf);
-
-    impl Folder {
-        fn new(name: &str) -> Folder {
-            let name = format!("rehearsal-report-{name}-{}", std::process::id());
-            let folder = std::env::temp_dir().join(name);
-            std::fs::create_dir_all(&folder).unwrap();
-            Folder(folder)
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            std::fs::remove_dir_all(&self.0).unwrap();
-        }
-    }
 
     #[test]
     fn an_earlier_page_is_replaced_whole_and_not_before() {
-        let folder = Folder::new("replaced");
-        let path = folder.0.join("report.html");
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("report.html");
         std::fs::write(&path, "an earlier page").unwrap();
         let mut file = ReportFile::open(&path).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "an earlier page");
@@ -101,16 +85,19 @@ mod tests {
 
     #[test]
     fn a_file_that_nothing_was_written_to_does_not_stay() {
-        let folder = Folder::new("empty");
-        let path = folder.0.join("report.html");
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("report.html");
         drop(ReportFile::open(&path).unwrap());
         assert!(!path.exists());
     }
 
     #[test]
     fn a_place_that_cannot_be_written_to_is_named() {
-        let folder = Folder::new("nowhere");
-        for path in [folder.0.clone(), folder.0.join("no/such/report.html")] {
+        let folder = tempdir().unwrap();
+        for path in [
+            folder.path().to_owned(),
+            folder.path().join("no/such/report.html"),
+        ] {
             let error = ReportFile::open(&path).unwrap_err();
             let told = format!("{error:#}");
             assert!(
