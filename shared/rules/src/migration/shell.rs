@@ -52,6 +52,18 @@ const WRAPPERS: [&str; 36] = [
 /// Programs that take a script as a shell does, and hand it to one.
 const SUBSTITUTES: [&str; 2] = ["runuser", "su"];
 
+/// Their options that take a value.
+const SUBSTITUTES_VALUES: [&str; 8] = [
+    "--group",
+    "--shell",
+    "--supp-group",
+    "--whitelist-environment",
+    "-G",
+    "-g",
+    "-s",
+    "-w",
+];
+
 /// Programs that end well whatever they are given, and run none of it.
 const RUN_NOTHING: [&str; 4] = [":", "echo", "printf", "true"];
 
@@ -109,16 +121,21 @@ fn examine_within(words: &[String], fixed: usize, before: usize, depth: usize) -
         return misuse(Kind::RunsNothing);
     }
     let at = shell(words)?;
-    let call = if SUBSTITUTES.contains(&base(&words[at])) {
+    let (call, own) = if SUBSTITUTES.contains(&base(&words[at])) {
         substitute(words, at)
     } else {
-        shell_call(words, at)
+        (shell_call(words, at), Vec::new())
     };
     match call {
         ShellCall::NotExecuted => misuse(Kind::NotExecuted),
         ShellCall::ReadsInput => misuse(Kind::ReadsInput),
         ShellCall::RunsFile => None,
-        ShellCall::Script(script) => of_script(words, fixed, before, script, depth),
+        ShellCall::Script(script) => {
+            let others = (0..words.len()).filter(|place| !own.contains(place));
+            let others: Vec<String> = others.map(|place| words[place].clone()).collect();
+            let fixed = fixed - own.iter().filter(|place| **place < fixed).count();
+            of_script(&others, fixed, before, script, depth)
+        }
     }
 }
 
@@ -317,17 +334,28 @@ fn shell_call(words: &[String], at: usize) -> ShellCall {
     }
 }
 
-/// `su app -c SCRIPT …`: options may stand behind the user.
-fn substitute(words: &[String], at: usize) -> ShellCall {
+/// `su app -c SCRIPT …`, or `su -c SCRIPT app …`: options and the user may stand in any order (util-linux, su(1)). Gives the
+/// places behind the script, too, whose words the program itself takes; the script gets the others.
+fn substitute(words: &[String], at: usize) -> (ShellCall, Vec<usize>) {
     let is_option = |word: &String| {
         word == "--command"
             || (word.starts_with('-') && !word.starts_with("--") && word.ends_with('c'))
     };
     let option = words[at..].iter().position(is_option);
-    match option.map(|option| at + option + 1) {
-        Some(script) if script < words.len() => ShellCall::Script(script),
-        Some(_) | None => ShellCall::RunsFile,
+    let script = option.map(|option| at + option + 1);
+    let Some(script) = script.filter(|script| *script < words.len()) else {
+        return (ShellCall::RunsFile, Vec::new());
+    };
+    let is_own = |place: &usize| {
+        words[*place].starts_with('-') || SUBSTITUTES_VALUES.contains(&words[place - 1].as_str())
+    };
+    let behind = script + 1..words.len();
+    let mut own: Vec<usize> = behind.clone().filter(is_own).collect();
+    let user_comes_first = !(at + 1..script - 1).all(|place| is_own(&place));
+    if !user_comes_first {
+        own.extend(behind.clone().find(|place| !is_own(place)));
     }
+    (ShellCall::Script(script), own)
 }
 
 /// What a script uses of the words behind it.

@@ -138,6 +138,18 @@ fn a_command_that_a_shell_would_swallow_is_refused() {
         ),
         (&["su", "app", "-c"], django, "su app -c python", whole),
         (
+            &["su", "-s", "/bin/sh", "app", "-c"],
+            django,
+            "app -c python",
+            whole,
+        ),
+        (
+            &[],
+            &["su", "-c", "python", "app", "migrate"],
+            "su -c python",
+            "command = ",
+        ),
+        (
             &["timeout", "30", "sh", "-c"],
             django,
             "timeout 30 sh -c python",
@@ -230,6 +242,13 @@ fn a_command_that_runs_as_it_is_written_is_not_refused() {
         (&["sh", "-c"], &["python manage.py migrate"]),
         (&["sh", "-c"], &["./migrate && ./seed"]),
         (&[], &["sh", "-c", "./migrate up"]),
+        (&[], &["su", "app", "-c", "./migrate up"]),
+        (&[], &["su", "-c", "./migrate up", "app"]),
+        (&[], &["su", "-s", "/bin/sh", "-c", "./migrate up", "app"]),
+        (
+            &[],
+            &["su", "-c", "./migrate up", "-s", "/bin/sh", "-", "app"],
+        ),
         (&[], &["sh", "-c", "./migrate up", "--"]),
         (&[], &["sh", "-c", "exec \"$@\"", "sh", "./migrate", "up"]),
         (&[], &["sh", "-c", "exec \"$0\" \"$@\"", "./migrate", "up"]),
