@@ -48,6 +48,10 @@ const NAMED_IN_CONFIGURATION: [&str; 6] = [
     "ecs:ListTasks",
 ];
 
+/// ECS says with the code of a wrong request (`ClientException`, HTTP 400) that somebody else registers a revision of the same
+/// family at this moment (hashicorp/terraform-provider-aws #9777, PrefectHQ/prefect #10102).
+const BUSY_FAMILY: &str = "Too many concurrent attempts";
+
 /// A call on its way: what a failure has to say about it.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
@@ -179,7 +183,10 @@ impl Call {
 
     fn refused(&self, status: u16, code: Option<&str>, message: Option<&str>) -> CallFailed {
         let code = code.unwrap_or_default();
-        let kind = kind_of(status, code);
+        let kind = match message {
+            Some(message) if message.contains(BUSY_FAMILY) => Kind::Throttled,
+            _ => kind_of(status, code),
+        };
         let said = said(status, code, message);
         let phrase = match kind {
             Kind::Throttled => format!("throttled: {said}"),

@@ -177,6 +177,18 @@ async fn a_refused_registration_says_why() {
     );
 }
 
+/// Two invocations, or Terraform and one of ours, that register in one family at once.
+#[tokio::test]
+async fn a_family_that_somebody_else_registers_in_is_busy() {
+    let message = "Too many concurrent attempts to create a new revision of the specified family.";
+    let server = Server::answering([error(400, "ClientException", message)]).await;
+    let failed = Ecs::new(&server.session())
+        .register_task_definition(&task_definition())
+        .await
+        .unwrap_err();
+    assert_eq!(failed.kind, Kind::Throttled);
+}
+
 #[tokio::test]
 async fn an_answer_without_a_task_definition_is_unexpected() {
     for body in [
