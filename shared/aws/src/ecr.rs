@@ -1,7 +1,7 @@
 //! ECR: which images are in a repository.
 
 use aws_sdk_ecr::Client;
-use aws_sdk_ecr::types::{DescribeImagesFilter, ImageIdentifier, TagStatus};
+use aws_sdk_ecr::types::{DescribeImagesFilter, ImageFailureCode, ImageIdentifier, TagStatus};
 use rules::names::{Digest, Repository, Tag};
 use rules::observed::ImageDetail;
 use serde_json::Value;
@@ -117,6 +117,17 @@ impl Ecr {
             .send()
             .await
             .map_err(|error| call.failed(error))?;
+        for failure in answer.failures() {
+            let code = failure.failure_code().map(ImageFailureCode::as_str);
+            // Any other failure says nothing about what the image is.
+            if code != Some(NO_INDEX) {
+                return Err(call.unexpected(&format!(
+                    "the image was not read: {} ({})",
+                    code.unwrap_or("no failure code"),
+                    failure.failure_reason().unwrap_or("no reason given")
+                )));
+            }
+        }
         let Some(manifest) = answer
             .images()
             .first()
@@ -175,6 +186,9 @@ const INDEXES: [&str; 2] = [
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
 ];
+
+/// How ECR says that an image has none of the accepted media types.
+const NO_INDEX: &str = "UnsupportedImageType";
 
 const OPERATION: &str = "ecr:DescribeImages";
 

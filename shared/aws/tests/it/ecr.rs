@@ -168,6 +168,10 @@ async fn an_index_gives_its_manifests_and_anything_else_none() {
             200,
             &json!({"images": [{"imageManifest": "<html>"}], "failures": []}),
         ),
+        answer(
+            200,
+            &json!({"images": [], "failures": [{"failureCode": "UpstreamTooManyRequests", "failureReason": "try again"}]}),
+        ),
     ])
     .await;
     let ecr = Ecr::new(&server.session());
@@ -178,6 +182,13 @@ async fn an_index_gives_its_manifests_and_anything_else_none() {
     assert_eq!(manifests().await, Ok(vec![b, c]));
     assert_eq!(manifests().await, Ok(vec![]));
     assert_eq!(manifests().await.unwrap_err().kind, Kind::Unexpected);
+    // An image that could not be read is not one that is no index.
+    let unread = manifests().await.unwrap_err();
+    let said = "unexpected: the image was not read: UpstreamTooManyRequests (try again)";
+    assert_eq!(
+        (unread.kind, unread.message.as_str()),
+        (Kind::Unexpected, said)
+    );
     let sent = server.requests()[0].json();
     assert_eq!(sent["imageIds"], json!([{"imageDigest": digest('a')}]));
     assert_eq!(sent["acceptedMediaTypes"].as_array().map(Vec::len), Some(2));
