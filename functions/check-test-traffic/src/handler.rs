@@ -8,19 +8,18 @@ use aws::elb::Elb;
 use aws::sns::Sns;
 use lambda::{Deadline, Failure, Gate, Hook, Known, Messenger, Start, Verdict};
 use rules::events::HookCall;
+use rules::lifecycle::Stage;
 use rules::listener_rule;
-use rules::names::{DeploymentId, ListenerArn, TargetGroupArn};
+use rules::names::{ListenerArn, TargetGroupArn};
 use rules::observed::{Listener, ListenerRule, Service, TaskSet};
-use rules::test_traffic::{self, Health, Stage, Wanted};
+use rules::test_traffic::{self, Health, Wanted};
 use serde_json::Value;
 
 use crate::requests::Requests;
 use crate::stopwatch::{Settling, Stopwatch};
 
-/// Between two looks at target health, or at a deployment that CodeDeploy does not say to wait yet.
+/// Between two looks at target health.
 const PAUSE: Duration = Duration::from_secs(1);
-/// How often CodeDeploy is asked whether the deployment waits: it calls the hook at the moment at which it says so.
-const LOOKS: u32 = 5;
 
 pub(crate) struct Handler {
     start: Start<()>,
@@ -59,22 +58,23 @@ impl Handler {
             messenger: &self.messenger,
             deadline,
         };
-        hook.answer(&self.start, |known| self.check(known)).await
+        hook.answer(&self.start, |known| self.check(hook, known))
+            .await
     }
 
-    async fn check(&self, known: Known) -> Result<Verdict, Failure> {
+    async fn check(&self, hook: Hook<'_>, known: Known) -> Result<Verdict, Failure> {
         let gate = &known.pipeline.test_traffic;
-        let since = match self.stage(&known.deployment.id).await? {
-            Stage::Waits(since) => since,
-            // An answer to a call that is not of this moment would be the answer of another gate.
-            Stage::NotYet(why) | Stage::NoMore(why) => {
+        let event = match hook.stage().await? {
+            Stage::Waits(event) => event,
+            Stage::NotYet(why) => return Ok(failed(why)),
+            // The event is over, and what is under way now is another gate's.
+            Stage::NoMore(why) => {
                 return Ok(Verdict::Ignored(format!(
                     "nothing waits for this gate: {why}"
                 )));
             }
-            Stage::NotKnown(why) => return Ok(failed(why)),
         };
-        let mut settling = Settling::new(since, gate.settle);
+        let mut settling = Settling::new(event.started_at, gate.settle);
         let green = match self.wait_until_healthy(&known, &mut settling).await? {
             Green::Healthy(green) => green,
             Green::Unhealthy(why) => {
@@ -96,20 +96,6 @@ impl Handler {
         }
         self.wait_until_settled(&green, &mut settling).await?;
         self.ask(&known, &green).await
-    }
-
-    async fn stage(&self, deployment: &DeploymentId) -> Result<Stage, Failure> {
-        for _ in 1..LOOKS {
-            let target = self.codedeploy.get_deployment_target(deployment).await?;
-            match test_traffic::stage(target.as_ref()) {
-                Stage::NotYet(_) => tokio::time::sleep(PAUSE).await,
-                stage @ (Stage::Waits(_) | Stage::NoMore(_) | Stage::NotKnown(_)) => {
-                    return Ok(stage);
-                }
-            }
-        }
-        let target = self.codedeploy.get_deployment_target(deployment).await?;
-        Ok(test_traffic::stage(target.as_ref()))
     }
 
     /// Asks the service anew each time: it may be scaled meanwhile.

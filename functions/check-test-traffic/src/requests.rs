@@ -90,10 +90,15 @@ impl Requests {
             return Ok(());
         }
         let name = listener.dns_name.as_str();
-        let balancer = tokio::net::lookup_host((name, listener.port)).await;
-        let balancer: Vec<IpAddr> = balancer
-            .map(|found| found.map(|address| address.ip()).collect())
-            .unwrap_or_default();
+        let found = tokio::net::lookup_host((name, listener.port)).await;
+        let found = found.map_err(|error| {
+            format!(
+                "`{name}`, the load balancer's name, could not be resolved ({error}), so nobody knows whether `{}` is another of \
+                 its listeners (hint: let `test_traffic.base_url` have the test listener's port {})",
+                self.base, listener.port
+            )
+        })?;
+        let balancer: Vec<IpAddr> = found.map(|address| address.ip()).collect();
         match self.nodes.iter().any(|(node, _)| balancer.contains(node)) {
             true => Err(format!(
                 "`{}` is another listener of the load balancer, and the test listener's port is {} (hint: correct \

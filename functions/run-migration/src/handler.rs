@@ -7,15 +7,16 @@ mod record;
 
 use std::time::Duration;
 
+use aws::Kind;
 use aws::codedeploy::CodeDeploy;
 use aws::ecs::{Ecs, RunTaskAnswer, TaskFailure};
 use aws::scheduler::Scheduler;
 use aws::sns::Sns;
-use aws::{CallFailed, Kind};
 use lambda::{Deadline, Failure, Gate, Hook, Known, Messenger, Start, Verdict};
 use rules::environment::TimeOutSchedule;
 use rules::events::HookCall;
-use rules::migration::{self, MigrationTask, TaskRun, Waiting};
+use rules::lifecycle::Stage;
+use rules::migration::{self, MigrationTask, TaskRun};
 use rules::names::TaskArn;
 use rules::observed::{DeploymentStatus, LifecycleEvent, Task};
 use rules::revision;
@@ -27,8 +28,6 @@ use record::Written;
 /// How long ECS is asked to stop a task that it does not know yet, and the pause between.
 const STOPPING: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_secs(1);
-/// How often CodeDeploy is asked whether it waits: it may say so a moment later.
-const ASKED_AT_MOST: u32 = 3;
 
 pub(crate) struct Handler {
     start: Start<TimeOutSchedule>,
@@ -58,21 +57,18 @@ impl Handler {
             messenger: &self.messenger,
             deadline,
         };
-        hook.answer(&self.start, |known| self.migrate(&call, known, deadline))
+        hook.answer(&self.start, |known| self.migrate(hook, known))
             .await
     }
 
-    async fn migrate(
-        &self,
-        call: &HookCall,
-        known: Known,
-        deadline: Deadline,
-    ) -> Result<Verdict, Failure> {
+    async fn migrate(&self, hook: Hook<'_>, known: Known) -> Result<Verdict, Failure> {
+        let (call, deadline) = (hook.call, hook.deadline);
         let pipeline = &known.pipeline;
-        let event = match self.waiting(call).await? {
-            Waiting::ForAnswer(event) => event,
-            Waiting::NotYet(reason) => return Ok(Verdict::NothingRan(reason)),
-            Waiting::NoMore(reason) => return Ok(Verdict::TooLate(reason)),
+        // A payload alone proves nothing, and must start nothing.
+        let event = match hook.stage().await? {
+            Stage::Waits(event) => event,
+            Stage::NotYet(reason) => return Ok(Verdict::NothingRan(reason)),
+            Stage::NoMore(reason) => return Ok(Verdict::TooLate(reason)),
         };
         // Only now: another hook's id would be answered with this gate's `Succeeded`.
         let Some(migration) = &pipeline.migration else {
@@ -102,19 +98,6 @@ impl Handler {
             Written::Running(task) => Ok(runs_as(&task)),
             Written::Refused(reason) => Ok(Verdict::NothingRan(reason)),
         }
-    }
-
-    /// Whether CodeDeploy waits for this hook: a payload alone proves nothing, and must start nothing.
-    async fn waiting(&self, call: &HookCall) -> Result<Waiting, CallFailed> {
-        for _ in 1..ASKED_AT_MOST {
-            let target = self.codedeploy.get_deployment_target(&call.deployment_id);
-            match migration::waiting(target.await?) {
-                Waiting::NotYet(_) => tokio::time::sleep(PAUSE).await,
-                waiting @ (Waiting::ForAnswer(_) | Waiting::NoMore(_)) => return Ok(waiting),
-            }
-        }
-        let target = self.codedeploy.get_deployment_target(&call.deployment_id);
-        Ok(migration::waiting(target.await?))
     }
 
     async fn run(

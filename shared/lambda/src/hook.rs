@@ -14,6 +14,7 @@ use futures_util::FutureExt;
 use rules::config::Pipeline;
 use rules::environment::Settings;
 use rules::events::HookCall;
+use rules::lifecycle::{self, Stage};
 use rules::names::HookExecutionId;
 use rules::observed::{Creator, Deployment};
 use rules::outcome::{Event, Outcome};
@@ -29,6 +30,15 @@ pub enum Gate {
     Migration,
     /// AfterAllowTestTraffic.
     TestTraffic,
+}
+
+impl Gate {
+    fn lifecycle_event(self) -> &'static str {
+        match self {
+            Self::Migration => lifecycle::AFTER_INSTALL,
+            Self::TestTraffic => lifecycle::AFTER_ALLOW_TEST_TRAFFIC,
+        }
+    }
 }
 
 /// What a hook says.
@@ -81,7 +91,29 @@ pub struct Hook<'a> {
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
+/// How often CodeDeploy is asked whether it waits: it calls a hook at the moment at which it says so, or a little before.
+const LOOKS: u32 = 5;
+
 impl Hook<'_> {
+    /// Whether CodeDeploy waits for this hook, where it does not say so at once asked again.
+    ///
+    /// # Errors
+    /// The deployment's target could not be read.
+    pub async fn stage(&self) -> Result<Stage, CallFailed> {
+        let mut look = 1;
+        loop {
+            let target = self
+                .codedeploy
+                .get_deployment_target(&self.call.deployment_id);
+            let stage = lifecycle::stage(target.await?, self.gate.lifecycle_event());
+            if look == LOOKS || !matches!(stage, Stage::NotYet(_)) {
+                return Ok(stage);
+            }
+            look += 1;
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
     /// Finds out about the deployment, lets `check` decide, and answers; also when any of it fails. While AWS throttles or
     /// is not to be reached, and there is time, `check` is asked again: it must not mind.
     ///

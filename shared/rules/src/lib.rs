@@ -8,6 +8,7 @@ pub mod config;
 pub mod environment;
 pub mod events;
 mod foreign;
+pub mod lifecycle;
 pub mod listener_rule;
 pub mod look;
 pub mod message;

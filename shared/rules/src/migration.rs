@@ -7,9 +7,7 @@ mod shell;
 
 use crate::config::Migration;
 use crate::names::{ContainerName, DeploymentId, RevisionArn};
-use crate::observed::{
-    DeploymentTarget, LifecycleEvent, LifecycleEventStatus, Placement, Service, Task,
-};
+use crate::observed::{Placement, Service, Task, TaskContainer};
 
 pub use evidence::{Variables, differences, variables};
 pub(crate) use fitness::essential;
@@ -84,44 +82,6 @@ pub fn schedule_name(deployment: &DeploymentId) -> String {
     format!("greenlight-migration-{deployment}")
 }
 
-/// The lifecycle event whose hook migrates.
-const AFTER_INSTALL: &str = "AfterInstall";
-
-/// How far the lifecycle event is that a migration's hook belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Waiting {
-    /// CodeDeploy waits for the hook's answer.
-    ForAnswer(LifecycleEvent),
-    /// The event has not begun, or nobody knows.
-    NotYet(String),
-    /// The event is over: whatever the answer is, it comes too late.
-    NoMore(String),
-}
-
-/// Whether CodeDeploy waits for the migration. The payload of a hook does not prove it: anybody who may invoke the function
-/// can write one.
-pub fn waiting(target: Option<DeploymentTarget>) -> Waiting {
-    let event = target.and_then(|target| {
-        let mut events = target.lifecycle_events.into_iter();
-        events.find(|event| event.name == AFTER_INSTALL)
-    });
-    let Some(event) = event else {
-        return Waiting::NotYet(format!("`{AFTER_INSTALL}` has not begun"));
-    };
-    let status = event.status;
-    let says = format!(
-        "`{AFTER_INSTALL}` is `{}`, not `InProgress`",
-        status.as_str()
-    );
-    match status {
-        LifecycleEventStatus::InProgress => Waiting::ForAnswer(event),
-        LifecycleEventStatus::Pending | LifecycleEventStatus::Unknown => Waiting::NotYet(says),
-        LifecycleEventStatus::Succeeded
-        | LifecycleEventStatus::Failed
-        | LifecycleEventStatus::Skipped => Waiting::NoMore(says),
-    }
-}
-
 /// How a migration ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
@@ -152,14 +112,9 @@ pub const STOPPED: &str = "STOPPED";
 /// Why a task is stopped whose migration was judged already. It proves nothing: whoever may call StopTask can write it.
 pub const NO_LONGER_NEEDED: &str = "the migration has ended";
 
-/// How tasks end that were stopped from outside: 0 may then be the answer to a signal, half way through.
-const FROM_OUTSIDE: [&str; 5] = [
-    "InfrastructureHealth",
-    "ServiceSchedulerInitiated",
-    "SpotInterruption",
-    "TerminationNotice",
-    "UserInitiated",
-];
+/// How a task ends whose own containers ended it. Any other stop code, also one that AWS adds later, says that something
+/// else stopped it: 0 may then be the answer to a signal, half way through.
+const ENDED_BY_A_CONTAINER: &str = "EssentialContainerExited";
 
 /// How containers end that ECS stopped because another one had ended: by SIGTERM, or by SIGKILL after it.
 const BY_SIGNAL: [i32; 2] = [143, 137];
@@ -213,7 +168,7 @@ pub fn judge(task: &Task, container: &ContainerName, essential: &[ContainerName]
 
 fn was_stopped_from_outside(task: &Task) -> bool {
     let code = task.stop_code.as_deref();
-    code.is_some_and(|code| FROM_OUTSIDE.contains(&code))
+    code.is_some_and(|code| code != ENDED_BY_A_CONTAINER)
 }
 
 /// Why a 0 is no evidence: when an essential container ends, ECS sends SIGTERM to the others, and a program may well answer
@@ -228,20 +183,40 @@ fn ended_before(
         .containers
         .iter()
         .filter(|container| container.name != *migrating && essential.contains(&container.name));
-    let (first, code) = others.find_map(|container| {
-        let code = container.exit_code?;
-        let was_out_of_memory = container
-            .reason
-            .as_deref()
-            .is_some_and(|reason| reason.contains("OutOfMemory"));
-        let was_stopped = BY_SIGNAL.contains(&code) && !was_out_of_memory;
-        (!was_stopped).then_some((&container.name, code))
+    let ended = others.find_map(|container| {
+        let how = how_it_ended(task, container)?;
+        Some(format!(
+            "it exited with code 0, but the essential container `{0}` {how}, and ECS then stops the others, which may answer \
+             with 0 (hint: set `essential: false` for `{0}` in the task definition, or let it run until it is stopped)",
+            container.name
+        ))
+    });
+    // Its own end ends no task, so another one's did.
+    let is_beside = !essential.is_empty() && !essential.contains(migrating);
+    let by_another = is_beside && task.stop_code.as_deref() == Some(ENDED_BY_A_CONTAINER);
+    let why = ended.or_else(|| {
+        by_another.then(|| {
+            "it exited with code 0, but an essential container ended its task, and ECS then stops the others, which may answer \
+             with 0 (hint: let the essential containers run until they are stopped)"
+                .to_owned()
+        })
     })?;
     Some(format!(
-        "it is not known whether the migration came to its end: it exited with code 0, but the essential container `{first}` ended \
-         as well, with code {code}, and ECS then stops the others, which may answer with 0 \
-         (hint: set `essential: false` for `{first}` in the task definition, or let it run until it is stopped)"
+        "it is not known whether the migration came to its end: {why}"
     ))
+}
+
+/// How a container ended by itself; none where it runs, or ended because it was stopped.
+fn how_it_ended(task: &Task, container: &TaskContainer) -> Option<String> {
+    let reason = container.reason.as_deref();
+    let Some(code) = container.exit_code else {
+        // One that never started has a reason and no exit code, and takes the task down as well.
+        let never_started = reason.filter(|_| task.last_status == STOPPED)?;
+        return Some(format!("did not start ({never_started})"));
+    };
+    let was_out_of_memory = reason.is_some_and(|reason| reason.contains("OutOfMemory"));
+    let was_stopped = BY_SIGNAL.contains(&code) && !was_out_of_memory;
+    (!was_stopped).then(|| format!("ended as well, with code {code}"))
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ pub fn find<'a>(
     shipped: &RevisionArn,
     migration: Option<&'a Migration>,
 ) -> Option<Cause<'a>> {
-    let started_by = format!("{}{deployment}", migration::STARTED_BY);
+    let started_by = migration::started_by(deployment);
     let migrated = stopped
         .iter()
         .find(|task| task.started_by.as_ref() == Some(&started_by) && task.revision == *shipped);

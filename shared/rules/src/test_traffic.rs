@@ -6,50 +6,11 @@ use std::time::Duration;
 use time::UtcDateTime;
 
 use crate::config::Request;
-use crate::observed::{
-    DeploymentTarget, LifecycleEventStatus, Listener, Service, TargetHealth, TaskSet,
-};
+use crate::observed::{Listener, Service, TargetHealth, TaskSet};
 use crate::secrecy;
 
 /// How often a request may fail before the gate does: a single lost connection says nothing about green.
 pub const FAILURES_TOLERATED: u32 = 2;
-
-/// The lifecycle event whose hook this gate is.
-pub const EVENT: &str = "AfterAllowTestTraffic";
-
-/// Whether a deployment waits for this gate. A call of the hook says only which deployment it is about, and anybody who may
-/// invoke the function can make one.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stage {
-    /// It does, since then, as far as CodeDeploy says when.
-    Waits(Option<UtcDateTime>),
-    /// Not yet; the sentence says how far it is.
-    NotYet(String),
-    /// No more; the sentence says how far it is.
-    NoMore(String),
-    /// CodeDeploy does not say.
-    NotKnown(String),
-}
-
-/// How far a deployment is, seen from this gate.
-pub fn stage(target: Option<&DeploymentTarget>) -> Stage {
-    let Some(target) = target else {
-        return Stage::NotYet("the deployment has no target yet".to_owned());
-    };
-    let mut events = target.lifecycle_events.iter();
-    let Some(event) = events.find(|event| event.name == EVENT) else {
-        return Stage::NotKnown(format!("the deployment has no lifecycle event {EVENT}"));
-    };
-    let is = format!("its {EVENT} is {}", event.status.as_str());
-    match event.status {
-        LifecycleEventStatus::InProgress => Stage::Waits(event.started_at),
-        LifecycleEventStatus::Pending => Stage::NotYet(is),
-        LifecycleEventStatus::Succeeded
-        | LifecycleEventStatus::Failed
-        | LifecycleEventStatus::Skipped => Stage::NoMore(is),
-        LifecycleEventStatus::Unknown => Stage::NotKnown(is),
-    }
-}
 
 /// Whether a load balancer has had its time to learn new weights: since its lifecycle event began until AWS says that it is
 /// now, or, where AWS does not say either, while this check has been at work.
@@ -80,6 +41,10 @@ pub enum Wanted {
 pub fn wanted(service: &Service, green: &TaskSet) -> Wanted {
     let (desired, computed) = (service.desired_count, green.computed_desired_count);
     match usize::try_from(computed) {
+        // Healthy targets that no task of green stands behind are somebody else's.
+        Ok(1..) if green.running_count < computed => {
+            Wanted::NotYet(format!("{} of {computed} tasks run", green.running_count))
+        }
         Ok(tasks @ 1..) => Wanted::Targets(tasks),
         Ok(_) | Err(_) if desired == 0 => Wanted::Nothing,
         Ok(_) | Err(_) => Wanted::NotYet(format!(
@@ -240,7 +205,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::names::RevisionArn;
-    use crate::observed::{LifecycleEvent, Placement, TaskSetStatus};
+    use crate::observed::{Placement, TaskSetStatus};
 
     fn target(state: &str, reason: &str) -> TargetHealth {
         let reason = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
@@ -388,44 +353,6 @@ mod tests {
     }
 
     #[test]
-    fn only_a_deployment_whose_event_is_in_progress_waits_for_the_gate() {
-        let check = |events: &[(&str, LifecycleEventStatus)], expected: Stage| {
-            let lifecycle_events = events.iter().map(|(name, status)| LifecycleEvent {
-                name: (*name).to_owned(),
-                status: *status,
-                started_at: None,
-                ended_at: None,
-                message: None,
-            });
-            let target = DeploymentTarget {
-                lifecycle_events: lifecycle_events.collect(),
-            };
-            assert_eq!(stage(Some(&target)), expected, "{events:?}");
-        };
-        use LifecycleEventStatus::{Failed, InProgress, Pending, Skipped, Succeeded, Unknown};
-        let is = |status: &str| format!("its AfterAllowTestTraffic is {status}");
-        check(&[(EVENT, InProgress)], Stage::Waits(None));
-        check(
-            &[("AfterInstall", InProgress), (EVENT, Pending)],
-            Stage::NotYet(is("Pending")),
-        );
-        for (status, said) in [
-            (Succeeded, "Succeeded"),
-            (Failed, "Failed"),
-            (Skipped, "Skipped"),
-        ] {
-            check(
-                &[(EVENT, status), ("BeforeAllowTraffic", InProgress)],
-                Stage::NoMore(is(said)),
-            );
-        }
-        check(&[(EVENT, Unknown)], Stage::NotKnown(is("Unknown")));
-        let none = "the deployment has no lifecycle event AfterAllowTestTraffic".to_owned();
-        check(&[("AfterInstall", InProgress)], Stage::NotKnown(none));
-        assert!(matches!(stage(None), Stage::NotYet(_)));
-    }
-
-    #[test]
     fn a_load_balancer_has_settled_by_the_clock_that_says_when_it_began() {
         let at = |seconds| UtcDateTime::from_unix_timestamp(seconds).unwrap();
         let check = |since: Option<i64>, now: Option<i64>, at_work, expected| {
@@ -449,7 +376,7 @@ mod tests {
 
     #[test]
     fn what_is_wanted_of_green_is_never_invented() {
-        let check = |desired, computed, expected: Wanted| {
+        let check = |desired, computed, running, expected: Wanted| {
             let revision: RevisionArn =
                 "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2"
                     .parse()
@@ -462,7 +389,7 @@ mod tests {
                 placement: Placement::default(),
                 load_balancer: None,
                 computed_desired_count: computed,
-                running_count: 0,
+                running_count: running,
             };
             let service = Service {
                 deployment_controller: "CODE_DEPLOY".to_owned(),
@@ -470,15 +397,19 @@ mod tests {
                 placement: Placement::default(),
                 load_balancer: None,
                 desired_count: desired,
-                running_count: 0,
+                running_count: running,
                 task_sets: vec![green.clone()],
             };
             assert_eq!(wanted(&service, &green), expected);
         };
-        check(2, 2, Wanted::Targets(2));
-        check(0, 2, Wanted::Targets(2));
-        check(0, 0, Wanted::Nothing);
+        let not_yet = |why: &str| Wanted::NotYet(why.to_owned());
+        check(2, 2, 2, Wanted::Targets(2));
+        check(2, 2, 3, Wanted::Targets(2));
+        check(2, 2, 1, not_yet("1 of 2 tasks run"));
+        check(2, 2, 0, not_yet("0 of 2 tasks run"));
+        check(0, 2, 2, Wanted::Targets(2));
+        check(0, 0, 0, Wanted::Nothing);
         let behind = "the service wants 2 tasks, and its task set of this deployment wants 0";
-        check(2, 0, Wanted::NotYet(behind.to_owned()));
+        check(2, 0, 0, not_yet(behind));
     }
 }

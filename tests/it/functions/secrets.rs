@@ -79,7 +79,7 @@ const LISTENERS: &str = "<Listeners><member>\
     <LoadBalancerArn>arn:aws:elasticloadbalancing:eu-central-1:111122223333:loadbalancer/app/shop/1</LoadBalancerArn>\
     <Port>1</Port><Protocol>HTTP</Protocol></member></Listeners>";
 const LOAD_BALANCERS: &str =
-    "<LoadBalancers><member><DNSName>shop.invalid</DNSName></member></LoadBalancers>";
+    "<LoadBalancers><member><DNSName>127.0.0.2</DNSName></member></LoadBalancers>";
 /// Whatever is asked goes to green.
 const RULES: &str = "<Rules><member><Priority>default</Priority><Actions><member><Type>forward</Type>\
     <TargetGroupArn>arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/g/1</TargetGroupArn></member>\
@@ -100,7 +100,7 @@ fn world(operation: &str, request: &Value, status: &str) -> Answer {
             "taskDefinition": REVISION, "loadBalancers": [{"containerName": "web", "containerPort": 80}],
             "taskSets": [{
                 "id": "ecs-svc/1", "status": "ACTIVE", "externalId": "d-1", "taskDefinition": REVISION,
-                "launchType": "FARGATE", "computedDesiredCount": 1, "loadBalancers": [{
+                "launchType": "FARGATE", "computedDesiredCount": 1, "runningCount": 1, "loadBalancers": [{
                     "targetGroupArn": TARGET_GROUP,
                     "containerName": "web", "containerPort": 80
                 }],

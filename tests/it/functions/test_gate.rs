@@ -13,8 +13,8 @@ use super::{EXECUTION, REVISION, deployment};
 const LISTENER: &str =
     "arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener/app/shop/1/2";
 const GREEN: &str = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/green/1";
-const LOAD_BALANCERS: &str =
-    "<LoadBalancers><member><DNSName>shop.invalid</DNSName></member></LoadBalancers>";
+/// Where nobody listens; what `base_url` names stands before it.
+const LOAD_BALANCER: &str = "127.0.0.2";
 const HEALTHY: &str = "<member><Target><Id>10.0.0.1</Id></Target><TargetHealth><State>healthy</State></TargetHealth></member>";
 /// 2026-10-14T09:30:00Z, the date of every answer.
 const NOW: f64 = 1_791_970_200.0;
@@ -54,10 +54,16 @@ fn aws(operation: &str) -> Answer {
             "loadBalancerInfo": {"targetGroupPairInfoList": [{"testTrafficRoute": {"listenerArns": [LISTENER]}}]},
         }})),
         "DescribeListeners" => SaysXml(listener("HTTP").into()),
-        "DescribeLoadBalancers" => SaysXml(LOAD_BALANCERS.into()),
+        "DescribeLoadBalancers" => load_balancer(LOAD_BALANCER),
         "DescribeRules" => SaysXml(rules("green").into()),
         _ => Says(json!({})),
     }
+}
+
+fn load_balancer(name: &str) -> Answer {
+    let members =
+        format!("<LoadBalancers><member><DNSName>{name}</DNSName></member></LoadBalancers>");
+    SaysXml(members.into())
 }
 
 fn targets(count: usize) -> Answer {
@@ -79,7 +85,7 @@ fn service(desired: i32, computed: i32) -> Answer {
         "serviceName": "web", "status": "ACTIVE", "deploymentController": {"type": "CODE_DEPLOY"}, "taskDefinition": REVISION,
         "desiredCount": desired, "taskSets": [{
             "id": "ecs-svc/1", "status": "ACTIVE", "externalId": "d-1", "taskDefinition": REVISION, "launchType": "FARGATE",
-            "computedDesiredCount": computed,
+            "computedDesiredCount": computed, "runningCount": computed,
             "loadBalancers": [{"targetGroupArn": GREEN, "containerName": "web", "containerPort": 80}],
         }],
     }]}))
@@ -128,14 +134,16 @@ fn verdict(invocation: &Invocation) -> String {
 }
 
 #[test]
-fn a_call_at_another_moment_is_answered_nothing() {
-    for status in ["Pending", "Succeeded", "Failed", "Skipped"] {
+fn a_call_after_the_gate_is_answered_nothing() {
+    for status in ["Succeeded", "Failed", "Skipped"] {
         let invocation = check("", move |operation, _| {
             (operation == "GetDeploymentTarget").then(|| stage(status, NOW))
         });
         assert_eq!(
             verdict(&invocation),
-            format!("ignored: nothing waits for this gate: its AfterAllowTestTraffic is {status}")
+            format!(
+                "ignored: nothing waits for this gate: `AfterAllowTestTraffic` is `{status}`, not `InProgress`"
+            )
         );
         assert_eq!(invocation.answer["answer"], "ignored");
         assert!(invocation.messages.is_empty());
@@ -144,19 +152,23 @@ fn a_call_at_another_moment_is_answered_nothing() {
     }
 }
 
+/// A hook always answers: CodeDeploy would wait an hour for one that says nothing.
 #[test]
-fn a_stage_that_codedeploy_says_late_is_waited_for_and_one_that_it_does_not_know_fails() {
+fn a_stage_that_codedeploy_says_late_is_waited_for_and_one_that_it_never_says_fails() {
     let late = check("", |operation, before| {
         (operation == "GetDeploymentTarget" && before < 2).then(|| stage("Pending", NOW))
     });
     assert_eq!(verdict(&late), "Succeeded");
-    let unknown = check("", |operation, _| {
-        (operation == "GetDeploymentTarget").then(|| stage("Unknown", NOW))
-    });
-    assert_eq!(
-        verdict(&unknown),
-        "Failed: its AfterAllowTestTraffic is Unknown"
-    );
+    for status in ["Pending", "Unknown"] {
+        let never = check("", move |operation, _| {
+            (operation == "GetDeploymentTarget").then(|| stage(status, NOW))
+        });
+        assert_eq!(
+            verdict(&never),
+            format!("Failed: `AfterAllowTestTraffic` is `{status}`, not `InProgress`")
+        );
+        assert!(!never.operations().contains(&"DescribeServices"));
+    }
 }
 
 /// Blue answers well until AWS says that the settling time is over; from then on green answers, badly.
@@ -253,7 +265,7 @@ fn a_protocol_that_says_nothing_of_requests_is_not_guessed() {
             "TLS",
             String::new(),
             "Failed: the test listener's protocol is TLS, which does not say whether its targets speak HTTP or HTTPS (hint: \
-             say it in `test_traffic.base_url`, such as `https://shop.invalid:1`)",
+             say it in `test_traffic.base_url`, such as `https://127.0.0.2:1`)",
         ),
         (
             "TCP",
@@ -268,6 +280,34 @@ fn a_protocol_that_says_nothing_of_requests_is_not_guessed() {
             _ => None,
         });
         assert_eq!(verdict(&invocation), expected, "{protocol}");
+    }
+}
+
+/// The production listener of the load balancer would answer with blue.
+#[test]
+fn another_listener_of_the_load_balancer_is_not_asked() {
+    for (name, expected) in [
+        (
+            "127.0.0.1",
+            "is another listener of the load balancer, and the test listener's port is 1",
+        ),
+        (
+            "shop.invalid",
+            "`shop.invalid`, the load balancer's name, could not be resolved",
+        ),
+    ] {
+        let invocation = check("", move |operation, _| {
+            (operation == "DescribeLoadBalancers").then(|| load_balancer(name))
+        });
+        let said = verdict(&invocation);
+        assert!(
+            said.starts_with("Failed: ") && said.contains(expected),
+            "{said}"
+        );
+        assert!(
+            !invocation.operations().contains(&"DescribeRules"),
+            "{said}"
+        );
     }
 }
 

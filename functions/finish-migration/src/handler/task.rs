@@ -124,10 +124,11 @@ impl Handler {
 
     /// The containers whose end ends the task; where nobody says which, all of them.
     async fn essential(&self, task: &Task) -> Vec<ContainerName> {
-        // Where nothing else has ended it does not matter.
+        // Where nothing else can have ended it does not matter.
         let ended = task.containers.iter();
         let ended = ended.filter(|container| container.exit_code.is_some());
-        if ended.count() < 2 {
+        let is_alone = task.stop_code.is_none() && ended.count() < 2;
+        if is_alone || task.containers.len() < 2 {
             return Vec::new();
         }
         match self

@@ -70,6 +70,9 @@ fn an_interruption_is_no_success_whatever_the_exit_code() {
         "SpotInterruption",
         "TerminationNotice",
         "InfrastructureHealth",
+        "ServiceSchedulerInitiated",
+        "TaskFailedToStart",
+        "ACodeOfTomorrow",
     ] {
         let reason = "Your Spot Task was interrupted.";
         let expected = format!("the migration was stopped: {reason}; stop code {stop_code}");
@@ -103,6 +106,32 @@ fn a_zero_counts_where_no_essential_container_can_have_ended_first() {
             "{said}"
         );
     }
+}
+
+#[test]
+fn an_essential_sidecar_that_never_started_took_the_migration_down() {
+    let mut task = Task::for_tests(&[("proxy", None), ("web", Some(0))]);
+    task.containers[0].reason = Some("CannotPullContainerError: no such image".to_owned());
+    let expected = "it is not known whether the migration came to its end: it exited with code 0, but the essential container \
+        `proxy` did not start (CannotPullContainerError: no such image), ";
+    assert!(said(&task, &["proxy", "web"]).starts_with(expected));
+    assert_eq!(said(&task, &["web"]), "succeeded");
+    // Its own container may still run to its end.
+    task.last_status = "RUNNING".to_owned();
+    assert_eq!(said(&task, &["proxy", "web"]), "succeeded");
+}
+
+/// A container whose end ends no task, in a task that a container ended: another one did, whatever is shown of it yet.
+#[test]
+fn a_zero_beside_the_essential_containers_counts_while_they_run() {
+    let mut task = Task::for_tests(&[("proxy", Some(143)), ("web", Some(0))]);
+    task.stop_code = None;
+    assert_eq!(said(&task, &["proxy"]), "succeeded");
+    task.stop_code = Some("EssentialContainerExited".to_owned());
+    assert!(said(&task, &["proxy"]).contains("an essential container ended its task"));
+    assert_eq!(said(&task, &["proxy", "web"]), "succeeded");
+    // Which are essential is not known.
+    assert_eq!(said(&task, &[]), "succeeded");
 }
 
 #[test]
@@ -142,39 +171,4 @@ fn a_missing_exit_code_is_a_failure() {
         "",
         "the migration ended without an exit code: ECS gave no reason",
     );
-}
-
-/// Only while CodeDeploy waits may a hook's payload start anything.
-#[test]
-fn a_migration_is_waited_for_while_its_lifecycle_event_is_under_way() {
-    use LifecycleEventStatus::{Failed, InProgress, Pending, Skipped, Succeeded, Unknown};
-    let target = |name: &str, status| {
-        Some(DeploymentTarget {
-            lifecycle_events: vec![LifecycleEvent {
-                name: name.to_owned(),
-                status,
-                started_at: None,
-                ended_at: None,
-                message: None,
-            }],
-        })
-    };
-    for (status, expected) in [
-        (InProgress, "now"),
-        (Pending, "not yet"),
-        (Unknown, "not yet"),
-        (Succeeded, "no more"),
-        (Failed, "no more"),
-        (Skipped, "no more"),
-    ] {
-        let found = match waiting(target("AfterInstall", status)) {
-            Waiting::ForAnswer(_) => "now",
-            Waiting::NotYet(_) => "not yet",
-            Waiting::NoMore(_) => "no more",
-        };
-        assert_eq!(found, expected, "{status:?}");
-    }
-    for elsewhere in [None, target("AfterAllowTestTraffic", InProgress)] {
-        assert!(matches!(waiting(elsewhere), Waiting::NotYet(_)));
-    }
 }
