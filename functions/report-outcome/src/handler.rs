@@ -11,10 +11,10 @@ use aws::sns::Sns;
 use lambda::{Failure, Messenger, Start, Started};
 use rules::config::{Config, Pipeline};
 use rules::events::{self, DeploymentState, StateChange};
-use rules::migration;
 use rules::names::{DeploymentId, RevisionArn};
 use rules::observed::{Creator, Deployment, DeploymentStatus, LifecycleEventStatus, TaskCount};
 use rules::outcome::{self, Ending, Event, Outcome};
+use rules::{lifecycle, migration};
 use serde_json::{Value, json};
 
 /// How often a migration is looked for that may have been started while its deployment ended, and the pause between.
@@ -53,15 +53,26 @@ impl Handler {
             Err(reason) => return Ok(nothing_to_report(&change, &reason)),
         };
         let deployment = self.codedeploy.get_deployment(&change.deployment).await?;
-        let stopped = if change.state.is_end() {
+        // Whoever may write events or call this function can give one pipeline's deployment for another's.
+        if (&deployment.application, &deployment.deployment_group)
+            != (&change.application, &change.deployment_group)
+        {
+            let reason = format!(
+                "deployment `{}` is one of the group `{}` of `{}`, not of the event's",
+                deployment.id, deployment.deployment_group, deployment.application
+            );
+            return Ok(nothing_to_report(&change, &reason));
+        }
+        let state = state_of(&deployment, change.state)?;
+        let stopped = if state.is_end() {
             self.stop_migration(pipeline, &deployment).await
         } else {
             Ok(())
         };
-        if change.state.is_end() && pipeline.migration.is_some() {
+        if state.is_end() && pipeline.migration.is_some() {
             self.delete_schedule(&deployment.id).await;
         }
-        let outcome = self.outcome(pipeline, &deployment, change.state).await?;
+        let outcome = self.outcome(pipeline, &deployment, state).await?;
         let told = self.tell(started, &change, outcome, &stopped).await?;
         // Nobody else stops it: the event comes again, and is kept in the end.
         stopped?;
@@ -317,7 +328,7 @@ impl Handler {
         };
         let events = target.map(|target| target.lifecycle_events);
         events.into_iter().flatten().any(|event| {
-            event.name == "AfterInstall"
+            event.name == lifecycle::AFTER_INSTALL
                 && event.started_at.is_some()
                 && event.status != LifecycleEventStatus::Succeeded
         })
@@ -350,6 +361,26 @@ impl Handler {
             tracing::info!(deployment_id = %deployment, task = %task, "migration stopped");
         }
         Ok(!running.is_empty())
+    }
+}
+
+/// The end that an event tells of is the one that CodeDeploy states: an event proves nothing. One that is earlier than
+/// GetDeployment's answer comes again.
+fn state_of(deployment: &Deployment, told: DeploymentState) -> Result<DeploymentState, Failure> {
+    if !told.is_end() {
+        return Ok(told);
+    }
+    match deployment.status {
+        DeploymentStatus::Succeeded => Ok(DeploymentState::Success),
+        DeploymentStatus::Failed => Ok(DeploymentState::Failure),
+        DeploymentStatus::Stopped => Ok(DeploymentState::Stop),
+        DeploymentStatus::Created | DeploymentStatus::InProgress | DeploymentStatus::Ready => {
+            Err(Failure::Refused(format!(
+                "the event says that deployment `{}` has ended, and CodeDeploy says that it has not (hint: nothing to do where \
+                 a later attempt succeeds)",
+                deployment.id
+            )))
+        }
     }
 }
 

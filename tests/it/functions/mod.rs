@@ -2,6 +2,7 @@
 
 mod burst;
 mod forged;
+mod forged_end;
 mod older;
 mod secrets;
 mod test_gate;
