@@ -264,7 +264,13 @@ impl fmt::Display for Runs {
             "the migration runs `{}` in container `{container}` ({essential}) of image `{image}`",
             told(&shell::joined(&self.command))
         )?;
-        if !self.entry_point.is_empty() {
+        if self.entry_point.is_empty() {
+            write!(
+                f,
+                ", behind the image's own entry point where it has one (it is not known; `entryPoint` in the task definition \
+                 states it)"
+            )?;
+        } else {
             write!(
                 f,
                 ", behind the entry point `{}`",
