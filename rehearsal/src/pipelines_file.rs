@@ -10,7 +10,7 @@ use serde_json::Value;
 
 /// The function that is asked: it is the first to read the file in AWS, too.
 const ASKED: &str = "start-deployment";
-/// The name of its failure, as README documents it.
+/// The name of its failure, as docs/reference.md documents it.
 const MISTAKES: &str = "BadConfiguration";
 
 /// A file that is TOML at least.

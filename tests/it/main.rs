@@ -1,11 +1,12 @@
 //! The tests that look across crates, in one binary: it links once, and all of them run side by side.
 //!
+//! - `documents`: they name what the code names, and link what is there.
 //! - `events`: every sample event is read or refused as its name says, and wakes the functions that it should.
 //! - `functions`: single invocations of the real binaries, with something happening between two of their calls.
 //! - `hostile`: events broken in every place and the fuzz targets' corpus, through the parsers and the real binaries.
 //! - `permissions`: every permission of the template is needed by some scenario.
 //! - `pipelines`: the configuration that ships is right, and so is everything that its comments say.
-//! - `readme`: the transcript in the README is one that the rehearsal prints.
+//! - `readme`: the README's excerpts are of what rehearsals print.
 //! - `scenarios`: the rehearsal plays whole deployments with the real binaries.
 //! - `secrets`: nothing that a rehearsal leaves behind tells a secret.
 //! - `serve`: whatever one client of it asks, others are served.
@@ -18,6 +19,7 @@
 )]
 
 mod crashes;
+mod documents;
 mod events;
 mod functions;
 mod hostile;

@@ -1,60 +1,72 @@
-//! The README shows a rehearsal as it is. `UPDATE=1 cargo test -p tests readme` writes a new transcript into it.
+//! The README shows excerpts of rehearsals as they are. `UPDATE=1 cargo test -p tests readme` writes today's lines into them.
 
-use std::collections::BTreeSet;
 use std::fs;
 
 use crate::repository;
 use crate::scenarios::run::transcript;
 
-const BEGIN: &str = "<!-- transcript: begin -->\n";
-const END: &str = "<!-- transcript: end -->";
+/// So many lines a reader takes in at once.
+const LINES_AT_MOST: usize = 25;
 
 #[test]
-fn the_transcript_is_one_that_the_rehearsal_prints() {
-    let printed = transcript("ship");
-    let readme = repository::text("README.md");
-    let (before, rest) = readme.split_once(BEGIN).unwrap();
-    let (shown, after) = rest.split_once(END).unwrap();
-    if std::env::var_os("UPDATE").is_some() {
-        let updated =
-            format!("{before}{BEGIN}```text\n$ cargo rehearse\n{printed}```\n{END}{after}");
-        fs::write(repository::root().join("README.md"), updated).unwrap();
-        return;
+fn the_excerpts_are_of_what_rehearsals_print() {
+    let mut readme = repository::text("README.md");
+    for (name, scenario) in [("transcript", "ship"), ("message", "failed-migration")] {
+        let begin = format!("<!-- {name}: begin -->\n");
+        let end = format!("<!-- {name}: end -->");
+        let printed = transcript(scenario);
+        let (before, rest) = readme.split_once(&begin).unwrap();
+        let (shown, after) = rest.split_once(&end).unwrap();
+        let excerpt = excerpt(shown, &printed);
+        assert!(
+            excerpt.lines().count() <= LINES_AT_MOST + 2,
+            "the README's {name} is longer than {LINES_AT_MOST} lines, leave some out"
+        );
+        readme = format!("{before}{begin}{excerpt}{end}{after}");
     }
-    let shown: String = shown
-        .lines()
-        .filter(|line| !line.starts_with("```") && !line.starts_with('$'))
-        .collect::<Vec<_>>()
-        .join("\n");
-    assert_eq!(
-        facts(&shown),
-        facts(&printed),
-        "README.md shows another run, update it with UPDATE=1"
-    );
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(repository::root().join("README.md"), readme).unwrap();
+    }
 }
 
-/// The lines of a run without what differs from run to run: numbers, how long something took, how far time jumped, and
-/// the order of what happens at the same moment.
-fn facts(transcript: &str) -> BTreeSet<String> {
-    let same_in_every_run = |line: &&str| {
-        !line.contains(" pass …") && !line.contains("answers:") && !line.contains("as expected")
-    };
-    let without_numbers = |line: &str| {
-        let line: String = line
-            .chars()
-            .map(|c| if c.is_ascii_digit() { '#' } else { c })
-            .collect();
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let mut line = words.join(" ");
-        while line.contains("##") {
-            line = line.replace("##", "#");
+/// The same lines as a run prints them now; a line of an ellipsis stands for any that are left out.
+#[track_caller]
+fn excerpt(shown: &str, printed: &str) -> String {
+    let mut rest = printed.lines();
+    let mut lines = Vec::new();
+    for line in shown.lines() {
+        let is_frame = line.starts_with("```") || line.starts_with('$') || line.trim() == "…";
+        if is_frame || line.is_empty() {
+            lines.push(line.to_owned());
+            continue;
         }
-        line
-    };
-    transcript
-        .lines()
-        .filter(same_in_every_run)
-        .map(without_numbers)
-        .filter(|line| !line.is_empty())
-        .collect()
+        let indent = " ".repeat(line.len() - line.trim_start().len());
+        let is_this = |candidate: &&str| facts(candidate) == facts(line);
+        // What happens at one moment comes in another order in another run.
+        let found = rest.clone().find(is_this);
+        if found.is_some() {
+            rest.find(is_this);
+        }
+        let found = found.or_else(|| printed.lines().find(is_this));
+        let found = found.unwrap_or_else(|| {
+            panic!(
+                "the README shows `{line}`, and no rehearsal prints it; correct it, and run the test with UPDATE=1"
+            )
+        });
+        lines.push(format!("{indent}{}", found.trim_start()));
+    }
+    lines.join("\n") + "\n"
+}
+
+/// A line without what differs from run to run: numbers and spaces.
+fn facts(line: &str) -> String {
+    let words = line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut facts = String::new();
+    for c in words.chars() {
+        let c = if c.is_ascii_digit() { '#' } else { c };
+        if c != '#' || !facts.ends_with('#') {
+            facts.push(c);
+        }
+    }
+    facts
 }

@@ -32,7 +32,7 @@ pub(crate) fn json(path: &str) -> Value {
         .unwrap_or_else(|error| panic!("{path} is not JSON ({error}), correct it"))
 }
 
-/// Every file of a clone below `folder`, by its path from the workspace's folder, sorted. What `.gitignore` names at
+/// Every text file of a clone below `folder`, by its path from the workspace's folder, sorted. What `.gitignore` names at
 /// the top is left out, as are the folders that tools keep beside a clone.
 pub(crate) fn files(folder: &str) -> Vec<String> {
     let ignored: Vec<PathBuf> = text(".gitignore")
@@ -55,7 +55,7 @@ fn walk(folder: &Path, ignored: &[PathBuf], found: &mut Vec<String>) {
         }
         if path.is_dir() {
             walk(&path, ignored, found);
-        } else {
+        } else if path.extension().is_none_or(|extension| extension != "png") {
             found.push(
                 path.strip_prefix(root())
                     .unwrap()

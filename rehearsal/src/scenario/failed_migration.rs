@@ -27,7 +27,7 @@ pub(super) fn scenario() -> Scenario {
         name: "failed-migration",
         summary: "the migration of 1.1.0 exits with 1",
         pipelines: Scenario::own_pipelines("failed-migration"),
-        message_format: MessageFormat::Json,
+        message_format: MessageFormat::Text,
         setting: Setting::shop(),
         steps: vec![Step::Push(Box::new(image)), Step::Settle],
         expectations,

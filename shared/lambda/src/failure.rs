@@ -82,7 +82,7 @@ impl Failure {
         }
     }
 
-    /// The documented name, listed in the README for alarms.
+    /// The documented name, listed in docs/reference.md for alarms.
     pub fn error_type(&self) -> &'static str {
         match self {
             Self::UnreadableEvent(_) => "UnreadableEvent",

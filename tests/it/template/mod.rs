@@ -28,9 +28,9 @@ fn variables_of_its_own(function: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn every_function_is_in_the_template_the_events_and_the_readme() {
+fn every_function_is_in_the_template_the_events_and_the_architecture() {
     let template = template();
-    let readme = repository::text("README.md");
+    let architecture = repository::text("ARCHITECTURE.md");
     let built: BTreeSet<String> = functions().into_iter().map(|(id, _)| id).collect();
     let wanted: BTreeSet<String> = repository::functions()
         .iter()
@@ -52,12 +52,12 @@ fn every_function_is_in_the_template_the_events_and_the_readme() {
             !events.is_empty(),
             "events/{name} is empty, add every event that the function can get"
         );
-        let row = readme
+        let row = architecture
             .lines()
             .any(|line| line.starts_with(&format!("| `{name}`")));
         assert!(
             row,
-            "the README's table of functions is without `{name}`, add a row for it"
+            "ARCHITECTURE.md's table of functions is without `{name}`, add a row for it"
         );
     }
 }

@@ -64,10 +64,10 @@ fn referred() -> BTreeSet<String> {
     names
 }
 
-/// The README's table: each parameter with its default, as it stands there.
+/// The reference's table: each parameter with its default, as it stands there.
 fn documented() -> BTreeMap<String, String> {
-    let readme = repository::text("README.md");
-    let (_, table) = readme.split_once("| parameter | default | |\n").unwrap();
+    let reference = repository::text("docs/reference.md");
+    let (_, table) = reference.split_once("| parameter | default | |\n").unwrap();
     let rows = table
         .lines()
         .skip(1)
@@ -79,7 +79,7 @@ fn documented() -> BTreeMap<String, String> {
 }
 
 #[test]
-fn the_readme_has_every_parameter_with_its_default() {
+fn the_reference_has_every_parameter_with_its_default() {
     let default = |parameter: &Value| match parameter.get("Default").map(text_of) {
         None => "–".to_owned(),
         Some(text) if text.is_empty() => text,
@@ -92,7 +92,7 @@ fn the_readme_has_every_parameter_with_its_default() {
     assert_eq!(
         documented(),
         declared,
-        "the README's table of parameters is not that of template.yaml, make them agree"
+        "the table of parameters in docs/reference.md is not that of template.yaml, make them agree"
     );
 }
 

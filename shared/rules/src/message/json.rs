@@ -1,4 +1,4 @@
-//! For programs: names are an interface, documented in the README.
+//! For programs: names are an interface, documented in docs/reference.md.
 
 use serde_json::{Value, json};
 

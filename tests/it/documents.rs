@@ -1,0 +1,88 @@
+//! The documents name what the code names, and every link between them leads somewhere.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use regex_lite::Regex;
+
+use crate::repository;
+
+/// The words between quotes in the body of this function: the codes that it gives.
+fn codes(file: &str, function: &str) -> BTreeSet<String> {
+    let source = repository::text(file);
+    let (_, body) = source.split_once(function).unwrap();
+    let (body, _) = body.split_once("\n    }\n").unwrap();
+    let quoted = body.split('"').skip(1).step_by(2);
+    quoted.map(str::to_owned).collect()
+}
+
+/// The first cells of the table behind this head, of which some name several codes.
+fn table(head: &str) -> BTreeSet<String> {
+    let reference = repository::text("docs/reference.md");
+    let (_, table) = reference.split_once(head).unwrap();
+    let rows = table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    rows.flat_map(|row| {
+        let cell = row.split('|').nth(1).unwrap();
+        let names = cell.split('`').skip(1).step_by(2);
+        names.map(str::to_owned).collect::<Vec<_>>()
+    })
+    .collect()
+}
+
+#[test]
+fn the_reference_has_every_code() {
+    let skips = codes("shared/rules/src/start/skip.rs", "pub fn code");
+    assert_eq!(table("| reason | meaning |"), skips);
+    let errors = codes("shared/lambda/src/failure.rs", "pub fn error_type");
+    assert_eq!(table("| errorType | meaning |"), errors);
+    let outcomes = codes("shared/rules/src/outcome/event.rs", "pub fn code");
+    assert_eq!(table("| outcome | when |"), outcomes);
+}
+
+/// A heading's anchor, as GitHub makes it.
+fn anchor(heading: &str) -> String {
+    let kept = heading
+        .to_lowercase()
+        .replace(|c: char| !c.is_alphanumeric() && c != ' ' && c != '-', "");
+    kept.replace(' ', "-")
+}
+
+#[test]
+fn every_link_leads_somewhere() {
+    let link = Regex::new(r"\]\(([^)#]*)(?:#([^)]*))?\)").unwrap();
+    let documents = repository::files("").into_iter();
+    let mut seen = 0;
+    for document in documents.filter(|file| file.ends_with(".md")) {
+        let text = repository::text(&document);
+        let folder = Path::new(&document).parent().unwrap();
+        for found in link.captures_iter(&text) {
+            let target = &found[1];
+            if target.contains("://") {
+                continue;
+            }
+            seen += 1;
+            let path = if target.is_empty() {
+                document.clone()
+            } else {
+                let path = repository::root().join(folder).join(target);
+                assert!(
+                    path.exists(),
+                    "{document} links {target}, which is not there"
+                );
+                path.to_str().unwrap().to_owned()
+            };
+            let Some(part) = found.get(2) else { continue };
+            let linked = repository::text(&path);
+            let mut headings = linked.lines().filter(|line| line.starts_with('#'));
+            assert!(
+                headings.any(|line| anchor(line.trim_start_matches('#').trim()) == part.as_str()),
+                "{document} links #{} of {path}, which has no such heading",
+                part.as_str()
+            );
+        }
+    }
+    assert!(seen > 10, "{seen} links were found");
+}
