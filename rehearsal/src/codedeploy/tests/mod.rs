@@ -111,6 +111,7 @@ async fn world(setup: &Setup) -> World {
         port: 0,
         repositories: Vec::new(),
         images: Vec::new(),
+        indexes: Vec::new(),
         services: vec![service(setup)],
         sample_service: PathBuf::from("no task is ever started"),
         dwell: crate::clock::DWELL,
