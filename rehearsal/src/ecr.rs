@@ -135,16 +135,6 @@ impl Ecr {
             .cloned()
     }
 
-    /// Lays an image of the rehearsal's own into its repository, under one tag or without.
-    pub fn push(
-        &self,
-        image: &ImageSettings,
-        tag: Option<&str>,
-        now: SystemTime,
-    ) -> Result<Image, PushRefused> {
-        self.put(&image.repository, image.image(now), tag)
-    }
-
     /// Lays a manifest into a repository, under one tag or without. One that is there already is that image.
     pub fn put(
         &self,

@@ -48,10 +48,9 @@ pub(crate) fn gather(
         at_end: at_end(scenario, world),
         test_listener: test_listener(scenario, world),
         services,
-        revisions: revisions(world.revisions(), revisions_before),
+        revisions: revisions(world.revisions(), revisions_before, &happenings),
         tasks: happenings.iter().filter_map(one_off_task).collect(),
         invocations: invocations(world),
-        starts_at_once: starts_at_once(&happenings),
         dead_letters: dead_letters(world),
         aws_calls: aws_calls(world),
         permissions_used: world
@@ -83,9 +82,9 @@ pub(crate) fn gather(
     }
 }
 
-/// The most invocations of `start-deployment` that ran at the same moment.
-pub(crate) fn starts_at_once(happenings: &[Happening]) -> usize {
-    let (mut running, mut most) = (0_usize, 0);
+/// How many invocations of `start-deployment` ran when each revision was registered, by its ARN.
+pub(crate) fn starts_at_once(happenings: &[Happening]) -> BTreeMap<&str, usize> {
+    let (mut running, mut at_once) = (0_usize, BTreeMap::new());
     for happening in happenings {
         if let What::FunctionInvoked { function, .. } = &happening.what
             && function == "start-deployment"
@@ -95,10 +94,11 @@ pub(crate) fn starts_at_once(happenings: &[Happening]) -> usize {
             && function == "start-deployment"
         {
             running = running.saturating_sub(1);
+        } else if let What::RevisionRegistered { arn, .. } = &happening.what {
+            at_once.insert(arn.as_str(), running);
         }
-        most = most.max(running);
     }
-    most
+    at_once
 }
 
 fn deployments(world: &World) -> Vec<Deployment> {
@@ -173,11 +173,16 @@ fn test_listener(scenario: &Scenario, world: &World) -> Answered {
     answered
 }
 
-fn revisions(now: Revisions, before: &Revisions) -> Vec<Revision> {
+fn revisions(now: Revisions, before: &Revisions, happenings: &[Happening]) -> Vec<Revision> {
+    let starts_at_once = starts_at_once(happenings);
     let registered = now
         .into_iter()
         .filter(|(arn, _)| !before.iter().any(|(known, _)| known == arn));
     let revision = |(arn, images): (String, Vec<(String, String)>)| Revision {
+        starts_at_once: starts_at_once
+            .get(arn.as_str())
+            .copied()
+            .unwrap_or_default(),
         arn,
         image: images
             .first()

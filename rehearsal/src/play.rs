@@ -185,16 +185,20 @@ fn known(scenario: &Scenario, places: &Places, world: &World) -> anyhow::Result<
     let file = places.root.join(&scenario.pipelines);
     let text =
         std::fs::read_to_string(&file).with_context(|| format!("read `{}`", file.display()))?;
-    let tags = |image: &ImageSettings| {
-        let (repository, digest) = (image.repository.clone(), image.digest());
-        let tags = image.tags.clone().into_iter();
+    let setting = &scenario.setting;
+    let images = setting.images.iter().map(|image| (image, image.digest()));
+    let indexes = setting.indexes.iter();
+    let indexes = indexes.map(|index| (&index.image, index.digest()));
+    let tagged = |(image, digest): (&ImageSettings, String)| {
+        let (repository, tags) = (image.repository.clone(), image.tags.clone());
+        let tags = tags.into_iter();
         tags.map(move |tag| (repository.clone(), tag, digest.clone()))
     };
     Ok(Known {
         start: world.clock.now(),
         pipelines: own::read(&text),
-        images: scenario.setting.images.iter().flat_map(tags).collect(),
-        broken_unseen: scenario.setting.broken_unseen.clone(),
+        images: images.chain(indexes).flat_map(tagged).collect(),
+        broken_unseen: setting.broken_unseen.clone(),
     })
 }
 
@@ -345,6 +349,7 @@ pub(crate) async fn start_world(
         port,
         repositories: setting.repositories(),
         images: setting.images.clone(),
+        indexes: setting.indexes.clone(),
         services: setting
             .services
             .iter()

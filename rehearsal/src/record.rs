@@ -35,8 +35,6 @@ pub(crate) struct Record {
     /// One-off tasks, in the order in which they ended.
     pub(crate) tasks: Vec<Task>,
     pub(crate) invocations: Vec<Invocation>,
-    /// The most invocations of `start-deployment` that ran at the same moment.
-    pub(crate) starts_at_once: usize,
     pub(crate) dead_letters: Vec<DeadLetter>,
     pub(crate) aws_calls: Vec<AwsCall>,
     /// What allowed the calls, and what services did for functions and schedules.
@@ -103,6 +101,8 @@ pub(crate) struct Revision {
     /// The first container's image; all of them are in `images`.
     pub(crate) image: String,
     pub(crate) images: BTreeMap<String, String>,
+    /// So many invocations of `start-deployment` ran when it was registered.
+    pub(crate) starts_at_once: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

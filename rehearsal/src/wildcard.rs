@@ -1,7 +1,9 @@
-//! Patterns in which `*` stands for any characters, none included: the literal parts between the stars, in order.
+//! Patterns in which `*` stands for any characters, none included, and of some kinds `?` for any one.
 //!
-//! Who may write a pattern may write a hostile one, so nothing is ever tried twice: each part is taken at the first place
-//! where it stands, which leaves the most to those behind it. The work grows with the text, whatever the pattern is.
+//! Who may write a pattern may write a hostile one, so nothing is ever tried twice. Where there is no `?`, the literal
+//! parts between the stars are taken in order, each at the first place where it stands, which leaves the most to those
+//! behind it: the work grows with the text, whatever the pattern is. Where there is one, pattern and text are short, and the
+//! work is their product.
 
 /// A pattern's literal parts: one more than it has stars.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +73,39 @@ impl Parts {
     }
 }
 
+/// Whether the whole text is as a pattern says in which `?` is any one character.
+pub(crate) fn like(pattern: &str, text: &str) -> bool {
+    matches(pattern, text, None)
+}
+
+/// The same, but a wildcard stays within a segment of the text, unless it is a `*` that ends one of the pattern's.
+pub(crate) fn like_within(pattern: &str, text: &str, separator: char) -> bool {
+    matches(pattern, text, Some(separator))
+}
+
+/// Goes through the pattern and keeps which beginnings of the text the pattern's beginning matches.
+fn matches(pattern: &str, text: &str, separator: Option<char>) -> bool {
+    let text: Vec<char> = text.chars().collect();
+    let mut matched = vec![false; text.len() + 1];
+    matched[0] = true;
+    let mut rest = pattern.chars().peekable();
+    while let Some(symbol) = rest.next() {
+        let ends_segment = rest.peek().is_none_or(|next| Some(*next) == separator);
+        let mut next = vec![false; text.len() + 1];
+        next[0] = symbol == '*' && matched[0];
+        for (index, character) in text.iter().enumerate() {
+            let separates = Some(*character) == separator;
+            next[index + 1] = match symbol {
+                '*' => matched[index + 1] || next[index] && (ends_segment || !separates),
+                '?' => matched[index] && !separates,
+                symbol => matched[index] && symbol == *character,
+            };
+        }
+        matched = next;
+    }
+    matched[text.len()]
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -84,6 +119,32 @@ mod tests {
             (['*', rest @ ..], _) => (0..=text.len()).any(|skipped| naive(rest, &text[skipped..])),
             ([one, pattern @ ..], [other, text @ ..]) => one == other && naive(pattern, text),
             ([], [_, ..]) | ([_, ..], []) => false,
+        }
+    }
+
+    #[test]
+    fn texts_are_like_patterns_with_their_case() {
+        for (pattern, text, expected) in [
+            ("", "", true),
+            ("", "a", false),
+            ("*", "", true),
+            ("*", "/", true),
+            ("a*c*e", "abcde", true),
+            ("a*c*e", "abcd", false),
+            ("*ab", "aab", true),
+            ("a?c", "abc", true),
+            ("a?c", "ac", false),
+            ("a*", "a:b/c", true),
+            ("A", "a", false),
+            ("grün?", "grüne", true),
+            ("/orders", "/orders", true),
+            ("/orders", "/orders/", false),
+            ("/o*s", "/orders", true),
+            ("/o?ders*", "/orders", true),
+            ("/*/b", "/a/c/b", true),
+            ("/*/b", "/a/c", false),
+        ] {
+            assert_eq!(like(pattern, text), expected, "{pattern} {text}");
         }
     }
 

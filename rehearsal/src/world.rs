@@ -52,6 +52,8 @@ pub struct WorldSettings {
     pub repositories: Vec<RepositorySettings>,
     /// Images that lie in the repositories from the beginning; no event tells of them.
     pub images: Vec<ImageSettings>,
+    /// The same, of images for several platforms.
+    pub indexes: Vec<IndexSettings>,
     pub services: Vec<ServiceSettings>,
     /// The executable that stands for every image of the repositories.
     pub sample_service: PathBuf,

@@ -1,5 +1,6 @@
 //! Calls a hook's function, waits for somebody to answer, and judges the answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -23,7 +24,7 @@ const AFTER_THROTTLE: Duration = Duration::from_secs(1);
 
 /// Calls the hook's function, if there is one, and waits for somebody to answer.
 pub(super) async fn call(
-    aws: &Aws,
+    aws: &Arc<Aws>,
     id: &str,
     event: LifecycleEvent,
     function: Option<&String>,
@@ -51,7 +52,7 @@ pub(super) async fn call(
         function: found.name.clone(),
     });
     let payload = json!({ "DeploymentId": id, "LifecycleEventHookExecutionId": execution_id });
-    invoke(aws, &found.name, payload.clone()).map_err(|_| missing())?;
+    invoke(aws, id, &found.name, payload.clone()).map_err(|_| missing())?;
     let failed = || {
         let message = "One or more lifecycle event validation functions failed.";
         Err(Failure::new("HOOK_EXECUTION_FAILURE", message))
@@ -72,20 +73,29 @@ pub(super) async fn call(
 }
 
 /// What the function returns is of no interest to CodeDeploy.
-fn invoke(aws: &Aws, function: &str, payload: Value) -> anyhow::Result<()> {
+fn invoke(aws: &Arc<Aws>, id: &str, function: &str, payload: Value) -> anyhow::Result<()> {
     if !aws.assumptions.hold(Assumption::HookIsCalledSynchronously) {
         return Ok(aws.lambda.invoke_async(function, payload)?);
     }
-    let (lambda, clock, function) = (aws.lambda.clone(), aws.clock.clone(), function.to_owned());
-    aws.background.spawn(async move {
-        // Its error is among the invocations, and nobody tries again. What Lambda throttles has not been tried.
-        while let Err(Refused::Throttled | Refused::AccountThrottled) =
-            lambda.invoke(&function, payload.clone()).await
-        {
-            clock.sleep(AFTER_THROTTLE).await;
-        }
-    });
+    let called = call_until_taken(aws.clone(), id.to_owned(), function.to_owned(), payload);
+    aws.background.spawn(called);
     Ok(())
+}
+
+/// An error of the function is among the invocations, and nobody tries again. What Lambda throttles has not been tried:
+/// that is called again for as long as the deployment is under way.
+async fn call_until_taken(aws: Arc<Aws>, id: String, function: String, payload: Value) {
+    let _open = aws.lambda.hold();
+    let is_active = |state: &State| {
+        let deployment = state.deployment(&id);
+        deployment.is_some_and(|deployment| deployment.status.is_active())
+    };
+    while let Err(Refused::Throttled | Refused::AccountThrottled) =
+        aws.lambda.invoke(&function, payload.clone()).await
+        && aws.codedeploy.read(is_active)
+    {
+        aws.clock.sleep(AFTER_THROTTLE).await;
+    }
 }
 
 async fn answered(aws: &Aws, id: &str, execution_id: &str) -> HookAnswer {

@@ -21,6 +21,8 @@ pub(super) async fn production(aws: &Aws, id: &str, group: &Group) -> Result<(),
     let Some((deployment, _)) = look(aws, id) else {
         return Ok(());
     };
+    // Whoever hears of the first step may scale the service at once, which is a change as well.
+    let before = aws.ecs.read(|state| desired(state, group));
     let steps = async {
         for step in deployment.config.routing.steps() {
             if !step.wait.is_zero() {
@@ -32,19 +34,24 @@ pub(super) async fn production(aws: &Aws, id: &str, group: &Group) -> Result<(),
     tokio::select! {
         biased;
         () = steps => Ok(()),
-        failure = scaled_in_vain(aws, &deployment, group) => Err(failure),
+        failure = scaled_in_vain(aws, &deployment, group, before) => Err(failure),
     }
 }
 
-/// Waits until the service was scaled and did not become steady in time. Code and sentence are inferred.
-async fn scaled_in_vain(aws: &Aws, deployment: &Deployment, group: &Group) -> Failure {
-    let desired = |state: &ecs::State| {
-        let service = state.service(&group.cluster, &group.service)?;
-        Some(service.desired_count)
-    };
-    let mut before = aws.ecs.read(desired);
+fn desired(state: &ecs::State, group: &Group) -> Option<u32> {
+    let service = state.service(&group.cluster, &group.service)?;
+    Some(service.desired_count)
+}
+
+/// Waits until the service was scaled from `before` and did not become steady in time. Code and sentence are inferred.
+async fn scaled_in_vain(
+    aws: &Aws,
+    deployment: &Deployment,
+    group: &Group,
+    mut before: Option<u32>,
+) -> Failure {
     loop {
-        let changed = |state: &ecs::State| desired(state).filter(|&now| Some(now) != before);
+        let changed = |state: &ecs::State| desired(state, group).filter(|&now| Some(now) != before);
         before = Some(aws.ecs.until(changed).await);
         tokio::select! {
             biased;

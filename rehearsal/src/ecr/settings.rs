@@ -58,7 +58,7 @@ impl ImageSettings {
         digest(&self.manifest())
     }
 
-    pub(super) fn image(&self, now: SystemTime) -> Image {
+    pub(crate) fn image(&self, now: SystemTime) -> Image {
         self.manifest_of(self.manifest(), &self.media_type, now)
     }
 
@@ -124,7 +124,7 @@ impl IndexSettings {
     }
 
     /// What is pushed before the index, by digest only.
-    pub(super) fn children(&self, now: SystemTime) -> Vec<Image> {
+    pub(crate) fn children(&self, now: SystemTime) -> Vec<Image> {
         let child = |manifest| self.image.manifest_of(manifest, OCI_MANIFEST, now);
         self.manifests()
             .into_iter()
@@ -132,7 +132,7 @@ impl IndexSettings {
             .collect()
     }
 
-    pub(super) fn index(&self, now: SystemTime) -> Image {
+    pub(crate) fn index(&self, now: SystemTime) -> Image {
         self.image.manifest_of(self.manifest(), OCI_INDEX, now)
     }
 

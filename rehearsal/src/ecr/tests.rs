@@ -12,6 +12,10 @@ fn ecr(tags: TagMutability) -> Ecr {
     )
 }
 
+fn push(ecr: &Ecr, image: &ImageSettings, tag: Option<&str>) -> Result<Image, PushRefused> {
+    ecr.put(&image.repository, image.image(UNIX_EPOCH), tag)
+}
+
 fn image(version: &str) -> ImageSettings {
     ImageSettings::new("shop/web", &[], version)
 }
@@ -19,20 +23,16 @@ fn image(version: &str) -> ImageSettings {
 #[test]
 fn tags_move_and_digests_stay() {
     let ecr = ecr(TagMutability::Mutable);
-    let first = ecr
-        .push(&image("1.0.0"), Some("latest"), UNIX_EPOCH)
-        .unwrap();
+    let first = push(&ecr, &image("1.0.0"), Some("latest")).unwrap();
     assert_eq!(
-        ecr.push(&image("1.0.0"), Some("latest"), UNIX_EPOCH),
+        push(&ecr, &image("1.0.0"), Some("latest")),
         Err(PushRefused::AlreadyExists)
     );
     assert_eq!(
-        ecr.push(&image("1.0.0"), None, UNIX_EPOCH),
+        push(&ecr, &image("1.0.0"), None),
         Err(PushRefused::AlreadyExists)
     );
-    let second = ecr
-        .push(&image("1.1.0"), Some("latest"), UNIX_EPOCH)
-        .unwrap();
+    let second = push(&ecr, &image("1.1.0"), Some("latest")).unwrap();
     let repository = ecr.repository("shop/web").unwrap();
     assert_eq!(repository.find("latest").unwrap().digest, second.digest);
     assert_eq!(repository.find(&first.digest).unwrap().tags, [""; 0]);
@@ -41,7 +41,7 @@ fn tags_move_and_digests_stay() {
     assert_eq!(retagged.tags, ["latest", "stable"]);
     assert_eq!(retagged.version.as_deref(), Some("1.1.0"));
     assert_eq!(
-        ecr.push(&ImageSettings::new("x", &[], "1"), None, UNIX_EPOCH),
+        push(&ecr, &ImageSettings::new("x", &[], "1"), None),
         Err(PushRefused::NoSuchRepository)
     );
 }
@@ -49,21 +49,18 @@ fn tags_move_and_digests_stay() {
 #[test]
 fn an_immutable_tag_stays_where_it_is() {
     let ecr = ecr(TagMutability::Immutable);
-    ecr.push(&image("1.0.0"), Some("v1"), UNIX_EPOCH).unwrap();
+    push(&ecr, &image("1.0.0"), Some("v1")).unwrap();
     assert_eq!(
-        ecr.push(&image("1.1.0"), Some("v1"), UNIX_EPOCH),
+        push(&ecr, &image("1.1.0"), Some("v1")),
         Err(PushRefused::TagIsImmutable)
     );
-    assert!(ecr.push(&image("1.1.0"), Some("v2"), UNIX_EPOCH).is_ok());
+    assert!(push(&ecr, &image("1.1.0"), Some("v2")).is_ok());
 }
 
 #[test]
 fn references_by_tag_and_digest() {
     let ecr = ecr(TagMutability::Mutable);
-    let digest = ecr
-        .push(&image("1.0.0"), Some("latest"), UNIX_EPOCH)
-        .unwrap()
-        .digest;
+    let digest = push(&ecr, &image("1.0.0"), Some("latest")).unwrap().digest;
     let ours = format!("{REGISTRY}/shop/web");
     let cases = [
         (format!("{ours}:latest"), Some("1.0.0")),
@@ -85,14 +82,11 @@ fn references_by_tag_and_digest() {
 fn tags_outside_the_filters_stay_where_they_are() {
     let ecr = ecr(TagMutability::ImmutableExcept(vec!["latest".to_owned()]));
     for tag in ["latest", "v1"] {
-        ecr.push(&image("1.0.0"), Some(tag), UNIX_EPOCH).unwrap();
+        push(&ecr, &image("1.0.0"), Some(tag)).unwrap();
     }
-    assert!(
-        ecr.push(&image("1.1.0"), Some("latest"), UNIX_EPOCH)
-            .is_ok()
-    );
+    assert!(push(&ecr, &image("1.1.0"), Some("latest")).is_ok());
     assert_eq!(
-        ecr.push(&image("1.1.0"), Some("v1"), UNIX_EPOCH),
+        push(&ecr, &image("1.1.0"), Some("v1")),
         Err(PushRefused::TagIsImmutable)
     );
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context, bail};
 use serde_json::Value;
 
-use super::wildcard::{arn_like, like};
+use super::wildcard::arn_like;
+use crate::wildcard::like;
 
 /// The condition keys that a call carries, each with its values. Keys have no case.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -162,6 +162,7 @@ pub(crate) struct Revision {
     pub(crate) family: String,
     /// The digests in it.
     pub(crate) digests: Vec<String>,
+    pub(crate) registered_at: SystemTime,
 }
 
 /// A hook that CodeDeploy called.
@@ -318,19 +319,6 @@ impl Facts {
         self.looks.iter().filter(move |look| {
             look.began <= moment && look.ended.is_none_or(|ended| moment <= ended)
         })
-    }
-
-    /// The most invocations of `start-deployment` that ran at the same moment.
-    pub(super) fn looks_at_once(&self) -> usize {
-        // What ended when another began ran before it.
-        let beside = |look: &Look| {
-            let others = self.looks.iter();
-            let running = others.filter(|other| {
-                other.began <= look.began && other.ended.is_none_or(|ended| look.began < ended)
-            });
-            running.count()
-        };
-        self.looks.iter().map(beside).max().unwrap_or_default()
     }
 
     /// Whether a person asked for what was created.

@@ -272,6 +272,7 @@ fn revisions(world: &World) -> Vec<Revision> {
             .into_iter()
             .filter_map(|(_, image)| Some(image.split_once('@')?.1.to_owned()))
             .collect(),
+        registered_at: revision.registered_at,
     };
     world.ecs.read(|state| {
         let all = state.families.values().flatten();

@@ -6,7 +6,8 @@
 //! What is ordered at the moment of a creation came after it: whoever waited for it acts then, and the look that created it
 //! had read ECR before.
 //! A needless revision is one that no deployment ships; each order of an image may leave one at most, and one for each
-//! other look at the same moment: two that look at once may both register before CodeDeploy refuses the second deployment.
+//! other look that ran when one was registered: two that look at once may both register before CodeDeploy refuses the
+//! second deployment.
 
 use std::collections::BTreeMap;
 
@@ -64,17 +65,18 @@ fn needless(facts: &Facts) -> Vec<String> {
         let mut deployments = facts.deployments.iter();
         deployments.any(|deployment| deployment.revision == revision.arn)
     };
-    let mut unused: BTreeMap<(&str, &[String]), Vec<&str>> = BTreeMap::new();
+    let mut unused: BTreeMap<(&str, &[String]), Vec<&Revision>> = BTreeMap::new();
     for revision in facts.revisions.iter().filter(|revision| !ships(revision)) {
         let of = (revision.family.as_str(), revision.digests.as_slice());
-        unused.entry(of).or_default().push(&revision.arn);
+        unused.entry(of).or_default().push(revision);
     }
-    let too_many = unused.into_iter().filter(|((_, digests), arns)| {
-        arns.len() > orders(facts, digests).max(1) * facts.looks_at_once().max(1)
+    let too_many = unused.into_iter().filter(|((_, digests), revisions)| {
+        revisions.len() > orders(facts, digests).max(1) * side_by_side(facts, revisions).max(1)
     });
     too_many
-        .map(|((family, digests), arns)| {
+        .map(|((family, digests), revisions)| {
             let digests: Vec<&str> = digests.iter().map(|digest| short(digest)).collect();
+            let arns: Vec<&str> = revisions.iter().map(|found| found.arn.as_str()).collect();
             format!(
                 "{} revisions of `{family}` with {} were registered and never deployed: {}",
                 arns.len(),
@@ -83,6 +85,14 @@ fn needless(facts: &Facts) -> Vec<String> {
             )
         })
         .collect()
+}
+
+/// The most looks that ran when one of these was registered.
+fn side_by_side(facts: &Facts, revisions: &[&Revision]) -> usize {
+    let looks = revisions
+        .iter()
+        .map(|revision| facts.looks_at(revision.registered_at).count());
+    looks.max().unwrap_or_default()
 }
 
 /// How often the images of a revision were ordered by moving a tag, or by a request.

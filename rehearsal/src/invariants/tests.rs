@@ -52,7 +52,7 @@ fn shipped(rule: &str) -> Facts {
             .collect(),
         looks: vec![look(1, 3, None)],
         deployments: vec![deployment("d-a", "a", 2)],
-        revisions: vec![revision("web:2", "a")],
+        revisions: vec![revision("web:2", "a", 2)],
         hooks: vec![
             hook("d-a", "AfterInstall", 3, &[(4, "Succeeded")]),
             hook("d-a", "AfterAllowTestTraffic", 4, &[(6, "Succeeded")]),
@@ -120,11 +120,12 @@ fn deployment(id: &str, digest: &str, created: u64) -> Deployment {
     }
 }
 
-fn revision(arn: &str, digest: &str) -> Revision {
+fn revision(arn: &str, digest: &str, registered: u64) -> Revision {
     Revision {
         arn: arn.to_owned(),
         family: "web".to_owned(),
         digests: vec![digest.to_owned()],
+        registered_at: at(registered),
     }
 }
 
@@ -250,7 +251,7 @@ fn and_pushed(facts: &mut Facts) {
 fn and_failed(facts: &mut Facts) {
     and_pushed(facts);
     facts.looks.push(look(10, 12, None));
-    facts.revisions.push(revision("web:3", "b"));
+    facts.revisions.push(revision("web:3", "b", 11));
     facts.deployments.push(Deployment {
         revision: "web:3".to_owned(),
         status: Status::Failed,
@@ -271,14 +272,14 @@ type Change = fn(&mut Facts);
 
 /// What is found after a change, as a list of invariants' numbers, with every kind of rule.
 #[track_caller]
-fn check(change: Change, expected: &[u8]) {
+fn check(change: impl Fn(&mut Facts), expected: &[u8]) {
     for rule in ["latest", "release-*", "semver:^1"] {
-        check_rule(rule, change, expected);
+        check_rule(rule, &change, expected);
     }
 }
 
 #[track_caller]
-fn check_rule(rule: &str, change: Change, expected: &[u8]) {
+fn check_rule(rule: &str, change: impl Fn(&mut Facts), expected: &[u8]) {
     let mut facts = shipped(rule);
     change(&mut facts);
     let violations = judge(&facts);
@@ -391,23 +392,26 @@ fn an_order_at_the_moment_of_a_creation_is_a_new_one() {
 
 #[test]
 fn a_push_costs_one_needless_revision_at_most() {
-    let one: Change = |facts| facts.revisions.push(revision("web:3", "a"));
     // `a` has been pushed under three tags, each of which is an order of its own.
-    check(one, &[]);
-    let many: Change = |facts| {
-        for arn in ["web:3", "web:4", "web:5", "web:6"] {
-            facts.revisions.push(revision(arn, "a"));
-        }
-    };
-    check(many, &[2]);
-    // Two that look at the same moment may leave one each.
-    let at_once: Change = |facts| {
-        for arn in ["web:3", "web:4", "web:5", "web:6"] {
-            facts.revisions.push(revision(arn, "a"));
-        }
-        facts.looks.push(look(2, 3, None));
-    };
-    check(at_once, &[]);
+    let three = ["web:3", "web:4", "web:5"];
+    let four = ["web:3", "web:4", "web:5", "web:6"];
+    let cases: [(&[&str], &[Look], &[u8]); 5] = [
+        (&three, &[], &[]),
+        (&four, &[], &[2]),
+        // Two that look at the same moment may leave one each, if it is the moment at which they were registered.
+        (&four, &[look(2, 3, None)], &[]),
+        (&four, &[look(3, 4, None)], &[2]),
+        (&four, &[look(30, 32, None), look(31, 32, None)], &[2]),
+    ];
+    for (in_vain, looks, expected) in cases {
+        let change = |facts: &mut Facts| {
+            // No deployment ships them.
+            let revisions = in_vain.iter().map(|arn| revision(arn, "a", 2));
+            facts.revisions.extend(revisions);
+            facts.looks.extend_from_slice(looks);
+        };
+        check(change, expected);
+    }
 }
 
 #[test]

@@ -49,7 +49,7 @@ pub(super) struct Figures {
     pub(super) deployments: usize,
     pub(super) most_deployments_of_a_service: usize,
     pub(super) revisions: usize,
-    /// The most invocations of start-deployment that ran at the same moment. Each may register a revision in vain.
+    /// The most invocations of start-deployment that ran when a revision was registered. Each may register one in vain.
     pub(super) starts_at_once: usize,
     pub(super) calls: Calls,
     pub(super) invocations: Invocations,
@@ -126,7 +126,10 @@ impl Figures {
                 .revisions()
                 .len()
                 .saturating_sub(size.services as usize),
-            starts_at_once: starts_at_once(&world.happenings.all()),
+            starts_at_once: starts_at_once(&world.happenings.all())
+                .into_values()
+                .max()
+                .unwrap_or_default(),
             calls: Calls::of(&world.calls()),
             invocations: Invocations::of(world),
             dead_letters: world.lambda.dead_letters().len() + world.events.dead_letters().len(),

@@ -6,7 +6,7 @@ use rehearsal::identity::REGISTRY;
 use serde_json::json;
 
 use super::course::{Course, Left, decided};
-use super::setting::{Mode, Setting};
+use super::setting::{BLUE, Mode, Setting};
 use super::step::{AN_HOUR, push};
 use super::{Expectation, Held, Moment, Scenario, Step, claims};
 
@@ -19,7 +19,8 @@ pub(super) fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-/// The usual service before Greenlight: its revision names a tag, and that tag is what its tasks run.
+/// The usual service before Greenlight: its revision names a tag, and that tag is what its tasks run: an image for several
+/// platforms, of which they may state their own platform's digest.
 fn installed_beside_latest() -> Scenario {
     let course = Course {
         service: "web",
@@ -32,11 +33,13 @@ fn installed_beside_latest() -> Scenario {
     let mut expectations = course.expectations();
     expectations.extend(claims::all_succeeded());
     expectations.push(decided("already-running"));
-    let setting = Setting::adjusted(|service| {
+    let mut setting = Setting::adjusted(|service| {
         for container in &mut service.containers {
             container.image = format!("{REGISTRY}/shop/web:latest");
         }
     });
+    setting.images.clear();
+    setting.indexes = vec![IndexSettings::new("shop/web", &["latest"], BLUE)];
     Scenario {
         setting,
         ..Scenario::of_shop(

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rehearsal::assumption::Assumptions;
 use rehearsal::clock::{self, Pace};
-use rehearsal::ecr::ImageSettings;
+use rehearsal::ecr::{ImageSettings, IndexSettings};
 use rehearsal::ecs::capacity::LaunchKind;
 use rehearsal::iam::Removal;
 use rehearsal::identity::{REGISTRY, sha256_hex};
@@ -36,6 +36,7 @@ const PORT: u16 = 8080;
 pub(crate) struct Setting {
     pub(crate) repositories: Vec<String>,
     pub(crate) images: Vec<ImageSettings>,
+    pub(crate) indexes: Vec<IndexSettings>,
     pub(crate) services: Vec<Service>,
     /// Which of two possibilities is played where AWS's behaviour is not known.
     pub(crate) assumptions: Assumptions,
@@ -86,6 +87,7 @@ impl Setting {
         Setting {
             repositories: vec!["shop/web".to_owned()],
             images: vec![ImageSettings::new("shop/web", &["latest"], BLUE)],
+            indexes: Vec::new(),
             services: vec![Service::of_shop("web", "shop/web")],
             assumptions: Assumptions::default(),
             without: Vec::new(),

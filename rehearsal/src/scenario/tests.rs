@@ -94,6 +94,7 @@ fn shipped() -> Record {
             arn: "arn:shop-web:2".to_owned(),
             image,
             images,
+            starts_at_once: 1,
         }],
         tasks: vec![Task {
             arn: "arn:task".to_owned(),
@@ -387,7 +388,7 @@ pub(super) fn and_in_vain(record: &mut Record, revisions: usize, starts_at_once:
     for number in 0..revisions {
         let mut revision = record.revisions[0].clone();
         revision.arn = format!("arn:shop-web:{}", 3 + number);
+        revision.starts_at_once = starts_at_once;
         record.revisions.push(revision);
     }
-    record.starts_at_once = starts_at_once;
 }

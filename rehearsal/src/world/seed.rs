@@ -9,6 +9,7 @@ use super::{Aws, ContainerSettings, ServiceSettings, TestListener, WorldSettings
 use crate::cloudwatch::AlarmState;
 use crate::codedeploy::traffic::{ConfigRecord, DeploymentConfig};
 use crate::codedeploy::{Alarms, Application, Group, ReadyOption, TargetGroup, traffic};
+use crate::ecr::{Image, ImageSettings};
 use crate::ecs::capacity::{LaunchKind, register_instances};
 use crate::ecs::keep;
 use crate::ecs::registration::prepare;
@@ -19,20 +20,7 @@ use crate::identity::{ACCOUNT, REGION};
 
 /// Fills the repositories and starts every service; they serve when this returns.
 pub(super) async fn seed(aws: &Arc<Aws>, settings: WorldSettings) -> anyhow::Result<()> {
-    for image in &settings.images {
-        let tags = image.tags.iter().map(|tag| Some(tag.as_str()));
-        let untagged = image.tags.is_empty().then_some(None);
-        for tag in tags.chain(untagged) {
-            let pushed = aws.ecr.push(image, tag, aws.clock.now());
-            pushed.map_err(|refused| {
-                anyhow::anyhow!(
-                    "image `{}` of `{}`: {refused:?}",
-                    image.version,
-                    image.repository
-                )
-            })?;
-        }
-    }
+    lay_images(aws, &settings)?;
     for config in traffic::predefined() {
         keep_config(aws, config);
     }
@@ -48,6 +36,40 @@ pub(super) async fn seed(aws: &Arc<Aws>, settings: WorldSettings) -> anyhow::Res
         keep::steady(aws, &task_set).await;
     }
     Ok(())
+}
+
+fn lay_images(aws: &Aws, settings: &WorldSettings) -> anyhow::Result<()> {
+    let now = aws.clock.now();
+    for image in &settings.images {
+        lay(aws, image, &image.image(now))?;
+    }
+    for index in &settings.indexes {
+        for child in index.children(now) {
+            put(aws, &index.image, child, None)?;
+        }
+        lay(aws, &index.image, &index.index(now))?;
+    }
+    Ok(())
+}
+
+/// Under each of its tags, or by digest only.
+fn lay(aws: &Aws, settings: &ImageSettings, image: &Image) -> anyhow::Result<()> {
+    let tags = settings.tags.iter().map(|tag| Some(tag.as_str()));
+    let untagged = settings.tags.is_empty().then_some(None);
+    tags.chain(untagged)
+        .try_for_each(|tag| put(aws, settings, image.clone(), tag))
+}
+
+fn put(aws: &Aws, settings: &ImageSettings, image: Image, tag: Option<&str>) -> anyhow::Result<()> {
+    let ImageSettings {
+        repository,
+        version,
+        ..
+    } = settings;
+    match aws.ecr.put(repository, image, tag) {
+        Ok(_) => Ok(()),
+        Err(refused) => bail!("image `{version}` of `{repository}`: {refused:?}"),
+    }
 }
 
 /// Creates a service with everything around it, and starts its first task set.

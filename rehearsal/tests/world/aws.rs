@@ -117,6 +117,7 @@ pub(crate) async fn world(change: impl FnOnce(&mut WorldSettings)) -> PausedWorl
             ImageSettings::new("shop/web", &["cannot-migrate"], "1.1.0")
                 .misbehaving("fails-migration"),
         ],
+        indexes: Vec::new(),
         services: vec![service(&folder.join("web.sqlite"))],
         sample_service: sample_service().to_owned(),
         dwell: rehearsal::clock::DWELL,

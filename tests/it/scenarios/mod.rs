@@ -117,7 +117,6 @@ fn check_shipped(run: &Run) {
         LIFECYCLE.map(|name| format!("{name} Succeeded"))
     );
     assert_eq!(run.shipped_digests(), [green_digest()]);
-    assert_eq!(run.revisions_of(&green_digest()).len(), 1);
     assert_eq!(run.production_versions(), [BLUE, GREEN]);
     assert_eq!(run.messages().len(), 2, "{:?}", run.messages());
     assert!(
@@ -130,6 +129,15 @@ fn check_shipped(run: &Run) {
         "{:?}",
         run.messages()
     );
+}
+
+/// Holds where one event told the push.
+#[track_caller]
+fn check_shipped_at_one_look(run: &Run) {
+    check_shipped(run);
+    assert_eq!(run.revisions_of(&green_digest()).len(), 1);
+    assert_eq!(run.calls("start-deployment", "RegisterTaskDefinition"), 1);
+    assert_eq!(run.calls("start-deployment", "CreateDeployment"), 1);
 }
 
 /// Holds when green was refused: production never saw it, the first deployment failed at `gate`, CodeDeploy rolled it
@@ -154,7 +162,7 @@ fn check_refused(run: &Run, gate: &str) {
 #[test]
 fn ship() {
     let run = play("ship");
-    check_shipped(&run);
+    check_shipped_at_one_look(&run);
     let calls = run.all_calls();
     let at = |function: &str, operation: &str| {
         calls
@@ -187,7 +195,7 @@ fn failed_test_traffic() {
 
 #[test]
 fn redirect() {
-    check_shipped(&play("redirect"));
+    check_shipped_at_one_look(&play("redirect"));
 }
 
 #[test]
@@ -202,8 +210,10 @@ fn never_starts() {
 fn same_push_twice() {
     let run = play("same-push-twice");
     check_shipped(&run);
-    assert_eq!(run.calls("start-deployment", "RegisterTaskDefinition"), 1);
-    assert_eq!(run.calls("start-deployment", "CreateDeployment"), 1);
+    // Two of the three invocations run side by side. Each may register a revision; one of them is deployed.
+    let revisions = run.revisions_of(&green_digest());
+    assert!((1..=2).contains(&revisions.len()), "{revisions:?}");
+    assert_eq!(run.list("revisions").len(), revisions.len());
 }
 
 #[test]
@@ -250,7 +260,7 @@ fn multi_arch() {
 #[test]
 fn ec2_dynamic_ports() {
     let run = play("ec2-dynamic-ports");
-    check_shipped(&run);
+    check_shipped_at_one_look(&run);
     assert_eq!(run.calls("run-migration", "RunTask"), 1);
 }
 

@@ -5,14 +5,22 @@ use crate::happening::What;
 
 /// A deployment with one hook, of a second revision, that nobody interrupts; on failure it is rolled back.
 async fn begin(assumed: Option<Assumption>, hook: LifecycleEvent) -> World {
-    let world = world(&Setup {
+    begin_with(assumed, hook, hook_function()).await
+}
+
+async fn begin_with(
+    assumed: Option<Assumption>,
+    hook: LifecycleEvent,
+    function: lambda::Function,
+) -> World {
+    let setup = Setup {
         test_listener: TestListener::Present,
         routing: Routing::AllAtOnce,
         ready_wait: None,
         rollback_on: vec!["DEPLOYMENT_FAILURE"],
         assumptions: assumed.into_iter().collect(),
-    })
-    .await;
+    };
+    let world = world_with(&setup, function).await;
     world.ecs.write(|state| {
         let revisions = state.families.get_mut("shop-web").unwrap();
         let mut second = revisions[0].clone();
@@ -82,6 +90,29 @@ async fn a_function_that_fails_is_tried_again_unless_it_was_called_synchronously
         assert_eq!(world.lambda.invocations().len(), attempts, "{assumed:?}");
         world.shutdown().await;
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_function_that_is_always_throttled_is_called_until_the_deployment_has_ended() {
+    let throttled = lambda::Function {
+        reserved_concurrency: Some(0),
+        ..hook_function()
+    };
+    let assumed = Some(Assumption::HookIsCalledSynchronously);
+    let world = begin_with(assumed, LifecycleEvent::AfterInstall, throttled).await;
+    called(&world).await;
+    world.clock.sleep(Duration::from_secs(60)).await;
+    assert!(!world.lambda.is_idle(), "nobody calls it again");
+    let over = |state: &State| {
+        let mut deployments = state.deployments.iter();
+        let over = deployments.all(|deployment| !deployment.status.is_active());
+        over.then(|| state.deployments[0].error.clone())
+    };
+    let error = world.codedeploy.until(over).await;
+    assert_eq!(error.unwrap().0, "TIMEOUT");
+    world.clock.sleep(Duration::from_secs(60)).await;
+    assert!(world.lambda.is_idle(), "it is still called");
+    world.shutdown().await;
 }
 
 #[tokio::test(start_paused = true)]

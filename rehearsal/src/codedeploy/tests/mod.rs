@@ -98,10 +98,14 @@ fn hook_function() -> lambda::Function {
 }
 
 async fn world(setup: &Setup) -> World {
+    world_with(setup, hook_function()).await
+}
+
+async fn world_with(setup: &Setup, function: lambda::Function) -> World {
     let settings = WorldSettings {
         without: Vec::new(),
         template: Template {
-            functions: vec![hook_function()],
+            functions: vec![function],
             rules: Vec::new(),
             principals: Vec::new(),
             topic_arn: "arn:aws:sns:eu-central-1:111122223333:outcomes".to_owned(),
@@ -111,6 +115,7 @@ async fn world(setup: &Setup) -> World {
         port: 0,
         repositories: Vec::new(),
         images: Vec::new(),
+        indexes: Vec::new(),
         services: vec![service(setup)],
         sample_service: PathBuf::from("no task is ever started"),
         dwell: crate::clock::DWELL,

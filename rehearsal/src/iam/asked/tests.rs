@@ -27,6 +27,7 @@ async fn world(assumptions: Assumptions) -> World {
         port: 0,
         repositories: Vec::new(),
         images: Vec::new(),
+        indexes: Vec::new(),
         services: Vec::new(),
         sample_service: PathBuf::new(),
         dwell: crate::clock::DWELL,

@@ -125,6 +125,7 @@ fn revision(version: &str) -> Revision {
         arn: String::new(),
         image: format!("registry/shop/web@{}", digest(version)),
         images: BTreeMap::new(),
+        starts_at_once: 1,
     }
 }
 
