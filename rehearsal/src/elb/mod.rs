@@ -26,7 +26,7 @@ use crate::elb::state::{Inner, Listener, TargetGroup};
 use crate::identity::arn;
 
 pub use health::SPEED_UP;
-pub use node::Nodes;
+pub use node::{NODES_AT_MOST, Nodes};
 pub use rule::RuleDescription;
 
 /// How many ports are tried until one is free at both addresses.
