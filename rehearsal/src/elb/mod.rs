@@ -267,6 +267,23 @@ impl LoadBalancers {
         self.inner.health_changed.notify_waiters();
     }
 
+    /// Every rule of the listener that leads to one of these target groups forwards so.
+    pub fn set_rules(&self, listener_arn: &str, forward: &[Forward]) {
+        let mut state = self.inner.lock();
+        let mut listeners = state.listeners.iter_mut();
+        if let Some(listener) = listeners.find(|listener| listener.arn == listener_arn) {
+            for rule in &mut listener.rules {
+                let mut targets = forward.iter();
+                if targets.any(|to| rule.distribution.names(&to.target_group_arn)) {
+                    rule.distribution = Distribution::new(forward.to_vec());
+                }
+            }
+        }
+        drop(state);
+        self.inner.usage_changed.notify_waiters();
+        self.inner.health_changed.notify_waiters();
+    }
+
     pub fn register_target(&self, target_group_arn: &str, target: Target) {
         let mut state = self.inner.lock();
         let registration = state.next_number();

@@ -346,6 +346,22 @@ async fn a_node_that_learns_late_goes_on_asking_a_target_that_drains() {
 }
 
 #[tokio::test]
+async fn a_rule_follows_where_it_leads_to_one_of_the_groups() {
+    let world = World::start();
+    let (blue, green, other) = (world.group(), world.group(), world.group());
+    let listener = world.listener(&[(&blue, 1)]).await;
+    let to_green = forward(&[(&blue, 0), (&green, 100)]);
+    let elb = &world.elb;
+    elb.add_rule(&listener.arn, 1, "/a", forward(&[(&blue, 1)]));
+    elb.add_rule(&listener.arn, 2, "/b", forward(&[(&other, 1)]));
+    elb.set_rules(&listener.arn, &to_green);
+    let found = elb.listeners().remove(0);
+    let rules = found.rules.into_iter().map(|rule| rule.forward);
+    assert_eq!(found.forward, forward(&[(&blue, 1)]));
+    assert!(rules.eq([to_green, forward(&[(&other, 1)])]));
+}
+
+#[tokio::test]
 async fn a_target_that_comes_back_while_it_drains_is_registered_anew() {
     let world = World::start();
     let group = world.group();
