@@ -45,6 +45,8 @@ pub enum Assumption {
     NodesLearnLate,
     /// A task that runs an image for several platforms states the digest of its platform's manifest, not of the index
     TasksStatePlatformDigests,
+    /// CodeDeploy changes every rule of a listener that forwards to one of its two target groups, not only the default one
+    ListenerRulesFollow,
 }
 
 /// The assumptions of one rehearsal.

@@ -11,6 +11,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rehearsal::clock::Clock;
+use rehearsal::elb::NODES_AT_MOST;
 use rehearsal::happening::{Happenings, ListenerKind, Still, What};
 use serde::Serialize;
 use tokio::sync::{oneshot, watch};
@@ -245,8 +246,12 @@ async fn ask_until(
     mut rests: Rests,
     counts: Counts,
 ) {
-    let client = Client::builder(TokioExecutor::new()).build_http();
-    let count = paths.len();
+    // As many people: each request has a connection of its own, and so the nodes of the load balancer in turns.
+    let client = Client::builder(TokioExecutor::new())
+        .pool_max_idle_per_host(0)
+        .build_http();
+    // By every path from every node.
+    let count = paths.len() * NODES_AT_MOST;
     let mut paths = paths.iter().cycle();
     let mut still = None;
     loop {

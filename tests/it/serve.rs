@@ -94,67 +94,79 @@ fn describe_clusters(address: SocketAddr) -> u16 {
     ask(address, target, b"{}").0
 }
 
-/// A word without end, lists that could be gone through in more ways than there are atoms, and bodies that are deep or
-/// large, or that grow when they are read.
-fn hostile(address: SocketAddr, number: usize) -> u16 {
+/// Gives the status of the answer.
+type Ask = fn(SocketAddr) -> u16;
+
+/// What a hostile client asks, and the status that it is answered with.
+const HOSTILE: [(&str, Ask, u16); 7] = [
+    ("a pattern to try in many ways", many_stars, 200),
+    (
+        "the same, of a text without end",
+        many_stars_and_a_long_text,
+        200,
+    ),
+    (
+        "lists to try in more ways than there are atoms",
+        long_lists,
+        200,
+    ),
+    ("a deep body", deep_body, 400),
+    ("a deep form", deep_form, 400),
+    ("a large body", large_body, 413),
+    ("a body that grows when it is read", growing_body, 400),
+];
+
+fn many_stars(address: SocketAddr) -> u16 {
+    let pattern = json!({"detail": {"a": [{"wildcard": "*a*a*a*a*b"}]}});
+    test_pattern(address, &pattern, &json!({"a": "a".repeat(200)})).0
+}
+
+fn many_stars_and_a_long_text(address: SocketAddr) -> u16 {
+    let pattern = json!({"detail": {"a": [{"wildcard": "*a*a*a*a*b"}]}});
+    test_pattern(address, &pattern, &json!({"a": "a".repeat(1 << 20)})).0
+}
+
+fn long_lists(address: SocketAddr) -> u16 {
     let many: Vec<u32> = (0..20_000).collect();
     let any = json!([{"numeric": [">=", 0]}]);
-    let form = format!(
-        "Action=Publish&Version=2010-03-31&{}=1",
-        "A.".repeat(1_000_000)
-    );
+    let pattern = json!({"detail": {"a": any, "b": any, "c": any, "d": any, "e": [-1]}});
+    let detail = json!({"a": many, "b": many, "c": many, "d": many, "e": many});
+    test_pattern(address, &pattern, &detail).0
+}
+
+fn deep_body(address: SocketAddr) -> u16 {
+    let body = "[".repeat(1 << 20);
+    ask(
+        address,
+        "x-amz-target: AWSEvents.PutEvents",
+        body.as_bytes(),
+    )
+    .0
+}
+
+fn deep_form(address: SocketAddr) -> u16 {
+    let deep = "A.".repeat(1_000_000);
+    let form = format!("Action=Publish&Version=2010-03-31&{deep}=1");
+    let kind = "content-type: application/x-www-form-urlencoded";
+    ask(address, kind, form.as_bytes()).0
+}
+
+fn large_body(address: SocketAddr) -> u16 {
+    let body = vec![b' '; 9 << 20];
+    ask(address, "x-amz-target: AWSEvents.PutEvents", &body).0
+}
+
+fn growing_body(address: SocketAddr) -> u16 {
     let laughs: String = (1..15).fold("a0: &a0 x\n".to_owned(), |text, n| {
         let many = format!("*a{}, ", n - 1).repeat(9);
         format!("{text}a{n}: &a{n} [{many}]\n")
     });
-    let codedeploy = "x-amz-target: CodeDeploy_20141006.CreateDeployment";
-    match number {
-        0 => {
-            let pattern = json!({"detail": {"a": [{"wildcard": "*a*a*a*a*b"}]}});
-            test_pattern(address, &pattern, &json!({"a": "a".repeat(200)})).0
-        }
-        1 => {
-            let pattern = json!({"detail": {"a": [{"wildcard": "*a*a*a*a*b"}]}});
-            test_pattern(address, &pattern, &json!({"a": "a".repeat(1 << 20)})).0
-        }
-        2 => {
-            let pattern = json!({"detail": {"a": any, "b": any, "c": any, "d": any, "e": [-1]}});
-            let detail = json!({"a": many, "b": many, "c": many, "d": many, "e": many});
-            test_pattern(address, &pattern, &detail).0
-        }
-        3 => {
-            ask(
-                address,
-                "x-amz-target: AWSEvents.PutEvents",
-                "[".repeat(1 << 20).as_bytes(),
-            )
-            .0
-        }
-        4 => {
-            ask(
-                address,
-                "content-type: application/x-www-form-urlencoded",
-                form.as_bytes(),
-            )
-            .0
-        }
-        5 => {
-            ask(
-                address,
-                "x-amz-target: AWSEvents.PutEvents",
-                &vec![b' '; 9 << 20],
-            )
-            .0
-        }
-        _ => {
-            let revision =
-                json!({"revisionType": "AppSpecContent", "appSpecContent": {"content": laughs}});
-            let body = json!({
-                "applicationName": "AppECS-prod-web", "deploymentGroupName": "DgpECS-prod-web", "revision": revision,
-            });
-            ask(address, codedeploy, body.to_string().as_bytes()).0
-        }
-    }
+    let revision = json!({"revisionType": "AppSpecContent", "appSpecContent": {"content": laughs}});
+    let body = json!({
+        "applicationName": "AppECS-prod-web", "deploymentGroupName": "DgpECS-prod-web", "revision": revision,
+    });
+    let target = "x-amz-target: CodeDeploy_20141006.CreateDeployment";
+    ask(address, target, body.to_string().as_bytes()).0
 }
 
 #[test]
@@ -162,8 +174,8 @@ fn a_hostile_request_is_answered_and_others_are_meanwhile() {
     let mut serving = Serving::start();
     let address = serving.address;
     thread::scope(|scope| {
-        for number in 0..14 {
-            scope.spawn(move || hostile(address, number % 7));
+        for (what, hostile, status) in HOSTILE.into_iter().chain(HOSTILE) {
+            scope.spawn(move || assert_eq!(hostile(address), status, "{what}"));
             assert_eq!(describe_clusters(address), 200);
         }
     });
@@ -173,7 +185,7 @@ fn a_hostile_request_is_answered_and_others_are_meanwhile() {
     assert!(answer.contains("Rule is too complex"), "{answer}");
     for _ in 0..4 {
         // It may find nobody there any more.
-        thread::spawn(move || std::panic::catch_unwind(|| hostile(address, 2)));
+        thread::spawn(move || std::panic::catch_unwind(|| long_lists(address)));
     }
     let process = serving.child.id().to_string();
     let told = Command::new("kill").args(["-TERM", &process]).status();

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::ending::Failure;
 use super::{Deployment, Group, TargetGroup};
+use crate::assumption::Assumption;
 use crate::ecs::keep;
 use crate::ecs::service::{LoadBalancerTarget, TaskSet, TaskSetStatus};
 use crate::elb::Forward;
@@ -176,7 +177,10 @@ pub(super) fn set_weights(
         side(blue, "Blue", 100 - green_percent),
         side(green, "Green", green_percent),
     ];
-    let (forward, weights) = sides.into_iter().flatten().unzip();
+    let (forward, weights): (Vec<Forward>, _) = sides.into_iter().flatten().unzip();
+    if aws.assumptions.hold(Assumption::ListenerRulesFollow) {
+        aws.load_balancers.set_rules(listener, &forward);
+    }
     aws.load_balancers.set_forward(listener, forward);
     aws.clock.dwell();
     aws.happenings.tell(What::Weights {

@@ -38,7 +38,7 @@ pub(crate) struct Storming {
     #[arg(long, value_name = "N", conflicts_with_all = ["seeds", "jobs"])]
     pub(crate) seed: Option<u64>,
 
-    /// How many storms are played at a time [default: ten for each processor]
+    /// How many storms are played at a time, each with some 60 MB of memory beside the 200 that all share [default: ten for each processor]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
 

@@ -26,7 +26,7 @@ use crate::elb::state::{Inner, Listener, TargetGroup};
 use crate::identity::arn;
 
 pub use health::SPEED_UP;
-pub use node::Nodes;
+pub use node::{NODES_AT_MOST, Nodes};
 pub use rule::RuleDescription;
 
 /// How many ports are tried until one is free at both addresses.
@@ -261,6 +261,23 @@ impl LoadBalancers {
                 node.tell(now, &forward);
             }
             listener.distribution = Distribution::new(forward);
+        }
+        drop(state);
+        self.inner.usage_changed.notify_waiters();
+        self.inner.health_changed.notify_waiters();
+    }
+
+    /// Every rule of the listener that leads to one of these target groups forwards so.
+    pub fn set_rules(&self, listener_arn: &str, forward: &[Forward]) {
+        let mut state = self.inner.lock();
+        let mut listeners = state.listeners.iter_mut();
+        if let Some(listener) = listeners.find(|listener| listener.arn == listener_arn) {
+            for rule in &mut listener.rules {
+                let mut targets = forward.iter();
+                if targets.any(|to| rule.distribution.names(&to.target_group_arn)) {
+                    rule.distribution = Distribution::new(forward.to_vec());
+                }
+            }
         }
         drop(state);
         self.inner.usage_changed.notify_waiters();

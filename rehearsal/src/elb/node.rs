@@ -1,7 +1,7 @@
 //! The nodes of a load balancer, as far as they answer otherwise than each other: a node that learns late that a listener
-//! forwards elsewhere goes on as before until then.
+//! forwards elsewhere, or that a target drains, goes on as before until then.
 //!
-//! A connection stays with its node. The first connection of a load balancer is the first node's, and so on in turns.
+//! A connection stays with its node. The first connection to a listener is the first node's, and so on in turns.
 
 use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
@@ -15,6 +15,9 @@ const LATE: [Duration; 3] = [
     Duration::from_millis(1500),
     Duration::from_secs(3),
 ];
+
+/// As many nodes has a load balancer at most.
+pub const NODES_AT_MOST: usize = LATE.len();
 
 /// When a load balancer's nodes learn where a listener forwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +57,11 @@ impl Node {
     pub(super) fn tell(&mut self, now: SystemTime, forward: &[Forward]) {
         let learnt = (now + self.lag, Distribution::new(forward.to_vec()));
         self.coming.push_back(learnt);
+    }
+
+    /// It has learnt everything that was so until then.
+    pub(super) fn knows_until(&self, now: SystemTime) -> SystemTime {
+        now - self.lag
     }
 
     /// By what it has learnt by now.

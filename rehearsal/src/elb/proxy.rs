@@ -44,7 +44,7 @@ struct Listener {
 /// A socket that numbers its connections: each has a node of its own.
 struct Numbered {
     inner: Arc<Inner>,
-    load_balancer_arn: String,
+    listener_arn: String,
     socket: TcpListener,
 }
 
@@ -58,7 +58,7 @@ impl axum::serve::Listener for Numbered {
 
     async fn accept(&mut self) -> (TcpStream, usize) {
         let (stream, _) = axum::serve::Listener::accept(&mut self.socket).await;
-        (stream, self.inner.connect(&self.load_balancer_arn))
+        (stream, self.inner.connect(&self.listener_arn))
     }
 
     /// Nobody asks for it.
@@ -79,7 +79,7 @@ pub(super) async fn serve(inner: Arc<Inner>, listener: ListenerDescription, sock
     let address = address.map_or(Ipv4Addr::LOCALHOST.into(), |address| address.ip());
     let numbered = Numbered {
         inner: inner.clone(),
-        load_balancer_arn: listener.load_balancer_arn,
+        listener_arn: listener.arn.clone(),
         socket,
     };
     let router = Router::new().fallback(answer).with_state(Listener {

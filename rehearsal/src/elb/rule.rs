@@ -1,5 +1,5 @@
-//! Rules of a listener beside its default one: a path, and where requests for it go. CodeDeploy changes the listener's own
-//! action only; whether AWS's changes other rules as well is not known.
+//! Rules of a listener beside its default one: a path, and where requests for it go. Whether CodeDeploy
+//! changes them with the listener's own action is not known.
 
 use crate::elb::Forward;
 use crate::elb::forward::Distribution;

@@ -35,7 +35,7 @@ pub(super) struct State {
     pub(super) target_groups: Vec<TargetGroup>,
     pub(super) listeners: Vec<Listener>,
     pub(super) created_ever: u64,
-    /// Connections so far, by load balancer.
+    /// Connections so far, by listener.
     connections: BTreeMap<String, usize>,
     pub(super) health_changes: Vec<HealthChange>,
 }
@@ -55,6 +55,8 @@ pub(super) struct Registered {
     in_flight: usize,
     /// While a draining target answers, the clock does not jump.
     draining: Option<Busy>,
+    /// Since when it drains, if it was healthy: a node that has not learnt so goes on asking it.
+    drained_at: Option<SystemTime>,
     delay: Delay,
 }
 
@@ -162,13 +164,11 @@ impl Inner {
         }
     }
 
-    /// A new connection to a listener: its number among all of the load balancer.
-    pub(super) fn connect(&self, load_balancer_arn: &str) -> usize {
+    /// A new connection to a listener: its number among all of the listener's.
+    pub(super) fn connect(&self, listener_arn: &str) -> usize {
         let mut state = self.lock();
-        let connections = state
-            .connections
-            .entry(load_balancer_arn.to_owned())
-            .or_default();
+        let connections = state.connections.entry(listener_arn.to_owned());
+        let connections = connections.or_default();
         *connections += 1;
         *connections - 1
     }
@@ -185,16 +185,18 @@ impl Inner {
             .listeners
             .iter_mut()
             .find(|listener| listener.arn == listener_arn)?;
+        let now = self.clock.now();
+        let node = connection % listener.nodes.len().max(1);
+        let node = listener.nodes.get_mut(node)?;
+        let known_until = node.knows_until(now);
         let rule = listener.rules.iter_mut().find(|rule| rule.is_met(path));
         let distribution = match rule {
             Some(rule) => &mut rule.distribution,
-            None => {
-                let node = connection % listener.nodes.len().max(1);
-                listener.nodes.get_mut(node)?.distribution(self.clock.now())
-            }
+            None => node.distribution(now),
         };
         let group = distribution.next()?.to_owned();
-        let (registration, target) = state.target_group(&group)?.take_turn()?;
+        let group_state = state.target_group(&group)?;
+        let (registration, target) = group_state.take_turn(known_until, &self.clock)?;
         Some(Ticket {
             inner: self.clone(),
             registration,
@@ -240,6 +242,8 @@ impl Inner {
         let (&registration, registered) = group.registered.iter_mut().find(|(_, registered)| {
             (registered.target.id.as_str(), registered.target.port) == (id, port)
         })?;
+        let was_healthy = registered.health == Health::Healthy;
+        registered.drained_at = was_healthy.then(|| self.clock.now());
         registered.health = Health::Draining;
         registered.draining = (registered.in_flight > 0).then(|| self.clock.busy());
         state.note(self.clock.now(), arn, registration);
@@ -355,23 +359,29 @@ impl TargetGroup {
                 health,
                 in_flight: 0,
                 draining: None,
+                drained_at: None,
                 delay: Delay::Running,
             },
         );
     }
 
     /// The next healthy target. When none is healthy, all that are registered get requests: ALB fails open.
-    fn take_turn(&mut self) -> Option<(u64, Target)> {
-        let with = |wanted: fn(&Health) -> bool| -> Vec<u64> {
+    ///
+    /// What has drained after `known_until` is healthy for the node that asks.
+    fn take_turn(&mut self, known_until: SystemTime, clock: &Clock) -> Option<(u64, Target)> {
+        let with = |wanted: &dyn Fn(&Registered) -> bool| -> Vec<u64> {
             let chosen = self
                 .registered
                 .iter()
-                .filter(|(_, registered)| wanted(&registered.health));
+                .filter(|(_, registered)| wanted(registered));
             chosen.map(|(registration, _)| *registration).collect()
         };
-        let healthy = with(|health| *health == Health::Healthy);
+        let healthy = with(&|registered| {
+            let drained_at = registered.drained_at;
+            registered.health == Health::Healthy || drained_at.is_some_and(|at| at > known_until)
+        });
         let candidates = if healthy.is_empty() {
-            with(|health| *health != Health::Draining)
+            with(&|registered| registered.health != Health::Draining)
         } else {
             healthy
         };
@@ -379,6 +389,9 @@ impl TargetGroup {
         self.turn = self.turn.wrapping_add(1);
         let registered = self.registered.get_mut(&registration)?;
         registered.in_flight += 1;
+        if registered.health == Health::Draining && registered.draining.is_none() {
+            registered.draining = Some(clock.busy());
+        }
         Some((registration, registered.target.clone()))
     }
 

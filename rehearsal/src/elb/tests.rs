@@ -10,6 +10,7 @@ use hyper_util::rt::TokioExecutor;
 use tokio::sync::watch;
 
 use super::*;
+use crate::clock::{self, Pace};
 
 pub(super) fn settings(path: &str) -> TargetGroupSettings {
     TargetGroupSettings {
@@ -82,7 +83,11 @@ struct World {
 
 impl World {
     fn start() -> World {
-        let elb = LoadBalancers::new(Clock::start(), Nodes::LearnAtOnce);
+        World::of(Clock::start(), Nodes::LearnAtOnce)
+    }
+
+    fn of(clock: Clock, nodes: Nodes) -> World {
+        let elb = LoadBalancers::new(clock, nodes);
         let load_balancer = elb.create_load_balancer("shop").arn;
         World {
             elb,
@@ -315,6 +320,45 @@ async fn a_draining_target_ends_what_it_has_begun_and_is_gone_after_its_delay() 
     world.until(&group, &["draining"]).await;
     clock.sleep(Duration::from_secs(20)).await;
     world.until(&group, &[]).await;
+}
+
+#[tokio::test]
+async fn a_node_that_learns_late_goes_on_asking_a_target_that_drains() {
+    let clock = Clock::with(Pace::Still, clock::DWELL);
+    let world = World::of(clock.clone(), Nodes::LearnLate);
+    let group = world.group();
+    let server = Server::start("1.0.0").await;
+    world.elb.register_target(&group, server.target());
+    let listener = world.listener(&[(&group, 1)]).await;
+    world.until(&group, &["healthy"]).await;
+    let asked = || {
+        let route = |connection| world.elb.inner.route(&listener.arn, connection, "/");
+        [0, 1, 2, 3].map(|connection| route(connection).is_some())
+    };
+    let still = clock.busy();
+    assert_eq!(asked(), [true; 4]);
+    let port = server.address.port();
+    world.elb.deregister_target(&group, "10.0.0.7", port);
+    assert_eq!(asked(), [false, true, true, false]);
+    drop(still);
+    clock.sleep(Duration::from_secs(3)).await;
+    assert_eq!(asked(), [false; 4]);
+}
+
+#[tokio::test]
+async fn a_rule_follows_where_it_leads_to_one_of_the_groups() {
+    let world = World::start();
+    let (blue, green, other) = (world.group(), world.group(), world.group());
+    let listener = world.listener(&[(&blue, 1)]).await;
+    let to_green = forward(&[(&blue, 0), (&green, 100)]);
+    let elb = &world.elb;
+    elb.add_rule(&listener.arn, 1, "/a", forward(&[(&blue, 1)]));
+    elb.add_rule(&listener.arn, 2, "/b", forward(&[(&other, 1)]));
+    elb.set_rules(&listener.arn, &to_green);
+    let found = elb.listeners().remove(0);
+    let rules = found.rules.into_iter().map(|rule| rule.forward);
+    assert_eq!(found.forward, forward(&[(&blue, 1)]));
+    assert!(rules.eq([to_green, forward(&[(&other, 1)])]));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use rehearsal::assumption::Assumption;
 use rehearsal::ecr::ImageSettings;
 
 use crate::scenario::setting::{BLUE, GREEN, Setting};
-use crate::scenario::{Expectation, Scenario, Step, claims};
+use crate::scenario::{Expectation, Provided, Scenario, Step, claims};
 
 /// What every one of them must come to: the gate failed, and production never saw green.
 fn refused() -> Vec<Expectation> {
@@ -66,14 +66,26 @@ fn rule_of_a_path() -> Scenario {
             claims::expect(!versions.contains_key(BLUE), || format!("{versions:?}"))
         },
     ));
-    expectations.extend(claims::message_says(
+    let leads_to_blue = claims::message_says(
         "test-traffic-failed",
         &[
             "`/orders` meets rule 10 of the test listener",
             "forwards to `DgpECS-prod-web-blue` (weight 1)",
             "green's target group `DgpECS-prod-web-green`",
         ],
-    ));
+    );
+    // Where CodeDeploy moves the rule as well, 1.1.0 is asked, and fails.
+    let leads_to_green = claims::message_says(
+        "test-traffic-failed",
+        &["/orders", "wanted status 200, got status 500"],
+    );
+    let follow = "listener-rules-follow";
+    for (claims, provided) in [
+        (leads_to_blue, Provided::NotAssumed(follow)),
+        (leads_to_green, Provided::Assumed(follow)),
+    ] {
+        expectations.extend(claims.into_iter().map(|claim| claim.provided(provided)));
+    }
     Scenario::of_shop(
         "rule-leads-to-blue",
         "a rule of the test listener sends a path that the check asks for to 1.0.0, which answers well",

@@ -7,7 +7,7 @@ use crate::invariants::{self, Invariant, Violation};
 use crate::record::{Deployment, Message, Record};
 use crate::scenario::needed::needed;
 use crate::scenario::setting::{BLUE, GREEN};
-use crate::scenario::{Expectation, quoted};
+use crate::scenario::{Expectation, Provided, quoted};
 use crate::traffic::Seen;
 
 /// The lifecycle events of a deployment with a test listener, in order.
@@ -237,7 +237,9 @@ pub(super) fn shifted(service: &'static str) -> Vec<Expectation> {
                     format!("{green} of {between}")
                 })
             },
-        ),
+        )
+        // The first nodes that learn of the next step are at green alone while the others still divide.
+        .provided(Provided::NotAssumed("nodes-learn-late")),
     ]
 }
 

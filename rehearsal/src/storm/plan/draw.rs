@@ -88,9 +88,10 @@ pub(super) fn plan(seed: u64) -> Plan {
 }
 
 /// Assumptions that came after seeds had been looked at: they are drawn apart, so that those seeds draw the rest as before.
-const LATER: [Assumption; 2] = [
+const LATER: [Assumption; 3] = [
     Assumption::NodesLearnLate,
     Assumption::TasksStatePlatformDigests,
+    Assumption::ListenerRulesFollow,
 ];
 
 fn later(seed: u64, chances: Chances) -> Vec<Assumption> {
