@@ -122,7 +122,7 @@ impl Handler {
         let container = waiting.container().cloned();
         let task = self.task_of(&waiting.record).await;
         let task = match task {
-            Err(failed) if failed.is_passing() => return Err(failed.into()),
+            Err(failed) if failed.is_transient() => return Err(failed.into()),
             task => task,
         };
         if let Ok(Some(task)) = &task
@@ -203,7 +203,7 @@ impl Handler {
         match self.known(started, deployment).await {
             Ok(Ok(known)) => Ok(waiting(Some(known))),
             Ok(Err(reason)) => Ok(Found::Ignored(reason)),
-            Err(failed) if failed.is_passing() || record.group.is_none() => Err(failed.into()),
+            Err(failed) if failed.is_transient() || record.group.is_none() => Err(failed.into()),
             Err(failed) => {
                 tracing::warn!(deployment_id = %deployment, error = %failed, "deployment not found out");
                 Ok(waiting(None))

@@ -390,7 +390,7 @@ fn none_for_ever<T>(
     otherwise: &'static str,
 ) -> Result<Option<T>, Failure> {
     match found {
-        Err(failed) if !failed.is_passing() => {
+        Err(failed) if !failed.is_transient() => {
             tracing::warn!(error = %failed, "{otherwise}");
             Ok(None)
         }

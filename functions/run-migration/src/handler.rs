@@ -167,7 +167,7 @@ impl Handler {
         // What fails in passing is tried again: RunTask then answers with the same task.
         let status = match self.codedeploy.get_deployment(&call.deployment_id).await {
             Ok(deployment) => Some(deployment.status),
-            Err(failed) if failed.is_passing() => return Err(failed.into()),
+            Err(failed) if failed.is_transient() => return Err(failed.into()),
             Err(failed) => {
                 tracing::warn!(error = %failed, "deployment not looked at again");
                 None
@@ -183,7 +183,7 @@ impl Handler {
         }
         match self.write_task(call, known, task, event, started).await {
             Ok(()) => Ok(runs_as(&started.arn)),
-            Err(Failure::Aws(failed)) if failed.is_passing() => Err(failed.into()),
+            Err(Failure::Aws(failed)) if failed.is_transient() => Err(failed.into()),
             Err(failure) => {
                 let reason = "it could not be written down which task it is";
                 self.stop(started, reason, deadline).await;
@@ -199,7 +199,7 @@ impl Handler {
             let stopped = self.ecs.stop_task(&task.cluster, &task.arn, reason).await;
             let Err(failed) = stopped else { return };
             let may_pass =
-                failed.is_passing() || matches!(failed.kind, Kind::Invalid | Kind::NotFound);
+                failed.is_transient() || matches!(failed.kind, Kind::Invalid | Kind::NotFound);
             if !may_pass || Instant::now() + PAUSE >= until {
                 tracing::error!(error = %failed, task = %task.arn, "migration not stopped");
                 return;

@@ -33,7 +33,7 @@ pub struct CallFailed {
 
 impl CallFailed {
     /// Whether the same call may succeed a little later: AWS throttles, or is not to be reached.
-    pub fn is_passing(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         matches!(self.kind, Kind::Throttled | Kind::Unavailable)
     }
 }

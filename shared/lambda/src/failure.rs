@@ -61,8 +61,8 @@ fn joined(failures: &[(String, Failure)]) -> String {
 
 impl Failure {
     /// Whether the same work may succeed a little later.
-    pub(crate) fn is_passing(&self) -> bool {
-        matches!(self, Self::Aws(failed) if failed.is_passing())
+    pub(crate) fn is_transient(&self) -> bool {
+        matches!(self, Self::Aws(failed) if failed.is_transient())
     }
 
     /// Whether something has to be corrected before the same work can succeed: what AWS has does not fit the configuration,

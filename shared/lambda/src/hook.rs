@@ -157,7 +157,7 @@ impl Hook<'_> {
         let mut pause = PAUSE;
         loop {
             let failure = match check().await {
-                Err(failure) if failure.is_passing() && Instant::now() + pause < until => failure,
+                Err(failure) if failure.is_transient() && Instant::now() + pause < until => failure,
                 result => return result,
             };
             tracing::warn!(error = %failure, "gate not passed yet, trying again");
@@ -349,7 +349,7 @@ impl Hook<'_> {
                 Ok(receipt) => return Ok(receipt),
                 Err(failed) => failed,
             };
-            if !failed.is_passing() || self.deadline.left() <= 2 * PAUSE {
+            if !failed.is_transient() || self.deadline.left() <= 2 * PAUSE {
                 return Err(failed);
             }
             unclear |= failed.kind == Kind::Unavailable;

@@ -80,7 +80,7 @@ impl Handler {
         let known = match self.known(started, deployment).await {
             Ok(Ok(known)) => known,
             Ok(Err(reason)) => return Ok(Err(reason)),
-            Err(failed) if failed.is_passing() => return Err(failed.into()),
+            Err(failed) if failed.is_transient() => return Err(failed.into()),
             Err(failed) => return Ok(Err(failed.to_string())),
         };
         let nobody = "no migration of this deployment waits (any more)".to_owned();
@@ -93,7 +93,7 @@ impl Handler {
             .describe_tasks(cluster, std::slice::from_ref(task))
             .await
         {
-            Err(failed) if failed.is_passing() => return Err(failed.into()),
+            Err(failed) if failed.is_transient() => return Err(failed.into()),
             Err(failed) => return Ok(Err(failed.to_string())),
             Ok(described) => described.into_iter().next(),
         };
