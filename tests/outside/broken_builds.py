@@ -77,8 +77,8 @@ GUARDS = (
         6,
         "what the test listener answers is looked at",
         "functions/check-test-traffic/src/handler.rs",
-        "return Ok(failed(unwell));",
-        'tracing::warn!(error = %unwell, "not looked at");',
+        "return Ok(failed(check_failed));",
+        'tracing::warn!(error = %check_failed, "not looked at");',
     ),
     Guard(
         7,

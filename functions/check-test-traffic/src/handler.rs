@@ -184,8 +184,8 @@ impl Handler {
             return Ok(failed(elsewhere));
         }
         for request in &gate.requests {
-            if let Err(unwell) = requests.ask(request).await {
-                return Ok(failed(unwell));
+            if let Err(check_failed) = requests.ask(request).await {
+                return Ok(failed(check_failed));
             }
         }
         // The listener may have been put back while green was asked.

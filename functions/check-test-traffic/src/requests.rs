@@ -141,18 +141,18 @@ impl Requests {
             let mut well_in_a_row = 0;
             while well_in_a_row < request.times {
                 let answer = self.answer(client, request).await;
-                let Err(unwell) = test_traffic::judge(request, &answer) else {
+                let Err(check_failed) = test_traffic::judge(request, &answer) else {
                     well_in_a_row += 1;
                     continue;
                 };
-                let unwell = match self.nodes.len() {
-                    1 => unwell.to_string(),
-                    _ => format!("{unwell}, at {address}"),
+                let check_failed = match self.nodes.len() {
+                    1 => check_failed.to_string(),
+                    _ => format!("{check_failed}, at {address}"),
                 };
                 if failures == FAILURES_TOLERATED {
-                    return Err(unwell);
+                    return Err(check_failed);
                 }
-                tracing::info!(reason = unwell, "request failed, asking again");
+                tracing::info!(reason = check_failed, "request failed, asking again");
                 (well_in_a_row, failures) = (0, failures + 1);
                 tokio::time::sleep(PAUSE).await;
             }
@@ -339,8 +339,8 @@ mod tests {
     #[tokio::test]
     async fn one_address_that_answers_wrong_fails_the_check_whatever_the_others_answer() {
         let (said, connections) = check([|_| 200, |_| 500]).await;
-        let unwell = "`/orders`: wanted status 200, got status 500, at 127.0.0.2";
-        assert_eq!(said, Err(unwell.to_owned()));
+        let check_failed = "`/orders`: wanted status 200, got status 500, at 127.0.0.2";
+        assert_eq!(said, Err(check_failed.to_owned()));
         assert_eq!(connections, [3, 3]);
     }
 

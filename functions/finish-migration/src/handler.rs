@@ -205,7 +205,7 @@ impl Handler {
             Ok(Err(reason)) => Ok(Found::Ignored(reason)),
             Err(failed) if failed.is_transient() || record.group.is_none() => Err(failed.into()),
             Err(failed) => {
-                tracing::warn!(deployment_id = %deployment, error = %failed, "deployment not found out");
+                tracing::warn!(deployment_id = %deployment, error = %failed, "could not read the deployment");
                 Ok(waiting(None))
             }
         }

@@ -215,7 +215,7 @@ impl Handler {
             return Ok(None);
         };
         let other = self.codedeploy.get_deployment(other).await.map(Some);
-        let other = none_for_ever(other, "deployment not found out")?;
+        let other = none_for_ever(other, "could not read the deployment")?;
         Ok(other
             .filter(|other| other.created_at > deployment.created_at)
             .map(|other| other.id))
@@ -227,7 +227,7 @@ impl Handler {
         deployment: &Deployment,
     ) -> Result<Option<RevisionArn>, Failure> {
         let revision = self.revision_of(deployment).await;
-        none_for_ever(revision, "revision not found out")
+        none_for_ever(revision, "could not read the revision")
     }
 
     async fn ended_badly(
@@ -280,7 +280,9 @@ impl Handler {
     async fn ending(&self, deployment: &Deployment) -> Ending {
         let target = self.codedeploy.get_deployment_target(&deployment.id).await;
         let target = target
-            .inspect_err(|failed| tracing::warn!(error = %failed, "steps not found out"))
+            .inspect_err(
+                |failed| tracing::warn!(error = %failed, "could not read lifecycle events"),
+            )
             .ok()
             .flatten();
         Ending {
@@ -322,7 +324,7 @@ impl Handler {
         let target = match self.codedeploy.get_deployment_target(deployment).await {
             Ok(target) => target,
             Err(failed) => {
-                tracing::warn!(deployment_id = %deployment, error = %failed, "steps not found out");
+                tracing::warn!(deployment_id = %deployment, error = %failed, "could not read lifecycle events");
                 return true;
             }
         };

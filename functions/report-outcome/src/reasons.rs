@@ -19,7 +19,7 @@ impl Handler {
         ending: &mut Ending,
     ) {
         if let Err(failed) = self.try_add_reasons(pipeline, deployment, ending).await {
-            tracing::warn!(deployment_id = %deployment.id, error = %failed, "reasons not found out");
+            tracing::warn!(deployment_id = %deployment.id, error = %failed, "could not read the reasons");
         }
     }
 
@@ -35,7 +35,7 @@ impl Handler {
         };
         let added = self.add_reasons_of(pipeline, deployment, &revision, ending);
         if let Err(failed) = added.await {
-            tracing::warn!(deployment_id = %deployment, error = %failed, "reasons not found out");
+            tracing::warn!(deployment_id = %deployment, error = %failed, "could not read the reasons");
         }
     }
 

@@ -17,7 +17,7 @@ use rules::start::{self, AskedBy, Decision, Skip};
 use serde_json::{Value, json};
 
 use crate::handler::Handler;
-use crate::observe::{Seen, misfit};
+use crate::observe::{Seen, mismatch};
 
 /// How long ECS takes to let through one more RegisterTaskDefinition (ECS API Reference, request throttling).
 const REFILL: Duration = Duration::from_secs(1);
@@ -175,7 +175,7 @@ impl Handler {
     }
 
     /// What would be done, and what would change.
-    pub(crate) async fn say(
+    pub(crate) async fn dry_run(
         &self,
         started: &Started<Starting>,
         look: &Look<'_>,
@@ -200,7 +200,7 @@ impl Handler {
         seen: &Seen,
         decision: &Decision,
     ) -> Result<Acted, Failure> {
-        let mut report = self.say(started, look, seen, decision).await?;
+        let mut report = self.dry_run(started, look, seen, decision).await?;
         let reason = decision.reason(look.asked_by);
         report.reason = format!("only observed: {reason}");
         if let (true, Some(candidate)) = (look.carries_an_order(), &seen.observed.candidate) {
@@ -268,7 +268,7 @@ impl Handler {
             service: format!("{}/{}", look.pipeline.cluster, look.pipeline.service),
             stack: started.own.stack.clone(),
         };
-        let unusable = |unusable: revision::Unusable| misfit(unusable.into());
+        let unusable = |unusable: revision::Unusable| mismatch(unusable.into());
         let production = &seen.production;
         match look.pipeline.revision_from {
             RevisionFrom::Production => {
@@ -379,7 +379,7 @@ fn next_step(
         | Skip::AlreadyRunning(..)
         | Skip::AlreadyInProgress(_)
         | Skip::FailedBefore(_)
-        | Skip::SetAside(_)
+        | Skip::RolledBackByHand(_)
         | Skip::Waiting(_) => None,
     }
 }

@@ -12,7 +12,7 @@ use futures_util::lock::Mutex;
 use lambda::{Deadline, Failure, Messenger, Start, Started, Turns};
 use rules::environment::{Mode, Starting};
 use rules::events::{self, StartEvent};
-use rules::look::{self, Concerned, Look, Search, Then};
+use rules::look::{self, Concerned, Effect, Look, Search};
 use rules::names::PipelineName;
 use rules::past_look::PastLook;
 use rules::start;
@@ -103,7 +103,7 @@ impl Handler {
         let report = match self.reconcile(started, look).await {
             // Who pushed or asked reads the reason once, instead of three failed attempts and an alarm that says nothing.
             Err(failure) if failure.is_refusal() && look.carries_an_order() => {
-                if look.then == Then::Act {
+                if look.effect == Effect::Act {
                     self.tell_refused(started, look, &failure).await?;
                 }
                 Report::refused(look, &failure)
@@ -130,9 +130,9 @@ impl Handler {
                 })
                 .and_then(|at| PastLook::of(look, &seen.observed, &decision, at));
             let decided = decision.code();
-            let acted = match look.then {
-                Then::Say => Acted::Done(self.say(started, look, &seen, &decision).await?),
-                Then::Act => self.act(started, look, seen, decision).await?,
+            let acted = match look.effect {
+                Effect::DryRun => Acted::Done(self.dry_run(started, look, &seen, &decision).await?),
+                Effect::Act => self.act(started, look, seen, decision).await?,
             };
             let Acted::Done(report) = acted else { continue };
             // What another invocation was faster with was decided from something else than what is remembered.

@@ -5,7 +5,7 @@ use aws::ecs::Tasks;
 use aws::{CallFailed, Kind};
 use lambda::Failure;
 use rules::config::Pipeline;
-use rules::look::{self, Look, Misfit, Search};
+use rules::look::{self, Look, Mismatch, Search};
 use rules::names::{DeploymentId, Digest, RevisionArn};
 use rules::observed::{
     Deployment, DeploymentGroup, ImageDetail, LoadBalancerTarget, Placement, Service, TaskCount,
@@ -56,7 +56,7 @@ impl Handler {
                 .get_deployment_group(&pipeline.application, &pipeline.deployment_group),
             self.candidate(look),
         )?;
-        look::fits(pipeline, &service, &group).map_err(misfit)?;
+        look::fits(pipeline, &service, &group).map_err(mismatch)?;
         let (revision, production) = self.production(look, &service).await?;
         let image = self
             .running_image(look, &revision, &production, candidate.as_ref())
@@ -231,20 +231,20 @@ impl Handler {
             .map(|task_set| &task_set.revision)
             .or(service.revision.as_ref());
         let revision = revision
-            .ok_or_else(|| misfit(Misfit::NoRevision { service: name() }))?
+            .ok_or_else(|| mismatch(Mismatch::NoRevision { service: name() }))?
             .clone();
         let load_balancer = primary
             .and_then(|task_set| task_set.load_balancer.as_ref())
             .or(service.load_balancer.as_ref());
         let load_balancer = load_balancer
-            .ok_or_else(|| misfit(Misfit::NoLoadBalancer { service: name() }))?
+            .ok_or_else(|| mismatch(Mismatch::NoLoadBalancer { service: name() }))?
             .clone();
         let placement = primary
             .map_or(&service.placement, |task_set| &task_set.placement)
             .clone();
         let definition = self.ecs.describe_task_definition(revision.as_str()).await?;
         let matching = revision::matching(look.pipeline, &definition)
-            .map_err(|unusable| misfit(unusable.into()))?;
+            .map_err(|unusable| mismatch(unusable.into()))?;
         Ok((
             revision,
             Production {
@@ -358,6 +358,6 @@ fn is_ordered(rule: &TagRule) -> bool {
     }
 }
 
-pub(crate) fn misfit(misfit: Misfit) -> Failure {
-    Failure::Refused(misfit.to_string())
+pub(crate) fn mismatch(mismatch: Mismatch) -> Failure {
+    Failure::Refused(mismatch.to_string())
 }

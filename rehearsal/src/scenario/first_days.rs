@@ -116,7 +116,7 @@ fn rollback_skips_migration() -> Scenario {
     let mut expectations = course.expectations();
     expectations.extend(claims::all_succeeded());
     expectations.push(decided("never-shipped"));
-    expectations.push(decided("set-aside"));
+    expectations.push(decided("rolled-back-by-hand"));
     expectations.push(Expectation::new(
         "each push was migrated, and going back was not",
         |record| {

@@ -194,7 +194,7 @@ fn gone_back_by_hand() -> Scenario {
     };
     let mut expectations = course.expectations();
     expectations.extend(claims::all_succeeded());
-    expectations.push(decided("set-aside"));
+    expectations.push(decided("rolled-back-by-hand"));
     Scenario {
         pipelines: Scenario::own_pipelines("replace"),
         ..Scenario::of_shop(
@@ -223,7 +223,7 @@ fn gone_back_by_hand() -> Scenario {
 fn asked_by_a_person() -> Scenario {
     let mut expectations = SHIPPED_AND_BACK.expectations();
     expectations.extend(claims::all_succeeded());
-    expectations.push(decided("set-aside"));
+    expectations.push(decided("rolled-back-by-hand"));
     expectations.push(Expectation::new(
         "the dry run said what would change",
         |record| {

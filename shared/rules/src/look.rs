@@ -24,7 +24,7 @@ pub struct Look<'a> {
     /// When the event happened: deployments before it were not about it.
     pub event_at: Option<UtcDateTime>,
     /// Whether to act, or only to say what would be done.
-    pub then: Then,
+    pub effect: Effect,
     /// What it is caused by.
     pub cause: Cause,
 }
@@ -42,11 +42,11 @@ pub enum Search {
 
 /// Whether to act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Then {
+pub enum Effect {
     /// Do what is decided.
     Act,
-    /// Only say what would be done.
-    Say,
+    /// Only report what would be done.
+    DryRun,
 }
 
 /// What a look is caused by.
@@ -124,7 +124,7 @@ fn routine(pipeline: &Pipeline) -> Look<'_> {
         force: Force::No,
         search: due(&pipeline.tag),
         event_at: None,
-        then: Then::Act,
+        effect: Effect::Act,
         cause: Cause::Routine,
     }
 }
@@ -152,16 +152,16 @@ fn asked<'a>(config: &'a Config, request: &Request) -> Result<Look<'a>, NoSuchPi
         Way::Forward => asked_by,
         Way::Back => AskedBy::Rollback,
     };
-    let then = if request.dry_run {
-        Then::Say
+    let effect = if request.dry_run {
+        Effect::DryRun
     } else {
-        Then::Act
+        Effect::Act
     };
     Ok(Look {
         asked_by,
         force: request.force,
         search,
-        then,
+        effect,
         cause: Cause::Request,
         ..routine(pipeline)
     })
@@ -220,7 +220,7 @@ impl Look<'_> {
     /// Nothing is told of what runs or ships already: its outcome has been told, or will be. Nor of what was tried before:
     /// only a push event that comes late or twice finds that, and its failure was told.
     pub fn tells(&self, observed: &Observed, skip: &Skip) -> bool {
-        if self.then == Then::Say {
+        if self.effect == Effect::DryRun {
             return false;
         }
         let is_waited_for = || {
@@ -231,12 +231,12 @@ impl Look<'_> {
             // The pushed image may have lost its tag to a later push, which is told itself.
             Skip::NoMatchingImage(_) | Skip::NeverShipped(_) => self.cause == Cause::Request,
             // Where somebody took production away from the candidate since, it waits for nothing.
-            Skip::Waiting(_) => is_waited_for() && !observed.is_being_set_aside(),
+            Skip::Waiting(_) => is_waited_for() && !observed.is_being_rolled_back_by_hand(),
             Skip::OlderThanRunning(_) | Skip::RunningUnknown(_) => is_waited_for(),
             Skip::AlreadyRunning(..)
             | Skip::AlreadyInProgress(_)
             | Skip::FailedBefore(_)
-            | Skip::SetAside(_) => false,
+            | Skip::RolledBackByHand(_) => false,
         }
     }
 
@@ -324,7 +324,7 @@ impl Look<'_> {
 
 /// A pipeline that does not fit what AWS has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Misfit {
+pub enum Mismatch {
     /// CodeDeploy cannot deploy to the service.
     #[error(
         "service `{service}` has the deployment controller `{given}`, expected `CODE_DEPLOY` \
@@ -382,10 +382,14 @@ pub enum Misfit {
 ///
 /// # Errors
 /// The first thing that does not.
-pub fn fits(pipeline: &Pipeline, service: &Service, group: &DeploymentGroup) -> Result<(), Misfit> {
+pub fn fits(
+    pipeline: &Pipeline,
+    service: &Service,
+    group: &DeploymentGroup,
+) -> Result<(), Mismatch> {
     let name = format!("{}/{}", pipeline.cluster, pipeline.service);
     if service.deployment_controller != "CODE_DEPLOY" {
-        return Err(Misfit::Controller {
+        return Err(Mismatch::Controller {
             service: name,
             given: service.deployment_controller.clone(),
         });
@@ -398,14 +402,14 @@ pub fn fits(pipeline: &Pipeline, service: &Service, group: &DeploymentGroup) -> 
         let given = deploys_to.map_or("no ECS service".to_owned(), |service| {
             format!("`{service}`")
         });
-        return Err(Misfit::Group {
+        return Err(Mismatch::Group {
             group: pipeline.deployment_group.to_string(),
             given,
             expected: name,
         });
     }
     if group.test_listener.is_none() && !pipeline.test_traffic.requests.is_empty() {
-        return Err(Misfit::NoTestListener {
+        return Err(Mismatch::NoTestListener {
             group: pipeline.deployment_group.to_string(),
         });
     }

@@ -43,7 +43,7 @@ pub struct Observed {
 impl Observed {
     /// Whether the active deployment takes production away from the candidate, and began after the candidate was ordered:
     /// somebody decided so, and an event from before that waits for nothing.
-    pub fn is_being_set_aside(&self) -> bool {
+    pub fn is_being_rolled_back_by_hand(&self) -> bool {
         let candidate = self.candidate.as_ref();
         let active = self.active.as_ref();
         self.asked_by == AskedBy::Event
@@ -246,7 +246,7 @@ fn refuse(pipeline: &Pipeline, observed: &Observed, candidate: &Candidate) -> Op
                     Some(Skip::FailedBefore(last.id.clone()))
                 }
                 DeploymentStatus::Succeeded if !runs_candidate => {
-                    Some(Skip::SetAside(last.id.clone()))
+                    Some(Skip::RolledBackByHand(last.id.clone()))
                 }
                 DeploymentStatus::Succeeded
                 | DeploymentStatus::Created
@@ -273,7 +273,9 @@ fn make_room(
         AskedBy::Person | AskedBy::PersonForThisImage | AskedBy::Rollback => true,
     };
     match (active.phase, pipeline.termination_wait, pipeline.when_busy) {
-        (Phase::TerminationWait, TerminationWait::Cut, _) if !observed.is_being_set_aside() => {
+        (Phase::TerminationWait, TerminationWait::Cut, _)
+            if !observed.is_being_rolled_back_by_hand() =>
+        {
             Decision::EndWait(active.id.clone())
         }
         (Phase::Shifting, _, WhenBusy::Replace) if later_order => Decision::Stop(active.id.clone()),

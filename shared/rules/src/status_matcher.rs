@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn codes_lists_and_ranges_match() {
-        for (matcher, well, unwell) in [
+        for (matcher, matching, others) in [
             ("200", &[200][..], &[201, 301, 500][..]),
             ("200,301", &[200, 301], &[201, 302]),
             ("200-299", &[200, 204, 299], &[199, 300]),
@@ -80,11 +80,11 @@ mod tests {
         ] {
             let matcher: StatusMatcher = matcher.parse().unwrap();
             assert!(
-                well.iter().all(|status| matcher.matches(*status)),
+                matching.iter().all(|status| matcher.matches(*status)),
                 "{matcher}"
             );
             assert!(
-                !unwell.iter().any(|status| matcher.matches(*status)),
+                !others.iter().any(|status| matcher.matches(*status)),
                 "{matcher}"
             );
         }

@@ -69,13 +69,13 @@ pub fn health(targets: &[TargetHealth], wanted: usize) -> Health {
         .iter()
         .filter(|target| !target.state.ends_with("draining"))
         .collect();
-    let unwell: Vec<String> = counted
+    let unhealthy: Vec<String> = counted
         .iter()
         .filter(|target| target.state != "healthy")
         .map(|target| describe(target))
         .collect();
-    if !unwell.is_empty() {
-        return Health::NotYet(unwell.join("; "));
+    if !unhealthy.is_empty() {
+        return Health::NotYet(unhealthy.join("; "));
     }
     match counted.len() {
         few if few < wanted => Health::NotYet(format!("{few} of {wanted} targets are registered")),
@@ -121,13 +121,13 @@ pub enum Answer {
 /// An answer that is not well: the path, what was wanted, and what was got. Of the answer itself nothing is told but its
 /// status, its length and its time: error pages print environments, and headers carry sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Unwell {
+pub struct CheckFailed {
     path: String,
     wanted: String,
     got: String,
 }
 
-impl fmt::Display for Unwell {
+impl fmt::Display for CheckFailed {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let said = format!("`{}`: wanted {}, got {}", self.path, self.wanted, self.got);
         formatter.write_str(&secrecy::told(&said))
@@ -138,9 +138,9 @@ impl fmt::Display for Unwell {
 ///
 /// # Errors
 /// What was wanted and what was got.
-pub fn judge(request: &Request, answer: &Answer) -> Result<(), Unwell> {
-    let unwell = |wanted: String, got: String| {
-        Err(Unwell {
+pub fn judge(request: &Request, answer: &Answer) -> Result<(), CheckFailed> {
+    let check_failed = |wanted: String, got: String| {
+        Err(CheckFailed {
             path: request.path.clone(),
             wanted,
             got,
@@ -153,14 +153,14 @@ pub fn judge(request: &Request, answer: &Answer) -> Result<(), Unwell> {
             after,
         } => (status, body, after),
         Answer::Unanswered(reason) => {
-            return unwell(
+            return check_failed(
                 format!("status {}", request.status),
                 format!("no answer: {reason}"),
             );
         }
     };
     if !request.status.matches(*status) {
-        return unwell(
+        return check_failed(
             format!("status {}", request.status),
             format!("status {status}"),
         );
@@ -170,13 +170,13 @@ pub fn judge(request: &Request, answer: &Answer) -> Result<(), Unwell> {
         .as_ref()
         .filter(|text| !body.contains(text.as_str()))
     {
-        return unwell(
+        return check_failed(
             format!("a body that holds `{text}`"),
             format!("{} characters without it", body.chars().count()),
         );
     }
     if let Some(within) = request.within.filter(|within| after > within) {
-        return unwell(
+        return check_failed(
             format!("an answer within {} ms", within.as_millis()),
             format!("one after {} ms", after.as_millis()),
         );
@@ -279,7 +279,7 @@ mod tests {
         };
         let check = |lines: &str, answer: Answer, expected: &str| {
             let said = judge(&request(lines), &answer)
-                .map_or_else(|unwell| unwell.to_string(), |()| "well".to_owned());
+                .map_or_else(|failed| failed.to_string(), |()| "well".to_owned());
             assert_eq!(said, expected);
         };
         check("", answered(200, "", 1), "well");

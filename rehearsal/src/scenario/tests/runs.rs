@@ -328,12 +328,12 @@ pub(super) const RUNS: [Run; 21] = [
             ("started 1.1.0", ""),
             ("shipped 1.1.0", ""),
         ],
-        decisions: &["start", "set-aside"],
+        decisions: &["start", "rolled-back-by-hand"],
         ..NOTHING
     },
     Run {
         scenario: "asked-by-a-person",
-        decisions: &["start", "set-aside"],
+        decisions: &["start", "rolled-back-by-hand"],
         ..SHIPPED_AND_BACK
     },
     Run {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::config::Pipeline;
-use crate::look::Then;
+use crate::look::Effect;
 use crate::observed::Deployment;
 use crate::start::Force;
 use crate::start::tests::{every_situation, situation};
@@ -22,7 +22,7 @@ fn push<'a>(pipeline: &'a Pipeline, tag: &str, pushed: char, seconds: i64) -> Lo
         force: Force::No,
         search: Search::Tag(tag.parse().unwrap()),
         event_at: Some(at(seconds)),
-        then: Then::Act,
+        effect: Effect::Act,
         cause: Cause::Push(digest(pushed)),
     }
 }
@@ -88,7 +88,7 @@ fn a_push_that_came_well_before_the_look_is_seen() {
 
 #[test]
 fn what_a_later_order_would_change_is_looked_at_again() {
-    for code in ["failed-before", "set-aside"] {
+    for code in ["failed-before", "rolled-back-by-hand"] {
         check(code, 'c', ("release-1", 'c', 20), true);
         check(code, 'c', ("release-1", 'c', 21), false);
     }

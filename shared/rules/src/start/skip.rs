@@ -22,7 +22,7 @@ pub enum Skip {
     /// It was tried since it was pushed, and failed or was stopped.
     FailedBefore(DeploymentId),
     /// It was shipped since it was pushed, and somebody went back by hand.
-    SetAside(DeploymentId),
+    RolledBackByHand(DeploymentId),
     /// A person asked to roll back to an image that no successful deployment of this pipeline shipped.
     NeverShipped(Image),
     /// Another deployment is under way.
@@ -43,7 +43,7 @@ impl Skip {
             Self::AlreadyInProgress(_) => "already-in-progress",
             Self::OlderThanRunning(_) => "older-than-running",
             Self::FailedBefore(_) => "failed-before",
-            Self::SetAside(_) => "set-aside",
+            Self::RolledBackByHand(_) => "rolled-back-by-hand",
             Self::NeverShipped(_) => "never-shipped",
             Self::Waiting(_) => "waiting",
         }
@@ -54,7 +54,7 @@ impl Skip {
         match self {
             Self::AlreadyInProgress(id)
             | Self::FailedBefore(id)
-            | Self::SetAside(id)
+            | Self::RolledBackByHand(id)
             | Self::Waiting(id) => Some(id),
             Self::NoMatchingImage(_)
             | Self::RunningUnknown(_)
@@ -92,7 +92,7 @@ impl fmt::Display for Skip {
                 formatter,
                 "deployment `{id}` of this image did not succeed (hint: push it again, or ask for it by a request)"
             ),
-            Self::SetAside(id) => write!(
+            Self::RolledBackByHand(id) => write!(
                 formatter,
                 "deployment `{id}` shipped this image and somebody went back since (hint: push it again, or ask for it by a request)"
             ),

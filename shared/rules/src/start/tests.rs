@@ -339,7 +339,7 @@ fn what_a_person_asks_for_by_name_is_refused_only_when_it_runs_or_ships() {
             assert!(
                 [
                     "skip failed-before",
-                    "skip set-aside",
+                    "skip rolled-back-by-hand",
                     "skip older-than-running"
                 ]
                 .iter()
