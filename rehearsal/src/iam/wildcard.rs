@@ -52,6 +52,9 @@ fn matches(pattern: &str, text: &str, colons: Colons) -> bool {
                 symbol => matched[index] && symbol == *character,
             };
         }
+        if !next.contains(&true) {
+            return false;
+        }
         matched = next;
     }
     matched[text.len()]
