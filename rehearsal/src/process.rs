@@ -21,8 +21,8 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 const LOG_TIMEOUT: Duration = Duration::from_secs(1);
 /// What the sample service says once it answers.
 const LISTENING: &str = "listening on ";
-/// So many looks in a row, so far apart, must find a process asleep.
-const LOOKS: u32 = 10;
+/// So many looks in a row, so far apart, must find that a process sleeps, and that it has slept since the first.
+const LOOKS: u32 = 3;
 const LOOK: Duration = Duration::from_millis(1);
 /// Where many compete for a processor, looking costs what the process waits for: one that is awake is looked at less often.
 const LOOK_AT_AWAKE_AT_MOST: Duration = Duration::from_millis(8);
@@ -182,34 +182,46 @@ impl Process {
 /// a while at most. Only Linux says so (`/proc`); elsewhere nobody waits. A short sleep is none: a connection takes one.
 pub async fn asleep(id: u32) {
     let since = Instant::now();
-    let (mut looks, mut rest) = (0, LOOK);
+    let (mut looks, mut rest, mut found) = (0, LOOK, None);
     while looks < LOOKS && since.elapsed() < AWAKE_AT_MOST {
-        (looks, rest) = if is_awake(id) {
-            (0, (rest * 2).min(LOOK_AT_AWAKE_AT_MOST))
-        } else {
-            (looks + 1, LOOK)
+        let sleep = sleep(id);
+        (looks, rest) = match &sleep {
+            None => (0, (rest * 2).min(LOOK_AT_AWAKE_AT_MOST)),
+            Some(_) if sleep == found => (looks + 1, LOOK),
+            Some(_) => (1, LOOK),
         };
-        tokio::time::sleep(rest).await;
+        found = sleep;
+        if looks < LOOKS {
+            tokio::time::sleep(rest).await;
+        }
     }
 }
 
-/// Whether a thread of a process runs or would run.
-fn is_awake(id: u32) -> bool {
+/// How often each thread of a process has gone to sleep, which tells one sleep from the next; none while a thread runs or
+/// would run. A process that is gone sleeps.
+fn sleep(id: u32) -> Option<Vec<String>> {
     let Ok(threads) = std::fs::read_dir(format!("/proc/{id}/task")) else {
-        return false;
+        return Some(Vec::new());
     };
-    let stats = threads
+    threads
         .flatten()
-        .filter_map(|thread| std::fs::read_to_string(thread.path().join("stat")).ok());
-    stats.into_iter().any(|stat| stat_says_awake(&stat))
+        .filter_map(|thread| std::fs::read_to_string(thread.path().join("status")).ok())
+        .map(|status| sleeps(&status))
+        .collect()
 }
 
-/// `4711 (a name) S 1 …`: the state follows the name, which may hold anything.
-fn stat_says_awake(stat: &str) -> bool {
-    let state = stat
-        .rsplit_once(") ")
-        .and_then(|(_, rest)| rest.chars().next());
-    matches!(state, Some('R' | 'D'))
+/// `State:\tS (sleeping)`, and further down `voluntary_ctxt_switches:\t17`; none if the thread is awake.
+fn sleeps(status: &str) -> Option<String> {
+    let value = |name: &str| {
+        let mut lines = status.lines();
+        lines.find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(":\t")?))
+    };
+    let awake = value("State").is_some_and(|state| state.starts_with(['R', 'D']));
+    (!awake).then(|| {
+        value("voluntary_ctxt_switches")
+            .unwrap_or_default()
+            .to_owned()
+    })
 }
 
 fn exit_code(status: ExitStatus) -> i32 {
@@ -279,10 +291,16 @@ mod tests {
     }
 
     #[test]
-    fn the_kernel_says_whether_a_thread_would_run() {
-        assert!(stat_says_awake("4711 (a) name) R 1 4711 4711 0 -1"));
-        assert!(!stat_says_awake("4711 (R ) S 1 4711 4711 0 -1"));
-        assert!(!stat_says_awake(""));
+    fn the_kernel_says_whether_a_thread_would_run_and_how_often_it_slept() {
+        let status = |state| {
+            format!(
+                "Name:\tR\nState:\t{state}\nvoluntary_ctxt_switches:\t17\nnonvoluntary_ctxt_switches:\t4\n"
+            )
+        };
+        assert_eq!(sleeps(&status("R (running)")), None);
+        assert_eq!(sleeps(&status("D (disk sleep)")), None);
+        assert_eq!(sleeps(&status("S (sleeping)")).as_deref(), Some("17"));
+        assert_eq!(sleeps("").as_deref(), Some(""));
     }
 
     #[tokio::test]

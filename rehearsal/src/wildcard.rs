@@ -101,6 +101,9 @@ fn matches(pattern: &str, text: &str, separator: Option<char>) -> bool {
                 symbol => matched[index] && symbol == *character,
             };
         }
+        if !next.contains(&true) {
+            return false;
+        }
         matched = next;
     }
     matched[text.len()]

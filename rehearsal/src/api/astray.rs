@@ -20,6 +20,7 @@ use crate::mishap::{Attempt, Mishap};
 use crate::world::Aws;
 
 /// Who calls, as far as the request says.
+#[derive(Clone)]
 pub(super) struct Caller {
     /// Binary name.
     pub(super) function: String,
@@ -171,12 +172,17 @@ pub(super) async fn answer(
 pub(super) async fn perform(
     aws: &Arc<Aws>,
     request: Arc<Request>,
-    function: Option<String>,
+    caller: Option<Caller>,
 ) -> Outcome {
     let (aws, clock) = (aws.clone(), aws.clock.clone());
     let performed = tokio::spawn(clock.heed(async move {
-        let outcome = handle(&aws, &request, function.as_deref()).await;
-        record(&aws, &request, function, &outcome);
+        let outcome = handle(&aws, &request, caller.as_ref()).await;
+        record(
+            &aws,
+            &request,
+            caller.map(|caller| caller.function),
+            &outcome,
+        );
         outcome
     }));
     match performed.await {
@@ -189,7 +195,7 @@ pub(super) async fn perform(
 
 /// Carries a call out; the outcome is in the record, and nowhere else.
 async fn unheard(aws: &Arc<Aws>, request: Arc<Request>, caller: &Caller) {
-    let _ = perform(aws, request, Some(caller.function.clone())).await;
+    let _ = perform(aws, request, Some(caller.clone())).await;
 }
 
 /// The connection ends with the process.

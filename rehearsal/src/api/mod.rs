@@ -45,6 +45,8 @@ pub struct Call<'a> {
     pub aws: &'a Arc<Aws>,
     /// Binary name of the calling function; none when somebody else calls.
     pub function: Option<&'a str>,
+    /// The execution environment that it calls from.
+    pub session: Option<&'a str>,
     pub operation: &'a str,
     pub input: Input<'a>,
 }
@@ -132,8 +134,7 @@ async fn answer(
     let response = match caller.meets(&aws, &request) {
         Some(mishap) => astray::answer(&aws, request, &caller, mishap, &request_id).await,
         None => {
-            let function = Some(caller.function.clone());
-            let outcome = astray::perform(&aws, request.clone(), function).await;
+            let outcome = astray::perform(&aws, request.clone(), Some(caller.clone())).await;
             say(&aws, &request, &outcome, &request_id)
         }
     };
@@ -165,16 +166,18 @@ fn date(response: &mut Response, now: SystemTime) {
     }
 }
 
-async fn handle(aws: &Arc<Aws>, request: &Request, function: Option<&str>) -> Outcome {
+async fn handle(aws: &Arc<Aws>, request: &Request, caller: Option<&Caller>) -> Outcome {
     let input = Input::new(&request.members, operations::missing(request.service))?;
     aws.throttle
         .take(request.service, &request.operation, aws.clock.now())?;
+    let function = caller.map(|caller| caller.function.as_str());
     if let Some(function) = function {
         ledger::authorize(aws, request, function)?;
     }
     let call = Call {
         aws,
         function,
+        session: caller.and_then(|caller| caller.session.as_deref()),
         operation: &request.operation,
         input,
     };

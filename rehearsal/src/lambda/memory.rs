@@ -34,11 +34,20 @@ impl Memory {
         let mut looks = tokio::time::interval(INTERVAL);
         loop {
             looks.tick().await;
-            match self.look() {
-                Some(allocated) if allocated > self.limit_megabytes * MEGABYTE => return,
-                Some(_) | None => {}
+            // The kernel counts all pages together at a fraction of what it costs to tell them apart.
+            let limit = self.limit_megabytes * MEGABYTE;
+            if self.resident() > Some(limit) && self.look() > Some(limit) {
+                return;
             }
         }
+    }
+
+    /// Everything of the process that is in memory now, in kilobytes.
+    fn resident(&self) -> Option<u64> {
+        let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.process?)).ok()?;
+        let resident = resident_pages(&statm)? * page_kilobytes();
+        self.peak.fetch_max(resident, Ordering::Relaxed);
+        Some(resident)
     }
 
     /// The most that the process ever used, in megabytes; Lambda never tells more than there is.
@@ -57,6 +66,15 @@ impl Memory {
             .fetch_max(kilobytes(&status, "VmHWM").unwrap_or(0), Ordering::Relaxed);
         Some(kilobytes(&status, "RssAnon")? + kilobytes(&status, "RssShmem").unwrap_or(0))
     }
+}
+
+/// The second number of `/proc/…/statm`.
+fn resident_pages(statm: &str) -> Option<u64> {
+    statm.split(' ').nth(1)?.parse().ok()
+}
+
+fn page_kilobytes() -> u64 {
+    u64::try_from(rustix::param::page_size() / 1024).unwrap_or(4)
 }
 
 /// The number in a line such as `RssAnon:      2784 kB`.
@@ -79,6 +97,8 @@ mod tests {
         assert_eq!(kilobytes(status, "RssAnon"), Some(2784));
         assert_eq!(kilobytes(status, "Rss"), None);
         assert_eq!(kilobytes("", "VmHWM"), None);
+        assert_eq!(resident_pages("5120 1423 1210 880 0 311 0\n"), Some(1423));
+        assert_eq!(resident_pages(""), None);
     }
 
     #[test]

@@ -32,7 +32,7 @@ use crate::lambda::turn::Turn;
 use crate::logs::Logs;
 
 pub use self::log::default_group;
-pub(crate) use self::turn::Asks;
+pub(crate) use self::turn::{Asks, Passing};
 
 /// As many bytes as an event may have that is invoked synchronously, and asynchronously.
 pub const LARGEST_REQUEST: usize = 6 * 1024 * 1024;
@@ -393,6 +393,11 @@ impl Lambda {
         if let Some(turn) = self.turn(session) {
             turn.until_all_are_heard().await;
         }
+    }
+
+    /// Lets time pass while AWS takes its own to answer a call of the environment, until this is dropped.
+    pub(crate) fn passing(&self, session: &str) -> Option<Passing> {
+        Some(self.turn(session)?.passing())
     }
 
     fn turn(&self, session: &str) -> Option<Arc<Turn>> {

@@ -54,6 +54,9 @@ struct State {
 /// An invocation that is under way until this is dropped.
 pub(super) struct UnderWay(Arc<Turn>);
 
+/// A call that AWS has heard and does not answer until this is dropped.
+pub(crate) struct Passing(Arc<Turn>);
+
 /// A call that AWS has not heard until this is dropped.
 struct Waiting<'a>(&'a Turn);
 
@@ -136,6 +139,18 @@ impl Turn {
         }
     }
 
+    /// Lets the clock go on: the function computes no more until it is answered.
+    pub(super) fn passing(self: &Arc<Turn>) -> Passing {
+        drop(self.lock().busy.take());
+        Passing(self.clone())
+    }
+
+    fn keep_clock(&self, state: &mut State) {
+        if state.waiting == 0 && state.busy.is_none() {
+            state.busy = state.under_way.then(|| self.clock.busy());
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -156,9 +171,15 @@ impl Drop for Waiting<'_> {
         state.waiting -= 1;
         if state.waiting == 0 {
             state.heard = None;
-            state.busy = state.under_way.then(|| self.0.clock.busy());
+            self.0.keep_clock(&mut state);
             self.0.all_heard.notify_waiters();
         }
+    }
+}
+
+impl Drop for Passing {
+    fn drop(&mut self) {
+        self.0.keep_clock(&mut self.0.lock());
     }
 }
 
@@ -219,6 +240,18 @@ mod tests {
         drop(under_way);
         sleeper.await.unwrap();
         assert_eq!(clock.now(), start + MINUTE);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_clock_goes_on_while_aws_takes_its_time_to_answer() {
+        let (clock, turn, _under_way) = turn();
+        let first = call(&turn, "a").await;
+        let passing = turn.passing();
+        clock.sleep(MINUTE).await;
+        drop(passing);
+        assert_eq!(clock.now(), first + MINUTE);
+        let on = tokio::time::timeout(MINUTE, clock.sleep(MINUTE));
+        assert!(on.await.is_err(), "it computes");
     }
 
     #[tokio::test(start_paused = true)]
