@@ -215,7 +215,7 @@ fn is_what_is_there(event: &Value, read: &StartEvent) {
                 Wanted::Digest(digest) => assert_eq!(event["digest"], digest.as_str()),
             }
         }
-        StartEvent::Look => assert_eq!(event["detail-type"], "Scheduled Event"),
+        StartEvent::Routine => assert_eq!(event["detail-type"], "Scheduled Event"),
         StartEvent::Ignored(reason) => is_a_reason(reason),
     }
 }

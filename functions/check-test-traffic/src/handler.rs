@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::requests::Requests;
 use crate::stopwatch::{Settling, Stopwatch};
 
-/// Between two looks at target health.
+/// Between two calls for target health.
 const PAUSE: Duration = Duration::from_secs(1);
 
 pub(crate) struct Handler {
@@ -121,7 +121,7 @@ impl Handler {
                 return Ok(Green::NotWanted);
             }
             let seen = self.elb.describe_target_health(group).await?;
-            settling.look(seen.answered_at);
+            settling.observe(seen.answered_at);
             let health = match wanted {
                 Wanted::Targets(tasks) => test_traffic::health(&seen.targets, tasks),
                 Wanted::NotYet(why) => Health::NotYet(why),
@@ -151,7 +151,7 @@ impl Handler {
             tokio::time::sleep(PAUSE).await;
             // It is asked for the time: what the load balancer itself says counts, and the call costs nothing.
             let seen = self.elb.describe_target_health(green).await?;
-            settling.look(seen.answered_at);
+            settling.observe(seen.answered_at);
         }
         Ok(())
     }

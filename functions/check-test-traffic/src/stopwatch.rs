@@ -50,7 +50,7 @@ impl Settling {
     }
 
     /// AWS said what time it is.
-    pub(crate) fn look(&mut self, now: Option<UtcDateTime>) {
+    pub(crate) fn observe(&mut self, now: Option<UtcDateTime>) {
         self.now = now.or(self.now);
     }
 

@@ -18,7 +18,7 @@ use rules::{lifecycle, migration};
 use serde_json::{Value, json};
 
 /// How often a migration is looked for that may have been started while its deployment ended, and the pause between.
-const LOOKS: u32 = 3;
+const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(2);
 
 pub(crate) struct Handler {
@@ -292,7 +292,7 @@ impl Handler {
     }
 
     /// Whatever ended the deployment, nobody waits for its migration any more. ECS may list a task some seconds after it was
-    /// started; so where the deployment ended during its migration gate, one look is not enough. An error says that its
+    /// started; so where the deployment ended during its migration gate, one attempt is not enough. An error says that its
     /// migration perhaps still runs.
     async fn stop_migration(
         &self,
@@ -303,10 +303,10 @@ impl Handler {
             && deployment.creator == Creator::Caller
             && deployment.status != DeploymentStatus::Succeeded;
         let may_run = during_migration && self.was_in_migration(&deployment.id).await;
-        let looks = if may_run { LOOKS } else { 1 };
+        let attempts = if may_run { ATTEMPTS } else { 1 };
         let stopped = async {
-            for look in 1..=looks {
-                if self.stop_running(pipeline, &deployment.id).await? || look == looks {
+            for attempt in 1..=attempts {
+                if self.stop_running(pipeline, &deployment.id).await? || attempt == attempts {
                     break;
                 }
                 tokio::time::sleep(PAUSE).await;

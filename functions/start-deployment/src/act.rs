@@ -8,10 +8,10 @@ use lambda::{Failure, Started};
 use rules::app_spec::{self, MigrationGate, TestListener};
 use rules::config::RevisionFrom;
 use rules::environment::{Mode, Starting};
-use rules::look::{Look, Search};
 use rules::migration;
 use rules::names::{DeploymentId, Image, RevisionArn};
 use rules::outcome::Outcome;
+use rules::reconcile::{Reconciliation, Search};
 use rules::revision::{self, Marks, Matching};
 use rules::start::{self, AskedBy, Decision, Skip};
 use serde_json::{Value, json};
@@ -46,7 +46,7 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    fn of(look: &Look<'_>, seen: &Seen, decision: &Decision) -> Self {
+    fn of(reconciliation: &Reconciliation<'_>, seen: &Seen, decision: &Decision) -> Self {
         let image = seen
             .observed
             .candidate
@@ -57,11 +57,11 @@ impl Report {
             Decision::EndWait(id) | Decision::Stop(id) => Some(id),
             Decision::Skip(skip) => skip.deployment(),
         };
-        let pipeline = look.pipeline.name.to_string();
+        let pipeline = reconciliation.pipeline.name.to_string();
         Self {
             pipeline,
             decision: decision.code(),
-            reason: decision.reason(look.asked_by),
+            reason: decision.reason(reconciliation.asked_by),
             image,
             revision: None,
             deployment: deployment.cloned(),
@@ -70,9 +70,9 @@ impl Report {
     }
 
     /// Nothing can be done for the pipeline, and trying again changes nothing.
-    pub(crate) fn refused(look: &Look<'_>, failure: &Failure) -> Self {
+    pub(crate) fn refused(reconciliation: &Reconciliation<'_>, failure: &Failure) -> Self {
         Self {
-            pipeline: look.pipeline.name.to_string(),
+            pipeline: reconciliation.pipeline.name.to_string(),
             decision: "refused",
             reason: failure.to_string(),
             image: None,
@@ -101,7 +101,7 @@ impl Report {
             image_digest = digest,
             revision,
             deployment_id = deployment,
-            "pipeline looked at"
+            "pipeline reconciled"
         );
     }
 
@@ -127,10 +127,18 @@ struct Next {
 
 impl Next {
     /// A migration that would not do what it says starts nothing: nothing is registered for it.
-    fn of(look: &Look<'_>, request: Value, matching: &Matching) -> Result<Self, Failure> {
+    fn of(
+        reconciliation: &Reconciliation<'_>,
+        request: Value,
+        matching: &Matching,
+    ) -> Result<Self, Failure> {
         // A rollback migrates nothing.
-        let migrates = look.asked_by != AskedBy::Rollback;
-        let migration = look.pipeline.migration.as_ref().filter(|_| migrates);
+        let migrates = reconciliation.asked_by != AskedBy::Rollback;
+        let migration = reconciliation
+            .pipeline
+            .migration
+            .as_ref()
+            .filter(|_| migrates);
         let runs = migration.map(|migration| migration::check(migration, &request, matching));
         let runs = runs
             .transpose()
@@ -147,21 +155,23 @@ impl Handler {
     pub(crate) async fn act(
         &self,
         started: &Started<Starting>,
-        look: &Look<'_>,
+        reconciliation: &Reconciliation<'_>,
         seen: Seen,
         decision: Decision,
     ) -> Result<Acted, Failure> {
-        let report = Report::of(look, &seen, &decision);
+        let report = Report::of(reconciliation, &seen, &decision);
         match (&decision, started.own.mode) {
             (Decision::Skip(skip), _) => {
-                self.tell(started, look, &seen, skip).await;
+                self.tell(started, reconciliation, &seen, skip).await;
                 Ok(Acted::Done(report))
             }
             (Decision::Start(_) | Decision::EndWait(_) | Decision::Stop(_), Mode::Observe) => {
-                self.only_tell(started, look, &seen, &decision).await
+                self.only_tell(started, reconciliation, &seen, &decision)
+                    .await
             }
             (Decision::Start(image), Mode::Deploy) => {
-                self.start(started, look, seen, image, report).await
+                self.start(started, reconciliation, seen, image, report)
+                    .await
             }
             (Decision::EndWait(id), Mode::Deploy) => {
                 unless_ended(self.codedeploy.continue_deployment(id).await)?;
@@ -178,13 +188,13 @@ impl Handler {
     pub(crate) async fn dry_run(
         &self,
         started: &Started<Starting>,
-        look: &Look<'_>,
+        reconciliation: &Reconciliation<'_>,
         seen: &Seen,
         decision: &Decision,
     ) -> Result<Report, Failure> {
-        let mut report = Report::of(look, seen, decision);
+        let mut report = Report::of(reconciliation, seen, decision);
         if let Decision::Start(image) = decision {
-            let next = self.next(started, look, seen, image).await?;
+            let next = self.next(started, reconciliation, seen, image).await?;
             report.changes = revision::difference(&seen.production.definition, &next.request);
             report.changes.extend(next.migration);
         }
@@ -196,15 +206,19 @@ impl Handler {
     async fn only_tell(
         &self,
         started: &Started<Starting>,
-        look: &Look<'_>,
+        reconciliation: &Reconciliation<'_>,
         seen: &Seen,
         decision: &Decision,
     ) -> Result<Acted, Failure> {
-        let mut report = self.dry_run(started, look, seen, decision).await?;
-        let reason = decision.reason(look.asked_by);
+        let mut report = self
+            .dry_run(started, reconciliation, seen, decision)
+            .await?;
+        let reason = decision.reason(reconciliation.asked_by);
         report.reason = format!("only observed: {reason}");
-        if let (true, Some(candidate)) = (look.carries_an_order(), &seen.observed.candidate) {
-            let outcome = Outcome::observed(look.pipeline, &candidate.image, &reason);
+        if let (true, Some(candidate)) =
+            (reconciliation.carries_an_order(), &seen.observed.candidate)
+        {
+            let outcome = Outcome::observed(reconciliation.pipeline, &candidate.image, &reason);
             self.messenger.tell(&started.settings, &outcome).await;
         }
         Ok(Acted::Done(report))
@@ -213,17 +227,17 @@ impl Handler {
     async fn start(
         &self,
         started: &Started<Starting>,
-        look: &Look<'_>,
+        reconciliation: &Reconciliation<'_>,
         seen: Seen,
         image: &Image,
         mut report: Report,
     ) -> Result<Acted, Failure> {
-        let next = self.next(started, look, &seen, image).await?;
+        let next = self.next(started, reconciliation, &seen, image).await?;
         let revision = self.registered(&seen, &next.request).await?;
-        if self.is_overtaken(look, &seen).await? {
+        if self.is_overtaken(reconciliation, &seen).await? {
             return Ok(Acted::Overtaken);
         }
-        let deployment = create_deployment(started, look, &seen, image, &revision);
+        let deployment = create_deployment(started, reconciliation, &seen, image, &revision);
         match self.codedeploy.create_deployment(&deployment).await {
             Ok(id) => {
                 report.revision = Some(revision);
@@ -231,7 +245,8 @@ impl Handler {
                 Ok(Acted::Done(report))
             }
             Err(failed) if matches!(failed.kind, Kind::LimitExceeded | Kind::Unavailable) => {
-                self.look_again(started, look, seen, failed).await
+                self.decide_again(started, reconciliation, seen, failed)
+                    .await
             }
             Err(failed) => Err(failed.into()),
         }
@@ -239,18 +254,20 @@ impl Handler {
 
     /// CreateDeployment has no idempotency token. When another invocation was faster, or when nobody knows whether the
     /// call was heard, what AWS says now decides, not a second call.
-    async fn look_again(
+    async fn decide_again(
         &self,
         started: &Started<Starting>,
-        look: &Look<'_>,
+        reconciliation: &Reconciliation<'_>,
         mut seen: Seen,
         failed: CallFailed,
     ) -> Result<Acted, Failure> {
-        seen.observed.active = self.active(look, seen.observed.candidate.as_ref()).await?;
-        match start::decide(look.pipeline, &seen.observed) {
+        seen.observed.active = self
+            .active(reconciliation, seen.observed.candidate.as_ref())
+            .await?;
+        match start::decide(reconciliation.pipeline, &seen.observed) {
             Decision::Start(_) => Err(failed.into()),
             decision @ (Decision::EndWait(_) | Decision::Stop(_) | Decision::Skip(_)) => {
-                Box::pin(self.act(started, look, seen, decision)).await
+                Box::pin(self.act(started, reconciliation, seen, decision)).await
             }
         }
     }
@@ -259,32 +276,40 @@ impl Handler {
     async fn next(
         &self,
         started: &Started<Starting>,
-        look: &Look<'_>,
+        reconciliation: &Reconciliation<'_>,
         seen: &Seen,
         image: &Image,
     ) -> Result<Next, Failure> {
         let marks = Marks {
             ordered_at: seen.ordered_at(),
-            service: format!("{}/{}", look.pipeline.cluster, look.pipeline.service),
+            service: format!(
+                "{}/{}",
+                reconciliation.pipeline.cluster, reconciliation.pipeline.service
+            ),
             stack: started.own.stack.clone(),
         };
         let unusable = |unusable: revision::Unusable| mismatch(unusable.into());
         let production = &seen.production;
-        match look.pipeline.revision_from {
+        match reconciliation.pipeline.revision_from {
             RevisionFrom::Production => {
                 let request =
                     revision::next(&production.definition, &production.matching, image, &marks);
-                Next::of(look, request.map_err(unusable)?, &production.matching)
+                Next::of(
+                    reconciliation,
+                    request.map_err(unusable)?,
+                    &production.matching,
+                )
             }
             RevisionFrom::Latest => {
                 let latest = self
                     .ecs
                     .describe_task_definition(seen.observed.running.revision.family())
                     .await?;
-                let matching = revision::matching(look.pipeline, &latest).map_err(unusable)?;
+                let matching =
+                    revision::matching(reconciliation.pipeline, &latest).map_err(unusable)?;
                 let request =
                     revision::next(&latest, &matching, image, &marks).map_err(unusable)?;
-                Next::of(look, request, &matching)
+                Next::of(reconciliation, request, &matching)
             }
         }
     }
@@ -317,21 +342,27 @@ impl Handler {
     }
 
     /// Who pushed or asked is told why nothing is started for it.
-    async fn tell(&self, started: &Started<Starting>, look: &Look<'_>, seen: &Seen, skip: &Skip) {
-        if !look.tells(&seen.observed, skip) {
+    async fn tell(
+        &self,
+        started: &Started<Starting>,
+        reconciliation: &Reconciliation<'_>,
+        seen: &Seen,
+        skip: &Skip,
+    ) {
+        if !reconciliation.tells(&seen.observed, skip) {
             return;
         }
         let image = seen.observed.candidate.as_ref();
         let image = image.map(|candidate| &candidate.image);
         let outcome = match (skip, image) {
             (Skip::Waiting(id), Some(image)) => {
-                Outcome::waiting(look.pipeline, image, id, look.asked_by)
+                Outcome::waiting(reconciliation.pipeline, image, id, reconciliation.asked_by)
             }
             _ => Outcome::skipped(
-                look.pipeline,
+                reconciliation.pipeline,
                 image,
                 skip,
-                next_step(started, look, skip, image),
+                next_step(started, reconciliation, skip, image),
             ),
         };
         self.messenger.tell(&started.settings, &outcome).await;
@@ -341,17 +372,17 @@ impl Handler {
     pub(crate) async fn tell_refused(
         &self,
         started: &Started<Starting>,
-        look: &Look<'_>,
+        reconciliation: &Reconciliation<'_>,
         failure: &Failure,
     ) -> Result<(), CallFailed> {
-        let more = match &look.search {
+        let more = match &reconciliation.search {
             Search::Tag(tag) => vec![("tag", tag.as_str())],
             Search::Digest(digest) => vec![("digest", digest.as_str())],
             Search::All => Vec::new(),
         };
-        let again = started.own.request(&look.pipeline.name, &more);
-        let image = look.ordered_image();
-        let outcome = Outcome::refused(look.pipeline, image, failure.to_string(), &again);
+        let again = started.own.request(&reconciliation.pipeline.name, &more);
+        let image = reconciliation.ordered_image();
+        let outcome = Outcome::refused(reconciliation.pipeline, image, failure.to_string(), &again);
         self.messenger.publish(&started.settings, &outcome).await
     }
 }
@@ -359,11 +390,11 @@ impl Handler {
 /// What a person may do about an order for which nothing is started; none where nothing has to be done.
 fn next_step(
     started: &Started<Starting>,
-    look: &Look<'_>,
+    reconciliation: &Reconciliation<'_>,
     skip: &Skip,
     image: Option<&Image>,
 ) -> Option<String> {
-    let request = |more: &[(&str, &str)]| started.own.request(&look.pipeline.name, more);
+    let request = |more: &[(&str, &str)]| started.own.request(&reconciliation.pipeline.name, more);
     let this_image = || image.map(|image| request(&[("digest", image.digest.as_str())]));
     match skip {
         Skip::RunningUnknown(_) => {
@@ -386,7 +417,7 @@ fn next_step(
 
 fn create_deployment(
     started: &Started<Starting>,
-    look: &Look<'_>,
+    reconciliation: &Reconciliation<'_>,
     seen: &Seen,
     image: &Image,
     revision: &RevisionArn,
@@ -397,7 +428,7 @@ fn create_deployment(
         TestListener::Absent
     };
     // What shipped before ran its migration then; another one would take the database where it is already.
-    let migration = match look.asked_by {
+    let migration = match reconciliation.asked_by {
         AskedBy::Rollback => MigrationGate::LeftOut,
         AskedBy::Event | AskedBy::Person | AskedBy::PersonForThisImage => MigrationGate::Asked,
     };
@@ -411,12 +442,12 @@ fn create_deployment(
         test_listener,
     );
     CreateDeployment {
-        application: look.pipeline.application.clone(),
-        deployment_group: look.pipeline.deployment_group.clone(),
+        application: reconciliation.pipeline.application.clone(),
+        deployment_group: reconciliation.pipeline.deployment_group.clone(),
         app_spec,
-        deployment_config: look.pipeline.deployment_config.clone(),
+        deployment_config: reconciliation.pipeline.deployment_config.clone(),
         description: start::description(image, seen.ordered_at()),
-        rollback: look.pipeline.rollback,
+        rollback: reconciliation.pipeline.rollback,
     }
 }
 

@@ -10,20 +10,20 @@ use aws::ecs::Ecs;
 use aws::sns::Sns;
 use futures_util::lock::Mutex;
 use lambda::{Deadline, Failure, Messenger, Start, Started, Turns};
+use rules::covered::Covered;
 use rules::environment::{Mode, Starting};
 use rules::events::{self, StartEvent};
-use rules::look::{self, Concerned, Effect, Look, Search};
 use rules::names::PipelineName;
-use rules::past_look::PastLook;
+use rules::reconcile::{self, Concerned, Effect, Reconciliation, Search};
 use rules::start;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use crate::act::{Acted, Report};
 
-/// How many pipelines are looked at side by side: a base image may be followed by many.
+/// How many pipelines are reconciled side by side: a base image may be followed by many.
 const SIDE_BY_SIDE: usize = 8;
-/// How long a throttled pipeline rests before it is looked at again; twice as long each time.
+/// How long a throttled pipeline rests before it is reconciled again; twice as long each time.
 const REST: Duration = Duration::from_secs(1);
 const LONGEST_REST: Duration = Duration::from_secs(16);
 /// How often a pipeline is decided where other invocations create deployments of it meanwhile. After that the event is
@@ -38,8 +38,8 @@ pub(crate) struct Handler {
     pub(crate) messenger: Messenger,
     /// Held by the pipeline that registers a revision.
     pub(crate) registering: Mutex<()>,
-    /// The last look at each pipeline, for as long as Lambda keeps this process. Whoever remembers nothing looks again.
-    past: std::sync::Mutex<BTreeMap<PipelineName, PastLook>>,
+    /// The last reconciliation of each pipeline, for as long as Lambda keeps this process; nothing depends on it.
+    past: std::sync::Mutex<BTreeMap<PipelineName, Covered>>,
 }
 
 impl Handler {
@@ -63,15 +63,16 @@ impl Handler {
             return Ok(nobody(&reason));
         }
         let event = StartEvent::parse(&event)?;
-        let looks = look::concerned(&started.config, &event)
+        let reconciliations = reconcile::concerned(&started.config, &event)
             .map_err(|unknown| Failure::Refused(unknown.to_string()))?;
-        let looks = match looks {
-            Concerned::Looks(looks) => looks,
+        let reconciliations = match reconciliations {
+            Concerned::Reconciliations(reconciliations) => reconciliations,
             Concerned::Nobody(reason) => return Ok(nobody(&reason)),
         };
-        let (seen, looks): (Vec<_>, Vec<_>) =
-            looks.into_iter().partition(|look| self.has_seen(look));
-        if looks.is_empty() {
+        let (seen, reconciliations): (Vec<_>, Vec<_>) = reconciliations
+            .into_iter()
+            .partition(|reconciliation| self.is_covered(reconciliation));
+        if reconciliations.is_empty() {
             return Ok(nobody(SEEN));
         }
         let turns = Turns {
@@ -80,13 +81,15 @@ impl Handler {
             longest_rest: LONGEST_REST,
             until: Instant::now() + deadline.for_work(),
         };
-        let looked = turns.all(&looks, async |look| self.look(started, look).await);
+        let reconciled = turns.all(&reconciliations, async |reconciliation| {
+            self.reconciled(started, reconciliation).await
+        });
         let (mut reports, mut failures) = (Vec::new(), Vec::new());
-        for (look, result) in looked.await {
+        for (reconciliation, result) in reconciled.await {
             match result {
                 Ok(report) => reports.push(report.to_json()),
                 Err(failure) => {
-                    let pipeline = look.pipeline.name.to_string();
+                    let pipeline = reconciliation.pipeline.name.to_string();
                     tracing::error!(pipeline, error_type = failure.error_type(), error = %failure, "pipeline failed");
                     failures.push((pipeline, failure));
                 }
@@ -99,14 +102,18 @@ impl Handler {
         }
     }
 
-    async fn look(&self, started: &Started<Starting>, look: &Look<'_>) -> Result<Report, Failure> {
-        let report = match self.reconcile(started, look).await {
+    async fn reconciled(
+        &self,
+        started: &Started<Starting>,
+        reconciliation: &Reconciliation<'_>,
+    ) -> Result<Report, Failure> {
+        let report = match self.reconcile(started, reconciliation).await {
             // Who pushed or asked reads the reason once, instead of three failed attempts and an alarm that says nothing.
-            Err(failure) if failure.is_refusal() && look.carries_an_order() => {
-                if look.effect == Effect::Act {
-                    self.tell_refused(started, look, &failure).await?;
+            Err(failure) if failure.is_refusal() && reconciliation.carries_an_order() => {
+                if reconciliation.effect == Effect::Act {
+                    self.tell_refused(started, reconciliation, &failure).await?;
                 }
-                Report::refused(look, &failure)
+                Report::refused(reconciliation, &failure)
             }
             result => result?,
         };
@@ -118,47 +125,52 @@ impl Handler {
     async fn reconcile(
         &self,
         started: &Started<Starting>,
-        look: &Look<'_>,
+        reconciliation: &Reconciliation<'_>,
     ) -> Result<Report, Failure> {
         for _ in 0..ATTEMPTS {
-            let seen = self.observe(look).await?;
-            let decision = start::decide(look.pipeline, &seen.observed);
+            let seen = self.observe(reconciliation).await?;
+            let decision = start::decide(reconciliation.pipeline, &seen.observed);
             let past = seen
                 .asked_at
                 .filter(|_| {
-                    matches!(look.search, Search::Tag(_)) && started.own.mode == Mode::Deploy
+                    matches!(reconciliation.search, Search::Tag(_))
+                        && started.own.mode == Mode::Deploy
                 })
-                .and_then(|at| PastLook::of(look, &seen.observed, &decision, at));
+                .and_then(|at| Covered::of(reconciliation, &seen.observed, &decision, at));
             let decided = decision.code();
-            let acted = match look.effect {
-                Effect::DryRun => Acted::Done(self.dry_run(started, look, &seen, &decision).await?),
-                Effect::Act => self.act(started, look, seen, decision).await?,
+            let acted = match reconciliation.effect {
+                Effect::DryRun => Acted::Done(
+                    self.dry_run(started, reconciliation, &seen, &decision)
+                        .await?,
+                ),
+                Effect::Act => self.act(started, reconciliation, seen, decision).await?,
             };
             let Acted::Done(report) = acted else { continue };
             // What another invocation was faster with was decided from something else than what is remembered.
             if let Some(past) = past.filter(|_| report.decision == decided) {
-                self.past().insert(look.pipeline.name.clone(), past);
+                self.past()
+                    .insert(reconciliation.pipeline.name.clone(), past);
             }
             return Ok(report);
         }
         Err(Failure::Unfinished)
     }
 
-    fn has_seen(&self, look: &Look<'_>) -> bool {
+    fn is_covered(&self, reconciliation: &Reconciliation<'_>) -> bool {
         let past = self.past();
-        let last = past.get(&look.pipeline.name);
-        last.is_some_and(|last| last.answers(look))
+        let last = past.get(&reconciliation.pipeline.name);
+        last.is_some_and(|last| last.covers(reconciliation))
     }
 
-    fn past(&self) -> MutexGuard<'_, BTreeMap<PipelineName, PastLook>> {
+    fn past(&self) -> MutexGuard<'_, BTreeMap<PipelineName, Covered>> {
         self.past.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Why a push is not looked at.
-const SEEN: &str = "a look that came after this push has seen it";
+/// Why a push is not reconciled.
+const SEEN: &str = "already covered by a later reconciliation";
 
 fn nobody(reason: &str) -> Value {
-    tracing::info!(decision = "skip", reason, "no pipeline looked at");
+    tracing::info!(decision = "skip", reason, "no pipeline reconciled");
     json!({"pipelines": [], "reason": reason})
 }

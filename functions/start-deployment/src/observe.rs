@@ -5,12 +5,12 @@ use aws::ecs::Tasks;
 use aws::{CallFailed, Kind};
 use lambda::Failure;
 use rules::config::Pipeline;
-use rules::look::{self, Look, Mismatch, Search};
 use rules::names::{DeploymentId, Digest, RevisionArn};
 use rules::observed::{
     Deployment, DeploymentGroup, ImageDetail, LoadBalancerTarget, Placement, Service, TaskCount,
     TaskDefinition,
 };
+use rules::reconcile::{self, Mismatch, Reconciliation, Search};
 use rules::revision::{self, Matching};
 use rules::start::{self, Active, AskedBy, Candidate, Deployed, Observed, Running, RunningImage};
 use rules::tag_rule::TagRule;
@@ -47,19 +47,22 @@ pub(crate) struct Production {
 }
 
 impl Handler {
-    pub(crate) async fn observe(&self, look: &Look<'_>) -> Result<Seen, Failure> {
-        let pipeline = look.pipeline;
+    pub(crate) async fn observe(
+        &self,
+        reconciliation: &Reconciliation<'_>,
+    ) -> Result<Seen, Failure> {
+        let pipeline = reconciliation.pipeline;
         let (service, group, (candidate, asked_at)) = try_join!(
             self.ecs
                 .describe_service(&pipeline.cluster, &pipeline.service),
             self.codedeploy
                 .get_deployment_group(&pipeline.application, &pipeline.deployment_group),
-            self.candidate(look),
+            self.candidate(reconciliation),
         )?;
-        look::fits(pipeline, &service, &group).map_err(mismatch)?;
-        let (revision, production) = self.production(look, &service).await?;
+        reconcile::fits(pipeline, &service, &group).map_err(mismatch)?;
+        let (revision, production) = self.production(reconciliation, &service).await?;
         let image = self
-            .running_image(look, &revision, &production, candidate.as_ref())
+            .running_image(reconciliation, &revision, &production, candidate.as_ref())
             .await?;
         let running = Running {
             revision,
@@ -73,20 +76,20 @@ impl Handler {
                 .is_some_and(|candidate| candidate.image.digest != **digest)
         });
         let (active, detail, shipped_before) = try_join!(
-            self.active(look, candidate.as_ref()),
-            self.running_detail(look, &production, other),
-            self.shipped_before(look, candidate.as_ref()),
+            self.active(reconciliation, candidate.as_ref()),
+            self.running_detail(reconciliation, &production, other),
+            self.shipped_before(reconciliation, candidate.as_ref()),
         )?;
         let mut observed = Observed {
-            asked_by: look.asked_by,
-            force: look.force,
+            asked_by: reconciliation.asked_by,
+            force: reconciliation.force,
             candidate,
             running: Running { detail, ..running },
             active,
             attempts: Vec::new(),
             shipped_before,
         };
-        observed.attempts = self.attempts(look, &observed).await?;
+        observed.attempts = self.attempts(reconciliation, &observed).await?;
         Ok(Seen {
             observed,
             asked_at,
@@ -99,7 +102,7 @@ impl Handler {
     /// an image for several platforms may state the digest of its own platform's manifest.
     async fn running_image(
         &self,
-        look: &Look<'_>,
+        reconciliation: &Reconciliation<'_>,
         revision: &RevisionArn,
         production: &Production,
         candidate: Option<&Candidate>,
@@ -107,7 +110,10 @@ impl Handler {
         let RunningImage::Unknown(why) = &production.matching.image else {
             return Ok(production.matching.image.clone());
         };
-        let (cluster, service) = (look.pipeline.cluster.as_str(), &look.pipeline.service);
+        let (cluster, service) = (
+            reconciliation.pipeline.cluster.as_str(),
+            &reconciliation.pipeline.service,
+        );
         let tasks = self
             .ecs
             .list_tasks(cluster, Tasks::RunningOfService(service))
@@ -124,7 +130,7 @@ impl Handler {
         }
         let manifests = self
             .ecr
-            .batch_get_image_manifests(&look.pipeline.repository, due)
+            .batch_get_image_manifests(&reconciliation.pipeline.repository, due)
             .await?;
         Ok(if manifests.contains(runs) {
             RunningImage::Known(due.clone())
@@ -137,11 +143,11 @@ impl Handler {
     /// deployment that shipped it says by which tag it did; the revision's marks may be those of an earlier order.
     async fn running_detail(
         &self,
-        look: &Look<'_>,
+        reconciliation: &Reconciliation<'_>,
         production: &Production,
         other: Option<&Digest>,
     ) -> Result<Option<ImageDetail>, CallFailed> {
-        let (Some(digest), true) = (other, is_ordered(&look.pipeline.tag)) else {
+        let (Some(digest), true) = (other, is_ordered(&reconciliation.pipeline.tag)) else {
             return Ok(None);
         };
         let made_by = match &production.deployment {
@@ -156,22 +162,22 @@ impl Handler {
         let deployed = made_by
             .filter(|deployed| deployed.digest == *digest)
             .unwrap_or_else(|| {
-                let repository = &look.pipeline.repository;
+                let repository = &reconciliation.pipeline.repository;
                 revision::deployed(&production.definition, repository, digest.clone())
             });
-        self.known(look, Some(deployed)).await
+        self.known(reconciliation, Some(deployed)).await
     }
 
     /// What is known of an image other than the candidate, where the rule needs it to compare the two.
     async fn known(
         &self,
-        look: &Look<'_>,
+        reconciliation: &Reconciliation<'_>,
         other: Option<Deployed>,
     ) -> Result<Option<ImageDetail>, CallFailed> {
-        let (Some(other), true) = (other, is_ordered(&look.pipeline.tag)) else {
+        let (Some(other), true) = (other, is_ordered(&reconciliation.pipeline.tag)) else {
             return Ok(None);
         };
-        let repository = &look.pipeline.repository;
+        let repository = &reconciliation.pipeline.repository;
         let in_ecr = self
             .ecr
             .describe_image_by_digest(repository, &other.digest)
@@ -182,14 +188,14 @@ impl Handler {
     /// The latest successful deployment that shipped what a rollback asks for.
     async fn shipped_before(
         &self,
-        look: &Look<'_>,
+        reconciliation: &Reconciliation<'_>,
         candidate: Option<&Candidate>,
     ) -> Result<Option<DeploymentId>, CallFailed> {
-        let (Some(candidate), AskedBy::Rollback) = (candidate, look.asked_by) else {
+        let (Some(candidate), AskedBy::Rollback) = (candidate, reconciliation.asked_by) else {
             return Ok(None);
         };
         let deployments = self
-            .deployments(look.pipeline, Deployments::Succeeded)
+            .deployments(reconciliation.pipeline, Deployments::Succeeded)
             .await?;
         let shipped = deployments.into_iter().filter(|deployment| {
             start::shipped(deployment).as_ref() == Some(&candidate.image.digest)
@@ -201,10 +207,10 @@ impl Handler {
     /// The candidate, and when ECR was asked for it.
     async fn candidate(
         &self,
-        look: &Look<'_>,
+        reconciliation: &Reconciliation<'_>,
     ) -> Result<(Option<Candidate>, Option<UtcDateTime>), CallFailed> {
-        let repository = &look.pipeline.repository;
-        let pointed = match &look.search {
+        let repository = &reconciliation.pipeline.repository;
+        let pointed = match &reconciliation.search {
             Search::Tag(tag) => self.ecr.describe_image_by_tag(repository, tag).await?,
             Search::Digest(digest) => {
                 self.ecr
@@ -213,19 +219,27 @@ impl Handler {
             }
             Search::All => {
                 let (found, asked_at) = self.ecr.describe_tagged_images(repository).await?;
-                return Ok((look.candidate(&found, asked_at), asked_at));
+                return Ok((reconciliation.candidate(&found, asked_at), asked_at));
             }
         };
         let found: Vec<ImageDetail> = pointed.image.into_iter().collect();
-        Ok((look.candidate(&found, pointed.asked_at), pointed.asked_at))
+        Ok((
+            reconciliation.candidate(&found, pointed.asked_at),
+            pointed.asked_at,
+        ))
     }
 
     async fn production(
         &self,
-        look: &Look<'_>,
+        reconciliation: &Reconciliation<'_>,
         service: &Service,
     ) -> Result<(RevisionArn, Production), Failure> {
-        let name = || format!("{}/{}", look.pipeline.cluster, look.pipeline.service);
+        let name = || {
+            format!(
+                "{}/{}",
+                reconciliation.pipeline.cluster, reconciliation.pipeline.service
+            )
+        };
         let primary = service.primary();
         let revision = primary
             .map(|task_set| &task_set.revision)
@@ -243,7 +257,7 @@ impl Handler {
             .map_or(&service.placement, |task_set| &task_set.placement)
             .clone();
         let definition = self.ecs.describe_task_definition(revision.as_str()).await?;
-        let matching = revision::matching(look.pipeline, &definition)
+        let matching = revision::matching(reconciliation.pipeline, &definition)
             .map_err(|unusable| mismatch(unusable.into()))?;
         Ok((
             revision,
@@ -260,10 +274,10 @@ impl Handler {
     /// The group's deployment that has not ended.
     pub(crate) async fn active(
         &self,
-        look: &Look<'_>,
+        reconciliation: &Reconciliation<'_>,
         candidate: Option<&Candidate>,
     ) -> Result<Option<Active>, CallFailed> {
-        let pipeline = look.pipeline;
+        let pipeline = reconciliation.pipeline;
         let deployments = self.deployments(pipeline, Deployments::Active).await?;
         // The list may be older than the answer about each: what has ended since is not active.
         let unended = deployments
@@ -278,7 +292,7 @@ impl Handler {
         }
         let (target, detail) = try_join!(
             self.codedeploy.get_deployment_target(&deployment.id),
-            self.known(look, Deployed::of(&deployment)),
+            self.known(reconciliation, Deployed::of(&deployment)),
         )?;
         Ok(Some(Active {
             detail,
@@ -290,7 +304,7 @@ impl Handler {
     /// nothing to do anyway.
     async fn attempts(
         &self,
-        look: &Look<'_>,
+        reconciliation: &Reconciliation<'_>,
         observed: &Observed,
     ) -> Result<Vec<Deployment>, CallFailed> {
         let Some(candidate) = &observed.candidate else {
@@ -300,7 +314,7 @@ impl Handler {
         if observed.asked_by != AskedBy::Event || (runs_candidate && observed.active.is_none()) {
             return Ok(Vec::new());
         }
-        let pipeline = look.pipeline;
+        let pipeline = reconciliation.pipeline;
         let which = Deployments::CreatedSince(candidate.ordered_at);
         let mut deployments = self.deployments(pipeline, which).await?;
         let since = start::attempts_since(pipeline, candidate, &deployments);
@@ -312,16 +326,16 @@ impl Handler {
     }
 
     /// Whether another invocation created a deployment since this one observed. What was decided then may be wrong by now,
-    /// and nothing but this look keeps an older image from replacing a newer one that was shipped in between.
+    /// and nothing but this call keeps an older image from replacing a newer one that was shipped in between.
     pub(crate) async fn is_overtaken(
         &self,
-        look: &Look<'_>,
+        reconciliation: &Reconciliation<'_>,
         seen: &Seen,
     ) -> Result<bool, CallFailed> {
         let Some(asked_at) = seen.asked_at else {
             return Ok(false);
         };
-        let pipeline = look.pipeline;
+        let pipeline = reconciliation.pipeline;
         let since = self
             .codedeploy
             .list_deployments(

@@ -92,7 +92,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
 /// How often CodeDeploy is asked whether it waits: it calls a hook at the moment at which it says so, or a little before.
-const LOOKS: u32 = 5;
+const ATTEMPTS: u32 = 5;
 
 impl Hook<'_> {
     /// Whether CodeDeploy waits for this hook, where it does not say so at once asked again.
@@ -100,16 +100,16 @@ impl Hook<'_> {
     /// # Errors
     /// The deployment's target could not be read.
     pub async fn stage(&self) -> Result<Stage, CallFailed> {
-        let mut look = 1;
+        let mut attempt = 1;
         loop {
             let target = self
                 .codedeploy
                 .get_deployment_target(&self.call.deployment_id);
             let stage = lifecycle::stage(target.await?, self.gate.lifecycle_event());
-            if look == LOOKS || !matches!(stage, Stage::NotYet(_)) {
+            if attempt == ATTEMPTS || !matches!(stage, Stage::NotYet(_)) {
                 return Ok(stage);
             }
-            look += 1;
+            attempt += 1;
             tokio::time::sleep(PAUSE).await;
         }
     }

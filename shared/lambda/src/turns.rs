@@ -27,7 +27,7 @@ pub struct Turns {
 impl Turns {
     /// Does all the work and says what became of each piece. One piece's failure, a panic included, stops no other. What
     /// AWS throttles gets another turn, and what gets no turn in time is [`Unfinished`](Failure::Unfinished): the event
-    /// is delivered again, and whoever looks before it acts finds only the rest to do.
+    /// is delivered again, and an invocation that observes before it acts finds only the rest to do.
     pub async fn all<'a, T, R>(
         mut self,
         work: &'a [T],

@@ -1,24 +1,24 @@
-//! Greenlight's rules: what is decided, from plain data, without a look at the world.
+//! Greenlight's rules: what is decided, from plain data, without I/O.
 //!
 //! Not here: calls to AWS (`shared/aws`), the clock and the environment (each function's `main.rs`).
 #![warn(missing_docs)]
 
 pub mod app_spec;
 pub mod config;
+pub mod covered;
 pub mod environment;
 pub mod events;
 mod foreign;
 pub mod lifecycle;
 pub mod listener_rule;
-pub mod look;
 pub mod message;
 pub mod migration;
 pub mod names;
 pub mod observed;
 pub mod outcome;
-pub mod past_look;
 pub mod problem;
 pub mod reasons;
+pub mod reconcile;
 pub mod revision;
 pub mod secrecy;
 pub mod start;

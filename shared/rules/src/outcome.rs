@@ -42,7 +42,7 @@ pub struct Outcome {
     pub steps: Vec<Step>,
     /// The last lines of a log.
     pub log: Vec<String>,
-    /// What to do or look at next.
+    /// What to do or check next.
     pub next: Option<String>,
 }
 
@@ -113,12 +113,12 @@ impl Outcome {
 
     /// Adds that a migration for which nobody waits any more was perhaps not stopped, and why.
     pub fn add_migration_left(&mut self, why: &impl fmt::Display) {
-        let look = format!(
-            "look whether its migration still runs, and stop it: it could not be stopped ({why})"
+        let check = format!(
+            "check whether its migration is still running, and stop it: it could not be stopped ({why})"
         );
         self.next = Some(match self.next.take() {
-            Some(next) => format!("{look}; {next}"),
-            None => look,
+            Some(next) => format!("{check}; {next}"),
+            None => check,
         });
     }
 
@@ -179,7 +179,7 @@ impl Outcome {
             summary,
         );
         outcome.next = Some(
-            "correct the migration and push again; look whether it left the database half way"
+            "correct the migration and push again; check whether it left the database partially migrated"
                 .to_owned(),
         );
         outcome.reason = Some(reason);
@@ -229,7 +229,7 @@ impl Outcome {
         outcome
     }
 
-    /// A gate failed before it knew its pipeline: the configuration is wrong, or AWS refused the first look.
+    /// A gate failed before it knew its pipeline: the configuration is wrong, or AWS refused the first call.
     pub fn gate_failed(event: Event, deployment: &DeploymentId, reason: String) -> Self {
         Self {
             event,
@@ -332,7 +332,7 @@ impl Outcome {
         )
         .ending(ending);
         outcome.reason = Some(format!("the PRIMARY task set is of {}", runs.short()));
-        outcome.next = Some("look at the service's task sets and at who changed them".to_owned());
+        outcome.next = Some("check the service's task sets and who changed them".to_owned());
         outcome
     }
 
@@ -369,7 +369,7 @@ impl Outcome {
         outcome.next = Some(match &deployment.rolled_back_by {
             Some(_) => format!("wait for the rollback's message; {correct}"),
             None => format!(
-                "look at the deployment: unless a rollback follows, its task sets and listeners stay as they are until \
+                "check the deployment: unless a rollback follows, its task sets and listeners stay as they are until \
                  somebody acts; {correct}"
             ),
         });
@@ -430,7 +430,7 @@ impl Outcome {
         let mut outcome = Self::new(event, pipeline, None, Some(&rollback.id), summary);
         outcome.reason = Some(reason(pipeline, rollback, &ending));
         outcome.next = Some(
-            "look now: at the production listener's weights and the service's task sets".to_owned(),
+            "check now: the production listener's weights and the service's task sets".to_owned(),
         );
         outcome.ending(ending)
     }

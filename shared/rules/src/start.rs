@@ -54,7 +54,7 @@ impl Observed {
     }
 }
 
-/// Who or what asked to look.
+/// The trigger: who or what asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AskedBy {
     /// A push, the end of a deployment, or the hour.
@@ -155,9 +155,9 @@ pub enum Phase {
 pub enum Decision {
     /// Deploy the candidate.
     Start(Image),
-    /// End the termination wait of this deployment; its end makes the next look.
+    /// End the termination wait of this deployment; its end triggers the next reconciliation.
     EndWait(DeploymentId),
-    /// Stop this deployment with rollback; its end makes the next look.
+    /// Stop this deployment with rollback; its end triggers the next reconciliation.
     Stop(DeploymentId),
     /// Nothing, for this reason.
     Skip(Skip),
@@ -299,7 +299,7 @@ impl Decision {
     /// Why, for whoever asked. A request is not remembered: what it waits for ends without it.
     pub fn reason(&self, asked_by: AskedBy) -> String {
         let then = match asked_by {
-            AskedBy::Event => "its end is the next look",
+            AskedBy::Event => "its end triggers the next reconciliation",
             AskedBy::Person | AskedBy::PersonForThisImage | AskedBy::Rollback => ASK_AGAIN,
         };
         match self {

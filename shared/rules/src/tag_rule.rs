@@ -48,7 +48,7 @@ impl TagRule {
             .filter(|image| is_runnable(image))
             .flat_map(|image| image.tags.iter().map(move |tag| (image, tag)))
             .filter(|(_, tag)| self.matches(tag));
-        // Where two are equal the greater digest wins, so that every look chooses the same one.
+        // Where two are equal the greater digest wins, so that every reconciliation chooses the same one.
         match self {
             Self::Exact(_) | Self::Glob(_) => {
                 matching.max_by_key(|(image, tag)| (image.pushed_at, &image.digest, *tag))

@@ -10,7 +10,7 @@ use super::wire::Answer::{Refuses, Says};
 use super::wire::{Answer, Event, Function, Invocation, LONG, invoke_each};
 use super::{REVISION, nothing};
 
-/// More than are looked at side by side.
+/// More than are reconciled side by side.
 const SERVICES: usize = 12;
 /// One in the middle of them.
 const MIDDLE: &str = "s6";
@@ -189,7 +189,7 @@ fn what_one_invocation_cannot_finish_goes_on_in_the_next_and_loses_nothing() {
     assert_eq!(first.answer["errorType"], "Unfinished", "{}", first.answer);
     let created = [&first, &second].map(|invocation| calls(invocation, "CreateDeployment"));
     assert_eq!(created, [SERVICES - 1, 1]);
-    // What was finished is not looked at again.
+    // What was finished is not reconciled again.
     assert_eq!(calls(&second, "DescribeServices"), 1);
     let reports = second.answer["pipelines"].as_array().unwrap();
     assert_eq!(reports.len(), 1, "{}", second.answer);
@@ -202,11 +202,11 @@ fn what_one_invocation_cannot_finish_goes_on_in_the_next_and_loses_nothing() {
 }
 
 #[test]
-fn a_push_that_a_later_look_has_seen_asks_aws_nothing() {
+fn a_push_that_a_later_reconciliation_has_covered_asks_aws_nothing() {
     let routine = json!({"source": "aws.events", "detail-type": "Scheduled Event"});
     let person = json!({"pipeline": "s1"});
     // Looks are asked at 09:30:00 or, by as much as the answer took, before: a push of almost a minute ago is seen however
-    // slow the machine is, and one of the last five seconds never is. (The very second is in the tests of `past_look`.)
+    // slow the machine is, and one of the last five seconds never is. (The very second is in the tests of `covered`.)
     let payloads = [push(0), push(1), push(55), routine, person];
     let events = payloads.map(|payload| Event::from(payload.to_string()));
     let [first, seen, fresh, hourly, asked] = told(None, events.into()).try_into().ok().unwrap();
@@ -218,7 +218,7 @@ fn a_push_that_a_later_look_has_seen_asks_aws_nothing() {
     assert!(seen.calls.is_empty(), "{:?}", seen.operations());
     assert_eq!(
         seen.answer,
-        json!({"pipelines": [], "reason": "a look that came after this push has seen it"})
+        json!({"pipelines": [], "reason": "already covered by a later reconciliation"})
     );
     for (again, looks) in [(fresh, SERVICES), (hourly, SERVICES), (asked, 1)] {
         assert_eq!(calls(&again, "DescribeServices"), looks, "{}", again.answer);

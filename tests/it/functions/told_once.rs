@@ -178,7 +178,7 @@ fn a_migration_that_could_not_be_stopped_is_told_and_tried_again() {
     let next = message["next"].to_string();
     assert_eq!(message["outcome"], "failed");
     assert!(
-        next.contains("look whether its migration still runs, and stop it"),
+        next.contains("check whether its migration is still running, and stop it"),
         "{next}"
     );
     assert_eq!(left.answer["errorType"], "AwsDenied", "{}", left.answer);

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use rules::config::Config;
 use rules::events::{self, StartEvent};
-use rules::look::{self, Concerned};
+use rules::reconcile::{self, Concerned};
 use serde_json::{Value, json};
 
 use super::mutation::{self, HOSTILE, Mutation, Way};
@@ -56,19 +56,19 @@ fn an_event_with_anything_in_any_place_is_read_or_refused_with_a_reason() {
 }
 
 #[test]
-fn whatever_is_in_an_event_only_pipelines_that_follow_it_are_looked_at() {
+fn whatever_is_in_an_event_only_pipelines_that_follow_it_are_reconciled() {
     let config = Config::parse(&repository::text("config/pipelines.toml")).unwrap();
     check(|event| {
         let Ok(read) = StartEvent::parse(event) else {
             return;
         };
-        match look::concerned(&config, &read) {
-            Ok(Concerned::Looks(looks)) => {
-                assert!(!looks.is_empty());
+        match reconcile::concerned(&config, &read) {
+            Ok(Concerned::Reconciliations(reconciliations)) => {
+                assert!(!reconciliations.is_empty());
                 if let StartEvent::Pushed { image, tag, at: _ } = &read {
-                    for look in &looks {
-                        assert_eq!(look.pipeline.repository, image.repository);
-                        assert!(look.pipeline.tag.matches(tag));
+                    for reconciliation in &reconciliations {
+                        assert_eq!(reconciliation.pipeline.repository, image.repository);
+                        assert!(reconciliation.pipeline.tag.matches(tag));
                     }
                 }
             }

@@ -14,7 +14,7 @@ use super::Handler;
 
 /// DescribeTasks may be older than the event that it is asked about, and not know a new task for some seconds: how often it is
 /// asked, and the pause between. A task that ends at once is asked about while it is new.
-const LOOKS: u32 = 20;
+const ATTEMPTS: u32 = 20;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// What an event's task turned out to be.
@@ -37,7 +37,7 @@ impl Handler {
         let Some(container) = container else {
             return Ok(Seen::Other("the pipeline has no migration".to_owned()));
         };
-        for look in 1..=LOOKS {
+        for attempt in 1..=ATTEMPTS {
             let described = self
                 .ecs
                 .describe_tasks(&record.cluster, std::slice::from_ref(&change.task))
@@ -60,7 +60,7 @@ impl Handler {
                     return Ok(Seen::Other(reason));
                 }
             }
-            if look < LOOKS {
+            if attempt < ATTEMPTS {
                 tokio::time::sleep(PAUSE).await;
             }
         }

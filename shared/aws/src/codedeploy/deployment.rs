@@ -38,7 +38,7 @@ pub struct CreateDeployment {
     pub app_spec: String,
     /// How traffic shifts; none for the group's own way.
     pub deployment_config: Option<DeploymentConfigName>,
-    /// What people and later looks read; CodeDeploy takes 256 characters.
+    /// What people and later reconciliations read; CodeDeploy takes 256 characters.
     pub description: String,
     /// Who says whether it is rolled back when it fails.
     pub rollback: Rollback,

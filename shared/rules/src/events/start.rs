@@ -30,7 +30,7 @@ pub enum StartEvent {
         deployment_group: DeploymentGroupName,
     },
     /// An hour has passed: events may have been lost.
-    Look,
+    Routine,
     /// A person asks.
     Asked(Request),
     /// An event that asks for nothing; the sentence says why.
@@ -81,7 +81,7 @@ impl StartEvent {
         match envelope(event) {
             Some(("aws.ecr", "ECR Image Action")) => image_action(event),
             Some(("aws.codedeploy", _)) => state_change(event),
-            Some((_, "Scheduled Event")) => Ok(Self::Look),
+            Some((_, "Scheduled Event")) => Ok(Self::Routine),
             Some((source, detail_type)) => Err(UnreadableEvent::new(
                 "detail-type",
                 &format!(

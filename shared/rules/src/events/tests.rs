@@ -27,7 +27,7 @@ fn check(event: &Value, expected: &str) {
             application,
             deployment_group,
         }) => format!("ended {application}/{deployment_group}"),
-        Ok(StartEvent::Look) => "look".to_owned(),
+        Ok(StartEvent::Routine) => "routine".to_owned(),
         Ok(StartEvent::Asked(Request {
             pipeline,
             wanted,
@@ -148,7 +148,7 @@ fn state_change(state: &str) -> Value {
 }
 
 #[test]
-fn every_ended_deployment_is_a_reason_to_look() {
+fn every_ended_deployment_is_a_reason_to_reconcile() {
     for state in ["SUCCESS", "FAILURE", "STOP"] {
         check(&state_change(state), "ended shop/shop-web");
     }
@@ -160,7 +160,7 @@ fn every_ended_deployment_is_a_reason_to_look() {
     }
     check(
         &json!({"source": "aws.events", "detail-type": "Scheduled Event"}),
-        "look",
+        "routine",
     );
 }
 

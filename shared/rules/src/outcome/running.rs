@@ -5,7 +5,7 @@ use crate::config::Pipeline;
 use crate::observed::{Deployment, TaskCount};
 use crate::start;
 
-const LOOK: &str = "look at the stopped tasks' reasons and at the service's events; then correct the cause and push again";
+const LOOK: &str = "check the stopped tasks' reasons and the service's events; then correct the cause and push again";
 
 impl Outcome {
     /// CodeDeploy says that the deployment succeeded, and no task of what it shipped runs: that is no success.

@@ -103,7 +103,7 @@ impl fmt::Display for Skip {
             ),
             Self::Waiting(id) => write!(
                 formatter,
-                "deployment `{id}` is under way; its end is the next look"
+                "deployment `{id}` is under way; its end triggers the next reconciliation"
             ),
         }
     }

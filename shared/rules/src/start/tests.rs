@@ -371,7 +371,7 @@ fn a_wait_is_cut_only_in_the_wait_and_a_deployment_stopped_only_before_it() {
     }
 }
 
-/// Somebody may have gone back by hand, or asked for an older image: no look undoes that half way.
+/// A person may have rolled back by hand, or requested an older image: no reconciliation undoes that half way.
 #[test]
 fn no_event_stops_what_began_when_the_candidate_was_there_already() {
     for choice in every_situation() {
@@ -424,7 +424,7 @@ fn a_person_is_told_that_a_request_is_not_remembered() {
     let waiting = Decision::Skip(Skip::Waiting("d-1".parse().unwrap()));
     assert_eq!(
         waiting.reason(AskedBy::Event),
-        "deployment `d-1` is under way; its end is the next look"
+        "deployment `d-1` is under way; its end triggers the next reconciliation"
     );
     assert_eq!(
         waiting.reason(AskedBy::PersonForThisImage),

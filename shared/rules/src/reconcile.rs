@@ -1,4 +1,4 @@
-//! Who is concerned by an event: which pipelines are looked at, and with which image in mind.
+//! Which pipelines an event concerns, and how each finds its candidate.
 
 use time::UtcDateTime;
 
@@ -10,9 +10,9 @@ use crate::revision::Unusable;
 use crate::start::{AskedBy, Candidate, Force, Observed, Skip};
 use crate::tag_rule::{self, TagRule};
 
-/// One pipeline to look at.
+/// One pipeline to reconcile.
 #[derive(Debug, Clone)]
-pub struct Look<'a> {
+pub struct Reconciliation<'a> {
     /// The pipeline.
     pub pipeline: &'a Pipeline,
     /// Who or what asked.
@@ -49,7 +49,7 @@ pub enum Effect {
     DryRun,
 }
 
-/// What a look is caused by.
+/// What causes a reconciliation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {
     /// Somebody pushed this image.
@@ -64,7 +64,7 @@ pub enum Cause {
 #[derive(Debug, Clone)]
 pub enum Concerned<'a> {
     /// These pipelines; at least one.
-    Looks(Vec<Look<'a>>),
+    Reconciliations(Vec<Reconciliation<'a>>),
     /// Nobody, for this reason: a skip, not an error.
     Nobody(String),
 }
@@ -87,12 +87,14 @@ pub fn concerned<'a>(
 ) -> Result<Concerned<'a>, NoSuchPipeline> {
     Ok(match event {
         StartEvent::Ignored(reason) => Concerned::Nobody(reason.clone()),
-        StartEvent::Look => Concerned::Looks(config.pipelines.iter().map(routine).collect()),
+        StartEvent::Routine => {
+            Concerned::Reconciliations(config.pipelines.iter().map(routine).collect())
+        }
         StartEvent::DeploymentEnded {
             application,
             deployment_group,
         } => match config.of_group(application, deployment_group) {
-            Some(pipeline) => Concerned::Looks(vec![routine(pipeline)]),
+            Some(pipeline) => Concerned::Reconciliations(vec![routine(pipeline)]),
             None => Concerned::Nobody(format!(
                 "no pipeline has the deployment group `{deployment_group}` of `{application}`"
             )),
@@ -106,19 +108,19 @@ pub fn concerned<'a>(
                     tag,
                 )));
             }
-            Concerned::Looks(
+            Concerned::Reconciliations(
                 following
                     .into_iter()
                     .map(|pipeline| pushed(pipeline, image, tag, *at))
                     .collect(),
             )
         }
-        StartEvent::Asked(request) => Concerned::Looks(vec![asked(config, request)?]),
+        StartEvent::Asked(request) => Concerned::Reconciliations(vec![asked(config, request)?]),
     })
 }
 
-fn routine(pipeline: &Pipeline) -> Look<'_> {
-    Look {
+fn routine(pipeline: &Pipeline) -> Reconciliation<'_> {
+    Reconciliation {
         pipeline,
         asked_by: AskedBy::Event,
         force: Force::No,
@@ -131,8 +133,13 @@ fn routine(pipeline: &Pipeline) -> Look<'_> {
 
 /// The tag is followed to where it points now, whatever the rule: a later push may have moved it, and an image that has
 /// lost its tag has lost its version, too.
-fn pushed<'a>(pipeline: &'a Pipeline, image: &Image, tag: &Tag, at: UtcDateTime) -> Look<'a> {
-    Look {
+fn pushed<'a>(
+    pipeline: &'a Pipeline,
+    image: &Image,
+    tag: &Tag,
+    at: UtcDateTime,
+) -> Reconciliation<'a> {
+    Reconciliation {
         search: Search::Tag(tag.clone()),
         event_at: Some(at),
         cause: Cause::Push(image.digest.clone()),
@@ -140,7 +147,7 @@ fn pushed<'a>(pipeline: &'a Pipeline, image: &Image, tag: &Tag, at: UtcDateTime)
     }
 }
 
-fn asked<'a>(config: &'a Config, request: &Request) -> Result<Look<'a>, NoSuchPipeline> {
+fn asked<'a>(config: &'a Config, request: &Request) -> Result<Reconciliation<'a>, NoSuchPipeline> {
     let pipeline = config.named(&request.pipeline);
     let pipeline = pipeline.ok_or_else(|| no_such_pipeline(config, request.pipeline.as_str()))?;
     let (asked_by, search) = match &request.wanted {
@@ -157,7 +164,7 @@ fn asked<'a>(config: &'a Config, request: &Request) -> Result<Look<'a>, NoSuchPi
     } else {
         Effect::Act
     };
-    Ok(Look {
+    Ok(Reconciliation {
         asked_by,
         force: request.force,
         search,
@@ -203,9 +210,9 @@ fn no_such_pipeline(config: &Config, given: &str) -> NoSuchPipeline {
     }
 }
 
-impl Look<'_> {
+impl Reconciliation<'_> {
     /// Whether somebody waits for this very image, so that people are told when it has to wait. Of pushes in a burst, only
-    /// the last one waits: the tag has left the others before they were looked at.
+    /// the last one waits: the tag has left the others before they were reconciled.
     fn is_waited_for(&self, candidate: &Candidate) -> bool {
         match &self.cause {
             Cause::Push(digest) => *digest == candidate.image.digest,
@@ -308,9 +315,9 @@ impl Look<'_> {
     }
 }
 
-impl Look<'_> {
+impl Reconciliation<'_> {
     /// The highest version of an image, by whichever of its tags or its digest it was found: what a deployment's
-    /// description says of it later is that. By a lower one it would look untried as soon as somebody looks at all tags.
+    /// description says of it later is that. By a lower one it would seem untried by a rule over all tags.
     fn highest<'i>(&self, detail: &'i ImageDetail) -> Option<&'i Tag> {
         match &self.pipeline.tag {
             rule @ TagRule::Semver(_) => {

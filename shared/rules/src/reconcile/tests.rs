@@ -38,16 +38,23 @@ fn ask(pipeline: &str, wanted: Wanted) -> StartEvent {
 fn check(event: &StartEvent, expected: &str) {
     let config = Config::parse(CONFIG).unwrap();
     let said = match concerned(&config, event) {
-        Ok(Concerned::Looks(looks)) => {
-            let line = |look: &Look<'_>| {
-                let search = match &look.search {
+        Ok(Concerned::Reconciliations(reconciliations)) => {
+            let line = |reconciliation: &Reconciliation<'_>| {
+                let search = match &reconciliation.search {
                     Search::Tag(tag) => format!("tag {tag}"),
                     Search::Digest(_) => "digest".to_owned(),
                     Search::All => "all".to_owned(),
                 };
-                format!("{} by {:?}: {search}", look.pipeline.name, look.asked_by)
+                format!(
+                    "{} by {:?}: {search}",
+                    reconciliation.pipeline.name, reconciliation.asked_by
+                )
             };
-            looks.iter().map(line).collect::<Vec<_>>().join(", ")
+            reconciliations
+                .iter()
+                .map(line)
+                .collect::<Vec<_>>()
+                .join(", ")
         }
         Ok(Concerned::Nobody(reason)) => reason,
         Err(unknown) => unknown.to_string(),
@@ -77,7 +84,7 @@ fn a_push_concerns_the_pipelines_that_follow_repository_and_tag() {
 fn of_several_pushes_only_the_last_one_is_waited_for() {
     let config = Config::parse(CONFIG).unwrap();
     let waited_for = |event: &StartEvent, now: &str| {
-        let Ok(Concerned::Looks(looks)) = concerned(&config, event) else {
+        let Ok(Concerned::Reconciliations(reconciliations)) = concerned(&config, event) else {
             panic!("somebody is concerned");
         };
         let image = ImageDetail {
@@ -87,7 +94,7 @@ fn of_several_pushes_only_the_last_one_is_waited_for() {
             media_type: None,
             artifact_media_type: None,
         };
-        looks[0].is_waited_for(&looks[0].candidate(&[image], None).unwrap())
+        reconciliations[0].is_waited_for(&reconciliations[0].candidate(&[image], None).unwrap())
     };
     assert!(waited_for(&push("shop/web", "latest"), "a"));
     assert!(!waited_for(&push("shop/web", "latest"), "b"));
@@ -104,7 +111,8 @@ fn of_several_pushes_only_the_last_one_is_waited_for() {
 #[test]
 fn what_is_no_container_image_is_no_candidate() {
     let config = Config::parse(CONFIG).unwrap();
-    let Ok(Concerned::Looks(looks)) = concerned(&config, &StartEvent::Look) else {
+    let Ok(Concerned::Reconciliations(reconciliations)) = concerned(&config, &StartEvent::Routine)
+    else {
         panic!("the hour concerns everybody");
     };
     let mut image = ImageDetail {
@@ -114,15 +122,19 @@ fn what_is_no_container_image_is_no_candidate() {
         media_type: None,
         artifact_media_type: None,
     };
-    assert!(looks[0].candidate(&[image.clone()], None).is_some());
+    assert!(
+        reconciliations[0]
+            .candidate(&[image.clone()], None)
+            .is_some()
+    );
     image.artifact_media_type = Some("application/vnd.cncf.helm.config.v1+json".to_owned());
-    assert_eq!(looks[0].candidate(&[image], None), None);
+    assert_eq!(reconciliations[0].candidate(&[image], None), None);
 }
 
 #[test]
 fn the_hour_concerns_everybody_and_an_end_its_own_pipeline() {
     check(
-        &StartEvent::Look,
+        &StartEvent::Routine,
         "web by Event: tag latest, admin by Event: all, api by Event: all",
     );
     let ended = |group: &str| StartEvent::DeploymentEnded {
@@ -154,7 +166,7 @@ fn a_person_asks_for_what_is_due_or_for_this_image() {
 }
 
 /// Each tag of a push has an event of its own, and a person asks by any of them: the image goes by its highest version, or
-/// it would look untried by that one when it has failed.
+/// it would seem untried by that one when it has failed.
 #[test]
 fn an_image_goes_by_its_highest_version_however_it_is_found() {
     let config = Config::parse(CONFIG).unwrap();
@@ -167,10 +179,10 @@ fn an_image_goes_by_its_highest_version_however_it_is_found() {
         artifact_media_type: None,
     };
     let by = |event: &StartEvent| {
-        let Ok(Concerned::Looks(looks)) = concerned(&config, event) else {
+        let Ok(Concerned::Reconciliations(reconciliations)) = concerned(&config, event) else {
             panic!("nobody is concerned");
         };
-        let candidate = looks[0]
+        let candidate = reconciliations[0]
             .candidate(std::slice::from_ref(&detail), None)
             .unwrap();
         candidate.image.tag.unwrap().to_string()

@@ -1,7 +1,7 @@
 use super::*;
 use crate::config::Pipeline;
-use crate::look::Effect;
 use crate::observed::Deployment;
+use crate::reconcile::Effect;
 use crate::start::Force;
 use crate::start::tests::{every_situation, situation};
 
@@ -15,8 +15,8 @@ fn digest(digit: char) -> Digest {
         .unwrap()
 }
 
-fn push<'a>(pipeline: &'a Pipeline, tag: &str, pushed: char, seconds: i64) -> Look<'a> {
-    Look {
+fn push<'a>(pipeline: &'a Pipeline, tag: &str, pushed: char, seconds: i64) -> Reconciliation<'a> {
+    Reconciliation {
         pipeline,
         asked_by: AskedBy::Event,
         force: Force::No,
@@ -27,27 +27,27 @@ fn push<'a>(pipeline: &'a Pipeline, tag: &str, pushed: char, seconds: i64) -> Lo
     }
 }
 
-fn routine(pipeline: &Pipeline) -> Look<'_> {
-    Look {
+fn routine(pipeline: &Pipeline) -> Reconciliation<'_> {
+    Reconciliation {
         event_at: None,
         cause: Cause::Routine,
         ..push(pipeline, "release-1", 'c', 0)
     }
 }
 
-fn asked(pipeline: &Pipeline, asked_by: AskedBy) -> Look<'_> {
-    Look {
+fn asked(pipeline: &Pipeline, asked_by: AskedBy) -> Reconciliation<'_> {
+    Reconciliation {
         asked_by,
         cause: Cause::Request,
         ..routine(pipeline)
     }
 }
 
-/// A look at 100 in the first situation that is decided like this.
+/// A reconciliation at 100 in the first situation that is decided like this.
 fn past(
-    look: impl Fn(&'static Pipeline) -> Look<'static>,
+    reconciliation: impl Fn(&'static Pipeline) -> Reconciliation<'static>,
     code: &str,
-) -> (&'static Pipeline, Option<PastLook>) {
+) -> (&'static Pipeline, Option<Covered>) {
     let mut situations = every_situation().map(|choice| situation(&choice));
     let (pipeline, observed, decision) = situations
         .find_map(|(pipeline, observed)| {
@@ -57,7 +57,7 @@ fn past(
         .unwrap();
     (
         pipeline,
-        PastLook::of(&look(pipeline), &observed, &decision, at(100)),
+        Covered::of(&reconciliation(pipeline), &observed, &decision, at(100)),
     )
 }
 
@@ -65,12 +65,12 @@ fn past(
 fn check(code: &str, by: char, next: (&str, char, i64), expected: bool) {
     let (pipeline, past) = past(|pipeline| push(pipeline, "release-1", by, 20), code);
     let (tag, pushed, seconds) = next;
-    let answers = past.unwrap().answers(&push(pipeline, tag, pushed, seconds));
-    assert_eq!(answers, expected, "{code}, {next:?}");
+    let covers = past.unwrap().covers(&push(pipeline, tag, pushed, seconds));
+    assert_eq!(covers, expected, "{code}, {next:?}");
 }
 
 #[test]
-fn a_push_that_came_well_before_the_look_is_seen() {
+fn a_push_that_came_well_before_is_covered() {
     for code in [
         "start",
         "already-running",
@@ -87,7 +87,7 @@ fn a_push_that_came_well_before_the_look_is_seen() {
 }
 
 #[test]
-fn what_a_later_order_would_change_is_looked_at_again() {
+fn what_a_later_order_would_change_is_reconciled_again() {
     for code in ["failed-before", "rolled-back-by-hand"] {
         check(code, 'c', ("release-1", 'c', 20), true);
         check(code, 'c', ("release-1", 'c', 21), false);
@@ -102,17 +102,17 @@ fn whoever_pushed_what_waits_is_told() {
 }
 
 #[test]
-fn people_and_routine_looks_are_never_answered_by_a_past_look() {
+fn requests_and_routine_are_never_covered() {
     let (pipeline, past) = past(routine, "already-running");
     let past = past.unwrap();
-    assert!(past.answers(&push(pipeline, "release-1", 'c', 20)));
-    assert!(!past.answers(&routine(pipeline)));
+    assert!(past.covers(&push(pipeline, "release-1", 'c', 20)));
+    assert!(!past.covers(&routine(pipeline)));
     for asked_by in [
         AskedBy::Person,
         AskedBy::PersonForThisImage,
         AskedBy::Rollback,
     ] {
-        assert!(!past.answers(&asked(pipeline, asked_by)));
+        assert!(!past.covers(&asked(pipeline, asked_by)));
     }
 }
 
@@ -128,10 +128,10 @@ fn what_a_person_asked_is_not_remembered() {
     }
 }
 
-/// A push that is not looked at would have done nothing at the moment of the past look that the past look did not do:
+/// A push that is covered would have done nothing at that moment that the reconciliation did not do:
 /// in every situation, for every time of the push before it, and wherever the attempts lie in time.
 #[test]
-fn a_push_that_is_not_looked_at_would_have_added_nothing() {
+fn a_push_that_is_covered_would_have_added_nothing() {
     let mut answered = 0;
     for choice in every_situation() {
         let (pipeline, observed) = situation(&choice);
@@ -141,11 +141,11 @@ fn a_push_that_is_not_looked_at_would_have_added_nothing() {
         for tried_at in [20, 21, 50] {
             let observed = ordered(&observed, 20, tried_at);
             let decision = start::decide(pipeline, &observed);
-            let look = push(pipeline, "release-1", 'c', 20);
-            let past = PastLook::of(&look, &observed, &decision, at(100)).unwrap();
+            let reconciliation = push(pipeline, "release-1", 'c', 20);
+            let past = Covered::of(&reconciliation, &observed, &decision, at(100)).unwrap();
             for pushed_at in [10, 20, 21, 30, 60] {
                 let next = push(pipeline, "release-1", 'c', pushed_at);
-                if !past.answers(&next) {
+                if !past.covers(&next) {
                     continue;
                 }
                 answered += 1;
