@@ -214,7 +214,7 @@ fn sleep(id: u32) -> Option<Vec<String>> {
 fn sleeps(status: &str) -> Option<String> {
     let value = |name: &str| {
         let mut lines = status.lines();
-        lines.find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(":\t")?))
+        lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(":\t"))
     };
     let awake = value("State").is_some_and(|state| state.starts_with(['R', 'D']));
     (!awake).then(|| {
