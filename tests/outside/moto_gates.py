@@ -301,7 +301,10 @@ class Trial:
         self.claims.about("check-test-traffic, called when CodeDeploy does not wait for it")
         deployment = deploy(self.world, web, healthy=DESIRED_COUNT)
         early = self.invoke("check-test-traffic", deployment.hook())
-        self.unanswered("answers nothing", early, "AfterAllowTestTraffic is Pending")
+        self.claims.equal("asks green nothing", listener.asked, [])
+        self.answered("answers that it failed", deployment, "Failed")
+        self.claims.contains("and says why", early.body, "AfterAllowTestTraffic", "not `InProgress`")
+        self.claims.contains("to people too", self.inbox.next(), "AfterAllowTestTraffic")
         self.claims.about("check-test-traffic asks green through the test listener that moto names")
         self.world.test_traffic_to("web", "green")
         began = self.of_aws.codedeploy.waits_at(deployment, HOOKS["check-test-traffic"])
@@ -336,6 +339,8 @@ class Trial:
         self.claims.contains("and says so", self.inbox.next(), "not healthy within 2 seconds")
 
     def is_told(self, deployment: Deployment, state: str, expected: str, when: str = "") -> None:
+        if state in ENDS:
+            self.of_aws.codedeploy.has_ended(deployment, ENDS[state])
         answer = self.invoke("report-outcome", deployment.state_change("web", state))
         self.claims.equal(f"{state} is `{expected}`{when}", answer.body.get("outcome"), expected)
         self.claims.contains("and people read of it", self.inbox.next(), answer.body.get("summary", "a summary"))
@@ -344,6 +349,8 @@ class Trial:
         self.claims.about("report-outcome tells a deployment's begin and end")
         deployment = deploy(self.world, web)
         self.is_told(deployment, "START", "started")
+        early = self.invoke("report-outcome", deployment.state_change("web", "SUCCESS"))
+        self.unanswered("an end that CodeDeploy does not state is not told", early, "CodeDeploy says that it has not")
         self.is_told(deployment, "SUCCESS", "failed", ", as long as blue serves production")
         green = deployment.green["taskSetArn"]
         self.world.ecs.update_service_primary_task_set(cluster=CLUSTER, service="web", primaryTaskSet=green)
@@ -353,7 +360,8 @@ class Trial:
         self.is_told(deployment, "SUCCESS", "shipped", ", when green serves production indeed")
         self.is_told(deployment, "FAILURE", "failed")
         self.claims.about("report-outcome stops the migration of a deployment that has ended")
-        self.call("run-migration", deployment)
+        deployment, _ = self.running(web)
+        self.of_aws.codedeploy.has_ended(deployment, ENDS["STOP"])
         answer = self.invoke("report-outcome", deployment.state_change("web", "STOP"))
         self.claims.contains("STOP is told", self.inbox.next(), "stopped")
         started_by = {"cluster": CLUSTER, "startedBy": f"greenlight/{deployment.id}"}
@@ -366,6 +374,10 @@ class Trial:
             "three calls change something", self.recorder.changing(), ["StopTask", "DeleteSchedule", "Publish"]
         )
         self.claims.equal("moto has no schedule of it any more", schedule_name(deployment) in self.schedules(), False)
+
+
+# A deployment's status behind the state of its event (CodeDeploy API reference, DeploymentInfo).
+ENDS = {"SUCCESS": "Succeeded", "FAILURE": "Failed", "STOP": "Stopped"}
 
 
 def schedule_name(deployment: Deployment) -> str:

@@ -34,6 +34,11 @@ class CodeDeployOfAws:
     def __init__(self):
         self._app_specs: dict[str, str] = {}
         self._stages: dict[str, tuple[str, float]] = {}
+        self._ended: dict[str, str] = {}
+
+    def has_ended(self, deployment: Deployment, status: str) -> None:
+        """The deployment has ended like this; in moto none ever does."""
+        self._ended[deployment.id] = status
 
     def waits_at(self, deployment: Deployment, event: str) -> float:
         """From now on the deployment waits for the hook of this event; the time at which that began."""
@@ -51,8 +56,10 @@ class CodeDeployOfAws:
         }
 
     def hide(self, exchange: Exchange) -> None:
-        """GetDeployment gives an AppSpec's hash and no content."""
+        """GetDeployment gives an AppSpec's hash and no content, and says when a deployment has ended."""
         answer = exchange.said()
+        info = answer["deploymentInfo"]
+        info["status"] = self._ended.get(info["deploymentId"], info["status"])
         app_spec = answer["deploymentInfo"]["revision"]["appSpecContent"]
         content = app_spec.pop("content")
         app_spec["sha256"] = hashlib.sha256(content.encode()).hexdigest()

@@ -122,7 +122,7 @@ fn answer_denied_twice() -> impl Iterator<Item = Expectation> {
             let about = |message: &&Message| message.body.contains("the rollback of deployment");
             let told = record.messages.iter().find(about);
             let told = told.ok_or("nobody was told of it")?;
-            expect(told.body.contains("look now"), || told.body.clone())
+            expect(told.body.contains("check now"), || told.body.clone())
         }),
     ];
     expectations.extend(claims::messages(&["started", "failed", "failed"]));
