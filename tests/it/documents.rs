@@ -86,3 +86,28 @@ fn every_link_leads_somewhere() {
     }
     assert!(seen > 10, "{seen} links were found");
 }
+
+/// Code that moved takes its place in the documents along.
+#[test]
+fn every_path_in_the_documents_is_there() {
+    let path =
+        Regex::new(r"`((?:shared|functions|rehearsal|tests/it|tests/outside|fuzz)/[\w./-]+)`")
+            .unwrap();
+    let mut seen = 0;
+    for document in [
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "docs/rehearsal.md",
+    ] {
+        for found in path.captures_iter(&repository::text(document)) {
+            seen += 1;
+            let path = &found[1];
+            assert!(
+                repository::root().join(path).exists(),
+                "{document} names {path}, which is not there, correct it"
+            );
+        }
+    }
+    assert!(seen > 30, "{seen} paths were found");
+}

@@ -42,7 +42,7 @@ fn said_of_start(event: StartEvent) -> String {
         } => {
             format!("a deployment of {application}/{deployment_group} ended")
         }
-        StartEvent::Routine => "look".to_owned(),
+        StartEvent::Routine => "every pipeline".to_owned(),
         StartEvent::Asked(Request {
             pipeline,
             wanted,
