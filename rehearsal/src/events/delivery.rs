@@ -33,9 +33,9 @@ impl Default for RetryPolicy {
     }
 }
 
-/// What goes wrong with one delivery by a rule. Nothing does unless `EventBus::disturb` says so.
+/// A fault of one delivery by a rule. `EventBus::inject` alone makes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub enum DeliveryFault {
     /// It never arrives, and nobody hears of it: what "best effort" allows.
     Lost,
     /// It arrives twice.
@@ -129,19 +129,19 @@ impl Exhausted {
 
 impl Delivery {
     /// Delivers at once where nothing goes wrong, and otherwise when the time for it has come.
-    pub(super) fn start(self, bus: &EventBus, fault: Option<Fault>) {
+    pub(super) fn start(self, bus: &EventBus, fault: Option<DeliveryFault>) {
         match fault {
             None => self.hand_over(bus),
-            Some(Fault::Lost) => bus.inner.lock().lost.push((self.rule.name, self.event)),
-            Some(Fault::Twice) => {
+            Some(DeliveryFault::Lost) => bus.inner.lock().lost.push((self.rule.name, self.event)),
+            Some(DeliveryFault::Twice) => {
                 self.hand_over(bus);
                 self.hand_over(bus);
             }
-            Some(Fault::Late(delay)) => self.later(bus, move |delivery, bus| async move {
+            Some(DeliveryFault::Late(delay)) => self.later(bus, move |delivery, bus| async move {
                 bus.inner.clock.sleep(delay).await;
                 delivery.hand_over(&bus);
             }),
-            Some(Fault::Refused(times, refusal)) => {
+            Some(DeliveryFault::Refused(times, refusal)) => {
                 self.later(bus, move |delivery, bus| async move {
                     delivery.attempt(&bus, times, refusal).await;
                 });

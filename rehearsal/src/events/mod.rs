@@ -1,6 +1,6 @@
 //! The local EventBridge: events in, rules of `template.yaml` matched, functions invoked asynchronously.
 //!
-//! Every delivery arrives once and at once, unless `disturb` says otherwise or events come twice by assumption.
+//! Every delivery arrives once and at once, unless a fault is injected or events come twice by assumption.
 
 mod delivery;
 mod held;
@@ -24,7 +24,7 @@ use crate::lambda::Lambda;
 
 use self::held::Held;
 
-pub use delivery::{DeadLetter, Fault, Refusal, RetryPolicy};
+pub use delivery::{DeadLetter, DeliveryFault, Refusal, RetryPolicy};
 pub use pattern::Pattern;
 pub use schedule::Schedule;
 
@@ -57,11 +57,11 @@ pub enum Trigger {
 }
 
 /// What becomes of the next deliveries by a rule.
-struct Disturbed {
+struct Injected {
     rule: String,
     /// Only of events that hold this text.
     about: String,
-    faults: VecDeque<Option<Fault>>,
+    faults: VecDeque<Option<DeliveryFault>>,
 }
 
 /// The default event bus. Cheap to clone.
@@ -87,7 +87,7 @@ struct State {
     dead_letters: Vec<DeadLetter>,
     /// (rule, event) of what never arrived.
     lost: Vec<(String, Value)>,
-    disturbed: Vec<Disturbed>,
+    injected: Vec<Injected>,
 }
 
 impl EventBus {
@@ -153,18 +153,18 @@ impl EventBus {
 
     /// The next deliveries by the rule (`StartDeploymentPush`) meet these faults, one each, in order; `None` lets one
     /// pass. What was said before comes first.
-    pub fn disturb(&self, rule: &str, faults: impl IntoIterator<Item = Option<Fault>>) {
-        self.disturb_about(rule, "", faults);
+    pub fn inject(&self, rule: &str, faults: impl IntoIterator<Item = Option<DeliveryFault>>) {
+        self.inject_about(rule, "", faults);
     }
 
     /// The same for the rule's next deliveries of events that hold this text, such as a service's name.
-    pub fn disturb_about(
+    pub fn inject_about(
         &self,
         rule: &str,
         about: &str,
-        faults: impl IntoIterator<Item = Option<Fault>>,
+        faults: impl IntoIterator<Item = Option<DeliveryFault>>,
     ) {
-        self.inner.lock().disturbed.push(Disturbed {
+        self.inner.lock().injected.push(Injected {
             rule: rule.to_owned(),
             about: about.to_owned(),
             faults: faults.into_iter().collect(),
@@ -173,7 +173,7 @@ impl EventBus {
 
     /// From now on nothing goes wrong with deliveries. What is late already stays late.
     pub fn calm(&self) {
-        self.inner.lock().disturbed.clear();
+        self.inner.lock().injected.clear();
     }
 
     pub fn rules(&self) -> &[Rule] {
@@ -185,7 +185,7 @@ impl EventBus {
         self.inner.lock().dead_letters.clone()
     }
 
-    /// (rule, event) of every delivery that `disturb` let get lost.
+    /// (rule, event) of every delivery that an injected fault lost.
     pub fn lost(&self) -> Vec<(String, Value)> {
         self.inner.lock().lost.clone()
     }
@@ -234,13 +234,13 @@ impl EventBus {
         }
     }
 
-    fn next_fault(&self, rule: &str, event: &Value) -> Option<Fault> {
+    fn next_fault(&self, rule: &str, event: &Value) -> Option<DeliveryFault> {
         let text = event.to_string();
         let mut state = self.inner.lock();
-        let mut disturbed = state.disturbed.iter_mut();
-        let next = disturbed.find(|disturbed| {
-            let is_meant = disturbed.rule == rule && text.contains(&disturbed.about);
-            is_meant && !disturbed.faults.is_empty()
+        let mut injected = state.injected.iter_mut();
+        let next = injected.find(|injected| {
+            let is_meant = injected.rule == rule && text.contains(&injected.about);
+            is_meant && !injected.faults.is_empty()
         });
         next?.faults.pop_front()?
     }

@@ -71,16 +71,16 @@ async fn by_assumption_every_event_comes_twice_with_the_same_id() {
 #[tokio::test]
 async fn deliveries_are_lost_doubled_and_late_as_told_and_then_as_usual() {
     let (bus, lambda) = bus(|_| {}, &[]).await;
-    bus.disturb(
+    bus.inject(
         "Push",
         [
-            Some(Fault::Lost),
+            Some(DeliveryFault::Lost),
             None,
-            Some(Fault::Late(Duration::from_secs(60))),
+            Some(DeliveryFault::Late(Duration::from_secs(60))),
         ],
     );
-    bus.disturb("Push", [Some(Fault::Twice)]);
-    bus.disturb("Another", [Some(Fault::Lost)]);
+    bus.inject("Push", [Some(DeliveryFault::Twice)]);
+    bus.inject("Another", [Some(DeliveryFault::Lost)]);
     (1..=2).for_each(|number| emit(&bus, number));
     assert_eq!(arrived(&lambda).await, [2]);
     emit(&bus, 3);
@@ -96,7 +96,10 @@ async fn deliveries_are_lost_doubled_and_late_as_told_and_then_as_usual() {
 #[tokio::test]
 async fn a_refused_event_is_tried_again_until_it_is_taken() {
     let (bus, lambda) = bus(|_| {}, &[]).await;
-    bus.disturb("Push", [Some(Fault::Refused(4, Refusal::Throttled))]);
+    bus.inject(
+        "Push",
+        [Some(DeliveryFault::Refused(4, Refusal::Throttled))],
+    );
     let before = bus.inner.clock.now();
     emit(&bus, 1);
     assert_eq!(arrived(&lambda).await, [1]);
@@ -109,9 +112,9 @@ async fn a_refused_event_is_tried_again_until_it_is_taken() {
     assert_eq!(bus.dead_letters(), []);
 }
 
-async fn dead_letter(change: impl FnOnce(&mut Rule), fault: Fault) -> DeadLetter {
+async fn dead_letter(change: impl FnOnce(&mut Rule), fault: DeliveryFault) -> DeadLetter {
     let (bus, lambda) = bus(change, &[]).await;
-    bus.disturb("Push", [Some(fault)]);
+    bus.inject("Push", [Some(fault)]);
     emit(&bus, 1);
     lambda.idle().await;
     assert_eq!(lambda.invocations().len(), 0);
@@ -120,7 +123,7 @@ async fn dead_letter(change: impl FnOnce(&mut Rule), fault: Fault) -> DeadLetter
 
 #[tokio::test]
 async fn what_is_refused_too_often_or_for_too_long_becomes_a_dead_letter() {
-    let letter = dead_letter(|_| {}, Fault::Refused(5, Refusal::TimedOut)).await;
+    let letter = dead_letter(|_| {}, DeliveryFault::Refused(5, Refusal::TimedOut)).await;
     assert_eq!(letter.queue, "UndeliveredEvents");
     assert_eq!(letter.event["detail"]["number"], 1);
     let attributes = [
@@ -146,7 +149,7 @@ async fn what_is_refused_too_often_or_for_too_long_becomes_a_dead_letter() {
             maximum_event_age: Duration::from_secs(60),
         };
     };
-    let letter = dead_letter(impatient, Fault::Refused(185, Refusal::Throttled)).await;
+    let letter = dead_letter(impatient, DeliveryFault::Refused(185, Refusal::Throttled)).await;
     assert_eq!(
         letter.attributes["EXHAUSTED_RETRY_CONDITION"],
         "MaximumEventAgeInSeconds"
@@ -156,18 +159,18 @@ async fn what_is_refused_too_often_or_for_too_long_becomes_a_dead_letter() {
 
 #[tokio::test]
 async fn what_cannot_succeed_is_not_tried_again() {
-    let letter = dead_letter(|_| {}, Fault::Refused(1, Refusal::NoPermissions)).await;
+    let letter = dead_letter(|_| {}, DeliveryFault::Refused(1, Refusal::NoPermissions)).await;
     assert_eq!(letter.attributes["ERROR_CODE"], "NO_PERMISSIONS");
     assert_eq!(letter.attributes.get("RETRY_ATTEMPTS"), None);
     let elsewhere = |rule: &mut Rule| rule.function = "nobody".to_owned();
-    let letter = dead_letter(elsewhere, Fault::Twice).await;
+    let letter = dead_letter(elsewhere, DeliveryFault::Twice).await;
     assert_eq!(letter.attributes["ERROR_CODE"], "NO_RESOURCE");
 }
 
 #[tokio::test]
 async fn the_default_policy_takes_185_attempts_within_a_day() {
     let day = |rule: &mut Rule| rule.retry = RetryPolicy::default();
-    let letter = dead_letter(day, Fault::Refused(1000, Refusal::Throttled)).await;
+    let letter = dead_letter(day, DeliveryFault::Refused(1000, Refusal::Throttled)).await;
     assert_eq!(
         letter.attributes["EXHAUSTED_RETRY_CONDITION"],
         "MaximumRetryAttempts"

@@ -10,7 +10,7 @@ use rehearsal::happening::{ListenerKind, What};
 use rehearsal::pause::Pause;
 use rehearsal::world::World;
 
-use super::plan::{Deed, Disturbance, Until};
+use super::plan::{Deed, DeliveryFaults, Until};
 use crate::play::person;
 
 /// An hour, and time for the hourly look.
@@ -27,13 +27,13 @@ const DEPLOYMENTS_AT_MOST: usize = 60;
 
 pub(crate) async fn act(world: &World, pause: &mut Pause, deed: &Deed) -> anyhow::Result<()> {
     match deed {
-        Deed::Disturb(Disturbance {
+        Deed::InjectDeliveryFaults(DeliveryFaults {
             rule,
             about,
             faults,
         }) => world
             .events
-            .disturb_about(rule, about, faults.iter().copied()),
+            .inject_about(rule, about, faults.iter().copied()),
         // A tag that is immutable, or an image that is there with it already.
         Deed::Push(image) => {
             drop(world.push(image));

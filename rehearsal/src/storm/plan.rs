@@ -9,7 +9,7 @@ use rehearsal::assumption::Assumption;
 use rehearsal::cloudwatch::AlarmState;
 use rehearsal::codedeploy::requests::DeploymentWait;
 use rehearsal::ecr::ImageSettings;
-use rehearsal::events::Fault;
+use rehearsal::events::DeliveryFault;
 use rehearsal::mishap::Planned;
 use serde_json::Value;
 
@@ -20,7 +20,7 @@ pub(crate) struct Plan {
     pub(crate) chances: Chances,
     pub(crate) pipelines: Vec<Pipeline>,
     pub(crate) assumptions: Vec<Assumption>,
-    pub(crate) disturbances: Vec<Disturbance>,
+    pub(crate) delivery_faults: Vec<DeliveryFaults>,
     pub(crate) mishaps: Vec<Planned>,
     /// What happens while anything may fail, in order.
     pub(crate) deeds: Vec<Deed>,
@@ -32,7 +32,7 @@ pub(crate) struct Plan {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Chances {
     /// A delivery of an event is lost, comes twice, comes late or is refused at first.
-    pub(crate) fault: u8,
+    pub(crate) delivery_fault: u8,
     /// A function meets mishaps in one of its services.
     pub(crate) mishap: u8,
     /// A pushed version is broken or slow.
@@ -74,16 +74,16 @@ pub(crate) enum Rule {
 
 /// What becomes of the next deliveries by a rule of what is about a service or a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Disturbance {
+pub(crate) struct DeliveryFaults {
     pub(crate) rule: &'static str,
     pub(crate) about: String,
-    pub(crate) faults: Vec<Option<Fault>>,
+    pub(crate) faults: Vec<Option<DeliveryFault>>,
 }
 
 /// Something that is done, or waited for.
 #[derive(Debug, Clone)]
 pub(crate) enum Deed {
-    Disturb(Disturbance),
+    InjectDeliveryFaults(DeliveryFaults),
     Push(Box<ImageSettings>),
     /// So much time passes.
     Pass(Duration),

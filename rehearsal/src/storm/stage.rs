@@ -19,7 +19,11 @@ pub(super) fn scenario(plan: &Plan, folder: &Path) -> anyhow::Result<Scenario> {
     let file = folder.join("storm.toml");
     let text: String = plan.pipelines.iter().map(section).collect();
     std::fs::write(&file, text).with_context(|| format!("write `{}`", file.display()))?;
-    let disturbed = plan.disturbances.iter().cloned().map(Deed::Disturb);
+    let injected = plan
+        .delivery_faults
+        .iter()
+        .cloned()
+        .map(Deed::InjectDeliveryFaults);
     let deeds = plan.deeds.iter().cloned();
     Ok(Scenario {
         name: "storm",
@@ -27,7 +31,7 @@ pub(super) fn scenario(plan: &Plan, folder: &Path) -> anyhow::Result<Scenario> {
         pipelines: file,
         message_format: MessageFormat::Json,
         setting: setting(plan),
-        steps: disturbed.chain(deeds).map(Step::Storm).collect(),
+        steps: injected.chain(deeds).map(Step::Storm).collect(),
         expectations: Vec::new(),
     }
     .sound())

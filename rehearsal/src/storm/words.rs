@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use rehearsal::assumption::Assumptions;
 use rehearsal::ecr::ImageSettings;
-use rehearsal::events::Fault;
+use rehearsal::events::DeliveryFault;
 
-use super::plan::{Chances, Deed, Disturbance, Pipeline, Plan, Until};
+use super::plan::{Chances, Deed, DeliveryFaults, Pipeline, Plan, Until};
 
 /// Everything that the seed has drawn, a line each.
 pub(super) fn plan(plan: &Plan) -> String {
@@ -17,7 +17,7 @@ pub(super) fn plan(plan: &Plan) -> String {
     if !plan.assumptions.is_empty() {
         lines.push(format!("  assumed: {}", assumptions.names().join(", ")));
     }
-    lines.extend(plan.disturbances.iter().map(disturbance));
+    lines.extend(plan.delivery_faults.iter().map(delivery_faults));
     lines.extend(
         plan.mishaps
             .iter()
@@ -31,7 +31,7 @@ pub(super) fn plan(plan: &Plan) -> String {
 
 fn chances(chances: Chances) -> String {
     let Chances {
-        fault,
+        delivery_fault,
         mishap,
         broken,
         person,
@@ -39,7 +39,7 @@ fn chances(chances: Chances) -> String {
         assumed,
     } = chances;
     format!(
-        "events disturbed {fault} %, functions with mishaps {mishap} %, versions broken {broken} %, \
+        "deliveries with faults {delivery_fault} %, functions with mishaps {mishap} %, versions broken {broken} %, \
          people {person} %, bursts {burst} %, assumptions {assumed} %"
     )
 }
@@ -72,18 +72,20 @@ fn pipeline(pipeline: &Pipeline) -> String {
     text
 }
 
-fn disturbance(disturbance: &Disturbance) -> String {
-    let Disturbance {
+fn delivery_faults(delivery_faults: &DeliveryFaults) -> String {
+    let DeliveryFaults {
         rule,
         about,
         faults,
-    } = disturbance;
+    } = delivery_faults;
     let faults = faults.iter().enumerate().filter_map(|(index, fault)| {
         let what = match (*fault)? {
-            Fault::Lost => "lost".to_owned(),
-            Fault::Twice => "twice".to_owned(),
-            Fault::Late(delay) => format!("{} late", duration(delay)),
-            Fault::Refused(times, refusal) => format!("refused {times} times ({refusal:?})"),
+            DeliveryFault::Lost => "lost".to_owned(),
+            DeliveryFault::Twice => "twice".to_owned(),
+            DeliveryFault::Late(delay) => format!("{} late", duration(delay)),
+            DeliveryFault::Refused(times, refusal) => {
+                format!("refused {times} times ({refusal:?})")
+            }
         };
         Some(format!("{}: {what}", index + 1))
     });
@@ -96,7 +98,7 @@ fn disturbance(disturbance: &Disturbance) -> String {
 
 fn deed(deed: &Deed) -> String {
     match deed {
-        Deed::Disturb(disturbance) => self::disturbance(disturbance),
+        Deed::InjectDeliveryFaults(delivery_faults) => self::delivery_faults(delivery_faults),
         Deed::Push(image) => push(image),
         Deed::Pass(time) => format!("{} pass", duration(*time)),
         Deed::Until(service, until) => format!("until {service} {}", reached(*until)),

@@ -67,7 +67,7 @@ pub(super) fn plan(seed: u64) -> Plan {
         .filter(|assumption| !LATER.contains(assumption) && drawn.chance(chances.assumed))
         .collect();
     assumptions.extend(later(seed, chances));
-    let disturbances = faults::disturbances(&mut drawn, chances, &pipelines);
+    let delivery_faults = faults::delivery_faults(&mut drawn, chances, &pipelines);
     let mishaps = faults::mishaps(&mut drawn, chances, &pipelines, &assumptions);
     let mut deeds = Vec::new();
     for _ in 0..drawn.rng.u8(3..=8) {
@@ -80,7 +80,7 @@ pub(super) fn plan(seed: u64) -> Plan {
         chances,
         pipelines,
         assumptions,
-        disturbances,
+        delivery_faults,
         mishaps,
         deeds,
         broken_unseen: drawn.broken_unseen,
@@ -102,7 +102,7 @@ fn later(seed: u64, chances: Chances) -> Vec<Assumption> {
 
 fn chances(drawn: &mut Drawn) -> Chances {
     Chances {
-        fault: drawn.one(&[0, 10, 25, 40]),
+        delivery_fault: drawn.one(&[0, 10, 25, 40]),
         mishap: drawn.one(&[0, 15, 30, 60]),
         broken: drawn.one(&[0, 20, 40]),
         person: drawn.one(&[0, 20, 40]),

@@ -1,13 +1,13 @@
 //! Draws what goes wrong on the way: deliveries of events, and calls of functions to AWS.
 
 use rehearsal::assumption::Assumption;
-use rehearsal::events::{Fault, Refusal};
+use rehearsal::events::{DeliveryFault, Refusal};
 use rehearsal::mishap::{Mishap, Planned, Point};
 
 use super::draw::Drawn;
-use super::{Chances, Disturbance, Pipeline};
+use super::{Chances, DeliveryFaults, Pipeline};
 
-/// Deliveries that may be disturbed, by each rule and service.
+/// Deliveries that may meet a fault, by each rule and service.
 const DELIVERIES: usize = 12;
 /// Mishaps of one function in one service. Lambda tries an event three times: what dies each time is given up, and a hook
 /// that nobody is left to answer hangs, which AWS itself does not survive.
@@ -104,25 +104,29 @@ const KINDS: [Mishap; 4] = [
 ];
 const SLOW_KINDS: [Mishap; 3] = [Mishap::Error, Mishap::Throttled, Mishap::TimedOut];
 
-pub(super) fn disturbances(
+pub(super) fn delivery_faults(
     drawn: &mut Drawn,
     chances: Chances,
     pipelines: &[Pipeline],
-) -> Vec<Disturbance> {
-    let mut disturbances: Vec<Disturbance> = Vec::new();
+) -> Vec<DeliveryFaults> {
+    let mut delivery_faults: Vec<DeliveryFaults> = Vec::new();
     for pipeline in pipelines {
         for (rule, told) in RULES {
             let about = match rule {
                 PUSHES => pipeline.repository.clone(),
                 _ => pipeline.service.to_owned(),
             };
-            let is_known = |known: &Disturbance| (known.rule, &known.about) == (rule, &about);
-            let faults: Vec<Option<Fault>> = (0..DELIVERIES)
-                .map(|_| drawn.chance(chances.fault).then(|| fault(drawn, told)))
+            let is_known = |known: &DeliveryFaults| (known.rule, &known.about) == (rule, &about);
+            let faults: Vec<Option<DeliveryFault>> = (0..DELIVERIES)
+                .map(|_| {
+                    drawn
+                        .chance(chances.delivery_fault)
+                        .then(|| fault(drawn, told))
+                })
                 .collect();
             let any = faults.iter().any(Option::is_some);
-            if any && !disturbances.iter().any(is_known) {
-                disturbances.push(Disturbance {
+            if any && !delivery_faults.iter().any(is_known) {
+                delivery_faults.push(DeliveryFaults {
                     rule,
                     about,
                     faults,
@@ -130,16 +134,16 @@ pub(super) fn disturbances(
             }
         }
     }
-    disturbances
+    delivery_faults
 }
 
-fn fault(drawn: &mut Drawn, told: Told) -> Fault {
+fn fault(drawn: &mut Drawn, told: Told) -> DeliveryFault {
     match (drawn.rng.u8(..10), told) {
-        (0 | 1, Told::WithBestEffort) => Fault::Lost,
-        (0 | 1, Told::AtLeastOnce) | (2..=4, _) => Fault::Twice,
-        (5 | 6, _) => Fault::Late(drawn.seconds(1, 30)),
-        (7 | 8, _) => Fault::Late(drawn.seconds(30, 600)),
-        _ => Fault::Refused(drawn.rng.u32(1..=4), Refusal::Throttled),
+        (0 | 1, Told::WithBestEffort) => DeliveryFault::Lost,
+        (0 | 1, Told::AtLeastOnce) | (2..=4, _) => DeliveryFault::Twice,
+        (5 | 6, _) => DeliveryFault::Late(drawn.seconds(1, 30)),
+        (7 | 8, _) => DeliveryFault::Late(drawn.seconds(30, 600)),
+        _ => DeliveryFault::Refused(drawn.rng.u32(1..=4), Refusal::Throttled),
     }
 }
 
