@@ -11,7 +11,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
-use rehearsal::mishap::Planned;
+use rehearsal::fault::Planned;
 
 use self::crashing::Crashing;
 use self::organisation::Organisation;
@@ -92,9 +92,9 @@ pub(crate) struct Playing {
     #[command(flatten)]
     pub(crate) otherwise: Otherwise,
 
-    /// Let a call meet a mishap, as in `run-migration:ecs:RunTask:1=killed-after`
-    #[arg(long = "mishap", value_name = "FUNCTION:CALL:N=KIND", value_parser = planned)]
-    pub(crate) mishaps: Vec<Planned>,
+    /// Let a call meet a fault, as in `run-migration:ecs:RunTask:1=killed-after`
+    #[arg(long = "fault", value_name = "FUNCTION:CALL:N=KIND", value_parser = planned)]
+    pub(crate) faults: Vec<Planned>,
 
     /// How long, in real milliseconds, the world stays as it is before the clock jumps; 200 unless told otherwise
     #[arg(long, value_name = "MILLISECONDS")]
@@ -193,7 +193,7 @@ pub(crate) enum Command {
     /// Keep the local AWS up, with the services of `ship`, until interrupted
     #[command(after_help = serving::AFTER_HELP)]
     Serve(Serving),
-    /// Play scenarios with a mishap at every call that a function makes, and judge the invariants
+    /// Play scenarios with a fault at every call that a function makes, and judge the invariants
     #[command(after_help = crashing::AFTER_HELP)]
     Crashes(Crashing),
 

@@ -1,4 +1,4 @@
-//! `crashes`: every scenario again and again, each time with one mishap at one of its calls, and the invariants judged.
+//! `crashes`: every scenario again and again, each time with one fault at one of its calls, and the invariants judged.
 //!
 //! All points, not a sample. What a play costs in real time is kept low by a short dwell; nothing else differs from a
 //! rehearsal of the scenario.
@@ -11,8 +11,8 @@ use anyhow::{Context as _, bail};
 use clap::ValueEnum as _;
 use futures_util::{StreamExt as _, stream};
 use rehearsal::assumption::Assumptions;
+use rehearsal::fault::{Fault, Planned, Point};
 use rehearsal::iam::Removal;
-use rehearsal::mishap::{Mishap, Planned, Point};
 use serde::Serialize;
 
 use crate::command::crashing::Crashing;
@@ -39,7 +39,7 @@ pub(crate) struct Otherwise {
     pub(crate) without: Vec<Removal>,
 }
 
-/// One play: a scenario with a mishap.
+/// One play: a scenario with a fault.
 #[derive(Debug, Clone)]
 struct Trial {
     scenario: String,
@@ -65,7 +65,7 @@ struct Outcome {
     function: String,
     call: String,
     occurrence: u32,
-    mishap: &'static str,
+    fault: &'static str,
     verdict: Verdict,
     /// Why the rest of the scenario's script was left out.
     cut_short: Option<String>,
@@ -112,7 +112,7 @@ async fn all(
         WAITING * plays.jobs
     ));
     let mut outcomes = Vec::with_capacity(trials.len());
-    let waits = |trial: &&Trial| mostly_waits(trial.planned.mishap);
+    let waits = |trial: &&Trial| mostly_waits(trial.planned.fault);
     let (waiting, working): (Vec<_>, Vec<_>) = trials.iter().partition(waits);
     let lane = |trials: Vec<_>, at_a_time| {
         let outcomes = stream::iter(trials).map(|trial| plays.outcome(trial));
@@ -139,23 +139,23 @@ async fn all(
 
 /// Functions that wait, in real time, for an answer that never comes or before they ask again, take much time and little
 /// else.
-fn mostly_waits(mishap: Mishap) -> bool {
-    match mishap {
-        Mishap::TimedOut | Mishap::Error | Mishap::Throttled => true,
-        Mishap::KilledBefore | Mishap::KilledAfter | Mishap::Denied | Mishap::AnswerLost => false,
+fn mostly_waits(fault: Fault) -> bool {
+    match fault {
+        Fault::TimedOut | Fault::Error | Fault::Throttled => true,
+        Fault::KilledBefore | Fault::KilledAfter | Fault::Denied | Fault::AnswerLost => false,
     }
 }
 
-/// Whether no play at all let this mishap meet this call of this function in this scenario: then nothing is shown. How
+/// Whether no play at all let this fault meet this call of this function in this scenario: then nothing is shown. How
 /// often a function makes a call may differ from play to play, but not whether it makes it.
 fn is_untried(outcome: &Outcome, outcomes: &[Outcome]) -> bool {
     let is_same = |other: &Outcome| {
-        (&other.scenario, &other.function, &other.call, other.mishap)
+        (&other.scenario, &other.function, &other.call, other.fault)
             == (
                 &outcome.scenario,
                 &outcome.function,
                 &outcome.call,
-                outcome.mishap,
+                outcome.fault,
             )
     };
     !outcomes
@@ -178,7 +178,7 @@ struct Plays<'a> {
 }
 
 impl Plays<'_> {
-    /// Plays each scenario without a mishap, and lists what can go wrong in it.
+    /// Plays each scenario without a fault, and lists what can go wrong in it.
     async fn trials(&self, crashing: &Crashing, output: &Output) -> anyhow::Result<Vec<Trial>> {
         let names = Scenario::all().into_iter().map(|scenario| scenario.name);
         let wanted = names.filter(|name| is_among(&crashing.scenarios, name));
@@ -190,13 +190,10 @@ impl Plays<'_> {
         for learned in learned {
             let (name, points) = learned?;
             output.text(&format!("{name}: {} points", points.len()));
-            for (point, mishap) in points
-                .iter()
-                .flat_map(|point| with_mishaps(point, crashing))
-            {
+            for (point, fault) in points.iter().flat_map(|point| with_faults(point, crashing)) {
                 trials.push(Trial {
                     scenario: name.to_owned(),
-                    planned: Planned { point, mishap },
+                    planned: Planned { point, fault },
                 });
             }
         }
@@ -206,7 +203,7 @@ impl Plays<'_> {
     async fn points(&self, scenario: &str, crashing: &Crashing) -> anyhow::Result<Vec<Point>> {
         let played = self.play(scenario, &[]).await?;
         if let Some(error) = played.broken_off {
-            return Err(error.context(format!("play `{scenario}` without a mishap")));
+            return Err(error.context(format!("play `{scenario}` without a fault")));
         }
         let is_wanted = |point: &Point| {
             is_among(&crashing.functions, &point.function)
@@ -221,19 +218,19 @@ impl Plays<'_> {
     async fn outcome(&self, trial: &Trial) -> anyhow::Result<Outcome> {
         let mut plays = 1;
         let mut played = self.play_trial(trial).await?;
-        while played.broken_off.is_none() && played.struck.is_empty() && plays < PLAYS_AT_MOST {
+        while played.broken_off.is_none() && played.injected.is_empty() && plays < PLAYS_AT_MOST {
             played = self.play_trial(trial).await?;
             plays += 1;
         }
         let milliseconds = played.record.real_milliseconds;
         let cut_short = played.cut_short.clone();
-        let Planned { point, mishap } = trial.planned.clone();
+        let Planned { point, fault } = trial.planned.clone();
         Ok(Outcome {
             scenario: trial.scenario.clone(),
             function: point.function,
             call: point.operation,
             occurrence: point.occurrence,
-            mishap: mishap.name(),
+            fault: fault.name(),
             verdict: verdict(played),
             cut_short,
             milliseconds,
@@ -246,7 +243,7 @@ impl Plays<'_> {
             .await
     }
 
-    async fn play(&self, name: &str, mishaps: &[Planned]) -> anyhow::Result<Played> {
+    async fn play(&self, name: &str, faults: &[Planned]) -> anyhow::Result<Played> {
         let mut scenarios = Scenario::all().into_iter();
         let mut scenario = scenarios
             .find(|scenario| scenario.name == name)
@@ -258,7 +255,7 @@ impl Plays<'_> {
             .extend(self.otherwise.without.iter().cloned());
         scenario.setting.dwell = DWELL;
         scenario.setting.pause = PAUSE;
-        scenario.setting.mishaps = mishaps.to_vec();
+        scenario.setting.faults = faults.to_vec();
         play::apart(scenario, self.places.clone()).await
     }
 
@@ -268,7 +265,7 @@ impl Plays<'_> {
         let without = self.otherwise.without.iter();
         let without = without.map(|removal| format!(" --without {removal}"));
         format!(
-            "cargo rehearse {} --mishap {} --dwell {}{}",
+            "cargo rehearse {} --fault {} --dwell {}{}",
             trial.scenario,
             trial.planned,
             DWELL.as_millis(),
@@ -282,18 +279,17 @@ fn is_among(wanted: &[String], name: &str) -> bool {
     wanted.is_empty() || wanted.iter().any(|wanted| wanted == name)
 }
 
-fn with_mishaps(point: &Point, crashing: &Crashing) -> Vec<(Point, Mishap)> {
-    let wanted =
-        |mishap: &&Mishap| crashing.mishaps.is_empty() || crashing.mishaps.contains(mishap);
-    let mishaps = Mishap::value_variants().iter().filter(wanted);
-    mishaps.map(|mishap| (point.clone(), *mishap)).collect()
+fn with_faults(point: &Point, crashing: &Crashing) -> Vec<(Point, Fault)> {
+    let wanted = |fault: &&Fault| crashing.faults.is_empty() || crashing.faults.contains(fault);
+    let faults = Fault::value_variants().iter().filter(wanted);
+    faults.map(|fault| (point.clone(), *fault)).collect()
 }
 
 fn verdict(played: Played) -> Verdict {
     if let Some(error) = played.broken_off {
         return Verdict::BrokenOff(format!("{error:#}"));
     }
-    if played.struck.is_empty() {
+    if played.injected.is_empty() {
         return Verdict::NotReached;
     }
     let scenario = &played.record.scenario;

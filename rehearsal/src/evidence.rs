@@ -333,7 +333,7 @@ fn moment(what: &What) -> Option<String> {
         | What::AlarmState { .. }
         | What::MessagePublished { .. }
         | What::CallRefused { .. }
-        | What::MishapStruck { .. }
+        | What::FaultInjected { .. }
         | What::TimeSkipped { .. }
         | What::FunctionInvoked { .. }
         | What::FunctionEnded { .. } => None,

@@ -105,11 +105,11 @@ pub enum What {
         message: String,
     },
     /// A function's call met something that was planned for it.
-    MishapStruck {
+    FaultInjected {
         function: String,
         operation: String,
-        /// As `--mishap` names it.
-        mishap: &'static str,
+        /// As `--fault` names it.
+        fault: &'static str,
     },
     TimeSkipped {
         from: SystemTime,

@@ -217,9 +217,9 @@ async fn play_scenario(
     if let Some(error) = played.broken_off {
         return Err(error);
     }
-    for planned in &scenario.setting.mishaps {
-        if !played.struck.contains(planned) {
-            output.text(&format!("the mishap `{planned}` met no call"));
+    for planned in &scenario.setting.faults {
+        if !played.injected.contains(planned) {
+            output.text(&format!("the fault `{planned}` met no call"));
         }
     }
     let record = played.record;
@@ -255,8 +255,8 @@ fn chosen(arguments: &Arguments, given: &Given) -> anyhow::Result<Scenario> {
     scenario.setting.without.extend(otherwise.without);
     scenario
         .setting
-        .mishaps
-        .extend(playing.mishaps.iter().cloned());
+        .faults
+        .extend(playing.faults.iter().cloned());
     if let Some(dwell) = playing.dwell {
         scenario.setting.dwell = Duration::from_millis(dwell.into());
     }

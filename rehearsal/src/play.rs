@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow, bail};
 use rehearsal::clock::Pace;
 use rehearsal::ecr::ImageSettings;
+use rehearsal::fault::{Planned, Point};
 use rehearsal::happening::ListenerKind;
-use rehearsal::mishap::{Planned, Point};
 use rehearsal::process::Process;
 use rehearsal::template::Template;
 use rehearsal::world::{World, WorldSettings};
@@ -94,9 +94,9 @@ impl Drop for Data {
 pub(crate) struct Played {
     pub(crate) record: Record,
     pub(crate) story: Story,
-    /// Every call that functions made, and the mishaps that calls met.
+    /// Every call that functions made, and the faults that calls met.
     pub(crate) points: Vec<Point>,
-    pub(crate) struck: Vec<Planned>,
+    pub(crate) injected: Vec<Planned>,
     /// Tells how it went: the same for plays that went the same way.
     pub(crate) course: String,
     /// Why the rest of the script was left out, if it was.
@@ -266,15 +266,15 @@ async fn play_through(
     Played {
         record,
         story,
-        points: world.mishaps.points(),
-        struck: world.mishaps.struck(),
+        points: world.faults.points(),
+        injected: world.faults.injected(),
         course: course::of(&world, start),
         cut_short,
         broken_off,
     }
 }
 
-/// Everything that the scenario says, and answers of production after it. After a mishap what the script waits for may
+/// Everything that the scenario says, and answers of production after it. After a fault what the script waits for may
 /// never come: then the rest of it is left out, and everything comes to its end. Says why, if so.
 async fn act_all(
     world: &World,
@@ -287,7 +287,7 @@ async fn act_all(
         let Err(error) = script.act(step).await else {
             continue;
         };
-        if world.mishaps.struck().is_empty() {
+        if world.faults.injected().is_empty() {
             return Err(error);
         }
         cut_short = Some(format!("{error:#}"));
@@ -358,7 +358,7 @@ pub(crate) async fn start_world(
         sample_service,
         dwell: setting.dwell,
         pace: setting.pace,
-        mishaps: setting.mishaps.clone(),
+        faults: setting.faults.clone(),
     })
     .await?;
     if let Some(file) = &places.wire {

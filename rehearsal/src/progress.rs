@@ -165,7 +165,7 @@ fn shows_a_phase(what: &What) -> bool {
         | What::AlarmState { .. }
         | What::MessagePublished { .. }
         | What::CallRefused { .. }
-        | What::MishapStruck { .. }
+        | What::FaultInjected { .. }
         | What::TimeSkipped { .. }
         | What::FunctionInvoked { .. }
         | What::FunctionEnded { .. } => false,

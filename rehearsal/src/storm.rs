@@ -43,8 +43,8 @@ struct Storm {
     requests: u64,
     simulated_seconds: u64,
     real_milliseconds: u64,
-    /// Mishaps that calls have met.
-    mishaps: usize,
+    /// Faults that calls have met.
+    faults: usize,
     /// The same for storms that went the same way.
     course: String,
 }
@@ -173,7 +173,7 @@ impl Storm {
             requests: record.production.requests,
             simulated_seconds: record.simulated_seconds,
             real_milliseconds: record.real_milliseconds,
-            mishaps: played.struck.len(),
+            faults: played.injected.len(),
             course: played.course.clone(),
         }
     }
@@ -215,11 +215,11 @@ fn in_short(summary: &Summary) -> String {
     let failed = storms.iter().filter(|storm| storm.failed()).count();
     let sum = |of: fn(&Storm) -> u64| storms.iter().map(of).sum::<u64>();
     format!(
-        "{} storms, {failed} with violations: {} deployments, {} mishaps of calls, {} requests to production, {} hours of \
+        "{} storms, {failed} with violations: {} deployments, {} faults of calls, {} requests to production, {} hours of \
          AWS's time, in {:.0} s ({:.0} storms a minute)",
         storms.len(),
         storms.iter().map(|storm| storm.deployments).sum::<usize>(),
-        storms.iter().map(|storm| storm.mishaps).sum::<usize>(),
+        storms.iter().map(|storm| storm.faults).sum::<usize>(),
         sum(|storm| storm.requests),
         sum(|storm| storm.simulated_seconds) / 3600,
         summary.real_seconds,

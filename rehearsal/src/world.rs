@@ -28,12 +28,12 @@ use crate::ecs::capacity::LaunchKind;
 use crate::ecs::{self, Ecs};
 use crate::elb::{LoadBalancers, Nodes};
 use crate::events::EventBus;
+use crate::fault::{Faults, Planned};
 use crate::happening::{Happenings, ListenerKind, What};
 use crate::iam::{Iam, Removal};
 use crate::identity::Ids;
 use crate::lambda::Lambda;
 use crate::logs::Logs;
-use crate::mishap::{Mishaps, Planned};
 use crate::scheduler::Scheduler;
 use crate::sns::Sns;
 use crate::template::Template;
@@ -62,7 +62,7 @@ pub struct WorldSettings {
     pub dwell: Duration,
     pub pace: Pace,
     /// What happens to calls of functions.
-    pub mishaps: Vec<Planned>,
+    pub faults: Vec<Planned>,
 }
 
 #[derive(Debug, Clone)]
@@ -196,7 +196,7 @@ pub struct Aws {
     pub request_ids: Ids,
     pub ledger: Ledger,
     pub throttle: Throttle,
-    pub mishaps: Mishaps,
+    pub faults: Faults,
     pub wire: Wire,
     pub background: Background,
     pub ecr: Ecr,
@@ -440,7 +440,7 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
                 .map(|function| function.binary_name.clone()),
         ),
         throttle: Throttle::default(),
-        mishaps: Mishaps::planned(&settings.mishaps),
+        faults: Faults::planned(&settings.faults),
         iam,
         wire: Wire::default(),
         background: Background::new(clock.clone()),

@@ -1,6 +1,6 @@
 //! Functions that die at every call they make, in a scenario that ships and in one that fails.
 //!
-//! Here only the deaths after a call, which come before the next one; `cargo rehearse crashes` plays all mishaps of all
+//! Here only the deaths after a call, which come before the next one; `cargo rehearse crashes` plays all faults of all
 //! scenarios.
 
 use std::collections::BTreeSet;
@@ -19,7 +19,7 @@ fn text<'a>(outcome: &'a Value, member: &str) -> &'a str {
 #[test]
 fn the_invariants_hold_wherever_a_function_dies() {
     let (outcomes, ended_well, said) =
-        crashes(&["ship", "failed-migration", "--mishap", "killed-after"]);
+        crashes(&["ship", "failed-migration", "--fault", "killed-after"]);
     assert!(ended_well, "{said}");
     for outcome in &outcomes {
         let is_missing = outcome["verdict"] == "not_reached";
@@ -57,7 +57,7 @@ fn a_violation_is_told_and_fails_the_command() {
         "failed-migration",
         "--call",
         "codedeploy:CreateDeployment",
-        "--mishap",
+        "--fault",
         "killed-before",
         "--without",
         "finish-migration:codedeploy:PutLifecycleEventHookExecutionStatus",
@@ -74,6 +74,6 @@ fn a_violation_is_told_and_fails_the_command() {
             .any(|found| found.contains("the AfterInstall hook of")),
         "{outcome}"
     );
-    let replay = "cargo rehearse failed-migration --mishap start-deployment:codedeploy:CreateDeployment:1=killed-before";
+    let replay = "cargo rehearse failed-migration --fault start-deployment:codedeploy:CreateDeployment:1=killed-before";
     assert!(said.contains(replay), "{said}");
 }

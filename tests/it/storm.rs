@@ -51,7 +51,7 @@ fn the_invariants_hold_in_storms() {
             .sum()
     };
     assert!(sum("deployments") > 50, "hardly anything was deployed");
-    assert!(sum("mishaps") > 0, "no call met a mishap");
+    assert!(sum("faults") > 0, "no call met a fault");
     let (again, _) = storms(AGAIN, "3");
     assert_eq!(again.len(), 6);
     // Where time went with the machine, hardly one of them would be the same to the microsecond.

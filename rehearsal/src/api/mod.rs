@@ -4,8 +4,8 @@
 //! does not allow it (`iam`), answered by the operation's function (`operations`), rendered in the service's protocol and
 //! recorded.
 
-mod astray;
 pub mod error;
+mod fault_injection;
 pub mod input;
 pub mod ledger;
 mod operations;
@@ -29,8 +29,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-use self::astray::Caller;
 use self::error::ApiError;
+use self::fault_injection::Caller;
 use self::input::Input;
 use self::request::{Protocol, Request, Service};
 use crate::happening::What;
@@ -126,15 +126,16 @@ async fn answer(
         return say(&aws, &request, &outcome, &request_id);
     }
     let Some(function) = key.and_then(|key| aws.ledger.function(key)) else {
-        let outcome = astray::perform(&aws, request.clone(), None).await;
+        let outcome = fault_injection::perform(&aws, request.clone(), None).await;
         return say(&aws, &request, &outcome, &request_id);
     };
     let caller = Caller::new(function, &headers);
     let took_time = caller.until_heard(&aws, &request).await;
     let response = match caller.meets(&aws, &request) {
-        Some(mishap) => astray::answer(&aws, request, &caller, mishap, &request_id).await,
+        Some(fault) => fault_injection::answer(&aws, request, &caller, fault, &request_id).await,
         None => {
-            let outcome = astray::perform(&aws, request.clone(), Some(caller.clone())).await;
+            let outcome =
+                fault_injection::perform(&aws, request.clone(), Some(caller.clone())).await;
             say(&aws, &request, &outcome, &request_id)
         }
     };
@@ -144,7 +145,7 @@ async fn answer(
     response
 }
 
-/// The answer of a call that met no mishap.
+/// The answer of a call that met no fault.
 fn say(aws: &Aws, request: &Request, outcome: &Outcome, request_id: &str) -> Response {
     let mut response = render(
         request.service.protocol(),

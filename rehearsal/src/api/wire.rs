@@ -22,7 +22,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
-use super::astray;
+use super::fault_injection;
 use super::request::access_key_id;
 use crate::world::Aws;
 
@@ -108,7 +108,7 @@ pub(super) async fn record(
     let (parts, body) = response.into_parts();
     // The answer is whole already, unless it is lost on its way: then the call was not answered.
     let Ok(answered) = to_bytes(body, usize::MAX).await else {
-        return astray::broken_off();
+        return fault_injection::broken_off();
     };
     line.insert("status".to_owned(), json!(parts.status.as_u16()));
     line.insert("answer_headers".to_owned(), pairs(&parts.headers));

@@ -1,6 +1,6 @@
 //! What `crashes` takes.
 
-use rehearsal::mishap::Mishap;
+use rehearsal::fault::Fault;
 
 use super::known_scenario;
 use super::shared::{Build, Otherwise};
@@ -9,11 +9,11 @@ use crate::scenario::quoted;
 
 pub(crate) const AFTER_HELP: &str = "\
 Each scenario is played once to learn its points: every call that a function makes to AWS, told apart by the function, the
-operation, and which of its calls it is. Then it is played again for each point and each mishap, with nothing else wrong:
+operation, and which of its calls it is. Then it is played again for each point and each fault, with nothing else wrong:
 Lambda and EventBridge deliver again what failed, as they do in AWS. At the end of each play the eight invariants must
 hold. Of a script that waits for what does not come any more, the rest is left out.
 
-Mishaps:
+Faults:
   killed-before  the function's process is killed before AWS hears the call
   killed-after   the function's process is killed when AWS has done what was asked, before the answer arrives
   error          AWS answers every attempt of the call with an error of its own, and does nothing
@@ -23,11 +23,11 @@ Mishaps:
   answer-lost    AWS does what was asked, and the connection breaks before the answer; the next attempt is answered
 
 Examples:
-  cargo rehearse crashes ship                             all points and mishaps of one scenario
-  cargo rehearse crashes ship burst --mishap killed-after
+  cargo rehearse crashes ship                             all points and faults of one scenario
+  cargo rehearse crashes ship burst --fault killed-after
   cargo rehearse crashes --call ecs:RunTask               one call, in all scenarios
   cargo rehearse crashes --json > crashes.json            every play, for programs
-  cargo rehearse ship --mishap run-migration:ecs:RunTask:1=killed-after   one play, to look at
+  cargo rehearse ship --fault run-migration:ecs:RunTask:1=killed-after   one play, to look at
 
 Exit status:
   0  the invariants held at every point
@@ -69,14 +69,14 @@ pub(crate) struct Crashing {
     #[arg(long = "call", value_name = "SERVICE:OPERATION", value_parser = call)]
     pub(crate) calls: Vec<String>,
 
-    /// Only these mishaps
+    /// Only these faults
     #[arg(
-        long = "mishap",
+        long = "fault",
         value_name = "KIND",
         value_enum,
         hide_possible_values = true
     )]
-    pub(crate) mishaps: Vec<Mishap>,
+    pub(crate) faults: Vec<Fault>,
 
     /// So many plays at a time, and four times as many that mostly wait for answers; six for each processor unless told otherwise
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]

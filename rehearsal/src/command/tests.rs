@@ -2,8 +2,8 @@ use std::collections::BTreeSet;
 
 use clap::ValueEnum as _;
 use rehearsal::assumption::Assumption;
+use rehearsal::fault::Fault;
 use rehearsal::iam::Removal;
-use rehearsal::mishap::Mishap;
 
 use super::*;
 use crate::binaries::Profile;
@@ -27,15 +27,15 @@ fn the_usual_lines_are_understood() {
         panic!("not serve")
     };
     assert_eq!(serving.port, 0);
-    let line = "rehearse crashes ship burst --call ecs:RunTask --mishap killed-after --jobs 3";
+    let line = "rehearse crashes ship burst --call ecs:RunTask --fault killed-after --jobs 3";
     let Some(Command::Crashes(crashing)) = parse(line).unwrap().command else {
         panic!("not crashes")
     };
     assert_eq!(crashing.scenarios, ["ship", "burst"]);
-    assert_eq!(crashing.mishaps, [Mishap::KilledAfter]);
+    assert_eq!(crashing.faults, [Fault::KilledAfter]);
     let point = "run-migration:ecs:RunTask:1=killed-after";
-    let mishap = parse(&format!("rehearse ship --mishap {point}")).unwrap();
-    assert_eq!(mishap.playing.mishaps[0].to_string(), point);
+    let fault = parse(&format!("rehearse ship --fault {point}")).unwrap();
+    assert_eq!(fault.playing.faults[0].to_string(), point);
     let report = parse("rehearse --event push.json --json --report page.html").unwrap();
     assert_eq!(report.report(), Some(&PathBuf::from("page.html")));
     assert_eq!(report.playing.event, Some(PathBuf::from("push.json")));
@@ -160,7 +160,7 @@ const WRONG: &[(&str, &str)] = &[
         "cannot be used with",
     ),
     (
-        "rehearse --mishap run-migration:ecs:RunTask:1=denied serve",
+        "rehearse --fault run-migration:ecs:RunTask:1=denied serve",
         "cannot be used with 'serve'",
     ),
     ("rehearse serve --dwell 5", "cannot be used with 'serve'"),
@@ -185,7 +185,7 @@ const WRONG: &[(&str, &str)] = &[
         "expected one of `start-deployment`",
     ),
     ("rehearse crashes --call RunTask", "as in `ecs:RunTask`"),
-    ("rehearse crashes --mishap rain", "invalid value 'rain'"),
+    ("rehearse crashes --fault rain", "invalid value 'rain'"),
     ("rehearse organisation --services 0", "invalid value '0'"),
     (
         "rehearse organisation --seed 1",
@@ -211,9 +211,9 @@ const WRONG: &[(&str, &str)] = &[
         "rehearse serve --port all",
         "invalid value 'all' for '--port <PORT>'",
     ),
-    ("rehearse --mishap ecs:RunTask", "is not a mishap such as"),
+    ("rehearse --fault ecs:RunTask", "is not a fault such as"),
     (
-        "rehearse --mishap sail:ecs:RunTask:1=denied",
+        "rehearse --fault sail:ecs:RunTask:1=denied",
         "expected one of `start-deployment`",
     ),
     ("rehearse --dwell soon", "invalid value 'soon' for '--dwell"),
@@ -244,7 +244,7 @@ const HONOURED: [(&str, &str, &str); 23] = [
     ("--jobs", "2", "crashes storm"),
     ("--json", "", "NAME organisation crashes storm"),
     ("--list", "", "NAME"),
-    ("--mishap", "", "NAME crashes"),
+    ("--fault", "", "NAME crashes"),
     ("--pipelines", "own.toml", "NAME serve"),
     ("--port", "0", "serve"),
     ("--profile", "dev", "NAME organisation serve crashes storm"),
@@ -277,8 +277,8 @@ fn every_command_takes_what_it_honours_and_refuses_the_rest() {
             let value = match (option, *name) {
                 ("--function", "crashes") => "run-migration",
                 ("--function", _) => "my-hook=http://127.0.0.1:9000",
-                ("--mishap", "crashes") => "killed-after",
-                ("--mishap", _) => "run-migration:ecs:RunTask:1=denied",
+                ("--fault", "crashes") => "killed-after",
+                ("--fault", _) => "run-migration:ecs:RunTask:1=denied",
                 _ => value,
             };
             let subcommand = name.replace("NAME", "");

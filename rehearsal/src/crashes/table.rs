@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use clap::ValueEnum as _;
-use rehearsal::mishap::Mishap;
+use rehearsal::fault::Fault;
 
 use super::{Outcome, Verdict, is_untried};
 
@@ -14,7 +14,7 @@ pub(super) fn line(number: usize, of: usize, outcome: &Outcome) -> String {
         function,
         call,
         occurrence,
-        mishap,
+        fault,
         verdict,
         cut_short,
         milliseconds,
@@ -34,11 +34,11 @@ pub(super) fn line(number: usize, of: usize, outcome: &Outcome) -> String {
     let seconds = *milliseconds / 1000;
     let width = of.to_string().len();
     format!(
-        "{number:>width$}/{of} {scenario} {function} {call} {occurrence} {mishap}: {verdict}{cut_short} ({seconds} s)"
+        "{number:>width$}/{of} {scenario} {function} {call} {occurrence} {fault}: {verdict}{cut_short} ({seconds} s)"
     )
 }
 
-/// What came of all plays: by function, call and mishap, then each that went wrong.
+/// What came of all plays: by function, call and fault, then each that went wrong.
 pub(super) fn summary(outcomes: &[Outcome]) -> String {
     let mut lines = vec![String::new()];
     lines.extend(table(outcomes));
@@ -46,7 +46,7 @@ pub(super) fn summary(outcomes: &[Outcome]) -> String {
     for outcome in outcomes {
         let found = match &outcome.verdict {
             Verdict::NotReached if is_untried(outcome, outcomes) => {
-                "no play let this mishap meet this call: nothing is shown".to_owned()
+                "no play let this fault meet this call: nothing is shown".to_owned()
             }
             Verdict::Held | Verdict::NotReached => continue,
             Verdict::Violated(violations) => violations.join("\n  "),
@@ -58,12 +58,12 @@ pub(super) fn summary(outcomes: &[Outcome]) -> String {
     lines.join("\n")
 }
 
-/// A row for each function and call, a column for each mishap: how many plays held, and of how many.
+/// A row for each function and call, a column for each fault: how many plays held, and of how many.
 fn table(outcomes: &[Outcome]) -> Vec<String> {
     let mut rows: BTreeMap<(&str, &str), BTreeMap<&str, Cell>> = BTreeMap::new();
     for outcome in outcomes {
         let row = rows.entry((&outcome.function, &outcome.call)).or_default();
-        row.entry(outcome.mishap)
+        row.entry(outcome.fault)
             .or_default()
             .count(&outcome.verdict);
     }
@@ -71,14 +71,12 @@ fn table(outcomes: &[Outcome]) -> Vec<String> {
         .keys()
         .map(|(function, call)| format!("{function} {call}"));
     let width = names.map(|name| name.len()).max().unwrap_or_default();
-    let mishaps: Vec<&str> = Mishap::value_variants()
+    let faults: Vec<&str> = Fault::value_variants()
         .iter()
-        .map(|mishap| mishap.name())
+        .map(|fault| fault.name())
         .collect();
     let cells = |text: &dyn Fn(&str) -> String| {
-        let cells = mishaps
-            .iter()
-            .map(|mishap| format!("  {:>13}", text(mishap)));
+        let cells = faults.iter().map(|fault| format!("  {:>13}", text(fault)));
         cells.collect::<String>()
     };
     let mut lines = vec![format!(
@@ -87,7 +85,7 @@ fn table(outcomes: &[Outcome]) -> Vec<String> {
         cells(&str::to_owned)
     )];
     for ((function, call), row) in &rows {
-        let text = |mishap: &str| row.get(mishap).map_or_else(|| "-".to_owned(), Cell::text);
+        let text = |fault: &str| row.get(fault).map_or_else(|| "-".to_owned(), Cell::text);
         lines.push(format!(
             "{:<width$}{}",
             format!("{function} {call}"),
@@ -160,19 +158,19 @@ fn totals(outcomes: &[Outcome]) -> String {
 mod tests {
     use super::*;
 
-    fn outcome(call: &str, mishap: Mishap, verdict: Verdict) -> Outcome {
+    fn outcome(call: &str, fault: Fault, verdict: Verdict) -> Outcome {
         Outcome {
             scenario: "ship".to_owned(),
             function: "run-migration".to_owned(),
             call: call.to_owned(),
             occurrence: 1,
-            mishap: mishap.name(),
+            fault: fault.name(),
             verdict,
             cut_short: None,
             milliseconds: 2345,
             replay: format!(
-                "cargo rehearse ship --mishap run-migration:{call}:1={}",
-                mishap.name()
+                "cargo rehearse ship --fault run-migration:{call}:1={}",
+                fault.name()
             ),
         }
     }
@@ -181,13 +179,13 @@ mod tests {
     fn what_was_violated_is_told_with_the_command_that_plays_it_again() {
         let violated = Verdict::Violated(vec!["5. judged twice".to_owned()]);
         let outcomes = [
-            outcome("ecs:RunTask", Mishap::KilledAfter, violated),
-            outcome("ecs:RunTask", Mishap::KilledAfter, Verdict::Held),
-            outcome("ecs:RunTask", Mishap::Error, Verdict::NotReached),
-            outcome("ecs:RunTask", Mishap::KilledAfter, Verdict::NotReached),
+            outcome("ecs:RunTask", Fault::KilledAfter, violated),
+            outcome("ecs:RunTask", Fault::KilledAfter, Verdict::Held),
+            outcome("ecs:RunTask", Fault::Error, Verdict::NotReached),
+            outcome("ecs:RunTask", Fault::KilledAfter, Verdict::NotReached),
             outcome(
                 "sns:Publish",
-                Mishap::Error,
+                Fault::Error,
                 Verdict::BrokenOff("interrupted".to_owned()),
             ),
         ];
@@ -195,9 +193,9 @@ mod tests {
         for expected in [
             "1 of 2",
             "0 of 1",
-            "cargo rehearse ship --mishap run-migration:ecs:RunTask:1=killed-after\n  5. judged twice",
+            "cargo rehearse ship --fault run-migration:ecs:RunTask:1=killed-after\n  5. judged twice",
             "did not come to its end: interrupted",
-            "ecs:RunTask:1=error\n  no play let this mishap meet this call",
+            "ecs:RunTask:1=error\n  no play let this fault meet this call",
             "2 points, 5 plays: 1 held, 1 violated an invariant, 1 broken off, 2 not reached",
         ] {
             assert!(summary.contains(expected), "{expected}\n{summary}");

@@ -18,7 +18,7 @@ const DWELL: Duration = Duration::from_millis(50);
 /// How often a load balancer checks a target. Checks are real requests, fifty times as often as configured.
 const CHECKED_EVERY: Duration = Duration::from_secs(60);
 
-/// A world of so many services, with `setting`'s assumptions and mishaps; the pipelines file is written into `folder`.
+/// A world of so many services, with `setting`'s assumptions and faults; the pipelines file is written into `folder`.
 pub(super) fn scenario(setting: Setting, services: u32, folder: &Path) -> anyhow::Result<Scenario> {
     let names: Vec<String> = (1..=services)
         .map(|number| format!("service-{number:03}"))

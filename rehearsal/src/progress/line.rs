@@ -82,13 +82,13 @@ impl Line {
                 part("message", message(subject.as_deref(), body), Tone::Strong)
             }
             What::CallRefused { .. } => refused(what)?,
-            What::MishapStruck {
+            What::FaultInjected {
                 function,
                 operation,
-                mishap,
+                fault,
             } => part(
-                "mishap",
-                format!("{function} at {operation}: {mishap}"),
+                "fault",
+                format!("{function} at {operation}: {fault}"),
                 Tone::Bad,
             ),
             What::TimeSkipped { from, to } => {

@@ -1,8 +1,8 @@
 //! Migrations that end well and migrate nothing, and tasks that are no migration: none of them is evidence.
 
 use rehearsal::ecr::ImageSettings;
+use rehearsal::fault::Planned;
 use rehearsal::identity::REGISTRY;
-use rehearsal::mishap::Planned;
 
 use super::claims::{self, expect, list};
 use super::setting::{GREEN, Service, Setting};
@@ -202,7 +202,7 @@ fn died_before_it_was_written_down() -> Scenario {
         planned.parse::<Planned>()
     };
     let mut setting = Setting::shop();
-    setting.mishaps = (1..=3)
+    setting.faults = (1..=3)
         .filter_map(|occurrence| died(occurrence).ok())
         .collect();
     let mut expectations = vec![claims::production_answered()];

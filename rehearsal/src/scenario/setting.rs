@@ -8,9 +8,9 @@ use rehearsal::assumption::Assumptions;
 use rehearsal::clock::{self, Pace};
 use rehearsal::ecr::{ImageSettings, IndexSettings};
 use rehearsal::ecs::capacity::LaunchKind;
+use rehearsal::fault::Planned;
 use rehearsal::iam::Removal;
 use rehearsal::identity::{REGISTRY, sha256_hex};
-use rehearsal::mishap::Planned;
 use rehearsal::world::{
     ContainerSettings, HealthCheck, RepositorySettings, ServiceSettings, TagMutability,
     TestListener,
@@ -46,7 +46,7 @@ pub(crate) struct Setting {
     pub(crate) dwell: Duration,
     pub(crate) pace: Pace,
     /// What happens to calls of functions.
-    pub(crate) mishaps: Vec<Planned>,
+    pub(crate) faults: Vec<Planned>,
     /// How long a client of production waits after an answer.
     pub(crate) pause: Duration,
     pub(crate) mode: Mode,
@@ -93,7 +93,7 @@ impl Setting {
             without: Vec::new(),
             dwell: clock::DWELL,
             pace: Pace::Real,
-            mishaps: Vec::new(),
+            faults: Vec::new(),
             pause: traffic::PAUSE,
             mode: Mode::Deploy,
             asked: traffic::PATHS,

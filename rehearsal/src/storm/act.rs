@@ -90,7 +90,7 @@ fn under_way(world: &World, service: &str) -> Option<String> {
 
 fn calm(world: &World) -> anyhow::Result<()> {
     world.events.calm();
-    world.mishaps.forget();
+    world.faults.forget();
     let alarms: Vec<String> = world
         .cloudwatch
         .read(|alarms| Some(alarms.alarms.keys().cloned().collect()))

@@ -10,7 +10,7 @@ use rehearsal::cloudwatch::AlarmState;
 use rehearsal::codedeploy::requests::DeploymentWait;
 use rehearsal::ecr::ImageSettings;
 use rehearsal::events::DeliveryFault;
-use rehearsal::mishap::Planned;
+use rehearsal::fault::Planned;
 use serde_json::Value;
 
 /// One storm.
@@ -21,7 +21,7 @@ pub(crate) struct Plan {
     pub(crate) pipelines: Vec<Pipeline>,
     pub(crate) assumptions: Vec<Assumption>,
     pub(crate) delivery_faults: Vec<DeliveryFaults>,
-    pub(crate) mishaps: Vec<Planned>,
+    pub(crate) call_faults: Vec<Planned>,
     /// What happens while anything may fail, in order.
     pub(crate) deeds: Vec<Deed>,
     /// Versions that fail in production in a way that no check of their pipeline asks for.
@@ -33,8 +33,8 @@ pub(crate) struct Plan {
 pub(crate) struct Chances {
     /// A delivery of an event is lost, comes twice, comes late or is refused at first.
     pub(crate) delivery_fault: u8,
-    /// A function meets mishaps in one of its services.
-    pub(crate) mishap: u8,
+    /// A function meets faults in one of its services.
+    pub(crate) call_fault: u8,
     /// A pushed version is broken or slow.
     pub(crate) broken: u8,
     /// Somebody does something else than push.

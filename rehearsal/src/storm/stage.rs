@@ -72,7 +72,7 @@ fn setting(plan: &Plan) -> Setting {
         assumptions: plan.assumptions.iter().copied().collect(),
         dwell: DWELL,
         pace: Pace::Still,
-        mishaps: plan.mishaps.clone(),
+        faults: plan.call_faults.clone(),
         broken_unseen: plan.broken_unseen.clone(),
         ..Setting::shop()
     };

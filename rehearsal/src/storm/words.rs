@@ -19,9 +19,9 @@ pub(super) fn plan(plan: &Plan) -> String {
     }
     lines.extend(plan.delivery_faults.iter().map(delivery_faults));
     lines.extend(
-        plan.mishaps
+        plan.call_faults
             .iter()
-            .map(|mishap| format!("  mishap: {mishap}")),
+            .map(|fault| format!("  fault: {fault}")),
     );
     for (index, next) in plan.deeds.iter().enumerate() {
         lines.push(format!("  {}. {}", index + 1, deed(next)));
@@ -32,14 +32,14 @@ pub(super) fn plan(plan: &Plan) -> String {
 fn chances(chances: Chances) -> String {
     let Chances {
         delivery_fault,
-        mishap,
+        call_fault,
         broken,
         person,
         burst,
         assumed,
     } = chances;
     format!(
-        "deliveries with faults {delivery_fault} %, functions with mishaps {mishap} %, versions broken {broken} %, \
+        "deliveries with faults {delivery_fault} %, calls with faults {call_fault} %, versions broken {broken} %, \
          people {person} %, bursts {burst} %, assumptions {assumed} %"
     )
 }

@@ -122,7 +122,7 @@ pub(crate) async fn world(change: impl FnOnce(&mut WorldSettings)) -> PausedWorl
         sample_service: sample_service().to_owned(),
         dwell: rehearsal::clock::DWELL,
         pace: rehearsal::clock::Pace::Real,
-        mishaps: Vec::new(),
+        faults: Vec::new(),
     };
     change(&mut settings);
     let world = World::start(settings).await.unwrap();

@@ -130,7 +130,7 @@ pub(crate) fn invoke_each(
     let noted = Arc::clone(&calls);
     let aws = serve(move |request| {
         let Some((operation, body)) = understood(request) else {
-            return Some(astray());
+            return Some(fault_injection());
         };
         let mut calls = noted.lock().unwrap();
         let before = calls
@@ -150,7 +150,7 @@ pub(crate) fn invoke_each(
     let (told, events) = (Mutex::new(told), Mutex::new(move || events.pop_front()));
     let runtime = serve(move |request| {
         if !request.path.starts_with("/2018-06-01/runtime/") {
-            return Some(astray());
+            return Some(fault_injection());
         }
         if request.method == "GET" {
             // The function's process ends before it would be handed more events than there are.
@@ -211,7 +211,7 @@ fn next(event: Event) -> Response {
 
 /// What was meant for somebody else: a rehearsal beside this test checks the health of a target that is gone, and whose port
 /// is ours by now.
-fn astray() -> Response {
+fn fault_injection() -> Response {
     Response {
         status: 404,
         headers: Vec::new(),

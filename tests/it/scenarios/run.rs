@@ -50,7 +50,7 @@ pub(crate) fn play_under(scenario: &str, options: &[&str]) -> Arc<Run> {
     run.clone()
 }
 
-/// Plays scenarios with mishaps: every play, whether all went well, and what was said to people.
+/// Plays scenarios with faults: every play, whether all went well, and what was said to people.
 pub(crate) fn crashes(arguments: &[&str]) -> (Vec<Value>, bool, String) {
     let output = rehearse(&[&["crashes", "--json"], arguments].concat());
     let plays = String::from_utf8(output.stdout).unwrap();

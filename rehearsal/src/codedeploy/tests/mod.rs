@@ -120,7 +120,7 @@ async fn world_with(setup: &Setup, function: lambda::Function) -> World {
         sample_service: PathBuf::from("no task is ever started"),
         dwell: crate::clock::DWELL,
         pace: crate::clock::Pace::Real,
-        mishaps: Vec::new(),
+        faults: Vec::new(),
     };
     World::start(settings).await.unwrap()
 }

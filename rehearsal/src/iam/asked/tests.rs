@@ -32,7 +32,7 @@ async fn world(assumptions: Assumptions) -> World {
         sample_service: PathBuf::new(),
         dwell: crate::clock::DWELL,
         pace: crate::clock::Pace::Real,
-        mishaps: Vec::new(),
+        faults: Vec::new(),
     });
     let world = world.await.unwrap();
     let registered = json!({ "taskRoleArn": "arn:aws:iam::111122223333:role/task", "executionRoleArn": "execution" });

@@ -68,7 +68,7 @@ pub(super) fn plan(seed: u64) -> Plan {
         .collect();
     assumptions.extend(later(seed, chances));
     let delivery_faults = faults::delivery_faults(&mut drawn, chances, &pipelines);
-    let mishaps = faults::mishaps(&mut drawn, chances, &pipelines, &assumptions);
+    let call_faults = faults::call_faults(&mut drawn, chances, &pipelines, &assumptions);
     let mut deeds = Vec::new();
     for _ in 0..drawn.rng.u8(3..=8) {
         deeds.push(deed(&mut drawn, chances, &pipelines));
@@ -81,7 +81,7 @@ pub(super) fn plan(seed: u64) -> Plan {
         pipelines,
         assumptions,
         delivery_faults,
-        mishaps,
+        call_faults,
         deeds,
         broken_unseen: drawn.broken_unseen,
     }
@@ -103,7 +103,7 @@ fn later(seed: u64, chances: Chances) -> Vec<Assumption> {
 fn chances(drawn: &mut Drawn) -> Chances {
     Chances {
         delivery_fault: drawn.one(&[0, 10, 25, 40]),
-        mishap: drawn.one(&[0, 15, 30, 60]),
+        call_fault: drawn.one(&[0, 15, 30, 60]),
         broken: drawn.one(&[0, 20, 40]),
         person: drawn.one(&[0, 20, 40]),
         burst: drawn.one(&[0, 30, 60]),

@@ -2,17 +2,17 @@
 
 use rehearsal::assumption::Assumption;
 use rehearsal::events::{DeliveryFault, Refusal};
-use rehearsal::mishap::{Mishap, Planned, Point};
+use rehearsal::fault::{Fault, Planned, Point};
 
 use super::draw::Drawn;
 use super::{Chances, DeliveryFaults, Pipeline};
 
 /// Deliveries that may meet a fault, by each rule and service.
 const DELIVERIES: usize = 12;
-/// Mishaps of one function in one service. Lambda tries an event three times: what dies each time is given up, and a hook
+/// Faults of one function in one service. Lambda tries an event three times: what dies each time is given up, and a hook
 /// that nobody is left to answer hangs, which AWS itself does not survive.
-const MISHAPS_AT_MOST: u32 = 2;
-/// A mishap meets one of a function's first calls of an operation.
+const FAULTS_AT_MOST: u32 = 2;
+/// A fault meets one of a function's first calls of an operation.
 const OCCURRENCES: u32 = 4;
 
 /// Who tells what a rule delivers.
@@ -96,13 +96,13 @@ const CALLS: [(&str, &[&str]); 5] = [
 ];
 
 /// The cheap ones: the others let an SDK wait in real time, and storms are many.
-const KINDS: [Mishap; 4] = [
-    Mishap::KilledBefore,
-    Mishap::KilledAfter,
-    Mishap::Denied,
-    Mishap::AnswerLost,
+const KINDS: [Fault; 4] = [
+    Fault::KilledBefore,
+    Fault::KilledAfter,
+    Fault::Denied,
+    Fault::AnswerLost,
 ];
-const SLOW_KINDS: [Mishap; 3] = [Mishap::Error, Mishap::Throttled, Mishap::TimedOut];
+const SLOW_KINDS: [Fault; 3] = [Fault::Error, Fault::Throttled, Fault::TimedOut];
 
 pub(super) fn delivery_faults(
     drawn: &mut Drawn,
@@ -121,7 +121,7 @@ pub(super) fn delivery_faults(
                 .map(|_| {
                     drawn
                         .chance(chances.delivery_fault)
-                        .then(|| fault(drawn, told))
+                        .then(|| delivery_fault(drawn, told))
                 })
                 .collect();
             let any = faults.iter().any(Option::is_some);
@@ -137,7 +137,7 @@ pub(super) fn delivery_faults(
     delivery_faults
 }
 
-fn fault(drawn: &mut Drawn, told: Told) -> DeliveryFault {
+fn delivery_fault(drawn: &mut Drawn, told: Told) -> DeliveryFault {
     match (drawn.rng.u8(..10), told) {
         (0 | 1, Told::WithBestEffort) => DeliveryFault::Lost,
         (0 | 1, Told::AtLeastOnce) | (2..=4, _) => DeliveryFault::Twice,
@@ -147,7 +147,7 @@ fn fault(drawn: &mut Drawn, told: Told) -> DeliveryFault {
     }
 }
 
-pub(super) fn mishaps(
+pub(super) fn call_faults(
     drawn: &mut Drawn,
     chances: Chances,
     pipelines: &[Pipeline],
@@ -155,33 +155,38 @@ pub(super) fn mishaps(
 ) -> Vec<Planned> {
     // A hook that is called once and dies is answered by nobody.
     let once = assumptions.contains(&Assumption::HookIsCalledSynchronously);
-    let mut mishaps = Vec::new();
+    let mut faults = Vec::new();
     for pipeline in pipelines {
         for (function, operations) in CALLS {
-            if !drawn.chance(chances.mishap) {
+            if !drawn.chance(chances.call_fault) {
                 continue;
             }
-            for _ in 0..drawn.rng.u32(1..=MISHAPS_AT_MOST) {
-                let planned = mishap(drawn, pipeline, function, operations);
+            for _ in 0..drawn.rng.u32(1..=FAULTS_AT_MOST) {
+                let planned = call_fault(drawn, pipeline, function, operations);
                 let is_hook = matches!(function, "run-migration" | "check-test-traffic");
                 if !(is_hook && once) {
-                    mishaps.push(planned);
+                    faults.push(planned);
                 }
             }
         }
     }
-    mishaps
+    faults
 }
 
-fn mishap(drawn: &mut Drawn, pipeline: &Pipeline, function: &str, operations: &[&str]) -> Planned {
+fn call_fault(
+    drawn: &mut Drawn,
+    pipeline: &Pipeline,
+    function: &str,
+    operations: &[&str],
+) -> Planned {
     let point = Point {
         function: format!("{function}@{}", pipeline.service),
         operation: drawn.one(operations).to_owned(),
         occurrence: drawn.rng.u32(1..=OCCURRENCES),
     };
-    let mishap = match drawn.rng.u8(..100) {
+    let fault = match drawn.rng.u8(..100) {
         0..=3 => drawn.one(&SLOW_KINDS),
         _ => drawn.one(&KINDS),
     };
-    Planned { point, mishap }
+    Planned { point, fault }
 }

@@ -1,4 +1,4 @@
-//! Calls that meet a mishap.
+//! Calls that meet a fault.
 //!
 //! Whatever AWS has heard it does, whether or not the caller lives to hear the answer.
 
@@ -14,9 +14,9 @@ use super::ledger;
 use super::request::{Request, Service};
 use super::{Outcome, handle, record, render};
 use crate::clock::Pace;
+use crate::fault::{Attempt, Fault};
 use crate::happening::What;
 use crate::lambda::Asks;
-use crate::mishap::{Attempt, Mishap};
 use crate::world::Aws;
 
 /// Who calls, as far as the request says.
@@ -73,26 +73,26 @@ impl Caller {
     }
 
     /// What happens to the call, if anything does.
-    pub(super) fn meets(&self, aws: &Aws, request: &Request) -> Option<Mishap> {
+    pub(super) fn meets(&self, aws: &Aws, request: &Request) -> Option<Fault> {
         let operation = operation(request);
         let meets = |function: &str| {
             let (call, operation) = (self.call.as_deref(), operation.clone());
-            aws.mishaps.meets(function, operation, call, self.attempt)
+            aws.faults.meets(function, operation, call, self.attempt)
         };
         let of_service = || {
             let service = about(aws, request)?;
             meets(&format!("{}@{service}", self.function))
         };
-        let apart = aws.mishaps.tells_services_apart().then(of_service);
-        let mishap = apart.flatten().or_else(|| meets(&self.function))?;
+        let apart = aws.faults.tells_services_apart().then(of_service);
+        let fault = apart.flatten().or_else(|| meets(&self.function))?;
         if self.attempt == Attempt::First {
-            aws.happenings.tell(What::MishapStruck {
+            aws.happenings.tell(What::FaultInjected {
                 function: self.function.clone(),
                 operation,
-                mishap: mishap.name(),
+                fault: fault.name(),
             });
         }
-        Some(mishap)
+        Some(fault)
     }
 }
 
@@ -130,33 +130,33 @@ fn operation(request: &Request) -> String {
     format!("{}:{}", request.service.prefix(), request.operation)
 }
 
-/// Does what was asked as far as the mishap lets it, and answers, or does not.
+/// Does what was asked as far as the fault lets it, and answers, or does not.
 pub(super) async fn answer(
     aws: &Arc<Aws>,
     request: Arc<Request>,
     caller: &Caller,
-    mishap: Mishap,
+    fault: Fault,
     request_id: &str,
 ) -> Response {
-    let error = match mishap {
-        Mishap::KilledBefore => return killed(aws, caller).await,
-        Mishap::KilledAfter => {
+    let error = match fault {
+        Fault::KilledBefore => return killed(aws, caller).await,
+        Fault::KilledAfter => {
             unheard(aws, request, caller).await;
             return killed(aws, caller).await;
         }
-        Mishap::TimedOut => {
+        Fault::TimedOut => {
             unheard(aws, request, caller).await;
             return std::future::pending().await;
         }
-        Mishap::AnswerLost => {
+        Fault::AnswerLost => {
             unheard(aws, request, caller).await;
             return broken_off();
         }
-        Mishap::Error => failure(&request),
-        Mishap::Denied => {
+        Fault::Error => failure(&request),
+        Fault::Denied => {
             ledger::denial(aws, request.service, &operation(&request), &caller.function)
         }
-        Mishap::Throttled => throttled(request.service),
+        Fault::Throttled => throttled(request.service),
     };
     let outcome = Err(error);
     record(aws, &request, Some(caller.function.clone()), &outcome);

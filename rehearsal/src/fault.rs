@@ -1,9 +1,9 @@
-//! Mishaps: a function's process is killed around a call to AWS, or AWS does not do or does not say what was asked.
+//! Faults: a function's process is killed around a call to AWS, or AWS does not do or does not say what was asked.
 //!
-//! A mishap is planned for a point: a function, an operation, and which of the function's calls of it in the whole play.
+//! A fault is planned for a point: a function, an operation, and which of its calls of that operation in the whole play.
 //! A call with all the attempts that an SDK makes of it counts once; SDKs say which attempts belong together
 //! (`amz-sdk-invocation-id`). So a refusal meets every attempt, because one that the SDK's next attempt makes good shows
-//! nothing about the function; the one mishap of a single attempt is the lost answer, after which AWS is asked again for
+//! nothing about the function; the one fault of a single attempt is the lost answer, after which AWS is asked again for
 //! what it has done already.
 
 use std::collections::BTreeMap;
@@ -14,9 +14,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use anyhow::{Context as _, bail};
 use clap::ValueEnum;
 
-/// What happens to a call. What a mishap says of `--help` is what happens.
+/// A fault of a call. `--help` shows its documentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub enum Mishap {
+pub enum Fault {
     /// The function's process is killed before AWS hears the call
     KilledBefore,
     /// The function's process is killed when AWS has done what was asked, before the answer arrives
@@ -33,17 +33,17 @@ pub enum Mishap {
     AnswerLost,
 }
 
-impl Mishap {
-    /// As `--mishap` takes it.
+impl Fault {
+    /// As `--fault` takes it.
     pub fn name(self) -> &'static str {
         match self {
-            Mishap::KilledBefore => "killed-before",
-            Mishap::KilledAfter => "killed-after",
-            Mishap::Error => "error",
-            Mishap::Denied => "denied",
-            Mishap::Throttled => "throttled",
-            Mishap::TimedOut => "timed-out",
-            Mishap::AnswerLost => "answer-lost",
+            Fault::KilledBefore => "killed-before",
+            Fault::KilledAfter => "killed-after",
+            Fault::Error => "error",
+            Fault::Denied => "denied",
+            Fault::Throttled => "throttled",
+            Fault::TimedOut => "timed-out",
+            Fault::AnswerLost => "answer-lost",
         }
     }
 }
@@ -71,16 +71,16 @@ impl fmt::Display for Point {
     }
 }
 
-/// A mishap and its point; in text `start-deployment:ecs:RegisterTaskDefinition:1=killed-after`.
+/// A fault and its point; in text `start-deployment:ecs:RegisterTaskDefinition:1=killed-after`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Planned {
     pub point: Point,
-    pub mishap: Mishap,
+    pub fault: Fault,
 }
 
 impl fmt::Display for Planned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}={}", self.point, self.mishap.name())
+        write!(f, "{}={}", self.point, self.fault.name())
     }
 }
 
@@ -90,57 +90,57 @@ impl FromStr for Planned {
     fn from_str(given: &str) -> anyhow::Result<Planned> {
         let expected = || {
             format!(
-                "`{given}` is not a mishap such as `start-deployment:ecs:RegisterTaskDefinition:1=killed-after`"
+                "`{given}` is not a fault such as `start-deployment:ecs:RegisterTaskDefinition:1=killed-after`"
             )
         };
-        let (point, mishap) = given.split_once('=').with_context(expected)?;
+        let (point, fault) = given.split_once('=').with_context(expected)?;
         let [function, service, operation, occurrence] = point.split(':').collect::<Vec<_>>()[..]
         else {
             bail!(expected());
         };
         let occurrence = occurrence.parse().ok().filter(|occurrence| *occurrence > 0);
-        let mishap = Mishap::from_str(mishap, false).ok();
+        let fault = Fault::from_str(fault, false).ok();
         Ok(Planned {
             point: Point {
                 function: function.to_owned(),
                 operation: format!("{service}:{operation}"),
                 occurrence: occurrence.with_context(expected)?,
             },
-            mishap: mishap.with_context(expected)?,
+            fault: fault.with_context(expected)?,
         })
     }
 }
 
 /// What is planned, what was called, and what has come to pass.
 #[derive(Debug, Default)]
-pub struct Mishaps {
+pub struct Faults {
     state: Mutex<State>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    planned: BTreeMap<Point, Mishap>,
+    planned: BTreeMap<Point, Fault>,
     points: Vec<Point>,
     /// How often a function has called an operation.
     called: BTreeMap<(String, String), u32>,
-    /// The mishaps that calls have met, by what the SDK calls them.
-    met: BTreeMap<String, Mishap>,
-    struck: Vec<Planned>,
+    /// The faults that calls have met, by what the SDK calls them.
+    met: BTreeMap<String, Fault>,
+    injected: Vec<Planned>,
 }
 
-impl Mishaps {
-    pub fn planned(planned: &[Planned]) -> Mishaps {
-        let mishaps = Mishaps::default();
+impl Faults {
+    pub fn planned(planned: &[Planned]) -> Faults {
+        let faults = Faults::default();
         planned
             .iter()
             .cloned()
-            .for_each(|planned| mishaps.plan(planned));
-        mishaps
+            .for_each(|planned| faults.plan(planned));
+        faults
     }
 
-    /// From now on the call at this point meets this mishap. A point has one; a later plan replaces an earlier one.
+    /// From now on the call at this point meets this fault. A point has one; a later plan replaces an earlier one.
     pub fn plan(&self, planned: Planned) {
-        self.lock().planned.insert(planned.point, planned.mishap);
+        self.lock().planned.insert(planned.point, planned.fault);
     }
 
     /// Nothing happens to calls any more.
@@ -161,8 +161,8 @@ impl Mishaps {
     }
 
     /// Everything planned that has come to pass, in order.
-    pub fn struck(&self) -> Vec<Planned> {
-        self.lock().struck.clone()
+    pub fn injected(&self) -> Vec<Planned> {
+        self.lock().injected.clone()
     }
 
     /// Counts an attempt of a call, and says what happens to it. `call` is what the SDK calls all attempts of it; an
@@ -173,11 +173,11 @@ impl Mishaps {
         operation: String,
         call: Option<&str>,
         attempt: Attempt,
-    ) -> Option<Mishap> {
+    ) -> Option<Fault> {
         let mut state = self.lock();
         if attempt == Attempt::Again {
             let met = call.and_then(|call| state.met.get(call)).copied();
-            return met.filter(|mishap| *mishap != Mishap::AnswerLost);
+            return met.filter(|fault| *fault != Fault::AnswerLost);
         }
         let called = state.called.entry((function.to_owned(), operation.clone()));
         let called = called.or_default();
@@ -188,12 +188,12 @@ impl Mishaps {
             occurrence: *called,
         };
         state.points.push(point.clone());
-        let mishap = state.planned.get(&point).copied()?;
-        state.struck.push(Planned { point, mishap });
+        let fault = state.planned.get(&point).copied()?;
+        state.injected.push(Planned { point, fault });
         if let Some(call) = call {
-            state.met.insert(call.to_owned(), mishap);
+            state.met.insert(call.to_owned(), fault);
         }
-        Some(mishap)
+        Some(fault)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -216,8 +216,8 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn meets(mishaps: &Mishaps, call: &str, attempt: Attempt) -> Option<Mishap> {
-        mishaps.meets(
+    fn meets(faults: &Faults, call: &str, attempt: Attempt) -> Option<Fault> {
+        faults.meets(
             "run-migration",
             "ecs:RunTask".to_owned(),
             Some(call),
@@ -226,11 +226,11 @@ mod tests {
     }
 
     #[test]
-    fn a_mishap_reads_as_it_is_written() {
-        for mishap in Mishap::value_variants() {
-            let text = format!("run-migration:ecs:RunTask:2={}", mishap.name());
+    fn a_fault_reads_as_it_is_written() {
+        for fault in Fault::value_variants() {
+            let text = format!("run-migration:ecs:RunTask:2={}", fault.name());
             assert_eq!(planned(&text).to_string(), text);
-            assert_eq!(planned(&text).mishap, *mishap);
+            assert_eq!(planned(&text).fault, *fault);
         }
         for wrong in [
             "ecs:RunTask:1=error",
@@ -241,7 +241,7 @@ mod tests {
         ] {
             let error = wrong.parse::<Planned>().unwrap_err().to_string();
             assert!(
-                error.starts_with(&format!("`{wrong}` is not a mishap such as")),
+                error.starts_with(&format!("`{wrong}` is not a fault such as")),
                 "{error}"
             );
         }
@@ -249,28 +249,25 @@ mod tests {
 
     #[test]
     fn a_refusal_meets_every_attempt_of_one_call() {
-        let mishaps = Mishaps::default();
-        mishaps.plan(planned("run-migration:ecs:RunTask:2=error"));
-        assert_eq!(meets(&mishaps, "a", Attempt::First), None);
-        assert_eq!(meets(&mishaps, "b", Attempt::First), Some(Mishap::Error));
-        assert_eq!(meets(&mishaps, "b", Attempt::Again), Some(Mishap::Error));
-        assert_eq!(meets(&mishaps, "a", Attempt::Again), None);
-        assert_eq!(meets(&mishaps, "c", Attempt::First), None);
+        let faults = Faults::default();
+        faults.plan(planned("run-migration:ecs:RunTask:2=error"));
+        assert_eq!(meets(&faults, "a", Attempt::First), None);
+        assert_eq!(meets(&faults, "b", Attempt::First), Some(Fault::Error));
+        assert_eq!(meets(&faults, "b", Attempt::Again), Some(Fault::Error));
+        assert_eq!(meets(&faults, "a", Attempt::Again), None);
+        assert_eq!(meets(&faults, "c", Attempt::First), None);
         assert_eq!(
-            mishaps.struck(),
+            faults.injected(),
             [planned("run-migration:ecs:RunTask:2=error")]
         );
-        assert_eq!(mishaps.points().len(), 3);
+        assert_eq!(faults.points().len(), 3);
     }
 
     #[test]
     fn an_answer_is_lost_once() {
-        let mishaps = Mishaps::default();
-        mishaps.plan(planned("run-migration:ecs:RunTask:1=answer-lost"));
-        assert_eq!(
-            meets(&mishaps, "a", Attempt::First),
-            Some(Mishap::AnswerLost)
-        );
-        assert_eq!(meets(&mishaps, "a", Attempt::Again), None);
+        let faults = Faults::default();
+        faults.plan(planned("run-migration:ecs:RunTask:1=answer-lost"));
+        assert_eq!(meets(&faults, "a", Attempt::First), Some(Fault::AnswerLost));
+        assert_eq!(meets(&faults, "a", Attempt::Again), None);
     }
 }
