@@ -34,7 +34,7 @@ pub(crate) enum Profile {
 
 impl Profile {
     /// The profile that the rehearsal itself was built with.
-    pub(crate) fn own() -> Profile {
+    pub(crate) fn ours() -> Profile {
         if cfg!(debug_assertions) {
             Profile::Dev
         } else {

@@ -16,7 +16,7 @@ use rehearsal::fault::Planned;
 use self::crashing::Crashing;
 use self::organisation::Organisation;
 use self::serving::Serving;
-use self::shared::{Build, Otherwise, Own, Recording};
+use self::shared::{Build, CustomPipelines, Otherwise, Recording};
 use self::storming::Storming;
 use crate::binaries::FUNCTIONS;
 use crate::scenario::{Scenario, quoted};
@@ -76,7 +76,7 @@ pub(crate) struct Playing {
     pub(crate) event: Option<PathBuf>,
 
     #[command(flatten)]
-    pub(crate) own: Own,
+    pub(crate) custom: CustomPipelines,
 
     /// Print the record of the run as one JSON object on stdout; progress goes to stderr
     #[arg(long)]
@@ -135,8 +135,8 @@ impl Arguments {
     /// The pipelines file that somebody gave.
     pub(crate) fn pipelines(&self) -> Option<&PathBuf> {
         match &self.command {
-            None => self.playing.own.pipelines.as_ref(),
-            Some(Command::Serve(serving)) => serving.own.pipelines.as_ref(),
+            None => self.playing.custom.pipelines.as_ref(),
+            Some(Command::Serve(serving)) => serving.custom.pipelines.as_ref(),
             Some(Command::Organisation(_) | Command::Crashes(_) | Command::Storm(_)) => None,
         }
     }

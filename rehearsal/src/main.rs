@@ -147,7 +147,7 @@ impl Given {
         let pipelines = arguments.pipelines().map(|file| PipelinesFile::read(file));
         let pipelines = pipelines.transpose()?;
         if pipelines.is_some() && arguments.command.is_none() {
-            scenario::own::check_name(&playing.scenario)?;
+            scenario::custom_pipelines::check_name(&playing.scenario)?;
         }
         let event = playing.event.as_deref().map(event_file).transpose()?;
         let report = arguments.report().map(|file| ReportFile::open(file));
@@ -242,7 +242,9 @@ fn chosen(arguments: &Arguments, given: &Given) -> anyhow::Result<Scenario> {
     let playing = &arguments.playing;
     let mut scenario = match (&given.event, &given.pipelines) {
         (Some(event), _) => scenario::of_event(event.clone()),
-        (None, Some(file)) => scenario::own::of_file(&playing.scenario, &file.path, &file.text)?,
+        (None, Some(file)) => {
+            scenario::custom_pipelines::of_file(&playing.scenario, &file.path, &file.text)?
+        }
         (None, None) => Scenario::all()
             .into_iter()
             .find(|scenario| scenario.name == playing.scenario)
@@ -293,7 +295,7 @@ async fn binaries(build: &Build, root: &Path) -> anyhow::Result<PathBuf> {
     let binaries = match &build.binaries {
         Some(folder) => folder.clone(),
         None => {
-            let profile = build.profile.unwrap_or(Profile::own());
+            let profile = build.profile.unwrap_or(Profile::ours());
             binaries::build(root, profile, variable("CARGO")).await?
         }
     };

@@ -2,7 +2,7 @@
 
 mod act;
 mod apart;
-mod course;
+mod fingerprint;
 mod forge;
 pub(crate) mod person;
 
@@ -33,7 +33,7 @@ use crate::progress::{self, Output};
 use crate::record::Record;
 use crate::report::{self, Story};
 use crate::scenario::setting::Mode;
-use crate::scenario::{MessageFormat, Scenario, Step, own};
+use crate::scenario::{MessageFormat, Scenario, Step, custom_pipelines};
 use crate::traffic::{Rest, Seen, Traffic};
 
 /// Answers that production must have given before anything happens, and after everything has.
@@ -98,7 +98,7 @@ pub(crate) struct Played {
     pub(crate) points: Vec<Point>,
     pub(crate) injected: Vec<Planned>,
     /// Tells how it went: the same for plays that went the same way.
-    pub(crate) course: String,
+    pub(crate) fingerprint: String,
     /// Why the rest of the script was left out, if it was.
     pub(crate) cut_short: Option<String>,
     /// Why it did not come to its end; the record is not judged then.
@@ -196,7 +196,7 @@ fn known(scenario: &Scenario, places: &Places, world: &World) -> anyhow::Result<
     };
     Ok(Known {
         start: world.clock.now(),
-        pipelines: own::read(&text),
+        pipelines: custom_pipelines::read(&text),
         images: images.chain(indexes).flat_map(tagged).collect(),
         broken_unseen: setting.broken_unseen.clone(),
     })
@@ -268,7 +268,7 @@ async fn play_through(
         story,
         points: world.faults.points(),
         injected: world.faults.injected(),
-        course: course::of(&world, start),
+        fingerprint: fingerprint::of(&world, start),
         cut_short,
         broken_off,
     }
@@ -371,7 +371,7 @@ pub(crate) async fn start_world(
 fn pipelines(file: &Path, data: &Data) -> anyhow::Result<PathBuf> {
     let text =
         std::fs::read_to_string(file).with_context(|| format!("read `{}`", file.display()))?;
-    let Some(rewritten) = own::as_played(&text) else {
+    let Some(rewritten) = custom_pipelines::as_played(&text) else {
         return Ok(file.to_owned());
     };
     let copy = data.0.join("pipelines.toml");

@@ -3,7 +3,7 @@
 //!
 //! The seed is the only source of chance. Simulated time stands still while anything really runs, each storm has one
 //! thread, and what goes wrong is counted by calls and deliveries of each service: a seed that is played again goes the
-//! same way, nearly always to the last call; its `course` tells whether it did.
+//! same way, nearly always to the last call; its `fingerprint` tells whether it did.
 
 pub(crate) mod act;
 pub(crate) mod plan;
@@ -46,7 +46,7 @@ struct Storm {
     /// Faults that calls have met.
     faults: usize,
     /// The same for storms that went the same way.
-    course: String,
+    fingerprint: String,
 }
 
 /// What became of all of them.
@@ -93,7 +93,7 @@ fn one(
     if let Some(report) = &mut report {
         report.write(&report::page(&played.story))?;
     }
-    output.text(&format!("course {}", played.course));
+    output.text(&format!("fingerprint {}", played.fingerprint));
     if storming.json {
         progress::print(&serde_json::to_string_pretty(&played.record)?)?;
     }
@@ -174,7 +174,7 @@ impl Storm {
             simulated_seconds: record.simulated_seconds,
             real_milliseconds: record.real_milliseconds,
             faults: played.injected.len(),
-            course: played.course.clone(),
+            fingerprint: played.fingerprint.clone(),
         }
     }
 
@@ -204,8 +204,8 @@ fn complaint(storm: &Storm) -> String {
     let broken_off = storm.broken_off.iter();
     lines.extend(broken_off.map(|reason| format!("  broken off: {reason}")));
     lines.push(format!(
-        "replay with `cargo rehearse storm --seed {}` (course {})\n",
-        storm.seed, storm.course
+        "replay with `cargo rehearse storm --seed {}` (fingerprint {})\n",
+        storm.seed, storm.fingerprint
     ));
     lines.join("\n")
 }

@@ -56,7 +56,7 @@ fn the_invariants_hold_in_storms() {
     assert_eq!(again.len(), 6);
     // Where time went with the machine, hardly one of them would be the same to the microsecond.
     let pairs = first.iter().zip(&again);
-    let other = pairs.filter(|(first, again)| first["course"] != again["course"]);
+    let other = pairs.filter(|(first, again)| first["fingerprint"] != again["fingerprint"]);
     let other: Vec<&Value> = other
         .filter(|(first, again)| !goes_a_way_again(first, again))
         .map(|(first, _)| &first["seed"])
@@ -74,5 +74,5 @@ fn goes_a_way_again(first: &Value, again: &Value) -> bool {
     let (alone, _) = storms(&format!("{seed}..{}", seed + 1), "1");
     [first, again]
         .iter()
-        .any(|before| before["course"] == alone[0]["course"])
+        .any(|before| before["fingerprint"] == alone[0]["fingerprint"])
 }

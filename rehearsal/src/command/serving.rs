@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail, ensure};
 use axum::http::Uri;
 use rehearsal::lambda::elsewhere::Place;
 
-use super::shared::{Build, Otherwise, Own, Recording};
+use super::shared::{Build, CustomPipelines, Otherwise, Recording};
 
 /// Where the local AWS listens unless told otherwise.
 const PORT: u16 = 4700;
@@ -35,7 +35,7 @@ pub(crate) struct Serving {
     pub(crate) real_time: bool,
 
     #[command(flatten)]
-    pub(crate) own: Own,
+    pub(crate) custom: CustomPipelines,
 
     #[command(flatten)]
     pub(crate) otherwise: Otherwise,

@@ -38,7 +38,7 @@ pub(crate) struct Otherwise {
 
 /// Somebody's own pipelines.
 #[derive(Debug, Clone, Default, clap::Args)]
-pub(crate) struct Own {
+pub(crate) struct CustomPipelines {
     /// Play it with pipelines of your own: the world is made as this file wants it
     #[arg(long, value_name = "FILE")]
     pub(crate) pipelines: Option<PathBuf>,

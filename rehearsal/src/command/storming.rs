@@ -13,7 +13,7 @@ pub(crate) const AFTER_HELP: &str = "\
 A storm is drawn from its seed: pipelines, pushes, tag moves, broken and slow versions, alarms, people who stop, continue
 and ask; events that are lost, late, twice or refused; calls to AWS that kill, fail or go unanswered. Then nothing fails any
 more, hourly looks come, and the eight invariants must hold. A seed that is played again goes the same way, nearly always to
-the last call; its course, which is printed, tells whether it did.
+the last call; its fingerprint, which is printed, tells whether it did.
 
 Examples:
   cargo rehearse storm --seeds 1..200                     many, several at a time; prints those in which something did not hold

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use super::rule::Rule;
-use crate::scenario::own::Request;
+use crate::scenario::custom_pipelines::Request;
 use crate::traffic::Sample;
 
 /// Everything that is known of a world at its end.

@@ -17,7 +17,7 @@ use self::asked::{gate, health, test_answers};
 use self::happened::{hooks, looks, migrations, pushes, told};
 use super::facts::{By, Deployment, End, Facts, Image, MigrationGate, Pipeline, Revision, Status};
 use super::rule::Rule;
-use crate::scenario::own;
+use crate::scenario::custom_pipelines;
 use crate::scenario::setting::SECRET;
 use crate::traffic::Sample;
 
@@ -25,7 +25,7 @@ use crate::traffic::Sample;
 #[derive(Debug, Clone)]
 pub(crate) struct Known {
     pub(crate) start: SystemTime,
-    pub(crate) pipelines: Vec<own::Pipeline>,
+    pub(crate) pipelines: Vec<custom_pipelines::Pipeline>,
     /// (repository, tag, digest) of what lay in the repositories at the beginning.
     pub(crate) images: Vec<(String, String, String)>,
     /// Versions that fail in production in a way that no check of their pipeline asks for.
@@ -70,7 +70,7 @@ impl Facts {
     }
 }
 
-fn pipeline(world: &World, given: &own::Pipeline) -> Option<Pipeline> {
+fn pipeline(world: &World, given: &custom_pipelines::Pipeline) -> Option<Pipeline> {
     let (first, last) = world.ecs.read(|state| {
         let service = state.service(&given.cluster, &given.service);
         let last = service.map(|service| {

@@ -15,7 +15,7 @@ use super::facts::{
 };
 use super::judge;
 use super::rule::Rule;
-use crate::scenario::own::Request;
+use crate::scenario::custom_pipelines::Request;
 use crate::traffic::Sample;
 
 /// Minutes after the beginning.

@@ -5,7 +5,7 @@ use rehearsal::ecr::{ImageSettings, IndexSettings};
 use rehearsal::identity::REGISTRY;
 use serde_json::json;
 
-use super::course::{Course, Left, decided};
+use super::history::{History, Left, decided};
 use super::setting::{BLUE, Mode, Setting};
 use super::step::{AN_HOUR, push};
 use super::{Expectation, Held, Moment, Scenario, Step, claims};
@@ -22,7 +22,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 /// The usual service before Greenlight: its revision names a tag, and that tag is what its tasks run: an image for several
 /// platforms, of which they may state their own platform's digest.
 fn installed_beside_latest() -> Scenario {
-    let course = Course {
+    let history = History {
         service: "web",
         deployments: &["1.1.0 Succeeded"],
         revisions: &["1.1.0"],
@@ -30,7 +30,7 @@ fn installed_beside_latest() -> Scenario {
         messages: &["started 1.1.0", "shipped 1.1.0"],
         left: Left::Nothing,
     };
-    let mut expectations = course.expectations();
+    let mut expectations = history.expectations();
     expectations.extend(claims::all_succeeded());
     expectations.push(decided("already-running"));
     let mut setting = Setting::adjusted(|service| {
@@ -64,7 +64,7 @@ fn installed_beside_latest() -> Scenario {
 
 /// Whoever pushes or asks is told what would be done; nothing is done, and nothing is even refused.
 fn observe_only() -> Scenario {
-    let course = Course {
+    let history = History {
         service: "web",
         deployments: &[],
         revisions: &[],
@@ -72,7 +72,7 @@ fn observe_only() -> Scenario {
         messages: &["observed 1.1.0", "observed 1.1.0"],
         left: Left::Nothing,
     };
-    let mut expectations = course.expectations();
+    let mut expectations = history.expectations();
     expectations.push(decided("start"));
     let mut setting = Setting::shop();
     setting.mode = Mode::Observe;
@@ -97,7 +97,7 @@ fn observe_only() -> Scenario {
 
 /// A rollback goes to what shipped before, and only there. Its test traffic is checked like any other's.
 fn rollback_skips_migration() -> Scenario {
-    let course = Course {
+    let history = History {
         service: "web",
         deployments: &["1.1.0 Succeeded", "1.2.0 Succeeded", "1.1.0 Succeeded"],
         revisions: &["1.1.0", "1.2.0", "1.1.0"],
@@ -113,7 +113,7 @@ fn rollback_skips_migration() -> Scenario {
         ],
         left: Left::Nothing,
     };
-    let mut expectations = course.expectations();
+    let mut expectations = history.expectations();
     expectations.extend(claims::all_succeeded());
     expectations.push(decided("never-shipped"));
     expectations.push(decided("rolled-back-by-hand"));
@@ -153,7 +153,7 @@ fn rollback_skips_migration() -> Scenario {
 
 /// 1.1.0 never had its chance: when 1.2.0 turns out broken and loses its tag, it is due, though no event says so.
 fn superseded_is_not_failed() -> Scenario {
-    let course = Course {
+    let history = History {
         service: "web",
         deployments: &[
             "1.1.0 Stopped MANUAL_STOP",
@@ -177,7 +177,7 @@ fn superseded_is_not_failed() -> Scenario {
         ],
         left: Left::Nothing,
     };
-    let mut expectations = course.expectations();
+    let mut expectations = history.expectations();
     expectations.push(decided("stop"));
     expectations.push(decided("failed-before"));
     let release = |tag: &str, version: &str| ImageSettings::new("shop/web", &[tag], version);

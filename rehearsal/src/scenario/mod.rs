@@ -2,13 +2,14 @@
 
 mod answered_by_blue;
 mod claims;
-mod course;
+pub(crate) mod custom_pipelines;
 mod ec2_dynamic_ports;
 mod event;
 mod evidence;
 mod failed_migration;
 mod failed_test_traffic;
 mod first_days;
+mod history;
 mod kept;
 mod missing_permission;
 mod multi_arch;
@@ -18,7 +19,6 @@ mod no_capacity;
 mod nothing_wanted;
 mod order;
 mod otherwise;
-pub(crate) mod own;
 mod queue;
 mod redirect;
 mod refusals;

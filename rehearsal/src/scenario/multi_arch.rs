@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rehearsal::ecr::IndexSettings;
 
 use super::claims::{expect, list};
-use super::course::reports;
+use super::history::reports;
 use super::setting::GREEN;
 use super::{Expectation, Scenario, Step, ship};
 use crate::record::Moment;

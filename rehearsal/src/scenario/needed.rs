@@ -1,4 +1,4 @@
-//! Which revisions a course needed. Two invocations of `start-deployment` that look at the same moment may both register
+//! Which revisions a history needed. Two invocations of `start-deployment` that look at the same moment may both register
 //! one; CodeDeploy takes one deployment, and the other revision is left for the next start of that image.
 
 use std::collections::BTreeMap;

@@ -2,7 +2,7 @@
 
 use rehearsal::ecr::ImageSettings;
 
-use super::course::{Course, Left, broke_off};
+use super::history::{History, Left, broke_off};
 use super::setting::GREEN;
 use super::{Scenario, Step, claims};
 
@@ -10,7 +10,7 @@ use super::{Scenario, Step, claims};
 const ROOM: usize = 4;
 
 pub(super) fn scenario() -> Scenario {
-    let course = Course {
+    let history = History {
         service: "web",
         deployments: &[
             "1.1.0 Failed HOOK_EXECUTION_FAILURE",
@@ -26,7 +26,7 @@ pub(super) fn scenario() -> Scenario {
         ],
         left: Left::Nothing,
     };
-    let mut expectations = course.expectations();
+    let mut expectations = history.expectations();
     expectations.push(broke_off(1, "Failed", "AfterInstall"));
     expectations.extend(claims::message_says(
         "migration-failed",

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rehearsal::ecr::ImageSettings;
 use serde_json::{Value, json};
 
-use super::course::{Course, Left, decided};
+use super::history::{History, Left, decided};
 use super::setting::{Service, Setting};
 use super::step::AN_HOUR;
 use super::{Expectation, Held, Moment, Scenario, Step, claims};
@@ -24,7 +24,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 /// An exact tag is looked up; a glob's images are put in the order of their pushes. The event's place in the queue says
 /// nothing in either case.
 fn out_of_order() -> Scenario {
-    let course = |service| Course {
+    let history = |service| History {
         service,
         deployments: &["1.2.0 Succeeded"],
         revisions: &["1.2.0", "1.2.0"],
@@ -38,9 +38,9 @@ fn out_of_order() -> Scenario {
         ],
         left: Left::Nothing,
     };
-    let mut expectations = course("web").expectations();
-    // What both courses claim alike is claimed once.
-    let of_admin = course("admin").alone().into_iter();
+    let mut expectations = history("web").expectations();
+    // What both histories claim alike is claimed once.
+    let of_admin = history("admin").alone().into_iter();
     expectations.extend(of_admin.filter(|expectation| expectation.claim.contains("`admin`")));
     expectations.extend(claims::all_succeeded());
     expectations.push(decided("already-in-progress"));
@@ -67,7 +67,7 @@ fn out_of_order() -> Scenario {
 }
 
 /// 1.1.0 is shipped, and then 1.0.0 in its place.
-const SHIPPED_AND_BACK: Course = Course {
+const SHIPPED_AND_BACK: History = History {
     service: "web",
     deployments: &["1.1.0 Succeeded", "1.0.0 Succeeded"],
     revisions: &["1.1.0", "1.0.0"],
@@ -101,7 +101,7 @@ fn moved_tag_back() -> Scenario {
 
 /// The order must not get lost because it has to wait: the look that follows it up knows nothing of the push.
 fn moved_tag_back_while_busy() -> Scenario {
-    let course = Course {
+    let history = History {
         service: "web",
         deployments: &["1.1.0 Succeeded", "1.2.0 Succeeded", "1.1.0 Succeeded"],
         revisions: &["1.1.0", "1.2.0", "1.1.0"],
@@ -117,7 +117,7 @@ fn moved_tag_back_while_busy() -> Scenario {
         ],
         left: Left::Nothing,
     };
-    let mut expectations = course.expectations();
+    let mut expectations = history.expectations();
     expectations.extend(claims::all_succeeded());
     Scenario::of_shop(
         "moved-tag-back-while-busy",
@@ -135,7 +135,7 @@ fn moved_tag_back_while_busy() -> Scenario {
 }
 
 fn semver_never_downgrades() -> Scenario {
-    let course = Course {
+    let history = History {
         service: "web",
         deployments: &["1.2.0 Succeeded"],
         revisions: &["1.2.0"],
@@ -148,7 +148,7 @@ fn semver_never_downgrades() -> Scenario {
         ],
         left: Left::Nothing,
     };
-    let mut expectations = course.expectations();
+    let mut expectations = history.expectations();
     expectations.push(decided("older-than-running"));
     expectations.push(decided("already-running"));
     let mut setting = Setting::shop();
@@ -177,7 +177,7 @@ fn semver_never_downgrades() -> Scenario {
 
 /// Even with `when_busy = "replace"`: what somebody deploys by hand is no older image of ours that is in the way.
 fn gone_back_by_hand() -> Scenario {
-    let course = Course {
+    let history = History {
         service: "web",
         deployments: &["1.1.0 Succeeded", "1.0.0 Succeeded", "1.1.0 Succeeded"],
         revisions: &["1.1.0"],
@@ -192,7 +192,7 @@ fn gone_back_by_hand() -> Scenario {
         ],
         left: Left::Nothing,
     };
-    let mut expectations = course.expectations();
+    let mut expectations = history.expectations();
     expectations.extend(claims::all_succeeded());
     expectations.push(decided("rolled-back-by-hand"));
     Scenario {

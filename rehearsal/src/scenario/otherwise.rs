@@ -5,7 +5,7 @@ use std::time::Duration;
 use rehearsal::codedeploy::requests::DeploymentWait;
 use rehearsal::world::TestListener;
 
-use super::course::{Course, Left, TWO_SHIPPED, soon_after};
+use super::history::{History, Left, TWO_SHIPPED, soon_after};
 use super::setting::Setting;
 use super::step::push;
 use super::{Expectation, Moment, Provided, Scenario, Step, claims};
@@ -120,11 +120,11 @@ fn no_test_listener() -> Scenario {
 }
 
 fn ready_wait() -> Scenario {
-    let course = Course {
+    let history = History {
         messages: &["started 1.1.0", "ready 1.1.0", "shipped 1.1.0"],
         ..shipped()
     };
-    let mut expectations = course.expectations();
+    let mut expectations = history.expectations();
     expectations.extend(claims::all_succeeded());
     expectations.extend(claims::message_says(
         "ready",
@@ -156,7 +156,7 @@ fn ready_wait() -> Scenario {
 /// a failure.
 fn ready_wait_runs_out() -> Scenario {
     const ROLLS_BACK: &str = "ready-timeout-rolls-back";
-    let left = Course {
+    let left = History {
         service: "web",
         deployments: &["1.1.0 Stopped TIMEOUT"],
         revisions: &["1.1.0"],
@@ -164,7 +164,7 @@ fn ready_wait_runs_out() -> Scenario {
         messages: &["started 1.1.0", "ready 1.1.0", "stopped 1.1.0"],
         left: Left::Green,
     };
-    let taken_back = Course {
+    let taken_back = History {
         deployments: &["1.1.0 Stopped TIMEOUT", "rollback to 1.0.0 Succeeded"],
         messages: &[
             "started 1.1.0",
@@ -175,8 +175,8 @@ fn ready_wait_runs_out() -> Scenario {
         left: Left::Nothing,
         ..left
     };
-    let provided = |course: Course, provided| {
-        let alone = course.alone().into_iter();
+    let provided = |history: History, provided| {
+        let alone = history.alone().into_iter();
         alone.map(move |expectation| expectation.provided(provided))
     };
     let mut expectations = claims::nothing_broke();
@@ -197,8 +197,8 @@ fn ready_wait_runs_out() -> Scenario {
     }
 }
 
-fn shipped() -> Course {
-    Course {
+fn shipped() -> History {
+    History {
         service: "web",
         deployments: &["1.1.0 Succeeded"],
         revisions: &["1.1.0"],

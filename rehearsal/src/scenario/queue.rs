@@ -3,7 +3,7 @@
 use rehearsal::codedeploy::requests::DeploymentWait;
 use rehearsal::ecr::ImageSettings;
 
-use super::course::{Course, Left, TWO_SHIPPED, broke_off, decided, long_after, soon_after};
+use super::history::{History, Left, TWO_SHIPPED, broke_off, decided, long_after, soon_after};
 use super::step::{AN_HOUR, push};
 use super::{Held, Moment, Scenario, Step, claims};
 
@@ -21,7 +21,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 }
 
 fn burst() -> Scenario {
-    let course = Course {
+    let history = History {
         service: "web",
         deployments: &["1.1.0 Succeeded", "1.5.0 Succeeded"],
         revisions: &["1.1.0", "1.5.0"],
@@ -37,7 +37,7 @@ fn burst() -> Scenario {
         ],
         left: Left::Nothing,
     };
-    let mut expectations = course.expectations();
+    let mut expectations = history.expectations();
     expectations.push(decided("waiting"));
     Scenario::of_shop(
         "burst",
@@ -58,7 +58,7 @@ fn burst() -> Scenario {
 }
 
 fn replace_running() -> Scenario {
-    let course = Course {
+    let history = History {
         service: "web",
         deployments: &[
             "1.1.0 Stopped MANUAL_STOP",
@@ -76,7 +76,7 @@ fn replace_running() -> Scenario {
         ],
         left: Left::Nothing,
     };
-    let mut expectations = course.expectations();
+    let mut expectations = history.expectations();
     expectations.push(broke_off(1, "Stopped", "AllowTraffic"));
     expectations.push(decided("stop"));
     expectations.push(soon_after(
@@ -127,7 +127,7 @@ fn cut_the_wait() -> Scenario {
 /// Two losses: of a push, and of the end of the deployment that an image waits for. What is lost with the second is its
 /// message, too: nobody hears that 1.1.0 shipped.
 fn lost_event() -> Scenario {
-    let course = Course {
+    let history = History {
         messages: &[
             "started 1.1.0",
             "waiting 1.2.0",
@@ -136,7 +136,7 @@ fn lost_event() -> Scenario {
         ],
         ..TWO_SHIPPED
     };
-    let mut expectations = course.expectations();
+    let mut expectations = history.expectations();
     expectations.extend(claims::all_succeeded());
     expectations.push(long_after(
         "image pushed",
@@ -170,7 +170,7 @@ fn lost_event() -> Scenario {
 }
 
 fn failed_image_then_fixed() -> Scenario {
-    let course = Course {
+    let history = History {
         service: "web",
         deployments: &[
             "1.1.0 Failed HOOK_EXECUTION_FAILURE",
@@ -189,7 +189,7 @@ fn failed_image_then_fixed() -> Scenario {
         ],
         left: Left::Nothing,
     };
-    let mut expectations = course.expectations();
+    let mut expectations = history.expectations();
     expectations.push(broke_off(1, "Failed", "AfterInstall"));
     expectations.push(decided("failed-before"));
     let broken =

@@ -3,7 +3,7 @@
 use rehearsal::cloudwatch::AlarmState;
 use rehearsal::codedeploy::requests::DeploymentWait;
 
-use super::course::{Course, Left, after_all_events, broke_off, decided};
+use super::history::{History, Left, after_all_events, broke_off, decided};
 use super::setting::{GREEN, Setting};
 use super::step::{AN_HOUR, push};
 use super::{AfterStop, Expectation, Moment, Scenario, Step, claims};
@@ -22,7 +22,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
 }
 
 fn alarm_rollback() -> Scenario {
-    let course = Course {
+    let history = History {
         service: "web",
         deployments: &["1.1.0 Stopped ALARM_ACTIVE", "rollback to 1.0.0 Succeeded"],
         revisions: &["1.1.0"],
@@ -30,7 +30,7 @@ fn alarm_rollback() -> Scenario {
         messages: &["started 1.1.0", "stopped 1.1.0", "rolled-back 1.1.0"],
         left: Left::Nothing,
     };
-    let mut expectations = course.expectations();
+    let mut expectations = history.expectations();
     expectations.push(broke_off(1, "Stopped", "AllowTraffic"));
     expectations.push(decided("failed-before"));
     expectations.extend(claims::message_says(
@@ -62,7 +62,7 @@ fn alarm_rollback() -> Scenario {
 
 /// CodeDeploy looks at the alarms from Install on.
 fn alarm_already_on() -> Scenario {
-    let course = Course {
+    let history = History {
         service: "web",
         deployments: &["1.1.0 Stopped ALARM_ACTIVE", "rollback to 1.0.0 Succeeded"],
         revisions: &["1.1.0"],
@@ -70,7 +70,7 @@ fn alarm_already_on() -> Scenario {
         messages: &["started 1.1.0", "stopped 1.1.0", "rolled-back 1.1.0"],
         left: Left::Nothing,
     };
-    let mut expectations = course.expectations();
+    let mut expectations = history.expectations();
     expectations.push(broke_off(1, "Stopped", "Install"));
     expectations.extend(claims::message_says("stopped", &["ALARM_ACTIVE", ALARM]));
     Scenario {
@@ -111,7 +111,7 @@ fn stopped_by_hand() -> Scenario {
 /// Without a rollback the test listener keeps pointing at green, and CodeDeploy touches no listener that does not point
 /// at blue: the next deployment fails until somebody has tidied up, and says so.
 fn stopped_and_left() -> Scenario {
-    let course = Course {
+    let history = History {
         service: "web",
         deployments: &[
             "1.1.0 Stopped MANUAL_STOP",
@@ -127,7 +127,7 @@ fn stopped_and_left() -> Scenario {
         ],
         left: Left::Green,
     };
-    let mut expectations = course.expectations();
+    let mut expectations = history.expectations();
     expectations.push(broke_off(1, "Stopped", "AfterAllowTestTraffic"));
     expectations.push(broke_off(2, "Failed", "Install"));
     expectations.extend(claims::message_says(
@@ -173,8 +173,8 @@ fn rolled_back_in_the_termination_wait() -> Scenario {
     )
 }
 
-fn stopped() -> Course {
-    Course {
+fn stopped() -> History {
+    History {
         service: "web",
         deployments: &["1.1.0 Stopped MANUAL_STOP", "rollback to 1.0.0 Succeeded"],
         revisions: &["1.1.0"],
@@ -198,7 +198,7 @@ fn stopped_at(moment: Moment) -> Vec<Step> {
 
 /// The one way in which a hook of ours can stay silent: its answer is refused, and so is every repetition.
 fn hook_never_answers() -> Scenario {
-    let course = Course {
+    let history = History {
         service: "web",
         deployments: &["1.1.0 Failed TIMEOUT", "rollback to 1.0.0 Succeeded"],
         revisions: &["1.1.0"],
@@ -206,7 +206,7 @@ fn hook_never_answers() -> Scenario {
         messages: &["started 1.1.0", "failed 1.1.0", "rolled-back 1.1.0"],
         left: Left::Nothing,
     };
-    let mut expectations = course.alone();
+    let mut expectations = history.alone();
     expectations.push(claims::production_answered());
     expectations.push(broke_off(1, "Failed", "AfterInstall"));
     expectations.extend(claims::message_says(

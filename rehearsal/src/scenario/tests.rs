@@ -1,6 +1,6 @@
 //! Every claim of a scenario holds for a run that went as it should, and fails when it should.
 
-mod courses;
+mod histories;
 mod runs;
 
 use std::collections::BTreeMap;

@@ -8,10 +8,10 @@ use rehearsal::elb::Answering;
 use rehearsal::world::World;
 
 use super::super::facts::{Answerer, HealthChange, Pipeline, TestAnswer, TestTrafficGate};
-use crate::scenario::own;
+use crate::scenario::custom_pipelines;
 
 /// What a pipeline asks green for, and where its test listener is reached.
-pub(super) fn gate(world: &World, given: &own::Pipeline) -> TestTrafficGate {
+pub(super) fn gate(world: &World, given: &custom_pipelines::Pipeline) -> TestTrafficGate {
     let group = (given.application.clone(), given.deployment_group.clone());
     let addresses = listener(world, &group).map(|arn| addresses(world, &arn));
     TestTrafficGate {

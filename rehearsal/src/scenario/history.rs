@@ -1,4 +1,4 @@
-//! Claims about the course of events: which deployments there were and how each ended, what production went through,
+//! Claims about the history of a run: which deployments there were and how each ended, what production went through,
 //! and what people were told of which version.
 
 use std::cmp::Ordering;
@@ -20,9 +20,9 @@ const VERSIONS: [&str; 9] = [
 /// Answers in a row by one version that are enough to call it the one that serves.
 const ENOUGH_ANSWERS: u64 = 10;
 
-/// What must hold of a scenario's course, beside that nothing broke.
+/// What must hold of a scenario's history, beside that nothing broke.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Course {
+pub(super) struct History {
     pub(super) service: &'static str,
     /// Its deployments in order: `1.1.0 Stopped ALARM_ACTIVE`, `rollback to 1.0.0 Succeeded`.
     pub(super) deployments: &'static [&'static str],
@@ -46,7 +46,7 @@ pub(super) enum Left {
 }
 
 /// 1.1.0 is shipped, and then 1.2.0.
-pub(super) const TWO_SHIPPED: Course = Course {
+pub(super) const TWO_SHIPPED: History = History {
     service: "web",
     deployments: &["1.1.0 Succeeded", "1.2.0 Succeeded"],
     revisions: &["1.1.0", "1.2.0"],
@@ -60,7 +60,7 @@ pub(super) const TWO_SHIPPED: Course = Course {
     left: Left::Nothing,
 };
 
-impl Course {
+impl History {
     /// That it was so, and that nothing broke on the way.
     pub(super) fn expectations(self) -> Vec<Expectation> {
         let mut expectations = claims::nothing_broke();

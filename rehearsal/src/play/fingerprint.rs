@@ -1,4 +1,4 @@
-//! The course of a play in one word: two plays of the same one went the same way, call for call and to the microsecond.
+//! The fingerprint of a play: two plays with the same one went the same way, call for call and to the microsecond.
 
 use std::collections::BTreeSet;
 use std::time::SystemTime;
@@ -7,7 +7,7 @@ use rehearsal::happening::{Happening, What};
 use rehearsal::identity::sha256_hex;
 use rehearsal::world::World;
 
-/// So many hexadecimal digits tell courses apart.
+/// Hexadecimal digits of a fingerprint.
 const DIGITS: usize = 16;
 
 /// Of everything that happened and every call, with its simulated moment. What differs from play to play though nothing

@@ -33,39 +33,39 @@ const LONGEST_FAMILY: usize = 200;
 
 /// What can happen to an image in any world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Course {
+enum Outcome {
     Ships,
     FailsMigration,
     FailsTestTraffic,
     NeverStarts,
 }
 
-const COURSES: [(&str, Course); 4] = [
-    ("ship", Course::Ships),
-    ("failed-migration", Course::FailsMigration),
-    ("failed-test-traffic", Course::FailsTestTraffic),
-    ("never-starts", Course::NeverStarts),
+const OUTCOMES: [(&str, Outcome); 4] = [
+    ("ship", Outcome::Ships),
+    ("failed-migration", Outcome::FailsMigration),
+    ("failed-test-traffic", Outcome::FailsTestTraffic),
+    ("never-starts", Outcome::NeverStarts),
 ];
 
 /// Whether a scenario can be played with pipelines of somebody's own.
 pub(crate) fn check_name(name: &str) -> anyhow::Result<()> {
-    course_of(name).map(|_| ())
+    outcome_of(name).map(|_| ())
 }
 
-fn course_of(name: &str) -> anyhow::Result<(&'static str, Course)> {
-    let mut courses = COURSES.into_iter();
-    let Some(course) = courses.find(|(known, _)| *known == name) else {
+fn outcome_of(name: &str) -> anyhow::Result<(&'static str, Outcome)> {
+    let mut outcomes = OUTCOMES.into_iter();
+    let Some(outcome) = outcomes.find(|(known, _)| *known == name) else {
         bail!(
             "`{name}` cannot be played with pipelines of your own, expected one of {}",
-            quoted(&COURSES.map(|(known, _)| known))
+            quoted(&OUTCOMES.map(|(known, _)| known))
         )
     };
-    Ok(course)
+    Ok(outcome)
 }
 
 /// A scenario by its name, in the world of the pipelines file `file` with this text.
 pub(crate) fn of_file(name: &str, file: &Path, text: &str) -> anyhow::Result<Scenario> {
-    let (name, course) = course_of(name)?;
+    let (name, outcome) = outcome_of(name)?;
     let pipelines = pipelines::read(text);
     let entries = pipelines::count(text);
     if pipelines.len() < entries || entries == 0 {
@@ -76,19 +76,19 @@ pub(crate) fn of_file(name: &str, file: &Path, text: &str) -> anyhow::Result<Sce
         );
     }
     for pipeline in &pipelines {
-        pipeline.allows(course)?;
+        pipeline.allows(outcome)?;
     }
-    let summary = match course {
-        Course::Ships => {
+    let summary = match outcome {
+        Outcome::Ships => {
             "the images of your pipelines are pushed, and ship; the sample service stands in for yours"
         }
-        Course::FailsMigration => {
+        Outcome::FailsMigration => {
             "the images of your pipelines are pushed, and their migrations fail"
         }
-        Course::FailsTestTraffic => {
+        Outcome::FailsTestTraffic => {
             "the images of your pipelines are pushed, and answer the first request of their checks wrongly"
         }
-        Course::NeverStarts => {
+        Outcome::NeverStarts => {
             "the images of your pipelines are pushed, and their tasks exit at once"
         }
     };
@@ -98,24 +98,24 @@ pub(crate) fn of_file(name: &str, file: &Path, text: &str) -> anyhow::Result<Sce
         pipelines: PathBuf::from(file),
         message_format: MessageFormat::Json,
         setting: setting(&pipelines),
-        steps: steps(&pipelines, course),
-        expectations: expectations(&pipelines, course),
+        steps: steps(&pipelines, outcome),
+        expectations: expectations(&pipelines, outcome),
     }
     .permitted()
     .sound())
 }
 
 impl Pipeline {
-    fn allows(&self, course: Course) -> anyhow::Result<()> {
-        let lacks = match course {
-            Course::FailsMigration if self.migration.is_none() => "no `migration` that could fail",
-            Course::FailsTestTraffic if self.requests.iter().all(Request::takes_everything) => {
+    fn allows(&self, outcome: Outcome) -> anyhow::Result<()> {
+        let lacks = match outcome {
+            Outcome::FailsMigration if self.migration.is_none() => "no `migration` that could fail",
+            Outcome::FailsTestTraffic if self.requests.iter().all(Request::takes_everything) => {
                 "no `test_traffic.request` that could fail"
             }
-            Course::Ships
-            | Course::NeverStarts
-            | Course::FailsMigration
-            | Course::FailsTestTraffic => return Ok(()),
+            Outcome::Ships
+            | Outcome::NeverStarts
+            | Outcome::FailsMigration
+            | Outcome::FailsTestTraffic => return Ok(()),
         };
         bail!("the pipeline `{}` has {lacks}", self.name)
     }
@@ -190,7 +190,7 @@ fn setting(pipelines: &[Pipeline]) -> Setting {
             .collect(),
         images: images
             .values()
-            .map(|pipelines| image(pipelines, BLUE, Course::Ships))
+            .map(|pipelines| image(pipelines, BLUE, Outcome::Ships))
             .collect(),
         services: services.into_values().collect(),
         asked: ASKED,
@@ -210,7 +210,7 @@ fn by_repository(pipelines: &[Pipeline]) -> BTreeMap<&str, Vec<&Pipeline>> {
 }
 
 /// The image of one repository in one version, with everything that its pipelines ask of it.
-fn image(pipelines: &[&Pipeline], version: &str, course: Course) -> ImageSettings {
+fn image(pipelines: &[&Pipeline], version: &str, outcome: Outcome) -> ImageSettings {
     let repository = pipelines
         .first()
         .map_or("", |pipeline| pipeline.repository.as_str());
@@ -232,31 +232,31 @@ fn image(pipelines: &[&Pipeline], version: &str, course: Course) -> ImageSetting
             .environment
             .insert(MIGRATION.to_owned(), json!(migrations).to_string());
     }
-    match course {
-        Course::Ships => image,
-        Course::FailsTestTraffic => {
+    match outcome {
+        Outcome::Ships => image,
+        Outcome::FailsTestTraffic => {
             let requests = pipelines.iter().flat_map(|pipeline| &pipeline.requests);
             let broken = requests::broken_pages(&requests.collect::<Vec<_>>());
             let broken = ("SAMPLE_BROKEN_ANSWERS".to_owned(), broken);
             image.environment.extend([broken]);
             image
         }
-        Course::FailsMigration => image.misbehaving("fails-migration"),
-        Course::NeverStarts => image.misbehaving("fails-to-start"),
+        Outcome::FailsMigration => image.misbehaving("fails-migration"),
+        Outcome::NeverStarts => image.misbehaving("fails-to-start"),
     }
 }
 
 /// One push for each repository.
-fn steps(pipelines: &[Pipeline], course: Course) -> Vec<Step> {
+fn steps(pipelines: &[Pipeline], outcome: Outcome) -> Vec<Step> {
     let mut steps: Vec<Step> = by_repository(pipelines)
         .values()
-        .map(|pipelines| Step::push(image(pipelines, GREEN, course)))
+        .map(|pipelines| Step::push(image(pipelines, GREEN, outcome)))
         .collect();
     steps.push(Step::Settle);
     steps
 }
 
-fn expectations(pipelines: &[Pipeline], course: Course) -> Vec<Expectation> {
+fn expectations(pipelines: &[Pipeline], outcome: Outcome) -> Vec<Expectation> {
     let mut expectations = claims::nothing_broke();
     let mut labels: Vec<String> = pipelines
         .iter()
@@ -265,17 +265,17 @@ fn expectations(pipelines: &[Pipeline], course: Course) -> Vec<Expectation> {
     labels.sort();
     labels.dedup();
     for label in &labels {
-        expectations.push(served(label.clone(), course));
+        expectations.push(served(label.clone(), outcome));
     }
-    expectations.push(told(labels.len(), course));
+    expectations.push(told(labels.len(), outcome));
     expectations
 }
 
 /// Production went over to green, or never saw it.
-fn served(label: String, course: Course) -> Expectation {
-    let path: &[&str] = match course {
-        Course::Ships => &[BLUE, GREEN],
-        Course::FailsMigration | Course::FailsTestTraffic | Course::NeverStarts => &[BLUE],
+fn served(label: String, outcome: Outcome) -> Expectation {
+    let path: &[&str] = match outcome {
+        Outcome::Ships => &[BLUE, GREEN],
+        Outcome::FailsMigration | Outcome::FailsTestTraffic | Outcome::NeverStarts => &[BLUE],
     };
     Expectation::new(
         format!("`{label}` answered by {}", path.join(", then by ")),
@@ -300,12 +300,12 @@ fn served(label: String, course: Course) -> Expectation {
 }
 
 /// What people hear of every service.
-fn told(services: usize, course: Course) -> Expectation {
-    let outcomes: &[&str] = match course {
-        Course::Ships => &["started", "shipped"],
-        Course::FailsMigration => &["started", "migration-failed", "failed", "rolled-back"],
-        Course::FailsTestTraffic => &["started", "test-traffic-failed", "failed", "rolled-back"],
-        Course::NeverStarts => &["started", "failed", "rolled-back"],
+fn told(services: usize, outcome: Outcome) -> Expectation {
+    let outcomes: &[&str] = match outcome {
+        Outcome::Ships => &["started", "shipped"],
+        Outcome::FailsMigration => &["started", "migration-failed", "failed", "rolled-back"],
+        Outcome::FailsTestTraffic => &["started", "test-traffic-failed", "failed", "rolled-back"],
+        Outcome::NeverStarts => &["started", "failed", "rolled-back"],
     };
     let claim = match services {
         0 => "the file names a pipeline".to_owned(),

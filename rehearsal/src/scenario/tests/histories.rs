@@ -1,4 +1,4 @@
-//! The courses of scenarios: each holds for a run that went that way, and for none that differs in anything that counts.
+//! The histories of scenarios: each holds for a run that went that way, and for none that differs in anything that counts.
 
 use std::collections::BTreeMap;
 
@@ -158,7 +158,7 @@ fn moment((what, seconds): &(&str, f64)) -> Moment {
     }
 }
 
-/// Each of these makes a course of any run another one; the claim that must break.
+/// Each of these makes a history of any run another one; the claim that must break.
 const DIFFERENCES: [(Change, &str); 14] = [
     (
         |r| r.production.failed = 1,
