@@ -1,16 +1,16 @@
-//! Simulated time: what AWS would wait for passes at once, what really runs takes the time that it takes.
+//! Simulated time: what AWS would wait for passes at once, what really runs takes as long as it takes.
 //!
 //! The clock runs with real time, and jumps to the next sleeper's moment as soon as nothing real is under way: no
 //! function, no container that starts or migrates, no health check that must still decide. Before each jump the world
 //! stays as it is for a moment (`DWELL`), so that production traffic passes through every phase of a deployment.
 //!
-//! What happens does not depend on how fast the machine is: whoever was woken, by the clock or by somebody else, does what
-//! it was woken for before the clock jumps (`heed`), however long that one waits for its turn. When it happens hardly does
-//! either where simulated time stands still between jumps (`Pace::Still`): there, what really runs takes no time.
+//! What happens does not depend on how fast the machine is: the clock never advances while a woken task has not run
+//! (`track`). When it happens hardly depends on it either where simulated time stands still between jumps (`Pace::Still`):
+//! there, what really runs takes no time.
 
-mod heed;
+mod tracked;
 
-pub use heed::Heeded;
+pub use tracked::Tracked;
 
 use std::collections::BTreeSet;
 use std::pin::pin;
@@ -62,7 +62,7 @@ struct Inner {
     dwell: Duration,
     state: Mutex<State>,
     /// Somebody began or ceased to sleep or to be busy.
-    stirred: Notify,
+    changed: Notify,
     jumped: Notify,
     skips: broadcast::Sender<Skip>,
 }
@@ -75,9 +75,9 @@ struct State {
     waiters: BTreeSet<(SystemTime, u64)>,
     registered_ever: u64,
     busy: usize,
-    /// So many heeded futures were woken and have not done yet what they were woken for.
-    awake: usize,
-    /// Whoever waits until nobody is busy or awake.
+    /// Number of tracked futures that were woken and have not been polled since.
+    runnable: usize,
+    /// Notified when nothing is busy or runnable.
     resting: Vec<oneshot::Sender<Busy>>,
     /// Since when nothing real has been under way, provided that `busy` is 0.
     quiet_since: Instant,
@@ -116,7 +116,7 @@ impl Clock {
             waiters: BTreeSet::new(),
             registered_ever: 0,
             busy: 0,
-            awake: 0,
+            runnable: 0,
             resting: Vec::new(),
             quiet_since: now,
         };
@@ -126,7 +126,7 @@ impl Clock {
                 started: (calendar, now),
                 dwell,
                 state: Mutex::new(state),
-                stirred: Notify::new(),
+                changed: Notify::new(),
                 jumped: Notify::new(),
                 skips: broadcast::channel(1024).0,
             }),
@@ -185,9 +185,9 @@ impl Clock {
         }
     }
 
-    /// Spawns what the clock waits for whenever it has something to do (`heed`).
+    /// Spawns what the clock waits for whenever it has something to do (`track`).
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        tokio::spawn(self.heed(task));
+        tokio::spawn(self.track(task));
     }
 
     /// Says that something real is under way.
@@ -207,7 +207,7 @@ impl Clock {
     pub async fn rest(&self) -> Busy {
         let (tell, told) = oneshot::channel();
         self.inner.lock().resting.push(tell);
-        self.inner.stirred.notify_one();
+        self.inner.changed.notify_one();
         match told.await {
             Ok(busy) => busy,
             // The driver, which tells it, lives as long as `self`.
@@ -242,7 +242,7 @@ impl Drop for Busy {
         state.busy -= 1;
         state.quiet_since = Instant::now();
         drop(state);
-        self.clock.inner.stirred.notify_one();
+        self.clock.inner.changed.notify_one();
     }
 }
 
@@ -266,7 +266,7 @@ impl Registered {
         let key = (moment, state.registered_ever);
         state.moments(kind).insert(key);
         drop(state);
-        clock.inner.stirred.notify_one();
+        clock.inner.changed.notify_one();
         Registered {
             clock: clock.clone(),
             kind,
@@ -301,7 +301,7 @@ impl Inner {
         let Ok(distance) = to.duration_since(from) else {
             return;
         };
-        if state.busy > 0 || state.awake > 0 {
+        if state.busy > 0 || state.runnable > 0 {
             return;
         }
         state.skipped += distance;
@@ -325,7 +325,7 @@ impl State {
         let first = |moments: &BTreeSet<(SystemTime, u64)>| moments.first().map(|&(due, _)| due);
         let (sleeper, waiter) = (first(&self.sleepers), first(&self.waiters));
         let comes = |moment: Option<SystemTime>| moment.is_some_and(|due| due <= now);
-        if self.busy > 0 || self.awake > 0 || comes(sleeper) || comes(waiter) {
+        if self.busy > 0 || self.runnable > 0 || comes(sleeper) || comes(waiter) {
             return Next::WaitForStir;
         }
         if !self.resting.is_empty() {
@@ -359,8 +359,8 @@ async fn drive(clock: Weak<Inner>) {
                 tokio::time::sleep_until(moment.min(Instant::now() + patience)).await
             }
             Next::WaitForStir => {
-                let stirred = pin!(inner.stirred.notified());
-                let _ = tokio::time::timeout(patience, stirred).await;
+                let changed = pin!(inner.changed.notified());
+                let _ = tokio::time::timeout(patience, changed).await;
             }
         }
     }

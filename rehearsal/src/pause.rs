@@ -36,7 +36,7 @@ impl Pause {
             self.still = Some(clock.busy());
             ready
         };
-        clock.heed(wait).await
+        clock.track(wait).await
     }
 
     /// The next happening that is the one; says whether it came before everything ended.

@@ -231,7 +231,7 @@ impl Background {
         let mut tasks = self.lock();
         // Those that have ended already need not be remembered.
         while tasks.try_join_next().is_some() {}
-        tasks.spawn(self.clock.heed(task));
+        tasks.spawn(self.clock.track(task));
     }
 
     fn lock(&self) -> MutexGuard<'_, JoinSet<()>> {

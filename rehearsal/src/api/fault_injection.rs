@@ -50,7 +50,7 @@ impl Caller {
 
     /// Lets the call take its time until AWS hears it, where simulated time stands still otherwise or the function waits
     /// for something. Says whether it took any.
-    pub(super) async fn until_heard(&self, aws: &Aws, request: &Request) -> bool {
+    pub(super) async fn until_delivered(&self, aws: &Aws, request: &Request) -> bool {
         let asks = asks(request);
         if aws.clock.pace() == Pace::Real && asks == Asks::ToKnow {
             return false;
@@ -60,15 +60,18 @@ impl Caller {
             // Members may hold what differs from run to run, such as a folder's name.
             let service = about(aws, request).unwrap_or_default();
             let order = format!("{} {service}", operation(request));
-            return aws.lambda.until_heard(session, asked, &order, asks).await;
+            return aws
+                .lambda
+                .until_delivered(session, asked, &order, asks)
+                .await;
         }
         false
     }
 
     /// Keeps the answer back until AWS has heard all calls that the function makes side by side.
-    pub(super) async fn until_all_are_heard(&self, aws: &Aws) {
+    pub(super) async fn until_all_are_delivered(&self, aws: &Aws) {
         if let Some(session) = &self.session {
-            aws.lambda.until_all_are_heard(session).await;
+            aws.lambda.until_all_are_delivered(session).await;
         }
     }
 
@@ -175,7 +178,7 @@ pub(super) async fn perform(
     caller: Option<Caller>,
 ) -> Outcome {
     let (aws, clock) = (aws.clone(), aws.clock.clone());
-    let performed = tokio::spawn(clock.heed(async move {
+    let performed = tokio::spawn(clock.track(async move {
         let outcome = handle(&aws, &request, caller.as_ref()).await;
         record(
             &aws,

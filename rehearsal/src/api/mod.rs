@@ -130,7 +130,7 @@ async fn answer(
         return say(&aws, &request, &outcome, &request_id);
     };
     let caller = Caller::new(function, &headers);
-    let took_time = caller.until_heard(&aws, &request).await;
+    let took_time = caller.until_delivered(&aws, &request).await;
     let response = match caller.meets(&aws, &request) {
         Some(fault) => fault_injection::answer(&aws, request, &caller, fault, &request_id).await,
         None => {
@@ -140,7 +140,7 @@ async fn answer(
         }
     };
     if took_time {
-        caller.until_all_are_heard(&aws).await;
+        caller.until_all_are_delivered(&aws).await;
     }
     response
 }

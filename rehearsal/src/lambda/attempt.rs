@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use crate::clock::Busy;
 use crate::happening::What;
+use crate::lambda::call_latency::CallLatency;
 use crate::lambda::environment::{Afterwards, Environment, Session};
 use crate::lambda::log::{self, Log};
-use crate::lambda::turn::Turn;
 use crate::lambda::{Answer, Function, Invocation, Known, Lambda, elsewhere};
 
 impl Lambda {
@@ -73,7 +73,7 @@ impl Lambda {
             Ok(environment) => environment,
             Err(error) => return (failed(error), None),
         };
-        let _under_way = environment.turn.begin(request_id, busy);
+        let _under_way = environment.latency.begin(request_id, busy);
         let clock = &self.inner.clock;
         let log = environment.log.clone();
         log.write(log::start(function.log_format, request_id, clock.now()));
@@ -124,11 +124,11 @@ impl Lambda {
         let session = Session {
             token: inner.ids.hexadecimal(),
             kill: Arc::default(),
-            turn: Arc::new(Turn::new(inner.clock.clone())),
+            latency: Arc::new(CallLatency::new(inner.clock.clone())),
         };
         let known = Known {
             kill: Arc::downgrade(&session.kill),
-            turn: Arc::downgrade(&session.turn),
+            latency: Arc::downgrade(&session.latency),
         };
         inner.lock().sessions.insert(session.token.clone(), known);
         Environment::start(function, &inner.local_aws, log, session).await

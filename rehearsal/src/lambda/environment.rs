@@ -7,10 +7,10 @@ use serde_json::Value;
 use tokio::sync::{Notify, oneshot};
 
 use crate::identity::arn;
+use crate::lambda::call_latency::CallLatency;
 use crate::lambda::log::{Log, Measured};
 use crate::lambda::memory::Memory;
 use crate::lambda::runtime_api::{Delivery, RuntimeApi};
-use crate::lambda::turn::Turn;
 use crate::lambda::variables::variables;
 use crate::lambda::{Answer, Function};
 use crate::process::Process;
@@ -24,7 +24,7 @@ pub(super) struct Session {
     pub(super) token: String,
     /// Notified when its process is to be killed.
     pub(super) kill: Arc<Notify>,
-    pub(super) turn: Arc<Turn>,
+    pub(super) latency: Arc<CallLatency>,
 }
 
 /// A process that has been started for a function, and its Runtime API.
@@ -34,7 +34,7 @@ pub(super) struct Environment {
     runtime_api: RuntimeApi,
     memory: Memory,
     kill: Arc<Notify>,
-    pub(super) turn: Arc<Turn>,
+    pub(super) latency: Arc<CallLatency>,
     pub(super) log: Log,
     started: Instant,
     /// From its start to its first question for work.
@@ -69,14 +69,14 @@ impl Environment {
         let process = Process::start_program(&function.binary, &[], &variables, move |line| {
             lines.say(line);
         })?;
-        session.turn.of(process.id());
+        session.latency.of(process.id());
         Ok(Environment {
             function: function.clone(),
             memory: Memory::of(process.id(), function.memory_megabytes),
             process,
             runtime_api,
             kill: session.kill,
-            turn: session.turn,
+            latency: session.latency,
             log,
             started: Instant::now(),
             init: None,

@@ -3,6 +3,7 @@
 //! A process between two invocations is not frozen, and gets as much processor as there is.
 
 mod attempt;
+mod call_latency;
 mod destination;
 pub mod dry;
 pub mod elsewhere;
@@ -11,7 +12,6 @@ mod log;
 mod memory;
 mod queue;
 mod runtime_api;
-mod turn;
 mod variables;
 
 use std::collections::BTreeMap;
@@ -27,12 +27,12 @@ use crate::clock::Clock;
 use crate::happening::{Happenings, What};
 use crate::iam::Iam;
 use crate::identity::{Ids, arn};
+use crate::lambda::call_latency::CallLatency;
 use crate::lambda::environment::Environment;
-use crate::lambda::turn::Turn;
 use crate::logs::Logs;
 
+pub(crate) use self::call_latency::{Asks, Passing};
 pub use self::log::default_group;
-pub(crate) use self::turn::{Asks, Passing};
 
 /// As many bytes as an event may have that is invoked synchronously, and asynchronously.
 pub const LARGEST_REQUEST: usize = 6 * 1024 * 1024;
@@ -185,7 +185,7 @@ struct State {
 struct Known {
     /// Kills its process.
     kill: Weak<Notify>,
-    turn: Weak<Turn>,
+    latency: Weak<CallLatency>,
 }
 
 impl Lambda {
@@ -374,34 +374,34 @@ impl Lambda {
     }
 
     /// Lets a call of the environment that has this session take its time, where simulated time stands still otherwise
-    /// (`turn`). Says whether it took any.
-    pub(crate) async fn until_heard(
+    /// (`call_latency`). Says whether it had any.
+    pub(crate) async fn until_delivered(
         &self,
         session: &str,
         asked: String,
         order: &str,
         asks: Asks,
     ) -> bool {
-        match self.turn(session) {
-            Some(turn) => turn.until_heard(asked, order, asks).await,
+        match self.latency(session) {
+            Some(latency) => latency.until_delivered(asked, order, asks).await,
             None => false,
         }
     }
 
-    /// Keeps an answer back until all calls are heard that the environment makes side by side.
-    pub(crate) async fn until_all_are_heard(&self, session: &str) {
-        if let Some(turn) = self.turn(session) {
-            turn.until_all_are_heard().await;
+    /// Keeps an answer back until all calls are delivered that the environment makes side by side.
+    pub(crate) async fn until_all_are_delivered(&self, session: &str) {
+        if let Some(latency) = self.latency(session) {
+            latency.until_all_are_delivered().await;
         }
     }
 
     /// Lets time pass while AWS takes its own to answer a call of the environment, until this is dropped.
     pub(crate) fn passing(&self, session: &str) -> Option<Passing> {
-        Some(self.turn(session)?.passing())
+        Some(self.latency(session)?.passing())
     }
 
-    fn turn(&self, session: &str) -> Option<Arc<Turn>> {
-        self.inner.lock().sessions.get(session)?.turn.upgrade()
+    fn latency(&self, session: &str) -> Option<Arc<CallLatency>> {
+        self.inner.lock().sessions.get(session)?.latency.upgrade()
     }
 
     /// Ends every process that waits for work.

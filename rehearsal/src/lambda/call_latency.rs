@@ -1,5 +1,8 @@
-//! Whose turn it is where simulated time stands still (`Pace::Still`): a function computes in no time, and its calls to
-//! AWS take theirs. So the clock alone says in which order calls of several functions are answered, and not the machine.
+//! The simulated latency of a function's calls where simulated time stands still between steps (`Pace::Still`).
+//!
+//! A function computes in no simulated time, and each of its calls takes some. Storms need this: with real time the
+//! machine would decide which of two functions' calls AWS sees first, and no storm could be played again. With it the
+//! clock alone decides, because each call has a moment of its own that depends on nothing but what is called.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -10,13 +13,14 @@ use tokio::sync::Notify;
 use crate::clock::{Busy, Clock, Pace, jitter};
 use crate::process::asleep;
 
-/// What passes at least until AWS hears a call.
+/// What a call takes at least until it is delivered.
 const CALL: Duration = Duration::from_millis(20);
-/// What passes between two looks of a function that waits for something, as if it had slept for so long: it really sleeps
-/// for a second. In about the same proportion a target's health checks follow each other faster than configured.
-const BETWEEN_LOOKS: Duration = Duration::from_secs(16);
-/// How long such a look waits for that time to pass where time goes on by itself: what really is under way takes longer.
-const LOOK_AT_MOST: Duration = Duration::from_secs(2);
+/// What passes between two polls of a function that waits for something, as if it had slept for so long: it really
+/// sleeps for a second. In about the same proportion a target's health checks follow each other faster than configured.
+const BETWEEN_POLLS: Duration = Duration::from_secs(16);
+/// How long, in real time, a poll waits at most for that time to pass where time goes on by itself: an end that does not
+/// come means that something real is under way, which takes longer than any latency.
+const POLL_AT_MOST: Duration = Duration::from_secs(2);
 
 /// Whether a call is one that a function makes again only while it waits for something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,12 +29,12 @@ pub(crate) enum Asks {
     ToWait,
 }
 
-/// One environment's turns.
-pub(super) struct Turn {
+/// The calls of one execution environment.
+pub(super) struct CallLatency {
     clock: Clock,
     process: OnceLock<u32>,
     state: Mutex<State>,
-    all_heard: Notify,
+    all_delivered: Notify,
 }
 
 #[derive(Default)]
@@ -39,11 +43,11 @@ struct State {
     under_way: bool,
     /// Keeps the clock while the function computes.
     busy: Option<Busy>,
-    /// So many calls wait until AWS hears them. The function gets the answers to calls side by side at one moment, and
+    /// Number of calls that are not delivered yet. The function gets the answers to calls side by side at one moment, and
     /// computes again when it has them all.
     waiting: usize,
-    /// When AWS hears the first of them at the earliest.
-    heard: Option<SystemTime>,
+    /// When the first of them is delivered at the earliest.
+    delivered: Option<SystemTime>,
     /// The invocation, and how often it has waited.
     request_id: String,
     waits: u32,
@@ -52,25 +56,25 @@ struct State {
 }
 
 /// An invocation that is under way until this is dropped.
-pub(super) struct UnderWay(Arc<Turn>);
+pub(super) struct UnderWay(Arc<CallLatency>);
 
-/// A call that AWS has heard and does not answer until this is dropped.
-pub(crate) struct Passing(Arc<Turn>);
+/// A delivered call, which is not answered until this is dropped.
+pub(crate) struct Passing(Arc<CallLatency>);
 
-/// A call that AWS has not heard until this is dropped.
-struct Waiting<'a>(&'a Turn);
+/// A call that counts as not delivered until this is dropped.
+struct Waiting<'a>(&'a CallLatency);
 
-impl Turn {
-    pub(super) fn new(clock: Clock) -> Turn {
-        Turn {
+impl CallLatency {
+    pub(super) fn new(clock: Clock) -> CallLatency {
+        CallLatency {
             clock,
             process: OnceLock::new(),
             state: Mutex::default(),
-            all_heard: Notify::new(),
+            all_delivered: Notify::new(),
         }
     }
 
-    /// Says which process it is that computes. To be called once, by whoever starts it.
+    /// Says which process it is that computes. Called once, where the process is started.
     pub(super) fn of(&self, process: Option<u32>) {
         if let Some(process) = process {
             let _ = self.process.set(process);
@@ -78,7 +82,7 @@ impl Turn {
     }
 
     /// Begins an invocation. `busy` is what has kept the clock so far.
-    pub(super) fn begin(self: &Arc<Turn>, request_id: &str, busy: Busy) -> UnderWay {
+    pub(super) fn begin(self: &Arc<CallLatency>, request_id: &str, busy: Busy) -> UnderWay {
         let mut state = self.lock();
         state.under_way = true;
         state.busy = Some(busy);
@@ -89,31 +93,32 @@ impl Turn {
         UnderWay(self.clone())
     }
 
-    /// Lets a call take its time until AWS hears it. `asked` tells calls apart, and `order` those that are made side by
-    /// side, in the same way in every run. Says whether it took any: what is asked again does not, unless to wait; and
-    /// where time goes on by itself nothing else does.
-    pub(super) async fn until_heard(&self, asked: String, order: &str, asks: Asks) -> bool {
+    /// Waits for a call's latency. `asked` tells calls apart, and `order` spreads those that are made side by side, alike
+    /// in every run. Says whether there was any: a repeated call has none, unless the function polls with it; and where
+    /// time goes on by itself only polls have one.
+    pub(super) async fn until_delivered(&self, asked: String, order: &str, asks: Asks) -> bool {
         let order = jitter(order);
         let pace = self.clock.pace();
-        let (heard, busy) = {
+        let (delivered, busy) = {
             let mut state = self.lock();
             if !state.under_way {
                 return false;
             }
             let slept = match (state.asked.insert(asked), asks) {
                 (true, _) if pace == Pace::Still => Duration::ZERO,
-                (false, Asks::ToWait) => BETWEEN_LOOKS,
+                (false, Asks::ToWait) => BETWEEN_POLLS,
                 (true, _) | (false, Asks::ToKnow) => return false,
             };
             state.waiting += 1;
             (
-                state.heard_from(self.clock.now()) + order + slept,
+                state.delivered_from(self.clock.now()) + order + slept,
                 state.busy.take(),
             )
         };
         let _waiting = Waiting(self);
-        let sleep = self.clock.sleep_until(heard);
-        // The clock may go on once it knows how far, and once the function has made all the calls that it makes now.
+        let sleep = self.clock.sleep_until(delivered);
+        // Calls that a function makes side by side reach us one after the other. If the clock went on after the first,
+        // the machine would decide how many belong to this moment; so it stays until the process sleeps, with all made.
         let release = async {
             if let (Some(_), Some(process)) = (&busy, self.process.get()) {
                 asleep(*process).await;
@@ -123,15 +128,15 @@ impl Turn {
         let passed = futures_util::future::join(sleep, release);
         match pace {
             Pace::Still => drop(passed.await),
-            Pace::Real => drop(tokio::time::timeout(LOOK_AT_MOST, passed).await),
+            Pace::Real => drop(tokio::time::timeout(POLL_AT_MOST, passed).await),
         }
         true
     }
 
-    /// Waits until AWS has heard all calls that the function makes side by side.
-    pub(super) async fn until_all_are_heard(&self) {
+    /// Waits until all calls are delivered that the function makes side by side.
+    pub(super) async fn until_all_are_delivered(&self) {
         loop {
-            let changed = self.all_heard.notified();
+            let changed = self.all_delivered.notified();
             if self.lock().waiting == 0 {
                 return;
             }
@@ -140,7 +145,7 @@ impl Turn {
     }
 
     /// Lets the clock go on: the function computes no more until it is answered.
-    pub(super) fn passing(self: &Arc<Turn>) -> Passing {
+    pub(super) fn passing(self: &Arc<CallLatency>) -> Passing {
         drop(self.lock().busy.take());
         Passing(self.clone())
     }
@@ -157,8 +162,8 @@ impl Turn {
 }
 
 impl State {
-    fn heard_from(&mut self, now: SystemTime) -> SystemTime {
-        *self.heard.get_or_insert_with(|| {
+    fn delivered_from(&mut self, now: SystemTime) -> SystemTime {
+        *self.delivered.get_or_insert_with(|| {
             self.waits += 1;
             now + CALL + jitter(&format!("{} {}", self.request_id, self.waits))
         })
@@ -170,9 +175,9 @@ impl Drop for Waiting<'_> {
         let mut state = self.0.lock();
         state.waiting -= 1;
         if state.waiting == 0 {
-            state.heard = None;
+            state.delivered = None;
             self.0.keep_clock(&mut state);
-            self.0.all_heard.notify_waiters();
+            self.0.all_delivered.notify_waiters();
         }
     }
 }
@@ -200,43 +205,43 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    async fn call(turn: &Turn, asked: &str) -> SystemTime {
-        call_to(Asks::ToKnow, turn, asked).await
+    async fn call(latency: &CallLatency, asked: &str) -> SystemTime {
+        call_to(Asks::ToKnow, latency, asked).await
     }
 
-    async fn call_to(asks: Asks, turn: &Turn, asked: &str) -> SystemTime {
-        if turn.until_heard(asked.to_owned(), asked, asks).await {
-            turn.until_all_are_heard().await;
+    async fn call_to(asks: Asks, latency: &CallLatency, asked: &str) -> SystemTime {
+        if latency.until_delivered(asked.to_owned(), asked, asks).await {
+            latency.until_all_are_delivered().await;
         }
-        turn.clock.now()
+        latency.clock.now()
     }
 
-    fn turn() -> (Clock, Arc<Turn>, UnderWay) {
-        turn_at(Pace::Still)
+    fn latency() -> (Clock, Arc<CallLatency>, UnderWay) {
+        latency_at(Pace::Still)
     }
 
-    fn turn_at(pace: Pace) -> (Clock, Arc<Turn>, UnderWay) {
+    fn latency_at(pace: Pace) -> (Clock, Arc<CallLatency>, UnderWay) {
         let clock = Clock::with(pace, Duration::from_millis(20));
-        let turn = Arc::new(Turn::new(clock.clone()));
-        let under_way = turn.begin("a request", clock.busy());
-        (clock, turn, under_way)
+        let latency = Arc::new(CallLatency::new(clock.clone()));
+        let under_way = latency.begin("a request", clock.busy());
+        (clock, latency, under_way)
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_clock_goes_on_while_the_function_waits_and_not_while_it_computes() {
-        let (clock, turn, under_way) = turn();
+        let (clock, latency, under_way) = latency();
         let start = clock.now();
         let sleeper = tokio::spawn({
             let clock = clock.clone();
             async move { clock.sleep(MINUTE).await }
         });
-        let first = call(&turn, "a").await;
+        let first = call(&latency, "a").await;
         assert!(first >= start + CALL, "{first:?}");
         tokio::time::sleep(MINUTE * 60).await;
         assert!(!sleeper.is_finished(), "it computes");
-        let second = call(&turn, "b").await;
+        let second = call(&latency, "b").await;
         assert!(second >= first + CALL, "{second:?}");
-        assert_eq!(call(&turn, "b").await, second, "asked again");
+        assert_eq!(call(&latency, "b").await, second, "asked again");
         drop(under_way);
         sleeper.await.unwrap();
         assert_eq!(clock.now(), start + MINUTE);
@@ -244,9 +249,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_clock_goes_on_while_aws_takes_its_time_to_answer() {
-        let (clock, turn, _under_way) = turn();
-        let first = call(&turn, "a").await;
-        let passing = turn.passing();
+        let (clock, latency, _under_way) = latency();
+        let first = call(&latency, "a").await;
+        let passing = latency.passing();
         clock.sleep(MINUTE).await;
         drop(passing);
         assert_eq!(clock.now(), first + MINUTE);
@@ -257,38 +262,38 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn time_passes_between_the_looks_of_a_function_that_waits() {
         for pace in [Pace::Still, Pace::Real] {
-            let (clock, turn, _under_way) = turn_at(pace);
-            call_to(Asks::ToWait, &turn, "health").await;
+            let (clock, latency, _under_way) = latency_at(pace);
+            call_to(Asks::ToWait, &latency, "health").await;
             let first = clock.now();
             let (real, second) = (
                 tokio::time::Instant::now(),
-                call_to(Asks::ToWait, &turn, "health").await,
+                call_to(Asks::ToWait, &latency, "health").await,
             );
-            assert!(second >= first + BETWEEN_LOOKS, "{pace:?}");
-            assert!(real.elapsed() < LOOK_AT_MOST, "{pace:?}");
+            assert!(second >= first + BETWEEN_POLLS, "{pace:?}");
+            assert!(real.elapsed() < POLL_AT_MOST, "{pace:?}");
         }
     }
 
     /// Where something else is under way, time goes on by itself alone, and the call is not kept for long.
     #[tokio::test(start_paused = true)]
     async fn a_look_waits_for_nobody_where_time_goes_on_by_itself() {
-        let (clock, turn, _under_way) = turn_at(Pace::Real);
+        let (clock, latency, _under_way) = latency_at(Pace::Real);
         let _busy = clock.busy();
-        call_to(Asks::ToWait, &turn, "health").await;
+        call_to(Asks::ToWait, &latency, "health").await;
         let first = clock.now();
-        let second = call_to(Asks::ToWait, &turn, "health").await;
-        assert!(second <= first + LOOK_AT_MOST * 2);
+        let second = call_to(Asks::ToWait, &latency, "health").await;
+        assert!(second <= first + POLL_AT_MOST * 2);
     }
 
     #[tokio::test(start_paused = true)]
     async fn calls_side_by_side_are_answered_at_one_moment_and_so_in_every_run() {
         let mut moments = Vec::new();
         for _ in 0..2 {
-            let (clock, turn, _under_way) = turn();
+            let (clock, latency, _under_way) = latency();
             let start = clock.now();
-            let (one, other) = tokio::join!(call(&turn, "a"), call(&turn, "b"));
+            let (one, other) = tokio::join!(call(&latency, "a"), call(&latency, "b"));
             assert_eq!(one, other);
-            let last = call(&turn, "c").await;
+            let last = call(&latency, "c").await;
             assert!(last >= one + CALL);
             moments.push([one, last].map(|moment| moment.duration_since(start).unwrap()));
         }

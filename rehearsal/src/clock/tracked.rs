@@ -1,6 +1,7 @@
-//! Futures that the clock waits for: no jump comes between what wakes one of them and what it does then.
+//! Futures that the clock waits for: simulated time never advances while a woken task has not run.
 //!
-//! A task that was woken takes its turn on a busy machine, and its world must not go on without it meanwhile.
+//! On a busy machine a woken task may run late. The clock must not advance in between: the task would act at a later
+//! simulated moment than the one that woke it.
 
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,36 +10,36 @@ use std::task::{Context, Poll, Wake, Waker};
 use super::Clock;
 
 /// A future that keeps the clock where it is from the moment at which it is woken until it waits again.
-pub struct Heeded<F> {
+pub struct Tracked<F> {
     future: Pin<Box<F>>,
     sleep: Arc<Sleep>,
 }
 
-/// While one of these lives, somebody was woken and has not done yet what it was woken for.
-struct Awake {
+/// While one of these lives, a tracked future was woken and has not been polled since.
+struct Runnable {
     clock: Clock,
 }
 
-/// Whether the future is awake, and how it is called to be polled.
+/// Whether the future is runnable, and the waker that has it polled.
 struct Sleep {
     clock: Clock,
     state: Mutex<State>,
 }
 
 struct State {
-    awake: Option<Awake>,
+    runnable: Option<Runnable>,
     waker: Option<Waker>,
 }
 
 impl Clock {
-    /// The clock does not jump while this future has something to do. What only the network or another process can wake
-    /// it for is not known before it comes: whoever waits for that says `busy`.
-    pub fn heed<F: Future>(&self, future: F) -> Heeded<F> {
+    /// The clock does not advance while this future is runnable. A wake-up by the network or by another process cannot be
+    /// foreseen: a future that waits for one holds a `busy` guard.
+    pub fn track<F: Future>(&self, future: F) -> Tracked<F> {
         let state = State {
-            awake: Some(Awake::new(self)),
+            runnable: Some(Runnable::new(self)),
             waker: None,
         };
-        Heeded {
+        Tracked {
             future: Box::pin(future),
             sleep: Arc::new(Sleep {
                 clock: self.clone(),
@@ -48,32 +49,32 @@ impl Clock {
     }
 }
 
-impl<F: Future> Future for Heeded<F> {
+impl<F: Future> Future for Tracked<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        let awake = {
+        let runnable = {
             let mut state = self.sleep.lock();
             state.waker = Some(context.waker().clone());
-            state.awake.take()
+            state.runnable.take()
         };
-        // Whoever polls it without its having been woken keeps the clock just as well.
-        let awake = awake.unwrap_or_else(|| Awake::new(&self.sleep.clock));
+        // A poll without a wake-up (the first one, or a parent's) keeps the clock as well.
+        let runnable = runnable.unwrap_or_else(|| Runnable::new(&self.sleep.clock));
         let waker = Waker::from(self.sleep.clone());
         let polled = self.future.as_mut().poll(&mut Context::from_waker(&waker));
-        drop(awake);
+        drop(runnable);
         polled
     }
 }
 
-impl<F> Drop for Heeded<F> {
+impl<F> Drop for Tracked<F> {
     fn drop(&mut self) {
-        // Wakers of it may live on, and wake nobody.
+        // Its wakers may outlive it, and then wake nothing.
         let mut state = self.sleep.lock();
         state.waker = None;
-        let awake = state.awake.take();
+        let runnable = state.runnable.take();
         drop(state);
-        drop(awake);
+        drop(runnable);
     }
 }
 
@@ -87,7 +88,9 @@ impl Wake for Sleep {
         let Some(waker) = state.waker.clone() else {
             return;
         };
-        state.awake.get_or_insert_with(|| Awake::new(&self.clock));
+        state
+            .runnable
+            .get_or_insert_with(|| Runnable::new(&self.clock));
         drop(state);
         waker.wake();
     }
@@ -99,19 +102,19 @@ impl Sleep {
     }
 }
 
-impl Awake {
-    fn new(clock: &Clock) -> Awake {
-        clock.inner.lock().awake += 1;
-        Awake {
+impl Runnable {
+    fn new(clock: &Clock) -> Runnable {
+        clock.inner.lock().runnable += 1;
+        Runnable {
             clock: clock.clone(),
         }
     }
 }
 
-impl Drop for Awake {
+impl Drop for Runnable {
     fn drop(&mut self) {
-        self.clock.inner.lock().awake -= 1;
-        self.clock.inner.stirred.notify_one();
+        self.clock.inner.lock().runnable -= 1;
+        self.clock.inner.changed.notify_one();
     }
 }
 
@@ -127,33 +130,33 @@ mod tests {
 
     /// On one thread, a task that was woken cannot run before this test waits.
     #[tokio::test(start_paused = true)]
-    async fn the_clock_waits_for_whoever_was_woken_and_for_nobody_who_sleeps() {
+    async fn the_clock_waits_for_runnable_futures_and_not_for_sleeping_ones() {
         let clock = Clock::start();
         let start = clock.now();
         let (tell, told) = oneshot::channel::<()>();
-        let mut heeded = Box::pin(clock.heed(async {
+        let mut tracked = Box::pin(clock.track(async {
             told.await.unwrap();
             std::future::pending::<()>().await;
         }));
         let look = Duration::from_millis(1);
-        assert!(tokio::time::timeout(look, &mut heeded).await.is_err());
+        assert!(tokio::time::timeout(look, &mut tracked).await.is_err());
         clock.sleep_until(start + HOUR).await;
         tell.send(()).unwrap();
         let jump = clock.sleep_until(start + HOUR * 2);
         let jump = tokio::time::timeout(Duration::from_secs(60), jump);
         assert!(jump.await.is_err(), "the clock went on");
-        assert!(tokio::time::timeout(look, &mut heeded).await.is_err());
+        assert!(tokio::time::timeout(look, &mut tracked).await.is_err());
         clock.sleep_until(start + HOUR * 3).await;
     }
 
     #[tokio::test(start_paused = true)]
-    async fn what_was_dropped_or_has_ended_keeps_no_clock() {
+    async fn a_dropped_or_finished_future_does_not_keep_the_clock() {
         let clock = Clock::start();
         let (tell, told) = oneshot::channel::<()>();
-        drop(clock.heed(told));
+        drop(clock.track(told));
         drop(tell);
-        clock.heed(async {}).await;
+        clock.track(async {}).await;
         clock.sleep(HOUR).await;
-        assert_eq!(clock.inner.lock().awake, 0);
+        assert_eq!(clock.inner.lock().runnable, 0);
     }
 }
