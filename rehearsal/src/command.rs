@@ -2,7 +2,7 @@
 
 pub(crate) mod crashing;
 mod honoured;
-pub(crate) mod organisation;
+pub(crate) mod scale;
 pub(crate) mod serving;
 pub(crate) mod shared;
 pub(crate) mod storming;
@@ -14,7 +14,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use rehearsal::fault::Planned;
 
 use self::crashing::Crashing;
-use self::organisation::Organisation;
+use self::scale::Scale;
 use self::serving::Serving;
 use self::shared::{Build, CustomPipelines, Otherwise, Recording};
 use self::storming::Storming;
@@ -125,7 +125,7 @@ impl Arguments {
     pub(crate) fn build(&self) -> &Build {
         match &self.command {
             None => &self.playing.build,
-            Some(Command::Organisation(size)) => &size.build,
+            Some(Command::Scale(size)) => &size.build,
             Some(Command::Serve(serving)) => &serving.build,
             Some(Command::Crashes(crashing)) => &crashing.build,
             Some(Command::Storm(storming)) => &storming.build,
@@ -137,7 +137,7 @@ impl Arguments {
         match &self.command {
             None => self.playing.custom.pipelines.as_ref(),
             Some(Command::Serve(serving)) => serving.custom.pipelines.as_ref(),
-            Some(Command::Organisation(_) | Command::Crashes(_) | Command::Storm(_)) => None,
+            Some(Command::Scale(_) | Command::Crashes(_) | Command::Storm(_)) => None,
         }
     }
 
@@ -145,7 +145,7 @@ impl Arguments {
     pub(crate) fn wire(&self) -> Option<&PathBuf> {
         match &self.command {
             None => self.playing.recording.wire.as_ref(),
-            Some(Command::Organisation(size)) => size.recording.wire.as_ref(),
+            Some(Command::Scale(size)) => size.recording.wire.as_ref(),
             Some(Command::Serve(serving)) => serving.recording.wire.as_ref(),
             Some(Command::Storm(storming)) => storming.wire.as_ref(),
             Some(Command::Crashes(_)) => None,
@@ -157,7 +157,7 @@ impl Arguments {
         match &self.command {
             None => self.playing.report.as_ref(),
             Some(Command::Storm(storming)) => storming.report.as_ref(),
-            Some(Command::Organisation(_) | Command::Serve(_) | Command::Crashes(_)) => None,
+            Some(Command::Scale(_) | Command::Serve(_) | Command::Crashes(_)) => None,
         }
     }
 
@@ -165,7 +165,7 @@ impl Arguments {
     pub(crate) fn otherwise(&self) -> Otherwise {
         match &self.command {
             None => self.playing.otherwise.clone(),
-            Some(Command::Organisation(size)) => size.otherwise.clone(),
+            Some(Command::Scale(size)) => size.otherwise.clone(),
             Some(Command::Serve(serving)) => serving.otherwise.clone(),
             Some(Command::Crashes(crashing)) => crashing.otherwise.clone(),
             Some(Command::Storm(_)) => Otherwise::default(),
@@ -176,7 +176,7 @@ impl Arguments {
     pub(crate) fn json(&self) -> bool {
         match &self.command {
             None => self.playing.json,
-            Some(Command::Organisation(size)) => size.json,
+            Some(Command::Scale(size)) => size.json,
             Some(Command::Serve(_)) => false,
             Some(Command::Crashes(crashing)) => crashing.json,
             Some(Command::Storm(storming)) => storming.json,
@@ -187,8 +187,8 @@ impl Arguments {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// A burst at scale: many pushes of one base image that many services follow, under ECS's token buckets
-    #[command(after_help = organisation::AFTER_HELP)]
-    Organisation(Organisation),
+    #[command(after_help = scale::AFTER_HELP)]
+    Scale(Scale),
 
     /// Keep the local AWS up, with the services of `ship`, until interrupted
     #[command(after_help = serving::AFTER_HELP)]

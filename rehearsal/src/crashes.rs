@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use crate::command::crashing::Crashing;
 use crate::invariants::{Violation, excused};
-use crate::play::{self, Places, Played};
+use crate::play::{self, Paths, Played};
 use crate::progress::{self, Output};
 use crate::scenario::Scenario;
 
@@ -78,12 +78,12 @@ struct Outcome {
 pub(crate) async fn crash(
     crashing: &Crashing,
     otherwise: &Otherwise,
-    places: &Places,
+    paths: &Paths,
     output: &Output,
     interrupted: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<bool> {
     tokio::select! {
-        held = all(crashing, otherwise, places, output) => held,
+        held = all(crashing, otherwise, paths, output) => held,
         end = interrupted => end.and_then(|()| bail!("interrupted")),
     }
 }
@@ -91,12 +91,12 @@ pub(crate) async fn crash(
 async fn all(
     crashing: &Crashing,
     otherwise: &Otherwise,
-    places: &Places,
+    paths: &Paths,
     output: &Output,
 ) -> anyhow::Result<bool> {
     let plays = Plays {
         otherwise,
-        places,
+        paths,
         jobs: jobs(crashing),
     };
     let trials = plays.trials(crashing, output).await?;
@@ -173,7 +173,7 @@ fn jobs(crashing: &Crashing) -> usize {
 /// How plays are played.
 struct Plays<'a> {
     otherwise: &'a Otherwise,
-    places: &'a Places,
+    paths: &'a Paths,
     jobs: usize,
 }
 
@@ -256,7 +256,7 @@ impl Plays<'_> {
         scenario.setting.dwell = DWELL;
         scenario.setting.pause = PAUSE;
         scenario.setting.faults = faults.to_vec();
-        play::apart(scenario, self.places.clone()).await
+        play::isolated(scenario, self.paths.clone()).await
     }
 
     fn replay(&self, trial: &Trial) -> String {

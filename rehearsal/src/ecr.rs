@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 
 use self::settings::digest;
 use crate::assumption::{Assumption, Assumptions};
-use crate::happening::What;
 use crate::identity::{ACCOUNT, REGISTRY};
+use crate::timeline;
 use crate::world::{Aws, RepositorySettings, TagMutability};
 
 pub use self::settings::{
@@ -282,7 +282,7 @@ pub fn push(
         }
         Err(_) => return pushed,
     };
-    aws.happenings.tell(What::ImagePushed {
+    aws.timeline.record(timeline::Event::ImagePushed {
         repository: repository.to_owned(),
         digest: told.digest.clone(),
         tag: tag.map(ToOwned::to_owned),

@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 use rehearsal::ecs::service::Service;
 use rehearsal::ecs::task::{Task as EcsTask, TaskStatus};
-use rehearsal::happening::{Happening, ListenerKind, Purpose, What};
 use rehearsal::lambda::Answer;
+use rehearsal::timeline::{self, Entry, ListenerKind, Purpose};
 use rehearsal::world::{World, is_called};
 use serde_json::Value;
 
@@ -14,9 +14,9 @@ use crate::record::{
     Answered, AtEnd, AwsCall, DeadLetter, Deployment, Invocation, LifecycleEvent, Message, Missing,
     Moment, Permission, Record, Revision, Task,
 };
+use crate::redact::Redactor;
 use crate::scenario::Scenario;
 use crate::traffic::Seen;
-use crate::withhold::Withheld;
 
 type Revisions = Vec<(String, Vec<(String, String)>)>;
 
@@ -29,7 +29,7 @@ pub(crate) fn gather(
     revisions_before: &Revisions,
     real_milliseconds: u64,
 ) -> Record {
-    let happenings = world.happenings.all();
+    let timeline = world.timeline.entries();
     let since = |at: SystemTime| at.duration_since(start).unwrap_or_default();
     Record {
         scenario: scenario.name.to_owned(),
@@ -48,8 +48,8 @@ pub(crate) fn gather(
         at_end: at_end(scenario, world),
         test_listener: test_listener(scenario, world),
         services,
-        revisions: revisions(world.revisions(), revisions_before, &happenings),
-        tasks: happenings.iter().filter_map(one_off_task).collect(),
+        revisions: revisions(world.revisions(), revisions_before, &timeline),
+        tasks: timeline.iter().filter_map(one_off_task).collect(),
         invocations: invocations(world),
         dead_letters: dead_letters(world),
         aws_calls: aws_calls(world),
@@ -67,13 +67,13 @@ pub(crate) fn gather(
             .collect(),
         permissions_missing: world.iam.refusals().into_iter().map(missing).collect(),
         messages: messages(world),
-        timeline: happenings
+        timeline: timeline
             .iter()
-            .filter(|happening| happening.at >= start)
-            .filter_map(|happening| {
+            .filter(|entry| entry.at >= start)
+            .filter_map(|entry| {
                 Some(Moment {
-                    seconds: since(happening.at).as_secs_f64(),
-                    what: moment(&happening.what)?,
+                    seconds: since(entry.at).as_secs_f64(),
+                    what: moment(&entry.event)?,
                 })
             })
             .collect(),
@@ -83,18 +83,18 @@ pub(crate) fn gather(
 }
 
 /// How many invocations of `start-deployment` ran when each revision was registered, by its ARN.
-pub(crate) fn starts_at_once(happenings: &[Happening]) -> BTreeMap<&str, usize> {
+pub(crate) fn starts_at_once(timeline: &[Entry]) -> BTreeMap<&str, usize> {
     let (mut running, mut at_once) = (0_usize, BTreeMap::new());
-    for happening in happenings {
-        if let What::FunctionInvoked { function, .. } = &happening.what
+    for entry in timeline {
+        if let timeline::Event::FunctionInvoked { function, .. } = &entry.event
             && function == "start-deployment"
         {
             running += 1;
-        } else if let What::FunctionEnded { function, .. } = &happening.what
+        } else if let timeline::Event::FunctionEnded { function, .. } = &entry.event
             && function == "start-deployment"
         {
             running = running.saturating_sub(1);
-        } else if let What::RevisionRegistered { arn, .. } = &happening.what {
+        } else if let timeline::Event::RevisionRegistered { arn, .. } = &entry.event {
             at_once.insert(arn.as_str(), running);
         }
     }
@@ -173,8 +173,8 @@ fn test_listener(scenario: &Scenario, world: &World) -> Answered {
     answered
 }
 
-fn revisions(now: Revisions, before: &Revisions, happenings: &[Happening]) -> Vec<Revision> {
-    let starts_at_once = starts_at_once(happenings);
+fn revisions(now: Revisions, before: &Revisions, timeline: &[Entry]) -> Vec<Revision> {
+    let starts_at_once = starts_at_once(timeline);
     let registered = now
         .into_iter()
         .filter(|(arn, _)| !before.iter().any(|(known, _)| known == arn));
@@ -192,15 +192,15 @@ fn revisions(now: Revisions, before: &Revisions, happenings: &[Happening]) -> Ve
     registered.map(revision).collect()
 }
 
-fn one_off_task(happening: &Happening) -> Option<Task> {
-    let What::TaskStopped {
+fn one_off_task(entry: &Entry) -> Option<Task> {
+    let timeline::Event::TaskStopped {
         task,
         purpose,
         version,
         exit_code,
         reason,
         ..
-    } = &happening.what
+    } = &entry.event
     else {
         return None;
     };
@@ -245,9 +245,9 @@ fn invocations(world: &World) -> Vec<Invocation> {
         .collect()
 }
 
-/// What EventBridge could not deliver, and what functions failed at for good: as AWS keeps it, but for what is withheld.
+/// What EventBridge could not deliver, and what functions failed at for good: as AWS keeps it, but redacted.
 fn dead_letters(world: &World) -> Vec<DeadLetter> {
-    let withheld = Withheld::of(world);
+    let redactor = Redactor::of(world);
     let undelivered = world.events.dead_letters().into_iter().map(|letter| {
         let message = letter.to_value();
         (letter.queue, message)
@@ -256,7 +256,7 @@ fn dead_letters(world: &World) -> Vec<DeadLetter> {
         .chain(world.lambda.dead_letters())
         .map(|(queue, message)| DeadLetter {
             queue,
-            message: withheld.document(message),
+            message: redactor.document(message),
         })
         .collect()
 }
@@ -297,27 +297,29 @@ fn messages(world: &World) -> Vec<Message> {
     world.messages().into_iter().map(message).collect()
 }
 
-/// What the timeline calls a happening; none for what tells no order.
-fn moment(what: &What) -> Option<String> {
-    match what {
-        What::ImagePushed { .. } => Some("image pushed".to_owned()),
-        What::DeploymentCreated { creator, .. } => Some(format!("deployment created by {creator}")),
-        What::DeploymentStatus { status, .. } => Some(format!("deployment {status}")),
-        What::LifecycleEvent { name, status, .. } => Some(format!("{name} {status}")),
-        What::HookAnswered {
+/// What the timeline calls an entry; none for what tells no order.
+fn moment(event: &timeline::Event) -> Option<String> {
+    match event {
+        timeline::Event::ImagePushed { .. } => Some("image pushed".to_owned()),
+        timeline::Event::DeploymentCreated { creator, .. } => {
+            Some(format!("deployment created by {creator}"))
+        }
+        timeline::Event::DeploymentStatus { status, .. } => Some(format!("deployment {status}")),
+        timeline::Event::LifecycleEvent { name, status, .. } => Some(format!("{name} {status}")),
+        timeline::Event::HookAnswered {
             lifecycle_event,
             status,
             ..
         } => Some(format!("{lifecycle_event} hook answered {status}")),
-        What::TaskStarted {
+        timeline::Event::TaskStarted {
             purpose: Purpose::Once { .. },
             ..
         } => Some("one-off task started".to_owned()),
-        What::TaskStopped {
+        timeline::Event::TaskStopped {
             purpose: Purpose::Once { .. },
             ..
         } => Some("one-off task stopped".to_owned()),
-        What::Weights {
+        timeline::Event::Weights {
             listener: ListenerKind::Production,
             weights,
             ..
@@ -325,17 +327,17 @@ fn moment(what: &What) -> Option<String> {
             let green = weights.iter().find(|weight| weight.task_set == "Green")?;
             Some(format!("production sends {} % to green", green.percent))
         }
-        What::RevisionRegistered { .. }
-        | What::HookCalled { .. }
-        | What::Weights { .. }
-        | What::TaskStarted { .. }
-        | What::TaskStopped { .. }
-        | What::AlarmState { .. }
-        | What::MessagePublished { .. }
-        | What::CallRefused { .. }
-        | What::FaultInjected { .. }
-        | What::TimeSkipped { .. }
-        | What::FunctionInvoked { .. }
-        | What::FunctionEnded { .. } => None,
+        timeline::Event::RevisionRegistered { .. }
+        | timeline::Event::HookCalled { .. }
+        | timeline::Event::Weights { .. }
+        | timeline::Event::TaskStarted { .. }
+        | timeline::Event::TaskStopped { .. }
+        | timeline::Event::AlarmState { .. }
+        | timeline::Event::MessagePublished { .. }
+        | timeline::Event::CallRefused { .. }
+        | timeline::Event::FaultInjected { .. }
+        | timeline::Event::TimeSkipped { .. }
+        | timeline::Event::FunctionInvoked { .. }
+        | timeline::Event::FunctionEnded { .. } => None,
     }
 }

@@ -6,17 +6,17 @@ mod crashes;
 mod evidence;
 mod glob;
 mod invariants;
-mod organisation;
 mod pipelines_file;
 mod play;
 mod progress;
 mod record;
+mod redact;
 mod report;
+mod scale;
 mod scenario;
 mod serve;
 mod storm;
 mod traffic;
-mod withhold;
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write, stderr, stdout};
@@ -35,7 +35,7 @@ use crate::command::shared::Build;
 use crate::command::{Arguments, Command};
 use crate::crashes::Otherwise;
 use crate::pipelines_file::PipelinesFile;
-use crate::play::Places;
+use crate::play::Paths;
 use crate::progress::{Colours, Output};
 use crate::report::ReportFile;
 use crate::scenario::setting::Mode;
@@ -104,27 +104,27 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Ended> {
     let given = Given::read(arguments).map_err(Ended::WrongUsage)?;
     let root = root(arguments.build()).map_err(Ended::WrongUsage)?;
     let binaries = binaries(arguments.build(), &root).await?;
-    let places = Places {
+    let paths = Paths {
         root,
         binaries,
         wire: arguments.wire().cloned(),
     };
-    check(arguments, &given, &places).await?;
+    check(arguments, &given, &paths).await?;
     let scenario = chosen(arguments, &given).map_err(Ended::WrongUsage)?;
-    play_command(arguments, scenario, given.report, &places)
+    play_command(arguments, scenario, given.report, &paths)
         .await
         .map_err(Ended::Failed)
 }
 
 /// What only the template and the functions can say of the line.
-async fn check(arguments: &Arguments, given: &Given, places: &Places) -> Result<(), Ended> {
+async fn check(arguments: &Arguments, given: &Given, paths: &Paths) -> Result<(), Ended> {
     let without = arguments.otherwise().without;
     if given.pipelines.is_none() && without.is_empty() {
         return Ok(());
     }
     let file = given.pipelines.as_ref().map(|file| file.path.as_path());
     let file = file.unwrap_or(Path::new("config/pipelines.toml"));
-    let template = play::template(places, MessageFormat::Json, Mode::Deploy, file)?;
+    let template = play::template(paths, MessageFormat::Json, Mode::Deploy, file)?;
     Iam::new(template.principals.clone(), &without)
         .context("correct `--without`")
         .map_err(Ended::WrongUsage)?;
@@ -173,7 +173,7 @@ async fn play_command(
     arguments: &Arguments,
     mut scenario: Scenario,
     report: Option<ReportFile>,
-    places: &Places,
+    paths: &Paths,
 ) -> anyhow::Result<ExitCode> {
     let output = output(arguments.json());
     match &arguments.command {
@@ -181,24 +181,24 @@ async fn play_command(
             if arguments.pipelines().is_none() {
                 scenario.setting.images.push(serve::untold_image());
             }
-            serve::serve(scenario, places, serving, &output, interrupted()).await?;
+            serve::serve(scenario, paths, serving, &output, interrupted()).await?;
             Ok(ExitCode::SUCCESS)
         }
-        Some(Command::Organisation(size)) => {
-            organisation::play(scenario.setting, size, places, &output, interrupted()).await
+        Some(Command::Scale(size)) => {
+            scale::play(scenario.setting, size, paths, &output, interrupted()).await
         }
         Some(Command::Storm(storming)) => {
-            storm::storm(storming, report, places, &output, interrupted()).await
+            storm::storm(storming, report, paths, &output, interrupted()).await
         }
         Some(Command::Crashes(crashing)) => {
             let otherwise = Otherwise {
                 assumptions: arguments.otherwise().assumptions(),
                 without: arguments.otherwise().without,
             };
-            let played = crashes::crash(crashing, &otherwise, places, &output, interrupted());
+            let played = crashes::crash(crashing, &otherwise, paths, &output, interrupted());
             Ok(status(played.await?))
         }
-        None => play_scenario(arguments, &scenario, report, places, &output).await,
+        None => play_scenario(arguments, &scenario, report, paths, &output).await,
     }
 }
 
@@ -206,10 +206,10 @@ async fn play_scenario(
     arguments: &Arguments,
     scenario: &Scenario,
     report: Option<ReportFile>,
-    places: &Places,
+    paths: &Paths,
     output: &Output,
 ) -> anyhow::Result<ExitCode> {
-    let played = play::play(scenario, places, output, interrupted()).await?;
+    let played = play::play(scenario, paths, output, interrupted()).await?;
     if let Some(mut report) = report {
         report.write(&report::page(&played.story))?;
         output.text(&format!("report: {}", report.path().display()));

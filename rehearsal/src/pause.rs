@@ -6,23 +6,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::Busy;
-use crate::happening::What;
+use crate::timeline;
 use crate::world::{Aws, World};
 
 /// Keeps a world's clock where it is, except in its own waits. Nobody's call may wait for simulated time meanwhile.
 pub struct Pause {
     aws: Arc<Aws>,
-    /// So many happenings have been waited for, or passed over by a wait.
+    /// Number of entries that have been waited for, or passed over by a wait.
     seen: usize,
     still: Option<Busy>,
 }
 
 impl Pause {
-    /// Happenings of before are not waited for.
+    /// Timeline of before are not waited for.
     pub fn new(world: &World) -> Pause {
         Pause {
             aws: world.shared().clone(),
-            seen: world.happenings.all().len(),
+            seen: world.timeline.entries().len(),
             still: Some(world.clock.busy()),
         }
     }
@@ -39,10 +39,13 @@ impl Pause {
         clock.track(wait).await
     }
 
-    /// The next happening that is the one; says whether it came before everything ended.
-    pub async fn until(&mut self, is_it: impl Fn(&What) -> bool + Send + 'static) -> bool {
+    /// The next entry that is the one; says whether it came before everything ended.
+    pub async fn until(
+        &mut self,
+        is_it: impl Fn(&timeline::Event) -> bool + Send + 'static,
+    ) -> bool {
         let aws = self.aws.clone();
-        let happens = aws.happenings.still_when(self.seen, is_it);
+        let happens = aws.timeline.still_when(self.seen, is_it);
         let index = self.during(async {
             tokio::select! {
                 biased;
@@ -61,7 +64,7 @@ impl Pause {
     pub async fn settled(&mut self) {
         let aws = self.aws.clone();
         self.during(aws.settled()).await;
-        self.seen = aws.happenings.all().len();
+        self.seen = aws.timeline.entries().len();
     }
 
     /// So much simulated time.

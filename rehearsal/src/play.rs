@@ -1,9 +1,9 @@
 //! Plays a scenario: a world, production traffic, what happens in it, and the record of it.
 
 mod act;
-mod apart;
 mod fingerprint;
 mod forge;
+mod isolated;
 pub(crate) mod person;
 
 use std::collections::BTreeMap;
@@ -19,13 +19,13 @@ use anyhow::{Context, anyhow, bail};
 use rehearsal::clock::Pace;
 use rehearsal::ecr::ImageSettings;
 use rehearsal::fault::{Planned, Point};
-use rehearsal::happening::ListenerKind;
 use rehearsal::process::Process;
 use rehearsal::template::Template;
+use rehearsal::timeline::ListenerKind;
 use rehearsal::world::{World, WorldSettings};
 
 use self::act::Script;
-pub(crate) use self::apart::{apart, here};
+pub(crate) use self::isolated::{inline, isolated};
 use crate::binaries::SAMPLE_SERVICE;
 use crate::evidence;
 use crate::invariants::{self, Facts, Known};
@@ -46,7 +46,7 @@ const FOLDERS_TRIED: u32 = 1_000;
 
 /// Where the parts of a rehearsal are.
 #[derive(Debug, Clone)]
-pub(crate) struct Places {
+pub(crate) struct Paths {
     /// The workspace: `template.yaml`, `config/`, scenarios.
     pub(crate) root: PathBuf,
     pub(crate) binaries: PathBuf,
@@ -106,7 +106,7 @@ pub(crate) struct Played {
 }
 
 /// A world in which production is asked, before anything happens in it.
-struct Stage {
+struct SetUp {
     known: Known,
     world: World,
     revisions_before: Vec<(String, Vec<(String, String)>)>,
@@ -116,7 +116,7 @@ struct Stage {
 /// Plays a scenario to its end, and judges it; or until it is interrupted.
 pub(crate) async fn play(
     scenario: &Scenario,
-    places: &Places,
+    paths: &Paths,
     output: &Output,
     interrupted: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<Played> {
@@ -124,12 +124,12 @@ pub(crate) async fn play(
     output.begin(scenario);
     let mut end = pin!(brought_to_an_end(scenario, interrupted));
     // What runs ends with what is dropped here: no process and no file stays behind.
-    let stage = tokio::select! {
+    let set_up = tokio::select! {
         biased;
-        stage = set(scenario, places, &data) => stage?,
+        set_up = set_up(scenario, paths, &data) => set_up?,
         why = &mut end => return Err(why),
     };
-    let mut played = play_through(scenario, stage, output, end).await;
+    let mut played = play_through(scenario, set_up, output, end).await;
     if played.broken_off.is_none() {
         scenario.judge(&mut played.record);
         played.story.claims = report::claims(scenario, &played.record);
@@ -153,9 +153,9 @@ async fn brought_to_an_end(
     }
 }
 
-async fn set(scenario: &Scenario, places: &Places, data: &Data) -> anyhow::Result<Stage> {
-    let world = start_world(scenario, places, data, 0).await?;
-    let known = known(scenario, places, &world)?;
+async fn set_up(scenario: &Scenario, paths: &Paths, data: &Data) -> anyhow::Result<SetUp> {
+    let world = start_world(scenario, paths, data, 0).await?;
+    let known = known(scenario, paths, &world)?;
     let revisions_before = world.revisions();
     let mut traffic = BTreeMap::new();
     for service in &scenario.setting.services {
@@ -164,7 +164,7 @@ async fn set(scenario: &Scenario, places: &Places, data: &Data) -> anyhow::Resul
             .with_context(|| format!("`{}` has no listener", service.label))?;
         let rest = match scenario.setting.pace {
             Pace::Real => Rest::Pause(scenario.setting.pause),
-            Pace::Still => Rest::UntilChanged(world.happenings.clone()),
+            Pace::Still => Rest::UntilChanged(world.timeline.clone()),
         };
         let client = Traffic::start(address, world.clock.clone(), rest, scenario.setting.asked);
         traffic.insert(service.label.clone(), client);
@@ -172,7 +172,7 @@ async fn set(scenario: &Scenario, places: &Places, data: &Data) -> anyhow::Resul
     for client in traffic.values() {
         client.more(ANSWERS_AROUND).await;
     }
-    Ok(Stage {
+    Ok(SetUp {
         known,
         world,
         revisions_before,
@@ -181,8 +181,8 @@ async fn set(scenario: &Scenario, places: &Places, data: &Data) -> anyhow::Resul
 }
 
 /// What the invariants are judged by, besides the world.
-fn known(scenario: &Scenario, places: &Places, world: &World) -> anyhow::Result<Known> {
-    let file = places.root.join(&scenario.pipelines);
+fn known(scenario: &Scenario, paths: &Paths, world: &World) -> anyhow::Result<Known> {
+    let file = paths.root.join(&scenario.pipelines);
     let text =
         std::fs::read_to_string(&file).with_context(|| format!("read `{}`", file.display()))?;
     let setting = &scenario.setting;
@@ -204,16 +204,16 @@ fn known(scenario: &Scenario, places: &Places, world: &World) -> anyhow::Result<
 
 async fn play_through(
     scenario: &Scenario,
-    stage: Stage,
+    set_up: SetUp,
     output: &Output,
     mut end: Pin<&mut impl Future<Output = anyhow::Error>>,
 ) -> Played {
-    let Stage {
+    let SetUp {
         known,
         world,
         revisions_before,
         traffic,
-    } = stage;
+    } = set_up;
     let (start, real_start) = (world.clock.now(), Instant::now());
     let looks: Vec<_> = traffic.values().map(Traffic::look).collect();
     let everybody = move || {
@@ -222,7 +222,7 @@ async fn play_through(
             .map(|look| look())
             .fold(Seen::default(), Seen::and)
     };
-    let happenings = world.happenings.subscribe();
+    let timeline = world.timeline.subscribe();
     let mut cut_short = None;
     let mut broken_off = tokio::select! {
         biased;
@@ -234,7 +234,7 @@ async fn play_through(
             Err(error) => Some(error),
         },
         why = &mut end => Some(why),
-        () = progress::watch(output, happenings, start, everybody) => None,
+        () = progress::watch(output, timeline, start, everybody) => None,
     };
     let real_milliseconds = u64::try_from(real_start.elapsed().as_millis()).unwrap_or(u64::MAX);
     let (mut services, mut samples) = (BTreeMap::new(), BTreeMap::new());
@@ -307,7 +307,7 @@ pub(crate) async fn end(world: &World) -> anyhow::Result<()> {
 
 /// The template with this pipelines file in place of its layer.
 pub(crate) fn template(
-    places: &Places,
+    paths: &Paths,
     format: MessageFormat,
     mode: Mode,
     pipelines: &Path,
@@ -320,9 +320,9 @@ pub(crate) fn template(
     ];
     let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned()));
     Template::read(
-        &places.root.join("template.yaml"),
+        &paths.root.join("template.yaml"),
         &BTreeMap::from(parameters),
-        &places.binaries,
+        &paths.binaries,
         pipelines,
     )
 }
@@ -330,14 +330,14 @@ pub(crate) fn template(
 /// A world as the scenario wants it, with migrated databases and 1.0.0 serving.
 pub(crate) async fn start_world(
     scenario: &Scenario,
-    places: &Places,
+    paths: &Paths,
     data: &Data,
     port: u16,
 ) -> anyhow::Result<World> {
-    let file = pipelines(&places.root.join(&scenario.pipelines), data)?;
+    let file = pipelines(&paths.root.join(&scenario.pipelines), data)?;
     let (format, mode) = (scenario.message_format, scenario.setting.mode);
-    let template = template(places, format, mode, &file)?;
-    let sample_service = places.binaries.join(SAMPLE_SERVICE);
+    let template = template(paths, format, mode, &file)?;
+    let sample_service = paths.binaries.join(SAMPLE_SERVICE);
     let setting = &scenario.setting;
     for service in &setting.services {
         migrate(&sample_service, &service.database(&data.0)).await?;
@@ -361,7 +361,7 @@ pub(crate) async fn start_world(
         faults: setting.faults.clone(),
     })
     .await?;
-    if let Some(file) = &places.wire {
+    if let Some(file) = &paths.wire {
         world.wire.write_to(file)?;
     }
     Ok(world)

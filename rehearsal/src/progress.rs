@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
-use rehearsal::happening::{Happening, ListenerKind, What};
+use rehearsal::timeline::{self, Entry, ListenerKind};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -112,28 +112,28 @@ impl Output {
 /// Tells everything that happens until nothing more can. `production` looks at what the client has seen so far.
 pub(crate) async fn watch(
     output: &Output,
-    mut happenings: Receiver<Happening>,
+    mut timeline: Receiver<Entry>,
     start: SystemTime,
     production: impl Fn() -> Seen,
 ) {
     let mut told = Seen::default();
     loop {
-        match happenings.recv().await {
-            Ok(happening) => {
-                let at = happening.at.duration_since(start).unwrap_or_default();
-                if shows_a_phase(&happening.what) {
+        match timeline.recv().await {
+            Ok(entry) => {
+                let at = entry.at.duration_since(start).unwrap_or_default();
+                if shows_a_phase(&entry.event) {
                     let seen = production();
                     if seen.requests > told.requests {
                         output.line(&line::served(at, &seen, &told));
                     }
                     told = seen;
                 }
-                if let Some(line) = Line::of(at, &happening.what) {
+                if let Some(line) = Line::of(at, &entry.event) {
                     output.line(&line);
                 }
             }
             Err(RecvError::Lagged(missed)) => {
-                output.text(&format!("({missed} happenings went by too fast)"))
+                output.text(&format!("({missed} entries went by too fast)"))
             }
             Err(RecvError::Closed) => return,
         }
@@ -141,33 +141,33 @@ pub(crate) async fn watch(
 }
 
 /// Before production goes elsewhere, and when a deployment ends, it is time to say who served.
-fn shows_a_phase(what: &What) -> bool {
-    match what {
-        What::Weights {
+fn shows_a_phase(event: &timeline::Event) -> bool {
+    match event {
+        timeline::Event::Weights {
             listener: ListenerKind::Production,
             ..
         } => true,
-        What::DeploymentStatus { status, .. } => {
+        timeline::Event::DeploymentStatus { status, .. } => {
             matches!(*status, "Succeeded" | "Failed" | "Stopped")
         }
-        What::Weights {
+        timeline::Event::Weights {
             listener: ListenerKind::Test,
             ..
         }
-        | What::ImagePushed { .. }
-        | What::RevisionRegistered { .. }
-        | What::DeploymentCreated { .. }
-        | What::LifecycleEvent { .. }
-        | What::HookCalled { .. }
-        | What::HookAnswered { .. }
-        | What::TaskStarted { .. }
-        | What::TaskStopped { .. }
-        | What::AlarmState { .. }
-        | What::MessagePublished { .. }
-        | What::CallRefused { .. }
-        | What::FaultInjected { .. }
-        | What::TimeSkipped { .. }
-        | What::FunctionInvoked { .. }
-        | What::FunctionEnded { .. } => false,
+        | timeline::Event::ImagePushed { .. }
+        | timeline::Event::RevisionRegistered { .. }
+        | timeline::Event::DeploymentCreated { .. }
+        | timeline::Event::LifecycleEvent { .. }
+        | timeline::Event::HookCalled { .. }
+        | timeline::Event::HookAnswered { .. }
+        | timeline::Event::TaskStarted { .. }
+        | timeline::Event::TaskStopped { .. }
+        | timeline::Event::AlarmState { .. }
+        | timeline::Event::MessagePublished { .. }
+        | timeline::Event::CallRefused { .. }
+        | timeline::Event::FaultInjected { .. }
+        | timeline::Event::TimeSkipped { .. }
+        | timeline::Event::FunctionInvoked { .. }
+        | timeline::Event::FunctionEnded { .. } => false,
     }
 }

@@ -130,7 +130,7 @@ fn call_when_due(aws: &Arc<Aws>, schedule: Schedule) {
             kept.scheduler.delete(&schedule.name);
         }
         if let Err(refusal) = kept.iam.check_schedule(&schedule.role, &schedule.function) {
-            kept.happenings.tell(refusal.told());
+            kept.timeline.record(refusal.told());
         } else {
             // A function that does not exist is a dead letter on AWS, and nothing here depends on it.
             let _ = kept.lambda.invoke_async(&schedule.function, schedule.input);

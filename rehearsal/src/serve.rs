@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use rehearsal::ecr::{ImageSettings, OCI_CONFIG, OCI_MANIFEST, OCI_VERSION};
-use rehearsal::happening::ListenerKind;
 use rehearsal::identity::{REGION, sha256_hex};
+use rehearsal::timeline::ListenerKind;
 use rehearsal::world::World;
 use serde_json::json;
 
 use crate::command::serving::Serving;
-use crate::play::{Data, Places, end, start_world};
+use crate::play::{Data, Paths, end, start_world};
 use crate::progress::{self, Output};
 use crate::scenario::Scenario;
 use crate::scenario::setting::GREEN;
@@ -23,13 +23,13 @@ pub(crate) fn untold_image() -> ImageSettings {
 /// Keeps the world of a scenario up until told to end.
 pub(crate) async fn serve(
     scenario: Scenario,
-    places: &Places,
+    paths: &Paths,
     serving: &Serving,
     output: &Output,
     until: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<()> {
     let data = Data::new()?;
-    let world = start_world(&scenario, places, &data, serving.port).await?;
+    let world = start_world(&scenario, paths, &data, serving.port).await?;
     for function in &serving.functions {
         world
             .lambda
@@ -37,11 +37,11 @@ pub(crate) async fn serve(
     }
     // While something is under way the clock jumps over nothing.
     let _no_jumps = serving.real_time.then(|| world.clock.busy());
-    let happenings = world.happenings.subscribe();
+    let timeline = world.timeline.subscribe();
     output.text(&introduction(&scenario, &world));
     tokio::select! {
         told = until => told?,
-        () = progress::watch(output, happenings, world.clock.now(), Seen::default) => {}
+        () = progress::watch(output, timeline, world.clock.now(), Seen::default) => {}
     }
     output.text("\nstopping");
     end(&world).await

@@ -7,7 +7,7 @@
 
 pub(crate) mod act;
 pub(crate) mod plan;
-mod stage;
+mod scenario;
 mod words;
 
 #[cfg(test)]
@@ -25,7 +25,7 @@ use serde::Serialize;
 use self::plan::Plan;
 use crate::command::storming::Storming;
 use crate::invariants::Violation;
-use crate::play::{self, Data, Places, Played};
+use crate::play::{self, Data, Paths, Played};
 use crate::progress::{self, Output};
 use crate::report::{self, ReportFile};
 
@@ -61,15 +61,15 @@ struct Summary {
 pub(crate) async fn storm(
     storming: &Storming,
     report: Option<ReportFile>,
-    places: &Places,
+    paths: &Paths,
     output: &Output,
     interrupted: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<ExitCode> {
     match storming.seed {
-        Some(seed) => one(seed, storming, report, places, output, interrupted),
+        Some(seed) => one(seed, storming, report, paths, output, interrupted),
         None => {
             tokio::select! {
-                ended = many(storming.seeds.clone(), storming, places, output) => ended,
+                ended = many(storming.seeds.clone(), storming, paths, output) => ended,
                 why = interrupted => why.and(Err(anyhow::anyhow!("interrupted"))),
             }
         }
@@ -81,15 +81,15 @@ fn one(
     seed: u64,
     storming: &Storming,
     mut report: Option<ReportFile>,
-    places: &Places,
+    paths: &Paths,
     output: &Output,
     interrupted: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<ExitCode> {
     let plan = Plan::of(seed);
     output.text(&format!("{}\n", words::plan(&plan)));
     let folder = Data::new()?;
-    let scenario = stage::scenario(&plan, folder.path())?;
-    let played = play::here(&scenario, places, output, interrupted)?;
+    let scenario = scenario::scenario(&plan, folder.path())?;
+    let played = play::inline(&scenario, paths, output, interrupted)?;
     if let Some(report) = &mut report {
         report.write(&report::page(&played.story))?;
     }
@@ -108,14 +108,14 @@ fn one(
 async fn many(
     seeds: Range<u64>,
     storming: &Storming,
-    places: &Places,
+    paths: &Paths,
     output: &Output,
 ) -> anyhow::Result<ExitCode> {
     let (all, start) = (seeds.end - seeds.start, Instant::now());
     let mut told_at = start;
     let mut storms = Vec::new();
     let mut playing = stream::iter(seeds)
-        .map(|seed| quietly(seed, places))
+        .map(|seed| quietly(seed, paths))
         .buffer_unordered(storming.jobs());
     while let Some(storm) = playing.next().await {
         let storm = storm?;
@@ -148,16 +148,16 @@ async fn many(
 }
 
 /// One storm of many: nobody watches it.
-async fn quietly(seed: u64, places: &Places) -> anyhow::Result<Storm> {
+async fn quietly(seed: u64, paths: &Paths) -> anyhow::Result<Storm> {
     let plan = Plan::of(seed);
     let folder = Data::new()?;
-    let scenario = stage::scenario(&plan, folder.path())?;
-    let places = Places {
+    let scenario = scenario::scenario(&plan, folder.path())?;
+    let paths = Paths {
         wire: None,
-        ..places.clone()
+        ..paths.clone()
     };
     // A world that could not even be made says nothing about what is tried in it.
-    let played = play::apart(scenario, places).await;
+    let played = play::isolated(scenario, paths).await;
     let played = played.with_context(|| format!("seed {seed}"))?;
     Ok(Storm::of(seed, &played))
 }

@@ -86,8 +86,8 @@ pub struct Template {
     pub keys: BTreeMap<String, String>,
 }
 
-/// The places that stand for what is elsewhere in AWS.
-struct Places<'a> {
+/// The paths of what AWS keeps elsewhere.
+struct Paths<'a> {
     binaries: &'a Path,
     config: &'a Path,
     /// The folder that a layer is made of; none where nobody has it.
@@ -106,19 +106,19 @@ impl Template {
         let text =
             std::fs::read_to_string(file).with_context(|| format!("read `{}`", file.display()))?;
         let layer = file.with_file_name("config");
-        let places = Places {
+        let paths = Paths {
             binaries,
             config,
             layer: Some(&layer),
         };
-        Template::parse(&text, parameters, &places)
+        Template::parse(&text, parameters, &paths)
             .with_context(|| format!("in `{}`", file.display()))
     }
 
     fn parse(
         text: &str,
         parameters: &BTreeMap<String, String>,
-        places: &Places<'_>,
+        paths: &Paths<'_>,
     ) -> anyhow::Result<Template> {
         let scope = Scope::new(yaml::read(text)?, parameters)?;
         let globals = match scope
@@ -160,7 +160,7 @@ impl Template {
                 resource,
                 properties,
             };
-            let function = declared.function(places)?;
+            let function = declared.function(paths)?;
             template.rules.extend(declared.rules(&function.name)?);
             with_roles.push((declared, function.binary_name.clone()));
             template.functions.push(function);
@@ -180,7 +180,7 @@ struct Declared<'a> {
 }
 
 impl Declared<'_> {
-    fn function(&self, places: &Places<'_>) -> anyhow::Result<Function> {
+    fn function(&self, paths: &Paths<'_>) -> anyhow::Result<Function> {
         let path = format!("Resources.{}", self.logical_id);
         known(
             &self.properties,
@@ -198,8 +198,8 @@ impl Declared<'_> {
             logical_id: self.logical_id.to_owned(),
             binary_name: binary_name.to_owned(),
             name: name.to_owned(),
-            binary: places.binaries.join(binary_name),
-            environment: self.environment(places)?,
+            binary: paths.binaries.join(binary_name),
+            environment: self.environment(paths)?,
             // SAM's own defaults.
             timeout: Duration::from_secs(self.number("/Timeout", 3)?),
             memory_megabytes: u32::try_from(self.number("/MemorySize", 128)?)?,
@@ -258,14 +258,14 @@ impl Declared<'_> {
         }
     }
 
-    fn environment(&self, places: &Places<'_>) -> anyhow::Result<BTreeMap<String, String>> {
+    fn environment(&self, paths: &Paths<'_>) -> anyhow::Result<BTreeMap<String, String>> {
         let variables = self.property("/Environment/Variables")?.unwrap_or_default();
         let mut environment = BTreeMap::new();
         for (name, value) in variables.as_object().into_iter().flatten() {
             let value = match value {
                 Value::String(text) => match text.strip_prefix(LAYER_FOLDER) {
                     Some(file) => self
-                        .file_of_a_layer(file, places)
+                        .file_of_a_layer(file, paths)
                         .with_context(|| format!("`{name}` is `{text}`"))?,
                     None => text.clone(),
                 },
@@ -281,7 +281,7 @@ impl Declared<'_> {
     }
 
     /// The local file for one that a layer brings: the function must have the layer, and the layer the file.
-    fn file_of_a_layer(&self, file: &str, places: &Places<'_>) -> anyhow::Result<String> {
+    fn file_of_a_layer(&self, file: &str, paths: &Paths<'_>) -> anyhow::Result<String> {
         let layers = self.properties["Layers"]
             .as_array()
             .cloned()
@@ -297,16 +297,14 @@ impl Declared<'_> {
                 content.trim_end_matches('/').trim_start_matches("./") == "config"
             })
         };
-        let is_there = places
-            .layer
-            .is_none_or(|folder| folder.join(file).is_file());
+        let is_there = paths.layer.is_none_or(|folder| folder.join(file).is_file());
         if !is_there || !layers.iter().any(brings_config) {
             bail!(
                 "`{}` has no layer that brings `{file}` (its `ContentUri` would be `config/`)",
                 self.logical_id
             );
         }
-        Ok(places.config.display().to_string())
+        Ok(paths.config.display().to_string())
     }
 
     /// The logical id of the queue behind the function's on-failure destination.

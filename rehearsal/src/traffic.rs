@@ -12,7 +12,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use rehearsal::clock::Clock;
 use rehearsal::elb::NODES_AT_MOST;
-use rehearsal::happening::{Happenings, ListenerKind, Still, What};
+use rehearsal::timeline::{self, ListenerKind, Still, Timeline};
 use serde::Serialize;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
@@ -84,7 +84,7 @@ pub(crate) enum Rest {
     Pause(Duration),
     /// Until something happens that production can feel, which the clock does not leave before production was asked, by
     /// every path: what is seen then does not depend on how fast the machine is.
-    UntilChanged(Happenings),
+    UntilChanged(Timeline),
 }
 
 /// Somebody who waits for more answers, until dropped.
@@ -109,7 +109,7 @@ impl Traffic {
         let rests = Rests {
             seen: match &rest {
                 Rest::Pause(_) => 0,
-                Rest::UntilChanged(happenings) => happenings.all().len(),
+                Rest::UntilChanged(timeline) => timeline.entries().len(),
             },
             rest,
             awaited: None,
@@ -181,7 +181,7 @@ impl Drop for Waiting<'_> {
 /// A client's rests.
 struct Rests {
     rest: Rest,
-    /// So many happenings have been waited for, or passed over.
+    /// Number of entries that have been waited for, or passed over.
     seen: usize,
     /// The next change. What happens during a request is kept here, and the clock with it.
     awaited: Option<oneshot::Receiver<Still>>,
@@ -197,16 +197,16 @@ impl Rests {
             let _ = waited_for.wait_for(|waiting| *waiting > 0).await;
             tokio::time::sleep(PAUSE).await;
         };
-        let happenings = match &self.rest {
+        let timeline = match &self.rest {
             Rest::Pause(pause) => {
                 tokio::select! { () = tokio::time::sleep(*pause) => {} () = hurried => {} }
                 return None;
             }
-            Rest::UntilChanged(happenings) => happenings,
+            Rest::UntilChanged(timeline) => timeline,
         };
         let awaited = self
             .awaited
-            .get_or_insert_with(|| happenings.still_when(self.seen, is_felt));
+            .get_or_insert_with(|| timeline.still_when(self.seen, is_felt));
         let still = tokio::select! {
             biased;
             still = awaited => still.ok(),
@@ -220,15 +220,15 @@ impl Rests {
 }
 
 /// Whether production can feel it.
-fn is_felt(what: &What) -> bool {
+fn is_felt(event: &timeline::Event) -> bool {
     matches!(
-        what,
-        What::Weights {
+        event,
+        timeline::Event::Weights {
             listener: ListenerKind::Production,
             ..
-        } | What::TaskStarted { .. }
-            | What::TaskStopped { .. }
-            | What::DeploymentStatus { .. }
+        } | timeline::Event::TaskStarted { .. }
+            | timeline::Event::TaskStopped { .. }
+            | timeline::Event::DeploymentStatus { .. }
     )
 }
 

@@ -29,15 +29,15 @@ use crate::ecs::{self, Ecs};
 use crate::elb::{LoadBalancers, Nodes};
 use crate::events::EventBus;
 use crate::fault::{Faults, Planned};
-use crate::happening::{Happenings, ListenerKind, What};
 use crate::iam::{Iam, Removal};
 use crate::identity::Ids;
 use crate::lambda::Lambda;
 use crate::logs::Logs;
+use crate::observable::Observable;
 use crate::scheduler::Scheduler;
 use crate::sns::Sns;
 use crate::template::Template;
-use crate::watched::Watched;
+use crate::timeline::{self, ListenerKind, Timeline};
 
 /// What a world begins with.
 #[derive(Debug, Clone)]
@@ -188,7 +188,7 @@ pub struct DeploymentRecord {
 pub struct Aws {
     pub assumptions: Assumptions,
     pub clock: Clock,
-    pub happenings: Happenings,
+    pub timeline: Timeline,
     /// Shared with Lambda, which acts for functions.
     pub iam: Arc<Iam>,
     pub ids: Ids,
@@ -422,9 +422,9 @@ impl Aws {
 async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws> {
     let template = &settings.template;
     let clock = Clock::with(settings.pace, settings.dwell);
-    let happenings = Happenings::new(clock.clone());
+    let timeline = Timeline::new(clock.clone());
     let lambda = Lambda::start(clock.clone(), template.functions.clone(), endpoint.clone()).await?;
-    lambda.tell(happenings.clone());
+    lambda.tell(timeline.clone());
     let iam = Arc::new(
         Iam::new(template.principals.clone(), &settings.without)?.with_keys(template.keys.clone()),
     );
@@ -447,9 +447,9 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         ids: Ids::default(),
         request_ids: Ids::default(),
         ecr: Ecr::new(settings.repositories.clone(), clock.now()),
-        ecs: Watched::new(ecs::State::default()),
-        codedeploy: Watched::new(codedeploy::State::default()),
-        cloudwatch: Watched::new(cloudwatch::State::default()),
+        ecs: Observable::new(ecs::State::default()),
+        codedeploy: Observable::new(codedeploy::State::default()),
+        cloudwatch: Observable::new(cloudwatch::State::default()),
         load_balancers: LoadBalancers::new(clock.clone(), nodes(&settings.assumptions)),
         events: EventBus::start(
             clock.clone(),
@@ -462,7 +462,7 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         scheduler: Scheduler::default(),
         sample_service: settings.sample_service.clone(),
         lambda,
-        happenings,
+        timeline,
         clock,
         endpoint,
     })
@@ -480,7 +480,7 @@ async fn tell_skips(aws: Arc<Aws>) {
     let mut skips = aws.clock.skips();
     // Whoever falls behind loses news of skips, which nothing depends on.
     while let Ok(skip) = skips.recv().await {
-        aws.happenings.tell(What::TimeSkipped {
+        aws.timeline.record(timeline::Event::TimeSkipped {
             from: skip.from,
             to: skip.to,
         });

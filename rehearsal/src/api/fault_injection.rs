@@ -15,8 +15,8 @@ use super::request::{Request, Service};
 use super::{Outcome, handle, record, render};
 use crate::clock::Pace;
 use crate::fault::{Attempt, Fault};
-use crate::happening::What;
 use crate::lambda::Asks;
+use crate::timeline;
 use crate::world::Aws;
 
 /// Who calls, as far as the request says.
@@ -89,7 +89,7 @@ impl Caller {
         let apart = aws.faults.tells_services_apart().then(of_service);
         let fault = apart.flatten().or_else(|| meets(&self.function))?;
         if self.attempt == Attempt::First {
-            aws.happenings.tell(What::FaultInjected {
+            aws.timeline.record(timeline::Event::FaultInjected {
                 function: self.function.clone(),
                 operation,
                 fault: fault.name(),

@@ -33,7 +33,7 @@ use self::error::ApiError;
 use self::fault_injection::Caller;
 use self::input::Input;
 use self::request::{Protocol, Request, Service};
-use crate::happening::What;
+use crate::timeline;
 use crate::world::{Aws, AwsCall};
 
 /// More than any operation's limit.
@@ -206,7 +206,7 @@ fn unsigned(service: Service) -> ApiError {
 
 fn record(aws: &Aws, request: &Request, function: Option<String>, outcome: &Outcome) {
     if let Err(error) = outcome {
-        aws.happenings.tell(What::CallRefused {
+        aws.timeline.record(timeline::Event::CallRefused {
             function: function.clone(),
             operation: format!("{}:{}", request.service.prefix(), request.operation),
             code: error.code.clone().into_owned(),

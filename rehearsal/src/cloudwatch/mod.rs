@@ -7,8 +7,8 @@ use std::time::SystemTime;
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use crate::happening::What;
-use crate::watched::Watched;
+use crate::observable::Observable;
+use crate::timeline;
 use crate::world::Aws;
 
 /// Every alarm, by name.
@@ -17,7 +17,7 @@ pub struct State {
     pub alarms: BTreeMap<String, Alarm>,
 }
 
-pub type CloudWatch = Watched<State>;
+pub type CloudWatch = Observable<State>;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alarm {
@@ -116,7 +116,7 @@ impl Aws {
         known.ok_or_else(|| AlarmDoesNotExist {
             name: name.to_owned(),
         })?;
-        self.happenings.tell(What::AlarmState {
+        self.timeline.record(timeline::Event::AlarmState {
             alarm: name.to_owned(),
             state: state.as_str(),
             reason: reason.to_owned(),

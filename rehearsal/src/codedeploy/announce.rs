@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::{Deployment, Group};
 use crate::assumption::Assumption;
 use crate::events::rfc3339_seconds;
-use crate::happening::What;
 use crate::identity::arn;
+use crate::timeline;
 use crate::world::Aws;
 
 /// Tells watchers of a new deployment.
@@ -22,7 +22,7 @@ pub fn created(aws: &Aws, deployment: &Deployment) {
             .revision(&spec.task_definition)?
             .image_of(&spec.container)
     });
-    aws.happenings.tell(What::DeploymentCreated {
+    aws.timeline.record(timeline::Event::DeploymentCreated {
         deployment: deployment.id.clone(),
         application: deployment.application.clone(),
         deployment_group: deployment.group.clone(),

@@ -8,11 +8,11 @@ use super::lifecycle::{EventStatus, LifecycleEvent};
 use super::plan::{self, Phase, PrimaryChange};
 use super::record::{look, set_event, set_status};
 use super::{
-    Creator, Deployment, DeploymentStatus, Group, announce, hook, install, rollback, shift, stage,
-    waits, watch,
+    Creator, Deployment, DeploymentStatus, Group, announce, hook, install, rollback, shift,
+    task_sets, waits, watch,
 };
 use crate::assumption::Assumption;
-use crate::happening::What;
+use crate::timeline;
 use crate::world::Aws;
 
 /// How long a deployment is `Created` and has no targets yet. That it is so for a while was observed, how long was not.
@@ -121,13 +121,13 @@ async fn perform(
 
 fn make_green_primary(aws: &Aws, id: &str, group: &Group) {
     if let Some(green) = look(aws, id).and_then(|(deployment, _)| deployment.green) {
-        stage::make_primary(aws, group, &green);
+        task_sets::make_primary(aws, group, &green);
     }
     if !aws
         .assumptions
         .hold(Assumption::ServiceRevisionChangesLater)
     {
-        stage::follow_primary(aws, group);
+        task_sets::follow_primary(aws, group);
     }
 }
 
@@ -143,13 +143,13 @@ fn end(aws: &Arc<Aws>, id: &str, group: &Group, ending: Ending) {
     };
     let conclusion = conclude(ending, &deployment.rollback_on, green);
     close_events(aws, &deployment, &conclusion);
-    stage::follow_primary(aws, group);
+    task_sets::follow_primary(aws, group);
     let rollback = conclusion
         .roll_back
         .then(|| rollback::prepare(aws, &deployment))
         .flatten();
     let error = write_end(aws, id, &conclusion, rollback.as_ref());
-    aws.happenings.tell(What::DeploymentStatus {
+    aws.timeline.record(timeline::Event::DeploymentStatus {
         deployment: id.to_owned(),
         status: conclusion.status.as_str(),
         error,

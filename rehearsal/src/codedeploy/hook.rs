@@ -12,9 +12,9 @@ use super::lifecycle::{EventStatus, LifecycleEvent};
 use super::record::edit;
 use super::{Deployment, Hook, HookAnswer, State};
 use crate::assumption::Assumption;
-use crate::happening::What;
 use crate::identity::sha256_hex;
 use crate::lambda::{Answer, Refused};
+use crate::timeline;
 use crate::world::Aws;
 
 /// A hook that has not answered by then has failed.
@@ -46,7 +46,7 @@ pub(super) async fn call(
         answer: None,
     };
     edit(aws, id, |deployment| deployment.hooks.push(hook));
-    aws.happenings.tell(What::HookCalled {
+    aws.timeline.record(timeline::Event::HookCalled {
         deployment: id.to_owned(),
         lifecycle_event: event.as_str(),
         function: found.name.clone(),

@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::ending::Failure;
 use super::record::{edit, look};
 use super::traffic::Routing;
-use super::{Group, shift, stage};
+use super::{Group, shift, task_sets};
 use crate::ecs::keep;
-use crate::happening::ListenerKind;
+use crate::timeline::ListenerKind;
 use crate::world::Aws;
 
 /// Green must be steady by then.
@@ -16,12 +16,12 @@ const INSTALL_LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// Makes green and waits until it is steady.
 pub(super) async fn install(aws: &Arc<Aws>, id: &str, group: &Group) -> Result<(), Failure> {
-    let sides = stage::sides(aws, group)?;
-    stage::check_listeners(aws, group, &sides)?;
+    let sides = task_sets::sides(aws, group)?;
+    task_sets::check_listeners(aws, group, &sides)?;
     let Some((deployment, _)) = look(aws, id) else {
         return Ok(());
     };
-    let green = stage::create_green(aws, group, &deployment, &sides)?;
+    let green = task_sets::create_green(aws, group, &deployment, &sides)?;
     edit(aws, id, |deployment| {
         deployment.blue = Some(sides.blue.clone());
         deployment.green = Some(green.clone());

@@ -1,7 +1,7 @@
 //! CodeDeploy for ECS: applications, deployment groups, and blue/green deployments.
 //!
 //! `app_spec`, `lifecycle`, `plan`, `traffic` and `ending` decide on plain data; `engine` plays a deployment, `rollback`
-//! one that rolls another back, and `stage` is what both do to ECS and the load balancer; `describe` is AWS's shapes.
+//! one that rolls another back, and `task_sets` is what both do to ECS and the load balancer; `describe` is AWS's shapes.
 
 pub mod announce;
 pub mod app_spec;
@@ -18,7 +18,7 @@ pub mod requests;
 mod revision;
 mod rollback;
 mod shift;
-mod stage;
+mod task_sets;
 pub mod traffic;
 mod waits;
 mod watch;
@@ -34,7 +34,7 @@ use self::lifecycle::{EventStatus, LifecycleEvent};
 pub use self::revision::{ApplicationRevision, RevisionUse};
 use self::traffic::{ConfigRecord, DeploymentConfig};
 use crate::identity::sha256_hex;
-use crate::watched::Watched;
+use crate::observable::Observable;
 
 /// Everything that CodeDeploy knows.
 #[derive(Default)]
@@ -46,7 +46,7 @@ pub struct State {
     pub revisions: Vec<ApplicationRevision>,
 }
 
-pub type CodeDeploy = Watched<State>;
+pub type CodeDeploy = Observable<State>;
 
 #[derive(Debug, Clone)]
 pub struct Application {

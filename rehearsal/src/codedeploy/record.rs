@@ -2,7 +2,7 @@
 
 use super::lifecycle::{EventStatus, LifecycleEvent};
 use super::{Deployment, DeploymentStatus, Group};
-use crate::happening::What;
+use crate::timeline;
 use crate::world::Aws;
 
 /// The deployment and its group as they are now.
@@ -24,7 +24,7 @@ pub(super) fn set_status(aws: &Aws, id: &str, status: DeploymentStatus) {
         deployment.status = status;
         deployment.started_at.get_or_insert(now);
     });
-    aws.happenings.tell(What::DeploymentStatus {
+    aws.timeline.record(timeline::Event::DeploymentStatus {
         deployment: id.to_owned(),
         status: status.as_str(),
         error: None,
@@ -53,7 +53,7 @@ pub(super) fn set_event(
     });
     aws.clock.dwell();
     let (deployment, name) = (id.to_owned(), event.as_str());
-    aws.happenings.tell(What::LifecycleEvent {
+    aws.timeline.record(timeline::Event::LifecycleEvent {
         deployment,
         name,
         status: status.as_str(),

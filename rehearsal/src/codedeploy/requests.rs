@@ -35,13 +35,13 @@ impl State {
 
     pub fn end_wait(&mut self, id: &str, wait: DeploymentWait) -> Result<(), Refusal> {
         let deployment = self.running(id)?;
-        let stage = match wait {
+        let wait = match wait {
             DeploymentWait::Ready => &mut deployment.ready_wait,
             DeploymentWait::Termination => &mut deployment.termination_wait,
         };
-        match stage {
+        match wait {
             Wait::Waiting => {
-                *stage = Wait::Over;
+                *wait = Wait::Over;
                 Ok(())
             }
             Wait::NotReached | Wait::Over => Err(Refusal::IsNotWaiting(id.to_owned())),

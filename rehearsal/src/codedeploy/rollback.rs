@@ -10,11 +10,11 @@ use super::lifecycle::LifecycleEvent;
 use super::record::look;
 use super::traffic::{ALL_AT_ONCE, DeploymentConfig, Routing};
 use super::{
-    Alarms, Creator, Deployment, DeploymentStatus, Group, Wait, hook, pending, shift, stage,
+    Alarms, Creator, Deployment, DeploymentStatus, Group, Wait, hook, pending, shift, task_sets,
 };
 use crate::assumption::Assumption;
-use crate::happening::ListenerKind;
 use crate::identity::sha256_hex;
+use crate::timeline::ListenerKind;
 use crate::world::Aws;
 
 /// The rollback of a deployment, with its AppSpec's text: blue's revision, all at once whatever the original used.
@@ -87,7 +87,7 @@ pub(super) async fn play(aws: &Arc<Aws>, id: &str, group: &Group) -> Result<(), 
         during(aws, id, event, work).await?;
     }
     if let Some(green) = &deployment.green {
-        stage::delete_task_set(aws, green).await;
+        task_sets::delete_task_set(aws, green).await;
     }
     Ok(())
 }
@@ -106,8 +106,8 @@ async fn perform(
         LifecycleEvent::AllowTraffic => {
             shift::shift(aws, &deployment.id, group, ListenerKind::Production, 0);
             if let Some(blue) = &deployment.blue {
-                stage::make_primary(aws, group, blue);
-                stage::follow_primary(aws, group);
+                task_sets::make_primary(aws, group, blue);
+                task_sets::follow_primary(aws, group);
             }
         }
         LifecycleEvent::BeforeInstall

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::ending::Failure;
 use super::record::{edit, look};
-use super::{Deployment, Group, stage};
+use super::{Deployment, Group, task_sets};
 use crate::ecs::{self, keep};
-use crate::happening::ListenerKind;
+use crate::timeline::ListenerKind;
 use crate::world::Aws;
 
 /// A service that is scaled while production shifts must be steady again by then.
@@ -78,6 +78,6 @@ pub(super) fn shift(aws: &Aws, id: &str, group: &Group, kind: ListenerKind, gree
         });
     }
     if let Some((deployment, _)) = look(aws, id) {
-        stage::set_weights(aws, group, &deployment, kind, green_percent);
+        task_sets::set_weights(aws, group, &deployment, kind, green_percent);
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::ending::{Counts, Ending};
 use super::record::{edit, look, set_status};
-use super::{Deployment, DeploymentStatus, Group, Wait, announce, stage};
+use super::{Deployment, DeploymentStatus, Group, Wait, announce, task_sets};
 use crate::assumption::Assumption;
 use crate::world::Aws;
 
@@ -52,7 +52,7 @@ pub(super) async fn terminate_blue(aws: &Aws, id: &str, group: &Group) {
         deployment.termination_wait = Wait::Over
     });
     if let Some(blue) = look(aws, id).and_then(|(deployment, _)| deployment.blue) {
-        stage::delete_task_set(aws, &blue).await;
+        task_sets::delete_task_set(aws, &blue).await;
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 use axum::http::Uri;
-use rehearsal::lambda::elsewhere::Place;
+use rehearsal::lambda::external::Place;
 
 use super::shared::{Build, CustomPipelines, Otherwise, Recording};
 
@@ -48,23 +48,23 @@ pub(crate) struct Serving {
 
     /// A Lambda function of your own, for an AppSpec to name: behind a URL of Lambda's Invoke API, or an executable that
     /// speaks the Runtime API
-    #[arg(long = "function", value_name = "NAME=URL|PATH", value_parser = given_elsewhere)]
-    pub(crate) functions: Vec<Elsewhere>,
+    #[arg(long = "function", value_name = "NAME=URL|PATH", value_parser = given_external)]
+    pub(crate) functions: Vec<ExternalFunction>,
 }
 
 /// A value of `--function`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Elsewhere {
+pub(crate) struct ExternalFunction {
     pub(crate) name: String,
     pub(crate) place: Place,
 }
 
-fn given_elsewhere(given: &str) -> Result<Elsewhere, String> {
+fn given_external(given: &str) -> Result<ExternalFunction, String> {
     // Clap shows one sentence and no causes.
-    elsewhere(given).map_err(|error| format!("{error:#}"))
+    external(given).map_err(|error| format!("{error:#}"))
 }
 
-fn elsewhere(given: &str) -> anyhow::Result<Elsewhere> {
+fn external(given: &str) -> anyhow::Result<ExternalFunction> {
     let Some((name, place)) = given.split_once('=') else {
         bail!("expected NAME=URL or NAME=PATH");
     };
@@ -77,7 +77,7 @@ fn elsewhere(given: &str) -> anyhow::Result<Elsewhere> {
         true => Place::Endpoint(endpoint(place)?),
         false => Place::Executable(executable(place)?),
     };
-    Ok(Elsewhere {
+    Ok(ExternalFunction {
         name: name.to_owned(),
         place,
     })
@@ -111,11 +111,11 @@ mod tests {
 
     #[test]
     fn a_function_is_behind_a_url_or_an_executable() {
-        let hook = elsewhere("my-hook=http://127.0.0.1:9000").unwrap();
+        let hook = external("my-hook=http://127.0.0.1:9000").unwrap();
         assert_eq!(hook.name, "my-hook");
         let expected = Uri::from_static("http://127.0.0.1:9000");
         assert_eq!(hook.place, Place::Endpoint(expected));
-        let shell = elsewhere("sh=/bin/sh").unwrap();
+        let shell = external("sh=/bin/sh").unwrap();
         let expected = Path::new("/bin/sh").canonicalize().unwrap();
         assert_eq!(shell.place, Place::Executable(expected));
     }
@@ -134,7 +134,7 @@ mod tests {
             ),
             ("hook=/etc/passwd", "is no executable file"),
         ] {
-            let error = format!("{:#}", elsewhere(given).unwrap_err());
+            let error = format!("{:#}", external(given).unwrap_err());
             assert!(error.contains(expected), "{given}: {error}");
         }
     }

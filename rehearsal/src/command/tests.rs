@@ -134,7 +134,7 @@ const WRONG: &[(&str, &str)] = &[
     ),
     (
         "rehearse storm --without run-migration:ecs:RunTask",
-        "cannot be used with 'storm': it is for a scenario (`cargo rehearse NAME`), `organisation`, `serve`, `crashes`",
+        "cannot be used with 'storm': it is for a scenario (`cargo rehearse NAME`), `scale`, `serve`, `crashes`",
     ),
     (
         "rehearse --without run-migration:ecs:RunTask storm",
@@ -186,10 +186,10 @@ const WRONG: &[(&str, &str)] = &[
     ),
     ("rehearse crashes --call RunTask", "as in `ecs:RunTask`"),
     ("rehearse crashes --fault rain", "invalid value 'rain'"),
-    ("rehearse organisation --services 0", "invalid value '0'"),
+    ("rehearse scale --services 0", "invalid value '0'"),
     (
-        "rehearse organisation --seed 1",
-        "cannot be used with 'organisation': it is for `storm`",
+        "rehearse scale --seed 1",
+        "cannot be used with 'scale': it is for `storm`",
     ),
     (
         "rehearse serve --function my-hook",
@@ -231,12 +231,8 @@ fn wrong_usage_is_told_with_status_2() {
 
 /// Every option, with a value for it, and the commands that honour it: `NAME` is a scenario.
 const HONOURED: [(&str, &str, &str); 23] = [
-    ("--assume", "all", "NAME organisation serve crashes"),
-    (
-        "--binaries",
-        "here",
-        "NAME organisation serve crashes storm",
-    ),
+    ("--assume", "all", "NAME scale serve crashes"),
+    ("--binaries", "here", "NAME scale serve crashes storm"),
     ("--call", "ecs:RunTask", "crashes"),
     ("--dwell", "20", "NAME"),
     ("--event", "push.json", "NAME"),
@@ -247,20 +243,20 @@ const HONOURED: [(&str, &str, &str); 23] = [
     ("--fault", "", "NAME crashes"),
     ("--pipelines", "own.toml", "NAME serve"),
     ("--port", "0", "serve"),
-    ("--profile", "dev", "NAME organisation serve crashes storm"),
-    ("--pushes", "5", "organisation"),
+    ("--profile", "dev", "NAME scale serve crashes storm"),
+    ("--pushes", "5", "scale"),
     ("--real-time", "", "serve"),
     ("--report", "page.html", "NAME storm"),
-    ("--root", "here", "NAME organisation serve crashes storm"),
+    ("--root", "here", "NAME scale serve crashes storm"),
     ("--seed", "7", "storm"),
     ("--seeds", "1..3", "storm"),
-    ("--services", "3", "organisation"),
-    ("--wire", "calls.jsonl", "NAME organisation serve storm"),
-    ("--within", "10", "organisation"),
+    ("--services", "3", "scale"),
+    ("--wire", "calls.jsonl", "NAME scale serve storm"),
+    ("--within", "10", "scale"),
     (
         "--without",
         "run-migration:ecs:RunTask",
-        "NAME organisation serve crashes",
+        "NAME scale serve crashes",
     ),
 ];
 

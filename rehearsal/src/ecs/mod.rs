@@ -28,7 +28,7 @@ use self::service::{Service, TaskSet};
 use self::task::Task;
 use self::task_definition::Revision;
 use crate::identity::arn;
-use crate::watched::Watched;
+use crate::observable::Observable;
 
 /// Everything that ECS knows.
 #[derive(Default)]
@@ -64,7 +64,7 @@ pub struct Served {
     pub port: u16,
 }
 
-pub type Ecs = Watched<State>;
+pub type Ecs = Observable<State>;
 
 impl State {
     /// A cluster by name or ARN; the default one when nothing is said.

@@ -11,8 +11,8 @@ use super::task::{ContainerEnd, Network, Stop, Task, TaskContainer, TaskStatus};
 use super::task_definition::Revision;
 use crate::assumption::Assumption;
 use crate::ecr::Reference;
-use crate::happening::What;
 use crate::process::Process;
+use crate::timeline;
 use crate::world::Aws;
 
 /// What a network interface takes, before and after.
@@ -207,7 +207,7 @@ async fn serve_or_finish(aws: &Arc<Aws>, task: &str, running: &mut Vec<Running>)
         task.started_at = Some(now);
     });
     let Some(started) = started else { return };
-    aws.happenings.tell(What::TaskStarted {
+    aws.timeline.record(timeline::Event::TaskStarted {
         task: started.arn.clone(),
         purpose: started.purpose(),
         version: version(aws, &started),
@@ -295,7 +295,7 @@ async fn end(aws: &Arc<Aws>, task_arn: &str, running: Vec<Running>) {
         task.stopped_at = Some(now);
     });
     if let Some(task) = stopped.or(stopping) {
-        aws.happenings.tell(What::TaskStopped {
+        aws.timeline.record(timeline::Event::TaskStopped {
             task: task.arn.clone(),
             purpose: task.purpose(),
             version: version(aws, &task),

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 
 use super::capacity::{ContainerInstance, Resources};
-use crate::happening::Purpose;
+use crate::timeline::Purpose;
 
 /// A stopped task is shown for at least an hour. Here for an hour exactly: nothing may count on more.
 const SHOWN_AFTER_STOP: Duration = Duration::from_secs(60 * 60);

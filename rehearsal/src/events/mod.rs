@@ -3,7 +3,7 @@
 //! Every delivery arrives once and at once, unless a fault is injected or events come twice by assumption.
 
 mod delivery;
-mod held;
+mod delivery_queue;
 mod matcher;
 mod pattern;
 mod schedule;
@@ -22,7 +22,7 @@ use crate::events::delivery::Delivery;
 use crate::identity::{ACCOUNT, Ids, REGION, arn};
 use crate::lambda::Lambda;
 
-use self::held::Held;
+use self::delivery_queue::DeliveryQueue;
 
 pub use delivery::{DeadLetter, DeliveryFault, Refusal, RetryPolicy};
 pub use pattern::Pattern;
@@ -75,7 +75,7 @@ struct Inner {
     rules: Vec<Rule>,
     lambda: Lambda,
     ids: Ids,
-    held: Held,
+    queue: DeliveryQueue,
     /// How often each rule delivers an event.
     copies: usize,
     state: Mutex<State>,
@@ -108,7 +108,7 @@ impl EventBus {
             rules,
             lambda,
             ids: Ids::default(),
-            held: Held::default(),
+            queue: DeliveryQueue::default(),
             state: Mutex::default(),
         };
         let bus = EventBus {
@@ -135,7 +135,7 @@ impl EventBus {
     ) -> String {
         let event = self.envelope(source, detail_type, resources, detail);
         let id = event["id"].as_str().unwrap_or_default().to_owned();
-        if let Some(event) = self.inner.held.pass(event) {
+        if let Some(event) = self.inner.queue.pass(event) {
             self.deliver(event);
         }
         id
@@ -143,12 +143,12 @@ impl EventBus {
 
     /// From now on what this source tells does not arrive.
     pub fn hold(&self, source: &str) {
-        self.inner.held.hold(source);
+        self.inner.queue.hold(source);
     }
 
     /// What was held back, in order: to be delivered or lost. From now on everything arrives again.
     pub fn release(&self) -> Vec<Value> {
-        self.inner.held.release()
+        self.inner.queue.release()
     }
 
     /// The next deliveries by the rule (`StartDeploymentPush`) meet these faults, one each, in order; `None` lets one

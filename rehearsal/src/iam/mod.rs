@@ -17,8 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use self::condition::Keys;
-use crate::happening::What;
 use crate::identity::{ACCOUNT, arn};
+use crate::timeline;
 
 pub use self::managed::{BASIC_EXECUTION, VPC_ACCESS, managed_policy};
 pub use self::policy::{Effect, Origin, Statement, Trust, identity_policy, trust_policy};
@@ -255,8 +255,8 @@ impl Refusal {
     }
 
     /// What is told where a service acts with a role and nobody gets an answer.
-    pub fn told(&self) -> What {
-        What::CallRefused {
+    pub fn told(&self) -> timeline::Event {
+        timeline::Event::CallRefused {
             function: Some(self.holder.clone()),
             operation: self.action.clone(),
             code: "AccessDenied".to_owned(),

@@ -43,7 +43,7 @@ impl Facts {
         known: &Known,
         production: BTreeMap<String, Vec<Sample>>,
     ) -> Facts {
-        let happenings = world.happenings.all();
+        let timeline = world.timeline.entries();
         let invocations = world.lambda.invocations();
         let pipelines = known.pipelines.iter();
         let pipelines: Vec<Pipeline> = pipelines
@@ -52,15 +52,15 @@ impl Facts {
         Facts {
             start: known.start,
             images: images(world),
-            pushes: pushes(known, &happenings, &invocations),
-            looks: looks(&happenings, &invocations),
+            pushes: pushes(known, &timeline, &invocations),
+            looks: looks(&timeline, &invocations),
             deployments: deployments(world, &pipelines),
             revisions: revisions(world),
-            hooks: hooks(&happenings),
+            hooks: hooks(&timeline),
             migrations: migrations(world),
             test_answers: test_answers(world, &pipelines),
             health: health(world),
-            messages: happenings.iter().filter_map(told).collect(),
+            messages: timeline.iter().filter_map(told).collect(),
             production,
             broken_unseen: known.broken_unseen.clone(),
             secrets: secrets(world),

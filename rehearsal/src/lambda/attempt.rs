@@ -6,11 +6,11 @@ use std::time::Instant;
 use serde_json::Value;
 
 use crate::clock::Busy;
-use crate::happening::What;
 use crate::lambda::call_latency::CallLatency;
 use crate::lambda::environment::{Afterwards, Environment, Session};
 use crate::lambda::log::{self, Log};
-use crate::lambda::{Answer, Function, Invocation, Known, Lambda, elsewhere};
+use crate::lambda::{Answer, Function, Invocation, Known, Lambda, external};
+use crate::timeline;
 
 impl Lambda {
     pub(super) async fn attempt(
@@ -21,13 +21,13 @@ impl Lambda {
     ) -> Answer {
         let busy = self.inner.clock.busy();
         let started = Instant::now();
-        self.inner.say(|| What::FunctionInvoked {
+        self.inner.say(|| timeline::Event::FunctionInvoked {
             function: function.binary_name.clone(),
             request_id: request_id.to_owned(),
         });
         let (answer, log_stream) = self.answer(function, request_id, &payload, busy).await;
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.inner.say(|| What::FunctionEnded {
+        self.inner.say(|| timeline::Event::FunctionEnded {
             function: function.binary_name.clone(),
             request_id: request_id.to_owned(),
             error: match &answer {
@@ -65,8 +65,8 @@ impl Lambda {
             error_type: "Runtime.InvalidEntrypoint".to_owned(),
             error_message: format!("RequestId: {request_id} Error: {error:#}"),
         };
-        if let Some(invocations) = self.elsewhere(&function.name) {
-            let answer = elsewhere::invoke(&invocations, payload).await;
+        if let Some(invocations) = self.external(&function.name) {
+            let answer = external::invoke(&invocations, payload).await;
             return (answer.unwrap_or_else(failed), None);
         }
         let mut environment = match self.environment(function).await {

@@ -6,8 +6,8 @@ mod attempt;
 mod call_latency;
 mod destination;
 pub mod dry;
-pub mod elsewhere;
 mod environment;
+pub mod external;
 mod log;
 mod memory;
 mod queue;
@@ -24,12 +24,12 @@ use serde_json::Value;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::clock::Clock;
-use crate::happening::{Happenings, What};
 use crate::iam::Iam;
 use crate::identity::{Ids, arn};
 use crate::lambda::call_latency::CallLatency;
 use crate::lambda::environment::Environment;
 use crate::logs::Logs;
+use crate::timeline::{self, Timeline};
 
 pub(crate) use self::call_latency::{Asks, Passing};
 pub use self::log::default_group;
@@ -156,11 +156,11 @@ struct Inner {
     functions: Vec<Function>,
     local_aws: String,
     ids: Ids,
-    happenings: OnceLock<Happenings>,
+    timeline: OnceLock<Timeline>,
     iam: OnceLock<Arc<Iam>>,
     logs: OnceLock<Logs>,
-    /// Places for invocations, by the name of each function that has a limit.
-    places: BTreeMap<String, Arc<Semaphore>>,
+    /// Concurrent invocations left, by the name of each function that has a limit.
+    concurrency: BTreeMap<String, Arc<Semaphore>>,
     /// Those of all other functions together.
     unreserved: Arc<Semaphore>,
     state: Mutex<State>,
@@ -177,7 +177,7 @@ struct State {
     invocations: Vec<Invocation>,
     dead_letters: Vec<(String, Value)>,
     /// Functions that the template does not declare.
-    registered: Vec<elsewhere::Registered>,
+    registered: Vec<external::Registered>,
     logs: BTreeMap<String, Arc<Mutex<Vec<String>>>>,
 }
 
@@ -211,13 +211,13 @@ impl Lambda {
                 .map(|limit| (function.name.clone(), Arc::new(Semaphore::new(limit))))
         };
         let inner = Inner {
-            places: functions.iter().filter_map(limited).collect(),
+            concurrency: functions.iter().filter_map(limited).collect(),
             unreserved: Arc::new(Semaphore::new(ACCOUNT_CONCURRENCY)),
             clock,
             functions,
             local_aws,
             ids: Ids::default(),
-            happenings: OnceLock::new(),
+            timeline: OnceLock::new(),
             iam: OnceLock::new(),
             logs: OnceLock::new(),
             state: Mutex::default(),
@@ -230,9 +230,9 @@ impl Lambda {
 
     /// Everything that is said from now on about invocations is told as `FunctionInvoked` and `FunctionEnded`, with the
     /// function's binary name. To be called once, by whoever makes the world.
-    pub fn tell(&self, happenings: Happenings) {
+    pub fn tell(&self, timeline: Timeline) {
         // A second listener would be a mistake of the world's maker that nothing can come of.
-        let _ = self.inner.happenings.set(happenings);
+        let _ = self.inner.timeline.set(timeline);
     }
 
     /// From now on a function's role must allow what Lambda does for it. To be called once, by whoever makes the world.
@@ -428,11 +428,11 @@ impl Lambda {
 
     /// A place within the function's reserved concurrency, or within the account's where none is reserved.
     fn place(&self, function: &Function) -> Result<OwnedSemaphorePermit, Refused> {
-        let (places, refused) = match self.inner.places.get(&function.name) {
-            Some(places) => (places, Refused::Throttled),
+        let (concurrency, refused) = match self.inner.concurrency.get(&function.name) {
+            Some(concurrency) => (concurrency, Refused::Throttled),
             None => (&self.inner.unreserved, Refused::AccountThrottled),
         };
-        places.clone().try_acquire_owned().map_err(|_| refused)
+        concurrency.clone().try_acquire_owned().map_err(|_| refused)
     }
 }
 
@@ -461,9 +461,9 @@ impl Inner {
             .clone()
     }
 
-    fn say(&self, what: impl FnOnce() -> What) {
-        if let Some(happenings) = self.happenings.get() {
-            happenings.tell(what());
+    fn say(&self, what: impl FnOnce() -> timeline::Event) {
+        if let Some(timeline) = self.timeline.get() {
+            timeline.record(what());
         }
     }
 }

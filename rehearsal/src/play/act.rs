@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 use anyhow::{Context, anyhow, bail};
 use rehearsal::codedeploy::requests::DeploymentWait;
 use rehearsal::codedeploy::{Creator, Deployment, State, Wait};
-use rehearsal::happening::{ListenerKind, What};
 use rehearsal::pause::Pause;
+use rehearsal::timeline::{self, ListenerKind};
 use rehearsal::world::World;
 use serde_json::Value;
 
 use super::{forge, person};
 use crate::scenario::setting::CLUSTER;
-use crate::scenario::{Held, Moment, Step};
+use crate::scenario::{Moment, Queued, Step};
 use crate::storm;
 use crate::traffic::Traffic;
 
@@ -49,7 +49,7 @@ impl<'a> Script<'a> {
             Step::TellAgain => tell_again(world)?,
             Step::Tell(event) => world.events.deliver(event.clone()),
             Step::Hold(source) => world.events.hold(source),
-            Step::Release(held) => self.release(*held).await,
+            Step::Release(queued) => self.release(*queued).await,
             Step::Deny { function, action } => world.deny(function, action)?,
             Step::LimitFargate(tasks) => world.limit_fargate(*tasks),
             Step::Stop(then) => person::stop(world, *then)?,
@@ -67,7 +67,7 @@ impl<'a> Script<'a> {
                     self.more(*answers).await;
                 }
             }
-            Step::Storm(deed) => storm::act::act(world, &mut self.pause, deed).await?,
+            Step::Storm(action) => storm::act::act(world, &mut self.pause, action).await?,
             Step::Ask(request) => person::ask(world, request).await?,
             Step::Await(moment) => {
                 if !self.comes(*moment).await {
@@ -93,16 +93,16 @@ impl<'a> Script<'a> {
     }
 
     /// Each event is looked at before the next one comes: a second invocation might otherwise overtake the first.
-    async fn release(&mut self, held: Held) {
+    async fn release(&mut self, queued: Queued) {
         let events = self.world.events.release();
-        match held {
-            Held::LastFirst => {
+        match queued {
+            Queued::LastFirst => {
                 for event in events.into_iter().rev() {
                     self.world.events.deliver(event);
                     self.idle().await;
                 }
             }
-            Held::Lost => {}
+            Queued::Lost => {}
         }
     }
 
@@ -115,10 +115,10 @@ impl<'a> Script<'a> {
                 true
             }
             Moment::LifecycleEvent(..) | Moment::Share(_) => {
-                self.pause.until(move |what| is(moment, what)).await
+                self.pause.until(move |event| is(moment, event)).await
             }
             Moment::Wait(wait) => {
-                while self.pause.until(move |what| begins(wait, what)).await {
+                while self.pause.until(move |event| begins(wait, event)).await {
                     let waits = |state: &State| is_waited(wait, &state.deployments);
                     if world.codedeploy.until(waits).await {
                         return true;
@@ -131,10 +131,12 @@ impl<'a> Script<'a> {
 }
 
 /// What comes right before a wait, without any time in between.
-fn begins(wait: DeploymentWait, what: &What) -> bool {
-    match (wait, what) {
-        (DeploymentWait::Ready, What::DeploymentStatus { status, .. }) => *status == "Ready",
-        (DeploymentWait::Termination, What::LifecycleEvent { name, status, .. }) => {
+fn begins(wait: DeploymentWait, event: &timeline::Event) -> bool {
+    match (wait, event) {
+        (DeploymentWait::Ready, timeline::Event::DeploymentStatus { status, .. }) => {
+            *status == "Ready"
+        }
+        (DeploymentWait::Termination, timeline::Event::LifecycleEvent { name, status, .. }) => {
             (*name, *status) == ("AfterAllowTraffic", "Succeeded")
         }
         (DeploymentWait::Ready | DeploymentWait::Termination, _) => false,
@@ -157,14 +159,15 @@ fn is_waited(wait: DeploymentWait, deployments: &[Deployment]) -> Option<bool> {
     shipping.any(is_in).then_some(true)
 }
 
-fn is(moment: Moment, what: &What) -> bool {
-    match (moment, what) {
-        (Moment::LifecycleEvent(event, wanted), What::LifecycleEvent { name, status, .. }) => {
-            (event, wanted) == (*name, *status)
-        }
+fn is(moment: Moment, event: &timeline::Event) -> bool {
+    match (moment, event) {
+        (
+            Moment::LifecycleEvent(event, wanted),
+            timeline::Event::LifecycleEvent { name, status, .. },
+        ) => (event, wanted) == (*name, *status),
         (
             Moment::Share(wanted),
-            What::Weights {
+            timeline::Event::Weights {
                 listener, weights, ..
             },
         ) => {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::SystemTime;
 
-use rehearsal::happening::{Happening, What};
 use rehearsal::identity::sha256_hex;
+use rehearsal::timeline::{self, Entry};
 use rehearsal::world::World;
 
 /// Hexadecimal digits of a fingerprint.
@@ -16,17 +16,17 @@ const DIGITS: usize = 16;
 pub(super) fn of(world: &World, start: SystemTime) -> String {
     let moment = |at: SystemTime| at.duration_since(start).unwrap_or_default().as_micros();
     let mut lines = BTreeSet::new();
-    for Happening { at, what } in world.happenings.all() {
-        if let What::TimeSkipped { .. } = what {
+    for Entry { at, event } in world.timeline.entries() {
+        if let timeline::Event::TimeSkipped { .. } = event {
             continue;
         }
-        let line = if let What::FunctionEnded {
+        let line = if let timeline::Event::FunctionEnded {
             function, error, ..
-        } = &what
+        } = &event
         {
             format!("{function} ended: {error:?}")
         } else {
-            format!("{what:?}")
+            format!("{event:?}")
         };
         lines.insert((moment(at), line));
     }

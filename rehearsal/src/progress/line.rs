@@ -1,8 +1,8 @@
-//! One happening as one line: simulated time, subject, what happened.
+//! One entry of the timeline as one line: simulated time, subject, what happened.
 
 use std::time::Duration;
 
-use rehearsal::happening::{ListenerKind, Purpose, Weight, What};
+use rehearsal::timeline::{self, ListenerKind, Purpose, Weight};
 use serde_json::Value;
 
 use crate::progress::Colours;
@@ -55,22 +55,22 @@ impl Line {
         )
     }
 
-    /// The line for a happening; none for what people need not see.
-    pub(crate) fn of(at: Duration, what: &What) -> Option<Line> {
-        let parts = match what {
-            What::ImagePushed { .. } => pushed(what)?,
-            What::RevisionRegistered { arn, images } => {
+    /// The line for an entry; none for what people need not see.
+    pub(crate) fn of(at: Duration, event: &timeline::Event) -> Option<Line> {
+        let parts = match event {
+            timeline::Event::ImagePushed { .. } => pushed(event)?,
+            timeline::Event::RevisionRegistered { arn, images } => {
                 part("revision", revision(arn, images), Tone::Plain)
             }
-            What::DeploymentCreated { .. } => created(what)?,
-            What::DeploymentStatus { .. } => deployment_status(what)?,
-            What::LifecycleEvent { .. } => lifecycle_event(what)?,
-            What::HookCalled { .. } => hook_called(what)?,
-            What::HookAnswered { .. } => hook_answered(what)?,
-            What::Weights { .. } => shifted(what)?,
-            What::TaskStarted { .. } => task_started(what)?,
-            What::TaskStopped { .. } => task_stopped(what)?,
-            What::AlarmState { alarm, state, .. } => {
+            timeline::Event::DeploymentCreated { .. } => created(event)?,
+            timeline::Event::DeploymentStatus { .. } => deployment_status(event)?,
+            timeline::Event::LifecycleEvent { .. } => lifecycle_event(event)?,
+            timeline::Event::HookCalled { .. } => hook_called(event)?,
+            timeline::Event::HookAnswered { .. } => hook_answered(event)?,
+            timeline::Event::Weights { .. } => shifted(event)?,
+            timeline::Event::TaskStarted { .. } => task_started(event)?,
+            timeline::Event::TaskStopped { .. } => task_stopped(event)?,
+            timeline::Event::AlarmState { alarm, state, .. } => {
                 let tone = if *state == "ALARM" {
                     Tone::Bad
                 } else {
@@ -78,11 +78,11 @@ impl Line {
                 };
                 part("alarm", format!("{alarm} is {state}"), tone)
             }
-            What::MessagePublished { subject, body, .. } => {
+            timeline::Event::MessagePublished { subject, body, .. } => {
                 part("message", message(subject.as_deref(), body), Tone::Strong)
             }
-            What::CallRefused { .. } => refused(what)?,
-            What::FaultInjected {
+            timeline::Event::CallRefused { .. } => refused(event)?,
+            timeline::Event::FaultInjected {
                 function,
                 operation,
                 fault,
@@ -91,11 +91,11 @@ impl Line {
                 format!("{function} at {operation}: {fault}"),
                 Tone::Bad,
             ),
-            What::TimeSkipped { from, to } => {
+            timeline::Event::TimeSkipped { from, to } => {
                 skipped(to.duration_since(*from).unwrap_or_default())?
             }
-            What::FunctionInvoked { .. } => return None,
-            What::FunctionEnded { .. } => ended(what)?,
+            timeline::Event::FunctionInvoked { .. } => return None,
+            timeline::Event::FunctionEnded { .. } => ended(event)?,
         };
         let (subject, text, tone) = parts;
         Some(Line {
@@ -147,12 +147,12 @@ fn who(function: &Option<String>) -> &str {
     function.as_deref().unwrap_or("somebody")
 }
 
-fn pushed(what: &What) -> Option<Parts> {
-    let What::ImagePushed {
+fn pushed(event: &timeline::Event) -> Option<Parts> {
+    let timeline::Event::ImagePushed {
         repository,
         digest,
         tag,
-    } = what
+    } = event
     else {
         return None;
     };
@@ -164,12 +164,12 @@ fn pushed(what: &What) -> Option<Parts> {
     ))
 }
 
-fn hook_called(what: &What) -> Option<Parts> {
-    let What::HookCalled {
+fn hook_called(event: &timeline::Event) -> Option<Parts> {
+    let timeline::Event::HookCalled {
         lifecycle_event,
         function,
         ..
-    } = what
+    } = event
     else {
         return None;
     };
@@ -180,13 +180,13 @@ fn hook_called(what: &What) -> Option<Parts> {
     ))
 }
 
-fn hook_answered(what: &What) -> Option<Parts> {
-    let What::HookAnswered {
+fn hook_answered(event: &timeline::Event) -> Option<Parts> {
+    let timeline::Event::HookAnswered {
         lifecycle_event,
         status,
         function,
         ..
-    } = what
+    } = event
     else {
         return None;
     };
@@ -202,13 +202,13 @@ fn hook_answered(what: &What) -> Option<Parts> {
     ))
 }
 
-fn refused(what: &What) -> Option<Parts> {
-    let What::CallRefused {
+fn refused(event: &timeline::Event) -> Option<Parts> {
+    let timeline::Event::CallRefused {
         function,
         operation,
         code,
         message,
-    } = what
+    } = event
     else {
         return None;
     };
@@ -223,10 +223,10 @@ fn refused(what: &What) -> Option<Parts> {
     ))
 }
 
-fn task_started(what: &What) -> Option<Parts> {
-    let What::TaskStarted {
+fn task_started(event: &timeline::Event) -> Option<Parts> {
+    let timeline::Event::TaskStarted {
         purpose, version, ..
-    } = what
+    } = event
     else {
         return None;
     };
@@ -237,8 +237,8 @@ fn task_started(what: &What) -> Option<Parts> {
     ))
 }
 
-fn created(what: &What) -> Option<Parts> {
-    let What::DeploymentCreated {
+fn created(event: &timeline::Event) -> Option<Parts> {
+    let timeline::Event::DeploymentCreated {
         deployment,
         service,
         deployment_config,
@@ -246,7 +246,7 @@ fn created(what: &What) -> Option<Parts> {
         revision,
         version,
         ..
-    } = what
+    } = event
     else {
         return None;
     };
@@ -265,13 +265,13 @@ fn created(what: &What) -> Option<Parts> {
     Some(part("deployment", text, Tone::Strong))
 }
 
-fn shifted(what: &What) -> Option<Parts> {
-    let What::Weights {
+fn shifted(event: &timeline::Event) -> Option<Parts> {
+    let timeline::Event::Weights {
         service,
         listener,
         weights,
         ..
-    } = what
+    } = event
     else {
         return None;
     };
@@ -291,13 +291,13 @@ fn skipped(skipped: Duration) -> Option<Parts> {
     worth_a_line.then(|| part("", format!("… {} pass …", duration(skipped)), Tone::Faint))
 }
 
-fn ended(what: &What) -> Option<Parts> {
-    let What::FunctionEnded {
+fn ended(event: &timeline::Event) -> Option<Parts> {
+    let timeline::Event::FunctionEnded {
         function,
         error,
         milliseconds,
         ..
-    } = what
+    } = event
     else {
         return None;
     };
@@ -315,12 +315,12 @@ fn ended(what: &What) -> Option<Parts> {
     })
 }
 
-fn deployment_status(what: &What) -> Option<Parts> {
-    let What::DeploymentStatus {
+fn deployment_status(event: &timeline::Event) -> Option<Parts> {
+    let timeline::Event::DeploymentStatus {
         deployment,
         status,
         error,
-    } = what
+    } = event
     else {
         return None;
     };
@@ -343,13 +343,13 @@ fn end_of(status: &str) -> Option<Tone> {
     }
 }
 
-fn lifecycle_event(what: &What) -> Option<Parts> {
-    let What::LifecycleEvent {
+fn lifecycle_event(event: &timeline::Event) -> Option<Parts> {
+    let timeline::Event::LifecycleEvent {
         name,
         status,
         message,
         ..
-    } = what
+    } = event
     else {
         return None;
     };
@@ -398,14 +398,14 @@ fn task(purpose: &Purpose, version: Option<&str>, what: &str) -> String {
     }
 }
 
-fn task_stopped(what: &What) -> Option<Parts> {
-    let What::TaskStopped {
+fn task_stopped(event: &timeline::Event) -> Option<Parts> {
+    let timeline::Event::TaskStopped {
         purpose,
         version,
         exit_code,
         reason,
         ..
-    } = what
+    } = event
     else {
         return None;
     };

@@ -7,22 +7,22 @@ mod services;
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use rehearsal::happening::{Happening, What};
+use rehearsal::timeline::{self, Entry};
 use rehearsal::world::World;
 
 use crate::progress::Line;
 use crate::record::Record;
+use crate::redact::Redactor;
 use crate::report::story::{Claim, Mark, Message, Revision, Sentence, Span, Story};
 use crate::scenario::Scenario;
 use crate::traffic::Sample;
-use crate::withhold::Withheld;
 
 /// What the parts of a story are told from.
 struct Source<'a> {
     world: &'a World,
     start: SystemTime,
-    happenings: Vec<Happening>,
-    withheld: Withheld,
+    timeline: Vec<Entry>,
+    redactor: Redactor,
 }
 
 /// Everything that can be told before the run is judged.
@@ -36,8 +36,8 @@ pub(crate) fn collect(
     let source = Source {
         world,
         start,
-        happenings: world.happenings.all(),
-        withheld: Withheld::of(world),
+        timeline: world.timeline.entries(),
+        redactor: Redactor::of(world),
     };
     let (functions, other_calls) = functions::of(&source);
     Story {
@@ -91,16 +91,13 @@ impl Source<'_> {
     }
 
     /// Everything that happened since the start.
-    fn told(&self) -> impl Iterator<Item = (f64, &What)> {
-        let since_start = self
-            .happenings
-            .iter()
-            .filter(|happening| happening.at >= self.start);
-        since_start.map(|happening| (self.seconds(happening.at), &happening.what))
+    fn told(&self) -> impl Iterator<Item = (f64, &timeline::Event)> {
+        let since_start = self.timeline.iter().filter(|entry| entry.at >= self.start);
+        since_start.map(|entry| (self.seconds(entry.at), &entry.event))
     }
 
     fn safe(&self, text: &str) -> String {
-        self.withheld.text(text)
+        self.redactor.text(text)
     }
 }
 
@@ -110,8 +107,8 @@ fn last(arn: &str) -> String {
 }
 
 fn skips(source: &Source<'_>) -> Vec<Span> {
-    let skip = |(_, what): (f64, &What)| {
-        let What::TimeSkipped { from, to } = what else {
+    let skip = |(_, what): (f64, &timeline::Event)| {
+        let timeline::Event::TimeSkipped { from, to } = what else {
             return None;
         };
         Some(Span {
@@ -123,8 +120,8 @@ fn skips(source: &Source<'_>) -> Vec<Span> {
 }
 
 fn pushes(source: &Source<'_>) -> Vec<Mark> {
-    let push = |(at, what): (f64, &What)| {
-        let What::ImagePushed {
+    let push = |(at, what): (f64, &timeline::Event)| {
+        let timeline::Event::ImagePushed {
             repository, tag, ..
         } = what
         else {
@@ -138,8 +135,8 @@ fn pushes(source: &Source<'_>) -> Vec<Mark> {
 }
 
 fn alarms(source: &Source<'_>) -> Vec<Mark> {
-    let alarm = |(at, what): (f64, &What)| {
-        let What::AlarmState { alarm, state, .. } = what else {
+    let alarm = |(at, what): (f64, &timeline::Event)| {
+        let timeline::Event::AlarmState { alarm, state, .. } = what else {
             return None;
         };
         let text = format!("{alarm} is {state}");
@@ -149,8 +146,8 @@ fn alarms(source: &Source<'_>) -> Vec<Mark> {
 }
 
 fn messages(source: &Source<'_>) -> Vec<Message> {
-    let message = |(at, what): (f64, &What)| {
-        let What::MessagePublished {
+    let message = |(at, what): (f64, &timeline::Event)| {
+        let timeline::Event::MessagePublished {
             topic,
             subject,
             body,
@@ -190,20 +187,20 @@ fn revisions(record: &Record) -> Vec<Revision> {
 /// The progress, as the terminal shows it.
 fn words(source: &Source<'_>) -> Vec<Sentence> {
     let since_start = source
-        .happenings
+        .timeline
         .iter()
-        .filter(|happening| happening.at >= source.start);
-    let sentence = |happening: &Happening| {
-        let line = Line::of(source.since(happening.at), &happening.what)?;
+        .filter(|entry| entry.at >= source.start);
+    let sentence = |entry: &Entry| {
+        let line = Line::of(source.since(entry.at), &entry.event)?;
         let (subject, text, tone) = line.parts();
         // Messages are on the page in full.
-        let text = if matches!(happening.what, What::MessagePublished { .. }) {
+        let text = if matches!(entry.event, timeline::Event::MessagePublished { .. }) {
             text.lines().next().unwrap_or_default()
         } else {
             text
         };
         Some(Sentence {
-            at: source.seconds(happening.at),
+            at: source.seconds(entry.at),
             subject: subject.to_owned(),
             text: source.safe(text),
             tone,

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use rehearsal::ecs::task_definition::Revision;
 use serde_json::json;
 
-use crate::withhold::Withheld;
+use crate::redact::Redactor;
 
 use super::page;
 use super::sample;
@@ -132,10 +132,10 @@ fn no_value_of_an_environment_is_on_the_page() {
         registered_at: SystemTime::UNIX_EPOCH,
         deregistered_at: None,
     };
-    let withheld = Withheld::in_revisions([&revision].into_iter());
+    let redactor = Redactor::in_revisions([&revision].into_iter());
     let careless = |written: &str| format!("{written} with {planted}");
     assert!(page(&sample::story(&careless)).contains(planted));
-    let page = page(&sample::story(&|written| withheld.text(&careless(written))));
+    let page = page(&sample::story(&|written| redactor.text(&careless(written))));
     assert!(!page.contains(planted));
     assert!(page.contains("error: no such table with [value of SHOP_TOKEN]"));
 }

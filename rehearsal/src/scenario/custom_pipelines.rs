@@ -122,9 +122,9 @@ impl Pipeline {
 
     /// Its service as claims and the record call it.
     fn label(&self, all: &[Pipeline]) -> String {
-        let elsewhere =
+        let other_account =
             |other: &Pipeline| other.service == self.service && other.cluster != self.cluster;
-        match all.iter().any(elsewhere) {
+        match all.iter().any(other_account) {
             true => format!("{}/{}", self.cluster, self.service),
             false => self.service.clone(),
         }

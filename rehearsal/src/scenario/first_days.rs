@@ -8,7 +8,7 @@ use serde_json::json;
 use super::history::{History, Left, decided};
 use super::setting::{BLUE, Mode, Setting};
 use super::step::{AN_HOUR, push};
-use super::{Expectation, Held, Moment, Scenario, Step, claims};
+use super::{Expectation, Moment, Queued, Scenario, Step, claims};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
@@ -199,7 +199,7 @@ fn superseded_is_not_failed() -> Scenario {
                 Step::Settle,
                 Step::Hold("aws.ecr"),
                 Step::push(release("release-2", "1.1.0")),
-                Step::Release(Held::Lost),
+                Step::Release(Queued::Lost),
                 AN_HOUR,
                 Step::Settle,
             ],

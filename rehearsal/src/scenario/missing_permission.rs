@@ -7,8 +7,8 @@ use rehearsal::ecr::ImageSettings;
 
 use crate::record::{Message, Missing};
 use crate::scenario::claims::{self, expect, list};
+use crate::scenario::dead_letters::calls_kept;
 use crate::scenario::history::{Left, broke_off, runs};
-use crate::scenario::kept::calls_kept;
 use crate::scenario::setting::{BLUE, GREEN, Setting};
 use crate::scenario::{Expectation, MessageFormat, Provided, Scenario, Step, quoted};
 

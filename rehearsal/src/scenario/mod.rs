@@ -3,6 +3,7 @@
 mod answered_by_blue;
 mod claims;
 pub(crate) mod custom_pipelines;
+mod dead_letters;
 mod ec2_dynamic_ports;
 mod event;
 mod evidence;
@@ -10,7 +11,6 @@ mod failed_migration;
 mod failed_test_traffic;
 mod first_days;
 mod history;
-mod kept;
 mod missing_permission;
 mod multi_arch;
 mod needed;
@@ -37,7 +37,7 @@ use crate::record::{Problem, Record};
 use crate::scenario::setting::Setting;
 
 pub(crate) use event::{EventFile, of_event};
-pub(crate) use step::{AfterStop, Forgery, Held, Moment, Step};
+pub(crate) use step::{AfterStop, Forgery, Moment, Queued, Step};
 
 /// A rehearsal to play.
 pub(crate) struct Scenario {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::history::{History, Left, decided};
 use super::setting::{Service, Setting};
 use super::step::AN_HOUR;
-use super::{Expectation, Held, Moment, Scenario, Step, claims};
+use super::{Expectation, Moment, Queued, Scenario, Step, claims};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
@@ -58,7 +58,7 @@ fn out_of_order() -> Scenario {
                 push(&["latest", "release-1"], "1.1.0"),
                 Step::Pass(Duration::from_secs(5)),
                 push(&["latest", "release-2"], "1.2.0"),
-                Step::Release(Held::LastFirst),
+                Step::Release(Queued::LastFirst),
                 Step::Settle,
             ],
             expectations,

@@ -5,7 +5,7 @@ use rehearsal::ecr::ImageSettings;
 
 use super::history::{History, Left, TWO_SHIPPED, broke_off, decided, long_after, soon_after};
 use super::step::{AN_HOUR, push};
-use super::{Held, Moment, Scenario, Step, claims};
+use super::{Moment, Queued, Scenario, Step, claims};
 
 /// What an event that arrives would not take.
 const MOST_OF_AN_HOUR: f64 = 50.0 * 60.0;
@@ -154,14 +154,14 @@ fn lost_event() -> Scenario {
         vec![
             Step::Hold("aws.ecr"),
             push("1.1.0"),
-            Step::Release(Held::Lost),
+            Step::Release(Queued::Lost),
             AN_HOUR,
             Step::Await(Moment::Share(10)),
             push("1.2.0"),
             Step::Await(Moment::Idle),
             Step::Hold("aws.codedeploy"),
             Step::Settle,
-            Step::Release(Held::Lost),
+            Step::Release(Queued::Lost),
             AN_HOUR,
             Step::Settle,
         ],

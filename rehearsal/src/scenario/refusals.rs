@@ -4,7 +4,7 @@ use rehearsal::ecr::ImageSettings;
 use serde_json::{Value, json};
 
 use crate::scenario::claims::{self, expect, list};
-use crate::scenario::kept::event_kept;
+use crate::scenario::dead_letters::event_kept;
 use crate::scenario::setting::{GREEN, Setting};
 use crate::scenario::{Expectation, MessageFormat, Scenario, Step};
 

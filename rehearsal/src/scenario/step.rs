@@ -9,7 +9,7 @@ use rehearsal::codedeploy::requests::DeploymentWait;
 use rehearsal::ecr::{ImageSettings, IndexSettings};
 use serde_json::Value;
 
-use crate::storm::plan::Deed;
+use crate::storm::plan::Action;
 
 /// One step of a script.
 #[derive(Debug, Clone)]
@@ -25,7 +25,7 @@ pub(crate) enum Step {
     /// What this source tells from now on does not arrive: `aws.ecr`.
     Hold(&'static str),
     /// What was held back arrives after all, or never will; nothing more is held back.
-    Release(Held),
+    Release(Queued),
     /// From now on a function may not do something.
     Deny {
         function: &'static str,
@@ -40,7 +40,7 @@ pub(crate) enum Step {
     /// A person deploys the revision of an earlier version to `web`, as the console does it: without any hook.
     Redeploy(&'static str),
     /// Something that a storm does.
-    Storm(Deed),
+    Storm(Action),
     /// A person asks `start-deployment`, and waits for the answer.
     Ask(Value),
     /// Somebody who may call AWS tries to pass for the migration of the deployment that is under way.
@@ -73,7 +73,7 @@ pub(super) fn push(version: &str) -> Step {
 
 /// What becomes of events that were held back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Held {
+pub(crate) enum Queued {
     /// They arrive, the last one first.
     LastFirst,
     /// They are lost.

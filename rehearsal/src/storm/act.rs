@@ -6,11 +6,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rehearsal::cloudwatch::AlarmState;
-use rehearsal::happening::{ListenerKind, What};
 use rehearsal::pause::Pause;
+use rehearsal::timeline::{self, ListenerKind};
 use rehearsal::world::World;
 
-use super::plan::{Deed, DeliveryFaults, Until};
+use super::plan::{Action, DeliveryFaults, Until};
 use crate::play::person;
 
 /// An hour, and time for the hourly look.
@@ -25,9 +25,9 @@ const HOURS_AT_MOST: u32 = 8;
 /// rollback, too.
 const DEPLOYMENTS_AT_MOST: usize = 60;
 
-pub(crate) async fn act(world: &World, pause: &mut Pause, deed: &Deed) -> anyhow::Result<()> {
-    match deed {
-        Deed::InjectDeliveryFaults(DeliveryFaults {
+pub(crate) async fn act(world: &World, pause: &mut Pause, action: &Action) -> anyhow::Result<()> {
+    match action {
+        Action::InjectDeliveryFaults(DeliveryFaults {
             rule,
             about,
             faults,
@@ -35,31 +35,31 @@ pub(crate) async fn act(world: &World, pause: &mut Pause, deed: &Deed) -> anyhow
             .events
             .inject_about(rule, about, faults.iter().copied()),
         // A tag that is immutable, or an image that is there with it already.
-        Deed::Push(image) => {
+        Action::Push(image) => {
             drop(world.push(image));
             // ECR tells the moments of pushes in milliseconds, and nobody pushes twice in one.
             pause.pass(A_MOMENT).await;
         }
-        Deed::Pass(duration) => pause.pass(*duration).await,
-        Deed::Until(service, until) => {
+        Action::Pass(duration) => pause.pass(*duration).await,
+        Action::Until(service, until) => {
             let (is, restless) = (is(world, service, *until), restless(world));
-            pause.until(move |what| restless(what) || is(what)).await;
+            pause.until(move |event| restless(event) || is(event)).await;
         }
-        Deed::Settle => {
+        Action::Settle => {
             rest(world, pause).await;
         }
-        Deed::Stop(service, roll_back) => {
+        Action::Stop(service, roll_back) => {
             if let Some(id) = under_way(world, service) {
                 // It may wait for nobody any more.
                 let _ = world.stop_deployment(&id, Some(*roll_back));
             }
         }
-        Deed::EndWait(service, wait) => {
+        Action::EndWait(service, wait) => {
             if let Some(id) = under_way(world, service) {
                 let _ = world.continue_deployment(&id, *wait);
             }
         }
-        Deed::Redeploy {
+        Action::Redeploy {
             cluster,
             service,
             version,
@@ -67,10 +67,10 @@ pub(crate) async fn act(world: &World, pause: &mut Pause, deed: &Deed) -> anyhow
             // Refused while another deployment is under way, and where no revision has it.
             let _ = person::redeploy(world, cluster, service, version).await;
         }
-        Deed::Ask(request) => pause.during(person::ask(world, request)).await?,
-        Deed::Alarm(service, state) => world.set_alarm(&format!("{service}-errors"), *state)?,
-        Deed::Calm => calm(world)?,
-        Deed::Converge => converge(world, pause).await,
+        Action::Ask(request) => pause.during(person::ask(world, request)).await?,
+        Action::Alarm(service, state) => world.set_alarm(&format!("{service}-errors"), *state)?,
+        Action::Calm => calm(world)?,
+        Action::Converge => converge(world, pause).await,
     }
     Ok(())
 }
@@ -135,10 +135,10 @@ async fn rest(world: &World, pause: &mut Pause) -> Rest {
 }
 
 /// Whether a deployment is one too many.
-fn restless(world: &World) -> impl Fn(&What) -> bool + Send + 'static {
+fn restless(world: &World) -> impl Fn(&timeline::Event) -> bool + Send + 'static {
     let deployments = AtomicUsize::new(world.deployments().len());
-    move |what| {
-        let is_new = matches!(what, What::DeploymentCreated { .. });
+    move |event| {
+        let is_new = matches!(event, timeline::Event::DeploymentCreated { .. });
         is_new && deployments.fetch_add(1, Ordering::Relaxed) >= DEPLOYMENTS_AT_MOST
     }
 }
@@ -148,7 +148,7 @@ fn is(
     world: &World,
     service: &'static str,
     until: Until,
-) -> impl Fn(&What) -> bool + Send + 'static {
+) -> impl Fn(&timeline::Event) -> bool + Send + 'static {
     let known = world.codedeploy.read(|state| {
         let of = |deployment: &rehearsal::codedeploy::Deployment| {
             let group = state.group_of(deployment)?;
@@ -157,39 +157,44 @@ fn is(
         Some(state.deployments.iter().filter_map(of).collect())
     });
     let known: Mutex<BTreeMap<String, String>> = Mutex::new(known.unwrap_or_default());
-    move |what| {
+    move |event| {
         let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
-        if let What::DeploymentCreated {
+        if let timeline::Event::DeploymentCreated {
             deployment,
             service: of,
             ..
-        } = what
+        } = event
         {
             known.insert(deployment.clone(), of.clone());
         }
         let is_of = |deployment: &String| known.get(deployment).is_some_and(|of| of == service);
-        happens(what, service, until, &is_of)
+        happens(event, service, until, &is_of)
     }
 }
 
-fn happens(what: &What, wanted: &str, until: Until, is_of: &impl Fn(&String) -> bool) -> bool {
+fn happens(
+    event: &timeline::Event,
+    wanted: &str,
+    until: Until,
+    is_of: &impl Fn(&String) -> bool,
+) -> bool {
     match until {
-        Until::LifecycleEvent(event, at) => matches!(
-            what,
-            What::LifecycleEvent { deployment, name, status, .. }
-                if (*name, *status) == (event, at) && is_of(deployment)
+        Until::LifecycleEvent(wanted, at) => matches!(
+            event,
+            timeline::Event::LifecycleEvent { deployment, name, status, .. }
+                if (*name, *status) == (wanted, at) && is_of(deployment)
         ),
         Until::Status("Created") => {
-            matches!(what, What::DeploymentCreated { service, .. } if service == wanted)
+            matches!(event, timeline::Event::DeploymentCreated { service, .. } if service == wanted)
         }
         Until::Status(reached) => matches!(
-            what,
-            What::DeploymentStatus { deployment, status, .. }
+            event,
+            timeline::Event::DeploymentStatus { deployment, status, .. }
                 if *status == reached && is_of(deployment)
         ),
         Until::Shift => matches!(
-            what,
-            What::Weights { service, listener: ListenerKind::Production, weights, .. }
+            event,
+            timeline::Event::Weights { service, listener: ListenerKind::Production, weights, .. }
                 if service == wanted
                     && weights.iter().any(|weight| weight.task_set == "Green" && weight.percent > 0)
         ),

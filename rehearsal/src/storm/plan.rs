@@ -23,7 +23,7 @@ pub(crate) struct Plan {
     pub(crate) delivery_faults: Vec<DeliveryFaults>,
     pub(crate) call_faults: Vec<Planned>,
     /// What happens while anything may fail, in order.
-    pub(crate) deeds: Vec<Deed>,
+    pub(crate) actions: Vec<Action>,
     /// Versions that fail in production in a way that no check of their pipeline asks for.
     pub(crate) broken_unseen: Vec<String>,
 }
@@ -82,7 +82,7 @@ pub(crate) struct DeliveryFaults {
 
 /// Something that is done, or waited for.
 #[derive(Debug, Clone)]
-pub(crate) enum Deed {
+pub(crate) enum Action {
     InjectDeliveryFaults(DeliveryFaults),
     Push(Box<ImageSettings>),
     /// So much time passes.

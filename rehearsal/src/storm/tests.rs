@@ -1,4 +1,4 @@
-use super::plan::{Deed, Plan};
+use super::plan::{Action, Plan};
 use super::words;
 
 /// What everything else rests on: a plan is drawn from its seed and from nothing else.
@@ -13,10 +13,15 @@ fn a_seed_means_one_plan() {
 #[test]
 fn every_storm_calms_down_and_converges() {
     for seed in 0..200 {
-        let deeds = Plan::of(seed).deeds;
-        let calm = deeds.iter().position(|deed| matches!(deed, Deed::Calm));
-        assert_eq!(calm, Some(deeds.len() - 2), "seed {seed}");
-        assert!(matches!(deeds.last(), Some(Deed::Converge)), "seed {seed}");
+        let actions = Plan::of(seed).actions;
+        let calm = actions
+            .iter()
+            .position(|action| matches!(action, Action::Calm));
+        assert_eq!(calm, Some(actions.len() - 2), "seed {seed}");
+        assert!(
+            matches!(actions.last(), Some(Action::Converge)),
+            "seed {seed}"
+        );
     }
 }
 

@@ -7,7 +7,7 @@ use rehearsal::assumption::Assumptions;
 use rehearsal::ecr::ImageSettings;
 use rehearsal::events::DeliveryFault;
 
-use super::plan::{Chances, Deed, DeliveryFaults, Pipeline, Plan, Until};
+use super::plan::{Action, Chances, DeliveryFaults, Pipeline, Plan, Until};
 
 /// Everything that the seed has drawn, a line each.
 pub(super) fn plan(plan: &Plan) -> String {
@@ -23,8 +23,8 @@ pub(super) fn plan(plan: &Plan) -> String {
             .iter()
             .map(|fault| format!("  fault: {fault}")),
     );
-    for (index, next) in plan.deeds.iter().enumerate() {
-        lines.push(format!("  {}. {}", index + 1, deed(next)));
+    for (index, next) in plan.actions.iter().enumerate() {
+        lines.push(format!("  {}. {}", index + 1, action(next)));
     }
     lines.join("\n")
 }
@@ -96,27 +96,27 @@ fn delivery_faults(delivery_faults: &DeliveryFaults) -> String {
     )
 }
 
-fn deed(deed: &Deed) -> String {
-    match deed {
-        Deed::InjectDeliveryFaults(delivery_faults) => self::delivery_faults(delivery_faults),
-        Deed::Push(image) => push(image),
-        Deed::Pass(time) => format!("{} pass", duration(*time)),
-        Deed::Until(service, until) => format!("until {service} {}", reached(*until)),
-        Deed::Settle => "until nothing is under way".to_owned(),
-        Deed::Stop(service, true) => {
+fn action(action: &Action) -> String {
+    match action {
+        Action::InjectDeliveryFaults(delivery_faults) => self::delivery_faults(delivery_faults),
+        Action::Push(image) => push(image),
+        Action::Pass(time) => format!("{} pass", duration(*time)),
+        Action::Until(service, until) => format!("until {service} {}", reached(*until)),
+        Action::Settle => "until nothing is under way".to_owned(),
+        Action::Stop(service, true) => {
             format!("somebody stops the deployment of {service}, with rollback")
         }
-        Deed::Stop(service, false) => {
+        Action::Stop(service, false) => {
             format!("somebody stops the deployment of {service}, without rollback")
         }
-        Deed::EndWait(service, wait) => format!("somebody ends the {wait:?} wait of {service}"),
-        Deed::Redeploy {
+        Action::EndWait(service, wait) => format!("somebody ends the {wait:?} wait of {service}"),
+        Action::Redeploy {
             service, version, ..
         } => format!("somebody deploys {version} to {service} in the console"),
-        Deed::Ask(request) => format!("somebody asks start-deployment: {request}"),
-        Deed::Alarm(service, state) => format!("the alarm of {service} goes to {state:?}"),
-        Deed::Calm => "nothing fails any more, and every alarm is off".to_owned(),
-        Deed::Converge => "hours pass until a look changes nothing".to_owned(),
+        Action::Ask(request) => format!("somebody asks start-deployment: {request}"),
+        Action::Alarm(service, state) => format!("the alarm of {service} goes to {state:?}"),
+        Action::Calm => "nothing fails any more, and every alarm is off".to_owned(),
+        Action::Converge => "hours pass until a look changes nothing".to_owned(),
     }
 }
 

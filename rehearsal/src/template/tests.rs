@@ -25,12 +25,12 @@ fn shipped(parameters: &[(&str, &str)]) -> Template {
 }
 
 fn parse(text: &str) -> anyhow::Result<Template> {
-    let places = Places {
+    let paths = Paths {
         binaries: Path::new("/binaries"),
         config: Path::new("/here/pipelines.toml"),
         layer: None,
     };
-    Template::parse(text, &BTreeMap::new(), &places)
+    Template::parse(text, &BTreeMap::new(), &paths)
 }
 
 #[test]

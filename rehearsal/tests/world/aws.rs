@@ -10,10 +10,10 @@ use std::time::Duration;
 use rehearsal::assumption::Assumptions;
 use rehearsal::ecr::ImageSettings;
 use rehearsal::ecs::capacity::LaunchKind;
-use rehearsal::happening::{ListenerKind, What};
 use rehearsal::identity::REGISTRY;
 use rehearsal::pause::Pause;
 use rehearsal::template::Template;
+use rehearsal::timeline::{self, ListenerKind};
 use rehearsal::world::{
     ContainerSettings, DeploymentRecord, HealthCheck, RepositorySettings, ServiceSettings,
     TagMutability, TestListener, World, WorldSettings,
@@ -68,8 +68,11 @@ impl Deref for PausedWorld {
 }
 
 impl PausedWorld {
-    /// Until the next happening that is wanted.
-    pub(crate) async fn until(&mut self, wanted: impl Fn(&What) -> bool + Send + 'static) {
+    /// Until the next entry that is wanted.
+    pub(crate) async fn until(
+        &mut self,
+        wanted: impl Fn(&timeline::Event) -> bool + Send + 'static,
+    ) {
         let came = self.pause.until(wanted).await;
         assert!(came, "everything ended without what the test waits for");
     }

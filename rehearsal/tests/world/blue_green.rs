@@ -1,7 +1,7 @@
 //! Deployments, from CreateDeployment to their end.
 
 use rehearsal::codedeploy::{Deployment, State, Wait};
-use rehearsal::happening::{ListenerKind, What};
+use rehearsal::timeline::{self, ListenerKind};
 use rehearsal::world::{TestListener, World};
 use serde_json::{Value, json};
 
@@ -28,10 +28,10 @@ async fn primary(world: &World) -> (String, usize) {
 /// `Production: Blue 0 %, Green 100 %`, for each move of a listener.
 fn moves(world: &World) -> Vec<String> {
     let mut moves = Vec::new();
-    for happening in world.happenings.all() {
-        if let What::Weights {
+    for entry in world.timeline.entries() {
+        if let timeline::Event::Weights {
             listener, weights, ..
-        } = happening.what
+        } = entry.event
         {
             let shares: Vec<_> = weights
                 .iter()
@@ -44,10 +44,10 @@ fn moves(world: &World) -> Vec<String> {
 }
 
 /// The last lifecycle event has succeeded.
-fn shifted(what: &What) -> bool {
+fn shifted(event: &timeline::Event) -> bool {
     matches!(
-        what,
-        What::LifecycleEvent {
+        event,
+        timeline::Event::LifecycleEvent {
             name: "AfterAllowTraffic",
             status: "Succeeded",
             ..
@@ -109,8 +109,7 @@ async fn canary() -> (PausedWorld, String, String) {
     .await;
     let revision = register(&world, "1.0.1").await;
     let created = id(&deploy(&world, &revision, json!([])).await);
-    let canary =
-        |what: &What| matches!(what, What::Weights { weights, .. } if weights[1].percent == 10);
+    let canary = |event: &timeline::Event| matches!(event, timeline::Event::Weights { weights, .. } if weights[1].percent == 10);
     world.until(canary).await;
     (world, revision, created)
 }

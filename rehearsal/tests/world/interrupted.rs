@@ -7,7 +7,7 @@ use rehearsal::cloudwatch::AlarmState;
 use rehearsal::codedeploy::requests::DeploymentWait;
 use rehearsal::ecs;
 use rehearsal::ecs::service::{TaskSet, TaskSetStatus};
-use rehearsal::happening::{ListenerKind, What};
+use rehearsal::timeline::{self, ListenerKind};
 use rehearsal::world::{ServiceSettings, World};
 use serde_json::{Value, json};
 
@@ -33,20 +33,19 @@ async fn info(world: &World, id: &str) -> Value {
     answer["deploymentInfo"].clone()
 }
 
-fn event_is(what: &What, event: &str, wanted: &str) -> bool {
-    matches!(what, What::LifecycleEvent { name, status, .. } if *name == event && *status == wanted)
+fn event_is(event: &timeline::Event, lifecycle_event: &str, wanted: &str) -> bool {
+    matches!(event, timeline::Event::LifecycleEvent { name, status, .. } if *name == lifecycle_event && *status == wanted)
 }
 
-fn status_is(what: &What, wanted: &str) -> bool {
-    matches!(what, What::DeploymentStatus { status, .. } if *status == wanted)
+fn status_is(event: &timeline::Event, wanted: &str) -> bool {
+    matches!(event, timeline::Event::DeploymentStatus { status, .. } if *status == wanted)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_alarm_during_the_canary_stops_the_deployment_and_rolls_back() {
     let mut world = world(|settings| alarmed(&mut settings.services[0])).await;
     let id = begin(&world).await;
-    let canary =
-        |what: &What| matches!(what, What::Weights { weights, .. } if weights[1].percent == 10);
+    let canary = |event: &timeline::Event| matches!(event, timeline::Event::Weights { weights, .. } if weights[1].percent == 10);
     world.until(canary).await;
     world.set_alarm(ALARM, AlarmState::Alarm).unwrap();
     world.settled().await;

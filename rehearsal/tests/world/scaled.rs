@@ -1,6 +1,6 @@
 //! A service whose desired count changes while production shifts.
 
-use rehearsal::happening::What;
+use rehearsal::timeline;
 use rehearsal::world::World;
 use serde_json::json;
 
@@ -15,8 +15,7 @@ async fn scaled(before_scaling: impl FnOnce(&World)) -> PausedWorld {
     .await;
     let revision = register(&world, "1.0.1").await;
     id(&deploy(&world, &revision, json!([])).await);
-    let canary =
-        |what: &What| matches!(what, What::Weights { weights, .. } if weights[1].percent == 10);
+    let canary = |event: &timeline::Event| matches!(event, timeline::Event::Weights { weights, .. } if weights[1].percent == 10);
     world.until(canary).await;
     before_scaling(&world);
     let more = json!({ "cluster": "prod", "service": "web", "desiredCount": 3 });

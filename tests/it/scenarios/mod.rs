@@ -2,9 +2,9 @@
 //! here are written from what users are promised, and read nothing but the record.
 
 mod history;
-mod organisation;
 mod own;
 pub(crate) mod run;
+mod scale;
 
 use std::collections::BTreeSet;
 

@@ -9,7 +9,7 @@ use crate::assumption::Assumption;
 use crate::codedeploy::hook::{self, AnswerRefused, SecondAnswer};
 use crate::codedeploy::{DeploymentStatus, HookAnswer, describe};
 use crate::ecs::service::Service;
-use crate::happening::What;
+use crate::timeline;
 
 fn not_started(id: &str) -> ApiError {
     ApiError::new(
@@ -91,7 +91,7 @@ pub(super) fn put_lifecycle_event_hook_execution_status(call: Call<'_>) -> Answe
     })?;
     if let Some(event) = event {
         let wanted = wanted(call, &id);
-        call.aws.happenings.tell(What::HookAnswered {
+        call.aws.timeline.record(timeline::Event::HookAnswered {
             deployment: id,
             lifecycle_event: event.as_str(),
             status: match answer {

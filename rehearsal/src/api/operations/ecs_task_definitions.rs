@@ -8,7 +8,7 @@ use crate::api::error::ApiError;
 use crate::api::page::page;
 use crate::ecs::registration::prepare;
 use crate::ecs::task_definition::Revision;
-use crate::happening::What;
+use crate::timeline;
 
 fn client(message: impl Into<String>) -> ApiError {
     ApiError::new("ClientException", message)
@@ -46,10 +46,12 @@ pub(super) fn register_task_definition(call: Call<'_>) -> Answer {
         revisions.push(revision.clone());
         revision
     });
-    call.aws.happenings.tell(What::RevisionRegistered {
-        arn: revision.arn(),
-        images: revision.images(),
-    });
+    call.aws
+        .timeline
+        .record(timeline::Event::RevisionRegistered {
+            arn: revision.arn(),
+            images: revision.images(),
+        });
     Ok(with_tags(&revision, !revision.tags.is_empty()))
 }
 

@@ -6,9 +6,9 @@ use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::input::Input;
 use crate::api::page::page;
-use crate::happening::What;
 use crate::identity::ACCOUNT;
 use crate::sns::{Publication, Subscription, malformed_arn, refusal};
+use crate::timeline;
 use crate::world::Message;
 
 fn invalid(message: impl Into<String>) -> ApiError {
@@ -56,7 +56,7 @@ pub(super) fn publish(call: Call<'_>) -> Answer {
         body: body.to_owned(),
     };
     call.aws.sns.take(message.clone());
-    call.aws.happenings.tell(What::MessagePublished {
+    call.aws.timeline.record(timeline::Event::MessagePublished {
         topic: message.topic,
         subject: message.subject,
         body: message.body,

@@ -1,7 +1,7 @@
 //! What AWS may or may not do: both sides.
 
 use super::*;
-use crate::happening::What;
+use crate::timeline;
 
 /// A deployment with one hook, of a second revision, that nobody interrupts; on failure it is rolled back.
 async fn begin(assumed: Option<Assumption>, hook: LifecycleEvent) -> World {
@@ -121,10 +121,10 @@ async fn a_rollback_calls_no_hook_or_every_hook_again() {
     for (assumed, calls) in cases {
         let world = begin(assumed, LifecycleEvent::AfterInstall).await;
         world.settled().await;
-        let happenings = world.happenings.all();
-        let called = happenings
+        let timeline = world.timeline.entries();
+        let called = timeline
             .iter()
-            .filter(|happening| matches!(happening.what, What::HookCalled { .. }));
+            .filter(|entry| matches!(entry.event, timeline::Event::HookCalled { .. }));
         assert_eq!(called.count(), calls, "{assumed:?}");
         world.shutdown().await;
     }

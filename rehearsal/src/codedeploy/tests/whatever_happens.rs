@@ -10,7 +10,7 @@ use super::*;
 use crate::cloudwatch::AlarmState;
 use crate::codedeploy::requests::DeploymentWait;
 use crate::ecs::service::{TaskSet, TaskSetStatus};
-use crate::happening::{ListenerKind, What};
+use crate::timeline::{self, ListenerKind};
 
 /// Something that happens to the newest deployment.
 #[derive(Debug, Clone)]
@@ -200,13 +200,13 @@ fn check_end(deployment: &Deployment, all: &[Deployment]) {
 /// Lifecycle events begin in order and end once.
 fn check_history(world: &World) {
     let mut statuses: BTreeMap<(String, &'static str), &'static str> = BTreeMap::new();
-    for happening in world.happenings.all() {
-        let What::LifecycleEvent {
+    for entry in world.timeline.entries() {
+        let timeline::Event::LifecycleEvent {
             deployment,
             name,
             status,
             ..
-        } = happening.what
+        } = entry.event
         else {
             continue;
         };

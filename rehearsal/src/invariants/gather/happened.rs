@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use rehearsal::ecs::task::{Task, TaskContainer};
-use rehearsal::happening::{Happening, What};
 use rehearsal::lambda::{Answer, Invocation};
+use rehearsal::timeline::{self, Entry};
 use rehearsal::world::World;
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -20,11 +20,7 @@ use crate::record::Message;
 /// How the tasks that Greenlight starts say for whom.
 const STARTED_BY: &str = "greenlight/";
 
-pub(super) fn pushes(
-    known: &Known,
-    happenings: &[Happening],
-    invocations: &[Invocation],
-) -> Vec<Push> {
+pub(super) fn pushes(known: &Known, timeline: &[Entry], invocations: &[Invocation]) -> Vec<Push> {
     let mut points: BTreeMap<(String, String), String> = BTreeMap::new();
     let mut pushes = Vec::new();
     for (repository, tag, digest) in &known.images {
@@ -38,25 +34,25 @@ pub(super) fn pushes(
             heard: false,
         });
     }
-    for happening in happenings {
-        let What::ImagePushed {
+    for entry in timeline {
+        let timeline::Event::ImagePushed {
             repository,
             digest,
             tag: Some(tag),
-        } = &happening.what
+        } = &entry.event
         else {
             continue;
         };
         let before = points.insert((repository.clone(), tag.clone()), digest.clone());
         pushes.push(Push {
-            at: happening.at,
+            at: entry.at,
             repository: repository.clone(),
             digest: digest.clone(),
             tag: tag.clone(),
             moved: before.as_ref() != Some(digest),
             heard: invocations
                 .iter()
-                .any(|invocation| hears(invocation, digest, tag, happening.at)),
+                .any(|invocation| hears(invocation, digest, tag, entry.at)),
         });
     }
     pushes
@@ -79,7 +75,7 @@ fn hears(invocation: &Invocation, digest: &str, tag: &str, at: SystemTime) -> bo
         && is_then
 }
 
-pub(super) fn looks(happenings: &[Happening], invocations: &[Invocation]) -> Vec<Look> {
+pub(super) fn looks(timeline: &[Entry], invocations: &[Invocation]) -> Vec<Look> {
     let asked: BTreeMap<&str, String> = invocations
         .iter()
         .filter(|invocation| invocation.payload["dry_run"] != true)
@@ -89,52 +85,52 @@ pub(super) fn looks(happenings: &[Happening], invocations: &[Invocation]) -> Vec
         })
         .collect();
     let mut looks: Vec<(&str, Look)> = Vec::new();
-    for happening in happenings {
-        if let What::FunctionInvoked {
+    for entry in timeline {
+        if let timeline::Event::FunctionInvoked {
             function,
             request_id,
-        } = &happening.what
+        } = &entry.event
             && function == "start-deployment"
         {
             let look = Look {
-                began: happening.at,
+                began: entry.at,
                 ended: None,
                 asked: asked.get(request_id.as_str()).cloned(),
             };
             looks.push((request_id, look));
-        } else if let What::FunctionEnded { request_id, .. } = &happening.what {
+        } else if let timeline::Event::FunctionEnded { request_id, .. } = &entry.event {
             let mut open = looks.iter_mut();
             let look = open.find(|(id, look)| id == request_id && look.ended.is_none());
             if let Some((_, look)) = look {
-                look.ended = Some(happening.at);
+                look.ended = Some(entry.at);
             }
         }
     }
     looks.into_iter().map(|(_, look)| look).collect()
 }
 
-pub(super) fn hooks(happenings: &[Happening]) -> Vec<HookCall> {
+pub(super) fn hooks(timeline: &[Entry]) -> Vec<HookCall> {
     let mut hooks: Vec<HookCall> = Vec::new();
-    for happening in happenings {
-        if let What::HookCalled {
+    for entry in timeline {
+        if let timeline::Event::HookCalled {
             deployment,
             lifecycle_event,
             ..
-        } = &happening.what
+        } = &entry.event
         {
             hooks.push(HookCall {
                 deployment: deployment.clone(),
                 lifecycle_event: (*lifecycle_event).to_owned(),
-                called_at: happening.at,
+                called_at: entry.at,
                 answers: Vec::new(),
             });
-        } else if let What::HookAnswered {
+        } else if let timeline::Event::HookAnswered {
             deployment,
             lifecycle_event,
             status,
             function,
             wanted,
-        } = &happening.what
+        } = &entry.event
         {
             let mut called = hooks.iter_mut().rev();
             let hook = called.find(|hook| {
@@ -142,7 +138,7 @@ pub(super) fn hooks(happenings: &[Happening]) -> Vec<HookCall> {
             });
             if let Some(hook) = hook {
                 hook.answers.push(HookAnswer {
-                    at: happening.at,
+                    at: entry.at,
                     status: status.clone(),
                     function: function.clone(),
                     wanted: *wanted,
@@ -223,8 +219,8 @@ fn given(world: &World) -> BTreeMap<String, String> {
 }
 
 /// A message, in either format.
-pub(super) fn told(happening: &Happening) -> Option<Told> {
-    let What::MessagePublished { subject, body, .. } = &happening.what else {
+pub(super) fn told(entry: &Entry) -> Option<Told> {
+    let timeline::Event::MessagePublished { subject, body, .. } = &entry.event else {
         return None;
     };
     let message = Message {
@@ -245,7 +241,7 @@ pub(super) fn told(happening: &Happening) -> Option<Told> {
         member.as_str().map(ToOwned::to_owned).or(written)
     };
     Some(Told {
-        at: happening.at,
+        at: entry.at,
         outcome: message.outcome(),
         pipeline: either(&written["pipeline"], row("Pipeline")),
         deployment: either(

@@ -112,7 +112,7 @@ async fn overlapping_invocations_have_a_process_each() {
 #[tokio::test]
 async fn without_a_reservation_invocations_run_side_by_side_as_far_as_the_account_goes() {
     let (lambda, _) = start(function()).await;
-    let places: Vec<_> = (0..ACCOUNT_CONCURRENCY - 2)
+    let concurrency: Vec<_> = (0..ACCOUNT_CONCURRENCY - 2)
         .map(|_| lambda.place(&function()).unwrap())
         .collect();
     let (one, two, three) = tokio::join!(
@@ -123,7 +123,7 @@ async fn without_a_reservation_invocations_run_side_by_side_as_far_as_the_accoun
     let counts = [one, two].map(|answer| response(answer.unwrap())["count"].clone());
     assert_eq!(counts, [1, 1], "a process each");
     assert_eq!(three, Err(Refused::AccountThrottled));
-    drop(places);
+    drop(concurrency);
     for _ in 0..ACCOUNT_CONCURRENCY + 3 {
         lambda.invoke_async(NAME, json!({})).unwrap();
     }

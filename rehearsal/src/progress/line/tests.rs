@@ -1,17 +1,17 @@
-//! How happenings read.
+//! How entries read.
 
 use super::*;
 
-fn check(what: &What, expected: &str) {
-    let line = Line::of(Duration::from_secs(3723), what).map(|line| line.render(Colours::Off));
+fn check(event: &timeline::Event, expected: &str) {
+    let line = Line::of(Duration::from_secs(3723), event).map(|line| line.render(Colours::Off));
     assert_eq!(line.as_deref().unwrap_or(""), expected);
 }
 
 #[test]
-fn happenings_read_as_sentences() {
+fn entries_read_as_sentences() {
     let digest = format!("sha256:{}", "4c".repeat(32));
     check(
-        &What::ImagePushed {
+        &timeline::Event::ImagePushed {
             repository: "shop/web".to_owned(),
             digest: digest.clone(),
             tag: Some("latest".to_owned()),
@@ -20,7 +20,7 @@ fn happenings_read_as_sentences() {
     );
     let image = format!("111122223333.dkr.ecr.eu-central-1.amazonaws.com/shop/web@{digest}");
     check(
-        &What::RevisionRegistered {
+        &timeline::Event::RevisionRegistered {
             arn: "arn:aws:ecs:eu-central-1:111122223333:task-definition/shop-web:2".to_owned(),
             images: vec![
                 ("web".to_owned(), image),
@@ -35,7 +35,7 @@ fn happenings_read_as_sentences() {
         percent,
     };
     check(
-        &What::Weights {
+        &timeline::Event::Weights {
             cluster: "prod".to_owned(),
             service: "web".to_owned(),
             listener: ListenerKind::Production,
@@ -44,7 +44,7 @@ fn happenings_read_as_sentences() {
         "01:02:03  production              `web` goes to blue (1.0.0) 90 %, green (1.1.0) 10 %",
     );
     check(
-        &What::MessagePublished {
+        &timeline::Event::MessagePublished {
             topic: String::new(),
             subject: Some("shop-web: shipped".to_owned()),
             body: "Pipeline   shop-web\nOutcome    shipped\n".to_owned(),
@@ -54,7 +54,7 @@ fn happenings_read_as_sentences() {
          \x20                                   Outcome    shipped",
     );
     check(
-        &What::LifecycleEvent {
+        &timeline::Event::LifecycleEvent {
             deployment: String::new(),
             name: "Install",
             status: "InProgress",

@@ -1,6 +1,6 @@
 //! Deployments with their lifecycle events and hooks.
 
-use rehearsal::happening::What;
+use rehearsal::timeline;
 
 use super::{Source, last};
 use crate::report::story::{Answer, Deployment, Hook, LifecycleEvent};
@@ -11,18 +11,18 @@ const ENDS: [&str; 3] = ["Succeeded", "Failed", "Stopped"];
 /// Every deployment, in the order of creation.
 pub(super) fn of(source: &Source<'_>) -> Vec<Deployment> {
     let mut deployments = Vec::new();
-    for (at, what) in source.told() {
-        if let Some(created) = created(at, what) {
+    for (at, event) in source.told() {
+        if let Some(created) = created(at, event) {
             deployments.push(created);
-        } else if let Some(deployment) = concerned(&mut deployments, what) {
-            note(source, deployment, at, what);
+        } else if let Some(deployment) = concerned(&mut deployments, event) {
+            note(source, deployment, at, event);
         }
     }
     deployments
 }
 
-fn created(at: f64, what: &What) -> Option<Deployment> {
-    let What::DeploymentCreated {
+fn created(at: f64, event: &timeline::Event) -> Option<Deployment> {
+    let timeline::Event::DeploymentCreated {
         deployment,
         service,
         deployment_config,
@@ -30,7 +30,7 @@ fn created(at: f64, what: &What) -> Option<Deployment> {
         revision,
         version,
         ..
-    } = what
+    } = event
     else {
         return None;
     };
@@ -47,11 +47,14 @@ fn created(at: f64, what: &What) -> Option<Deployment> {
     })
 }
 
-fn concerned<'a>(deployments: &'a mut [Deployment], what: &What) -> Option<&'a mut Deployment> {
-    let (What::DeploymentStatus { deployment: id, .. }
-    | What::LifecycleEvent { deployment: id, .. }
-    | What::HookCalled { deployment: id, .. }
-    | What::HookAnswered { deployment: id, .. }) = what
+fn concerned<'a>(
+    deployments: &'a mut [Deployment],
+    event: &timeline::Event,
+) -> Option<&'a mut Deployment> {
+    let (timeline::Event::DeploymentStatus { deployment: id, .. }
+    | timeline::Event::LifecycleEvent { deployment: id, .. }
+    | timeline::Event::HookCalled { deployment: id, .. }
+    | timeline::Event::HookAnswered { deployment: id, .. }) = event
     else {
         return None;
     };
@@ -60,22 +63,22 @@ fn concerned<'a>(deployments: &'a mut [Deployment], what: &What) -> Option<&'a m
         .find(|deployment| deployment.id == *id)
 }
 
-fn note(source: &Source<'_>, deployment: &mut Deployment, at: f64, what: &What) {
-    if let What::DeploymentStatus { status, error, .. } = what {
+fn note(source: &Source<'_>, deployment: &mut Deployment, at: f64, event: &timeline::Event) {
+    if let timeline::Event::DeploymentStatus { status, error, .. } = event {
         deployment.status = (*status).to_owned();
         deployment.ended = ENDS.contains(status).then_some(at);
         deployment.error = error
             .as_ref()
             .map(|(code, message)| source.safe(&format!("{message} ({code})")));
     }
-    if let What::LifecycleEvent {
+    if let timeline::Event::LifecycleEvent {
         name,
         status,
         message,
         ..
-    } = what
+    } = event
     {
-        let event = event(deployment, name, at);
+        let event = event_of(deployment, name, at);
         event.status = (*status).to_owned();
         let message = message.as_deref().filter(|message| !message.is_empty());
         event.message = message.map(|message| source.safe(message));
@@ -85,29 +88,29 @@ fn note(source: &Source<'_>, deployment: &mut Deployment, at: f64, what: &What) 
             event.ended = Some(at);
         }
     }
-    note_hook(deployment, at, what);
+    note_hook(deployment, at, event);
 }
 
-fn note_hook(deployment: &mut Deployment, at: f64, what: &What) {
-    if let What::HookCalled {
+fn note_hook(deployment: &mut Deployment, at: f64, event: &timeline::Event) {
+    if let timeline::Event::HookCalled {
         lifecycle_event,
         function,
         ..
-    } = what
+    } = event
     {
-        event(deployment, lifecycle_event, at).hook = Some(Hook {
+        event_of(deployment, lifecycle_event, at).hook = Some(Hook {
             function: function.clone(),
             called: at,
             answer: None,
         });
     }
-    if let What::HookAnswered {
+    if let timeline::Event::HookAnswered {
         lifecycle_event,
         status,
         function,
         ..
-    } = what
-        && let Some(hook) = &mut event(deployment, lifecycle_event, at).hook
+    } = event
+        && let Some(hook) = &mut event_of(deployment, lifecycle_event, at).hook
     {
         hook.answer = Some(Answer {
             at,
@@ -118,7 +121,7 @@ fn note_hook(deployment: &mut Deployment, at: f64, what: &What) {
 }
 
 /// The lifecycle event of this name, which begins now if nothing was told of it yet.
-fn event<'a>(deployment: &'a mut Deployment, name: &str, at: f64) -> &'a mut LifecycleEvent {
+fn event_of<'a>(deployment: &'a mut Deployment, name: &str, at: f64) -> &'a mut LifecycleEvent {
     let known = |event: &LifecycleEvent| event.name == name;
     let index = deployment.events.iter().position(known);
     let index = index.unwrap_or_else(|| {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rehearsal::happening::What;
+use rehearsal::timeline;
 use rehearsal::world::AwsCall;
 
 use super::Source;
@@ -14,7 +14,7 @@ pub(super) fn of(source: &Source<'_>) -> (Vec<Function>, Vec<Call>) {
     // (request id, place in `functions`, place in its invocations)
     let mut open: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for (at, what) in source.told() {
-        if let What::FunctionInvoked {
+        if let timeline::Event::FunctionInvoked {
             function,
             request_id,
         } = what
@@ -27,7 +27,7 @@ pub(super) fn of(source: &Source<'_>) -> (Vec<Function>, Vec<Call>) {
                 ..Invocation::default()
             });
         }
-        if let What::FunctionEnded {
+        if let timeline::Event::FunctionEnded {
             request_id,
             error,
             milliseconds,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use rehearsal::elb;
-use rehearsal::happening::{ListenerKind, Purpose, Weight, What};
+use rehearsal::timeline::{self, ListenerKind, Purpose, Weight};
 use rehearsal::world::is_called;
 
 use super::{Source, last};
@@ -73,8 +73,8 @@ fn weights(source: &Source<'_>, of: &str, kind: ListenerKind) -> Vec<Weights> {
             weight.percent,
         )
     };
-    let changed = |(at, what): (f64, &What)| {
-        let What::Weights {
+    let changed = |(at, what): (f64, &timeline::Event)| {
+        let timeline::Event::Weights {
             cluster,
             service,
             listener,
@@ -103,30 +103,30 @@ fn is_task_of(label: &str, task: &str, purpose: &Purpose) -> bool {
 /// The tasks of a service, also those that ran before the start.
 fn tasks(source: &Source<'_>, of: &str) -> Vec<Task> {
     let mut tasks: BTreeMap<&str, Task> = BTreeMap::new();
-    for happening in &source.happenings {
-        let at = source.seconds(happening.at);
+    for entry in &source.timeline {
+        let at = source.seconds(entry.at);
         let new = |version: &Option<String>| Task {
             version: version.clone(),
             began: at,
             ..Task::default()
         };
-        if let What::TaskStarted {
+        if let timeline::Event::TaskStarted {
             task,
             purpose,
             version,
-        } = &happening.what
+        } = &entry.event
             && is_task_of(of, task, purpose)
         {
             tasks.insert(task, new(version));
         }
-        if let What::TaskStopped {
+        if let timeline::Event::TaskStopped {
             task,
             purpose,
             version,
             exit_code,
             stop_code,
             reason,
-        } = &happening.what
+        } = &entry.event
             && is_task_of(of, task, purpose)
         {
             let ended = tasks.entry(task).or_insert_with(|| new(version));
@@ -164,7 +164,7 @@ fn failure(
 pub(super) fn one_off_tasks(source: &Source<'_>) -> Vec<OneOffTask> {
     let mut tasks: Vec<OneOffTask> = Vec::new();
     for (at, what) in source.told() {
-        if let What::TaskStarted {
+        if let timeline::Event::TaskStarted {
             task,
             purpose,
             version,
@@ -172,7 +172,7 @@ pub(super) fn one_off_tasks(source: &Source<'_>) -> Vec<OneOffTask> {
         {
             tasks.extend(started(source, at, task, purpose, version));
         }
-        if let What::TaskStopped {
+        if let timeline::Event::TaskStopped {
             task,
             purpose,
             version,

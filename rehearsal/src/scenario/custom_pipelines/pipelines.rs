@@ -278,8 +278,8 @@ mod tests {
             ]
         );
         assert_eq!(read("no TOML ["), []);
-        let elsewhere = FILE.replace("office/back", "registry.example/Back:latest");
-        assert_eq!(read(&elsewhere), []);
+        let other_account = FILE.replace("office/back", "registry.example/Back:latest");
+        assert_eq!(read(&other_account), []);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use rehearsal::ecr::ImageSettings;
 use serde_json::json;
 
 use super::faults;
-use super::{Chances, Deed, Pipeline, Plan, Rule, Until};
+use super::{Action, Chances, Pipeline, Plan, Rule, Until};
 use crate::scenario::setting::BLUE;
 
 /// None is part of another, nor of anything that AWS says.
@@ -69,12 +69,12 @@ pub(super) fn plan(seed: u64) -> Plan {
     assumptions.extend(later(seed, chances));
     let delivery_faults = faults::delivery_faults(&mut drawn, chances, &pipelines);
     let call_faults = faults::call_faults(&mut drawn, chances, &pipelines, &assumptions);
-    let mut deeds = Vec::new();
+    let mut actions = Vec::new();
     for _ in 0..drawn.rng.u8(3..=8) {
-        deeds.push(deed(&mut drawn, chances, &pipelines));
-        deeds.extend(then(&mut drawn, chances, &pipelines));
+        actions.push(action(&mut drawn, chances, &pipelines));
+        actions.extend(then(&mut drawn, chances, &pipelines));
     }
-    deeds.extend([Deed::Calm, Deed::Converge]);
+    actions.extend([Action::Calm, Action::Converge]);
     Plan {
         seed,
         chances,
@@ -82,7 +82,7 @@ pub(super) fn plan(seed: u64) -> Plan {
         assumptions,
         delivery_faults,
         call_faults,
-        deeds,
+        actions,
         broken_unseen: drawn.broken_unseen,
     }
 }
@@ -148,7 +148,7 @@ fn pipeline(drawn: &mut Drawn, service: &'static str, shared: bool) -> Pipeline 
     }
 }
 
-fn deed(drawn: &mut Drawn, chances: Chances, pipelines: &[Pipeline]) -> Deed {
+fn action(drawn: &mut Drawn, chances: Chances, pipelines: &[Pipeline]) -> Action {
     let pipeline = &pipelines[drawn.rng.usize(..pipelines.len())];
     let has_pushed = drawn.pushed.contains_key(&pipeline.repository);
     if has_pushed && drawn.chance(chances.person) {
@@ -161,7 +161,12 @@ fn deed(drawn: &mut Drawn, chances: Chances, pipelines: &[Pipeline]) -> Deed {
 }
 
 /// A new version, under the tags that the repository's pipelines follow, or most of them.
-fn push(drawn: &mut Drawn, chances: Chances, pipeline: &Pipeline, pipelines: &[Pipeline]) -> Deed {
+fn push(
+    drawn: &mut Drawn,
+    chances: Chances,
+    pipeline: &Pipeline,
+    pipelines: &[Pipeline],
+) -> Action {
     drawn.versions += 1;
     let number = drawn.versions;
     let followed = pipelines
@@ -197,7 +202,7 @@ fn push(drawn: &mut Drawn, chances: Chances, pipeline: &Pipeline, pipelines: &[P
     }
     let pushed = drawn.pushed.entry(pipeline.repository.clone());
     pushed.or_default().push(image.clone());
-    Deed::Push(Box::new(image))
+    Action::Push(Box::new(image))
 }
 
 fn broken(drawn: &mut Drawn, image: ImageSettings, pipelines: &[Pipeline]) -> ImageSettings {
@@ -219,7 +224,7 @@ fn broken(drawn: &mut Drawn, image: ImageSettings, pipelines: &[Pipeline]) -> Im
 }
 
 /// A tag is set on an image that is there already: an exact tag back to it, another one beside what it has.
-fn move_tag(drawn: &mut Drawn, pipeline: &Pipeline) -> Deed {
+fn move_tag(drawn: &mut Drawn, pipeline: &Pipeline) -> Action {
     let first = ImageSettings::new(&pipeline.repository, &[], BLUE);
     let mut image = match drawn.rng.u8(..4) {
         0 => first,
@@ -231,49 +236,49 @@ fn move_tag(drawn: &mut Drawn, pipeline: &Pipeline) -> Deed {
         Rule::Release => format!("release-{}", drawn.rng.u32(1..=number)),
         Rule::Versions => format!("1.{}.0", drawn.rng.u32(1..=number)),
     }];
-    Deed::Push(Box::new(image))
+    Action::Push(Box::new(image))
 }
 
-fn person(drawn: &mut Drawn, pipeline: &Pipeline) -> Deed {
+fn person(drawn: &mut Drawn, pipeline: &Pipeline) -> Action {
     let (service, cluster) = (pipeline.service, pipeline.cluster);
     let image = drawn.image(&pipeline.repository);
     match drawn.rng.u8(..10) {
-        0..=2 => Deed::Stop(service, drawn.chance(85)),
-        3 => Deed::EndWait(service, DeploymentWait::Termination),
-        4 => Deed::EndWait(service, DeploymentWait::Ready),
-        5 => Deed::Alarm(service, drawn.one(&[AlarmState::Alarm, AlarmState::Ok])),
+        0..=2 => Action::Stop(service, drawn.chance(85)),
+        3 => Action::EndWait(service, DeploymentWait::Termination),
+        4 => Action::EndWait(service, DeploymentWait::Ready),
+        5 => Action::Alarm(service, drawn.one(&[AlarmState::Alarm, AlarmState::Ok])),
         6 => {
             // No hook migrates or checks what a person deploys in the console.
             drawn.broken_unseen.push(image.version.clone());
             let version = drawn.one(&[BLUE, image.version.as_str()]).to_owned();
-            Deed::Redeploy {
+            Action::Redeploy {
                 cluster,
                 service,
                 version,
             }
         }
-        7 => Deed::Ask(json!({ "pipeline": service })),
-        8 => Deed::Ask(json!({ "pipeline": service, "digest": image.digest() })),
-        _ => Deed::Ask(json!({ "pipeline": service, "digest": image.digest(), "dry_run": true })),
+        7 => Action::Ask(json!({ "pipeline": service })),
+        8 => Action::Ask(json!({ "pipeline": service, "digest": image.digest() })),
+        _ => Action::Ask(json!({ "pipeline": service, "digest": image.digest(), "dry_run": true })),
     }
 }
 
 /// What is waited for before the next thing is done; nothing in a burst.
-fn then(drawn: &mut Drawn, chances: Chances, pipelines: &[Pipeline]) -> Option<Deed> {
+fn then(drawn: &mut Drawn, chances: Chances, pipelines: &[Pipeline]) -> Option<Action> {
     if drawn.chance(chances.burst) {
-        return drawn.chance(50).then(|| Deed::Pass(drawn.seconds(1, 20)));
+        return drawn.chance(50).then(|| Action::Pass(drawn.seconds(1, 20)));
     }
     let service = pipelines[drawn.rng.usize(..pipelines.len())].service;
-    let event = |name, status| Deed::Until(service, Until::LifecycleEvent(name, status));
+    let event = |name, status| Action::Until(service, Until::LifecycleEvent(name, status));
     Some(match drawn.rng.u8(..10) {
-        0 => Deed::Pass(drawn.seconds(20, 400)),
-        1 => Deed::Pass(drawn.seconds(400, 4_000)),
-        2 => Deed::Settle,
+        0 => Action::Pass(drawn.seconds(20, 400)),
+        1 => Action::Pass(drawn.seconds(400, 4_000)),
+        2 => Action::Settle,
         3 => event("AfterInstall", "InProgress"),
         4 => event("AfterAllowTestTraffic", "InProgress"),
-        5 | 6 => Deed::Until(service, Until::Shift),
+        5 | 6 => Action::Until(service, Until::Shift),
         7 => event("AfterAllowTraffic", "Succeeded"),
-        8 => Deed::Until(service, Until::Status("Created")),
-        _ => Deed::Until(service, Until::Status("Succeeded")),
+        8 => Action::Until(service, Until::Status("Created")),
+        _ => Action::Until(service, Until::Status("Succeeded")),
     })
 }

@@ -5,12 +5,12 @@ use anyhow::Context as _;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
-use super::{Places, Played, play};
+use super::{Paths, Played, play};
 use crate::progress::Output;
 use crate::scenario::Scenario;
 
 /// One play of many, on a thread of its own; nobody watches it. It ends when the future is dropped.
-pub(crate) async fn apart(scenario: Scenario, places: Places) -> anyhow::Result<Played> {
+pub(crate) async fn isolated(scenario: Scenario, paths: Paths) -> anyhow::Result<Played> {
     let (_wanted, unwanted) = oneshot::channel::<()>();
     let played = tokio::task::spawn_blocking(move || {
         runtime()?.block_on(async {
@@ -19,20 +19,20 @@ pub(crate) async fn apart(scenario: Scenario, places: Places) -> anyhow::Result<
                 let _ = unwanted.await;
                 Ok(())
             };
-            play(&scenario, &places, &Output::silent(), interrupted).await
+            play(&scenario, &paths, &Output::silent(), interrupted).await
         })
     });
     played.await.context("a play ended without a result")?
 }
 
 /// One play, here and now.
-pub(crate) fn here(
+pub(crate) fn inline(
     scenario: &Scenario,
-    places: &Places,
+    paths: &Paths,
     output: &Output,
     interrupted: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<Played> {
-    tokio::task::block_in_place(|| runtime()?.block_on(play(scenario, places, output, interrupted)))
+    tokio::task::block_in_place(|| runtime()?.block_on(play(scenario, paths, output, interrupted)))
 }
 
 fn runtime() -> anyhow::Result<Runtime> {

@@ -8,7 +8,7 @@ use crate::assumption::Assumption;
 use crate::ecs::keep;
 use crate::ecs::service::{LoadBalancerTarget, TaskSet, TaskSetStatus};
 use crate::elb::Forward;
-use crate::happening::{ListenerKind, Weight, What};
+use crate::timeline::{self, ListenerKind, Weight};
 use crate::world::Aws;
 
 /// The service's PRIMARY task set and the pair of target groups, with blue's first.
@@ -183,7 +183,7 @@ pub(super) fn set_weights(
     }
     aws.load_balancers.set_forward(listener, forward);
     aws.clock.dwell();
-    aws.happenings.tell(What::Weights {
+    aws.timeline.record(timeline::Event::Weights {
         cluster: group.cluster.clone(),
         service: group.service.clone(),
         listener: kind,

@@ -1,4 +1,4 @@
-//! Events that do not arrive: held back, so that they come late, in another order or never.
+//! Events that wait for delivery: a scenario keeps them back, so that they come late, in another order or never.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// The sources whose events are held back, and what they told since.
 #[derive(Default)]
-pub(super) struct Held(Mutex<State>);
+pub(super) struct DeliveryQueue(Mutex<State>);
 
 #[derive(Default)]
 struct State {
@@ -15,7 +15,7 @@ struct State {
     events: Vec<Value>,
 }
 
-impl Held {
+impl DeliveryQueue {
     pub(super) fn hold(&self, source: &str) {
         self.lock().sources.insert(source.to_owned());
     }
@@ -49,15 +49,15 @@ mod tests {
 
     #[test]
     fn only_the_sources_that_are_held_wait_until_they_are_released() {
-        let held = Held::default();
+        let queue = DeliveryQueue::default();
         let event = |source: &str, number: u32| json!({ "source": source, "number": number });
-        assert!(held.pass(event("aws.ecr", 1)).is_some());
-        held.hold("aws.ecr");
-        assert!(held.pass(event("aws.codedeploy", 2)).is_some());
-        assert!(held.pass(event("aws.ecr", 3)).is_none());
-        assert!(held.pass(event("aws.ecr", 4)).is_none());
-        assert_eq!(held.release(), [event("aws.ecr", 3), event("aws.ecr", 4)]);
-        assert!(held.pass(event("aws.ecr", 5)).is_some());
-        assert_eq!(held.release(), [Value::Null; 0]);
+        assert!(queue.pass(event("aws.ecr", 1)).is_some());
+        queue.hold("aws.ecr");
+        assert!(queue.pass(event("aws.codedeploy", 2)).is_some());
+        assert!(queue.pass(event("aws.ecr", 3)).is_none());
+        assert!(queue.pass(event("aws.ecr", 4)).is_none());
+        assert_eq!(queue.release(), [event("aws.ecr", 3), event("aws.ecr", 4)]);
+        assert!(queue.pass(event("aws.ecr", 5)).is_some());
+        assert_eq!(queue.release(), [Value::Null; 0]);
     }
 }

@@ -10,16 +10,16 @@ use serde_json::{Value, json};
 /// Shorter values are words that anybody may use: `production`'s first letters, `8080`, `true`.
 const CHARACTERS_AT_LEAST: usize = 8;
 
-/// The values that are withheld.
+/// Takes these values out of text and documents.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Withheld {
+pub(crate) struct Redactor {
     /// (value, name), long values first: one may hold another.
     values: Vec<(String, String)>,
 }
 
-impl Withheld {
+impl Redactor {
     /// The environment in every task definition, and every hook's execution id.
-    pub(crate) fn of(aws: &Aws) -> Withheld {
+    pub(crate) fn of(aws: &Aws) -> Redactor {
         let variables: Vec<(String, String)> = aws.ecs.read(|state| {
             let revisions = state.families.values().flatten();
             variables(revisions).collect()
@@ -30,23 +30,23 @@ impl Withheld {
             let named = |id: &String| ("LifecycleEventHookExecutionId".to_owned(), id.clone());
             hooks.map(|hook| named(&hook.execution_id)).collect()
         });
-        Withheld::new(variables.into_iter().chain(executions))
+        Redactor::new(variables.into_iter().chain(executions))
     }
 
     #[cfg(test)]
-    pub(crate) fn in_revisions<'a>(revisions: impl Iterator<Item = &'a Revision>) -> Withheld {
-        Withheld::new(variables(revisions))
+    pub(crate) fn in_revisions<'a>(revisions: impl Iterator<Item = &'a Revision>) -> Redactor {
+        Redactor::new(variables(revisions))
     }
 
     /// Of (name, value).
-    fn new(variables: impl Iterator<Item = (String, String)>) -> Withheld {
+    fn new(variables: impl Iterator<Item = (String, String)>) -> Redactor {
         let mut values: Vec<(String, String)> = variables
             .filter(|(_, value)| value.chars().count() >= CHARACTERS_AT_LEAST)
             .flat_map(|(name, value)| [(in_json(&value), name.clone()), (value, name)])
             .collect();
         values.sort_by(|one, other| other.0.len().cmp(&one.0.len()).then(one.cmp(other)));
         values.dedup();
-        Withheld { values }
+        Redactor { values }
     }
 
     /// The text, with a note in place of each value.
@@ -115,20 +115,20 @@ fn empty_environments(document: &mut Value) {
 mod tests {
     use super::*;
 
-    fn withheld(variables: &[(&str, &str)]) -> Withheld {
+    fn redactor(variables: &[(&str, &str)]) -> Redactor {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        Withheld::new(variables.iter().map(owned))
+        Redactor::new(variables.iter().map(owned))
     }
 
     #[test]
     fn values_are_not_told_and_the_longer_one_goes_first() {
-        let withheld = withheld(&[
+        let redactor = redactor(&[
             ("HOST", "db.internal"),
             ("URL", "postgres://shop:hunter2@db.internal/shop"),
             ("PORT", "5432"),
         ]);
         assert_eq!(
-            withheld.text(
+            redactor.text(
                 "cannot reach postgres://shop:hunter2@db.internal/shop (db.internal, port 5432)"
             ),
             "cannot reach [value of URL] ([value of HOST], port 5432)"
@@ -140,16 +140,16 @@ mod tests {
         let event = json!({ "detail": { "overrides": { "containerOverrides": [
             { "environment": [{ "name": "PIN", "value": "1234" }], "name": "web" },
         ] } } });
-        let told = withheld(&[]).document(event).to_string();
+        let told = redactor(&[]).document(event).to_string();
         assert!(
             !told.contains("1234") && told.contains("[not shown]"),
             "{told}"
         );
         assert!(told.contains("\"web\""));
         let log = json!({ "line": "it is C:\\secrets, not `\"quoted\"!!`" });
-        let withheld = withheld(&[("PATH_TO_IT", "C:\\secrets"), ("QUOTED", "\"quoted\"!!")]);
+        let redactor = redactor(&[("PATH_TO_IT", "C:\\secrets"), ("QUOTED", "\"quoted\"!!")]);
         let expected = "it is [value of PATH_TO_IT], not `[value of QUOTED]`";
-        assert!(withheld.text(&log.to_string()).contains(expected));
-        assert_eq!(withheld.document(log)["line"], expected);
+        assert!(redactor.text(&log.to_string()).contains(expected));
+        assert_eq!(redactor.document(log)["line"], expected);
     }
 }

@@ -67,8 +67,8 @@ fn running(world: &World, service: &str) -> Option<String> {
 
 pub(super) fn to_text(problems: &[String]) -> String {
     match problems {
-        [] => "organisation: every service runs the newest image, no event was given up, production answered everything"
+        [] => "scale: every service runs the newest image, no event was given up, production answered everything"
             .to_owned(),
-        problems => format!("organisation: not as expected\n  {}", problems.join("\n  ")),
+        problems => format!("scale: not as expected\n  {}", problems.join("\n  ")),
     }
 }

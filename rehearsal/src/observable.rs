@@ -10,14 +10,14 @@ use tokio::sync::futures::Notified;
 ///
 /// Whoever waits is woken in the order in which they began to, so that the same happens in every run. `tokio::sync::watch`
 /// does not promise that: it spreads those who wait over several lists, by chance.
-pub struct Watched<T> {
+pub struct Observable<T> {
     value: RwLock<T>,
     written: Notify,
 }
 
-impl<T> Watched<T> {
-    pub fn new(value: T) -> Watched<T> {
-        Watched {
+impl<T> Observable<T> {
+    pub fn new(value: T) -> Observable<T> {
+        Observable {
             value: RwLock::new(value),
             written: Notify::new(),
         }
@@ -63,7 +63,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_waits_is_woken_in_order() {
-        let watched = Arc::new(Watched::new(false));
+        let watched = Arc::new(Observable::new(false));
         let woken = Arc::new(Mutex::new(Vec::new()));
         let waiting: Vec<_> = (0..50)
             .map(|number| {
@@ -84,7 +84,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_write_before_the_wait_is_not_missed() {
-        let watched = Watched::new(0);
+        let watched = Observable::new(0);
         let written = watched.written();
         watched.write(|value| *value = 1);
         let waited = tokio::time::timeout(Duration::from_secs(60), written).await;

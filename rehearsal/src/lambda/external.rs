@@ -81,7 +81,7 @@ impl Lambda {
     }
 
     /// Where a function is invoked that is not started here.
-    pub(super) fn elsewhere(&self, name: &str) -> Option<Uri> {
+    pub(super) fn external(&self, name: &str) -> Option<Uri> {
         self.registered(name)?.invocations
     }
 }

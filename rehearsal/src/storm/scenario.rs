@@ -1,4 +1,4 @@
-//! Makes a storm a scenario: its services, its pipelines file, and its deeds as steps.
+//! Makes a storm a scenario: its services, its pipelines file, and its actions as steps.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use anyhow::Context;
 use rehearsal::clock::Pace;
 use rehearsal::ecr::ImageSettings;
 
-use super::plan::{Deed, Pipeline, Plan, Rule};
+use super::plan::{Action, Pipeline, Plan, Rule};
 use crate::scenario::setting::{BLUE, Service, Setting, settings};
 use crate::scenario::{MessageFormat, Scenario, Step};
 
@@ -23,15 +23,15 @@ pub(super) fn scenario(plan: &Plan, folder: &Path) -> anyhow::Result<Scenario> {
         .delivery_faults
         .iter()
         .cloned()
-        .map(Deed::InjectDeliveryFaults);
-    let deeds = plan.deeds.iter().cloned();
+        .map(Action::InjectDeliveryFaults);
+    let actions = plan.actions.iter().cloned();
     Ok(Scenario {
         name: "storm",
         summary: "random pipelines, pushes, faults and people; then everything must converge",
         pipelines: file,
         message_format: MessageFormat::Json,
         setting: setting(plan),
-        steps: injected.chain(deeds).map(Step::Storm).collect(),
+        steps: injected.chain(actions).map(Step::Storm).collect(),
         expectations: Vec::new(),
     }
     .sound())

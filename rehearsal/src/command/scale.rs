@@ -1,4 +1,4 @@
-//! What `organisation` takes.
+//! What `scale` takes.
 
 use clap::value_parser;
 
@@ -9,18 +9,18 @@ Every service runs one task, a process of the sample service, and a second one w
 take some four gigabytes and, on two processors, a quarter of an hour: what a function waits for takes its time.
 
 Examples:
-  cargo rehearse organisation --profile release
-  cargo rehearse organisation --services 20 --pushes 60
-  cargo rehearse organisation --json | jq .figures
+  cargo rehearse scale --profile release
+  cargo rehearse scale --services 20 --pushes 60
+  cargo rehearse scale --json | jq .figures
 
 Exit status:
   0  everything ended where it should
   1  something did not, or the burst could not be played
   2  wrong usage";
 
-/// The arguments of `organisation`.
+/// The arguments of `scale`.
 #[derive(Debug, Clone, clap::Args)]
-pub(crate) struct Organisation {
+pub(crate) struct Scale {
     /// Services that follow the base image
     #[arg(long, default_value_t = 200, value_parser = value_parser!(u32).range(1..=500))]
     pub(crate) services: u32,

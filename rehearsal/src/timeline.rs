@@ -1,6 +1,6 @@
-//! What a watcher of a rehearsal sees, as it happens: for the terminal, the record and the expectations of scenarios.
+//! What happened in a run, in order: for the terminal, the record and the expectations of scenarios.
 //!
-//! Nothing in the rehearsal acts on a happening; it is told, never obeyed.
+//! Nothing in the rehearsal acts on an entry; it is told, never obeyed.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -9,15 +9,15 @@ use tokio::sync::{broadcast, oneshot};
 
 use crate::clock::{Busy, Clock};
 
-/// Something that happened, and the simulated moment.
+/// What happened, and the simulated moment.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Happening {
+pub struct Entry {
     pub at: SystemTime,
-    pub what: What,
+    pub event: Event,
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub enum What {
+pub enum Event {
     ImagePushed {
         repository: String,
         digest: String,
@@ -156,74 +156,74 @@ pub enum Purpose {
     },
 }
 
-/// Where happenings are told, kept and listened to. Cheap to clone.
+/// The timeline of one world. Cheap to clone.
 #[derive(Clone)]
-pub struct Happenings {
+pub struct Timeline {
     clock: Clock,
     state: Arc<Mutex<State>>,
-    channel: broadcast::Sender<Happening>,
+    channel: broadcast::Sender<Entry>,
 }
 
 #[derive(Default)]
 struct State {
-    kept: Vec<Happening>,
+    entries: Vec<Entry>,
     awaited: Vec<Awaited>,
 }
 
-/// Something that somebody waits for.
+/// An entry that something waits for.
 struct Awaited {
-    is_it: Box<dyn Fn(&What) -> bool + Send>,
+    is_it: Box<dyn Fn(&Event) -> bool + Send>,
     tell: oneshot::Sender<Still>,
 }
 
-/// A happening that was waited for: the clock stays at its moment for as long as this lives.
+/// An entry that was waited for: the clock stays at its moment for as long as this lives.
 pub struct Still {
-    /// Its place among all happenings.
+    /// Its place among all timeline.
     pub index: usize,
     _busy: Busy,
 }
 
-impl Happenings {
-    pub fn new(clock: Clock) -> Happenings {
-        Happenings {
+impl Timeline {
+    pub fn new(clock: Clock) -> Timeline {
+        Timeline {
             clock,
             state: Arc::default(),
             channel: broadcast::channel(4096).0,
         }
     }
 
-    pub fn tell(&self, what: What) {
-        let happening = Happening {
+    pub fn record(&self, event: Event) {
+        let entry = Entry {
             at: self.clock.now(),
-            what,
+            event,
         };
         let mut state = self.lock();
-        state.kept.push(happening.clone());
-        let index = state.kept.len() - 1;
+        state.entries.push(entry.clone());
+        let index = state.entries.len() - 1;
         let (come, rest): (Vec<Awaited>, _) = std::mem::take(&mut state.awaited)
             .into_iter()
-            .partition(|awaited| (awaited.is_it)(&happening.what));
+            .partition(|awaited| (awaited.is_it)(&entry.event));
         state.awaited = rest;
         for awaited in come {
             let _busy = self.clock.busy();
-            // Whoever does not wait any more lets the clock go on.
+            // A receiver that was dropped lets the clock go on.
             let _ = awaited.tell.send(Still { index, _busy });
         }
-        // Nobody listens: it is kept all the same.
-        let _ = self.channel.send(happening);
+        // Without subscribers this fails; the entry is kept all the same.
+        let _ = self.channel.send(entry);
     }
 
-    /// The first happening from the place `from` on that is the one, with the clock kept at its moment, or where it is
-    /// now if the happening was told before. The receiver is told nothing if the world ends first.
+    /// The first entry from index `from` on that `is_it`, with the clock kept at its moment, or where it is now if the
+    /// entry is older. The channel closes without a value if the world ends first.
     pub fn still_when(
         &self,
         from: usize,
-        is_it: impl Fn(&What) -> bool + Send + 'static,
+        is_it: impl Fn(&Event) -> bool + Send + 'static,
     ) -> oneshot::Receiver<Still> {
         let (tell, hears) = oneshot::channel();
         let mut state = self.lock();
-        let mut told = state.kept.iter().enumerate().skip(from);
-        match told.find(|(_, happening)| is_it(&happening.what)) {
+        let mut entries = state.entries.iter().enumerate().skip(from);
+        match entries.find(|(_, entry)| is_it(&entry.event)) {
             Some((index, _)) => {
                 let _busy = self.clock.busy();
                 let _ = tell.send(Still { index, _busy });
@@ -236,14 +236,14 @@ impl Happenings {
         hears
     }
 
-    /// Everything that is told from now on.
-    pub fn subscribe(&self) -> broadcast::Receiver<Happening> {
+    /// Every entry from now on.
+    pub fn subscribe(&self) -> broadcast::Receiver<Entry> {
         self.channel.subscribe()
     }
 
-    /// Everything that was told so far, in order.
-    pub fn all(&self) -> Vec<Happening> {
-        self.lock().kept.clone()
+    /// Every entry so far, in order.
+    pub fn entries(&self) -> Vec<Entry> {
+        self.lock().entries.clone()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -257,25 +257,22 @@ mod tests {
 
     use super::*;
 
-    fn skip(to: SystemTime) -> What {
-        What::TimeSkipped { from: to, to }
+    fn skip(to: SystemTime) -> Event {
+        Event::TimeSkipped { from: to, to }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn the_clock_stays_at_what_was_waited_for() {
+    async fn the_clock_stays_at_the_entry_that_was_waited_for() {
         let clock = Clock::start();
-        let happenings = Happenings::new(clock.clone());
+        let timeline = Timeline::new(clock.clone());
         let (start, hour) = (clock.now(), Duration::from_secs(3600));
-        happenings.tell(skip(start));
-        let is = |moment| move |what: &What| *what == skip(moment);
-        assert_eq!(happenings.still_when(0, is(start)).await.unwrap().index, 0);
-        let mut again = happenings.still_when(1, is(start));
-        assert!(
-            again.try_recv().is_err(),
-            "what was told before counts again"
-        );
-        happenings.tell(skip(start + hour));
-        happenings.tell(skip(start));
+        timeline.record(skip(start));
+        let is = |moment| move |event: &Event| *event == skip(moment);
+        assert_eq!(timeline.still_when(0, is(start)).await.unwrap().index, 0);
+        let mut again = timeline.still_when(1, is(start));
+        assert!(again.try_recv().is_err(), "an entry was counted twice");
+        timeline.record(skip(start + hour));
+        timeline.record(skip(start));
         let still = again.await.unwrap();
         assert_eq!(still.index, 2);
         let sleeper = tokio::spawn({

@@ -23,11 +23,11 @@ pub(super) fn scenario(setting: Setting, services: u32, folder: &Path) -> anyhow
     let names: Vec<String> = (1..=services)
         .map(|number| format!("service-{number:03}"))
         .collect();
-    let file = folder.join("organisation.toml");
+    let file = folder.join("scale.toml");
     std::fs::write(&file, pipelines(&names))
         .with_context(|| format!("write `{}`", file.display()))?;
     Ok(Scenario {
-        name: "organisation",
+        name: "scale",
         summary: "one base image, followed by many services, is pushed many times in a row",
         pipelines: file,
         message_format: MessageFormat::Json,

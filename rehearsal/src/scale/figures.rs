@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use rehearsal::api::throttle;
-use rehearsal::happening::{ListenerKind, What};
 use rehearsal::lambda::{Answer, Invocation};
+use rehearsal::timeline::{self, ListenerKind};
 use rehearsal::world::{AwsCall, World};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::command::organisation::Organisation;
+use crate::command::scale::Scale;
 use crate::evidence::starts_at_once;
 use crate::traffic::Seen;
 
@@ -103,12 +103,7 @@ pub(super) struct Invocations {
 }
 
 impl Figures {
-    pub(super) fn of(
-        world: &World,
-        size: &Organisation,
-        production: &Seen,
-        real: Duration,
-    ) -> Figures {
+    pub(super) fn of(world: &World, size: &Scale, production: &Seen, real: Duration) -> Figures {
         let deployments = world.deployments();
         let mut by_service: BTreeMap<&str, usize> = BTreeMap::new();
         for deployment in &deployments {
@@ -126,7 +121,7 @@ impl Figures {
                 .revisions()
                 .len()
                 .saturating_sub(size.services as usize),
-            starts_at_once: starts_at_once(&world.happenings.all())
+            starts_at_once: starts_at_once(&world.timeline.entries())
                 .into_values()
                 .max()
                 .unwrap_or_default(),
@@ -207,24 +202,25 @@ struct Times {
 
 impl Times {
     fn of(world: &World) -> Times {
-        let happenings = world.happenings.all();
+        let timeline = world.timeline.entries();
         let pushes = || {
-            let pushed = |what: &What| matches!(what, What::ImagePushed { .. });
-            happenings
+            let pushed =
+                |event: &timeline::Event| matches!(event, timeline::Event::ImagePushed { .. });
+            timeline
                 .iter()
-                .filter(move |told| pushed(&told.what))
+                .filter(move |told| pushed(&told.event))
                 .map(|told| told.at)
         };
         let (mut begun, mut shifted) = (BTreeMap::new(), BTreeMap::new());
-        for told in &happenings {
-            if let What::DeploymentCreated { service, .. } = &told.what {
+        for told in &timeline {
+            if let timeline::Event::DeploymentCreated { service, .. } = &told.event {
                 begun.insert(service.as_str(), told.at);
             }
-            if let What::Weights {
+            if let timeline::Event::Weights {
                 service,
                 listener: ListenerKind::Production,
                 ..
-            } = &told.what
+            } = &told.event
             {
                 shifted.insert(service.as_str(), told.at);
             }

@@ -16,15 +16,15 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow};
 use futures_util::future::join_all;
 use rehearsal::ecr::ImageSettings;
-use rehearsal::happening::ListenerKind;
+use rehearsal::timeline::ListenerKind;
 use rehearsal::world::World;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::json;
 
 use self::figures::Figures;
 use self::setting::REPOSITORY;
-use crate::command::organisation::Organisation;
-use crate::play::{Data, Places, end, start_world};
+use crate::command::scale::Scale;
+use crate::play::{Data, Paths, end, start_world};
 use crate::progress::{self, Output};
 use crate::scenario::setting::Setting;
 use crate::traffic::{PATHS, PAUSE, Rest, Seen, Traffic};
@@ -45,8 +45,8 @@ struct Burst {
 /// Plays the burst, prints its figures, and says by the exit status whether everything ended where it should.
 pub(crate) async fn play(
     setting: Setting,
-    size: &Organisation,
-    places: &Places,
+    size: &Scale,
+    paths: &Paths,
     output: &Output,
     interrupted: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<ExitCode> {
@@ -54,12 +54,12 @@ pub(crate) async fn play(
     let data = Data::new()?;
     let mut interrupted = pin!(interrupted);
     output.text(&format!(
-        "organisation: {} services follow one base image, which is pushed {} times within {} s\n",
+        "scale: {} services follow one base image, which is pushed {} times within {} s\n",
         size.services, size.pushes, size.within
     ));
     let started = Instant::now();
     let burst = tokio::select! {
-        burst = through(setting, size, places, &data, output) => burst?,
+        burst = through(setting, size, paths, &data, output) => burst?,
         told = &mut interrupted => return Err(told.err().unwrap_or_else(|| anyhow!("interrupted"))),
     };
     let Burst {
@@ -96,19 +96,19 @@ pub(crate) async fn play(
 fn allow_open_files() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
-    // Where it may not be raised, a smaller organisation fits all the same.
+    // Where it may not be raised, a smaller run fits all the same.
     let _ = setrlimit(Resource::Nofile, limit);
 }
 
 async fn through(
     setting: Setting,
-    size: &Organisation,
-    places: &Places,
+    size: &Scale,
+    paths: &Paths,
     data: &Data,
     output: &Output,
 ) -> anyhow::Result<Burst> {
     let scenario = setting::scenario(setting, size.services, data.path())?;
-    let world = start_world(&scenario, places, data, 0).await?;
+    let world = start_world(&scenario, paths, data, 0).await?;
     let mut traffic = Vec::new();
     for service in &scenario.setting.services {
         let address = world
@@ -152,7 +152,7 @@ async fn more(traffic: &[(String, Traffic)]) {
 /// Pushes the base image so many times, evenly over the time, and gives the digest that the tag points at in the end.
 /// Most pushes are a new version. Every tenth has no tag, as the parts of an image for several platforms have none, and
 /// every twenty-fifth moves the tag back to the version before; the last one is a new version.
-async fn push_all(world: &World, size: &Organisation) -> anyhow::Result<String> {
+async fn push_all(world: &World, size: &Scale) -> anyhow::Result<String> {
     let (pushes, within) = (size.pushes, Duration::from_secs(size.within.into()));
     let start = world.clock.now();
     let mut newest = String::new();
