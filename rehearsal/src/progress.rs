@@ -103,7 +103,7 @@ impl Output {
         let simulated = line::duration(Duration::from_secs(record.simulated_seconds));
         let real = Duration::from_millis(record.real_milliseconds).as_secs_f64();
         self.text(&format!(
-            "\n{}: {verdict} ({simulated} of AWS's time in {real:.1} s)",
+            "\n{}: {verdict} ({simulated} of simulated time in {real:.1} s)",
             scenario.name
         ));
     }

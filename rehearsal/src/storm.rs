@@ -216,7 +216,7 @@ fn in_short(summary: &Summary) -> String {
     let sum = |of: fn(&Storm) -> u64| storms.iter().map(of).sum::<u64>();
     format!(
         "{} storms, {failed} with violations: {} deployments, {} faults of calls, {} requests to production, {} hours of \
-         AWS's time, in {:.0} s ({:.0} storms a minute)",
+         simulated time, in {:.0} s ({:.0} storms a minute)",
         storms.len(),
         storms.iter().map(|storm| storm.deployments).sum::<usize>(),
         storms.iter().map(|storm| storm.faults).sum::<usize>(),

@@ -43,7 +43,7 @@ const END_WAIT_NEEDS: [(&str, usize); 8] = [
 pub(super) struct Figures {
     pub(super) services: u32,
     pub(super) pushes: u32,
-    /// From the first push to the moment at which every service's production got the newest image for good, by AWS's time.
+    /// From the first push to the moment at which every service's production got the newest image for good, in simulated time.
     pub(super) seconds: f64,
     pub(super) bound: Bound,
     pub(super) deployments: usize,
@@ -148,7 +148,7 @@ impl Figures {
             .map(|(decision, count)| format!("{count} {decision}"))
             .collect();
         format!(
-            "\ntime         {:.0} s of AWS's time from the first push until every service's production has the newest image, {share:.0} % of the bound\n\
+            "\ntime         {:.0} s of simulated time from the first push until every service's production has the newest image, {share:.0} % of the bound\n\
              bound        {:.0} s: {:.0} s of pushes, {:.0} s until the bucket of {REGISTER} has a token for each of {} \
              services, {:.0} s until the quickest deployment shifts production\n\
              deployments  {} of {} services, {} at most of one; {} revisions registered, {} starts at once at most\n\
