@@ -36,7 +36,7 @@ fn is_read_as_written(text: &str, matcher: &StatusMatcher) {
     if !(text.contains(',') && text.contains('-')) {
         for status in 100..=599 {
             assert_eq!(
-                rehearsal::elb::matcher::matches(text, status),
+                local_aws::elb::matcher::matches(text, status),
                 matcher.matches(status),
                 "{text:?} {status}"
             );

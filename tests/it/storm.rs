@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::repository;
 use crate::scenarios::run::binaries;
 
-/// Two dozen; what a seed means changes with `rehearsal/src/storm/plan`, so none is there for a reason of its own.
+/// Two dozen; what a seed means changes with `rehearsal/cli/src/storm/plan`, so none is there for a reason of its own.
 const SEEDS: &str = "1..25";
 
 /// Some of them again, so few at a time that they are played at another speed.

@@ -1,0 +1,238 @@
+//! The command line.
+
+pub(crate) mod crashing;
+mod honoured;
+pub(crate) mod scale;
+pub(crate) mod serving;
+pub(crate) mod shared;
+pub(crate) mod storming;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use local_aws::fault::Planned;
+
+use self::crashing::Crashing;
+use self::scale::Scale;
+use self::serving::Serving;
+use self::shared::{Build, CustomPipelines, Otherwise, Recording};
+use self::storming::Storming;
+use crate::binaries::FUNCTIONS;
+use crate::scenario::{Scenario, quoted};
+
+const AFTER_HELP: &str = "\
+What happens: the function binaries are built and started as Lambda starts them, against a local AWS that this program
+plays. A load balancer on loopback, tasks that are processes of a sample service with a SQLite database, and a client
+that asks the production listener all the time are real. What AWS would only wait for passes at once.
+
+Examples:
+  cargo rehearse                                          a push ships
+  cargo rehearse failed-migration                         a migration fails, production stays where it is
+  cargo rehearse --list                                   all scenarios
+  cargo rehearse --event events/start-deployment/push.json
+  cargo rehearse --pipelines config/pipelines.toml        your own pipelines; the sample service stands in for yours
+  cargo rehearse ship --json | jq .production             the record of the run, for programs
+  cargo rehearse ship --without run-migration:ecs:RunTask  what comes of a permission that is missing
+  cargo rehearse failed-migration --report report.html    a page to look at
+  cargo rehearse ship --wire calls.jsonl                  every call with its bytes, for programs that know AWS's models
+  cargo rehearse --profile release                        with the very binaries that ship
+  cargo rehearse crashes ship                             with functions that die at every call they make
+  cargo rehearse serve                                    the local AWS stays up, for aws, boto3, cargo lambda
+  cargo rehearse storm --seeds 1..200                     many deployments under random faults
+
+Each command takes the options that it honours, before its name or behind it; `cargo rehearse COMMAND --help` shows them.
+
+Exit status:
+  0  everything was as the scenario expects
+  1  something was not, or the rehearsal could not be played
+  2  wrong usage: an option that the command does not take, a pipelines or event file that is wrong, a file that cannot be
+     written; nothing is played then";
+
+/// Plays a whole deployment on this machine: AWS is played, the functions are the ones that ship.
+#[derive(Debug, Parser)]
+#[command(name = "rehearse", bin_name = "cargo rehearse", after_help = AFTER_HELP, version)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+
+    #[command(flatten)]
+    pub(crate) playing: Playing,
+}
+
+/// What a scenario takes.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Playing {
+    /// The scenario to play
+    #[arg(value_name = "NAME", default_value = "ship", value_parser = known_scenario)]
+    pub(crate) scenario: String,
+
+    /// Name the scenarios, each with what happens in it
+    #[arg(long, exclusive = true)]
+    pub(crate) list: bool,
+
+    /// Play an ECR event of your own in place of the push of `ship`
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["scenario", "pipelines"])]
+    pub(crate) event: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) custom: CustomPipelines,
+
+    /// Print the record of the run as one JSON object on stdout; progress goes to stderr
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Write what happened as one HTML page, to look at
+    #[arg(long, value_name = "FILE")]
+    pub(crate) report: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(crate) recording: Recording,
+
+    #[command(flatten)]
+    pub(crate) otherwise: Otherwise,
+
+    /// Let a call meet a fault, as in `run-migration:ecs:RunTask:1=killed-after`
+    #[arg(long = "fault", value_name = "FUNCTION:CALL:N=KIND", value_parser = planned)]
+    pub(crate) faults: Vec<Planned>,
+
+    /// How long, in real milliseconds, the world stays as it is before the clock jumps; 200 unless told otherwise
+    #[arg(long, value_name = "MILLISECONDS")]
+    pub(crate) dwell: Option<u16>,
+
+    #[command(flatten)]
+    pub(crate) build: Build,
+}
+
+impl Arguments {
+    /// What the command line says. An option may stand before a subcommand or behind it; one that the subcommand does not
+    /// honour is refused, with those that do.
+    pub(crate) fn read(
+        line: impl IntoIterator<Item = impl Into<OsString>>,
+    ) -> Result<Arguments, clap::Error> {
+        let mut command = Arguments::command();
+        command.build();
+        let line: Vec<OsString> = line.into_iter().map(Into::into).collect();
+        let name = honoured::name_of(&command, &line);
+        let line = honoured::in_order(&mut command, line)?;
+        let matches = command.try_get_matches_from_mut(line);
+        let matches =
+            matches.map_err(|error| honoured::explained(&mut command, name.as_deref(), error))?;
+        Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
+
+    /// Which binaries, whatever the command is.
+    pub(crate) fn build(&self) -> &Build {
+        match &self.command {
+            None => &self.playing.build,
+            Some(Command::Scale(size)) => &size.build,
+            Some(Command::Serve(serving)) => &serving.build,
+            Some(Command::Crashes(crashing)) => &crashing.build,
+            Some(Command::Storm(storming)) => &storming.build,
+        }
+    }
+
+    /// The pipelines file that somebody gave.
+    pub(crate) fn pipelines(&self) -> Option<&PathBuf> {
+        match &self.command {
+            None => self.playing.custom.pipelines.as_ref(),
+            Some(Command::Serve(serving)) => serving.custom.pipelines.as_ref(),
+            Some(Command::Scale(_) | Command::Crashes(_) | Command::Storm(_)) => None,
+        }
+    }
+
+    /// Where every call is written down.
+    pub(crate) fn wire(&self) -> Option<&PathBuf> {
+        match &self.command {
+            None => self.playing.recording.wire.as_ref(),
+            Some(Command::Scale(size)) => size.recording.wire.as_ref(),
+            Some(Command::Serve(serving)) => serving.recording.wire.as_ref(),
+            Some(Command::Storm(storming)) => storming.wire.as_ref(),
+            Some(Command::Crashes(_)) => None,
+        }
+    }
+
+    /// Where the page goes.
+    pub(crate) fn report(&self) -> Option<&PathBuf> {
+        match &self.command {
+            None => self.playing.report.as_ref(),
+            Some(Command::Storm(storming)) => storming.report.as_ref(),
+            Some(Command::Scale(_) | Command::Serve(_) | Command::Crashes(_)) => None,
+        }
+    }
+
+    /// How AWS is otherwise than usual.
+    pub(crate) fn otherwise(&self) -> Otherwise {
+        match &self.command {
+            None => self.playing.otherwise.clone(),
+            Some(Command::Scale(size)) => size.otherwise.clone(),
+            Some(Command::Serve(serving)) => serving.otherwise.clone(),
+            Some(Command::Crashes(crashing)) => crashing.otherwise.clone(),
+            Some(Command::Storm(_)) => Otherwise::default(),
+        }
+    }
+
+    /// Whether stdout is for a JSON object.
+    pub(crate) fn json(&self) -> bool {
+        match &self.command {
+            None => self.playing.json,
+            Some(Command::Scale(size)) => size.json,
+            Some(Command::Serve(_)) => false,
+            Some(Command::Crashes(crashing)) => crashing.json,
+            Some(Command::Storm(storming)) => storming.json,
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// A burst at scale: many pushes of one base image that many services follow, under ECS's token buckets
+    #[command(after_help = scale::AFTER_HELP)]
+    Scale(Scale),
+
+    /// Keep the local AWS up, with the services of `ship`, until interrupted
+    #[command(after_help = serving::AFTER_HELP)]
+    Serve(Serving),
+    /// Play scenarios with a fault at every call that a function makes, and judge the invariants
+    #[command(after_help = crashing::AFTER_HELP)]
+    Crashes(Crashing),
+
+    /// Play many deployments under random faults, and judge them by the invariants
+    #[command(after_help = storming::AFTER_HELP)]
+    Storm(Storming),
+}
+
+fn planned(given: &str) -> anyhow::Result<Planned> {
+    let planned: Planned = given.parse()?;
+    // `start-deployment@web` means its calls for one service.
+    let function = planned.point.function.split('@').next();
+    if !function.is_some_and(|function| FUNCTIONS.contains(&function)) {
+        anyhow::bail!("expected one of {}", quoted(&FUNCTIONS));
+    }
+    Ok(planned)
+}
+
+fn known_scenario(given: &str) -> Result<String, String> {
+    let names: Vec<&str> = Scenario::all()
+        .iter()
+        .map(|scenario| scenario.name)
+        .collect();
+    match names.contains(&given) {
+        true => Ok(given.to_owned()),
+        false => Err(format!("expected one of {}", quoted(&names))),
+    }
+}
+
+/// The text of `--list`.
+pub(crate) fn list() -> String {
+    let scenarios = Scenario::all();
+    let names = scenarios.iter().map(|scenario| scenario.name.len());
+    let width = names.max().unwrap_or_default() + 2;
+    let lines = scenarios
+        .iter()
+        .map(|scenario| format!("{:<width$}{}", scenario.name, scenario.summary));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! What `crashes` takes.
+
+use local_aws::fault::Fault;
+
+use super::known_scenario;
+use super::shared::{Build, Otherwise};
+use crate::binaries::FUNCTIONS;
+use crate::scenario::quoted;
+
+pub(crate) const AFTER_HELP: &str = "\
+Each scenario is played once to learn its points: every call that a function makes to AWS, told apart by the function, the
+operation, and which of its calls it is. Then it is played again for each point and each fault, with nothing else wrong:
+Lambda and EventBridge deliver again what failed, as they do in AWS. At the end of each play the eight invariants must
+hold. Of a script that waits for what does not come any more, the rest is left out.
+
+Faults:
+  killed-before  the function's process is killed before AWS hears the call
+  killed-after   the function's process is killed when AWS has done what was asked, before the answer arrives
+  error          AWS answers every attempt of the call with an error of its own, and does nothing
+  denied         AWS denies the call, which no SDK tries again
+  throttled      AWS throttles every attempt of the call
+  timed-out      AWS does what every attempt of the call asks for, and never answers
+  answer-lost    AWS does what was asked, and the connection breaks before the answer; the next attempt is answered
+
+Examples:
+  cargo rehearse crashes ship                             all points and faults of one scenario
+  cargo rehearse crashes ship burst --fault killed-after
+  cargo rehearse crashes --call ecs:RunTask               one call, in all scenarios
+  cargo rehearse crashes --json > crashes.json            every play, for programs
+  cargo rehearse ship --fault run-migration:ecs:RunTask:1=killed-after   one play, to look at
+
+Exit status:
+  0  the invariants held at every point
+  1  one did not, or a play did not come to its end
+  2  wrong usage";
+
+fn known_function(given: &str) -> Result<String, String> {
+    match FUNCTIONS.contains(&given) {
+        true => Ok(given.to_owned()),
+        false => Err(format!("expected one of {}", quoted(&FUNCTIONS))),
+    }
+}
+
+fn call(given: &str) -> Result<String, String> {
+    let is_call = |(service, operation): (&str, &str)| {
+        let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        is_name(service)
+            && is_name(operation)
+            && operation.starts_with(|c: char| c.is_ascii_uppercase())
+    };
+    match given.split_once(':').is_some_and(is_call) {
+        true => Ok(given.to_owned()),
+        false => Err("expected a service and an operation, as in `ecs:RunTask`".to_owned()),
+    }
+}
+
+/// The arguments of `crashes`.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Crashing {
+    /// The scenarios to play; all of them where none is named
+    #[arg(value_name = "NAME", value_parser = known_scenario)]
+    pub(crate) scenarios: Vec<String>,
+
+    /// Only at calls of these functions, by their binaries' names
+    #[arg(long = "function", value_name = "FUNCTION", value_parser = known_function)]
+    pub(crate) functions: Vec<String>,
+
+    /// Only at calls of these operations, as in `ecs:RunTask`
+    #[arg(long = "call", value_name = "SERVICE:OPERATION", value_parser = call)]
+    pub(crate) calls: Vec<String>,
+
+    /// Only these faults
+    #[arg(
+        long = "fault",
+        value_name = "KIND",
+        value_enum,
+        hide_possible_values = true
+    )]
+    pub(crate) faults: Vec<Fault>,
+
+    /// So many plays at a time, and four times as many that mostly wait for answers; six for each processor unless told otherwise
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) jobs: Option<u16>,
+
+    #[command(flatten)]
+    pub(crate) otherwise: Otherwise,
+
+    #[command(flatten)]
+    pub(crate) build: Build,
+
+    /// Print every play as one JSON object on stdout; progress goes to stderr
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,141 @@
+//! What `serve` takes.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail, ensure};
+use axum::http::Uri;
+use local_aws::lambda::external::Place;
+
+use super::shared::{Build, CustomPipelines, Otherwise, Recording};
+
+/// Where the local AWS listens unless told otherwise.
+const PORT: u16 = 4700;
+
+pub(crate) const AFTER_HELP: &str = "\
+It prints the variables that other programs need, and `ready` when it is. What AWS would only wait for passes at once,
+unless `--real-time` is given. It listens on loopback only, and ends by Ctrl-C or SIGTERM.
+
+Examples:
+  cargo rehearse serve
+  aws ecs deploy --cluster prod --service web --task-definition task.json --codedeploy-appspec appspec.yaml
+  cargo rehearse serve --real-time                        canary steps and waits last, to be continued or stopped
+  cargo rehearse serve --pipelines config/pipelines.toml  with the services that your own pipelines deploy to
+  cargo rehearse serve --function my-hook=http://127.0.0.1:9000    a hook under `cargo lambda watch`
+  cargo rehearse serve --function my-hook=target/lambda/my-hook/bootstrap";
+
+/// The arguments of `serve`.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Serving {
+    /// Port on loopback; 0 takes a free one
+    #[arg(long, default_value_t = PORT)]
+    pub(crate) port: u16,
+
+    /// Nothing that AWS waits for is passed over: a canary step of five minutes lasts five minutes
+    #[arg(long)]
+    pub(crate) real_time: bool,
+
+    #[command(flatten)]
+    pub(crate) custom: CustomPipelines,
+
+    #[command(flatten)]
+    pub(crate) otherwise: Otherwise,
+
+    #[command(flatten)]
+    pub(crate) recording: Recording,
+
+    #[command(flatten)]
+    pub(crate) build: Build,
+
+    /// A Lambda function of your own, for an AppSpec to name: behind a URL of Lambda's Invoke API, or an executable that
+    /// speaks the Runtime API
+    #[arg(long = "function", value_name = "NAME=URL|PATH", value_parser = given_external)]
+    pub(crate) functions: Vec<ExternalFunction>,
+}
+
+/// A value of `--function`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ExternalFunction {
+    pub(crate) name: String,
+    pub(crate) place: Place,
+}
+
+fn given_external(given: &str) -> Result<ExternalFunction, String> {
+    // Clap shows one sentence and no causes.
+    external(given).map_err(|error| format!("{error:#}"))
+}
+
+fn external(given: &str) -> anyhow::Result<ExternalFunction> {
+    let Some((name, place)) = given.split_once('=') else {
+        bail!("expected NAME=URL or NAME=PATH");
+    };
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    ensure!(
+        (1..=64).contains(&name.len()) && name.bytes().all(allowed),
+        "`{name}` is no name of a function: expected 1 to 64 letters, digits, `-` and `_`"
+    );
+    let place = match place.contains("://") {
+        true => Place::Endpoint(endpoint(place)?),
+        false => Place::Executable(executable(place)?),
+    };
+    Ok(ExternalFunction {
+        name: name.to_owned(),
+        place,
+    })
+}
+
+fn endpoint(given: &str) -> anyhow::Result<Uri> {
+    let uri: Uri = given.parse().with_context(|| format!("`{given}`"))?;
+    ensure!(
+        uri.scheme_str() == Some("http") && uri.query().is_none(),
+        "`{given}` is not `http://HOST:PORT`, nor the URL of a function's invocations over plain HTTP"
+    );
+    Ok(uri)
+}
+
+fn executable(given: &str) -> anyhow::Result<PathBuf> {
+    use std::os::unix::fs::PermissionsExt as _;
+    let path = Path::new(given)
+        .canonicalize()
+        .with_context(|| format!("`{given}`, an executable that speaks the Runtime API"))?;
+    let metadata = path.metadata()?;
+    ensure!(
+        metadata.is_file() && metadata.permissions().mode() & 0o111 != 0,
+        "`{given}` is no executable file (hint: `cargo lambda build` makes `target/lambda/NAME/bootstrap`)"
+    );
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_function_is_behind_a_url_or_an_executable() {
+        let hook = external("my-hook=http://127.0.0.1:9000").unwrap();
+        assert_eq!(hook.name, "my-hook");
+        let expected = Uri::from_static("http://127.0.0.1:9000");
+        assert_eq!(hook.place, Place::Endpoint(expected));
+        let shell = external("sh=/bin/sh").unwrap();
+        let expected = Path::new("/bin/sh").canonicalize().unwrap();
+        assert_eq!(shell.place, Place::Executable(expected));
+    }
+
+    #[test]
+    fn what_is_neither_is_refused_with_what_was_expected() {
+        for (given, expected) in [
+            ("my-hook", "expected NAME=URL or NAME=PATH"),
+            ("my hook=/bin/sh", "expected 1 to 64 letters"),
+            ("=/bin/sh", "expected 1 to 64 letters"),
+            ("hook=https://example.com", "over plain HTTP"),
+            ("hook=http://a b", "`http://a b`"),
+            (
+                "hook=/nowhere/bootstrap",
+                "`/nowhere/bootstrap`, an executable",
+            ),
+            ("hook=/etc/passwd", "is no executable file"),
+        ] {
+            let error = format!("{:#}", external(given).unwrap_err());
+            assert!(error.contains(expected), "{given}: {error}");
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! `crashes`: every scenario again and again, each time with one fault at one of its calls, and the invariants judged.
+//!
+//! All points, not a sample. What a play costs in real time is kept low by a short dwell; nothing else differs from a
+//! rehearsal of the scenario.
+
+mod table;
+
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::ValueEnum as _;
+use futures_util::{StreamExt as _, stream};
+use local_aws::assumption::Assumptions;
+use local_aws::fault::{Fault, Planned, Point};
+use local_aws::iam::Removal;
+use serde::Serialize;
+
+use crate::command::crashing::Crashing;
+use crate::invariants::{Violation, excused};
+use crate::play::{self, Paths, Played};
+use crate::progress::{self, Output};
+use crate::scenario::Scenario;
+
+/// How long the clock dwells before a jump: some requests pass through each phase of a deployment.
+const DWELL: Duration = Duration::from_millis(25);
+/// How long production's clients rest after an answer: many plays at a time would otherwise do little else than ask.
+const PAUSE: Duration = Duration::from_millis(100);
+/// So many plays that mostly wait for each that works.
+const WAITING: usize = 4;
+/// How many plays are played at a time for each processor: a play of a few seconds keeps one busy for a third of a second.
+const JOBS: usize = 6;
+/// How often a point is played that is not reached: how often a function looks at something that takes real time differs
+/// from play to play.
+const PLAYS_AT_MOST: u32 = 3;
+
+/// What is otherwise in all plays than the scenarios say.
+pub(crate) struct Otherwise {
+    pub(crate) assumptions: Assumptions,
+    pub(crate) without: Vec<Removal>,
+}
+
+/// One play: a scenario with a fault.
+#[derive(Debug, Clone)]
+struct Trial {
+    scenario: String,
+    planned: Planned,
+}
+
+/// What came of a play.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Verdict {
+    Held,
+    Violated(Vec<String>),
+    /// The function did not make that call in this play.
+    NotReached,
+    /// The play did not come to its end.
+    BrokenOff(String),
+}
+
+/// A play that is over.
+#[derive(Debug, Clone, Serialize)]
+struct Outcome {
+    scenario: String,
+    function: String,
+    call: String,
+    occurrence: u32,
+    fault: &'static str,
+    verdict: Verdict,
+    /// Why the rest of the scenario's script was left out.
+    cut_short: Option<String>,
+    milliseconds: u64,
+    /// The command that plays it again, with everything that happens.
+    replay: String,
+}
+
+/// Plays all trials, and says whether the invariants held at every point.
+pub(crate) async fn crash(
+    crashing: &Crashing,
+    otherwise: &Otherwise,
+    paths: &Paths,
+    output: &Output,
+    interrupted: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<bool> {
+    tokio::select! {
+        held = all(crashing, otherwise, paths, output) => held,
+        end = interrupted => end.and_then(|()| bail!("interrupted")),
+    }
+}
+
+async fn all(
+    crashing: &Crashing,
+    otherwise: &Otherwise,
+    paths: &Paths,
+    output: &Output,
+) -> anyhow::Result<bool> {
+    let plays = Plays {
+        otherwise,
+        paths,
+        jobs: jobs(crashing),
+    };
+    let trials = plays.trials(crashing, output).await?;
+    if trials.is_empty() {
+        bail!(
+            "no function makes such a call in these scenarios (hint: `--call` takes `ecs:RunTask`, `--function` a binary's name)"
+        );
+    }
+    output.text(&format!(
+        "{} plays, {} at a time and {} that mostly wait\n",
+        trials.len(),
+        plays.jobs,
+        WAITING * plays.jobs
+    ));
+    let mut outcomes = Vec::with_capacity(trials.len());
+    let waits = |trial: &&Trial| mostly_waits(trial.planned.fault);
+    let (waiting, working): (Vec<_>, Vec<_>) = trials.iter().partition(waits);
+    let lane = |trials: Vec<_>, at_a_time| {
+        let outcomes = stream::iter(trials).map(|trial| plays.outcome(trial));
+        outcomes.buffer_unordered(at_a_time)
+    };
+    let working = lane(working, plays.jobs);
+    let mut played = stream::select(working, lane(waiting, WAITING * plays.jobs));
+    while let Some(outcome) = played.next().await {
+        let outcome = outcome?;
+        output.text(&table::line(outcomes.len() + 1, trials.len(), &outcome));
+        if crashing.json {
+            progress::print(&serde_json::to_string(&outcome)?)?;
+        }
+        outcomes.push(outcome);
+    }
+    output.text(&table::summary(&outcomes));
+    let is_well = |outcome: &Outcome| match outcome.verdict {
+        Verdict::Held => true,
+        Verdict::NotReached => !is_untried(outcome, &outcomes),
+        Verdict::Violated(_) | Verdict::BrokenOff(_) => false,
+    };
+    Ok(outcomes.iter().all(is_well))
+}
+
+/// Functions that wait, in real time, for an answer that never comes or before they ask again, take much time and little
+/// else.
+fn mostly_waits(fault: Fault) -> bool {
+    match fault {
+        Fault::TimedOut | Fault::Error | Fault::Throttled => true,
+        Fault::KilledBefore | Fault::KilledAfter | Fault::Denied | Fault::AnswerLost => false,
+    }
+}
+
+/// Whether no play at all let this fault meet this call of this function in this scenario: then nothing is shown. How
+/// often a function makes a call may differ from play to play, but not whether it makes it.
+fn is_untried(outcome: &Outcome, outcomes: &[Outcome]) -> bool {
+    let is_same = |other: &Outcome| {
+        (&other.scenario, &other.function, &other.call, other.fault)
+            == (
+                &outcome.scenario,
+                &outcome.function,
+                &outcome.call,
+                outcome.fault,
+            )
+    };
+    !outcomes
+        .iter()
+        .any(|other| other.verdict != Verdict::NotReached && is_same(other))
+}
+
+fn jobs(crashing: &Crashing) -> usize {
+    let processors = || std::thread::available_parallelism().map_or(1, usize::from);
+    crashing
+        .jobs
+        .map_or_else(|| JOBS * processors(), usize::from)
+}
+
+/// How plays are played.
+struct Plays<'a> {
+    otherwise: &'a Otherwise,
+    paths: &'a Paths,
+    jobs: usize,
+}
+
+impl Plays<'_> {
+    /// Plays each scenario without a fault, and lists what can go wrong in it.
+    async fn trials(&self, crashing: &Crashing, output: &Output) -> anyhow::Result<Vec<Trial>> {
+        let names = Scenario::all().into_iter().map(|scenario| scenario.name);
+        let wanted = names.filter(|name| is_among(&crashing.scenarios, name));
+        let learned = stream::iter(wanted)
+            .map(async |name| anyhow::Ok((name, self.points(name, crashing).await?)))
+            .buffered(self.jobs);
+        let learned: Vec<_> = learned.collect().await;
+        let mut trials = Vec::new();
+        for learned in learned {
+            let (name, points) = learned?;
+            output.text(&format!("{name}: {} points", points.len()));
+            for (point, fault) in points.iter().flat_map(|point| with_faults(point, crashing)) {
+                trials.push(Trial {
+                    scenario: name.to_owned(),
+                    planned: Planned { point, fault },
+                });
+            }
+        }
+        Ok(trials)
+    }
+
+    async fn points(&self, scenario: &str, crashing: &Crashing) -> anyhow::Result<Vec<Point>> {
+        let played = self.play(scenario, &[]).await?;
+        if let Some(error) = played.broken_off {
+            return Err(error.context(format!("play `{scenario}` without a fault")));
+        }
+        let is_wanted = |point: &Point| {
+            is_among(&crashing.functions, &point.function)
+                && is_among(&crashing.calls, &point.operation)
+        };
+        let mut points = played.points;
+        points.retain(is_wanted);
+        points.sort_unstable();
+        Ok(points)
+    }
+
+    async fn outcome(&self, trial: &Trial) -> anyhow::Result<Outcome> {
+        let mut plays = 1;
+        let mut played = self.play_trial(trial).await?;
+        while played.broken_off.is_none() && played.injected.is_empty() && plays < PLAYS_AT_MOST {
+            played = self.play_trial(trial).await?;
+            plays += 1;
+        }
+        let milliseconds = played.record.real_milliseconds;
+        let cut_short = played.cut_short.clone();
+        let Planned { point, fault } = trial.planned.clone();
+        Ok(Outcome {
+            scenario: trial.scenario.clone(),
+            function: point.function,
+            call: point.operation,
+            occurrence: point.occurrence,
+            fault: fault.name(),
+            verdict: verdict(played),
+            cut_short,
+            milliseconds,
+            replay: self.replay(trial),
+        })
+    }
+
+    async fn play_trial(&self, trial: &Trial) -> anyhow::Result<Played> {
+        self.play(&trial.scenario, std::slice::from_ref(&trial.planned))
+            .await
+    }
+
+    async fn play(&self, name: &str, faults: &[Planned]) -> anyhow::Result<Played> {
+        let mut scenarios = Scenario::all().into_iter();
+        let mut scenario = scenarios
+            .find(|scenario| scenario.name == name)
+            .with_context(|| format!("`{name}` is no scenario"))?;
+        scenario.setting.assumptions = self.otherwise.assumptions.clone();
+        scenario
+            .setting
+            .without
+            .extend(self.otherwise.without.iter().cloned());
+        scenario.setting.dwell = DWELL;
+        scenario.setting.pause = PAUSE;
+        scenario.setting.faults = faults.to_vec();
+        play::isolated(scenario, self.paths.clone()).await
+    }
+
+    fn replay(&self, trial: &Trial) -> String {
+        let assumed = self.otherwise.assumptions.names().into_iter();
+        let assumed = assumed.map(|name| format!(" --assume {name}"));
+        let without = self.otherwise.without.iter();
+        let without = without.map(|removal| format!(" --without {removal}"));
+        format!(
+            "cargo rehearse {} --fault {} --dwell {}{}",
+            trial.scenario,
+            trial.planned,
+            DWELL.as_millis(),
+            assumed.chain(without).collect::<String>()
+        )
+    }
+}
+
+/// Where nothing is named, everything is wanted.
+fn is_among(wanted: &[String], name: &str) -> bool {
+    wanted.is_empty() || wanted.iter().any(|wanted| wanted == name)
+}
+
+fn with_faults(point: &Point, crashing: &Crashing) -> Vec<(Point, Fault)> {
+    let wanted = |fault: &&Fault| crashing.faults.is_empty() || crashing.faults.contains(fault);
+    let faults = Fault::value_variants().iter().filter(wanted);
+    faults.map(|fault| (point.clone(), *fault)).collect()
+}
+
+fn verdict(played: Played) -> Verdict {
+    if let Some(error) = played.broken_off {
+        return Verdict::BrokenOff(format!("{error:#}"));
+    }
+    if played.injected.is_empty() {
+        return Verdict::NotReached;
+    }
+    let scenario = &played.record.scenario;
+    let is_excused = |violation: &&Violation| excused(scenario, violation.invariant).is_some();
+    let violations = played
+        .record
+        .violations
+        .iter()
+        .filter(|violation| !is_excused(violation));
+    let violations: Vec<String> = violations.map(ToString::to_string).collect();
+    if violations.is_empty() {
+        Verdict::Held
+    } else {
+        Verdict::Violated(violations)
+    }
+}

@@ -1,0 +1,329 @@
+//! `cargo rehearse`: plays whole deployments with the function binaries that ship.
+
+mod binaries;
+mod command;
+mod crashes;
+mod evidence;
+mod glob;
+mod invariants;
+mod pipelines_file;
+mod play;
+mod progress;
+mod record;
+mod redact;
+mod report;
+mod scale;
+mod scenario;
+mod serve;
+mod storm;
+mod traffic;
+
+use std::ffi::OsString;
+use std::io::{IsTerminal, Write, stderr, stdout};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use local_aws::api::wire::Wire;
+use local_aws::iam::Iam;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::binaries::Profile;
+use crate::command::shared::Build;
+use crate::command::{Arguments, Command};
+use crate::crashes::Otherwise;
+use crate::pipelines_file::PipelinesFile;
+use crate::play::Paths;
+use crate::progress::{Colours, Output};
+use crate::report::ReportFile;
+use crate::scenario::setting::Mode;
+use crate::scenario::{EventFile, MessageFormat, Scenario};
+
+const WRONG_USAGE: u8 = 2;
+
+/// What still runs when everything has been told is not waited for longer: a computation that somebody else chose.
+const AT_THE_END: Duration = Duration::from_millis(500);
+
+fn main() -> ExitCode {
+    let arguments = Arguments::read(std::env::args_os()).unwrap_or_else(|error| error.exit());
+    let runtime = match Runtime::new().context("start a runtime") {
+        Ok(runtime) => runtime,
+        Err(error) => return refuse(&error, ExitCode::FAILURE),
+    };
+    let code = runtime.block_on(run(&arguments)).unwrap_or_else(|ended| {
+        let (error, code) = match ended {
+            Ended::WrongUsage(error) => (error, ExitCode::from(WRONG_USAGE)),
+            Ended::Failed(error) => (error, ExitCode::FAILURE),
+        };
+        refuse(&error, code)
+    });
+    runtime.shutdown_timeout(AT_THE_END);
+    code
+}
+
+/// Why nothing was played, or not to its end.
+enum Ended {
+    WrongUsage(anyhow::Error),
+    Failed(anyhow::Error),
+}
+
+impl From<anyhow::Error> for Ended {
+    fn from(error: anyhow::Error) -> Ended {
+        Ended::Failed(error)
+    }
+}
+
+/// Waits for Ctrl-C, or to be told to end.
+async fn interrupted() -> anyhow::Result<()> {
+    // A closed terminal and Ctrl-\ end a rehearsal as Ctrl-C does: with its processes and its folder.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let mut quit = signal(SignalKind::quit())?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => Ok(pressed?),
+        _ = terminate.recv() => Ok(()),
+        _ = hang_up.recv() => Ok(()),
+        _ = quit.recv() => Ok(()),
+    }
+}
+
+fn refuse(error: &anyhow::Error, code: ExitCode) -> ExitCode {
+    // Nobody may be reading; the exit status says it too.
+    let _ = writeln!(stderr(), "error: {error:#}");
+    code
+}
+
+async fn run(arguments: &Arguments) -> Result<ExitCode, Ended> {
+    if arguments.playing.list {
+        progress::print(&command::list()).context("print the list")?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    // Whatever can be known to be wrong is told before anything is built or played.
+    let given = Given::read(arguments).map_err(Ended::WrongUsage)?;
+    let root = root(arguments.build()).map_err(Ended::WrongUsage)?;
+    let binaries = binaries(arguments.build(), &root).await?;
+    let paths = Paths {
+        root,
+        binaries,
+        wire: arguments.wire().cloned(),
+    };
+    check(arguments, &given, &paths).await?;
+    let scenario = chosen(arguments, &given).map_err(Ended::WrongUsage)?;
+    play_command(arguments, scenario, given.report, &paths)
+        .await
+        .map_err(Ended::Failed)
+}
+
+/// What only the template and the functions can say of the line.
+async fn check(arguments: &Arguments, given: &Given, paths: &Paths) -> Result<(), Ended> {
+    let without = arguments.otherwise().without;
+    if given.pipelines.is_none() && without.is_empty() {
+        return Ok(());
+    }
+    let file = given.pipelines.as_ref().map(|file| file.path.as_path());
+    let file = file.unwrap_or(Path::new("config/pipelines.toml"));
+    let template = play::template(paths, MessageFormat::Json, Mode::Deploy, file)?;
+    Iam::new(template.principals.clone(), &without)
+        .context("correct `--without`")
+        .map_err(Ended::WrongUsage)?;
+    if let Some(file) = &given.pipelines {
+        file.check(&template).await.map_err(Ended::WrongUsage)?;
+    }
+    Ok(())
+}
+
+/// What the line names: files that are read, and files that can be written to.
+struct Given {
+    pipelines: Option<PipelinesFile>,
+    event: Option<EventFile>,
+    report: Option<ReportFile>,
+}
+
+impl Given {
+    fn read(arguments: &Arguments) -> anyhow::Result<Given> {
+        let playing = &arguments.playing;
+        let pipelines = arguments.pipelines().map(|file| PipelinesFile::read(file));
+        let pipelines = pipelines.transpose()?;
+        if pipelines.is_some() && arguments.command.is_none() {
+            scenario::custom_pipelines::check_name(&playing.scenario)?;
+        }
+        let event = playing.event.as_deref().map(event_file).transpose()?;
+        let report = arguments.report().map(|file| ReportFile::open(file));
+        let report = report.transpose()?;
+        if let Some(wire) = arguments.wire() {
+            Wire::check_file(wire).context("correct `--wire`")?;
+        }
+        Ok(Given {
+            pipelines,
+            event,
+            report,
+        })
+    }
+}
+
+fn event_file(file: &Path) -> anyhow::Result<EventFile> {
+    let in_file = || format!("read the event in `{}`", file.display());
+    let text = std::fs::read_to_string(file).with_context(in_file)?;
+    EventFile::parse(&text).with_context(in_file)
+}
+
+async fn play_command(
+    arguments: &Arguments,
+    mut scenario: Scenario,
+    report: Option<ReportFile>,
+    paths: &Paths,
+) -> anyhow::Result<ExitCode> {
+    let output = output(arguments.json());
+    match &arguments.command {
+        Some(Command::Serve(serving)) => {
+            if arguments.pipelines().is_none() {
+                scenario.setting.images.push(serve::untold_image());
+            }
+            serve::serve(scenario, paths, serving, &output, interrupted()).await?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Some(Command::Scale(size)) => {
+            scale::play(scenario.setting, size, paths, &output, interrupted()).await
+        }
+        Some(Command::Storm(storming)) => {
+            storm::storm(storming, report, paths, &output, interrupted()).await
+        }
+        Some(Command::Crashes(crashing)) => {
+            let otherwise = Otherwise {
+                assumptions: arguments.otherwise().assumptions(),
+                without: arguments.otherwise().without,
+            };
+            let played = crashes::crash(crashing, &otherwise, paths, &output, interrupted());
+            Ok(status(played.await?))
+        }
+        None => play_scenario(arguments, &scenario, report, paths, &output).await,
+    }
+}
+
+async fn play_scenario(
+    arguments: &Arguments,
+    scenario: &Scenario,
+    report: Option<ReportFile>,
+    paths: &Paths,
+    output: &Output,
+) -> anyhow::Result<ExitCode> {
+    let played = play::play(scenario, paths, output, interrupted()).await?;
+    if let Some(mut report) = report {
+        report.write(&report::page(&played.story))?;
+        output.text(&format!("report: {}", report.path().display()));
+    }
+    if let Some(error) = played.broken_off {
+        return Err(error);
+    }
+    for planned in &scenario.setting.faults {
+        if !played.injected.contains(planned) {
+            output.text(&format!("the fault `{planned}` met no call"));
+        }
+    }
+    let record = played.record;
+    if arguments.json() {
+        progress::print(&serde_json::to_string_pretty(&record)?)?;
+    }
+    Ok(status(record.as_expected))
+}
+
+fn status(well: bool) -> ExitCode {
+    if well {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// The scenario of the line, with what is otherwise in it; commands that play others begin with the setting of `ship`.
+fn chosen(arguments: &Arguments, given: &Given) -> anyhow::Result<Scenario> {
+    let playing = &arguments.playing;
+    let mut scenario = match (&given.event, &given.pipelines) {
+        (Some(event), _) => scenario::of_event(event.clone()),
+        (None, Some(file)) => {
+            scenario::custom_pipelines::of_file(&playing.scenario, &file.path, &file.text)?
+        }
+        (None, None) => Scenario::all()
+            .into_iter()
+            .find(|scenario| scenario.name == playing.scenario)
+            .context("no such scenario")?,
+    };
+    let otherwise = arguments.otherwise();
+    // What a scenario is about it assumes by itself.
+    let own = std::mem::take(&mut scenario.setting.assumptions);
+    scenario.setting.assumptions = own.and(otherwise.assumptions());
+    scenario.setting.without.extend(otherwise.without);
+    scenario
+        .setting
+        .faults
+        .extend(playing.faults.iter().cloned());
+    if let Some(dwell) = playing.dwell {
+        scenario.setting.dwell = Duration::from_millis(dwell.into());
+    }
+    Ok(scenario)
+}
+
+fn root(build: &Build) -> anyhow::Result<PathBuf> {
+    let built_in = || {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .ancestors()
+            .nth(2)
+            .map(Path::to_owned)
+    };
+    let root = build
+        .root
+        .clone()
+        .or_else(built_in)
+        .context("the workspace has no folder")?;
+    let root = root
+        .canonicalize()
+        .with_context(|| format!("find the workspace `{}`", root.display()))?;
+    if !root.join("template.yaml").is_file() {
+        bail!(
+            "`{}` has no `template.yaml`, expected Greenlight's workspace (hint: correct `--root`)",
+            root.display()
+        );
+    }
+    if let Some(folder) = &build.binaries {
+        binaries::check(folder.clone())?;
+    }
+    Ok(root)
+}
+
+async fn binaries(build: &Build, root: &Path) -> anyhow::Result<PathBuf> {
+    let binaries = match &build.binaries {
+        Some(folder) => folder.clone(),
+        None => {
+            let profile = build.profile.unwrap_or(Profile::ours());
+            binaries::build(root, profile, variable("CARGO")).await?
+        }
+    };
+    binaries
+        .canonicalize()
+        .with_context(|| format!("find `{}`", binaries.display()))
+}
+
+/// Progress goes to stdout, unless that is for the record; colours only where somebody looks and wants them.
+fn output(json: bool) -> Output {
+    let wanted = variable("NO_COLOR").is_none_or(|value| value.is_empty());
+    let colours = |terminal: bool| {
+        if terminal && wanted {
+            Colours::On
+        } else {
+            Colours::Off
+        }
+    };
+    if json {
+        Output::new(Box::new(stderr()), colours(stderr().is_terminal()))
+    } else {
+        Output::new(Box::new(stdout()), colours(stdout().is_terminal()))
+    }
+}
+
+fn variable(name: &str) -> Option<OsString> {
+    std::env::vars_os()
+        .find(|(variable, _)| variable == name)
+        .map(|(_, value)| value)
+}

@@ -1,0 +1,404 @@
+//! Plays a scenario: a world, production traffic, what happens in it, and the record of it.
+
+mod act;
+mod fingerprint;
+mod forge;
+mod isolated;
+pub(crate) mod person;
+
+use std::collections::BTreeMap;
+use std::fs::DirBuilder;
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, anyhow, bail};
+use local_aws::clock::Pace;
+use local_aws::ecr::ImageSettings;
+use local_aws::fault::{Planned, Point};
+use local_aws::process::Process;
+use local_aws::template::Template;
+use local_aws::timeline::ListenerKind;
+use local_aws::world::{World, WorldSettings};
+
+use self::act::Script;
+pub(crate) use self::isolated::{inline, isolated};
+use crate::binaries::SAMPLE_SERVICE;
+use crate::evidence;
+use crate::invariants::{self, Facts, Known};
+use crate::progress::{self, Output};
+use crate::record::Record;
+use crate::report::{self, Story};
+use crate::scenario::setting::Mode;
+use crate::scenario::{MessageFormat, Scenario, Step, custom_pipelines};
+use crate::traffic::{Rest, Seen, Traffic};
+
+/// Answers that production must have given before anything happens, and after everything has.
+const ANSWERS_AROUND: u64 = 20;
+/// The longest that a rehearsal may really take.
+const REAL_TIME_AT_MOST: Duration = Duration::from_secs(10 * 60);
+
+/// How many folders of killed processes with the same number, and of plays at the same time, are passed over.
+const FOLDERS_TRIED: u32 = 1_000;
+
+/// Where the parts of a rehearsal are.
+#[derive(Debug, Clone)]
+pub(crate) struct Paths {
+    /// The workspace: `template.yaml`, `config/`, scenarios.
+    pub(crate) root: PathBuf,
+    pub(crate) binaries: PathBuf,
+    /// Where every call is written down, if anywhere.
+    pub(crate) wire: Option<PathBuf>,
+}
+
+/// A folder for the databases of one run; removed when dropped.
+pub(crate) struct Data(PathBuf);
+
+impl Data {
+    pub(crate) fn new() -> anyhow::Result<Data> {
+        let name = format!("greenlight-rehearsal-{}", std::process::id());
+        // A process that was killed leaves its folder, and its number is given again: one that exists is not taken.
+        for number in 0..FOLDERS_TRIED {
+            let folder = std::env::temp_dir().join(format!("{name}-{number}"));
+            match DirBuilder::new().mode(0o700).create(&folder) {
+                Ok(()) => return Ok(Data(folder)),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => {
+                    return Err(error).with_context(|| format!("create `{}`", folder.display()));
+                }
+            }
+        }
+        bail!(
+            "`{name}-…` exists {FOLDERS_TRIED} times in the folder for temporary files (hint: remove them)"
+        )
+    }
+}
+
+impl Data {
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Data {
+    fn drop(&mut self) {
+        // What cannot be removed lies in the system's folder for such things.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What was played.
+pub(crate) struct Played {
+    pub(crate) record: Record,
+    pub(crate) story: Story,
+    /// Every call that functions made, and the faults that calls met.
+    pub(crate) points: Vec<Point>,
+    pub(crate) injected: Vec<Planned>,
+    /// Tells how it went: the same for plays that went the same way.
+    pub(crate) fingerprint: String,
+    /// Why the rest of the script was left out, if it was.
+    pub(crate) cut_short: Option<String>,
+    /// Why it did not come to its end; the record is not judged then.
+    pub(crate) broken_off: Option<anyhow::Error>,
+}
+
+/// A world in which production is asked, before anything happens in it.
+struct SetUp {
+    known: Known,
+    world: World,
+    revisions_before: Vec<(String, Vec<(String, String)>)>,
+    traffic: BTreeMap<String, Traffic>,
+}
+
+/// Plays a scenario to its end, and judges it; or until it is interrupted.
+pub(crate) async fn play(
+    scenario: &Scenario,
+    paths: &Paths,
+    output: &Output,
+    interrupted: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<Played> {
+    let data = Data::new()?;
+    output.begin(scenario);
+    let mut end = pin!(brought_to_an_end(scenario, interrupted));
+    // What runs ends with what is dropped here: no process and no file stays behind.
+    let set_up = tokio::select! {
+        biased;
+        set_up = set_up(scenario, paths, &data) => set_up?,
+        why = &mut end => return Err(why),
+    };
+    let mut played = play_through(scenario, set_up, output, end).await;
+    if played.broken_off.is_none() {
+        scenario.judge(&mut played.record);
+        played.story.claims = report::claims(scenario, &played.record);
+        output.end(scenario, &played.record);
+    }
+    Ok(played)
+}
+
+/// Comes to an end when a rehearsal has to: at once when it is interrupted, some day in any case. Says why.
+async fn brought_to_an_end(
+    scenario: &Scenario,
+    interrupted: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Error {
+    match tokio::time::timeout(REAL_TIME_AT_MOST, interrupted).await {
+        Ok(Ok(())) => anyhow!("interrupted"),
+        Ok(Err(error)) => error,
+        Err(_) => anyhow!(
+            "`{}` did not come to its end within {REAL_TIME_AT_MOST:?}",
+            scenario.name
+        ),
+    }
+}
+
+async fn set_up(scenario: &Scenario, paths: &Paths, data: &Data) -> anyhow::Result<SetUp> {
+    let world = start_world(scenario, paths, data, 0).await?;
+    let known = known(scenario, paths, &world)?;
+    let revisions_before = world.revisions();
+    let mut traffic = BTreeMap::new();
+    for service in &scenario.setting.services {
+        let address = world
+            .address(&service.label, ListenerKind::Production)
+            .with_context(|| format!("`{}` has no listener", service.label))?;
+        let rest = match scenario.setting.pace {
+            Pace::Real => Rest::Pause(scenario.setting.pause),
+            Pace::Still => Rest::UntilChanged(world.timeline.clone()),
+        };
+        let client = Traffic::start(address, world.clock.clone(), rest, scenario.setting.asked);
+        traffic.insert(service.label.clone(), client);
+    }
+    for client in traffic.values() {
+        client.more(ANSWERS_AROUND).await;
+    }
+    Ok(SetUp {
+        known,
+        world,
+        revisions_before,
+        traffic,
+    })
+}
+
+/// What the invariants are judged by, besides the world.
+fn known(scenario: &Scenario, paths: &Paths, world: &World) -> anyhow::Result<Known> {
+    let file = paths.root.join(&scenario.pipelines);
+    let text =
+        std::fs::read_to_string(&file).with_context(|| format!("read `{}`", file.display()))?;
+    let setting = &scenario.setting;
+    let images = setting.images.iter().map(|image| (image, image.digest()));
+    let indexes = setting.indexes.iter();
+    let indexes = indexes.map(|index| (&index.image, index.digest()));
+    let tagged = |(image, digest): (&ImageSettings, String)| {
+        let (repository, tags) = (image.repository.clone(), image.tags.clone());
+        let tags = tags.into_iter();
+        tags.map(move |tag| (repository.clone(), tag, digest.clone()))
+    };
+    Ok(Known {
+        start: world.clock.now(),
+        pipelines: custom_pipelines::read(&text),
+        images: images.chain(indexes).flat_map(tagged).collect(),
+        broken_unseen: setting.broken_unseen.clone(),
+    })
+}
+
+async fn play_through(
+    scenario: &Scenario,
+    set_up: SetUp,
+    output: &Output,
+    mut end: Pin<&mut impl Future<Output = anyhow::Error>>,
+) -> Played {
+    let SetUp {
+        known,
+        world,
+        revisions_before,
+        traffic,
+    } = set_up;
+    let (start, real_start) = (world.clock.now(), Instant::now());
+    let looks: Vec<_> = traffic.values().map(Traffic::look).collect();
+    let everybody = move || {
+        looks
+            .iter()
+            .map(|look| look())
+            .fold(Seen::default(), Seen::and)
+    };
+    let timeline = world.timeline.subscribe();
+    let mut cut_short = None;
+    let mut broken_off = tokio::select! {
+        biased;
+        done = act_all(&world, scenario, &traffic) => match done {
+            Ok(cut) => {
+                cut_short = cut;
+                None
+            }
+            Err(error) => Some(error),
+        },
+        why = &mut end => Some(why),
+        () = progress::watch(output, timeline, start, everybody) => None,
+    };
+    let real_milliseconds = u64::try_from(real_start.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let (mut services, mut samples) = (BTreeMap::new(), BTreeMap::new());
+    for (service, client) in traffic {
+        let (seen, asked) = match broken_off {
+            None => client.stop().await,
+            Some(_) => client.so_far(),
+        };
+        services.insert(service.clone(), seen);
+        samples.insert(service, asked);
+    }
+    let mut record = evidence::gather(
+        scenario,
+        &world,
+        start,
+        services,
+        &revisions_before,
+        real_milliseconds,
+    );
+    let mut story = report::collect(scenario, &world, start, &samples, &record);
+    if broken_off.is_none() {
+        let facts = Facts::gather(&world, &known, samples);
+        record.violations = invariants::judge(&facts);
+    }
+    story.broken_off = broken_off.as_ref().map(|error| format!("{error:#}"));
+    if broken_off.is_none() {
+        broken_off = self::end(&world).await.err();
+    }
+    Played {
+        record,
+        story,
+        points: world.faults.points(),
+        injected: world.faults.injected(),
+        fingerprint: fingerprint::of(&world, start),
+        cut_short,
+        broken_off,
+    }
+}
+
+/// Everything that the scenario says, and answers of production after it. After a fault what the script waits for may
+/// never come: then the rest of it is left out, and everything comes to its end. Says why, if so.
+async fn act_all(
+    world: &World,
+    scenario: &Scenario,
+    traffic: &BTreeMap<String, Traffic>,
+) -> anyhow::Result<Option<String>> {
+    let mut script = Script::new(world, traffic);
+    let mut cut_short = None;
+    for step in &scenario.steps {
+        let Err(error) = script.act(step).await else {
+            continue;
+        };
+        if world.faults.injected().is_empty() {
+            return Err(error);
+        }
+        cut_short = Some(format!("{error:#}"));
+        script.act(&Step::Settle).await?;
+        break;
+    }
+    script.more(ANSWERS_AROUND).await;
+    Ok(cut_short)
+}
+
+/// Ends every process of a world; an error if not everything was recorded that should have been.
+pub(crate) async fn end(world: &World) -> anyhow::Result<()> {
+    world.lambda.stop().await;
+    world.shutdown().await;
+    world.wire.check()
+}
+
+/// The template with this pipelines file in place of its layer.
+pub(crate) fn template(
+    paths: &Paths,
+    format: MessageFormat,
+    mode: Mode,
+    pipelines: &Path,
+) -> anyhow::Result<Template> {
+    let parameters = [
+        // Nothing depends on it here: the functions are built for this machine.
+        ("Architecture", "arm64"),
+        ("MessageFormat", format.as_str()),
+        ("Mode", mode.as_str()),
+    ];
+    let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Template::read(
+        &paths.root.join("template.yaml"),
+        &BTreeMap::from(parameters),
+        &paths.binaries,
+        pipelines,
+    )
+}
+
+/// A world as the scenario wants it, with migrated databases and 1.0.0 serving.
+pub(crate) async fn start_world(
+    scenario: &Scenario,
+    paths: &Paths,
+    data: &Data,
+    port: u16,
+) -> anyhow::Result<World> {
+    let file = pipelines(&paths.root.join(&scenario.pipelines), data)?;
+    let (format, mode) = (scenario.message_format, scenario.setting.mode);
+    let template = template(paths, format, mode, &file)?;
+    let sample_service = paths.binaries.join(SAMPLE_SERVICE);
+    let setting = &scenario.setting;
+    for service in &setting.services {
+        migrate(&sample_service, &service.database(&data.0)).await?;
+    }
+    let world = World::start(WorldSettings {
+        template,
+        assumptions: setting.assumptions.clone(),
+        without: setting.without.clone(),
+        port,
+        repositories: setting.repositories(),
+        images: setting.images.clone(),
+        indexes: setting.indexes.clone(),
+        services: setting
+            .services
+            .iter()
+            .map(|service| service.settings(&data.0))
+            .collect(),
+        sample_service,
+        dwell: setting.dwell,
+        pace: setting.pace,
+        faults: setting.faults.clone(),
+    })
+    .await?;
+    if let Some(file) = &paths.wire {
+        world.wire.write_to(file)?;
+    }
+    Ok(world)
+}
+
+/// The pipelines file as it is played, with nothing in it that means a service which is elsewhere.
+fn pipelines(file: &Path, data: &Data) -> anyhow::Result<PathBuf> {
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("read `{}`", file.display()))?;
+    let Some(rewritten) = custom_pipelines::as_played(&text) else {
+        return Ok(file.to_owned());
+    };
+    let copy = data.0.join("pipelines.toml");
+    std::fs::write(&copy, rewritten).with_context(|| format!("write `{}`", copy.display()))?;
+    Ok(copy)
+}
+
+/// Brings a new database to where the first version wants it.
+async fn migrate(sample_service: &Path, database: &str) -> anyhow::Result<()> {
+    let environment = BTreeMap::from([("DATABASE".to_owned(), database.to_owned())]);
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let log = lines.clone();
+    let keep = move |line| {
+        log.lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(line)
+    };
+    let mut process =
+        Process::start_program(sample_service, &["migrate".to_owned()], &environment, keep)?;
+    match process.exited().await {
+        0 => Ok(()),
+        code => {
+            let lines: Vec<String> = lines.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            bail!(
+                "the first migration of `{database}` exited with {code}: {}",
+                lines.join("; ")
+            )
+        }
+    }
+}

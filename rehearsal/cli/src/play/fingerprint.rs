@@ -1,0 +1,43 @@
+//! The fingerprint of a play: two plays with the same one went the same way, call for call and to the microsecond.
+
+use std::collections::BTreeSet;
+use std::time::SystemTime;
+
+use local_aws::identity::sha256_hex;
+use local_aws::timeline::{self, Entry};
+use local_aws::world::World;
+
+/// Hexadecimal digits of a fingerprint.
+const DIGITS: usize = 16;
+
+/// Of everything that happened and every call, with its simulated moment. What differs from play to play though nothing
+/// happens otherwise is left out: what something really took, in how many steps the clock jumped, and how often
+/// a function asked the same at one moment.
+pub(super) fn of(world: &World, start: SystemTime) -> String {
+    let moment = |at: SystemTime| at.duration_since(start).unwrap_or_default().as_micros();
+    let mut lines = BTreeSet::new();
+    for Entry { at, event } in world.timeline.entries() {
+        if let timeline::Event::TimeSkipped { .. } = event {
+            continue;
+        }
+        let line = if let timeline::Event::FunctionEnded {
+            function, error, ..
+        } = &event
+        {
+            format!("{function} ended: {error:?}")
+        } else {
+            format!("{event:?}")
+        };
+        lines.insert((moment(at), line));
+    }
+    for call in world.calls() {
+        let (caller, operation) = (call.function.unwrap_or_default(), call.operation);
+        let answer = call.error.unwrap_or_else(|| call.status.to_string());
+        let line = format!("{caller} {}:{operation} {answer}", call.service);
+        lines.insert((moment(call.at), line));
+    }
+    let lines = lines.into_iter().map(|(at, what)| format!("{at} {what}\n"));
+    let mut digest = sha256_hex(&lines.collect::<String>());
+    digest.truncate(DIGITS);
+    digest
+}

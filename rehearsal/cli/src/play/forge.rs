@@ -1,0 +1,65 @@
+//! What somebody does who would pass for a migration: he sees every identifier that AWS shows to readers.
+
+use anyhow::Context as _;
+use local_aws::world::World;
+use serde_json::{Value, json};
+
+use super::person::{SERVICE, call, under_way};
+use crate::scenario::Forgery;
+use crate::scenario::setting::CLUSTER;
+
+const RUN_TASK: &str = "AmazonEC2ContainerServiceV20141113.RunTask";
+
+pub(super) async fn forge(world: &World, forgery: Forgery) -> anyhow::Result<()> {
+    let deployment = under_way(world)?;
+    match forgery {
+        Forgery::Task => call(world, RUN_TASK, &task(world, &deployment)?).await,
+        Forgery::Token => {
+            let mut request = task(world, &deployment)?;
+            request["clientToken"] = json!(format!("greenlight-AfterInstall-{deployment}"));
+            call(world, RUN_TASK, &request).await
+        }
+        Forgery::Hook => {
+            let payload = json!({
+                "DeploymentId": deployment, "LifecycleEventHookExecutionId": "an-execution-id-that-somebody-made-up",
+            });
+            invoke(world, "run-migration", payload)
+        }
+        Forgery::TimeOut => {
+            let payload = json!({
+                "deployment_id": deployment, "hook_execution_ids": ["an-execution-id-that-somebody-made-up"],
+                "cluster": CLUSTER, "timeout_minutes": 0,
+            });
+            invoke(world, "finish-migration", payload)
+        }
+    }
+}
+
+/// The revision that serves production, with a command that ends well.
+fn task(world: &World, deployment: &str) -> anyhow::Result<Value> {
+    let service = world.ecs.read(|state| {
+        let service = state.service(CLUSTER, SERVICE)?;
+        let set = service.task_sets.first()?;
+        Some((
+            set.task_definition.clone(),
+            set.network_configuration.clone(),
+        ))
+    });
+    let (revision, network) = service.context("the service runs nothing")?;
+    Ok(json!({
+        "cluster": CLUSTER,
+        "taskDefinition": revision,
+        "launchType": "FARGATE",
+        "networkConfiguration": network,
+        "startedBy": format!("greenlight/{deployment}"),
+        "overrides": { "containerOverrides": [{ "name": "web", "command": ["sample-service", "--version"] }] },
+    }))
+}
+
+fn invoke(world: &World, binary: &str, payload: Value) -> anyhow::Result<()> {
+    let mut functions = world.lambda.functions().into_iter();
+    let function = functions
+        .find(|function| function.binary_name == binary)
+        .with_context(|| format!("there is no `{binary}`"))?;
+    Ok(world.lambda.invoke_async(&function.name, payload)?)
+}

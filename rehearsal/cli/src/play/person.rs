@@ -1,0 +1,137 @@
+//! What people do while Greenlight works: in the console, or with the AWS CLI.
+
+use anyhow::{Context, anyhow, bail};
+use axum::body::Body;
+use axum::http::Request;
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use local_aws::codedeploy::requests::DeploymentWait;
+use local_aws::lambda::{Answer, Refused};
+use local_aws::world::World;
+use serde_json::{Value, json};
+
+use crate::scenario::AfterStop;
+use crate::scenario::setting::CLUSTER;
+
+/// The service that people change.
+pub(super) const SERVICE: &str = "web";
+/// Of a rule that people give a listener.
+const RULE_PRIORITY: u32 = 10;
+/// Any key will do: a person's is none of a function's.
+const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=AKIAPERSON/20260101/eu-central-1/aws/aws4_request, \
+                      SignedHeaders=host, Signature=00";
+
+pub(super) fn stop(world: &World, then: AfterStop) -> anyhow::Result<()> {
+    let roll_back = match then {
+        AfterStop::RollBack => true,
+        AfterStop::LeaveEverything => false,
+    };
+    Ok(world.stop_deployment(&under_way(world)?, Some(roll_back))?)
+}
+
+pub(super) fn end_wait(world: &World, wait: DeploymentWait) -> anyhow::Result<()> {
+    Ok(world.continue_deployment(&under_way(world)?, wait)?)
+}
+
+/// *Create deployment* in the console: a revision behind the load balancer, and nothing else.
+pub(crate) async fn redeploy(
+    world: &World,
+    cluster: &str,
+    service: &str,
+    version: &str,
+) -> anyhow::Result<()> {
+    let runs = |image: &String| world.ecr.version(image).as_deref() == Some(version);
+    let found = world.ecs.read(|state| {
+        let found = state.service(cluster, service)?;
+        let family = &state.revision(&found.task_definition)?.family;
+        let revisions = state.families.get(family)?.iter();
+        let revisions = revisions.map(|revision| (revision.arn(), revision.images()));
+        Some((found.load_balancer.clone(), revisions.collect::<Vec<_>>()))
+    });
+    let (balanced, revisions) =
+        found.with_context(|| format!("`{cluster}/{service}` is no service"))?;
+    let (revision, _) = revisions
+        .into_iter()
+        .find(|(_, images)| images.iter().any(|(_, image)| runs(image)))
+        .with_context(|| format!("no revision runs `{version}`"))?;
+    let load_balancer =
+        json!({ "ContainerName": balanced.container, "ContainerPort": balanced.port });
+    let properties = json!({ "TaskDefinition": revision, "LoadBalancerInfo": load_balancer });
+    let app_spec = json!({
+        "version": 0.0,
+        "Resources": [{ "TargetService": { "Type": "AWS::ECS::Service", "Properties": properties } }],
+    });
+    let content = json!({ "content": app_spec.to_string() });
+    let request = json!({
+        "applicationName": format!("AppECS-{cluster}-{service}"),
+        "deploymentGroupName": format!("DgpECS-{cluster}-{service}"),
+        "revision": { "revisionType": "AppSpecContent", "appSpecContent": content },
+    });
+    call(world, "CodeDeploy_20141006.CreateDeployment", &request).await
+}
+
+pub(super) async fn desire(world: &World, count: u32) -> anyhow::Result<()> {
+    let request = json!({ "cluster": CLUSTER, "service": SERVICE, "desiredCount": count });
+    let operation = "AmazonEC2ContainerServiceV20141113.UpdateService";
+    call(world, operation, &request).await
+}
+
+/// A rule of the test listener beside the default one, for a path: it leads where the listener does now.
+pub(super) fn keep_path(world: &World, path: &str) -> anyhow::Result<()> {
+    let listener = world.codedeploy.read(|state| {
+        let mut groups = state.groups.iter();
+        let group = groups.find(|group| group.service == SERVICE)?;
+        group.test_listener.clone()
+    });
+    let listener = listener.context("there is no test listener")?;
+    let mut listeners = world.load_balancers.listeners().into_iter();
+    let found = listeners.find(|known| known.arn == listener);
+    let forward = found.context("the test listener is gone")?.forward;
+    world
+        .load_balancers
+        .add_rule(&listener, RULE_PRIORITY, path, forward);
+    Ok(())
+}
+
+/// A request to `start-deployment`; the record shows what it answers. A person who is refused for want of concurrency waits
+/// and asks again.
+pub(crate) async fn ask(world: &World, request: &Value) -> anyhow::Result<()> {
+    let mut functions = world.lambda.functions().into_iter();
+    let function = functions
+        .find(|function| function.binary_name == "start-deployment")
+        .context("there is no `start-deployment`")?;
+    loop {
+        world.lambda.idle().await;
+        match world.lambda.invoke(&function.name, request.clone()).await {
+            Ok(Answer::Response(_) | Answer::Error { .. }) => return Ok(()),
+            Err(Refused::Throttled | Refused::AccountThrottled) => {}
+            Err(refused) => return Err(refused.into()),
+        }
+    }
+}
+
+/// The deployment that has not ended.
+pub(super) fn under_way(world: &World) -> anyhow::Result<String> {
+    let id = world.codedeploy.read(|state| {
+        let mut deployments = state.deployments.iter();
+        let active = deployments.find(|deployment| deployment.status.is_active())?;
+        Some(active.id.clone())
+    });
+    id.context("no deployment is under way")
+}
+
+pub(super) async fn call(world: &World, target: &str, request: &Value) -> anyhow::Result<()> {
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    let request = Request::post(world.endpoint())
+        .header("authorization", SIGNED)
+        .header("content-type", "application/x-amz-json-1.1")
+        .header("x-amz-target", target)
+        .body(Body::from(request.to_string()))?;
+    let response = client.request(request).await?;
+    if response.status().is_success() {
+        return Ok(());
+    }
+    let body = axum::body::to_bytes(Body::new(response.into_body()), usize::MAX).await;
+    let body = body.map_err(|error| anyhow!("the answer to `{target}` broke off: {error}"))?;
+    bail!("`{target}` was refused: {}", String::from_utf8_lossy(&body))
+}

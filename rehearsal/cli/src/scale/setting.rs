@@ -1,0 +1,66 @@
+//! What a burst begins with: many services of one base image, each with its pipeline.
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use local_aws::ecr::ImageSettings;
+
+use crate::scenario::setting::{BLUE, CLUSTER, Service, Setting};
+use crate::scenario::{MessageFormat, Scenario};
+
+/// The base image.
+pub(super) const REPOSITORY: &str = "platform/base";
+
+/// How long the world stays as it is before the clock jumps: many services' clients see some of every phase.
+const DWELL: Duration = Duration::from_millis(50);
+/// How often a load balancer checks a target. Checks are real requests, fifty times as often as configured.
+const CHECKED_EVERY: Duration = Duration::from_secs(60);
+
+/// A world of so many services, with `setting`'s assumptions and faults; the pipelines file is written into `folder`.
+pub(super) fn scenario(setting: Setting, services: u32, folder: &Path) -> anyhow::Result<Scenario> {
+    let names: Vec<String> = (1..=services)
+        .map(|number| format!("service-{number:03}"))
+        .collect();
+    let file = folder.join("scale.toml");
+    std::fs::write(&file, pipelines(&names))
+        .with_context(|| format!("write `{}`", file.display()))?;
+    Ok(Scenario {
+        name: "scale",
+        summary: "one base image, followed by many services, is pushed many times in a row",
+        pipelines: file,
+        message_format: MessageFormat::Json,
+        setting: Setting {
+            repositories: vec![REPOSITORY.to_owned()],
+            images: vec![ImageSettings::new(REPOSITORY, &["latest"], BLUE)],
+            services: names.iter().map(|name| service(name)).collect(),
+            dwell: DWELL,
+            ..setting
+        },
+        steps: Vec::new(),
+        expectations: Vec::new(),
+    })
+}
+
+/// Its deployments outlast the pushes (a canary of five minutes), and keep no blue in reserve: a newest image
+/// that waits behind another deployment goes next as soon as that one is through.
+fn service(name: &str) -> Service {
+    Service::of_shop(name, REPOSITORY).adjusted(|settings| {
+        settings.desired_count = 1;
+        settings.termination_wait = Duration::ZERO;
+        settings.health_check.interval = CHECKED_EVERY;
+    })
+}
+
+fn pipelines(names: &[String]) -> String {
+    names.iter().fold(String::new(), |mut text, name| {
+        // Writing to a `String` does not fail.
+        let _ = write!(
+            text,
+            "[[pipeline]]\nname = \"{name}\"\nrepository = \"{REPOSITORY}\"\ntag = \"latest\"\n\
+             cluster = \"{CLUSTER}\"\nservice = \"{name}\"\n\n"
+        );
+        text
+    })
+}

@@ -1,0 +1,479 @@
+//! Somebody's own pipelines file: a world is made as the file wants it, and a usual scenario is played in it.
+//!
+//! The sample service stands in for every service of the file: it has the pages that the file's checks ask for, and the
+//! file's migrations are played by its own.
+
+mod pipelines;
+mod requests;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use local_aws::codedeploy::traffic::Routing;
+use local_aws::ecr::ImageSettings;
+use local_aws::ecs::container::MIGRATION;
+use local_aws::identity::sha256_hex;
+use local_aws::world::ServiceSettings;
+use serde_json::json;
+
+use crate::record::{Message, Record};
+use crate::scenario::setting::{self, BLUE, GREEN, Service, Setting};
+use crate::scenario::{Expectation, MessageFormat, Scenario, Step, claims, quoted};
+
+pub(crate) use pipelines::{Pipeline, as_played, read};
+pub(crate) use requests::Request;
+
+/// What clients of production and health checks ask for: pages of the stand-in that no check of a file means, whatever it
+/// wants of `/`, `/orders` and `/healthz`.
+const ASKED: [&str; 2] = ["/?stand-in", "/orders?stand-in"];
+const HEALTH: &str = "/healthz?stand-in";
+/// As many characters as ECS allows in a family, with the log group's `/ecs/` before it.
+const LONGEST_FAMILY: usize = 200;
+
+/// What can happen to an image in any world.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Ships,
+    FailsMigration,
+    FailsTestTraffic,
+    NeverStarts,
+}
+
+const OUTCOMES: [(&str, Outcome); 4] = [
+    ("ship", Outcome::Ships),
+    ("failed-migration", Outcome::FailsMigration),
+    ("failed-test-traffic", Outcome::FailsTestTraffic),
+    ("never-starts", Outcome::NeverStarts),
+];
+
+/// Whether a scenario can be played with pipelines of somebody's own.
+pub(crate) fn check_name(name: &str) -> anyhow::Result<()> {
+    outcome_of(name).map(|_| ())
+}
+
+fn outcome_of(name: &str) -> anyhow::Result<(&'static str, Outcome)> {
+    let mut outcomes = OUTCOMES.into_iter();
+    let Some(outcome) = outcomes.find(|(known, _)| *known == name) else {
+        bail!(
+            "`{name}` cannot be played with pipelines of your own, expected one of {}",
+            quoted(&OUTCOMES.map(|(known, _)| known))
+        )
+    };
+    Ok(outcome)
+}
+
+/// A scenario by its name, in the world of the pipelines file `file` with this text.
+pub(crate) fn of_file(name: &str, file: &Path, text: &str) -> anyhow::Result<Scenario> {
+    let (name, outcome) = outcome_of(name)?;
+    let pipelines = pipelines::read(text);
+    let entries = pipelines::count(text);
+    if pipelines.len() < entries || entries == 0 {
+        bail!(
+            "of the {entries} pipelines in `{}` a world can be made for {} only (hint: please report the file)",
+            file.display(),
+            pipelines.len()
+        );
+    }
+    for pipeline in &pipelines {
+        pipeline.allows(outcome)?;
+    }
+    let summary = match outcome {
+        Outcome::Ships => {
+            "the images of your pipelines are pushed, and ship; the sample service stands in for yours"
+        }
+        Outcome::FailsMigration => {
+            "the images of your pipelines are pushed, and their migrations fail"
+        }
+        Outcome::FailsTestTraffic => {
+            "the images of your pipelines are pushed, and answer the first request of their checks wrongly"
+        }
+        Outcome::NeverStarts => {
+            "the images of your pipelines are pushed, and their tasks exit at once"
+        }
+    };
+    Ok(Scenario {
+        name,
+        summary,
+        pipelines: PathBuf::from(file),
+        message_format: MessageFormat::Json,
+        setting: setting(&pipelines),
+        steps: steps(&pipelines, outcome),
+        expectations: expectations(&pipelines, outcome),
+    }
+    .permitted()
+    .sound())
+}
+
+impl Pipeline {
+    fn allows(&self, outcome: Outcome) -> anyhow::Result<()> {
+        let lacks = match outcome {
+            Outcome::FailsMigration if self.migration.is_none() => "no `migration` that could fail",
+            Outcome::FailsTestTraffic if self.requests.iter().all(Request::takes_everything) => {
+                "no `test_traffic.request` that could fail"
+            }
+            Outcome::Ships
+            | Outcome::NeverStarts
+            | Outcome::FailsMigration
+            | Outcome::FailsTestTraffic => return Ok(()),
+        };
+        bail!("the pipeline `{}` has {lacks}", self.name)
+    }
+
+    /// Its service as claims and the record call it.
+    fn label(&self, all: &[Pipeline]) -> String {
+        let other_account =
+            |other: &Pipeline| other.service == self.service && other.cluster != self.cluster;
+        match all.iter().any(other_account) {
+            true => format!("{}/{}", self.cluster, self.service),
+            false => self.service.clone(),
+        }
+    }
+
+    /// The family of its revisions: a name of its own, which may not be as long as a cluster's and a service's together.
+    fn family(&self, all: &[Pipeline]) -> String {
+        let plain = |pipeline: &Pipeline| format!("{}-{}", pipeline.cluster, pipeline.service);
+        let family = plain(self);
+        let place = (&self.cluster, &self.service);
+        let is_taken = all
+            .iter()
+            .any(|other| plain(other) == family && (&other.cluster, &other.service) != place);
+        match family.len() {
+            ..=LONGEST_FAMILY if !is_taken => family,
+            _ => format!("family-{}", sha256_hex(&format!("{}/{}", place.0, place.1))),
+        }
+    }
+
+    fn settings(&self, all: &[Pipeline]) -> ServiceSettings {
+        let containers: Vec<&str> = self.containers.iter().map(String::as_str).collect();
+        let mut settings =
+            setting::settings(&self.service, &self.cluster, &containers, &self.repository);
+        settings.family = self.family(all);
+        settings.health_check.path = HEALTH.to_owned();
+        for container in &mut settings.containers {
+            let pages = requests::pages(&self.requests);
+            let pages = ("SAMPLE_ANSWERS".to_owned(), pages);
+            container.environment.extend([pages]);
+            if self.migration.is_none() {
+                // The next version of a service that has no migration needs none.
+                let schema = ("SAMPLE_SCHEMA".to_owned(), "1".to_owned());
+                container.environment.extend([schema]);
+            }
+        }
+        settings.application.clone_from(&self.application);
+        settings.deployment_group.clone_from(&self.deployment_group);
+        if let Some(config) = &self.deployment_config {
+            settings.deployment_config.clone_from(config);
+            // One of their own is not described in the file: it is played as a canary.
+            settings.routing = Some(Routing::Canary {
+                percentage: 10,
+                interval_minutes: 5,
+            });
+        }
+        settings
+    }
+}
+
+fn setting(pipelines: &[Pipeline]) -> Setting {
+    let mut services: BTreeMap<String, Service> = BTreeMap::new();
+    for pipeline in pipelines {
+        let label = pipeline.label(pipelines);
+        services
+            .entry(label.clone())
+            .or_insert_with(|| Service::new(label, pipeline.settings(pipelines)));
+    }
+    let images = by_repository(pipelines);
+    Setting {
+        repositories: images
+            .keys()
+            .map(|&repository| repository.to_owned())
+            .collect(),
+        images: images
+            .values()
+            .map(|pipelines| image(pipelines, BLUE, Outcome::Ships))
+            .collect(),
+        services: services.into_values().collect(),
+        asked: ASKED,
+        ..Setting::shop()
+    }
+}
+
+fn by_repository(pipelines: &[Pipeline]) -> BTreeMap<&str, Vec<&Pipeline>> {
+    let mut images: BTreeMap<&str, Vec<&Pipeline>> = BTreeMap::new();
+    for pipeline in pipelines {
+        images
+            .entry(&pipeline.repository)
+            .or_default()
+            .push(pipeline);
+    }
+    images
+}
+
+/// The image of one repository in one version, with everything that its pipelines ask of it.
+fn image(pipelines: &[&Pipeline], version: &str, outcome: Outcome) -> ImageSettings {
+    let repository = pipelines
+        .first()
+        .map_or("", |pipeline| pipeline.repository.as_str());
+    let tag = |pipeline: &&Pipeline| match version {
+        BLUE => pipeline.tags.running.clone(),
+        _ => Some(pipeline.tags.pushed.clone()),
+    };
+    let mut tags: Vec<String> = pipelines.iter().filter_map(tag).collect();
+    tags.sort();
+    tags.dedup();
+    let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+    let mut image = ImageSettings::new(repository, &tags, version);
+    let migrations = pipelines
+        .iter()
+        .filter_map(|pipeline| pipeline.migration.as_ref());
+    let migrations: Vec<&Vec<String>> = migrations.collect();
+    if !migrations.is_empty() {
+        image
+            .environment
+            .insert(MIGRATION.to_owned(), json!(migrations).to_string());
+    }
+    match outcome {
+        Outcome::Ships => image,
+        Outcome::FailsTestTraffic => {
+            let requests = pipelines.iter().flat_map(|pipeline| &pipeline.requests);
+            let broken = requests::broken_pages(&requests.collect::<Vec<_>>());
+            let broken = ("SAMPLE_BROKEN_ANSWERS".to_owned(), broken);
+            image.environment.extend([broken]);
+            image
+        }
+        Outcome::FailsMigration => image.misbehaving("fails-migration"),
+        Outcome::NeverStarts => image.misbehaving("fails-to-start"),
+    }
+}
+
+/// One push for each repository.
+fn steps(pipelines: &[Pipeline], outcome: Outcome) -> Vec<Step> {
+    let mut steps: Vec<Step> = by_repository(pipelines)
+        .values()
+        .map(|pipelines| Step::push(image(pipelines, GREEN, outcome)))
+        .collect();
+    steps.push(Step::Settle);
+    steps
+}
+
+fn expectations(pipelines: &[Pipeline], outcome: Outcome) -> Vec<Expectation> {
+    let mut expectations = claims::nothing_broke();
+    let mut labels: Vec<String> = pipelines
+        .iter()
+        .map(|pipeline| pipeline.label(pipelines))
+        .collect();
+    labels.sort();
+    labels.dedup();
+    for label in &labels {
+        expectations.push(served(label.clone(), outcome));
+    }
+    expectations.push(told(labels.len(), outcome));
+    expectations
+}
+
+/// Production went over to green, or never saw it.
+fn served(label: String, outcome: Outcome) -> Expectation {
+    let path: &[&str] = match outcome {
+        Outcome::Ships => &[BLUE, GREEN],
+        Outcome::FailsMigration | Outcome::FailsTestTraffic | Outcome::NeverStarts => &[BLUE],
+    };
+    Expectation::new(
+        format!("`{label}` answered by {}", path.join(", then by ")),
+        move |record: &Record| {
+            let seen = record
+                .services
+                .get(&label)
+                .ok_or_else(|| format!("nobody asked `{label}`"))?;
+            let ends = [seen.sequence.first(), seen.sequence.last()]
+                .map(|stretch| stretch.map(|stretch| stretch.version.as_str()));
+            let versions: Vec<&String> = seen.versions.keys().collect();
+            let holds = versions == path && ends == [path.first().copied(), path.last().copied()];
+            claims::expect(holds, || {
+                format!(
+                    "by {}, at the end by {}",
+                    claims::list(&versions),
+                    ends[1].unwrap_or("nobody")
+                )
+            })
+        },
+    )
+}
+
+/// What people hear of every service.
+fn told(services: usize, outcome: Outcome) -> Expectation {
+    let outcomes: &[&str] = match outcome {
+        Outcome::Ships => &["started", "shipped"],
+        Outcome::FailsMigration => &["started", "migration-failed", "failed", "rolled-back"],
+        Outcome::FailsTestTraffic => &["started", "test-traffic-failed", "failed", "rolled-back"],
+        Outcome::NeverStarts => &["started", "failed", "rolled-back"],
+    };
+    let claim = match services {
+        0 => "the file names a pipeline".to_owned(),
+        1 => format!("messages: {}", outcomes.join(", ")),
+        services => format!(
+            "messages of each of the {services} services: {}",
+            outcomes.join(", ")
+        ),
+    };
+    Expectation::new(claim, move |record: &Record| {
+        let mut found: Vec<String> = claims::once(record)
+            .into_iter()
+            .map(Message::outcome)
+            .collect();
+        let mut expected = outcomes.repeat(services);
+        found.sort();
+        expected.sort_unstable();
+        claims::expect(services > 0 && found == expected, || claims::list(&found))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TWO_CLUSTERS: &str = r#"
+        [[pipeline]]
+        name = "staging"
+        repository = "office/back"
+        tag = "staging"
+        cluster = "staging"
+        service = "office"
+        [pipeline.migration]
+        container = "django"
+        command = ["python", "manage.py", "migrate"]
+
+        [[pipeline]]
+        name = "production"
+        repository = "office/back"
+        tag = "semver:^2"
+        cluster = "main"
+        service = "office"
+        [[pipeline.test_traffic.request]]
+        path = "/admin/"
+        status = "301"
+    "#;
+
+    fn played(name: &str, text: &str) -> Result<Scenario, String> {
+        of_file(name, Path::new("own.toml"), text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_world_is_as_the_file_wants_it() {
+        let scenario = played("ship", TWO_CLUSTERS).unwrap();
+        let labels: Vec<_> = scenario
+            .setting
+            .services
+            .iter()
+            .map(|service| service.label.as_str())
+            .collect();
+        assert_eq!(labels, ["main/office", "staging/office"]);
+        let [blue] = scenario.setting.images.try_into().unwrap();
+        assert_eq!(blue.tags, ["2.0.0", "staging"]);
+        let Some(Step::Push(green)) = scenario.steps.first() else {
+            panic!("nothing is pushed")
+        };
+        assert_eq!(green.tags, ["2.0.1", "staging"]);
+        assert_eq!(
+            green.environment[MIGRATION],
+            r#"[["python","manage.py","migrate"]]"#
+        );
+    }
+
+    #[test]
+    fn what_no_world_can_show_is_refused() {
+        for (name, expected) in [
+            (
+                "redirect",
+                "`redirect` cannot be played with pipelines of your own, expected one of `ship`, `failed-migration`",
+            ),
+            (
+                "failed-migration",
+                "the pipeline `production` has no `migration` that could fail",
+            ),
+            (
+                "failed-test-traffic",
+                "the pipeline `staging` has no `test_traffic.request` that could fail",
+            ),
+        ] {
+            let Err(error) = played(name, TWO_CLUSTERS) else {
+                panic!("{name} was taken")
+            };
+            assert!(error.starts_with(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn no_pipeline_is_left_out_silently() {
+        for (text, expected) in [
+            (
+                "[[pipelines]]",
+                "of the 0 pipelines in `own.toml` a world can be made for 0 only",
+            ),
+            (
+                "[[pipeline]]\nname = 'a'",
+                "of the 1 pipelines in `own.toml` a world can be made for 0 only",
+            ),
+        ] {
+            let Err(error) = played("ship", text) else {
+                panic!("{text} was taken")
+            };
+            assert!(error.starts_with(expected), "{error}");
+        }
+    }
+
+    /// The valid files of `tests/pipelines`, by name.
+    fn valid_files() -> Vec<(String, String)> {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/pipelines");
+        let files = std::fs::read_dir(folder).unwrap();
+        let read = |path: PathBuf| {
+            let text = std::fs::read_to_string(&path).unwrap();
+            (path.display().to_string(), text)
+        };
+        files.map(|file| read(file.unwrap().path())).collect()
+    }
+
+    #[test]
+    fn a_world_is_made_for_every_valid_file() {
+        let files = valid_files();
+        assert!(files.len() >= 25, "{} files", files.len());
+        for (file, text) in files {
+            let scenario = played("ship", &text).unwrap_or_else(|error| panic!("{file}: {error}"));
+            let data = Path::new("/data");
+            let worlds: Vec<(String, ServiceSettings)> = scenario
+                .setting
+                .services
+                .iter()
+                .map(|service| (service.database(data), service.settings(data)))
+                .collect();
+            for (database, settings) in &worlds {
+                assert!(database.len() < 200, "{file}: {database}");
+                assert!(settings.family.len() <= 255, "{file}: {}", settings.family);
+                let others = worlds.iter().filter(|(other, others)| {
+                    other == database || others.family == settings.family
+                });
+                assert_eq!(others.count(), 1, "{file}: {database} {}", settings.family);
+            }
+            for pipeline in pipelines::read(&text) {
+                let label = pipeline.label(&pipelines::read(&text));
+                let service = scenario
+                    .setting
+                    .services
+                    .iter()
+                    .find(|service| service.label == label);
+                let settings = service.unwrap().settings(data);
+                for container in &settings.containers {
+                    // Its next version asks for what no migration of its own could bring.
+                    let schema = container.environment.get("SAMPLE_SCHEMA");
+                    let expected = pipeline.migration.is_none().then_some("1");
+                    assert_eq!(schema.map(String::as_str), expected, "{file}");
+                }
+                let pushed = scenario.steps.iter().any(|step| {
+                    matches!(step, Step::Push(image) if image.repository == pipeline.repository
+                        && image.tags.contains(&pipeline.tags.pushed)
+                        && !image.environment.contains_key("SAMPLE_MISBEHAVE"))
+                });
+                assert!(pushed, "{file}: nothing is pushed for {}", pipeline.name);
+            }
+        }
+    }
+}

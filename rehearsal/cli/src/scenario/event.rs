@@ -1,0 +1,161 @@
+//! A user's own ECR event in place of the push of `ship`.
+//!
+//! An event only says "look again", so what it names must be there to be looked at: the rehearsal lays version 1.1.0
+//! under the event's tag into the repository, and puts that image's digest in place of the event's.
+
+use anyhow::{Context, bail};
+use local_aws::ecr::{ImageSettings, OCI_CONFIG};
+use serde_json::{Value, json};
+
+use crate::scenario::setting::{BLUE, GREEN};
+use crate::scenario::{Scenario, Step, claims};
+
+/// An event that was read from a file.
+#[derive(Debug, Clone)]
+pub(crate) struct EventFile {
+    pub(crate) event: Value,
+}
+
+impl EventFile {
+    /// Reads an event of ECR; the error says what it lacks.
+    pub(crate) fn parse(text: &str) -> anyhow::Result<EventFile> {
+        let event: Value = serde_json::from_str(text).context("it is not JSON")?;
+        if !event.is_object() || !event["detail"].is_object() {
+            bail!("it is no event: expected an object with an object `detail`");
+        }
+        match event["source"].as_str() {
+            Some("aws.ecr") => Ok(EventFile { event }),
+            source => bail!(
+                "its `source` is `{}`, expected `aws.ecr` (hint: give other events to a function with \
+                 `cargo lambda invoke`)",
+                source.unwrap_or("missing"),
+            ),
+        }
+    }
+
+    fn text(&self, field: &str) -> &str {
+        self.event["detail"][field].as_str().unwrap_or("")
+    }
+
+    /// Whether this is a push that the shop's pipeline follows.
+    fn ships(&self) -> bool {
+        self.event["detail-type"] == "ECR Image Action"
+            && self.text("action-type") == "PUSH"
+            && self.text("result") == "SUCCESS"
+            && self.text("repository-name") == "shop/web"
+            && self.text("image-tag") == "latest"
+            && has_shape_of_digest(self.text("image-digest"))
+            && ["", OCI_CONFIG].contains(&self.text("artifact-media-type"))
+    }
+}
+
+fn file_digest(event: &Value) -> &str {
+    event["detail"]["image-digest"].as_str().unwrap_or("")
+}
+
+fn has_shape_of_digest(text: &str) -> bool {
+    let hex = text.strip_prefix("sha256:").unwrap_or("");
+    hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The scenario `ship` with this event: it must ship if it is a push of `shop/web:latest`, and change nothing if not.
+pub(crate) fn of_event(file: EventFile) -> Scenario {
+    let mut scenario = super::ship::scenario();
+    scenario.name = "event";
+    scenario.summary = "an ECR event of your own arrives in the world of `ship`; its digest becomes that of the image there";
+    let ships = file.ships();
+    let (repository, tag) = (
+        file.text("repository-name").to_owned(),
+        file.text("image-tag").to_owned(),
+    );
+    let mut event = file.event;
+    if scenario.setting.repositories.contains(&repository) {
+        let tags: Vec<&str> = Some(tag.as_str())
+            .filter(|tag| !tag.is_empty())
+            .into_iter()
+            .collect();
+        let image = ImageSettings::new(&repository, &tags, GREEN);
+        // What could be a digest becomes the image's; what could not reaches the function as it is.
+        if has_shape_of_digest(file_digest(&event)) {
+            event["detail"]["image-digest"] = json!(image.digest());
+        }
+        if ships {
+            // The tag has moved on to the image that the event tells of.
+            scenario.setting.images = vec![ImageSettings::new(&repository, &[], BLUE)];
+        }
+        scenario.setting.images.push(image);
+    }
+    scenario.steps = vec![Step::Tell(event), Step::CANARY, Step::Settle];
+    if !ships {
+        scenario.expectations = claims::nothing_broke();
+        scenario.expectations.extend(claims::started(0));
+        scenario.expectations.extend(claims::only_blue());
+        scenario.expectations.extend(claims::messages(&[]));
+    }
+    scenario.permitted()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(tag: &str) -> String {
+        let detail = json!({
+            "action-type": "PUSH", "result": "SUCCESS", "repository-name": "shop/web", "image-tag": tag,
+            "image-digest": format!("sha256:{}", "4c".repeat(32)),
+        });
+        json!({ "source": "aws.ecr", "detail-type": "ECR Image Action", "detail": detail })
+            .to_string()
+    }
+
+    #[test]
+    fn a_push_that_the_pipeline_follows_ships_the_images_digest() {
+        let scenario = of_event(EventFile::parse(&event("latest")).unwrap());
+        let Step::Tell(told) = &scenario.steps[0] else {
+            panic!("the event is not told")
+        };
+        let image = &scenario.setting.images[1];
+        assert_eq!(told["detail"]["image-digest"], image.digest());
+        assert_eq!(
+            (image.version.as_str(), image.tags.as_slice()),
+            (GREEN, &["latest".to_owned()][..])
+        );
+        assert!(
+            scenario
+                .expectations
+                .iter()
+                .any(|expectation| expectation.claim == "messages: started, shipped")
+        );
+    }
+
+    #[test]
+    fn any_other_event_must_change_nothing() {
+        for tag in ["", "1.4.2"] {
+            let scenario = of_event(EventFile::parse(&event(tag)).unwrap());
+            assert!(
+                scenario
+                    .expectations
+                    .iter()
+                    .any(|expectation| expectation.claim.starts_with("0 deployment"))
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_event_of_ecr_is_refused() {
+        for (text, expected) in [
+            ("latest", "it is not JSON"),
+            ("[]", "it is no event"),
+            (
+                r#"{"source": "aws.ecs", "detail": {}}"#,
+                "its `source` is `aws.ecs`, expected `aws.ecr`",
+            ),
+            (r#"{"detail": {}}"#, "its `source` is `missing`"),
+        ] {
+            let Err(error) = EventFile::parse(text) else {
+                panic!("{text} was taken")
+            };
+            assert!(error.to_string().starts_with(expected), "{error}");
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! `serve`: the local AWS stays up, for other programs to talk to.
+
+use std::collections::BTreeMap;
+
+use local_aws::ecr::{ImageSettings, OCI_CONFIG, OCI_MANIFEST, OCI_VERSION};
+use local_aws::identity::{REGION, sha256_hex};
+use local_aws::timeline::ListenerKind;
+use local_aws::world::World;
+use serde_json::json;
+
+use crate::command::serving::Serving;
+use crate::play::{Data, Paths, end, start_world};
+use crate::progress::{self, Output};
+use crate::scenario::Scenario;
+use crate::scenario::setting::GREEN;
+use crate::traffic::Seen;
+
+/// A push to the usual services' repository that nobody was told of: whoever tells it now sees a deployment.
+pub(crate) fn untold_image() -> ImageSettings {
+    ImageSettings::new("shop/web", &["latest"], GREEN)
+}
+
+/// Keeps the world of a scenario up until told to end.
+pub(crate) async fn serve(
+    scenario: Scenario,
+    paths: &Paths,
+    serving: &Serving,
+    output: &Output,
+    until: impl Future<Output = anyhow::Result<()>>,
+) -> anyhow::Result<()> {
+    let data = Data::new()?;
+    let world = start_world(&scenario, paths, &data, serving.port).await?;
+    for function in &serving.functions {
+        world
+            .lambda
+            .register(&function.name, function.place.clone())?;
+    }
+    // While something is under way the clock jumps over nothing.
+    let _no_jumps = serving.real_time.then(|| world.clock.busy());
+    let timeline = world.timeline.subscribe();
+    output.text(&introduction(&scenario, &world));
+    tokio::select! {
+        told = until => told?,
+        () = progress::watch(output, timeline, world.clock.now(), Seen::default) => {}
+    }
+    output.text("\nstopping");
+    end(&world).await
+}
+
+/// What to set for which program, in lines that a shell takes.
+fn introduction(scenario: &Scenario, world: &World) -> String {
+    let mut text = format!(
+        "# The local AWS is up, with the services of `{}`. Ctrl-C ends it.\n",
+        scenario.name
+    );
+    for service in &scenario.setting.services {
+        let address = |address: Option<std::net::SocketAddr>| {
+            address.map_or("none".to_owned(), |a| format!("http://{a}/"))
+        };
+        let (production, test) = (
+            world.address(&service.label, ListenerKind::Production),
+            world.address(&service.label, ListenerKind::Test),
+        );
+        text.push_str(&format!(
+            "# `{}`: production {}, test {}\n",
+            service.label,
+            address(production),
+            address(test)
+        ));
+    }
+    for repository in scenario.setting.repositories() {
+        text.push_str(&a_push(&repository.name, world));
+    }
+    text.push_str("\n# For aws, boto3 and the SDKs:\n");
+    text.push_str(&exports(&credentials(world.endpoint())));
+    text.push_str("\n# And for a function under `cargo lambda watch`:\n");
+    let mut variables = BTreeMap::new();
+    for function in world.lambda.functions() {
+        variables.extend(function.environment);
+    }
+    text.push_str(&exports(&variables));
+    text.push_str("\n# ready\n");
+    text
+}
+
+/// What a repository's images are, and how another is pushed: a command, commented out.
+fn a_push(repository: &str, world: &World) -> String {
+    let images = world.ecr.repository(repository).map(|found| found.images);
+    let mut text = String::new();
+    for image in images.unwrap_or_default() {
+        let version = image.version.as_deref().unwrap_or("nothing that runs");
+        let tags = match image.tags.as_slice() {
+            [] => "without a tag".to_owned(),
+            tags => format!("`{}`", tags.join("`, `")),
+        };
+        text.push_str(&format!("# Image of `{repository}`: {version}, {tags}\n"));
+    }
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": { "mediaType": OCI_CONFIG, "digest": format!("sha256:{}", sha256_hex("")), "size": 2 },
+        "layers": [],
+        "annotations": { OCI_VERSION: "1.2.0" },
+    });
+    text.push_str(&format!(
+        "# Another one:\n#   aws ecr put-image --repository-name {repository} --image-tag 1.2.0 --image-manifest \\\n\
+         #     '{manifest}'\n"
+    ));
+    text
+}
+
+fn credentials(endpoint: &str) -> BTreeMap<String, String> {
+    let variables = [
+        ("AWS_ENDPOINT_URL", endpoint),
+        // The AWS CLI 1 and boto3 read the second, everybody else the first.
+        ("AWS_REGION", REGION),
+        ("AWS_DEFAULT_REGION", REGION),
+        ("AWS_ACCESS_KEY_ID", "REHEARSAL"),
+        ("AWS_SECRET_ACCESS_KEY", "rehearsal"),
+    ];
+    variables
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into()
+}
+
+fn exports(variables: &BTreeMap<String, String>) -> String {
+    variables
+        .iter()
+        .map(|(name, value)| format!("export {name}='{}'\n", value.replace('\'', r"'\''")))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_lines_that_a_shell_takes() {
+        let variables = BTreeMap::from([
+            ("A".to_owned(), "it's".to_owned()),
+            ("B".to_owned(), "2 3".to_owned()),
+        ]);
+        assert_eq!(exports(&variables), "export A='it'\\''s'\nexport B='2 3'\n");
+        assert!(
+            exports(&credentials("http://127.0.0.1:4700"))
+                .contains("export AWS_ENDPOINT_URL='http://127.0.0.1:4700'\n")
+        );
+    }
+}

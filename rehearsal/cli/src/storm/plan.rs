@@ -1,0 +1,146 @@
+//! What a storm consists of: plain data, drawn from a seed and from nothing else.
+
+mod draw;
+mod faults;
+
+use std::time::Duration;
+
+use local_aws::assumption::Assumption;
+use local_aws::cloudwatch::AlarmState;
+use local_aws::codedeploy::requests::DeploymentWait;
+use local_aws::ecr::ImageSettings;
+use local_aws::events::DeliveryFault;
+use local_aws::fault::Planned;
+use serde_json::Value;
+
+/// One storm.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) chances: Chances,
+    pub(crate) pipelines: Vec<Pipeline>,
+    pub(crate) assumptions: Vec<Assumption>,
+    pub(crate) delivery_faults: Vec<DeliveryFaults>,
+    pub(crate) call_faults: Vec<Planned>,
+    /// What happens while anything may fail, in order.
+    pub(crate) actions: Vec<Action>,
+    /// Versions that fail in production in a way that no check of their pipeline asks for.
+    pub(crate) broken_unseen: Vec<String>,
+}
+
+/// How likely things are in one storm, in percent: storms differ in what they are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Chances {
+    /// A delivery of an event is lost, comes twice, comes late or is refused at first.
+    pub(crate) delivery_fault: u8,
+    /// A function meets faults in one of its services.
+    pub(crate) call_fault: u8,
+    /// A pushed version is broken or slow.
+    pub(crate) broken: u8,
+    /// Somebody does something else than push.
+    pub(crate) person: u8,
+    /// The next thing is done at once, in a burst.
+    pub(crate) burst: u8,
+    /// Something unconfirmed of AWS is assumed.
+    pub(crate) assumed: u8,
+}
+
+/// A pipeline with the service that it deploys to. Its service's name is its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Pipeline {
+    pub(crate) service: &'static str,
+    pub(crate) cluster: &'static str,
+    pub(crate) repository: String,
+    pub(crate) rule: Rule,
+    pub(crate) when_busy: &'static str,
+    pub(crate) termination_wait: &'static str,
+    pub(crate) migrates: bool,
+    /// Paths that the check asks for.
+    pub(crate) asks: Vec<&'static str>,
+    pub(crate) deployment_config: &'static str,
+    /// Of the deployment group.
+    pub(crate) ready_wait: Option<Duration>,
+    pub(crate) blue_stays: Duration,
+    pub(crate) rolls_back_on_stop: bool,
+}
+
+/// A pipeline's `tag`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rule {
+    Latest,
+    Release,
+    Versions,
+}
+
+/// What becomes of the next deliveries by a rule of what is about a service or a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DeliveryFaults {
+    pub(crate) rule: &'static str,
+    pub(crate) about: String,
+    pub(crate) faults: Vec<Option<DeliveryFault>>,
+}
+
+/// Something that is done, or waited for.
+#[derive(Debug, Clone)]
+pub(crate) enum Action {
+    InjectDeliveryFaults(DeliveryFaults),
+    Push(Box<ImageSettings>),
+    /// So much time passes.
+    Pass(Duration),
+    /// Until this has happened to a service, or nothing is under way.
+    Until(&'static str, Until),
+    /// Nothing is under way.
+    Settle,
+    /// A person stops what is under way; with or without a rollback.
+    Stop(&'static str, bool),
+    /// A person ends a wait.
+    EndWait(&'static str, DeploymentWait),
+    /// A person deploys an earlier revision in the console.
+    Redeploy {
+        cluster: &'static str,
+        service: &'static str,
+        version: String,
+    },
+    /// A person asks `start-deployment`.
+    Ask(Value),
+    Alarm(&'static str, AlarmState),
+    /// Nothing fails any more.
+    Calm,
+    /// Hours pass until an hourly look changes nothing.
+    Converge,
+}
+
+/// Something that happens to a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Until {
+    LifecycleEvent(&'static str, &'static str),
+    /// A deployment reaches a status.
+    Status(&'static str),
+    /// Production sends a tenth or more to green.
+    Shift,
+}
+
+impl Plan {
+    /// The storm of a seed: always the same one.
+    pub(crate) fn of(seed: u64) -> Plan {
+        draw::plan(seed)
+    }
+}
+
+impl Pipeline {
+    /// The alarm that its deployment group watches.
+    pub(crate) fn alarm(&self) -> String {
+        format!("{}-errors", self.service)
+    }
+}
+
+impl Rule {
+    /// As the pipelines file says it.
+    pub(crate) fn text(self) -> &'static str {
+        match self {
+            Rule::Latest => "latest",
+            Rule::Release => "release-*",
+            Rule::Versions => "semver:^1",
+        }
+    }
+}

@@ -1,0 +1,284 @@
+//! Draws a plan. The order of the draws is part of what a seed means: whoever changes it gives every seed another storm.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use clap::ValueEnum;
+use fastrand::Rng;
+use local_aws::assumption::Assumption;
+use local_aws::cloudwatch::AlarmState;
+use local_aws::codedeploy::requests::DeploymentWait;
+use local_aws::ecr::ImageSettings;
+use serde_json::json;
+
+use super::faults;
+use super::{Action, Chances, Pipeline, Plan, Rule, Until};
+use crate::scenario::setting::BLUE;
+
+/// None is part of another, nor of anything that AWS says.
+const SERVICES: [&str; 3] = ["anchor", "beacon", "compass"];
+const CLUSTERS: [&str; 2] = ["prod", "stage"];
+const SHARED: &str = "shop/hull";
+/// The page that reads the database, and the one that does not.
+const ORDERS: &str = "/orders";
+const FRONT: &str = "/";
+
+/// What has been pushed so far, to be moved to, gone back to and asked for.
+pub(super) struct Drawn {
+    pub(super) rng: Rng,
+    /// By repository: every version, in the order of the pushes.
+    pushed: BTreeMap<String, Vec<ImageSettings>>,
+    /// Versions are told apart across repositories.
+    versions: u32,
+    broken_unseen: Vec<String>,
+}
+
+impl Drawn {
+    pub(super) fn chance(&mut self, percent: u8) -> bool {
+        self.rng.u8(..100) < percent
+    }
+
+    pub(super) fn one<T: Copy>(&mut self, of: &[T]) -> T {
+        of[self.rng.usize(..of.len())]
+    }
+
+    pub(super) fn seconds(&mut self, from: u64, to: u64) -> Duration {
+        Duration::from_secs(self.rng.u64(from..=to))
+    }
+
+    fn image(&mut self, repository: &str) -> ImageSettings {
+        let images = &self.pushed[repository];
+        images[self.rng.usize(..images.len())].clone()
+    }
+}
+
+pub(super) fn plan(seed: u64) -> Plan {
+    let mut drawn = Drawn {
+        rng: Rng::with_seed(seed),
+        pushed: BTreeMap::new(),
+        versions: 0,
+        broken_unseen: Vec::new(),
+    };
+    let chances = chances(&mut drawn);
+    let pipelines = pipelines(&mut drawn);
+    let mut assumptions: Vec<Assumption> = Assumption::value_variants()
+        .iter()
+        .copied()
+        .filter(|assumption| !LATER.contains(assumption) && drawn.chance(chances.assumed))
+        .collect();
+    assumptions.extend(later(seed, chances));
+    let delivery_faults = faults::delivery_faults(&mut drawn, chances, &pipelines);
+    let call_faults = faults::call_faults(&mut drawn, chances, &pipelines, &assumptions);
+    let mut actions = Vec::new();
+    for _ in 0..drawn.rng.u8(3..=8) {
+        actions.push(action(&mut drawn, chances, &pipelines));
+        actions.extend(then(&mut drawn, chances, &pipelines));
+    }
+    actions.extend([Action::Calm, Action::Converge]);
+    Plan {
+        seed,
+        chances,
+        pipelines,
+        assumptions,
+        delivery_faults,
+        call_faults,
+        actions,
+        broken_unseen: drawn.broken_unseen,
+    }
+}
+
+/// Assumptions that came after seeds had been looked at: they are drawn apart, so that those seeds draw the rest as before.
+const LATER: [Assumption; 3] = [
+    Assumption::NodesLearnLate,
+    Assumption::TasksStatePlatformDigests,
+    Assumption::ListenerRulesFollow,
+];
+
+fn later(seed: u64, chances: Chances) -> Vec<Assumption> {
+    let mut rng = Rng::with_seed(!seed);
+    let held = |_: &Assumption| rng.u8(0..100) < chances.assumed;
+    LATER.into_iter().filter(held).collect()
+}
+
+fn chances(drawn: &mut Drawn) -> Chances {
+    Chances {
+        delivery_fault: drawn.one(&[0, 10, 25, 40]),
+        call_fault: drawn.one(&[0, 15, 30, 60]),
+        broken: drawn.one(&[0, 20, 40]),
+        person: drawn.one(&[0, 20, 40]),
+        burst: drawn.one(&[0, 30, 60]),
+        assumed: drawn.one(&[0, 10, 30, 50]),
+    }
+}
+
+fn pipelines(drawn: &mut Drawn) -> Vec<Pipeline> {
+    let count = drawn.one(&[1, 1, 1, 2, 2, 3]);
+    let shared = drawn.chance(50) && count > 1;
+    let services = SERVICES[..count].iter();
+    services
+        .map(|service| pipeline(drawn, service, shared))
+        .collect()
+}
+
+fn pipeline(drawn: &mut Drawn, service: &'static str, shared: bool) -> Pipeline {
+    let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+    let asks: &[&[&'static str]] = &[&[], &[ORDERS], &[FRONT, ORDERS], &[FRONT]];
+    let repository = if shared {
+        SHARED.to_owned()
+    } else {
+        format!("shop/{service}")
+    };
+    Pipeline {
+        service,
+        cluster: drawn.one(&CLUSTERS),
+        repository,
+        rule: drawn.one(&[Rule::Latest, Rule::Latest, Rule::Release, Rule::Versions]),
+        when_busy: drawn.one(&["wait", "replace"]),
+        termination_wait: drawn.one(&["cut", "keep"]),
+        migrates: drawn.chance(60),
+        asks: drawn.one(asks).to_vec(),
+        deployment_config: drawn.one(&[
+            "CodeDeployDefault.ECSAllAtOnce",
+            "CodeDeployDefault.ECSCanary10Percent5Minutes",
+            "CodeDeployDefault.ECSLinear10PercentEvery1Minutes",
+        ]),
+        ready_wait: drawn.chance(10).then_some(minutes(10)),
+        blue_stays: drawn.one(&[minutes(0), minutes(5), minutes(60)]),
+        rolls_back_on_stop: drawn.chance(90),
+    }
+}
+
+fn action(drawn: &mut Drawn, chances: Chances, pipelines: &[Pipeline]) -> Action {
+    let pipeline = &pipelines[drawn.rng.usize(..pipelines.len())];
+    let has_pushed = drawn.pushed.contains_key(&pipeline.repository);
+    if has_pushed && drawn.chance(chances.person) {
+        return person(drawn, pipeline);
+    }
+    if has_pushed && drawn.chance(20) {
+        return move_tag(drawn, pipeline);
+    }
+    push(drawn, chances, pipeline, pipelines)
+}
+
+/// A new version, under the tags that the repository's pipelines follow, or most of them.
+fn push(
+    drawn: &mut Drawn,
+    chances: Chances,
+    pipeline: &Pipeline,
+    pipelines: &[Pipeline],
+) -> Action {
+    drawn.versions += 1;
+    let number = drawn.versions;
+    let followed = pipelines
+        .iter()
+        .filter(|other| other.repository == pipeline.repository);
+    // From 1.1.0 on the sample service needs a migration.
+    let version = if followed.clone().all(|other| other.migrates) {
+        format!("1.{number}.0")
+    } else {
+        format!("1.0.{number}")
+    };
+    let mut tags = Vec::new();
+    for other in followed {
+        let tag = match other.rule {
+            Rule::Latest => "latest".to_owned(),
+            Rule::Release => format!("release-{number}"),
+            // Sometimes of an older line, sometimes outside the range.
+            Rule::Versions => match drawn.rng.u8(..10) {
+                0 => format!("2.{number}.0"),
+                1 | 2 => format!("v1.0.{number}"),
+                _ => format!("1.{number}.0"),
+            },
+        };
+        let wanted = other.service == pipeline.service || drawn.chance(80);
+        if wanted && !tags.contains(&tag) {
+            tags.push(tag);
+        }
+    }
+    let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+    let mut image = ImageSettings::new(&pipeline.repository, &tags, &version);
+    if drawn.chance(chances.broken) {
+        image = broken(drawn, image, pipelines);
+    }
+    let pushed = drawn.pushed.entry(pipeline.repository.clone());
+    pushed.or_default().push(image.clone());
+    Action::Push(Box::new(image))
+}
+
+fn broken(drawn: &mut Drawn, image: ImageSettings, pipelines: &[Pipeline]) -> ImageSettings {
+    let how = drawn.one(&[
+        "fails-migration",
+        "fails-to-start",
+        "answers:500:/orders",
+        "answers:500:/orders",
+        "slow:/orders:150",
+        "slow:/:80",
+    ]);
+    let is_unseen = pipelines.iter().any(|pipeline| {
+        pipeline.repository == image.repository && !pipeline.asks.contains(&ORDERS)
+    });
+    if how.starts_with("answers") && is_unseen {
+        drawn.broken_unseen.push(image.version.clone());
+    }
+    image.misbehaving(how)
+}
+
+/// A tag is set on an image that is there already: an exact tag back to it, another one beside what it has.
+fn move_tag(drawn: &mut Drawn, pipeline: &Pipeline) -> Action {
+    let first = ImageSettings::new(&pipeline.repository, &[], BLUE);
+    let mut image = match drawn.rng.u8(..4) {
+        0 => first,
+        _ => drawn.image(&pipeline.repository),
+    };
+    let number = drawn.versions + 1;
+    image.tags = vec![match pipeline.rule {
+        Rule::Latest => "latest".to_owned(),
+        Rule::Release => format!("release-{}", drawn.rng.u32(1..=number)),
+        Rule::Versions => format!("1.{}.0", drawn.rng.u32(1..=number)),
+    }];
+    Action::Push(Box::new(image))
+}
+
+fn person(drawn: &mut Drawn, pipeline: &Pipeline) -> Action {
+    let (service, cluster) = (pipeline.service, pipeline.cluster);
+    let image = drawn.image(&pipeline.repository);
+    match drawn.rng.u8(..10) {
+        0..=2 => Action::Stop(service, drawn.chance(85)),
+        3 => Action::EndWait(service, DeploymentWait::Termination),
+        4 => Action::EndWait(service, DeploymentWait::Ready),
+        5 => Action::Alarm(service, drawn.one(&[AlarmState::Alarm, AlarmState::Ok])),
+        6 => {
+            // No hook migrates or checks what a person deploys in the console.
+            drawn.broken_unseen.push(image.version.clone());
+            let version = drawn.one(&[BLUE, image.version.as_str()]).to_owned();
+            Action::Redeploy {
+                cluster,
+                service,
+                version,
+            }
+        }
+        7 => Action::Ask(json!({ "pipeline": service })),
+        8 => Action::Ask(json!({ "pipeline": service, "digest": image.digest() })),
+        _ => Action::Ask(json!({ "pipeline": service, "digest": image.digest(), "dry_run": true })),
+    }
+}
+
+/// What is waited for before the next thing is done; nothing in a burst.
+fn then(drawn: &mut Drawn, chances: Chances, pipelines: &[Pipeline]) -> Option<Action> {
+    if drawn.chance(chances.burst) {
+        return drawn.chance(50).then(|| Action::Pass(drawn.seconds(1, 20)));
+    }
+    let service = pipelines[drawn.rng.usize(..pipelines.len())].service;
+    let event = |name, status| Action::Until(service, Until::LifecycleEvent(name, status));
+    Some(match drawn.rng.u8(..10) {
+        0 => Action::Pass(drawn.seconds(20, 400)),
+        1 => Action::Pass(drawn.seconds(400, 4_000)),
+        2 => Action::Settle,
+        3 => event("AfterInstall", "InProgress"),
+        4 => event("AfterAllowTestTraffic", "InProgress"),
+        5 | 6 => Action::Until(service, Until::Shift),
+        7 => event("AfterAllowTraffic", "Succeeded"),
+        8 => Action::Until(service, Until::Status("Created")),
+        _ => Action::Until(service, Until::Status("Succeeded")),
+    })
+}

@@ -1,0 +1,192 @@
+//! Draws what goes wrong on the way: deliveries of events, and calls of functions to AWS.
+
+use local_aws::assumption::Assumption;
+use local_aws::events::{DeliveryFault, Refusal};
+use local_aws::fault::{Fault, Planned, Point};
+
+use super::draw::Drawn;
+use super::{Chances, DeliveryFaults, Pipeline};
+
+/// Deliveries that may meet a fault, by each rule and service.
+const DELIVERIES: usize = 12;
+/// Faults of one function in one service. Lambda tries an event three times: what dies each time is given up, and a hook
+/// that nobody is left to answer hangs, which AWS itself does not survive.
+const FAULTS_AT_MOST: u32 = 2;
+/// A fault meets one of a function's first calls of an operation.
+const OCCURRENCES: u32 = 4;
+
+/// Who tells what a rule delivers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// With best effort: it may be lost (ECR, CodeDeploy).
+    WithBestEffort,
+    /// At least once (ECS).
+    AtLeastOnce,
+}
+
+/// The template's rules, each with how its events are told.
+const RULES: [(&str, Told); 4] = [
+    (PUSHES, Told::WithBestEffort),
+    ("StartDeploymentDeploymentEnded", Told::WithBestEffort),
+    ("ReportOutcomeDeploymentChanged", Told::WithBestEffort),
+    ("FinishMigrationTaskStopped", Told::AtLeastOnce),
+];
+/// The one whose events are about a repository, not about a service.
+const PUSHES: &str = "StartDeploymentPush";
+
+/// Calls that a function may make.
+const CALLS: [(&str, &[&str]); 5] = [
+    (
+        "start-deployment",
+        &[
+            "ecs:DescribeServices",
+            "ecs:DescribeTaskDefinition",
+            "ecs:RegisterTaskDefinition",
+            "ecr:DescribeImages",
+            "codedeploy:GetDeploymentGroup",
+            "codedeploy:ListDeployments",
+            "codedeploy:BatchGetDeployments",
+            "codedeploy:CreateDeployment",
+            "codedeploy:ContinueDeployment",
+            "codedeploy:StopDeployment",
+            "sns:Publish",
+        ],
+    ),
+    (
+        "run-migration",
+        &[
+            "codedeploy:GetDeployment",
+            "codedeploy:PutLifecycleEventHookExecutionStatus",
+            "ecs:DescribeServices",
+            "ecs:RunTask",
+            "scheduler:CreateSchedule",
+        ],
+    ),
+    (
+        "finish-migration",
+        &[
+            "codedeploy:PutLifecycleEventHookExecutionStatus",
+            "codedeploy:GetDeployment",
+            "ecs:DescribeTasks",
+            "scheduler:DeleteSchedule",
+            "sns:Publish",
+        ],
+    ),
+    (
+        "check-test-traffic",
+        &[
+            "codedeploy:GetDeployment",
+            "codedeploy:PutLifecycleEventHookExecutionStatus",
+            "ecs:DescribeServices",
+            "elasticloadbalancing:DescribeTargetHealth",
+            "sns:Publish",
+        ],
+    ),
+    (
+        "report-outcome",
+        &[
+            "codedeploy:GetDeployment",
+            "codedeploy:ListDeploymentTargets",
+            "ecs:DescribeServices",
+            "ecs:ListTasks",
+            "ecs:StopTask",
+            "sns:Publish",
+        ],
+    ),
+];
+
+/// The cheap ones: the others let an SDK wait in real time, and storms are many.
+const KINDS: [Fault; 4] = [
+    Fault::KilledBefore,
+    Fault::KilledAfter,
+    Fault::Denied,
+    Fault::AnswerLost,
+];
+const SLOW_KINDS: [Fault; 3] = [Fault::Error, Fault::Throttled, Fault::TimedOut];
+
+pub(super) fn delivery_faults(
+    drawn: &mut Drawn,
+    chances: Chances,
+    pipelines: &[Pipeline],
+) -> Vec<DeliveryFaults> {
+    let mut delivery_faults: Vec<DeliveryFaults> = Vec::new();
+    for pipeline in pipelines {
+        for (rule, told) in RULES {
+            let about = match rule {
+                PUSHES => pipeline.repository.clone(),
+                _ => pipeline.service.to_owned(),
+            };
+            let is_known = |known: &DeliveryFaults| (known.rule, &known.about) == (rule, &about);
+            let faults: Vec<Option<DeliveryFault>> = (0..DELIVERIES)
+                .map(|_| {
+                    drawn
+                        .chance(chances.delivery_fault)
+                        .then(|| delivery_fault(drawn, told))
+                })
+                .collect();
+            let any = faults.iter().any(Option::is_some);
+            if any && !delivery_faults.iter().any(is_known) {
+                delivery_faults.push(DeliveryFaults {
+                    rule,
+                    about,
+                    faults,
+                });
+            }
+        }
+    }
+    delivery_faults
+}
+
+fn delivery_fault(drawn: &mut Drawn, told: Told) -> DeliveryFault {
+    match (drawn.rng.u8(..10), told) {
+        (0 | 1, Told::WithBestEffort) => DeliveryFault::Lost,
+        (0 | 1, Told::AtLeastOnce) | (2..=4, _) => DeliveryFault::Twice,
+        (5 | 6, _) => DeliveryFault::Late(drawn.seconds(1, 30)),
+        (7 | 8, _) => DeliveryFault::Late(drawn.seconds(30, 600)),
+        _ => DeliveryFault::Refused(drawn.rng.u32(1..=4), Refusal::Throttled),
+    }
+}
+
+pub(super) fn call_faults(
+    drawn: &mut Drawn,
+    chances: Chances,
+    pipelines: &[Pipeline],
+    assumptions: &[Assumption],
+) -> Vec<Planned> {
+    // A hook that is called once and dies is answered by nobody.
+    let once = assumptions.contains(&Assumption::HookIsCalledSynchronously);
+    let mut faults = Vec::new();
+    for pipeline in pipelines {
+        for (function, operations) in CALLS {
+            if !drawn.chance(chances.call_fault) {
+                continue;
+            }
+            for _ in 0..drawn.rng.u32(1..=FAULTS_AT_MOST) {
+                let planned = call_fault(drawn, pipeline, function, operations);
+                let is_hook = matches!(function, "run-migration" | "check-test-traffic");
+                if !(is_hook && once) {
+                    faults.push(planned);
+                }
+            }
+        }
+    }
+    faults
+}
+
+fn call_fault(
+    drawn: &mut Drawn,
+    pipeline: &Pipeline,
+    function: &str,
+    operations: &[&str],
+) -> Planned {
+    let point = Point {
+        function: format!("{function}@{}", pipeline.service),
+        operation: drawn.one(operations).to_owned(),
+        occurrence: drawn.rng.u32(1..=OCCURRENCES),
+    };
+    let fault = match drawn.rng.u8(..100) {
+        0..=3 => drawn.one(&SLOW_KINDS),
+        _ => drawn.one(&KINDS),
+    };
+    Planned { point, fault }
+}

@@ -1,0 +1,125 @@
+//! Makes a storm a scenario: its services, its pipelines file, and its actions as steps.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context;
+use local_aws::clock::Pace;
+use local_aws::ecr::ImageSettings;
+
+use super::plan::{Action, Pipeline, Plan, Rule};
+use crate::scenario::setting::{BLUE, Service, Setting, settings};
+use crate::scenario::{MessageFormat, Scenario, Step};
+
+/// Thousands are played: the clock waits for requests to production wherever they can see something new, and for no others.
+const DWELL: Duration = Duration::ZERO;
+
+/// The storm as a scenario, whose pipelines file is written into a folder.
+pub(super) fn scenario(plan: &Plan, folder: &Path) -> anyhow::Result<Scenario> {
+    let file = folder.join("storm.toml");
+    let text: String = plan.pipelines.iter().map(section).collect();
+    std::fs::write(&file, text).with_context(|| format!("write `{}`", file.display()))?;
+    let injected = plan
+        .delivery_faults
+        .iter()
+        .cloned()
+        .map(Action::InjectDeliveryFaults);
+    let actions = plan.actions.iter().cloned();
+    Ok(Scenario {
+        name: "storm",
+        summary: "random pipelines, pushes, faults and people; then everything must converge",
+        pipelines: file,
+        message_format: MessageFormat::Json,
+        setting: setting(plan),
+        steps: injected.chain(actions).map(Step::Storm).collect(),
+        expectations: Vec::new(),
+    }
+    .sound())
+}
+
+fn section(pipeline: &Pipeline) -> String {
+    let Pipeline {
+        service,
+        cluster,
+        repository,
+        when_busy,
+        termination_wait,
+        deployment_config,
+        ..
+    } = pipeline;
+    let rule = pipeline.rule.text();
+    let mut text = format!(
+        "[[pipeline]]\nname = \"{service}\"\nrepository = \"{repository}\"\ntag = \"{rule}\"\n\
+         cluster = \"{cluster}\"\nservice = \"{service}\"\ndeployment_config = \"{deployment_config}\"\n\
+         when_busy = \"{when_busy}\"\ntermination_wait = \"{termination_wait}\"\n"
+    );
+    if pipeline.migrates {
+        text += "[pipeline.migration]\ncontainer = \"web\"\ncommand = [\"sample-service\", \"migrate\"]\n\
+                 timeout_minutes = 20\n";
+    }
+    for path in &pipeline.asks {
+        text +=
+            &format!("[[pipeline.test_traffic.request]]\npath = \"{path}\"\nstatus = \"200\"\n");
+    }
+    text + "\n"
+}
+
+fn setting(plan: &Plan) -> Setting {
+    let mut setting = Setting {
+        repositories: Vec::new(),
+        images: Vec::new(),
+        services: plan.pipelines.iter().map(service).collect(),
+        assumptions: plan.assumptions.iter().copied().collect(),
+        dwell: DWELL,
+        pace: Pace::Still,
+        faults: plan.call_faults.clone(),
+        broken_unseen: plan.broken_unseen.clone(),
+        ..Setting::shop()
+    };
+    for pipeline in &plan.pipelines {
+        if !setting.repositories.contains(&pipeline.repository) {
+            setting.repositories.push(pipeline.repository.clone());
+            setting.images.push(first(plan, &pipeline.repository));
+        }
+    }
+    setting
+}
+
+/// What a repository's services run at the beginning, under every tag that is followed there.
+fn first(plan: &Plan, repository: &str) -> ImageSettings {
+    let followed = plan
+        .pipelines
+        .iter()
+        .filter(|pipeline| pipeline.repository == repository);
+    let mut tags: Vec<&str> = followed
+        .map(|pipeline| match pipeline.rule {
+            Rule::Latest => "latest",
+            Rule::Release => "release-0",
+            Rule::Versions => BLUE,
+        })
+        .collect();
+    tags.sort_unstable();
+    tags.dedup();
+    ImageSettings::new(repository, &tags, BLUE)
+}
+
+fn service(pipeline: &Pipeline) -> Service {
+    let mut service = settings(
+        pipeline.service,
+        pipeline.cluster,
+        &["web"],
+        &pipeline.repository,
+    );
+    // One process each: what is tried is who is deployed when, not how many tasks there are.
+    service.desired_count = 1;
+    service.health_check.interval = Duration::from_secs(5);
+    service.ready_wait = pipeline.ready_wait;
+    service.termination_wait = pipeline.blue_stays;
+    service.alarms = vec![pipeline.alarm()];
+    if !pipeline.rolls_back_on_stop {
+        service
+            .rollback_on
+            .retain(|reason| reason != "DEPLOYMENT_STOP_ON_REQUEST");
+    }
+    Service::new(pipeline.service.to_owned(), service)
+}

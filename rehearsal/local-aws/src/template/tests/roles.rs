@@ -1,0 +1,339 @@
+//! Roles and policies: the shipped ones, and small ones with what is not evaluated in them.
+
+use super::*;
+use crate::iam::{Asked, Iam};
+use crate::identity::arn;
+
+fn iam(template: &Template) -> Iam {
+    let iam = Iam::new(template.principals.clone(), &[]).unwrap();
+    iam.with_keys(template.keys.clone())
+}
+
+fn allows(iam: &Iam, holder: &str, asked: Asked) -> bool {
+    iam.check(holder, &[asked]).is_ok()
+}
+
+#[test]
+fn the_shipped_roles_are_those_of_the_functions_and_of_the_schedule() {
+    let template = shipped(&[]);
+    let roles: Vec<(&str, &str)> = template
+        .principals
+        .iter()
+        .map(|principal| {
+            (
+                principal.holder.as_str(),
+                principal.role_arn.rsplit('/').next().unwrap(),
+            )
+        })
+        .collect();
+    let expected = [
+        ("start-deployment", "greenlight-StartDeploymentRole"),
+        ("run-migration", "greenlight-RunMigrationRole"),
+        ("finish-migration", "greenlight-FinishMigrationRole"),
+        ("check-test-traffic", "greenlight-CheckTestTrafficRole"),
+        ("report-outcome", "greenlight-ReportOutcomeRole"),
+        ("ScheduleRole", "greenlight-ScheduleRole"),
+    ];
+    assert_eq!(roles, expected);
+    let iam = iam(&template);
+    for (holder, _) in &expected[..5] {
+        assert_eq!(iam.check_on_failure(holder), Ok(()), "{holder}");
+    }
+    let (role, function) = (
+        template.principals[5].role_arn.as_str(),
+        arn("lambda", "function:greenlight-finish-migration"),
+    );
+    assert!(iam.trusts_scheduler(role) && !iam.trusts_scheduler(&template.principals[0].role_arn));
+    assert_eq!(iam.check_schedule(role, &function), Ok(()));
+    assert!(
+        iam.check_schedule(role, &arn("lambda", "function:other"))
+            .is_err()
+    );
+}
+
+#[test]
+fn parameters_narrow_what_is_allowed() {
+    let group =
+        |application: &str| arn("codedeploy", &format!("deploymentgroup:{application}/web"));
+    let create = |application: &str| Asked::new("codedeploy:CreateDeployment", group(application));
+    let list = |application: &str| Asked::new("codedeploy:ListDeployments", group(application));
+    let pass = |role: &str| {
+        let role = format!("arn:aws:iam::111122223333:role/{role}");
+        Asked::new("iam:PassRole", role).with("iam:PassedToService", "ecs-tasks.amazonaws.com")
+    };
+    let describe = |cluster: &str| {
+        Asked::new(
+            "ecs:DescribeServices",
+            arn("ecs", &format!("service/{cluster}/web")),
+        )
+        .with("ecs:cluster", arn("ecs", &format!("cluster/{cluster}")))
+    };
+    let (wide, narrow) = (
+        iam(&shipped(&[])),
+        iam(&shipped(&[
+            ("Applications", "shop-*"),
+            ("Clusters", "prod"),
+            ("TaskRoles", "shop/task-*"),
+            ("ExecutionRoles", "ecsTaskExecutionRole"),
+        ])),
+    );
+    for (asked, by_default, narrowed) in [
+        (create("shop-web"), true, true),
+        (create("bank"), true, false),
+        (list("bank"), true, false),
+        (pass("shop/task-web"), true, true),
+        (pass("ecsTaskExecutionRole"), true, true),
+        (pass("admin"), true, false),
+        (describe("prod"), true, true),
+        (describe("dev"), true, false),
+    ] {
+        assert_eq!(
+            allows(&wide, "start-deployment", asked.clone()),
+            by_default,
+            "{asked:?}"
+        );
+        assert_eq!(
+            allows(&narrow, "start-deployment", asked.clone()),
+            narrowed,
+            "{asked:?}"
+        );
+    }
+}
+
+/// AWS's references differ in whether these know a resource; hooks are answered and deployments stopped under both, also
+/// where `Applications` is narrowed.
+#[test]
+fn what_is_done_with_one_deployment_is_allowed_under_both_readings() {
+    let narrow = iam(&shipped(&[("Applications", "shop-*")]));
+    for (holder, actions) in [
+        (
+            "start-deployment",
+            &[
+                "ContinueDeployment",
+                "GetDeploymentTarget",
+                "ListDeploymentTargets",
+                "StopDeployment",
+            ][..],
+        ),
+        ("run-migration", &["PutLifecycleEventHookExecutionStatus"]),
+        (
+            "finish-migration",
+            &["PutLifecycleEventHookExecutionStatus"],
+        ),
+        (
+            "check-test-traffic",
+            &["PutLifecycleEventHookExecutionStatus"],
+        ),
+        (
+            "report-outcome",
+            &["GetDeploymentTarget", "ListDeploymentTargets"],
+        ),
+    ] {
+        for action in actions {
+            for resource in [
+                arn("codedeploy", "deploymentgroup:shop-web/web"),
+                "*".to_owned(),
+            ] {
+                let asked = Asked::new(format!("codedeploy:{action}"), resource);
+                assert!(
+                    allows(&narrow, holder, asked.clone()),
+                    "{holder}: {asked:?}"
+                );
+            }
+        }
+    }
+}
+
+/// Every function publishes, and Lambda sends what failed for good in its name: both with the key, if there is one.
+#[test]
+fn with_a_key_functions_may_use_that_key_and_no_other() {
+    let key = "arn:aws:kms:eu-central-1:111122223333:key/mine";
+    let template = shipped(&[("KmsKey", key)]);
+    assert_eq!(template.keys.len(), 4, "{:?}", template.keys);
+    assert!(shipped(&[]).keys.is_empty());
+    let publish = || Asked::new("sns:Publish", template.topic_arn.as_str());
+    let with_key = iam(&template);
+    for function in &template.functions {
+        let holder = function.binary_name.as_str();
+        assert!(allows(&with_key, holder, publish()), "{holder}");
+        assert_eq!(with_key.check_on_failure(holder), Ok(()), "{holder}");
+        let other = Asked::new("kms:Decrypt", key.replace("mine", "other"));
+        assert!(!allows(&with_key, holder, other), "{holder}");
+    }
+    let without_grant = Iam::new(shipped(&[]).principals, &[])
+        .unwrap()
+        .with_keys(template.keys.clone());
+    let refused = without_grant
+        .check("report-outcome", &[publish()])
+        .unwrap_err();
+    assert_eq!(
+        (refused.action.as_str(), refused.resource.as_str()),
+        ("kms:GenerateDataKey", key)
+    );
+    assert!(without_grant.check_on_failure("report-outcome").is_err());
+}
+
+/// What a boundary allows stands in a policy that is not in the template.
+#[test]
+fn a_stack_with_a_permissions_boundary_is_not_evaluated_as_one_without() {
+    let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
+    let boundary = "arn:aws:iam::111122223333:policy/boundary";
+    let given = [
+        ("Architecture", "arm64"),
+        ("Mode", "deploy"),
+        ("PermissionsBoundary", boundary),
+    ];
+    let given = given.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let error = Template::read(
+        &file,
+        &BTreeMap::from(given),
+        Path::new("/b"),
+        Path::new("/p"),
+    );
+    let error = format!("{:#}", error.unwrap_err());
+    assert!(error.contains("`PermissionsBoundary`"), "{error}");
+}
+
+#[test]
+fn network_interfaces_are_allowed_only_in_a_vpc() {
+    let attach = || Asked::new("ec2:CreateNetworkInterface", "*");
+    assert!(!allows(&iam(&shipped(&[])), "check-test-traffic", attach()));
+    let in_vpc = [
+        ("CheckTestTrafficSubnets", "subnet-1"),
+        ("CheckTestTrafficSecurityGroups", "sg-1"),
+    ];
+    assert!(allows(
+        &iam(&shipped(&in_vpc)),
+        "check-test-traffic",
+        attach()
+    ));
+}
+
+/// The small template, with more properties for its function and more resources.
+fn with(properties: &str, resources: &str) -> anyhow::Result<Template> {
+    let text = SMALL.replacen(
+        "      MemorySize: 256\n",
+        &format!("      MemorySize: 256\n{properties}"),
+        1,
+    );
+    parse(&format!("{text}{resources}"))
+}
+
+const ROLE: &str = "
+  Mine:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement: [{ Effect: Allow, Principal: { Service: lambda.amazonaws.com }, Action: sts:AssumeRole }]
+      Policies:
+        - { PolicyName: p, PolicyDocument: { Statement: { Effect: Allow, Action: sns:Publish, Resource: '*' } } }
+";
+
+#[test]
+fn sam_adds_to_the_roles_that_it_makes_and_to_no_other() {
+    let send = || Asked::new("sqs:SendMessage", arn("sqs", "greenlight-Dead"));
+    let (log, attach) = (
+        || Asked::new("logs:PutLogEvents", "*"),
+        || Asked::new("ec2:CreateNetworkInterface", "*"),
+    );
+    let typed = SMALL.replacen("OnFailure: { Dest", "OnFailure: { Type: SQS, Dest", 1);
+    for (template, expected) in [
+        (parse(SMALL), [false, true, false]),
+        (parse(&typed), [true, true, false]),
+        (
+            with("      VpcConfig: !Ref AWS::NoValue\n", ""),
+            [false, true, true],
+        ),
+        (
+            with("      Role: !GetAtt Mine.Arn\n", ROLE),
+            [false, false, false],
+        ),
+    ] {
+        let iam = iam(&template.unwrap());
+        let found = [
+            allows(&iam, "one", send()),
+            allows(&iam, "one", log()),
+            allows(&iam, "one", attach()),
+        ];
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn a_functions_own_policies_are_read() {
+    let publish = || Asked::new("sns:Publish", arn("sns", "outcomes"));
+    let policies = "      Policies:\n        - AWSLambdaBasicExecutionRole\n        - Statement: [{ Effect: Allow, Action: sns:Publish, Resource: !Sub 'arn:aws:sns:*:${AWS::AccountId}:*' }]\n";
+    assert!(allows(&iam(&with(policies, "").unwrap()), "one", publish()));
+    let one = "      Policies: { Statement: { Effect: Deny, Action: '*', Resource: '*' } }\n";
+    assert!(!allows(&iam(&with(one, "").unwrap()), "one", publish()));
+    assert!(allows(
+        &iam(&with("      Role: !GetAtt Mine.Arn\n", ROLE).unwrap()),
+        "one",
+        publish()
+    ));
+}
+
+#[test]
+fn what_is_not_evaluated_is_named() {
+    let managed = ROLE.replace(
+        "      Policies:",
+        "      ManagedPolicyArns: [arn:aws:iam::aws:policy/ReadOnlyAccess]\n      Policies:",
+    );
+    let boundary = ROLE.replace(
+        "      Policies:",
+        "      PermissionsBoundary: arn:aws:iam::aws:policy/x\n      Policies:",
+    );
+    let untrusted = ROLE.replace("lambda.amazonaws.com", "ecs.amazonaws.com");
+    let condition = ROLE.replace(
+        "Resource: '*'",
+        "Resource: '*', Condition: { IpAddress: { aws:SourceIp: 10.0.0.1 } }",
+    );
+    let attached = "\n  More: { Type: AWS::IAM::Policy, Properties: { Roles: [!Ref Mine] } }\n";
+    let role = "      Role: !GetAtt Mine.Arn\n";
+    for (properties, resources, expected) in [
+        (
+            "      Policies: [{ SQSPollerPolicy: { QueueName: q } }]\n",
+            "",
+            "`One`: in `Policies[0]`: SAM's policy templates are not evaluated in the rehearsal: `SQSPollerPolicy` (hint:",
+        ),
+        (
+            "      Policies: AmazonS3FullAccess\n",
+            "",
+            "does not know what the managed policy `AmazonS3FullAccess` allows",
+        ),
+        (
+            "      PermissionsBoundary: arn:aws:iam::aws:policy/x\n",
+            "",
+            "what `PermissionsBoundary` means",
+        ),
+        (
+            "      Role: arn:aws:iam::111122223333:role/elsewhere\n",
+            "",
+            "its role `arn:aws:iam::111122223333:role/elsewhere` is not one of the template",
+        ),
+        (
+            role,
+            &managed,
+            "in `Resources.Mine`: the rehearsal does not know what the managed policy",
+        ),
+        (
+            role,
+            &boundary,
+            "in `Resources.Mine`: `PermissionsBoundary` of a role is not evaluated",
+        ),
+        (role, &untrusted, "cannot be assumed by Lambda"),
+        (
+            role,
+            &condition,
+            "in the policy `p`: in statement 1: the rehearsal does not evaluate the condition operator `IpAddress`",
+        ),
+        (
+            role,
+            &format!("{ROLE}{attached}"),
+            "what `More` (`AWS::IAM::Policy`) allows is not evaluated",
+        ),
+    ] {
+        let error = format!("{:#}", with(properties, resources).unwrap_err());
+        assert!(error.contains(expected), "{error}");
+    }
+}

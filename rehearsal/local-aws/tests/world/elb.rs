@@ -1,0 +1,131 @@
+//! ELBv2's answers and errors.
+
+use local_aws::world::World;
+
+use crate::aws::{elb, world};
+
+/// HTTP status and error code of an action.
+async fn error(world: &World, action: &str) -> String {
+    let (status, body) = elb(world, action).await;
+    match between(&body, "Error").first() {
+        Some(error) => format!("{status} {}", between(error, "Code")[0]),
+        None => format!("{status} no error"),
+    }
+}
+
+fn between<'b>(body: &'b str, tag: &str) -> Vec<&'b str> {
+    let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
+    let parts = body.split(open.as_str()).skip(1);
+    parts
+        .map(|part| part.split(close.as_str()).next().unwrap())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_there_or_asked_for_wrongly_is_refused() {
+    let world = world(|_| {}).await;
+    let arn = |kind: &str| {
+        format!("arn:aws:elasticloadbalancing:eu-central-1:111122223333:{kind}/none/1")
+    };
+    let (group, listener) = (arn("targetgroup"), arn("listener/app"));
+    let balancer = arn("loadbalancer/app");
+    let cases = [
+        (
+            format!("DescribeTargetHealth&TargetGroupArn={group}"),
+            "400 TargetGroupNotFound",
+        ),
+        (
+            "DescribeTargetHealth&TargetGroupArn=web".to_owned(),
+            "400 ValidationError",
+        ),
+        ("DescribeTargetHealth".to_owned(), "400 ValidationError"),
+        (
+            "DescribeTargetGroups&Names.member.1=none".to_owned(),
+            "400 TargetGroupNotFound",
+        ),
+        (
+            format!("DescribeTargetGroups&TargetGroupArns.member.1={group}"),
+            "400 TargetGroupNotFound",
+        ),
+        (
+            format!("DescribeTargetGroups&Names.member.1=a&TargetGroupArns.member.1={group}"),
+            "400 ValidationError",
+        ),
+        (
+            format!("DescribeTargetGroups&LoadBalancerArn={balancer}"),
+            "400 LoadBalancerNotFound",
+        ),
+        (
+            "DescribeTargetGroups&PageSize=401".to_owned(),
+            "400 ValidationError",
+        ),
+        ("DescribeListeners".to_owned(), "400 ValidationError"),
+        (
+            format!("DescribeListeners&ListenerArns.member.1={listener}"),
+            "400 ListenerNotFound",
+        ),
+        ("DescribeRules".to_owned(), "400 ValidationError"),
+        (
+            format!("DescribeRules&ListenerArn={listener}"),
+            "400 ListenerNotFound",
+        ),
+        (
+            format!(
+                "DescribeRules&RuleArns.member.1={}",
+                arn("listener-rule/app")
+            ),
+            "400 RuleNotFound",
+        ),
+        (
+            format!("DescribeLoadBalancers&LoadBalancerArns.member.1={balancer}"),
+            "400 LoadBalancerNotFound",
+        ),
+        ("DescribeLoadBalancers".to_owned(), "200 no error"),
+    ];
+    for (action, expected) in cases {
+        assert_eq!(error(&world, &action).await, expected, "{action}");
+    }
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_come_in_pages_and_a_target_that_is_not_registered_is_unused() {
+    let world = world(|_| {}).await;
+    let (_, first) = elb(&world, "DescribeTargetGroups&PageSize=1").await;
+    let marker = between(&first, "NextMarker")[0].to_owned();
+    let (_, second) = elb(
+        &world,
+        &format!("DescribeTargetGroups&PageSize=1&Marker={marker}"),
+    )
+    .await;
+    assert_eq!(between(&first, "TargetGroupName"), ["shop-web-blue"]);
+    assert_eq!(between(&second, "TargetGroupName"), ["shop-web-green"]);
+    assert_eq!(between(&second, "NextMarker"), Vec::<&str>::new());
+
+    let blue = between(&first, "TargetGroupArn")[0];
+    let wanted = format!(
+        "DescribeTargetHealth&TargetGroupArn={blue}&Targets.member.1.Id=10.9.9.9&Targets.member.1.Port=80"
+    );
+    let (_, health) = elb(&world, &wanted).await;
+    assert_eq!(between(&health, "State"), ["unused"]);
+    assert_eq!(between(&health, "Reason"), ["Target.NotRegistered"]);
+    let green = between(&second, "TargetGroupArn")[0];
+    let (_, health) = elb(
+        &world,
+        &format!("DescribeTargetHealth&TargetGroupArn={green}"),
+    )
+    .await;
+    assert_eq!(between(&health, "State"), Vec::<&str>::new());
+
+    let (_, balancers) = elb(&world, "DescribeLoadBalancers").await;
+    let balancer = between(&balancers, "LoadBalancerArn")[0];
+    let (_, listeners) = elb(
+        &world,
+        &format!("DescribeListeners&LoadBalancerArn={balancer}"),
+    )
+    .await;
+    // A single target group is named twice.
+    assert_eq!(between(&listeners, "ListenerArn").len(), 2);
+    assert_eq!(between(&listeners, "TargetGroupArn"), [blue; 4]);
+    world.shutdown().await;
+}

@@ -1,0 +1,341 @@
+//! Lambda, EventBridge, SNS, Scheduler and Logs over HTTP, with a function that ends as soon as it is started.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use local_aws::lambda::{Function, LogFormat, default_group};
+use serde_json::{Value, json};
+
+use crate::aws::{PausedWorld, call, signed, world};
+
+const INVOKE: &str = "/2015-03-31/functions/shop-hook/invocations";
+
+async fn with_function() -> PausedWorld {
+    let function = Function {
+        logical_id: "Hook".to_owned(),
+        binary_name: "hook".to_owned(),
+        name: "shop-hook".to_owned(),
+        binary: PathBuf::from("/bin/false"),
+        environment: BTreeMap::new(),
+        timeout: Duration::from_secs(3),
+        memory_megabytes: 128,
+        maximum_retry_attempts: 0,
+        maximum_event_age: Duration::from_secs(60),
+        reserved_concurrency: Some(1),
+        on_failure: Some("FailedInvocations".to_owned()),
+        log_group: default_group("shop-hook"),
+        log_format: LogFormat::Text,
+    };
+    world(|settings| {
+        settings.services.clear();
+        settings.template.functions.push(function);
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn invocations_answer_as_lambda_does() {
+    let mut world = with_function().await;
+    let tail = "X-Amz-Log-Type: Tail\r\n";
+    let (status, head, body) = signed(&world, "POST", INVOKE, tail, "{}").await;
+    assert_eq!(status, 200);
+    assert!(head.contains("x-amz-function-error: unhandled"), "{head}");
+    assert!(head.contains("x-amz-executed-version: $latest"), "{head}");
+    assert!(head.contains("x-amz-log-result: "), "{head}");
+    let error: Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(error["errorType"], "Runtime.ExitError");
+
+    for (invocation_type, wanted) in [("Event", 202), ("DryRun", 204), ("Later", 400)] {
+        let headers = format!("X-Amz-Invocation-Type: {invocation_type}\r\n");
+        let (status, ..) = signed(&world, "POST", INVOKE, &headers, "{}").await;
+        assert_eq!(status, wanted, "{invocation_type}");
+    }
+    world.during(async |world| world.lambda.idle().await).await;
+    assert_eq!(world.lambda.dead_letters()[0].0, "FailedInvocations");
+
+    for path in [
+        format!("{INVOKE}?Qualifier=live"),
+        INVOKE.replace("shop-hook", "nobody"),
+    ] {
+        let (status, head, body) = signed(&world, "POST", &path, "", "{}").await;
+        assert_eq!(status, 404, "{body}");
+        assert!(
+            head.contains("x-amzn-errortype: resourcenotfoundexception"),
+            "{head}"
+        );
+        assert!(
+            body.contains("Function not found: arn:aws:lambda:eu-central-1:111122223333:function:"),
+            "{body}"
+        );
+    }
+    let large = format!("\"{}\"", "x".repeat(1 << 20));
+    let (status, head, _) = signed(
+        &world,
+        "POST",
+        INVOKE,
+        "X-Amz-Invocation-Type: Event\r\n",
+        &large,
+    )
+    .await;
+    assert_eq!(status, 413);
+    assert!(
+        head.contains("x-amzn-errortype: requesttoolargeexception"),
+        "{head}"
+    );
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn functions_are_described_as_the_template_declares_them() {
+    let world = with_function().await;
+    let get = async |path: &str| {
+        let (status, _, body) = signed(&world, "GET", path, "", "").await;
+        (status, serde_json::from_str::<Value>(&body).unwrap())
+    };
+    let (_, listed) = get("/2015-03-31/functions").await;
+    assert_eq!(listed["Functions"][0]["FunctionName"], "shop-hook");
+    let (_, function) = get("/2015-03-31/functions/shop-hook").await;
+    assert_eq!(function["Configuration"]["MemorySize"], 128);
+    assert_eq!(function["Concurrency"]["ReservedConcurrentExecutions"], 1);
+    let (_, configuration) = get("/2015-03-31/functions/shop-hook/configuration").await;
+    assert_eq!(
+        configuration["LoggingConfig"]["LogGroup"],
+        "/aws/lambda/shop-hook"
+    );
+    assert_eq!(get("/2015-03-31/functions/nobody").await.0, 404);
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_functions_lines_are_read_from_its_log_group() {
+    let world = with_function().await;
+    signed(&world, "POST", INVOKE, "", "{}").await;
+    let logs = async |operation: &str, members: Value| {
+        call(&world, &format!("Logs_20140328.{operation}"), members).await
+    };
+    let (_, groups) = logs(
+        "DescribeLogGroups",
+        json!({ "logGroupNamePrefix": "/aws/lambda/" }),
+    )
+    .await;
+    assert_eq!(
+        groups["logGroups"][0]["logGroupName"],
+        "/aws/lambda/shop-hook"
+    );
+    let group = |member: &str, value: &str| json!({ "logGroupName": "/aws/lambda/shop-hook", member: value });
+    let (_, streams) = logs("DescribeLogStreams", group("orderBy", "LastEventTime")).await;
+    let stream = streams["logStreams"][0]["logStreamName"].as_str().unwrap();
+    let (_, read) = logs("GetLogEvents", group("logStreamName", stream)).await;
+    let messages: Vec<&str> = read["events"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|event| event["message"].as_str())
+        .collect();
+    assert!(messages[0].starts_with("START RequestId: "), "{messages:?}");
+    assert!(
+        messages[2].contains("Status: error\tError Type: Runtime.ExitError"),
+        "{messages:?}"
+    );
+    let (_, found) = logs("FilterLogEvents", group("filterPattern", "REPORT -START")).await;
+    assert_eq!(found["events"].as_array().unwrap().len(), 1);
+    let (status, refused) = logs("FilterLogEvents", group("filterPattern", "{ $.a = 1 }")).await;
+    assert_eq!(
+        (status, &refused["__type"]),
+        (400, &json!("InvalidParameterException"))
+    );
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn patterns_can_be_tried_and_only_aws_speaks_for_aws() {
+    let world = with_function().await;
+    let events = async |operation: &str, members: Value| {
+        call(&world, &format!("AWSEvents.{operation}"), members)
+            .await
+            .1
+    };
+    let event = json!({ "id": "1", "detail-type": "t", "source": "aws.ecr", "account": "1", "time": "t", "region": "r",
+        "resources": [], "detail": { "n": 1 } });
+    for (pattern, wanted) in [
+        (
+            json!({ "detail": { "n": [{ "numeric": [">", 0] }] } }),
+            json!({ "Result": true }),
+        ),
+        (
+            json!({ "detail": { "n": [2] } }),
+            json!({ "Result": false }),
+        ),
+    ] {
+        let request = json!({ "EventPattern": pattern.to_string(), "Event": event.to_string() });
+        assert_eq!(events("TestEventPattern", request).await, wanted);
+    }
+    let request =
+        json!({ "EventPattern": "{\"source\": \"aws.ecr\"}", "Event": event.to_string() });
+    let refused = events("TestEventPattern", request).await;
+    assert_eq!(refused["__type"], "InvalidEventPatternException");
+    let message = refused["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("Event pattern is not valid. Reason: at `source`"),
+        "{message}"
+    );
+
+    let entry = |source: &str| json!({ "Source": source, "DetailType": "t", "Detail": "{}" });
+    let put = events(
+        "PutEvents",
+        json!({ "Entries": [entry("aws.ecr"), entry("shop")] }),
+    )
+    .await;
+    assert_eq!(put["FailedEntryCount"], 1);
+    assert_eq!(
+        put["Entries"][0]["ErrorCode"],
+        "NotAuthorizedForSourceException"
+    );
+    let told = world.events.delivered();
+    assert_eq!(
+        (told.len(), &told[0].0["id"]),
+        (1, &put["Entries"][1]["EventId"])
+    );
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn topics_answer_in_xml() {
+    let world = with_function().await;
+    let topic = "arn:aws:sns:eu-central-1:111122223333:outcomes";
+    let publish = |more: &str| format!("Version=2010-03-31&Action=Publish&Message=hello&{more}");
+    let attribute = "MessageAttributes.entry.1.Name=a&MessageAttributes.entry.1.Value.DataType=Colour&\
+                     MessageAttributes.entry.1.Value.StringValue=red";
+    for (form, status, wanted) in [
+        (publish(&format!("TopicArn={topic}")), 200, "<MessageId>"),
+        (
+            publish(&format!("TopicArn={topic}x")),
+            404,
+            "<Code>NotFound</Code>",
+        ),
+        (
+            publish("TopicArn=outcomes"),
+            400,
+            "An ARN must have at least 6 elements, not 1",
+        ),
+        (
+            publish(&format!("TopicArn={topic}&Subject=a%0Ab")),
+            400,
+            "<Message>Invalid parameter: Subject</Message>",
+        ),
+        (
+            publish(&format!("TopicArn={topic}&MessageStructure=json")),
+            400,
+            "failed to parse",
+        ),
+        (
+            publish(&format!("TopicArn={topic}&{attribute}")),
+            400,
+            "<Code>ParameterValueInvalid</Code>",
+        ),
+        (publish(""), 400, "<Code>InvalidParameter</Code>"),
+        (
+            format!(
+                "Version=2010-03-31&Action=Subscribe&Protocol=email&Endpoint=a%40example.com&TopicArn={topic}"
+            ),
+            200,
+            "<SubscriptionArn>pending confirmation</SubscriptionArn>",
+        ),
+        (
+            format!("Version=2010-03-31&Action=ListSubscriptionsByTopic&TopicArn={topic}"),
+            200,
+            "<SubscriptionArn>PendingConfirmation</SubscriptionArn>",
+        ),
+        (
+            "Version=2010-03-31&Action=Subscribe&Protocol=pigeon&Endpoint=a&TopicArn=".to_owned()
+                + topic,
+            400,
+            "does not support this protocol string: pigeon",
+        ),
+    ] {
+        let (found, _, body) = signed(&world, "POST", "/", "", &form).await;
+        assert!(
+            found == status && body.contains(wanted),
+            "{form}: {found} {body}"
+        );
+    }
+    assert_eq!(world.messages().len(), 1);
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_time_schedules_call_once_and_are_gone() {
+    let world = with_function().await;
+    let create = async |name: &str, change: &dyn Fn(&mut Value)| {
+        let mut request = json!({
+            "ScheduleExpression": "at(2001-01-01T00:00:00)",
+            "FlexibleTimeWindow": { "Mode": "OFF" },
+            "ActionAfterCompletion": "DELETE",
+            "ClientToken": "1",
+            "Target": {
+                "Arn": "arn:aws:lambda:eu-central-1:111122223333:function:shop-hook",
+                "RoleArn": "arn:aws:iam::111122223333:role/greenlight-ScheduleRole",
+                "Input": "{\"late\": true}",
+            },
+        });
+        change(&mut request);
+        let (status, head, _) = signed(
+            &world,
+            "POST",
+            &format!("/schedules/{name}"),
+            "",
+            &request.to_string(),
+        )
+        .await;
+        let error = head
+            .lines()
+            .find_map(|line| line.strip_prefix("x-amzn-errortype: ").map(str::to_owned));
+        (status, error.unwrap_or_default())
+    };
+    let later =
+        |request: &mut Value| request["ScheduleExpression"] = json!("at(2101-01-01T00:00:00)");
+    assert_eq!(create("later", &later).await.0, 200);
+    // The same request again, as a client sends it after an unclear answer.
+    assert_eq!(create("later", &later).await.0, 200);
+    assert_eq!(
+        create("later", &|_| {}).await,
+        (409, "conflictexception".to_owned())
+    );
+    let invalid: [(&str, Value); 7] = [
+        ("/ScheduleExpression", json!("rate(1 hour)")),
+        ("/ScheduleExpression", json!("at(2101-02-30T00:00:00)")),
+        ("/FlexibleTimeWindow/Mode", json!("FLEXIBLE")),
+        ("/ActionAfterCompletion", json!("FORGET")),
+        ("/Target/RoleArn", json!("greenlight-ScheduleRole")),
+        ("/Target/Input", json!("{")),
+        (
+            "/Target/Arn",
+            json!("arn:aws:sqs:eu-central-1:111122223333:queue"),
+        ),
+    ];
+    for (member, value) in invalid {
+        let change = |request: &mut Value| *request.pointer_mut(member).unwrap() = value.clone();
+        assert_eq!(
+            create("wrong", &change).await,
+            (400, "validationexception".to_owned()),
+            "{member}"
+        );
+    }
+    let (_, _, listed) = signed(&world, "GET", "/schedules?NamePrefix=la", "", "").await;
+    assert!(listed.contains("\"Name\":\"later\""), "{listed}");
+    assert_eq!(
+        signed(&world, "DELETE", "/schedules/later", "", "").await.0,
+        200
+    );
+    assert_eq!(
+        signed(&world, "DELETE", "/schedules/later", "", "").await.0,
+        404
+    );
+
+    assert_eq!(create("now", &|_| {}).await.0, 200);
+    let input = json!({ "late": true });
+    world.lambda.first_answer("shop-hook", &input).await;
+    assert_eq!(signed(&world, "GET", "/schedules/now", "", "").await.0, 404);
+    world.shutdown().await;
+}

@@ -1,0 +1,306 @@
+//! Applications, deployment groups and configurations that somebody sets up over the API.
+
+use local_aws::assumption::{Assumption, Assumptions};
+use local_aws::codedeploy::app_spec;
+use local_aws::world::World;
+use serde_json::{Value, json};
+
+use crate::aws::{PausedWorld, codedeploy, refused, world};
+
+/// A world whose service runs no tasks, so that it is there at once.
+async fn empty(assumed: &[Assumption]) -> PausedWorld {
+    let assumptions: Assumptions = assumed.iter().copied().collect();
+    world(|settings| {
+        settings.services[0].desired_count = 0;
+        settings.assumptions = assumptions;
+    })
+    .await
+}
+
+async fn ok(world: &World, operation: &str, members: Value) -> Value {
+    let (status, body) = codedeploy(world, operation, members).await;
+    assert_eq!(status, 200, "{operation}: {body}");
+    body
+}
+
+/// The group that the world begins with, as CreateDeploymentGroup takes it, in the application `other`.
+async fn group(world: &World) -> Value {
+    let of = json!({ "applicationName": "shop", "deploymentGroupName": "shop-web" });
+    let found = ok(world, "GetDeploymentGroup", of).await;
+    let found = &found["deploymentGroupInfo"];
+    let mut group = json!({ "applicationName": "other", "deploymentGroupName": "mine" });
+    let members = [
+        "serviceRoleArn",
+        "ecsServices",
+        "loadBalancerInfo",
+        "deploymentStyle",
+        "blueGreenDeploymentConfiguration",
+        "autoRollbackConfiguration",
+    ];
+    for member in members {
+        group[member] = found[member].clone();
+    }
+    group
+}
+
+fn changed(group: &Value, member: &str, value: Value) -> Value {
+    let mut group = group.clone();
+    group[member] = value;
+    group
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_is_made_changed_and_deleted() {
+    let world = empty(&[]).await;
+    let group = group(&world).await;
+    let application = json!({ "applicationName": "other", "computePlatform": "ECS" });
+    ok(&world, "CreateApplication", application.clone()).await;
+    let (code, _) = refused(&world, "CreateApplication", application).await;
+    assert_eq!(code, "ApplicationAlreadyExistsException");
+    let (code, _) = refused(&world, "CreateDeploymentGroup", group.clone()).await;
+    assert_eq!(code, "ECSServiceMappingLimitExceededException");
+
+    let theirs = json!({ "applicationName": "shop", "deploymentGroupName": "shop-web" });
+    ok(&world, "DeleteDeploymentGroup", theirs).await;
+    ok(&world, "CreateDeploymentGroup", group.clone()).await;
+    let (code, _) = refused(&world, "CreateDeploymentGroup", group).await;
+    assert_eq!(code, "DeploymentGroupAlreadyExistsException");
+
+    let change = json!({
+        "applicationName": "other", "currentDeploymentGroupName": "mine", "newDeploymentGroupName": "ours",
+        "alarmConfiguration": { "enabled": true, "alarms": [{ "name": "web-5xx" }] },
+    });
+    ok(&world, "UpdateDeploymentGroup", change).await;
+    let of = json!({ "applicationName": "other", "deploymentGroupNames": ["mine", "ours"] });
+    let found = ok(&world, "BatchGetDeploymentGroups", of).await;
+    let found = found["deploymentGroupsInfo"].as_array().unwrap();
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0]["deploymentGroupName"], "ours");
+    assert_eq!(
+        found[0]["alarmConfiguration"]["alarms"][0]["name"],
+        "web-5xx"
+    );
+    assert_eq!(
+        found[0]["deploymentConfigName"],
+        "CodeDeployDefault.ECSAllAtOnce"
+    );
+    let groups = ok(
+        &world,
+        "ListDeploymentGroups",
+        json!({ "applicationName": "other" }),
+    )
+    .await;
+    assert_eq!(groups["deploymentGroups"], json!(["ours"]));
+    ok(
+        &world,
+        "DeleteApplication",
+        json!({ "applicationName": "other" }),
+    )
+    .await;
+    let (code, _) = refused(
+        &world,
+        "GetApplication",
+        json!({ "applicationName": "other" }),
+    )
+    .await;
+    assert_eq!(code, "ApplicationDoesNotExistException");
+    world.shutdown().await;
+}
+
+/// A member, a value that it cannot have, and the exception.
+fn what_is_refused(group: &Value) -> Vec<(&'static str, Value, &'static str)> {
+    let in_place =
+        json!({ "deploymentType": "IN_PLACE", "deploymentOption": "WITH_TRAFFIC_CONTROL" });
+    let mut one_target_group = group["loadBalancerInfo"].clone();
+    one_target_group["targetGroupPairInfoList"][0]["targetGroups"]
+        .as_array_mut()
+        .unwrap()
+        .pop();
+    vec![
+        ("serviceRoleArn", json!(null), "RoleRequiredException"),
+        ("serviceRoleArn", json!("me"), "InvalidRoleException"),
+        (
+            "applicationName",
+            json!("nobody"),
+            "ApplicationDoesNotExistException",
+        ),
+        (
+            "deploymentConfigName",
+            json!("nobody"),
+            "DeploymentConfigDoesNotExistException",
+        ),
+        ("ecsServices", json!([]), "InvalidECSServiceException"),
+        (
+            "ecsServices",
+            json!([{ "clusterName": "prod", "serviceName": "x" }]),
+            "InvalidECSServiceException",
+        ),
+        (
+            "ecsServices",
+            json!([{}, {}]),
+            "ECSServiceMappingLimitExceededException",
+        ),
+        (
+            "loadBalancerInfo",
+            json!(null),
+            "InvalidLoadBalancerInfoException",
+        ),
+        (
+            "loadBalancerInfo",
+            json!({ "targetGroupInfoList": [] }),
+            "InvalidLoadBalancerInfoException",
+        ),
+        (
+            "loadBalancerInfo",
+            one_target_group,
+            "InvalidTargetGroupPairException",
+        ),
+        (
+            "deploymentStyle",
+            json!(null),
+            "InvalidDeploymentStyleException",
+        ),
+        (
+            "deploymentStyle",
+            in_place,
+            "InvalidDeploymentStyleException",
+        ),
+        (
+            "blueGreenDeploymentConfiguration",
+            json!(null),
+            "InvalidBlueGreenDeploymentConfigurationException",
+        ),
+        (
+            "autoScalingGroups",
+            json!([]),
+            "InvalidAutoScalingGroupException",
+        ),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_group_that_no_ecs_service_can_have_is_refused() {
+    let world = empty(&[]).await;
+    let group = group(&world).await;
+    let application = json!({ "applicationName": "other", "computePlatform": "ECS" });
+    ok(&world, "CreateApplication", application).await;
+    let theirs = json!({ "applicationName": "shop", "deploymentGroupName": "shop-web" });
+    ok(&world, "DeleteDeploymentGroup", theirs).await;
+    for (member, value, wanted) in what_is_refused(&group) {
+        let request = changed(&group, member, value.clone());
+        let (code, _) = refused(&world, "CreateDeploymentGroup", request).await;
+        assert_eq!(code, wanted, "{member}: {value}");
+    }
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_configuration_is_made_used_and_deleted() {
+    let mut world = empty(&[]).await;
+    let half = json!({ "type": "TimeBasedCanary", "timeBasedCanary": { "canaryPercentage": 50, "canaryInterval": 2 } });
+    let config = json!({ "deploymentConfigName": "Half", "computePlatform": "ECS", "trafficRoutingConfig": half });
+    ok(&world, "CreateDeploymentConfig", config.clone()).await;
+    let (code, _) = refused(&world, "CreateDeploymentConfig", config).await;
+    assert_eq!(code, "DeploymentConfigAlreadyExistsException");
+    let name = json!({ "deploymentConfigName": "Half" });
+    let found = ok(&world, "GetDeploymentConfig", name.clone()).await;
+    assert_eq!(found["deploymentConfigInfo"]["trafficRoutingConfig"], half);
+
+    let request = deployment(&world, |request| {
+        request["deploymentConfigName"] = json!("Half")
+    });
+    ok(&world, "CreateDeployment", request).await;
+    let (code, _) = refused(&world, "DeleteDeploymentConfig", name.clone()).await;
+    assert_eq!(code, "DeploymentConfigInUseException");
+    world.settled().await;
+    assert_eq!(world.deployments()[0].status, "Succeeded");
+    ok(&world, "DeleteDeploymentConfig", name).await;
+    let names = ok(&world, "ListDeploymentConfigs", json!({})).await;
+    assert_eq!(names["deploymentConfigsList"].as_array().unwrap().len(), 5);
+    world.shutdown().await;
+}
+
+/// A deployment of the service's own revision.
+fn deployment(world: &World, change: impl FnOnce(&mut Value)) -> Value {
+    let (revision, _) = world.revisions().remove(0);
+    let content = app_spec::render(&revision, "web", 8080);
+    let revision =
+        json!({ "revisionType": "AppSpecContent", "appSpecContent": { "content": content } });
+    let mut request = json!({ "applicationName": "shop", "deploymentGroupName": "shop-web", "revision": revision });
+    change(&mut request);
+    request
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_may_have_alarms_of_its_own_and_no_setting_of_servers() {
+    let world = empty(&[]).await;
+    type Change = fn(&mut Value);
+    let cases: [(Change, &str); 5] = [
+        (
+            |r| r["targetInstances"] = json!({}),
+            "InvalidTargetInstancesException",
+        ),
+        (
+            |r| r["deploymentMode"] = json!("RESTART"),
+            "InvalidInputException",
+        ),
+        (
+            |r| r["overrideAlarmConfiguration"] = json!({ "enabled": true }),
+            "InvalidAlarmConfigException",
+        ),
+        (|r| r["revision"] = json!(null), "RevisionRequiredException"),
+        (
+            |r| r["deploymentConfigName"] = json!("x"),
+            "DeploymentConfigDoesNotExistException",
+        ),
+    ];
+    for (change, wanted) in cases {
+        let request = deployment(&world, change);
+        assert_eq!(refused(&world, "CreateDeployment", request).await.0, wanted);
+    }
+    let alarms =
+        json!({ "enabled": true, "ignorePollAlarmFailure": true, "alarms": [{ "name": "mine" }] });
+    let request = deployment(&world, |request| {
+        request["overrideAlarmConfiguration"] = alarms.clone()
+    });
+    let id = ok(&world, "CreateDeployment", request).await;
+    let (code, _) = refused(&world, "ListDeploymentTargets", id.clone()).await;
+    assert_eq!(code, "DeploymentNotStartedException");
+    let found = ok(&world, "GetDeployment", id).await;
+    assert_eq!(
+        found["deploymentInfo"]["overrideAlarmConfiguration"],
+        alarms
+    );
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_description_has_256_characters_or_512() {
+    let cases = [
+        (vec![], 256),
+        (vec![Assumption::DescriptionMayBeLonger], 512),
+    ];
+    for (assumed, most) in cases {
+        let world = empty(&assumed).await;
+        let described =
+            |length: usize| deployment(&world, |r| r["description"] = json!("d".repeat(length)));
+        let (code, _) = refused(&world, "CreateDeployment", described(most + 1)).await;
+        assert_eq!(code, "DescriptionTooLongException");
+        ok(&world, "CreateDeployment", described(most)).await;
+        world.shutdown().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wrong_hash_is_refused_or_ignored() {
+    let world = empty(&[]).await;
+    let wrong = |r: &mut Value| r["revision"]["appSpecContent"]["sha256"] = json!("00");
+    let request = deployment(&world, wrong);
+    let (code, _) = refused(&world, "CreateDeployment", request).await;
+    assert_eq!(code, "InvalidRevisionException");
+    world.shutdown().await;
+
+    let world = empty(&[Assumption::Sha256IsNotChecked]).await;
+    ok(&world, "CreateDeployment", deployment(&world, wrong)).await;
+    world.shutdown().await;
+}
