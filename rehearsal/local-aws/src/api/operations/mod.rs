@@ -2,25 +2,9 @@
 
 mod cloudwatch;
 mod codedeploy;
-mod codedeploy_applications;
-mod codedeploy_configs;
-mod codedeploy_create;
-mod codedeploy_deployments;
-mod codedeploy_group_request;
-mod codedeploy_groups;
-mod codedeploy_revisions;
-mod codedeploy_settings;
-mod codedeploy_targets;
 mod ecr;
-mod ecs_clusters;
-mod ecs_run_task;
-mod ecs_run_task_checks;
-mod ecs_services;
-mod ecs_tags;
-mod ecs_task_definitions;
-mod ecs_tasks;
+mod ecs;
 mod elb;
-mod elb_shapes;
 mod events;
 mod lambda;
 mod logs;
@@ -40,9 +24,9 @@ pub(super) async fn dispatch(service: Service, call: Call<'_>) -> Result<Reply, 
     let answer = match service {
         Service::Lambda => return lambda::answer(call).await,
         Service::CloudWatch => cloudwatch::answer(call),
-        Service::CodeDeploy => code_deploy(call),
+        Service::CodeDeploy => codedeploy::answer(call),
         Service::Ecr => registry(call),
-        Service::Ecs => containers(call).await,
+        Service::Ecs => ecs::answer(call).await,
         Service::Elb => load_balancing(call),
         Service::Events => events::answer(call),
         Service::Logs => log_reading(call),
@@ -53,45 +37,6 @@ pub(super) async fn dispatch(service: Service, call: Call<'_>) -> Result<Reply, 
     answer.map(Reply::from)
 }
 
-fn code_deploy(call: Call<'_>) -> Answer {
-    match call.operation {
-        "BatchGetApplicationRevisions" => {
-            codedeploy_revisions::batch_get_application_revisions(call)
-        }
-        "BatchGetApplications" => codedeploy_applications::batch_get_applications(call),
-        "BatchGetDeploymentGroups" => codedeploy_groups::batch_get_deployment_groups(call),
-        "BatchGetDeploymentTargets" => codedeploy_targets::batch_get_deployment_targets(call),
-        "BatchGetDeployments" => codedeploy_deployments::batch_get_deployments(call),
-        "ContinueDeployment" => codedeploy_deployments::continue_deployment(call),
-        "CreateApplication" => codedeploy_applications::create_application(call),
-        "CreateDeployment" => codedeploy_create::create_deployment(call),
-        "CreateDeploymentConfig" => codedeploy_configs::create_deployment_config(call),
-        "CreateDeploymentGroup" => codedeploy_groups::create_deployment_group(call),
-        "DeleteApplication" => codedeploy_applications::delete_application(call),
-        "DeleteDeploymentConfig" => codedeploy_configs::delete_deployment_config(call),
-        "DeleteDeploymentGroup" => codedeploy_groups::delete_deployment_group(call),
-        "GetApplication" => codedeploy_applications::get_application(call),
-        "GetApplicationRevision" => codedeploy_revisions::get_application_revision(call),
-        "GetDeployment" => codedeploy_deployments::get_deployment(call),
-        "GetDeploymentConfig" => codedeploy_configs::get_deployment_config(call),
-        "GetDeploymentGroup" => codedeploy_groups::get_deployment_group(call),
-        "GetDeploymentTarget" => codedeploy_targets::get_deployment_target(call),
-        "ListApplicationRevisions" => codedeploy_revisions::list_application_revisions(call),
-        "ListApplications" => codedeploy_applications::list_applications(call),
-        "ListDeploymentConfigs" => codedeploy_configs::list_deployment_configs(call),
-        "ListDeploymentGroups" => codedeploy_groups::list_deployment_groups(call),
-        "ListDeploymentTargets" => codedeploy_targets::list_deployment_targets(call),
-        "ListDeployments" => codedeploy_deployments::list_deployments(call),
-        "PutLifecycleEventHookExecutionStatus" => {
-            codedeploy_targets::put_lifecycle_event_hook_execution_status(call)
-        }
-        "RegisterApplicationRevision" => codedeploy_revisions::register_application_revision(call),
-        "StopDeployment" => codedeploy_deployments::stop_deployment(call),
-        "UpdateDeploymentGroup" => codedeploy_groups::update_deployment_group(call),
-        _ => unknown(),
-    }
-}
-
 fn registry(call: Call<'_>) -> Answer {
     match call.operation {
         "BatchGetImage" => ecr::batch_get_image(call),
@@ -99,35 +44,6 @@ fn registry(call: Call<'_>) -> Answer {
         "DescribeRepositories" => ecr::describe_repositories(call),
         "ListImages" => ecr::list_images(call),
         "PutImage" => ecr::put_image(call),
-        _ => unknown(),
-    }
-}
-
-async fn containers(call: Call<'_>) -> Answer {
-    match call.operation {
-        "CreateTaskSet" | "DeleteTaskSet" | "UpdateServicePrimaryTaskSet" | "UpdateTaskSet" => {
-            ecs_services::refuse_task_set_change(call)
-        }
-        "DeregisterTaskDefinition" => ecs_task_definitions::deregister_task_definition(call),
-        "DescribeClusters" => ecs_clusters::describe_clusters(call),
-        "DescribeContainerInstances" => ecs_clusters::describe_container_instances(call),
-        "DescribeServices" => ecs_services::describe_services(call),
-        "DescribeTaskDefinition" => ecs_task_definitions::describe_task_definition(call),
-        "DescribeTaskSets" => ecs_services::describe_task_sets(call),
-        "DescribeTasks" => ecs_tasks::describe_tasks(call),
-        "ListClusters" => ecs_clusters::list_clusters(call),
-        "ListContainerInstances" => ecs_clusters::list_container_instances(call),
-        "ListServices" => ecs_services::list_services(call),
-        "ListTagsForResource" => ecs_tags::list_tags_for_resource(call),
-        "ListTaskDefinitionFamilies" => ecs_task_definitions::list_task_definition_families(call),
-        "ListTaskDefinitions" => ecs_task_definitions::list_task_definitions(call),
-        "ListTasks" => ecs_tasks::list_tasks(call),
-        "RegisterTaskDefinition" => ecs_task_definitions::register_task_definition(call),
-        "RunTask" => ecs_run_task::run_task(call).await,
-        "StopTask" => ecs_tasks::stop_task(call),
-        "TagResource" => ecs_tags::tag_resource(call),
-        "UntagResource" => ecs_tags::untag_resource(call),
-        "UpdateService" => ecs_services::update_service(call),
         _ => unknown(),
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::ecs_services::invalid;
+use super::services::invalid;
 use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::ecs::State;

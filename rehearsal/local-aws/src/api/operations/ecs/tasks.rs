@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::ecs_clusters::missing;
-use super::ecs_services::{cluster, include, invalid, known_launch_type};
-use super::ecs_task_definitions::{list_answer, list_size};
+use super::clusters::missing;
+use super::services::{cluster, include, invalid, known_launch_type};
+use super::task_definitions::{list_answer, list_size};
 use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::input::Input;

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::ecs_clusters::missing;
-use super::ecs_task_definitions::{list_answer, list_size};
+use super::clusters::missing;
+use super::task_definitions::{list_answer, list_size};
 use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::input::Input;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::codedeploy_deployments::deployment;
+use super::deployments::deployment;
 use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::assumption::Assumption;

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::codedeploy::{application, group, listed, no_config, no_group};
-use super::codedeploy_group_request::{change, new_group, request};
-use super::codedeploy_settings as settings;
+use super::group_request::{change, new_group, request};
+use super::lookup::{application, group, listed, no_config, no_group};
+use super::settings;
 use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::codedeploy::{Group, State, describe};

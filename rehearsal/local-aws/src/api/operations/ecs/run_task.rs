@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::ecs_run_task_checks::{check, count, launch_type};
-use super::ecs_services::{cluster, invalid};
-use super::ecs_tasks::described;
+use super::run_task_checks::{check, count, launch_type};
+use super::services::{cluster, invalid};
+use super::tasks::described;
 use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::input::Input;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::codedeploy::{group, listed};
+use super::lookup::{group, listed};
 use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::input::Input;
@@ -200,7 +200,7 @@ pub(super) fn continue_deployment(call: Call<'_>) -> Answer {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::operations::codedeploy::missing;
+    use crate::api::operations::codedeploy::lookup::missing;
 
     fn check(request: &Value) -> String {
         let input = Input::new(request, missing).unwrap();

@@ -1,8 +1,10 @@
 //! ELBv2's operations.
 
+mod shapes;
+
 use serde_json::{Value, json};
 
-use super::elb_shapes::{
+use self::shapes::{
     describe_health, describe_listener, describe_load_balancer, describe_rules_of,
     describe_target_group, not_registered,
 };

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::codedeploy::{application, token};
-use super::codedeploy_create::{app_spec_content, check_description, revision};
+use super::create::{app_spec_content, check_description, revision};
+use super::lookup::{application, token};
 use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::input::Input;
@@ -167,7 +167,7 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
-    use crate::api::operations::codedeploy::missing;
+    use crate::api::operations::codedeploy::lookup::missing;
     use crate::codedeploy::RevisionUse;
 
     /// Registered in the order a, b, c; c was used first and last, b never.

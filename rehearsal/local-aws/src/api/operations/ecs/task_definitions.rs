@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::ecs_services::{include, invalid};
+use super::services::{include, invalid};
 use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::page::page;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::codedeploy::{listed, no_config};
+use super::lookup::{listed, no_config};
 use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::input::Input;
@@ -162,7 +162,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::api::operations::codedeploy::missing;
+    use crate::api::operations::codedeploy::lookup::missing;
 
     fn check(routing_config: Value) -> Result<Routing, String> {
         let request = json!({ "trafficRoutingConfig": routing_config });

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::codedeploy::{application, application_named, listed};
+use super::lookup::{application, application_named, listed};
 use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::stamp::epoch_seconds;

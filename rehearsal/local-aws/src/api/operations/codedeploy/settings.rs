@@ -225,7 +225,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::api::operations::codedeploy::missing;
+    use crate::api::operations::codedeploy::lookup::missing;
 
     fn check<T>(read: fn(&Input<'_>) -> Result<T, ApiError>, cases: &[(Value, Option<&str>)]) {
         for (request, wanted) in cases {

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::ecs_services::{cluster, include, invalid};
-use super::ecs_task_definitions::{list_answer, list_size};
+use super::services::{cluster, include, invalid};
+use super::task_definitions::{list_answer, list_size};
 use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::ecs::State;

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::codedeploy::{group, no_config};
-use super::codedeploy_settings as settings;
+use super::lookup::{group, no_config};
+use super::settings;
 use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::input::Input;
@@ -142,7 +142,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::api::operations::codedeploy::missing;
+    use crate::api::operations::codedeploy::lookup::missing;
 
     #[test]
     fn create_deployment_wants_an_app_spec_that_is_one() {
