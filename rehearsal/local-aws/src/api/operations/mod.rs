@@ -1,4 +1,5 @@
-//! The operations, by service: which function answers which call.
+//! The operations, by service. Each file has a table of its operations, with all that is known of them, beside their
+//! handlers; whatever needs a list of operations goes through these tables.
 
 mod cloudwatch;
 mod codedeploy;
@@ -10,114 +11,73 @@ mod lambda;
 mod logs;
 mod scheduler;
 mod sns;
-
-use serde_json::{Value, json};
+mod sts;
 
 use super::error::ApiError;
-use super::request::Service;
-use super::{Call, Reply};
-use crate::identity::ACCOUNT;
+use super::operation::{Call, Operation, Route};
+use super::service::{Protocol, Service};
 
-type Answer = Result<Value, ApiError>;
+/// Every operation that the local AWS simulates.
+pub fn all() -> impl Iterator<Item = (Service, &'static Operation)> {
+    let services = Service::ALL.into_iter();
+    services.flat_map(|service| of(service).map(move |operation| (service, operation)))
+}
 
-pub(super) async fn dispatch(service: Service, call: Call<'_>) -> Result<Reply, ApiError> {
-    let answer = match service {
-        Service::Lambda => return lambda::answer(call).await,
-        Service::CloudWatch => cloudwatch::answer(call),
-        Service::CodeDeploy => codedeploy::answer(call),
-        Service::Ecr => registry(call),
-        Service::Ecs => ecs::answer(call).await,
-        Service::Elb => load_balancing(call),
-        Service::Events => events::answer(call),
-        Service::Logs => log_reading(call),
-        Service::Scheduler => schedules(call),
-        Service::Sns => notifications(call),
-        Service::Sts => identity(call),
+/// The operation that a request names.
+pub fn find(service: Service, name: &str) -> Option<&'static Operation> {
+    of(service).find(|operation| operation.name == name)
+}
+
+/// The operation of a REST service that has this method and path, with the members that the path has. A path of fixed
+/// words wins over one with names in it.
+pub(super) fn routed(method: &str, segments: &[String]) -> Option<Routed> {
+    let matching = all().filter_map(|(service, operation)| {
+        let route = operation.route?;
+        let members = route.members(method, segments)?;
+        Some((service, operation, route, members))
+    });
+    matching.min_by_key(|(_, _, _, members)| members.len())
+}
+
+type Routed = (
+    Service,
+    &'static Operation,
+    Route,
+    Vec<(&'static str, String)>,
+);
+
+fn of(service: Service) -> impl Iterator<Item = &'static Operation> {
+    let tables: &[&[Operation]] = match service {
+        Service::CloudWatch => &[cloudwatch::OPERATIONS],
+        Service::CodeDeploy => codedeploy::OPERATIONS,
+        Service::Ecr => &[ecr::OPERATIONS],
+        Service::Ecs => ecs::OPERATIONS,
+        Service::Elb => &[elb::OPERATIONS],
+        Service::Events => &[events::OPERATIONS],
+        Service::Lambda => &[lambda::OPERATIONS],
+        Service::Logs => &[logs::OPERATIONS],
+        Service::Scheduler => &[scheduler::OPERATIONS],
+        Service::Sns => &[sns::OPERATIONS],
+        Service::Sts => &[sts::OPERATIONS],
     };
-    answer.map(Reply::from)
+    tables.iter().copied().flatten()
 }
 
-fn registry(call: Call<'_>) -> Answer {
-    match call.operation {
-        "BatchGetImage" => ecr::batch_get_image(call),
-        "DescribeImages" => ecr::describe_images(call),
-        "DescribeRepositories" => ecr::describe_repositories(call),
-        "ListImages" => ecr::list_images(call),
-        "PutImage" => ecr::put_image(call),
-        _ => unknown(),
-    }
-}
-
-fn load_balancing(call: Call<'_>) -> Answer {
-    match call.operation {
-        "DescribeListeners" => elb::describe_listeners(call),
-        "DescribeLoadBalancers" => elb::describe_load_balancers(call),
-        "DescribeRules" => elb::describe_rules(call),
-        "DescribeTargetGroups" => elb::describe_target_groups(call),
-        "DescribeTargetHealth" => elb::describe_target_health(call),
-        _ => unknown_action(call),
-    }
-}
-
-fn notifications(call: Call<'_>) -> Answer {
-    match call.operation {
-        "GetTopicAttributes" => sns::get_topic_attributes(call),
-        "ListSubscriptions" => sns::list_subscriptions(call),
-        "ListSubscriptionsByTopic" => sns::list_subscriptions_by_topic(call),
-        "ListTopics" => sns::list_topics(call),
-        "Publish" => sns::publish(call),
-        "Subscribe" => sns::subscribe(call),
-        _ => unknown_action(call),
-    }
-}
-
-fn log_reading(call: Call<'_>) -> Answer {
-    match call.operation {
-        "DescribeLogGroups" => logs::describe_log_groups(call),
-        "DescribeLogStreams" => logs::describe_log_streams(call),
-        "FilterLogEvents" => logs::filter_log_events(call),
-        "GetLogEvents" => logs::get_log_events(call),
-        _ => unknown(),
-    }
-}
-
-fn schedules(call: Call<'_>) -> Answer {
-    match call.operation {
-        "CreateSchedule" => scheduler::create_schedule(call),
-        "DeleteSchedule" => scheduler::delete_schedule(call),
-        "GetSchedule" => scheduler::get_schedule(call),
-        "ListSchedules" => scheduler::list_schedules(call),
-        "UpdateSchedule" => scheduler::update_schedule(call),
-        _ => unknown(),
-    }
-}
-
-fn identity(call: Call<'_>) -> Answer {
-    let arn = match call.function {
-        Some(function) => call.aws.iam.caller(function),
-        None => format!("arn:aws:iam::{ACCOUNT}:user/rehearsal"),
-    };
-    match call.operation {
-        "GetCallerIdentity" => {
-            Ok(json!({ "Arn": arn, "UserId": "AIDAREHEARSAL", "Account": ACCOUNT }))
+/// The answer to an operation that no table has.
+pub(super) fn unknown(call: Call<'_>) -> ApiError {
+    match call.service.protocol() {
+        Protocol::Query(_) => {
+            let message = format!("Could not find operation {}", call.operation);
+            ApiError::new("InvalidAction", message)
         }
-        _ => unknown_action(call),
+        Protocol::Json | Protocol::QueryCompatibleJson | Protocol::Rest => ApiError::new(
+            "UnknownOperationException",
+            "the rehearsal does not simulate this operation",
+        ),
     }
 }
 
-fn unknown() -> Answer {
-    Err(ApiError::new(
-        "UnknownOperationException",
-        "the rehearsal does not play this operation",
-    ))
-}
-
-fn unknown_action(call: Call<'_>) -> Answer {
-    let message = format!("Could not find operation {}", call.operation);
-    Err(ApiError::new("InvalidAction", message))
-}
-
-/// How the service complains about a required member that is not there.
+/// The service's error for a required member that a request does not have.
 pub(super) fn missing(service: Service) -> fn(&str) -> ApiError {
     match service {
         Service::CloudWatch => cloudwatch::missing,
@@ -155,3 +115,6 @@ fn not_null(member: &str) -> String {
         "1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member must not be null"
     )
 }
+
+#[cfg(test)]
+mod tests;

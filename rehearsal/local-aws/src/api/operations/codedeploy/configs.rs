@@ -3,12 +3,34 @@
 use serde_json::json;
 
 use super::lookup::{listed, no_config};
-use super::{Answer, Call};
+use super::permissions::config_arn;
 use crate::api::error::ApiError;
 use crate::api::input::Input;
+use crate::api::operation::{Answer, Call, Operation};
+use crate::api::permission::no_resource;
 use crate::api::stamp::epoch_seconds;
 use crate::codedeploy::traffic::{ConfigRecord, DeploymentConfig, Routing};
 use crate::codedeploy::{DeploymentStatus, State};
+use crate::iam::Permission;
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new(
+        "CreateDeploymentConfig",
+        create_deployment_config,
+        on_config,
+    ),
+    Operation::new(
+        "DeleteDeploymentConfig",
+        delete_deployment_config,
+        on_config,
+    ),
+    Operation::new("GetDeploymentConfig", get_deployment_config, on_config),
+    Operation::new(
+        "ListDeploymentConfigs",
+        list_deployment_configs,
+        no_resource,
+    ),
+];
 
 pub(super) fn get_deployment_config(call: Call<'_>) -> Answer {
     let name = call.input.required_text("deploymentConfigName")?;
@@ -155,6 +177,10 @@ pub(super) fn delete_deployment_config(call: Call<'_>) -> Answer {
         state.configs.retain(|known| known.config.name != name);
         Ok(json!({}))
     })
+}
+
+fn on_config(call: Call<'_>) -> Vec<Permission> {
+    vec![call.on(config_arn(call.named_or_any("deploymentConfigName")))]
 }
 
 #[cfg(test)]

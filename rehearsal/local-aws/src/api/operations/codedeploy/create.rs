@@ -3,14 +3,22 @@
 use serde_json::json;
 
 use super::lookup::{group, no_config};
+use super::permissions::{application_arn, config_arn, named_group_arn};
 use super::settings;
-use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::input::Input;
+use crate::api::operation::{Answer, Call, Operation};
 use crate::assumption::Assumption;
 use crate::codedeploy::app_spec::{self, AppSpec};
 use crate::codedeploy::{Deployment, announce, engine};
+use crate::iam::Permission;
 use crate::identity::sha256_hex;
+
+pub(super) const OPERATIONS: &[Operation] = &[Operation::new(
+    "CreateDeployment",
+    create_deployment,
+    on_group_config_and_revision,
+)];
 
 pub(super) fn create_deployment(call: Call<'_>) -> Answer {
     let (app_spec, content) = revision(call)?;
@@ -135,6 +143,43 @@ pub(super) fn app_spec_content<'a>(revision: &Input<'a>) -> Result<Input<'a>, Ap
     revision
         .structure("appSpecContent")?
         .ok_or_else(|| invalid("appSpecContent is required"))
+}
+
+/// CodeDeploy looks up the configuration and the revision, and registers it, with the caller's rights.
+fn on_group_config_and_revision(call: Call<'_>) -> Vec<Permission> {
+    let (application, group) = (
+        call.named_or_any("applicationName"),
+        call.named_or_any("deploymentGroupName"),
+    );
+    let of_group = call.aws.codedeploy.read(|state| {
+        let group = state.group(application, group)?;
+        Some(group.config.clone())
+    });
+    let named = call.named("deploymentConfigName").map(ToOwned::to_owned);
+    let config = named.or(of_group);
+    let mut needed = vec![
+        call.on(named_group_arn(call)),
+        Permission::new(
+            "codedeploy:GetDeploymentConfig",
+            config_arn(config.as_deref().unwrap_or("*")),
+        ),
+        Permission::new(
+            "codedeploy:GetApplicationRevision",
+            application_arn(application),
+        ),
+        Permission::new(
+            "codedeploy:RegisterApplicationRevision",
+            application_arn(application),
+        ),
+    ];
+    // CodeDeploy API Reference, overrideAlarmConfiguration.
+    if call.input.value("overrideAlarmConfiguration").is_some() {
+        needed.push(Permission::new(
+            "codedeploy:UpdateDeploymentGroup",
+            named_group_arn(call),
+        ));
+    }
+    needed
 }
 
 #[cfg(test)]

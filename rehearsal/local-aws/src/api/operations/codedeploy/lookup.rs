@@ -2,8 +2,8 @@
 
 use serde_json::json;
 
-use super::{Answer, Call};
 use crate::api::error::ApiError;
+use crate::api::operation::{Answer, Call};
 use crate::api::page::{UnknownToken, page};
 use crate::codedeploy::{Application, Group, State};
 

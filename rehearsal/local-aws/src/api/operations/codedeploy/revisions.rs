@@ -4,12 +4,36 @@ use serde_json::{Value, json};
 
 use super::create::{app_spec_content, check_description, revision};
 use super::lookup::{application, token};
-use super::{Answer, Call};
+use super::permissions::on_application;
 use crate::api::error::ApiError;
 use crate::api::input::Input;
+use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
 use crate::codedeploy::{ApplicationRevision, describe};
 use crate::identity::sha256_hex;
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new(
+        "BatchGetApplicationRevisions",
+        batch_get_application_revisions,
+        on_application,
+    ),
+    Operation::new(
+        "GetApplicationRevision",
+        get_application_revision,
+        on_application,
+    ),
+    Operation::new(
+        "ListApplicationRevisions",
+        list_application_revisions,
+        on_application,
+    ),
+    Operation::new(
+        "RegisterApplicationRevision",
+        register_application_revision,
+        on_application,
+    ),
+];
 
 /// Found by its SHA-256, which its content gives as well.
 fn sha256(revision: &Input<'_>) -> Result<String, ApiError> {

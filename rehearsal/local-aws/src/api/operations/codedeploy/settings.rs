@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use super::Call;
 use crate::api::error::ApiError;
 use crate::api::input::Input;
+use crate::api::operation::Call;
 use crate::codedeploy::{Alarms, ReadyOption, TargetGroup};
 
 /// `alarmConfiguration`, `overrideAlarmConfiguration`.
