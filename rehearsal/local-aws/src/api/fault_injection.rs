@@ -11,8 +11,10 @@ use futures_util::stream;
 
 use super::error::ApiError;
 use super::ledger;
-use super::request::{Request, Service};
-use super::{Outcome, handle, record, render};
+use super::operation::Outcome;
+use super::request::Request;
+use super::service::Service;
+use super::{handle, operations, record, render};
 use crate::clock::Pace;
 use crate::fault::{Attempt, Fault};
 use crate::lambda::Asks;
@@ -99,13 +101,9 @@ impl Caller {
     }
 }
 
-/// How a target, a task or a lifecycle event is does not change within one look of a function: the same is asked again only
-/// by one that waits. Without time that passes between, it would wait in vain for what this clock alone can bring.
 fn asks(request: &Request) -> Asks {
-    match request.operation.as_str() {
-        "DescribeTargetHealth" | "DescribeTasks" | "GetDeploymentTarget" => Asks::ToWait,
-        _ => Asks::ToKnow,
-    }
+    let operation = operations::find(request.service, &request.operation);
+    operation.map_or(Asks::ToKnow, |operation| operation.asks)
 }
 
 /// The ECS service that a request is about: the one whose deployment, task or own name is in it.

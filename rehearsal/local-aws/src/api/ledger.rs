@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::error::ApiError;
-use super::request::{Request, Service};
-use crate::iam::{Refusal, Why, asked};
+use super::operation::{Call, Operation};
+use super::service::Service;
+use crate::iam::{Refusal, Why};
 use crate::identity::access_key;
 use crate::world::{Aws, AwsCall};
 
@@ -43,21 +44,24 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Refuses a function's call that its policies do not allow.
-pub(super) fn authorize(aws: &Aws, request: &Request, function: &str) -> Result<(), ApiError> {
-    let Some(asked) = asked::asked(aws, request) else {
+/// Refuses a function's call that its policies do not allow. Any other caller may do everything.
+pub(super) fn authorize(call: Call<'_>, operation: Option<&Operation>) -> Result<(), ApiError> {
+    let Some(function) = call.function else {
+        return Ok(());
+    };
+    let Some(operation) = operation else {
         let message = format!(
             "the rehearsal does not know which permissions {}:{} needs",
-            request.service.prefix(),
-            request.operation
+            call.service.prefix(),
+            call.operation
         );
-        return Err(denied(request.service, message));
+        return Err(denied(call.service, message));
     };
-    let checked = aws.iam.check(function, &asked);
+    let checked = call.aws.iam.check(function, &operation.permissions(call));
     checked.map_err(|refusal| match refusal.action.starts_with("kms:") {
         // SNS has a code of its own for what KMS refuses (SNS API Reference, Publish).
         true => ApiError::new("KMSAccessDenied", refusal.sentence()),
-        false => denied(request.service, sentence(request.service, &refusal)),
+        false => denied(call.service, sentence(call.service, &refusal)),
     })
 }
 

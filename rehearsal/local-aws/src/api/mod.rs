@@ -4,14 +4,18 @@
 //! does not allow it (`iam`), answered by the operation's function (`operations`), rendered in the service's protocol and
 //! recorded.
 
+mod aside;
 pub mod error;
 mod fault_injection;
 pub mod input;
 pub mod ledger;
-mod operations;
+pub mod operation;
+pub mod operations;
 pub mod page;
+mod permission;
 pub mod query;
 pub mod request;
+pub mod service;
 pub mod stamp;
 pub mod throttle;
 pub mod wire;
@@ -27,50 +31,19 @@ use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::runtime::{Handle, RuntimeFlavor};
 
+use self::aside::aside;
 use self::error::ApiError;
 use self::fault_injection::Caller;
 use self::input::Input;
-use self::request::{Protocol, Request, Service};
+use self::operation::{Call, Outcome, Reply};
+use self::request::Request;
+use self::service::{Protocol, Service};
 use crate::timeline;
 use crate::world::{Aws, AwsCall};
 
 /// More than any operation's limit.
 const LARGEST_BODY: usize = 8 << 20;
-
-/// One call, as an operation's function sees it.
-#[derive(Clone, Copy)]
-pub struct Call<'a> {
-    pub aws: &'a Arc<Aws>,
-    /// Binary name of the calling function; none when somebody else calls.
-    pub function: Option<&'a str>,
-    /// The execution environment that it calls from.
-    pub session: Option<&'a str>,
-    pub operation: &'a str,
-    pub input: Input<'a>,
-}
-
-/// An operation's answer.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Reply {
-    pub status: u16,
-    pub body: Value,
-    /// Headers beside those that every answer has: Lambda's `X-Amz-Function-Error`.
-    pub headers: Vec<(&'static str, String)>,
-}
-
-impl From<Value> for Reply {
-    fn from(body: Value) -> Reply {
-        Reply {
-            status: 200,
-            body,
-            headers: Vec::new(),
-        }
-    }
-}
-
-type Outcome = Result<Reply, ApiError>;
 
 /// Serves the API until the future is dropped.
 pub async fn serve(listener: TcpListener, aws: Weak<Aws>) {
@@ -84,16 +57,6 @@ pub async fn serve(listener: TcpListener, aws: Weak<Aws>) {
         .with_state(aws);
     // `axum::serve` never ends by itself, and never with an error.
     let _ = axum::serve(listener, router).await;
-}
-
-/// Work whose length is the caller's to choose. Other calls go on meanwhile, where there are other threads: a world of
-/// its own, as storms have, has one, and no callers but its functions.
-fn aside<T>(work: impl FnOnce() -> T) -> T {
-    if Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
-        tokio::task::block_in_place(work)
-    } else {
-        work()
-    }
 }
 
 /// A body of as many bytes is read before anybody notices.
@@ -169,20 +132,23 @@ fn date(response: &mut Response, now: SystemTime) {
 
 async fn handle(aws: &Arc<Aws>, request: &Request, caller: Option<&Caller>) -> Outcome {
     let input = Input::new(&request.members, operations::missing(request.service))?;
-    aws.throttle
-        .take(request.service, &request.operation, aws.clock.now())?;
-    let function = caller.map(|caller| caller.function.as_str());
-    if let Some(function) = function {
-        ledger::authorize(aws, request, function)?;
+    let operation = operations::find(request.service, &request.operation);
+    if let Some(bucket) = operation.and_then(|operation| operation.bucket) {
+        aws.throttle.take(bucket, aws.clock.now())?;
     }
     let call = Call {
         aws,
-        function,
+        service: request.service,
+        function: caller.map(|caller| caller.function.as_str()),
         session: caller.and_then(|caller| caller.session.as_deref()),
         operation: &request.operation,
         input,
     };
-    operations::dispatch(request.service, call).await
+    ledger::authorize(call, operation)?;
+    match operation {
+        Some(operation) => operation.answer(call).await,
+        None => Err(operations::unknown(call)),
+    }
 }
 
 fn unsigned(service: Service) -> ApiError {

@@ -1,11 +1,10 @@
 //! Who may do what: the policies of `template.yaml`, evaluated for every call as AWS evaluates them.
 //!
-//! `asked` says which actions on which resources a call needs, `policy` and `condition` whether a statement speaks of
-//! them. What a policy says and this does not know is an error when the template is read, never a silent allow. Only
-//! roles of the template are checked: whoever else calls is an administrator, and CodeDeploy's own role, which belongs
-//! to the deployment groups, is taken to allow what CodeDeploy does.
+//! Which permissions a call needs stands beside its handler (`api/operations`); `policy` and `condition` say whether a
+//! statement covers them. What a policy says and this does not know is an error when the template is read, never a
+//! silent allow. Only roles of the template are checked: any other caller is an administrator, and CodeDeploy's own
+//! role, which belongs to the deployment groups, is taken to allow what CodeDeploy does.
 
-pub mod asked;
 pub mod condition;
 mod managed;
 mod policy;
@@ -25,12 +24,12 @@ pub use self::policy::{Effect, Origin, Statement, Trust, identity_policy, trust_
 pub use self::principal::{Grant, Principal};
 pub use self::removal::Removal;
 
-/// One thing that a call needs to be allowed.
+/// An action on a resource, which a call needs to be allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct Permission {
     /// `ecs:RunTask`
     pub action: String,
-    /// Its ARN; `*` where the action knows no resource.
+    /// Its ARN; `*` where the action has no resource type.
     pub resource: String,
     pub keys: Keys,
 }
@@ -99,19 +98,22 @@ impl Iam {
     }
 
     /// Whether a holder may do all of this. What it is allowed counts as used.
-    pub fn check(&self, holder: &str, asked: &[Asked]) -> Result<(), Refusal> {
+    pub fn check(&self, holder: &str, needed: &[Permission]) -> Result<(), Refusal> {
         let mut state = self.lock();
         let mut used = Vec::new();
-        let of_keys: Vec<Asked> = asked.iter().flat_map(|asked| state.of_key(asked)).collect();
-        for asked in asked.iter().chain(&of_keys) {
-            match state.decide(holder, asked) {
+        let of_keys: Vec<Permission> = needed
+            .iter()
+            .flat_map(|permission| state.of_key(permission))
+            .collect();
+        for permission in needed.iter().chain(&of_keys) {
+            match state.decide(holder, permission) {
                 Ok(grant) => used.push(grant),
                 Err(why) => {
                     let refusal = Refusal {
                         holder: holder.to_owned(),
                         caller: state.caller(holder),
-                        action: asked.action.clone(),
-                        resource: asked.resource.clone(),
+                        action: permission.action.clone(),
+                        resource: permission.resource.clone(),
                         why,
                     };
                     state.refusals.push(refusal.clone());
@@ -131,7 +133,7 @@ impl Iam {
             .and_then(|principal| principal.on_failure.clone());
         match destination {
             None => Ok(()),
-            Some(queue) => self.check(holder, &[Asked::new("sqs:SendMessage", queue)]),
+            Some(queue) => self.check(holder, &[Permission::new("sqs:SendMessage", queue)]),
         }
     }
 
@@ -140,7 +142,10 @@ impl Iam {
         let holder = self.lock().role(role_arn).map(|role| role.holder.clone());
         match holder {
             None => Ok(()),
-            Some(holder) => self.check(&holder, &[Asked::new("lambda:InvokeFunction", function)]),
+            Some(holder) => self.check(
+                &holder,
+                &[Permission::new("lambda:InvokeFunction", function)],
+            ),
         }
     }
 
@@ -189,18 +194,20 @@ impl Iam {
 
 impl State {
     /// Nothing is known of a holder that the template does not have, so nothing is allowed.
-    fn decide(&self, holder: &str, asked: &Asked) -> Result<Grant, Why> {
+    fn decide(&self, holder: &str, permission: &Permission) -> Result<Grant, Why> {
         self.holder(holder)
-            .map_or(Err(Why::NothingAllows), |principal| principal.decide(asked))
+            .map_or(Err(Why::NothingAllows), |principal| {
+                principal.decide(permission)
+            })
     }
 
     /// Who sends to what is encrypted has it encrypted in their own name (SNS and SQS Developer Guides, key management). The
     /// key's own policy is taken to leave the decision to IAM.
-    fn of_key(&self, asked: &Asked) -> Vec<Asked> {
-        let sends = ["sns:Publish", "sqs:SendMessage"].contains(&asked.action.as_str());
-        match self.keys.get(&asked.resource).filter(|_| sends) {
+    fn of_key(&self, permission: &Permission) -> Vec<Permission> {
+        let sends = ["sns:Publish", "sqs:SendMessage"].contains(&permission.action.as_str());
+        match self.keys.get(&permission.resource).filter(|_| sends) {
             Some(key) => ["kms:GenerateDataKey", "kms:Decrypt"]
-                .map(|action| Asked::new(action, key.as_str()))
+                .map(|action| Permission::new(action, key.as_str()))
                 .into(),
             None => Vec::new(),
         }
@@ -224,10 +231,10 @@ impl State {
     }
 }
 
-impl Asked {
+impl Permission {
     /// Without condition keys of its own.
-    pub fn new(action: impl Into<String>, resource: impl Into<String>) -> Asked {
-        Asked {
+    pub fn new(action: impl Into<String>, resource: impl Into<String>) -> Permission {
+        Permission {
             action: action.into(),
             resource: resource.into(),
             keys: Keys::default(),
@@ -236,7 +243,7 @@ impl Asked {
 
     /// With one more condition key.
     #[must_use]
-    pub fn with(mut self, key: &str, value: impl Into<String>) -> Asked {
+    pub fn with(mut self, key: &str, value: impl Into<String>) -> Permission {
         self.keys = self.keys.with(key, value);
         self
     }

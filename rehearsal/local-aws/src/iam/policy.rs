@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 use serde_json::{Map, Value};
 
-use super::Asked;
+use super::Permission;
 use super::condition::{Condition, Keys, texts};
 use super::wildcard::{action_like, resource_like};
 
@@ -60,13 +60,13 @@ impl Named {
 }
 
 impl Statement {
-    /// The statement's own name for the action, where it speaks of what is asked.
-    pub(super) fn speaks_of(&self, asked: &Asked, keys: &Keys) -> Option<String> {
+    /// The statement's own name for the action, where it covers the permission.
+    pub(super) fn matching_action(&self, permission: &Permission, keys: &Keys) -> Option<String> {
         let action = self
             .actions
-            .covers(|pattern| action_like(pattern, &asked.action))?;
+            .covers(|pattern| action_like(pattern, &permission.action))?;
         self.resources
-            .covers(|pattern| resource_like(pattern, &asked.resource))?;
+            .covers(|pattern| resource_like(pattern, &permission.resource))?;
         self.conditions
             .iter()
             .all(|condition| condition.holds(keys))

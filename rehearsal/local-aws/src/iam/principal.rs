@@ -4,7 +4,7 @@ use anyhow::bail;
 
 use super::condition::Keys;
 use super::policy::{Effect, Origin, Statement, Trust, trusts};
-use super::{Asked, Why};
+use super::{Permission, Why};
 use crate::identity::{ACCOUNT, REGION};
 
 /// A role of the template, and who has it.
@@ -42,8 +42,8 @@ impl Principal {
     }
 
     /// An explicit deny wins over every allow, and what nothing allows is denied.
-    pub(super) fn decide(&self, asked: &Asked) -> Result<Grant, Why> {
-        let keys = asked
+    pub(super) fn decide(&self, permission: &Permission) -> Result<Grant, Why> {
+        let keys = permission
             .keys
             .clone()
             .with("aws:PrincipalAccount", ACCOUNT)
@@ -51,7 +51,7 @@ impl Principal {
             .with("aws:RequestedRegion", REGION);
         let mut allowed = Err(Why::NothingAllows);
         for statement in &self.statements {
-            let Some(action) = statement.speaks_of(asked, &keys) else {
+            let Some(action) = statement.matching_action(permission, &keys) else {
                 continue;
             };
             match statement.effect {

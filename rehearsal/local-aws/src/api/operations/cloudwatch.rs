@@ -2,23 +2,21 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Call, unknown};
 use crate::api::error::ApiError;
 use crate::api::input::Input;
+use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
 use crate::api::stamp::epoch_seconds;
 use crate::cloudwatch::{Alarm, AlarmState, State};
+use crate::iam::Permission;
 use crate::identity::arn;
 
-pub(super) fn answer(call: Call<'_>) -> Answer {
-    match call.operation {
-        "DeleteAlarms" => delete_alarms(call),
-        "DescribeAlarms" => describe_alarms(call),
-        "PutMetricAlarm" => put_metric_alarm(call),
-        "SetAlarmState" => set_alarm_state(call),
-        _ => unknown(),
-    }
-}
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new("DeleteAlarms", delete_alarms, on_alarms),
+    Operation::new("DescribeAlarms", describe_alarms, on_alarms),
+    Operation::new("PutMetricAlarm", put_metric_alarm, on_alarm),
+    Operation::new("SetAlarmState", set_alarm_state, on_alarm),
+];
 
 /// The code of CloudWatch's Query days; which one its JSON gives is inferred.
 pub(super) fn missing(member: &str) -> ApiError {
@@ -200,6 +198,23 @@ fn describe(alarm: &Alarm) -> Value {
     }
     described.extend(alarm.configuration.clone());
     Value::Object(described)
+}
+
+/// SAR, Amazon CloudWatch: `alarm:NAME`.
+fn on_alarm(call: Call<'_>) -> Vec<Permission> {
+    vec![call.on(alarm_arn(call.named_or_any("AlarmName")))]
+}
+
+fn on_alarms(call: Call<'_>) -> Vec<Permission> {
+    let named = call.on_each(call.all_named("AlarmNames").map(alarm_arn));
+    match named.is_empty() {
+        true => vec![call.on(alarm_arn("*"))],
+        false => named,
+    }
+}
+
+fn alarm_arn(name: &str) -> String {
+    arn("cloudwatch", &format!("alarm:{name}"))
 }
 
 #[cfg(test)]

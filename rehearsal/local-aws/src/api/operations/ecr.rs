@@ -2,13 +2,27 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::input::Input;
+use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
 use crate::api::stamp::epoch_seconds;
 use crate::ecr::{self, Image, PushRefused, Repository, no_such_repository};
+use crate::iam::Permission;
+use crate::identity::arn;
 use crate::identity::{ACCOUNT, REGISTRY};
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new("BatchGetImage", batch_get_image, on_repository),
+    Operation::new("DescribeImages", describe_images, on_repository),
+    Operation::new(
+        "DescribeRepositories",
+        describe_repositories,
+        on_repositories,
+    ),
+    Operation::new("ListImages", list_images, on_repository),
+    Operation::new("PutImage", put_image, on_repository),
+];
 
 pub(super) fn describe_repositories(call: Call<'_>) -> Answer {
     let names = call.input.texts("repositoryNames")?;
@@ -402,4 +416,21 @@ fn with_manifest(repository: &Repository, image: &Image, tag: Option<&str>) -> V
 fn valid_tag(tag: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     tag.len() <= 300 && tag.bytes().all(plain) && !tag.starts_with('.')
+}
+
+/// SAR, Amazon ECR: `repository/NAME`.
+fn on_repository(call: Call<'_>) -> Vec<Permission> {
+    vec![call.on(repository_arn(call.named_or_any("repositoryName")))]
+}
+
+fn on_repositories(call: Call<'_>) -> Vec<Permission> {
+    let named = call.on_each(call.all_named("repositoryNames").map(repository_arn));
+    match named.is_empty() {
+        true => vec![call.on(repository_arn("*"))],
+        false => named,
+    }
+}
+
+fn repository_arn(name: &str) -> String {
+    arn("ecr", &format!("repository/{name}"))
 }

@@ -2,27 +2,30 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Call, unknown};
-use crate::api::aside;
+use crate::api::aside::aside;
 use crate::api::error::ApiError;
 use crate::api::input::Input;
+use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
+use crate::api::permission::{full_arn, no_resource};
 use crate::events::{Pattern, Rule, Trigger};
+use crate::iam::Permission;
 use crate::identity::arn;
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new("DescribeRule", describe_rule, on_rule),
+    Operation::new("ListRules", list_rules, no_resource),
+    Operation::new("ListTargetsByRule", list_targets_by_rule, on_rule),
+    Operation::new("PutEvents", put_events, on_buses),
+    Operation::new(
+        "TestEventPattern",
+        |call| aside(|| test_event_pattern(call)),
+        no_resource,
+    ),
+];
 
 /// An entry of PutEvents, or a whole request of it, in bytes.
 const LARGEST_REQUEST: usize = 1 << 20;
-
-pub(super) fn answer(call: Call<'_>) -> Answer {
-    match call.operation {
-        "DescribeRule" => describe_rule(call),
-        "ListRules" => list_rules(call),
-        "ListTargetsByRule" => list_targets_by_rule(call),
-        "PutEvents" => put_events(call),
-        "TestEventPattern" => aside(|| test_event_pattern(call)),
-        _ => unknown(),
-    }
-}
 
 /// Every entry becomes an event on the bus, or an error of its own.
 fn put_events(call: Call<'_>) -> Answer {
@@ -202,4 +205,20 @@ fn describe(rule: &Rule) -> Value {
         }
     }
     described
+}
+
+/// SAR, Amazon EventBridge: `rule/NAME` of a rule on the default bus.
+fn on_rule(call: Call<'_>) -> Vec<Permission> {
+    let name = call.named("Rule").unwrap_or(call.named_or_any("Name"));
+    vec![call.on(arn("events", &format!("rule/{name}")))]
+}
+
+/// `event-bus/NAME`, of each entry.
+fn on_buses(call: Call<'_>) -> Vec<Permission> {
+    let entries = call.input.value("Entries").and_then(Value::as_array);
+    let bus = |entry: &Value| {
+        let name = entry["EventBusName"].as_str().unwrap_or("default");
+        full_arn("events", "event-bus/", name)
+    };
+    call.on_each(entries.into_iter().flatten().map(bus))
 }

@@ -2,13 +2,22 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Call};
 use crate::api::error::ApiError;
+use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
+use crate::api::permission::full_arn;
 use crate::api::stamp::epoch_milliseconds;
+use crate::iam::Permission;
 use crate::identity::arn;
 use crate::logs::filter::{Filter, NotPlayed};
 use crate::logs::{From, LogEvent, window};
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new("DescribeLogGroups", describe_log_groups, on_prefix),
+    Operation::new("DescribeLogStreams", describe_log_streams, on_log_group),
+    Operation::new("FilterLogEvents", filter_log_events, on_log_group),
+    Operation::new("GetLogEvents", get_log_events, on_log_stream),
+];
 
 /// As many characters as a filter pattern may have.
 const LONGEST_PATTERN: usize = 1024;
@@ -253,4 +262,32 @@ fn within(event: &LogEvent, start: Option<i64>, end: Option<i64>) -> bool {
 fn describe(event: &LogEvent) -> Value {
     let at = epoch_milliseconds(event.at);
     json!({ "timestamp": at, "message": event.message, "ingestionTime": at })
+}
+
+/// SAR, Amazon CloudWatch Logs. To read a whole group is asked for on `log-group:NAME:log-stream:`, as refusals name it.
+fn on_log_group(call: Call<'_>) -> Vec<Permission> {
+    vec![call.on(format!("{}:log-stream:", named_group_arn(call)))]
+}
+
+fn on_log_stream(call: Call<'_>) -> Vec<Permission> {
+    let stream = call.named_or_any("logStreamName");
+    vec![call.on(format!("{}:log-stream:{stream}", named_group_arn(call)))]
+}
+
+/// Without a prefix the group in the ARN is empty, as refusals show.
+fn on_prefix(call: Call<'_>) -> Vec<Permission> {
+    let prefix = call.named("logGroupNamePrefix").unwrap_or_default();
+    let group = format!("log-group:{prefix}:log-stream:");
+    vec![call.on(arn("logs", &group))]
+}
+
+fn named_group_arn(call: Call<'_>) -> String {
+    match call.named("logGroupName") {
+        Some(name) => arn("logs", &format!("log-group:{name}")),
+        None => full_arn(
+            "logs",
+            "log-group:",
+            call.named_or_any("logGroupIdentifier"),
+        ),
+    }
 }

@@ -4,13 +4,26 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::input::Input;
+use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
+use crate::api::permission::{no_resource, pass_role};
 use crate::api::stamp::epoch_seconds;
+use crate::iam::Permission;
 use crate::identity::arn;
 use crate::scheduler::{AfterCompletion, Schedule, State, create, due, update};
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new("CreateSchedule", create_schedule, on_schedule_with_role)
+        .route("POST", "/schedules/{Name}"),
+    Operation::new("DeleteSchedule", delete_schedule, on_schedule)
+        .route("DELETE", "/schedules/{Name}"),
+    Operation::new("GetSchedule", get_schedule, on_schedule).route("GET", "/schedules/{Name}"),
+    Operation::new("ListSchedules", list_schedules, no_resource).route("GET", "/schedules"),
+    Operation::new("UpdateSchedule", update_schedule, on_schedule_with_role)
+        .route("PUT", "/schedules/{Name}"),
+];
 
 fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new("ValidationException", message)
@@ -280,4 +293,21 @@ fn group(call: Call<'_>) -> Result<(), ApiError> {
         format!("Schedule group {named} does not exist."),
     )
     .with_status(404))
+}
+
+/// SAR, Amazon EventBridge Scheduler: `schedule/GROUP/NAME`.
+fn on_schedule(call: Call<'_>) -> Vec<Permission> {
+    let group = call.named("GroupName").or(call.named("groupName"));
+    let group = group.unwrap_or("default");
+    let name = call.named_or_any("Name");
+    vec![call.on(arn("scheduler", &format!("schedule/{group}/{name}")))]
+}
+
+/// A schedule's role is passed to it.
+fn on_schedule_with_role(call: Call<'_>) -> Vec<Permission> {
+    let target = call.input.value("Target").unwrap_or(&Value::Null);
+    let role = target["RoleArn"].as_str().unwrap_or("*");
+    let mut needed = on_schedule(call);
+    needed.push(pass_role(role, "scheduler.amazonaws.com"));
+    needed
 }

@@ -2,14 +2,29 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::input::Input;
+use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
+use crate::api::permission::no_resource;
+use crate::iam::Permission;
 use crate::identity::ACCOUNT;
 use crate::sns::{Publication, Subscription, malformed_arn, refusal};
 use crate::timeline;
 use crate::world::Message;
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new("GetTopicAttributes", get_topic_attributes, on_topic),
+    Operation::new("ListSubscriptions", list_subscriptions, no_resource),
+    Operation::new(
+        "ListSubscriptionsByTopic",
+        list_subscriptions_by_topic,
+        on_topic,
+    ),
+    Operation::new("ListTopics", list_topics, no_resource),
+    Operation::new("Publish", publish, on_topic_or_target),
+    Operation::new("Subscribe", subscribe, on_topic),
+];
 
 fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new("InvalidParameter", message)
@@ -221,4 +236,16 @@ fn paged(call: Call<'_>, member: &str, all: Vec<Value>) -> Answer {
         answer["NextToken"] = json!(token);
     }
     Ok(answer)
+}
+
+/// SAR, Amazon SNS.
+fn on_topic(call: Call<'_>) -> Vec<Permission> {
+    vec![call.on(call.named_or_any("TopicArn"))]
+}
+
+/// A topic encrypted with `alias/aws/sns` needs no permission for the key: its policy lets everybody of the account use
+/// it who may publish.
+fn on_topic_or_target(call: Call<'_>) -> Vec<Permission> {
+    let topic = call.named("TopicArn");
+    vec![call.on(topic.unwrap_or(call.named_or_any("TargetArn")))]
 }

@@ -2,12 +2,21 @@
 
 use serde_json::{Value, json};
 
-use super::ecs_services::invalid;
-use super::{Answer, Call};
+use super::permissions::with_tag_keys;
+use super::services::invalid;
 use crate::api::error::ApiError;
+use crate::api::operation::{Answer, Call, Operation};
+use crate::api::throttle::Bucket;
 use crate::ecs::State;
 use crate::ecs::registration::check_tags;
+use crate::iam::Permission;
 use crate::identity::arn;
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new("ListTagsForResource", list_tags_for_resource, on_resource),
+    Operation::new("TagResource", tag_resource, on_resource).bucket(Bucket::TagModify),
+    Operation::new("UntagResource", untag_resource, on_resource).bucket(Bucket::TagModify),
+];
 
 pub(super) fn list_tags_for_resource(call: Call<'_>) -> Answer {
     let resource = resource(call)?;
@@ -83,4 +92,11 @@ fn tags<'s>(state: &'s mut State, resource: &str) -> Option<&'s mut Vec<Value>> 
         }
         _ => None,
     }
+}
+
+fn on_resource(call: Call<'_>) -> Vec<Permission> {
+    vec![with_tag_keys(
+        call,
+        call.on(call.named_or_any("resourceArn")),
+    )]
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::ecs_services::{invalid, known_launch_type};
+use super::services::{invalid, known_launch_type};
 use crate::api::error::ApiError;
 use crate::api::input::Input;
 use crate::ecs::registration::check_tags;

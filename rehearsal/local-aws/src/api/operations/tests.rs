@@ -1,13 +1,15 @@
-//! What the calls of a small account need.
+//! What holds of every operation, and what the calls of a small account need to be allowed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use serde_json::json;
+use serde_json::{Map, Value, json};
 
 use super::*;
+use crate::api::input::Input;
 use crate::assumption::{Assumption, Assumptions};
 use crate::ecs::task_definition::Revision;
+use crate::iam::Permission;
 use crate::template::Template;
 use crate::world::{World, WorldSettings};
 
@@ -50,19 +52,33 @@ async fn world(assumptions: Assumptions) -> World {
     world
 }
 
+/// What a call needs; none where no table has its operation.
+fn permissions(
+    world: &World,
+    service: Service,
+    operation: &str,
+    members: &Value,
+) -> Option<Vec<Permission>> {
+    let call = Call {
+        aws: world.aws(),
+        service,
+        function: None,
+        session: None,
+        operation,
+        input: Input::new(members, missing(service)).unwrap(),
+    };
+    Some(find(service, operation)?.permissions(call))
+}
+
 /// `action resource`, with the names of the account left out.
 fn needs(world: &World, service: Service, operation: &str, members: Value) -> Option<Vec<String>> {
-    let request = Request {
-        service,
-        operation: operation.to_owned(),
-        members,
-    };
     let short = |text: &str| {
         text.replace("arn:aws:", "")
             .replace("eu-central-1:111122223333:", "")
     };
-    let said = |asked: Asked| format!("{} {}", asked.action, short(&asked.resource));
-    Some(asked(world, &request)?.into_iter().map(said).collect())
+    let written = |needed: Permission| format!("{} {}", needed.action, short(&needed.resource));
+    let needed = permissions(world, service, operation, &members)?;
+    Some(needed.into_iter().map(written).collect())
 }
 
 #[track_caller]
@@ -73,6 +89,102 @@ fn check(world: &World, service: Service, operation: &str, members: Value, expec
         expected,
         "{operation}"
     );
+}
+
+#[test]
+fn every_operation_has_one_entry_and_is_reached_as_its_protocol_has_it() {
+    let mut names = BTreeSet::new();
+    for (service, operation) in all() {
+        let name = format!("{}:{}", service.prefix(), operation.name);
+        let is_routed = operation.route.is_some();
+        assert_eq!(is_routed, service.protocol() == Protocol::Rest, "{name}");
+        assert!(names.insert(name.clone()), "{name} has two entries");
+    }
+}
+
+#[tokio::test]
+async fn every_operation_needs_the_action_of_its_own_name() {
+    let world = world(Assumptions::default()).await;
+    let named = ["services", "tasks", "containerInstances", "deploymentIds"];
+    let named = named
+        .into_iter()
+        .chain(["applicationNames", "deploymentGroupNames"]);
+    let mut members: Map<String, Value> = named
+        .map(|member| (member.to_owned(), json!(["a"])))
+        .collect();
+    members.insert("Entries".to_owned(), json!([{}]));
+    let members = Value::Object(members);
+    for (service, operation) in all() {
+        let action = match (service, operation.name) {
+            (Service::Sts, "GetCallerIdentity") => continue,
+            (Service::Lambda, "Invoke") => "InvokeFunction",
+            (_, name) => name,
+        };
+        let needed = permissions(&world, service, operation.name, &members).unwrap();
+        let first = needed.first().map(|needed| needed.action.clone());
+        assert_eq!(first, Some(format!("{}:{action}", service.prefix())));
+    }
+}
+
+/// ECS API Reference, "Request throttling for the Amazon ECS API".
+#[test]
+fn operations_of_ecs_draw_from_their_buckets() {
+    for (name, burst_and_refill) in [
+        ("CreateTaskSet", (50, 5)),
+        ("DeregisterTaskDefinition", (20, 1)),
+        ("DescribeClusters", (50, 20)),
+        ("DescribeServices", (100, 20)),
+        ("DescribeTaskDefinition", (50, 20)),
+        ("DescribeTasks", (100, 20)),
+        ("RegisterTaskDefinition", (20, 1)),
+        ("RunTask", (100, 40)),
+        ("StopTask", (100, 40)),
+        ("TagResource", (20, 10)),
+        ("UpdateService", (50, 5)),
+    ] {
+        let bucket = find(Service::Ecs, name).unwrap().bucket.unwrap();
+        assert_eq!(bucket.burst_and_refill(), burst_and_refill, "{name}");
+    }
+    let throttled = all().filter(|(_, operation)| operation.bucket.is_some());
+    assert!(
+        throttled
+            .into_iter()
+            .all(|(service, _)| service == Service::Ecs)
+    );
+}
+
+#[test]
+fn paths_lead_to_operations() {
+    let routed = |method: &str, path: &str| {
+        let segments: Vec<String> = path.split('/').skip(1).map(str::to_owned).collect();
+        let (_, operation, _, members) = routed(method, &segments)?;
+        let members = members
+            .iter()
+            .map(|(member, value)| format!(" {member}={value}"));
+        Some(format!("{}{}", operation.name, members.collect::<String>()))
+    };
+    for (method, path, expected) in [
+        ("GET", "/2015-03-31/functions", Some("ListFunctions")),
+        ("GET", "/2015-03-31/functions/", Some("ListFunctions")),
+        (
+            "GET",
+            "/2015-03-31/functions/f",
+            Some("GetFunction FunctionName=f"),
+        ),
+        ("GET", "/2015-03-31/functions/f/", None),
+        (
+            "POST",
+            "/2015-03-31/functions/f/invocations",
+            Some("Invoke FunctionName=f"),
+        ),
+        ("GET", "/schedules", Some("ListSchedules")),
+        ("GET", "/schedules/", Some("GetSchedule Name=")),
+        ("PUT", "/schedules/s", Some("UpdateSchedule Name=s")),
+        ("PATCH", "/schedules/s", None),
+        ("GET", "/", None),
+    ] {
+        assert_eq!(routed(method, path).as_deref(), expected, "{method} {path}");
+    }
 }
 
 #[tokio::test]
@@ -143,23 +255,28 @@ async fn tasks_and_their_roles() {
         ],
     );
     check("ListTasks", json!({}), &["ecs:ListTasks *"]);
+    check(
+        "UpdateTaskSet",
+        json!({ "cluster": "prod", "service": "web", "taskSet": "ecs-svc/1" }),
+        &["ecs:UpdateTaskSet ecs:task-set/prod/web/ecs-svc/1"],
+    );
+    check(
+        "UpdateServicePrimaryTaskSet",
+        json!({ "cluster": "prod", "service": "web" }),
+        &["ecs:UpdateServicePrimaryTaskSet ecs:service/prod/web"],
+    );
 }
 
 #[tokio::test]
 async fn condition_keys_go_with_the_call() {
     let world = world(Assumptions::default()).await;
     let members = json!({ "cluster": "prod", "taskDefinition": "shop-web", "tags": [{ "key": "team", "value": "shop" }] });
-    let request = Request {
-        service: Service::Ecs,
-        operation: "RunTask".to_owned(),
-        members,
-    };
-    let tag = |asked: Asked| {
-        asked
+    let tag = |permission: Permission| {
+        permission
             .with("aws:TagKeys", "team")
             .with("aws:RequestTag/team", "shop")
     };
-    let run = Asked::new(
+    let run = Permission::new(
         "ecs:RunTask",
         "arn:aws:ecs:eu-central-1:111122223333:task-definition/shop-web:7",
     )
@@ -167,30 +284,27 @@ async fn condition_keys_go_with_the_call() {
         "ecs:cluster",
         "arn:aws:ecs:eu-central-1:111122223333:cluster/prod",
     );
-    let tagging = Asked::new(
+    let tagging = Permission::new(
         "ecs:TagResource",
         "arn:aws:ecs:eu-central-1:111122223333:task/prod/*",
     )
     .with("ecs:CreateAction", "RunTask");
     let pass = |role: &str| {
-        Asked::new(
+        Permission::new(
             "iam:PassRole",
             format!("arn:aws:iam::111122223333:role/{role}"),
         )
         .with("iam:PassedToService", "ecs-tasks.amazonaws.com")
     };
     let expected = vec![tag(run), tag(tagging), pass("task"), pass("execution")];
-    assert_eq!(asked(&world, &request), Some(expected));
+    let found = permissions(&world, Service::Ecs, "RunTask", &members);
+    assert_eq!(found, Some(expected));
     let schedule =
         json!({ "Name": "n", "Target": { "RoleArn": "arn:aws:iam::111122223333:role/s" } });
-    let request = Request {
-        service: Service::Scheduler,
-        operation: "CreateSchedule".to_owned(),
-        members: schedule,
-    };
-    let pass = Asked::new("iam:PassRole", "arn:aws:iam::111122223333:role/s")
+    let pass = Permission::new("iam:PassRole", "arn:aws:iam::111122223333:role/s")
         .with("iam:PassedToService", "scheduler.amazonaws.com");
-    assert_eq!(asked(&world, &request).unwrap()[1], pass);
+    let found = permissions(&world, Service::Scheduler, "CreateSchedule", &schedule);
+    assert_eq!(found.unwrap()[1], pass);
 }
 
 #[tokio::test]
@@ -344,10 +458,6 @@ async fn everything_else() {
         check(&world, service, operation, members, &[expected]);
     }
     check(&world, Service::Sts, "GetCallerIdentity", json!({}), &[]);
-    assert_eq!(
-        needs(&world, Service::Ecs, "DeleteCluster", json!({})),
-        None
-    );
 }
 
 #[tokio::test]
@@ -360,4 +470,21 @@ async fn alarms() {
     check("DescribeAlarms", json!({}), &[all]);
     let one = "cloudwatch:SetAlarmState cloudwatch:alarm:errors";
     check("SetAlarmState", json!({ "AlarmName": "errors" }), &[one]);
+}
+
+#[tokio::test]
+async fn rules_and_functions() {
+    let world = world(Assumptions::default()).await;
+    let target = ["events:ListTargetsByRule events:rule/hourly"];
+    let members = json!({ "Rule": "hourly" });
+    check(
+        &world,
+        Service::Events,
+        "ListTargetsByRule",
+        members,
+        &target,
+    );
+    let get = ["lambda:GetFunction lambda:function:f"];
+    let members = json!({ "FunctionName": "f" });
+    check(&world, Service::Lambda, "GetFunction", members, &get);
 }

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use super::Call;
 use crate::api::error::ApiError;
 use crate::api::input::Input;
+use crate::api::operation::Call;
 use crate::codedeploy::{Alarms, ReadyOption, TargetGroup};
 
 /// `alarmConfiguration`, `overrideAlarmConfiguration`.
@@ -225,7 +225,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::api::operations::codedeploy::missing;
+    use crate::api::operations::codedeploy::lookup::missing;
 
     fn check<T>(read: fn(&Input<'_>) -> Result<T, ApiError>, cases: &[(Value, Option<&str>)]) {
         for (request, wanted) in cases {

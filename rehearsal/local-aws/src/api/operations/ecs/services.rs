@@ -2,14 +2,38 @@
 
 use serde_json::{Map, Value, json};
 
-use super::ecs_clusters::missing;
-use super::ecs_task_definitions::{list_answer, list_size};
-use super::{Answer, Call};
+use super::clusters::missing;
+use super::permissions::{cluster_name, in_any_cluster, in_cluster, last_segment, with_tag_keys};
+use super::task_definitions::{list_answer, list_size};
 use crate::api::error::ApiError;
 use crate::api::input::Input;
+use crate::api::operation::{Answer, Call, Operation};
+use crate::api::permission::full_arn;
+use crate::api::throttle::Bucket;
 use crate::ecs::service::Service;
 use crate::ecs::{State, View};
 use crate::elb::TargetHealth;
+use crate::iam::Permission;
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new("CreateTaskSet", refuse_task_set_change, on_new_task_set)
+        .bucket(Bucket::ServiceModify),
+    Operation::new("DeleteTaskSet", refuse_task_set_change, on_task_set)
+        .bucket(Bucket::ServiceModify),
+    Operation::new("DescribeServices", describe_services, on_services).bucket(Bucket::ServiceRead),
+    Operation::new("DescribeTaskSets", describe_task_sets, on_task_sets)
+        .bucket(Bucket::ServiceRead),
+    Operation::new("ListServices", list_services, in_any_cluster).bucket(Bucket::ServiceRead),
+    Operation::new("UpdateService", update_service, on_service).bucket(Bucket::ServiceModify),
+    Operation::new(
+        "UpdateServicePrimaryTaskSet",
+        refuse_task_set_change,
+        on_service,
+    )
+    .bucket(Bucket::ServiceModify),
+    Operation::new("UpdateTaskSet", refuse_task_set_change, on_task_set)
+        .bucket(Bucket::ServiceModify),
+];
 
 /// What says which service UpdateService means, and how many tasks it wants.
 const TAKEN: [&str; 3] = ["cluster", "service", "desiredCount"];
@@ -253,6 +277,48 @@ fn refused_change<'a>(
         false => c.to_string(),
     });
     Some(format!("Unable to update {}", words.collect::<String>()))
+}
+
+fn on_services(call: Call<'_>) -> Vec<Permission> {
+    let on = |name| in_cluster(call, call.on(service_arn(call, name)));
+    call.all_named("services").map(on).collect()
+}
+
+fn on_service(call: Call<'_>) -> Vec<Permission> {
+    let service = service_arn(call, call.named_or_any("service"));
+    vec![in_cluster(call, call.on(service))]
+}
+
+fn on_task_sets(call: Call<'_>) -> Vec<Permission> {
+    let on = |id| permission_on_task_set(call, id);
+    let named: Vec<Permission> = call.all_named("taskSets").map(on).collect();
+    match named.is_empty() {
+        true => vec![on("*")],
+        false => named,
+    }
+}
+
+fn on_task_set(call: Call<'_>) -> Vec<Permission> {
+    vec![permission_on_task_set(call, call.named_or_any("taskSet"))]
+}
+
+/// The task set that is to be has no id yet.
+fn on_new_task_set(call: Call<'_>) -> Vec<Permission> {
+    vec![with_tag_keys(call, permission_on_task_set(call, "*"))]
+}
+
+fn permission_on_task_set(call: Call<'_>, id: &str) -> Permission {
+    let service = service_arn(call, call.named_or_any("service"));
+    let kind = format!(
+        "task-set/{}/{}/",
+        cluster_name(call),
+        last_segment(&service)
+    );
+    in_cluster(call, call.on(full_arn("ecs", &kind, id))).with("ecs:service", service)
+}
+
+fn service_arn(call: Call<'_>, name: &str) -> String {
+    full_arn("ecs", &format!("service/{}/", cluster_name(call)), name)
 }
 
 #[cfg(test)]

@@ -2,12 +2,40 @@
 
 use serde_json::{Value, json};
 
-use super::codedeploy::{application, group, listed, no_config, no_group};
-use super::codedeploy_group_request::{change, new_group, request};
-use super::codedeploy_settings as settings;
-use super::{Answer, Call};
+use super::group_request::{change, new_group, request};
+use super::lookup::{application, group, listed, no_config, no_group};
+use super::permissions::{group_arn, on_application, on_group};
+use super::settings;
 use crate::api::error::ApiError;
+use crate::api::operation::{Answer, Call, Operation};
+use crate::api::permission::pass_role;
 use crate::codedeploy::{Group, State, describe};
+use crate::iam::Permission;
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new(
+        "BatchGetDeploymentGroups",
+        batch_get_deployment_groups,
+        on_groups,
+    ),
+    Operation::new(
+        "CreateDeploymentGroup",
+        create_deployment_group,
+        on_group_with_role,
+    ),
+    Operation::new("DeleteDeploymentGroup", delete_deployment_group, on_group),
+    Operation::new("GetDeploymentGroup", get_deployment_group, on_group),
+    Operation::new(
+        "ListDeploymentGroups",
+        list_deployment_groups,
+        on_application,
+    ),
+    Operation::new(
+        "UpdateDeploymentGroup",
+        update_deployment_group,
+        on_group_with_role,
+    ),
+];
 
 pub(super) fn get_deployment_group(call: Call<'_>) -> Answer {
     call.aws.codedeploy.read(|state| {
@@ -176,6 +204,23 @@ pub(super) fn delete_deployment_group(call: Call<'_>) -> Answer {
             .retain(|group| remain((&group.application, &group.name)));
         Ok(json!({ "hooksNotCleanedUp": [] }))
     })
+}
+
+fn on_groups(call: Call<'_>) -> Vec<Permission> {
+    let application = call.named_or_any("applicationName");
+    let names = call.all_named("deploymentGroupNames");
+    call.on_each(names.map(|name| group_arn(application, name)))
+}
+
+/// A group's role is passed to CodeDeploy.
+fn on_group_with_role(call: Call<'_>) -> Vec<Permission> {
+    let current = call
+        .named("currentDeploymentGroupName")
+        .unwrap_or(call.named_or_any("deploymentGroupName"));
+    let group = group_arn(call.named_or_any("applicationName"), current);
+    let role = call.named("serviceRoleArn");
+    let pass = role.map(|role| pass_role(role, "codedeploy.amazonaws.com"));
+    [call.on(group)].into_iter().chain(pass).collect()
 }
 
 #[cfg(test)]

@@ -2,14 +2,25 @@
 
 use serde_json::{Value, json};
 
-use super::ecs_clusters::missing;
-use super::ecs_services::{cluster, include, invalid, known_launch_type};
-use super::ecs_task_definitions::{list_answer, list_size};
-use super::{Answer, Call};
+use super::clusters::missing;
+use super::permissions::{in_any_cluster, in_cluster, task_arn};
+use super::services::{cluster, include, invalid, known_launch_type};
+use super::task_definitions::{list_answer, list_size};
 use crate::api::error::ApiError;
 use crate::api::input::Input;
+use crate::api::operation::{Answer, Call, Operation};
+use crate::api::throttle::Bucket;
 use crate::ecs::run::request_stop;
 use crate::ecs::task::{Stop, Task};
+use crate::iam::Permission;
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new("DescribeTasks", describe_tasks, on_tasks)
+        .bucket(Bucket::ClusterResourceRead)
+        .polled(),
+    Operation::new("ListTasks", list_tasks, in_any_cluster).bucket(Bucket::ClusterResourceRead),
+    Operation::new("StopTask", stop_task, on_task).bucket(Bucket::ClusterResourceModify),
+];
 
 pub(super) fn described(call: Call<'_>, arns: &[String]) -> Vec<Value> {
     call.aws.ecs.read(|state| {
@@ -153,6 +164,16 @@ pub(super) fn stop_task(call: Call<'_>) -> Answer {
     );
     let task = described(call, &[task_arn]).pop().unwrap_or_default();
     Ok(json!({ "task": task }))
+}
+
+fn on_tasks(call: Call<'_>) -> Vec<Permission> {
+    let on = |id| in_cluster(call, call.on(task_arn(call, id)));
+    call.all_named("tasks").map(on).collect()
+}
+
+fn on_task(call: Call<'_>) -> Vec<Permission> {
+    let task = task_arn(call, call.named_or_any("task"));
+    vec![in_cluster(call, call.on(task))]
 }
 
 #[cfg(test)]

@@ -2,20 +2,32 @@
 
 use std::time::Duration;
 
+use futures_util::{FutureExt as _, TryFutureExt as _};
 use serde_json::{Value, json};
 
-use super::ecs_run_task_checks::{check, count, launch_type};
-use super::ecs_services::{cluster, invalid};
-use super::ecs_tasks::described;
-use super::{Answer, Call};
+use super::permissions::{in_cluster, pass_roles, tag_new, task_arn, with_tag_keys};
+use super::run_task_checks::{check, count, launch_type};
+use super::services::{cluster, invalid};
+use super::tasks::described;
 use crate::api::error::ApiError;
 use crate::api::input::Input;
+use crate::api::operation::{Answer, Call, Operation, Reply};
+use crate::api::permission::full_arn;
+use crate::api::throttle::Bucket;
 use crate::assumption::Assumption;
 use crate::clock::Pace;
 use crate::ecs::capacity::{Failure, NoPlace};
 use crate::ecs::launch::{Launch, launch};
 use crate::ecs::task::{Task, TaskStatus};
 use crate::ecs::task_definition::Revision;
+use crate::iam::Permission;
+
+pub(super) const OPERATIONS: &[Operation] = &[Operation::new_async(
+    "RunTask",
+    |call| run_task(call).map_ok(Reply::from).boxed(),
+    on_revision_with_roles,
+)
+.bucket(Bucket::ClusterResourceModify)];
 
 const TASK_OVERRIDES: [&str; 6] = [
     "cpu",
@@ -192,4 +204,25 @@ fn same_request(call: Call<'_>, token: &str) -> Result<Option<Vec<String>>, ApiE
             Err(ApiError::new("ConflictException", message).with_member("resourceIds", json!(arns)))
         }
     }
+}
+
+/// Where no revision is named, the latest one counts. Roles that the request does not override are the revision's.
+fn on_revision_with_roles(call: Call<'_>) -> Vec<Permission> {
+    let wanted = call.named_or_any("taskDefinition");
+    let revision = call.aws.ecs.read(|state| state.revision(wanted).cloned());
+    let resource = match &revision {
+        Some(revision) => revision.arn(),
+        None => full_arn("ecs", "task-definition/", wanted),
+    };
+    let mut needed = vec![with_tag_keys(call, in_cluster(call, call.on(resource)))];
+    needed.extend(tag_new(call, &task_arn(call, "*")));
+    let overrides = call.input.value("overrides").unwrap_or(&Value::Null);
+    let role = |member: &str| match (&overrides[member], &revision) {
+        (Value::Null, Some(revision)) => {
+            revision.registered.get(member).cloned().unwrap_or_default()
+        }
+        (overridden, _) => overridden.clone(),
+    };
+    needed.extend(pass_roles([role("taskRoleArn"), role("executionRoleArn")]));
+    needed
 }

@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use super::{Answer, Call};
 use crate::api::error::ApiError;
+use crate::api::operation::{Answer, Call};
 use crate::api::page::{UnknownToken, page};
 use crate::codedeploy::{Application, Group, State};
 
 /// CodeDeploy has an exception of its own for nearly every required member.
-pub(super) fn missing(member: &str) -> ApiError {
+pub(in crate::api::operations) fn missing(member: &str) -> ApiError {
     let (code, what) = match member {
         "applicationName" => ("ApplicationNameRequiredException", "Application name"),
         "deploymentGroupName" => (

@@ -2,11 +2,26 @@
 
 use serde_json::{Value, json};
 
-use super::codedeploy::{application, application_named, listed};
-use super::{Answer, Call};
+use super::lookup::{application, application_named, listed};
+use super::permissions::{application_arn, on_application};
 use crate::api::error::ApiError;
+use crate::api::operation::{Answer, Call, Operation};
+use crate::api::permission::no_resource;
 use crate::api::stamp::epoch_seconds;
 use crate::codedeploy::{Application, State};
+use crate::iam::Permission;
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new(
+        "BatchGetApplications",
+        batch_get_applications,
+        on_applications,
+    ),
+    Operation::new("CreateApplication", create_application, on_application),
+    Operation::new("DeleteApplication", delete_application, on_application),
+    Operation::new("GetApplication", get_application, on_application),
+    Operation::new("ListApplications", list_applications, no_resource),
+];
 
 fn describe_application(application: &Application) -> Value {
     json!({
@@ -107,4 +122,8 @@ pub(super) fn delete_application(call: Call<'_>) -> Answer {
             .retain(|application| application.name != name);
         Ok(json!({}))
     })
+}
+
+fn on_applications(call: Call<'_>) -> Vec<Permission> {
+    call.on_each(call.all_named("applicationNames").map(application_arn))
 }

@@ -2,13 +2,27 @@
 
 use serde_json::{Value, json};
 
-use super::codedeploy::{group, listed};
-use super::{Answer, Call};
+use super::lookup::{group, listed};
+use super::permissions::{group_of, on_deployment, on_group, on_group_of_deployment};
 use crate::api::error::ApiError;
 use crate::api::input::Input;
+use crate::api::operation::{Answer, Call, Operation};
 use crate::api::stamp::epoch_seconds;
 use crate::codedeploy::requests::{DeploymentWait, Refusal};
 use crate::codedeploy::{Deployment, Group, State, describe};
+use crate::iam::Permission;
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new(
+        "BatchGetDeployments",
+        batch_get_deployments,
+        on_groups_of_deployments,
+    ),
+    Operation::new("ContinueDeployment", continue_deployment, on_deployment),
+    Operation::new("GetDeployment", get_deployment, on_group_of_deployment),
+    Operation::new("ListDeployments", list_deployments, on_group),
+    Operation::new("StopDeployment", stop_deployment, on_deployment),
+];
 
 /// A deployment by `deploymentId`, with its group.
 pub(super) fn deployment<'s>(
@@ -197,10 +211,14 @@ pub(super) fn continue_deployment(call: Call<'_>) -> Answer {
     Ok(json!({}))
 }
 
+fn on_groups_of_deployments(call: Call<'_>) -> Vec<Permission> {
+    call.on_each(call.all_named("deploymentIds").map(|id| group_of(call, id)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::operations::codedeploy::missing;
+    use crate::api::operations::codedeploy::lookup::missing;
 
     fn check(request: &Value) -> String {
         let input = Input::new(request, missing).unwrap();

@@ -2,15 +2,23 @@
 
 use serde_json::json;
 
-use super::codedeploy::{group, no_config};
-use super::codedeploy_settings as settings;
-use super::{Answer, Call};
+use super::lookup::{group, no_config};
+use super::permissions::{application_arn, config_arn, named_group_arn};
+use super::settings;
 use crate::api::error::ApiError;
 use crate::api::input::Input;
+use crate::api::operation::{Answer, Call, Operation};
 use crate::assumption::Assumption;
 use crate::codedeploy::app_spec::{self, AppSpec};
 use crate::codedeploy::{Deployment, announce, engine};
+use crate::iam::Permission;
 use crate::identity::sha256_hex;
+
+pub(super) const OPERATIONS: &[Operation] = &[Operation::new(
+    "CreateDeployment",
+    create_deployment,
+    on_group_config_and_revision,
+)];
 
 pub(super) fn create_deployment(call: Call<'_>) -> Answer {
     let (app_spec, content) = revision(call)?;
@@ -137,12 +145,49 @@ pub(super) fn app_spec_content<'a>(revision: &Input<'a>) -> Result<Input<'a>, Ap
         .ok_or_else(|| invalid("appSpecContent is required"))
 }
 
+/// CodeDeploy looks up the configuration and the revision, and registers it, with the caller's rights.
+fn on_group_config_and_revision(call: Call<'_>) -> Vec<Permission> {
+    let (application, group) = (
+        call.named_or_any("applicationName"),
+        call.named_or_any("deploymentGroupName"),
+    );
+    let of_group = call.aws.codedeploy.read(|state| {
+        let group = state.group(application, group)?;
+        Some(group.config.clone())
+    });
+    let named = call.named("deploymentConfigName").map(ToOwned::to_owned);
+    let config = named.or(of_group);
+    let mut needed = vec![
+        call.on(named_group_arn(call)),
+        Permission::new(
+            "codedeploy:GetDeploymentConfig",
+            config_arn(config.as_deref().unwrap_or("*")),
+        ),
+        Permission::new(
+            "codedeploy:GetApplicationRevision",
+            application_arn(application),
+        ),
+        Permission::new(
+            "codedeploy:RegisterApplicationRevision",
+            application_arn(application),
+        ),
+    ];
+    // CodeDeploy API Reference, overrideAlarmConfiguration.
+    if call.input.value("overrideAlarmConfiguration").is_some() {
+        needed.push(Permission::new(
+            "codedeploy:UpdateDeploymentGroup",
+            named_group_arn(call),
+        ));
+    }
+    needed
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::api::operations::codedeploy::missing;
+    use crate::api::operations::codedeploy::lookup::missing;
 
     #[test]
     fn create_deployment_wants_an_app_spec_that_is_one() {

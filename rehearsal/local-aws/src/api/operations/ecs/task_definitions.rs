@@ -2,13 +2,47 @@
 
 use serde_json::{Value, json};
 
-use super::ecs_services::{include, invalid};
-use super::{Answer, Call};
+use super::permissions::{pass_roles, tag_new, with_tag_keys};
+use super::services::{include, invalid};
 use crate::api::error::ApiError;
+use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
+use crate::api::permission::no_resource;
+use crate::api::throttle::Bucket;
 use crate::ecs::registration::prepare;
 use crate::ecs::task_definition::Revision;
+use crate::iam::Permission;
+use crate::identity::arn;
 use crate::timeline;
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new(
+        "DeregisterTaskDefinition",
+        deregister_task_definition,
+        no_resource,
+    )
+    .bucket(Bucket::TaskDefinitionModify),
+    Operation::new(
+        "DescribeTaskDefinition",
+        describe_task_definition,
+        no_resource,
+    )
+    .bucket(Bucket::TaskDefinitionRead),
+    Operation::new(
+        "ListTaskDefinitionFamilies",
+        list_task_definition_families,
+        no_resource,
+    )
+    .bucket(Bucket::TaskDefinitionRead),
+    Operation::new("ListTaskDefinitions", list_task_definitions, no_resource)
+        .bucket(Bucket::TaskDefinitionRead),
+    Operation::new(
+        "RegisterTaskDefinition",
+        register_task_definition,
+        on_family_with_roles,
+    )
+    .bucket(Bucket::TaskDefinitionModify),
+];
 
 fn client(message: impl Into<String>) -> ApiError {
     ApiError::new("ClientException", message)
@@ -172,4 +206,17 @@ fn with_tags(revision: &Revision, tags: bool) -> Value {
         answer["tags"] = json!(revision.tags);
     }
     answer
+}
+
+/// The revision that is to be has no number yet.
+fn on_family_with_roles(call: Call<'_>) -> Vec<Permission> {
+    let family = arn(
+        "ecs",
+        &format!("task-definition/{}:*", call.named_or_any("family")),
+    );
+    let mut needed = vec![with_tag_keys(call, call.on(&family))];
+    needed.extend(tag_new(call, &family));
+    let role = |member| call.input.value(member).cloned().unwrap_or_default();
+    needed.extend(pass_roles([role("taskRoleArn"), role("executionRoleArn")]));
+    needed
 }

@@ -1,16 +1,31 @@
 //! ELBv2's operations.
 
+mod shapes;
+
 use serde_json::{Value, json};
 
-use super::elb_shapes::{
+use self::shapes::{
     describe_health, describe_listener, describe_load_balancer, describe_rules_of,
     describe_target_group, not_registered,
 };
-use super::{Answer, Call};
 use crate::api::error::ApiError;
+use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
+use crate::api::permission::no_resource;
 use crate::elb::{ListenerDescription, LoadBalancerDescription, TargetGroupDescription};
 use crate::identity::arn;
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new("DescribeListeners", describe_listeners, no_resource),
+    Operation::new(
+        "DescribeLoadBalancers",
+        describe_load_balancers,
+        no_resource,
+    ),
+    Operation::new("DescribeRules", describe_rules, no_resource),
+    Operation::new("DescribeTargetGroups", describe_target_groups, no_resource),
+    Operation::new("DescribeTargetHealth", describe_target_health, no_resource).polled(),
+];
 
 pub(super) fn describe_load_balancers(call: Call<'_>) -> Answer {
     let (arns, names) = (

@@ -2,13 +2,35 @@
 
 use serde_json::json;
 
-use super::codedeploy::{listed, no_config};
-use super::{Answer, Call};
+use super::lookup::{listed, no_config};
+use super::permissions::config_arn;
 use crate::api::error::ApiError;
 use crate::api::input::Input;
+use crate::api::operation::{Answer, Call, Operation};
+use crate::api::permission::no_resource;
 use crate::api::stamp::epoch_seconds;
 use crate::codedeploy::traffic::{ConfigRecord, DeploymentConfig, Routing};
 use crate::codedeploy::{DeploymentStatus, State};
+use crate::iam::Permission;
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new(
+        "CreateDeploymentConfig",
+        create_deployment_config,
+        on_config,
+    ),
+    Operation::new(
+        "DeleteDeploymentConfig",
+        delete_deployment_config,
+        on_config,
+    ),
+    Operation::new("GetDeploymentConfig", get_deployment_config, on_config),
+    Operation::new(
+        "ListDeploymentConfigs",
+        list_deployment_configs,
+        no_resource,
+    ),
+];
 
 pub(super) fn get_deployment_config(call: Call<'_>) -> Answer {
     let name = call.input.required_text("deploymentConfigName")?;
@@ -157,12 +179,16 @@ pub(super) fn delete_deployment_config(call: Call<'_>) -> Answer {
     })
 }
 
+fn on_config(call: Call<'_>) -> Vec<Permission> {
+    vec![call.on(config_arn(call.named_or_any("deploymentConfigName")))]
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::api::operations::codedeploy::missing;
+    use crate::api::operations::codedeploy::lookup::missing;
 
     fn check(routing_config: Value) -> Result<Routing, String> {
         let request = json!({ "trafficRoutingConfig": routing_config });

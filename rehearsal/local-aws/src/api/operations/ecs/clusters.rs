@@ -2,13 +2,34 @@
 
 use serde_json::{Value, json};
 
-use super::ecs_services::{cluster, include, invalid};
-use super::ecs_task_definitions::{list_answer, list_size};
-use super::{Answer, Call};
+use super::permissions::{cluster_name, in_cluster};
+use super::services::{cluster, include, invalid};
+use super::task_definitions::{list_answer, list_size};
 use crate::api::error::ApiError;
+use crate::api::operation::{Answer, Call, Operation};
+use crate::api::permission::{full_arn, no_resource};
+use crate::api::throttle::Bucket;
 use crate::ecs::State;
 use crate::ecs::service::counts;
+use crate::iam::Permission;
 use crate::identity::arn;
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new("DescribeClusters", describe_clusters, on_clusters).bucket(Bucket::ClusterRead),
+    Operation::new(
+        "DescribeContainerInstances",
+        describe_container_instances,
+        on_container_instances,
+    )
+    .bucket(Bucket::ClusterResourceRead),
+    Operation::new("ListClusters", list_clusters, no_resource).bucket(Bucket::ClusterRead),
+    Operation::new(
+        "ListContainerInstances",
+        list_container_instances,
+        on_cluster,
+    )
+    .bucket(Bucket::ClusterResourceRead),
+];
 
 pub(super) fn describe_clusters(call: Call<'_>) -> Answer {
     let known = [
@@ -149,4 +170,24 @@ pub(super) fn missing(kind: &str, name: &str) -> Value {
         arn("ecs", &format!("{kind}/{name}"))
     };
     json!({ "arn": arn, "reason": "MISSING" })
+}
+
+fn on_clusters(call: Call<'_>) -> Vec<Permission> {
+    let on = |name| call.on(full_arn("ecs", "cluster/", name));
+    let named: Vec<Permission> = call.all_named("clusters").map(on).collect();
+    match named.is_empty() {
+        true => vec![on("default")],
+        false => named,
+    }
+}
+
+fn on_container_instances(call: Call<'_>) -> Vec<Permission> {
+    let kind = format!("container-instance/{}/", cluster_name(call));
+    let on = |id| in_cluster(call, call.on(full_arn("ecs", &kind, id)));
+    call.all_named("containerInstances").map(on).collect()
+}
+
+fn on_cluster(call: Call<'_>) -> Vec<Permission> {
+    let named = call.named("cluster").unwrap_or("default");
+    vec![call.on(full_arn("ecs", "cluster/", named))]
 }

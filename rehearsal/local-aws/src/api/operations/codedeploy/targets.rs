@@ -2,14 +2,34 @@
 
 use serde_json::{Value, json};
 
-use super::codedeploy_deployments::deployment;
-use super::{Answer, Call};
+use super::deployments::deployment;
+use super::permissions::on_deployment;
 use crate::api::error::ApiError;
+use crate::api::operation::{Answer, Call, Operation};
 use crate::assumption::Assumption;
 use crate::codedeploy::hook::{self, AnswerRefused, SecondAnswer};
 use crate::codedeploy::{DeploymentStatus, HookAnswer, describe};
 use crate::ecs::service::Service;
 use crate::timeline;
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new(
+        "BatchGetDeploymentTargets",
+        batch_get_deployment_targets,
+        on_deployment,
+    ),
+    Operation::new("GetDeploymentTarget", get_deployment_target, on_deployment).polled(),
+    Operation::new(
+        "ListDeploymentTargets",
+        list_deployment_targets,
+        on_deployment,
+    ),
+    Operation::new(
+        "PutLifecycleEventHookExecutionStatus",
+        put_lifecycle_event_hook_execution_status,
+        on_deployment,
+    ),
+];
 
 fn not_started(id: &str) -> ApiError {
     ApiError::new(

@@ -2,14 +2,38 @@
 
 use serde_json::{Value, json};
 
-use super::codedeploy::{application, token};
-use super::codedeploy_create::{app_spec_content, check_description, revision};
-use super::{Answer, Call};
+use super::create::{app_spec_content, check_description, revision};
+use super::lookup::{application, token};
+use super::permissions::on_application;
 use crate::api::error::ApiError;
 use crate::api::input::Input;
+use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
 use crate::codedeploy::{ApplicationRevision, describe};
 use crate::identity::sha256_hex;
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new(
+        "BatchGetApplicationRevisions",
+        batch_get_application_revisions,
+        on_application,
+    ),
+    Operation::new(
+        "GetApplicationRevision",
+        get_application_revision,
+        on_application,
+    ),
+    Operation::new(
+        "ListApplicationRevisions",
+        list_application_revisions,
+        on_application,
+    ),
+    Operation::new(
+        "RegisterApplicationRevision",
+        register_application_revision,
+        on_application,
+    ),
+];
 
 /// Found by its SHA-256, which its content gives as well.
 fn sha256(revision: &Input<'_>) -> Result<String, ApiError> {
@@ -167,7 +191,7 @@ mod tests {
     use std::time::{Duration, UNIX_EPOCH};
 
     use super::*;
-    use crate::api::operations::codedeploy::missing;
+    use crate::api::operations::codedeploy::lookup::missing;
     use crate::codedeploy::RevisionUse;
 
     /// Registered in the order a, b, c; c was used first and last, b never.

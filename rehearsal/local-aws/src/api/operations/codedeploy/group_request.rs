@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::Call;
-use super::codedeploy_settings::{self as settings, BlueGreen, Routes};
+use super::settings::{self, BlueGreen, Routes};
 use crate::api::error::ApiError;
+use crate::api::operation::Call;
 use crate::codedeploy::traffic::ALL_AT_ONCE;
 use crate::codedeploy::{Alarms, Group};
 
