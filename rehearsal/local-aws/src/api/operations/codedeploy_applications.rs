@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::codedeploy::{application, application_named, listed};
 use super::{Answer, Call};
 use crate::api::error::ApiError;
-use crate::api::stamp::epoch_seconds;
 use crate::codedeploy::{Application, State};
+use crate::stamp::epoch_seconds;
 
 fn describe_application(application: &Application) -> Value {
     json!({

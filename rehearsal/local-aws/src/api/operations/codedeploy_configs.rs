@@ -6,9 +6,9 @@ use super::codedeploy::{listed, no_config};
 use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::input::Input;
-use crate::api::stamp::epoch_seconds;
 use crate::codedeploy::traffic::{ConfigRecord, DeploymentConfig, Routing};
 use crate::codedeploy::{DeploymentStatus, State};
+use crate::stamp::epoch_seconds;
 
 pub(super) fn get_deployment_config(call: Call<'_>) -> Answer {
     let name = call.input.required_text("deploymentConfigName")?;

@@ -6,9 +6,9 @@ use super::codedeploy::{group, listed};
 use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::input::Input;
-use crate::api::stamp::epoch_seconds;
 use crate::codedeploy::requests::{DeploymentWait, Refusal};
 use crate::codedeploy::{Deployment, Group, State, describe};
+use crate::stamp::epoch_seconds;
 
 /// A deployment by `deploymentId`, with its group.
 pub(super) fn deployment<'s>(

@@ -6,9 +6,9 @@ use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::input::Input;
 use crate::api::page::page;
-use crate::api::stamp::epoch_seconds;
-use crate::ecr::{self, Image, PushRefused, Repository, no_such_repository};
+use crate::ecr::{Image, PushRefused, Repository, no_such_repository};
 use crate::identity::{ACCOUNT, REGISTRY};
+use crate::stamp::epoch_seconds;
 
 pub(super) fn describe_repositories(call: Call<'_>) -> Answer {
     let names = call.input.texts("repositoryNames")?;
@@ -214,7 +214,10 @@ pub(super) fn put_image(call: Call<'_>) -> Answer {
         return Err(ApiError::new("ImageDigestDoesNotMatchException", message));
     }
     let digest = image.digest.clone();
-    let image = ecr::push(call.aws, name, image, tag)
+    let image = call
+        .aws
+        .ecr
+        .push(name, image, tag)
         .map_err(|refused| refusal(&refused, name, &digest, tag))?;
     Ok(json!({ "image": with_manifest(&repository, &image, tag) }))
 }

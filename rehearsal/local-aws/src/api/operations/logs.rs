@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::page::page;
-use crate::api::stamp::epoch_milliseconds;
 use crate::identity::arn;
 use crate::logs::filter::{Filter, NotPlayed};
 use crate::logs::{From, LogEvent, window};
+use crate::stamp::epoch_milliseconds;
 
 /// As many characters as a filter pattern may have.
 const LONGEST_PATTERN: usize = 1024;

@@ -8,9 +8,9 @@ use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::input::Input;
 use crate::api::page::page;
-use crate::api::stamp::epoch_seconds;
 use crate::identity::arn;
 use crate::scheduler::{AfterCompletion, Schedule, State, create, due, update};
+use crate::stamp::epoch_seconds;
 
 fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new("ValidationException", message)
@@ -53,7 +53,7 @@ pub(super) fn create_schedule(call: Call<'_>) -> Answer {
     {
         return Ok(json!({ "ScheduleArn": schedule_arn(name) }));
     }
-    create(call.aws, schedule).map_err(|_| {
+    create(&call.aws.scheduler, schedule).map_err(|_| {
         ApiError::new(
             "ConflictException",
             format!("Schedule {name} already exists."),
@@ -77,7 +77,7 @@ pub(super) fn update_schedule(call: Call<'_>) -> Answer {
         created_at: known.created_at,
         ..read(call, name)?
     };
-    update(call.aws, schedule);
+    update(&call.aws.scheduler, schedule);
     Ok(json!({ "ScheduleArn": schedule_arn(name) }))
 }
 

@@ -7,9 +7,8 @@ use crate::api::error::ApiError;
 use crate::api::input::Input;
 use crate::api::page::page;
 use crate::identity::ACCOUNT;
-use crate::sns::{Publication, Subscription, malformed_arn, refusal};
+use crate::sns::{Message, Publication, Subscription, malformed_arn, refusal};
 use crate::timeline;
-use crate::world::Message;
 
 fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new("InvalidParameter", message)

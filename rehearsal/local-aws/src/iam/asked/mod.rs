@@ -10,8 +10,8 @@ use serde_json::Value;
 
 use super::Asked;
 use crate::api::request::{Request, Service};
+use crate::aws::Aws;
 use crate::identity::{ACCOUNT, arn};
-use crate::world::Aws;
 
 /// Everything that the call needs; `None` when that is not known, so that nobody is let through by mistake.
 pub fn asked(aws: &Aws, request: &Request) -> Option<Vec<Asked>> {
