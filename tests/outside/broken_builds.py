@@ -40,10 +40,10 @@ class Guard:
 GUARDS = (
     Guard(
         1,
-        "the hourly look",
-        "shared/rules/src/look.rs",
-        "StartEvent::Look => Concerned::Looks(config.pipelines.iter().map(routine).collect()),",
-        'StartEvent::Look => Concerned::Nobody("no look".to_owned()),',
+        "the hourly reconciliation",
+        "shared/rules/src/reconcile.rs",
+        "        StartEvent::Routine => {\n            Concerned::Reconciliations(config.pipelines.iter().map(routine).collect())\n        }",
+        '        StartEvent::Routine => Concerned::Nobody("no reconciliation".to_owned()),',
     ),
     Guard(
         2,

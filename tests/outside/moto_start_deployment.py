@@ -226,11 +226,11 @@ class Trial:
         events = ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"]
         automatic = {"enabled": True, "events": events}
         self.claims.equal("it rolls back by itself", sent.get("autoRollbackConfiguration"), automatic)
-        looks = [e.sent() for e in self.recorder.before("CreateDeployment") if e.operation == "ListDeployments"]
+        asked = [e.sent() for e in self.recorder.before("CreateDeployment") if e.operation == "ListDeployments"]
         self.claims.holds(
             "right before it CodeDeploy was asked once more what was created meanwhile",
-            bool(looks) and set(looks[-1].get("createTimeRange", {})) == {"start"},
-            shown(looks[-1:]),
+            bool(asked) and set(asked[-1].get("createTimeRange", {})) == {"start"},
+            shown(asked[-1:]),
         )
         content = deployment["revision"]["appSpecContent"]["content"]
         app_spec = json.loads(content)

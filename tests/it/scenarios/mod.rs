@@ -131,9 +131,9 @@ fn check_shipped(run: &Run) {
     );
 }
 
-/// Holds where one event told the push.
+/// Holds where one event told of the push.
 #[track_caller]
-fn check_shipped_at_one_look(run: &Run) {
+fn check_shipped_by_one_reconciliation(run: &Run) {
     check_shipped(run);
     assert_eq!(run.revisions_of(&green_digest()).len(), 1);
     assert_eq!(run.calls("start-deployment", "RegisterTaskDefinition"), 1);
@@ -162,7 +162,7 @@ fn check_refused(run: &Run, gate: &str) {
 #[test]
 fn ship() {
     let run = play("ship");
-    check_shipped_at_one_look(&run);
+    check_shipped_by_one_reconciliation(&run);
     let calls = run.all_calls();
     let at = |function: &str, operation: &str| {
         calls
@@ -195,7 +195,7 @@ fn failed_test_traffic() {
 
 #[test]
 fn redirect() {
-    check_shipped_at_one_look(&play("redirect"));
+    check_shipped_by_one_reconciliation(&play("redirect"));
 }
 
 #[test]
@@ -260,7 +260,7 @@ fn multi_arch() {
 #[test]
 fn ec2_dynamic_ports() {
     let run = play("ec2-dynamic-ports");
-    check_shipped_at_one_look(&run);
+    check_shipped_by_one_reconciliation(&run);
     assert_eq!(run.calls("run-migration", "RunTask"), 1);
 }
 
