@@ -9,7 +9,7 @@ pub(crate) mod run;
 use std::collections::BTreeSet;
 
 use crate::repository;
-use crate::template::read::{actions, logical_id, resources, statements};
+use crate::template::read::{actions, functions, statements};
 use run::{Run, play};
 
 const BLUE: &str = "1.0.0";
@@ -93,16 +93,12 @@ fn check_what_always_holds(run: &Run) {
 fn granted() -> BTreeSet<(String, String)> {
     let operation = |action: String| action.rsplit(':').next().unwrap().to_owned();
     let mut granted = BTreeSet::new();
-    for (id, properties) in resources("AWS::Serverless::Function") {
-        let function = repository::functions()
-            .into_iter()
-            .find(|name| logical_id(name) == id)
-            .unwrap();
-        let operations = statements(&properties)
+    for function in functions() {
+        let operations = statements(&function.properties)
             .into_iter()
             .flat_map(|statement| actions(&statement))
             .map(operation);
-        granted.extend(operations.map(|operation| (function.clone(), operation)));
+        granted.extend(operations.map(|operation| (function.name.clone(), operation)));
     }
     granted
 }
