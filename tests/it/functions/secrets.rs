@@ -195,12 +195,12 @@ fn situations() -> [Situation; 8] {
     });
     // What is refused is quoted, too.
     let unreadable = json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": [EXECUTION]});
-    let (look, dry_run) = (
+    let (request, dry_run) = (
         json!({"pipeline": "web"}),
         json!({"pipeline": "web", "dry_run": true}),
     );
     [
-        ("start-deployment", look, "Succeeded", "CreateDeployment"),
+        ("start-deployment", request, "Succeeded", "CreateDeployment"),
         (
             "start-deployment",
             dry_run,

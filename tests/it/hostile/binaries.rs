@@ -124,7 +124,7 @@ fn whole_works(function: &str) -> &'static [&'static [&'static str]] {
 fn is_change(operation: &&str) -> bool {
     !["Describe", "Get", "List", "BatchGet"]
         .iter()
-        .any(|look| operation.starts_with(look))
+        .any(|reads| operation.starts_with(reads))
 }
 
 #[track_caller]
