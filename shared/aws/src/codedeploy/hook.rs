@@ -39,7 +39,7 @@ impl CodeDeploy {
             "codedeploy:PutLifecycleEventHookExecutionStatus",
             deployment.as_str(),
         )
-        .hiding([execution.to_string()]);
+        .redacting([execution.to_string()]);
         let sent = self
             .client
             .put_lifecycle_event_hook_execution_status()
