@@ -9,12 +9,14 @@ use aws::logs::Logs;
 use aws::scheduler::Scheduler;
 use aws::sns::Sns;
 use lambda::{Failure, Messenger, Start, Started};
+use rules::codedeploy::lifecycle;
+use rules::codedeploy::{Creator, Deployment, DeploymentStatus, LifecycleEventStatus};
 use rules::config::{Config, Pipeline};
 use rules::events::{self, DeploymentState, StateChange};
+use rules::migration;
 use rules::names::{DeploymentId, RevisionArn};
-use rules::observed::{Creator, Deployment, DeploymentStatus, LifecycleEventStatus, TaskCount};
+use rules::observed::TaskCount;
 use rules::outcome::{self, Ending, Event, Outcome};
-use rules::{lifecycle, migration};
 use serde_json::{Value, json};
 
 /// How often a migration is looked for that may have been started while its deployment ended, and the pause between.

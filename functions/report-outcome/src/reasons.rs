@@ -2,9 +2,9 @@
 
 use aws::CallFailed;
 use aws::ecs::Tasks;
+use rules::codedeploy::Deployment;
 use rules::config::Pipeline;
 use rules::names::{DeploymentId, RevisionArn};
-use rules::observed::Deployment;
 use rules::outcome::Ending;
 use rules::reasons;
 
@@ -88,6 +88,6 @@ impl Handler {
             .codedeploy
             .get_application_revision(&deployment.application, sha256)
             .await?;
-        Ok(rules::app_spec::revision(&content))
+        Ok(rules::codedeploy::app_spec::revision(&content))
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use aws::codedeploy::CreateDeployment;
 use aws::{CallFailed, Kind};
 use lambda::{Failure, Started};
-use rules::app_spec::{self, MigrationGate, TestListener};
+use rules::codedeploy::app_spec::{self, MigrationGate, TestListener};
 use rules::config::RevisionFrom;
 use rules::environment::{Mode, Starting};
 use rules::migration;

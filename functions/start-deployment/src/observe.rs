@@ -4,11 +4,11 @@ use aws::codedeploy::Deployments;
 use aws::ecs::Tasks;
 use aws::{CallFailed, Kind};
 use lambda::Failure;
+use rules::codedeploy::{Deployment, DeploymentGroup};
 use rules::config::Pipeline;
 use rules::names::{DeploymentId, Digest, RevisionArn};
 use rules::observed::{
-    Deployment, DeploymentGroup, ImageDetail, LoadBalancerTarget, Placement, Service, TaskCount,
-    TaskDefinition,
+    ImageDetail, LoadBalancerTarget, Placement, Service, TaskCount, TaskDefinition,
 };
 use rules::reconcile::{self, Mismatch, Reconciliation, Search};
 use rules::revision::{self, Matching};

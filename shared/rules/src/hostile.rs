@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
-use crate::app_spec;
+use crate::codedeploy::app_spec;
 use crate::names::{Digest, Image, Repository, Tag};
 use crate::observed::ImageDetail;
 use crate::tag_rule::TagRule;

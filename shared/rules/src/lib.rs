@@ -3,13 +3,12 @@
 //! Not here: calls to AWS (`shared/aws`), the clock and the environment (each function's `main.rs`).
 #![warn(missing_docs)]
 
-pub mod app_spec;
+pub mod codedeploy;
 pub mod config;
 pub mod covered;
 pub mod environment;
 pub mod events;
 mod foreign;
-pub mod lifecycle;
 pub mod listener_rule;
 pub mod message;
 pub mod migration;

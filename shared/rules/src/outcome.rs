@@ -9,9 +9,10 @@ use std::fmt;
 
 use time::UtcDateTime;
 
+use crate::codedeploy::{Deployment, DeploymentTarget, LifecycleEventStatus};
 use crate::config::Pipeline;
 use crate::names::{ClusterName, DeploymentId, Image, PipelineName, RevisionArn, ServiceName};
-use crate::observed::{Deployment, DeploymentTarget, LifecycleEventStatus, TaskCount};
+use crate::observed::TaskCount;
 use crate::start;
 
 pub use event::Event;

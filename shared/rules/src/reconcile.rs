@@ -2,10 +2,11 @@
 
 use time::UtcDateTime;
 
+use crate::codedeploy::DeploymentGroup;
 use crate::config::{Config, Pipeline};
 use crate::events::{Request, StartEvent, Wanted, Way};
 use crate::names::{Digest, Image, Repository, Tag};
-use crate::observed::{DeploymentGroup, ImageDetail, Service};
+use crate::observed::{ImageDetail, Service};
 use crate::revision::Unusable;
 use crate::start::{AskedBy, Candidate, Force, Observed, Skip};
 use crate::tag_rule::{self, TagRule};

@@ -7,12 +7,12 @@ mod skip;
 
 use time::UtcDateTime;
 
+use crate::codedeploy::{
+    Creator, Deployment, DeploymentStatus, DeploymentTarget, LifecycleEventStatus,
+};
 use crate::config::{Pipeline, TerminationWait, WhenBusy};
 use crate::names::{DeploymentId, Digest, Image, RevisionArn};
-use crate::observed::{
-    Creator, Deployment, DeploymentStatus, DeploymentTarget, ImageDetail, LifecycleEventStatus,
-    TaskCount,
-};
+use crate::observed::{ImageDetail, TaskCount};
 
 pub use attempts::{attempts, attempts_since};
 pub(crate) use order::moment;

@@ -1,7 +1,7 @@
 //! CodeDeploy's answers about a deployment, in our words.
 
 use aws_sdk_codedeploy::types::{DeploymentInfo, EcsTarget};
-use rules::observed::{
+use rules::codedeploy::{
     Creator, Deployment, DeploymentStatus, DeploymentTarget, LifecycleEvent, LifecycleEventStatus,
 };
 use rules::redact;

@@ -1,6 +1,6 @@
 use super::*;
+use crate::codedeploy::Deployment;
 use crate::config::Pipeline;
-use crate::observed::Deployment;
 use crate::reconcile::Effect;
 use crate::start::Force;
 use crate::start::tests::{every_situation, situation};

@@ -4,12 +4,12 @@ use serde_json::Value;
 use time::UtcDateTime;
 
 use super::*;
+use crate::codedeploy::{
+    Creator, Deployment, DeploymentStatus, DeploymentTarget, LifecycleEvent, LifecycleEventStatus,
+};
 use crate::config::{Config, Pipeline};
 use crate::foreign::is_hidden_mark;
-use crate::observed::{
-    Creator, Deployment, DeploymentStatus, DeploymentTarget, LifecycleEvent, LifecycleEventStatus,
-    TaskCount,
-};
+use crate::observed::TaskCount;
 use crate::outcome::{Ending, Event, steps};
 use crate::start::AskedBy;
 

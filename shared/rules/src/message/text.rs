@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use super::{duration, link, log_lines};
+use crate::codedeploy::LifecycleEventStatus;
 use crate::foreign::line;
 use crate::names::TopicArn;
-use crate::observed::LifecycleEventStatus;
 use crate::outcome::Outcome;
 
 pub(super) fn render(outcome: &Outcome, topic: &TopicArn) -> String {

@@ -1,8 +1,8 @@
 //! Why a deployment ended badly.
 
 use super::Ending;
+use crate::codedeploy::{Deployment, LifecycleEventStatus};
 use crate::config::{Pipeline, WhenBusy};
-use crate::observed::{Deployment, LifecycleEventStatus};
 
 /// CodeDeploy's sentence, the step that failed, and what AWS knows beyond them.
 pub(super) fn reason(pipeline: &Pipeline, deployment: &Deployment, ending: &Ending) -> String {

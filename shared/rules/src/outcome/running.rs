@@ -1,8 +1,9 @@
 //! "Runs" is said of tasks that run: CodeDeploy's success says that it did its steps, not that a task is up at their end.
 
 use super::{Ending, Event, Outcome, named, place};
+use crate::codedeploy::Deployment;
 use crate::config::Pipeline;
-use crate::observed::{Deployment, TaskCount};
+use crate::observed::TaskCount;
 use crate::start;
 
 const LOOK: &str = "check the stopped tasks' reasons and the service's events; then correct the cause and push again";

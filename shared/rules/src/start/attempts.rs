@@ -6,9 +6,9 @@ use time::UtcDateTime;
 
 use super::Candidate;
 use super::order::{Order, shipped};
+use crate::codedeploy::{Creator, Deployment, DeploymentStatus};
 use crate::config::{Pipeline, WhenBusy};
 use crate::names::{Digest, Tag};
-use crate::observed::{Creator, Deployment, DeploymentStatus};
 use crate::tag_rule::TagRule;
 
 /// Which of a group's deployments since the candidate was ordered tried to ship it: those that ended, and were not made

@@ -6,8 +6,9 @@
 use time::UtcDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use crate::codedeploy::Deployment;
 use crate::names::{Digest, Image, Repository, Tag};
-use crate::observed::{Deployment, ImageDetail};
+use crate::observed::ImageDetail;
 
 const DESCRIPTION_START: &str = "greenlight ";
 /// CodeDeploy User Guide, limits: a deployment's description. Versions before the time of the order was in it cut theirs

@@ -1,7 +1,7 @@
 //! Whether CodeDeploy waits for a hook. A call of the hook says only which deployment it is about, and anybody who may
 //! invoke the function can make one.
 
-use crate::observed::{DeploymentTarget, LifecycleEvent, LifecycleEventStatus};
+use super::{DeploymentTarget, LifecycleEvent, LifecycleEventStatus};
 
 /// The lifecycle event whose hook migrates.
 pub const AFTER_INSTALL: &str = "AfterInstall";
