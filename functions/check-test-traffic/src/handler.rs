@@ -6,7 +6,7 @@ use aws::codedeploy::CodeDeploy;
 use aws::ecs::Ecs;
 use aws::elb::Elb;
 use aws::sns::Sns;
-use lambda::{Deadline, Failure, Gate, Hook, Known, Messenger, Start, Verdict};
+use lambda::{Caller, Deadline, Failure, Gate, Hook, Known, Messenger, Start, Verdict};
 use rules::codedeploy::lifecycle::Stage;
 use rules::events::HookCall;
 use rules::listener_rule;
@@ -53,8 +53,11 @@ impl Handler {
         let call = HookCall::parse(&event)?;
         let hook = Hook {
             gate: Gate::TestTraffic,
-            call: &call,
-            codedeploy: &self.codedeploy,
+            caller: Caller::CodeDeploy {
+                client: &self.codedeploy,
+                deployment: &call.deployment_id,
+                executions: std::slice::from_ref(&call.execution_id),
+            },
             messenger: &self.messenger,
             deadline,
         };
@@ -160,7 +163,10 @@ impl Handler {
         let (pipeline, gate) = (&known.pipeline, &known.pipeline.test_traffic);
         let group = self
             .codedeploy
-            .get_deployment_group(&pipeline.application, &pipeline.deployment_group)
+            .get_deployment_group(
+                &pipeline.codedeploy.application,
+                &pipeline.codedeploy.deployment_group,
+            )
             .await?;
         let Some(arn) = &group.test_listener else {
             return Err(Failure::Refused(

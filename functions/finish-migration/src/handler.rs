@@ -12,8 +12,8 @@ use aws::logs::Logs;
 use aws::scheduler::Scheduler;
 use aws::sns::Sns;
 use aws::{CallFailed, Kind};
-use lambda::{Deadline, Failure, Gate, Hook, Known, Messenger, Start, Started, Verdict};
-use rules::events::{self, FinishEvent, HookCall, TaskChanged, TimedOut};
+use lambda::{Caller, Deadline, Failure, Gate, Hook, Known, Messenger, Start, Started, Verdict};
+use rules::events::{self, FinishEvent, TaskChanged, TimedOut};
 use rules::migration::{self, Record};
 use rules::names::{ContainerName, DeploymentId};
 use rules::observed::Task;
@@ -271,24 +271,19 @@ impl Handler {
         verdict: Verdict,
         deadline: Deadline,
     ) -> Result<Value, Failure> {
-        let executions = &waiting.record.executions;
-        let call = HookCall {
-            deployment_id: waiting.record.deployment.clone(),
-            execution_id: executions.first().cloned().ok_or_else(|| {
-                Failure::Refused("the migration's schedule holds no execution id".to_owned())
-            })?,
-        };
         let hook = Hook {
             gate: Gate::Migration,
-            call: &call,
-            codedeploy: &self.codedeploy,
+            caller: Caller::CodeDeploy {
+                client: &self.codedeploy,
+                deployment: &waiting.record.deployment,
+                executions: &waiting.record.executions,
+            },
             messenger: &self.messenger,
             deadline,
         };
         let known = waiting.known.as_ref();
         let verdict = unless_ended(known, verdict);
-        hook.deliver_to(executions, &self.start, known, &verdict)
-            .await
+        hook.deliver(&self.start, known, &verdict).await
     }
 
     /// The hook is answered: nobody needs its ids any more. Where this fails the schedule calls once more, finds the hook

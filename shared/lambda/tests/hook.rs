@@ -13,7 +13,9 @@ use aws::{Endpoint, Patience, Session};
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use lambda::{Deadline, Failure, Gate, Hook, Messenger, Misconfigured, Start, Started, Verdict};
+use lambda::{
+    Caller, Deadline, Failure, Gate, Hook, Messenger, Misconfigured, Start, Started, Verdict,
+};
 use rules::config::Config;
 use rules::environment::{MessageFormat, Settings};
 use rules::events::HookCall;
@@ -163,8 +165,11 @@ where
     );
     let hook = Hook {
         gate: Gate::TestTraffic,
-        call: &call,
-        codedeploy: &codedeploy,
+        caller: Caller::CodeDeploy {
+            client: &codedeploy,
+            deployment: &call.deployment_id,
+            executions: std::slice::from_ref(&call.execution_id),
+        },
         messenger: &messenger,
         deadline: Deadline::after(left),
     };

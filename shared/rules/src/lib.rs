@@ -6,6 +6,7 @@
 pub mod codedeploy;
 pub mod config;
 pub mod covered;
+pub mod engine;
 pub mod environment;
 pub mod events;
 mod foreign;

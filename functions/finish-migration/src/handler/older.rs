@@ -6,7 +6,7 @@ use rules::events::{TaskChanged, TimedOut};
 use rules::migration::{self, Record, TaskRun};
 use rules::names::{DeploymentId, HookExecutionId, TaskArn};
 use rules::observed::Task;
-use rules::{revision, start};
+use rules::{codedeploy, revision};
 use serde_json::Value;
 use time::UtcDateTime;
 
@@ -145,7 +145,7 @@ impl Handler {
                 differs.join(", ")
             )));
         }
-        let Some(digest) = start::shipped(&known.deployment) else {
+        let Some(digest) = codedeploy::shipped(&known.deployment) else {
             return Ok(Some(
                 "it is not known which image this deployment ships".to_owned(),
             ));
