@@ -64,7 +64,10 @@ fn the_example_is_what_the_rehearsal_ships() {
         pipeline.service,
         pipeline.codedeploy.application,
         pipeline.codedeploy.deployment_group,
-        pipeline.codedeploy.deployment_config.map(|name| name.to_string()),
+        pipeline
+            .codedeploy
+            .deployment_config
+            .map(|name| name.to_string()),
     );
     assert_eq!(
         said,

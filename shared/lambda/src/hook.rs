@@ -12,10 +12,11 @@ use std::time::Duration;
 
 use aws::CallFailed;
 use futures_util::FutureExt;
-use rules::codedeploy::lifecycle::{self, Stage};
+use rules::codedeploy::lifecycle::Stage;
 use rules::codedeploy::{Creator, Deployment, HookAnswer, HookReceipt};
 use rules::config::Pipeline;
 use rules::environment::Settings;
+use rules::gate::{Gate, Verdict};
 use rules::outcome::{Event, Outcome, Subject};
 use serde_json::{Value, json};
 use tokio::time::Instant;
@@ -23,47 +24,6 @@ use tokio::time::Instant;
 pub use caller::Caller;
 
 use crate::{Deadline, Failure, Messenger, Start};
-
-/// What a hook checks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gate {
-    /// AfterInstall.
-    Migration,
-    /// AfterAllowTestTraffic.
-    TestTraffic,
-}
-
-impl Gate {
-    /// CodeDeploy's lifecycle event that calls it.
-    fn lifecycle_event(self) -> &'static str {
-        match self {
-            Self::Migration => lifecycle::AFTER_INSTALL,
-            Self::TestTraffic => lifecycle::AFTER_ALLOW_TEST_TRAFFIC,
-        }
-    }
-}
-
-/// What a hook says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// Go on, and why.
-    Succeeded(String),
-    /// Fail the deployment.
-    Failed {
-        /// Why.
-        reason: String,
-        /// The last lines of a log that goes with it.
-        log: Vec<String>,
-    },
-    /// Fail the deployment, and why: what was to be started never ran.
-    NothingRan(String),
-    /// The deployment has ended, and people are told of that elsewhere: it is answered as failed in case something waits.
-    TooLate(String),
-    /// Somebody else answers: the migration runs now.
-    Later(String),
-    /// Nothing waits for this answer, so none is given, and why: the call is not CodeDeploy's, or not of this moment.
-    Ignored(String),
-}
 
 /// What is known of a deployment that waits.
 #[derive(Debug, Clone)]

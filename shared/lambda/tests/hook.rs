@@ -13,12 +13,11 @@ use aws::{Endpoint, Patience, Session};
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use lambda::{
-    Caller, Deadline, Failure, Gate, Hook, Messenger, Misconfigured, Start, Started, Verdict,
-};
+use lambda::{Caller, Deadline, Failure, Hook, Messenger, Misconfigured, Start, Started};
 use rules::config::Config;
 use rules::environment::{MessageFormat, Settings};
 use rules::events::HookCall;
+use rules::gate::{Gate, Verdict};
 use rules::problem::Problems;
 use serde_json::{Value, json};
 

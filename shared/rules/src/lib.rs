@@ -10,6 +10,7 @@ pub mod engine;
 pub mod environment;
 pub mod events;
 mod foreign;
+pub mod gate;
 pub mod listener_rule;
 pub mod message;
 pub mod migration;

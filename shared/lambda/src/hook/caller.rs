@@ -6,9 +6,9 @@ use aws::codedeploy::CodeDeploy;
 use aws::{CallFailed, Kind};
 use rules::codedeploy::lifecycle::{self, Stage};
 use rules::codedeploy::{Deployment, HookAnswer, HookReceipt};
+use rules::gate::Gate;
 use rules::names::{DeploymentId, HookExecutionId};
 
-use super::Gate;
 use crate::Deadline;
 
 /// Who waits for the answer of a hook.
@@ -56,7 +56,7 @@ impl Caller<'_> {
         let mut attempt = 1;
         loop {
             let target = client.get_deployment_target(deployment);
-            let stage = lifecycle::stage(target.await?, gate.lifecycle_event());
+            let stage = lifecycle::stage(target.await?, lifecycle::event_of(gate));
             if attempt == ATTEMPTS || !matches!(stage, Stage::NotYet(_)) {
                 return Ok(stage);
             }

@@ -2,11 +2,20 @@
 //! invoke the function can make one.
 
 use super::{DeploymentTarget, LifecycleEvent, LifecycleEventStatus};
+use crate::gate::Gate;
 
 /// The lifecycle event whose hook migrates.
 pub const AFTER_INSTALL: &str = "AfterInstall";
 /// The lifecycle event whose hook checks green through the test listener.
 pub const AFTER_ALLOW_TEST_TRAFFIC: &str = "AfterAllowTestTraffic";
+
+/// The lifecycle event whose hook asks this gate.
+pub fn event_of(gate: Gate) -> &'static str {
+    match gate {
+        Gate::Migration => AFTER_INSTALL,
+        Gate::TestTraffic => AFTER_ALLOW_TEST_TRAFFIC,
+    }
+}
 
 /// How far a lifecycle event is.
 #[derive(Debug, Clone, PartialEq, Eq)]
