@@ -14,7 +14,7 @@ mod turns;
 
 pub use deadline::Deadline;
 pub use failure::Failure;
-pub use hook::{Gate, Hook, Known, Verdict};
+pub use hook::{Caller, Hook, Known};
 pub use lambda_runtime::Error;
 pub use log::last_lines;
 pub use messenger::Messenger;

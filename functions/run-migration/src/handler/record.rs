@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use aws::scheduler::{Created, Found, Schedule};
 use lambda::{Failure, Known};
+use rules::codedeploy::LifecycleEvent;
 use rules::events::HookCall;
 use rules::migration::{self, MigrationTask, Noted, Record, TaskRun};
 use rules::names::TaskArn;
-use rules::observed::{LifecycleEvent, Task};
+use rules::observed::Task;
 use time::UtcDateTime;
 
 use super::Handler;

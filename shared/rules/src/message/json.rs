@@ -11,7 +11,7 @@ pub(super) fn render(outcome: &Outcome, topic: &TopicArn) -> String {
     let steps: Vec<Value> = outcome
         .steps
         .iter()
-        .map(|step| json!({"name": line(&step.name), "status": step.status.as_str(), "seconds": step.seconds}))
+        .map(|step| json!({"name": line(&step.name), "status": step.status, "seconds": step.seconds}))
         .collect();
     let log: Vec<String> = log_lines(outcome).collect();
     json!({

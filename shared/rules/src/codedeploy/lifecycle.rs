@@ -1,12 +1,21 @@
 //! Whether CodeDeploy waits for a hook. A call of the hook says only which deployment it is about, and anybody who may
 //! invoke the function can make one.
 
-use crate::observed::{DeploymentTarget, LifecycleEvent, LifecycleEventStatus};
+use super::{DeploymentTarget, LifecycleEvent, LifecycleEventStatus};
+use crate::gate::Gate;
 
 /// The lifecycle event whose hook migrates.
 pub const AFTER_INSTALL: &str = "AfterInstall";
 /// The lifecycle event whose hook checks green through the test listener.
 pub const AFTER_ALLOW_TEST_TRAFFIC: &str = "AfterAllowTestTraffic";
+
+/// The lifecycle event whose hook asks this gate.
+pub fn event_of(gate: Gate) -> &'static str {
+    match gate {
+        Gate::Migration => AFTER_INSTALL,
+        Gate::TestTraffic => AFTER_ALLOW_TEST_TRAFFIC,
+    }
+}
 
 /// How far a lifecycle event is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,12 +1,11 @@
-//! What must not be told: environment values, secrets, and where secrets lie.
+//! Takes environment values, secrets and the places of secrets out of text.
 //!
-//! Logs of tasks and sentences of AWS are quoted to people, and either may hold what a task was given. So it is taken out
-//! where the quotation begins, not where it is written.
+//! Messages quote task logs and sentences of AWS, and either may hold what a task was given. So a quotation is redacted
+//! where it begins, not where it is written: no later code can forget to.
 //!
-//! What is known of a container is taken out wherever it stands: whole values of its environment, their lines, and the
-//! passwords of URLs among them. What is not known is taken out where it looks like a credential. What remains is what
-//! nobody can tell from a word: short values, parts of values, values that were encoded, and the contents of secrets, which
-//! Greenlight never reads, where a program prints them bare.
+//! Values that a container is known to have are redacted wherever they stand: whole, line by line, and as passwords of URLs.
+//! Unknown values are redacted where they look like a credential. Four kinds cannot be recognized: short values, parts of
+//! values, encoded values, and a secret's content (Greenlight never reads it) where a program prints it bare.
 
 mod credentials;
 
@@ -14,19 +13,19 @@ use std::cmp::Reverse;
 
 use serde_json::Value;
 
-pub(crate) use credentials::masked;
+pub(crate) use credentials::redact_credentials;
 
 use crate::names::ContainerName;
 use crate::observed::{Task, TaskDefinition};
 
-/// Shorter values are words and numbers (`true`, `8080`, `eu`), and taking them out would leave no log readable.
+/// Shorter values, in characters, are words and numbers (`true`, `8080`, `eu`): without them no log would be readable.
 pub const VALUE_CHARACTERS_AT_LEAST: usize = 8;
 
-/// What a container was given, by name.
+/// Replaces the values that a container was given by their names.
 #[derive(Clone, PartialEq, Eq, Default)]
-pub struct Secrets(Vec<(String, String)>);
+pub struct Redactor(Vec<(String, String)>);
 
-impl Secrets {
+impl Redactor {
     /// The environment of a task's container: its revision's, and what RunTask added.
     pub fn of(definition: &TaskDefinition, task: &Task, container: &ContainerName) -> Self {
         let containers = definition.task_definition["containerDefinitions"].as_array();
@@ -55,17 +54,17 @@ impl Secrets {
         Self::from_iter(given.chain(overridden))
     }
 
-    /// A line of a log with the names of values in place of the values, and without what looks like a credential.
-    pub fn hidden(&self, line: &str) -> String {
+    /// The line with `[NAME]` in place of each known value, and `…` in place of what looks like a credential.
+    pub fn redact(&self, line: &str) -> String {
         let mut line = line.to_owned();
         for (name, value) in &self.0 {
             line = line.replace(value.as_str(), &format!("[{name}]"));
         }
-        masked(&line)
+        redact_credentials(&line)
     }
 }
 
-impl FromIterator<(String, String)> for Secrets {
+impl FromIterator<(String, String)> for Redactor {
     fn from_iter<T: IntoIterator<Item = (String, String)>>(pairs: T) -> Self {
         let whole: Vec<(String, String)> = pairs.into_iter().collect();
         let parts = whole.iter().flat_map(|(name, value)| {
@@ -94,10 +93,10 @@ fn forms(value: &str) -> Vec<String> {
     lines.chain([quoted]).chain(password).collect()
 }
 
-/// A sentence of AWS as people may be told it: without the places of secrets, which ECS names when it cannot read one, and
-/// without what looks like a credential, because programs are quoted in it with the options that they were given.
-pub fn told(sentence: &str) -> String {
-    masked(&without_places(sentence))
+/// A sentence of AWS without the places of secrets, which ECS names when it cannot read one, and without what looks like a
+/// credential: ECS quotes programs in it with their options.
+pub fn redact(sentence: &str) -> String {
+    redact_credentials(&without_places(sentence))
 }
 
 fn without_places(text: &str) -> String {
@@ -143,20 +142,20 @@ mod tests {
 
     use super::*;
 
-    fn secrets(pairs: &[(&str, &str)]) -> Secrets {
+    fn redactor(pairs: &[(&str, &str)]) -> Redactor {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         pairs.iter().map(owned).collect()
     }
 
     #[test]
-    fn a_value_is_told_by_its_name() {
-        let secrets = secrets(&[
+    fn a_value_is_replaced_by_its_name() {
+        let redactor = redactor(&[
             ("PASSWORD", "correct horse"),
             ("DATABASE_URL", "postgres://shop:correct horse@db"),
             ("DEBUG", "true"),
         ]);
         assert_eq!(
-            secrets.hidden(
+            redactor.redact(
                 "cannot reach postgres://shop:correct horse@db: correct horse is refused, true"
             ),
             "cannot reach [DATABASE_URL]: [PASSWORD] is refused, true"
@@ -164,28 +163,28 @@ mod tests {
     }
 
     #[test]
-    fn a_value_of_several_lines_is_hidden_line_by_line() {
-        let secrets = secrets(&[("KEY", "-----BEGIN KEY-----\r\nMIIEvQIBADANBg\nnil\n")]);
+    fn a_value_of_several_lines_is_redacted_line_by_line() {
+        let redactor = redactor(&[("KEY", "-----BEGIN KEY-----\r\nMIIEvQIBADANBg\nnil\n")]);
         assert_eq!(
-            secrets.hidden("read MIIEvQIBADANBg, nil"),
+            redactor.redact("read MIIEvQIBADANBg, nil"),
             "read [KEY], nil"
         );
     }
 
     #[test]
     fn a_value_is_known_in_parts_and_in_json() {
-        let secrets = secrets(&[
+        let redactor = redactor(&[
             ("DATABASE_URL", "postgres://shop:correct horse@db/shop"),
             ("MOTTO", "say \"friend\""),
         ]);
         assert_eq!(
-            secrets.hidden("`correct horse` is refused, {\"motto\":\"say \\\"friend\\\"\"}"),
+            redactor.redact("`correct horse` is refused, {\"motto\":\"say \\\"friend\\\"\"}"),
             "`[DATABASE_URL]` is refused, {\"motto\":\"[MOTTO]\"}"
         );
     }
 
     #[test]
-    fn where_a_secret_lies_is_not_told() {
+    fn the_place_of_a_secret_is_redacted() {
         assert_eq!(
             without_places(
                 "unable to retrieve secret from asm: arn:aws:secretsmanager:eu-central-1:111122223333:secret:prod/db-Ab1: \
@@ -199,7 +198,9 @@ mod tests {
     #[test]
     fn a_program_is_quoted_without_its_credentials() {
         assert_eq!(
-            told("CannotStartContainerError: exec: \"serve --db-password=hunter2\": no such file"),
+            redact(
+                "CannotStartContainerError: exec: \"serve --db-password=hunter2\": no such file"
+            ),
             "CannotStartContainerError: exec: \"serve --db-password=…\": no such file"
         );
     }
@@ -221,9 +222,9 @@ mod tests {
             environment: [("ID".to_owned(), "execution-id".to_owned())].into(),
             others: Vec::new(),
         });
-        let secrets = Secrets::of(&definition, &task, &"web".parse().unwrap());
+        let redactor = Redactor::of(&definition, &task, &"web".parse().unwrap());
         assert_eq!(
-            secrets.hidden("other-value hunter2hunter2 prod/token/of/web execution-id"),
+            redactor.redact("other-value hunter2hunter2 prod/token/of/web execution-id"),
             "other-value [KEY] [TOKEN] [ID]"
         );
     }
@@ -234,22 +235,22 @@ mod tests {
             pairs in proptest::collection::vec(("[A-Z]{1,3}", "[a-f]{8,12}"), 0..5),
             text in "\\PC{0,20}",
         ) {
-            let secrets: Secrets = pairs.iter().cloned().collect();
+            let redactor: Redactor = pairs.iter().cloned().collect();
             let all: String = pairs.iter().map(|(_, value)| format!("{text}{value}")).collect();
-            let hidden = secrets.hidden(&all);
+            let redacted = redactor.redact(&all);
             for (_, value) in &pairs {
-                prop_assert!(!hidden.contains(value.as_str()));
+                prop_assert!(!redacted.contains(value.as_str()));
             }
         }
 
         #[test]
         fn any_sentence_has_its_places_taken_out(text in any::<String>(), place in "[a-z0-9:/-]{8,30}") {
-            let said = told(&format!("{text} arn:aws:ssm:eu-central-1:1:{place} {text}"));
+            let said = redact(&format!("{text} arn:aws:ssm:eu-central-1:1:{place} {text}"));
             prop_assert!(!said.contains(&place) || text.contains(&place));
         }
 
         #[test]
-        fn a_sentence_without_places_is_told_as_it_is(text in "[^:]{0,40}") {
+        fn a_sentence_without_places_stays_as_it_is(text in "[^:]{0,40}") {
             prop_assert_eq!(without_places(&text), text);
         }
     }

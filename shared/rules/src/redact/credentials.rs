@@ -1,13 +1,13 @@
-//! Credentials that are known by how they are written: whose they are, nobody has to know.
+//! Credentials that are recognized by how they are written, whoever they belong to.
 //!
-//! A secret that is written like any other word cannot be told from one.
+//! A secret that is written like any other word cannot be distinguished from one.
 
 /// What stands in place of a credential.
-const MASK: &str = "…";
+const REDACTED: &str = "…";
 
 /// A line of a log without what looks like a credential in it: `PASSWORD=…`, `"api_key": "…"`, `Authorization: …`,
 /// `Bearer …`, the password of a URL, and keys and tokens with a beginning of their own.
-pub(crate) fn masked(line: &str) -> String {
+pub(crate) fn redact_credentials(line: &str) -> String {
     without_known_forms(&without_named(&without_passwords_in_urls(line)))
 }
 
@@ -26,7 +26,7 @@ fn without_passwords_in_urls(line: &str) -> String {
                     said.push_str(user);
                     said.push(':');
                 }
-                said.push_str(MASK);
+                said.push_str(REDACTED);
                 said.push('@');
                 host
             }
@@ -69,10 +69,10 @@ fn without_named(line: &str) -> String {
             continue;
         };
         let (opening, value) = value(&name, after);
-        let is_told_already = value.starts_with('[') || value.starts_with(MASK);
-        if !value.is_empty() && !is_told_already {
+        let is_redacted = value.starts_with('[') || value.starts_with(REDACTED);
+        if !value.is_empty() && !is_redacted {
             said.push_str(opening);
-            said.push_str(MASK);
+            said.push_str(REDACTED);
             rest = &after[opening.len() + value.len()..];
         }
     }
@@ -154,7 +154,7 @@ fn without_known_forms(line: &str) -> String {
         let bearer = said.trim_end().to_ascii_lowercase().ends_with("bearer");
         let is_token = word.len() >= 8 && word.contains(|c: char| c.is_ascii_digit());
         said.push_str(if (begins && is_long) || (bearer && is_token) {
-            MASK
+            REDACTED
         } else {
             word
         });
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_as_a_credential_is_masked() {
+    fn what_is_written_as_a_credential_is_redacted() {
         for (line, said) in [
             ("PASSWORD=hunter2", "PASSWORD=…"),
             (
@@ -213,12 +213,12 @@ mod tests {
                 "password=[DATABASE_PASSWORD]",
             ),
         ] {
-            assert_eq!(masked(line), said);
+            assert_eq!(redact_credentials(line), said);
         }
     }
 
     #[test]
-    fn ordinary_lines_are_told_as_they_are() {
+    fn ordinary_lines_stay_as_they_are() {
         for line in [
             "SyntaxError: Unexpected token: } at line 3",
             "parse error near token: `;`",
@@ -235,38 +235,38 @@ mod tests {
             "AKIA is short, eyJ too, ghp_ as well",
             "key: value, a=b, c:d, ::1, ==",
         ] {
-            assert_eq!(masked(line), line);
+            assert_eq!(redact_credentials(line), line);
         }
     }
 
     /// What has no sign of a credential is what it was. So are contents of secrets that are printed bare: nobody can know
     /// them, because Greenlight does not read secrets.
     #[test]
-    fn what_looks_like_any_other_word_cannot_be_masked() {
+    fn what_looks_like_any_other_word_cannot_be_redacted() {
         for line in ["connecting with hunter2", "the PIN is 1234", "aHVudGVyMg"] {
-            assert_eq!(masked(line), line);
+            assert_eq!(redact_credentials(line), line);
         }
     }
 
     proptest! {
         #[test]
-        fn any_line_is_masked_once(line in "(password|token|://|[=:@ \"'a-z1.…\\[\\\\]){0,30}") {
-            let once = masked(&line);
-            prop_assert_eq!(masked(&once), once);
+        fn any_line_is_redacted_once(line in "(password|token|://|[=:@ \"'a-z1.…\\[\\\\]){0,30}") {
+            let once = redact_credentials(&line);
+            prop_assert_eq!(redact_credentials(&once), once);
         }
 
         #[test]
         fn no_named_value_survives(before in "\\PC{0,20}", name in "[A-Z]{0,4}_(PASSWORD|TOKEN|SECRET|API_KEY)", value in "[a-z]{4}[0-9]{6}") {
             prop_assume!(!before.contains(&value));
-            let said = masked(&format!("{before} {name}={value} \"{name}\": \"{value}\""));
+            let said = redact_credentials(&format!("{before} {name}={value} \"{name}\": \"{value}\""));
             prop_assert!(!said.contains(&value), "{}", said);
         }
 
         #[test]
-        fn words_and_numbers_are_told_as_they_are(line in "([a-zA-Z0-9,.]{1,12} ){0,8}") {
+        fn words_and_numbers_stay_as_they_are(line in "([a-zA-Z0-9,.]{1,12} ){0,8}") {
             prop_assume!(!line.to_ascii_lowercase().contains("bearer"));
             prop_assume!(!BEGINNINGS.iter().any(|known| line.contains(known)));
-            prop_assert_eq!(masked(&line), line);
+            prop_assert_eq!(redact_credentials(&line), line);
         }
     }
 }
