@@ -165,7 +165,7 @@ impl Handler {
         decision: Decision,
     ) -> Result<Acted, Failure> {
         let report = Report::of(reconciliation, &observation, &decision);
-        match (&decision, started.own.mode) {
+        match (&decision, started.extra.mode) {
             (Decision::Skip(skip), _) => {
                 self.tell(started, reconciliation, &observation, skip).await;
                 Ok(Acted::Done(report))
@@ -298,7 +298,7 @@ impl Handler {
         let marks = Marks {
             ordered_at: observation.ordered_at(),
             service: reconciliation.pipeline.place(),
-            stack: started.own.stack.clone(),
+            stack: started.extra.stack.clone(),
         };
         let unusable = |unusable: revision::Unusable| Failure::Refused(unusable.to_string());
         let production = &observation.production;
@@ -396,7 +396,7 @@ impl Handler {
             Search::Digest(digest) => vec![("digest", digest.as_str())],
             Search::All => Vec::new(),
         };
-        let again = started.own.request(&reconciliation.pipeline.name, &more);
+        let again = started.extra.request(&reconciliation.pipeline.name, &more);
         let image = reconciliation.ordered_image();
         let outcome = Outcome::refused(reconciliation.pipeline, image, failure.to_string(), &again);
         self.messenger.publish(&started.settings, &outcome).await
@@ -410,7 +410,8 @@ fn next_step(
     skip: &Skip,
     image: Option<&Image>,
 ) -> Option<String> {
-    let request = |more: &[(&str, &str)]| started.own.request(&reconciliation.pipeline.name, more);
+    let request =
+        |more: &[(&str, &str)]| started.extra.request(&reconciliation.pipeline.name, more);
     let this_image = || image.map(|image| request(&[("digest", image.digest.as_str())]));
     match skip {
         Skip::RunningUnknown(_) => {
@@ -453,7 +454,7 @@ fn create_deployment(
         revision,
         &production.load_balancer,
         &production.placement,
-        &started.own.hooks,
+        &started.extra.hooks,
         migration,
         test_listener,
     );

@@ -9,7 +9,7 @@ use aws::ecs::Ecs;
 use aws::observe::Observer;
 use aws::sns::Sns;
 use futures_util::lock::Mutex;
-use lambda::{Deadline, Failure, Messenger, Start, Started, Turns};
+use lambda::{Deadline, Failure, Messenger, Start, Started, ThrottledBatch};
 use rules::covered::Covered;
 use rules::environment::{Mode, Starting};
 use rules::events::{self, StartEvent};
@@ -74,13 +74,13 @@ impl Handler {
         if reconciliations.is_empty() {
             return Ok(nobody(COVERED));
         }
-        let turns = Turns {
+        let batch = ThrottledBatch {
             side_by_side: SIDE_BY_SIDE,
             rest: REST,
             longest_rest: LONGEST_REST,
             until: Instant::now() + deadline.for_work(),
         };
-        let reconciled = turns.all(&reconciliations, async |reconciliation| {
+        let reconciled = batch.all(&reconciliations, async |reconciliation| {
             self.reconciled(started, reconciliation).await
         });
         let (mut reports, mut failures) = (Vec::new(), Vec::new());
@@ -136,7 +136,7 @@ impl Handler {
                 .asked_at
                 .filter(|_| {
                     matches!(reconciliation.search, Search::Tag(_))
-                        && started.own.mode == Mode::Deploy
+                        && started.extra.mode == Mode::Deploy
                 })
                 .and_then(|at| Covered::of(reconciliation, &observation.observed, &decision, at));
             let decided = decision.code();

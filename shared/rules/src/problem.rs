@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::foreign::line;
 use crate::redact;
+use crate::sanitize::line;
 
 /// One mistake: where it is, and a sentence about it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -122,8 +122,8 @@ impl Handler {
         Ok(Schedule {
             name: migration::schedule_name(&record.deployment),
             at,
-            target_arn: started.own.function_arn.clone(),
-            role_arn: started.own.role_arn.clone(),
+            target_arn: started.extra.function_arn.clone(),
+            role_arn: started.extra.role_arn.clone(),
             input: record.to_json(),
             description: format!(
                 "ends the migration of deployment {} if it still runs",

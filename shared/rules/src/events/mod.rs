@@ -13,8 +13,8 @@ use object::Object;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::foreign::line;
 use crate::names::{TopicArn, shortened};
+use crate::sanitize::line;
 
 pub use hook::HookCall;
 pub(crate) use start::is_image;

@@ -6,8 +6,8 @@ use time::UtcDateTime;
 
 use super::object::Object;
 use super::{StateChange, UnreadableEvent, envelope, moment, read};
-use crate::foreign::line;
 use crate::names::{ApplicationName, DeploymentGroupName, Digest, Image, PipelineName, Tag};
+use crate::sanitize::line;
 use crate::start::Force;
 
 /// What wakes `start-deployment`.

@@ -7,9 +7,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{UnreadableEvent, envelope, read};
-use crate::foreign::line;
 use crate::migration;
 use crate::names::{ContainerName, DeploymentId, HookExecutionId, TaskArn};
+use crate::sanitize::line;
 
 /// What wakes `finish-migration`.
 #[derive(Debug, Clone, PartialEq, Eq)]

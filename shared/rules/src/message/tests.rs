@@ -8,9 +8,9 @@ use crate::codedeploy::{
     Creator, Deployment, DeploymentStatus, DeploymentTarget, LifecycleEvent, LifecycleEventStatus,
 };
 use crate::config::{Config, Pipeline};
-use crate::foreign::is_hidden_mark;
 use crate::observed::TaskCount;
 use crate::outcome::{Ending, Event, Subject};
+use crate::sanitize::is_hidden_mark;
 use crate::start::AskedBy;
 
 fn pipeline() -> Pipeline {

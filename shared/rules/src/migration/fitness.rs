@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use super::shell::{self, Kind, Misuse};
 use crate::config::{Migration, MigrationImage};
-use crate::foreign::line;
 use crate::names::ContainerName;
 use crate::redact;
 use crate::revision::Matching;
+use crate::sanitize::line;
 
 /// What a migration will run, redacted.
 #[derive(Debug, Clone, PartialEq, Eq)]

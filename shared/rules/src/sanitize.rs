@@ -3,7 +3,7 @@
 /// What people read of one line, and what fits beside others in a log and a message.
 const CHARACTERS_AT_MOST: usize = 500;
 
-/// One line of foreign text: nothing in it breaks, hides or reorders what stands around it, and it is not longer than
+/// One line of text from outside: nothing in it breaks, hides or reorders what stands around it, and it is not longer than
 /// people read.
 pub(crate) fn line(text: &str) -> String {
     let visible = |c: char| {

@@ -11,22 +11,22 @@ use tokio::time::Instant;
 use crate::Failure;
 use crate::hook::words_of;
 
-/// How many pieces of work get their turn at once, and what throttled ones do.
+/// How many pieces of work run side by side, and how throttled ones are tried again.
 #[derive(Debug, Clone, Copy)]
-pub struct Turns {
+pub struct ThrottledBatch {
     /// How many are done side by side; half as many after each rest.
     pub side_by_side: usize,
-    /// How long what was throttled rests before its next turn; twice as long each time.
+    /// Pause before throttled pieces are tried again; twice as long each time.
     pub rest: Duration,
-    /// How long it rests at most.
+    /// The longest pause.
     pub longest_rest: Duration,
     /// When the time for work is over.
     pub until: Instant,
 }
 
-impl Turns {
-    /// Does all the work and says what became of each piece. One piece's failure, a panic included, stops no other. What
-    /// AWS throttles gets another turn, and what gets no turn in time is [`Unfinished`](Failure::Unfinished): the event
+impl ThrottledBatch {
+    /// Does all the work and gives each piece's result. One piece's failure, a panic included, stops no other. What
+    /// AWS throttles is tried again, and what is not tried in time is [`Unfinished`](Failure::Unfinished): the event
     /// is delivered again, and an invocation that observes before it acts finds only the rest to do.
     pub async fn all<'a, T, R>(
         mut self,
