@@ -49,12 +49,10 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async { Ok::<_, Error>(event.payload) })).await
 }
 """
-# Which event each function is handed.
-EVENTS = {
+# Which event each function is handed; a hook is called as CodeDeploy calls it.
+EVENTS = {name: "hook.json" for name, function in FUNCTIONS.items() if function.hook} | {
     "start-deployment": "push-untagged.json",
-    "run-migration": "hook.json",
     "finish-migration": "task-not-ours.json",
-    "check-test-traffic": "hook.json",
     "report-outcome": "unknown-group.json",
 }
 

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use super::read::{actions, functions, statements};
+use crate::repository;
 
 /// Actions that AWS cannot grant for a single resource (Service Authorization Reference). CodeDeploy's user guide grants its
 /// five for a deployment group; only `*` works under both.
@@ -134,6 +135,22 @@ fn every_function_may_use_the_key_and_no_other() {
     });
     let all: Vec<&String> = functions().iter().map(|function| &function.id).collect();
     assert_eq!(holders.iter().collect::<Vec<_>>(), all);
+}
+
+/// Of these `.ci/run` lets calls fail. Actions of the others are no calls of a function.
+#[test]
+fn every_service_that_is_called_fails_in_ci() {
+    let script = repository::text(".ci/run");
+    each_statement(|id, statement| {
+        for action in actions(statement) {
+            let service = action.split(':').next().unwrap();
+            let is_called = !["iam", "kms", "sqs"].contains(&service);
+            assert!(
+                !is_called || script.contains(&format!(":{service}:")),
+                ".ci/run is without a call of {service}, which {id} may make; let one fail in `mishaps`"
+            );
+        }
+    });
 }
 
 #[test]

@@ -26,21 +26,29 @@ fn the_shipped_roles_are_those_of_the_functions_and_of_the_schedule() {
             )
         })
         .collect();
-    let expected = [
-        ("start-deployment", "greenlight-StartDeploymentRole"),
-        ("run-migration", "greenlight-RunMigrationRole"),
-        ("finish-migration", "greenlight-FinishMigrationRole"),
-        ("check-test-traffic", "greenlight-CheckTestTrafficRole"),
-        ("report-outcome", "greenlight-ReportOutcomeRole"),
-        ("ScheduleRole", "greenlight-ScheduleRole"),
-    ];
+    let of_functions: Vec<(&str, String)> = template
+        .functions
+        .iter()
+        .map(|function| {
+            (
+                function.binary_name.as_str(),
+                format!("greenlight-{}Role", function.logical_id),
+            )
+        })
+        .collect();
+    let of_functions = of_functions
+        .iter()
+        .map(|(name, role)| (*name, role.as_str()));
+    let schedule = ("ScheduleRole", "greenlight-ScheduleRole");
+    let expected: Vec<(&str, &str)> = of_functions.chain([schedule]).collect();
     assert_eq!(roles, expected);
     let iam = iam(&template);
-    for (holder, _) in &expected[..5] {
+    for function in &template.functions {
+        let holder = &function.binary_name;
         assert_eq!(iam.check_on_failure(holder), Ok(()), "{holder}");
     }
     let (role, function) = (
-        template.principals[5].role_arn.as_str(),
+        template.principals.last().unwrap().role_arn.as_str(),
         arn("lambda", "function:greenlight-finish-migration"),
     );
     assert!(iam.trusts_scheduler(role) && !iam.trusts_scheduler(&template.principals[0].role_arn));
