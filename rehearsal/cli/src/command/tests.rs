@@ -1,6 +1,5 @@
 use std::collections::BTreeSet;
 
-use clap::ValueEnum as _;
 use local_aws::assumption::Assumption;
 use local_aws::fault::Fault;
 use local_aws::iam::Removal;
@@ -51,7 +50,7 @@ fn the_usual_lines_are_understood() {
         .unwrap()
         .otherwise()
         .assumptions();
-    assert_eq!(all.names().len(), Assumption::value_variants().len());
+    assert_eq!(all.names().len(), Assumption::ALL.len());
 }
 
 #[test]
