@@ -119,7 +119,7 @@ impl Queued<'_> {
         match iam.check_on_failure(&self.function.binary_name) {
             Ok(()) => true,
             Err(refusal) => {
-                inner.say(|| refusal.told());
+                inner.say(|| refusal.event());
                 false
             }
         }

@@ -78,7 +78,7 @@ fn put(call: Call<'_>, entry: Input<'_>) -> Result<Value, ApiError> {
             &format!("Event bus {bus} does not exist."),
         ));
     }
-    // Only AWS tells what happened in AWS.
+    // Only AWS emits events of `aws.` sources.
     if source.starts_with("aws.") {
         return Ok(refused(
             "NotAuthorizedForSourceException",
@@ -98,7 +98,7 @@ fn put(call: Call<'_>, entry: Input<'_>) -> Result<Value, ApiError> {
     }
 }
 
-/// What AWS counts of an entry; a time, which it counts too, is not played.
+/// An entry's size as AWS counts it, but for its time, which is not simulated.
 fn size(entry: &Input<'_>) -> usize {
     let text = |member| entry.text(member).ok().flatten().map_or(0, str::len);
     let resources = entry.texts("Resources").unwrap_or_default();
