@@ -1,4 +1,4 @@
-//! Who calls, whether the caller may, and everything that was called.
+//! Callers, and the record of their calls.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -45,7 +45,7 @@ impl Ledger {
         }
     }
 
-    /// The function that signs with this access key id. Whoever signs with another one is an administrator.
+    /// The function that signs with this access key id. Any other caller is an administrator.
     pub fn function(&self, access_key_id: &str) -> Option<String> {
         self.functions.get(access_key_id).cloned()
     }
@@ -112,8 +112,8 @@ fn denied(service: Service, message: String) -> ApiError {
     }
 }
 
-/// SNS writes its name in capital letters, and Elastic Load Balancing names no resource where its actions know none; both
-/// as people have reported refusals.
+/// SNS writes its name in capital letters, and Elastic Load Balancing names no resource where its actions know none;
+/// both as people have reported refusals.
 fn sentence(service: Service, refusal: &Refusal) -> String {
     match service {
         Service::Sns => {

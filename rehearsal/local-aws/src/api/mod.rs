@@ -1,8 +1,8 @@
 //! The local AWS over HTTP: one server on loopback that speaks every service's own protocol.
 //!
-//! A request is parsed (`request`), its caller recognised, refused where there were too many (`throttle`) or the template
-//! does not allow it (`iam`), answered by the operation's function (`operations`), rendered in the service's protocol and
-//! recorded.
+//! A request is parsed (`request`) and its caller recognised. It is refused when its token bucket is empty (`throttle`)
+//! or the template does not allow it (`iam`); otherwise the operation's handler (`operations`) answers. The answer is
+//! rendered in the service's protocol and recorded.
 
 mod aside;
 pub mod error;
@@ -95,7 +95,7 @@ pub(crate) async fn serve(listener: TcpListener, api: Weak<Api>) {
     let _ = axum::serve(listener, router).await;
 }
 
-/// A body of as many bytes is read before anybody notices.
+/// Parsing a body of up to this many bytes takes no noticeable time.
 const SMALL_BODY: usize = 64 << 10;
 
 async fn answer(
@@ -122,11 +122,11 @@ async fn answer(
     if key.is_none() {
         let outcome = Err(unsigned(request.service));
         record(&api, &request, None, &outcome);
-        return say(&api.aws, &request, &outcome, &request_id);
+        return respond(&api.aws, &request, &outcome, &request_id);
     }
     let Some(function) = key.and_then(|key| api.ledger.function(key)) else {
         let outcome = fault_injection::perform(&api, request.clone(), None).await;
-        return say(&api.aws, &request, &outcome, &request_id);
+        return respond(&api.aws, &request, &outcome, &request_id);
     };
     let caller = Caller::new(function, &headers);
     let took_time = caller.until_delivered(&api.aws, &request).await;
@@ -135,7 +135,7 @@ async fn answer(
         None => {
             let outcome =
                 fault_injection::perform(&api, request.clone(), Some(caller.clone())).await;
-            say(&api.aws, &request, &outcome, &request_id)
+            respond(&api.aws, &request, &outcome, &request_id)
         }
     };
     if took_time {
@@ -144,8 +144,8 @@ async fn answer(
     response
 }
 
-/// The answer of a call that met no fault.
-fn say(aws: &Aws, request: &Request, outcome: &Outcome, request_id: &str) -> Response {
+/// The response to a call without a fault.
+fn respond(aws: &Aws, request: &Request, outcome: &Outcome, request_id: &str) -> Response {
     let mut response = render(
         request.service.protocol(),
         &request.operation,
@@ -158,8 +158,8 @@ fn say(aws: &Aws, request: &Request, outcome: &Outcome, request_id: &str) -> Res
     response
 }
 
-/// States when the answer was given by the simulated clock: for AWS there is no other. A denial keeps the real date:
-/// beside one that is minutes off, the SDK takes its own clock for the reason and asks again, which it never does on AWS.
+/// Dates the response by the simulated clock, the only one that the local AWS has. A denial keeps the real date: when
+/// the date of a denial is minutes off, the SDK blames its own clock and retries, which it never does on AWS.
 fn date(response: &mut Response, now: SystemTime) {
     if let Ok(date) = stamp::http_date(now).parse() {
         response.headers_mut().insert(header::DATE, date);
@@ -264,7 +264,7 @@ fn render(
         ),
         (Protocol::Rest, Ok(reply)) if reply.body.is_null() => ("application/json", String::new()),
         (Protocol::Rest, Ok(reply)) => ("application/json", reply.body.to_string()),
-        // Lambda and Scheduler write the code in a header.
+        // Lambda and Scheduler send the code in a header.
         (Protocol::Rest, Err(error)) => ("application/json", error.rest_body().to_string()),
     };
     let mut headers = HeaderMap::new();
@@ -298,7 +298,7 @@ fn render(
         .into_response()
 }
 
-/// Code and sentence, and what else the error's shape has.
+/// Code, message, and the other members of the error's shape.
 fn json_error(error: &ApiError) -> Value {
     let mut body = json!({ "__type": error.code, "message": error.message });
     for (name, value) in &error.members {

@@ -1,4 +1,4 @@
-//! What an HTTP request asks for: which service, which operation, who calls, with which members.
+//! HTTP requests, parsed: the service, the operation, the caller's access key and the members.
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, Uri};
@@ -8,7 +8,7 @@ use super::error::ApiError;
 use super::service::{Protocol, STS_NAMESPACE, Service};
 use super::{operations, query};
 
-/// A request, understood as far as its protocol goes.
+/// A request, parsed as far as its protocol goes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
     pub service: Service,
@@ -16,7 +16,7 @@ pub struct Request {
     pub members: Value,
 }
 
-/// Understands a request, or says which protocol to refuse it in.
+/// Parses a request; an error comes with the protocol to answer it in.
 pub fn parse(
     method: &Method,
     uri: &Uri,
@@ -119,7 +119,7 @@ fn parse_rest(
     })
 }
 
-/// The access key id that signed the request; none when nobody did.
+/// The access key id that signed the request; none for an unsigned one.
 pub fn access_key_id(headers: &HeaderMap) -> Option<&str> {
     let authorization = header(headers, "authorization")?.strip_prefix("AWS4-HMAC-SHA256 ")?;
     let credential = authorization
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_refused() {
+    fn unparseable_requests_are_refused() {
         let ecs = [("x-amz-target", "AmazonEC2ContainerServiceV20141113.RunTask")];
         let cases = [
             (
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn the_caller_is_whoever_signed() {
+    fn the_caller_signed_the_request() {
         let signed = "AWS4-HMAC-SHA256 Credential=GREENLIGHTX/20261121/eu-central-1/ecs/aws4_request, SignedHeaders=host, Signature=0";
         assert_eq!(
             access_key_id(&headers(&[("authorization", signed)])),

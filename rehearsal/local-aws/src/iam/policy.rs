@@ -1,4 +1,4 @@
-//! Policy documents: statements, and what they say of an action on a resource.
+//! Policy documents, their statements, and which permissions a statement covers.
 
 use anyhow::{Context, bail};
 use serde_json::{Map, Value};
@@ -29,11 +29,11 @@ pub enum Origin {
     Template,
     /// Added by SAM to the role that it makes for a function.
     Sam,
-    /// A policy that AWS keeps.
+    /// An AWS managed policy.
     Aws,
 }
 
-/// `Action` and `Resource` name what they mean, `NotAction` and `NotResource` what they do not.
+/// `Action` and `Resource` name what they include, `NotAction` and `NotResource` what they exclude.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Named {
     These(Vec<String>),
@@ -41,7 +41,7 @@ pub enum Named {
 }
 
 impl Named {
-    /// The pattern by which something is meant; for `Not…` all of them.
+    /// The pattern that includes something; for `Not…` all of them.
     fn covers(&self, compare: impl Fn(&str) -> bool) -> Option<String> {
         match self {
             Named::These(patterns) => patterns.iter().find(|pattern| compare(pattern)).cloned(),
@@ -74,7 +74,7 @@ impl Statement {
     }
 }
 
-/// A statement of a role's trust policy, as far as services go: who else may assume the role does not matter here.
+/// A statement of a role's trust policy. Only services count as principals here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trust {
     effect: Effect,
@@ -188,7 +188,7 @@ fn read<T>(
     statements.iter().enumerate().map(number).collect()
 }
 
-/// What is not known may not be passed over: it could mean that less is allowed.
+/// An unknown element may not be ignored: it could mean that less is allowed.
 fn only(members: &Map<String, Value>, known: &[&str]) -> anyhow::Result<()> {
     match members.keys().find(|name| !known.contains(&name.as_str())) {
         None => Ok(()),

@@ -7,13 +7,13 @@ use super::policy::{Effect, Origin, Statement, Trust, trusts};
 use super::{Permission, Why};
 use crate::identity::{ACCOUNT, REGION};
 
-/// A role of the template, and who has it.
+/// A role of the template, and its holder.
 #[derive(Debug, Clone)]
 pub struct Principal {
     /// The function's binary name; the logical id of a role that no function has.
     pub holder: String,
     pub role_arn: String,
-    /// The function's name: Lambda calls the sessions of its role so.
+    /// The function's name, which is also that of its role's sessions.
     pub session: String,
     pub statements: Vec<Statement>,
     pub trust: Vec<Trust>,
@@ -21,7 +21,7 @@ pub struct Principal {
     pub on_failure: Option<String>,
 }
 
-/// An action that the template grants somebody.
+/// An action that the template grants a holder.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Grant {
     pub holder: String,
@@ -31,7 +31,7 @@ pub struct Grant {
 }
 
 impl Principal {
-    /// Lambda must be trusted with the role of a function, or the stack cannot be created.
+    /// The role of a function must trust Lambda, or the stack cannot be created.
     pub fn check_lambda_is_trusted(&self) -> anyhow::Result<()> {
         if self.trusts("lambda.amazonaws.com", &Keys::default()) {
             return Ok(());
@@ -97,7 +97,7 @@ impl Principal {
         trusts(&self.trust, service, keys)
     }
 
-    /// The ARN by which AWS names the holder as caller.
+    /// The ARN that AWS reports for the holder when it calls.
     pub(super) fn caller(&self) -> String {
         let role = self.role_arn.rsplit('/').next().unwrap_or_default();
         format!(

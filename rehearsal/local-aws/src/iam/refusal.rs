@@ -32,7 +32,7 @@ pub enum Why {
 }
 
 impl Permission {
-    /// Without condition keys of its own.
+    /// Without condition keys.
     pub fn new(action: impl Into<String>, resource: impl Into<String>) -> Permission {
         Permission {
             action: action.into(),
@@ -41,7 +41,7 @@ impl Permission {
         }
     }
 
-    /// With one more condition key.
+    /// Adds a condition key.
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<String>) -> Permission {
         self.keys = self.keys.with(key, value);
@@ -50,7 +50,7 @@ impl Permission {
 }
 
 impl Refusal {
-    /// AWS's words for the reason, which all services share.
+    /// The reason, in the words that all services of AWS share.
     pub fn reason(&self) -> String {
         match self.why {
             Why::NothingAllows => format!(
@@ -61,8 +61,8 @@ impl Refusal {
         }
     }
 
-    /// What is told where a service acts with a role and nobody gets an answer.
-    pub fn told(&self) -> timeline::Event {
+    /// The timeline's event for a service that acts with a role: no caller gets the refusal as an answer.
+    pub fn event(&self) -> timeline::Event {
         timeline::Event::CallRefused {
             function: Some(self.holder.clone()),
             operation: self.action.clone(),
@@ -71,7 +71,7 @@ impl Refusal {
         }
     }
 
-    /// The whole sentence, as most services write it.
+    /// The whole message, as most services write it.
     pub fn sentence(&self) -> String {
         format!(
             "User: {} is not authorized to perform: {} on resource: {} {}",

@@ -1,4 +1,4 @@
-//! Policies as people write them, and what they come to.
+//! Policies as people write them, and what they allow.
 
 use serde_json::{Value, json};
 

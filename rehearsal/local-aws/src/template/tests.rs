@@ -41,7 +41,7 @@ fn every_function_of_the_shipped_template_is_read() {
         .iter()
         .map(|function| function.binary_name.as_str())
         .collect();
-    let text = include_str!("../../../template.yaml");
+    let text = include_str!("../../../../template.yaml");
     let expected: Vec<&str> = text
         .lines()
         .filter_map(|line| line.trim().strip_prefix("Binary: "))

@@ -126,7 +126,7 @@ fn is_shaped(service: Service, (status, head, body): &Answered) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_comes_in_an_answer_goes_out() {
+async fn every_operation_answers_odd_requests_in_aws_shape() {
     let world = world(|_| {}).await;
     let words = words();
     for (service, operation) in operations::all() {
@@ -163,7 +163,7 @@ async fn whatever_comes_in_an_answer_goes_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_operation_that_no_table_has_is_refused() {
+async fn unknown_operations_are_refused() {
     let world = world(|_| {}).await;
     for service in Service::ALL {
         let (name, members) = ("DeleteEverything", json!({}));

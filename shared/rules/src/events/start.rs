@@ -5,7 +5,6 @@ use serde_json::Value;
 use time::UtcDateTime;
 
 use super::{Envelope, StateChange, UnreadableEvent, detail, is_from_event_bridge, read, time_of};
-use crate::sanitize::line;
 use crate::names::{ApplicationName, DeploymentGroupName, Digest, Image, PipelineName, Tag};
 use crate::sanitize::line;
 use crate::start::Force;

@@ -7,7 +7,6 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Envelope, UnreadableEvent, detail, is_from_event_bridge, read};
-use crate::sanitize::line;
 use crate::migration;
 use crate::names::{ContainerName, DeploymentId, HookExecutionId, TaskArn};
 use crate::sanitize::line;

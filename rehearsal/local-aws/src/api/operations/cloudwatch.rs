@@ -1,4 +1,4 @@
-//! CloudWatch's operations on metric alarms. No metric is measured: an alarm is in the state that somebody set.
+//! CloudWatch's operations on metric alarms. No metric is evaluated: an alarm is in the state that was set.
 
 use serde_json::{Map, Value, json};
 
@@ -18,7 +18,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("SetAlarmState", set_alarm_state, on_alarm),
 ];
 
-/// The code of CloudWatch's Query days; which one its JSON gives is inferred.
+/// The code of CloudWatch's Query protocol; that its JSON protocol answers the same is inferred.
 pub(super) fn missing(member: &str) -> ApiError {
     invalid(format!(
         "1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member must not be null"
@@ -40,7 +40,7 @@ fn put_metric_alarm(call: Call<'_>) -> Answer {
     Ok(json!({}))
 }
 
-/// What the alarm watches, as it came.
+/// The alarm's configuration, as the request has it.
 fn configuration(input: &Input<'_>) -> Result<Map<String, Value>, ApiError> {
     let name = input.required_text("AlarmName")?;
     if name.chars().count() > 255 {

@@ -107,7 +107,7 @@ pub(super) fn list_images(call: Call<'_>) -> Answer {
     let status = TagStatus::asked(&call.input)?;
     let mut ids = Vec::new();
     for image in repository.images.iter().filter(|image| status.holds(image)) {
-        // One entry a tag; what has none is known by its digest alone.
+        // One entry a tag; an untagged image has one with its digest alone.
         let untagged = image.tags.is_empty().then_some(None);
         for tag in image
             .tags
@@ -260,7 +260,7 @@ fn refusal(refused: &PushRefused, repository: &str, digest: &str, tag: Option<&s
             );
             ApiError::new("ImageTagAlreadyExistsException", message)
         }
-        // The model's own description of the error: no observed text was found.
+        // The model's description of the error: no observed message was found.
         PushRefused::ChildrenMissing => ApiError::new(
             "ReferencedImagesNotFoundException",
             "The manifest list is referencing an image that does not exist.",
@@ -291,7 +291,7 @@ impl ImageId<'_> {
             .collect()
     }
 
-    /// Why BatchGetImage finds no image; its code and sentence.
+    /// Code and message of BatchGetImage's failure for an image that it does not find.
     fn failure(&self, repository: &Repository) -> (&'static str, &'static str) {
         let is_digest = |digest: &str| {
             let hexadecimal = digest.strip_prefix("sha256:").unwrap_or_default();
@@ -338,7 +338,7 @@ fn image_ids<'a>(input: &Input<'a>) -> Result<Vec<ImageId<'a>>, ApiError> {
     ids.into_iter().map(read).collect()
 }
 
-/// `maxResults`, which together with a list of names or ids is refused.
+/// `maxResults`, which ECR refuses beside a list of names or ids.
 fn page_size(input: &Input<'_>, names: &str) -> Result<usize, ApiError> {
     let named = input.list(names)?.is_some_and(|list| !list.is_empty());
     let asked = input.integer("maxResults")?;

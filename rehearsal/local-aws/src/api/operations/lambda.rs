@@ -34,7 +34,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .route("GET", "/2015-03-31/functions/"),
 ];
 
-/// As many bytes of the log as an answer to Invoke may bring along.
+/// How many bytes of the log Invoke may return.
 const LOG_TAIL: usize = 4096;
 
 /// An invocation's payload is the whole body, and its type a header.
@@ -100,7 +100,7 @@ async fn invoke(call: Call<'_>) -> Outcome {
     }
 }
 
-/// A function's error is an answer with HTTP 200; only a header tells it.
+/// A function's error is an answer with HTTP 200; only a header marks it.
 fn answered(answer: Answer) -> Reply {
     let mut headers = vec![("x-amz-executed-version", "$LATEST".to_owned())];
     let body = match answer {
@@ -237,7 +237,7 @@ fn list_functions(call: Call<'_>) -> Result<Value, ApiError> {
     Ok(answer)
 }
 
-/// What the template says of a function, as far as it is read.
+/// The function's configuration, as far as the template is read.
 fn describe(function: &Function) -> Value {
     json!({
         "FunctionName": function.name,

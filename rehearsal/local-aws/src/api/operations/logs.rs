@@ -19,7 +19,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("GetLogEvents", get_log_events, on_log_stream),
 ];
 
-/// As many characters as a filter pattern may have.
+/// How many characters a filter pattern may have.
 const LONGEST_PATTERN: usize = 1024;
 
 fn invalid(message: impl Into<String>) -> ApiError {
@@ -101,7 +101,7 @@ pub(super) fn filter_log_events(call: Call<'_>) -> Answer {
         )));
     }
     let filter = Filter::parse(pattern).map_err(|NotPlayed| {
-        invalid("Invalid filter pattern: the rehearsal plays words and phrases only.")
+        invalid("Invalid filter pattern: the rehearsal supports words and phrases only.")
     })?;
     let (start, end) = (
         call.input.integer("startTime")?,
@@ -264,7 +264,8 @@ fn describe(event: &LogEvent) -> Value {
     json!({ "timestamp": at, "message": event.message, "ingestionTime": at })
 }
 
-/// SAR, Amazon CloudWatch Logs. To read a whole group is asked for on `log-group:NAME:log-stream:`, as refusals name it.
+/// SAR, Amazon CloudWatch Logs. Reading a whole group takes a permission on `log-group:NAME:log-stream:`, as refusals
+/// show.
 fn on_log_group(call: Call<'_>) -> Vec<Permission> {
     vec![call.on(format!("{}:log-stream:", named_group_arn(call)))]
 }

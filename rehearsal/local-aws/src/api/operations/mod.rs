@@ -1,5 +1,7 @@
-//! The operations, by service. Each file has a table of its operations, with all that is known of them, beside their
-//! handlers; whatever needs a list of operations goes through these tables.
+//! The operations, by service. Each file has a table of its operations beside their handlers; dispatch, authorization,
+//! throttling, routing and the tests iterate these tables.
+//!
+//! To add an operation, write its handler and its entry in the table of the same file.
 
 mod cloudwatch;
 mod codedeploy;

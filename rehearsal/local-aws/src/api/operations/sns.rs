@@ -78,7 +78,7 @@ pub(super) fn publish(call: Call<'_>) -> Answer {
     Ok(json!({ "MessageId": call.aws.ids.uuid() }))
 }
 
-/// How many bytes the message's attributes have, once each is one that SNS takes.
+/// The size of the message's attributes in bytes; each must be one that SNS accepts.
 fn attributes(input: &Input<'_>) -> Result<usize, ApiError> {
     let mut bytes = 0;
     let mut names: Vec<&str> = Vec::new();
@@ -121,13 +121,13 @@ fn attributes(input: &Input<'_>) -> Result<usize, ApiError> {
     Ok(bytes)
 }
 
-/// Refuses a topic that is not there.
+/// Refuses a topic that does not exist.
 fn known(call: Call<'_>, topic: &str) -> Result<(), ApiError> {
     let is_there = call.aws.sns.topics().iter().any(|known| known == topic);
     is_there.then_some(()).ok_or_else(no_topic)
 }
 
-/// The topic that a request is about.
+/// The topic that a request names.
 fn topic<'a>(call: Call<'a>) -> Result<&'a str, ApiError> {
     let topic = call.input.required_text("TopicArn")?;
     match malformed_arn("TopicArn", topic) {
@@ -242,8 +242,8 @@ fn on_topic(call: Call<'_>) -> Vec<Permission> {
     vec![call.on(call.named_or_any("TopicArn"))]
 }
 
-/// A topic encrypted with `alias/aws/sns` needs no permission for the key: its policy lets everybody of the account use
-/// it who may publish.
+/// A topic encrypted with `alias/aws/sns` needs no permission for the key: its policy allows every principal of the
+/// account that may publish.
 fn on_topic_or_target(call: Call<'_>) -> Vec<Permission> {
     let topic = call.named("TopicArn");
     vec![call.on(topic.unwrap_or(call.named_or_any("TargetArn")))]

@@ -13,7 +13,7 @@ use crate::iam::Permission;
 use crate::template::Template;
 use crate::world::{World, WorldSettings};
 
-/// An account with one cluster and one revision, whose task role and execution role are two.
+/// An account with one cluster and one revision, whose task role and execution role differ.
 async fn world(assumptions: Assumptions) -> World {
     let template = Template {
         functions: Vec::new(),
@@ -52,7 +52,7 @@ async fn world(assumptions: Assumptions) -> World {
     world
 }
 
-/// What a call needs; none where no table has its operation.
+/// The permissions that a call needs; none for an unknown operation.
 fn permissions(
     world: &World,
     service: Service,

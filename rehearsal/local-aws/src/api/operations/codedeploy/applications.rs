@@ -76,7 +76,7 @@ pub(super) fn create_application(call: Call<'_>) -> Answer {
     if call.input.text("computePlatform")? != Some("ECS") {
         return Err(ApiError::new(
             "InvalidComputePlatformException",
-            "The compute platform must be ECS: the rehearsal plays no other",
+            "The compute platform must be ECS: the rehearsal simulates no other",
         ));
     }
     let (id, now) = (call.aws.ids.uuid(), call.aws.clock.now());
@@ -96,7 +96,7 @@ pub(super) fn create_application(call: Call<'_>) -> Answer {
     })
 }
 
-/// What is not there is gone already. That the application of a running deployment stays is inferred.
+/// To delete an application that does not exist succeeds. That one with a running deployment stays is inferred.
 pub(super) fn delete_application(call: Call<'_>) -> Answer {
     let name = call.input.required_text("applicationName")?;
     call.aws.codedeploy.write(|state| {

@@ -65,7 +65,7 @@ pub(super) fn create_deployment_config(call: Call<'_>) -> Answer {
     if call.input.text("computePlatform")? != Some("ECS") {
         return Err(ApiError::new(
             "InvalidComputePlatformException",
-            "The compute platform must be ECS: the rehearsal plays no other",
+            "The compute platform must be ECS: the rehearsal simulates no other",
         ));
     }
     if call.input.structure("zonalConfig")?.is_some() {
@@ -95,7 +95,7 @@ pub(super) fn create_deployment_config(call: Call<'_>) -> Answer {
     })
 }
 
-/// AWS's own prefix is taken.
+/// The prefix `CodeDeployDefault.` is AWS's.
 fn check_name(name: &str) -> Result<(), ApiError> {
     let fits = name.chars().count() <= 100 && !name.starts_with("CodeDeployDefault.");
     fits.then_some(()).ok_or_else(|| {

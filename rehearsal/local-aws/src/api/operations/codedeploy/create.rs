@@ -1,4 +1,4 @@
-//! CreateDeployment: what it refuses, and the deployment that it begins.
+//! CreateDeployment: its checks, and the deployment that it starts.
 
 use serde_json::json;
 
@@ -28,7 +28,7 @@ pub(super) fn create_deployment(call: Call<'_>) -> Answer {
     let alarms = settings::alarms(&call.input, "overrideAlarmConfiguration")?;
     let config_name = call.input.text("deploymentConfigName")?;
     let (id, now) = (call.aws.ids.deployment(), call.aws.clock.now());
-    // Looked at and written in one step, so that of two callers at once only one succeeds.
+    // Read and written under one lock, so that of two concurrent callers only one succeeds.
     let created = call.aws.codedeploy.write(|state| {
         let group = group(call, state)?.clone();
         let config_name = config_name.unwrap_or(&group.config);
@@ -77,7 +77,7 @@ pub(super) fn check_description<'a>(call: Call<'a>) -> Result<Option<&'a str>, A
     Ok(description)
 }
 
-/// What only servers have. The sentences are inferred.
+/// Refuses members that only deployments to servers have. The messages are inferred.
 fn check_platform(input: &Input<'_>) -> Result<(), ApiError> {
     if input.structure("targetInstances")?.is_some() {
         let message = "Target instances can not be specified for the compute platform ECS";
@@ -135,7 +135,7 @@ pub(super) fn app_spec_content<'a>(revision: &Input<'a>) -> Result<Input<'a>, Ap
         Some("S3" | "GitHub") => {
             return Err(ApiError::new(
                 "RevisionDoesNotExistException",
-                "There is no such revision: the rehearsal has no S3 and no GitHub",
+                "The revision does not exist: the rehearsal has no S3 and no GitHub",
             ));
         }
         Some(_) | None => return Err(invalid("The revision type must be AppSpecContent")),

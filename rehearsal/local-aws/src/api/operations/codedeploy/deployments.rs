@@ -106,7 +106,7 @@ pub(super) fn list_deployments(call: Call<'_>) -> Answer {
         if filter.group.is_some() {
             group(call, state)?;
         }
-        // The newest comes first.
+        // Newest first.
         let found = state
             .deployments
             .iter()
@@ -176,7 +176,7 @@ pub(super) fn stop_deployment(call: Call<'_>) -> Answer {
     Ok(json!({ "status": "Pending", "statusMessage": "Stopping deployment" }))
 }
 
-/// The model's codes; the sentences are inferred.
+/// The model's codes; the messages are inferred.
 fn refused(refusal: Refusal) -> ApiError {
     match refusal {
         Refusal::DoesNotExist(id) => does_not_exist(&id),
@@ -196,7 +196,7 @@ fn refused(refusal: Refusal) -> ApiError {
 
 pub(super) fn continue_deployment(call: Call<'_>) -> Answer {
     let wait = match call.input.text("deploymentWaitType")? {
-        // The wait type came later than the operation, so the wait without a name is inferred to be the older one.
+        // The wait type came later than the operation: a request without one is inferred to mean the older wait.
         Some("READY_WAIT") | None => DeploymentWait::Ready,
         Some("TERMINATION_WAIT") => DeploymentWait::Termination,
         Some(other) => {

@@ -1,4 +1,4 @@
-//! What a request to create or change a deployment group of an ECS service says, and the group that it makes.
+//! The members of a request to create or change a deployment group of an ECS service, and the group that they make.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::api::operation::Call;
 use crate::codedeploy::traffic::ALL_AT_ONCE;
 use crate::codedeploy::{Alarms, Group};
 
-/// What a request to create or change a group says, each part if it is there.
+/// The parts of a request to create or change a group, those that it has.
 pub(super) struct Request {
     config: Option<String>,
     role: Option<String>,
@@ -22,7 +22,7 @@ pub(super) struct Request {
 
 pub(super) fn request(call: Call<'_>) -> Result<Request, ApiError> {
     let input = &call.input;
-    // Observed: even an empty list is one too many.
+    // Observed: even an empty list is refused.
     if input.list("autoScalingGroups")?.is_some() {
         return Err(ApiError::new(
             "InvalidAutoScalingGroupException",
@@ -107,7 +107,7 @@ pub(super) fn new_group(
         target_groups: routes.target_groups,
         production_listener: routes.production_listener,
         test_listener: routes.test_listener,
-        // Which one AWS takes where none is named is inferred.
+        // AWS's default is inferred.
         config: request.config.unwrap_or_else(|| ALL_AT_ONCE.to_owned()),
         service_role: request.role.unwrap_or_default(),
         triggers: request.triggers.unwrap_or_else(|| json!([])),

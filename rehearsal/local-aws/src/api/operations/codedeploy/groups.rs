@@ -77,7 +77,7 @@ pub(super) fn list_deployment_groups(call: Call<'_>) -> Answer {
     Ok(answer)
 }
 
-/// Of a service there is one group.
+/// A service has one group at most.
 fn check_mapping(state: &State, group: &Group) -> Result<(), ApiError> {
     let same = |other: &&Group| {
         (&other.cluster, &other.service) == (&group.cluster, &group.service) && other.id != group.id
@@ -165,7 +165,7 @@ pub(super) fn update_deployment_group(call: Call<'_>) -> Answer {
     })
 }
 
-/// A group's deployments go by its name.
+/// Deployments refer to their group by its name.
 fn replace(state: &mut State, current: &str, group: Group) {
     let of_group =
         |application: &str, name: &str| application == group.application && name == current;
@@ -180,7 +180,8 @@ fn replace(state: &mut State, current: &str, group: Group) {
     }
 }
 
-/// A group that is not there is gone already. Its deployments go with it; that of one that runs is refused is inferred.
+/// To delete a group that does not exist succeeds. A group's deployments are deleted with it; that one with a running
+/// deployment is refused is inferred.
 pub(super) fn delete_deployment_group(call: Call<'_>) -> Answer {
     let application = call.input.required_text("applicationName")?;
     let name = call.input.required_text("deploymentGroupName")?;

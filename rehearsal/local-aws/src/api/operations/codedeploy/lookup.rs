@@ -1,4 +1,4 @@
-//! What CodeDeploy's operations share: what they look for, and how they say that it is not there.
+//! What CodeDeploy's operations share: look-ups with their errors, and pages.
 
 use serde_json::json;
 
@@ -75,7 +75,7 @@ pub(super) fn no_group(name: &str) -> ApiError {
     )
 }
 
-/// One page of a list: CodeDeploy gives out 100 at a time, and takes no size.
+/// One page of a list: CodeDeploy returns 100 at a time; a request cannot set the size.
 pub(super) fn listed(call: Call<'_>, member: &str, names: Vec<String>) -> Answer {
     let part = page(names, 100, call.input.text("nextToken")?);
     let part = part.map_err(token)?;

@@ -1,5 +1,6 @@
 //! The settings that deployment groups and deployments share: alarms, automatic rollback, blue and green, the load
-//! balancer. Each is absent, or understood, or refused with the model's exception; a sentence that was observed says so.
+//! balancer. Each is absent, valid, or refused with the model's exception; a comment marks the messages that were
+//! observed.
 
 use std::time::Duration;
 
@@ -129,7 +130,7 @@ fn ready_option(option: &Input<'_>) -> Result<ReadyOption, ApiError> {
 fn termination_wait(option: &Input<'_>) -> Result<Duration, ApiError> {
     match option.text("action")? {
         Some("TERMINATE") | None => {}
-        // That it is refused was observed, not how.
+        // The refusal was observed, its message was not.
         Some(other) => {
             return Err(invalid_blue_green(format!(
                 "For ECS deployment group, terminateBlueInstancesOnDeploymentSuccess action must be TERMINATE, not {other}"

@@ -125,7 +125,7 @@ pub(super) fn put_lifecycle_event_hook_execution_status(call: Call<'_>) -> Answe
     Ok(json!({ "lifecycleEventHookExecutionId": execution_id }))
 }
 
-/// How many tasks a deployment's service wants.
+/// The desired count of a deployment's service.
 fn wanted(call: Call<'_>, deployment: &str) -> Option<u32> {
     let (cluster, service) = call.aws.codedeploy.read(|state| {
         let group = state.group_of(state.deployment(deployment)?)?;
@@ -148,7 +148,7 @@ fn hook_answer(call: Call<'_>) -> Result<HookAnswer, ApiError> {
     }
 }
 
-/// The model's codes; the sentences are inferred.
+/// The model's codes; the messages are inferred.
 fn refused(id: &str, refusal: AnswerRefused) -> ApiError {
     match refusal {
         AnswerRefused::UnknownExecution => ApiError::new(

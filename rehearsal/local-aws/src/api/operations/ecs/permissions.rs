@@ -30,7 +30,7 @@ pub(super) fn task_arn(call: Call<'_>, id: &str) -> String {
     full_arn("ecs", &format!("task/{}/", cluster_name(call)), id)
 }
 
-/// To tag what is being created is an action of its own.
+/// To tag a resource on its creation takes a permission of its own.
 pub(super) fn tag_new(call: Call<'_>, resource: &str) -> Option<Permission> {
     let tagging =
         Permission::new("ecs:TagResource", resource).with("ecs:CreateAction", call.operation);

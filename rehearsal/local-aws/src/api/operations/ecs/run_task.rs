@@ -48,10 +48,10 @@ const CONTAINER_OVERRIDES: [&str; 8] = [
     "resourceRequirements",
 ];
 
-/// Where a task may stop before RunTask has answered (`Assumption::TaskStopsBeforeAnswer`), the answer waits so long
-/// for tasks that end at once …
+/// Where a task may stop before RunTask answers (`Assumption::TaskStopsBeforeAnswer`), the answer waits this long for
+/// tasks that end at once …
 const ENDS_AT_ONCE: Duration = Duration::from_secs(3);
-/// … and then for whoever hears of their end to act on it.
+/// … and then this long for functions that are triggered by their end.
 const HEAD_START: Duration = Duration::from_millis(300);
 
 pub(super) async fn run_task(call: Call<'_>) -> Answer {
@@ -81,7 +81,7 @@ pub(super) async fn run_task(call: Call<'_>) -> Answer {
     let (started, failures) = start(call, &launch_of(&call.input, &cluster, &revision)?)?;
     call.aws.clock.dwell();
     let arns: Vec<String> = started.iter().map(|task| task.arn.clone()).collect();
-    // A request that started nothing uses no token up: the next one with it may find room.
+    // A request that started nothing does not use its token up: the next one with it may find room.
     if let Some(token) = token.filter(|_| !arns.is_empty()) {
         let request = (parameters(&call.input), arns.clone());
         call.aws
@@ -96,7 +96,7 @@ pub(super) async fn run_task(call: Call<'_>) -> Answer {
     Ok(json!({ "tasks": tasks, "failures": failures }))
 }
 
-/// As many tasks as there is room for, and why there are no more: that is an answer and no error.
+/// As many tasks as there is room for, and why no more: that is part of the answer, not an error.
 fn start(call: Call<'_>, wanted: &Launch) -> Result<(Vec<Task>, Vec<Failure>), ApiError> {
     let mut started = Vec::new();
     for _ in 0..count(&call.input)? {
@@ -119,7 +119,7 @@ async fn until_they_end(call: Call<'_>, arns: &[String]) {
         let ended = tasks.all(|task| task.status == TaskStatus::Stopped);
         ended.then_some(())
     });
-    // A function that waits for its answer keeps no clock.
+    // A function that waits for its answer does not hold the clock.
     let _passing = call.session.map(|session| call.aws.lambda.passing(session));
     tokio::select! {
         biased;
@@ -128,7 +128,7 @@ async fn until_they_end(call: Call<'_>, arns: &[String]) {
     }
 }
 
-/// Where time stands still while anything really runs, none passes but simulated time.
+/// Waits in simulated time where the clock stands still while anything real runs.
 async fn pass(call: Call<'_>, duration: Duration) {
     match call.aws.clock.pace() {
         Pace::Real => tokio::time::sleep(duration).await,
@@ -183,14 +183,14 @@ fn overrides(input: &Input<'_>) -> Value {
     Value::Object(overrides)
 }
 
-/// The request without its members that say nothing.
+/// The request without its empty members.
 fn parameters(input: &Input<'_>) -> Value {
     let mut parameters = input.raw().clone();
     parameters.retain(|_, value| !value.is_null());
     Value::Object(parameters)
 }
 
-/// The tasks of an earlier request with this token, which must have been the same request.
+/// The tasks of an earlier request with this token. It must have been the same request.
 fn same_request(call: Call<'_>, token: &str) -> Result<Option<Vec<String>>, ApiError> {
     let known = call
         .aws

@@ -43,7 +43,7 @@ pub(super) fn check(input: &Input<'_>, revision: &Revision) -> Result<(), ApiErr
     check_overrides(input, revision)
 }
 
-/// Launch type or capacity providers, and whether the revision runs there. The sentences are widely reported ones.
+/// Launch type or capacity providers, and whether the revision runs there. The messages are widely reported ones.
 fn check_launch(input: &Input<'_>, revision: &Revision) -> Result<(), ApiError> {
     let strategy = input.structures("capacityProviderStrategy")?;
     let given = known_launch_type(input)?;
@@ -91,7 +91,7 @@ pub(super) fn count(input: &Input<'_>) -> Result<usize, ApiError> {
     }
 }
 
-/// What the task runs on. A cluster here has no default strategy, so that saying nothing means EC2.
+/// The launch type. A cluster here has no default strategy, so the default is EC2.
 pub(super) fn launch_type<'a>(input: &Input<'a>) -> Result<&'a str, ApiError> {
     if let Some(launch_type) = input.text("launchType")? {
         return Ok(launch_type);
@@ -203,7 +203,7 @@ mod tests {
 
     type Change = fn(&mut Value);
 
-    /// The beginning of what RunTask says to the changed request; nothing when it takes it.
+    /// The beginning of RunTask's refusal of the changed request; empty when it accepts it.
     fn refusals(cases: &[(Change, &str)]) {
         for (change, sentence) in cases {
             let request = request(change);

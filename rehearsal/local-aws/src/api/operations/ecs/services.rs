@@ -35,9 +35,9 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .bucket(Bucket::ServiceModify),
 ];
 
-/// What says which service UpdateService means, and how many tasks it wants.
+/// The members that name UpdateService's service and its desired count.
 const TAKEN: [&str; 3] = ["cluster", "service", "desiredCount"];
-/// What else UpdateService may change on a service of the CODE_DEPLOY controller.
+/// The other members that UpdateService accepts for a service of the CODE_DEPLOY controller.
 const OPTIONS: [&str; 6] = [
     "deploymentConfiguration",
     "healthCheckGracePeriodSeconds",
@@ -52,7 +52,7 @@ pub(super) fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new("InvalidParameterException", message)
 }
 
-/// `launchType`, which must be one that ECS knows.
+/// `launchType`, which must be one of ECS's.
 pub(super) fn known_launch_type<'a>(input: &Input<'a>) -> Result<Option<&'a str>, ApiError> {
     let given = input.text("launchType")?;
     if given.is_some_and(|kind| !LAUNCH_TYPES.contains(&kind)) {
@@ -63,7 +63,7 @@ pub(super) fn known_launch_type<'a>(input: &Input<'a>) -> Result<Option<&'a str>
     Ok(given)
 }
 
-/// The cluster that the request means.
+/// The cluster that the request names, or the default one.
 pub(super) fn cluster(call: Call<'_>, state: &State) -> Result<String, ApiError> {
     let found = state
         .cluster(call.input.text("cluster")?)
@@ -183,7 +183,7 @@ pub(super) fn describe_task_sets(call: Call<'_>) -> Answer {
 }
 
 /// CreateTaskSet, UpdateTaskSet, DeleteTaskSet and UpdateServicePrimaryTaskSet are for the EXTERNAL controller, which
-/// no service here has: on a CODE_DEPLOY service only CodeDeploy makes task sets. The sentence is inferred from
+/// no service here has: on a CODE_DEPLOY service only CodeDeploy makes task sets. The message is inferred from
 /// UpdateService's.
 pub(super) fn refuse_task_set_change(call: Call<'_>) -> Answer {
     call.aws.ecs.read(|state| service(call, state).map(drop))?;
@@ -259,7 +259,7 @@ fn changes(input: &Input<'_>) -> Result<(Option<u32>, Map<String, Value>), ApiEr
 }
 
 /// The first change that only a CodeDeploy deployment may make, in ECS's words. That `forceNewDeployment` is refused is
-/// inferred; `false` asks for nothing.
+/// inferred; `false` changes nothing.
 fn refused_change<'a>(
     mut members: impl Iterator<Item = (&'a String, &'a Value)>,
 ) -> Option<String> {
@@ -302,7 +302,7 @@ fn on_task_set(call: Call<'_>) -> Vec<Permission> {
     vec![permission_on_task_set(call, call.named_or_any("taskSet"))]
 }
 
-/// The task set that is to be has no id yet.
+/// The new task set has no id yet.
 fn on_new_task_set(call: Call<'_>) -> Vec<Permission> {
     vec![with_tag_keys(call, permission_on_task_set(call, "*"))]
 }

@@ -155,7 +155,7 @@ pub(super) fn list_task_definitions(call: Call<'_>) -> Answer {
     };
     let size = list_size(call, 100)?;
     let mut arns = call.aws.ecs.read(|state| {
-        // In spite of its name, the prefix is a whole family.
+        // In spite of its name, the prefix is a complete family name.
         let families = state
             .families
             .iter()
@@ -177,7 +177,7 @@ pub(super) fn list_task_definitions(call: Call<'_>) -> Answer {
     )
 }
 
-/// `maxResults` of ECS's lists: up to 100, and `usual` when nothing is said.
+/// `maxResults` of ECS's lists: up to 100, and `usual` by default.
 pub(super) fn list_size(call: Call<'_>, usual: usize) -> Result<usize, ApiError> {
     match call.input.integer("maxResults")? {
         None => Ok(usual),
@@ -208,7 +208,7 @@ fn with_tags(revision: &Revision, tags: bool) -> Value {
     answer
 }
 
-/// The revision that is to be has no number yet.
+/// The new revision has no number yet.
 fn on_family_with_roles(call: Call<'_>) -> Vec<Permission> {
     let family = arn(
         "ecs",

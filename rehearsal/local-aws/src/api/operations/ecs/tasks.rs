@@ -72,7 +72,7 @@ struct Filter<'a> {
 
 impl Filter<'_> {
     fn takes(&self, task: &Task) -> bool {
-        // No task is ever wanted PENDING, so that this lists nothing, as on AWS.
+        // The desired status is never PENDING, so this lists nothing, as on AWS.
         task.desired_status() == self.desired_status
             && self
                 .service
@@ -122,7 +122,7 @@ fn filter<'a>(input: &Input<'a>) -> Result<Filter<'a>, ApiError> {
     let (family, started_by) = (input.text("family")?, input.text("startedBy")?);
     let launch_type = known_launch_type(input)?;
     let container_instance = input.text("containerInstance")?;
-    // The API Reference says of `startedBy` that it must be the only filter.
+    // ECS API Reference, ListTasks: `startedBy` must be the only filter.
     let others = [service, family, launch_type, container_instance];
     let other_filter = others.iter().any(Option::is_some) || input.text("desiredStatus")?.is_some();
     if started_by.is_some() && other_filter {

@@ -1,4 +1,4 @@
-//! ELBv2's operations.
+//! Elastic Load Balancing's operations (version 2).
 
 mod shapes;
 
@@ -179,7 +179,7 @@ fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new("ValidationError", message)
 }
 
-/// What is asked for must be asked for in one way. The sentence is inferred.
+/// A request must name its subject in one way. The message is inferred.
 fn only_one<const N: usize>(given: [bool; N]) -> Result<(), ApiError> {
     match given.into_iter().filter(|given| *given).count() {
         0 | 1 => Ok(()),
@@ -189,7 +189,7 @@ fn only_one<const N: usize>(given: [bool; N]) -> Result<(), ApiError> {
     }
 }
 
-/// What has no ARN's form is not looked for.
+/// Refuses values that do not have an ARN's form.
 fn are_arns(given: &[&str], kind: &str) -> Result<(), ApiError> {
     let form = arn("elasticloadbalancing", &format!("{kind}/"));
     let words = match kind {
@@ -227,10 +227,10 @@ fn no_listener() -> ApiError {
     ApiError::new("ListenerNotFound", "One or more listeners not found")
 }
 
-/// A member by which a thing can be asked for: what was asked for, and where the thing carries it.
+/// A member that selects things: the values that were requested, and the thing's own value.
 type Key<'k, T> = (&'k [&'k str], &'k dyn Fn(&T) -> &String);
 
-/// Those that were named by any key, or all when nothing was named. Each name must exist.
+/// The things that any key selects, or all without a selection. Each requested value must exist.
 fn chosen<T>(all: Vec<T>, keys: &[Key<'_, T>], missing: &ApiError) -> Result<Vec<T>, ApiError> {
     for (wanted, key) in keys {
         if wanted

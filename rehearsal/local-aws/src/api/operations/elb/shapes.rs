@@ -73,7 +73,8 @@ pub(super) fn action(forward: &[Forward]) -> Value {
     }
 }
 
-/// Every rule of a listener, by priority, the default one last. A path stands in both of its places, as AWS answers it.
+/// Every rule of a listener, by priority, the default one last. A path stands in both of its members, as AWS answers
+/// it.
 pub(super) fn describe_rules_of(listener: &ListenerDescription) -> Vec<Value> {
     let describe = |rule: &RuleDescription| {
         json!({
