@@ -102,7 +102,7 @@ fn denied_answer() -> Scenario {
 fn answer_denied_once() -> impl Iterator<Item = Expectation> {
     let mut expectations = vec![
         claims::taken_back(),
-        runs("web", &[BLUE], Left::Nothing),
+        runs("web", BLUE, Left::Nothing),
         calls_kept(1, &ANSWER_DENIED).provided(Provided::NotAssumed(SYNCHRONOUS)),
         lasted(60..75).provided(Provided::NotAssumed(AT_ONCE)),
     ];
@@ -115,7 +115,7 @@ fn answer_denied_once() -> impl Iterator<Item = Expectation> {
 fn answer_denied_twice() -> impl Iterator<Item = Expectation> {
     let mut expectations = vec![
         broke_off(2, "Failed", "AfterAllowTestTraffic"),
-        runs("web", &[BLUE], Left::Green),
+        runs("web", BLUE, Left::Green),
         calls_kept(2, &ANSWER_DENIED).provided(Provided::NotAssumed(SYNCHRONOUS)),
         lasted(120..135).provided(Provided::NotAssumed(AT_ONCE)),
         Expectation::new("people are told to look after the rollback", |record| {
