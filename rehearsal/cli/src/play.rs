@@ -281,7 +281,7 @@ async fn act_all(
     scenario: &Scenario,
     traffic: &BTreeMap<String, Traffic>,
 ) -> anyhow::Result<Option<String>> {
-    let mut script = Script::new(world, traffic);
+    let mut script = Script::new(world, traffic, scenario.setting.impossible);
     let mut cut_short = None;
     for step in &scenario.steps {
         let Err(error) = script.act(step).await else {

@@ -5,7 +5,6 @@
 //! thread, and what goes wrong is counted by calls and deliveries of each service: a seed that is played again goes the
 //! same way, nearly always to the last call; its `fingerprint` tells whether it did.
 
-pub(crate) mod act;
 pub(crate) mod plan;
 mod scenario;
 mod words;

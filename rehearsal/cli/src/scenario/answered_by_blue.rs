@@ -90,7 +90,10 @@ fn rule_of_a_path() -> Scenario {
         "rule-leads-to-blue",
         "a rule of the test listener sends a path that the check asks for to 1.0.0, which answers well",
         vec![
-            Step::KeepPath("/orders"),
+            Step::KeepPath {
+                service: "web".to_owned(),
+                path: "/orders".to_owned(),
+            },
             Step::Push(Box::new(image)),
             Step::Settle,
         ],

@@ -85,7 +85,7 @@ pub(crate) fn of_event(file: EventFile) -> Scenario {
         }
         scenario.setting.images.push(image);
     }
-    scenario.steps = vec![Step::Tell(event), Step::CANARY, Step::Settle];
+    scenario.steps = vec![Step::Deliver(event), Step::CANARY, Step::Settle];
     if !ships {
         scenario.expectations = claims::nothing_broke();
         scenario.expectations.extend(claims::started(0));
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn a_push_that_the_pipeline_follows_ships_the_images_digest() {
         let scenario = of_event(EventFile::parse(&event("latest")).unwrap());
-        let Step::Tell(told) = &scenario.steps[0] else {
+        let Step::Deliver(told) = &scenario.steps[0] else {
             panic!("the event is not told")
         };
         let image = &scenario.setting.images[1];

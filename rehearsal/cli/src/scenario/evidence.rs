@@ -7,7 +7,7 @@ use local_aws::identity::REGISTRY;
 use super::claims::{self, expect, list};
 use super::setting::{GREEN, Service, Setting};
 use super::step::{Forgery, push};
-use super::{Expectation, Moment, Scenario, Step};
+use super::{Expectation, Moment, Reached, Scenario, Step};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
@@ -41,19 +41,31 @@ fn forged_migration() -> Scenario {
             })
         },
     ));
-    let installing = Moment::LifecycleEvent("Install", "InProgress");
-    let migrating = Moment::LifecycleEvent("AfterInstall", "InProgress");
+    let installing = Moment::of("web", Reached::LifecycleEvent("Install", "InProgress"));
+    let migrating = Moment::of("web", Reached::LifecycleEvent("AfterInstall", "InProgress"));
     Scenario::of_shop(
         "forged-migration",
         "somebody runs a task that is marked as the migration, calls the hook and says that its time is up: only the real one answers",
         vec![
             Step::push(image),
-            Step::Await(installing),
-            Step::Forge(Forgery::Task),
-            Step::Await(migrating),
-            Step::Forge(Forgery::Hook),
-            Step::Forge(Forgery::Task),
-            Step::Forge(Forgery::TimeOut),
+            Step::Until(installing),
+            Step::Forge {
+                service: "web".to_owned(),
+                forgery: Forgery::Task,
+            },
+            Step::Until(migrating),
+            Step::Forge {
+                service: "web".to_owned(),
+                forgery: Forgery::Hook,
+            },
+            Step::Forge {
+                service: "web".to_owned(),
+                forgery: Forgery::Task,
+            },
+            Step::Forge {
+                service: "web".to_owned(),
+                forgery: Forgery::TimeOut,
+            },
             Step::Settle,
         ],
         expectations,
@@ -236,8 +248,14 @@ fn token_taken() -> Scenario {
         "somebody has started another task with the migration's client token: it is not taken for the migration",
         vec![
             push(GREEN),
-            Step::Await(Moment::LifecycleEvent("Install", "InProgress")),
-            Step::Forge(Forgery::Token),
+            Step::Until(Moment::of(
+                "web",
+                Reached::LifecycleEvent("Install", "InProgress"),
+            )),
+            Step::Forge {
+                service: "web".to_owned(),
+                forgery: Forgery::Token,
+            },
             Step::Settle,
         ],
         expectations,

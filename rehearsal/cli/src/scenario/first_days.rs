@@ -3,12 +3,11 @@
 
 use local_aws::ecr::{ImageSettings, IndexSettings};
 use local_aws::identity::REGISTRY;
-use serde_json::json;
 
 use super::history::{History, Left, decided};
 use super::setting::{BLUE, Mode, Setting};
 use super::step::{AN_HOUR, push};
-use super::{Expectation, Moment, Queued, Scenario, Step, claims};
+use super::{Expectation, Moment, Queued, Reached, Scenario, Step, claims};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
@@ -83,10 +82,13 @@ fn observe_only() -> Scenario {
             "the stack is installed with `Mode` observe: a push and a request are told, and change nothing",
             vec![
                 push("1.1.0"),
-                Step::Await(Moment::Idle),
+                Step::UntilIdle,
                 AN_HOUR,
                 Step::Settle,
-                Step::Ask(json!({ "pipeline": "shop-web" })),
+                Step::Ask(super::Request {
+                    pipeline: "shop-web".to_owned(),
+                    image: None,
+                }),
                 Step::Settle,
                 Step::Answers(40),
             ],
@@ -128,8 +130,14 @@ fn rollback_skips_migration() -> Scenario {
         },
     ));
     let back_to = |version: &str| {
-        let digest = ImageSettings::new("shop/web", &[], version).digest();
-        Step::Ask(json!({ "pipeline": "shop-web", "digest": digest, "rollback": true }))
+        Step::Ask(super::Request {
+            pipeline: "shop-web".to_owned(),
+            image: Some(super::Wanted {
+                repository: "shop/web".to_owned(),
+                version: version.to_owned(),
+                how: super::How::RollBack,
+            }),
+        })
     };
     Scenario::of_shop(
         "rollback-skips-migration",
@@ -191,13 +199,13 @@ fn superseded_is_not_failed() -> Scenario {
             "1.1.0 is stopped for 1.2.0, which fails and loses its tag: 1.1.0 is deployed, because it did not fail",
             vec![
                 Step::push(release("release-1", "1.1.0")),
-                Step::Await(Moment::Share(10)),
+                Step::Until(Moment::of("web", Reached::Share(10))),
                 Step::Answers(40),
                 Step::push(release("release-2", "1.2.0").misbehaving("answers:500:/orders")),
                 Step::Settle,
                 AN_HOUR,
                 Step::Settle,
-                Step::Hold("aws.ecr"),
+                Step::Hold("aws.ecr".to_owned()),
                 Step::push(release("release-2", "1.1.0")),
                 Step::Release(Queued::Lost),
                 AN_HOUR,

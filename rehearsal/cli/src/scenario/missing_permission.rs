@@ -234,7 +234,10 @@ fn scenario(
         own => Scenario::own_pipelines(own),
     };
     let mut steps: Vec<Step> = denied
-        .map(|(function, action)| Step::Deny { function, action })
+        .map(|(function, action)| Step::Deny {
+            function: function.to_owned(),
+            action: action.to_owned(),
+        })
         .into_iter()
         .collect();
     let image = ImageSettings::new("shop/web", &["latest"], GREEN);

@@ -26,7 +26,7 @@ mod same_push_twice;
 pub(crate) mod setting;
 mod several_pipelines;
 mod ship;
-mod step;
+pub(crate) mod step;
 mod stopped;
 
 use std::path::PathBuf;
@@ -37,7 +37,10 @@ use crate::record::{Problem, Record};
 use crate::scenario::setting::Setting;
 
 pub(crate) use event::{EventFile, of_event};
-pub(crate) use step::{AfterStop, Forgery, Moment, Queued, Step};
+pub(crate) use step::{
+    AfterStop, DeliveryFaults, Forgery, How, Impossible, Moment, Queued, Reached, Request, Step,
+    Wanted,
+};
 
 /// A rehearsal to play.
 pub(crate) struct Scenario {

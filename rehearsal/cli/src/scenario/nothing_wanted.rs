@@ -24,7 +24,14 @@ pub(super) fn scenario() -> Scenario {
     Scenario::of_shop(
         "nothing-wanted",
         "the service's desired count is 0: it ships, and nothing is checked",
-        vec![Step::Desire(0), push(GREEN), Step::Settle],
+        vec![
+            Step::Desire {
+                service: "web".to_owned(),
+                count: 0,
+            },
+            push(GREEN),
+            Step::Settle,
+        ],
         expectations,
     )
 }

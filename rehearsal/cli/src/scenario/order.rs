@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use local_aws::ecr::ImageSettings;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::history::{History, Left, decided};
 use super::setting::{Service, Setting};
 use super::step::AN_HOUR;
-use super::{Expectation, Moment, Queued, Scenario, Step, claims};
+use super::{Expectation, Moment, Queued, Reached, Scenario, Step, claims};
 
 pub(super) fn scenarios() -> Vec<Scenario> {
     vec![
@@ -54,7 +54,7 @@ fn out_of_order() -> Scenario {
             "out-of-order",
             "1.1.0 is pushed and then 1.2.0, and ECR tells the later push first",
             vec![
-                Step::Hold("aws.ecr"),
+                Step::Hold("aws.ecr".to_owned()),
                 push(&["latest", "release-1"], "1.1.0"),
                 Step::Pass(Duration::from_secs(5)),
                 push(&["latest", "release-2"], "1.2.0"),
@@ -126,7 +126,7 @@ fn moved_tag_back_while_busy() -> Scenario {
             push(&["latest"], "1.1.0"),
             Step::Settle,
             push(&["latest"], "1.2.0"),
-            Step::Await(Moment::Share(10)),
+            Step::Until(Moment::of("web", Reached::Share(10))),
             push(&["latest"], "1.1.0"),
             Step::Settle,
         ],
@@ -161,7 +161,7 @@ fn semver_never_downgrades() -> Scenario {
             "1.2.0 ships; 1.1.5 of an older line and 2.0.0 outside the range change nothing",
             vec![
                 push(&["1.2.0"], "1.2.0"),
-                Step::Await(Moment::Share(10)),
+                Step::Until(Moment::of("web", Reached::Share(10))),
                 push(&["1.1.5"], "1.1.5"),
                 Step::Settle,
                 push(&["v1.1.1"], "1.1.1"),
@@ -203,15 +203,21 @@ fn gone_back_by_hand() -> Scenario {
             vec![
                 push(&["latest"], "1.1.0"),
                 Step::Settle,
-                Step::Redeploy("1.0.0"),
-                Step::Await(Moment::Share(10)),
+                Step::Redeploy {
+                    service: "web".to_owned(),
+                    version: "1.0.0".to_owned(),
+                },
+                Step::Until(Moment::of("web", Reached::Share(10))),
                 Step::Answers(40),
-                Step::TellAgain,
+                Step::DeliverAgain,
                 Step::Settle,
-                Step::TellAgain,
+                Step::DeliverAgain,
                 AN_HOUR,
                 Step::Settle,
-                Step::Ask(json!({ "pipeline": "shop-web" })),
+                Step::Ask(super::Request {
+                    pipeline: "shop-web".to_owned(),
+                    image: None,
+                }),
                 Step::Settle,
             ],
             expectations,
@@ -238,7 +244,6 @@ fn asked_by_a_person() -> Scenario {
             claims::expect(count == 1, || format!("{count} answers do"))
         },
     ));
-    let digest = ImageSettings::new("shop/web", &[], "1.0.0").digest();
     Scenario {
         pipelines: Scenario::own_pipelines("replace"),
         ..Scenario::of_shop(
@@ -247,12 +252,26 @@ fn asked_by_a_person() -> Scenario {
             vec![
                 push(&["latest"], "1.1.0"),
                 Step::Settle,
-                Step::Ask(json!({ "pipeline": "shop-web", "digest": digest, "dry_run": true })),
+                Step::Ask(super::Request {
+                    pipeline: "shop-web".to_owned(),
+                    image: Some(super::Wanted {
+                        repository: "shop/web".to_owned(),
+                        version: "1.0.0".to_owned(),
+                        how: super::How::DryRun,
+                    }),
+                }),
                 Step::Settle,
-                Step::Ask(json!({ "pipeline": "shop-web", "digest": digest })),
-                Step::Await(Moment::Share(10)),
+                Step::Ask(super::Request {
+                    pipeline: "shop-web".to_owned(),
+                    image: Some(super::Wanted {
+                        repository: "shop/web".to_owned(),
+                        version: "1.0.0".to_owned(),
+                        how: super::How::Deploy,
+                    }),
+                }),
+                Step::Until(Moment::of("web", Reached::Share(10))),
                 Step::Answers(40),
-                Step::TellAgain,
+                Step::DeliverAgain,
                 Step::Settle,
                 AN_HOUR,
                 Step::Settle,

@@ -8,7 +8,7 @@ use local_aws::world::TestListener;
 use super::history::{History, Left, TWO_SHIPPED, soon_after};
 use super::setting::Setting;
 use super::step::push;
-use super::{Expectation, Moment, Provided, Scenario, Step, claims};
+use super::{Expectation, Moment, Provided, Reached, Scenario, Step, claims};
 
 const HALF_AN_HOUR: Duration = Duration::from_secs(30 * 60);
 
@@ -36,7 +36,10 @@ fn two_deployments_in_a_row() -> Scenario {
         vec![
             push("1.1.0"),
             Step::Settle,
-            Step::Desire(3),
+            Step::Desire {
+                service: "web".to_owned(),
+                count: 3,
+            },
             push("1.2.0"),
             Step::Settle,
         ],
@@ -142,9 +145,12 @@ fn ready_wait() -> Scenario {
             "1.1.0 passes its gates, and waits until somebody says that production may be rerouted",
             vec![
                 push("1.1.0"),
-                Step::Await(Moment::Wait(DeploymentWait::Ready)),
+                Step::Until(Moment::of("web", Reached::Wait(DeploymentWait::Ready))),
                 Step::Answers(40),
-                Step::Continue(DeploymentWait::Ready),
+                Step::EndWait {
+                    service: "web".to_owned(),
+                    wait: DeploymentWait::Ready,
+                },
                 Step::Settle,
             ],
             expectations,

@@ -5,7 +5,7 @@ use local_aws::ecr::ImageSettings;
 
 use super::history::{History, Left, TWO_SHIPPED, broke_off, decided, long_after, soon_after};
 use super::step::{AN_HOUR, push};
-use super::{Moment, Queued, Scenario, Step, claims};
+use super::{Moment, Queued, Reached, Scenario, Step, claims};
 
 /// What an event that arrives would not take.
 const MOST_OF_AN_HOUR: f64 = 50.0 * 60.0;
@@ -44,11 +44,14 @@ fn burst() -> Scenario {
         "four images are pushed while 1.1.0 is being deployed: only the last of them follows",
         vec![
             push("1.1.0"),
-            Step::Await(Moment::LifecycleEvent("AfterInstall", "InProgress")),
+            Step::Until(Moment::of(
+                "web",
+                Reached::LifecycleEvent("AfterInstall", "InProgress"),
+            )),
             push("1.2.0"),
-            Step::Await(Moment::Idle),
+            Step::UntilIdle,
             push("1.3.0"),
-            Step::Await(Moment::Idle),
+            Step::UntilIdle,
             push("1.4.0"),
             push("1.5.0"),
             Step::Settle,
@@ -91,7 +94,7 @@ fn replace_running() -> Scenario {
             "1.2.0 is pushed while 1.1.0 gets 10 % of production: 1.1.0 is stopped and rolled back, 1.2.0 follows",
             vec![
                 push("1.1.0"),
-                Step::Await(Moment::Share(10)),
+                Step::Until(Moment::of("web", Reached::Share(10))),
                 Step::Answers(40),
                 push("1.2.0"),
                 Step::Settle,
@@ -115,7 +118,10 @@ fn cut_the_wait() -> Scenario {
         "1.2.0 is pushed while 1.0.0 still waits an hour to be stopped: the wait ends at once",
         vec![
             push("1.1.0"),
-            Step::Await(Moment::Wait(DeploymentWait::Termination)),
+            Step::Until(Moment::of(
+                "web",
+                Reached::Wait(DeploymentWait::Termination),
+            )),
             Step::Answers(40),
             push("1.2.0"),
             Step::Settle,
@@ -152,14 +158,14 @@ fn lost_event() -> Scenario {
         "lost-event",
         "ECR's event is lost, and later the one of a deployment's end: each time the hourly look goes on",
         vec![
-            Step::Hold("aws.ecr"),
+            Step::Hold("aws.ecr".to_owned()),
             push("1.1.0"),
             Step::Release(Queued::Lost),
             AN_HOUR,
-            Step::Await(Moment::Share(10)),
+            Step::Until(Moment::of("web", Reached::Share(10))),
             push("1.2.0"),
-            Step::Await(Moment::Idle),
-            Step::Hold("aws.codedeploy"),
+            Step::UntilIdle,
+            Step::Hold("aws.codedeploy".to_owned()),
             Step::Settle,
             Step::Release(Queued::Lost),
             AN_HOUR,

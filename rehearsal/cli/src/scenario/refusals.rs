@@ -50,7 +50,7 @@ pub(super) fn scenarios() -> Vec<Scenario> {
         kept(
             "unreadable-event",
             "an event passes the rule and cannot be read",
-            vec![Step::Tell(unreadable())],
+            vec![Step::Deliver(unreadable())],
             &[
                 "UnreadableEvent",
                 "detail.image-digest",
@@ -204,7 +204,10 @@ fn push_to(repository: &str, tag: &str) -> Step {
 }
 
 fn deny(function: &'static str, action: &'static str) -> Step {
-    Step::Deny { function, action }
+    Step::Deny {
+        function: function.to_owned(),
+        action: action.to_owned(),
+    }
 }
 
 fn unreadable() -> Value {

@@ -15,10 +15,10 @@ pub(super) fn scenario() -> Scenario {
         setting: Setting::shop(),
         steps: vec![
             Step::Push(Box::new(image)),
-            Step::TellAgain,
+            Step::DeliverAgain,
             Step::CANARY,
             Step::Settle,
-            Step::TellAgain,
+            Step::DeliverAgain,
             Step::Settle,
         ],
         expectations: super::ship::expectations(),

@@ -16,6 +16,7 @@ use local_aws::world::{
     TestListener,
 };
 
+use crate::scenario::Impossible;
 use crate::traffic;
 
 /// The version that serves when a scenario begins.
@@ -47,6 +48,7 @@ pub(crate) struct Setting {
     pub(crate) pace: Pace,
     /// What happens to calls of functions.
     pub(crate) faults: Vec<Planned>,
+    pub(crate) impossible: Impossible,
     /// How long a client of production waits after an answer.
     pub(crate) pause: Duration,
     pub(crate) mode: Mode,
@@ -94,6 +96,7 @@ impl Setting {
             dwell: clock::DWELL,
             pace: Pace::Real,
             faults: Vec::new(),
+            impossible: Impossible::Fails,
             pause: traffic::PAUSE,
             mode: Mode::Deploy,
             asked: traffic::PATHS,

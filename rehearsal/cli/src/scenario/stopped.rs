@@ -6,7 +6,7 @@ use local_aws::codedeploy::requests::DeploymentWait;
 use super::history::{History, Left, after_all_events, broke_off, decided};
 use super::setting::{GREEN, Setting};
 use super::step::{AN_HOUR, push};
-use super::{AfterStop, Expectation, Moment, Scenario, Step, claims};
+use super::{AfterStop, Expectation, Moment, Reached, Scenario, Step, claims};
 
 /// What the deployment group watches.
 const ALARM: &str = "web-errors";
@@ -48,9 +48,9 @@ fn alarm_rollback() -> Scenario {
             "an alarm goes off while 1.1.0 gets 10 % of production",
             vec![
                 push(GREEN),
-                Step::Await(Moment::Share(10)),
+                Step::Until(Moment::of("web", Reached::Share(10))),
                 Step::Answers(40),
-                Step::Alarm(ALARM, AlarmState::Alarm),
+                Step::Alarm(ALARM.to_owned(), AlarmState::Alarm),
                 Step::Settle,
                 AN_HOUR,
                 Step::Settle,
@@ -79,7 +79,7 @@ fn alarm_already_on() -> Scenario {
             "alarm-already-on",
             "an alarm is on before 1.1.0 is pushed: its deployment ends in Install",
             vec![
-                Step::Alarm(ALARM, AlarmState::Alarm),
+                Step::Alarm(ALARM.to_owned(), AlarmState::Alarm),
                 push(GREEN),
                 Step::Settle,
             ],
@@ -103,7 +103,7 @@ fn stopped_by_hand() -> Scenario {
     Scenario::of_shop(
         "stopped-by-hand",
         "somebody presses stop while 1.1.0 gets 10 % of production; the hourly look leaves it at that",
-        stopped_at(Moment::Share(10)),
+        stopped_at(Moment::of("web", Reached::Share(10))),
         expectations,
     )
 }
@@ -143,11 +143,14 @@ fn stopped_and_left() -> Scenario {
         "somebody stops 1.1.0 without a rollback: its tasks and the test listener stay, and 1.2.0 cannot be deployed",
         vec![
             push(GREEN),
-            Step::Await(Moment::LifecycleEvent(
-                "AfterAllowTestTraffic",
-                "InProgress",
+            Step::Until(Moment::of(
+                "web",
+                Reached::LifecycleEvent("AfterAllowTestTraffic", "InProgress"),
             )),
-            Step::Stop(AfterStop::LeaveEverything),
+            Step::Stop {
+                service: "web".to_owned(),
+                then: AfterStop::LeaveEverything,
+            },
             Step::Settle,
             push("1.2.0"),
             Step::Settle,
@@ -168,7 +171,10 @@ fn rolled_back_in_the_termination_wait() -> Scenario {
     Scenario::of_shop(
         "rolled-back-in-the-termination-wait",
         "1.1.0 has all of production and 1.0.0 still waits to be stopped when somebody presses stop",
-        stopped_at(Moment::Wait(DeploymentWait::Termination)),
+        stopped_at(Moment::of(
+            "web",
+            Reached::Wait(DeploymentWait::Termination),
+        )),
         expectations,
     )
 }
@@ -187,9 +193,12 @@ fn stopped() -> History {
 fn stopped_at(moment: Moment) -> Vec<Step> {
     vec![
         push(GREEN),
-        Step::Await(moment),
+        Step::Until(moment),
         Step::Answers(40),
-        Step::Stop(AfterStop::RollBack),
+        Step::Stop {
+            service: "web".to_owned(),
+            then: AfterStop::RollBack,
+        },
         Step::Settle,
         AN_HOUR,
         Step::Settle,
@@ -240,8 +249,8 @@ fn hook_never_answers() -> Scenario {
         "finish-migration may not answer the hook: CodeDeploy gives up after an hour and rolls back",
         vec![
             Step::Deny {
-                function: "finish-migration",
-                action: "codedeploy:PutLifecycleEventHookExecutionStatus",
+                function: "finish-migration".to_owned(),
+                action: "codedeploy:PutLifecycleEventHookExecutionStatus".to_owned(),
             },
             push(GREEN),
             Step::Settle,

@@ -5,7 +5,8 @@ use local_aws::events::{DeliveryFault, Refusal};
 use local_aws::fault::{Fault, Planned, Point};
 
 use super::draw::Drawn;
-use super::{Chances, DeliveryFaults, Pipeline};
+use super::{Chances, Pipeline};
+use crate::scenario::DeliveryFaults;
 
 /// Deliveries that may meet a fault, by each rule and service.
 const DELIVERIES: usize = 12;
@@ -116,7 +117,8 @@ pub(super) fn delivery_faults(
                 PUSHES => pipeline.repository.clone(),
                 _ => pipeline.service.to_owned(),
             };
-            let is_known = |known: &DeliveryFaults| (known.rule, &known.about) == (rule, &about);
+            let is_known =
+                |known: &DeliveryFaults| (known.rule.as_str(), &known.about) == (rule, &about);
             let faults: Vec<Option<DeliveryFault>> = (0..DELIVERIES)
                 .map(|_| {
                     drawn
@@ -127,7 +129,7 @@ pub(super) fn delivery_faults(
             let any = faults.iter().any(Option::is_some);
             if any && !delivery_faults.iter().any(is_known) {
                 delivery_faults.push(DeliveryFaults {
-                    rule,
+                    rule: rule.to_owned(),
                     about,
                     faults,
                 });
