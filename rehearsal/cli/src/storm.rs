@@ -24,7 +24,7 @@ use serde::Serialize;
 use self::plan::Plan;
 use crate::command::storming::Storming;
 use crate::invariants::Violation;
-use crate::play::{self, Data, Paths, Played};
+use crate::play::{self, Paths, Played};
 use crate::progress::{self, Output};
 use crate::report::{self, ReportFile};
 
@@ -86,8 +86,7 @@ fn one(
 ) -> anyhow::Result<ExitCode> {
     let plan = Plan::of(seed);
     output.text(&format!("{}\n", words::plan(&plan)));
-    let folder = Data::new()?;
-    let scenario = scenario::scenario(&plan, folder.path())?;
+    let scenario = scenario::scenario(&plan);
     let played = play::inline(&scenario, paths, output, interrupted)?;
     if let Some(report) = &mut report {
         report.write(&report::page(&played.story))?;
@@ -149,8 +148,7 @@ async fn many(
 /// One storm of many: nobody watches it.
 async fn quietly(seed: u64, paths: &Paths) -> anyhow::Result<Storm> {
     let plan = Plan::of(seed);
-    let folder = Data::new()?;
-    let scenario = scenario::scenario(&plan, folder.path())?;
+    let scenario = scenario::scenario(&plan);
     let paths = Paths {
         wire: None,
         ..paths.clone()

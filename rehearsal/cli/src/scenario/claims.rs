@@ -266,11 +266,6 @@ pub(super) fn only_blue() -> Vec<Expectation> {
     )]
 }
 
-/// One deployment failed at this lifecycle event, and a rollback of it succeeded.
-pub(super) fn rolled_back(failed_at: &str) -> Vec<Expectation> {
-    vec![failed(failed_at), taken_back()]
-}
-
 /// The deployment of a push failed at this lifecycle event.
 pub(super) fn failed(failed_at: &str) -> Expectation {
     let at = LIFECYCLE_EVENTS.iter().position(|name| *name == failed_at);

@@ -20,23 +20,6 @@ const VERSIONS: [&str; 9] = [
 /// Answers in a row by one version that are enough to call it the one that serves.
 const ENOUGH_ANSWERS: u64 = 10;
 
-/// What must hold of a scenario's history, beside that nothing broke.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct History {
-    pub(super) service: &'static str,
-    /// Its deployments in order: `1.1.0 Stopped ALARM_ACTIVE`, `rollback to 1.0.0 Succeeded`.
-    pub(super) deployments: &'static [&'static str],
-    /// The versions that revisions were registered for, in order: no push costs more than one, but where looks at the same
-    /// moment register one each.
-    pub(super) revisions: &'static [&'static str],
-    /// The versions that production went through, of which two may answer side by side for a while.
-    pub(super) production: &'static [&'static str],
-    /// The messages, in any order, because SNS promises none: `started 1.1.0`.
-    pub(super) messages: &'static [&'static str],
-    /// What is left beside the version that serves.
-    pub(super) left: Left,
-}
-
 /// What a deployment leaves behind when it has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Left {
@@ -45,46 +28,8 @@ pub(super) enum Left {
     Green,
 }
 
-/// 1.1.0 is shipped, and then 1.2.0.
-pub(super) const TWO_SHIPPED: History = History {
-    service: "web",
-    deployments: &["1.1.0 Succeeded", "1.2.0 Succeeded"],
-    revisions: &["1.1.0", "1.2.0"],
-    production: &["1.0.0", "1.1.0", "1.2.0"],
-    messages: &[
-        "started 1.1.0",
-        "shipped 1.1.0",
-        "started 1.2.0",
-        "shipped 1.2.0",
-    ],
-    left: Left::Nothing,
-};
-
-impl History {
-    /// That it was so, and that nothing broke on the way.
-    pub(super) fn expectations(self) -> Vec<Expectation> {
-        let mut expectations = claims::nothing_broke();
-        expectations.extend(self.alone());
-        expectations
-    }
-
-    /// That it was so, whatever else happened.
-    pub(super) fn alone(self) -> Vec<Expectation> {
-        vec![
-            deployments(self.service, self.deployments),
-            revisions(self.revisions),
-            went(self.service, self.production),
-            runs(
-                self.service,
-                self.production.last().copied().unwrap_or_default(),
-                self.left,
-            ),
-            told(self.messages),
-        ]
-    }
-}
-
-fn deployments(service: &str, expected: &[&str]) -> Expectation {
+/// The deployments of a service in order: `1.1.0 Stopped ALARM_ACTIVE`, `rollback to 1.0.0 Succeeded`.
+pub(super) fn deployments(service: &str, expected: &[&str]) -> Expectation {
     let claim = format!("deployments of `{service}`: {}", list(expected));
     let (service, expected) = (service.to_owned(), owned(expected));
     Expectation::new(claim, move |record| {
@@ -110,7 +55,9 @@ fn in_words(deployment: &Deployment) -> String {
     format!("{prefix}{version} {}{code}", deployment.status)
 }
 
-fn revisions(expected: &[&str]) -> Expectation {
+/// The versions that revisions were registered for, in order: no push costs more than one, but where reconciliations at the
+/// same moment register one each.
+pub(super) fn revisions(expected: &[&str]) -> Expectation {
     let expected = owned(expected);
     Expectation::new(
         format!("revisions registered: {}", list(&expected)),
@@ -125,7 +72,8 @@ fn revisions(expected: &[&str]) -> Expectation {
     )
 }
 
-fn went(service: &str, path: &[&str]) -> Expectation {
+/// The versions that production went through, of which two may answer side by side for a while.
+pub(super) fn went(service: &str, path: &[&str]) -> Expectation {
     let claim = format!("`{service}` answered by {}", path.join(", then by "));
     let (service, path) = (service.to_owned(), owned(path));
     Expectation::new(claim, move |record| {
@@ -167,6 +115,7 @@ fn goes(sequence: &[Stretch], path: &[impl AsRef<str>]) -> bool {
     path.first() == Some(&first.version.as_str()) && states.contains(&(2 * (path.len() - 1)))
 }
 
+/// What is left beside the version that serves.
 pub(super) fn runs(service: &str, version: &str, left: Left) -> Expectation {
     let (task_sets, beside) = match left {
         Left::Nothing => (1, "nothing"),
@@ -183,7 +132,8 @@ pub(super) fn runs(service: &str, version: &str, left: Left) -> Expectation {
     })
 }
 
-fn told(expected: &[&str]) -> Expectation {
+/// The messages, in any order, because SNS promises none: `started 1.1.0`.
+pub(super) fn told(expected: &[&str]) -> Expectation {
     let claim = format!("people were told: {}", list(expected));
     let expected = owned(expected);
     Expectation::new(claim, move |record| {

@@ -16,6 +16,8 @@ use local_aws::world::{
     TestListener,
 };
 
+use serde::Deserialize;
+
 use crate::scenario::Impossible;
 use crate::traffic;
 
@@ -59,9 +61,11 @@ pub(crate) struct Setting {
 }
 
 /// The template's parameter `Mode`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Mode {
     Observe,
+    #[default]
     Deploy,
 }
 
@@ -102,15 +106,6 @@ impl Setting {
             asked: traffic::PATHS,
             broken_unseen: Vec::new(),
         }
-    }
-
-    /// The same, with something around `web` otherwise than usual.
-    pub(crate) fn adjusted(adjust: impl Fn(&mut ServiceSettings)) -> Setting {
-        let mut setting = Setting::shop();
-        for service in &mut setting.services {
-            adjust(&mut service.settings);
-        }
-        setting
     }
 
     pub(crate) fn repositories(&self) -> Vec<RepositorySettings> {

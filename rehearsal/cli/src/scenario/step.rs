@@ -13,6 +13,7 @@ use local_aws::ecr::{ImageSettings, IndexSettings};
 use local_aws::events::DeliveryFault;
 use serde_json::{Value, json};
 
+pub(crate) use text::image;
 pub(crate) use words::duration;
 
 /// One step of a script. Its text is a line of a scenario's file, and of a storm's plan.
@@ -71,14 +72,6 @@ pub(crate) enum Step {
     Calm,
     /// Hours pass until an hourly reconciliation changes nothing.
     Converge,
-}
-
-/// The hourly reconciliation comes, and works.
-pub(super) const AN_HOUR: Step = Step::Pass(Duration::from_secs(61 * 60));
-
-/// A version of the shop's image is pushed under the tag that its pipeline follows.
-pub(super) fn push(version: &str) -> Step {
-    Step::push(ImageSettings::new("shop/web", &["latest"], version))
 }
 
 /// What becomes of a step that cannot be done any more when its turn comes: the deployment that it stops has ended.

@@ -1,36 +1,32 @@
 //! Makes a storm a scenario: its services, its pipelines file, and its steps.
 
-use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context;
 use local_aws::clock::Pace;
 use local_aws::ecr::ImageSettings;
 
 use super::plan::{Pipeline, Plan, Rule};
 use crate::scenario::setting::{BLUE, Service, Setting, settings};
-use crate::scenario::{Impossible, MessageFormat, Scenario, Step};
+use crate::scenario::{Impossible, MessageFormat, Pipelines, Scenario, Step};
 
 /// Thousands are played: the clock waits for requests to production wherever they can see something new, and for no others.
 const DWELL: Duration = Duration::ZERO;
 /// More than a millisecond.
 const A_MOMENT: Duration = Duration::from_millis(2);
 
-/// The storm as a scenario, whose pipelines file is written into a folder.
-pub(super) fn scenario(plan: &Plan, folder: &Path) -> anyhow::Result<Scenario> {
-    let file = folder.join("storm.toml");
-    let text: String = plan.pipelines.iter().map(section).collect();
-    std::fs::write(&file, text).with_context(|| format!("write `{}`", file.display()))?;
-    Ok(Scenario {
-        name: "storm",
-        summary: "random pipelines, pushes, faults and people; then everything must converge",
-        pipelines: file,
+/// The storm as a scenario.
+pub(super) fn scenario(plan: &Plan) -> Scenario {
+    Scenario {
+        name: "storm".to_owned(),
+        summary: "random pipelines, pushes, faults and people; then everything must converge"
+            .to_owned(),
+        pipelines: Pipelines::Text(plan.pipelines.iter().map(section).collect()),
         message_format: MessageFormat::Json,
         setting: setting(plan),
         steps: steps(plan),
         expectations: Vec::new(),
     }
-    .sound())
+    .sound()
 }
 
 /// What the plan says, as it is played.

@@ -26,8 +26,8 @@ const STATUSES: [&str; 7] = [
 ];
 
 /// A kind of line: how people read it, and how it is read. Those of one verb stand together, each to be tried in turn.
-pub(super) struct Form {
-    pub(super) text: &'static str,
+struct Form {
+    text: &'static str,
     read: fn(&str) -> Option<Step>,
 }
 
@@ -36,7 +36,7 @@ const fn form(text: &'static str, read: fn(&str) -> Option<Step>) -> Form {
 }
 
 /// Every line that there is, but for the moments of `until` and `when`.
-pub(super) const FORMS: [Form; 25] = [
+const FORMS: [Form; 25] = [
     form("push index VERSION [to REPOSITORY] [as TAG, …]", |line| {
         let image = image(line.strip_prefix("push index ")?)?;
         let tags: Vec<&str> = image.tags.iter().map(String::as_str).collect();
@@ -150,13 +150,22 @@ pub(super) const FORMS: [Form; 25] = [
 ];
 
 /// What `until` and `when` take; `any service` may stand for a service.
-pub(super) const MOMENTS: [&str; 5] = [
+const MOMENTS: [&str; 5] = [
     "SERVICE has LIFECYCLE-EVENT STATUS",
     "SERVICE has a deployment STATUS",
     "SERVICE gives green N %",
     "SERVICE gives green a share",
     "SERVICE is in the ready wait | termination wait",
 ];
+
+impl Step {
+    /// How each line may look, and what `until` and `when` take.
+    #[cfg(test)]
+    pub(crate) fn forms() -> impl Iterator<Item = &'static str> {
+        let lines = FORMS.iter().map(|form| form.text);
+        lines.chain(MOMENTS)
+    }
+}
 
 impl FromStr for Step {
     type Err = String;
@@ -191,7 +200,7 @@ fn complaint(line: &str) -> String {
 }
 
 /// `1.1.0 to shop/api as release-1, latest which fails-migration`
-fn image(text: &str) -> Option<ImageSettings> {
+pub(crate) fn image(text: &str) -> Option<ImageSettings> {
     let (text, how) = optional(text, " which ");
     let (text, tags) = optional(text, " as ");
     let (version, repository) = optional(text, " to ");
