@@ -59,6 +59,8 @@ pub(super) fn plan(seed: u64) -> Plan {
         versions: 0,
         broken_unseen: Vec::new(),
     };
+    // One stream of numbers feeds all draws: one draw more moves everything behind it. So the world comes first, then
+    // what fails in it, and the steps, to which most is added, last.
     let chances = chances(&mut drawn);
     let pipelines = pipelines(&mut drawn);
     let mut assumptions: Vec<Assumption> = Assumption::value_variants()
@@ -74,6 +76,9 @@ pub(super) fn plan(seed: u64) -> Plan {
         steps.push(step(&mut drawn, chances, &pipelines));
         steps.extend(then(&mut drawn, chances, &pipelines));
     }
+    // Two phases, because they show different things. While anything may fail, nothing wrong may be done, but nothing need
+    // be done either: the event that asked for it may be the one that was lost. Only when the faults have ended can it be
+    // asked that the newest image runs.
     steps.extend([Step::Calm, Step::Converge]);
     Plan {
         seed,
@@ -185,6 +190,7 @@ fn push(drawn: &mut Drawn, chances: Chances, pipeline: &Pipeline, pipelines: &[P
                 _ => format!("1.{number}.0"),
             },
         };
+        // Now and then an image is not meant for the others that follow its repository: they must leave it alone.
         let wanted = other.service == pipeline.service || drawn.chance(80);
         if wanted && !tags.contains(&tag) {
             tags.push(tag);

@@ -126,6 +126,8 @@ pub(super) fn delivery_faults(
                         .then(|| delivery_fault(drawn, told))
                 })
                 .collect();
+            // Pipelines of one repository have its pushes in common: the first one's faults stand, but the second one's were
+            // drawn, too.
             let any = faults.iter().any(Option::is_some);
             if any && !delivery_faults.iter().any(is_known) {
                 delivery_faults.push(DeliveryFaults {
@@ -164,6 +166,7 @@ pub(super) fn call_faults(
                 continue;
             }
             for _ in 0..drawn.rng.u32(1..=FAULTS_AT_MOST) {
+                // Drawn even where it is not injected: an assumption must not move the draws behind it.
                 let planned = call_fault(drawn, pipeline, function, operations);
                 let is_hook = matches!(function, "run-migration" | "check-test-traffic");
                 if !(is_hook && once) {
@@ -181,6 +184,8 @@ fn call_fault(
     function: &str,
     operations: &[&str],
 ) -> Planned {
+    // Counted by service: what a function does for two services at one moment has no order, and the second call of an
+    // operation would be another one in each run.
     let point = Point {
         function: format!("{function}@{}", pipeline.service),
         operation: drawn.one(operations).to_owned(),
