@@ -3,15 +3,11 @@
 mod binaries;
 mod command;
 mod crashes;
-mod evidence;
-mod glob;
-mod invariants;
+mod gather;
 mod pipelines_file;
 mod play;
 mod progress;
-mod record;
-mod redact;
-mod report;
+mod report_file;
 mod scale;
 mod scenario;
 mod serve;
@@ -36,8 +32,10 @@ use crate::command::{Arguments, Command};
 use crate::crashes::Otherwise;
 use crate::pipelines_file::PipelinesFile;
 use crate::play::Paths;
-use crate::progress::{Colours, Output};
-use crate::report::ReportFile;
+use report::Colours;
+
+use crate::progress::Output;
+use crate::report_file::ReportFile;
 use crate::scenario::setting::Mode;
 use crate::scenario::{EventFile, MessageFormat, Scenario};
 
@@ -211,7 +209,7 @@ async fn play_scenario(
 ) -> anyhow::Result<ExitCode> {
     let played = play::play(scenario, paths, output, interrupted()).await?;
     if let Some(mut report) = report {
-        report.write(&report::page(&played.story))?;
+        report.write(&report::page(&played.record))?;
         output.text(&format!("report: {}", report.path().display()));
     }
     if let Some(error) = played.broken_off {

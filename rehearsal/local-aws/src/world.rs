@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use anyhow::Context as _;
+pub use record::is_called;
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -311,14 +312,6 @@ impl World {
     pub async fn shutdown(&self) {
         let mut tasks = std::mem::take(&mut *self.background.lock());
         tasks.shutdown().await;
-    }
-}
-
-/// Whether a service is the one of this label: its name, or its cluster and name where the name alone is not enough.
-pub fn is_called(label: &str, cluster: &str, service: &str) -> bool {
-    match label.split_once('/') {
-        Some(wanted) => wanted == (cluster, service),
-        None => label == service,
     }
 }
 

@@ -238,7 +238,7 @@ const HONOURED: [(&str, &str, &str); 23] = [
     ("--event", "push.json", "NAME"),
     ("--function", "", "serve crashes"),
     ("--jobs", "2", "crashes storm"),
-    ("--json", "", "NAME organisation crashes storm"),
+    ("--json", "", "NAME scale crashes storm"),
     ("--list", "", "NAME"),
     ("--fault", "", "NAME crashes"),
     ("--pipelines", "own.toml", "NAME serve"),

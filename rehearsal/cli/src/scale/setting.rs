@@ -40,6 +40,7 @@ pub(super) fn scenario(setting: Setting, services: u32, folder: &Path) -> anyhow
         },
         steps: Vec::new(),
         expectations: Vec::new(),
+        excuses: Vec::new(),
     })
 }
 

@@ -17,12 +17,11 @@ use local_aws::identity::sha256_hex;
 use local_aws::world::ServiceSettings;
 use serde_json::json;
 
-use crate::record::{Message, Record};
 use crate::scenario::setting::{self, BLUE, GREEN, Service, Setting};
 use crate::scenario::{Expectation, MessageFormat, Scenario, Step, claims, quoted};
+use record::{Message, Record};
 
 pub(crate) use pipelines::{Pipeline, as_played, read};
-pub(crate) use requests::Request;
 
 /// What clients of production and health checks ask for: pages of the stand-in that no check of a file means, whatever it
 /// wants of `/`, `/orders` and `/healthz`.
@@ -100,6 +99,7 @@ pub(crate) fn of_file(name: &str, file: &Path, text: &str) -> anyhow::Result<Sce
         setting: setting(&pipelines),
         steps: steps(&pipelines, outcome),
         expectations: expectations(&pipelines, outcome),
+        excuses: Vec::new(),
     }
     .permitted()
     .sound())
@@ -109,7 +109,7 @@ impl Pipeline {
     fn allows(&self, outcome: Outcome) -> anyhow::Result<()> {
         let lacks = match outcome {
             Outcome::FailsMigration if self.migration.is_none() => "no `migration` that could fail",
-            Outcome::FailsTestTraffic if self.requests.iter().all(Request::takes_everything) => {
+            Outcome::FailsTestTraffic if self.requests.iter().all(requests::takes_everything) => {
                 "no `test_traffic.request` that could fail"
             }
             Outcome::Ships

@@ -2,10 +2,10 @@
 
 use local_aws::ecr::ImageSettings;
 
-use crate::record::Message;
 use crate::scenario::claims::expect;
 use crate::scenario::setting::{GREEN, Setting};
 use crate::scenario::{Expectation, MessageFormat, Scenario, Step, claims};
+use record::Message;
 
 pub(super) fn scenario() -> Scenario {
     let image = ImageSettings::new("shop/web", &["latest"], GREEN).misbehaving("fails-migration");
@@ -31,6 +31,7 @@ pub(super) fn scenario() -> Scenario {
         setting: Setting::shop(),
         steps: vec![Step::Push(Box::new(image)), Step::Settle],
         expectations,
+        excuses: Vec::new(),
     }
 }
 

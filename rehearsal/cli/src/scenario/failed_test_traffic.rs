@@ -42,5 +42,6 @@ pub(super) fn scenario() -> Scenario {
         setting: Setting::shop(),
         steps: vec![Step::Push(Box::new(image)), Step::Settle],
         expectations,
+        excuses: Vec::new(),
     }
 }

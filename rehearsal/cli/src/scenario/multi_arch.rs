@@ -8,7 +8,7 @@ use super::claims::{expect, list};
 use super::history::reports;
 use super::setting::GREEN;
 use super::{Expectation, Scenario, Step, ship};
-use crate::record::Moment;
+use record::Moment;
 
 pub(super) fn scenario() -> Scenario {
     let mut expectations = ship::expectations();

@@ -72,7 +72,7 @@ fn linear() -> Scenario {
 }
 
 /// When production was sent to green, and how much of it.
-fn shift(moment: &crate::record::Moment) -> Option<(f64, u32)> {
+fn shift(moment: &record::Moment) -> Option<(f64, u32)> {
     let percent = moment.what.strip_prefix("production sends ")?;
     let percent = percent.strip_suffix(" % to green")?.parse().ok()?;
     (percent > 0).then_some((moment.seconds, percent))

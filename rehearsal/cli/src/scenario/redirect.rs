@@ -26,5 +26,6 @@ pub(super) fn scenario() -> Scenario {
         setting: Setting::shop(),
         steps: vec![Step::Push(Box::new(image)), Step::CANARY, Step::Settle],
         expectations,
+        excuses: Vec::new(),
     }
 }

@@ -173,6 +173,7 @@ fn scenario(
         setting,
         steps,
         expectations,
+        excuses: Vec::new(),
     }
 }
 

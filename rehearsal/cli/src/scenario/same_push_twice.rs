@@ -22,5 +22,6 @@ pub(super) fn scenario() -> Scenario {
             Step::Settle,
         ],
         expectations: super::ship::expectations(),
+        excuses: Vec::new(),
     }
 }

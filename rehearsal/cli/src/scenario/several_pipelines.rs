@@ -56,6 +56,7 @@ pub(super) fn scenario() -> Scenario {
             Step::Settle,
         ],
         expectations,
+        excuses: Vec::new(),
     }
 }
 

@@ -20,6 +20,7 @@ pub(super) fn scenario() -> Scenario {
             Step::Settle,
         ],
         expectations: expectations(),
+        excuses: Vec::new(),
     }
 }
 

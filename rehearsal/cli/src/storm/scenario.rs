@@ -33,6 +33,7 @@ pub(super) fn scenario(plan: &Plan, folder: &Path) -> anyhow::Result<Scenario> {
         setting: setting(plan),
         steps: injected.chain(actions).map(Step::Storm).collect(),
         expectations: Vec::new(),
+        excuses: Vec::new(),
     }
     .sound())
 }

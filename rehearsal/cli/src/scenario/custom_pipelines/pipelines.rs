@@ -2,11 +2,12 @@
 //!
 //! It is read leniently: what is wrong in it is for a function to say, which is asked before anything is played.
 
+use checks::Glob;
+use record::Request;
 use semver::{Comparator, Version, VersionReq};
 use toml::{Table, Value};
 
-use super::requests::{self, Request};
-use crate::glob::Glob;
+use super::requests;
 
 /// What one pipeline of the file wants to find in AWS.
 #[derive(Debug, Clone, PartialEq, Eq)]
