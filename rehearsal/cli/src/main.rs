@@ -8,6 +8,7 @@ mod pipelines_file;
 mod play;
 mod progress;
 mod report_file;
+mod saved;
 mod scale;
 mod scenario;
 mod serve;
@@ -20,13 +21,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use local_aws::api::wire::Wire;
 use local_aws::iam::Iam;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::binaries::Profile;
+use crate::command::saved::{Check, Report};
 use crate::command::shared::Build;
 use crate::command::{Arguments, Command};
 use crate::crashes::Otherwise;
@@ -100,6 +102,13 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Ended> {
     }
     // Whatever can be known to be wrong is told before anything is built or played.
     let given = Given::read(arguments).map_err(Ended::WrongUsage)?;
+    match &arguments.command {
+        Some(Command::Check(check)) => return check_record(check, &output(check.json)),
+        Some(Command::Report(shown)) => return show_record(shown, given.report),
+        None
+        | Some(Command::Scale(_) | Command::Serve(_) | Command::Crashes(_) | Command::Storm(_)) => {
+        }
+    }
     let root = root(arguments.build()).map_err(Ended::WrongUsage)?;
     let binaries = binaries(arguments.build(), &root).await?;
     let paths = Paths {
@@ -112,6 +121,33 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Ended> {
     play_command(arguments, scenario, given.report, &paths)
         .await
         .map_err(Ended::Failed)
+}
+
+/// `check`: says of a record what the play itself said at its end.
+fn check_record(check: &Check, output: &Output) -> Result<ExitCode, Ended> {
+    let record = saved::read(&check.record).map_err(Ended::WrongUsage)?;
+    if let Some(why) = &record.broken_off {
+        let error = anyhow!("the run was broken off, and cannot be judged: {why}");
+        return Err(Ended::Failed(error));
+    }
+    let record = saved::judge(record);
+    output.end(&record);
+    if check.json {
+        let json = serde_json::to_string_pretty(&record).context("write the record")?;
+        progress::print(&json).context("print the record")?;
+    }
+    Ok(status(record.as_expected))
+}
+
+/// `report`: the page of a record.
+fn show_record(shown: &Report, file: Option<ReportFile>) -> Result<ExitCode, Ended> {
+    let record = saved::read(&shown.record).map_err(Ended::WrongUsage)?;
+    let page = report::page(&record);
+    match file {
+        Some(mut file) => file.write(&page)?,
+        None => progress::print(page.trim_end()).context("print the page")?,
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// What only the template and the functions can say of the line.
@@ -196,6 +232,8 @@ async fn play_command(
             let played = crashes::crash(crashing, &otherwise, paths, &output, interrupted());
             Ok(status(played.await?))
         }
+        // They are done with before a scenario is chosen.
+        Some(Command::Check(_) | Command::Report(_)) => Ok(ExitCode::SUCCESS),
         None => play_scenario(arguments, &scenario, report, paths, &output).await,
     }
 }

@@ -26,7 +26,7 @@ impl ReportFile {
             .open(path);
         let file = opened.with_context(|| {
             format!(
-                "the report cannot be written to `{}` (hint: give `--report` a file in a folder that exists and may be \
+                "the report cannot be written to `{}` (hint: it must be a file in a folder that exists and may be \
                  written to)",
                 path.display()
             )

@@ -79,7 +79,7 @@ fn moments(whats: &[&str]) -> Vec<Moment> {
 }
 
 /// A run of `ship` as it should be.
-fn shipped() -> Record {
+pub(crate) fn shipped() -> Record {
     let web = seen(&[
         ("1.0.0", 50),
         ("1.1.0", 1),
