@@ -3,6 +3,7 @@
 //! What is secret ends here. Every text that somebody wrote freely is redacted, after it was looked at for what a function
 //! may have told.
 
+mod aliases;
 mod happened;
 mod leaks;
 mod listeners;
@@ -24,6 +25,7 @@ use record::{
 };
 use serde_json::Value;
 
+use self::aliases::Aliases;
 use self::redact::Redactor;
 use crate::scenario::{Scenario, custom_pipelines};
 
@@ -55,15 +57,15 @@ pub(crate) fn gather(
 ) -> Record {
     let timeline = world.timeline.entries();
     let invocations = world.lambda.invocations();
-    let redactor = Redactor::of(world);
+    let (redactor, aliases) = (Redactor::of(world), Aliases::default());
     let simulated = Simulated {
         start: known.start,
         end: world.clock.now(),
     };
-    let pipelines = pipelines::pipelines(world, &known.pipelines);
+    let pipelines = pipelines::pipelines(world, &known.pipelines, &aliases);
     let listeners = listeners::of_services(scenario, world);
     Record {
-        test_answers: listeners::answers(world, &listeners, &pipelines),
+        test_answers: listeners::answers(world, &listeners, &pipelines, &aliases),
         test_listener: test_listener(scenario, world),
         health: listeners::health(world),
         listeners,
@@ -84,7 +86,7 @@ pub(crate) fn gather(
             .filter_map(|entry| one_off_task(entry, &redactor))
             .collect(),
         task_logs: task_logs(world, &timeline, &redactor),
-        migrations: happened::migrations(world),
+        migrations: happened::migrations(world, &aliases),
         invocations: self::invocations(&invocations, &redactor),
         reconciliations: happened::reconciliations(&timeline, &invocations),
         hooks: happened::hooks(&timeline),

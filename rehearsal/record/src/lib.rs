@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 pub use deployment::{By, Deployment, End, HookAnswer, HookCall, LifecycleEvent, Revision};
 pub use function::{AwsCall, DeadLetter, Invocation, Leak, Missing, Permission, Reconciliation};
 pub use message::Message;
-pub use pipeline::{Image, MigrationGate, Pipeline, Push, Request, TestTrafficGate};
+pub use pipeline::{Image, MigrationGate, Pipeline, Push, Request, TestTrafficGate, is_among};
 pub use service::{Answered, Answerer, AtEnd, HealthChange, Listeners, TestAnswer, is_called};
 pub use task::{Container, ContainerEnd, Migration, Task};
 pub use traffic::{Answer, Answers, NO_VERSION, Seen, Stretch};

@@ -25,7 +25,8 @@ pub struct Pipeline {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MigrationGate {
     pub container: String,
-    pub command: Vec<String>,
+    /// Its words, each by a number: the same for the same word, of which some may be secret.
+    pub command: Vec<usize>,
     /// Whether the container has another image than the pushed one.
     pub has_own_image: bool,
     /// How long it may take.
@@ -46,11 +47,10 @@ pub struct TestTrafficGate {
 /// A request through the test listener.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
-    /// With the query, as it goes over the wire.
+    /// With the query, in which numbers stand for values.
     pub path: String,
     /// The statuses that are well, as they are written.
     pub status: String,
-    pub contains: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,10 +90,15 @@ impl Pipeline {
 impl Request {
     /// Whether this status is well.
     pub fn takes(&self, status: u16) -> bool {
-        self.status.split(',').any(|part| {
-            let (from, to) = part.split_once('-').unwrap_or((part, part));
-            let bounds = (from.trim().parse::<u16>(), to.trim().parse::<u16>());
-            matches!(bounds, (Ok(from), Ok(to)) if (from..=to).contains(&status))
-        })
+        is_among(status, &self.status)
     }
+}
+
+/// Whether a status is one of those that a file names: `200, 301-303`.
+pub fn is_among(status: u16, statuses: &str) -> bool {
+    statuses.split(',').any(|part| {
+        let (from, to) = part.split_once('-').unwrap_or((part, part));
+        let bounds = (from.trim().parse::<u16>(), to.trim().parse::<u16>());
+        matches!(bounds, (Ok(from), Ok(to)) if (from..=to).contains(&status))
+    })
 }

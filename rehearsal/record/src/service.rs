@@ -44,7 +44,7 @@ pub struct TestAnswer {
     pub at: SystemTime,
     /// Which of the listener's addresses was asked.
     pub address: String,
-    /// With the query.
+    /// With the query, in which numbers stand for values.
     pub path: String,
     pub status: u16,
     pub version: Option<String>,

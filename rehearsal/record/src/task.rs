@@ -40,8 +40,8 @@ pub struct Container {
     pub essential: bool,
     /// Of the image that it ran.
     pub digest: Option<String>,
-    /// The words that it ran, a shell in front of them taken off.
-    pub ran: Vec<String>,
+    /// The words that it ran, a shell in front of them taken off: each by its number, as in a pipeline's command.
+    pub ran: Vec<usize>,
     /// None: it never ran, or it still does.
     pub end: Option<ContainerEnd>,
 }

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use record::{
-    Answerer, By, Container, Deployment, HookAnswer, HookCall, Migration, MigrationGate, TestAnswer,
+    Answerer, By, Deployment, HookAnswer, HookCall, Migration, MigrationGate, TestAnswer,
 };
 
 use super::facts::{Facts, Pipeline, short};
@@ -111,7 +111,8 @@ fn differs(
             container.name
         ));
     }
-    if !ran(container, &gate.command) {
+    // An entry point may stand before it.
+    if !container.ran.ends_with(&gate.command) {
         return Some(format!(
             "ran another command in `{}` than the configured one",
             container.name
@@ -124,15 +125,6 @@ fn differs(
         Some(_) => None,
         None => Some("had not ended".to_owned()),
     }
-}
-
-/// Whether a container's process was given the whole command. An entry point may stand before it, and a shell splits a word.
-fn ran(container: &Container, command: &[String]) -> bool {
-    let split = |words: &[String]| -> Vec<String> {
-        let words = words.iter().flat_map(|word| word.split_whitespace());
-        words.map(ToOwned::to_owned).collect()
-    };
-    split(&container.ran).ends_with(&split(command))
 }
 
 /// Why green had not answered as it should have by then; none where it had.

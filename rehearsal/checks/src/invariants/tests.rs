@@ -24,6 +24,12 @@ fn at(minutes: u64) -> SystemTime {
 
 const LISTENER: &str = "arn:test-listener";
 
+/// Words of commands.
+const ENTRY: usize = 1;
+const MANAGE: usize = 2;
+const MIGRATE: usize = 3;
+const PLAN: usize = 4;
+
 /// Production runs `a`, pushed as `latest`, `release-1` and `1.1.0`, by one deployment that went well.
 fn shipped(rule: &str) -> Record {
     Record {
@@ -159,7 +165,7 @@ fn hook(id: &str, event: &str, called: u64, answers: &[(u64, &str)]) -> HookCall
 fn migration_gate() -> MigrationGate {
     MigrationGate {
         container: "web".to_owned(),
-        command: ["manage", "migrate"].map(str::to_owned).into(),
+        command: vec![MANAGE, MIGRATE],
         has_own_image: false,
         limit_minutes: 20,
     }
@@ -169,7 +175,6 @@ fn test_traffic_gate() -> TestTrafficGate {
     let request = |path: &str| Request {
         path: path.to_owned(),
         status: "200".to_owned(),
-        contains: String::new(),
     };
     TestTrafficGate {
         settle_seconds: 15,
@@ -192,7 +197,7 @@ fn migration(task: &str, id: &str, stopped: Option<u64>, exit_code: i32) -> Migr
             name: "web".to_owned(),
             essential: true,
             digest: Some("a".to_owned()),
-            ran: ["entry", "manage", "migrate"].map(str::to_owned).into(),
+            ran: vec![ENTRY, MANAGE, MIGRATE],
             end: stopped.map(|minute| container_end(minute, exit_code)),
         }],
     }

@@ -14,6 +14,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::Known;
+use super::aliases::Aliases;
 
 /// How the tasks that Greenlight starts say for whom.
 const STARTED_BY: &str = "greenlight/";
@@ -150,7 +151,7 @@ pub(super) fn hooks(timeline: &[Entry]) -> Vec<HookCall> {
     hooks
 }
 
-pub(super) fn migrations(world: &World) -> Vec<Migration> {
+pub(super) fn migrations(world: &World, aliases: &Aliases) -> Vec<Migration> {
     let given = given(world);
     let indexes = indexes(world);
     let migration = |task: &Task| {
@@ -165,7 +166,7 @@ pub(super) fn migrations(world: &World) -> Vec<Migration> {
             containers: task
                 .containers
                 .iter()
-                .map(|one| container(one, &indexes))
+                .map(|one| container(one, &indexes, aliases))
                 .collect(),
         })
     };
@@ -186,7 +187,11 @@ fn indexes(world: &World) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn container(container: &TaskContainer, indexes: &BTreeMap<String, String>) -> Container {
+fn container(
+    container: &TaskContainer,
+    indexes: &BTreeMap<String, String>,
+    aliases: &Aliases,
+) -> Container {
     let end = container.end.zip(container.exit_code);
     Container {
         name: container.name.clone(),
@@ -195,7 +200,7 @@ fn container(container: &TaskContainer, indexes: &BTreeMap<String, String>) -> C
             .image_digest
             .as_ref()
             .map(|digest| indexes.get(digest).unwrap_or(digest).clone()),
-        ran: container.ran.clone(),
+        ran: aliases.words(&container.ran),
         end: end.map(|(end, exit_code)| ContainerEnd {
             at: end.at,
             exit_code,

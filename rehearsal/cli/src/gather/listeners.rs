@@ -7,8 +7,9 @@ use local_aws::ecs::Served;
 use local_aws::elb::Answering;
 use local_aws::timeline::ListenerKind;
 use local_aws::world::World;
-use record::{Answerer, HealthChange, Listeners, Pipeline, TestAnswer, TestTrafficGate};
+use record::{Answerer, HealthChange, Listeners, Pipeline, Request, TestAnswer, TestTrafficGate};
 
+use super::aliases::Aliases;
 use crate::scenario::{Scenario, custom_pipelines};
 
 pub(super) fn of_services(scenario: &Scenario, world: &World) -> Vec<Listeners> {
@@ -21,7 +22,11 @@ pub(super) fn of_services(scenario: &Scenario, world: &World) -> Vec<Listeners> 
 }
 
 /// What a pipeline asks green for, and where its test listener is reached.
-pub(super) fn gate(world: &World, given: &custom_pipelines::Pipeline) -> TestTrafficGate {
+pub(super) fn gate(
+    world: &World,
+    given: &custom_pipelines::Pipeline,
+    aliases: &Aliases,
+) -> TestTrafficGate {
     let listener = world.codedeploy.read(|state| {
         let group = state.group(&given.application, &given.deployment_group)?;
         group.test_listener.clone()
@@ -29,7 +34,14 @@ pub(super) fn gate(world: &World, given: &custom_pipelines::Pipeline) -> TestTra
     let addresses = listener.as_ref().map(|arn| addresses(world, arn));
     TestTrafficGate {
         settle_seconds: given.settle_seconds,
-        requests: given.requests.clone(),
+        requests: given
+            .requests
+            .iter()
+            .map(|request| Request {
+                path: aliases.path(&request.path),
+                status: request.status.clone(),
+            })
+            .collect(),
         addresses: addresses.unwrap_or_default(),
         listener,
     }
@@ -55,6 +67,7 @@ pub(super) fn answers(
     world: &World,
     services: &[Listeners],
     pipelines: &[Pipeline],
+    aliases: &Aliases,
 ) -> Vec<TestAnswer> {
     let served = world.ecs.read(|state| state.served.clone());
     let of_services = services.iter().filter_map(|service| service.test.as_ref());
@@ -70,7 +83,7 @@ pub(super) fn answers(
             asked_at: answer.asked_at,
             at: answer.at,
             address: answer.address.to_string(),
-            path: answer.path,
+            path: aliases.path(&answer.path),
             status: answer.status,
             version: answer.version,
             by: match answer.by {

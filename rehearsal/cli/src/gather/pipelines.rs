@@ -10,6 +10,7 @@ use local_aws::world::{DeploymentRecord, World};
 use record::{By, Deployment, End, Image, LifecycleEvent, MigrationGate, Pipeline, Revision};
 use serde_json::Value;
 
+use super::aliases::Aliases;
 use super::listeners::gate;
 use super::redact::Redactor;
 use super::starts_at_once;
@@ -19,11 +20,16 @@ use crate::scenario::custom_pipelines;
 const DESCRIPTION: &str = "greenlight ";
 const OWN_TAG: &str = "greenlight:digest";
 
-pub(super) fn pipelines(world: &World, given: &[custom_pipelines::Pipeline]) -> Vec<Pipeline> {
-    given.iter().map(|given| pipeline(world, given)).collect()
+pub(super) fn pipelines(
+    world: &World,
+    given: &[custom_pipelines::Pipeline],
+    aliases: &Aliases,
+) -> Vec<Pipeline> {
+    let given = given.iter();
+    given.map(|given| pipeline(world, given, aliases)).collect()
 }
 
-fn pipeline(world: &World, given: &custom_pipelines::Pipeline) -> Pipeline {
+fn pipeline(world: &World, given: &custom_pipelines::Pipeline, aliases: &Aliases) -> Pipeline {
     let (first, last) = world.ecs.read(|state| {
         let service = state.service(&given.cluster, &given.service);
         let last = service.map(|service| {
@@ -46,13 +52,13 @@ fn pipeline(world: &World, given: &custom_pipelines::Pipeline) -> Pipeline {
         tag: given.tag.clone(),
         application: given.application.clone(),
         deployment_group: given.deployment_group.clone(),
-        migration: given.migration.clone().map(|command| MigrationGate {
+        migration: given.migration.as_ref().map(|command| MigrationGate {
             container: given.migration_container.clone().unwrap_or_default(),
-            command,
+            command: aliases.words(command),
             has_own_image: given.migration_has_own_image,
             limit_minutes: given.migration_minutes,
         }),
-        test_traffic: gate(world, given),
+        test_traffic: gate(world, given, aliases),
         ran_first: digest(first),
         runs: digest(last),
     }

@@ -22,6 +22,7 @@ use crate::scenario::{Expectation, MessageFormat, Scenario, Step, claims, quoted
 use record::{Message, Record};
 
 pub(crate) use pipelines::{Pipeline, as_played, read};
+pub(crate) use requests::Request;
 
 /// What clients of production and health checks ask for: pages of the stand-in that no check of a file means, whatever it
 /// wants of `/`, `/orders` and `/healthz`.
@@ -109,7 +110,7 @@ impl Pipeline {
     fn allows(&self, outcome: Outcome) -> anyhow::Result<()> {
         let lacks = match outcome {
             Outcome::FailsMigration if self.migration.is_none() => "no `migration` that could fail",
-            Outcome::FailsTestTraffic if self.requests.iter().all(requests::takes_everything) => {
+            Outcome::FailsTestTraffic if self.requests.iter().all(Request::takes_everything) => {
                 "no `test_traffic.request` that could fail"
             }
             Outcome::Ships

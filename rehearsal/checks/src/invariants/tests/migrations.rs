@@ -14,7 +14,7 @@ fn proxy(minute: u64) -> Container {
         name: "proxy".to_owned(),
         essential: true,
         digest: None,
-        ran: vec!["proxy".to_owned()],
+        ran: vec![9],
         end: Some(container_end(minute, 1)),
     }
 }

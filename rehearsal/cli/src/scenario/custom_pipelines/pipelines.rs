@@ -3,11 +3,10 @@
 //! It is read leniently: what is wrong in it is for a function to say, which is asked before anything is played.
 
 use checks::Glob;
-use record::Request;
 use semver::{Comparator, Version, VersionReq};
 use toml::{Table, Value};
 
-use super::requests;
+use super::requests::{self, Request};
 
 /// What one pipeline of the file wants to find in AWS.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,5 @@
 //! What the checks of a pipelines file ask for, and pages that they are content with.
 
-use record::Request;
 use serde_json::{Value as Json, json};
 use toml::Value;
 use url::{Position, Url};
@@ -9,6 +8,16 @@ use url::{Position, Url};
 const STATUSES: std::ops::RangeInclusive<u16> = 200..=599;
 /// Answers with these have no body.
 const WITHOUT_BODY: [u16; 3] = [204, 205, 304];
+
+/// A request through the test listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Request {
+    /// With the query, as it goes over the wire.
+    pub(crate) path: String,
+    /// The statuses that are well, as they are written.
+    pub(crate) status: String,
+    pub(crate) contains: String,
+}
 
 /// The requests of a pipeline's `test_traffic`.
 pub(super) fn read(gate: Option<&Value>) -> Vec<Request> {
@@ -33,17 +42,24 @@ fn on_the_wire(path: &str) -> String {
     })
 }
 
-/// Whether no page at all would fail a request.
-pub(super) fn takes_everything(request: &Request) -> bool {
-    request.contains.is_empty() && STATUSES.into_iter().all(|status| request.takes(status))
-}
+impl Request {
+    /// Whether this status is well.
+    pub(crate) fn takes(&self, status: u16) -> bool {
+        record::is_among(status, &self.status)
+    }
 
-/// A page that fails a request.
-fn wrong_page(request: &Request) -> Json {
-    let mut statuses = [503_u16].into_iter().chain(STATUSES);
-    let status = statuses.find(|status| !request.takes(*status));
-    // Where every status is well it is the text that is not there.
-    json!({ "path": request.path, "status": status.unwrap_or(200), "body": "" })
+    /// Whether no page at all would fail it.
+    pub(super) fn takes_everything(&self) -> bool {
+        self.contains.is_empty() && STATUSES.into_iter().all(|status| self.takes(status))
+    }
+
+    /// A page that fails it.
+    fn wrong_page(&self) -> Json {
+        let mut statuses = [503_u16].into_iter().chain(STATUSES);
+        let status = statuses.find(|status| !self.takes(*status));
+        // Where every status is well it is the text that is not there.
+        json!({ "path": self.path, "status": status.unwrap_or(200), "body": "" })
+    }
 }
 
 /// One page for each path, which every request for it is content with, as far as one page can be.
@@ -84,8 +100,8 @@ pub(super) fn pages(requests: &[Request]) -> String {
 
 /// What fails the first of these requests that can fail.
 pub(super) fn broken_pages(requests: &[&Request]) -> String {
-    let request = requests.iter().find(|request| !takes_everything(request));
-    let pages: Vec<Json> = request.iter().map(|request| wrong_page(request)).collect();
+    let request = requests.iter().find(|request| !request.takes_everything());
+    let pages: Vec<Json> = request.iter().map(|request| request.wrong_page()).collect();
     Json::from(pages).to_string()
 }
 
@@ -146,8 +162,6 @@ mod tests {
             let requests: Vec<&Request> = requests.iter().collect();
             assert_eq!(broken_pages(&requests), expected);
         }
-        assert!(takes_everything(
-            &requests("[[request]]\npath='/'\nstatus='100-599'")[0]
-        ));
+        assert!(requests("[[request]]\npath='/'\nstatus='100-599'")[0].takes_everything());
     }
 }
