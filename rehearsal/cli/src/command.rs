@@ -2,6 +2,7 @@
 
 pub(crate) mod crashing;
 mod honoured;
+pub(crate) mod saved;
 pub(crate) mod scale;
 pub(crate) mod serving;
 pub(crate) mod shared;
@@ -14,6 +15,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use local_aws::fault::Planned;
 
 use self::crashing::Crashing;
+use self::saved::{Check, Report};
 use self::scale::Scale;
 use self::serving::Serving;
 use self::shared::{Build, CustomPipelines, Otherwise, Recording};
@@ -40,6 +42,8 @@ Examples:
   cargo rehearse crashes ship                             with functions that die at every call they make
   cargo rehearse serve                                    the local AWS stays up, for aws, boto3, cargo lambda
   cargo rehearse storm --seeds 1..200                     many deployments under random faults
+  cargo rehearse check ship.json                          judges a record that `--json` printed
+  cargo rehearse report ship.json --output ship.html      makes the page of one
 
 Each command takes the options that it honours, before its name or behind it; `cargo rehearse COMMAND --help` shows them.
 
@@ -124,7 +128,8 @@ impl Arguments {
     /// Which binaries, whatever the command is.
     pub(crate) fn build(&self) -> &Build {
         match &self.command {
-            None => &self.playing.build,
+            // These two build and play nothing.
+            None | Some(Command::Check(_) | Command::Report(_)) => &self.playing.build,
             Some(Command::Scale(size)) => &size.build,
             Some(Command::Serve(serving)) => &serving.build,
             Some(Command::Crashes(crashing)) => &crashing.build,
@@ -137,7 +142,13 @@ impl Arguments {
         match &self.command {
             None => std::slice::from_ref(&self.playing.scenario),
             Some(Command::Crashes(crashing)) => &crashing.scenarios,
-            Some(Command::Scale(_) | Command::Serve(_) | Command::Storm(_)) => &[],
+            Some(
+                Command::Scale(_)
+                | Command::Serve(_)
+                | Command::Storm(_)
+                | Command::Check(_)
+                | Command::Report(_),
+            ) => &[],
         }
     }
 
@@ -146,7 +157,13 @@ impl Arguments {
         match &self.command {
             None => self.playing.custom.pipelines.as_ref(),
             Some(Command::Serve(serving)) => serving.custom.pipelines.as_ref(),
-            Some(Command::Scale(_) | Command::Crashes(_) | Command::Storm(_)) => None,
+            Some(
+                Command::Scale(_)
+                | Command::Crashes(_)
+                | Command::Storm(_)
+                | Command::Check(_)
+                | Command::Report(_),
+            ) => None,
         }
     }
 
@@ -157,7 +174,7 @@ impl Arguments {
             Some(Command::Scale(size)) => size.recording.wire.as_ref(),
             Some(Command::Serve(serving)) => serving.recording.wire.as_ref(),
             Some(Command::Storm(storming)) => storming.wire.as_ref(),
-            Some(Command::Crashes(_)) => None,
+            Some(Command::Crashes(_) | Command::Check(_) | Command::Report(_)) => None,
         }
     }
 
@@ -166,7 +183,10 @@ impl Arguments {
         match &self.command {
             None => self.playing.report.as_ref(),
             Some(Command::Storm(storming)) => storming.report.as_ref(),
-            Some(Command::Scale(_) | Command::Serve(_) | Command::Crashes(_)) => None,
+            Some(Command::Report(shown)) => shown.output.as_ref(),
+            Some(
+                Command::Scale(_) | Command::Serve(_) | Command::Crashes(_) | Command::Check(_),
+            ) => None,
         }
     }
 
@@ -189,7 +209,9 @@ impl Arguments {
             Some(Command::Scale(size)) => size.otherwise.clone(),
             Some(Command::Serve(serving)) => serving.otherwise.clone(),
             Some(Command::Crashes(crashing)) => crashing.otherwise.clone(),
-            Some(Command::Storm(_)) => Otherwise::default(),
+            Some(Command::Storm(_) | Command::Check(_) | Command::Report(_)) => {
+                Otherwise::default()
+            }
         }
     }
 
@@ -199,6 +221,9 @@ impl Arguments {
             None => self.playing.json,
             Some(Command::Scale(size)) => size.json,
             Some(Command::Serve(_)) => false,
+            Some(Command::Check(check)) => check.json,
+            // The page goes to stdout.
+            Some(Command::Report(shown)) => shown.output.is_none(),
             Some(Command::Crashes(crashing)) => crashing.json,
             Some(Command::Storm(storming)) => storming.json,
         }
@@ -221,6 +246,14 @@ pub(crate) enum Command {
     /// Play many deployments under random faults, and judge them by the invariants
     #[command(after_help = storming::AFTER_HELP)]
     Storm(Storming),
+
+    /// Judge the record of a run that `--json` printed: the invariants, and the scenario's claims
+    #[command(after_help = saved::AFTER_CHECK)]
+    Check(Check),
+
+    /// Make the page of a run from the record that `--json` printed
+    #[command(after_help = saved::AFTER_REPORT)]
+    Report(Report),
 }
 
 fn planned(given: &str) -> anyhow::Result<Planned> {

@@ -15,7 +15,6 @@ use local_aws::iam::Removal;
 use serde::Serialize;
 
 use crate::command::crashing::Crashing;
-use crate::invariants::{Violation, excused};
 use crate::play::{self, Paths, Played};
 use crate::progress::{self, Output};
 use crate::scenario::Catalogue;
@@ -292,13 +291,9 @@ fn verdict(played: Played) -> Verdict {
     if played.injected.is_empty() {
         return Verdict::NotReached;
     }
-    let scenario = &played.record.scenario;
-    let is_excused = |violation: &&Violation| excused(scenario, violation.invariant).is_some();
-    let violations = played
-        .record
-        .violations
-        .iter()
-        .filter(|violation| !is_excused(violation));
+    let record = &played.record;
+    let violations = record.violations.iter();
+    let violations = violations.filter(|violation| !record.excuses(violation));
     let violations: Vec<String> = violations.map(ToString::to_string).collect();
     if violations.is_empty() {
         Verdict::Held

@@ -3,15 +3,12 @@
 mod binaries;
 mod command;
 mod crashes;
-mod evidence;
-mod glob;
-mod invariants;
+mod gather;
 mod pipelines_file;
 mod play;
 mod progress;
-mod record;
-mod redact;
-mod report;
+mod report_file;
+mod saved;
 mod scale;
 mod scenario;
 mod serve;
@@ -24,23 +21,26 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use local_aws::api::wire::Wire;
 use local_aws::iam::Iam;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::binaries::Profile;
+use crate::command::saved::{Check, Report};
 use crate::command::shared::Build;
 use crate::command::{Arguments, Command};
 use crate::crashes::Otherwise;
 use crate::pipelines_file::PipelinesFile;
 use crate::play::Paths;
-use crate::progress::{Colours, Output};
-use crate::record::Record;
-use crate::report::ReportFile;
+use report::Colours;
+
+use crate::progress::Output;
+use crate::report_file::ReportFile;
 use crate::scenario::setting::Mode;
 use crate::scenario::{Catalogue, EventFile, Golden, MessageFormat, Scenario};
+use record::Record;
 
 const WRONG_USAGE: u8 = 2;
 
@@ -98,6 +98,19 @@ fn refuse(error: &anyhow::Error, code: ExitCode) -> ExitCode {
 
 async fn run(arguments: &Arguments) -> Result<ExitCode, Ended> {
     // Whatever can be known to be wrong is told before anything is built or played.
+    let given = Given::read(arguments).map_err(Ended::WrongUsage)?;
+    match &arguments.command {
+        Some(Command::Check(check)) => {
+            // A binary far from its workspace still judges the invariants.
+            let root = root(arguments.build()).ok();
+            let catalogue = root.and_then(|root| Catalogue::find(&root).ok());
+            return check_record(check, catalogue.as_ref(), &output(check.json));
+        }
+        Some(Command::Report(shown)) => return show_record(shown, given.report),
+        None
+        | Some(Command::Scale(_) | Command::Serve(_) | Command::Crashes(_) | Command::Storm(_)) => {
+        }
+    }
     let root = root(arguments.build()).map_err(Ended::WrongUsage)?;
     let catalogue = Catalogue::find(&root).map_err(Ended::WrongUsage)?;
     if arguments.playing.list {
@@ -106,7 +119,6 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Ended> {
     for name in arguments.scenarios() {
         catalogue.scenario(name).map_err(Ended::WrongUsage)?;
     }
-    let given = Given::read(arguments).map_err(Ended::WrongUsage)?;
     let binaries = binaries(arguments.build(), &root).await?;
     let paths = Paths {
         root,
@@ -131,6 +143,37 @@ fn list(catalogue: &Catalogue) -> Result<ExitCode, Ended> {
         true => ExitCode::SUCCESS,
         false => ExitCode::from(WRONG_USAGE),
     })
+}
+
+/// `check`: says of a record what the play itself said at its end.
+fn check_record(
+    check: &Check,
+    catalogue: Option<&Catalogue>,
+    output: &Output,
+) -> Result<ExitCode, Ended> {
+    let record = saved::read(&check.record).map_err(Ended::WrongUsage)?;
+    if let Some(why) = &record.broken_off {
+        let error = anyhow!("the run was broken off, and cannot be judged: {why}");
+        return Err(Ended::Failed(error));
+    }
+    let record = saved::judge(record, catalogue);
+    output.end(&record);
+    if check.json {
+        let json = serde_json::to_string_pretty(&record).context("write the record")?;
+        progress::print(&json).context("print the record")?;
+    }
+    Ok(status(record.as_expected))
+}
+
+/// `report`: the page of a record.
+fn show_record(shown: &Report, file: Option<ReportFile>) -> Result<ExitCode, Ended> {
+    let record = saved::read(&shown.record).map_err(Ended::WrongUsage)?;
+    let page = report::page(&record);
+    match file {
+        Some(mut file) => file.write(&page)?,
+        None => progress::print(page.trim_end()).context("print the page")?,
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// What only the template and the functions can say of the line.
@@ -223,6 +266,8 @@ async fn play_command(
             );
             Ok(status(played.await?))
         }
+        // They are done with before a scenario is chosen.
+        Some(Command::Check(_) | Command::Report(_)) => Ok(ExitCode::SUCCESS),
         None => {
             let golden = match arguments.plays_as_written() {
                 true => Some(catalogue.golden(&scenario.name)?),
@@ -243,7 +288,7 @@ async fn play_scenario(
 ) -> anyhow::Result<ExitCode> {
     let played = play::play(scenario, paths, output, interrupted()).await?;
     if let Some(mut report) = report {
-        report.write(&report::page(&played.story))?;
+        report.write(&report::page(&played.record))?;
         output.text(&format!("report: {}", report.path().display()));
     }
     if let Some(error) = played.broken_off {

@@ -24,17 +24,16 @@ use local_aws::template::Template;
 use local_aws::timeline::ListenerKind;
 use local_aws::world::{World, WorldSettings};
 
+use record::{Record, Seen};
+
 use self::act::Script;
 pub(crate) use self::isolated::{inline, isolated};
 use crate::binaries::SAMPLE_SERVICE;
-use crate::evidence;
-use crate::invariants::{self, Facts, Known};
+use crate::gather::{Known, Production, gather};
 use crate::progress::{self, Output};
-use crate::record::Record;
-use crate::report::{self, Story};
 use crate::scenario::setting::Mode;
 use crate::scenario::{MessageFormat, Pipelines, Scenario, Step, custom_pipelines};
-use crate::traffic::{Rest, Seen, Traffic};
+use crate::traffic::{Rest, Traffic};
 
 /// Answers that production must have given before anything happens, and after everything has.
 const ANSWERS_AROUND: u64 = 20;
@@ -87,7 +86,6 @@ impl Drop for Data {
 /// What was played.
 pub(crate) struct Played {
     pub(crate) record: Record,
-    pub(crate) story: Story,
     /// Every call that functions made, and the faults that calls met.
     pub(crate) points: Vec<Point>,
     pub(crate) injected: Vec<Planned>,
@@ -103,7 +101,6 @@ pub(crate) struct Played {
 struct SetUp {
     known: Known,
     world: World,
-    revisions_before: Vec<(String, Vec<(String, String)>)>,
     traffic: BTreeMap<String, Traffic>,
 }
 
@@ -125,9 +122,9 @@ pub(crate) async fn play(
     };
     let mut played = play_through(scenario, set_up, output, end).await;
     if played.broken_off.is_none() {
+        played.record.violations = checks::judge(&played.record);
         scenario.judge(&mut played.record);
-        played.story.claims = report::claims(scenario, &played.record);
-        output.end(scenario, &played.record);
+        output.end(&played.record);
     }
     Ok(played)
 }
@@ -149,8 +146,6 @@ async fn brought_to_an_end(
 
 async fn set_up(scenario: &Scenario, paths: &Paths, data: &Data) -> anyhow::Result<SetUp> {
     let world = start_world(scenario, paths, data, 0).await?;
-    let known = known(scenario, paths, &world)?;
-    let revisions_before = world.revisions();
     let mut traffic = BTreeMap::new();
     for service in &scenario.setting.services {
         let address = world
@@ -167,14 +162,13 @@ async fn set_up(scenario: &Scenario, paths: &Paths, data: &Data) -> anyhow::Resu
         client.more(ANSWERS_AROUND).await;
     }
     Ok(SetUp {
-        known,
+        known: known(scenario, paths, &world)?,
         world,
-        revisions_before,
         traffic,
     })
 }
 
-/// What the invariants are judged by, besides the world.
+/// What the record says besides what its world does.
 fn known(scenario: &Scenario, paths: &Paths, world: &World) -> anyhow::Result<Known> {
     let text = scenario.pipelines.read(&paths.root)?;
     let setting = &scenario.setting;
@@ -190,7 +184,7 @@ fn known(scenario: &Scenario, paths: &Paths, world: &World) -> anyhow::Result<Kn
         start: world.clock.now(),
         pipelines: custom_pipelines::read(&text),
         images: images.chain(indexes).flat_map(tagged).collect(),
-        broken_unseen: setting.broken_unseen.clone(),
+        revisions: world.revisions().into_iter().map(|(arn, _)| arn).collect(),
     })
 }
 
@@ -203,10 +197,9 @@ async fn play_through(
     let SetUp {
         known,
         world,
-        revisions_before,
         traffic,
     } = set_up;
-    let (start, real_start) = (world.clock.now(), Instant::now());
+    let (start, real_start) = (known.start, Instant::now());
     let looks: Vec<_> = traffic.values().map(Traffic::look).collect();
     let everybody = move || {
         looks
@@ -229,35 +222,22 @@ async fn play_through(
         () = progress::watch(output, timeline, start, everybody) => None,
     };
     let real_milliseconds = u64::try_from(real_start.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let (mut services, mut samples) = (BTreeMap::new(), BTreeMap::new());
+    let mut production = Production::default();
     for (service, client) in traffic {
-        let (seen, asked) = match broken_off {
+        let (seen, answers) = match broken_off {
             None => client.stop().await,
             Some(_) => client.so_far(),
         };
-        services.insert(service.clone(), seen);
-        samples.insert(service, asked);
+        production.seen.insert(service.clone(), seen);
+        production.answers.insert(service, answers);
     }
-    let mut record = evidence::gather(
-        scenario,
-        &world,
-        start,
-        services,
-        &revisions_before,
-        real_milliseconds,
-    );
-    let mut story = report::collect(scenario, &world, start, &samples, &record);
-    if broken_off.is_none() {
-        let facts = Facts::gather(&world, &known, samples);
-        record.violations = invariants::judge(&facts);
-    }
-    story.broken_off = broken_off.as_ref().map(|error| format!("{error:#}"));
+    let mut record = gather(scenario, &world, &known, production, real_milliseconds);
     if broken_off.is_none() {
         broken_off = self::end(&world).await.err();
     }
+    record.broken_off = broken_off.as_ref().map(|error| format!("{error:#}"));
     Played {
         record,
-        story,
         points: world.api.faults.points(),
         injected: world.api.faults.injected(),
         fingerprint: fingerprint::of(&world, start),

@@ -1,20 +1,16 @@
 //! What people see of a run while it goes on: one line for each thing that happens, with the simulated time.
 
-mod line;
-
 use std::io::{self, Write};
 use std::sync::Mutex;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use local_aws::timeline::{self, Entry, ListenerKind};
+use record::{Record, Seen};
+use report::{Colours, Line};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
-use crate::record::Record;
 use crate::scenario::Scenario;
-use crate::traffic::Seen;
-
-pub(crate) use line::{Line, Tone};
 
 /// Prints a result, for as long as somebody reads: `head` closes the pipe when it has had enough.
 pub(crate) fn print(text: &str) -> io::Result<()> {
@@ -28,12 +24,6 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
 pub(crate) struct Output {
     writer: Mutex<Box<dyn Write + Send>>,
     colours: Colours,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Colours {
-    On,
-    Off,
 }
 
 impl Output {
@@ -65,47 +55,16 @@ impl Output {
 
     /// What is played, before it begins.
     pub(crate) fn begin(&self, scenario: &Scenario) {
-        self.text(&format!(
-            "{}: {}\n",
-            self.colours.paint(Tone::Strong, &scenario.name),
-            scenario.summary
+        self.text(&report::begin(
+            &scenario.name,
+            &scenario.summary,
+            self.colours,
         ));
     }
 
     /// Whether everything was as expected.
-    pub(crate) fn end(&self, scenario: &Scenario, record: &Record) {
-        self.text("");
-        for expectation in &scenario.expectations {
-            match record
-                .problems
-                .iter()
-                .find(|problem| problem.expected == expectation.claim)
-            {
-                None => self.text(&format!(
-                    "  {}  {}",
-                    self.colours.paint(Tone::Good, "holds "),
-                    expectation.claim
-                )),
-                Some(problem) => {
-                    let failed = self.colours.paint(Tone::Bad, "failed");
-                    self.text(&format!(
-                        "  {failed}  {}\n          found: {}",
-                        problem.expected, problem.found
-                    ));
-                }
-            }
-        }
-        let verdict = if record.as_expected {
-            self.colours.paint(Tone::Good, "as expected")
-        } else {
-            self.colours.paint(Tone::Bad, "not as expected")
-        };
-        let simulated = line::duration(Duration::from_secs(record.simulated_seconds));
-        let real = Duration::from_millis(record.real_milliseconds).as_secs_f64();
-        self.text(&format!(
-            "\n{}: {verdict} ({simulated} of simulated time in {real:.1} s)",
-            scenario.name
-        ));
+    pub(crate) fn end(&self, record: &Record) {
+        self.text(&report::verdict(record, self.colours));
     }
 }
 
@@ -124,7 +83,7 @@ pub(crate) async fn watch(
                 if shows_a_phase(&entry.event) {
                     let seen = production();
                     if seen.requests > told.requests {
-                        output.line(&line::served(at, &seen, &told));
+                        output.line(&report::served(at, &seen, &told));
                     }
                     told = seen;
                 }

@@ -13,7 +13,7 @@ use crate::play::{Data, Paths, end, start_world};
 use crate::progress::{self, Output};
 use crate::scenario::Scenario;
 use crate::scenario::setting::GREEN;
-use crate::traffic::Seen;
+use record::Seen;
 
 /// A push to the usual services' repository that nobody was told of: whoever tells it now sees a deployment.
 pub(crate) fn untold_image() -> ImageSettings {

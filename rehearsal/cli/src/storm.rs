@@ -23,10 +23,10 @@ use serde::Serialize;
 
 use self::plan::Plan;
 use crate::command::storming::Storming;
-use crate::invariants::Violation;
 use crate::play::{self, Paths, Played};
 use crate::progress::{self, Output};
-use crate::report::{self, ReportFile};
+use crate::report_file::ReportFile;
+use record::Violation;
 
 /// How often progress is told while many storms are played.
 const TOLD_EVERY: Duration = Duration::from_secs(10);
@@ -89,7 +89,7 @@ fn one(
     let scenario = scenario::scenario(&plan);
     let played = play::inline(&scenario, paths, output, interrupted)?;
     if let Some(report) = &mut report {
-        report.write(&report::page(&played.story))?;
+        report.write(&report::page(&played.record))?;
     }
     output.text(&format!("fingerprint {}", played.fingerprint));
     if storming.json {

@@ -1,6 +1,5 @@
 //! Production traffic: a client that asks a listener all the time and counts every answer, by version.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -13,7 +12,7 @@ use hyper_util::rt::TokioExecutor;
 use local_aws::clock::Clock;
 use local_aws::elb::NODES_AT_MOST;
 use local_aws::timeline::{self, ListenerKind, Still, Timeline};
-use serde::Serialize;
+use record::{Answer, Answers, NO_VERSION, Seen};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
@@ -26,45 +25,11 @@ const CHANGELESS: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// What is asked, in turns: a page, and one that reads the database.
 pub(crate) const PATHS: [&str; 2] = ["/", "/orders"];
-/// Failures that are kept word by word; all of them are counted.
-const FAILURES_KEPT: usize = 20;
-/// The version of an answer that names none, such as the load balancer's own.
-pub(crate) const NO_VERSION: &str = "none";
-
-/// What a client saw.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Seen {
-    pub(crate) requests: u64,
-    /// Whatever was not answered by a status of 2xx or 3xx.
-    pub(crate) failed: u64,
-    pub(crate) versions: BTreeMap<String, u64>,
-    /// The answers in order: so many in a row by this version.
-    pub(crate) sequence: Vec<Stretch>,
-    /// The first failures, as a person would tell them.
-    pub(crate) failures: Vec<String>,
-}
-
-/// Answers in a row by one version.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(crate) struct Stretch {
-    pub(crate) version: String,
-    pub(crate) requests: u64,
-}
-
-/// One request, at the simulated moment of its answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Sample {
-    pub(crate) at: SystemTime,
-    pub(crate) version: String,
-    /// What went wrong; none when it was answered well.
-    pub(crate) failure: Option<String>,
-}
-
 /// Everything that a client keeps.
 #[derive(Debug, Default)]
 struct Kept {
     seen: Seen,
-    samples: Vec<Sample>,
+    answers: Answers,
 }
 
 /// A client at work; it ends with the last request when asked to, and at once when dropped.
@@ -131,10 +96,10 @@ impl Traffic {
         move || lock(&kept).seen.clone()
     }
 
-    /// What was seen so far, and every request, in the order of the answers.
-    pub(crate) fn so_far(&self) -> (Seen, Vec<Sample>) {
+    /// What was seen so far, and every answer, in order.
+    pub(crate) fn so_far(&self) -> (Seen, Answers) {
         let kept = lock(&self.kept);
-        (kept.seen.clone(), kept.samples.clone())
+        (kept.seen.clone(), kept.answers.clone())
     }
 
     /// Waits for so many more answers.
@@ -147,7 +112,7 @@ impl Traffic {
     }
 
     /// Lets the request that is under way end, and tells everything.
-    pub(crate) async fn stop(mut self) -> (Seen, Vec<Sample>) {
+    pub(crate) async fn stop(mut self) -> (Seen, Answers) {
         self.stop.send_replace(true);
         // A client that panicked has counted less; what it has seen is still true.
         let _ = (&mut self.client).await;
@@ -302,48 +267,13 @@ impl Kept {
             Ok((status, version)) => (version, Some(format!("`{path}` answered {status}"))),
             Err(reason) => (None, Some(format!("`{path}`: {reason}"))),
         };
-        let version = version.unwrap_or_else(|| NO_VERSION.to_owned());
-        self.seen.count(&version, failure.as_deref());
-        self.samples.push(Sample {
+        let (version, failure) = (version.as_deref().unwrap_or(NO_VERSION), failure.as_deref());
+        self.seen.count(version, failure);
+        self.answers.push(Answer {
             at,
             version,
             failure,
         });
-    }
-}
-
-impl Seen {
-    fn count(&mut self, version: &str, failure: Option<&str>) {
-        self.requests += 1;
-        if let Some(failure) = failure {
-            self.failed += 1;
-            if self.failures.len() < FAILURES_KEPT {
-                self.failures.push(format!(
-                    "{failure} (version {version}, request {})",
-                    self.requests
-                ));
-            }
-        }
-        *self.versions.entry(version.to_owned()).or_default() += 1;
-        match self.sequence.last_mut() {
-            Some(stretch) if stretch.version == version => stretch.requests += 1,
-            Some(_) | None => self.sequence.push(Stretch {
-                version: version.to_owned(),
-                requests: 1,
-            }),
-        }
-    }
-
-    /// Both together; for listeners of several services.
-    pub(crate) fn and(mut self, other: Seen) -> Seen {
-        self.requests += other.requests;
-        self.failed += other.failed;
-        for (version, count) in other.versions {
-            *self.versions.entry(version).or_default() += count;
-        }
-        self.sequence.extend(other.sequence);
-        self.failures.extend(other.failures);
-        self
     }
 }
 
@@ -387,12 +317,9 @@ mod tests {
             "`/orders`: connection refused (version none, request 6)",
         ];
         assert_eq!(seen.failures, failures);
-        let last = kept.samples.last().unwrap();
-        assert_eq!(kept.samples.len(), 6);
-        assert_eq!(
-            last.failure.as_deref(),
-            Some("`/orders`: connection refused")
-        );
+        assert_eq!(kept.answers.count(), 6);
+        let last = kept.answers.iter().last().unwrap();
+        assert_eq!(last.failure, Some("`/orders`: connection refused"));
     }
 
     #[tokio::test]
@@ -410,12 +337,12 @@ mod tests {
         let began = clock.now();
         let traffic = Traffic::start(address, clock.clone(), Rest::Pause(PAUSE), PATHS);
         traffic.more(4).await;
-        let (seen, samples) = traffic.stop().await;
-        assert_eq!(samples.len() as u64, seen.requests);
+        let (seen, answers) = traffic.stop().await;
+        assert_eq!(answers.count() as u64, seen.requests);
         assert!(
-            samples
+            answers
                 .iter()
-                .all(|sample| began <= sample.at && sample.at <= clock.now())
+                .all(|answer| began <= answer.at && answer.at <= clock.now())
         );
         assert!(
             seen.requests >= 4 && seen.failed == seen.requests / 2,

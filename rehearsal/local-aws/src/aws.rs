@@ -64,14 +64,6 @@ impl Deref for Aws {
     }
 }
 
-/// Whether a service is the one of this label: its name, or its cluster and name where the name alone is not enough.
-pub fn is_called(label: &str, cluster: &str, service: &str) -> bool {
-    match label.split_once('/') {
-        Some(wanted) => wanted == (cluster, service),
-        None => label == service,
-    }
-}
-
 impl Aws {
     /// The API's URL.
     pub fn endpoint(&self) -> &str {
@@ -81,8 +73,9 @@ impl Aws {
     /// ARN of the listener of a service, `web`, or of one in a cluster, `prod/web`.
     pub fn listener(&self, service: &str, kind: ListenerKind) -> Option<String> {
         self.codedeploy.read(|state| {
-            let is_wanted =
-                |group: &&codedeploy::Group| is_called(service, &group.cluster, &group.service);
+            let is_wanted = |group: &&codedeploy::Group| {
+                record::is_called(service, &group.cluster, &group.service)
+            };
             let group = state.groups.iter().find(is_wanted)?;
             match kind {
                 ListenerKind::Production => Some(group.production_listener.clone()),

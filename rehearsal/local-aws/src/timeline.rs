@@ -3,158 +3,11 @@
 //! Nothing in the rehearsal acts on an entry; it is told, never obeyed.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 
+pub use record::timeline::{Entry, Event, ListenerKind, Purpose, Weight};
 use tokio::sync::{broadcast, oneshot};
 
 use crate::clock::{Busy, Clock};
-
-/// What happened, and the simulated moment.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
-    pub at: SystemTime,
-    pub event: Event,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub enum Event {
-    ImagePushed {
-        repository: String,
-        digest: String,
-        tag: Option<String>,
-    },
-    RevisionRegistered {
-        arn: String,
-        /// (container, image) of every container.
-        images: Vec<(String, String)>,
-    },
-    DeploymentCreated {
-        deployment: String,
-        application: String,
-        deployment_group: String,
-        service: String,
-        deployment_config: String,
-        /// `user` or `codeDeployRollback`.
-        creator: String,
-        revision: String,
-        /// The version that the revision runs, where it is one of the rehearsal's own images.
-        version: Option<String>,
-    },
-    DeploymentStatus {
-        deployment: String,
-        status: &'static str,
-        /// CodeDeploy's error code and sentence.
-        error: Option<(String, String)>,
-    },
-    LifecycleEvent {
-        deployment: String,
-        name: &'static str,
-        status: &'static str,
-        message: Option<String>,
-    },
-    HookCalled {
-        deployment: String,
-        lifecycle_event: &'static str,
-        function: String,
-    },
-    HookAnswered {
-        deployment: String,
-        lifecycle_event: &'static str,
-        status: String,
-        /// The binary name of the function that answered; none when somebody else did.
-        function: Option<String>,
-        /// How many tasks the service wanted at that moment.
-        wanted: Option<u32>,
-    },
-    /// A listener sends its requests elsewhere.
-    Weights {
-        cluster: String,
-        service: String,
-        listener: ListenerKind,
-        weights: Vec<Weight>,
-    },
-    TaskStarted {
-        task: String,
-        purpose: Purpose,
-        version: Option<String>,
-    },
-    TaskStopped {
-        task: String,
-        purpose: Purpose,
-        version: Option<String>,
-        exit_code: Option<i32>,
-        stop_code: Option<&'static str>,
-        reason: Option<String>,
-    },
-    /// A CloudWatch alarm was set to `OK`, `ALARM` or `INSUFFICIENT_DATA`.
-    AlarmState {
-        alarm: String,
-        state: &'static str,
-        reason: String,
-    },
-    MessagePublished {
-        topic: String,
-        subject: Option<String>,
-        body: String,
-    },
-    /// AWS answered a call with an error.
-    CallRefused {
-        function: Option<String>,
-        operation: String,
-        code: String,
-        message: String,
-    },
-    /// A function's call met something that was planned for it.
-    FaultInjected {
-        function: String,
-        operation: String,
-        /// As `--fault` names it.
-        fault: &'static str,
-    },
-    TimeSkipped {
-        from: SystemTime,
-        to: SystemTime,
-    },
-    FunctionInvoked {
-        function: String,
-        request_id: String,
-    },
-    FunctionEnded {
-        function: String,
-        request_id: String,
-        /// What went wrong; none when it answered.
-        error: Option<String>,
-        milliseconds: u64,
-    },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ListenerKind {
-    Production,
-    Test,
-}
-
-/// How much of a listener's traffic a task set gets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Weight {
-    /// `Blue` or `Green`, as CodeDeploy labels them in the deployment that shifts.
-    pub task_set: &'static str,
-    /// The version that the task set runs, where it is one of the rehearsal's own images.
-    pub version: Option<String>,
-    pub percent: u32,
-}
-
-/// What a task is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Purpose {
-    /// It serves; the service's name.
-    Service(String),
-    /// RunTask started it; `startedBy`, and the overriding command without what may be secret in it.
-    Once {
-        started_by: Option<String>,
-        command: Vec<String>,
-    },
-}
 
 /// The timeline of one world. Cheap to clone.
 #[derive(Clone)]
@@ -253,7 +106,7 @@ impl Timeline {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::time::{Duration, SystemTime};
 
     use super::*;
 

@@ -33,7 +33,7 @@ pub use self::settings::{
     ContainerSettings, HealthCheck, ServiceSettings, TestListener, WorldSettings,
 };
 pub use crate::api::ledger::AwsCall;
-pub use crate::aws::{Aws, DeploymentRecord, is_called};
+pub use crate::aws::{Aws, DeploymentRecord};
 pub use crate::ecr::{RepositorySettings, TagMutability};
 pub use crate::sns::Message;
 

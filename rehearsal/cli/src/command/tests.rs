@@ -164,6 +164,15 @@ const WRONG: &[(&str, &str)] = &[
         "unexpected argument '--nonsense'",
     ),
     ("rehearse storm ship", "unexpected argument 'ship'"),
+    ("rehearse check", "<RECORD>"),
+    (
+        "rehearse check ship.json --report page.html",
+        "cannot be used with 'check': it is for a scenario (`cargo rehearse NAME`), `storm`",
+    ),
+    (
+        "rehearse report ship.json --json",
+        "cannot be used with 'report': it is for a scenario (`cargo rehearse NAME`), `scale`, `crashes`, `storm`, `check`",
+    ),
     (
         "rehearse storm --jobs 0",
         "invalid value '0' for '--jobs <N>'",
@@ -224,7 +233,7 @@ fn wrong_usage_is_told_with_status_2() {
 }
 
 /// Every option, with a value for it, and the commands that honour it: `NAME` is a scenario.
-const HONOURED: [(&str, &str, &str); 23] = [
+const HONOURED: [(&str, &str, &str); 24] = [
     ("--assume", "all", "NAME scale serve crashes"),
     ("--binaries", "here", "NAME scale serve crashes storm"),
     ("--call", "ecs:RunTask", "crashes"),
@@ -232,9 +241,10 @@ const HONOURED: [(&str, &str, &str); 23] = [
     ("--event", "push.json", "NAME"),
     ("--function", "", "serve crashes"),
     ("--jobs", "2", "crashes storm"),
-    ("--json", "", "NAME scale crashes storm"),
+    ("--json", "", "NAME scale crashes storm check"),
     ("--list", "", "NAME"),
     ("--fault", "", "NAME crashes"),
+    ("--output", "page.html", "report"),
     ("--pipelines", "own.toml", "NAME serve"),
     ("--port", "0", "serve"),
     ("--profile", "dev", "NAME scale serve crashes storm"),
@@ -275,6 +285,7 @@ fn every_command_takes_what_it_honours_and_refuses_the_rest() {
             // One storm is recorded or shown, not many.
             let needs = match (*name, option) {
                 ("storm", "--report" | "--wire") => "--seed 7",
+                ("check" | "report", _) => "record.json",
                 _ => "",
             };
             let words = format!("rehearse {subcommand} {option} {value} {needs}");

@@ -13,8 +13,8 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::command::scale::Scale;
-use crate::evidence::starts_at_once;
-use crate::traffic::Seen;
+use crate::gather::starts_at_once;
+use record::Seen;
 
 const START: &str = "start-deployment";
 const REGISTER: &str = "RegisterTaskDefinition";

@@ -27,7 +27,9 @@ use crate::command::scale::Scale;
 use crate::play::{Data, Paths, end, start_world};
 use crate::progress::{self, Output};
 use crate::scenario::setting::Setting;
-use crate::traffic::{PATHS, PAUSE, Rest, Seen, Traffic};
+use record::Seen;
+
+use crate::traffic::{PATHS, PAUSE, Rest, Traffic};
 
 /// How often progress is told, in real time.
 const PROGRESS: Duration = Duration::from_secs(10);

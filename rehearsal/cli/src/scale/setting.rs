@@ -36,6 +36,7 @@ pub(super) fn scenario(setting: Setting, services: u32) -> Scenario {
         },
         steps: Vec::new(),
         expectations: Vec::new(),
+        excuses: Vec::new(),
     }
 }
 

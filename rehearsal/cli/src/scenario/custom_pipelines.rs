@@ -17,9 +17,9 @@ use local_aws::identity::sha256_hex;
 use local_aws::world::ServiceSettings;
 use serde_json::json;
 
-use crate::record::{Message, Record};
 use crate::scenario::setting::{self, BLUE, GREEN, Service, Setting};
 use crate::scenario::{Expectation, MessageFormat, Pipelines, Scenario, Step, claims, quoted};
+use record::{Message, Record};
 
 pub(crate) use pipelines::{Pipeline, as_played, read};
 pub(crate) use requests::Request;
@@ -100,6 +100,7 @@ pub(crate) fn of_file(name: &str, file: &Path, text: &str) -> anyhow::Result<Sce
         setting: setting(&pipelines),
         steps: steps(&pipelines, outcome),
         expectations: expectations(&pipelines, outcome),
+        excuses: Vec::new(),
     }
     .permitted()
     .sound())

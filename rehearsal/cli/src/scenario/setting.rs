@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
+pub(crate) use checks::{BLUE, GREEN};
 use local_aws::assumption::Assumptions;
 use local_aws::clock::{self, Pace};
 use local_aws::ecr::{ImageSettings, IndexSettings};
@@ -21,10 +22,6 @@ use serde::Deserialize;
 use crate::scenario::Impossible;
 use crate::traffic;
 
-/// The version that serves when a scenario begins.
-pub(crate) const BLUE: &str = "1.0.0";
-/// The version that is pushed.
-pub(crate) const GREEN: &str = "1.1.0";
 /// The value of a variable of every container; neither messages nor reports may tell it.
 pub(crate) const SECRET: &str = "planted-value-of-the-rehearsal";
 /// The cluster of the shop's services.

@@ -4,16 +4,17 @@ mod histories;
 mod runs;
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use local_aws::ecr::IndexSettings;
 use serde_json::Value;
 
 use super::*;
-use crate::record::{
-    Answered, DeadLetter, Deployment, Invocation, LifecycleEvent, Message, Moment, Revision, Task,
-};
 use crate::scenario::claims::LIFECYCLE_EVENTS;
-use crate::traffic::{Seen, Stretch};
+use record::{
+    Answered, By, DeadLetter, Deployment, End, Invocation, LifecycleEvent, Message, Moment,
+    Revision, Seen, Stretch, Task,
+};
 
 const DIGEST: &str = "sha256:4c9a";
 
@@ -35,7 +36,14 @@ fn deployment(id: &str, creator: &str, status: &str, events: [&str; 8]) -> Deplo
     Deployment {
         id: id.to_owned(),
         service: "web".to_owned(),
+        application: "app".to_owned(),
+        deployment_group: "group".to_owned(),
         creator: creator.to_owned(),
+        by: By::Greenlight,
+        pipeline_digest: None,
+        created_at: SystemTime::UNIX_EPOCH,
+        ended_at: None,
+        end: End::Told,
         revision: "arn:shop-web:2".to_owned(),
         image_digest: Some(DIGEST.to_owned()),
         status: status.to_owned(),
@@ -52,6 +60,8 @@ fn deployment(id: &str, creator: &str, status: &str, events: [&str; 8]) -> Deplo
 fn message(outcome: &str, reason: &str) -> Message {
     let body = serde_json::json!({ "outcome": outcome, "reason": reason });
     Message {
+        at: SystemTime::UNIX_EPOCH,
+        topic: "outcomes".to_owned(),
         subject: Some("shop-web".to_owned()),
         body: body.to_string(),
     }
@@ -69,7 +79,7 @@ fn moments(whats: &[&str]) -> Vec<Moment> {
 }
 
 /// A run of `ship` as it should be.
-fn shipped() -> Record {
+pub(crate) fn shipped() -> Record {
     let web = seen(&[
         ("1.0.0", 50),
         ("1.1.0", 1),
@@ -92,6 +102,9 @@ fn shipped() -> Record {
         },
         revisions: vec![Revision {
             arn: "arn:shop-web:2".to_owned(),
+            family: "shop-web".to_owned(),
+            by_greenlight: true,
+            registered_at: SystemTime::UNIX_EPOCH,
             image,
             images,
             starts_at_once: 1,
@@ -144,12 +157,12 @@ fn migration_failed() -> Record {
     }
 }
 
-fn catalogue() -> Catalogue {
+pub(crate) fn catalogue() -> Catalogue {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     Catalogue::find(&root).unwrap()
 }
 
-pub(super) fn scenario(name: &str) -> Scenario {
+pub(crate) fn scenario(name: &str) -> Scenario {
     catalogue().scenario(name).unwrap()
 }
 

@@ -25,6 +25,7 @@ pub(super) fn scenario(plan: &Plan) -> Scenario {
         setting: setting(plan),
         steps: steps(plan),
         expectations: Vec::new(),
+        excuses: Vec::new(),
     }
     .sound()
 }

@@ -4,6 +4,7 @@
 use std::ops::Range;
 use std::path::PathBuf;
 
+use record::Excuse;
 use serde::Deserialize;
 use toml::{Spanned, Table, Value};
 
@@ -37,6 +38,9 @@ pub(super) struct FileText {
     world: WorldText,
     #[serde(default)]
     service: Vec<ServiceText>,
+    /// Invariants, by their numbers, that AWS itself is made to break here.
+    #[serde(default)]
+    excuse: Vec<Excuse>,
 }
 
 /// Something wrong with a file.
@@ -103,6 +107,7 @@ pub(super) fn scenario(name: &str, text: &str) -> Result<Scenario, Vec<Problem>>
         setting,
         steps,
         expectations,
+        excuses: file.excuse,
     };
     Ok(scenario.permitted().sound())
 }

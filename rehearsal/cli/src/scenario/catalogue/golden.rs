@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use super::file::{self, Problem};
-use crate::record::Record;
 use crate::scenario::Expectation;
 use crate::scenario::history::{self, Left};
+use record::Record;
 
 /// How often production changes from one version to another in a story, at most.
 const STEPS_AT_MOST: usize = 8;

@@ -6,9 +6,8 @@ use std::path::Path;
 use tempfile::{TempDir, tempdir};
 
 use super::{Catalogue, claims, file, sentence};
-use crate::record::{AtEnd, Message, Record};
 use crate::scenario::Step;
-use crate::traffic::{Seen, Stretch};
+use record::{AtEnd, Message, Record, Seen, Stretch};
 
 fn root() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -273,6 +272,8 @@ fn shipped() -> Record {
         services: [("web".to_owned(), seen)].into(),
         at_end: [("web".to_owned(), end)].into(),
         messages: vec![Message {
+            at: std::time::SystemTime::UNIX_EPOCH,
+            topic: "outcomes".to_owned(),
             subject: None,
             body,
         }],

@@ -2,11 +2,11 @@
 //!
 //! It is read leniently: what is wrong in it is for a function to say, which is asked before anything is played.
 
+use checks::Glob;
 use semver::{Comparator, Version, VersionReq};
 use toml::{Table, Value};
 
 use super::requests::{self, Request};
-use crate::glob::Glob;
 
 /// What one pipeline of the file wants to find in AWS.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -45,11 +45,7 @@ fn on_the_wire(path: &str) -> String {
 impl Request {
     /// Whether this status is well.
     pub(crate) fn takes(&self, status: u16) -> bool {
-        self.status.split(',').any(|part| {
-            let (from, to) = part.split_once('-').unwrap_or((part, part));
-            let bounds = (from.trim().parse::<u16>(), to.trim().parse::<u16>());
-            matches!(bounds, (Ok(from), Ok(to)) if (from..=to).contains(&status))
-        })
+        record::is_among(status, &self.status)
     }
 
     /// Whether no page at all would fail it.

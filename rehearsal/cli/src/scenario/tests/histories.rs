@@ -1,17 +1,34 @@
 //! The histories of scenarios: each holds for a run that went that way, and for none that differs in anything that counts.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use local_aws::ecr::ImageSettings;
 use serde_json::{Value, json};
 
 use super::runs::{RUNS, Run};
 use super::{Change, broken, scenario, seen};
-use crate::record::{
-    AtEnd, DeadLetter, Deployment, Invocation, LifecycleEvent, Message, Moment, Record, Revision,
-    Task,
-};
 use crate::scenario::claims::LIFECYCLE_EVENTS;
+use record::{
+    AtEnd, By, DeadLetter, Deployment, End, Image, Invocation, LifecycleEvent, Message, Moment,
+    Record, Revision, Task,
+};
+
+/// Every version that a scenario speaks of.
+const VERSIONS: [&str; 9] = [
+    "1.0.0", "1.1.0", "1.1.1", "1.1.5", "1.2.0", "1.3.0", "1.4.0", "1.5.0", "2.0.0",
+];
+
+fn image(version: &str) -> Image {
+    Image {
+        repository: "shop/web".to_owned(),
+        digest: digest(version),
+        version: Some(version.to_owned()),
+        tags: Vec::new(),
+        pushed_at: SystemTime::UNIX_EPOCH,
+        is_runnable: true,
+    }
+}
 
 fn digest(version: &str) -> String {
     ImageSettings::new("shop/web", &[], version).digest()
@@ -35,6 +52,7 @@ impl Run {
             messages: self.messages.iter().map(message).collect(),
             invocations: self.decisions.iter().map(invocation).collect(),
             timeline: self.timeline.iter().map(moment).collect(),
+            images: VERSIONS.iter().map(|version| image(version)).collect(),
             ..Record::default()
         };
         match self.scenario {
@@ -103,6 +121,13 @@ fn deployment((number, (words, broke_off)): (usize, &(&str, &str))) -> Deploymen
     Deployment {
         id: format!("d-{number}"),
         service: "web".to_owned(),
+        application: "app".to_owned(),
+        deployment_group: "group".to_owned(),
+        by: By::Greenlight,
+        pipeline_digest: None,
+        created_at: SystemTime::UNIX_EPOCH,
+        ended_at: None,
+        end: End::Told,
         creator: rollback.map_or("user", |_| "codeDeployRollback").to_owned(),
         revision: String::new(),
         image_digest: Some(digest(version)),
@@ -117,6 +142,9 @@ fn deployment((number, (words, broke_off)): (usize, &(&str, &str))) -> Deploymen
 fn revision(version: &str) -> Revision {
     Revision {
         arn: String::new(),
+        family: "shop-web".to_owned(),
+        by_greenlight: true,
+        registered_at: SystemTime::UNIX_EPOCH,
         image: format!("registry/shop/web@{}", digest(version)),
         images: BTreeMap::new(),
         starts_at_once: 1,
@@ -130,6 +158,8 @@ fn message((words, reason): &(&str, &str)) -> Message {
         version => json!({ "digest": digest(version) }),
     };
     Message {
+        at: SystemTime::UNIX_EPOCH,
+        topic: "outcomes".to_owned(),
         subject: None,
         body: json!({ "outcome": outcome, "image": image, "reason": reason }).to_string(),
     }
@@ -194,12 +224,12 @@ const DIFFERENCES: [(Change, &str); 14] = [
     (|r| end(r).task_sets += 1, "at the end `web` runs"),
 ];
 
-fn answers(record: &mut Record) -> &mut Vec<crate::traffic::Stretch> {
+fn answers(record: &mut Record) -> &mut Vec<record::Stretch> {
     &mut record.services.get_mut("web").unwrap().sequence
 }
 
-fn stretch(version: &str, requests: u64) -> crate::traffic::Stretch {
-    crate::traffic::Stretch {
+fn stretch(version: &str, requests: u64) -> record::Stretch {
+    record::Stretch {
         version: version.to_owned(),
         requests,
     }

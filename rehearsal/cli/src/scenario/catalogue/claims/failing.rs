@@ -1,9 +1,9 @@
 //! Claims of scenarios in which 1.1.0 is broken.
 
 use super::Named;
-use crate::record::Message;
 use crate::scenario::claims::expect;
 use crate::scenario::setting::{BLUE, GREEN};
+use record::Message;
 
 /// What is secret in the environment of the shop's containers, and what the sample service makes up beside.
 const SECRET: [&str; 2] = ["planted-", "made-up-"];

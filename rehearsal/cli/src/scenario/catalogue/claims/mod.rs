@@ -12,9 +12,9 @@ mod stopping;
 
 use std::ops::Range;
 
-use crate::record::{Missing, Record, Task};
 use crate::scenario::claims::{expect, list};
 use crate::scenario::{Expectation, quoted};
+use record::{Missing, Record, Task};
 
 /// A sentence, and what says what is found where it does not hold.
 type Named = (&'static str, fn(&Record) -> Result<(), String>);

@@ -1,8 +1,8 @@
 //! Claims of scenarios in which a permission is missing.
 
 use super::Named;
-use crate::record::Message;
 use crate::scenario::claims::{expect, list};
+use record::Message;
 
 /// By its sentence, what is found where it does not hold.
 pub(super) const CLAIMS: &[Named] = &[

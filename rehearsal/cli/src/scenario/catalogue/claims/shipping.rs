@@ -1,12 +1,12 @@
 //! Claims of scenarios in which something ships, each about one of them.
 
 use super::Named;
-use crate::record::Moment;
 use crate::scenario::claims::{expect, list};
 use crate::scenario::history::reports;
 use crate::scenario::needed::needed;
 use crate::scenario::setting::{BLUE, GREEN};
 use local_aws::ecr::IndexSettings;
+use record::Moment;
 use std::collections::BTreeSet;
 
 const PROXY: &str = "public.ecr.aws/nginx/nginx:1.27";

@@ -1,0 +1,139 @@
+//! A record with what the invariants ask of it again and again.
+
+use std::time::SystemTime;
+
+use record::{Deployment, Push, Reconciliation, Record};
+
+use super::rule::Rule;
+
+/// A record, with the rules of its pipelines.
+pub(super) struct Facts<'a> {
+    pub(super) record: &'a Record,
+    /// Those whose rule can be read: of any other a function says what is wrong with it.
+    pub(super) pipelines: Vec<Pipeline<'a>>,
+}
+
+pub(super) struct Pipeline<'a> {
+    pub(super) given: &'a record::Pipeline,
+    pub(super) rule: Rule,
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn of(record: &'a Record) -> Facts<'a> {
+        let pipeline = |given: &'a record::Pipeline| {
+            Some(Pipeline {
+                given,
+                rule: Rule::read(&given.tag)?,
+            })
+        };
+        Facts {
+            record,
+            pipelines: record.pipelines.iter().filter_map(pipeline).collect(),
+        }
+    }
+
+    /// A moment in a sentence: `1:02:03`.
+    pub(super) fn when(&self, moment: SystemTime) -> String {
+        self.record.simulated.clock(moment)
+    }
+
+    pub(super) fn pipeline_of(&self, deployment: &Deployment) -> Option<&Pipeline<'a>> {
+        self.pipelines
+            .iter()
+            .find(|pipeline| pipeline.given.group() == deployment.group())
+    }
+
+    pub(super) fn deployments_of(
+        &self,
+        pipeline: &Pipeline<'_>,
+    ) -> impl Iterator<Item = &'a Deployment> {
+        self.record
+            .deployments
+            .iter()
+            .filter(|deployment| deployment.group() == pipeline.given.group())
+    }
+
+    /// The pushes that a pipeline follows, in order.
+    pub(super) fn followed(&self, pipeline: &Pipeline<'_>) -> impl Iterator<Item = &'a Push> {
+        self.record.pushes.iter().filter(|push| {
+            push.repository == pipeline.given.repository && pipeline.rule.matches(&push.tag)
+        })
+    }
+
+    /// The invocations of `start-deployment` that may have done what happened at a moment.
+    pub(super) fn reconciling_at(
+        &self,
+        moment: SystemTime,
+    ) -> impl Iterator<Item = &'a Reconciliation> {
+        self.record
+            .reconciliations
+            .iter()
+            .filter(move |one| one.began <= moment && one.ended.is_none_or(|ended| moment <= ended))
+    }
+
+    /// Whether a person asked for what was created.
+    pub(super) fn was_asked_for(&self, pipeline: &Pipeline<'_>, deployment: &Deployment) -> bool {
+        self.reconciling_at(deployment.created_at)
+            .any(|one| one.asked.as_ref() == Some(&pipeline.given.name))
+    }
+
+    /// The followed tags that pointed at an image at some time in the while.
+    pub(super) fn tags_in(
+        &self,
+        pipeline: &Pipeline<'_>,
+        digest: &str,
+        while_: (SystemTime, SystemTime),
+    ) -> Vec<&'a str> {
+        let (from, to) = while_;
+        self.tags_while(pipeline, digest, |pushed_at, until| {
+            pushed_at <= to && until.is_none_or(|until| until >= from)
+        })
+    }
+
+    /// The followed tags that pointed at an image all the while.
+    pub(super) fn tags_throughout(
+        &self,
+        pipeline: &Pipeline<'_>,
+        digest: &str,
+        while_: (SystemTime, SystemTime),
+    ) -> Vec<&'a str> {
+        let (from, to) = while_;
+        self.tags_while(pipeline, digest, |pushed_at, until| {
+            pushed_at <= from && until.is_none_or(|until| until > to)
+        })
+    }
+
+    fn tags_while(
+        &self,
+        pipeline: &Pipeline<'_>,
+        digest: &str,
+        is_then: impl Fn(SystemTime, Option<SystemTime>) -> bool,
+    ) -> Vec<&'a str> {
+        let pushes = self
+            .followed(pipeline)
+            .filter(|push| push.digest == digest && is_then(push.at, self.pointed_until(push)));
+        pushes.map(|push| push.tag.as_str()).collect()
+    }
+
+    /// The while in which what was created at a moment was decided on: from the beginning of the invocation.
+    pub(super) fn decided_in(&self, created_at: SystemTime) -> (SystemTime, SystemTime) {
+        let began = self.reconciling_at(created_at).map(|one| one.began).min();
+        (began.unwrap_or(created_at), created_at)
+    }
+
+    /// Where the tag of a push pointed from then on, until it was moved.
+    fn pointed_until(&self, push: &Push) -> Option<SystemTime> {
+        let later = self.record.pushes.iter().filter(|later| {
+            (&later.repository, &later.tag) == (&push.repository, &push.tag) && later.at > push.at
+        });
+        later
+            .filter(|later| later.digest != push.digest)
+            .map(|later| later.at)
+            .min()
+    }
+}
+
+/// A digest in a sentence.
+pub(super) fn short(digest: &str) -> &str {
+    digest.get(..19).unwrap_or(digest)
+}

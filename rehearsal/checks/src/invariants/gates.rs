@@ -1,0 +1,203 @@
+//! 8. A gate's success was given by green: by what the pipeline asks for, done by the tasks of the deployment itself.
+//!
+//! - `Succeeded` to AfterInstall of a pipeline with a migration comes after the end of a task that RunTask gave to
+//!   `run-migration` for this deployment. It ran green's revision; the configured container ran the configured command with
+//!   the pushed image, or its own where the pipeline says so, and ended with 0 of its own accord.
+//! - `Succeeded` to AfterAllowTestTraffic comes after a moment at which green's targets were all healthy, and after answers
+//!   of green's tasks, as wanted, to each configured request at each address of the test listener, all of them asked when
+//!   its nodes had had their time to learn where it leads. Of the answers from then on none is another task's. Nothing has to
+//!   answer where nobody wants a task.
+//!
+//! A rollback by CodeDeploy migrates nothing and asks nothing.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use record::{
+    Answerer, By, Deployment, HookAnswer, HookCall, Migration, MigrationGate, TestAnswer,
+};
+
+use super::facts::{Facts, Pipeline, short};
+
+/// Who starts migrations.
+const STARTS: &str = "run-migration";
+
+/// The end of a task is told to functions first, and to us a moment later.
+const TOLD_WITHIN: Duration = Duration::from_secs(1);
+
+/// AWS states moments in whole seconds.
+const WHOLE: Duration = Duration::from_secs(1);
+
+pub(super) fn judge(facts: &Facts<'_>) -> Vec<String> {
+    let of = |hook| successes(facts, hook);
+    facts.record.hooks.iter().flat_map(of).collect()
+}
+
+fn successes(facts: &Facts<'_>, hook: &HookCall) -> Vec<String> {
+    let deployment = facts.record.deployment(&hook.deployment);
+    let Some(deployment) = deployment.filter(|deployment| deployment.by != By::Rollback) else {
+        return Vec::new();
+    };
+    let Some(pipeline) = facts.pipeline_of(deployment) else {
+        return Vec::new();
+    };
+    let successes = hook
+        .answers
+        .iter()
+        .filter(|answer| answer.status == "Succeeded");
+    let found = successes.filter_map(|answer| {
+        let why_not = match hook.lifecycle_event.as_str() {
+            "AfterInstall" => {
+                let gate = pipeline.given.migration.as_ref()?;
+                unmigrated(facts, deployment, gate, answer.at)
+            }
+            "AfterAllowTestTraffic" => unasked(facts, pipeline, hook, answer),
+            _ => None,
+        }?;
+        Some(format!(
+            "the {} hook of `{}` was answered `Succeeded` at {}, but {why_not}",
+            hook.lifecycle_event,
+            deployment.id,
+            facts.when(answer.at)
+        ))
+    });
+    found.collect()
+}
+
+/// Why no task had migrated for this deployment by then; none where one had.
+fn unmigrated(
+    facts: &Facts<'_>,
+    deployment: &Deployment,
+    gate: &MigrationGate,
+    at: SystemTime,
+) -> Option<String> {
+    let marked = facts.record.migrations.iter();
+    let marked = marked.filter(|task| task.deployment == deployment.id);
+    let mut differing = Vec::new();
+    for task in marked {
+        let why = differs(deployment, gate, task, at)?;
+        differing.push(format!("{} {why}", task.task));
+    }
+    Some(if differing.is_empty() {
+        "no task was started for it".to_owned()
+    } else {
+        format!("no task had migrated: {}", differing.join("; "))
+    })
+}
+
+/// In what a task is not the migration of this deployment, well ended by then.
+fn differs(
+    deployment: &Deployment,
+    gate: &MigrationGate,
+    task: &Migration,
+    at: SystemTime,
+) -> Option<String> {
+    if task.given_to.as_deref() != Some(STARTS) {
+        let starter = task.given_to.as_deref().unwrap_or("somebody else");
+        return Some(format!("was started by {starter}"));
+    }
+    if task.revision != deployment.revision {
+        let (ran, ships) = (&task.revision, &deployment.revision);
+        return Some(format!("ran {ran}, and green is {ships}"));
+    }
+    let Some(container) = task.container(&gate.container) else {
+        return Some(format!("has no container `{}`", gate.container));
+    };
+    let ships = deployment.pipeline_digest.as_deref();
+    if !gate.has_own_image && ships.is_some() && container.digest.as_deref() != ships {
+        return Some(format!(
+            "ran {} in `{}`, which is not the pushed image",
+            container.digest.as_deref().map_or("no image", short),
+            container.name
+        ));
+    }
+    // An entry point may stand before it.
+    if !container.ran.ends_with(&gate.command) {
+        return Some(format!(
+            "ran another command in `{}` than the configured one",
+            container.name
+        ));
+    }
+    match &container.end {
+        Some(end) if end.at > at + TOLD_WITHIN => Some("had not ended".to_owned()),
+        Some(end) if end.exit_code != 0 => Some(format!("exited with {}", end.exit_code)),
+        Some(end) if !end.by_itself => Some("exited with 0 on a signal".to_owned()),
+        Some(_) => None,
+        None => Some("had not ended".to_owned()),
+    }
+}
+
+/// Why green had not answered as it should have by then; none where it had.
+fn unasked(
+    facts: &Facts<'_>,
+    pipeline: &Pipeline<'_>,
+    hook: &HookCall,
+    answer: &HookAnswer,
+) -> Option<String> {
+    if answer.wanted == Some(0) {
+        return None;
+    }
+    if !was_healthy(facts, hook, answer) {
+        return Some("green's targets had at no moment all been healthy".to_owned());
+    }
+    let gate = &pipeline.given.test_traffic;
+    let settled = hook.called_at + Duration::from_secs(gate.settle_seconds).saturating_sub(WHOLE);
+    let counted = |given: &&TestAnswer| {
+        Some(&given.listener) == gate.listener.as_ref()
+            && given.asked_at >= settled
+            && given.at <= answer.at
+    };
+    let counted: Vec<&TestAnswer> = facts.record.test_answers.iter().filter(counted).collect();
+    for request in &gate.requests {
+        let mut well_at = Vec::new();
+        for given in counted.iter().filter(|given| given.path == request.path) {
+            match &given.by {
+                Answerer::Task { deployment, .. }
+                    if deployment.as_ref() == Some(&hook.deployment) =>
+                {
+                    if request.takes(given.status) {
+                        well_at.push(&given.address);
+                    }
+                }
+                Answerer::Task { task, .. } => {
+                    return Some(format!(
+                        "`{}` was answered at {} by {task}, which is not green's",
+                        given.path,
+                        facts.when(given.at)
+                    ));
+                }
+                Answerer::LoadBalancer => {}
+            }
+        }
+        let mut addresses = gate.addresses.iter();
+        if let Some(address) = addresses.find(|address| !well_at.contains(address)) {
+            return Some(format!(
+                "green had not answered `{}` at {address} as wanted since {}",
+                request.path,
+                facts.when(settled)
+            ));
+        }
+    }
+    None
+}
+
+/// Whether all of green's targets, and as many as were wanted, were healthy at a moment between the hook's call and its
+/// answer.
+fn was_healthy(facts: &Facts<'_>, hook: &HookCall, answer: &HookAnswer) -> bool {
+    let wanted = answer.wanted.map_or(1, |wanted| wanted as usize);
+    let mut states: BTreeMap<&str, &str> = BTreeMap::new();
+    let is_well = |states: &BTreeMap<&str, &str>| {
+        let mut live = states.values().filter(|state| **state != "draining");
+        live.clone().count() >= wanted && live.all(|state| *state == "healthy")
+    };
+    let of_green = facts.record.health.iter().filter(|change| {
+        change.deployment.as_deref() == Some(hook.deployment.as_str()) && change.at <= answer.at
+    });
+    for change in of_green {
+        if change.at > hook.called_at && is_well(&states) {
+            return true;
+        }
+        states.insert(&change.task, &change.state);
+    }
+    is_well(&states)
+}

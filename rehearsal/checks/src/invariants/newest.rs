@@ -1,0 +1,175 @@
+//! 1. The newest image that the tag rule allows ends up in production, or a message says why it did not.
+//!
+//! *Newest*: for an exact tag, where it points in the end; for a glob, the latest first push, and for versions the highest,
+//! among the runnable images whose tags match then. Where production runs something else, one of these must hold:
+//! - a message says that the image failed, was stopped or was rolled back, and came after the last order of it; or that it
+//!   cannot be deployed before something is corrected, that the stack only observes, or that what runs is not known;
+//! - the image shipped after its order, and a person went back from it afterwards;
+//! - production runs what the rule ranks higher, because its tag was moved since;
+//! - EventBridge lost the event that tells the failure, or it lies in a queue whose alarm tells it.
+//!
+//! *Order*: a push whose tag pointed elsewhere before, if its event was heard or it was the image's first push. ECR does not
+//! keep when a tag was moved back, so such a move whose event was lost is known to nobody.
+
+use std::time::SystemTime;
+
+use record::{By, End, Image, Message, Push};
+
+use super::facts::{Facts, Pipeline, short};
+use super::rule::{Ranked, Rule};
+
+/// Messages that say why an image does not run.
+const WHY_NOT: [&str; 7] = [
+    "migration-failed",
+    "test-traffic-failed",
+    "failed",
+    "stopped",
+    "rolled-back",
+    "refused",
+    "observed",
+];
+/// The one reason to skip the newest image that is a reason; what says another one is wrong about it.
+const NOT_KNOWN: &str = "running-unknown";
+
+pub(super) fn judge(facts: &Facts<'_>) -> Vec<String> {
+    let found = facts.pipelines.iter();
+    found
+        .filter_map(|pipeline| missed(facts, pipeline))
+        .collect()
+}
+
+fn missed(facts: &Facts<'_>, pipeline: &Pipeline<'_>) -> Option<String> {
+    let due = due(facts, pipeline)?;
+    let runs = pipeline.given.runs.as_deref();
+    if runs == Some(&due.digest) || is_outranked(facts, pipeline, due) {
+        return None;
+    }
+    let ordered = ordered(facts, pipeline, due);
+    if is_explained(facts, pipeline, due, ordered) || gone_back(facts, pipeline, due, ordered) {
+        return None;
+    }
+    Some(format!(
+        "`{}` should run {} ({}), ordered at {}; it runs {}, and no message after that says why",
+        pipeline.given.name,
+        short(&due.digest),
+        due.tags.join(", "),
+        facts.when(ordered),
+        runs.map_or("nothing of its repository", short),
+    ))
+}
+
+/// The image that should run.
+fn due<'a>(facts: &'a Facts<'a>, pipeline: &Pipeline<'_>) -> Option<&'a Image> {
+    let matching = |image: &&Image| {
+        image.is_runnable
+            && image.repository == pipeline.given.repository
+            && image.tags.iter().any(|tag| pipeline.rule.matches(tag))
+    };
+    let version = |image: &&Image| {
+        let tags = image.tags.iter();
+        tags.filter_map(|tag| pipeline.rule.version(tag)).max()
+    };
+    let images = facts.record.images.iter().filter(matching);
+    match &pipeline.rule {
+        Rule::Exact(_) | Rule::Glob(_) => {
+            images.max_by_key(|image| (image.pushed_at, &image.digest))
+        }
+        Rule::Semver(_) => {
+            images.max_by_key(|image| (version(image), image.pushed_at, &image.digest))
+        }
+    }
+}
+
+/// Whether what runs comes after what is due, by the tags that it had when it was followed.
+fn is_outranked(facts: &Facts<'_>, pipeline: &Pipeline<'_>, due: &Image) -> bool {
+    let running = facts.record.images.iter().find(|image| {
+        image.repository == pipeline.given.repository
+            && Some(&image.digest) == pipeline.given.runs.as_ref()
+    });
+    let Some(running) = running else {
+        return false;
+    };
+    let rank = |image: &Image| Ranked {
+        pushed_at: image.pushed_at,
+        tags: facts
+            .followed(pipeline)
+            .filter(|push| push.digest == image.digest)
+            .map(|push| push.tag.as_str())
+            .collect(),
+    };
+    pipeline.rule.is_before(&rank(due), &rank(running))
+}
+
+/// When the image was last ordered, as far as Greenlight can know.
+fn ordered(facts: &Facts<'_>, pipeline: &Pipeline<'_>, due: &Image) -> SystemTime {
+    let is_order = |push: &&Push| push.digest == due.digest && push.moved && push.heard;
+    let orders = facts
+        .followed(pipeline)
+        .filter(is_order)
+        .map(|push| push.at);
+    orders.fold(due.pushed_at, SystemTime::max)
+}
+
+fn is_explained(
+    facts: &Facts<'_>,
+    pipeline: &Pipeline<'_>,
+    due: &Image,
+    ordered: SystemTime,
+) -> bool {
+    let is_about = |told: &Message| {
+        let deployment = told
+            .deployment()
+            .and_then(|id| facts.record.deployment(&id));
+        let by_deployment = deployment.is_some_and(|deployment| {
+            deployment.group() == pipeline.given.group()
+                && deployment.pipeline_digest.as_ref() == Some(&due.digest)
+        });
+        let by_image = told.pipeline().as_ref() == Some(&pipeline.given.name)
+            && told.digest().as_ref() == Some(&due.digest);
+        by_deployment || by_image
+    };
+    let says_why = |told: &Message| {
+        let outcome = told.outcome();
+        let is_reason = WHY_NOT.contains(&outcome.as_str())
+            || outcome == "skipped" && told.body.contains(NOT_KNOWN);
+        told.at >= ordered && is_reason && is_about(told)
+    };
+    let last = facts
+        .deployments_of(pipeline)
+        .filter(|deployment| {
+            deployment.by == By::Greenlight
+                && deployment.pipeline_digest.as_ref() == Some(&due.digest)
+        })
+        .last();
+    let is_untold = last.is_some_and(|last| {
+        matches!(last.status.as_str(), "Failed" | "Stopped")
+            && last.created_at >= ordered
+            && matches!(last.end, End::Lost | End::Kept)
+    });
+    facts.record.messages.iter().any(says_why) || is_untold
+}
+
+/// Whether the image shipped after it was ordered, and a person took production elsewhere after that.
+fn gone_back(facts: &Facts<'_>, pipeline: &Pipeline<'_>, due: &Image, ordered: SystemTime) -> bool {
+    let succeeded = |status: &str| status == "Succeeded";
+    let shipped = facts.deployments_of(pipeline).position(|deployment| {
+        deployment.by == By::Greenlight
+            && deployment.pipeline_digest.as_ref() == Some(&due.digest)
+            && deployment.created_at >= ordered
+            && succeeded(&deployment.status)
+    });
+    let Some(shipped) = shipped else {
+        return false;
+    };
+    facts
+        .deployments_of(pipeline)
+        .skip(shipped + 1)
+        .any(|later| {
+            let by_person = match later.by {
+                By::Hand => true,
+                By::Greenlight => facts.was_asked_for(pipeline, later),
+                By::Rollback => false,
+            };
+            by_person && succeeded(&later.status) && later.pipeline_digest == pipeline.given.runs
+        })
+}

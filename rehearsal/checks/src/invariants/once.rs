@@ -1,0 +1,119 @@
+//! 2. Never two deployments of the same push; never more than one needless revision of each look that ran beside others,
+//!    however often a function dies.
+//!
+//! Each deployment that Greenlight creates is justified by an order of its image that came after the deployment of the same
+//! image before it: a push under a tag that the pipeline follows, also one that changes nothing, or a person's request.
+//! What is ordered at the moment of a creation came after it: whoever waited for it acts then, and the look that created it
+//! had read ECR before.
+//! A needless revision is one that no deployment ships; each order of an image may leave one at most, and one for each
+//! other look that ran when one was registered: two that look at once may both register before CodeDeploy refuses the
+//! second deployment.
+
+use std::collections::BTreeMap;
+
+use record::{By, Deployment, Revision};
+
+use super::facts::{Facts, Pipeline, short};
+
+pub(super) fn judge(facts: &Facts<'_>) -> Vec<String> {
+    let twice = facts
+        .pipelines
+        .iter()
+        .flat_map(|pipeline| twice(facts, pipeline));
+    twice.chain(needless(facts)).collect()
+}
+
+fn twice(facts: &Facts<'_>, pipeline: &Pipeline<'_>) -> Vec<String> {
+    let mut last: BTreeMap<&str, &Deployment> = BTreeMap::new();
+    let mut found = Vec::new();
+    for deployment in facts.deployments_of(pipeline) {
+        let (By::Greenlight, Some(digest)) = (deployment.by, deployment.pipeline_digest.as_deref())
+        else {
+            continue;
+        };
+        let before = last.insert(digest, deployment);
+        let is_new = |at| before.is_none_or(|before| at >= before.created_at);
+        let mut pushes = facts.followed(pipeline);
+        let pushed = pushes.any(|push| {
+            push.digest == digest && is_new(push.at) && push.at <= deployment.created_at
+        });
+        let mut looks = facts.record.reconciliations.iter();
+        let asked = looks.any(|look| {
+            look.asked.as_ref() == Some(&pipeline.given.name)
+                && is_new(look.began)
+                && look.began <= deployment.created_at
+        });
+        if !pushed && !asked {
+            let since = before.map_or_else(String::new, |before| {
+                format!(
+                    " since `{}` at {}",
+                    before.id,
+                    facts.when(before.created_at)
+                )
+            });
+            found.push(format!(
+                "`{}` created deployment `{}` of {} at {}, which nobody ordered{since}",
+                pipeline.given.name,
+                deployment.id,
+                short(digest),
+                facts.when(deployment.created_at),
+            ));
+        }
+    }
+    found
+}
+
+fn needless(facts: &Facts<'_>) -> Vec<String> {
+    let ships = |revision: &Revision| {
+        let mut deployments = facts.record.deployments.iter();
+        deployments.any(|deployment| deployment.revision == revision.arn)
+    };
+    let mut unused: BTreeMap<(&str, Vec<&str>), Vec<&Revision>> = BTreeMap::new();
+    let ours = facts
+        .record
+        .revisions
+        .iter()
+        .filter(|one| one.by_greenlight);
+    for revision in ours.filter(|revision| !ships(revision)) {
+        let of = (revision.family.as_str(), revision.digests());
+        unused.entry(of).or_default().push(revision);
+    }
+    let too_many = unused.into_iter().filter(|((_, digests), revisions)| {
+        revisions.len() > orders(facts, digests).max(1) * side_by_side(facts, revisions).max(1)
+    });
+    too_many
+        .map(|((family, digests), revisions)| {
+            let digests: Vec<&str> = digests.iter().map(|digest| short(digest)).collect();
+            let arns: Vec<&str> = revisions.iter().map(|found| found.arn.as_str()).collect();
+            format!(
+                "{} revisions of `{family}` with {} were registered and never deployed: {}",
+                arns.len(),
+                digests.join(", "),
+                arns.join(", ")
+            )
+        })
+        .collect()
+}
+
+/// The most looks that ran when one of these was registered.
+fn side_by_side(facts: &Facts<'_>, revisions: &[&Revision]) -> usize {
+    let looks = revisions
+        .iter()
+        .map(|revision| facts.reconciling_at(revision.registered_at).count());
+    looks.max().unwrap_or_default()
+}
+
+/// How often the images of a revision were ordered by moving a tag, or by a request.
+fn orders(facts: &Facts<'_>, digests: &[&str]) -> usize {
+    let moves = facts
+        .record
+        .pushes
+        .iter()
+        .filter(|push| push.moved && digests.contains(&push.digest.as_str()));
+    let requests = facts
+        .record
+        .reconciliations
+        .iter()
+        .filter(|look| look.asked.is_some());
+    moves.count() + requests.count()
+}

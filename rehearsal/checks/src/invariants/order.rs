@@ -1,0 +1,137 @@
+//! 3. An older image never replaces a newer one, in whatever order events arrive. Moving an exact tag back to an older image
+//!    is an order, and what a person asks for is one.
+//!
+//! Each deployment that Greenlight creates, and that no person asked for, ships what an exact tag pointed at during the
+//! invocation that created it; or, where the rule knows an order, nothing that comes before what production ran then. What
+//! production ran is what the last deployment before it that succeeded had shipped, whoever created that. It is the version
+//! that it has, and the one by which it was deployed; a version that was moved to another image since is of that one.
+
+use std::time::SystemTime;
+
+use record::{By, Deployment};
+
+use super::facts::{Facts, Pipeline, short};
+use super::rule::{Ranked, Rule};
+
+pub(super) fn judge(facts: &Facts<'_>) -> Vec<String> {
+    let of = |pipeline| {
+        let created = facts.deployments_of(pipeline);
+        created.filter_map(move |deployment| went_back(facts, pipeline, deployment))
+    };
+    facts.pipelines.iter().flat_map(of).collect()
+}
+
+fn went_back(
+    facts: &Facts<'_>,
+    pipeline: &Pipeline<'_>,
+    deployment: &Deployment,
+) -> Option<String> {
+    let digest = deployment.pipeline_digest.as_deref()?;
+    if deployment.by != By::Greenlight || facts.was_asked_for(pipeline, deployment) {
+        return None;
+    }
+    let at = deployment.created_at;
+    let of = format!(
+        "`{}` deployed {} by `{}` at {}",
+        pipeline.given.name,
+        short(digest),
+        deployment.id,
+        facts.when(at)
+    );
+    match &pipeline.rule {
+        Rule::Exact(tag) => (!pointed_at(facts, pipeline, digest, at))
+            .then(|| format!("{of}, when `{tag}` pointed elsewhere")),
+        Rule::Glob(_) | Rule::Semver(_) => {
+            let while_ = facts.decided_in(at);
+            let ran = ran_at(facts, pipeline, at)?;
+            let this = rank(
+                facts,
+                pipeline,
+                digest,
+                facts.tags_in(pipeline, digest, while_),
+            )?;
+            let has = facts.tags_throughout(pipeline, ran.digest, while_);
+            let tags = has.into_iter().chain(ran.deployed_by(facts, pipeline, at));
+            let other = rank(facts, pipeline, ran.digest, tags.collect())?;
+            let is_before = pipeline.rule.is_before(&this, &other);
+            is_before.then(|| {
+                format!(
+                    "{of} ({}, pushed at {}), when production ran {} ({}, pushed at {}), which is newer",
+                    this.tags.join(", "),
+                    facts.when(this.pushed_at),
+                    short(ran.digest),
+                    other.tags.join(", "),
+                    facts.when(other.pushed_at),
+                )
+            })
+        }
+    }
+}
+
+/// Whether the tag pointed at this image at any time from the beginning of the invocation to the moment.
+fn pointed_at(facts: &Facts<'_>, pipeline: &Pipeline<'_>, digest: &str, at: SystemTime) -> bool {
+    let tags = facts.tags_in(pipeline, digest, facts.decided_in(at));
+    !tags.is_empty()
+}
+
+/// What production ran.
+struct Ran<'a> {
+    digest: &'a str,
+    /// None: what it ran at the beginning.
+    revision: Option<&'a str>,
+}
+
+/// What production ran before a deployment was created.
+fn ran_at<'a>(facts: &'a Facts<'a>, pipeline: &'a Pipeline<'a>, at: SystemTime) -> Option<Ran<'a>> {
+    let before = facts.deployments_of(pipeline).filter(|deployment| {
+        deployment.created_at < at
+            && deployment.status == "Succeeded"
+            && deployment.ended_at.is_some_and(|ended| ended <= at)
+    });
+    let last = before.max_by_key(|deployment| deployment.ended_at);
+    let digest = match last {
+        Some(last) => last.pipeline_digest.as_deref(),
+        None => pipeline.given.ran_first.as_deref(),
+    };
+    Some(Ran {
+        digest: digest?,
+        revision: last.map(|last| last.revision.as_str()),
+    })
+}
+
+impl<'a> Ran<'a> {
+    /// The tags that it had when Greenlight last deployed the revision before a moment.
+    fn deployed_by(
+        &self,
+        facts: &'a Facts<'a>,
+        pipeline: &'a Pipeline<'a>,
+        at: SystemTime,
+    ) -> Vec<&'a str> {
+        let deployed = facts.deployments_of(pipeline).filter(|deployment| {
+            deployment.by == By::Greenlight
+                && deployment.created_at < at
+                && Some(deployment.revision.as_str()) == self.revision
+                && deployment.pipeline_digest.as_deref() == Some(self.digest)
+        });
+        let last = deployed.last();
+        last.map_or_else(Vec::new, |last| {
+            facts.tags_throughout(pipeline, self.digest, facts.decided_in(last.created_at))
+        })
+    }
+}
+
+/// Where an image stands in the rule's order: its first push, and the tags that count.
+fn rank<'a>(
+    facts: &'a Facts<'a>,
+    pipeline: &'a Pipeline<'a>,
+    digest: &str,
+    tags: Vec<&'a str>,
+) -> Option<Ranked<'a>> {
+    let mut images = facts.record.images.iter();
+    let image = images
+        .find(|image| image.repository == pipeline.given.repository && image.digest == digest)?;
+    Some(Ranked {
+        pushed_at: image.pushed_at,
+        tags,
+    })
+}

@@ -1,0 +1,103 @@
+//! No older image replaces a newer one, but by an order.
+
+use super::*;
+
+/// `first` is deployed once more, at minute 20.
+fn and_back(record: &mut Record) {
+    record.pushes.push(Push {
+        moved: false,
+        ..push("first", 19, "release-0")
+    });
+    record.pushes.push(Push {
+        moved: false,
+        ..push("first", 19, "1.0.0")
+    });
+    record.reconciliations.push(look(19, 21, None));
+    and_told(record, deployment("d-back", "first", 20));
+    record.pipelines[0].runs = Some("first".to_owned());
+}
+
+#[test]
+fn an_older_image_never_replaces_a_newer_one() {
+    check(and_back, &[1, 3]);
+    let asked: Change = |record| {
+        and_back(record);
+        record.reconciliations[1].asked = Some("web".to_owned());
+    };
+    check(asked, &[]);
+    let moved_back: Change = |record| {
+        record.images[0].tags.push("latest".to_owned());
+        record.images[1].tags.retain(|tag| tag != "latest");
+        record.pushes.push(push("first", 19, "latest"));
+        and_back(record);
+    };
+    check_rule("latest", moved_back, &[]);
+    let late: Change = |record| {
+        moved_twice(record);
+        and_back(record);
+    };
+    check_rule("latest", late, &[1, 3]);
+}
+
+/// What runs gets the highest version while `b` is being deployed, or before anybody looked.
+#[test]
+fn what_nobody_could_know_makes_nothing_older() {
+    fn and_b(record: &mut Record, again: u64) {
+        record.images.push(image("b", 10, "1.2.0"));
+        record.pushes.push(push("b", 10, "1.2.0"));
+        record.pushes.push(push("a", again, "1.4.0"));
+        record.reconciliations.push(look(18, 21, None));
+        and_told(record, deployment("d-b", "b", 20));
+        record.images[1].tags.push("1.4.0".to_owned());
+        let a = deployment("d-again", "a", 30);
+        record.reconciliations.push(look(30, 31, None));
+        and_told(record, a);
+    }
+    check_rule("semver:^1", |record| and_b(record, 19), &[]);
+    check_rule("semver:^1", |record| and_b(record, 17), &[3]);
+}
+
+/// What runs is the version that it has, or by which it was deployed: not one that was given to another image since.
+#[test]
+fn a_version_that_was_moved_to_another_image_is_of_that_one() {
+    /// `a`, which is 1.1.0, is 1.4.0 too, until `b` is; `c` comes as 1.2.0 after that.
+    fn and_c(record: &mut Record) {
+        record.pushes.push(push("a", 12, "1.4.0"));
+        record.pushes.push(push("b", 14, "1.4.0"));
+        record.images.push(image("b", 14, "1.4.0"));
+        record.messages.push(told("failed", "d-b", "b", 16));
+        record.images.push(image("c", 20, "1.2.0"));
+        record.pushes.push(push("c", 20, "1.2.0"));
+        record.reconciliations.push(look(20, 22, None));
+        let revision = "web:3".to_owned();
+        let c = Deployment {
+            revision,
+            ..deployment("d-c", "c", 21)
+        };
+        and_told(record, c);
+        record.pipelines[0].runs = Some("c".to_owned());
+    }
+    check_rule("semver:^1", and_c, &[]);
+    let deployed_by_it: Change = |record| {
+        record.reconciliations.push(look(12, 13, None));
+        and_told(record, deployment("d-again", "a", 13));
+        and_c(record);
+    };
+    check_rule("semver:^1", deployed_by_it, &[3]);
+    let in_time: Change = |record| {
+        and_c(record);
+        // Until after the look at `c`.
+        record.pushes.iter_mut().for_each(|push| {
+            if push.digest == "b" {
+                push.at = at(22);
+            }
+        });
+    };
+    check_rule("semver:^1", in_time, &[1, 3]);
+}
+
+/// The tag was moved back, and away again long before anything acted on it.
+fn moved_twice(record: &mut Record) {
+    record.pushes.push(push("first", 15, "latest"));
+    record.pushes.push(push("a", 16, "latest"));
+}

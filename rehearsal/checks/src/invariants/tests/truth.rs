@@ -1,0 +1,108 @@
+//! 7. People are told the truth: what is found where they are not.
+
+use record::{Leak, Violation};
+
+use super::*;
+
+#[test]
+fn people_are_told_the_truth() {
+    for (change, expected) in [
+        (
+            (|record| record.deployments[0].by = By::Rollback) as Change,
+            &[7, 7, 7][..],
+        ),
+        (
+            |record| record.messages.push(told("failed", "d-a", "a", 9)),
+            &[7],
+        ),
+        (
+            |record| {
+                record
+                    .messages
+                    .push(told("migration-failed", "d-a", "a", 9))
+            },
+            &[7],
+        ),
+        (
+            |record| record.messages.push(told("shipped", "d-a", "first", 9)),
+            &[7],
+        ),
+        (
+            |record| record.messages.push(told("waiting", "d-a", "first", 9)),
+            &[],
+        ),
+        (|record| drop(record.messages.pop()), &[7]),
+        (
+            |record| {
+                record.leaks.push(Leak {
+                    place: "the log of `run-migration`".to_owned(),
+                    secret: "SHOP_TOKEN".to_owned(),
+                    after: "the token is ".to_owned(),
+                })
+            },
+            &[7],
+        ),
+    ] {
+        check(change, expected);
+    }
+}
+
+/// Whoever created a deployment, and whatever became of it, its end is told; unless the event that tells it was lost, or is
+/// kept where an alarm tells it.
+#[test]
+fn every_end_is_told_unless_its_event_was_lost() {
+    // What is said of an end, and what it is: the digest that a rollback's message names is the one rolled back from.
+    let ends = [
+        (By::Greenlight, "Succeeded", "shipped"),
+        (By::Hand, "Succeeded", "shipped"),
+        (By::Rollback, "Succeeded", "rolled-back"),
+        (By::Hand, "Failed", "failed"),
+        (By::Rollback, "Failed", "failed"),
+        (By::Hand, "Stopped", "stopped"),
+    ];
+    for (by, status, outcome) in ends {
+        let ended = |end: End, said: &[&str]| {
+            let mut record = shipped("latest");
+            for tag in ["latest", "release-1", "1.1.0"] {
+                record.pushes.push(push("a", 19, tag));
+            }
+            record.deployments.push(Deployment {
+                by,
+                status: status.to_owned(),
+                end,
+                ..deployment("d-b", "a", 20)
+            });
+            let said = said.iter().map(|outcome| told(outcome, "d-b", "a", 27));
+            record.messages.extend(said);
+            judge(&record)
+        };
+        let what = format!("{by:?} {status}");
+        assert_eq!(ended(End::Told, &[outcome]), [], "{what}");
+        assert_eq!(ended(End::Lost, &[]), [], "{what}");
+        assert_eq!(ended(End::Kept, &[]), [], "{what}");
+        for silent in [&[][..], &["started"]] {
+            let found = ended(End::Told, silent);
+            let words = format!("nobody was told that `d-b` ({by:?}) {status}");
+            let is_missed = |found: &Violation| found.found.starts_with(&words);
+            assert!(found.iter().any(is_missed), "{what}: {found:?}");
+        }
+    }
+}
+
+/// A deployment that goes on has no end to tell, and one of nobody's pipeline is nobody's news.
+#[test]
+fn what_is_no_news_need_not_be_told() {
+    let goes_on: Change = |record| {
+        record.messages.pop();
+        record.deployments[0].status = "InProgress".to_owned();
+        record.deployments[0].ended_at = None;
+    };
+    check(goes_on, &[]);
+    let elsewhere: Change = |record| {
+        record.deployments.push(Deployment {
+            deployment_group: "another".to_owned(),
+            ..deployment("d-elsewhere", "a", 20)
+        });
+    };
+    check(elsewhere, &[]);
+}

@@ -1,0 +1,127 @@
+//! What test listeners answered, and who did.
+
+use std::net::ToSocketAddrs as _;
+use std::time::SystemTime;
+
+use local_aws::ecs::Served;
+use local_aws::elb::Answering;
+use local_aws::timeline::ListenerKind;
+use local_aws::world::World;
+use record::{Answerer, HealthChange, Listeners, Pipeline, Request, TestAnswer, TestTrafficGate};
+
+use super::aliases::Aliases;
+use crate::scenario::{Scenario, custom_pipelines};
+
+pub(super) fn of_services(scenario: &Scenario, world: &World) -> Vec<Listeners> {
+    let services = scenario.setting.services.iter();
+    let listeners = services.map(|service| Listeners {
+        service: service.label.clone(),
+        test: world.listener(&service.label, ListenerKind::Test),
+    });
+    listeners.collect()
+}
+
+/// What a pipeline asks green for, and where its test listener is reached.
+pub(super) fn gate(
+    world: &World,
+    given: &custom_pipelines::Pipeline,
+    aliases: &Aliases,
+) -> TestTrafficGate {
+    let listener = world.codedeploy.read(|state| {
+        let group = state.group(&given.application, &given.deployment_group)?;
+        group.test_listener.clone()
+    });
+    let addresses = listener.as_ref().map(|arn| addresses(world, arn));
+    TestTrafficGate {
+        settle_seconds: given.settle_seconds,
+        requests: given
+            .requests
+            .iter()
+            .map(|request| Request {
+                path: aliases.path(&request.path),
+                status: request.status.clone(),
+            })
+            .collect(),
+        addresses: addresses.unwrap_or_default(),
+        listener,
+    }
+}
+
+/// Those at which a listener is open, as far as its load balancer's name stands for them on this machine.
+fn addresses(world: &World, listener: &str) -> Vec<String> {
+    let open = world.load_balancers.addresses(listener);
+    let named = ("localhost", 0).to_socket_addrs();
+    let mut named: Vec<String> = named
+        .into_iter()
+        .flatten()
+        .filter(|named| open.contains(&named.ip()))
+        .map(|named| named.ip().to_string())
+        .collect();
+    named.sort_unstable();
+    named.dedup();
+    named
+}
+
+/// Of every test listener that a service or a pipeline has, each once.
+pub(super) fn answers(
+    world: &World,
+    services: &[Listeners],
+    pipelines: &[Pipeline],
+    aliases: &Aliases,
+) -> Vec<TestAnswer> {
+    let served = world.ecs.read(|state| state.served.clone());
+    let of_services = services.iter().filter_map(|service| service.test.as_ref());
+    let of_pipelines = pipelines.iter();
+    let of_pipelines = of_pipelines.filter_map(|one| one.test_traffic.listener.as_ref());
+    let mut listeners: Vec<&String> = of_services.chain(of_pipelines).collect();
+    listeners.sort_unstable();
+    listeners.dedup();
+    let of = |listener: &String| {
+        let answers = world.load_balancers.answers(listener).into_iter();
+        let answers = answers.map(|answer| TestAnswer {
+            listener: listener.clone(),
+            asked_at: answer.asked_at,
+            at: answer.at,
+            address: answer.address.to_string(),
+            path: aliases.path(&answer.path),
+            status: answer.status,
+            version: answer.version,
+            by: match answer.by {
+                Some(target) => {
+                    let (task, deployment) = task(&served, &target, answer.asked_at);
+                    Answerer::Task { task, deployment }
+                }
+                None => Answerer::LoadBalancer,
+            },
+        });
+        answers.collect::<Vec<_>>()
+    };
+    listeners.into_iter().flat_map(of).collect()
+}
+
+pub(super) fn health(world: &World) -> Vec<HealthChange> {
+    let served = world.ecs.read(|state| state.served.clone());
+    let changes = world.load_balancers.health_changes().into_iter();
+    let changes = changes.map(|change| {
+        let (task, deployment) = task(&served, &change.target, change.at);
+        HealthChange {
+            at: change.at,
+            task,
+            deployment,
+            state: change.state.to_owned(),
+        }
+    });
+    changes.collect()
+}
+
+/// The task that a target was at a moment, and whose green it is.
+fn task(served: &[Served], target: &Answering, at: SystemTime) -> (String, Option<String>) {
+    let is_it = |served: &&Served| {
+        let known = (&served.target_group_arn, &served.id, served.port);
+        known == (&target.target_group_arn, &target.id, target.port) && served.since <= at
+    };
+    match served.iter().rev().find(is_it) {
+        Some(served) => (served.task.clone(), served.deployment.clone()),
+        None => (format!("target {}:{}", target.id, target.port), None),
+    }
+}

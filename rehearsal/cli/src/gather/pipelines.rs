@@ -1,0 +1,260 @@
+//! What became of pipelines, and of what they deploy: images, revisions, deployments.
+
+use std::collections::BTreeSet;
+
+use local_aws::codedeploy::{self, Creator};
+use local_aws::ecr::Reference;
+use local_aws::ecs;
+use local_aws::timeline::Entry;
+use local_aws::world::{DeploymentRecord, World};
+use record::{By, Deployment, End, Image, LifecycleEvent, MigrationGate, Pipeline, Revision};
+use serde_json::Value;
+
+use super::aliases::Aliases;
+use super::listeners::gate;
+use super::redact::Redactor;
+use super::starts_at_once;
+use crate::scenario::custom_pipelines;
+
+/// How Greenlight begins what says that a thing is its own.
+const DESCRIPTION: &str = "greenlight ";
+const OWN_TAG: &str = "greenlight:digest";
+
+pub(super) fn pipelines(
+    world: &World,
+    given: &[custom_pipelines::Pipeline],
+    aliases: &Aliases,
+) -> Vec<Pipeline> {
+    let given = given.iter();
+    given.map(|given| pipeline(world, given, aliases)).collect()
+}
+
+fn pipeline(world: &World, given: &custom_pipelines::Pipeline, aliases: &Aliases) -> Pipeline {
+    let (first, last) = world.ecs.read(|state| {
+        let service = state.service(&given.cluster, &given.service);
+        let last = service.map(|service| {
+            let primary = service.primary();
+            primary.map_or(&service.task_definition, |set| &set.task_definition)
+        });
+        let last = last.and_then(|arn| state.revision(arn)).cloned();
+        let family = last
+            .as_ref()
+            .and_then(|last| state.families.get(&last.family));
+        let first = family.and_then(|family| family.first()).cloned();
+        (first, last)
+    });
+    let digest = |revision: Option<ecs::task_definition::Revision>| {
+        digest_of(world, &revision?, &given.repository)
+    };
+    Pipeline {
+        name: given.name.clone(),
+        repository: given.repository.clone(),
+        tag: given.tag.clone(),
+        application: given.application.clone(),
+        deployment_group: given.deployment_group.clone(),
+        migration: given.migration.as_ref().map(|command| MigrationGate {
+            container: given.migration_container.clone().unwrap_or_default(),
+            command: aliases.words(command),
+            has_own_image: given.migration_has_own_image,
+            limit_minutes: given.migration_minutes,
+        }),
+        test_traffic: gate(world, given, aliases),
+        ran_first: digest(first),
+        runs: digest(last),
+    }
+}
+
+/// The digest of a repository's image in a revision.
+fn digest_of(
+    world: &World,
+    revision: &ecs::task_definition::Revision,
+    repository: &str,
+) -> Option<String> {
+    let mut images = revision.images().into_iter().filter(|(_, image)| {
+        let name = image
+            .split_once('/')
+            .map_or(image.as_str(), |(_, name)| name);
+        name.split(['@', ':']).next() == Some(repository)
+    });
+    let (_, image) = images.next()?;
+    match (image.split_once('@'), world.ecr.resolve(&image)) {
+        (Some((_, digest)), _) => Some(digest.to_owned()),
+        (None, Reference::Found(image)) => Some(image.digest),
+        (None, Reference::Missing | Reference::Foreign) => None,
+    }
+}
+
+pub(super) fn images(world: &World) -> Vec<Image> {
+    let of = |repository: local_aws::ecr::Repository| {
+        let name = repository.name;
+        let images = repository.images.into_iter();
+        images.map(move |image| Image {
+            repository: name.clone(),
+            is_runnable: image
+                .artifact_media_type
+                .as_deref()
+                .is_none_or(|media_type| {
+                    media_type.contains("image.config") || media_type.contains("container.image")
+                }),
+            digest: image.digest,
+            version: image.version,
+            tags: image.tags,
+            pushed_at: image.pushed_at,
+        })
+    };
+    world.ecr.repositories().into_iter().flat_map(of).collect()
+}
+
+/// Every deployment, in the order of creation.
+pub(super) fn deployments(
+    world: &World,
+    pipelines: &[Pipeline],
+    redactor: &Redactor,
+) -> Vec<Deployment> {
+    let ends = Ends::of(world);
+    let all = world.codedeploy.read(|state| state.deployments.clone());
+    let described = world.deployments().into_iter();
+    let digest = |deployment: &codedeploy::Deployment| {
+        let group = (deployment.application.as_str(), deployment.group.as_str());
+        let pipeline = pipelines
+            .iter()
+            .find(|pipeline| pipeline.group() == group)?;
+        let revision = world.ecs.read(|state| {
+            state
+                .revision(&deployment.app_spec.task_definition)
+                .cloned()
+        })?;
+        digest_of(world, &revision, &pipeline.repository)
+    };
+    let record = |(deployment, described): (codedeploy::Deployment, DeploymentRecord)| Deployment {
+        by: by(&deployment),
+        pipeline_digest: digest(&deployment),
+        created_at: deployment.created_at,
+        ended_at: deployment.completed_at,
+        end: ends.of_deployment(&deployment.id),
+        application: deployment.application,
+        deployment_group: deployment.group,
+        id: described.id,
+        service: described.service,
+        creator: described.creator.to_owned(),
+        revision: described.revision,
+        image_digest: described.image_digest,
+        status: described.status.to_owned(),
+        error: described
+            .error
+            .map(|(code, message)| format!("{code}: {}", redactor.text(&message))),
+        lifecycle_events: described
+            .lifecycle_events
+            .into_iter()
+            .map(|(name, status)| LifecycleEvent {
+                name: name.to_owned(),
+                status: status.to_owned(),
+            })
+            .collect(),
+    };
+    all.into_iter().zip(described).map(record).collect()
+}
+
+fn by(deployment: &codedeploy::Deployment) -> By {
+    let is_ours = deployment
+        .description
+        .as_deref()
+        .is_some_and(|description| description.starts_with(DESCRIPTION));
+    match deployment.creator {
+        Creator::Rollback => By::Rollback,
+        Creator::User if is_ours => By::Greenlight,
+        Creator::User => By::Hand,
+    }
+}
+
+/// What became of the events that tell deployments' ends to `report-outcome`.
+struct Ends {
+    arrived: BTreeSet<String>,
+    kept: Vec<String>,
+}
+
+impl Ends {
+    fn of(world: &World) -> Ends {
+        let functions = world.lambda.functions();
+        let reports = functions
+            .iter()
+            .find(|function| function.binary_name == "report-outcome");
+        let rules = world
+            .events
+            .rules()
+            .iter()
+            .filter(|rule| reports.is_some_and(|function| rule.function == function.name));
+        let rules: Vec<&str> = rules.map(|rule| rule.name.as_str()).collect();
+        let lost = world.events.lost();
+        let is_lost = |event: &Value| {
+            let mut lost = lost.iter();
+            lost.any(|(rule, lost)| rules.contains(&rule.as_str()) && lost == event)
+        };
+        let delivered = world.events.delivered();
+        let arrived = delivered
+            .iter()
+            .filter(|(event, matched)| {
+                let is_heard = matched.iter().any(|rule| rules.contains(&rule.as_str()));
+                is_heard && is_end(event) && !is_lost(event)
+            })
+            .map(|(event, _)| text(&event["detail"]["deploymentId"]));
+        let undelivered = world.events.dead_letters().into_iter();
+        let undelivered = undelivered.map(|letter| letter.to_value().to_string());
+        let failed = world.lambda.dead_letters().into_iter();
+        let failed = failed.map(|(_, message)| message.to_string());
+        let kept = undelivered.chain(failed);
+        Ends {
+            arrived: arrived.collect(),
+            kept: kept
+                .filter(|letter| letter.contains("report-outcome"))
+                .collect(),
+        }
+    }
+
+    fn of_deployment(&self, id: &str) -> End {
+        if !self.arrived.contains(id) {
+            End::Lost
+        } else if self.kept.iter().any(|letter| letter.contains(id)) {
+            End::Kept
+        } else {
+            End::Told
+        }
+    }
+}
+
+fn is_end(event: &Value) -> bool {
+    let state = event["detail"]["state"].as_str();
+    event["source"] == "aws.codedeploy" && matches!(state, Some("SUCCESS" | "FAILURE" | "STOP"))
+}
+
+/// Those that were registered during the run.
+pub(super) fn revisions(world: &World, before: &[String], timeline: &[Entry]) -> Vec<Revision> {
+    let starts_at_once = starts_at_once(timeline);
+    let described = |revision: &ecs::task_definition::Revision| {
+        let (arn, images) = (revision.arn(), revision.images());
+        let first = images.first().map(|(_, image)| image.clone());
+        Revision {
+            family: revision.family.clone(),
+            by_greenlight: revision.tags.iter().any(|tag| tag["key"] == OWN_TAG),
+            registered_at: revision.registered_at,
+            image: first.unwrap_or_default(),
+            images: images.into_iter().collect(),
+            starts_at_once: starts_at_once
+                .get(arn.as_str())
+                .copied()
+                .unwrap_or_default(),
+            arn,
+        }
+    };
+    let all: Vec<Revision> = world.ecs.read(|state| {
+        let all = state.families.values().flatten();
+        all.map(described).collect()
+    });
+    all.into_iter()
+        .filter(|revision| !before.contains(&revision.arn))
+        .collect()
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}

@@ -1,0 +1,202 @@
+//! A record that was saved: judged again, and shown, without a world.
+
+use std::io::Read as _;
+use std::path::Path;
+
+use anyhow::{Context as _, anyhow};
+use checks::claims;
+use record::Record;
+
+use crate::scenario::{Catalogue, Scenario};
+
+/// What stands for standard input.
+const STANDARD_INPUT: &str = "-";
+
+/// The record in a file, or on standard input.
+pub(crate) fn read(file: &Path) -> anyhow::Result<Record> {
+    let (name, text) = if file == Path::new(STANDARD_INPUT) {
+        let mut text = String::new();
+        let read = std::io::stdin().read_to_string(&mut text);
+        read.context("read the record on standard input")?;
+        ("standard input".to_owned(), text)
+    } else {
+        let name = format!("`{}`", file.display());
+        let text = std::fs::read_to_string(file);
+        let text = text.with_context(|| format!("read the record in {name}"))?;
+        (name, text)
+    };
+    parse(&text).with_context(|| {
+        format!("{name} is not a record of a run (hint: `cargo rehearse NAME --json` prints one)")
+    })
+}
+
+fn parse(text: &str) -> anyhow::Result<Record> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let record = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        match path.as_str() {
+            // The whole of it.
+            "." => anyhow!("{}", error.inner()),
+            path => anyhow!("at `{path}`: {}", error.inner()),
+        }
+    })?;
+    json.end().context("something follows the record")?;
+    Ok(record)
+}
+
+/// The same record, judged again. Claims that are not the catalogue's stay as they were judged, but for the one that says
+/// that the invariants hold.
+pub(crate) fn judge(mut record: Record, catalogue: Option<&Catalogue>) -> Record {
+    record.violations = checks::judge(&record);
+    let is_this = |scenario: &Scenario| {
+        let claims = scenario.expectations.iter();
+        claims.map(|expected| &expected.claim).eq(&record.claims)
+    };
+    let scenario = catalogue.and_then(|catalogue| catalogue.scenario(&record.scenario).ok());
+    if let Some(scenario) = scenario.filter(is_this) {
+        scenario.judge(&mut record);
+        return record;
+    }
+    let sound = claims::sound(&record.excuses);
+    if !record.claims.contains(&sound.claim) {
+        record.claims.push(sound.claim.clone());
+    }
+    record
+        .problems
+        .retain(|problem| problem.expected != sound.claim);
+    record.problems.extend(sound.problem(&record));
+    record.as_expected = record.problems.is_empty();
+    record
+}
+
+#[cfg(test)]
+mod tests {
+    use record::{Invariant, Leak};
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::scenario::tests::{catalogue, scenario, shipped};
+
+    /// A run of `ship`, as a play leaves it.
+    fn played() -> Record {
+        let ship = scenario("ship");
+        let claims = ship.expectations.iter();
+        let mut record = Record {
+            claims: claims.map(|expected| expected.claim.clone()).collect(),
+            ..shipped()
+        };
+        ship.judge(&mut record);
+        record
+    }
+
+    fn again(record: Record) -> Record {
+        judge(record, Some(&catalogue()))
+    }
+
+    fn written(record: &Record) -> String {
+        serde_json::to_string_pretty(record).unwrap()
+    }
+
+    #[test]
+    fn a_record_that_was_saved_is_judged_as_it_was() {
+        let record = played();
+        assert!(record.as_expected, "{:?}", record.problems);
+        let text = written(&record);
+        let judged = again(parse(&text).unwrap());
+        assert_eq!(written(&judged), text);
+        assert_eq!(report::page(&judged), report::page(&record));
+    }
+
+    #[test]
+    fn what_does_not_hold_in_a_saved_record_is_found() {
+        let mut broken = played();
+        broken.leaks.push(Leak {
+            place: "the log of `run-migration`".to_owned(),
+            secret: "SHOP_TOKEN".to_owned(),
+            after: String::new(),
+        });
+        broken.messages.pop();
+        let judged = again(parse(&written(&broken)).unwrap());
+        let [violation] = judged.violations.as_slice() else {
+            panic!("{:?}", judged.violations)
+        };
+        assert_eq!(violation.invariant, Invariant::TruthTold);
+        let problems = judged.problems.iter().map(|one| one.expected.as_str());
+        let expected = ["messages: started, shipped", "the eight invariants hold"];
+        assert_eq!(problems.collect::<Vec<_>>(), expected);
+        assert!(!judged.as_expected);
+    }
+
+    #[test]
+    fn claims_of_others_stay_as_they_were_judged() {
+        let mut own = played();
+        own.claims.remove(0);
+        own.messages.clear();
+        let judged = again(own.clone());
+        assert_eq!((judged.as_expected, &judged.problems), (true, &Vec::new()));
+        own.leaks.push(Leak {
+            place: "the log".to_owned(),
+            secret: "SHOP_TOKEN".to_owned(),
+            after: String::new(),
+        });
+        let judged = again(own);
+        assert!(!judged.as_expected);
+        // What was found once is not kept when it is gone.
+        let mut corrected = judged;
+        corrected.leaks.clear();
+        assert!(again(corrected).as_expected);
+    }
+
+    #[test]
+    fn an_excuse_of_the_record_counts() {
+        let mut excused = played();
+        excused.scenario = "nothing-wanted".to_owned();
+        excused.excuses.push(record::Excuse {
+            invariant: Invariant::ProductionAnswers,
+            reason: "nobody wants a task".to_owned(),
+        });
+        excused
+            .answers
+            .insert("web".to_owned(), record::Answers::default());
+        let judged = again(excused.clone());
+        assert!(judged.as_expected && judged.violations.len() == 1);
+        excused.excuses.clear();
+        assert!(!again(excused).as_expected);
+    }
+
+    #[test]
+    fn what_is_not_a_record_is_told_with_its_place() {
+        let changed = |change: fn(&mut Value)| {
+            let mut document = serde_json::to_value(played()).unwrap();
+            change(&mut document);
+            document.to_string()
+        };
+        for (text, expected) in [
+            ("no JSON".to_owned(), "expected"),
+            ("{}".to_owned(), "missing field `scenario`"),
+            (
+                format!("{} x", written(&played())),
+                "something follows the record",
+            ),
+            (
+                changed(|record| record["deployments"][0]["status"] = json!(5)),
+                "at `deployments[0].status`: invalid type: integer `5`, expected a string",
+            ),
+            (
+                changed(|record| record["simulated"]["start"] = json!("noon")),
+                "at `simulated.start`: `noon` is not a moment",
+            ),
+            (
+                changed(|record| record["excuses"] = json!([{ "invariant": 9, "reason": "" }])),
+                "at `excuses[0].invariant`: there is no invariant 9, expected one of 1 to 8",
+            ),
+        ] {
+            let error = parse(&text).unwrap_err();
+            let told = format!("{error:#}");
+            assert!(
+                told.starts_with(expected) || expected == "expected" && told.contains(expected),
+                "{told}"
+            );
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! What people were told.
+
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// A message that SNS took.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    #[serde(with = "crate::moment")]
+    pub at: SystemTime,
+    pub topic: String,
+    pub subject: Option<String>,
+    pub body: String,
+}
+
+impl Message {
+    /// What happened, by the words of the outcome: `started`, `migration-failed`; from the body where it is JSON, else
+    /// from the subject, `<pipeline>: <words> <image>`.
+    pub fn outcome(&self) -> String {
+        let body: Value = serde_json::from_str(&self.body).unwrap_or_default();
+        if let Some(outcome) = body["outcome"].as_str() {
+            return outcome.to_owned();
+        }
+        let words = ["migration failed", "test traffic failed", "rolled back"];
+        let rest = self
+            .subject
+            .as_deref()
+            .and_then(|subject| subject.split_once(": "))
+            .map_or("", |(_, rest)| rest);
+        let known = words
+            .iter()
+            .find(|words| rest.starts_with(**words))
+            .copied();
+        known
+            .unwrap_or_else(|| rest.split(' ').next().unwrap_or(rest))
+            .replace(' ', "-")
+    }
+
+    /// The pipeline that it is about.
+    pub fn pipeline(&self) -> Option<String> {
+        let written = |body: &Value| Some(body["pipeline"].as_str()?.to_owned());
+        self.written(written).or_else(|| self.row("Pipeline"))
+    }
+
+    /// The deployment that it is about.
+    pub fn deployment(&self) -> Option<String> {
+        let written = |body: &Value| Some(body["deployment_id"].as_str()?.to_owned());
+        let linked = |link: String| {
+            let (_, rest) = link.split_once("/deployments/")?;
+            rest.split('?').next().map(ToOwned::to_owned)
+        };
+        self.written(written)
+            .or_else(|| self.row("Deployment").and_then(linked))
+    }
+
+    /// The digest of the image that it is about.
+    pub fn digest(&self) -> Option<String> {
+        let written = |body: &Value| Some(body["image"]["digest"].as_str()?.to_owned());
+        self.written(written).or_else(|| self.row("Digest"))
+    }
+
+    /// Of a body that is JSON.
+    fn written(&self, member: impl Fn(&Value) -> Option<String>) -> Option<String> {
+        member(&serde_json::from_str(&self.body).unwrap_or_default())
+    }
+
+    /// Of a body that is text, in which names stand in a column.
+    fn row(&self, name: &str) -> Option<String> {
+        let mut lines = self.body.lines();
+        let value = lines.find_map(|line| line.strip_prefix(&format!("{name:<11}")))?;
+        Some(value.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_messages_outcome_is_read_from_both_formats() {
+        for (subject, body, expected) in [
+            (
+                "shop-web: started shop/web:latest",
+                "shop/web:latest is being deployed",
+                "started",
+            ),
+            (
+                "shop-web: migration failed shop/web:latest",
+                "",
+                "migration-failed",
+            ),
+            ("shop-web: rolled back shop/web", "", "rolled-back"),
+            ("shop-web: shipped", "", "shipped"),
+            (
+                "x",
+                r#"{"outcome": "test-traffic-failed"}"#,
+                "test-traffic-failed",
+            ),
+            ("x", "", ""),
+        ] {
+            let message = Message {
+                at: SystemTime::UNIX_EPOCH,
+                topic: String::new(),
+                subject: Some(subject.to_owned()),
+                body: body.to_owned(),
+            };
+            assert_eq!(message.outcome(), expected, "{subject}");
+        }
+    }
+}

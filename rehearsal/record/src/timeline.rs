@@ -1,0 +1,265 @@
+//! What happened in a run, in order. The local AWS notes it; nothing acts on it.
+
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use crate::word::Word;
+
+/// What happened, and the simulated moment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    #[serde(with = "crate::moment")]
+    pub at: SystemTime,
+    pub event: Event,
+}
+
+/// In JSON its `kind`, and what belongs to that.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Event {
+    ImagePushed {
+        repository: String,
+        digest: String,
+        tag: Option<String>,
+    },
+    RevisionRegistered {
+        arn: String,
+        /// (container, image) of every container.
+        images: Vec<(String, String)>,
+    },
+    DeploymentCreated {
+        deployment: String,
+        application: String,
+        deployment_group: String,
+        service: String,
+        deployment_config: String,
+        /// `user` or `codeDeployRollback`.
+        creator: String,
+        revision: String,
+        /// The version that the revision runs, where it is one of the rehearsal's own images.
+        version: Option<String>,
+    },
+    DeploymentStatus {
+        deployment: String,
+        #[serde(deserialize_with = "crate::word::deserialize")]
+        status: Word,
+        /// CodeDeploy's error code and sentence.
+        error: Option<(String, String)>,
+    },
+    LifecycleEvent {
+        deployment: String,
+        #[serde(deserialize_with = "crate::word::deserialize")]
+        name: Word,
+        #[serde(deserialize_with = "crate::word::deserialize")]
+        status: Word,
+        message: Option<String>,
+    },
+    HookCalled {
+        deployment: String,
+        #[serde(deserialize_with = "crate::word::deserialize")]
+        lifecycle_event: Word,
+        function: String,
+    },
+    HookAnswered {
+        deployment: String,
+        #[serde(deserialize_with = "crate::word::deserialize")]
+        lifecycle_event: Word,
+        status: String,
+        /// The binary name of the function that answered; none when somebody else did.
+        function: Option<String>,
+        /// How many tasks the service wanted at that moment.
+        wanted: Option<u32>,
+    },
+    /// A listener sends its requests elsewhere.
+    Weights {
+        cluster: String,
+        service: String,
+        listener: ListenerKind,
+        weights: Vec<Weight>,
+    },
+    TaskStarted {
+        task: String,
+        purpose: Purpose,
+        version: Option<String>,
+    },
+    TaskStopped {
+        task: String,
+        purpose: Purpose,
+        version: Option<String>,
+        exit_code: Option<i32>,
+        #[serde(deserialize_with = "crate::word::optional")]
+        stop_code: Option<Word>,
+        reason: Option<String>,
+    },
+    /// A CloudWatch alarm was set to `OK`, `ALARM` or `INSUFFICIENT_DATA`.
+    AlarmState {
+        alarm: String,
+        #[serde(deserialize_with = "crate::word::deserialize")]
+        state: Word,
+        reason: String,
+    },
+    MessagePublished {
+        topic: String,
+        subject: Option<String>,
+        body: String,
+    },
+    /// AWS answered a call with an error.
+    CallRefused {
+        function: Option<String>,
+        operation: String,
+        code: String,
+        message: String,
+    },
+    /// A function's call met something that was planned for it.
+    FaultInjected {
+        function: String,
+        operation: String,
+        /// As `--fault` names it.
+        #[serde(deserialize_with = "crate::word::deserialize")]
+        fault: Word,
+    },
+    TimeSkipped {
+        #[serde(with = "crate::moment")]
+        from: SystemTime,
+        #[serde(with = "crate::moment")]
+        to: SystemTime,
+    },
+    FunctionInvoked {
+        function: String,
+        request_id: String,
+    },
+    FunctionEnded {
+        function: String,
+        request_id: String,
+        /// What went wrong; none when it answered.
+        error: Option<String>,
+        milliseconds: u64,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ListenerKind {
+    Production,
+    Test,
+}
+
+/// How much of a listener's traffic a task set gets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Weight {
+    /// `Blue` or `Green`, as CodeDeploy labels them in the deployment that shifts.
+    #[serde(deserialize_with = "crate::word::deserialize")]
+    pub task_set: Word,
+    /// The version that the task set runs, where it is one of the rehearsal's own images.
+    pub version: Option<String>,
+    pub percent: u32,
+}
+
+/// What a task is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Purpose {
+    /// It serves; the service's name.
+    Service(String),
+    /// RunTask started it; `startedBy`, and the overriding command without what may be secret in it.
+    Once {
+        started_by: Option<String>,
+        command: Vec<String>,
+    },
+}
+
+impl Event {
+    /// The same, with what people or programs wrote freely as `redact` gives it back: nobody knows what is in it.
+    #[must_use]
+    pub fn redacted(mut self, redact: impl Fn(&str) -> String) -> Event {
+        let each = |text: &mut String| *text = redact(text);
+        match &mut self {
+            Event::DeploymentStatus {
+                error: Some((_, message)),
+                ..
+            } => each(message),
+            Event::LifecycleEvent { message, .. } => message.iter_mut().for_each(each),
+            Event::TaskStarted { purpose, .. } => purpose.texts().for_each(each),
+            Event::TaskStopped {
+                purpose, reason, ..
+            } => purpose.texts().chain(reason).for_each(each),
+            Event::AlarmState { reason, .. } => each(reason),
+            Event::MessagePublished { subject, body, .. } => {
+                subject.iter_mut().chain([body]).for_each(each);
+            }
+            Event::CallRefused { message, .. } => each(message),
+            Event::FunctionEnded { error, .. } => error.iter_mut().for_each(each),
+            Event::ImagePushed { .. }
+            | Event::RevisionRegistered { .. }
+            | Event::DeploymentCreated { .. }
+            | Event::DeploymentStatus { error: None, .. }
+            | Event::HookCalled { .. }
+            | Event::HookAnswered { .. }
+            | Event::Weights { .. }
+            | Event::FaultInjected { .. }
+            | Event::TimeSkipped { .. }
+            | Event::FunctionInvoked { .. } => {}
+        }
+        self
+    }
+}
+
+impl Purpose {
+    /// What is written freely in it.
+    fn texts(&mut self) -> impl Iterator<Item = &mut String> {
+        match self {
+            Purpose::Service(_) => [].iter_mut(),
+            Purpose::Once { command, .. } => command.iter_mut(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_written_freely_is_redacted_and_names_are_not() {
+        let stopped = |text: &str| Event::TaskStopped {
+            task: "arn:secret".to_owned(),
+            purpose: Purpose::Once {
+                started_by: None,
+                command: vec!["migrate".to_owned(), text.to_owned()],
+            },
+            version: None,
+            exit_code: Some(1),
+            stop_code: Some("EssentialContainerExited"),
+            reason: Some(text.to_owned()),
+        };
+        let redact = |text: &str| text.replace("secret", "…");
+        assert_eq!(stopped("a secret").redacted(redact), stopped("a …"));
+    }
+
+    #[test]
+    fn an_entry_that_is_read_back_is_the_one_that_was_written() {
+        let entries = [
+            Event::LifecycleEvent {
+                deployment: "d-1".to_owned(),
+                name: "AfterInstall",
+                status: "Failed",
+                message: None,
+            },
+            Event::TimeSkipped {
+                from: SystemTime::UNIX_EPOCH,
+                to: SystemTime::UNIX_EPOCH + std::time::Duration::from_nanos(1_000_000_007),
+            },
+        ]
+        .map(|event| Entry {
+            at: SystemTime::UNIX_EPOCH,
+            event,
+        });
+        let json = serde_json::to_string(&entries).unwrap();
+        let expected =
+            r#"{"at":"1970-01-01T00:00:00Z","event":{"kind":"lifecycle_event","deployment":"d-1","#;
+        assert!(json.contains(expected), "{json}");
+        assert!(json.contains("1970-01-01T00:00:01.000000007Z"), "{json}");
+        let read: Vec<Entry> = serde_json::from_str(&json).unwrap();
+        assert_eq!(read, entries);
+    }
+}

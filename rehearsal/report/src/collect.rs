@@ -1,0 +1,178 @@
+//! Tells the story of a run from its record.
+
+mod deployments;
+mod functions;
+mod services;
+
+use std::time::SystemTime;
+
+use record::Record;
+use record::timeline::{self, Entry};
+
+use crate::line::Line;
+use crate::story::{Claim, Mark, Message, Revision, Sentence, Span, Story};
+
+/// What the parts of a story are told from.
+#[derive(Clone, Copy)]
+struct Source<'a> {
+    record: &'a Record,
+}
+
+pub(crate) fn collect(record: &Record) -> Story {
+    let source = Source { record };
+    let (functions, other_calls) = functions::of(source);
+    Story {
+        scenario: record.scenario.clone(),
+        summary: record.summary.clone(),
+        assumptions: record.assumptions.clone(),
+        claims: claims(record),
+        broken_off: record.broken_off.clone(),
+        simulated_seconds: source.seconds(record.simulated.end),
+        real_milliseconds: record.real_milliseconds,
+        skips: skips(source),
+        pushes: pushes(source),
+        alarms: alarms(source),
+        deployments: deployments::of(source),
+        services: services::of(source),
+        migrations: services::one_off_tasks(source),
+        functions,
+        other_calls,
+        messages: messages(source),
+        dead_letters: dead_letters(record),
+        revisions: revisions(record),
+        words: words(source),
+    }
+}
+
+/// What the scenario expected; nothing of a run that was broken off, because that is not judged.
+fn claims(record: &Record) -> Vec<Claim> {
+    let claim = |text: &String| {
+        let mut problems = record.problems.iter();
+        let problem = problems.find(|problem| problem.expected == *text);
+        Claim {
+            text: text.clone(),
+            found: problem.map(|problem| problem.found.clone()),
+        }
+    };
+    match record.broken_off {
+        Some(_) => Vec::new(),
+        None => record.claims.iter().map(claim).collect(),
+    }
+}
+
+impl<'a> Source<'a> {
+    /// Since the start; 0 for what was before.
+    fn seconds(self, at: SystemTime) -> f64 {
+        self.record.simulated.since(at).as_secs_f64()
+    }
+
+    /// Everything that happened since the start.
+    fn told(self) -> impl Iterator<Item = (f64, &'a timeline::Event)> {
+        let since_start = self.since_start();
+        since_start.map(move |entry| (self.seconds(entry.at), &entry.event))
+    }
+
+    fn since_start(self) -> impl Iterator<Item = &'a Entry> {
+        let entries = self.record.events.iter();
+        entries.filter(move |entry| entry.at >= self.record.simulated.start)
+    }
+}
+
+/// The part of an ARN behind its last slash: `shop-web:2`.
+fn last(arn: &str) -> String {
+    last_of(arn, '/').to_owned()
+}
+
+fn last_of(text: &str, separator: char) -> &str {
+    text.rsplit(separator).next().unwrap_or(text)
+}
+
+fn skips(source: Source<'_>) -> Vec<Span> {
+    let skip = |(_, what): (f64, &timeline::Event)| {
+        let timeline::Event::TimeSkipped { from, to } = what else {
+            return None;
+        };
+        Some(Span {
+            from: source.seconds(*from),
+            to: source.seconds(*to),
+        })
+    };
+    source.told().filter_map(skip).collect()
+}
+
+fn pushes(source: Source<'_>) -> Vec<Mark> {
+    let push = |(at, what): (f64, &timeline::Event)| {
+        let timeline::Event::ImagePushed {
+            repository, tag, ..
+        } = what
+        else {
+            return None;
+        };
+        let tag = tag.as_ref().map_or(String::new(), |tag| format!(":{tag}"));
+        let text = format!("{repository}{tag}");
+        Some(Mark { at, text })
+    };
+    source.told().filter_map(push).collect()
+}
+
+fn alarms(source: Source<'_>) -> Vec<Mark> {
+    let alarm = |(at, what): (f64, &timeline::Event)| {
+        let timeline::Event::AlarmState { alarm, state, .. } = what else {
+            return None;
+        };
+        let text = format!("{alarm} is {state}");
+        Some(Mark { at, text })
+    };
+    source.told().filter_map(alarm).collect()
+}
+
+fn messages(source: Source<'_>) -> Vec<Message> {
+    let messages = source.record.messages.iter();
+    let message = |message: &record::Message| Message {
+        at: source.seconds(message.at),
+        topic: last_of(&message.topic, ':').to_owned(),
+        subject: message.subject.clone(),
+        body: message.body.clone(),
+    };
+    messages.map(message).collect()
+}
+
+fn dead_letters(record: &Record) -> Vec<(String, String)> {
+    let letters = record.dead_letters.iter();
+    letters
+        .map(|letter| {
+            // What was JSON can be written as JSON.
+            let message = serde_json::to_string_pretty(&letter.message).unwrap_or_default();
+            (letter.queue.clone(), message)
+        })
+        .collect()
+}
+
+fn revisions(record: &Record) -> Vec<Revision> {
+    let revision = |revision: &record::Revision| Revision {
+        name: last(&revision.arn),
+        images: revision.images.clone().into_iter().collect(),
+    };
+    record.revisions.iter().map(revision).collect()
+}
+
+/// The progress, as the terminal shows it.
+fn words(source: Source<'_>) -> Vec<Sentence> {
+    let sentence = |entry: &Entry| {
+        let line = Line::of(source.record.simulated.since(entry.at), &entry.event)?;
+        let (subject, text, tone) = line.parts();
+        // Messages are on the page in full.
+        let text = if matches!(entry.event, timeline::Event::MessagePublished { .. }) {
+            text.lines().next().unwrap_or_default()
+        } else {
+            text
+        };
+        Some(Sentence {
+            at: source.seconds(entry.at),
+            subject: subject.to_owned(),
+            text: text.to_owned(),
+            tone,
+        })
+    };
+    source.since_start().filter_map(sentence).collect()
+}

@@ -1,0 +1,28 @@
+//! How a run is shown, from its record: one HTML page that holds everything it shows, needs no network and runs no script;
+//! and lines on a terminal.
+
+mod axis;
+mod chart;
+mod collect;
+mod format;
+mod headline;
+mod line;
+mod markup;
+mod page;
+mod story;
+mod terminal;
+
+use record::Record;
+
+pub use line::{Colours, Line, Tone, served};
+pub use terminal::{begin, verdict};
+
+/// The whole page.
+pub fn page(record: &Record) -> String {
+    page::page(&collect::collect(record))
+}
+
+#[cfg(test)]
+mod sample;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,494 @@
+//! One entry of the timeline as one line: simulated time, subject, what happened.
+
+use std::time::Duration;
+
+use record::Seen;
+use record::timeline::{self, ListenerKind, Purpose, Weight};
+use serde_json::Value;
+
+/// A line of progress.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    at: Duration,
+    subject: String,
+    text: String,
+    tone: Tone,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    Plain,
+    Strong,
+    Good,
+    Bad,
+    Faint,
+}
+
+/// Whether lines have colours: on terminals only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colours {
+    On,
+    Off,
+}
+
+impl Line {
+    /// Subject, text and tone.
+    pub fn parts(&self) -> (&str, &str, Tone) {
+        (&self.subject, &self.text, self.tone)
+    }
+
+    pub fn render(&self, colours: Colours) -> String {
+        let seconds = self.at.as_secs();
+        let time = format!(
+            "{:02}:{:02}:{:02}",
+            seconds / 3600,
+            seconds / 60 % 60,
+            seconds % 60
+        );
+        let time = colours.paint(Tone::Faint, &time);
+        // Further lines of a text stand under its first one.
+        let indented = |line: &str| match line.trim_end() {
+            "" => String::new(),
+            line => format!("{:34}{line}", ""),
+        };
+        let lines: Vec<String> = self.text.split('\n').map(indented).collect();
+        let text = lines.join("\n").trim_start().to_owned();
+        format!(
+            "{time}  {:<22}  {}",
+            self.subject,
+            colours.paint(self.tone, &text)
+        )
+    }
+
+    /// The line for an entry; none for what people need not see.
+    pub fn of(at: Duration, event: &timeline::Event) -> Option<Line> {
+        let parts = match event {
+            timeline::Event::ImagePushed { .. } => pushed(event)?,
+            timeline::Event::RevisionRegistered { arn, images } => {
+                part("revision", revision(arn, images), Tone::Plain)
+            }
+            timeline::Event::DeploymentCreated { .. } => created(event)?,
+            timeline::Event::DeploymentStatus { .. } => deployment_status(event)?,
+            timeline::Event::LifecycleEvent { .. } => lifecycle_event(event)?,
+            timeline::Event::HookCalled { .. } => hook_called(event)?,
+            timeline::Event::HookAnswered { .. } => hook_answered(event)?,
+            timeline::Event::Weights { .. } => shifted(event)?,
+            timeline::Event::TaskStarted { .. } => task_started(event)?,
+            timeline::Event::TaskStopped { .. } => task_stopped(event)?,
+            timeline::Event::AlarmState { alarm, state, .. } => {
+                let tone = if *state == "ALARM" {
+                    Tone::Bad
+                } else {
+                    Tone::Plain
+                };
+                part("alarm", format!("{alarm} is {state}"), tone)
+            }
+            timeline::Event::MessagePublished { subject, body, .. } => {
+                part("message", message(subject.as_deref(), body), Tone::Strong)
+            }
+            timeline::Event::CallRefused { .. } => refused(event)?,
+            timeline::Event::FaultInjected {
+                function,
+                operation,
+                fault,
+            } => part(
+                "fault",
+                format!("{function} at {operation}: {fault}"),
+                Tone::Bad,
+            ),
+            timeline::Event::TimeSkipped { from, to } => {
+                skipped(to.duration_since(*from).unwrap_or_default())?
+            }
+            timeline::Event::FunctionInvoked { .. } => return None,
+            timeline::Event::FunctionEnded { .. } => ended(event)?,
+        };
+        let (subject, text, tone) = parts;
+        Some(Line {
+            at,
+            subject,
+            text,
+            tone,
+        })
+    }
+}
+
+/// Who served production since `before`.
+pub fn served(at: Duration, now: &Seen, before: &Seen) -> Line {
+    let since =
+        |version: &String, count: u64| count - before.versions.get(version).copied().unwrap_or(0);
+    let counts = now
+        .versions
+        .iter()
+        .map(|(version, count)| (version, since(version, *count)));
+    let counts: Vec<String> = counts
+        .filter(|(_, count)| *count > 0)
+        .map(|(version, count)| format!("{count} by {version}"))
+        .collect();
+    let failed = now.failed - before.failed;
+    let (failures, tone) = if failed == 0 {
+        ("none failed".to_owned(), Tone::Good)
+    } else {
+        (format!("{failed} failed"), Tone::Bad)
+    };
+    let answers = match counts.join(", ").as_str() {
+        "" => "no answers".to_owned(),
+        counts => format!("answers: {counts}"),
+    };
+    Line {
+        at,
+        subject: "production".to_owned(),
+        text: format!("{answers}; {failures}"),
+        tone,
+    }
+}
+
+type Parts = (String, String, Tone);
+
+fn part(subject: &str, text: String, tone: Tone) -> Parts {
+    (subject.to_owned(), text, tone)
+}
+
+fn who(function: &Option<String>) -> &str {
+    function.as_deref().unwrap_or("somebody")
+}
+
+fn pushed(event: &timeline::Event) -> Option<Parts> {
+    let timeline::Event::ImagePushed {
+        repository,
+        digest,
+        tag,
+    } = event
+    else {
+        return None;
+    };
+    let tag = tag.as_ref().map_or(String::new(), |tag| format!(":{tag}"));
+    Some(part(
+        "push",
+        format!("{repository}{tag} ({})", short(digest)),
+        Tone::Strong,
+    ))
+}
+
+fn hook_called(event: &timeline::Event) -> Option<Parts> {
+    let timeline::Event::HookCalled {
+        lifecycle_event,
+        function,
+        ..
+    } = event
+    else {
+        return None;
+    };
+    Some(part(
+        lifecycle_event,
+        format!("calls {function}"),
+        Tone::Faint,
+    ))
+}
+
+fn hook_answered(event: &timeline::Event) -> Option<Parts> {
+    let timeline::Event::HookAnswered {
+        lifecycle_event,
+        status,
+        function,
+        ..
+    } = event
+    else {
+        return None;
+    };
+    let tone = if status == "Succeeded" {
+        Tone::Good
+    } else {
+        Tone::Bad
+    };
+    Some(part(
+        lifecycle_event,
+        format!("{} answers {status}", who(function)),
+        tone,
+    ))
+}
+
+fn refused(event: &timeline::Event) -> Option<Parts> {
+    let timeline::Event::CallRefused {
+        function,
+        operation,
+        code,
+        message,
+    } = event
+    else {
+        return None;
+    };
+    // Whoever looks whether a schedule is there, or deletes what may be gone, is refused nothing.
+    if operation.starts_with("scheduler:") && code == "ResourceNotFoundException" {
+        return None;
+    }
+    Some(part(
+        "refused",
+        format!("{operation} by {}: {code}: {message}", who(function)),
+        Tone::Bad,
+    ))
+}
+
+fn task_started(event: &timeline::Event) -> Option<Parts> {
+    let timeline::Event::TaskStarted {
+        purpose, version, ..
+    } = event
+    else {
+        return None;
+    };
+    Some(part(
+        "task",
+        task(purpose, version.as_deref(), "started"),
+        Tone::Faint,
+    ))
+}
+
+fn created(event: &timeline::Event) -> Option<Parts> {
+    let timeline::Event::DeploymentCreated {
+        deployment,
+        service,
+        deployment_config,
+        creator,
+        revision,
+        version,
+        ..
+    } = event
+    else {
+        return None;
+    };
+    let verb = if creator == "codeDeployRollback" {
+        "rolls back"
+    } else {
+        "ships"
+    };
+    let version = version
+        .as_ref()
+        .map_or(String::new(), |version| format!(" ({version})"));
+    let text = format!(
+        "{deployment} {verb} `{service}` to {}{version}, {deployment_config}",
+        last(revision)
+    );
+    Some(part("deployment", text, Tone::Strong))
+}
+
+fn shifted(event: &timeline::Event) -> Option<Parts> {
+    let timeline::Event::Weights {
+        service,
+        listener,
+        weights,
+        ..
+    } = event
+    else {
+        return None;
+    };
+    let listener = match listener {
+        ListenerKind::Production => "production",
+        ListenerKind::Test => "test listener",
+    };
+    Some(part(
+        listener,
+        format!("`{service}` goes to {}", shares(weights)),
+        Tone::Strong,
+    ))
+}
+
+fn skipped(skipped: Duration) -> Option<Parts> {
+    let worth_a_line = skipped >= Duration::from_secs(5);
+    worth_a_line.then(|| part("", format!("… {} pass …", duration(skipped)), Tone::Faint))
+}
+
+fn ended(event: &timeline::Event) -> Option<Parts> {
+    let timeline::Event::FunctionEnded {
+        function,
+        error,
+        milliseconds,
+        ..
+    } = event
+    else {
+        return None;
+    };
+    Some(match error {
+        None => part(
+            function,
+            format!("answered in {milliseconds} ms"),
+            Tone::Faint,
+        ),
+        Some(error) => part(
+            function,
+            format!("failed after {milliseconds} ms: {error}"),
+            Tone::Bad,
+        ),
+    })
+}
+
+fn deployment_status(event: &timeline::Event) -> Option<Parts> {
+    let timeline::Event::DeploymentStatus {
+        deployment,
+        status,
+        error,
+    } = event
+    else {
+        return None;
+    };
+    let why = error.as_ref().map_or(String::new(), |(code, message)| {
+        format!(": {message} ({code})")
+    });
+    Some(part(
+        "deployment",
+        format!("{deployment} {status}{why}"),
+        end_of(status)?,
+    ))
+}
+
+/// How an end reads; none for what goes on.
+fn end_of(status: &str) -> Option<Tone> {
+    match status {
+        "Succeeded" => Some(Tone::Good),
+        "Failed" | "Stopped" => Some(Tone::Bad),
+        _ => None,
+    }
+}
+
+fn lifecycle_event(event: &timeline::Event) -> Option<Parts> {
+    let timeline::Event::LifecycleEvent {
+        name,
+        status,
+        message,
+        ..
+    } = event
+    else {
+        return None;
+    };
+    let why = message.as_ref().filter(|message| !message.is_empty());
+    let why = why.map_or(String::new(), |message| format!(": {message}"));
+    Some(part(name, format!("{status}{why}"), end_of(status)?))
+}
+
+fn revision(arn: &str, images: &[(String, String)]) -> String {
+    let image = |(container, image): &(String, String)| {
+        let (name, digest) = image.split_once('@').unwrap_or((image, ""));
+        let name = if digest.is_empty() {
+            name.to_owned()
+        } else {
+            format!("{}@{}", repository(name), short(digest))
+        };
+        format!("{container} = {name}")
+    };
+    format!(
+        "{}: {}",
+        last(arn),
+        images.iter().map(image).collect::<Vec<_>>().join(", ")
+    )
+}
+
+fn shares(weights: &[Weight]) -> String {
+    let share = |weight: &Weight| {
+        let version = weight
+            .version
+            .as_ref()
+            .map_or(String::new(), |version| format!(" ({version})"));
+        format!(
+            "{}{version} {} %",
+            weight.task_set.to_lowercase(),
+            weight.percent
+        )
+    };
+    weights.iter().map(share).collect::<Vec<_>>().join(", ")
+}
+
+fn task(purpose: &Purpose, version: Option<&str>, what: &str) -> String {
+    let version = version.map_or(String::new(), |version| format!(" {version}"));
+    match purpose {
+        Purpose::Service(service) => format!("`{service}`{version} {what}"),
+        Purpose::Once { command, .. } => format!("`{}`{version} {what}", command.join(" ")),
+    }
+}
+
+fn task_stopped(event: &timeline::Event) -> Option<Parts> {
+    let timeline::Event::TaskStopped {
+        purpose,
+        version,
+        exit_code,
+        reason,
+        ..
+    } = event
+    else {
+        return None;
+    };
+    let code = exit_code.map_or("no exit code".to_owned(), |code| {
+        format!("exit code {code}")
+    });
+    let reason = reason
+        .as_ref()
+        .map_or(String::new(), |reason| format!(": {reason}"));
+    let tone = if *exit_code == Some(0) {
+        Tone::Faint
+    } else {
+        Tone::Bad
+    };
+    let stopped = task(purpose, version.as_deref(), "stopped");
+    Some(part("task", format!("{stopped} ({code}{reason})"), tone))
+}
+
+/// Subject and body; of a JSON body what people would read in it.
+fn message(subject: Option<&str>, body: &str) -> String {
+    let parsed: Value = serde_json::from_str(body).unwrap_or_default();
+    let mut lines: Vec<String> = subject.map(str::to_owned).into_iter().collect();
+    if parsed.is_object() {
+        lines.extend(
+            ["summary", "reason", "next"]
+                .iter()
+                .filter_map(|field| parsed[*field].as_str().map(str::to_owned)),
+        );
+        let log = parsed["log"].as_array().into_iter().flatten();
+        lines.extend(log.filter_map(|line| Some(format!("  | {}", line.as_str()?))));
+    } else {
+        lines.extend(body.trim_end().lines().map(|line| format!("  {line}")));
+    }
+    lines.join("\n")
+}
+
+/// `5 min 0 s`
+pub(crate) fn duration(duration: Duration) -> String {
+    match (
+        duration.as_secs() / 3600,
+        duration.as_secs() / 60 % 60,
+        duration.as_secs() % 60,
+    ) {
+        (0, 0, seconds) => format!("{seconds} s"),
+        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
+fn short(digest: &str) -> String {
+    digest.chars().take("sha256:".len() + 12).collect()
+}
+
+/// The part of an ARN behind its last slash: `shop-web:2`.
+fn last(arn: &str) -> &str {
+    arn.rsplit('/').next().unwrap_or(arn)
+}
+
+/// An image's name without its registry.
+fn repository(name: &str) -> &str {
+    match name.split_once('/') {
+        Some((registry, repository)) if registry.contains('.') => repository,
+        Some(_) | None => name,
+    }
+}
+
+impl Colours {
+    pub(crate) fn paint(self, tone: Tone, text: &str) -> String {
+        let code = match (self, tone) {
+            (Colours::Off, _) | (Colours::On, Tone::Plain) => return text.to_owned(),
+            (Colours::On, Tone::Strong) => "1",
+            (Colours::On, Tone::Good) => "32",
+            (Colours::On, Tone::Bad) => "31",
+            (Colours::On, Tone::Faint) => "2",
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,39 @@
+//! What stands before and after the lines of a run.
+
+use std::time::Duration;
+
+use record::Record;
+
+use crate::line::{Colours, Tone, duration};
+
+/// What is played, before it begins.
+pub fn begin(scenario: &str, summary: &str, colours: Colours) -> String {
+    format!("{}: {summary}\n", colours.paint(Tone::Strong, scenario))
+}
+
+/// Whether everything was as expected.
+pub fn verdict(record: &Record, colours: Colours) -> String {
+    let claim = |claim: &String| {
+        let mut problems = record.problems.iter();
+        match problems.find(|problem| problem.expected == *claim) {
+            None => format!("  {}  {claim}\n", colours.paint(Tone::Good, "holds ")),
+            Some(problem) => {
+                let failed = colours.paint(Tone::Bad, "failed");
+                let found = &problem.found;
+                format!("  {failed}  {claim}\n          found: {found}\n")
+            }
+        }
+    };
+    let claims: String = record.claims.iter().map(claim).collect();
+    let verdict = if record.as_expected {
+        colours.paint(Tone::Good, "as expected")
+    } else {
+        colours.paint(Tone::Bad, "not as expected")
+    };
+    let simulated = duration(Duration::from_secs(record.simulated_seconds));
+    let real = Duration::from_millis(record.real_milliseconds).as_secs_f64();
+    format!(
+        "\n{claims}\n{}: {verdict} ({simulated} of simulated time in {real:.1} s)",
+        record.scenario
+    )
+}
