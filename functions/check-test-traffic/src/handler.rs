@@ -6,9 +6,10 @@ use aws::codedeploy::CodeDeploy;
 use aws::ecs::Ecs;
 use aws::elb::Elb;
 use aws::sns::Sns;
-use lambda::{Deadline, Failure, Gate, Hook, Known, Messenger, Start, Verdict};
+use lambda::{Caller, Deadline, Failure, Hook, Known, Messenger, Start};
+use rules::codedeploy::lifecycle::Stage;
 use rules::events::HookCall;
-use rules::lifecycle::Stage;
+use rules::gate::{Gate, Verdict};
 use rules::listener_rule;
 use rules::names::{ListenerArn, TargetGroupArn};
 use rules::observed::{Listener, ListenerRule, Service, TaskSet};
@@ -53,8 +54,11 @@ impl Handler {
         let call = HookCall::parse(&event)?;
         let hook = Hook {
             gate: Gate::TestTraffic,
-            call: &call,
-            codedeploy: &self.codedeploy,
+            caller: Caller::CodeDeploy {
+                client: &self.codedeploy,
+                deployment: &call.deployment_id,
+                executions: std::slice::from_ref(&call.execution_id),
+            },
             messenger: &self.messenger,
             deadline,
         };
@@ -160,7 +164,10 @@ impl Handler {
         let (pipeline, gate) = (&known.pipeline, &known.pipeline.test_traffic);
         let group = self
             .codedeploy
-            .get_deployment_group(&pipeline.application, &pipeline.deployment_group)
+            .get_deployment_group(
+                &pipeline.codedeploy.application,
+                &pipeline.codedeploy.deployment_group,
+            )
             .await?;
         let Some(arn) = &group.test_listener else {
             return Err(Failure::Refused(

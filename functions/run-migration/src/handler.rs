@@ -12,13 +12,15 @@ use aws::codedeploy::CodeDeploy;
 use aws::ecs::{Ecs, RunTaskAnswer, TaskFailure};
 use aws::scheduler::Scheduler;
 use aws::sns::Sns;
-use lambda::{Deadline, Failure, Gate, Hook, Known, Messenger, Start, Verdict};
+use lambda::{Caller, Deadline, Failure, Hook, Known, Messenger, Start};
+use rules::codedeploy::lifecycle::Stage;
+use rules::codedeploy::{DeploymentStatus, LifecycleEvent};
 use rules::environment::TimeOutSchedule;
 use rules::events::HookCall;
-use rules::lifecycle::Stage;
+use rules::gate::{Gate, Verdict};
 use rules::migration::{self, MigrationTask, TaskRun};
 use rules::names::TaskArn;
-use rules::observed::{DeploymentStatus, LifecycleEvent, Task};
+use rules::observed::Task;
 use rules::revision;
 use serde_json::Value;
 use tokio::time::Instant;
@@ -52,17 +54,25 @@ impl Handler {
         let call = HookCall::parse(&event)?;
         let hook = Hook {
             gate: Gate::Migration,
-            call: &call,
-            codedeploy: &self.codedeploy,
+            caller: Caller::CodeDeploy {
+                client: &self.codedeploy,
+                deployment: &call.deployment_id,
+                executions: std::slice::from_ref(&call.execution_id),
+            },
             messenger: &self.messenger,
             deadline,
         };
-        hook.answer(&self.start, |known| self.migrate(hook, known))
+        hook.answer(&self.start, |known| self.migrate(hook, &call, known))
             .await
     }
 
-    async fn migrate(&self, hook: Hook<'_>, known: Known) -> Result<Verdict, Failure> {
-        let (call, deadline) = (hook.call, hook.deadline);
+    async fn migrate(
+        &self,
+        hook: Hook<'_>,
+        call: &HookCall,
+        known: Known,
+    ) -> Result<Verdict, Failure> {
+        let deadline = hook.deadline;
         let pipeline = &known.pipeline;
         // A payload alone proves nothing, and must start nothing.
         let event = match hook.stage().await? {

@@ -5,17 +5,16 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws::codedeploy::CodeDeploy;
-use aws::ecr::Ecr;
 use aws::ecs::Ecs;
+use aws::observe::Observer;
 use aws::sns::Sns;
 use futures_util::lock::Mutex;
-use lambda::{Deadline, Failure, Messenger, Start, Started, Turns};
+use lambda::{Deadline, Failure, Messenger, Start, Started, ThrottledBatch};
 use rules::covered::Covered;
 use rules::environment::{Mode, Starting};
 use rules::events::{self, StartEvent};
 use rules::names::PipelineName;
 use rules::reconcile::{self, Concerned, Effect, Reconciliation, Search};
-use rules::start;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -32,7 +31,7 @@ const ATTEMPTS: usize = 3;
 
 pub(crate) struct Handler {
     start: Start<Starting>,
-    pub(crate) ecr: Ecr,
+    pub(crate) observer: Observer,
     pub(crate) ecs: Ecs,
     pub(crate) codedeploy: CodeDeploy,
     pub(crate) messenger: Messenger,
@@ -46,7 +45,7 @@ impl Handler {
     pub(crate) fn new(start: Start<Starting>, session: &aws::Session) -> Self {
         Self {
             start,
-            ecr: Ecr::new(session),
+            observer: Observer::new(session),
             ecs: Ecs::new(session),
             codedeploy: CodeDeploy::new(session),
             messenger: Messenger::new(Sns::new(session)),
@@ -69,19 +68,19 @@ impl Handler {
             Concerned::Reconciliations(reconciliations) => reconciliations,
             Concerned::Nobody(reason) => return Ok(nobody(&reason)),
         };
-        let (seen, reconciliations): (Vec<_>, Vec<_>) = reconciliations
+        let (covered, reconciliations): (Vec<_>, Vec<_>) = reconciliations
             .into_iter()
             .partition(|reconciliation| self.is_covered(reconciliation));
         if reconciliations.is_empty() {
-            return Ok(nobody(SEEN));
+            return Ok(nobody(COVERED));
         }
-        let turns = Turns {
+        let batch = ThrottledBatch {
             side_by_side: SIDE_BY_SIDE,
             rest: REST,
             longest_rest: LONGEST_REST,
             until: Instant::now() + deadline.for_work(),
         };
-        let reconciled = turns.all(&reconciliations, async |reconciliation| {
+        let reconciled = batch.all(&reconciliations, async |reconciliation| {
             self.reconciled(started, reconciliation).await
         });
         let (mut reports, mut failures) = (Vec::new(), Vec::new());
@@ -96,7 +95,7 @@ impl Handler {
             }
         }
         if failures.is_empty() {
-            Ok(json!({"pipelines": reports, "seen_before": seen.len()}))
+            Ok(json!({"pipelines": reports, "seen_before": covered.len()}))
         } else {
             Err(Failure::Pipelines(failures))
         }
@@ -128,22 +127,28 @@ impl Handler {
         reconciliation: &Reconciliation<'_>,
     ) -> Result<Report, Failure> {
         for _ in 0..ATTEMPTS {
-            let seen = self.observe(reconciliation).await?;
-            let decision = start::decide(reconciliation.pipeline, &seen.observed);
-            let past = seen
+            let mut observation = self.observer.observe(reconciliation).await?;
+            let decision = self
+                .observer
+                .decide(reconciliation, &mut observation)
+                .await?;
+            let past = observation
                 .asked_at
                 .filter(|_| {
                     matches!(reconciliation.search, Search::Tag(_))
-                        && started.own.mode == Mode::Deploy
+                        && started.extra.mode == Mode::Deploy
                 })
-                .and_then(|at| Covered::of(reconciliation, &seen.observed, &decision, at));
+                .and_then(|at| Covered::of(reconciliation, &observation.observed, &decision, at));
             let decided = decision.code();
             let acted = match reconciliation.effect {
                 Effect::DryRun => Acted::Done(
-                    self.dry_run(started, reconciliation, &seen, &decision)
+                    self.dry_run(started, reconciliation, &observation, &decision)
                         .await?,
                 ),
-                Effect::Act => self.act(started, reconciliation, seen, decision).await?,
+                Effect::Act => {
+                    self.act(started, reconciliation, observation, decision)
+                        .await?
+                }
             };
             let Acted::Done(report) = acted else { continue };
             // What another invocation was faster with was decided from something else than what is remembered.
@@ -168,7 +173,7 @@ impl Handler {
 }
 
 /// Why a push is not reconciled.
-const SEEN: &str = "already covered by a later reconciliation";
+const COVERED: &str = "already covered by a later reconciliation";
 
 fn nobody(reason: &str) -> Value {
     tracing::info!(decision = "skip", reason, "no pipeline reconciled");

@@ -2,7 +2,6 @@
 
 mod act;
 mod handler;
-mod observe;
 
 use rules::environment::Starting;
 

@@ -33,7 +33,7 @@ use crate::progress::{self, Output};
 use crate::record::Record;
 use crate::report::{self, Story};
 use crate::scenario::setting::Mode;
-use crate::scenario::{MessageFormat, Scenario, Step, custom_pipelines};
+use crate::scenario::{MessageFormat, Pipelines, Scenario, Step, custom_pipelines};
 use crate::traffic::{Rest, Seen, Traffic};
 
 /// Answers that production must have given before anything happens, and after everything has.
@@ -74,12 +74,6 @@ impl Data {
         bail!(
             "`{name}-…` exists {FOLDERS_TRIED} times in the folder for temporary files (hint: remove them)"
         )
-    }
-}
-
-impl Data {
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
     }
 }
 
@@ -182,9 +176,7 @@ async fn set_up(scenario: &Scenario, paths: &Paths, data: &Data) -> anyhow::Resu
 
 /// What the invariants are judged by, besides the world.
 fn known(scenario: &Scenario, paths: &Paths, world: &World) -> anyhow::Result<Known> {
-    let file = paths.root.join(&scenario.pipelines);
-    let text =
-        std::fs::read_to_string(&file).with_context(|| format!("read `{}`", file.display()))?;
+    let text = scenario.pipelines.read(&paths.root)?;
     let setting = &scenario.setting;
     let images = setting.images.iter().map(|image| (image, image.digest()));
     let indexes = setting.indexes.iter();
@@ -281,7 +273,7 @@ async fn act_all(
     scenario: &Scenario,
     traffic: &BTreeMap<String, Traffic>,
 ) -> anyhow::Result<Option<String>> {
-    let mut script = Script::new(world, traffic);
+    let mut script = Script::new(world, traffic, scenario.setting.impossible);
     let mut cut_short = None;
     for step in &scenario.steps {
         let Err(error) = script.act(step).await else {
@@ -334,7 +326,7 @@ pub(crate) async fn start_world(
     data: &Data,
     port: u16,
 ) -> anyhow::Result<World> {
-    let file = pipelines(&paths.root.join(&scenario.pipelines), data)?;
+    let file = pipelines(&scenario.pipelines, &paths.root, data)?;
     let (format, mode) = (scenario.message_format, scenario.setting.mode);
     let template = template(paths, format, mode, &file)?;
     let sample_service = paths.binaries.join(SAMPLE_SERVICE);
@@ -368,11 +360,12 @@ pub(crate) async fn start_world(
 }
 
 /// The pipelines file as it is played, with nothing in it that means a service which is elsewhere.
-fn pipelines(file: &Path, data: &Data) -> anyhow::Result<PathBuf> {
-    let text =
-        std::fs::read_to_string(file).with_context(|| format!("read `{}`", file.display()))?;
-    let Some(rewritten) = custom_pipelines::as_played(&text) else {
-        return Ok(file.to_owned());
+fn pipelines(pipelines: &Pipelines, root: &Path, data: &Data) -> anyhow::Result<PathBuf> {
+    let text = pipelines.read(root)?;
+    let rewritten = match (custom_pipelines::as_played(&text), pipelines) {
+        (Some(rewritten), _) => rewritten,
+        (None, Pipelines::File(file)) => return Ok(root.join(file)),
+        (None, Pipelines::Text(text)) => text.clone(),
     };
     let copy = data.0.join("pipelines.toml");
     std::fs::write(&copy, rewritten).with_context(|| format!("write `{}`", copy.display()))?;

@@ -67,7 +67,7 @@ impl Output {
     pub(crate) fn begin(&self, scenario: &Scenario) {
         self.text(&format!(
             "{}: {}\n",
-            self.colours.paint(Tone::Strong, scenario.name),
+            self.colours.paint(Tone::Strong, &scenario.name),
             scenario.summary
         ));
     }

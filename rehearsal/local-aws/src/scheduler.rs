@@ -1,7 +1,7 @@
 //! EventBridge Scheduler: one-time schedules that call a function.
 //!
-//! A schedule is on time to the second, where AWS promises the minute. Whether AWS takes a moment that has passed is not
-//! documented; here it does, and calls at once.
+//! A schedule is on time to the second, where AWS promises the minute. Whether AWS takes a moment that has passed is
+//! not documented; here it does, and calls at once.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -144,7 +144,7 @@ fn call_when_due(scheduler: &Arc<Scheduler>, schedule: Schedule) {
             kept.delete(&schedule.name);
         }
         if let Err(refusal) = kept.iam.check_schedule(&schedule.role, &schedule.function) {
-            kept.context.timeline.record(refusal.told());
+            kept.context.timeline.record(refusal.event());
         } else {
             // A function that does not exist is a dead letter on AWS, and nothing here depends on it.
             let _ = kept.lambda.invoke_async(&schedule.function, schedule.input);

@@ -65,6 +65,11 @@ impl Deref for World {
 }
 
 impl World {
+    #[cfg(test)]
+    pub(crate) fn aws(&self) -> &Arc<Aws> {
+        &self.aws
+    }
+
     /// Starts the API and everything behind it; the services serve when this returns.
     pub async fn start(settings: WorldSettings) -> anyhow::Result<World> {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, settings.port));

@@ -6,7 +6,7 @@ use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::types::TargetHealthDescription;
 use rules::names::{ListenerArn, TargetGroupArn};
 use rules::observed::{GroupHealth, Listener, ListenerRule, TargetHealth};
-use rules::secrecy;
+use rules::redact;
 
 use crate::Session;
 use crate::call::{Call, CallFailed};
@@ -124,6 +124,6 @@ fn health_from(target: &TargetHealthDescription) -> TargetHealth {
             .map(|reason| reason.as_str().to_owned()),
         description: health
             .and_then(|health| health.description())
-            .map(secrecy::told),
+            .map(redact::redact),
     }
 }

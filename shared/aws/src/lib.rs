@@ -14,6 +14,7 @@ pub mod ecs;
 pub mod elb;
 mod kind;
 pub mod logs;
+pub mod observe;
 pub mod scheduler;
 mod session;
 pub mod sns;

@@ -4,7 +4,7 @@ use aws_sdk_scheduler::Client;
 use aws_sdk_scheduler::types::{
     ActionAfterCompletion, FlexibleTimeWindow, FlexibleTimeWindowMode, Target,
 };
-use rules::secrecy;
+use rules::redact;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use time::{PrimitiveDateTime, UtcDateTime};
@@ -77,10 +77,10 @@ struct Members {
 impl Schedule {
     fn call(&self, operation: &'static str) -> Call {
         let input = serde_json::from_str(&self.input).unwrap_or_default();
-        let hidden = secrecy::texts(&input)
+        let texts = redact::texts(&input)
             .into_iter()
             .chain([self.input.clone()]);
-        Call::new(operation, &*self.name).hiding(hidden)
+        Call::new(operation, &*self.name).redacting(texts)
     }
 
     fn members(&self, call: &Call) -> Result<Members, CallFailed> {

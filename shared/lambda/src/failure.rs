@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use aws::observe::ObserveFailed;
 use aws::{CallFailed, Kind};
 use lambda_runtime::Diagnostic;
 use rules::events::UnreadableEvent;
@@ -22,6 +23,9 @@ pub enum Failure {
     /// What AWS says does not allow what was asked for.
     #[error("{0}")]
     Refused(String),
+    /// AWS's record is older than the event, which has to come again.
+    #[error("{0}")]
+    NotYet(String),
     /// Our own code panicked.
     #[error("the function panicked: {0} (hint: report this with the log)")]
     Panicked(String),
@@ -75,6 +79,7 @@ impl Failure {
             }
             Self::UnreadableEvent(_)
             | Self::BadConfiguration(_)
+            | Self::NotYet(_)
             | Self::Panicked(_)
             | Self::OutOfTime(_)
             | Self::Unfinished
@@ -98,6 +103,7 @@ impl Failure {
                 Kind::Unexpected => "AwsUnexpected",
             },
             Self::Refused(_) => "Refused",
+            Self::NotYet(_) => "NotYet",
             Self::Panicked(_) => "Panicked",
             Self::OutOfTime(_) => "OutOfTime",
             Self::Unfinished => "Unfinished",
@@ -114,6 +120,15 @@ impl Failure {
 impl fmt::Debug for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}: {self}", self.error_type())
+    }
+}
+
+impl From<ObserveFailed> for Failure {
+    fn from(failed: ObserveFailed) -> Self {
+        match failed {
+            ObserveFailed::Aws(failed) => Self::Aws(failed),
+            ObserveFailed::Mismatch(mismatch) => Self::Refused(mismatch.to_string()),
+        }
     }
 }
 

@@ -10,13 +10,13 @@ mod log;
 mod messenger;
 mod start;
 mod subscriber;
-mod turns;
+mod throttled_batch;
 
 pub use deadline::Deadline;
 pub use failure::Failure;
-pub use hook::{Gate, Hook, Known, Verdict};
+pub use hook::{Caller, Hook, Known};
 pub use lambda_runtime::Error;
 pub use log::last_lines;
 pub use messenger::Messenger;
 pub use start::{Misconfigured, Start, Started, serve, start};
-pub use turns::Turns;
+pub use throttled_batch::ThrottledBatch;

@@ -31,12 +31,12 @@ pub(crate) fn start(variables: &Variables) {
     };
     registry()
         .with(chosen)
-        .with(filter_fn(may_be_told))
+        .with(filter_fn(may_be_logged))
         .with(lines)
         .init();
 }
 
-fn may_be_told(metadata: &Metadata<'_>) -> bool {
+fn may_be_logged(metadata: &Metadata<'_>) -> bool {
     let said_by = metadata.target().split("::").next().unwrap_or_default();
     *metadata.level() <= Level::INFO || OURS.contains(&said_by)
 }

@@ -43,8 +43,10 @@ impl Covered {
         let candidate = observed.candidate.as_ref();
         let ordered_until = candidate
             .filter(|candidate| {
-                start::decide(reconciliation.pipeline, &ordered_anew(observed, candidate))
-                    != *decision
+                // What would have to be observed for it was not: then it may well be decided otherwise.
+                let anew =
+                    start::decide(reconciliation.pipeline, &ordered_anew(observed, candidate));
+                anew.as_ref() != Ok(decision)
             })
             .map(|candidate| candidate.ordered_at);
         // A push of the image would report what this reconciliation did not.
@@ -93,7 +95,7 @@ fn ordered_anew(observed: &Observed, candidate: &Candidate) -> Observed {
     };
     Observed {
         candidate: Some(candidate),
-        attempts: Vec::new(),
+        attempts: Some(Vec::new()),
         ..observed.clone()
     }
 }

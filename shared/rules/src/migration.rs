@@ -1,6 +1,7 @@
 //! The migration gate: what task is started, which task may answer the hook, and how its end is judged.
 
 mod evidence;
+pub mod finish;
 mod fitness;
 mod record;
 mod shell;

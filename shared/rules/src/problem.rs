@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::foreign::line;
-use crate::secrecy;
+use crate::redact;
+use crate::sanitize::line;
 
 /// One mistake: where it is, and a sentence about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +31,7 @@ impl Problems {
     pub fn add(&mut self, place: impl AsRef<str>, message: impl AsRef<str>) {
         self.0.push(Problem {
             place: line(place.as_ref()),
-            message: line(&secrecy::masked(message.as_ref())),
+            message: line(&redact::redact_credentials(message.as_ref())),
         });
     }
 

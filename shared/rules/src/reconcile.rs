@@ -5,8 +5,7 @@ use time::UtcDateTime;
 use crate::config::{Config, Pipeline};
 use crate::events::{Request, StartEvent, Wanted, Way};
 use crate::names::{Digest, Image, Repository, Tag};
-use crate::observed::{DeploymentGroup, ImageDetail, Service};
-use crate::revision::Unusable;
+use crate::observed::ImageDetail;
 use crate::start::{AskedBy, Candidate, Force, Observed, Skip};
 use crate::tag_rule::{self, TagRule};
 
@@ -327,100 +326,6 @@ impl Reconciliation<'_> {
             TagRule::Exact(_) | TagRule::Glob(_) => None,
         }
     }
-}
-
-/// A pipeline that does not fit what AWS has.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Mismatch {
-    /// CodeDeploy cannot deploy to the service.
-    #[error(
-        "service `{service}` has the deployment controller `{given}`, expected `CODE_DEPLOY` \
-         (hint: a service's controller is chosen when it is created)"
-    )]
-    Controller {
-        /// The service.
-        service: String,
-        /// Its controller.
-        given: String,
-    },
-    /// The deployment group deploys elsewhere.
-    #[error(
-        "deployment group `{group}` deploys to {given}, expected `{expected}` (hint: correct the pipeline's `deployment_group` or `service`)"
-    )]
-    Group {
-        /// The group.
-        group: String,
-        /// Where it deploys to.
-        given: String,
-        /// The pipeline's service.
-        expected: String,
-    },
-    /// There is no listener to send test requests through.
-    #[error(
-        "deployment group `{group}` has no test listener, expected one for the requests of `test_traffic` \
-         (hint: add a test listener to the group, or take the requests out of the pipeline)"
-    )]
-    NoTestListener {
-        /// The group.
-        group: String,
-    },
-    /// Nothing of the service is behind a load balancer.
-    #[error(
-        "service `{service}` has no load balancer, expected a container and port behind a target group"
-    )]
-    NoLoadBalancer {
-        /// The service.
-        service: String,
-    },
-    /// It has no task definition.
-    #[error(
-        "service `{service}` has no task definition and no task set, expected what runs in production"
-    )]
-    NoRevision {
-        /// The service.
-        service: String,
-    },
-    /// No next revision can be made from its revision.
-    #[error(transparent)]
-    Unusable(#[from] Unusable),
-}
-
-/// Whether the pipeline fits the service and the deployment group that it names.
-///
-/// # Errors
-/// The first thing that does not.
-pub fn fits(
-    pipeline: &Pipeline,
-    service: &Service,
-    group: &DeploymentGroup,
-) -> Result<(), Mismatch> {
-    let name = format!("{}/{}", pipeline.cluster, pipeline.service);
-    if service.deployment_controller != "CODE_DEPLOY" {
-        return Err(Mismatch::Controller {
-            service: name,
-            given: service.deployment_controller.clone(),
-        });
-    }
-    let deploys_to = group
-        .service
-        .as_ref()
-        .map(|(cluster, service)| format!("{cluster}/{service}"));
-    if deploys_to.as_ref() != Some(&name) {
-        let given = deploys_to.map_or("no ECS service".to_owned(), |service| {
-            format!("`{service}`")
-        });
-        return Err(Mismatch::Group {
-            group: pipeline.deployment_group.to_string(),
-            given,
-            expected: name,
-        });
-    }
-    if group.test_listener.is_none() && !pipeline.test_traffic.requests.is_empty() {
-        return Err(Mismatch::NoTestListener {
-            group: pipeline.deployment_group.to_string(),
-        });
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use time::UtcDateTime;
 
 use crate::config::Request;
 use crate::observed::{Listener, Service, TargetHealth, TaskSet};
-use crate::secrecy;
+use crate::redact;
 
 /// How often a request may fail before the gate does: a single lost connection says nothing about green.
 pub const FAILURES_TOLERATED: u32 = 2;
@@ -130,7 +130,7 @@ pub struct CheckFailed {
 impl fmt::Display for CheckFailed {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let said = format!("`{}`: wanted {}, got {}", self.path, self.wanted, self.got);
-        formatter.write_str(&secrecy::told(&said))
+        formatter.write_str(&redact::redact(&said))
     }
 }
 

@@ -10,6 +10,7 @@ use std::thread;
 use serde_json::Value;
 
 use crate::repository;
+use crate::template::read::functions;
 
 /// The record of a run, as `cargo rehearse NAME --json` prints it.
 pub(crate) struct Run {
@@ -313,14 +314,13 @@ impl Run {
 
     /// (function, operation) of every call to AWS, in order. Physical names of functions end with their folder's name.
     pub(crate) fn all_calls(&self) -> Vec<(String, String)> {
-        let functions = repository::functions();
         let call = |call: &Value| {
             let caller = call["function"].as_str()?;
-            let function = functions
+            let function = functions()
                 .iter()
-                .find(|function| caller.ends_with(function.as_str()))?;
+                .find(|function| caller.ends_with(&function.name))?;
             let operation = call["operation"].as_str()?.rsplit(['.', ':']).next()?;
-            Some((function.clone(), operation.to_owned()))
+            Some((function.name.clone(), operation.to_owned()))
         };
         self.list("aws_calls").iter().filter_map(call).collect()
     }

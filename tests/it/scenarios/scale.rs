@@ -33,7 +33,7 @@ fn every_service_ends_on_the_newest_of_many_pushes() {
         (SERVICES..=2 * SERVICES).contains(&deployments),
         "{deployments} deployments of {SERVICES} services"
     );
-    // Looks at the same moment may register one each; how many are too many `as_expected` has judged.
+    // Reconciliations of the same moment may register one each; how many are too many `as_expected` has judged.
     assert!(number("/figures/revisions") >= deployments);
     assert!(number("/figures/production_requests") > 0);
     assert!(

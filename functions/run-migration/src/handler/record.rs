@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use aws::scheduler::{Created, Found, Schedule};
 use lambda::{Failure, Known};
+use rules::codedeploy::LifecycleEvent;
 use rules::events::HookCall;
 use rules::migration::{self, MigrationTask, Noted, Record, TaskRun};
 use rules::names::TaskArn;
-use rules::observed::{LifecycleEvent, Task};
+use rules::observed::Task;
 use time::UtcDateTime;
 
 use super::Handler;
@@ -121,8 +122,8 @@ impl Handler {
         Ok(Schedule {
             name: migration::schedule_name(&record.deployment),
             at,
-            target_arn: started.own.function_arn.clone(),
-            role_arn: started.own.role_arn.clone(),
+            target_arn: started.extra.function_arn.clone(),
+            role_arn: started.extra.role_arn.clone(),
             input: record.to_json(),
             description: format!(
                 "ends the migration of deployment {} if it still runs",

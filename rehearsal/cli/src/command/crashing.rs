@@ -3,7 +3,6 @@
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use local_aws::fault::Fault;
 
-use super::known_scenario;
 use super::shared::{Build, Otherwise};
 use crate::binaries::FUNCTIONS;
 use crate::scenario::quoted;
@@ -64,7 +63,7 @@ fn call(given: &str) -> Result<String, String> {
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Crashing {
     /// The scenarios to play; all of them where none is named
-    #[arg(value_name = "NAME", value_parser = known_scenario)]
+    #[arg(value_name = "NAME")]
     pub(crate) scenarios: Vec<String>,
 
     /// Only at calls of these functions, by their binaries' names

@@ -69,7 +69,7 @@ pub(super) fn permitted(without: Vec<Removal>) -> Expectation {
 }
 
 /// The eight invariants hold, but for those that the scenario is excused from.
-pub(super) fn sound(scenario: &'static str) -> Expectation {
+pub(super) fn sound(scenario: &str) -> Expectation {
     let excuses = Invariant::ALL.into_iter().filter_map(|invariant| {
         let reason = invariants::excused(scenario, invariant)?;
         Some((invariant, reason))
@@ -199,15 +199,16 @@ pub(super) fn all_succeeded() -> Vec<Expectation> {
 }
 
 /// Production went from blue over both to green, with one answer in ten by green in between.
-pub(super) fn shifted(service: &'static str) -> Vec<Expectation> {
+pub(super) fn shifted(service: &str) -> Vec<Expectation> {
+    let [first, second] = [service.to_owned(), service.to_owned()];
     vec![
         Expectation::new(
             format!("`{service}` answered first by {BLUE}, then by both, then by {GREEN} only"),
             move |record| {
                 let seen = record
                     .services
-                    .get(service)
-                    .ok_or_else(|| format!("nobody asked `{service}`"))?;
+                    .get(&first)
+                    .ok_or_else(|| format!("nobody asked `{first}`"))?;
                 let (before, between, after) = phases(seen)?;
                 let other = seen
                     .versions
@@ -228,8 +229,8 @@ pub(super) fn shifted(service: &'static str) -> Vec<Expectation> {
             move |record| {
                 let seen = record
                     .services
-                    .get(service)
-                    .ok_or_else(|| format!("nobody asked `{service}`"))?;
+                    .get(&second)
+                    .ok_or_else(|| format!("nobody asked `{second}`"))?;
                 let (_, between, _) = phases(seen)?;
                 let green = green_between(seen);
                 // The stretch begins and ends with green's turn in the distribution, so it may be one off. Of nodes that
@@ -265,21 +266,14 @@ pub(super) fn only_blue() -> Vec<Expectation> {
     )]
 }
 
-/// One deployment failed at this lifecycle event, and a rollback of it succeeded.
-pub(super) fn rolled_back(failed_at: &'static str) -> Vec<Expectation> {
-    vec![failed(failed_at), taken_back()]
-}
-
 /// The deployment of a push failed at this lifecycle event.
-pub(super) fn failed(failed_at: &'static str) -> Expectation {
+pub(super) fn failed(failed_at: &str) -> Expectation {
+    let at = LIFECYCLE_EVENTS.iter().position(|name| *name == failed_at);
+    let at = at.unwrap_or(0);
     Expectation::new(
         format!("the deployment failed at {failed_at}, and nothing after it ran"),
         move |record| {
             let deployment = of_pushes(record).next().ok_or("there was no deployment")?;
-            let at = LIFECYCLE_EVENTS
-                .iter()
-                .position(|name| *name == failed_at)
-                .unwrap_or(0);
             let mut expected = LIFECYCLE_EVENTS.map(|name| (name, "Succeeded"));
             expected[at].1 = "Failed";
             for event in &mut expected[at + 1..] {
@@ -308,15 +302,13 @@ pub(super) fn taken_back() -> Expectation {
 }
 
 /// Exactly these messages were published; SNS promises no order.
-pub(super) fn messages(outcomes: &'static [&'static str]) -> Vec<Expectation> {
+pub(super) fn messages(outcomes: &[&str]) -> Vec<Expectation> {
+    let expected: Vec<String> = outcomes.iter().map(|&outcome| outcome.to_owned()).collect();
     vec![Expectation::new(
         format!("messages: {}", outcomes.join(", ")),
         move |record| {
             let published: Vec<String> = once(record).into_iter().map(Message::outcome).collect();
-            let (mut found, mut expected) = (
-                published.clone(),
-                outcomes.iter().map(|o| (*o).to_owned()).collect::<Vec<_>>(),
-            );
+            let (mut found, mut expected) = (published.clone(), expected.clone());
             found.sort();
             expected.sort();
             expect(found == expected, || list(&published))
@@ -353,15 +345,16 @@ pub(super) fn events_come_twice(record: &Record) -> bool {
 }
 
 /// A message with this outcome says all of these.
-pub(super) fn message_says(
-    outcome: &'static str,
-    texts: &'static [&'static str],
-) -> Vec<Expectation> {
+pub(super) fn message_says(outcome: &str, texts: &[&str]) -> Vec<Expectation> {
     let claim = format!("the message `{outcome}` says {}", quoted(texts));
+    let outcome = outcome.to_owned();
+    let texts: Vec<String> = texts.iter().map(|&text| text.to_owned()).collect();
     vec![Expectation::new(claim, move |record| {
-        let first = record.message(outcome).ok_or("there was no such message")?;
+        let first = record
+            .message(&outcome)
+            .ok_or("there was no such message")?;
         let missing = |message: &Message| -> Vec<&str> {
-            let texts = texts.iter().copied();
+            let texts = texts.iter().map(String::as_str);
             texts.filter(|text| !message.body.contains(text)).collect()
         };
         let mut messages = record.messages.iter();

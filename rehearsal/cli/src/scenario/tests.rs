@@ -144,6 +144,15 @@ fn migration_failed() -> Record {
     }
 }
 
+fn catalogue() -> Catalogue {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    Catalogue::find(&root).unwrap()
+}
+
+pub(super) fn scenario(name: &str) -> Scenario {
+    catalogue().scenario(name).unwrap()
+}
+
 /// The claims that do not hold for this record.
 fn broken(scenario: &Scenario, mut record: Record) -> Vec<String> {
     scenario.judge(&mut record);
@@ -177,7 +186,7 @@ fn web(record: &mut Record, sequence: &[(&str, u64)]) {
 #[test]
 fn ships_claims_about_the_deployment_fail_when_they_should() {
     check(
-        &ship::scenario(),
+        &scenario("ship"),
         shipped,
         &[
             (
@@ -238,7 +247,7 @@ fn ships_claims_about_the_deployment_fail_when_they_should() {
 #[test]
 fn ships_claims_about_answers_and_messages_fail_when_they_should() {
     check(
-        &ship::scenario(),
+        &scenario("ship"),
         shipped,
         &[
             (|r| web(r, &[("1.0.0", 99)]), "answered first by 1.0.0"),
@@ -275,7 +284,7 @@ fn ships_claims_about_answers_and_messages_fail_when_they_should() {
 #[test]
 fn a_failed_migrations_claims_fail_when_they_should() {
     check(
-        &failed_migration::scenario(),
+        &scenario("failed-migration"),
         migration_failed,
         &[
             (
@@ -310,7 +319,7 @@ fn a_failed_migrations_claims_fail_when_they_should() {
 #[test]
 fn multi_archs_claims_fail_when_they_should() {
     check(
-        &multi_arch::scenario(),
+        &scenario("multi-arch"),
         index_shipped,
         &[
             (
@@ -357,12 +366,9 @@ fn look(digest: &str, decision: &str) -> Invocation {
 #[test]
 fn every_scenario_has_its_files_and_its_claims() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
-    for scenario in Scenario::all() {
-        assert!(
-            root.join(&scenario.pipelines).is_file(),
-            "{}",
-            scenario.pipelines.display()
-        );
+    for name in catalogue().names() {
+        let scenario = scenario(name);
+        assert!(scenario.pipelines.read(&root).is_ok(), "{name}");
         let mut claims: Vec<&str> = scenario
             .expectations
             .iter()

@@ -1,17 +1,21 @@
 //! The local AWS over HTTP: one server on loopback that speaks every service's own protocol.
 //!
-//! A request is parsed (`request`), its caller recognised, refused where there were too many (`throttle`) or the template
-//! does not allow it (`iam`), answered by the operation's function (`operations`), rendered in the service's protocol and
-//! recorded.
+//! A request is parsed (`request`) and its caller recognised. It is refused when its token bucket is empty (`throttle`)
+//! or the template does not allow it (`iam`); otherwise the operation's handler (`operations`) answers. The answer is
+//! rendered in the service's protocol and recorded.
 
+mod aside;
 pub mod error;
 mod fault_injection;
 pub mod input;
 pub mod ledger;
-mod operations;
+pub mod operation;
+pub mod operations;
 pub mod page;
+mod permission;
 pub mod query;
 pub mod request;
+pub mod service;
 pub mod throttle;
 pub mod wire;
 
@@ -26,13 +30,15 @@ use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
-use tokio::runtime::{Handle, RuntimeFlavor};
 
+use self::aside::aside;
 use self::error::ApiError;
 use self::fault_injection::Caller;
 use self::input::Input;
 use self::ledger::{AwsCall, Ledger};
-use self::request::{Protocol, Request, Service};
+use self::operation::{Call, Outcome, Reply};
+use self::request::Request;
+use self::service::{Protocol, Service};
 use self::throttle::Throttle;
 use self::wire::Wire;
 use crate::aws::Aws;
@@ -43,39 +49,6 @@ use crate::timeline;
 
 /// More than any operation's limit.
 const LARGEST_BODY: usize = 8 << 20;
-
-/// One call, as an operation's function sees it.
-#[derive(Clone, Copy)]
-pub struct Call<'a> {
-    pub aws: &'a Arc<Aws>,
-    /// Binary name of the calling function; none when somebody else calls.
-    pub function: Option<&'a str>,
-    /// The execution environment that it calls from.
-    pub session: Option<&'a str>,
-    pub operation: &'a str,
-    pub input: Input<'a>,
-}
-
-/// An operation's answer.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Reply {
-    pub status: u16,
-    pub body: Value,
-    /// Headers beside those that every answer has: Lambda's `X-Amz-Function-Error`.
-    pub headers: Vec<(&'static str, String)>,
-}
-
-impl From<Value> for Reply {
-    fn from(body: Value) -> Reply {
-        Reply {
-            status: 200,
-            body,
-            headers: Vec::new(),
-        }
-    }
-}
-
-type Outcome = Result<Reply, ApiError>;
 
 /// The API of one world: the services behind it, and what it keeps of calls.
 pub struct Api {
@@ -122,17 +95,7 @@ pub(crate) async fn serve(listener: TcpListener, api: Weak<Api>) {
     let _ = axum::serve(listener, router).await;
 }
 
-/// Work whose length is the caller's to choose. Other calls go on meanwhile, where there are other threads: a world of
-/// its own, as storms have, has one, and no callers but its functions.
-fn aside<T>(work: impl FnOnce() -> T) -> T {
-    if Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
-        tokio::task::block_in_place(work)
-    } else {
-        work()
-    }
-}
-
-/// A body of as many bytes is read before anybody notices.
+/// Parsing a body of up to this many bytes takes no noticeable time.
 const SMALL_BODY: usize = 64 << 10;
 
 async fn answer(
@@ -159,11 +122,11 @@ async fn answer(
     if key.is_none() {
         let outcome = Err(unsigned(request.service));
         record(&api, &request, None, &outcome);
-        return say(&api.aws, &request, &outcome, &request_id);
+        return respond(&api.aws, &request, &outcome, &request_id);
     }
     let Some(function) = key.and_then(|key| api.ledger.function(key)) else {
         let outcome = fault_injection::perform(&api, request.clone(), None).await;
-        return say(&api.aws, &request, &outcome, &request_id);
+        return respond(&api.aws, &request, &outcome, &request_id);
     };
     let caller = Caller::new(function, &headers);
     let took_time = caller.until_delivered(&api.aws, &request).await;
@@ -172,7 +135,7 @@ async fn answer(
         None => {
             let outcome =
                 fault_injection::perform(&api, request.clone(), Some(caller.clone())).await;
-            say(&api.aws, &request, &outcome, &request_id)
+            respond(&api.aws, &request, &outcome, &request_id)
         }
     };
     if took_time {
@@ -181,8 +144,8 @@ async fn answer(
     response
 }
 
-/// The answer of a call that met no fault.
-fn say(aws: &Aws, request: &Request, outcome: &Outcome, request_id: &str) -> Response {
+/// The response to a call without a fault.
+fn respond(aws: &Aws, request: &Request, outcome: &Outcome, request_id: &str) -> Response {
     let mut response = render(
         request.service.protocol(),
         &request.operation,
@@ -195,8 +158,8 @@ fn say(aws: &Aws, request: &Request, outcome: &Outcome, request_id: &str) -> Res
     response
 }
 
-/// States when the answer was given by the simulated clock: for AWS there is no other. A denial keeps the real date:
-/// beside one that is minutes off, the SDK takes its own clock for the reason and asks again, which it never does on AWS.
+/// Dates the response by the simulated clock, the only one that the local AWS has. A denial keeps the real date: when
+/// the date of a denial is minutes off, the SDK blames its own clock and retries, which it never does on AWS.
 fn date(response: &mut Response, now: SystemTime) {
     if let Ok(date) = stamp::http_date(now).parse() {
         response.headers_mut().insert(header::DATE, date);
@@ -206,20 +169,23 @@ fn date(response: &mut Response, now: SystemTime) {
 async fn handle(api: &Api, request: &Request, caller: Option<&Caller>) -> Outcome {
     let input = Input::new(&request.members, operations::missing(request.service))?;
     let aws = &api.aws;
-    api.throttle
-        .take(request.service, &request.operation, aws.clock.now())?;
-    let function = caller.map(|caller| caller.function.as_str());
-    if let Some(function) = function {
-        ledger::authorize(aws, request, function)?;
+    let operation = operations::find(request.service, &request.operation);
+    if let Some(bucket) = operation.and_then(|operation| operation.bucket) {
+        api.throttle.take(bucket, aws.clock.now())?;
     }
     let call = Call {
         aws,
-        function,
+        service: request.service,
+        function: caller.map(|caller| caller.function.as_str()),
         session: caller.and_then(|caller| caller.session.as_deref()),
         operation: &request.operation,
         input,
     };
-    operations::dispatch(request.service, call).await
+    ledger::authorize(call, operation)?;
+    match operation {
+        Some(operation) => operation.answer(call).await,
+        None => Err(operations::unknown(call)),
+    }
 }
 
 fn unsigned(service: Service) -> ApiError {
@@ -298,7 +264,7 @@ fn render(
         ),
         (Protocol::Rest, Ok(reply)) if reply.body.is_null() => ("application/json", String::new()),
         (Protocol::Rest, Ok(reply)) => ("application/json", reply.body.to_string()),
-        // Lambda and Scheduler write the code in a header.
+        // Lambda and Scheduler send the code in a header.
         (Protocol::Rest, Err(error)) => ("application/json", error.rest_body().to_string()),
     };
     let mut headers = HeaderMap::new();
@@ -332,7 +298,7 @@ fn render(
         .into_response()
 }
 
-/// Code and sentence, and what else the error's shape has.
+/// Code, message, and the other members of the error's shape.
 fn json_error(error: &ApiError) -> Value {
     let mut body = json!({ "__type": error.code, "message": error.message });
     for (name, value) in &error.members {

@@ -1,11 +1,11 @@
-//! What goes over the wire, written down: every call with the bytes that were sent and the bytes that were answered,
-//! one JSON object a line, for programs that others wrote to judge.
+//! A recording of the wire: every call with the bytes of its request and its response, one JSON object a line, to be
+//! checked by programs that others wrote.
 //!
-//! A line says `caller`, `method`, `path`, `headers`, `body`, `status`, `answer_headers` and `answer_body`; headers are
+//! A line has `caller`, `method`, `path`, `headers`, `body`, `status`, `answer_headers` and `answer_body`; headers are
 //! pairs, in order. Headers that the HTTP server itself adds to an answer (its length, the date) are not among them. A
-//! body that is not UTF-8 stands in base64 under `body_base64` or `answer_body_base64`. A call whose caller got no answer
-//! is not written. Nor are credentials: who points a program with real ones here by mistake must not find them in a file.
-//! Bodies are whole, with what stands in task definitions.
+//! body that is not UTF-8 stands in base64 under `body_base64` or `answer_body_base64`. A call whose caller got no
+//! answer is not written. Nor are credentials: somebody who points a program with real ones here by mistake must not
+//! find them in a file. Bodies are complete, task definitions included.
 
 use std::fs::File;
 use std::io::Write;
@@ -25,7 +25,7 @@ use serde_json::{Map, Value, json};
 use super::request::access_key_id;
 use super::{Api, fault_injection};
 
-/// Headers that carry a credential or prove that somebody has one.
+/// Headers that carry a credential or prove possession of one.
 const SECRET: [&str; 2] = ["authorization", "x-amz-security-token"];
 
 /// The file that every call is written to, once one is given.
@@ -36,7 +36,7 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// Whether a file can be written to, before anything is worth recording. It is left as it is.
+    /// Checks that a file can be written to, before there is anything to record. It is left as it is.
     pub fn check_file(path: &Path) -> anyhow::Result<()> {
         let is_new = !path.exists();
         let opened = File::options()
@@ -46,17 +46,17 @@ impl Wire {
             .open(path);
         opened.with_context(|| format!("open `{}` to record the wire", path.display()))?;
         if is_new {
-            // It was there for the trial only; an empty file that stays does no harm.
+            // The check made it; an empty file that stays does no harm.
             let _ = std::fs::remove_file(path);
         }
         Ok(())
     }
 
-    /// Every call from now on is written to this file, which is made or emptied. To be called once.
+    /// Writes every call from now on to this file, which is created or truncated. To be called once.
     pub fn write_to(&self, path: &Path) -> anyhow::Result<()> {
         let file = File::create(path)
             .with_context(|| format!("open `{}` to record the wire", path.display()))?;
-        // A second file would be a mistake of the caller's that nothing can come of.
+        // A second file is ignored.
         let _ = self.file.set(Mutex::new(file));
         Ok(())
     }
@@ -71,7 +71,7 @@ impl Wire {
 
     fn write(&self, line: &Value) {
         let Some(file) = self.file.get() else { return };
-        // One write a line, so that whoever reads along never sees half of one.
+        // One write a line, so that a program that follows the file never reads half of one.
         let text = format!("{line}\n");
         let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = file.write_all(text.as_bytes()) {
@@ -81,7 +81,7 @@ impl Wire {
     }
 }
 
-/// The layer around the API that writes a call down when it was answered.
+/// The layer around the API that records each call once it is answered.
 pub(super) async fn record(
     State((api, largest_body)): State<(Weak<Api>, usize)>,
     request: Request,
@@ -105,7 +105,7 @@ pub(super) async fn record(
     insert_body(&mut line, "body", &sent);
     let response = next.run(Request::from_parts(parts, Body::from(sent))).await;
     let (parts, body) = response.into_parts();
-    // The answer is whole already, unless it is lost on its way: then the call was not answered.
+    // The answer is complete already, unless it is lost on its way: then the call was not answered.
     let Ok(answered) = to_bytes(body, usize::MAX).await else {
         return fault_injection::broken_off();
     };

@@ -3,12 +3,12 @@
 use super::condition::Keys;
 use crate::timeline;
 
-/// One thing that a call needs to be allowed.
+/// An action on a resource, which a call needs to be allowed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
+pub struct Permission {
     /// `ecs:RunTask`
     pub action: String,
-    /// Its ARN; `*` where the action knows no resource.
+    /// Its ARN; `*` where the action has no resource type.
     pub resource: String,
     pub keys: Keys,
 }
@@ -31,26 +31,26 @@ pub enum Why {
     ExplicitlyDenied,
 }
 
-impl Asked {
-    /// Without condition keys of its own.
-    pub fn new(action: impl Into<String>, resource: impl Into<String>) -> Asked {
-        Asked {
+impl Permission {
+    /// Without condition keys.
+    pub fn new(action: impl Into<String>, resource: impl Into<String>) -> Permission {
+        Permission {
             action: action.into(),
             resource: resource.into(),
             keys: Keys::default(),
         }
     }
 
-    /// With one more condition key.
+    /// Adds a condition key.
     #[must_use]
-    pub fn with(mut self, key: &str, value: impl Into<String>) -> Asked {
+    pub fn with(mut self, key: &str, value: impl Into<String>) -> Permission {
         self.keys = self.keys.with(key, value);
         self
     }
 }
 
 impl Refusal {
-    /// AWS's words for the reason, which all services share.
+    /// The reason, in the words that all services of AWS share.
     pub fn reason(&self) -> String {
         match self.why {
             Why::NothingAllows => format!(
@@ -61,8 +61,8 @@ impl Refusal {
         }
     }
 
-    /// What is told where a service acts with a role and nobody gets an answer.
-    pub fn told(&self) -> timeline::Event {
+    /// The timeline's event for a service that acts with a role: no caller gets the refusal as an answer.
+    pub fn event(&self) -> timeline::Event {
         timeline::Event::CallRefused {
             function: Some(self.holder.clone()),
             operation: self.action.clone(),
@@ -71,7 +71,7 @@ impl Refusal {
         }
     }
 
-    /// The whole sentence, as most services write it.
+    /// The whole message, as most services write it.
     pub fn sentence(&self) -> String {
         format!(
             "User: {} is not authorized to perform: {} on resource: {} {}",

@@ -116,7 +116,7 @@ impl Queued<'_> {
         match inner.iam.check_on_failure(&self.function.binary_name) {
             Ok(()) => true,
             Err(refusal) => {
-                inner.timeline.record(refusal.told());
+                inner.timeline.record(refusal.event());
                 false
             }
         }

@@ -5,9 +5,9 @@ use aws_sdk_codedeploy::types::{
     AppSpecContent, AutoRollbackConfiguration, AutoRollbackEvent, DeploymentStatus as Status,
     DeploymentWaitType, RevisionLocation, RevisionLocationType, TimeRange,
 };
+use rules::codedeploy::{Deployment, DeploymentTarget};
 use rules::config::Rollback;
 use rules::names::{ApplicationName, DeploymentConfigName, DeploymentGroupName, DeploymentId};
-use rules::observed::{Deployment, DeploymentTarget};
 use sha2::{Digest, Sha256};
 use time::UtcDateTime;
 

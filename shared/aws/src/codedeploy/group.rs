@@ -1,8 +1,8 @@
 //! GetDeploymentGroup.
 
 use aws_sdk_codedeploy::types::{DeploymentGroupInfo, EcsService, TrafficRoute};
+use rules::codedeploy::DeploymentGroup;
 use rules::names::{ApplicationName, ClusterName, DeploymentGroupName, ListenerArn, ServiceName};
-use rules::observed::DeploymentGroup;
 
 use super::CodeDeploy;
 use crate::call::{Call, CallFailed};

@@ -113,7 +113,7 @@ fn what_cannot_be_read_names_the_path() {
     no_detail.as_object_mut().unwrap().remove("detail");
     check(
         &no_detail,
-        "cannot read the event at `.`: missing field `detail`",
+        "cannot read the event at `detail`: invalid type: null, expected an object",
     );
     for nonsense in [json!(null), json!([]), json!("push"), json!({"source": 3})] {
         check(

@@ -2,11 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::MigrationTask;
+use super::{MigrationTask, evidence};
 use crate::names::{
     ApplicationName, ContainerName, DeploymentGroupName, DeploymentId, HookExecutionId,
     RevisionArn, TaskArn,
 };
+use crate::observed::Task;
 
 /// So many execution ids are kept. CodeDeploy gives one to a hook; the others are of calls that somebody else made, and
 /// nobody can tell which is which before CodeDeploy is answered.
@@ -64,6 +65,23 @@ pub enum Noted {
 }
 
 impl Record {
+    /// In what a task differs from the migration; nothing where it is the migration. The one whose ARN was written down is it.
+    pub fn differences(&self, task: &Task) -> Vec<String> {
+        if self.task.as_ref() == Some(&task.arn) {
+            return Vec::new();
+        }
+        let Some(runs) = &self.runs else {
+            return vec!["it was not written down".to_owned()];
+        };
+        evidence::differences(
+            task,
+            &self.deployment,
+            &self.cluster,
+            runs,
+            &self.executions,
+        )
+    }
+
     /// Notes one more call of the hook.
     pub fn note(&mut self, execution: &HookExecutionId) -> Noted {
         if self.executions.contains(execution) {

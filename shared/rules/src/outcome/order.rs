@@ -1,6 +1,6 @@
 //! What becomes of an order before any deployment is started for it.
 
-use super::{Event, Outcome, place};
+use super::{Event, Outcome};
 use crate::config::Pipeline;
 use crate::names::{DeploymentId, Image};
 use crate::start::{self, AskedBy, Skip};
@@ -40,8 +40,8 @@ impl Outcome {
     ) -> Self {
         let what = image.map_or_else(|| "nothing".to_owned(), ToString::to_string);
         let summary = match image {
-            Some(_) => format!("{what} is not deployed to {}", place(pipeline)),
-            None => format!("{what} is deployed to {}", place(pipeline)),
+            Some(_) => format!("{what} is not deployed to {}", pipeline.place()),
+            None => format!("{what} is deployed to {}", pipeline.place()),
         };
         let mut outcome = Self::new(
             Event::Skipped,
@@ -63,7 +63,7 @@ impl Outcome {
             .map_or_else(|| pipeline.repository.to_string(), ToString::to_string);
         let summary = format!(
             "{what} cannot be deployed to {}; nothing was changed",
-            place(pipeline)
+            pipeline.place()
         );
         let mut outcome = Self::new(Event::Refused, pipeline, image, None, summary);
         outcome.reason = Some(reason);
@@ -77,7 +77,7 @@ impl Outcome {
     pub fn observed(pipeline: &Pipeline, image: &Image, decision: &str) -> Self {
         let summary = format!(
             "{image} would go to {}; this stack only observes (`Mode` is `observe`), nothing was changed",
-            place(pipeline)
+            pipeline.place()
         );
         let mut outcome = Self::new(
             Event::Observed,

@@ -6,21 +6,15 @@ use local_aws::ecr::ImageSettings;
 use serde_json::{Value, json};
 
 use super::runs::{RUNS, Run};
-use super::{Change, broken, seen};
+use super::{Change, broken, scenario, seen};
 use crate::record::{
     AtEnd, DeadLetter, Deployment, Invocation, LifecycleEvent, Message, Moment, Record, Revision,
     Task,
 };
-use crate::scenario::Scenario;
 use crate::scenario::claims::LIFECYCLE_EVENTS;
 
 fn digest(version: &str) -> String {
     ImageSettings::new("shop/web", &[], version).digest()
-}
-
-fn scenario(name: &str) -> Scenario {
-    let mut all = Scenario::all().into_iter();
-    all.find(|scenario| scenario.name == name).unwrap()
 }
 
 impl Run {

@@ -19,8 +19,11 @@ fn problems(text: &str) -> String {
 fn the_smallest_pipeline_gets_the_names_that_the_ecs_console_gives() {
     let config = Config::parse(SMALLEST).unwrap();
     let pipeline = &config.pipelines[0];
-    assert_eq!(pipeline.application.as_str(), "AppECS-prod-web");
-    assert_eq!(pipeline.deployment_group.as_str(), "DgpECS-prod-web");
+    assert_eq!(pipeline.codedeploy.application.as_str(), "AppECS-prod-web");
+    assert_eq!(
+        pipeline.codedeploy.deployment_group.as_str(),
+        "DgpECS-prod-web"
+    );
     assert_eq!(pipeline.revision_from, RevisionFrom::Production);
     assert_eq!(pipeline.when_busy, WhenBusy::Wait);
     assert_eq!(pipeline.termination_wait, TerminationWait::Cut);
