@@ -209,11 +209,14 @@ fn lifecycle(
 /// `start-deployment` decided this at least once: the reason why something did not happen.
 pub fn decided(code: &str) -> Expectation {
     let code = code.to_owned();
-    Expectation::new(format!("a look ended with `{code}`"), move |record| {
-        let found: BTreeSet<String> = decisions(record).collect();
-        let found: Vec<String> = found.into_iter().collect();
-        expect(found.contains(&code), || list(&found))
-    })
+    Expectation::new(
+        format!("a reconciliation ended with `{code}`"),
+        move |record| {
+            let found: BTreeSet<String> = decisions(record).collect();
+            let found: Vec<String> = found.into_iter().collect();
+            expect(found.contains(&code), || list(&found))
+        },
+    )
 }
 
 /// What `start-deployment` answered, pipeline by pipeline.

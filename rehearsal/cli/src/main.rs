@@ -311,7 +311,7 @@ async fn play_scenario(
 
 /// Shows how a run's history differs from what the scenario's file tells; or writes it there, if `UPDATE` is set.
 fn compare(golden: &Golden, record: &Record, output: &Output) -> anyhow::Result<()> {
-    if variable("UPDATE").is_some() {
+    if variable("UPDATE").is_some_and(|value| !value.is_empty()) {
         if golden.update(record)? {
             output.text(&format!("updated: {}", golden.file().display()));
         }

@@ -1,6 +1,7 @@
 //! Whole deployments in the rehearsal, and what must hold after each. The rehearsal has expectations of its own; these
 //! here are written from what users are promised, and read nothing but the record.
 
+mod catalogue;
 mod history;
 mod own;
 pub(crate) mod run;

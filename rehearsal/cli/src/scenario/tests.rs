@@ -340,14 +340,17 @@ fn multi_archs_claims_fail_when_they_should() {
                 "the revision is pinned to the index",
             ),
             (|r| drop(r.timeline.pop()), "four manifests came before"),
-            (|r| r.invocations.clear(), "every look was for the index"),
+            (
+                |r| r.invocations.clear(),
+                "every reconciliation was for the index",
+            ),
             (
                 |r| r.invocations.push(r.invocations[0].clone()),
-                "every look was for the index",
+                "every reconciliation was for the index",
             ),
             (
                 |r| r.invocations.push(look("sha256:4c9a", "already-running")),
-                "every look was for the index",
+                "every reconciliation was for the index",
             ),
         ],
     );

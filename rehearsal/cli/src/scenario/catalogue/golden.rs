@@ -79,7 +79,7 @@ impl Golden {
         }
         let history = format!("'''\n{}\n'''", found(record).join("\n"));
         let written = match self.at.is_empty() {
-            true => format!("\nhistory = {history}"),
+            true => format!("\n\nhistory = {history}"),
             false => history,
         };
         let mut text = self.text.clone();

@@ -94,9 +94,9 @@ pub(super) const FORMS: [Form; 24] = [
         let (outcome, texts) = text.strip_prefix("the message `")?.split_once("` says ")?;
         Some(claims::message_says(outcome, &texts_of(texts)?))
     }),
-    form("a look ended with `REASON`", |text| {
+    form("a reconciliation ended with `REASON`", |text| {
         let reason = text
-            .strip_prefix("a look ended with `")?
+            .strip_prefix("a reconciliation ended with `")?
             .strip_suffix('`')?;
         Some(vec![history::decided(reason)])
     }),

@@ -300,7 +300,7 @@ fn the_history_of_a_run_is_written_where_a_file_tells_none_or_another() {
         assert!(catalogue.golden("first").unwrap().update(&record).unwrap());
         let file = root.path().join("rehearsal/catalogue/a/first.toml");
         let written = std::fs::read_to_string(file).unwrap();
-        let expected = format!("'''\nhistory = '''\n{HISTORY}'''\n");
+        let expected = format!("\nhistory = '''\n{HISTORY}'''\n");
         assert!(written.contains(&expected), "{written}");
         let mut record = shipped();
         catalogue.scenario("first").unwrap().judge(&mut record);

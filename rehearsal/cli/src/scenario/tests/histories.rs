@@ -266,7 +266,11 @@ fn every_course_holds_for_the_run_that_it_describes_and_for_no_other() {
             check(run, |r| r.timeline.iter_mut().for_each(forget_time), "");
         }
         if !run.decisions.is_empty() {
-            check(run, |r| r.invocations.clear(), "a look ended with");
+            check(
+                run,
+                |r| r.invocations.clear(),
+                "a reconciliation ended with",
+            );
         }
         if run
             .deployments

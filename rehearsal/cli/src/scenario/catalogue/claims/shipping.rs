@@ -60,7 +60,7 @@ pub(super) const CLAIMS: &[Named] = &[
         expect(pushes == 5, || format!("{pushes} pushes"))
     }),
     (
-        "every look was for the index, and one of them started something",
+        "every reconciliation was for the index, and one of them started something",
         |record| {
             let digest = index().digest();
             let other = reports(record).find(|report| report["image"]["digest"] != digest.as_str());
