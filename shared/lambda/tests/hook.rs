@@ -130,7 +130,7 @@ fn started() -> Start<()> {
     Ok(Started {
         settings,
         config: Config::parse(config).unwrap(),
-        own: (),
+        extra: (),
     })
 }
 

@@ -5,8 +5,8 @@ use serde_json::Value;
 use time::UtcDateTime;
 
 use super::{Envelope, StateChange, UnreadableEvent, detail, is_from_event_bridge, read, time_of};
-use crate::foreign::line;
 use crate::names::{ApplicationName, DeploymentGroupName, Digest, Image, PipelineName, Tag};
+use crate::sanitize::line;
 use crate::start::Force;
 
 /// What triggers `start-deployment`.

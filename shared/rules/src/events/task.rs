@@ -7,9 +7,9 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Envelope, UnreadableEvent, detail, is_from_event_bridge, read};
-use crate::foreign::line;
 use crate::migration;
 use crate::names::{ContainerName, DeploymentId, HookExecutionId, TaskArn};
+use crate::sanitize::line;
 
 /// What triggers `finish-migration`.
 #[derive(Debug, Clone, PartialEq, Eq)]

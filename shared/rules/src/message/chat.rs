@@ -4,9 +4,9 @@
 use serde_json::{Value, json};
 
 use super::{duration, link, log_lines};
-use crate::foreign::line;
 use crate::names::TopicArn;
 use crate::outcome::{Event, Outcome};
+use crate::sanitize::line;
 
 pub(super) fn render(outcome: &Outcome, topic: &TopicArn) -> String {
     let pipeline = super::pipeline(outcome);

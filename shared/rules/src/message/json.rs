@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{link, log_lines};
-use crate::foreign::line;
 use crate::names::TopicArn;
 use crate::outcome::Outcome;
+use crate::sanitize::line;
 
 pub(super) fn render(outcome: &Outcome, topic: &TopicArn) -> String {
     let steps: Vec<Value> = outcome

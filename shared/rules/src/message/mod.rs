@@ -7,9 +7,9 @@ mod json;
 mod text;
 
 use crate::environment::MessageFormat;
-use crate::foreign::line;
 use crate::names::{DeploymentId, PipelineName, TopicArn};
 use crate::outcome::Outcome;
+use crate::sanitize::line;
 
 /// What is published to SNS.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,9 +8,9 @@ use crate::codedeploy::{
     Creator, Deployment, DeploymentStatus, DeploymentTarget, LifecycleEvent, LifecycleEventStatus,
 };
 use crate::config::{Config, Pipeline};
-use crate::foreign::is_hidden_mark;
 use crate::observed::TaskCount;
 use crate::outcome::{Ending, Event, Subject};
+use crate::sanitize::is_hidden_mark;
 use crate::start::AskedBy;
 
 fn pipeline() -> Pipeline {
@@ -135,6 +135,11 @@ fn every_outcome_says_what_happened_in_one_sentence() {
             &pipeline,
             &deployment,
             "`/`: wanted status 200, got status 500".to_owned(),
+        ),
+        Outcome::test_traffic_not_checked(
+            &pipeline,
+            &deployment,
+            "`AfterAllowTestTraffic` has not begun".to_owned(),
         ),
         Outcome::shipped(&pipeline, &deployment, running(2, 2), ending()),
         Outcome::shipped(&pipeline, &deployment, running(0, 0), ending()),

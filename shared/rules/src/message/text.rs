@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use super::{duration, link, log_lines};
-use crate::foreign::line;
 use crate::names::TopicArn;
 use crate::outcome::Outcome;
+use crate::sanitize::line;
 
 pub(super) fn render(outcome: &Outcome, topic: &TopicArn) -> String {
     let mut text = String::new();

@@ -5,11 +5,11 @@ use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use aws::{CallFailed, Kind};
-use lambda::{Failure, Turns};
+use lambda::{Failure, ThrottledBatch};
 use tokio::time::Instant;
 
-fn turns(milliseconds: u64) -> Turns {
-    Turns {
+fn batch(milliseconds: u64) -> ThrottledBatch {
+    ThrottledBatch {
         side_by_side: 4,
         rest: Duration::from_millis(1),
         longest_rest: Duration::from_millis(2),
@@ -32,7 +32,7 @@ const LONG: u64 = 60_000;
 async fn no_more_than_a_few_are_done_side_by_side() {
     let (now, most) = (Cell::new(0_usize), Cell::new(0_usize));
     let work: Vec<usize> = (0..50).collect();
-    let done = turns(LONG)
+    let done = batch(LONG)
         .all(&work, async |_| {
             now.set(now.get() + 1);
             most.set(most.get().max(now.get()));
@@ -49,7 +49,7 @@ async fn what_is_throttled_gets_its_turn_again_with_fewer_beside_it() {
     let tries = RefCell::new(vec![0_u32; 20]);
     let work: Vec<usize> = (0..20).collect();
     let (now, most_later) = (Cell::new(0_usize), Cell::new(0_usize));
-    let done = turns(LONG)
+    let done = batch(LONG)
         .all(&work, async |piece| {
             let tried = std::mem::replace(&mut tries.borrow_mut()[*piece], 0) + 1;
             tries.borrow_mut()[*piece] = tried;
@@ -71,7 +71,7 @@ async fn what_is_throttled_gets_its_turn_again_with_fewer_beside_it() {
 async fn what_gets_no_turn_in_time_is_left_for_the_next_invocation() {
     let work: Vec<usize> = (0..9).collect();
     let begun = Cell::new(0);
-    let done = turns(20)
+    let done = batch(20)
         .all(&work, async |piece| {
             begun.set(begun.get() + 1);
             if *piece < 2 {
@@ -90,7 +90,7 @@ async fn what_gets_no_turn_in_time_is_left_for_the_next_invocation() {
 #[tokio::test(start_paused = true)]
 async fn throttling_that_does_not_end_is_over_in_time() {
     let work = [0];
-    let done = turns(10)
+    let done = batch(10)
         .all(&work, async |_| Err::<(), _>(throttled()))
         .await;
     assert_eq!(done[0].1.as_ref().unwrap_err().error_type(), "AwsThrottled");
@@ -99,7 +99,7 @@ async fn throttling_that_does_not_end_is_over_in_time() {
 #[tokio::test(start_paused = true)]
 async fn a_panic_stops_nothing_else() {
     let work = [1, 0];
-    let done = turns(LONG)
+    let done = batch(LONG)
         .all(&work, async |piece| {
             assert_ne!(*piece, 0);
             Ok(())

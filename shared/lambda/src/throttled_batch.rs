@@ -11,12 +11,12 @@ use tokio::time::Instant;
 use crate::Failure;
 use crate::hook::words_of;
 
-/// How many pieces of work get their turn at once, and what throttled ones do.
+/// How many pieces of work are done at once, and how long throttled ones rest.
 #[derive(Debug, Clone, Copy)]
-pub struct Turns {
+pub struct ThrottledBatch {
     /// How many are done side by side; half as many after each rest.
     pub side_by_side: usize,
-    /// How long what was throttled rests before its next turn; twice as long each time.
+    /// How long a throttled piece rests before it is done again; twice as long each time.
     pub rest: Duration,
     /// How long it rests at most.
     pub longest_rest: Duration,
@@ -24,9 +24,9 @@ pub struct Turns {
     pub until: Instant,
 }
 
-impl Turns {
-    /// Does all the work and says what became of each piece. One piece's failure, a panic included, stops no other. What
-    /// AWS throttles gets another turn, and what gets no turn in time is [`Unfinished`](Failure::Unfinished): the event
+impl ThrottledBatch {
+    /// Does all the work and returns the result of each piece. One piece's failure, a panic included, stops no other. What
+    /// AWS throttles is done again, and what is not done in time is [`Unfinished`](Failure::Unfinished): the event
     /// is delivered again, and an invocation that observes before it acts finds only the rest to do.
     pub async fn all<'a, T, R>(
         mut self,
