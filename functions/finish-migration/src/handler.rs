@@ -52,7 +52,7 @@ impl Handler {
 
     pub(crate) async fn handle(&self, event: Value, deadline: Deadline) -> Result<Value, Failure> {
         if let Ok(started) = &self.start
-            && let Some(reason) = events::elsewhere(&event, &started.settings.topic)
+            && let Some(reason) = events::other_account(&event, &started.settings.topic)
         {
             return Ok(nothing_to_finish(&reason));
         }

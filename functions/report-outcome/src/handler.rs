@@ -46,7 +46,7 @@ impl Handler {
     pub(crate) async fn handle(&self, event: Value) -> Result<Value, Failure> {
         let started = self.start.as_ref().map_err(Failure::from)?;
         let change = StateChange::parse(&event)?;
-        if let Some(reason) = events::elsewhere(&event, &started.settings.topic) {
+        if let Some(reason) = events::other_account(&event, &started.settings.topic) {
             return Ok(nothing_to_report(&change, &reason));
         }
         let pipeline = match pipeline_of(&started.config, &change) {
@@ -93,7 +93,7 @@ impl Handler {
         Ok(json!({"deployment_id": change.deployment, "outcome": code, "summary": outcome.summary}))
     }
 
-    /// Stops the migration of a deployment that has ended, and deletes its schedule. An error says that the migration may
+    /// Stops the migration of a deployment that has ended, and deletes its schedule. An error means that the migration may
     /// still run.
     async fn take_down(
         &self,
@@ -159,7 +159,7 @@ impl Handler {
         Ok(!running.is_empty())
     }
 
-    /// What the schedule keeps is of no use any more. One that stays calls finish-migration, which deletes it.
+    /// The schedule's record is needed no longer. One that stays calls finish-migration, which deletes it.
     async fn delete_schedule(&self, deployment: &DeploymentId) {
         let name = migration::schedule_name(deployment);
         if let Err(failed) = self.scheduler.delete_schedule(&name).await {

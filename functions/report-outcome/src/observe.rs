@@ -1,6 +1,6 @@
 //! Reads what a report turns out to need. Nothing is changed here.
 //!
-//! Two kinds of facts: those that say what happened have to be read, now or when the event comes again; those that only
+//! Two kinds of facts: those that show what happened have to be read, now or when the event comes again; those that only
 //! explain it are left out of the message where they cannot be read.
 
 use aws::CallFailed;
@@ -92,7 +92,7 @@ impl Handler {
         self.why_down(pipeline, &deployment.id, revision).await
     }
 
-    /// What the stopped tasks of this revision say.
+    /// Why the stopped tasks of this revision ended.
     async fn why_down(
         &self,
         pipeline: &Pipeline,

@@ -27,7 +27,7 @@ use tokio::time::Instant;
 
 use record::Written;
 
-/// How long ECS is asked to stop a task that it does not know yet, and the pause between.
+/// How long StopTask is repeated for a task that ECS does not know yet, and the pause between.
 const STOPPING: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -92,7 +92,7 @@ impl Handler {
             .await?;
         let task = migration::plan(migration, &call.deployment_id, &service);
         let task = task.map_err(|no_green| Failure::Refused(no_green.to_string()))?;
-        // Another tool's deployment calls this hook too, and nobody has checked its revision.
+        // Another tool's deployment calls this hook as well, and its revision was not checked before.
         let definition = self
             .ecs
             .describe_task_definition(task.revision.as_str())
@@ -157,7 +157,7 @@ impl Handler {
             return Ok(Ok(described));
         }
         Ok(Err(format!(
-            "somebody else has started the task {} with the migration's client token: {}",
+            "another caller started the task {} with the migration's client token: {}",
             described.arn.id(),
             differs.join(", ")
         )))
@@ -179,7 +179,7 @@ impl Handler {
             Ok(deployment) => Some(deployment.status),
             Err(failed) if failed.is_transient() => return Err(failed.into()),
             Err(failed) => {
-                tracing::warn!(error = %failed, "deployment not looked at again");
+                tracing::warn!(error = %failed, "could not read the deployment again");
                 None
             }
         };

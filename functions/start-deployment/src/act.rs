@@ -29,9 +29,9 @@ const REFILL: Duration = Duration::from_secs(1);
     reason = "there is one of it, and it is taken apart at once"
 )]
 pub(crate) enum Acted {
-    /// It was done, or what AWS says now made it needless.
+    /// It was done, or turned out to be needless.
     Done(Report),
-    /// Somebody else created a deployment meanwhile: the decision has to be taken again.
+    /// Another invocation created a deployment meanwhile: the decision has to be taken again.
     Overtaken,
 }
 
@@ -131,7 +131,7 @@ struct Next {
 }
 
 impl Next {
-    /// A migration that would not do what it says starts nothing: nothing is registered for it.
+    /// A migration that would not do what is configured starts nothing: no revision is registered for it.
     fn of(
         reconciliation: &Reconciliation<'_>,
         request: Value,
@@ -167,11 +167,12 @@ impl Handler {
         let report = Report::of(reconciliation, &observation, &decision);
         match (&decision, started.extra.mode) {
             (Decision::Skip(skip), _) => {
-                self.tell(started, reconciliation, &observation, skip).await;
+                self.publish_skip(started, reconciliation, &observation, skip)
+                    .await;
                 Ok(Acted::Done(report))
             }
             (Decision::Start(_) | Decision::EndWait(_) | Decision::Stop(_), Mode::Observe) => {
-                self.only_tell(started, reconciliation, &observation, &decision)
+                self.only_publish(started, reconciliation, &observation, &decision)
                     .await
             }
             (Decision::Start(image), Mode::Deploy) => {
@@ -210,8 +211,8 @@ impl Handler {
         Ok(report)
     }
 
-    /// Tells who ordered the image what would be done with it. The role could not do it either.
-    async fn only_tell(
+    /// Publishes what would be done for an order. The role could not do it either.
+    async fn only_publish(
         &self,
         started: &Started<Starting>,
         reconciliation: &Reconciliation<'_>,
@@ -228,7 +229,9 @@ impl Handler {
             &observation.observed.candidate,
         ) {
             let outcome = Outcome::observed(reconciliation.pipeline, &candidate.image, &reason);
-            self.messenger.tell(&started.settings, &outcome).await;
+            self.messenger
+                .try_publish(&started.settings, &outcome)
+                .await;
         }
         Ok(Acted::Done(report))
     }
@@ -264,8 +267,8 @@ impl Handler {
         }
     }
 
-    /// CreateDeployment has no idempotency token. When another invocation was faster, or when nobody knows whether the
-    /// call was heard, what AWS says now decides, not a second call.
+    /// CreateDeployment has no idempotency token. When another invocation was faster, or when it is not known whether
+    /// the call arrived, the state that AWS has now decides, not a second call.
     async fn decide_again(
         &self,
         started: &Started<Starting>,
@@ -329,7 +332,7 @@ impl Handler {
     /// The revision to deploy: the family's latest where it is already what would be registered, a new one otherwise.
     ///
     /// One pipeline at a time: two services may share a family, and ECS lets through one RegisterTaskDefinition a second
-    /// once its burst is used up. So it is asked slowly, not side by side; the invocation's time ends the waiting.
+    /// once its burst is used up. So revisions are registered one after the other; the invocation's time ends the waiting.
     async fn registered(
         &self,
         observation: &Observation,
@@ -357,15 +360,15 @@ impl Handler {
         }
     }
 
-    /// Who pushed or asked is told why nothing is started for it.
-    async fn tell(
+    /// Publishes why nothing is started for an order.
+    async fn publish_skip(
         &self,
         started: &Started<Starting>,
         reconciliation: &Reconciliation<'_>,
         observation: &Observation,
         skip: &Skip,
     ) {
-        if !reconciliation.tells(&observation.observed, skip) {
+        if !reconciliation.publishes(&observation.observed, skip) {
             return;
         }
         let image = observation.observed.candidate.as_ref();
@@ -381,11 +384,13 @@ impl Handler {
                 next_step(started, reconciliation, skip, image),
             ),
         };
-        self.messenger.tell(&started.settings, &outcome).await;
+        self.messenger
+            .try_publish(&started.settings, &outcome)
+            .await;
     }
 
-    /// Who pushed or asked is told, once, that nothing can be done for it. An error says that nobody was.
-    pub(crate) async fn tell_refused(
+    /// Publishes, once, that nothing can be done for an order. An error means that nothing was published.
+    pub(crate) async fn publish_refused(
         &self,
         started: &Started<Starting>,
         reconciliation: &Reconciliation<'_>,

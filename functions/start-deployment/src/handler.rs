@@ -58,21 +58,21 @@ impl Handler {
     /// after all others, so that Lambda delivers the event again; then those are found to be under way.
     pub(crate) async fn handle(&self, event: Value, deadline: Deadline) -> Result<Value, Failure> {
         let started = self.start.as_ref().map_err(Failure::from)?;
-        if let Some(reason) = events::elsewhere(&event, &started.settings.topic) {
-            return Ok(nobody(&reason));
+        if let Some(reason) = events::other_account(&event, &started.settings.topic) {
+            return Ok(nothing_reconciled(&reason));
         }
         let event = StartEvent::parse(&event)?;
         let reconciliations = reconcile::concerned(&started.config, &event)
             .map_err(|unknown| Failure::Refused(unknown.to_string()))?;
         let reconciliations = match reconciliations {
             Concerned::Reconciliations(reconciliations) => reconciliations,
-            Concerned::Nobody(reason) => return Ok(nobody(&reason)),
+            Concerned::None(reason) => return Ok(nothing_reconciled(&reason)),
         };
         let (covered, reconciliations): (Vec<_>, Vec<_>) = reconciliations
             .into_iter()
             .partition(|reconciliation| self.is_covered(reconciliation));
         if reconciliations.is_empty() {
-            return Ok(nobody(COVERED));
+            return Ok(nothing_reconciled(COVERED));
         }
         let batch = ThrottledBatch {
             side_by_side: SIDE_BY_SIDE,
@@ -107,10 +107,11 @@ impl Handler {
         reconciliation: &Reconciliation<'_>,
     ) -> Result<Report, Failure> {
         let report = match self.reconcile(started, reconciliation).await {
-            // Who pushed or asked reads the reason once, instead of three failed attempts and an alarm that says nothing.
+            // The sender of the order reads the reason once, instead of three failed attempts and an alarm without a reason.
             Err(failure) if failure.is_refusal() && reconciliation.carries_an_order() => {
                 if reconciliation.effect == Effect::Act {
-                    self.tell_refused(started, reconciliation, &failure).await?;
+                    self.publish_refused(started, reconciliation, &failure)
+                        .await?;
                 }
                 Report::refused(reconciliation, &failure)
             }
@@ -175,7 +176,7 @@ impl Handler {
 /// Why a push is not reconciled.
 const COVERED: &str = "already covered by a later reconciliation";
 
-fn nobody(reason: &str) -> Value {
+fn nothing_reconciled(reason: &str) -> Value {
     tracing::info!(decision = "skip", reason, "no pipeline reconciled");
     json!({"pipelines": [], "reason": reason})
 }

@@ -1,4 +1,4 @@
-//! Starts the deployment that is due, or says why not.
+//! Starts the deployment that is due, or reports why not.
 
 mod act;
 mod handler;

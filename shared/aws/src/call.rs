@@ -17,7 +17,7 @@ use rules::redact;
 use crate::kind::{BAD_CREDENTIALS, Kind, kind_of};
 use crate::text::one_line;
 
-/// A call to AWS that did not give what was asked for.
+/// A call to AWS that failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{} `{resource}`: {message}", spelled_out(.operation))]
 pub struct CallFailed {
@@ -48,11 +48,11 @@ const NAMED_IN_CONFIGURATION: [&str; 6] = [
     "ecs:ListTasks",
 ];
 
-/// ECS says with the code of a wrong request (`ClientException`, HTTP 400) that somebody else registers a revision of the same
+/// With the code of a wrong request (`ClientException`, HTTP 400) ECS reports that another caller registers a revision of the same
 /// family at this moment (hashicorp/terraform-provider-aws #9777, PrefectHQ/prefect #10102).
 const BUSY_FAMILY: &str = "Too many concurrent attempts";
 
-/// A call on its way: what a failure has to say about it.
+/// A call on its way: what its failure reports.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     operation: &'static str,
@@ -71,7 +71,7 @@ impl Call {
         }
     }
 
-    /// Takes these texts of the request out of whatever is said about its failure.
+    /// Redacts these texts of the request in the report of its failure.
     pub(crate) fn redacting(mut self, texts: impl IntoIterator<Item = String>) -> Self {
         let long = |text: &String| text.chars().count() >= redact::VALUE_CHARACTERS_AT_LEAST;
         self.redacted.extend(texts.into_iter().filter(long));
@@ -118,7 +118,7 @@ impl Call {
         self.unexpected(&root_cause(&error))
     }
 
-    /// Found nothing, where AWS says so in a successful answer.
+    /// Found nothing, where AWS states that in a successful answer.
     pub(crate) fn not_found(&self, why: &str) -> CallFailed {
         self.because(Kind::NotFound, self.absent(&one_line(why, 200)))
     }
@@ -230,7 +230,7 @@ impl Call {
     }
 }
 
-/// What AWS said, for people: the code and its sentence without the full stop.
+/// AWS's error for people: the code and its sentence without the full stop.
 fn said(status: u16, code: &str, message: Option<&str>) -> String {
     let sentence = one_line(message.unwrap_or_default(), 300);
     let sentence = sentence.trim_end_matches('.');

@@ -114,7 +114,7 @@ fn health_from(target: &TargetHealthDescription) -> TargetHealth {
     let health = target.target_health();
     TargetHealth {
         target: port.map_or_else(|| id.to_owned(), |port| format!("{id}:{port}")),
-        // No state is no health: whoever waits for `healthy` goes on waiting.
+        // A target without a state is not healthy: the wait for `healthy` goes on.
         state: health
             .and_then(|health| health.state())
             .map_or("unknown", |state| state.as_str())

@@ -1,6 +1,6 @@
-//! Reads what AWS says now about one pipeline, as far as a decision needs it. Nothing is changed here, and nothing decided.
+//! Reads the state of one pipeline, as far as a decision needs it. Nothing is changed here, and nothing decided.
 //!
-//! This is the one module that asks several services. It knows neither Lambda nor who observes, so that a function and a
+//! This is the one module that calls several services. It knows neither Lambda nor who observes, so that a function and a
 //! command decide from the same.
 
 mod deployments;
@@ -42,7 +42,7 @@ pub struct Observation {
 }
 
 impl Observation {
-    /// When the candidate was ordered; where there is none nothing is marked with it.
+    /// When the candidate was ordered; the epoch where there is none, which marks nothing.
     pub fn ordered_at(&self) -> UtcDateTime {
         let candidate = self.observed.candidate.as_ref();
         candidate.map_or(UtcDateTime::UNIX_EPOCH, |candidate| candidate.ordered_at)
@@ -85,7 +85,7 @@ impl Observer {
         }
     }
 
-    /// What AWS says now. The facts on which few decisions depend are left out: [`decide`](Self::decide) adds them.
+    /// The state of the pipeline now. The facts on which few decisions depend are left out: [`decide`](Self::decide) adds them.
     ///
     /// # Errors
     /// A call failed, or the pipeline does not fit what AWS has.

@@ -20,7 +20,7 @@ pub enum Failure {
     /// A call to AWS failed.
     #[error(transparent)]
     Aws(#[from] CallFailed),
-    /// What AWS says does not allow what was asked for.
+    /// What AWS has does not allow what was requested.
     #[error("{0}")]
     Refused(String),
     /// AWS's record is older than the event, which has to come again.
@@ -47,11 +47,11 @@ pub enum Failure {
 const WRITTEN_OUT_AT_MOST: usize = 10;
 
 fn joined(failures: &[(String, Failure)]) -> String {
-    // What says nothing of its own comes last.
-    let (unfinished, told): (Vec<_>, Vec<_>) = failures
+    // Unfinished pipelines explain nothing, so they come last.
+    let (unfinished, failed): (Vec<_>, Vec<_>) = failures
         .iter()
         .partition(|(_, failure)| matches!(failure, Failure::Unfinished));
-    let mut lines: Vec<String> = told
+    let mut lines: Vec<String> = failed
         .into_iter()
         .chain(unfinished)
         .take(WRITTEN_OUT_AT_MOST)

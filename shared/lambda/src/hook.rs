@@ -1,4 +1,4 @@
-//! A hook always answers: CodeDeploy waits an hour for one that says nothing.
+//! A hook always answers: CodeDeploy waits an hour for one that does not.
 //!
 //! Whatever happens inside a hook (a wrong configuration, a denied call, a panic, time running out), CodeDeploy gets
 //! `Failed` in time, and the reason is logged and published. When in doubt: `Failed`, traffic stays where it is.
@@ -30,7 +30,7 @@ use crate::{Deadline, Failure, Messenger, Start};
 pub struct Known {
     /// Its pipeline.
     pub pipeline: Pipeline,
-    /// What CodeDeploy says of it.
+    /// Its record in CodeDeploy.
     pub deployment: Deployment,
 }
 
@@ -48,7 +48,7 @@ pub struct Hook<'a> {
     pub gate: Gate,
     /// Who waits for the answer.
     pub caller: Caller<'a>,
-    /// How people are told.
+    /// Publishes a failed gate.
     pub messenger: &'a Messenger,
     /// When Lambda ends the invocation.
     pub deadline: Deadline,
@@ -59,7 +59,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
 impl Hook<'_> {
-    /// Whether the caller waits for this hook. One that does not say so at once is asked again.
+    /// Whether the caller waits for this hook. A caller that does not yet is read again.
     ///
     /// # Errors
     /// How far the deployment is could not be read.
@@ -67,8 +67,8 @@ impl Hook<'_> {
         self.caller.stage(self.gate).await
     }
 
-    /// Finds out about the deployment, lets `check` decide, and answers; also when any of it fails. While AWS throttles or
-    /// is not to be reached, and there is time, `check` is asked again: it must not mind.
+    /// Reads the deployment, lets `check` decide, and answers, even when any of it fails. While AWS throttles or cannot be
+    /// reached, and there is time, `check` is called again, so it must be safe to repeat.
     ///
     /// # Errors
     /// The answer itself was refused, or did not reach CodeDeploy before the time was over.
@@ -130,7 +130,7 @@ impl Hook<'_> {
     {
         let started = start.as_ref().map_err(Failure::from)?;
         let deployment = self.caller.read_deployment().await?;
-        // A call that comes late or twice must not begin what nobody waits for.
+        // A call that comes late or twice must not begin work whose result nothing waits for.
         if deployment.status.has_ended() {
             return Ok(Verdict::TooLate(format!(
                 "deployment `{}` has ended",
@@ -193,7 +193,7 @@ impl Hook<'_> {
         if let (Some(outcome), Some(HookReceipt::Accepted), Some(settings)) =
             (self.outcome(known, verdict), receipt, settings)
         {
-            self.messenger.tell(settings, &outcome).await;
+            self.messenger.try_publish(settings, &outcome).await;
         }
         Ok(
             json!({"deployment_id": self.caller.deployment(), "answer": answer, "reason": reason, "late": late}),
@@ -221,9 +221,12 @@ impl Hook<'_> {
                 }
                 None => Outcome::migration_did_not_run(&known.pipeline, &known.subject(), reason),
             },
-            (Some(known), Gate::TestTraffic) => {
-                Outcome::test_traffic_failed(&known.pipeline, &known.subject(), reason)
-            }
+            (Some(known), Gate::TestTraffic) => match log {
+                Some(_) => Outcome::test_traffic_failed(&known.pipeline, &known.subject(), reason),
+                None => {
+                    Outcome::test_traffic_not_checked(&known.pipeline, &known.subject(), reason)
+                }
+            },
             (None, Gate::Migration) => {
                 Outcome::gate_failed(Event::MigrationFailed, self.caller.deployment(), reason)
             }
@@ -234,7 +237,7 @@ impl Hook<'_> {
     }
 }
 
-/// Where people are told, also when the rest of the configuration is wrong.
+/// Where outcomes are published, even when the rest of the configuration is wrong.
 fn settings_of<T>(start: &Start<T>) -> Option<&Settings> {
     match start {
         Ok(started) => Some(&started.settings),

@@ -1,4 +1,4 @@
-//! What every function does around its own work: start, fail with a name, tell people, answer a hook.
+//! What every function does around its own work: start, fail with a name, publish outcomes, answer a hook.
 //!
 //! Not here: anything that a function decides, and any call that only one function makes.
 #![warn(missing_docs)]

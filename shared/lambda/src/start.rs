@@ -30,7 +30,7 @@ pub type Start<T> = Result<Started<T>, Misconfigured>;
 pub struct Misconfigured {
     /// What is wrong.
     pub problems: Problems,
-    /// Topic and message format, where they are right: people are told what is wrong with the rest.
+    /// Topic and message format, where they are valid: a hook publishes the problems of the rest.
     pub settings: Option<Settings>,
 }
 

@@ -24,8 +24,8 @@ pub struct Covered {
     reconciled_at: UtcDateTime,
     /// Orders up to this moment are decided as this one was; none: all are.
     ordered_until: Option<UtcDateTime>,
-    /// It found this image waiting, and told nobody: who pushed it has still to be told.
-    untold: Option<Digest>,
+    /// It found this image waiting, and published nothing: that is still owed to the push of it.
+    unpublished: Option<Digest>,
 }
 
 impl Covered {
@@ -54,11 +54,11 @@ impl Covered {
             cause: Cause::Push(candidate.image.digest.clone()),
             ..reconciliation.clone()
         });
-        let untold = candidate
+        let unpublished = candidate
             .zip(pushed)
             .filter(|(_, pushed)| match decision {
                 Decision::Skip(skip) => {
-                    pushed.tells(observed, skip) && !reconciliation.tells(observed, skip)
+                    pushed.publishes(observed, skip) && !reconciliation.publishes(observed, skip)
                 }
                 Decision::Start(_) | Decision::EndWait(_) | Decision::Stop(_) => false,
             })
@@ -67,7 +67,7 @@ impl Covered {
             search: reconciliation.search.clone(),
             reconciled_at,
             ordered_until,
-            untold,
+            unpublished,
         })
     }
 
@@ -82,7 +82,7 @@ impl Covered {
         self.search == reconciliation.search
             && self.reconciled_at - pushed_at > MARGIN
             && self.ordered_until.is_none_or(|until| pushed_at <= until)
-            && self.untold.as_ref() != Some(digest)
+            && self.unpublished.as_ref() != Some(digest)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who carries out the deployments of a service. It is found, not configured: a pipeline names a service, and the service's
+//! The engine that carries out the deployments of a service. It is found, not configured: a pipeline names a service, and the service's
 //! deployment controller says which engine deploys to it.
 
 use std::fmt;
@@ -16,9 +16,9 @@ pub enum Engine {
     CodeDeploy,
 }
 
-/// What only one engine has a word for. A second engine finds here what people have to be told in its words.
+/// What only one engine has a word for. A second engine finds here what its outcomes need words for.
 impl Engine {
-    /// The gate that this step asks, where it asks one.
+    /// The gate that this step waits for, where there is one.
     pub(crate) fn gate_of(self, step: &str) -> Option<&'static str> {
         match self {
             Self::CodeDeploy => words::gate_of(step),

@@ -1,4 +1,4 @@
-//! What AWS says, in our words: plain data that decisions are taken from. Nothing here decides anything.
+//! The state of AWS, in our words: plain data that decisions are taken from. Nothing here decides anything.
 //!
 //! Not here: what only one engine has ([`crate::codedeploy`]).
 

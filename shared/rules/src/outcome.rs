@@ -1,4 +1,4 @@
-//! Outcomes: what became of a push or a request, as people are told it. Rendering is in [`crate::message`].
+//! Outcomes: what became of a push or a request, for people and programs. Rendering is in [`crate::message`].
 //!
 //! Sentences here hold for any engine; where only one engine has a word for something, [`Engine`] has it.
 
@@ -23,7 +23,7 @@ pub use event::Event;
 pub struct Outcome {
     /// What happened.
     pub event: Event,
-    /// The pipeline; none where a hook could not find out.
+    /// The pipeline; none where a hook could not determine it.
     pub pipeline: Option<PipelineName>,
     /// The service's cluster.
     pub cluster: Option<ClusterName>,
@@ -126,7 +126,7 @@ impl Outcome {
         }
     }
 
-    /// Adds that a migration for which nobody waits any more was perhaps not stopped, and why.
+    /// Adds that the migration of an ended deployment may still run, and why it could not be stopped.
     pub fn add_migration_left(&mut self, why: &impl fmt::Display) {
         let check = format!(
             "check whether its migration is still running, and stop it: it could not be stopped ({why})"

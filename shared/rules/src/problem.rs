@@ -26,7 +26,7 @@ impl fmt::Display for Problem {
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
-    /// Notes one more. Both texts may repeat what was written, whatever that is: no credential is told, and all of it is
+    /// Notes one more. Both texts may repeat what was written, whatever that is: credentials are redacted, and all of it is
     /// on one line.
     pub fn add(&mut self, place: impl AsRef<str>, message: impl AsRef<str>) {
         self.0.push(Problem {

@@ -14,7 +14,7 @@ use crate::tag_rule::{self, TagRule};
 pub struct Reconciliation<'a> {
     /// The pipeline.
     pub pipeline: &'a Pipeline,
-    /// Who or what asked.
+    /// The trigger.
     pub asked_by: AskedBy,
     /// Whether the image is deployed even where it runs already.
     pub force: Force,
@@ -22,7 +22,7 @@ pub struct Reconciliation<'a> {
     pub search: Search,
     /// When the event happened: deployments before it were not about it.
     pub event_at: Option<UtcDateTime>,
-    /// Whether to act, or only to say what would be done.
+    /// Whether to act, or only to report what would be done.
     pub effect: Effect,
     /// What it is caused by.
     pub cause: Cause,
@@ -51,21 +51,21 @@ pub enum Effect {
 /// What causes a reconciliation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {
-    /// Somebody pushed this image.
+    /// A push of this image.
     Push(Digest),
-    /// Somebody asked.
+    /// A person or program requested it.
     Request,
     /// A deployment's end, or the hour.
     Routine,
 }
 
-/// Whom an event concerns.
+/// The pipelines that an event concerns.
 #[derive(Debug, Clone)]
 pub enum Concerned<'a> {
     /// These pipelines; at least one.
     Reconciliations(Vec<Reconciliation<'a>>),
-    /// Nobody, for this reason: a skip, not an error.
-    Nobody(String),
+    /// None, for this reason: a skip, not an error.
+    None(String),
 }
 
 /// A request for a pipeline that is not configured.
@@ -85,7 +85,7 @@ pub fn concerned<'a>(
     event: &StartEvent,
 ) -> Result<Concerned<'a>, NoSuchPipeline> {
     Ok(match event {
-        StartEvent::Ignored(reason) => Concerned::Nobody(reason.clone()),
+        StartEvent::Ignored(reason) => Concerned::None(reason.clone()),
         StartEvent::Routine => {
             Concerned::Reconciliations(config.pipelines.iter().map(routine).collect())
         }
@@ -94,14 +94,14 @@ pub fn concerned<'a>(
             deployment_group,
         } => match config.of_group(application, deployment_group) {
             Some(pipeline) => Concerned::Reconciliations(vec![routine(pipeline)]),
-            None => Concerned::Nobody(format!(
+            None => Concerned::None(format!(
                 "no pipeline has the deployment group `{deployment_group}` of `{application}`"
             )),
         },
         StartEvent::Pushed { image, tag, at } => {
             let following = config.following(&image.repository, tag);
             if following.is_empty() {
-                return Ok(Concerned::Nobody(nobody_follows(
+                return Ok(Concerned::None(nobody_follows(
                     config,
                     &image.repository,
                     tag,
@@ -210,7 +210,7 @@ fn no_such_pipeline(config: &Config, given: &str) -> NoSuchPipeline {
 }
 
 impl Reconciliation<'_> {
-    /// Whether somebody waits for this very image, so that people are told when it has to wait. Of pushes in a burst, only
+    /// Whether a sender waits for this very image, so that it is reported when the image has to wait. Of pushes in a burst, only
     /// the last one waits: the tag has left the others before they were reconciled.
     fn is_waited_for(&self, candidate: &Candidate) -> bool {
         match &self.cause {
@@ -220,12 +220,12 @@ impl Reconciliation<'_> {
         }
     }
 
-    /// Whether people are told that nothing is started, and why. Only what carries an order tells: of a routine
-    /// reconciliation nobody waits for an answer, and the same would be told every hour.
+    /// Whether it is published that nothing is started, and why. Only what carries an order publishes: nobody waits for a
+    /// routine reconciliation, and the same would be published every hour.
     ///
-    /// Nothing is told of what runs or ships already: its outcome has been told, or will be. Nor of what was tried before:
-    /// only a push event that comes late or twice finds that, and its failure was told.
-    pub fn tells(&self, observed: &Observed, skip: &Skip) -> bool {
+    /// What runs or ships already is not published: its outcome has been, or will be. Nor is what was tried before: only a
+    /// push event that comes late or twice finds that, and its failure was published.
+    pub fn publishes(&self, observed: &Observed, skip: &Skip) -> bool {
         if self.effect == Effect::DryRun {
             return false;
         }
@@ -234,9 +234,9 @@ impl Reconciliation<'_> {
             candidate.is_some_and(|candidate| self.is_waited_for(candidate))
         };
         match skip {
-            // The pushed image may have lost its tag to a later push, which is told itself.
+            // The pushed image may have lost its tag to a later push, which is reported itself.
             Skip::NoMatchingImage(_) | Skip::NeverShipped(_) => self.cause == Cause::Request,
-            // Where somebody took production away from the candidate since, it waits for nothing.
+            // Where a person took production away from the candidate since, it waits for nothing.
             Skip::Waiting(_) => is_waited_for() && !observed.is_being_rolled_back_by_hand(),
             Skip::OlderThanRunning(_) | Skip::RunningUnknown(_) => is_waited_for(),
             Skip::AlreadyRunning(..)
@@ -246,7 +246,7 @@ impl Reconciliation<'_> {
         }
     }
 
-    /// Whether it carries an order: a push or a request, whose sender waits to hear what becomes of it.
+    /// Whether it carries an order: a push or a request, whose sender waits for its outcome.
     pub fn carries_an_order(&self) -> bool {
         match self.cause {
             Cause::Push(_) | Cause::Request => true,
@@ -270,7 +270,7 @@ impl Reconciliation<'_> {
         })
     }
 
-    /// The candidate among the images that the search found at `asked_at`. What is no container image (a chart, a
+    /// The candidate among the images that the search found at `asked_at`. Anything but a container image (a chart, a
     /// signature) is none, even under a tag that the pipeline follows.
     ///
     /// A request is an order of the moment at which it is made; a routine reconciliation knows only the push.

@@ -1,4 +1,4 @@
-//! Text that others wrote, on its way into a sentence of ours.
+//! Makes text from outside safe for a sentence of ours.
 
 /// What people read of one line, and what fits beside others in a log and a message.
 const CHARACTERS_AT_MOST: usize = 500;

@@ -1,4 +1,4 @@
-//! Start or skip: what becomes of a pipeline, from what AWS says now.
+//! Start or skip: what becomes of a pipeline, from the state that AWS has now.
 //!
 //! Only neutral types are here. What a deployment is for one engine, and how it is read, is in that engine's module.
 
@@ -122,7 +122,7 @@ fn refuse(
         AskedBy::Rollback => never_shipped(observed, candidate),
         AskedBy::Person => older(pipeline, observed, candidate),
         AskedBy::Event => match older(pipeline, observed, candidate)? {
-            // An older image may have been tried as well; why it is not wanted any more is that a newer one runs.
+            // An older image may have been tried as well; what matters is that a newer one runs.
             Some(older) => Ok(Some(older)),
             None => tried(observed, candidate),
         },
@@ -210,7 +210,7 @@ impl Decision {
         }
     }
 
-    /// Why, for the person or program that asked. A request is not remembered: what it waits for ends without it.
+    /// Why, for the sender of the order. A request is not remembered: what it waits for ends without it.
     pub fn reason(&self, asked_by: AskedBy) -> String {
         let then = match asked_by {
             AskedBy::Event => "its end triggers the next reconciliation",

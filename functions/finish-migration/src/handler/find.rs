@@ -23,7 +23,7 @@ impl Waiting {
         known: Option<Known>,
         task: Option<Described>,
     ) -> Self {
-        // As it was started, whatever the configuration says by now.
+        // As it was started, whatever the configuration is by now.
         let written = record.runs.as_ref().map(|runs| &runs.container);
         let container = written.or_else(|| {
             let migration = known.as_ref()?.pipeline.migration.as_ref();
@@ -59,7 +59,7 @@ pub(super) enum Found {
 enum Written {
     /// It was written down.
     Down(Box<Down>),
-    /// It was not, or is not any more; with what AWS's clock says.
+    /// It was not, or is deleted; with the time by AWS's clock.
     Unwritten(Option<UtcDateTime>),
     /// It is another stack's.
     Ignored(String),
@@ -71,13 +71,13 @@ struct Down {
     known: Option<Known>,
     /// When its time is up.
     due: Option<UtcDateTime>,
-    /// What AWS's clock says.
+    /// The time by AWS's clock.
     now: Option<UtcDateTime>,
 }
 
 impl Handler {
     pub(super) async fn changed(&self, change: TaskChanged) -> Result<Found, Failure> {
-        // Without a configuration nobody knows whose deployment it is. The event comes again, and the time-out at last.
+        // Without a configuration the deployment's pipeline is not known. The event comes again, and the time-out at last.
         let started = self.start.as_ref().map_err(Failure::from)?;
         match self.written(&change.deployment).await? {
             Written::Down(down) => {

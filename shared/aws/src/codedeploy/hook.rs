@@ -10,8 +10,8 @@ use crate::call::{Call, CallFailed};
 use crate::wire::OnlyWhenThrottled;
 
 impl CodeDeploy {
-    /// Answers a hook. It is sent again only when it was throttled: after a lost answer, a second one is told that the first
-    /// came too late, and only the caller can know better.
+    /// Answers a hook. It is sent again only when it was throttled: after a lost answer, a second one is refused as too late,
+    /// and only the caller can know better.
     pub async fn put_lifecycle_event_hook_execution_status(
         &self,
         deployment: &DeploymentId,

@@ -13,7 +13,7 @@ use super::{Ecs, capacity_to, network_to, sentence};
 use crate::call::{Call, CallFailed};
 use crate::text::{cut, time_from};
 
-/// What became of RunTask. ECS answers HTTP 200 also when nothing runs.
+/// The result of RunTask. ECS answers HTTP 200 even when nothing runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(
     clippy::large_enum_variant,
@@ -31,7 +31,7 @@ pub enum RunTaskAnswer {
 /// Why ECS ran no task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskFailure {
-    /// What it was about, where ECS says it.
+    /// The resource that it is about, where ECS names one.
     pub arn: Option<String>,
     /// `RESOURCE:MEMORY`, `EMPTY CAPACITY`, …; the list is open.
     pub reason: Option<String>,
@@ -263,7 +263,7 @@ fn container_from(
         name: call.name(container.name(), "tasks.containers.name")?,
         exit_code: container.exit_code().filter(|_| is_over),
         reason: container.reason().map(redact::redact),
-        // What is no digest tells nothing; that is said where it is needed.
+        // Text that is not a digest counts as none; where a digest is needed, its absence is reported.
         image_digest: container
             .image_digest()
             .and_then(|digest| digest.parse().ok()),

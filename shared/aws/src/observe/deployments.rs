@@ -1,4 +1,4 @@
-//! The deployments of a pipeline's group: the active one, earlier attempts, and those that somebody created meanwhile.
+//! The deployments of a pipeline's group: the active one, earlier attempts, and those that were created meanwhile.
 
 use rules::codedeploy::{self, Deployment};
 use rules::config::Pipeline;

@@ -125,7 +125,7 @@ impl Observer {
         Ok(running.into_iter().chain(shipping).collect())
     }
 
-    /// The image that runs, as it was deployed. The deployment that shipped it says by which tag; the revision's marks may be
+    /// The image that runs, as it was deployed. The deployment that shipped it names the tag; the revision's marks may be
     /// those of an earlier order.
     async fn made_by(
         &self,

@@ -1,4 +1,4 @@
-//! Who calls a hook: each engine is asked and answered in its own way.
+//! The engine that calls a hook: each is read and answered in its own way.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub enum Caller<'a> {
 /// Between two attempts, after the SDK gave up.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// How often CodeDeploy is asked whether it waits: it calls a hook at the moment at which it says so, or a little before.
+/// How often CodeDeploy is read until it waits: it calls a hook at the moment at which its record says so, or a little before.
 const ATTEMPTS: u32 = 5;
 
 impl Caller<'_> {
@@ -65,7 +65,7 @@ impl Caller<'_> {
         }
     }
 
-    /// Answers, again and again while AWS is not to be reached and there is time.
+    /// Answers, again and again while AWS cannot be reached and there is time.
     pub(super) async fn put(
         self,
         answer: HookAnswer,
@@ -104,7 +104,7 @@ async fn put_to_each<'a>(
                 if executions.len() > 1 {
                     tracing::warn!(deployment_id = %deployment, error = %failed, "one of several calls of the hook not answered");
                 }
-                // What may be heard later is worth another delivery, whatever became of the others.
+                // An answer that may arrive later is worth another delivery, whatever became of the others.
                 let outweighs = refused
                     .as_ref()
                     .is_none_or(|known: &CallFailed| known.kind == Kind::Invalid);
@@ -121,7 +121,7 @@ async fn put_to_each<'a>(
     }
 }
 
-/// Puts one answer. One that was heard though nobody said so is ours, and not one that came too late.
+/// Puts one answer. After a lost response, "already completed" means that our own answer arrived, not that it came too late.
 async fn put(
     client: &CodeDeploy,
     deployment: &DeploymentId,

@@ -15,7 +15,7 @@ pub enum TestListener {
     Absent,
 }
 
-/// Whether the migration gate is asked.
+/// Whether the migration gate is part of the deployment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MigrationGate {
     /// AfterInstall calls `run-migration`.

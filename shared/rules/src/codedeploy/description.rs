@@ -1,4 +1,4 @@
-//! The description of a deployment: it says which image, when it was ordered, and by which tag.
+//! The description of a deployment: which image, when it was ordered, and by which tag.
 
 use time::UtcDateTime;
 use time::format_description::well_known::Rfc3339;

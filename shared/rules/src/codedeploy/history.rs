@@ -7,7 +7,7 @@ use crate::start::{Active, Attempt, Deployed, End, Phase};
 /// CodeDeploy's error code of a deployment that StopDeployment stopped (CodeDeploy API Reference, ErrorInformation).
 pub const STOPPED_BY_A_CALL: &str = "MANUAL_STOP";
 
-/// An active deployment, from what CodeDeploy says of it and of its target. The target may be left out where the deployment
+/// An active deployment, from its record and that of its target. The target may be left out where the deployment
 /// ships the candidate: how far it is does not matter then.
 pub fn active(deployment: &Deployment, target: Option<&DeploymentTarget>) -> Active {
     let events = target
@@ -42,7 +42,7 @@ pub fn deployed(deployment: &Deployment) -> Option<Deployed> {
     })
 }
 
-/// A deployment as an attempt to carry out an order; none for a rollback, which nobody ordered.
+/// A deployment as an attempt to carry out an order; none for a rollback, which carries out no order.
 pub fn attempt(deployment: &Deployment) -> Option<Attempt> {
     match deployment.creator {
         Creator::Caller => {}

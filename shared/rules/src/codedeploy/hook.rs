@@ -5,7 +5,7 @@
 pub enum HookAnswer {
     /// Go on.
     Succeeded,
-    /// Fail the deployment, and roll back where the deployment or its group says so.
+    /// Fail the deployment, and roll back where the deployment or its group is configured to.
     Failed,
 }
 

@@ -1,5 +1,5 @@
-//! Whether CodeDeploy waits for a hook. A call of the hook says only which deployment it is about, and anybody who may
-//! invoke the function can make one.
+//! Whether CodeDeploy waits for a hook. A call of the hook only names a deployment, and anybody who may invoke the function
+//! can make one.
 
 use super::{DeploymentTarget, LifecycleEvent, LifecycleEventStatus};
 use crate::gate::Gate;
@@ -9,7 +9,7 @@ pub const AFTER_INSTALL: &str = "AfterInstall";
 /// The lifecycle event whose hook checks green through the test listener.
 pub const AFTER_ALLOW_TEST_TRAFFIC: &str = "AfterAllowTestTraffic";
 
-/// The lifecycle event whose hook asks this gate.
+/// The lifecycle event whose hook is this gate.
 pub fn event_of(gate: Gate) -> &'static str {
     match gate {
         Gate::Migration => AFTER_INSTALL,
@@ -22,7 +22,7 @@ pub fn event_of(gate: Gate) -> &'static str {
 pub enum Stage {
     /// CodeDeploy waits for the hook's answer.
     Waits(LifecycleEvent),
-    /// The event has not begun, or CodeDeploy does not say; the sentence says which.
+    /// The event has not begun, or CodeDeploy does not know; the sentence says which.
     NotYet(String),
     /// The event is over: whatever the answer is, it comes too late.
     NoMore(String),

@@ -1,6 +1,6 @@
 //! What becomes of a deployment's state change: which outcome is published, or why none is.
 //!
-//! An event proves nothing, so every outcome is decided from what AWS says now.
+//! An event proves nothing, so every outcome is decided from the state that AWS has now.
 
 mod clean_up;
 
@@ -19,7 +19,7 @@ use crate::outcome::{Ending, Event, Outcome};
 pub struct Observed {
     /// What the deployment is now, by [`state_of`].
     pub state: DeploymentState,
-    /// What CodeDeploy says of the deployment.
+    /// CodeDeploy's record of the deployment.
     pub deployment: Deployment,
     /// The deployment that it rolls back; the deployment itself where it does not name one.
     pub rolled_back: Option<Deployment>,
@@ -38,7 +38,7 @@ pub struct Observed {
 }
 
 impl Observed {
-    /// The beginning: an event's state, and what CodeDeploy says of its deployment.
+    /// The beginning: an event's state, and the record of its deployment.
     pub fn new(state: DeploymentState, deployment: Deployment) -> Self {
         Self {
             state,
@@ -110,7 +110,7 @@ pub enum MadeBy {
     Unreadable,
 }
 
-/// What tasks say about a bad end.
+/// A bad end, as tasks show it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Why {
     /// Their revision; none where it cannot be read.
@@ -172,7 +172,7 @@ pub fn mistaken(change: &StateChange, deployment: &Deployment) -> Option<String>
     })
 }
 
-/// The state to report. An end is the one that CodeDeploy states, whatever the event says.
+/// The state to report. An end is the one in CodeDeploy's record, whatever the event claims.
 ///
 /// # Errors
 /// CodeDeploy does not state an end yet.

@@ -37,7 +37,7 @@ pub enum LifecycleEventStatus {
     Failed,
     /// Not run, because something before it failed.
     Skipped,
-    /// CodeDeploy does not know, or says something newer than this build.
+    /// Unknown to CodeDeploy, or newer than this build.
     Unknown,
 }
 

@@ -58,7 +58,7 @@ pub struct CodeDeploy {
     pub application: ApplicationName,
     /// The deployment group.
     pub deployment_group: DeploymentGroupName,
-    /// How traffic shifts; none: as the deployment group says.
+    /// How traffic shifts; none for the deployment group's own way.
     pub deployment_config: Option<DeploymentConfigName>,
     /// Whether each deployment brings its own automatic rollback.
     pub rollback: Rollback,
@@ -87,14 +87,14 @@ pub enum WhenBusy {
 pub enum TerminationWait {
     /// It ends the wait.
     Cut,
-    /// It waits, so that the way back to blue stays open as long as the deployment group says.
+    /// It waits, so that the way back to blue stays open as long as the deployment group is configured to wait.
     Keep,
 }
 
-/// Who says whether a deployment that fails is rolled back.
+/// Whose setting decides whether a deployment that fails is rolled back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rollback {
-    /// The deployment itself: on failure, on an alarm and when it is stopped, whatever the group says. Without one a failed
+    /// The deployment itself: on failure, on an alarm and when it is stopped, whatever the group is configured to do. Without one a failed
     /// deployment leaves green behind the test listener, and CodeDeploy refuses every later one.
     Automatic,
     /// The deployment group.
@@ -155,7 +155,7 @@ pub struct Request {
 }
 
 impl TestTraffic {
-    /// The gate of a pipeline that configures none: green's targets must become healthy, nothing else is asked.
+    /// The gate of a pipeline that configures none: green's targets must become healthy, no request is sent.
     fn default_gate() -> Self {
         Self {
             healthy_within: Duration::from_secs(180),

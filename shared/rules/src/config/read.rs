@@ -56,7 +56,7 @@ pub(super) fn config(text: &str) -> Result<Config, Problems> {
     problems.finish(pipelines.map(|pipelines| Config { pipelines }))
 }
 
-/// Two pipelines with one name, or one deployment group, cannot be told apart by people or by hooks.
+/// People and hooks cannot distinguish two pipelines with one name or one deployment group.
 fn must_differ(pipelines: &[Pipeline], problems: &mut Problems) {
     let (mut names, mut groups, mut services) = (HashSet::new(), HashSet::new(), HashSet::new());
     for (index, pipeline) in pipelines.iter().enumerate() {

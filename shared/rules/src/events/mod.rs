@@ -106,9 +106,9 @@ fn time_of(event: &Envelope) -> Result<UtcDateTime, UnreadableEvent> {
     })
 }
 
-/// Why an event is none of this account and Region; none where it is, or where it names neither. A bus may be fed from
-/// other accounts and Regions, and what happens there is not this stack's.
-pub fn elsewhere(event: &Value, topic: &TopicArn) -> Option<String> {
+/// The reason why an event is not of this account and Region; none where it is, or where it names neither. A bus may be fed from
+/// other accounts and Regions, and those events are not this stack's.
+pub fn other_account(event: &Value, topic: &TopicArn) -> Option<String> {
     let mut parts = topic.as_str().split(':').skip(3);
     let (region, account) = (parts.next()?, parts.next()?);
     if !is_from_event_bridge(event) {

@@ -136,6 +136,11 @@ fn every_outcome_says_what_happened_in_one_sentence() {
             &deployment,
             "`/`: wanted status 200, got status 500".to_owned(),
         ),
+        Outcome::test_traffic_not_checked(
+            &pipeline,
+            &deployment,
+            "`AfterAllowTestTraffic` has not begun".to_owned(),
+        ),
         Outcome::shipped(&pipeline, &deployment, running(2, 2), ending()),
         Outcome::shipped(&pipeline, &deployment, running(0, 0), ending()),
         Outcome::shipped_and_down(&pipeline, &deployment, running(2, 0), ending()),

@@ -94,7 +94,7 @@ fn overriding(task: &Task) -> impl Iterator<Item = &ContainerOverride> {
     })
 }
 
-/// A cluster's name, where AWS says its ARN.
+/// A cluster's name, where AWS returns its ARN.
 fn name_of(cluster: &str) -> &str {
     cluster.rsplit('/').next().unwrap_or(cluster)
 }

@@ -40,7 +40,7 @@ pub enum Trigger {
     TimedOut {
         /// When the migration's time is up.
         due: Option<UtcDateTime>,
-        /// What AWS's clock says.
+        /// The time by AWS's clock.
         now: Option<UtcDateTime>,
     },
 }
@@ -61,7 +61,7 @@ pub enum Described {
     Task(Box<Task>),
     /// ECS knows none, yet or any more.
     Unknown,
-    /// It cannot be read, now or ever; the sentence says why.
+    /// It cannot be read, now or ever, for this reason.
     Unreadable(String),
 }
 
@@ -81,7 +81,7 @@ pub enum Need {
 pub enum Finish {
     /// Nothing, for this reason.
     Nothing(String),
-    /// ECS describes an older state than the event does: it has to be asked again, and the sentence says so.
+    /// ECS describes an older state than the event does: it has to be read again.
     NotYet(String),
     /// The hook is answered with this verdict.
     Answer(Verdict),
@@ -163,7 +163,7 @@ fn timed_out(
         // It ended in time, and its event was late or lost, or is still to come.
         return judged(observed, task, container);
     }
-    // Anybody who may call this function can say that the time is up.
+    // Anybody who may call this function can claim that the time is up.
     if let (Some(due), Some(now)) = (due, now)
         && now + DUE_ABOUT < due
     {

@@ -1,4 +1,4 @@
-//! Whether the migration that a pipeline asks for fits the revision that it would run in, before anything is registered.
+//! Whether the migration that a pipeline configures fits the revision that it would run in, before anything is registered.
 //!
 //! A migration that runs in the wrong container, in the old image, or behind an entry point that swallows its command ends
 //! with 0 and migrates nothing.
@@ -25,7 +25,7 @@ pub struct Runs {
     beside: Vec<ContainerName>,
 }
 
-/// A migration that would not do what it says.
+/// A migration that would not do what is configured.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
     /// The container is not there.
@@ -119,7 +119,7 @@ pub fn check(migration: &Migration, next: &Value, matching: &Matching) -> Result
     })
 }
 
-/// The containers of a task definition whose end ends the task: all that do not say otherwise.
+/// The containers of a task definition whose end ends the task: all that are not marked otherwise.
 pub(crate) fn essential(definition: &Value) -> Vec<ContainerName> {
     let containers = definition["containerDefinitions"].as_array();
     let containers = containers.into_iter().flatten();

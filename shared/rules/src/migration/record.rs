@@ -9,8 +9,8 @@ use crate::names::{
 };
 use crate::observed::Task;
 
-/// So many execution ids are kept. CodeDeploy gives one to a hook; the others are of calls that somebody else made, and
-/// nobody can tell which is which before CodeDeploy is answered.
+/// So many execution ids are kept. CodeDeploy gives one to a hook; the others are of forged calls, and which is
+/// which shows only when CodeDeploy is answered.
 pub const EXECUTIONS_AT_MOST: usize = 8;
 
 /// A migration, as its time-out schedule keeps it: AWS is the database.
@@ -53,14 +53,14 @@ impl From<&MigrationTask> for TaskRun {
     }
 }
 
-/// What became of an execution id that a record was told.
+/// The result of adding an execution id to a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Noted {
     /// It stood there already.
     Known,
     /// It stands there now.
     Added,
-    /// There is no room for it: whoever was called with it has to answer it.
+    /// There is no room for it: the invocation that was called with it has to answer it.
     Full,
 }
 
@@ -102,7 +102,7 @@ impl Record {
     /// Reads a schedule's input, of this version or an older one. What a newer one adds is left alone.
     ///
     /// # Errors
-    /// What is no record; the sentence does not repeat it, for there are execution ids in it.
+    /// It is not a record; the sentence does not repeat it, for there are execution ids in it.
     pub fn read(input: &str) -> Result<Self, String> {
         let written: Written = serde_json::from_str(input)
             .map_err(|error| format!("line {}, column {}", error.line(), error.column()))?;

@@ -1,4 +1,4 @@
-//! What a load balancer says: the health of targets, listeners and their rules.
+//! The state of a load balancer: the health of targets, listeners and their rules.
 
 use time::UtcDateTime;
 
@@ -22,7 +22,7 @@ pub struct TargetHealth {
 pub struct GroupHealth {
     /// Every target that is registered.
     pub targets: Vec<TargetHealth>,
-    /// When ELB answered, by its own clock, or up to a second before; none where it did not say.
+    /// When ELB answered, by its own clock, or up to a second before; none where its answer states no date.
     pub answered_at: Option<UtcDateTime>,
 }
 
@@ -35,7 +35,7 @@ pub struct Listener {
     pub port: u16,
     /// The load balancer's DNS name.
     pub dns_name: String,
-    /// What it does where no rule says otherwise.
+    /// What it does where no other rule applies.
     pub default_actions: Vec<RuleAction>,
 }
 

@@ -25,7 +25,7 @@ pub struct NetworkConfiguration {
     pub subnets: Vec<String>,
     /// Security group ids.
     pub security_groups: Vec<String>,
-    /// `ENABLED` or `DISABLED`, as ECS says it.
+    /// `ENABLED` or `DISABLED`, as ECS returns it.
     pub assign_public_ip: Option<String>,
 }
 
@@ -51,7 +51,7 @@ pub struct Service {
     pub placement: Placement,
     /// Container and port behind the load balancer, from the service's `loadBalancers`.
     pub load_balancer: Option<LoadBalancerTarget>,
-    /// Tasks that somebody wants.
+    /// The number of tasks that ECS keeps running.
     pub desired_count: i32,
     /// Tasks that run, of all task sets.
     pub running_count: i32,

@@ -21,11 +21,11 @@ pub struct TaskDefinition {
 pub struct Task {
     /// Its ARN.
     pub arn: TaskArn,
-    /// Its cluster's ARN or name, as AWS says it.
+    /// Its cluster's ARN or name, as AWS returns it.
     pub cluster: String,
     /// What it runs.
     pub revision: RevisionArn,
-    /// What RunTask was told, or the service's or task set's id.
+    /// What RunTask was given, or the service's or task set's id.
     pub started_by: Option<String>,
     /// `RUNNING`, `STOPPED`, …
     pub last_status: String,
@@ -41,7 +41,7 @@ pub struct Task {
     pub stopped_at: Option<UtcDateTime>,
     /// Its containers.
     pub containers: Vec<TaskContainer>,
-    /// What RunTask overrode, by container; none where AWS did not say.
+    /// What RunTask overrode, by container; empty where AWS did not return it.
     pub overrides: Vec<ContainerOverride>,
     /// What RunTask overrode beside it, by its name: `cpu`, `taskRoleArn`, …
     pub other_overrides: Vec<String>,

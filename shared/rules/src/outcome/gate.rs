@@ -54,6 +54,24 @@ impl Outcome {
         outcome
     }
 
+    /// The test traffic gate failed before anything was checked.
+    pub fn test_traffic_not_checked(
+        pipeline: &Pipeline,
+        deployment: &Subject,
+        reason: String,
+    ) -> Self {
+        Self {
+            summary: format!(
+                "the test traffic check of {deployment} did not run; no production traffic was shifted"
+            ),
+            next: Some(
+                "nothing to correct in the service: its hook was called too early; push again or request the deployment"
+                    .to_owned(),
+            ),
+            ..Self::test_traffic_failed(pipeline, deployment, reason)
+        }
+    }
+
     /// A gate failed before it knew its pipeline: the configuration is wrong, or AWS refused the first call.
     pub fn gate_failed(event: Event, deployment: &DeploymentId, reason: String) -> Self {
         Self {

@@ -6,7 +6,7 @@ use crate::names::{DeploymentId, Image};
 use crate::start::{self, AskedBy, Skip};
 
 impl Outcome {
-    /// An image waits behind another deployment. What a person asked for is not remembered until then.
+    /// An image waits behind another deployment. A request is not remembered until then.
     pub fn waiting(
         pipeline: &Pipeline,
         image: &Image,
@@ -56,7 +56,7 @@ impl Outcome {
     }
 
     /// Nothing can be started for an order, and trying again changes nothing: something must be corrected first. `again` is
-    /// the command that asks for it then.
+    /// the command that requests it then.
     pub fn refused(pipeline: &Pipeline, image: Option<Image>, reason: String, again: &str) -> Self {
         let what = image
             .as_ref()
@@ -73,7 +73,7 @@ impl Outcome {
         outcome
     }
 
-    /// A deployment would be started or stopped for an order; `decision` says what in a sentence. The stack only observes.
+    /// A deployment would be started or stopped for an order; `decision` is that in a sentence. The stack only observes.
     pub fn observed(pipeline: &Pipeline, image: &Image, decision: &str) -> Self {
         let summary = format!(
             "{image} would go to {}; this stack only observes (`Mode` is `observe`), nothing was changed",

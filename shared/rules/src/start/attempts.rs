@@ -9,7 +9,7 @@ use crate::config::{Pipeline, WhenBusy};
 use crate::names::{DeploymentId, Digest, Tag};
 use crate::tag_rule::TagRule;
 
-/// A deployment, as far as it tells whether the same image is worth another one.
+/// A deployment, as far as it shows whether the same image is worth another one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
     /// The deployment.
@@ -49,7 +49,7 @@ impl Attempt {
 /// Which of a service's deployments since the candidate was ordered tried to ship it, and have ended.
 ///
 /// An exact tag that Greenlight followed elsewhere since has been moved back: that is a new order, whatever became of the
-/// earlier ones. A deployment that repeats another one's content was copied by a person, and says nothing about the tag.
+/// earlier ones. A deployment that repeats another one's content was copied by a person, and proves nothing about the tag.
 /// An image that was given a higher version than the one by which it was tried is a new order, too. One that was stopped
 /// for a newer image did not fail.
 pub fn attempts(
@@ -121,7 +121,7 @@ fn was_of_lower_version(rule: &TagRule, deployment: &Attempt, candidate: &Candid
     shipped.zip(now).is_some_and(|(shipped, now)| shipped < now)
 }
 
-/// Whether Greenlight stopped a deployment for a newer image, which `when_busy = "replace"` asks for: that says nothing
+/// Whether Greenlight stopped a deployment for a newer image, which `when_busy = "replace"` asks for: that proves nothing
 /// against its own image. Nothing in AWS's record distinguishes such a stop from a person's; what does is the deployment that
 /// came after, by the time of its order. It was ordered while this one was under way, and then Greenlight stops what is under
 /// way before any person can.

@@ -1,4 +1,4 @@
-//! What a decision is taken from: what AWS says now about one pipeline, and about the service that it deploys to.
+//! What a decision is taken from: the state of one pipeline, and of the service that it deploys to.
 
 use time::UtcDateTime;
 
@@ -12,7 +12,7 @@ use crate::observed::{ImageDetail, TaskCount};
 /// depend on them. None means not observed, never nothing found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observed {
-    /// Who or what asked.
+    /// The trigger.
     pub asked_by: AskedBy,
     /// Whether it is deployed even where it runs already.
     pub force: Force,
@@ -57,7 +57,7 @@ impl Observed {
     }
 }
 
-/// The trigger: who or what asked.
+/// The trigger of a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AskedBy {
     /// A push, the end of a deployment, or the hour.
@@ -85,9 +85,9 @@ pub enum Force {
 pub struct Candidate {
     /// The image, by the tag that chose it.
     pub image: Image,
-    /// What ECR says of it.
+    /// ECR's record of it.
     pub detail: ImageDetail,
-    /// When it was ordered: when it was pushed, or when an event says that its tag was set, whichever is later.
+    /// When it was ordered: when it was pushed, or when its tag was set by the time of an event, whichever is later.
     pub ordered_at: UtcDateTime,
 }
 
@@ -96,7 +96,7 @@ pub struct Candidate {
 pub struct Running {
     /// The revision that serves production.
     pub revision: RevisionArn,
-    /// How many of its tasks run; none where ECS does not say.
+    /// How many of its tasks run; none where that is not known.
     pub tasks: Option<TaskCount>,
     /// The deployment that has not ended.
     pub active: Option<Active>,
@@ -110,8 +110,8 @@ pub enum RunningImage {
     Known(Digest),
     /// Containers of the pipeline are pinned to different images, none of which is what should run everywhere.
     Mixed,
-    /// Not known: the revision names a tag, which may have moved since, and the running tasks do not tell; the sentence
-    /// says what is missing.
+    /// Not known: the revision names a tag, which may have moved since, and the running tasks do not show it; the
+    /// sentence names what is missing.
     Unknown(String),
 }
 

@@ -32,7 +32,7 @@ pub fn clean_up(pipeline: &Pipeline, observed: &Observed) -> Result<Option<Clean
     }
     let may_run = match observed.lifecycle.as_ref().ok_or(Need::Lifecycle)? {
         Lifecycle::Read(target) => target.as_ref().is_some_and(ended_during_migration),
-        // When in doubt: a task that runs on changes a database for which nobody waits.
+        // When in doubt: a task that runs on changes a database after its deployment has ended.
         Lifecycle::Unreadable => true,
     };
     Ok(Some(if may_run {

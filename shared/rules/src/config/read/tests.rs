@@ -172,3 +172,14 @@ fn a_base_url_is_an_address_that_can_be_asked() {
         assert!(!base_url(url), "{url}");
     }
 }
+
+#[test]
+fn a_string_in_place_of_an_array_is_named_as_one() {
+    let text = "[[pipeline]]\nname='w'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'\n\
+                containers='web'";
+    let problems = Config::parse(text).unwrap_err();
+    assert_eq!(
+        problems.to_string(),
+        "at `pipeline[0].containers`: expected an array of strings, found the string `\"web\"`"
+    );
+}
