@@ -1,6 +1,7 @@
 //! One run of a scenario: the real binaries, built once, played by the rehearsal, and the record that it leaves.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -87,7 +88,7 @@ pub(crate) fn side_by_side<T: Sync, R: Send + Sync>(
         }
     };
     thread::scope(|scope| {
-        for _ in 0..STAGES {
+        for _ in 0..plays_at_a_time() {
             scope.spawn(take);
         }
     });
@@ -113,10 +114,15 @@ pub(crate) fn scenarios() -> Vec<String> {
     list.lines().map(name).collect()
 }
 
-/// So many rehearsals are played at a time: each mostly waits, but brings processes of its own.
-const STAGES: usize = 3;
+/// Rehearsals that are played at a time, for each processor: one takes two seconds of a processor and twice or three times that
+/// by the clock, in which it waits. More would only wait for one another.
+const PLAYS_A_PROCESSOR: usize = 3;
 
-/// Runs the rehearsal as soon as there is a stage.
+fn plays_at_a_time() -> usize {
+    PLAYS_A_PROCESSOR * thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// Runs the rehearsal as soon as there is room for it.
 pub(crate) fn rehearse(arguments: &[&str]) -> Output {
     rehearse_given(&[], arguments)
 }
@@ -126,7 +132,7 @@ pub(crate) fn rehearse_given(environment: &[(&str, &str)], arguments: &[&str]) -
     static PLAYING: Mutex<usize> = Mutex::new(0);
     static ENDED: Condvar = Condvar::new();
     let binaries = binaries();
-    let playing = ENDED.wait_while(lock(&PLAYING), |playing| *playing >= STAGES);
+    let playing = ENDED.wait_while(lock(&PLAYING), |playing| *playing >= plays_at_a_time());
     *playing.unwrap_or_else(PoisonError::into_inner) += 1;
     let output = Command::new(binaries.join("rehearsal"))
         .args(arguments)
@@ -169,6 +175,10 @@ pub(crate) fn binaries() -> &'static Path {
                 "--locked",
                 "--workspace",
                 "--bins",
+                // With a test among the targets cargo takes the features that `cargo test` has built everything with.
+                // Without one it would compile tokio, and all that stands on it, a second time.
+                "--test",
+                "it",
                 "--profile",
                 profile,
                 "--target-dir",
