@@ -129,11 +129,23 @@ pub(crate) fn rehearse(arguments: &[&str]) -> Output {
 
 /// The same for somebody who has this in the environment.
 pub(crate) fn rehearse_given(environment: &[(&str, &str)], arguments: &[&str]) -> Output {
+    rehearse_in(1, environment, arguments)
+}
+
+/// Runs a rehearsal of many services, which keeps a machine busy by itself, beside two others at most: its production would
+/// not be answered in time.
+pub(crate) fn rehearse_large(arguments: &[&str]) -> Output {
+    rehearse_in(plays_at_a_time() - 2, &[], arguments)
+}
+
+/// Runs the rehearsal as soon as so many places are free.
+fn rehearse_in(places: usize, environment: &[(&str, &str)], arguments: &[&str]) -> Output {
     static PLAYING: Mutex<usize> = Mutex::new(0);
     static ENDED: Condvar = Condvar::new();
     let binaries = binaries();
-    let playing = ENDED.wait_while(lock(&PLAYING), |playing| *playing >= plays_at_a_time());
-    *playing.unwrap_or_else(PoisonError::into_inner) += 1;
+    let has_no_room = |playing: &mut usize| *playing + places > plays_at_a_time();
+    let playing = ENDED.wait_while(lock(&PLAYING), has_no_room);
+    *playing.unwrap_or_else(PoisonError::into_inner) += places;
     let output = Command::new(binaries.join("rehearsal"))
         .args(arguments)
         .arg("--binaries")
@@ -141,8 +153,8 @@ pub(crate) fn rehearse_given(environment: &[(&str, &str)], arguments: &[&str]) -
         .envs(environment.iter().copied())
         .current_dir(repository::root())
         .output();
-    *lock(&PLAYING) -= 1;
-    ENDED.notify_one();
+    *lock(&PLAYING) -= places;
+    ENDED.notify_all();
     output.unwrap()
 }
 
