@@ -1,6 +1,7 @@
 //! One run of a scenario: the real binaries, built once, played by the rehearsal, and the record that it leaves.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -87,7 +88,7 @@ pub(crate) fn side_by_side<T: Sync, R: Send + Sync>(
         }
     };
     thread::scope(|scope| {
-        for _ in 0..STAGES {
+        for _ in 0..plays_at_a_time() {
             scope.spawn(take);
         }
     });
@@ -113,21 +114,38 @@ pub(crate) fn scenarios() -> Vec<String> {
     list.lines().map(name).collect()
 }
 
-/// So many rehearsals are played at a time: each mostly waits, but brings processes of its own.
-const STAGES: usize = 3;
+/// Rehearsals that are played at a time, for each processor: one takes two seconds of a processor and twice or three times that
+/// by the clock, in which it waits. More would only wait for one another.
+const PLAYS_A_PROCESSOR: usize = 3;
 
-/// Runs the rehearsal as soon as there is a stage.
+fn plays_at_a_time() -> usize {
+    PLAYS_A_PROCESSOR * thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// Runs the rehearsal as soon as there is room for it.
 pub(crate) fn rehearse(arguments: &[&str]) -> Output {
     rehearse_given(&[], arguments)
 }
 
 /// The same for somebody who has this in the environment.
 pub(crate) fn rehearse_given(environment: &[(&str, &str)], arguments: &[&str]) -> Output {
+    rehearse_in(1, environment, arguments)
+}
+
+/// Runs a rehearsal of many services, which keeps a machine busy by itself, beside two others at most: its production would
+/// not be answered in time.
+pub(crate) fn rehearse_large(arguments: &[&str]) -> Output {
+    rehearse_in(plays_at_a_time() - 2, &[], arguments)
+}
+
+/// Runs the rehearsal as soon as so many places are free.
+fn rehearse_in(places: usize, environment: &[(&str, &str)], arguments: &[&str]) -> Output {
     static PLAYING: Mutex<usize> = Mutex::new(0);
     static ENDED: Condvar = Condvar::new();
     let binaries = binaries();
-    let playing = ENDED.wait_while(lock(&PLAYING), |playing| *playing >= STAGES);
-    *playing.unwrap_or_else(PoisonError::into_inner) += 1;
+    let has_no_room = |playing: &mut usize| *playing + places > plays_at_a_time();
+    let playing = ENDED.wait_while(lock(&PLAYING), has_no_room);
+    *playing.unwrap_or_else(PoisonError::into_inner) += places;
     let output = Command::new(binaries.join("rehearsal"))
         .args(arguments)
         .arg("--binaries")
@@ -135,8 +153,8 @@ pub(crate) fn rehearse_given(environment: &[(&str, &str)], arguments: &[&str]) -
         .envs(environment.iter().copied())
         .current_dir(repository::root())
         .output();
-    *lock(&PLAYING) -= 1;
-    ENDED.notify_one();
+    *lock(&PLAYING) -= places;
+    ENDED.notify_all();
     output.unwrap()
 }
 
@@ -169,6 +187,10 @@ pub(crate) fn binaries() -> &'static Path {
                 "--locked",
                 "--workspace",
                 "--bins",
+                // With a test among the targets cargo takes the features that `cargo test` has built everything with.
+                // Without one it would compile tokio, and all that stands on it, a second time.
+                "--test",
+                "it",
                 "--profile",
                 profile,
                 "--target-dir",

@@ -147,7 +147,7 @@ fn every_service_that_is_called_fails_in_ci() {
             let is_called = !["iam", "kms", "sqs"].contains(&service);
             assert!(
                 !is_called || script.contains(&format!(":{service}:")),
-                ".ci/run is without a call of {service}, which {id} may make; let one fail in `mishaps`"
+                ".ci/run is without a call of {service}, which {id} may make; let one fail in `faults`"
             );
         }
     });
