@@ -266,8 +266,8 @@ async fn play_through(
     Played {
         record,
         story,
-        points: world.faults.points(),
-        injected: world.faults.injected(),
+        points: world.api.faults.points(),
+        injected: world.api.faults.injected(),
         fingerprint: fingerprint::of(&world, start),
         cut_short,
         broken_off,
@@ -287,7 +287,7 @@ async fn act_all(
         let Err(error) = script.act(step).await else {
             continue;
         };
-        if world.faults.injected().is_empty() {
+        if world.api.faults.injected().is_empty() {
             return Err(error);
         }
         cut_short = Some(format!("{error:#}"));
@@ -302,7 +302,7 @@ async fn act_all(
 pub(crate) async fn end(world: &World) -> anyhow::Result<()> {
     world.lambda.stop().await;
     world.shutdown().await;
-    world.wire.check()
+    world.api.wire.check()
 }
 
 /// The template with this pipelines file in place of its layer.
@@ -362,7 +362,7 @@ pub(crate) async fn start_world(
     })
     .await?;
     if let Some(file) = &paths.wire {
-        world.wire.write_to(file)?;
+        world.api.wire.write_to(file)?;
     }
     Ok(world)
 }

@@ -5,9 +5,11 @@
 
 pub mod api;
 pub mod assumption;
+pub mod aws;
 pub mod clock;
 pub mod cloudwatch;
 pub mod codedeploy;
+pub mod context;
 pub mod ecr;
 pub mod ecs;
 pub mod elb;
@@ -22,6 +24,7 @@ pub mod pause;
 pub mod process;
 pub mod scheduler;
 pub mod sns;
+mod stamp;
 pub mod template;
 pub mod timeline;
 mod wildcard;

@@ -51,10 +51,10 @@ impl<'a> Script<'a> {
             Step::Hold(source) => world.events.hold(source),
             Step::Release(queued) => self.release(*queued).await,
             Step::Deny { function, action } => world.deny(function, action)?,
-            Step::LimitFargate(tasks) => world.limit_fargate(*tasks),
+            Step::LimitFargate(tasks) => world.ecs.limit_fargate(*tasks),
             Step::Stop(then) => person::stop(world, *then)?,
             Step::Continue(wait) => person::end_wait(world, *wait)?,
-            Step::Alarm(name, state) => world.set_alarm(name, *state)?,
+            Step::Alarm(name, state) => world.cloudwatch.set_alarm(name, *state)?,
             Step::Redeploy(version) => {
                 person::redeploy(world, CLUSTER, person::SERVICE, version).await?
             }

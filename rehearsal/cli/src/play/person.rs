@@ -26,11 +26,15 @@ pub(super) fn stop(world: &World, then: AfterStop) -> anyhow::Result<()> {
         AfterStop::RollBack => true,
         AfterStop::LeaveEverything => false,
     };
-    Ok(world.stop_deployment(&under_way(world)?, Some(roll_back))?)
+    Ok(world
+        .codedeploy
+        .stop_deployment(&under_way(world)?, Some(roll_back))?)
 }
 
 pub(super) fn end_wait(world: &World, wait: DeploymentWait) -> anyhow::Result<()> {
-    Ok(world.continue_deployment(&under_way(world)?, wait)?)
+    Ok(world
+        .codedeploy
+        .continue_deployment(&under_way(world)?, wait)?)
 }
 
 /// *Create deployment* in the console: a revision behind the load balancer, and nothing else.

@@ -51,12 +51,12 @@ pub(crate) async fn act(world: &World, pause: &mut Pause, action: &Action) -> an
         Action::Stop(service, roll_back) => {
             if let Some(id) = under_way(world, service) {
                 // It may wait for nobody any more.
-                let _ = world.stop_deployment(&id, Some(*roll_back));
+                let _ = world.codedeploy.stop_deployment(&id, Some(*roll_back));
             }
         }
         Action::EndWait(service, wait) => {
             if let Some(id) = under_way(world, service) {
-                let _ = world.continue_deployment(&id, *wait);
+                let _ = world.codedeploy.continue_deployment(&id, *wait);
             }
         }
         Action::Redeploy {
@@ -68,7 +68,9 @@ pub(crate) async fn act(world: &World, pause: &mut Pause, action: &Action) -> an
             let _ = person::redeploy(world, cluster, service, version).await;
         }
         Action::Ask(request) => pause.during(person::ask(world, request)).await?,
-        Action::Alarm(service, state) => world.set_alarm(&format!("{service}-errors"), *state)?,
+        Action::Alarm(service, state) => world
+            .cloudwatch
+            .set_alarm(&format!("{service}-errors"), *state)?,
         Action::Calm => calm(world)?,
         Action::Converge => converge(world, pause).await,
     }
@@ -90,13 +92,13 @@ fn under_way(world: &World, service: &str) -> Option<String> {
 
 fn calm(world: &World) -> anyhow::Result<()> {
     world.events.calm();
-    world.faults.forget();
+    world.api.faults.forget();
     let alarms: Vec<String> = world
         .cloudwatch
         .read(|alarms| Some(alarms.alarms.keys().cloned().collect()))
         .unwrap_or_default();
     for alarm in alarms {
-        world.set_alarm(&alarm, AlarmState::Ok)?;
+        world.cloudwatch.set_alarm(&alarm, AlarmState::Ok)?;
     }
     Ok(())
 }

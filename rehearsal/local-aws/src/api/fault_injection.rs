@@ -14,12 +14,12 @@ use super::ledger;
 use super::operation::Outcome;
 use super::request::Request;
 use super::service::Service;
-use super::{handle, operations, record, render};
+use super::{Api, handle, operations, record, render};
+use crate::aws::Aws;
 use crate::clock::Pace;
 use crate::fault::{Attempt, Fault};
 use crate::lambda::Asks;
 use crate::timeline;
-use crate::world::Aws;
 
 /// Who calls, as far as the request says.
 #[derive(Clone)]
@@ -78,20 +78,20 @@ impl Caller {
     }
 
     /// The fault that is injected into the call, if any.
-    pub(super) fn meets(&self, aws: &Aws, request: &Request) -> Option<Fault> {
+    pub(super) fn meets(&self, api: &Api, request: &Request) -> Option<Fault> {
         let operation = operation(request);
         let meets = |function: &str| {
             let (call, operation) = (self.call.as_deref(), operation.clone());
-            aws.faults.meets(function, operation, call, self.attempt)
+            api.faults.meets(function, operation, call, self.attempt)
         };
         let of_service = || {
-            let service = about(aws, request)?;
+            let service = about(&api.aws, request)?;
             meets(&format!("{}@{service}", self.function))
         };
-        let apart = aws.faults.tells_services_apart().then(of_service);
+        let apart = api.faults.tells_services_apart().then(of_service);
         let fault = apart.flatten().or_else(|| meets(&self.function))?;
         if self.attempt == Attempt::First {
-            aws.timeline.record(timeline::Event::FaultInjected {
+            api.aws.timeline.record(timeline::Event::FaultInjected {
                 function: self.function.clone(),
                 operation,
                 fault: fault.name(),
@@ -133,34 +133,37 @@ fn operation(request: &Request) -> String {
 
 /// Carries the call out as far as the fault allows, and answers if the fault does.
 pub(super) async fn answer(
-    aws: &Arc<Aws>,
+    api: &Arc<Api>,
     request: Arc<Request>,
     caller: &Caller,
     fault: Fault,
     request_id: &str,
 ) -> Response {
     let error = match fault {
-        Fault::KilledBefore => return killed(aws, caller).await,
+        Fault::KilledBefore => return killed(&api.aws, caller).await,
         Fault::KilledAfter => {
-            unanswered(aws, request, caller).await;
-            return killed(aws, caller).await;
+            unanswered(api, request, caller).await;
+            return killed(&api.aws, caller).await;
         }
         Fault::TimedOut => {
-            unanswered(aws, request, caller).await;
+            unanswered(api, request, caller).await;
             return std::future::pending().await;
         }
         Fault::AnswerLost => {
-            unanswered(aws, request, caller).await;
+            unanswered(api, request, caller).await;
             return broken_off();
         }
         Fault::Error => failure(&request),
-        Fault::Denied => {
-            ledger::denial(aws, request.service, &operation(&request), &caller.function)
-        }
+        Fault::Denied => ledger::denial(
+            &api.aws,
+            request.service,
+            &operation(&request),
+            &caller.function,
+        ),
         Fault::Throttled => throttled(request.service),
     };
     let outcome = Err(error);
-    record(aws, &request, Some(caller.function.clone()), &outcome);
+    record(api, &request, Some(caller.function.clone()), &outcome);
     render(
         request.service.protocol(),
         &request.operation,
@@ -171,15 +174,15 @@ pub(super) async fn answer(
 
 /// Carries a call out and records it, to its end even when its caller has died.
 pub(super) async fn perform(
-    aws: &Arc<Aws>,
+    api: &Arc<Api>,
     request: Arc<Request>,
     caller: Option<Caller>,
 ) -> Outcome {
-    let (aws, clock) = (aws.clone(), aws.clock.clone());
+    let (api, clock) = (api.clone(), api.aws.clock.clone());
     let performed = tokio::spawn(clock.track(async move {
-        let outcome = handle(&aws, &request, caller.as_ref()).await;
+        let outcome = handle(&api, &request, caller.as_ref()).await;
         record(
-            &aws,
+            &api,
             &request,
             caller.map(|caller| caller.function),
             &outcome,
@@ -195,8 +198,8 @@ pub(super) async fn perform(
 }
 
 /// Carries a call out whose answer does not arrive; only the record has its outcome.
-async fn unanswered(aws: &Arc<Aws>, request: Arc<Request>, caller: &Caller) {
-    let _ = perform(aws, request, Some(caller.clone())).await;
+async fn unanswered(api: &Arc<Api>, request: Arc<Request>, caller: &Caller) {
+    let _ = perform(api, request, Some(caller.clone())).await;
 }
 
 /// The process dies, and the connection with it.

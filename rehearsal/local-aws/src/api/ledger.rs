@@ -2,13 +2,32 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use serde_json::Value;
 
 use super::error::ApiError;
 use super::operation::{Call, Operation};
 use super::service::Service;
+use crate::aws::Aws;
 use crate::iam::{Refusal, Why};
 use crate::identity::access_key;
-use crate::world::{Aws, AwsCall};
+
+/// A call that came in over HTTP, and what was answered.
+#[derive(Debug, Clone)]
+pub struct AwsCall {
+    pub at: SystemTime,
+    /// Binary name of the function that called; none when somebody else did.
+    pub function: Option<String>,
+    /// As IAM names it: `ecs`, `elasticloadbalancing`.
+    pub service: &'static str,
+    pub operation: String,
+    /// HTTP status.
+    pub status: u16,
+    pub error: Option<String>,
+    pub request: Value,
+    pub response: Value,
+}
 
 /// Callers and the record of calls.
 pub struct Ledger {

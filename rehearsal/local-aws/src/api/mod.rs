@@ -16,7 +16,6 @@ mod permission;
 pub mod query;
 pub mod request;
 pub mod service;
-pub mod stamp;
 pub mod throttle;
 pub mod wire;
 
@@ -36,25 +35,62 @@ use self::aside::aside;
 use self::error::ApiError;
 use self::fault_injection::Caller;
 use self::input::Input;
+use self::ledger::{AwsCall, Ledger};
 use self::operation::{Call, Outcome, Reply};
 use self::request::Request;
 use self::service::{Protocol, Service};
+use self::throttle::Throttle;
+use self::wire::Wire;
+use crate::aws::Aws;
+use crate::fault::Faults;
+use crate::identity::Ids;
+use crate::stamp;
 use crate::timeline;
-use crate::world::{Aws, AwsCall};
 
 /// More than any operation's limit.
 const LARGEST_BODY: usize = 8 << 20;
 
-/// Serves the API until the future is dropped.
-pub async fn serve(listener: TcpListener, aws: Weak<Aws>) {
+/// The API of one world: the services behind it, and what it keeps of calls.
+pub struct Api {
+    aws: Arc<Aws>,
+    /// Of calls, apart from the ids of things: those are the same however calls overtake each other.
+    request_ids: Ids,
+    ledger: Ledger,
+    throttle: Throttle,
+    /// What happens to calls of functions.
+    pub faults: Faults,
+    pub wire: Wire,
+}
+
+impl Api {
+    pub(crate) fn new(aws: Arc<Aws>, faults: Faults) -> Api {
+        let functions = aws.lambda.functions().into_iter();
+        Api {
+            ledger: Ledger::new(functions.map(|function| function.binary_name)),
+            aws,
+            request_ids: Ids::default(),
+            throttle: Throttle::default(),
+            faults,
+            wire: Wire::default(),
+        }
+    }
+
+    /// Every call so far, in order.
+    pub fn calls(&self) -> Vec<AwsCall> {
+        self.ledger.calls()
+    }
+}
+
+/// Serves the API until the future is dropped. It does not keep the services alive.
+pub(crate) async fn serve(listener: TcpListener, api: Weak<Api>) {
     let router = Router::new()
         .fallback(answer)
         .layer(DefaultBodyLimit::max(LARGEST_BODY))
         .layer(middleware::from_fn_with_state(
-            (aws.clone(), LARGEST_BODY),
+            (api.clone(), LARGEST_BODY),
             wire::record,
         ))
-        .with_state(aws);
+        .with_state(api);
     // `axum::serve` never ends by itself, and never with an error.
     let _ = axum::serve(listener, router).await;
 }
@@ -63,16 +99,16 @@ pub async fn serve(listener: TcpListener, aws: Weak<Aws>) {
 const SMALL_BODY: usize = 64 << 10;
 
 async fn answer(
-    State(aws): State<Weak<Aws>>,
+    State(api): State<Weak<Api>>,
     method: Method,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let Some(aws) = aws.upgrade() else {
+    let Some(api) = api.upgrade() else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
-    let request_id = aws.request_ids.uuid();
+    let request_id = api.request_ids.uuid();
     let parse = || request::parse(&method, &uri, &headers, &body);
     let parsed = match body.len() {
         ..=SMALL_BODY => parse(),
@@ -85,25 +121,25 @@ async fn answer(
     let key = request::access_key_id(&headers);
     if key.is_none() {
         let outcome = Err(unsigned(request.service));
-        record(&aws, &request, None, &outcome);
-        return respond(&aws, &request, &outcome, &request_id);
+        record(&api, &request, None, &outcome);
+        return respond(&api.aws, &request, &outcome, &request_id);
     }
-    let Some(function) = key.and_then(|key| aws.ledger.function(key)) else {
-        let outcome = fault_injection::perform(&aws, request.clone(), None).await;
-        return respond(&aws, &request, &outcome, &request_id);
+    let Some(function) = key.and_then(|key| api.ledger.function(key)) else {
+        let outcome = fault_injection::perform(&api, request.clone(), None).await;
+        return respond(&api.aws, &request, &outcome, &request_id);
     };
     let caller = Caller::new(function, &headers);
-    let took_time = caller.until_delivered(&aws, &request).await;
-    let response = match caller.meets(&aws, &request) {
-        Some(fault) => fault_injection::answer(&aws, request, &caller, fault, &request_id).await,
+    let took_time = caller.until_delivered(&api.aws, &request).await;
+    let response = match caller.meets(&api, &request) {
+        Some(fault) => fault_injection::answer(&api, request, &caller, fault, &request_id).await,
         None => {
             let outcome =
-                fault_injection::perform(&aws, request.clone(), Some(caller.clone())).await;
-            respond(&aws, &request, &outcome, &request_id)
+                fault_injection::perform(&api, request.clone(), Some(caller.clone())).await;
+            respond(&api.aws, &request, &outcome, &request_id)
         }
     };
     if took_time {
-        caller.until_all_are_delivered(&aws).await;
+        caller.until_all_are_delivered(&api.aws).await;
     }
     response
 }
@@ -130,11 +166,12 @@ fn date(response: &mut Response, now: SystemTime) {
     }
 }
 
-async fn handle(aws: &Arc<Aws>, request: &Request, caller: Option<&Caller>) -> Outcome {
+async fn handle(api: &Api, request: &Request, caller: Option<&Caller>) -> Outcome {
     let input = Input::new(&request.members, operations::missing(request.service))?;
+    let aws = &api.aws;
     let operation = operations::find(request.service, &request.operation);
     if let Some(bucket) = operation.and_then(|operation| operation.bucket) {
-        aws.throttle.take(bucket, aws.clock.now())?;
+        api.throttle.take(bucket, aws.clock.now())?;
     }
     let call = Call {
         aws,
@@ -170,17 +207,17 @@ fn unsigned(service: Service) -> ApiError {
     }
 }
 
-fn record(aws: &Aws, request: &Request, function: Option<String>, outcome: &Outcome) {
+fn record(api: &Api, request: &Request, function: Option<String>, outcome: &Outcome) {
     if let Err(error) = outcome {
-        aws.timeline.record(timeline::Event::CallRefused {
+        api.aws.timeline.record(timeline::Event::CallRefused {
             function: function.clone(),
             operation: format!("{}:{}", request.service.prefix(), request.operation),
             code: error.code.clone().into_owned(),
             message: error.message.clone(),
         });
     }
-    aws.ledger.record(AwsCall {
-        at: aws.clock.now(),
+    api.ledger.record(AwsCall {
+        at: api.aws.clock.now(),
         function,
         service: request.service.prefix(),
         operation: request.operation.clone(),

@@ -11,9 +11,9 @@ use super::error::ApiError;
 use super::input::Input;
 use super::service::Service;
 use super::throttle::Bucket;
+use crate::aws::Aws;
 use crate::iam::Permission;
 use crate::lambda::Asks;
-use crate::world::Aws;
 
 /// One operation of a service.
 ///

@@ -22,9 +22,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
-use super::fault_injection;
 use super::request::access_key_id;
-use crate::world::Aws;
+use super::{Api, fault_injection};
 
 /// Headers that carry a credential or prove possession of one.
 const SECRET: [&str; 2] = ["authorization", "x-amz-security-token"];
@@ -84,19 +83,19 @@ impl Wire {
 
 /// The layer around the API that records each call once it is answered.
 pub(super) async fn record(
-    State((aws, largest_body)): State<(Weak<Aws>, usize)>,
+    State((api, largest_body)): State<(Weak<Api>, usize)>,
     request: Request,
     next: Next,
 ) -> Response {
-    let recording = aws.upgrade().filter(|aws| aws.wire.file.get().is_some());
-    let Some(aws) = recording else {
+    let recording = api.upgrade().filter(|api| api.wire.file.get().is_some());
+    let Some(api) = recording else {
         return next.run(request).await;
     };
     let (parts, body) = request.into_parts();
     let Ok(sent) = to_bytes(body, largest_body).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let caller = access_key_id(&parts.headers).and_then(|key| aws.ledger.function(key));
+    let caller = access_key_id(&parts.headers).and_then(|key| api.ledger.function(key));
     let mut line = Map::from_iter([
         ("caller".to_owned(), json!(caller)),
         ("method".to_owned(), json!(parts.method.as_str())),
@@ -113,7 +112,7 @@ pub(super) async fn record(
     line.insert("status".to_owned(), json!(parts.status.as_u16()));
     line.insert("answer_headers".to_owned(), pairs(&parts.headers));
     insert_body(&mut line, "answer_body", &answered);
-    aws.wire.write(&Value::Object(line));
+    api.wire.write(&Value::Object(line));
     Response::from_parts(parts, Body::from(answered))
 }
 

@@ -6,10 +6,10 @@ use crate::api::error::ApiError;
 use crate::api::input::Input;
 use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
-use crate::api::stamp::epoch_seconds;
 use crate::cloudwatch::{Alarm, AlarmState, State};
 use crate::iam::Permission;
 use crate::identity::arn;
+use crate::stamp::epoch_seconds;
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("DeleteAlarms", delete_alarms, on_alarms),
@@ -36,7 +36,7 @@ fn not_found(message: impl Into<String>) -> ApiError {
 fn put_metric_alarm(call: Call<'_>) -> Answer {
     let configuration = configuration(&call.input)?;
     let name = call.input.required_text("AlarmName")?;
-    call.aws.put_alarm(name, configuration);
+    call.aws.cloudwatch.put_alarm(name, configuration);
     Ok(json!({}))
 }
 
@@ -92,7 +92,7 @@ fn set_alarm_state(call: Call<'_>) -> Answer {
         let message = "StateReasonData was not valid JSON";
         return Err(ApiError::new("InvalidFormatFault", message));
     }
-    let set = call.aws.set_alarm_because(name, state, reason);
+    let set = call.aws.cloudwatch.set_alarm_because(name, state, reason);
     // The sentence is inferred.
     set.map_err(|_| not_found(format!("Alarm {name} does not exist")))?;
     Ok(json!({}))

@@ -6,11 +6,11 @@ use crate::api::error::ApiError;
 use crate::api::input::Input;
 use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
-use crate::api::stamp::epoch_seconds;
-use crate::ecr::{self, Image, PushRefused, Repository, no_such_repository};
+use crate::ecr::{Image, PushRefused, Repository, no_such_repository};
 use crate::iam::Permission;
 use crate::identity::arn;
 use crate::identity::{ACCOUNT, REGISTRY};
+use crate::stamp::epoch_seconds;
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("BatchGetImage", batch_get_image, on_repository),
@@ -228,7 +228,10 @@ pub(super) fn put_image(call: Call<'_>) -> Answer {
         return Err(ApiError::new("ImageDigestDoesNotMatchException", message));
     }
     let digest = image.digest.clone();
-    let image = ecr::push(call.aws, name, image, tag)
+    let image = call
+        .aws
+        .ecr
+        .push(name, image, tag)
         .map_err(|refused| refusal(&refused, name, &digest, tag))?;
     Ok(json!({ "image": with_manifest(&repository, &image, tag) }))
 }

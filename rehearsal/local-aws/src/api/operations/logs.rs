@@ -6,11 +6,11 @@ use crate::api::error::ApiError;
 use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
 use crate::api::permission::full_arn;
-use crate::api::stamp::epoch_milliseconds;
 use crate::iam::Permission;
 use crate::identity::arn;
 use crate::logs::filter::{Filter, NotPlayed};
 use crate::logs::{From, LogEvent, window};
+use crate::stamp::epoch_milliseconds;
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("DescribeLogGroups", describe_log_groups, on_prefix),

@@ -9,10 +9,10 @@ use crate::api::input::Input;
 use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
 use crate::api::permission::{no_resource, pass_role};
-use crate::api::stamp::epoch_seconds;
 use crate::iam::Permission;
 use crate::identity::arn;
 use crate::scheduler::{AfterCompletion, Schedule, State, create, due, update};
+use crate::stamp::epoch_seconds;
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("CreateSchedule", create_schedule, on_schedule_with_role)
@@ -66,7 +66,7 @@ pub(super) fn create_schedule(call: Call<'_>) -> Answer {
     {
         return Ok(json!({ "ScheduleArn": schedule_arn(name) }));
     }
-    create(call.aws, schedule).map_err(|_| {
+    create(&call.aws.scheduler, schedule).map_err(|_| {
         ApiError::new(
             "ConflictException",
             format!("Schedule {name} already exists."),
@@ -90,7 +90,7 @@ pub(super) fn update_schedule(call: Call<'_>) -> Answer {
         created_at: known.created_at,
         ..read(call, name)?
     };
-    update(call.aws, schedule);
+    update(&call.aws.scheduler, schedule);
     Ok(json!({ "ScheduleArn": schedule_arn(name) }))
 }
 

@@ -9,9 +9,8 @@ use crate::api::page::page;
 use crate::api::permission::no_resource;
 use crate::iam::Permission;
 use crate::identity::ACCOUNT;
-use crate::sns::{Publication, Subscription, malformed_arn, refusal};
+use crate::sns::{Message, Publication, Subscription, malformed_arn, refusal};
 use crate::timeline;
-use crate::world::Message;
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("GetTopicAttributes", get_topic_attributes, on_topic),

@@ -7,9 +7,9 @@ use super::permissions::{application_arn, on_application};
 use crate::api::error::ApiError;
 use crate::api::operation::{Answer, Call, Operation};
 use crate::api::permission::no_resource;
-use crate::api::stamp::epoch_seconds;
 use crate::codedeploy::{Application, State};
 use crate::iam::Permission;
+use crate::stamp::epoch_seconds;
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new(

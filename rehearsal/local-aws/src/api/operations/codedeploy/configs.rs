@@ -8,10 +8,10 @@ use crate::api::error::ApiError;
 use crate::api::input::Input;
 use crate::api::operation::{Answer, Call, Operation};
 use crate::api::permission::no_resource;
-use crate::api::stamp::epoch_seconds;
 use crate::codedeploy::traffic::{ConfigRecord, DeploymentConfig, Routing};
 use crate::codedeploy::{DeploymentStatus, State};
 use crate::iam::Permission;
+use crate::stamp::epoch_seconds;
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new(

@@ -55,8 +55,8 @@ pub(super) fn create_deployment(call: Call<'_>) -> Answer {
         state.deployments.push(deployment.clone());
         Ok(deployment)
     })?;
-    announce::created(call.aws, &created);
-    engine::begin(call.aws, created.id.clone());
+    announce::created(&call.aws.codedeploy, &created);
+    engine::begin(&call.aws.codedeploy, created.id.clone());
     Ok(json!({ "deploymentId": created.id }))
 }
 

@@ -7,10 +7,10 @@ use super::permissions::{group_of, on_deployment, on_group, on_group_of_deployme
 use crate::api::error::ApiError;
 use crate::api::input::Input;
 use crate::api::operation::{Answer, Call, Operation};
-use crate::api::stamp::epoch_seconds;
 use crate::codedeploy::requests::{DeploymentWait, Refusal};
 use crate::codedeploy::{Deployment, Group, State, describe};
 use crate::iam::Permission;
+use crate::stamp::epoch_seconds;
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new(

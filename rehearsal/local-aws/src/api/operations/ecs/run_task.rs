@@ -100,7 +100,7 @@ pub(super) async fn run_task(call: Call<'_>) -> Answer {
 fn start(call: Call<'_>, wanted: &Launch) -> Result<(Vec<Task>, Vec<Failure>), ApiError> {
     let mut started = Vec::new();
     for _ in 0..count(&call.input)? {
-        match launch(call.aws, wanted.clone()) {
+        match launch(&call.aws.ecs, wanted.clone()) {
             Ok(task) => started.push(task),
             Err(NoPlace::Failures(failures)) => return Ok((started, failures)),
             Err(NoPlace::NoContainerInstances) => {

@@ -155,7 +155,7 @@ pub(super) fn stop_task(call: Call<'_>) -> Answer {
         found.ok_or_else(|| invalid("The referenced task was not found."))
     })?;
     request_stop(
-        call.aws,
+        &call.aws.ecs,
         &task_arn,
         Stop {
             code: "UserInitiated",

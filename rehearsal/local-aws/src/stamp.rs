@@ -7,21 +7,21 @@ use time::UtcDateTime;
 use time::macros::format_description;
 
 /// How a moment is written.
-pub type Stamp = fn(SystemTime) -> Value;
+pub(crate) type Stamp = fn(SystemTime) -> Value;
 
 /// Milliseconds since the epoch.
-pub fn epoch_milliseconds(moment: SystemTime) -> u64 {
+pub(crate) fn epoch_milliseconds(moment: SystemTime) -> u64 {
     let since = moment.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Epoch seconds as a number with milliseconds.
-pub fn epoch_seconds(moment: SystemTime) -> Value {
+pub(crate) fn epoch_seconds(moment: SystemTime) -> Value {
     json!(epoch_milliseconds(moment) as f64 / 1000.0)
 }
 
 /// `2026-10-14T09:38:42.117Z`.
-pub fn iso(moment: SystemTime) -> Value {
+pub(crate) fn iso(moment: SystemTime) -> Value {
     let format =
         format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
     json!(
@@ -32,7 +32,7 @@ pub fn iso(moment: SystemTime) -> Value {
 }
 
 /// `Wed, 14 Oct 2026 09:38:42 GMT`, as HTTP's `Date` has it.
-pub fn http_date(moment: SystemTime) -> String {
+pub(crate) fn http_date(moment: SystemTime) -> String {
     let format = format_description!(
         "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
     );
