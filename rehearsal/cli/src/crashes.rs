@@ -8,7 +8,6 @@ mod table;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use clap::ValueEnum as _;
 use futures_util::{StreamExt as _, stream};
 use local_aws::assumption::Assumptions;
 use local_aws::fault::{Fault, Planned, Point};
@@ -281,7 +280,7 @@ fn is_among(wanted: &[String], name: &str) -> bool {
 
 fn with_faults(point: &Point, crashing: &Crashing) -> Vec<(Point, Fault)> {
     let wanted = |fault: &&Fault| crashing.faults.is_empty() || crashing.faults.contains(fault);
-    let faults = Fault::value_variants().iter().filter(wanted);
+    let faults = Fault::ALL.iter().filter(wanted);
     faults.map(|fault| (point.clone(), *fault)).collect()
 }
 

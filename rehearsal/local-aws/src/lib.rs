@@ -19,6 +19,7 @@ pub mod iam;
 pub mod identity;
 pub mod lambda;
 pub mod logs;
+pub mod named;
 pub mod observable;
 pub mod pause;
 pub mod process;

@@ -1,5 +1,6 @@
 //! What `crashes` takes.
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use local_aws::fault::Fault;
 
 use super::known_scenario;
@@ -41,6 +42,11 @@ fn known_function(given: &str) -> Result<String, String> {
     }
 }
 
+fn fault() -> impl TypedValueParser<Value = Fault> {
+    let value = |fault: &Fault| PossibleValue::new(fault.name()).help(fault.meaning());
+    PossibleValuesParser::new(Fault::ALL.iter().map(value)).try_map(|given| given.parse::<Fault>())
+}
+
 fn call(given: &str) -> Result<String, String> {
     let is_call = |(service, operation): (&str, &str)| {
         let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric());
@@ -73,7 +79,7 @@ pub(crate) struct Crashing {
     #[arg(
         long = "fault",
         value_name = "KIND",
-        value_enum,
+        value_parser = fault(),
         hide_possible_values = true
     )]
     pub(crate) faults: Vec<Fault>,

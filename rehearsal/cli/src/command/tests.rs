@@ -1,6 +1,5 @@
 use std::collections::BTreeSet;
 
-use clap::ValueEnum as _;
 use local_aws::assumption::Assumption;
 use local_aws::fault::Fault;
 use local_aws::iam::Removal;
@@ -51,7 +50,7 @@ fn the_usual_lines_are_understood() {
         .unwrap()
         .otherwise()
         .assumptions();
-    assert_eq!(all.names().len(), Assumption::value_variants().len());
+    assert_eq!(all.names().len(), Assumption::ALL.len());
 }
 
 #[test]
@@ -238,7 +237,7 @@ const HONOURED: [(&str, &str, &str); 23] = [
     ("--event", "push.json", "NAME"),
     ("--function", "", "serve crashes"),
     ("--jobs", "2", "crashes storm"),
-    ("--json", "", "NAME organisation crashes storm"),
+    ("--json", "", "NAME scale crashes storm"),
     ("--list", "", "NAME"),
     ("--fault", "", "NAME crashes"),
     ("--pipelines", "own.toml", "NAME serve"),

@@ -38,6 +38,9 @@ async fn play_to_the_end(codedeploy: Arc<CodeDeploy>, id: String) {
             Creator::User => play(&codedeploy, &id, &group).await,
         }
     };
+    // Dropping the play where it stands is what AWS's stop does: listeners stay where they are, also in the middle of a
+    // canary, and green stays. Only a rollback takes them back.
+    //
     // Whoever asked for a stop was told that it is coming, so a stop wins over an end in the same moment.
     let ending = tokio::select! {
         biased;
@@ -149,7 +152,10 @@ fn end(codedeploy: &Arc<CodeDeploy>, id: &str, group: &Group, ending: Ending) {
         None => Green::NotMade,
     };
     let conclusion = conclude(ending, &deployment.rollback_on, green);
+    // What has ended must look ended before anybody is told: the first thing that a function does with the event is to read
+    // the target.
     close_events(codedeploy, &deployment, &conclusion);
+    // Whatever was assumed of the moment at which the service changes its revision, by now it has.
     task_sets::follow_primary(codedeploy, group);
     let rollback = conclusion
         .roll_back

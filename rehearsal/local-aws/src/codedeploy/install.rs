@@ -20,16 +20,20 @@ pub(super) async fn install(
     group: &Group,
 ) -> Result<(), Failure> {
     let sides = task_sets::sides(codedeploy, group)?;
+    // Before green is made: a deployment that fails here leaves nothing behind, and nothing is rolled back.
     task_sets::check_listeners(codedeploy, group, &sides)?;
     let Some((deployment, _)) = look(codedeploy, id) else {
         return Ok(());
     };
     let green = task_sets::create_green(codedeploy, group, &deployment, &sides)?;
+    // From here on there is something to roll back to: `ending::Green` is decided by it.
     edit(codedeploy, id, |deployment| {
         deployment.blue = Some(sides.blue.clone());
         deployment.green = Some(green.clone());
     });
     match deployment.config.routing {
+        // Green's group may be behind no listener before traffic goes there: its targets are `unused` until then, which
+        // counts as steady. So what never gets healthy is first found by test traffic, or by production.
         Routing::AllAtOnce => {}
         // Behind the listener with weight 0 from the beginning, so that green is health-checked.
         Routing::Canary { .. } | Routing::Linear { .. } => {

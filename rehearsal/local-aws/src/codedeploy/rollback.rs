@@ -97,6 +97,7 @@ pub(super) async fn play(
         let work = perform(codedeploy, &deployment, group, event);
         during(codedeploy, id, event, work).await?;
     }
+    // Last, when no listener leads to it any more: green may have served all of production until now.
     if let Some(green) = &deployment.green {
         task_sets::delete_task_set(codedeploy, green).await;
     }
@@ -122,6 +123,7 @@ async fn perform(
                 ListenerKind::Production,
                 0,
             );
+            // Blue is PRIMARY still, unless the original came past AllowTraffic.
             if let Some(blue) = &deployment.blue {
                 task_sets::make_primary(codedeploy, group, blue);
                 task_sets::follow_primary(codedeploy, group);

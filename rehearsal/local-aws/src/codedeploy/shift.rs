@@ -40,6 +40,8 @@ pub(super) async fn production(
             );
         }
     };
+    // The steps go on while the service is scaled; only if it does not become steady does the deployment fail. Steps first:
+    // a shift that is complete in the moment in which the five minutes end is complete.
     tokio::select! {
         biased;
         () = steps => Ok(()),

@@ -32,6 +32,8 @@ pub(super) fn sides(codedeploy: &CodeDeploy, group: &Group) -> Result<Sides, Fai
         )
     };
     let (blue, blue_arn) = primary.ok_or_else(not_found)?;
+    // The group does not say which of the two is blue: they change places with every deployment, and only the PRIMARY
+    // task set knows.
     let [first, second] = group.target_groups.clone();
     let (blue_group, green_group) = if first.arn == blue_arn {
         (first, second)
@@ -72,6 +74,7 @@ pub(super) fn create_green(
     deployment: &Deployment,
     sides: &Sides,
 ) -> Result<String, Failure> {
+    // CreateDeployment does not look at ECS. What the AppSpec names and is not there fails Install, not the call.
     let spec = &deployment.app_spec;
     let revision = codedeploy
         .ecs
@@ -105,6 +108,8 @@ pub(super) fn create_green(
             id: id.clone(),
             status: TaskSetStatus::Active,
             task_definition: revision.arn(),
+            // The only link from a task set to its deployment. In BeforeInstall it leads nowhere yet: a hook that looks
+            // for green there finds none.
             external_id: Some(deployment.id.clone()),
             load_balancer: LoadBalancerTarget {
                 target_group_arn: sides.green_group.arn.clone(),
@@ -191,7 +196,10 @@ pub(super) fn set_weights(
     {
         codedeploy.load_balancers.set_rules(listener, &forward);
     }
+    // Both groups stay behind the listener, with weight 0 where nothing goes: a group that is behind none is not checked,
+    // and its targets would be `unused` when a rollback needs them.
     codedeploy.load_balancers.set_forward(listener, forward);
+    // Before it is told: whoever acts on the entry finds production with these weights for the dwell at least.
     codedeploy.context.clock.dwell();
     codedeploy
         .context
@@ -213,6 +221,7 @@ pub(super) fn make_primary(codedeploy: &CodeDeploy, group: &Group, task_set: &st
         };
         for set in &mut service.task_sets {
             let status = match set.status {
+                // There may be one when the deployment before was stopped while it drained: it never serves again.
                 TaskSetStatus::Draining => TaskSetStatus::Draining,
                 _ if set.id == task_set => TaskSetStatus::Primary,
                 TaskSetStatus::Primary | TaskSetStatus::Active => TaskSetStatus::Active,

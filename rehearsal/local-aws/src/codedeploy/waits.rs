@@ -53,6 +53,7 @@ pub(super) async fn terminate_blue(codedeploy: &CodeDeploy, id: &str, group: &Gr
         () = over(codedeploy, id, |deployment| deployment.termination_wait) => {}
         () = codedeploy.context.clock.sleep(group.termination_wait) => {}
     }
+    // From here on neither a stop nor an alarm ends the deployment (`watch`): with blue's last task goes the way back.
     edit(codedeploy, id, |deployment| {
         deployment.termination_wait = Wait::Over
     });

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use clap::ValueEnum;
 use fastrand::Rng;
 use local_aws::assumption::Assumption;
 use local_aws::cloudwatch::AlarmState;
@@ -61,7 +60,7 @@ pub(super) fn plan(seed: u64) -> Plan {
     };
     let chances = chances(&mut drawn);
     let pipelines = pipelines(&mut drawn);
-    let mut assumptions: Vec<Assumption> = Assumption::value_variants()
+    let mut assumptions: Vec<Assumption> = Assumption::ALL
         .iter()
         .copied()
         .filter(|assumption| !LATER.contains(assumption) && drawn.chance(chances.assumed))
