@@ -4,17 +4,16 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use futures_util::stream;
 
 use super::error::ApiError;
 use super::ledger;
 use super::operation::Outcome;
+use super::render::{broken_off, render};
 use super::request::Request;
 use super::service::Service;
-use super::{Api, handle, operations, record, render};
+use super::{Api, operations};
 use crate::aws::Aws;
 use crate::clock::Pace;
 use crate::fault::{Attempt, Fault};
@@ -163,7 +162,7 @@ pub(super) async fn answer(
         Fault::Throttled => throttled(request.service),
     };
     let outcome = Err(error);
-    record(api, &request, Some(caller.function.clone()), &outcome);
+    api.record(&request, Some(caller.function.clone()), &outcome);
     render(
         request.service.protocol(),
         &request.operation,
@@ -180,13 +179,10 @@ pub(super) async fn perform(
 ) -> Outcome {
     let (api, clock) = (api.clone(), api.aws.clock.clone());
     let performed = tokio::spawn(clock.track(async move {
-        let outcome = handle(&api, &request, caller.as_ref()).await;
-        record(
-            &api,
-            &request,
-            caller.map(|caller| caller.function),
-            &outcome,
-        );
+        let function = caller.as_ref().map(|caller| caller.function.as_str());
+        let session = caller.as_ref().and_then(|caller| caller.session.as_deref());
+        let outcome = api.handle(&request, function, session).await;
+        api.record(&request, function.map(str::to_owned), &outcome);
         outcome
     }));
     match performed.await {
@@ -208,12 +204,6 @@ async fn killed(aws: &Aws, caller: &Caller) -> Response {
         aws.lambda.kill(session);
     }
     std::future::pending().await
-}
-
-/// An answer that breaks off before anything of it can be read.
-pub(super) fn broken_off() -> Response {
-    let broken = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-    Response::new(Body::from_stream(stream::iter([Err::<&[u8], _>(broken)])))
 }
 
 /// A server error: the one that the service's model marks as a fault (botocore 1.44.5, `"fault": true`), with the

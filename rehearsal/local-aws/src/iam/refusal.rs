@@ -1,4 +1,4 @@
-//! What a call needs to be allowed, and the refusal where it is not.
+//! The permissions that a call needs, and its refusal without them.
 
 use super::condition::Keys;
 use crate::timeline;

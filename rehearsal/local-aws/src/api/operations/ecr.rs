@@ -24,7 +24,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("PutImage", put_image, on_repository),
 ];
 
-pub(super) fn describe_repositories(call: Call<'_>) -> Answer {
+fn describe_repositories(call: Call<'_>) -> Answer {
     let names = call.input.texts("repositoryNames")?;
     let size = page_size(&call.input, "repositoryNames")?;
     let all = match names.is_empty() {
@@ -63,7 +63,7 @@ fn describe_repository(repository: &Repository) -> Value {
     described
 }
 
-pub(super) fn describe_images(call: Call<'_>) -> Answer {
+fn describe_images(call: Call<'_>) -> Answer {
     let repository = find(call, call.input.required_text("repositoryName")?)?;
     let ids = image_ids(&call.input)?;
     let size = page_size(&call.input, "imageIds")?;
@@ -101,7 +101,7 @@ pub(super) fn describe_images(call: Call<'_>) -> Answer {
     Ok(answer)
 }
 
-pub(super) fn list_images(call: Call<'_>) -> Answer {
+fn list_images(call: Call<'_>) -> Answer {
     let repository = find(call, call.input.required_text("repositoryName")?)?;
     let size = page_size(&call.input, "imageIds")?;
     let status = TagStatus::asked(&call.input)?;
@@ -166,7 +166,7 @@ impl TagStatus {
     }
 }
 
-pub(super) fn batch_get_image(call: Call<'_>) -> Answer {
+fn batch_get_image(call: Call<'_>) -> Answer {
     let repository = find(call, call.input.required_text("repositoryName")?)?;
     let ids = image_ids(&call.input)?;
     if ids.is_empty() {
@@ -189,7 +189,7 @@ pub(super) fn batch_get_image(call: Call<'_>) -> Answer {
     Ok(json!({ "images": images, "failures": failures }))
 }
 
-pub(super) fn put_image(call: Call<'_>) -> Answer {
+fn put_image(call: Call<'_>) -> Answer {
     let name = call.input.required_text("repositoryName")?;
     let repository = find(call, name)?;
     let manifest = call.input.required_text("imageManifest")?;

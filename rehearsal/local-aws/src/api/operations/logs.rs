@@ -46,7 +46,7 @@ fn group<'a>(call: Call<'a>) -> Result<&'a str, ApiError> {
     Ok(name.strip_suffix(":*").unwrap_or(name))
 }
 
-pub(super) fn get_log_events(call: Call<'_>) -> Answer {
+fn get_log_events(call: Call<'_>) -> Answer {
     let group = group(call)?;
     let stream = call.input.required_text("logStreamName")?;
     let from = match (
@@ -82,7 +82,7 @@ pub(super) fn get_log_events(call: Call<'_>) -> Answer {
     }))
 }
 
-pub(super) fn filter_log_events(call: Call<'_>) -> Answer {
+fn filter_log_events(call: Call<'_>) -> Answer {
     let group = group(call)?;
     let (names, prefix) = (
         call.input.texts("logStreamNames")?,
@@ -141,7 +141,7 @@ pub(super) fn filter_log_events(call: Call<'_>) -> Answer {
     Ok(answer)
 }
 
-pub(super) fn describe_log_groups(call: Call<'_>) -> Answer {
+fn describe_log_groups(call: Call<'_>) -> Answer {
     let prefix = call.input.text("logGroupNamePrefix")?;
     let pattern = call.input.text("logGroupNamePattern")?;
     if prefix.is_some() && pattern.is_some() {
@@ -172,7 +172,7 @@ pub(super) fn describe_log_groups(call: Call<'_>) -> Answer {
     paged(call, "logGroups", described.collect())
 }
 
-pub(super) fn describe_log_streams(call: Call<'_>) -> Answer {
+fn describe_log_streams(call: Call<'_>) -> Answer {
     let group = group(call)?;
     let prefix = call.input.text("logStreamNamePrefix")?;
     let by_time = match call.input.text("orderBy")? {

@@ -48,7 +48,7 @@ fn schedule_arn(name: &str) -> String {
     arn("scheduler", &format!("schedule/default/{name}"))
 }
 
-pub(super) fn create_schedule(call: Call<'_>) -> Answer {
+fn create_schedule(call: Call<'_>) -> Answer {
     let name = call.input.required_text("Name")?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     if !name.bytes().all(plain) {
@@ -78,7 +78,7 @@ pub(super) fn create_schedule(call: Call<'_>) -> Answer {
 
 /// The request replaces all members: one that it leaves out returns to its default (EventBridge Scheduler API
 /// Reference, UpdateSchedule).
-pub(super) fn update_schedule(call: Call<'_>) -> Answer {
+fn update_schedule(call: Call<'_>) -> Answer {
     group(call)?;
     let name = call.input.required_text("Name")?;
     let known = call
@@ -205,7 +205,7 @@ fn target(target: &Input<'_>) -> Result<(String, String, Value), ApiError> {
     Ok((function.to_owned(), role.to_owned(), payload))
 }
 
-pub(super) fn get_schedule(call: Call<'_>) -> Answer {
+fn get_schedule(call: Call<'_>) -> Answer {
     group(call)?;
     let name = call.input.required_text("Name")?;
     let schedule = call
@@ -229,7 +229,7 @@ pub(super) fn get_schedule(call: Call<'_>) -> Answer {
     Ok(Value::Object(answer))
 }
 
-pub(super) fn list_schedules(call: Call<'_>) -> Answer {
+fn list_schedules(call: Call<'_>) -> Answer {
     let group = call.input.text("ScheduleGroup")?.unwrap_or("default");
     let prefix = call.input.text("NamePrefix")?.unwrap_or_default();
     let state = call.input.text("State")?;
@@ -268,7 +268,7 @@ pub(super) fn list_schedules(call: Call<'_>) -> Answer {
     Ok(answer)
 }
 
-pub(super) fn delete_schedule(call: Call<'_>) -> Answer {
+fn delete_schedule(call: Call<'_>) -> Answer {
     group(call)?;
     let name = call.input.required_text("Name")?;
     call.aws

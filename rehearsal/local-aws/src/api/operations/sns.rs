@@ -33,7 +33,7 @@ fn no_topic() -> ApiError {
     ApiError::new("NotFound", "Topic does not exist").with_status(404)
 }
 
-pub(super) fn publish(call: Call<'_>) -> Answer {
+fn publish(call: Call<'_>) -> Answer {
     let (member, topic) = match (call.input.text("TopicArn")?, call.input.text("TargetArn")?) {
         (Some(topic), None) => ("TopicArn", topic),
         (None, Some(target)) => ("TargetArn", target),
@@ -136,7 +136,7 @@ fn topic<'a>(call: Call<'a>) -> Result<&'a str, ApiError> {
     }
 }
 
-pub(super) fn get_topic_attributes(call: Call<'_>) -> Answer {
+fn get_topic_attributes(call: Call<'_>) -> Answer {
     let topic = topic(call)?;
     let subscriptions = call.aws.sns.subscriptions();
     let count = |confirmed: bool| {
@@ -155,7 +155,7 @@ pub(super) fn get_topic_attributes(call: Call<'_>) -> Answer {
     }}))
 }
 
-pub(super) fn list_topics(call: Call<'_>) -> Answer {
+fn list_topics(call: Call<'_>) -> Answer {
     let topics = call.aws.sns.topics().iter();
     paged(
         call,
@@ -164,7 +164,7 @@ pub(super) fn list_topics(call: Call<'_>) -> Answer {
     )
 }
 
-pub(super) fn subscribe(call: Call<'_>) -> Answer {
+fn subscribe(call: Call<'_>) -> Answer {
     let topic = topic(call)?;
     let protocol = call.input.required_text("Protocol")?;
     let confirmed = match protocol {
@@ -198,12 +198,12 @@ pub(super) fn subscribe(call: Call<'_>) -> Answer {
     Ok(json!({ "SubscriptionArn": arn }))
 }
 
-pub(super) fn list_subscriptions(call: Call<'_>) -> Answer {
+fn list_subscriptions(call: Call<'_>) -> Answer {
     let all = call.aws.sns.subscriptions();
     paged(call, "Subscriptions", all.iter().map(describe).collect())
 }
 
-pub(super) fn list_subscriptions_by_topic(call: Call<'_>) -> Answer {
+fn list_subscriptions_by_topic(call: Call<'_>) -> Answer {
     let topic = topic(call)?;
     let all = call.aws.sns.subscriptions();
     let its = all

@@ -33,14 +33,14 @@ fn describe_application(application: &Application) -> Value {
     })
 }
 
-pub(super) fn get_application(call: Call<'_>) -> Answer {
+fn get_application(call: Call<'_>) -> Answer {
     call.aws.codedeploy.read(|state| {
         let application = application(call, state)?;
         Ok(json!({ "application": describe_application(application) }))
     })
 }
 
-pub(super) fn batch_get_applications(call: Call<'_>) -> Answer {
+fn batch_get_applications(call: Call<'_>) -> Answer {
     let names = call.input.required_texts("applicationNames")?;
     if names.len() > 100 {
         let message = "The maximum number of application names is 100";
@@ -55,7 +55,7 @@ pub(super) fn batch_get_applications(call: Call<'_>) -> Answer {
     })
 }
 
-pub(super) fn list_applications(call: Call<'_>) -> Answer {
+fn list_applications(call: Call<'_>) -> Answer {
     let names = |state: &State| {
         let applications = state.applications.iter();
         applications
@@ -65,7 +65,7 @@ pub(super) fn list_applications(call: Call<'_>) -> Answer {
     listed(call, "applications", call.aws.codedeploy.read(names))
 }
 
-pub(super) fn create_application(call: Call<'_>) -> Answer {
+fn create_application(call: Call<'_>) -> Answer {
     let name = call.input.required_text("applicationName")?;
     if name.chars().count() > 100 {
         return Err(ApiError::new(
@@ -97,7 +97,7 @@ pub(super) fn create_application(call: Call<'_>) -> Answer {
 }
 
 /// To delete an application that does not exist succeeds. That one with a running deployment stays is inferred.
-pub(super) fn delete_application(call: Call<'_>) -> Answer {
+fn delete_application(call: Call<'_>) -> Answer {
     let name = call.input.required_text("applicationName")?;
     call.aws.codedeploy.write(|state| {
         let active = |deployment: &&crate::codedeploy::Deployment| {

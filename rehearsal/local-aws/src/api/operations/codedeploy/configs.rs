@@ -32,7 +32,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ),
 ];
 
-pub(super) fn get_deployment_config(call: Call<'_>) -> Answer {
+fn get_deployment_config(call: Call<'_>) -> Answer {
     let name = call.input.required_text("deploymentConfigName")?;
     call.aws.codedeploy.read(|state| {
         let found = state.configs.iter().find(|found| found.config.name == name);
@@ -47,7 +47,7 @@ pub(super) fn get_deployment_config(call: Call<'_>) -> Answer {
     })
 }
 
-pub(super) fn list_deployment_configs(call: Call<'_>) -> Answer {
+fn list_deployment_configs(call: Call<'_>) -> Answer {
     let names = |state: &State| {
         let configs = state.configs.iter();
         configs.map(|found| found.config.name.clone()).collect()
@@ -59,7 +59,7 @@ pub(super) fn list_deployment_configs(call: Call<'_>) -> Answer {
     )
 }
 
-pub(super) fn create_deployment_config(call: Call<'_>) -> Answer {
+fn create_deployment_config(call: Call<'_>) -> Answer {
     let name = call.input.required_text("deploymentConfigName")?;
     check_name(name)?;
     if call.input.text("computePlatform")? != Some("ECS") {
@@ -155,7 +155,7 @@ fn routing(input: &Input<'_>) -> Result<Routing, ApiError> {
     }
 }
 
-pub(super) fn delete_deployment_config(call: Call<'_>) -> Answer {
+fn delete_deployment_config(call: Call<'_>) -> Answer {
     let name = call.input.required_text("deploymentConfigName")?;
     if name.starts_with("CodeDeployDefault.") {
         let message = "A predefined deployment configuration can not be deleted";

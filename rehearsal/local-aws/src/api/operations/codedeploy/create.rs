@@ -20,7 +20,7 @@ pub(super) const OPERATIONS: &[Operation] = &[Operation::new(
     on_group_config_and_revision,
 )];
 
-pub(super) fn create_deployment(call: Call<'_>) -> Answer {
+fn create_deployment(call: Call<'_>) -> Answer {
     let (app_spec, content) = revision(call)?;
     let description = check_description(call)?;
     check_platform(&call.input)?;

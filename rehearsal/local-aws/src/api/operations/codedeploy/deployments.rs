@@ -51,14 +51,14 @@ fn does_not_exist(id: &str) -> ApiError {
     )
 }
 
-pub(super) fn get_deployment(call: Call<'_>) -> Answer {
+fn get_deployment(call: Call<'_>) -> Answer {
     call.aws.codedeploy.read(|state| {
         let (deployment, group) = deployment(call, state)?;
         Ok(json!({ "deploymentInfo": describe::deployment(deployment, group, state) }))
     })
 }
 
-pub(super) fn batch_get_deployments(call: Call<'_>) -> Answer {
+fn batch_get_deployments(call: Call<'_>) -> Answer {
     let ids = call.input.required_texts("deploymentIds")?;
     if ids.len() > 25 {
         return Err(ApiError::new(
@@ -100,7 +100,7 @@ impl Filter<'_> {
     }
 }
 
-pub(super) fn list_deployments(call: Call<'_>) -> Answer {
+fn list_deployments(call: Call<'_>) -> Answer {
     let filter = filter(&call.input)?;
     let ids = call.aws.codedeploy.read(|state| {
         if filter.group.is_some() {
@@ -167,7 +167,7 @@ fn filter<'a>(input: &Input<'a>) -> Result<Filter<'a>, ApiError> {
     })
 }
 
-pub(super) fn stop_deployment(call: Call<'_>) -> Answer {
+fn stop_deployment(call: Call<'_>) -> Answer {
     let roll_back = call.input.boolean("autoRollbackEnabled")?;
     call.aws.codedeploy.write(|state| {
         let id = deployment(call, state)?.0.id.clone();
@@ -194,7 +194,7 @@ fn refused(refusal: Refusal) -> ApiError {
     }
 }
 
-pub(super) fn continue_deployment(call: Call<'_>) -> Answer {
+fn continue_deployment(call: Call<'_>) -> Answer {
     let wait = match call.input.text("deploymentWaitType")? {
         // The wait type came later than the operation: a request without one is inferred to mean the older wait.
         Some("READY_WAIT") | None => DeploymentWait::Ready,

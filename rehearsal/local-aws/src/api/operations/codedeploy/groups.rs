@@ -37,14 +37,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ),
 ];
 
-pub(super) fn get_deployment_group(call: Call<'_>) -> Answer {
+fn get_deployment_group(call: Call<'_>) -> Answer {
     call.aws.codedeploy.read(|state| {
         let group = group(call, state)?;
         Ok(json!({ "deploymentGroupInfo": describe::deployment_group(group, state) }))
     })
 }
 
-pub(super) fn batch_get_deployment_groups(call: Call<'_>) -> Answer {
+fn batch_get_deployment_groups(call: Call<'_>) -> Answer {
     let names = call.input.required_texts("deploymentGroupNames")?;
     if names.len() > 100 {
         return Err(ApiError::new(
@@ -62,7 +62,7 @@ pub(super) fn batch_get_deployment_groups(call: Call<'_>) -> Answer {
     })
 }
 
-pub(super) fn list_deployment_groups(call: Call<'_>) -> Answer {
+fn list_deployment_groups(call: Call<'_>) -> Answer {
     let (name, groups) = call.aws.codedeploy.read(|state| {
         let name = application(call, state)?.name.clone();
         let of_application = state
@@ -118,7 +118,7 @@ fn already_exists(name: &str) -> ApiError {
     )
 }
 
-pub(super) fn create_deployment_group(call: Call<'_>) -> Answer {
+fn create_deployment_group(call: Call<'_>) -> Answer {
     let name = call.input.required_text("deploymentGroupName")?;
     check_name(name)?;
     call.input.required_text("serviceRoleArn")?;
@@ -138,7 +138,7 @@ pub(super) fn create_deployment_group(call: Call<'_>) -> Answer {
     })
 }
 
-pub(super) fn update_deployment_group(call: Call<'_>) -> Answer {
+fn update_deployment_group(call: Call<'_>) -> Answer {
     let current = call.input.required_text("currentDeploymentGroupName")?;
     let name = call
         .input
@@ -182,7 +182,7 @@ fn replace(state: &mut State, current: &str, group: Group) {
 
 /// To delete a group that does not exist succeeds. A group's deployments are deleted with it; that one with a running
 /// deployment is refused is inferred.
-pub(super) fn delete_deployment_group(call: Call<'_>) -> Answer {
+fn delete_deployment_group(call: Call<'_>) -> Answer {
     let application = call.input.required_text("applicationName")?;
     let name = call.input.required_text("deploymentGroupName")?;
     call.aws.codedeploy.write(|state| {

@@ -8,7 +8,7 @@ use crate::api::page::{UnknownToken, page};
 use crate::codedeploy::{Application, Group, State};
 
 /// CodeDeploy has an exception of its own for nearly every required member.
-pub(in crate::api::operations) fn missing(member: &str) -> ApiError {
+pub(crate) fn missing(member: &str) -> ApiError {
     let (code, what) = match member {
         "applicationName" => ("ApplicationNameRequiredException", "Application name"),
         "deploymentGroupName" => (

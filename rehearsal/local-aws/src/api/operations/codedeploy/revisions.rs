@@ -48,7 +48,7 @@ fn sha256(revision: &Input<'_>) -> Result<String, ApiError> {
     }
 }
 
-pub(super) fn get_application_revision(call: Call<'_>) -> Answer {
+fn get_application_revision(call: Call<'_>) -> Answer {
     let sha256 = sha256(&call.input.required_structure("revision")?)?;
     call.aws.codedeploy.read(|state| {
         let application = application(call, state)?;
@@ -67,7 +67,7 @@ pub(super) fn get_application_revision(call: Call<'_>) -> Answer {
     })
 }
 
-pub(super) fn batch_get_application_revisions(call: Call<'_>) -> Answer {
+fn batch_get_application_revisions(call: Call<'_>) -> Answer {
     let wanted = call.input.structures("revisions")?;
     if wanted.is_empty() {
         return Err(call.input.missing("revision"));
@@ -90,7 +90,7 @@ pub(super) fn batch_get_application_revisions(call: Call<'_>) -> Answer {
     })
 }
 
-pub(super) fn register_application_revision(call: Call<'_>) -> Answer {
+fn register_application_revision(call: Call<'_>) -> Answer {
     let (_, content) = revision(call)?;
     let description = check_description(call)?.map(ToOwned::to_owned);
     let now = call.aws.clock.now();
@@ -165,7 +165,7 @@ impl Listing<'_> {
     }
 }
 
-pub(super) fn list_application_revisions(call: Call<'_>) -> Answer {
+fn list_application_revisions(call: Call<'_>) -> Answer {
     let listing = listing(&call.input)?;
     let revisions = call.aws.codedeploy.read(|state| {
         let name = &application(call, state)?.name;

@@ -38,7 +38,7 @@ fn not_started(id: &str) -> ApiError {
     )
 }
 
-pub(super) fn list_deployment_targets(call: Call<'_>) -> Answer {
+fn list_deployment_targets(call: Call<'_>) -> Answer {
     call.aws.codedeploy.read(|state| {
         let (found, group) = deployment(call, state)?;
         if found.status == DeploymentStatus::Created {
@@ -48,7 +48,7 @@ pub(super) fn list_deployment_targets(call: Call<'_>) -> Answer {
     })
 }
 
-pub(super) fn get_deployment_target(call: Call<'_>) -> Answer {
+fn get_deployment_target(call: Call<'_>) -> Answer {
     let wanted = call.input.required_text("targetId")?;
     let targets = targets(call, &[wanted])?;
     let none = || {
@@ -60,7 +60,7 @@ pub(super) fn get_deployment_target(call: Call<'_>) -> Answer {
     Ok(json!({ "deploymentTarget": targets.first().ok_or_else(none)? }))
 }
 
-pub(super) fn batch_get_deployment_targets(call: Call<'_>) -> Answer {
+fn batch_get_deployment_targets(call: Call<'_>) -> Answer {
     let wanted = call.input.required_texts("targetIds")?;
     if wanted.len() > 25 {
         let message = "The maximum number of targets is 25";
@@ -89,7 +89,7 @@ fn targets(call: Call<'_>, wanted: &[&str]) -> Result<Vec<Value>, ApiError> {
     Ok(target.into_iter().collect())
 }
 
-pub(super) fn put_lifecycle_event_hook_execution_status(call: Call<'_>) -> Answer {
+fn put_lifecycle_event_hook_execution_status(call: Call<'_>) -> Answer {
     let execution_id = call.input.text("lifecycleEventHookExecutionId")?;
     let second = if call
         .aws

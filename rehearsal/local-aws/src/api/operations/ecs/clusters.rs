@@ -31,7 +31,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     .bucket(Bucket::ClusterResourceRead),
 ];
 
-pub(super) fn describe_clusters(call: Call<'_>) -> Answer {
+fn describe_clusters(call: Call<'_>) -> Answer {
     let known = [
         "ATTACHMENTS",
         "CONFIGURATIONS",
@@ -89,7 +89,7 @@ fn describe_cluster(state: &State, cluster: &str) -> Value {
     })
 }
 
-pub(super) fn list_clusters(call: Call<'_>) -> Answer {
+fn list_clusters(call: Call<'_>) -> Answer {
     let size = list_size(call, 100)?;
     let arns = call.aws.ecs.read(|state| {
         let arns = state.clusters.iter();
@@ -99,7 +99,7 @@ pub(super) fn list_clusters(call: Call<'_>) -> Answer {
     list_answer("clusterArns", arns, size, call.input.text("nextToken")?)
 }
 
-pub(super) fn describe_container_instances(call: Call<'_>) -> Answer {
+fn describe_container_instances(call: Call<'_>) -> Answer {
     let wanted = call.input.required_texts("containerInstances")?;
     if wanted.len() > 100 {
         return Err(invalid(
@@ -129,7 +129,7 @@ pub(super) fn describe_container_instances(call: Call<'_>) -> Answer {
     })
 }
 
-pub(super) fn list_container_instances(call: Call<'_>) -> Answer {
+fn list_container_instances(call: Call<'_>) -> Answer {
     let size = list_size(call, 100)?;
     // Every container instance here is ACTIVE.
     let status = call.input.text("status")?.unwrap_or("ACTIVE");

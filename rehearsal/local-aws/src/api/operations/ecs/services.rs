@@ -101,7 +101,7 @@ fn with_tags(call: Call<'_>) -> Result<bool, ApiError> {
     Ok(include(call, &["TAGS"])?.contains(&"TAGS"))
 }
 
-pub(super) fn describe_services(call: Call<'_>) -> Answer {
+fn describe_services(call: Call<'_>) -> Answer {
     let wanted = call.input.required_texts("services")?;
     if wanted.len() > 10 {
         return Err(invalid("Services cannot have more than 10 elements."));
@@ -126,7 +126,7 @@ pub(super) fn describe_services(call: Call<'_>) -> Answer {
     })
 }
 
-pub(super) fn list_services(call: Call<'_>) -> Answer {
+fn list_services(call: Call<'_>) -> Answer {
     let size = list_size(call, 10)?;
     let launch_type = known_launch_type(&call.input)?;
     let strategy = call.input.text("schedulingStrategy")?;
@@ -147,7 +147,7 @@ pub(super) fn list_services(call: Call<'_>) -> Answer {
     list_answer("serviceArns", arns, size, call.input.text("nextToken")?)
 }
 
-pub(super) fn describe_task_sets(call: Call<'_>) -> Answer {
+fn describe_task_sets(call: Call<'_>) -> Answer {
     let wanted = call.input.texts("taskSets")?;
     let (with_tags, health, now) = (with_tags(call)?, health(call), call.aws.clock.now());
     call.aws.ecs.read(|state| {
@@ -185,7 +185,7 @@ pub(super) fn describe_task_sets(call: Call<'_>) -> Answer {
 /// CreateTaskSet, UpdateTaskSet, DeleteTaskSet and UpdateServicePrimaryTaskSet are for the EXTERNAL controller, which
 /// no service here has: on a CODE_DEPLOY service only CodeDeploy makes task sets. The message is inferred from
 /// UpdateService's.
-pub(super) fn refuse_task_set_change(call: Call<'_>) -> Answer {
+fn refuse_task_set_change(call: Call<'_>) -> Answer {
     call.aws.ecs.read(|state| service(call, state).map(drop))?;
     Err(invalid(format!(
         "{} is not supported on services with a CODE_DEPLOY deployment controller. Use AWS CodeDeploy to trigger a \
@@ -194,7 +194,7 @@ pub(super) fn refuse_task_set_change(call: Call<'_>) -> Answer {
     )))
 }
 
-pub(super) fn update_service(call: Call<'_>) -> Answer {
+fn update_service(call: Call<'_>) -> Answer {
     let (cluster, name) = call.aws.ecs.read(|state| {
         let service = service(call, state)?;
         Ok::<_, ApiError>((service.cluster.clone(), service.name.clone()))

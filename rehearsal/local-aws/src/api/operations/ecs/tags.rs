@@ -18,14 +18,14 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("UntagResource", untag_resource, on_resource).bucket(Bucket::TagModify),
 ];
 
-pub(super) fn list_tags_for_resource(call: Call<'_>) -> Answer {
+fn list_tags_for_resource(call: Call<'_>) -> Answer {
     let resource = resource(call)?;
     let found = call.aws.ecs.write(|state| tags(state, resource).cloned());
     let tags = found.ok_or_else(|| invalid(format!("The resource {resource} was not found.")))?;
     Ok(json!({ "tags": tags }))
 }
 
-pub(super) fn tag_resource(call: Call<'_>) -> Answer {
+fn tag_resource(call: Call<'_>) -> Answer {
     let resource = resource(call)?;
     let new = call.input.list("tags")?.cloned().unwrap_or_default();
     call.input.structures("tags")?;
@@ -43,7 +43,7 @@ pub(super) fn tag_resource(call: Call<'_>) -> Answer {
     })
 }
 
-pub(super) fn untag_resource(call: Call<'_>) -> Answer {
+fn untag_resource(call: Call<'_>) -> Answer {
     let resource = resource(call)?;
     let keys = call.input.required_texts("tagKeys")?;
     call.aws.ecs.write(|state| {

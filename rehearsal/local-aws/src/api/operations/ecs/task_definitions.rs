@@ -48,7 +48,7 @@ fn client(message: impl Into<String>) -> ApiError {
     ApiError::new("ClientException", message)
 }
 
-pub(super) fn register_task_definition(call: Call<'_>) -> Answer {
+fn register_task_definition(call: Call<'_>) -> Answer {
     let family = call.input.required_text("family")?.to_owned();
     call.input
         .list("containerDefinitions")?
@@ -89,7 +89,7 @@ pub(super) fn register_task_definition(call: Call<'_>) -> Answer {
     Ok(with_tags(&revision, !revision.tags.is_empty()))
 }
 
-pub(super) fn describe_task_definition(call: Call<'_>) -> Answer {
+fn describe_task_definition(call: Call<'_>) -> Answer {
     let wanted = call.input.required_text("taskDefinition")?;
     let include = include(call, &["TAGS"])?;
     let found = call.aws.ecs.read(|state| state.revision(wanted).cloned());
@@ -97,7 +97,7 @@ pub(super) fn describe_task_definition(call: Call<'_>) -> Answer {
     Ok(with_tags(&revision, include.contains(&"TAGS")))
 }
 
-pub(super) fn deregister_task_definition(call: Call<'_>) -> Answer {
+fn deregister_task_definition(call: Call<'_>) -> Answer {
     let wanted = call.input.required_text("taskDefinition")?;
     if !wanted.contains(':') {
         return Err(client(
@@ -121,7 +121,7 @@ pub(super) fn deregister_task_definition(call: Call<'_>) -> Answer {
     Ok(with_tags(&revision, false))
 }
 
-pub(super) fn list_task_definition_families(call: Call<'_>) -> Answer {
+fn list_task_definition_families(call: Call<'_>) -> Answer {
     let prefix = call.input.text("familyPrefix")?.unwrap_or_default();
     let wanted: fn(bool) -> bool = match call.input.text("status")?.unwrap_or("ALL") {
         "ALL" => |_| true,
@@ -140,7 +140,7 @@ pub(super) fn list_task_definition_families(call: Call<'_>) -> Answer {
     list_answer("families", families, size, call.input.text("nextToken")?)
 }
 
-pub(super) fn list_task_definitions(call: Call<'_>) -> Answer {
+fn list_task_definitions(call: Call<'_>) -> Answer {
     let prefix = call.input.text("familyPrefix")?;
     let active = match call.input.text("status")?.unwrap_or("ACTIVE") {
         "ACTIVE" => true,

@@ -31,7 +31,7 @@ pub(super) fn described(call: Call<'_>, arns: &[String]) -> Vec<Value> {
     })
 }
 
-pub(super) fn describe_tasks(call: Call<'_>) -> Answer {
+fn describe_tasks(call: Call<'_>) -> Answer {
     let wanted = call.input.required_texts("tasks")?;
     if wanted.len() > 100 {
         return Err(invalid("Tasks cannot have more than 100 elements."));
@@ -89,7 +89,7 @@ impl Filter<'_> {
     }
 }
 
-pub(super) fn list_tasks(call: Call<'_>) -> Answer {
+fn list_tasks(call: Call<'_>) -> Answer {
     let filter = filter(&call.input)?;
     let (size, now) = (list_size(call, 100)?, call.aws.clock.now());
     let arns = call.aws.ecs.read(|state| {
@@ -138,7 +138,7 @@ fn filter<'a>(input: &Input<'a>) -> Result<Filter<'a>, ApiError> {
     })
 }
 
-pub(super) fn stop_task(call: Call<'_>) -> Answer {
+fn stop_task(call: Call<'_>) -> Answer {
     let wanted = call.input.required_text("task")?;
     let reason = call
         .input

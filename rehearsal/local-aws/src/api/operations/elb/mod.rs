@@ -27,7 +27,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("DescribeTargetHealth", describe_target_health, no_resource).polled(),
 ];
 
-pub(super) fn describe_load_balancers(call: Call<'_>) -> Answer {
+fn describe_load_balancers(call: Call<'_>) -> Answer {
     let (arns, names) = (
         call.input.texts("LoadBalancerArns")?,
         call.input.texts("Names")?,
@@ -50,7 +50,7 @@ pub(super) fn describe_load_balancers(call: Call<'_>) -> Answer {
     )
 }
 
-pub(super) fn describe_target_groups(call: Call<'_>) -> Answer {
+fn describe_target_groups(call: Call<'_>) -> Answer {
     let (arns, names) = (
         call.input.texts("TargetGroupArns")?,
         call.input.texts("Names")?,
@@ -80,7 +80,7 @@ pub(super) fn describe_target_groups(call: Call<'_>) -> Answer {
     )
 }
 
-pub(super) fn describe_listeners(call: Call<'_>) -> Answer {
+fn describe_listeners(call: Call<'_>) -> Answer {
     let (arns, load_balancer) = (
         call.input.texts("ListenerArns")?,
         call.input.text("LoadBalancerArn")?,
@@ -109,7 +109,7 @@ pub(super) fn describe_listeners(call: Call<'_>) -> Answer {
     )
 }
 
-pub(super) fn describe_rules(call: Call<'_>) -> Answer {
+fn describe_rules(call: Call<'_>) -> Answer {
     let (arns, listener) = (
         call.input.texts("RuleArns")?,
         call.input.text("ListenerArn")?,
@@ -142,7 +142,7 @@ pub(super) fn describe_rules(call: Call<'_>) -> Answer {
     answer(call, "Rules", rules)
 }
 
-pub(super) fn describe_target_health(call: Call<'_>) -> Answer {
+fn describe_target_health(call: Call<'_>) -> Answer {
     let group = call.input.required_text("TargetGroupArn")?;
     are_arns(&[group], "targetgroup")?;
     let health = call.aws.load_balancers.target_health(group);
