@@ -1,11 +1,11 @@
 //! The migration fails: production must not notice, and what it prints is quoted without its secrets.
 
 use local_aws::ecr::ImageSettings;
+use record::Message;
 
 use crate::scenario::claims::expect;
 use crate::scenario::setting::{GREEN, Setting};
 use crate::scenario::{Expectation, MessageFormat, Scenario, Step, claims};
-use record::Message;
 
 pub(super) fn scenario() -> Scenario {
     let image = ImageSettings::new("shop/web", &["latest"], GREEN).misbehaving("fails-migration");

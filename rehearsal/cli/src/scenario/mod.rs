@@ -28,9 +28,9 @@ mod stopped;
 use std::path::PathBuf;
 
 use local_aws::iam::Removal;
+use record::{Excuse, Invariant, Record};
 
 use crate::scenario::setting::Setting;
-use record::{Excuse, Invariant, Record};
 
 pub(crate) use checks::{Expectation, Provided, claims, dead_letters, history, needed, quoted};
 pub(crate) use event::{EventFile, of_event};

@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 
 use local_aws::ecr::IndexSettings;
+use record::Moment;
 
 use super::claims::{expect, list};
 use super::history::reports;
 use super::setting::GREEN;
 use super::{Expectation, Scenario, Step, ship};
-use record::Moment;
 
 pub(super) fn scenario() -> Scenario {
     let mut expectations = ship::expectations();
