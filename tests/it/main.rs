@@ -8,6 +8,7 @@
 //! - `permissions`: every permission of the template is needed by some scenario.
 //! - `pipelines`: the configuration that ships is right, and so is everything that its comments say.
 //! - `readme`: the README's excerpts are of what rehearsals print.
+//! - `saved`: a record that was saved is judged and shown as its run was.
 //! - `scenarios`: the rehearsal plays whole deployments with the real binaries.
 //! - `secrets`: nothing that a rehearsal leaves behind tells a secret.
 //! - `serve`: whatever one client of it asks, others are served.
@@ -29,6 +30,7 @@ mod permissions;
 mod pipelines;
 mod readme;
 mod repository;
+mod saved;
 mod scenarios;
 mod secrets;
 mod serve;

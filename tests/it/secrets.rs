@@ -39,10 +39,26 @@ fn a_migration_that_prints_its_secrets_is_rehearsed_without_them() {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
-    prints_nothing("--json", &output);
     let page = std::fs::read_to_string(page).unwrap();
-    // The page shows what tasks printed, without what the world gave them. The rehearsal cannot know what else is secret.
+    // Both show what tasks printed, without what the world gave them. The rehearsal cannot know what else is secret.
     tells_nothing("--report", &page, PLANTED);
+    let record = String::from_utf8(output.stdout.clone()).unwrap();
+    tells_nothing("--json", &record, PLANTED);
+    let mut but_the_logs: Value = serde_json::from_str(&record).unwrap();
+    assert!(
+        but_the_logs["task_logs"]
+            .take()
+            .to_string()
+            .contains(MADE_UP)
+    );
+    let printed = but_the_logs.to_string().into_bytes();
+    prints_nothing(
+        "--json",
+        &Output {
+            stdout: printed,
+            ..output
+        },
+    );
     // The log was there to be quoted.
     for kept in [
         "[value of SHOP_TOKEN]",

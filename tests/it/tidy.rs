@@ -144,6 +144,20 @@ fn the_rules_know_no_io() {
     }
 }
 
+/// A record that was saved is judged and shown where nothing was played.
+#[test]
+fn what_reads_a_record_knows_no_world() {
+    for package in ["record", "checks", "report"] {
+        for dependency in dependencies(package) {
+            let name = dependency["name"].as_str().unwrap();
+            assert!(
+                !["tokio", "local-aws", "axum", "clap", "anyhow"].contains(&name),
+                "{name} is not for {package}, which is a function of plain data: take it out of rehearsal/{package}/Cargo.toml"
+            );
+        }
+    }
+}
+
 #[test]
 fn no_test_is_switched_off_or_expects_a_panic() {
     for (path, text) in rust_files() {

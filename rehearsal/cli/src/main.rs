@@ -24,6 +24,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use local_aws::api::wire::Wire;
 use local_aws::iam::Iam;
+use report::Colours;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -34,7 +35,6 @@ use crate::command::{Arguments, Command};
 use crate::crashes::Otherwise;
 use crate::pipelines_file::PipelinesFile;
 use crate::play::Paths;
-use report::Colours;
 
 use crate::progress::Output;
 use crate::report_file::ReportFile;

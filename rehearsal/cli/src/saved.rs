@@ -25,8 +25,9 @@ pub(crate) fn read(file: &Path) -> anyhow::Result<Record> {
         let text = text.with_context(|| format!("read the record in {name}"))?;
         (name, text)
     };
-    parse(&text).with_context(|| {
-        format!("{name} is not a record of a run (hint: `cargo rehearse NAME --json` prints one)")
+    parse(&text).map_err(|why| {
+        let hint = "hint: `cargo rehearse NAME --json` prints one";
+        anyhow!("{name} is not a record of a run: {why:#} ({hint})")
     })
 }
 

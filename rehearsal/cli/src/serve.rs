@@ -6,6 +6,7 @@ use local_aws::ecr::{ImageSettings, OCI_CONFIG, OCI_MANIFEST, OCI_VERSION};
 use local_aws::identity::{REGION, sha256_hex};
 use local_aws::timeline::ListenerKind;
 use local_aws::world::World;
+use record::Seen;
 use serde_json::json;
 
 use crate::command::serving::Serving;
@@ -13,7 +14,6 @@ use crate::play::{Data, Paths, end, start_world};
 use crate::progress::{self, Output};
 use crate::scenario::Scenario;
 use crate::scenario::setting::GREEN;
-use record::Seen;
 
 /// A push to the usual services' repository that nobody was told of: whoever tells it now sees a deployment.
 pub(crate) fn untold_image() -> ImageSettings {

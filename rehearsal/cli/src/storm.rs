@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use futures_util::StreamExt;
 use futures_util::stream;
+use record::Violation;
 use serde::Serialize;
 
 use self::plan::Plan;
@@ -26,7 +27,6 @@ use crate::command::storming::Storming;
 use crate::play::{self, Paths, Played};
 use crate::progress::{self, Output};
 use crate::report_file::ReportFile;
-use record::Violation;
 
 /// How often progress is told while many storms are played.
 const TOLD_EVERY: Duration = Duration::from_secs(10);

@@ -14,8 +14,8 @@ mod terminal;
 
 use record::Record;
 
-pub use line::{Colours, Line, Tone, served};
-pub use terminal::{begin, verdict};
+pub use line::{Line, Tone, served};
+pub use terminal::{Colours, begin, verdict};
 
 /// The whole page.
 pub fn page(record: &Record) -> String {

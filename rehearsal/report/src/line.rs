@@ -6,6 +6,8 @@ use record::Seen;
 use record::timeline::{self, ListenerKind, Purpose, Weight};
 use serde_json::Value;
 
+use crate::terminal::Colours;
+
 /// A line of progress.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
@@ -22,13 +24,6 @@ pub enum Tone {
     Good,
     Bad,
     Faint,
-}
-
-/// Whether lines have colours: on terminals only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Colours {
-    On,
-    Off,
 }
 
 impl Line {
@@ -474,19 +469,6 @@ fn repository(name: &str) -> &str {
     match name.split_once('/') {
         Some((registry, repository)) if registry.contains('.') => repository,
         Some(_) | None => name,
-    }
-}
-
-impl Colours {
-    pub(crate) fn paint(self, tone: Tone, text: &str) -> String {
-        let code = match (self, tone) {
-            (Colours::Off, _) | (Colours::On, Tone::Plain) => return text.to_owned(),
-            (Colours::On, Tone::Strong) => "1",
-            (Colours::On, Tone::Good) => "32",
-            (Colours::On, Tone::Bad) => "31",
-            (Colours::On, Tone::Faint) => "2",
-        };
-        format!("\u{1b}[{code}m{text}\u{1b}[0m")
     }
 }
 

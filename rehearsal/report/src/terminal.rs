@@ -1,10 +1,17 @@
-//! What stands before and after the lines of a run.
+//! A terminal: its colours, and what stands before and after the lines of a run.
 
 use std::time::Duration;
 
 use record::Record;
 
-use crate::line::{Colours, Tone, duration};
+use crate::line::{Tone, duration};
+
+/// Whether lines have colours: on terminals only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Colours {
+    On,
+    Off,
+}
 
 /// What is played, before it begins.
 pub fn begin(scenario: &str, summary: &str, colours: Colours) -> String {
@@ -36,4 +43,17 @@ pub fn verdict(record: &Record, colours: Colours) -> String {
         "\n{claims}\n{}: {verdict} ({simulated} of simulated time in {real:.1} s)",
         record.scenario
     )
+}
+
+impl Colours {
+    pub(crate) fn paint(self, tone: Tone, text: &str) -> String {
+        let code = match (self, tone) {
+            (Colours::Off, _) | (Colours::On, Tone::Plain) => return text.to_owned(),
+            (Colours::On, Tone::Strong) => "1",
+            (Colours::On, Tone::Good) => "32",
+            (Colours::On, Tone::Bad) => "31",
+            (Colours::On, Tone::Faint) => "2",
+        };
+        format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
 }

@@ -1,23 +1,15 @@
-//! What happened in a world: pushes, reconciliations, hooks, migrations, messages.
+//! What happened in a world: pushes, reconciliations, hooks, messages.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use local_aws::ecs::task::{Task, TaskContainer};
 use local_aws::lambda::{Answer, Invocation};
 use local_aws::timeline::{self, Entry};
-use local_aws::world::World;
-use record::{
-    Container, ContainerEnd, HookAnswer, HookCall, Message, Migration, Push, Reconciliation,
-};
+use record::{HookAnswer, HookCall, Message, Push, Reconciliation};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::Known;
-use super::aliases::Aliases;
-
-/// How the tasks that Greenlight starts say for whom.
-const STARTED_BY: &str = "greenlight/";
 
 pub(super) fn pushes(known: &Known, timeline: &[Entry], invocations: &[Invocation]) -> Vec<Push> {
     let mut points: BTreeMap<(String, String), String> = BTreeMap::new();
@@ -149,79 +141,6 @@ pub(super) fn hooks(timeline: &[Entry]) -> Vec<HookCall> {
         }
     }
     hooks
-}
-
-pub(super) fn migrations(world: &World, aliases: &Aliases) -> Vec<Migration> {
-    let given = given(world);
-    let indexes = indexes(world);
-    let migration = |task: &Task| {
-        let deployment = task.started_by.as_deref()?.strip_prefix(STARTED_BY)?;
-        Some(Migration {
-            task: task.arn.clone(),
-            deployment: deployment.to_owned(),
-            given_to: given.get(&task.arn).cloned(),
-            revision: task.task_definition.clone(),
-            started_at: task.started_at,
-            stopped_at: task.stopped_at,
-            containers: task
-                .containers
-                .iter()
-                .map(|one| container(one, &indexes, aliases))
-                .collect(),
-        })
-    };
-    world
-        .ecs
-        .read(|state| state.tasks.iter().filter_map(migration).collect())
-}
-
-/// The index of each manifest that a machine of the rehearsal runs: a task may state either digest for the same image.
-fn indexes(world: &World) -> BTreeMap<String, String> {
-    let images = world
-        .ecr
-        .repositories()
-        .into_iter()
-        .flat_map(|repository| repository.images);
-    images
-        .filter_map(|image| Some((image.platform_digest()?, image.digest)))
-        .collect()
-}
-
-fn container(
-    container: &TaskContainer,
-    indexes: &BTreeMap<String, String>,
-    aliases: &Aliases,
-) -> Container {
-    let end = container.end.zip(container.exit_code);
-    Container {
-        name: container.name.clone(),
-        essential: container.essential,
-        digest: container
-            .image_digest
-            .as_ref()
-            .map(|digest| indexes.get(digest).unwrap_or(digest).clone()),
-        ran: aliases.words(&container.ran),
-        end: end.map(|(end, exit_code)| ContainerEnd {
-            at: end.at,
-            exit_code,
-            by_itself: end.by_itself,
-        }),
-    }
-}
-
-/// The functions that RunTask gave tasks to, for the deployment that the task says, by task.
-fn given(world: &World) -> BTreeMap<String, String> {
-    let calls = world.calls().into_iter();
-    let started = calls.filter(|call| call.operation == "RunTask" && call.status == 200);
-    let given = started.flat_map(|call| {
-        let tasks = call.response["tasks"].as_array().cloned();
-        let tasks = tasks.into_iter().flatten();
-        tasks.filter_map(move |task| {
-            let arn = task["taskArn"].as_str()?.to_owned();
-            Some((arn, call.function.clone()?))
-        })
-    });
-    given.collect()
 }
 
 /// A message as it was published.

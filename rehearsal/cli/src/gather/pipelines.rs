@@ -11,8 +11,8 @@ use record::{By, Deployment, End, Image, LifecycleEvent, MigrationGate, Pipeline
 use serde_json::Value;
 
 use super::aliases::Aliases;
-use super::listeners::gate;
 use super::redact::Redactor;
+use super::services::gate;
 use super::starts_at_once;
 use crate::scenario::custom_pipelines;
 

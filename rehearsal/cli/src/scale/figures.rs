@@ -9,12 +9,12 @@ use local_aws::api::throttle::Bucket;
 use local_aws::lambda::{Answer, Invocation};
 use local_aws::timeline::{self, ListenerKind};
 use local_aws::world::{AwsCall, World};
+use record::Seen;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::command::scale::Scale;
 use crate::gather::starts_at_once;
-use record::Seen;
 
 const START: &str = "start-deployment";
 const REGISTER: &str = "RegisterTaskDefinition";

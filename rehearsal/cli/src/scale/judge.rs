@@ -2,9 +2,9 @@
 
 use local_aws::ecs::service::TaskSetStatus;
 use local_aws::world::World;
+use record::Seen;
 
 use super::figures::Figures;
-use record::Seen;
 
 /// More than one deployment may be under way to an image that is not the newest when it is pushed; two are enough.
 const DEPLOYMENTS_AT_MOST: usize = 2;

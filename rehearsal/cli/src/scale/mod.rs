@@ -18,6 +18,7 @@ use futures_util::future::join_all;
 use local_aws::ecr::ImageSettings;
 use local_aws::timeline::ListenerKind;
 use local_aws::world::World;
+use record::Seen;
 use rustix::process::{Resource, getrlimit, setrlimit};
 use serde_json::json;
 
@@ -27,7 +28,6 @@ use crate::command::scale::Scale;
 use crate::play::{Data, Paths, end, start_world};
 use crate::progress::{self, Output};
 use crate::scenario::setting::Setting;
-use record::Seen;
 
 use crate::traffic::{PATHS, PAUSE, Rest, Traffic};
 

@@ -15,11 +15,11 @@ use local_aws::ecr::ImageSettings;
 use local_aws::ecs::container::MIGRATION;
 use local_aws::identity::sha256_hex;
 use local_aws::world::ServiceSettings;
+use record::{Message, Record};
 use serde_json::json;
 
 use crate::scenario::setting::{self, BLUE, GREEN, Service, Setting};
 use crate::scenario::{Expectation, MessageFormat, Pipelines, Scenario, Step, claims, quoted};
-use record::{Message, Record};
 
 pub(crate) use pipelines::{Pipeline, as_played, read};
 pub(crate) use requests::Request;

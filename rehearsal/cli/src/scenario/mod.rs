@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 
 use local_aws::iam::Removal;
+use record::{Excuse, Record};
 use serde::Deserialize;
 
 use crate::scenario::setting::Setting;
-use record::{Excuse, Record};
 
 pub(crate) use catalogue::{Catalogue, Golden};
 pub(crate) use checks::{Expectation, Provided, claims, dead_letters, history, needed, quoted};

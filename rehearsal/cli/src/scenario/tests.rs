@@ -7,14 +7,14 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use local_aws::ecr::IndexSettings;
-use serde_json::Value;
-
-use super::*;
-use crate::scenario::claims::LIFECYCLE_EVENTS;
 use record::{
     Answered, By, DeadLetter, Deployment, End, Invocation, LifecycleEvent, Message, Moment,
     Revision, Seen, Stretch, Task,
 };
+use serde_json::Value;
+
+use super::*;
+use crate::scenario::claims::LIFECYCLE_EVENTS;
 
 const DIGEST: &str = "sha256:4c9a";
 

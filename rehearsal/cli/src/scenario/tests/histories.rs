@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use local_aws::ecr::ImageSettings;
+use record::{
+    AtEnd, By, DeadLetter, Deployment, End, Image, Invocation, LifecycleEvent, Message, Moment,
+    Record, Revision, Task,
+};
 use serde_json::{Value, json};
 
 use super::runs::{RUNS, Run};
 use super::{Change, broken, scenario, seen};
 use crate::scenario::claims::LIFECYCLE_EVENTS;
-use record::{
-    AtEnd, By, DeadLetter, Deployment, End, Image, Invocation, LifecycleEvent, Message, Moment,
-    Record, Revision, Task,
-};
 
 /// Every version that a scenario speaks of.
 const VERSIONS: [&str; 9] = [

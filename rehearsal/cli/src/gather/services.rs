@@ -1,24 +1,79 @@
-//! What test listeners answered, and who did.
+//! Services: what their listeners answered and who did, their targets, and how they ended.
 
+use std::collections::BTreeMap;
 use std::net::ToSocketAddrs as _;
 use std::time::SystemTime;
 
 use local_aws::ecs::Served;
+use local_aws::ecs::service::Service;
+use local_aws::ecs::task::{Task as EcsTask, TaskStatus};
 use local_aws::elb::Answering;
 use local_aws::timeline::ListenerKind;
 use local_aws::world::World;
-use record::{Answerer, HealthChange, Listeners, Pipeline, Request, TestAnswer, TestTrafficGate};
+use record::{
+    Answered, Answerer, AtEnd, HealthChange, Listeners, Pipeline, Request, TestAnswer,
+    TestTrafficGate,
+};
 
 use super::aliases::Aliases;
 use crate::scenario::{Scenario, custom_pipelines};
 
-pub(super) fn of_services(scenario: &Scenario, world: &World) -> Vec<Listeners> {
+pub(super) fn listeners(scenario: &Scenario, world: &World) -> Vec<Listeners> {
     let services = scenario.setting.services.iter();
     let listeners = services.map(|service| Listeners {
         service: service.label.clone(),
         test: world.listener(&service.label, ListenerKind::Test),
     });
     listeners.collect()
+}
+
+pub(super) fn at_end(scenario: &Scenario, world: &World) -> BTreeMap<String, AtEnd> {
+    let label = |service: &Service| {
+        let mut labels = scenario.setting.services.iter().map(|known| &known.label);
+        let label = labels.find(|label| record::is_called(label, &service.cluster, &service.name));
+        label.unwrap_or(&service.name).clone()
+    };
+    let services: Vec<_> = world.ecs.read(|state| {
+        let service = |service: &Service| {
+            let primary = service.primary();
+            let running = |task: &&EcsTask| task.status == TaskStatus::Running;
+            let tasks = primary.map_or(0, |set| state.tasks_of(&set.id).filter(running).count());
+            let image = primary.and_then(|set| {
+                let revision = state.revision(&set.task_definition)?;
+                revision.image_of(&set.load_balancer.container)
+            });
+            let task_sets = service.task_sets.len();
+            (label(service), image, tasks, task_sets)
+        };
+        state.services.iter().map(service).collect()
+    });
+    let end = |(name, image, tasks, task_sets): (String, Option<String>, usize, usize)| {
+        let version = image.and_then(|image| world.ecr.version(&image));
+        let end = AtEnd {
+            version,
+            tasks,
+            task_sets,
+        };
+        (name, end)
+    };
+    services.into_iter().map(end).collect()
+}
+
+/// All test listeners of the scenario's services together.
+pub(super) fn test_listener(scenario: &Scenario, world: &World) -> Answered {
+    let mut answered = Answered::default();
+    for service in &scenario.setting.services {
+        let Some(listener) = world.listener(&service.label, ListenerKind::Test) else {
+            continue;
+        };
+        let traffic = world.load_balancers.traffic(&listener);
+        answered.requests += traffic.requests;
+        answered.failed += traffic.failed;
+        for (version, count) in traffic.versions {
+            *answered.versions.entry(version).or_default() += count;
+        }
+    }
+    answered
 }
 
 /// What a pipeline asks green for, and where its test listener is reached.
@@ -63,7 +118,7 @@ fn addresses(world: &World, listener: &str) -> Vec<String> {
 }
 
 /// Of every test listener that a service or a pipeline has, each once.
-pub(super) fn answers(
+pub(super) fn test_answers(
     world: &World,
     services: &[Listeners],
     pipelines: &[Pipeline],

@@ -1,0 +1,85 @@
+//! What holds in every scenario, or in nearly every one.
+
+use record::{Excuse, Missing, Seen};
+
+use super::{first, none};
+use crate::Expectation;
+
+/// What holds in every scenario: nobody noticed anything, and no function broke.
+pub fn nothing_broke() -> Vec<Expectation> {
+    vec![
+        production_answered(),
+        Expectation::new("every function answered", |record| {
+            let failed = record
+                .invocations
+                .iter()
+                .filter(|invocation| !invocation.ok);
+            let failed = failed
+                .map(|i| format!("{}: {}", i.function, i.error.as_deref().unwrap_or("failed")));
+            none(failed.collect(), "invocations failed")
+        }),
+        Expectation::new("no event was given up", |record| {
+            none(
+                record
+                    .dead_letters
+                    .iter()
+                    .map(|letter| format!("{}: {}", letter.queue, letter.message))
+                    .collect(),
+                "dead letters",
+            )
+        }),
+    ]
+}
+
+/// Every call was allowed.
+pub fn permitted() -> Expectation {
+    permitted_but("the template's policies allowed every call", |_| false)
+}
+
+/// Every call was allowed but for what was taken away: `explains` says whether that is why something was refused.
+pub fn permitted_without(explains: impl Fn(&Missing) -> bool + Send + 'static) -> Expectation {
+    let claim = "the template's policies allowed every call but what was taken away";
+    permitted_but(claim, explains)
+}
+
+fn permitted_but(claim: &str, explains: impl Fn(&Missing) -> bool + Send + 'static) -> Expectation {
+    Expectation::new(claim, move |record| {
+        let refused = record.permissions_missing.iter();
+        let unexplained = refused.filter(|missing| !explains(missing));
+        none(
+            unexplained.map(|missing| missing.message.clone()).collect(),
+            "refused",
+        )
+    })
+}
+
+/// The eight invariants hold, but for those that the scenario is excused from.
+pub fn sound(excuses: &[Excuse]) -> Expectation {
+    let but = excuses.iter().map(|excuse| {
+        let (number, reason) = (excuse.invariant.number(), &excuse.reason);
+        format!(", but for number {number}: {reason}")
+    });
+    let claim = format!("the eight invariants hold{}", but.collect::<String>());
+    Expectation::new(claim, |record| {
+        let violations = record.violations.iter();
+        let found = violations.filter(|violation| !record.excuses(violation));
+        none(found.map(ToString::to_string).collect(), "violations")
+    })
+}
+
+/// Whoever asked production got an answer.
+pub fn production_answered() -> Expectation {
+    Expectation::new(
+        "production answered every request",
+        |record| match &record.production {
+            Seen { requests: 0, .. } => Err("nobody asked anything".to_owned()),
+            Seen { failed: 0, .. } => Ok(()),
+            seen => Err(format!(
+                "{} of {} failed, first: {}",
+                seen.failed,
+                seen.requests,
+                first(&seen.failures)
+            )),
+        },
+    )
+}

@@ -1,0 +1,73 @@
+//! What people were told.
+
+use record::{Message, Record};
+use serde_json::Value;
+
+use super::{expect, list};
+use crate::{Expectation, quoted};
+
+/// Exactly these messages were published; SNS promises no order.
+pub fn messages(outcomes: &[&str]) -> Vec<Expectation> {
+    let expected: Vec<String> = outcomes.iter().map(|&outcome| outcome.to_owned()).collect();
+    vec![Expectation::new(
+        format!("messages: {}", outcomes.join(", ")),
+        move |record| {
+            let published: Vec<String> = once(record).into_iter().map(Message::outcome).collect();
+            let (mut found, mut expected) = (published.clone(), expected.clone());
+            found.sort();
+            expected.sort();
+            expect(found == expected, || list(&published))
+        },
+    )]
+}
+
+/// A message with this outcome says all of these.
+pub fn message_says(outcome: &str, texts: &[&str]) -> Vec<Expectation> {
+    let claim = format!("the message `{outcome}` says {}", quoted(texts));
+    let outcome = outcome.to_owned();
+    let texts: Vec<String> = texts.iter().map(|&text| text.to_owned()).collect();
+    vec![Expectation::new(claim, move |record| {
+        let first = record
+            .message(&outcome)
+            .ok_or("there was no such message")?;
+        let missing = |message: &Message| -> Vec<&str> {
+            let texts = texts.iter().map(String::as_str);
+            texts.filter(|text| !message.body.contains(text)).collect()
+        };
+        let mut messages = record.messages.iter();
+        let says =
+            messages.any(|message| message.outcome() == outcome && missing(message).is_empty());
+        expect(says, || {
+            format!("{} missing in: {}", quoted(&missing(first)), first.body)
+        })
+    })]
+}
+
+/// The messages. Where events come twice a message may: nobody remembers what was told.
+pub fn once(record: &Record) -> Vec<&Message> {
+    let twice = events_come_twice(record);
+    let mut messages: Vec<&Message> = Vec::new();
+    for message in &record.messages {
+        let told = messages.iter().any(|before| is_repeated(before, message));
+        if !(twice && told) {
+            messages.push(message);
+        }
+    }
+    messages
+}
+
+/// Whether two messages tell the same of the same. Told later, steps may have become longer and the log may say more.
+fn is_repeated(before: &Message, message: &Message) -> bool {
+    let about = |message: &Message| {
+        let body: Value = serde_json::from_str(&message.body).ok()?;
+        let members = ["outcome", "pipeline", "service", "image", "deployment_id"];
+        Some(members.map(|member| body[member].clone()))
+    };
+    (&before.subject, &before.body) == (&message.subject, &message.body)
+        || about(before).is_some_and(|before| Some(before) == about(message))
+}
+
+pub fn events_come_twice(record: &Record) -> bool {
+    let mut assumptions = record.assumptions.iter();
+    assumptions.any(|name| name == "events-come-twice")
+}
