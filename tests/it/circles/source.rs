@@ -62,6 +62,10 @@ impl Source {
                 at = end;
                 continue;
             }
+            if word == "pub" && restricts(&tokens[at + 1..]) {
+                at = end_of(&tokens, at, ')');
+                continue;
+            }
             let mut path = vec![word.to_owned()];
             let is_member = match &tokens[..at] {
                 [.., last] if last.is('.') => true,
@@ -82,6 +86,14 @@ impl Source {
             }
         }
         source
+    }
+}
+
+/// `(crate)`, `(super)`, `(in a::b)`: who may see an item is not what it uses.
+fn restricts(tokens: &[Token]) -> bool {
+    match tokens {
+        [open, Token::Word(word), next, ..] if open.is('(') => word == "in" || next.is(')'),
+        _ => false,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{link, log_lines};
+use super::parts::{link, log_lines};
 use crate::names::TopicArn;
 use crate::outcome::Outcome;
 use crate::sanitize::line;

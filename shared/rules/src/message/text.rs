@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{duration, link, log_lines};
+use super::parts::{duration, link, log_lines};
 use crate::names::TopicArn;
 use crate::outcome::Outcome;
 use crate::sanitize::line;
