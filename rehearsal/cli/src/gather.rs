@@ -6,39 +6,22 @@
 mod aliases;
 mod functions;
 mod happened;
+mod known;
 mod leaks;
 mod pipelines;
 mod redact;
 mod services;
 mod tasks;
 
-use std::collections::BTreeMap;
-use std::time::SystemTime;
-
 use local_aws::timeline::{self, Entry, ListenerKind, Purpose};
 use local_aws::world::World;
-use record::{Answers, Message, Moment, Record, Seen, Simulated};
+use record::{Message, Moment, Record, Seen, Simulated};
 
 use self::aliases::Aliases;
+pub(crate) use self::happened::starts_at_once;
+pub(crate) use self::known::{Known, Production};
 use self::redact::Redactor;
-use crate::scenario::{Scenario, custom_pipelines};
-
-/// What a play knows that its world does not say at the end.
-pub(crate) struct Known {
-    pub(crate) pipelines: Vec<custom_pipelines::Pipeline>,
-    /// (repository, tag, digest) of what lay in the repositories at the beginning.
-    pub(crate) images: Vec<(String, String, String)>,
-    /// ARNs of the revisions that were there before anything happened.
-    pub(crate) revisions: Vec<String>,
-    pub(crate) start: SystemTime,
-}
-
-/// What the clients of production saw, by service.
-#[derive(Default)]
-pub(crate) struct Production {
-    pub(crate) seen: BTreeMap<String, Seen>,
-    pub(crate) answers: BTreeMap<String, Answers>,
-}
+use crate::scenario::Scenario;
 
 /// Everything that the run left behind, not judged yet. To be asked when everything has come to its end, and before the
 /// world ends.
@@ -135,25 +118,6 @@ fn moments(timeline: &[Entry], simulated: Simulated) -> Vec<Moment> {
         })
     };
     since_start.filter_map(moment).collect()
-}
-
-/// How many invocations of `start-deployment` ran when each revision was registered, by its ARN.
-pub(crate) fn starts_at_once(timeline: &[Entry]) -> BTreeMap<&str, usize> {
-    let (mut running, mut at_once) = (0_usize, BTreeMap::new());
-    for entry in timeline {
-        if let timeline::Event::FunctionInvoked { function, .. } = &entry.event
-            && function == "start-deployment"
-        {
-            running += 1;
-        } else if let timeline::Event::FunctionEnded { function, .. } = &entry.event
-            && function == "start-deployment"
-        {
-            running = running.saturating_sub(1);
-        } else if let timeline::Event::RevisionRegistered { arn, .. } = &entry.event {
-            at_once.insert(arn.as_str(), running);
-        }
-    }
-    at_once
 }
 
 fn messages(timeline: &[Entry], redactor: &Redactor) -> Vec<Message> {

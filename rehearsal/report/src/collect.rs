@@ -3,20 +3,14 @@
 mod deployments;
 mod functions;
 mod services;
-
-use std::time::SystemTime;
+mod source;
 
 use record::Record;
 use record::timeline::{self, Entry};
 
+use self::source::{Source, last, last_of};
 use crate::line::Line;
 use crate::story::{Claim, Mark, Message, Revision, Sentence, Span, Story};
-
-/// What the parts of a story are told from.
-#[derive(Clone, Copy)]
-struct Source<'a> {
-    record: &'a Record,
-}
 
 pub(crate) fn collect(record: &Record) -> Story {
     let source = Source { record };
@@ -58,33 +52,6 @@ fn claims(record: &Record) -> Vec<Claim> {
         Some(_) => Vec::new(),
         None => record.claims.iter().map(claim).collect(),
     }
-}
-
-impl<'a> Source<'a> {
-    /// Since the start; 0 for what was before.
-    fn seconds(self, at: SystemTime) -> f64 {
-        self.record.simulated.since(at).as_secs_f64()
-    }
-
-    /// Everything that happened since the start.
-    fn told(self) -> impl Iterator<Item = (f64, &'a timeline::Event)> {
-        let since_start = self.since_start();
-        since_start.map(move |entry| (self.seconds(entry.at), &entry.event))
-    }
-
-    fn since_start(self) -> impl Iterator<Item = &'a Entry> {
-        let entries = self.record.events.iter();
-        entries.filter(move |entry| entry.at >= self.record.simulated.start)
-    }
-}
-
-/// The part of an ARN behind its last slash: `shop-web:2`.
-fn last(arn: &str) -> String {
-    last_of(arn, '/').to_owned()
-}
-
-fn last_of(text: &str, separator: char) -> &str {
-    text.rsplit(separator).next().unwrap_or(text)
 }
 
 fn skips(source: Source<'_>) -> Vec<Span> {

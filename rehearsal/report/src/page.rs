@@ -2,10 +2,12 @@
 
 mod aws;
 mod people;
+mod section;
 mod tables;
 mod traffic;
 mod words;
 
+use self::section::section;
 use super::chart;
 use super::format::{long_duration, milliseconds};
 use super::headline::what_happened;
@@ -102,15 +104,6 @@ fn main(story: &Story) -> Element {
         words::section_of(&story.words),
     ];
     element("main").children(sections)
-}
-
-/// A section with a heading that can be linked to.
-fn section(id: &'static str, title: &str, content: impl IntoIterator<Item = Markup>) -> Markup {
-    element("section")
-        .with("id", id)
-        .child(element("h2").text(title))
-        .children(content)
-        .into()
 }
 
 fn figures(story: &Story) -> Element {

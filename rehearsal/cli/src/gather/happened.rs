@@ -9,7 +9,7 @@ use record::{HookAnswer, HookCall, Message, Push, Reconciliation};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::Known;
+use super::known::Known;
 
 pub(super) fn pushes(known: &Known, timeline: &[Entry], invocations: &[Invocation]) -> Vec<Push> {
     let mut points: BTreeMap<(String, String), String> = BTreeMap::new();
@@ -159,4 +159,23 @@ pub(super) fn message(entry: &Entry) -> Option<Message> {
         subject: subject.clone(),
         body: body.clone(),
     })
+}
+
+/// How many invocations of `start-deployment` ran when each revision was registered, by its ARN.
+pub(crate) fn starts_at_once(timeline: &[Entry]) -> BTreeMap<&str, usize> {
+    let (mut running, mut at_once) = (0_usize, BTreeMap::new());
+    for entry in timeline {
+        if let timeline::Event::FunctionInvoked { function, .. } = &entry.event
+            && function == "start-deployment"
+        {
+            running += 1;
+        } else if let timeline::Event::FunctionEnded { function, .. } = &entry.event
+            && function == "start-deployment"
+        {
+            running = running.saturating_sub(1);
+        } else if let timeline::Event::RevisionRegistered { arn, .. } = &entry.event {
+            at_once.insert(arn.as_str(), running);
+        }
+    }
+    at_once
 }

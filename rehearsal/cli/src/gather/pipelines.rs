@@ -11,9 +11,9 @@ use record::{By, Deployment, End, Image, LifecycleEvent, MigrationGate, Pipeline
 use serde_json::Value;
 
 use super::aliases::Aliases;
+use super::happened::starts_at_once;
 use super::redact::Redactor;
 use super::services::gate;
-use super::starts_at_once;
 use crate::scenario::custom_pipelines;
 
 /// How Greenlight begins what says that a thing is its own.

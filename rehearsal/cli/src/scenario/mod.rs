@@ -19,9 +19,9 @@ use crate::scenario::setting::Setting;
 pub(crate) use catalogue::{Catalogue, Golden};
 pub(crate) use checks::{Expectation, Provided, claims, dead_letters, history, needed, quoted};
 pub(crate) use event::{EventFile, of_event};
+pub(crate) use setting::Impossible;
 pub(crate) use step::{
-    AfterStop, DeliveryFaults, Forgery, How, Impossible, Moment, Queued, Reached, Request, Step,
-    Wanted,
+    AfterStop, DeliveryFaults, Forgery, How, Moment, Queued, Reached, Request, Step, Wanted,
 };
 
 /// A rehearsal to play.

@@ -19,7 +19,6 @@ use local_aws::world::{
 
 use serde::Deserialize;
 
-use crate::scenario::Impossible;
 use crate::traffic;
 
 /// The value of a variable of every container; neither messages nor reports may tell it.
@@ -55,6 +54,15 @@ pub(crate) struct Setting {
     pub(crate) asked: [&'static str; 2],
     /// Versions that fail in production in a way that no check of their pipeline asks for.
     pub(crate) broken_unseen: Vec<String>,
+}
+
+/// What becomes of a step that cannot be done any more when its turn comes: the deployment that it stops has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Impossible {
+    /// The rehearsal fails: a script says what happens.
+    Fails,
+    /// It is left out: a storm cannot know what its faults will have made of the world.
+    LeftOut,
 }
 
 /// The template's parameter `Mode`.

@@ -74,15 +74,6 @@ pub(crate) enum Step {
     Converge,
 }
 
-/// What becomes of a step that cannot be done any more when its turn comes: the deployment that it stops has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Impossible {
-    /// The rehearsal fails: a script says what happens.
-    Fails,
-    /// It is left out: a storm cannot know what its faults will have made of the world.
-    LeftOut,
-}
-
 /// What becomes of events that were held back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Queued {

@@ -2,7 +2,7 @@
 
 use record::timeline;
 
-use super::{Source, last};
+use super::source::{Source, last};
 use crate::story::{Answer, Deployment, Hook, LifecycleEvent};
 
 const UNDER_WAY: [&str; 2] = ["Pending", "InProgress"];

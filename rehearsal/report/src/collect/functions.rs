@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use record::AwsCall;
 use record::timeline;
 
-use super::Source;
+use super::source::Source;
 use crate::story::{Call, Function, Invocation};
 
 /// Every function that was invoked or called, in the order in which they are first heard of; and the calls of others.

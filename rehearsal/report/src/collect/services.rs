@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use record::timeline::{self, ListenerKind, Purpose, Weight};
 use record::{Answer, Answers, Listeners, NO_VERSION, TestAnswer, is_called};
 
-use super::{Source, last};
+use super::source::{Source, last};
 use crate::story::{Listener, OneOffTask, Request, Service, Task, Weights};
 
 /// Every service of the scenario.

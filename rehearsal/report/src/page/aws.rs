@@ -1,6 +1,6 @@
 //! What ran, what it asked AWS for, and what it left behind.
 
-use super::section;
+use super::section::section;
 use super::tables::{Column, bad, table};
 use crate::format::{clock, milliseconds, precise_clock};
 use crate::markup::{Element, Markup, element, text};

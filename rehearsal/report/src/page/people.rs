@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::section;
+use super::section::section;
 use crate::format::clock;
 use crate::markup::{Element, Markup, element};
 use crate::story::Message;

@@ -1,6 +1,6 @@
 //! Who answered, in numbers, and every kind of failure.
 
-use super::section;
+use super::section::section;
 use super::tables::{Column, bad, table};
 use crate::format::precise_clock;
 use crate::markup::{Markup, element, text};

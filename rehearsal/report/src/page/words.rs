@@ -1,6 +1,6 @@
 //! The timeline in words, as the terminal shows it.
 
-use super::section;
+use super::section::section;
 use super::tables::{Column, table};
 use crate::format::precise_clock;
 use crate::line::Tone;

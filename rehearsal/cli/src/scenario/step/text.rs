@@ -12,7 +12,7 @@ use super::words::{REPOSITORY, TAG, name};
 use super::{
     AfterStop, DeliveryFaults, Forgery, How, Moment, Queued, Reached, Request, Step, Wanted,
 };
-use crate::scenario::claims::LIFECYCLE_EVENTS;
+use checks::claims::LIFECYCLE_EVENTS;
 
 /// Of a lifecycle event, and of a deployment.
 const STATUSES: [&str; 7] = [

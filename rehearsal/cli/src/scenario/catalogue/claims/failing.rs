@@ -1,6 +1,6 @@
 //! Claims of scenarios in which 1.1.0 is broken.
 
-use super::Named;
+use super::named::Named;
 use crate::scenario::claims::expect;
 use crate::scenario::setting::{BLUE, GREEN};
 use record::Message;

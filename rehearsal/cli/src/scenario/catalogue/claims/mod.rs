@@ -4,6 +4,7 @@
 
 mod failing;
 mod migrations;
+mod named;
 mod order;
 mod permissions;
 mod refusals;
@@ -12,12 +13,10 @@ mod stopping;
 
 use std::ops::Range;
 
+use self::named::Named;
 use crate::scenario::claims::{expect, list};
 use crate::scenario::{Expectation, quoted};
-use record::{Missing, Record, Task};
-
-/// A sentence, and what says what is found where it does not hold.
-type Named = (&'static str, fn(&Record) -> Result<(), String>);
+use record::{Missing, Task};
 
 const THEMES: [&[Named]; 7] = [
     shipping::CLAIMS,

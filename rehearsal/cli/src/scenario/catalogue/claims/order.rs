@@ -1,6 +1,6 @@
 //! Claims of scenarios about what people ask for.
 
-use super::Named;
+use super::named::Named;
 use crate::scenario::claims::{expect, list};
 use serde_json::Value;
 

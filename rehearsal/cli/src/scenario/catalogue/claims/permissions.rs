@@ -1,6 +1,6 @@
 //! Claims of scenarios in which a permission is missing.
 
-use super::Named;
+use super::named::Named;
 use crate::scenario::claims::{expect, list};
 use record::Message;
 

@@ -1,6 +1,6 @@
 //! Claims of scenarios in which nothing can be done.
 
-use super::Named;
+use super::named::Named;
 use crate::scenario::claims::{expect, list};
 
 /// By its sentence, what is found where it does not hold.

@@ -1,6 +1,6 @@
 //! Claims of scenarios in which something ships, each about one of them.
 
-use super::Named;
+use super::named::Named;
 use crate::scenario::claims::{expect, list};
 use crate::scenario::history::reports;
 use crate::scenario::needed::needed;

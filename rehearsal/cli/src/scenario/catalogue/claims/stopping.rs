@@ -1,6 +1,6 @@
 //! Claims of scenarios whose deployments end early.
 
-use super::Named;
+use super::named::Named;
 use crate::scenario::claims::{expect, list};
 
 /// By its sentence, what is found where it does not hold.
