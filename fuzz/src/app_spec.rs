@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use local_aws::codedeploy::app_spec::{self as theirs, AppSpec};
-use rules::app_spec::{self as ours, MigrationGate, TestListener};
+use rules::codedeploy::app_spec::{self as ours, MigrationGate, TestListener};
 use rules::environment::HookFunctions;
 use rules::names::{ContainerName, FunctionName, RevisionArn};
 use rules::observed::{CapacityProvider, LoadBalancerTarget, Placement};

@@ -40,7 +40,10 @@ fn is_sound(config: &Config) {
     for pipeline in &config.pipelines {
         let found = config.named(&pipeline.name).expect("its own name");
         assert!(std::ptr::eq(found, pipeline), "{}", pipeline.name);
-        let found = config.of_group(&pipeline.application, &pipeline.deployment_group);
+        let found = config.of_group(
+            &pipeline.codedeploy.application,
+            &pipeline.codedeploy.deployment_group,
+        );
         assert!(
             found.is_some_and(|found| std::ptr::eq(found, pipeline)),
             "{}",
@@ -92,12 +95,15 @@ fn written(pipeline: &Pipeline) -> Value {
     put("tag", pipeline.tag.to_string().into());
     put("cluster", pipeline.cluster.as_str().into());
     put("service", pipeline.service.as_str().into());
-    put("application", pipeline.application.as_str().into());
+    put(
+        "application",
+        pipeline.codedeploy.application.as_str().into(),
+    );
     put(
         "deployment_group",
-        pipeline.deployment_group.as_str().into(),
+        pipeline.codedeploy.deployment_group.as_str().into(),
     );
-    if let Some(config) = &pipeline.deployment_config {
+    if let Some(config) = &pipeline.codedeploy.deployment_config {
         put("deployment_config", config.as_str().into());
     }
     let containers = pipeline

@@ -58,7 +58,7 @@ pub fn is_read_or_refused(event: &Value) {
     let topic = "arn:aws:sns:eu-central-1:111122223333:outcomes"
         .parse()
         .expect("a topic");
-    if let Some(reason) = events::elsewhere(event, &topic) {
+    if let Some(reason) = events::other_account(event, &topic) {
         is_a_reason(&reason);
     }
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::scenarios::run::crashes;
+use crate::template::read::functions;
 
 /// How often health is asked for differs from play to play: it takes real time.
 const ASKED_AGAIN_AND_AGAIN: &str = "elasticloadbalancing:DescribeTargetHealth";
@@ -30,6 +31,14 @@ fn the_invariants_hold_wherever_a_function_dies() {
         .iter()
         .map(|outcome| (text(outcome, "function"), text(outcome, "call")))
         .collect();
+    for function in functions() {
+        let dies = points.iter().any(|(name, _)| *name == function.name);
+        assert!(
+            dies,
+            "{} is called in neither scenario, name one here that calls it",
+            function.name
+        );
+    }
     for changes_something in [
         ("start-deployment", "ecs:RegisterTaskDefinition"),
         ("start-deployment", "codedeploy:CreateDeployment"),

@@ -7,16 +7,13 @@ use rules::start::Force;
 use serde_json::Value;
 
 use crate::repository;
-use crate::template::read::triggers;
+use crate::template::read::{functions, triggers};
 
 /// What a function makes of an event, in one line; the refusal where it cannot read it.
 fn reading(function: &str, event: &Value) -> Result<String, String> {
     match function {
         "start-deployment" => StartEvent::parse(event)
             .map(said_of_start)
-            .map_err(|error| error.to_string()),
-        "run-migration" | "check-test-traffic" => HookCall::parse(event)
-            .map(|call| format!("hook of {}", call.deployment_id))
             .map_err(|error| error.to_string()),
         "finish-migration" => FinishEvent::parse(event)
             .map(said_of_finish)
@@ -29,8 +26,19 @@ fn reading(function: &str, event: &Value) -> Result<String, String> {
                 )
             })
             .map_err(|error| error.to_string()),
-        other => panic!("events/{other} is no function's folder, name it after one"),
+        other if is_hook(other) => HookCall::parse(event)
+            .map(|call| format!("hook of {}", call.deployment_id))
+            .map_err(|error| error.to_string()),
+        other => panic!(
+            "events/{other} is for no function that tests/it/events.rs reads events of, name it after one or add one"
+        ),
     }
+}
+
+fn is_hook(function: &str) -> bool {
+    functions()
+        .iter()
+        .any(|known| known.name == function && known.hook.is_some())
 }
 
 fn said_of_start(event: StartEvent) -> String {

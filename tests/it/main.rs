@@ -1,5 +1,6 @@
 //! The tests that look across crates, in one binary: it links once, and all of them run side by side.
 //!
+//! - `circles`: no more than three files use each other.
 //! - `documents`: they name what the code names, and link what is there.
 //! - `events`: every sample event is read or refused as its name says, and wakes the functions that it should.
 //! - `functions`: single invocations of the real binaries, with something happening between two of their calls.
@@ -19,6 +20,7 @@
     reason = "a test that cannot go on fails where it stands"
 )]
 
+mod circles;
 mod crashes;
 mod documents;
 mod events;

@@ -62,9 +62,12 @@ fn the_example_is_what_the_rehearsal_ships() {
         pipeline.repository,
         pipeline.cluster,
         pipeline.service,
-        pipeline.application,
-        pipeline.deployment_group,
-        pipeline.deployment_config.map(|name| name.to_string()),
+        pipeline.codedeploy.application,
+        pipeline.codedeploy.deployment_group,
+        pipeline
+            .codedeploy
+            .deployment_config
+            .map(|name| name.to_string()),
     );
     assert_eq!(
         said,

@@ -5,16 +5,6 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-/// The folders of `functions/`, sorted: the names of the functions.
-pub(crate) fn functions() -> Vec<String> {
-    let mut names: Vec<String> = fs::read_dir(root().join("functions"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
-    names.sort();
-    names
-}
-
 /// The workspace's folder.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()

@@ -1,4 +1,5 @@
-"""Do the invariants catch what they are for? `broken_builds.py target/debug/rehearsal [--target FOLDER] [--only N]`.
+"""Do the invariants catch what they are for? `broken_builds.py target/debug/rehearsal [--target FOLDER] [--only N]`, or
+`broken_builds.py --check`, which only looks for each guard where it is said to stand.
 
 For each of the eight invariants guards are taken out of a copy of the functions, one at a time, and the copy is built. With it
 the scenario is played that is made for the guard's fault, or, where there is none, storms, seed after seed, until that
@@ -16,8 +17,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+sys.dont_write_bytecode = True  # Nothing of a run stays in this folder.
+
+from deployed import FUNCTIONS
+
 ROOT = Path(__file__).resolve().parents[2]
-FUNCTIONS = ("start-deployment", "run-migration", "finish-migration", "check-test-traffic", "report-outcome")
 PROGRAMS = (*FUNCTIONS, "sample-service")
 # Seeds that are played at a time, and until a guard counts as missed by nobody.
 CHUNK = 12
@@ -40,10 +44,10 @@ class Guard:
 GUARDS = (
     Guard(
         1,
-        "the hourly look",
-        "shared/rules/src/look.rs",
-        "StartEvent::Look => Concerned::Looks(config.pipelines.iter().map(routine).collect()),",
-        'StartEvent::Look => Concerned::Nobody("no look".to_owned()),',
+        "the hourly reconciliation",
+        "shared/rules/src/reconcile.rs",
+        "        StartEvent::Routine => {\n            Concerned::Reconciliations(config.pipelines.iter().map(routine).collect())\n        }",
+        '        StartEvent::Routine => Concerned::Nobody("no reconciliation".to_owned()),',
     ),
     Guard(
         2,
@@ -164,7 +168,8 @@ class Caught:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("rehearsal", type=Path)
+    parser.add_argument("rehearsal", type=Path, nargs="?", default=ROOT / "target" / "debug" / "rehearsal")
+    parser.add_argument("--check", action="store_true", help="build and play nothing")
     parser.add_argument("--target", type=Path, help="target folder for the broken builds")
     parser.add_argument("--whole", type=Path, help="folder of the whole build's binaries [default: beside the rehearsal]")
     parser.add_argument("--only", type=int, action="append", help="number of an invariant")
@@ -173,6 +178,10 @@ def main() -> int:
     guards = [guard for guard in GUARDS if not arguments.only or guard.invariant in arguments.only]
     named = arguments.guard or [""]
     guards = [guard for guard in guards if any(part in guard.removed for part in named)]
+    moved = [complaint for guard in guards if (complaint := out_of_place(guard))]
+    if moved or arguments.check:
+        print("\n".join(moved) or f"each of {len(guards)} guards stands where it is taken from")
+        return 1 if moved else 0
     rows = []
     with tempfile.TemporaryDirectory(prefix="greenlight-broken-") as temporary:
         folder = Path(temporary)
@@ -188,6 +197,17 @@ def main() -> int:
     for guard, caught in rows:
         print(row(guard, caught))
     return 0 if all(caught for _, caught in rows) else 1
+
+
+def out_of_place(guard: Guard) -> str | None:
+    file = ROOT / guard.file
+    times = file.read_text().count(guard.old) if file.is_file() else 0
+    if times == 1:
+        return None
+    return (
+        f"{guard.file} holds the guard \"{guard.removed}\" {times} times, expected once (hint: it has changed or moved, "
+        f"correct it in tests/outside/broken_builds.py): {guard.old}"
+    )
 
 
 def copy(to: Path) -> None:
@@ -206,9 +226,6 @@ def broken(guard: Guard, folder: Path, target: Path) -> Path:
     """Builds the functions without the guard, and gives the folder of their binaries."""
     file = folder / "copy" / guard.file
     whole = file.read_text()
-    if whole.count(guard.old) != 1:
-        sys.exit(f"`{guard.file}` holds this {whole.count(guard.old)} times, expected once (hint: the guard of "
-                 f"invariant {guard.invariant} has changed, correct it here): {guard.old}")  # fmt: skip
     file.write_text(whole.replace(guard.old, guard.new))
     packages = [argument for name in PROGRAMS for argument in ("-p", name)]
     try:

@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """Measures the release binaries as Lambda meets them: size, cold start, memory.
 
-    cargo build --release -p start-deployment -p run-migration -p finish-migration \\
-        -p check-test-traffic -p report-outcome
-    python3 tests/outside/measure.py [runs, default 30]
+    cargo build --release --bins -p start-deployment -p …, every function
+    target/ci/outside-…/bin/python tests/outside/measure.py [runs, default 30]
 
 Each run is a new process that is handed one event by a Runtime API on loopback. Beside the functions stands the
 smallest function that `lambda_runtime` allows, built here with the same profile and the same versions: what it needs,
@@ -36,8 +35,9 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True  # Nothing of a run stays in this folder.
 
+from deployed import FUNCTIONS
 from loopback import Handler, Server
-from runtime_api import REGION, Function
+from runtime_api import ACCOUNT, REGION, Function
 
 ROOT = Path(__file__).resolve().parents[2]
 BASELINE = "smallest-function"
@@ -49,12 +49,10 @@ async fn main() -> Result<(), Error> {
     lambda_runtime::run(service_fn(|event: LambdaEvent<Value>| async { Ok::<_, Error>(event.payload) })).await
 }
 """
-# Which event each function is handed.
-EVENTS = {
+# Which event each function is handed; a hook is called as CodeDeploy calls it.
+EVENTS = {name: "hook.json" for name, function in FUNCTIONS.items() if function.hook} | {
     "start-deployment": "push-untagged.json",
-    "run-migration": "hook.json",
     "finish-migration": "task-not-ours.json",
-    "check-test-traffic": "hook.json",
     "report-outcome": "unknown-group.json",
 }
 
@@ -71,16 +69,16 @@ class Run:
 
 def main() -> int:
     runs = int(sys.argv[1]) if len(sys.argv) > 1 else 30
-    binaries = {name: ROOT / "target" / "release" / name for name in EVENTS}
+    binaries = {name: ROOT / "target" / "release" / name for name in FUNCTIONS}
     missing = [name for name, path in binaries.items() if not path.is_file()]
     if missing:
-        command = "cargo build --release " + " ".join(f"-p {name}" for name in EVENTS)
+        command = "cargo build --release " + " ".join(f"-p {name}" for name in FUNCTIONS)
         print(f"no release binary of {', '.join(missing)} (hint: {command})", file=sys.stderr)
         return 2
     binaries = {BASELINE: build_baseline()} | binaries
     events = {name: json.loads((ROOT / "events" / name / file).read_text()) for name, file in EVENTS.items()}
     with tempfile.TemporaryDirectory(prefix="greenlight-measure-") as folder, Server(AwsStub) as stub:
-        variables = environment(stub)
+        variables = {name: environment(name, stub) for name in binaries}
         once(binaries, events, variables, Path(folder))  # The first time pays for reading the files from disk.
         rounds = [once(binaries, events, variables, Path(folder)) for _ in range(runs)]
         sizes = {name: (path.stat().st_size, zipped(path, Path(folder))) for name, path in binaries.items()}
@@ -89,8 +87,8 @@ def main() -> int:
     return 0
 
 
-def once(binaries: dict[str, Path], events: dict, variables: dict[str, str], folder: Path) -> dict[str, Run]:
-    return {name: measure(path, events.get(name, {}), variables, folder) for name, path in binaries.items()}
+def once(binaries: dict[str, Path], events: dict, variables: dict[str, dict], folder: Path) -> dict[str, Run]:
+    return {name: measure(path, events.get(name, {}), variables[name], folder) for name, path in binaries.items()}
 
 
 def measure(binary: Path, event: object, variables: dict[str, str], folder: Path) -> Run:
@@ -182,19 +180,13 @@ class AwsStub(Handler):
         self.answer(200, ANSWERS[operation].encode())
 
 
-def environment(stub: Server) -> dict[str, str]:
-    return {
-        "AWS_ENDPOINT_URL": f"http://{stub.address}",
-        "GREENLIGHT_CONFIG": str(ROOT / "config" / "pipelines.toml"),
-        "GREENLIGHT_TOPIC_ARN": f"arn:aws:sns:{REGION}:111122223333:outcomes",
-        "GREENLIGHT_MESSAGE_FORMAT": "text",
-        "GREENLIGHT_MODE": "deploy",
-        "GREENLIGHT_STACK": "greenlight",
-        "GREENLIGHT_HOOK_AFTER_INSTALL": "CodeDeployHook_greenlight_run-migration",
-        "GREENLIGHT_HOOK_AFTER_ALLOW_TEST_TRAFFIC": "CodeDeployHook_greenlight_check-test-traffic",
-        "GREENLIGHT_FINISH_MIGRATION_ARN": f"arn:aws:lambda:{REGION}:111122223333:function:finish-migration",
-        "GREENLIGHT_SCHEDULE_ROLE_ARN": "arn:aws:iam::111122223333:role/schedule",
-    }
+def environment(name: str, stub: Server) -> dict[str, str]:
+    """The smallest function reads none of it."""
+    if name not in FUNCTIONS:
+        return {}
+    topic = f"arn:aws:sns:{REGION}:{ACCOUNT}:outcomes"
+    variables = FUNCTIONS[name].environment(ROOT / "config" / "pipelines.toml", topic)
+    return variables | {"AWS_ENDPOINT_URL": f"http://{stub.address}"}
 
 
 STRANGER = {

@@ -26,20 +26,21 @@ from pathlib import Path
 sys.dont_write_bytecode = True  # Nothing of a run stays in this folder.
 
 from claims import Claims, shown
+from deployed import FUNCTIONS
 from loopback import Handler, Server
 from moto_deployment import EXECUTION_ID, LOG_GROUP, Deployment, Inbox, deploy, stopped_event
 from moto_stand_ins import PUT, TASK_IS_MADE_AFTER_SECONDS, OfAws
 from moto_world import CLUSTER, DESIRED_COUNT, Service, World, moto_server
 from recorder import Recorder
-from runtime_api import ACCOUNT, REGION, Answer, Function
+from runtime_api import REGION, Answer, Function
 from task_definitions import SIDECAR_IMAGE, small_task_definition
 
 COMMAND = ["sample-service", "migrate"]
-FINISH = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:greenlight-finish-migration"
-ROLE = f"arn:aws:iam::{ACCOUNT}:role/greenlight-schedule"
+# What is proved elsewhere, in moto_start_deployment.py.
+STARTS = "start-deployment"
+TRIED = {name: function for name, function in FUNCTIONS.items() if name != STARTS}
 # What each hook function is called at.
-HOOKS = {"run-migration": "AfterInstall", "check-test-traffic": "AfterAllowTestTraffic"}
-FUNCTIONS = (*HOOKS, "finish-migration", "report-outcome")
+HOOKS = {name: function.hook for name, function in TRIED.items() if function.hook}
 SETTLE_SECONDS = 3
 ASKED_OF_GREEN = {
     "GetDeployment",
@@ -163,7 +164,9 @@ class Trial:
         self.claims.equal("and then only it is added", updated, created | {"task_arn": task["taskArn"]})
         schedule = self.schedule(deployment)
         target = schedule["Target"]
-        self.claims.equal("it calls finish-migration", (target["Arn"], target["RoleArn"]), (FINISH, ROLE))
+        variables = FUNCTIONS["run-migration"].environment(Path(), self.world.topic)
+        called = [variables[f"GREENLIGHT_{name}"] for name in ("FINISH_MIGRATION_ARN", "SCHEDULE_ROLE_ARN")]
+        self.claims.equal("it calls finish-migration", (target["Arn"], target["RoleArn"]), tuple(called))
         told = json.loads(target["Input"])
         whose = (told["deployment_id"], told["hook_execution_ids"], told["task_arn"])
         self.claims.equal("with the ids and the task", whose, (deployment.id, [EXECUTION_ID], task["taskArn"]))
@@ -450,16 +453,11 @@ def run(binaries: Path, folder: Path, claims: Claims) -> Recorder:
         of_aws = OfAws()
         recorder.stand_in = of_aws.codedeploy.stand_ins()
         recorder.change_answer = of_aws.complete
-        environment = {
-            "AWS_ENDPOINT_URL": recorder.url,
-            "GREENLIGHT_CONFIG": str(config),
-            "GREENLIGHT_TOPIC_ARN": world.topic,
-            "GREENLIGHT_MESSAGE_FORMAT": "text",
-            "GREENLIGHT_FINISH_MIGRATION_ARN": FINISH,
-            "GREENLIGHT_SCHEDULE_ROLE_ARN": ROLE,
-        }
         log = folder / "functions.log"
-        functions = {name: stack.enter_context(Function(binaries / name, environment, log)) for name in FUNCTIONS}
+        functions = {}
+        for name, function in TRIED.items():
+            environment = function.environment(config, world.topic) | {"AWS_ENDPOINT_URL": recorder.url}
+            functions[name] = stack.enter_context(Function(binaries / name, environment, log))
         trial = Trial(claims, world, recorder, functions, of_aws)
         trial.a_hook_that_nobody_waits_for(web)
         trial.a_migration_starts(web)
@@ -477,7 +475,7 @@ def run(binaries: Path, folder: Path, claims: Claims) -> Recorder:
 def main() -> int:
     root = Path(__file__).resolve().parents[2]
     binaries = Path(sys.argv[1]).resolve() if sys.argv[1:] else root / "target" / "debug"
-    missing = [name for name in FUNCTIONS if not (binaries / name).is_file()]
+    missing = [name for name in TRIED if not (binaries / name).is_file()]
     if missing:
         print(f"no binary at `{binaries / missing[0]}` (hint: cargo build --workspace)", file=sys.stderr)
         return 2

@@ -33,6 +33,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True  # Nothing of a run stays in this folder.
 
 from claims import Claims, shown
+from deployed import FUNCTIONS
 from moto_deployment import Inbox
 from moto_world import CLUSTER, DESIRED_COUNT, OUTPUT_ONLY, Service, World, application, group, moto_server
 from recorder import Exchange, Recorder
@@ -45,10 +46,7 @@ from task_definitions import (
     small_task_definition,
 )
 
-HOOKS = {
-    "AfterInstall": "CodeDeployHook_greenlight_run-migration",
-    "AfterAllowTestTraffic": "CodeDeployHook_greenlight_check-test-traffic",
-}
+HOOKS = {function.hook: function.physical_name for function in FUNCTIONS.values() if function.hook}
 FROM_TOMORROW = {
     "aFieldOfTomorrow": {"largest": 9223372036854775807, "half": 0.5, "none": None, "text": "\u2615 \"'\\"}
 }
@@ -226,11 +224,11 @@ class Trial:
         events = ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM", "DEPLOYMENT_STOP_ON_REQUEST"]
         automatic = {"enabled": True, "events": events}
         self.claims.equal("it rolls back by itself", sent.get("autoRollbackConfiguration"), automatic)
-        looks = [e.sent() for e in self.recorder.before("CreateDeployment") if e.operation == "ListDeployments"]
+        asked = [e.sent() for e in self.recorder.before("CreateDeployment") if e.operation == "ListDeployments"]
         self.claims.holds(
             "right before it CodeDeploy was asked once more what was created meanwhile",
-            bool(looks) and set(looks[-1].get("createTimeRange", {})) == {"start"},
-            shown(looks[-1:]),
+            bool(asked) and set(asked[-1].get("createTimeRange", {})) == {"start"},
+            shown(asked[-1:]),
         )
         content = deployment["revision"]["appSpecContent"]["content"]
         app_spec = json.loads(content)
@@ -367,16 +365,7 @@ def run(binary: Path, folder: Path, claims: Claims) -> None:
         world.deployment_group("ghost")
         stranger = world.service("stranger", "shop/stranger", small_task_definition("stranger", "shop/other"))
         recorder = stack.enter_context(Recorder(port))
-        environment = {
-            "AWS_ENDPOINT_URL": recorder.url,
-            "GREENLIGHT_CONFIG": str(config),
-            "GREENLIGHT_TOPIC_ARN": world.topic,
-            "GREENLIGHT_MESSAGE_FORMAT": "text",
-            "GREENLIGHT_MODE": "deploy",
-            "GREENLIGHT_STACK": "greenlight",
-            "GREENLIGHT_HOOK_AFTER_INSTALL": HOOKS["AfterInstall"],
-            "GREENLIGHT_HOOK_AFTER_ALLOW_TEST_TRAFFIC": HOOKS["AfterAllowTestTraffic"],
-        }
+        environment = FUNCTIONS[binary.name].environment(config, world.topic) | {"AWS_ENDPOINT_URL": recorder.url}
         function = stack.enter_context(Function(binary, environment, folder / "function.log"))
         trial = Trial(claims, world, recorder, function)
         trial.what_runs_must_be_known(web)

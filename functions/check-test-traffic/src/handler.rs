@@ -6,9 +6,10 @@ use aws::codedeploy::CodeDeploy;
 use aws::ecs::Ecs;
 use aws::elb::Elb;
 use aws::sns::Sns;
-use lambda::{Deadline, Failure, Gate, Hook, Known, Messenger, Start, Verdict};
+use lambda::{Caller, Deadline, Failure, Hook, Known, Messenger, Start};
+use rules::codedeploy::lifecycle::Stage;
 use rules::events::HookCall;
-use rules::lifecycle::Stage;
+use rules::gate::{Gate, Verdict};
 use rules::listener_rule;
 use rules::names::{ListenerArn, TargetGroupArn};
 use rules::observed::{Listener, ListenerRule, Service, TaskSet};
@@ -34,7 +35,7 @@ enum Green {
     /// All of them are healthy, in this group.
     Healthy(TargetGroupArn),
     Unhealthy(String),
-    /// Nobody wants a task.
+    /// The desired count is 0.
     NotWanted,
 }
 
@@ -53,8 +54,11 @@ impl Handler {
         let call = HookCall::parse(&event)?;
         let hook = Hook {
             gate: Gate::TestTraffic,
-            call: &call,
-            codedeploy: &self.codedeploy,
+            caller: Caller::CodeDeploy {
+                client: &self.codedeploy,
+                deployment: &call.deployment_id,
+                executions: std::slice::from_ref(&call.execution_id),
+            },
             messenger: &self.messenger,
             deadline,
         };
@@ -66,7 +70,9 @@ impl Handler {
         let gate = &known.pipeline.test_traffic;
         let event = match hook.stage().await? {
             Stage::Waits(event) => event,
-            Stage::NotYet(why) => return Ok(failed(why)),
+            // Answered all the same: if CodeDeploy's record lags, it waits for this call, and would for an hour. A call that is
+            // forged holds no execution id that CodeDeploy knows.
+            Stage::NotYet(why) => return Ok(Verdict::NothingRan(why)),
             // The event is over, and what is under way now is another gate's.
             Stage::NoMore(why) => {
                 return Ok(Verdict::Ignored(format!(
@@ -98,7 +104,7 @@ impl Handler {
         self.ask(&known, &green).await
     }
 
-    /// Asks the service anew each time: it may be scaled meanwhile.
+    /// Reads the service anew each time: it may be scaled meanwhile.
     async fn wait_until_healthy(
         &self,
         known: &Known,
@@ -141,7 +147,7 @@ impl Handler {
         }
     }
 
-    /// Until the settling time is over nothing is asked: an answer before it may be anybody's.
+    /// Until the settling time is over no request is sent: an answer before it may be blue's.
     async fn wait_until_settled(
         &self,
         green: &TargetGroupArn,
@@ -149,7 +155,7 @@ impl Handler {
     ) -> Result<(), Failure> {
         while !settling.is_over() {
             tokio::time::sleep(PAUSE).await;
-            // It is asked for the time: what the load balancer itself says counts, and the call costs nothing.
+            // Only for its date: the load balancer's own clock counts, and the call costs nothing.
             let seen = self.elb.describe_target_health(green).await?;
             settling.observe(seen.answered_at);
         }
@@ -160,7 +166,10 @@ impl Handler {
         let (pipeline, gate) = (&known.pipeline, &known.pipeline.test_traffic);
         let group = self
             .codedeploy
-            .get_deployment_group(&pipeline.application, &pipeline.deployment_group)
+            .get_deployment_group(
+                &pipeline.codedeploy.application,
+                &pipeline.codedeploy.deployment_group,
+            )
             .await?;
         let Some(arn) = &group.test_listener else {
             return Err(Failure::Refused(
@@ -188,7 +197,7 @@ impl Handler {
                 return Ok(failed(check_failed));
             }
         }
-        // The listener may have been put back while green was asked.
+        // The listener may have been put back during the requests.
         let rules = self.rules(arn, &listener).await?;
         if let Err(elsewhere) = requests.lead_to(green, &gate.requests, &rules) {
             return Ok(failed(format!("after the requests {elsewhere}")));

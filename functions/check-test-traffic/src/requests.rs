@@ -16,7 +16,7 @@ use rustls_platform_verifier::ConfigVerifierExt as _;
 use tokio::net::UdpSocket;
 use tokio::time::Instant;
 
-/// How long an answer may take where the configuration does not say.
+/// How long an answer may take where the configuration sets no limit.
 const TIME_OUT: Duration = Duration::from_secs(10);
 /// Between a wrong answer and the next attempt.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -38,8 +38,8 @@ impl Requests {
     /// With a `host`, requests go to the address under that name: the `Host` header, and over HTTPS the name that the
     /// certificate must carry.
     pub(crate) async fn new(base_url: &str, host: Option<&str>) -> Result<Self, String> {
-        let base =
-            Url::parse(base_url).map_err(|error| format!("`{base_url}` is no address: {error}"))?;
+        let base = Url::parse(base_url)
+            .map_err(|error| format!("`{base_url}` is not a valid URL: {error}"))?;
         let addresses = reachable(addresses(&base).await?).await;
         if addresses.is_empty() {
             return Err(format!(
@@ -54,7 +54,7 @@ impl Requests {
         if let (Some(host), "https") = (host, base.scheme()) {
             let name = host.split(':').next().unwrap_or(host);
             base.set_host(Some(name))
-                .map_err(|error| format!("`{host}` is no host name: {error}"))?;
+                .map_err(|error| format!("`{host}` is not a valid host name: {error}"))?;
         }
         let (tls, name) = (tls(&base)?, base.host_str().unwrap_or_default());
         let client = |address: &SocketAddr| {
@@ -93,7 +93,7 @@ impl Requests {
         let found = tokio::net::lookup_host((name, listener.port)).await;
         let found = found.map_err(|error| {
             format!(
-                "`{name}`, the load balancer's name, could not be resolved ({error}), so nobody knows whether `{}` is another of \
+                "`{name}`, the load balancer's name, could not be resolved ({error}), so it is not known whether `{}` is another of \
                  its listeners (hint: let `test_traffic.base_url` have the test listener's port {})",
                 self.base, listener.port
             )
@@ -244,7 +244,7 @@ async fn reachable(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
 /// rustls on ring, as `shared/aws` uses it, with the system's root certificates where they are needed: reading them
 /// takes longer than a request.
 fn tls(base: &Url) -> Result<ClientConfig, String> {
-    // The first call of a process installs it; that it is there already is no error.
+    // The first call of a process installs it; that it is there already is not an error.
     let _ = rustls::crypto::ring::default_provider().install_default();
     if base.scheme() == "http" {
         return Ok(ClientConfig::builder()
@@ -254,7 +254,7 @@ fn tls(base: &Url) -> Result<ClientConfig, String> {
     ClientConfig::with_platform_verifier().map_err(|error| format!("cannot prepare TLS: {error}"))
 }
 
-/// The innermost cause: what is around it says only that a request failed.
+/// The innermost cause: what is around it only repeats that a request failed.
 fn innermost(error: &reqwest::Error) -> String {
     let outermost: &(dyn std::error::Error + 'static) = error;
     let cause = std::iter::successors(Some(outermost), |error| error.source()).last();

@@ -1,4 +1,4 @@
-//! Time that passes, by AWS's clock: AWS says when a lifecycle event began, so AWS must say how long ago that is. The
+//! Time that passes, by AWS's clock: AWS states when a lifecycle event began, so only AWS's clock shows how long ago that is. The
 //! process's own stopwatch counts beside it, for answers that do not state their date.
 
 use std::time::Duration;
@@ -21,7 +21,7 @@ impl Stopwatch {
         }
     }
 
-    /// Until AWS said that it is `now`.
+    /// Until `now` by AWS's clock.
     pub(crate) fn passed(&mut self, now: Option<UtcDateTime>) -> Duration {
         self.first = self.first.or(now);
         let by_aws = self.first.zip(now).map(|(first, now)| now - first);
@@ -39,7 +39,7 @@ pub(crate) struct Settling {
 }
 
 impl Settling {
-    /// It counts since then; where AWS does not say since when, from now on.
+    /// It counts since then; from now on where AWS does not state when.
     pub(crate) fn new(since: Option<UtcDateTime>, time: Duration) -> Self {
         Self {
             since,
@@ -49,7 +49,7 @@ impl Settling {
         }
     }
 
-    /// AWS said what time it is.
+    /// Notes the time of an answer of AWS.
     pub(crate) fn observe(&mut self, now: Option<UtcDateTime>) {
         self.now = now.or(self.now);
     }

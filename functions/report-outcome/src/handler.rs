@@ -1,4 +1,4 @@
-//! One state change of a deployment: what people are told about it.
+//! One state change of a deployment: what is taken down after it, and which outcome is published.
 
 use std::time::Duration;
 
@@ -9,15 +9,16 @@ use aws::logs::Logs;
 use aws::scheduler::Scheduler;
 use aws::sns::Sns;
 use lambda::{Failure, Messenger, Start, Started};
+use rules::codedeploy::report::{self, CleanUp, Observed, Report};
 use rules::config::{Config, Pipeline};
-use rules::events::{self, DeploymentState, StateChange};
-use rules::names::{DeploymentId, RevisionArn};
-use rules::observed::{Creator, Deployment, DeploymentStatus, LifecycleEventStatus, TaskCount};
-use rules::outcome::{self, Ending, Event, Outcome};
-use rules::{lifecycle, migration};
+use rules::events::{self, StateChange};
+use rules::migration;
+use rules::names::DeploymentId;
+use rules::outcome::Outcome;
 use serde_json::{Value, json};
 
-/// How often a migration is looked for that may have been started while its deployment ended, and the pause between.
+/// How often the tasks are listed of a migration that may have been started while its deployment ended, and the pause
+/// between.
 const ATTEMPTS: u32 = 3;
 const PAUSE: Duration = Duration::from_secs(2);
 
@@ -45,268 +46,86 @@ impl Handler {
     pub(crate) async fn handle(&self, event: Value) -> Result<Value, Failure> {
         let started = self.start.as_ref().map_err(Failure::from)?;
         let change = StateChange::parse(&event)?;
-        if let Some(reason) = events::elsewhere(&event, &started.settings.topic) {
+        if let Some(reason) = events::other_account(&event, &started.settings.topic) {
             return Ok(nothing_to_report(&change, &reason));
         }
-        let pipeline = match self.of(&started.config, &change) {
+        let pipeline = match pipeline_of(&started.config, &change) {
             Ok(pipeline) => pipeline,
             Err(reason) => return Ok(nothing_to_report(&change, &reason)),
         };
         let deployment = self.codedeploy.get_deployment(&change.deployment).await?;
-        // Whoever may write events or call this function can give one pipeline's deployment for another's.
-        if (&deployment.application, &deployment.deployment_group)
-            != (&change.application, &change.deployment_group)
-        {
-            let reason = format!(
-                "deployment `{}` is one of the group `{}` of `{}`, not of the event's",
-                deployment.id, deployment.deployment_group, deployment.application
-            );
+        if let Some(reason) = report::mistaken(&change, &deployment) {
             return Ok(nothing_to_report(&change, &reason));
         }
-        let state = state_of(&deployment, change.state)?;
-        let stopped = if state.is_end() {
-            self.stop_migration(pipeline, &deployment).await
-        } else {
-            Ok(())
-        };
-        if state.is_end() && pipeline.migration.is_some() {
-            self.delete_schedule(&deployment.id).await;
-        }
-        let outcome = self.outcome(pipeline, &deployment, state).await?;
-        let told = self.tell(started, &change, outcome, &stopped).await?;
-        // Nobody else stops it: the event comes again, and is kept in the end.
+        let state = report::state_of(change.state, &deployment)
+            .map_err(|early| Failure::NotYet(early.to_string()))?;
+        let mut observed = Observed::new(state, deployment);
+        // Before the outcome is observed: a migration must not run on because a message cannot be written.
+        let clean_up = self
+            .decide(pipeline, &mut observed, report::clean_up)
+            .await?;
+        let stopped = self.take_down(pipeline, &change.deployment, clean_up).await;
+        let report = self.decide(pipeline, &mut observed, report::decide).await?;
+        let answer = self.publish(started, &change, report, &stopped).await?;
+        // Nothing else stops it: the event comes again, and is kept in the end.
         stopped?;
-        Ok(told)
+        Ok(answer)
     }
 
-    async fn tell(
+    async fn publish(
         &self,
         started: &Started<()>,
         change: &StateChange,
-        outcome: Result<Outcome, String>,
+        report: Report,
         stopped: &Result<(), CallFailed>,
     ) -> Result<Value, Failure> {
-        match outcome {
-            Ok(mut outcome) => {
-                if let Err(failed) = stopped {
-                    outcome.add_migration_left(failed);
-                }
-                // Nobody else tells it: the event comes again, and is kept in the end.
-                self.messenger.publish(&started.settings, &outcome).await?;
-                let code = outcome.event.code();
-                tracing::info!(deployment_id = %change.deployment, decision = "publish", outcome = code, summary = outcome.summary, "outcome reported");
-                Ok(
-                    json!({"deployment_id": change.deployment, "outcome": code, "summary": outcome.summary}),
-                )
-            }
-            Err(reason) => Ok(nothing_to_report(change, &reason)),
-        }
-    }
-
-    fn of<'a>(&self, config: &'a Config, change: &StateChange) -> Result<&'a Pipeline, String> {
-        let (application, group) = (&change.application, &change.deployment_group);
-        config.of_group(application, group).ok_or_else(|| {
-            format!("no pipeline has the deployment group `{group}` of `{application}`")
-        })
-    }
-
-    /// What is told, or the reason why nothing is.
-    async fn outcome(
-        &self,
-        pipeline: &Pipeline,
-        deployment: &Deployment,
-        state: DeploymentState,
-    ) -> Result<Result<Outcome, String>, Failure> {
-        Ok(match (state, deployment.creator) {
-            (DeploymentState::Start, Creator::Caller) => Ok(Outcome::started(pipeline, deployment)),
-            (DeploymentState::Start, Creator::Rollback) => {
-                Err("a rollback is told when it has ended".to_owned())
-            }
-            (DeploymentState::Success, Creator::Caller) => {
-                Ok(self.shipped(pipeline, deployment).await?)
-            }
-            (DeploymentState::Success, Creator::Rollback) => {
-                Ok(self.rolled_back(pipeline, deployment).await?)
-            }
-            (DeploymentState::Failure, Creator::Caller) => {
-                Ok(self.ended_badly(Event::Failed, pipeline, deployment).await)
-            }
-            (DeploymentState::Stop, Creator::Caller) => {
-                Ok(self.ended_badly(Event::Stopped, pipeline, deployment).await)
-            }
-            (DeploymentState::Failure, Creator::Rollback) => {
-                let ending = self.ending(deployment).await;
-                Ok(Outcome::rollback_failed(
-                    Event::Failed,
-                    pipeline,
-                    deployment,
-                    ending,
-                ))
-            }
-            (DeploymentState::Stop, Creator::Rollback) => {
-                let ending = self.ending(deployment).await;
-                Ok(Outcome::rollback_failed(
-                    Event::Stopped,
-                    pipeline,
-                    deployment,
-                    ending,
-                ))
-            }
-            // A late event must not ask people for what they did already.
-            (DeploymentState::Ready, Creator::Caller)
-                if deployment.status == DeploymentStatus::Ready =>
-            {
-                Ok(Outcome::ready(pipeline, deployment))
-            }
-            (DeploymentState::Ready | DeploymentState::Other, _) => {
-                Err("this state is no news".to_owned())
-            }
-        })
-    }
-
-    /// CodeDeploy's success is checked against what really serves production.
-    async fn shipped(
-        &self,
-        pipeline: &Pipeline,
-        deployment: &Deployment,
-    ) -> Result<Outcome, Failure> {
-        let mut ending = self.ending(deployment).await;
-        let service = self
-            .ecs
-            .describe_service(&pipeline.cluster, &pipeline.service)
-            .await?;
-        let shipped = self.shipped_revision(deployment).await?;
-        let primary = service.primary();
-        let runs = primary
-            .map(|task_set| &task_set.revision)
-            .or(service.revision.as_ref())
-            .cloned();
-        let made_by = primary.and_then(|task_set| task_set.deployment.as_ref());
-        ending.revision = shipped.clone().or_else(|| runs.clone());
-        if made_by == Some(&deployment.id) || (shipped.is_some() && shipped == runs) {
-            let running = TaskCount::of(&service);
-            if !running.is_down() {
-                return Ok(Outcome::shipped(pipeline, deployment, running, ending));
-            }
-            self.add_reasons(pipeline, deployment, &mut ending).await;
-            return Ok(Outcome::shipped_and_down(
-                pipeline, deployment, running, ending,
-            ));
-        }
-        // This message may come late.
-        if let Some(later) = self.later(deployment, made_by).await? {
-            return Ok(Outcome::replaced_since(
-                pipeline, deployment, &later, ending,
-            ));
-        }
-        Ok(match runs.filter(|_| shipped.is_some()) {
-            Some(runs) => Outcome::not_running(pipeline, deployment, &runs, ending),
-            None => Outcome::said_to_be_shipped(pipeline, deployment, ending),
-        })
-    }
-
-    /// The deployment that made what serves production, where it was created after this one.
-    async fn later(
-        &self,
-        deployment: &Deployment,
-        made_by: Option<&DeploymentId>,
-    ) -> Result<Option<DeploymentId>, Failure> {
-        let Some(other) = made_by.filter(|other| **other != deployment.id) else {
-            return Ok(None);
+        let mut outcome: Outcome = match report {
+            Report::Publish(outcome) => *outcome,
+            Report::Nothing(reason) => return Ok(nothing_to_report(change, &reason)),
         };
-        let other = self.codedeploy.get_deployment(other).await.map(Some);
-        let other = none_for_ever(other, "could not read the deployment")?;
-        Ok(other
-            .filter(|other| other.created_at > deployment.created_at)
-            .map(|other| other.id))
+        if let Err(failed) = stopped {
+            outcome.add_migration_left(failed);
+        }
+        // Nothing else reports it: the event comes again, and is kept in the end.
+        self.messenger.publish(&started.settings, &outcome).await?;
+        let code = outcome.event.code();
+        tracing::info!(deployment_id = %change.deployment, decision = "publish", outcome = code, summary = outcome.summary, "outcome reported");
+        Ok(json!({"deployment_id": change.deployment, "outcome": code, "summary": outcome.summary}))
     }
 
-    /// The revision that a deployment shipped; none where its AppSpec cannot be read, now or ever.
-    async fn shipped_revision(
-        &self,
-        deployment: &Deployment,
-    ) -> Result<Option<RevisionArn>, Failure> {
-        let revision = self.revision_of(deployment).await;
-        none_for_ever(revision, "could not read the revision")
-    }
-
-    async fn ended_badly(
-        &self,
-        event: Event,
-        pipeline: &Pipeline,
-        deployment: &Deployment,
-    ) -> Outcome {
-        let mut ending = self.ending(deployment).await;
-        self.add_reasons(pipeline, deployment, &mut ending).await;
-        Outcome::ended_badly(event, pipeline, deployment, ending)
-    }
-
-    /// A rollback is told with the reason of what it rolled back; it is no success.
-    async fn rolled_back(
+    /// Stops the migration of a deployment that has ended, and deletes its schedule. An error means that the migration may
+    /// still run.
+    async fn take_down(
         &self,
         pipeline: &Pipeline,
-        rollback: &Deployment,
-    ) -> Result<Outcome, Failure> {
-        let failed = match &rollback.rolls_back {
-            Some(id) => self.codedeploy.get_deployment(id).await?,
-            None => rollback.clone(),
+        deployment: &DeploymentId,
+        clean_up: Option<CleanUp>,
+    ) -> Result<(), CallFailed> {
+        let Some(clean_up) = clean_up else {
+            return Ok(());
         };
-        let mut ending = self.ending(&failed).await;
-        self.add_reasons(pipeline, &failed, &mut ending).await;
-        let service = self
-            .ecs
-            .describe_service(&pipeline.cluster, &pipeline.service)
-            .await?;
-        let running = TaskCount::of(&service);
-        ending.revision = service
-            .primary()
-            .map(|task_set| task_set.revision.clone())
-            .or(service.revision);
-        if !running.is_down() {
-            return Ok(Outcome::rolled_back(
-                pipeline, &failed, rollback, running, ending,
-            ));
+        let stopped = self.stop_migration(pipeline, deployment, clean_up).await;
+        if pipeline.migration.is_some() {
+            self.delete_schedule(deployment).await;
         }
-        // Why the deployment failed was told at its end; what matters now is why nothing runs.
-        (ending.causes, ending.log) = (Vec::new(), Vec::new());
-        self.add_reasons_of_revision(pipeline, &rollback.id, &mut ending)
-            .await;
-        Ok(Outcome::rolled_back_and_down(
-            pipeline, &failed, rollback, running, ending,
-        ))
+        stopped
     }
 
-    /// How long each step took; a message without it is better than none.
-    async fn ending(&self, deployment: &Deployment) -> Ending {
-        let target = self.codedeploy.get_deployment_target(&deployment.id).await;
-        let target = target
-            .inspect_err(
-                |failed| tracing::warn!(error = %failed, "could not read lifecycle events"),
-            )
-            .ok()
-            .flatten();
-        Ending {
-            steps: target.as_ref().map(outcome::steps).unwrap_or_default(),
-            ..Ending::default()
-        }
-    }
-
-    /// Whatever ended the deployment, nobody waits for its migration any more. ECS may list a task some seconds after it was
-    /// started; so where the deployment ended during its migration gate, one attempt is not enough. An error says that its
-    /// migration perhaps still runs.
+    /// ECS may list a task some seconds after it was started; so where the deployment ended during its migration gate, one
+    /// attempt is not enough.
     async fn stop_migration(
         &self,
         pipeline: &Pipeline,
-        deployment: &Deployment,
+        deployment: &DeploymentId,
+        clean_up: CleanUp,
     ) -> Result<(), CallFailed> {
-        let during_migration = pipeline.migration.is_some()
-            && deployment.creator == Creator::Caller
-            && deployment.status != DeploymentStatus::Succeeded;
-        let may_run = during_migration && self.was_in_migration(&deployment.id).await;
-        let attempts = if may_run { ATTEMPTS } else { 1 };
+        let attempts = match clean_up {
+            CleanUp::MayRun => ATTEMPTS,
+            CleanUp::HardlyRuns => 1,
+        };
         let stopped = async {
             for attempt in 1..=attempts {
-                if self.stop_running(pipeline, &deployment.id).await? || attempt == attempts {
+                if self.stop_running(pipeline, deployment).await? || attempt == attempts {
                     break;
                 }
                 tokio::time::sleep(PAUSE).await;
@@ -314,35 +133,10 @@ impl Handler {
             Ok(())
         };
         stopped.await.or_else(|failed| {
-            tracing::error!(deployment_id = %deployment.id, error = %failed, may_run, "migration not stopped");
+            let may_run = clean_up == CleanUp::MayRun;
+            tracing::error!(deployment_id = %deployment, error = %failed, may_run, "migration not stopped");
             if may_run { Err(failed) } else { Ok(()) }
         })
-    }
-
-    /// Whether the deployment ended while AfterInstall was under way; it may have where that cannot be found out.
-    async fn was_in_migration(&self, deployment: &DeploymentId) -> bool {
-        let target = match self.codedeploy.get_deployment_target(deployment).await {
-            Ok(target) => target,
-            Err(failed) => {
-                tracing::warn!(deployment_id = %deployment, error = %failed, "could not read lifecycle events");
-                return true;
-            }
-        };
-        let events = target.map(|target| target.lifecycle_events);
-        events.into_iter().flatten().any(|event| {
-            event.name == lifecycle::AFTER_INSTALL
-                && event.started_at.is_some()
-                && event.status != LifecycleEventStatus::Succeeded
-        })
-    }
-
-    /// Nobody waits for the migration any more: what its schedule keeps is of no use. One that stays calls finish-migration, which
-    /// deletes it.
-    async fn delete_schedule(&self, deployment: &DeploymentId) {
-        let name = migration::schedule_name(deployment);
-        if let Err(failed) = self.scheduler.delete_schedule(&name).await {
-            tracing::warn!(deployment_id = %deployment, error = %failed, "time-out not called off");
-        }
     }
 
     async fn stop_running(
@@ -364,40 +158,21 @@ impl Handler {
         }
         Ok(!running.is_empty())
     }
-}
 
-/// The end that an event tells of is the one that CodeDeploy states: an event proves nothing. One that is earlier than
-/// GetDeployment's answer comes again.
-fn state_of(deployment: &Deployment, told: DeploymentState) -> Result<DeploymentState, Failure> {
-    if !told.is_end() {
-        return Ok(told);
-    }
-    match deployment.status {
-        DeploymentStatus::Succeeded => Ok(DeploymentState::Success),
-        DeploymentStatus::Failed => Ok(DeploymentState::Failure),
-        DeploymentStatus::Stopped => Ok(DeploymentState::Stop),
-        DeploymentStatus::Created | DeploymentStatus::InProgress | DeploymentStatus::Ready => {
-            Err(Failure::Refused(format!(
-                "the event says that deployment `{}` has ended, and CodeDeploy says that it has not (hint: nothing to do where \
-                 a later attempt succeeds)",
-                deployment.id
-            )))
+    /// The schedule's record is needed no longer. One that stays calls finish-migration, which deletes it.
+    async fn delete_schedule(&self, deployment: &DeploymentId) {
+        let name = migration::schedule_name(deployment);
+        if let Err(failed) = self.scheduler.delete_schedule(&name).await {
+            tracing::warn!(deployment_id = %deployment, error = %failed, "time-out not called off");
         }
     }
 }
 
-/// What can be found out later is an error, so that the event is delivered again; what never can is nothing.
-fn none_for_ever<T>(
-    found: Result<Option<T>, CallFailed>,
-    otherwise: &'static str,
-) -> Result<Option<T>, Failure> {
-    match found {
-        Err(failed) if !failed.is_transient() => {
-            tracing::warn!(error = %failed, "{otherwise}");
-            Ok(None)
-        }
-        found => Ok(found?),
-    }
+fn pipeline_of<'a>(config: &'a Config, change: &StateChange) -> Result<&'a Pipeline, String> {
+    let (application, group) = (&change.application, &change.deployment_group);
+    config
+        .of_group(application, group)
+        .ok_or_else(|| format!("no pipeline has the deployment group `{group}` of `{application}`"))
 }
 
 fn nothing_to_report(change: &StateChange, reason: &str) -> Value {

@@ -1,7 +1,7 @@
-//! Tells people what became of a deployment, and stops a migration that outlived its deployment.
+//! Reports what became of a deployment, and stops a migration that outlived its deployment.
 
 mod handler;
-mod reasons;
+mod observe;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {

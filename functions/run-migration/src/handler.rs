@@ -12,20 +12,22 @@ use aws::codedeploy::CodeDeploy;
 use aws::ecs::{Ecs, RunTaskAnswer, TaskFailure};
 use aws::scheduler::Scheduler;
 use aws::sns::Sns;
-use lambda::{Deadline, Failure, Gate, Hook, Known, Messenger, Start, Verdict};
+use lambda::{Caller, Deadline, Failure, Hook, Known, Messenger, Start};
+use rules::codedeploy::lifecycle::Stage;
+use rules::codedeploy::{DeploymentStatus, LifecycleEvent};
 use rules::environment::TimeOutSchedule;
 use rules::events::HookCall;
-use rules::lifecycle::Stage;
+use rules::gate::{Gate, Verdict};
 use rules::migration::{self, MigrationTask, TaskRun};
 use rules::names::TaskArn;
-use rules::observed::{DeploymentStatus, LifecycleEvent, Task};
+use rules::observed::Task;
 use rules::revision;
 use serde_json::Value;
 use tokio::time::Instant;
 
 use record::Written;
 
-/// How long ECS is asked to stop a task that it does not know yet, and the pause between.
+/// How long StopTask is repeated for a task that ECS does not know yet, and the pause between.
 const STOPPING: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -52,17 +54,25 @@ impl Handler {
         let call = HookCall::parse(&event)?;
         let hook = Hook {
             gate: Gate::Migration,
-            call: &call,
-            codedeploy: &self.codedeploy,
+            caller: Caller::CodeDeploy {
+                client: &self.codedeploy,
+                deployment: &call.deployment_id,
+                executions: std::slice::from_ref(&call.execution_id),
+            },
             messenger: &self.messenger,
             deadline,
         };
-        hook.answer(&self.start, |known| self.migrate(hook, known))
+        hook.answer(&self.start, |known| self.migrate(hook, &call, known))
             .await
     }
 
-    async fn migrate(&self, hook: Hook<'_>, known: Known) -> Result<Verdict, Failure> {
-        let (call, deadline) = (hook.call, hook.deadline);
+    async fn migrate(
+        &self,
+        hook: Hook<'_>,
+        call: &HookCall,
+        known: Known,
+    ) -> Result<Verdict, Failure> {
+        let deadline = hook.deadline;
         let pipeline = &known.pipeline;
         // A payload alone proves nothing, and must start nothing.
         let event = match hook.stage().await? {
@@ -82,7 +92,7 @@ impl Handler {
             .await?;
         let task = migration::plan(migration, &call.deployment_id, &service);
         let task = task.map_err(|no_green| Failure::Refused(no_green.to_string()))?;
-        // Another tool's deployment calls this hook too, and nobody has checked its revision.
+        // Another tool's deployment calls this hook as well, and its revision was not checked before.
         let definition = self
             .ecs
             .describe_task_definition(task.revision.as_str())
@@ -147,7 +157,7 @@ impl Handler {
             return Ok(Ok(described));
         }
         Ok(Err(format!(
-            "somebody else has started the task {} with the migration's client token: {}",
+            "another caller started the task {} with the migration's client token: {}",
             described.arn.id(),
             differs.join(", ")
         )))
@@ -169,7 +179,7 @@ impl Handler {
             Ok(deployment) => Some(deployment.status),
             Err(failed) if failed.is_transient() => return Err(failed.into()),
             Err(failed) => {
-                tracing::warn!(error = %failed, "deployment not looked at again");
+                tracing::warn!(error = %failed, "could not read the deployment again");
                 None
             }
         };

@@ -3,9 +3,11 @@
 use std::time::Duration;
 
 use aws::codedeploy::CreateDeployment;
+use aws::observe::Observation;
 use aws::{CallFailed, Kind};
 use lambda::{Failure, Started};
-use rules::app_spec::{self, MigrationGate, TestListener};
+use rules::codedeploy;
+use rules::codedeploy::app_spec::{self, MigrationGate, TestListener};
 use rules::config::RevisionFrom;
 use rules::environment::{Mode, Starting};
 use rules::migration;
@@ -13,11 +15,10 @@ use rules::names::{DeploymentId, Image, RevisionArn};
 use rules::outcome::Outcome;
 use rules::reconcile::{Reconciliation, Search};
 use rules::revision::{self, Marks, Matching};
-use rules::start::{self, AskedBy, Decision, Skip};
+use rules::start::{AskedBy, Decision, Skip};
 use serde_json::{Value, json};
 
 use crate::handler::Handler;
-use crate::observe::{Seen, mismatch};
 
 /// How long ECS takes to let through one more RegisterTaskDefinition (ECS API Reference, request throttling).
 const REFILL: Duration = Duration::from_secs(1);
@@ -28,9 +29,9 @@ const REFILL: Duration = Duration::from_secs(1);
     reason = "there is one of it, and it is taken apart at once"
 )]
 pub(crate) enum Acted {
-    /// It was done, or what AWS says now made it needless.
+    /// It was done, or turned out to be needless.
     Done(Report),
-    /// Somebody else created a deployment meanwhile: the decision has to be taken again.
+    /// Another invocation created a deployment meanwhile: the decision has to be taken again.
     Overtaken,
 }
 
@@ -46,8 +47,12 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    fn of(reconciliation: &Reconciliation<'_>, seen: &Seen, decision: &Decision) -> Self {
-        let image = seen
+    fn of(
+        reconciliation: &Reconciliation<'_>,
+        observation: &Observation,
+        decision: &Decision,
+    ) -> Self {
+        let image = observation
             .observed
             .candidate
             .as_ref()
@@ -126,7 +131,7 @@ struct Next {
 }
 
 impl Next {
-    /// A migration that would not do what it says starts nothing: nothing is registered for it.
+    /// A migration that would not do what is configured starts nothing: no revision is registered for it.
     fn of(
         reconciliation: &Reconciliation<'_>,
         request: Value,
@@ -156,21 +161,22 @@ impl Handler {
         &self,
         started: &Started<Starting>,
         reconciliation: &Reconciliation<'_>,
-        seen: Seen,
+        observation: Observation,
         decision: Decision,
     ) -> Result<Acted, Failure> {
-        let report = Report::of(reconciliation, &seen, &decision);
-        match (&decision, started.own.mode) {
+        let report = Report::of(reconciliation, &observation, &decision);
+        match (&decision, started.extra.mode) {
             (Decision::Skip(skip), _) => {
-                self.tell(started, reconciliation, &seen, skip).await;
+                self.publish_skip(started, reconciliation, &observation, skip)
+                    .await;
                 Ok(Acted::Done(report))
             }
             (Decision::Start(_) | Decision::EndWait(_) | Decision::Stop(_), Mode::Observe) => {
-                self.only_tell(started, reconciliation, &seen, &decision)
+                self.only_publish(started, reconciliation, &observation, &decision)
                     .await
             }
             (Decision::Start(image), Mode::Deploy) => {
-                self.start(started, reconciliation, seen, image, report)
+                self.start(started, reconciliation, observation, image, report)
                     .await
             }
             (Decision::EndWait(id), Mode::Deploy) => {
@@ -189,37 +195,43 @@ impl Handler {
         &self,
         started: &Started<Starting>,
         reconciliation: &Reconciliation<'_>,
-        seen: &Seen,
+        observation: &Observation,
         decision: &Decision,
     ) -> Result<Report, Failure> {
-        let mut report = Report::of(reconciliation, seen, decision);
+        let mut report = Report::of(reconciliation, observation, decision);
         if let Decision::Start(image) = decision {
-            let next = self.next(started, reconciliation, seen, image).await?;
-            report.changes = revision::difference(&seen.production.definition, &next.request);
+            let next = self
+                .next(started, reconciliation, observation, image)
+                .await?;
+            report.changes =
+                revision::difference(&observation.production.definition, &next.request);
             report.changes.extend(next.migration);
         }
         report.reason = format!("dry run: {}", report.reason);
         Ok(report)
     }
 
-    /// Tells who ordered the image what would be done with it. The role could not do it either.
-    async fn only_tell(
+    /// Publishes what would be done for an order. The role could not do it either.
+    async fn only_publish(
         &self,
         started: &Started<Starting>,
         reconciliation: &Reconciliation<'_>,
-        seen: &Seen,
+        observation: &Observation,
         decision: &Decision,
     ) -> Result<Acted, Failure> {
         let mut report = self
-            .dry_run(started, reconciliation, seen, decision)
+            .dry_run(started, reconciliation, observation, decision)
             .await?;
         let reason = decision.reason(reconciliation.asked_by);
         report.reason = format!("only observed: {reason}");
-        if let (true, Some(candidate)) =
-            (reconciliation.carries_an_order(), &seen.observed.candidate)
-        {
+        if let (true, Some(candidate)) = (
+            reconciliation.carries_an_order(),
+            &observation.observed.candidate,
+        ) {
             let outcome = Outcome::observed(reconciliation.pipeline, &candidate.image, &reason);
-            self.messenger.tell(&started.settings, &outcome).await;
+            self.messenger
+                .try_publish(&started.settings, &outcome)
+                .await;
         }
         Ok(Acted::Done(report))
     }
@@ -228,16 +240,19 @@ impl Handler {
         &self,
         started: &Started<Starting>,
         reconciliation: &Reconciliation<'_>,
-        seen: Seen,
+        observation: Observation,
         image: &Image,
         mut report: Report,
     ) -> Result<Acted, Failure> {
-        let next = self.next(started, reconciliation, &seen, image).await?;
-        let revision = self.registered(&seen, &next.request).await?;
-        if self.is_overtaken(reconciliation, &seen).await? {
+        let next = self
+            .next(started, reconciliation, &observation, image)
+            .await?;
+        let revision = self.registered(&observation, &next.request).await?;
+        let pipeline = reconciliation.pipeline;
+        if self.observer.is_overtaken(pipeline, &observation).await? {
             return Ok(Acted::Overtaken);
         }
-        let deployment = create_deployment(started, reconciliation, &seen, image, &revision);
+        let deployment = create_deployment(started, reconciliation, &observation, image, &revision);
         match self.codedeploy.create_deployment(&deployment).await {
             Ok(id) => {
                 report.revision = Some(revision);
@@ -245,29 +260,32 @@ impl Handler {
                 Ok(Acted::Done(report))
             }
             Err(failed) if matches!(failed.kind, Kind::LimitExceeded | Kind::Unavailable) => {
-                self.decide_again(started, reconciliation, seen, failed)
+                self.decide_again(started, reconciliation, observation, failed)
                     .await
             }
             Err(failed) => Err(failed.into()),
         }
     }
 
-    /// CreateDeployment has no idempotency token. When another invocation was faster, or when nobody knows whether the
-    /// call was heard, what AWS says now decides, not a second call.
+    /// CreateDeployment has no idempotency token. When another invocation was faster, or when it is not known whether
+    /// the call arrived, the state that AWS has now decides, not a second call.
     async fn decide_again(
         &self,
         started: &Started<Starting>,
         reconciliation: &Reconciliation<'_>,
-        mut seen: Seen,
+        mut observation: Observation,
         failed: CallFailed,
     ) -> Result<Acted, Failure> {
-        seen.observed.active = self
-            .active(reconciliation, seen.observed.candidate.as_ref())
-            .await?;
-        match start::decide(reconciliation.pipeline, &seen.observed) {
+        let candidate = observation.observed.candidate.as_ref();
+        let active = self.observer.active(reconciliation.pipeline, candidate);
+        observation.observed.service.active = active.await?;
+        // The rule compares the candidate with what the active deployment ships, too.
+        observation.observed.compared = None;
+        let decision = self.observer.decide(reconciliation, &mut observation);
+        match decision.await? {
             Decision::Start(_) => Err(failed.into()),
             decision @ (Decision::EndWait(_) | Decision::Stop(_) | Decision::Skip(_)) => {
-                Box::pin(self.act(started, reconciliation, seen, decision)).await
+                Box::pin(self.act(started, reconciliation, observation, decision)).await
             }
         }
     }
@@ -277,19 +295,16 @@ impl Handler {
         &self,
         started: &Started<Starting>,
         reconciliation: &Reconciliation<'_>,
-        seen: &Seen,
+        observation: &Observation,
         image: &Image,
     ) -> Result<Next, Failure> {
         let marks = Marks {
-            ordered_at: seen.ordered_at(),
-            service: format!(
-                "{}/{}",
-                reconciliation.pipeline.cluster, reconciliation.pipeline.service
-            ),
-            stack: started.own.stack.clone(),
+            ordered_at: observation.ordered_at(),
+            service: reconciliation.pipeline.place(),
+            stack: started.extra.stack.clone(),
         };
-        let unusable = |unusable: revision::Unusable| mismatch(unusable.into());
-        let production = &seen.production;
+        let unusable = |unusable: revision::Unusable| Failure::Refused(unusable.to_string());
+        let production = &observation.production;
         match reconciliation.pipeline.revision_from {
             RevisionFrom::Production => {
                 let request =
@@ -303,7 +318,7 @@ impl Handler {
             RevisionFrom::Latest => {
                 let latest = self
                     .ecs
-                    .describe_task_definition(seen.observed.running.revision.family())
+                    .describe_task_definition(observation.observed.service.revision.family())
                     .await?;
                 let matching =
                     revision::matching(reconciliation.pipeline, &latest).map_err(unusable)?;
@@ -317,12 +332,16 @@ impl Handler {
     /// The revision to deploy: the family's latest where it is already what would be registered, a new one otherwise.
     ///
     /// One pipeline at a time: two services may share a family, and ECS lets through one RegisterTaskDefinition a second
-    /// once its burst is used up. So it is asked slowly, not side by side; the invocation's time ends the waiting.
-    async fn registered(&self, seen: &Seen, next: &Value) -> Result<RevisionArn, Failure> {
+    /// once its burst is used up. So revisions are registered one after the other; the invocation's time ends the waiting.
+    async fn registered(
+        &self,
+        observation: &Observation,
+        next: &Value,
+    ) -> Result<RevisionArn, Failure> {
         let _turn = self.registering.lock().await;
         let latest = match self
             .ecs
-            .describe_task_definition(seen.observed.running.revision.family())
+            .describe_task_definition(observation.observed.service.revision.family())
             .await
         {
             Ok(latest) => Some(latest).filter(|latest| revision::is_same(latest, next)),
@@ -341,18 +360,18 @@ impl Handler {
         }
     }
 
-    /// Who pushed or asked is told why nothing is started for it.
-    async fn tell(
+    /// Publishes why nothing is started for an order.
+    async fn publish_skip(
         &self,
         started: &Started<Starting>,
         reconciliation: &Reconciliation<'_>,
-        seen: &Seen,
+        observation: &Observation,
         skip: &Skip,
     ) {
-        if !reconciliation.tells(&seen.observed, skip) {
+        if !reconciliation.publishes(&observation.observed, skip) {
             return;
         }
-        let image = seen.observed.candidate.as_ref();
+        let image = observation.observed.candidate.as_ref();
         let image = image.map(|candidate| &candidate.image);
         let outcome = match (skip, image) {
             (Skip::Waiting(id), Some(image)) => {
@@ -365,11 +384,13 @@ impl Handler {
                 next_step(started, reconciliation, skip, image),
             ),
         };
-        self.messenger.tell(&started.settings, &outcome).await;
+        self.messenger
+            .try_publish(&started.settings, &outcome)
+            .await;
     }
 
-    /// Who pushed or asked is told, once, that nothing can be done for it. An error says that nobody was.
-    pub(crate) async fn tell_refused(
+    /// Publishes, once, that nothing can be done for an order. An error means that nothing was published.
+    pub(crate) async fn publish_refused(
         &self,
         started: &Started<Starting>,
         reconciliation: &Reconciliation<'_>,
@@ -380,7 +401,7 @@ impl Handler {
             Search::Digest(digest) => vec![("digest", digest.as_str())],
             Search::All => Vec::new(),
         };
-        let again = started.own.request(&reconciliation.pipeline.name, &more);
+        let again = started.extra.request(&reconciliation.pipeline.name, &more);
         let image = reconciliation.ordered_image();
         let outcome = Outcome::refused(reconciliation.pipeline, image, failure.to_string(), &again);
         self.messenger.publish(&started.settings, &outcome).await
@@ -394,7 +415,8 @@ fn next_step(
     skip: &Skip,
     image: Option<&Image>,
 ) -> Option<String> {
-    let request = |more: &[(&str, &str)]| started.own.request(&reconciliation.pipeline.name, more);
+    let request =
+        |more: &[(&str, &str)]| started.extra.request(&reconciliation.pipeline.name, more);
     let this_image = || image.map(|image| request(&[("digest", image.digest.as_str())]));
     match skip {
         Skip::RunningUnknown(_) => {
@@ -418,11 +440,11 @@ fn next_step(
 fn create_deployment(
     started: &Started<Starting>,
     reconciliation: &Reconciliation<'_>,
-    seen: &Seen,
+    observation: &Observation,
     image: &Image,
     revision: &RevisionArn,
 ) -> CreateDeployment {
-    let test_listener = if seen.group.test_listener.is_some() {
+    let test_listener = if observation.group.test_listener.is_some() {
         TestListener::Present
     } else {
         TestListener::Absent
@@ -432,22 +454,23 @@ fn create_deployment(
         AskedBy::Rollback => MigrationGate::LeftOut,
         AskedBy::Event | AskedBy::Person | AskedBy::PersonForThisImage => MigrationGate::Asked,
     };
-    let production = &seen.production;
+    let production = &observation.production;
     let app_spec = app_spec::render(
         revision,
         &production.load_balancer,
         &production.placement,
-        &started.own.hooks,
+        &started.extra.hooks,
         migration,
         test_listener,
     );
+    let settings = &reconciliation.pipeline.codedeploy;
     CreateDeployment {
-        application: reconciliation.pipeline.application.clone(),
-        deployment_group: reconciliation.pipeline.deployment_group.clone(),
+        application: settings.application.clone(),
+        deployment_group: settings.deployment_group.clone(),
         app_spec,
-        deployment_config: reconciliation.pipeline.deployment_config.clone(),
-        description: start::description(image, seen.ordered_at()),
-        rollback: reconciliation.pipeline.rollback,
+        deployment_config: settings.deployment_config.clone(),
+        description: codedeploy::description(image, observation.ordered_at()),
+        rollback: settings.rollback,
     }
 }
 

@@ -5,17 +5,16 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws::codedeploy::CodeDeploy;
-use aws::ecr::Ecr;
 use aws::ecs::Ecs;
+use aws::observe::Observer;
 use aws::sns::Sns;
 use futures_util::lock::Mutex;
-use lambda::{Deadline, Failure, Messenger, Start, Started, Turns};
+use lambda::{Deadline, Failure, Messenger, Start, Started, ThrottledBatch};
 use rules::covered::Covered;
 use rules::environment::{Mode, Starting};
 use rules::events::{self, StartEvent};
 use rules::names::PipelineName;
 use rules::reconcile::{self, Concerned, Effect, Reconciliation, Search};
-use rules::start;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -32,7 +31,7 @@ const ATTEMPTS: usize = 3;
 
 pub(crate) struct Handler {
     start: Start<Starting>,
-    pub(crate) ecr: Ecr,
+    pub(crate) observer: Observer,
     pub(crate) ecs: Ecs,
     pub(crate) codedeploy: CodeDeploy,
     pub(crate) messenger: Messenger,
@@ -46,7 +45,7 @@ impl Handler {
     pub(crate) fn new(start: Start<Starting>, session: &aws::Session) -> Self {
         Self {
             start,
-            ecr: Ecr::new(session),
+            observer: Observer::new(session),
             ecs: Ecs::new(session),
             codedeploy: CodeDeploy::new(session),
             messenger: Messenger::new(Sns::new(session)),
@@ -59,29 +58,29 @@ impl Handler {
     /// after all others, so that Lambda delivers the event again; then those are found to be under way.
     pub(crate) async fn handle(&self, event: Value, deadline: Deadline) -> Result<Value, Failure> {
         let started = self.start.as_ref().map_err(Failure::from)?;
-        if let Some(reason) = events::elsewhere(&event, &started.settings.topic) {
-            return Ok(nobody(&reason));
+        if let Some(reason) = events::other_account(&event, &started.settings.topic) {
+            return Ok(nothing_reconciled(&reason));
         }
         let event = StartEvent::parse(&event)?;
         let reconciliations = reconcile::concerned(&started.config, &event)
             .map_err(|unknown| Failure::Refused(unknown.to_string()))?;
         let reconciliations = match reconciliations {
             Concerned::Reconciliations(reconciliations) => reconciliations,
-            Concerned::Nobody(reason) => return Ok(nobody(&reason)),
+            Concerned::None(reason) => return Ok(nothing_reconciled(&reason)),
         };
-        let (seen, reconciliations): (Vec<_>, Vec<_>) = reconciliations
+        let (covered, reconciliations): (Vec<_>, Vec<_>) = reconciliations
             .into_iter()
             .partition(|reconciliation| self.is_covered(reconciliation));
         if reconciliations.is_empty() {
-            return Ok(nobody(SEEN));
+            return Ok(nothing_reconciled(COVERED));
         }
-        let turns = Turns {
+        let batch = ThrottledBatch {
             side_by_side: SIDE_BY_SIDE,
             rest: REST,
             longest_rest: LONGEST_REST,
             until: Instant::now() + deadline.for_work(),
         };
-        let reconciled = turns.all(&reconciliations, async |reconciliation| {
+        let reconciled = batch.all(&reconciliations, async |reconciliation| {
             self.reconciled(started, reconciliation).await
         });
         let (mut reports, mut failures) = (Vec::new(), Vec::new());
@@ -96,7 +95,7 @@ impl Handler {
             }
         }
         if failures.is_empty() {
-            Ok(json!({"pipelines": reports, "seen_before": seen.len()}))
+            Ok(json!({"pipelines": reports, "seen_before": covered.len()}))
         } else {
             Err(Failure::Pipelines(failures))
         }
@@ -108,10 +107,11 @@ impl Handler {
         reconciliation: &Reconciliation<'_>,
     ) -> Result<Report, Failure> {
         let report = match self.reconcile(started, reconciliation).await {
-            // Who pushed or asked reads the reason once, instead of three failed attempts and an alarm that says nothing.
+            // The sender of the order reads the reason once, instead of three failed attempts and an alarm without a reason.
             Err(failure) if failure.is_refusal() && reconciliation.carries_an_order() => {
                 if reconciliation.effect == Effect::Act {
-                    self.tell_refused(started, reconciliation, &failure).await?;
+                    self.publish_refused(started, reconciliation, &failure)
+                        .await?;
                 }
                 Report::refused(reconciliation, &failure)
             }
@@ -128,22 +128,28 @@ impl Handler {
         reconciliation: &Reconciliation<'_>,
     ) -> Result<Report, Failure> {
         for _ in 0..ATTEMPTS {
-            let seen = self.observe(reconciliation).await?;
-            let decision = start::decide(reconciliation.pipeline, &seen.observed);
-            let past = seen
+            let mut observation = self.observer.observe(reconciliation).await?;
+            let decision = self
+                .observer
+                .decide(reconciliation, &mut observation)
+                .await?;
+            let past = observation
                 .asked_at
                 .filter(|_| {
                     matches!(reconciliation.search, Search::Tag(_))
-                        && started.own.mode == Mode::Deploy
+                        && started.extra.mode == Mode::Deploy
                 })
-                .and_then(|at| Covered::of(reconciliation, &seen.observed, &decision, at));
+                .and_then(|at| Covered::of(reconciliation, &observation.observed, &decision, at));
             let decided = decision.code();
             let acted = match reconciliation.effect {
                 Effect::DryRun => Acted::Done(
-                    self.dry_run(started, reconciliation, &seen, &decision)
+                    self.dry_run(started, reconciliation, &observation, &decision)
                         .await?,
                 ),
-                Effect::Act => self.act(started, reconciliation, seen, decision).await?,
+                Effect::Act => {
+                    self.act(started, reconciliation, observation, decision)
+                        .await?
+                }
             };
             let Acted::Done(report) = acted else { continue };
             // What another invocation was faster with was decided from something else than what is remembered.
@@ -168,9 +174,9 @@ impl Handler {
 }
 
 /// Why a push is not reconciled.
-const SEEN: &str = "already covered by a later reconciliation";
+const COVERED: &str = "already covered by a later reconciliation";
 
-fn nobody(reason: &str) -> Value {
+fn nothing_reconciled(reason: &str) -> Value {
     tracing::info!(decision = "skip", reason, "no pipeline reconciled");
     json!({"pipelines": [], "reason": reason})
 }

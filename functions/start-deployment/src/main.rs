@@ -1,8 +1,7 @@
-//! Starts the deployment that is due, or says why not.
+//! Starts the deployment that is due, or reports why not.
 
 mod act;
 mod handler;
-mod observe;
 
 use rules::environment::Starting;
 

@@ -10,31 +10,33 @@ use crate::{Expectation, quoted};
 const QUEUE: &str = "FailedInvocations";
 
 /// The one event that a function failed on is kept with an error that says all of these, once a delivery.
-pub fn event_kept(says: &'static [&'static str]) -> Expectation {
+pub fn event_kept(says: &[&str]) -> Expectation {
     let claim = format!(
         "the event is kept in {QUEUE} with an error that says {}",
         quoted(says)
     );
+    let says: Vec<String> = says.iter().map(|&text| text.to_owned()).collect();
     Expectation::new(claim, move |record| {
         let deliveries = if claims::events_come_twice(record) {
             2
         } else {
             1
         };
-        let requests = requests(record, deliveries, says)?;
+        let requests = requests(record, deliveries, &says)?;
         let same = requests.windows(2).all(|two| two[0] == two[1]);
         expect(same, || "each letter holds another event".to_owned())
     })
 }
 
 /// As many calls of a hook are kept, each with an error that says all of these. EventBridge has no part in them.
-pub fn calls_kept(count: usize, says: &'static [&'static str]) -> Expectation {
+pub fn calls_kept(count: usize, says: &[&str]) -> Expectation {
     let claim = format!(
         "{count} call(s) of the hook are kept in {QUEUE} with an error that says {}",
         quoted(says)
     );
+    let says: Vec<String> = says.iter().map(|&text| text.to_owned()).collect();
     Expectation::new(claim, move |record| {
-        let requests = requests(record, count, says)?;
+        let requests = requests(record, count, &says)?;
         let mut deployments: Vec<String> = requests
             .iter()
             .map(|request| request["DeploymentId"].to_string())
@@ -46,12 +48,16 @@ pub fn calls_kept(count: usize, says: &'static [&'static str]) -> Expectation {
 }
 
 /// What the functions were called with whose errors are kept: there are so many, and each error says all of these.
-fn requests<'a>(record: &'a Record, count: usize, says: &[&str]) -> Result<Vec<&'a Value>, String> {
+fn requests<'a>(
+    record: &'a Record,
+    count: usize,
+    says: &[String],
+) -> Result<Vec<&'a Value>, String> {
     let letters = &record.dead_letters;
     // What people read in the queue is the last answer; it says the same as the first one.
     let tells = |letter: &DeadLetter| {
         let error = letter.message["responsePayload"].to_string();
-        letter.queue == QUEUE && says.iter().all(|says| error.contains(says))
+        letter.queue == QUEUE && says.iter().all(|says| error.contains(says.as_str()))
     };
     expect(letters.len() == count && letters.iter().all(tells), || {
         let found = letters.iter();

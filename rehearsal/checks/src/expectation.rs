@@ -13,10 +13,10 @@ pub struct Expectation {
 type Check = Box<dyn Fn(&Record) -> Result<(), String> + Send>;
 
 /// Where a claim is made, by the name of an assumption as `--assume` takes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Provided {
-    Assumed(&'static str),
-    NotAssumed(&'static str),
+    Assumed(String),
+    NotAssumed(String),
 }
 
 impl Expectation {
@@ -42,7 +42,7 @@ impl Expectation {
         Expectation::new(
             format!("{word} `{assumption}`: {}", self.claim),
             move |record| {
-                let assumed = record.assumptions.iter().any(|name| name == assumption);
+                let assumed = record.assumptions.contains(&assumption);
                 if assumed == wanted {
                     check(record)
                 } else {

@@ -16,23 +16,6 @@ const REPOSITORY: &str = "shop/web";
 /// Answers in a row by one version that are enough to call it the one that serves.
 const ENOUGH_ANSWERS: u64 = 10;
 
-/// What must hold of a scenario's history, beside that nothing broke.
-#[derive(Debug, Clone, Copy)]
-pub struct History {
-    pub service: &'static str,
-    /// Its deployments in order: `1.1.0 Stopped ALARM_ACTIVE`, `rollback to 1.0.0 Succeeded`.
-    pub deployments: &'static [&'static str],
-    /// The versions that revisions were registered for, in order: no push costs more than one, but where looks at the same
-    /// moment register one each.
-    pub revisions: &'static [&'static str],
-    /// The versions that production went through, of which two may answer side by side for a while.
-    pub production: &'static [&'static str],
-    /// The messages, in any order, because SNS promises none: `started 1.1.0`.
-    pub messages: &'static [&'static str],
-    /// What is left beside the version that serves.
-    pub left: Left,
-}
-
 /// What a deployment leaves behind when it has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Left {
@@ -41,52 +24,17 @@ pub enum Left {
     Green,
 }
 
-/// 1.1.0 is shipped, and then 1.2.0.
-pub const TWO_SHIPPED: History = History {
-    service: "web",
-    deployments: &["1.1.0 Succeeded", "1.2.0 Succeeded"],
-    revisions: &["1.1.0", "1.2.0"],
-    production: &["1.0.0", "1.1.0", "1.2.0"],
-    messages: &[
-        "started 1.1.0",
-        "shipped 1.1.0",
-        "started 1.2.0",
-        "shipped 1.2.0",
-    ],
-    left: Left::Nothing,
-};
-
-impl History {
-    /// That it was so, and that nothing broke on the way.
-    pub fn expectations(self) -> Vec<Expectation> {
-        let mut expectations = claims::nothing_broke();
-        expectations.extend(self.alone());
-        expectations
-    }
-
-    /// That it was so, whatever else happened.
-    pub fn alone(self) -> Vec<Expectation> {
-        vec![
-            deployments(self.service, self.deployments),
-            revisions(self.revisions),
-            went(self.service, self.production),
-            runs(self.service, self.production, self.left),
-            told(self.messages),
-        ]
-    }
-}
-
-fn deployments(service: &'static str, expected: &'static [&'static str]) -> Expectation {
-    Expectation::new(
-        format!("deployments of `{service}`: {}", list(expected)),
-        move |record| {
-            let of_service = |deployment: &&Deployment| deployment.service == service;
-            let found = record.deployments.iter().filter(of_service);
-            let found = found.map(|deployment| in_words(record, deployment));
-            let found: Vec<String> = found.collect();
-            expect(found == expected, || list(&found))
-        },
-    )
+/// The deployments of a service in order: `1.1.0 Stopped ALARM_ACTIVE`, `rollback to 1.0.0 Succeeded`.
+pub fn deployments(service: &str, expected: &[&str]) -> Expectation {
+    let claim = format!("deployments of `{service}`: {}", list(expected));
+    let (service, expected) = (service.to_owned(), owned(expected));
+    Expectation::new(claim, move |record| {
+        let of_service = |deployment: &&Deployment| deployment.service == service;
+        let found = record.deployments.iter().filter(of_service);
+        let found = found.map(|deployment| in_words(record, deployment));
+        let found: Vec<String> = found.collect();
+        expect(found == expected, || list(&found))
+    })
 }
 
 /// `1.1.0 Stopped ALARM_ACTIVE`, `rollback to 1.0.0 Succeeded`
@@ -107,9 +55,12 @@ fn in_words(record: &Record, deployment: &Deployment) -> String {
     format!("{prefix}{version} {}{code}", deployment.status)
 }
 
-fn revisions(expected: &'static [&'static str]) -> Expectation {
+/// The versions that revisions were registered for, in order: no push costs more than one, but where reconciliations at the
+/// same moment register one each.
+pub fn revisions(expected: &[&str]) -> Expectation {
+    let expected = owned(expected);
     Expectation::new(
-        format!("revisions registered: {}", list(expected)),
+        format!("revisions registered: {}", list(&expected)),
         move |record| {
             let digest = |image: &str| image.rsplit('@').next().unwrap_or_default().to_owned();
             let revisions = needed(record).into_iter();
@@ -121,25 +72,29 @@ fn revisions(expected: &'static [&'static str]) -> Expectation {
     )
 }
 
-fn went(service: &'static str, path: &'static [&'static str]) -> Expectation {
-    Expectation::new(
-        format!("`{service}` answered by {}", path.join(", then by ")),
-        move |record| {
-            let seen = record.services.get(service);
-            let seen = seen.ok_or_else(|| format!("nobody asked `{service}`"))?;
-            let last = seen.sequence.last().map_or(0, |stretch| stretch.requests);
-            expect(goes(&seen.sequence, path) && last >= ENOUGH_ANSWERS, || {
+/// The versions that production went through, of which two may answer side by side for a while.
+pub fn went(service: &str, path: &[&str]) -> Expectation {
+    let claim = format!("`{service}` answered by {}", path.join(", then by "));
+    let (service, path) = (service.to_owned(), owned(path));
+    Expectation::new(claim, move |record| {
+        let seen = record.services.get(&service);
+        let seen = seen.ok_or_else(|| format!("nobody asked `{service}`"))?;
+        let last = seen.sequence.last().map_or(0, |stretch| stretch.requests);
+        expect(
+            goes(&seen.sequence, &path) && last >= ENOUGH_ANSWERS,
+            || {
                 let stretches = seen.sequence.iter();
                 let stretches = stretches.map(|s| format!("{} ×{}", s.version, s.requests));
                 list(&stretches.collect::<Vec<_>>())
-            })
-        },
-    )
+            },
+        )
+    })
 }
 
 /// Whether a service that goes from each version to the next may answer in this order. `2 * n` stands for version `n`
 /// alone, `2 * n + 1` for it and the next side by side.
-fn goes(sequence: &[Stretch], path: &[&str]) -> bool {
+fn goes(sequence: &[Stretch], path: &[impl AsRef<str>]) -> bool {
+    let path: Vec<&str> = path.iter().map(AsRef::as_ref).collect();
     let Some((first, rest)) = sequence.split_first() else {
         return false;
     };
@@ -160,24 +115,27 @@ fn goes(sequence: &[Stretch], path: &[&str]) -> bool {
     path.first() == Some(&first.version.as_str()) && states.contains(&(2 * (path.len() - 1)))
 }
 
-pub fn runs(service: &'static str, path: &'static [&'static str], left: Left) -> Expectation {
-    let version = path.last().copied().unwrap_or_default();
+/// What is left beside the version that serves.
+pub fn runs(service: &str, version: &str, left: Left) -> Expectation {
     let (task_sets, beside) = match left {
         Left::Nothing => (1, "nothing"),
         Left::Green => (2, "a green task set"),
     };
     let claim = format!("at the end `{service}` runs {version}, and {beside} is left beside it");
+    let (service, version) = (service.to_owned(), version.to_owned());
     Expectation::new(claim, move |record| {
-        let end = record.at_end.get(service);
+        let end = record.at_end.get(&service);
         let end = end.ok_or_else(|| format!("`{service}` is gone"))?;
-        let runs = end.version.as_deref() == Some(version);
+        let runs = end.version.as_deref() == Some(&version);
         let holds = runs && end.tasks > 0 && end.task_sets == task_sets;
         expect(holds, || format!("{end:?}"))
     })
 }
 
-fn told(expected: &'static [&'static str]) -> Expectation {
+/// The messages, in any order, because SNS promises none: `started 1.1.0`.
+pub fn told(expected: &[&str]) -> Expectation {
     let claim = format!("people were told: {}", list(expected));
+    let expected = owned(expected);
     Expectation::new(claim, move |record| {
         let mut found: Vec<String> = claims::once(record)
             .into_iter()
@@ -186,10 +144,10 @@ fn told(expected: &'static [&'static str]) -> Expectation {
         let said = list(&found);
         if claims::events_come_twice(record) {
             // The second time an image may wait for what the first time began.
-            let is_expected = |told: &String| expected.contains(&told.as_str());
+            let is_expected = |told: &String| expected.contains(told);
             found.retain(|told| is_expected(told) || !told.starts_with("waiting "));
         }
-        let mut expected = expected.to_vec();
+        let mut expected = expected.clone();
         found.sort();
         expected.sort_unstable();
         if claims::events_come_twice(record) {
@@ -212,12 +170,13 @@ fn about(record: &Record, message: &Message) -> String {
 
 /// A deployment, by its number among all, ended in this status at a lifecycle event that failed by it: all before it
 /// succeeded, and none after it ran.
-pub fn broke_off(number: usize, status: &'static str, at: &'static str) -> Expectation {
+pub fn broke_off(number: usize, status: &str, at: &str) -> Expectation {
     let claim = format!("deployment {number} ended {status} at {at}, and nothing after it ran");
+    let (status, at) = (status.to_owned(), at.to_owned());
     let position = |name: &str| LIFECYCLE_EVENTS.iter().position(|known| *known == name);
     Expectation::new(claim, move |record| {
-        lifecycle(record, number, status, |name| {
-            match position(name).cmp(&position(at)) {
+        lifecycle(record, number, &status, |name| {
+            match position(name).cmp(&position(&at)) {
                 Ordering::Less => "Succeeded",
                 Ordering::Equal => "Failed",
                 Ordering::Greater => "Skipped",
@@ -227,10 +186,11 @@ pub fn broke_off(number: usize, status: &'static str, at: &'static str) -> Expec
 }
 
 /// A deployment, by its number among all, ended in this status when all its lifecycle events had succeeded.
-pub fn after_all_events(number: usize, status: &'static str) -> Expectation {
+pub fn after_all_events(number: usize, status: &str) -> Expectation {
     let claim = format!("deployment {number} ended {status} after all its lifecycle events");
+    let status = status.to_owned();
     Expectation::new(claim, move |record| {
-        lifecycle(record, number, status, |_| "Succeeded")
+        lifecycle(record, number, &status, |_| "Succeeded")
     })
 }
 
@@ -247,12 +207,16 @@ fn lifecycle(
 }
 
 /// `start-deployment` decided this at least once: the reason why something did not happen.
-pub fn decided(code: &'static str) -> Expectation {
-    Expectation::new(format!("a look ended with `{code}`"), move |record| {
-        let found: BTreeSet<String> = decisions(record).collect();
-        let found: Vec<String> = found.into_iter().collect();
-        expect(found.iter().any(|found| found == code), || list(&found))
-    })
+pub fn decided(code: &str) -> Expectation {
+    let code = code.to_owned();
+    Expectation::new(
+        format!("a reconciliation ended with `{code}`"),
+        move |record| {
+            let found: BTreeSet<String> = decisions(record).collect();
+            let found: Vec<String> = found.into_iter().collect();
+            expect(found.contains(&code), || list(&found))
+        },
+    )
 }
 
 /// What `start-deployment` answered, pipeline by pipeline.
@@ -271,20 +235,22 @@ pub fn reports(record: &Record) -> impl Iterator<Item = &Value> {
 }
 
 /// From the last time that one thing happened to the next time that another did it took so many seconds at most.
-pub fn soon_after(earlier: &'static str, later: &'static str, seconds: f64) -> Expectation {
+pub fn soon_after(earlier: &str, later: &str, seconds: f64) -> Expectation {
     let claim = format!("at most {seconds} seconds from the last `{earlier}` to `{later}`");
+    let (earlier, later) = (earlier.to_owned(), later.to_owned());
     Expectation::new(claim, move |record| {
         let last = |moment: &Moment| moment.what == earlier;
-        let took = from(record, record.timeline.iter().rposition(last), later)?;
+        let took = from(record, record.timeline.iter().rposition(last), &later)?;
         expect(took <= seconds, || format!("{took:.0}"))
     })
 }
 
 /// From the first time that one thing happened to the next time that another did it took so many seconds at least.
-pub fn long_after(earlier: &'static str, later: &'static str, seconds: f64) -> Expectation {
+pub fn long_after(earlier: &str, later: &str, seconds: f64) -> Expectation {
     let claim = format!("at least {seconds} seconds from the first `{earlier}` to `{later}`");
+    let (earlier, later) = (earlier.to_owned(), later.to_owned());
     Expectation::new(claim, move |record| {
-        let took = from(record, record.moment(earlier), later)?;
+        let took = from(record, record.moment(&earlier), &later)?;
         expect(took >= seconds, || format!("{took:.0}"))
     })
 }
@@ -296,6 +262,10 @@ fn from(record: &Record, moment: Option<usize>, later: &str) -> Result<f64, Stri
     let next = after.find(|moment| moment.what == later);
     let next = next.ok_or_else(|| format!("`{later}` never happened after it"))?;
     Ok(next.seconds - record.timeline[moment].seconds)
+}
+
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|&text| text.to_owned()).collect()
 }
 
 /// The version of `shop/web` that a digest is; the digest itself where it is none.

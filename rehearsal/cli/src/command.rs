@@ -21,7 +21,7 @@ use self::serving::Serving;
 use self::shared::{Build, CustomPipelines, Otherwise, Recording};
 use self::storming::Storming;
 use crate::binaries::FUNCTIONS;
-use crate::scenario::{Scenario, quoted};
+use crate::scenario::quoted;
 
 const AFTER_HELP: &str = "\
 What happens: the function binaries are built and started as Lambda starts them, against a local AWS that this program
@@ -68,7 +68,7 @@ pub(crate) struct Arguments {
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Playing {
     /// The scenario to play
-    #[arg(value_name = "NAME", default_value = "ship", value_parser = known_scenario)]
+    #[arg(value_name = "NAME", default_value = "ship")]
     pub(crate) scenario: String,
 
     /// Name the scenarios, each with what happens in it
@@ -137,6 +137,21 @@ impl Arguments {
         }
     }
 
+    /// The scenarios that somebody named: nothing but those can be played.
+    pub(crate) fn scenarios(&self) -> &[String] {
+        match &self.command {
+            None => std::slice::from_ref(&self.playing.scenario),
+            Some(Command::Crashes(crashing)) => &crashing.scenarios,
+            Some(
+                Command::Scale(_)
+                | Command::Serve(_)
+                | Command::Storm(_)
+                | Command::Check(_)
+                | Command::Report(_),
+            ) => &[],
+        }
+    }
+
     /// The pipelines file that somebody gave.
     pub(crate) fn pipelines(&self) -> Option<&PathBuf> {
         match &self.command {
@@ -173,6 +188,18 @@ impl Arguments {
                 Command::Scale(_) | Command::Serve(_) | Command::Crashes(_) | Command::Check(_),
             ) => None,
         }
+    }
+
+    /// Whether a scenario is played in its own world, so that its history is the one of its file.
+    pub(crate) fn plays_as_written(&self) -> bool {
+        let playing = &self.playing;
+        let otherwise = &playing.otherwise;
+        self.command.is_none()
+            && playing.event.is_none()
+            && playing.custom.pipelines.is_none()
+            && playing.faults.is_empty()
+            && otherwise.assume.is_empty()
+            && otherwise.without.is_empty()
     }
 
     /// How AWS is otherwise than usual.
@@ -237,28 +264,6 @@ fn planned(given: &str) -> anyhow::Result<Planned> {
         anyhow::bail!("expected one of {}", quoted(&FUNCTIONS));
     }
     Ok(planned)
-}
-
-fn known_scenario(given: &str) -> Result<String, String> {
-    let names: Vec<&str> = Scenario::all()
-        .iter()
-        .map(|scenario| scenario.name)
-        .collect();
-    match names.contains(&given) {
-        true => Ok(given.to_owned()),
-        false => Err(format!("expected one of {}", quoted(&names))),
-    }
-}
-
-/// The text of `--list`.
-pub(crate) fn list() -> String {
-    let scenarios = Scenario::all();
-    let names = scenarios.iter().map(|scenario| scenario.name.len());
-    let width = names.max().unwrap_or_default() + 2;
-    let lines = scenarios
-        .iter()
-        .map(|scenario| format!("{:<width$}{}", scenario.name, scenario.summary));
-    lines.collect::<Vec<_>>().join("\n")
 }
 
 #[cfg(test)]

@@ -7,8 +7,7 @@ mod table;
 
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
-use clap::ValueEnum as _;
+use anyhow::bail;
 use futures_util::{StreamExt as _, stream};
 use local_aws::assumption::Assumptions;
 use local_aws::fault::{Fault, Planned, Point};
@@ -18,7 +17,7 @@ use serde::Serialize;
 use crate::command::crashing::Crashing;
 use crate::play::{self, Paths, Played};
 use crate::progress::{self, Output};
-use crate::scenario::Scenario;
+use crate::scenario::Catalogue;
 
 /// How long the clock dwells before a jump: some requests pass through each phase of a deployment.
 const DWELL: Duration = Duration::from_millis(25);
@@ -75,6 +74,7 @@ struct Outcome {
 
 /// Plays all trials, and says whether the invariants held at every point.
 pub(crate) async fn crash(
+    catalogue: &Catalogue,
     crashing: &Crashing,
     otherwise: &Otherwise,
     paths: &Paths,
@@ -82,18 +82,20 @@ pub(crate) async fn crash(
     interrupted: impl Future<Output = anyhow::Result<()>>,
 ) -> anyhow::Result<bool> {
     tokio::select! {
-        held = all(crashing, otherwise, paths, output) => held,
+        held = all(catalogue, crashing, otherwise, paths, output) => held,
         end = interrupted => end.and_then(|()| bail!("interrupted")),
     }
 }
 
 async fn all(
+    catalogue: &Catalogue,
     crashing: &Crashing,
     otherwise: &Otherwise,
     paths: &Paths,
     output: &Output,
 ) -> anyhow::Result<bool> {
     let plays = Plays {
+        catalogue,
         otherwise,
         paths,
         jobs: jobs(crashing),
@@ -171,6 +173,7 @@ fn jobs(crashing: &Crashing) -> usize {
 
 /// How plays are played.
 struct Plays<'a> {
+    catalogue: &'a Catalogue,
     otherwise: &'a Otherwise,
     paths: &'a Paths,
     jobs: usize,
@@ -179,7 +182,7 @@ struct Plays<'a> {
 impl Plays<'_> {
     /// Plays each scenario without a fault, and lists what can go wrong in it.
     async fn trials(&self, crashing: &Crashing, output: &Output) -> anyhow::Result<Vec<Trial>> {
-        let names = Scenario::all().into_iter().map(|scenario| scenario.name);
+        let names = self.catalogue.names().into_iter();
         let wanted = names.filter(|name| is_among(&crashing.scenarios, name));
         let learned = stream::iter(wanted)
             .map(async |name| anyhow::Ok((name, self.points(name, crashing).await?)))
@@ -243,10 +246,7 @@ impl Plays<'_> {
     }
 
     async fn play(&self, name: &str, faults: &[Planned]) -> anyhow::Result<Played> {
-        let mut scenarios = Scenario::all().into_iter();
-        let mut scenario = scenarios
-            .find(|scenario| scenario.name == name)
-            .with_context(|| format!("`{name}` is no scenario"))?;
+        let mut scenario = self.catalogue.scenario(name)?;
         scenario.setting.assumptions = self.otherwise.assumptions.clone();
         scenario
             .setting
@@ -280,7 +280,7 @@ fn is_among(wanted: &[String], name: &str) -> bool {
 
 fn with_faults(point: &Point, crashing: &Crashing) -> Vec<(Point, Fault)> {
     let wanted = |fault: &&Fault| crashing.faults.is_empty() || crashing.faults.contains(fault);
-    let faults = Fault::value_variants().iter().filter(wanted);
+    let faults = Fault::ALL.iter().filter(wanted);
     faults.map(|fault| (point.clone(), *fault)).collect()
 }
 

@@ -111,7 +111,7 @@ fn of_scenario(scenario: &Scenario, world: &World) -> Record {
         assumptions: scenario.setting.assumptions.names(),
         without: without.map(ToString::to_string).collect(),
         claims: claims.map(|expected| expected.claim.clone()).collect(),
-        excuses: scenario.excused(),
+        excuses: scenario.excuses.clone(),
         broken_unseen: scenario.setting.broken_unseen.clone(),
         permissions_used: functions::permissions(world.iam.used_grants()),
         permissions_unused: functions::permissions(world.iam.unused_grants()),

@@ -39,7 +39,8 @@ use crate::play::Paths;
 use crate::progress::Output;
 use crate::report_file::ReportFile;
 use crate::scenario::setting::Mode;
-use crate::scenario::{EventFile, MessageFormat, Scenario};
+use crate::scenario::{Catalogue, EventFile, Golden, MessageFormat, Scenario};
+use record::Record;
 
 const WRONG_USAGE: u8 = 2;
 
@@ -96,20 +97,28 @@ fn refuse(error: &anyhow::Error, code: ExitCode) -> ExitCode {
 }
 
 async fn run(arguments: &Arguments) -> Result<ExitCode, Ended> {
-    if arguments.playing.list {
-        progress::print(&command::list()).context("print the list")?;
-        return Ok(ExitCode::SUCCESS);
-    }
     // Whatever can be known to be wrong is told before anything is built or played.
     let given = Given::read(arguments).map_err(Ended::WrongUsage)?;
     match &arguments.command {
-        Some(Command::Check(check)) => return check_record(check, &output(check.json)),
+        Some(Command::Check(check)) => {
+            // A binary far from its workspace still judges the invariants.
+            let root = root(arguments.build()).ok();
+            let catalogue = root.and_then(|root| Catalogue::find(&root).ok());
+            return check_record(check, catalogue.as_ref(), &output(check.json));
+        }
         Some(Command::Report(shown)) => return show_record(shown, given.report),
         None
         | Some(Command::Scale(_) | Command::Serve(_) | Command::Crashes(_) | Command::Storm(_)) => {
         }
     }
     let root = root(arguments.build()).map_err(Ended::WrongUsage)?;
+    let catalogue = Catalogue::find(&root).map_err(Ended::WrongUsage)?;
+    if arguments.playing.list {
+        return list(&catalogue);
+    }
+    for name in arguments.scenarios() {
+        catalogue.scenario(name).map_err(Ended::WrongUsage)?;
+    }
     let binaries = binaries(arguments.build(), &root).await?;
     let paths = Paths {
         root,
@@ -117,20 +126,37 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Ended> {
         wire: arguments.wire().cloned(),
     };
     check(arguments, &given, &paths).await?;
-    let scenario = chosen(arguments, &given).map_err(Ended::WrongUsage)?;
-    play_command(arguments, scenario, given.report, &paths)
+    let scenario = chosen(arguments, &given, &catalogue).map_err(Ended::WrongUsage)?;
+    play_command(arguments, scenario, &catalogue, given.report, &paths)
         .await
         .map_err(Ended::Failed)
 }
 
+/// Names the scenarios; those whose files are wrong are told apart, with what is wrong.
+fn list(catalogue: &Catalogue) -> Result<ExitCode, Ended> {
+    let (list, wrong) = catalogue.list();
+    progress::print(&list).context("print the list")?;
+    for error in &wrong {
+        refuse(error, ExitCode::from(WRONG_USAGE));
+    }
+    Ok(match wrong.is_empty() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::from(WRONG_USAGE),
+    })
+}
+
 /// `check`: says of a record what the play itself said at its end.
-fn check_record(check: &Check, output: &Output) -> Result<ExitCode, Ended> {
+fn check_record(
+    check: &Check,
+    catalogue: Option<&Catalogue>,
+    output: &Output,
+) -> Result<ExitCode, Ended> {
     let record = saved::read(&check.record).map_err(Ended::WrongUsage)?;
     if let Some(why) = &record.broken_off {
         let error = anyhow!("the run was broken off, and cannot be judged: {why}");
         return Err(Ended::Failed(error));
     }
-    let record = saved::judge(record);
+    let record = saved::judge(record, catalogue);
     output.end(&record);
     if check.json {
         let json = serde_json::to_string_pretty(&record).context("write the record")?;
@@ -206,6 +232,7 @@ fn event_file(file: &Path) -> anyhow::Result<EventFile> {
 async fn play_command(
     arguments: &Arguments,
     mut scenario: Scenario,
+    catalogue: &Catalogue,
     report: Option<ReportFile>,
     paths: &Paths,
 ) -> anyhow::Result<ExitCode> {
@@ -229,18 +256,32 @@ async fn play_command(
                 assumptions: arguments.otherwise().assumptions(),
                 without: arguments.otherwise().without,
             };
-            let played = crashes::crash(crashing, &otherwise, paths, &output, interrupted());
+            let played = crashes::crash(
+                catalogue,
+                crashing,
+                &otherwise,
+                paths,
+                &output,
+                interrupted(),
+            );
             Ok(status(played.await?))
         }
         // They are done with before a scenario is chosen.
         Some(Command::Check(_) | Command::Report(_)) => Ok(ExitCode::SUCCESS),
-        None => play_scenario(arguments, &scenario, report, paths, &output).await,
+        None => {
+            let golden = match arguments.plays_as_written() {
+                true => Some(catalogue.golden(&scenario.name)?),
+                false => None,
+            };
+            play_scenario(arguments, &scenario, golden, report, paths, &output).await
+        }
     }
 }
 
 async fn play_scenario(
     arguments: &Arguments,
     scenario: &Scenario,
+    golden: Option<Golden>,
     report: Option<ReportFile>,
     paths: &Paths,
     output: &Output,
@@ -259,10 +300,28 @@ async fn play_scenario(
         }
     }
     let record = played.record;
+    if let Some(golden) = golden {
+        compare(&golden, &record, output)?;
+    }
     if arguments.json() {
         progress::print(&serde_json::to_string_pretty(&record)?)?;
     }
     Ok(status(record.as_expected))
+}
+
+/// Shows how a run's history differs from what the scenario's file tells; or writes it there, if `UPDATE` is set.
+fn compare(golden: &Golden, record: &Record, output: &Output) -> anyhow::Result<()> {
+    if variable("UPDATE").is_some_and(|value| !value.is_empty()) {
+        if golden.update(record)? {
+            output.text(&format!("updated: {}", golden.file().display()));
+        }
+    } else if let Some(difference) = golden.difference(record) {
+        output.text(&format!(
+            "\n{difference}\n(hint: `UPDATE=1 cargo rehearse {}` writes what was found into the file)",
+            record.scenario
+        ));
+    }
+    Ok(())
 }
 
 fn status(well: bool) -> ExitCode {
@@ -274,17 +333,14 @@ fn status(well: bool) -> ExitCode {
 }
 
 /// The scenario of the line, with what is otherwise in it; commands that play others begin with the setting of `ship`.
-fn chosen(arguments: &Arguments, given: &Given) -> anyhow::Result<Scenario> {
+fn chosen(arguments: &Arguments, given: &Given, catalogue: &Catalogue) -> anyhow::Result<Scenario> {
     let playing = &arguments.playing;
     let mut scenario = match (&given.event, &given.pipelines) {
-        (Some(event), _) => scenario::of_event(event.clone()),
+        (Some(event), _) => scenario::of_event(event.clone(), catalogue.scenario("ship")?),
         (None, Some(file)) => {
             scenario::custom_pipelines::of_file(&playing.scenario, &file.path, &file.text)?
         }
-        (None, None) => Scenario::all()
-            .into_iter()
-            .find(|scenario| scenario.name == playing.scenario)
-            .context("no such scenario")?,
+        (None, None) => catalogue.scenario(&playing.scenario)?,
     };
     let otherwise = arguments.otherwise();
     // What a scenario is about it assumes by itself.

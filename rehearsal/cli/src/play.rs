@@ -32,7 +32,7 @@ use crate::binaries::SAMPLE_SERVICE;
 use crate::gather::{Known, Production, gather};
 use crate::progress::{self, Output};
 use crate::scenario::setting::Mode;
-use crate::scenario::{MessageFormat, Scenario, Step, custom_pipelines};
+use crate::scenario::{MessageFormat, Pipelines, Scenario, Step, custom_pipelines};
 use crate::traffic::{Rest, Traffic};
 
 /// Answers that production must have given before anything happens, and after everything has.
@@ -73,12 +73,6 @@ impl Data {
         bail!(
             "`{name}-…` exists {FOLDERS_TRIED} times in the folder for temporary files (hint: remove them)"
         )
-    }
-}
-
-impl Data {
-    pub(crate) fn path(&self) -> &Path {
-        &self.0
     }
 }
 
@@ -176,9 +170,7 @@ async fn set_up(scenario: &Scenario, paths: &Paths, data: &Data) -> anyhow::Resu
 
 /// What the record says besides what its world does.
 fn known(scenario: &Scenario, paths: &Paths, world: &World) -> anyhow::Result<Known> {
-    let file = paths.root.join(&scenario.pipelines);
-    let text =
-        std::fs::read_to_string(&file).with_context(|| format!("read `{}`", file.display()))?;
+    let text = scenario.pipelines.read(&paths.root)?;
     let setting = &scenario.setting;
     let images = setting.images.iter().map(|image| (image, image.digest()));
     let indexes = setting.indexes.iter();
@@ -246,8 +238,8 @@ async fn play_through(
     record.broken_off = broken_off.as_ref().map(|error| format!("{error:#}"));
     Played {
         record,
-        points: world.faults.points(),
-        injected: world.faults.injected(),
+        points: world.api.faults.points(),
+        injected: world.api.faults.injected(),
         fingerprint: fingerprint::of(&world, start),
         cut_short,
         broken_off,
@@ -261,13 +253,13 @@ async fn act_all(
     scenario: &Scenario,
     traffic: &BTreeMap<String, Traffic>,
 ) -> anyhow::Result<Option<String>> {
-    let mut script = Script::new(world, traffic);
+    let mut script = Script::new(world, traffic, scenario.setting.impossible);
     let mut cut_short = None;
     for step in &scenario.steps {
         let Err(error) = script.act(step).await else {
             continue;
         };
-        if world.faults.injected().is_empty() {
+        if world.api.faults.injected().is_empty() {
             return Err(error);
         }
         cut_short = Some(format!("{error:#}"));
@@ -282,7 +274,7 @@ async fn act_all(
 pub(crate) async fn end(world: &World) -> anyhow::Result<()> {
     world.lambda.stop().await;
     world.shutdown().await;
-    world.wire.check()
+    world.api.wire.check()
 }
 
 /// The template with this pipelines file in place of its layer.
@@ -314,7 +306,7 @@ pub(crate) async fn start_world(
     data: &Data,
     port: u16,
 ) -> anyhow::Result<World> {
-    let file = pipelines(&paths.root.join(&scenario.pipelines), data)?;
+    let file = pipelines(&scenario.pipelines, &paths.root, data)?;
     let (format, mode) = (scenario.message_format, scenario.setting.mode);
     let template = template(paths, format, mode, &file)?;
     let sample_service = paths.binaries.join(SAMPLE_SERVICE);
@@ -342,17 +334,18 @@ pub(crate) async fn start_world(
     })
     .await?;
     if let Some(file) = &paths.wire {
-        world.wire.write_to(file)?;
+        world.api.wire.write_to(file)?;
     }
     Ok(world)
 }
 
 /// The pipelines file as it is played, with nothing in it that means a service which is elsewhere.
-fn pipelines(file: &Path, data: &Data) -> anyhow::Result<PathBuf> {
-    let text =
-        std::fs::read_to_string(file).with_context(|| format!("read `{}`", file.display()))?;
-    let Some(rewritten) = custom_pipelines::as_played(&text) else {
-        return Ok(file.to_owned());
+fn pipelines(pipelines: &Pipelines, root: &Path, data: &Data) -> anyhow::Result<PathBuf> {
+    let text = pipelines.read(root)?;
+    let rewritten = match (custom_pipelines::as_played(&text), pipelines) {
+        (Some(rewritten), _) => rewritten,
+        (None, Pipelines::File(file)) => return Ok(root.join(file)),
+        (None, Pipelines::Text(text)) => text.clone(),
     };
     let copy = data.0.join("pipelines.toml");
     std::fs::write(&copy, rewritten).with_context(|| format!("write `{}`", copy.display()))?;

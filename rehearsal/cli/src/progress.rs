@@ -56,8 +56,8 @@ impl Output {
     /// What is played, before it begins.
     pub(crate) fn begin(&self, scenario: &Scenario) {
         self.text(&report::begin(
-            scenario.name,
-            scenario.summary,
+            &scenario.name,
+            &scenario.summary,
             self.colours,
         ));
     }

@@ -7,7 +7,7 @@ use anyhow::{Context as _, anyhow};
 use checks::claims;
 use record::Record;
 
-use crate::scenario::Scenario;
+use crate::scenario::{Catalogue, Scenario};
 
 /// What stands for standard input.
 const STANDARD_INPUT: &str = "-";
@@ -47,14 +47,14 @@ fn parse(text: &str) -> anyhow::Result<Record> {
 
 /// The same record, judged again. Claims that are not the catalogue's stay as they were judged, but for the one that says
 /// that the invariants hold.
-pub(crate) fn judge(mut record: Record) -> Record {
+pub(crate) fn judge(mut record: Record, catalogue: Option<&Catalogue>) -> Record {
     record.violations = checks::judge(&record);
     let is_this = |scenario: &Scenario| {
         let claims = scenario.expectations.iter();
-        scenario.name == record.scenario
-            && claims.map(|expected| &expected.claim).eq(&record.claims)
+        claims.map(|expected| &expected.claim).eq(&record.claims)
     };
-    if let Some(scenario) = Scenario::all().into_iter().find(is_this) {
+    let scenario = catalogue.and_then(|catalogue| catalogue.scenario(&record.scenario).ok());
+    if let Some(scenario) = scenario.filter(is_this) {
         scenario.judge(&mut record);
         return record;
     }
@@ -76,14 +76,11 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::scenario::tests::shipped;
+    use crate::scenario::tests::{catalogue, scenario, shipped};
 
     /// A run of `ship`, as a play leaves it.
     fn played() -> Record {
-        let mut scenarios = Scenario::all().into_iter();
-        let ship = scenarios
-            .find(|scenario| scenario.name == "ship")
-            .expect("there is always `ship`");
+        let ship = scenario("ship");
         let claims = ship.expectations.iter();
         let mut record = Record {
             claims: claims.map(|expected| expected.claim.clone()).collect(),
@@ -91,6 +88,10 @@ mod tests {
         };
         ship.judge(&mut record);
         record
+    }
+
+    fn again(record: Record) -> Record {
+        judge(record, Some(&catalogue()))
     }
 
     fn written(record: &Record) -> String {
@@ -102,9 +103,9 @@ mod tests {
         let record = played();
         assert!(record.as_expected, "{:?}", record.problems);
         let text = written(&record);
-        let again = judge(parse(&text).unwrap());
-        assert_eq!(written(&again), text);
-        assert_eq!(report::page(&again), report::page(&record));
+        let judged = again(parse(&text).unwrap());
+        assert_eq!(written(&judged), text);
+        assert_eq!(report::page(&judged), report::page(&record));
     }
 
     #[test]
@@ -116,7 +117,7 @@ mod tests {
             after: String::new(),
         });
         broken.messages.pop();
-        let judged = judge(parse(&written(&broken)).unwrap());
+        let judged = again(parse(&written(&broken)).unwrap());
         let [violation] = judged.violations.as_slice() else {
             panic!("{:?}", judged.violations)
         };
@@ -132,19 +133,19 @@ mod tests {
         let mut own = played();
         own.claims.remove(0);
         own.messages.clear();
-        let judged = judge(own.clone());
+        let judged = again(own.clone());
         assert_eq!((judged.as_expected, &judged.problems), (true, &Vec::new()));
         own.leaks.push(Leak {
             place: "the log".to_owned(),
             secret: "SHOP_TOKEN".to_owned(),
             after: String::new(),
         });
-        let judged = judge(own);
+        let judged = again(own);
         assert!(!judged.as_expected);
         // What was found once is not kept when it is gone.
         let mut corrected = judged;
         corrected.leaks.clear();
-        assert!(judge(corrected).as_expected);
+        assert!(again(corrected).as_expected);
     }
 
     #[test]
@@ -158,10 +159,10 @@ mod tests {
         excused
             .answers
             .insert("web".to_owned(), record::Answers::default());
-        let judged = judge(excused.clone());
+        let judged = again(excused.clone());
         assert!(judged.as_expected && judged.violations.len() == 1);
         excused.excuses.clear();
-        assert!(!judge(excused).as_expected);
+        assert!(!again(excused).as_expected);
     }
 
     #[test]

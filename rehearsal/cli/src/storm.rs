@@ -5,7 +5,6 @@
 //! thread, and what goes wrong is counted by calls and deliveries of each service: a seed that is played again goes the
 //! same way, nearly always to the last call; its `fingerprint` tells whether it did.
 
-pub(crate) mod act;
 pub(crate) mod plan;
 mod scenario;
 mod words;
@@ -25,7 +24,7 @@ use serde::Serialize;
 
 use self::plan::Plan;
 use crate::command::storming::Storming;
-use crate::play::{self, Data, Paths, Played};
+use crate::play::{self, Paths, Played};
 use crate::progress::{self, Output};
 use crate::report_file::ReportFile;
 
@@ -87,8 +86,7 @@ fn one(
 ) -> anyhow::Result<ExitCode> {
     let plan = Plan::of(seed);
     output.text(&format!("{}\n", words::plan(&plan)));
-    let folder = Data::new()?;
-    let scenario = scenario::scenario(&plan, folder.path())?;
+    let scenario = scenario::scenario(&plan);
     let played = play::inline(&scenario, paths, output, interrupted)?;
     if let Some(report) = &mut report {
         report.write(&report::page(&played.record))?;
@@ -150,8 +148,7 @@ async fn many(
 /// One storm of many: nobody watches it.
 async fn quietly(seed: u64, paths: &Paths) -> anyhow::Result<Storm> {
     let plan = Plan::of(seed);
-    let folder = Data::new()?;
-    let scenario = scenario::scenario(&plan, folder.path())?;
+    let scenario = scenario::scenario(&plan);
     let paths = Paths {
         wire: None,
         ..paths.clone()

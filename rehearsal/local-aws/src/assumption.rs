@@ -4,49 +4,50 @@
 
 use std::collections::BTreeSet;
 
-use clap::ValueEnum;
+use crate::named::named;
 
-/// The less likely, or less harmless, of two possibilities. What an assumption says of `--help` is what AWS would do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub enum Assumption {
-    /// A hook function's error fails its lifecycle event at once, not after an hour without an answer
-    HookErrorFailsAtOnce,
-    /// A hook function is invoked synchronously: an error is not retried
-    HookIsCalledSynchronously,
-    /// A rollback deployment calls the hooks again
-    RollbackCallsHooks,
-    /// Green becomes PRIMARY after AfterAllowTraffic, not before it
-    GreenIsPrimaryLater,
-    /// The service names green's revision when the deployment has ended, not when green becomes PRIMARY
-    ServiceRevisionChangesLater,
-    /// A second answer to a hook is taken in silence if it is the same as the first
-    SecondAnswerIsAccepted,
-    /// An AppSpec's SHA-256 is not compared with its content
-    Sha256IsNotChecked,
-    /// A deployment's description may have 512 characters, not 256
-    DescriptionMayBeLonger,
-    /// A deployment that nobody continues counts as failed for the automatic rollback
-    ReadyTimeoutRollsBack,
-    /// A task that ends at once tells of its end before RunTask has answered
-    TaskStopsBeforeAnswer,
-    /// DescribeTasks, ListTasks and StopTask do not know a new task for some seconds
-    NewTasksAreMissing,
-    /// A push without a tag has no `image-tag` in its event, not an empty one
-    UntaggedPushOmitsTag,
-    /// A push that changes nothing is told like any other
-    RepeatedPushIsTold,
-    /// CodeDeploy tells of its target too, and ECS of the service's deployment, as they do for other kinds of services
-    OtherKindsOfEventsAreTold,
-    /// Every event is delivered twice
-    EventsComeTwice,
-    /// CodeDeploy's actions on one deployment, a hook's answer among them, know no resource: only policies for `*` allow them
-    DeploymentActionsKnowNoResource,
-    /// A load balancer's nodes learn new weights one after the other, the last of them after three seconds
-    NodesLearnLate,
-    /// A task that runs an image for several platforms states the digest of its platform's manifest, not of the index
-    TasksStatePlatformDigests,
-    /// CodeDeploy changes every rule of a listener that forwards to one of its two target groups, not only the default one
-    ListenerRulesFollow,
+named! {
+    /// The less likely, or less harmless, of two possibilities. What it means is what AWS would do.
+    pub enum Assumption {
+        "hook-error-fails-at-once" => HookErrorFailsAtOnce:
+            "A hook function's error fails its lifecycle event at once, not after an hour without an answer",
+        "hook-is-called-synchronously" => HookIsCalledSynchronously:
+            "A hook function is invoked synchronously: an error is not retried",
+        "rollback-calls-hooks" => RollbackCallsHooks:
+            "A rollback deployment calls the hooks again",
+        "green-is-primary-later" => GreenIsPrimaryLater:
+            "Green becomes PRIMARY after AfterAllowTraffic, not before it",
+        "service-revision-changes-later" => ServiceRevisionChangesLater:
+            "The service names green's revision when the deployment has ended, not when green becomes PRIMARY",
+        "second-answer-is-accepted" => SecondAnswerIsAccepted:
+            "A second answer to a hook is taken in silence if it is the same as the first",
+        "sha256-is-not-checked" => Sha256IsNotChecked:
+            "An AppSpec's SHA-256 is not compared with its content",
+        "description-may-be-longer" => DescriptionMayBeLonger:
+            "A deployment's description may have 512 characters, not 256",
+        "ready-timeout-rolls-back" => ReadyTimeoutRollsBack:
+            "A deployment that nobody continues counts as failed for the automatic rollback",
+        "task-stops-before-answer" => TaskStopsBeforeAnswer:
+            "A task that ends at once tells of its end before RunTask has answered",
+        "new-tasks-are-missing" => NewTasksAreMissing:
+            "DescribeTasks, ListTasks and StopTask do not know a new task for some seconds",
+        "untagged-push-omits-tag" => UntaggedPushOmitsTag:
+            "A push without a tag has no `image-tag` in its event, not an empty one",
+        "repeated-push-is-told" => RepeatedPushIsTold:
+            "A push that changes nothing is told like any other",
+        "other-kinds-of-events-are-told" => OtherKindsOfEventsAreTold:
+            "CodeDeploy tells of its target too, and ECS of the service's deployment, as they do for other kinds of services",
+        "events-come-twice" => EventsComeTwice:
+            "Every event is delivered twice",
+        "deployment-actions-know-no-resource" => DeploymentActionsKnowNoResource:
+            "CodeDeploy's actions on one deployment, a hook's answer among them, know no resource: only policies for `*` allow them",
+        "nodes-learn-late" => NodesLearnLate:
+            "A load balancer's nodes learn new weights one after the other, the last of them after three seconds",
+        "tasks-state-platform-digests" => TasksStatePlatformDigests:
+            "A task that runs an image for several platforms states the digest of its platform's manifest, not of the index",
+        "listener-rules-follow" => ListenerRulesFollow:
+            "CodeDeploy changes every rule of a listener that forwards to one of its two target groups, not only the default one",
+    }
 }
 
 /// The assumptions of one rehearsal.
@@ -66,9 +67,8 @@ impl Assumptions {
 
     /// Their names, as `--assume` takes them.
     pub fn names(&self) -> Vec<String> {
-        let name =
-            |assumption: &Assumption| Some(assumption.to_possible_value()?.get_name().to_owned());
-        self.0.iter().filter_map(name).collect()
+        let name = |assumption: &Assumption| assumption.name().to_owned();
+        self.0.iter().map(name).collect()
     }
 }
 

@@ -163,6 +163,8 @@ impl Clock {
 
     async fn come(&self, moment: SystemTime) {
         loop {
+            // Before the moment is compared: `notified` takes note of a jump from now on, and one that comes between the two
+            // would be slept through.
             let jumped = self.inner.jumped.notified();
             match moment.duration_since(self.now()) {
                 Ok(left) if !left.is_zero() => match self.inner.pace {
@@ -192,6 +194,7 @@ impl Clock {
 
     /// Says that something real is under way.
     pub fn busy(&self) -> Busy {
+        // The driver need not be told: it asks again before it jumps (`Inner::jump`).
         self.inner.lock().busy += 1;
         Busy {
             clock: self.clone(),
@@ -200,6 +203,7 @@ impl Clock {
 
     /// Says that the world has just changed in a way that somebody may want to see: it stays so for the dwell at least.
     pub fn dwell(&self) {
+        // The end of what was busy begins the dwell anew (`quiet_since`).
         drop(self.busy());
     }
 
@@ -301,6 +305,8 @@ impl Inner {
         let Ok(distance) = to.duration_since(from) else {
             return;
         };
+        // Asked again under the lock: since the driver decided, something may have begun, and a jump would carry it to
+        // another moment than the one that it began at. That is the difference between two runs of one seed.
         if state.busy > 0 || state.runnable > 0 {
             return;
         }
@@ -325,9 +331,12 @@ impl State {
         let first = |moments: &BTreeSet<(SystemTime, u64)>| moments.first().map(|&(due, _)| due);
         let (sleeper, waiter) = (first(&self.sleepers), first(&self.waiters));
         let comes = |moment: Option<SystemTime>| moment.is_some_and(|due| due <= now);
+        // A moment that has come and is still registered belongs to somebody who has not woken yet: where the timer is late,
+        // `runnable` does not know of it, and a jump would have it wake hours after its moment.
         if self.busy > 0 || self.runnable > 0 || comes(sleeper) || comes(waiter) {
             return Next::WaitForStir;
         }
+        // Before the dwell and any jump: whoever waits for rest asks what has come of this moment, and acts in it.
         if !self.resting.is_empty() {
             return Next::Rest;
         }
@@ -338,6 +347,8 @@ impl State {
         if real_now < from {
             return Next::WaitUntil(from);
         }
+        // Waiters alone are no reason to jump, or an hourly schedule would make the clock race for ever; but no jump passes
+        // over one.
         Next::JumpTo(waiter.map_or(sleeper, |waiter| waiter.min(sleeper)))
     }
 }
@@ -367,129 +378,4 @@ async fn drive(clock: Weak<Inner>) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const HOUR: Duration = Duration::from_secs(3600);
-
-    #[tokio::test(start_paused = true)]
-    async fn an_hour_passes_at_once_when_nothing_is_under_way() {
-        let clock = Clock::start();
-        let (before, real) = (clock.now(), Instant::now());
-        clock.sleep(HOUR).await;
-        assert!(clock.now() >= before + HOUR);
-        assert!(
-            real.elapsed() < Duration::from_secs(1),
-            "{:?}",
-            real.elapsed()
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_clock_stays_for_the_dwell_and_for_whoever_is_busy() {
-        let clock = Clock::start();
-        let busy = clock.busy();
-        let sleeper = tokio::spawn({
-            let clock = clock.clone();
-            async move { clock.sleep(HOUR).await }
-        });
-        tokio::time::sleep(Duration::from_secs(5)).await;
-        assert!(!sleeper.is_finished());
-        let real = Instant::now();
-        drop(busy);
-        sleeper.await.unwrap();
-        assert!(real.elapsed() >= DWELL, "{:?}", real.elapsed());
-        assert!(real.elapsed() < DWELL * 3, "{:?}", real.elapsed());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_still_clock_moves_in_jumps_only_and_begins_at_the_same_moment() {
-        let clock = Clock::with(Pace::Still, DWELL);
-        let start = clock.now();
-        assert_eq!(Clock::with(Pace::Still, DWELL).now(), start);
-        let busy = clock.busy();
-        tokio::time::sleep(HOUR).await;
-        assert_eq!(clock.now(), start);
-        drop(busy);
-        clock.sleep(HOUR).await;
-        assert_eq!(clock.now(), start + HOUR);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn sleepers_wake_in_the_order_of_their_moments() {
-        let clock = Clock::start();
-        let order = Arc::new(Mutex::new(Vec::new()));
-        let sleepers: Vec<_> = [30, 10, 20]
-            .map(|minutes| {
-                let (clock, order) = (clock.clone(), order.clone());
-                tokio::spawn(async move {
-                    clock.sleep(Duration::from_secs(minutes * 60)).await;
-                    order.lock().unwrap().push(minutes);
-                })
-            })
-            .into();
-        for sleeper in sleepers {
-            sleeper.await.unwrap();
-        }
-        assert_eq!(*order.lock().unwrap(), [10, 20, 30]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_cancelled_sleep_and_a_patient_wait_are_no_reason_to_jump() {
-        let clock = Clock::start();
-        let mut skips = clock.skips();
-        let patient = tokio::spawn({
-            let clock = clock.clone();
-            async move { clock.wait_until(clock.now() + HOUR).await }
-        });
-        let cancelled = tokio::time::timeout(Duration::from_millis(10), clock.sleep(HOUR)).await;
-        assert!(cancelled.is_err());
-        tokio::time::sleep(Duration::from_secs(5)).await;
-        assert!(skips.try_recv().is_err());
-        assert!(!patient.is_finished());
-        clock.sleep(HOUR).await;
-        patient.await.unwrap();
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_clock_stays_until_whoever_slept_has_woken() {
-        let clock = Clock::start();
-        let start = clock.now();
-        let (told, hears) = std::sync::mpsc::channel();
-        let sleeper = tokio::spawn({
-            let clock = clock.clone();
-            async move {
-                clock.sleep_until(start + HOUR * 2).await;
-                told.send(()).unwrap();
-            }
-        });
-        let mut late = pin!(clock.sleep_until(start + HOUR));
-        // Registered, and then not looked at until long after its moment.
-        assert!(
-            tokio::time::timeout(Duration::from_millis(10), &mut late)
-                .await
-                .is_err()
-        );
-        tokio::time::sleep(Duration::from_secs(30)).await;
-        assert!(hears.try_recv().is_err(), "the clock went on");
-        late.await;
-        sleeper.await.unwrap();
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn no_jump_passes_over_a_moment_that_somebody_waits_for() {
-        let clock = Clock::start();
-        let start = clock.now();
-        let waiter = tokio::spawn({
-            let clock = clock.clone();
-            async move {
-                clock.wait_until(start + HOUR).await;
-                clock.now().duration_since(start).unwrap()
-            }
-        });
-        tokio::task::yield_now().await;
-        clock.sleep_until(start + HOUR * 2).await;
-        let woken = waiter.await.unwrap();
-        assert!(woken < HOUR + Duration::from_secs(1), "{woken:?}");
-    }
-}
+mod tests;

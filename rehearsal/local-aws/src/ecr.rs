@@ -3,22 +3,23 @@
 //! Layers are not played: those of a manifest count as uploaded.
 
 mod mutability;
+mod push;
 mod settings;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use self::settings::digest;
-use crate::assumption::{Assumption, Assumptions};
 use crate::identity::{ACCOUNT, REGISTRY};
-use crate::timeline;
-use crate::world::{Aws, RepositorySettings, TagMutability};
 
+pub use self::mutability::TagMutability;
+pub use self::push::{Ecr, push_event};
 pub use self::settings::{
     Attestations, ImageSettings, IndexSettings, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, OCI_VERSION,
+    RepositorySettings,
 };
 
 /// An image in a repository.
@@ -107,19 +108,19 @@ impl Image {
 }
 
 /// All repositories.
-pub struct Ecr {
+pub struct Repositories {
     repositories: Mutex<Vec<Repository>>,
 }
 
-impl Ecr {
-    pub fn new(repositories: Vec<RepositorySettings>, now: SystemTime) -> Ecr {
+impl Repositories {
+    pub fn new(repositories: Vec<RepositorySettings>, now: SystemTime) -> Repositories {
         let create = |settings: RepositorySettings| Repository {
             name: settings.name,
             tags: settings.tags,
             created_at: now,
             images: Vec::new(),
         };
-        Ecr {
+        Repositories {
             repositories: Mutex::new(repositories.into_iter().map(create).collect()),
         }
     }
@@ -264,96 +265,6 @@ impl Repository {
         kept.tags.extend(tag.map(ToOwned::to_owned));
         Ok(kept.clone())
     }
-}
-
-/// A push that is told: one manifest, under one tag or by digest only. One that changes nothing is refused, and told
-/// only by assumption.
-pub fn push(
-    aws: &Aws,
-    repository: &str,
-    image: Image,
-    tag: Option<&str>,
-) -> Result<Image, PushRefused> {
-    let pushed = aws.ecr.put(repository, image.clone(), tag);
-    let told = match &pushed {
-        Ok(image) => image,
-        Err(PushRefused::AlreadyExists) if aws.assumptions.hold(Assumption::RepeatedPushIsTold) => {
-            &image
-        }
-        Err(_) => return pushed,
-    };
-    aws.timeline.record(timeline::Event::ImagePushed {
-        repository: repository.to_owned(),
-        digest: told.digest.clone(),
-        tag: tag.map(ToOwned::to_owned),
-    });
-    let detail = push_event(repository, told, tag, &aws.assumptions);
-    aws.events
-        .emit("aws.ecr", "ECR Image Action", Vec::new(), detail);
-    pushed
-}
-
-/// What `docker push` does with an image: one push a tag, or one by digest. It does not mind what is there already.
-pub fn push_image(aws: &Aws, settings: &ImageSettings) -> Result<String, PushRefused> {
-    push_tags(aws, settings, &settings.image(aws.clock.now()))
-}
-
-/// What BuildKit does with an image for several platforms: the manifests and attestations by digest, then the index.
-pub fn push_index(aws: &Aws, settings: &IndexSettings) -> Result<String, PushRefused> {
-    let now = aws.clock.now();
-    for child in settings.children(now) {
-        complete(aws, &settings.image.repository, child, None)?;
-    }
-    push_tags(aws, &settings.image, &settings.index(now))
-}
-
-fn push_tags(aws: &Aws, settings: &ImageSettings, image: &Image) -> Result<String, PushRefused> {
-    let untagged = settings.tags.is_empty().then_some(None);
-    let tags = settings.tags.iter().map(|tag| Some(tag.as_str()));
-    for tag in tags.chain(untagged) {
-        complete(aws, &settings.repository, image.clone(), tag)?;
-    }
-    Ok(image.digest.clone())
-}
-
-fn complete(
-    aws: &Aws,
-    repository: &str,
-    image: Image,
-    tag: Option<&str>,
-) -> Result<(), PushRefused> {
-    match push(aws, repository, image, tag) {
-        Ok(_) | Err(PushRefused::AlreadyExists) => Ok(()),
-        Err(refused) => Err(refused),
-    }
-}
-
-/// The detail of the *ECR Image Action* event that a completed push gives.
-pub fn push_event(
-    repository: &str,
-    image: &Image,
-    tag: Option<&str>,
-    assumptions: &Assumptions,
-) -> Value {
-    let mut detail = json!({
-        "result": "SUCCESS",
-        "repository-name": repository,
-        "image-digest": image.digest,
-        "action-type": "PUSH",
-        // Present and empty when there is no tag.
-        "image-tag": tag.unwrap_or_default(),
-        "manifest-media-type": image.media_type,
-    });
-    if let Some(detail) = detail.as_object_mut()
-        && tag.is_none()
-        && assumptions.hold(Assumption::UntaggedPushOmitsTag)
-    {
-        detail.shift_remove("image-tag");
-    }
-    if let Some(artifact) = &image.artifact_media_type {
-        detail["artifact-media-type"] = json!(artifact);
-    }
-    detail
 }
 
 /// ECR's sentence about a repository that does not exist.

@@ -12,39 +12,26 @@ use std::str::FromStr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context as _, bail};
-use clap::ValueEnum;
 
-/// A fault of a call. `--help` shows its documentation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
-pub enum Fault {
-    /// The function's process is killed before AWS hears the call
-    KilledBefore,
-    /// The function's process is killed when AWS has done what was asked, before the answer arrives
-    KilledAfter,
-    /// AWS answers every attempt of the call with an error of its own, HTTP 500, and does nothing
-    Error,
-    /// AWS denies the call, which no SDK tries again
-    Denied,
-    /// AWS throttles every attempt of the call
-    Throttled,
-    /// AWS does what every attempt of the call asks for, and never answers
-    TimedOut,
-    /// AWS does what was asked, and the connection breaks before the answer; the next attempt is answered
-    AnswerLost,
-}
+use crate::named::named;
 
-impl Fault {
-    /// As `--fault` takes it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Fault::KilledBefore => "killed-before",
-            Fault::KilledAfter => "killed-after",
-            Fault::Error => "error",
-            Fault::Denied => "denied",
-            Fault::Throttled => "throttled",
-            Fault::TimedOut => "timed-out",
-            Fault::AnswerLost => "answer-lost",
-        }
+named! {
+    /// A fault of a call.
+    pub enum Fault {
+        "killed-before" => KilledBefore:
+            "The function's process is killed before AWS hears the call",
+        "killed-after" => KilledAfter:
+            "The function's process is killed when AWS has done what was asked, before the answer arrives",
+        "error" => Error:
+            "AWS answers every attempt of the call with an error of its own, HTTP 500, and does nothing",
+        "denied" => Denied:
+            "AWS denies the call, which no SDK tries again",
+        "throttled" => Throttled:
+            "AWS throttles every attempt of the call",
+        "timed-out" => TimedOut:
+            "AWS does what every attempt of the call asks for, and never answers",
+        "answer-lost" => AnswerLost:
+            "AWS does what was asked, and the connection breaks before the answer; the next attempt is answered",
     }
 }
 
@@ -99,7 +86,7 @@ impl FromStr for Planned {
             bail!(expected());
         };
         let occurrence = occurrence.parse().ok().filter(|occurrence| *occurrence > 0);
-        let fault = Fault::from_str(fault, false).ok();
+        let fault = fault.parse().ok();
         Ok(Planned {
             point: Point {
                 function: function.to_owned(),
@@ -227,7 +214,7 @@ mod tests {
 
     #[test]
     fn a_fault_reads_as_it_is_written() {
-        for fault in Fault::value_variants() {
+        for fault in Fault::ALL {
             let text = format!("run-migration:ecs:RunTask:2={}", fault.name());
             assert_eq!(planned(&text).to_string(), text);
             assert_eq!(planned(&text).fault, *fault);

@@ -5,9 +5,11 @@
 
 pub mod api;
 pub mod assumption;
+pub mod aws;
 pub mod clock;
 pub mod cloudwatch;
 pub mod codedeploy;
+pub mod context;
 pub mod ecr;
 pub mod ecs;
 pub mod elb;
@@ -17,11 +19,13 @@ pub mod iam;
 pub mod identity;
 pub mod lambda;
 pub mod logs;
+pub mod named;
 pub mod observable;
 pub mod pause;
 pub mod process;
 pub mod scheduler;
 pub mod sns;
+mod stamp;
 pub mod template;
 pub mod timeline;
 mod wildcard;

@@ -5,9 +5,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::aws::Aws;
 use crate::clock::Busy;
 use crate::timeline;
-use crate::world::{Aws, World};
+use crate::world::World;
 
 /// Keeps a world's clock where it is, except in its own waits. Nobody's call may wait for simulated time meanwhile.
 pub struct Pause {

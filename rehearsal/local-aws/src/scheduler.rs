@@ -1,7 +1,7 @@
 //! EventBridge Scheduler: one-time schedules that call a function.
 //!
-//! A schedule is on time to the second, where AWS promises the minute. Whether AWS takes a moment that has passed is not
-//! documented; here it does, and calls at once.
+//! A schedule is on time to the second, where AWS promises the minute. Whether AWS takes a moment that has passed is
+//! not documented; here it does, and calls at once.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +11,9 @@ use serde_json::Value;
 use time::macros::format_description;
 use time::{PrimitiveDateTime, UtcDateTime};
 
-use crate::world::Aws;
+use crate::context::Context;
+use crate::iam::Iam;
+use crate::lambda::Lambda;
 
 /// A schedule as it was created.
 #[derive(Debug, Clone, PartialEq)]
@@ -59,8 +61,11 @@ pub enum AfterCompletion {
 }
 
 /// All schedules of the default group.
-#[derive(Default)]
 pub struct Scheduler {
+    context: Context,
+    /// A schedule calls its function with a role.
+    iam: Arc<Iam>,
+    lambda: Lambda,
     schedules: Mutex<BTreeMap<String, Schedule>>,
 }
 
@@ -69,6 +74,15 @@ pub struct Scheduler {
 pub struct NameTaken;
 
 impl Scheduler {
+    pub fn new(context: Context, iam: Arc<Iam>, lambda: Lambda) -> Scheduler {
+        Scheduler {
+            context,
+            iam,
+            lambda,
+            schedules: Mutex::default(),
+        }
+    }
+
     /// All of them, by name.
     pub fn all(&self) -> Vec<Schedule> {
         self.lock().values().cloned().collect()
@@ -103,34 +117,34 @@ impl Scheduler {
 }
 
 /// Keeps the schedule and calls its function when it is due, unless it was deleted before.
-pub fn create(aws: &Arc<Aws>, schedule: Schedule) -> Result<(), NameTaken> {
-    aws.scheduler.insert(schedule.clone())?;
-    call_when_due(aws, schedule);
+pub fn create(scheduler: &Arc<Scheduler>, schedule: Schedule) -> Result<(), NameTaken> {
+    scheduler.insert(schedule.clone())?;
+    call_when_due(scheduler, schedule);
     Ok(())
 }
 
 /// Puts the schedule in the place of the one of its name: what that one said is gone, and it calls no more.
-pub fn update(aws: &Arc<Aws>, schedule: Schedule) {
-    aws.scheduler.replace(schedule.clone());
-    call_when_due(aws, schedule);
+pub fn update(scheduler: &Arc<Scheduler>, schedule: Schedule) {
+    scheduler.replace(schedule.clone());
+    call_when_due(scheduler, schedule);
 }
 
-fn call_when_due(aws: &Arc<Aws>, schedule: Schedule) {
+fn call_when_due(scheduler: &Arc<Scheduler>, schedule: Schedule) {
     if schedule.state == State::Disabled {
         return;
     }
-    let kept = aws.clone();
-    aws.background.spawn(async move {
+    let kept = scheduler.clone();
+    scheduler.context.background.spawn(async move {
         // No reason to skip time by itself: it may be due in years.
-        kept.clock.wait_until(schedule.due).await;
-        if kept.scheduler.find(&schedule.name).as_ref() != Some(&schedule) {
+        kept.context.clock.wait_until(schedule.due).await;
+        if kept.find(&schedule.name).as_ref() != Some(&schedule) {
             return;
         }
         if schedule.after == AfterCompletion::Delete {
-            kept.scheduler.delete(&schedule.name);
+            kept.delete(&schedule.name);
         }
         if let Err(refusal) = kept.iam.check_schedule(&schedule.role, &schedule.function) {
-            kept.timeline.record(refusal.told());
+            kept.context.timeline.record(refusal.event());
         } else {
             // A function that does not exist is a dead letter on AWS, and nothing here depends on it.
             let _ = kept.lambda.invoke_async(&schedule.function, schedule.input);

@@ -4,8 +4,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
-use crate::world::Message;
-
 /// Body and attributes together.
 const LARGEST_MESSAGE_BYTES: usize = 262_144;
 
@@ -14,6 +12,14 @@ pub struct Sns {
     topics: Vec<String>,
     messages: Mutex<Vec<Message>>,
     subscriptions: Mutex<Vec<Subscription>>,
+}
+
+/// A message that SNS took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    pub topic: String,
+    pub subject: Option<String>,
+    pub body: String,
 }
 
 /// Somebody who wants to hear what is published. Nothing is sent anywhere.

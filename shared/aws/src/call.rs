@@ -2,7 +2,7 @@
 //!
 //! One translation for every service. The SDK's own error text is a dump of several hundred characters with the raw
 //! answer in it, which may be a whole task definition; it goes nowhere. What AWS says of a request may repeat what the
-//! request held: what must not be told is taken out of it.
+//! request held: it is redacted.
 
 use std::cmp::Reverse;
 use std::error::Error;
@@ -12,12 +12,12 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::{DispatchFailure, SdkError};
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use rules::names::InvalidName;
-use rules::secrecy;
+use rules::redact;
 
 use crate::kind::{BAD_CREDENTIALS, Kind, kind_of};
 use crate::text::one_line;
 
-/// A call to AWS that did not give what was asked for.
+/// A call to AWS that failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{} `{resource}`: {message}", spelled_out(.operation))]
 pub struct CallFailed {
@@ -48,17 +48,17 @@ const NAMED_IN_CONFIGURATION: [&str; 6] = [
     "ecs:ListTasks",
 ];
 
-/// ECS says with the code of a wrong request (`ClientException`, HTTP 400) that somebody else registers a revision of the same
+/// With the code of a wrong request (`ClientException`, HTTP 400) ECS reports that another caller registers a revision of the same
 /// family at this moment (hashicorp/terraform-provider-aws #9777, PrefectHQ/prefect #10102).
 const BUSY_FAMILY: &str = "Too many concurrent attempts";
 
-/// A call on its way: what a failure has to say about it.
+/// A call on its way: what its failure reports.
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     operation: &'static str,
     resource: String,
-    /// What must not be told.
-    hidden: Vec<String>,
+    /// What an error of AWS must not repeat.
+    redacted: Vec<String>,
 }
 
 impl Call {
@@ -67,24 +67,24 @@ impl Call {
         Self {
             operation,
             resource: resource.into(),
-            hidden: Vec::new(),
+            redacted: Vec::new(),
         }
     }
 
-    /// Takes these texts of the request out of whatever is said about its failure.
-    pub(crate) fn hiding(mut self, texts: impl IntoIterator<Item = String>) -> Self {
-        let long = |text: &String| text.chars().count() >= secrecy::VALUE_CHARACTERS_AT_LEAST;
-        self.hidden.extend(texts.into_iter().filter(long));
+    /// Redacts these texts of the request in the report of its failure.
+    pub(crate) fn redacting(mut self, texts: impl IntoIterator<Item = String>) -> Self {
+        let long = |text: &String| text.chars().count() >= redact::VALUE_CHARACTERS_AT_LEAST;
+        self.redacted.extend(texts.into_iter().filter(long));
         // A text that holds another one goes first, so that nothing of it stays.
-        self.hidden.sort_by_key(|text| Reverse(text.len()));
+        self.redacted.sort_by_key(|text| Reverse(text.len()));
         self
     }
 
-    fn told(&self, text: &str) -> String {
-        let hide = |text: String, hidden: &String| text.replace(hidden.as_str(), "…");
+    fn redact(&self, text: &str) -> String {
+        let redact = |text: String, redacted: &String| text.replace(redacted.as_str(), "…");
         // Whole texts first: without its places a text would not be found any more.
-        let text = self.hidden.iter().fold(text.to_owned(), hide);
-        secrecy::told(&text)
+        let text = self.redacted.iter().fold(text.to_owned(), redact);
+        redact::redact(&text)
     }
 
     /// The SDK's error as ours.
@@ -102,7 +102,7 @@ impl Call {
             return self.undelivered(failure);
         }
         if let (Some(status), true) = (status, error.as_service_error().is_some()) {
-            let message = error.message().map(|message| self.told(message));
+            let message = error.message().map(|message| self.redact(message));
             return self.refused(status, error.code(), message.as_deref());
         }
         // An answer whose body broke off is as good as none; one that came whole was not understood.
@@ -112,13 +112,13 @@ impl Call {
         if broke_off || status.is_some_and(|status| status >= 500) {
             return self.because(
                 Kind::Unavailable,
-                format!("no readable answer ({})", self.told(&root_cause(&error))),
+                format!("no readable answer ({})", self.redact(&root_cause(&error))),
             );
         }
         self.unexpected(&root_cause(&error))
     }
 
-    /// Found nothing, where AWS says so in a successful answer.
+    /// Found nothing, where AWS states that in a successful answer.
     pub(crate) fn not_found(&self, why: &str) -> CallFailed {
         self.because(Kind::NotFound, self.absent(&one_line(why, 200)))
     }
@@ -127,7 +127,7 @@ impl Call {
     pub(crate) fn unexpected(&self, what: &str) -> CallFailed {
         self.because(
             Kind::Unexpected,
-            format!("unexpected: {}", one_line(&self.told(what), 300)),
+            format!("unexpected: {}", one_line(&self.redact(what), 300)),
         )
     }
 
@@ -230,7 +230,7 @@ impl Call {
     }
 }
 
-/// What AWS said, for people: the code and its sentence without the full stop.
+/// AWS's error for people: the code and its sentence without the full stop.
 fn said(status: u16, code: &str, message: Option<&str>) -> String {
     let sentence = one_line(message.unwrap_or_default(), 300);
     let sentence = sentence.trim_end_matches('.');

@@ -96,7 +96,7 @@ impl Ecr {
         }
     }
 
-    /// The manifests of an image index, one for each of its platforms; none where the image is no index. ECS may state the
+    /// The manifests of an image index, one for each of its platforms; none where the image is not an index. ECS may state the
     /// digest of either for a task that runs such an image.
     pub async fn batch_get_image_manifests(
         &self,
@@ -119,7 +119,7 @@ impl Ecr {
             .map_err(|error| call.failed(error))?;
         for failure in answer.failures() {
             let code = failure.failure_code().map(ImageFailureCode::as_str);
-            // Any other failure says nothing about what the image is.
+            // Any other failure leaves open what the image is.
             if code != Some(NO_INDEX) {
                 return Err(call.unexpected(&format!(
                     "the image was not read: {} ({})",
@@ -138,7 +138,7 @@ impl Ecr {
         let index: Value = serde_json::from_str(manifest)
             .map_err(|error| call.unexpected(&format!("`imageManifest` is not JSON: {error}")))?;
         let manifests = index["manifests"].as_array().into_iter().flatten();
-        // What is no digest is none that a task could run.
+        // Text that is not a digest is not one that a task could run.
         let digests = manifests.filter_map(|manifest| manifest["digest"].as_str()?.parse().ok());
         Ok(digests.collect())
     }
@@ -187,7 +187,7 @@ const INDEXES: [&str; 2] = [
     "application/vnd.docker.distribution.manifest.list.v2+json",
 ];
 
-/// How ECR says that an image has none of the accepted media types.
+/// The code with which ECR refuses an image that has none of the accepted media types.
 const NO_INDEX: &str = "UnsupportedImageType";
 
 const OPERATION: &str = "ecr:DescribeImages";
@@ -198,7 +198,7 @@ fn translate(
 ) -> Result<ImageDetail, CallFailed> {
     Ok(ImageDetail {
         digest: call.name(image.image_digest(), "imageDigest")?,
-        // What ECR keeps as a tag and we would not take is no tag that a pipeline could follow.
+        // A tag that our own type refuses is not one that a pipeline could follow.
         tags: image
             .image_tags()
             .iter()

@@ -6,7 +6,7 @@ use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::types::TargetHealthDescription;
 use rules::names::{ListenerArn, TargetGroupArn};
 use rules::observed::{GroupHealth, Listener, ListenerRule, TargetHealth};
-use rules::secrecy;
+use rules::redact;
 
 use crate::Session;
 use crate::call::{Call, CallFailed};
@@ -114,7 +114,7 @@ fn health_from(target: &TargetHealthDescription) -> TargetHealth {
     let health = target.target_health();
     TargetHealth {
         target: port.map_or_else(|| id.to_owned(), |port| format!("{id}:{port}")),
-        // No state is no health: whoever waits for `healthy` goes on waiting.
+        // A target without a state is not healthy: the wait for `healthy` goes on.
         state: health
             .and_then(|health| health.state())
             .map_or("unknown", |state| state.as_str())
@@ -124,6 +124,6 @@ fn health_from(target: &TargetHealthDescription) -> TargetHealth {
             .map(|reason| reason.as_str().to_owned()),
         description: health
             .and_then(|health| health.description())
-            .map(secrecy::told),
+            .map(redact::redact),
     }
 }

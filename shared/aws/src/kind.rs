@@ -5,7 +5,7 @@
 pub enum Kind {
     /// Too many calls, also after retries. Nothing was done.
     Throttled,
-    /// The role may not, or the credentials are no good.
+    /// The role lacks the permission, or the credentials are not valid.
     Denied,
     /// What the call is about does not exist.
     NotFound,
@@ -15,13 +15,13 @@ pub enum Kind {
     LimitExceeded,
     /// AWS refused the request itself.
     Invalid,
-    /// No answer, or a server error: nobody knows whether something was done.
+    /// No answer, or a server error: it is not known whether something was done.
     Unavailable,
     /// An answer that this build cannot read, or a call that could not be made at all.
     Unexpected,
 }
 
-/// Codes that say that the credentials are no good, not that a permission is missing.
+/// Codes of credentials that are not valid, as opposed to a missing permission.
 pub(crate) const BAD_CREDENTIALS: [&str; 7] = [
     "ExpiredToken",
     "IncompleteSignature",

@@ -4,7 +4,7 @@ use aws_sdk_scheduler::Client;
 use aws_sdk_scheduler::types::{
     ActionAfterCompletion, FlexibleTimeWindow, FlexibleTimeWindowMode, Target,
 };
-use rules::secrecy;
+use rules::redact;
 use time::format_description::BorrowedFormatItem;
 use time::macros::format_description;
 use time::{PrimitiveDateTime, UtcDateTime};
@@ -20,7 +20,7 @@ pub struct Scheduler {
     client: Client,
 }
 
-/// A one-time schedule. It stays when it has run, until somebody deletes it: what it carries may be asked for later.
+/// A one-time schedule. It stays when it has run, until it is deleted: what it carries may be read later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Schedule {
     /// At most 64 letters, digits and `-_.`.
@@ -46,7 +46,7 @@ pub enum Created {
     Exists,
 }
 
-/// A schedule as GetSchedule says it.
+/// The answer of GetSchedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// What it carries; none where there is no such schedule.
@@ -55,7 +55,7 @@ pub struct Found {
     pub asked_at: Option<UtcDateTime>,
 }
 
-/// What a schedule that is there says.
+/// What a schedule holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundSchedule {
     /// The event that its function gets.
@@ -77,10 +77,10 @@ struct Members {
 impl Schedule {
     fn call(&self, operation: &'static str) -> Call {
         let input = serde_json::from_str(&self.input).unwrap_or_default();
-        let hidden = secrecy::texts(&input)
+        let texts = redact::texts(&input)
             .into_iter()
             .chain([self.input.clone()]);
-        Call::new(operation, &*self.name).hiding(hidden)
+        Call::new(operation, &*self.name).redacting(texts)
     }
 
     fn members(&self, call: &Call) -> Result<Members, CallFailed> {
@@ -190,7 +190,7 @@ impl Scheduler {
         }
     }
 
-    /// Deletes a schedule that is not wanted any more. That it is gone already is fine.
+    /// Deletes a schedule. It may be gone already.
     pub async fn delete_schedule(&self, name: &str) -> Result<(), CallFailed> {
         let call = Call::new("scheduler:DeleteSchedule", name);
         let deleted = self.client.delete_schedule().name(name).send().await;

@@ -60,7 +60,7 @@ pub struct Endpoint<'a> {
 }
 
 impl Session {
-    /// As the environment says: region, credentials and, where given, `AWS_ENDPOINT_URL`. In Lambda all of them are
+    /// From the environment: region, credentials and, where given, `AWS_ENDPOINT_URL`. In Lambda all of them are
     /// environment variables; elsewhere the SDK's other places (profiles, container and instance roles) count as well.
     pub async fn from_env() -> Self {
         let patience = Patience::STANDARD;
@@ -77,7 +77,7 @@ impl Session {
         Self { config }
     }
 
-    /// To one address, whatever the environment says; about proxies, too.
+    /// To one address, whatever the environment holds, proxies included.
     pub fn to_endpoint(endpoint: Endpoint<'_>, patience: Patience) -> Self {
         let credentials = Credentials::new(
             endpoint.access_key_id,
@@ -86,7 +86,7 @@ impl Session {
             None,
             "given",
         );
-        // Without TLS there is nobody to trust, and a machine without root certificates is fine.
+        // Without TLS no certificate is checked, so a machine without root certificates will do.
         let trusted = TrustStore::default().with_native_roots(!endpoint.url.starts_with("http://"));
         let config = SdkConfig::builder()
             .behavior_version(behavior_version())

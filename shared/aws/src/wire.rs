@@ -124,7 +124,7 @@ pub(crate) fn replace_body(request: &mut HttpRequest, body: &str) {
 }
 
 /// For operations that AWS cannot recognise as a repetition: only a request that was throttled, and so did nothing, is
-/// sent again. After a lost answer nobody knows whether it did something; the caller has to read it again.
+/// sent again. After a lost answer it is not known whether the call did something; the caller has to read that.
 #[derive(Debug)]
 pub(crate) struct OnlyWhenThrottled;
 

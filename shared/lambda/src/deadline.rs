@@ -8,10 +8,10 @@ use tokio::time::Instant;
 #[derive(Debug, Clone, Copy)]
 pub struct Deadline(Instant);
 
-/// What is kept back for answering a hook and telling people, whatever happens before.
+/// What is kept back for answering a hook and publishing, whatever happens before.
 const RESERVE: Duration = Duration::from_secs(30);
 
-/// What an invocation has when nobody says: the most that Lambda gives.
+/// The time of an invocation whose deadline is not stated: the most that Lambda gives.
 const UNSTATED: Duration = Duration::from_secs(15 * 60);
 
 impl Deadline {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use aws::observe::ObserveFailed;
 use aws::{CallFailed, Kind};
 use lambda_runtime::Diagnostic;
 use rules::events::UnreadableEvent;
@@ -19,9 +20,12 @@ pub enum Failure {
     /// A call to AWS failed.
     #[error(transparent)]
     Aws(#[from] CallFailed),
-    /// What AWS says does not allow what was asked for.
+    /// What AWS has does not allow what was requested.
     #[error("{0}")]
     Refused(String),
+    /// AWS's record is older than the event, which has to come again.
+    #[error("{0}")]
+    NotYet(String),
     /// Our own code panicked.
     #[error("the function panicked: {0} (hint: report this with the log)")]
     Panicked(String),
@@ -43,11 +47,11 @@ pub enum Failure {
 const WRITTEN_OUT_AT_MOST: usize = 10;
 
 fn joined(failures: &[(String, Failure)]) -> String {
-    // What says nothing of its own comes last.
-    let (unfinished, told): (Vec<_>, Vec<_>) = failures
+    // Unfinished pipelines explain nothing, so they come last.
+    let (unfinished, failed): (Vec<_>, Vec<_>) = failures
         .iter()
         .partition(|(_, failure)| matches!(failure, Failure::Unfinished));
-    let mut lines: Vec<String> = told
+    let mut lines: Vec<String> = failed
         .into_iter()
         .chain(unfinished)
         .take(WRITTEN_OUT_AT_MOST)
@@ -75,6 +79,7 @@ impl Failure {
             }
             Self::UnreadableEvent(_)
             | Self::BadConfiguration(_)
+            | Self::NotYet(_)
             | Self::Panicked(_)
             | Self::OutOfTime(_)
             | Self::Unfinished
@@ -98,6 +103,7 @@ impl Failure {
                 Kind::Unexpected => "AwsUnexpected",
             },
             Self::Refused(_) => "Refused",
+            Self::NotYet(_) => "NotYet",
             Self::Panicked(_) => "Panicked",
             Self::OutOfTime(_) => "OutOfTime",
             Self::Unfinished => "Unfinished",
@@ -114,6 +120,15 @@ impl Failure {
 impl fmt::Debug for Failure {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}: {self}", self.error_type())
+    }
+}
+
+impl From<ObserveFailed> for Failure {
+    fn from(failed: ObserveFailed) -> Self {
+        match failed {
+            ObserveFailed::Aws(failed) => Self::Aws(failed),
+            ObserveFailed::Mismatch(mismatch) => Self::Refused(mismatch.to_string()),
+        }
     }
 }
 

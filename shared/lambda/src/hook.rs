@@ -1,75 +1,44 @@
-//! A hook always answers: CodeDeploy waits an hour for one that says nothing.
+//! A hook always answers: CodeDeploy waits an hour for one that does not.
 //!
 //! Whatever happens inside a hook (a wrong configuration, a denied call, a panic, time running out), CodeDeploy gets
 //! `Failed` in time, and the reason is logged and published. When in doubt: `Failed`, traffic stays where it is.
+
+mod caller;
 
 use std::any::Any;
 use std::cell::OnceCell;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use aws::codedeploy::{CodeDeploy, HookAnswer, HookReceipt};
-use aws::{CallFailed, Kind};
+use aws::CallFailed;
 use futures_util::FutureExt;
+use rules::codedeploy::lifecycle::Stage;
+use rules::codedeploy::{Creator, Deployment, HookAnswer, HookReceipt};
 use rules::config::Pipeline;
 use rules::environment::Settings;
-use rules::events::HookCall;
-use rules::lifecycle::{self, Stage};
-use rules::names::HookExecutionId;
-use rules::observed::{Creator, Deployment};
-use rules::outcome::{Event, Outcome};
+use rules::gate::{Gate, Verdict};
+use rules::outcome::{Event, Outcome, Subject};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+pub use caller::Caller;
+
 use crate::{Deadline, Failure, Messenger, Start};
-
-/// What a hook checks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gate {
-    /// AfterInstall.
-    Migration,
-    /// AfterAllowTestTraffic.
-    TestTraffic,
-}
-
-impl Gate {
-    fn lifecycle_event(self) -> &'static str {
-        match self {
-            Self::Migration => lifecycle::AFTER_INSTALL,
-            Self::TestTraffic => lifecycle::AFTER_ALLOW_TEST_TRAFFIC,
-        }
-    }
-}
-
-/// What a hook says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// Go on, and why.
-    Succeeded(String),
-    /// Fail the deployment.
-    Failed {
-        /// Why.
-        reason: String,
-        /// The last lines of a log that goes with it.
-        log: Vec<String>,
-    },
-    /// Fail the deployment, and why: what was to be started never ran.
-    NothingRan(String),
-    /// The deployment has ended, and people are told of that elsewhere: it is answered as failed in case something waits.
-    TooLate(String),
-    /// Somebody else answers: the migration runs now.
-    Later(String),
-    /// Nothing waits for this answer, so none is given, and why: the call is not CodeDeploy's, or not of this moment.
-    Ignored(String),
-}
 
 /// What is known of a deployment that waits.
 #[derive(Debug, Clone)]
 pub struct Known {
     /// Its pipeline.
     pub pipeline: Pipeline,
-    /// What CodeDeploy says of it.
+    /// Its record in CodeDeploy.
     pub deployment: Deployment,
+}
+
+impl Known {
+    /// The deployment as an outcome names it.
+    fn subject(&self) -> Subject {
+        self.deployment.subject(&self.pipeline)
+    }
 }
 
 /// One hook that waits for its answer.
@@ -77,11 +46,9 @@ pub struct Known {
 pub struct Hook<'a> {
     /// What it checks.
     pub gate: Gate,
-    /// Whom to answer, and about what.
-    pub call: &'a HookCall,
-    /// Over which client.
-    pub codedeploy: &'a CodeDeploy,
-    /// How people are told.
+    /// Who waits for the answer.
+    pub caller: Caller<'a>,
+    /// Publishes a failed gate.
     pub messenger: &'a Messenger,
     /// When Lambda ends the invocation.
     pub deadline: Deadline,
@@ -91,31 +58,17 @@ pub struct Hook<'a> {
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
-/// How often CodeDeploy is asked whether it waits: it calls a hook at the moment at which it says so, or a little before.
-const ATTEMPTS: u32 = 5;
-
 impl Hook<'_> {
-    /// Whether CodeDeploy waits for this hook, where it does not say so at once asked again.
+    /// Whether the caller waits for this hook. A caller that does not yet is read again.
     ///
     /// # Errors
-    /// The deployment's target could not be read.
+    /// How far the deployment is could not be read.
     pub async fn stage(&self) -> Result<Stage, CallFailed> {
-        let mut attempt = 1;
-        loop {
-            let target = self
-                .codedeploy
-                .get_deployment_target(&self.call.deployment_id);
-            let stage = lifecycle::stage(target.await?, self.gate.lifecycle_event());
-            if attempt == ATTEMPTS || !matches!(stage, Stage::NotYet(_)) {
-                return Ok(stage);
-            }
-            attempt += 1;
-            tokio::time::sleep(PAUSE).await;
-        }
+        self.caller.stage(self.gate).await
     }
 
-    /// Finds out about the deployment, lets `check` decide, and answers; also when any of it fails. While AWS throttles or
-    /// is not to be reached, and there is time, `check` is asked again: it must not mind.
+    /// Reads the deployment, lets `check` decide, and answers, even when any of it fails. While AWS throttles or cannot be
+    /// reached, and there is time, `check` is called again, so it must be safe to repeat.
     ///
     /// # Errors
     /// The answer itself was refused, or did not reach CodeDeploy before the time was over.
@@ -176,11 +129,8 @@ impl Hook<'_> {
         F: Future<Output = Result<Verdict, Failure>>,
     {
         let started = start.as_ref().map_err(Failure::from)?;
-        let deployment = self
-            .codedeploy
-            .get_deployment(&self.call.deployment_id)
-            .await?;
-        // A call that comes late or twice must not begin what nobody waits for.
+        let deployment = self.caller.read_deployment().await?;
+        // A call that comes late or twice must not begin work whose result nothing waits for.
         if deployment.status.has_ended() {
             return Ok(Verdict::TooLate(format!(
                 "deployment `{}` has ended",
@@ -210,38 +160,21 @@ impl Hook<'_> {
         .await
     }
 
-    /// Answers, and tells people about a failure, once: not when CodeDeploy had its answer already, or the deployment has
-    /// ended.
+    /// Answers, and publishes a failure, once: not when the caller had its answer already, or the deployment has ended.
     ///
     /// # Errors
-    /// The answer was refused, or did not reach CodeDeploy before the time was over.
+    /// The answer was refused, or did not arrive before the time was over.
     pub async fn deliver<T>(
         &self,
         start: &Start<T>,
         known: Option<&Known>,
         verdict: &Verdict,
     ) -> Result<Value, Failure> {
-        let executions = std::slice::from_ref(&self.call.execution_id);
-        self.deliver_to(executions, start, known, verdict).await
-    }
-
-    /// The same for several execution ids of one hook, of which only one is CodeDeploy's: anybody may call a hook with a made-up
-    /// one. What CodeDeploy does not know is logged; that it knows none of them is an error.
-    ///
-    /// # Errors
-    /// The answer was refused, or did not reach CodeDeploy before the time was over.
-    pub async fn deliver_to<T>(
-        &self,
-        executions: &[HookExecutionId],
-        start: &Start<T>,
-        known: Option<&Known>,
-        verdict: &Verdict,
-    ) -> Result<Value, Failure> {
         let settings = settings_of(start);
         let receipt = match verdict {
-            Verdict::Succeeded(_) => Some(self.put_to(executions, HookAnswer::Succeeded).await?),
+            Verdict::Succeeded(_) => Some(self.put(HookAnswer::Succeeded).await?),
             Verdict::Failed { .. } | Verdict::NothingRan(_) | Verdict::TooLate(_) => {
-                Some(self.put_to(executions, HookAnswer::Failed).await?)
+                Some(self.put(HookAnswer::Failed).await?)
             }
             Verdict::Later(_) | Verdict::Ignored(_) => None,
         };
@@ -256,18 +189,22 @@ impl Hook<'_> {
         let pipeline = known.map(|known| known.pipeline.name.as_str());
         let late = receipt == Some(HookReceipt::AlreadyCompleted)
             || matches!(verdict, Verdict::TooLate(_));
-        tracing::info!(deployment_id = %self.call.deployment_id, pipeline, decision = answer, reason, late, "hook answered");
+        tracing::info!(deployment_id = %self.caller.deployment(), pipeline, decision = answer, reason, late, "hook answered");
         if let (Some(outcome), Some(HookReceipt::Accepted), Some(settings)) =
             (self.outcome(known, verdict), receipt, settings)
         {
-            self.messenger.tell(settings, &outcome).await;
+            self.messenger.try_publish(settings, &outcome).await;
         }
         Ok(
-            json!({"deployment_id": self.call.deployment_id, "answer": answer, "reason": reason, "late": late}),
+            json!({"deployment_id": self.caller.deployment(), "answer": answer, "reason": reason, "late": late}),
         )
     }
 
-    /// What people are told of a verdict, if anything.
+    async fn put(&self, answer: HookAnswer) -> Result<HookReceipt, CallFailed> {
+        self.caller.put(answer, self.deadline).await
+    }
+
+    /// The outcome that a verdict is published as, if any.
     fn outcome(&self, known: Option<&Known>, verdict: &Verdict) -> Option<Outcome> {
         let (reason, log) = match verdict {
             Verdict::Failed { reason, log } => (reason.clone(), Some(log.clone())),
@@ -280,86 +217,27 @@ impl Hook<'_> {
         Some(match (known, self.gate) {
             (Some(known), Gate::Migration) => match log {
                 Some(log) => {
-                    Outcome::migration_failed(&known.pipeline, &known.deployment, reason, log)
+                    Outcome::migration_failed(&known.pipeline, &known.subject(), reason, log)
                 }
-                None => Outcome::migration_did_not_run(&known.pipeline, &known.deployment, reason),
+                None => Outcome::migration_did_not_run(&known.pipeline, &known.subject(), reason),
             },
-            (Some(known), Gate::TestTraffic) => {
-                Outcome::test_traffic_failed(&known.pipeline, &known.deployment, reason)
-            }
+            (Some(known), Gate::TestTraffic) => match log {
+                Some(_) => Outcome::test_traffic_failed(&known.pipeline, &known.subject(), reason),
+                None => {
+                    Outcome::test_traffic_not_checked(&known.pipeline, &known.subject(), reason)
+                }
+            },
             (None, Gate::Migration) => {
-                Outcome::gate_failed(Event::MigrationFailed, &self.call.deployment_id, reason)
+                Outcome::gate_failed(Event::MigrationFailed, self.caller.deployment(), reason)
             }
             (None, Gate::TestTraffic) => {
-                Outcome::gate_failed(Event::TestTrafficFailed, &self.call.deployment_id, reason)
+                Outcome::gate_failed(Event::TestTrafficFailed, self.caller.deployment(), reason)
             }
         })
     }
-
-    /// Puts the answer for each execution id: accepted where one was.
-    async fn put_to(
-        &self,
-        executions: &[HookExecutionId],
-        answer: HookAnswer,
-    ) -> Result<HookReceipt, CallFailed> {
-        let mut receipt = None;
-        let mut refused = None;
-        for execution in executions {
-            match self.put(execution, answer).await {
-                Ok(HookReceipt::Accepted) => receipt = Some(HookReceipt::Accepted),
-                Ok(HookReceipt::AlreadyCompleted) => {
-                    receipt = receipt.or(Some(HookReceipt::AlreadyCompleted));
-                }
-                Err(failed) => {
-                    if executions.len() > 1 {
-                        tracing::warn!(deployment_id = %self.call.deployment_id, error = %failed, "one of several calls of the hook not answered");
-                    }
-                    // What may be heard later is worth another delivery, whatever became of the others.
-                    let outweighs = refused
-                        .as_ref()
-                        .is_none_or(|known: &CallFailed| known.kind == Kind::Invalid);
-                    if outweighs {
-                        refused = Some(failed);
-                    }
-                }
-            }
-        }
-        match (receipt, refused) {
-            (Some(receipt), Some(failed)) if failed.kind == Kind::Invalid => Ok(receipt),
-            (_, Some(failed)) => Err(failed),
-            (receipt, None) => Ok(receipt.unwrap_or(HookReceipt::AlreadyCompleted)),
-        }
-    }
-
-    /// Puts the answer, again and again while AWS is not to be reached and there is time. An answer that was heard though
-    /// nobody said so is ours, and not one that came too late.
-    async fn put(
-        &self,
-        execution: &HookExecutionId,
-        answer: HookAnswer,
-    ) -> Result<HookReceipt, CallFailed> {
-        let mut unclear = false;
-        loop {
-            let deployment = &self.call.deployment_id;
-            let put = self
-                .codedeploy
-                .put_lifecycle_event_hook_execution_status(deployment, execution, answer);
-            let failed = match put.await {
-                Ok(HookReceipt::AlreadyCompleted) if unclear => return Ok(HookReceipt::Accepted),
-                Ok(receipt) => return Ok(receipt),
-                Err(failed) => failed,
-            };
-            if !failed.is_transient() || self.deadline.left() <= 2 * PAUSE {
-                return Err(failed);
-            }
-            unclear |= failed.kind == Kind::Unavailable;
-            tracing::warn!(error = %failed, "hook answer did not arrive, trying again");
-            tokio::time::sleep(PAUSE).await;
-        }
-    }
 }
 
-/// Where people are told, also when the rest of the configuration is wrong.
+/// Where outcomes are published, even when the rest of the configuration is wrong.
 fn settings_of<T>(start: &Start<T>) -> Option<&Settings> {
     match start {
         Ok(started) => Some(&started.settings),

@@ -1,4 +1,4 @@
-//! What every function does around its own work: start, fail with a name, tell people, answer a hook.
+//! What every function does around its own work: start, fail with a name, publish outcomes, answer a hook.
 //!
 //! Not here: anything that a function decides, and any call that only one function makes.
 #![warn(missing_docs)]
@@ -10,13 +10,13 @@ mod log;
 mod messenger;
 mod start;
 mod subscriber;
-mod turns;
+mod throttled_batch;
 
 pub use deadline::Deadline;
 pub use failure::Failure;
-pub use hook::{Gate, Hook, Known, Verdict};
+pub use hook::{Caller, Hook, Known};
 pub use lambda_runtime::Error;
 pub use log::last_lines;
 pub use messenger::Messenger;
 pub use start::{Misconfigured, Start, Started, serve, start};
-pub use turns::Turns;
+pub use throttled_batch::ThrottledBatch;

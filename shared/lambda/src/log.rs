@@ -5,8 +5,8 @@ use aws::ecs::Ecs;
 use aws::logs::Logs;
 use rules::names::ContainerName;
 use rules::observed::Task;
+use rules::redact::Redactor;
 use rules::revision;
-use rules::secrecy::Secrets;
 
 /// How much of a log people get to read at once.
 const LINES: i32 = 20;
@@ -27,6 +27,6 @@ pub async fn last_lines(
         return Ok(Vec::new());
     };
     let lines = logs.get_log_events(&log.group, &log.stream, LINES).await?;
-    let secrets = Secrets::of(&definition, task, container);
-    Ok(lines.iter().map(|line| secrets.hidden(line)).collect())
+    let redactor = Redactor::of(&definition, task, container);
+    Ok(lines.iter().map(|line| redactor.redact(line)).collect())
 }

@@ -1,4 +1,4 @@
-//! Tells people.
+//! Publishes outcomes.
 
 use aws::CallFailed;
 use aws::sns::Sns;
@@ -18,8 +18,8 @@ impl Messenger {
         Self { sns }
     }
 
-    /// Publishes an outcome that people hear of later in any case: what cannot be published is logged.
-    pub async fn tell(&self, settings: &Settings, outcome: &Outcome) {
+    /// Publishes an outcome that a later one repeats or explains: a failure is logged, and no error.
+    pub async fn try_publish(&self, settings: &Settings, outcome: &Outcome) {
         // The failure is in the log already.
         let _ = self.publish(settings, outcome).await;
     }
@@ -27,7 +27,7 @@ impl Messenger {
     /// Publishes an outcome.
     ///
     /// # Errors
-    /// SNS did not take it, or nobody knows whether it did. The log has what was to be told.
+    /// SNS did not take it, or it is not known whether it did. The log has the summary.
     pub async fn publish(&self, settings: &Settings, outcome: &Outcome) -> Result<(), CallFailed> {
         let message = message::render(outcome, settings.format, &settings.topic);
         let published = self

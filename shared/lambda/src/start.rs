@@ -18,7 +18,7 @@ pub struct Started<T> {
     /// The pipelines.
     pub config: Config,
     /// What only this function reads.
-    pub own: T,
+    pub extra: T,
 }
 
 /// A wrong configuration does not end the process: a hook must answer `Failed` all the same, and every other function
@@ -30,7 +30,7 @@ pub type Start<T> = Result<Started<T>, Misconfigured>;
 pub struct Misconfigured {
     /// What is wrong.
     pub problems: Problems,
-    /// Topic and message format, where they are right: people are told what is wrong with the rest.
+    /// Topic and message format, where they are valid: a hook publishes the problems of the rest.
     pub settings: Option<Settings>,
 }
 
@@ -43,21 +43,21 @@ impl From<&Misconfigured> for Failure {
 /// Reads environment and configuration file; all mistakes of both are noted together.
 pub fn start<T>(
     variables: impl Iterator<Item = (String, String)>,
-    own: impl FnOnce(&Variables, &mut Problems) -> Option<T>,
+    extra: impl FnOnce(&Variables, &mut Problems) -> Option<T>,
 ) -> Start<T> {
     let variables: Variables = variables.collect();
     subscriber::start(&variables);
     let mut problems = Problems::default();
     let settings = Settings::read(&variables, &mut problems);
-    let own = own(&variables, &mut problems);
+    let extra = extra(&variables, &mut problems);
     let config = settings
         .as_ref()
         .and_then(|settings| read(settings, &mut problems));
-    let started = settings.clone().zip(config).zip(own);
-    let started = problems.finish(started.map(|((settings, config), own)| Started {
+    let started = settings.clone().zip(config).zip(extra);
+    let started = problems.finish(started.map(|((settings, config), extra)| Started {
         settings,
         config,
-        own,
+        extra,
     }));
     started.map_err(|problems| Misconfigured { problems, settings })
 }

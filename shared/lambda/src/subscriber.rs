@@ -1,4 +1,4 @@
-//! The log: level and format as Lambda's logging configuration says, without what libraries say below INFO.
+//! The log: level and format of Lambda's logging configuration, without the lines of libraries below INFO.
 
 use lambda_runtime::tracing::subscriber::filter::{EnvFilter, LevelFilter, filter_fn};
 use lambda_runtime::tracing::subscriber::layer::{Layer, SubscriberExt};
@@ -7,8 +7,8 @@ use lambda_runtime::tracing::subscriber::{fmt, registry};
 use lambda_runtime::tracing::{Level, Metadata};
 use rules::environment::Variables;
 
-/// Our crates that say something below INFO. What libraries say there is whole requests and answers, with keys, tokens
-/// and task definitions in them, and no level may bring those into a log.
+/// Our crates that log below INFO. Libraries log whole requests and answers there, with keys, tokens and task definitions
+/// in them, and no level may bring those into a log.
 const OURS: [&str; 2] = ["aws", "lambda"];
 
 /// Begins to write lines to stdout. `AWS_LAMBDA_LOG_LEVEL` and `AWS_LAMBDA_LOG_FORMAT` are Lambda's (Lambda Developer
@@ -31,12 +31,12 @@ pub(crate) fn start(variables: &Variables) {
     };
     registry()
         .with(chosen)
-        .with(filter_fn(may_be_told))
+        .with(filter_fn(may_be_logged))
         .with(lines)
         .init();
 }
 
-fn may_be_told(metadata: &Metadata<'_>) -> bool {
+fn may_be_logged(metadata: &Metadata<'_>) -> bool {
     let said_by = metadata.target().split("::").next().unwrap_or_default();
     *metadata.level() <= Level::INFO || OURS.contains(&said_by)
 }

@@ -13,10 +13,11 @@ use aws::{Endpoint, Patience, Session};
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use lambda::{Deadline, Failure, Gate, Hook, Messenger, Misconfigured, Start, Started, Verdict};
+use lambda::{Caller, Deadline, Failure, Hook, Messenger, Misconfigured, Start, Started};
 use rules::config::Config;
 use rules::environment::{MessageFormat, Settings};
 use rules::events::HookCall;
+use rules::gate::{Gate, Verdict};
 use rules::problem::Problems;
 use serde_json::{Value, json};
 
@@ -129,7 +130,7 @@ fn started() -> Start<()> {
     Ok(Started {
         settings,
         config: Config::parse(config).unwrap(),
-        own: (),
+        extra: (),
     })
 }
 
@@ -163,8 +164,11 @@ where
     );
     let hook = Hook {
         gate: Gate::TestTraffic,
-        call: &call,
-        codedeploy: &codedeploy,
+        caller: Caller::CodeDeploy {
+            client: &codedeploy,
+            deployment: &call.deployment_id,
+            executions: std::slice::from_ref(&call.execution_id),
+        },
         messenger: &messenger,
         deadline: Deadline::after(left),
     };

@@ -24,8 +24,8 @@ pub struct Covered {
     reconciled_at: UtcDateTime,
     /// Orders up to this moment are decided as this one was; none: all are.
     ordered_until: Option<UtcDateTime>,
-    /// It found this image waiting, and told nobody: who pushed it has still to be told.
-    untold: Option<Digest>,
+    /// It found this image waiting, and published nothing: that is still owed to the push of it.
+    unpublished: Option<Digest>,
 }
 
 impl Covered {
@@ -43,8 +43,10 @@ impl Covered {
         let candidate = observed.candidate.as_ref();
         let ordered_until = candidate
             .filter(|candidate| {
-                start::decide(reconciliation.pipeline, &ordered_anew(observed, candidate))
-                    != *decision
+                // What would have to be observed for it was not: then it may well be decided otherwise.
+                let anew =
+                    start::decide(reconciliation.pipeline, &ordered_anew(observed, candidate));
+                anew.as_ref() != Ok(decision)
             })
             .map(|candidate| candidate.ordered_at);
         // A push of the image would report what this reconciliation did not.
@@ -52,11 +54,11 @@ impl Covered {
             cause: Cause::Push(candidate.image.digest.clone()),
             ..reconciliation.clone()
         });
-        let untold = candidate
+        let unpublished = candidate
             .zip(pushed)
             .filter(|(_, pushed)| match decision {
                 Decision::Skip(skip) => {
-                    pushed.tells(observed, skip) && !reconciliation.tells(observed, skip)
+                    pushed.publishes(observed, skip) && !reconciliation.publishes(observed, skip)
                 }
                 Decision::Start(_) | Decision::EndWait(_) | Decision::Stop(_) => false,
             })
@@ -65,7 +67,7 @@ impl Covered {
             search: reconciliation.search.clone(),
             reconciled_at,
             ordered_until,
-            untold,
+            unpublished,
         })
     }
 
@@ -80,7 +82,7 @@ impl Covered {
         self.search == reconciliation.search
             && self.reconciled_at - pushed_at > MARGIN
             && self.ordered_until.is_none_or(|until| pushed_at <= until)
-            && self.untold.as_ref() != Some(digest)
+            && self.unpublished.as_ref() != Some(digest)
     }
 }
 
@@ -93,7 +95,7 @@ fn ordered_anew(observed: &Observed, candidate: &Candidate) -> Observed {
     };
     Observed {
         candidate: Some(candidate),
-        attempts: Vec::new(),
+        attempts: Some(Vec::new()),
         ..observed.clone()
     }
 }

@@ -22,7 +22,7 @@ pub const MESSAGE_FORMAT: &str = "GREENLIGHT_MESSAGE_FORMAT";
 pub const HOOK_AFTER_INSTALL: &str = "GREENLIGHT_HOOK_AFTER_INSTALL";
 /// Name of the function that the AppSpec names for AfterAllowTestTraffic (`start-deployment` only).
 pub const HOOK_AFTER_ALLOW_TEST_TRAFFIC: &str = "GREENLIGHT_HOOK_AFTER_ALLOW_TEST_TRAFFIC";
-/// Whether deployments are started, or only what would be started is told: `deploy` or `observe` (`start-deployment` only).
+/// Whether deployments are started, or only reported: `deploy` or `observe` (`start-deployment` only).
 pub const MODE: &str = "GREENLIGHT_MODE";
 /// Name of the CloudFormation stack, which marks the revisions that it registers (`start-deployment` only).
 pub const STACK: &str = "GREENLIGHT_STACK";
@@ -78,9 +78,9 @@ pub struct HookFunctions {
 /// Whether deployments are started.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
-    /// Decide, log and tell. The role has none of the permissions that a start needs.
+    /// Decide, log and report. The role has none of the permissions that a start needs.
     Observe,
-    /// Act on the decision, too.
+    /// Act on the decision as well.
     Deploy,
 }
 
@@ -127,7 +127,7 @@ impl Starting {
         })
     }
 
-    /// The command by which a person asks for a deployment of the pipeline; `more` is added to the request.
+    /// The command by which a person requests a deployment of the pipeline; `more` is added to the request.
     pub fn request(&self, pipeline: &PipelineName, more: &[(&str, &str)]) -> String {
         let mut payload = json!({ "pipeline": pipeline });
         for (member, value) in more {

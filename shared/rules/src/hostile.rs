@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
-use crate::app_spec;
+use crate::codedeploy::app_spec;
 use crate::names::{Digest, Image, Repository, Tag};
 use crate::observed::ImageDetail;
 use crate::tag_rule::TagRule;
@@ -209,11 +209,11 @@ proptest! {
             digest: digest.clone(),
             tag: None,
         };
-        let _ = crate::start::description(&image, time::UtcDateTime::UNIX_EPOCH);
+        let _ = crate::codedeploy::description(&image, time::UtcDateTime::UNIX_EPOCH);
         let repository = image.repository.clone();
         for description in [text, format!("greenlight {tail}"), format!("greenlight {digest} {tail}")] {
-            let deployment = crate::start::tests::described(&description);
-            let (shipped, image) = (crate::start::shipped(&deployment), crate::start::shipped_image(&repository, &deployment));
+            let deployment = crate::codedeploy::tests::described(&description);
+            let (shipped, image) = (crate::codedeploy::shipped(&deployment), crate::codedeploy::shipped_image(&repository, &deployment));
             prop_assert!(image.is_none_or(|image| Some(image.digest) == shipped));
         }
     }

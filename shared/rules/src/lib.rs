@@ -3,13 +3,13 @@
 //! Not here: calls to AWS (`shared/aws`), the clock and the environment (each function's `main.rs`).
 #![warn(missing_docs)]
 
-pub mod app_spec;
+pub mod codedeploy;
 pub mod config;
 pub mod covered;
+pub mod engine;
 pub mod environment;
 pub mod events;
-mod foreign;
-pub mod lifecycle;
+pub mod gate;
 pub mod listener_rule;
 pub mod message;
 pub mod migration;
@@ -19,8 +19,9 @@ pub mod outcome;
 pub mod problem;
 pub mod reasons;
 pub mod reconcile;
+pub mod redact;
 pub mod revision;
-pub mod secrecy;
+mod sanitize;
 pub mod start;
 pub mod status_matcher;
 pub mod tag_rule;

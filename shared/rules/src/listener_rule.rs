@@ -2,7 +2,7 @@
 //!
 //! Rules are evaluated as Elastic Load Balancing documents it (API reference, `RuleCondition` and the shapes below it): by
 //! priority, the default rule last, a rule is met when each of its conditions is, a condition when one of its values is. What
-//! cannot be told from outside (the address that a request comes from, a regular expression in ELB's dialect) is perhaps
+//! cannot be evaluated from outside (the address that a request comes from, a regular expression in ELB's dialect) is perhaps
 //! met: such a rule must lead to green like the one that is met in any case.
 
 use std::borrow::Cow;
@@ -30,7 +30,7 @@ pub struct Asked<'a> {
 enum Met {
     Yes,
     No,
-    /// It cannot be told, because of this.
+    /// It cannot be evaluated, because of this.
     Perhaps(String),
 }
 
@@ -98,7 +98,7 @@ fn named(rule: &ListenerRule) -> String {
 }
 
 fn is_of_green(rule: &ListenerRule, green: &TargetGroupArn) -> Result<(), String> {
-    // A rule has one action that answers; one that is asked before it may answer in its place.
+    // A rule has one action that answers; one that comes before it may answer in its place.
     let other = rule.actions.iter().find_map(|action| match action {
         RuleAction::Forward(_) => None,
         RuleAction::Other(kind) => Some(kind.as_str()),
@@ -164,7 +164,7 @@ fn condition_met(condition: &RuleCondition, asked: Asked<'_>) -> Met {
                 .host
                 .rsplit_once(':')
                 .map_or(asked.host, |(host, _)| host);
-            // Nothing says whether the port that a client adds is compared.
+            // Whether the port that a client adds is compared is not documented.
             agree(
                 matches_ignoring_case(pattern, asked.host),
                 matches_ignoring_case(pattern, without_port),
@@ -213,7 +213,7 @@ fn query_met(key: Option<&str>, value: &str, query: &str) -> Met {
             };
             key.is_none_or(|key| fits(key, sent_key)) && fits(value, sent_value)
         };
-        // Nothing says whether what is encoded is compared as it was sent, nor how a name without a value is.
+        // Whether encoded text is compared as it was sent is not documented, nor how a name without a value is.
         let other = if pair.contains('=') {
             met(&decoded(sent_key), &decoded(sent_value))
         } else {

@@ -1,6 +1,7 @@
 //! The migration gate: what task is started, which task may answer the hook, and how its end is judged.
 
 mod evidence;
+pub mod finish;
 mod fitness;
 mod record;
 mod shell;
@@ -112,7 +113,7 @@ pub const STOPPED: &str = "STOPPED";
 /// Why a task is stopped whose migration was judged already. It proves nothing: whoever may call StopTask can write it.
 pub const NO_LONGER_NEEDED: &str = "the migration has ended";
 
-/// How a task ends whose own containers ended it. Any other stop code, also one that AWS adds later, says that something
+/// How a task ends whose own containers ended it. Any other stop code, even one that AWS adds later, means that something
 /// else stopped it: 0 may then be the answer to a signal, half way through.
 const ENDED_BY_A_CONTAINER: &str = "EssentialContainerExited";
 
@@ -171,8 +172,8 @@ fn was_stopped_from_outside(task: &Task) -> bool {
     code.is_some_and(|code| code != ENDED_BY_A_CONTAINER)
 }
 
-/// Why a 0 is no evidence: when an essential container ends, ECS sends SIGTERM to the others, and a program may well answer
-/// it with 0, half way through. ECS does not say which container ended first. One that was killed by the signal itself
+/// Why a 0 is not evidence: when an essential container ends, ECS sends SIGTERM to the others, and a program may well answer
+/// it with 0, half way through. ECS does not state which container ended first. One that was killed by the signal itself
 /// did not.
 fn ended_before(
     task: &Task,

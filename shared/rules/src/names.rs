@@ -194,7 +194,7 @@ name!(
 );
 
 impl RevisionArn {
-    /// `family:revision`, as people say it.
+    /// `family:revision`, as people write it.
     pub fn short(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or(&self.0)
     }

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::foreign::line;
-use crate::secrecy;
+use crate::redact;
+use crate::sanitize::line;
 
 /// One mistake: where it is, and a sentence about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,12 +26,12 @@ impl fmt::Display for Problem {
 pub struct Problems(Vec<Problem>);
 
 impl Problems {
-    /// Notes one more. Both texts may repeat what was written, whatever that is: no credential is told, and all of it is
+    /// Notes one more. Both texts may repeat what was written, whatever that is: credentials are redacted, and all of it is
     /// on one line.
     pub fn add(&mut self, place: impl AsRef<str>, message: impl AsRef<str>) {
         self.0.push(Problem {
             place: line(place.as_ref()),
-            message: line(&secrecy::masked(message.as_ref())),
+            message: line(&redact::redact_credentials(message.as_ref())),
         });
     }
 

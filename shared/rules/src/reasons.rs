@@ -1,22 +1,22 @@
-//! Why a deployment ended badly, from what its tasks say.
+//! Why a deployment ended badly, from its stopped tasks.
 
 use crate::config::Migration;
 use crate::migration::{self, Verdict};
 use crate::names::{ContainerName, DeploymentId, RevisionArn};
 use crate::observed::{Task, TaskContainer};
 
-/// What a task says about a deployment's bad end.
+/// A task as the cause of a deployment's bad end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cause<'a> {
     /// In one sentence.
     pub sentence: String,
-    /// The task that says so.
+    /// The task.
     pub task: &'a Task,
     /// The container whose log goes with it.
     pub container: &'a ContainerName,
 }
 
-/// What stopped tasks say: the deployment's migration where it failed, or else green's own tasks.
+/// The cause among stopped tasks: the deployment's migration where it failed, or else one of green's own tasks.
 pub fn find<'a>(
     stopped: &'a [Task],
     deployment: &DeploymentId,
@@ -64,7 +64,7 @@ fn was_taken_down_after_its_end(task: &Task, container: &ContainerName) -> bool 
 
 /// The latest of green's tasks that ended by itself.
 fn of_green<'a>(stopped: &[&'a Task]) -> Option<Cause<'a>> {
-    // Tasks that ECS stops when it takes a task set down say nothing about why it had to.
+    // Tasks that ECS stops when it takes a task set down do not show why it had to.
     let by_itself = stopped.iter().copied().filter(|task| {
         !matches!(
             task.stop_code.as_deref(),

@@ -5,8 +5,7 @@ use time::UtcDateTime;
 use crate::config::{Config, Pipeline};
 use crate::events::{Request, StartEvent, Wanted, Way};
 use crate::names::{Digest, Image, Repository, Tag};
-use crate::observed::{DeploymentGroup, ImageDetail, Service};
-use crate::revision::Unusable;
+use crate::observed::ImageDetail;
 use crate::start::{AskedBy, Candidate, Force, Observed, Skip};
 use crate::tag_rule::{self, TagRule};
 
@@ -15,7 +14,7 @@ use crate::tag_rule::{self, TagRule};
 pub struct Reconciliation<'a> {
     /// The pipeline.
     pub pipeline: &'a Pipeline,
-    /// Who or what asked.
+    /// The trigger.
     pub asked_by: AskedBy,
     /// Whether the image is deployed even where it runs already.
     pub force: Force,
@@ -23,7 +22,7 @@ pub struct Reconciliation<'a> {
     pub search: Search,
     /// When the event happened: deployments before it were not about it.
     pub event_at: Option<UtcDateTime>,
-    /// Whether to act, or only to say what would be done.
+    /// Whether to act, or only to report what would be done.
     pub effect: Effect,
     /// What it is caused by.
     pub cause: Cause,
@@ -52,21 +51,21 @@ pub enum Effect {
 /// What causes a reconciliation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {
-    /// Somebody pushed this image.
+    /// A push of this image.
     Push(Digest),
-    /// Somebody asked.
+    /// A person or program requested it.
     Request,
     /// A deployment's end, or the hour.
     Routine,
 }
 
-/// Whom an event concerns.
+/// The pipelines that an event concerns.
 #[derive(Debug, Clone)]
 pub enum Concerned<'a> {
     /// These pipelines; at least one.
     Reconciliations(Vec<Reconciliation<'a>>),
-    /// Nobody, for this reason: a skip, not an error.
-    Nobody(String),
+    /// None, for this reason: a skip, not an error.
+    None(String),
 }
 
 /// A request for a pipeline that is not configured.
@@ -86,7 +85,7 @@ pub fn concerned<'a>(
     event: &StartEvent,
 ) -> Result<Concerned<'a>, NoSuchPipeline> {
     Ok(match event {
-        StartEvent::Ignored(reason) => Concerned::Nobody(reason.clone()),
+        StartEvent::Ignored(reason) => Concerned::None(reason.clone()),
         StartEvent::Routine => {
             Concerned::Reconciliations(config.pipelines.iter().map(routine).collect())
         }
@@ -95,14 +94,14 @@ pub fn concerned<'a>(
             deployment_group,
         } => match config.of_group(application, deployment_group) {
             Some(pipeline) => Concerned::Reconciliations(vec![routine(pipeline)]),
-            None => Concerned::Nobody(format!(
+            None => Concerned::None(format!(
                 "no pipeline has the deployment group `{deployment_group}` of `{application}`"
             )),
         },
         StartEvent::Pushed { image, tag, at } => {
             let following = config.following(&image.repository, tag);
             if following.is_empty() {
-                return Ok(Concerned::Nobody(nobody_follows(
+                return Ok(Concerned::None(nobody_follows(
                     config,
                     &image.repository,
                     tag,
@@ -211,7 +210,7 @@ fn no_such_pipeline(config: &Config, given: &str) -> NoSuchPipeline {
 }
 
 impl Reconciliation<'_> {
-    /// Whether somebody waits for this very image, so that people are told when it has to wait. Of pushes in a burst, only
+    /// Whether a sender waits for this very image, so that it is reported when the image has to wait. Of pushes in a burst, only
     /// the last one waits: the tag has left the others before they were reconciled.
     fn is_waited_for(&self, candidate: &Candidate) -> bool {
         match &self.cause {
@@ -221,12 +220,12 @@ impl Reconciliation<'_> {
         }
     }
 
-    /// Whether people are told that nothing is started, and why. Only what carries an order tells: of a routine
-    /// reconciliation nobody waits for an answer, and the same would be told every hour.
+    /// Whether it is published that nothing is started, and why. Only what carries an order publishes: nobody waits for a
+    /// routine reconciliation, and the same would be published every hour.
     ///
-    /// Nothing is told of what runs or ships already: its outcome has been told, or will be. Nor of what was tried before:
-    /// only a push event that comes late or twice finds that, and its failure was told.
-    pub fn tells(&self, observed: &Observed, skip: &Skip) -> bool {
+    /// What runs or ships already is not published: its outcome has been, or will be. Nor is what was tried before: only a
+    /// push event that comes late or twice finds that, and its failure was published.
+    pub fn publishes(&self, observed: &Observed, skip: &Skip) -> bool {
         if self.effect == Effect::DryRun {
             return false;
         }
@@ -235,9 +234,9 @@ impl Reconciliation<'_> {
             candidate.is_some_and(|candidate| self.is_waited_for(candidate))
         };
         match skip {
-            // The pushed image may have lost its tag to a later push, which is told itself.
+            // The pushed image may have lost its tag to a later push, which is reported itself.
             Skip::NoMatchingImage(_) | Skip::NeverShipped(_) => self.cause == Cause::Request,
-            // Where somebody took production away from the candidate since, it waits for nothing.
+            // Where a person took production away from the candidate since, it waits for nothing.
             Skip::Waiting(_) => is_waited_for() && !observed.is_being_rolled_back_by_hand(),
             Skip::OlderThanRunning(_) | Skip::RunningUnknown(_) => is_waited_for(),
             Skip::AlreadyRunning(..)
@@ -247,7 +246,7 @@ impl Reconciliation<'_> {
         }
     }
 
-    /// Whether it carries an order: a push or a request, whose sender waits to hear what becomes of it.
+    /// Whether it carries an order: a push or a request, whose sender waits for its outcome.
     pub fn carries_an_order(&self) -> bool {
         match self.cause {
             Cause::Push(_) | Cause::Request => true,
@@ -271,7 +270,7 @@ impl Reconciliation<'_> {
         })
     }
 
-    /// The candidate among the images that the search found at `asked_at`. What is no container image (a chart, a
+    /// The candidate among the images that the search found at `asked_at`. Anything but a container image (a chart, a
     /// signature) is none, even under a tag that the pipeline follows.
     ///
     /// A request is an order of the moment at which it is made; a routine reconciliation knows only the push.
@@ -327,100 +326,6 @@ impl Reconciliation<'_> {
             TagRule::Exact(_) | TagRule::Glob(_) => None,
         }
     }
-}
-
-/// A pipeline that does not fit what AWS has.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Mismatch {
-    /// CodeDeploy cannot deploy to the service.
-    #[error(
-        "service `{service}` has the deployment controller `{given}`, expected `CODE_DEPLOY` \
-         (hint: a service's controller is chosen when it is created)"
-    )]
-    Controller {
-        /// The service.
-        service: String,
-        /// Its controller.
-        given: String,
-    },
-    /// The deployment group deploys elsewhere.
-    #[error(
-        "deployment group `{group}` deploys to {given}, expected `{expected}` (hint: correct the pipeline's `deployment_group` or `service`)"
-    )]
-    Group {
-        /// The group.
-        group: String,
-        /// Where it deploys to.
-        given: String,
-        /// The pipeline's service.
-        expected: String,
-    },
-    /// There is no listener to send test requests through.
-    #[error(
-        "deployment group `{group}` has no test listener, expected one for the requests of `test_traffic` \
-         (hint: add a test listener to the group, or take the requests out of the pipeline)"
-    )]
-    NoTestListener {
-        /// The group.
-        group: String,
-    },
-    /// Nothing of the service is behind a load balancer.
-    #[error(
-        "service `{service}` has no load balancer, expected a container and port behind a target group"
-    )]
-    NoLoadBalancer {
-        /// The service.
-        service: String,
-    },
-    /// It has no task definition.
-    #[error(
-        "service `{service}` has no task definition and no task set, expected what runs in production"
-    )]
-    NoRevision {
-        /// The service.
-        service: String,
-    },
-    /// No next revision can be made from its revision.
-    #[error(transparent)]
-    Unusable(#[from] Unusable),
-}
-
-/// Whether the pipeline fits the service and the deployment group that it names.
-///
-/// # Errors
-/// The first thing that does not.
-pub fn fits(
-    pipeline: &Pipeline,
-    service: &Service,
-    group: &DeploymentGroup,
-) -> Result<(), Mismatch> {
-    let name = format!("{}/{}", pipeline.cluster, pipeline.service);
-    if service.deployment_controller != "CODE_DEPLOY" {
-        return Err(Mismatch::Controller {
-            service: name,
-            given: service.deployment_controller.clone(),
-        });
-    }
-    let deploys_to = group
-        .service
-        .as_ref()
-        .map(|(cluster, service)| format!("{cluster}/{service}"));
-    if deploys_to.as_ref() != Some(&name) {
-        let given = deploys_to.map_or("no ECS service".to_owned(), |service| {
-            format!("`{service}`")
-        });
-        return Err(Mismatch::Group {
-            group: pipeline.deployment_group.to_string(),
-            given,
-            expected: name,
-        });
-    }
-    if group.test_listener.is_none() && !pipeline.test_traffic.requests.is_empty() {
-        return Err(Mismatch::NoTestListener {
-            group: pipeline.deployment_group.to_string(),
-        });
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -216,7 +216,7 @@ pub fn next(
         .task_definition
         .as_object()
         .cloned()
-        .ok_or(malformed("it is no JSON object"))?;
+        .ok_or(malformed("it is not a JSON object"))?;
     for field in OUTPUT_ONLY {
         request.shift_remove(field);
     }

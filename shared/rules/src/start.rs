@@ -1,154 +1,25 @@
-//! Start or skip: what becomes of a pipeline, from what AWS says now.
+//! Start or skip: what becomes of a pipeline, from the state that AWS has now.
+//!
+//! Only neutral types are here. What a deployment is for one engine, and how it is read, is in that engine's module.
 
 mod attempts;
+mod observed;
 mod order;
 mod running;
 mod skip;
 
-use time::UtcDateTime;
-
 use crate::config::{Pipeline, TerminationWait, WhenBusy};
-use crate::names::{DeploymentId, Digest, Image, RevisionArn};
-use crate::observed::{
-    Creator, Deployment, DeploymentStatus, DeploymentTarget, ImageDetail, LifecycleEventStatus,
-    TaskCount,
-};
+use crate::names::{DeploymentId, Image};
 
-pub use attempts::{attempts, attempts_since};
+pub use attempts::{Attempt, End, attempts, attempts_since};
+pub use observed::{
+    Active, AskedBy, Candidate, Force, Observed, Phase, Running, RunningImage, ShippedBefore,
+};
 pub(crate) use order::moment;
-pub use order::{Deployed, Order, description, shipped, shipped_image};
+pub use order::{Deployed, Order};
 pub use running::running_image;
 pub(crate) use skip::ASK_AGAIN;
 pub use skip::Skip;
-
-/// What a decision is taken from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Observed {
-    /// Who or what asked.
-    pub asked_by: AskedBy,
-    /// Whether it is deployed even where it runs already.
-    pub force: Force,
-    /// The image that should run; none when nothing matches the tag rule.
-    pub candidate: Option<Candidate>,
-    /// What serves production.
-    pub running: Running,
-    /// The group's deployment that has not ended.
-    pub active: Option<Active>,
-    /// Deployments of the candidate that were created since it was ordered, by [`attempts`].
-    pub attempts: Vec<Deployment>,
-    /// The successful deployment of the candidate that a rollback goes back to; looked for only when one is asked for.
-    pub shipped_before: Option<DeploymentId>,
-}
-
-impl Observed {
-    /// Whether the active deployment takes production away from the candidate, and began after the candidate was ordered:
-    /// somebody decided so, and an event from before that waits for nothing.
-    pub fn is_being_rolled_back_by_hand(&self) -> bool {
-        let candidate = self.candidate.as_ref();
-        let active = self.active.as_ref();
-        self.asked_by == AskedBy::Event
-            && candidate.zip(active).is_some_and(|(candidate, active)| {
-                self.running.digest() == Some(&candidate.image.digest)
-                    && candidate.ordered_at <= active.created_at
-            })
-    }
-}
-
-/// The trigger: who or what asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AskedBy {
-    /// A push, the end of a deployment, or the hour.
-    Event,
-    /// A person who wants the image that is due.
-    Person,
-    /// A person who wants this very image, even an older one.
-    PersonForThisImage,
-    /// A person who wants an image back that shipped before: no migration, and what shipped once is not judged anew.
-    Rollback,
-}
-
-/// Whether a request deploys the image even where production runs it already: for settings that only a deployment
-/// brings to the tasks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Force {
-    /// What runs is not deployed again.
-    No,
-    /// It is.
-    Yes,
-}
-
-/// The image that should run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
-    /// The image, by the tag that chose it.
-    pub image: Image,
-    /// What ECR says of it.
-    pub detail: ImageDetail,
-    /// When it was ordered: when it was pushed, or when an event says that its tag was set, whichever is later.
-    pub ordered_at: UtcDateTime,
-}
-
-/// What serves production.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Running {
-    /// The PRIMARY task set's revision; the service's own where it has no task set.
-    pub revision: RevisionArn,
-    /// The image of its containers that the pipeline follows.
-    pub image: RunningImage,
-    /// What is known of that image, by [`Deployed::known`].
-    pub detail: Option<ImageDetail>,
-    /// How many of its tasks run; none where ECS does not say.
-    pub tasks: Option<TaskCount>,
-}
-
-impl Running {
-    /// The digest that production runs, where there is one and it is known.
-    pub fn digest(&self) -> Option<&Digest> {
-        match &self.image {
-            RunningImage::Known(digest) => Some(digest),
-            RunningImage::Mixed | RunningImage::Unknown(_) => None,
-        }
-    }
-}
-
-/// Which image production runs.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RunningImage {
-    /// This one: the revision pins it, or all running tasks agree. Where a task's digest is that of a manifest of the
-    /// candidate's index, it is the candidate's.
-    Known(Digest),
-    /// Containers of the pipeline are pinned to different images, none of which is what should run everywhere.
-    Mixed,
-    /// Not known: the revision names a tag, which may have moved since, and the running tasks do not tell; the sentence
-    /// says what is missing.
-    Unknown(String),
-}
-
-/// The group's deployment that has not ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Active {
-    /// The deployment.
-    pub id: DeploymentId,
-    /// The digest that it ships, from its description; none where that says nothing.
-    pub ships: Option<Digest>,
-    /// What is known of that digest, by [`Deployed::known`], where the tag rule knows an order.
-    pub detail: Option<ImageDetail>,
-    /// When it was created.
-    pub created_at: UtcDateTime,
-    /// How far it is.
-    pub phase: Phase,
-}
-
-/// How far an active deployment is, as far as it matters here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// Green is installed, checked, or gets traffic.
-    Shifting,
-    /// Green serves production; blue waits to be stopped.
-    TerminationWait,
-    /// It goes back to blue.
-    RollingBack,
-}
 
 /// What is done: each leaves nothing to choose.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -163,34 +34,56 @@ pub enum Decision {
     Skip(Skip),
 }
 
+/// What has to be observed before anything can be decided. Each is a member of [`Observed`] that is none so far.
+///
+/// It comes from the decision itself, at the line that depends on the fact. A list beside the decision would have to be kept
+/// in step with it, and a reason whose fact is missing from that list would silently never fire.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// [`Observed::compared`]
+    Compared,
+    /// [`Observed::attempts`]
+    Attempts,
+    /// [`Observed::shipped_before`]
+    ShippedBefore,
+}
+
 /// Decides for one pipeline.
-pub fn decide(pipeline: &Pipeline, observed: &Observed) -> Decision {
+///
+/// The order of the questions is the order of what people want to hear: that an image runs or is under way already matters
+/// more than why it would not be started. Only then comes what would refuse it, and last what stands in its way.
+///
+/// # Errors
+/// What else has to be observed. The decision is taken again with it, from the beginning: all is plain data.
+pub fn decide(pipeline: &Pipeline, observed: &Observed) -> Result<Decision, Need> {
     let Some(candidate) = &observed.candidate else {
-        return Decision::Skip(Skip::NoMatchingImage(nothing_found(pipeline, observed)));
+        let reason = nothing_found(pipeline, observed);
+        return Ok(Decision::Skip(Skip::NoMatchingImage(reason)));
     };
     let image = &candidate.image;
-    let runs_candidate = observed.running.digest() == Some(&image.digest);
-    if let Some(active) = &observed.active {
-        if active.ships.as_ref() == Some(&image.digest) && active.phase != Phase::RollingBack {
-            return Decision::Skip(Skip::AlreadyInProgress(active.id.clone()));
+    let Running { tasks, active, .. } = &observed.service;
+    if let Some(active) = active {
+        // A rollback ends with the image before, whatever its description says.
+        if active.ships(&image.digest) && active.phase != Phase::RollingBack {
+            return Ok(Decision::Skip(Skip::AlreadyInProgress(active.id.clone())));
         }
-    } else if runs_candidate && !is_forced(observed) {
-        let tasks = observed.running.tasks;
-        return Decision::Skip(Skip::AlreadyRunning(image.clone(), tasks));
+    } else if observed.runs(candidate) && !is_forced(observed) {
+        // Only where nothing is under way: what is may take production away from the candidate.
+        let skip = Skip::AlreadyRunning(image.clone(), *tasks);
+        return Ok(Decision::Skip(skip));
     }
     // Before anything is stopped for it, too: installing Greenlight must not take away what perhaps runs already.
-    if let (RunningImage::Unknown(why), AskedBy::Event) =
-        (&observed.running.image, observed.asked_by)
-    {
-        return Decision::Skip(Skip::RunningUnknown(why.clone()));
+    if let (RunningImage::Unknown(why), AskedBy::Event) = (&observed.running, observed.asked_by) {
+        return Ok(Decision::Skip(Skip::RunningUnknown(why.clone())));
     }
-    if let Some(reason) = refuse(pipeline, observed, candidate) {
-        return Decision::Skip(reason);
+    // Before room is made for it: a deployment must not be stopped for an image that is then refused.
+    if let Some(reason) = refuse(pipeline, observed, candidate)? {
+        return Ok(Decision::Skip(reason));
     }
-    match &observed.active {
+    Ok(match active {
         Some(active) => make_room(pipeline, observed, candidate, active),
         None => Decision::Start(image.clone()),
-    }
+    })
 }
 
 /// Only a person forces anything.
@@ -218,50 +111,71 @@ fn nothing_found(pipeline: &Pipeline, observed: &Observed) -> String {
     }
 }
 
-/// Why the candidate is not wanted, whoever else is under way.
-fn refuse(pipeline: &Pipeline, observed: &Observed, candidate: &Candidate) -> Option<Skip> {
-    let Candidate { image, detail, .. } = candidate;
-    let active = observed
-        .active
-        .as_ref()
-        .and_then(|active| active.detail.as_ref());
-    let mut others = observed.running.detail.iter().chain(active);
-    let newer = others.any(|other| pipeline.tag.is_before(detail, other));
+/// Why the candidate is not wanted, whatever else is under way.
+fn refuse(
+    pipeline: &Pipeline,
+    observed: &Observed,
+    candidate: &Candidate,
+) -> Result<Option<Skip>, Need> {
     match observed.asked_by {
-        AskedBy::PersonForThisImage => None,
-        AskedBy::Rollback => match observed.shipped_before {
-            Some(_) => None,
-            None => Some(Skip::NeverShipped(image.clone())),
+        AskedBy::PersonForThisImage => Ok(None),
+        AskedBy::Rollback => never_shipped(observed, candidate),
+        AskedBy::Person => older(pipeline, observed, candidate),
+        AskedBy::Event => match older(pipeline, observed, candidate)? {
+            // An older image may have been tried as well; what matters is that a newer one runs.
+            Some(older) => Ok(Some(older)),
+            None => tried(observed, candidate),
         },
-        AskedBy::Event | AskedBy::Person if newer => Some(Skip::OlderThanRunning(image.clone())),
-        AskedBy::Person => None,
-        AskedBy::Event => {
-            let runs_candidate = observed.running.digest() == Some(&image.digest);
-            let last = observed
-                .attempts
-                .iter()
-                .max_by_key(|attempt| attempt.created_at)?;
-            match last.status {
-                DeploymentStatus::Failed | DeploymentStatus::Stopped => {
-                    Some(Skip::FailedBefore(last.id.clone()))
-                }
-                DeploymentStatus::Succeeded if !runs_candidate => {
-                    Some(Skip::RolledBackByHand(last.id.clone()))
-                }
-                DeploymentStatus::Succeeded
-                | DeploymentStatus::Created
-                | DeploymentStatus::InProgress
-                | DeploymentStatus::Ready => None,
-            }
-        }
     }
+}
+
+fn never_shipped(observed: &Observed, candidate: &Candidate) -> Result<Option<Skip>, Need> {
+    let shipped = observed.shipped_before.as_ref();
+    Ok(match shipped.ok_or(Need::ShippedBefore)? {
+        ShippedBefore::By(_) => None,
+        ShippedBefore::Never => Some(Skip::NeverShipped(candidate.image.clone())),
+    })
+}
+
+fn older(
+    pipeline: &Pipeline,
+    observed: &Observed,
+    candidate: &Candidate,
+) -> Result<Option<Skip>, Need> {
+    if !pipeline.tag.is_ordered() {
+        return Ok(None);
+    }
+    let compared = observed.compared.as_ref().ok_or(Need::Compared)?;
+    let is_older = compared
+        .iter()
+        .any(|other| pipeline.tag.is_before(&candidate.detail, other));
+    Ok(is_older.then(|| Skip::OlderThanRunning(candidate.image.clone())))
+}
+
+/// The latest attempt alone counts: what became of the earlier ones, people know and have decided about.
+fn tried(observed: &Observed, candidate: &Candidate) -> Result<Option<Skip>, Need> {
+    let attempts = observed.attempts.as_ref().ok_or(Need::Attempts)?;
+    let last = attempts.iter().max_by_key(|attempt| attempt.created_at);
+    let Some(last) = last else {
+        return Ok(None);
+    };
+    Ok(match last.end {
+        Some(End::Failed | End::Stopped | End::StoppedByCall) => {
+            Some(Skip::FailedBefore(last.deployment.clone()))
+        }
+        // A person went back by hand since: no reconciliation may undo that.
+        Some(End::Succeeded) if !observed.runs(candidate) => {
+            Some(Skip::RolledBackByHand(last.deployment.clone()))
+        }
+        Some(End::Succeeded) | None => None,
+    })
 }
 
 /// What is done about another deployment that is under way. A termination wait is cut or kept, never rolled back:
 /// stopping it would take production back to an image that is older than both. A rollback is left alone.
 ///
-/// So is what somebody started when the candidate was there already: only a later order, or a person, replaces it. What
-/// takes production away from the candidate may even have its whole termination wait.
+/// So is what began when the candidate was there already, because a person started it: only a later order, or a person,
+/// replaces it. What takes production away from the candidate may even have its whole termination wait.
 fn make_room(
     pipeline: &Pipeline,
     observed: &Observed,
@@ -296,7 +210,7 @@ impl Decision {
         }
     }
 
-    /// Why, for whoever asked. A request is not remembered: what it waits for ends without it.
+    /// Why, for the sender of the order. A request is not remembered: what it waits for ends without it.
     pub fn reason(&self, asked_by: AskedBy) -> String {
         let then = match asked_by {
             AskedBy::Event => "its end triggers the next reconciliation",
@@ -310,32 +224,6 @@ impl Decision {
             Self::Stop(id) => format!("deployment `{id}` is replaced; {then}"),
             Self::Skip(Skip::Waiting(id)) => format!("deployment `{id}` is under way; {then}"),
             Self::Skip(skip) => skip.to_string(),
-        }
-    }
-}
-
-impl Active {
-    /// An active deployment, from what CodeDeploy says of it and of its target.
-    pub fn of(deployment: &Deployment, target: Option<&DeploymentTarget>) -> Self {
-        let events = target
-            .map(|target| target.lifecycle_events.as_slice())
-            .unwrap_or_default();
-        let all_done = !events.is_empty()
-            && events
-                .iter()
-                .all(|event| event.status == LifecycleEventStatus::Succeeded);
-        let phase = match deployment.creator {
-            Creator::Rollback => Phase::RollingBack,
-            // The status stays InProgress with every event Succeeded until blue is stopped (aws-facts: observed).
-            Creator::Caller if all_done => Phase::TerminationWait,
-            Creator::Caller => Phase::Shifting,
-        };
-        Self {
-            id: deployment.id.clone(),
-            ships: shipped(deployment),
-            detail: None,
-            created_at: deployment.created_at,
-            phase,
         }
     }
 }

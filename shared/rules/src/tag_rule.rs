@@ -59,8 +59,16 @@ impl TagRule {
         }
     }
 
-    /// Whether `image` comes before `running` in the order of this rule. An exact tag knows no order: where it points
-    /// is an order to follow. An image that ECR no longer knows, or that left the rule, is before nothing.
+    /// Whether it knows an order of images. An exact tag does not: where it points is an order to follow.
+    pub fn is_ordered(&self) -> bool {
+        match self {
+            Self::Exact(_) => false,
+            Self::Glob(_) | Self::Semver(_) => true,
+        }
+    }
+
+    /// Whether `image` comes before `running` in the order of this rule; never where it has none. An image that left the rule
+    /// is before nothing.
     pub fn is_before(&self, image: &ImageDetail, running: &ImageDetail) -> bool {
         let highest =
             |image: &ImageDetail| image.tags.iter().filter_map(|tag| self.version(tag)).max();

@@ -7,13 +7,13 @@ use time::UtcDateTime;
 
 use crate::config::Request;
 use crate::observed::{Listener, Service, TargetHealth, TaskSet};
-use crate::secrecy;
+use crate::redact;
 
-/// How often a request may fail before the gate does: a single lost connection says nothing about green.
+/// How often a request may fail before the gate does: a single lost connection proves nothing about green.
 pub const FAILURES_TOLERATED: u32 = 2;
 
-/// Whether a load balancer has had its time to learn new weights: since its lifecycle event began until AWS says that it is
-/// now, or, where AWS does not say either, while this check has been at work.
+/// Whether a load balancer has had its time to learn new weights: from the start of its lifecycle event until now, both by AWS's
+/// clock, or, where AWS does not state either, while this check has been at work.
 pub fn is_settled(
     since: Option<UtcDateTime>,
     settle: Duration,
@@ -29,7 +29,7 @@ pub fn is_settled(
 /// How many healthy targets green must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Wanted {
-    /// None: nobody wants a task of this service, so there is nothing to check.
+    /// None: the desired count is 0, so there is nothing to check.
     Nothing,
     /// One a task.
     Targets(usize),
@@ -41,7 +41,7 @@ pub enum Wanted {
 pub fn wanted(service: &Service, green: &TaskSet) -> Wanted {
     let (desired, computed) = (service.desired_count, green.computed_desired_count);
     match usize::try_from(computed) {
-        // Healthy targets that no task of green stands behind are somebody else's.
+        // Healthy targets behind which no task of green stands are another task set's.
         Ok(1..) if green.running_count < computed => {
             Wanted::NotYet(format!("{} of {computed} tasks run", green.running_count))
         }
@@ -118,7 +118,7 @@ pub enum Answer {
     Unanswered(String),
 }
 
-/// An answer that is not well: the path, what was wanted, and what was got. Of the answer itself nothing is told but its
+/// An answer that is not well: the path, what was wanted, and what was got. Of the answer itself nothing is reported but its
 /// status, its length and its time: error pages print environments, and headers carry sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CheckFailed {
@@ -130,7 +130,7 @@ pub struct CheckFailed {
 impl fmt::Display for CheckFailed {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let said = format!("`{}`: wanted {}, got {}", self.path, self.wanted, self.got);
-        formatter.write_str(&secrecy::told(&said))
+        formatter.write_str(&redact::redact(&said))
     }
 }
 
@@ -187,7 +187,7 @@ pub fn judge(request: &Request, answer: &Answer) -> Result<(), CheckFailed> {
 /// The address at which a listener is reached.
 ///
 /// # Errors
-/// Its protocol does not say how requests are sent to what is behind it.
+/// Its protocol leaves open how requests are sent to its targets.
 pub fn url(listener: &Listener) -> Result<String, String> {
     let (name, port) = (&listener.dns_name, listener.port);
     match listener.protocol.as_str() {

@@ -220,7 +220,7 @@ fn what_one_invocation_has_no_time_for_goes_on_in_the_next() {
 fn a_push_that_a_later_reconciliation_has_covered_asks_aws_nothing() {
     let routine = json!({"source": "aws.events", "detail-type": "Scheduled Event"});
     let person = json!({"pipeline": "s1"});
-    // Looks are asked at 09:30:00 or, by as much as the answer took, before: a push of almost a minute ago is seen however
+    // Reconciliations begin at 09:30:00 or, by as much as the answer took, before: a push of almost a minute ago is seen however
     // slow the machine is, and one of the last five seconds never is. (The very second is in the tests of `covered`.)
     let payloads = [push(0), push(1), push(55), routine, person];
     let events = payloads.map(|payload| Event::from(payload.to_string()));
@@ -235,8 +235,13 @@ fn a_push_that_a_later_reconciliation_has_covered_asks_aws_nothing() {
         seen.answer,
         json!({"pipelines": [], "reason": "already covered by a later reconciliation"})
     );
-    for (again, looks) in [(fresh, SERVICES), (hourly, SERVICES), (asked, 1)] {
-        assert_eq!(calls(&again, "DescribeServices"), looks, "{}", again.answer);
+    for (again, services) in [(fresh, SERVICES), (hourly, SERVICES), (asked, 1)] {
+        assert_eq!(
+            calls(&again, "DescribeServices"),
+            services,
+            "{}",
+            again.answer
+        );
         assert_eq!(calls(&again, "CreateDeployment"), 0, "{}", again.answer);
     }
 }

@@ -43,7 +43,7 @@ fn an_end_that_codedeploy_does_not_state_ends_nothing() {
     for state in ["SUCCESS", "FAILURE", "STOP"] {
         for status in ["Created", "Queued", "InProgress", "Ready"] {
             let early = reported(state, "DgpECS-prod-web", status);
-            assert_eq!(early.answer["errorType"], "Refused", "{}", early.answer);
+            assert_eq!(early.answer["errorType"], "NotYet", "{}", early.answer);
             assert!(
                 !touched(&early),
                 "{state} {status}: {:?}",

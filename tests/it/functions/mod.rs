@@ -61,7 +61,7 @@ fn tasks(task: &Value) -> Answer {
     Says(json!({"tasks": [task], "failures": []}))
 }
 
-/// Somebody stops the deployment between the hook's first look and the start of its task.
+/// Somebody stops the deployment after the hook has observed it and before the start of its task.
 #[test]
 fn a_migration_that_starts_while_its_deployment_ends_is_stopped() {
     let hook = json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": EXECUTION});

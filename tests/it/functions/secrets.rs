@@ -2,6 +2,7 @@
 //! answer, its messages with their subjects, what it writes into AWS, or its log at any level; also when AWS refuses a call
 //! and quotes the request.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 use serde_json::{Value, json};
@@ -9,6 +10,7 @@ use serde_json::{Value, json};
 use super::wire::Answer::{self, Refuses, RefusesSaying, Says, SaysXml};
 use super::wire::{Function, Invocation, hang_up, invoke_each, page};
 use super::{REVISION, TASK, forged};
+use crate::template::read::functions;
 
 /// A part of every marked value.
 const MARK: &str = "hunter2";
@@ -185,7 +187,9 @@ fn record() -> Value {
     record
 }
 
-fn situations() -> [Situation; 8] {
+const PUT: &str = "PutLifecycleEventHookExecutionStatus";
+
+fn situations() -> Vec<Situation> {
     let hook = || json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": EXECUTION});
     let time_out = record();
     let failure = json!({
@@ -195,12 +199,12 @@ fn situations() -> [Situation; 8] {
     });
     // What is refused is quoted, too.
     let unreadable = json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": [EXECUTION]});
-    let (look, dry_run) = (
+    let (request, dry_run) = (
         json!({"pipeline": "web"}),
         json!({"pipeline": "web", "dry_run": true}),
     );
-    [
-        ("start-deployment", look, "Succeeded", "CreateDeployment"),
+    let mut situations = vec![
+        ("start-deployment", request, "Succeeded", "CreateDeployment"),
         (
             "start-deployment",
             dry_run,
@@ -218,13 +222,21 @@ fn situations() -> [Situation; 8] {
         ),
         ("report-outcome", failure, "Failed", "GetLogEvents"),
         ("run-migration", unreadable, "InProgress", ""),
-    ]
-    .map(|(function, event, status, reaches)| Situation {
+    ];
+    let is_there = situations.iter().map(|(function, ..)| *function);
+    let is_there: BTreeSet<&str> = is_there.collect();
+    // What a hook refuses it answers as failed, whatever else it does.
+    let other_hooks = functions()
+        .iter()
+        .filter(|known| known.hook.is_some() && !is_there.contains(known.name.as_str()));
+    situations.extend(other_hooks.map(|other| (other.name.as_str(), hook(), "InProgress", PUT)));
+    let situation = |(function, event, status, reaches)| Situation {
         function,
         event,
         status,
         reaches,
-    })
+    };
+    situations.into_iter().map(situation).collect()
 }
 
 /// Plays a situation. The operation `refused` fails, and AWS quotes all of the request, as it does of what is not valid.
@@ -282,7 +294,7 @@ fn played_against(
 /// the hook.
 const NEEDS_IT: [&str; 5] = [
     "CreateSchedule",
-    "PutLifecycleEventHookExecutionStatus",
+    PUT,
     "RegisterTaskDefinition",
     "RunTask",
     "UpdateSchedule",

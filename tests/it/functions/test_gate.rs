@@ -201,12 +201,12 @@ fn nothing_is_asked_before_the_settling_time_is_over_by_awss_clock() {
         "Failed: `/orders`: wanted status 200, got status 500"
     );
     assert_eq!(asked.load(Ordering::SeqCst), 3);
-    let looks = invocation
+    let asked_for_health = invocation
         .operations()
         .iter()
         .filter(|operation| **operation == "DescribeTargetHealth")
         .count();
-    assert_eq!(looks, 4);
+    assert_eq!(asked_for_health, 4);
 }
 
 #[test]

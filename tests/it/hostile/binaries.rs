@@ -8,6 +8,7 @@ use super::properties;
 use crate::functions::wire::Answer::{self, Says};
 use crate::functions::wire::{Function, Invocation, invoke_each};
 use crate::repository;
+use crate::template::read::functions;
 
 const DEPLOYMENT: &str = "d-8X2K4PLQ3";
 const REVISION: &str = "arn:aws:ecs:eu-central-1:111122223333:task-definition/shop-web:2";
@@ -104,6 +105,14 @@ fn migration(arn: &Value) -> Value {
     })
 }
 
+/// The hooks that leave their answer to nobody: without a world of its own, each refuses.
+fn other_hooks() -> impl Iterator<Item = &'static str> {
+    let names = functions().iter().filter(|known| known.hook.is_some());
+    names
+        .map(|hook| hook.name.as_str())
+        .filter(|name| *name != "run-migration")
+}
+
 /// Everything that a function may change in this world, from its first call to its last: all of it or nothing.
 fn whole_works(function: &str) -> &'static [&'static [&'static str]] {
     const FAILED: &[&str] = &["PutLifecycleEventHookExecutionStatus", "Publish"];
@@ -115,16 +124,22 @@ fn whole_works(function: &str) -> &'static [&'static [&'static str]] {
             "Publish",
             "DeleteSchedule",
         ]],
-        "check-test-traffic" => &[FAILED],
         "report-outcome" => &[&["Publish"], &["DeleteSchedule", "Publish"]],
-        other => panic!("{other} is a function that this test does not know, teach it"),
+        hook => {
+            let is_hook = other_hooks().any(|name| name == hook);
+            assert!(
+                is_hook,
+                "{hook} is a function that this test does not know, list what it may change"
+            );
+            &[FAILED]
+        }
     }
 }
 
 fn is_change(operation: &&str) -> bool {
     !["Describe", "Get", "List", "BatchGet"]
         .iter()
-        .any(|look| operation.starts_with(look))
+        .any(|reads| operation.starts_with(reads))
 }
 
 #[track_caller]
@@ -134,7 +149,7 @@ fn check_reason(what: &str, invocation: &Invocation) {
     match answer["errorType"].as_str() {
         Some("UnreadableEvent") => assert!(operations.is_empty(), "{what}: {operations:?}"),
         Some(refused) => {
-            assert!(["Refused"].contains(&refused), "{what}: {answer}");
+            assert!(["Refused", "NotYet"].contains(&refused), "{what}: {answer}");
             assert!(changes.is_empty(), "{what}: {changes:?}");
         }
         None => return,
@@ -239,8 +254,8 @@ fn finish_migration_answers_nothing_that_nobody_asked() {
 }
 
 #[test]
-fn check_test_traffic_answers_every_hook_that_it_can_read() {
-    check("check-test-traffic", &["hook"]);
+fn every_other_hook_answers_what_it_can_read() {
+    other_hooks().for_each(|name| check(name, &["hook"]));
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn whatever_is_in_an_event_only_pipelines_that_follow_it_are_reconciled() {
                     }
                 }
             }
-            Ok(Concerned::Nobody(reason)) => properties::event::is_a_reason(&reason),
+            Ok(Concerned::None(reason)) => properties::event::is_a_reason(&reason),
             Err(unknown) => properties::event::is_a_reason(&unknown.to_string()),
         }
     });
@@ -85,7 +85,7 @@ fn an_event_of_another_account_or_region_is_nobodys() {
     let of_aws =
         |(_, event): &(String, Value)| event["source"].is_string() && event["account"].is_string();
     for (path, event) in samples().iter().filter(|sample| of_aws(sample)) {
-        assert_eq!(events::elsewhere(event, &topic), None, "{path}");
+        assert_eq!(events::other_account(event, &topic), None, "{path}");
         for (field, other) in [("account", "444455556666"), ("region", "us-east-1")]
             .into_iter()
             .chain(
@@ -96,7 +96,7 @@ fn an_event_of_another_account_or_region_is_nobodys() {
         {
             let mut event = event.clone();
             event[field] = json!(other);
-            let reason = events::elsewhere(&event, &topic)
+            let reason = events::other_account(&event, &topic)
                 .unwrap_or_else(|| panic!("{path} with {field} {other:?}"));
             properties::event::is_a_reason(&reason);
         }

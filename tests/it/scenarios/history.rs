@@ -108,7 +108,7 @@ fn a_newer_image_replaces_or_cuts_short_where_it_is_told_to() {
 }
 
 #[test]
-fn the_hourly_look_makes_up_for_lost_events() {
+fn the_hourly_reconciliation_makes_up_for_lost_events() {
     check("lost-event", &["Succeeded", "Succeeded"], "1.2.0", 1);
 }
 

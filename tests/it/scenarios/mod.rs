@@ -1,6 +1,7 @@
 //! Whole deployments in the rehearsal, and what must hold after each. The rehearsal has expectations of its own; these
 //! here are written from what users are promised, and read nothing but the record.
 
+mod catalogue;
 mod history;
 mod own;
 pub(crate) mod run;
@@ -9,7 +10,7 @@ mod scale;
 use std::collections::BTreeSet;
 
 use crate::repository;
-use crate::template::read::{actions, logical_id, resources, statements};
+use crate::template::read::{actions, functions, statements};
 use run::{Run, play};
 
 const BLUE: &str = "1.0.0";
@@ -93,16 +94,12 @@ fn check_what_always_holds(run: &Run) {
 fn granted() -> BTreeSet<(String, String)> {
     let operation = |action: String| action.rsplit(':').next().unwrap().to_owned();
     let mut granted = BTreeSet::new();
-    for (id, properties) in resources("AWS::Serverless::Function") {
-        let function = repository::functions()
-            .into_iter()
-            .find(|name| logical_id(name) == id)
-            .unwrap();
-        let operations = statements(&properties)
+    for function in functions() {
+        let operations = statements(&function.properties)
             .into_iter()
             .flat_map(|statement| actions(&statement))
             .map(operation);
-        granted.extend(operations.map(|operation| (function.clone(), operation)));
+        granted.extend(operations.map(|operation| (function.name.clone(), operation)));
     }
     granted
 }
@@ -131,9 +128,9 @@ fn check_shipped(run: &Run) {
     );
 }
 
-/// Holds where one event told the push.
+/// Holds where one event told of the push.
 #[track_caller]
-fn check_shipped_at_one_look(run: &Run) {
+fn check_shipped_by_one_reconciliation(run: &Run) {
     check_shipped(run);
     assert_eq!(run.revisions_of(&green_digest()).len(), 1);
     assert_eq!(run.calls("start-deployment", "RegisterTaskDefinition"), 1);
@@ -162,7 +159,7 @@ fn check_refused(run: &Run, gate: &str) {
 #[test]
 fn ship() {
     let run = play("ship");
-    check_shipped_at_one_look(&run);
+    check_shipped_by_one_reconciliation(&run);
     let calls = run.all_calls();
     let at = |function: &str, operation: &str| {
         calls
@@ -195,7 +192,7 @@ fn failed_test_traffic() {
 
 #[test]
 fn redirect() {
-    check_shipped_at_one_look(&play("redirect"));
+    check_shipped_by_one_reconciliation(&play("redirect"));
 }
 
 #[test]
@@ -260,7 +257,7 @@ fn multi_arch() {
 #[test]
 fn ec2_dynamic_ports() {
     let run = play("ec2-dynamic-ports");
-    check_shipped_at_one_look(&run);
+    check_shipped_by_one_reconciliation(&run);
     assert_eq!(run.calls("run-migration", "RunTask"), 1);
 }
 

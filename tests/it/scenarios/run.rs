@@ -1,6 +1,7 @@
 //! One run of a scenario: the real binaries, built once, played by the rehearsal, and the record that it leaves.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,6 +11,7 @@ use std::thread;
 use serde_json::Value;
 
 use crate::repository;
+use crate::template::read::functions;
 
 /// The record of a run, as `cargo rehearse NAME --json` prints it.
 pub(crate) struct Run {
@@ -86,7 +88,7 @@ pub(crate) fn side_by_side<T: Sync, R: Send + Sync>(
         }
     };
     thread::scope(|scope| {
-        for _ in 0..STAGES {
+        for _ in 0..plays_at_a_time() {
             scope.spawn(take);
         }
     });
@@ -112,21 +114,38 @@ pub(crate) fn scenarios() -> Vec<String> {
     list.lines().map(name).collect()
 }
 
-/// So many rehearsals are played at a time: each mostly waits, but brings processes of its own.
-const STAGES: usize = 3;
+/// Rehearsals that are played at a time, for each processor: one takes two seconds of a processor and twice or three times that
+/// by the clock, in which it waits. More would only wait for one another.
+const PLAYS_A_PROCESSOR: usize = 3;
 
-/// Runs the rehearsal as soon as there is a stage.
+fn plays_at_a_time() -> usize {
+    PLAYS_A_PROCESSOR * thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// Runs the rehearsal as soon as there is room for it.
 pub(crate) fn rehearse(arguments: &[&str]) -> Output {
     rehearse_given(&[], arguments)
 }
 
 /// The same for somebody who has this in the environment.
 pub(crate) fn rehearse_given(environment: &[(&str, &str)], arguments: &[&str]) -> Output {
+    rehearse_in(1, environment, arguments)
+}
+
+/// Runs a rehearsal of many services, which keeps a machine busy by itself, beside two others at most: its production would
+/// not be answered in time.
+pub(crate) fn rehearse_large(arguments: &[&str]) -> Output {
+    rehearse_in(plays_at_a_time() - 2, &[], arguments)
+}
+
+/// Runs the rehearsal as soon as so many places are free.
+fn rehearse_in(places: usize, environment: &[(&str, &str)], arguments: &[&str]) -> Output {
     static PLAYING: Mutex<usize> = Mutex::new(0);
     static ENDED: Condvar = Condvar::new();
     let binaries = binaries();
-    let playing = ENDED.wait_while(lock(&PLAYING), |playing| *playing >= STAGES);
-    *playing.unwrap_or_else(PoisonError::into_inner) += 1;
+    let has_no_room = |playing: &mut usize| *playing + places > plays_at_a_time();
+    let playing = ENDED.wait_while(lock(&PLAYING), has_no_room);
+    *playing.unwrap_or_else(PoisonError::into_inner) += places;
     let output = Command::new(binaries.join("rehearsal"))
         .args(arguments)
         .arg("--binaries")
@@ -134,8 +153,8 @@ pub(crate) fn rehearse_given(environment: &[(&str, &str)], arguments: &[&str]) -
         .envs(environment.iter().copied())
         .current_dir(repository::root())
         .output();
-    *lock(&PLAYING) -= 1;
-    ENDED.notify_one();
+    *lock(&PLAYING) -= places;
+    ENDED.notify_all();
     output.unwrap()
 }
 
@@ -168,6 +187,10 @@ pub(crate) fn binaries() -> &'static Path {
                 "--locked",
                 "--workspace",
                 "--bins",
+                // With a test among the targets cargo takes the features that `cargo test` has built everything with.
+                // Without one it would compile tokio, and all that stands on it, a second time.
+                "--test",
+                "it",
                 "--profile",
                 profile,
                 "--target-dir",
@@ -313,14 +336,13 @@ impl Run {
 
     /// (function, operation) of every call to AWS, in order. Physical names of functions end with their folder's name.
     pub(crate) fn all_calls(&self) -> Vec<(String, String)> {
-        let functions = repository::functions();
         let call = |call: &Value| {
             let caller = call["function"].as_str()?;
-            let function = functions
+            let function = functions()
                 .iter()
-                .find(|function| caller.ends_with(function.as_str()))?;
+                .find(|function| caller.ends_with(&function.name))?;
             let operation = call["operation"].as_str()?.rsplit(['.', ':']).next()?;
-            Some((function.clone(), operation.to_owned()))
+            Some((function.name.clone(), operation.to_owned()))
         };
         self.list("aws_calls").iter().filter_map(call).collect()
     }

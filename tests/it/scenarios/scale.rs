@@ -11,7 +11,7 @@ const SERVICES: u64 = 24;
 fn every_service_ends_on_the_newest_of_many_pushes() {
     let services = SERVICES.to_string();
     let size = ["--services", &services, "--pushes", "60", "--within", "10"];
-    let output = run::rehearse(&[&["scale", "--json"], &size[..]].concat());
+    let output = run::rehearse_large(&[&["scale", "--json"], &size[..]].concat());
     let (said, complaint) = (
         String::from_utf8_lossy(&output.stdout),
         String::from_utf8_lossy(&output.stderr),
@@ -33,7 +33,7 @@ fn every_service_ends_on_the_newest_of_many_pushes() {
         (SERVICES..=2 * SERVICES).contains(&deployments),
         "{deployments} deployments of {SERVICES} services"
     );
-    // Looks at the same moment may register one each; how many are too many `as_expected` has judged.
+    // Reconciliations of the same moment may register one each; how many are too many `as_expected` has judged.
     assert!(number("/figures/revisions") >= deployments);
     assert!(number("/figures/production_requests") > 0);
     assert!(

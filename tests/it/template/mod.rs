@@ -1,5 +1,6 @@
 //! `template.yaml` agrees with the code, grants no more than is needed, and loses nothing silently.
 
+mod named;
 mod parameters;
 mod permissions;
 pub(crate) mod read;
@@ -10,14 +11,10 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use crate::repository;
-use read::{logical_id, resources, template, triggers};
+use read::{Function, functions, resources, template, triggers};
 
 /// The longest stack name that `template.yaml` allows, in its description.
 const LONGEST_STACK_NAME: usize = 30;
-
-fn functions() -> Vec<(String, Value)> {
-    resources("AWS::Serverless::Function")
-}
 
 /// The names of a function's environment variables, without those that every function gets.
 fn variables_of_its_own(function: &Value) -> Vec<&str> {
@@ -25,41 +22,6 @@ fn variables_of_its_own(function: &Value) -> Vec<&str> {
         .as_object()
         .map(|variables| variables.keys().map(String::as_str).collect())
         .unwrap_or_default()
-}
-
-#[test]
-fn every_function_is_in_the_template_the_events_and_the_architecture() {
-    let template = template();
-    let architecture = repository::text("ARCHITECTURE.md");
-    let built: BTreeSet<String> = functions().into_iter().map(|(id, _)| id).collect();
-    let wanted: BTreeSet<String> = repository::functions()
-        .iter()
-        .map(|name| logical_id(name))
-        .collect();
-    assert_eq!(
-        built, wanted,
-        "the functions of template.yaml are not the folders of functions/, make them agree"
-    );
-    for name in repository::functions() {
-        let metadata = &template["Resources"][logical_id(&name)]["Metadata"];
-        assert_eq!(
-            *metadata,
-            json!({"BuildMethod": "rust-cargolambda", "BuildProperties": {"Binary": name}}),
-            "the build of {name} is not that of its binary, set BuildMethod and Binary"
-        );
-        let events = repository::files(&format!("events/{name}"));
-        assert!(
-            !events.is_empty(),
-            "events/{name} is empty, add every event that the function can get"
-        );
-        let row = architecture
-            .lines()
-            .any(|line| line.starts_with(&format!("| `{name}`")));
-        assert!(
-            row,
-            "ARCHITECTURE.md's table of functions is without `{name}`, add a row for it"
-        );
-    }
 }
 
 #[test]
@@ -71,14 +33,13 @@ fn the_variables_are_the_documented_ones() {
         .filter_map(|line| line.split('"').nth(1))
         .collect();
     let template = template();
-    let functions = functions();
     let mut set: BTreeSet<&str> = variables_of_its_own(&template["Globals"]["Function"])
         .into_iter()
         .collect();
     set.extend(
-        functions
+        functions()
             .iter()
-            .flat_map(|(_, function)| variables_of_its_own(function)),
+            .flat_map(|function| variables_of_its_own(&function.properties)),
     );
     assert_eq!(
         set, documented,
@@ -86,50 +47,57 @@ fn the_variables_are_the_documented_ones() {
     );
 }
 
+/// `environment.rs` says in brackets which variables only one function reads.
 #[test]
 fn a_variable_is_set_only_where_it_is_read() {
-    let own: Vec<(String, Value)> = functions()
+    let code = repository::text("shared/rules/src/environment.rs");
+    let mut documented = BTreeSet::new();
+    let mut function = None;
+    for line in code.lines() {
+        if line.starts_with("/// ") {
+            let only = line.split_once(" only)");
+            function = only.and_then(|(before, _)| before.split('`').rev().nth(1));
+        } else if line.starts_with("pub const ")
+            && let Some(function) = function
+        {
+            documented.insert((function, line.split('"').nth(1).unwrap()));
+        }
+    }
+    let set: BTreeSet<(&str, &str)> = functions()
         .iter()
-        .map(|(id, function)| (id.clone(), json!(variables_of_its_own(function))))
-        .filter(|(_, variables)| *variables != json!([]))
+        .flat_map(|function| {
+            let variables = variables_of_its_own(&function.properties);
+            variables
+                .into_iter()
+                .map(|variable| (function.name.as_str(), variable))
+        })
         .collect();
-    let wanted = [
-        (
-            "StartDeployment",
-            json!([
-                "GREENLIGHT_MODE",
-                "GREENLIGHT_STACK",
-                "GREENLIGHT_HOOK_AFTER_INSTALL",
-                "GREENLIGHT_HOOK_AFTER_ALLOW_TEST_TRAFFIC"
-            ]),
-        ),
-        (
-            "RunMigration",
-            json!([
-                "GREENLIGHT_FINISH_MIGRATION_ARN",
-                "GREENLIGHT_SCHEDULE_ROLE_ARN"
-            ]),
-        ),
-    ];
     assert_eq!(
-        own,
-        wanted.map(|(id, variables)| (id.to_owned(), variables))
+        set, documented,
+        "template.yaml and the brackets in shared/rules/src/environment.rs differ in who reads what, make them agree"
     );
 }
 
 /// Both policies for CodeDeploy's role let it call these: the limited one only functions whose name begins so.
 #[test]
 fn hooks_have_names_that_codedeploy_may_call_and_lambda_takes() {
-    for (id, function) in functions() {
-        let name = function["FunctionName"]["Fn::Sub"]
+    for function in functions() {
+        let name = function.properties["FunctionName"]["Fn::Sub"]
             .as_str()
-            .unwrap()
-            .to_owned();
-        let is_hook = ["RunMigration", "CheckTestTraffic"].contains(&id.as_str());
+            .unwrap();
+        let expected = match function.hook {
+            Some(_) => format!("CodeDeployHook_${{AWS::StackName}}_{}", function.name),
+            None => format!("${{AWS::StackName}}-{}", function.name),
+        };
         assert_eq!(
-            name.starts_with("CodeDeployHook_${AWS::StackName}_"),
-            is_hook,
-            "the name of {id} is {name}"
+            name,
+            expected,
+            "the name of {} is not that of a {}, correct it or the variables `GREENLIGHT_HOOK_…`",
+            function.id,
+            match function.hook {
+                Some(_) => "hook",
+                None => "function that is no hook",
+            }
         );
         let length = name
             .replace("${AWS::StackName}", &"x".repeat(LONGEST_STACK_NAME))
@@ -229,7 +197,9 @@ fn everything_that_goes_wrong_raises_an_alarm() {
     let queues = resources("AWS::SQS::Queue")
         .into_iter()
         .map(|(id, _)| json!({"Fn::GetAtt": format!("{id}.QueueName")}));
-    let functions = functions().into_iter().map(|(id, _)| json!({"Ref": id}));
+    let functions = functions()
+        .iter()
+        .map(|function| json!({"Ref": function.id}));
     for wanted in queues.chain(functions) {
         assert!(
             watched.contains(&&wanted),
@@ -252,12 +222,12 @@ fn every_function_logs_where_its_log_is_kept() {
         template["Globals"]["Function"]["LoggingConfig"]["LogFormat"],
         "JSON"
     );
-    for (id, function) in functions() {
-        let group = function["LoggingConfig"]["LogGroup"]["Ref"]
+    for Function { id, properties, .. } in functions() {
+        let group = properties["LoggingConfig"]["LogGroup"]["Ref"]
             .as_str()
             .unwrap();
         let group = &template["Resources"][group]["Properties"];
-        let name = function["FunctionName"]["Fn::Sub"].as_str().unwrap();
+        let name = properties["FunctionName"]["Fn::Sub"].as_str().unwrap();
         assert_eq!(
             group["LogGroupName"]["Fn::Sub"],
             format!("/aws/lambda/{name}"),
@@ -277,8 +247,8 @@ fn a_hook_that_fails_twice_can_still_answer_in_time() {
     let attempts = 1 + globals["EventInvokeConfig"]["MaximumRetryAttempts"]
         .as_u64()
         .unwrap();
-    for (id, function) in functions() {
-        let seconds = function["Timeout"]
+    for Function { id, properties, .. } in functions() {
+        let seconds = properties["Timeout"]
             .as_u64()
             .or(globals["Timeout"].as_u64())
             .unwrap();

@@ -1,9 +1,23 @@
-//! `template.yaml` as JSON, in CloudFormation's long form, and the parts of it that tests ask for.
+//! `template.yaml` as JSON, in CloudFormation's long form, and the parts of it that tests ask for. It is the one list of the
+//! functions: tests take their names, hooks, rules and permissions from here.
+
+use std::sync::LazyLock;
 
 use saphyr::{LoadableYamlNode, ScalarOwned, YamlOwned};
 use serde_json::{Map, Value, json};
 
 use crate::repository;
+
+/// A function that is deployed.
+pub(crate) struct Function {
+    /// `StartDeployment`
+    pub(crate) id: String,
+    /// Its folder, package and binary: `start-deployment`.
+    pub(crate) name: String,
+    /// `AfterInstall`, where the AppSpec names it for that.
+    pub(crate) hook: Option<String>,
+    pub(crate) properties: Value,
+}
 
 /// What of an event makes a function run.
 pub(crate) struct Trigger {
@@ -15,7 +29,12 @@ pub(crate) struct Trigger {
 }
 
 /// The whole template.
-pub(crate) fn template() -> Value {
+pub(crate) fn template() -> &'static Value {
+    static TEMPLATE: LazyLock<Value> = LazyLock::new(read);
+    &TEMPLATE
+}
+
+fn read() -> Value {
     let documents = YamlOwned::load_from_str(&repository::text("template.yaml")).unwrap();
     let [document] = documents.as_slice() else {
         panic!(
@@ -28,18 +47,55 @@ pub(crate) fn template() -> Value {
 
 /// The resources of a type, as (logical id, properties), in the order of the template.
 pub(crate) fn resources(of_type: &str) -> Vec<(String, Value)> {
-    let template = template();
-    let resources = template["Resources"].as_object().unwrap().iter();
+    let resources = template()["Resources"].as_object().unwrap().iter();
     resources
         .filter(|(_, resource)| resource["Type"] == of_type)
         .map(|(id, resource)| (id.clone(), resource["Properties"].clone()))
         .collect()
 }
 
-/// The logical id of a function: `start-deployment` is `StartDeployment`.
-pub(crate) fn logical_id(function: &str) -> String {
-    function
-        .split('-')
+/// The functions, in the order of the template.
+pub(crate) fn functions() -> &'static [Function] {
+    static FUNCTIONS: LazyLock<Vec<Function>> = LazyLock::new(|| {
+        let functions = resources("AWS::Serverless::Function");
+        let hooks = hooks(&functions);
+        let function = |(id, properties): (String, Value)| {
+            let binary = &template()["Resources"][&id]["Metadata"]["BuildProperties"]["Binary"];
+            let binary = binary.as_str().unwrap_or_else(|| {
+                panic!("{id} of template.yaml is without `BuildProperties.Binary`, name its folder")
+            });
+            let hook = hooks.iter().find(|(_, function)| *function == id);
+            Function {
+                name: binary.to_owned(),
+                hook: hook.map(|(event, _)| event.clone()),
+                id,
+                properties,
+            }
+        };
+        functions.into_iter().map(function).collect()
+    });
+    &FUNCTIONS
+}
+
+/// (lifecycle event, logical id) of the functions that some function is told to name in the AppSpec.
+fn hooks(functions: &[(String, Value)]) -> Vec<(String, String)> {
+    let variables = functions
+        .iter()
+        .filter_map(|(_, function)| function["Environment"]["Variables"].as_object())
+        .flatten();
+    variables
+        .filter_map(|(variable, value)| {
+            let event = variable.strip_prefix("GREENLIGHT_HOOK_")?;
+            let function = value["Ref"].as_str()?;
+            Some((camel_case(&event.to_lowercase(), '_'), function.to_owned()))
+        })
+        .collect()
+}
+
+/// `start-deployment` is `StartDeployment`.
+pub(crate) fn camel_case(words: &str, between: char) -> String {
+    words
+        .split(between)
         .map(|word| word[..1].to_uppercase() + &word[1..])
         .collect()
 }
@@ -47,10 +103,11 @@ pub(crate) fn logical_id(function: &str) -> String {
 /// What makes functions run, in the order of the template.
 pub(crate) fn triggers() -> Vec<Trigger> {
     let mut triggers = Vec::new();
-    for (function, properties) in resources("AWS::Serverless::Function") {
-        for (event, definition) in properties["Events"].as_object().unwrap_or(&Map::new()) {
+    for function in functions() {
+        let events = function.properties["Events"].as_object();
+        for (event, definition) in events.unwrap_or(&Map::new()) {
             triggers.push(Trigger {
-                name: format!("{function}.{event}"),
+                name: format!("{}.{event}", function.id),
                 kind: definition["Type"].as_str().unwrap().to_owned(),
                 properties: definition["Properties"].clone(),
             });

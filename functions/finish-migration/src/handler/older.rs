@@ -1,91 +1,86 @@
 //! Migrations that an older version started: no record was written before the task, its two variables carry the ids, and the
 //! schedule deletes itself when it calls. They are compared with all that is known, and end with the upgrade's hour.
 
-use lambda::{Deadline, Failure, Known, Started};
+use lambda::{Failure, Known, Started};
 use rules::events::{TaskChanged, TimedOut};
+use rules::migration::finish::{Described, Trigger};
 use rules::migration::{self, Record, TaskRun};
 use rules::names::{DeploymentId, HookExecutionId, TaskArn};
 use rules::observed::Task;
-use rules::{revision, start};
-use serde_json::Value;
+use rules::{codedeploy, revision};
 use time::UtcDateTime;
 
-use super::task::Seen;
-use super::{DUE_ABOUT, Handler, Waiting, nothing_to_finish};
+use super::Handler;
+use super::find::{Found, Waiting};
+
+const NOTHING_WAITS: &str = "no migration of this deployment waits (any more)";
+
+/// A migration that an older version started.
+struct Older {
+    record: Record,
+    known: Known,
+    task: Task,
+}
 
 impl Handler {
     pub(super) async fn older_task(
         &self,
         started: &Started<()>,
-        change: &TaskChanged,
-        deadline: Deadline,
-    ) -> Result<Value, Failure> {
-        let found = self.older(started, &change.deployment, &change.task, None);
-        let (waiting, task) = match found.await? {
-            Ok(found) => found,
-            Err(reason) => return Ok(nothing_to_finish(&reason)),
-        };
-        let container = waiting.container();
-        match self.seen(&waiting.record, change, container).await? {
-            Seen::Other(reason) => Ok(nothing_to_finish(&reason)),
-            Seen::Ended(ended) if ended.arn == task.arn => {
-                self.finish(&waiting, &ended, deadline).await
+        change: TaskChanged,
+    ) -> Result<Found, Failure> {
+        let older = self.older(started, &change.deployment, &change.task, None);
+        Ok(match older.await? {
+            Ok(Older { record, known, .. }) => {
+                let waiting = Waiting::new(Trigger::Changed(change), record, Some(known), None);
+                Found::Waiting(Box::new(waiting))
             }
-            Seen::Ended(_) => Ok(nothing_to_finish("another task was described")),
-        }
+            Err(reason) => Found::Ignored(reason),
+        })
     }
 
     pub(super) async fn older_time_out(
         &self,
         time_out: TimedOut,
         now: Option<UtcDateTime>,
-        deadline: Deadline,
-    ) -> Result<Value, Failure> {
-        let nobody = "no migration of this deployment waits (any more)";
+    ) -> Result<Found, Failure> {
         let Some((execution, task)) = &time_out.older else {
-            return Ok(nothing_to_finish(nobody));
+            return Ok(Found::Ignored(NOTHING_WAITS.to_owned()));
         };
         let started = self.start.as_ref().map_err(Failure::from)?;
-        let found = self.older(started, &time_out.deployment, task, Some(execution));
-        let (waiting, task) = match found.await? {
-            Ok(found) => found,
-            Err(reason) => return Ok(nothing_to_finish(&reason)),
+        let older = self.older(started, &time_out.deployment, task, Some(execution));
+        let Older {
+            record,
+            known,
+            task,
+        } = match older.await? {
+            Ok(older) => older,
+            Err(reason) => return Ok(Found::Ignored(reason)),
         };
-        if let Some(container) = waiting.container()
-            && migration::has_ended(&task, container)
-        {
-            return self.finish(&waiting, &task, deadline).await;
-        }
-        let time_out = time::Duration::minutes(
-            i64::try_from(waiting.record.timeout_minutes).unwrap_or(i64::MAX / 60),
-        );
-        let due = task.created_at.map(|created_at| created_at + time_out);
-        if let (Some(due), Some(now)) = (due, now)
-            && now + DUE_ABOUT < due
-        {
-            return Ok(nothing_to_finish("the migration's time is not up"));
-        }
-        let verdict = self.too_long(&waiting.record, Ok(Some(task))).await;
-        self.answer(&waiting, verdict, deadline).await
+        let minutes = i64::try_from(record.timeout_minutes).unwrap_or(i64::MAX / 60);
+        let created_at = task.created_at;
+        let due = created_at.map(|created_at| created_at + time::Duration::minutes(minutes));
+        let trigger = Trigger::TimedOut { due, now };
+        let task = Some(Described::Task(Box::new(task)));
+        let waiting = Waiting::new(trigger, record, Some(known), task);
+        Ok(Found::Waiting(Box::new(waiting)))
     }
 
-    /// The migration that a task's two variables tell of, or the reason why it answers nothing.
+    /// The migration that a task's two variables name, or the reason why it answers nothing.
     async fn older(
         &self,
         started: &Started<()>,
         deployment: &DeploymentId,
         task: &TaskArn,
         execution: Option<&HookExecutionId>,
-    ) -> Result<Result<(Waiting, Task), String>, Failure> {
+    ) -> Result<Result<Older, String>, Failure> {
         let known = match self.known(started, deployment).await {
             Ok(Ok(known)) => known,
             Ok(Err(reason)) => return Ok(Err(reason)),
             Err(failed) if failed.is_transient() => return Err(failed.into()),
             Err(failed) => return Ok(Err(failed.to_string())),
         };
-        let nobody = "no migration of this deployment waits (any more)".to_owned();
         if known.deployment.status.has_ended() {
-            return Ok(Err(nobody));
+            return Ok(Err(NOTHING_WAITS.to_owned()));
         }
         let cluster = known.pipeline.cluster.as_str();
         let described = match self
@@ -100,7 +95,7 @@ impl Handler {
         let Some((task, variables)) =
             described.and_then(|task| Some((task.clone(), migration::variables(&task)?)))
         else {
-            return Ok(Err(nobody));
+            return Ok(Err(NOTHING_WAITS.to_owned()));
         };
         if execution.is_some_and(|execution| *execution != variables.execution) {
             return Ok(Err(
@@ -114,16 +109,15 @@ impl Handler {
         if let Some(reason) = self.differs(&known, &record, &task).await? {
             return Ok(Err(reason));
         }
-        let waiting = Waiting {
-            record: Record {
-                task: Some(task.arn.clone()),
-                ..record
-            },
-            known: Some(known),
-            due: None,
-            now: None,
+        let record = Record {
+            task: Some(task.arn.clone()),
+            ..record
         };
-        Ok(Ok((waiting, task)))
+        Ok(Ok(Older {
+            record,
+            known,
+            task,
+        }))
     }
 
     /// Green's revision is not written down: it is known by the image that the deployment ships.
@@ -145,7 +139,7 @@ impl Handler {
                 differs.join(", ")
             )));
         }
-        let Some(digest) = start::shipped(&known.deployment) else {
+        let Some(digest) = codedeploy::shipped(&known.deployment) else {
             return Ok(Some(
                 "it is not known which image this deployment ships".to_owned(),
             ));

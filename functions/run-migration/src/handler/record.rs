@@ -1,13 +1,14 @@
-//! The time-out schedule: made before the task, and told the task's ARN when there is one.
+//! The time-out schedule: made before the task, and given the task's ARN when there is one.
 
 use std::time::Duration;
 
 use aws::scheduler::{Created, Found, Schedule};
 use lambda::{Failure, Known};
+use rules::codedeploy::LifecycleEvent;
 use rules::events::HookCall;
 use rules::migration::{self, MigrationTask, Noted, Record, TaskRun};
 use rules::names::TaskArn;
-use rules::observed::{LifecycleEvent, Task};
+use rules::observed::Task;
 use time::UtcDateTime;
 
 use super::Handler;
@@ -16,7 +17,7 @@ use super::Handler;
 /// the answer still counts.
 const HOOK_TIME: Duration = Duration::from_secs(57 * 60);
 
-/// How often a schedule is read again that somebody else writes at the same time.
+/// How often a schedule is read again that another invocation writes at the same time.
 const WRITTEN_AT_MOST: u32 = 5;
 
 /// What became of writing a migration down.
@@ -43,7 +44,7 @@ impl Handler {
         for _ in 0..WRITTEN_AT_MOST {
             let found = self.scheduler.get_schedule(&name).await?;
             let Some(mut record) = read(&found)? else {
-                // Nothing but AWS's answer says what time it is.
+                // The date of AWS's answer is the only clock.
                 let now = found.asked_at.or(event.started_at).ok_or_else(no_time)?;
                 let latest = latest(event, now);
                 if now >= latest {
@@ -78,7 +79,7 @@ impl Handler {
             }
         }
         Err(Failure::Refused(format!(
-            "schedule `{name}` is written by others all the time"
+            "schedule `{name}` is changed by other invocations all the time"
         )))
     }
 
@@ -112,7 +113,7 @@ impl Handler {
             }
         }
         Err(Failure::Refused(format!(
-            "schedule `{name}` is written by others all the time"
+            "schedule `{name}` is changed by other invocations all the time"
         )))
     }
 
@@ -121,8 +122,8 @@ impl Handler {
         Ok(Schedule {
             name: migration::schedule_name(&record.deployment),
             at,
-            target_arn: started.own.function_arn.clone(),
-            role_arn: started.own.role_arn.clone(),
+            target_arn: started.extra.function_arn.clone(),
+            role_arn: started.extra.role_arn.clone(),
             input: record.to_json(),
             description: format!(
                 "ends the migration of deployment {} if it still runs",
@@ -169,5 +170,5 @@ fn read(found: &Found) -> Result<Option<Record>, Failure> {
 }
 
 fn no_time() -> Failure {
-    Failure::Refused("AWS did not say what time it is".to_owned())
+    Failure::Refused("AWS's answer states no date".to_owned())
 }

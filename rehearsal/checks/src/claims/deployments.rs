@@ -109,21 +109,14 @@ pub fn all_succeeded() -> Vec<Expectation> {
     ]
 }
 
-/// One deployment failed at this lifecycle event, and a rollback of it succeeded.
-pub fn rolled_back(failed_at: &'static str) -> Vec<Expectation> {
-    vec![failed(failed_at), taken_back()]
-}
-
 /// The deployment of a push failed at this lifecycle event.
-pub fn failed(failed_at: &'static str) -> Expectation {
+pub fn failed(failed_at: &str) -> Expectation {
+    let at = LIFECYCLE_EVENTS.iter().position(|name| *name == failed_at);
+    let at = at.unwrap_or(0);
     Expectation::new(
         format!("the deployment failed at {failed_at}, and nothing after it ran"),
         move |record| {
             let deployment = of_pushes(record).next().ok_or("there was no deployment")?;
-            let at = LIFECYCLE_EVENTS
-                .iter()
-                .position(|name| *name == failed_at)
-                .unwrap_or(0);
             let mut expected = LIFECYCLE_EVENTS.map(|name| (name, "Succeeded"));
             expected[at].1 = "Failed";
             for event in &mut expected[at + 1..] {

@@ -7,15 +7,13 @@ use super::{expect, list};
 use crate::{Expectation, quoted};
 
 /// Exactly these messages were published; SNS promises no order.
-pub fn messages(outcomes: &'static [&'static str]) -> Vec<Expectation> {
+pub fn messages(outcomes: &[&str]) -> Vec<Expectation> {
+    let expected: Vec<String> = outcomes.iter().map(|&outcome| outcome.to_owned()).collect();
     vec![Expectation::new(
         format!("messages: {}", outcomes.join(", ")),
         move |record| {
             let published: Vec<String> = once(record).into_iter().map(Message::outcome).collect();
-            let (mut found, mut expected) = (
-                published.clone(),
-                outcomes.iter().map(|o| (*o).to_owned()).collect::<Vec<_>>(),
-            );
+            let (mut found, mut expected) = (published.clone(), expected.clone());
             found.sort();
             expected.sort();
             expect(found == expected, || list(&published))
@@ -24,12 +22,16 @@ pub fn messages(outcomes: &'static [&'static str]) -> Vec<Expectation> {
 }
 
 /// A message with this outcome says all of these.
-pub fn message_says(outcome: &'static str, texts: &'static [&'static str]) -> Vec<Expectation> {
+pub fn message_says(outcome: &str, texts: &[&str]) -> Vec<Expectation> {
     let claim = format!("the message `{outcome}` says {}", quoted(texts));
+    let outcome = outcome.to_owned();
+    let texts: Vec<String> = texts.iter().map(|&text| text.to_owned()).collect();
     vec![Expectation::new(claim, move |record| {
-        let first = record.message(outcome).ok_or("there was no such message")?;
+        let first = record
+            .message(&outcome)
+            .ok_or("there was no such message")?;
         let missing = |message: &Message| -> Vec<&str> {
-            let texts = texts.iter().copied();
+            let texts = texts.iter().map(String::as_str);
             texts.filter(|text| !message.body.contains(text)).collect()
         };
         let mut messages = record.messages.iter();

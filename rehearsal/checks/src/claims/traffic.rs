@@ -6,15 +6,16 @@ use super::{expect, list};
 use crate::{BLUE, Expectation, GREEN};
 
 /// Production went from blue over both to green, with one answer in ten by green in between.
-pub fn shifted(service: &'static str) -> Vec<Expectation> {
+pub fn shifted(service: &str) -> Vec<Expectation> {
+    let [first, second] = [service.to_owned(), service.to_owned()];
     vec![
         Expectation::new(
             format!("`{service}` answered first by {BLUE}, then by both, then by {GREEN} only"),
             move |record| {
                 let seen = record
                     .services
-                    .get(service)
-                    .ok_or_else(|| format!("nobody asked `{service}`"))?;
+                    .get(&first)
+                    .ok_or_else(|| format!("nobody asked `{first}`"))?;
                 let (before, between, after) = phases(seen)?;
                 let other = seen
                     .versions
@@ -35,8 +36,8 @@ pub fn shifted(service: &'static str) -> Vec<Expectation> {
             move |record| {
                 let seen = record
                     .services
-                    .get(service)
-                    .ok_or_else(|| format!("nobody asked `{service}`"))?;
+                    .get(&second)
+                    .ok_or_else(|| format!("nobody asked `{second}`"))?;
                 let (_, between, _) = phases(seen)?;
                 let green = green_between(seen);
                 // The stretch begins and ends with green's turn in the distribution, so it may be one off. Of nodes that

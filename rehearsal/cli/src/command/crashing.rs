@@ -1,8 +1,8 @@
 //! What `crashes` takes.
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use local_aws::fault::Fault;
 
-use super::known_scenario;
 use super::shared::{Build, Otherwise};
 use crate::binaries::FUNCTIONS;
 use crate::scenario::quoted;
@@ -41,6 +41,11 @@ fn known_function(given: &str) -> Result<String, String> {
     }
 }
 
+fn fault() -> impl TypedValueParser<Value = Fault> {
+    let value = |fault: &Fault| PossibleValue::new(fault.name()).help(fault.meaning());
+    PossibleValuesParser::new(Fault::ALL.iter().map(value)).try_map(|given| given.parse::<Fault>())
+}
+
 fn call(given: &str) -> Result<String, String> {
     let is_call = |(service, operation): (&str, &str)| {
         let is_name = |name: &str| name.bytes().all(|byte| byte.is_ascii_alphanumeric());
@@ -58,7 +63,7 @@ fn call(given: &str) -> Result<String, String> {
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Crashing {
     /// The scenarios to play; all of them where none is named
-    #[arg(value_name = "NAME", value_parser = known_scenario)]
+    #[arg(value_name = "NAME")]
     pub(crate) scenarios: Vec<String>,
 
     /// Only at calls of these functions, by their binaries' names
@@ -73,7 +78,7 @@ pub(crate) struct Crashing {
     #[arg(
         long = "fault",
         value_name = "KIND",
-        value_enum,
+        value_parser = fault(),
         hide_possible_values = true
     )]
     pub(crate) faults: Vec<Fault>,

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::ValueEnum;
 use local_aws::assumption::{Assumption, Assumptions};
 use local_aws::iam::Removal;
+use local_aws::named::UnknownName;
 
 use crate::binaries::Profile;
 
@@ -62,7 +62,7 @@ pub(crate) enum Assumed {
 impl Otherwise {
     pub(crate) fn assumptions(&self) -> Assumptions {
         let of = |assumed: &Assumed| match assumed {
-            Assumed::All => Assumption::value_variants().to_vec(),
+            Assumed::All => Assumption::ALL.to_vec(),
             Assumed::One(assumption) => vec![*assumption],
         };
         self.assume.iter().flat_map(of).collect()
@@ -73,21 +73,11 @@ fn assumption(given: &str) -> Result<Assumed, String> {
     if given == "all" {
         return Ok(Assumed::All);
     }
-    Assumption::from_str(given, false)
-        .map(Assumed::One)
-        .map_err(|_| {
-            let values = Assumption::value_variants()
-                .iter()
-                .filter_map(Assumption::to_possible_value);
-            let lines: Vec<String> = values
-                .map(|value| {
-                    let help = value
-                        .get_help()
-                        .map(ToString::to_string)
-                        .unwrap_or_default();
-                    format!("  {:<36}{help}", value.get_name())
-                })
-                .collect();
-            format!("expected `all` or one of\n{}", lines.join("\n"))
-        })
+    given.parse().map(Assumed::One).map_err(|_: UnknownName| {
+        let line = |assumption: &Assumption| {
+            format!("  {:<36}{}", assumption.name(), assumption.meaning())
+        };
+        let lines: Vec<String> = Assumption::ALL.iter().map(line).collect();
+        format!("expected `all` or one of\n{}", lines.join("\n"))
+    })
 }

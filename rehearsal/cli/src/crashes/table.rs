@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use clap::ValueEnum as _;
 use local_aws::fault::Fault;
 
 use super::{Outcome, Verdict, is_untried};
@@ -71,10 +70,7 @@ fn table(outcomes: &[Outcome]) -> Vec<String> {
         .keys()
         .map(|(function, call)| format!("{function} {call}"));
     let width = names.map(|name| name.len()).max().unwrap_or_default();
-    let faults: Vec<&str> = Fault::value_variants()
-        .iter()
-        .map(|fault| fault.name())
-        .collect();
+    let faults: Vec<&str> = Fault::ALL.iter().map(|fault| fault.name()).collect();
     let cells = |text: &dyn Fn(&str) -> String| {
         let cells = faults.iter().map(|fault| format!("  {:>13}", text(fault)));
         cells.collect::<String>()

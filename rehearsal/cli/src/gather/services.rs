@@ -9,7 +9,7 @@ use local_aws::ecs::service::Service;
 use local_aws::ecs::task::{Task as EcsTask, TaskStatus};
 use local_aws::elb::Answering;
 use local_aws::timeline::ListenerKind;
-use local_aws::world::{World, is_called};
+use local_aws::world::World;
 use record::{
     Answered, Answerer, AtEnd, HealthChange, Listeners, Pipeline, Request, TestAnswer,
     TestTrafficGate,
@@ -30,7 +30,7 @@ pub(super) fn listeners(scenario: &Scenario, world: &World) -> Vec<Listeners> {
 pub(super) fn at_end(scenario: &Scenario, world: &World) -> BTreeMap<String, AtEnd> {
     let label = |service: &Service| {
         let mut labels = scenario.setting.services.iter().map(|known| &known.label);
-        let label = labels.find(|label| is_called(label, &service.cluster, &service.name));
+        let label = labels.find(|label| record::is_called(label, &service.cluster, &service.name));
         label.unwrap_or(&service.name).clone()
     };
     let services: Vec<_> = world.ecs.read(|state| {

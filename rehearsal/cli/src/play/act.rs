@@ -1,34 +1,41 @@
-//! Does the steps of a scenario's script.
+//! Does the steps of a scenario or a storm.
+
+mod moment;
+mod rest;
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
+use local_aws::codedeploy::State;
 use local_aws::codedeploy::requests::DeploymentWait;
-use local_aws::codedeploy::{Creator, Deployment, State, Wait};
+use local_aws::ecr::{ImageSettings, PushRefused};
 use local_aws::pause::Pause;
-use local_aws::timeline::{self, ListenerKind};
 use local_aws::world::World;
 use serde_json::Value;
 
 use super::{forge, person};
-use crate::scenario::setting::CLUSTER;
-use crate::scenario::{Moment, Queued, Step};
-use crate::storm;
+use crate::scenario::{DeliveryFaults, Impossible, Moment, Queued, Reached, Step};
 use crate::traffic::Traffic;
 
 /// Whoever does a script's steps.
 pub(super) struct Script<'a> {
     world: &'a World,
     traffic: &'a BTreeMap<String, Traffic>,
+    impossible: Impossible,
     /// Keeps the clock from moving on between two waits.
     pause: Pause,
 }
 
 impl<'a> Script<'a> {
-    pub(super) fn new(world: &'a World, traffic: &'a BTreeMap<String, Traffic>) -> Script<'a> {
+    pub(super) fn new(
+        world: &'a World,
+        traffic: &'a BTreeMap<String, Traffic>,
+        impossible: Impossible,
+    ) -> Script<'a> {
         Script {
             world,
             traffic,
+            impossible,
             pause: Pause::new(world),
         }
     }
@@ -37,47 +44,64 @@ impl<'a> Script<'a> {
         let world = self.world;
         match step {
             Step::Push(image) => {
-                let refused =
-                    |refused| anyhow!("ECR refused the push of `{}`: {refused:?}", image.version);
-                world.push(image).map_err(refused)?;
+                let pushed = world.push(image);
+                self.possible(pushed.map_err(|refused| not_pushed(image, refused)))?;
             }
             Step::PushIndex(index) => {
-                let version = &index.image.version;
-                let refused = |refused| anyhow!("ECR refused the push of `{version}`: {refused:?}");
-                world.push_index(index).map_err(refused)?;
+                let pushed = world.push_index(index);
+                self.possible(pushed.map_err(|refused| not_pushed(&index.image, refused)))?;
             }
-            Step::TellAgain => tell_again(world)?,
-            Step::Tell(event) => world.events.deliver(event.clone()),
+            Step::DeliverAgain => deliver_again(world)?,
+            Step::Deliver(event) => world.events.deliver(event.clone()),
             Step::Hold(source) => world.events.hold(source),
             Step::Release(queued) => self.release(*queued).await,
+            Step::InjectDeliveryFaults(faults) => inject(world, faults),
             Step::Deny { function, action } => world.deny(function, action)?,
-            Step::LimitFargate(tasks) => world.limit_fargate(*tasks),
-            Step::Stop(then) => person::stop(world, *then)?,
-            Step::Continue(wait) => person::end_wait(world, *wait)?,
-            Step::Alarm(name, state) => world.set_alarm(name, *state)?,
-            Step::Redeploy(version) => {
-                person::redeploy(world, CLUSTER, person::SERVICE, version).await?
-            }
-            Step::Forge(forgery) => forge::forge(world, *forgery).await?,
-            Step::Desire(count) => person::desire(world, *count).await?,
-            Step::KeepPath(path) => person::keep_path(world, path)?,
+            Step::LimitFargate(tasks) => world.ecs.limit_fargate(*tasks),
+            Step::Alarm(name, state) => world.cloudwatch.set_alarm(name, *state)?,
             Step::Answers(answers) => self.more(*answers).await,
             Step::AnswersAt(moment, answers) => {
-                if self.comes(*moment).await {
+                if self.comes(moment).await {
                     self.more(*answers).await;
                 }
             }
-            Step::Storm(action) => storm::act::act(world, &mut self.pause, action).await?,
-            Step::Ask(request) => person::ask(world, request).await?,
-            Step::Await(moment) => {
-                if !self.comes(*moment).await {
-                    bail!("everything ended without what the script waits for");
-                }
+            Step::Until(moment) => {
+                let came = self.comes(moment).await;
+                let never =
+                    || anyhow!("everything ended, and the script still waits until {moment}");
+                self.possible(came.then_some(()).ok_or_else(never))?;
             }
+            Step::UntilIdle => self.idle().await,
             Step::Pass(duration) => self.pause.pass(*duration).await,
-            Step::Settle => self.pause.settled().await,
+            Step::Settle => self.settle().await,
+            Step::Calm => rest::calm(world)?,
+            Step::Converge => rest::converge(world, &mut self.pause).await,
+            Step::Stop { service, then } => self.possible(person::stop(world, service, *then))?,
+            Step::EndWait { service, wait } => {
+                self.possible(person::end_wait(world, service, *wait))?;
+            }
+            // Refused while another deployment is under way, and where no revision has it.
+            Step::Redeploy { service, version } => {
+                self.possible(person::redeploy(world, service, version).await)?;
+            }
+            Step::Desire { service, count } => person::desire(world, service, *count).await?,
+            Step::KeepPath { service, path } => person::keep_path(world, service, path)?,
+            Step::Forge { service, forgery } => forge::forge(world, service, *forgery).await?,
+            // The function that is asked may wait for a retry, and so for time.
+            Step::Ask(request) => {
+                let asked = person::ask(world, request.payload());
+                self.pause.during(asked).await?;
+            }
         }
         Ok(())
+    }
+
+    /// What came of a step that may be impossible by now.
+    fn possible<T>(&self, done: anyhow::Result<T>) -> anyhow::Result<()> {
+        match self.impossible {
+            Impossible::Fails => done.map(drop),
+            Impossible::LeftOut => Ok(()),
+        }
     }
 
     /// Every client gets so many more answers.
@@ -92,7 +116,17 @@ impl<'a> Script<'a> {
         self.pause.during(self.world.lambda.idle()).await;
     }
 
-    /// Each event is looked at before the next one comes: a second invocation might otherwise overtake the first.
+    /// Everything has come to its end. Where faults are injected it may never: what ends begins anew.
+    async fn settle(&mut self) {
+        match self.impossible {
+            Impossible::Fails => self.pause.settled().await,
+            Impossible::LeftOut => {
+                rest::rest(self.world, &mut self.pause).await;
+            }
+        }
+    }
+
+    /// Each event is handled before the next one comes: a second invocation might otherwise overtake the first.
     async fn release(&mut self, queued: Queued) {
         let events = self.world.events.release();
         match queued {
@@ -107,85 +141,61 @@ impl<'a> Script<'a> {
     }
 
     /// Waits for a moment, and keeps the clock there; says whether it came before everything ended.
-    async fn comes(&mut self, moment: Moment) -> bool {
+    async fn comes(&mut self, moment: &Moment) -> bool {
+        if let Reached::Wait(wait) = moment.reached {
+            return self.waits(moment.service.as_deref(), wait).await;
+        }
+        let is = moment::is(self.world, moment);
+        match self.impossible {
+            Impossible::Fails => self.pause.until(is).await,
+            Impossible::LeftOut => {
+                let restless = rest::restless(self.world);
+                self.pause
+                    .until(move |event| restless(event) || is(event))
+                    .await
+            }
+        }
+    }
+
+    async fn waits(&mut self, service: Option<&str>, wait: DeploymentWait) -> bool {
         let world = self.world;
-        match moment {
-            Moment::Idle => {
-                self.idle().await;
-                true
-            }
-            Moment::LifecycleEvent(..) | Moment::Share(_) => {
-                self.pause.until(move |event| is(moment, event)).await
-            }
-            Moment::Wait(wait) => {
-                while self.pause.until(move |event| begins(wait, event)).await {
-                    let waits = |state: &State| is_waited(wait, &state.deployments);
-                    if world.codedeploy.until(waits).await {
-                        return true;
-                    }
-                }
-                false
+        while self
+            .pause
+            .until(move |event| moment::begins(wait, event))
+            .await
+        {
+            let is_waited = |state: &State| moment::is_waited(wait, service, state);
+            if world.codedeploy.until(is_waited).await {
+                return true;
             }
         }
+        false
     }
 }
 
-/// What comes right before a wait, without any time in between.
-fn begins(wait: DeploymentWait, event: &timeline::Event) -> bool {
-    match (wait, event) {
-        (DeploymentWait::Ready, timeline::Event::DeploymentStatus { status, .. }) => {
-            *status == "Ready"
-        }
-        (DeploymentWait::Termination, timeline::Event::LifecycleEvent { name, status, .. }) => {
-            (*name, *status) == ("AfterAllowTraffic", "Succeeded")
-        }
-        (DeploymentWait::Ready | DeploymentWait::Termination, _) => false,
-    }
+fn not_pushed(image: &ImageSettings, refused: PushRefused) -> anyhow::Error {
+    anyhow!("ECR refused the push of `{}`: {refused:?}", image.version)
 }
 
-/// Whether a deployment is in the wait, once it is known. A rollback never is: it has no blue to stop.
-fn is_waited(wait: DeploymentWait, deployments: &[Deployment]) -> Option<bool> {
-    let ships = |deployment: &&Deployment| {
-        deployment.status.is_active() && deployment.creator == Creator::User
-    };
-    let mut shipping = deployments.iter().filter(ships).peekable();
-    if shipping.peek().is_none() {
-        return Some(false);
-    }
-    let is_in = |deployment: &Deployment| match wait {
-        DeploymentWait::Ready => deployment.ready_wait == Wait::Waiting,
-        DeploymentWait::Termination => deployment.termination_wait == Wait::Waiting,
-    };
-    shipping.any(is_in).then_some(true)
+fn inject(world: &World, faults: &DeliveryFaults) {
+    let DeliveryFaults {
+        rule,
+        about,
+        faults,
+    } = faults;
+    world
+        .events
+        .inject_about(rule, about, faults.iter().copied());
 }
 
-fn is(moment: Moment, event: &timeline::Event) -> bool {
-    match (moment, event) {
-        (
-            Moment::LifecycleEvent(event, wanted),
-            timeline::Event::LifecycleEvent { name, status, .. },
-        ) => (event, wanted) == (*name, *status),
-        (
-            Moment::Share(wanted),
-            timeline::Event::Weights {
-                listener, weights, ..
-            },
-        ) => {
-            let mut weights = weights.iter();
-            *listener == ListenerKind::Production
-                && weights.any(|weight| (weight.task_set, weight.percent) == ("Green", wanted))
-        }
-        (Moment::LifecycleEvent(..) | Moment::Share(_) | Moment::Wait(_) | Moment::Idle, _) => {
-            false
-        }
-    }
-}
-
-fn tell_again(world: &World) -> anyhow::Result<()> {
+fn deliver_again(world: &World) -> anyhow::Result<()> {
     let is_push = |event: &Value| event["source"] == "aws.ecr";
-    let told = world.events.delivered();
-    let last = told.into_iter().rev().find(|(event, _)| is_push(event));
-    let (event, _) = last.context("no push was told before")?;
+    let delivered = world.events.delivered();
+    let last = delivered
+        .into_iter()
+        .rev()
+        .find(|(event, _)| is_push(event));
+    let (event, _) = last.context("no event of a push was delivered before")?;
     world.events.deliver(event);
     Ok(())
 }

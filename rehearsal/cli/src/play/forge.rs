@@ -4,18 +4,19 @@ use anyhow::Context as _;
 use local_aws::world::World;
 use serde_json::{Value, json};
 
-use super::person::{SERVICE, call, under_way};
+use super::person::{call, group, under_way};
 use crate::scenario::Forgery;
-use crate::scenario::setting::CLUSTER;
 
 const RUN_TASK: &str = "AmazonEC2ContainerServiceV20141113.RunTask";
 
-pub(super) async fn forge(world: &World, forgery: Forgery) -> anyhow::Result<()> {
-    let deployment = under_way(world)?;
+pub(super) async fn forge(world: &World, service: &str, forgery: Forgery) -> anyhow::Result<()> {
+    let deployment = under_way(world, service)?;
+    let cluster = group(world, service)?.cluster;
+    let task = || task(world, &cluster, service, &deployment);
     match forgery {
-        Forgery::Task => call(world, RUN_TASK, &task(world, &deployment)?).await,
+        Forgery::Task => call(world, RUN_TASK, &task()?).await,
         Forgery::Token => {
-            let mut request = task(world, &deployment)?;
+            let mut request = task()?;
             request["clientToken"] = json!(format!("greenlight-AfterInstall-{deployment}"));
             call(world, RUN_TASK, &request).await
         }
@@ -28,7 +29,7 @@ pub(super) async fn forge(world: &World, forgery: Forgery) -> anyhow::Result<()>
         Forgery::TimeOut => {
             let payload = json!({
                 "deployment_id": deployment, "hook_execution_ids": ["an-execution-id-that-somebody-made-up"],
-                "cluster": CLUSTER, "timeout_minutes": 0,
+                "cluster": cluster, "timeout_minutes": 0,
             });
             invoke(world, "finish-migration", payload)
         }
@@ -36,9 +37,9 @@ pub(super) async fn forge(world: &World, forgery: Forgery) -> anyhow::Result<()>
 }
 
 /// The revision that serves production, with a command that ends well.
-fn task(world: &World, deployment: &str) -> anyhow::Result<Value> {
+fn task(world: &World, cluster: &str, service: &str, deployment: &str) -> anyhow::Result<Value> {
     let service = world.ecs.read(|state| {
-        let service = state.service(CLUSTER, SERVICE)?;
+        let service = state.service(cluster, service)?;
         let set = service.task_sets.first()?;
         Some((
             set.task_definition.clone(),
@@ -47,7 +48,7 @@ fn task(world: &World, deployment: &str) -> anyhow::Result<Value> {
     });
     let (revision, network) = service.context("the service runs nothing")?;
     Ok(json!({
-        "cluster": CLUSTER,
+        "cluster": cluster,
         "taskDefinition": revision,
         "launchType": "FARGATE",
         "networkConfiguration": network,

@@ -6,50 +6,47 @@ use axum::http::Request;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use local_aws::codedeploy::requests::DeploymentWait;
+use local_aws::codedeploy::{Deployment, Group};
 use local_aws::lambda::{Answer, Refused};
 use local_aws::world::World;
 use serde_json::{Value, json};
 
 use crate::scenario::AfterStop;
-use crate::scenario::setting::CLUSTER;
 
-/// The service that people change.
-pub(super) const SERVICE: &str = "web";
 /// Of a rule that people give a listener.
 const RULE_PRIORITY: u32 = 10;
 /// Any key will do: a person's is none of a function's.
 const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=AKIAPERSON/20260101/eu-central-1/aws/aws4_request, \
                       SignedHeaders=host, Signature=00";
 
-pub(super) fn stop(world: &World, then: AfterStop) -> anyhow::Result<()> {
+pub(super) fn stop(world: &World, service: &str, then: AfterStop) -> anyhow::Result<()> {
     let roll_back = match then {
         AfterStop::RollBack => true,
         AfterStop::LeaveEverything => false,
     };
-    Ok(world.stop_deployment(&under_way(world)?, Some(roll_back))?)
+    Ok(world
+        .codedeploy
+        .stop_deployment(&under_way(world, service)?, Some(roll_back))?)
 }
 
-pub(super) fn end_wait(world: &World, wait: DeploymentWait) -> anyhow::Result<()> {
-    Ok(world.continue_deployment(&under_way(world)?, wait)?)
+pub(super) fn end_wait(world: &World, service: &str, wait: DeploymentWait) -> anyhow::Result<()> {
+    Ok(world
+        .codedeploy
+        .continue_deployment(&under_way(world, service)?, wait)?)
 }
 
 /// *Create deployment* in the console: a revision behind the load balancer, and nothing else.
-pub(crate) async fn redeploy(
-    world: &World,
-    cluster: &str,
-    service: &str,
-    version: &str,
-) -> anyhow::Result<()> {
+pub(super) async fn redeploy(world: &World, service: &str, version: &str) -> anyhow::Result<()> {
+    let group = group(world, service)?;
     let runs = |image: &String| world.ecr.version(image).as_deref() == Some(version);
     let found = world.ecs.read(|state| {
-        let found = state.service(cluster, service)?;
+        let found = state.service(&group.cluster, service)?;
         let family = &state.revision(&found.task_definition)?.family;
         let revisions = state.families.get(family)?.iter();
         let revisions = revisions.map(|revision| (revision.arn(), revision.images()));
         Some((found.load_balancer.clone(), revisions.collect::<Vec<_>>()))
     });
-    let (balanced, revisions) =
-        found.with_context(|| format!("`{cluster}/{service}` is no service"))?;
+    let (balanced, revisions) = found.with_context(|| format!("`{service}` is not a service"))?;
     let (revision, _) = revisions
         .into_iter()
         .find(|(_, images)| images.iter().any(|(_, image)| runs(image)))
@@ -63,26 +60,23 @@ pub(crate) async fn redeploy(
     });
     let content = json!({ "content": app_spec.to_string() });
     let request = json!({
-        "applicationName": format!("AppECS-{cluster}-{service}"),
-        "deploymentGroupName": format!("DgpECS-{cluster}-{service}"),
+        "applicationName": group.application,
+        "deploymentGroupName": group.name,
         "revision": { "revisionType": "AppSpecContent", "appSpecContent": content },
     });
     call(world, "CodeDeploy_20141006.CreateDeployment", &request).await
 }
 
-pub(super) async fn desire(world: &World, count: u32) -> anyhow::Result<()> {
-    let request = json!({ "cluster": CLUSTER, "service": SERVICE, "desiredCount": count });
+pub(super) async fn desire(world: &World, service: &str, count: u32) -> anyhow::Result<()> {
+    let cluster = group(world, service)?.cluster;
+    let request = json!({ "cluster": cluster, "service": service, "desiredCount": count });
     let operation = "AmazonEC2ContainerServiceV20141113.UpdateService";
     call(world, operation, &request).await
 }
 
 /// A rule of the test listener beside the default one, for a path: it leads where the listener does now.
-pub(super) fn keep_path(world: &World, path: &str) -> anyhow::Result<()> {
-    let listener = world.codedeploy.read(|state| {
-        let mut groups = state.groups.iter();
-        let group = groups.find(|group| group.service == SERVICE)?;
-        group.test_listener.clone()
-    });
+pub(super) fn keep_path(world: &World, service: &str, path: &str) -> anyhow::Result<()> {
+    let listener = group(world, service)?.test_listener;
     let listener = listener.context("there is no test listener")?;
     let mut listeners = world.load_balancers.listeners().into_iter();
     let found = listeners.find(|known| known.arn == listener);
@@ -95,7 +89,7 @@ pub(super) fn keep_path(world: &World, path: &str) -> anyhow::Result<()> {
 
 /// A request to `start-deployment`; the record shows what it answers. A person who is refused for want of concurrency waits
 /// and asks again.
-pub(crate) async fn ask(world: &World, request: &Value) -> anyhow::Result<()> {
+pub(super) async fn ask(world: &World, request: Value) -> anyhow::Result<()> {
     let mut functions = world.lambda.functions().into_iter();
     let function = functions
         .find(|function| function.binary_name == "start-deployment")
@@ -110,14 +104,27 @@ pub(crate) async fn ask(world: &World, request: &Value) -> anyhow::Result<()> {
     }
 }
 
-/// The deployment that has not ended.
-pub(super) fn under_way(world: &World) -> anyhow::Result<String> {
+/// The deployment of a service that has not ended.
+pub(super) fn under_way(world: &World, service: &str) -> anyhow::Result<String> {
     let id = world.codedeploy.read(|state| {
-        let mut deployments = state.deployments.iter();
+        let is_of = |deployment: &&Deployment| {
+            let group = state.group_of(deployment);
+            group.is_some_and(|group| group.service == service)
+        };
+        let mut deployments = state.deployments.iter().filter(is_of);
         let active = deployments.find(|deployment| deployment.status.is_active())?;
         Some(active.id.clone())
     });
-    id.context("no deployment is under way")
+    id.with_context(|| format!("no deployment of `{service}` is under way"))
+}
+
+/// What deploys a service, and where it is.
+pub(super) fn group(world: &World, service: &str) -> anyhow::Result<Group> {
+    let group = world.codedeploy.read(|state| {
+        let mut groups = state.groups.iter();
+        groups.find(|group| group.service == service).cloned()
+    });
+    group.with_context(|| format!("no deployment group deploys `{service}`"))
 }
 
 pub(super) async fn call(world: &World, target: &str, request: &Value) -> anyhow::Result<()> {

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use local_aws::api::throttle;
+use local_aws::api::operations;
+use local_aws::api::service::Service;
+use local_aws::api::throttle::Bucket;
 use local_aws::lambda::{Answer, Invocation};
 use local_aws::timeline::{self, ListenerKind};
 use local_aws::world::{AwsCall, World};
@@ -247,7 +249,8 @@ impl Bound {
     /// The newest image is there from the last push on. From then on every service takes one token of a bucket that is
     /// full at best, and the last of them still has to be deployed.
     fn of(times: &Times, services: u32) -> Bound {
-        let (burst, refill) = throttle::burst_and_refill(REGISTER).unwrap_or((services, 1));
+        let bucket = operations::find(Service::Ecs, REGISTER).and_then(|register| register.bucket);
+        let (burst, refill) = bucket.map_or((services, 1), Bucket::burst_and_refill);
         let pushing_seconds = times.between(times.first_push, times.last_push);
         let registering_seconds = f64::from(services.saturating_sub(burst)) / f64::from(refill);
         let deployment_seconds = times.quickest.as_secs_f64();

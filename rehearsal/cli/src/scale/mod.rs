@@ -109,7 +109,7 @@ async fn through(
     data: &Data,
     output: &Output,
 ) -> anyhow::Result<Burst> {
-    let scenario = setting::scenario(setting, size.services, data.path())?;
+    let scenario = setting::scenario(setting, size.services);
     let world = start_world(&scenario, paths, data, 0).await?;
     let mut traffic = Vec::new();
     for service in &scenario.setting.services {

@@ -1,14 +1,12 @@
 //! What a burst begins with: many services of one base image, each with its pipeline.
 
 use std::fmt::Write as _;
-use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use local_aws::ecr::ImageSettings;
 
 use crate::scenario::setting::{BLUE, CLUSTER, Service, Setting};
-use crate::scenario::{MessageFormat, Scenario};
+use crate::scenario::{MessageFormat, Pipelines, Scenario};
 
 /// The base image.
 pub(super) const REPOSITORY: &str = "platform/base";
@@ -18,18 +16,16 @@ const DWELL: Duration = Duration::from_millis(50);
 /// How often a load balancer checks a target. Checks are real requests, fifty times as often as configured.
 const CHECKED_EVERY: Duration = Duration::from_secs(60);
 
-/// A world of so many services, with `setting`'s assumptions and faults; the pipelines file is written into `folder`.
-pub(super) fn scenario(setting: Setting, services: u32, folder: &Path) -> anyhow::Result<Scenario> {
+/// A world of so many services, with `setting`'s assumptions and faults.
+pub(super) fn scenario(setting: Setting, services: u32) -> Scenario {
     let names: Vec<String> = (1..=services)
         .map(|number| format!("service-{number:03}"))
         .collect();
-    let file = folder.join("scale.toml");
-    std::fs::write(&file, pipelines(&names))
-        .with_context(|| format!("write `{}`", file.display()))?;
-    Ok(Scenario {
-        name: "scale",
-        summary: "one base image, followed by many services, is pushed many times in a row",
-        pipelines: file,
+    Scenario {
+        name: "scale".to_owned(),
+        summary: "one base image, followed by many services, is pushed many times in a row"
+            .to_owned(),
+        pipelines: Pipelines::Text(pipelines(&names)),
         message_format: MessageFormat::Json,
         setting: Setting {
             repositories: vec![REPOSITORY.to_owned()],
@@ -41,7 +37,7 @@ pub(super) fn scenario(setting: Setting, services: u32, folder: &Path) -> anyhow
         steps: Vec::new(),
         expectations: Vec::new(),
         excuses: Vec::new(),
-    })
+    }
 }
 
 /// Its deployments outlast the pushes (a canary of five minutes), and keep no blue in reserve: a newest image

@@ -7,7 +7,7 @@ mod pipelines;
 mod requests;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::bail;
 use local_aws::codedeploy::traffic::Routing;
@@ -19,7 +19,7 @@ use record::{Message, Record};
 use serde_json::json;
 
 use crate::scenario::setting::{self, BLUE, GREEN, Service, Setting};
-use crate::scenario::{Expectation, MessageFormat, Scenario, Step, claims, quoted};
+use crate::scenario::{Expectation, MessageFormat, Pipelines, Scenario, Step, claims, quoted};
 
 pub(crate) use pipelines::{Pipeline, as_played, read};
 pub(crate) use requests::Request;
@@ -93,9 +93,9 @@ pub(crate) fn of_file(name: &str, file: &Path, text: &str) -> anyhow::Result<Sce
         }
     };
     Ok(Scenario {
-        name,
-        summary,
-        pipelines: PathBuf::from(file),
+        name: name.to_owned(),
+        summary: summary.to_owned(),
+        pipelines: Pipelines::File(file.to_owned()),
         message_format: MessageFormat::Json,
         setting: setting(&pipelines),
         steps: steps(&pipelines, outcome),
@@ -426,7 +426,7 @@ mod tests {
     fn valid_files() -> Vec<(String, String)> {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/pipelines");
         let files = std::fs::read_dir(folder).unwrap();
-        let read = |path: PathBuf| {
+        let read = |path: std::path::PathBuf| {
             let text = std::fs::read_to_string(&path).unwrap();
             (path.display().to_string(), text)
         };

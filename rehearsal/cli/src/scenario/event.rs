@@ -59,10 +59,10 @@ fn has_shape_of_digest(text: &str) -> bool {
 }
 
 /// The scenario `ship` with this event: it must ship if it is a push of `shop/web:latest`, and change nothing if not.
-pub(crate) fn of_event(file: EventFile) -> Scenario {
-    let mut scenario = super::ship::scenario();
-    scenario.name = "event";
-    scenario.summary = "an ECR event of your own arrives in the world of `ship`; its digest becomes that of the image there";
+pub(crate) fn of_event(file: EventFile, ship: Scenario) -> Scenario {
+    let mut scenario = ship;
+    scenario.name = "event".to_owned();
+    scenario.summary = "an ECR event of your own arrives in the world of `ship`; its digest becomes that of the image there".to_owned();
     let ships = file.ships();
     let (repository, tag) = (
         file.text("repository-name").to_owned(),
@@ -85,7 +85,7 @@ pub(crate) fn of_event(file: EventFile) -> Scenario {
         }
         scenario.setting.images.push(image);
     }
-    scenario.steps = vec![Step::Tell(event), Step::CANARY, Step::Settle];
+    scenario.steps = vec![Step::Deliver(event), Step::CANARY, Step::Settle];
     if !ships {
         scenario.expectations = claims::nothing_broke();
         scenario.expectations.extend(claims::started(0));
@@ -99,6 +99,10 @@ pub(crate) fn of_event(file: EventFile) -> Scenario {
 mod tests {
     use super::*;
 
+    fn ship() -> Scenario {
+        crate::scenario::tests::scenario("ship")
+    }
+
     fn event(tag: &str) -> String {
         let detail = json!({
             "action-type": "PUSH", "result": "SUCCESS", "repository-name": "shop/web", "image-tag": tag,
@@ -110,8 +114,8 @@ mod tests {
 
     #[test]
     fn a_push_that_the_pipeline_follows_ships_the_images_digest() {
-        let scenario = of_event(EventFile::parse(&event("latest")).unwrap());
-        let Step::Tell(told) = &scenario.steps[0] else {
+        let scenario = of_event(EventFile::parse(&event("latest")).unwrap(), ship());
+        let Step::Deliver(told) = &scenario.steps[0] else {
             panic!("the event is not told")
         };
         let image = &scenario.setting.images[1];
@@ -131,7 +135,7 @@ mod tests {
     #[test]
     fn any_other_event_must_change_nothing() {
         for tag in ["", "1.4.2"] {
-            let scenario = of_event(EventFile::parse(&event(tag)).unwrap());
+            let scenario = of_event(EventFile::parse(&event(tag)).unwrap(), ship());
             assert!(
                 scenario
                     .expectations

@@ -17,6 +17,9 @@ use local_aws::world::{
     TestListener,
 };
 
+use serde::Deserialize;
+
+use crate::scenario::Impossible;
 use crate::traffic;
 
 /// The value of a variable of every container; neither messages nor reports may tell it.
@@ -44,6 +47,7 @@ pub(crate) struct Setting {
     pub(crate) pace: Pace,
     /// What happens to calls of functions.
     pub(crate) faults: Vec<Planned>,
+    pub(crate) impossible: Impossible,
     /// How long a client of production waits after an answer.
     pub(crate) pause: Duration,
     pub(crate) mode: Mode,
@@ -54,9 +58,11 @@ pub(crate) struct Setting {
 }
 
 /// The template's parameter `Mode`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub(crate) enum Mode {
     Observe,
+    #[default]
     Deploy,
 }
 
@@ -91,20 +97,12 @@ impl Setting {
             dwell: clock::DWELL,
             pace: Pace::Real,
             faults: Vec::new(),
+            impossible: Impossible::Fails,
             pause: traffic::PAUSE,
             mode: Mode::Deploy,
             asked: traffic::PATHS,
             broken_unseen: Vec::new(),
         }
-    }
-
-    /// The same, with something around `web` otherwise than usual.
-    pub(crate) fn adjusted(adjust: impl Fn(&mut ServiceSettings)) -> Setting {
-        let mut setting = Setting::shop();
-        for service in &mut setting.services {
-            adjust(&mut service.settings);
-        }
-        setting
     }
 
     pub(crate) fn repositories(&self) -> Vec<RepositorySettings> {

@@ -1,58 +1,65 @@
-//! What happens in a world from outside, one step after the other.
+//! What happens in a world from outside, one step after the other: the one vocabulary of scenarios and storms.
 //!
 //! Between two steps that wait, the clock stands still: what a script does happens at the moment that it waited for.
+
+mod text;
+mod words;
 
 use std::time::Duration;
 
 use local_aws::cloudwatch::AlarmState;
 use local_aws::codedeploy::requests::DeploymentWait;
 use local_aws::ecr::{ImageSettings, IndexSettings};
-use serde_json::Value;
+use local_aws::events::DeliveryFault;
+use serde_json::{Value, json};
 
-use crate::storm::plan::Action;
+pub(crate) use text::image;
+pub(crate) use words::duration;
 
-/// One step of a script.
+/// One step of a script. Its text is a line of a scenario's file, and of a storm's plan.
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
-    /// An image is pushed, and ECR tells it once per tag.
+    /// An image is pushed, and ECR sends one event per tag.
     Push(Box<ImageSettings>),
     /// An image for several platforms is pushed: its manifests and attestations without a tag, then the index.
     PushIndex(Box<IndexSettings>),
-    /// ECR tells the last push again.
-    TellAgain,
+    /// The event of the last push arrives again.
+    DeliverAgain,
     /// An event of somebody's own arrives.
-    Tell(Value),
-    /// What this source tells from now on does not arrive: `aws.ecr`.
-    Hold(&'static str),
+    Deliver(Value),
+    /// Events of this source do not arrive from now on: `aws.ecr`.
+    Hold(String),
     /// What was held back arrives after all, or never will; nothing more is held back.
     Release(Queued),
+    /// The next deliveries by a rule meet these faults.
+    InjectDeliveryFaults(DeliveryFaults),
     /// From now on a function may not do something.
-    Deny {
-        function: &'static str,
-        action: &'static str,
-    },
+    Deny { function: String, action: String },
     /// From now on Fargate has room for so many tasks.
     LimitFargate(usize),
-    /// A person stops the deployment that is under way.
-    Stop(AfterStop),
+    /// A person stops the deployment of a service that is under way.
+    Stop { service: String, then: AfterStop },
     /// A person ends the wait of the deployment that is under way.
-    Continue(DeploymentWait),
-    /// A person deploys the revision of an earlier version to `web`, as the console does it: without any hook.
-    Redeploy(&'static str),
-    /// Something that a storm does.
-    Storm(Action),
-    /// A person asks `start-deployment`, and waits for the answer.
-    Ask(Value),
+    EndWait {
+        service: String,
+        wait: DeploymentWait,
+    },
+    /// A person deploys the revision of an earlier version, as the console does it: without any hook.
+    Redeploy { service: String, version: String },
+    /// A person changes the desired count.
+    Desire { service: String, count: u32 },
+    /// A person gives the test listener a rule: requests for this path go where all of them go now.
+    KeepPath { service: String, path: String },
     /// Somebody who may call AWS tries to pass for the migration of the deployment that is under way.
-    Forge(Forgery),
-    /// A person changes the desired count of `web`.
-    Desire(u32),
-    /// A person gives the test listener of `web` a rule: requests for this path go where all of them go now.
-    KeepPath(&'static str),
-    /// Nothing happens until this has.
-    Await(Moment),
+    Forge { service: String, forgery: Forgery },
+    /// A person asks `start-deployment`, and waits for the answer.
+    Ask(Request),
     /// An alarm changes its state.
-    Alarm(&'static str, AlarmState),
+    Alarm(String, AlarmState),
+    /// Nothing happens until this has.
+    Until(Moment),
+    /// Nothing happens until no function is at work: everything that was delivered so far has been handled.
+    UntilIdle,
     /// So many more requests are answered in production at this moment.
     Answers(u64),
     /// The same when this has happened; nothing where everything comes to its end without it.
@@ -61,14 +68,19 @@ pub(crate) enum Step {
     Pass(Duration),
     /// Nothing happens until everything has come to its end.
     Settle,
+    /// Nothing fails any more, and every alarm is off.
+    Calm,
+    /// Hours pass until an hourly reconciliation changes nothing.
+    Converge,
 }
 
-/// The hourly look comes, and works.
-pub(super) const AN_HOUR: Step = Step::Pass(Duration::from_secs(61 * 60));
-
-/// A version of the shop's image is pushed under the tag that its pipeline follows.
-pub(super) fn push(version: &str) -> Step {
-    Step::push(ImageSettings::new("shop/web", &["latest"], version))
+/// What becomes of a step that cannot be done any more when its turn comes: the deployment that it stops has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Impossible {
+    /// The rehearsal fails: a script says what happens.
+    Fails,
+    /// It is left out: a storm cannot know what its faults will have made of the world.
+    LeftOut,
 }
 
 /// What becomes of events that were held back.
@@ -78,6 +90,15 @@ pub(crate) enum Queued {
     LastFirst,
     /// They are lost.
     Lost,
+}
+
+/// What becomes of the next deliveries by a rule of what is about a service or a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DeliveryFaults {
+    /// By its logical id in the template.
+    pub(crate) rule: String,
+    pub(crate) about: String,
+    pub(crate) faults: Vec<Option<DeliveryFault>>,
 }
 
 /// StopDeployment's `autoRollbackEnabled`.
@@ -100,23 +121,93 @@ pub(crate) enum Forgery {
     TimeOut,
 }
 
-/// Something to wait for that has not happened at the end of the last wait.
+/// What a person asks `start-deployment` for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Request {
+    pub(crate) pipeline: String,
+    /// None: the image that the pipeline's tag rule selects.
+    pub(crate) image: Option<Wanted>,
+}
+
+/// An image that a person asks for, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) repository: String,
+    pub(crate) version: String,
+    pub(crate) how: How,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Moment {
+pub(crate) enum How {
+    Deploy,
+    DryRun,
+    RollBack,
+}
+
+/// Something to wait for that has not happened at the end of the last wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Moment {
+    /// None: whichever service it happens to.
+    pub(crate) service: Option<String>,
+    pub(crate) reached: Reached,
+}
+
+/// Something that happens to a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reached {
     /// A lifecycle event reaches a status.
     LifecycleEvent(&'static str, &'static str),
+    /// A deployment reaches a status.
+    Status(&'static str),
     /// Production sends this percentage of its requests to green.
     Share(u32),
+    /// Production sends any of its requests to green.
+    Shift,
     /// A deployment waits for a person: before production is rerouted, or before blue is stopped.
     Wait(DeploymentWait),
-    /// No function is at work: everything that was told so far has been looked at.
-    Idle,
+}
+
+impl Moment {
+    pub(crate) fn of(service: &str, reached: Reached) -> Moment {
+        Moment {
+            service: Some(service.to_owned()),
+            reached,
+        }
+    }
+}
+
+impl Request {
+    /// The payload of the invocation.
+    pub(crate) fn payload(&self) -> Value {
+        let mut payload = json!({ "pipeline": self.pipeline });
+        if let Some(wanted) = &self.image {
+            payload["digest"] = json!(wanted.digest());
+            match wanted.how {
+                How::Deploy => {}
+                How::DryRun => payload["dry_run"] = json!(true),
+                How::RollBack => payload["rollback"] = json!(true),
+            }
+        }
+        payload
+    }
+}
+
+impl Wanted {
+    fn digest(&self) -> String {
+        ImageSettings::new(&self.repository, &[], &self.version).digest()
+    }
 }
 
 impl Step {
     /// Both versions answer often enough to be counted while green gets 10 % of production: how many requests fit into
     /// a wait that passes at once depends on the machine.
-    pub(crate) const CANARY: Step = Step::AnswersAt(Moment::Share(10), 40);
+    pub(crate) const CANARY: Step = Step::AnswersAt(
+        Moment {
+            service: None,
+            reached: Reached::Share(10),
+        },
+        40,
+    );
 
     pub(crate) fn push(image: ImageSettings) -> Step {
         Step::Push(Box::new(image))

@@ -157,6 +157,15 @@ fn migration_failed() -> Record {
     }
 }
 
+pub(crate) fn catalogue() -> Catalogue {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    Catalogue::find(&root).unwrap()
+}
+
+pub(crate) fn scenario(name: &str) -> Scenario {
+    catalogue().scenario(name).unwrap()
+}
+
 /// The claims that do not hold for this record.
 fn broken(scenario: &Scenario, mut record: Record) -> Vec<String> {
     scenario.judge(&mut record);
@@ -190,7 +199,7 @@ fn web(record: &mut Record, sequence: &[(&str, u64)]) {
 #[test]
 fn ships_claims_about_the_deployment_fail_when_they_should() {
     check(
-        &ship::scenario(),
+        &scenario("ship"),
         shipped,
         &[
             (
@@ -251,7 +260,7 @@ fn ships_claims_about_the_deployment_fail_when_they_should() {
 #[test]
 fn ships_claims_about_answers_and_messages_fail_when_they_should() {
     check(
-        &ship::scenario(),
+        &scenario("ship"),
         shipped,
         &[
             (|r| web(r, &[("1.0.0", 99)]), "answered first by 1.0.0"),
@@ -288,7 +297,7 @@ fn ships_claims_about_answers_and_messages_fail_when_they_should() {
 #[test]
 fn a_failed_migrations_claims_fail_when_they_should() {
     check(
-        &failed_migration::scenario(),
+        &scenario("failed-migration"),
         migration_failed,
         &[
             (
@@ -323,7 +332,7 @@ fn a_failed_migrations_claims_fail_when_they_should() {
 #[test]
 fn multi_archs_claims_fail_when_they_should() {
     check(
-        &multi_arch::scenario(),
+        &scenario("multi-arch"),
         index_shipped,
         &[
             (
@@ -331,14 +340,17 @@ fn multi_archs_claims_fail_when_they_should() {
                 "the revision is pinned to the index",
             ),
             (|r| drop(r.timeline.pop()), "four manifests came before"),
-            (|r| r.invocations.clear(), "every look was for the index"),
+            (
+                |r| r.invocations.clear(),
+                "every reconciliation was for the index",
+            ),
             (
                 |r| r.invocations.push(r.invocations[0].clone()),
-                "every look was for the index",
+                "every reconciliation was for the index",
             ),
             (
                 |r| r.invocations.push(look("sha256:4c9a", "already-running")),
-                "every look was for the index",
+                "every reconciliation was for the index",
             ),
         ],
     );
@@ -370,12 +382,9 @@ fn look(digest: &str, decision: &str) -> Invocation {
 #[test]
 fn every_scenario_has_its_files_and_its_claims() {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
-    for scenario in Scenario::all() {
-        assert!(
-            root.join(&scenario.pipelines).is_file(),
-            "{}",
-            scenario.pipelines.display()
-        );
+    for name in catalogue().names() {
+        let scenario = scenario(name);
+        assert!(scenario.pipelines.read(&root).is_ok(), "{name}");
         let mut claims: Vec<&str> = scenario
             .expectations
             .iter()

@@ -6,12 +6,9 @@ mod faults;
 use std::time::Duration;
 
 use local_aws::assumption::Assumption;
-use local_aws::cloudwatch::AlarmState;
-use local_aws::codedeploy::requests::DeploymentWait;
-use local_aws::ecr::ImageSettings;
-use local_aws::events::DeliveryFault;
 use local_aws::fault::Planned;
-use serde_json::Value;
+
+use crate::scenario::{DeliveryFaults, Step};
 
 /// One storm.
 #[derive(Debug, Clone)]
@@ -22,8 +19,8 @@ pub(crate) struct Plan {
     pub(crate) assumptions: Vec<Assumption>,
     pub(crate) delivery_faults: Vec<DeliveryFaults>,
     pub(crate) call_faults: Vec<Planned>,
-    /// What happens while anything may fail, in order.
-    pub(crate) actions: Vec<Action>,
+    /// What happens: while anything may fail, and then while nothing does.
+    pub(crate) steps: Vec<Step>,
     /// Versions that fail in production in a way that no check of their pipeline asks for.
     pub(crate) broken_unseen: Vec<String>,
 }
@@ -70,54 +67,6 @@ pub(crate) enum Rule {
     Latest,
     Release,
     Versions,
-}
-
-/// What becomes of the next deliveries by a rule of what is about a service or a repository.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct DeliveryFaults {
-    pub(crate) rule: &'static str,
-    pub(crate) about: String,
-    pub(crate) faults: Vec<Option<DeliveryFault>>,
-}
-
-/// Something that is done, or waited for.
-#[derive(Debug, Clone)]
-pub(crate) enum Action {
-    InjectDeliveryFaults(DeliveryFaults),
-    Push(Box<ImageSettings>),
-    /// So much time passes.
-    Pass(Duration),
-    /// Until this has happened to a service, or nothing is under way.
-    Until(&'static str, Until),
-    /// Nothing is under way.
-    Settle,
-    /// A person stops what is under way; with or without a rollback.
-    Stop(&'static str, bool),
-    /// A person ends a wait.
-    EndWait(&'static str, DeploymentWait),
-    /// A person deploys an earlier revision in the console.
-    Redeploy {
-        cluster: &'static str,
-        service: &'static str,
-        version: String,
-    },
-    /// A person asks `start-deployment`.
-    Ask(Value),
-    Alarm(&'static str, AlarmState),
-    /// Nothing fails any more.
-    Calm,
-    /// Hours pass until an hourly look changes nothing.
-    Converge,
-}
-
-/// Something that happens to a service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Until {
-    LifecycleEvent(&'static str, &'static str),
-    /// A deployment reaches a status.
-    Status(&'static str),
-    /// Production sends a tenth or more to green.
-    Shift,
 }
 
 impl Plan {

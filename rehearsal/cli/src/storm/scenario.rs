@@ -1,41 +1,48 @@
-//! Makes a storm a scenario: its services, its pipelines file, and its actions as steps.
+//! Makes a storm a scenario: its services, its pipelines file, and its steps.
 
-use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context;
 use local_aws::clock::Pace;
 use local_aws::ecr::ImageSettings;
 
-use super::plan::{Action, Pipeline, Plan, Rule};
+use super::plan::{Pipeline, Plan, Rule};
 use crate::scenario::setting::{BLUE, Service, Setting, settings};
-use crate::scenario::{MessageFormat, Scenario, Step};
+use crate::scenario::{Impossible, MessageFormat, Pipelines, Scenario, Step};
 
 /// Thousands are played: the clock waits for requests to production wherever they can see something new, and for no others.
 const DWELL: Duration = Duration::ZERO;
+/// More than a millisecond.
+const A_MOMENT: Duration = Duration::from_millis(2);
 
-/// The storm as a scenario, whose pipelines file is written into a folder.
-pub(super) fn scenario(plan: &Plan, folder: &Path) -> anyhow::Result<Scenario> {
-    let file = folder.join("storm.toml");
-    let text: String = plan.pipelines.iter().map(section).collect();
-    std::fs::write(&file, text).with_context(|| format!("write `{}`", file.display()))?;
-    let injected = plan
-        .delivery_faults
-        .iter()
-        .cloned()
-        .map(Action::InjectDeliveryFaults);
-    let actions = plan.actions.iter().cloned();
-    Ok(Scenario {
-        name: "storm",
-        summary: "random pipelines, pushes, faults and people; then everything must converge",
-        pipelines: file,
+/// The storm as a scenario.
+pub(super) fn scenario(plan: &Plan) -> Scenario {
+    Scenario {
+        name: "storm".to_owned(),
+        summary: "random pipelines, pushes, faults and people; then everything must converge"
+            .to_owned(),
+        pipelines: Pipelines::Text(plan.pipelines.iter().map(section).collect()),
         message_format: MessageFormat::Json,
         setting: setting(plan),
-        steps: injected.chain(actions).map(Step::Storm).collect(),
+        steps: steps(plan),
         expectations: Vec::new(),
         excuses: Vec::new(),
     }
-    .sound())
+    .sound()
+}
+
+/// What the plan says, as it is played.
+fn steps(plan: &Plan) -> Vec<Step> {
+    let injected = plan.delivery_faults.iter().cloned();
+    let mut steps: Vec<Step> = injected.map(Step::InjectDeliveryFaults).collect();
+    for step in &plan.steps {
+        steps.push(step.clone());
+        if let Step::Push(_) = step {
+            // ECR tells the moments of pushes in milliseconds, and the newest is found by them: two pushes in one
+            // would let each run choose another, while nobody pushes twice in a millisecond.
+            steps.push(Step::Pass(A_MOMENT));
+        }
+    }
+    steps
 }
 
 fn section(pipeline: &Pipeline) -> String {
@@ -74,6 +81,7 @@ fn setting(plan: &Plan) -> Setting {
         dwell: DWELL,
         pace: Pace::Still,
         faults: plan.call_faults.clone(),
+        impossible: Impossible::LeftOut,
         broken_unseen: plan.broken_unseen.clone(),
         ..Setting::shop()
     };

@@ -1,5 +1,6 @@
-use super::plan::{Action, Plan};
+use super::plan::Plan;
 use super::words;
+use crate::scenario::Step;
 
 /// What everything else rests on: a plan is drawn from its seed and from nothing else.
 #[test]
@@ -13,15 +14,26 @@ fn a_seed_means_one_plan() {
 #[test]
 fn every_storm_calms_down_and_converges() {
     for seed in 0..200 {
-        let actions = Plan::of(seed).actions;
-        let calm = actions
-            .iter()
-            .position(|action| matches!(action, Action::Calm));
-        assert_eq!(calm, Some(actions.len() - 2), "seed {seed}");
-        assert!(
-            matches!(actions.last(), Some(Action::Converge)),
-            "seed {seed}"
-        );
+        let steps = Plan::of(seed).steps;
+        let calm = steps.iter().position(|step| matches!(step, Step::Calm));
+        assert_eq!(calm, Some(steps.len() - 2), "seed {seed}");
+        assert!(matches!(steps.last(), Some(Step::Converge)), "seed {seed}");
+    }
+}
+
+/// A storm can be told as a scenario: what it draws is what a scenario's file may say, line for line.
+#[test]
+fn every_step_is_read_again_from_its_text() {
+    for seed in 0..500 {
+        let plan = Plan::of(seed);
+        let injected = plan.delivery_faults.into_iter();
+        let injected = injected.map(Step::InjectDeliveryFaults);
+        for step in injected.chain(plan.steps) {
+            let read: Step = step.to_string().parse().unwrap();
+            // No more faults are the same as none of them.
+            let facts = |step: &Step| format!("{step:?}").replace(", None", "");
+            assert_eq!(facts(&read), facts(&step));
+        }
     }
 }
 
@@ -47,7 +59,7 @@ fn storms_are_made_of_everything() {
         "assumed: ",
         "lost",
         "twice",
-        "s late",
+        "late by",
         "refused",
         "killed-before",
         "killed-after",
@@ -59,14 +71,14 @@ fn storms_are_made_of_everything() {
         "fails-to-start",
         "answers:500:/orders",
         "slow:",
-        "stops the deployment",
-        "without rollback",
-        "ends the Termination wait",
-        "ends the Ready wait",
-        "in the console",
-        "asks start-deployment",
-        "dry_run",
-        "goes to Alarm",
+        "stop ",
+        "leave everything",
+        "end the termination wait",
+        "end the ready wait",
+        "redeploy ",
+        "ask ",
+        "dry run",
+        "goes to ALARM",
     ] {
         assert!(words.contains(what), "no storm has `{what}`");
     }

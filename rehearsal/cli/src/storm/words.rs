@@ -1,13 +1,11 @@
 //! A storm's plan in words, for whoever looks for what went wrong in it.
 
 use std::fmt::Write as _;
-use std::time::Duration;
 
 use local_aws::assumption::Assumptions;
-use local_aws::ecr::ImageSettings;
-use local_aws::events::DeliveryFault;
 
-use super::plan::{Action, Chances, DeliveryFaults, Pipeline, Plan, Until};
+use super::plan::{Chances, Pipeline, Plan};
+use crate::scenario::step::duration;
 
 /// Everything that the seed has drawn, a line each.
 pub(super) fn plan(plan: &Plan) -> String {
@@ -17,15 +15,15 @@ pub(super) fn plan(plan: &Plan) -> String {
     if !plan.assumptions.is_empty() {
         lines.push(format!("  assumed: {}", assumptions.names().join(", ")));
     }
-    lines.extend(plan.delivery_faults.iter().map(delivery_faults));
+    let delivery_faults = plan.delivery_faults.iter();
+    lines.extend(delivery_faults.map(|faults| format!("  {faults}")));
     lines.extend(
         plan.call_faults
             .iter()
             .map(|fault| format!("  fault: {fault}")),
     );
-    for (index, next) in plan.actions.iter().enumerate() {
-        lines.push(format!("  {}. {}", index + 1, action(next)));
-    }
+    let numbered = (1..).zip(&plan.steps);
+    lines.extend(numbered.map(|(number, step)| format!("  {number}. {step}")));
     lines.join("\n")
 }
 
@@ -70,80 +68,4 @@ fn pipeline(pipeline: &Pipeline) -> String {
         text += ", rolls nothing back that is stopped";
     }
     text
-}
-
-fn delivery_faults(delivery_faults: &DeliveryFaults) -> String {
-    let DeliveryFaults {
-        rule,
-        about,
-        faults,
-    } = delivery_faults;
-    let faults = faults.iter().enumerate().filter_map(|(index, fault)| {
-        let what = match (*fault)? {
-            DeliveryFault::Lost => "lost".to_owned(),
-            DeliveryFault::Twice => "twice".to_owned(),
-            DeliveryFault::Late(delay) => format!("{} late", duration(delay)),
-            DeliveryFault::Refused(times, refusal) => {
-                format!("refused {times} times ({refusal:?})")
-            }
-        };
-        Some(format!("{}: {what}", index + 1))
-    });
-    let faults: Vec<String> = faults.collect();
-    format!(
-        "  deliveries by {rule} about {about}: {}",
-        faults.join(", ")
-    )
-}
-
-fn action(action: &Action) -> String {
-    match action {
-        Action::InjectDeliveryFaults(delivery_faults) => self::delivery_faults(delivery_faults),
-        Action::Push(image) => push(image),
-        Action::Pass(time) => format!("{} pass", duration(*time)),
-        Action::Until(service, until) => format!("until {service} {}", reached(*until)),
-        Action::Settle => "until nothing is under way".to_owned(),
-        Action::Stop(service, true) => {
-            format!("somebody stops the deployment of {service}, with rollback")
-        }
-        Action::Stop(service, false) => {
-            format!("somebody stops the deployment of {service}, without rollback")
-        }
-        Action::EndWait(service, wait) => format!("somebody ends the {wait:?} wait of {service}"),
-        Action::Redeploy {
-            service, version, ..
-        } => format!("somebody deploys {version} to {service} in the console"),
-        Action::Ask(request) => format!("somebody asks start-deployment: {request}"),
-        Action::Alarm(service, state) => format!("the alarm of {service} goes to {state:?}"),
-        Action::Calm => "nothing fails any more, and every alarm is off".to_owned(),
-        Action::Converge => "hours pass until a look changes nothing".to_owned(),
-    }
-}
-
-fn push(image: &ImageSettings) -> String {
-    let mut text = format!(
-        "push {} {} as {}",
-        image.repository,
-        image.version,
-        image.tags.join(", ")
-    );
-    if let Some(how) = image.environment.get("SAMPLE_MISBEHAVE") {
-        let _ = write!(text, ", which {how}");
-    }
-    text
-}
-
-fn reached(until: Until) -> String {
-    match until {
-        Until::LifecycleEvent(event, status) => format!("has {event} {status}"),
-        Until::Status(status) => format!("has a deployment {status}"),
-        Until::Shift => "sends production to green".to_owned(),
-    }
-}
-
-fn duration(duration: Duration) -> String {
-    match duration.as_secs() {
-        seconds if seconds > 0 && seconds % 60 == 0 => format!("{} min", seconds / 60),
-        seconds => format!("{seconds} s"),
-    }
 }

@@ -1,23 +1,24 @@
-//! Calls that meet a fault.
+//! Calls with an injected fault.
 //!
-//! Whatever AWS has heard it does, whether or not the caller lives to hear the answer.
+//! A request that AWS has received is carried out, whether or not its caller lives to receive the answer.
 
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::http::HeaderMap;
 use axum::response::Response;
-use futures_util::stream;
 
 use super::error::ApiError;
 use super::ledger;
-use super::request::{Request, Service};
-use super::{Outcome, handle, record, render};
+use super::operation::Outcome;
+use super::render::{broken_off, render};
+use super::request::Request;
+use super::service::Service;
+use super::{Api, operations};
+use crate::aws::Aws;
 use crate::clock::Pace;
 use crate::fault::{Attempt, Fault};
 use crate::lambda::Asks;
 use crate::timeline;
-use crate::world::Aws;
 
 /// Who calls, as far as the request says.
 #[derive(Clone)]
@@ -26,7 +27,7 @@ pub(super) struct Caller {
     pub(super) function: String,
     /// The execution environment that it runs in: Lambda gives each a session of its own.
     pub(super) session: Option<String>,
-    /// What its SDK calls all attempts of the call, and which of them this is.
+    /// The id that its SDK gives all attempts of the call, and which of them this is.
     call: Option<String>,
     attempt: Attempt,
 }
@@ -48,8 +49,8 @@ impl Caller {
         }
     }
 
-    /// Lets the call take its time until AWS hears it, where simulated time stands still otherwise or the function waits
-    /// for something. Says whether it took any.
+    /// Delays the call on its way to AWS, where simulated time would stand still otherwise or the function is polling.
+    /// Returns whether it was delayed.
     pub(super) async fn until_delivered(&self, aws: &Aws, request: &Request) -> bool {
         let asks = asks(request);
         if aws.clock.pace() == Pace::Real && asks == Asks::ToKnow {
@@ -57,7 +58,7 @@ impl Caller {
         }
         if let (Some(session), Attempt::First) = (&self.session, self.attempt) {
             let asked = format!("{} {}", operation(request), request.members);
-            // Members may hold what differs from run to run, such as a folder's name.
+            // Members may hold values that differ from run to run, such as a folder's name.
             let service = about(aws, request).unwrap_or_default();
             let order = format!("{} {service}", operation(request));
             return aws
@@ -68,28 +69,28 @@ impl Caller {
         false
     }
 
-    /// Keeps the answer back until AWS has heard all calls that the function makes side by side.
+    /// Holds the answer back until all calls that the function makes concurrently have been delivered.
     pub(super) async fn until_all_are_delivered(&self, aws: &Aws) {
         if let Some(session) = &self.session {
             aws.lambda.until_all_are_delivered(session).await;
         }
     }
 
-    /// What happens to the call, if anything does.
-    pub(super) fn meets(&self, aws: &Aws, request: &Request) -> Option<Fault> {
+    /// The fault that is injected into the call, if any.
+    pub(super) fn meets(&self, api: &Api, request: &Request) -> Option<Fault> {
         let operation = operation(request);
         let meets = |function: &str| {
             let (call, operation) = (self.call.as_deref(), operation.clone());
-            aws.faults.meets(function, operation, call, self.attempt)
+            api.faults.meets(function, operation, call, self.attempt)
         };
         let of_service = || {
-            let service = about(aws, request)?;
+            let service = about(&api.aws, request)?;
             meets(&format!("{}@{service}", self.function))
         };
-        let apart = aws.faults.tells_services_apart().then(of_service);
+        let apart = api.faults.tells_services_apart().then(of_service);
         let fault = apart.flatten().or_else(|| meets(&self.function))?;
         if self.attempt == Attempt::First {
-            aws.timeline.record(timeline::Event::FaultInjected {
+            api.aws.timeline.record(timeline::Event::FaultInjected {
                 function: self.function.clone(),
                 operation,
                 fault: fault.name(),
@@ -99,16 +100,12 @@ impl Caller {
     }
 }
 
-/// How a target, a task or a lifecycle event is does not change within one look of a function: the same is asked again only
-/// by one that waits. Without time that passes between, it would wait in vain for what this clock alone can bring.
 fn asks(request: &Request) -> Asks {
-    match request.operation.as_str() {
-        "DescribeTargetHealth" | "DescribeTasks" | "GetDeploymentTarget" => Asks::ToWait,
-        _ => Asks::ToKnow,
-    }
+    let operation = operations::find(request.service, &request.operation);
+    operation.map_or(Asks::ToKnow, |operation| operation.asks)
 }
 
-/// The ECS service that a request is about: the one whose deployment, task or own name is in it.
+/// The ECS service that a request concerns: its members name the service, its deployment or its task.
 fn about(aws: &Aws, request: &Request) -> Option<String> {
     let text = request.members.to_string();
     let of_task = aws.ecs.read(|state| {
@@ -133,36 +130,39 @@ fn operation(request: &Request) -> String {
     format!("{}:{}", request.service.prefix(), request.operation)
 }
 
-/// Does what was asked as far as the fault lets it, and answers, or does not.
+/// Carries the call out as far as the fault allows, and answers if the fault does.
 pub(super) async fn answer(
-    aws: &Arc<Aws>,
+    api: &Arc<Api>,
     request: Arc<Request>,
     caller: &Caller,
     fault: Fault,
     request_id: &str,
 ) -> Response {
     let error = match fault {
-        Fault::KilledBefore => return killed(aws, caller).await,
+        Fault::KilledBefore => return killed(&api.aws, caller).await,
         Fault::KilledAfter => {
-            unheard(aws, request, caller).await;
-            return killed(aws, caller).await;
+            unanswered(api, request, caller).await;
+            return killed(&api.aws, caller).await;
         }
         Fault::TimedOut => {
-            unheard(aws, request, caller).await;
+            unanswered(api, request, caller).await;
             return std::future::pending().await;
         }
         Fault::AnswerLost => {
-            unheard(aws, request, caller).await;
+            unanswered(api, request, caller).await;
             return broken_off();
         }
         Fault::Error => failure(&request),
-        Fault::Denied => {
-            ledger::denial(aws, request.service, &operation(&request), &caller.function)
-        }
+        Fault::Denied => ledger::denial(
+            &api.aws,
+            request.service,
+            &operation(&request),
+            &caller.function,
+        ),
         Fault::Throttled => throttled(request.service),
     };
     let outcome = Err(error);
-    record(aws, &request, Some(caller.function.clone()), &outcome);
+    api.record(&request, Some(caller.function.clone()), &outcome);
     render(
         request.service.protocol(),
         &request.operation,
@@ -171,37 +171,34 @@ pub(super) async fn answer(
     )
 }
 
-/// Carries a call out and records it, to its end even if the caller is gone by then.
+/// Carries a call out and records it, to its end even when its caller has died.
 pub(super) async fn perform(
-    aws: &Arc<Aws>,
+    api: &Arc<Api>,
     request: Arc<Request>,
     caller: Option<Caller>,
 ) -> Outcome {
-    let (aws, clock) = (aws.clone(), aws.clock.clone());
+    let (api, clock) = (api.clone(), api.aws.clock.clone());
     let performed = tokio::spawn(clock.track(async move {
-        let outcome = handle(&aws, &request, caller.as_ref()).await;
-        record(
-            &aws,
-            &request,
-            caller.map(|caller| caller.function),
-            &outcome,
-        );
+        let function = caller.as_ref().map(|caller| caller.function.as_str());
+        let session = caller.as_ref().and_then(|caller| caller.session.as_deref());
+        let outcome = api.handle(&request, function, session).await;
+        api.record(&request, function.map(str::to_owned), &outcome);
         outcome
     }));
     match performed.await {
         Ok(outcome) => outcome,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
-        // Nobody cancels it but the runtime at its own end.
+        // Only the runtime cancels it, when it shuts down.
         Err(_) => std::future::pending().await,
     }
 }
 
-/// Carries a call out; the outcome is in the record, and nowhere else.
-async fn unheard(aws: &Arc<Aws>, request: Arc<Request>, caller: &Caller) {
-    let _ = perform(aws, request, Some(caller.clone())).await;
+/// Carries a call out whose answer does not arrive; only the record has its outcome.
+async fn unanswered(api: &Arc<Api>, request: Arc<Request>, caller: &Caller) {
+    let _ = perform(api, request, Some(caller.clone())).await;
 }
 
-/// The connection ends with the process.
+/// The process dies, and the connection with it.
 async fn killed(aws: &Aws, caller: &Caller) -> Response {
     if let Some(session) = &caller.session {
         aws.lambda.kill(session);
@@ -209,16 +206,10 @@ async fn killed(aws: &Aws, caller: &Caller) -> Response {
     std::future::pending().await
 }
 
-/// An answer of which nothing arrives that could be read.
-pub(super) fn broken_off() -> Response {
-    let broken = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
-    Response::new(Body::from_stream(stream::iter([Err::<&[u8], _>(broken)])))
-}
-
-/// An error of AWS's own: the one that the service's model marks as its fault (botocore 1.44.5, `"fault": true`) and its API
-/// reference gives the status of; 500 where the model has none. Where an operation declares no such error (all of
-/// CodeDeploy's and STS's, nearly all of Elastic Load Balancing's, those of CloudWatch's that are played), the one that
-/// every service has (API references, Common Errors).
+/// A server error: the one that the service's model marks as a fault (botocore 1.44.5, `"fault": true`), with the
+/// status of its API reference, or 500 where that has none. Operations that declare no such error (all of CodeDeploy
+/// and STS, nearly all of Elastic Load Balancing, those of CloudWatch that are simulated) answer with the error that is
+/// common to all services (API references, Common Errors).
 fn failure(request: &Request) -> ApiError {
     let (code, message) = match request.service {
         Service::Elb if request.operation == "DescribeTargetHealth" => (
@@ -241,14 +232,14 @@ fn failure(request: &Request) -> ApiError {
     ApiError::new(code, message).with_status(500)
 }
 
-/// What AWS says of the common `InternalFailure`; what the services say of their own is not published.
+/// AWS's message for the common `InternalFailure`; the messages of the services' own errors are not published.
 const UNKNOWN: &str =
     "The request processing has failed because of an unknown error, exception or failure.";
 
-/// The error for too many calls. Scheduler's and Lambda's models declare theirs with a status. The others' are common to
-/// all operations (API references, Common Errors: HTTP 400). Services of the Query protocol leave `Exception` out, also
-/// SNS: its `Throttled` (429) is declared for settings of text messages only, and of Publish `Throttling` was observed
-/// (amzn/smoke-aws-generate, pull request 101).
+/// The error for too many calls. Scheduler's and Lambda's models declare theirs with a status. The others' are common
+/// to all operations (API references, Common Errors: HTTP 400). Services of the Query protocol leave `Exception` out,
+/// even SNS: its `Throttled` (429) is declared for text message settings only, and Publish was observed to answer
+/// `Throttling` (amzn/smoke-aws-generate, pull request 101).
 fn throttled(service: Service) -> ApiError {
     let (code, status) = match service {
         Service::Scheduler => ("ThrottlingException", 429),

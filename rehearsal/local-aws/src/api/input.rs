@@ -1,4 +1,4 @@
-//! The members of a request, read with AWS's complaints about what is missing or of another type.
+//! The members of a request, read with AWS's errors for a member that is missing or of another type.
 
 use serde_json::{Map, Value};
 
@@ -12,7 +12,7 @@ pub struct Input<'a> {
 }
 
 impl<'a> Input<'a> {
-    /// `missing` says how the service complains about a required member that is not there.
+    /// `missing` is the service's error for a required member that the request does not have.
     pub fn new(value: &'a Value, missing: fn(&str) -> ApiError) -> Result<Input<'a>, ApiError> {
         let members = value
             .as_object()

@@ -1,13 +1,33 @@
-//! Who calls, whether the caller may, and everything that was called.
+//! Callers, and the record of their calls.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use serde_json::Value;
 
 use super::error::ApiError;
-use super::request::{Request, Service};
-use crate::iam::{Refusal, Why, asked};
+use super::operation::{Call, Operation};
+use super::service::Service;
+use crate::aws::Aws;
+use crate::iam::{Refusal, Why};
 use crate::identity::access_key;
-use crate::world::{Aws, AwsCall};
+
+/// A call that came in over HTTP, and what was answered.
+#[derive(Debug, Clone)]
+pub struct AwsCall {
+    pub at: SystemTime,
+    /// Binary name of the function that called; none when somebody else did.
+    pub function: Option<String>,
+    /// As IAM names it: `ecs`, `elasticloadbalancing`.
+    pub service: &'static str,
+    pub operation: String,
+    /// HTTP status.
+    pub status: u16,
+    pub error: Option<String>,
+    pub request: Value,
+    pub response: Value,
+}
 
 /// Callers and the record of calls.
 pub struct Ledger {
@@ -25,7 +45,7 @@ impl Ledger {
         }
     }
 
-    /// The function that signs with this access key id. Whoever signs with another one is an administrator.
+    /// The function that signs with this access key id. Any other caller is an administrator.
     pub fn function(&self, access_key_id: &str) -> Option<String> {
         self.functions.get(access_key_id).cloned()
     }
@@ -43,21 +63,24 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Refuses a function's call that its policies do not allow.
-pub(super) fn authorize(aws: &Aws, request: &Request, function: &str) -> Result<(), ApiError> {
-    let Some(asked) = asked::asked(aws, request) else {
+/// Refuses a function's call that its policies do not allow. Any other caller may do everything.
+pub(super) fn authorize(call: Call<'_>, operation: Option<&Operation>) -> Result<(), ApiError> {
+    let Some(function) = call.function else {
+        return Ok(());
+    };
+    let Some(operation) = operation else {
         let message = format!(
             "the rehearsal does not know which permissions {}:{} needs",
-            request.service.prefix(),
-            request.operation
+            call.service.prefix(),
+            call.operation
         );
-        return Err(denied(request.service, message));
+        return Err(denied(call.service, message));
     };
-    let checked = aws.iam.check(function, &asked);
+    let checked = call.aws.iam.check(function, &operation.permissions(call));
     checked.map_err(|refusal| match refusal.action.starts_with("kms:") {
         // SNS has a code of its own for what KMS refuses (SNS API Reference, Publish).
         true => ApiError::new("KMSAccessDenied", refusal.sentence()),
-        false => denied(request.service, sentence(request.service, &refusal)),
+        false => denied(call.service, sentence(call.service, &refusal)),
     })
 }
 
@@ -89,8 +112,8 @@ fn denied(service: Service, message: String) -> ApiError {
     }
 }
 
-/// SNS writes its name in capital letters, and Elastic Load Balancing names no resource where its actions know none; both
-/// as people have reported refusals.
+/// SNS writes its name in capital letters, and Elastic Load Balancing names no resource where its actions know none;
+/// both as people have reported refusals.
 fn sentence(service: Service, refusal: &Refusal) -> String {
     match service {
         Service::Sns => {

@@ -1,363 +1,129 @@
 //! The local AWS over HTTP: one server on loopback that speaks every service's own protocol.
 //!
-//! A request is parsed (`request`), its caller recognised, refused where there were too many (`throttle`) or the template
-//! does not allow it (`iam`), answered by the operation's function (`operations`), rendered in the service's protocol and
-//! recorded.
+//! A request is parsed (`request`) and its caller recognised (`server`). It is refused when its token bucket is empty (`throttle`)
+//! or the template does not allow it (`iam`); otherwise the operation's handler (`operations`) answers. The answer is
+//! rendered in the service's protocol and recorded.
 
+mod aside;
 pub mod error;
 mod fault_injection;
 pub mod input;
 pub mod ledger;
-mod operations;
+pub mod operation;
+pub mod operations;
 pub mod page;
+mod permission;
 pub mod query;
+mod recording;
+mod render;
 pub mod request;
-pub mod stamp;
+mod server;
+pub mod service;
 pub mod throttle;
 pub mod wire;
 
-use std::sync::{Arc, Weak};
-use std::time::SystemTime;
+use std::sync::Arc;
 
-use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, State};
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
-use axum::middleware;
-use axum::response::{IntoResponse, Response};
-use serde_json::{Value, json};
-use tokio::net::TcpListener;
-use tokio::runtime::{Handle, RuntimeFlavor};
+use serde_json::json;
 
-use self::error::ApiError;
-use self::fault_injection::Caller;
 use self::input::Input;
-use self::request::{Protocol, Request, Service};
+use self::ledger::{AwsCall, Ledger};
+use self::operation::{Call, Outcome};
+use self::request::Request;
+use self::throttle::Throttle;
+use self::wire::Wire;
+use crate::aws::Aws;
+use crate::fault::Faults;
+use crate::identity::Ids;
 use crate::timeline;
-use crate::world::{Aws, AwsCall};
 
-/// More than any operation's limit.
-const LARGEST_BODY: usize = 8 << 20;
+pub(crate) use self::server::serve;
 
-/// One call, as an operation's function sees it.
-#[derive(Clone, Copy)]
-pub struct Call<'a> {
-    pub aws: &'a Arc<Aws>,
-    /// Binary name of the calling function; none when somebody else calls.
-    pub function: Option<&'a str>,
-    /// The execution environment that it calls from.
-    pub session: Option<&'a str>,
-    pub operation: &'a str,
-    pub input: Input<'a>,
+/// The API of one world: the services behind it, and what it keeps of calls.
+pub struct Api {
+    aws: Arc<Aws>,
+    /// Of calls, apart from the ids of things: those are the same however calls overtake each other.
+    request_ids: Ids,
+    ledger: Ledger,
+    throttle: Throttle,
+    /// What happens to calls of functions.
+    pub faults: Faults,
+    pub wire: Wire,
 }
 
-/// An operation's answer.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Reply {
-    pub status: u16,
-    pub body: Value,
-    /// Headers beside those that every answer has: Lambda's `X-Amz-Function-Error`.
-    pub headers: Vec<(&'static str, String)>,
-}
-
-impl From<Value> for Reply {
-    fn from(body: Value) -> Reply {
-        Reply {
-            status: 200,
-            body,
-            headers: Vec::new(),
+impl Api {
+    pub(crate) fn new(aws: Arc<Aws>, faults: Faults) -> Api {
+        let functions = aws.lambda.functions().into_iter();
+        Api {
+            ledger: Ledger::new(functions.map(|function| function.binary_name)),
+            aws,
+            request_ids: Ids::default(),
+            throttle: Throttle::default(),
+            faults,
+            wire: Wire::default(),
         }
     }
-}
 
-type Outcome = Result<Reply, ApiError>;
-
-/// Serves the API until the future is dropped.
-pub async fn serve(listener: TcpListener, aws: Weak<Aws>) {
-    let router = Router::new()
-        .fallback(answer)
-        .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .layer(middleware::from_fn_with_state(
-            (aws.clone(), LARGEST_BODY),
-            wire::record,
-        ))
-        .with_state(aws);
-    // `axum::serve` never ends by itself, and never with an error.
-    let _ = axum::serve(listener, router).await;
-}
-
-/// Work whose length is the caller's to choose. Other calls go on meanwhile, where there are other threads: a world of
-/// its own, as storms have, has one, and no callers but its functions.
-fn aside<T>(work: impl FnOnce() -> T) -> T {
-    if Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
-        tokio::task::block_in_place(work)
-    } else {
-        work()
+    /// Every call so far, in order.
+    pub fn calls(&self) -> Vec<AwsCall> {
+        self.ledger.calls()
     }
-}
 
-/// A body of as many bytes is read before anybody notices.
-const SMALL_BODY: usize = 64 << 10;
-
-async fn answer(
-    State(aws): State<Weak<Aws>>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    let Some(aws) = aws.upgrade() else {
-        return StatusCode::SERVICE_UNAVAILABLE.into_response();
-    };
-    let request_id = aws.request_ids.uuid();
-    let parse = || request::parse(&method, &uri, &headers, &body);
-    let parsed = match body.len() {
-        ..=SMALL_BODY => parse(),
-        _ => aside(parse),
-    };
-    let request = match parsed {
-        Ok(request) => Arc::new(request),
-        Err((protocol, error)) => return render(protocol, "", Err(&error), &request_id),
-    };
-    let key = request::access_key_id(&headers);
-    if key.is_none() {
-        let outcome = Err(unsigned(request.service));
-        record(&aws, &request, None, &outcome);
-        return say(&aws, &request, &outcome, &request_id);
-    }
-    let Some(function) = key.and_then(|key| aws.ledger.function(key)) else {
-        let outcome = fault_injection::perform(&aws, request.clone(), None).await;
-        return say(&aws, &request, &outcome, &request_id);
-    };
-    let caller = Caller::new(function, &headers);
-    let took_time = caller.until_delivered(&aws, &request).await;
-    let response = match caller.meets(&aws, &request) {
-        Some(fault) => fault_injection::answer(&aws, request, &caller, fault, &request_id).await,
-        None => {
-            let outcome =
-                fault_injection::perform(&aws, request.clone(), Some(caller.clone())).await;
-            say(&aws, &request, &outcome, &request_id)
+    /// Carries a call out; `function` and `session` are those of its caller, if it is a function.
+    async fn handle(
+        &self,
+        request: &Request,
+        function: Option<&str>,
+        session: Option<&str>,
+    ) -> Outcome {
+        let input = Input::new(&request.members, operations::missing(request.service))?;
+        let aws = &self.aws;
+        let operation = operations::find(request.service, &request.operation);
+        if let Some(bucket) = operation.and_then(|operation| operation.bucket) {
+            self.throttle.take(bucket, aws.clock.now())?;
         }
-    };
-    if took_time {
-        caller.until_all_are_delivered(&aws).await;
+        let call = Call {
+            aws,
+            service: request.service,
+            function,
+            session,
+            operation: &request.operation,
+            input,
+        };
+        ledger::authorize(call, operation)?;
+        match operation {
+            Some(operation) => operation.answer(call).await,
+            None => Err(operations::unknown(call)),
+        }
     }
-    response
-}
 
-/// The answer of a call that met no fault.
-fn say(aws: &Aws, request: &Request, outcome: &Outcome, request_id: &str) -> Response {
-    let mut response = render(
-        request.service.protocol(),
-        &request.operation,
-        outcome.as_ref(),
-        request_id,
-    );
-    if !outcome.as_ref().is_err_and(ApiError::is_denial) {
-        date(&mut response, aws.clock.now());
-    }
-    response
-}
-
-/// States when the answer was given by the simulated clock: for AWS there is no other. A denial keeps the real date:
-/// beside one that is minutes off, the SDK takes its own clock for the reason and asks again, which it never does on AWS.
-fn date(response: &mut Response, now: SystemTime) {
-    if let Ok(date) = stamp::http_date(now).parse() {
-        response.headers_mut().insert(header::DATE, date);
-    }
-}
-
-async fn handle(aws: &Arc<Aws>, request: &Request, caller: Option<&Caller>) -> Outcome {
-    let input = Input::new(&request.members, operations::missing(request.service))?;
-    aws.throttle
-        .take(request.service, &request.operation, aws.clock.now())?;
-    let function = caller.map(|caller| caller.function.as_str());
-    if let Some(function) = function {
-        ledger::authorize(aws, request, function)?;
-    }
-    let call = Call {
-        aws,
-        function,
-        session: caller.and_then(|caller| caller.session.as_deref()),
-        operation: &request.operation,
-        input,
-    };
-    operations::dispatch(request.service, call).await
-}
-
-fn unsigned(service: Service) -> ApiError {
-    match service.protocol() {
-        Protocol::Query(_) => ApiError::new(
-            "MissingAuthenticationToken",
-            "Request is missing Authentication Token",
-        )
-        .with_status(403),
-        Protocol::Json | Protocol::QueryCompatibleJson => ApiError::new(
-            "MissingAuthenticationTokenException",
-            "Missing Authentication Token",
-        ),
-        Protocol::Rest => ApiError::new(
-            "MissingAuthenticationTokenException",
-            "Missing Authentication Token",
-        )
-        .with_status(403),
-    }
-}
-
-fn record(aws: &Aws, request: &Request, function: Option<String>, outcome: &Outcome) {
-    if let Err(error) = outcome {
-        aws.timeline.record(timeline::Event::CallRefused {
-            function: function.clone(),
-            operation: format!("{}:{}", request.service.prefix(), request.operation),
-            code: error.code.clone().into_owned(),
-            message: error.message.clone(),
+    /// Adds a call to the ledger, and a refusal to the timeline.
+    fn record(&self, request: &Request, function: Option<String>, outcome: &Outcome) {
+        if let Err(error) = outcome {
+            self.aws.timeline.record(timeline::Event::CallRefused {
+                function: function.clone(),
+                operation: format!("{}:{}", request.service.prefix(), request.operation),
+                code: error.code.clone().into_owned(),
+                message: error.message.clone(),
+            });
+        }
+        self.ledger.record(AwsCall {
+            at: self.aws.clock.now(),
+            function,
+            service: request.service.prefix(),
+            operation: request.operation.clone(),
+            status: outcome
+                .as_ref()
+                .map_or_else(|error| error.status, |reply| reply.status),
+            error: outcome
+                .as_ref()
+                .err()
+                .map(|error| error.code.clone().into_owned()),
+            request: request.members.clone(),
+            response: outcome.as_ref().map_or_else(
+                |error| json!({ "message": error.message }),
+                |reply| reply.body.clone(),
+            ),
         });
-    }
-    aws.ledger.record(AwsCall {
-        at: aws.clock.now(),
-        function,
-        service: request.service.prefix(),
-        operation: request.operation.clone(),
-        status: outcome
-            .as_ref()
-            .map_or_else(|error| error.status, |reply| reply.status),
-        error: outcome
-            .as_ref()
-            .err()
-            .map(|error| error.code.clone().into_owned()),
-        request: request.members.clone(),
-        response: outcome.as_ref().map_or_else(
-            |error| json!({ "message": error.message }),
-            |reply| reply.body.clone(),
-        ),
-    });
-}
-
-fn render(
-    protocol: Protocol,
-    operation: &str,
-    outcome: Result<&Reply, &ApiError>,
-    request_id: &str,
-) -> Response {
-    let status = outcome.map_or_else(|error| error.status, |reply| reply.status);
-    let (content_type, body) = match (protocol, outcome) {
-        (Protocol::Json, Ok(reply)) => ("application/x-amz-json-1.1", reply.body.to_string()),
-        (Protocol::Json, Err(error)) => {
-            ("application/x-amz-json-1.1", json_error(error).to_string())
-        }
-        (Protocol::QueryCompatibleJson, Ok(reply)) => {
-            ("application/x-amz-json-1.0", reply.body.to_string())
-        }
-        (Protocol::QueryCompatibleJson, Err(error)) => {
-            ("application/x-amz-json-1.0", json_error(error).to_string())
-        }
-        (Protocol::Query(namespace), Ok(reply)) => (
-            "text/xml",
-            query::render(namespace, operation, &reply.body, request_id),
-        ),
-        (Protocol::Query(namespace), Err(error)) => (
-            "text/xml",
-            query::render_error(namespace, error, request_id),
-        ),
-        (Protocol::Rest, Ok(reply)) if reply.body.is_null() => ("application/json", String::new()),
-        (Protocol::Rest, Ok(reply)) => ("application/json", reply.body.to_string()),
-        // Lambda and Scheduler write the code in a header.
-        (Protocol::Rest, Err(error)) => ("application/json", error.rest_body().to_string()),
-    };
-    let mut headers = HeaderMap::new();
-    headers.insert(
-        header::CONTENT_TYPE,
-        header::HeaderValue::from_static(content_type),
-    );
-    if let Ok(id) = request_id.parse() {
-        headers.insert("x-amzn-requestid", id);
-    }
-    if let (Protocol::Rest, Err(error)) = (protocol, outcome)
-        && let Ok(code) = error.code.parse()
-    {
-        headers.insert("x-amzn-errortype", code);
-    }
-    if let (Protocol::QueryCompatibleJson, Err(error)) = (protocol, outcome)
-        && let Ok(code) = format!("{};Sender", error.code.trim_end_matches("Fault")).parse()
-    {
-        headers.insert("x-amzn-query-error", code);
-    }
-    for (name, value) in outcome.iter().flat_map(|reply| &reply.headers) {
-        if let Ok(value) = value.parse() {
-            headers.insert(*name, value);
-        }
-    }
-    (
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-        headers,
-        body,
-    )
-        .into_response()
-}
-
-/// Code and sentence, and what else the error's shape has.
-fn json_error(error: &ApiError) -> Value {
-    let mut body = json!({ "__type": error.code, "message": error.message });
-    for (name, value) in &error.members {
-        body[*name] = value.clone();
-    }
-    body
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    async fn text(response: Response) -> (u16, HeaderMap, String) {
-        let (parts, body) = response.into_parts();
-        let bytes = axum::body::to_bytes(body, 1 << 20).await.unwrap();
-        (
-            parts.status.as_u16(),
-            parts.headers,
-            String::from_utf8(bytes.to_vec()).unwrap(),
-        )
-    }
-
-    #[tokio::test]
-    async fn errors_have_the_shape_of_their_protocol() {
-        let error = ApiError::new("ThrottlingException", "Rate exceeded");
-        let (status, headers, body) =
-            text(render(Protocol::Json, "RunTask", Err(&error), "id")).await;
-        assert_eq!(
-            (status, body.as_str()),
-            (
-                400,
-                r#"{"__type":"ThrottlingException","message":"Rate exceeded"}"#
-            )
-        );
-        assert_eq!(headers["x-amzn-requestid"], "id");
-        assert_eq!(headers["content-type"], "application/x-amz-json-1.1");
-
-        let fault = ApiError::new("InvalidFormatFault", "no JSON");
-        let protocol = Protocol::QueryCompatibleJson;
-        let (_, headers, body) = text(render(protocol, "SetAlarmState", Err(&fault), "id")).await;
-        assert_eq!(
-            body,
-            r#"{"__type":"InvalidFormatFault","message":"no JSON"}"#
-        );
-        assert_eq!(headers["x-amzn-query-error"], "InvalidFormat;Sender");
-        assert_eq!(headers["content-type"], "application/x-amz-json-1.0");
-
-        let error = error.with_status(403);
-        let (status, _, body) =
-            text(render(Protocol::Query("n"), "Publish", Err(&error), "id")).await;
-        assert_eq!(status, 403);
-        assert!(
-            body.contains("<Error><Type>Sender</Type><Code>ThrottlingException</Code>"),
-            "{body}"
-        );
-
-        let (status, headers, body) =
-            text(render(Protocol::Rest, "Invoke", Err(&error), "id")).await;
-        assert_eq!(
-            (status, body.as_str()),
-            (403, r#"{"Message":"Rate exceeded"}"#)
-        );
-        assert_eq!(headers["x-amzn-errortype"], "ThrottlingException");
     }
 }

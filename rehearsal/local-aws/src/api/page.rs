@@ -1,4 +1,4 @@
-//! Pagination: a part of a list, and the token that asks for the next part.
+//! Pagination: a part of a list, and the token for the next part.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,7 +11,7 @@ pub struct Page<T> {
     pub next_token: Option<String>,
 }
 
-/// The token is not one that this service gave out.
+/// This service did not issue the token.
 #[derive(Debug, PartialEq, Eq)]
 pub struct UnknownToken;
 

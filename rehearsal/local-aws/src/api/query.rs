@@ -23,7 +23,7 @@ pub fn parse(body: &str) -> Value {
     lists(root)
 }
 
-/// As deep as a member's name may lead; no operation has a shape half as deep, and each step is one of the stack.
+/// How deep a member's name may nest: no operation has a shape half as deep, and each level takes a stack frame.
 const DEEPEST: usize = 32;
 
 fn insert(at: &mut Value, path: &[&str], value: String) {

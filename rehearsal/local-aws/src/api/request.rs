@@ -1,40 +1,14 @@
-//! What an HTTP request asks for: which service, which operation, who calls, with which members.
+//! HTTP requests, parsed: the service, the operation, the caller's access key and the members.
 
 use axum::body::Bytes;
 use axum::http::{HeaderMap, Method, Uri};
 use serde_json::{Map, Value, json};
 
 use super::error::ApiError;
-use super::query;
+use super::service::{Protocol, STS_NAMESPACE, Service};
+use super::{operations, query};
 
-/// The services that the local AWS plays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Service {
-    CloudWatch,
-    CodeDeploy,
-    Ecr,
-    Ecs,
-    Elb,
-    Events,
-    Lambda,
-    Logs,
-    Scheduler,
-    Sns,
-    Sts,
-}
-
-/// How a service speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Protocol {
-    Json,
-    /// JSON 1.0 of a service that once spoke Query: an error also has its Query code, in a header.
-    QueryCompatibleJson,
-    /// With the XML namespace of its answers.
-    Query(&'static str),
-    Rest,
-}
-
-/// A request, understood as far as its protocol goes.
+/// A request, parsed as far as its protocol goes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Request {
     pub service: Service,
@@ -42,60 +16,7 @@ pub struct Request {
     pub members: Value,
 }
 
-const ELB_NAMESPACE: &str = "http://elasticloadbalancing.amazonaws.com/doc/2015-12-01/";
-const SNS_NAMESPACE: &str = "http://sns.amazonaws.com/doc/2010-03-31/";
-const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
-
-/// Every JSON service by the prefix of its `X-Amz-Target`.
-const JSON_TARGETS: [(&str, Service); 6] = [
-    ("GraniteServiceVersion20100801", Service::CloudWatch),
-    ("CodeDeploy_20141006", Service::CodeDeploy),
-    ("AmazonEC2ContainerServiceV20141113", Service::Ecs),
-    ("AmazonEC2ContainerRegistry_V20150921", Service::Ecr),
-    ("Logs_20140328", Service::Logs),
-    ("AWSEvents", Service::Events),
-];
-
-/// Every Query service by the version of its API.
-const QUERY_VERSIONS: [(&str, Service); 3] = [
-    ("2015-12-01", Service::Elb),
-    ("2010-03-31", Service::Sns),
-    ("2011-06-15", Service::Sts),
-];
-
-impl Service {
-    /// As IAM names it.
-    pub fn prefix(self) -> &'static str {
-        match self {
-            Service::CloudWatch => "cloudwatch",
-            Service::CodeDeploy => "codedeploy",
-            Service::Ecr => "ecr",
-            Service::Ecs => "ecs",
-            Service::Elb => "elasticloadbalancing",
-            Service::Events => "events",
-            Service::Lambda => "lambda",
-            Service::Logs => "logs",
-            Service::Scheduler => "scheduler",
-            Service::Sns => "sns",
-            Service::Sts => "sts",
-        }
-    }
-
-    pub fn protocol(self) -> Protocol {
-        match self {
-            Service::CloudWatch => Protocol::QueryCompatibleJson,
-            Service::CodeDeploy | Service::Ecr | Service::Ecs | Service::Events | Service::Logs => {
-                Protocol::Json
-            }
-            Service::Elb => Protocol::Query(ELB_NAMESPACE),
-            Service::Sns => Protocol::Query(SNS_NAMESPACE),
-            Service::Sts => Protocol::Query(STS_NAMESPACE),
-            Service::Lambda | Service::Scheduler => Protocol::Rest,
-        }
-    }
-}
-
-/// Understands a request, or says which protocol to refuse it in.
+/// Parses a request; an error comes with the protocol to answer it in.
 pub fn parse(
     method: &Method,
     uri: &Uri,
@@ -114,10 +35,7 @@ pub fn parse(
 fn parse_json(target: &str, body: &Bytes) -> Result<Request, ApiError> {
     let unknown = || ApiError::new("UnknownOperationException", "");
     let (prefix, operation) = target.rsplit_once('.').ok_or_else(unknown)?;
-    let (_, service) = JSON_TARGETS
-        .into_iter()
-        .find(|(name, _)| *name == prefix)
-        .ok_or_else(unknown)?;
+    let service = named(prefix).ok_or_else(unknown)?;
     let members = if body.is_empty() {
         json!({})
     } else {
@@ -152,11 +70,7 @@ fn parse_query(uri: &Uri, body: &Bytes) -> Result<Request, (Protocol, ApiError)>
     let members = query::parse(form);
     let text = |member: &str| members[member].as_str().unwrap_or_default().to_owned();
     let (action, version) = (text("Action"), text("Version"));
-    let service = QUERY_VERSIONS
-        .into_iter()
-        .find(|(known, _)| *known == version)
-        .map(|(_, service)| service);
-    match service {
+    match named(&version) {
         Some(service) => Ok(Request {
             service,
             operation: action,
@@ -172,6 +86,12 @@ fn parse_query(uri: &Uri, body: &Bytes) -> Result<Request, (Protocol, ApiError)>
     }
 }
 
+/// The JSON or Query service that a request names.
+fn named(wire_name: &str) -> Option<Service> {
+    let mut all = Service::ALL.into_iter();
+    all.find(|service| service.wire_name() == Some(wire_name))
+}
+
 fn parse_rest(
     method: &Method,
     uri: &Uri,
@@ -180,72 +100,26 @@ fn parse_rest(
 ) -> Result<Request, ApiError> {
     let unknown = || ApiError::new("UnknownOperationException", "").with_status(404);
     let segments: Vec<String> = uri.path().split('/').skip(1).map(query::decode).collect();
-    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let (service, operation, name) = match (method.as_str(), segments.as_slice()) {
-        ("POST", ["2015-03-31", "functions", name, "invocations"]) => {
-            (Service::Lambda, "Invoke", Some(*name))
-        }
-        ("GET", ["2015-03-31", "functions"] | ["2015-03-31", "functions", ""]) => {
-            (Service::Lambda, "ListFunctions", None)
-        }
-        ("GET", ["2015-03-31", "functions", name]) => (Service::Lambda, "GetFunction", Some(*name)),
-        ("GET", ["2015-03-31", "functions", name, "configuration"]) => {
-            (Service::Lambda, "GetFunctionConfiguration", Some(*name))
-        }
-        ("GET", ["schedules"]) => (Service::Scheduler, "ListSchedules", None),
-        ("POST", ["schedules", name]) => (Service::Scheduler, "CreateSchedule", Some(*name)),
-        ("GET", ["schedules", name]) => (Service::Scheduler, "GetSchedule", Some(*name)),
-        ("PUT", ["schedules", name]) => (Service::Scheduler, "UpdateSchedule", Some(*name)),
-        ("DELETE", ["schedules", name]) => (Service::Scheduler, "DeleteSchedule", Some(*name)),
-        _ => return Err(unknown()),
-    };
-    let mut members = match (operation, body.is_empty()) {
-        ("Invoke", _) => invocation(headers, body)?,
-        (_, true) => Map::new(),
-        (_, false) => json_body(body)?.as_object().cloned().unwrap_or_default(),
+    let (service, operation, route, in_path) =
+        operations::routed(method.as_str(), &segments).ok_or_else(unknown)?;
+    let mut members = match (route.body, body.is_empty()) {
+        (Some(read), _) => read(headers, body)?,
+        (None, true) => Map::new(),
+        (None, false) => json_body(body)?.as_object().cloned().unwrap_or_default(),
     };
     let query = query::parse(uri.query().unwrap_or_default());
     members.extend(query.as_object().cloned().unwrap_or_default());
-    let label = if service == Service::Lambda {
-        "FunctionName"
-    } else {
-        "Name"
-    };
-    if let Some(name) = name {
-        members.insert(label.to_owned(), json!(name));
+    for (member, value) in in_path {
+        members.insert(member.to_owned(), json!(value));
     }
     Ok(Request {
         service,
-        operation: operation.to_owned(),
+        operation: operation.name.to_owned(),
         members: Value::Object(members),
     })
 }
 
-/// An invocation's payload is the whole body, and its type a header.
-fn invocation(headers: &HeaderMap, body: &Bytes) -> Result<Map<String, Value>, ApiError> {
-    let unreadable = |error| {
-        ApiError::new(
-            "InvalidRequestContentException",
-            format!("Could not parse request body into json: {error}"),
-        )
-    };
-    let payload = if body.is_empty() {
-        json!({})
-    } else {
-        serde_json::from_slice(body).map_err(unreadable)?
-    };
-    let kind = header(headers, "x-amz-invocation-type").unwrap_or("RequestResponse");
-    let mut members = Map::from_iter([
-        ("Payload".to_owned(), payload),
-        ("InvocationType".to_owned(), json!(kind)),
-    ]);
-    if let Some(log_type) = header(headers, "x-amz-log-type") {
-        members.insert("LogType".to_owned(), json!(log_type));
-    }
-    Ok(members)
-}
-
-/// The access key id that signed the request; none when nobody did.
+/// The access key id that signed the request; none for an unsigned one.
 pub fn access_key_id(headers: &HeaderMap) -> Option<&str> {
     let authorization = header(headers, "authorization")?.strip_prefix("AWS4-HMAC-SHA256 ")?;
     let credential = authorization
@@ -332,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_refused() {
+    fn unparseable_requests_are_refused() {
         let ecs = [("x-amz-target", "AmazonEC2ContainerServiceV20141113.RunTask")];
         let cases = [
             (
@@ -361,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn the_caller_is_whoever_signed() {
+    fn the_caller_signed_the_request() {
         let signed = "AWS4-HMAC-SHA256 Credential=GREENLIGHTX/20261121/eu-central-1/ecs/aws4_request, SignedHeaders=host, Signature=0";
         assert_eq!(
             access_key_id(&headers(&[("authorization", signed)])),

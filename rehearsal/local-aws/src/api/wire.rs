@@ -1,33 +1,12 @@
-//! What goes over the wire, written down: every call with the bytes that were sent and the bytes that were answered,
-//! one JSON object a line, for programs that others wrote to judge.
-//!
-//! A line says `caller`, `method`, `path`, `headers`, `body`, `status`, `answer_headers` and `answer_body`; headers are
-//! pairs, in order. Headers that the HTTP server itself adds to an answer (its length, the date) are not among them. A
-//! body that is not UTF-8 stands in base64 under `body_base64` or `answer_body_base64`. A call whose caller got no answer
-//! is not written. Nor are credentials: who points a program with real ones here by mistake must not find them in a file.
-//! Bodies are whole, with what stands in task definitions.
+//! The file that keeps what goes over the wire; `recording` writes it.
 
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
-use std::sync::{Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use anyhow::Context as _;
-use axum::body::{Body, Bytes, to_bytes};
-use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value, json};
-
-use super::fault_injection;
-use super::request::access_key_id;
-use crate::world::Aws;
-
-/// Headers that carry a credential or prove that somebody has one.
-const SECRET: [&str; 2] = ["authorization", "x-amz-security-token"];
+use serde_json::Value;
 
 /// The file that every call is written to, once one is given.
 #[derive(Default)]
@@ -37,7 +16,7 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// Whether a file can be written to, before anything is worth recording. It is left as it is.
+    /// Checks that a file can be written to, before there is anything to record. It is left as it is.
     pub fn check_file(path: &Path) -> anyhow::Result<()> {
         let is_new = !path.exists();
         let opened = File::options()
@@ -47,17 +26,17 @@ impl Wire {
             .open(path);
         opened.with_context(|| format!("open `{}` to record the wire", path.display()))?;
         if is_new {
-            // It was there for the trial only; an empty file that stays does no harm.
+            // The check made it; an empty file that stays does no harm.
             let _ = std::fs::remove_file(path);
         }
         Ok(())
     }
 
-    /// Every call from now on is written to this file, which is made or emptied. To be called once.
+    /// Writes every call from now on to this file, which is created or truncated. To be called once.
     pub fn write_to(&self, path: &Path) -> anyhow::Result<()> {
         let file = File::create(path)
             .with_context(|| format!("open `{}` to record the wire", path.display()))?;
-        // A second file would be a mistake of the caller's that nothing can come of.
+        // A second file is ignored.
         let _ = self.file.set(Mutex::new(file));
         Ok(())
     }
@@ -70,9 +49,14 @@ impl Wire {
         }
     }
 
-    fn write(&self, line: &Value) {
+    /// Whether calls are to be written.
+    pub(super) fn is_open(&self) -> bool {
+        self.file.get().is_some()
+    }
+
+    pub(super) fn write(&self, line: &Value) {
         let Some(file) = self.file.get() else { return };
-        // One write a line, so that whoever reads along never sees half of one.
+        // One write a line, so that a program that follows the file never reads half of one.
         let text = format!("{line}\n");
         let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = file.write_all(text.as_bytes()) {
@@ -82,94 +66,9 @@ impl Wire {
     }
 }
 
-/// The layer around the API that writes a call down when it was answered.
-pub(super) async fn record(
-    State((aws, largest_body)): State<(Weak<Aws>, usize)>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let recording = aws.upgrade().filter(|aws| aws.wire.file.get().is_some());
-    let Some(aws) = recording else {
-        return next.run(request).await;
-    };
-    let (parts, body) = request.into_parts();
-    let Ok(sent) = to_bytes(body, largest_body).await else {
-        return StatusCode::PAYLOAD_TOO_LARGE.into_response();
-    };
-    let caller = access_key_id(&parts.headers).and_then(|key| aws.ledger.function(key));
-    let mut line = Map::from_iter([
-        ("caller".to_owned(), json!(caller)),
-        ("method".to_owned(), json!(parts.method.as_str())),
-        ("path".to_owned(), json!(parts.uri.to_string())),
-        ("headers".to_owned(), pairs(&parts.headers)),
-    ]);
-    insert_body(&mut line, "body", &sent);
-    let response = next.run(Request::from_parts(parts, Body::from(sent))).await;
-    let (parts, body) = response.into_parts();
-    // The answer is whole already, unless it is lost on its way: then the call was not answered.
-    let Ok(answered) = to_bytes(body, usize::MAX).await else {
-        return fault_injection::broken_off();
-    };
-    line.insert("status".to_owned(), json!(parts.status.as_u16()));
-    line.insert("answer_headers".to_owned(), pairs(&parts.headers));
-    insert_body(&mut line, "answer_body", &answered);
-    aws.wire.write(&Value::Object(line));
-    Response::from_parts(parts, Body::from(answered))
-}
-
-fn insert_body(line: &mut Map<String, Value>, name: &str, bytes: &Bytes) {
-    let (name, text) = match std::str::from_utf8(bytes) {
-        Ok(text) => (name.to_owned(), text.to_owned()),
-        Err(_) => (format!("{name}_base64"), STANDARD.encode(bytes)),
-    };
-    line.insert(name, Value::String(text));
-}
-
-fn pairs(headers: &HeaderMap) -> Value {
-    let pair = |(name, value): (&axum::http::HeaderName, &axum::http::HeaderValue)| {
-        let value = match SECRET.contains(&name.as_str()) {
-            true => "not written".into(),
-            false => String::from_utf8_lossy(value.as_bytes()),
-        };
-        json!([name.as_str(), value])
-    };
-    headers.iter().map(pair).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn secrets_are_not_written_and_everything_else_is() {
-        let headers: HeaderMap = [
-            ("authorization", "AWS4-HMAC-SHA256 Credential=AKIA/x"),
-            ("x-amz-target", "Logs_20140328.GetLogEvents"),
-            ("x-amz-security-token", "FwoGZXIv"),
-        ]
-        .into_iter()
-        .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
-        .collect();
-        assert_eq!(
-            pairs(&headers),
-            json!([
-                ["authorization", "not written"],
-                ["x-amz-target", "Logs_20140328.GetLogEvents"],
-                ["x-amz-security-token", "not written"],
-            ])
-        );
-    }
-
-    #[test]
-    fn a_body_is_text_or_base64() {
-        let mut line = Map::new();
-        insert_body(&mut line, "body", &Bytes::from_static(b"{}"));
-        insert_body(&mut line, "answer_body", &Bytes::from_static(b"\xff\x00"));
-        assert_eq!(
-            Value::Object(line),
-            json!({"body": "{}", "answer_body_base64": "/wA="})
-        );
-    }
 
     #[test]
     fn a_file_that_cannot_be_made_is_named() {

@@ -62,6 +62,8 @@ impl<F: Future> Future for Tracked<F> {
         let runnable = runnable.unwrap_or_else(|| Runnable::new(&self.sleep.clock));
         let waker = Waker::from(self.sleep.clone());
         let polled = self.future.as_mut().poll(&mut Context::from_waker(&waker));
+        // After the poll, not before it: what it wakes or registers counts by then, so that between two tasks that hand over
+        // to each other there is no moment at which nothing is runnable.
         drop(runnable);
         polled
     }

@@ -2,14 +2,15 @@
 //! its state only when somebody sets it.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::time::SystemTime;
 
 use serde_json::{Map, Value};
 use thiserror::Error;
 
+use crate::context::Context;
 use crate::observable::Observable;
 use crate::timeline;
-use crate::world::Aws;
 
 /// Every alarm, by name.
 #[derive(Default)]
@@ -17,7 +18,19 @@ pub struct State {
     pub alarms: BTreeMap<String, Alarm>,
 }
 
-pub type CloudWatch = Observable<State>;
+/// The alarms, and what sets them.
+pub struct CloudWatch {
+    context: Context,
+    state: Observable<State>,
+}
+
+impl Deref for CloudWatch {
+    type Target = Observable<State>;
+
+    fn deref(&self) -> &Observable<State> {
+        &self.state
+    }
+}
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Alarm {
@@ -73,11 +86,18 @@ impl State {
     }
 }
 
-impl Aws {
+impl CloudWatch {
+    pub fn new(context: Context) -> CloudWatch {
+        CloudWatch {
+            context,
+            state: Observable::new(State::default()),
+        }
+    }
+
     /// Makes an alarm, or configures it anew: an existing one keeps its state.
     pub fn put_alarm(&self, name: &str, configuration: Map<String, Value>) {
-        let now = self.clock.now();
-        self.cloudwatch.write(|state| {
+        let now = self.context.clock.now();
+        self.state.write(|state| {
             let alarm = state
                 .alarms
                 .entry(name.to_owned())
@@ -105,8 +125,8 @@ impl Aws {
         state: AlarmState,
         reason: &str,
     ) -> Result<(), AlarmDoesNotExist> {
-        let now = self.clock.now();
-        let known = self.cloudwatch.write(|alarms| {
+        let now = self.context.clock.now();
+        let known = self.state.write(|alarms| {
             let alarm = alarms.alarms.get_mut(name)?;
             alarm.state = state;
             reason.clone_into(&mut alarm.reason);
@@ -116,7 +136,7 @@ impl Aws {
         known.ok_or_else(|| AlarmDoesNotExist {
             name: name.to_owned(),
         })?;
-        self.timeline.record(timeline::Event::AlarmState {
+        self.context.timeline.record(timeline::Event::AlarmState {
             alarm: name.to_owned(),
             state: state.as_str(),
             reason: reason.to_owned(),

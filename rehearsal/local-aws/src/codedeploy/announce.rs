@@ -2,40 +2,47 @@
 
 use serde_json::{Value, json};
 
-use super::{Deployment, Group};
+use super::{CodeDeploy, Deployment, Group};
 use crate::assumption::Assumption;
 use crate::events::rfc3339_seconds;
 use crate::identity::arn;
 use crate::timeline;
-use crate::world::Aws;
 
 /// Tells watchers of a new deployment.
-pub fn created(aws: &Aws, deployment: &Deployment) {
-    let service = aws.codedeploy.read(|state| {
+pub fn created(codedeploy: &CodeDeploy, deployment: &Deployment) {
+    let service = codedeploy.read(|state| {
         state
             .group_of(deployment)
             .map(|group| group.service.clone())
     });
     let spec = &deployment.app_spec;
-    let image = aws.ecs.read(|state| {
+    let image = codedeploy.ecs.read(|state| {
         state
             .revision(&spec.task_definition)?
             .image_of(&spec.container)
     });
-    aws.timeline.record(timeline::Event::DeploymentCreated {
-        deployment: deployment.id.clone(),
-        application: deployment.application.clone(),
-        deployment_group: deployment.group.clone(),
-        service: service.unwrap_or_default(),
-        deployment_config: deployment.config.name.clone(),
-        creator: deployment.creator.as_str().to_owned(),
-        revision: spec.task_definition.clone(),
-        version: image.and_then(|image| aws.ecr.version(&image)),
-    });
+    codedeploy
+        .context
+        .timeline
+        .record(timeline::Event::DeploymentCreated {
+            deployment: deployment.id.clone(),
+            application: deployment.application.clone(),
+            deployment_group: deployment.group.clone(),
+            service: service.unwrap_or_default(),
+            deployment_config: deployment.config.name.clone(),
+            creator: deployment.creator.as_str().to_owned(),
+            revision: spec.task_definition.clone(),
+            version: image.and_then(|image| codedeploy.ecr.version(&image)),
+        });
 }
 
 /// *CodeDeploy Deployment State-change Notification*, with its own words for the states.
-pub(super) fn state_change(aws: &Aws, deployment: &Deployment, group: &Group, state: &str) {
+pub(super) fn state_change(
+    codedeploy: &CodeDeploy,
+    deployment: &Deployment,
+    group: &Group,
+    state: &str,
+) {
     let resources = vec![
         arn(
             "codedeploy",
@@ -57,10 +64,14 @@ pub(super) fn state_change(aws: &Aws, deployment: &Deployment, group: &Group, st
         "state": state,
         "deploymentGroup": deployment.group,
     });
-    if aws.assumptions.hold(Assumption::OtherKindsOfEventsAreTold) {
-        other_kinds(aws, &resources, &detail, deployment, group);
+    if codedeploy
+        .context
+        .assumptions
+        .hold(Assumption::OtherKindsOfEventsAreTold)
+    {
+        other_kinds(codedeploy, &resources, &detail, deployment, group);
     }
-    aws.events.emit(
+    codedeploy.events.emit(
         "aws.codedeploy",
         "CodeDeploy Deployment State-change Notification",
         resources,
@@ -71,7 +82,7 @@ pub(super) fn state_change(aws: &Aws, deployment: &Deployment, group: &Group, st
 /// What CodeDeploy tells of each instance of an EC2 deployment, and ECS of a service that it deploys itself. Whether they
 /// are told here too is not documented.
 fn other_kinds(
-    aws: &Aws,
+    codedeploy: &CodeDeploy,
     resources: &[String],
     detail: &Value,
     deployment: &Deployment,
@@ -79,7 +90,7 @@ fn other_kinds(
 ) {
     let mut of_target = detail.clone();
     of_target["instanceId"] = json!(format!("{}:{}", group.cluster, group.service));
-    aws.events.emit(
+    codedeploy.events.emit(
         "aws.codedeploy",
         "CodeDeploy Instance State-change Notification",
         resources.to_vec(),
@@ -90,7 +101,7 @@ fn other_kinds(
         Some("FAILURE" | "STOP") => ("ERROR", "SERVICE_DEPLOYMENT_FAILED"),
         Some(_) | None => ("INFO", "SERVICE_DEPLOYMENT_IN_PROGRESS"),
     };
-    aws.events.emit(
+    codedeploy.events.emit(
         "aws.ecs",
         "ECS Deployment State Change",
         vec![arn(
@@ -101,7 +112,7 @@ fn other_kinds(
             "eventType": kind,
             "eventName": name,
             "deploymentId": deployment.green,
-            "updatedAt": rfc3339_seconds(aws.clock.now()),
+            "updatedAt": rfc3339_seconds(codedeploy.context.clock.now()),
             "reason": "ECS deployment deploymentID changed.",
         }),
     );

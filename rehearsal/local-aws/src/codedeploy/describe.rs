@@ -7,10 +7,10 @@ use super::{
     Alarms, ApplicationRevision, Deployment, DeploymentStatus, EventRecord, Group, ReadyOption,
     State, Wait,
 };
-use crate::api::stamp::epoch_seconds;
 use crate::ecs;
 use crate::ecs::service::counts;
 use crate::identity::arn;
+use crate::stamp::epoch_seconds;
 
 /// `deploymentInfo`. The AppSpec's content is never in it.
 pub fn deployment(deployment: &Deployment, group: &Group, state: &State) -> Value {

@@ -8,46 +8,51 @@ use super::lifecycle::{EventStatus, LifecycleEvent};
 use super::plan::{self, Phase, PrimaryChange};
 use super::record::{look, set_event, set_status};
 use super::{
-    Creator, Deployment, DeploymentStatus, Group, announce, hook, install, rollback, shift,
-    task_sets, waits, watch,
+    CodeDeploy, Creator, Deployment, DeploymentStatus, Group, announce, hook, install, rollback,
+    shift, task_sets, waits, watch,
 };
 use crate::assumption::Assumption;
 use crate::timeline;
-use crate::world::Aws;
 
 /// How long a deployment is `Created` and has no targets yet. That it is so for a while was observed, how long was not.
 const START_DELAY: Duration = Duration::from_secs(1);
 
 /// Plays a deployment that was created just now.
-pub fn begin(aws: &Arc<Aws>, id: String) {
-    aws.background.spawn(play_to_the_end(aws.clone(), id));
+pub fn begin(codedeploy: &Arc<CodeDeploy>, id: String) {
+    codedeploy
+        .context
+        .background
+        .spawn(play_to_the_end(codedeploy.clone(), id));
 }
 
-async fn play_to_the_end(aws: Arc<Aws>, id: String) {
-    let Some((deployment, group)) = look(&aws, &id) else {
+async fn play_to_the_end(codedeploy: Arc<CodeDeploy>, id: String) {
+    let Some((deployment, group)) = look(&codedeploy, &id) else {
         return;
     };
     let play = async {
-        aws.clock.sleep(START_DELAY).await;
-        set_status(&aws, &id, DeploymentStatus::InProgress);
-        announce::state_change(&aws, &deployment, &group, "START");
+        codedeploy.context.clock.sleep(START_DELAY).await;
+        set_status(&codedeploy, &id, DeploymentStatus::InProgress);
+        announce::state_change(&codedeploy, &deployment, &group, "START");
         match deployment.creator {
-            Creator::Rollback => rollback::play(&aws, &id, &group).await,
-            Creator::User => play(&aws, &id, &group).await,
+            Creator::Rollback => rollback::play(&codedeploy, &id, &group).await,
+            Creator::User => play(&codedeploy, &id, &group).await,
         }
     };
+    // Dropping the play where it stands is what AWS's stop does: listeners stay where they are, also in the middle of a
+    // canary, and green stays. Only a rollback takes them back.
+    //
     // Whoever asked for a stop was told that it is coming, so a stop wins over an end in the same moment.
     let ending = tokio::select! {
         biased;
-        ending = watch::interruption(&aws, &deployment) => ending,
+        ending = watch::interruption(&codedeploy, &deployment) => ending,
         played = play => played.map_or_else(|ending| ending, |()| Ending::Played),
     };
-    end(&aws, &id, &group, ending);
+    end(&codedeploy, &id, &group, ending);
 }
 
 /// Everything from the first lifecycle event until blue is gone.
-async fn play(aws: &Arc<Aws>, id: &str, group: &Group) -> Result<(), Ending> {
-    let Some((deployment, _)) = look(aws, id) else {
+async fn play(codedeploy: &Arc<CodeDeploy>, id: &str, group: &Group) -> Result<(), Ending> {
+    let Some((deployment, _)) = look(codedeploy, id) else {
         return Ok(());
     };
     let events: Vec<_> = deployment
@@ -55,7 +60,11 @@ async fn play(aws: &Arc<Aws>, id: &str, group: &Group) -> Result<(), Ending> {
         .iter()
         .map(|record| record.event)
         .collect();
-    let primary = if aws.assumptions.hold(Assumption::GreenIsPrimaryLater) {
+    let primary = if codedeploy
+        .context
+        .assumptions
+        .hold(Assumption::GreenIsPrimaryLater)
+    {
         PrimaryChange::AfterTheLastEvent
     } else {
         PrimaryChange::AfterAllowTraffic
@@ -63,12 +72,12 @@ async fn play(aws: &Arc<Aws>, id: &str, group: &Group) -> Result<(), Ending> {
     for phase in plan::phases(&events, group.ready_option, primary) {
         match phase {
             Phase::Event(event) => {
-                let work = perform(aws, &deployment, group, event);
-                during(aws, id, event, work).await?;
+                let work = perform(codedeploy, &deployment, group, event);
+                during(codedeploy, id, event, work).await?;
             }
-            Phase::ReadyWait(limit) => waits::ready(aws, id, group, limit).await?,
-            Phase::MakeGreenPrimary => make_green_primary(aws, id, group),
-            Phase::TerminateBlue => waits::terminate_blue(aws, id, group).await,
+            Phase::ReadyWait(limit) => waits::ready(codedeploy, id, group, limit).await?,
+            Phase::MakeGreenPrimary => make_green_primary(codedeploy, id, group),
+            Phase::TerminateBlue => waits::terminate_blue(codedeploy, id, group).await,
         }
     }
     Ok(())
@@ -76,65 +85,66 @@ async fn play(aws: &Arc<Aws>, id: &str, group: &Group) -> Result<(), Ending> {
 
 /// One lifecycle event around the work that is done in it.
 pub(super) async fn during(
-    aws: &Aws,
+    codedeploy: &CodeDeploy,
     id: &str,
     event: LifecycleEvent,
     work: impl Future<Output = Result<(), Failure>>,
 ) -> Result<(), Ending> {
-    set_event(aws, id, event, EventStatus::InProgress, None);
+    set_event(codedeploy, id, event, EventStatus::InProgress, None);
     match work.await {
         Ok(()) => {
-            set_event(aws, id, event, EventStatus::Succeeded, None);
+            set_event(codedeploy, id, event, EventStatus::Succeeded, None);
             Ok(())
         }
         Err(failure) => {
             let message = Some(failure.message.clone());
-            set_event(aws, id, event, EventStatus::Failed, message);
+            set_event(codedeploy, id, event, EventStatus::Failed, message);
             Err(Ending::Failed(failure))
         }
     }
 }
 
 async fn perform(
-    aws: &Arc<Aws>,
+    codedeploy: &Arc<CodeDeploy>,
     deployment: &Deployment,
     group: &Group,
     event: LifecycleEvent,
 ) -> Result<(), Failure> {
     let id = deployment.id.as_str();
     match event {
-        LifecycleEvent::Install => install::install(aws, id, group).await,
+        LifecycleEvent::Install => install::install(codedeploy, id, group).await,
         LifecycleEvent::AllowTestTraffic => {
-            shift::test(aws, id, group);
+            shift::test(codedeploy, id, group);
             Ok(())
         }
-        LifecycleEvent::AllowTraffic => shift::production(aws, id, group).await,
+        LifecycleEvent::AllowTraffic => shift::production(codedeploy, id, group).await,
         LifecycleEvent::BeforeInstall
         | LifecycleEvent::AfterInstall
         | LifecycleEvent::AfterAllowTestTraffic
         | LifecycleEvent::BeforeAllowTraffic
         | LifecycleEvent::AfterAllowTraffic => {
-            hook::call(aws, id, event, deployment.app_spec.hooks.get(&event)).await
+            hook::call(codedeploy, id, event, deployment.app_spec.hooks.get(&event)).await
         }
     }
 }
 
-fn make_green_primary(aws: &Aws, id: &str, group: &Group) {
-    if let Some(green) = look(aws, id).and_then(|(deployment, _)| deployment.green) {
-        task_sets::make_primary(aws, group, &green);
+fn make_green_primary(codedeploy: &CodeDeploy, id: &str, group: &Group) {
+    if let Some(green) = look(codedeploy, id).and_then(|(deployment, _)| deployment.green) {
+        task_sets::make_primary(codedeploy, group, &green);
     }
-    if !aws
+    if !codedeploy
+        .context
         .assumptions
         .hold(Assumption::ServiceRevisionChangesLater)
     {
-        task_sets::follow_primary(aws, group);
+        task_sets::follow_primary(codedeploy, group);
     }
 }
 
 /// Writes the end down and, where it is wanted, begins the rollback in the same moment, so that no other deployment
 /// gets in between.
-fn end(aws: &Arc<Aws>, id: &str, group: &Group, ending: Ending) {
-    let Some((deployment, _)) = look(aws, id) else {
+fn end(codedeploy: &Arc<CodeDeploy>, id: &str, group: &Group, ending: Ending) {
+    let Some((deployment, _)) = look(codedeploy, id) else {
         return;
     };
     let green = match deployment.green {
@@ -142,27 +152,33 @@ fn end(aws: &Arc<Aws>, id: &str, group: &Group, ending: Ending) {
         None => Green::NotMade,
     };
     let conclusion = conclude(ending, &deployment.rollback_on, green);
-    close_events(aws, &deployment, &conclusion);
-    task_sets::follow_primary(aws, group);
+    // What has ended must look ended before anybody is told: the first thing that a function does with the event is to read
+    // the target.
+    close_events(codedeploy, &deployment, &conclusion);
+    // Whatever was assumed of the moment at which the service changes its revision, by now it has.
+    task_sets::follow_primary(codedeploy, group);
     let rollback = conclusion
         .roll_back
-        .then(|| rollback::prepare(aws, &deployment))
+        .then(|| rollback::prepare(codedeploy, &deployment))
         .flatten();
-    let error = write_end(aws, id, &conclusion, rollback.as_ref());
-    aws.timeline.record(timeline::Event::DeploymentStatus {
-        deployment: id.to_owned(),
-        status: conclusion.status.as_str(),
-        error,
-    });
-    announce::state_change(aws, &deployment, group, conclusion.event_state());
+    let error = write_end(codedeploy, id, &conclusion, rollback.as_ref());
+    codedeploy
+        .context
+        .timeline
+        .record(timeline::Event::DeploymentStatus {
+            deployment: id.to_owned(),
+            status: conclusion.status.as_str(),
+            error,
+        });
+    announce::state_change(codedeploy, &deployment, group, conclusion.event_state());
     if let Some((rollback, _)) = rollback {
-        announce::created(aws, &rollback);
-        begin(aws, rollback.id);
+        announce::created(codedeploy, &rollback);
+        begin(codedeploy, rollback.id);
     }
 }
 
 /// The event that was in progress has failed, and those after it are skipped.
-fn close_events(aws: &Aws, deployment: &Deployment, conclusion: &Conclusion) {
+fn close_events(codedeploy: &CodeDeploy, deployment: &Deployment, conclusion: &Conclusion) {
     let Some(failure) = &conclusion.error else {
         return;
     };
@@ -170,21 +186,21 @@ fn close_events(aws: &Aws, deployment: &Deployment, conclusion: &Conclusion) {
         let status = record.status.after_failure();
         if status != record.status {
             let message = (status == EventStatus::Failed).then(|| failure.message.clone());
-            set_event(aws, &deployment.id, record.event, status, message);
+            set_event(codedeploy, &deployment.id, record.event, status, message);
         }
     }
 }
 
 fn write_end(
-    aws: &Aws,
+    codedeploy: &CodeDeploy,
     id: &str,
     conclusion: &Conclusion,
     rollback: Option<&(Deployment, String)>,
 ) -> Option<(String, String)> {
-    let now = aws.clock.now();
+    let now = codedeploy.context.clock.now();
     let failure = conclusion.error.as_ref();
     let error = failure.map(|failure| (failure.code.to_owned(), failure.message.clone()));
-    aws.codedeploy.write(|state| {
+    codedeploy.write(|state| {
         if let Some(deployment) = state.deployment_mut(id) {
             deployment.status = conclusion.status;
             deployment.error.clone_from(&error);

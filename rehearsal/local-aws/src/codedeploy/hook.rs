@@ -10,12 +10,11 @@ use serde_json::{Value, json};
 use super::ending::Failure;
 use super::lifecycle::{EventStatus, LifecycleEvent};
 use super::record::edit;
-use super::{Deployment, Hook, HookAnswer, State};
+use super::{CodeDeploy, Deployment, Hook, HookAnswer, State};
 use crate::assumption::Assumption;
 use crate::identity::sha256_hex;
 use crate::lambda::{Answer, Refused};
 use crate::timeline;
-use crate::world::Aws;
 
 /// A hook that has not answered by then has failed.
 const HOOK_LIMIT: Duration = Duration::from_secs(60 * 60);
@@ -24,7 +23,7 @@ const AFTER_THROTTLE: Duration = Duration::from_secs(1);
 
 /// Calls the hook's function, if there is one, and waits for somebody to answer.
 pub(super) async fn call(
-    aws: &Arc<Aws>,
+    codedeploy: &Arc<CodeDeploy>,
     id: &str,
     event: LifecycleEvent,
     function: Option<&String>,
@@ -38,33 +37,36 @@ pub(super) async fn call(
             format!("The Lambda function {function} does not exist."),
         )
     };
-    let found = aws.lambda.find(function).ok_or_else(missing)?;
+    let found = codedeploy.lambda.find(function).ok_or_else(missing)?;
     let execution_id = execution_id(id, event);
     let hook = Hook {
         execution_id: execution_id.clone(),
         event,
         answer: None,
     };
-    edit(aws, id, |deployment| deployment.hooks.push(hook));
-    aws.timeline.record(timeline::Event::HookCalled {
-        deployment: id.to_owned(),
-        lifecycle_event: event.as_str(),
-        function: found.name.clone(),
-    });
+    edit(codedeploy, id, |deployment| deployment.hooks.push(hook));
+    codedeploy
+        .context
+        .timeline
+        .record(timeline::Event::HookCalled {
+            deployment: id.to_owned(),
+            lifecycle_event: event.as_str(),
+            function: found.name.clone(),
+        });
     let payload = json!({ "DeploymentId": id, "LifecycleEventHookExecutionId": execution_id });
-    invoke(aws, id, &found.name, payload.clone()).map_err(|_| missing())?;
+    invoke(codedeploy, id, &found.name, payload.clone()).map_err(|_| missing())?;
     let failed = || {
         let message = "One or more lifecycle event validation functions failed.";
         Err(Failure::new("HOOK_EXECUTION_FAILURE", message))
     };
     tokio::select! {
         biased;
-        answer = answered(aws, id, &execution_id) => match answer {
+        answer = answered(codedeploy, id, &execution_id) => match answer {
             HookAnswer::Succeeded => Ok(()),
             HookAnswer::Failed => failed(),
         },
-        () = noticed_error(aws, &found.name, &payload) => failed(),
-        () = aws.clock.sleep(HOOK_LIMIT) => {
+        () = noticed_error(codedeploy, &found.name, &payload) => failed(),
+        () = codedeploy.context.clock.sleep(HOOK_LIMIT) => {
             let message = "The deployment timed out while waiting for a status callback. CodeDeploy expects a status \
                            callback within one hour after a deployment hook is invoked.";
             Err(Failure::new("TIMEOUT", message))
@@ -73,43 +75,66 @@ pub(super) async fn call(
 }
 
 /// What the function returns is of no interest to CodeDeploy.
-fn invoke(aws: &Arc<Aws>, id: &str, function: &str, payload: Value) -> anyhow::Result<()> {
-    if !aws.assumptions.hold(Assumption::HookIsCalledSynchronously) {
-        return Ok(aws.lambda.invoke_async(function, payload)?);
+fn invoke(
+    codedeploy: &Arc<CodeDeploy>,
+    id: &str,
+    function: &str,
+    payload: Value,
+) -> anyhow::Result<()> {
+    if !codedeploy
+        .context
+        .assumptions
+        .hold(Assumption::HookIsCalledSynchronously)
+    {
+        return Ok(codedeploy.lambda.invoke_async(function, payload)?);
     }
-    let called = call_until_taken(aws.clone(), id.to_owned(), function.to_owned(), payload);
-    aws.background.spawn(called);
+    let called = call_until_taken(
+        codedeploy.clone(),
+        id.to_owned(),
+        function.to_owned(),
+        payload,
+    );
+    codedeploy.context.background.spawn(called);
     Ok(())
 }
 
 /// An error of the function is among the invocations, and nobody tries again. What Lambda throttles has not been tried:
 /// that is called again for as long as the deployment is under way.
-async fn call_until_taken(aws: Arc<Aws>, id: String, function: String, payload: Value) {
-    let _open = aws.lambda.hold();
+async fn call_until_taken(
+    codedeploy: Arc<CodeDeploy>,
+    id: String,
+    function: String,
+    payload: Value,
+) {
+    let _open = codedeploy.lambda.hold();
     let is_active = |state: &State| {
         let deployment = state.deployment(&id);
         deployment.is_some_and(|deployment| deployment.status.is_active())
     };
     while let Err(Refused::Throttled | Refused::AccountThrottled) =
-        aws.lambda.invoke(&function, payload.clone()).await
-        && aws.codedeploy.read(is_active)
+        codedeploy.lambda.invoke(&function, payload.clone()).await
+        && codedeploy.read(is_active)
     {
-        aws.clock.sleep(AFTER_THROTTLE).await;
+        codedeploy.context.clock.sleep(AFTER_THROTTLE).await;
     }
 }
 
-async fn answered(aws: &Aws, id: &str, execution_id: &str) -> HookAnswer {
+async fn answered(codedeploy: &CodeDeploy, id: &str, execution_id: &str) -> HookAnswer {
     let find = |state: &State| {
         let mut hooks = state.deployment(id)?.hooks.iter();
         hooks.find(|hook| hook.execution_id == execution_id)?.answer
     };
-    aws.codedeploy.until(find).await
+    codedeploy.until(find).await
 }
 
 /// Waits for an error of the function that CodeDeploy notices. Whether it notices any is not known.
-async fn noticed_error(aws: &Aws, function: &str, payload: &Value) {
-    if aws.assumptions.hold(Assumption::HookErrorFailsAtOnce) {
-        match aws.lambda.first_answer(function, payload).await {
+async fn noticed_error(codedeploy: &CodeDeploy, function: &str, payload: &Value) {
+    if codedeploy
+        .context
+        .assumptions
+        .hold(Assumption::HookErrorFailsAtOnce)
+    {
+        match codedeploy.lambda.first_answer(function, payload).await {
             Answer::Error { .. } => return,
             Answer::Response(_) => {}
         }

@@ -6,37 +6,44 @@ use std::time::Duration;
 use super::ending::Failure;
 use super::record::{edit, look};
 use super::traffic::Routing;
-use super::{Group, shift, task_sets};
+use super::{CodeDeploy, Group, shift, task_sets};
 use crate::ecs::keep;
 use crate::timeline::ListenerKind;
-use crate::world::Aws;
 
 /// Green must be steady by then.
 const INSTALL_LIMIT: Duration = Duration::from_secs(60 * 60);
 
 /// Makes green and waits until it is steady.
-pub(super) async fn install(aws: &Arc<Aws>, id: &str, group: &Group) -> Result<(), Failure> {
-    let sides = task_sets::sides(aws, group)?;
-    task_sets::check_listeners(aws, group, &sides)?;
-    let Some((deployment, _)) = look(aws, id) else {
+pub(super) async fn install(
+    codedeploy: &Arc<CodeDeploy>,
+    id: &str,
+    group: &Group,
+) -> Result<(), Failure> {
+    let sides = task_sets::sides(codedeploy, group)?;
+    // Before green is made: a deployment that fails here leaves nothing behind, and nothing is rolled back.
+    task_sets::check_listeners(codedeploy, group, &sides)?;
+    let Some((deployment, _)) = look(codedeploy, id) else {
         return Ok(());
     };
-    let green = task_sets::create_green(aws, group, &deployment, &sides)?;
-    edit(aws, id, |deployment| {
+    let green = task_sets::create_green(codedeploy, group, &deployment, &sides)?;
+    // From here on there is something to roll back to: `ending::Green` is decided by it.
+    edit(codedeploy, id, |deployment| {
         deployment.blue = Some(sides.blue.clone());
         deployment.green = Some(green.clone());
     });
     match deployment.config.routing {
+        // Green's group may be behind no listener before traffic goes there: its targets are `unused` until then, which
+        // counts as steady. So what never gets healthy is first found by test traffic, or by production.
         Routing::AllAtOnce => {}
         // Behind the listener with weight 0 from the beginning, so that green is health-checked.
         Routing::Canary { .. } | Routing::Linear { .. } => {
-            shift::shift(aws, id, group, ListenerKind::Production, 0)
+            shift::shift(codedeploy, id, group, ListenerKind::Production, 0)
         }
     }
     tokio::select! {
         biased;
-        () = keep::steady(aws, &green) => Ok(()),
-        () = aws.clock.sleep(INSTALL_LIMIT) => {
+        () = keep::steady(&codedeploy.ecs, &green) => Ok(()),
+        () = codedeploy.context.clock.sleep(INSTALL_LIMIT) => {
             let message = "The deployment timed out while waiting for the replacement task set to become healthy. This \
                            time out period is 60 minutes.";
             Err(Failure::new("TIMEOUT", message))

@@ -26,6 +26,8 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
+use std::ops::Deref;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use self::app_spec::AppSpec;
@@ -33,7 +35,14 @@ pub use self::group::{Alarms, Group, ReadyOption, TargetGroup};
 use self::lifecycle::{EventStatus, LifecycleEvent};
 pub use self::revision::{ApplicationRevision, RevisionUse};
 use self::traffic::{ConfigRecord, DeploymentConfig};
+use crate::cloudwatch::CloudWatch;
+use crate::context::Context;
+use crate::ecr::Ecr;
+use crate::ecs::Ecs;
+use crate::elb::LoadBalancers;
+use crate::events::EventBus;
 use crate::identity::sha256_hex;
+use crate::lambda::Lambda;
 use crate::observable::Observable;
 
 /// Everything that CodeDeploy knows.
@@ -46,7 +55,48 @@ pub struct State {
     pub revisions: Vec<ApplicationRevision>,
 }
 
-pub type CodeDeploy = Observable<State>;
+/// CodeDeploy: what it knows, and the services that it uses.
+pub struct CodeDeploy {
+    context: Context,
+    state: Observable<State>,
+    cloudwatch: Arc<CloudWatch>,
+    ecr: Arc<Ecr>,
+    ecs: Arc<Ecs>,
+    load_balancers: LoadBalancers,
+    events: EventBus,
+    lambda: Lambda,
+}
+
+impl Deref for CodeDeploy {
+    type Target = Observable<State>;
+
+    fn deref(&self) -> &Observable<State> {
+        &self.state
+    }
+}
+
+impl CodeDeploy {
+    pub fn new(
+        context: Context,
+        cloudwatch: Arc<CloudWatch>,
+        ecr: Arc<Ecr>,
+        ecs: Arc<Ecs>,
+        load_balancers: LoadBalancers,
+        events: EventBus,
+        lambda: Lambda,
+    ) -> CodeDeploy {
+        CodeDeploy {
+            context,
+            state: Observable::new(State::default()),
+            cloudwatch,
+            ecr,
+            ecs,
+            load_balancers,
+            events,
+            lambda,
+        }
+    }
+}
 
 #[derive(Debug, Clone)]
 pub struct Application {

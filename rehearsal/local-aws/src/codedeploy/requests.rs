@@ -1,7 +1,6 @@
 //! What people ask of a deployment that runs: stop it, or wait no longer. Refused where it makes no sense.
 
-use super::{DeploymentStatus, State, StopRequest, Wait};
-use crate::world::Aws;
+use super::{CodeDeploy, DeploymentStatus, State, StopRequest, Wait};
 
 /// What a deployment may be told to wait for no longer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,15 +62,14 @@ impl State {
     }
 }
 
-impl Aws {
+impl CodeDeploy {
     /// StopDeployment. `roll_back` overrides the deployment's own rollback events.
     pub fn stop_deployment(&self, id: &str, roll_back: Option<bool>) -> Result<(), Refusal> {
-        self.codedeploy
-            .write(|state| state.request_stop(id, roll_back))
+        self.write(|state| state.request_stop(id, roll_back))
     }
 
     /// ContinueDeployment.
     pub fn continue_deployment(&self, id: &str, wait: DeploymentWait) -> Result<(), Refusal> {
-        self.codedeploy.write(|state| state.end_wait(id, wait))
+        self.write(|state| state.end_wait(id, wait))
     }
 }

@@ -10,17 +10,20 @@ use super::lifecycle::LifecycleEvent;
 use super::record::look;
 use super::traffic::{ALL_AT_ONCE, DeploymentConfig, Routing};
 use super::{
-    Alarms, Creator, Deployment, DeploymentStatus, Group, Wait, hook, pending, shift, task_sets,
+    Alarms, CodeDeploy, Creator, Deployment, DeploymentStatus, Group, Wait, hook, pending, shift,
+    task_sets,
 };
 use crate::assumption::Assumption;
 use crate::identity::sha256_hex;
 use crate::timeline::ListenerKind;
-use crate::world::Aws;
 
 /// The rollback of a deployment, with its AppSpec's text: blue's revision, all at once whatever the original used.
-pub(super) fn prepare(aws: &Aws, original: &Deployment) -> Option<(Deployment, String)> {
+pub(super) fn prepare(
+    codedeploy: &CodeDeploy,
+    original: &Deployment,
+) -> Option<(Deployment, String)> {
     let blue = original.blue.as_deref()?;
-    let (task_definition, container, port) = aws.ecs.read(|state| {
+    let (task_definition, container, port) = codedeploy.ecs.read(|state| {
         let (_, set) = state.task_set(blue)?;
         Some((
             set.task_definition.clone(),
@@ -36,10 +39,10 @@ pub(super) fn prepare(aws: &Aws, original: &Deployment) -> Option<(Deployment, S
         platform_version: None,
         network_configuration: None,
         capacity_provider_strategy: None,
-        hooks: hooks(aws, original),
+        hooks: hooks(codedeploy, original),
     };
     let rollback = Deployment {
-        id: aws.ids.deployment(),
+        id: codedeploy.context.ids.deployment(),
         config: DeploymentConfig {
             name: ALL_AT_ONCE.to_owned(),
             routing: Routing::AllAtOnce,
@@ -48,7 +51,7 @@ pub(super) fn prepare(aws: &Aws, original: &Deployment) -> Option<(Deployment, S
         creator: Creator::Rollback,
         status: DeploymentStatus::Created,
         error: None,
-        created_at: aws.clock.now(),
+        created_at: codedeploy.context.clock.now(),
         started_at: None,
         completed_at: None,
         sha256: sha256_hex(&content),
@@ -69,8 +72,12 @@ pub(super) fn prepare(aws: &Aws, original: &Deployment) -> Option<(Deployment, S
 }
 
 /// Those that the rollback calls. Whether AWS does is not known.
-fn hooks(aws: &Aws, original: &Deployment) -> BTreeMap<LifecycleEvent, String> {
-    if aws.assumptions.hold(Assumption::RollbackCallsHooks) {
+fn hooks(codedeploy: &CodeDeploy, original: &Deployment) -> BTreeMap<LifecycleEvent, String> {
+    if codedeploy
+        .context
+        .assumptions
+        .hold(Assumption::RollbackCallsHooks)
+    {
         original.app_spec.hooks.clone()
     } else {
         BTreeMap::new()
@@ -78,22 +85,27 @@ fn hooks(aws: &Aws, original: &Deployment) -> BTreeMap<LifecycleEvent, String> {
 }
 
 /// Plays a rollback. Blue has served all the time, so nothing of it can fail but a hook.
-pub(super) async fn play(aws: &Arc<Aws>, id: &str, group: &Group) -> Result<(), Ending> {
-    let Some((deployment, _)) = look(aws, id) else {
+pub(super) async fn play(
+    codedeploy: &Arc<CodeDeploy>,
+    id: &str,
+    group: &Group,
+) -> Result<(), Ending> {
+    let Some((deployment, _)) = look(codedeploy, id) else {
         return Ok(());
     };
     for event in deployment.events.iter().map(|record| record.event) {
-        let work = perform(aws, &deployment, group, event);
-        during(aws, id, event, work).await?;
+        let work = perform(codedeploy, &deployment, group, event);
+        during(codedeploy, id, event, work).await?;
     }
+    // Last, when no listener leads to it any more: green may have served all of production until now.
     if let Some(green) = &deployment.green {
-        task_sets::delete_task_set(aws, green).await;
+        task_sets::delete_task_set(codedeploy, green).await;
     }
     Ok(())
 }
 
 async fn perform(
-    aws: &Arc<Aws>,
+    codedeploy: &Arc<CodeDeploy>,
     deployment: &Deployment,
     group: &Group,
     event: LifecycleEvent,
@@ -101,13 +113,20 @@ async fn perform(
     match event {
         LifecycleEvent::Install => {}
         LifecycleEvent::AllowTestTraffic => {
-            shift::shift(aws, &deployment.id, group, ListenerKind::Test, 0)
+            shift::shift(codedeploy, &deployment.id, group, ListenerKind::Test, 0)
         }
         LifecycleEvent::AllowTraffic => {
-            shift::shift(aws, &deployment.id, group, ListenerKind::Production, 0);
+            shift::shift(
+                codedeploy,
+                &deployment.id,
+                group,
+                ListenerKind::Production,
+                0,
+            );
+            // Blue is PRIMARY still, unless the original came past AllowTraffic.
             if let Some(blue) = &deployment.blue {
-                task_sets::make_primary(aws, group, blue);
-                task_sets::follow_primary(aws, group);
+                task_sets::make_primary(codedeploy, group, blue);
+                task_sets::follow_primary(codedeploy, group);
             }
         }
         LifecycleEvent::BeforeInstall
@@ -116,7 +135,7 @@ async fn perform(
         | LifecycleEvent::BeforeAllowTraffic
         | LifecycleEvent::AfterAllowTraffic => {
             let function = deployment.app_spec.hooks.get(&event);
-            return hook::call(aws, &deployment.id, event, function).await;
+            return hook::call(codedeploy, &deployment.id, event, function).await;
         }
     }
     Ok(())

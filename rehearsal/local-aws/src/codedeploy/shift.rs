@@ -4,37 +4,48 @@ use std::time::Duration;
 
 use super::ending::Failure;
 use super::record::{edit, look};
-use super::{Deployment, Group, task_sets};
+use super::{CodeDeploy, Deployment, Group, task_sets};
 use crate::ecs::{self, keep};
 use crate::timeline::ListenerKind;
-use crate::world::Aws;
 
 /// A service that is scaled while production shifts must be steady again by then.
 const SCALING_LIMIT: Duration = Duration::from_secs(5 * 60);
 
-pub(super) fn test(aws: &Aws, id: &str, group: &Group) {
-    shift(aws, id, group, ListenerKind::Test, 100);
+pub(super) fn test(codedeploy: &CodeDeploy, id: &str, group: &Group) {
+    shift(codedeploy, id, group, ListenerKind::Test, 100);
 }
 
 /// Moves production to green in the configuration's steps.
-pub(super) async fn production(aws: &Aws, id: &str, group: &Group) -> Result<(), Failure> {
-    let Some((deployment, _)) = look(aws, id) else {
+pub(super) async fn production(
+    codedeploy: &CodeDeploy,
+    id: &str,
+    group: &Group,
+) -> Result<(), Failure> {
+    let Some((deployment, _)) = look(codedeploy, id) else {
         return Ok(());
     };
     // Whoever hears of the first step may scale the service at once, which is a change as well.
-    let before = aws.ecs.read(|state| desired(state, group));
+    let before = codedeploy.ecs.read(|state| desired(state, group));
     let steps = async {
         for step in deployment.config.routing.steps() {
             if !step.wait.is_zero() {
-                aws.clock.sleep(step.wait).await;
+                codedeploy.context.clock.sleep(step.wait).await;
             }
-            shift(aws, id, group, ListenerKind::Production, step.green_percent);
+            shift(
+                codedeploy,
+                id,
+                group,
+                ListenerKind::Production,
+                step.green_percent,
+            );
         }
     };
+    // The steps go on while the service is scaled; only if it does not become steady does the deployment fail. Steps first:
+    // a shift that is complete in the moment in which the five minutes end is complete.
     tokio::select! {
         biased;
         () = steps => Ok(()),
-        failure = scaled_in_vain(aws, &deployment, group, before) => Err(failure),
+        failure = scaled_in_vain(codedeploy, &deployment, group, before) => Err(failure),
     }
 }
 
@@ -45,18 +56,18 @@ fn desired(state: &ecs::State, group: &Group) -> Option<u32> {
 
 /// Waits until the service was scaled from `before` and did not become steady in time. Code and sentence are inferred.
 async fn scaled_in_vain(
-    aws: &Aws,
+    codedeploy: &CodeDeploy,
     deployment: &Deployment,
     group: &Group,
     mut before: Option<u32>,
 ) -> Failure {
     loop {
         let changed = |state: &ecs::State| desired(state, group).filter(|&now| Some(now) != before);
-        before = Some(aws.ecs.until(changed).await);
+        before = Some(codedeploy.ecs.until(changed).await);
         tokio::select! {
             biased;
-            () = both_steady(aws, deployment) => {}
-            () = aws.clock.sleep(SCALING_LIMIT) => {
+            () = both_steady(codedeploy, deployment) => {}
+            () = codedeploy.context.clock.sleep(SCALING_LIMIT) => {
                 let message = "The deployment timed out while waiting for the service to become steady after a scaling \
                                event. This time out period is 5 minutes.";
                 return Failure::new("TIMEOUT", message);
@@ -65,19 +76,25 @@ async fn scaled_in_vain(
     }
 }
 
-async fn both_steady(aws: &Aws, deployment: &Deployment) {
+async fn both_steady(codedeploy: &CodeDeploy, deployment: &Deployment) {
     for set in [&deployment.blue, &deployment.green].into_iter().flatten() {
-        keep::steady(aws, set).await;
+        keep::steady(&codedeploy.ecs, set).await;
     }
 }
 
-pub(super) fn shift(aws: &Aws, id: &str, group: &Group, kind: ListenerKind, green_percent: u32) {
+pub(super) fn shift(
+    codedeploy: &CodeDeploy,
+    id: &str,
+    group: &Group,
+    kind: ListenerKind,
+    green_percent: u32,
+) {
     if kind == ListenerKind::Production {
-        edit(aws, id, |deployment| {
+        edit(codedeploy, id, |deployment| {
             deployment.green_percent = green_percent
         });
     }
-    if let Some((deployment, _)) = look(aws, id) {
-        task_sets::set_weights(aws, group, &deployment, kind, green_percent);
+    if let Some((deployment, _)) = look(codedeploy, id) {
+        task_sets::set_weights(codedeploy, group, &deployment, kind, green_percent);
     }
 }

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use super::ending::Failure;
-use super::{Deployment, Group, TargetGroup};
+use super::{CodeDeploy, Deployment, Group, TargetGroup};
 use crate::assumption::Assumption;
 use crate::ecs::keep;
 use crate::ecs::service::{LoadBalancerTarget, TaskSet, TaskSetStatus};
 use crate::elb::Forward;
 use crate::timeline::{self, ListenerKind, Weight};
-use crate::world::Aws;
 
 /// The service's PRIMARY task set and the pair of target groups, with blue's first.
 pub(super) struct Sides {
@@ -18,8 +17,8 @@ pub(super) struct Sides {
     pub green_group: TargetGroup,
 }
 
-pub(super) fn sides(aws: &Aws, group: &Group) -> Result<Sides, Failure> {
-    let primary = aws.ecs.read(|state| {
+pub(super) fn sides(codedeploy: &CodeDeploy, group: &Group) -> Result<Sides, Failure> {
+    let primary = codedeploy.ecs.read(|state| {
         let primary = state.service(&group.cluster, &group.service)?.primary()?;
         Some((
             primary.id.clone(),
@@ -33,6 +32,8 @@ pub(super) fn sides(aws: &Aws, group: &Group) -> Result<Sides, Failure> {
         )
     };
     let (blue, blue_arn) = primary.ok_or_else(not_found)?;
+    // The group does not say which of the two is blue: they change places with every deployment, and only the PRIMARY
+    // task set knows.
     let [first, second] = group.target_groups.clone();
     let (blue_group, green_group) = if first.arn == blue_arn {
         (first, second)
@@ -47,8 +48,12 @@ pub(super) fn sides(aws: &Aws, group: &Group) -> Result<Sides, Failure> {
 }
 
 /// Both listeners must send requests to blue when a deployment begins.
-pub(super) fn check_listeners(aws: &Aws, group: &Group, sides: &Sides) -> Result<(), Failure> {
-    let listeners = aws.load_balancers.listeners();
+pub(super) fn check_listeners(
+    codedeploy: &CodeDeploy,
+    group: &Group,
+    sides: &Sides,
+) -> Result<(), Failure> {
+    let listeners = codedeploy.load_balancers.listeners();
     let behind = |arn: &String| {
         let listener = listeners.iter().find(|listener| listener.arn == *arn);
         let serves =
@@ -64,17 +69,18 @@ pub(super) fn check_listeners(aws: &Aws, group: &Group, sides: &Sides) -> Result
 
 /// Makes the green task set, which begins to start its tasks.
 pub(super) fn create_green(
-    aws: &Arc<Aws>,
+    codedeploy: &Arc<CodeDeploy>,
     group: &Group,
     deployment: &Deployment,
     sides: &Sides,
 ) -> Result<String, Failure> {
+    // CreateDeployment does not look at ECS. What the AppSpec names and is not there fails Install, not the call.
     let spec = &deployment.app_spec;
-    let revision = aws
+    let revision = codedeploy
         .ecs
         .read(|state| state.revision(&spec.task_definition).cloned());
     let Some(revision) = revision.filter(|revision| revision.is_active()) else {
-        return Err(ecs_error(aws, "Unable to describe task definition."));
+        return Err(ecs_error(codedeploy, "Unable to describe task definition."));
     };
     let container = revision
         .containers()
@@ -91,17 +97,19 @@ pub(super) fn create_green(
             "The container {} did not have a container port {} defined.",
             spec.container, spec.port
         );
-        return Err(ecs_error(aws, &message));
+        return Err(ecs_error(codedeploy, &message));
     }
-    let now = aws.clock.now();
-    let id = format!("ecs-svc/{}", aws.ids.decimal());
-    let made = aws.ecs.write(|state| {
+    let now = codedeploy.context.clock.now();
+    let id = format!("ecs-svc/{}", codedeploy.context.ids.decimal());
+    let made = codedeploy.ecs.write(|state| {
         let service = state.service_mut(&group.cluster, &group.service)?;
         let network = spec.network_configuration.clone();
         service.task_sets.push(TaskSet {
             id: id.clone(),
             status: TaskSetStatus::Active,
             task_definition: revision.arn(),
+            // The only link from a task set to its deployment. In BeforeInstall it leads nowhere yet: a hook that looks
+            // for green there finds none.
             external_id: Some(deployment.id.clone()),
             load_balancer: LoadBalancerTarget {
                 target_group_arn: sides.green_group.arn.clone(),
@@ -122,23 +130,26 @@ pub(super) fn create_green(
         });
         Some(())
     });
-    made.ok_or_else(|| ecs_error(aws, "Service not found."))?;
-    aws.background.spawn(keep::keep(aws.clone(), id.clone()));
+    made.ok_or_else(|| ecs_error(codedeploy, "Service not found."))?;
+    codedeploy
+        .context
+        .background
+        .spawn(keep::keep(codedeploy.ecs.clone(), id.clone()));
     Ok(id)
 }
 
-fn ecs_error(aws: &Aws, message: &str) -> Failure {
+fn ecs_error(codedeploy: &CodeDeploy, message: &str) -> Failure {
     let sentence = format!(
         "The ECS service cannot be updated due to an unexpected error: {message} (Service: AmazonECS; Status Code: 400; \
          Error Code: ClientException; Request ID: {}; Proxy: null)",
-        aws.ids.uuid()
+        codedeploy.context.ids.uuid()
     );
     Failure::new("ECS_UPDATE_ERROR", sentence)
 }
 
 /// Sends `green_percent` of a listener's requests to green, and the rest to blue.
 pub(super) fn set_weights(
-    aws: &Aws,
+    codedeploy: &CodeDeploy,
     group: &Group,
     deployment: &Deployment,
     kind: ListenerKind,
@@ -153,14 +164,14 @@ pub(super) fn set_weights(
         return;
     };
     let side = |id: &str, label: &'static str, percent: u32| {
-        let (arn, image) = aws.ecs.read(|state| {
+        let (arn, image) = codedeploy.ecs.read(|state| {
             let (_, set) = state.task_set(id)?;
             let image = state
                 .revision(&set.task_definition)?
                 .image_of(&set.load_balancer.container);
             Some((set.load_balancer.target_group_arn.clone(), image))
         })?;
-        let version = image.and_then(|image| aws.ecr.version(&image));
+        let version = image.and_then(|image| codedeploy.ecr.version(&image));
         Some((
             Forward {
                 target_group_arn: arn,
@@ -178,28 +189,39 @@ pub(super) fn set_weights(
         side(green, "Green", green_percent),
     ];
     let (forward, weights): (Vec<Forward>, _) = sides.into_iter().flatten().unzip();
-    if aws.assumptions.hold(Assumption::ListenerRulesFollow) {
-        aws.load_balancers.set_rules(listener, &forward);
+    if codedeploy
+        .context
+        .assumptions
+        .hold(Assumption::ListenerRulesFollow)
+    {
+        codedeploy.load_balancers.set_rules(listener, &forward);
     }
-    aws.load_balancers.set_forward(listener, forward);
-    aws.clock.dwell();
-    aws.timeline.record(timeline::Event::Weights {
-        cluster: group.cluster.clone(),
-        service: group.service.clone(),
-        listener: kind,
-        weights,
-    });
+    // Both groups stay behind the listener, with weight 0 where nothing goes: a group that is behind none is not checked,
+    // and its targets would be `unused` when a rollback needs them.
+    codedeploy.load_balancers.set_forward(listener, forward);
+    // Before it is told: whoever acts on the entry finds production with these weights for the dwell at least.
+    codedeploy.context.clock.dwell();
+    codedeploy
+        .context
+        .timeline
+        .record(timeline::Event::Weights {
+            cluster: group.cluster.clone(),
+            service: group.service.clone(),
+            listener: kind,
+            weights,
+        });
 }
 
 /// UpdateServicePrimaryTaskSet.
-pub(super) fn make_primary(aws: &Aws, group: &Group, task_set: &str) {
-    let now = aws.clock.now();
-    aws.ecs.write(|state| {
+pub(super) fn make_primary(codedeploy: &CodeDeploy, group: &Group, task_set: &str) {
+    let now = codedeploy.context.clock.now();
+    codedeploy.ecs.write(|state| {
         let Some(service) = state.service_mut(&group.cluster, &group.service) else {
             return;
         };
         for set in &mut service.task_sets {
             let status = match set.status {
+                // There may be one when the deployment before was stopped while it drained: it never serves again.
                 TaskSetStatus::Draining => TaskSetStatus::Draining,
                 _ if set.id == task_set => TaskSetStatus::Primary,
                 TaskSetStatus::Primary | TaskSetStatus::Active => TaskSetStatus::Active,
@@ -213,8 +235,8 @@ pub(super) fn make_primary(aws: &Aws, group: &Group, task_set: &str) {
 }
 
 /// The service itself takes the settings of its PRIMARY task set.
-pub(super) fn follow_primary(aws: &Aws, group: &Group) {
-    aws.ecs.write(|state| {
+pub(super) fn follow_primary(codedeploy: &CodeDeploy, group: &Group) {
+    codedeploy.ecs.write(|state| {
         let Some(service) = state.service_mut(&group.cluster, &group.service) else {
             return;
         };
@@ -228,15 +250,16 @@ pub(super) fn follow_primary(aws: &Aws, group: &Group) {
 }
 
 /// DeleteTaskSet; waits until the last of its tasks has stopped.
-pub(super) async fn delete_task_set(aws: &Aws, task_set: &str) {
-    let now = aws.clock.now();
-    aws.ecs.write(|state| {
+pub(super) async fn delete_task_set(codedeploy: &CodeDeploy, task_set: &str) {
+    let now = codedeploy.context.clock.now();
+    codedeploy.ecs.write(|state| {
         if let Some(set) = state.task_set_mut(task_set) {
             set.status = TaskSetStatus::Draining;
             set.updated_at = now;
         }
     });
-    aws.ecs
+    codedeploy
+        .ecs
         .until(|state| state.task_set(task_set).is_none().then_some(()))
         .await;
 }

@@ -1,7 +1,16 @@
 //! Which tags of a repository may move to another image.
 
 use crate::wildcard::Parts;
-use crate::world::TagMutability;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TagMutability {
+    Mutable,
+    Immutable,
+    /// Tags that match one of these filters (`release-*`) are immutable.
+    MutableExcept(Vec<String>),
+    /// Tags that match one of these filters are mutable.
+    ImmutableExcept(Vec<String>),
+}
 
 impl TagMutability {
     /// As ECR names it.

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use super::Image;
+use super::mutability::TagMutability;
 use crate::identity::sha256_hex;
 
 /// The media type of an ordinary image's manifest.
@@ -17,6 +18,12 @@ pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
 /// The annotation of a manifest that says which version of a program it holds.
 pub const OCI_VERSION: &str = "org.opencontainers.image.version";
+
+#[derive(Debug, Clone)]
+pub struct RepositorySettings {
+    pub name: String,
+    pub tags: TagMutability,
+}
 
 /// An image that can be pushed.
 #[derive(Debug, Clone)]

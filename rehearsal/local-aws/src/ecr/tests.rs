@@ -1,9 +1,12 @@
 use std::time::UNIX_EPOCH;
 
-use super::*;
+use serde_json::Value;
 
-fn ecr(tags: TagMutability) -> Ecr {
-    Ecr::new(
+use super::*;
+use crate::assumption::{Assumption, Assumptions};
+
+fn ecr(tags: TagMutability) -> Repositories {
+    Repositories::new(
         vec![RepositorySettings {
             name: "shop/web".to_owned(),
             tags,
@@ -12,7 +15,11 @@ fn ecr(tags: TagMutability) -> Ecr {
     )
 }
 
-fn push(ecr: &Ecr, image: &ImageSettings, tag: Option<&str>) -> Result<Image, PushRefused> {
+fn push(
+    ecr: &Repositories,
+    image: &ImageSettings,
+    tag: Option<&str>,
+) -> Result<Image, PushRefused> {
     ecr.put(&image.repository, image.image(UNIX_EPOCH), tag)
 }
 

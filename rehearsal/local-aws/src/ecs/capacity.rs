@@ -3,21 +3,17 @@
 #[cfg(test)]
 mod tests;
 
-use std::time::SystemTime;
-
 use serde_json::{Value, json};
 
-use super::State;
+use super::instance::{ContainerInstance, EPHEMERAL, Resources};
 use super::task::{Binding, Network, Task, TaskStatus};
 use super::task_definition::Revision;
-use crate::api::stamp::epoch_seconds;
+use super::{Ecs, State};
 use crate::identity::arn;
-use crate::world::Aws;
+use crate::stamp::epoch_seconds;
 
 /// What RunTask says when Fargate has no room.
 const NO_FARGATE: &str = "Capacity is unavailable at this time. Please try again later or in a different availability zone";
-/// Linux's ephemeral range, which host port 0 takes its ports from.
-const EPHEMERAL: std::ops::RangeInclusive<u16> = 32768..=60999;
 /// CPU units and MiB that a container instance has for tasks: two processors, 4 GiB without what the system takes.
 const INSTANCE: Resources = Resources {
     cpu: 2048,
@@ -41,24 +37,6 @@ impl LaunchKind {
             LaunchKind::Ec2DynamicPorts => "EC2",
         }
     }
-}
-
-/// CPU units and MiB.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Resources {
-    pub cpu: u64,
-    pub memory: u64,
-}
-
-/// An EC2 instance that runs the ECS agent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ContainerInstance {
-    pub arn: String,
-    pub cluster: String,
-    pub ec2_instance_id: String,
-    pub registered_at: SystemTime,
-    /// Where the search for the next free ephemeral port begins: ports are not used again at once.
-    next_port: u16,
 }
 
 /// A failure in RunTask's answer, which is HTTP 200 all the same.
@@ -94,23 +72,22 @@ impl Failure {
     }
 }
 
-impl Aws {
+impl Ecs {
     /// From now on no more than this many tasks run on Fargate at once; those that run go on.
     pub fn limit_fargate(&self, tasks: usize) {
-        self.ecs
-            .write(|state| state.fargate_tasks_at_most = Some(tasks));
+        self.write(|state| state.fargate_tasks_at_most = Some(tasks));
     }
 }
 
 /// Adds container instances to a cluster that has none.
-pub fn register_instances(aws: &Aws, cluster: &str, count: usize) {
-    let now = aws.clock.now();
-    aws.ecs.write(|state| {
+pub fn register_instances(ecs: &Ecs, cluster: &str, count: usize) {
+    let now = ecs.context.clock.now();
+    ecs.write(|state| {
         if state.instances_of(cluster).next().is_some() {
             return;
         }
         for _ in 0..count {
-            let id = aws.ids.hexadecimal();
+            let id = ecs.context.ids.hexadecimal();
             state.container_instances.push(ContainerInstance {
                 arn: arn("ecs", &format!("container-instance/{cluster}/{id}")),
                 cluster: cluster.to_owned(),
@@ -313,10 +290,6 @@ fn ports_of(state: &State, instance: &ContainerInstance) -> Vec<u16> {
 }
 
 impl ContainerInstance {
-    pub fn id(&self) -> &str {
-        self.arn.rsplit('/').next().unwrap_or(&self.arn)
-    }
-
     /// As DescribeContainerInstances shows it.
     pub fn describe(&self, state: &State) -> Value {
         let (running, pending) = tasks_on(state, self).fold((0, 0), |(running, pending), task| {
@@ -346,17 +319,5 @@ impl ContainerInstance {
             "attachments": [],
             "registeredAt": epoch_seconds(self.registered_at),
         })
-    }
-}
-
-/// An instance `i-…` of cluster `prod` that gives its last ephemeral port first.
-#[cfg(test)]
-pub(crate) fn instance_for_tests(number: u32) -> ContainerInstance {
-    ContainerInstance {
-        arn: format!("instance/{number}"),
-        cluster: "prod".to_owned(),
-        ec2_instance_id: format!("i-{number}"),
-        registered_at: SystemTime::UNIX_EPOCH,
-        next_port: *EPHEMERAL.end(),
     }
 }

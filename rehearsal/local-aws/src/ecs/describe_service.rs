@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::State;
 use super::service::{LoadBalancerTarget, Service, TaskSet, TaskSetStatus, counts, stability};
 use super::task::Task;
-use crate::api::stamp::epoch_seconds;
 use crate::elb::TargetHealth;
 use crate::identity::{ACCOUNT, arn};
+use crate::stamp::epoch_seconds;
 
 /// What a description is taken from, beside the service itself.
 #[derive(Clone, Copy)]

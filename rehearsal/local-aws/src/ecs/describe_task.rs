@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::task::{Network, Task, TaskContainer, TaskStatus};
-use crate::api::stamp::{self, Stamp};
 use crate::identity::arn;
+use crate::stamp::{self, Stamp};
 
 impl Task {
     /// As DescribeTasks and RunTask show it, without its tags.

@@ -4,14 +4,13 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use super::State;
 use super::capacity::NoPlace;
 use super::launch::{Launch, launch};
 use super::run::request_stop;
 use super::service::{ServiceEvent, Stability, TaskSetStatus, stability, target_of};
 use super::task::{Stop, Task, TaskStatus};
+use super::{Ecs, State};
 use crate::elb::TargetHealth;
-use crate::world::Aws;
 
 /// Between two starts after the first failure; doubles with every further one.
 const FIRST_BACK_OFF: Duration = Duration::from_secs(10);
@@ -79,36 +78,33 @@ fn back_off(failures: u32, desired: usize) -> Duration {
 }
 
 /// Runs until the task set is gone: DRAINING, and its last task STOPPED.
-pub async fn keep(aws: Arc<Aws>, task_set: String) {
+pub async fn keep(ecs: Arc<Ecs>, task_set: String) {
     loop {
-        let (written, health_changed) = (aws.ecs.written(), aws.load_balancers.health_changed());
-        let Some(group) = target_group(&aws, &task_set) else {
+        let (written, health_changed) = (ecs.written(), ecs.load_balancers.health_changed());
+        let Some(group) = target_group(&ecs, &task_set) else {
             return;
         };
-        let health = aws.load_balancers.target_health(&group).unwrap_or_default();
-        if remove_when_drained(&aws, &task_set) {
+        let health = ecs.load_balancers.target_health(&group).unwrap_or_default();
+        if remove_when_drained(&ecs, &task_set) {
             return;
         }
-        let now = aws.clock.now();
-        let Some(observed) = aws
-            .ecs
-            .read(|state| observe(state, &task_set, &health, now))
-        else {
+        let now = ecs.context.clock.now();
+        let Some(observed) = ecs.read(|state| observe(state, &task_set, &health, now)) else {
             return;
         };
         let wake = match decide(&observed) {
             Decision::Start(count) => {
-                (0..count).for_each(|_| start_one(&aws, &task_set));
+                (0..count).for_each(|_| start_one(&ecs, &task_set));
                 continue;
             }
             Decision::ScaleIn(tasks) => {
                 let reason = format!("Scaling activity initiated by (deployment {task_set})");
-                stop_all(&aws, &tasks, &reason);
+                stop_all(&ecs, &tasks, &reason);
                 continue;
             }
             Decision::Replace(tasks) => {
                 stop_all(
-                    &aws,
+                    &ecs,
                     &tasks,
                     &format!("Task failed ELB health checks in (target-group {group})"),
                 );
@@ -119,7 +115,7 @@ pub async fn keep(aws: Arc<Aws>, task_set: String) {
         };
         let back_off = async {
             match wake {
-                Some(moment) => aws.clock.sleep_until(moment).await,
+                Some(moment) => ecs.context.clock.sleep_until(moment).await,
                 None => std::future::pending().await,
             }
         };
@@ -133,14 +129,14 @@ pub async fn keep(aws: Arc<Aws>, task_set: String) {
 }
 
 /// Waits until the task set is in STEADY_STATE; for ever when it never is.
-pub async fn steady(aws: &Aws, task_set: &str) {
+pub async fn steady(ecs: &Ecs, task_set: &str) {
     loop {
-        let (written, health_changed) = (aws.ecs.written(), aws.load_balancers.health_changed());
-        let Some(group) = target_group(aws, task_set) else {
+        let (written, health_changed) = (ecs.written(), ecs.load_balancers.health_changed());
+        let Some(group) = target_group(ecs, task_set) else {
             return;
         };
-        let health = aws.load_balancers.target_health(&group).unwrap_or_default();
-        let settled = aws.ecs.read(|state| {
+        let health = ecs.load_balancers.target_health(&group).unwrap_or_default();
+        let settled = ecs.read(|state| {
             let (service, set) = state.task_set(task_set)?;
             let tasks: Vec<&Task> = state.tasks_of(task_set).collect();
             let settled = stability(
@@ -162,8 +158,8 @@ pub async fn steady(aws: &Aws, task_set: &str) {
     }
 }
 
-fn target_group(aws: &Aws, task_set: &str) -> Option<String> {
-    aws.ecs.read(|state| {
+fn target_group(ecs: &Ecs, task_set: &str) -> Option<String> {
+    ecs.read(|state| {
         Some(
             state
                 .task_set(task_set)?
@@ -209,8 +205,8 @@ fn observe(
 }
 
 /// Starts one more task of the set, or waits as after a task that failed when there is no place for it.
-fn start_one(aws: &Arc<Aws>, task_set: &str) {
-    let wanted = aws.ecs.read(|state| {
+fn start_one(ecs: &Arc<Ecs>, task_set: &str) {
+    let wanted = ecs.read(|state| {
         let (service, set) = state.task_set(task_set)?;
         let revision = state.revision(&set.task_definition)?.clone();
         Some(Launch {
@@ -226,13 +222,13 @@ fn start_one(aws: &Arc<Aws>, task_set: &str) {
             overrides: serde_json::json!({ "containerOverrides": [] }),
         })
     });
-    if let Some(Err(no_place)) = wanted.map(|wanted| launch(aws, wanted)) {
-        note_no_place(aws, task_set, &no_place);
+    if let Some(Err(no_place)) = wanted.map(|wanted| launch(ecs, wanted)) {
+        note_no_place(ecs, task_set, &no_place);
     }
 }
 
 /// The service says so, and tries again later.
-fn note_no_place(aws: &Aws, task_set: &str, no_place: &NoPlace) {
+fn note_no_place(ecs: &Ecs, task_set: &str, no_place: &NoPlace) {
     let reason = match no_place {
         NoPlace::NoContainerInstances => {
             "No Container Instances were found in your cluster.".to_owned()
@@ -242,8 +238,8 @@ fn note_no_place(aws: &Aws, task_set: &str, no_place: &NoPlace) {
             reasons.collect::<Vec<_>>().join(", ")
         }
     };
-    let (id, now) = (aws.ids.uuid(), aws.clock.now());
-    aws.ecs.write(|state| {
+    let (id, now) = (ecs.context.ids.uuid(), ecs.context.clock.now());
+    ecs.write(|state| {
         let service = state
             .services
             .iter_mut()
@@ -265,10 +261,10 @@ fn note_no_place(aws: &Aws, task_set: &str, no_place: &NoPlace) {
     });
 }
 
-fn stop_all(aws: &Aws, tasks: &[String], reason: &str) {
+fn stop_all(ecs: &Ecs, tasks: &[String], reason: &str) {
     for task in tasks {
         request_stop(
-            aws,
+            ecs,
             task,
             Stop {
                 code: "ServiceSchedulerInitiated",
@@ -278,8 +274,8 @@ fn stop_all(aws: &Aws, tasks: &[String], reason: &str) {
     }
 }
 
-fn remove_when_drained(aws: &Aws, task_set: &str) -> bool {
-    aws.ecs.read(|state| {
+fn remove_when_drained(ecs: &Ecs, task_set: &str) -> bool {
+    ecs.read(|state| {
         let draining = state
             .task_set(task_set)
             .is_some_and(|(_, set)| set.status == TaskSetStatus::Draining);
@@ -288,7 +284,7 @@ fn remove_when_drained(aws: &Aws, task_set: &str) -> bool {
                 .tasks_of(task_set)
                 .all(|task| task.status == TaskStatus::Stopped)
     }) && {
-        aws.ecs.write(|state| {
+        ecs.write(|state| {
             state
                 .services
                 .iter_mut()

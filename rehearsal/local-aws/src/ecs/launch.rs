@@ -5,14 +5,13 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::State;
 use super::capacity::{NoPlace, needs, place};
 use super::run::{run, tell};
 use super::task::{Network, Task, TaskContainer, TaskStatus};
 use super::task_definition::Revision;
+use super::{Ecs, State};
 use crate::assumption::Assumption;
 use crate::identity::arn;
-use crate::world::Aws;
 
 /// Where new tasks are missing at first (`Assumption::NewTasksAreMissing`), they are for this long.
 const UNSEEN: Duration = Duration::from_secs(5);
@@ -37,16 +36,17 @@ pub struct Launch {
 }
 
 /// Finds a place for the task and lets it run there.
-pub fn launch(aws: &Arc<Aws>, launch: Launch) -> Result<Task, NoPlace> {
+pub fn launch(ecs: &Arc<Ecs>, launch: Launch) -> Result<Task, NoPlace> {
     let revision = launch.revision.clone();
-    let task = aws.ecs.write(|state| make(aws, state, launch))?;
-    tell(aws, &task);
-    aws.background
-        .spawn(run(aws.clone(), task.arn.clone(), revision));
+    let task = ecs.write(|state| make(ecs, state, launch))?;
+    tell(ecs, &task);
+    ecs.context
+        .background
+        .spawn(run(ecs.clone(), task.arn.clone(), revision));
     Ok(task)
 }
 
-fn make(aws: &Aws, state: &mut State, launch: Launch) -> Result<Task, NoPlace> {
+fn make(ecs: &Ecs, state: &mut State, launch: Launch) -> Result<Task, NoPlace> {
     let place = place(
         state,
         &launch.cluster,
@@ -54,12 +54,13 @@ fn make(aws: &Aws, state: &mut State, launch: Launch) -> Result<Task, NoPlace> {
         &launch.revision,
     )?;
     state.launched_ever += 1;
-    let (id, now) = (aws.ids.hexadecimal(), aws.clock.now());
+    let (id, now) = (ecs.context.ids.hexadecimal(), ecs.context.clock.now());
     let text = |member: &str| {
         let value = launch.revision.registered.get(member)?;
         value.as_str().map(ToOwned::to_owned)
     };
-    let unseen = launch.service.is_none() && aws.assumptions.hold(Assumption::NewTasksAreMissing);
+    let unseen =
+        launch.service.is_none() && ecs.context.assumptions.hold(Assumption::NewTasksAreMissing);
     let fargate = place.instance.is_none();
     let platform = launch
         .platform_version
@@ -71,7 +72,7 @@ fn make(aws: &Aws, state: &mut State, launch: Launch) -> Result<Task, NoPlace> {
         arn: arn("ecs", &format!("task/{}/{id}", launch.cluster)),
         task_definition: launch.revision.arn(),
         family: launch.revision.family.clone(),
-        containers: containers(aws, &launch.revision, &launch.cluster, &id),
+        containers: containers(ecs, &launch.revision, &launch.cluster, &id),
         cpu: text("cpu"),
         memory: text("memory"),
         cluster: launch.cluster,
@@ -110,10 +111,10 @@ fn first_status(network: &Network) -> TaskStatus {
     }
 }
 
-fn containers(aws: &Aws, revision: &Revision, cluster: &str, task_id: &str) -> Vec<TaskContainer> {
+fn containers(ecs: &Ecs, revision: &Revision, cluster: &str, task_id: &str) -> Vec<TaskContainer> {
     let make = |definition: &Value| {
         let text = |member: &str| definition[member].as_str().unwrap_or_default().to_owned();
-        let id = aws.ids.uuid();
+        let id = ecs.context.ids.uuid();
         TaskContainer {
             name: text("name"),
             arn: arn("ecs", &format!("container/{cluster}/{task_id}/{id}")),

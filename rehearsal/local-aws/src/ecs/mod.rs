@@ -1,13 +1,14 @@
 //! ECS: clusters, task definitions, services with task sets, and tasks that are real processes.
 //!
 //! `task_definition`, `service` and `task` are plain data with AWS's shapes; `keep` keeps a task set at its desired
-//! count; `capacity` finds a place for a task, `launch` makes it, `run` plays it from PROVISIONING to STOPPED; `container`
-//! turns a container definition into a process.
+//! count; `instance` is what a task runs on, `capacity` finds a place for a task, `launch` makes it, `run` plays it from
+//! PROVISIONING to STOPPED; `container` turns a container definition into a process.
 
 pub mod capacity;
 pub mod container;
 mod describe_service;
 mod describe_task;
+pub mod instance;
 pub mod keep;
 pub mod launch;
 pub mod registration;
@@ -18,16 +19,24 @@ pub mod task;
 pub mod task_definition;
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use serde_json::Value;
 
-use self::capacity::ContainerInstance;
 pub use self::describe_service::View;
+use self::instance::ContainerInstance;
 use self::service::{Service, TaskSet};
 use self::task::Task;
 use self::task_definition::Revision;
+use crate::context::Context;
+use crate::ecr::Ecr;
+use crate::elb::LoadBalancers;
+use crate::events::EventBus;
 use crate::identity::arn;
+use crate::logs::Logs;
 use crate::observable::Observable;
 
 /// Everything that ECS knows.
@@ -64,7 +73,46 @@ pub struct Served {
     pub port: u16,
 }
 
-pub type Ecs = Observable<State>;
+/// ECS: what it knows, and the services that it uses.
+pub struct Ecs {
+    context: Context,
+    state: Observable<State>,
+    ecr: Arc<Ecr>,
+    load_balancers: LoadBalancers,
+    events: EventBus,
+    logs: Logs,
+    /// The executable that stands for every image of the repositories.
+    sample_service: PathBuf,
+}
+
+impl Deref for Ecs {
+    type Target = Observable<State>;
+
+    fn deref(&self) -> &Observable<State> {
+        &self.state
+    }
+}
+
+impl Ecs {
+    pub fn new(
+        context: Context,
+        ecr: Arc<Ecr>,
+        load_balancers: LoadBalancers,
+        events: EventBus,
+        logs: Logs,
+        sample_service: PathBuf,
+    ) -> Ecs {
+        Ecs {
+            context,
+            state: Observable::new(State::default()),
+            ecr,
+            load_balancers,
+            events,
+            logs,
+            sample_service,
+        }
+    }
+}
 
 impl State {
     /// A cluster by name or ARN; the default one when nothing is said.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::select_all;
 
+use super::Ecs;
 use super::container::{self, Plan};
 use super::target;
 use super::task::{ContainerEnd, Network, Stop, Task, TaskContainer, TaskStatus};
@@ -13,7 +14,6 @@ use crate::assumption::Assumption;
 use crate::ecr::Reference;
 use crate::process::Process;
 use crate::timeline;
-use crate::world::Aws;
 
 /// What a network interface takes, before and after.
 const INTERFACE: Duration = Duration::from_secs(10);
@@ -22,8 +22,8 @@ const INTERFACE: Duration = Duration::from_secs(10);
 pub(super) const BUSY_AT_MOST: Duration = Duration::from_secs(10);
 
 /// Asks a task to stop. One that stops already keeps its reason.
-pub fn request_stop(aws: &Aws, task_arn: &str, stop: Stop) {
-    aws.ecs.write(|state| {
+pub fn request_stop(ecs: &Ecs, task_arn: &str, stop: Stop) {
+    ecs.write(|state| {
         if let Some(task) = state.task_mut(task_arn) {
             task.stop.get_or_insert(stop);
         }
@@ -37,17 +37,17 @@ pub(super) struct Running {
     pub(super) process: Process,
 }
 
-pub(super) async fn run(aws: Arc<Aws>, task: String, revision: Revision) {
-    provision(&aws, &task).await;
+pub(super) async fn run(ecs: Arc<Ecs>, task: String, revision: Revision) {
+    provision(&ecs, &task).await;
     let mut running = Vec::new();
-    if !is_stopping(&aws, &task) {
-        match start(&aws, &task, &revision) {
+    if !is_stopping(&ecs, &task) {
+        match start(&ecs, &task, &revision) {
             Ok(started) => {
                 running = started;
-                serve_or_finish(&aws, &task, &mut running).await;
+                serve_or_finish(&ecs, &task, &mut running).await;
             }
             Err(reason) => request_stop(
-                &aws,
+                &ecs,
                 &task,
                 Stop {
                     code: "TaskFailedToStart",
@@ -56,20 +56,20 @@ pub(super) async fn run(aws: Arc<Aws>, task: String, revision: Revision) {
             ),
         }
     }
-    end(&aws, &task, running).await;
+    end(&ecs, &task, running).await;
 }
 
 /// A network interface takes its time to come; a task that shares its container instance's is PENDING already.
-async fn provision(aws: &Aws, task_arn: &str) {
-    let interface = interface(aws, task_arn);
+async fn provision(ecs: &Ecs, task_arn: &str) {
+    let interface = interface(ecs, task_arn);
     if let Some(takes) = interface {
         tokio::select! {
             biased;
-            () = aws.clock.sleep(takes) => {}
-            () = stop_requested(aws, task_arn) => {}
+            () = ecs.context.clock.sleep(takes) => {}
+            () = stop_requested(ecs, task_arn) => {}
         }
     }
-    if is_stopping(aws, task_arn) {
+    if is_stopping(ecs, task_arn) {
         return;
     }
     let pull = |task: &mut Task, now| {
@@ -78,20 +78,23 @@ async fn provision(aws: &Aws, task_arn: &str) {
     };
     match interface {
         Some(_) => {
-            change(aws, task_arn, pull);
+            change(ecs, task_arn, pull);
         }
         None => {
-            let now = aws.clock.now();
-            aws.ecs
-                .write(|state| state.task_mut(task_arn).map(|task| pull(task, now)));
+            let now = ecs.context.clock.now();
+            ecs.write(|state| state.task_mut(task_arn).map(|task| pull(task, now)));
         }
     }
 }
 
 /// How long the task's network interface takes to come and to go; none when it has none.
-fn interface(aws: &Aws, task_arn: &str) -> Option<Duration> {
-    let task = aws.ecs.read(|state| state.task(task_arn).cloned())?;
-    let at_once = task.service.is_none() && aws.assumptions.hold(Assumption::TaskStopsBeforeAnswer);
+fn interface(ecs: &Ecs, task_arn: &str) -> Option<Duration> {
+    let task = ecs.read(|state| state.task(task_arn).cloned())?;
+    let at_once = task.service.is_none()
+        && ecs
+            .context
+            .assumptions
+            .hold(Assumption::TaskStopsBeforeAnswer);
     match task.network {
         Network::Interface(_) if at_once => Some(Duration::ZERO),
         Network::Interface(_) => Some(INTERFACE),
@@ -100,22 +103,23 @@ fn interface(aws: &Aws, task_arn: &str) -> Option<Duration> {
 }
 
 /// Starts every container, or says why the task cannot start. What was started before the failure ends with it.
-fn start(aws: &Arc<Aws>, task_arn: &str, revision: &Revision) -> Result<Vec<Running>, String> {
-    let _busy = aws.clock.busy();
-    let Some(task) = aws.ecs.read(|state| state.task(task_arn).cloned()) else {
+fn start(ecs: &Arc<Ecs>, task_arn: &str, revision: &Revision) -> Result<Vec<Running>, String> {
+    let _busy = ecs.context.clock.busy();
+    let Some(task) = ecs.read(|state| state.task(task_arn).cloned()) else {
         return Ok(Vec::new());
     };
     let mut running = Vec::new();
     for definition in revision.containers() {
         let name = definition["name"].as_str().unwrap_or_default();
-        let image = resolve(aws, &task, definition["image"].as_str().unwrap_or_default());
+        let image = resolve(ecs, &task, definition["image"].as_str().unwrap_or_default());
         if let Reference::Found(image) = &image {
-            let platform = aws
+            let platform = ecs
+                .context
                 .assumptions
                 .hold(Assumption::TasksStatePlatformDigests)
                 .then(|| image.platform_digest())
                 .flatten();
-            change_container(aws, task_arn, name, |container| {
+            change_container(ecs, task_arn, name, |container| {
                 container.image_digest = Some(platform.unwrap_or_else(|| image.digest.clone()))
             });
         }
@@ -123,7 +127,7 @@ fn start(aws: &Arc<Aws>, task_arn: &str, revision: &Revision) -> Result<Vec<Runn
             definition,
             &task.overrides,
             &image,
-            &aws.sample_service,
+            &ecs.sample_service,
             task.id(),
         );
         let refused = match plan {
@@ -134,17 +138,16 @@ fn start(aws: &Arc<Aws>, task_arn: &str, revision: &Revision) -> Result<Vec<Runn
                 log,
                 ran,
             } => {
-                let aws_for_log = Arc::downgrade(aws);
+                let (logs, clock) = (ecs.logs.clone(), ecs.context.clock.clone());
                 let write = move |line: String| {
-                    if let (Some(log), Some(aws)) = (&log, aws_for_log.upgrade()) {
-                        aws.logs
-                            .write(&log.group, &log.stream, line, aws.clock.now());
+                    if let Some(log) = &log {
+                        logs.write(&log.group, &log.stream, line, clock.now());
                     }
                 };
                 let essential = definition["essential"] != false;
                 match Process::start(&container, write) {
                     Ok(process) => {
-                        change_container(aws, task_arn, name, |container| container.ran = ran);
+                        change_container(ecs, task_arn, name, |container| container.ran = ran);
                         running.push(Running {
                             name: name.to_owned(),
                             essential,
@@ -157,7 +160,7 @@ fn start(aws: &Arc<Aws>, task_arn: &str, revision: &Revision) -> Result<Vec<Runn
             }
         };
         if let Some(reason) = refused {
-            change_container(aws, task_arn, name, |container| {
+            change_container(ecs, task_arn, name, |container| {
                 container.reason = Some(reason.clone())
             });
             return Err(reason);
@@ -167,9 +170,9 @@ fn start(aws: &Arc<Aws>, task_arn: &str, revision: &Revision) -> Result<Vec<Runn
 }
 
 /// The image that a reference means: for tasks of a task set, the one that it meant for the set's first task.
-fn resolve(aws: &Aws, task: &Task, reference: &str) -> Reference {
+fn resolve(ecs: &Ecs, task: &Task, reference: &str) -> Reference {
     let known = task.task_set.as_deref().and_then(|id| {
-        aws.ecs.read(|state| {
+        ecs.read(|state| {
             state
                 .task_set(id)
                 .and_then(|(_, set)| set.resolved.get(reference).cloned())
@@ -179,17 +182,17 @@ fn resolve(aws: &Aws, task: &Task, reference: &str) -> Reference {
         let repository = reference.split('@').next().unwrap_or(reference);
         let path = repository.rsplit('/').next().unwrap_or_default();
         let tag = path.split_once(':').map_or(0, |(_, tag)| tag.len() + 1);
-        aws.ecr.resolve(&format!(
+        ecs.ecr.resolve(&format!(
             "{}@{digest}",
             &repository[..repository.len() - tag]
         ))
     };
     let resolved = known
         .as_ref()
-        .map_or_else(|| aws.ecr.resolve(reference), by_digest);
+        .map_or_else(|| ecs.ecr.resolve(reference), by_digest);
     if let (Reference::Found(image), None, Some(id)) = (&resolved, known, task.task_set.as_deref())
     {
-        aws.ecs.write(|state| {
+        ecs.write(|state| {
             if let Some(set) = state.task_set_mut(id) {
                 set.resolved
                     .insert(reference.to_owned(), image.digest.clone());
@@ -200,24 +203,23 @@ fn resolve(aws: &Aws, task: &Task, reference: &str) -> Reference {
 }
 
 /// From RUNNING until something ends the task: an essential container, or somebody.
-async fn serve_or_finish(aws: &Arc<Aws>, task: &str, running: &mut Vec<Running>) {
-    let busy = aws.clock.busy();
-    let started = change(aws, task, |task, now| {
+async fn serve_or_finish(ecs: &Arc<Ecs>, task: &str, running: &mut Vec<Running>) {
+    let busy = ecs.context.clock.busy();
+    let started = change(ecs, task, |task, now| {
         task.status = TaskStatus::Running;
         task.started_at = Some(now);
     });
     let Some(started) = started else { return };
-    aws.timeline.record(timeline::Event::TaskStarted {
+    ecs.context.timeline.record(timeline::Event::TaskStarted {
         task: started.arn.clone(),
         purpose: started.purpose(),
-        version: version(aws, &started),
+        version: version(ecs, &started),
     });
     let target = started.task_set.as_deref().and_then(|id| {
-        aws.ecs
-            .read(|state| state.task_set(id).map(|(_, set)| set.load_balancer.clone()))
+        ecs.read(|state| state.task_set(id).map(|(_, set)| set.load_balancer.clone()))
     });
     if let Some(target) = &target {
-        target::register(aws, &started, target, running).await;
+        target::register(ecs, &started, target, running).await;
     }
     // A service's task has nothing more to say once it listens; one that runs once is under way until it ends.
     let patience = if target.is_some() {
@@ -233,72 +235,72 @@ async fn serve_or_finish(aws: &Arc<Aws>, task: &str, running: &mut Vec<Running>)
     tokio::select! {
         biased;
         () = patience => {}
-        () = stop_requested(aws, task) => {}
-        () = essential_exit(aws, task, running) => {
-            aws.clock.become_known(task).await;
+        () = stop_requested(ecs, task) => {}
+        () = essential_exit(ecs, task, running) => {
+            ecs.context.clock.become_known(task).await;
             let reason = "Essential container in task exited".to_owned();
-            request_stop(aws, task, Stop { code: "EssentialContainerExited", reason });
+            request_stop(ecs, task, Stop { code: "EssentialContainerExited", reason });
         }
     }
 }
 
 /// Waits until an essential container has ended. Others may end: the task goes on.
-async fn essential_exit(aws: &Aws, task: &str, running: &mut Vec<Running>) {
+async fn essential_exit(ecs: &Ecs, task: &str, running: &mut Vec<Running>) {
     while !running.is_empty() {
         let exits = running.iter_mut().enumerate().map(|(index, running)| {
             Box::pin(async move { (index, running.process.exited().await) })
         });
         let ((index, code), ..) = select_all(exits).await;
         let ended = running.remove(index);
-        ended_with(aws, task, &ended.name, code, true);
+        ended_with(ecs, task, &ended.name, code, true);
         if ended.essential {
             return;
         }
         // The task goes on, and ECS tells that one of its containers does not.
-        aws.clock.become_known(task).await;
-        change(aws, task, |_, _| {});
+        ecs.context.clock.become_known(task).await;
+        change(ecs, task, |_, _| {});
     }
     std::future::pending().await
 }
 
 /// The way out: out of the target group, containers stopped, network interface gone.
-async fn end(aws: &Arc<Aws>, task_arn: &str, running: Vec<Running>) {
-    let Some(task) = aws.ecs.read(|state| state.task(task_arn).cloned()) else {
+async fn end(ecs: &Arc<Ecs>, task_arn: &str, running: Vec<Running>) {
+    let Some(task) = ecs.read(|state| state.task(task_arn).cloned()) else {
         return;
     };
-    note_failure(aws, &task);
+    note_failure(ecs, &task);
     if task.started_at.is_some() {
-        target::leave(aws, &task, &running).await;
+        target::leave(ecs, &task, &running).await;
     }
-    let stopping = change(aws, task_arn, |task, now| {
+    let stopping = change(ecs, task_arn, |task, now| {
         task.status = TaskStatus::Stopping;
         task.stopping_at = Some(now);
     });
-    let busy = aws.clock.busy();
+    let busy = ecs.context.clock.busy();
     for mut container in running {
         let by_itself = container.process.has_exited();
         container.process.stop().await;
         let code = container.process.exited().await;
-        ended_with(aws, task_arn, &container.name, code, by_itself);
+        ended_with(ecs, task_arn, &container.name, code, by_itself);
     }
     drop(busy);
-    aws.clock.become_known(task_arn).await;
-    if let Some(takes) = interface(aws, task_arn) {
+    ecs.context.clock.become_known(task_arn).await;
+    if let Some(takes) = interface(ecs, task_arn) {
         // The exit code is there before the task is STOPPED: whoever acts on this event acts too early.
-        change(aws, task_arn, |task, _| {
+        change(ecs, task_arn, |task, _| {
             task.status = TaskStatus::Deprovisioning
         });
-        aws.clock.sleep(takes).await;
+        ecs.context.clock.sleep(takes).await;
     }
-    let stopped = change(aws, task_arn, |task, now| {
+    let stopped = change(ecs, task_arn, |task, now| {
         task.status = TaskStatus::Stopped;
         task.stopped_at = Some(now);
     });
     if let Some(task) = stopped.or(stopping) {
-        aws.timeline.record(timeline::Event::TaskStopped {
+        ecs.context.timeline.record(timeline::Event::TaskStopped {
             task: task.arn.clone(),
             purpose: task.purpose(),
-            version: version(aws, &task),
+            version: version(ecs, &task),
             exit_code: task.exit_code(),
             stop_code: task.stop.as_ref().map(|stop| stop.code),
             reason: task.stop.as_ref().map(|stop| stop.reason.clone()),
@@ -307,7 +309,7 @@ async fn end(aws: &Arc<Aws>, task_arn: &str, running: Vec<Running>) {
 }
 
 /// A service's task that ended though nobody wanted it to counts against its task set.
-fn note_failure(aws: &Aws, task: &Task) {
+fn note_failure(ecs: &Ecs, task: &Task) {
     let by_itself = task
         .stop
         .as_ref()
@@ -315,8 +317,8 @@ fn note_failure(aws: &Aws, task: &Task) {
     let (Some(id), true) = (&task.task_set, by_itself) else {
         return;
     };
-    let now = aws.clock.now();
-    aws.ecs.write(|state| {
+    let now = ecs.context.clock.now();
+    ecs.write(|state| {
         if let Some(set) = state.task_set_mut(id) {
             set.failures += 1;
             set.last_failure = Some(now);
@@ -326,24 +328,24 @@ fn note_failure(aws: &Aws, task: &Task) {
 
 /// Changes a task and tells the event.
 pub(super) fn change(
-    aws: &Aws,
+    ecs: &Ecs,
     task: &str,
     edit: impl FnOnce(&mut Task, std::time::SystemTime),
 ) -> Option<Task> {
-    let now = aws.clock.now();
-    let changed = aws.ecs.write(|state| {
+    let now = ecs.context.clock.now();
+    let changed = ecs.write(|state| {
         let task = state.task_mut(task)?;
         edit(task, now);
         task.version += 1;
         task.updated_at = now;
         Some(task.clone())
     })?;
-    tell(aws, &changed);
+    tell(ecs, &changed);
     Some(changed)
 }
 
-fn change_container(aws: &Aws, task: &str, name: &str, edit: impl FnOnce(&mut TaskContainer)) {
-    aws.ecs.write(|state| {
+fn change_container(ecs: &Ecs, task: &str, name: &str, edit: impl FnOnce(&mut TaskContainer)) {
+    ecs.write(|state| {
         let task = state.task_mut(task);
         let container = task.and_then(|task| {
             task.containers
@@ -356,16 +358,16 @@ fn change_container(aws: &Aws, task: &str, name: &str, edit: impl FnOnce(&mut Ta
     });
 }
 
-fn ended_with(aws: &Aws, task: &str, name: &str, code: i32, by_itself: bool) {
-    let at = aws.clock.now();
-    change_container(aws, task, name, |container| {
+fn ended_with(ecs: &Ecs, task: &str, name: &str, code: i32, by_itself: bool) {
+    let at = ecs.context.clock.now();
+    change_container(ecs, task, name, |container| {
         container.exit_code = Some(code);
         container.end = Some(ContainerEnd { at, by_itself });
     });
 }
 
-pub(super) fn tell(aws: &Aws, task: &Task) {
-    aws.events.emit(
+pub(super) fn tell(ecs: &Ecs, task: &Task) {
+    ecs.events.emit(
         "aws.ecs",
         "ECS Task State Change",
         vec![task.arn.clone()],
@@ -373,24 +375,22 @@ pub(super) fn tell(aws: &Aws, task: &Task) {
     );
 }
 
-fn version(aws: &Aws, task: &Task) -> Option<String> {
+fn version(ecs: &Ecs, task: &Task) -> Option<String> {
     task.containers
         .iter()
-        .find_map(|container| aws.ecr.version(&container.image))
+        .find_map(|container| ecs.ecr.version(&container.image))
 }
 
-fn is_stopping(aws: &Aws, task: &str) -> bool {
-    aws.ecs
-        .read(|state| state.task(task).is_none_or(|task| task.stop.is_some()))
+fn is_stopping(ecs: &Ecs, task: &str) -> bool {
+    ecs.read(|state| state.task(task).is_none_or(|task| task.stop.is_some()))
 }
 
-async fn stop_requested(aws: &Aws, task: &str) {
-    aws.ecs
-        .until(|state| {
-            state
-                .task(task)
-                .is_none_or(|task| task.stop.is_some())
-                .then_some(())
-        })
-        .await;
+async fn stop_requested(ecs: &Ecs, task: &str) {
+    ecs.until(|state| {
+        state
+            .task(task)
+            .is_none_or(|task| task.stop.is_some())
+            .then_some(())
+    })
+    .await;
 }

@@ -4,17 +4,16 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Served;
 use super::run::{BUSY_AT_MOST, Running, change};
 use super::service::LoadBalancerTarget;
 use super::task::{Task, TaskStatus};
+use super::{Ecs, Served};
 use crate::elb::Target;
-use crate::world::Aws;
 
 /// Puts the task behind its target group, once its process says where it listens. One that says nothing gets a target
 /// that refuses every connection.
 pub(super) async fn register(
-    aws: &Arc<Aws>,
+    ecs: &Arc<Ecs>,
     task: &Task,
     target: &LoadBalancerTarget,
     running: &mut [Running],
@@ -37,8 +36,8 @@ pub(super) async fn register(
     let Some((id, port)) = task.target(&target.container, target.port) else {
         return;
     };
-    let now = aws.clock.now();
-    aws.ecs.write(|state| {
+    let now = ecs.context.clock.now();
+    ecs.write(|state| {
         let set = task.task_set.as_deref().and_then(|id| state.task_set(id));
         let deployment = set.and_then(|(_, set)| set.external_id.clone());
         state.served.push(Served {
@@ -55,34 +54,34 @@ pub(super) async fn register(
         port,
         process,
     };
-    aws.load_balancers
+    ecs.load_balancers
         .register_target(&target.target_group_arn, registered);
 }
 
 /// Requests under way end before the containers do, unless the process has gone already.
-pub(super) async fn leave(aws: &Arc<Aws>, task: &Task, running: &[Running]) {
+pub(super) async fn leave(ecs: &Arc<Ecs>, task: &Task, running: &[Running]) {
     let set = task.task_set.as_deref();
     let target = set.and_then(|id| {
-        aws.ecs
-            .read(|state| state.task_set(id).map(|(_, set)| set.load_balancer.clone()))
+        ecs.read(|state| state.task_set(id).map(|(_, set)| set.load_balancer.clone()))
     });
     let Some(target) = target else { return };
-    change(aws, &task.arn, |task, _| {
+    change(ecs, &task.arn, |task, _| {
         task.status = TaskStatus::Deactivating
     });
     if let Some((id, port)) = task.target(&target.container, target.port) {
-        aws.load_balancers
+        ecs.load_balancers
             .deregister_target(&target.target_group_arn, id, port);
     }
     if running
         .iter()
         .any(|running| running.name == target.container)
     {
-        let groups = aws.load_balancers.target_groups();
+        let groups = ecs.load_balancers.target_groups();
         let group = groups
             .into_iter()
             .find(|group| group.arn == target.target_group_arn);
-        aws.clock
+        ecs.context
+            .clock
             .sleep(group.map_or(Duration::ZERO, |group| group.settings.deregistration_delay))
             .await;
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use super::capacity::{ContainerInstance, Resources};
+use super::instance::{ContainerInstance, Resources};
 use crate::timeline::Purpose;
 
 /// A stopped task is shown for at least an hour. Here for an hour exactly: nothing may count on more.

@@ -6,8 +6,8 @@ use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
 
-use crate::api::stamp::epoch_seconds;
 use crate::identity::{ACCOUNT, arn};
+use crate::stamp::epoch_seconds;
 
 /// One revision of a family.
 #[derive(Debug, Clone, PartialEq)]

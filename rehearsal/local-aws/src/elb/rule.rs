@@ -1,19 +1,9 @@
 //! Rules of a listener beside its default one: a path, and where requests for it go. Whether CodeDeploy
 //! changes them with the listener's own action is not known.
 
-use crate::elb::Forward;
+use crate::elb::RuleDescription;
 use crate::elb::forward::Distribution;
 use crate::wildcard::like;
-
-/// As DescribeRules shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RuleDescription {
-    pub arn: String,
-    pub priority: u32,
-    /// With `*` for any text and `?` for any character.
-    pub path: String,
-    pub forward: Vec<Forward>,
-}
 
 #[derive(Debug, Clone)]
 pub(super) struct Rule {

@@ -12,7 +12,7 @@ use crate::wildcard::like;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Keys(BTreeMap<String, Vec<String>>);
 
-/// Every key that a call may carry here. Another one would never hold here and might in AWS.
+/// Every key that a call may carry here. A condition on another one would never hold here, and might on AWS.
 const KNOWN: [&str; 10] = [
     "aws:principalaccount",
     "aws:principalarn",
@@ -154,7 +154,8 @@ impl Condition {
                 .any(|value| (value == "true") == carried.is_none());
         }
         let Some(carried) = carried else {
-            // A key that is not there is unlike anything; among no values there is not any, and all of them compare.
+            // An absent key differs from every value. Of no values, none compares for `ForAnyValue`, and all do for
+            // `ForAllValues`.
             return self.if_exists
                 || match self.of {
                     Of::TheValue => self.negated,
@@ -183,7 +184,7 @@ impl Condition {
     }
 }
 
-/// One text or a list of them, as policies have them everywhere.
+/// A string or an array of strings, as policies allow everywhere.
 pub(super) fn texts(value: &Value) -> anyhow::Result<Vec<String>> {
     let of = |value: &Value| match value {
         Value::String(text) if text.contains("${") => {

@@ -1,13 +1,13 @@
-//! The policies that AWS keeps and a function's role usually has.
+//! The AWS managed policies that a function's role usually has.
 
 use anyhow::bail;
 use serde_json::json;
 
 use super::policy::{Origin, Statement, identity_policy};
 
-/// Lambda writes a function's log with it.
+/// Allows Lambda to write a function's log.
 pub const BASIC_EXECUTION: &str = "AWSLambdaBasicExecutionRole";
-/// Lambda also reaches into a VPC with it.
+/// Allows Lambda to connect a function to a VPC, too.
 pub const VPC_ACCESS: &str = "AWSLambdaVPCAccessExecutionRole";
 
 const LOGS: [&str; 3] = [

@@ -1,15 +1,15 @@
-//! Who may do what: the policies of `template.yaml`, evaluated for every call as AWS evaluates them.
+//! The policies of `template.yaml`, evaluated for every call as AWS evaluates them.
 //!
-//! `asked` says which actions on which resources a call needs, `policy` and `condition` whether a statement speaks of
-//! them. What a policy says and this does not know is an error when the template is read, never a silent allow. Only
-//! roles of the template are checked: whoever else calls is an administrator, and CodeDeploy's own role, which belongs
-//! to the deployment groups, is taken to allow what CodeDeploy does.
+//! Which permissions a call needs stands beside its handler (`api/operations`); `policy` and `condition` say whether a
+//! statement covers them. A policy element that is not simulated is an error when the template is read, never a
+//! silent allow. Only roles of the template are checked: any other caller is an administrator, and CodeDeploy's own
+//! role, which belongs to the deployment groups, is assumed to allow what CodeDeploy does.
 
-pub mod asked;
 pub mod condition;
 mod managed;
 mod policy;
 mod principal;
+mod refusal;
 mod removal;
 mod wildcard;
 
@@ -18,42 +18,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use self::condition::Keys;
 use crate::identity::{ACCOUNT, arn};
-use crate::timeline;
 
 pub use self::managed::{BASIC_EXECUTION, VPC_ACCESS, managed_policy};
 pub use self::policy::{Effect, Origin, Statement, Trust, identity_policy, trust_policy};
 pub use self::principal::{Grant, Principal};
+pub use self::refusal::{Permission, Refusal, Why};
 pub use self::removal::Removal;
 
-/// One thing that a call needs to be allowed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asked {
-    /// `ecs:RunTask`
-    pub action: String,
-    /// Its ARN; `*` where the action knows no resource.
-    pub resource: String,
-    pub keys: Keys,
-}
-
-/// A call that the policies do not allow.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
-    /// The function; the logical id of a role that no function has.
-    pub holder: String,
-    /// ARN of the caller.
-    pub caller: String,
-    pub action: String,
-    pub resource: String,
-    pub why: Why,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Why {
-    NothingAllows,
-    ExplicitlyDenied,
-}
-
-/// The policies of the template, and what came of them.
+/// The policies of the template, and which grants were used and which calls refused.
 #[derive(Debug)]
 pub struct Iam {
     state: Mutex<State>,
@@ -69,7 +41,7 @@ struct State {
 }
 
 impl Iam {
-    /// The policies without some of what they grant. What is removed must have been granted.
+    /// The policies without the removed grants, each of which the template must have.
     pub fn new(principals: Vec<Principal>, removals: &[Removal]) -> anyhow::Result<Iam> {
         let state = State {
             principals,
@@ -86,32 +58,35 @@ impl Iam {
         Ok(iam)
     }
 
-    /// The same, with topics and queues that are encrypted with keys of one's own: by their ARNs, the ARNs of the keys.
+    /// Adds the customer managed keys that topics and queues are encrypted with: key ARNs by topic or queue ARN.
     #[must_use]
     pub fn with_keys(self, keys: BTreeMap<String, String>) -> Iam {
         self.lock().keys = keys;
         self
     }
 
-    /// From now on something is not granted any more that was granted until now.
+    /// Takes a grant away from now on.
     pub fn remove(&self, removal: &Removal) -> anyhow::Result<()> {
         removal.apply(&mut self.lock().principals)
     }
 
-    /// Whether a holder may do all of this. What it is allowed counts as used.
-    pub fn check(&self, holder: &str, asked: &[Asked]) -> Result<(), Refusal> {
+    /// Checks that a holder has all of these permissions. The grants that give them count as used.
+    pub fn check(&self, holder: &str, needed: &[Permission]) -> Result<(), Refusal> {
         let mut state = self.lock();
         let mut used = Vec::new();
-        let of_keys: Vec<Asked> = asked.iter().flat_map(|asked| state.of_key(asked)).collect();
-        for asked in asked.iter().chain(&of_keys) {
-            match state.decide(holder, asked) {
+        let of_keys: Vec<Permission> = needed
+            .iter()
+            .flat_map(|permission| state.of_key(permission))
+            .collect();
+        for permission in needed.iter().chain(&of_keys) {
+            match state.decide(holder, permission) {
                 Ok(grant) => used.push(grant),
                 Err(why) => {
                     let refusal = Refusal {
                         holder: holder.to_owned(),
                         caller: state.caller(holder),
-                        action: asked.action.clone(),
-                        resource: asked.resource.clone(),
+                        action: permission.action.clone(),
+                        resource: permission.resource.clone(),
                         why,
                     };
                     state.refusals.push(refusal.clone());
@@ -123,7 +98,7 @@ impl Iam {
         Ok(())
     }
 
-    /// Whether Lambda may send what failed for good to the function's destination.
+    /// Checks that Lambda may send an event that failed for good to the function's destination.
     pub fn check_on_failure(&self, holder: &str) -> Result<(), Refusal> {
         let destination = self
             .lock()
@@ -131,16 +106,19 @@ impl Iam {
             .and_then(|principal| principal.on_failure.clone());
         match destination {
             None => Ok(()),
-            Some(queue) => self.check(holder, &[Asked::new("sqs:SendMessage", queue)]),
+            Some(queue) => self.check(holder, &[Permission::new("sqs:SendMessage", queue)]),
         }
     }
 
-    /// Whether EventBridge Scheduler may invoke a function with a role of the template. Other roles are not known here.
+    /// Checks that EventBridge Scheduler may invoke a function with a role. Roles outside the template are not checked.
     pub fn check_schedule(&self, role_arn: &str, function: &str) -> Result<(), Refusal> {
         let holder = self.lock().role(role_arn).map(|role| role.holder.clone());
         match holder {
             None => Ok(()),
-            Some(holder) => self.check(&holder, &[Asked::new("lambda:InvokeFunction", function)]),
+            Some(holder) => self.check(
+                &holder,
+                &[Permission::new("lambda:InvokeFunction", function)],
+            ),
         }
     }
 
@@ -156,17 +134,17 @@ impl Iam {
             .is_none_or(|role| role.trusts("scheduler.amazonaws.com", &keys))
     }
 
-    /// The ARN by which AWS names a function as caller.
+    /// The ARN that AWS reports for a function that calls.
     pub fn caller(&self, holder: &str) -> String {
         self.lock().caller(holder)
     }
 
-    /// What was allowed so far, by which grants.
+    /// The grants that allowed a call so far.
     pub fn used_grants(&self) -> Vec<Grant> {
         self.lock().used.iter().cloned().collect()
     }
 
-    /// What the template itself grants and nothing has used so far.
+    /// The template's own grants that no call has used so far.
     pub fn unused_grants(&self) -> Vec<Grant> {
         let state = self.lock();
         let all: BTreeSet<Grant> = state
@@ -177,7 +155,7 @@ impl Iam {
         all.difference(&state.used).cloned().collect()
     }
 
-    /// What was not allowed so far, in order.
+    /// The calls that were not allowed so far, in order.
     pub fn refusals(&self) -> Vec<Refusal> {
         self.lock().refusals.clone()
     }
@@ -188,19 +166,21 @@ impl Iam {
 }
 
 impl State {
-    /// Nothing is known of a holder that the template does not have, so nothing is allowed.
-    fn decide(&self, holder: &str, asked: &Asked) -> Result<Grant, Why> {
+    /// A holder that the template does not have is allowed nothing.
+    fn decide(&self, holder: &str, permission: &Permission) -> Result<Grant, Why> {
         self.holder(holder)
-            .map_or(Err(Why::NothingAllows), |principal| principal.decide(asked))
+            .map_or(Err(Why::NothingAllows), |principal| {
+                principal.decide(permission)
+            })
     }
 
-    /// Who sends to what is encrypted has it encrypted in their own name (SNS and SQS Developer Guides, key management). The
-    /// key's own policy is taken to leave the decision to IAM.
-    fn of_key(&self, asked: &Asked) -> Vec<Asked> {
-        let sends = ["sns:Publish", "sqs:SendMessage"].contains(&asked.action.as_str());
-        match self.keys.get(&asked.resource).filter(|_| sends) {
+    /// To send to an encrypted topic or queue takes permissions on its key, too (SNS and SQS Developer Guides, key
+    /// management). The key's own policy is assumed to leave the decision to IAM.
+    fn of_key(&self, permission: &Permission) -> Vec<Permission> {
+        let sends = ["sns:Publish", "sqs:SendMessage"].contains(&permission.action.as_str());
+        match self.keys.get(&permission.resource).filter(|_| sends) {
             Some(key) => ["kms:GenerateDataKey", "kms:Decrypt"]
-                .map(|action| Asked::new(action, key.as_str()))
+                .map(|action| Permission::new(action, key.as_str()))
                 .into(),
             None => Vec::new(),
         }
@@ -221,58 +201,6 @@ impl State {
     fn caller(&self, holder: &str) -> String {
         let unknown = || format!("arn:aws:sts::{ACCOUNT}:assumed-role/{holder}/{holder}");
         self.holder(holder).map_or_else(unknown, Principal::caller)
-    }
-}
-
-impl Asked {
-    /// Without condition keys of its own.
-    pub fn new(action: impl Into<String>, resource: impl Into<String>) -> Asked {
-        Asked {
-            action: action.into(),
-            resource: resource.into(),
-            keys: Keys::default(),
-        }
-    }
-
-    /// With one more condition key.
-    #[must_use]
-    pub fn with(mut self, key: &str, value: impl Into<String>) -> Asked {
-        self.keys = self.keys.with(key, value);
-        self
-    }
-}
-
-impl Refusal {
-    /// AWS's words for the reason, which all services share.
-    pub fn reason(&self) -> String {
-        match self.why {
-            Why::NothingAllows => format!(
-                "because no identity-based policy allows the {} action",
-                self.action
-            ),
-            Why::ExplicitlyDenied => "with an explicit deny in an identity-based policy".to_owned(),
-        }
-    }
-
-    /// What is told where a service acts with a role and nobody gets an answer.
-    pub fn told(&self) -> timeline::Event {
-        timeline::Event::CallRefused {
-            function: Some(self.holder.clone()),
-            operation: self.action.clone(),
-            code: "AccessDenied".to_owned(),
-            message: self.sentence(),
-        }
-    }
-
-    /// The whole sentence, as most services write it.
-    pub fn sentence(&self) -> String {
-        format!(
-            "User: {} is not authorized to perform: {} on resource: {} {}",
-            self.caller,
-            self.action,
-            self.resource,
-            self.reason()
-        )
     }
 }
 

@@ -1,9 +1,9 @@
-//! Policy documents: statements, and what they say of an action on a resource.
+//! Policy documents, their statements, and which permissions a statement covers.
 
 use anyhow::{Context, bail};
 use serde_json::{Map, Value};
 
-use super::Asked;
+use super::Permission;
 use super::condition::{Condition, Keys, texts};
 use super::wildcard::{action_like, resource_like};
 
@@ -29,11 +29,11 @@ pub enum Origin {
     Template,
     /// Added by SAM to the role that it makes for a function.
     Sam,
-    /// A policy that AWS keeps.
+    /// An AWS managed policy.
     Aws,
 }
 
-/// `Action` and `Resource` name what they mean, `NotAction` and `NotResource` what they do not.
+/// `Action` and `Resource` name what they include, `NotAction` and `NotResource` what they exclude.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Named {
     These(Vec<String>),
@@ -41,7 +41,7 @@ pub enum Named {
 }
 
 impl Named {
-    /// The pattern by which something is meant; for `Not…` all of them.
+    /// The pattern that includes something; for `Not…` all of them.
     fn covers(&self, compare: impl Fn(&str) -> bool) -> Option<String> {
         match self {
             Named::These(patterns) => patterns.iter().find(|pattern| compare(pattern)).cloned(),
@@ -60,13 +60,13 @@ impl Named {
 }
 
 impl Statement {
-    /// The statement's own name for the action, where it speaks of what is asked.
-    pub(super) fn speaks_of(&self, asked: &Asked, keys: &Keys) -> Option<String> {
+    /// The statement's own name for the action, where it covers the permission.
+    pub(super) fn matching_action(&self, permission: &Permission, keys: &Keys) -> Option<String> {
         let action = self
             .actions
-            .covers(|pattern| action_like(pattern, &asked.action))?;
+            .covers(|pattern| action_like(pattern, &permission.action))?;
         self.resources
-            .covers(|pattern| resource_like(pattern, &asked.resource))?;
+            .covers(|pattern| resource_like(pattern, &permission.resource))?;
         self.conditions
             .iter()
             .all(|condition| condition.holds(keys))
@@ -74,7 +74,7 @@ impl Statement {
     }
 }
 
-/// A statement of a role's trust policy, as far as services go: who else may assume the role does not matter here.
+/// A statement of a role's trust policy. Only services count as principals here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trust {
     effect: Effect,
@@ -188,7 +188,7 @@ fn read<T>(
     statements.iter().enumerate().map(number).collect()
 }
 
-/// What is not known may not be passed over: it could mean that less is allowed.
+/// An unknown element may not be ignored: it could mean that less is allowed.
 fn only(members: &Map<String, Value>, known: &[&str]) -> anyhow::Result<()> {
     match members.keys().find(|name| !known.contains(&name.as_str())) {
         None => Ok(()),

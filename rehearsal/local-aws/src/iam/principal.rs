@@ -4,16 +4,16 @@ use anyhow::bail;
 
 use super::condition::Keys;
 use super::policy::{Effect, Origin, Statement, Trust, trusts};
-use super::{Asked, Why};
+use super::{Permission, Why};
 use crate::identity::{ACCOUNT, REGION};
 
-/// A role of the template, and who has it.
+/// A role of the template, and its holder.
 #[derive(Debug, Clone)]
 pub struct Principal {
     /// The function's binary name; the logical id of a role that no function has.
     pub holder: String,
     pub role_arn: String,
-    /// The function's name: Lambda calls the sessions of its role so.
+    /// The function's name, which is also that of its role's sessions.
     pub session: String,
     pub statements: Vec<Statement>,
     pub trust: Vec<Trust>,
@@ -21,7 +21,7 @@ pub struct Principal {
     pub on_failure: Option<String>,
 }
 
-/// An action that the template grants somebody.
+/// An action that the template grants a holder.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Grant {
     pub holder: String,
@@ -31,7 +31,7 @@ pub struct Grant {
 }
 
 impl Principal {
-    /// Lambda must be trusted with the role of a function, or the stack cannot be created.
+    /// The role of a function must trust Lambda, or the stack cannot be created.
     pub fn check_lambda_is_trusted(&self) -> anyhow::Result<()> {
         if self.trusts("lambda.amazonaws.com", &Keys::default()) {
             return Ok(());
@@ -42,8 +42,8 @@ impl Principal {
     }
 
     /// An explicit deny wins over every allow, and what nothing allows is denied.
-    pub(super) fn decide(&self, asked: &Asked) -> Result<Grant, Why> {
-        let keys = asked
+    pub(super) fn decide(&self, permission: &Permission) -> Result<Grant, Why> {
+        let keys = permission
             .keys
             .clone()
             .with("aws:PrincipalAccount", ACCOUNT)
@@ -51,7 +51,7 @@ impl Principal {
             .with("aws:RequestedRegion", REGION);
         let mut allowed = Err(Why::NothingAllows);
         for statement in &self.statements {
-            let Some(action) = statement.speaks_of(asked, &keys) else {
+            let Some(action) = statement.matching_action(permission, &keys) else {
                 continue;
             };
             match statement.effect {
@@ -97,7 +97,7 @@ impl Principal {
         trusts(&self.trust, service, keys)
     }
 
-    /// The ARN by which AWS names the holder as caller.
+    /// The ARN that AWS reports for the holder when it calls.
     pub(super) fn caller(&self) -> String {
         let role = self.role_arn.rsplit('/').next().unwrap_or_default();
         format!(

@@ -1,4 +1,4 @@
-//! Permissions that are taken away for a run, to see what then fails.
+//! Permissions that are removed for a run, to see what breaks.
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ pub struct Removal {
 }
 
 impl Removal {
-    /// An action of a function, whatever it is granted for.
+    /// An action of a function, on any resource.
     pub fn of(holder: &str, action: &str) -> Removal {
         Removal {
             holder: holder.to_owned(),
@@ -31,7 +31,7 @@ impl Removal {
         self.holder == holder && self.action.eq_ignore_ascii_case(action)
     }
 
-    /// Takes the action out of every statement that grants it so.
+    /// Removes the action from every statement that grants it so.
     pub(super) fn apply(&self, principals: &mut [Principal]) -> anyhow::Result<()> {
         let holders: Vec<String> = principals
             .iter()

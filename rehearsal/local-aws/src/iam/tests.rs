@@ -1,4 +1,4 @@
-//! Policies as people write them, and what they come to.
+//! Policies as people write them, and what they allow.
 
 use serde_json::{Value, json};
 
@@ -19,15 +19,15 @@ fn principal(holder: &str, statements: Value) -> Principal {
     }
 }
 
-fn decide(statements: Value, asked: &Asked) -> Result<(), Why> {
+fn decide(statements: Value, permission: &Permission) -> Result<(), Why> {
     let iam = Iam::new(vec![principal("one", statements)], &[]).unwrap();
-    iam.check("one", std::slice::from_ref(asked))
+    iam.check("one", std::slice::from_ref(permission))
         .map_err(|refusal| refusal.why)
 }
 
 #[test]
 fn deny_wins_and_what_nothing_allows_is_denied() {
-    let stop = Asked::new("ecs:StopTask", TASK).with(
+    let stop = Permission::new("ecs:StopTask", TASK).with(
         "ecs:cluster",
         "arn:aws:ecs:eu-central-1:111122223333:cluster/prod",
     );
@@ -104,7 +104,7 @@ fn deny_wins_and_what_nothing_allows_is_denied() {
 
 #[test]
 fn an_action_that_knows_no_resource_is_allowed_by_the_star_alone() {
-    let describe = Asked::new("ecs:DescribeTaskDefinition", "*");
+    let describe = Permission::new("ecs:DescribeTaskDefinition", "*");
     let on = |resource: &str| json!({ "Effect": "Allow", "Action": "ecs:DescribeTaskDefinition", "Resource": resource });
     assert_eq!(decide(on("*"), &describe), Ok(()));
     assert_eq!(
@@ -117,7 +117,7 @@ fn an_action_that_knows_no_resource_is_allowed_by_the_star_alone() {
 fn a_refusal_names_the_caller_the_action_and_the_resource() {
     let iam = Iam::new(vec![principal("one", json!([]))], &[]).unwrap();
     let mut refusal = iam
-        .check("one", &[Asked::new("ecs:StopTask", TASK)])
+        .check("one", &[Permission::new("ecs:StopTask", TASK)])
         .unwrap_err();
     assert_eq!(
         refusal.sentence(),
@@ -132,7 +132,7 @@ fn a_refusal_names_the_caller_the_action_and_the_resource() {
             .ends_with("task/prod/1 with an explicit deny in an identity-based policy")
     );
     assert!(
-        iam.check("nobody", &[Asked::new("ecs:StopTask", TASK)])
+        iam.check("nobody", &[Permission::new("ecs:StopTask", TASK)])
             .is_err()
     );
 }
@@ -152,8 +152,8 @@ fn grants_are_told_apart_into_used_and_unused() {
     };
     // A call that is refused for its second half has used nothing.
     let (stop, tag) = (
-        Asked::new("ecs:StopTask", TASK),
-        Asked::new("ecs:TagResource", TASK),
+        Permission::new("ecs:StopTask", TASK),
+        Permission::new("ecs:TagResource", TASK),
     );
     iam.check("one", &[stop.clone(), tag]).unwrap_err();
     assert_eq!(iam.used_grants(), []);
@@ -213,21 +213,23 @@ fn the_managed_policies_of_functions_are_known_and_no_others() {
     let logs =
         managed_policy("arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole").unwrap();
     let vpc = managed_policy(VPC_ACCESS).unwrap();
-    let put = Asked::new(
+    let put = Permission::new(
         "logs:PutLogEvents",
         "arn:aws:logs:eu-central-1:111122223333:log-group:g:log-stream:s",
     );
-    let attach = Asked::new("ec2:CreateNetworkInterface", "*");
-    for (statements, asked, expected) in [
+    let attach = Permission::new("ec2:CreateNetworkInterface", "*");
+    for (statements, permission, expected) in [
         (&logs, &put, true),
         (&logs, &attach, false),
         (&vpc, &put, true),
         (&vpc, &attach, true),
     ] {
-        let found = statements
-            .iter()
-            .any(|statement| statement.speaks_of(asked, &Keys::default()).is_some());
-        assert_eq!(found, expected, "{asked:?}");
+        let found = statements.iter().any(|statement| {
+            statement
+                .matching_action(permission, &Keys::default())
+                .is_some()
+        });
+        assert_eq!(found, expected, "{permission:?}");
     }
     let error = managed_policy("AdministratorAccess")
         .unwrap_err()

@@ -2,18 +2,18 @@
 
 use crate::wildcard::{like, like_within};
 
-/// As actions are compared: like texts, in upper or lower case.
+/// Compares actions: as strings, without regard to case.
 pub(super) fn action_like(pattern: &str, action: &str) -> bool {
     like(&pattern.to_ascii_lowercase(), &action.to_ascii_lowercase())
 }
 
-/// As resources are compared: a wildcard stays within the ARN's segment, unless it is a `*` that ends one (IAM User
+/// Compares resources: a wildcard stays within the ARN's segment, unless it is a `*` that ends one (IAM User
 /// Guide, Resource element).
 pub(super) fn resource_like(pattern: &str, resource: &str) -> bool {
     like_within(pattern, resource, ':')
 }
 
-/// As `ArnEquals` and `ArnLike` compare: each of the six components by itself.
+/// Compares as `ArnEquals` and `ArnLike` do: each of the six components by itself.
 pub(super) fn arn_like(pattern: &str, arn: &str) -> bool {
     let (patterns, parts): (Vec<_>, Vec<_>) = (
         pattern.splitn(6, ':').collect(),

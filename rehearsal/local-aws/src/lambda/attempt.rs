@@ -21,13 +21,15 @@ impl Lambda {
     ) -> Answer {
         let busy = self.inner.clock.busy();
         let started = Instant::now();
-        self.inner.say(|| timeline::Event::FunctionInvoked {
-            function: function.binary_name.clone(),
-            request_id: request_id.to_owned(),
-        });
+        self.inner
+            .timeline
+            .record(timeline::Event::FunctionInvoked {
+                function: function.binary_name.clone(),
+                request_id: request_id.to_owned(),
+            });
         let (answer, log_stream) = self.answer(function, request_id, &payload, busy).await;
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.inner.say(|| timeline::Event::FunctionEnded {
+        self.inner.timeline.record(timeline::Event::FunctionEnded {
             function: function.binary_name.clone(),
             request_id: request_id.to_owned(),
             error: match &answer {
@@ -116,7 +118,7 @@ impl Lambda {
         let id = inner.ids.hexadecimal();
         let log = Log {
             clock: inner.clock.clone(),
-            logs: inner.logs.get().cloned(),
+            logs: inner.logs.clone(),
             group: function.log_group.clone(),
             stream: log::stream_name(function, inner.clock.now(), &id),
             lines: Arc::clone(&inner.log(function)),

@@ -7,17 +7,16 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
-use crate::api::stamp::iso;
 use crate::clock::Clock;
-use crate::lambda::{Answer, Function, LogFormat};
+use crate::lambda::{Answer, Function, LogFormat, default_group};
 use crate::logs::Logs;
+use crate::stamp::iso;
 
 /// The log stream of one environment.
 #[derive(Clone)]
 pub(super) struct Log {
     pub(super) clock: Clock,
-    /// CloudWatch Logs, where there is one.
-    pub(super) logs: Option<Logs>,
+    pub(super) logs: Logs,
     pub(super) group: String,
     pub(super) stream: String,
     /// The process's own lines, of all environments of the function.
@@ -36,9 +35,8 @@ impl Log {
 
     /// A line that nobody but CloudWatch Logs gets.
     pub(super) fn write(&self, line: String) {
-        if let Some(logs) = &self.logs {
-            logs.write(&self.group, &self.stream, line, self.clock.now());
-        }
+        self.logs
+            .write(&self.group, &self.stream, line, self.clock.now());
     }
 }
 
@@ -64,11 +62,6 @@ pub(super) fn stream_name(function: &Function, at: SystemTime, id: &str) -> Stri
         true => format!("{day}/[$LATEST]{id}"),
         false => format!("{day}/{}[$LATEST]{id}", function.name),
     }
-}
-
-/// Where a function's lines go unless the template says otherwise.
-pub fn default_group(function: &str) -> String {
-    format!("/aws/lambda/{function}")
 }
 
 /// The line at the beginning of an invocation.

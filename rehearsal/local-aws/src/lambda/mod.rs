@@ -8,6 +8,7 @@ mod destination;
 pub mod dry;
 mod environment;
 pub mod external;
+mod function;
 mod log;
 mod memory;
 mod queue;
@@ -15,24 +16,23 @@ mod runtime_api;
 mod variables;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use anyhow::bail;
 use serde_json::Value;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::clock::Clock;
+use crate::context::Context;
 use crate::iam::Iam;
 use crate::identity::{Ids, arn};
 use crate::lambda::call_latency::CallLatency;
 use crate::lambda::environment::Environment;
 use crate::logs::Logs;
-use crate::timeline::{self, Timeline};
+use crate::timeline::Timeline;
 
 pub(crate) use self::call_latency::{Asks, Passing};
-pub use self::log::default_group;
+pub use self::function::{Answer, Function, Invocation, LogFormat, Refused, default_group};
 
 /// As many bytes as an event may have that is invoked synchronously, and asynchronously.
 pub const LARGEST_REQUEST: usize = 6 * 1024 * 1024;
@@ -41,109 +41,6 @@ pub const LARGEST_EVENT: usize = 1024 * 1024;
 /// So many invocations run at once in many new accounts, those of all functions together; others have 1,000 (Lambda
 /// quotas). Here they share the processors of one machine.
 const ACCOUNT_CONCURRENCY: usize = 10;
-
-/// A function as `template.yaml` declares it, and the binary that it is.
-#[derive(Debug, Clone)]
-pub struct Function {
-    /// Logical id in the template: `StartDeployment`.
-    pub logical_id: String,
-    /// Name of the binary and folder: `start-deployment`.
-    pub binary_name: String,
-    /// Physical name: `CodeDeployHook_greenlight_run-migration`.
-    pub name: String,
-    pub binary: PathBuf,
-    pub environment: BTreeMap<String, String>,
-    pub timeout: Duration,
-    pub memory_megabytes: u32,
-    /// Asynchronous invocations: retries after the first attempt, 0 to 2.
-    pub maximum_retry_attempts: u32,
-    pub maximum_event_age: Duration,
-    /// Invocations at the same time at most; none: as many as the account has left.
-    pub reserved_concurrency: Option<usize>,
-    /// Logical id of the queue that gets what failed for good.
-    pub on_failure: Option<String>,
-    /// Where its lines go: `default_group` unless the template says otherwise.
-    pub log_group: String,
-    pub log_format: LogFormat,
-}
-
-/// How Lambda writes its own lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    Text,
-    Json,
-}
-
-impl LogFormat {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            LogFormat::Text => "Text",
-            LogFormat::Json => "JSON",
-        }
-    }
-}
-
-/// A function's answer to one invocation.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
-    Response(Value),
-    /// `{errorType, errorMessage}`; a time-out is `Sandbox.Timedout`, an exit `Runtime.ExitError`.
-    Error {
-        error_type: String,
-        error_message: String,
-    },
-}
-
-/// Everything that was invoked, in order.
-#[derive(Debug, Clone)]
-pub struct Invocation {
-    /// Physical name.
-    pub function: String,
-    pub binary_name: String,
-    pub request_id: String,
-    pub payload: Value,
-    pub answer: Answer,
-    /// Real time, the start of a new process included.
-    pub milliseconds: u64,
-    /// In the function's log group; none when no process could be started.
-    pub log_stream: Option<String>,
-}
-
-/// Why Lambda does not take an invocation.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refused {
-    /// With the function's ARN, as far as it was given.
-    NoSuchFunction(String),
-    /// All of the reserved concurrency is in use.
-    Throttled,
-    /// All of the account's concurrency is in use.
-    AccountThrottled,
-    /// So many bytes of the invocation type, where so many are allowed.
-    TooLarge {
-        bytes: usize,
-        invocation_type: &'static str,
-        limit: usize,
-    },
-}
-
-impl std::fmt::Display for Refused {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Refused::NoSuchFunction(function) => write!(f, "Function not found: {function}"),
-            Refused::Throttled | Refused::AccountThrottled => write!(f, "Rate Exceeded."),
-            Refused::TooLarge {
-                bytes,
-                invocation_type,
-                limit,
-            } => write!(
-                f,
-                "{bytes} byte payload is too large for the {invocation_type} invocation type (limit {limit} bytes)"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for Refused {}
 
 /// The functions and everything that runs of them. Cheap to clone.
 #[derive(Clone)]
@@ -156,9 +53,12 @@ struct Inner {
     functions: Vec<Function>,
     local_aws: String,
     ids: Ids,
-    timeline: OnceLock<Timeline>,
-    iam: OnceLock<Arc<Iam>>,
-    logs: OnceLock<Logs>,
+    /// Invocations are told to it, with the function's binary name.
+    timeline: Timeline,
+    /// A function's role must allow what Lambda does for it.
+    iam: Arc<Iam>,
+    /// The functions' lines go to their log groups.
+    logs: Logs,
     /// Concurrent invocations left, by the name of each function that has a limit.
     concurrency: BTreeMap<String, Arc<Semaphore>>,
     /// Those of all other functions together.
@@ -189,9 +89,12 @@ struct Known {
 }
 
 impl Lambda {
-    /// `local_aws` is the endpoint URL that every function gets as `AWS_ENDPOINT_URL`.
+    /// The functions' log groups are there from now on. `local_aws` is the endpoint URL that every function gets as
+    /// `AWS_ENDPOINT_URL`.
     pub async fn start(
-        clock: Clock,
+        context: Context,
+        iam: Arc<Iam>,
+        logs: Logs,
         functions: Vec<Function>,
         local_aws: String,
     ) -> anyhow::Result<Lambda> {
@@ -204,6 +107,7 @@ impl Lambda {
                 );
             }
             variables::check(function)?;
+            logs.create_group(&function.log_group, context.clock.now());
         }
         let limited = |function: &Function| {
             function
@@ -213,40 +117,19 @@ impl Lambda {
         let inner = Inner {
             concurrency: functions.iter().filter_map(limited).collect(),
             unreserved: Arc::new(Semaphore::new(ACCOUNT_CONCURRENCY)),
-            clock,
+            clock: context.clock,
             functions,
             local_aws,
             ids: Ids::default(),
-            timeline: OnceLock::new(),
-            iam: OnceLock::new(),
-            logs: OnceLock::new(),
+            timeline: context.timeline,
+            iam,
+            logs,
             state: Mutex::default(),
             open: watch::Sender::new(0),
         };
         Ok(Lambda {
             inner: Arc::new(inner),
         })
-    }
-
-    /// Everything that is said from now on about invocations is told as `FunctionInvoked` and `FunctionEnded`, with the
-    /// function's binary name. To be called once, by whoever makes the world.
-    pub fn tell(&self, timeline: Timeline) {
-        // A second listener would be a mistake of the world's maker that nothing can come of.
-        let _ = self.inner.timeline.set(timeline);
-    }
-
-    /// From now on a function's role must allow what Lambda does for it. To be called once, by whoever makes the world.
-    pub fn ask(&self, iam: Arc<Iam>) {
-        let _ = self.inner.iam.set(iam);
-    }
-
-    /// From now on the functions' lines go to their log groups, which are there at once. To be called once, by whoever
-    /// makes the world.
-    pub fn log_to(&self, logs: Logs) {
-        for function in &self.inner.functions {
-            logs.create_group(&function.log_group, self.inner.clock.now());
-        }
-        let _ = self.inner.logs.set(logs);
     }
 
     /// By name, partial ARN or ARN. `None`: no such function. The functions have no versions and no aliases, so that
@@ -459,12 +342,6 @@ impl Inner {
             .entry(function.name.clone())
             .or_default()
             .clone()
-    }
-
-    fn say(&self, what: impl FnOnce() -> timeline::Event) {
-        if let Some(timeline) = self.timeline.get() {
-            timeline.record(what());
-        }
     }
 }
 

@@ -113,13 +113,10 @@ impl Queued<'_> {
     /// (Lambda Developer Guide, `DestinationDeliveryFailures`).
     fn may_send(&self) -> bool {
         let inner = &self.lambda.inner;
-        let Some(iam) = inner.iam.get() else {
-            return true;
-        };
-        match iam.check_on_failure(&self.function.binary_name) {
+        match inner.iam.check_on_failure(&self.function.binary_name) {
             Ok(()) => true,
             Err(refusal) => {
-                inner.say(|| refusal.told());
+                inner.timeline.record(refusal.event());
                 false
             }
         }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
-use super::{Aws, ContainerSettings, ServiceSettings, TestListener, WorldSettings};
+use super::settings::{ContainerSettings, ServiceSettings, TestListener, WorldSettings};
+use crate::aws::Aws;
 use crate::cloudwatch::AlarmState;
 use crate::codedeploy::traffic::{ConfigRecord, DeploymentConfig};
 use crate::codedeploy::{Alarms, Application, Group, ReadyOption, TargetGroup, traffic};
@@ -33,7 +34,7 @@ pub(super) async fn seed(aws: &Arc<Aws>, settings: WorldSettings) -> anyhow::Res
         );
     }
     for task_set in task_sets {
-        keep::steady(aws, &task_set).await;
+        keep::steady(&aws.ecs, &task_set).await;
     }
     Ok(())
 }
@@ -102,7 +103,7 @@ async fn create(aws: &Arc<Aws>, settings: &ServiceSettings) -> anyhow::Result<St
     let revision = register(aws, settings)?;
     match settings.launch {
         LaunchKind::Fargate => {}
-        LaunchKind::Ec2DynamicPorts => register_instances(aws, &settings.cluster, 2),
+        LaunchKind::Ec2DynamicPorts => register_instances(&aws.ecs, &settings.cluster, 2),
     }
     let task_set = create_service(aws, settings, &revision, &blue.arn);
     create_deployment_group(aws, settings, [blue, green], production.arn, test)?;
@@ -114,7 +115,7 @@ async fn create(aws: &Arc<Aws>, settings: &ServiceSettings) -> anyhow::Result<St
         aws.logs.create_group(group, aws.clock.now());
     }
     aws.background
-        .spawn(keep::keep(aws.clone(), task_set.clone()));
+        .spawn(keep::keep(aws.ecs.clone(), task_set.clone()));
     Ok(task_set)
 }
 
@@ -347,7 +348,8 @@ fn create_alarms(aws: &Aws, names: &[String]) {
         "TreatMissingData": "notBreaching",
     });
     for name in names {
-        aws.put_alarm(name, configuration.as_object().cloned().unwrap_or_default());
+        aws.cloudwatch
+            .put_alarm(name, configuration.as_object().cloned().unwrap_or_default());
         aws.cloudwatch.write(|state| {
             if let Some(alarm) = state.alarms.get_mut(name) {
                 alarm.state = AlarmState::Ok;

@@ -46,7 +46,7 @@ async fn assuming(assumption: Assumption) -> PausedWorld {
 async fn without_room_run_task_answers_with_failures_and_its_token_is_free() {
     let world = world(|_| {}).await;
     // The service's own two tasks, and room for one more.
-    world.limit_fargate(3);
+    world.ecs.limit_fargate(3);
     let wanted = once(|r| {
         r["count"] = json!(2);
         r["clientToken"] = json!("first");
@@ -60,7 +60,7 @@ async fn without_room_run_task_answers_with_failures_and_its_token_is_free() {
     let answer = ecs(&world, "RunTask", second()).await;
     assert_eq!(answer["tasks"], json!([]));
     assert_eq!(answer["failures"].as_array().unwrap().len(), 1);
-    world.limit_fargate(10);
+    world.ecs.limit_fargate(10);
     let answer = ecs(&world, "RunTask", second()).await;
     assert_eq!(answer["failures"], json!([]));
     assert_eq!(answer["tasks"].as_array().unwrap().len(), 1);
@@ -70,7 +70,7 @@ async fn without_room_run_task_answers_with_failures_and_its_token_is_free() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_without_room_says_so_and_tries_again() {
     let mut world = world(|_| {}).await;
-    world.limit_fargate(2);
+    world.ecs.limit_fargate(2);
     let update = json!({ "cluster": "prod", "service": "web", "desiredCount": 3 });
     ecs(&world, "UpdateService", update).await;
     world.pass(Duration::from_secs(15)).await;
@@ -82,7 +82,7 @@ async fn a_service_without_room_says_so_and_tries_again() {
     assert!(message.contains("was unable to place a task"), "{message}");
     let stability = &service["taskSets"][0]["stabilityStatus"];
     assert_eq!(stability, "STABILIZING");
-    world.limit_fargate(3);
+    world.ecs.limit_fargate(3);
     world.pass(Duration::from_secs(15 * 60)).await;
     let described = ecs(&world, "DescribeServices", wanted).await;
     assert_eq!(described["services"][0]["runningCount"], 3);

@@ -47,7 +47,10 @@ async fn an_alarm_during_the_canary_stops_the_deployment_and_rolls_back() {
     let id = begin(&world).await;
     let canary = |event: &timeline::Event| matches!(event, timeline::Event::Weights { weights, .. } if weights[1].percent == 10);
     world.until(canary).await;
-    world.set_alarm(ALARM, AlarmState::Alarm).unwrap();
+    world
+        .cloudwatch
+        .set_alarm(ALARM, AlarmState::Alarm)
+        .unwrap();
     world.settled().await;
 
     let records = world.deployments();
@@ -82,7 +85,10 @@ async fn an_alarm_during_the_canary_stops_the_deployment_and_rolls_back() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_alarm_before_the_deployment_stops_it_during_install() {
     let mut world = world(|settings| alarmed(&mut settings.services[0])).await;
-    world.set_alarm(ALARM, AlarmState::Alarm).unwrap();
+    world
+        .cloudwatch
+        .set_alarm(ALARM, AlarmState::Alarm)
+        .unwrap();
     begin(&world).await;
     world.settled().await;
     let records = world.deployments();
@@ -94,7 +100,12 @@ async fn an_alarm_before_the_deployment_stops_it_during_install() {
         (records[0].status, records[1].status),
         ("Stopped", "Succeeded")
     );
-    assert!(world.set_alarm("nothing", AlarmState::Ok).is_err());
+    assert!(
+        world
+            .cloudwatch
+            .set_alarm("nothing", AlarmState::Ok)
+            .is_err()
+    );
     world.shutdown().await;
 }
 
@@ -106,7 +117,10 @@ async fn an_alarm_in_the_termination_wait_takes_production_back() {
         .until(|what| event_is(what, "AfterAllowTraffic", "Succeeded"))
         .await;
     assert_eq!(serves(&world, ListenerKind::Production).await, "1.0.1");
-    world.set_alarm(ALARM, AlarmState::Alarm).unwrap();
+    world
+        .cloudwatch
+        .set_alarm(ALARM, AlarmState::Alarm)
+        .unwrap();
     world.settled().await;
     let records = world.deployments();
     assert_eq!(statuses(&records[0]), ["Succeeded"; 8]);
@@ -133,9 +147,12 @@ async fn a_deployment_that_waits_for_a_person_is_ready_until_it_is_continued() {
     let (_, refused) = deploy(&world, &revision, json!([])).await;
     assert_eq!(refused["__type"], "DeploymentLimitExceededException");
 
-    let termination = world.continue_deployment(&id, DeploymentWait::Termination);
+    let termination = world
+        .codedeploy
+        .continue_deployment(&id, DeploymentWait::Termination);
     assert!(termination.is_err());
     world
+        .codedeploy
         .continue_deployment(&id, DeploymentWait::Ready)
         .unwrap();
     world
@@ -178,12 +195,12 @@ async fn stopped_without_rollback_everything_stays_and_the_next_deployment_canno
     .await;
     let id = begin(&world).await;
     world.until(|what| status_is(what, "Ready")).await;
-    world.stop_deployment(&id, Some(false)).unwrap();
+    world.codedeploy.stop_deployment(&id, Some(false)).unwrap();
     world.settled().await;
     assert_eq!(world.deployments().len(), 1);
     assert_eq!(serves(&world, ListenerKind::Production).await, "1.0.0");
     assert_eq!(serves(&world, ListenerKind::Test).await, "1.0.1");
-    assert!(world.stop_deployment(&id, None).is_err());
+    assert!(world.codedeploy.stop_deployment(&id, None).is_err());
 
     begin(&world).await;
     world.settled().await;
@@ -210,8 +227,11 @@ async fn there_is_no_way_back_once_blue_is_being_stopped() {
     world
         .during(async |world| world.ecs.until(draining).await)
         .await;
-    world.stop_deployment(&id, Some(true)).unwrap();
-    world.set_alarm(ALARM, AlarmState::Alarm).unwrap();
+    world.codedeploy.stop_deployment(&id, Some(true)).unwrap();
+    world
+        .cloudwatch
+        .set_alarm(ALARM, AlarmState::Alarm)
+        .unwrap();
     world.settled().await;
     let records = world.deployments();
     assert_eq!(records.len(), 1);

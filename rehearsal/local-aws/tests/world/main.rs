@@ -23,6 +23,8 @@ mod permissions;
 #[cfg(test)]
 mod registry;
 #[cfg(test)]
+mod rules;
+#[cfg(test)]
 mod scaled;
 #[cfg(test)]
 mod set_up;

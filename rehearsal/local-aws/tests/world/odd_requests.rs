@@ -1,131 +1,41 @@
-//! Requests that nobody should send: each gets an answer in AWS's shape, and nothing breaks.
+//! Requests that nobody should send, to every operation: each gets an answer in AWS's shape, and nothing breaks.
 
-use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::path::Path;
 
-use crate::aws::{call, ecs, world};
+use local_aws::api::operation::Operation;
+use local_aws::api::operations;
+use local_aws::api::service::{Protocol, Service};
+use local_aws::world::World;
+use regex_lite::Regex;
+use serde_json::{Map, Value, json};
 
-const OPERATIONS: [(&str, &[&str]); 5] = [
-    (
-        "CodeDeploy_20141006",
-        &[
-            "BatchGetDeploymentTargets",
-            "BatchGetDeployments",
-            "ContinueDeployment",
-            "CreateDeployment",
-            "GetApplication",
-            "GetApplicationRevision",
-            "GetDeployment",
-            "GetDeploymentConfig",
-            "GetDeploymentGroup",
-            "GetDeploymentTarget",
-            "ListApplications",
-            "ListDeploymentGroups",
-            "ListDeploymentTargets",
-            "ListDeployments",
-            "PutLifecycleEventHookExecutionStatus",
-            "StopDeployment",
-            "DeleteEverything",
-        ],
-    ),
-    (
-        "AmazonEC2ContainerRegistry_V20150921",
-        &[
-            "BatchGetImage",
-            "DescribeImages",
-            "DescribeRepositories",
-            "ListImages",
-            "PutImage",
-        ],
-    ),
-    (
-        "AmazonEC2ContainerServiceV20141113",
-        &[
-            "CreateTaskSet",
-            "DeregisterTaskDefinition",
-            "DescribeClusters",
-            "DescribeContainerInstances",
-            "DescribeServices",
-            "DescribeTaskDefinition",
-            "DescribeTaskSets",
-            "DescribeTasks",
-            "ListClusters",
-            "ListContainerInstances",
-            "ListServices",
-            "ListTagsForResource",
-            "ListTaskDefinitionFamilies",
-            "ListTaskDefinitions",
-            "ListTasks",
-            "RegisterTaskDefinition",
-            "RunTask",
-            "StopTask",
-            "TagResource",
-            "UntagResource",
-            "UpdateService",
-        ],
-    ),
-    (
-        "Logs_20140328",
-        &[
-            "DescribeLogGroups",
-            "DescribeLogStreams",
-            "FilterLogEvents",
-            "GetLogEvents",
-        ],
-    ),
-    (
-        "AWSEvents",
-        &[
-            "DescribeRule",
-            "ListRules",
-            "ListTargetsByRule",
-            "PutEvents",
-            "TestEventPattern",
-        ],
-    ),
-];
+use crate::aws::{ecs, signed, world};
 
-const MEMBERS: [&str; 35] = [
-    "applicationName",
-    "deploymentGroupName",
-    "deploymentId",
-    "deploymentIds",
-    "targetId",
-    "targetIds",
-    "revision",
-    "nextToken",
-    "repositoryName",
-    "imageIds",
-    "imageManifest",
-    "maxResults",
-    "cluster",
-    "services",
-    "service",
-    "taskDefinition",
-    "tasks",
-    "task",
-    "family",
-    "containerDefinitions",
-    "containerInstances",
-    "include",
-    "resourceArn",
-    "tags",
-    "overrides",
-    "logGroupName",
-    "logStreamName",
-    "limit",
-    "filter",
-    "filterPattern",
-    "Entries",
-    "EventPattern",
-    "Event",
-    "Name",
-    "NextToken",
-];
+/// Every word in quotes in the handlers' code: the members that they read are among them, and a word that no handler
+/// reads does no harm.
+fn words() -> BTreeSet<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/api/operations");
+    let quoted = Regex::new(r#""([A-Za-z]{2,40})""#).unwrap();
+    let mut words = BTreeSet::new();
+    let mut folders = vec![folder];
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir().unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let code = std::fs::read_to_string(path).unwrap();
+            let found = quoted.captures_iter(&code);
+            words.extend(found.map(|found| found[1].to_owned()));
+        }
+    }
+    words
+}
 
-#[tokio::test(flavor = "multi_thread")]
-async fn whatever_comes_in_an_answer_goes_out() {
-    let world = world(|_| {}).await;
-    let odd = [
+fn odd_values() -> Vec<Value> {
+    vec![
         json!(null),
         json!(true),
         json!(-1),
@@ -140,19 +50,106 @@ async fn whatever_comes_in_an_answer_goes_out() {
         json!([{ "name": 1, "image": [] }]),
         json!("shop-web:1"),
         json!({ "revisionType": "AppSpecContent", "appSpecContent": { "content": "{}" } }),
-    ];
-    for (service, operations) in OPERATIONS {
-        for operation in operations {
-            for value in &odd {
-                let members: Value = MEMBERS
-                    .iter()
-                    .map(|member| (*member, value.clone()))
-                    .collect();
-                let (status, body) = call(&world, &format!("{service}.{operation}"), members).await;
-                let shaped = status == 200
-                    || (status == 400 && body["__type"].is_string() && body["message"].is_string());
-                assert!(shaped, "{operation} with {value}: {status} {body}");
+    ]
+}
+
+/// Status, head and body of a call.
+type Answered = (u16, String, String);
+
+async fn json_call(world: &World, service: Service, name: &str, members: &Value) -> Answered {
+    let target = service.wire_name().unwrap();
+    let headers = format!("X-Amz-Target: {target}.{name}\r\n");
+    signed(world, "POST", "/", &headers, &members.to_string()).await
+}
+
+async fn query_call(world: &World, service: Service, name: &str, members: &Value) -> Answered {
+    let version = service.wire_name().unwrap();
+    let mut form = format!("Action={name}&Version={version}");
+    for (member, value) in members.as_object().unwrap() {
+        write_form(&mut form, member, value);
+    }
+    let headers = "Content-Type: application/x-www-form-urlencoded\r\n";
+    signed(world, "POST", "/", headers, &form).await
+}
+
+fn write_form(form: &mut String, name: &str, value: &Value) {
+    match value {
+        Value::Null => {}
+        Value::Bool(_) | Value::Number(_) => form.push_str(&format!("&{name}={value}")),
+        Value::String(text) => form.push_str(&format!("&{name}={}", percent_encoded(text))),
+        Value::Array(items) => {
+            for (item, number) in items.iter().zip(1..) {
+                write_form(form, &format!("{name}.member.{number}"), item);
             }
+        }
+        Value::Object(members) => {
+            for (member, value) in members {
+                write_form(form, &format!("{name}.{member}"), value);
+            }
+        }
+    }
+}
+
+async fn rest_call(world: &World, operation: &Operation, odd: &Value, members: &Value) -> Answered {
+    let route = operation.route.unwrap();
+    let name = odd.as_str().map_or(odd.to_string(), str::to_owned);
+    let in_path = Regex::new(r"\{\w+\}").unwrap();
+    let path = in_path.replace_all(route.path, percent_encoded(&name));
+    signed(world, route.method, &path, "", &members.to_string()).await
+}
+
+fn percent_encoded(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+/// Whether an answer has the shape of the service's protocol.
+fn is_shaped(service: Service, (status, head, body): &Answered) -> bool {
+    let is_json = serde_json::from_str::<Value>(body).is_ok();
+    let member = |name: &str| {
+        let body: Value = serde_json::from_str(body).unwrap_or_default();
+        body[name].is_string()
+    };
+    match (service.protocol(), status) {
+        (Protocol::Json | Protocol::QueryCompatibleJson, 200) => is_json,
+        (Protocol::Json, 400) => member("__type") && member("message"),
+        (Protocol::QueryCompatibleJson, 400 | 404) => {
+            member("__type") && member("message") && head.contains("x-amzn-query-error: ")
+        }
+        (Protocol::Query(_), 200) => body.contains("Response xmlns="),
+        (Protocol::Query(_), 400 | 404) => body.contains("</Code><Message>"),
+        (Protocol::Rest, 200) => is_json,
+        (Protocol::Rest, 400 | 404 | 409 | 413) => {
+            head.contains("x-amzn-errortype: ") && (member("message") || member("Message"))
+        }
+        _ => false,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_operation_answers_odd_requests_in_aws_shape() {
+    let world = world(|_| {}).await;
+    let words = words();
+    for (service, operation) in operations::all() {
+        for odd in odd_values() {
+            let members: Map<String, Value> = words
+                .iter()
+                .map(|word| (word.clone(), odd.clone()))
+                .collect();
+            let members = Value::Object(members);
+            let name = operation.name;
+            let answered = match service.protocol() {
+                Protocol::Json | Protocol::QueryCompatibleJson => {
+                    json_call(&world, service, name, &members).await
+                }
+                Protocol::Query(_) => query_call(&world, service, name, &members).await,
+                Protocol::Rest => rest_call(&world, operation, &odd, &members).await,
+            };
+            let (status, _, body) = &answered;
+            assert!(
+                is_shaped(service, &answered),
+                "{}:{name} with {odd}: {status} {body}",
+                service.prefix()
+            );
         }
     }
     let described = ecs(
@@ -162,5 +159,36 @@ async fn whatever_comes_in_an_answer_goes_out() {
     )
     .await;
     assert_eq!(described["services"][0]["desiredCount"], 2);
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn unknown_operations_are_refused() {
+    let world = world(|_| {}).await;
+    for service in Service::ALL {
+        let (name, members) = ("DeleteEverything", json!({}));
+        let (answered, code) = match service.protocol() {
+            Protocol::Json | Protocol::QueryCompatibleJson => (
+                json_call(&world, service, name, &members).await,
+                "UnknownOperationException",
+            ),
+            Protocol::Query(_) => (
+                query_call(&world, service, name, &members).await,
+                "InvalidAction",
+            ),
+            Protocol::Rest => (
+                signed(&world, "POST", "/everything", "", "{}").await,
+                "UnknownOperationException",
+            ),
+        };
+        let (status, head, body) = answered;
+        let expected_status = match service.protocol() {
+            Protocol::Rest => 404,
+            Protocol::Json | Protocol::QueryCompatibleJson | Protocol::Query(_) => 400,
+        };
+        assert_eq!(status, expected_status, "{service:?}");
+        let text = format!("{head} {body}").to_lowercase();
+        assert!(text.contains(&code.to_lowercase()), "{service:?}: {text}");
+    }
     world.shutdown().await;
 }

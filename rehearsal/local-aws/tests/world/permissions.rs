@@ -1,4 +1,4 @@
-//! A template's policies decide what its functions may call; whoever else calls may everything.
+//! A template's policies decide what its functions may call; any other caller may do everything.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -95,7 +95,7 @@ async fn a_function_is_refused_what_its_policies_do_not_allow() {
 }
 
 #[tokio::test]
-async fn whoever_is_no_function_of_the_template_is_an_administrator() {
+async fn callers_other_than_the_templates_functions_are_administrators() {
     let world = world(|settings| settings.template = template()).await;
     register(&world, "1.0.1").await;
     let list = "AmazonEC2ContainerServiceV20141113.ListTasks";
@@ -107,7 +107,7 @@ async fn whoever_is_no_function_of_the_template_is_an_administrator() {
 }
 
 #[tokio::test]
-async fn a_permission_can_be_taken_away_while_the_world_goes_on() {
+async fn a_permission_can_be_removed_while_the_world_runs() {
     let world = world(|settings| settings.template = template()).await;
     let describe = || {
         ecs(

@@ -5,9 +5,9 @@ use aws_sdk_codedeploy::types::{
     AppSpecContent, AutoRollbackConfiguration, AutoRollbackEvent, DeploymentStatus as Status,
     DeploymentWaitType, RevisionLocation, RevisionLocationType, TimeRange,
 };
+use rules::codedeploy::{Deployment, DeploymentTarget};
 use rules::config::Rollback;
 use rules::names::{ApplicationName, DeploymentConfigName, DeploymentGroupName, DeploymentId};
-use rules::observed::{Deployment, DeploymentTarget};
 use sha2::{Digest, Sha256};
 use time::UtcDateTime;
 
@@ -40,7 +40,7 @@ pub struct CreateDeployment {
     pub deployment_config: Option<DeploymentConfigName>,
     /// What people and later reconciliations read; CodeDeploy takes 256 characters.
     pub description: String,
-    /// Who says whether it is rolled back when it fails.
+    /// Whose setting decides whether it is rolled back when it fails.
     pub rollback: Rollback,
 }
 
@@ -174,7 +174,7 @@ impl CodeDeploy {
         }
     }
 
-    /// The AppSpec that was deployed under this hash. GetDeployment itself tells only the hash.
+    /// The AppSpec that was deployed under this hash. GetDeployment returns the hash only.
     pub async fn get_application_revision(
         &self,
         application: &ApplicationName,

@@ -1,8 +1,8 @@
 //! GetDeploymentGroup.
 
 use aws_sdk_codedeploy::types::{DeploymentGroupInfo, EcsService, TrafficRoute};
+use rules::codedeploy::DeploymentGroup;
 use rules::names::{ApplicationName, ClusterName, DeploymentGroupName, ListenerArn, ServiceName};
-use rules::observed::DeploymentGroup;
 
 use super::CodeDeploy;
 use crate::call::{Call, CallFailed};
@@ -66,7 +66,7 @@ fn service_from(
     call: &Call,
     service: &EcsService,
 ) -> Result<(ClusterName, ServiceName), CallFailed> {
-    // Whoever made the group may have written an ARN; its last part is the name.
+    // The group may hold an ARN in place of the name; its last part is the name.
     let last = |text: Option<&str>| {
         text.and_then(|text| text.rsplit('/').next())
             .map(str::to_owned)

@@ -2,33 +2,16 @@
 
 use aws_sdk_codedeploy::config::Builder;
 use aws_sdk_codedeploy::types::LifecycleEventStatus;
+use rules::codedeploy::{HookAnswer, HookReceipt};
 use rules::names::{DeploymentId, HookExecutionId};
 
 use super::CodeDeploy;
 use crate::call::{Call, CallFailed};
 use crate::wire::OnlyWhenThrottled;
 
-/// What a hook tells CodeDeploy; it takes nothing else.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HookAnswer {
-    /// Go on.
-    Succeeded,
-    /// Fail the deployment, and roll back where the group says so.
-    Failed,
-}
-
-/// What became of a hook's answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HookReceipt {
-    /// CodeDeploy took it.
-    Accepted,
-    /// The lifecycle event was over: answered before, timed out, or stopped with its deployment.
-    AlreadyCompleted,
-}
-
 impl CodeDeploy {
-    /// Answers a hook. It is sent again only when it was throttled: after a lost answer, a second one is told that the first
-    /// came too late, and only the caller can know better.
+    /// Answers a hook. It is sent again only when it was throttled: after a lost answer, a second one is refused as too late,
+    /// and only the caller can know better.
     pub async fn put_lifecycle_event_hook_execution_status(
         &self,
         deployment: &DeploymentId,
@@ -39,7 +22,7 @@ impl CodeDeploy {
             "codedeploy:PutLifecycleEventHookExecutionStatus",
             deployment.as_str(),
         )
-        .hiding([execution.to_string()]);
+        .redacting([execution.to_string()]);
         let sent = self
             .client
             .put_lifecycle_event_hook_execution_status()

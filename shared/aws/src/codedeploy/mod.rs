@@ -10,7 +10,6 @@ use aws_sdk_codedeploy::Client;
 use crate::Session;
 
 pub use deployment::{CreateDeployment, Deployments};
-pub use hook::{HookAnswer, HookReceipt};
 
 /// CodeDeploy's operations.
 #[derive(Debug, Clone)]

@@ -1,10 +1,10 @@
 //! CodeDeploy's answers about a deployment, in our words.
 
 use aws_sdk_codedeploy::types::{DeploymentInfo, EcsTarget};
-use rules::observed::{
+use rules::codedeploy::{
     Creator, Deployment, DeploymentStatus, DeploymentTarget, LifecycleEvent, LifecycleEventStatus,
 };
-use rules::secrecy;
+use rules::redact;
 
 use crate::call::{Call, CallFailed};
 use crate::text::time_from;
@@ -36,7 +36,7 @@ pub(super) fn deployment(
             let code = error.code().map(|code| code.as_str()).unwrap_or_default();
             (
                 code.to_owned(),
-                secrecy::told(error.message().unwrap_or_default()),
+                redact::redact(error.message().unwrap_or_default()),
             )
         }),
         rolled_back_by: rollback
@@ -70,7 +70,7 @@ pub(super) fn target(call: &Call, target: &EcsTarget) -> Result<DeploymentTarget
             ended_at: event.end_time().and_then(time_from),
             message: message
                 .filter(|message| !message.is_empty())
-                .map(secrecy::told),
+                .map(redact::redact),
         })
     };
     Ok(DeploymentTarget {

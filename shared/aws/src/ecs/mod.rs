@@ -88,7 +88,7 @@ fn capacity_to(
     providers.iter().map(one).collect()
 }
 
-/// ECS says a launch type beside a strategy, but takes only one of the two.
+/// ECS returns a launch type beside a strategy, but takes only one of the two.
 fn placement_from(
     network: Option<&NetworkConfiguration>,
     launch_type: Option<&LaunchType>,
@@ -105,7 +105,7 @@ fn placement_from(
     }
 }
 
-/// What ECS says about a part of a request that did not work, in a successful answer.
+/// The sentence of ECS, in a successful answer, about a part of a request that did not work.
 fn sentence(failure: &Failure) -> String {
     let said = [failure.reason(), failure.detail(), failure.arn()];
     said.into_iter().flatten().collect::<Vec<_>>().join(", ")

@@ -7,13 +7,13 @@ use aws_sdk_ecs::types::{
 use rules::migration::{MigrationTask, STOPPED};
 use rules::names::{ClusterName, ServiceName, TaskArn};
 use rules::observed::{self, Task, TaskContainer};
-use rules::secrecy;
+use rules::redact;
 
 use super::{Ecs, capacity_to, network_to, sentence};
 use crate::call::{Call, CallFailed};
 use crate::text::{cut, time_from};
 
-/// What became of RunTask. ECS answers HTTP 200 also when nothing runs.
+/// The result of RunTask. ECS answers HTTP 200 even when nothing runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(
     clippy::large_enum_variant,
@@ -31,7 +31,7 @@ pub enum RunTaskAnswer {
 /// Why ECS ran no task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskFailure {
-    /// What it was about, where ECS says it.
+    /// The resource that it is about, where ECS names one.
     pub arn: Option<String>,
     /// `RESOURCE:MEMORY`, `EMPTY CAPACITY`, …; the list is open.
     pub reason: Option<String>,
@@ -68,7 +68,7 @@ impl Ecs {
             "ecs:RunTask",
             format!("{cluster}/{}", task.revision.short()),
         )
-        .hiding(task.command.iter().cloned());
+        .redacting(task.command.iter().cloned());
         let placement = &task.placement;
         let network = placement
             .network_configuration
@@ -214,7 +214,7 @@ fn failure_from(failure: &aws_sdk_ecs::types::Failure) -> TaskFailure {
     TaskFailure {
         arn: failure.arn().map(str::to_owned),
         reason: failure.reason().map(str::to_owned),
-        detail: failure.detail().map(secrecy::told),
+        detail: failure.detail().map(redact::redact),
     }
 }
 
@@ -235,7 +235,7 @@ fn translate(call: &Call, task: &aws_sdk_ecs::types::Task) -> Result<Task, CallF
             .required(task.last_status(), "tasks.lastStatus")?
             .to_owned(),
         stop_code: task.stop_code().map(|code| code.as_str().to_owned()),
-        stopped_reason: task.stopped_reason().map(secrecy::told),
+        stopped_reason: task.stopped_reason().map(redact::redact),
         created_at: task.created_at().and_then(time_from),
         started_at: task.started_at().and_then(time_from),
         stopped_at: task.stopped_at().and_then(time_from),
@@ -262,8 +262,8 @@ fn container_from(
     Ok(TaskContainer {
         name: call.name(container.name(), "tasks.containers.name")?,
         exit_code: container.exit_code().filter(|_| is_over),
-        reason: container.reason().map(secrecy::told),
-        // What is no digest tells nothing; that is said where it is needed.
+        reason: container.reason().map(redact::redact),
+        // Text that is not a digest counts as none; where a digest is needed, its absence is reported.
         image_digest: container
             .image_digest()
             .and_then(|digest| digest.parse().ok()),

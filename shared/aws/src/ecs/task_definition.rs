@@ -7,7 +7,7 @@ use aws_sdk_ecs::config::Builder;
 use aws_sdk_ecs::types::TaskDefinitionField;
 use rules::names::RevisionArn;
 use rules::observed::TaskDefinition;
-use rules::secrecy;
+use rules::redact;
 use serde_json::Value;
 
 use super::Ecs;
@@ -61,10 +61,10 @@ impl Ecs {
             .into_iter()
             .flatten();
         let members = containers.filter_map(Value::as_object).flatten();
-        let hidden = members
+        let texts = members
             .filter(|(member, _)| !matches!(member.as_str(), "name" | "image"))
-            .flat_map(|(_, value)| secrecy::texts(value));
-        let call = Call::new("ecs:RegisterTaskDefinition", family).hiding(hidden);
+            .flat_map(|(_, value)| redact::texts(value));
+        let call = Call::new("ecs:RegisterTaskDefinition", family).redacting(texts);
         let body = request.to_string();
         let raw = RawAnswer::default();
         let sent = self

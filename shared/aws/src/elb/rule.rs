@@ -6,7 +6,7 @@ use rules::observed;
 
 use crate::call::{Call, CallFailed};
 
-/// What ELB gives a target group to which nobody gave a weight.
+/// The weight that ELB gives a target group without one.
 const WEIGHT_UNSTATED: i32 = 1;
 
 pub(super) fn rule_from(call: &Call, rule: &Rule) -> Result<observed::ListenerRule, CallFailed> {

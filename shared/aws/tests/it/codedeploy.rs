@@ -2,10 +2,10 @@
 
 use aws::Kind;
 use aws::codedeploy::{CodeDeploy, Deployments};
-use rules::names::{ApplicationName, DeploymentGroupName, DeploymentId};
-use rules::observed::{
+use rules::codedeploy::{
     Creator, Deployment, DeploymentGroup, DeploymentStatus, LifecycleEvent, LifecycleEventStatus,
 };
+use rules::names::{ApplicationName, DeploymentGroupName, DeploymentId};
 use serde_json::{Value, json};
 use time::macros::utc_datetime;
 

@@ -1,7 +1,8 @@
 //! What CodeDeploy is told to do: create, continue, stop, go on after a hook.
 
 use aws::Kind;
-use aws::codedeploy::{CodeDeploy, CreateDeployment, HookAnswer, HookReceipt};
+use aws::codedeploy::{CodeDeploy, CreateDeployment};
+use rules::codedeploy::{HookAnswer, HookReceipt};
 use rules::config::Rollback;
 use serde_json::json;
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use aws::codedeploy::{CodeDeploy, HookAnswer};
+use aws::codedeploy::CodeDeploy;
 use aws::ecs::Ecs;
 use aws::{CallFailed, Kind, Patience, Session};
+use rules::codedeploy::HookAnswer;
 use rules::names::{ClusterName, ServiceName};
 use serde_json::json;
 use tokio::net::TcpListener;

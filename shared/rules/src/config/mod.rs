@@ -35,12 +35,6 @@ pub struct Pipeline {
     pub cluster: ClusterName,
     /// The service that it deploys to.
     pub service: ServiceName,
-    /// The CodeDeploy application.
-    pub application: ApplicationName,
-    /// The CodeDeploy deployment group.
-    pub deployment_group: DeploymentGroupName,
-    /// How traffic shifts; none: as the deployment group says.
-    pub deployment_config: Option<DeploymentConfigName>,
     /// The containers that get the image; empty: every container whose image comes from the repository.
     pub containers: Vec<ContainerName>,
     /// Which revision is the template of the next one.
@@ -49,12 +43,25 @@ pub struct Pipeline {
     pub when_busy: WhenBusy,
     /// What a newer image does to the wait before blue is stopped.
     pub termination_wait: TerminationWait,
-    /// Whether each deployment brings its own automatic rollback.
-    pub rollback: Rollback,
+    /// What counts where CodeDeploy deploys to the service.
+    pub codedeploy: CodeDeploy,
     /// The migration gate; none: no migration.
     pub migration: Option<Migration>,
     /// The test traffic gate.
     pub test_traffic: TestTraffic,
+}
+
+/// What counts where CodeDeploy deploys to the service. Another engine ignores it.
+#[derive(Debug, Clone)]
+pub struct CodeDeploy {
+    /// The application.
+    pub application: ApplicationName,
+    /// The deployment group.
+    pub deployment_group: DeploymentGroupName,
+    /// How traffic shifts; none for the deployment group's own way.
+    pub deployment_config: Option<DeploymentConfigName>,
+    /// Whether each deployment brings its own automatic rollback.
+    pub rollback: Rollback,
 }
 
 /// Which revision is the template of the next one.
@@ -80,14 +87,14 @@ pub enum WhenBusy {
 pub enum TerminationWait {
     /// It ends the wait.
     Cut,
-    /// It waits, so that the way back to blue stays open as long as the deployment group says.
+    /// It waits, so that the way back to blue stays open as long as the deployment group is configured to wait.
     Keep,
 }
 
-/// Who says whether a deployment that fails is rolled back.
+/// Whose setting decides whether a deployment that fails is rolled back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rollback {
-    /// The deployment itself: on failure, on an alarm and when it is stopped, whatever the group says. Without one a failed
+    /// The deployment itself: on failure, on an alarm and when it is stopped, whatever the group is configured to do. Without one a failed
     /// deployment leaves green behind the test listener, and CodeDeploy refuses every later one.
     Automatic,
     /// The deployment group.
@@ -148,7 +155,7 @@ pub struct Request {
 }
 
 impl TestTraffic {
-    /// The gate of a pipeline that configures none: green's targets must become healthy, nothing else is asked.
+    /// The gate of a pipeline that configures none: green's targets must become healthy, no request is sent.
     fn default_gate() -> Self {
         Self {
             healthy_within: Duration::from_secs(180),
@@ -157,6 +164,13 @@ impl TestTraffic {
             host: None,
             requests: Vec::new(),
         }
+    }
+}
+
+impl Pipeline {
+    /// The service that it deploys to, as people see it: `<cluster>/<service>`.
+    pub fn place(&self) -> String {
+        format!("{}/{}", self.cluster, self.service)
     }
 }
 
@@ -184,7 +198,8 @@ impl Config {
         group: &DeploymentGroupName,
     ) -> Option<&Pipeline> {
         self.pipelines.iter().find(|pipeline| {
-            pipeline.application == *application && pipeline.deployment_group == *group
+            let ours = &pipeline.codedeploy;
+            ours.application == *application && ours.deployment_group == *group
         })
     }
 

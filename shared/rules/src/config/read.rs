@@ -8,8 +8,8 @@ use std::time::Duration;
 use toml::{Table, Value};
 
 use super::{
-    Config, Migration, MigrationImage, Pipeline, Request, RevisionFrom, Rollback, TerminationWait,
-    TestTraffic, WhenBusy,
+    CodeDeploy, Config, Migration, MigrationImage, Pipeline, Request, RevisionFrom, Rollback,
+    TerminationWait, TestTraffic, WhenBusy,
 };
 use crate::names::{ApplicationName, DeploymentGroupName};
 use crate::problem::Problems;
@@ -56,7 +56,7 @@ pub(super) fn config(text: &str) -> Result<Config, Problems> {
     problems.finish(pipelines.map(|pipelines| Config { pipelines }))
 }
 
-/// Two pipelines with one name, or one deployment group, cannot be told apart by people or by hooks.
+/// People and hooks cannot distinguish two pipelines with one name or one deployment group.
 fn must_differ(pipelines: &[Pipeline], problems: &mut Problems) {
     let (mut names, mut groups, mut services) = (HashSet::new(), HashSet::new(), HashSet::new());
     for (index, pipeline) in pipelines.iter().enumerate() {
@@ -67,7 +67,8 @@ fn must_differ(pipelines: &[Pipeline], problems: &mut Problems) {
             );
             problems.add(format!("pipeline[{index}].name"), message);
         }
-        let group = (&pipeline.application, &pipeline.deployment_group);
+        let codedeploy = &pipeline.codedeploy;
+        let group = (&codedeploy.application, &codedeploy.deployment_group);
         if !groups.insert(group) {
             let message = format!(
                 "`{}` of `{}` belongs to another pipeline, expected a group of its own",
@@ -160,14 +161,16 @@ fn pipeline(place: String, table: Table, problems: &mut Problems) -> Option<Pipe
         tag: tag?,
         cluster,
         service,
-        application,
-        deployment_group,
-        deployment_config: deployment_config?,
         containers: containers?,
         revision_from: revision_from?,
         when_busy: when_busy?,
         termination_wait: termination_wait?,
-        rollback: rollback?,
+        codedeploy: CodeDeploy {
+            application,
+            deployment_group,
+            deployment_config: deployment_config?,
+            rollback: rollback?,
+        },
         migration: migration?,
         test_traffic: test_traffic?,
     })

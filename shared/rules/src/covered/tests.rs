@@ -1,9 +1,8 @@
 use super::*;
 use crate::config::Pipeline;
-use crate::observed::Deployment;
 use crate::reconcile::Effect;
-use crate::start::Force;
 use crate::start::tests::{every_situation, situation};
+use crate::start::{Attempt, Force};
 
 fn at(seconds: i64) -> UtcDateTime {
     UtcDateTime::from_unix_timestamp(seconds).unwrap()
@@ -51,7 +50,7 @@ fn past(
     let mut situations = every_situation().map(|choice| situation(&choice));
     let (pipeline, observed, decision) = situations
         .find_map(|(pipeline, observed)| {
-            let decision = start::decide(pipeline, &observed);
+            let decision = start::decide(pipeline, &observed).unwrap();
             (decision.code() == code).then_some((pipeline, observed, decision))
         })
         .unwrap();
@@ -140,7 +139,7 @@ fn a_push_that_is_covered_would_have_added_nothing() {
         }
         for tried_at in [20, 21, 50] {
             let observed = ordered(&observed, 20, tried_at);
-            let decision = start::decide(pipeline, &observed);
+            let decision = start::decide(pipeline, &observed).unwrap();
             let reconciliation = push(pipeline, "release-1", 'c', 20);
             let past = Covered::of(&reconciliation, &observed, &decision, at(100)).unwrap();
             for pushed_at in [10, 20, 21, 30, 60] {
@@ -150,7 +149,7 @@ fn a_push_that_is_covered_would_have_added_nothing() {
                 }
                 answered += 1;
                 let seen = ordered(&observed, pushed_at.max(20), tried_at);
-                let would_be = start::decide(pipeline, &seen);
+                let would_be = start::decide(pipeline, &seen).unwrap();
                 assert_eq!(
                     would_be, decision,
                     "{choice:?}, tried at {tried_at}, pushed at {pushed_at}"
@@ -167,15 +166,15 @@ fn ordered(observed: &Observed, ordered_at: i64, tried_at: i64) -> Observed {
         ordered_at: at(ordered_at),
         ..candidate
     });
-    let attempts = observed.attempts.iter().filter(|_| tried_at >= ordered_at);
+    let attempts = observed.attempts.iter().flatten();
+    let attempts = attempts.filter(|_| tried_at >= ordered_at);
+    let attempts = attempts.map(|attempt| Attempt {
+        created_at: at(tried_at),
+        ..attempt.clone()
+    });
     Observed {
         candidate,
-        attempts: attempts
-            .map(|attempt| Deployment {
-                created_at: at(tried_at),
-                ..attempt.clone()
-            })
-            .collect(),
+        attempts: Some(attempts.collect()),
         ..observed.clone()
     }
 }

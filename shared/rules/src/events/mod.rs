@@ -1,7 +1,10 @@
-//! What wakes the functions: events of AWS, and requests of people, as they come over the wire.
+//! What triggers the functions: events of AWS, and requests of people, as they come over the wire.
 //!
 //! A function takes any JSON and parses it here, so that what cannot be read fails with a name and a path. AWS adds
 //! fields to its events: unknown ones are left alone. In requests, which are ours, an unknown field is a typing mistake.
+//!
+//! Envelopes are those of `aws_lambda_events`; what is inside is ours, where that crate is stricter than AWS: a state that
+//! AWS adds tomorrow has to be read.
 
 mod hook;
 mod object;
@@ -9,12 +12,14 @@ mod start;
 mod state_change;
 mod task;
 
+use aws_lambda_events::eventbridge::EventBridgeEvent;
 use object::Object;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use time::UtcDateTime;
 
-use crate::foreign::line;
 use crate::names::{TopicArn, shortened};
+use crate::sanitize::line;
 
 pub use hook::HookCall;
 pub(crate) use start::is_image;
@@ -72,20 +77,43 @@ impl UnreadableEvent {
     }
 }
 
-/// `source` and `detail-type` of an EventBridge event; none when it is something else.
-fn envelope(event: &Value) -> Option<(&str, &str)> {
-    Some((
-        event.get("source")?.as_str()?,
-        event.get("detail-type")?.as_str()?,
-    ))
+/// Whether this is an event of EventBridge; a request of a person or a schedule's input is something else.
+fn is_from_event_bridge(event: &Value) -> bool {
+    let is_text = |field| event.get(field).is_some_and(Value::is_string);
+    is_text("source") && is_text("detail-type")
 }
 
-/// Why an event is none of this account and Region; none where it is, or where it names neither. A bus may be fed from
-/// other accounts and Regions, and what happens there concerns nobody here.
-pub fn elsewhere(event: &Value, topic: &TopicArn) -> Option<String> {
+/// An event of EventBridge. A schedule's has an empty detail, and one that a person sends may have none.
+type Envelope = EventBridgeEvent<Option<Value>>;
+
+/// What an event is about: the part that its source defines.
+fn detail<T: DeserializeOwned>(event: &Envelope) -> Result<T, UnreadableEvent> {
+    let detail = event.detail.as_ref().unwrap_or(&Value::Null);
+    read(detail).map_err(|error| error.below("detail"))
+}
+
+/// When an event happened.
+fn time_of(event: &Envelope) -> Result<UtcDateTime, UnreadableEvent> {
+    let time = event.time.and_then(|time| {
+        let whole = UtcDateTime::from_unix_timestamp(time.timestamp()).ok()?;
+        whole.replace_nanosecond(time.timestamp_subsec_nanos()).ok()
+    });
+    time.ok_or_else(|| {
+        UnreadableEvent::new(
+            "time",
+            "missing, expected a time such as `2026-10-14T09:21:47Z`",
+        )
+    })
+}
+
+/// The reason why an event is not of this account and Region; none where it is, or where it names neither. A bus may be fed from
+/// other accounts and Regions, and those events are not this stack's.
+pub fn other_account(event: &Value, topic: &TopicArn) -> Option<String> {
     let mut parts = topic.as_str().split(':').skip(3);
     let (region, account) = (parts.next()?, parts.next()?);
-    envelope(event)?;
+    if !is_from_event_bridge(event) {
+        return None;
+    }
     let other = |field: &str, here: &str| {
         let there = event.get(field)?.as_str()?;
         (there != here).then(|| {
@@ -96,28 +124,6 @@ pub fn elsewhere(event: &Value, topic: &TopicArn) -> Option<String> {
         })
     };
     other("account", account).or_else(|| other("region", region))
-}
-
-mod moment {
-    //! RFC 3339, as EventBridge writes it.
-
-    use serde::{Deserialize, Deserializer, de::Error};
-    use time::format_description::well_known::Rfc3339;
-    use time::{OffsetDateTime, UtcDateTime};
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<UtcDateTime, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let refused = |_| {
-            D::Error::custom(format!(
-                "`{text}` is not a time such as `2026-10-14T09:21:47Z`"
-            ))
-        };
-        OffsetDateTime::parse(&text, &Rfc3339)
-            .map(OffsetDateTime::to_utc)
-            .map_err(refused)
-    }
 }
 
 #[cfg(test)]

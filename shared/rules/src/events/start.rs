@@ -1,16 +1,15 @@
-//! What wakes `start-deployment`.
+//! What triggers `start-deployment`.
 
 use serde::Deserialize;
 use serde_json::Value;
 use time::UtcDateTime;
 
-use super::object::Object;
-use super::{StateChange, UnreadableEvent, envelope, moment, read};
-use crate::foreign::line;
+use super::{Envelope, StateChange, UnreadableEvent, detail, is_from_event_bridge, read, time_of};
 use crate::names::{ApplicationName, DeploymentGroupName, Digest, Image, PipelineName, Tag};
+use crate::sanitize::line;
 use crate::start::Force;
 
-/// What wakes `start-deployment`.
+/// What triggers `start-deployment`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StartEvent {
     /// An image arrived in ECR under a tag.
@@ -76,41 +75,42 @@ impl StartEvent {
     /// Reads an event or a request.
     ///
     /// # Errors
-    /// What is none of the things that wake `start-deployment`, or lacks what it needs.
+    /// What is none of the things that trigger `start-deployment`, or lacks what it needs.
     pub fn parse(event: &Value) -> Result<Self, UnreadableEvent> {
-        match envelope(event) {
-            Some(("aws.ecr", "ECR Image Action")) => image_action(event),
-            Some(("aws.codedeploy", _)) => state_change(event),
-            Some((_, "Scheduled Event")) => Ok(Self::Routine),
-            Some((source, detail_type)) => Err(UnreadableEvent::new(
-                "detail-type",
-                &format!(
-                    "`{detail_type}` of `{source}` is nothing to act on, expected `ECR Image Action`, \
-                     `CodeDeploy Deployment State-change Notification` or `Scheduled Event`"
-                ),
-            )),
-            None if event.get("pipeline").is_some() => request(event),
-            None => Err(UnreadableEvent::new(
-                ".",
-                "neither an EventBridge event (with `source` and `detail-type`) nor a request \
-                 (`{\"pipeline\": \"<name>\"}` with `tag` or `digest`, `force`, `rollback` and `dry_run`, as you like)",
-            )),
+        if is_from_event_bridge(event) {
+            return from_event_bridge(&read(event)?);
         }
+        if event.get("pipeline").is_some() {
+            return request(event);
+        }
+        Err(UnreadableEvent::new(
+            ".",
+            "neither an EventBridge event (with `source` and `detail-type`) nor a request \
+             (`{\"pipeline\": \"<name>\"}` with `tag` or `digest`, `force`, `rollback` and `dry_run`, as you like)",
+        ))
     }
 }
 
-/// ECR's event (ECR User Guide, "Amazon ECR events and EventBridge"). An untagged manifest comes with an empty
-/// `image-tag`; a missing one is taken for the same.
-#[derive(Deserialize)]
-struct ImageAction {
-    #[serde(deserialize_with = "moment::deserialize")]
-    time: UtcDateTime,
-    detail: Object<ImageActionDetail>,
+fn from_event_bridge(event: &Envelope) -> Result<StartEvent, UnreadableEvent> {
+    match (event.source.as_str(), event.detail_type.as_str()) {
+        ("aws.ecr", "ECR Image Action") => image_action(event),
+        ("aws.codedeploy", _) => state_change(event),
+        (_, "Scheduled Event") => Ok(StartEvent::Routine),
+        (source, detail_type) => Err(UnreadableEvent::new(
+            "detail-type",
+            &format!(
+                "`{detail_type}` of `{source}` is nothing to act on, expected `ECR Image Action`, \
+                 `CodeDeploy Deployment State-change Notification` or `Scheduled Event`"
+            ),
+        )),
+    }
 }
 
+/// ECR's detail (ECR User Guide, "Amazon ECR events and EventBridge"). An untagged manifest comes with an empty
+/// `image-tag`; a missing one is taken for the same.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
-struct ImageActionDetail {
+struct ImageAction {
     action_type: String,
     result: String,
     repository_name: crate::names::Repository,
@@ -125,16 +125,18 @@ fn ignored(reason: &str) -> StartEvent {
     StartEvent::Ignored(line(reason))
 }
 
-fn image_action(event: &Value) -> Result<StartEvent, UnreadableEvent> {
-    // Other actions carry other fields, so they are told apart before anything else is asked of the event.
-    let action = event.pointer("/detail/action-type").and_then(Value::as_str);
+fn image_action(event: &Envelope) -> Result<StartEvent, UnreadableEvent> {
+    // Other actions carry other fields, so the action is read before anything else is expected of the event.
+    let action = event
+        .detail
+        .as_ref()
+        .and_then(|detail| detail.get("action-type"));
+    let action = action.and_then(Value::as_str);
     if let Some(action) = action.filter(|action| *action != "PUSH") {
         return Ok(ignored(&format!("`{action}` is not a push")));
     }
-    let ImageAction {
-        time,
-        detail: Object(detail),
-    } = read(event)?;
+    let at = time_of(event)?;
+    let detail: ImageAction = detail(event)?;
     if detail.result != "SUCCESS" {
         return Ok(ignored(&format!(
             "the {} ended with `{}`",
@@ -162,11 +164,7 @@ fn image_action(event: &Value) -> Result<StartEvent, UnreadableEvent> {
         digest: detail.image_digest,
         tag: Some(tag.clone()),
     };
-    Ok(StartEvent::Pushed {
-        image,
-        tag,
-        at: time,
-    })
+    Ok(StartEvent::Pushed { image, tag, at })
 }
 
 /// Whether an artifact with this media type is a container image.
@@ -178,8 +176,8 @@ pub(crate) fn is_image(artifact_media_type: &str) -> bool {
     )
 }
 
-fn state_change(event: &Value) -> Result<StartEvent, UnreadableEvent> {
-    let change = StateChange::parse(event)?;
+fn state_change(event: &Envelope) -> Result<StartEvent, UnreadableEvent> {
+    let change = StateChange::of(event)?;
     if !change.state.is_end() {
         return Ok(ignored(&format!(
             "deployment `{}` has not ended",

@@ -3,8 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::object::Object;
-use super::{UnreadableEvent, read};
+use super::{Envelope, UnreadableEvent, detail, read};
 use crate::names::{ApplicationName, DeploymentGroupName, DeploymentId};
 
 /// A deployment of a group began or ended.
@@ -64,33 +63,20 @@ impl StateChange {
     /// Reads a state change of a deployment.
     ///
     /// # Errors
-    /// What is none, or lacks what it needs.
+    /// An event of another type, or one that lacks what it needs.
     pub fn parse(event: &Value) -> Result<Self, UnreadableEvent> {
-        #[derive(Deserialize)]
-        struct Envelope {
-            #[serde(rename = "detail-type")]
-            detail_type: String,
-            detail: Object<Detail>,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Detail {
-            application: ApplicationName,
-            deployment_group: DeploymentGroupName,
-            deployment_id: DeploymentId,
-            state: String,
-        }
-        let Envelope {
-            detail_type,
-            detail: Object(detail),
-        } = read(event)?;
+        Self::of(&read(event)?)
+    }
+
+    pub(super) fn of(event: &Envelope) -> Result<Self, UnreadableEvent> {
         let expected = "CodeDeploy Deployment State-change Notification";
-        if detail_type != expected {
+        if event.detail_type != expected {
             return Err(UnreadableEvent::new(
                 "detail-type",
-                &format!("`{detail_type}`, expected `{expected}`"),
+                &format!("`{}`, expected `{expected}`", event.detail_type),
             ));
         }
+        let detail: Detail = detail(event)?;
         Ok(Self {
             application: detail.application,
             deployment_group: detail.deployment_group,
@@ -98,4 +84,14 @@ impl StateChange {
             state: detail.state.into(),
         })
     }
+}
+
+/// CodeDeploy's detail (CodeDeploy User Guide, "Monitoring deployments with Amazon CloudWatch Events").
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Detail {
+    application: ApplicationName,
+    deployment_group: DeploymentGroupName,
+    deployment_id: DeploymentId,
+    state: String,
 }

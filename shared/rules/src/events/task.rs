@@ -1,17 +1,17 @@
-//! What wakes `finish-migration`: a migration task changed, or its time is over.
+//! What triggers `finish-migration`: a migration task changed, or its time is over.
 //!
-//! Only ids are taken from either. What became of the task, ECS is asked; what its hook is, the time-out schedule. Whoever may
-//! write an event or invoke the function can claim what he likes.
+//! Only ids are taken from either. What became of the task is read from ECS, and what its hook is from the time-out schedule:
+//! whoever may write an event or invoke the function can claim anything.
 
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{UnreadableEvent, envelope, read};
-use crate::foreign::line;
+use super::{Envelope, UnreadableEvent, detail, is_from_event_bridge, read};
 use crate::migration;
 use crate::names::{ContainerName, DeploymentId, HookExecutionId, TaskArn};
+use crate::sanitize::line;
 
-/// What wakes `finish-migration`.
+/// What triggers `finish-migration`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FinishEvent {
     /// A task that Greenlight started has stopped, or one of its containers has.
@@ -57,26 +57,26 @@ impl FinishEvent {
     /// # Errors
     /// What is neither, or lacks an id.
     pub fn parse(event: &Value) -> Result<Self, UnreadableEvent> {
-        match envelope(event) {
-            Some(("aws.ecs", "ECS Task State Change")) => {
-                let detail = event.get("detail").unwrap_or(&Value::Null);
-                let detail: Detail = read(detail).map_err(|error| error.below("detail"))?;
-                Ok(detail.changed())
-            }
-            Some((source, detail_type)) => Err(UnreadableEvent::new(
-                "detail-type",
-                &format!(
-                    "`{detail_type}` of `{source}` is nothing to act on, expected `ECS Task State Change`"
-                ),
-            )),
-            None => {
-                let payload: Payload = read(event)?;
-                Ok(Self::TimedOut(TimedOut {
-                    deployment: payload.deployment_id,
-                    older: payload.hook_execution_id.zip(payload.task_arn),
-                }))
-            }
+        if is_from_event_bridge(event) {
+            return from_event_bridge(&read(event)?);
         }
+        let payload: Payload = read(event)?;
+        Ok(Self::TimedOut(TimedOut {
+            deployment: payload.deployment_id,
+            older: payload.hook_execution_id.zip(payload.task_arn),
+        }))
+    }
+}
+
+fn from_event_bridge(event: &Envelope) -> Result<FinishEvent, UnreadableEvent> {
+    match (event.source.as_str(), event.detail_type.as_str()) {
+        ("aws.ecs", "ECS Task State Change") => Ok(detail::<Detail>(event)?.changed()),
+        (source, detail_type) => Err(UnreadableEvent::new(
+            "detail-type",
+            &format!(
+                "`{detail_type}` of `{source}` is nothing to act on, expected `ECS Task State Change`"
+            ),
+        )),
     }
 }
 

@@ -3,13 +3,13 @@
 
 use serde_json::{Value, json};
 
-use super::{duration, link, log_lines};
-use crate::foreign::line;
+use super::parts::{duration, link, log_lines, pipeline};
 use crate::names::TopicArn;
 use crate::outcome::{Event, Outcome};
+use crate::sanitize::line;
 
 pub(super) fn render(outcome: &Outcome, topic: &TopicArn) -> String {
-    let pipeline = super::pipeline(outcome);
+    let pipeline = pipeline(outcome);
     let subject = outcome
         .deployment
         .as_ref()

@@ -2,16 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::{link, log_lines};
-use crate::foreign::line;
+use super::parts::{link, log_lines};
 use crate::names::TopicArn;
 use crate::outcome::Outcome;
+use crate::sanitize::line;
 
 pub(super) fn render(outcome: &Outcome, topic: &TopicArn) -> String {
     let steps: Vec<Value> = outcome
         .steps
         .iter()
-        .map(|step| json!({"name": line(&step.name), "status": step.status.as_str(), "seconds": step.seconds}))
+        .map(|step| json!({"name": line(&step.name), "status": step.status, "seconds": step.seconds}))
         .collect();
     let log: Vec<String> = log_lines(outcome).collect();
     json!({

@@ -4,11 +4,12 @@
 
 mod chat;
 mod json;
+mod parts;
 mod text;
 
+use self::parts::pipeline;
 use crate::environment::MessageFormat;
-use crate::foreign::line;
-use crate::names::{DeploymentId, PipelineName, TopicArn};
+use crate::names::TopicArn;
 use crate::outcome::Outcome;
 
 /// What is published to SNS.
@@ -21,7 +22,6 @@ pub struct Message {
 }
 
 const SUBJECT_CHARACTERS_AT_MOST: usize = 99;
-const LOG_LINES_AT_MOST: usize = 20;
 
 /// Writes an outcome in the configured format. The topic's ARN names the Region of the console links.
 pub fn render(outcome: &Outcome, format: MessageFormat, topic: &TopicArn) -> Message {
@@ -62,43 +62,6 @@ fn subject(outcome: &Outcome) -> String {
         }
     });
     printable.take(SUBJECT_CHARACTERS_AT_MOST).collect()
-}
-
-/// The pipeline's name, or who is talking where no pipeline is known.
-fn pipeline(outcome: &Outcome) -> &str {
-    outcome
-        .pipeline
-        .as_ref()
-        .map_or("greenlight", PipelineName::as_str)
-}
-
-/// The deployment's page in the CodeDeploy console.
-fn link(deployment: &DeploymentId, topic: &TopicArn) -> String {
-    let mut parts = topic.as_str().split(':').skip(1);
-    let partition = parts.next().unwrap_or_default();
-    let region = parts.nth(1).unwrap_or_default();
-    let domain = match partition {
-        "aws-cn" => "amazonaws.cn",
-        "aws-us-gov" => "amazonaws-us-gov.com",
-        _ => "aws.amazon.com",
-    };
-    format!(
-        "https://console.{domain}/codesuite/codedeploy/deployments/{deployment}?region={region}"
-    )
-}
-
-/// The last lines of a log.
-fn log_lines(outcome: &Outcome) -> impl Iterator<Item = String> {
-    let skipped = outcome.log.len().saturating_sub(LOG_LINES_AT_MOST);
-    outcome.log.iter().skip(skipped).map(|text| line(text))
-}
-
-fn duration(seconds: u64) -> String {
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, seconds) => format!("{seconds} s"),
-        (0, minutes, seconds) => format!("{minutes} min {seconds} s"),
-        (hours, minutes, _) => format!("{hours} h {minutes} min"),
-    }
 }
 
 #[cfg(test)]

@@ -4,13 +4,13 @@ use serde_json::Value;
 use time::UtcDateTime;
 
 use super::*;
-use crate::config::{Config, Pipeline};
-use crate::foreign::is_hidden_mark;
-use crate::observed::{
+use crate::codedeploy::{
     Creator, Deployment, DeploymentStatus, DeploymentTarget, LifecycleEvent, LifecycleEventStatus,
-    TaskCount,
 };
-use crate::outcome::{Ending, Event, steps};
+use crate::config::{Config, Pipeline};
+use crate::observed::TaskCount;
+use crate::outcome::{Ending, Event, Subject};
+use crate::sanitize::is_hidden_mark;
 use crate::start::AskedBy;
 
 fn pipeline() -> Pipeline {
@@ -45,6 +45,10 @@ fn deployment() -> Deployment {
     }
 }
 
+fn subject() -> Subject {
+    deployment().subject(&pipeline())
+}
+
 fn ending() -> Ending {
     let event = |name: &str, status, seconds: i64| LifecycleEvent {
         name: name.to_owned(),
@@ -66,7 +70,7 @@ fn ending() -> Ending {
                 .parse()
                 .unwrap(),
         ),
-        steps: steps(&target),
+        steps: target.steps(),
         causes: vec!["task 8f3c: the migration exited with code 1".to_owned()],
         log: vec![
             "migrating 2: add column".to_owned(),
@@ -76,7 +80,7 @@ fn ending() -> Ending {
 }
 
 fn failed() -> Outcome {
-    Outcome::ended_badly(Event::Failed, &pipeline(), &deployment(), ending())
+    Outcome::ended_badly(Event::Failed, &pipeline(), &subject(), ending())
 }
 
 #[test]
@@ -106,8 +110,8 @@ fn running(desired: i32, running: i32) -> TaskCount {
 
 #[test]
 fn every_outcome_says_what_happened_in_one_sentence() {
-    let (pipeline, deployment) = (pipeline(), deployment());
-    let image = crate::start::shipped_image(&pipeline.repository, &deployment).unwrap();
+    let (pipeline, deployment) = (pipeline(), subject());
+    let image = deployment.image.clone().unwrap();
     let mut rollback = deployment.clone();
     rollback.rolls_back = Some(deployment.id.clone());
     let runs = "arn:aws:ecs:eu-central-1:111122223333:task-definition/shop-web:41"
@@ -132,6 +136,11 @@ fn every_outcome_says_what_happened_in_one_sentence() {
             &deployment,
             "`/`: wanted status 200, got status 500".to_owned(),
         ),
+        Outcome::test_traffic_not_checked(
+            &pipeline,
+            &deployment,
+            "`AfterAllowTestTraffic` has not begun".to_owned(),
+        ),
         Outcome::shipped(&pipeline, &deployment, running(2, 2), ending()),
         Outcome::shipped(&pipeline, &deployment, running(0, 0), ending()),
         Outcome::shipped_and_down(&pipeline, &deployment, running(2, 0), ending()),
@@ -141,7 +150,7 @@ fn every_outcome_says_what_happened_in_one_sentence() {
             &"d-LATER".parse().unwrap(),
             ending(),
         ),
-        Outcome::said_to_be_shipped(&pipeline, &deployment, ending()),
+        Outcome::shipped_unverified(&pipeline, &deployment, ending()),
         Outcome::not_running(&pipeline, &deployment, &runs, ending()),
         Outcome::ended_badly(Event::Stopped, &pipeline, &deployment, ending()),
         Outcome::rolled_back(&pipeline, &deployment, &rollback, running(2, 1), ending()),
@@ -163,17 +172,18 @@ fn what_greenlight_may_have_replaced_is_not_laid_at_a_persons_door() {
     let mut stopped = deployment();
     stopped.error = Some(("MANUAL_STOP".to_owned(), "Stopped by the user.".to_owned()));
     let mut pipeline = pipeline();
-    let told = |pipeline: &Pipeline| {
+    let said = |pipeline: &Pipeline| {
+        let stopped = stopped.subject(pipeline);
         let outcome = Outcome::ended_badly(Event::Stopped, pipeline, &stopped, Ending::default());
         format!("{} / {}", outcome.reason.unwrap(), outcome.next.unwrap())
     };
     assert_eq!(
-        told(&pipeline),
+        said(&pipeline),
         "Stopped by the user (MANUAL_STOP) / wait for the rollback's message; correct the cause and push again"
     );
     pipeline.when_busy = crate::config::WhenBusy::Replace;
     assert_eq!(
-        told(&pipeline),
+        said(&pipeline),
         "Stopped by the user (MANUAL_STOP); a person stopped it, or a newer image replaces it (`when_busy = \"replace\"`) \
          / wait for the rollback's message; nothing to correct where a newer image follows"
     );
@@ -212,7 +222,8 @@ fn hostile_outcome(texts: &[String]) -> Outcome {
     ending.causes = vec![text(), text()];
     ending.log = (0..30).map(|_| text()).collect();
     ending.steps[0].name = text();
-    let mut outcome = Outcome::ended_badly(Event::Failed, &pipeline(), &failed_deployment, ending);
+    let subject = failed_deployment.subject(&pipeline());
+    let mut outcome = Outcome::ended_badly(Event::Failed, &pipeline(), &subject, ending);
     outcome.summary = text();
     outcome.next = Some(text());
     outcome

@@ -2,11 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::{duration, link, log_lines};
-use crate::foreign::line;
+use super::parts::{duration, link, log_lines};
 use crate::names::TopicArn;
-use crate::observed::LifecycleEventStatus;
 use crate::outcome::Outcome;
+use crate::sanitize::line;
 
 pub(super) fn render(outcome: &Outcome, topic: &TopicArn) -> String {
     let mut text = String::new();
@@ -45,11 +44,7 @@ pub(super) fn render(outcome: &Outcome, topic: &TopicArn) -> String {
     if !outcome.steps.is_empty() {
         text.push_str("\nSteps\n");
         for step in &outcome.steps {
-            let failed = if step.status == LifecycleEventStatus::Failed {
-                "  failed"
-            } else {
-                ""
-            };
+            let failed = if step.has_failed { "  failed" } else { "" };
             let _ = writeln!(
                 text,
                 "  {:<23}{}{failed}",

@@ -2,9 +2,9 @@
 //! is in every member what would have been started.
 
 use super::{TaskRun, started_by};
-use crate::foreign::line;
 use crate::names::{ContainerName, DeploymentId, HookExecutionId};
 use crate::observed::{ContainerOverride, Task};
+use crate::sanitize::line;
 
 /// The variables in which older versions gave the deployment's id and the hook's execution id to the task.
 const DEPLOYMENT_ID: &str = "GREENLIGHT_DEPLOYMENT_ID";
@@ -94,7 +94,7 @@ fn overriding(task: &Task) -> impl Iterator<Item = &ContainerOverride> {
     })
 }
 
-/// A cluster's name, where AWS says its ARN.
+/// A cluster's name, where AWS returns its ARN.
 fn name_of(cluster: &str) -> &str {
     cluster.rsplit('/').next().unwrap_or(cluster)
 }

@@ -1,4 +1,4 @@
-//! Whether the migration that a pipeline asks for fits the revision that it would run in, before anything is registered.
+//! Whether the migration that a pipeline configures fits the revision that it would run in, before anything is registered.
 //!
 //! A migration that runs in the wrong container, in the old image, or behind an entry point that swallows its command ends
 //! with 0 and migrates nothing.
@@ -9,12 +9,12 @@ use serde_json::Value;
 
 use super::shell::{self, Kind, Misuse};
 use crate::config::{Migration, MigrationImage};
-use crate::foreign::line;
 use crate::names::ContainerName;
+use crate::redact;
 use crate::revision::Matching;
-use crate::secrecy;
+use crate::sanitize::line;
 
-/// What a migration will run, as people may be told.
+/// What a migration will run, redacted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Runs {
     container: ContainerName,
@@ -25,7 +25,7 @@ pub struct Runs {
     beside: Vec<ContainerName>,
 }
 
-/// A migration that would not do what it says.
+/// A migration that would not do what is configured.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
     /// The container is not there.
@@ -119,7 +119,7 @@ pub fn check(migration: &Migration, next: &Value, matching: &Matching) -> Result
     })
 }
 
-/// The containers of a task definition whose end ends the task: all that do not say otherwise.
+/// The containers of a task definition whose end ends the task: all that are not marked otherwise.
 pub(crate) fn essential(definition: &Value) -> Vec<ContainerName> {
     let containers = definition["containerDefinitions"].as_array();
     let containers = containers.into_iter().flatten();
@@ -155,7 +155,7 @@ fn unfit_command(
 ) -> Unfit {
     let fixed = entry_point.len();
     let paste = |command: &[String]| {
-        let words: Vec<String> = command.iter().map(|word| told(word)).collect();
+        let words: Vec<String> = command.iter().map(|word| redacted(word)).collect();
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         format!("write `command = {}`", list(&words))
     };
@@ -189,7 +189,7 @@ fn unfit_command(
             command.extend(migration.command.clone());
             let reason = format!(
                 "and its script gets `{}` as `$0`, which it does not use",
-                told(name)
+                redacted(name)
             );
             (reason, paste(&command))
         }
@@ -216,17 +216,17 @@ fn unfit_command(
     };
     Unfit::Command {
         container: migration.container.clone(),
-        runs: told(&shell::joined(&misuse.runs)),
+        runs: redacted(&shell::joined(&misuse.runs)),
         reason,
         hint,
     }
 }
 
 fn words_lost(script: Option<&String>, lost: &[String]) -> String {
-    let lost: Vec<String> = lost.iter().map(|word| told(word)).collect();
+    let lost: Vec<String> = lost.iter().map(|word| redacted(word)).collect();
     format!(
         "which is `{}` alone: a shell takes one word as its script, and {} behind it are lost",
-        told(script.map(String::as_str).unwrap_or_default()),
+        redacted(script.map(String::as_str).unwrap_or_default()),
         listed(lost.iter().map(String::as_str))
     )
 }
@@ -262,7 +262,7 @@ impl fmt::Display for Runs {
         write!(
             f,
             "the migration runs `{}` in container `{container}` ({essential}) of image `{image}`",
-            told(&shell::joined(&self.command))
+            redacted(&shell::joined(&self.command))
         )?;
         if self.entry_point.is_empty() {
             write!(
@@ -274,7 +274,7 @@ impl fmt::Display for Runs {
             write!(
                 f,
                 ", behind the entry point `{}`",
-                told(&shell::joined(&self.entry_point))
+                redacted(&shell::joined(&self.entry_point))
             )?;
         }
         if !self.beside.is_empty() {
@@ -288,8 +288,8 @@ impl fmt::Display for Runs {
     }
 }
 
-/// Words of a command as people may be told them: what an option is set to may be secret.
-fn told(words: &str) -> String {
+/// Words of a command without what an option is set to: that may be secret.
+fn redacted(words: &str) -> String {
     let word = |word: &str| match word.split_once('=') {
         Some((option, _)) if option.trim_start_matches(['\'', '"']).starts_with('-') => {
             format!("{option}=…")
@@ -297,7 +297,7 @@ fn told(words: &str) -> String {
         Some(_) | None => word.to_owned(),
     };
     let words: Vec<String> = words.split(' ').map(word).collect();
-    line(&secrecy::told(&words.join(" ")))
+    line(&redact::redact(&words.join(" ")))
 }
 
 /// A list as TOML writes it.

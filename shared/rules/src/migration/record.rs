@@ -2,14 +2,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::MigrationTask;
+use super::{MigrationTask, evidence};
 use crate::names::{
     ApplicationName, ContainerName, DeploymentGroupName, DeploymentId, HookExecutionId,
     RevisionArn, TaskArn,
 };
+use crate::observed::Task;
 
-/// So many execution ids are kept. CodeDeploy gives one to a hook; the others are of calls that somebody else made, and
-/// nobody can tell which is which before CodeDeploy is answered.
+/// So many execution ids are kept. CodeDeploy gives one to a hook; the others are of forged calls, and which is
+/// which shows only when CodeDeploy is answered.
 pub const EXECUTIONS_AT_MOST: usize = 8;
 
 /// A migration, as its time-out schedule keeps it: AWS is the database.
@@ -52,18 +53,35 @@ impl From<&MigrationTask> for TaskRun {
     }
 }
 
-/// What became of an execution id that a record was told.
+/// The result of adding an execution id to a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Noted {
     /// It stood there already.
     Known,
     /// It stands there now.
     Added,
-    /// There is no room for it: whoever was called with it has to answer it.
+    /// There is no room for it: the invocation that was called with it has to answer it.
     Full,
 }
 
 impl Record {
+    /// In what a task differs from the migration; nothing where it is the migration. The one whose ARN was written down is it.
+    pub fn differences(&self, task: &Task) -> Vec<String> {
+        if self.task.as_ref() == Some(&task.arn) {
+            return Vec::new();
+        }
+        let Some(runs) = &self.runs else {
+            return vec!["it was not written down".to_owned()];
+        };
+        evidence::differences(
+            task,
+            &self.deployment,
+            &self.cluster,
+            runs,
+            &self.executions,
+        )
+    }
+
     /// Notes one more call of the hook.
     pub fn note(&mut self, execution: &HookExecutionId) -> Noted {
         if self.executions.contains(execution) {
@@ -84,7 +102,7 @@ impl Record {
     /// Reads a schedule's input, of this version or an older one. What a newer one adds is left alone.
     ///
     /// # Errors
-    /// What is no record; the sentence does not repeat it, for there are execution ids in it.
+    /// It is not a record; the sentence does not repeat it, for there are execution ids in it.
     pub fn read(input: &str) -> Result<Self, String> {
         let written: Written = serde_json::from_str(input)
             .map_err(|error| format!("line {}, column {}", error.line(), error.column()))?;

@@ -76,7 +76,7 @@ const PASS_ON: [&str; 4] = [r#"exec "$@""#, r#""$@""#, "exec $@", "$@"];
 /// So deep a shell within a shell is followed.
 const DEPTH_AT_MOST: usize = 4;
 
-/// How a command means something else than it says.
+/// How a command means something else than it seems to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Misuse {
     /// What would really run.
@@ -206,7 +206,7 @@ fn of_script(
     None
 }
 
-/// What is wrong with a shell that a script calls. Where within the script, nobody can paste; so the whole of it is named.
+/// What is wrong with a shell that a script calls. The place within the script cannot be pasted; so the whole of it is named.
 fn within_script(text: &str, script: usize, depth: usize) -> Option<Misuse> {
     let inner = examine_within(&plain_words(text)?, 0, 0, depth)?;
     let kind = match inner.kind {

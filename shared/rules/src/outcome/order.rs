@@ -1,12 +1,12 @@
 //! What becomes of an order before any deployment is started for it.
 
-use super::{Event, Outcome, place};
+use super::{Event, Outcome};
 use crate::config::Pipeline;
 use crate::names::{DeploymentId, Image};
 use crate::start::{self, AskedBy, Skip};
 
 impl Outcome {
-    /// An image waits behind another deployment. What a person asked for is not remembered until then.
+    /// An image waits behind another deployment. A request is not remembered until then.
     pub fn waiting(
         pipeline: &Pipeline,
         image: &Image,
@@ -40,8 +40,8 @@ impl Outcome {
     ) -> Self {
         let what = image.map_or_else(|| "nothing".to_owned(), ToString::to_string);
         let summary = match image {
-            Some(_) => format!("{what} is not deployed to {}", place(pipeline)),
-            None => format!("{what} is deployed to {}", place(pipeline)),
+            Some(_) => format!("{what} is not deployed to {}", pipeline.place()),
+            None => format!("{what} is deployed to {}", pipeline.place()),
         };
         let mut outcome = Self::new(
             Event::Skipped,
@@ -56,14 +56,14 @@ impl Outcome {
     }
 
     /// Nothing can be started for an order, and trying again changes nothing: something must be corrected first. `again` is
-    /// the command that asks for it then.
+    /// the command that requests it then.
     pub fn refused(pipeline: &Pipeline, image: Option<Image>, reason: String, again: &str) -> Self {
         let what = image
             .as_ref()
             .map_or_else(|| pipeline.repository.to_string(), ToString::to_string);
         let summary = format!(
             "{what} cannot be deployed to {}; nothing was changed",
-            place(pipeline)
+            pipeline.place()
         );
         let mut outcome = Self::new(Event::Refused, pipeline, image, None, summary);
         outcome.reason = Some(reason);
@@ -73,11 +73,11 @@ impl Outcome {
         outcome
     }
 
-    /// A deployment would be started or stopped for an order; `decision` says what in a sentence. The stack only observes.
+    /// A deployment would be started or stopped for an order; `decision` is that in a sentence. The stack only observes.
     pub fn observed(pipeline: &Pipeline, image: &Image, decision: &str) -> Self {
         let summary = format!(
             "{image} would go to {}; this stack only observes (`Mode` is `observe`), nothing was changed",
-            place(pipeline)
+            pipeline.place()
         );
         let mut outcome = Self::new(
             Event::Observed,

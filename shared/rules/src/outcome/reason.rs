@@ -1,21 +1,15 @@
 //! Why a deployment ended badly.
 
-use super::Ending;
+use super::{Ending, Subject};
 use crate::config::{Pipeline, WhenBusy};
-use crate::observed::{Deployment, LifecycleEventStatus};
 
-/// CodeDeploy's sentence, the step that failed, and what AWS knows beyond them.
-pub(super) fn reason(pipeline: &Pipeline, deployment: &Deployment, ending: &Ending) -> String {
-    let failed = ending
-        .steps
-        .iter()
-        .find(|step| step.status == LifecycleEventStatus::Failed);
-    let step = failed.map(|step| match step.name.as_str() {
-        "AfterInstall" => "AfterInstall failed (the migration gate)".to_owned(),
-        "AfterAllowTestTraffic" => {
-            "AfterAllowTestTraffic failed (the test traffic gate)".to_owned()
-        }
-        name => format!("{name} failed"),
+/// The step that failed, the engine's sentence, and what AWS knows beyond them.
+pub(super) fn reason(pipeline: &Pipeline, deployment: &Subject, ending: &Ending) -> String {
+    let engine = deployment.engine;
+    let failed = ending.steps.iter().find(|step| step.has_failed);
+    let step = failed.map(|step| match engine.gate_of(&step.name) {
+        Some(gate) => format!("{} failed ({gate})", step.name),
+        None => format!("{} failed", step.name),
     });
     let error = deployment.error.as_ref().map(|(code, message)| {
         match message.trim().trim_end_matches('.') {
@@ -33,14 +27,13 @@ pub(super) fn reason(pipeline: &Pipeline, deployment: &Deployment, ending: &Endi
         .chain(ending.causes.iter().cloned())
         .collect();
     if parts.is_empty() {
-        "CodeDeploy gave no reason".to_owned()
+        format!("{engine} gave no reason")
     } else {
         parts.join("; ")
     }
 }
 
-/// CodeDeploy says of both that a user stopped them: of what Greenlight replaced, and of what a person stopped.
-pub(super) fn was_perhaps_replaced(pipeline: &Pipeline, deployment: &Deployment) -> bool {
-    let by_a_call = |(code, _): &(String, String)| code == "MANUAL_STOP";
-    pipeline.when_busy == WhenBusy::Replace && deployment.error.as_ref().is_some_and(by_a_call)
+/// AWS reports the same for both, what Greenlight replaced and what a person stopped: a call stopped it.
+pub(super) fn was_perhaps_replaced(pipeline: &Pipeline, deployment: &Subject) -> bool {
+    pipeline.when_busy == WhenBusy::Replace && deployment.stopped_by_call
 }

@@ -1,56 +1,55 @@
-//! "Runs" is said of tasks that run: CodeDeploy's success says that it did its steps, not that a task is up at their end.
+//! An image runs where tasks of it run: an engine's success means that its steps are done, not that a task is up at their end.
 
-use super::{Ending, Event, Outcome, named, place};
+use super::{Ending, Event, Outcome, Subject};
 use crate::config::Pipeline;
-use crate::observed::{Deployment, TaskCount};
-use crate::start;
+use crate::observed::TaskCount;
 
-const LOOK: &str = "check the stopped tasks' reasons and the service's events; then correct the cause and push again";
+const CHECK: &str = "check the stopped tasks' reasons and the service's events; then correct the cause and push again";
 
 impl Outcome {
-    /// CodeDeploy says that the deployment succeeded, and no task of what it shipped runs: that is no success.
+    /// The engine reports success, and no task of what it shipped runs: that is not a success.
     pub fn shipped_and_down(
         pipeline: &Pipeline,
-        deployment: &Deployment,
+        deployment: &Subject,
         running: TaskCount,
         ending: Ending,
     ) -> Self {
         let summary = format!(
-            "CodeDeploy reports success for {} to {}, but {running} run",
-            named(pipeline, deployment),
-            place(pipeline)
+            "{} reports success for {deployment} to {}, but {running} run",
+            deployment.engine,
+            pipeline.place()
         );
         Self::down(pipeline, deployment, deployment, summary, ending)
     }
 
-    /// CodeDeploy rolled back, and no task of what it went back to runs.
+    /// The engine rolled back, and no task of what it went back to runs.
     pub fn rolled_back_and_down(
         pipeline: &Pipeline,
-        failed: &Deployment,
-        rollback: &Deployment,
+        failed: &Subject,
+        rollback: &Subject,
         running: TaskCount,
         ending: Ending,
     ) -> Self {
         let summary = format!(
-            "CodeDeploy reports that {} is rolled back from {}, but {running} run",
-            place(pipeline),
-            named(pipeline, failed)
+            "{} reports that {} is rolled back from {failed}, but {running} run",
+            rollback.engine,
+            pipeline.place(),
         );
         Self::down(pipeline, failed, rollback, summary, ending)
     }
 
     fn down(
         pipeline: &Pipeline,
-        ships: &Deployment,
-        told: &Deployment,
+        ships: &Subject,
+        about: &Subject,
         summary: String,
         ending: Ending,
     ) -> Self {
         let mut outcome = Self::new(
             Event::Failed,
             pipeline,
-            start::shipped_image(&pipeline.repository, ships),
-            Some(&told.id),
+            ships.image.clone(),
+            Some(&about.id),
             summary,
         );
         outcome.reason = Some(if ending.causes.is_empty() {
@@ -58,7 +57,7 @@ impl Outcome {
         } else {
             ending.causes.join("; ")
         });
-        outcome.next = Some(LOOK.to_owned());
+        outcome.next = Some(CHECK.to_owned());
         outcome.ending(ending)
     }
 }

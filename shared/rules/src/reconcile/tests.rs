@@ -56,7 +56,7 @@ fn check(event: &StartEvent, expected: &str) {
                 .collect::<Vec<_>>()
                 .join(", ")
         }
-        Ok(Concerned::Nobody(reason)) => reason,
+        Ok(Concerned::None(reason)) => reason,
         Err(unknown) => unknown.to_string(),
     };
     assert_eq!(said, expected);

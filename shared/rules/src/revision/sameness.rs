@@ -1,4 +1,4 @@
-//! Whether two task definitions say the same.
+//! Whether two task definitions mean the same.
 
 use serde_json::{Map, Value};
 

@@ -4,28 +4,62 @@ use std::time::Duration;
 
 use time::UtcDateTime;
 
-use super::Candidate;
-use super::order::{Order, shipped};
+use super::{Candidate, Order};
 use crate::config::{Pipeline, WhenBusy};
-use crate::names::{Digest, Tag};
-use crate::observed::{Creator, Deployment, DeploymentStatus};
+use crate::names::{DeploymentId, Digest, Tag};
 use crate::tag_rule::TagRule;
 
-/// Which of a group's deployments since the candidate was ordered tried to ship it: those that ended, and were not made
-/// by CodeDeploy itself.
+/// A deployment, as far as it shows whether the same image is worth another one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The deployment.
+    pub deployment: DeploymentId,
+    /// The order that it carried out; none where a person or another tool made it.
+    pub order: Option<Order>,
+    /// When it was created.
+    pub created_at: UtcDateTime,
+    /// How it ended; none while it is under way.
+    pub end: Option<End>,
+    /// When it ended.
+    pub ended_at: Option<UtcDateTime>,
+    /// Equal for two deployments that deployed the very same revision in the same way; none where that is not known.
+    pub content: Option<String>,
+}
+
+/// How a deployment ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Production ran what it shipped.
+    Succeeded,
+    /// It failed.
+    Failed,
+    /// It was stopped, by an alarm for example.
+    Stopped,
+    /// It was stopped by a call: a person's, or Greenlight's own for a newer image.
+    StoppedByCall,
+}
+
+impl Attempt {
+    /// The digest that it shipped, or tried to.
+    pub fn digest(&self) -> Option<&Digest> {
+        self.order.as_ref().map(|order| &order.digest)
+    }
+}
+
+/// Which of a service's deployments since the candidate was ordered tried to ship it, and have ended.
 ///
 /// An exact tag that Greenlight followed elsewhere since has been moved back: that is a new order, whatever became of the
-/// earlier ones. A deployment that repeats another one's AppSpec was copied by a person, and says nothing about the tag.
+/// earlier ones. A deployment that repeats another one's content was copied by a person, and proves nothing about the tag.
 /// An image that was given a higher version than the one by which it was tried is a new order, too. One that was stopped
 /// for a newer image did not fail.
 pub fn attempts(
     pipeline: &Pipeline,
     candidate: &Candidate,
-    mut deployments: Vec<Deployment>,
-) -> Vec<Deployment> {
+    mut deployments: Vec<Attempt>,
+) -> Vec<Attempt> {
     let digest = &candidate.image.digest;
-    let counts = |deployment: &Deployment| deployment.created_at >= candidate.ordered_at;
-    deployments.retain(|deployment| deployment.creator == Creator::Caller);
+    let counts = |deployment: &Attempt| deployment.created_at >= candidate.ordered_at;
+    // No engine promises an order.
     deployments.sort_by_key(|deployment| deployment.created_at);
     let elsewhere = (0..deployments.len()).rev().find(|&index| {
         let (earlier, deployment) = (&deployments[..index], &deployments[index]);
@@ -38,8 +72,8 @@ pub fn attempts(
     let tried = |index: &usize| {
         let deployment = &deployments[*index];
         counts(deployment)
-            && deployment.status.has_ended()
-            && shipped(deployment).as_ref() == Some(digest)
+            && deployment.end.is_some()
+            && deployment.digest() == Some(digest)
             && !was_of_lower_version(&pipeline.tag, deployment, candidate)
             && !was_superseded(pipeline, deployment, &deployments[index + 1..])
     };
@@ -56,7 +90,7 @@ const COPIED_AFTER_AT_MOST: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 pub fn attempts_since(
     pipeline: &Pipeline,
     candidate: &Candidate,
-    deployments: &[Deployment],
+    deployments: &[Attempt],
 ) -> UtcDateTime {
     let digest = &candidate.image.digest;
     let elsewhere = deployments
@@ -70,50 +104,46 @@ pub fn attempts_since(
 }
 
 /// Whether a deployment followed the rule's one tag to something else than `digest`.
-fn follows_exactly(rule: &TagRule, deployment: &Deployment, digest: &Digest) -> bool {
+fn follows_exactly(rule: &TagRule, deployment: &Attempt, digest: &Digest) -> bool {
     let TagRule::Exact(followed) = rule else {
         return false;
     };
-    Order::of(deployment)
-        .is_some_and(|order| order.tag.as_ref() == Some(followed) && order.digest != *digest)
+    let order = deployment.order.as_ref();
+    order.is_some_and(|order| order.tag.as_ref() == Some(followed) && order.digest != *digest)
 }
 
 /// Whether a deployment shipped the image by a lower version than the one that it has now.
-fn was_of_lower_version(rule: &TagRule, deployment: &Deployment, candidate: &Candidate) -> bool {
-    let version = |tag: Option<Tag>| rule.version(&tag?);
-    let shipped = version(Order::of(deployment).and_then(|order| order.tag));
-    let now = version(candidate.image.tag.clone());
+fn was_of_lower_version(rule: &TagRule, deployment: &Attempt, candidate: &Candidate) -> bool {
+    let version = |tag: Option<&Tag>| rule.version(tag?);
+    let order = deployment.order.as_ref();
+    let shipped = version(order.and_then(|order| order.tag.as_ref()));
+    let now = version(candidate.image.tag.as_ref());
     shipped.zip(now).is_some_and(|(shipped, now)| shipped < now)
 }
 
-/// Whether Greenlight stopped a deployment for a newer image, which `when_busy = "replace"` asks for: that says nothing
-/// against its own image. CodeDeploy tells such a stop from a person's by nothing; what tells them apart is the
-/// deployment that came after, by the time of its order. It was ordered while this one was under way, and then Greenlight
-/// stops what is under way before any person can.
-fn was_superseded(pipeline: &Pipeline, deployment: &Deployment, later: &[Deployment]) -> bool {
-    if pipeline.when_busy != WhenBusy::Replace || deployment.status != DeploymentStatus::Stopped {
+/// Whether Greenlight stopped a deployment for a newer image, which `when_busy = "replace"` asks for: that proves nothing
+/// against its own image. Nothing in AWS's record distinguishes such a stop from a person's; what does is the deployment that
+/// came after, by the time of its order. It was ordered while this one was under way, and then Greenlight stops what is under
+/// way before any person can.
+fn was_superseded(pipeline: &Pipeline, deployment: &Attempt, later: &[Attempt]) -> bool {
+    if pipeline.when_busy != WhenBusy::Replace || deployment.end != Some(End::StoppedByCall) {
         return false;
     }
-    let by_a_call = deployment
-        .error
-        .as_ref()
-        .is_none_or(|(code, _)| code == "MANUAL_STOP");
-    let Some(stopped_at) = deployment.completed_at.filter(|_| by_a_call) else {
+    let Some(stopped_at) = deployment.ended_at else {
         return false;
     };
-    let digest = shipped(deployment);
-    let orders = later.iter().filter_map(Order::of);
+    let orders = later.iter().filter_map(|later| later.order.as_ref());
     orders
-        .filter(|order| Some(&order.digest) != digest.as_ref())
+        .filter(|order| Some(&order.digest) != deployment.digest())
         .filter_map(|order| order.ordered_at)
         .any(|at| (deployment.created_at..=stopped_at).contains(&at))
 }
 
-fn is_copy(earlier: &[Deployment], deployment: &Deployment) -> bool {
-    deployment.app_spec_sha256.is_some()
+fn is_copy(earlier: &[Attempt], deployment: &Attempt) -> bool {
+    deployment.content.is_some()
         && earlier
             .iter()
-            .any(|earlier| earlier.app_spec_sha256 == deployment.app_spec_sha256)
+            .any(|earlier| earlier.content == deployment.content)
 }
 
 #[cfg(test)]

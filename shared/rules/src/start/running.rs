@@ -1,5 +1,5 @@
 //! Which image production runs where its revision names a tag: that tag may have moved since, so only the running tasks
-//! tell.
+//! show it.
 
 use super::RunningImage;
 use crate::names::{Digest, RevisionArn};
@@ -8,8 +8,8 @@ use crate::observed::{Task, TaskContainer};
 /// ECS's word for a task whose containers run.
 const RUNNING: &str = "RUNNING";
 
-/// The image of these containers, from the tasks that run this revision now; `why` says why the revision itself does not
-/// tell. ECS states a task's digests as soon as it has pulled its images, for private ECR repositories.
+/// The image of these containers, from the tasks that run this revision now; `why` is the reason why the revision itself does
+/// not show it. ECS states a task's digests as soon as it has pulled its images, for private ECR repositories.
 pub fn running_image(
     why: &str,
     revision: &RevisionArn,

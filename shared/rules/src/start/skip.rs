@@ -8,9 +8,9 @@ use crate::observed::TaskCount;
 /// Why nothing is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Skip {
-    /// No image matches the tag rule, or what a person asked for is not there; the sentence says which.
+    /// No image matches the tag rule, or what a person requested does not exist; the sentence says which.
     NoMatchingImage(String),
-    /// What runs is not known; the sentence says why. Only a person's request starts anything then: installing Greenlight
+    /// What runs is not known, for this reason. Only a person's request starts anything then: installing Greenlight
     /// must not deploy by surprise what perhaps runs already.
     RunningUnknown(String),
     /// Production runs the image, with so many of its tasks.
@@ -21,9 +21,9 @@ pub enum Skip {
     OlderThanRunning(Image),
     /// It was tried since it was pushed, and failed or was stopped.
     FailedBefore(DeploymentId),
-    /// It was shipped since it was pushed, and somebody went back by hand.
+    /// It was shipped since it was pushed, and a person went back by hand.
     RolledBackByHand(DeploymentId),
-    /// A person asked to roll back to an image that no successful deployment of this pipeline shipped.
+    /// A person requested a rollback to an image that no successful deployment of this pipeline shipped.
     NeverShipped(Image),
     /// Another deployment is under way.
     Waiting(DeploymentId),

@@ -3,9 +3,12 @@ use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use insta::assert_snapshot;
+use time::UtcDateTime;
 
 use super::*;
 use crate::config::Config;
+use crate::names::Digest;
+use crate::observed::ImageDetail;
 use crate::tag_rule::TagRule;
 
 const DIMENSIONS: [(&str, &[&str]); 10] = [
@@ -62,33 +65,20 @@ pub(crate) fn detail(digit: char, pushed_at: i64) -> ImageDetail {
     }
 }
 
-pub(crate) fn deployment(id: &str, status: DeploymentStatus, digest: Digest) -> Deployment {
-    let image = Image {
-        repository: "shop/web".parse().unwrap(),
-        digest,
-        tag: None,
-    };
-    Deployment {
-        id: id.parse().unwrap(),
-        application: "shop".parse().unwrap(),
-        deployment_group: "shop-web".parse().unwrap(),
-        status,
-        creator: Creator::Caller,
-        description: Some(description(&image, UtcDateTime::UNIX_EPOCH)),
+/// An attempt at shipping this image, created long ago.
+pub(crate) fn attempt(id: &str, end: Option<End>, digest: Digest) -> Attempt {
+    Attempt {
+        deployment: id.parse().unwrap(),
+        order: Some(Order {
+            digest,
+            ordered_at: Some(UtcDateTime::UNIX_EPOCH),
+            tag: None,
+            repository: None,
+        }),
         created_at: UtcDateTime::UNIX_EPOCH,
-        completed_at: None,
-        error: None,
-        rolled_back_by: None,
-        rolls_back: None,
-        app_spec_sha256: None,
-    }
-}
-
-/// A deployment that says this of itself.
-pub(crate) fn described(description: &str) -> Deployment {
-    Deployment {
-        description: Some(description.to_owned()),
-        ..deployment("d-1", DeploymentStatus::Succeeded, digest('a'))
+        end,
+        ended_at: None,
+        content: None,
     }
 }
 
@@ -121,28 +111,13 @@ pub(crate) fn situation(choice: &[usize]) -> (&'static Pipeline, Observed) {
         "mixed" => (RunningImage::Mixed, None),
         _ => (RunningImage::Unknown("a tag".to_owned()), None),
     };
-    let running = Running {
-        revision: "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:1"
-            .parse()
-            .unwrap(),
-        image: running,
-        detail: running_detail,
-        tasks: None,
-    };
     let attempts = match word(choice, 3) {
-        "no" => vec![],
-        "failed" => vec![deployment("d-TRIED", DeploymentStatus::Failed, digest('c'))],
-        "stopped" => vec![deployment(
-            "d-TRIED",
-            DeploymentStatus::Stopped,
-            digest('c'),
-        )],
-        _ => vec![deployment(
-            "d-TRIED",
-            DeploymentStatus::Succeeded,
-            digest('c'),
-        )],
+        "no" => None,
+        "failed" => Some(End::Failed),
+        "stopped" => Some(End::Stopped),
+        _ => Some(End::Succeeded),
     };
+    let attempts = attempts.map(|end| attempt("d-TRIED", Some(end), digest('c')));
     let asked_by = [
         AskedBy::Event,
         AskedBy::Person,
@@ -150,7 +125,11 @@ pub(crate) fn situation(choice: &[usize]) -> (&'static Pipeline, Observed) {
         AskedBy::Rollback,
         AskedBy::Rollback,
     ][choice[4]];
-    let shipped_before = (word(choice, 4) == "rollback").then(|| "d-SHIPPED".parse().unwrap());
+    let shipped_before = match word(choice, 4) {
+        "rollback" => ShippedBefore::By("d-SHIPPED".parse().unwrap()),
+        _ => ShippedBefore::Never,
+    };
+    let (active, active_detail) = active(choice).unzip();
     (
         pipeline(choice),
         Observed {
@@ -158,24 +137,37 @@ pub(crate) fn situation(choice: &[usize]) -> (&'static Pipeline, Observed) {
             force: [Force::No, Force::Yes][choice[9]],
             candidate,
             running,
-            active: active(choice),
-            attempts,
-            shipped_before,
+            service: Running {
+                revision: "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:1"
+                    .parse()
+                    .unwrap(),
+                tasks: None,
+                active,
+            },
+            compared: Some(running_detail.into_iter().chain(active_detail).collect()),
+            attempts: Some(attempts.into_iter().collect()),
+            shipped_before: Some(shipped_before),
         },
     )
 }
 
-fn active(choice: &[usize]) -> Option<Active> {
+/// The active deployment, and what is known of the image that it ships.
+fn active(choice: &[usize]) -> Option<(Active, ImageDetail)> {
     let begun = [19, 21][choice[8]];
     let active = |ships, pushed_at, phase| {
-        let detail = Some(detail(ships, pushed_at));
-        Some(Active {
+        let created_at = UtcDateTime::from_unix_timestamp(begun).unwrap();
+        let deployed = Deployed {
+            digest: digest(ships),
+            tag: None,
+            at: Some(created_at),
+        };
+        let active = Active {
             id: "d-ACTIVE".parse().unwrap(),
-            ships: Some(digest(ships)),
-            detail,
-            created_at: UtcDateTime::from_unix_timestamp(begun).unwrap(),
+            ships: vec![deployed],
+            created_at,
             phase,
-        })
+        };
+        Some((active, detail(ships, pushed_at)))
     };
     match word(choice, 2) {
         "none" => None,
@@ -213,7 +205,7 @@ fn pipeline_number(choice: &[usize]) -> usize {
 
 fn decided(choice: &[usize]) -> String {
     let (pipeline, observed) = situation(choice);
-    match decide(pipeline, &observed) {
+    match decide(pipeline, &observed).unwrap() {
         Decision::Start(_) => "START".to_owned(),
         Decision::EndWait(id) => format!("end the wait of {id}"),
         Decision::Stop(id) => format!("stop {id}"),
@@ -277,11 +269,44 @@ pub(crate) fn every_situation() -> impl Iterator<Item = Vec<usize>> {
     })
 }
 
+/// Deciding with nothing observed beyond the beginning, and then with each fact that the decision needs, ends in the same
+/// decision; and it needs no fact twice, so the loop that observes ends.
+#[test]
+fn what_is_not_needed_decides_nothing() {
+    let mut needed = [0; 3];
+    for choice in every_situation() {
+        let (pipeline, whole) = situation(&choice);
+        let mut observed = Observed {
+            compared: None,
+            attempts: None,
+            shipped_before: None,
+            ..whole.clone()
+        };
+        let mut asked = Vec::new();
+        let decision = loop {
+            let need = match decide(pipeline, &observed) {
+                Ok(decision) => break decision,
+                Err(need) => need,
+            };
+            assert!(!asked.contains(&need), "{choice:?} needs {need:?} twice");
+            asked.push(need);
+            match need {
+                Need::Compared => observed.compared = whole.compared.clone(),
+                Need::Attempts => observed.attempts = whole.attempts.clone(),
+                Need::ShippedBefore => observed.shipped_before = whole.shipped_before.clone(),
+            }
+        };
+        assert_eq!(Ok(decision), decide(pipeline, &whole), "{choice:?}");
+        asked.iter().for_each(|need| needed[*need as usize] += 1);
+    }
+    assert!(needed.iter().all(|times| *times > 0), "{needed:?}");
+}
+
 #[test]
 fn nothing_starts_while_another_deployment_is_under_way() {
     for choice in every_situation() {
         let (_, observed) = situation(&choice);
-        if observed.active.is_some() || observed.candidate.is_none() {
+        if observed.service.active.is_some() || observed.candidate.is_none() {
             assert_ne!(decided(&choice), "START", "{choice:?}");
         }
     }
@@ -294,13 +319,9 @@ fn no_event_starts_an_image_again_or_goes_back() {
         let Some(candidate) = &observed.candidate else {
             continue;
         };
-        let active = observed
-            .active
-            .as_ref()
-            .and_then(|active| active.detail.as_ref());
-        let mut others = observed.running.detail.iter().chain(active);
+        let mut others = observed.compared.iter().flatten();
         let newer_runs = others.any(|other| pipeline.tag.is_before(&candidate.detail, other));
-        let tried = !observed.attempts.is_empty();
+        let tried = observed.attempts.iter().flatten().next().is_some();
         if observed.asked_by == AskedBy::Event && (newer_runs || tried) {
             let decision = decided(&choice);
             assert_ne!(decision, "START", "{choice:?}");
@@ -324,7 +345,9 @@ fn what_runs_unknown_is_touched_by_persons_only() {
 fn a_rollback_goes_only_to_what_shipped_before() {
     for choice in every_situation() {
         let (_, observed) = situation(&choice);
-        if observed.asked_by == AskedBy::Rollback && observed.shipped_before.is_none() {
+        if observed.asked_by == AskedBy::Rollback
+            && observed.shipped_before == Some(ShippedBefore::Never)
+        {
             assert!(decided(&choice).starts_with("skip "), "{choice:?}");
         }
     }
@@ -354,7 +377,7 @@ fn what_a_person_asks_for_by_name_is_refused_only_when_it_runs_or_ships() {
 fn a_wait_is_cut_only_in_the_wait_and_a_deployment_stopped_only_before_it() {
     for choice in every_situation() {
         let (pipeline, observed) = situation(&choice);
-        let phase = observed.active.as_ref().map(|active| active.phase);
+        let phase = observed.service.active.as_ref().map(|active| active.phase);
         match decided(&choice).as_str() {
             "end the wait of d-ACTIVE" => {
                 assert_eq!(

@@ -11,8 +11,7 @@ use record::{
 use serde_json::{Value, json};
 
 use super::runs::{RUNS, Run};
-use super::{Change, broken, seen};
-use crate::scenario::Scenario;
+use super::{Change, broken, scenario, seen};
 use crate::scenario::claims::LIFECYCLE_EVENTS;
 
 /// Every version that a scenario speaks of.
@@ -33,11 +32,6 @@ fn image(version: &str) -> Image {
 
 fn digest(version: &str) -> String {
     ImageSettings::new("shop/web", &[], version).digest()
-}
-
-fn scenario(name: &str) -> Scenario {
-    let mut all = Scenario::all().into_iter();
-    all.find(|scenario| scenario.name == name).unwrap()
 }
 
 impl Run {
@@ -272,7 +266,11 @@ fn every_course_holds_for_the_run_that_it_describes_and_for_no_other() {
             check(run, |r| r.timeline.iter_mut().for_each(forget_time), "");
         }
         if !run.decisions.is_empty() {
-            check(run, |r| r.invocations.clear(), "a look ended with");
+            check(
+                run,
+                |r| r.invocations.clear(),
+                "a reconciliation ended with",
+            );
         }
         if run
             .deployments

@@ -3,17 +3,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use clap::ValueEnum;
 use fastrand::Rng;
 use local_aws::assumption::Assumption;
 use local_aws::cloudwatch::AlarmState;
 use local_aws::codedeploy::requests::DeploymentWait;
 use local_aws::ecr::ImageSettings;
-use serde_json::json;
 
 use super::faults;
-use super::{Action, Chances, Pipeline, Plan, Rule, Until};
+use super::{Chances, Pipeline, Plan, Rule};
 use crate::scenario::setting::BLUE;
+use crate::scenario::{AfterStop, How, Moment, Reached, Request, Step, Wanted};
 
 /// None is part of another, nor of anything that AWS says.
 const SERVICES: [&str; 3] = ["anchor", "beacon", "compass"];
@@ -59,9 +58,11 @@ pub(super) fn plan(seed: u64) -> Plan {
         versions: 0,
         broken_unseen: Vec::new(),
     };
+    // One stream of numbers feeds all draws: one draw more moves everything behind it. So the world comes first, then
+    // what fails in it, and the steps, to which most is added, last.
     let chances = chances(&mut drawn);
     let pipelines = pipelines(&mut drawn);
-    let mut assumptions: Vec<Assumption> = Assumption::value_variants()
+    let mut assumptions: Vec<Assumption> = Assumption::ALL
         .iter()
         .copied()
         .filter(|assumption| !LATER.contains(assumption) && drawn.chance(chances.assumed))
@@ -69,12 +70,15 @@ pub(super) fn plan(seed: u64) -> Plan {
     assumptions.extend(later(seed, chances));
     let delivery_faults = faults::delivery_faults(&mut drawn, chances, &pipelines);
     let call_faults = faults::call_faults(&mut drawn, chances, &pipelines, &assumptions);
-    let mut actions = Vec::new();
+    let mut steps = Vec::new();
     for _ in 0..drawn.rng.u8(3..=8) {
-        actions.push(action(&mut drawn, chances, &pipelines));
-        actions.extend(then(&mut drawn, chances, &pipelines));
+        steps.push(step(&mut drawn, chances, &pipelines));
+        steps.extend(then(&mut drawn, chances, &pipelines));
     }
-    actions.extend([Action::Calm, Action::Converge]);
+    // Two phases, because they show different things. While anything may fail, nothing wrong may be done, but nothing need
+    // be done either: the event that asked for it may be the one that was lost. Only when the faults have ended can it be
+    // asked that the newest image runs.
+    steps.extend([Step::Calm, Step::Converge]);
     Plan {
         seed,
         chances,
@@ -82,7 +86,7 @@ pub(super) fn plan(seed: u64) -> Plan {
         assumptions,
         delivery_faults,
         call_faults,
-        actions,
+        steps,
         broken_unseen: drawn.broken_unseen,
     }
 }
@@ -148,7 +152,7 @@ fn pipeline(drawn: &mut Drawn, service: &'static str, shared: bool) -> Pipeline 
     }
 }
 
-fn action(drawn: &mut Drawn, chances: Chances, pipelines: &[Pipeline]) -> Action {
+fn step(drawn: &mut Drawn, chances: Chances, pipelines: &[Pipeline]) -> Step {
     let pipeline = &pipelines[drawn.rng.usize(..pipelines.len())];
     let has_pushed = drawn.pushed.contains_key(&pipeline.repository);
     if has_pushed && drawn.chance(chances.person) {
@@ -161,12 +165,7 @@ fn action(drawn: &mut Drawn, chances: Chances, pipelines: &[Pipeline]) -> Action
 }
 
 /// A new version, under the tags that the repository's pipelines follow, or most of them.
-fn push(
-    drawn: &mut Drawn,
-    chances: Chances,
-    pipeline: &Pipeline,
-    pipelines: &[Pipeline],
-) -> Action {
+fn push(drawn: &mut Drawn, chances: Chances, pipeline: &Pipeline, pipelines: &[Pipeline]) -> Step {
     drawn.versions += 1;
     let number = drawn.versions;
     let followed = pipelines
@@ -190,6 +189,7 @@ fn push(
                 _ => format!("1.{number}.0"),
             },
         };
+        // Now and then an image is not meant for the others that follow its repository: they must leave it alone.
         let wanted = other.service == pipeline.service || drawn.chance(80);
         if wanted && !tags.contains(&tag) {
             tags.push(tag);
@@ -202,7 +202,7 @@ fn push(
     }
     let pushed = drawn.pushed.entry(pipeline.repository.clone());
     pushed.or_default().push(image.clone());
-    Action::Push(Box::new(image))
+    Step::push(image)
 }
 
 fn broken(drawn: &mut Drawn, image: ImageSettings, pipelines: &[Pipeline]) -> ImageSettings {
@@ -224,7 +224,7 @@ fn broken(drawn: &mut Drawn, image: ImageSettings, pipelines: &[Pipeline]) -> Im
 }
 
 /// A tag is set on an image that is there already: an exact tag back to it, another one beside what it has.
-fn move_tag(drawn: &mut Drawn, pipeline: &Pipeline) -> Action {
+fn move_tag(drawn: &mut Drawn, pipeline: &Pipeline) -> Step {
     let first = ImageSettings::new(&pipeline.repository, &[], BLUE);
     let mut image = match drawn.rng.u8(..4) {
         0 => first,
@@ -236,49 +236,72 @@ fn move_tag(drawn: &mut Drawn, pipeline: &Pipeline) -> Action {
         Rule::Release => format!("release-{}", drawn.rng.u32(1..=number)),
         Rule::Versions => format!("1.{}.0", drawn.rng.u32(1..=number)),
     }];
-    Action::Push(Box::new(image))
+    Step::push(image)
 }
 
-fn person(drawn: &mut Drawn, pipeline: &Pipeline) -> Action {
-    let (service, cluster) = (pipeline.service, pipeline.cluster);
+fn person(drawn: &mut Drawn, pipeline: &Pipeline) -> Step {
+    let service = pipeline.service.to_owned();
     let image = drawn.image(&pipeline.repository);
+    let ask = |wanted| {
+        Step::Ask(Request {
+            pipeline: service.clone(),
+            image: wanted,
+        })
+    };
+    let wanted = |how| Wanted {
+        repository: image.repository.clone(),
+        version: image.version.clone(),
+        how,
+    };
     match drawn.rng.u8(..10) {
-        0..=2 => Action::Stop(service, drawn.chance(85)),
-        3 => Action::EndWait(service, DeploymentWait::Termination),
-        4 => Action::EndWait(service, DeploymentWait::Ready),
-        5 => Action::Alarm(service, drawn.one(&[AlarmState::Alarm, AlarmState::Ok])),
+        0..=2 => Step::Stop {
+            then: match drawn.chance(85) {
+                true => AfterStop::RollBack,
+                false => AfterStop::LeaveEverything,
+            },
+            service,
+        },
+        3 => Step::EndWait {
+            service,
+            wait: DeploymentWait::Termination,
+        },
+        4 => Step::EndWait {
+            service,
+            wait: DeploymentWait::Ready,
+        },
+        5 => {
+            let state = drawn.one(&[AlarmState::Alarm, AlarmState::Ok]);
+            Step::Alarm(pipeline.alarm(), state)
+        }
         6 => {
             // No hook migrates or checks what a person deploys in the console.
             drawn.broken_unseen.push(image.version.clone());
             let version = drawn.one(&[BLUE, image.version.as_str()]).to_owned();
-            Action::Redeploy {
-                cluster,
-                service,
-                version,
-            }
+            Step::Redeploy { service, version }
         }
-        7 => Action::Ask(json!({ "pipeline": service })),
-        8 => Action::Ask(json!({ "pipeline": service, "digest": image.digest() })),
-        _ => Action::Ask(json!({ "pipeline": service, "digest": image.digest(), "dry_run": true })),
+        7 => ask(None),
+        8 => ask(Some(wanted(How::Deploy))),
+        _ => ask(Some(wanted(How::DryRun))),
     }
 }
 
 /// What is waited for before the next thing is done; nothing in a burst.
-fn then(drawn: &mut Drawn, chances: Chances, pipelines: &[Pipeline]) -> Option<Action> {
+fn then(drawn: &mut Drawn, chances: Chances, pipelines: &[Pipeline]) -> Option<Step> {
     if drawn.chance(chances.burst) {
-        return drawn.chance(50).then(|| Action::Pass(drawn.seconds(1, 20)));
+        return drawn.chance(50).then(|| Step::Pass(drawn.seconds(1, 20)));
     }
     let service = pipelines[drawn.rng.usize(..pipelines.len())].service;
-    let event = |name, status| Action::Until(service, Until::LifecycleEvent(name, status));
+    let until = |reached| Step::Until(Moment::of(service, reached));
+    let event = |name, status| until(Reached::LifecycleEvent(name, status));
     Some(match drawn.rng.u8(..10) {
-        0 => Action::Pass(drawn.seconds(20, 400)),
-        1 => Action::Pass(drawn.seconds(400, 4_000)),
-        2 => Action::Settle,
+        0 => Step::Pass(drawn.seconds(20, 400)),
+        1 => Step::Pass(drawn.seconds(400, 4_000)),
+        2 => Step::Settle,
         3 => event("AfterInstall", "InProgress"),
         4 => event("AfterAllowTestTraffic", "InProgress"),
-        5 | 6 => Action::Until(service, Until::Shift),
+        5 | 6 => until(Reached::Shift),
         7 => event("AfterAllowTraffic", "Succeeded"),
-        8 => Action::Until(service, Until::Status("Created")),
-        _ => Action::Until(service, Until::Status("Succeeded")),
+        8 => until(Reached::Status("Created")),
+        _ => until(Reached::Status("Succeeded")),
     })
 }

@@ -5,7 +5,8 @@ use local_aws::events::{DeliveryFault, Refusal};
 use local_aws::fault::{Fault, Planned, Point};
 
 use super::draw::Drawn;
-use super::{Chances, DeliveryFaults, Pipeline};
+use super::{Chances, Pipeline};
+use crate::scenario::DeliveryFaults;
 
 /// Deliveries that may meet a fault, by each rule and service.
 const DELIVERIES: usize = 12;
@@ -116,7 +117,8 @@ pub(super) fn delivery_faults(
                 PUSHES => pipeline.repository.clone(),
                 _ => pipeline.service.to_owned(),
             };
-            let is_known = |known: &DeliveryFaults| (known.rule, &known.about) == (rule, &about);
+            let is_known =
+                |known: &DeliveryFaults| (known.rule.as_str(), &known.about) == (rule, &about);
             let faults: Vec<Option<DeliveryFault>> = (0..DELIVERIES)
                 .map(|_| {
                     drawn
@@ -124,10 +126,12 @@ pub(super) fn delivery_faults(
                         .then(|| delivery_fault(drawn, told))
                 })
                 .collect();
+            // Pipelines of one repository have its pushes in common: the first one's faults stand, but the second one's were
+            // drawn, too.
             let any = faults.iter().any(Option::is_some);
             if any && !delivery_faults.iter().any(is_known) {
                 delivery_faults.push(DeliveryFaults {
-                    rule,
+                    rule: rule.to_owned(),
                     about,
                     faults,
                 });
@@ -162,6 +166,7 @@ pub(super) fn call_faults(
                 continue;
             }
             for _ in 0..drawn.rng.u32(1..=FAULTS_AT_MOST) {
+                // Drawn even where it is not injected: an assumption must not move the draws behind it.
                 let planned = call_fault(drawn, pipeline, function, operations);
                 let is_hook = matches!(function, "run-migration" | "check-test-traffic");
                 if !(is_hook && once) {
@@ -179,6 +184,8 @@ fn call_fault(
     function: &str,
     operations: &[&str],
 ) -> Planned {
+    // Counted by service: what a function does for two services at one moment has no order, and the second call of an
+    // operation would be another one in each run.
     let point = Point {
         function: format!("{function}@{}", pipeline.service),
         operation: drawn.one(operations).to_owned(),

@@ -1,26 +1,24 @@
-//! CloudWatch's operations on metric alarms. No metric is measured: an alarm is in the state that somebody set.
+//! CloudWatch's operations on metric alarms. No metric is evaluated: an alarm is in the state that was set.
 
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Call, unknown};
 use crate::api::error::ApiError;
 use crate::api::input::Input;
+use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
-use crate::api::stamp::epoch_seconds;
 use crate::cloudwatch::{Alarm, AlarmState, State};
+use crate::iam::Permission;
 use crate::identity::arn;
+use crate::stamp::epoch_seconds;
 
-pub(super) fn answer(call: Call<'_>) -> Answer {
-    match call.operation {
-        "DeleteAlarms" => delete_alarms(call),
-        "DescribeAlarms" => describe_alarms(call),
-        "PutMetricAlarm" => put_metric_alarm(call),
-        "SetAlarmState" => set_alarm_state(call),
-        _ => unknown(),
-    }
-}
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new("DeleteAlarms", delete_alarms, on_alarms),
+    Operation::new("DescribeAlarms", describe_alarms, on_alarms),
+    Operation::new("PutMetricAlarm", put_metric_alarm, on_alarm),
+    Operation::new("SetAlarmState", set_alarm_state, on_alarm),
+];
 
-/// The code of CloudWatch's Query days; which one its JSON gives is inferred.
+/// The code of CloudWatch's Query protocol; that its JSON protocol answers the same is inferred.
 pub(super) fn missing(member: &str) -> ApiError {
     invalid(format!(
         "1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member must not be null"
@@ -38,11 +36,11 @@ fn not_found(message: impl Into<String>) -> ApiError {
 fn put_metric_alarm(call: Call<'_>) -> Answer {
     let configuration = configuration(&call.input)?;
     let name = call.input.required_text("AlarmName")?;
-    call.aws.put_alarm(name, configuration);
+    call.aws.cloudwatch.put_alarm(name, configuration);
     Ok(json!({}))
 }
 
-/// What the alarm watches, as it came.
+/// The alarm's configuration, as the request has it.
 fn configuration(input: &Input<'_>) -> Result<Map<String, Value>, ApiError> {
     let name = input.required_text("AlarmName")?;
     if name.chars().count() > 255 {
@@ -94,7 +92,7 @@ fn set_alarm_state(call: Call<'_>) -> Answer {
         let message = "StateReasonData was not valid JSON";
         return Err(ApiError::new("InvalidFormatFault", message));
     }
-    let set = call.aws.set_alarm_because(name, state, reason);
+    let set = call.aws.cloudwatch.set_alarm_because(name, state, reason);
     // The sentence is inferred.
     set.map_err(|_| not_found(format!("Alarm {name} does not exist")))?;
     Ok(json!({}))
@@ -200,6 +198,23 @@ fn describe(alarm: &Alarm) -> Value {
     }
     described.extend(alarm.configuration.clone());
     Value::Object(described)
+}
+
+/// SAR, Amazon CloudWatch: `alarm:NAME`.
+fn on_alarm(call: Call<'_>) -> Vec<Permission> {
+    vec![call.on(alarm_arn(call.named_or_any("AlarmName")))]
+}
+
+fn on_alarms(call: Call<'_>) -> Vec<Permission> {
+    let named = call.on_each(call.all_named("AlarmNames").map(alarm_arn));
+    match named.is_empty() {
+        true => vec![call.on(alarm_arn("*"))],
+        false => named,
+    }
+}
+
+fn alarm_arn(name: &str) -> String {
+    arn("cloudwatch", &format!("alarm:{name}"))
 }
 
 #[cfg(test)]

@@ -2,15 +2,29 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::input::Input;
+use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
-use crate::api::stamp::epoch_seconds;
-use crate::ecr::{self, Image, PushRefused, Repository, no_such_repository};
+use crate::ecr::{Image, PushRefused, Repository, no_such_repository};
+use crate::iam::Permission;
+use crate::identity::arn;
 use crate::identity::{ACCOUNT, REGISTRY};
+use crate::stamp::epoch_seconds;
 
-pub(super) fn describe_repositories(call: Call<'_>) -> Answer {
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new("BatchGetImage", batch_get_image, on_repository),
+    Operation::new("DescribeImages", describe_images, on_repository),
+    Operation::new(
+        "DescribeRepositories",
+        describe_repositories,
+        on_repositories,
+    ),
+    Operation::new("ListImages", list_images, on_repository),
+    Operation::new("PutImage", put_image, on_repository),
+];
+
+fn describe_repositories(call: Call<'_>) -> Answer {
     let names = call.input.texts("repositoryNames")?;
     let size = page_size(&call.input, "repositoryNames")?;
     let all = match names.is_empty() {
@@ -49,7 +63,7 @@ fn describe_repository(repository: &Repository) -> Value {
     described
 }
 
-pub(super) fn describe_images(call: Call<'_>) -> Answer {
+fn describe_images(call: Call<'_>) -> Answer {
     let repository = find(call, call.input.required_text("repositoryName")?)?;
     let ids = image_ids(&call.input)?;
     let size = page_size(&call.input, "imageIds")?;
@@ -87,13 +101,13 @@ pub(super) fn describe_images(call: Call<'_>) -> Answer {
     Ok(answer)
 }
 
-pub(super) fn list_images(call: Call<'_>) -> Answer {
+fn list_images(call: Call<'_>) -> Answer {
     let repository = find(call, call.input.required_text("repositoryName")?)?;
     let size = page_size(&call.input, "imageIds")?;
     let status = TagStatus::asked(&call.input)?;
     let mut ids = Vec::new();
     for image in repository.images.iter().filter(|image| status.holds(image)) {
-        // One entry a tag; what has none is known by its digest alone.
+        // One entry a tag; an untagged image has one with its digest alone.
         let untagged = image.tags.is_empty().then_some(None);
         for tag in image
             .tags
@@ -152,7 +166,7 @@ impl TagStatus {
     }
 }
 
-pub(super) fn batch_get_image(call: Call<'_>) -> Answer {
+fn batch_get_image(call: Call<'_>) -> Answer {
     let repository = find(call, call.input.required_text("repositoryName")?)?;
     let ids = image_ids(&call.input)?;
     if ids.is_empty() {
@@ -175,7 +189,7 @@ pub(super) fn batch_get_image(call: Call<'_>) -> Answer {
     Ok(json!({ "images": images, "failures": failures }))
 }
 
-pub(super) fn put_image(call: Call<'_>) -> Answer {
+fn put_image(call: Call<'_>) -> Answer {
     let name = call.input.required_text("repositoryName")?;
     let repository = find(call, name)?;
     let manifest = call.input.required_text("imageManifest")?;
@@ -214,7 +228,10 @@ pub(super) fn put_image(call: Call<'_>) -> Answer {
         return Err(ApiError::new("ImageDigestDoesNotMatchException", message));
     }
     let digest = image.digest.clone();
-    let image = ecr::push(call.aws, name, image, tag)
+    let image = call
+        .aws
+        .ecr
+        .push(name, image, tag)
         .map_err(|refused| refusal(&refused, name, &digest, tag))?;
     Ok(json!({ "image": with_manifest(&repository, &image, tag) }))
 }
@@ -243,7 +260,7 @@ fn refusal(refused: &PushRefused, repository: &str, digest: &str, tag: Option<&s
             );
             ApiError::new("ImageTagAlreadyExistsException", message)
         }
-        // The model's own description of the error: no observed text was found.
+        // The model's description of the error: no observed message was found.
         PushRefused::ChildrenMissing => ApiError::new(
             "ReferencedImagesNotFoundException",
             "The manifest list is referencing an image that does not exist.",
@@ -274,7 +291,7 @@ impl ImageId<'_> {
             .collect()
     }
 
-    /// Why BatchGetImage finds no image; its code and sentence.
+    /// Code and message of BatchGetImage's failure for an image that it does not find.
     fn failure(&self, repository: &Repository) -> (&'static str, &'static str) {
         let is_digest = |digest: &str| {
             let hexadecimal = digest.strip_prefix("sha256:").unwrap_or_default();
@@ -321,7 +338,7 @@ fn image_ids<'a>(input: &Input<'a>) -> Result<Vec<ImageId<'a>>, ApiError> {
     ids.into_iter().map(read).collect()
 }
 
-/// `maxResults`, which together with a list of names or ids is refused.
+/// `maxResults`, which ECR refuses beside a list of names or ids.
 fn page_size(input: &Input<'_>, names: &str) -> Result<usize, ApiError> {
     let named = input.list(names)?.is_some_and(|list| !list.is_empty());
     let asked = input.integer("maxResults")?;
@@ -402,4 +419,21 @@ fn with_manifest(repository: &Repository, image: &Image, tag: Option<&str>) -> V
 fn valid_tag(tag: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     tag.len() <= 300 && tag.bytes().all(plain) && !tag.starts_with('.')
+}
+
+/// SAR, Amazon ECR: `repository/NAME`.
+fn on_repository(call: Call<'_>) -> Vec<Permission> {
+    vec![call.on(repository_arn(call.named_or_any("repositoryName")))]
+}
+
+fn on_repositories(call: Call<'_>) -> Vec<Permission> {
+    let named = call.on_each(call.all_named("repositoryNames").map(repository_arn));
+    match named.is_empty() {
+        true => vec![call.on(repository_arn("*"))],
+        false => named,
+    }
+}
+
+fn repository_arn(name: &str) -> String {
+    arn("ecr", &format!("repository/{name}"))
 }

@@ -2,27 +2,35 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Call, unknown};
-use crate::api::aside;
+use crate::api::aside::aside;
 use crate::api::error::ApiError;
 use crate::api::input::Input;
+use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
+use crate::api::permission::{full_arn, no_resource};
 use crate::events::{Pattern, Rule, Trigger};
+use crate::iam::Permission;
 use crate::identity::arn;
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new("DescribeRule", describe_rule, on_rule),
+    Operation::new(
+        "ListRuleNamesByTarget",
+        list_rule_names_by_target,
+        no_resource,
+    ),
+    Operation::new("ListRules", list_rules, no_resource),
+    Operation::new("ListTargetsByRule", list_targets_by_rule, on_rule),
+    Operation::new("PutEvents", put_events, on_buses),
+    Operation::new(
+        "TestEventPattern",
+        |call| aside(|| test_event_pattern(call)),
+        no_resource,
+    ),
+];
 
 /// An entry of PutEvents, or a whole request of it, in bytes.
 const LARGEST_REQUEST: usize = 1 << 20;
-
-pub(super) fn answer(call: Call<'_>) -> Answer {
-    match call.operation {
-        "DescribeRule" => describe_rule(call),
-        "ListRules" => list_rules(call),
-        "ListTargetsByRule" => list_targets_by_rule(call),
-        "PutEvents" => put_events(call),
-        "TestEventPattern" => aside(|| test_event_pattern(call)),
-        _ => unknown(),
-    }
-}
 
 /// Every entry becomes an event on the bus, or an error of its own.
 fn put_events(call: Call<'_>) -> Answer {
@@ -70,7 +78,7 @@ fn put(call: Call<'_>, entry: Input<'_>) -> Result<Value, ApiError> {
             &format!("Event bus {bus} does not exist."),
         ));
     }
-    // Only AWS tells what happened in AWS.
+    // Only AWS emits events of `aws.` sources.
     if source.starts_with("aws.") {
         return Ok(refused(
             "NotAuthorizedForSourceException",
@@ -90,7 +98,7 @@ fn put(call: Call<'_>, entry: Input<'_>) -> Result<Value, ApiError> {
     }
 }
 
-/// What AWS counts of an entry; a time, which it counts too, is not played.
+/// An entry's size as AWS counts it, but for its time, which is not simulated.
 fn size(entry: &Input<'_>) -> usize {
     let text = |member| entry.text(member).ok().flatten().map_or(0, str::len);
     let resources = entry.texts("Resources").unwrap_or_default();
@@ -129,6 +137,25 @@ fn test_event_pattern(call: Call<'_>) -> Answer {
 
 fn list_rules(call: Call<'_>) -> Answer {
     let prefix = call.input.text("NamePrefix")?.unwrap_or_default();
+    let rules = call
+        .aws
+        .events
+        .rules()
+        .iter()
+        .filter(|rule| rule.name.starts_with(prefix));
+    paged(call, "Rules", rules.map(describe).collect())
+}
+
+fn list_rule_names_by_target(call: Call<'_>) -> Answer {
+    let target = call.input.required_text("TargetArn")?;
+    let rules = call.aws.events.rules().iter();
+    let calling = rules.filter(|rule| target_arn(rule) == target);
+    let names = calling.map(|rule| json!(rule.name)).collect();
+    paged(call, "RuleNames", names)
+}
+
+/// One page of a list, of up to 100 entries.
+fn paged(call: Call<'_>, member: &str, all: Vec<Value>) -> Answer {
     let size = match call.input.integer("Limit")? {
         None => 100,
         Some(size @ 1..=100) => usize::try_from(size).unwrap_or(100),
@@ -138,19 +165,9 @@ fn list_rules(call: Call<'_>) -> Answer {
             return Err(ApiError::new("ValidationException", message));
         }
     };
-    let rules = call
-        .aws
-        .events
-        .rules()
-        .iter()
-        .filter(|rule| rule.name.starts_with(prefix));
-    let part = page(
-        rules.map(describe).collect(),
-        size,
-        call.input.text("NextToken")?,
-    )
-    .map_err(|_| ApiError::new("ValidationException", "Token is not valid."))?;
-    let mut answer = json!({ "Rules": part.items });
+    let part = page(all, size, call.input.text("NextToken")?)
+        .map_err(|_| ApiError::new("ValidationException", "Token is not valid."))?;
+    let mut answer = json!({ member: part.items });
     if let Some(token) = part.next_token {
         answer["NextToken"] = json!(token);
     }
@@ -165,7 +182,7 @@ fn list_targets_by_rule(call: Call<'_>) -> Answer {
     let rule = find(call, call.input.required_text("Rule")?)?;
     let mut target = json!({
         "Id": rule.function,
-        "Arn": arn("lambda", &format!("function:{}", rule.function)),
+        "Arn": target_arn(rule),
         "RetryPolicy": {
             "MaximumRetryAttempts": rule.retry.maximum_attempts,
             "MaximumEventAgeInSeconds": rule.retry.maximum_event_age.as_secs(),
@@ -175,6 +192,10 @@ fn list_targets_by_rule(call: Call<'_>) -> Answer {
         target["Input"] = json!(input.to_string());
     }
     Ok(json!({ "Targets": [target] }))
+}
+
+fn target_arn(rule: &Rule) -> String {
+    arn("lambda", &format!("function:{}", rule.function))
 }
 
 fn find<'a>(call: Call<'a>, name: &str) -> Result<&'a Rule, ApiError> {
@@ -202,4 +223,20 @@ fn describe(rule: &Rule) -> Value {
         }
     }
     described
+}
+
+/// SAR, Amazon EventBridge: `rule/NAME` of a rule on the default bus.
+fn on_rule(call: Call<'_>) -> Vec<Permission> {
+    let name = call.named("Rule").unwrap_or(call.named_or_any("Name"));
+    vec![call.on(arn("events", &format!("rule/{name}")))]
+}
+
+/// `event-bus/NAME`, of each entry.
+fn on_buses(call: Call<'_>) -> Vec<Permission> {
+    let entries = call.input.value("Entries").and_then(Value::as_array);
+    let bus = |entry: &Value| {
+        let name = entry["EventBusName"].as_str().unwrap_or("default");
+        full_arn("events", "event-bus/", name)
+    };
+    call.on_each(entries.into_iter().flatten().map(bus))
 }

@@ -1,30 +1,68 @@
 //! Lambda's operations.
 
+use axum::body::Bytes;
+use axum::http::HeaderMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Value, json};
+use futures_util::FutureExt as _;
+use serde_json::{Map, Value, json};
 
-use super::{Call, unknown};
-use crate::api::Reply;
 use crate::api::error::ApiError;
+use crate::api::operation::{Call, Operation, Outcome, Reply};
 use crate::api::page::page;
+use crate::api::permission::{full_arn, no_resource};
+use crate::iam::Permission;
 use crate::identity::{ACCOUNT, arn};
 use crate::lambda::{Answer, Function, Refused};
 
-/// As many bytes of the log as an answer to Invoke may bring along.
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new("GetFunction", get_function, on_function)
+        .route("GET", "/2015-03-31/functions/{FunctionName}"),
+    Operation::new(
+        "GetFunctionConfiguration",
+        get_function_configuration,
+        on_function,
+    )
+    .route("GET", "/2015-03-31/functions/{FunctionName}/configuration"),
+    Operation::new_async("Invoke", |call| invoke(call).boxed(), may_invoke_function)
+        .route_with_body(
+            "POST",
+            "/2015-03-31/functions/{FunctionName}/invocations",
+            invocation,
+        ),
+    Operation::new("ListFunctions", list_functions, no_resource)
+        .route("GET", "/2015-03-31/functions/"),
+];
+
+/// How many bytes of the log Invoke may return.
 const LOG_TAIL: usize = 4096;
 
-pub(super) async fn answer(call: Call<'_>) -> Result<Reply, ApiError> {
-    match call.operation {
-        "GetFunction" => get_function(call).map(Reply::from),
-        "GetFunctionConfiguration" => function(call).map(|function| describe(&function).into()),
-        "Invoke" => invoke(call).await,
-        "ListFunctions" => list_functions(call).map(Reply::from),
-        _ => unknown().map(Reply::from),
+/// An invocation's payload is the whole body, and its type a header.
+fn invocation(headers: &HeaderMap, body: &Bytes) -> Result<Map<String, Value>, ApiError> {
+    let unreadable = |error| {
+        ApiError::new(
+            "InvalidRequestContentException",
+            format!("Could not parse request body into json: {error}"),
+        )
+    };
+    let payload = if body.is_empty() {
+        json!({})
+    } else {
+        serde_json::from_slice(body).map_err(unreadable)?
+    };
+    let header = |name: &str| headers.get(name)?.to_str().ok();
+    let kind = header("x-amz-invocation-type").unwrap_or("RequestResponse");
+    let mut members = Map::from_iter([
+        ("Payload".to_owned(), payload),
+        ("InvocationType".to_owned(), json!(kind)),
+    ]);
+    if let Some(log_type) = header("x-amz-log-type") {
+        members.insert("LogType".to_owned(), json!(log_type));
     }
+    Ok(members)
 }
 
-async fn invoke(call: Call<'_>) -> Result<Reply, ApiError> {
+async fn invoke(call: Call<'_>) -> Outcome {
     let function = function(call)?;
     let payload = call.input.value("Payload").cloned().unwrap_or(Value::Null);
     let invocation_type = call.input.text("InvocationType")?;
@@ -62,7 +100,7 @@ async fn invoke(call: Call<'_>) -> Result<Reply, ApiError> {
     }
 }
 
-/// A function's error is an answer with HTTP 200; only a header tells it.
+/// A function's error is an answer with HTTP 200; only a header marks it.
 fn answered(answer: Answer) -> Reply {
     let mut headers = vec![("x-amz-executed-version", "$LATEST".to_owned())];
     let body = match answer {
@@ -172,6 +210,10 @@ fn get_function(call: Call<'_>) -> Result<Value, ApiError> {
     Ok(answer)
 }
 
+fn get_function_configuration(call: Call<'_>) -> Result<Value, ApiError> {
+    function(call).map(|function| describe(&function))
+}
+
 fn list_functions(call: Call<'_>) -> Result<Value, ApiError> {
     let size = match call.input.integer("MaxItems")? {
         None => 50,
@@ -195,7 +237,7 @@ fn list_functions(call: Call<'_>) -> Result<Value, ApiError> {
     Ok(answer)
 }
 
-/// What the template says of a function, as far as it is read.
+/// The function's configuration, as far as the template is read.
 fn describe(function: &Function) -> Value {
     json!({
         "FunctionName": function.name,
@@ -215,4 +257,25 @@ fn describe(function: &Function) -> Value {
             "LogGroup": function.log_group,
         },
     })
+}
+
+/// SAR, AWS Lambda: the function, with its qualifier if the request has one.
+fn on_function(call: Call<'_>) -> Vec<Permission> {
+    vec![call.on(named_function_arn(call))]
+}
+
+/// The action that Invoke needs has a name of its own.
+fn may_invoke_function(call: Call<'_>) -> Vec<Permission> {
+    vec![Permission::new(
+        "lambda:InvokeFunction",
+        named_function_arn(call),
+    )]
+}
+
+fn named_function_arn(call: Call<'_>) -> String {
+    let function = full_arn("lambda", "function:", call.named_or_any("FunctionName"));
+    match call.named("Qualifier") {
+        Some(qualifier) => format!("{function}:{qualifier}"),
+        None => function,
+    }
 }

@@ -2,15 +2,24 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Call};
 use crate::api::error::ApiError;
+use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
-use crate::api::stamp::epoch_milliseconds;
+use crate::api::permission::full_arn;
+use crate::iam::Permission;
 use crate::identity::arn;
 use crate::logs::filter::{Filter, NotPlayed};
 use crate::logs::{From, LogEvent, window};
+use crate::stamp::epoch_milliseconds;
 
-/// As many characters as a filter pattern may have.
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new("DescribeLogGroups", describe_log_groups, on_prefix),
+    Operation::new("DescribeLogStreams", describe_log_streams, on_log_group),
+    Operation::new("FilterLogEvents", filter_log_events, on_log_group),
+    Operation::new("GetLogEvents", get_log_events, on_log_stream),
+];
+
+/// How many characters a filter pattern may have.
 const LONGEST_PATTERN: usize = 1024;
 
 fn invalid(message: impl Into<String>) -> ApiError {
@@ -37,7 +46,7 @@ fn group<'a>(call: Call<'a>) -> Result<&'a str, ApiError> {
     Ok(name.strip_suffix(":*").unwrap_or(name))
 }
 
-pub(super) fn get_log_events(call: Call<'_>) -> Answer {
+fn get_log_events(call: Call<'_>) -> Answer {
     let group = group(call)?;
     let stream = call.input.required_text("logStreamName")?;
     let from = match (
@@ -73,7 +82,7 @@ pub(super) fn get_log_events(call: Call<'_>) -> Answer {
     }))
 }
 
-pub(super) fn filter_log_events(call: Call<'_>) -> Answer {
+fn filter_log_events(call: Call<'_>) -> Answer {
     let group = group(call)?;
     let (names, prefix) = (
         call.input.texts("logStreamNames")?,
@@ -92,7 +101,7 @@ pub(super) fn filter_log_events(call: Call<'_>) -> Answer {
         )));
     }
     let filter = Filter::parse(pattern).map_err(|NotPlayed| {
-        invalid("Invalid filter pattern: the rehearsal plays words and phrases only.")
+        invalid("Invalid filter pattern: the rehearsal supports words and phrases only.")
     })?;
     let (start, end) = (
         call.input.integer("startTime")?,
@@ -132,7 +141,7 @@ pub(super) fn filter_log_events(call: Call<'_>) -> Answer {
     Ok(answer)
 }
 
-pub(super) fn describe_log_groups(call: Call<'_>) -> Answer {
+fn describe_log_groups(call: Call<'_>) -> Answer {
     let prefix = call.input.text("logGroupNamePrefix")?;
     let pattern = call.input.text("logGroupNamePattern")?;
     if prefix.is_some() && pattern.is_some() {
@@ -163,7 +172,7 @@ pub(super) fn describe_log_groups(call: Call<'_>) -> Answer {
     paged(call, "logGroups", described.collect())
 }
 
-pub(super) fn describe_log_streams(call: Call<'_>) -> Answer {
+fn describe_log_streams(call: Call<'_>) -> Answer {
     let group = group(call)?;
     let prefix = call.input.text("logStreamNamePrefix")?;
     let by_time = match call.input.text("orderBy")? {
@@ -253,4 +262,33 @@ fn within(event: &LogEvent, start: Option<i64>, end: Option<i64>) -> bool {
 fn describe(event: &LogEvent) -> Value {
     let at = epoch_milliseconds(event.at);
     json!({ "timestamp": at, "message": event.message, "ingestionTime": at })
+}
+
+/// SAR, Amazon CloudWatch Logs. Reading a whole group takes a permission on `log-group:NAME:log-stream:`, as refusals
+/// show.
+fn on_log_group(call: Call<'_>) -> Vec<Permission> {
+    vec![call.on(format!("{}:log-stream:", named_group_arn(call)))]
+}
+
+fn on_log_stream(call: Call<'_>) -> Vec<Permission> {
+    let stream = call.named_or_any("logStreamName");
+    vec![call.on(format!("{}:log-stream:{stream}", named_group_arn(call)))]
+}
+
+/// Without a prefix the group in the ARN is empty, as refusals show.
+fn on_prefix(call: Call<'_>) -> Vec<Permission> {
+    let prefix = call.named("logGroupNamePrefix").unwrap_or_default();
+    let group = format!("log-group:{prefix}:log-stream:");
+    vec![call.on(arn("logs", &group))]
+}
+
+fn named_group_arn(call: Call<'_>) -> String {
+    match call.named("logGroupName") {
+        Some(name) => arn("logs", &format!("log-group:{name}")),
+        None => full_arn(
+            "logs",
+            "log-group:",
+            call.named_or_any("logGroupIdentifier"),
+        ),
+    }
 }

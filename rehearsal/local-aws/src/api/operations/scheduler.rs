@@ -4,19 +4,32 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::input::Input;
+use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
-use crate::api::stamp::epoch_seconds;
+use crate::api::permission::{no_resource, pass_role};
+use crate::iam::Permission;
 use crate::identity::arn;
 use crate::scheduler::{AfterCompletion, Schedule, State, create, due, update};
+use crate::stamp::epoch_seconds;
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new("CreateSchedule", create_schedule, on_schedule_with_role)
+        .route("POST", "/schedules/{Name}"),
+    Operation::new("DeleteSchedule", delete_schedule, on_schedule)
+        .route("DELETE", "/schedules/{Name}"),
+    Operation::new("GetSchedule", get_schedule, on_schedule).route("GET", "/schedules/{Name}"),
+    Operation::new("ListSchedules", list_schedules, no_resource).route("GET", "/schedules"),
+    Operation::new("UpdateSchedule", update_schedule, on_schedule_with_role)
+        .route("PUT", "/schedules/{Name}"),
+];
 
 fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new("ValidationException", message)
 }
 
-/// How services complain about a value that their model does not allow.
+/// The error for a value that the service's model does not allow.
 fn not_satisfied(value: &str, member: &str, constraint: &str) -> ApiError {
     invalid(format!(
         "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {constraint}"
@@ -35,7 +48,7 @@ fn schedule_arn(name: &str) -> String {
     arn("scheduler", &format!("schedule/default/{name}"))
 }
 
-pub(super) fn create_schedule(call: Call<'_>) -> Answer {
+fn create_schedule(call: Call<'_>) -> Answer {
     let name = call.input.required_text("Name")?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     if !name.bytes().all(plain) {
@@ -53,7 +66,7 @@ pub(super) fn create_schedule(call: Call<'_>) -> Answer {
     {
         return Ok(json!({ "ScheduleArn": schedule_arn(name) }));
     }
-    create(call.aws, schedule).map_err(|_| {
+    create(&call.aws.scheduler, schedule).map_err(|_| {
         ApiError::new(
             "ConflictException",
             format!("Schedule {name} already exists."),
@@ -63,9 +76,9 @@ pub(super) fn create_schedule(call: Call<'_>) -> Answer {
     Ok(json!({ "ScheduleArn": schedule_arn(name) }))
 }
 
-/// All members are sent anew: one that is left out has its default again (EventBridge Scheduler API Reference,
-/// UpdateSchedule).
-pub(super) fn update_schedule(call: Call<'_>) -> Answer {
+/// The request replaces all members: one that it leaves out returns to its default (EventBridge Scheduler API
+/// Reference, UpdateSchedule).
+fn update_schedule(call: Call<'_>) -> Answer {
     group(call)?;
     let name = call.input.required_text("Name")?;
     let known = call
@@ -77,7 +90,7 @@ pub(super) fn update_schedule(call: Call<'_>) -> Answer {
         created_at: known.created_at,
         ..read(call, name)?
     };
-    update(call.aws, schedule);
+    update(&call.aws.scheduler, schedule);
     Ok(json!({ "ScheduleArn": schedule_arn(name) }))
 }
 
@@ -88,7 +101,7 @@ fn read(call: Call<'_>, name: &str) -> Result<Schedule, ApiError> {
         .ok_or_else(|| invalid(format!("Invalid Schedule Expression {expression}.")))?;
     let zone = input.text("ScheduleExpressionTimezone")?;
     if zone.is_some_and(|zone| zone != "UTC") {
-        let message = "Invalid ScheduleExpressionTimezone: the rehearsal knows UTC only.";
+        let message = "Invalid ScheduleExpressionTimezone: the rehearsal supports UTC only.";
         return Err(invalid(message));
     }
     let after = match input.text("ActionAfterCompletion")?.unwrap_or("NONE") {
@@ -128,7 +141,7 @@ fn not_one_of(value: &str, member: &str, values: &str) -> ApiError {
     )
 }
 
-/// How much later than it says a schedule may call: here it uses all of its window.
+/// How much later than its time a schedule may invoke its target: here it uses all of its window.
 fn flexible(window: &Input<'_>) -> Result<Duration, ApiError> {
     let minutes = window.integer("MaximumWindowInMinutes")?;
     match (window.required_text("Mode")?, minutes) {
@@ -150,7 +163,7 @@ fn flexible(window: &Input<'_>) -> Result<Duration, ApiError> {
     }
 }
 
-/// The function that a target is, the role that calls it, and what it gets.
+/// The target's function, the role to invoke it with, and its payload.
 fn target(target: &Input<'_>) -> Result<(String, String, Value), ApiError> {
     let function = target.required_text("Arn")?;
     if !function.starts_with("arn:") || !function.contains(":lambda:") {
@@ -192,7 +205,7 @@ fn target(target: &Input<'_>) -> Result<(String, String, Value), ApiError> {
     Ok((function.to_owned(), role.to_owned(), payload))
 }
 
-pub(super) fn get_schedule(call: Call<'_>) -> Answer {
+fn get_schedule(call: Call<'_>) -> Answer {
     group(call)?;
     let name = call.input.required_text("Name")?;
     let schedule = call
@@ -216,7 +229,7 @@ pub(super) fn get_schedule(call: Call<'_>) -> Answer {
     Ok(Value::Object(answer))
 }
 
-pub(super) fn list_schedules(call: Call<'_>) -> Answer {
+fn list_schedules(call: Call<'_>) -> Answer {
     let group = call.input.text("ScheduleGroup")?.unwrap_or("default");
     let prefix = call.input.text("NamePrefix")?.unwrap_or_default();
     let state = call.input.text("State")?;
@@ -255,7 +268,7 @@ pub(super) fn list_schedules(call: Call<'_>) -> Answer {
     Ok(answer)
 }
 
-pub(super) fn delete_schedule(call: Call<'_>) -> Answer {
+fn delete_schedule(call: Call<'_>) -> Answer {
     group(call)?;
     let name = call.input.required_text("Name")?;
     call.aws
@@ -280,4 +293,21 @@ fn group(call: Call<'_>) -> Result<(), ApiError> {
         format!("Schedule group {named} does not exist."),
     )
     .with_status(404))
+}
+
+/// SAR, Amazon EventBridge Scheduler: `schedule/GROUP/NAME`.
+fn on_schedule(call: Call<'_>) -> Vec<Permission> {
+    let group = call.named("GroupName").or(call.named("groupName"));
+    let group = group.unwrap_or("default");
+    let name = call.named_or_any("Name");
+    vec![call.on(arn("scheduler", &format!("schedule/{group}/{name}")))]
+}
+
+/// A schedule's role is passed to it.
+fn on_schedule_with_role(call: Call<'_>) -> Vec<Permission> {
+    let target = call.input.value("Target").unwrap_or(&Value::Null);
+    let role = target["RoleArn"].as_str().unwrap_or("*");
+    let mut needed = on_schedule(call);
+    needed.push(pass_role(role, "scheduler.amazonaws.com"));
+    needed
 }

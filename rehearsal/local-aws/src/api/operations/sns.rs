@@ -2,14 +2,28 @@
 
 use serde_json::{Value, json};
 
-use super::{Answer, Call};
 use crate::api::error::ApiError;
 use crate::api::input::Input;
+use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
+use crate::api::permission::no_resource;
+use crate::iam::Permission;
 use crate::identity::ACCOUNT;
-use crate::sns::{Publication, Subscription, malformed_arn, refusal};
+use crate::sns::{Message, Publication, Subscription, malformed_arn, refusal};
 use crate::timeline;
-use crate::world::Message;
+
+pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new("GetTopicAttributes", get_topic_attributes, on_topic),
+    Operation::new("ListSubscriptions", list_subscriptions, no_resource),
+    Operation::new(
+        "ListSubscriptionsByTopic",
+        list_subscriptions_by_topic,
+        on_topic,
+    ),
+    Operation::new("ListTopics", list_topics, no_resource),
+    Operation::new("Publish", publish, on_topic_or_target),
+    Operation::new("Subscribe", subscribe, on_topic),
+];
 
 fn invalid(message: impl Into<String>) -> ApiError {
     ApiError::new("InvalidParameter", message)
@@ -19,7 +33,7 @@ fn no_topic() -> ApiError {
     ApiError::new("NotFound", "Topic does not exist").with_status(404)
 }
 
-pub(super) fn publish(call: Call<'_>) -> Answer {
+fn publish(call: Call<'_>) -> Answer {
     let (member, topic) = match (call.input.text("TopicArn")?, call.input.text("TargetArn")?) {
         (Some(topic), None) => ("TopicArn", topic),
         (None, Some(target)) => ("TargetArn", target),
@@ -64,7 +78,7 @@ pub(super) fn publish(call: Call<'_>) -> Answer {
     Ok(json!({ "MessageId": call.aws.ids.uuid() }))
 }
 
-/// How many bytes the message's attributes have, once each is one that SNS takes.
+/// The size of the message's attributes in bytes; each must be one that SNS accepts.
 fn attributes(input: &Input<'_>) -> Result<usize, ApiError> {
     let mut bytes = 0;
     let mut names: Vec<&str> = Vec::new();
@@ -107,13 +121,13 @@ fn attributes(input: &Input<'_>) -> Result<usize, ApiError> {
     Ok(bytes)
 }
 
-/// Refuses a topic that is not there.
+/// Refuses a topic that does not exist.
 fn known(call: Call<'_>, topic: &str) -> Result<(), ApiError> {
     let is_there = call.aws.sns.topics().iter().any(|known| known == topic);
     is_there.then_some(()).ok_or_else(no_topic)
 }
 
-/// The topic that a request is about.
+/// The topic that a request names.
 fn topic<'a>(call: Call<'a>) -> Result<&'a str, ApiError> {
     let topic = call.input.required_text("TopicArn")?;
     match malformed_arn("TopicArn", topic) {
@@ -122,7 +136,7 @@ fn topic<'a>(call: Call<'a>) -> Result<&'a str, ApiError> {
     }
 }
 
-pub(super) fn get_topic_attributes(call: Call<'_>) -> Answer {
+fn get_topic_attributes(call: Call<'_>) -> Answer {
     let topic = topic(call)?;
     let subscriptions = call.aws.sns.subscriptions();
     let count = |confirmed: bool| {
@@ -141,7 +155,7 @@ pub(super) fn get_topic_attributes(call: Call<'_>) -> Answer {
     }}))
 }
 
-pub(super) fn list_topics(call: Call<'_>) -> Answer {
+fn list_topics(call: Call<'_>) -> Answer {
     let topics = call.aws.sns.topics().iter();
     paged(
         call,
@@ -150,7 +164,7 @@ pub(super) fn list_topics(call: Call<'_>) -> Answer {
     )
 }
 
-pub(super) fn subscribe(call: Call<'_>) -> Answer {
+fn subscribe(call: Call<'_>) -> Answer {
     let topic = topic(call)?;
     let protocol = call.input.required_text("Protocol")?;
     let confirmed = match protocol {
@@ -184,12 +198,12 @@ pub(super) fn subscribe(call: Call<'_>) -> Answer {
     Ok(json!({ "SubscriptionArn": arn }))
 }
 
-pub(super) fn list_subscriptions(call: Call<'_>) -> Answer {
+fn list_subscriptions(call: Call<'_>) -> Answer {
     let all = call.aws.sns.subscriptions();
     paged(call, "Subscriptions", all.iter().map(describe).collect())
 }
 
-pub(super) fn list_subscriptions_by_topic(call: Call<'_>) -> Answer {
+fn list_subscriptions_by_topic(call: Call<'_>) -> Answer {
     let topic = topic(call)?;
     let all = call.aws.sns.subscriptions();
     let its = all
@@ -221,4 +235,16 @@ fn paged(call: Call<'_>, member: &str, all: Vec<Value>) -> Answer {
         answer["NextToken"] = json!(token);
     }
     Ok(answer)
+}
+
+/// SAR, Amazon SNS.
+fn on_topic(call: Call<'_>) -> Vec<Permission> {
+    vec![call.on(call.named_or_any("TopicArn"))]
+}
+
+/// A topic encrypted with `alias/aws/sns` needs no permission for the key: its policy allows every principal of the
+/// account that may publish.
+fn on_topic_or_target(call: Call<'_>) -> Vec<Permission> {
+    let topic = call.named("TopicArn");
+    vec![call.on(topic.unwrap_or(call.named_or_any("TargetArn")))]
 }

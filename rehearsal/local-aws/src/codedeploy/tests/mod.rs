@@ -15,11 +15,12 @@ use super::app_spec::AppSpec;
 use super::traffic::Routing;
 use super::*;
 use crate::assumption::{Assumption, Assumptions};
+use crate::aws::Aws;
 use crate::ecs::capacity::LaunchKind;
 use crate::lambda;
 use crate::template::Template;
 use crate::world::{
-    Aws, ContainerSettings, HealthCheck, ServiceSettings, TestListener, World, WorldSettings,
+    ContainerSettings, HealthCheck, ServiceSettings, TestListener, World, WorldSettings,
 };
 
 const ALARM: &str = "web-5xx";
@@ -149,7 +150,7 @@ fn deploy(aws: &Arc<Aws>, hooks: &[LifecycleEvent]) {
         true
     });
     if created {
-        engine::begin(aws, id);
+        engine::begin(&aws.codedeploy, id);
     }
 }
 

@@ -101,9 +101,9 @@ async fn perform(world: &World, act: Act) {
     match act {
         Act::Deploy(hooks) => deploy(world.shared(), &hooks),
         // Refused where it makes no sense, which is what AWS does.
-        Act::Stop(roll_back) => drop(world.stop_deployment(&id, roll_back)),
-        Act::Continue(wait) => drop(world.continue_deployment(&id, wait)),
-        Act::Alarm(state) => world.set_alarm(ALARM, state).unwrap(),
+        Act::Stop(roll_back) => drop(world.codedeploy.stop_deployment(&id, roll_back)),
+        Act::Continue(wait) => drop(world.codedeploy.continue_deployment(&id, wait)),
+        Act::Alarm(state) => world.cloudwatch.set_alarm(ALARM, state).unwrap(),
         Act::Answer(given) => world.codedeploy.write(|state| {
             let deployment = state.deployment_mut(&id);
             let open = deployment.and_then(|deployment| {

@@ -1,6 +1,7 @@
 use std::time::UNIX_EPOCH;
 
 use super::*;
+use crate::ecs::instance::instance_for_tests;
 
 fn revision(mode: &str, host_port: u64, memory: u64) -> Revision {
     let port = json!({ "containerPort": 8080, "hostPort": host_port, "protocol": "tcp" });

@@ -79,7 +79,7 @@ fn a_task_with_host_ports_is_known_by_its_instance_and_port() {
     };
     let task = Task {
         network: Network::Host(vec![binding("proxy", 32768), binding("web", 32769)]),
-        instance: Some(crate::ecs::capacity::instance_for_tests(7)),
+        instance: Some(crate::ecs::instance::instance_for_tests(7)),
         ..Task::for_tests("task")
     };
     let health = [

@@ -2,11 +2,13 @@
 
 mod function;
 
-use std::time::SystemTime;
+use std::path::PathBuf;
+use std::time::{Duration, SystemTime};
 
 use serde_json::json;
 
 use super::*;
+use crate::assumption::Assumptions;
 
 pub(crate) fn function() -> Function {
     let test_binary = std::env::current_exe().unwrap().display().to_string();
@@ -29,16 +31,16 @@ pub(crate) fn function() -> Function {
 
 pub(crate) async fn start(function: Function) -> (Lambda, Clock) {
     let clock = Clock::with(crate::clock::Pace::Real, Duration::from_millis(1));
-    (
-        Lambda::start(
-            clock.clone(),
-            vec![function],
-            "http://127.0.0.1:4566".to_owned(),
-        )
-        .await
-        .unwrap(),
-        clock,
-    )
+    let lambda = start_at(clock.clone(), function).await;
+    (lambda.unwrap(), clock)
+}
+
+/// With roles that nobody knows, so that nothing is refused.
+async fn start_at(clock: Clock, function: Function) -> anyhow::Result<Lambda> {
+    let context = Context::new(clock, Assumptions::default());
+    let iam = Arc::new(Iam::new(Vec::new(), &[]).unwrap());
+    let local_aws = "http://127.0.0.1:4566".to_owned();
+    Lambda::start(context, iam, Logs::default(), vec![function], local_aws).await
 }
 
 const NAME: &str = "CodeDeployHook_greenlight_run-migration";
@@ -354,7 +356,7 @@ async fn a_missing_binary_is_named() {
         binary: PathBuf::from("/nowhere/run-migration"),
         ..function()
     };
-    let Err(error) = Lambda::start(Clock::start(), vec![function], String::new()).await else {
+    let Err(error) = start_at(Clock::start(), function).await else {
         panic!("it started")
     };
     assert!(
@@ -449,8 +451,7 @@ async fn lines_go_to_the_log_group_between_lambdas_own() {
             ..function()
         })
         .await;
-        let logs = Logs::default();
-        lambda.log_to(logs.clone());
+        let logs = lambda.inner.logs.clone();
         assert_eq!(logs.streams("/greenlight/hooks").unwrap().len(), 0);
         invoke(&lambda, json!({})).await;
         let stream = lambda.invocations()[0].log_stream.clone().unwrap();

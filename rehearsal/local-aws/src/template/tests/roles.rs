@@ -1,7 +1,7 @@
 //! Roles and policies: the shipped ones, and small ones with what is not evaluated in them.
 
 use super::*;
-use crate::iam::{Asked, Iam};
+use crate::iam::{Iam, Permission};
 use crate::identity::arn;
 
 fn iam(template: &Template) -> Iam {
@@ -9,8 +9,8 @@ fn iam(template: &Template) -> Iam {
     iam.with_keys(template.keys.clone())
 }
 
-fn allows(iam: &Iam, holder: &str, asked: Asked) -> bool {
-    iam.check(holder, &[asked]).is_ok()
+fn allows(iam: &Iam, holder: &str, permission: Permission) -> bool {
+    iam.check(holder, &[permission]).is_ok()
 }
 
 #[test]
@@ -26,21 +26,29 @@ fn the_shipped_roles_are_those_of_the_functions_and_of_the_schedule() {
             )
         })
         .collect();
-    let expected = [
-        ("start-deployment", "greenlight-StartDeploymentRole"),
-        ("run-migration", "greenlight-RunMigrationRole"),
-        ("finish-migration", "greenlight-FinishMigrationRole"),
-        ("check-test-traffic", "greenlight-CheckTestTrafficRole"),
-        ("report-outcome", "greenlight-ReportOutcomeRole"),
-        ("ScheduleRole", "greenlight-ScheduleRole"),
-    ];
+    let of_functions: Vec<(&str, String)> = template
+        .functions
+        .iter()
+        .map(|function| {
+            (
+                function.binary_name.as_str(),
+                format!("greenlight-{}Role", function.logical_id),
+            )
+        })
+        .collect();
+    let of_functions = of_functions
+        .iter()
+        .map(|(name, role)| (*name, role.as_str()));
+    let schedule = ("ScheduleRole", "greenlight-ScheduleRole");
+    let expected: Vec<(&str, &str)> = of_functions.chain([schedule]).collect();
     assert_eq!(roles, expected);
     let iam = iam(&template);
-    for (holder, _) in &expected[..5] {
+    for function in &template.functions {
+        let holder = &function.binary_name;
         assert_eq!(iam.check_on_failure(holder), Ok(()), "{holder}");
     }
     let (role, function) = (
-        template.principals[5].role_arn.as_str(),
+        template.principals.last().unwrap().role_arn.as_str(),
         arn("lambda", "function:greenlight-finish-migration"),
     );
     assert!(iam.trusts_scheduler(role) && !iam.trusts_scheduler(&template.principals[0].role_arn));
@@ -55,14 +63,16 @@ fn the_shipped_roles_are_those_of_the_functions_and_of_the_schedule() {
 fn parameters_narrow_what_is_allowed() {
     let group =
         |application: &str| arn("codedeploy", &format!("deploymentgroup:{application}/web"));
-    let create = |application: &str| Asked::new("codedeploy:CreateDeployment", group(application));
-    let list = |application: &str| Asked::new("codedeploy:ListDeployments", group(application));
+    let create =
+        |application: &str| Permission::new("codedeploy:CreateDeployment", group(application));
+    let list =
+        |application: &str| Permission::new("codedeploy:ListDeployments", group(application));
     let pass = |role: &str| {
         let role = format!("arn:aws:iam::111122223333:role/{role}");
-        Asked::new("iam:PassRole", role).with("iam:PassedToService", "ecs-tasks.amazonaws.com")
+        Permission::new("iam:PassRole", role).with("iam:PassedToService", "ecs-tasks.amazonaws.com")
     };
     let describe = |cluster: &str| {
-        Asked::new(
+        Permission::new(
             "ecs:DescribeServices",
             arn("ecs", &format!("service/{cluster}/web")),
         )
@@ -77,7 +87,7 @@ fn parameters_narrow_what_is_allowed() {
             ("ExecutionRoles", "ecsTaskExecutionRole"),
         ])),
     );
-    for (asked, by_default, narrowed) in [
+    for (permission, by_default, narrowed) in [
         (create("shop-web"), true, true),
         (create("bank"), true, false),
         (list("bank"), true, false),
@@ -88,14 +98,14 @@ fn parameters_narrow_what_is_allowed() {
         (describe("dev"), true, false),
     ] {
         assert_eq!(
-            allows(&wide, "start-deployment", asked.clone()),
+            allows(&wide, "start-deployment", permission.clone()),
             by_default,
-            "{asked:?}"
+            "{permission:?}"
         );
         assert_eq!(
-            allows(&narrow, "start-deployment", asked.clone()),
+            allows(&narrow, "start-deployment", permission.clone()),
             narrowed,
-            "{asked:?}"
+            "{permission:?}"
         );
     }
 }
@@ -134,10 +144,10 @@ fn what_is_done_with_one_deployment_is_allowed_under_both_readings() {
                 arn("codedeploy", "deploymentgroup:shop-web/web"),
                 "*".to_owned(),
             ] {
-                let asked = Asked::new(format!("codedeploy:{action}"), resource);
+                let permission = Permission::new(format!("codedeploy:{action}"), resource);
                 assert!(
-                    allows(&narrow, holder, asked.clone()),
-                    "{holder}: {asked:?}"
+                    allows(&narrow, holder, permission.clone()),
+                    "{holder}: {permission:?}"
                 );
             }
         }
@@ -151,13 +161,13 @@ fn with_a_key_functions_may_use_that_key_and_no_other() {
     let template = shipped(&[("KmsKey", key)]);
     assert_eq!(template.keys.len(), 4, "{:?}", template.keys);
     assert!(shipped(&[]).keys.is_empty());
-    let publish = || Asked::new("sns:Publish", template.topic_arn.as_str());
+    let publish = || Permission::new("sns:Publish", template.topic_arn.as_str());
     let with_key = iam(&template);
     for function in &template.functions {
         let holder = function.binary_name.as_str();
         assert!(allows(&with_key, holder, publish()), "{holder}");
         assert_eq!(with_key.check_on_failure(holder), Ok(()), "{holder}");
-        let other = Asked::new("kms:Decrypt", key.replace("mine", "other"));
+        let other = Permission::new("kms:Decrypt", key.replace("mine", "other"));
         assert!(!allows(&with_key, holder, other), "{holder}");
     }
     let without_grant = Iam::new(shipped(&[]).principals, &[])
@@ -196,7 +206,7 @@ fn a_stack_with_a_permissions_boundary_is_not_evaluated_as_one_without() {
 
 #[test]
 fn network_interfaces_are_allowed_only_in_a_vpc() {
-    let attach = || Asked::new("ec2:CreateNetworkInterface", "*");
+    let attach = || Permission::new("ec2:CreateNetworkInterface", "*");
     assert!(!allows(&iam(&shipped(&[])), "check-test-traffic", attach()));
     let in_vpc = [
         ("CheckTestTrafficSubnets", "subnet-1"),
@@ -231,10 +241,10 @@ const ROLE: &str = "
 
 #[test]
 fn sam_adds_to_the_roles_that_it_makes_and_to_no_other() {
-    let send = || Asked::new("sqs:SendMessage", arn("sqs", "greenlight-Dead"));
+    let send = || Permission::new("sqs:SendMessage", arn("sqs", "greenlight-Dead"));
     let (log, attach) = (
-        || Asked::new("logs:PutLogEvents", "*"),
-        || Asked::new("ec2:CreateNetworkInterface", "*"),
+        || Permission::new("logs:PutLogEvents", "*"),
+        || Permission::new("ec2:CreateNetworkInterface", "*"),
     );
     let typed = SMALL.replacen("OnFailure: { Dest", "OnFailure: { Type: SQS, Dest", 1);
     for (template, expected) in [
@@ -261,7 +271,7 @@ fn sam_adds_to_the_roles_that_it_makes_and_to_no_other() {
 
 #[test]
 fn a_functions_own_policies_are_read() {
-    let publish = || Asked::new("sns:Publish", arn("sns", "outcomes"));
+    let publish = || Permission::new("sns:Publish", arn("sns", "outcomes"));
     let policies = "      Policies:\n        - AWSLambdaBasicExecutionRole\n        - Statement: [{ Effect: Allow, Action: sns:Publish, Resource: !Sub 'arn:aws:sns:*:${AWS::AccountId}:*' }]\n";
     assert!(allows(&iam(&with(policies, "").unwrap()), "one", publish()));
     let one = "      Policies: { Statement: { Effect: Deny, Action: '*', Resource: '*' } }\n";

@@ -1,4 +1,4 @@
-//! One table of the file: takes what is expected, notes what is wrong, and at the end notes what nobody expected.
+//! One table of the file: takes what is expected, notes what is wrong, and at the end notes unknown keys.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -53,7 +53,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// Text that may be there and must be as `accepts` says.
+    /// An optional string that `accepts` has to accept.
     pub(super) fn text(
         &mut self,
         key: &'static str,
@@ -74,7 +74,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// A list of texts; empty where there is none.
+    /// An array of strings; empty where there is none.
     pub(super) fn list<T: FromStr<Err: fmt::Display>>(
         &mut self,
         key: &'static str,
@@ -83,10 +83,13 @@ impl<'a> Section<'a> {
             None => return Some(Vec::new()),
             Some(Value::Array(values)) => values,
             Some(other) => {
-                return self.refuse(
-                    key,
-                    &format!("`{other}` is {}, expected a list of texts", kind(&other)),
-                );
+                let found = if other.is_str() {
+                    "the string"
+                } else {
+                    kind(&other)
+                };
+                let reason = format!("expected an array of strings, found {found} `{other}`");
+                return self.refuse(key, &reason);
             }
         };
         let items: Vec<Option<T>> = values
@@ -200,7 +203,7 @@ impl<'a> Section<'a> {
         None
     }
 
-    /// Notes every key that nobody asked for.
+    /// Notes every unknown key.
     pub(super) fn finish(self) {
         let expected: Vec<String> = self.known.iter().map(|key| format!("`{key}`")).collect();
         for key in self.table.keys() {

@@ -19,8 +19,11 @@ fn problems(text: &str) -> String {
 fn the_smallest_pipeline_gets_the_names_that_the_ecs_console_gives() {
     let config = Config::parse(SMALLEST).unwrap();
     let pipeline = &config.pipelines[0];
-    assert_eq!(pipeline.application.as_str(), "AppECS-prod-web");
-    assert_eq!(pipeline.deployment_group.as_str(), "DgpECS-prod-web");
+    assert_eq!(pipeline.codedeploy.application.as_str(), "AppECS-prod-web");
+    assert_eq!(
+        pipeline.codedeploy.deployment_group.as_str(),
+        "DgpECS-prod-web"
+    );
     assert_eq!(pipeline.revision_from, RevisionFrom::Production);
     assert_eq!(pipeline.when_busy, WhenBusy::Wait);
     assert_eq!(pipeline.termination_wait, TerminationWait::Cut);
@@ -168,4 +171,15 @@ fn a_base_url_is_an_address_that_can_be_asked() {
     ] {
         assert!(!base_url(url), "{url}");
     }
+}
+
+#[test]
+fn a_string_in_place_of_an_array_is_named_as_one() {
+    let text = "[[pipeline]]\nname='w'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'\n\
+                containers='web'";
+    let problems = Config::parse(text).unwrap_err();
+    assert_eq!(
+        problems.to_string(),
+        "at `pipeline[0].containers`: expected an array of strings, found the string `\"web\"`"
+    );
 }

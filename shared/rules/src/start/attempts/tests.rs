@@ -1,8 +1,7 @@
 use super::*;
 use crate::config::Config;
 use crate::names::Image;
-use crate::start::description;
-use crate::start::tests::{deployment, detail, digest};
+use crate::start::tests::{attempt, detail, digest};
 
 fn at(seconds: i64) -> UtcDateTime {
     UtcDateTime::from_unix_timestamp(seconds).unwrap()
@@ -18,25 +17,25 @@ fn check_attempts(tag: &str, ordered_at: i64, deployments: &[&str], expected: &s
     let made = deployments.iter().zip(1..).map(|(line, number)| {
         let mut words = line.split(' ');
         let mut word = || words.next().unwrap();
-        let image = Image {
-            repository: "shop/web".parse().unwrap(),
+        let order = Order {
             digest: digest(word().chars().next().unwrap()),
+            ordered_at: Some(at(number)),
             tag: word().parse().ok(),
+            repository: None,
         };
-        let status = match word() {
-            "failed" => DeploymentStatus::Failed,
-            "shipped" => DeploymentStatus::Succeeded,
-            _ => DeploymentStatus::InProgress,
+        let end = match word() {
+            "failed" => Some(End::Failed),
+            "shipped" => Some(End::Succeeded),
+            _ => None,
         };
-        Deployment {
-            description: Some(description(&image, at(number))),
+        Attempt {
+            order: Some(order),
             created_at: at(number),
-            app_spec_sha256: words.next().map(str::to_owned),
-            ..deployment(&format!("d-{number}"), status, image.digest)
+            content: words.next().map(str::to_owned),
+            ..attempt(&format!("d-{number}"), end, digest('a'))
         }
     });
-    // CodeDeploy promises no order.
-    let mut made: Vec<Deployment> = made.collect();
+    let mut made: Vec<Attempt> = made.collect();
     made.reverse();
     let image = Image {
         repository: "shop/web".parse().unwrap(),
@@ -49,7 +48,10 @@ fn check_attempts(tag: &str, ordered_at: i64, deployments: &[&str], expected: &s
         ordered_at: at(ordered_at),
     };
     let attempts = attempts(&pipeline, &candidate, made);
-    let ids: Vec<&str> = attempts.iter().map(|attempt| attempt.id.as_str()).collect();
+    let ids: Vec<&str> = attempts
+        .iter()
+        .map(|attempt| attempt.deployment.as_str())
+        .collect();
     assert_eq!(ids.join(" "), expected, "{deployments:?}");
 }
 
@@ -107,40 +109,24 @@ fn a_person_who_went_back_moved_no_tag() {
     check_attempts("latest", 3, &copied, "");
 }
 
-/// `a` was created at 10 and ended at 20 as `ended` says; then `b` was deployed, which was ordered at `ordered`.
+/// `a` was created at 10 and ended at 20 as `end` says; then `b` was deployed, which was ordered at `ordered`.
 #[track_caller]
-fn check_superseded(
-    when_busy: &str,
-    ended: (DeploymentStatus, Option<&str>),
-    ordered: Option<i64>,
-    expected: bool,
-) {
+fn check_superseded(when_busy: &str, end: End, ordered: Option<i64>, expected: bool) {
     let text = format!(
         "[[pipeline]]\nname='w'\nrepository='shop/web'\ntag='*'\ncluster='prod'\nservice='web'\nwhen_busy='{when_busy}'"
     );
     let pipeline = Config::parse(&text).unwrap().pipelines.remove(0);
-    let made = |id: &str, digit, ordered: Option<i64>, created| {
-        let image = Image {
-            repository: "shop/web".parse().unwrap(),
+    let made = |id: &str, end, digit, ordered: Option<i64>, created| Attempt {
+        order: Some(Order {
             digest: digest(digit),
-            tag: None,
-        };
-        Deployment {
             // An older version wrote no time.
-            description: Some(ordered.map_or_else(
-                || format!("greenlight {} shop/web:1", image.digest),
-                |seconds| description(&image, at(seconds)),
-            )),
-            created_at: at(created),
-            completed_at: Some(at(created + 10)),
-            ..deployment(id, DeploymentStatus::Failed, image.digest)
-        }
-    };
-    let (status, code) = ended;
-    let stopped = Deployment {
-        status,
-        error: code.map(|code| (code.to_owned(), String::new())),
-        ..made("d-1", 'a', Some(5), 10)
+            ordered_at: ordered.map(at),
+            tag: None,
+            repository: None,
+        }),
+        created_at: at(created),
+        ended_at: Some(at(created + 10)),
+        ..attempt(id, Some(end), digest(digit))
     };
     let candidate = Candidate {
         image: Image {
@@ -151,35 +137,25 @@ fn check_superseded(
         detail: detail('a', 5),
         ordered_at: at(5),
     };
-    let later = made("d-2", 'b', ordered, 21);
+    let stopped = made("d-1", end, 'a', Some(5), 10);
+    let later = made("d-2", End::Failed, 'b', ordered, 21);
     let tried = attempts(&pipeline, &candidate, vec![stopped, later]);
     assert_eq!(
         tried.is_empty(),
         expected,
-        "{when_busy}, {ended:?}, {ordered:?}"
+        "{when_busy}, {end:?}, {ordered:?}"
     );
 }
 
 #[test]
 fn what_was_stopped_for_a_newer_image_did_not_fail() {
-    let stopped = (DeploymentStatus::Stopped, Some("MANUAL_STOP"));
+    let stopped = End::StoppedByCall;
     check_superseded("replace", stopped, Some(15), true);
-    check_superseded("replace", (DeploymentStatus::Stopped, None), Some(15), true);
     // A person stopped it, and then something newer was pushed; or it was pushed before, and waited for nothing.
     check_superseded("replace", stopped, Some(21), false);
     check_superseded("replace", stopped, Some(9), false);
     check_superseded("replace", stopped, None, false);
-    check_superseded(
-        "replace",
-        (DeploymentStatus::Stopped, Some("ALARM_ACTIVE")),
-        Some(15),
-        false,
-    );
-    check_superseded(
-        "replace",
-        (DeploymentStatus::Failed, Some("HOOK_EXECUTION_FAILURE")),
-        Some(15),
-        false,
-    );
+    check_superseded("replace", End::Stopped, Some(15), false);
+    check_superseded("replace", End::Failed, Some(15), false);
     check_superseded("wait", stopped, Some(15), false);
 }

@@ -1,0 +1,27 @@
+//! Claims of scenarios about what people ask for.
+
+use super::Named;
+use crate::scenario::claims::{expect, list};
+use serde_json::Value;
+
+/// By its sentence, what is found where it does not hold.
+pub(super) const CLAIMS: &[Named] = &[
+    ("the dry run said what would change", |record| {
+        let answers = record.invocations.iter();
+        let reports = answers.map(|invocation| &invocation.answer["pipelines"][0]);
+        let said = |report: &&Value| {
+            let reason = report["reason"].as_str().unwrap_or_default();
+            let changes = report["changes"].as_array().map_or(0, Vec::len);
+            reason.starts_with("dry run: ") && changes > 0 && report["deployment_id"].is_null()
+        };
+        let count = reports.filter(said).count();
+        expect(count == 1, || format!("{count} answers do"))
+    }),
+    ("each push was migrated, and going back was not", |record| {
+        let migrations = record.tasks.iter();
+        let versions: Vec<&str> = migrations
+            .filter_map(|task| task.version.as_deref())
+            .collect();
+        expect(versions == ["1.1.0", "1.2.0"], || list(&versions))
+    }),
+];

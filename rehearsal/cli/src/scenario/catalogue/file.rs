@@ -1,0 +1,168 @@
+//! Reads a scenario from the text of its file: what happens, what must hold, and what of its world differs from the shop's
+//! usual one.
+
+use std::ops::Range;
+use std::path::PathBuf;
+
+use record::Excuse;
+use serde::Deserialize;
+use toml::{Spanned, Table, Value};
+
+use super::sentence;
+use super::world::{self, ServiceText, WorldText};
+use crate::scenario::claims;
+use crate::scenario::{Expectation, MessageFormat, Pipelines, Scenario, Step};
+
+/// What most scenarios play.
+const USUAL_PIPELINES: &str = "rehearsal/catalogue/pipelines/shop.toml";
+
+/// A file as it is written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FileText {
+    summary: String,
+    pub(super) steps: Spanned<String>,
+    pub(super) history: Option<Spanned<String>>,
+    claims: Option<Spanned<String>>,
+    /// Claims that every scenario makes, and this one does not.
+    #[serde(default)]
+    not_claimed: Vec<Spanned<String>>,
+    #[serde(default)]
+    message_format: MessageFormat,
+    /// A pipelines file, as seen from the workspace's root.
+    pipelines: Option<PathBuf>,
+    /// Or the pipelines themselves.
+    #[serde(default)]
+    pipeline: Vec<Value>,
+    #[serde(default)]
+    world: WorldText,
+    #[serde(default)]
+    service: Vec<ServiceText>,
+    /// Invariants, by their numbers, that AWS itself is made to break here.
+    #[serde(default)]
+    excuse: Vec<Excuse>,
+}
+
+/// Something wrong with a file.
+#[derive(Debug)]
+pub(super) struct Problem {
+    /// Bytes from the beginning of the file.
+    pub(super) at: usize,
+    /// What was given, and what was expected.
+    pub(super) what: String,
+}
+
+/// A line of a text with several lines, and where it is in the file.
+pub(super) struct Line<'a> {
+    pub(super) at: usize,
+    pub(super) text: &'a str,
+}
+
+pub(super) fn parse(text: &str) -> Result<FileText, Vec<Problem>> {
+    toml::from_str(text).map_err(|error| {
+        vec![Problem {
+            at: error.span().map_or(0, |span| span.start),
+            what: error.message().trim().replace('\n', ", "),
+        }]
+    })
+}
+
+/// The scenario, or everything that is wrong with it.
+pub(super) fn scenario(name: &str, text: &str) -> Result<Scenario, Vec<Problem>> {
+    let file = parse(text)?;
+    let mut problems = Vec::new();
+    let steps = read(&lines(text, &file.steps), &mut problems, str::parse::<Step>);
+    let mut expectations = usual(&file.not_claimed, &mut problems);
+    for claims in file.history.iter().chain(&file.claims) {
+        let read = read(&lines(text, claims), &mut problems, sentence::expectation);
+        expectations.extend(read);
+    }
+    let setting = world::setting(&file.world, &file.service, &mut problems);
+    let pipelines = match (file.pipelines, file.pipeline.is_empty()) {
+        (Some(path), true) => Pipelines::File(path),
+        (None, true) => Pipelines::File(PathBuf::from(USUAL_PIPELINES)),
+        (None, false) => {
+            let pipelines = [("pipeline".to_owned(), Value::Array(file.pipeline))];
+            Pipelines::Text(Table::from_iter(pipelines).to_string())
+        }
+        (Some(path), false) => {
+            problems.push(Problem {
+                at: text.find("[[pipeline]]").unwrap_or(0),
+                what: format!(
+                    "the pipelines are those of `{}` already, expected a file or `[[pipeline]]`",
+                    path.display()
+                ),
+            });
+            Pipelines::File(path)
+        }
+    };
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    let scenario = Scenario {
+        name: name.to_owned(),
+        summary: file.summary,
+        pipelines,
+        message_format: file.message_format,
+        setting,
+        steps,
+        expectations,
+        excuses: file.excuse,
+    };
+    Ok(scenario.permitted().sound())
+}
+
+/// What every scenario claims, but for what this one does not.
+fn usual(not_claimed: &[Spanned<String>], problems: &mut Vec<Problem>) -> Vec<Expectation> {
+    let mut usual = claims::nothing_broke();
+    for left_out in not_claimed {
+        let before = usual.len();
+        usual.retain(|expectation| expectation.claim != *left_out.get_ref());
+        if usual.len() == before {
+            let known = claims::nothing_broke();
+            let known: Vec<&str> = known.iter().map(|known| known.claim.as_str()).collect();
+            problems.push(Problem {
+                at: left_out.span().start,
+                what: format!(
+                    "`{}` is nothing that every scenario claims, expected one of {}",
+                    left_out.get_ref(),
+                    crate::scenario::quoted(&known)
+                ),
+            });
+        }
+    }
+    usual
+}
+
+/// What each line means; lines that mean nothing are problems.
+fn read<T>(
+    lines: &[Line<'_>],
+    problems: &mut Vec<Problem>,
+    meaning: impl Fn(&str) -> Result<T, String>,
+) -> Vec<T> {
+    let mut meanings = Vec::new();
+    for line in lines {
+        match meaning(line.text) {
+            Ok(meaning) => meanings.push(meaning),
+            Err(what) => problems.push(Problem { at: line.at, what }),
+        }
+    }
+    meanings
+}
+
+/// The lines of a value, as they stand in the file; one that is empty or a comment is none.
+pub(super) fn lines<'a>(file: &'a str, value: &Spanned<String>) -> Vec<Line<'a>> {
+    let Range { start, end } = value.span();
+    let written = file.get(start..end).unwrap_or_default();
+    let inner = written.trim_matches(['\'', '"']);
+    let mut at = start + written.find(inner).unwrap_or_default();
+    let mut lines = Vec::new();
+    for line in inner.split_inclusive('\n') {
+        let text = line.trim();
+        if !text.is_empty() && !text.starts_with('#') {
+            lines.push(Line { at, text });
+        }
+        at += line.len();
+    }
+    lines
+}

@@ -1,0 +1,146 @@
+//! The history in a scenario's file is golden: `UPDATE=1 cargo rehearse NAME` writes what a run shows.
+
+use std::fs;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+
+use super::file::{self, Problem};
+use crate::scenario::Expectation;
+use crate::scenario::history::{self, Left};
+use record::Record;
+
+/// How often production changes from one version to another in a story, at most.
+const STEPS_AT_MOST: usize = 8;
+
+/// The history that a file tells.
+#[derive(Debug)]
+pub(crate) struct Golden {
+    file: PathBuf,
+    text: String,
+    /// Where it stands; where it is to be put, if it is missing.
+    at: Range<usize>,
+    expected: Vec<String>,
+}
+
+impl Golden {
+    pub(super) fn of(path: &Path, text: &str) -> Result<Golden, Vec<Problem>> {
+        let file = file::parse(text)?;
+        let lines = file
+            .history
+            .as_ref()
+            .map(|history| file::lines(text, history));
+        let lines = lines.unwrap_or_default().into_iter();
+        let behind = file.steps.span().end;
+        Ok(Golden {
+            file: path.to_owned(),
+            text: text.to_owned(),
+            at: file
+                .history
+                .map_or(behind..behind, |history| history.span()),
+            expected: lines.map(|line| line.text.to_owned()).collect(),
+        })
+    }
+
+    pub(crate) fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// How a run's history differs: what was expected, and what was found. None if it does not, or none is told.
+    pub(crate) fn difference(&self, record: &Record) -> Option<String> {
+        let broke = |line: &String| {
+            let mut problems = record.problems.iter();
+            problems.any(|problem| problem.expected == *line)
+        };
+        if !self.expected.iter().any(broke) {
+            return None;
+        }
+        let found = found(record);
+        let mut lines = vec!["history (- expected, + found)".to_owned()];
+        for line in &self.expected {
+            match broke(line) {
+                false => lines.push(format!("  {line}")),
+                true => lines.push(format!("- {line}")),
+            }
+            let about = |line: &str| line.split([':', '`']).take(2).collect::<String>();
+            let instead = found.iter().filter(|found| about(found) == about(line));
+            if broke(line) {
+                lines.extend(instead.map(|found| format!("+ {found}")));
+            }
+        }
+        Some(lines.join("\n"))
+    }
+
+    /// Writes the history of a run into the file, if it tells another one or none. Says whether it did.
+    pub(crate) fn update(&self, record: &Record) -> anyhow::Result<bool> {
+        if !self.expected.is_empty() && self.difference(record).is_none() {
+            return Ok(false);
+        }
+        let history = format!("'''\n{}\n'''", found(record).join("\n"));
+        let written = match self.at.is_empty() {
+            true => format!("\n\nhistory = {history}"),
+            false => history,
+        };
+        let mut text = self.text.clone();
+        text.replace_range(self.at.clone(), &written);
+        fs::write(&self.file, text).with_context(|| format!("write `{}`", self.file.display()))?;
+        Ok(true)
+    }
+}
+
+/// The sentences that a run's history is told in.
+fn found(record: &Record) -> Vec<String> {
+    let mut sentences = Vec::new();
+    for service in record.services.keys() {
+        let deployments = history::deployments(service, &[]);
+        sentences.push(told_otherwise(&deployments, record));
+        let left = [Left::Nothing, Left::Green].into_iter();
+        let version = record
+            .at_end
+            .get(service)
+            .and_then(|end| end.version.clone());
+        let runs =
+            left.map(|left| history::runs(service, version.as_deref().unwrap_or("nothing"), left));
+        let ways = ways(service, record).into_iter().chain(runs);
+        let true_ones = ways.filter(|expectation| expectation.problem(record).is_none());
+        sentences.extend(true_ones.map(|expectation| expectation.claim));
+    }
+    sentences.push(told_otherwise(&history::revisions(&[]), record));
+    sentences.push(told_otherwise(&history::told(&[]), record));
+    sentences
+}
+
+/// A claim that there is none of something, or instead of it what there is.
+fn told_otherwise(none: &Expectation, record: &Record) -> String {
+    match none.problem(record) {
+        None => none.claim.clone(),
+        Some(problem) => {
+            let about = none.claim.strip_suffix("none").unwrap_or_default();
+            format!("{about}{}", problem.found)
+        }
+    }
+}
+
+/// That production went the shortest way from version to version that it can have gone.
+fn ways(service: &str, record: &Record) -> Option<Expectation> {
+    let seen = record.services.get(service)?;
+    let versions: Vec<&str> = seen.versions.keys().map(String::as_str).collect();
+    let first = seen.sequence.first()?.version.as_str();
+    let mut paths = vec![vec![first]];
+    for _ in 0..STEPS_AT_MOST {
+        let ways = paths.iter().map(|path| history::went(service, path));
+        let mut possible = ways.filter(|way| way.problem(record).is_none());
+        if let Some(way) = possible.next() {
+            return Some(way);
+        }
+        let further = paths.iter().flat_map(|path| {
+            let others = versions
+                .iter()
+                .filter(|version| path.last() != Some(version));
+            others.map(|version| [path.as_slice(), &[*version]].concat())
+        });
+        paths = further.collect();
+    }
+    None
+}

@@ -1,0 +1,336 @@
+//! Every file of the catalogue is read; what is wrong with a file is said with its line, and keeps no other from being played.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use tempfile::{TempDir, tempdir};
+
+use super::{Catalogue, claims, file, sentence};
+use crate::scenario::Step;
+use record::{AtEnd, Message, Record, Seen, Stretch};
+
+fn root() -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// A workspace with these files in its catalogue.
+fn workspace(files: &[(&str, &str)]) -> (TempDir, Catalogue) {
+    let root = tempdir().unwrap();
+    let write = |name: &str, text: &str| {
+        let file = root.path().join("rehearsal/catalogue").join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, text).unwrap();
+    };
+    write("order.txt", "second\nfirst\n");
+    for (name, text) in files {
+        write(name, text);
+    }
+    let catalogue = Catalogue::find(root.path()).unwrap();
+    (root, catalogue)
+}
+
+#[test]
+fn ship_is_listed_first_and_every_name_of_the_order_is_a_scenario() {
+    let catalogue = Catalogue::find(&root()).unwrap();
+    let names = catalogue.names();
+    assert_eq!(names[..2], ["ship", "failed-migration"]);
+    let order = std::fs::read_to_string(root().join("rehearsal/catalogue/order.txt")).unwrap();
+    for name in order.lines() {
+        assert!(names.contains(&name), "order.txt names `{name}`, remove it");
+    }
+    let (list, wrong) = catalogue.list();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    assert_eq!(list.lines().count(), names.len());
+    let width = names.iter().map(|name| name.len()).max().unwrap() + 2;
+    for (line, name) in list.lines().zip(names) {
+        let summary = catalogue.scenario(name).unwrap().summary;
+        assert_eq!(line, format!("{name:<width$}{summary}"));
+    }
+}
+
+#[test]
+fn every_claim_that_is_named_is_made_by_some_scenario() {
+    let catalogue = Catalogue::find(&root()).unwrap();
+    let made: BTreeSet<String> = catalogue
+        .names()
+        .into_iter()
+        .flat_map(|name| catalogue.scenario(name).unwrap().expectations)
+        .map(|expectation| expectation.claim)
+        .collect();
+    for named in claims::all() {
+        let ends = |claim: &String| claim.ends_with(&named.claim);
+        assert!(made.iter().any(ends), "nobody claims `{}`", named.claim);
+    }
+}
+
+/// The document is the list that a newcomer writes by.
+#[test]
+fn the_document_lists_every_step_and_every_claim() {
+    let document = std::fs::read_to_string(root().join("docs/rehearsal.md")).unwrap();
+    let claims = sentence::FORMS.iter().map(|form| form.text.to_owned());
+    let fixed = sentence::fixed().into_iter().map(|fixed| fixed.claim);
+    let named: BTreeSet<String> = claims::all().map(|named| named.claim).collect();
+    let fixed = fixed.filter(|claim| !named.contains(claim));
+    for line in Step::forms().map(str::to_owned).chain(claims).chain(fixed) {
+        assert!(
+            document.lines().any(|known| known == line),
+            "docs/rehearsal.md does not list `{line}`, add it"
+        );
+    }
+}
+
+const GOOD: &str = "summary = \"a story\"\nsteps = '''\npush 1.1.0\nsettle\n'''\n";
+
+#[test]
+fn one_more_file_is_one_more_scenario_and_a_wrong_one_keeps_no_other_from_being_played() {
+    let (_root, catalogue) = workspace(&[
+        ("theme/third.toml", GOOD),
+        ("theme/first.toml", "summary = \n"),
+        ("another/second.toml", GOOD),
+        ("pipelines/shop.toml", "[[pipeline]]"),
+    ]);
+    assert_eq!(catalogue.names(), ["second", "first", "third"]);
+    assert_eq!(catalogue.scenario("third").unwrap().steps.len(), 2);
+    let (list, wrong) = catalogue.list();
+    assert_eq!(list, "second  a story\nthird   a story");
+    let wrong: Vec<String> = wrong.iter().map(ToString::to_string).collect();
+    assert_eq!(wrong.len(), 1);
+    let expected = "rehearsal/catalogue/theme/first.toml:1: ";
+    assert!(wrong[0].starts_with(expected), "{wrong:?}");
+}
+
+#[test]
+fn a_name_that_is_none_and_one_that_two_files_have_are_refused() {
+    let (_root, catalogue) = workspace(&[("a/first.toml", GOOD), ("b/first.toml", GOOD)]);
+    for (name, expected) in [
+        (
+            "sail",
+            "`sail` is not a scenario, expected one of `first`, `first` (hint: a file `rehearsal/catalogue/THEME/sail.toml` makes it one)",
+        ),
+        (
+            "first",
+            "`first` is the name of two scenarios, `rehearsal/catalogue/a/first.toml` and `rehearsal/catalogue/b/first.toml`, expected one (hint: rename a file)",
+        ),
+    ] {
+        let error = catalogue.scenario(name).err().unwrap();
+        assert_eq!(error.to_string(), expected);
+    }
+}
+
+#[test]
+fn a_catalogue_that_is_missing_is_named() {
+    let nowhere = tempdir().unwrap();
+    let error = Catalogue::find(nowhere.path()).unwrap_err();
+    let told = format!("{error:#}");
+    assert!(
+        told.contains("rehearsal/catalogue`: No such file"),
+        "{told}"
+    );
+    let (root, catalogue) = workspace(&[("a/first.toml", GOOD)]);
+    std::fs::remove_file(root.path().join("rehearsal/catalogue/a/first.toml")).unwrap();
+    let error = catalogue.scenario("first").err().unwrap();
+    let told = format!("{error:#}");
+    let expected = "read `rehearsal/catalogue/a/first.toml`: No such file";
+    assert!(told.starts_with(expected), "{told}");
+}
+
+/// What is wrong with a file, by its line.
+#[track_caller]
+fn check(text: &str, expected: &[(usize, &str)]) {
+    let (_root, catalogue) = workspace(&[("a/first.toml", text)]);
+    let told = catalogue.scenario("first").err().unwrap().to_string();
+    let expected = expected
+        .iter()
+        .map(|(line, what)| format!("rehearsal/catalogue/a/first.toml:{line}: {what}"));
+    assert_eq!(told, expected.collect::<Vec<_>>().join("\n"));
+}
+
+const WRONG: &str = "\
+summary = \"s\"
+steps = '''
+push 1.1.0
+
+# a comment
+stop web
+  sail away
+until web has Intall Failed
+'''
+claims = '''
+CodeDeploy rolls it back
+it lasted 2 minutes
+'''
+not_claimed = [\"luck\"]
+[world]
+images = [\"1.0.0 at noon\"]
+";
+
+#[test]
+fn everything_that_is_wrong_with_a_file_is_said_at_once_with_its_line() {
+    check(
+        WRONG,
+        &[
+            (
+                6,
+                "`stop web` is not a step, expected `stop SERVICE, roll back` or `stop SERVICE, leave everything`",
+            ),
+            (
+                7,
+                "`sail away` is not a step, expected one such as `push 1.1.0` or `settle` (hint: docs/rehearsal.md lists them)",
+            ),
+            (
+                8,
+                "`until web has Intall Failed` is not a step, expected `until idle` or `until MOMENT` or \
+                 `SERVICE has LIFECYCLE-EVENT STATUS` or `SERVICE has a deployment STATUS` or `SERVICE gives green N %` or \
+                 `SERVICE gives green a share` or `SERVICE is in the ready wait | termination wait`",
+            ),
+            (
+                11,
+                "`CodeDeploy rolls it back` is not a claim, expected one of `CodeDeploy rolled it back`, \
+                 `CodeDeploy waited an hour for it`",
+            ),
+            (
+                12,
+                "`it lasted 2 minutes` is not a claim, expected one of `it lasted N to N minutes`",
+            ),
+            (
+                14,
+                "`luck` is nothing that every scenario claims, expected one of `production answered every request`, \
+                 `every function answered`, `no event was given up`",
+            ),
+            (
+                16,
+                "`1.0.0 at noon` is not an image, expected one such as `1.0.0 as release-0`",
+            ),
+        ],
+    );
+}
+
+#[test]
+fn what_is_assumed_and_what_fails_is_read_as_the_options_are() {
+    let text = format!("{GOOD}[world]\nassume = [\"rain\"]\nfaults = [\"snow\"]\n");
+    let (_root, catalogue) = workspace(&[("a/first.toml", &text)]);
+    let told = catalogue.scenario("first").err().unwrap().to_string();
+    let lines: Vec<&str> = told.lines().collect();
+    let rain = ":7: `rain` is not an assumption, expected one of hook-error-fails-at-once, ";
+    assert!(lines[0].contains(rain), "{told}");
+    assert!(
+        lines[1].contains(":8: `snow` is not a fault such as"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_key_that_is_unknown_or_missing_is_said_with_its_line() {
+    let steps = "steps = '''\nsettle\n'''\n";
+    check(steps, &[(1, "missing field `summary`")]);
+    let (_root, catalogue) = workspace(&[(
+        "a/first.toml",
+        &format!("summary = \"s\"\nstps = ''\n{steps}"),
+    )]);
+    let told = catalogue.scenario("first").err().unwrap().to_string();
+    let expected = "rehearsal/catalogue/a/first.toml:2: unknown field `stps`, expected one of `summary`, `steps`";
+    assert!(told.starts_with(expected), "{told}");
+    check(
+        &format!("{GOOD}pipelines = \"a.toml\"\n[[pipeline]]\nname = \"web\"\n"),
+        &[(
+            7,
+            "the pipelines are those of `a.toml` already, expected a file or `[[pipeline]]`",
+        )],
+    );
+}
+
+#[test]
+fn the_lines_of_a_value_are_those_of_the_file() {
+    let text = "summary = \"s\"\nsteps = '''\n\n  push 1.1.0\nsettle'''\n";
+    let steps = file::parse(text).unwrap().steps;
+    let lines = file::lines(text, &steps);
+    let lines: Vec<(&str, &str)> = lines
+        .iter()
+        .map(|line| (line.text, &text[line.at..]))
+        .collect();
+    assert_eq!(lines[0].0, "push 1.1.0");
+    assert!(lines[1].1.starts_with("settle'''"), "{lines:?}");
+}
+
+/// A run of which production went from 1.0.0 to 1.1.0, and people were told that it was shipped.
+fn shipped() -> Record {
+    let mut seen = Seen::default();
+    for (version, requests) in [("1.0.0", 20), ("1.1.0", 1), ("1.0.0", 9), ("1.1.0", 20)] {
+        *seen.versions.entry(version.to_owned()).or_default() += requests;
+        seen.sequence.push(Stretch {
+            version: version.to_owned(),
+            requests,
+        });
+    }
+    let end = AtEnd {
+        version: Some("1.1.0".to_owned()),
+        tasks: 2,
+        task_sets: 1,
+    };
+    let body = serde_json::json!({ "outcome": "shipped" }).to_string();
+    Record {
+        services: [("web".to_owned(), seen)].into(),
+        at_end: [("web".to_owned(), end)].into(),
+        messages: vec![Message {
+            at: std::time::SystemTime::UNIX_EPOCH,
+            topic: "outcomes".to_owned(),
+            subject: None,
+            body,
+        }],
+        ..Record::default()
+    }
+}
+
+const HISTORY: &str = "\
+deployments of `web`: none
+`web` answered by 1.0.0, then by 1.1.0
+at the end `web` runs 1.1.0, and nothing is left beside it
+revisions registered: none
+people were told: shipped
+";
+
+#[test]
+fn the_history_of_a_run_is_written_where_a_file_tells_none_or_another() {
+    let other = format!("{GOOD}history = '''\npeople were told: started\n'''\nclaims = ''\n");
+    for text in [GOOD, &other] {
+        let (root, catalogue) = workspace(&[("a/first.toml", text)]);
+        let scenario = catalogue.scenario("first").unwrap();
+        let mut record = shipped();
+        scenario.judge(&mut record);
+        assert!(catalogue.golden("first").unwrap().update(&record).unwrap());
+        let file = root.path().join("rehearsal/catalogue/a/first.toml");
+        let written = std::fs::read_to_string(file).unwrap();
+        let expected = format!("\nhistory = '''\n{HISTORY}'''\n");
+        assert!(written.contains(&expected), "{written}");
+        let mut record = shipped();
+        catalogue.scenario("first").unwrap().judge(&mut record);
+        let golden = catalogue.golden("first").unwrap();
+        assert_eq!(golden.difference(&record), None);
+        assert!(!golden.update(&record).unwrap(), "written again");
+    }
+}
+
+#[test]
+fn a_history_that_differs_is_shown_line_by_line() {
+    let told = HISTORY.replace("runs 1.1.0", "runs 1.0.0");
+    let text = format!("{GOOD}history = '''\n{told}'''\n");
+    let (_root, catalogue) = workspace(&[("a/first.toml", &text)]);
+    let mut record = shipped();
+    catalogue.scenario("first").unwrap().judge(&mut record);
+    let difference = catalogue
+        .golden("first")
+        .unwrap()
+        .difference(&record)
+        .unwrap();
+    assert_eq!(
+        difference,
+        "\
+history (- expected, + found)
+  deployments of `web`: none
+  `web` answered by 1.0.0, then by 1.1.0
+- at the end `web` runs 1.0.0, and nothing is left beside it
++ at the end `web` runs 1.1.0, and nothing is left beside it
+  revisions registered: none
+  people were told: shipped"
+    );
+}

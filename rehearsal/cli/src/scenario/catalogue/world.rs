@@ -1,0 +1,218 @@
+//! What of a scenario's world differs from the shop's usual one.
+
+use std::time::Duration;
+
+use local_aws::assumption::Assumption;
+use local_aws::ecr::{ImageSettings, IndexSettings};
+use local_aws::ecs::capacity::LaunchKind;
+use local_aws::fault::Planned;
+use local_aws::identity::REGISTRY;
+use local_aws::world::{ContainerSettings, ServiceSettings, TestListener};
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::file::Problem;
+use crate::scenario::setting::{BLUE, Mode, Service, Setting};
+use crate::scenario::step::image;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct WorldText {
+    #[serde(default)]
+    mode: Mode,
+    /// What is assumed of AWS, by the names of `--assume`.
+    #[serde(default)]
+    assume: Vec<Spanned<String>>,
+    /// What happens to calls, as `--fault` takes it.
+    #[serde(default)]
+    faults: Vec<Spanned<String>>,
+    /// Repositories beside those of the services.
+    #[serde(default)]
+    repositories: Vec<String>,
+    /// What is in the repositories when everything begins, as the step `push` says it; 1.0.0 as `latest` where nothing is said.
+    images: Option<Vec<Spanned<String>>>,
+    /// The same for images of several platforms.
+    #[serde(default)]
+    indexes: Vec<Spanned<String>>,
+}
+
+/// A service of the cluster `prod`; where none is named there is one, `web`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ServiceText {
+    name: String,
+    #[serde(default = "repository")]
+    repository: String,
+    /// What its deployment group watches.
+    #[serde(default)]
+    alarms: Vec<String>,
+    #[serde(default)]
+    test_listener: ListenerText,
+    ready_wait_minutes: Option<u64>,
+    termination_wait_minutes: Option<u64>,
+    #[serde(default)]
+    launch: LaunchText,
+    /// The image of its task definition, where that is not 1.0.0 by its digest: `shop/web:latest`.
+    image: Option<String>,
+    #[serde(default)]
+    entry_point: Vec<String>,
+    #[serde(default)]
+    command: Vec<String>,
+    /// Containers beside the one that serves.
+    #[serde(default)]
+    container: Vec<ContainerText>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ContainerText {
+    name: String,
+    /// That of the container which serves, where nothing is said.
+    image: Option<String>,
+    #[serde(default)]
+    essential: bool,
+    #[serde(default)]
+    command: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ListenerText {
+    #[default]
+    Present,
+    Absent,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum LaunchText {
+    #[default]
+    Fargate,
+    Ec2DynamicPorts,
+}
+
+fn repository() -> String {
+    "shop/web".to_owned()
+}
+
+pub(super) fn setting(
+    world: &WorldText,
+    services: &[ServiceText],
+    problems: &mut Vec<Problem>,
+) -> Setting {
+    let mut setting = Setting::shop();
+    if !services.is_empty() {
+        setting.services = services.iter().map(ServiceText::service).collect();
+        setting.repositories = Vec::new();
+        for service in services {
+            if !setting.repositories.contains(&service.repository) {
+                setting.repositories.push(service.repository.clone());
+            }
+        }
+        let repositories = setting.repositories.iter();
+        let first = repositories.map(|name| ImageSettings::new(name, &["latest"], BLUE));
+        setting.images = first.collect();
+    }
+    setting
+        .repositories
+        .extend(world.repositories.iter().cloned());
+    let wrong = |expected: &str| {
+        let expected = expected.to_owned();
+        move |given: &str| format!("`{given}` is not {expected}")
+    };
+    let pushed = "an image, expected one such as `1.0.0 as release-0`";
+    if let Some(images) = &world.images {
+        setting.images = all(images, problems, |given| {
+            image(given).ok_or_else(|| wrong(pushed)(given))
+        });
+    }
+    setting.indexes = all(&world.indexes, problems, |given| {
+        let image = image(given).ok_or_else(|| wrong(pushed)(given))?;
+        let tags: Vec<&str> = image.tags.iter().map(String::as_str).collect();
+        Ok(IndexSettings::new(&image.repository, &tags, &image.version))
+    });
+    let assumptions = all(&world.assume, problems, |given| {
+        given.parse::<Assumption>().map_err(|_| {
+            let known: Vec<&str> = Assumption::ALL.iter().map(|known| known.name()).collect();
+            format!(
+                "`{given}` is not an assumption, expected one of {}",
+                known.join(", ")
+            )
+        })
+    });
+    setting.assumptions = assumptions.into_iter().collect();
+    setting.faults = all(&world.faults, problems, |given| {
+        given
+            .parse::<Planned>()
+            .map_err(|error| format!("{error:#}"))
+    });
+    setting.mode = world.mode;
+    setting
+}
+
+/// What each of these means; those that mean nothing are problems.
+fn all<T>(
+    given: &[Spanned<String>],
+    problems: &mut Vec<Problem>,
+    meaning: impl Fn(&str) -> Result<T, String>,
+) -> Vec<T> {
+    let mut meanings = Vec::new();
+    for given in given {
+        match meaning(given.get_ref()) {
+            Ok(meaning) => meanings.push(meaning),
+            Err(what) => problems.push(Problem {
+                at: given.span().start,
+                what,
+            }),
+        }
+    }
+    meanings
+}
+
+impl ServiceText {
+    fn service(&self) -> Service {
+        let mut service = Service::of_shop(&self.name, &self.repository);
+        let serving = ImageSettings::new(&self.repository, &[], BLUE).digest();
+        let serving = format!("{REGISTRY}/{}@{serving}", self.repository);
+        for container in &self.container {
+            let image = container.image.as_ref().unwrap_or(&serving);
+            service = service.with_sidecar(&container.name, image);
+        }
+        service.adjusted(|settings| self.adjust(settings))
+    }
+
+    fn adjust(&self, settings: &mut ServiceSettings) {
+        let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
+        settings.alarms.clone_from(&self.alarms);
+        settings.test_listener = match self.test_listener {
+            ListenerText::Present => TestListener::Present,
+            ListenerText::Absent => TestListener::Absent,
+        };
+        settings.ready_wait = self.ready_wait_minutes.map(minutes);
+        if let Some(wait) = self.termination_wait_minutes {
+            settings.termination_wait = minutes(wait);
+        }
+        settings.launch = match self.launch {
+            LaunchText::Fargate => LaunchKind::Fargate,
+            LaunchText::Ec2DynamicPorts => LaunchKind::Ec2DynamicPorts,
+        };
+        for container in &mut settings.containers {
+            let mut others = self.container.iter();
+            match others.find(|other| other.name == container.name) {
+                Some(other) => {
+                    container.essential = other.essential;
+                    container.command.clone_from(&other.command);
+                }
+                None => self.adjust_serving(container),
+            }
+        }
+    }
+
+    fn adjust_serving(&self, container: &mut ContainerSettings) {
+        container.entry_point.clone_from(&self.entry_point);
+        container.command.clone_from(&self.command);
+        if let Some(image) = &self.image {
+            container.image = format!("{REGISTRY}/{image}");
+        }
+    }
+}

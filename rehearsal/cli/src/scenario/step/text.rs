@@ -1,0 +1,386 @@
+//! Reads a step from a line of text.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use local_aws::cloudwatch::AlarmState;
+use local_aws::codedeploy::requests::DeploymentWait;
+use local_aws::ecr::{ImageSettings, IndexSettings};
+use local_aws::events::{DeliveryFault, Refusal};
+
+use super::words::{REPOSITORY, TAG, name};
+use super::{
+    AfterStop, DeliveryFaults, Forgery, How, Moment, Queued, Reached, Request, Step, Wanted,
+};
+use crate::scenario::claims::LIFECYCLE_EVENTS;
+
+/// Of a lifecycle event, and of a deployment.
+const STATUSES: [&str; 7] = [
+    "Created",
+    "InProgress",
+    "Ready",
+    "Succeeded",
+    "Failed",
+    "Stopped",
+    "Skipped",
+];
+
+/// A kind of line: how people read it, and how it is read. Those of one verb stand together, each to be tried in turn.
+struct Form {
+    text: &'static str,
+    read: fn(&str) -> Option<Step>,
+}
+
+const fn form(text: &'static str, read: fn(&str) -> Option<Step>) -> Form {
+    Form { text, read }
+}
+
+/// Every line that there is, but for the moments of `until` and `when`.
+const FORMS: [Form; 25] = [
+    form("push index VERSION [to REPOSITORY] [as TAG, …]", |line| {
+        let image = image(line.strip_prefix("push index ")?)?;
+        let tags: Vec<&str> = image.tags.iter().map(String::as_str).collect();
+        let index = IndexSettings::new(&image.repository, &tags, &image.version);
+        Some(Step::PushIndex(Box::new(index)))
+    }),
+    form(
+        "push VERSION [to REPOSITORY] [as TAG, …] [which MISBEHAVIOUR]",
+        |line| Some(Step::push(image(line.strip_prefix("push ")?)?)),
+    ),
+    form("deliver the last push again", |line| {
+        (line == "deliver the last push again").then_some(Step::DeliverAgain)
+    }),
+    form("deliver what was held, last first", |line| {
+        let is = line == "deliver what was held, last first";
+        is.then_some(Step::Release(Queued::LastFirst))
+    }),
+    form("deliver EVENT, an object of JSON", |line| {
+        let event: serde_json::Value = serde_json::from_str(line.strip_prefix("deliver ")?).ok()?;
+        event.is_object().then_some(Step::Deliver(event))
+    }),
+    form("deliveries by RULE about WHAT: N FAULT, …", |line| {
+        delivery_faults(line.strip_prefix("deliveries by ")?)
+    }),
+    form("lose what was held", |line| {
+        (line == "lose what was held").then_some(Step::Release(Queued::Lost))
+    }),
+    form("hold SOURCE", |line| {
+        Some(Step::Hold(word(line.strip_prefix("hold ")?)?))
+    }),
+    form("deny FUNCTION ACTION", |line| {
+        let (function, action) = line.strip_prefix("deny ")?.split_once(' ')?;
+        Some(Step::Deny {
+            function: word(function)?,
+            action: word(action)?,
+        })
+    }),
+    form("limit Fargate to N tasks", |line| {
+        let tasks = between(line, "limit Fargate to ", " tasks")?.parse().ok()?;
+        Some(Step::LimitFargate(tasks))
+    }),
+    form("stop SERVICE, roll back", |line| {
+        stop(line, AfterStop::RollBack)
+    }),
+    form("stop SERVICE, leave everything", |line| {
+        stop(line, AfterStop::LeaveEverything)
+    }),
+    form("end all faults and alarms", |line| {
+        (line == "end all faults and alarms").then_some(Step::Calm)
+    }),
+    form("end the WAIT of SERVICE", |line| {
+        let (wait, service) = line.strip_prefix("end the ")?.split_once(" of ")?;
+        Some(Step::EndWait {
+            service: word(service)?,
+            wait: self::wait(wait)?,
+        })
+    }),
+    form("redeploy VERSION to SERVICE", |line| {
+        let (version, service) = line.strip_prefix("redeploy ")?.split_once(" to ")?;
+        Some(Step::Redeploy {
+            service: word(service)?,
+            version: word(version)?,
+        })
+    }),
+    form("desire N tasks of SERVICE", |line| {
+        let (count, service) = line.strip_prefix("desire ")?.split_once(" tasks of ")?;
+        Some(Step::Desire {
+            service: word(service)?,
+            count: count.parse().ok()?,
+        })
+    }),
+    form("pin PATH on the test listener of SERVICE", |line| {
+        let (path, service) = line
+            .strip_prefix("pin ")?
+            .split_once(" on the test listener of ")?;
+        Some(Step::KeepPath {
+            service: word(service)?,
+            path: word(path)?,
+        })
+    }),
+    form(
+        "forge the migration of SERVICE by a task | its token | a hook call | a time-out",
+        forge,
+    ),
+    form(
+        "ask PIPELINE [for VERSION [of REPOSITORY] [, dry run | , rollback]]",
+        |line| Some(Step::Ask(request(line.strip_prefix("ask ")?)?)),
+    ),
+    form(
+        "alarm NAME goes to OK | ALARM | INSUFFICIENT_DATA",
+        |line| {
+            let (name, state) = line.strip_prefix("alarm ")?.split_once(" goes to ")?;
+            Some(Step::Alarm(word(name)?, AlarmState::parse(state)?))
+        },
+    ),
+    form("until idle", |line| {
+        (line == "until idle").then_some(Step::UntilIdle)
+    }),
+    form("until MOMENT", |line| {
+        Some(Step::Until(moment(line.strip_prefix("until ")?)?))
+    }),
+    form("N more answers [when MOMENT]", answers),
+    form("pass N milliseconds | seconds | minutes", |line| {
+        Some(Step::Pass(duration(line.strip_prefix("pass ")?)?))
+    }),
+    form("settle | converge", |line| match line {
+        "settle" => Some(Step::Settle),
+        "converge" => Some(Step::Converge),
+        _ => None,
+    }),
+];
+
+/// What `until` and `when` take; `any service` may stand for a service.
+const MOMENTS: [&str; 5] = [
+    "SERVICE has LIFECYCLE-EVENT STATUS",
+    "SERVICE has a deployment STATUS",
+    "SERVICE gives green N %",
+    "SERVICE gives green a share",
+    "SERVICE is in the ready wait | termination wait",
+];
+
+impl Step {
+    /// How each line may look, and what `until` and `when` take.
+    #[cfg(test)]
+    pub(crate) fn forms() -> impl Iterator<Item = &'static str> {
+        let lines = FORMS.iter().map(|form| form.text);
+        lines.chain(MOMENTS)
+    }
+}
+
+impl FromStr for Step {
+    type Err = String;
+
+    fn from_str(line: &str) -> Result<Step, String> {
+        let read = |form: &Form| (form.read)(line);
+        FORMS.iter().find_map(read).ok_or_else(|| complaint(line))
+    }
+}
+
+/// What was given, and what a line with its first word looks like.
+fn complaint(line: &str) -> String {
+    let first = |text: &str| text.split(' ').next().unwrap_or_default().to_owned();
+    let verb = match first(line) {
+        number if number.parse::<u64>().is_ok() => "N".to_owned(),
+        verb => verb,
+    };
+    let forms = FORMS.iter().map(|form| form.text);
+    let mut expected: Vec<&str> = forms.filter(|text| first(text) == verb).collect();
+    if line.starts_with("until ") || line.contains(" when ") {
+        expected.extend(MOMENTS);
+    }
+    match expected.is_empty() {
+        true => format!(
+            "`{line}` is not a step, expected one such as `push 1.1.0` or `settle` (hint: docs/rehearsal.md lists them)"
+        ),
+        false => {
+            let expected: Vec<String> = expected.iter().map(|form| format!("`{form}`")).collect();
+            format!("`{line}` is not a step, expected {}", expected.join(" or "))
+        }
+    }
+}
+
+/// `1.1.0 to shop/api as release-1, latest which fails-migration`
+pub(crate) fn image(text: &str) -> Option<ImageSettings> {
+    let (text, how) = optional(text, " which ");
+    let (text, tags) = optional(text, " as ");
+    let (version, repository) = optional(text, " to ");
+    let tags = tags.unwrap_or(TAG).split(", ").map(word);
+    let tags: Vec<String> = tags.collect::<Option<_>>()?;
+    let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+    let repository = word(repository.unwrap_or(REPOSITORY))?;
+    let image = ImageSettings::new(&repository, &tags, &word(version)?);
+    match how {
+        Some(how) if !how.contains(' ') => Some(image.misbehaving(how)),
+        Some(_) => None,
+        None => Some(image),
+    }
+}
+
+fn delivery_faults(text: &str) -> Option<Step> {
+    let (rule, rest) = text.split_once(" about ")?;
+    let (about, listed) = rest.split_once(": ")?;
+    let mut faults = Vec::new();
+    for fault in listed.split(", ") {
+        let (number, fault) = fault.split_once(' ')?;
+        let before = number.parse::<usize>().ok()?.checked_sub(1)?;
+        if before < faults.len() {
+            return None;
+        }
+        faults.resize(before, None);
+        faults.push(Some(delivery_fault(fault)?));
+    }
+    Some(Step::InjectDeliveryFaults(DeliveryFaults {
+        rule: word(rule)?,
+        about: word(about)?,
+        faults,
+    }))
+}
+
+fn delivery_fault(text: &str) -> Option<DeliveryFault> {
+    match text {
+        "lost" => return Some(DeliveryFault::Lost),
+        "twice" => return Some(DeliveryFault::Twice),
+        _ => {}
+    }
+    if let Some(delay) = text.strip_prefix("late by ") {
+        return Some(DeliveryFault::Late(duration(delay)?));
+    }
+    let (times, refusal) = between(text, "refused ", ")")?.split_once(" times (")?;
+    let refusals = [
+        Refusal::Throttled,
+        Refusal::TimedOut,
+        Refusal::NoPermissions,
+        Refusal::NoResource,
+    ];
+    let mut refusals = refusals.into_iter();
+    let refusal = refusals.find(|known| format!("{known:?}") == refusal)?;
+    Some(DeliveryFault::Refused(times.parse().ok()?, refusal))
+}
+
+fn stop(line: &str, then: AfterStop) -> Option<Step> {
+    let service = between(line, "stop ", &format!(", {then}"))?;
+    Some(Step::Stop {
+        service: word(service)?,
+        then,
+    })
+}
+
+fn forge(line: &str) -> Option<Step> {
+    let (service, by) = line
+        .strip_prefix("forge the migration of ")?
+        .split_once(" by ")?;
+    let forgeries = [
+        Forgery::Task,
+        Forgery::Token,
+        Forgery::Hook,
+        Forgery::TimeOut,
+    ];
+    let mut forgeries = forgeries.into_iter();
+    Some(Step::Forge {
+        service: word(service)?,
+        forgery: forgeries.find(|forgery| forgery.to_string() == by)?,
+    })
+}
+
+fn request(text: &str) -> Option<Request> {
+    let (pipeline, wanted) = optional(text, " for ");
+    let pipeline = word(pipeline)?;
+    let Some(wanted) = wanted else {
+        return Some(Request {
+            pipeline,
+            image: None,
+        });
+    };
+    let (wanted, how) = match optional(wanted, ", ") {
+        (wanted, None) => (wanted, How::Deploy),
+        (wanted, Some("dry run")) => (wanted, How::DryRun),
+        (wanted, Some("rollback")) => (wanted, How::RollBack),
+        (_, Some(_)) => return None,
+    };
+    let (version, repository) = optional(wanted, " of ");
+    let image = Some(Wanted {
+        repository: word(repository.unwrap_or(REPOSITORY))?,
+        version: word(version)?,
+        how,
+    });
+    Some(Request { pipeline, image })
+}
+
+fn answers(line: &str) -> Option<Step> {
+    let (answers, moment) = optional(line, " when ");
+    let answers = answers.strip_suffix(" more answers")?.parse().ok()?;
+    Some(match moment {
+        Some(moment) => Step::AnswersAt(self::moment(moment)?, answers),
+        None => Step::Answers(answers),
+    })
+}
+
+fn moment(text: &str) -> Option<Moment> {
+    let (service, rest) = match text.strip_prefix("any service ") {
+        Some(rest) => (None, rest),
+        None => {
+            let (service, rest) = text.split_once(' ')?;
+            (Some(service.to_owned()), rest)
+        }
+    };
+    Some(Moment {
+        service,
+        reached: reached(rest)?,
+    })
+}
+
+fn reached(text: &str) -> Option<Reached> {
+    let known = |names: &'static [&'static str], given: &str| {
+        let mut names = names.iter();
+        names.find(|name| **name == given).copied()
+    };
+    if let Some(wait) = text.strip_prefix("is in the ") {
+        return Some(Reached::Wait(self::wait(wait)?));
+    }
+    if text == "gives green a share" {
+        return Some(Reached::Shift);
+    }
+    if let Some(percent) = between(text, "gives green ", " %") {
+        return Some(Reached::Share(percent.parse().ok()?));
+    }
+    if let Some(status) = text.strip_prefix("has a deployment ") {
+        return Some(Reached::Status(known(&STATUSES, status)?));
+    }
+    let (event, status) = text.strip_prefix("has ")?.split_once(' ')?;
+    let event = known(&LIFECYCLE_EVENTS, event)?;
+    Some(Reached::LifecycleEvent(event, known(&STATUSES, status)?))
+}
+
+fn wait(text: &str) -> Option<DeploymentWait> {
+    let mut waits = [DeploymentWait::Ready, DeploymentWait::Termination].into_iter();
+    waits.find(|wait| name(*wait) == text)
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_once(' ')?;
+    let number: u64 = number.parse().ok()?;
+    match unit {
+        "milliseconds" => Some(Duration::from_millis(number)),
+        "second" | "seconds" => Some(Duration::from_secs(number)),
+        "minute" | "minutes" => Some(Duration::from_secs(number.checked_mul(60)?)),
+        _ => None,
+    }
+}
+
+/// What stands before a separator, and what behind it.
+fn optional<'a>(text: &'a str, separator: &str) -> (&'a str, Option<&'a str>) {
+    match text.split_once(separator) {
+        Some((before, behind)) => (before, Some(behind)),
+        None => (text, None),
+    }
+}
+
+fn between<'a>(text: &'a str, before: &str, behind: &str) -> Option<&'a str> {
+    text.strip_prefix(before)?.strip_suffix(behind)
+}
+
+/// One word, and nothing else.
+fn word(text: &str) -> Option<String> {
+    let is_word = !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c == ',');
+    is_word.then(|| text.to_owned())
+}

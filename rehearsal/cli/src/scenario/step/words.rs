@@ -1,0 +1,165 @@
+//! A step as a line of text, which `text.rs` reads again.
+
+use std::fmt::{Display, Formatter, Result};
+use std::time::Duration;
+
+use local_aws::codedeploy::requests::DeploymentWait;
+use local_aws::ecr::ImageSettings;
+use local_aws::events::DeliveryFault;
+
+use super::{
+    AfterStop, DeliveryFaults, Forgery, How, Moment, Queued, Reached, Request, Step, Wanted,
+};
+
+/// What an image is pushed to where nothing else is said, and its tag.
+pub(super) const REPOSITORY: &str = "shop/web";
+pub(super) const TAG: &str = "latest";
+/// The variable of an image that says how it misbehaves.
+const MISBEHAVE: &str = "SAMPLE_MISBEHAVE";
+
+impl Display for Step {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        match self {
+            Step::Push(image) => write!(f, "push {}", pushed(image)),
+            Step::PushIndex(index) => write!(f, "push index {}", pushed(&index.image)),
+            Step::DeliverAgain => write!(f, "deliver the last push again"),
+            Step::Deliver(event) => write!(f, "deliver {event}"),
+            Step::Hold(source) => write!(f, "hold {source}"),
+            Step::Release(Queued::LastFirst) => write!(f, "deliver what was held, last first"),
+            Step::Release(Queued::Lost) => write!(f, "lose what was held"),
+            Step::InjectDeliveryFaults(faults) => write!(f, "{faults}"),
+            Step::Deny { function, action } => write!(f, "deny {function} {action}"),
+            Step::LimitFargate(tasks) => write!(f, "limit Fargate to {tasks} tasks"),
+            Step::Stop { service, then } => write!(f, "stop {service}, {then}"),
+            Step::EndWait { service, wait } => write!(f, "end the {} of {service}", name(*wait)),
+            Step::Redeploy { service, version } => write!(f, "redeploy {version} to {service}"),
+            Step::Desire { service, count } => write!(f, "desire {count} tasks of {service}"),
+            Step::KeepPath { service, path } => {
+                write!(f, "pin {path} on the test listener of {service}")
+            }
+            Step::Forge { service, forgery } => {
+                write!(f, "forge the migration of {service} by {forgery}")
+            }
+            Step::Ask(request) => write!(f, "{request}"),
+            Step::Alarm(name, state) => write!(f, "alarm {name} goes to {}", state.as_str()),
+            Step::Until(moment) => write!(f, "until {moment}"),
+            Step::UntilIdle => write!(f, "until idle"),
+            Step::Answers(answers) => write!(f, "{answers} more answers"),
+            Step::AnswersAt(moment, answers) => write!(f, "{answers} more answers when {moment}"),
+            Step::Pass(time) => write!(f, "pass {}", duration(*time)),
+            Step::Settle => write!(f, "settle"),
+            Step::Calm => write!(f, "end all faults and alarms"),
+            Step::Converge => write!(f, "converge"),
+        }
+    }
+}
+
+/// `1.1.0 to shop/api as release-1, which fails-migration`
+fn pushed(image: &ImageSettings) -> String {
+    let mut text = image.version.clone();
+    if image.repository != REPOSITORY {
+        text += &format!(" to {}", image.repository);
+    }
+    if image.tags != [TAG] {
+        text += &format!(" as {}", image.tags.join(", "));
+    }
+    if let Some(how) = image.environment.get(MISBEHAVE) {
+        text += &format!(" which {how}");
+    }
+    text
+}
+
+impl Display for DeliveryFaults {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let numbered = (1..).zip(&self.faults);
+        let faults = numbered.filter_map(|(number, fault)| {
+            let fault = match (*fault)? {
+                DeliveryFault::Lost => "lost".to_owned(),
+                DeliveryFault::Twice => "twice".to_owned(),
+                DeliveryFault::Late(delay) => format!("late by {}", duration(delay)),
+                DeliveryFault::Refused(times, refusal) => {
+                    format!("refused {times} times ({refusal:?})")
+                }
+            };
+            Some(format!("{number} {fault}"))
+        });
+        let faults: Vec<String> = faults.collect();
+        let (rule, about) = (&self.rule, &self.about);
+        write!(
+            f,
+            "deliveries by {rule} about {about}: {}",
+            faults.join(", ")
+        )
+    }
+}
+
+impl Display for AfterStop {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str(match self {
+            AfterStop::RollBack => "roll back",
+            AfterStop::LeaveEverything => "leave everything",
+        })
+    }
+}
+
+impl Display for Forgery {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str(match self {
+            Forgery::Task => "a task",
+            Forgery::Token => "its token",
+            Forgery::Hook => "a hook call",
+            Forgery::TimeOut => "a time-out",
+        })
+    }
+}
+
+impl Display for Request {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        write!(f, "ask {}", self.pipeline)?;
+        let Some(Wanted {
+            repository,
+            version,
+            how,
+        }) = &self.image
+        else {
+            return Ok(());
+        };
+        write!(f, " for {version}")?;
+        if repository != REPOSITORY {
+            write!(f, " of {repository}")?;
+        }
+        f.write_str(match how {
+            How::Deploy => "",
+            How::DryRun => ", dry run",
+            How::RollBack => ", rollback",
+        })
+    }
+}
+
+impl Display for Moment {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        let service = self.service.as_deref().unwrap_or("any service");
+        match self.reached {
+            Reached::LifecycleEvent(event, status) => write!(f, "{service} has {event} {status}"),
+            Reached::Status(status) => write!(f, "{service} has a deployment {status}"),
+            Reached::Share(percent) => write!(f, "{service} gives green {percent} %"),
+            Reached::Shift => write!(f, "{service} gives green a share"),
+            Reached::Wait(wait) => write!(f, "{service} is in the {}", name(wait)),
+        }
+    }
+}
+
+pub(super) fn name(wait: DeploymentWait) -> &'static str {
+    match wait {
+        DeploymentWait::Ready => "ready wait",
+        DeploymentWait::Termination => "termination wait",
+    }
+}
+
+pub(crate) fn duration(duration: Duration) -> String {
+    match (duration.as_secs(), duration.subsec_millis()) {
+        (seconds, 0) if seconds > 0 && seconds % 60 == 0 => format!("{} minutes", seconds / 60),
+        (seconds, 0) => format!("{seconds} seconds"),
+        (..) => format!("{} milliseconds", duration.as_millis()),
+    }
+}

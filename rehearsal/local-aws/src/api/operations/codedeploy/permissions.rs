@@ -1,0 +1,63 @@
+//! What the permissions of CodeDeploy's operations share. Its user guide and SAR agree on the resources, except where a
+//! rule says otherwise.
+
+use crate::api::operation::Call;
+use crate::api::permission::no_resource;
+use crate::assumption::Assumption;
+use crate::iam::Permission;
+use crate::identity::arn;
+
+pub(super) fn on_application(call: Call<'_>) -> Vec<Permission> {
+    vec![call.on(application_arn(call.named_or_any("applicationName")))]
+}
+
+/// ListDeployments without a group lists those of all groups, and needs to be allowed for all.
+pub(super) fn on_group(call: Call<'_>) -> Vec<Permission> {
+    vec![call.on(named_group_arn(call))]
+}
+
+pub(super) fn on_group_of_deployment(call: Call<'_>) -> Vec<Permission> {
+    vec![call.on(group_of(call, call.named_or_any("deploymentId")))]
+}
+
+/// The user guide names the deployment group, SAR no resource. There is a report that a grant on the group let a hook be
+/// answered.
+pub(super) fn on_deployment(call: Call<'_>) -> Vec<Permission> {
+    let assumption = Assumption::DeploymentActionsKnowNoResource;
+    match call.aws.assumptions.hold(assumption) {
+        true => no_resource(call),
+        false => on_group_of_deployment(call),
+    }
+}
+
+/// The group of a deployment. One that does not exist has no group: callers that may see all groups are told so.
+pub(super) fn group_of(call: Call<'_>, id: &str) -> String {
+    call.aws
+        .codedeploy
+        .read(|state| match state.deployment(id) {
+            Some(deployment) => group_arn(&deployment.application, &deployment.group),
+            None => group_arn("*", "*"),
+        })
+}
+
+pub(super) fn named_group_arn(call: Call<'_>) -> String {
+    group_arn(
+        call.named_or_any("applicationName"),
+        call.named_or_any("deploymentGroupName"),
+    )
+}
+
+pub(super) fn group_arn(application: &str, group: &str) -> String {
+    arn(
+        "codedeploy",
+        &format!("deploymentgroup:{application}/{group}"),
+    )
+}
+
+pub(super) fn application_arn(name: &str) -> String {
+    arn("codedeploy", &format!("application:{name}"))
+}
+
+pub(super) fn config_arn(name: &str) -> String {
+    arn("codedeploy", &format!("deploymentconfig:{name}"))
+}

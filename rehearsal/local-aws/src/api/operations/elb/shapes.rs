@@ -1,0 +1,137 @@
+//! The shapes of ELBv2's answers.
+
+use serde_json::{Value, json};
+
+use crate::elb::{
+    Forward, ListenerDescription, LoadBalancerDescription, RuleDescription, TargetGroupDescription,
+    TargetHealth,
+};
+
+pub(super) fn describe_load_balancer(load_balancer: &LoadBalancerDescription) -> Value {
+    json!({
+        "LoadBalancerArn": load_balancer.arn,
+        "DNSName": load_balancer.dns_name,
+        "CanonicalHostedZoneId": "Z215JYRZR1TBD5",
+        "LoadBalancerName": load_balancer.name,
+        "Scheme": "internet-facing",
+        "VpcId": "vpc-0rehearsal",
+        "State": { "Code": "active" },
+        "Type": "application",
+        "AvailabilityZones": [{ "ZoneName": "eu-central-1a", "SubnetId": "subnet-0rehearsala" }],
+        "SecurityGroups": ["sg-0rehearsal"],
+        "IpAddressType": "ipv4",
+    })
+}
+
+pub(super) fn describe_target_group(group: &TargetGroupDescription) -> Value {
+    let settings = &group.settings;
+    json!({
+        "TargetGroupArn": group.arn,
+        "TargetGroupName": settings.name,
+        "Protocol": "HTTP",
+        "Port": settings.port,
+        "VpcId": settings.vpc_id,
+        "HealthCheckProtocol": "HTTP",
+        "HealthCheckPort": "traffic-port",
+        "HealthCheckEnabled": true,
+        "HealthCheckIntervalSeconds": settings.interval.as_secs(),
+        "HealthCheckTimeoutSeconds": settings.timeout.as_secs(),
+        "HealthyThresholdCount": settings.healthy_threshold,
+        "UnhealthyThresholdCount": settings.unhealthy_threshold,
+        "HealthCheckPath": settings.health_check_path,
+        "Matcher": { "HttpCode": settings.matcher },
+        "LoadBalancerArns": group.load_balancer_arns,
+        "TargetType": settings.target_type,
+        "ProtocolVersion": "HTTP1",
+        "IpAddressType": "ipv4",
+    })
+}
+
+pub(super) fn describe_listener(listener: &ListenerDescription) -> Value {
+    json!({
+        "ListenerArn": listener.arn,
+        "LoadBalancerArn": listener.load_balancer_arn,
+        "Port": listener.port,
+        "Protocol": listener.protocol,
+        "DefaultActions": [action(&listener.forward)],
+    })
+}
+
+/// A forward to one target group carries its ARN twice; a weighted one only in its list.
+pub(super) fn action(forward: &[Forward]) -> Value {
+    let groups: Vec<Value> = forward
+        .iter()
+        .map(|part| json!({ "TargetGroupArn": part.target_group_arn, "Weight": part.weight }))
+        .collect();
+    let config =
+        json!({ "TargetGroups": groups, "TargetGroupStickinessConfig": { "Enabled": false } });
+    match forward {
+        [only] => {
+            json!({ "Type": "forward", "TargetGroupArn": only.target_group_arn, "ForwardConfig": config })
+        }
+        _ => json!({ "Type": "forward", "ForwardConfig": config }),
+    }
+}
+
+/// Every rule of a listener, by priority, the default one last. A path stands in both of its members, as AWS answers
+/// it.
+pub(super) fn describe_rules_of(listener: &ListenerDescription) -> Vec<Value> {
+    let describe = |rule: &RuleDescription| {
+        json!({
+            "RuleArn": rule.arn,
+            "Priority": rule.priority.to_string(),
+            "Conditions": [{
+                "Field": "path-pattern",
+                "Values": [rule.path],
+                "PathPatternConfig": { "Values": [rule.path] },
+            }],
+            "Actions": [action(&rule.forward)],
+            "IsDefault": false,
+        })
+    };
+    let default = json!({
+        "RuleArn": format!("{}/default", listener.arn.replace(":listener/", ":listener-rule/")),
+        "Priority": "default",
+        "Conditions": [],
+        "Actions": [action(&listener.forward)],
+        "IsDefault": true,
+    });
+    let rules = listener.rules.iter().map(describe);
+    rules.chain([default]).collect()
+}
+
+pub(super) fn describe_health(target: &TargetHealth) -> Value {
+    json!({
+        "Target": { "Id": target.id, "Port": target.port },
+        "HealthCheckPort": target.port.to_string(),
+        "TargetHealth": { "State": target.state, "Reason": target.reason, "Description": target.description },
+    })
+}
+
+pub(super) fn not_registered(id: &str, port: Option<i64>) -> Value {
+    json!({
+        "Target": { "Id": id, "Port": port },
+        "TargetHealth": {
+            "State": "unused",
+            "Reason": "Target.NotRegistered",
+            "Description": "Target is not registered to the target group",
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_target_group_or_two_with_weights() {
+        let forward = |weight| Forward {
+            target_group_arn: format!("group-{weight}"),
+            weight,
+        };
+        assert_eq!(action(&[forward(100)])["TargetGroupArn"], "group-100");
+        let weighted = action(&[forward(90), forward(10)]);
+        assert_eq!(weighted.get("TargetGroupArn"), None);
+        assert_eq!(weighted["ForwardConfig"]["TargetGroups"][1]["Weight"], 10);
+    }
+}

@@ -1,0 +1,26 @@
+//! STS's operations.
+
+use serde_json::json;
+
+use crate::api::operation::{Answer, Call, Operation};
+use crate::iam::Permission;
+use crate::identity::ACCOUNT;
+
+pub(super) const OPERATIONS: &[Operation] = &[Operation::new(
+    "GetCallerIdentity",
+    get_caller_identity,
+    needs_no_permission,
+)];
+
+fn get_caller_identity(call: Call<'_>) -> Answer {
+    let arn = match call.function {
+        Some(function) => call.aws.iam.caller(function),
+        None => format!("arn:aws:iam::{ACCOUNT}:user/rehearsal"),
+    };
+    Ok(json!({ "Arn": arn, "UserId": "AIDAREHEARSAL", "Account": ACCOUNT }))
+}
+
+/// Every caller may ask for its identity, whatever its policies say (STS API Reference, GetCallerIdentity).
+fn needs_no_permission(_: Call<'_>) -> Vec<Permission> {
+    Vec::new()
+}

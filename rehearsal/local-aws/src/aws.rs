@@ -1,0 +1,157 @@
+//! All services of one world, as the API and whoever watches them see them.
+
+mod settled;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crate::cloudwatch::CloudWatch;
+use crate::codedeploy::{self, CodeDeploy};
+use crate::context::Context;
+use crate::ecr::Ecr;
+use crate::ecs::{self, Ecs};
+use crate::elb::LoadBalancers;
+use crate::events::EventBus;
+use crate::iam::{Iam, Removal};
+use crate::lambda::Lambda;
+use crate::logs::Logs;
+use crate::scheduler::Scheduler;
+use crate::sns::{Message, Sns};
+use crate::timeline::ListenerKind;
+
+/// A deployment, for the record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeploymentRecord {
+    pub id: String,
+    pub service: String,
+    /// `user` or `codeDeployRollback`.
+    pub creator: &'static str,
+    pub status: &'static str,
+    pub error: Option<(String, String)>,
+    /// The task definition that it ships.
+    pub revision: String,
+    /// The digest in it of the container behind the load balancer.
+    pub image_digest: Option<String>,
+    /// (name, status), in order.
+    pub lifecycle_events: Vec<(&'static str, &'static str)>,
+}
+
+/// Every service of one world, and what they share.
+pub struct Aws {
+    pub(crate) context: Context,
+    /// Shared with Lambda and Scheduler, which act for functions.
+    pub iam: Arc<Iam>,
+    pub ecr: Arc<Ecr>,
+    pub ecs: Arc<Ecs>,
+    pub codedeploy: Arc<CodeDeploy>,
+    pub cloudwatch: Arc<CloudWatch>,
+    pub load_balancers: LoadBalancers,
+    pub lambda: Lambda,
+    pub events: EventBus,
+    pub sns: Sns,
+    pub logs: Logs,
+    pub scheduler: Arc<Scheduler>,
+    pub(crate) endpoint: String,
+}
+
+/// What the services share is the world's own: its clock, its timeline.
+impl Deref for Aws {
+    type Target = Context;
+
+    fn deref(&self) -> &Context {
+        &self.context
+    }
+}
+
+impl Aws {
+    /// The API's URL.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// ARN of the listener of a service, `web`, or of one in a cluster, `prod/web`.
+    pub fn listener(&self, service: &str, kind: ListenerKind) -> Option<String> {
+        self.codedeploy.read(|state| {
+            let is_wanted = |group: &&codedeploy::Group| {
+                record::is_called(service, &group.cluster, &group.service)
+            };
+            let group = state.groups.iter().find(is_wanted)?;
+            match kind {
+                ListenerKind::Production => Some(group.production_listener.clone()),
+                ListenerKind::Test => group.test_listener.clone(),
+            }
+        })
+    }
+
+    /// Where a service's listener is reached.
+    pub fn address(&self, service: &str, kind: ListenerKind) -> Option<SocketAddr> {
+        let arn = self.listener(service, kind)?;
+        let listener = self
+            .load_balancers
+            .listeners()
+            .into_iter()
+            .find(|listener| listener.arn == arn)?;
+        Some(SocketAddr::from((Ipv4Addr::LOCALHOST, listener.port)))
+    }
+
+    /// From now on a function may not do what the template grants it: `start-deployment`, `ecs:RegisterTaskDefinition`.
+    pub fn deny(&self, function: &str, action: &str) -> anyhow::Result<()> {
+        self.iam.remove(&Removal::of(function, action))
+    }
+
+    /// Every message that SNS took.
+    pub fn messages(&self) -> Vec<Message> {
+        self.sns.messages()
+    }
+
+    /// Every revision that was ever registered: its ARN, and (container, image) of its containers.
+    pub fn revisions(&self) -> Vec<(String, Vec<(String, String)>)> {
+        let describe =
+            |revision: &ecs::task_definition::Revision| (revision.arn(), revision.images());
+        self.ecs
+            .read(|state| state.families.values().flatten().map(describe).collect())
+    }
+
+    /// Every deployment, in the order of their creation.
+    pub fn deployments(&self) -> Vec<DeploymentRecord> {
+        let deployments: Vec<_> = self.codedeploy.read(|state| {
+            let with_service = |deployment: &codedeploy::Deployment| {
+                let service = state
+                    .group_of(deployment)
+                    .map(|group| group.service.clone());
+                (deployment.clone(), service.unwrap_or_default())
+            };
+            state.deployments.iter().map(with_service).collect()
+        });
+        deployments
+            .into_iter()
+            .map(|(deployment, service)| self.record(deployment, service))
+            .collect()
+    }
+
+    fn record(&self, deployment: codedeploy::Deployment, service: String) -> DeploymentRecord {
+        let spec = deployment.app_spec;
+        let image = self.ecs.read(|state| {
+            state
+                .revision(&spec.task_definition)?
+                .image_of(&spec.container)
+        });
+        let image_digest =
+            image.and_then(|image| image.split_once('@').map(|(_, digest)| digest.to_owned()));
+        DeploymentRecord {
+            id: deployment.id,
+            service,
+            creator: deployment.creator.as_str(),
+            status: deployment.status.as_str(),
+            error: deployment.error,
+            revision: spec.task_definition,
+            image_digest,
+            lifecycle_events: deployment
+                .events
+                .iter()
+                .map(|record| (record.event.as_str(), record.status.as_str()))
+                .collect(),
+        }
+    }
+}

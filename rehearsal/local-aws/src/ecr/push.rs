@@ -1,0 +1,131 @@
+//! Pushes: what `docker push` and BuildKit do with a repository, and the event that tells of each.
+
+use std::ops::Deref;
+
+use serde_json::{Value, json};
+
+use super::{Image, ImageSettings, IndexSettings, PushRefused, Repositories, RepositorySettings};
+use crate::assumption::{Assumption, Assumptions};
+use crate::context::Context;
+use crate::events::EventBus;
+use crate::timeline;
+
+/// The registry: its repositories, and who is told of a push.
+pub struct Ecr {
+    context: Context,
+    events: EventBus,
+    repositories: Repositories,
+}
+
+impl Deref for Ecr {
+    type Target = Repositories;
+
+    fn deref(&self) -> &Repositories {
+        &self.repositories
+    }
+}
+
+impl Ecr {
+    pub fn new(context: Context, events: EventBus, repositories: Vec<RepositorySettings>) -> Ecr {
+        Ecr {
+            repositories: Repositories::new(repositories, context.clock.now()),
+            context,
+            events,
+        }
+    }
+
+    /// A push that is told: one manifest, under one tag or by digest only. One that changes nothing is refused, and told
+    /// only by assumption.
+    pub fn push(
+        &self,
+        repository: &str,
+        image: Image,
+        tag: Option<&str>,
+    ) -> Result<Image, PushRefused> {
+        let pushed = self.put(repository, image.clone(), tag);
+        let told = match &pushed {
+            Ok(image) => image,
+            Err(PushRefused::AlreadyExists)
+                if self
+                    .context
+                    .assumptions
+                    .hold(Assumption::RepeatedPushIsTold) =>
+            {
+                &image
+            }
+            Err(_) => return pushed,
+        };
+        self.context.timeline.record(timeline::Event::ImagePushed {
+            repository: repository.to_owned(),
+            digest: told.digest.clone(),
+            tag: tag.map(ToOwned::to_owned),
+        });
+        let detail = push_event(repository, told, tag, &self.context.assumptions);
+        self.events
+            .emit("aws.ecr", "ECR Image Action", Vec::new(), detail);
+        pushed
+    }
+
+    /// What `docker push` does with an image: one push a tag, or one by digest. It does not mind what is there already.
+    pub fn push_image(&self, settings: &ImageSettings) -> Result<String, PushRefused> {
+        self.push_tags(settings, &settings.image(self.context.clock.now()))
+    }
+
+    /// What BuildKit does with an image for several platforms: the manifests and attestations by digest, then the index.
+    pub fn push_index(&self, settings: &IndexSettings) -> Result<String, PushRefused> {
+        let now = self.context.clock.now();
+        for child in settings.children(now) {
+            self.complete(&settings.image.repository, child, None)?;
+        }
+        self.push_tags(&settings.image, &settings.index(now))
+    }
+
+    fn push_tags(&self, settings: &ImageSettings, image: &Image) -> Result<String, PushRefused> {
+        let untagged = settings.tags.is_empty().then_some(None);
+        let tags = settings.tags.iter().map(|tag| Some(tag.as_str()));
+        for tag in tags.chain(untagged) {
+            self.complete(&settings.repository, image.clone(), tag)?;
+        }
+        Ok(image.digest.clone())
+    }
+
+    fn complete(
+        &self,
+        repository: &str,
+        image: Image,
+        tag: Option<&str>,
+    ) -> Result<(), PushRefused> {
+        match self.push(repository, image, tag) {
+            Ok(_) | Err(PushRefused::AlreadyExists) => Ok(()),
+            Err(refused) => Err(refused),
+        }
+    }
+}
+
+/// The detail of the *ECR Image Action* event that a completed push gives.
+pub fn push_event(
+    repository: &str,
+    image: &Image,
+    tag: Option<&str>,
+    assumptions: &Assumptions,
+) -> Value {
+    let mut detail = json!({
+        "result": "SUCCESS",
+        "repository-name": repository,
+        "image-digest": image.digest,
+        "action-type": "PUSH",
+        // Present and empty when there is no tag.
+        "image-tag": tag.unwrap_or_default(),
+        "manifest-media-type": image.media_type,
+    });
+    if let Some(detail) = detail.as_object_mut()
+        && tag.is_none()
+        && assumptions.hold(Assumption::UntaggedPushOmitsTag)
+    {
+        detail.shift_remove("image-tag");
+    }
+    if let Some(artifact) = &image.artifact_media_type {
+        detail["artifact-media-type"] = json!(artifact);
+    }
+    detail
+}

@@ -1,0 +1,42 @@
+//! What tasks run on: Fargate, or container instances with so much room and so many ports.
+
+use std::time::SystemTime;
+
+/// Linux's ephemeral range, which host port 0 takes its ports from.
+pub(super) const EPHEMERAL: std::ops::RangeInclusive<u16> = 32768..=60999;
+
+/// CPU units and MiB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Resources {
+    pub cpu: u64,
+    pub memory: u64,
+}
+
+/// An EC2 instance that runs the ECS agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ContainerInstance {
+    pub arn: String,
+    pub cluster: String,
+    pub ec2_instance_id: String,
+    pub registered_at: SystemTime,
+    /// Where the search for the next free ephemeral port begins: ports are not used again at once.
+    pub(super) next_port: u16,
+}
+
+impl ContainerInstance {
+    pub fn id(&self) -> &str {
+        self.arn.rsplit('/').next().unwrap_or(&self.arn)
+    }
+}
+
+/// An instance `i-…` of cluster `prod` that gives its last ephemeral port first.
+#[cfg(test)]
+pub(crate) fn instance_for_tests(number: u32) -> ContainerInstance {
+    ContainerInstance {
+        arn: format!("instance/{number}"),
+        cluster: "prod".to_owned(),
+        ec2_instance_id: format!("i-{number}"),
+        registered_at: SystemTime::UNIX_EPOCH,
+        next_port: *EPHEMERAL.end(),
+    }
+}

@@ -1,0 +1,57 @@
+//! Enums whose values people name: each value with its name and its meaning, in one table.
+
+use thiserror::Error;
+
+/// Nothing has this name.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("expected one of {}", .expected.join(", "))]
+pub struct UnknownName {
+    pub expected: Vec<&'static str>,
+}
+
+/// Declares such an enum: `"name" => Variant: "what it means",`. A value that is added is in `ALL`, read and shown at once.
+macro_rules! named {
+    (
+        $(#[$attribute:meta])*
+        pub enum $kind:ident { $($name:literal => $variant:ident: $meaning:literal,)+ }
+    ) => {
+        $(#[$attribute])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum $kind {
+            $(#[doc = $meaning] $variant,)+
+        }
+
+        impl $kind {
+            /// In the order in which they are declared.
+            pub const ALL: &[$kind] = &[$($kind::$variant,)+];
+
+            /// As options take it.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $($kind::$variant => $name,)+
+                }
+            }
+
+            /// What it means, in a sentence for `--help`.
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    $($kind::$variant => $meaning,)+
+                }
+            }
+        }
+
+        impl std::str::FromStr for $kind {
+            type Err = $crate::named::UnknownName;
+
+            fn from_str(given: &str) -> Result<$kind, $crate::named::UnknownName> {
+                let mut all = $kind::ALL.iter().copied();
+                all.find(|value| value.name() == given)
+                    .ok_or_else(|| $crate::named::UnknownName {
+                        expected: $kind::ALL.iter().map(|value| value.name()).collect(),
+                    })
+            }
+        }
+    };
+}
+
+pub(crate) use named;

@@ -1,0 +1,66 @@
+//! The rules of a template, as EventBridge lists them.
+
+use std::time::Duration;
+
+use local_aws::events::{Pattern, RetryPolicy, Rule, Schedule, Trigger};
+use serde_json::{Value, json};
+
+use crate::aws::{call, world};
+
+fn rule(name: &str, trigger: Trigger, function: &str) -> Rule {
+    Rule {
+        name: name.to_owned(),
+        trigger,
+        function: function.to_owned(),
+        input: None,
+        retry: RetryPolicy {
+            maximum_attempts: 4,
+            maximum_event_age: Duration::from_secs(3600),
+        },
+        dead_letters: None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_are_listed_and_found_by_their_target() {
+    let pushes = Trigger::Pattern(Pattern::parse(&json!({ "source": ["aws.ecr"] })).unwrap());
+    let hourly = Trigger::Schedule(Schedule::parse("rate(1 hour)").unwrap());
+    let world = world(|settings| {
+        settings.template.rules = vec![
+            rule("Push", pushes.clone(), "start"),
+            rule("Hourly", hourly, "start"),
+            rule("Report", pushes, "report"),
+        ];
+    })
+    .await;
+    let events = async |operation: &str, members: Value| {
+        call(&world, &format!("AWSEvents.{operation}"), members).await
+    };
+    let (_, listed) = events("ListRules", json!({ "NamePrefix": "Hour" })).await;
+    assert_eq!(listed["Rules"][0]["ScheduleExpression"], "rate(1 hour)");
+    assert_eq!(listed["Rules"].as_array().unwrap().len(), 1);
+
+    let start = "arn:aws:lambda:eu-central-1:111122223333:function:start";
+    let by_target = async |members: Value| events("ListRuleNamesByTarget", members).await.1;
+    let all = by_target(json!({ "TargetArn": start })).await;
+    assert_eq!(all, json!({ "RuleNames": ["Push", "Hourly"] }));
+    let first = by_target(json!({ "TargetArn": start, "Limit": 1 })).await;
+    assert_eq!(first["RuleNames"], json!(["Push"]));
+    let token = &first["NextToken"];
+    let second = by_target(json!({ "TargetArn": start, "Limit": 1, "NextToken": token })).await;
+    assert_eq!(second, json!({ "RuleNames": ["Hourly"] }));
+    let none = by_target(json!({ "TargetArn": "arn:aws:sns:eu-central-1:1:t" })).await;
+    assert_eq!(none, json!({ "RuleNames": [] }));
+    for members in [
+        json!({}),
+        json!({ "TargetArn": start, "Limit": 0 }),
+        json!({ "TargetArn": start, "NextToken": "x" }),
+    ] {
+        let (status, body) = events("ListRuleNamesByTarget", members).await;
+        assert_eq!(
+            (status, &body["__type"]),
+            (400, &json!("ValidationException"))
+        );
+    }
+    world.shutdown().await;
+}

@@ -1,0 +1,124 @@
+//! The deployments of a pipeline's group: the active one, earlier attempts, and those that were created meanwhile.
+
+use rules::codedeploy::{self, Deployment};
+use rules::config::Pipeline;
+use rules::names::DeploymentId;
+use rules::start::{self, Active, Attempt, Candidate, ShippedBefore};
+
+use super::{Observation, Observer};
+use crate::CallFailed;
+use crate::codedeploy::Deployments;
+
+impl Observer {
+    /// The deployment that has not ended.
+    ///
+    /// # Errors
+    /// A call failed.
+    pub async fn active(
+        &self,
+        pipeline: &Pipeline,
+        candidate: Option<&Candidate>,
+    ) -> Result<Option<Active>, CallFailed> {
+        let deployments = self.deployments(pipeline, Deployments::Active).await?;
+        // The list may be older than the answer about each: what has ended since is not active.
+        let unended = deployments
+            .into_iter()
+            .filter(|deployment| !deployment.status.has_ended());
+        let Some(deployment) = unended.max_by_key(|deployment| deployment.created_at) else {
+            return Ok(None);
+        };
+        let active = codedeploy::active(&deployment, None);
+        // How far it is does not matter where it ships the candidate.
+        if candidate.is_some_and(|candidate| active.ships(&candidate.image.digest)) {
+            return Ok(Some(active));
+        }
+        let target = self
+            .codedeploy
+            .get_deployment_target(&deployment.id)
+            .await?;
+        Ok(Some(codedeploy::active(&deployment, target.as_ref())))
+    }
+
+    /// What was tried since the candidate was ordered.
+    pub(super) async fn attempts(
+        &self,
+        pipeline: &Pipeline,
+        candidate: Option<&Candidate>,
+    ) -> Result<Vec<Attempt>, CallFailed> {
+        let Some(candidate) = candidate else {
+            return Ok(Vec::new());
+        };
+        let created_since = async |time| {
+            let which = Deployments::CreatedSince(time);
+            let deployments = self.deployments(pipeline, which).await?;
+            Ok(deployments.iter().filter_map(codedeploy::attempt).collect())
+        };
+        let mut attempts: Vec<Attempt> = created_since(candidate.ordered_at).await?;
+        let since = start::attempts_since(pipeline, candidate, &attempts);
+        if since < candidate.ordered_at {
+            attempts = created_since(since).await?;
+        }
+        Ok(start::attempts(pipeline, candidate, attempts))
+    }
+
+    /// The latest successful deployment that shipped what a rollback asks for.
+    pub(super) async fn shipped_before(
+        &self,
+        pipeline: &Pipeline,
+        candidate: Option<&Candidate>,
+    ) -> Result<ShippedBefore, CallFailed> {
+        let deployments = self.deployments(pipeline, Deployments::Succeeded).await?;
+        let shipped = deployments.into_iter().filter(|deployment| {
+            let digest = codedeploy::shipped(deployment);
+            digest.is_some()
+                && digest.as_ref() == candidate.map(|candidate| &candidate.image.digest)
+        });
+        let latest = shipped.max_by_key(|deployment| deployment.created_at);
+        Ok(latest.map_or(ShippedBefore::Never, |latest| ShippedBefore::By(latest.id)))
+    }
+
+    /// Whether another invocation created a deployment since this one observed. What was decided then may be wrong by now,
+    /// and nothing but this call keeps an older image from replacing a newer one that was shipped in between.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn is_overtaken(
+        &self,
+        pipeline: &Pipeline,
+        observation: &Observation,
+    ) -> Result<bool, CallFailed> {
+        let Some(asked_at) = observation.asked_at else {
+            return Ok(false);
+        };
+        let deploys = &pipeline.codedeploy;
+        let since = self
+            .codedeploy
+            .list_deployments(
+                &deploys.application,
+                &deploys.deployment_group,
+                Deployments::CreatedSince(asked_at),
+            )
+            .await?;
+        // Those that were there when it observed are in what was decided from.
+        let known = |id: &DeploymentId| {
+            let attempts = observation.observed.attempts.iter().flatten();
+            attempts
+                .into_iter()
+                .any(|attempt| attempt.deployment == *id)
+        };
+        Ok(since.iter().any(|id| !known(id)))
+    }
+
+    async fn deployments(
+        &self,
+        pipeline: &Pipeline,
+        which: Deployments,
+    ) -> Result<Vec<Deployment>, CallFailed> {
+        let deploys = &pipeline.codedeploy;
+        let ids = self
+            .codedeploy
+            .list_deployments(&deploys.application, &deploys.deployment_group, which)
+            .await?;
+        self.codedeploy.batch_get_deployments(&ids).await
+    }
+}

@@ -1,0 +1,164 @@
+//! What serves production, and which image that is.
+
+use rules::codedeploy;
+use rules::config::Pipeline;
+use rules::engine::Mismatch;
+use rules::names::{Digest, RevisionArn};
+use rules::observed::{ImageDetail, Service};
+use rules::revision;
+use rules::start::{self, Candidate, Deployed, RunningImage};
+use tokio::try_join;
+
+use super::{Observation, ObserveFailed, Observer, Production};
+use crate::ecs::Tasks;
+use crate::{CallFailed, Kind};
+
+impl Observer {
+    pub(super) async fn production(
+        &self,
+        pipeline: &Pipeline,
+        service: &Service,
+    ) -> Result<(RevisionArn, Production), ObserveFailed> {
+        let primary = service.primary();
+        let revision = primary
+            .map(|task_set| &task_set.revision)
+            .or(service.revision.as_ref());
+        let revision = revision
+            .ok_or_else(|| Mismatch::NoRevision {
+                service: pipeline.place(),
+            })?
+            .clone();
+        let load_balancer = primary
+            .and_then(|task_set| task_set.load_balancer.as_ref())
+            .or(service.load_balancer.as_ref());
+        let load_balancer = load_balancer
+            .ok_or_else(|| Mismatch::NoLoadBalancer {
+                service: pipeline.place(),
+            })?
+            .clone();
+        let placement = primary
+            .map_or(&service.placement, |task_set| &task_set.placement)
+            .clone();
+        let definition = self.ecs.describe_task_definition(revision.as_str()).await?;
+        let matching = revision::matching(pipeline, &definition).map_err(Mismatch::from)?;
+        Ok((
+            revision,
+            Production {
+                definition,
+                matching,
+                placement,
+                load_balancer,
+                deployment: primary.and_then(|task_set| task_set.deployment.clone()),
+            },
+        ))
+    }
+
+    /// The image that production runs: what its revision is pinned to, or else what its running tasks agree on. A task of
+    /// an image for several platforms may state the digest of its own platform's manifest.
+    pub(super) async fn running_image(
+        &self,
+        pipeline: &Pipeline,
+        revision: &RevisionArn,
+        production: &Production,
+        candidate: Option<&Candidate>,
+    ) -> Result<RunningImage, CallFailed> {
+        let RunningImage::Unknown(why) = &production.matching.image else {
+            return Ok(production.matching.image.clone());
+        };
+        let (cluster, service) = (pipeline.cluster.as_str(), &pipeline.service);
+        let tasks = self
+            .ecs
+            .list_tasks(cluster, Tasks::RunningOfService(service))
+            .await?;
+        let tasks = self.ecs.describe_tasks(cluster, &tasks).await?;
+        let containers: Vec<&str> = production.matching.names(&production.definition).collect();
+        let image = start::running_image(why, revision, &containers, &tasks);
+        let (RunningImage::Known(runs), Some(candidate)) = (&image, candidate) else {
+            return Ok(image);
+        };
+        let due = &candidate.image.digest;
+        if runs == due || !candidate.detail.may_be_index() {
+            return Ok(image);
+        }
+        // Without this the same image would be deployed once more on the day that Greenlight is installed.
+        let manifests = self
+            .ecr
+            .batch_get_image_manifests(&pipeline.repository, due)
+            .await?;
+        Ok(if manifests.contains(runs) {
+            RunningImage::Known(due.clone())
+        } else {
+            image
+        })
+    }
+
+    /// What is known of the images with which the rule compares the candidate: the one that runs, where it is another, and
+    /// those that the active deployment ships.
+    pub(super) async fn compared(
+        &self,
+        pipeline: &Pipeline,
+        observation: &Observation,
+    ) -> Result<Vec<ImageDetail>, CallFailed> {
+        let observed = &observation.observed;
+        let (candidate, active) = (&observed.candidate, &observed.service.active);
+        let other = observed.running_digest().filter(|digest| {
+            let candidate = candidate.as_ref();
+            candidate.is_some_and(|candidate| candidate.image.digest != **digest)
+        });
+        let running = async {
+            match other {
+                Some(digest) => {
+                    let deployed = self.made_by(pipeline, &observation.production, digest);
+                    self.known(pipeline, deployed.await?).await
+                }
+                None => Ok(None),
+            }
+        };
+        let shipping = async {
+            let mut known = Vec::new();
+            for deployed in active.iter().flat_map(|active| &active.ships) {
+                known.extend(self.known(pipeline, deployed.clone()).await?);
+            }
+            Ok(known)
+        };
+        let (running, shipping) = try_join!(running, shipping)?;
+        Ok(running.into_iter().chain(shipping).collect())
+    }
+
+    /// The image that runs, as it was deployed. The deployment that shipped it names the tag; the revision's marks may be
+    /// those of an earlier order.
+    async fn made_by(
+        &self,
+        pipeline: &Pipeline,
+        production: &Production,
+        digest: &Digest,
+    ) -> Result<Deployed, CallFailed> {
+        let made_by = match &production.deployment {
+            // Forgotten, or never CodeDeploy's: the revision's own marks are what is left.
+            Some(id) => match self.codedeploy.get_deployment(id).await {
+                Ok(deployment) => codedeploy::deployed(&deployment),
+                Err(failed) if matches!(failed.kind, Kind::NotFound | Kind::Invalid) => None,
+                Err(failed) => return Err(failed),
+            },
+            None => None,
+        };
+        Ok(made_by
+            .filter(|deployed| deployed.digest == *digest)
+            .unwrap_or_else(|| {
+                let repository = &pipeline.repository;
+                revision::deployed(&production.definition, repository, digest.clone())
+            }))
+    }
+
+    async fn known(
+        &self,
+        pipeline: &Pipeline,
+        deployed: Deployed,
+    ) -> Result<Option<ImageDetail>, CallFailed> {
+        let in_ecr = self
+            .ecr
+            .describe_image_by_digest(&pipeline.repository, &deployed.digest)
+            .await?;
+        Ok(deployed.known(in_ecr.image))
+    }
+}

@@ -1,0 +1,280 @@
+use super::*;
+use crate::codedeploy::LifecycleEvent;
+use crate::codedeploy::LifecycleEventStatus;
+use crate::codedeploy::tests::described;
+use crate::config::Config;
+
+fn pipeline() -> Pipeline {
+    let text = "[[pipeline]]\nname='w'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'\n\
+                [pipeline.migration]\ncontainer='web'\ncommand=['migrate']";
+    Config::parse(text).unwrap().pipelines.remove(0)
+}
+
+fn revision(number: u32) -> RevisionArn {
+    format!("arn:aws:ecs:eu-central-1:111122223333:task-definition/web:{number}")
+        .parse()
+        .unwrap()
+}
+
+fn deployment(id: &str, creator: Creator, status: DeploymentStatus) -> Deployment {
+    Deployment {
+        id: id.parse().unwrap(),
+        creator,
+        status,
+        ..described("")
+    }
+}
+
+fn why() -> Why {
+    Why {
+        revision: Some(revision(2)),
+        causes: vec!["a task stopped".to_owned()],
+        log: Vec::new(),
+    }
+}
+
+/// Everything that can be asked about a deployment `d-1` which shipped `web:2`.
+#[derive(Clone)]
+struct World {
+    serves: (u32, Option<&'static str>),
+    tasks: (i32, i32),
+    shipped: Shipped,
+    lifecycle: Lifecycle,
+}
+
+impl World {
+    fn new() -> Self {
+        Self {
+            serves: (2, Some("d-1")),
+            tasks: (2, 2),
+            shipped: Shipped::Revision(revision(2)),
+            lifecycle: Lifecycle::Read(None),
+        }
+    }
+
+    /// What is decided, and how often something was needed. Nothing may be needed twice: the loop that observes would not end.
+    fn ask<T>(
+        &self,
+        observed: &mut Observed,
+        decide: impl Fn(&Pipeline, &Observed) -> Result<T, Need>,
+    ) -> T {
+        let mut asked = Vec::new();
+        loop {
+            let need = match decide(&pipeline(), observed) {
+                Ok(decided) => return decided,
+                Err(need) => need,
+            };
+            assert!(!asked.contains(&need), "{need:?} is needed twice");
+            match &need {
+                Need::RolledBack(id) => {
+                    let (creator, status) = (Creator::Caller, DeploymentStatus::Failed);
+                    observed.rolled_back = Some(deployment(id.as_str(), creator, status));
+                }
+                Need::Lifecycle => observed.lifecycle = Some(self.lifecycle.clone()),
+                Need::Serving => {
+                    let (desired, running) = self.tasks;
+                    observed.serving = Some(Serving {
+                        revision: Some(revision(self.serves.0)),
+                        made_by: self.serves.1.map(|id| id.parse().unwrap()),
+                        tasks: TaskCount { desired, running },
+                    });
+                }
+                Need::Shipped => observed.shipped = Some(self.shipped.clone()),
+                Need::MadeBy(id) => {
+                    let (creator, status) = (Creator::Caller, DeploymentStatus::Succeeded);
+                    let mut made_by = deployment(id.as_str(), creator, status);
+                    // `d-0` was created before, every other one after.
+                    let after = if id.as_str() == "d-0" { -1 } else { 1 };
+                    made_by.created_at += time::Duration::seconds(after);
+                    observed.made_by = Some(MadeBy::Deployment(Box::new(made_by)));
+                }
+                Need::WhyFailed => observed.why_failed = Some(why()),
+                Need::WhyDown(_) => observed.why_down = Some(why()),
+            }
+            asked.push(need);
+        }
+    }
+
+    fn report(&self, announced: DeploymentState, deployment: Deployment) -> String {
+        let state = match state_of(announced, &deployment) {
+            Ok(state) => state,
+            Err(early) => return early.to_string(),
+        };
+        let mut observed = Observed::new(state, deployment);
+        self.ask(&mut observed, clean_up);
+        match self.ask(&mut observed, decide) {
+            Report::Publish(outcome) => format!("{}: {}", outcome.event.code(), outcome.summary),
+            Report::Nothing(reason) => reason,
+        }
+    }
+}
+
+#[track_caller]
+fn check_success(change: impl Fn(&mut World), expected: &str) {
+    let mut world = World::new();
+    change(&mut world);
+    let succeeded = deployment("d-1", Creator::Caller, DeploymentStatus::Succeeded);
+    let said = world.report(DeploymentState::Success, succeeded);
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn a_success_is_checked_against_what_serves_production() {
+    let all_is_well = "shipped: prod/web runs deployment d-1 (2 of 2 tasks)";
+    check_success(|_| {}, all_is_well);
+    check_success(|world| world.serves = (2, Some("d-2")), all_is_well);
+    check_success(|world| world.shipped = Shipped::Unreadable, all_is_well);
+    check_success(
+        |world| world.tasks = (2, 0),
+        "failed: CodeDeploy reports success for deployment d-1 to prod/web, but 0 of 2 tasks run",
+    );
+    check_success(
+        |world| world.serves = (3, Some("d-2")),
+        "shipped: deployment d-1 was shipped to prod/web; deployment d-2 has replaced it since",
+    );
+    check_success(
+        |world| world.serves = (3, Some("d-0")),
+        "failed: CodeDeploy reports success for deployment d-1, but prod/web is on another revision",
+    );
+    check_success(
+        |world| {
+            world.serves = (3, None);
+            world.shipped = Shipped::Unreadable;
+        },
+        "shipped: CodeDeploy reports success for deployment d-1 to prod/web; whether production runs it could not be checked",
+    );
+}
+
+/// What is reported of a deployment with this status after an event that announces this state.
+fn announced(state: DeploymentState, creator: Creator, status: DeploymentStatus) -> String {
+    let mut deployment = deployment("d-1", creator, status);
+    if creator == Creator::Rollback {
+        deployment.rolls_back = Some("d-0".parse().unwrap());
+    }
+    World::new().report(state, deployment)
+}
+
+#[test]
+fn an_end_is_reported_as_codedeploy_states_it() {
+    use DeploymentState::{Failure, Stop, Success};
+    let ends = |creator, status| {
+        let said = [Success, Failure, Stop].map(|state| announced(state, creator, status));
+        assert!(said.iter().all(|other| *other == said[0]), "{said:?}");
+        said.into_iter().next().unwrap()
+    };
+    let code = |said: String| said.split(':').next().unwrap().to_owned();
+    for (creator, status, expected) in [
+        (Creator::Caller, DeploymentStatus::Succeeded, "shipped"),
+        (Creator::Caller, DeploymentStatus::Failed, "failed"),
+        (Creator::Caller, DeploymentStatus::Stopped, "stopped"),
+        (
+            Creator::Rollback,
+            DeploymentStatus::Succeeded,
+            "rolled-back",
+        ),
+        (Creator::Rollback, DeploymentStatus::Failed, "failed"),
+        (Creator::Rollback, DeploymentStatus::Stopped, "stopped"),
+    ] {
+        assert_eq!(code(ends(creator, status)), expected, "{status:?}");
+    }
+    for status in [
+        DeploymentStatus::Created,
+        DeploymentStatus::InProgress,
+        DeploymentStatus::Ready,
+    ] {
+        assert_eq!(
+            ends(Creator::Caller, status),
+            "the event reports the end of deployment `d-1`, and CodeDeploy's record does not yet (hint: nothing to do if a \
+             later attempt succeeds)"
+        );
+    }
+}
+
+#[test]
+fn nobody_is_asked_to_reroute_what_moved_on() {
+    let ready = |creator, status| announced(DeploymentState::Ready, creator, status);
+    for status in [
+        DeploymentStatus::Created,
+        DeploymentStatus::InProgress,
+        DeploymentStatus::Succeeded,
+        DeploymentStatus::Failed,
+        DeploymentStatus::Stopped,
+    ] {
+        assert_eq!(ready(Creator::Caller, status), "this state is not reported");
+    }
+    let waits = ready(Creator::Caller, DeploymentStatus::Ready);
+    assert!(waits.starts_with("ready: "), "{waits}");
+}
+
+#[test]
+fn a_rollback_without_tasks_is_not_reported_as_one() {
+    let mut rollback = deployment("d-2", Creator::Rollback, DeploymentStatus::Succeeded);
+    rollback.rolls_back = "d-1".parse().ok();
+    let mut world = World::new();
+    world.tasks = (2, 0);
+    assert_eq!(
+        world.report(DeploymentState::Success, rollback),
+        "failed: CodeDeploy reports that prod/web is rolled back from deployment d-1, but 0 of 2 tasks run"
+    );
+}
+
+#[test]
+fn a_migration_may_run_where_its_gate_did_not_end_well() {
+    let during = |status| {
+        Lifecycle::Read(Some(DeploymentTarget {
+            lifecycle_events: vec![LifecycleEvent {
+                name: "AfterInstall".to_owned(),
+                status,
+                started_at: Some(time::UtcDateTime::UNIX_EPOCH),
+                ended_at: None,
+                message: None,
+            }],
+        }))
+    };
+    let failed = during(LifecycleEventStatus::Failed);
+    for (status, lifecycle, expected) in [
+        (DeploymentStatus::InProgress, failed.clone(), None),
+        (
+            DeploymentStatus::Failed,
+            failed.clone(),
+            Some(CleanUp::MayRun),
+        ),
+        (
+            DeploymentStatus::Stopped,
+            failed.clone(),
+            Some(CleanUp::MayRun),
+        ),
+        (
+            DeploymentStatus::Succeeded,
+            failed,
+            Some(CleanUp::HardlyRuns),
+        ),
+        (
+            DeploymentStatus::Failed,
+            during(LifecycleEventStatus::Succeeded),
+            Some(CleanUp::HardlyRuns),
+        ),
+        (
+            DeploymentStatus::Failed,
+            Lifecycle::Read(None),
+            Some(CleanUp::HardlyRuns),
+        ),
+        (
+            DeploymentStatus::Failed,
+            Lifecycle::Unreadable,
+            Some(CleanUp::MayRun),
+        ),
+    ] {
+        let world = World {
+            lifecycle,
+            ..World::new()
+        };
+        let state = if status.has_ended() {
+            DeploymentState::Failure
+        } else {
+            DeploymentState::Start
+        };
+        let mut observed = Observed::new(state, deployment("d-1", Creator::Caller, status));
+        assert_eq!(world.ask(&mut observed, clean_up), expected, "{status:?}");
+    }
+}

@@ -1,0 +1,23 @@
+//! A deployment for the tests of this module.
+
+use time::UtcDateTime;
+
+use super::{Creator, Deployment, DeploymentStatus};
+
+/// A deployment with this description.
+pub(crate) fn described(description: &str) -> Deployment {
+    Deployment {
+        id: "d-1".parse().unwrap(),
+        application: "shop".parse().unwrap(),
+        deployment_group: "shop-web".parse().unwrap(),
+        status: DeploymentStatus::Succeeded,
+        creator: Creator::Caller,
+        description: Some(description.to_owned()),
+        created_at: UtcDateTime::UNIX_EPOCH,
+        completed_at: None,
+        error: None,
+        rolled_back_by: None,
+        rolls_back: None,
+        app_spec_sha256: None,
+    }
+}

@@ -1,0 +1,61 @@
+//! CodeDeploy's words in outcomes.
+
+use super::lifecycle::{AFTER_ALLOW_TEST_TRAFFIC, AFTER_INSTALL};
+use super::{Deployment, DeploymentTarget, LifecycleEventStatus, STOPPED_BY_A_CALL, shipped_image};
+use crate::config::Pipeline;
+use crate::engine::Engine;
+use crate::names::DeploymentId;
+use crate::outcome::{Step, Subject};
+
+pub(crate) const CHECK_WHO_CHANGED: &str = "check the service's task sets and who changed them";
+pub(crate) const CHECK_WHAT_IS_LEFT: &str = "check the deployment: unless a rollback follows, its task sets and listeners \
+     stay as they are until somebody acts";
+pub(crate) const CHECK_PRODUCTION: &str =
+    "check now: the production listener's weights and the service's task sets";
+
+pub(crate) fn gate_of(lifecycle_event: &str) -> Option<&'static str> {
+    match lifecycle_event {
+        AFTER_INSTALL => Some("the migration gate"),
+        AFTER_ALLOW_TEST_TRAFFIC => Some("the test traffic gate"),
+        _ => None,
+    }
+}
+
+pub(crate) fn how_to_reroute(deployment: &DeploymentId) -> String {
+    format!(
+        "reroute traffic in the console, or: aws deploy continue-deployment --deployment-id {deployment} \
+         --deployment-wait-type READY_WAIT; without it CodeDeploy stops the deployment when the group's wait is over"
+    )
+}
+
+impl Deployment {
+    /// The deployment as an outcome names it.
+    pub fn subject(&self, pipeline: &Pipeline) -> Subject {
+        let by_a_call = |(code, _): &(String, String)| code == STOPPED_BY_A_CALL;
+        Subject {
+            engine: Engine::CodeDeploy,
+            id: self.id.clone(),
+            image: shipped_image(&pipeline.repository, self),
+            error: self.error.clone(),
+            stopped_by_call: self.error.as_ref().is_some_and(by_a_call),
+            rolled_back_by: self.rolled_back_by.clone(),
+            rolls_back: self.rolls_back.clone(),
+        }
+    }
+}
+
+impl DeploymentTarget {
+    /// The lifecycle events that have ended, in order.
+    pub fn steps(&self) -> Vec<Step> {
+        let ended = self.lifecycle_events.iter().filter_map(|event| {
+            let took = event.ended_at? - event.started_at?;
+            Some(Step {
+                name: event.name.clone(),
+                status: event.status.as_str(),
+                has_failed: event.status == LifecycleEventStatus::Failed,
+                seconds: u64::try_from(took.whole_seconds()).unwrap_or(0),
+            })
+        });
+        ended.collect()
+    }
+}

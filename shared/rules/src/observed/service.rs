@@ -1,0 +1,151 @@
+//! An ECS service, its task sets, and where their tasks run.
+
+use std::fmt;
+
+use crate::names::{ContainerName, DeploymentId, RevisionArn, TargetGroupArn};
+
+/// Where and how tasks of a service or a task set run: what RunTask needs to run one more in the same place.
+/// JSON values are as ECS sends and takes them (`networkConfiguration`, `capacityProviderStrategy`).
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Placement {
+    /// `networkConfiguration`; none outside the awsvpc network mode.
+    pub network_configuration: Option<NetworkConfiguration>,
+    /// `EC2`, `FARGATE`, `EXTERNAL`, `MANAGED_INSTANCES`; none where capacity providers are used.
+    pub launch_type: Option<String>,
+    /// Capacity providers with base and weight, in order.
+    pub capacity_providers: Vec<CapacityProvider>,
+    /// Fargate's platform version.
+    pub platform_version: Option<String>,
+}
+
+/// The awsvpc settings of a service, a task set or a task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkConfiguration {
+    /// Subnet ids.
+    pub subnets: Vec<String>,
+    /// Security group ids.
+    pub security_groups: Vec<String>,
+    /// `ENABLED` or `DISABLED`, as ECS returns it.
+    pub assign_public_ip: Option<String>,
+}
+
+/// One part of a capacity provider strategy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CapacityProvider {
+    /// The provider's name.
+    pub name: String,
+    /// Relative weight.
+    pub weight: i32,
+    /// Tasks that it gets before weights count.
+    pub base: i32,
+}
+
+/// An ECS service (DescribeServices).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Service {
+    /// `CODE_DEPLOY`, `ECS`, `EXTERNAL`.
+    pub deployment_controller: String,
+    /// The service's own task definition; follows the PRIMARY task set where there is one.
+    pub revision: Option<RevisionArn>,
+    /// The service's own placement.
+    pub placement: Placement,
+    /// Container and port behind the load balancer, from the service's `loadBalancers`.
+    pub load_balancer: Option<LoadBalancerTarget>,
+    /// The number of tasks that ECS keeps running.
+    pub desired_count: i32,
+    /// Tasks that run, of all task sets.
+    pub running_count: i32,
+    /// Task sets, as ECS lists them.
+    pub task_sets: Vec<TaskSet>,
+}
+
+impl Service {
+    /// The task set that serves production.
+    pub fn primary(&self) -> Option<&TaskSet> {
+        self.task_sets
+            .iter()
+            .find(|task_set| task_set.status == TaskSetStatus::Primary)
+    }
+
+    /// The task set that this deployment made.
+    pub fn green(&self, deployment: &DeploymentId) -> Option<&TaskSet> {
+        self.task_sets
+            .iter()
+            .find(|task_set| task_set.deployment.as_ref() == Some(deployment))
+    }
+}
+
+/// Which container and port of a task the load balancer reaches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadBalancerTarget {
+    /// The container's name.
+    pub container: ContainerName,
+    /// The container's port.
+    pub port: u16,
+    /// The target group, where ECS names it.
+    pub target_group: Option<TargetGroupArn>,
+}
+
+/// A task set: blue or green.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TaskSet {
+    /// `ecs-svc/…`
+    pub id: String,
+    /// Serving production, not serving it, or being stopped.
+    pub status: TaskSetStatus,
+    /// The deployment that made it (`externalId`); none for the first one.
+    pub deployment: Option<DeploymentId>,
+    /// What it runs.
+    pub revision: RevisionArn,
+    /// Where its tasks run.
+    pub placement: Placement,
+    /// Container, port and target group.
+    pub load_balancer: Option<LoadBalancerTarget>,
+    /// Tasks that it should have now.
+    pub computed_desired_count: i32,
+    /// Tasks that run.
+    pub running_count: i32,
+}
+
+/// How many tasks of a service are wanted, and how many of its PRIMARY task set run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TaskCount {
+    /// The service's desired count.
+    pub desired: i32,
+    /// Those that run.
+    pub running: i32,
+}
+
+impl TaskCount {
+    /// At this moment.
+    pub fn of(service: &Service) -> Self {
+        let primary = service.primary().map(|task_set| task_set.running_count);
+        Self {
+            desired: service.desired_count,
+            running: primary.unwrap_or(service.running_count),
+        }
+    }
+
+    /// Whether tasks are wanted and none runs.
+    pub fn is_down(self) -> bool {
+        self.desired > 0 && self.running == 0
+    }
+}
+
+impl fmt::Display for TaskCount {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let noun = if self.desired == 1 { "task" } else { "tasks" };
+        write!(formatter, "{} of {} {noun}", self.running, self.desired)
+    }
+}
+
+/// A task set's status, in AWS's words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TaskSetStatus {
+    /// Serves production traffic.
+    Primary,
+    /// Does not serve production traffic.
+    Active,
+    /// Is being stopped.
+    Draining,
+}

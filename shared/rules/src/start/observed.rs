@@ -1,0 +1,156 @@
+//! What a decision is taken from: the state of one pipeline, and of the service that it deploys to.
+
+use time::UtcDateTime;
+
+use super::{Attempt, Deployed};
+use crate::names::{DeploymentId, Digest, Image, RevisionArn};
+use crate::observed::{ImageDetail, TaskCount};
+
+/// What is observed for one pipeline.
+///
+/// The last three are not observed before the decision [`needs`](super::Need) them: each costs calls, and few decisions
+/// depend on them. None means not observed, never nothing found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Observed {
+    /// The trigger.
+    pub asked_by: AskedBy,
+    /// Whether it is deployed even where it runs already.
+    pub force: Force,
+    /// The image that should run; none when nothing matches the tag rule.
+    pub candidate: Option<Candidate>,
+    /// The image that serves production.
+    pub running: RunningImage,
+    /// The service: the same for every pipeline that deploys to it, so that one observation serves them all.
+    pub service: Running,
+    /// What is known of the images with which the rule compares the candidate, by [`Deployed::known`]: of the one that runs
+    /// and of those that the active deployment ships.
+    pub compared: Option<Vec<ImageDetail>>,
+    /// Deployments of the candidate that were created since it was ordered, by [`attempts`](super::attempts).
+    pub attempts: Option<Vec<Attempt>>,
+    /// Whether a successful deployment has shipped the candidate.
+    pub shipped_before: Option<ShippedBefore>,
+}
+
+impl Observed {
+    /// The digest that production runs, where there is one and it is known.
+    pub fn running_digest(&self) -> Option<&Digest> {
+        match &self.running {
+            RunningImage::Known(digest) => Some(digest),
+            RunningImage::Mixed | RunningImage::Unknown(_) => None,
+        }
+    }
+
+    /// Whether production runs the candidate.
+    pub(super) fn runs(&self, candidate: &Candidate) -> bool {
+        self.running_digest() == Some(&candidate.image.digest)
+    }
+
+    /// Whether the active deployment takes production away from the candidate, and began after the candidate was ordered:
+    /// a person decided so, and an event from before that waits for nothing.
+    pub fn is_being_rolled_back_by_hand(&self) -> bool {
+        let candidate = self.candidate.as_ref();
+        let active = self.service.active.as_ref();
+        self.asked_by == AskedBy::Event
+            && candidate.zip(active).is_some_and(|(candidate, active)| {
+                self.runs(candidate) && candidate.ordered_at <= active.created_at
+            })
+    }
+}
+
+/// The trigger of a decision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AskedBy {
+    /// A push, the end of a deployment, or the hour.
+    Event,
+    /// A person who wants the image that is due.
+    Person,
+    /// A person who wants this very image, even an older one.
+    PersonForThisImage,
+    /// A person who wants an image back that shipped before: no migration, and what shipped once is not judged anew.
+    Rollback,
+}
+
+/// Whether a request deploys the image even where production runs it already: for settings that only a deployment
+/// brings to the tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Force {
+    /// What runs is not deployed again.
+    No,
+    /// It is.
+    Yes,
+}
+
+/// The image that should run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// The image, by the tag that chose it.
+    pub image: Image,
+    /// ECR's record of it.
+    pub detail: ImageDetail,
+    /// When it was ordered: when it was pushed, or when its tag was set by the time of an event, whichever is later.
+    pub ordered_at: UtcDateTime,
+}
+
+/// What runs on a service, and what is under way there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Running {
+    /// The revision that serves production.
+    pub revision: RevisionArn,
+    /// How many of its tasks run; none where that is not known.
+    pub tasks: Option<TaskCount>,
+    /// The deployment that has not ended.
+    pub active: Option<Active>,
+}
+
+/// Which image production runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunningImage {
+    /// This one: the revision pins it, or all running tasks agree. Where a task's digest is that of a manifest of the
+    /// candidate's index, it is the candidate's.
+    Known(Digest),
+    /// Containers of the pipeline are pinned to different images, none of which is what should run everywhere.
+    Mixed,
+    /// Not known: the revision names a tag, which may have moved since, and the running tasks do not show it; the
+    /// sentence names what is missing.
+    Unknown(String),
+}
+
+/// A deployment that has not ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Active {
+    /// The deployment.
+    pub id: DeploymentId,
+    /// The images that it ships; none where a person or another tool made it.
+    pub ships: Vec<Deployed>,
+    /// When it was created.
+    pub created_at: UtcDateTime,
+    /// How far it is.
+    pub phase: Phase,
+}
+
+impl Active {
+    /// Whether it ships this image.
+    pub fn ships(&self, digest: &Digest) -> bool {
+        self.ships.iter().any(|deployed| deployed.digest == *digest)
+    }
+}
+
+/// How far an active deployment is, as far as it matters here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Green is installed, checked, or gets traffic.
+    Shifting,
+    /// Green serves production; blue waits to be stopped.
+    TerminationWait,
+    /// It goes back to blue.
+    RollingBack,
+}
+
+/// Whether a successful deployment of the pipeline has shipped the candidate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ShippedBefore {
+    /// This one has, most recently.
+    By(DeploymentId),
+    /// None has.
+    Never,
+}
