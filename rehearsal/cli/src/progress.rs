@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::Mutex;
 use std::time::SystemTime;
 
-use local_aws::timeline::{self, Entry, ListenerKind};
+use local_aws::timeline::Entry;
 use record::{Record, Seen};
 use report::{Colours, Line};
 use tokio::sync::broadcast::Receiver;
@@ -80,7 +80,7 @@ pub(crate) async fn watch(
         match timeline.recv().await {
             Ok(entry) => {
                 let at = entry.at.duration_since(start).unwrap_or_default();
-                if shows_a_phase(&entry.event) {
+                if report::shows_a_phase(&entry.event) {
                     let seen = production();
                     if seen.requests > told.requests {
                         output.line(&report::served(at, &seen, &told));
@@ -96,37 +96,5 @@ pub(crate) async fn watch(
             }
             Err(RecvError::Closed) => return,
         }
-    }
-}
-
-/// Before production goes elsewhere, and when a deployment ends, it is time to say who served.
-fn shows_a_phase(event: &timeline::Event) -> bool {
-    match event {
-        timeline::Event::Weights {
-            listener: ListenerKind::Production,
-            ..
-        } => true,
-        timeline::Event::DeploymentStatus { status, .. } => {
-            matches!(*status, "Succeeded" | "Failed" | "Stopped")
-        }
-        timeline::Event::Weights {
-            listener: ListenerKind::Test,
-            ..
-        }
-        | timeline::Event::ImagePushed { .. }
-        | timeline::Event::RevisionRegistered { .. }
-        | timeline::Event::DeploymentCreated { .. }
-        | timeline::Event::LifecycleEvent { .. }
-        | timeline::Event::HookCalled { .. }
-        | timeline::Event::HookAnswered { .. }
-        | timeline::Event::TaskStarted { .. }
-        | timeline::Event::TaskStopped { .. }
-        | timeline::Event::AlarmState { .. }
-        | timeline::Event::MessagePublished { .. }
-        | timeline::Event::CallRefused { .. }
-        | timeline::Event::FaultInjected { .. }
-        | timeline::Event::TimeSkipped { .. }
-        | timeline::Event::FunctionInvoked { .. }
-        | timeline::Event::FunctionEnded { .. } => false,
     }
 }

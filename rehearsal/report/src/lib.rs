@@ -15,7 +15,7 @@ mod terminal;
 use record::Record;
 
 pub use line::{Line, Tone, served};
-pub use terminal::{Colours, begin, verdict};
+pub use terminal::{Colours, begin, shows_a_phase, verdict};
 
 /// The whole page.
 pub fn page(record: &Record) -> String {

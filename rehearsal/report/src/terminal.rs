@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use record::Record;
+use record::timeline::{self, ListenerKind};
 
 use crate::line::{Tone, duration};
 
@@ -55,5 +56,37 @@ impl Colours {
             (Colours::On, Tone::Faint) => "2",
         };
         format!("\u{1b}[{code}m{text}\u{1b}[0m")
+    }
+}
+
+/// Before production goes elsewhere, and when a deployment ends, it is time to say who served.
+pub fn shows_a_phase(event: &timeline::Event) -> bool {
+    match event {
+        timeline::Event::Weights {
+            listener: ListenerKind::Production,
+            ..
+        } => true,
+        timeline::Event::DeploymentStatus { status, .. } => {
+            matches!(*status, "Succeeded" | "Failed" | "Stopped")
+        }
+        timeline::Event::Weights {
+            listener: ListenerKind::Test,
+            ..
+        }
+        | timeline::Event::ImagePushed { .. }
+        | timeline::Event::RevisionRegistered { .. }
+        | timeline::Event::DeploymentCreated { .. }
+        | timeline::Event::LifecycleEvent { .. }
+        | timeline::Event::HookCalled { .. }
+        | timeline::Event::HookAnswered { .. }
+        | timeline::Event::TaskStarted { .. }
+        | timeline::Event::TaskStopped { .. }
+        | timeline::Event::AlarmState { .. }
+        | timeline::Event::MessagePublished { .. }
+        | timeline::Event::CallRefused { .. }
+        | timeline::Event::FaultInjected { .. }
+        | timeline::Event::TimeSkipped { .. }
+        | timeline::Event::FunctionInvoked { .. }
+        | timeline::Event::FunctionEnded { .. } => false,
     }
 }
