@@ -98,6 +98,7 @@ fn every_path_in_the_documents_is_there() {
         "README.md",
         "ARCHITECTURE.md",
         "CONTRIBUTING.md",
+        "docs/invariants.md",
         "docs/rehearsal.md",
     ] {
         for found in path.captures_iter(&repository::text(document)) {
