@@ -155,7 +155,7 @@ fn figures(story: &Story) -> Element {
             !story.dead_letters.is_empty(),
         ),
         figure(
-            "AWS’s time",
+            "Simulated time",
             long_duration(story.simulated_seconds),
             format!("in {} here", milliseconds(story.real_milliseconds)),
             false,
