@@ -20,7 +20,7 @@ UNSIGNED = "the request is signed by nobody"
 MALFORMED = "the body is not what the protocol says, or a member is of another type"
 INVALID = "a constraint of the model is not met, which services of newer frameworks all say this way"
 FAILED = "something went wrong on AWS's side, and the operation declares no error for that"
-UNKNOWN = "there is no such operation, or the rehearsal does not play it"
+UNKNOWN = "there is no such operation, or the rehearsal does not simulate it"
 
 COMMON: dict[tuple[str, str], tuple[int, str]] = {
     ("AccessDeniedException", JSON): (400, DENIED),
