@@ -1,4 +1,4 @@
-//! Claims that several scenarios make.
+//! Claims that several scenarios share.
 
 mod always;
 mod deployments;
@@ -13,12 +13,12 @@ pub use deployments::{
 pub use messages::{events_come_twice, message_says, messages, once};
 pub use traffic::{only_blue, shifted};
 
-/// What a check gives: what was found instead, where it does not hold.
+/// The result of a check: the finding, if the claim does not hold.
 pub fn expect(holds: bool, found: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(found()) }
 }
 
-/// Nothing was found that should not be there.
+/// Holds if nothing was found.
 fn none(found: Vec<String>, what: &str) -> Result<(), String> {
     expect(found.is_empty(), || {
         format!("{} {what}: {}", found.len(), list(&found))
@@ -29,7 +29,7 @@ fn first(failures: &[String]) -> &str {
     failures.first().map_or("", String::as_str)
 }
 
-/// As a sentence lists them.
+/// Joins items as a sentence does.
 pub fn list(items: &[impl AsRef<str>]) -> String {
     let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
     if items.is_empty() {

@@ -1,4 +1,4 @@
-//! What becomes of an event that a function failed on for good: it is kept, with the error.
+//! Events that a function failed on after all retries: the dead-letter queue keeps them with the error.
 
 use record::{DeadLetter, Record};
 use serde_json::Value;
@@ -6,10 +6,10 @@ use serde_json::Value;
 use crate::claims::{self, expect, list};
 use crate::{Expectation, quoted};
 
-/// The queue for invocations that failed for good, by its logical id in the template.
+/// The queue for invocations that failed after all retries, by its logical id in the template.
 const QUEUE: &str = "FailedInvocations";
 
-/// The one event that a function failed on is kept with an error that says all of these, once a delivery.
+/// The queue has the one event that a function failed on, once per delivery, with an error that contains all texts.
 pub fn event_kept(says: &[&str]) -> Expectation {
     let claim = format!(
         "the event is kept in {QUEUE} with an error that says {}",
@@ -28,7 +28,7 @@ pub fn event_kept(says: &[&str]) -> Expectation {
     })
 }
 
-/// As many calls of a hook are kept, each with an error that says all of these. EventBridge has no part in them.
+/// The queue has this number of hook calls, each with an error that contains all texts. EventBridge is not involved.
 pub fn calls_kept(count: usize, says: &[&str]) -> Expectation {
     let claim = format!(
         "{count} call(s) of the hook are kept in {QUEUE} with an error that says {}",
@@ -47,14 +47,14 @@ pub fn calls_kept(count: usize, says: &[&str]) -> Expectation {
     })
 }
 
-/// What the functions were called with whose errors are kept: there are so many, and each error says all of these.
+/// The payloads of the letters in the queue, if there are `count` of them and each error contains all texts.
 fn requests<'a>(
     record: &'a Record,
     count: usize,
     says: &[String],
 ) -> Result<Vec<&'a Value>, String> {
     let letters = &record.dead_letters;
-    // What people read in the queue is the last answer; it says the same as the first one.
+    // People who read the queue see the last answer; it has the same text as the first one.
     let tells = |letter: &DeadLetter| {
         let error = letter.message["responsePayload"].to_string();
         letter.queue == QUEUE && says.iter().all(|says| error.contains(says.as_str()))

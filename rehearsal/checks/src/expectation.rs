@@ -4,15 +4,15 @@ use record::{Problem, Record};
 
 /// A claim about a run.
 pub struct Expectation {
-    /// What must hold, in one sentence.
+    /// The claim in one sentence.
     pub claim: String,
     check: Check,
 }
 
-/// Says what was found instead, where the claim does not hold.
+/// Returns the finding, if the claim does not hold.
 type Check = Box<dyn Fn(&Record) -> Result<(), String> + Send>;
 
-/// Where a claim is made, by the name of an assumption as `--assume` takes it.
+/// The assumption that decides whether the claim is made, as `--assume` takes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Provided {
     Assumed(String),
@@ -20,7 +20,7 @@ pub enum Provided {
 }
 
 impl Expectation {
-    /// `check` says what was found instead.
+    /// `check` returns the finding, if the claim does not hold.
     pub fn new(
         claim: impl Into<String>,
         check: impl Fn(&Record) -> Result<(), String> + Send + 'static,
@@ -31,7 +31,7 @@ impl Expectation {
         }
     }
 
-    /// The same claim, made only where something is assumed of AWS, or only where it is not.
+    /// The same claim, but only for runs with an assumption, or only for runs without it.
     pub fn provided(self, provided: Provided) -> Expectation {
         let (assumption, wanted) = match provided {
             Provided::Assumed(assumption) => (assumption, true),
@@ -61,7 +61,7 @@ impl Expectation {
     }
 }
 
-/// Notes in a record which expectations did not hold.
+/// Adds the expectations that did not hold to a record.
 pub fn judge_claims(expectations: &[Expectation], record: &mut Record) {
     let problems = expectations
         .iter()

@@ -1,18 +1,18 @@
-//! Globs of tag rules, read a second time from what users are promised: `*` is any text, `?` any one character, `[a-z]` one
-//! of these, `[!a]` any other, `{a,b}` one of these globs, and a backslash stands before what is meant as it is.
+//! Globs of tag rules, implemented a second time from the documentation: `*` is any text, `?` any character, `[a-z]`
+//! one of these, `[!a]` any other, `{a,b}` one of these globs; a backslash escapes the next character.
 //!
-//! A text is gone through once, with all places of the glob that may come next: the work is the product of their lengths.
+//! Matching reads a text once and keeps all current positions in the glob, so its cost is the product of their lengths.
 
 use std::collections::BTreeSet;
 
-/// What ECR allows in a tag.
+/// The characters that ECR allows in a tag.
 const TAG_CHARACTERS: &str = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.-";
 const LONGEST_TAG: usize = 128;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Glob {
     parts: Vec<Part>,
-    /// The same, one after the other.
+    /// The steps, one after the other.
     steps: Vec<Step>,
 }
 
@@ -23,7 +23,7 @@ enum Part {
     Either(Vec<Vec<Part>>),
 }
 
-/// One character.
+/// Matches one character.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Wanted {
     Every,
@@ -35,17 +35,17 @@ enum Wanted {
 enum Step {
     Text,
     One(Wanted),
-    /// Goes on at one of these steps.
+    /// Continues at any of these steps.
     To(Vec<usize>),
 }
 
 impl Glob {
-    /// Whether a tag rule is a glob, as it is written.
+    /// Whether a tag rule is a glob.
     pub fn is_one(rule: &str) -> bool {
         rule.contains(['*', '?', '[', '{'])
     }
 
-    /// None: a bracket is left open, which is for the functions to say.
+    /// `None` if a bracket is not closed; the functions report that.
     pub fn read(glob: &str) -> Option<Glob> {
         let characters: Vec<char> = glob.chars().collect();
         let mut rest = characters.as_slice();
@@ -59,7 +59,7 @@ impl Glob {
         self.matches_counting(text, &mut 0)
     }
 
-    /// The same, counting the steps.
+    /// Also counts the steps, for the test of its cost.
     fn matches_counting(&self, text: &str, count: &mut usize) -> bool {
         let mut here = BTreeSet::new();
         self.enter(0, &mut here);
@@ -80,7 +80,7 @@ impl Glob {
         here.contains(&self.steps.len())
     }
 
-    /// A place, and all that are reached from it without a character.
+    /// Adds a position, and all positions that are reachable from it without a character.
     fn enter(&self, at: usize, places: &mut BTreeSet<usize>) {
         let mut due = vec![at];
         while let Some(at) = due.pop() {
@@ -94,7 +94,7 @@ impl Glob {
         }
     }
 
-    /// Tags that match, up to so many: with something for every wildcard, and each alternative in turn.
+    /// Up to `count` matching tags: with a filling for every wildcard, and each alternative in turn.
     pub fn examples(&self, wanted: usize) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();
         for alternative in 0..3 {
@@ -131,7 +131,7 @@ enum Within {
     Braces,
 }
 
-/// Reads up to what ends it, and leaves that. None where a bracket is left open.
+/// Reads up to the closing character, and does not consume it. `None` if a bracket is not closed.
 fn sequence(rest: &mut &[char], within: Within) -> Option<Vec<Part>> {
     let mut parts = Vec::new();
     while let Some((&first, after)) = rest.split_first() {
@@ -159,7 +159,7 @@ fn this(character: char) -> Part {
     Part::One(Wanted::Within(vec![(character, character)]))
 }
 
-/// Reads past the brace. An empty alternative is none.
+/// Reads past the closing brace. Empty alternatives do not count.
 fn alternatives(rest: &mut &[char]) -> Option<Vec<Vec<Part>>> {
     let mut all = Vec::new();
     loop {
@@ -175,7 +175,7 @@ fn alternatives(rest: &mut &[char]) -> Option<Vec<Vec<Part>>> {
     }
 }
 
-/// Reads past the bracket. A bracket at the beginning stands for itself, and so does a `-` at either end.
+/// Reads past the closing bracket. A bracket in first position is literal, and so is a `-` at either end.
 fn class(rest: &mut &[char]) -> Option<Wanted> {
     let negated = matches!(rest.first(), Some('!' | '^'));
     let body = &rest[usize::from(negated)..];
@@ -220,7 +220,7 @@ fn compile(parts: &[Part], steps: &mut Vec<Step>) {
                     steps.push(Step::To(Vec::new()));
                 }
                 let behind = steps.len();
-                // Without alternatives there is nothing to choose.
+                // A glob without alternatives has one choice.
                 steps[fork] = Step::To(if all.is_empty() { vec![behind] } else { begins });
                 for end in ends {
                     steps[end] = Step::To(vec![behind]);
@@ -265,7 +265,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_glob_matches_what_is_promised_and_has_examples() {
+    fn a_glob_matches_as_documented_and_has_examples() {
         for (glob, matching, others) in [
             ("release-*", "release-1 release-", "prerelease-1"),
             ("v?.*", "v1.2 v1.", "v12"),
@@ -314,7 +314,7 @@ mod tests {
         }
     }
 
-    /// Tried in every way.
+    /// Backtracks through every possibility.
     fn naive(glob: &[char], text: &[char]) -> bool {
         match (glob, text) {
             ([], []) => true,
@@ -327,7 +327,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_means_what_trying_everything_means(glob in "[ab*?]{0,7}", text in "[ab]{0,8}") {
+        fn it_matches_as_backtracking_does(glob in "[ab*?]{0,7}", text in "[ab]{0,8}") {
             let characters = |text: &str| text.chars().collect::<Vec<char>>();
             let expected = naive(&characters(&glob), &characters(&text));
             prop_assert_eq!(Glob::read(&glob).unwrap().matches(&text), expected);

@@ -1,5 +1,5 @@
-//! Claims about the history of a run: which deployments there were and how each ended, what production went through,
-//! and what people were told of which version.
+//! Claims about the history of a run: its deployments and their results, the versions in production, and the messages
+//! about each version.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -13,14 +13,14 @@ use crate::needed::needed;
 
 /// The repository that scenarios push to.
 const REPOSITORY: &str = "shop/web";
-/// Answers in a row by one version that are enough to call it the one that serves.
+/// The number of consecutive answers by one version after which it counts as the one that serves.
 const ENOUGH_ANSWERS: u64 = 10;
 
-/// What a deployment leaves behind when it has ended.
+/// What a deployment leaves behind at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Left {
     Nothing,
-    /// A green task set that nobody took back.
+    /// A green task set that was not removed.
     Green,
 }
 
@@ -55,8 +55,8 @@ fn in_words(record: &Record, deployment: &Deployment) -> String {
     format!("{prefix}{version} {}{code}", deployment.status)
 }
 
-/// The versions that revisions were registered for, in order: no push costs more than one, but where reconciliations at the
-/// same moment register one each.
+/// The versions of the registered revisions, in order: one per push, unless concurrent reconciliations register one
+/// each.
 pub fn revisions(expected: &[&str]) -> Expectation {
     let expected = owned(expected);
     Expectation::new(
@@ -72,13 +72,13 @@ pub fn revisions(expected: &[&str]) -> Expectation {
     )
 }
 
-/// The versions that production went through, of which two may answer side by side for a while.
+/// The versions in production, in order. Two of them may answer side by side for a while.
 pub fn went(service: &str, path: &[&str]) -> Expectation {
     let claim = format!("`{service}` answered by {}", path.join(", then by "));
     let (service, path) = (service.to_owned(), owned(path));
     Expectation::new(claim, move |record| {
         let seen = record.services.get(&service);
-        let seen = seen.ok_or_else(|| format!("nobody asked `{service}`"))?;
+        let seen = seen.ok_or_else(|| format!("`{service}` received no requests"))?;
         let last = seen.sequence.last().map_or(0, |stretch| stretch.requests);
         expect(
             goes(&seen.sequence, &path) && last >= ENOUGH_ANSWERS,
@@ -91,8 +91,8 @@ pub fn went(service: &str, path: &[&str]) -> Expectation {
     })
 }
 
-/// Whether a service that goes from each version to the next may answer in this order. `2 * n` stands for version `n`
-/// alone, `2 * n + 1` for it and the next side by side.
+/// Whether a service that moves from each version to the next may answer in this order. State `2 * n` is version `n`
+/// alone, and `2 * n + 1` is version `n` beside the next.
 fn goes(sequence: &[Stretch], path: &[impl AsRef<str>]) -> bool {
     let path: Vec<&str> = path.iter().map(AsRef::as_ref).collect();
     let Some((first, rest)) = sequence.split_first() else {
@@ -115,7 +115,7 @@ fn goes(sequence: &[Stretch], path: &[impl AsRef<str>]) -> bool {
     path.first() == Some(&first.version.as_str()) && states.contains(&(2 * (path.len() - 1)))
 }
 
-/// What is left beside the version that serves.
+/// What remains beside the version that serves.
 pub fn runs(service: &str, version: &str, left: Left) -> Expectation {
     let (task_sets, beside) = match left {
         Left::Nothing => (1, "nothing"),
@@ -132,7 +132,7 @@ pub fn runs(service: &str, version: &str, left: Left) -> Expectation {
     })
 }
 
-/// The messages, in any order, because SNS promises none: `started 1.1.0`.
+/// The messages (`started 1.1.0`), in any order, because SNS does not guarantee one.
 pub fn told(expected: &[&str]) -> Expectation {
     let claim = format!("people were told: {}", list(expected));
     let expected = owned(expected);
@@ -143,7 +143,7 @@ pub fn told(expected: &[&str]) -> Expectation {
             .collect();
         let said = list(&found);
         if claims::events_come_twice(record) {
-            // The second time an image may wait for what the first time began.
+            // When an image is pushed a second time, it may wait for the deployment that the first push started.
             let is_expected = |told: &String| expected.contains(told);
             found.retain(|told| is_expected(told) || !told.starts_with("waiting "));
         }
@@ -151,7 +151,7 @@ pub fn told(expected: &[&str]) -> Expectation {
         found.sort();
         expected.sort_unstable();
         if claims::events_come_twice(record) {
-            // Nobody can tell an answer to one more request from an answer that came twice.
+            // An answer to a further request and a duplicated answer are indistinguishable.
             found.dedup();
             expected.dedup();
         }
@@ -159,7 +159,7 @@ pub fn told(expected: &[&str]) -> Expectation {
     })
 }
 
-/// `started 1.1.0`; a deployment by somebody else has no image that Greenlight knows.
+/// `started 1.1.0`; without a version for a deployment that Greenlight did not create.
 fn about(record: &Record, message: &Message) -> String {
     let body: Value = serde_json::from_str(&message.body).unwrap_or_default();
     match body["image"]["digest"].as_str() {
@@ -168,8 +168,8 @@ fn about(record: &Record, message: &Message) -> String {
     }
 }
 
-/// A deployment, by its number among all, ended in this status at a lifecycle event that failed by it: all before it
-/// succeeded, and none after it ran.
+/// The deployment of this number ended in this status at a lifecycle event that failed: all earlier events succeeded,
+/// and no later one ran.
 pub fn broke_off(number: usize, status: &str, at: &str) -> Expectation {
     let claim = format!("deployment {number} ended {status} at {at}, and nothing after it ran");
     let (status, at) = (status.to_owned(), at.to_owned());
@@ -185,7 +185,7 @@ pub fn broke_off(number: usize, status: &str, at: &str) -> Expectation {
     })
 }
 
-/// A deployment, by its number among all, ended in this status when all its lifecycle events had succeeded.
+/// The deployment of this number ended in this status after all its lifecycle events succeeded.
 pub fn after_all_events(number: usize, status: &str) -> Expectation {
     let claim = format!("deployment {number} ended {status} after all its lifecycle events");
     let status = status.to_owned();
@@ -206,7 +206,7 @@ fn lifecycle(
     claims::ended(deployment, status, &expected)
 }
 
-/// `start-deployment` decided this at least once: the reason why something did not happen.
+/// `start-deployment` returned this code at least once: the reason for a decision not to act.
 pub fn decided(code: &str) -> Expectation {
     let code = code.to_owned();
     Expectation::new(
@@ -219,13 +219,13 @@ pub fn decided(code: &str) -> Expectation {
     )
 }
 
-/// What `start-deployment` answered, pipeline by pipeline.
+/// The answers of `start-deployment`, by pipeline.
 fn decisions(record: &Record) -> impl Iterator<Item = String> {
     let decision = |report: &Value| report["decision"].as_str().map(str::to_owned);
     reports(record).filter_map(decision)
 }
 
-/// What `start-deployment` said of each pipeline that it looked at.
+/// The reports of `start-deployment` about each pipeline that it reconciled.
 pub fn reports(record: &Record) -> impl Iterator<Item = &Value> {
     let reports = record
         .invocations
@@ -234,7 +234,7 @@ pub fn reports(record: &Record) -> impl Iterator<Item = &Value> {
     reports.flatten()
 }
 
-/// From the last time that one thing happened to the next time that another did it took so many seconds at most.
+/// At most this number of seconds passed from the last occurrence of one event to the next occurrence of another.
 pub fn soon_after(earlier: &str, later: &str, seconds: f64) -> Expectation {
     let claim = format!("at most {seconds} seconds from the last `{earlier}` to `{later}`");
     let (earlier, later) = (earlier.to_owned(), later.to_owned());
@@ -245,7 +245,7 @@ pub fn soon_after(earlier: &str, later: &str, seconds: f64) -> Expectation {
     })
 }
 
-/// From the first time that one thing happened to the next time that another did it took so many seconds at least.
+/// At least this number of seconds passed from the first occurrence of one event to the next occurrence of another.
 pub fn long_after(earlier: &str, later: &str, seconds: f64) -> Expectation {
     let claim = format!("at least {seconds} seconds from the first `{earlier}` to `{later}`");
     let (earlier, later) = (earlier.to_owned(), later.to_owned());
@@ -255,7 +255,7 @@ pub fn long_after(earlier: &str, later: &str, seconds: f64) -> Expectation {
     })
 }
 
-/// The seconds from a moment of the timeline to the next time that something happened.
+/// The seconds from a moment of the timeline to the next occurrence of an event.
 fn from(record: &Record, moment: Option<usize>, later: &str) -> Result<f64, String> {
     let moment = moment.ok_or("it never began")?;
     let mut after = record.timeline[moment..].iter();
@@ -268,7 +268,7 @@ fn owned(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|&text| text.to_owned()).collect()
 }
 
-/// The version of `shop/web` that a digest is; the digest itself where it is none.
+/// The version of a digest in `shop/web`, or the digest itself if it has no version.
 fn version_of(record: &Record, digest: &str) -> String {
     let mut images = record.images.iter();
     let image = images.find(|image| image.repository == REPOSITORY && image.digest == digest);

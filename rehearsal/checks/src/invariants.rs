@@ -1,9 +1,8 @@
-//! The eight invariants: what must hold of a world when everything in it has come to its end, whatever went wrong on the
-//! way.
+//! The eight invariants: what must hold when everything in a world has ended, whatever failed on the way.
 //!
-//! They are judged on what the world became, on what production's clients saw and on what people were told; not on the
-//! calls that led there. Each is a pure function of a record. Nothing here is shared with what it judges: which image is
-//! due, what an order is and what is older is said a second time, from what users are promised.
+//! They judge the final state of the world, the traffic of production's clients and the messages to people, not the
+//! calls that led there. Each is a pure function of a record. They share no code with what they judge: which image is
+//! due, what counts as an order and which image is older are implemented a second time, from the documentation.
 
 mod facts;
 mod gates;
@@ -23,7 +22,7 @@ use record::{Invariant, Record, Violation};
 
 use self::facts::Facts;
 
-/// Everything that did not hold, by invariant.
+/// All violations, by invariant.
 pub fn judge(record: &Record) -> Vec<Violation> {
     let facts = Facts::of(record);
     let of = |invariant: Invariant| {

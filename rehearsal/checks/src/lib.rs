@@ -1,7 +1,6 @@
 //! What must hold of a run: the claims that scenarios make, and the invariants, both as functions of its record.
 //!
-//! Nothing here is shared with what it judges, and nothing here asks a world: a record that was saved is judged as one that
-//! was just gathered.
+//! The checks share no code with what they judge, and need no running world: a saved record is judged like a fresh one.
 
 pub mod claims;
 pub mod dead_letters;
@@ -15,12 +14,12 @@ pub use expectation::{Expectation, Provided, judge_claims};
 pub use glob::Glob;
 pub use invariants::judge;
 
-/// The version that serves when a scenario begins.
+/// The version that serves when a scenario starts.
 pub const BLUE: &str = "1.0.0";
 /// The version that is pushed.
 pub const GREEN: &str = "1.1.0";
 
-/// Names as a sentence lists them.
+/// Joins names as a sentence does.
 pub fn quoted(names: &[&str]) -> String {
     names
         .iter()

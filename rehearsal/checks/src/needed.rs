@@ -1,21 +1,21 @@
-//! Which revisions a history needed. Two invocations of `start-deployment` that look at the same moment may both register
-//! one; CodeDeploy takes one deployment, and the other revision is left for the next start of that image.
+//! The revisions that a history needed. Two concurrent invocations of `start-deployment` may both register a revision;
+//! CodeDeploy accepts one deployment, and the other revision stays unused until the next start of that image.
 
 use std::collections::BTreeMap;
 
 use record::{Record, Revision};
 
-/// Revisions of a family in a row that run the same image.
+/// Consecutive revisions of a family that run the same image.
 struct Run<'a> {
     image: &'a str,
-    /// The most looks that ran when one of them was registered.
+    /// The maximum number of reconciliations that were running when one of them was registered.
     looks: usize,
     revisions: usize,
 }
 
-/// The revisions without those that looks at the same moment registered in vain: after a revision, those of its family
-/// that run the same image, one at most for each look beside another. More than that are left in; where one ran at a time,
-/// none is left out.
+/// The revisions without those that concurrent reconciliations registered in vain: after a revision, up to one of the
+/// same family and image for each concurrent reconciliation. Any more are kept; so are all of them if only one
+/// reconciliation ran at a time.
 pub fn needed(record: &Record) -> Vec<&Revision> {
     let mut runs: BTreeMap<&str, Run<'_>> = BTreeMap::new();
     let mut needed = Vec::new();
@@ -28,7 +28,7 @@ pub fn needed(record: &Record) -> Vec<&Revision> {
             .remove(family)
             .filter(|run| run.image == revision.image);
         let (looks, before) = run.map_or((0, 0), |run| (run.looks, run.revisions));
-        // Whoever registers in vain had looked before the first of them was registered: it ran then.
+        // A reconciliation that registers in vain had started before the first registration, so it was running then.
         let looks = looks.max(revision.starts_at_once);
         if before == 0 || before >= looks {
             needed.push(revision);
@@ -49,8 +49,8 @@ mod tests {
 
     use super::*;
 
-    /// `web:a2 web:a1` are two revisions of the family `web` that run the image `a`; two looks ran when the first was
-    /// registered, and one when the second was.
+    /// `web:a2 web:a1` are two revisions of the family `web` that run the image `a`; two reconciliations were running
+    /// when the first was registered, and one when the second was.
     fn check(revisions: &str, expected: &str) {
         let revision = |(number, of): (usize, &str)| {
             let (family, of) = of.split_once(':').unwrap();
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn each_look_beside_another_may_register_one_revision_in_vain() {
+    fn each_concurrent_reconciliation_may_register_one_unused_revision() {
         check("web:a1", "a");
         check("web:a1 web:a1", "a a");
         check("web:a0 web:a0", "a a");

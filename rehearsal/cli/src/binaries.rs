@@ -1,4 +1,4 @@
-//! The binaries that are rehearsed: what ships, built by cargo as for a deployment.
+//! The function binaries: cargo builds them as for a deployment.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -17,7 +17,7 @@ pub(crate) const FUNCTIONS: [&str; 5] = [
     "check-test-traffic",
     "report-outcome",
 ];
-/// The functions, and the service that stands for the images.
+/// The functions, and the service behind the images.
 const PACKAGES: [&str; 6] = {
     let [a, b, c, d, e] = FUNCTIONS;
     [a, b, c, d, e, SAMPLE_SERVICE]
@@ -43,7 +43,7 @@ impl Profile {
     }
 }
 
-/// Builds the binaries and tells the folder that they are in. Cargo says what it does on stderr.
+/// Builds the binaries and returns their folder. Cargo writes its progress to stderr.
 pub(crate) async fn build(
     root: &Path,
     profile: Profile,
@@ -56,9 +56,11 @@ pub(crate) async fn build(
         "--message-format=json-render-diagnostics",
     ]);
     match profile {
-        // As `cargo test --workspace` builds, so that nothing is built for one of the two alone.
+        // Features of all packages, as in `cargo build --workspace`. `cargo run --package rehearsal` resolved fewer of
+        // them (of tokio, hyper and others), so cargo builds those dependencies a second time; `cargo run` has no
+        // `--workspace`.
         Profile::Dev => command.arg("--workspace"),
-        // As they are built to be deployed: what only other packages need is not in them.
+        // As for a deployment: without the features that only other packages need.
         Profile::Release => command
             .arg("--release")
             .args(PACKAGES.iter().flat_map(|package| ["--package", package])),
@@ -70,7 +72,7 @@ pub(crate) async fn build(
         .await
         .context("run cargo")?;
     if !output.status.success() {
-        bail!("cargo could not build the functions (hint: what it said is above)");
+        bail!("cargo could not build the functions (hint: its output is above)");
     }
     let messages = String::from_utf8_lossy(&output.stdout);
     let folder = messages
@@ -80,11 +82,11 @@ pub(crate) async fn build(
     check(folder.context("cargo built no binary")?)
 }
 
-/// Makes sure that a folder has every binary.
+/// Checks that a folder has every binary.
 pub(crate) fn check(folder: PathBuf) -> anyhow::Result<PathBuf> {
     if !folder.is_dir() {
         bail!(
-            "`{}` is no folder (hint: correct `--binaries`, or leave it out)",
+            "`{}` is not a folder (hint: correct `--binaries`, or omit it)",
             folder.display()
         );
     }
@@ -93,7 +95,7 @@ pub(crate) fn check(folder: PathBuf) -> anyhow::Result<PathBuf> {
         .find(|package| !folder.join(package).is_file())
     {
         Some(missing) => bail!(
-            "the folder `{}` has no `{missing}` (hint: build all of {} there, or leave out `--binaries`)",
+            "the folder `{}` has no `{missing}` (hint: build all of {} there, or omit `--binaries`)",
             folder.display(),
             PACKAGES.map(|package| format!("`{package}`")).join(", "),
         ),
@@ -101,7 +103,7 @@ pub(crate) fn check(folder: PathBuf) -> anyhow::Result<PathBuf> {
     }
 }
 
-/// The path of one of the binaries in a line of what cargo says.
+/// The path of one of the binaries in a line of cargo's JSON output.
 fn executable(message: &str) -> Option<PathBuf> {
     let message: Value = serde_json::from_str(message).ok()?;
     let name = message["target"]["name"].as_str()?;
@@ -115,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_folder_is_known_by_what_cargo_says() {
+    fn the_folder_is_found_in_the_output_of_cargo() {
         let artifact = r#"{"reason":"compiler-artifact","target":{"name":"report-outcome"},"executable":"/t/debug/report-outcome"}"#;
         assert_eq!(
             executable(artifact),
@@ -132,11 +134,11 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_without_the_binaries_is_refused() {
+    fn a_folder_without_the_binaries_is_rejected() {
         let refusal = |folder: &str| check(PathBuf::from(folder)).unwrap_err().to_string();
         let nowhere = refusal("/nowhere");
         assert!(
-            nowhere.starts_with("`/nowhere` is no folder (hint: "),
+            nowhere.starts_with("`/nowhere` is not a folder (hint: "),
             "{nowhere}"
         );
         let sources = concat!(env!("CARGO_MANIFEST_DIR"), "/src");

@@ -24,36 +24,36 @@ use crate::binaries::FUNCTIONS;
 use crate::scenario::quoted;
 
 const AFTER_HELP: &str = "\
-What happens: the function binaries are built and started as Lambda starts them, against a local AWS that this program
-plays. A load balancer on loopback, tasks that are processes of a sample service with a SQLite database, and a client
-that asks the production listener all the time are real. What AWS would only wait for passes at once.
+The function binaries are built and started as Lambda starts them, against a local AWS that this program simulates. The
+load balancer on loopback, the tasks (processes of a sample service with a SQLite database) and a client that sends
+requests to the production listener continuously are real. Waits of AWS pass at once.
 
 Examples:
   cargo rehearse                                          a push ships
-  cargo rehearse failed-migration                         a migration fails, production stays where it is
+  cargo rehearse failed-migration                         a migration fails, production stays on the previous version
   cargo rehearse --list                                   all scenarios
   cargo rehearse --event events/start-deployment/push.json
-  cargo rehearse --pipelines config/pipelines.toml        your own pipelines; the sample service stands in for yours
+  cargo rehearse --pipelines config/pipelines.toml        your pipelines; the sample service stands in for your services
   cargo rehearse ship --json | jq .production             the record of the run, for programs
-  cargo rehearse ship --without run-migration:ecs:RunTask  what comes of a permission that is missing
-  cargo rehearse failed-migration --report report.html    a page to look at
-  cargo rehearse ship --wire calls.jsonl                  every call with its bytes, for programs that know AWS's models
+  cargo rehearse ship --without run-migration:ecs:RunTask  without one of the template's permissions
+  cargo rehearse failed-migration --report report.html    a report of the run
+  cargo rehearse ship --wire calls.jsonl                  every call with its bytes, to validate against AWS's models
   cargo rehearse --profile release                        with the very binaries that ship
-  cargo rehearse crashes ship                             with functions that die at every call they make
-  cargo rehearse serve                                    the local AWS stays up, for aws, boto3, cargo lambda
+  cargo rehearse crashes ship                             with the functions killed at every call
+  cargo rehearse serve                                    keep the local AWS running, for aws, boto3, cargo lambda
   cargo rehearse storm --seeds 1..200                     many deployments under random faults
-  cargo rehearse check ship.json                          judges a record that `--json` printed
-  cargo rehearse report ship.json --output ship.html      makes the page of one
+  cargo rehearse check ship.json                          judge a record that `--json` printed
+  cargo rehearse report ship.json --output ship.html      write the report of a record
 
-Each command takes the options that it honours, before its name or behind it; `cargo rehearse COMMAND --help` shows them.
+Options may precede or follow a command's name; `cargo rehearse COMMAND --help` lists those of the command.
 
 Exit status:
-  0  everything was as the scenario expects
-  1  something was not, or the rehearsal could not be played
-  2  wrong usage: an option that the command does not take, a pipelines or event file that is wrong, a file that cannot be
-     written; nothing is played then";
+  0  the run met all expectations of the scenario
+  1  it did not, or the rehearsal could not be played
+  2  wrong usage: an option that the command does not take, an invalid pipelines or event file, a file that cannot be
+     written; nothing was played";
 
-/// Plays a whole deployment on this machine: AWS is played, the functions are the ones that ship.
+/// Rehearses a whole deployment on this machine: AWS is simulated, and the functions are the ones that ship.
 #[derive(Debug, Parser)]
 #[command(name = "rehearse", bin_name = "cargo rehearse", after_help = AFTER_HELP, version)]
 pub(crate) struct Arguments {
@@ -64,18 +64,18 @@ pub(crate) struct Arguments {
     pub(crate) playing: Playing,
 }
 
-/// What a scenario takes.
+/// The arguments of a scenario.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Playing {
     /// The scenario to play
     #[arg(value_name = "NAME", default_value = "ship")]
     pub(crate) scenario: String,
 
-    /// Name the scenarios, each with what happens in it
+    /// List the scenarios, each with a summary
     #[arg(long, exclusive = true)]
     pub(crate) list: bool,
 
-    /// Play an ECR event of your own in place of the push of `ship`
+    /// Play a custom ECR event in place of the push of `ship`
     #[arg(long, value_name = "FILE", conflicts_with_all = ["scenario", "pipelines"])]
     pub(crate) event: Option<PathBuf>,
 
@@ -86,7 +86,7 @@ pub(crate) struct Playing {
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Write what happened as one HTML page, to look at
+    /// Write a report of the run as one HTML page
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
 
@@ -96,11 +96,11 @@ pub(crate) struct Playing {
     #[command(flatten)]
     pub(crate) otherwise: Otherwise,
 
-    /// Let a call meet a fault, as in `run-migration:ecs:RunTask:1=killed-after`
+    /// Inject a fault into a call, as in `run-migration:ecs:RunTask:1=killed-after`
     #[arg(long = "fault", value_name = "FUNCTION:CALL:N=KIND", value_parser = planned)]
     pub(crate) faults: Vec<Planned>,
 
-    /// How long, in real milliseconds, the world stays as it is before the clock jumps; 200 unless told otherwise
+    /// The pause before each clock jump, in real milliseconds [default: 200]
     #[arg(long, value_name = "MILLISECONDS")]
     pub(crate) dwell: Option<u16>,
 
@@ -109,8 +109,8 @@ pub(crate) struct Playing {
 }
 
 impl Arguments {
-    /// What the command line says. An option may stand before a subcommand or behind it; one that the subcommand does not
-    /// honour is refused, with those that do.
+    /// The parsed command line. An option may precede or follow a subcommand; a subcommand rejects the options that it
+    /// does not use, and names the commands that do.
     pub(crate) fn read(
         line: impl IntoIterator<Item = impl Into<OsString>>,
     ) -> Result<Arguments, clap::Error> {
@@ -125,7 +125,7 @@ impl Arguments {
         Arguments::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
     }
 
-    /// Which binaries, whatever the command is.
+    /// The binaries to use, for any command.
     pub(crate) fn build(&self) -> &Build {
         match &self.command {
             // These two build and play nothing.
@@ -137,7 +137,7 @@ impl Arguments {
         }
     }
 
-    /// The scenarios that somebody named: nothing but those can be played.
+    /// The named scenarios. With custom pipelines, no other scenario can be played.
     pub(crate) fn scenarios(&self) -> &[String] {
         match &self.command {
             None => std::slice::from_ref(&self.playing.scenario),
@@ -152,7 +152,7 @@ impl Arguments {
         }
     }
 
-    /// The pipelines file that somebody gave.
+    /// The custom pipelines file.
     pub(crate) fn pipelines(&self) -> Option<&PathBuf> {
         match &self.command {
             None => self.playing.custom.pipelines.as_ref(),
@@ -167,7 +167,7 @@ impl Arguments {
         }
     }
 
-    /// Where every call is written down.
+    /// The file that records every call.
     pub(crate) fn wire(&self) -> Option<&PathBuf> {
         match &self.command {
             None => self.playing.recording.wire.as_ref(),
@@ -178,7 +178,7 @@ impl Arguments {
         }
     }
 
-    /// Where the page goes.
+    /// The file for the page.
     pub(crate) fn report(&self) -> Option<&PathBuf> {
         match &self.command {
             None => self.playing.report.as_ref(),
@@ -190,7 +190,7 @@ impl Arguments {
         }
     }
 
-    /// Whether a scenario is played in its own world, so that its history is the one of its file.
+    /// Whether a scenario is played in its unmodified world, so that its history must match its file.
     pub(crate) fn plays_as_written(&self) -> bool {
         let playing = &self.playing;
         let otherwise = &playing.otherwise;
@@ -202,7 +202,7 @@ impl Arguments {
             && otherwise.without.is_empty()
     }
 
-    /// How AWS is otherwise than usual.
+    /// Deviations from the usual AWS.
     pub(crate) fn otherwise(&self) -> Otherwise {
         match &self.command {
             None => self.playing.otherwise.clone(),
@@ -215,7 +215,7 @@ impl Arguments {
         }
     }
 
-    /// Whether stdout is for a JSON object.
+    /// Whether stdout is reserved for a JSON object.
     pub(crate) fn json(&self) -> bool {
         match &self.command {
             None => self.playing.json,

@@ -1,7 +1,7 @@
-//! `crashes`: every scenario again and again, each time with one fault at one of its calls, and the invariants judged.
+//! `crashes`: plays every scenario repeatedly, each time with one fault at one of its calls, and judges the invariants.
 //!
-//! All points, not a sample. What a play costs in real time is kept low by a short dwell; nothing else differs from a
-//! rehearsal of the scenario.
+//! It covers all points rather than a sample. A short dwell keeps the real time of a play low; nothing else differs
+//! from a rehearsal of the scenario.
 
 mod table;
 
@@ -19,19 +19,19 @@ use crate::play::{self, Paths, Played};
 use crate::progress::{self, Output};
 use crate::scenario::Catalogue;
 
-/// How long the clock dwells before a jump: some requests pass through each phase of a deployment.
+/// The dwell before a clock jump: long enough for some requests in each phase of a deployment.
 const DWELL: Duration = Duration::from_millis(25);
-/// How long production's clients rest after an answer: many plays at a time would otherwise do little else than ask.
+/// The pause of production's clients after an answer: concurrent plays would otherwise spend their time on requests.
 const PAUSE: Duration = Duration::from_millis(100);
-/// So many plays that mostly wait for each that works.
+/// The number of mostly waiting plays for each busy one.
 const WAITING: usize = 4;
-/// How many plays are played at a time for each processor: a play of a few seconds keeps one busy for a third of a second.
+/// Plays at a time for each processor: a play of a few seconds keeps one busy for a third of a second.
 const JOBS: usize = 6;
-/// How often a point is played that is not reached: how often a function looks at something that takes real time differs
-/// from play to play.
+/// How often a point that is not reached is played: the number of times that a function polls something that takes real
+/// time differs between plays.
 const PLAYS_AT_MOST: u32 = 3;
 
-/// What is otherwise in all plays than the scenarios say.
+/// The deviations from the scenarios, for all plays.
 pub(crate) struct Otherwise {
     pub(crate) assumptions: Assumptions,
     pub(crate) without: Vec<Removal>,
@@ -44,7 +44,7 @@ struct Trial {
     planned: Planned,
 }
 
-/// What came of a play.
+/// The result of a play.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Verdict {
@@ -52,11 +52,11 @@ enum Verdict {
     Violated(Vec<String>),
     /// The function did not make that call in this play.
     NotReached,
-    /// The play did not come to its end.
+    /// The play did not finish.
     BrokenOff(String),
 }
 
-/// A play that is over.
+/// A finished play.
 #[derive(Debug, Clone, Serialize)]
 struct Outcome {
     scenario: String,
@@ -65,14 +65,14 @@ struct Outcome {
     occurrence: u32,
     fault: &'static str,
     verdict: Verdict,
-    /// Why the rest of the scenario's script was left out.
+    /// Why the rest of the script was left out.
     cut_short: Option<String>,
     milliseconds: u64,
-    /// The command that plays it again, with everything that happens.
+    /// The command that replays it with full progress.
     replay: String,
 }
 
-/// Plays all trials, and says whether the invariants held at every point.
+/// Plays all trials, and returns whether the invariants held at every point.
 pub(crate) async fn crash(
     catalogue: &Catalogue,
     crashing: &Crashing,
@@ -138,8 +138,8 @@ async fn all(
     Ok(outcomes.iter().all(is_well))
 }
 
-/// Functions that wait, in real time, for an answer that never comes or before they ask again, take much time and little
-/// else.
+/// Plays in which functions wait in real time (for an answer that never comes, or before a retry) take long but need
+/// little of the processor.
 fn mostly_waits(fault: Fault) -> bool {
     match fault {
         Fault::TimedOut | Fault::Error | Fault::Throttled => true,
@@ -147,8 +147,8 @@ fn mostly_waits(fault: Fault) -> bool {
     }
 }
 
-/// Whether no play at all let this fault meet this call of this function in this scenario: then nothing is shown. How
-/// often a function makes a call may differ from play to play, but not whether it makes it.
+/// Whether no play let this fault meet this call of this function in this scenario: then nothing is proven. The number
+/// of calls may differ between plays, but not whether the function makes the call at all.
 fn is_untried(outcome: &Outcome, outcomes: &[Outcome]) -> bool {
     let is_same = |other: &Outcome| {
         (&other.scenario, &other.function, &other.call, other.fault)
@@ -171,7 +171,7 @@ fn jobs(crashing: &Crashing) -> usize {
         .map_or_else(|| JOBS * processors(), usize::from)
 }
 
-/// How plays are played.
+/// The settings of all plays.
 struct Plays<'a> {
     catalogue: &'a Catalogue,
     otherwise: &'a Otherwise,
@@ -180,7 +180,7 @@ struct Plays<'a> {
 }
 
 impl Plays<'_> {
-    /// Plays each scenario without a fault, and lists what can go wrong in it.
+    /// Plays each scenario without a fault, and lists the faults that are possible in it.
     async fn trials(&self, crashing: &Crashing, output: &Output) -> anyhow::Result<Vec<Trial>> {
         let names = self.catalogue.names().into_iter();
         let wanted = names.filter(|name| is_among(&crashing.scenarios, name));
@@ -273,7 +273,7 @@ impl Plays<'_> {
     }
 }
 
-/// Where nothing is named, everything is wanted.
+/// An empty selection means everything.
 fn is_among(wanted: &[String], name: &str) -> bool {
     wanted.is_empty() || wanted.iter().any(|wanted| wanted == name)
 }

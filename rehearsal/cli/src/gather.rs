@@ -1,7 +1,7 @@
-//! Turns what a world remembers into the record of the run: the one place that asks a world what became of it.
+//! Builds the record of a run from its world's state. No other module queries a world for its results.
 //!
-//! What is secret ends here. Every text that somebody wrote freely is redacted, after it was looked at for what a function
-//! may have told.
+//! Redaction happens here. Every free text is redacted, after it was searched for secrets that a function may have
+//! revealed.
 
 mod aliases;
 mod functions;
@@ -23,8 +23,8 @@ pub(crate) use self::known::{Known, Production};
 use self::redact::Redactor;
 use crate::scenario::Scenario;
 
-/// Everything that the run left behind, not judged yet. To be asked when everything has come to its end, and before the
-/// world ends.
+/// Everything that the run left behind, before the verdict. Call it when everything has ended and before the world is
+/// dropped.
 pub(crate) fn gather(
     scenario: &Scenario,
     world: &World,
@@ -84,7 +84,7 @@ pub(crate) fn gather(
     }
 }
 
-/// What the scenario says, and what of its permissions was used.
+/// The scenario's settings, and the permissions that were used.
 fn of_scenario(scenario: &Scenario, world: &World) -> Record {
     let without = scenario.setting.without.iter();
     let claims = scenario.expectations.iter();
@@ -108,7 +108,7 @@ fn of_scenario(scenario: &Scenario, world: &World) -> Record {
     }
 }
 
-/// What tells in which order things happened.
+/// The moments that show the order of events.
 fn moments(timeline: &[Entry], simulated: Simulated) -> Vec<Moment> {
     let since_start = timeline.iter().filter(|entry| entry.at >= simulated.start);
     let moment = |entry: &Entry| {
@@ -132,7 +132,7 @@ fn messages(timeline: &[Entry], redactor: &Redactor) -> Vec<Message> {
     timeline.iter().filter_map(message).collect()
 }
 
-/// What the timeline calls an entry; none for what tells no order.
+/// The name of an entry in the timeline of moments; `None` for entries that claims do not need.
 fn moment(event: &timeline::Event) -> Option<String> {
     match event {
         timeline::Event::ImagePushed { .. } => Some("image pushed".to_owned()),

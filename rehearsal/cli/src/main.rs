@@ -1,4 +1,4 @@
-//! `cargo rehearse`: plays whole deployments with the function binaries that ship.
+//! `cargo rehearse`: rehearses whole deployments with the function binaries that ship.
 
 mod binaries;
 mod command;
@@ -29,13 +29,16 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::binaries::Profile;
+use crate::command::crashing::Crashing;
 use crate::command::saved::{Check, Report};
+use crate::command::scale::Scale;
+use crate::command::serving::Serving;
 use crate::command::shared::Build;
+use crate::command::storming::Storming;
 use crate::command::{Arguments, Command};
 use crate::crashes::Otherwise;
 use crate::pipelines_file::PipelinesFile;
 use crate::play::Paths;
-
 use crate::progress::Output;
 use crate::report_file::ReportFile;
 use crate::scenario::setting::Mode;
@@ -44,7 +47,7 @@ use record::Record;
 
 const WRONG_USAGE: u8 = 2;
 
-/// What still runs when everything has been told is not waited for longer: a computation that somebody else chose.
+/// The maximum wait at exit for blocking work that is still running; its results no longer matter.
 const AT_THE_END: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
@@ -64,7 +67,7 @@ fn main() -> ExitCode {
     code
 }
 
-/// Why nothing was played, or not to its end.
+/// Why a command failed before its result.
 enum Ended {
     WrongUsage(anyhow::Error),
     Failed(anyhow::Error),
@@ -76,9 +79,9 @@ impl From<anyhow::Error> for Ended {
     }
 }
 
-/// Waits for Ctrl-C, or to be told to end.
+/// Waits for Ctrl-C or another signal to stop.
 async fn interrupted() -> anyhow::Result<()> {
-    // A closed terminal and Ctrl-\ end a rehearsal as Ctrl-C does: with its processes and its folder.
+    // A closed terminal and Ctrl-\ stop a rehearsal as Ctrl-C does, so that its processes and its folder are removed.
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hang_up = signal(SignalKind::hangup())?;
     let mut quit = signal(SignalKind::quit())?;
@@ -91,15 +94,15 @@ async fn interrupted() -> anyhow::Result<()> {
 }
 
 fn refuse(error: &anyhow::Error, code: ExitCode) -> ExitCode {
-    // Nobody may be reading; the exit status says it too.
+    // Stderr may be closed; the exit status reports the failure as well.
     let _ = writeln!(stderr(), "error: {error:#}");
     code
 }
 
 async fn run(arguments: &Arguments) -> Result<ExitCode, Ended> {
-    // Whatever can be known to be wrong is told before anything is built or played.
+    // Mistakes in the arguments are reported before anything is built or played.
     let given = Given::read(arguments).map_err(Ended::WrongUsage)?;
-    match &arguments.command {
+    let play = match &arguments.command {
         Some(Command::Check(check)) => {
             // A binary far from its workspace still judges the invariants.
             let root = root(arguments.build()).ok();
@@ -107,10 +110,12 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Ended> {
             return check_record(check, catalogue.as_ref(), &output(check.json));
         }
         Some(Command::Report(shown)) => return show_record(shown, given.report),
-        None
-        | Some(Command::Scale(_) | Command::Serve(_) | Command::Crashes(_) | Command::Storm(_)) => {
-        }
-    }
+        None => Play::Scenario,
+        Some(Command::Scale(size)) => Play::Scale(size),
+        Some(Command::Serve(serving)) => Play::Serve(serving),
+        Some(Command::Crashes(crashing)) => Play::Crashes(crashing),
+        Some(Command::Storm(storming)) => Play::Storm(storming),
+    };
     let root = root(arguments.build()).map_err(Ended::WrongUsage)?;
     let catalogue = Catalogue::find(&root).map_err(Ended::WrongUsage)?;
     if arguments.playing.list {
@@ -127,12 +132,12 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Ended> {
     };
     check(arguments, &given, &paths).await?;
     let scenario = chosen(arguments, &given, &catalogue).map_err(Ended::WrongUsage)?;
-    play_command(arguments, scenario, &catalogue, given.report, &paths)
+    play_command(play, arguments, scenario, &catalogue, given.report, &paths)
         .await
         .map_err(Ended::Failed)
 }
 
-/// Names the scenarios; those whose files are wrong are told apart, with what is wrong.
+/// Lists the scenarios, and reports the mistakes in files that could not be read.
 fn list(catalogue: &Catalogue) -> Result<ExitCode, Ended> {
     let (list, wrong) = catalogue.list();
     progress::print(&list).context("print the list")?;
@@ -145,7 +150,7 @@ fn list(catalogue: &Catalogue) -> Result<ExitCode, Ended> {
     })
 }
 
-/// `check`: says of a record what the play itself said at its end.
+/// `check`: reports the verdict on a record, as the play itself did at its end.
 fn check_record(
     check: &Check,
     catalogue: Option<&Catalogue>,
@@ -176,7 +181,7 @@ fn show_record(shown: &Report, file: Option<ReportFile>) -> Result<ExitCode, End
     Ok(ExitCode::SUCCESS)
 }
 
-/// What only the template and the functions can say of the line.
+/// Validates the arguments that need the template and the functions.
 async fn check(arguments: &Arguments, given: &Given, paths: &Paths) -> Result<(), Ended> {
     let without = arguments.otherwise().without;
     if given.pipelines.is_none() && without.is_empty() {
@@ -194,7 +199,7 @@ async fn check(arguments: &Arguments, given: &Given, paths: &Paths) -> Result<()
     Ok(())
 }
 
-/// What the line names: files that are read, and files that can be written to.
+/// The files in the arguments: readable input, and writable output.
 struct Given {
     pipelines: Option<PipelinesFile>,
     event: Option<EventFile>,
@@ -229,7 +234,17 @@ fn event_file(file: &Path) -> anyhow::Result<EventFile> {
     EventFile::parse(&text).with_context(in_file)
 }
 
+/// A command that needs a world: all but `check` and `report`.
+enum Play<'a> {
+    Scenario,
+    Scale(&'a Scale),
+    Serve(&'a Serving),
+    Crashes(&'a Crashing),
+    Storm(&'a Storming),
+}
+
 async fn play_command(
+    play: Play<'_>,
     arguments: &Arguments,
     mut scenario: Scenario,
     catalogue: &Catalogue,
@@ -237,21 +252,21 @@ async fn play_command(
     paths: &Paths,
 ) -> anyhow::Result<ExitCode> {
     let output = output(arguments.json());
-    match &arguments.command {
-        Some(Command::Serve(serving)) => {
+    match play {
+        Play::Serve(serving) => {
             if arguments.pipelines().is_none() {
                 scenario.setting.images.push(serve::untold_image());
             }
             serve::serve(scenario, paths, serving, &output, interrupted()).await?;
             Ok(ExitCode::SUCCESS)
         }
-        Some(Command::Scale(size)) => {
+        Play::Scale(size) => {
             scale::play(scenario.setting, size, paths, &output, interrupted()).await
         }
-        Some(Command::Storm(storming)) => {
+        Play::Storm(storming) => {
             storm::storm(storming, report, paths, &output, interrupted()).await
         }
-        Some(Command::Crashes(crashing)) => {
+        Play::Crashes(crashing) => {
             let otherwise = Otherwise {
                 assumptions: arguments.otherwise().assumptions(),
                 without: arguments.otherwise().without,
@@ -266,9 +281,7 @@ async fn play_command(
             );
             Ok(status(played.await?))
         }
-        // They are done with before a scenario is chosen.
-        Some(Command::Check(_) | Command::Report(_)) => Ok(ExitCode::SUCCESS),
-        None => {
+        Play::Scenario => {
             let golden = match arguments.plays_as_written() {
                 true => Some(catalogue.golden(&scenario.name)?),
                 false => None,
@@ -296,7 +309,7 @@ async fn play_scenario(
     }
     for planned in &scenario.setting.faults {
         if !played.injected.contains(planned) {
-            output.text(&format!("the fault `{planned}` met no call"));
+            output.text(&format!("no call met the fault `{planned}`"));
         }
     }
     let record = played.record;
@@ -309,7 +322,8 @@ async fn play_scenario(
     Ok(status(record.as_expected))
 }
 
-/// Shows how a run's history differs from what the scenario's file tells; or writes it there, if `UPDATE` is set.
+/// Shows the difference between a run's history and the one in the scenario's file; or updates the file, if `UPDATE` is
+/// set.
 fn compare(golden: &Golden, record: &Record, output: &Output) -> anyhow::Result<()> {
     if variable("UPDATE").is_some_and(|value| !value.is_empty()) {
         if golden.update(record)? {
@@ -317,7 +331,7 @@ fn compare(golden: &Golden, record: &Record, output: &Output) -> anyhow::Result<
         }
     } else if let Some(difference) = golden.difference(record) {
         output.text(&format!(
-            "\n{difference}\n(hint: `UPDATE=1 cargo rehearse {}` writes what was found into the file)",
+            "\n{difference}\n(hint: `UPDATE=1 cargo rehearse {}` writes the found history into the file)",
             record.scenario
         ));
     }
@@ -332,7 +346,7 @@ fn status(well: bool) -> ExitCode {
     }
 }
 
-/// The scenario of the line, with what is otherwise in it; commands that play others begin with the setting of `ship`.
+/// The scenario of the arguments, with their deviations; other commands start from the setting of `ship`.
 fn chosen(arguments: &Arguments, given: &Given, catalogue: &Catalogue) -> anyhow::Result<Scenario> {
     let playing = &arguments.playing;
     let mut scenario = match (&given.event, &given.pipelines) {
@@ -343,7 +357,7 @@ fn chosen(arguments: &Arguments, given: &Given, catalogue: &Catalogue) -> anyhow
         (None, None) => catalogue.scenario(&playing.scenario)?,
     };
     let otherwise = arguments.otherwise();
-    // What a scenario is about it assumes by itself.
+    // A scenario's own assumptions stay in effect.
     let own = std::mem::take(&mut scenario.setting.assumptions);
     scenario.setting.assumptions = own.and(otherwise.assumptions());
     scenario.setting.without.extend(otherwise.without);
@@ -397,7 +411,7 @@ async fn binaries(build: &Build, root: &Path) -> anyhow::Result<PathBuf> {
         .with_context(|| format!("find `{}`", binaries.display()))
 }
 
-/// Progress goes to stdout, unless that is for the record; colours only where somebody looks and wants them.
+/// Progress goes to stdout, unless that is reserved for the record; colours only on terminals, and without `NO_COLOR`.
 fn output(json: bool) -> Output {
     let wanted = variable("NO_COLOR").is_none_or(|value| value.is_empty());
     let colours = |terminal: bool| {

@@ -1,5 +1,4 @@
-//! The pipelines file that somebody gave: read, and checked by the function that will read it in AWS, before anything is
-//! played with it.
+//! A custom pipelines file: read here, and validated before the run by the function that reads it in AWS.
 
 use std::path::{Path, PathBuf};
 
@@ -8,22 +7,22 @@ use local_aws::lambda::{self, Answer};
 use local_aws::template::Template;
 use serde_json::Value;
 
-/// The function that is asked: it is the first to read the file in AWS, too.
+/// The function that validates the file: in AWS, it is the first to read it, too.
 const ASKED: &str = "start-deployment";
-/// The name of its failure, as docs/reference.md documents it.
+/// The name of its error, as docs/reference.md documents it.
 const MISTAKES: &str = "BadConfiguration";
 
-/// A file that is TOML at least.
+/// A file that is at least valid TOML.
 #[derive(Debug, Clone)]
 pub(crate) struct PipelinesFile {
-    /// As it was given.
+    /// The path as given.
     given: PathBuf,
     pub(crate) path: PathBuf,
     pub(crate) text: String,
 }
 
 impl PipelinesFile {
-    /// Everything that can be said without the functions.
+    /// Validates everything that does not need the functions.
     pub(crate) fn read(given: &Path) -> anyhow::Result<PipelinesFile> {
         let name = given.display();
         let metadata = given
@@ -59,7 +58,7 @@ impl PipelinesFile {
         })
     }
 
-    /// Has the function read it. It gets an event that nobody can read, so that it does nothing else.
+    /// Lets the function read the file. It receives an unreadable event, so that it does nothing else.
     pub(crate) async fn check(&self, template: &Template) -> anyhow::Result<()> {
         let mut functions = template.functions.iter();
         let function = functions
@@ -74,7 +73,7 @@ impl PipelinesFile {
         }
     }
 
-    /// Every mistake once, by its place in the file.
+    /// Every mistake once, sorted by its place in the file.
     fn told(&self, message: &str) -> String {
         let prefix = format!("at `{}: ", self.given.display());
         let mut mistakes: Vec<String> = message
@@ -96,14 +95,14 @@ impl PipelinesFile {
     }
 }
 
-/// Line and column of a byte, from 1 on.
+/// Line and column of a byte, starting at 1.
 fn place(text: &str, at: usize) -> (usize, usize) {
     let before = text.get(..at).unwrap_or(text);
     let line = before.rsplit('\n').next().unwrap_or_default();
     (1 + before.matches('\n').count(), 1 + line.chars().count())
 }
 
-/// Text and numbers in turns, so that the tenth pipeline comes after the second.
+/// Alternating text and numbers, so that the tenth pipeline sorts after the second.
 fn in_order(text: &str) -> Vec<(String, u64)> {
     let mut parts: Vec<(String, u64)> = vec![(String::new(), 0)];
     let mut was_digit = false;
@@ -130,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_toml_is_refused_by_the_name_that_was_given() {
+    fn invalid_toml_is_rejected_with_the_given_path() {
         let folder = tempdir().unwrap();
         let file = folder.path().join("own.toml");
         for (bytes, expected) in [
@@ -160,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn mistakes_are_told_once_and_in_order() {
+    fn mistakes_are_listed_once_and_in_order() {
         let file = PipelinesFile {
             given: PathBuf::from("config/own.toml"),
             path: PathBuf::new(),

@@ -1,4 +1,4 @@
-//! Plays a scenario: a world, production traffic, what happens in it, and the record of it.
+//! Plays a scenario: builds a world with production traffic, runs the steps, and gathers the record.
 
 mod act;
 mod fingerprint;
@@ -35,21 +35,22 @@ use crate::scenario::setting::Mode;
 use crate::scenario::{MessageFormat, Pipelines, Scenario, Step, custom_pipelines};
 use crate::traffic::{Rest, Traffic};
 
-/// Answers that production must have given before anything happens, and after everything has.
+/// The number of answers that production must give before the first step, and after the last.
 const ANSWERS_AROUND: u64 = 20;
-/// The longest that a rehearsal may really take.
+/// The maximum real time of a rehearsal.
 const REAL_TIME_AT_MOST: Duration = Duration::from_secs(10 * 60);
 
-/// How many folders of killed processes with the same number, and of plays at the same time, are passed over.
+/// The number of existing folders to skip: killed processes with the same number leave theirs, and concurrent plays
+/// have their own.
 const FOLDERS_TRIED: u32 = 1_000;
 
-/// Where the parts of a rehearsal are.
+/// The paths of a rehearsal's parts.
 #[derive(Debug, Clone)]
 pub(crate) struct Paths {
     /// The workspace: `template.yaml`, `config/`, scenarios.
     pub(crate) root: PathBuf,
     pub(crate) binaries: PathBuf,
-    /// Where every call is written down, if anywhere.
+    /// The file that records every call, if any.
     pub(crate) wire: Option<PathBuf>,
 }
 
@@ -59,7 +60,7 @@ pub(crate) struct Data(PathBuf);
 impl Data {
     pub(crate) fn new() -> anyhow::Result<Data> {
         let name = format!("greenlight-rehearsal-{}", std::process::id());
-        // A process that was killed leaves its folder, and its number is given again: one that exists is not taken.
+        // A killed process leaves its folder, and its number is reused: an existing folder is not taken.
         for number in 0..FOLDERS_TRIED {
             let folder = std::env::temp_dir().join(format!("{name}-{number}"));
             match DirBuilder::new().mode(0o700).create(&folder) {
@@ -78,33 +79,33 @@ impl Data {
 
 impl Drop for Data {
     fn drop(&mut self) {
-        // What cannot be removed lies in the system's folder for such things.
+        // A folder that cannot be removed stays among the system's temporary files.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
-/// What was played.
+/// A finished play.
 pub(crate) struct Played {
     pub(crate) record: Record,
-    /// Every call that functions made, and the faults that calls met.
+    /// Every call by a function, and the faults that were injected.
     pub(crate) points: Vec<Point>,
     pub(crate) injected: Vec<Planned>,
-    /// Tells how it went: the same for plays that went the same way.
+    /// Equal for plays that went the same way.
     pub(crate) fingerprint: String,
     /// Why the rest of the script was left out, if it was.
     pub(crate) cut_short: Option<String>,
-    /// Why it did not come to its end; the record is not judged then.
+    /// Why the play did not finish; the record is not judged then.
     pub(crate) broken_off: Option<anyhow::Error>,
 }
 
-/// A world in which production is asked, before anything happens in it.
+/// A world with production traffic, before the first step.
 struct SetUp {
     known: Known,
     world: World,
     traffic: BTreeMap<String, Traffic>,
 }
 
-/// Plays a scenario to its end, and judges it; or until it is interrupted.
+/// Plays a scenario until it ends or is interrupted, and judges it.
 pub(crate) async fn play(
     scenario: &Scenario,
     paths: &Paths,
@@ -114,7 +115,7 @@ pub(crate) async fn play(
     let data = Data::new()?;
     output.begin(scenario);
     let mut end = pin!(brought_to_an_end(scenario, interrupted));
-    // What runs ends with what is dropped here: no process and no file stays behind.
+    // Dropping these values stops every process and removes every file of the play.
     let set_up = tokio::select! {
         biased;
         set_up = set_up(scenario, paths, &data) => set_up?,
@@ -129,7 +130,8 @@ pub(crate) async fn play(
     Ok(played)
 }
 
-/// Comes to an end when a rehearsal has to: at once when it is interrupted, some day in any case. Says why.
+/// Resolves when a rehearsal has to stop: immediately if interrupted, otherwise after the time limit. Returns the
+/// reason.
 async fn brought_to_an_end(
     scenario: &Scenario,
     interrupted: impl Future<Output = anyhow::Result<()>>,
@@ -138,7 +140,7 @@ async fn brought_to_an_end(
         Ok(Ok(())) => anyhow!("interrupted"),
         Ok(Err(error)) => error,
         Err(_) => anyhow!(
-            "`{}` did not come to its end within {REAL_TIME_AT_MOST:?}",
+            "`{}` did not finish within {REAL_TIME_AT_MOST:?}",
             scenario.name
         ),
     }
@@ -168,7 +170,7 @@ async fn set_up(scenario: &Scenario, paths: &Paths, data: &Data) -> anyhow::Resu
     })
 }
 
-/// What the record says besides what its world does.
+/// Facts for the record that the world does not have.
 fn known(scenario: &Scenario, paths: &Paths, world: &World) -> anyhow::Result<Known> {
     let text = scenario.pipelines.read(&paths.root)?;
     let setting = &scenario.setting;
@@ -246,8 +248,9 @@ async fn play_through(
     }
 }
 
-/// Everything that the scenario says, and answers of production after it. After a fault what the script waits for may
-/// never come: then the rest of it is left out, and everything comes to its end. Says why, if so.
+/// Runs the scenario's steps, and then waits for further answers from production. After a fault, a moment that the
+/// script waits for may never come: then the rest of the script is left out, and everything runs to its end. Returns
+/// the reason.
 async fn act_all(
     world: &World,
     scenario: &Scenario,
@@ -270,14 +273,14 @@ async fn act_all(
     Ok(cut_short)
 }
 
-/// Ends every process of a world; an error if not everything was recorded that should have been.
+/// Stops every process of a world; fails if the recording of calls is incomplete.
 pub(crate) async fn end(world: &World) -> anyhow::Result<()> {
     world.lambda.stop().await;
     world.shutdown().await;
     world.api.wire.check()
 }
 
-/// The template with this pipelines file in place of its layer.
+/// The template with this pipelines file in its layer.
 pub(crate) fn template(
     paths: &Paths,
     format: MessageFormat,
@@ -285,7 +288,7 @@ pub(crate) fn template(
     pipelines: &Path,
 ) -> anyhow::Result<Template> {
     let parameters = [
-        // Nothing depends on it here: the functions are built for this machine.
+        // Nothing here depends on it: the functions are built for this machine.
         ("Architecture", "arm64"),
         ("MessageFormat", format.as_str()),
         ("Mode", mode.as_str()),
@@ -299,7 +302,7 @@ pub(crate) fn template(
     )
 }
 
-/// A world as the scenario wants it, with migrated databases and 1.0.0 serving.
+/// The scenario's world, with migrated databases and 1.0.0 serving.
 pub(crate) async fn start_world(
     scenario: &Scenario,
     paths: &Paths,
@@ -339,7 +342,7 @@ pub(crate) async fn start_world(
     Ok(world)
 }
 
-/// The pipelines file as it is played, with nothing in it that means a service which is elsewhere.
+/// The pipelines file as it is played, without entries that belong to services outside the rehearsal.
 fn pipelines(pipelines: &Pipelines, root: &Path, data: &Data) -> anyhow::Result<PathBuf> {
     let text = pipelines.read(root)?;
     let rewritten = match (custom_pipelines::as_played(&text), pipelines) {
@@ -352,7 +355,7 @@ fn pipelines(pipelines: &Pipelines, root: &Path, data: &Data) -> anyhow::Result<
     Ok(copy)
 }
 
-/// Brings a new database to where the first version wants it.
+/// Creates the schema that the first version expects in a new database.
 async fn migrate(sample_service: &Path, database: &str) -> anyhow::Result<()> {
     let environment = BTreeMap::from([("DATABASE".to_owned(), database.to_owned())]);
     let lines = Arc::new(Mutex::new(Vec::new()));

@@ -1,4 +1,4 @@
-//! What people see of a run while it goes on: one line for each thing that happens, with the simulated time.
+//! The progress of a run: one line for each event, with the simulated time.
 
 use std::io::{self, Write};
 use std::sync::Mutex;
@@ -12,7 +12,7 @@ use tokio::sync::broadcast::error::RecvError;
 
 use crate::scenario::Scenario;
 
-/// Prints a result, for as long as somebody reads: `head` closes the pipe when it has had enough.
+/// Prints a result, and ignores a closed pipe: `head` closes it when it has read enough.
 pub(crate) fn print(text: &str) -> io::Result<()> {
     match writeln!(io::stdout(), "{text}") {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -20,7 +20,8 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
     }
 }
 
-/// Where progress goes. Readable when piped: one line at a time, no cursor movements, colours on terminals only.
+/// The destination of progress. Readable when piped: one line at a time, no cursor movements, colours only on
+/// terminals.
 pub(crate) struct Output {
     writer: Mutex<Box<dyn Write + Send>>,
     colours: Colours,
@@ -34,7 +35,7 @@ impl Output {
         }
     }
 
-    /// For what nobody watches.
+    /// Discards progress.
     pub(crate) fn silent() -> Output {
         Output::new(Box::new(std::io::sink()), Colours::Off)
     }
@@ -43,17 +44,17 @@ impl Output {
         self.text(&line.render(self.colours));
     }
 
-    /// A line of its own, without a time.
+    /// A separate line, without a time.
     pub(crate) fn text(&self, text: &str) {
         let mut writer = self
             .writer
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
-        // Nobody reads any more (`| head`): the run goes on for the sake of its result.
+        // The reader is gone (`| head`): the run continues for the sake of its result.
         let _ = writeln!(writer, "{text}").and_then(|()| writer.flush());
     }
 
-    /// What is played, before it begins.
+    /// The scenario's name and summary, before the run.
     pub(crate) fn begin(&self, scenario: &Scenario) {
         self.text(&report::begin(
             &scenario.name,
@@ -62,13 +63,13 @@ impl Output {
         ));
     }
 
-    /// Whether everything was as expected.
+    /// The verdict.
     pub(crate) fn end(&self, record: &Record) {
         self.text(&report::verdict(record, self.colours));
     }
 }
 
-/// Tells everything that happens until nothing more can. `production` looks at what the client has seen so far.
+/// Prints every event until the timeline ends. `production` returns what the client has seen so far.
 pub(crate) async fn watch(
     output: &Output,
     mut timeline: Receiver<Entry>,

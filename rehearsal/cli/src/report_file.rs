@@ -1,5 +1,5 @@
-//! The file that the page goes into: opened before anything is played, so that nobody learns afterwards that it cannot be
-//! written.
+//! The file for the page. It is opened before the run, so that an unwritable path is reported before the run rather
+//! than after it.
 
 use std::fs::File;
 use std::io::Write;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 
-/// A file that can be written to. One that was not there before and is never written to is removed again.
+/// A writable file. If it did not exist before and is never written, it is removed again.
 #[derive(Debug)]
 pub(crate) struct ReportFile {
     path: PathBuf,
@@ -16,7 +16,7 @@ pub(crate) struct ReportFile {
 }
 
 impl ReportFile {
-    /// An earlier page stays as it is until the new one is there.
+    /// An earlier page stays unchanged until the new one is ready.
     pub(crate) fn open(path: &Path) -> anyhow::Result<ReportFile> {
         let is_new = !path.exists();
         let opened = File::options()
@@ -59,7 +59,7 @@ impl ReportFile {
 impl Drop for ReportFile {
     fn drop(&mut self) {
         if self.left_empty {
-            // It was there for the trial only; an empty file that stays does no harm.
+            // The file was only created for the check; failing to remove an empty file does no harm.
             let _ = std::fs::remove_file(&self.path);
         }
     }
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_nothing_was_written_to_does_not_stay() {
+    fn an_unwritten_file_is_removed() {
         let folder = tempdir().unwrap();
         let path = folder.path().join("report.html");
         drop(ReportFile::open(&path).unwrap());

@@ -1,4 +1,4 @@
-//! A record that was saved: judged again, and shown, without a world.
+//! A saved record: judged again or presented, without a world.
 
 use std::io::Read as _;
 use std::path::Path;
@@ -9,10 +9,10 @@ use record::Record;
 
 use crate::scenario::{Catalogue, Scenario};
 
-/// What stands for standard input.
+/// The argument that stands for standard input.
 const STANDARD_INPUT: &str = "-";
 
-/// The record in a file, or on standard input.
+/// Reads the record from a file, or from standard input.
 pub(crate) fn read(file: &Path) -> anyhow::Result<Record> {
     let (name, text) = if file == Path::new(STANDARD_INPUT) {
         let mut text = String::new();
@@ -36,7 +36,7 @@ fn parse(text: &str) -> anyhow::Result<Record> {
     let record = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
         match path.as_str() {
-            // The whole of it.
+            // The path of the whole document.
             "." => anyhow!("{}", error.inner()),
             path => anyhow!("at `{path}`: {}", error.inner()),
         }
@@ -45,8 +45,8 @@ fn parse(text: &str) -> anyhow::Result<Record> {
     Ok(record)
 }
 
-/// The same record, judged again. Claims that are not the catalogue's stay as they were judged, but for the one that says
-/// that the invariants hold.
+/// The same record, judged again. Claims that are not in the catalogue keep their verdicts, except the claim that the
+/// invariants hold.
 pub(crate) fn judge(mut record: Record, catalogue: Option<&Catalogue>) -> Record {
     record.violations = checks::judge(&record);
     let is_this = |scenario: &Scenario| {
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
     use crate::scenario::tests::{catalogue, scenario, shipped};
 
-    /// A run of `ship`, as a play leaves it.
+    /// The record of a run of `ship`.
     fn played() -> Record {
         let ship = scenario("ship");
         let claims = ship.expectations.iter();
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_hold_in_a_saved_record_is_found() {
+    fn violations_in_a_saved_record_are_found() {
         let mut broken = played();
         broken.leaks.push(Leak {
             place: "the log of `run-migration`".to_owned(),
@@ -142,7 +142,7 @@ mod tests {
         });
         let judged = again(own);
         assert!(!judged.as_expected);
-        // What was found once is not kept when it is gone.
+        // A violation that no longer exists is not kept.
         let mut corrected = judged;
         corrected.leaks.clear();
         assert!(again(corrected).as_expected);
@@ -154,7 +154,7 @@ mod tests {
         excused.scenario = "nothing-wanted".to_owned();
         excused.excuses.push(record::Excuse {
             invariant: Invariant::ProductionAnswers,
-            reason: "nobody wants a task".to_owned(),
+            reason: "the desired count is 0".to_owned(),
         });
         excused
             .answers
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_record_is_told_with_its_place() {
+    fn an_invalid_record_is_reported_with_the_path_of_the_mistake() {
         let changed = |change: fn(&mut Value)| {
             let mut document = serde_json::to_value(played()).unwrap();
             change(&mut document);

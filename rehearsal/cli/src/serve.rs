@@ -1,4 +1,4 @@
-//! `serve`: the local AWS stays up, for other programs to talk to.
+//! `serve`: keeps the local AWS running for other programs.
 
 use std::collections::BTreeMap;
 
@@ -15,12 +15,12 @@ use crate::progress::{self, Output};
 use crate::scenario::Scenario;
 use crate::scenario::setting::GREEN;
 
-/// A push to the usual services' repository that nobody was told of: whoever tells it now sees a deployment.
+/// A push to the usual services' repository whose event was not sent: sending the event starts a deployment.
 pub(crate) fn untold_image() -> ImageSettings {
     ImageSettings::new("shop/web", &["latest"], GREEN)
 }
 
-/// Keeps the world of a scenario up until told to end.
+/// Keeps the world of a scenario running until interrupted.
 pub(crate) async fn serve(
     scenario: Scenario,
     paths: &Paths,
@@ -35,7 +35,7 @@ pub(crate) async fn serve(
             .lambda
             .register(&function.name, function.place.clone())?;
     }
-    // While something is under way the clock jumps over nothing.
+    // While something is under way, the clock does not jump.
     let _no_jumps = serving.real_time.then(|| world.clock.busy());
     let timeline = world.timeline.subscribe();
     output.text(&introduction(&scenario, &world));
@@ -47,7 +47,7 @@ pub(crate) async fn serve(
     end(&world).await
 }
 
-/// What to set for which program, in lines that a shell takes.
+/// The environment variables for each program, as shell lines.
 fn introduction(scenario: &Scenario, world: &World) -> String {
     let mut text = format!(
         "# The local AWS is up, with the services of `{}`. Ctrl-C ends it.\n",
@@ -83,7 +83,7 @@ fn introduction(scenario: &Scenario, world: &World) -> String {
     text
 }
 
-/// What a repository's images are, and how another is pushed: a command, commented out.
+/// A repository's images, and a command that pushes another one, commented out.
 fn a_push(repository: &str, world: &World) -> String {
     let images = world.ecr.repository(repository).map(|found| found.images);
     let mut text = String::new();
@@ -112,7 +112,7 @@ fn a_push(repository: &str, world: &World) -> String {
 fn credentials(endpoint: &str) -> BTreeMap<String, String> {
     let variables = [
         ("AWS_ENDPOINT_URL", endpoint),
-        // The AWS CLI 1 and boto3 read the second, everybody else the first.
+        // The AWS CLI 1 and boto3 read the second variable, other SDKs the first.
         ("AWS_REGION", REGION),
         ("AWS_DEFAULT_REGION", REGION),
         ("AWS_ACCESS_KEY_ID", "REHEARSAL"),

@@ -1,9 +1,10 @@
-//! Storms: many deployments under random faults, in two phases. First anything may fail: events, calls, versions, people;
-//! then nothing fails any more, and everything must converge. The invariants are judged on what the world became.
+//! Storms: many deployments under random faults, in two phases. First anything may fail: events, calls, versions,
+//! people; then nothing fails any more, and everything must converge. The invariants are judged on the final state of
+//! the world.
 //!
-//! The seed is the only source of chance. Simulated time stands still while anything really runs, each storm has one
-//! thread, and what goes wrong is counted by calls and deliveries of each service: a seed that is played again goes the
-//! same way, nearly always to the last call; its `fingerprint` tells whether it did.
+//! The seed is the only source of randomness. Simulated time stands still while real work runs, each storm has one
+//! thread, and faults are addressed by counting the calls and deliveries of each service. A replayed seed therefore
+//! goes the same way, nearly always to the last call; equal fingerprints confirm it.
 
 pub(crate) mod plan;
 mod scenario;
@@ -28,27 +29,27 @@ use crate::play::{self, Paths, Played};
 use crate::progress::{self, Output};
 use crate::report_file::ReportFile;
 
-/// How often progress is told while many storms are played.
+/// The interval of progress lines while many storms are played.
 const TOLD_EVERY: Duration = Duration::from_secs(10);
 
-/// What became of one storm.
+/// The result of one storm.
 #[derive(Debug, Clone, Serialize)]
 struct Storm {
     seed: u64,
     violations: Vec<Violation>,
-    /// Why it did not come to its end.
+    /// Why it did not finish.
     broken_off: Option<String>,
     deployments: usize,
     requests: u64,
     simulated_seconds: u64,
     real_milliseconds: u64,
-    /// Faults that calls have met.
+    /// Faults that were injected into calls.
     faults: usize,
-    /// The same for storms that went the same way.
+    /// Equal for storms that went the same way.
     fingerprint: String,
 }
 
-/// What became of all of them.
+/// The results of all storms.
 #[derive(Debug, Serialize)]
 struct Summary {
     storms: Vec<Storm>,
@@ -56,7 +57,7 @@ struct Summary {
     storms_a_minute: f64,
 }
 
-/// Plays what is asked for; fails when anything did not hold.
+/// Plays the requested seeds; fails if anything did not hold.
 pub(crate) async fn storm(
     storming: &Storming,
     report: Option<ReportFile>,
@@ -75,7 +76,7 @@ pub(crate) async fn storm(
     }
 }
 
-/// One storm, with everything that happens in it.
+/// One storm, with full progress.
 fn one(
     seed: u64,
     storming: &Storming,
@@ -145,7 +146,7 @@ async fn many(
     })
 }
 
-/// One storm of many: nobody watches it.
+/// One of many storms, without progress.
 async fn quietly(seed: u64, paths: &Paths) -> anyhow::Result<Storm> {
     let plan = Plan::of(seed);
     let scenario = scenario::scenario(&plan);
@@ -153,7 +154,7 @@ async fn quietly(seed: u64, paths: &Paths) -> anyhow::Result<Storm> {
         wire: None,
         ..paths.clone()
     };
-    // A world that could not even be made says nothing about what is tried in it.
+    // A failure to build the world says nothing about the invariants.
     let played = play::isolated(scenario, paths).await;
     let played = played.with_context(|| format!("seed {seed}"))?;
     Ok(Storm::of(seed, &played))
@@ -180,8 +181,8 @@ impl Storm {
     }
 }
 
-/// Why a storm was not played to its end. One whose script was cut short has not calmed down: that the invariants hold then
-/// shows nothing.
+/// Why a storm was not played to its end. A storm with a cut script has not calmed down, so invariants that hold prove
+/// nothing.
 fn incomplete(played: &Played) -> Option<String> {
     let broken_off = played.broken_off.as_ref();
     let cut_short = || {
@@ -193,7 +194,7 @@ fn incomplete(played: &Played) -> Option<String> {
         .or_else(cut_short)
 }
 
-/// What went wrong, in which storm, and how to see it again.
+/// The failures of a storm, and the command to replay it.
 fn complaint(storm: &Storm) -> String {
     let mut lines = vec![words::plan(&Plan::of(storm.seed))];
     let found = storm.violations.iter().map(ToString::to_string);
@@ -224,7 +225,7 @@ fn in_short(summary: &Summary) -> String {
     )
 }
 
-/// So many, to be divided.
+/// Converts a count for division.
 fn count(number: usize) -> f64 {
     u32::try_from(number).map_or(f64::INFINITY, f64::from)
 }

@@ -1,4 +1,4 @@
-//! Production traffic: a client that asks a listener all the time and counts every answer, by version.
+//! Production traffic: a client that sends requests to a listener continuously and counts every answer, by version.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,47 +16,47 @@ use record::{Answer, Answers, NO_VERSION, Seen};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-/// Between an answer and the next request where nobody wants it otherwise, and never more than that while somebody waits
-/// for answers: about 200 requests a second.
+/// The default pause between an answer and the next request, and the maximum while a script waits for answers: about
+/// 200 requests a second.
 pub(crate) const PAUSE: Duration = Duration::from_millis(4);
-/// The longest rest of a client that waits for a change.
+/// The maximum pause of a client that waits for a change.
 const CHANGELESS: Duration = Duration::from_millis(200);
-/// A person would have given up by then.
+/// The time after which a person would have given up.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// What is asked, in turns: a page, and one that reads the database.
+/// The requested paths, in turn: a page, and one that reads the database.
 pub(crate) const PATHS: [&str; 2] = ["/", "/orders"];
-/// Everything that a client keeps.
+/// The answers of a client.
 #[derive(Debug, Default)]
 struct Kept {
     seen: Seen,
     answers: Answers,
 }
 
-/// A client at work; it ends with the last request when asked to, and at once when dropped.
+/// A running client. It stops after the current request when requested, and immediately when dropped.
 pub(crate) struct Traffic {
     kept: Arc<Mutex<Kept>>,
     counted: watch::Receiver<u64>,
-    /// So many wait for more answers.
+    /// The number of waits for more answers.
     waiting: watch::Sender<usize>,
     stop: watch::Sender<bool>,
     client: JoinHandle<()>,
 }
 
-/// How long a client rests after an answer; no longer than `PAUSE` while somebody waits for answers.
+/// The pause of a client after an answer; at most `PAUSE` while a script waits for answers.
 #[derive(Clone)]
 pub(crate) enum Rest {
-    /// So much real time.
+    /// A fixed real time.
     Pause(Duration),
-    /// Until something happens that production can feel, which the clock does not leave before production was asked, by
-    /// every path: what is seen then does not depend on how fast the machine is.
+    /// Until an event that can affect production. The clock stays at that event until every path was requested, so that
+    /// the observations do not depend on the speed of the machine.
     UntilChanged(Timeline),
 }
 
-/// Somebody who waits for more answers, until dropped.
+/// A wait for more answers, until dropped.
 struct Waiting<'a>(&'a watch::Sender<usize>);
 
 impl Traffic {
-    /// Begins to ask the listener at `address` for these paths in turns, and rests between an answer and the next request.
+    /// Starts to request these paths in turn from the listener at `address`, with a pause after each answer.
     pub(crate) fn start(
         address: SocketAddr,
         clock: Clock,
@@ -90,31 +90,31 @@ impl Traffic {
         }
     }
 
-    /// Tells at any time what was seen so far.
+    /// Returns the current view at any time.
     pub(crate) fn look(&self) -> impl Fn() -> Seen + Send + Sync + 'static {
         let kept = self.kept.clone();
         move || lock(&kept).seen.clone()
     }
 
-    /// What was seen so far, and every answer, in order.
+    /// The current view, and every answer, in order.
     pub(crate) fn so_far(&self) -> (Seen, Answers) {
         let kept = lock(&self.kept);
         (kept.seen.clone(), kept.answers.clone())
     }
 
-    /// Waits for so many more answers.
+    /// Waits for this number of further answers.
     pub(crate) async fn more(&self, answers: u64) {
         let _waiting = Waiting::begin(&self.waiting);
         let mut counted = self.counted.clone();
         let wanted = *counted.borrow() + answers;
-        // The client counts for as long as `self` lives.
+        // The client counts as long as `self` exists.
         let _ = counted.wait_for(|count| *count >= wanted).await;
     }
 
-    /// Lets the request that is under way end, and tells everything.
+    /// Lets the current request finish, and returns the complete view.
     pub(crate) async fn stop(mut self) -> (Seen, Answers) {
         self.stop.send_replace(true);
-        // A client that panicked has counted less; what it has seen is still true.
+        // A client that panicked has counted fewer answers; its view is still correct.
         let _ = (&mut self.client).await;
         self.so_far()
     }
@@ -143,22 +143,22 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// A client's rests.
+/// The pauses of a client.
 struct Rests {
     rest: Rest,
-    /// Number of entries that have been waited for, or passed over.
+    /// The number of timeline entries that were waited for or skipped.
     seen: usize,
-    /// The next change. What happens during a request is kept here, and the clock with it.
+    /// The next change. It also records changes during a request, and stops the clock at them.
     awaited: Option<oneshot::Receiver<Still>>,
     waited_for: watch::Receiver<usize>,
 }
 
 impl Rests {
-    /// Gives what keeps the clock where something has changed, if anything has.
+    /// Returns the guard that stops the clock, if a change is pending.
     async fn rest(&mut self) -> Option<Still> {
         let mut waited_for = self.waited_for.clone();
         let hurried = async {
-            // Nobody waits for a client that is about to end.
+            // A client that is stopping is no longer waited for.
             let _ = waited_for.wait_for(|waiting| *waiting > 0).await;
             tokio::time::sleep(PAUSE).await;
         };
@@ -184,7 +184,7 @@ impl Rests {
     }
 }
 
-/// Whether production can feel it.
+/// Whether the event can affect production.
 fn is_felt(event: &timeline::Event) -> bool {
     matches!(
         event,
@@ -197,7 +197,7 @@ fn is_felt(event: &timeline::Event) -> bool {
     )
 }
 
-/// Where a client keeps its answers, and counts them.
+/// Records and counts a client's answers.
 struct Counts {
     kept: Arc<Mutex<Kept>>,
     count: watch::Sender<u64>,
@@ -211,11 +211,11 @@ async fn ask_until(
     mut rests: Rests,
     counts: Counts,
 ) {
-    // As many people: each request has a connection of its own, and so the nodes of the load balancer in turns.
+    // As with separate users, each request has its own connection, and so reaches the load balancer's nodes in turn.
     let client = Client::builder(TokioExecutor::new())
         .pool_max_idle_per_host(0)
         .build_http();
-    // By every path from every node.
+    // Every path, from every node.
     let count = paths.len() * NODES_AT_MOST;
     let mut paths = paths.iter().cycle();
     let mut still = None;
@@ -234,7 +234,7 @@ async fn ask_until(
     }
 }
 
-/// The status and the version of an answer; an error in words where there is none.
+/// The status and the version of an answer, or the error as text.
 async fn ask(
     client: &Client<HttpConnector, Body>,
     address: SocketAddr,
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_client_asks_until_it_is_stopped() {
+    async fn a_client_sends_requests_until_it_is_stopped() {
         let router = Router::new()
             .route("/", get(|| async { ([("x-version", "1.0.0")], "home") }))
             .route(

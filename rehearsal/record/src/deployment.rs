@@ -1,4 +1,4 @@
-//! Deployments, the revisions that they ship, and the hooks that CodeDeploy called for them.
+//! Deployments, the revisions that they ship, and CodeDeploy's calls to hooks.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -15,12 +15,12 @@ pub struct Deployment {
     pub creator: String,
     pub by: By,
     pub revision: String,
-    /// Of the container behind the load balancer, where its image is pinned.
+    /// The digest of the container behind the load balancer, if its image is pinned.
     pub image_digest: Option<String>,
-    /// Of the image of its pipeline's repository in that revision.
+    /// The digest of the image from the pipeline's repository in that revision.
     pub pipeline_digest: Option<String>,
     pub status: String,
-    /// CodeDeploy's error code and sentence.
+    /// CodeDeploy's error code and message.
     pub error: Option<String>,
     pub lifecycle_events: Vec<LifecycleEvent>,
     #[serde(with = "crate::moment")]
@@ -41,21 +41,21 @@ pub struct LifecycleEvent {
 #[serde(rename_all = "snake_case")]
 pub enum By {
     Greenlight,
-    /// Somebody in the console, or with the AWS CLI.
+    /// A person, in the console or with the AWS CLI.
     Hand,
     /// CodeDeploy itself.
     Rollback,
 }
 
-/// What became of the event that tells a deployment's end to `report-outcome`.
+/// The delivery of the event that reports a deployment's end to `report-outcome`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum End {
-    /// It arrived, or should have.
+    /// The event arrived, or should have arrived.
     Told,
-    /// EventBridge lost it, as its best effort allows.
+    /// EventBridge lost the event, as best-effort delivery permits.
     Lost,
-    /// It was given up, and lies in a queue whose alarm tells it.
+    /// Delivery was given up: the event is in a queue whose alarm notifies people.
     Kept,
 }
 
@@ -70,7 +70,7 @@ pub struct Revision {
     /// The first container's image; all of them are in `images`.
     pub image: String,
     pub images: BTreeMap<String, String>,
-    /// So many invocations of `start-deployment` ran when it was registered.
+    /// The number of `start-deployment` invocations that were running when it was registered.
     pub starts_at_once: usize,
 }
 
@@ -81,7 +81,7 @@ pub struct HookCall {
     pub lifecycle_event: String,
     #[serde(with = "crate::moment")]
     pub called_at: SystemTime,
-    /// Every answer that CodeDeploy took.
+    /// Every answer that CodeDeploy accepted.
     pub answers: Vec<HookAnswer>,
 }
 
@@ -91,9 +91,9 @@ pub struct HookAnswer {
     pub at: SystemTime,
     /// `Succeeded` or `Failed`.
     pub status: String,
-    /// The function that gave it, by its binary's name.
+    /// The function that answered, by its binary's name.
     pub function: Option<String>,
-    /// How many tasks the service wanted then.
+    /// The service's desired count at that moment.
     pub wanted: Option<u32>,
 }
 
@@ -105,7 +105,7 @@ impl Deployment {
 }
 
 impl Revision {
-    /// The digests in it.
+    /// The digests of its pinned images.
     pub fn digests(&self) -> Vec<&str> {
         let images = self.images.values();
         images

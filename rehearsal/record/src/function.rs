@@ -1,4 +1,4 @@
-//! Functions: their invocations and calls, what allowed those, and what they failed at for good.
+//! Functions: their invocations and calls, the permissions that allowed them, and their failures.
 
 use std::time::SystemTime;
 
@@ -10,9 +10,9 @@ pub struct Invocation {
     pub function: String,
     pub ok: bool,
     pub milliseconds: u64,
-    /// `errorType: errorMessage` of one that failed.
+    /// `errorType: errorMessage` of a failed invocation.
     pub error: Option<String>,
-    /// What one that did not fail answered.
+    /// The answer of a successful invocation.
     pub answer: Value,
 }
 
@@ -21,10 +21,10 @@ pub struct Invocation {
 pub struct Reconciliation {
     #[serde(with = "crate::moment")]
     pub began: SystemTime,
-    /// None: it still runs.
+    /// `None` while it runs.
     #[serde(with = "crate::moment::optional")]
     pub ended: Option<SystemTime>,
-    /// The pipeline that a person asked for, to act and not only to say.
+    /// The pipeline that a person requested, unless the request was a dry run.
     pub asked: Option<String>,
 }
 
@@ -38,7 +38,7 @@ pub struct DeadLetter {
 pub struct AwsCall {
     #[serde(with = "crate::moment")]
     pub at: SystemTime,
-    /// None: somebody else than a function called.
+    /// `None` if the caller was not a function.
     pub function: Option<String>,
     pub service: String,
     pub operation: String,
@@ -46,32 +46,32 @@ pub struct AwsCall {
     pub error: Option<String>,
 }
 
-/// Something that no policy allows, or one denies.
+/// A call that no policy allows, or that a policy denies.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Missing {
     pub holder: String,
     pub action: String,
     pub resource: String,
-    /// AWS's sentence.
+    /// AWS's error message.
     pub message: String,
 }
 
 /// An action that the template, or SAM, grants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Permission {
-    /// The function; the logical id of a role that no function has.
+    /// The function, or the logical id of a role that belongs to no function.
     pub holder: String,
     pub action: String,
     pub resources: Vec<String>,
 }
 
-/// A text of a function or a message that held a secret. The record does not hold it.
+/// A log, answer or message that contained a secret. The record does not contain the secret itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Leak {
     /// `the log of `run-migration``, `an answer of `report-outcome``
     pub place: String,
-    /// The name of the variable or the member whose value it was.
+    /// The name of the variable or member that holds the secret.
     pub secret: String,
-    /// What stood before it.
+    /// The text before the secret.
     pub after: String,
 }

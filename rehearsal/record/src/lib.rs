@@ -1,6 +1,6 @@
-//! The record of a run: what `--json` prints, and all that claims, invariants, the report and the terminal are made from.
+//! The record of a run: the output of `--json`, and the only input of claims, invariants, the report and the terminal.
 //!
-//! Plain data. Whoever gathers it decides what is secret in it; whoever reads it asks nothing else.
+//! Plain data. The code that gathers it redacts its secrets; the code that reads it needs no other source.
 
 mod deployment;
 mod function;
@@ -34,29 +34,29 @@ pub struct Record {
     pub scenario: String,
     /// What happens in the scenario, in one sentence.
     pub summary: String,
-    /// What was assumed of AWS where its behaviour is not known, by the names of `--assume`.
+    /// The assumptions about AWS's unconfirmed behaviour, by the names of `--assume`.
     pub assumptions: Vec<String>,
-    /// What was taken away of the template's permissions, as `--without` takes it.
+    /// The permissions that were removed from the template, as `--without` takes them.
     pub without: Vec<String>,
     pub as_expected: bool,
     /// What the scenario expects, in one sentence each.
     pub claims: Vec<String>,
     /// Expectations that did not hold, each with what was found.
     pub problems: Vec<Problem>,
-    /// What must hold always and did not, also where the scenario excuses it.
+    /// Violated invariants, including those that the scenario excuses.
     pub violations: Vec<Violation>,
-    /// What need not hold in this scenario.
+    /// The invariants that the scenario excuses.
     pub excuses: Vec<Excuse>,
-    /// Why the scenario did not come to its end; it is not judged then.
+    /// Why the scenario did not finish. Such a run is not judged.
     pub broken_off: Option<String>,
     pub deployments: Vec<Deployment>,
-    /// What the client saw of all production listeners together.
+    /// The client's view of all production listeners together.
     pub production: Seen,
     /// The same, by service.
     pub services: BTreeMap<String, Seen>,
-    /// What ECS says of each service when everything has come to its end.
+    /// ECS's state of each service when the run has ended.
     pub at_end: BTreeMap<String, AtEnd>,
-    /// What all test listeners together answered.
+    /// The answers of all test listeners together.
     pub test_listener: Answered,
     /// Revisions that were registered during the run.
     pub revisions: Vec<Revision>,
@@ -65,47 +65,47 @@ pub struct Record {
     pub invocations: Vec<Invocation>,
     pub dead_letters: Vec<DeadLetter>,
     pub aws_calls: Vec<AwsCall>,
-    /// What allowed the calls, and what services did for functions and schedules.
+    /// The permissions that calls needed, including calls by AWS services on behalf of functions and schedules.
     pub permissions_used: Vec<Permission>,
-    /// What the template grants besides.
+    /// The template's other permissions.
     pub permissions_unused: Vec<Permission>,
-    /// What was refused for want of a permission, in order.
+    /// Calls that were refused for lack of a permission, in order.
     pub permissions_missing: Vec<Missing>,
     pub messages: Vec<Message>,
-    /// Moments that tell in which order things happened, in seconds of simulated time since the start.
+    /// Moments that show the order of events, in seconds of simulated time since the start.
     pub timeline: Vec<Moment>,
     pub simulated_seconds: u64,
     pub real_milliseconds: u64,
     /// The beginning and the end.
     pub simulated: Simulated,
-    /// Everything that the local AWS noted, what was before the beginning included.
+    /// All of the local AWS's timeline, including entries from before the start.
     pub events: Vec<timeline::Entry>,
-    /// What production's clients were answered, by service.
+    /// The answers that production's clients received, by service.
     pub answers: BTreeMap<String, Answers>,
     /// The services, in the scenario's order.
     pub listeners: Vec<Listeners>,
-    /// What test listeners answered, in order for each.
+    /// The answers of test listeners, in order for each listener.
     pub test_answers: Vec<TestAnswer>,
-    /// What became of the health of targets, in order.
+    /// Changes of targets' health, in order.
     pub health: Vec<HealthChange>,
     pub pipelines: Vec<Pipeline>,
-    /// What lies in the repositories at the end.
+    /// The images in the repositories at the end.
     pub images: Vec<Image>,
-    /// Every push of a tag, in order, those before the beginning included.
+    /// Every push of a tag, in order, including those before the start.
     pub pushes: Vec<Push>,
     /// In the order in which they began.
     pub reconciliations: Vec<Reconciliation>,
     pub hooks: Vec<HookCall>,
     pub migrations: Vec<Migration>,
-    /// What one-off tasks printed, by the last part of their ARN.
+    /// The output of one-off tasks, by the last part of their ARN.
     pub task_logs: BTreeMap<String, Vec<String>>,
-    /// What a function told that nobody may know.
+    /// Secrets that functions revealed.
     pub leaks: Vec<Leak>,
-    /// Versions that fail in production in a way that no check of their pipeline asks for.
+    /// Versions that fail in production in a way that no check of their pipeline covers.
     pub broken_unseen: Vec<String>,
 }
 
-/// From when to when a run lasted.
+/// The start and end of a run, in simulated time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Simulated {
     #[serde(with = "crate::moment")]
@@ -130,7 +130,7 @@ impl Default for Simulated {
 }
 
 impl Simulated {
-    /// Since the start; nothing for what was before.
+    /// The time since the start; zero for earlier moments.
     pub fn since(self, moment: SystemTime) -> Duration {
         moment.duration_since(self.start).unwrap_or_default()
     }
@@ -151,7 +151,7 @@ impl Record {
             .find(|message| message.outcome() == outcome)
     }
 
-    /// When something happened first.
+    /// The position of an event's first occurrence.
     pub fn moment(&self, what: &str) -> Option<usize> {
         self.timeline.iter().position(|moment| moment.what == what)
     }

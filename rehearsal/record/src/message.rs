@@ -1,11 +1,11 @@
-//! What people were told.
+//! Messages to people.
 
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A message that SNS took.
+/// A message that SNS accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Message {
     #[serde(with = "crate::moment")]
@@ -16,8 +16,8 @@ pub struct Message {
 }
 
 impl Message {
-    /// What happened, by the words of the outcome: `started`, `migration-failed`; from the body where it is JSON, else
-    /// from the subject, `<pipeline>: <words> <image>`.
+    /// The outcome, in its own words (`started`, `migration-failed`): from the body if that is JSON, otherwise from the
+    /// subject, `<pipeline>: <words> <image>`.
     pub fn outcome(&self) -> String {
         let body: Value = serde_json::from_str(&self.body).unwrap_or_default();
         if let Some(outcome) = body["outcome"].as_str() {
@@ -38,13 +38,13 @@ impl Message {
             .replace(' ', "-")
     }
 
-    /// The pipeline that it is about.
+    /// The pipeline of the message.
     pub fn pipeline(&self) -> Option<String> {
         let written = |body: &Value| Some(body["pipeline"].as_str()?.to_owned());
         self.written(written).or_else(|| self.row("Pipeline"))
     }
 
-    /// The deployment that it is about.
+    /// The deployment of the message.
     pub fn deployment(&self) -> Option<String> {
         let written = |body: &Value| Some(body["deployment_id"].as_str()?.to_owned());
         let linked = |link: String| {
@@ -55,18 +55,18 @@ impl Message {
             .or_else(|| self.row("Deployment").and_then(linked))
     }
 
-    /// The digest of the image that it is about.
+    /// The digest of the image of the message.
     pub fn digest(&self) -> Option<String> {
         let written = |body: &Value| Some(body["image"]["digest"].as_str()?.to_owned());
         self.written(written).or_else(|| self.row("Digest"))
     }
 
-    /// Of a body that is JSON.
+    /// A member of a JSON body.
     fn written(&self, member: impl Fn(&Value) -> Option<String>) -> Option<String> {
         member(&serde_json::from_str(&self.body).unwrap_or_default())
     }
 
-    /// Of a body that is text, in which names stand in a column.
+    /// A value in a text body, which aligns its names in a column.
     fn row(&self, name: &str) -> Option<String> {
         let mut lines = self.body.lines();
         let value = lines.find_map(|line| line.strip_prefix(&format!("{name:<11}")))?;

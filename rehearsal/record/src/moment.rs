@@ -1,4 +1,4 @@
-//! Simulated moments in JSON: RFC 3339 in UTC, to the nanosecond, so that what is read back is what was written.
+//! Simulated moments in JSON: RFC 3339 in UTC with nanoseconds, so that reading restores exactly what was written.
 
 use std::time::SystemTime;
 
@@ -32,7 +32,7 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
     read(&String::deserialize(deserializer)?)
 }
 
-/// The same for what may not have happened.
+/// The same for an optional moment.
 pub(crate) mod optional {
     use super::*;
 

@@ -4,42 +4,42 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-/// A pipeline as it was played.
+/// A pipeline of the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pipeline {
     pub name: String,
     pub repository: String,
-    /// The tag rule as it is written.
+    /// The tag rule as configured.
     pub tag: String,
     pub application: String,
     pub deployment_group: String,
     pub migration: Option<MigrationGate>,
     pub test_traffic: TestTrafficGate,
-    /// The digest of its repository that production ran at the beginning, and at the end; none where the service does not
+    /// The digest of its repository's image in production at the start and at the end; `None` if the service does not
     /// exist or runs a tag.
     pub ran_first: Option<String>,
     pub runs: Option<String>,
 }
 
-/// The migration that a pipeline asks for.
+/// A pipeline's configured migration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MigrationGate {
     pub container: String,
-    /// Its words, each by a number: the same for the same word, of which some may be secret.
+    /// The words of the command, each replaced by a number because it may be secret. Equal words have equal numbers.
     pub command: Vec<usize>,
-    /// Whether the container has another image than the pushed one.
+    /// Whether the container runs an image other than the pushed one.
     pub has_own_image: bool,
-    /// How long it may take.
+    /// The time limit.
     pub limit_minutes: u64,
 }
 
-/// What a pipeline asks green for.
+/// A pipeline's configured test-traffic check.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TestTrafficGate {
-    /// How long the test listener gets to lead to green everywhere.
+    /// The time that the listener's nodes get to route to green.
     pub settle_seconds: u64,
     pub requests: Vec<Request>,
-    /// ARN of the test listener, where the deployment group has one, and where it is reached.
+    /// ARN and addresses of the test listener, if the deployment group has one.
     pub listener: Option<String>,
     pub addresses: Vec<String>,
 }
@@ -47,9 +47,9 @@ pub struct TestTrafficGate {
 /// A request through the test listener.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
-    /// With the query, in which numbers stand for values.
+    /// Includes the query, with numbers in place of its values.
     pub path: String,
-    /// The statuses that are well, as they are written.
+    /// The accepted statuses, as configured.
     pub status: String,
 }
 
@@ -57,13 +57,13 @@ pub struct Request {
 pub struct Image {
     pub repository: String,
     pub digest: String,
-    /// None for a manifest that another client put.
+    /// `None` for a manifest that another client put.
     pub version: Option<String>,
     pub tags: Vec<String>,
-    /// Of its first push; another tag leaves it as it is.
+    /// The time of its first push; a further tag does not change it.
     #[serde(with = "crate::moment")]
     pub pushed_at: SystemTime,
-    /// Whether it is a container image, and no chart or signature.
+    /// Whether it is a container image rather than a chart or a signature.
     pub is_runnable: bool,
 }
 
@@ -74,9 +74,9 @@ pub struct Push {
     pub repository: String,
     pub digest: String,
     pub tag: String,
-    /// Whether the tag pointed elsewhere before, or nowhere.
+    /// Whether the tag pointed to another image before, or did not exist.
     pub moved: bool,
-    /// Whether its event led to an invocation of `start-deployment` that came to its end.
+    /// Whether its event led to an invocation of `start-deployment` that finished.
     pub heard: bool,
 }
 
@@ -88,13 +88,13 @@ impl Pipeline {
 }
 
 impl Request {
-    /// Whether this status is well.
+    /// Whether this status is accepted.
     pub fn takes(&self, status: u16) -> bool {
         is_among(status, &self.status)
     }
 }
 
-/// Whether a status is one of those that a file names: `200, 301-303`.
+/// Whether a configured list of statuses (`200, 301-303`) contains a status.
 pub fn is_among(status: u16, statuses: &str) -> bool {
     statuses.split(',').any(|part| {
         let (from, to) = part.split_once('-').unwrap_or((part, part));

@@ -1,4 +1,4 @@
-//! Services: their listeners, what those answered, their targets, and how they ended.
+//! Services: their listeners, the answers, their targets, and their final state.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -8,15 +8,15 @@ use serde::{Deserialize, Serialize};
 /// A service at the end of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AtEnd {
-    /// The version of its PRIMARY task set, where it is one of the rehearsal's own images.
+    /// The version of its PRIMARY task set, if it runs one of the rehearsal's images.
     pub version: Option<String>,
     /// Running tasks of that task set.
     pub tasks: usize,
-    /// Task sets, the PRIMARY one included.
+    /// The number of task sets, including the PRIMARY one.
     pub task_sets: usize,
 }
 
-/// What listeners answered, as they counted it themselves.
+/// The number of answers, as the listeners counted them.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answered {
     pub requests: u64,
@@ -27,7 +27,7 @@ pub struct Answered {
 /// A service of the scenario, in the scenario's order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Listeners {
-    /// As claims call it: its name, with its cluster where there are several of that name.
+    /// The service's label in claims: its name, prefixed with its cluster if several services share the name.
     pub service: String,
     /// ARN of its test listener, where it has one.
     pub test: Option<String>,
@@ -42,9 +42,9 @@ pub struct TestAnswer {
     pub asked_at: SystemTime,
     #[serde(with = "crate::moment")]
     pub at: SystemTime,
-    /// Which of the listener's addresses was asked.
+    /// The address of the listener that received the request.
     pub address: String,
-    /// With the query, in which numbers stand for values.
+    /// Includes the query, with numbers in place of its values.
     pub path: String,
     pub status: u16,
     pub version: Option<String>,
@@ -56,25 +56,25 @@ pub struct TestAnswer {
 pub enum Answerer {
     Task {
         task: String,
-        /// The deployment whose green it is; none of what ran before all deployments.
+        /// The deployment whose green the task is; `None` for tasks from before all deployments.
         deployment: Option<String>,
     },
     LoadBalancer,
 }
 
-/// From now on the target that a task is has this state.
+/// A change of a target's health to this state.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HealthChange {
     #[serde(with = "crate::moment")]
     pub at: SystemTime,
     pub task: String,
-    /// The deployment whose green it is.
+    /// The deployment whose green the task is.
     pub deployment: Option<String>,
     /// `initial`, `healthy`, `unhealthy`, `unused`, `draining`
     pub state: String,
 }
 
-/// Whether a service is the one of this label: its name, or its cluster and name where the name alone is not enough.
+/// Whether a label means this service: its name, or its cluster and name if the name is ambiguous.
 pub fn is_called(label: &str, cluster: &str, service: &str) -> bool {
     match label.split_once('/') {
         Some(wanted) => wanted == (cluster, service),

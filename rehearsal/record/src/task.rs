@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-/// One that has ended.
+/// A one-off task that has ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Task {
     pub arn: String,
@@ -15,19 +15,19 @@ pub struct Task {
     pub reason: Option<String>,
 }
 
-/// A task that says of itself that it is a deployment's migration, as anybody's may.
+/// A task whose `startedBy` marks it as a deployment's migration. Any caller of RunTask can set that.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Migration {
     pub task: String,
     pub deployment: String,
-    /// The function that RunTask gave it to, by its binary's name.
+    /// The function that called RunTask, by its binary's name.
     pub given_to: Option<String>,
-    /// ARN of what it ran.
+    /// ARN of the revision.
     pub revision: String,
-    /// None: not known, because it is not told of tasks that never ran.
+    /// `None` if unknown, because the timeline has no start of a task that never ran.
     #[serde(with = "crate::moment::optional")]
     pub started_at: Option<SystemTime>,
-    /// None: it is still there.
+    /// `None` while the task exists.
     #[serde(with = "crate::moment::optional")]
     pub stopped_at: Option<SystemTime>,
     pub containers: Vec<Container>,
@@ -38,11 +38,11 @@ pub struct Migration {
 pub struct Container {
     pub name: String,
     pub essential: bool,
-    /// Of the image that it ran.
+    /// The digest of the image that it ran.
     pub digest: Option<String>,
-    /// The words that it ran, a shell in front of them taken off: each by its number, as in a pipeline's command.
+    /// The words of its command, without a leading shell: each by its number, as in a pipeline's command.
     pub ran: Vec<usize>,
-    /// None: it never ran, or it still does.
+    /// `None` if it never ran, or still runs.
     pub end: Option<ContainerEnd>,
 }
 
@@ -51,7 +51,7 @@ pub struct ContainerEnd {
     #[serde(with = "crate::moment")]
     pub at: SystemTime,
     pub exit_code: i32,
-    /// Of its own accord, and not on a signal.
+    /// Whether it exited by itself rather than on a signal.
     pub by_itself: bool,
 }
 

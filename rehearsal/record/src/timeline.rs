@@ -1,4 +1,4 @@
-//! What happened in a run, in order. The local AWS notes it; nothing acts on it.
+//! The timeline: everything that happened in a run, in order. The local AWS writes it; nothing acts on it.
 
 use std::time::SystemTime;
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::word::Word;
 
-/// What happened, and the simulated moment.
+/// An event, and its simulated moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     #[serde(with = "crate::moment")]
@@ -14,7 +14,7 @@ pub struct Entry {
     pub event: Event,
 }
 
-/// In JSON its `kind`, and what belongs to that.
+/// In JSON, `kind` and the fields of that kind.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Event {
@@ -37,14 +37,14 @@ pub enum Event {
         /// `user` or `codeDeployRollback`.
         creator: String,
         revision: String,
-        /// The version that the revision runs, where it is one of the rehearsal's own images.
+        /// The version of the revision, if it runs one of the rehearsal's images.
         version: Option<String>,
     },
     DeploymentStatus {
         deployment: String,
         #[serde(deserialize_with = "crate::word::deserialize")]
         status: Word,
-        /// CodeDeploy's error code and sentence.
+        /// CodeDeploy's error code and message.
         error: Option<(String, String)>,
     },
     LifecycleEvent {
@@ -66,12 +66,12 @@ pub enum Event {
         #[serde(deserialize_with = "crate::word::deserialize")]
         lifecycle_event: Word,
         status: String,
-        /// The binary name of the function that answered; none when somebody else did.
+        /// The binary name of the function that answered; `None` if the caller was not a function.
         function: Option<String>,
-        /// How many tasks the service wanted at that moment.
+        /// The service's desired count at that moment.
         wanted: Option<u32>,
     },
-    /// A listener sends its requests elsewhere.
+    /// A listener's weights change.
     Weights {
         cluster: String,
         service: String,
@@ -111,11 +111,11 @@ pub enum Event {
         code: String,
         message: String,
     },
-    /// A function's call met something that was planned for it.
+    /// An injected fault met a function's call.
     FaultInjected {
         function: String,
         operation: String,
-        /// As `--fault` names it.
+        /// The fault, in the notation of `--fault`.
         #[serde(deserialize_with = "crate::word::deserialize")]
         fault: Word,
     },
@@ -132,7 +132,7 @@ pub enum Event {
     FunctionEnded {
         function: String,
         request_id: String,
-        /// What went wrong; none when it answered.
+        /// The error; `None` if the invocation succeeded.
         error: Option<String>,
         milliseconds: u64,
     },
@@ -145,24 +145,24 @@ pub enum ListenerKind {
     Test,
 }
 
-/// How much of a listener's traffic a task set gets.
+/// A task set's share of a listener's traffic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Weight {
     /// `Blue` or `Green`, as CodeDeploy labels them in the deployment that shifts.
     #[serde(deserialize_with = "crate::word::deserialize")]
     pub task_set: Word,
-    /// The version that the task set runs, where it is one of the rehearsal's own images.
+    /// The version of the task set, if it runs one of the rehearsal's images.
     pub version: Option<String>,
     pub percent: u32,
 }
 
-/// What a task is for.
+/// The purpose of a task.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
-    /// It serves; the service's name.
+    /// A task of this service.
     Service(String),
-    /// RunTask started it; `startedBy`, and the overriding command without what may be secret in it.
+    /// A task of RunTask: its `startedBy`, and its overriding command without possible secrets.
     Once {
         started_by: Option<String>,
         command: Vec<String>,
@@ -170,7 +170,7 @@ pub enum Purpose {
 }
 
 impl Event {
-    /// The same, with what people or programs wrote freely as `redact` gives it back: nobody knows what is in it.
+    /// The same event with its free text passed through `redact`, because free text can contain secrets.
     #[must_use]
     pub fn redacted(mut self, redact: impl Fn(&str) -> String) -> Event {
         let each = |text: &mut String| *text = redact(text);
@@ -206,7 +206,7 @@ impl Event {
 }
 
 impl Purpose {
-    /// What is written freely in it.
+    /// The event's free text.
     fn texts(&mut self) -> impl Iterator<Item = &mut String> {
         match self {
             Purpose::Service(_) => [].iter_mut(),
@@ -220,7 +220,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_written_freely_is_redacted_and_names_are_not() {
+    fn free_text_is_redacted_and_names_are_not() {
         let stopped = |text: &str| Event::TaskStopped {
             task: "arn:secret".to_owned(),
             purpose: Purpose::Once {

@@ -1,56 +1,56 @@
-//! What clients of production saw.
+//! Production traffic as clients saw it.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-/// The version of an answer that names none, such as the load balancer's own.
+/// The version of an answer without one, such as the load balancer's own.
 pub const NO_VERSION: &str = "none";
 
-/// Failures that are kept word by word; all of them are counted.
+/// The maximum number of failures that are kept as text; all failures are counted.
 const FAILURES_KEPT: usize = 20;
 
-/// What a client saw.
+/// One client's view.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
     pub requests: u64,
-    /// Whatever was not answered by a status of 2xx or 3xx.
+    /// Requests without a 2xx or 3xx answer.
     pub failed: u64,
     pub versions: BTreeMap<String, u64>,
-    /// The answers in order: so many in a row by this version.
+    /// The answers in order, as runs of the same version.
     pub sequence: Vec<Stretch>,
-    /// The first failures, as a person would tell them.
+    /// The first failures, as text for people.
     pub failures: Vec<String>,
 }
 
-/// Answers in a row by one version.
+/// Consecutive answers by one version.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stretch {
     pub version: String,
     pub requests: u64,
 }
 
-/// Every answer that a client got, in order: those in a row that were alike together.
+/// Every answer that a client received, in order, with consecutive equal answers grouped.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Answers(Vec<Alike>);
 
-/// Answers in a row by one version, all of them well or all with the same failure.
+/// Consecutive answers by one version, either all successful or all with the same failure.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Alike {
     version: String,
-    /// What went wrong; none when they were answered well.
+    /// The failure; `None` if the answers were successful.
     failure: Option<String>,
-    /// When the first of them came.
+    /// The moment of the first answer.
     #[serde(with = "crate::moment")]
     first: SystemTime,
-    /// How many microseconds after the one before it each of the others came.
+    /// The microseconds between each answer and its predecessor.
     microseconds: Others,
 }
 
-/// How many microseconds after the first each of the others came. In JSON after the one before it, as one text with spaces
-/// between: a client gets hundreds of answers in a second.
+/// The microseconds from the first answer to each of the others. JSON has the gaps between them instead, as one string
+/// separated by spaces: a client receives hundreds of answers a second.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 struct Others(Vec<u64>);
@@ -58,10 +58,10 @@ struct Others(Vec<u64>);
 /// One answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Answer<'a> {
-    /// The simulated moment, to a microsecond after the first of those that were alike.
+    /// The simulated moment, in whole microseconds after the first of its group.
     pub at: SystemTime,
     pub version: &'a str,
-    /// What went wrong; none when it was answered well.
+    /// The failure; `None` if the answer was successful.
     pub failure: Option<&'a str>,
 }
 
@@ -87,7 +87,7 @@ impl Seen {
         }
     }
 
-    /// Both together; for listeners of several services.
+    /// The sum of both, for the listeners of several services.
     #[must_use]
     pub fn and(mut self, other: Seen) -> Seen {
         self.requests += other.requests;
@@ -102,7 +102,7 @@ impl Seen {
 }
 
 impl Answers {
-    /// One more, which came after all others.
+    /// Adds the next answer.
     pub fn push(&mut self, answer: Answer<'_>) {
         if let Some(alike) = self.0.last_mut()
             && (alike.version.as_str(), alike.failure.as_deref())

@@ -1,10 +1,10 @@
-//! How a run is judged: what must hold of every run, what was found instead, and what a scenario is excused from.
+//! The verdict on a run: invariants, violations, and the invariants that a scenario excuses.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-/// What must hold, always.
+/// What must hold of every run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Invariant {
     NewestWins,
@@ -17,19 +17,19 @@ pub enum Invariant {
     GatesOfGreen,
 }
 
-/// Something that must hold and did not.
+/// A violated invariant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Violation {
-    /// In JSON its number.
+    /// In JSON, its number.
     pub invariant: Invariant,
-    /// What was found instead, with its evidence: ids, digests, moments.
+    /// The finding with its evidence: ids, digests, moments.
     pub found: String,
 }
 
-/// An invariant that need not hold in a scenario, because AWS itself is made to break it there.
+/// An invariant that a scenario excuses, because the scenario makes AWS itself break it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Excuse {
-    /// In JSON its number.
+    /// In JSON, its number.
     pub invariant: Invariant,
     pub reason: String,
 }
@@ -53,7 +53,7 @@ impl Invariant {
         Invariant::GatesOfGreen,
     ];
 
-    /// Its number, as documents count them.
+    /// Its number in the documentation.
     pub fn number(self) -> u8 {
         match self {
             Invariant::NewestWins => 1,
@@ -67,28 +67,30 @@ impl Invariant {
         }
     }
 
-    /// What must hold, in one sentence.
+    /// The invariant in one sentence.
     pub fn claim(self) -> &'static str {
         match self {
             Invariant::NewestWins => {
-                "the newest image that the tag rule allows runs, or a message says why it does not"
+                "the newest image that the tag rule allows runs, or a message gives the reason why not"
             }
             Invariant::NothingTwice => {
-                "no push is deployed twice, and none costs more than one needless revision for each look at that moment"
+                "no push is deployed twice, and none leaves more than one unused revision per concurrent reconciliation"
             }
-            Invariant::NeverBack => "no older image replaces a newer one, but by an order",
+            Invariant::NeverBack => {
+                "no older image replaces a newer one unless a push or a person orders it"
+            }
             Invariant::HooksAnswered => {
-                "every hook that CodeDeploy calls is answered long before its hour is over"
+                "every hook that CodeDeploy calls is answered long before its one-hour timeout"
             }
             Invariant::MigrationsJudged => {
                 "every migration is judged by its exit code once, and none outlives its deployment"
             }
             Invariant::ProductionAnswers => "production answers every request",
             Invariant::TruthTold => {
-                "people are told the truth: no success for a rollback, no silence for an end, no secret"
+                "people are told the truth: no success for a rollback, no unreported end, no secret"
             }
             Invariant::GatesOfGreen => {
-                "a gate's success was given by green: by its migration, or by its answers"
+                "a gate succeeds only because of green: its migration, or its answers"
             }
         }
     }

@@ -1,25 +1,25 @@
-//! Simulated time on paper. A second that really passed is as wide everywhere; where the clock jumped there is a gap,
-//! marked as such, which is not to scale.
+//! Simulated time on paper. A second that really passed has the same width everywhere; a clock jump is a gap, marked as
+//! such, which is not to scale.
 //!
-//! The clock runs with real time between two jumps, so every request and invocation lies where it really was, and none
-//! can lie in a gap.
+//! Between two jumps the clock runs with real time, so every request and invocation has its true position, and none can
+//! fall into a gap.
 
 use super::story::Span;
 
-/// Narrower than this the drawing does not get.
+/// The minimum width of the drawing.
 const WIDTH_AT_LEAST: f64 = 940.0;
-/// Wider neither, as long as every gap can still be seen.
+/// The maximum width, as long as every gap is still visible.
 const WIDTH_AT_MOST: f64 = 2600.0;
-/// A second that really passed, where there is enough room.
+/// The width of a second that really passed, if there is enough room.
 const SECOND: f64 = 110.0;
-/// All gaps together.
+/// The maximum width of all gaps together.
 const GAPS_AT_MOST: f64 = 1300.0;
 const GAP: f64 = 38.0;
-/// A jump that is not worth its text.
+/// A jump that is too short for a label.
 const SHORT_GAP: f64 = 8.0;
 const SHORT_SECONDS: f64 = 2.0;
 
-/// From seconds to places.
+/// Maps seconds to positions.
 #[derive(Debug, Clone)]
 pub(super) struct Axis {
     pieces: Vec<Piece>,
@@ -43,7 +43,7 @@ pub(super) enum Kind {
 }
 
 impl Axis {
-    /// From 0 to `end`; `skips` are in order and do not overlap.
+    /// An axis from 0 to `end`; `skips` are in order and do not overlap.
     pub(super) fn new(end: f64, skips: &[Span]) -> Axis {
         let mut spans = Vec::new();
         let mut reached = 0.0;
@@ -78,7 +78,7 @@ impl Axis {
         self.pieces.last().map_or(0.0, |piece| piece.right)
     }
 
-    /// Where a moment is.
+    /// The position of a moment.
     pub(super) fn x(&self, seconds: f64) -> f64 {
         let piece = self.pieces.iter().find(|piece| seconds <= piece.span.to);
         let Some(piece) = piece else {
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn an_hour_that_nobody_lived_through_is_a_gap_and_every_real_second_is_as_wide() {
+    fn a_skipped_hour_is_a_gap_and_real_seconds_are_equally_wide() {
         let axis = Axis::new(3604.0, &[span(1.0, 3601.0)]);
         let second = axis.x(1.0) - axis.x(0.0);
         assert!((axis.width() - WIDTH_AT_LEAST).abs() < 0.1);

@@ -1,6 +1,6 @@
-//! The timeline: everything that happened, on one axis of simulated time, one lane below the other.
+//! The timeline: everything that happened, on one axis of simulated time, in lanes.
 //!
-//! The names of the lanes are a drawing of their own, so that they stay where they are while the lanes scroll.
+//! The names of the lanes are a separate drawing, so that they stay in place while the lanes scroll.
 
 mod deployments;
 mod listeners;
@@ -14,16 +14,16 @@ use super::markup::{Element, Markup, element};
 use super::story::{Service, Story};
 use paper::{Lane, Paper, swatch};
 
-/// The column with the names.
+/// The width of the column of names.
 const NAMES_WIDTH: f64 = 142.0;
 const AXIS_HEIGHT: f64 = 40.0;
 
-/// The drawing with its legend and what must be known to read it.
+/// The drawing with its legend and the notes that it needs.
 pub(super) fn figure(story: &Story) -> Markup {
     let paper = Paper::new(story);
     let lanes = lanes(story, &paper);
     let height = AXIS_HEIGHT + lanes.iter().map(|lane| lane.height).sum::<f64>() + 6.0;
-    // On paper the lanes cannot be scrolled: they are drawn smaller there.
+    // Printed lanes cannot scroll: the print style sheet scales them down by these classes.
     let class = match paper.width() {
         ..1000.0 => "timeline",
         ..1700.0 => "timeline wide",
@@ -53,7 +53,7 @@ pub(super) fn figure(story: &Story) -> Markup {
         .into()
 }
 
-/// The patterns that tell versions apart without their colours; they hold for every drawing of the page.
+/// The patterns that distinguish versions without colours. All drawings of the page share them.
 pub(super) fn patterns() -> Markup {
     let pattern = |id: &'static str, marks: Vec<Element>| {
         element("pattern")
@@ -186,7 +186,7 @@ fn rule(y: f64, width: f64) -> Element {
         .at("y2", y)
 }
 
-/// Gaps with their lengths, and the time after each.
+/// Gaps with their lengths, and the time after each gap.
 fn axis(paper: &Paper, height: f64) -> Vec<Element> {
     let mut drawn = Vec::new();
     for gap in paper.axis.pieces(Kind::Gap) {
@@ -245,6 +245,6 @@ fn legend(paper: &Paper) -> Element {
         .class("legend")
         .children(versions.map(|version| entry(&paper.colour(version), version)))
         .child(entry("bar", "under way, ended well"))
-        .child(entry("failed", "failed; a cross says when"))
+        .child(entry("failed", "failed; a cross marks when"))
         .child(entry("gap", "the clock jumps"))
 }

@@ -1,4 +1,4 @@
-//! Tells the story of a run from its record.
+//! Builds the story of a run from its record.
 
 mod deployments;
 mod functions;
@@ -38,7 +38,7 @@ pub(crate) fn collect(record: &Record) -> Story {
     }
 }
 
-/// What the scenario expected; nothing of a run that was broken off, because that is not judged.
+/// The expectations of the scenario; none for a run that was broken off, because it is not judged.
 fn claims(record: &Record) -> Vec<Claim> {
     let claim = |text: &String| {
         let mut problems = record.problems.iter();
@@ -108,7 +108,7 @@ fn dead_letters(record: &Record) -> Vec<(String, String)> {
     let letters = record.dead_letters.iter();
     letters
         .map(|letter| {
-            // What was JSON can be written as JSON.
+            // A parsed JSON value can always be written.
             let message = serde_json::to_string_pretty(&letter.message).unwrap_or_default();
             (letter.queue.clone(), message)
         })
@@ -128,7 +128,7 @@ fn words(source: Source<'_>) -> Vec<Sentence> {
     let sentence = |entry: &Entry| {
         let line = Line::of(source.record.simulated.since(entry.at), &entry.event)?;
         let (subject, text, tone) = line.parts();
-        // Messages are on the page in full.
+        // The page shows messages in full.
         let text = if matches!(entry.event, timeline::Event::MessagePublished { .. }) {
             text.lines().next().unwrap_or_default()
         } else {

@@ -1,4 +1,4 @@
-//! Times, lengths and deployments, as people read them.
+//! Times, durations and deployments, formatted for people.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ pub(super) fn clock(seconds: f64) -> String {
     }
 }
 
-/// The same to a hundredth of a second.
+/// A moment with hundredths of a second.
 pub(super) fn precise_clock(seconds: f64) -> String {
     let hundredths = (seconds.max(0.0).fract() * 100.0).floor();
     format!("{}.{hundredths:02}", clock(seconds))
 }
 
-/// How long something lasts, in few letters: `10 s`, `4.9 s`, `5 min`, `1 h 6 min`.
+/// A duration in few letters: `10 s`, `4.9 s`, `5 min`, `1 h 6 min`.
 pub(super) fn duration(seconds: f64) -> String {
     if seconds < 9.95 {
         return format!("{:.1} s", seconds.max(0.0));
@@ -28,7 +28,7 @@ pub(super) fn duration(seconds: f64) -> String {
     match parts(seconds.round()) {
         (0, 0, seconds) => format!("{seconds} s"),
         (0, minutes, 0) => format!("{minutes} min"),
-        // A second more or less says nothing beside minutes.
+        // Beside minutes, one second more or less is noise.
         (0, minutes, 59) => format!("{} min", minutes + 1),
         (0, minutes, 1) => format!("{minutes} min"),
         (0, minutes, seconds) => format!("{minutes}:{seconds:02}"),
@@ -37,7 +37,7 @@ pub(super) fn duration(seconds: f64) -> String {
     }
 }
 
-/// The same where there is room: `1 min 11 s`.
+/// The same with seconds: `1 min 11 s`.
 pub(super) fn long_duration(seconds: f64) -> String {
     match parts(seconds.round()) {
         (0, 0, _) => duration(seconds),
@@ -47,7 +47,7 @@ pub(super) fn long_duration(seconds: f64) -> String {
     }
 }
 
-/// What a function took: `27 ms`, `1.3 s`.
+/// The duration of an invocation: `27 ms`, `1.3 s`.
 pub(super) fn milliseconds(milliseconds: u64) -> String {
     let seconds = Duration::from_millis(milliseconds).as_secs_f64();
     if milliseconds < 1000 {
@@ -57,7 +57,7 @@ pub(super) fn milliseconds(milliseconds: u64) -> String {
     }
 }
 
-/// As in: ships web to shop-web:2 (1.1.0), ECSCanary10Percent5Minutes.
+/// For example: ships web to shop-web:2 (1.1.0), ECSCanary10Percent5Minutes.
 pub(super) fn deployment_in_words(deployment: &Deployment) -> String {
     let verb = if deployment.rolls_back {
         "rolls back"

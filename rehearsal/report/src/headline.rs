@@ -1,8 +1,8 @@
-//! What happened, in one sentence.
+//! The run in one sentence.
 
 use super::story::{Deployment, Story};
 
-/// As in: web went from 1.0.0 to 1.1.0; all 497 production requests were answered. Names are in backticks.
+/// For example: web went from 1.0.0 to 1.1.0; all 497 production requests were answered. Names are in backticks.
 pub(super) fn what_happened(story: &Story) -> String {
     let mut parts: Vec<String> = story
         .deployments
@@ -47,7 +47,7 @@ fn became_of(story: &Story, deployment: &Deployment) -> String {
     }
 }
 
-/// What its service's production answered with when the deployment began.
+/// The version that answered production's requests when the deployment started.
 fn before<'a>(story: &'a Story, deployment: &Deployment) -> Option<&'a str> {
     let service = story
         .services
@@ -77,7 +77,7 @@ fn rolled_back(story: &Story, failed: &Deployment) -> String {
 
 fn production(story: &Story) -> String {
     match story.production() {
-        (0, _) => "nobody asked production".to_owned(),
+        (0, _) => "production received no requests".to_owned(),
         (requests, 0) => format!("all {requests} production requests were answered"),
         (requests, failed) => format!("{failed} of {requests} production requests failed"),
     }

@@ -1,5 +1,5 @@
-//! How a run is shown, from its record: one HTML page that holds everything it shows, needs no network and runs no script;
-//! and lines on a terminal.
+//! The presentation of a run, from its record: a self-contained HTML page that needs no network and runs no script, and
+//! lines on a terminal.
 
 mod axis;
 mod chart;

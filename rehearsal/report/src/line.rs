@@ -1,4 +1,4 @@
-//! One entry of the timeline as one line: simulated time, subject, what happened.
+//! One entry of the timeline as one line: simulated time, subject, event.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ impl Line {
             seconds % 60
         );
         let time = colours.paint(Tone::Faint, &time);
-        // Further lines of a text stand under its first one.
+        // Further lines of a text are aligned under its first line.
         let indented = |line: &str| match line.trim_end() {
             "" => String::new(),
             line => format!("{:34}{line}", ""),
@@ -55,7 +55,7 @@ impl Line {
         )
     }
 
-    /// The line for an entry; none for what people need not see.
+    /// The line for an entry; `None` for entries that people do not need.
     pub fn of(at: Duration, event: &timeline::Event) -> Option<Line> {
         let parts = match event {
             timeline::Event::ImagePushed { .. } => pushed(event)?,
@@ -107,7 +107,7 @@ impl Line {
     }
 }
 
-/// Who served production since `before`.
+/// The versions that served production since `before`.
 pub fn served(at: Duration, now: &Seen, before: &Seen) -> Line {
     let since =
         |version: &String, count: u64| count - before.versions.get(version).copied().unwrap_or(0);
@@ -144,7 +144,7 @@ fn part(subject: &str, text: String, tone: Tone) -> Parts {
 }
 
 fn who(function: &Option<String>) -> &str {
-    function.as_deref().unwrap_or("somebody")
+    function.as_deref().unwrap_or("another caller")
 }
 
 fn pushed(event: &timeline::Event) -> Option<Parts> {
@@ -212,7 +212,7 @@ fn refused(event: &timeline::Event) -> Option<Parts> {
     else {
         return None;
     };
-    // Whoever looks whether a schedule is there, or deletes what may be gone, is refused nothing.
+    // A lookup or deletion of a schedule that is already gone is not a refusal.
     if operation.starts_with("scheduler:") && code == "ResourceNotFoundException" {
         return None;
     }
@@ -334,7 +334,7 @@ fn deployment_status(event: &timeline::Event) -> Option<Parts> {
     ))
 }
 
-/// How an end reads; none for what goes on.
+/// The tone of an end; `None` for a deployment that is under way.
 fn end_of(status: &str) -> Option<Tone> {
     match status {
         "Succeeded" => Some(Tone::Good),
@@ -424,7 +424,7 @@ fn task_stopped(event: &timeline::Event) -> Option<Parts> {
     Some(part("task", format!("{stopped} ({code}{reason})"), tone))
 }
 
-/// Subject and body; of a JSON body what people would read in it.
+/// Subject and body; of a JSON body, the parts that a person would read.
 fn message(subject: Option<&str>, body: &str) -> String {
     let parsed: Value = serde_json::from_str(body).unwrap_or_default();
     let mut lines: Vec<String> = subject.map(str::to_owned).into_iter().collect();
@@ -459,7 +459,7 @@ fn short(digest: &str) -> String {
     digest.chars().take("sha256:".len() + 12).collect()
 }
 
-/// The part of an ARN behind its last slash: `shop-web:2`.
+/// The part of an ARN after its last slash: `shop-web:2`.
 fn last(arn: &str) -> &str {
     arn.rsplit('/').next().unwrap_or(arn)
 }

@@ -1,4 +1,4 @@
-//! HTML and SVG that no text can break: whatever is put into it is escaped here, and nowhere else is a tag written.
+//! HTML and SVG that no text can break: this module escapes all text, and no other module writes a tag.
 
 use std::fmt::Display;
 
@@ -6,7 +6,7 @@ use std::fmt::Display;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Markup(String);
 
-/// An element under construction; it becomes [`Markup`] where it is put into another one.
+/// An element under construction; inserting it into another one makes it [`Markup`].
 #[derive(Debug, Clone)]
 pub(super) struct Element {
     name: &'static str,
@@ -17,7 +17,7 @@ pub(super) struct Element {
 /// Elements that have no end tag.
 const VOID: [&str; 2] = ["meta", "br"];
 
-/// Elements that begin a line in the page's source; within a line of text a break would be a space.
+/// Elements that begin a line in the page's source. Within a line of text, a line break would be a space.
 const BLOCK: [&str; 33] = [
     "html",
     "head",
@@ -76,7 +76,7 @@ pub(super) fn prose(sentence: &str) -> Markup {
         told.push(match (quoted, pieces.peek()) {
             (false, _) => text(piece),
             (true, Some(_)) => element("code").text(piece).into(),
-            // A backtick without a second one is one.
+            // A backtick without a partner is literal.
             (true, None) => text(format!("`{piece}")),
         });
     }
@@ -95,7 +95,7 @@ impl Element {
         self.with("class", class)
     }
 
-    /// A length or a place in a drawing.
+    /// A length or a position in a drawing.
     pub(super) fn at(self, attribute: &'static str, value: f64) -> Element {
         let rounded = (value * 10.0).round() / 10.0;
         self.with(attribute, rounded)
@@ -114,7 +114,7 @@ impl Element {
         children.into_iter().fold(self, Element::child)
     }
 
-    /// A style sheet: text of this program's own, which is no text of a page.
+    /// A style sheet: a constant of this program, so it is not escaped.
     pub(super) fn style_sheet(mut self, sheet: &'static str) -> Element {
         self.inside.push_str(sheet);
         self
@@ -149,14 +149,14 @@ impl FromIterator<Markup> for Markup {
 }
 
 impl Markup {
-    /// The page, from its first line.
+    /// The complete document.
     pub(super) fn document(self) -> String {
         format!("<!doctype html>{}\n", self.0)
     }
 }
 
-/// Text as it stands between tags and in attributes. What cannot be seen, or turns the direction of what stands beside
-/// it, is replaced by a mark.
+/// Escapes text for content and attributes. Invisible characters, and those that change the direction of the text
+/// beside them, are replaced by a mark.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_seen_is_marked() {
+    fn invisible_characters_are_marked() {
         let line = element("b").text("a\u{0}b\u{1b}[31mc\u{202e}d\r\n\te");
         assert_eq!(
             source(line),

@@ -1,4 +1,4 @@
-//! The page: the verdict first, then what a person looks at, then what they may look up.
+//! The page: the verdict first, then the overview, then the details.
 
 mod aws;
 mod people;
@@ -14,7 +14,7 @@ use super::headline::what_happened;
 use super::markup::{Element, Markup, element, prose};
 use super::story::{Claim, Story, Verdict};
 
-/// Nothing is loaded and nothing runs: the page holds all there is, and text in it stays text.
+/// Nothing is loaded and nothing runs: the page is self-contained, and its text stays text.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
 
@@ -75,7 +75,7 @@ fn header(story: &Story) -> Element {
         .child(figures(story))
 }
 
-/// A class, and the words with a sign that needs no colour.
+/// A class, and words with a sign that does not depend on colour.
 fn verdict(story: &Story) -> (&'static str, &'static str) {
     match story.verdict() {
         Verdict::AsExpected => ("verdict good", "✓ as expected"),
@@ -86,7 +86,7 @@ fn verdict(story: &Story) -> (&'static str, &'static str) {
 
 fn main(story: &Story) -> Element {
     let timeline = section("timeline", "Timeline", [chart::figure(story)]);
-    // What is not as expected comes before everything else; what is, nobody is in a hurry to read.
+    // Failed expectations come before everything else; fulfilled ones are not urgent.
     let (first, second) = match story.verdict() {
         Verdict::NotAsExpected => (expectations(story), timeline),
         Verdict::AsExpected | Verdict::BrokenOff => (timeline, expectations(story)),
@@ -172,7 +172,7 @@ fn broken_off(story: &Story) -> Markup {
         element("p").text("What happened until then is below. Expectations were not judged.");
     section(
         "broken-off",
-        "It did not come to its end",
+        "The run did not finish",
         [told.into(), note.into()],
     )
 }

@@ -1,4 +1,4 @@
-//! A story in which everything happens: for tests of the page.
+//! A story with every kind of event, for tests of the page.
 
 use super::story::{
     Answer, Call, Claim, Deployment, Function, Hook, Invocation, LifecycleEvent, Listener, Mark,
@@ -7,7 +7,7 @@ use super::story::{
 use crate::line::Tone;
 use record::NO_VERSION;
 
-/// Every text that somebody else could have written is what `text` makes of it.
+/// Every text from outside this program is the result of `text`.
 pub(super) fn story(text: &dyn Fn(&str) -> String) -> Story {
     Story {
         scenario: text("ship"),

@@ -1,4 +1,4 @@
-//! What the report tells: plain data, in seconds of simulated time since the start. Nothing secret is in it.
+//! The content of the report: plain data, in seconds of simulated time since the start. It contains no secrets.
 
 use crate::line::Tone;
 
@@ -6,11 +6,11 @@ use crate::line::Tone;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Story {
     pub(crate) scenario: String,
-    /// What happens in the scenario, in one sentence.
+    /// The scenario in one sentence.
     pub(crate) summary: String,
     pub(crate) assumptions: Vec<String>,
     pub(crate) claims: Vec<Claim>,
-    /// Why the scenario did not come to its end; none: it did.
+    /// Why the scenario did not finish; `None` if it did.
     pub(crate) broken_off: Option<String>,
     pub(crate) simulated_seconds: f64,
     pub(crate) real_milliseconds: u64,
@@ -21,16 +21,16 @@ pub(crate) struct Story {
     pub(crate) services: Vec<Service>,
     pub(crate) migrations: Vec<OneOffTask>,
     pub(crate) functions: Vec<Function>,
-    /// Calls that no function made.
+    /// Calls by callers other than functions.
     pub(crate) other_calls: Vec<Call>,
     pub(crate) messages: Vec<Message>,
-    /// Queue, and what lies in it, as indented JSON.
+    /// Queue, and its letter as indented JSON.
     pub(crate) dead_letters: Vec<(String, String)>,
     pub(crate) revisions: Vec<Revision>,
     pub(crate) words: Vec<Sentence>,
 }
 
-/// A claim of the scenario; what was found instead where it does not hold.
+/// A claim of the scenario, with the finding if it does not hold.
 #[derive(Debug, Clone)]
 pub(crate) struct Claim {
     pub(crate) text: String,
@@ -60,7 +60,7 @@ pub(crate) struct Deployment {
     pub(crate) version: Option<String>,
     pub(crate) config: String,
     pub(crate) created: f64,
-    /// None: it had not ended when the rehearsal had.
+    /// `None` if it was still running when the rehearsal ended.
     pub(crate) ended: Option<f64>,
     pub(crate) status: String,
     pub(crate) error: Option<String>,
@@ -84,7 +84,7 @@ pub(crate) struct Hook {
     pub(crate) answer: Option<Answer>,
 }
 
-/// What CodeDeploy was told, by whom.
+/// An answer to CodeDeploy, and the function that gave it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Answer {
     pub(crate) at: f64,
@@ -97,7 +97,7 @@ pub(crate) struct Answer {
 pub(crate) struct Service {
     pub(crate) name: String,
     pub(crate) production: Listener,
-    /// None: it has no test listener.
+    /// `None` if it has no test listener.
     pub(crate) test: Option<Listener>,
     pub(crate) tasks: Vec<Task>,
 }
@@ -108,20 +108,20 @@ pub(crate) struct Listener {
     pub(crate) requests: Vec<Request>,
 }
 
-/// From this moment on a listener sends its requests there.
+/// From this moment on, a listener has these weights.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Weights {
     pub(crate) at: f64,
-    /// (version, or the task set where the version is not known, and per cent) of every task set.
+    /// (version, or the task set if its version is unknown, and percentage) of every task set.
     pub(crate) shares: Vec<(String, u32)>,
 }
 
-/// One request that was really sent.
+/// One real request.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Request {
     pub(crate) at: f64,
     pub(crate) version: String,
-    /// What went wrong; none when it was answered well.
+    /// The failure; `None` if the answer was successful.
     pub(crate) failure: Option<String>,
 }
 
@@ -131,11 +131,11 @@ pub(crate) struct Task {
     pub(crate) version: Option<String>,
     pub(crate) began: f64,
     pub(crate) ended: Option<f64>,
-    /// How it ended by itself, badly.
+    /// How it failed, if it did.
     pub(crate) failure: Option<String>,
 }
 
-/// A task that ran once: a migration.
+/// A one-off task: a migration.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct OneOffTask {
     pub(crate) id: String,
@@ -159,7 +159,7 @@ pub(crate) struct Function {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Invocation {
     pub(crate) began: f64,
-    /// None: it had not answered when the rehearsal ended.
+    /// `None` if it was still running when the rehearsal ended.
     pub(crate) milliseconds: Option<u64>,
     pub(crate) error: Option<String>,
 }
@@ -167,7 +167,7 @@ pub(crate) struct Invocation {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Call {
     pub(crate) at: f64,
-    /// As policies name it: `ecs:RunTask`.
+    /// As in policies: `ecs:RunTask`.
     pub(crate) action: String,
     pub(crate) status: u16,
     pub(crate) error: Option<String>,
@@ -197,7 +197,7 @@ pub(crate) struct Sentence {
     pub(crate) tone: Tone,
 }
 
-/// How a run is judged, at a glance.
+/// The verdict at a glance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
     AsExpected,
@@ -225,7 +225,7 @@ impl Story {
         })
     }
 
-    /// Every version, in the order in which people meet them: as requests were answered, then as tasks ran.
+    /// Every version, by first appearance: first in answered requests, then in tasks.
     pub(crate) fn versions(&self) -> Vec<String> {
         let mut versions: Vec<String> = Vec::new();
         let answered = self

@@ -1,4 +1,4 @@
-//! A terminal: its colours, and what stands before and after the lines of a run.
+//! A terminal: its colours, and the text before and after the lines of a run.
 
 use std::time::Duration;
 
@@ -7,14 +7,14 @@ use record::timeline::{self, ListenerKind};
 
 use crate::line::{Tone, duration};
 
-/// Whether lines have colours: on terminals only.
+/// Whether lines have colours: only on terminals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Colours {
     On,
     Off,
 }
 
-/// What is played, before it begins.
+/// The scenario's name and summary, before the run.
 pub fn begin(scenario: &str, summary: &str, colours: Colours) -> String {
     format!("{}: {summary}\n", colours.paint(Tone::Strong, scenario))
 }
@@ -59,7 +59,7 @@ impl Colours {
     }
 }
 
-/// Before production goes elsewhere, and when a deployment ends, it is time to say who served.
+/// Before production shifts, and when a deployment ends, report which versions served.
 pub fn shows_a_phase(event: &timeline::Event) -> bool {
     match event {
         timeline::Event::Weights {

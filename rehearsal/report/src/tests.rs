@@ -4,7 +4,7 @@ use super::page::page;
 use super::sample;
 use super::story::Story;
 
-/// What somebody would write who wants to break the page.
+/// Attempts to break the page.
 const HOSTILE: [&str; 10] = [
     "</pre><script>alert(1)</script>",
     "\" onload=\"alert(1)",
@@ -22,7 +22,7 @@ fn plain() -> Story {
     sample::story(&str::to_owned)
 }
 
-/// The tags of a page, without what stands in their attributes.
+/// The tags of a page, without the values of their attributes.
 fn skeleton(page: &str) -> Vec<String> {
     let mut tags = Vec::new();
     for piece in page.split('<').skip(1) {
@@ -33,7 +33,7 @@ fn skeleton(page: &str) -> Vec<String> {
     tags
 }
 
-/// As long as the text and built like it, but harmless.
+/// Text of the same length and structure, but harmless.
 fn harmless(text: &str) -> String {
     let harmless = |c: char| {
         if c.is_ascii_alphanumeric() || "`_\n \t.".contains(c) {
@@ -58,7 +58,7 @@ fn check_that_it_stays_text(text: &str) {
 }
 
 #[test]
-fn what_others_wrote_stays_text() {
+fn external_text_stays_text() {
     for text in HOSTILE {
         check_that_it_stays_text(text);
     }
@@ -112,7 +112,7 @@ fn every_text_of_the_story_is_on_the_page() {
 }
 
 #[test]
-fn the_same_run_gives_the_same_page() {
+fn the_same_run_produces_the_same_page() {
     assert_eq!(page(&plain()), page(&plain()));
 }
 
@@ -143,28 +143,28 @@ fn failures_are_marked_and_counted() {
     assert!(page.contains("<dd class=\"bad\">2 failed</dd>"));
     assert!(page.contains("class=\"cross\""));
     assert!(page.contains("✗ not as expected"));
-    // What does not hold is told before the timeline.
+    // Failed expectations come before the timeline.
     assert!(page.find("id=\"expected\"") < page.find("id=\"timeline\""));
     assert!(page.contains("<strong>found: </strong>messages: <code>none</code>"));
 }
 
 #[test]
-fn a_run_that_was_broken_off_says_so_and_judges_nothing() {
+fn a_run_that_was_broken_off_has_no_verdicts() {
     let story = Story {
         claims: Vec::new(),
-        broken_off: Some("`ship` did not come to its end within 600s".to_owned()),
+        broken_off: Some("`ship` did not finish within 600s".to_owned()),
         ..plain()
     };
     let page = page(&story);
     assert!(page.contains("■ broken off"));
-    assert!(page.contains("<code>ship</code> did not come to its end within 600s"));
+    assert!(page.contains("<code>ship</code> did not finish within 600s"));
     assert!(!page.contains("as expected</span>"));
 }
 
 #[test]
 fn an_empty_run_is_a_page_too() {
     let page = page(&Story::default());
-    assert!(page.contains("Nothing was deployed; nobody asked production."));
-    assert!(page.contains("Nobody was told anything."));
+    assert!(page.contains("Nothing was deployed; production received no requests."));
+    assert!(page.contains("No message was sent."));
     assert!(page.contains("None: no event was given up."));
 }

@@ -1,11 +1,11 @@
-//! What holds in every scenario, or in nearly every one.
+//! Claims that hold in every scenario, or in nearly every one.
 
 use record::{Excuse, Missing, Seen};
 
 use super::{first, none};
 use crate::Expectation;
 
-/// What holds in every scenario: nobody noticed anything, and no function broke.
+/// The claims of every scenario: production answered, and no function failed.
 pub fn nothing_broke() -> Vec<Expectation> {
     vec![
         production_answered(),
@@ -36,9 +36,11 @@ pub fn permitted() -> Expectation {
     permitted_but("the template's policies allowed every call", |_| false)
 }
 
-/// Every call was allowed but for what was taken away: `explains` says whether that is why something was refused.
+/// Every call was allowed except those whose permission was removed; `explains` decides whether a removal caused a
+/// refusal.
 pub fn permitted_without(explains: impl Fn(&Missing) -> bool + Send + 'static) -> Expectation {
-    let claim = "the template's policies allowed every call but what was taken away";
+    let claim =
+        "the template's policies allowed every call except those whose permission was removed";
     permitted_but(claim, explains)
 }
 
@@ -53,7 +55,7 @@ fn permitted_but(claim: &str, explains: impl Fn(&Missing) -> bool + Send + 'stat
     })
 }
 
-/// The eight invariants hold, but for those that the scenario is excused from.
+/// The eight invariants hold, except those that the scenario excuses.
 pub fn sound(excuses: &[Excuse]) -> Expectation {
     let but = excuses.iter().map(|excuse| {
         let (number, reason) = (excuse.invariant.number(), &excuse.reason);
@@ -67,12 +69,12 @@ pub fn sound(excuses: &[Excuse]) -> Expectation {
     })
 }
 
-/// Whoever asked production got an answer.
+/// Production answered every request.
 pub fn production_answered() -> Expectation {
     Expectation::new(
         "production answered every request",
         |record| match &record.production {
-            Seen { requests: 0, .. } => Err("nobody asked anything".to_owned()),
+            Seen { requests: 0, .. } => Err("there were no requests".to_owned()),
             Seen { failed: 0, .. } => Ok(()),
             seen => Err(format!(
                 "{} of {} failed, first: {}",

@@ -1,4 +1,4 @@
-//! Deployments: which were started, and how each ended.
+//! Deployments: which were started, and their results.
 
 use record::{Deployment, Record};
 
@@ -18,7 +18,7 @@ pub const LIFECYCLE_EVENTS: [&str; 8] = [
     "AfterAllowTraffic",
 ];
 
-/// So many revisions were registered and so many deployments were started for a push.
+/// The number of revisions and deployments that a push led to.
 pub fn started(count: usize) -> Vec<Expectation> {
     vec![
         Expectation::new(format!("{count} revision(s) registered"), move |record| {
@@ -71,7 +71,7 @@ pub fn started(count: usize) -> Vec<Expectation> {
     ]
 }
 
-/// Every deployment ended well, with all eight lifecycle events, and nothing was rolled back.
+/// Every deployment succeeded, with all eight lifecycle events and without a rollback.
 pub fn all_succeeded() -> Vec<Expectation> {
     vec![
         Expectation::new("every deployment succeeded", |record| {
@@ -104,7 +104,10 @@ pub fn all_succeeded() -> Vec<Expectation> {
                     .map(|event| (event.name.as_str(), event.status.as_str()));
                 !events.eq(LIFECYCLE_EVENTS.map(|name| (name, "Succeeded")))
             });
-            none(wrong.map(events_of).collect(), "otherwise")
+            none(
+                wrong.map(events_of).collect(),
+                "with other lifecycle events",
+            )
         }),
     ]
 }
@@ -144,7 +147,7 @@ pub fn taken_back() -> Expectation {
     })
 }
 
-/// The migration ended well before the test listener was pointed at green.
+/// The migration succeeded before the test listener routed to green.
 pub fn migrated_before_test_traffic(count: usize) -> Vec<Expectation> {
     vec![Expectation::new(
         "the migration ended well before test traffic was allowed",
@@ -164,7 +167,7 @@ pub fn migrated_before_test_traffic(count: usize) -> Vec<Expectation> {
             })?;
             let migrated = record
                 .moment("one-off task stopped")
-                .ok_or("no task's end was told")?;
+                .ok_or("the timeline has no end of a task")?;
             let allowed = record
                 .moment("AllowTestTraffic InProgress")
                 .ok_or("test traffic was never allowed")?;
@@ -182,7 +185,7 @@ pub fn of_pushes(record: &Record) -> impl Iterator<Item = &Deployment> {
         .filter(|deployment| deployment.creator == "user")
 }
 
-/// A deployment ended with this status, and each lifecycle event, in order, with its own.
+/// A deployment ended with this status, and each lifecycle event, in order, with its own status.
 pub fn ended(
     deployment: &Deployment,
     status: &str,

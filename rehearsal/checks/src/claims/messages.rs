@@ -1,4 +1,4 @@
-//! What people were told.
+//! Messages to people.
 
 use record::{Message, Record};
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{expect, list};
 use crate::{Expectation, quoted};
 
-/// Exactly these messages were published; SNS promises no order.
+/// Exactly these messages were published, in any order: SNS does not guarantee one.
 pub fn messages(outcomes: &[&str]) -> Vec<Expectation> {
     let expected: Vec<String> = outcomes.iter().map(|&outcome| outcome.to_owned()).collect();
     vec![Expectation::new(
@@ -21,7 +21,7 @@ pub fn messages(outcomes: &[&str]) -> Vec<Expectation> {
     )]
 }
 
-/// A message with this outcome says all of these.
+/// A message with this outcome contains all of these texts.
 pub fn message_says(outcome: &str, texts: &[&str]) -> Vec<Expectation> {
     let claim = format!("the message `{outcome}` says {}", quoted(texts));
     let outcome = outcome.to_owned();
@@ -43,7 +43,8 @@ pub fn message_says(outcome: &str, texts: &[&str]) -> Vec<Expectation> {
     })]
 }
 
-/// The messages. Where events come twice a message may: nobody remembers what was told.
+/// The messages without duplicates. If an event arrives twice, its message may be sent twice, because functions keep no
+/// state.
 pub fn once(record: &Record) -> Vec<&Message> {
     let twice = events_come_twice(record);
     let mut messages: Vec<&Message> = Vec::new();
@@ -56,7 +57,7 @@ pub fn once(record: &Record) -> Vec<&Message> {
     messages
 }
 
-/// Whether two messages tell the same of the same. Told later, steps may have become longer and the log may say more.
+/// Whether two messages report the same outcome. A later message may list longer steps and more of the log.
 fn is_repeated(before: &Message, message: &Message) -> bool {
     let about = |message: &Message| {
         let body: Value = serde_json::from_str(&message.body).ok()?;

@@ -1,11 +1,11 @@
-//! Whom production was answered by.
+//! The versions that answered production.
 
 use record::{Seen, Stretch};
 
 use super::{expect, list};
 use crate::{BLUE, Expectation, GREEN};
 
-/// Production went from blue over both to green, with one answer in ten by green in between.
+/// Production moved from blue, through a phase with both, to green, which gave one answer in ten in between.
 pub fn shifted(service: &str) -> Vec<Expectation> {
     let [first, second] = [service.to_owned(), service.to_owned()];
     vec![
@@ -15,7 +15,7 @@ pub fn shifted(service: &str) -> Vec<Expectation> {
                 let seen = record
                     .services
                     .get(&first)
-                    .ok_or_else(|| format!("nobody asked `{first}`"))?;
+                    .ok_or_else(|| format!("`{first}` received no requests"))?;
                 let (before, between, after) = phases(seen)?;
                 let other = seen
                     .versions
@@ -37,11 +37,11 @@ pub fn shifted(service: &str) -> Vec<Expectation> {
                 let seen = record
                     .services
                     .get(&second)
-                    .ok_or_else(|| format!("nobody asked `{second}`"))?;
+                    .ok_or_else(|| format!("`{second}` received no requests"))?;
                 let (_, between, _) = phases(seen)?;
                 let green = green_between(seen);
-                // The stretch begins and ends with green's turn in the distribution, so it may be one off. Of nodes that
-                // learn late, some are at green alone while others still divide.
+                // The stretch begins and ends with an answer of green, so the count may be one off. Of nodes that
+                // update late, some route only to green while others still divide.
                 let late = record
                     .assumptions
                     .iter()
@@ -55,7 +55,7 @@ pub fn shifted(service: &str) -> Vec<Expectation> {
     ]
 }
 
-/// Production never saw green.
+/// Production never reached green.
 pub fn only_blue() -> Vec<Expectation> {
     vec![Expectation::new(
         format!("production only ever saw {BLUE}"),
@@ -73,7 +73,7 @@ pub fn only_blue() -> Vec<Expectation> {
     )]
 }
 
-/// Answers before green's first, from there to blue's last, and after it.
+/// The number of answers before green's first, from there to blue's last, and after it.
 fn phases(seen: &Seen) -> Result<(u64, u64, u64), String> {
     let first_green = seen
         .sequence

@@ -1,4 +1,4 @@
-//! A record with what the invariants ask of it again and again.
+//! A record with the queries that several invariants need.
 
 use std::time::SystemTime;
 
@@ -9,7 +9,7 @@ use super::rule::Rule;
 /// A record, with the rules of its pipelines.
 pub(super) struct Facts<'a> {
     pub(super) record: &'a Record,
-    /// Those whose rule can be read: of any other a function says what is wrong with it.
+    /// The rules that can be parsed; functions report the others.
     pub(super) pipelines: Vec<Pipeline<'a>>,
 }
 
@@ -60,7 +60,7 @@ impl<'a> Facts<'a> {
         })
     }
 
-    /// The invocations of `start-deployment` that may have done what happened at a moment.
+    /// The invocations of `start-deployment` that were running at a moment.
     pub(super) fn reconciling_at(
         &self,
         moment: SystemTime,
@@ -71,13 +71,13 @@ impl<'a> Facts<'a> {
             .filter(move |one| one.began <= moment && one.ended.is_none_or(|ended| moment <= ended))
     }
 
-    /// Whether a person asked for what was created.
+    /// Whether a person requested the creation.
     pub(super) fn was_asked_for(&self, pipeline: &Pipeline<'_>, deployment: &Deployment) -> bool {
         self.reconciling_at(deployment.created_at)
             .any(|one| one.asked.as_ref() == Some(&pipeline.given.name))
     }
 
-    /// The followed tags that pointed at an image at some time in the while.
+    /// The followed tags that pointed to an image at any time in the period.
     pub(super) fn tags_in(
         &self,
         pipeline: &Pipeline<'_>,
@@ -90,7 +90,7 @@ impl<'a> Facts<'a> {
         })
     }
 
-    /// The followed tags that pointed at an image all the while.
+    /// The followed tags that pointed to an image for the whole period.
     pub(super) fn tags_throughout(
         &self,
         pipeline: &Pipeline<'_>,
@@ -115,13 +115,13 @@ impl<'a> Facts<'a> {
         pushes.map(|push| push.tag.as_str()).collect()
     }
 
-    /// The while in which what was created at a moment was decided on: from the beginning of the invocation.
+    /// The period in which a creation was decided: from the start of its invocation to the creation.
     pub(super) fn decided_in(&self, created_at: SystemTime) -> (SystemTime, SystemTime) {
         let began = self.reconciling_at(created_at).map(|one| one.began).min();
         (began.unwrap_or(created_at), created_at)
     }
 
-    /// Where the tag of a push pointed from then on, until it was moved.
+    /// When the tag of a push was moved to another image.
     fn pointed_until(&self, push: &Push) -> Option<SystemTime> {
         let later = self.record.pushes.iter().filter(|later| {
             (&later.repository, &later.tag) == (&push.repository, &push.tag) && later.at > push.at

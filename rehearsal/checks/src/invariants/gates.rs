@@ -1,14 +1,14 @@
-//! 8. A gate's success was given by green: by what the pipeline asks for, done by the tasks of the deployment itself.
+//! 8. A gate succeeds only because of green: the deployment's own tasks did what the pipeline requires.
 //!
-//! - `Succeeded` to AfterInstall of a pipeline with a migration comes after the end of a task that RunTask gave to
-//!   `run-migration` for this deployment. It ran green's revision; the configured container ran the configured command with
-//!   the pushed image, or its own where the pipeline says so, and ended with 0 of its own accord.
-//! - `Succeeded` to AfterAllowTestTraffic comes after a moment at which green's targets were all healthy, and after answers
-//!   of green's tasks, as wanted, to each configured request at each address of the test listener, all of them asked when
-//!   its nodes had had their time to learn where it leads. Of the answers from then on none is another task's. Nothing has to
-//!   answer where nobody wants a task.
+//! - `Succeeded` to AfterInstall of a pipeline with a migration comes after the end of a task that `run-migration`
+//!   started for this deployment. The task ran green's revision; the configured container ran the configured command
+//!   with the pushed image, or its own if so configured, and exited with 0 by itself.
+//! - `Succeeded` to AfterAllowTestTraffic comes after a moment at which all targets of green were healthy, and after
+//!   green's tasks gave the expected answer to each configured request at each address of the test listener, all
+//!   requested after its nodes had time to update their routes. From the first of these on, no other task answers.
+//!   Nothing has to answer if the desired count is 0.
 //!
-//! A rollback by CodeDeploy migrates nothing and asks nothing.
+//! A rollback by CodeDeploy runs no migration and no check.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -22,7 +22,7 @@ use super::facts::{Facts, Pipeline, short};
 /// Who starts migrations.
 const STARTS: &str = "run-migration";
 
-/// The end of a task is told to functions first, and to us a moment later.
+/// The timeline records the end of a task a moment after functions receive it.
 const TOLD_WITHIN: Duration = Duration::from_secs(1);
 
 /// AWS states moments in whole seconds.
@@ -64,7 +64,7 @@ fn successes(facts: &Facts<'_>, hook: &HookCall) -> Vec<String> {
     found.collect()
 }
 
-/// Why no task had migrated for this deployment by then; none where one had.
+/// Why no task had migrated for this deployment by then; `None` if one had.
 fn unmigrated(
     facts: &Facts<'_>,
     deployment: &Deployment,
@@ -85,7 +85,7 @@ fn unmigrated(
     })
 }
 
-/// In what a task is not the migration of this deployment, well ended by then.
+/// How a task differs from this deployment's migration, successfully ended by then.
 fn differs(
     deployment: &Deployment,
     gate: &MigrationGate,
@@ -93,7 +93,7 @@ fn differs(
     at: SystemTime,
 ) -> Option<String> {
     if task.given_to.as_deref() != Some(STARTS) {
-        let starter = task.given_to.as_deref().unwrap_or("somebody else");
+        let starter = task.given_to.as_deref().unwrap_or("another caller");
         return Some(format!("was started by {starter}"));
     }
     if task.revision != deployment.revision {
@@ -111,7 +111,7 @@ fn differs(
             container.name
         ));
     }
-    // An entry point may stand before it.
+    // An entry point may precede the command.
     if !container.ran.ends_with(&gate.command) {
         return Some(format!(
             "ran another command in `{}` than the configured one",
@@ -127,7 +127,7 @@ fn differs(
     }
 }
 
-/// Why green had not answered as it should have by then; none where it had.
+/// Why green had not given the expected answers by then; `None` if it had.
 fn unasked(
     facts: &Facts<'_>,
     pipeline: &Pipeline<'_>,
@@ -138,7 +138,7 @@ fn unasked(
         return None;
     }
     if !was_healthy(facts, hook, answer) {
-        return Some("green's targets had at no moment all been healthy".to_owned());
+        return Some("at no moment were all of green's targets healthy".to_owned());
     }
     let gate = &pipeline.given.test_traffic;
     let settled = hook.called_at + Duration::from_secs(gate.settle_seconds).saturating_sub(WHOLE);
@@ -172,7 +172,7 @@ fn unasked(
         let mut addresses = gate.addresses.iter();
         if let Some(address) = addresses.find(|address| !well_at.contains(address)) {
             return Some(format!(
-                "green had not answered `{}` at {address} as wanted since {}",
+                "green had not answered `{}` at {address} as expected since {}",
                 request.path,
                 facts.when(settled)
             ));
@@ -181,8 +181,8 @@ fn unasked(
     None
 }
 
-/// Whether all of green's targets, and as many as were wanted, were healthy at a moment between the hook's call and its
-/// answer.
+/// Whether all of green's targets, and at least the desired count, were healthy at a moment between the call to the
+/// hook and its answer.
 fn was_healthy(facts: &Facts<'_>, hook: &HookCall, answer: &HookAnswer) -> bool {
     let wanted = answer.wanted.map_or(1, |wanted| wanted as usize);
     let mut states: BTreeMap<&str, &str> = BTreeMap::new();

@@ -1,6 +1,6 @@
-//! 4. Every hook that CodeDeploy calls is answered long before its hour is over.
+//! 4. Every hook that CodeDeploy calls is answered long before its one-hour timeout.
 //!
-//! A deployment that ends before, because somebody stopped it or an alarm did, waits for no answer any more.
+//! A deployment that is stopped by a person or an alarm no longer waits for an answer.
 
 use std::time::Duration;
 
@@ -8,8 +8,8 @@ use record::HookCall;
 
 use super::facts::Facts;
 
-/// A hook that is answered later has been hanging. Migrations may take 55 minutes by configuration; those that are played
-/// take 30 at most.
+/// A hook that is answered later has been hanging. Migrations may be configured to take 55 minutes; those of the
+/// rehearsal take 30 at most.
 const ANSWERED_WITHIN: Duration = Duration::from_secs(50 * 60);
 
 pub(super) fn judge(facts: &Facts<'_>) -> Vec<String> {

@@ -1,14 +1,14 @@
-//! 5. Every migration that is started is judged by its exit code exactly once; none is left running after its deployment
+//! 5. Every started migration is judged by its exit code exactly once; none is left running after its deployment has
 //!    ended.
 //!
-//! - A deployment has one migration task at most, and CodeDeploy takes one answer to its AfterInstall hook at most.
-//! - `Succeeded` comes after a migration that exited with 0, where the pipeline has one; `finish-migration` answers `Failed`
-//!   to none that did before its time was over, and before another essential container ended.
-//! - When the deployment ends its task ends within minutes; where EventBridge lost the event of the end, when the
-//!   migration's time limit is over.
+//! - A deployment has at most one migration task, and CodeDeploy accepts at most one answer to its AfterInstall hook.
+//! - `Succeeded` comes after a migration that exited with 0, if the pipeline has one; `finish-migration` answers
+//!   `Failed` to none that exited with 0 within its time limit and before any other essential container ended.
+//! - When the deployment ends, its task ends within minutes; if EventBridge lost the event of the end, when the
+//!   migration's time limit has passed.
 //!
-//! A migration is a task that RunTask gave to `run-migration`, whatever other tasks say of themselves, and its exit code is
-//! the one of the container that migrates, if that ended of its own accord.
+//! A migration is a task that `run-migration` started, whatever the marks of other tasks claim. Its exit code is that
+//! of the container that migrates, if that exited by itself.
 
 use std::time::{Duration, SystemTime};
 
@@ -16,10 +16,11 @@ use record::{By, ContainerEnd, Deployment, End, HookAnswer, Migration};
 
 use super::facts::Facts;
 
-/// A function hears of the end, ECS gives the container half a minute, and a call that fails is repeated a few minutes on.
+/// A function receives the end, ECS gives the container half a minute, and a failed call is retried a few minutes
+/// later.
 const STOPPED_WITHIN: Duration = Duration::from_secs(10 * 60);
 
-/// The end of a task is told to functions first, and to us a moment later.
+/// The timeline records the end of a task a moment after functions receive it.
 const TOLD_WITHIN: Duration = Duration::from_secs(1);
 
 pub(super) fn judge(facts: &Facts<'_>) -> Vec<String> {
@@ -41,13 +42,13 @@ fn migrations<'a>(
     })
 }
 
-/// How the container that migrates ended of its own accord; none where its exit code says nothing.
+/// How the container that migrates exited by itself; `None` if its exit code has no meaning.
 fn own_end<'a>(migration: &'a Migration, container: &str) -> Option<&'a ContainerEnd> {
     let end = migration.container(container)?.end.as_ref()?;
     end.by_itself.then_some(end)
 }
 
-/// Whether the container ended first of those whose end ends the task. ECS does not say which did.
+/// Whether the container was the first of the essential ones to end. ECS does not report which was first.
 fn ended_first(migration: &Migration, container: &str, end: &ContainerEnd) -> bool {
     let mut others = migration.containers.iter();
     others.all(|other| {

@@ -1,15 +1,17 @@
-//! 1. The newest image that the tag rule allows ends up in production, or a message says why it did not.
+//! 1. The newest image that the tag rule allows ends up in production, or a message gives the reason why not.
 //!
-//! *Newest*: for an exact tag, where it points in the end; for a glob, the latest first push, and for versions the highest,
-//! among the runnable images whose tags match then. Where production runs something else, one of these must hold:
-//! - a message says that the image failed, was stopped or was rolled back, and came after the last order of it; or that it
-//!   cannot be deployed before something is corrected, that the stack only observes, or that what runs is not known;
-//! - the image shipped after its order, and a person went back from it afterwards;
-//! - production runs what the rule ranks higher, because its tag was moved since;
-//! - EventBridge lost the event that tells the failure, or it lies in a queue whose alarm tells it.
+//! *Newest*: for an exact tag, the image that it points to at the end; for a glob, the latest first push, and for
+//! versions the highest, among the runnable images with a matching tag at the end. If production runs another image,
+//! one of these must hold:
+//! - a message, after the last order of the image, reports that it failed, was stopped or was rolled back; or that it
+//!   cannot be deployed until something is corrected, that the stack only observes, or that the running image is
+//!   unknown;
+//! - the image shipped after its order, and a person deployed something else afterwards;
+//! - production runs an image that the rule ranks higher, because its tag has moved since;
+//! - EventBridge lost the event that reports the failure, or that event is in a queue whose alarm notifies people.
 //!
-//! *Order*: a push whose tag pointed elsewhere before, if its event was heard or it was the image's first push. ECR does not
-//! keep when a tag was moved back, so such a move whose event was lost is known to nobody.
+//! *Order*: a push whose tag pointed to another image before, if its event arrived or it was the image's first push.
+//! ECR does not record when a tag was moved back, so Greenlight cannot know of such a move if its event was lost.
 
 use std::time::SystemTime;
 
@@ -18,7 +20,7 @@ use record::{By, End, Image, Message, Push};
 use super::facts::{Facts, Pipeline, short};
 use super::rule::{Ranked, Rule};
 
-/// Messages that say why an image does not run.
+/// Outcomes that give the reason why an image does not run.
 const WHY_NOT: [&str; 7] = [
     "migration-failed",
     "test-traffic-failed",
@@ -28,7 +30,7 @@ const WHY_NOT: [&str; 7] = [
     "refused",
     "observed",
 ];
-/// The one reason to skip the newest image that is a reason; what says another one is wrong about it.
+/// The one skip that is a valid reason not to run the newest image. A message with another skip is wrong about it.
 const NOT_KNOWN: &str = "running-unknown";
 
 pub(super) fn judge(facts: &Facts<'_>) -> Vec<String> {
@@ -49,7 +51,7 @@ fn missed(facts: &Facts<'_>, pipeline: &Pipeline<'_>) -> Option<String> {
         return None;
     }
     Some(format!(
-        "`{}` should run {} ({}), ordered at {}; it runs {}, and no message after that says why",
+        "`{}` should run {} ({}), ordered at {}; it runs {}, and no later message gives the reason",
         pipeline.given.name,
         short(&due.digest),
         due.tags.join(", "),
@@ -80,7 +82,7 @@ fn due<'a>(facts: &'a Facts<'a>, pipeline: &Pipeline<'_>) -> Option<&'a Image> {
     }
 }
 
-/// Whether what runs comes after what is due, by the tags that it had when it was followed.
+/// Whether the running image ranks after the due one, by the tags that it had when Greenlight deployed it.
 fn is_outranked(facts: &Facts<'_>, pipeline: &Pipeline<'_>, due: &Image) -> bool {
     let running = facts.record.images.iter().find(|image| {
         image.repository == pipeline.given.repository
@@ -100,7 +102,7 @@ fn is_outranked(facts: &Facts<'_>, pipeline: &Pipeline<'_>, due: &Image) -> bool
     pipeline.rule.is_before(&rank(due), &rank(running))
 }
 
-/// When the image was last ordered, as far as Greenlight can know.
+/// The last order of the image, as far as Greenlight can know.
 fn ordered(facts: &Facts<'_>, pipeline: &Pipeline<'_>, due: &Image) -> SystemTime {
     let is_order = |push: &&Push| push.digest == due.digest && push.moved && push.heard;
     let orders = facts
@@ -149,7 +151,7 @@ fn is_explained(
     facts.record.messages.iter().any(says_why) || is_untold
 }
 
-/// Whether the image shipped after it was ordered, and a person took production elsewhere after that.
+/// Whether the image shipped after its order, and a person deployed something else after that.
 fn gone_back(facts: &Facts<'_>, pipeline: &Pipeline<'_>, due: &Image, ordered: SystemTime) -> bool {
     let succeeded = |status: &str| status == "Succeeded";
     let shipped = facts.deployments_of(pipeline).position(|deployment| {

@@ -1,13 +1,12 @@
-//! 2. Never two deployments of the same push; never more than one needless revision of each look that ran beside others,
-//!    however often a function dies.
+//! 2. No push is deployed twice, and each reconciliation that ran beside others leaves at most one unused revision,
+//!    however often a function is killed.
 //!
-//! Each deployment that Greenlight creates is justified by an order of its image that came after the deployment of the same
-//! image before it: a push under a tag that the pipeline follows, also one that changes nothing, or a person's request.
-//! What is ordered at the moment of a creation came after it: whoever waited for it acts then, and the look that created it
-//! had read ECR before.
-//! A needless revision is one that no deployment ships; each order of an image may leave one at most, and one for each
-//! other look that ran when one was registered: two that look at once may both register before CodeDeploy refuses the
-//! second deployment.
+//! Each deployment by Greenlight is justified by an order of its image after the previous deployment of the same image:
+//! a push under a tag that the pipeline follows (even one that changes nothing), or a person's request. An order at the
+//! very moment of a creation counts as later: a client that waits for the creation acts at that moment, and the
+//! reconciliation that created it had read ECR before. An unused revision is one that no deployment ships. Each order
+//! of an image may leave at most one, plus one for each further reconciliation that was running when one was
+//! registered: two concurrent reconciliations may both register before CodeDeploy refuses the second deployment.
 
 use std::collections::BTreeMap;
 
@@ -52,7 +51,7 @@ fn twice(facts: &Facts<'_>, pipeline: &Pipeline<'_>) -> Vec<String> {
                 )
             });
             found.push(format!(
-                "`{}` created deployment `{}` of {} at {}, which nobody ordered{since}",
+                "`{}` created deployment `{}` of {} at {}, without an order{since}",
                 pipeline.given.name,
                 deployment.id,
                 short(digest),
@@ -95,7 +94,7 @@ fn needless(facts: &Facts<'_>) -> Vec<String> {
         .collect()
 }
 
-/// The most looks that ran when one of these was registered.
+/// The maximum number of reconciliations that were running when one of these was registered.
 fn side_by_side(facts: &Facts<'_>, revisions: &[&Revision]) -> usize {
     let looks = revisions
         .iter()
@@ -103,7 +102,7 @@ fn side_by_side(facts: &Facts<'_>, revisions: &[&Revision]) -> usize {
     looks.max().unwrap_or_default()
 }
 
-/// How often the images of a revision were ordered by moving a tag, or by a request.
+/// The number of orders of a revision's images, by moved tags or requests.
 fn orders(facts: &Facts<'_>, digests: &[&str]) -> usize {
     let moves = facts
         .record

@@ -1,10 +1,11 @@
-//! 3. An older image never replaces a newer one, in whatever order events arrive. Moving an exact tag back to an older image
-//!    is an order, and what a person asks for is one.
+//! 3. An older image never replaces a newer one, in whatever order events arrive. Moving an exact tag back to an older
+//!    image is an order, and so is a person's request.
 //!
-//! Each deployment that Greenlight creates, and that no person asked for, ships what an exact tag pointed at during the
-//! invocation that created it; or, where the rule knows an order, nothing that comes before what production ran then. What
-//! production ran is what the last deployment before it that succeeded had shipped, whoever created that. It is the version
-//! that it has, and the one by which it was deployed; a version that was moved to another image since is of that one.
+//! Each deployment by Greenlight without a person's request ships the image that an exact tag pointed to during the
+//! invocation that created it; or, if the rule defines an order, an image that does not rank before the one in
+//! production. Production's image is that of the last earlier deployment that succeeded, whoever created it. Its
+//! version is the one that it has now and the one by which it was deployed, unless that version has moved to another
+//! image since.
 
 use std::time::SystemTime;
 
@@ -68,20 +69,20 @@ fn went_back(
     }
 }
 
-/// Whether the tag pointed at this image at any time from the beginning of the invocation to the moment.
+/// Whether the tag pointed to this image at any time from the start of the invocation to the moment.
 fn pointed_at(facts: &Facts<'_>, pipeline: &Pipeline<'_>, digest: &str, at: SystemTime) -> bool {
     let tags = facts.tags_in(pipeline, digest, facts.decided_in(at));
     !tags.is_empty()
 }
 
-/// What production ran.
+/// The image in production.
 struct Ran<'a> {
     digest: &'a str,
-    /// None: what it ran at the beginning.
+    /// `None` for the image at the start.
     revision: Option<&'a str>,
 }
 
-/// What production ran before a deployment was created.
+/// The image in production before a deployment was created.
 fn ran_at<'a>(facts: &'a Facts<'a>, pipeline: &'a Pipeline<'a>, at: SystemTime) -> Option<Ran<'a>> {
     let before = facts.deployments_of(pipeline).filter(|deployment| {
         deployment.created_at < at
@@ -100,7 +101,7 @@ fn ran_at<'a>(facts: &'a Facts<'a>, pipeline: &'a Pipeline<'a>, at: SystemTime) 
 }
 
 impl<'a> Ran<'a> {
-    /// The tags that it had when Greenlight last deployed the revision before a moment.
+    /// The image's tags when Greenlight last deployed the revision before a moment.
     fn deployed_by(
         &self,
         facts: &'a Facts<'a>,
@@ -120,7 +121,7 @@ impl<'a> Ran<'a> {
     }
 }
 
-/// Where an image stands in the rule's order: its first push, and the tags that count.
+/// An image's rank in the rule's order: its first push, and the relevant tags.
 fn rank<'a>(
     facts: &'a Facts<'a>,
     pipeline: &'a Pipeline<'a>,

@@ -1,13 +1,13 @@
 //! 6. Production answers every request, in every scenario that AWS itself could survive.
 //!
-//! What a version answers badly that fails in a way that no check of its pipeline asks for is its own: production gets
-//! there because it was deployed, and leaves it by an alarm or a person.
+//! Failures of a version that no check of its pipeline covers do not count: production runs it because it was deployed,
+//! and leaves it through an alarm or a person.
 
 use record::{Answer, Answers};
 
 use super::facts::Facts;
 
-/// As many failures are told of a service.
+/// The maximum number of failures in the finding of a service.
 const TOLD_AT_MOST: usize = 3;
 
 pub(super) fn judge(facts: &Facts<'_>) -> Vec<String> {
@@ -15,7 +15,7 @@ pub(super) fn judge(facts: &Facts<'_>) -> Vec<String> {
     let is_its_own = |answer: &Answer<'_>| broken.iter().any(|version| version == answer.version);
     let of = |(service, answers): (&String, &Answers)| {
         if answers.count() == 0 {
-            return Some(format!("nobody asked `{service}` anything"));
+            return Some(format!("`{service}` received no requests"));
         }
         let failures: Vec<String> = answers
             .iter()

@@ -1,4 +1,4 @@
-//! A pipeline's tag rule, read a second time from what users are promised.
+//! A pipeline's tag rule, implemented a second time from the documentation.
 
 use std::time::SystemTime;
 
@@ -9,7 +9,7 @@ use crate::glob::Glob;
 /// `latest`, `release-*` or `semver:^2`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Rule {
-    /// Where this tag points is what should run.
+    /// The image that this tag points to should run.
     Exact(String),
     /// The newest push among the tags that match.
     Glob(Glob),
@@ -18,7 +18,7 @@ pub(super) enum Rule {
 }
 
 impl Rule {
-    /// None: it cannot be read, which is for the functions to say.
+    /// `None` if the rule is not valid; the functions report that.
     pub(super) fn read(tag: &str) -> Option<Rule> {
         if let Some(range) = tag.strip_prefix("semver:") {
             return VersionReq::parse(range).ok().map(Rule::Semver);
@@ -47,8 +47,8 @@ impl Rule {
         }
     }
 
-    /// Whether an image comes before another in the rule's order, each by its first push and by tags. An exact tag knows
-    /// no order.
+    /// Whether an image ranks before another in the rule's order, each by its first push and its tags. An exact tag
+    /// defines no order.
     pub(super) fn is_before(&self, this: &Ranked<'_>, other: &Ranked<'_>) -> bool {
         let highest = |ranked: &Ranked<'_>| {
             let versions = ranked.tags.iter().filter_map(|tag| self.version(tag));
@@ -65,7 +65,7 @@ impl Rule {
     }
 }
 
-/// What an image's place in a rule's order depends on.
+/// The inputs of an image's rank in a rule's order.
 #[derive(Debug, Clone)]
 pub(super) struct Ranked<'a> {
     pub(super) pushed_at: SystemTime,

@@ -1,4 +1,4 @@
-//! Each invariant can fail: tables of what a world may have become, with what is found in it.
+//! Each invariant can be violated: tables of changed worlds, with the expected violations.
 
 mod gates;
 mod migrations;
@@ -30,7 +30,7 @@ const MANAGE: usize = 2;
 const MIGRATE: usize = 3;
 const PLAN: usize = 4;
 
-/// Production runs `a`, pushed as `latest`, `release-1` and `1.1.0`, by one deployment that went well.
+/// Production runs `a`, pushed as `latest`, `release-1` and `1.1.0`, after one successful deployment.
 fn shipped(rule: &str) -> Record {
     Record {
         simulated: Simulated {
@@ -111,7 +111,7 @@ fn look(began: u64, ended: u64, asked: Option<&str>) -> Reconciliation {
     }
 }
 
-/// One that ships by Greenlight and succeeds seven minutes later.
+/// A deployment by Greenlight that succeeds after seven minutes.
 fn deployment(id: &str, digest: &str, created: u64) -> Deployment {
     Deployment {
         id: id.to_owned(),
@@ -184,7 +184,7 @@ fn test_traffic_gate() -> TestTrafficGate {
     }
 }
 
-/// A migration as `shipped` wants it, whose one container ends when the task does, of its own accord.
+/// A migration that meets `shipped`'s configuration; its one container exits by itself when the task ends.
 fn migration(task: &str, id: &str, stopped: Option<u64>, exit_code: i32) -> Migration {
     Migration {
         task: task.to_owned(),
@@ -248,7 +248,7 @@ fn told(outcome: &str, id: &str, digest: &str, minute: u64) -> Message {
     }
 }
 
-/// By a version, and what went wrong, if anything did.
+/// Answers by version, with the failure, if any.
 type Given = (&'static str, Option<&'static str>);
 
 fn answers(given: &[Given]) -> Answers {
@@ -263,7 +263,7 @@ fn answers(given: &[Given]) -> Answers {
     answers
 }
 
-/// A newer image `b` is pushed at minute 10 under what the rule follows; it is not deployed.
+/// A newer image `b` is pushed at minute 10 under the tags that the rule follows; it is not deployed.
 fn and_pushed(record: &mut Record) {
     for image in &mut record.images {
         image.tags.retain(|tag| tag != "latest");
@@ -286,7 +286,7 @@ fn and_failed(record: &mut Record) {
     });
 }
 
-/// One more deployment, whose success is told.
+/// One more deployment, with the message of its success.
 fn and_told(record: &mut Record, deployment: Deployment) {
     let digest = deployment.pipeline_digest.as_deref().unwrap_or_default();
     record
@@ -297,7 +297,7 @@ fn and_told(record: &mut Record, deployment: Deployment) {
 
 type Change = fn(&mut Record);
 
-/// What is found after a change, as a list of invariants' numbers, with every kind of rule.
+/// The numbers of the violated invariants after a change, for every kind of rule.
 #[track_caller]
 fn check(change: impl Fn(&mut Record), expected: &[u8]) {
     for rule in ["latest", "release-*", "semver:^1"] {
@@ -318,7 +318,7 @@ fn check_rule(rule: &str, change: impl Fn(&mut Record), expected: &[u8]) {
 }
 
 #[test]
-fn nothing_is_found_where_everything_went_well() {
+fn a_successful_run_violates_nothing() {
     check(|_| {}, &[]);
 }
 
@@ -353,7 +353,7 @@ fn the_newest_image_runs_or_a_message_says_why_not() {
 }
 
 #[test]
-fn what_a_person_went_back_from_need_not_run() {
+fn an_image_that_a_person_rolled_back_need_not_run() {
     let by_hand: Change = |record| {
         let by_hand = Deployment {
             by: By::Hand,
@@ -393,7 +393,7 @@ fn nothing_is_deployed_twice() {
     check(asked_for_another, &[2]);
 }
 
-/// Whoever waits for a deployment's creation acts at that very moment: what is ordered then was not ordered before.
+/// A client that waits for a deployment's creation acts at that very moment: an order at that moment is a new one.
 #[test]
 fn an_order_at_the_moment_of_a_creation_is_a_new_one() {
     let pushed: Change = |record| {
@@ -408,7 +408,7 @@ fn an_order_at_the_moment_of_a_creation_is_a_new_one() {
         again(record);
     };
     check(asked, &[]);
-    // It is one order, and gives reason for one deployment.
+    // The tag is one order, and justifies one deployment.
     let thrice: Change = |record| {
         record.pushes.push(push("a", 2, "1.3.0"));
         again(record);
@@ -419,13 +419,13 @@ fn an_order_at_the_moment_of_a_creation_is_a_new_one() {
 
 #[test]
 fn a_push_costs_one_needless_revision_at_most() {
-    // `a` has been pushed under three tags, each of which is an order of its own.
+    // `a` has been pushed under three tags, each of which is an order.
     let three = ["web:3", "web:4", "web:5"];
     let four = ["web:3", "web:4", "web:5", "web:6"];
     let cases: [(&[&str], &[Reconciliation], &[u8]); 5] = [
         (&three, &[], &[]),
         (&four, &[], &[2]),
-        // Two that look at the same moment may leave one each, if it is the moment at which they were registered.
+        // Two concurrent reconciliations may leave one each, if both were running when the revisions were registered.
         (&four, &[look(2, 3, None)], &[]),
         (&four, &[look(3, 4, None)], &[2]),
         (&four, &[look(30, 32, None), look(31, 32, None)], &[2]),
@@ -474,7 +474,7 @@ fn production_answers_every_request() {
             &[("1.1.0", None), ("1.1.0", Some("`/` answered 500"))],
             &[6],
         ),
-        // It fails in a way that nobody asks for.
+        // It fails in a way that no check covers.
         (&[("1.1.0", None), ("6.6.6", Some("`/` answered 500"))], &[]),
         (&[], &[6]),
     ];

@@ -1,11 +1,11 @@
-//! 7. A person is told the truth: no success for a rollback, no silence for an end, no secret in a message or a log.
+//! 7. People are told the truth: no success for a rollback, no unreported end, no secret in a message or a log.
 //!
-//! - `shipped` is said of a deployment that succeeded and is no rollback; `rolled-back` of a rollback that succeeded;
-//!   `failed` and `stopped` of one that ended so; a failed gate of one whose gate did not succeed. The digest is the one
-//!   that the deployment shipped, or rolled back from.
-//! - Of every deployment of a pipeline's group, whoever created it, the end is told; unless EventBridge lost the event, or
-//!   it lies in a queue whose alarm tells it.
-//! - No message, log line or answer of a function holds a secret.
+//! - `shipped` is for a deployment that succeeded and is not a rollback; `rolled-back` for a rollback that succeeded;
+//!   `failed` and `stopped` for one that ended so; a failed gate for one whose gate did not succeed. The digest is the
+//!   one that the deployment shipped, or rolled back from.
+//! - A message reports the end of every deployment of a pipeline's group, whoever created it, unless EventBridge lost
+//!   the event or it is in a queue whose alarm notifies people.
+//! - No message, log line or answer of a function contains a secret.
 
 use record::{By, Deployment, End, Message};
 
@@ -45,7 +45,7 @@ fn lie(facts: &Facts<'_>, told: &Message) -> Option<String> {
     };
     if !is_true {
         return Some(format!(
-            "`{outcome}` is told at {} of `{}`, which is {by:?} and {status}",
+            "`{outcome}` was reported at {} of `{}`, which is {by:?} and {status}",
             facts.when(told.at),
             deployment.id
         ));
@@ -54,7 +54,7 @@ fn lie(facts: &Facts<'_>, told: &Message) -> Option<String> {
     let ships = deployment.pipeline_digest.as_deref()?;
     (!is_rollback && digest != ships).then(|| {
         format!(
-            "`{outcome}` is told at {} of {}, but `{}` ships {}",
+            "`{outcome}` was reported at {} of {}, but `{}` ships {}",
             facts.when(told.at),
             short(&digest),
             deployment.id,
@@ -81,7 +81,7 @@ fn silence(facts: &Facts<'_>, deployment: &Deployment) -> Option<String> {
     };
     (!is_told && !is_lost).then(|| {
         format!(
-            "nobody was told that `{}` ({:?}) {}{}",
+            "no message reports that `{}` ({:?}) {}{}",
             deployment.id,
             deployment.by,
             deployment.status,

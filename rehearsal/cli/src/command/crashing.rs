@@ -1,4 +1,4 @@
-//! What `crashes` takes.
+//! The arguments of `crashes`.
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use local_aws::fault::Fault;
@@ -8,30 +8,30 @@ use crate::binaries::FUNCTIONS;
 use crate::scenario::quoted;
 
 pub(crate) const AFTER_HELP: &str = "\
-Each scenario is played once to learn its points: every call that a function makes to AWS, told apart by the function, the
-operation, and which of its calls it is. Then it is played again for each point and each fault, with nothing else wrong:
-Lambda and EventBridge deliver again what failed, as they do in AWS. At the end of each play the eight invariants must
-hold. Of a script that waits for what does not come any more, the rest is left out.
+Each scenario is played once to find its points: every call that a function makes to AWS, identified by the function,
+the operation, and the number of the call. Then it is played again for each point and each fault, without any other fault:
+Lambda and EventBridge retry failed events, as they do in AWS. At the end of each play the eight invariants must hold.
+A script that waits for a moment that can no longer come is cut short.
 
 Faults:
-  killed-before  the function's process is killed before AWS hears the call
-  killed-after   the function's process is killed when AWS has done what was asked, before the answer arrives
-  error          AWS answers every attempt of the call with an error of its own, and does nothing
-  denied         AWS denies the call, which no SDK tries again
-  throttled      AWS throttles every attempt of the call
-  timed-out      AWS does what every attempt of the call asks for, and never answers
-  answer-lost    AWS does what was asked, and the connection breaks before the answer; the next attempt is answered
+  killed-before  the function's process is killed before AWS receives the call
+  killed-after   the function's process is killed after AWS has acted on the call, before the answer arrives
+  error          AWS answers every attempt with an internal error, and does not act
+  denied         AWS denies the call, which no SDK retries
+  throttled      AWS throttles every attempt
+  timed-out      AWS acts on every attempt, and never answers
+  answer-lost    AWS acts on the call, and the connection breaks before the answer; the next attempt is answered
 
 Examples:
   cargo rehearse crashes ship                             all points and faults of one scenario
   cargo rehearse crashes ship burst --fault killed-after
   cargo rehearse crashes --call ecs:RunTask               one call, in all scenarios
   cargo rehearse crashes --json > crashes.json            every play, for programs
-  cargo rehearse ship --fault run-migration:ecs:RunTask:1=killed-after   one play, to look at
+  cargo rehearse ship --fault run-migration:ecs:RunTask:1=killed-after   one play, with full progress
 
 Exit status:
   0  the invariants held at every point
-  1  one did not, or a play did not come to its end
+  1  one did not, or a play did not finish
   2  wrong usage";
 
 fn known_function(given: &str) -> Result<String, String> {
@@ -62,15 +62,15 @@ fn call(given: &str) -> Result<String, String> {
 /// The arguments of `crashes`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Crashing {
-    /// The scenarios to play; all of them where none is named
+    /// The scenarios to play [default: all]
     #[arg(value_name = "NAME")]
     pub(crate) scenarios: Vec<String>,
 
-    /// Only at calls of these functions, by their binaries' names
+    /// Only calls of these functions, by their binaries' names
     #[arg(long = "function", value_name = "FUNCTION", value_parser = known_function)]
     pub(crate) functions: Vec<String>,
 
-    /// Only at calls of these operations, as in `ecs:RunTask`
+    /// Only calls to these operations, as in `ecs:RunTask`
     #[arg(long = "call", value_name = "SERVICE:OPERATION", value_parser = call)]
     pub(crate) calls: Vec<String>,
 
@@ -83,7 +83,7 @@ pub(crate) struct Crashing {
     )]
     pub(crate) faults: Vec<Fault>,
 
-    /// So many plays at a time, and four times as many that mostly wait for answers; six for each processor unless told otherwise
+    /// Plays at a time, plus four times as many that mostly wait for answers [default: six for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) jobs: Option<u16>,
 

@@ -1,5 +1,5 @@
-//! Which command takes which option. An option that a command does not honour is wrong usage, and the error names those
-//! that do: a result must never be about something else than was asked for.
+//! Which command takes which option. An option that a command does not use is an error that names the commands that do:
+//! otherwise a result could differ from the one that was requested.
 
 use std::ffi::OsString;
 
@@ -7,7 +7,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, Error};
 
-/// A line with its options behind the subcommand, where an option may also stand before it.
+/// A line with the options after the subcommand, where they may also precede it.
 pub(super) fn in_order(command: &mut Command, line: Vec<OsString>) -> Result<Vec<OsString>, Error> {
     let Some((before, name, after)) = parts(command, &line) else {
         return Ok(line);
@@ -20,7 +20,7 @@ pub(super) fn in_order(command: &mut Command, line: Vec<OsString>) -> Result<Vec
     };
     let given = |argument: &&clap::Arg| {
         let id = argument.get_id().as_str();
-        // `--help` is no option of what stands before: clap answers it first.
+        // Clap handles `--help` first, so it is not among the options before a subcommand.
         matches.try_contains_id(id).is_ok()
             && matches.value_source(id) == Some(ValueSource::CommandLine)
     };
@@ -40,7 +40,7 @@ pub(super) fn in_order(command: &mut Command, line: Vec<OsString>) -> Result<Vec
         .collect())
 }
 
-/// The error that clap made, with the commands that take what was not expected.
+/// Clap's error, with the commands that take the unexpected argument.
 pub(super) fn explained(command: &mut Command, name: Option<&str>, error: Error) -> Error {
     let unknown = match (error.kind(), error.get(ContextKind::InvalidArg)) {
         (ErrorKind::UnknownArgument, Some(ContextValue::String(argument))) => argument.clone(),
@@ -77,14 +77,14 @@ fn not_taken(command: &mut Command, name: &str, argument: &clap::Arg) -> Error {
     )
 }
 
-/// What stands before a subcommand.
+/// The arguments before a subcommand.
 struct Before {
     options: Vec<OsString>,
     matches: ArgMatches,
 }
 
-/// A line in three: what stands before its subcommand, the subcommand, and the rest. None: there is no subcommand, or the
-/// line cannot be understood, which clap says better.
+/// Splits a line into the arguments before its subcommand, the subcommand, and the rest. `None` if it has no
+/// subcommand, or cannot be parsed, which clap reports better.
 fn parts(command: &Command, line: &[OsString]) -> Option<(Before, String, Vec<OsString>)> {
     let names = |token: &OsString| {
         let token = token.to_str()?;
@@ -94,7 +94,7 @@ fn parts(command: &Command, line: &[OsString]) -> Option<(Before, String, Vec<Os
     let alone = alone(command);
     (1..line.len()).find_map(|at| {
         let name = names(&line[at])?;
-        // The name may also be the value of an option; then what stands before it is no whole line.
+        // The name may be the value of an option; the arguments before it are then incomplete.
         let matches = alone.clone().try_get_matches_from(&line[..at]).ok()?;
         let options = line[1..at].to_vec();
         Some((Before { options, matches }, name, line[at + 1..].to_vec()))

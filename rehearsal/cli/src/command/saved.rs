@@ -1,26 +1,26 @@
-//! What `check` and `report` take: the record of a run that was played before.
+//! The arguments of `check` and `report`: the record of an earlier run.
 
 use std::path::PathBuf;
 
 pub(crate) const AFTER_CHECK: &str = "\
-A record is what a scenario prints with `--json`. Nothing is built or played: the eight invariants are judged on the record
-alone, and the scenario's own claims where it is one of `--list`. Claims of others, such as your own pipelines', stay as they
-were judged. What the scenario was excused from it is excused from again.
+A scenario prints a record with `--json`. Nothing is built or played: the record alone is judged by the eight
+invariants, and by the claims of its scenario if `--list` has it. Other claims, such as those of custom pipelines, keep
+their verdicts. Invariants that the scenario excused stay excused.
 
 Examples:
   cargo rehearse ship --json > ship.json
-  cargo rehearse check ship.json                          what the play itself said at its end
+  cargo rehearse check ship.json                          the verdict of the play itself
   cargo rehearse check ship.json --json                   the record with its verdict, for programs
   cargo rehearse storm --seed 7 --json | cargo rehearse check -    `-` is standard input
 
 Exit status:
-  0  everything was as expected
-  1  something was not, or the run was broken off
+  0  the run met all expectations
+  1  it did not, or the run was broken off
   2  wrong usage: a file that cannot be read, or that is not a record";
 
 pub(crate) const AFTER_REPORT: &str = "\
-A record is what a scenario prints with `--json`. Nothing is built or played: the page is the one that `--report` would have
-written when the record was made.
+A scenario prints a record with `--json`. Nothing is built or played: the page is the one that `--report` would have
+written during the run.
 
 Examples:
   cargo rehearse ship --json > ship.json
@@ -30,8 +30,8 @@ Examples:
 
 Exit status:
   0  the page was written
-  1  it could not be written to its end
-  2  wrong usage: a record that cannot be read, a file that is not one, an output that cannot be written to";
+  1  the page could not be written completely
+  2  wrong usage: an unreadable record, a file that is not a record, an unwritable output";
 
 /// The arguments of `check`.
 #[derive(Debug, Clone, clap::Args)]
@@ -40,7 +40,7 @@ pub(crate) struct Check {
     #[arg(value_name = "RECORD")]
     pub(crate) record: PathBuf,
 
-    /// Print the record with its verdict as one JSON object on stdout; the verdict in words goes to stderr
+    /// Print the record with its verdict as one JSON object on stdout; the verdict as text goes to stderr
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -52,7 +52,7 @@ pub(crate) struct Report {
     #[arg(value_name = "RECORD")]
     pub(crate) record: PathBuf,
 
-    /// The file that the page goes to; stdout unless told otherwise
+    /// The file for the page [default: stdout]
     #[arg(long, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 }

@@ -1,4 +1,4 @@
-//! What `scale` takes.
+//! The arguments of `scale`.
 
 use clap::value_parser;
 
@@ -6,7 +6,7 @@ use super::shared::{Build, Otherwise, Recording};
 
 pub(crate) const AFTER_HELP: &str = "\
 Every service runs one task, a process of the sample service, and a second one while it is deployed. Two hundred services
-take some four gigabytes and, on two processors, a quarter of an hour: what a function waits for takes its time.
+need some four gigabytes and, on two processors, a quarter of an hour: a function's waits take real time.
 
 Examples:
   cargo rehearse scale --profile release
@@ -14,8 +14,8 @@ Examples:
   cargo rehearse scale --json | jq .figures
 
 Exit status:
-  0  everything ended where it should
-  1  something did not, or the burst could not be played
+  0  everything ended as expected
+  1  it did not, or the burst could not be played
   2  wrong usage";
 
 /// The arguments of `scale`.
@@ -29,7 +29,7 @@ pub(crate) struct Scale {
     #[arg(long, default_value_t = 1000, value_parser = value_parser!(u32).range(1..=6000))]
     pub(crate) pushes: u32,
 
-    /// Seconds within which they come
+    /// Seconds over which the pushes are spread
     #[arg(long, default_value_t = 60, value_parser = value_parser!(u32).range(1..=600))]
     pub(crate) within: u32,
 

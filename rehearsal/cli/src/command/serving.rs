@@ -1,4 +1,4 @@
-//! What `serve` takes.
+//! The arguments of `serve`.
 
 use std::path::{Path, PathBuf};
 
@@ -8,29 +8,29 @@ use local_aws::lambda::external::Place;
 
 use super::shared::{Build, CustomPipelines, Otherwise, Recording};
 
-/// Where the local AWS listens unless told otherwise.
+/// The default port of the local AWS.
 const PORT: u16 = 4700;
 
 pub(crate) const AFTER_HELP: &str = "\
-It prints the variables that other programs need, and `ready` when it is. What AWS would only wait for passes at once,
-unless `--real-time` is given. It listens on loopback only, and ends by Ctrl-C or SIGTERM.
+Prints the environment variables for other programs, and `ready` when the local AWS is. Waits of AWS pass at once,
+unless `--real-time` is given. Listens only on loopback; Ctrl-C or SIGTERM ends it.
 
 Examples:
   cargo rehearse serve
   aws ecs deploy --cluster prod --service web --task-definition task.json --codedeploy-appspec appspec.yaml
-  cargo rehearse serve --real-time                        canary steps and waits last, to be continued or stopped
-  cargo rehearse serve --pipelines config/pipelines.toml  with the services that your own pipelines deploy to
+  cargo rehearse serve --real-time                        canary steps and waits last, so that you can continue or stop
+  cargo rehearse serve --pipelines config/pipelines.toml  with the services of custom pipelines
   cargo rehearse serve --function my-hook=http://127.0.0.1:9000    a hook under `cargo lambda watch`
   cargo rehearse serve --function my-hook=target/lambda/my-hook/bootstrap";
 
 /// The arguments of `serve`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Serving {
-    /// Port on loopback; 0 takes a free one
+    /// Port on loopback; 0 selects a free one
     #[arg(long, default_value_t = PORT)]
     pub(crate) port: u16,
 
-    /// Nothing that AWS waits for is passed over: a canary step of five minutes lasts five minutes
+    /// Run the clock in real time: a canary step of five minutes lasts five minutes
     #[arg(long)]
     pub(crate) real_time: bool,
 
@@ -46,8 +46,8 @@ pub(crate) struct Serving {
     #[command(flatten)]
     pub(crate) build: Build,
 
-    /// A Lambda function of your own, for an AppSpec to name: behind a URL of Lambda's Invoke API, or an executable that
-    /// speaks the Runtime API
+    /// A custom Lambda function, for an AppSpec to name: the URL of a Lambda Invoke API, or an executable that
+    /// implements the Runtime API
     #[arg(long = "function", value_name = "NAME=URL|PATH", value_parser = given_external)]
     pub(crate) functions: Vec<ExternalFunction>,
 }
@@ -60,7 +60,7 @@ pub(crate) struct ExternalFunction {
 }
 
 fn given_external(given: &str) -> Result<ExternalFunction, String> {
-    // Clap shows one sentence and no causes.
+    // Clap prints one sentence, without causes.
     external(given).map_err(|error| format!("{error:#}"))
 }
 
@@ -71,7 +71,7 @@ fn external(given: &str) -> anyhow::Result<ExternalFunction> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
     ensure!(
         (1..=64).contains(&name.len()) && name.bytes().all(allowed),
-        "`{name}` is no name of a function: expected 1 to 64 letters, digits, `-` and `_`"
+        "`{name}` is not a function name: expected 1 to 64 letters, digits, `-` and `_`"
     );
     let place = match place.contains("://") {
         true => Place::Endpoint(endpoint(place)?),
@@ -96,11 +96,11 @@ fn executable(given: &str) -> anyhow::Result<PathBuf> {
     use std::os::unix::fs::PermissionsExt as _;
     let path = Path::new(given)
         .canonicalize()
-        .with_context(|| format!("`{given}`, an executable that speaks the Runtime API"))?;
+        .with_context(|| format!("`{given}`, an executable that implements the Runtime API"))?;
     let metadata = path.metadata()?;
     ensure!(
         metadata.is_file() && metadata.permissions().mode() & 0o111 != 0,
-        "`{given}` is no executable file (hint: `cargo lambda build` makes `target/lambda/NAME/bootstrap`)"
+        "`{given}` is not an executable file (hint: `cargo lambda build` makes `target/lambda/NAME/bootstrap`)"
     );
     Ok(path)
 }
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_neither_is_refused_with_what_was_expected() {
+    fn other_values_are_rejected_with_the_expected_form() {
         for (given, expected) in [
             ("my-hook", "expected NAME=URL or NAME=PATH"),
             ("my hook=/bin/sh", "expected 1 to 64 letters"),
@@ -132,7 +132,7 @@ mod tests {
                 "hook=/nowhere/bootstrap",
                 "`/nowhere/bootstrap`, an executable",
             ),
-            ("hook=/etc/passwd", "is no executable file"),
+            ("hook=/etc/passwd", "is not an executable file"),
         ] {
             let error = format!("{:#}", external(given).unwrap_err());
             assert!(error.contains(expected), "{given}: {error}");

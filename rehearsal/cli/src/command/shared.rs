@@ -1,4 +1,4 @@
-//! Options that several commands take; each command has those that it honours, and no other.
+//! Options that several commands share; each command includes only those that it uses.
 
 use std::path::PathBuf;
 
@@ -8,14 +8,14 @@ use local_aws::named::UnknownName;
 
 use crate::binaries::Profile;
 
-/// Which binaries are rehearsed.
+/// The binaries to rehearse.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Build {
     /// How the functions are built: `dev` is quick, `release` is what ships; by default as this program was
     #[arg(long, value_enum, conflicts_with = "binaries")]
     pub(crate) profile: Option<Profile>,
 
-    /// A folder with the built functions and the sample service; nothing is built then
+    /// A folder with the built functions and the sample service, instead of building them
     #[arg(long, value_name = "DIR")]
     pub(crate) binaries: Option<PathBuf>,
 
@@ -24,30 +24,30 @@ pub(crate) struct Build {
     pub(crate) root: Option<PathBuf>,
 }
 
-/// How AWS is otherwise than usual.
+/// Deviations from the usual AWS.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Otherwise {
-    /// Play the second of two possibilities where AWS's behaviour is not confirmed; `all` takes every second one
+    /// Assume the second of two possible behaviours where AWS's is not confirmed; `all` assumes every second one
     #[arg(long, value_name = "WHAT", value_parser = assumption)]
     pub(crate) assume: Vec<Assumed>,
 
-    /// Take a permission away, as in `run-migration:ecs:RunTask`; `=ARN` behind it takes it for one resource only
+    /// Remove a permission, as in `run-migration:ecs:RunTask`; append `=ARN` to remove it for one resource only
     #[arg(long, value_name = "FUNCTION:ACTION")]
     pub(crate) without: Vec<Removal>,
 }
 
-/// Somebody's own pipelines.
+/// Custom pipelines.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct CustomPipelines {
-    /// Play it with pipelines of your own: the world is made as this file wants it
+    /// Play with custom pipelines: the world is built from this file
     #[arg(long, value_name = "FILE")]
     pub(crate) pipelines: Option<PathBuf>,
 }
 
-/// The recording of one world.
+/// The recording of one world's calls.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub(crate) struct Recording {
-    /// Write every call to the local AWS down, as it went over the wire, task definitions included: one JSON object a line
+    /// Record every call to the local AWS as it was sent, including task definitions: one JSON object per line
     #[arg(long, value_name = "FILE")]
     pub(crate) wire: Option<PathBuf>,
 }

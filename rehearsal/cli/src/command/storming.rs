@@ -1,4 +1,4 @@
-//! What `storm` takes.
+//! The arguments of `storm`.
 
 use std::num::NonZeroUsize;
 use std::ops::Range;
@@ -10,47 +10,48 @@ use anyhow::{Context as _, ensure};
 use super::shared::Build;
 
 pub(crate) const AFTER_HELP: &str = "\
-A storm is drawn from its seed: pipelines, pushes, tag moves, broken and slow versions, alarms, people who stop, continue
-and ask; events that are lost, late, twice or refused; calls to AWS that kill, fail or go unanswered. Then nothing fails any
-more, hourly looks come, and the eight invariants must hold. A seed that is played again goes the same way, nearly always to
-the last call; its fingerprint, which is printed, tells whether it did.
+A storm is drawn from its seed: pipelines, pushes, tag moves, broken and slow versions, alarms; people who stop,
+continue and send requests; events that are lost, late, duplicated or refused; calls to AWS that kill the function, fail
+or go unanswered. Then the faults end, hourly reconciliations run, and the eight invariants must hold. A replayed seed
+goes the same way, nearly always to the last call; equal fingerprints, which are printed, confirm it.
 
 Examples:
-  cargo rehearse storm --seeds 1..200                     many, several at a time; prints those in which something did not hold
-  cargo rehearse storm --seed 7                           one, with everything that happens in it
-  cargo rehearse storm --seed 7 --report storm.html       a page to look at
+  cargo rehearse storm --seeds 1..200                     many, several at a time; prints those that failed
+  cargo rehearse storm --seed 7                           one, with full progress
+  cargo rehearse storm --seed 7 --report storm.html       a report of the storm
   cargo rehearse storm --seed 7 --wire storm.jsonl        every call with its bytes
   cargo rehearse --profile release storm --seeds 1..2000  with the very binaries that ship";
 
-/// Seeds that are played where none are named.
+/// The default seeds.
 const SEEDS: &str = "1..25";
-/// Storms at a time for each processor: a storm computes for a tenth of the time that it takes, and needs some 200 MB.
+/// Storms at a time for each processor: a storm computes for a tenth of its duration, and needs some 200 MB.
 const STORMS_A_PROCESSOR: usize = 10;
 
 /// The arguments of `storm`.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Storming {
-    /// The seeds to play, the last one not included
+    /// The seeds to play, excluding the last
     #[arg(long, value_name = "A..B", default_value = SEEDS, value_parser = given_seeds)]
     pub(crate) seeds: Range<u64>,
 
-    /// Play one seed, and tell everything that happens
+    /// Play one seed, and print everything that happens
     #[arg(long, value_name = "N", conflicts_with_all = ["seeds", "jobs"])]
     pub(crate) seed: Option<u64>,
 
-    /// How many storms are played at a time, each with some 60 MB of memory beside the 200 that all share [default: ten for each processor]
+    /// Storms at a time, each with some 60 MB of memory beside the 200 MB that all share [default: ten for each
+    /// processor]
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
 
-    /// Print what became of the storms as one JSON object on stdout; progress goes to stderr
+    /// Print the results of the storms as one JSON object on stdout; progress goes to stderr
     #[arg(long)]
     pub(crate) json: bool,
 
-    /// Write what happened in one storm as an HTML page
+    /// Write a report of one storm as an HTML page
     #[arg(long, value_name = "FILE", requires = "seed")]
     pub(crate) report: Option<PathBuf>,
 
-    /// Write every call of one storm to the local AWS down, as it went over the wire
+    /// Record every call of one storm to the local AWS as it was sent
     #[arg(long, value_name = "FILE", requires = "seed")]
     pub(crate) wire: Option<PathBuf>,
 
@@ -67,7 +68,7 @@ impl Storming {
 }
 
 fn given_seeds(given: &str) -> Result<Range<u64>, String> {
-    // Clap shows one sentence and no causes.
+    // Clap prints one sentence, without causes.
     seeds(given).map_err(|error| format!("{error:#}"))
 }
 
@@ -76,7 +77,7 @@ fn seeds(given: &str) -> anyhow::Result<Range<u64>> {
     let (from, to) = given.split_once("..").with_context(expected)?;
     let from: u64 = from.parse().ok().with_context(expected)?;
     let to: u64 = to.parse().ok().with_context(expected)?;
-    ensure!(from < to, "`{given}` holds no seed, expected A below B");
+    ensure!(from < to, "`{given}` contains no seed, expected A below B");
     Ok(from..to)
 }
 

@@ -71,7 +71,7 @@ fn an_option_may_stand_before_a_subcommand_or_behind_it() {
     }
     let wire = parse("rehearse --wire calls.jsonl serve").unwrap();
     assert_eq!(wire.wire(), Some(&PathBuf::from("calls.jsonl")));
-    // The name of a subcommand may be a value, too.
+    // The name of a subcommand may also be an option's value.
     let serve = parse("rehearse --pipelines serve serve").unwrap();
     assert_eq!(serve.pipelines(), Some(&PathBuf::from("serve")));
     assert!(
@@ -82,7 +82,7 @@ fn an_option_may_stand_before_a_subcommand_or_behind_it() {
     );
 }
 
-/// Lines that are refused, and what is told.
+/// Rejected lines, with a part of the error.
 const WRONG: &[(&str, &str)] = &[
     (
         "rehearse --event",
@@ -177,8 +177,8 @@ const WRONG: &[(&str, &str)] = &[
         "rehearse storm --jobs 0",
         "invalid value '0' for '--jobs <N>'",
     ),
-    ("rehearse storm --seeds 5..5", "holds no seed"),
-    ("rehearse storm --seeds 9..3", "holds no seed"),
+    ("rehearse storm --seeds 5..5", "contains no seed"),
+    ("rehearse storm --seeds 9..3", "contains no seed"),
     (
         "rehearse crashes --jobs 0",
         "invalid value '0' for '--jobs <N>'",
@@ -232,7 +232,7 @@ fn wrong_usage_is_told_with_status_2() {
     }
 }
 
-/// Every option, with a value for it, and the commands that honour it: `NAME` is a scenario.
+/// Every option, with a value for it, and the commands that use it: `NAME` is a scenario.
 const HONOURED: [(&str, &str, &str); 24] = [
     ("--assume", "all", "NAME scale serve crashes"),
     ("--binaries", "here", "NAME scale serve crashes storm"),
@@ -265,7 +265,7 @@ const HONOURED: [(&str, &str, &str); 24] = [
 ];
 
 #[test]
-fn every_command_takes_what_it_honours_and_refuses_the_rest() {
+fn every_command_accepts_its_options_and_rejects_the_rest() {
     let mut command = Arguments::command();
     command.build();
     let commands: Vec<&str> = std::iter::once("NAME")
@@ -282,7 +282,7 @@ fn every_command_takes_what_it_honours_and_refuses_the_rest() {
                 _ => value,
             };
             let subcommand = name.replace("NAME", "");
-            // One storm is recorded or shown, not many.
+            // Only a single storm can be recorded or reported.
             let needs = match (*name, option) {
                 ("storm", "--report" | "--wire") => "--seed 7",
                 ("check" | "report", _) => "record.json",
@@ -300,7 +300,7 @@ fn every_command_takes_what_it_honours_and_refuses_the_rest() {
     }
 }
 
-/// A new option must be entered above, with those that honour it.
+/// A new option must be added above, with the commands that use it.
 #[test]
 fn the_table_is_claps_own_list() {
     let mut command = Arguments::command();
@@ -334,7 +334,7 @@ fn every_help_teaches_by_examples() {
     for command in commands.filter(|command| command.get_name() != "help") {
         let help = command.clone().render_long_help().to_string();
         assert!(help.contains("Examples:"), "{}", command.get_name());
-        // An example that is refused would teach nothing.
+        // An example in `--help` must be valid.
         for line in help
             .lines()
             .filter_map(|line| line.trim().strip_prefix("cargo rehearse"))

@@ -1,4 +1,4 @@
-//! How plays are shown: a line each, and a table of all of them.
+//! The presentation of plays: one line each, and a table of all.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use local_aws::fault::Fault;
 
 use super::{Outcome, Verdict, is_untried};
 
-/// One play that is over.
+/// The line of a finished play.
 pub(super) fn line(number: usize, of: usize, outcome: &Outcome) -> String {
     let Outcome {
         scenario,
@@ -37,7 +37,7 @@ pub(super) fn line(number: usize, of: usize, outcome: &Outcome) -> String {
     )
 }
 
-/// What came of all plays: by function, call and fault, then each that went wrong.
+/// The results of all plays: by function, call and fault, then each failed play.
 pub(super) fn summary(outcomes: &[Outcome]) -> String {
     let mut lines = vec![String::new()];
     lines.extend(table(outcomes));
@@ -45,11 +45,11 @@ pub(super) fn summary(outcomes: &[Outcome]) -> String {
     for outcome in outcomes {
         let found = match &outcome.verdict {
             Verdict::NotReached if is_untried(outcome, outcomes) => {
-                "no play let this fault meet this call: nothing is shown".to_owned()
+                "no play reached this call with this fault: nothing is proven".to_owned()
             }
             Verdict::Held | Verdict::NotReached => continue,
             Verdict::Violated(violations) => violations.join("\n  "),
-            Verdict::BrokenOff(error) => format!("did not come to its end: {error}"),
+            Verdict::BrokenOff(error) => format!("did not finish: {error}"),
         };
         lines.push(format!("{}\n  {found}", outcome.replay));
     }
@@ -57,7 +57,8 @@ pub(super) fn summary(outcomes: &[Outcome]) -> String {
     lines.join("\n")
 }
 
-/// A row for each function and call, a column for each fault: how many plays held, and of how many.
+/// A row for each function and call, a column for each fault: the number of plays in which the invariants held, of the
+/// total.
 fn table(outcomes: &[Outcome]) -> Vec<String> {
     let mut rows: BTreeMap<(&str, &str), BTreeMap<&str, Cell>> = BTreeMap::new();
     for outcome in outcomes {
@@ -172,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_violated_is_told_with_the_command_that_plays_it_again() {
+    fn a_violation_is_listed_with_the_command_that_replays_it() {
         let violated = Verdict::Violated(vec!["5. judged twice".to_owned()]);
         let outcomes = [
             outcome("ecs:RunTask", Fault::KilledAfter, violated),
@@ -190,8 +191,8 @@ mod tests {
             "1 of 2",
             "0 of 1",
             "cargo rehearse ship --fault run-migration:ecs:RunTask:1=killed-after\n  5. judged twice",
-            "did not come to its end: interrupted",
-            "ecs:RunTask:1=error\n  no play let this fault meet this call",
+            "did not finish: interrupted",
+            "ecs:RunTask:1=error\n  no play reached this call with this fault",
             "2 points, 5 plays: 1 held, 1 violated an invariant, 1 broken off, 2 not reached",
         ] {
             assert!(summary.contains(expected), "{expected}\n{summary}");

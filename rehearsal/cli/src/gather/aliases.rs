@@ -1,9 +1,9 @@
-//! What stands in the record for what may be secret and must still be compared: the words of commands, and what a request
-//! has in its query. The same stands for the same, so that what the record says of them is as true as if they were in it.
+//! Aliases for texts that may be secret but must remain comparable: the words of commands, and the queries of requests.
+//! Equal texts have equal aliases, so comparisons in the record give the same results as the originals.
 
 use std::cell::RefCell;
 
-/// A number for each text, in the order in which they come up.
+/// A number for each text, by first appearance.
 #[derive(Default)]
 pub(super) struct Aliases {
     known: RefCell<Vec<String>>,
@@ -20,13 +20,13 @@ impl Aliases {
         index + 1
     }
 
-    /// The words of a command. A shell splits the one that it was given.
+    /// The words of a command. A shell splits the script that it was given.
     pub(super) fn words(&self, command: &[String]) -> Vec<usize> {
         let words = command.iter().flat_map(|word| word.split_whitespace());
         words.map(|word| self.number(word)).collect()
     }
 
-    /// A path, with the names in its query and without their values: `/orders?token=…1`.
+    /// A path, with the names in its query but without their values: `/orders?token=…1`.
     pub(super) fn path(&self, path: &str) -> String {
         let Some((place, query)) = path.split_once('?') else {
             return path.to_owned();
@@ -57,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_is_told_without_what_its_query_says() {
+    fn a_path_is_recorded_without_the_values_of_its_query() {
         let aliases = Aliases::default();
         for (path, expected) in [
             ("/orders", "/orders"),

@@ -1,4 +1,4 @@
-//! Functions: their invocations and calls, what allowed those, and what they failed at for good.
+//! Functions: their invocations and calls, the permissions that allowed them, and their failures.
 
 use local_aws::iam::{Grant, Refusal};
 use local_aws::lambda::{self, Answer};
@@ -34,7 +34,7 @@ pub(super) fn invocations(
     invocations.iter().map(invocation).collect()
 }
 
-/// What EventBridge could not deliver, and what functions failed at for good: as AWS keeps it, but redacted.
+/// Undeliverable events and failed invocations, as AWS keeps them, but redacted.
 pub(super) fn dead_letters(world: &World, redactor: &Redactor) -> Vec<DeadLetter> {
     let undelivered = world.events.dead_letters().into_iter().map(|letter| {
         let message = letter.to_value();

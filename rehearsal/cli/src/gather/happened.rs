@@ -1,4 +1,4 @@
-//! What happened in a world: pushes, reconciliations, hooks, messages.
+//! The events of a world: pushes, reconciliations, hooks, messages.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -49,7 +49,7 @@ pub(super) fn pushes(known: &Known, timeline: &[Entry], invocations: &[Invocatio
     pushes
 }
 
-/// Whether an invocation of `start-deployment` was told of this push, and came to its end.
+/// Whether an invocation of `start-deployment` received this push, and finished.
 fn hears(invocation: &Invocation, digest: &str, tag: &str, at: SystemTime) -> bool {
     let event = &invocation.payload;
     let told_at = event["time"]
@@ -161,7 +161,7 @@ pub(super) fn message(entry: &Entry) -> Option<Message> {
     })
 }
 
-/// How many invocations of `start-deployment` ran when each revision was registered, by its ARN.
+/// The number of `start-deployment` invocations that were running when each revision was registered, by its ARN.
 pub(crate) fn starts_at_once(timeline: &[Entry]) -> BTreeMap<&str, usize> {
     let (mut running, mut at_once) = (0_usize, BTreeMap::new());
     for entry in timeline {

@@ -1,4 +1,4 @@
-//! What only the play can add to what its world says.
+//! Facts that only the play has.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -7,17 +7,17 @@ use record::{Answers, Seen};
 
 use crate::scenario::custom_pipelines;
 
-/// What a play knows that its world does not say at the end.
+/// Facts that a play has and its world does not keep until the end.
 pub(crate) struct Known {
     pub(crate) pipelines: Vec<custom_pipelines::Pipeline>,
-    /// (repository, tag, digest) of what lay in the repositories at the beginning.
+    /// (repository, tag, digest) of the images in the repositories at the start.
     pub(crate) images: Vec<(String, String, String)>,
-    /// ARNs of the revisions that were there before anything happened.
+    /// ARNs of the revisions from before the start.
     pub(crate) revisions: Vec<String>,
     pub(crate) start: SystemTime,
 }
 
-/// What the clients of production saw, by service.
+/// The view of production's clients, by service.
 #[derive(Default)]
 pub(crate) struct Production {
     pub(crate) seen: BTreeMap<String, Seen>,

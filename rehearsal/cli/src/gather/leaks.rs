@@ -1,7 +1,7 @@
-//! What a function told that nobody may know.
+//! Secrets that functions revealed.
 //!
-//! Its messages, its log and its answers are looked at as they are, and not redacted before: a function that tells a secret
-//! must be seen to do so. The record says which text held which secret, and never the secret.
+//! Messages, logs and answers are searched in their original form: redaction before the search would hide a function
+//! that reveals a secret. The record names the text and the secret's name, and never the secret.
 
 use local_aws::lambda::{Answer, Invocation};
 use local_aws::timeline::Entry;
@@ -11,7 +11,7 @@ use record::{Leak, Simulated};
 use super::happened::message;
 use crate::scenario::setting::SECRET;
 
-/// As many characters before a secret are kept.
+/// The maximum number of characters before a secret that are kept.
 const CHARACTERS_BEFORE: usize = 60;
 
 pub(super) fn leaks(
@@ -33,7 +33,7 @@ pub(super) fn leaks(
         .collect()
 }
 
-/// (name, value): what every container has in its environment, and what CodeDeploy gives hooks to answer with.
+/// (name, value): every container's environment, and the execution ids that CodeDeploy gives hooks for their answers.
 fn secrets(world: &World) -> Vec<(&'static str, String)> {
     let executions: Vec<String> = world.codedeploy.read(|state| {
         let hooks = state
@@ -49,7 +49,7 @@ fn secrets(world: &World) -> Vec<(&'static str, String)> {
         .collect()
 }
 
-/// What functions logged and answered: (where, what).
+/// Logs and answers of functions: (place, text).
 fn said(world: &World, invocations: &[Invocation]) -> impl Iterator<Item = (String, String)> {
     let logged = world.lambda.functions().into_iter().flat_map(|function| {
         let place = format!("the log of `{}`", function.binary_name);
@@ -70,7 +70,7 @@ fn said(world: &World, invocations: &[Invocation]) -> impl Iterator<Item = (Stri
     logged.chain(answered)
 }
 
-/// The first secret in a text: what stands before it holds none.
+/// The first secret in a text: the text before it contains none.
 fn leak(secrets: &[(&'static str, String)], place: String, text: &str) -> Option<Leak> {
     let found = secrets
         .iter()
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_that_holds_a_secret_is_told_without_it() {
+    fn a_text_with_a_secret_is_reported_without_it() {
         let secrets = [("TOKEN", "planted".to_owned()), ("ID", "1234".to_owned())];
         let leak = |text: &str| leak(&secrets, "the log".to_owned(), text);
         assert_eq!(leak("nothing"), None);

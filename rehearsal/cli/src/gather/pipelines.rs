@@ -1,4 +1,4 @@
-//! What became of pipelines, and of what they deploy: images, revisions, deployments.
+//! Pipelines, and what they deploy: images, revisions, deployments.
 
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ use super::redact::Redactor;
 use super::services::gate;
 use crate::scenario::custom_pipelines;
 
-/// How Greenlight begins what says that a thing is its own.
+/// The start of the description by which Greenlight marks its revisions and deployments.
 const DESCRIPTION: &str = "greenlight ";
 const OWN_TAG: &str = "greenlight:digest";
 
@@ -167,7 +167,7 @@ fn by(deployment: &codedeploy::Deployment) -> By {
     }
 }
 
-/// What became of the events that tell deployments' ends to `report-outcome`.
+/// The deliveries of the events that report deployments' ends to `report-outcome`.
 struct Ends {
     arrived: BTreeSet<String>,
     kept: Vec<String>,
@@ -227,7 +227,7 @@ fn is_end(event: &Value) -> bool {
     event["source"] == "aws.codedeploy" && matches!(state, Some("SUCCESS" | "FAILURE" | "STOP"))
 }
 
-/// Those that were registered during the run.
+/// The revisions that were registered during the run.
 pub(super) fn revisions(world: &World, before: &[String], timeline: &[Entry]) -> Vec<Revision> {
     let starts_at_once = starts_at_once(timeline);
     let described = |revision: &ecs::task_definition::Revision| {

@@ -1,24 +1,24 @@
-//! What neither the record nor the page may tell: the values of containers' environment variables and the tokens by which
-//! hooks are answered, wherever they come up. AWS keeps both in dead letters, because it keeps whole events.
+//! Redaction for the record and the page: the values of containers' environment variables and the tokens by which hooks
+//! are answered, wherever they occur. AWS keeps both in dead letters, because it keeps whole events.
 //!
-//! What functions say is judged and not withheld: a function that tells a secret must be seen to do so.
+//! The functions' own texts are searched first (`leaks.rs`): a function that reveals a secret must be noticed.
 
 use local_aws::ecs::task_definition::Revision;
 use local_aws::world::Aws;
 use serde_json::{Value, json};
 
-/// Shorter values are words that anybody may use: `production`'s first letters, `8080`, `true`.
+/// Shorter values are too common to redact: `8080`, `true`, `eu`.
 const CHARACTERS_AT_LEAST: usize = 8;
 
-/// Takes these values out of text and documents.
+/// Removes these values from texts and documents.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Redactor {
-    /// (value, name), long values first: one may hold another.
+    /// (value, name), long values first, because one may contain another.
     values: Vec<(String, String)>,
 }
 
 impl Redactor {
-    /// The environment in every task definition, and every hook's execution id.
+    /// The environments of all task definitions, and every hook's execution id.
     pub(crate) fn of(aws: &Aws) -> Redactor {
         let variables: Vec<(String, String)> = aws.ecs.read(|state| {
             let revisions = state.families.values().flatten();
@@ -44,7 +44,7 @@ impl Redactor {
         Redactor { values }
     }
 
-    /// The text, with a note in place of each value.
+    /// The text, with a placeholder for each value.
     pub(crate) fn text(&self, text: &str) -> String {
         let mut told = text.to_owned();
         for (value, name) in &self.values {
@@ -55,7 +55,7 @@ impl Redactor {
         told
     }
 
-    /// The same of a document, in which an environment has no values at all.
+    /// The same for a document; all values in its environments are removed, too.
     pub(crate) fn document(&self, mut document: Value) -> Value {
         empty_environments(&mut document);
         self.within(&mut document);
@@ -83,7 +83,7 @@ fn variables<'a>(
     variables.map(move |variable| (text(&variable["name"]), text(&variable["value"])))
 }
 
-/// A text as it stands in a JSON document, without the quotes.
+/// A text as it occurs in a JSON document, without the quotes.
 fn in_json(text: &str) -> String {
     let quoted = json!(text).to_string();
     quoted[1..quoted.len() - 1].to_owned()
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_not_told_and_the_longer_one_goes_first() {
+    fn values_are_redacted_longest_first() {
         let redactor = redactor(&[
             ("HOST", "db.internal"),
             ("URL", "postgres://shop:hunter2@db.internal/shop"),
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn the_environment_of_a_task_definition_is_not_told() {
+    fn the_environment_of_a_task_definition_is_redacted() {
         let definition = json!({ "containerDefinitions": [
             { "name": "web", "environment": [{ "name": "SHOP_TOKEN", "value": "planted-value" }] },
             { "name": "proxy" },

@@ -1,4 +1,4 @@
-//! Services: what their listeners answered and who did, their targets, and how they ended.
+//! Services: the answers of their listeners and who gave them, their targets, and their final state.
 
 use std::collections::BTreeMap;
 use std::net::ToSocketAddrs as _;
@@ -76,7 +76,7 @@ pub(super) fn test_listener(scenario: &Scenario, world: &World) -> Answered {
     answered
 }
 
-/// What a pipeline asks green for, and where its test listener is reached.
+/// A pipeline's configured test-traffic check, and the addresses of its test listener.
 pub(super) fn gate(
     world: &World,
     given: &custom_pipelines::Pipeline,
@@ -102,7 +102,7 @@ pub(super) fn gate(
     }
 }
 
-/// Those at which a listener is open, as far as its load balancer's name stands for them on this machine.
+/// The addresses of an open listener, if this machine resolves its load balancer's name.
 fn addresses(world: &World, listener: &str) -> Vec<String> {
     let open = world.load_balancers.addresses(listener);
     let named = ("localhost", 0).to_socket_addrs();
@@ -117,7 +117,7 @@ fn addresses(world: &World, listener: &str) -> Vec<String> {
     named
 }
 
-/// Of every test listener that a service or a pipeline has, each once.
+/// Every test listener of the services and pipelines, once each.
 pub(super) fn test_answers(
     world: &World,
     services: &[Listeners],
@@ -169,7 +169,7 @@ pub(super) fn health(world: &World) -> Vec<HealthChange> {
     changes.collect()
 }
 
-/// The task that a target was at a moment, and whose green it is.
+/// The task behind a target at a moment, and the deployment whose green it is.
 fn task(served: &[Served], target: &Answering, at: SystemTime) -> (String, Option<String>) {
     let is_it = |served: &&Served| {
         let known = (&served.target_group_arn, &served.id, served.port);

@@ -10,10 +10,10 @@ use record::{Container, ContainerEnd, Migration, Task};
 use super::aliases::Aliases;
 use super::redact::Redactor;
 
-/// How the tasks that Greenlight starts say for whom.
+/// The prefix of `startedBy` by which Greenlight's tasks name their deployment.
 const STARTED_BY: &str = "greenlight/";
 
-/// Those that have ended, in the order in which they did.
+/// The tasks that have ended, in the order of their ends.
 pub(super) fn ended(timeline: &[Entry], redactor: &Redactor) -> Vec<Task> {
     let tasks = timeline.iter();
     tasks
@@ -49,7 +49,7 @@ fn one_off_task(entry: &Entry, redactor: &Redactor) -> Option<Task> {
     }
 }
 
-/// What one-off tasks printed, by the last part of their ARN.
+/// The output of one-off tasks, by the last part of their ARN.
 pub(super) fn logs(
     world: &World,
     timeline: &[Entry],
@@ -98,7 +98,7 @@ pub(super) fn migrations(world: &World, aliases: &Aliases) -> Vec<Migration> {
         .read(|state| state.tasks.iter().filter_map(migration).collect())
 }
 
-/// The index of each manifest that a machine of the rehearsal runs: a task may state either digest for the same image.
+/// The index of each manifest that the rehearsal's machine can run: a task may state either digest for the same image.
 fn indexes(world: &World) -> BTreeMap<String, String> {
     let images = world
         .ecr
@@ -132,7 +132,7 @@ fn container(
     }
 }
 
-/// The functions that RunTask gave tasks to, for the deployment that the task says, by task.
+/// The functions that called RunTask for the deployment in the task's `startedBy`, by task.
 fn given(world: &World) -> BTreeMap<String, String> {
     let calls = world.calls().into_iter();
     let started = calls.filter(|call| call.operation == "RunTask" && call.status == 200);

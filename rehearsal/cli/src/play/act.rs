@@ -1,4 +1,4 @@
-//! Does the steps of a scenario or a storm.
+//! Performs the steps of a scenario or a storm.
 
 mod moment;
 mod rest;
@@ -17,12 +17,12 @@ use super::{forge, person};
 use crate::scenario::{DeliveryFaults, Impossible, Moment, Queued, Reached, Step};
 use crate::traffic::Traffic;
 
-/// Whoever does a script's steps.
+/// The performer of a script's steps.
 pub(super) struct Script<'a> {
     world: &'a World,
     traffic: &'a BTreeMap<String, Traffic>,
     impossible: Impossible,
-    /// Keeps the clock from moving on between two waits.
+    /// Keeps the clock still between two waits.
     pause: Pause,
 }
 
@@ -80,14 +80,14 @@ impl<'a> Script<'a> {
             Step::EndWait { service, wait } => {
                 self.possible(person::end_wait(world, service, *wait))?;
             }
-            // Refused while another deployment is under way, and where no revision has it.
+            // AWS refuses this while another deployment is under way; it also fails if no revision has this version.
             Step::Redeploy { service, version } => {
                 self.possible(person::redeploy(world, service, version).await)?;
             }
             Step::Desire { service, count } => person::desire(world, service, *count).await?,
             Step::KeepPath { service, path } => person::keep_path(world, service, path)?,
             Step::Forge { service, forgery } => forge::forge(world, service, *forgery).await?,
-            // The function that is asked may wait for a retry, and so for time.
+            // The invoked function may wait for a retry, and therefore for the clock.
             Step::Ask(request) => {
                 let asked = person::ask(world, request.payload());
                 self.pause.during(asked).await?;
@@ -96,7 +96,7 @@ impl<'a> Script<'a> {
         Ok(())
     }
 
-    /// What came of a step that may be impossible by now.
+    /// Handles the result of a step that may no longer be possible.
     fn possible<T>(&self, done: anyhow::Result<T>) -> anyhow::Result<()> {
         match self.impossible {
             Impossible::Fails => done.map(drop),
@@ -104,19 +104,20 @@ impl<'a> Script<'a> {
         }
     }
 
-    /// Every client gets so many more answers.
+    /// Waits until every client has received this number of further answers.
     pub(super) async fn more(&self, answers: u64) {
         for client in self.traffic.values() {
             client.more(answers).await;
         }
     }
 
-    /// No invocation runs or waits for a retry, for which time passes.
+    /// Waits until no invocation is running or waiting for a retry. Time passes meanwhile.
     async fn idle(&mut self) {
         self.pause.during(self.world.lambda.idle()).await;
     }
 
-    /// Everything has come to its end. Where faults are injected it may never: what ends begins anew.
+    /// Waits until everything has ended. With injected faults that may never happen, because work that ends starts
+    /// anew.
     async fn settle(&mut self) {
         match self.impossible {
             Impossible::Fails => self.pause.settled().await,
@@ -126,7 +127,7 @@ impl<'a> Script<'a> {
         }
     }
 
-    /// Each event is handled before the next one comes: a second invocation might otherwise overtake the first.
+    /// Each event is handled before the next one is delivered: otherwise a second invocation might overtake the first.
     async fn release(&mut self, queued: Queued) {
         let events = self.world.events.release();
         match queued {
@@ -140,7 +141,7 @@ impl<'a> Script<'a> {
         }
     }
 
-    /// Waits for a moment, and keeps the clock there; says whether it came before everything ended.
+    /// Waits for a moment, and stops the clock there. Returns whether it came before everything ended.
     async fn comes(&mut self, moment: &Moment) -> bool {
         if let Reached::Wait(wait) = moment.reached {
             return self.waits(moment.service.as_deref(), wait).await;

@@ -1,4 +1,4 @@
-//! The fingerprint of a play: two plays with the same one went the same way, call for call and to the microsecond.
+//! The fingerprint of a play: equal for two plays that went the same way, call for call and to the microsecond.
 
 use std::collections::BTreeSet;
 use std::time::SystemTime;
@@ -7,12 +7,11 @@ use local_aws::identity::sha256_hex;
 use local_aws::timeline::{self, Entry};
 use local_aws::world::World;
 
-/// Hexadecimal digits of a fingerprint.
+/// The number of hexadecimal digits of a fingerprint.
 const DIGITS: usize = 16;
 
-/// Of everything that happened and every call, with its simulated moment. What differs from play to play though nothing
-/// happens otherwise is left out: what something really took, in how many steps the clock jumped, and how often
-/// a function asked the same at one moment.
+/// Covers all events and calls with their simulated moments. It leaves out what differs between equal plays: real
+/// durations, the number of clock jumps, and how often a function repeated the same read at one moment.
 pub(super) fn of(world: &World, start: SystemTime) -> String {
     let moment = |at: SystemTime| at.duration_since(start).unwrap_or_default().as_micros();
     let mut lines = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! What somebody does who would pass for a migration: he sees every identifier that AWS shows to readers.
+//! Attempts to imitate a migration by an attacker who can see every identifier that AWS shows to readers.
 
 use anyhow::Context as _;
 use local_aws::world::World;
@@ -22,13 +22,13 @@ pub(super) async fn forge(world: &World, service: &str, forgery: Forgery) -> any
         }
         Forgery::Hook => {
             let payload = json!({
-                "DeploymentId": deployment, "LifecycleEventHookExecutionId": "an-execution-id-that-somebody-made-up",
+                "DeploymentId": deployment, "LifecycleEventHookExecutionId": "an-invented-execution-id",
             });
             invoke(world, "run-migration", payload)
         }
         Forgery::TimeOut => {
             let payload = json!({
-                "deployment_id": deployment, "hook_execution_ids": ["an-execution-id-that-somebody-made-up"],
+                "deployment_id": deployment, "hook_execution_ids": ["an-invented-execution-id"],
                 "cluster": cluster, "timeout_minutes": 0,
             });
             invoke(world, "finish-migration", payload)
@@ -36,7 +36,7 @@ pub(super) async fn forge(world: &World, service: &str, forgery: Forgery) -> any
     }
 }
 
-/// The revision that serves production, with a command that ends well.
+/// The revision in production, with a command that succeeds.
 fn task(world: &World, cluster: &str, service: &str, deployment: &str) -> anyhow::Result<Value> {
     let service = world.ecs.read(|state| {
         let service = state.service(cluster, service)?;

@@ -1,4 +1,4 @@
-//! Plays on a runtime of their own, with one thread: whoever is woken at one moment has its turn in the order in which it
+//! Plays on separate single-threaded runtimes: tasks that are woken at the same moment run in the order in which they
 //! waited, and nothing of a play outlives it, not even its listeners.
 
 use anyhow::Context as _;
@@ -9,13 +9,13 @@ use super::{Paths, Played, play};
 use crate::progress::Output;
 use crate::scenario::Scenario;
 
-/// One play of many, on a thread of its own; nobody watches it. It ends when the future is dropped.
+/// One of many plays, on its own thread and without progress. Dropping the future ends it.
 pub(crate) async fn isolated(scenario: Scenario, paths: Paths) -> anyhow::Result<Played> {
     let (_wanted, unwanted) = oneshot::channel::<()>();
     let played = tokio::task::spawn_blocking(move || {
         runtime()?.block_on(async {
             let interrupted = async {
-                // Nothing is ever sent: it comes to an end with the one who waits.
+                // Nothing is ever sent: the receiver resolves when the sender is dropped with the waiting future.
                 let _ = unwanted.await;
                 Ok(())
             };
@@ -25,7 +25,7 @@ pub(crate) async fn isolated(scenario: Scenario, paths: Paths) -> anyhow::Result
     played.await.context("a play ended without a result")?
 }
 
-/// One play, here and now.
+/// One play, on the current thread.
 pub(crate) fn inline(
     scenario: &Scenario,
     paths: &Paths,

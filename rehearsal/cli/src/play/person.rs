@@ -1,4 +1,4 @@
-//! What people do while Greenlight works: in the console, or with the AWS CLI.
+//! Actions of people while Greenlight works: in the console, or with the AWS CLI.
 
 use anyhow::{Context, anyhow, bail};
 use axum::body::Body;
@@ -13,9 +13,9 @@ use serde_json::{Value, json};
 
 use crate::scenario::AfterStop;
 
-/// Of a rule that people give a listener.
+/// The priority of a person's listener rule.
 const RULE_PRIORITY: u32 = 10;
-/// Any key will do: a person's is none of a function's.
+/// Any key will do: a person's key differs from those of functions.
 const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=AKIAPERSON/20260101/eu-central-1/aws/aws4_request, \
                       SignedHeaders=host, Signature=00";
 
@@ -35,7 +35,7 @@ pub(super) fn end_wait(world: &World, service: &str, wait: DeploymentWait) -> an
         .continue_deployment(&under_way(world, service)?, wait)?)
 }
 
-/// *Create deployment* in the console: a revision behind the load balancer, and nothing else.
+/// *Create deployment* in the console: a revision and its load balancer, without hooks.
 pub(super) async fn redeploy(world: &World, service: &str, version: &str) -> anyhow::Result<()> {
     let group = group(world, service)?;
     let runs = |image: &String| world.ecr.version(image).as_deref() == Some(version);
@@ -74,7 +74,7 @@ pub(super) async fn desire(world: &World, service: &str, count: u32) -> anyhow::
     call(world, operation, &request).await
 }
 
-/// A rule of the test listener beside the default one, for a path: it leads where the listener does now.
+/// A rule of the test listener beside the default one, for a path, with the listener's current target.
 pub(super) fn keep_path(world: &World, service: &str, path: &str) -> anyhow::Result<()> {
     let listener = group(world, service)?.test_listener;
     let listener = listener.context("there is no test listener")?;
@@ -87,8 +87,8 @@ pub(super) fn keep_path(world: &World, service: &str, path: &str) -> anyhow::Res
     Ok(())
 }
 
-/// A request to `start-deployment`; the record shows what it answers. A person who is refused for want of concurrency waits
-/// and asks again.
+/// A request to `start-deployment`; the record contains the answer. A request that is throttled is repeated after a
+/// wait, as a person would.
 pub(super) async fn ask(world: &World, request: Value) -> anyhow::Result<()> {
     let mut functions = world.lambda.functions().into_iter();
     let function = functions
@@ -118,7 +118,7 @@ pub(super) fn under_way(world: &World, service: &str) -> anyhow::Result<String> 
     id.with_context(|| format!("no deployment of `{service}` is under way"))
 }
 
-/// What deploys a service, and where it is.
+/// The application and group that deploy a service, and its cluster.
 pub(super) fn group(world: &World, service: &str) -> anyhow::Result<Group> {
     let group = world.codedeploy.read(|state| {
         let mut groups = state.groups.iter();

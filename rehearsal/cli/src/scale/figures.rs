@@ -1,4 +1,4 @@
-//! What a burst cost: time against the bound that ECS's buckets set, calls, invocations, memory.
+//! The cost of a burst: its duration against the bound from ECS's token buckets, its calls, invocations and memory.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -19,7 +19,7 @@ use crate::gather::starts_at_once;
 const START: &str = "start-deployment";
 const REGISTER: &str = "RegisterTaskDefinition";
 
-/// How often the function asks each thing to start one deployment.
+/// The number of calls of each operation that one start of a deployment makes.
 const START_NEEDS: [(&str, usize); 7] = [
     ("DescribeImages", 1),
     ("DescribeServices", 1),
@@ -29,7 +29,7 @@ const START_NEEDS: [(&str, usize); 7] = [
     (REGISTER, 1),
     ("CreateDeployment", 1),
 ];
-/// And to end one termination wait, which makes room for a start.
+/// The number of calls that end one termination wait, which a start may require.
 const END_WAIT_NEEDS: [(&str, usize); 8] = [
     ("DescribeImages", 1),
     ("DescribeServices", 1),
@@ -45,13 +45,14 @@ const END_WAIT_NEEDS: [(&str, usize); 8] = [
 pub(super) struct Figures {
     pub(super) services: u32,
     pub(super) pushes: u32,
-    /// From the first push to the moment at which every service's production got the newest image for good, in simulated time.
+    /// From the first push until production of every service runs the newest image for good, in simulated time.
     pub(super) seconds: f64,
     pub(super) bound: Bound,
     pub(super) deployments: usize,
     pub(super) most_deployments_of_a_service: usize,
     pub(super) revisions: usize,
-    /// The most invocations of start-deployment that ran when a revision was registered. Each may register one in vain.
+    /// The maximum number of start-deployment invocations that were running when a revision was registered. Each of
+    /// them may register one in vain.
     pub(super) starts_at_once: usize,
     pub(super) calls: Calls,
     pub(super) invocations: Invocations,
@@ -61,24 +62,24 @@ pub(super) struct Figures {
     pub(super) real_seconds: f64,
 }
 
-/// The least that the burst could take.
+/// The minimum duration of the burst.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Bound {
     pub(super) seconds: f64,
     /// From the first push to the last.
     pub(super) pushing_seconds: f64,
-    /// Until the bucket has given a token for every service.
+    /// Until the bucket has issued a token for every service.
     pub(super) registering_seconds: f64,
-    /// What the quickest deployment took until it shifted production.
+    /// The duration of the quickest deployment until it shifted production.
     pub(super) deployment_seconds: f64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Calls {
-    /// Of all functions.
+    /// Of all functions together.
     pub(super) total: usize,
     pub(super) of_start_deployment: usize,
-    /// What starting those deployments, and ending those waits, takes.
+    /// The calls that those starts and ended waits require.
     pub(super) needed: usize,
     pub(super) needless: usize,
     pub(super) throttled: usize,
@@ -90,14 +91,14 @@ pub(super) struct Calls {
 pub(super) struct Invocations {
     pub(super) total: usize,
     pub(super) of_start_deployment: usize,
-    /// Those that asked AWS nothing.
+    /// Invocations without AWS calls.
     pub(super) without_a_look: usize,
     pub(super) failed: usize,
-    /// Looks at a pipeline.
+    /// Reconciliations of a pipeline.
     pub(super) looks: usize,
-    /// What they decided.
+    /// Their decisions.
     pub(super) decisions: BTreeMap<String, usize>,
-    /// The most memory that start-deployment had, and what it may have.
+    /// The peak memory of start-deployment, and its limit.
     pub(super) megabytes_at_most: u64,
     pub(super) megabytes_allowed: u32,
     /// The longest invocation of start-deployment.
@@ -150,14 +151,14 @@ impl Figures {
             .map(|(decision, count)| format!("{count} {decision}"))
             .collect();
         format!(
-            "\ntime         {:.0} s of simulated time from the first push until every service's production has the newest image, {share:.0} % of the bound\n\
+            "\ntime         {:.0} s of simulated time from the first push until production of every service runs the newest image, {share:.0} % of the bound\n\
              bound        {:.0} s: {:.0} s of pushes, {:.0} s until the bucket of {REGISTER} has a token for each of {} \
              services, {:.0} s until the quickest deployment shifts production\n\
-             deployments  {} of {} services, {} at most of one; {} revisions registered, {} starts at once at most\n\
-             calls        {} by all functions; of start-deployment {}, {} needed, {} needless; {} throttled\n\
+             deployments  {} of {} services, at most {} of one service; {} revisions registered, at most {} concurrent starts\n\
+             calls        {} by all functions; of start-deployment {}, {} needed, {} unneeded; {} throttled\n\
              invocations  {} of all functions; of start-deployment {}, {} without a call, {} failed, the longest {:.0} s\n\
-             looks        {} at one pipeline each: {}\n\
-             memory       {} MB of {} MB at most, the pages of its program among them\n\
+             reconciled   {} pipelines in total: {}\n\
+             memory       at most {} MB of {} MB, including the program's pages\n\
              production   {} requests, {} failed\n\
              real time    {:.0} s\n",
             self.seconds,
@@ -192,13 +193,13 @@ impl Figures {
     }
 }
 
-/// The moments that matter.
+/// The moments that determine the duration.
 struct Times {
     first_push: Option<SystemTime>,
     last_push: Option<SystemTime>,
-    /// When the last of the services sent its production to the newest image for good.
+    /// When the last service routed production to the newest image for good.
     last_shift: Option<SystemTime>,
-    /// From the creation of a service's last deployment to its shift, where that was quickest.
+    /// From the creation of a service's last deployment to its shift, for the quickest one.
     quickest: Duration,
 }
 
@@ -246,8 +247,8 @@ impl Times {
 }
 
 impl Bound {
-    /// The newest image is there from the last push on. From then on every service takes one token of a bucket that is
-    /// full at best, and the last of them still has to be deployed.
+    /// The newest image exists from the last push on. From then on, every service takes one token of a bucket that is
+    /// at most full, and the last of them then still has to be deployed.
     fn of(times: &Times, services: u32) -> Bound {
         let bucket = operations::find(Service::Ecs, REGISTER).and_then(|register| register.bucket);
         let (burst, refill) = bucket.map_or((services, 1), Bucket::burst_and_refill);
@@ -345,7 +346,7 @@ fn asked_nothing(invocation: &Invocation) -> bool {
     matches!(invocation.answer, Answer::Response(_)) && reports(invocation).is_empty()
 }
 
-/// From the reports that Lambda writes into the function's log.
+/// Parsed from the REPORT lines that Lambda writes to the function's log.
 fn most_memory(world: &World, log_group: &str) -> u64 {
     let of_line = |line: &str| {
         let line: Value = serde_json::from_str(line).ok()?;

@@ -1,4 +1,4 @@
-//! Whether everything ended where it should.
+//! The verdict on a burst.
 
 use local_aws::ecs::service::TaskSetStatus;
 use local_aws::world::World;
@@ -6,10 +6,10 @@ use record::Seen;
 
 use super::figures::Figures;
 
-/// More than one deployment may be under way to an image that is not the newest when it is pushed; two are enough.
+/// For each service: one deployment may be under way with an older image when the newest is pushed; two are enough.
 const DEPLOYMENTS_AT_MOST: usize = 2;
 
-/// What did not end as it should.
+/// The deviations from the expected end.
 pub(super) fn problems(
     world: &World,
     newest: &str,
@@ -40,7 +40,7 @@ pub(super) fn problems(
     let most = figures.deployments * figures.starts_at_once;
     if !(figures.deployments..=most).contains(&figures.revisions) {
         problems.push(format!(
-            "{} revisions were registered for {} deployments, expected one for each of the {} that looked at once at most",
+            "{} revisions for {} deployments, expected at most one for each of the {} concurrent reconciliations",
             figures.revisions, figures.deployments, figures.starts_at_once
         ));
     }

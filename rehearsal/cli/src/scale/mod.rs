@@ -1,8 +1,7 @@
 //! A burst at scale: one base image that many services follow, and many pushes of it within a short time.
 //!
-//! The functions are the ones that ship, and every service's task is a process that answers requests; what is throttled
-//! is throttled by the buckets that ECS publishes. What a function waits for takes its real time, because it waits by
-//! its own clock.
+//! The functions are the ones that ship, and every service's task is a process that answers requests. Throttling
+//! follows the token buckets that ECS publishes. A function's waits take real time, because it uses its own clock.
 
 mod figures;
 mod judge;
@@ -31,20 +30,20 @@ use crate::scenario::setting::Setting;
 
 use crate::traffic::{PATHS, PAUSE, Rest, Traffic};
 
-/// How often progress is told, in real time.
+/// The interval of progress lines, in real time.
 const PROGRESS: Duration = Duration::from_secs(10);
-/// Answers that each service's production must have given before the first push, and after everything.
+/// The number of answers that each service's production must give before the first push, and at the end.
 const ANSWERS_AROUND: u64 = 2;
 
-/// What was seen of a burst.
+/// The observations of a burst.
 struct Burst {
     world: World,
     traffic: Vec<(String, Traffic)>,
-    /// The digest that the tag points at in the end.
+    /// The digest that the tag points to at the end.
     newest: String,
 }
 
-/// Plays the burst, prints its figures, and says by the exit status whether everything ended where it should.
+/// Plays the burst and prints its figures. The exit status reports whether everything ended as expected.
 pub(crate) async fn play(
     setting: Setting,
     size: &Scale,
@@ -94,11 +93,12 @@ pub(crate) async fn play(
     })
 }
 
-/// A few hundred processes with their pipes, connections and listeners are more files than a shell usually allows.
+/// A few hundred processes with their pipes, connections and listeners need more open files than a shell usually
+/// allows.
 fn allow_open_files() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
-    // Where it may not be raised, a smaller run fits all the same.
+    // Without permission to raise the limit, smaller runs still fit.
     let _ = setrlimit(Resource::Nofile, limit);
 }
 
@@ -151,9 +151,9 @@ async fn more(traffic: &[(String, Traffic)]) {
     .await;
 }
 
-/// Pushes the base image so many times, evenly over the time, and gives the digest that the tag points at in the end.
-/// Most pushes are a new version. Every tenth has no tag, as the parts of an image for several platforms have none, and
-/// every twenty-fifth moves the tag back to the version before; the last one is a new version.
+/// Pushes the base image at even intervals, and returns the digest that the tag points to at the end. Most pushes are a
+/// new version. Every tenth has no tag, as the manifests of a multi-platform image have none, and every twenty-fifth
+/// moves the tag back to the previous version; the last one is a new version.
 async fn push_all(world: &World, size: &Scale) -> anyhow::Result<String> {
     let (pushes, within) = (size.pushes, Duration::from_secs(size.within.into()));
     let start = world.clock.now();
@@ -182,7 +182,7 @@ fn version(number: u32, tags: &[&str]) -> ImageSettings {
     ImageSettings::new(REPOSITORY, tags, &format!("1.0.{number}"))
 }
 
-/// Says how far everything is, from time to time.
+/// Prints progress at intervals.
 async fn tell(world: &World, output: &Output) -> Infallible {
     let start = world.clock.now();
     let mut ticks = tokio::time::interval(PROGRESS);

@@ -1,4 +1,4 @@
-//! What a burst begins with: many services of one base image, each with its pipeline.
+//! The initial state of a burst: many services with one base image, each with its pipeline.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -11,12 +11,12 @@ use crate::scenario::{MessageFormat, Pipelines, Scenario};
 /// The base image.
 pub(super) const REPOSITORY: &str = "platform/base";
 
-/// How long the world stays as it is before the clock jumps: many services' clients see some of every phase.
+/// The dwell before a clock jump: long enough for clients of many services to see every phase.
 const DWELL: Duration = Duration::from_millis(50);
-/// How often a load balancer checks a target. Checks are real requests, fifty times as often as configured.
+/// The configured interval of health checks. They are real requests, and are sent fifty times as often.
 const CHECKED_EVERY: Duration = Duration::from_secs(60);
 
-/// A world of so many services, with `setting`'s assumptions and faults.
+/// A world with this number of services, and `setting`'s assumptions and faults.
 pub(super) fn scenario(setting: Setting, services: u32) -> Scenario {
     let names: Vec<String> = (1..=services)
         .map(|number| format!("service-{number:03}"))
@@ -40,8 +40,8 @@ pub(super) fn scenario(setting: Setting, services: u32) -> Scenario {
     }
 }
 
-/// Its deployments outlast the pushes (a canary of five minutes), and keep no blue in reserve: a newest image
-/// that waits behind another deployment goes next as soon as that one is through.
+/// Deployments that outlast the pushes (a canary of five minutes) and have no termination wait: a newest image that
+/// waits for another deployment starts as soon as that one ends.
 fn service(name: &str) -> Service {
     Service::of_shop(name, REPOSITORY).adjusted(|settings| {
         settings.desired_count = 1;

@@ -1,7 +1,7 @@
-//! Somebody's own pipelines file: a world is made as the file wants it, and a usual scenario is played in it.
+//! A custom pipelines file: the world is built from the file, and a standard scenario is played in it.
 //!
-//! The sample service stands in for every service of the file: it has the pages that the file's checks ask for, and the
-//! file's migrations are played by its own.
+//! The sample service stands in for every service of the file: it serves the pages that the file's checks request, and
+//! runs its own migration in place of the file's migrations.
 
 mod pipelines;
 mod requests;
@@ -24,14 +24,14 @@ use crate::scenario::{Expectation, MessageFormat, Pipelines, Scenario, Step, cla
 pub(crate) use pipelines::{Pipeline, as_played, read};
 pub(crate) use requests::Request;
 
-/// What clients of production and health checks ask for: pages of the stand-in that no check of a file means, whatever it
-/// wants of `/`, `/orders` and `/healthz`.
+/// The paths that production's clients and health checks request: pages of the stand-in that no check of a file uses,
+/// whatever its checks of `/`, `/orders` and `/healthz` expect.
 const ASKED: [&str; 2] = ["/?stand-in", "/orders?stand-in"];
 const HEALTH: &str = "/healthz?stand-in";
-/// As many characters as ECS allows in a family, with the log group's `/ecs/` before it.
+/// The maximum length: ECS's limit for a family, with the log group's `/ecs/` before it.
 const LONGEST_FAMILY: usize = 200;
 
-/// What can happen to an image in any world.
+/// The outcomes that an image can have in any world.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Ships,
@@ -47,7 +47,7 @@ const OUTCOMES: [(&str, Outcome); 4] = [
     ("never-starts", Outcome::NeverStarts),
 ];
 
-/// Whether a scenario can be played with pipelines of somebody's own.
+/// Whether a scenario can be played with custom pipelines.
 pub(crate) fn check_name(name: &str) -> anyhow::Result<()> {
     outcome_of(name).map(|_| ())
 }
@@ -56,7 +56,7 @@ fn outcome_of(name: &str) -> anyhow::Result<(&'static str, Outcome)> {
     let mut outcomes = OUTCOMES.into_iter();
     let Some(outcome) = outcomes.find(|(known, _)| *known == name) else {
         bail!(
-            "`{name}` cannot be played with pipelines of your own, expected one of {}",
+            "`{name}` cannot be played with custom pipelines, expected one of {}",
             quoted(&OUTCOMES.map(|(known, _)| known))
         )
     };
@@ -70,9 +70,9 @@ pub(crate) fn of_file(name: &str, file: &Path, text: &str) -> anyhow::Result<Sce
     let entries = pipelines::count(text);
     if pipelines.len() < entries || entries == 0 {
         bail!(
-            "of the {entries} pipelines in `{}` a world can be made for {} only (hint: please report the file)",
-            file.display(),
-            pipelines.len()
+            "a world can be built for only {} of the {entries} pipelines in `{}` (hint: please report the file)",
+            pipelines.len(),
+            file.display()
         );
     }
     for pipeline in &pipelines {
@@ -80,7 +80,7 @@ pub(crate) fn of_file(name: &str, file: &Path, text: &str) -> anyhow::Result<Sce
     }
     let summary = match outcome {
         Outcome::Ships => {
-            "the images of your pipelines are pushed, and ship; the sample service stands in for yours"
+            "the images of your pipelines are pushed, and ship; the sample service stands in for your services"
         }
         Outcome::FailsMigration => {
             "the images of your pipelines are pushed, and their migrations fail"
@@ -121,7 +121,7 @@ impl Pipeline {
         bail!("the pipeline `{}` has {lacks}", self.name)
     }
 
-    /// Its service as claims and the record call it.
+    /// The label of its service in claims and the record.
     fn label(&self, all: &[Pipeline]) -> String {
         let other_account =
             |other: &Pipeline| other.service == self.service && other.cluster != self.cluster;
@@ -131,7 +131,8 @@ impl Pipeline {
         }
     }
 
-    /// The family of its revisions: a name of its own, which may not be as long as a cluster's and a service's together.
+    /// The family of its revisions: a single unique name, because a cluster's and a service's name together may be too
+    /// long.
     fn family(&self, all: &[Pipeline]) -> String {
         let plain = |pipeline: &Pipeline| format!("{}-{}", pipeline.cluster, pipeline.service);
         let family = plain(self);
@@ -156,7 +157,7 @@ impl Pipeline {
             let pages = ("SAMPLE_ANSWERS".to_owned(), pages);
             container.environment.extend([pages]);
             if self.migration.is_none() {
-                // The next version of a service that has no migration needs none.
+                // Without a migration, the next version must not need a new schema.
                 let schema = ("SAMPLE_SCHEMA".to_owned(), "1".to_owned());
                 container.environment.extend([schema]);
             }
@@ -165,7 +166,7 @@ impl Pipeline {
         settings.deployment_group.clone_from(&self.deployment_group);
         if let Some(config) = &self.deployment_config {
             settings.deployment_config.clone_from(config);
-            // One of their own is not described in the file: it is played as a canary.
+            // The file does not describe custom deployment configurations: they are played as a canary.
             settings.routing = Some(Routing::Canary {
                 percentage: 10,
                 interval_minutes: 5,
@@ -210,7 +211,7 @@ fn by_repository(pipelines: &[Pipeline]) -> BTreeMap<&str, Vec<&Pipeline>> {
     images
 }
 
-/// The image of one repository in one version, with everything that its pipelines ask of it.
+/// One version of a repository's image, which meets all requirements of its pipelines.
 fn image(pipelines: &[&Pipeline], version: &str, outcome: Outcome) -> ImageSettings {
     let repository = pipelines
         .first()
@@ -272,7 +273,7 @@ fn expectations(pipelines: &[Pipeline], outcome: Outcome) -> Vec<Expectation> {
     expectations
 }
 
-/// Production went over to green, or never saw it.
+/// Production switched to green, or never reached it.
 fn served(label: String, outcome: Outcome) -> Expectation {
     let path: &[&str] = match outcome {
         Outcome::Ships => &[BLUE, GREEN],
@@ -284,7 +285,7 @@ fn served(label: String, outcome: Outcome) -> Expectation {
             let seen = record
                 .services
                 .get(&label)
-                .ok_or_else(|| format!("nobody asked `{label}`"))?;
+                .ok_or_else(|| format!("`{label}` received no requests"))?;
             let ends = [seen.sequence.first(), seen.sequence.last()]
                 .map(|stretch| stretch.map(|stretch| stretch.version.as_str()));
             let versions: Vec<&String> = seen.versions.keys().collect();
@@ -293,14 +294,14 @@ fn served(label: String, outcome: Outcome) -> Expectation {
                 format!(
                     "by {}, at the end by {}",
                     claims::list(&versions),
-                    ends[1].unwrap_or("nobody")
+                    ends[1].unwrap_or("no version")
                 )
             })
         },
     )
 }
 
-/// What people hear of every service.
+/// The messages about every service.
 fn told(services: usize, outcome: Outcome) -> Expectation {
     let outcomes: &[&str] = match outcome {
         Outcome::Ships => &["started", "shipped"],
@@ -359,7 +360,7 @@ mod tests {
     }
 
     #[test]
-    fn a_world_is_as_the_file_wants_it() {
+    fn the_world_meets_the_requirements_of_the_file() {
         let scenario = played("ship", TWO_CLUSTERS).unwrap();
         let labels: Vec<_> = scenario
             .setting
@@ -381,11 +382,11 @@ mod tests {
     }
 
     #[test]
-    fn what_no_world_can_show_is_refused() {
+    fn scenarios_that_no_world_can_play_are_rejected() {
         for (name, expected) in [
             (
                 "redirect",
-                "`redirect` cannot be played with pipelines of your own, expected one of `ship`, `failed-migration`",
+                "`redirect` cannot be played with custom pipelines, expected one of `ship`, `failed-migration`",
             ),
             (
                 "failed-migration",
@@ -408,11 +409,11 @@ mod tests {
         for (text, expected) in [
             (
                 "[[pipelines]]",
-                "of the 0 pipelines in `own.toml` a world can be made for 0 only",
+                "a world can be built for only 0 of the 0 pipelines in `own.toml`",
             ),
             (
                 "[[pipeline]]\nname = 'a'",
-                "of the 1 pipelines in `own.toml` a world can be made for 0 only",
+                "a world can be built for only 0 of the 1 pipelines in `own.toml`",
             ),
         ] {
             let Err(error) = played("ship", text) else {
@@ -463,7 +464,7 @@ mod tests {
                     .find(|service| service.label == label);
                 let settings = service.unwrap().settings(data);
                 for container in &settings.containers {
-                    // Its next version asks for what no migration of its own could bring.
+                    // The next version needs a table that only a migration could add.
                     let schema = container.environment.get("SAMPLE_SCHEMA");
                     let expected = pipeline.migration.is_none().then_some("1");
                     assert_eq!(schema.map(String::as_str), expected, "{file}");

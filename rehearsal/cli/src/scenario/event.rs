@@ -1,7 +1,7 @@
-//! A user's own ECR event in place of the push of `ship`.
+//! A custom ECR event in place of the push of `ship`.
 //!
-//! An event only says "look again", so what it names must be there to be looked at: the rehearsal lays version 1.1.0
-//! under the event's tag into the repository, and puts that image's digest in place of the event's.
+//! An event only triggers a reconciliation, so its image must exist: the rehearsal pushes version 1.1.0 under the
+//! event's tag, and replaces the event's digest with that image's.
 
 use anyhow::{Context, bail};
 use local_aws::ecr::{ImageSettings, OCI_CONFIG};
@@ -10,18 +10,18 @@ use serde_json::{Value, json};
 use crate::scenario::setting::{BLUE, GREEN};
 use crate::scenario::{Scenario, Step, claims};
 
-/// An event that was read from a file.
+/// A parsed event from a file.
 #[derive(Debug, Clone)]
 pub(crate) struct EventFile {
     pub(crate) event: Value,
 }
 
 impl EventFile {
-    /// Reads an event of ECR; the error says what it lacks.
+    /// Parses an event of ECR; the error names what is missing.
     pub(crate) fn parse(text: &str) -> anyhow::Result<EventFile> {
         let event: Value = serde_json::from_str(text).context("it is not JSON")?;
         if !event.is_object() || !event["detail"].is_object() {
-            bail!("it is no event: expected an object with an object `detail`");
+            bail!("it is not an event: expected an object with an object `detail`");
         }
         match event["source"].as_str() {
             Some("aws.ecr") => Ok(EventFile { event }),
@@ -58,11 +58,13 @@ fn has_shape_of_digest(text: &str) -> bool {
     hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// The scenario `ship` with this event: it must ship if it is a push of `shop/web:latest`, and change nothing if not.
+/// The scenario `ship` with this event: it must ship a push of `shop/web:latest`, and change nothing otherwise.
 pub(crate) fn of_event(file: EventFile, ship: Scenario) -> Scenario {
     let mut scenario = ship;
     scenario.name = "event".to_owned();
-    scenario.summary = "an ECR event of your own arrives in the world of `ship`; its digest becomes that of the image there".to_owned();
+    scenario.summary =
+        "a custom ECR event arrives in the world of `ship`, with the digest of the image there"
+            .to_owned();
     let ships = file.ships();
     let (repository, tag) = (
         file.text("repository-name").to_owned(),
@@ -75,12 +77,12 @@ pub(crate) fn of_event(file: EventFile, ship: Scenario) -> Scenario {
             .into_iter()
             .collect();
         let image = ImageSettings::new(&repository, &tags, GREEN);
-        // What could be a digest becomes the image's; what could not reaches the function as it is.
+        // A valid digest is replaced by the image's; an invalid one reaches the function unchanged.
         if has_shape_of_digest(file_digest(&event)) {
             event["detail"]["image-digest"] = json!(image.digest());
         }
         if ships {
-            // The tag has moved on to the image that the event tells of.
+            // The tag has moved to the image in the event.
             scenario.setting.images = vec![ImageSettings::new(&repository, &[], BLUE)];
         }
         scenario.setting.images.push(image);
@@ -116,7 +118,7 @@ mod tests {
     fn a_push_that_the_pipeline_follows_ships_the_images_digest() {
         let scenario = of_event(EventFile::parse(&event("latest")).unwrap(), ship());
         let Step::Deliver(told) = &scenario.steps[0] else {
-            panic!("the event is not told")
+            panic!("the event is not delivered")
         };
         let image = &scenario.setting.images[1];
         assert_eq!(told["detail"]["image-digest"], image.digest());
@@ -146,10 +148,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_event_of_ecr_is_refused() {
+    fn other_json_than_an_ecr_event_is_rejected() {
         for (text, expected) in [
             ("latest", "it is not JSON"),
-            ("[]", "it is no event"),
+            ("[]", "it is not an event"),
             (
                 r#"{"source": "aws.ecs", "detail": {}}"#,
                 "its `source` is `aws.ecs`, expected `aws.ecr`",

@@ -1,4 +1,4 @@
-//! Scenarios: what a world begins with, what happens in it, and what must hold at the end.
+//! Scenarios: the initial state of a world, the steps, and the claims.
 
 mod catalogue;
 pub(crate) mod custom_pipelines;
@@ -34,16 +34,16 @@ pub(crate) struct Scenario {
     pub(crate) setting: Setting,
     pub(crate) steps: Vec<Step>,
     pub(crate) expectations: Vec<Expectation>,
-    /// Invariants that AWS itself is made to break here, each with the reason.
+    /// Invariants that the scenario makes AWS itself break, each with the reason.
     pub(crate) excuses: Vec<Excuse>,
 }
 
-/// The configuration that the functions get.
+/// The functions' configuration.
 #[derive(Debug, Clone)]
 pub(crate) enum Pipelines {
-    /// A file, as seen from the workspace's root.
+    /// A file, relative to the workspace's root.
     File(PathBuf),
-    /// The text of one.
+    /// The text of a file.
     Text(String),
 }
 
@@ -79,7 +79,7 @@ impl MessageFormat {
 }
 
 impl Scenario {
-    /// Nothing is refused but what the scenario itself takes away: functions cope with many a refusal without a word.
+    /// No call is refused except as the scenario intends: functions survive many refusals silently.
     fn permitted(mut self) -> Scenario {
         let denied = self.steps.iter().filter_map(|step| {
             let Step::Deny { function, action } = step else {
@@ -98,13 +98,13 @@ impl Scenario {
         self
     }
 
-    /// The eight invariants hold, but for what the scenario makes AWS itself break.
+    /// The eight invariants hold, except those that the scenario makes AWS itself break.
     pub(crate) fn sound(mut self) -> Scenario {
         self.expectations.push(claims::sound(&self.excuses));
         self
     }
 
-    /// Notes in the record which expectations did not hold.
+    /// Adds the expectations that did not hold to the record.
     pub(crate) fn judge(&self, record: &mut Record) {
         checks::judge_claims(&self.expectations, record);
     }

@@ -1,4 +1,4 @@
-//! What scenarios begin with: services that run 1.0.0 behind a load balancer, each with a database.
+//! The initial state of scenarios: services that run 1.0.0 behind a load balancer, each with a database.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -21,47 +21,47 @@ use serde::Deserialize;
 
 use crate::traffic;
 
-/// The value of a variable of every container; neither messages nor reports may tell it.
+/// The value of a variable of every container. It is a secret: neither messages nor reports may contain it.
 pub(crate) const SECRET: &str = "planted-value-of-the-rehearsal";
 /// The cluster of the shop's services.
 pub(crate) const CLUSTER: &str = "prod";
-/// Of a database, without its ending.
+/// The name of a database, without its extension.
 const LONGEST_FILE_NAME: usize = 64;
-/// Where the serving container listens, as its task definition says.
+/// The serving container's port, as in its task definition.
 const PORT: u16 = 8080;
 
-/// Repositories, images and services at the beginning.
+/// Repositories, images and services at the start.
 #[derive(Debug, Clone)]
 pub(crate) struct Setting {
     pub(crate) repositories: Vec<String>,
     pub(crate) images: Vec<ImageSettings>,
     pub(crate) indexes: Vec<IndexSettings>,
     pub(crate) services: Vec<Service>,
-    /// Which of two possibilities is played where AWS's behaviour is not known.
+    /// The selected behaviours where AWS's is not confirmed.
     pub(crate) assumptions: Assumptions,
-    /// What the template grants and is taken away for the run.
+    /// The permissions that are removed from the template for the run.
     pub(crate) without: Vec<Removal>,
-    /// How long the world stays as it is before the clock jumps.
+    /// The dwell before a clock jump.
     pub(crate) dwell: Duration,
     pub(crate) pace: Pace,
-    /// What happens to calls of functions.
+    /// Faults in calls by functions.
     pub(crate) faults: Vec<Planned>,
     pub(crate) impossible: Impossible,
-    /// How long a client of production waits after an answer.
+    /// The pause of production's clients after an answer.
     pub(crate) pause: Duration,
     pub(crate) mode: Mode,
-    /// What clients of production ask for.
+    /// The paths that production's clients request.
     pub(crate) asked: [&'static str; 2],
-    /// Versions that fail in production in a way that no check of their pipeline asks for.
+    /// Versions that fail in production in a way that no check of their pipeline covers.
     pub(crate) broken_unseen: Vec<String>,
 }
 
-/// What becomes of a step that cannot be done any more when its turn comes: the deployment that it stops has ended.
+/// The handling of a step that is no longer possible at its turn, because the deployment that it stops has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Impossible {
-    /// The rehearsal fails: a script says what happens.
+    /// The rehearsal fails: the script is deterministic.
     Fails,
-    /// It is left out: a storm cannot know what its faults will have made of the world.
+    /// The step is skipped: a storm's plan cannot foresee the effects of its faults.
     LeftOut,
 }
 
@@ -83,12 +83,12 @@ impl Mode {
     }
 }
 
-/// An ECS service at the beginning.
+/// An ECS service at the start.
 #[derive(Debug, Clone)]
 pub(crate) struct Service {
-    /// As claims and the record call it: its name, with its cluster where there are several of that name.
+    /// The label in claims and the record: its name, prefixed with its cluster if several services share the name.
     pub(crate) label: String,
-    /// Without its database, which has a place only when it is played.
+    /// The settings without the database, which gets its path when the scenario is played.
     settings: ServiceSettings,
 }
 
@@ -123,7 +123,7 @@ impl Setting {
 }
 
 impl Service {
-    /// Of the cluster `prod`, with everything around it as a team would have set it up in the ECS console.
+    /// A service of the cluster `prod`, set up as a team would have done it in the ECS console.
     pub(crate) fn of_shop(name: &str, repository: &str) -> Service {
         Service::new(
             name.to_owned(),
@@ -135,13 +135,13 @@ impl Service {
         Service { label, settings }
     }
 
-    /// With something around it otherwise than usual.
+    /// With changes to its environment.
     pub(crate) fn adjusted(mut self, adjust: impl Fn(&mut ServiceSettings)) -> Service {
         adjust(&mut self.settings);
         self
     }
 
-    /// With another container beside the one that serves.
+    /// With another container beside the serving one.
     pub(crate) fn with_sidecar(mut self, name: &str, image: &str) -> Service {
         self.settings.containers.push(ContainerSettings {
             name: name.to_owned(),
@@ -156,9 +156,9 @@ impl Service {
         self
     }
 
-    /// Where its tasks keep their data.
+    /// The path of its tasks' data.
     pub(crate) fn database(&self, data: &Path) -> String {
-        // A label may be longer than a file's name, and hold a `/`, of which nothing else could stand for it.
+        // A label may be longer than a file name, or contain a `/`: the file is then named by a hash.
         let name = match self.label.len() {
             ..=LONGEST_FILE_NAME if !self.label.contains('/') => self.label.clone(),
             _ => sha256_hex(&self.label),
@@ -166,7 +166,7 @@ impl Service {
         data.join(format!("{name}.sqlite")).display().to_string()
     }
 
-    /// Everything around it, with the database that its containers share.
+    /// The complete settings, with the database that its containers share.
     pub(crate) fn settings(&self, data: &Path) -> ServiceSettings {
         let mut settings = self.settings.clone();
         for container in &mut settings.containers {
@@ -181,7 +181,7 @@ impl Service {
     }
 }
 
-/// A service as a team would have set it up in the ECS console; the first of its containers serves.
+/// A service as a team would have set it up in the ECS console; its first container serves.
 pub(crate) fn settings(
     name: &str,
     cluster: &str,
@@ -227,7 +227,7 @@ pub(crate) fn settings(
     }
 }
 
-/// A container of 1.0.0. One that does not serve does nothing.
+/// A container of 1.0.0. A container that does not serve is idle.
 fn container_of(name: &str, serves: bool, repository: &str, family: &str) -> ContainerSettings {
     let digest = ImageSettings::new(repository, &[], BLUE).digest();
     ContainerSettings {

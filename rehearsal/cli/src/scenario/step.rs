@@ -1,6 +1,7 @@
-//! What happens in a world from outside, one step after the other: the one vocabulary of scenarios and storms.
+//! The steps of a script: the common vocabulary of scenarios and storms.
 //!
-//! Between two steps that wait, the clock stands still: what a script does happens at the moment that it waited for.
+//! Between two steps that wait, the clock stands still: a step is performed at the moment that the previous one waited
+//! for.
 
 mod text;
 mod words;
@@ -19,23 +20,23 @@ pub(crate) use words::duration;
 /// One step of a script. Its text is a line of a scenario's file, and of a storm's plan.
 #[derive(Debug, Clone)]
 pub(crate) enum Step {
-    /// An image is pushed, and ECR sends one event per tag.
+    /// Push an image; ECR sends one event per tag.
     Push(Box<ImageSettings>),
-    /// An image for several platforms is pushed: its manifests and attestations without a tag, then the index.
+    /// Push a multi-platform image: its manifests and attestations without a tag, then the index.
     PushIndex(Box<IndexSettings>),
-    /// The event of the last push arrives again.
+    /// Deliver the event of the last push again.
     DeliverAgain,
-    /// An event of somebody's own arrives.
+    /// Deliver a custom event.
     Deliver(Value),
-    /// Events of this source do not arrive from now on: `aws.ecr`.
+    /// Hold back events of this source from now on: `aws.ecr`.
     Hold(String),
-    /// What was held back arrives after all, or never will; nothing more is held back.
+    /// Deliver or lose the events that were held back, and hold back no more.
     Release(Queued),
-    /// The next deliveries by a rule meet these faults.
+    /// Inject these faults into the next deliveries by a rule.
     InjectDeliveryFaults(DeliveryFaults),
-    /// From now on a function may not do something.
+    /// Deny a function an action from now on.
     Deny { function: String, action: String },
-    /// From now on Fargate has room for so many tasks.
+    /// Limit Fargate's capacity to this number of tasks from now on.
     LimitFargate(usize),
     /// A person stops the deployment of a service that is under way.
     Stop { service: String, then: AfterStop },
@@ -44,49 +45,49 @@ pub(crate) enum Step {
         service: String,
         wait: DeploymentWait,
     },
-    /// A person deploys the revision of an earlier version, as the console does it: without any hook.
+    /// A person deploys the revision of an earlier version in the console, without hooks.
     Redeploy { service: String, version: String },
     /// A person changes the desired count.
     Desire { service: String, count: u32 },
-    /// A person gives the test listener a rule: requests for this path go where all of them go now.
+    /// A person adds a rule to the test listener: requests for this path keep going to the current target.
     KeepPath { service: String, path: String },
-    /// Somebody who may call AWS tries to pass for the migration of the deployment that is under way.
+    /// A caller with AWS permissions imitates the migration of the deployment that is under way.
     Forge { service: String, forgery: Forgery },
-    /// A person asks `start-deployment`, and waits for the answer.
+    /// A person sends a request to `start-deployment`, and waits for the answer.
     Ask(Request),
     /// An alarm changes its state.
     Alarm(String, AlarmState),
-    /// Nothing happens until this has.
+    /// Wait for this moment.
     Until(Moment),
-    /// Nothing happens until no function is at work: everything that was delivered so far has been handled.
+    /// Wait until no function is running: everything that was delivered so far has been handled.
     UntilIdle,
-    /// So many more requests are answered in production at this moment.
+    /// Wait for this number of further answers in production, at the current moment.
     Answers(u64),
-    /// The same when this has happened; nothing where everything comes to its end without it.
+    /// The same at a later moment; nothing if everything ends before it comes.
     AnswersAt(Moment, u64),
-    /// So much time passes.
+    /// Let this amount of time pass.
     Pass(Duration),
-    /// Nothing happens until everything has come to its end.
+    /// Wait until everything has ended.
     Settle,
-    /// Nothing fails any more, and every alarm is off.
+    /// End all faults and alarms.
     Calm,
-    /// Hours pass until an hourly reconciliation changes nothing.
+    /// Let hours pass until an hourly reconciliation changes nothing.
     Converge,
 }
 
-/// What becomes of events that were held back.
+/// What to do with events that were held back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Queued {
-    /// They arrive, the last one first.
+    /// Deliver them, the last one first.
     LastFirst,
-    /// They are lost.
+    /// Lose them.
     Lost,
 }
 
-/// What becomes of the next deliveries by a rule of what is about a service or a repository.
+/// Faults in the next deliveries by a rule of events about a service or a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct DeliveryFaults {
-    /// By its logical id in the template.
+    /// The rule, by its logical id in the template.
     pub(crate) rule: String,
     pub(crate) about: String,
     pub(crate) faults: Vec<Option<DeliveryFault>>,
@@ -99,28 +100,28 @@ pub(crate) enum AfterStop {
     LeaveEverything,
 }
 
-/// How somebody passes for a migration, with every identifier right that others can see.
+/// Ways to imitate a migration, with every identifier that other callers can see.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Forgery {
     /// A task of blue's revision that is marked as the migration, and exits with 0.
     Task,
     /// The same with the migration's client token.
     Token,
-    /// A call of the hook with another execution id.
+    /// A call to the hook with another execution id.
     Hook,
-    /// The time-out, long before the time is up.
+    /// The time-out event, long before the time limit.
     TimeOut,
 }
 
-/// What a person asks `start-deployment` for.
+/// A person's request to `start-deployment`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Request {
     pub(crate) pipeline: String,
-    /// None: the image that the pipeline's tag rule selects.
+    /// `None` for the image that the pipeline's tag rule selects.
     pub(crate) image: Option<Wanted>,
 }
 
-/// An image that a person asks for, and how.
+/// A requested image, and the kind of request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Wanted {
     pub(crate) repository: String,
@@ -135,24 +136,24 @@ pub(crate) enum How {
     RollBack,
 }
 
-/// Something to wait for that has not happened at the end of the last wait.
+/// A future moment, after the end of the last wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Moment {
-    /// None: whichever service it happens to.
+    /// `None` for any service.
     pub(crate) service: Option<String>,
     pub(crate) reached: Reached,
 }
 
-/// Something that happens to a service.
+/// An event of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reached {
     /// A lifecycle event reaches a status.
     LifecycleEvent(&'static str, &'static str),
     /// A deployment reaches a status.
     Status(&'static str),
-    /// Production sends this percentage of its requests to green.
+    /// Production routes this percentage of requests to green.
     Share(u32),
-    /// Production sends any of its requests to green.
+    /// Production routes any share of requests to green.
     Shift,
     /// A deployment waits for a person: before production is rerouted, or before blue is stopped.
     Wait(DeploymentWait),
@@ -190,8 +191,8 @@ impl Wanted {
 }
 
 impl Step {
-    /// Both versions answer often enough to be counted while green gets 10 % of production: how many requests fit into
-    /// a wait that passes at once depends on the machine.
+    /// Enough answers to observe both versions while green gets 10 % of production: the number of requests in a wait
+    /// that passes at once depends on the machine.
     pub(crate) const CANARY: Step = Step::AnswersAt(
         Moment {
             service: None,

@@ -1,4 +1,4 @@
-//! Every claim of a scenario holds for a run that went as it should, and fails when it should.
+//! Every claim of a scenario holds for a correct run, and fails for an incorrect one.
 
 mod histories;
 mod runs;
@@ -78,7 +78,7 @@ fn moments(whats: &[&str]) -> Vec<Moment> {
         .collect()
 }
 
-/// A run of `ship` as it should be.
+/// A correct run of `ship`.
 pub(crate) fn shipped() -> Record {
     let web = seen(&[
         ("1.0.0", 50),
@@ -130,7 +130,7 @@ pub(crate) fn shipped() -> Record {
     }
 }
 
-/// A run of `failed-migration` as it should be.
+/// A correct run of `failed-migration`.
 fn migration_failed() -> Record {
     let web = seen(&[("1.0.0", 120)]);
     let (ok, skipped) = ("Succeeded", "Skipped");
@@ -356,7 +356,7 @@ fn multi_archs_claims_fail_when_they_should() {
     );
 }
 
-/// A run of `multi-arch` as it should be.
+/// A correct run of `multi-arch`.
 fn index_shipped() -> Record {
     let digest = IndexSettings::new("shop/web", &[], "1.1.0").digest();
     let mut record = shipped();
@@ -399,13 +399,13 @@ fn every_scenario_has_its_files_and_its_claims() {
         let empty = broken(&scenario, Record::default());
         assert!(
             !empty.is_empty(),
-            "{} is content with a run in which nothing happened",
+            "{} accepts a run in which nothing happened",
             scenario.name
         );
     }
 }
 
-/// Revisions of the same image that no deployment ships, where so many looks ran at once.
+/// Unused revisions of the same image, with this number of concurrent reconciliations.
 pub(super) fn and_in_vain(record: &mut Record, revisions: usize, starts_at_once: usize) {
     for number in 0..revisions {
         let mut revision = record.revisions[0].clone();

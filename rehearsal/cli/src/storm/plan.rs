@@ -1,4 +1,4 @@
-//! What a storm consists of: plain data, drawn from a seed and from nothing else.
+//! A storm's plan: plain data, drawn only from a seed.
 
 mod draw;
 mod faults;
@@ -19,30 +19,30 @@ pub(crate) struct Plan {
     pub(crate) assumptions: Vec<Assumption>,
     pub(crate) delivery_faults: Vec<DeliveryFaults>,
     pub(crate) call_faults: Vec<Planned>,
-    /// What happens: while anything may fail, and then while nothing does.
+    /// The steps: first while anything may fail, then while nothing does.
     pub(crate) steps: Vec<Step>,
-    /// Versions that fail in production in a way that no check of their pipeline asks for.
+    /// Versions that fail in production in a way that no check of their pipeline covers.
     pub(crate) broken_unseen: Vec<String>,
 }
 
-/// How likely things are in one storm, in percent: storms differ in what they are made of.
+/// The probabilities of one storm, in percent: storms differ in their composition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Chances {
-    /// A delivery of an event is lost, comes twice, comes late or is refused at first.
+    /// A delivery of an event is lost, duplicated, late or refused at first.
     pub(crate) delivery_fault: u8,
     /// A function meets faults in one of its services.
     pub(crate) call_fault: u8,
     /// A pushed version is broken or slow.
     pub(crate) broken: u8,
-    /// Somebody does something else than push.
+    /// A person acts in another way than pushing.
     pub(crate) person: u8,
-    /// The next thing is done at once, in a burst.
+    /// The next step follows immediately, in a burst.
     pub(crate) burst: u8,
-    /// Something unconfirmed of AWS is assumed.
+    /// An unconfirmed behaviour of AWS is assumed.
     pub(crate) assumed: u8,
 }
 
-/// A pipeline with the service that it deploys to. Its service's name is its own.
+/// A pipeline with its service, whose name it shares.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pipeline {
     pub(crate) service: &'static str,
@@ -52,7 +52,7 @@ pub(crate) struct Pipeline {
     pub(crate) when_busy: &'static str,
     pub(crate) termination_wait: &'static str,
     pub(crate) migrates: bool,
-    /// Paths that the check asks for.
+    /// Paths that the check requests.
     pub(crate) asks: Vec<&'static str>,
     pub(crate) deployment_config: &'static str,
     /// Of the deployment group.
@@ -84,7 +84,7 @@ impl Pipeline {
 }
 
 impl Rule {
-    /// As the pipelines file says it.
+    /// The value in the pipelines file.
     pub(crate) fn text(self) -> &'static str {
         match self {
             Rule::Latest => "latest",

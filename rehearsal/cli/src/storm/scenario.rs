@@ -1,4 +1,4 @@
-//! Makes a storm a scenario: its services, its pipelines file, and its steps.
+//! Turns a storm into a scenario: its services, its pipelines file, and its steps.
 
 use std::time::Duration;
 
@@ -9,7 +9,8 @@ use super::plan::{Pipeline, Plan, Rule};
 use crate::scenario::setting::{BLUE, Service, Setting, settings};
 use crate::scenario::{Impossible, MessageFormat, Pipelines, Scenario, Step};
 
-/// Thousands are played: the clock waits for requests to production wherever they can see something new, and for no others.
+/// Thousands of storms are played: the clock waits for production requests that can observe a change, and for no
+/// others.
 const DWELL: Duration = Duration::ZERO;
 /// More than a millisecond.
 const A_MOMENT: Duration = Duration::from_millis(2);
@@ -30,15 +31,15 @@ pub(super) fn scenario(plan: &Plan) -> Scenario {
     .sound()
 }
 
-/// What the plan says, as it is played.
+/// The plan's steps, as they are played.
 fn steps(plan: &Plan) -> Vec<Step> {
     let injected = plan.delivery_faults.iter().cloned();
     let mut steps: Vec<Step> = injected.map(Step::InjectDeliveryFaults).collect();
     for step in &plan.steps {
         steps.push(step.clone());
         if let Step::Push(_) = step {
-            // ECR tells the moments of pushes in milliseconds, and the newest is found by them: two pushes in one
-            // would let each run choose another, while nobody pushes twice in a millisecond.
+            // ECR states the times of pushes in milliseconds, and the newest image is determined by them: after two
+            // pushes in one millisecond, each run could choose another image. Real pushes are never that close.
             steps.push(Step::Pass(A_MOMENT));
         }
     }
@@ -94,7 +95,7 @@ fn setting(plan: &Plan) -> Setting {
     setting
 }
 
-/// What a repository's services run at the beginning, under every tag that is followed there.
+/// The initial images of a repository's services, under every tag that is followed there.
 fn first(plan: &Plan, repository: &str) -> ImageSettings {
     let followed = plan
         .pipelines
@@ -119,7 +120,7 @@ fn service(pipeline: &Pipeline) -> Service {
         &["web"],
         &pipeline.repository,
     );
-    // One process each: what is tried is who is deployed when, not how many tasks there are.
+    // One process per service: storms test which service is deployed when, not the number of tasks.
     service.desired_count = 1;
     service.health_check.interval = Duration::from_secs(5);
     service.ready_wait = pipeline.ready_wait;

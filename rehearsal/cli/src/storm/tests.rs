@@ -2,7 +2,7 @@ use super::plan::Plan;
 use super::words;
 use crate::scenario::Step;
 
-/// What everything else rests on: a plan is drawn from its seed and from nothing else.
+/// The foundation of replays: a plan is drawn only from its seed.
 #[test]
 fn a_seed_means_one_plan() {
     for seed in 0..200 {
@@ -21,7 +21,7 @@ fn every_storm_calms_down_and_converges() {
     }
 }
 
-/// A storm can be told as a scenario: what it draws is what a scenario's file may say, line for line.
+/// A storm can be written as a scenario: every step that it draws is a valid line of a scenario's file.
 #[test]
 fn every_step_is_read_again_from_its_text() {
     for seed in 0..500 {
@@ -30,14 +30,14 @@ fn every_step_is_read_again_from_its_text() {
         let injected = injected.map(Step::InjectDeliveryFaults);
         for step in injected.chain(plan.steps) {
             let read: Step = step.to_string().parse().unwrap();
-            // No more faults are the same as none of them.
+            // No more faults are equal to an empty list.
             let facts = |step: &Step| format!("{step:?}").replace(", None", "");
             assert_eq!(facts(&read), facts(&step));
         }
     }
 }
 
-/// Whatever can go wrong does in some storm, and the words say so.
+/// Every kind of fault occurs in some storm, and its plan's text mentions it.
 #[test]
 fn storms_are_made_of_everything() {
     let words: String = (0..2_000)
@@ -50,11 +50,11 @@ fn storms_are_made_of_everything() {
         "when busy replace",
         "termination wait keep",
         "migrates",
-        "asks for /orders",
+        "checks /orders",
         "pipeline compass",
         "in stage",
         "shop/hull",
-        "for somebody to continue",
+        "for a person to continue",
         "rolls nothing back that is stopped",
         "assumed: ",
         "lost",

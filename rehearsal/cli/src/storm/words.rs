@@ -1,4 +1,4 @@
-//! A storm's plan in words, for whoever looks for what went wrong in it.
+//! A storm's plan as text, for debugging.
 
 use std::fmt::Write as _;
 
@@ -7,7 +7,7 @@ use local_aws::assumption::Assumptions;
 use super::plan::{Chances, Pipeline, Plan};
 use crate::scenario::step::duration;
 
-/// Everything that the seed has drawn, a line each.
+/// The complete plan, line by line.
 pub(super) fn plan(plan: &Plan) -> String {
     let mut lines = vec![format!("seed {}: {}", plan.seed, chances(plan.chances))];
     lines.extend(plan.pipelines.iter().map(pipeline));
@@ -58,11 +58,11 @@ fn pipeline(pipeline: &Pipeline) -> String {
         text += ", migrates";
     }
     if !pipeline.asks.is_empty() {
-        // Writing to a String cannot fail.
-        let _ = write!(text, ", asks for {}", pipeline.asks.join(" and "));
+        // Writing to a `String` does not fail.
+        let _ = write!(text, ", checks {}", pipeline.asks.join(" and "));
     }
     if let Some(wait) = pipeline.ready_wait {
-        let _ = write!(text, ", waits {} for somebody to continue", duration(wait));
+        let _ = write!(text, ", waits {} for a person to continue", duration(wait));
     }
     if !pipeline.rolls_back_on_stop {
         text += ", rolls nothing back that is stopped";

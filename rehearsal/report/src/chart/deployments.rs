@@ -1,4 +1,4 @@
-//! A deployment: its lifecycle events one below the other, each with its hook, and the wait at the end.
+//! A deployment: its lifecycle events, each with its hook, and the wait at the end.
 
 use super::paper::{Bar, Lane, Paper, cross, fitted_bold};
 use crate::format::{clock, deployment_in_words, long_duration};
@@ -6,11 +6,11 @@ use crate::markup::element;
 use crate::story::{Deployment, Hook, LifecycleEvent};
 
 const HEAD: f64 = 26.0;
-/// One more line in it.
+/// The height of each further line.
 const LINE: f64 = 15.0;
 const ROW: f64 = 18.0;
 const BAR: f64 = 9.0;
-/// A deployment that goes on for longer than this after its last lifecycle event waits, or stops tasks.
+/// A deployment that lasts longer than this after its last lifecycle event is waiting, or stopping tasks.
 const WORTH_A_ROW: f64 = 1.0;
 
 pub(super) fn lane(paper: &Paper, deployment: &Deployment) -> Lane {
@@ -29,7 +29,7 @@ pub(super) fn lane(paper: &Paper, deployment: &Deployment) -> Lane {
     lane
 }
 
-/// What it does, what became of it and why. Gives the height.
+/// Draws the purpose, status and error of a deployment. Returns the height.
 fn head(paper: &Paper, lane: &mut Lane, deployment: &Deployment) -> f64 {
     lane.title(17.0, &deployment.id);
     let ended_badly = ["Failed", "Stopped"].contains(&deployment.status.as_str());
@@ -91,7 +91,7 @@ fn row(paper: &Paper, lane: &mut Lane, event: &LifecycleEvent, y: f64, end: f64)
     lane.draw(paper.beside(from, to, y + BAR, class, &note));
 }
 
-/// A line from the call of the function to the answer, with a dot at each end.
+/// A line from the call of the function to its answer, with a dot at each end.
 fn draw_hook(paper: &Paper, lane: &mut Lane, hook: &Hook, y: f64) {
     let answered = hook.answer.as_ref().map(|answer| answer.at);
     let (from, to) = (
@@ -123,20 +123,20 @@ fn draw_hook(paper: &Paper, lane: &mut Lane, hook: &Hook, y: f64) {
     }
 }
 
-/// Who was called, and who answered what: not always the same function.
+/// The function that was called, and the one that answered: they may differ.
 fn hook_in_words(hook: &Hook) -> String {
     let called = hook
         .function
         .rsplit_once('_')
         .map_or(hook.function.as_str(), |(_, name)| name);
     match &hook.answer {
-        None => format!("{called} is called, nobody answers"),
+        None => format!("{called} is called, without an answer"),
         Some(answer) if answer.by == called => format!("{called} answers {}", answer.status),
         Some(answer) => format!("{called}, then {} answers {}", answer.by, answer.status),
     }
 }
 
-/// Since when nothing was left but to wait and to stop tasks.
+/// The moment after which the deployment only waited and stopped tasks.
 fn waits_from(deployment: &Deployment) -> Option<f64> {
     let ended = deployment
         .ended

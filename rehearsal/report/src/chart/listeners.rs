@@ -1,4 +1,4 @@
-//! Listeners: where they send requests, and who answered those that were really sent.
+//! Listeners: their weights, and the tasks that answered real requests.
 
 use super::paper::{Lane, Paper, cross, spoken, text_width};
 use crate::axis::Kind;
@@ -14,11 +14,11 @@ const STRIP_TEXT: f64 = 26.0;
 const COLUMNS_TOP: f64 = 46.0;
 const COLUMNS: f64 = 56.0;
 const COLUMN_WIDTH: f64 = 9.0;
-/// A client that is kept waiting for a moment leaves no hole in the columns.
+/// A client whose request takes a moment leaves no hole in the columns.
 const COLUMN_SECONDS: f64 = 0.06;
-/// A failure is never drawn lower than this, however many requests were answered beside it.
+/// The minimum height of a failure, however many requests succeeded beside it.
 const FAILURE_AT_LEAST: f64 = 8.0;
-/// Dots of the test listener, one upon the other.
+/// The dots of the test listener that fit on top of each other.
 const DOT: f64 = 10.0;
 const DOTS_AT_MOST: usize = 6;
 
@@ -69,7 +69,7 @@ pub(super) fn test(paper: &Paper, name: String, listener: &Listener) -> Lane {
     lane
 }
 
-/// The weights, as long as each held.
+/// The weights, each for as long as it was in effect.
 fn strip(paper: &Paper, lane: &mut Lane, weights: &[Weights]) {
     let name = match weights.is_empty() {
         true => "weights as they were",
@@ -97,7 +97,7 @@ fn strip(paper: &Paper, lane: &mut Lane, weights: &[Weights]) {
             }
             y += height;
         }
-        // Where the text before is still in the way, this one stands further right, as long as that is its strip.
+        // If the previous text is in the way, this one moves right, within its own strip.
         let from = left.max(free);
         let in_place = from <= left || from + text_width(&words) <= right;
         if in_place && from + text_width(&words) <= paper.width() {
@@ -108,7 +108,7 @@ fn strip(paper: &Paper, lane: &mut Lane, weights: &[Weights]) {
     }
 }
 
-/// Who gets how much; who gets nothing is not worth a word.
+/// The shares of the task sets that get requests.
 fn in_words(weights: &Weights) -> String {
     let share = |(version, percent): &(String, u32)| {
         (*percent > 0).then(|| format!("{version} {percent} %"))
@@ -117,14 +117,14 @@ fn in_words(weights: &Weights) -> String {
     shares.join(", ")
 }
 
-/// Requests of about the same moment.
+/// The requests of one column.
 struct Column<'a> {
     left: f64,
     right: f64,
     requests: Vec<&'a Request>,
 }
 
-/// Only those in which somebody asked.
+/// Only the columns with requests.
 fn columns<'a>(paper: &Paper, requests: &'a [Request]) -> Vec<Column<'a>> {
     let mut columns = Vec::new();
     for run in paper.axis.pieces(Kind::Run) {
@@ -191,7 +191,7 @@ fn draw_column(paper: &Paper, lane: &mut Lane, column: &Column<'_>) {
     }
 }
 
-/// (version, answers that did not fail), in the order of the legend.
+/// (version, successful answers), in the order of the legend.
 fn answered(paper: &Paper, column: &Column<'_>) -> Vec<(String, f64)> {
     let good = |version: &str| {
         let of_version =
@@ -279,7 +279,7 @@ fn draw_dots(paper: &Paper, lane: &mut Lane, column: &Column<'_>, lowest: f64) {
     }
 }
 
-/// A number of requests, for dividing.
+/// Converts a number of requests for division.
 fn count(requests: usize) -> f64 {
     u32::try_from(requests).map_or(f64::MAX, f64::from)
 }

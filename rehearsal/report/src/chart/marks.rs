@@ -27,7 +27,7 @@ pub(super) fn moments(paper: &Paper, what: &str, moments: &[Mark]) -> Lane {
                 .with("d", path)
                 .child(element("title").text(title)),
         );
-        // A text that would lie on the one before is left to the title and to the words below.
+        // A text that would overlap its predecessor is omitted: the title and the words below contain it.
         if x >= free {
             lane.draw(
                 element("text")
@@ -50,7 +50,7 @@ pub(super) fn messages(paper: &Paper, messages: &[Message]) -> Lane {
     lane.title(MIDDLE + 4.0, "messages");
     let rightmost = paper.width() - RADIUS - 1.0;
     let wide = 2.0 * RADIUS + 2.0;
-    // From the last to the first: each makes room for those after it, and a line says where it belongs.
+    // From the last to the first: each moves left to make room for the later ones, and a line shows its moment.
     let mut limit = rightmost;
     for (index, message) in messages.iter().enumerate().rev() {
         let moment = paper.x(message.at);

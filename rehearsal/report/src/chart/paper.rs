@@ -1,19 +1,19 @@
-//! What all lanes are drawn on and with.
+//! The drawing surface and tools that all lanes share.
 
 use crate::axis::Axis;
 use crate::markup::{Element, Markup, element};
 use crate::story::Story;
 use record::NO_VERSION;
 
-/// Left and right of the axis, for what stands at its ends.
+/// The margins left and right of the axis, for the texts at its ends.
 const MARGIN: f64 = 10.0;
-/// What is too short to be seen is drawn this wide.
+/// The minimum width of a bar.
 const BAR_AT_LEAST: f64 = 3.0;
-/// A letter of the drawing's text, on average.
+/// The average width of a letter of the drawing's text.
 const LETTER: f64 = 6.1;
-/// Bold letters, which failures are told in, are wider: less of a text fits.
+/// Bold letters, as in failures, are wider: fewer of them fit.
 const BOLD: f64 = 0.85;
-/// Versions beyond these begin again with the first.
+/// The number of colours for versions; further versions reuse them from the first.
 const COLOURS: usize = 4;
 
 /// The axis, and a colour and pattern for each version.
@@ -44,7 +44,7 @@ pub(super) struct Bar<'a> {
     pub(super) y: f64,
     pub(super) height: f64,
     pub(super) class: &'a str,
-    /// What is told where the pointer rests.
+    /// The tooltip.
     pub(super) title: String,
 }
 
@@ -70,7 +70,7 @@ impl Paper {
         self.shifted(self.axis.x(seconds))
     }
 
-    /// From a place on the axis to one on the paper.
+    /// Converts a position on the axis to one on the paper.
     pub(super) fn shifted(&self, place: f64) -> f64 {
         place + MARGIN
     }
@@ -96,7 +96,7 @@ impl Paper {
             .into()
     }
 
-    /// Text beside what stretches from one moment to another: to its right, or to its left where there is no room.
+    /// A note beside a span of time: to its right, or to its left if there is no room.
     pub(super) fn beside(&self, from: f64, to: f64, y: f64, class: &str, text: &str) -> Markup {
         let width = text_width(text);
         let (left, right) = (self.x(from) - 8.0, self.x(to) + 8.0);
@@ -123,12 +123,12 @@ impl Lane {
         self.named("row", y, text.into());
     }
 
-    /// What the lane is about.
+    /// The subject of the lane.
     pub(super) fn title(&mut self, y: f64, text: impl Into<String>) {
         self.named("strong", y, text.into());
     }
 
-    /// How many of something failed, which nobody should miss.
+    /// The number of failures, highlighted.
     pub(super) fn failures(&mut self, y: f64, failed: usize, text: impl Into<String>) {
         let class = if failed > 0 { "bad" } else { "row" };
         self.named(class, y, text.into());
@@ -143,17 +143,17 @@ impl Lane {
     }
 }
 
-/// How much room a text of the drawing needs, roughly.
+/// The approximate width of a text of the drawing.
 pub(super) fn text_width(text: &str) -> f64 {
     text.chars().map(|_| LETTER).sum()
 }
 
-/// As much of a bold text as there is room for.
+/// The part of a bold text that fits.
 pub(super) fn fitted_bold(text: &str, room: f64) -> String {
     fitted(text, room * BOLD)
 }
 
-/// As much of a text as there is room for; all of it is in the words below the drawing.
+/// The part of a text that fits; the words below the drawing contain all of it.
 fn fitted(text: &str, room: f64) -> String {
     if text_width(text) <= room {
         return text.to_owned();
@@ -167,7 +167,7 @@ fn fitted(text: &str, room: f64) -> String {
     format!("{}…", begin.trim_end())
 }
 
-/// A cross: something failed here.
+/// A cross that marks a failure.
 pub(super) fn cross(x: f64, y: f64, title: &str) -> Markup {
     let (left, right, top, bottom) = (x - 4.0, x + 4.0, y - 4.0, y + 4.0);
     element("path")
@@ -198,7 +198,7 @@ pub(super) fn swatch(class: &str) -> Element {
         )
 }
 
-/// What people call an answer's version.
+/// An answer's version, for people.
 pub(super) fn spoken(version: &str) -> &str {
     if version == NO_VERSION {
         "no version"

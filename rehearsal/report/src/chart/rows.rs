@@ -1,4 +1,4 @@
-//! What ran: tasks of a service, migrations, functions.
+//! Tasks of a service, migrations, and functions.
 
 use super::paper::{Bar, Lane, Paper, cross};
 use crate::format::{clock, milliseconds};
@@ -7,11 +7,11 @@ use crate::story::{Function, Invocation, OneOffTask, Task};
 const ROW: f64 = 18.0;
 const BAR: f64 = 9.0;
 const TOP: f64 = 8.0;
-/// Tasks are many: thin bars.
+/// The height of a task's bar, thin because there are many.
 const THIN_ROW: f64 = 10.0;
 const THIN_BAR: f64 = 7.0;
 
-/// Bars by version. A row is used again when its task has ended.
+/// Bars by version. A row is reused after its task has ended.
 pub(super) fn tasks(paper: &Paper, name: String, tasks: &[Task]) -> Lane {
     let mut lane = Lane::default();
     if tasks.is_empty() {
@@ -45,7 +45,7 @@ pub(super) fn tasks(paper: &Paper, name: String, tasks: &[Task]) -> Lane {
             title,
         }));
     }
-    // The last is drawn first: a cross must not lie under the next task.
+    // The last one is drawn first: the next task must not cover a cross.
     lane.drawing.reverse();
     lane.height = TOP + place(rows.len()).max(2.0) * THIN_ROW + 4.0;
     lane

@@ -115,12 +115,14 @@ fn note_hook(deployment: &mut Deployment, at: f64, event: &timeline::Event) {
         hook.answer = Some(Answer {
             at,
             status: status.clone(),
-            by: function.clone().unwrap_or_else(|| "somebody".to_owned()),
+            by: function
+                .clone()
+                .unwrap_or_else(|| "another caller".to_owned()),
         });
     }
 }
 
-/// The lifecycle event of this name, which begins now if nothing was told of it yet.
+/// The lifecycle event of this name; it starts now if the timeline has not mentioned it yet.
 fn event_of<'a>(deployment: &'a mut Deployment, name: &str, at: f64) -> &'a mut LifecycleEvent {
     let known = |event: &LifecycleEvent| event.name == name;
     let index = deployment.events.iter().position(known);

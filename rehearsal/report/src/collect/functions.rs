@@ -8,10 +8,10 @@ use record::timeline;
 use super::source::Source;
 use crate::story::{Call, Function, Invocation};
 
-/// Every function that was invoked or called, in the order in which they are first heard of; and the calls of others.
+/// Every function that was invoked or made a call, by first appearance; and the calls of other callers.
 pub(super) fn of(source: Source<'_>) -> (Vec<Function>, Vec<Call>) {
     let mut functions: Vec<Function> = Vec::new();
-    // (request id, place in `functions`, place in its invocations)
+    // (request id, index in `functions`, index in its invocations)
     let mut open: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for (at, what) in source.told() {
         if let timeline::Event::FunctionInvoked {

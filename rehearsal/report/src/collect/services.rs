@@ -1,4 +1,4 @@
-//! Services with their listeners and tasks, and the tasks that ran once.
+//! Services with their listeners and tasks, and one-off tasks.
 
 use std::collections::BTreeMap;
 
@@ -92,7 +92,7 @@ fn is_task_of(label: &str, task: &str, purpose: &Purpose) -> bool {
     }
 }
 
-/// The tasks of a service, also those that ran before the start.
+/// The tasks of a service, including those that ran before the start.
 fn tasks(source: Source<'_>, of: &str) -> Vec<Task> {
     let mut tasks: BTreeMap<&str, Task> = BTreeMap::new();
     for entry in &source.record.events {
@@ -135,7 +135,7 @@ fn tasks(source: Source<'_>, of: &str) -> Vec<Task> {
     tasks
 }
 
-/// How a task of a service ended, unless somebody wanted it to end.
+/// How a task of a service ended, unless ECS or a person stopped it on purpose.
 fn failure(
     exit_code: Option<i32>,
     stop_code: Option<&str>,
@@ -172,7 +172,7 @@ pub(super) fn one_off_tasks(source: Source<'_>) -> Vec<OneOffTask> {
             ..
         } = what
         {
-            // One that never ran is told of for the first time when it has ended.
+            // The timeline has no start of a task that never ran, so its end is its first entry.
             if !tasks.iter().any(|known| known.id == last(task)) {
                 tasks.extend(started(source, at, task, purpose, version));
             }
@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_nobody_wanted_is_a_failure() {
+    fn only_an_unintended_stop_is_a_failure() {
         let scaled = Some("Scaling activity initiated by (deployment ecs-svc/1)");
         assert_eq!(
             failure(Some(0), Some("ServiceSchedulerInitiated"), scaled),

@@ -1,18 +1,18 @@
-//! The record as the parts of a story read it: its entries since the start, in seconds.
+//! The record as the story's builders need it: its entries since the start, in seconds.
 
 use std::time::SystemTime;
 
 use record::Record;
 use record::timeline::{self, Entry};
 
-/// What the parts of a story are told from.
+/// The source of the story's parts.
 #[derive(Clone, Copy)]
 pub(super) struct Source<'a> {
     pub(super) record: &'a Record,
 }
 
 impl<'a> Source<'a> {
-    /// Since the start; 0 for what was before.
+    /// The seconds since the start; 0 for earlier moments.
     pub(super) fn seconds(self, at: SystemTime) -> f64 {
         self.record.simulated.since(at).as_secs_f64()
     }
@@ -29,7 +29,7 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The part of an ARN behind its last slash: `shop-web:2`.
+/// The part of an ARN after its last slash: `shop-web:2`.
 pub(super) fn last(arn: &str) -> String {
     last_of(arn, '/').to_owned()
 }

@@ -1,4 +1,4 @@
-//! How entries read.
+//! The lines of entries.
 
 use super::*;
 
@@ -65,7 +65,7 @@ fn entries_read_as_sentences() {
 }
 
 #[test]
-fn who_served_is_told_since_the_last_time() {
+fn answers_are_counted_since_the_last_line() {
     let seen = |blue, green, failed| Seen {
         failed,
         versions: [("1.0.0".to_owned(), blue), ("1.1.0".to_owned(), green)].into(),
@@ -81,7 +81,7 @@ fn who_served_is_told_since_the_last_time() {
 }
 
 #[test]
-fn colours_are_only_there_when_wanted() {
+fn colours_can_be_switched_off() {
     assert_eq!(Colours::Off.paint(Tone::Bad, "failed"), "failed");
     assert_eq!(
         Colours::On.paint(Tone::Bad, "failed"),

@@ -1,4 +1,4 @@
-//! What ran, what it asked AWS for, and what it left behind.
+//! Functions, their AWS calls, and the tasks, revisions and dead letters of the run.
 
 use super::section::section;
 use super::tables::{Column, bad, table};
@@ -52,7 +52,7 @@ fn invocation(invocation: &Invocation) -> Vec<Markup> {
     ]
 }
 
-/// Folded, unless something was refused.
+/// Collapsed, unless a call was refused.
 fn calls(calls: &[Call]) -> Markup {
     if calls.is_empty() {
         return element("p").class("quiet").text("No AWS calls.").into();
@@ -106,7 +106,7 @@ pub(super) fn tasks(tasks: &[OneOffTask]) -> Markup {
 fn task(task: &OneOffTask) -> Markup {
     let version = task.version.as_ref();
     let version = version.map_or(String::new(), |version| format!(" of {version}"));
-    let by = task.started_by.as_deref().unwrap_or("somebody");
+    let by = task.started_by.as_deref().unwrap_or("another caller");
     let ended = match (task.ended, task.exit_code) {
         (None, _) => bad("had not ended"),
         (Some(at), Some(0)) => text(format!("exit code 0 at {}", clock(at))),

@@ -1,4 +1,4 @@
-//! What people were told.
+//! Messages to people.
 
 use serde_json::{Value, json};
 
@@ -7,12 +7,12 @@ use crate::format::clock;
 use crate::markup::{Element, Markup, element};
 use crate::story::Message;
 
-/// JSON that is not longer than this stays in one line.
+/// JSON up to this length stays on one line.
 const ONE_LINE_AT_MOST: usize = 72;
 
 pub(super) fn messages(messages: &[Message]) -> Markup {
     if messages.is_empty() {
-        let none = element("p").text("Nobody was told anything.");
+        let none = element("p").text("No message was sent.");
         return section("messages", "Messages", [none.into()]);
     }
     let list = element("ol")
@@ -20,7 +20,7 @@ pub(super) fn messages(messages: &[Message]) -> Markup {
         .children(messages.iter().map(message));
     let note = element("p")
         .class("quiet")
-        .text("As SNS got them; the numbers are those of the timeline.");
+        .text("As SNS received them; the numbers are those of the timeline.");
     section("messages", "Messages", [note.into(), list.into()])
 }
 
@@ -37,7 +37,7 @@ fn message(message: &Message) -> Element {
         .child(element("pre").text(body.trim_end()))
 }
 
-/// The body, and what was done to it. JSON comes without a line break, which is nothing to look at.
+/// The body, and a note about its formatting. JSON arrives on a single line, which is hard to read.
 fn readable(body: &str) -> (String, &'static str) {
     let parsed = serde_json::from_str(body).ok().filter(Value::is_object);
     match parsed {
@@ -46,7 +46,7 @@ fn readable(body: &str) -> (String, &'static str) {
     }
 }
 
-/// JSON over several lines; what fits into one stays in one.
+/// Indented JSON; a value that fits stays on one line.
 fn indented(value: &Value, depth: usize) -> String {
     let (inner, outer) = ("  ".repeat(depth + 1), "  ".repeat(depth));
     let over_lines = |open: char, items: Vec<String>, close: char| {

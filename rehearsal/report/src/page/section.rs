@@ -1,8 +1,8 @@
-//! What every part of the page begins with.
+//! The common frame of the page's parts.
 
 use crate::markup::{Markup, element};
 
-/// A section with a heading that can be linked to.
+/// A section with a heading that links can address.
 pub(super) fn section(
     id: &'static str,
     title: &str,

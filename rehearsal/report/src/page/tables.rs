@@ -1,8 +1,8 @@
-//! Tables with captions, which scroll by themselves where they are too wide.
+//! Tables with captions, which scroll by themselves if they are too wide.
 
 use crate::markup::{Element, Markup, element, prose};
 
-/// How a column is set.
+/// The alignment of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Column {
     Text(&'static str),
@@ -46,7 +46,7 @@ fn cell(content: Markup, column: Column) -> Element {
     element("td").class(class).child(content)
 }
 
-/// What went wrong, with a sign that needs no colour.
+/// A failure, with a sign that does not depend on colour.
 pub(super) fn bad(text: &str) -> Markup {
     element("span")
         .class("bad")

@@ -1,4 +1,4 @@
-//! Who answered, in numbers, and every kind of failure.
+//! Answers by version, and every kind of failure.
 
 use super::section::section;
 use super::tables::{Column, bad, table};
@@ -7,7 +7,7 @@ use crate::markup::{Markup, element, text};
 use crate::story::{Listener, Request, Service, Story};
 use record::NO_VERSION;
 
-/// Failures told one by one; of more than these only the number is told.
+/// The number of failures that are listed; the rest are only counted.
 const FAILURES_AT_MOST: usize = 50;
 
 pub(super) fn section_of(story: &Story) -> Markup {

@@ -1,4 +1,4 @@
-//! The eighth: gates' successes were given by green.
+//! Invariant 8: gates succeed only because of green.
 
 use super::migrations::end_of_migration;
 use super::{
@@ -13,13 +13,13 @@ fn check_all(changes: &[Change], expected: &[u8]) {
     }
 }
 
-/// It ran these words in its container.
+/// The words that the container ran.
 fn ran(record: &mut Record, words: &[usize]) {
     record.migrations[0].containers[0].ran = words.to_vec();
 }
 
 #[test]
-fn a_migration_gate_succeeds_by_what_green_migrated() {
+fn a_migration_gate_succeeds_because_of_greens_migration() {
     let not_of_green: &[Change] = &[
         |record| record.migrations[0].revision = "web:1".to_owned(),
         |record| record.migrations[0].containers[0].digest = Some("first".to_owned()),
@@ -31,7 +31,7 @@ fn a_migration_gate_succeeds_by_what_green_migrated() {
         |record| ran(record, &[]),
     ];
     for change in not_of_green {
-        // The fifth asks for the container, the eighth for everything.
+        // Invariant 5 judges the container, invariant 8 the whole task.
         let mut record = super::shipped("latest");
         change(&mut record);
         let found = super::judge(&record);
@@ -40,7 +40,7 @@ fn a_migration_gate_succeeds_by_what_green_migrated() {
     }
     check_all(
         &[
-            // Somebody's own task, or another function's, whatever it ran.
+            // A person's own task, or another function's, whatever it ran.
             |record| record.migrations[0].given_to = None,
             |record| record.migrations[0].given_to = Some("finish-migration".to_owned()),
             |record| record.migrations[0].deployment = "d-other".to_owned(),
@@ -65,7 +65,7 @@ fn a_migration_may_run_so_too() {
                     .has_own_image = true;
                 record.migrations[0].containers[0].digest = Some("tools".to_owned());
             },
-            // A task that somebody marked stands beside it.
+            // A person's task that is marked as the migration runs beside the real one.
             |record| {
                 let mut forged = migration("forged", "d-a", Some(3), 0);
                 forged.given_to = None;
@@ -78,7 +78,7 @@ fn a_migration_may_run_so_too() {
         ],
         &[],
     );
-    // Nobody says that a failure must be green's.
+    // Invariant 8 does not cover failures.
     check(
         |record| {
             record.hooks[0].answers[0].status = "Failed".to_owned();
@@ -89,7 +89,7 @@ fn a_migration_may_run_so_too() {
 }
 
 #[test]
-fn test_traffic_succeeds_by_what_green_answered() {
+fn a_test_traffic_gate_succeeds_because_of_greens_answers() {
     let blue = Answerer::Task {
         task: "blue".to_owned(),
         deployment: None,
@@ -110,7 +110,7 @@ fn test_traffic_succeeds_by_what_green_answered() {
             |record| record.test_answers[1].path = "/other".to_owned(),
             |record| record.test_answers[1].status = 503,
             |record| record.test_answers[1].by = Answerer::LoadBalancer,
-            // Another deployment's green, or a task from before all of them.
+            // An answer of another deployment's green, or of a task from before all deployments.
             |record| record.test_answers[1] = test_answer("d-b", "/orders", 5),
             |record| {
                 let blue = Answerer::Task {
@@ -121,7 +121,7 @@ fn test_traffic_succeeds_by_what_green_answered() {
                 answer.by = blue;
                 record.test_answers.push(answer);
             },
-            // Before the listener's nodes had learnt, or after the verdict.
+            // Before the listener's nodes had updated, or after the verdict.
             |record| record.test_answers[0].asked_at = at(4),
             |record| record.test_answers[0].at = at(7),
             |record| record.pipelines[0].test_traffic.settle_seconds *= 10,
@@ -158,7 +158,7 @@ fn test_traffic_succeeds_with_targets_that_were_healthy() {
 fn test_traffic_may_succeed_so_too() {
     check_all(
         &[
-            // Nobody wants a task that could answer.
+            // The desired count is 0, so no task could answer.
             |record| {
                 record.hooks[1].answers[0].wanted = Some(0);
                 record.test_answers.clear();
@@ -168,13 +168,13 @@ fn test_traffic_may_succeed_so_too() {
                 record.pipelines[0].test_traffic.requests.clear();
                 record.test_answers.clear();
             },
-            // While nodes learn, blue answers.
+            // Blue answers while nodes update.
             |record| {
                 let mut early = test_answer("d-first", "/", 4);
                 early.status = 500;
                 record.test_answers.insert(0, early);
             },
-            // What nobody asked the gate for.
+            // A request that is not one of the gate's.
             |record| {
                 record
                     .test_answers
@@ -184,7 +184,7 @@ fn test_traffic_may_succeed_so_too() {
                 record.test_answers.insert(0, test_answer("d-a", "/", 5));
                 record.test_answers[0].status = 503;
             },
-            // They are well for a moment, which is measured.
+            // They are healthy for a moment, and the gate measures.
             |record| record.health.insert(2, health("d-a", "unhealthy", 5)),
             |record| {
                 record.hooks[1].answers[0].status = "Failed".to_owned();

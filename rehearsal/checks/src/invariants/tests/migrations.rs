@@ -1,4 +1,4 @@
-//! The fifth: migrations are judged once, by their exit codes.
+//! Invariant 5: migrations are judged once, by their exit codes.
 
 use super::{Change, at, check, container_end, migration};
 use record::{Container, ContainerEnd, End, Migration, Record};
@@ -29,7 +29,7 @@ fn a_migration_is_judged_once_by_its_exit_code() {
         (|record| record.migrations.clear(), &[5, 8]),
         (|record| end_of_migration(record).at = at(5), &[5, 8]),
         (|record| end_of_migration(record).by_itself = false, &[5, 8]),
-        // The task goes on, and its migration has ended.
+        // The task keeps running after its migration has ended.
         (|record| record.migrations[0].stopped_at = Some(at(5)), &[]),
         (
             |record| record.hooks[0].answers[0].status = "Failed".to_owned(),
@@ -63,7 +63,7 @@ fn a_migration_is_judged_once_by_its_exit_code() {
             },
             &[],
         ),
-        // What a task says of itself makes no migration of it.
+        // The marks of a task do not make it a migration.
         (
             |record| {
                 let forged = Migration {
@@ -74,7 +74,7 @@ fn a_migration_is_judged_once_by_its_exit_code() {
             },
             &[],
         ),
-        // Which of two containers ended first ECS does not say.
+        // ECS does not report which of two containers ended first.
         (
             |record| {
                 record.hooks[0].answers[0].status = "Failed".to_owned();

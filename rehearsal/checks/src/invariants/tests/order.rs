@@ -1,4 +1,4 @@
-//! No older image replaces a newer one, but by an order.
+//! Invariant 3: no older image replaces a newer one without an order.
 
 use super::*;
 
@@ -39,9 +39,9 @@ fn an_older_image_never_replaces_a_newer_one() {
     check_rule("latest", late, &[1, 3]);
 }
 
-/// What runs gets the highest version while `b` is being deployed, or before anybody looked.
+/// The running image gets the highest version while `b` is being deployed, or before the next reconciliation.
 #[test]
-fn what_nobody_could_know_makes_nothing_older() {
+fn later_tags_do_not_make_an_earlier_deployment_a_downgrade() {
     fn and_b(record: &mut Record, again: u64) {
         record.images.push(image("b", 10, "1.2.0"));
         record.pushes.push(push("b", 10, "1.2.0"));
@@ -57,10 +57,11 @@ fn what_nobody_could_know_makes_nothing_older() {
     check_rule("semver:^1", |record| and_b(record, 17), &[3]);
 }
 
-/// What runs is the version that it has, or by which it was deployed: not one that was given to another image since.
+/// The running image's version is the one that it has, or the one by which it was deployed, but not one that has moved
+/// to another image since.
 #[test]
 fn a_version_that_was_moved_to_another_image_is_of_that_one() {
-    /// `a`, which is 1.1.0, is 1.4.0 too, until `b` is; `c` comes as 1.2.0 after that.
+    /// `a` is 1.1.0 and 1.4.0, until 1.4.0 moves to `b`; `c` is pushed as 1.2.0 after that.
     fn and_c(record: &mut Record) {
         record.pushes.push(push("a", 12, "1.4.0"));
         record.pushes.push(push("b", 14, "1.4.0"));
@@ -86,7 +87,7 @@ fn a_version_that_was_moved_to_another_image_is_of_that_one() {
     check_rule("semver:^1", deployed_by_it, &[3]);
     let in_time: Change = |record| {
         and_c(record);
-        // Until after the look at `c`.
+        // Until after the reconciliation of `c`.
         record.pushes.iter_mut().for_each(|push| {
             if push.digest == "b" {
                 push.at = at(22);
@@ -96,7 +97,7 @@ fn a_version_that_was_moved_to_another_image_is_of_that_one() {
     check_rule("semver:^1", in_time, &[1, 3]);
 }
 
-/// The tag was moved back, and away again long before anything acted on it.
+/// The tag was moved back, and away again long before the next reconciliation.
 fn moved_twice(record: &mut Record) {
     record.pushes.push(push("first", 15, "latest"));
     record.pushes.push(push("a", 16, "latest"));

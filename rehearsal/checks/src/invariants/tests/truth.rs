@@ -1,4 +1,4 @@
-//! 7. People are told the truth: what is found where they are not.
+//! Invariant 7: people are told the truth.
 
 use record::{Leak, Violation};
 
@@ -47,11 +47,11 @@ fn people_are_told_the_truth() {
     }
 }
 
-/// Whoever created a deployment, and whatever became of it, its end is told; unless the event that tells it was lost, or is
-/// kept where an alarm tells it.
+/// The end of every deployment is reported, whoever created it and however it ended, unless the event of the end was
+/// lost or is in a queue whose alarm notifies people.
 #[test]
-fn every_end_is_told_unless_its_event_was_lost() {
-    // What is said of an end, and what it is: the digest that a rollback's message names is the one rolled back from.
+fn every_end_is_reported_unless_its_event_was_lost() {
+    // The outcome in the message, and the real one: the digest in a rollback's message is the one rolled back from.
     let ends = [
         (By::Greenlight, "Succeeded", "shipped"),
         (By::Hand, "Succeeded", "shipped"),
@@ -82,16 +82,16 @@ fn every_end_is_told_unless_its_event_was_lost() {
         assert_eq!(ended(End::Kept, &[]), [], "{what}");
         for silent in [&[][..], &["started"]] {
             let found = ended(End::Told, silent);
-            let words = format!("nobody was told that `d-b` ({by:?}) {status}");
+            let words = format!("no message reports that `d-b` ({by:?}) {status}");
             let is_missed = |found: &Violation| found.found.starts_with(&words);
             assert!(found.iter().any(is_missed), "{what}: {found:?}");
         }
     }
 }
 
-/// A deployment that goes on has no end to tell, and one of nobody's pipeline is nobody's news.
+/// A deployment that is under way has no end to report, and a deployment outside all pipelines has no message.
 #[test]
-fn what_is_no_news_need_not_be_told() {
+fn deployments_without_an_end_or_a_pipeline_need_no_message() {
     let goes_on: Change = |record| {
         record.messages.pop();
         record.deployments[0].status = "InProgress".to_owned();

@@ -10,7 +10,7 @@ use local_aws::world::World;
 
 use crate::scenario::{Moment, Reached};
 
-/// Whether something happens to a service. Of a deployment only its creation says to which.
+/// Whether an event belongs to a service. For a deployment, only its creation names the service.
 pub(super) fn is(
     world: &World,
     moment: &Moment,
@@ -75,7 +75,7 @@ fn happens(
     }
 }
 
-/// The share of production that such a service gives to green from this event on.
+/// Green's share of such a service's production from this event on.
 fn green(event: &timeline::Event, is_of: &impl Fn(&String) -> bool) -> impl Iterator<Item = u32> {
     let mut weights: &[timeline::Weight] = &[];
     if let timeline::Event::Weights {
@@ -92,7 +92,7 @@ fn green(event: &timeline::Event, is_of: &impl Fn(&String) -> bool) -> impl Iter
     of_green.map(|weight| weight.percent)
 }
 
-/// What comes right before a wait, without any time in between.
+/// An event that immediately precedes a wait, at the same moment.
 pub(super) fn begins(wait: DeploymentWait, event: &timeline::Event) -> bool {
     match (wait, event) {
         (DeploymentWait::Ready, timeline::Event::DeploymentStatus { status, .. }) => {
@@ -105,7 +105,8 @@ pub(super) fn begins(wait: DeploymentWait, event: &timeline::Event) -> bool {
     }
 }
 
-/// Whether a deployment is in the wait, once it is known. A rollback never is: it has no blue to stop.
+/// Whether a deployment is in the wait, if it is known. A rollback has no termination wait, because it has no blue to
+/// stop.
 pub(super) fn is_waited(
     wait: DeploymentWait,
     service: Option<&str>,

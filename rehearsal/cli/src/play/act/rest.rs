@@ -1,4 +1,4 @@
-//! The end of a storm: nothing fails any more, and everything must come to rest, or to no end, which is watched for.
+//! The end of a storm: without further faults, everything must come to rest. The code also detects that it never does.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,17 +8,17 @@ use local_aws::pause::Pause;
 use local_aws::timeline;
 use local_aws::world::World;
 
-/// An hour, and time for the hourly reconciliation.
+/// An hour, plus time for the hourly reconciliation.
 const AN_HOUR: Duration = Duration::from_secs(61 * 60);
-/// Hours until everything has come to rest. What waits behind something else needs one reconciliation each; each deployment may last
-/// an hour and more.
+/// The maximum number of hours until everything has come to rest. Each waiting image needs one reconciliation, and each
+/// deployment may last more than an hour.
 const HOURS_AT_MOST: u32 = 8;
 
-/// Of all services together: a storm has eight pushes and orders at most, of three services, each of which may need a
-/// rollback, too.
+/// The maximum for all services together: a storm has at most eight pushes and orders for three services, and each may
+/// also need a rollback.
 const DEPLOYMENTS_AT_MOST: usize = 60;
 
-/// Nothing fails any more, and every alarm is off.
+/// Ends all faults and alarms.
 pub(super) fn calm(world: &World) -> anyhow::Result<()> {
     world.events.calm();
     world.api.faults.forget();
@@ -32,7 +32,7 @@ pub(super) fn calm(world: &World) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Hours pass until an hourly reconciliation changes nothing.
+/// Advances the clock by hours until an hourly reconciliation changes nothing.
 pub(super) async fn converge(world: &World, pause: &mut Pause) {
     if rest(world, pause).await == Rest::Never {
         return;
@@ -47,11 +47,11 @@ pub(super) async fn converge(world: &World, pause: &mut Pause) {
     }
 }
 
-/// Whether everything comes to an end.
+/// Whether everything ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rest {
     Comes,
-    /// What ends begins anew, again and again: there are more deployments already than a storm can give reason for.
+    /// Work that ends starts anew, endlessly: there are already more deployments than a storm can justify.
     Never,
 }
 
@@ -60,13 +60,13 @@ pub(super) async fn rest(world: &World, pause: &mut Pause) -> Rest {
     if pause.until(restless(world)).await {
         Rest::Never
     } else {
-        // What led here is not waited for afterwards.
+        // Earlier events are not waited for again.
         pause.settled().await;
         Rest::Comes
     }
 }
 
-/// Whether a deployment is one too many.
+/// Whether a deployment exceeds the maximum.
 pub(super) fn restless(world: &World) -> impl Fn(&timeline::Event) -> bool + Send + 'static {
     let deployments = AtomicUsize::new(world.deployments().len());
     move |event| {

@@ -1,4 +1,4 @@
-//! Reads a scenario from the text of its file: what happens, what must hold, and what of its world differs from the shop's
+//! Reads a scenario from the text of its file: the steps, the claims, and the differences of its world from the shop's
 //! usual one.
 
 use std::ops::Range;
@@ -13,7 +13,7 @@ use super::world::{self, ServiceText, WorldText};
 use crate::scenario::claims;
 use crate::scenario::{Expectation, MessageFormat, Pipelines, Scenario, Step};
 
-/// What most scenarios play.
+/// The pipelines file of most scenarios.
 const USUAL_PIPELINES: &str = "rehearsal/catalogue/pipelines/shop.toml";
 
 /// A file as it is written.
@@ -24,12 +24,12 @@ pub(super) struct FileText {
     pub(super) steps: Spanned<String>,
     pub(super) history: Option<Spanned<String>>,
     claims: Option<Spanned<String>>,
-    /// Claims that every scenario makes, and this one does not.
+    /// Claims of every scenario that this one omits.
     #[serde(default)]
     not_claimed: Vec<Spanned<String>>,
     #[serde(default)]
     message_format: MessageFormat,
-    /// A pipelines file, as seen from the workspace's root.
+    /// A pipelines file, relative to the workspace's root.
     pipelines: Option<PathBuf>,
     /// Or the pipelines themselves.
     #[serde(default)]
@@ -38,21 +38,21 @@ pub(super) struct FileText {
     world: WorldText,
     #[serde(default)]
     service: Vec<ServiceText>,
-    /// Invariants, by their numbers, that AWS itself is made to break here.
+    /// Invariants, by number, that the scenario makes AWS itself break.
     #[serde(default)]
     excuse: Vec<Excuse>,
 }
 
-/// Something wrong with a file.
+/// A mistake in a file.
 #[derive(Debug)]
 pub(super) struct Problem {
-    /// Bytes from the beginning of the file.
+    /// The offset in bytes from the start of the file.
     pub(super) at: usize,
-    /// What was given, and what was expected.
+    /// The given and the expected text.
     pub(super) what: String,
 }
 
-/// A line of a text with several lines, and where it is in the file.
+/// A line of a multi-line text, and its offset in the file.
 pub(super) struct Line<'a> {
     pub(super) at: usize,
     pub(super) text: &'a str,
@@ -67,7 +67,7 @@ pub(super) fn parse(text: &str) -> Result<FileText, Vec<Problem>> {
     })
 }
 
-/// The scenario, or everything that is wrong with it.
+/// The scenario, or all mistakes in it.
 pub(super) fn scenario(name: &str, text: &str) -> Result<Scenario, Vec<Problem>> {
     let file = parse(text)?;
     let mut problems = Vec::new();
@@ -112,7 +112,7 @@ pub(super) fn scenario(name: &str, text: &str) -> Result<Scenario, Vec<Problem>>
     Ok(scenario.permitted().sound())
 }
 
-/// What every scenario claims, but for what this one does not.
+/// The claims of every scenario, except those that this one omits.
 fn usual(not_claimed: &[Spanned<String>], problems: &mut Vec<Problem>) -> Vec<Expectation> {
     let mut usual = claims::nothing_broke();
     for left_out in not_claimed {
@@ -124,7 +124,7 @@ fn usual(not_claimed: &[Spanned<String>], problems: &mut Vec<Problem>) -> Vec<Ex
             problems.push(Problem {
                 at: left_out.span().start,
                 what: format!(
-                    "`{}` is nothing that every scenario claims, expected one of {}",
+                    "`{}` is not a claim of every scenario, expected one of {}",
                     left_out.get_ref(),
                     crate::scenario::quoted(&known)
                 ),
@@ -134,7 +134,7 @@ fn usual(not_claimed: &[Spanned<String>], problems: &mut Vec<Problem>) -> Vec<Ex
     usual
 }
 
-/// What each line means; lines that mean nothing are problems.
+/// The meaning of each line; lines without one are problems.
 fn read<T>(
     lines: &[Line<'_>],
     problems: &mut Vec<Problem>,
@@ -150,7 +150,7 @@ fn read<T>(
     meanings
 }
 
-/// The lines of a value, as they stand in the file; one that is empty or a comment is none.
+/// The lines of a value with their offsets, without empty lines and comments.
 pub(super) fn lines<'a>(file: &'a str, value: &Spanned<String>) -> Vec<Line<'a>> {
     let Range { start, end } = value.span();
     let written = file.get(start..end).unwrap_or_default();

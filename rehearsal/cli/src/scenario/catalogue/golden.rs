@@ -1,4 +1,4 @@
-//! The history in a scenario's file is golden: `UPDATE=1 cargo rehearse NAME` writes what a run shows.
+//! The history in a scenario's file is golden: `UPDATE=1 cargo rehearse NAME` replaces it with that of the run.
 
 use std::fs;
 use std::ops::Range;
@@ -11,15 +11,15 @@ use crate::scenario::Expectation;
 use crate::scenario::history::{self, Left};
 use record::Record;
 
-/// How often production changes from one version to another in a story, at most.
+/// The maximum number of version changes in production in a history.
 const STEPS_AT_MOST: usize = 8;
 
-/// The history that a file tells.
+/// The history in a file.
 #[derive(Debug)]
 pub(crate) struct Golden {
     file: PathBuf,
     text: String,
-    /// Where it stands; where it is to be put, if it is missing.
+    /// Its range in the file; empty, at the place for insertion, if it is missing.
     at: Range<usize>,
     expected: Vec<String>,
 }
@@ -47,7 +47,8 @@ impl Golden {
         &self.file
     }
 
-    /// How a run's history differs: what was expected, and what was found. None if it does not, or none is told.
+    /// The difference of a run's history: expected and found lines. `None` if there is none, or the file has no
+    /// history.
     pub(crate) fn difference(&self, record: &Record) -> Option<String> {
         let broke = |line: &String| {
             let mut problems = record.problems.iter();
@@ -72,7 +73,7 @@ impl Golden {
         Some(lines.join("\n"))
     }
 
-    /// Writes the history of a run into the file, if it tells another one or none. Says whether it did.
+    /// Writes the history of a run into the file, if it differs or is missing. Returns whether it did.
     pub(crate) fn update(&self, record: &Record) -> anyhow::Result<bool> {
         if !self.expected.is_empty() && self.difference(record).is_none() {
             return Ok(false);
@@ -89,7 +90,7 @@ impl Golden {
     }
 }
 
-/// The sentences that a run's history is told in.
+/// The sentences of a run's history.
 fn found(record: &Record) -> Vec<String> {
     let mut sentences = Vec::new();
     for service in record.services.keys() {
@@ -111,7 +112,7 @@ fn found(record: &Record) -> Vec<String> {
     sentences
 }
 
-/// A claim that there is none of something, or instead of it what there is.
+/// A claim that there is none of something, or the list of those that there are.
 fn told_otherwise(none: &Expectation, record: &Record) -> String {
     match none.problem(record) {
         None => none.claim.clone(),
@@ -122,7 +123,7 @@ fn told_otherwise(none: &Expectation, record: &Record) -> String {
     }
 }
 
-/// That production went the shortest way from version to version that it can have gone.
+/// The shortest path of versions that production can have taken.
 fn ways(service: &str, record: &Record) -> Option<Expectation> {
     let seen = record.services.get(service)?;
     let versions: Vec<&str> = seen.versions.keys().map(String::as_str).collect();

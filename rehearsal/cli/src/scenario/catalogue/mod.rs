@@ -1,4 +1,4 @@
-//! The scenarios: files of `rehearsal/catalogue`, by theme, which are read when they are needed. One more file is one more
+//! The scenarios: files in `rehearsal/catalogue`, by theme, which are read on demand. Each further file is a further
 //! scenario.
 
 mod claims;
@@ -18,11 +18,11 @@ use anyhow::{Context as _, bail, ensure};
 pub(crate) use self::golden::Golden;
 use super::{Scenario, quoted};
 
-/// Where the scenarios are, as seen from the workspace's root.
+/// The folder of scenarios, relative to the workspace's root.
 const FOLDER: &str = "rehearsal/catalogue";
-/// The file of the folder that says in which order they are listed.
+/// The file in that folder with the order of `--list`.
 const ORDER: &str = "order.txt";
-/// The folder that holds no scenarios: pipelines files that several of them play.
+/// The folder without scenarios: it contains pipelines files that several scenarios share.
 const PIPELINES: &str = "pipelines";
 
 /// All scenarios by name, in the order of `--list`.
@@ -35,12 +35,12 @@ pub(crate) struct Catalogue {
 struct Entry {
     name: String,
     file: PathBuf,
-    /// As messages name it.
+    /// The path in messages.
     shown: String,
 }
 
 impl Catalogue {
-    /// Finds the scenarios of a workspace, and reads none of them yet: one that is wrong keeps no other from being played.
+    /// Finds the scenarios of a workspace without reading them, so that a mistake in one does not affect the others.
     pub(crate) fn find(root: &Path) -> anyhow::Result<Catalogue> {
         let folder = root.join(FOLDER);
         let mut scenarios = Vec::new();
@@ -68,25 +68,25 @@ impl Catalogue {
             fs::read_to_string(&order).with_context(|| format!("read `{}`", order.display()))?;
         let order: Vec<&str> = order.lines().collect();
         let place = |name: &str| order.iter().position(|known| *known == name);
-        // Those that are not named there come last, by theme.
+        // Scenarios that the file does not name come last, by theme.
         scenarios.sort_by_key(|entry| place(&entry.name).unwrap_or(usize::MAX));
         Ok(Catalogue { scenarios })
     }
 
-    /// Their names, in the order of `--list`.
+    /// The names, in the order of `--list`.
     pub(crate) fn names(&self) -> Vec<&str> {
         let entries = self.scenarios.iter();
         entries.map(|entry| entry.name.as_str()).collect()
     }
 
-    /// A scenario, as its file says it now.
+    /// Reads a scenario from its file.
     pub(crate) fn scenario(&self, name: &str) -> anyhow::Result<Scenario> {
         let entry = self.entry(name)?;
         let text = entry.text()?;
         file::scenario(name, &text).map_err(|problems| entry.wrong(&text, problems))
     }
 
-    /// What its file says of the history of a run.
+    /// The history in its file.
     pub(crate) fn golden(&self, name: &str) -> anyhow::Result<Golden> {
         let entry = self.entry(name)?;
         let text = entry.text()?;
@@ -94,7 +94,7 @@ impl Catalogue {
         golden.map_err(|problems| entry.wrong(&text, problems))
     }
 
-    /// The text of `--list`, and what is wrong with files that could not be read.
+    /// The text of `--list`, and the mistakes in files that could not be read.
     pub(crate) fn list(&self) -> (String, Vec<anyhow::Error>) {
         let (mut scenarios, mut wrong) = (Vec::new(), Vec::new());
         for entry in &self.scenarios {
@@ -135,7 +135,7 @@ impl Entry {
         fs::read_to_string(&self.file).with_context(|| format!("read `{}`", self.shown))
     }
 
-    /// Everything that is wrong with the file, each with its line.
+    /// All mistakes in the file, each with its line.
     fn wrong(&self, text: &str, mut problems: Vec<file::Problem>) -> anyhow::Error {
         problems.sort_by_key(|problem| problem.at);
         let line = |at: usize| {

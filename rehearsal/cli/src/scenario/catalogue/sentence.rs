@@ -1,4 +1,4 @@
-//! A claim is written as it is reported: the sentence of a scenario's file is the sentence of the report.
+//! A claim is written as it is reported: the sentence in a scenario's file is the sentence in the report.
 
 use crate::scenario::dead_letters::{calls_kept, event_kept};
 use crate::scenario::history::{self, Left};
@@ -6,10 +6,10 @@ use crate::scenario::{Expectation, Provided, claims, quoted};
 
 use super::claims as named;
 
-/// A kind of sentence: how people read it, and how it is read.
+/// A form of sentence: its documentation, and its parser.
 pub(super) struct Form {
     pub(super) text: &'static str,
-    /// Claims of which one may have this sentence.
+    /// The claims of which one may have this sentence.
     read: fn(&str) -> Option<Vec<Expectation>>,
 }
 
@@ -17,7 +17,7 @@ const fn form(text: &'static str, read: fn(&str) -> Option<Vec<Expectation>>) ->
     Form { text, read }
 }
 
-/// Sentences that take something. Those of a history come first: they can be taken from a run, as they are.
+/// The sentences with arguments. Those of a history come first: `UPDATE=1` writes them.
 pub(super) const FORMS: [Form; 24] = [
     form(
         "deployments of `SERVICE`: VERSION STATUS [ERROR-CODE], …",
@@ -202,7 +202,7 @@ pub(super) fn expectation(sentence: &str) -> Result<Expectation, String> {
     found.ok_or_else(|| complaint(sentence))
 }
 
-/// Claims that take nothing.
+/// The claims without arguments.
 pub(super) fn fixed() -> Vec<Expectation> {
     let mut fixed = claims::nothing_broke();
     fixed.extend(claims::all_succeeded());
@@ -224,7 +224,7 @@ fn complaint(sentence: &str) -> String {
     let alike: Vec<&str> = alike.iter().map(String::as_str).collect();
     match alike.is_empty() {
         true => format!(
-            "`{sentence}` is not a claim, expected one such as `every deployment succeeded` (hint: docs/rehearsal.md says which there are)"
+            "`{sentence}` is not a claim, expected one such as `every deployment succeeded` (hint: docs/rehearsal.md lists them)"
         ),
         false => format!(
             "`{sentence}` is not a claim, expected one of {}",
@@ -248,7 +248,7 @@ fn provided(text: &str) -> Option<(Provided, &str)> {
     }
 }
 
-/// `none` is a list, too.
+/// `none` is a valid list.
 fn list(text: &str) -> Vec<&str> {
     match text {
         "none" => Vec::new(),
@@ -256,7 +256,7 @@ fn list(text: &str) -> Vec<&str> {
     }
 }
 
-/// Texts in backticks, which may hold backticks themselves.
+/// Texts in backticks, which may contain backticks themselves.
 fn texts_of(text: &str) -> Option<Vec<&str>> {
     let inner = text.strip_prefix('`')?.strip_suffix('`')?;
     Some(inner.split("`, `").collect())

@@ -1,4 +1,4 @@
-//! Every file of the catalogue is read; what is wrong with a file is said with its line, and keeps no other from being played.
+//! Every file of the catalogue is valid; a mistake is reported with its line, and does not affect other files.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -59,11 +59,15 @@ fn every_claim_that_is_named_is_made_by_some_scenario() {
         .collect();
     for named in claims::all() {
         let ends = |claim: &String| claim.ends_with(&named.claim);
-        assert!(made.iter().any(ends), "nobody claims `{}`", named.claim);
+        assert!(
+            made.iter().any(ends),
+            "no scenario claims `{}`",
+            named.claim
+        );
     }
 }
 
-/// The document is the list that a newcomer writes by.
+/// New authors write scenarios from this list.
 #[test]
 fn the_document_lists_every_step_and_every_claim() {
     let document = std::fs::read_to_string(root().join("docs/rehearsal.md")).unwrap();
@@ -134,7 +138,7 @@ fn a_catalogue_that_is_missing_is_named() {
     assert!(told.starts_with(expected), "{told}");
 }
 
-/// What is wrong with a file, by its line.
+/// The mistakes in a file, by line.
 #[track_caller]
 fn check(text: &str, expected: &[(usize, &str)]) {
     let (_root, catalogue) = workspace(&[("a/first.toml", text)]);
@@ -165,7 +169,7 @@ images = [\"1.0.0 at noon\"]
 ";
 
 #[test]
-fn everything_that_is_wrong_with_a_file_is_said_at_once_with_its_line() {
+fn all_mistakes_in_a_file_are_reported_at_once_with_their_lines() {
     check(
         WRONG,
         &[
@@ -194,7 +198,7 @@ fn everything_that_is_wrong_with_a_file_is_said_at_once_with_its_line() {
             ),
             (
                 14,
-                "`luck` is nothing that every scenario claims, expected one of `production answered every request`, \
+                "`luck` is not a claim of every scenario, expected one of `production answered every request`, \
                  `every function answered`, `no event was given up`",
             ),
             (
@@ -206,7 +210,7 @@ fn everything_that_is_wrong_with_a_file_is_said_at_once_with_its_line() {
 }
 
 #[test]
-fn what_is_assumed_and_what_fails_is_read_as_the_options_are() {
+fn assumptions_and_faults_are_parsed_as_the_options_are() {
     let text = format!("{GOOD}[world]\nassume = [\"rain\"]\nfaults = [\"snow\"]\n");
     let (_root, catalogue) = workspace(&[("a/first.toml", &text)]);
     let told = catalogue.scenario("first").err().unwrap().to_string();
@@ -220,7 +224,7 @@ fn what_is_assumed_and_what_fails_is_read_as_the_options_are() {
 }
 
 #[test]
-fn a_key_that_is_unknown_or_missing_is_said_with_its_line() {
+fn an_unknown_or_missing_key_is_reported_with_its_line() {
     let steps = "steps = '''\nsettle\n'''\n";
     check(steps, &[(1, "missing field `summary`")]);
     let (_root, catalogue) = workspace(&[(
@@ -252,7 +256,7 @@ fn the_lines_of_a_value_are_those_of_the_file() {
     assert!(lines[1].1.starts_with("settle'''"), "{lines:?}");
 }
 
-/// A run of which production went from 1.0.0 to 1.1.0, and people were told that it was shipped.
+/// A run in which production went from 1.0.0 to 1.1.0, with the message that it shipped.
 fn shipped() -> Record {
     let mut seen = Seen::default();
     for (version, requests) in [("1.0.0", 20), ("1.1.0", 1), ("1.0.0", 9), ("1.1.0", 20)] {
@@ -290,7 +294,7 @@ people were told: shipped
 ";
 
 #[test]
-fn the_history_of_a_run_is_written_where_a_file_tells_none_or_another() {
+fn the_history_of_a_run_replaces_a_missing_or_different_one() {
     let other = format!("{GOOD}history = '''\npeople were told: started\n'''\nclaims = ''\n");
     for text in [GOOD, &other] {
         let (root, catalogue) = workspace(&[("a/first.toml", text)]);

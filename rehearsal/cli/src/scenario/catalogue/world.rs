@@ -1,4 +1,4 @@
-//! What of a scenario's world differs from the shop's usual one.
+//! The differences of a scenario's world from the shop's usual one.
 
 use std::time::Duration;
 
@@ -20,30 +20,31 @@ use crate::scenario::step::image;
 pub(super) struct WorldText {
     #[serde(default)]
     mode: Mode,
-    /// What is assumed of AWS, by the names of `--assume`.
+    /// The assumptions about AWS, by the names of `--assume`.
     #[serde(default)]
     assume: Vec<Spanned<String>>,
-    /// What happens to calls, as `--fault` takes it.
+    /// Faults in calls, in the notation of `--fault`.
     #[serde(default)]
     faults: Vec<Spanned<String>>,
-    /// Repositories beside those of the services.
+    /// Repositories in addition to those of the services.
     #[serde(default)]
     repositories: Vec<String>,
-    /// What is in the repositories when everything begins, as the step `push` says it; 1.0.0 as `latest` where nothing is said.
+    /// The images in the repositories at the start, in the notation of the step `push`. The default is 1.0.0 as
+    /// `latest`.
     images: Option<Vec<Spanned<String>>>,
-    /// The same for images of several platforms.
+    /// The same for multi-platform images.
     #[serde(default)]
     indexes: Vec<Spanned<String>>,
 }
 
-/// A service of the cluster `prod`; where none is named there is one, `web`.
+/// A service of the cluster `prod`. The default is a single service, `web`.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ServiceText {
     name: String,
     #[serde(default = "repository")]
     repository: String,
-    /// What its deployment group watches.
+    /// The alarms of its deployment group.
     #[serde(default)]
     alarms: Vec<String>,
     #[serde(default)]
@@ -52,13 +53,13 @@ pub(super) struct ServiceText {
     termination_wait_minutes: Option<u64>,
     #[serde(default)]
     launch: LaunchText,
-    /// The image of its task definition, where that is not 1.0.0 by its digest: `shop/web:latest`.
+    /// The image in its task definition, if not 1.0.0 by digest: `shop/web:latest`.
     image: Option<String>,
     #[serde(default)]
     entry_point: Vec<String>,
     #[serde(default)]
     command: Vec<String>,
-    /// Containers beside the one that serves.
+    /// Containers in addition to the serving one.
     #[serde(default)]
     container: Vec<ContainerText>,
 }
@@ -67,7 +68,7 @@ pub(super) struct ServiceText {
 #[serde(deny_unknown_fields)]
 struct ContainerText {
     name: String,
-    /// That of the container which serves, where nothing is said.
+    /// The default is the serving container's image.
     image: Option<String>,
     #[serde(default)]
     essential: bool,
@@ -150,7 +151,7 @@ pub(super) fn setting(
     setting
 }
 
-/// What each of these means; those that mean nothing are problems.
+/// The meaning of each item; items without one are problems.
 fn all<T>(
     given: &[Spanned<String>],
     problems: &mut Vec<Problem>,

@@ -1,6 +1,6 @@
-//! Reads somebody's pipelines file as far as a world can be made from it.
+//! Reads a custom pipelines file as far as a world needs it.
 //!
-//! It is read leniently: what is wrong in it is for a function to say, which is asked before anything is played.
+//! Parsing is lenient: a function validates the file before the run, and reports its mistakes.
 
 use checks::Glob;
 use semver::{Comparator, Version, VersionReq};
@@ -8,12 +8,12 @@ use toml::{Table, Value};
 
 use super::requests::{self, Request};
 
-/// What one pipeline of the file wants to find in AWS.
+/// The requirements of one pipeline on the world.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pipeline {
     pub(crate) name: String,
     pub(crate) repository: String,
-    /// The tag rule as it is written.
+    /// The tag rule as configured.
     pub(crate) tag: String,
     pub(crate) tags: Tags,
     pub(crate) cluster: String,
@@ -24,24 +24,24 @@ pub(crate) struct Pipeline {
     /// The containers that get the image; the first one serves.
     pub(crate) containers: Vec<String>,
     pub(crate) migration: Option<Vec<String>>,
-    /// How long the migration may take.
+    /// The migration's time limit.
     pub(crate) migration_minutes: u64,
     pub(crate) migration_container: Option<String>,
-    /// Whether the migration's container has another image than the pushed one.
+    /// Whether the migration's container runs an image other than the pushed one.
     pub(crate) migration_has_own_image: bool,
-    /// How long the test listener gets to lead to green everywhere.
+    /// The time that the listener's nodes get to route to green.
     pub(crate) settle_seconds: u64,
     pub(crate) requests: Vec<Request>,
 }
 
-/// The tag of the image that runs, where it needs one, and the tag of the one that is pushed.
+/// The tag of the running image, if it needs one, and the tag of the pushed one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tags {
     pub(crate) running: Option<String>,
     pub(crate) pushed: String,
 }
 
-/// The pipelines of a file that say enough. None of a file that is not TOML.
+/// The sufficiently complete pipelines of a file; none if it is not TOML.
 pub(crate) fn read(text: &str) -> Vec<Pipeline> {
     let file: Table = text.parse().unwrap_or_default();
     let pipelines = file.get("pipeline").and_then(Value::as_array);
@@ -52,18 +52,18 @@ pub(crate) fn read(text: &str) -> Vec<Pipeline> {
         .collect()
 }
 
-/// How many pipelines a file has, whether or not they say enough.
+/// The number of pipelines in a file, whether or not they are complete.
 pub(super) fn count(text: &str) -> usize {
     let file: Table = text.parse().unwrap_or_default();
     let pipelines = file.get("pipeline").and_then(Value::as_array);
     pipelines.map_or(0, Vec::len)
 }
 
-/// As long as the stand-in's own tasks may take to become healthy on a busy machine.
+/// The time that the stand-in's own tasks may need to become healthy on a busy machine.
 const HEALTHY_SECONDS_AT_LEAST: i64 = 120;
 
-/// The file without what is about a service that is elsewhere: the address of its test listener, which nobody asks in a
-/// rehearsal, and how fast it is, of which the stand-in on this machine says nothing. None: there is no such thing in it.
+/// The file without settings that describe a service outside the rehearsal: the address of its test listener, and its
+/// response times, which the stand-in on this machine does not reproduce. `None` if the file has none of them.
 pub(crate) fn as_played(text: &str) -> Option<String> {
     let mut file: Table = text.parse().ok()?;
     let mut is_changed = false;
@@ -122,13 +122,14 @@ fn pipeline(given: &Value) -> Option<Pipeline> {
     })
 }
 
-/// Whether ECR could have a repository of this name; of any other no image could be deployed before the functions refuse it.
+/// Whether ECR could have a repository with this name. With any other name, no image could be deployed before the
+/// functions refuse it.
 fn is_repository(name: &str) -> bool {
     let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/".contains(c);
     name.chars().all(is_allowed)
 }
 
-/// Those that the file names, the migration's last; a service whose containers it does not name has one of its own name.
+/// The containers that the file names, the migration's last. If it names none, the service's name is the default.
 fn containers(pipeline: &Value, migration: Option<&Value>, service: &str) -> Vec<String> {
     let mut containers = texts(pipeline.get("containers"));
     let migrates = migration.and_then(|migration| migration.get("container")?.as_str());
@@ -143,7 +144,7 @@ fn containers(pipeline: &Value, migration: Option<&Value>, service: &str) -> Vec
     containers
 }
 
-/// None: the file does not say, and the functions have a number of their own.
+/// `None` if the file does not set it, so that the functions use their default.
 fn number(section: Option<&Value>, key: &str) -> Option<u64> {
     u64::try_from(section?.get(key)?.as_integer()?).ok()
 }
@@ -156,7 +157,7 @@ fn texts(list: Option<&Value>) -> Vec<String> {
         .collect()
 }
 
-/// Tags that a rule chooses, the pushed one over the running one.
+/// Tags that match a rule; the pushed tag ranks above the running one.
 fn tags(rule: &str) -> Option<Tags> {
     if let Some(requirement) = rule.strip_prefix("semver:") {
         return versions(&VersionReq::parse(requirement.trim()).ok()?);
@@ -166,7 +167,7 @@ fn tags(rule: &str) -> Option<Tags> {
         let (first, second) = (examples.next()?, examples.next());
         return Some(Tags {
             running: Some(first.clone()),
-            // Of a glob that only one tag matches, that one moves.
+            // If only one tag matches the glob, that tag moves.
             pushed: second.unwrap_or(first),
         });
     }
@@ -177,7 +178,7 @@ fn tags(rule: &str) -> Option<Tags> {
     })
 }
 
-/// The two lowest versions around the first bound of a requirement that it allows.
+/// The two lowest allowed versions around the first bound of a requirement.
 fn versions(requirement: &VersionReq) -> Option<Tags> {
     let bound = requirement
         .comparators
@@ -197,7 +198,7 @@ fn versions(requirement: &VersionReq) -> Option<Tags> {
     around.sort();
     around.dedup();
     around.retain(|version| requirement.matches(version));
-    // Below the bound only where nothing else is allowed.
+    // Versions below the bound only if no others are allowed.
     if around.iter().any(|version| *version >= bound) {
         around.retain(|version| *version >= bound);
     }
@@ -255,7 +256,7 @@ mod tests {
     "#;
 
     #[test]
-    fn a_pipeline_says_what_it_wants_to_find() {
+    fn a_pipeline_states_its_requirements() {
         let [pipeline] = read(FILE).try_into().unwrap();
         assert_eq!(pipeline.application, "AppECS-main-office");
         assert_eq!(pipeline.deployment_group, "DgpECS-main-office");
@@ -308,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_elses_service_is_asked_nor_measured() {
+    fn services_outside_the_rehearsal_are_neither_requested_nor_measured() {
         let given = "[[pipeline]]\nname = \"a\"\n[pipeline.test_traffic]\nbase_url = \"https://test.example.com\"\nhost = \"b\"\n\
             healthy_within_seconds = 1\n[[pipeline.test_traffic.request]]\npath = \"/\"\nwithin_milliseconds = 1\n";
         let expected = "[[pipeline]]\nname = \"a\"\n\n[pipeline.test_traffic]\n\

@@ -1,4 +1,4 @@
-//! What the checks of a pipelines file ask for, and pages that they are content with.
+//! The requests of a pipelines file's checks, and pages that satisfy them.
 
 use serde_json::{Value as Json, json};
 use toml::Value;
@@ -6,15 +6,15 @@ use url::{Position, Url};
 
 /// Statuses that a page can have.
 const STATUSES: std::ops::RangeInclusive<u16> = 200..=599;
-/// Answers with these have no body.
+/// Answers with these statuses have no body.
 const WITHOUT_BODY: [u16; 3] = [204, 205, 304];
 
 /// A request through the test listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Request {
-    /// With the query, as it goes over the wire.
+    /// Includes the query, as it is sent.
     pub(crate) path: String,
-    /// The statuses that are well, as they are written.
+    /// The accepted statuses, as configured.
     pub(crate) status: String,
     pub(crate) contains: String,
 }
@@ -33,7 +33,7 @@ pub(super) fn read(gate: Option<&Value>) -> Vec<Request> {
     requests.into_iter().flatten().filter_map(request).collect()
 }
 
-/// `/über/../ü` is asked as `/%C3%BC`.
+/// `/über/../ü` is requested as `/%C3%BC`.
 fn on_the_wire(path: &str) -> String {
     let base = Url::parse("http://stand-in/").ok();
     let joined = base.and_then(|base| base.join(path).ok());
@@ -43,26 +43,26 @@ fn on_the_wire(path: &str) -> String {
 }
 
 impl Request {
-    /// Whether this status is well.
+    /// Whether this status is accepted.
     pub(crate) fn takes(&self, status: u16) -> bool {
         record::is_among(status, &self.status)
     }
 
-    /// Whether no page at all would fail it.
+    /// Whether every possible page satisfies it.
     pub(super) fn takes_everything(&self) -> bool {
         self.contains.is_empty() && STATUSES.into_iter().all(|status| self.takes(status))
     }
 
-    /// A page that fails it.
+    /// A page that does not satisfy it.
     fn wrong_page(&self) -> Json {
         let mut statuses = [503_u16].into_iter().chain(STATUSES);
         let status = statuses.find(|status| !self.takes(*status));
-        // Where every status is well it is the text that is not there.
+        // If every status is accepted, the expected text is missing.
         json!({ "path": self.path, "status": status.unwrap_or(200), "body": "" })
     }
 }
 
-/// One page for each path, which every request for it is content with, as far as one page can be.
+/// One page for each path that satisfies every request for it, as far as one page can.
 fn right_pages(requests: &[Request]) -> Vec<Json> {
     let mut paths: Vec<&str> = requests
         .iter()
@@ -93,12 +93,12 @@ fn right_pages(requests: &[Request]) -> Vec<Json> {
     paths.into_iter().map(page).collect()
 }
 
-/// What stands in for a service of these requests.
+/// The pages that satisfy these requests.
 pub(super) fn pages(requests: &[Request]) -> String {
     Json::from(right_pages(requests)).to_string()
 }
 
-/// What fails the first of these requests that can fail.
+/// The pages that fail the first of these requests that can fail.
 pub(super) fn broken_pages(requests: &[&Request]) -> String {
     let request = requests.iter().find(|request| !request.takes_everything());
     let pages: Vec<Json> = request.iter().map(|request| request.wrong_page()).collect();
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_is_what_all_its_requests_want() {
+    fn a_page_satisfies_all_its_requests() {
         for (gate, expected) in [
             (
                 "[[request]]\npath='/'",
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_page_is_one_that_a_request_does_not_want() {
+    fn a_wrong_page_fails_a_request() {
         for (gate, expected) in [
             (
                 "[[request]]\npath='/'",

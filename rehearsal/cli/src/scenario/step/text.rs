@@ -1,4 +1,4 @@
-//! Reads a step from a line of text.
+//! Parses a step from a line of text.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::{
 };
 use checks::claims::LIFECYCLE_EVENTS;
 
-/// Of a lifecycle event, and of a deployment.
+/// The statuses of a lifecycle event, and of a deployment.
 const STATUSES: [&str; 7] = [
     "Created",
     "InProgress",
@@ -25,7 +25,7 @@ const STATUSES: [&str; 7] = [
     "Skipped",
 ];
 
-/// A kind of line: how people read it, and how it is read. Those of one verb stand together, each to be tried in turn.
+/// A form of line: its documentation, and its parser. Forms with the same verb are adjacent, and are tried in turn.
 struct Form {
     text: &'static str,
     read: fn(&str) -> Option<Step>,
@@ -35,7 +35,7 @@ const fn form(text: &'static str, read: fn(&str) -> Option<Step>) -> Form {
     Form { text, read }
 }
 
-/// Every line that there is, but for the moments of `until` and `when`.
+/// All forms of lines, except the moments of `until` and `when`.
 const FORMS: [Form; 25] = [
     form("push index VERSION [to REPOSITORY] [as TAG, …]", |line| {
         let image = image(line.strip_prefix("push index ")?)?;
@@ -149,7 +149,7 @@ const FORMS: [Form; 25] = [
     }),
 ];
 
-/// What `until` and `when` take; `any service` may stand for a service.
+/// The moments of `until` and `when`; `any service` may replace a service.
 const MOMENTS: [&str; 5] = [
     "SERVICE has LIFECYCLE-EVENT STATUS",
     "SERVICE has a deployment STATUS",
@@ -159,7 +159,7 @@ const MOMENTS: [&str; 5] = [
 ];
 
 impl Step {
-    /// How each line may look, and what `until` and `when` take.
+    /// The forms of lines, and of the moments of `until` and `when`.
     #[cfg(test)]
     pub(crate) fn forms() -> impl Iterator<Item = &'static str> {
         let lines = FORMS.iter().map(|form| form.text);
@@ -176,7 +176,7 @@ impl FromStr for Step {
     }
 }
 
-/// What was given, and what a line with its first word looks like.
+/// The given line, and the forms with its first word.
 fn complaint(line: &str) -> String {
     let first = |text: &str| text.split(' ').next().unwrap_or_default().to_owned();
     let verb = match first(line) {
@@ -367,7 +367,7 @@ fn duration(text: &str) -> Option<Duration> {
     }
 }
 
-/// What stands before a separator, and what behind it.
+/// The texts before and after a separator.
 fn optional<'a>(text: &'a str, separator: &str) -> (&'a str, Option<&'a str>) {
     match text.split_once(separator) {
         Some((before, behind)) => (before, Some(behind)),
@@ -379,7 +379,7 @@ fn between<'a>(text: &'a str, before: &str, behind: &str) -> Option<&'a str> {
     text.strip_prefix(before)?.strip_suffix(behind)
 }
 
-/// One word, and nothing else.
+/// A single word.
 fn word(text: &str) -> Option<String> {
     let is_word = !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c == ',');
     is_word.then(|| text.to_owned())

@@ -1,4 +1,4 @@
-//! A step as a line of text, which `text.rs` reads again.
+//! A step as a line of text, which `text.rs` can parse.
 
 use std::fmt::{Display, Formatter, Result};
 use std::time::Duration;
@@ -11,10 +11,10 @@ use super::{
     AfterStop, DeliveryFaults, Forgery, How, Moment, Queued, Reached, Request, Step, Wanted,
 };
 
-/// What an image is pushed to where nothing else is said, and its tag.
+/// The default repository and tag of a push.
 pub(super) const REPOSITORY: &str = "shop/web";
 pub(super) const TAG: &str = "latest";
-/// The variable of an image that says how it misbehaves.
+/// The environment variable of an image that selects its misbehaviour.
 const MISBEHAVE: &str = "SAMPLE_MISBEHAVE";
 
 impl Display for Step {

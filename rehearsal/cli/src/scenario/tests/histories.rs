@@ -1,4 +1,4 @@
-//! The histories of scenarios: each holds for a run that went that way, and for none that differs in anything that counts.
+//! The histories of scenarios: each holds for a run with that history, and for no run with a relevant difference.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -14,7 +14,7 @@ use super::runs::{RUNS, Run};
 use super::{Change, broken, scenario, seen};
 use crate::scenario::claims::LIFECYCLE_EVENTS;
 
-/// Every version that a scenario speaks of.
+/// Every version in the scenarios.
 const VERSIONS: [&str; 9] = [
     "1.0.0", "1.1.0", "1.1.1", "1.1.5", "1.2.0", "1.3.0", "1.4.0", "1.5.0", "2.0.0",
 ];
@@ -35,7 +35,7 @@ fn digest(version: &str) -> String {
 }
 
 impl Run {
-    /// What such a run leaves behind.
+    /// The record of such a run.
     fn record(self) -> Record {
         let answers: Vec<(&str, u64)> = self.production.iter().map(|v| (*v, 50)).collect();
         let web = seen(&answers);
@@ -182,7 +182,7 @@ fn moment((what, seconds): &(&str, f64)) -> Moment {
     }
 }
 
-/// Each of these makes a history of any run another one; the claim that must break.
+/// Changes to a run, each with the claim that must fail.
 const DIFFERENCES: [(Change, &str); 14] = [
     (
         |r| r.production.failed = 1,
@@ -359,7 +359,7 @@ fn where_events_come_twice_so_may_messages() {
 }
 
 #[test]
-fn what_only_one_scenario_claims_fails_when_it_should() {
+fn claims_of_single_scenarios_fail_when_they_should() {
     let fail_first = |r: &mut Record| {
         r.deployments[0].lifecycle_events[0].status = "Failed".to_owned();
     };
@@ -394,7 +394,7 @@ fn what_only_one_scenario_claims_fails_when_it_should() {
         (
             "asked-by-a-person",
             |r| drop(r.invocations.pop()),
-            "the dry run said",
+            "the dry run reported",
         ),
         ("linear", |r| drop(r.timeline.remove(3)), "by 10 % a minute"),
     ];
@@ -405,7 +405,7 @@ fn what_only_one_scenario_claims_fails_when_it_should() {
 }
 
 #[test]
-fn what_follows_a_ready_wait_depends_on_what_is_assumed() {
+fn the_end_of_a_ready_wait_depends_on_the_assumption() {
     let name = "ready-wait-runs-out";
     let run = RUNS.iter().find(|run| run.scenario == name).unwrap();
     let mut record = run.record();

@@ -1,17 +1,17 @@
-//! How a run of each scenario goes when it goes as it should, in a few words.
+//! A correct run of each scenario, in a few words.
 
 /// A run in a few words.
 #[derive(Clone, Copy)]
 pub(super) struct Run {
     pub(super) scenario: &'static str,
-    /// A deployment, and the lifecycle event at which it broke off, if it did.
+    /// A deployment, and the lifecycle event at which it failed, if it did.
     pub(super) deployments: &'static [(&'static str, &'static str)],
     pub(super) revisions: &'static [&'static str],
     pub(super) production: &'static [&'static str],
     /// A message, and its reason.
     pub(super) messages: &'static [(&'static str, &'static str)],
     pub(super) decisions: &'static [&'static str],
-    /// What happened, and when.
+    /// Events and their times.
     pub(super) timeline: &'static [(&'static str, f64)],
 }
 

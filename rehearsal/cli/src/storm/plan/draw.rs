@@ -1,4 +1,4 @@
-//! Draws a plan. The order of the draws is part of what a seed means: whoever changes it gives every seed another storm.
+//! Draws a plan. The order of the draws is part of the meaning of a seed: changing it gives every seed another storm.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use super::{Chances, Pipeline, Plan, Rule};
 use crate::scenario::setting::BLUE;
 use crate::scenario::{AfterStop, How, Moment, Reached, Request, Step, Wanted};
 
-/// None is part of another, nor of anything that AWS says.
+/// No name is part of another, nor of any text of AWS.
 const SERVICES: [&str; 3] = ["anchor", "beacon", "compass"];
 const CLUSTERS: [&str; 2] = ["prod", "stage"];
 const SHARED: &str = "shop/hull";
@@ -22,12 +22,12 @@ const SHARED: &str = "shop/hull";
 const ORDERS: &str = "/orders";
 const FRONT: &str = "/";
 
-/// What has been pushed so far, to be moved to, gone back to and asked for.
+/// The images so far, as targets for tag moves, rollbacks and requests.
 pub(super) struct Drawn {
     pub(super) rng: Rng,
     /// By repository: every version, in the order of the pushes.
     pushed: BTreeMap<String, Vec<ImageSettings>>,
-    /// Versions are told apart across repositories.
+    /// Versions are unique across repositories.
     versions: u32,
     broken_unseen: Vec<String>,
 }
@@ -58,8 +58,8 @@ pub(super) fn plan(seed: u64) -> Plan {
         versions: 0,
         broken_unseen: Vec::new(),
     };
-    // One stream of numbers feeds all draws: one draw more moves everything behind it. So the world comes first, then
-    // what fails in it, and the steps, to which most is added, last.
+    // One stream of random numbers feeds all draws: an additional draw changes all later ones. Therefore the world
+    // comes first, then its faults, and last the steps, which are extended most often.
     let chances = chances(&mut drawn);
     let pipelines = pipelines(&mut drawn);
     let mut assumptions: Vec<Assumption> = Assumption::ALL
@@ -75,9 +75,8 @@ pub(super) fn plan(seed: u64) -> Plan {
         steps.push(step(&mut drawn, chances, &pipelines));
         steps.extend(then(&mut drawn, chances, &pipelines));
     }
-    // Two phases, because they show different things. While anything may fail, nothing wrong may be done, but nothing need
-    // be done either: the event that asked for it may be the one that was lost. Only when the faults have ended can it be
-    // asked that the newest image runs.
+    // The two phases test different properties. While anything may fail, Greenlight must do nothing wrong, but need not
+    // do anything: the event that triggers it may be lost. Only after the faults have ended must the newest image run.
     steps.extend([Step::Calm, Step::Converge]);
     Plan {
         seed,
@@ -91,7 +90,7 @@ pub(super) fn plan(seed: u64) -> Plan {
     }
 }
 
-/// Assumptions that came after seeds had been looked at: they are drawn apart, so that those seeds draw the rest as before.
+/// Assumptions that were added later: they are drawn separately, so that earlier seeds keep their other draws.
 const LATER: [Assumption; 3] = [
     Assumption::NodesLearnLate,
     Assumption::TasksStatePlatformDigests,
@@ -171,7 +170,7 @@ fn push(drawn: &mut Drawn, chances: Chances, pipeline: &Pipeline, pipelines: &[P
     let followed = pipelines
         .iter()
         .filter(|other| other.repository == pipeline.repository);
-    // From 1.1.0 on the sample service needs a migration.
+    // Since 1.1.0, the sample service needs a migration.
     let version = if followed.clone().all(|other| other.migrates) {
         format!("1.{number}.0")
     } else {
@@ -182,14 +181,14 @@ fn push(drawn: &mut Drawn, chances: Chances, pipeline: &Pipeline, pipelines: &[P
         let tag = match other.rule {
             Rule::Latest => "latest".to_owned(),
             Rule::Release => format!("release-{number}"),
-            // Sometimes of an older line, sometimes outside the range.
+            // Sometimes a version of an older line, sometimes one outside the range.
             Rule::Versions => match drawn.rng.u8(..10) {
                 0 => format!("2.{number}.0"),
                 1 | 2 => format!("v1.0.{number}"),
                 _ => format!("1.{number}.0"),
             },
         };
-        // Now and then an image is not meant for the others that follow its repository: they must leave it alone.
+        // Some images are not for the other pipelines of their repository, which must leave them alone.
         let wanted = other.service == pipeline.service || drawn.chance(80);
         if wanted && !tags.contains(&tag) {
             tags.push(tag);
@@ -223,7 +222,7 @@ fn broken(drawn: &mut Drawn, image: ImageSettings, pipelines: &[Pipeline]) -> Im
     image.misbehaving(how)
 }
 
-/// A tag is set on an image that is there already: an exact tag back to it, another one beside what it has.
+/// Sets a tag on an existing image: moves an exact tag back to it, or adds another tag.
 fn move_tag(drawn: &mut Drawn, pipeline: &Pipeline) -> Step {
     let first = ImageSettings::new(&pipeline.repository, &[], BLUE);
     let mut image = match drawn.rng.u8(..4) {
@@ -274,7 +273,7 @@ fn person(drawn: &mut Drawn, pipeline: &Pipeline) -> Step {
             Step::Alarm(pipeline.alarm(), state)
         }
         6 => {
-            // No hook migrates or checks what a person deploys in the console.
+            // No hook migrates or checks a deployment from the console.
             drawn.broken_unseen.push(image.version.clone());
             let version = drawn.one(&[BLUE, image.version.as_str()]).to_owned();
             Step::Redeploy { service, version }
@@ -285,7 +284,7 @@ fn person(drawn: &mut Drawn, pipeline: &Pipeline) -> Step {
     }
 }
 
-/// What is waited for before the next thing is done; nothing in a burst.
+/// The moment to wait for before the next step; none in a burst.
 fn then(drawn: &mut Drawn, chances: Chances, pipelines: &[Pipeline]) -> Option<Step> {
     if drawn.chance(chances.burst) {
         return drawn.chance(50).then(|| Step::Pass(drawn.seconds(1, 20)));

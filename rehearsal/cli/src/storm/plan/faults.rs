@@ -1,4 +1,4 @@
-//! Draws what goes wrong on the way: deliveries of events, and calls of functions to AWS.
+//! Draws the faults: in deliveries of events, and in calls of functions to AWS.
 
 use local_aws::assumption::Assumption;
 use local_aws::events::{DeliveryFault, Refusal};
@@ -8,31 +8,31 @@ use super::draw::Drawn;
 use super::{Chances, Pipeline};
 use crate::scenario::DeliveryFaults;
 
-/// Deliveries that may meet a fault, by each rule and service.
+/// The number of deliveries that may meet a fault, for each rule and service.
 const DELIVERIES: usize = 12;
-/// Faults of one function in one service. Lambda tries an event three times: what dies each time is given up, and a hook
-/// that nobody is left to answer hangs, which AWS itself does not survive.
+/// The maximum number of faults of one function in one service. Lambda tries an event three times; it is given up if
+/// the function is killed each time, and a hook without an answer hangs, which AWS itself does not survive.
 const FAULTS_AT_MOST: u32 = 2;
 /// A fault meets one of a function's first calls of an operation.
 const OCCURRENCES: u32 = 4;
 
-/// Who tells what a rule delivers.
+/// The delivery guarantee of a rule's source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Told {
-    /// With best effort: it may be lost (ECR, CodeDeploy).
+    /// Best effort: events may be lost (ECR, CodeDeploy).
     WithBestEffort,
     /// At least once (ECS).
     AtLeastOnce,
 }
 
-/// The template's rules, each with how its events are told.
+/// The template's rules, each with its source's delivery guarantee.
 const RULES: [(&str, Told); 4] = [
     (PUSHES, Told::WithBestEffort),
     ("StartDeploymentDeploymentEnded", Told::WithBestEffort),
     ("ReportOutcomeDeploymentChanged", Told::WithBestEffort),
     ("FinishMigrationTaskStopped", Told::AtLeastOnce),
 ];
-/// The one whose events are about a repository, not about a service.
+/// The rule whose events are about a repository rather than a service.
 const PUSHES: &str = "StartDeploymentPush";
 
 /// Calls that a function may make.
@@ -96,7 +96,7 @@ const CALLS: [(&str, &[&str]); 5] = [
     ),
 ];
 
-/// The cheap ones: the others let an SDK wait in real time, and storms are many.
+/// The cheap kinds: with the others, an SDK waits in real time, and there are many storms.
 const KINDS: [Fault; 4] = [
     Fault::KilledBefore,
     Fault::KilledAfter,
@@ -126,8 +126,8 @@ pub(super) fn delivery_faults(
                         .then(|| delivery_fault(drawn, told))
                 })
                 .collect();
-            // Pipelines of one repository have its pushes in common: the first one's faults stand, but the second one's were
-            // drawn, too.
+            // Pipelines with the same repository share its pushes: the first pipeline's faults apply, but the second
+            // one's are drawn as well, to keep the later draws unchanged.
             let any = faults.iter().any(Option::is_some);
             if any && !delivery_faults.iter().any(is_known) {
                 delivery_faults.push(DeliveryFaults {
@@ -157,7 +157,7 @@ pub(super) fn call_faults(
     pipelines: &[Pipeline],
     assumptions: &[Assumption],
 ) -> Vec<Planned> {
-    // A hook that is called once and dies is answered by nobody.
+    // If a hook that is called once is killed, no answer arrives.
     let once = assumptions.contains(&Assumption::HookIsCalledSynchronously);
     let mut faults = Vec::new();
     for pipeline in pipelines {
@@ -166,7 +166,7 @@ pub(super) fn call_faults(
                 continue;
             }
             for _ in 0..drawn.rng.u32(1..=FAULTS_AT_MOST) {
-                // Drawn even where it is not injected: an assumption must not move the draws behind it.
+                // Drawn even if not injected: an assumption must not change later draws.
                 let planned = call_fault(drawn, pipeline, function, operations);
                 let is_hook = matches!(function, "run-migration" | "check-test-traffic");
                 if !(is_hook && once) {
@@ -184,8 +184,8 @@ fn call_fault(
     function: &str,
     operations: &[&str],
 ) -> Planned {
-    // Counted by service: what a function does for two services at one moment has no order, and the second call of an
-    // operation would be another one in each run.
+    // Counted by service: the order of a function's simultaneous work for two services is undefined, so the second call
+    // of an operation would differ between runs.
     let point = Point {
         function: format!("{function}@{}", pipeline.service),
         operation: drawn.one(operations).to_owned(),

@@ -5,21 +5,24 @@ use crate::scenario::claims::expect;
 use crate::scenario::setting::{BLUE, GREEN};
 use record::Message;
 
-/// What is secret in the environment of the shop's containers, and what the sample service makes up beside.
+/// The secrets in the environment of the shop's containers, and those that the sample service invents.
 const SECRET: [&str; 2] = ["planted-", "made-up-"];
 
-/// By its sentence, what is found where it does not hold.
+/// Each with its sentence; the check returns the finding if the claim does not hold.
 pub(super) const CLAIMS: &[Named] = &[
-    ("1.1.0 was asked through the test listener", |record| {
-        let asked = record
-            .test_listener
-            .versions
-            .get(GREEN)
-            .copied()
-            .unwrap_or(0);
-        expect(asked > 0, || format!("{:?}", record.test_listener.versions))
-    }),
-    ("nobody is told a secret", |record| {
+    (
+        "1.1.0 received requests through the test listener",
+        |record| {
+            let asked = record
+                .test_listener
+                .versions
+                .get(GREEN)
+                .copied()
+                .unwrap_or(0);
+            expect(asked > 0, || format!("{:?}", record.test_listener.versions))
+        },
+    ),
+    ("no message contains a secret", |record| {
         let mut messages = record.messages.iter();
         let tells = |message: &&Message| SECRET.iter().any(|mark| message.body.contains(mark));
         let told = messages.find(tells);
@@ -31,7 +34,7 @@ pub(super) const CLAIMS: &[Named] = &[
         let versions = &record.test_listener.versions;
         expect(versions.keys().eq([GREEN]), || format!("{versions:?}"))
     }),
-    ("1.0.0 was asked nothing in the place of 1.1.0", |record| {
+    ("1.0.0 received no requests in place of 1.1.0", |record| {
         let versions = &record.test_listener.versions;
         expect(!versions.contains_key(BLUE), || format!("{versions:?}"))
     }),

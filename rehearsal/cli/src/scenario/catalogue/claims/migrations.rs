@@ -1,12 +1,12 @@
-//! Claims of scenarios in which a migration is no evidence, or something passes for one.
+//! Claims of scenarios in which a migration proves nothing, or a task imitates one.
 
 use super::named::Named;
 use crate::scenario::claims::{expect, list};
 
-/// By its sentence, what is found where it does not hold.
+/// Each with its sentence; the check returns the finding if the claim does not hold.
 pub(super) const CLAIMS: &[Named] = &[
     (
-        "somebody's task exited with 0, and answered nothing",
+        "the forged task exited with 0, and the hook was not answered",
         |record| {
             let codes: Vec<Option<i32>> = record.tasks.iter().map(|task| task.exit_code).collect();
             expect(codes.contains(&Some(0)) && codes.contains(&Some(1)), || {
@@ -15,7 +15,7 @@ pub(super) const CLAIMS: &[Named] = &[
         },
     ),
     (
-        "the task was taken down when its migration had ended",
+        "the task was stopped after its migration had ended",
         |record| {
             let reasons = record.tasks.iter();
             let reasons: Vec<String> = reasons
@@ -24,7 +24,7 @@ pub(super) const CLAIMS: &[Named] = &[
             expect(reasons == ["the migration has ended"], || list(&reasons))
         },
     ),
-    ("nobody waited for the migration's time limit", |record| {
+    ("nothing waited for the migration's time limit", |record| {
         let took = |name: &str| {
             let mut moments = record.timeline.iter();
             let moment = moments.find(|moment| moment.what.contains(name));

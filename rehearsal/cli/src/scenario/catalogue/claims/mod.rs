@@ -1,6 +1,6 @@
-//! Claims that sentences cannot make by themselves: what must hold is a function of the record.
+//! Claims that are functions of the record, because a sentence with arguments is not enough.
 //!
-//! A claim that one scenario makes stands under its theme, with the sentence by which the scenario's file names it.
+//! A claim of a single scenario is under its theme, with the sentence by which the scenario's file names it.
 
 mod failing;
 mod migrations;
@@ -34,7 +34,7 @@ pub(super) fn all() -> impl Iterator<Item = Expectation> {
     claims.map(|(sentence, check)| Expectation::new(*sentence, check))
 }
 
-/// The one migration was stopped for this reason.
+/// The only migration was stopped for this reason.
 pub(super) fn migration_was_stopped(reason: &str) -> Expectation {
     let reason = reason.to_owned();
     Expectation::new(
@@ -48,7 +48,7 @@ pub(super) fn migration_was_stopped(reason: &str) -> Expectation {
     )
 }
 
-/// The whole run lasted so many simulated minutes.
+/// The whole run lasted this number of simulated minutes.
 pub(super) fn lasted(minutes: Range<u64>) -> Expectation {
     let claim = format!("it lasted {} to {} minutes", minutes.start, minutes.end);
     Expectation::new(claim, move |record| {
@@ -58,7 +58,7 @@ pub(super) fn lasted(minutes: Range<u64>) -> Expectation {
     })
 }
 
-/// No other function failed, and whatever this one failed with says all of these.
+/// No other function failed, and every error of this one contains all of these texts.
 pub(super) fn only_failed(function: &str, says: &[&str]) -> Expectation {
     let claim = format!(
         "only {function} failed, with an error that says {}",
@@ -86,7 +86,7 @@ pub(super) fn only_failed(function: &str, says: &[&str]) -> Expectation {
     })
 }
 
-/// AWS refused this, and its sentence says all of these.
+/// AWS refused this action, and its message contains all of these texts.
 pub(super) fn refuses(holder: &str, action: &str, says: &[&str]) -> Expectation {
     let claim = format!(
         "AWS refuses `{action}` to {holder}, and names {}",

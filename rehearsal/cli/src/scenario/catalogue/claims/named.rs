@@ -1,6 +1,6 @@
-//! What a claim of one scenario is: its sentence, and the function that checks a record for it.
+//! A claim of a single scenario: its sentence, and the function that checks a record.
 
 use record::Record;
 
-/// A sentence, and the check that reports what was found where it does not hold.
+/// A sentence, and the check that returns the finding if the claim does not hold.
 pub(super) type Named = (&'static str, fn(&Record) -> Result<(), String>);

@@ -1,12 +1,12 @@
-//! Claims of scenarios about what people ask for.
+//! Claims of scenarios about requests by people.
 
 use super::named::Named;
 use crate::scenario::claims::{expect, list};
 use serde_json::Value;
 
-/// By its sentence, what is found where it does not hold.
+/// Each with its sentence; the check returns the finding if the claim does not hold.
 pub(super) const CLAIMS: &[Named] = &[
-    ("the dry run said what would change", |record| {
+    ("the dry run reported the changes", |record| {
         let answers = record.invocations.iter();
         let reports = answers.map(|invocation| &invocation.answer["pipelines"][0]);
         let said = |report: &&Value| {

@@ -1,9 +1,9 @@
-//! Claims of scenarios in which nothing can be done.
+//! Claims of scenarios in which Greenlight cannot act.
 
 use super::named::Named;
 use crate::scenario::claims::{expect, list};
 
-/// By its sentence, what is found where it does not hold.
+/// Each with its sentence; the check returns the finding if the claim does not hold.
 pub(super) const CLAIMS: &[Named] = &[
     ("AWS was not called", |record| {
         let called: Vec<&str> = record

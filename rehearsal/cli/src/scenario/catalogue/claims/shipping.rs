@@ -1,4 +1,4 @@
-//! Claims of scenarios in which something ships, each about one of them.
+//! Claims of single scenarios in which an image ships.
 
 use super::named::Named;
 use crate::scenario::claims::{expect, list};
@@ -10,7 +10,7 @@ use record::Moment;
 use std::collections::BTreeSet;
 
 const PROXY: &str = "public.ecr.aws/nginx/nginx:1.27";
-/// Of a deployment without a test listener.
+/// The lifecycle events of a deployment without a test listener.
 const EVENTS: [&str; 6] = [
     "BeforeInstall",
     "Install",
@@ -20,10 +20,10 @@ const EVENTS: [&str; 6] = [
     "AfterAllowTraffic",
 ];
 
-/// By its sentence, what is found where it does not hold.
+/// Each with its sentence; the check returns the finding if the claim does not hold.
 pub(super) const CLAIMS: &[Named] = &[
     (
-        "the check asked twice: /healthz and /admin/, and not where it leads",
+        "the check sent two requests, to /healthz and /admin/, and did not follow the redirect",
         |record| {
             let answered = &record.test_listener;
             expect((answered.requests, answered.failed) == (2, 0), || {
@@ -31,7 +31,7 @@ pub(super) const CLAIMS: &[Named] = &[
             })
         },
     ),
-    ("nobody says that it runs", |record| {
+    ("no message says that it runs", |record| {
         let says = record
             .messages
             .iter()
@@ -105,7 +105,7 @@ pub(super) const CLAIMS: &[Named] = &[
         |record| {
             let shifts: Vec<(f64, u32)> = record.timeline.iter().filter_map(shift).collect();
             let shares: Vec<u32> = shifts.iter().map(|(_, percent)| *percent).collect();
-            // What really runs takes its own time beside the minutes.
+            // Real work adds its own time to the simulated minutes.
             let minutes = shifts
                 .windows(2)
                 .all(|two| (59.9..65.0).contains(&(two[1].0 - two[0].0)));
@@ -132,7 +132,7 @@ fn index() -> IndexSettings {
     IndexSettings::new("shop/web", &["latest"], GREEN)
 }
 
-/// When production was sent to green, and how much of it.
+/// When production was routed to green, and green's share.
 fn shift(moment: &Moment) -> Option<(f64, u32)> {
     let percent = moment.what.strip_prefix("production sends ")?;
     let percent = percent.strip_suffix(" % to green")?.parse().ok()?;

@@ -3,7 +3,7 @@
 use super::named::Named;
 use crate::scenario::claims::{expect, list};
 
-/// By its sentence, what is found where it does not hold.
+/// Each with its sentence; the check returns the finding if the claim does not hold.
 pub(super) const CLAIMS: &[Named] = &[
     (
         "the refused answer is kept, and says which permission is missing",
