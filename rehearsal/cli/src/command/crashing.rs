@@ -14,13 +14,13 @@ Lambda and EventBridge deliver again what failed, as they do in AWS. At the end 
 hold. Of a script that waits for what does not come any more, the rest is left out.
 
 Faults:
-  killed-before  the function's process is killed before AWS hears the call
-  killed-after   the function's process is killed when AWS has done what was asked, before the answer arrives
-  error          AWS answers every attempt of the call with an error of its own, and does nothing
-  denied         AWS denies the call, which no SDK tries again
+  killed-before  the function's process is killed before AWS receives the call
+  killed-after   the function's process is killed after AWS has executed the call, before the answer arrives
+  error          AWS answers every attempt of the call with an internal error, and does nothing
+  denied         AWS denies the call, which no SDK retries
   throttled      AWS throttles every attempt of the call
-  timed-out      AWS does what every attempt of the call asks for, and never answers
-  answer-lost    AWS does what was asked, and the connection breaks before the answer; the next attempt is answered
+  timed-out      AWS executes every attempt of the call, and never answers
+  answer-lost    AWS executes the call, and the connection breaks before the answer; the next attempt is answered
 
 Examples:
   cargo rehearse crashes ship                             all points and faults of one scenario
