@@ -1,4 +1,4 @@
-//! All services of one world, as the API and whoever watches them see them.
+//! All services of one world, as the API and the rehearsal use them.
 
 mod settled;
 
@@ -20,7 +20,7 @@ use crate::scheduler::Scheduler;
 use crate::sns::{Message, Sns};
 use crate::timeline::ListenerKind;
 
-/// A deployment, for the record.
+/// A deployment, in the form of the record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeploymentRecord {
     pub id: String,
@@ -29,15 +29,15 @@ pub struct DeploymentRecord {
     pub creator: &'static str,
     pub status: &'static str,
     pub error: Option<(String, String)>,
-    /// The task definition that it ships.
+    /// The task definition that it deploys.
     pub revision: String,
-    /// The digest in it of the container behind the load balancer.
+    /// The image digest of its container behind the load balancer.
     pub image_digest: Option<String>,
     /// (name, status), in order.
     pub lifecycle_events: Vec<(&'static str, &'static str)>,
 }
 
-/// Every service of one world, and what they share.
+/// Every service of one world, and their shared state.
 pub struct Aws {
     pub(crate) context: Context,
     /// Shared with Lambda and Scheduler, which act for functions.
@@ -55,7 +55,7 @@ pub struct Aws {
     pub(crate) endpoint: String,
 }
 
-/// What the services share is the world's own: its clock, its timeline.
+/// The services share the world's clock and timeline.
 impl Deref for Aws {
     type Target = Context;
 
@@ -70,7 +70,7 @@ impl Aws {
         &self.endpoint
     }
 
-    /// ARN of the listener of a service, `web`, or of one in a cluster, `prod/web`.
+    /// Returns the listener ARN of a service, given as `web`, or with its cluster as `prod/web`.
     pub fn listener(&self, service: &str, kind: ListenerKind) -> Option<String> {
         self.codedeploy.read(|state| {
             let is_wanted = |group: &&codedeploy::Group| {
@@ -84,7 +84,7 @@ impl Aws {
         })
     }
 
-    /// Where a service's listener is reached.
+    /// Returns the address of a service's listener.
     pub fn address(&self, service: &str, kind: ListenerKind) -> Option<SocketAddr> {
         let arn = self.listener(service, kind)?;
         let listener = self
@@ -95,17 +95,18 @@ impl Aws {
         Some(SocketAddr::from((Ipv4Addr::LOCALHOST, listener.port)))
     }
 
-    /// From now on a function may not do what the template grants it: `start-deployment`, `ecs:RegisterTaskDefinition`.
+    /// Removes a permission that the template grants to a function, such as `ecs:RegisterTaskDefinition` of
+    /// `start-deployment`.
     pub fn deny(&self, function: &str, action: &str) -> anyhow::Result<()> {
         self.iam.remove(&Removal::of(function, action))
     }
 
-    /// Every message that SNS took.
+    /// Returns every message that SNS accepted.
     pub fn messages(&self) -> Vec<Message> {
         self.sns.messages()
     }
 
-    /// Every revision that was ever registered: its ARN, and (container, image) of its containers.
+    /// Returns every registered revision: its ARN, and (container, image) of its containers.
     pub fn revisions(&self) -> Vec<(String, Vec<(String, String)>)> {
         let describe =
             |revision: &ecs::task_definition::Revision| (revision.arn(), revision.images());
@@ -113,7 +114,7 @@ impl Aws {
             .read(|state| state.families.values().flatten().map(describe).collect())
     }
 
-    /// Every deployment, in the order of their creation.
+    /// Returns every deployment, in order of creation.
     pub fn deployments(&self) -> Vec<DeploymentRecord> {
         let deployments: Vec<_> = self.codedeploy.read(|state| {
             let with_service = |deployment: &codedeploy::Deployment| {

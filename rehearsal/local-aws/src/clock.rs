@@ -1,12 +1,12 @@
-//! Simulated time: what AWS would wait for passes at once, what really runs takes as long as it takes.
+//! Simulated time: AWS's waits pass at once; real work takes as long as it takes.
 //!
-//! The clock runs with real time, and jumps to the next sleeper's moment as soon as nothing real is under way: no
-//! function, no container that starts or migrates, no health check that must still decide. Before each jump the world
-//! stays as it is for a moment (`DWELL`), so that production traffic passes through every phase of a deployment.
+//! The clock runs with real time, and jumps to the next sleeper's moment as soon as nothing real is in progress: no
+//! function, no container that starts or migrates, no undecided health check. Before each jump the world stays
+//! unchanged for a moment (`DWELL`), so that production traffic passes through every phase of a deployment.
 //!
-//! What happens does not depend on how fast the machine is: the clock never advances while a woken task has not run
-//! (`track`). When it happens hardly depends on it either where simulated time stands still between jumps (`Pace::Still`):
-//! there, what really runs takes no time.
+//! The order of events does not depend on the speed of the machine: the clock never advances while a woken task has not
+//! run (`track`). If simulated time stands still between jumps (`Pace::Still`), the times of events hardly depend on it
+//! either, because real work takes no simulated time.
 
 mod tracked;
 
@@ -22,10 +22,10 @@ use tokio::time::Instant;
 
 use crate::identity::sha256_hex;
 
-/// How long nothing real must have been under way before the clock jumps.
+/// How long nothing real must have been in progress before the clock jumps.
 pub const DWELL: Duration = Duration::from_millis(200);
 
-/// When a still clock begins: the same moment in every run, 2027-01-15T08:00:00Z.
+/// The start of a still clock, the same in every run: 2027-01-15T08:00:00Z.
 const STILL_START: Duration = Duration::from_secs(1_800_000_000);
 
 /// How simulated time passes between two jumps.
@@ -33,7 +33,7 @@ const STILL_START: Duration = Duration::from_secs(1_800_000_000);
 pub enum Pace {
     /// With real time.
     Real,
-    /// Not at all, so that a world in which nobody else does anything goes the same way in every run.
+    /// Not at all, so that a world without outside interference behaves the same in every run.
     Still,
 }
 
@@ -43,7 +43,7 @@ pub struct Clock {
     inner: Arc<Inner>,
 }
 
-/// While one of these lives, something real is under way and the clock does not jump.
+/// A guard: while it lives, something real is in progress and the clock does not jump.
 pub struct Busy {
     clock: Clock,
 }
@@ -57,11 +57,11 @@ pub struct Skip {
 
 struct Inner {
     pace: Pace,
-    /// The moment of the start, on the calendar and on the stopwatch.
+    /// The start, as simulated time and as a monotonic instant.
     started: (SystemTime, Instant),
     dwell: Duration,
     state: Mutex<State>,
-    /// Somebody began or ceased to sleep or to be busy.
+    /// Notified when a sleeper, a waiter or a busy guard comes or goes.
     changed: Notify,
     jumped: Notify,
     skips: broadcast::Sender<Skip>,
@@ -69,25 +69,25 @@ struct Inner {
 
 struct State {
     skipped: Duration,
-    /// Moments that somebody waits for; the number keeps equal moments apart. Those of sleepers are worth a jump;
-    /// those of waiters are not. No jump passes over one, nor comes between it and whoever waited for it.
+    /// Pending moments; the number distinguishes equal ones. The clock jumps for sleepers, not for waiters. No jump
+    /// passes over a pending moment, or happens before its task has woken.
     sleepers: BTreeSet<(SystemTime, u64)>,
     waiters: BTreeSet<(SystemTime, u64)>,
     registered_ever: u64,
     busy: usize,
-    /// Number of tracked futures that were woken and have not been polled since.
+    /// The number of tracked futures that were woken and have not been polled since.
     runnable: usize,
     /// Notified when nothing is busy or runnable.
     resting: Vec<oneshot::Sender<Busy>>,
-    /// Since when nothing real has been under way, provided that `busy` is 0.
+    /// Since when nothing real has been in progress, provided that `busy` is 0.
     quiet_since: Instant,
 }
 
-/// What the driver of the clock does next.
+/// The driver's next action.
 #[derive(Debug, PartialEq, Eq)]
 enum Next {
     WaitForStir,
-    /// Whoever waits for rest has a turn.
+    /// A task that waits for rest runs.
     Rest,
     WaitUntil(Instant),
     JumpTo(SystemTime),
@@ -98,11 +98,10 @@ impl Clock {
         Clock::with(Pace::Real, DWELL)
     }
 
-    /// A clock that dwells for another time than usual before it jumps: for many plays in a row, each of which need not
-    /// let as much production traffic through every phase.
+    /// A clock with a custom dwell: many runs in a row need less production traffic in each phase.
     #[expect(
         clippy::disallowed_methods,
-        reason = "simulated time may begin at the real time; nothing else reads it"
+        reason = "simulated time may start at the real time; nothing else reads it"
     )]
     pub fn with(pace: Pace, dwell: Duration) -> Clock {
         let now = Instant::now();
@@ -139,7 +138,7 @@ impl Clock {
         self.inner.pace
     }
 
-    /// Simulated now.
+    /// Returns the simulated time.
     pub fn now(&self) -> SystemTime {
         self.inner.now(self.inner.lock().skipped)
     }
@@ -154,8 +153,8 @@ impl Clock {
         self.sleep_until(self.now() + duration).await;
     }
 
-    /// Waits until the simulated moment has come without being a reason to jump to it: for what recurs for ever, such
-    /// as an hourly look, and for what may lie years ahead. A jump that somebody else is the reason for stops there.
+    /// Waits until the simulated moment has come without being a reason to jump to it: for recurring events, such as an
+    /// hourly schedule, and for moments that may be years ahead. A jump for a sleeper stops there.
     pub async fn wait_until(&self, moment: SystemTime) {
         let _registered = Registered::new(self, moment, Kind::Waiter);
         self.come(moment).await;
@@ -163,8 +162,8 @@ impl Clock {
 
     async fn come(&self, moment: SystemTime) {
         loop {
-            // Before the moment is compared: `notified` takes note of a jump from now on, and one that comes between the two
-            // would be slept through.
+            // Created before the comparison, because `notified` sees only later jumps: a jump in between would be
+            // missed.
             let jumped = self.inner.jumped.notified();
             match moment.duration_since(self.now()) {
                 Ok(left) if !left.is_zero() => match self.inner.pace {
@@ -178,8 +177,8 @@ impl Clock {
         }
     }
 
-    /// What has really ended at one moment becomes known in an order that does not depend on how long it really took:
-    /// where time stands still, each has a moment of its own a little later. The key tells them apart.
+    /// Orders real work that ended at one moment independently of its real duration: under `Pace::Still` each key gets
+    /// its own slightly later moment.
     pub async fn become_known(&self, key: &str) {
         match self.inner.pace {
             Pace::Real => {}
@@ -187,53 +186,54 @@ impl Clock {
         }
     }
 
-    /// Spawns what the clock waits for whenever it has something to do (`track`).
+    /// Spawns a tracked task: the clock waits for it whenever it is runnable (`track`).
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         tokio::spawn(self.track(task));
     }
 
-    /// Says that something real is under way.
+    /// Marks something real as in progress.
     pub fn busy(&self) -> Busy {
-        // The driver need not be told: it asks again before it jumps (`Inner::jump`).
+        // The driver need not be notified: it checks again before it jumps (`Inner::jump`).
         self.inner.lock().busy += 1;
         Busy {
             clock: self.clone(),
         }
     }
 
-    /// Says that the world has just changed in a way that somebody may want to see: it stays so for the dwell at least.
+    /// Restarts the dwell after a change of the world, so that traffic and readers see the new state for at least that
+    /// long.
     pub fn dwell(&self) {
-        // The end of what was busy begins the dwell anew (`quiet_since`).
+        // Dropping the guard restarts the dwell (`quiet_since`).
         drop(self.busy());
     }
 
-    /// Waits until nothing real is under way and nobody was woken who has not had its turn; keeps the clock there.
+    /// Waits until nothing real is in progress and every woken task has run; holds the clock there.
     pub async fn rest(&self) -> Busy {
-        let (tell, told) = oneshot::channel();
-        self.inner.lock().resting.push(tell);
+        let (sender, receiver) = oneshot::channel();
+        self.inner.lock().resting.push(sender);
         self.inner.changed.notify_one();
-        match told.await {
+        match receiver.await {
             Ok(busy) => busy,
-            // The driver, which tells it, lives as long as `self`.
+            // The sender belongs to the driver, which lives as long as `self`.
             Err(_) => self.busy(),
         }
     }
 
     fn rest_is_here(&self) {
         let resting = std::mem::take(&mut self.inner.lock().resting);
-        for somebody in resting {
-            // Whoever does not wait any more lets the clock go on.
-            let _ = somebody.send(self.busy());
+        for sender in resting {
+            // A dropped receiver releases the clock.
+            let _ = sender.send(self.busy());
         }
     }
 
-    /// Every jump from now on.
+    /// Subscribes to the jumps from now on.
     pub fn skips(&self) -> broadcast::Receiver<Skip> {
         self.inner.skips.subscribe()
     }
 }
 
-/// A short while, less than 66 milliseconds, that depends on the key alone, and is hardly ever the same for two keys.
+/// A duration below 66 milliseconds that depends only on the key and rarely collides.
 pub(crate) fn jitter(key: &str) -> Duration {
     let digits = sha256_hex(key);
     let chance = u64::from_str_radix(digits.get(..4).unwrap_or_default(), 16);
@@ -256,7 +256,7 @@ enum Kind {
     Waiter,
 }
 
-/// Keeps a moment in mind for as long as somebody waits for it.
+/// Registers a moment while a task waits for it.
 struct Registered {
     clock: Clock,
     kind: Kind,
@@ -305,15 +305,15 @@ impl Inner {
         let Ok(distance) = to.duration_since(from) else {
             return;
         };
-        // Asked again under the lock: since the driver decided, something may have begun, and a jump would carry it to
-        // another moment than the one that it began at. That is the difference between two runs of one seed.
+        // Checked again under the lock: since the driver decided, something may have begun, and a jump would move it to
+        // another moment than the one at which it began. Without this check, two runs of one seed differ.
         if state.busy > 0 || state.runnable > 0 {
             return;
         }
         state.skipped += distance;
         state.quiet_since = Instant::now();
         drop(state);
-        // Nobody listens: the jump is no secret, and no news to anybody.
+        // Fails without subscribers, who are optional.
         let _ = self.skips.send(Skip { from, to });
         self.jumped.notify_waiters();
     }
@@ -331,12 +331,12 @@ impl State {
         let first = |moments: &BTreeSet<(SystemTime, u64)>| moments.first().map(|&(due, _)| due);
         let (sleeper, waiter) = (first(&self.sleepers), first(&self.waiters));
         let comes = |moment: Option<SystemTime>| moment.is_some_and(|due| due <= now);
-        // A moment that has come and is still registered belongs to somebody who has not woken yet: where the timer is late,
-        // `runnable` does not know of it, and a jump would have it wake hours after its moment.
+        // A due moment that is still registered belongs to a task that has not woken yet: if the timer is late,
+        // `runnable` does not count it, and after a jump it would wake hours late.
         if self.busy > 0 || self.runnable > 0 || comes(sleeper) || comes(waiter) {
             return Next::WaitForStir;
         }
-        // Before the dwell and any jump: whoever waits for rest asks what has come of this moment, and acts in it.
+        // Before the dwell and any jump: a task that waits for rest acts at this moment, on its results.
         if !self.resting.is_empty() {
             return Next::Rest;
         }
@@ -347,13 +347,13 @@ impl State {
         if real_now < from {
             return Next::WaitUntil(from);
         }
-        // Waiters alone are no reason to jump, or an hourly schedule would make the clock race for ever; but no jump passes
-        // over one.
+        // The clock does not jump for waiters alone, or an hourly schedule would make it race forever; but no jump
+        // passes over one.
         Next::JumpTo(waiter.map_or(sleeper, |waiter| waiter.min(sleeper)))
     }
 }
 
-/// Moves the clock for as long as somebody holds it.
+/// Drives the clock while it has holders.
 async fn drive(clock: Weak<Inner>) {
     loop {
         let Some(inner) = clock.upgrade() else { return };
@@ -361,7 +361,7 @@ async fn drive(clock: Weak<Inner>) {
             let state = inner.lock();
             state.next(inner.now(state.skipped), Instant::now(), inner.dwell)
         };
-        // Between two looks the driver lets go of the clock, so that it ends with its last holder.
+        // Between two rounds the driver releases the clock, so that it is dropped with its last holder.
         let patience = Duration::from_millis(50);
         match next {
             Next::Rest => Clock { inner }.rest_is_here(),

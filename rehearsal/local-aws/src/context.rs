@@ -1,5 +1,4 @@
-//! What every service of one world needs beside its own state: the clock, the timeline, ids, assumptions, and a place for
-//! what runs by itself.
+//! The context that all services of a world share: the clock, the timeline, ids, assumptions, and background tasks.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -10,13 +9,13 @@ use crate::clock::Clock;
 use crate::identity::Ids;
 use crate::timeline::Timeline;
 
-/// Handed to every service when it is made. Cheap to clone; all clones are of the same world.
+/// Passed to every service at creation. Cheap to clone; all clones belong to the same world.
 #[derive(Clone)]
 pub struct Context {
     pub assumptions: Arc<Assumptions>,
     pub clock: Clock,
     pub timeline: Timeline,
-    /// Of things: deployments, task sets, tasks. What Lambda and EventBridge count by themselves has ids of its own.
+    /// Ids of deployments, task sets and tasks. Lambda and EventBridge use their own generators.
     pub ids: Arc<Ids>,
     pub background: Background,
 }
@@ -33,7 +32,7 @@ impl Context {
     }
 }
 
-/// Everything that runs by itself; it ends with the world.
+/// The background tasks of a world, which end with it.
 #[derive(Clone)]
 pub struct Background {
     clock: Clock,
@@ -50,17 +49,18 @@ impl Background {
 
     pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         let mut tasks = self.lock();
-        // Those that have ended already need not be remembered.
+        // Tasks that have ended need not be kept.
         while tasks.try_join_next().is_some() {}
         tasks.spawn(self.clock.track(task));
     }
 
-    /// Ends everything at its next wait. Whoever runs here holds the services, which would otherwise never be dropped.
+    /// Aborts every task at its next await point. Background tasks hold the services, which would otherwise never be
+    /// dropped.
     pub(crate) fn abort(&self) {
         self.lock().abort_all();
     }
 
-    /// Ends everything and waits until all of it is gone.
+    /// Aborts every task and waits until all have ended.
     pub(crate) async fn shutdown(&self) {
         let mut tasks = std::mem::take(&mut *self.lock());
         tasks.shutdown().await;

@@ -1,6 +1,6 @@
-//! ECR: repositories, images, tags that move, and which image a container's reference means.
+//! ECR: repositories, images, tags that move, and the resolution of image references.
 //!
-//! Layers are not played: those of a manifest count as uploaded.
+//! Layers are not simulated: those of a manifest count as uploaded.
 
 mod mutability;
 mod push;
@@ -27,18 +27,18 @@ pub use self::settings::{
 pub struct Image {
     pub digest: String,
     pub tags: Vec<String>,
-    /// Of its first push. Another tag leaves it as it is (observed: aws/containers-roadmap#2746).
+    /// The time of its first push. Adding a tag does not change it (observed: aws/containers-roadmap#2746).
     pub pushed_at: SystemTime,
     pub media_type: String,
     pub artifact_media_type: Option<String>,
     pub manifest: String,
-    /// None for a manifest that another client put, which nothing here can run.
+    /// `None` for a manifest from another client, which cannot run here.
     pub version: Option<String>,
     pub environment: BTreeMap<String, String>,
 }
 
 impl Image {
-    /// The digest of the manifest that a machine of the rehearsal runs, where this is an index: its first one.
+    /// For an index, the digest of the manifest that the rehearsal runs: its first one.
     pub fn platform_digest(&self) -> Option<String> {
         let manifest: Value = serde_json::from_str(&self.manifest).ok()?;
         let first = manifest["manifests"].get(0)?;
@@ -54,14 +54,14 @@ pub struct Repository {
     pub images: Vec<Image>,
 }
 
-/// What a container's image reference means.
+/// The result of resolving a container's image reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reference {
-    /// An image of the rehearsal's own repositories.
+    /// An image in one of the rehearsal's repositories.
     Found(Box<Image>),
-    /// It names our registry, and nothing there.
+    /// It names the rehearsal's registry, but no image in it.
     Missing,
-    /// An image of another registry: nothing here can run it.
+    /// An image of another registry, which cannot run here.
     Foreign,
 }
 
@@ -69,15 +69,15 @@ pub enum Reference {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PushRefused {
     NoSuchRepository,
-    /// The image is there, with this tag if there is one: nothing would change.
+    /// The image exists with this tag, if one was given, so nothing would change.
     AlreadyExists,
     TagIsImmutable,
-    /// An index names manifests that are not in the repository.
+    /// The index refers to manifests that are not in the repository.
     ChildrenMissing,
 }
 
 impl Image {
-    /// A manifest as a client sends it, not in a repository yet.
+    /// A manifest as a client sends it, before it is in a repository.
     pub fn read(manifest: &str, media_type: Option<&str>, now: SystemTime) -> Image {
         let parsed: Value = serde_json::from_str(manifest).unwrap_or_default();
         let declared = media_type
@@ -98,7 +98,7 @@ impl Image {
         }
     }
 
-    /// The digests that an index names.
+    /// The digests that an index refers to.
     fn children(&self) -> Vec<String> {
         let parsed: Value = serde_json::from_str(&self.manifest).unwrap_or_default();
         let children = parsed["manifests"].as_array().into_iter().flatten();
@@ -136,7 +136,8 @@ impl Repositories {
             .cloned()
     }
 
-    /// Lays a manifest into a repository, under one tag or without. One that is there already is that image.
+    /// Stores a manifest in a repository, with one tag or without. If its digest exists, the existing image gets the
+    /// tag.
     pub fn put(
         &self,
         repository: &str,
@@ -150,8 +151,8 @@ impl Repositories {
         found.ok_or(PushRefused::NoSuchRepository)?.put(image, tag)
     }
 
-    /// A manifest as a client sends it, not in a repository yet. One that says its version by OCI's annotation stands
-    /// for the sample service in that version; nothing here can run another.
+    /// Parses a manifest as a client sends it, before it is in a repository. One with OCI's version annotation
+    /// represents the sample service in that version; others cannot run here.
     pub fn read(
         &self,
         repository: &str,
@@ -166,7 +167,7 @@ impl Repositories {
         image
     }
 
-    /// The `ENV` of another version of what is in the repository, which need not misbehave as this one does.
+    /// The `ENV` of another version: that of the repository's newest image, without its misbehaviour.
     fn environment(&self, repository: &str, version: &str) -> BTreeMap<String, String> {
         let newest = self.repository(repository).and_then(|repository| {
             let own = |image: &&Image| image.version.is_some();
@@ -178,7 +179,7 @@ impl Repositories {
         environment
     }
 
-    /// The image that a task definition's `image` means.
+    /// Resolves the `image` of a container definition.
     pub fn resolve(&self, reference: &str) -> Reference {
         let Some(path) = reference
             .strip_prefix(REGISTRY)
@@ -200,7 +201,7 @@ impl Repositories {
         }
     }
 
-    /// The version that an image reference stands for, where it is one of our own.
+    /// Returns the version of an image reference in the rehearsal's registry.
     pub fn version(&self, reference: &str) -> Option<String> {
         match self.resolve(reference) {
             Reference::Found(image) => image.version,
@@ -220,7 +221,7 @@ impl Repository {
         crate::identity::arn("ecr", &format!("repository/{}", self.name))
     }
 
-    /// By digest or tag.
+    /// Finds an image by digest or tag.
     pub fn find(&self, wanted: &str) -> Option<&Image> {
         self.images
             .iter()
@@ -267,7 +268,7 @@ impl Repository {
     }
 }
 
-/// ECR's sentence about a repository that does not exist.
+/// ECR's message about a repository that does not exist.
 pub fn no_such_repository(name: &str, registry: Option<&str>) -> String {
     let registry = registry.unwrap_or(ACCOUNT);
     format!("The repository with name '{name}' does not exist in the registry with id '{registry}'")

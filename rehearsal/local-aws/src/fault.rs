@@ -1,10 +1,10 @@
-//! Faults: a function's process is killed around a call to AWS, or AWS does not do or does not say what was asked.
+//! Faults: a function's process is killed around a call to AWS, or AWS does not execute the call or loses its answer.
 //!
-//! A fault is planned for a point: a function, an operation, and which of its calls of that operation in the whole play.
-//! A call with all the attempts that an SDK makes of it counts once; SDKs say which attempts belong together
-//! (`amz-sdk-invocation-id`). So a refusal meets every attempt, because one that the SDK's next attempt makes good shows
-//! nothing about the function; the one fault of a single attempt is the lost answer, after which AWS is asked again for
-//! what it has done already.
+//! A fault is planned for a point: a function, an operation, and the number of its call to that operation in the whole
+//! run. A call counts once with all attempts that an SDK makes; SDKs mark attempts that belong together
+//! (`amz-sdk-invocation-id`). A refusal applies to every attempt, because one that the SDK's next attempt repairs would
+//! not test the function. The only fault of a single attempt is the lost answer, after which the SDK repeats a call
+//! that AWS has already executed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,31 +19,31 @@ named! {
     /// A fault of a call.
     pub enum Fault {
         "killed-before" => KilledBefore:
-            "The function's process is killed before AWS hears the call",
+            "The function's process is killed before AWS receives the call",
         "killed-after" => KilledAfter:
-            "The function's process is killed when AWS has done what was asked, before the answer arrives",
+            "The function's process is killed after AWS has executed the call, before the answer arrives",
         "error" => Error:
-            "AWS answers every attempt of the call with an error of its own, HTTP 500, and does nothing",
+            "AWS answers every attempt of the call with an internal error, HTTP 500, and does nothing",
         "denied" => Denied:
-            "AWS denies the call, which no SDK tries again",
+            "AWS denies the call, which no SDK retries",
         "throttled" => Throttled:
             "AWS throttles every attempt of the call",
         "timed-out" => TimedOut:
-            "AWS does what every attempt of the call asks for, and never answers",
+            "AWS executes every attempt of the call, and never answers",
         "answer-lost" => AnswerLost:
-            "AWS does what was asked, and the connection breaks before the answer; the next attempt is answered",
+            "AWS executes the call, and the connection breaks before the answer; the next attempt is answered",
     }
 }
 
-/// One call of a function, with all its attempts.
+/// One call by a function, with all its attempts.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Point {
-    /// Binary name: `start-deployment`; or with the service that the call is about, `start-deployment@web`, so that it
-    /// counts no call for another service, which may come earlier or later.
+    /// The binary name, `start-deployment`, or with the service that the call is about, `start-deployment@web`. The
+    /// latter does not count calls for other services, whose order may vary.
     pub function: String,
-    /// As IAM names it: `ecs:RunTask`.
+    /// IAM's name of the operation: `ecs:RunTask`.
     pub operation: String,
-    /// Which of the function's calls of the operation, from 1 on.
+    /// The number of the function's call to the operation, from 1.
     pub occurrence: u32,
 }
 
@@ -98,7 +98,7 @@ impl FromStr for Planned {
     }
 }
 
-/// What is planned, what was called, and what has come to pass.
+/// Planned faults, the calls so far, and the injected faults.
 #[derive(Debug, Default)]
 pub struct Faults {
     state: Mutex<State>,
@@ -108,9 +108,9 @@ pub struct Faults {
 struct State {
     planned: BTreeMap<Point, Fault>,
     points: Vec<Point>,
-    /// How often a function has called an operation.
+    /// The number of a function's calls to an operation.
     called: BTreeMap<(String, String), u32>,
-    /// The faults that calls have met, by what the SDK calls them.
+    /// The faults of calls, by the SDK's id of the call.
     met: BTreeMap<String, Fault>,
     injected: Vec<Planned>,
 }
@@ -125,35 +125,35 @@ impl Faults {
         faults
     }
 
-    /// From now on the call at this point meets this fault. A point has one; a later plan replaces an earlier one.
+    /// Plans a fault for the call at this point. A point has one fault; a later plan replaces an earlier one.
     pub fn plan(&self, planned: Planned) {
         self.lock().planned.insert(planned.point, planned.fault);
     }
 
-    /// Nothing happens to calls any more.
+    /// Cancels all planned faults.
     pub fn forget(&self) {
         self.lock().planned.clear();
     }
 
-    /// Whether calls are told apart by the service that they are about.
+    /// Whether calls are counted by the service that they are about.
     pub(crate) fn tells_services_apart(&self) -> bool {
         let state = self.lock();
         let mut functions = state.planned.keys().map(|point| &point.function);
         functions.any(|function| function.contains('@'))
     }
 
-    /// Every point that was reached, in order.
+    /// Returns every point that was reached, in order.
     pub fn points(&self) -> Vec<Point> {
         self.lock().points.clone()
     }
 
-    /// Everything planned that has come to pass, in order.
+    /// Returns every injected fault, in order.
     pub fn injected(&self) -> Vec<Planned> {
         self.lock().injected.clone()
     }
 
-    /// Counts an attempt of a call, and says what happens to it. `call` is what the SDK calls all attempts of it; an
-    /// attempt that says nothing is a call of its own.
+    /// Counts an attempt of a call, and returns its fault. `call` is the SDK's id of the call, shared by all attempts;
+    /// an attempt without one counts as a separate call.
     pub(crate) fn meets(
         &self,
         function: &str,
@@ -188,7 +188,7 @@ impl Faults {
     }
 }
 
-/// Whether an SDK sends a call for the first time.
+/// Whether this is an SDK's first attempt of a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Attempt {
     First,
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_reads_as_it_is_written() {
+    fn a_fault_is_parsed_from_its_display() {
         for fault in Fault::ALL {
             let text = format!("run-migration:ecs:RunTask:2={}", fault.name());
             assert_eq!(planned(&text).to_string(), text);
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_meets_every_attempt_of_one_call() {
+    fn a_refusal_applies_to_every_attempt_of_one_call() {
         let faults = Faults::default();
         faults.plan(planned("run-migration:ecs:RunTask:2=error"));
         assert_eq!(meets(&faults, "a", Attempt::First), None);

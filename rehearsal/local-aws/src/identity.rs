@@ -1,14 +1,14 @@
-//! Who and where: the account, the region, ARNs, ids, and which function a caller is.
+//! Identities: the account, the region, ARNs, ids, and the functions' access keys.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sha2::{Digest, Sha256};
 
-/// The account that everything belongs to.
+/// The account of every resource.
 pub const ACCOUNT: &str = "111122223333";
-/// The region that everything is in.
+/// The region of every resource.
 pub const REGION: &str = "eu-central-1";
-/// The registry that the rehearsal's own images are in.
+/// The registry of the rehearsal's images.
 pub const REGISTRY: &str = "111122223333.dkr.ecr.eu-central-1.amazonaws.com";
 
 /// The ARN of a resource of the account and region.
@@ -16,12 +16,12 @@ pub fn arn(service: &str, resource: &str) -> String {
     format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}")
 }
 
-/// The access key id by which a function's calls are recognised.
+/// The access key id that identifies a function's calls.
 pub fn access_key(binary_name: &str) -> String {
     format!("GREENLIGHT{}", binary_name.replace('-', "").to_uppercase())
 }
 
-/// Lower-case hexadecimal SHA-256.
+/// Returns the SHA-256 in lower-case hexadecimal.
 pub fn sha256_hex(text: &str) -> String {
     Sha256::digest(text.as_bytes())
         .iter()
@@ -29,14 +29,14 @@ pub fn sha256_hex(text: &str) -> String {
         .collect()
 }
 
-/// Makes ids that look like AWS's. The same run makes the same ids: nothing here is random.
+/// Generates ids in AWS's formats. They are not random, so the same run generates the same ids.
 #[derive(Default)]
 pub struct Ids {
     made: AtomicU64,
 }
 
 impl Ids {
-    /// 64 hexadecimal digits that were not given out before.
+    /// Returns 64 hexadecimal digits that were not returned before.
     fn next(&self) -> String {
         sha256_hex(&format!(
             "rehearsal id {}",

@@ -1,7 +1,8 @@
-//! AWS, played on this machine: the services that Greenlight uses, over HTTP, with their protocols, shapes and errors,
-//! and the shipped function binaries called as Lambda calls them.
+//! AWS, simulated on this machine: the services that Greenlight uses, over HTTP, with their protocols, shapes and
+//! errors, and the shipped function binaries, invoked as Lambda invokes them.
 //!
-//! Written from AWS's documentation and shares no code with what it rehearses. It is not a mock for unit tests.
+//! It is written from AWS's documentation and shares no code with the functions that it runs. It is not a mock for unit
+//! tests.
 
 pub mod api;
 pub mod assumption;

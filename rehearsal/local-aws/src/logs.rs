@@ -1,4 +1,4 @@
-//! CloudWatch Logs: what containers and functions wrote, by group and stream.
+//! CloudWatch Logs: the lines of containers and functions, by group and stream.
 
 pub mod filter;
 
@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-/// A line, and when it was written.
+/// A line and its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogEvent {
     pub at: SystemTime,
@@ -22,7 +22,7 @@ pub struct LogGroup {
     pub streams: Streams,
 }
 
-/// All log groups. Cheap to clone; all clones are the same.
+/// All log groups. Cheap to clone; all clones share them.
 #[derive(Clone, Default)]
 pub struct Logs {
     groups: Arc<Mutex<BTreeMap<String, LogGroup>>>,
@@ -40,7 +40,7 @@ impl Logs {
             .push(LogEvent { at, message });
     }
 
-    /// A group that is there before anything is written to it.
+    /// Creates a group before anything is written to it.
     pub fn create_group(&self, group: &str, at: SystemTime) {
         self.lock()
             .entry(group.to_owned())
@@ -51,12 +51,12 @@ impl Logs {
         self.lock().clone()
     }
 
-    /// The streams of a group; none: no such group.
+    /// Returns the streams of a group; `None` if it does not exist.
     pub fn streams(&self, group: &str) -> Option<Streams> {
         self.lock().get(group).map(|group| group.streams.clone())
     }
 
-    /// Everything that a task's containers wrote, in the order of the moments.
+    /// Returns every line of a task's containers, in order of time.
     pub fn of_task(&self, task_id: &str) -> Vec<LogEvent> {
         let suffix = format!("/{task_id}");
         let groups = self.lock();
@@ -83,18 +83,18 @@ impl LogGroup {
     }
 }
 
-/// Where a reading of a stream begins.
+/// Where reading a stream begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum From {
     Head,
     Tail,
-    /// After the first so many events, as a forward token says.
+    /// After this number of events: a forward token.
     After(usize),
-    /// Before the event with this number, as a backward token says.
+    /// Before the event with this number: a backward token.
     Before(usize),
 }
 
-/// The part of `length` events that is read: at most `limit`, in order.
+/// The range of `length` events to read: at most `limit`, in order.
 pub fn window(length: usize, limit: usize, from: From) -> std::ops::Range<usize> {
     match from {
         From::Head => 0..limit.min(length),

@@ -1,15 +1,16 @@
-//! Enums whose values people name: each value with its name and its meaning, in one table.
+//! Enums whose values users name: each value with its name and meaning, in one table.
 
 use thiserror::Error;
 
-/// Nothing has this name.
+/// No value has this name.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("expected one of {}", .expected.join(", "))]
 pub struct UnknownName {
     pub expected: Vec<&'static str>,
 }
 
-/// Declares such an enum: `"name" => Variant: "what it means",`. A value that is added is in `ALL`, read and shown at once.
+/// Declares such an enum: `"name" => Variant: "meaning",`. A new value is automatically part of `ALL`, parsed and
+/// displayed.
 macro_rules! named {
     (
         $(#[$attribute:meta])*
@@ -22,17 +23,17 @@ macro_rules! named {
         }
 
         impl $kind {
-            /// In the order in which they are declared.
+            /// In order of declaration.
             pub const ALL: &[$kind] = &[$($kind::$variant,)+];
 
-            /// As options take it.
+            /// The name, as in options.
             pub fn name(self) -> &'static str {
                 match self {
                     $($kind::$variant => $name,)+
                 }
             }
 
-            /// What it means, in a sentence for `--help`.
+            /// The meaning, a sentence for `--help`.
             pub fn meaning(self) -> &'static str {
                 match self {
                     $($kind::$variant => $meaning,)+

@@ -1,4 +1,4 @@
-//! State that can be waited for: every service keeps its own in one of these.
+//! State that can be awaited: every service keeps its state in one of these.
 
 use std::pin::pin;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
@@ -6,10 +6,10 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
-/// A value behind a lock, and a signal whenever it was written.
+/// A value behind a lock, and a notification after every write.
 ///
-/// Whoever waits is woken in the order in which they began to, so that the same happens in every run. `tokio::sync::watch`
-/// does not promise that: it spreads those who wait over several lists, by chance.
+/// Waiters are woken in the order in which they began to wait, so that every run is the same. `tokio::sync::watch` does
+/// not guarantee that: it distributes its waiters randomly over several lists.
 pub struct Observable<T> {
     value: RwLock<T>,
     written: Notify,
@@ -23,8 +23,8 @@ impl<T> Observable<T> {
         }
     }
 
-    pub fn read<R>(&self, look: impl FnOnce(&T) -> R) -> R {
-        look(&self.lock())
+    pub fn read<R>(&self, find: impl FnOnce(&T) -> R) -> R {
+        find(&self.lock())
     }
 
     pub fn write<R>(&self, change: impl FnOnce(&mut T) -> R) -> R {
@@ -33,18 +33,18 @@ impl<T> Observable<T> {
         result
     }
 
-    /// Waits until `look` finds what it looks for.
-    pub async fn until<R>(&self, mut look: impl FnMut(&T) -> Option<R>) -> R {
+    /// Waits until `find` returns a value.
+    pub async fn until<R>(&self, mut find: impl FnMut(&T) -> Option<R>) -> R {
         loop {
             let written = pin!(self.written());
-            if let Some(found) = look(&self.lock()) {
+            if let Some(found) = find(&self.lock()) {
                 return found;
             }
             written.await;
         }
     }
 
-    /// Comes to an end with the next write from now on.
+    /// Completes with the next write.
     pub fn written(&self) -> Notified<'_> {
         self.written.notified()
     }
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn whoever_waits_is_woken_in_order() {
+    async fn waiters_are_woken_in_order() {
         let watched = Arc::new(Observable::new(false));
         let woken = Arc::new(Mutex::new(Vec::new()));
         let waiting: Vec<_> = (0..50)

@@ -1,6 +1,6 @@
-//! Whoever acts on a world, with its clock paused: it goes on only while that one waits for something.
+//! A paused clock for scripts and tests: it advances only while they wait for something.
 //!
-//! What is done between two waits happens at one moment, however long it really takes.
+//! Everything between two waits happens at one simulated moment, however long it really takes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,16 +10,17 @@ use crate::clock::Busy;
 use crate::timeline;
 use crate::world::World;
 
-/// Keeps a world's clock where it is, except in its own waits. Nobody's call may wait for simulated time meanwhile.
+/// Holds a world's clock, except during its own waits. Outside them no call may wait for simulated time, or it never
+/// returns.
 pub struct Pause {
     aws: Arc<Aws>,
-    /// Number of entries that have been waited for, or passed over by a wait.
+    /// The number of entries that a wait has returned or passed over.
     seen: usize,
     still: Option<Busy>,
 }
 
 impl Pause {
-    /// Timeline of before are not waited for.
+    /// Earlier entries are not waited for.
     pub fn new(world: &World) -> Pause {
         Pause {
             aws: world.shared().clone(),
@@ -28,7 +29,7 @@ impl Pause {
         }
     }
 
-    /// Lets the clock go on until the future is ready, and no further.
+    /// Lets the clock advance until the future is ready, and no further.
     pub async fn during<F: Future>(&mut self, wait: F) -> F::Output {
         let (clock, before) = (self.aws.clock.clone(), self.still.take());
         let wait = async {
@@ -40,7 +41,7 @@ impl Pause {
         clock.track(wait).await
     }
 
-    /// The next entry that is the one; says whether it came before everything ended.
+    /// Waits for the next matching entry; returns whether it came before the world had settled.
     pub async fn until(
         &mut self,
         is_it: impl Fn(&timeline::Event) -> bool + Send + 'static,
@@ -61,14 +62,14 @@ impl Pause {
         true
     }
 
-    /// Nothing is under way any more (`Aws::settled`). What led there is not waited for afterwards.
+    /// Waits until nothing is in progress (`Aws::settled`). Later waits skip the entries up to there.
     pub async fn settled(&mut self) {
         let aws = self.aws.clone();
         self.during(aws.settled()).await;
         self.seen = aws.timeline.entries().len();
     }
 
-    /// So much simulated time.
+    /// Waits for this simulated time.
     pub async fn pass(&mut self, duration: Duration) {
         let clock = self.aws.clock.clone();
         self.during(clock.sleep(duration)).await;

@@ -1,4 +1,4 @@
-//! Programs as real processes of this machine: containers of tasks, and functions.
+//! Containers and functions as real processes of this machine.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,24 +17,24 @@ use tokio::task::JoinHandle;
 
 /// How long a process may take to end after SIGTERM. ECS's own default is 30 seconds; this is real time.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the log of an ended process may stay open, by a child that outlives it.
+/// How long a surviving child may keep the log of an ended process open.
 const LOG_TIMEOUT: Duration = Duration::from_secs(1);
-/// What the sample service says once it answers.
+/// The line that the sample service prints once it is listening.
 const LISTENING: &str = "listening on ";
-/// So many looks in a row, so far apart, must find that a process sleeps, and that it has slept since the first.
-const LOOKS: u32 = 3;
-const LOOK: Duration = Duration::from_millis(1);
-/// Where many compete for a processor, looking costs what the process waits for: one that is awake is looked at less often.
-const LOOK_AT_AWAKE_AT_MOST: Duration = Duration::from_millis(8);
-/// How long a process may compute until nobody waits for its sleep any more.
+/// The number and the interval of consecutive samples in which a process must be asleep, without a wake-up in between.
+const SAMPLES: u32 = 3;
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(1);
+/// On a busy machine sampling takes CPU time that the process needs, so the interval grows while the process is awake.
+const LONGEST_SAMPLE_INTERVAL: Duration = Duration::from_millis(8);
+/// How long to wait for a process that computes.
 const AWAKE_AT_MOST: Duration = Duration::from_secs(10);
 
-/// What to run: an image's program with its environment.
+/// What to run: an image's executable with its environment.
 #[derive(Debug, Clone)]
 pub struct Container {
-    /// The executable that stands for the image (the sample service).
+    /// The executable that represents the image (the sample service).
     pub program: PathBuf,
-    /// Arguments, as the image's command or an override of it says: `["serve"]`, `["migrate"]`.
+    /// The arguments, from the image's command or an override: `["serve"]`, `["migrate"]`.
     pub arguments: Vec<String>,
     /// The whole environment; nothing is inherited.
     pub environment: BTreeMap<String, String>,
@@ -90,7 +90,7 @@ impl Process {
                         .unwrap_or_else(PoisonError::into_inner)
                         .take()
                 {
-                    // Nobody waits to hear where it listens: a migration, or a task that is stopped already.
+                    // The address has no receiver: a migration, or a task that is stopping already.
                     let _ = address.send(said);
                 }
                 log(line);
@@ -112,8 +112,8 @@ impl Process {
         })
     }
 
-    /// Where the service listens, once it has said so (`listening on 127.0.0.1:…`); `None` when it ended before, and
-    /// on every call after the first answer.
+    /// Waits for the address that the service reports (`listening on 127.0.0.1:…`); `None` if it ended before, and on
+    /// every call after the first result.
     pub async fn listening(&mut self) -> Option<SocketAddr> {
         let listening = self.listening.as_mut()?;
         let address = listening.await.ok();
@@ -121,12 +121,12 @@ impl Process {
         address
     }
 
-    /// Waits for the end and for the last line of the log; the exit code as a shell counts it (128 + signal for a
-    /// killed one). Waiting may be given up and begun again.
+    /// Waits for the end and for the last line of the log; returns the exit code as a shell does (128 + signal if it
+    /// was killed). May be cancelled and called again.
     pub async fn exited(&mut self) -> i32 {
         let code = match self.child.wait().await {
             Ok(status) => exit_code(status),
-            // Only a process that is nobody's child any more cannot be waited for.
+            // Waiting fails only for a process that is not a child any more.
             Err(_) => 255,
         };
         while let Some(log) = self.logs.last_mut() {
@@ -138,17 +138,17 @@ impl Process {
         code
     }
 
-    /// Its number, for as long as it has not been waited for.
+    /// Returns its process id until it has been waited for.
     pub fn id(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// Whether the process has ended already.
+    /// Returns whether the process has ended.
     pub fn has_exited(&mut self) -> bool {
         !matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// SIGTERM, and SIGKILL after a short while.
+    /// Sends SIGTERM, and SIGKILL after `STOP_TIMEOUT`.
     pub async fn stop(&mut self) {
         if self.has_exited() {
             return;
@@ -159,7 +159,7 @@ impl Process {
             .and_then(|id| i32::try_from(id).ok())
             .and_then(Pid::from_raw)
         {
-            // It may end by itself at this very moment; then there is nobody to signal.
+            // Fails if the process ends at this moment, and then no signal is needed.
             let _ = kill_process(pid, Signal::TERM);
         }
         if tokio::time::timeout(STOP_TIMEOUT, self.exited())
@@ -170,35 +170,36 @@ impl Process {
         }
     }
 
-    /// SIGKILL, at once.
+    /// Sends SIGKILL at once.
     pub async fn kill(&mut self) {
-        // A process that cannot be killed has ended.
+        // Killing fails only if the process has ended.
         let _ = self.child.start_kill();
         self.exited().await;
     }
 }
 
-/// Waits until a process has done what it can and waits for something itself, however long it waits for a processor; for
-/// a while at most. Only Linux says so (`/proc`); elsewhere nobody waits. A short sleep is none: a connection takes one.
+/// Waits, up to a limit, until a process has nothing left to compute and sleeps; waiting for a CPU does not count as
+/// sleep. Works on Linux only (`/proc`); elsewhere it returns at once. Short sleeps do not count, because opening a
+/// connection includes one.
 pub async fn asleep(id: u32) {
     let since = Instant::now();
-    let (mut looks, mut rest, mut found) = (0, LOOK, None);
-    while looks < LOOKS && since.elapsed() < AWAKE_AT_MOST {
+    let (mut samples, mut rest, mut found) = (0, SAMPLE_INTERVAL, None);
+    while samples < SAMPLES && since.elapsed() < AWAKE_AT_MOST {
         let sleep = sleep(id);
-        (looks, rest) = match &sleep {
-            None => (0, (rest * 2).min(LOOK_AT_AWAKE_AT_MOST)),
-            Some(_) if sleep == found => (looks + 1, LOOK),
-            Some(_) => (1, LOOK),
+        (samples, rest) = match &sleep {
+            None => (0, (rest * 2).min(LONGEST_SAMPLE_INTERVAL)),
+            Some(_) if sleep == found => (samples + 1, SAMPLE_INTERVAL),
+            Some(_) => (1, SAMPLE_INTERVAL),
         };
         found = sleep;
-        if looks < LOOKS {
+        if samples < SAMPLES {
             tokio::time::sleep(rest).await;
         }
     }
 }
 
-/// How often each thread of a process has gone to sleep, which tells one sleep from the next; none while a thread runs or
-/// would run. A process that is gone sleeps.
+/// Returns how often each thread of a process has gone to sleep, which distinguishes one sleep from the next; `None`
+/// while a thread is running or runnable. A process that is gone counts as asleep.
 fn sleep(id: u32) -> Option<Vec<String>> {
     let Ok(threads) = std::fs::read_dir(format!("/proc/{id}/task")) else {
         return Some(Vec::new());
@@ -210,7 +211,7 @@ fn sleep(id: u32) -> Option<Vec<String>> {
         .collect()
 }
 
-/// `State:\tS (sleeping)`, and further down `voluntary_ctxt_switches:\t17`; none if the thread is awake.
+/// `State:\tS (sleeping)`, and further down `voluntary_ctxt_switches:\t17`; `None` if the thread is awake.
 fn sleeps(status: &str) -> Option<String> {
     let value = |name: &str| {
         let mut lines = status.lines();
@@ -231,7 +232,7 @@ fn exit_code(status: ExitStatus) -> i32 {
         .unwrap_or(255)
 }
 
-/// Passes each line on until the stream ends; bytes that are no UTF-8 are shown as such.
+/// Forwards each line until the stream ends; invalid UTF-8 is replaced.
 async fn follow(stream: impl AsyncRead + Unpin, log: impl Fn(String)) {
     let mut reader = BufReader::new(stream);
     let mut line = Vec::new();
@@ -262,14 +263,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_log_is_complete_when_the_end_is_told() {
+    async fn the_log_is_complete_when_the_end_is_reported() {
         let (mut process, lines) = start("echo $COLOUR $PORT $HOME; exit 3");
         assert_eq!(process.exited().await, 3);
         assert_eq!(*lines.lock().unwrap(), ["green 0"]);
     }
 
     #[tokio::test]
-    async fn a_service_is_known_by_what_it_says() {
+    async fn a_services_address_is_read_from_its_output() {
         let (mut process, _) = start(
             "echo starting; echo listening on 127.0.0.1:4711; exec cat /dev/zero > /dev/null",
         );
@@ -291,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kernel_says_whether_a_thread_would_run_and_how_often_it_slept() {
+    fn a_threads_state_and_sleeps_are_read_from_proc() {
         let status = |state| {
             format!(
                 "Name:\tR\nState:\t{state}\nvoluntary_ctxt_switches:\t17\nnonvoluntary_ctxt_switches:\t4\n"

@@ -1,7 +1,7 @@
 //! EventBridge Scheduler: one-time schedules that call a function.
 //!
-//! A schedule is on time to the second, where AWS promises the minute. Whether AWS takes a moment that has passed is
-//! not documented; here it does, and calls at once.
+//! A schedule fires exactly on time, where AWS guarantees only the minute. It is not documented whether AWS accepts a
+//! time in the past; here it is accepted and fires at once.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,7 +19,7 @@ use crate::lambda::Lambda;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schedule {
     pub name: String,
-    /// The request, which is also the shape of the answer.
+    /// The request, which has the shape of the response.
     pub members: Value,
     pub due: SystemTime,
     pub function: String,
@@ -34,7 +34,7 @@ pub struct Schedule {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
     Enabled,
-    /// It never calls.
+    /// It never fires.
     Disabled,
 }
 
@@ -48,7 +48,7 @@ impl State {
 }
 
 impl Schedule {
-    /// Whether a request is the one that made this schedule, sent again: the same token, and the same in all else.
+    /// Whether a request repeats the one that created this schedule: the same token, and equal otherwise.
     pub fn is_repeated_by(&self, members: &Value) -> bool {
         !members["ClientToken"].is_null() && self.members == *members
     }
@@ -63,13 +63,13 @@ pub enum AfterCompletion {
 /// All schedules of the default group.
 pub struct Scheduler {
     context: Context,
-    /// A schedule calls its function with a role.
+    /// Checks a schedule's role, with which it calls its function.
     iam: Arc<Iam>,
     lambda: Lambda,
     schedules: Mutex<BTreeMap<String, Schedule>>,
 }
 
-/// There is one of that name already.
+/// A schedule with this name exists already.
 #[derive(Debug, PartialEq, Eq)]
 pub struct NameTaken;
 
@@ -83,7 +83,7 @@ impl Scheduler {
         }
     }
 
-    /// All of them, by name.
+    /// Returns all schedules, by name.
     pub fn all(&self) -> Vec<Schedule> {
         self.lock().values().cloned().collect()
     }
@@ -116,14 +116,14 @@ impl Scheduler {
     }
 }
 
-/// Keeps the schedule and calls its function when it is due, unless it was deleted before.
+/// Stores the schedule and calls its function when it is due, unless it is deleted before.
 pub fn create(scheduler: &Arc<Scheduler>, schedule: Schedule) -> Result<(), NameTaken> {
     scheduler.insert(schedule.clone())?;
     call_when_due(scheduler, schedule);
     Ok(())
 }
 
-/// Puts the schedule in the place of the one of its name: what that one said is gone, and it calls no more.
+/// Replaces the schedule of the same name, which never fires again.
 pub fn update(scheduler: &Arc<Scheduler>, schedule: Schedule) {
     scheduler.replace(schedule.clone());
     call_when_due(scheduler, schedule);
@@ -135,7 +135,7 @@ fn call_when_due(scheduler: &Arc<Scheduler>, schedule: Schedule) {
     }
     let kept = scheduler.clone();
     scheduler.context.background.spawn(async move {
-        // No reason to skip time by itself: it may be due in years.
+        // Patient, because the schedule may be due in years, and the clock must not jump there.
         kept.context.clock.wait_until(schedule.due).await;
         if kept.find(&schedule.name).as_ref() != Some(&schedule) {
             return;
@@ -146,13 +146,13 @@ fn call_when_due(scheduler: &Arc<Scheduler>, schedule: Schedule) {
         if let Err(refusal) = kept.iam.check_schedule(&schedule.role, &schedule.function) {
             kept.context.timeline.record(refusal.event());
         } else {
-            // A function that does not exist is a dead letter on AWS, and nothing here depends on it.
+            // On AWS a call to a missing function becomes a dead letter, on which nothing here depends.
             let _ = kept.lambda.invoke_async(&schedule.function, schedule.input);
         }
     });
 }
 
-/// The moment in `at(yyyy-mm-ddThh:mm:ss)`, in UTC.
+/// Parses `at(yyyy-mm-ddThh:mm:ss)`, in UTC.
 pub fn due(expression: &str) -> Option<SystemTime> {
     let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");
     let inner = expression.strip_prefix("at(")?.strip_suffix(')')?;
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_that_is_sent_again_is_known_by_its_token() {
+    fn a_repeated_request_is_recognized_by_its_token() {
         let schedule = |members: Value| Schedule {
             name: "once".to_owned(),
             members,

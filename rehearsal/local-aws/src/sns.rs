@@ -1,20 +1,20 @@
-//! SNS: topics, what Publish refuses, and the messages that were taken.
+//! SNS: topics, the validation of Publish, and the accepted messages.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
-/// Body and attributes together.
+/// The maximum size of body and attributes together.
 const LARGEST_MESSAGE_BYTES: usize = 262_144;
 
-/// All topics, who listens to them, and everything that was published.
+/// All topics, their subscriptions, and everything that was published.
 pub struct Sns {
     topics: Vec<String>,
     messages: Mutex<Vec<Message>>,
     subscriptions: Mutex<Vec<Subscription>>,
 }
 
-/// A message that SNS took.
+/// A message that SNS accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     pub topic: String,
@@ -22,25 +22,25 @@ pub struct Message {
     pub body: String,
 }
 
-/// Somebody who wants to hear what is published. Nothing is sent anywhere.
+/// A subscription. Nothing is sent to its endpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
     pub topic: String,
     pub protocol: String,
     pub endpoint: String,
-    /// Those of people and of servers wait until these confirm, which nobody does here.
+    /// Subscriptions of persons and servers are pending until they confirm, which never happens here.
     pub confirmed: bool,
     pub arn: String,
 }
 
-/// A message as it is published.
+/// A message to publish.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Publication<'a> {
     pub subject: Option<&'a str>,
     pub body: &'a str,
     /// `MessageStructure`.
     pub structure: Option<&'a str>,
-    /// Of all attributes: names, types and values together.
+    /// The size of all attributes: names, types and values together.
     pub attribute_bytes: usize,
 }
 
@@ -53,7 +53,7 @@ impl Sns {
         }
     }
 
-    /// A second subscription of the same endpoint is the first one.
+    /// Subscribing an endpoint again returns the first subscription.
     pub fn subscribe(&self, subscription: Subscription) -> Subscription {
         let mut subscriptions = self
             .subscriptions
@@ -98,7 +98,7 @@ impl Sns {
     }
 }
 
-/// Why SNS takes no such message; its sentence (`InvalidParameter`).
+/// Returns SNS's error message (`InvalidParameter`) for an invalid message.
 pub fn refusal(publication: Publication<'_>) -> Option<String> {
     let Publication { subject, body, .. } = publication;
     if body.is_empty() {
@@ -123,8 +123,8 @@ pub fn refusal(publication: Publication<'_>) -> Option<String> {
     }
 }
 
-/// A message for several protocols must say something to those that it does not name. What it holds under other names
-/// than AWS's protocols, or that is no text, is ignored.
+/// A message for several protocols must have a default. Entries that do not name one of AWS's protocols, or that are
+/// not strings, are ignored.
 fn structured(body: &str) -> Option<String> {
     let wrong = |what: &str| Some(format!("Invalid parameter: Message Structure - {what}"));
     match serde_json::from_str::<Value>(body) {
@@ -134,7 +134,7 @@ fn structured(body: &str) -> Option<String> {
     }
 }
 
-/// What is wrong with an ARN; SNS's sentence (`InvalidParameter`).
+/// Returns SNS's error message (`InvalidParameter`) for an invalid ARN.
 pub fn malformed_arn(member: &str, arn: &str) -> Option<String> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     match parts.as_slice() {
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn publish_is_refused_as_sns_refuses_it() {
+    fn invalid_messages_are_refused_with_snss_error() {
         let long = "x".repeat(LARGEST_MESSAGE_BYTES);
         let cases = [
             (None, "hello", None, ""),
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn arns_are_read_as_sns_reads_them() {
+    fn arns_are_validated_as_by_sns() {
         let check = |arn: &str| malformed_arn("TopicArn", arn).unwrap_or_default();
         assert_eq!(check("arn:aws:sns:eu-central-1:111122223333:outcomes"), "");
         assert_eq!(

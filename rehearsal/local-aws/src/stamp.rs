@@ -1,4 +1,4 @@
-//! Moments on the wire: epoch seconds in JSON 1.1, ISO 8601 in XML and in events, HTTP's date in headers.
+//! Timestamps on the wire: epoch seconds in JSON 1.1, ISO 8601 in XML and in events, HTTP's date in headers.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use time::UtcDateTime;
 use time::macros::format_description;
 
-/// How a moment is written.
+/// The format of a timestamp.
 pub(crate) type Stamp = fn(SystemTime) -> Value;
 
 /// Milliseconds since the epoch.
@@ -31,7 +31,7 @@ pub(crate) fn iso(moment: SystemTime) -> Value {
     )
 }
 
-/// `Wed, 14 Oct 2026 09:38:42 GMT`, as HTTP's `Date` has it.
+/// `Wed, 14 Oct 2026 09:38:42 GMT`, as in HTTP's `Date` header.
 pub(crate) fn http_date(moment: SystemTime) -> String {
     let format = format_description!(
         "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_moment_in_every_way() {
+    fn one_moment_in_every_format() {
         let moment = UNIX_EPOCH + Duration::from_millis(1_791_970_682_117);
         assert_eq!(epoch_seconds(moment), json!(1_791_970_682.117));
         assert_eq!(iso(moment), json!("2026-10-14T09:38:02.117Z"));

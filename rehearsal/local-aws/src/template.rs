@@ -1,4 +1,5 @@
-//! Reads `template.yaml`: functions, environment, rules, queues, roles, with CloudFormation's intrinsic functions resolved.
+//! Reads `template.yaml`: functions, environment, rules, queues and roles, with CloudFormation's intrinsic functions
+//! resolved.
 
 mod intrinsics;
 mod roles;
@@ -21,7 +22,8 @@ pub use intrinsics::STACK;
 /// Where Lambda unpacks layers.
 const LAYER_FOLDER: &str = "/opt/";
 
-/// What is evaluated, or is of no consequence in a rehearsal. A resource of another type may mean anything.
+/// The resource types that are evaluated, or have no effect in a rehearsal. The effect of any other type is unknown, so
+/// it is an error.
 const RESOURCES: [&str; 9] = [
     "AWS::CloudWatch::Alarm",
     "AWS::IAM::Role",
@@ -33,7 +35,7 @@ const RESOURCES: [&str; 9] = [
     "AWS::Serverless::Function",
     "AWS::Serverless::LayerVersion",
 ];
-/// The same of a function's properties, with those that `roles` refuses in its own words.
+/// The same for a function's properties, plus those that `roles` refuses with a specific message.
 const OF_FUNCTIONS: [&str; 23] = [
     "Architectures",
     "AssumeRolePolicyDocument",
@@ -59,7 +61,7 @@ const OF_FUNCTIONS: [&str; 23] = [
     "Tracing",
     "VpcConfig",
 ];
-/// The same of what makes a function run.
+/// The same for a function's event sources.
 const OF_EVENTS: [&str; 10] = [
     "DeadLetterConfig",
     "Description",
@@ -73,30 +75,30 @@ const OF_EVENTS: [&str; 10] = [
     "State",
 ];
 
-/// What the rehearsal takes from the template.
+/// The parts of the template that the rehearsal uses.
 #[derive(Debug, Clone)]
 pub struct Template {
     pub functions: Vec<Function>,
     pub rules: Vec<Rule>,
-    /// The roles with their policies, the functions' first.
+    /// The roles with their policies, those of functions first.
     pub principals: Vec<Principal>,
-    /// ARN of the outcome topic, as the functions get it.
+    /// ARN of the outcome topic, as passed to the functions.
     pub topic_arn: String,
-    /// The KMS keys of topics and queues, by the ARNs of these. AWS's own keys need no permission and are left out.
+    /// The KMS keys of topics and queues, by their ARNs. AWS-managed keys require no permission and are omitted.
     pub keys: BTreeMap<String, String>,
 }
 
-/// The paths of what AWS keeps elsewhere.
+/// The local paths of the binaries and the configuration.
 struct Paths<'a> {
     binaries: &'a Path,
     config: &'a Path,
-    /// The folder that a layer is made of; none where nobody has it.
+    /// The folder of a layer's files, if there is one.
     layer: Option<&'a Path>,
 }
 
 impl Template {
     /// `parameters` override the template's defaults; `binaries` is the folder of the built functions; `config` is the
-    /// pipelines file that stands for the one that the functions find below `/opt`.
+    /// pipelines file that replaces the one below `/opt`.
     pub fn read(
         file: &Path,
         parameters: &BTreeMap<String, String>,
@@ -146,7 +148,7 @@ impl Template {
             let of_type = resource["Type"].as_str().unwrap_or_default();
             if !RESOURCES.contains(&of_type) && !roles::NOT_READ.contains(&of_type) {
                 bail!(
-                    "`{logical_id}` is of the type `{of_type}`, which is not played in the rehearsal"
+                    "`{logical_id}` is of the type `{of_type}`, which the rehearsal does not support"
                 );
             }
             if of_type != "AWS::Serverless::Function" {
@@ -171,7 +173,7 @@ impl Template {
     }
 }
 
-/// A function as the template declares it, the globals laid under its properties.
+/// A function as the template declares it, with the globals merged into its properties.
 struct Declared<'a> {
     scope: &'a Scope,
     logical_id: &'a str,
@@ -193,7 +195,7 @@ impl Declared<'_> {
         let name = self.scope.attribute(self.logical_id, "Ref")?;
         let name = name
             .as_str()
-            .with_context(|| format!("`{path}.Properties.FunctionName` is no text"))?;
+            .with_context(|| format!("`{path}.Properties.FunctionName` is not a string"))?;
         Ok(Function {
             logical_id: self.logical_id.to_owned(),
             binary_name: binary_name.to_owned(),
@@ -222,7 +224,7 @@ impl Declared<'_> {
         })
     }
 
-    /// A property with its intrinsic functions resolved.
+    /// Returns a property with its intrinsic functions resolved.
     fn property(&self, pointer: &str) -> anyhow::Result<Option<Value>> {
         let path = format!(
             "Resources.{}.Properties{}",
@@ -280,7 +282,7 @@ impl Declared<'_> {
         Ok(environment)
     }
 
-    /// The local file for one that a layer brings: the function must have the layer, and the layer the file.
+    /// Returns the local path of a layer's file: the function must have the layer, and the layer the file.
     fn file_of_a_layer(&self, file: &str, paths: &Paths<'_>) -> anyhow::Result<String> {
         let layers = self.properties["Layers"]
             .as_array()
@@ -300,14 +302,14 @@ impl Declared<'_> {
         let is_there = paths.layer.is_none_or(|folder| folder.join(file).is_file());
         if !is_there || !layers.iter().any(brings_config) {
             bail!(
-                "`{}` has no layer that brings `{file}` (its `ContentUri` would be `config/`)",
+                "`{}` has no layer that contains `{file}` (its `ContentUri` would be `config/`)",
                 self.logical_id
             );
         }
         Ok(paths.config.display().to_string())
     }
 
-    /// The logical id of the queue behind the function's on-failure destination.
+    /// Returns the logical id of the queue of the function's on-failure destination.
     fn on_failure(&self) -> anyhow::Result<Option<String>> {
         let Some(destination) =
             self.property("/EventInvokeConfig/DestinationConfig/OnFailure/Destination")?
@@ -317,7 +319,7 @@ impl Declared<'_> {
         self.queue(&destination).map(Some)
     }
 
-    /// The logical id of the queue that a rule sends to what it could not deliver; SAM makes one when asked for the type.
+    /// Returns the logical id of a rule's dead-letter queue; SAM creates one if only the type is given.
     fn dead_letters(&self, event: &str, written: &Value) -> anyhow::Result<Option<String>> {
         match (&written["Arn"], written["Type"].as_str()) {
             (Value::Null, None) => Ok(None),
@@ -329,7 +331,7 @@ impl Declared<'_> {
         }
     }
 
-    /// The logical id of the queue with this ARN.
+    /// Returns the logical id of the queue with this ARN.
     fn queue(&self, arn: &Value) -> anyhow::Result<String> {
         for (logical_id, resource) in self.scope.written("Resources").into_iter().flatten() {
             if resource["Type"] == "AWS::SQS::Queue"
@@ -340,7 +342,7 @@ impl Declared<'_> {
             }
         }
         bail!(
-            "`{}` sends its failures to `{arn}`, which is no queue of the template",
+            "`{}` sends its failures to `{arn}`, which is not a queue of the template",
             self.logical_id
         )
     }
@@ -368,7 +370,7 @@ impl Declared<'_> {
                 Some("Schedule") => Schedule::parse(properties["Schedule"].as_str().unwrap_or(""))
                     .map(Trigger::Schedule),
                 of => bail!(
-                    "`{path}` has the type `{}`, which is not played",
+                    "`{path}` has the type `{}`, which the rehearsal does not support",
                     of.unwrap_or("")
                 ),
             };
@@ -390,7 +392,7 @@ impl Declared<'_> {
     }
 }
 
-/// Whether everything that is written is known here.
+/// Refuses properties that are not in the list.
 fn known(written: &Value, names: &[&str], path: &str) -> anyhow::Result<()> {
     let mut written = written.as_object().into_iter().flatten();
     match written.find(|(name, _)| !names.contains(&name.as_str())) {
@@ -399,7 +401,7 @@ fn known(written: &Value, names: &[&str], path: &str) -> anyhow::Result<()> {
     }
 }
 
-/// The keys of one's own by which topics and queues are encrypted.
+/// The customer managed keys of topics and queues.
 fn keys(scope: &Scope) -> anyhow::Result<BTreeMap<String, String>> {
     let mut keys = BTreeMap::new();
     for (logical_id, resource) in scope.written("Resources").into_iter().flatten() {
@@ -427,7 +429,7 @@ fn keys(scope: &Scope) -> anyhow::Result<BTreeMap<String, String>> {
     Ok(keys)
 }
 
-/// A rule's `RetryPolicy`, with EventBridge's limits and defaults.
+/// Reads a rule's `RetryPolicy`, with EventBridge's limits and defaults.
 fn retry_policy(written: &Value) -> anyhow::Result<RetryPolicy> {
     let number = |name: &str, default: u64, least: u64, most: u64| match written.get(name) {
         None => Ok(default),
@@ -447,7 +449,8 @@ fn retry_policy(written: &Value) -> anyhow::Result<RetryPolicy> {
     })
 }
 
-/// Lays a function's properties over the globals as SAM does: maps are merged, lists added, everything else replaced.
+/// Merges a function's properties over the globals as SAM does: maps are merged, lists concatenated, other values
+/// replaced.
 fn merge(under: &mut Value, over: &Value) {
     match (under, over) {
         (Value::Object(under), Value::Object(over)) if !is_call(over) => {

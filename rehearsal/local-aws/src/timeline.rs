@@ -1,6 +1,6 @@
-//! What happened in a run, in order: for the terminal, the record and the expectations of scenarios.
+//! The events of a run, in order: for the terminal, the record and the claims of scenarios.
 //!
-//! Nothing in the rehearsal acts on an entry; it is told, never obeyed.
+//! Entries are reports, never commands: no service of the world acts on one.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -23,15 +23,15 @@ struct State {
     awaited: Vec<Awaited>,
 }
 
-/// An entry that something waits for.
+/// A wait for an entry.
 struct Awaited {
     is_it: Box<dyn Fn(&Event) -> bool + Send>,
-    tell: oneshot::Sender<Still>,
+    sender: oneshot::Sender<Still>,
 }
 
-/// An entry that was waited for: the clock stays at its moment for as long as this lives.
+/// An entry that was waited for: the clock is held at its moment while this lives.
 pub struct Still {
-    /// Its place among all timeline.
+    /// Its index in the timeline.
     pub index: usize,
     _busy: Busy,
 }
@@ -59,42 +59,42 @@ impl Timeline {
         state.awaited = rest;
         for awaited in come {
             let _busy = self.clock.busy();
-            // A receiver that was dropped lets the clock go on.
-            let _ = awaited.tell.send(Still { index, _busy });
+            // If the receiver was dropped, the guard is dropped too, which releases the clock.
+            let _ = awaited.sender.send(Still { index, _busy });
         }
-        // Without subscribers this fails; the entry is kept all the same.
+        // Without subscribers this fails, but the entry is recorded.
         let _ = self.channel.send(entry);
     }
 
-    /// The first entry from index `from` on that `is_it`, with the clock kept at its moment, or where it is now if the
-    /// entry is older. The channel closes without a value if the world ends first.
+    /// Returns the first entry from index `from` on for which `is_it` is true, with the clock held at its moment, or at
+    /// the present if the entry is older. The channel closes without a value if the world ends first.
     pub fn still_when(
         &self,
         from: usize,
         is_it: impl Fn(&Event) -> bool + Send + 'static,
     ) -> oneshot::Receiver<Still> {
-        let (tell, hears) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         let mut state = self.lock();
         let mut entries = state.entries.iter().enumerate().skip(from);
         match entries.find(|(_, entry)| is_it(&entry.event)) {
             Some((index, _)) => {
                 let _busy = self.clock.busy();
-                let _ = tell.send(Still { index, _busy });
+                let _ = sender.send(Still { index, _busy });
             }
             None => state.awaited.push(Awaited {
                 is_it: Box::new(is_it),
-                tell,
+                sender,
             }),
         }
-        hears
+        receiver
     }
 
-    /// Every entry from now on.
+    /// Subscribes to the entries from now on.
     pub fn subscribe(&self) -> broadcast::Receiver<Entry> {
         self.channel.subscribe()
     }
 
-    /// Every entry so far, in order.
+    /// Returns every entry so far, in order.
     pub fn entries(&self) -> Vec<Entry> {
         self.lock().entries.clone()
     }

@@ -1,21 +1,20 @@
-//! Patterns in which `*` stands for any characters, none included, and of some kinds `?` for any one.
+//! Patterns in which `*` matches any number of characters and, in some kinds, `?` matches any one.
 //!
-//! Who may write a pattern may write a hostile one, so nothing is ever tried twice. Where there is no `?`, the literal
-//! parts between the stars are taken in order, each at the first place where it stands, which leaves the most to those
-//! behind it: the work grows with the text, whatever the pattern is. Where there is one, pattern and text are short, and the
-//! work is their product.
+//! Patterns may be hostile, so matching never backtracks. Without `?`, the literal parts between the stars are found in
+//! order, each at its first position, which leaves the most text for the parts behind it: the work is linear in the
+//! text, whatever the pattern. With `?`, pattern and text are short, and the work is their product.
 
-/// A pattern's literal parts: one more than it has stars.
+/// A pattern's literal parts, one more than it has stars.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Parts(Vec<String>);
 
 impl Parts {
-    /// A pattern in which a star is always a star.
+    /// A pattern without escapes: every star is a wildcard.
     pub(crate) fn plain(pattern: &str) -> Parts {
         Parts(pattern.split('*').map(str::to_owned).collect())
     }
 
-    /// A pattern in which a backslash takes the next character as it is.
+    /// A pattern in which a backslash escapes the next character.
     pub(crate) fn escaped(pattern: &str) -> Parts {
         let mut parts = vec![String::new()];
         let mut characters = pattern.chars();
@@ -39,12 +38,12 @@ impl Parts {
         &self.0
     }
 
-    /// Whether the whole text is as the pattern says.
+    /// Whether the pattern matches the whole text.
     pub(crate) fn hold(&self, text: &str) -> bool {
         self.hold_counting(text, &mut 0)
     }
 
-    /// The same, counting the bytes that are looked at.
+    /// The same, counting the bytes that are searched.
     fn hold_counting(&self, text: &str, looked_at: &mut usize) -> bool {
         let Some((first, rest)) = self.0.split_first() else {
             return text.is_empty();
@@ -73,17 +72,18 @@ impl Parts {
     }
 }
 
-/// Whether the whole text is as a pattern says in which `?` is any one character.
+/// Whether a pattern with `?` for any one character matches the whole text.
 pub(crate) fn like(pattern: &str, text: &str) -> bool {
     matches(pattern, text, None)
 }
 
-/// The same, but a wildcard stays within a segment of the text, unless it is a `*` that ends one of the pattern's.
+/// The same, but a wildcard stays within a segment of the text, unless it is a `*` at the end of a segment of the
+/// pattern.
 pub(crate) fn like_within(pattern: &str, text: &str, separator: char) -> bool {
     matches(pattern, text, Some(separator))
 }
 
-/// Goes through the pattern and keeps which beginnings of the text the pattern's beginning matches.
+/// Walks through the pattern and tracks which prefixes of the text its prefix matches.
 fn matches(pattern: &str, text: &str, separator: Option<char>) -> bool {
     let text: Vec<char> = text.chars().collect();
     let mut matched = vec![false; text.len() + 1];
@@ -115,7 +115,7 @@ mod tests {
 
     use super::*;
 
-    /// What a pattern means, tried in every way.
+    /// The reference implementation: tries every alternative.
     fn naive(pattern: &[char], text: &[char]) -> bool {
         match (pattern, text) {
             ([], []) => true,
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_like_patterns_with_their_case() {
+    fn patterns_match_case_sensitively() {
         for (pattern, text, expected) in [
             ("", "", true),
             ("", "a", false),
@@ -153,7 +153,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_pattern_means_what_it_says(pattern in "[abü*]{0,7}", text in "[abü]{0,9}") {
+        fn matching_agrees_with_the_reference(pattern in "[abü*]{0,7}", text in "[abü]{0,9}") {
             let (pattern_characters, characters): (Vec<char>, Vec<char>) =
                 (pattern.chars().collect(), text.chars().collect());
             let expected = naive(&pattern_characters, &characters);
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_backslash_takes_a_star_as_it_is() {
+    fn a_backslash_escapes_a_star() {
         for (pattern, text, holds) in [
             (r"a\*b", "a*b", true),
             (r"a\*b", "axb", false),
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile_patterns_take_no_more_looks_than_the_text_has_bytes() {
+    fn hostile_patterns_search_no_more_bytes_than_the_text_has() {
         let text = "a".repeat(100_000);
         for pattern in [
             format!("{}b", "*a".repeat(1_000)),

@@ -1,4 +1,4 @@
-//! The world of one rehearsal: every service, the API in front of them, and the services of ECS that it begins with.
+//! The world of one rehearsal: every AWS service, the API in front of them, and the initial ECS services.
 
 mod seed;
 mod settings;
@@ -28,7 +28,7 @@ use crate::scheduler::Scheduler;
 use crate::sns::Sns;
 use crate::timeline;
 
-// What a world is made of, and what it tells of itself: whoever has one needs no other module for it.
+// The types of a world's settings and results, re-exported so that its users need no other module.
 pub use self::settings::{
     ContainerSettings, HealthCheck, ServiceSettings, TestListener, WorldSettings,
 };
@@ -45,7 +45,7 @@ pub struct World {
     _life: Arc<Life>,
 }
 
-/// Ends the world's background: it holds the world's state, which would otherwise never be dropped.
+/// Ends the world's background tasks, which hold its state: it would otherwise never be dropped.
 struct Life {
     aws: Arc<Aws>,
 }
@@ -96,35 +96,35 @@ impl World {
         Ok(world)
     }
 
-    /// What the world is made of, for what outlives a borrow.
+    /// Returns the world's services, for users that outlive a borrow.
     pub fn shared(&self) -> &Arc<Aws> {
         &self.aws
     }
 
-    /// Every call so far, in order.
+    /// Returns every call so far, in order.
     pub fn calls(&self) -> Vec<AwsCall> {
         self.api.calls()
     }
 
-    /// Pushes an image: one completed push, with its event, for each tag, or one without a tag. What is there already
-    /// is left alone. Gives the digest.
+    /// Pushes an image: one completed push, with its event, for each tag, or one without a tag. Existing images are not
+    /// changed. Returns the digest.
     pub fn push(&self, image: &ImageSettings) -> Result<String, PushRefused> {
         self.ecr.push_image(image)
     }
 
-    /// Pushes an image for several platforms: its manifests and attestations without a tag, then the index. Gives the
+    /// Pushes an image for several platforms: its manifests and attestations without a tag, then the index. Returns the
     /// index's digest.
     pub fn push_index(&self, index: &IndexSettings) -> Result<String, PushRefused> {
         self.ecr.push_index(index)
     }
 
-    /// Ends every process and waits until all of them are gone.
+    /// Ends every process and waits until all have exited.
     pub async fn shutdown(&self) {
         self.background.shutdown().await;
     }
 }
 
-/// A world without services of ECS, at the beginning of time.
+/// A world without ECS services, at the start of simulated time.
 async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws> {
     let template = &settings.template;
     let clock = Clock::with(settings.pace, settings.dwell);
@@ -194,7 +194,7 @@ fn nodes(assumptions: &Assumptions) -> Nodes {
 
 async fn tell_skips(aws: Arc<Aws>) {
     let mut skips = aws.clock.skips();
-    // Whoever falls behind loses news of skips, which nothing depends on.
+    // A receiver that lags loses notices of skips, on which nothing depends.
     while let Ok(skip) = skips.recv().await {
         aws.timeline.record(timeline::Event::TimeSkipped {
             from: skip.from,

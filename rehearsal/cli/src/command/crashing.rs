@@ -15,12 +15,12 @@ A script that waits for a moment that can no longer come is cut short.
 
 Faults:
   killed-before  the function's process is killed before AWS receives the call
-  killed-after   the function's process is killed after AWS has acted on the call, before the answer arrives
-  error          AWS answers every attempt with an internal error, and does not act
+  killed-after   the function's process is killed after AWS has executed the call, before the answer arrives
+  error          AWS answers every attempt of the call with an internal error, and does nothing
   denied         AWS denies the call, which no SDK retries
-  throttled      AWS throttles every attempt
-  timed-out      AWS acts on every attempt, and never answers
-  answer-lost    AWS acts on the call, and the connection breaks before the answer; the next attempt is answered
+  throttled      AWS throttles every attempt of the call
+  timed-out      AWS executes every attempt of the call, and never answers
+  answer-lost    AWS executes the call, and the connection breaks before the answer; the next attempt is answered
 
 Examples:
   cargo rehearse crashes ship                             all points and faults of one scenario

@@ -2,8 +2,8 @@
 
 use tokio::runtime::{Handle, RuntimeFlavor};
 
-/// Work whose length is the caller's to choose. Other calls go on meanwhile, where there are other threads: a world of
-/// its own, as storms have, has one, and no callers but its functions.
+/// Runs work whose duration the caller controls. Other calls continue meanwhile if the runtime has other threads; the
+/// world of a storm has only one, but then its functions are the only callers.
 pub(super) fn aside<T>(work: impl FnOnce() -> T) -> T {
     if Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
         tokio::task::block_in_place(work)

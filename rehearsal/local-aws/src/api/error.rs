@@ -1,16 +1,16 @@
-//! Errors as AWS answers them.
+//! AWS's errors.
 
 use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
-/// A refusal with AWS's code, sentence and HTTP status.
+/// An error with AWS's code, message and HTTP status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {
     pub code: Cow<'static, str>,
     pub message: String,
     pub status: u16,
-    /// What else the error's shape has: ConflictException's `resourceIds`.
+    /// Further members of the error's shape: ConflictException's `resourceIds`.
     pub members: Vec<(&'static str, Value)>,
 }
 
@@ -40,7 +40,7 @@ impl ApiError {
         matches!(self.code.as_ref(), "AccessDenied" | "AccessDeniedException")
     }
 
-    /// The body in a REST protocol. Its sentence begins with a capital letter except in some of Lambda's errors.
+    /// The body in a REST protocol. Its message begins with a capital letter except in some of Lambda's errors.
     pub fn rest_body(&self) -> Value {
         let sentence = match self.code.as_ref() {
             "InvalidParameterValueException"
@@ -56,7 +56,7 @@ impl ApiError {
         body
     }
 
-    /// The wire carried something of another type than the member has.
+    /// The request has a value of another type than the member's.
     pub fn serialization(member: &str, wanted: &str) -> ApiError {
         ApiError::new(
             "SerializationException",

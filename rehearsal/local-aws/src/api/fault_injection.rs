@@ -20,12 +20,12 @@ use crate::fault::{Attempt, Fault};
 use crate::lambda::Asks;
 use crate::timeline;
 
-/// Who calls, as far as the request says.
+/// The caller, as far as the request identifies it.
 #[derive(Clone)]
 pub(super) struct Caller {
     /// Binary name.
     pub(super) function: String,
-    /// The execution environment that it runs in: Lambda gives each a session of its own.
+    /// The execution environment that it runs in: Lambda gives each its own session.
     pub(super) session: Option<String>,
     /// The id that its SDK gives all attempts of the call, and which of them this is.
     call: Option<String>,

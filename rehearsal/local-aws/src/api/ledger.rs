@@ -13,13 +13,13 @@ use crate::aws::Aws;
 use crate::iam::{Refusal, Why};
 use crate::identity::access_key;
 
-/// A call that came in over HTTP, and what was answered.
+/// A call over HTTP, and its response.
 #[derive(Debug, Clone)]
 pub struct AwsCall {
     pub at: SystemTime,
-    /// Binary name of the function that called; none when somebody else did.
+    /// Binary name of the function that called; `None` for any other caller.
     pub function: Option<String>,
-    /// As IAM names it: `ecs`, `elasticloadbalancing`.
+    /// The service in IAM's notation: `ecs`, `elasticloadbalancing`.
     pub service: &'static str,
     pub operation: String,
     /// HTTP status.
@@ -78,13 +78,13 @@ pub(super) fn authorize(call: Call<'_>, operation: Option<&Operation>) -> Result
     };
     let checked = call.aws.iam.check(function, &operation.permissions(call));
     checked.map_err(|refusal| match refusal.action.starts_with("kms:") {
-        // SNS has a code of its own for what KMS refuses (SNS API Reference, Publish).
+        // SNS has a specific code for calls that KMS denies (SNS API Reference, Publish).
         true => ApiError::new("KMSAccessDenied", refusal.sentence()),
         false => denied(call.service, sentence(call.service, &refusal)),
     })
 }
 
-/// The refusal of a call that no policy speaks of.
+/// The denial of a call that no policy mentions.
 pub(super) fn denial(aws: &Aws, service: Service, action: &str, function: &str) -> ApiError {
     let refusal = Refusal {
         holder: function.to_owned(),
@@ -96,7 +96,7 @@ pub(super) fn denial(aws: &Aws, service: Service, action: &str, function: &str) 
     denied(service, sentence(service, &refusal))
 }
 
-/// Each service has a code and a status of its own for it.
+/// The service's code and status for a denial.
 fn denied(service: Service, message: String) -> ApiError {
     match service {
         Service::Sns => ApiError::new("AuthorizationError", message).with_status(403),
@@ -112,8 +112,8 @@ fn denied(service: Service, message: String) -> ApiError {
     }
 }
 
-/// SNS writes its name in capital letters, and Elastic Load Balancing names no resource where its actions know none;
-/// both as people have reported refusals.
+/// SNS writes its name in capital letters, and Elastic Load Balancing names no resource for actions that do not support
+/// one; both as in reported denials.
 fn sentence(service: Service, refusal: &Refusal) -> String {
     match service {
         Service::Sns => {

@@ -39,14 +39,14 @@ use crate::timeline;
 
 pub(crate) use self::server::serve;
 
-/// The API of one world: the services behind it, and what it keeps of calls.
+/// The API of one world: the services behind it, and the ledger of calls.
 pub struct Api {
     aws: Arc<Aws>,
-    /// Of calls, apart from the ids of things: those are the same however calls overtake each other.
+    /// Request ids, separate from the ids of resources, which must not depend on the order of concurrent calls.
     request_ids: Ids,
     ledger: Ledger,
     throttle: Throttle,
-    /// What happens to calls of functions.
+    /// The faults of calls by functions.
     pub faults: Faults,
     pub wire: Wire,
 }
@@ -64,7 +64,7 @@ impl Api {
         }
     }
 
-    /// Every call so far, in order.
+    /// Returns every call so far, in order.
     pub fn calls(&self) -> Vec<AwsCall> {
         self.ledger.calls()
     }

@@ -1,4 +1,4 @@
-//! What the local AWS knows of an operation. It stands in a table beside the operation's handler, and nowhere else.
+//! The description of an operation. It is in a table beside the operation's handler, and nowhere else.
 
 use std::sync::Arc;
 
@@ -24,9 +24,9 @@ use crate::lambda::Asks;
 /// ];
 /// ```
 pub struct Operation {
-    /// As the service's API reference writes it.
+    /// As in the service's API reference.
     pub name: &'static str,
-    /// The token bucket that its calls draw from; none where its limit is not simulated.
+    /// The token bucket that its calls draw from; `None` if its limit is not simulated.
     pub bucket: Option<Bucket>,
     /// Where a REST service has it; none in the other protocols, whose requests name the operation.
     pub route: Option<Route>,
@@ -45,13 +45,13 @@ enum Handler {
 #[derive(Clone, Copy)]
 pub struct Route {
     pub method: &'static str,
-    /// As AWS's API models write it: what a request has in the place of `{Name}` is the member `Name`.
+    /// As in AWS's API models: the part of a path at `{Name}` is the member `Name`.
     pub path: &'static str,
     /// Reads a body that is not a JSON object of members.
     pub(super) body: Option<ReadBody>,
 }
 
-/// What a call needs to be allowed.
+/// Returns the permissions that a call requires.
 type Permissions = fn(Call<'_>) -> Vec<Permission>;
 /// The members that headers and body have.
 type ReadBody = fn(&HeaderMap, &Bytes) -> Result<Map<String, Value>, ApiError>;
@@ -83,7 +83,7 @@ pub(super) type Answer = Result<Value, ApiError>;
 pub(super) type Outcome = Result<Reply, ApiError>;
 
 impl Operation {
-    /// An operation that answers at once, with what a call of it needs to be allowed.
+    /// An operation that answers at once, with the permissions that a call requires.
     pub(super) const fn new(
         name: &'static str,
         handler: fn(Call<'_>) -> Answer,
@@ -143,14 +143,14 @@ impl Operation {
         self
     }
 
-    /// A function that makes the same call again waits for what it reports to change, so simulated time passes with
-    /// each call. Without it the function would wait in vain for what only this clock can bring.
+    /// Marks an operation that functions poll: a repeated call waits for its result to change, so simulated time passes
+    /// with each one. Otherwise the function would wait forever for a change that only simulated time brings about.
     pub(super) const fn polled(mut self) -> Operation {
         self.asks = Asks::ToWait;
         self
     }
 
-    /// Everything that the call needs to be allowed.
+    /// Returns all permissions that the call requires.
     pub(super) fn permissions(&self, call: Call<'_>) -> Vec<Permission> {
         (self.permissions)(call)
     }
@@ -164,7 +164,7 @@ impl Operation {
 }
 
 impl Route {
-    /// The members that a path has, where it is one of this route. A path may leave out the route's last `/`.
+    /// Returns the members in a path if it matches this route. A path may omit the route's last `/`.
     pub(super) fn members(
         &self,
         method: &str,

@@ -15,7 +15,8 @@ pub struct Page<T> {
 #[derive(Debug, PartialEq, Eq)]
 pub struct UnknownToken;
 
-/// The part of `all` that begins where `token` says. A list that shrank meanwhile gives an empty page, not an error.
+/// Returns the part of `all` that begins at `token`. A list that has shrunk meanwhile returns an empty page, not an
+/// error.
 pub fn page<T>(all: Vec<T>, size: usize, token: Option<&str>) -> Result<Page<T>, UnknownToken> {
     let start = token.map_or(Ok(0), read)?;
     let end = start.saturating_add(size);

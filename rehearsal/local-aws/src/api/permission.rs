@@ -1,4 +1,4 @@
-//! What the operations' permissions are made of.
+//! The building blocks of the operations' permissions.
 //!
 //! A call is authorized before its handler has checked anything, so its members are read without complaint: one that is
 //! absent or of another type is named `*`. The sources are AWS's Service Authorization Reference (SAR) and, for CodeDeploy,
@@ -41,7 +41,7 @@ pub(super) fn no_resource(call: Call<'_>) -> Vec<Permission> {
     vec![call.on("*")]
 }
 
-/// The ARN of what a request names by its ARN or its name.
+/// Returns the ARN of a resource that a request names by ARN or name.
 pub(super) fn full_arn(service: &str, prefix: &str, name: &str) -> String {
     if name.starts_with("arn:") {
         name.to_owned()
@@ -50,7 +50,7 @@ pub(super) fn full_arn(service: &str, prefix: &str, name: &str) -> String {
     }
 }
 
-/// To pass a role, named by its ARN or name, to a service.
+/// The permission to pass a role, given by ARN or name, to a service.
 pub(super) fn pass_role(role: &str, service: &str) -> Permission {
     let role = if role.starts_with("arn:") {
         role.to_owned()

@@ -23,7 +23,7 @@ pub fn parse(body: &str) -> Value {
     lists(root)
 }
 
-/// How deep a member's name may nest: no operation has a shape half as deep, and each level takes a stack frame.
+/// How deep a member's name may nest: no operation has a shape half as deep, and each level uses a stack frame.
 const DEEPEST: usize = 32;
 
 fn insert(at: &mut Value, path: &[&str], value: String) {
@@ -67,7 +67,7 @@ fn lists(value: Value) -> Value {
     )
 }
 
-/// Percent-decoding with `+` for a space. What is not valid stays as it is.
+/// Percent-decoding with `+` for a space. Invalid sequences are unchanged.
 pub fn decode(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

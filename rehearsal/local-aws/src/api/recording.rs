@@ -1,11 +1,11 @@
-//! A recording of the wire: every call with the bytes of its request and its response, one JSON object a line, to be
-//! checked by programs that others wrote.
+//! A recording of the wire: every call with the bytes of its request and its response, one JSON object per line, to be
+//! validated by other programs.
 //!
 //! A line has `caller`, `method`, `path`, `headers`, `body`, `status`, `answer_headers` and `answer_body`; headers are
 //! pairs, in order. Headers that the HTTP server itself adds to an answer (its length, the date) are not among them. A
-//! body that is not UTF-8 stands in base64 under `body_base64` or `answer_body_base64`. A call whose caller got no
-//! answer is not written. Nor are credentials: somebody who points a program with real ones here by mistake must not
-//! find them in a file. Bodies are complete, task definitions included.
+//! body that is not UTF-8 is in base64 under `body_base64` or `answer_body_base64`. A call whose caller got no answer
+//! is not written. Nor are credentials: real ones of a misdirected program must not end up in a file. Bodies are
+//! complete, task definitions included.
 
 use std::sync::Weak;
 

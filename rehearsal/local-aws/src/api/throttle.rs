@@ -1,4 +1,4 @@
-//! The token buckets of the ECS API: how many calls of an account it takes at once, and how many in the long run.
+//! The token buckets of the ECS API: the burst and sustained rates of an account's calls.
 //!
 //! The figures are those of the ECS API Reference, "Request throttling for the Amazon ECS API". The other services'
 //! figures are not published (CodeDeploy's) or far above what a deployment needs, and are not simulated. CodeDeploy's own
@@ -45,7 +45,7 @@ impl Bucket {
     }
 }
 
-/// What is left in the account's buckets, by the simulated clock.
+/// The tokens left in the account's buckets, by the simulated clock.
 #[derive(Debug, Default)]
 pub struct Throttle {
     left: Mutex<BTreeMap<Bucket, Left>>,

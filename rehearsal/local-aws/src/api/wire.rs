@@ -1,4 +1,4 @@
-//! The file that keeps what goes over the wire; `recording` writes it.
+//! The file that records every call; `recording` writes it.
 
 use std::fs::File;
 use std::io::Write;
@@ -8,7 +8,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 use anyhow::Context as _;
 use serde_json::Value;
 
-/// The file that every call is written to, once one is given.
+/// The file to which every call is written, once one is given.
 #[derive(Default)]
 pub struct Wire {
     file: OnceLock<Mutex<File>>,
@@ -16,7 +16,7 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// Checks that a file can be written to, before there is anything to record. It is left as it is.
+    /// Checks that a file is writable before there is anything to record. It is not changed.
     pub fn check_file(path: &Path) -> anyhow::Result<()> {
         let is_new = !path.exists();
         let opened = File::options()
@@ -26,7 +26,7 @@ impl Wire {
             .open(path);
         opened.with_context(|| format!("open `{}` to record the wire", path.display()))?;
         if is_new {
-            // The check made it; an empty file that stays does no harm.
+            // The check created it; an empty file that remains does no harm.
             let _ = std::fs::remove_file(path);
         }
         Ok(())
@@ -60,7 +60,7 @@ impl Wire {
         let text = format!("{line}\n");
         let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
         if let Err(error) = file.write_all(text.as_bytes()) {
-            // The first failure says why; those that follow are its consequences.
+            // Only the first failure is reported; the later ones are its consequences.
             let _ = self.failure.set(error);
         }
     }

@@ -1,4 +1,4 @@
-//! Whether anything is still under way in a world.
+//! Whether anything is still in progress in a world.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use super::Aws;
 use crate::ecs::task::TaskStatus;
 use crate::{codedeploy, ecs};
 
-/// How long a task that runs once is waited for when nothing else is under way.
+/// How long to wait for a one-off task when nothing else is in progress.
 const TASK_AT_MOST: Duration = Duration::from_secs(2 * 60 * 60);
 
 impl Aws {
-    /// Waits until nothing is under way: no deployment, no invocation, no task that runs once. A task that nobody waits
-    /// for any more and that does not end by itself is left alone in the end.
+    /// Waits until no deployment, invocation or one-off task is in progress. A task that never ends is abandoned after
+    /// a time.
     pub async fn settled(&self) {
         loop {
             self.codedeploy.until(no_deployment).await;
@@ -21,7 +21,7 @@ impl Aws {
                 () = self.ecs.until(no_task) => {}
                 () = self.clock.sleep(TASK_AT_MOST) => return,
             }
-            // Whatever these have led to has begun by then.
+            // Everything that these caused has started by then.
             let _still = self.clock.rest().await;
             let quiet =
                 self.codedeploy.read(no_deployment).is_some() && self.ecs.read(no_task).is_some();
@@ -38,7 +38,7 @@ fn no_deployment(state: &codedeploy::State) -> Option<()> {
     })
 }
 
-/// None that runs once.
+/// No one-off task.
 fn no_task(state: &ecs::State) -> Option<()> {
     all(&state.tasks, |task| {
         task.service.is_some() || task.status == TaskStatus::Stopped

@@ -3,7 +3,7 @@ use super::*;
 const HOUR: Duration = Duration::from_secs(3600);
 
 #[tokio::test(start_paused = true)]
-async fn an_hour_passes_at_once_when_nothing_is_under_way() {
+async fn an_hour_passes_at_once_when_nothing_is_in_progress() {
     let clock = Clock::start();
     let (before, real) = (clock.now(), Instant::now());
     clock.sleep(HOUR).await;
@@ -16,7 +16,7 @@ async fn an_hour_passes_at_once_when_nothing_is_under_way() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_clock_stays_for_the_dwell_and_for_whoever_is_busy() {
+async fn the_clock_stays_for_the_dwell_and_for_busy_guards() {
     let clock = Clock::start();
     let busy = clock.busy();
     let sleeper = tokio::spawn({
@@ -33,7 +33,7 @@ async fn the_clock_stays_for_the_dwell_and_for_whoever_is_busy() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_still_clock_moves_in_jumps_only_and_begins_at_the_same_moment() {
+async fn a_still_clock_moves_only_in_jumps_and_starts_at_a_fixed_moment() {
     let clock = Clock::with(Pace::Still, DWELL);
     let start = clock.now();
     assert_eq!(Clock::with(Pace::Still, DWELL).now(), start);
@@ -65,7 +65,7 @@ async fn sleepers_wake_in_the_order_of_their_moments() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_cancelled_sleep_and_a_patient_wait_are_no_reason_to_jump() {
+async fn the_clock_does_not_jump_for_a_cancelled_sleep_or_a_patient_wait() {
     let clock = Clock::start();
     let mut skips = clock.skips();
     let patient = tokio::spawn({
@@ -82,32 +82,32 @@ async fn a_cancelled_sleep_and_a_patient_wait_are_no_reason_to_jump() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_clock_stays_until_whoever_slept_has_woken() {
+async fn the_clock_stays_until_the_sleeper_has_woken() {
     let clock = Clock::start();
     let start = clock.now();
-    let (told, hears) = std::sync::mpsc::channel();
+    let (sender, receiver) = std::sync::mpsc::channel();
     let sleeper = tokio::spawn({
         let clock = clock.clone();
         async move {
             clock.sleep_until(start + HOUR * 2).await;
-            told.send(()).unwrap();
+            sender.send(()).unwrap();
         }
     });
     let mut late = pin!(clock.sleep_until(start + HOUR));
-    // Registered, and then not looked at until long after its moment.
+    // Registered, and then not polled until long after its moment.
     assert!(
         tokio::time::timeout(Duration::from_millis(10), &mut late)
             .await
             .is_err()
     );
     tokio::time::sleep(Duration::from_secs(30)).await;
-    assert!(hears.try_recv().is_err(), "the clock went on");
+    assert!(receiver.try_recv().is_err(), "the clock advanced");
     late.await;
     sleeper.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_jump_passes_over_a_moment_that_somebody_waits_for() {
+async fn no_jump_passes_over_a_pending_moment() {
     let clock = Clock::start();
     let start = clock.now();
     let waiter = tokio::spawn({

@@ -9,18 +9,18 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use super::Clock;
 
-/// A future that keeps the clock where it is from the moment at which it is woken until it waits again.
+/// A future that holds the clock from the moment at which it is woken until it is pending again.
 pub struct Tracked<F> {
     future: Pin<Box<F>>,
     sleep: Arc<Sleep>,
 }
 
-/// While one of these lives, a tracked future was woken and has not been polled since.
+/// A guard: while it lives, a tracked future was woken and has not been polled since.
 struct Runnable {
     clock: Clock,
 }
 
-/// Whether the future is runnable, and the waker that has it polled.
+/// Whether the future is runnable, and its task's waker.
 struct Sleep {
     clock: Clock,
     state: Mutex<State>,
@@ -32,8 +32,8 @@ struct State {
 }
 
 impl Clock {
-    /// The clock does not advance while this future is runnable. A wake-up by the network or by another process cannot be
-    /// foreseen: a future that waits for one holds a `busy` guard.
+    /// The clock does not advance while this future is runnable. A wake-up by the network or another process is
+    /// unpredictable: a future that waits for one must hold a `busy` guard.
     pub fn track<F: Future>(&self, future: F) -> Tracked<F> {
         let state = State {
             runnable: Some(Runnable::new(self)),
@@ -58,12 +58,12 @@ impl<F: Future> Future for Tracked<F> {
             state.waker = Some(context.waker().clone());
             state.runnable.take()
         };
-        // A poll without a wake-up (the first one, or a parent's) keeps the clock as well.
+        // A poll without a wake-up (the first one, or a parent's) holds the clock as well.
         let runnable = runnable.unwrap_or_else(|| Runnable::new(&self.sleep.clock));
         let waker = Waker::from(self.sleep.clone());
         let polled = self.future.as_mut().poll(&mut Context::from_waker(&waker));
-        // After the poll, not before it: what it wakes or registers counts by then, so that between two tasks that hand over
-        // to each other there is no moment at which nothing is runnable.
+        // Dropped after the poll, not before: the futures that the poll wakes are counted by then, so that between two
+        // tasks that hand over to each other one is always runnable.
         drop(runnable);
         polled
     }
@@ -71,7 +71,7 @@ impl<F: Future> Future for Tracked<F> {
 
 impl<F> Drop for Tracked<F> {
     fn drop(&mut self) {
-        // Its wakers may outlive it, and then wake nothing.
+        // Its wakers may outlive it, and must not hold the clock then.
         let mut state = self.sleep.lock();
         state.waker = None;
         let runnable = state.runnable.take();
@@ -135,28 +135,28 @@ mod tests {
     async fn the_clock_waits_for_runnable_futures_and_not_for_sleeping_ones() {
         let clock = Clock::start();
         let start = clock.now();
-        let (tell, told) = oneshot::channel::<()>();
+        let (sender, receiver) = oneshot::channel::<()>();
         let mut tracked = Box::pin(clock.track(async {
-            told.await.unwrap();
+            receiver.await.unwrap();
             std::future::pending::<()>().await;
         }));
-        let look = Duration::from_millis(1);
-        assert!(tokio::time::timeout(look, &mut tracked).await.is_err());
+        let moment = Duration::from_millis(1);
+        assert!(tokio::time::timeout(moment, &mut tracked).await.is_err());
         clock.sleep_until(start + HOUR).await;
-        tell.send(()).unwrap();
+        sender.send(()).unwrap();
         let jump = clock.sleep_until(start + HOUR * 2);
         let jump = tokio::time::timeout(Duration::from_secs(60), jump);
-        assert!(jump.await.is_err(), "the clock went on");
-        assert!(tokio::time::timeout(look, &mut tracked).await.is_err());
+        assert!(jump.await.is_err(), "the clock advanced");
+        assert!(tokio::time::timeout(moment, &mut tracked).await.is_err());
         clock.sleep_until(start + HOUR * 3).await;
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_dropped_or_finished_future_does_not_keep_the_clock() {
+    async fn a_dropped_or_finished_future_does_not_hold_the_clock() {
         let clock = Clock::start();
-        let (tell, told) = oneshot::channel::<()>();
-        drop(clock.track(told));
-        drop(tell);
+        let (sender, receiver) = oneshot::channel::<()>();
+        drop(clock.track(receiver));
+        drop(sender);
         clock.track(async {}).await;
         clock.sleep(HOUR).await;
         assert_eq!(clock.inner.lock().runnable, 0);

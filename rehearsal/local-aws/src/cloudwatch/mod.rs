@@ -1,5 +1,5 @@
-//! CloudWatch, as far as deployments look at it: alarms and their states. Metrics are not played, so an alarm changes
-//! its state only when somebody sets it.
+//! CloudWatch's alarms, as far as deployments need them. Metrics are not simulated, so an alarm changes its state only
+//! by SetAlarmState or by a step of the rehearsal.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -18,7 +18,7 @@ pub struct State {
     pub alarms: BTreeMap<String, Alarm>,
 }
 
-/// The alarms, and what sets them.
+/// The alarms, and the means to set them.
 pub struct CloudWatch {
     context: Context,
     state: Observable<State>,
@@ -39,7 +39,7 @@ pub struct Alarm {
     pub reason: String,
     pub state_updated_at: SystemTime,
     pub configured_at: SystemTime,
-    /// What PutMetricAlarm was given, as it came.
+    /// The parameters of PutMetricAlarm, unchanged.
     pub configuration: Map<String, Value>,
 }
 
@@ -70,13 +70,13 @@ impl AlarmState {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("there is no alarm `{name}` (hint: `alarms` of a service's settings makes one)")]
+#[error("the alarm `{name}` does not exist (hint: `alarms` of a service's settings creates one)")]
 pub struct AlarmDoesNotExist {
     pub name: String,
 }
 
 impl State {
-    /// Those of `names` that are in ALARM now.
+    /// Returns the alarms among `names` that are in ALARM.
     pub fn active(&self, names: &[String]) -> Vec<String> {
         let in_alarm = |name: &&String| {
             let alarm = self.alarms.get(*name);
@@ -94,7 +94,7 @@ impl CloudWatch {
         }
     }
 
-    /// Makes an alarm, or configures it anew: an existing one keeps its state.
+    /// Creates or updates an alarm; an existing one keeps its state.
     pub fn put_alarm(&self, name: &str, configuration: Map<String, Value>) {
         let now = self.context.clock.now();
         self.state.write(|state| {
@@ -114,7 +114,7 @@ impl CloudWatch {
         });
     }
 
-    /// Sets an alarm's state. Without metrics nothing sets it back.
+    /// Sets an alarm's state. Without metrics it stays until it is set again.
     pub fn set_alarm(&self, name: &str, state: AlarmState) -> Result<(), AlarmDoesNotExist> {
         self.set_alarm_because(name, state, "the rehearsal set it")
     }
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn states_have_the_names_of_cloudwatch() {
+    fn states_have_cloudwatchs_names() {
         for name in ["OK", "ALARM", "INSUFFICIENT_DATA"] {
             assert_eq!(AlarmState::parse(name).map(AlarmState::as_str), Some(name));
         }

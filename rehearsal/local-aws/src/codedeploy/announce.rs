@@ -1,4 +1,4 @@
-//! Tells of deployments: watchers of the rehearsal, and the event bus.
+//! Announces deployments to the timeline and to the event bus.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::events::rfc3339_seconds;
 use crate::identity::arn;
 use crate::timeline;
 
-/// Tells watchers of a new deployment.
+/// Records a new deployment in the timeline.
 pub fn created(codedeploy: &CodeDeploy, deployment: &Deployment) {
     let service = codedeploy.read(|state| {
         state
@@ -36,7 +36,7 @@ pub fn created(codedeploy: &CodeDeploy, deployment: &Deployment) {
         });
 }
 
-/// *CodeDeploy Deployment State-change Notification*, with its own words for the states.
+/// *CodeDeploy Deployment State-change Notification*, which has its own names for the states.
 pub(super) fn state_change(
     codedeploy: &CodeDeploy,
     deployment: &Deployment,
@@ -79,8 +79,8 @@ pub(super) fn state_change(
     );
 }
 
-/// What CodeDeploy tells of each instance of an EC2 deployment, and ECS of a service that it deploys itself. Whether they
-/// are told here too is not documented.
+/// The events that CodeDeploy emits for each instance of an EC2 deployment, and ECS for a service that it deploys
+/// itself. It is not documented whether they are emitted for ECS blue/green deployments as well.
 fn other_kinds(
     codedeploy: &CodeDeploy,
     resources: &[String],

@@ -1,4 +1,4 @@
-//! The AppSpec of an ECS deployment: read, and refused when it is not one.
+//! Parses and validates the AppSpec of an ECS deployment.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::lifecycle::LifecycleEvent;
 use crate::template::yaml;
 
-/// What an AppSpec asks for.
+/// The contents of an AppSpec.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AppSpec {
     /// ARN with revision.
@@ -15,15 +15,15 @@ pub struct AppSpec {
     pub container: String,
     pub port: u16,
     pub platform_version: Option<String>,
-    /// As the ECS API takes it; absent: the service's own.
+    /// In the ECS API's shape; if absent, the service's own applies.
     pub network_configuration: Option<Value>,
-    /// As the ECS API takes it; absent: the service's own way to start tasks.
+    /// In the ECS API's shape; if absent, the service's own launch type or strategy applies.
     pub capacity_provider_strategy: Option<Value>,
     pub hooks: BTreeMap<LifecycleEvent, String>,
 }
 
-/// Reads JSON or YAML. The error is a sentence for InvalidRevisionException: that of a document which is neither was
-/// observed, the others are inferred.
+/// Parses JSON or YAML. The error is the message of InvalidRevisionException: the one for a document that is neither
+/// was observed, the others are inferred.
 pub fn parse(content: &str) -> Result<AppSpec, String> {
     read(content).map_err(|detail| {
         format!(
@@ -69,7 +69,7 @@ fn read(content: &str) -> Result<AppSpec, String> {
     })
 }
 
-/// Every JSON document is YAML, but of numbers and texts JSON's own reader knows more.
+/// Every JSON document is also YAML, but the JSON parser is more exact about numbers and strings, so it runs first.
 fn document(content: &str) -> Result<Value, String> {
     let malformed =
         "The input AppSpec file is a not well-formed yaml. The template cannot be parsed.";
@@ -142,7 +142,7 @@ fn hooks(list: Option<&Value>) -> Result<BTreeMap<LifecycleEvent, String>, Strin
     Ok(hooks)
 }
 
-/// From the AppSpec's capital letters to the API's small ones.
+/// Converts the AppSpec's capitalized names to those of the API.
 fn network(value: &Value) -> Result<Value, String> {
     let configuration = object(Some(value), "NetworkConfiguration")?;
     only(
@@ -226,7 +226,7 @@ fn either<'a>(
     }
 }
 
-/// A member with a value; in YAML a name without one is null.
+/// Returns a member that has a value; in YAML a name without a value is null.
 fn given<'a>(members: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     members.get(name).filter(|value| !value.is_null())
 }
@@ -252,7 +252,7 @@ fn text(value: Option<&Value>, name: &str) -> Result<String, String> {
         .ok_or_else(|| format!("{name} is missing or not a text"))
 }
 
-/// The JSON that ships a task definition behind a container and port, without hooks.
+/// A JSON AppSpec that deploys a task definition behind a container and port, without hooks.
 pub fn render(task_definition: &str, container: &str, port: u16) -> String {
     let properties = json!({
         "TaskDefinition": task_definition,

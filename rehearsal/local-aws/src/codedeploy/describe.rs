@@ -12,7 +12,7 @@ use crate::ecs::service::counts;
 use crate::identity::arn;
 use crate::stamp::epoch_seconds;
 
-/// `deploymentInfo`. The AppSpec's content is never in it.
+/// `deploymentInfo`. It never contains the AppSpec's content.
 pub fn deployment(deployment: &Deployment, group: &Group, state: &State) -> Value {
     let mut info = json!({
         "applicationName": deployment.application,
@@ -67,7 +67,7 @@ pub fn deployment(deployment: &Deployment, group: &Group, state: &State) -> Valu
     info
 }
 
-/// The last one of the group that had succeeded when this one was made.
+/// The group's last deployment that had succeeded when this one was created.
 fn previous<'s>(deployment: &Deployment, state: &'s State) -> Option<&'s Deployment> {
     let earlier = |other: &&Deployment| {
         (&other.application, &other.group) == (&deployment.application, &deployment.group)
@@ -78,7 +78,7 @@ fn previous<'s>(deployment: &Deployment, state: &'s State) -> Option<&'s Deploym
     state.deployments.iter().rfind(earlier)
 }
 
-/// Counts of targets, of which an ECS deployment has one; nothing while it runs.
+/// Counts of targets, of which an ECS deployment has one; absent while the deployment runs.
 fn overview(status: DeploymentStatus) -> Option<Value> {
     let count = |counted: bool| u32::from(counted);
     (!status.is_active()).then(|| {
@@ -108,7 +108,7 @@ fn rollback_info(deployment: &Deployment) -> Option<Value> {
     }
 }
 
-/// `RevisionLocation`; without content as GetDeployment shows it.
+/// `RevisionLocation`; GetDeployment returns it without content.
 pub fn revision(sha256: &str, content: Option<&str>) -> Value {
     json!({ "revisionType": "AppSpecContent", "appSpecContent": { "content": content, "sha256": sha256 } })
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{DeploymentStatus, StopRequest};
 
-/// CodeDeploy's error code and sentence.
+/// CodeDeploy's error code and message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     pub code: &'static str,
@@ -20,29 +20,29 @@ impl Failure {
     }
 }
 
-/// What ended the play.
+/// What ended a deployment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Ending {
     Played,
     Failed(Failure),
     Stopped(StopRequest),
-    /// The names of the alarms that are in ALARM.
+    /// The names of the alarms in ALARM.
     AlarmActive(Vec<String>),
-    /// The ready wait is over.
+    /// The ready wait timed out.
     NobodyContinued {
         limit: Duration,
         counts: Counts,
     },
 }
 
-/// As what a deployment that nobody continued counts for the automatic rollback; not known for certain.
+/// How a deployment that was not continued counts for the automatic rollback; AWS's behaviour is not confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counts {
     AsNothing,
     AsFailed,
 }
 
-/// Whether the deployment has made anything that a rollback could take back.
+/// Whether the deployment has created a task set that a rollback could delete.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Green {
     Made,
@@ -57,7 +57,7 @@ pub struct Conclusion {
 }
 
 impl Conclusion {
-    /// The event's word for the status.
+    /// The name of the status in the state-change event.
     pub fn event_state(&self) -> &'static str {
         match self.status {
             DeploymentStatus::Succeeded => "SUCCESS",
@@ -104,7 +104,7 @@ pub fn conclude(ending: Ending, rollback_on: &[String], green: Green) -> Conclus
             status: DeploymentStatus::Stopped,
             error: Some(nobody_continued(limit)),
             roll_back: match counts {
-                // None of the three events is about it.
+                // None of the three auto-rollback events covers it.
                 Counts::AsNothing => false,
                 Counts::AsFailed => wanted("DEPLOYMENT_FAILURE"),
             },
@@ -112,7 +112,7 @@ pub fn conclude(ending: Ending, rollback_on: &[String], green: Green) -> Conclus
     }
 }
 
-/// The sentence is inferred; observed is that it names the alarm.
+/// The wording is inferred; it was observed that the message names the alarm.
 fn alarm_active(names: &[String]) -> Failure {
     let message = format!(
         "One or more alarms have been activated according to the Amazon CloudWatch metrics you selected, and the \
@@ -122,7 +122,7 @@ fn alarm_active(names: &[String]) -> Failure {
     Failure::new("ALARM_ACTIVE", message)
 }
 
-/// The sentence is documented, the code inferred.
+/// The message is documented; the code is inferred.
 fn nobody_continued(limit: Duration) -> Failure {
     let message = format!(
         "The deployment timed out while waiting for a notification to continue. This time out period is {} minutes.",
@@ -143,7 +143,7 @@ mod tests {
     #[test]
     fn every_ending_with_every_event() {
         let stopped = |roll_back| Ending::Stopped(StopRequest { roll_back });
-        let nobody = |counts| Ending::NobodyContinued {
+        let not_continued = |counts| Ending::NobodyContinued {
             limit: Duration::from_secs(600),
             counts,
         };
@@ -152,7 +152,7 @@ mod tests {
             "DEPLOYMENT_STOP_ON_ALARM",
             "DEPLOYMENT_STOP_ON_REQUEST",
         );
-        // The ending, its status, and the events after which it is rolled back; `` is none at all.
+        // The ending, its status, and the events that trigger a rollback; an empty string means none.
         let cases: [(Ending, &str, &[&str]); 8] = [
             (Ending::Played, "Succeeded", &[]),
             (
@@ -165,8 +165,8 @@ mod tests {
                 "Stopped",
                 &[alarm],
             ),
-            (nobody(Counts::AsNothing), "Stopped", &[]),
-            (nobody(Counts::AsFailed), "Stopped", &[failure]),
+            (not_continued(Counts::AsNothing), "Stopped", &[]),
+            (not_continued(Counts::AsFailed), "Stopped", &[failure]),
             (stopped(None), "Stopped", &[request]),
             (
                 stopped(Some(true)),
@@ -183,7 +183,7 @@ mod tests {
                     wanted,
                     "{ending:?} {event}"
                 );
-                // From BeforeInstall there is nothing to go back to.
+                // In BeforeInstall green does not exist, so there is nothing to roll back.
                 let not_made = check(ending, event, Green::NotMade);
                 assert_eq!(not_made, (*status, false), "{ending:?} {event}");
             }
@@ -191,19 +191,19 @@ mod tests {
     }
 
     #[test]
-    fn a_stop_that_nobody_asked_for_says_why() {
+    fn a_stop_without_a_request_states_its_reason() {
         let message = |ending| conclude(ending, &[], Green::Made).error.unwrap().message;
         let alarms = Ending::AlarmActive(vec!["web-5xx".to_owned(), "latency".to_owned()]);
         assert!(message(alarms).ends_with("Activated alarms: web-5xx, latency"));
-        let nobody = Ending::NobodyContinued {
+        let not_continued = Ending::NobodyContinued {
             limit: Duration::from_secs(600),
             counts: Counts::AsNothing,
         };
-        assert!(message(nobody).ends_with("10 minutes."));
+        assert!(message(not_continued).ends_with("10 minutes."));
     }
 
     #[test]
-    fn the_event_has_words_of_its_own() {
+    fn the_event_has_its_own_names_for_the_states() {
         let state = |ending| conclude(ending, &[], Green::Made).event_state();
         let failed = Ending::Failed(Failure::new("TIMEOUT", "late"));
         let stopped = Ending::Stopped(StopRequest { roll_back: None });

@@ -1,4 +1,4 @@
-//! Plays a deployment: one asynchronous task from Created to its end.
+//! Runs a deployment: one asynchronous task from `Created` to its end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use super::{
 use crate::assumption::Assumption;
 use crate::timeline;
 
-/// How long a deployment is `Created` and has no targets yet. That it is so for a while was observed, how long was not.
+/// How long a deployment stays `Created` and has no targets. The state was observed; its duration was not.
 const START_DELAY: Duration = Duration::from_secs(1);
 
-/// Plays a deployment that was created just now.
+/// Starts a deployment that was just created.
 pub fn begin(codedeploy: &Arc<CodeDeploy>, id: String) {
     codedeploy
         .context
@@ -38,10 +38,11 @@ async fn play_to_the_end(codedeploy: Arc<CodeDeploy>, id: String) {
             Creator::User => play(&codedeploy, &id, &group).await,
         }
     };
-    // Dropping the play where it stands is what AWS's stop does: listeners stay where they are, also in the middle of a
-    // canary, and green stays. Only a rollback takes them back.
+    // Dropping the future here does what StopDeployment does on AWS: listeners keep their weights, even in the middle
+    // of a canary, and green keeps running. Only a rollback reverts them.
     //
-    // Whoever asked for a stop was told that it is coming, so a stop wins over an end in the same moment.
+    // StopDeployment has already answered that the stop is pending, so a stop takes precedence over an end at the same
+    // moment.
     let ending = tokio::select! {
         biased;
         ending = watch::interruption(&codedeploy, &deployment) => ending,
@@ -50,7 +51,7 @@ async fn play_to_the_end(codedeploy: Arc<CodeDeploy>, id: String) {
     end(&codedeploy, &id, &group, ending);
 }
 
-/// Everything from the first lifecycle event until blue is gone.
+/// Runs every phase, from the first lifecycle event until blue is deleted.
 async fn play(codedeploy: &Arc<CodeDeploy>, id: &str, group: &Group) -> Result<(), Ending> {
     let Some((deployment, _)) = look(codedeploy, id) else {
         return Ok(());
@@ -83,7 +84,7 @@ async fn play(codedeploy: &Arc<CodeDeploy>, id: &str, group: &Group) -> Result<(
     Ok(())
 }
 
-/// One lifecycle event around the work that is done in it.
+/// Runs `work` as one lifecycle event, and records how it ended.
 pub(super) async fn during(
     codedeploy: &CodeDeploy,
     id: &str,
@@ -141,8 +142,8 @@ fn make_green_primary(codedeploy: &CodeDeploy, id: &str, group: &Group) {
     }
 }
 
-/// Writes the end down and, where it is wanted, begins the rollback in the same moment, so that no other deployment
-/// gets in between.
+/// Records the end and starts the rollback, if one is due, at the same moment, so that no other deployment can start in
+/// between.
 fn end(codedeploy: &Arc<CodeDeploy>, id: &str, group: &Group, ending: Ending) {
     let Some((deployment, _)) = look(codedeploy, id) else {
         return;
@@ -152,10 +153,10 @@ fn end(codedeploy: &Arc<CodeDeploy>, id: &str, group: &Group, ending: Ending) {
         None => Green::NotMade,
     };
     let conclusion = conclude(ending, &deployment.rollback_on, green);
-    // What has ended must look ended before anybody is told: the first thing that a function does with the event is to read
-    // the target.
+    // The lifecycle events must have ended before the state change is announced: a function that receives the
+    // announcement reads the target first.
     close_events(codedeploy, &deployment, &conclusion);
-    // Whatever was assumed of the moment at which the service changes its revision, by now it has.
+    // Under either assumption about when the service changes its revision, it has changed by now.
     task_sets::follow_primary(codedeploy, group);
     let rollback = conclusion
         .roll_back
@@ -177,7 +178,7 @@ fn end(codedeploy: &Arc<CodeDeploy>, id: &str, group: &Group, ending: Ending) {
     }
 }
 
-/// The event that was in progress has failed, and those after it are skipped.
+/// Marks the lifecycle event in progress as failed, and those after it as skipped.
 fn close_events(codedeploy: &CodeDeploy, deployment: &Deployment, conclusion: &Conclusion) {
     let Some(failure) = &conclusion.error else {
         return;

@@ -1,4 +1,4 @@
-//! Deployment groups: what a deployment of an ECS service is made with.
+//! Deployment groups: the settings with which deployments of an ECS service are created.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub struct Group {
     pub test_listener: Option<String>,
     pub config: String,
     pub service_role: String,
-    /// As they were given: triggers are kept and not played.
+    /// As given: triggers are stored but never fire.
     pub triggers: Value,
     pub ready_option: ReadyOption,
     pub termination_wait: Duration,
@@ -25,12 +25,12 @@ pub struct Group {
     pub alarms: Alarms,
 }
 
-/// `deploymentReadyOption`: what happens when green is ready.
+/// `deploymentReadyOption`: what CodeDeploy does when green is ready.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadyOption {
     /// Production is rerouted at once.
     ContinueDeployment,
-    /// Production is rerouted when somebody says so; if nobody does in time, the deployment stops.
+    /// Production is rerouted after ContinueDeployment; without one in time, the deployment stops.
     StopDeployment { wait: Duration },
 }
 

@@ -1,4 +1,4 @@
-//! Calls a hook's function, waits for somebody to answer, and judges the answer.
+//! Calls a hook's function, waits for PutLifecycleEventHookExecutionStatus, and evaluates the answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,12 +16,14 @@ use crate::identity::sha256_hex;
 use crate::lambda::{Answer, Refused};
 use crate::timeline;
 
-/// A hook that has not answered by then has failed.
+/// A hook without an answer after this time has failed.
 const HOOK_LIMIT: Duration = Duration::from_secs(60 * 60);
-/// Until a call that Lambda throttled is made again. Whether CodeDeploy does so is not documented; AWS's SDKs do.
+/// The delay before a call that Lambda throttled is retried. Whether CodeDeploy retries is not documented; AWS's SDKs
+/// do.
 const AFTER_THROTTLE: Duration = Duration::from_secs(1);
 
-/// Calls the hook's function, if there is one, and waits for somebody to answer.
+/// Calls the hook's function, if there is one, and waits for an answer. Any caller may answer, not only the function:
+/// the execution id is all that PutLifecycleEventHookExecutionStatus requires.
 pub(super) async fn call(
     codedeploy: &Arc<CodeDeploy>,
     id: &str,
@@ -59,6 +61,7 @@ pub(super) async fn call(
         let message = "One or more lifecycle event validation functions failed.";
         Err(Failure::new("HOOK_EXECUTION_FAILURE", message))
     };
+    // Biased: a function that answers the hook and then fails has answered.
     tokio::select! {
         biased;
         answer = answered(codedeploy, id, &execution_id) => match answer {
@@ -74,7 +77,7 @@ pub(super) async fn call(
     }
 }
 
-/// What the function returns is of no interest to CodeDeploy.
+/// Invokes the function. CodeDeploy ignores the function's return value.
 fn invoke(
     codedeploy: &Arc<CodeDeploy>,
     id: &str,
@@ -98,8 +101,8 @@ fn invoke(
     Ok(())
 }
 
-/// An error of the function is among the invocations, and nobody tries again. What Lambda throttles has not been tried:
-/// that is called again for as long as the deployment is under way.
+/// Invokes the function synchronously, without retrying errors. A throttled call never reached the function, so it is
+/// repeated for as long as the deployment is in progress.
 async fn call_until_taken(
     codedeploy: Arc<CodeDeploy>,
     id: String,
@@ -127,7 +130,7 @@ async fn answered(codedeploy: &CodeDeploy, id: &str, execution_id: &str) -> Hook
     codedeploy.until(find).await
 }
 
-/// Waits for an error of the function that CodeDeploy notices. Whether it notices any is not known.
+/// Waits for a function error that CodeDeploy notices. It is not known whether CodeDeploy notices any.
 async fn noticed_error(codedeploy: &CodeDeploy, function: &str, payload: &Value) {
     if codedeploy
         .context
@@ -142,11 +145,11 @@ async fn noticed_error(codedeploy: &CodeDeploy, function: &str, payload: &Value)
     std::future::pending().await
 }
 
-/// What a second answer to the same hook meets; not known for certain.
+/// How a second answer to the same hook is treated; AWS's behaviour is not confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SecondAnswer {
     Refused,
-    /// In silence, if it says what the first one said.
+    /// Accepts it without an error if it repeats the first answer.
     Accepted,
 }
 
@@ -156,7 +159,7 @@ pub enum AnswerRefused {
     AlreadyCompleted(LifecycleEvent),
 }
 
-/// Which event was answered; none when it was answered so before.
+/// Returns the lifecycle event that was answered; `None` if the same answer was given before.
 pub fn answer(
     deployment: &mut Deployment,
     execution_id: &str,
@@ -179,7 +182,7 @@ pub fn answer(
     Ok(Some(hook.event))
 }
 
-/// About 300 characters of base64, as AWS's: it fits in no tag, token or `startedBy`.
+/// About 300 characters of base64, like AWS's: too long for a tag, a client token or `startedBy`.
 fn execution_id(deployment: &str, event: LifecycleEvent) -> String {
     let secret = sha256_hex(&format!("{deployment} {}", event.as_str()));
     let content = json!({

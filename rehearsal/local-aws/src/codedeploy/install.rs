@@ -1,4 +1,4 @@
-//! The lifecycle event Install: green is made and becomes steady.
+//! The lifecycle event Install: creates green and waits until it is steady.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,32 +10,33 @@ use super::{CodeDeploy, Group, shift, task_sets};
 use crate::ecs::keep;
 use crate::timeline::ListenerKind;
 
-/// Green must be steady by then.
+/// How long green may take to become steady.
 const INSTALL_LIMIT: Duration = Duration::from_secs(60 * 60);
 
-/// Makes green and waits until it is steady.
+/// Creates green and waits until it is steady.
 pub(super) async fn install(
     codedeploy: &Arc<CodeDeploy>,
     id: &str,
     group: &Group,
 ) -> Result<(), Failure> {
     let sides = task_sets::sides(codedeploy, group)?;
-    // Before green is made: a deployment that fails here leaves nothing behind, and nothing is rolled back.
+    // Before green is created: a deployment that fails here leaves nothing behind, so it is not rolled back.
     task_sets::check_listeners(codedeploy, group, &sides)?;
     let Some((deployment, _)) = look(codedeploy, id) else {
         return Ok(());
     };
     let green = task_sets::create_green(codedeploy, group, &deployment, &sides)?;
-    // From here on there is something to roll back to: `ending::Green` is decided by it.
+    // From here on a failure can be rolled back: `ending::Green` depends on this field.
     edit(codedeploy, id, |deployment| {
         deployment.blue = Some(sides.blue.clone());
         deployment.green = Some(green.clone());
     });
     match deployment.config.routing {
-        // Green's group may be behind no listener before traffic goes there: its targets are `unused` until then, which
-        // counts as steady. So what never gets healthy is first found by test traffic, or by production.
+        // Green's group may have no listener until traffic shifts to it: its targets are `unused` until then, which
+        // counts as steady. Tasks that never become healthy are therefore first noticed by test traffic, or in
+        // production.
         Routing::AllAtOnce => {}
-        // Behind the listener with weight 0 from the beginning, so that green is health-checked.
+        // In the listener's action with weight 0 from the start, so that green is health-checked.
         Routing::Canary { .. } | Routing::Linear { .. } => {
             shift::shift(codedeploy, id, group, ListenerKind::Production, 0)
         }

@@ -1,4 +1,4 @@
-//! The lifecycle events of an ECS deployment, and what becomes of those that are left when one fails.
+//! The lifecycle events of an ECS deployment, and the status of the remaining ones after a failure.
 
 /// In the order in which they run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,7 +40,7 @@ impl LifecycleEvent {
         }
     }
 
-    /// The event of this name, if a function can be hooked to it.
+    /// The event with this name, if it can have a hook.
     pub fn hook(name: &str) -> Option<LifecycleEvent> {
         ALL.into_iter()
             .filter(|event| event.takes_hook())
@@ -83,7 +83,7 @@ impl EventStatus {
         }
     }
 
-    /// What an event is after its deployment failed or was stopped.
+    /// The event's status once its deployment has failed or was stopped.
     pub fn after_failure(self) -> EventStatus {
         match self {
             EventStatus::Pending => EventStatus::Skipped,
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_failure_nothing_is_pending() {
+    fn no_event_is_pending_after_a_failure() {
         use EventStatus::{Failed, InProgress, Pending, Skipped, Succeeded};
         let pairs = [
             (Pending, Skipped),

@@ -1,7 +1,8 @@
 //! CodeDeploy for ECS: applications, deployment groups, and blue/green deployments.
 //!
-//! `app_spec`, `lifecycle`, `plan`, `traffic` and `ending` decide on plain data; `engine` plays a deployment, `rollback`
-//! one that rolls another back, and `task_sets` is what both do to ECS and the load balancer; `describe` is AWS's shapes.
+//! `app_spec`, `lifecycle`, `plan`, `traffic` and `ending` decide on plain data. `engine` runs a deployment, `rollback`
+//! one that rolls another back; both change ECS and the load balancer through `task_sets`. `describe` renders AWS's
+//! shapes.
 
 pub mod announce;
 pub mod app_spec;
@@ -45,7 +46,7 @@ use crate::identity::sha256_hex;
 use crate::lambda::Lambda;
 use crate::observable::Observable;
 
-/// Everything that CodeDeploy knows.
+/// CodeDeploy's state.
 #[derive(Default)]
 pub struct State {
     pub applications: Vec<Application>,
@@ -55,7 +56,7 @@ pub struct State {
     pub revisions: Vec<ApplicationRevision>,
 }
 
-/// CodeDeploy: what it knows, and the services that it uses.
+/// CodeDeploy: its state, and the services that it uses.
 pub struct CodeDeploy {
     context: Context,
     state: Observable<State>,
@@ -109,7 +110,7 @@ pub struct Application {
 pub enum DeploymentStatus {
     Created,
     InProgress,
-    /// Green is ready and somebody must say that production is rerouted.
+    /// Green is ready, and the deployment waits for ContinueDeployment.
     Ready,
     Succeeded,
     Failed,
@@ -164,25 +165,25 @@ pub struct Deployment {
     pub description: Option<String>,
     pub creator: Creator,
     pub status: DeploymentStatus,
-    /// CodeDeploy's error code and sentence.
+    /// CodeDeploy's error code and message.
     pub error: Option<(String, String)>,
     pub created_at: SystemTime,
     pub started_at: Option<SystemTime>,
     pub completed_at: Option<SystemTime>,
     pub sha256: String,
     pub app_spec: AppSpec,
-    /// The deployment's own setting, or the group's.
+    /// The deployment's setting, or the group's.
     pub rollback_on: Vec<String>,
-    /// The deployment's own setting, or the group's.
+    /// The deployment's setting, or the group's.
     pub alarms: Alarms,
     pub alarms_override: Option<Alarms>,
     /// The rollback deployment that it triggered.
     pub rolled_back_by: Option<String>,
-    /// The deployment that it rolls back.
+    /// The deployment that this one rolls back.
     pub rolls_back: Option<String>,
     pub events: Vec<EventRecord>,
     pub hooks: Vec<Hook>,
-    /// Task set ids, as soon as they are known.
+    /// Task set ids, set by Install.
     pub blue: Option<String>,
     pub green: Option<String>,
     /// Green's share of production.
@@ -192,7 +193,7 @@ pub struct Deployment {
     pub stop: Option<StopRequest>,
 }
 
-/// How far a wait is that somebody may end.
+/// The progress of a wait that ContinueDeployment can end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wait {
     NotReached,
@@ -209,7 +210,7 @@ pub struct EventRecord {
     pub message: Option<String>,
 }
 
-/// An invocation of a hook function, and what it answered.
+/// A call to a hook function, and the answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hook {
     pub execution_id: String,
@@ -223,7 +224,7 @@ pub enum HookAnswer {
     Failed,
 }
 
-/// StopDeployment, with its wish to roll back or not.
+/// A StopDeployment request, and whether it asks for a rollback.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StopRequest {
     pub roll_back: Option<bool>,
@@ -263,7 +264,7 @@ impl State {
         self.group(&deployment.application, &deployment.group)
     }
 
-    /// The group's deployment that has not ended.
+    /// Returns the group's deployment in progress.
     pub fn active(&self, application: &str, group: &str) -> Option<&Deployment> {
         let of_group = |deployment: &&Deployment| {
             deployment.application == application && deployment.group == group
@@ -276,8 +277,7 @@ impl State {
 }
 
 impl Deployment {
-    /// A user's deployment that has just been made, with everything as the group has it. The AppSpec comes with its
-    /// text.
+    /// A newly created user deployment with the group's settings. The AppSpec is given parsed and as text.
     pub fn of(
         group: &Group,
         id: String,
@@ -320,7 +320,7 @@ impl Deployment {
     }
 }
 
-/// Every event, not begun.
+/// Every lifecycle event, pending.
 pub fn pending(events: Vec<LifecycleEvent>) -> Vec<EventRecord> {
     let record = |event| EventRecord {
         event,

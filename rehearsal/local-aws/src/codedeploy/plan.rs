@@ -1,30 +1,30 @@
-//! The order of a deployment: its lifecycle events, and what CodeDeploy does and waits for between them.
+//! The order of a deployment: its lifecycle events, and CodeDeploy's actions and waits between them.
 
 use super::ReadyOption;
 use super::lifecycle::LifecycleEvent;
 use std::time::Duration;
 
-/// A part of a deployment; the next one begins when it is over.
+/// A part of a deployment; the phases run one after another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     Event(LifecycleEvent),
-    /// The deployment is `Ready`, and ends if nobody continues it in time.
+    /// The deployment is `Ready`, and ends unless it is continued in time.
     ReadyWait(Duration),
     /// UpdateServicePrimaryTaskSet.
     MakeGreenPrimary,
-    /// The wait for a person who might want to go back, then blue's end.
+    /// The termination wait, then the deletion of blue.
     TerminateBlue,
 }
 
-/// When green becomes PRIMARY; not known for certain.
+/// When green becomes PRIMARY; AWS's behaviour is not confirmed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum PrimaryChange {
     AfterAllowTraffic,
     AfterTheLastEvent,
 }
 
-/// All phases, in order. That the ready wait comes before BeforeAllowTraffic is inferred: it is the first event that
-/// belongs to rerouting production.
+/// Returns all phases, in order. The position of the ready wait is inferred: BeforeAllowTraffic is the first event of
+/// rerouting production.
 pub fn phases(events: &[LifecycleEvent], ready: ReadyOption, primary: PrimaryChange) -> Vec<Phase> {
     let mut phases = Vec::new();
     for &event in events {

@@ -1,10 +1,10 @@
-//! What happens to a deployment is written down here, and watchers are told of it.
+//! Every change to a deployment is made here and recorded in the timeline.
 
 use super::lifecycle::{EventStatus, LifecycleEvent};
 use super::{CodeDeploy, Deployment, DeploymentStatus, Group};
 use crate::timeline;
 
-/// The deployment and its group as they are now.
+/// Returns the deployment and its group in their current state.
 pub(super) fn look(codedeploy: &CodeDeploy, id: &str) -> Option<(Deployment, Group)> {
     codedeploy.read(|state| {
         let deployment = state.deployment(id)?;

@@ -1,8 +1,8 @@
-//! What people ask of a deployment that runs: stop it, or wait no longer. Refused where it makes no sense.
+//! Requests about a running deployment: StopDeployment and ContinueDeployment, and when they are refused.
 
 use super::{CodeDeploy, DeploymentStatus, State, StopRequest, Wait};
 
-/// What a deployment may be told to wait for no longer.
+/// The wait that a ContinueDeployment request ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeploymentWait {
     /// READY_WAIT: before production is rerouted.
@@ -25,7 +25,7 @@ pub enum Refusal {
 }
 
 impl State {
-    /// The first request counts: a second one changes nothing.
+    /// Only the first request counts; a second one changes nothing.
     pub fn request_stop(&mut self, id: &str, roll_back: Option<bool>) -> Result<(), Refusal> {
         let deployment = self.running(id)?;
         deployment.stop.get_or_insert(StopRequest { roll_back });

@@ -1,10 +1,10 @@
-//! The revisions of applications: AppSpecs, kept under their SHA-256.
+//! Application revisions: AppSpecs, stored by their SHA-256.
 
 use std::time::SystemTime;
 
 use super::{Deployment, State};
 
-/// An AppSpec that a deployment used, found by its SHA-256.
+/// An AppSpec, identified by its SHA-256.
 #[derive(Debug, Clone)]
 pub struct ApplicationRevision {
     pub application: String,
@@ -12,7 +12,7 @@ pub struct ApplicationRevision {
     pub content: String,
     pub description: Option<String>,
     pub registered_at: SystemTime,
-    /// None until a deployment ships it.
+    /// `None` until a deployment uses it.
     pub used: Option<RevisionUse>,
 }
 
@@ -29,7 +29,7 @@ impl State {
         revisions.find(|known| known.application == application && known.sha256 == sha256)
     }
 
-    /// Keeps an AppSpec under its SHA-256.
+    /// Stores an AppSpec by its SHA-256.
     pub fn register_revision(
         &mut self,
         application: &str,
@@ -49,11 +49,11 @@ impl State {
         }
     }
 
-    /// Keeps the AppSpec of a deployment, and that it was used.
+    /// Stores a deployment's AppSpec and records its use.
     pub fn use_revision(&mut self, deployment: &Deployment, content: &str) {
         let (application, sha256) = (&deployment.application, &deployment.sha256);
         let now = deployment.created_at;
-        // Observed in AWS's own samples.
+        // The wording of AWS's own samples.
         let description = format!(
             "Application revision registered by Deployment ID: {}",
             deployment.id

@@ -1,4 +1,4 @@
-//! A rollback is a deployment of its own: no new task set, both listeners back to blue, green deleted.
+//! A rollback is a separate deployment: it creates no task set, returns both listeners to blue, and deletes green.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +17,8 @@ use crate::assumption::Assumption;
 use crate::identity::sha256_hex;
 use crate::timeline::ListenerKind;
 
-/// The rollback of a deployment, with its AppSpec's text: blue's revision, all at once whatever the original used.
+/// Creates the rollback of a deployment and its AppSpec: blue's revision, all at once whatever the original's
+/// configuration.
 pub(super) fn prepare(
     codedeploy: &CodeDeploy,
     original: &Deployment,
@@ -71,7 +72,7 @@ pub(super) fn prepare(
     Some((rollback, content))
 }
 
-/// Those that the rollback calls. Whether AWS does is not known.
+/// The hooks that the rollback calls. It is not known whether AWS calls any.
 fn hooks(codedeploy: &CodeDeploy, original: &Deployment) -> BTreeMap<LifecycleEvent, String> {
     if codedeploy
         .context
@@ -84,7 +85,7 @@ fn hooks(codedeploy: &CodeDeploy, original: &Deployment) -> BTreeMap<LifecycleEv
     }
 }
 
-/// Plays a rollback. Blue has served all the time, so nothing of it can fail but a hook.
+/// Runs a rollback. Blue has kept running, so only a hook can fail.
 pub(super) async fn play(
     codedeploy: &Arc<CodeDeploy>,
     id: &str,
@@ -97,7 +98,7 @@ pub(super) async fn play(
         let work = perform(codedeploy, &deployment, group, event);
         during(codedeploy, id, event, work).await?;
     }
-    // Last, when no listener leads to it any more: green may have served all of production until now.
+    // Last, once no listener forwards to it: until now green may have served all of production.
     if let Some(green) = &deployment.green {
         task_sets::delete_task_set(codedeploy, green).await;
     }
@@ -123,7 +124,7 @@ async fn perform(
                 ListenerKind::Production,
                 0,
             );
-            // Blue is PRIMARY still, unless the original came past AllowTraffic.
+            // Blue is still PRIMARY unless the original got past AllowTraffic.
             if let Some(blue) = &deployment.blue {
                 task_sets::make_primary(codedeploy, group, blue);
                 task_sets::follow_primary(codedeploy, group);

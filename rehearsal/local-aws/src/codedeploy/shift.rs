@@ -1,4 +1,4 @@
-//! The lifecycle events AllowTestTraffic and AllowTraffic: listeners move to green.
+//! The lifecycle events AllowTestTraffic and AllowTraffic, which shift the listeners to green.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use super::{CodeDeploy, Deployment, Group, task_sets};
 use crate::ecs::{self, keep};
 use crate::timeline::ListenerKind;
 
-/// A service that is scaled while production shifts must be steady again by then.
+/// How long a service that is scaled during the shift may take to become steady again.
 const SCALING_LIMIT: Duration = Duration::from_secs(5 * 60);
 
 pub(super) fn test(codedeploy: &CodeDeploy, id: &str, group: &Group) {
     shift(codedeploy, id, group, ListenerKind::Test, 100);
 }
 
-/// Moves production to green in the configuration's steps.
+/// Shifts production to green in the steps of the deployment configuration.
 pub(super) async fn production(
     codedeploy: &CodeDeploy,
     id: &str,
@@ -24,7 +24,7 @@ pub(super) async fn production(
     let Some((deployment, _)) = look(codedeploy, id) else {
         return Ok(());
     };
-    // Whoever hears of the first step may scale the service at once, which is a change as well.
+    // Read before the first step, which the timeline announces: a scaling in response to it must count as a change.
     let before = codedeploy.ecs.read(|state| desired(state, group));
     let steps = async {
         for step in deployment.config.routing.steps() {
@@ -40,8 +40,8 @@ pub(super) async fn production(
             );
         }
     };
-    // The steps go on while the service is scaled; only if it does not become steady does the deployment fail. Steps first:
-    // a shift that is complete in the moment in which the five minutes end is complete.
+    // A scaling does not pause the steps; the deployment fails only if the service does not become steady in time. The
+    // steps are polled first, so that a shift whose last step falls on the end of the five minutes succeeds.
     tokio::select! {
         biased;
         () = steps => Ok(()),
@@ -54,7 +54,8 @@ fn desired(state: &ecs::State, group: &Group) -> Option<u32> {
     Some(service.desired_count)
 }
 
-/// Waits until the service was scaled from `before` and did not become steady in time. Code and sentence are inferred.
+/// Returns once the service was scaled from `before` and did not become steady in time. The code and the message are
+/// inferred.
 async fn scaled_in_vain(
     codedeploy: &CodeDeploy,
     deployment: &Deployment,
@@ -64,6 +65,7 @@ async fn scaled_in_vain(
     loop {
         let changed = |state: &ecs::State| desired(state, group).filter(|&now| Some(now) != before);
         before = Some(codedeploy.ecs.until(changed).await);
+        // The limit counts from the first scaling: another one before the service is steady does not extend it.
         tokio::select! {
             biased;
             () = both_steady(codedeploy, deployment) => {}

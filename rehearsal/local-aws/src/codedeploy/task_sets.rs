@@ -1,4 +1,5 @@
-//! What a deployment does to ECS and the load balancer: task sets made, made PRIMARY and drained, listeners moved.
+//! A deployment's changes to ECS and the load balancer: it creates, promotes and drains task sets, and shifts
+//! listeners.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use crate::ecs::service::{LoadBalancerTarget, TaskSet, TaskSetStatus};
 use crate::elb::Forward;
 use crate::timeline::{self, ListenerKind, Weight};
 
-/// The service's PRIMARY task set and the pair of target groups, with blue's first.
+/// The service's PRIMARY task set and the two target groups, blue's first.
 pub(super) struct Sides {
     pub blue: String,
     pub blue_group: TargetGroup,
@@ -32,8 +33,8 @@ pub(super) fn sides(codedeploy: &CodeDeploy, group: &Group) -> Result<Sides, Fai
         )
     };
     let (blue, blue_arn) = primary.ok_or_else(not_found)?;
-    // The group does not say which of the two is blue: they change places with every deployment, and only the PRIMARY
-    // task set knows.
+    // The deployment group does not state which target group is blue: they alternate with every deployment, and only
+    // the PRIMARY task set shows which one is in use.
     let [first, second] = group.target_groups.clone();
     let (blue_group, green_group) = if first.arn == blue_arn {
         (first, second)
@@ -47,7 +48,7 @@ pub(super) fn sides(codedeploy: &CodeDeploy, group: &Group) -> Result<Sides, Fai
     })
 }
 
-/// Both listeners must send requests to blue when a deployment begins.
+/// Checks that both listeners forward to blue when a deployment begins.
 pub(super) fn check_listeners(
     codedeploy: &CodeDeploy,
     group: &Group,
@@ -67,14 +68,15 @@ pub(super) fn check_listeners(
     Err(Failure::new("ELASTIC_LOAD_BALANCING_INVALID", message))
 }
 
-/// Makes the green task set, which begins to start its tasks.
+/// Creates the green task set, which starts its tasks.
 pub(super) fn create_green(
     codedeploy: &Arc<CodeDeploy>,
     group: &Group,
     deployment: &Deployment,
     sides: &Sides,
 ) -> Result<String, Failure> {
-    // CreateDeployment does not look at ECS. What the AppSpec names and is not there fails Install, not the call.
+    // CreateDeployment does not validate the AppSpec against ECS: a resource that does not exist fails Install, not the
+    // call.
     let spec = &deployment.app_spec;
     let revision = codedeploy
         .ecs
@@ -108,8 +110,8 @@ pub(super) fn create_green(
             id: id.clone(),
             status: TaskSetStatus::Active,
             task_definition: revision.arn(),
-            // The only link from a task set to its deployment. In BeforeInstall it leads nowhere yet: a hook that looks
-            // for green there finds none.
+            // The only link from a task set to its deployment. A hook that searches for green in BeforeInstall finds
+            // none.
             external_id: Some(deployment.id.clone()),
             load_balancer: LoadBalancerTarget {
                 target_group_arn: sides.green_group.arn.clone(),
@@ -147,7 +149,7 @@ fn ecs_error(codedeploy: &CodeDeploy, message: &str) -> Failure {
     Failure::new("ECS_UPDATE_ERROR", sentence)
 }
 
-/// Sends `green_percent` of a listener's requests to green, and the rest to blue.
+/// Forwards `green_percent` of a listener's requests to green and the rest to blue.
 pub(super) fn set_weights(
     codedeploy: &CodeDeploy,
     group: &Group,
@@ -196,10 +198,11 @@ pub(super) fn set_weights(
     {
         codedeploy.load_balancers.set_rules(listener, &forward);
     }
-    // Both groups stay behind the listener, with weight 0 where nothing goes: a group that is behind none is not checked,
+    // Both groups stay in the listener's action, if need be with weight 0: a group in no action is not health-checked,
     // and its targets would be `unused` when a rollback needs them.
     codedeploy.load_balancers.set_forward(listener, forward);
-    // Before it is told: whoever acts on the entry finds production with these weights for the dwell at least.
+    // Before the change is recorded, so that a step that acts on the entry finds these weights in effect for at least
+    // the dwell.
     codedeploy.context.clock.dwell();
     codedeploy
         .context
@@ -221,7 +224,7 @@ pub(super) fn make_primary(codedeploy: &CodeDeploy, group: &Group, task_set: &st
         };
         for set in &mut service.task_sets {
             let status = match set.status {
-                // There may be one when the deployment before was stopped while it drained: it never serves again.
+                // A stopped deployment may have left a DRAINING task set, which never serves again.
                 TaskSetStatus::Draining => TaskSetStatus::Draining,
                 _ if set.id == task_set => TaskSetStatus::Primary,
                 TaskSetStatus::Primary | TaskSetStatus::Active => TaskSetStatus::Active,
@@ -234,7 +237,7 @@ pub(super) fn make_primary(codedeploy: &CodeDeploy, group: &Group, task_set: &st
     });
 }
 
-/// The service itself takes the settings of its PRIMARY task set.
+/// Copies the settings of the PRIMARY task set to the service.
 pub(super) fn follow_primary(codedeploy: &CodeDeploy, group: &Group) {
     codedeploy.ecs.write(|state| {
         let Some(service) = state.service_mut(&group.cluster, &group.service) else {
@@ -249,7 +252,7 @@ pub(super) fn follow_primary(codedeploy: &CodeDeploy, group: &Group) {
     });
 }
 
-/// DeleteTaskSet; waits until the last of its tasks has stopped.
+/// DeleteTaskSet; returns when the last task of the set has stopped.
 pub(super) async fn delete_task_set(codedeploy: &CodeDeploy, task_set: &str) {
     let now = codedeploy.context.clock.now();
     codedeploy.ecs.write(|state| {

@@ -1,4 +1,4 @@
-//! Deployment configurations: in which steps production moves to green.
+//! Deployment configurations: the steps in which production traffic shifts to green.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,7 +11,7 @@ pub struct DeploymentConfig {
     pub routing: Routing,
 }
 
-/// A deployment configuration as CodeDeploy keeps it.
+/// A deployment configuration as CodeDeploy stores it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigRecord {
     pub config: DeploymentConfig,
@@ -41,7 +41,7 @@ pub struct Step {
 
 pub const ALL_AT_ONCE: &str = "CodeDeployDefault.ECSAllAtOnce";
 
-/// What AWS has from the beginning. Custom ones go beside them.
+/// The configurations that AWS predefines. Custom ones are stored beside them.
 pub fn predefined() -> Vec<DeploymentConfig> {
     let canary = |interval_minutes| Routing::Canary {
         percentage: 10,
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn a_custom_linear_ends_at_all_of_it() {
+    fn a_custom_linear_configuration_ends_at_100_percent() {
         let shares = |percentage| {
             let steps = Routing::Linear {
                 percentage,

@@ -1,4 +1,4 @@
-//! The two waits of a deployment that a person may end: before production is rerouted, and before blue is stopped.
+//! The two waits that ContinueDeployment can end: before production is rerouted, and before blue is stopped.
 
 use std::time::Duration;
 
@@ -7,7 +7,8 @@ use super::record::{edit, look, set_status};
 use super::{CodeDeploy, Deployment, DeploymentStatus, Group, Wait, announce, task_sets};
 use crate::assumption::Assumption;
 
-/// Waits until somebody says that production may be rerouted; nobody does: that ends the deployment.
+/// Waits until ContinueDeployment allows production to be rerouted. The deployment ends if the request does not come in
+/// time.
 pub(super) async fn ready(
     codedeploy: &CodeDeploy,
     id: &str,
@@ -17,20 +18,22 @@ pub(super) async fn ready(
     edit(codedeploy, id, |deployment| {
         deployment.ready_wait = Wait::Waiting
     });
+    // Set before the event is emitted: its receiver reads the deployment, and expects it to be `Ready`.
     set_status(codedeploy, id, DeploymentStatus::Ready);
     if let Some((deployment, _)) = look(codedeploy, id) {
         announce::state_change(codedeploy, &deployment, group, "READY");
     }
+    // Biased, because ContinueDeployment has already succeeded: it must not lose to a time-out at the same moment.
     tokio::select! {
         biased;
         () = over(codedeploy, id, |deployment| deployment.ready_wait) => {}
-        () = codedeploy.context.clock.sleep(limit) => return Err(nobody_continued(codedeploy, limit)),
+        () = codedeploy.context.clock.sleep(limit) => return Err(not_continued(codedeploy, limit)),
     }
     set_status(codedeploy, id, DeploymentStatus::InProgress);
     Ok(())
 }
 
-fn nobody_continued(codedeploy: &CodeDeploy, limit: Duration) -> Ending {
+fn not_continued(codedeploy: &CodeDeploy, limit: Duration) -> Ending {
     let counts = if codedeploy
         .context
         .assumptions
@@ -43,7 +46,7 @@ fn nobody_continued(codedeploy: &CodeDeploy, limit: Duration) -> Ending {
     Ending::NobodyContinued { limit, counts }
 }
 
-/// Waits for a person who might want to go back, and stops blue.
+/// Keeps blue running for the group's termination wait, so that a person can still roll back at once, then stops it.
 pub(super) async fn terminate_blue(codedeploy: &CodeDeploy, id: &str, group: &Group) {
     edit(codedeploy, id, |deployment| {
         deployment.termination_wait = Wait::Waiting
@@ -53,7 +56,9 @@ pub(super) async fn terminate_blue(codedeploy: &CodeDeploy, id: &str, group: &Gr
         () = over(codedeploy, id, |deployment| deployment.termination_wait) => {}
         () = codedeploy.context.clock.sleep(group.termination_wait) => {}
     }
-    // From here on neither a stop nor an alarm ends the deployment (`watch`): with blue's last task goes the way back.
+    // From here on neither a stop nor an alarm ends the deployment (`watch`): without blue's tasks a rollback has no
+    // target. This must be recorded before blue is deleted: while its tasks stop, a rollback would shift production to
+    // tasks that are going away.
     edit(codedeploy, id, |deployment| {
         deployment.termination_wait = Wait::Over
     });

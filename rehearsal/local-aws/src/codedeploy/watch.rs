@@ -1,4 +1,4 @@
-//! What ends a deployment from outside while it runs: somebody stops it, an alarm goes off, or it takes too long.
+//! What interrupts a running deployment: a stop request, an alarm, or a time-out.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use super::ending::{Ending, Failure};
 use super::lifecycle::{EventStatus, LifecycleEvent};
 use super::{CodeDeploy, Creator, Deployment, State, Wait};
 
-/// From the beginning of a deployment to the shift of production.
+/// The time from a deployment's creation to the start of the production shift.
 const SHIFT_LIMIT: Duration = Duration::from_secs(120 * 60 * 60);
 
-/// Waits for whatever comes first; for ever when nothing does. Once blue is being stopped there is no way back, and the
-/// deployment goes on to its end; that it does so in spite of a stop is inferred.
+/// Returns the first interruption, and waits forever if there is none. Once blue is being stopped a rollback is
+/// impossible, and the deployment continues to its end; that it ignores a stop request then is inferred.
 pub(super) async fn interruption(codedeploy: &CodeDeploy, deployment: &Deployment) -> Ending {
     let id = deployment.id.as_str();
     let stop = codedeploy.until(|state| {
@@ -25,7 +25,7 @@ pub(super) async fn interruption(codedeploy: &CodeDeploy, deployment: &Deploymen
     }
 }
 
-/// Shifting production must have begun by then. The sentence is inferred.
+/// Waits until the time limit for starting the production shift has passed. The message is inferred.
 async fn too_late(codedeploy: &CodeDeploy, deployment: &Deployment) -> Failure {
     tokio::select! {
         biased;
@@ -45,8 +45,8 @@ async fn began(codedeploy: &CodeDeploy, deployment: &Deployment, event: Lifecycl
     codedeploy.until(begun).await;
 }
 
-/// Alarms are looked at from Install on: one that was in ALARM before stops the deployment there. A rollback is not
-/// stopped by the alarm that it was made for.
+/// Waits for an alarm, from Install on: one that was in ALARM before stops the deployment there. A rollback ignores
+/// alarms, or the alarm that caused it would stop it.
 async fn alarm(codedeploy: &CodeDeploy, deployment: &Deployment) -> Vec<String> {
     let alarms = &deployment.alarms;
     if !alarms.enabled || deployment.creator == Creator::Rollback {

@@ -1,4 +1,4 @@
-//! Which tags of a repository may move to another image.
+//! Which tags of a repository may be moved to another image.
 
 use crate::wildcard::Parts;
 
@@ -23,7 +23,7 @@ impl TagMutability {
         }
     }
 
-    /// The tags to which the opposite applies.
+    /// The filters of the tags to which the opposite applies.
     pub fn exclusions(&self) -> &[String] {
         match self {
             TagMutability::Mutable | TagMutability::Immutable => &[],
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn exclusions_turn_the_rule_round() {
+    fn exclusions_invert_the_rule() {
         let filters = || vec!["latest".to_owned(), "dev-*".to_owned(), "*-rc*".to_owned()];
         for (tag, excluded) in [
             ("latest", true),

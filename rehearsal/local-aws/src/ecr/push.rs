@@ -1,4 +1,4 @@
-//! Pushes: what `docker push` and BuildKit do with a repository, and the event that tells of each.
+//! Pushes, as `docker push` and BuildKit make them, and the event that each emits.
 
 use std::ops::Deref;
 
@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::events::EventBus;
 use crate::timeline;
 
-/// The registry: its repositories, and who is told of a push.
+/// The registry: its repositories, and the event bus that receives pushes.
 pub struct Ecr {
     context: Context,
     events: EventBus,
@@ -34,8 +34,8 @@ impl Ecr {
         }
     }
 
-    /// A push that is told: one manifest, under one tag or by digest only. One that changes nothing is refused, and told
-    /// only by assumption.
+    /// Pushes one manifest, with one tag or by digest only, and emits the event. A push that changes nothing is
+    /// refused, and emits an event only by assumption.
     pub fn push(
         &self,
         repository: &str,
@@ -43,7 +43,7 @@ impl Ecr {
         tag: Option<&str>,
     ) -> Result<Image, PushRefused> {
         let pushed = self.put(repository, image.clone(), tag);
-        let told = match &pushed {
+        let emitted = match &pushed {
             Ok(image) => image,
             Err(PushRefused::AlreadyExists)
                 if self
@@ -57,21 +57,22 @@ impl Ecr {
         };
         self.context.timeline.record(timeline::Event::ImagePushed {
             repository: repository.to_owned(),
-            digest: told.digest.clone(),
+            digest: emitted.digest.clone(),
             tag: tag.map(ToOwned::to_owned),
         });
-        let detail = push_event(repository, told, tag, &self.context.assumptions);
+        let detail = push_event(repository, emitted, tag, &self.context.assumptions);
         self.events
             .emit("aws.ecr", "ECR Image Action", Vec::new(), detail);
         pushed
     }
 
-    /// What `docker push` does with an image: one push a tag, or one by digest. It does not mind what is there already.
+    /// Pushes an image as `docker push` does: once for each tag, or once by digest. It ignores that an image exists
+    /// already.
     pub fn push_image(&self, settings: &ImageSettings) -> Result<String, PushRefused> {
         self.push_tags(settings, &settings.image(self.context.clock.now()))
     }
 
-    /// What BuildKit does with an image for several platforms: the manifests and attestations by digest, then the index.
+    /// Pushes a multi-platform image as BuildKit does: the manifests and attestations by digest, then the index.
     pub fn push_index(&self, settings: &IndexSettings) -> Result<String, PushRefused> {
         let now = self.context.clock.now();
         for child in settings.children(now) {
@@ -102,7 +103,7 @@ impl Ecr {
     }
 }
 
-/// The detail of the *ECR Image Action* event that a completed push gives.
+/// The detail of the *ECR Image Action* event of a completed push.
 pub fn push_event(
     repository: &str,
     image: &Image,
@@ -114,7 +115,7 @@ pub fn push_event(
         "repository-name": repository,
         "image-digest": image.digest,
         "action-type": "PUSH",
-        // Present and empty when there is no tag.
+        // Present and empty without a tag.
         "image-tag": tag.unwrap_or_default(),
         "manifest-media-type": image.media_type,
     });

@@ -1,4 +1,4 @@
-//! What can be pushed: an image, and an image for several platforms as BuildKit pushes it.
+//! Images to push: single-platform ones, and multi-platform ones as BuildKit pushes them.
 
 use std::collections::BTreeMap;
 use std::time::SystemTime;
@@ -13,10 +13,10 @@ use crate::identity::sha256_hex;
 pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 /// The media type of an ordinary image's configuration.
 pub const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
-/// The media type of a list of manifests, one a platform.
+/// The media type of an index: a list of manifests, one for each platform.
 pub const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 
-/// The annotation of a manifest that says which version of a program it holds.
+/// The annotation with the version of the program in a manifest.
 pub const OCI_VERSION: &str = "org.opencontainers.image.version";
 
 #[derive(Debug, Clone)]
@@ -25,15 +25,15 @@ pub struct RepositorySettings {
     pub tags: TagMutability,
 }
 
-/// An image that can be pushed.
+/// An image to push.
 #[derive(Debug, Clone)]
 pub struct ImageSettings {
     pub repository: String,
-    /// None: pushed by digest only.
+    /// If empty, the image is pushed by digest only.
     pub tags: Vec<String>,
-    /// What people call it, and what its tasks say in their answers.
+    /// The name of the version, which its tasks return in their responses.
     pub version: String,
-    /// The image's own `ENV`: `SAMPLE_VERSION`, `SAMPLE_MISBEHAVE`.
+    /// The image's `ENV`: `SAMPLE_VERSION`, `SAMPLE_MISBEHAVE`.
     pub environment: BTreeMap<String, String>,
     pub media_type: String,
     /// Absent for an image index.
@@ -69,7 +69,7 @@ impl ImageSettings {
         self.manifest_of(self.manifest(), &self.media_type, now)
     }
 
-    /// A manifest without layers: what it stands for is the sample service in this version.
+    /// A manifest without layers, which represents the sample service in this version.
     fn manifest(&self) -> String {
         let content = digest(&format!("{}:{}", self.repository, self.version));
         let manifest = match &self.artifact_media_type {
@@ -88,7 +88,7 @@ impl ImageSettings {
         manifest.to_string()
     }
 
-    /// A manifest that stands for this version of the sample service.
+    /// A manifest that represents this version of the sample service.
     fn manifest_of(&self, manifest: String, media_type: &str, now: SystemTime) -> Image {
         Image {
             version: Some(self.version.clone()),
@@ -98,17 +98,17 @@ impl ImageSettings {
     }
 }
 
-/// An image for several platforms: an index of manifests.
+/// A multi-platform image: an index of manifests.
 #[derive(Debug, Clone)]
 pub struct IndexSettings {
-    /// What all of its platforms run, and the tags that the index gets.
+    /// The image that all platforms run; its tags are the index's.
     pub image: ImageSettings,
     /// `linux/amd64`
     pub platforms: Vec<String>,
     pub attestations: Attestations,
 }
 
-/// Whether each platform's manifest comes with one that says how it was built, as BuildKit does by default.
+/// Whether each platform's manifest comes with an attestation manifest, as BuildKit adds by default.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attestations {
     Present,
@@ -116,7 +116,7 @@ pub enum Attestations {
 }
 
 impl IndexSettings {
-    /// As `docker buildx build --platform linux/amd64,linux/arm64 --push` makes it.
+    /// As `docker buildx build --platform linux/amd64,linux/arm64 --push` creates it.
     pub fn new(repository: &str, tags: &[&str], version: &str) -> IndexSettings {
         IndexSettings {
             image: ImageSettings::new(repository, tags, version),
@@ -125,12 +125,12 @@ impl IndexSettings {
         }
     }
 
-    /// The digest of the index, which is what its tags point at.
+    /// The digest of the index, to which its tags point.
     pub fn digest(&self) -> String {
         digest(&self.manifest())
     }
 
-    /// What is pushed before the index, by digest only.
+    /// The manifests that are pushed before the index, by digest only.
     pub(crate) fn children(&self, now: SystemTime) -> Vec<Image> {
         let child = |manifest| self.image.manifest_of(manifest, OCI_MANIFEST, now);
         self.manifests()
@@ -154,7 +154,7 @@ impl IndexSettings {
         json!({ "schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": manifests }).to_string()
     }
 
-    /// Each child's manifest, with what the index says of it beside its digest.
+    /// Each child's manifest, with its entry in the index except the digest.
     fn manifests(&self) -> Vec<(String, Value)> {
         let mut manifests = Vec::new();
         for platform in &self.platforms {

@@ -108,7 +108,7 @@ fn detail(image: &Image, assumptions: &[Assumption]) -> Value {
 }
 
 #[test]
-fn an_untagged_push_has_an_empty_tag_or_none_by_assumption() {
+fn an_untagged_push_has_an_empty_tag_or_by_assumption_none() {
     let image = image("1.0.0").image(UNIX_EPOCH);
     assert_eq!(detail(&image, &[])["image-tag"], "");
     assert_eq!(detail(&image, &[])["artifact-media-type"], OCI_CONFIG);
@@ -124,7 +124,7 @@ fn an_untagged_push_has_an_empty_tag_or_none_by_assumption() {
 }
 
 #[test]
-fn an_index_needs_its_children_and_runs_as_they_do() {
+fn an_index_requires_its_children_and_runs_one_of_them() {
     let ecr = ecr(TagMutability::Mutable);
     let settings = IndexSettings::new("shop/web", &["latest"], "1.1.0");
     let index = settings.index(UNIX_EPOCH);
@@ -133,7 +133,7 @@ fn an_index_needs_its_children_and_runs_as_they_do() {
         ecr.put("shop/web", index.clone(), Some("latest")),
         Err(PushRefused::ChildrenMissing)
     );
-    // Two platforms, each with its attestation.
+    // Two platforms, each with an attestation.
     let children = settings.children(UNIX_EPOCH);
     assert_eq!(children.len(), 4);
     for child in children {
@@ -141,9 +141,9 @@ fn an_index_needs_its_children_and_runs_as_they_do() {
         ecr.put("shop/web", child, None).unwrap();
     }
     let index = ecr.put("shop/web", index, Some("latest")).unwrap();
-    let told = detail(&index, &[]);
-    assert_eq!(told["manifest-media-type"], OCI_INDEX);
-    assert_eq!(told.get("artifact-media-type"), None);
+    let of_index = detail(&index, &[]);
+    assert_eq!(of_index["manifest-media-type"], OCI_INDEX);
+    assert_eq!(of_index.get("artifact-media-type"), None);
     let version = ecr.version(&format!("{REGISTRY}/shop/web@{}", index.digest));
     assert_eq!(version.as_deref(), Some("1.1.0"));
 }

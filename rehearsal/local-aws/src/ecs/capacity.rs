@@ -1,4 +1,4 @@
-//! Where tasks run: on Fargate, or on the container instances of their cluster; and when there is no room.
+//! Task placement: on Fargate, or on the container instances of a cluster, within their capacity.
 
 #[cfg(test)]
 mod tests;
@@ -12,18 +12,18 @@ use super::{Ecs, State};
 use crate::identity::arn;
 use crate::stamp::epoch_seconds;
 
-/// What RunTask says when Fargate has no room.
+/// RunTask's failure reason when Fargate has no capacity.
 const NO_FARGATE: &str = "Capacity is unavailable at this time. Please try again later or in a different availability zone";
-/// CPU units and MiB that a container instance has for tasks: two processors, 4 GiB without what the system takes.
+/// The CPU units and MiB of a container instance: two processors, and 4 GiB less the system's share.
 const INSTANCE: Resources = Resources {
     cpu: 2048,
     memory: 3884,
 };
 
-/// What the tasks of a service run on.
+/// Where the tasks of a service run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LaunchKind {
-    /// Fargate: each task has a network interface of its own, and its address is the target.
+    /// Fargate: each task has its own network interface, and its address is the target.
     Fargate,
     /// EC2 with network mode `bridge` and host port 0: the targets are ports of the container instances.
     Ec2DynamicPorts,
@@ -39,18 +39,18 @@ impl LaunchKind {
     }
 }
 
-/// A failure in RunTask's answer, which is HTTP 200 all the same.
+/// A failure in RunTask's response, which still has status 200.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// The container instance that had no room; none on Fargate.
+    /// The container instance without capacity; `None` on Fargate.
     pub arn: Option<String>,
     pub reason: String,
 }
 
-/// Why a task found no place.
+/// Why a task could not be placed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoPlace {
-    /// The cluster has no container instance at all, which is an error and no failure.
+    /// The cluster has no container instance at all, which is an error, not a failure.
     NoContainerInstances,
     Failures(Vec<Failure>),
 }
@@ -58,7 +58,7 @@ pub enum NoPlace {
 /// Where a task runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// None on Fargate.
+    /// `None` on Fargate.
     pub instance: Option<ContainerInstance>,
     pub network: Network,
 }
@@ -73,7 +73,7 @@ impl Failure {
 }
 
 impl Ecs {
-    /// From now on no more than this many tasks run on Fargate at once; those that run go on.
+    /// Limits the number of tasks on Fargate; running tasks continue.
     pub fn limit_fargate(&self, tasks: usize) {
         self.write(|state| state.fargate_tasks_at_most = Some(tasks));
     }
@@ -99,7 +99,7 @@ pub fn register_instances(ecs: &Ecs, cluster: &str, count: usize) {
     });
 }
 
-/// Finds a place for a task, and takes its ports there.
+/// Places a task and reserves its ports.
 pub fn place(
     state: &mut State,
     cluster: &str,
@@ -136,7 +136,7 @@ pub fn place(
     })
 }
 
-/// The instance with room that has the fewest tasks; what is lacking on each when none has room.
+/// Returns the instance with capacity that has the fewest tasks, or else the missing resource of each instance.
 fn choose(state: &State, cluster: &str, revision: &Revision) -> Result<ContainerInstance, NoPlace> {
     let (mut chosen, mut failures) = (None::<(usize, &ContainerInstance)>, Vec::new());
     for instance in state.instances_of(cluster) {
@@ -180,7 +180,7 @@ fn lacking(
     }
 }
 
-/// Host ports for every mapping: the one that it names, or a free one of the ephemeral range where it names 0.
+/// Assigns a host port to every mapping: the named one, or a free ephemeral one for 0.
 fn bind(state: &mut State, instance: &ContainerInstance, revision: &Revision) -> Vec<Binding> {
     let mut taken = ports_of(state, instance);
     let mut next_port = instance.next_port;
@@ -241,7 +241,7 @@ fn port(value: &Value) -> Option<u16> {
     port.filter(|&port| port > 0)
 }
 
-/// What a task of the revision reserves: the task's own figures, or the sum of its containers'.
+/// The resources that a task of the revision reserves: the task's own, or the sum of its containers'.
 pub fn needs(revision: &Revision) -> Resources {
     let task = |member: &str| revision.registered.get(member)?.as_str()?.parse().ok();
     let sum = |members: [&str; 2]| {
@@ -290,7 +290,7 @@ fn ports_of(state: &State, instance: &ContainerInstance) -> Vec<u16> {
 }
 
 impl ContainerInstance {
-    /// As DescribeContainerInstances shows it.
+    /// As DescribeContainerInstances returns it.
     pub fn describe(&self, state: &State) -> Value {
         let (running, pending) = tasks_on(state, self).fold((0, 0), |(running, pending), task| {
             match task.status < TaskStatus::Running {

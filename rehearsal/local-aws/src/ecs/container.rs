@@ -8,33 +8,33 @@ use serde_json::Value;
 use crate::ecr::Reference;
 use crate::process::Container;
 
-/// In an image's environment: the commands, each a list, as one JSON list, that are its migration under other names.
+/// A variable in an image's environment: a JSON array of commands, each an array, that also run the image's migration.
 pub const MIGRATION: &str = "SAMPLE_MIGRATION";
 
-/// What becomes of a container.
+/// How a container runs.
 #[derive(Debug, Clone)]
 pub enum Plan {
     /// It runs as a process and writes to this log.
     Process {
         container: Container,
         log: Option<LogStream>,
-        /// Its words, a shell in front of them taken off.
+        /// The command's words without a leading shell.
         ran: Vec<String>,
     },
-    /// Its image is not one of ours: it counts as running, and nothing runs.
+    /// Its image is not in the rehearsal's registry: it counts as running, but no process runs.
     Counted,
-    /// It cannot start; ECS's reason.
+    /// It cannot start, with ECS's reason.
     Refused(String),
 }
 
-/// Where the awslogs driver writes.
+/// The log group and stream of the awslogs driver.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogStream {
     pub group: String,
     pub stream: String,
 }
 
-/// What one container of a task becomes.
+/// Decides how one container of a task runs.
 pub fn plan(
     definition: &Value,
     overrides: &Value,
@@ -49,14 +49,14 @@ pub fn plan(
         Reference::Found(image) => image,
     };
     if image.version.is_none() {
-        // Somebody else's manifest: there is nothing in it that could run here.
+        // A manifest pushed by another client, which cannot run here.
         return Plan::Counted;
     }
     let name = definition["name"].as_str().unwrap_or_default();
     let own = of_container(overrides, name);
     let given = command(definition, &own["command"]);
     let ran = through_shell(given.clone());
-    let words = through_shell(played(given, &image.environment));
+    let words = through_shell(substitute_migration(given, &image.environment));
     let executable = program.file_name().unwrap_or_default().to_string_lossy();
     match words.split_first() {
         Some((first, arguments))
@@ -67,7 +67,7 @@ pub fn plan(
             let mut environment = image.environment.clone();
             environment.extend(pairs(&definition["environment"]));
             environment.extend(pairs(&own["environment"]));
-            // By its last part a container knows which task it is in (ECS Developer Guide, task metadata endpoint version 4).
+            // The last path segment identifies the task (ECS Developer Guide, task metadata endpoint version 4).
             let metadata = format!("http://169.254.170.2/v4/{task_id}-{name}");
             environment.insert("ECS_CONTAINER_METADATA_URI_V4".to_owned(), metadata);
             let container = Container {
@@ -86,7 +86,7 @@ pub fn plan(
     }
 }
 
-/// Docker's rule: entry point, then the command that was overridden, declared, or else the image's own.
+/// Docker's rule: the entry point, followed by the overridden command, the declared one, or the image's.
 fn command(definition: &Value, overridden: &Value) -> Vec<String> {
     let mut words = texts(&definition["entryPoint"]);
     let declared = [overridden, &definition["command"]]
@@ -101,8 +101,8 @@ fn command(definition: &Value, overridden: &Value) -> Vec<String> {
     words
 }
 
-/// What a shell runs of its words: of `sh -c SCRIPT …` the script, whose `$0`, `$1`, … the others are. A script is one command
-/// here, for nothing but the sample service may run.
+/// The command that a shell runs: for `sh -c SCRIPT …` the script, with the remaining words as `$0`, `$1`, …. A script
+/// is one command here, because only the sample service may run.
 fn through_shell(words: Vec<String>) -> Vec<String> {
     let [shell, option, script, arguments @ ..] = &words[..] else {
         return words;
@@ -130,8 +130,8 @@ fn through_shell(words: Vec<String>) -> Vec<String> {
     through_shell(expanded)
 }
 
-/// Another team's migration is played by the sample service's.
-fn played(words: Vec<String>, image: &BTreeMap<String, String>) -> Vec<String> {
+/// A custom migration command runs the sample service's migration.
+fn substitute_migration(words: Vec<String>, image: &BTreeMap<String, String>) -> Vec<String> {
     let declared = image.get(MIGRATION).map(String::as_str).unwrap_or_default();
     let migrations: Vec<Vec<String>> = serde_json::from_str(declared).unwrap_or_default();
     match !words.is_empty() && migrations.contains(&words) {

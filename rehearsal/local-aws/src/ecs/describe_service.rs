@@ -1,4 +1,4 @@
-//! The shapes in which answers show a service and its task sets.
+//! The response shapes of a service and its task sets.
 
 use std::time::SystemTime;
 
@@ -11,19 +11,19 @@ use crate::elb::TargetHealth;
 use crate::identity::{ACCOUNT, arn};
 use crate::stamp::epoch_seconds;
 
-/// What a description is taken from, beside the service itself.
+/// The other sources of a service's description.
 #[derive(Clone, Copy)]
 pub struct View<'a> {
     pub state: &'a State,
     /// A target group's targets.
     pub health: &'a dyn Fn(&str) -> Vec<TargetHealth>,
-    /// Tags are shown only to those who ask for them.
+    /// Tags are included only on request.
     pub with_tags: bool,
     pub now: SystemTime,
 }
 
 impl Service {
-    /// As DescribeServices shows it.
+    /// As DescribeServices returns it.
     pub fn describe(&self, view: View<'_>) -> Value {
         let own = |task: &&Task| {
             task.service.as_deref() == Some(&self.name) && task.cluster == self.cluster
@@ -79,7 +79,7 @@ impl Service {
         answer
     }
 
-    /// As DescribeTaskSets shows it.
+    /// As DescribeTaskSets returns it.
     pub fn describe_task_set(&self, set: &TaskSet, view: View<'_>) -> Value {
         let tasks: Vec<&Task> = view.state.tasks_of(&set.id).collect();
         let counts = counts(tasks.iter().copied());
@@ -107,7 +107,7 @@ impl Service {
             "serviceRegistries": [],
             "scale": { "value": scale, "unit": "PERCENT" },
             "stabilityStatus": stability.as_str(),
-            // The moment of the answer, not of the last change.
+            // The time of the response, not of the last change.
             "stabilityStatusAt": epoch_seconds(view.now),
         });
         if let Some(strategy) = &set.capacity_provider_strategy {
@@ -131,7 +131,7 @@ impl Service {
         arn("ecs", &format!("task-set/{cluster}/{service}/{}", set.id))
     }
 
-    /// Only Fargate has platforms.
+    /// Only Fargate has platform versions.
     fn add_platform(&self, answer: &mut Value, version: &str) {
         if self.launch_type == "FARGATE" {
             answer["platformVersion"] = json!(version);
@@ -140,7 +140,7 @@ impl Service {
     }
 }
 
-/// Only tasks with network interfaces of their own have a network configuration.
+/// Only `awsvpc` tasks have a network configuration.
 fn add_network(answer: &mut Value, network: &Value) {
     if !network.is_null() {
         answer["networkConfiguration"] = network.clone();

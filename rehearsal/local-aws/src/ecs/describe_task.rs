@@ -1,4 +1,4 @@
-//! The shapes in which answers and events show a task.
+//! The shapes of a task in responses and events.
 
 use serde_json::{Map, Value, json};
 
@@ -7,26 +7,26 @@ use crate::identity::arn;
 use crate::stamp::{self, Stamp};
 
 impl Task {
-    /// As DescribeTasks and RunTask show it, without its tags.
+    /// As DescribeTasks and RunTask return it, without its tags.
     pub fn describe(&self) -> Value {
         self.shape(stamp::epoch_seconds, "ElasticNetworkInterface")
     }
 
-    /// The same with its tags, which are shown only to those who ask for them.
+    /// The same with its tags, which are included only on request.
     pub fn describe_with_tags(&self) -> Value {
         let mut answer = self.describe();
         answer["tags"] = json!(self.tags);
         answer
     }
 
-    /// The detail of *ECS Task State Change*: the task with moments as text, and when it changed.
+    /// The detail of *ECS Task State Change*: the task with timestamps as text, and the time of the change.
     pub fn event_detail(&self) -> Value {
         let mut detail = self.shape(stamp::iso, "eni");
         detail["updatedAt"] = stamp::iso(self.updated_at);
         detail
     }
 
-    /// `stamp` writes moments, `interface` is what a network interface is called.
+    /// `stamp` formats timestamps; `interface` is the type of a network interface attachment.
     fn shape(&self, stamp: Stamp, interface: &str) -> Value {
         let attachments: Vec<Value> = self.attachment(interface).into_iter().collect();
         let containers = self.containers.iter();
@@ -55,7 +55,7 @@ impl Task {
         answer
     }
 
-    /// The members that are there when there is something to say.
+    /// The members that are present only if they have a value.
     fn optional(&self, stamp: Stamp) -> impl Iterator<Item = (&'static str, Value)> {
         let ran_until = self.stopping_at.filter(|_| self.started_at.is_some());
         let moments = [
@@ -95,7 +95,7 @@ impl Task {
         format!("{first}-{second}-4{third}-a{fourth}-{last}")
     }
 
-    /// Its network interface; a task that shares its container instance's has none.
+    /// The task's network interface; a task that shares its container instance's has none.
     fn attachment(&self, kind: &str) -> Option<Value> {
         let address = match &self.network {
             Network::Interface(address) => address,
@@ -171,7 +171,7 @@ impl Task {
         }
     }
 
-    /// Bindings are known from RUNNING on, a network interface from the beginning.
+    /// Bindings are shown from RUNNING on, a network interface from the beginning.
     fn network_of(&self, container: &TaskContainer) -> (Value, Value) {
         match &self.network {
             Network::Interface(address) => {

@@ -1,8 +1,8 @@
-//! What tasks run on: Fargate, or container instances with so much room and so many ports.
+//! What tasks run on: Fargate, or container instances with limited CPU, memory and ports.
 
 use std::time::SystemTime;
 
-/// Linux's ephemeral range, which host port 0 takes its ports from.
+/// Linux's ephemeral range, from which host port 0 takes its ports.
 pub(super) const EPHEMERAL: std::ops::RangeInclusive<u16> = 32768..=60999;
 
 /// CPU units and MiB.
@@ -19,7 +19,7 @@ pub struct ContainerInstance {
     pub cluster: String,
     pub ec2_instance_id: String,
     pub registered_at: SystemTime,
-    /// Where the search for the next free ephemeral port begins: ports are not used again at once.
+    /// Where the search for the next free ephemeral port begins, so that ports are not reused at once.
     pub(super) next_port: u16,
 }
 
@@ -29,7 +29,7 @@ impl ContainerInstance {
     }
 }
 
-/// An instance `i-…` of cluster `prod` that gives its last ephemeral port first.
+/// An instance `i-…` of cluster `prod` that assigns its last ephemeral port first.
 #[cfg(test)]
 pub(crate) fn instance_for_tests(number: u32) -> ContainerInstance {
     ContainerInstance {

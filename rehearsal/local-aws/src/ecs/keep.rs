@@ -1,5 +1,5 @@
-//! Keeps a task set at its desired count: starts what is missing, stops what is too much, replaces what is unhealthy,
-//! and waits longer and longer between starts that fail.
+//! The service scheduler: keeps a task set at its desired count, replaces unhealthy tasks, and throttles starts that
+//! fail repeatedly.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -12,22 +12,22 @@ use super::task::{Stop, Task, TaskStatus};
 use super::{Ecs, State};
 use crate::elb::TargetHealth;
 
-/// Between two starts after the first failure; doubles with every further one.
+/// The delay before the next start after the first failure; it doubles with every further one.
 const FIRST_BACK_OFF: Duration = Duration::from_secs(10);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(15 * 60);
 
-/// DescribeServices shows up to 100 of a service's events.
+/// DescribeServices returns up to 100 of a service's events.
 const EVENTS_KEPT: usize = 100;
 
-/// What the scheduler sees of one task set.
+/// The scheduler's view of one task set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Observed {
     desired: usize,
-    /// Tasks that nobody has asked to stop, oldest first.
+    /// Tasks that have not been asked to stop, oldest first.
     live: Vec<String>,
-    /// Those among them whose target is unhealthy, after the service's grace period.
+    /// Those of them whose target is unhealthy after the service's grace period.
     unhealthy: Vec<String>,
-    /// When the first of those that are unhealthy within their grace period loses it.
+    /// When the first grace period of a task that is unhealthy already ends.
     grace_end: Option<SystemTime>,
     failures: u32,
     last_failure: Option<SystemTime>,
@@ -65,7 +65,8 @@ fn decide(observed: &Observed) -> Decision {
     }
 }
 
-/// All tasks of a set failing once is one failure.
+/// The delay grows by rounds: a round is as many failures as the set has tasks, because one bad revision fails them
+/// all.
 fn back_off(failures: u32, desired: usize) -> Duration {
     let desired = u32::try_from(desired.max(1)).unwrap_or(u32::MAX);
     let rounds = failures.div_ceil(desired);
@@ -77,7 +78,7 @@ fn back_off(failures: u32, desired: usize) -> Duration {
     }
 }
 
-/// Runs until the task set is gone: DRAINING, and its last task STOPPED.
+/// Runs until the task set is deleted: DRAINING, and its last task STOPPED.
 pub async fn keep(ecs: Arc<Ecs>, task_set: String) {
     loop {
         let (written, health_changed) = (ecs.written(), ecs.load_balancers.health_changed());
@@ -128,7 +129,7 @@ pub async fn keep(ecs: Arc<Ecs>, task_set: String) {
     }
 }
 
-/// Waits until the task set is in STEADY_STATE; for ever when it never is.
+/// Waits until the task set is in STEADY_STATE, forever if it never is.
 pub async fn steady(ecs: &Ecs, task_set: &str) {
     loop {
         let (written, health_changed) = (ecs.written(), ecs.load_balancers.health_changed());
@@ -204,7 +205,7 @@ fn observe(
     })
 }
 
-/// Starts one more task of the set, or waits as after a task that failed when there is no place for it.
+/// Starts one more task of the set. Without capacity it waits, as after a task that failed.
 fn start_one(ecs: &Arc<Ecs>, task_set: &str) {
     let wanted = ecs.read(|state| {
         let (service, set) = state.task_set(task_set)?;
@@ -227,7 +228,7 @@ fn start_one(ecs: &Arc<Ecs>, task_set: &str) {
     }
 }
 
-/// The service says so, and tries again later.
+/// Adds a service event; the scheduler retries later.
 fn note_no_place(ecs: &Ecs, task_set: &str, no_place: &NoPlace) {
     let reason = match no_place {
         NoPlace::NoContainerInstances => {
@@ -314,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn as_many_tasks_as_wanted() {
+    fn the_desired_count_of_tasks_is_kept() {
         assert_eq!(decide(&observed(2, 0)), Decision::Start(2));
         assert_eq!(decide(&observed(2, 1)), Decision::Start(1));
         assert_eq!(decide(&observed(2, 2)), Decision::Rest);
@@ -353,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn failing_starts_are_spaced_further_and_further() {
+    fn the_delay_between_failing_starts_doubles() {
         let seconds: Vec<u64> = (0..=18)
             .step_by(2)
             .map(|failures| back_off(failures, 2).as_secs())

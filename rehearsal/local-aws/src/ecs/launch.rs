@@ -1,4 +1,4 @@
-//! Makes a task, for a task set or for RunTask, and lets it run.
+//! Creates and starts a task, for a task set or for RunTask.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,28 +6,28 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::capacity::{NoPlace, needs, place};
-use super::run::{run, tell};
+use super::run::{emit_change, run};
 use super::task::{Network, Task, TaskContainer, TaskStatus};
 use super::task_definition::Revision;
 use super::{Ecs, State};
 use crate::assumption::Assumption;
 use crate::identity::arn;
 
-/// Where new tasks are missing at first (`Assumption::NewTasksAreMissing`), they are for this long.
+/// How long a new task is missing from responses under `Assumption::NewTasksAreMissing`.
 const UNSEEN: Duration = Duration::from_secs(5);
-/// What `LATEST` means on Fargate.
+/// The platform version that `LATEST` resolves to on Fargate.
 const LATEST_PLATFORM: &str = "1.4.0";
 
-/// A task that is to be started.
+/// A task to start.
 #[derive(Debug, Clone)]
 pub struct Launch {
     pub cluster: String,
     pub revision: Revision,
     pub launch_type: String,
-    /// As it was asked for; none means `LATEST`.
+    /// As requested; `None` means `LATEST`.
     pub platform_version: Option<String>,
     pub network_configuration: Value,
-    /// The service and its task set, or nothing for RunTask.
+    /// The service and its task set; `None` for RunTask.
     pub service: Option<(String, String)>,
     pub group: String,
     pub started_by: Option<String>,
@@ -35,11 +35,11 @@ pub struct Launch {
     pub tags: Vec<Value>,
 }
 
-/// Finds a place for the task and lets it run there.
+/// Places the task and starts it.
 pub fn launch(ecs: &Arc<Ecs>, launch: Launch) -> Result<Task, NoPlace> {
     let revision = launch.revision.clone();
     let task = ecs.write(|state| make(ecs, state, launch))?;
-    tell(ecs, &task);
+    emit_change(ecs, &task);
     ecs.context
         .background
         .spawn(run(ecs.clone(), task.arn.clone(), revision));
@@ -103,7 +103,7 @@ fn make(ecs: &Ecs, state: &mut State, launch: Launch) -> Result<Task, NoPlace> {
     Ok(task)
 }
 
-/// A task without a network interface of its own has nothing to provision.
+/// A task without its own network interface has nothing to provision.
 fn first_status(network: &Network) -> TaskStatus {
     match network {
         Network::Interface(_) => TaskStatus::Provisioning,

@@ -1,7 +1,7 @@
 //! ECS: clusters, task definitions, services with task sets, and tasks that are real processes.
 //!
 //! `task_definition`, `service` and `task` are plain data with AWS's shapes; `keep` keeps a task set at its desired
-//! count; `instance` is what a task runs on, `capacity` finds a place for a task, `launch` makes it, `run` plays it from
+//! count; `instance` models what tasks run on, `capacity` places a task, `launch` creates it, `run` runs it from
 //! PROVISIONING to STOPPED; `container` turns a container definition into a process.
 
 pub mod capacity;
@@ -39,7 +39,7 @@ use crate::identity::arn;
 use crate::logs::Logs;
 use crate::observable::Observable;
 
-/// Everything that ECS knows.
+/// ECS's state.
 #[derive(Default)]
 pub struct State {
     pub clusters: Vec<String>,
@@ -50,22 +50,22 @@ pub struct State {
     pub services: Vec<Service>,
     pub tasks: Vec<Task>,
     pub container_instances: Vec<ContainerInstance>,
-    /// How many tasks Fargate has room for; no limit when nothing is said.
+    /// The number of tasks that fit on Fargate; unlimited if absent.
     pub fargate_tasks_at_most: Option<usize>,
-    /// How many tasks there have been.
+    /// The number of tasks created so far.
     pub launched_ever: usize,
-    /// RunTask's client tokens: the request that used it, and the tasks that it started.
+    /// RunTask's client tokens, each with the request that used it and the tasks that it started.
     pub client_tokens: BTreeMap<String, (Value, Vec<String>)>,
-    /// Every task that was put behind a target group, in order.
+    /// Every task that was registered with a target group, in order.
     pub served: Vec<Served>,
 }
 
-/// A task behind a target group, and whose it is; kept when its task set is gone.
+/// A task registered with a target group, and its deployment; kept after its task set is deleted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Served {
     pub since: SystemTime,
     pub task: String,
-    /// The deployment that made its task set.
+    /// The deployment that created its task set.
     pub deployment: Option<String>,
     pub target_group_arn: String,
     /// As the target group knows it.
@@ -73,7 +73,7 @@ pub struct Served {
     pub port: u16,
 }
 
-/// ECS: what it knows, and the services that it uses.
+/// ECS: its state, and the services that it uses.
 pub struct Ecs {
     context: Context,
     state: Observable<State>,
@@ -81,7 +81,7 @@ pub struct Ecs {
     load_balancers: LoadBalancers,
     events: EventBus,
     logs: Logs,
-    /// The executable that stands for every image of the repositories.
+    /// The executable that represents every image in the repositories.
     sample_service: PathBuf,
 }
 
@@ -115,7 +115,7 @@ impl Ecs {
 }
 
 impl State {
-    /// A cluster by name or ARN; the default one when nothing is said.
+    /// Finds a cluster by name or ARN; without either, the default one.
     pub fn cluster(&self, name_or_arn: Option<&str>) -> Option<&str> {
         let name = name_or_arn.unwrap_or("default");
         let name = name.strip_prefix(&arn("ecs", "cluster/")).unwrap_or(name);
@@ -125,7 +125,7 @@ impl State {
             .map(String::as_str)
     }
 
-    /// A service by name or ARN.
+    /// Finds a service by name or ARN.
     pub fn service(&self, cluster: &str, name_or_arn: &str) -> Option<&Service> {
         let wanted = |service: &&Service| {
             service.cluster == cluster
@@ -140,7 +140,7 @@ impl State {
             .find(|service| service.cluster == cluster && service.name == name)
     }
 
-    /// A task set by its id, with its service.
+    /// Finds a task set by its id, with its service.
     pub fn task_set(&self, id: &str) -> Option<(&Service, &TaskSet)> {
         self.services
             .iter()
@@ -153,7 +153,7 @@ impl State {
             .find_map(|service| service.task_sets.iter_mut().find(|set| set.id == id))
     }
 
-    /// A task by ARN or id.
+    /// Finds a task by ARN or id.
     pub fn task(&self, arn_or_id: &str) -> Option<&Task> {
         self.tasks
             .iter()
@@ -166,7 +166,7 @@ impl State {
             .find(|task| task.arn == arn_or_id || task.id() == arn_or_id)
     }
 
-    /// A revision by ARN, by `family:revision`, or the latest ACTIVE one of a family.
+    /// Finds a revision by ARN or `family:revision`, or the latest ACTIVE one of a family.
     pub fn revision(&self, wanted: &str) -> Option<&Revision> {
         let name = wanted
             .strip_prefix(&arn("ecs", "task-definition/"))

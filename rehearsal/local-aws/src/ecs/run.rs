@@ -15,13 +15,13 @@ use crate::ecr::Reference;
 use crate::process::Process;
 use crate::timeline;
 
-/// What a network interface takes, before and after.
+/// How long a network interface takes to attach and to detach.
 const INTERFACE: Duration = Duration::from_secs(10);
-/// A process that has not said after this (real) time where it listens, or that runs once and has not ended, is taken
-/// as one that waits for something, and time goes on without it.
+/// A process that has not reported its address after this real time, or a one-off process that has not ended, counts as
+/// blocked, and simulated time advances without it.
 pub(super) const BUSY_AT_MOST: Duration = Duration::from_secs(10);
 
-/// Asks a task to stop. One that stops already keeps its reason.
+/// Requests a task to stop. A task that is stopping already keeps its reason.
 pub fn request_stop(ecs: &Ecs, task_arn: &str, stop: Stop) {
     ecs.write(|state| {
         if let Some(task) = state.task_mut(task_arn) {
@@ -59,7 +59,7 @@ pub(super) async fn run(ecs: Arc<Ecs>, task: String, revision: Revision) {
     end(&ecs, &task, running).await;
 }
 
-/// A network interface takes its time to come; a task that shares its container instance's is PENDING already.
+/// A network interface takes time to attach; a task that shares its container instance's is PENDING already.
 async fn provision(ecs: &Ecs, task_arn: &str) {
     let interface = interface(ecs, task_arn);
     if let Some(takes) = interface {
@@ -87,7 +87,7 @@ async fn provision(ecs: &Ecs, task_arn: &str) {
     }
 }
 
-/// How long the task's network interface takes to come and to go; none when it has none.
+/// How long the task's network interface takes to attach or detach; zero without one.
 fn interface(ecs: &Ecs, task_arn: &str) -> Option<Duration> {
     let task = ecs.read(|state| state.task(task_arn).cloned())?;
     let at_once = task.service.is_none()
@@ -102,7 +102,7 @@ fn interface(ecs: &Ecs, task_arn: &str) -> Option<Duration> {
     }
 }
 
-/// Starts every container, or says why the task cannot start. What was started before the failure ends with it.
+/// Starts every container, or returns why the task cannot start. Containers started before the failure end with it.
 fn start(ecs: &Arc<Ecs>, task_arn: &str, revision: &Revision) -> Result<Vec<Running>, String> {
     let _busy = ecs.context.clock.busy();
     let Some(task) = ecs.read(|state| state.task(task_arn).cloned()) else {
@@ -169,7 +169,7 @@ fn start(ecs: &Arc<Ecs>, task_arn: &str, revision: &Revision) -> Result<Vec<Runn
     Ok(running)
 }
 
-/// The image that a reference means: for tasks of a task set, the one that it meant for the set's first task.
+/// Resolves an image reference: in a task set, to the image that it named for the set's first task.
 fn resolve(ecs: &Ecs, task: &Task, reference: &str) -> Reference {
     let known = task.task_set.as_deref().and_then(|id| {
         ecs.read(|state| {
@@ -202,7 +202,7 @@ fn resolve(ecs: &Ecs, task: &Task, reference: &str) -> Reference {
     resolved
 }
 
-/// From RUNNING until something ends the task: an essential container, or somebody.
+/// Runs the task from RUNNING until an essential container ends or the task is asked to stop.
 async fn serve_or_finish(ecs: &Arc<Ecs>, task: &str, running: &mut Vec<Running>) {
     let busy = ecs.context.clock.busy();
     let started = change(ecs, task, |task, now| {
@@ -221,7 +221,7 @@ async fn serve_or_finish(ecs: &Arc<Ecs>, task: &str, running: &mut Vec<Running>)
     if let Some(target) = &target {
         target::register(ecs, &started, target, running).await;
     }
-    // A service's task has nothing more to say once it listens; one that runs once is under way until it ends.
+    // A service's task is settled once it listens; a one-off task is in progress until it ends.
     let patience = if target.is_some() {
         Duration::ZERO
     } else {
@@ -244,7 +244,7 @@ async fn serve_or_finish(ecs: &Arc<Ecs>, task: &str, running: &mut Vec<Running>)
     }
 }
 
-/// Waits until an essential container has ended. Others may end: the task goes on.
+/// Waits until an essential container has ended. Other containers may end before.
 async fn essential_exit(ecs: &Ecs, task: &str, running: &mut Vec<Running>) {
     while !running.is_empty() {
         let exits = running.iter_mut().enumerate().map(|(index, running)| {
@@ -256,14 +256,14 @@ async fn essential_exit(ecs: &Ecs, task: &str, running: &mut Vec<Running>) {
         if ended.essential {
             return;
         }
-        // The task goes on, and ECS tells that one of its containers does not.
+        // The task continues, and ECS emits an event for the container that ended.
         ecs.context.clock.become_known(task).await;
         change(ecs, task, |_, _| {});
     }
     std::future::pending().await
 }
 
-/// The way out: out of the target group, containers stopped, network interface gone.
+/// Stops the task: deregisters its target, stops its containers, and detaches its network interface.
 async fn end(ecs: &Arc<Ecs>, task_arn: &str, running: Vec<Running>) {
     let Some(task) = ecs.read(|state| state.task(task_arn).cloned()) else {
         return;
@@ -286,7 +286,8 @@ async fn end(ecs: &Arc<Ecs>, task_arn: &str, running: Vec<Running>) {
     drop(busy);
     ecs.context.clock.become_known(task_arn).await;
     if let Some(takes) = interface(ecs, task_arn) {
-        // The exit code is there before the task is STOPPED: whoever acts on this event acts too early.
+        // The exit code is set before the task is STOPPED, as on AWS: a function that acts on this event acts too
+        // early.
         change(ecs, task_arn, |task, _| {
             task.status = TaskStatus::Deprovisioning
         });
@@ -308,7 +309,7 @@ async fn end(ecs: &Arc<Ecs>, task_arn: &str, running: Vec<Running>) {
     }
 }
 
-/// A service's task that ended though nobody wanted it to counts against its task set.
+/// A service's task that ended unasked counts as a failure of its task set.
 fn note_failure(ecs: &Ecs, task: &Task) {
     let by_itself = task
         .stop
@@ -326,7 +327,7 @@ fn note_failure(ecs: &Ecs, task: &Task) {
     });
 }
 
-/// Changes a task and tells the event.
+/// Changes a task and emits the state-change event.
 pub(super) fn change(
     ecs: &Ecs,
     task: &str,
@@ -340,7 +341,7 @@ pub(super) fn change(
         task.updated_at = now;
         Some(task.clone())
     })?;
-    tell(ecs, &changed);
+    emit_change(ecs, &changed);
     Some(changed)
 }
 
@@ -366,7 +367,7 @@ fn ended_with(ecs: &Ecs, task: &str, name: &str, code: i32, by_itself: bool) {
     });
 }
 
-pub(super) fn tell(ecs: &Ecs, task: &Task) {
+pub(super) fn emit_change(ecs: &Ecs, task: &Task) {
     ecs.events.emit(
         "aws.ecs",
         "ECS Task State Change",

@@ -16,13 +16,13 @@ pub struct Service {
     pub desired_count: u32,
     pub launch_type: String,
     pub platform_version: String,
-    /// As CreateService takes it.
+    /// As given to CreateService.
     pub network_configuration: Value,
-    /// What UpdateService set, of the members that it takes here. Placement constraints and strategies are shown and not
-    /// played: a task goes where the fewest are.
+    /// The members that UpdateService has set. Placement constraints and strategies are returned but not applied: a
+    /// task is placed where the fewest tasks run.
     pub options: Map<String, Value>,
     pub tags: Vec<Value>,
-    /// What the scheduler had to say, newest first.
+    /// The service's events, newest first.
     pub events: Vec<ServiceEvent>,
     pub load_balancer: LoadBalancerTarget,
     /// ARN; follows the PRIMARY task set.
@@ -31,7 +31,7 @@ pub struct Service {
     pub created_at: SystemTime,
 }
 
-/// A sentence of the service scheduler.
+/// A service event: a message of the service scheduler.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServiceEvent {
     pub id: String,
@@ -53,19 +53,20 @@ pub struct TaskSet {
     pub id: String,
     pub status: TaskSetStatus,
     pub task_definition: String,
-    /// The deployment that made it.
+    /// The deployment that created it.
     pub external_id: Option<String>,
     pub load_balancer: LoadBalancerTarget,
     pub platform_version: String,
     pub network_configuration: Value,
-    /// As CreateTaskSet takes it; absent: the service's launch type.
+    /// As given to CreateTaskSet; if absent, the service's launch type applies.
     pub capacity_provider_strategy: Option<Value>,
     pub created_at: SystemTime,
     pub updated_at: SystemTime,
-    /// Tasks that ended by themselves since one stayed: the reason for waiting before the next.
+    /// The number of tasks that ended by themselves since one last stayed up; it determines the delay before the next
+    /// start.
     pub failures: u32,
     pub last_failure: Option<SystemTime>,
-    /// Digests by image reference, resolved once for all tasks of the set.
+    /// Digests by image reference, resolved once for all tasks of the set, so that a tag that moves does not split it.
     pub resolved: std::collections::BTreeMap<String, String>,
 }
 
@@ -102,7 +103,7 @@ impl Stability {
     }
 }
 
-/// How many tasks of a service or task set run, and how many are on their way.
+/// The numbers of running and pending tasks of a service or task set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     pub running: usize,
@@ -126,8 +127,8 @@ pub fn counts<'a>(tasks: impl Iterator<Item = &'a Task>) -> Counts {
     })
 }
 
-/// STEADY_STATE: as many run as are wanted, none is pending, and every one of them is healthy where its target group
-/// is checked. A target group behind no listener is not checked, and says nothing.
+/// STEADY_STATE: the desired count is running, no task is pending, and every task is healthy if its target group is
+/// health-checked. A target group without a listener is not, and does not count.
 pub fn stability(
     desired: u32,
     tasks: &[&Task],
@@ -152,7 +153,7 @@ pub fn stability(
     }
 }
 
-/// What the target group says of a task.
+/// The target health of a task.
 pub fn target_of<'h>(
     task: &Task,
     behind: &LoadBalancerTarget,
@@ -179,13 +180,13 @@ impl Service {
             .find(|set| set.status == TaskSetStatus::Primary)
     }
 
-    /// How long the load balancer's opinion of a new task does not count.
+    /// How long the target health of a new task is ignored.
     pub fn grace_period(&self) -> Duration {
         let seconds = self.options.get("healthCheckGracePeriodSeconds");
         Duration::from_secs(seconds.and_then(Value::as_u64).unwrap_or_default())
     }
 
-    /// The tags that its tasks get, as UpdateService set it.
+    /// The tags that the service's tasks get, as UpdateService set it.
     pub fn tags_of_tasks(&self, revision: &Revision) -> Vec<Value> {
         let option = |name: &str| self.options.get(name);
         let mut tags = match option("propagateTags").and_then(Value::as_str) {

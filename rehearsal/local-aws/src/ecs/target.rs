@@ -1,4 +1,4 @@
-//! A task behind its target group: registered once its process listens, deregistered before it is stopped.
+//! A task's target: registered once its process listens, deregistered before the task is stopped.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use super::task::{Task, TaskStatus};
 use super::{Ecs, Served};
 use crate::elb::Target;
 
-/// Puts the task behind its target group, once its process says where it listens. One that says nothing gets a target
-/// that refuses every connection.
+/// Registers the task with its target group once its process reports its address. A process that does not report one
+/// gets a target that refuses every connection.
 pub(super) async fn register(
     ecs: &Arc<Ecs>,
     task: &Task,
@@ -26,7 +26,7 @@ pub(super) async fn register(
         Some(running) => {
             match tokio::time::timeout(BUSY_AT_MOST, running.process.listening()).await {
                 Ok(Some(address)) => address,
-                // It ended: there is nothing to register.
+                // The process has ended, so there is no target to register.
                 Ok(None) => return,
                 Err(_) => nothing_listens,
             }
@@ -58,7 +58,7 @@ pub(super) async fn register(
         .register_target(&target.target_group_arn, registered);
 }
 
-/// Requests under way end before the containers do, unless the process has gone already.
+/// Waits until requests in flight have ended before the containers are stopped, unless the process is gone already.
 pub(super) async fn leave(ecs: &Arc<Ecs>, task: &Task, running: &[Running]) {
     let set = task.task_set.as_deref();
     let target = set.and_then(|id| {

@@ -1,4 +1,4 @@
-//! A task: its state, and the shapes in which answers and events show it.
+//! A task and its state.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,10 +7,11 @@ use serde_json::Value;
 use super::instance::{ContainerInstance, Resources};
 use crate::timeline::Purpose;
 
-/// A stopped task is shown for at least an hour. Here for an hour exactly: nothing may count on more.
+/// How long a stopped task is returned. AWS guarantees at least an hour; here it is exactly one, because nothing may
+/// depend on more.
 const SHOWN_AFTER_STOP: Duration = Duration::from_secs(60 * 60);
 
-/// A task's status, in the order in which a task goes through them.
+/// A task's status, in the order of its lifecycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TaskStatus {
     Provisioning,
@@ -54,7 +55,7 @@ pub enum Network {
     Host(Vec<Binding>),
 }
 
-/// A container's port, and the port of the container instance that leads to it.
+/// A container's port, and the port of the container instance that forwards to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binding {
     pub container: String,
@@ -71,18 +72,18 @@ pub struct TaskContainer {
     /// Known for images of ECR, once pulled.
     pub image_digest: Option<String>,
     pub essential: bool,
-    /// What its process ran, without a shell in between: nobody is shown it.
+    /// The command of its process, without a shell; no API returns it.
     pub ran: Vec<String>,
     pub exit_code: Option<i32>,
     pub end: Option<ContainerEnd>,
     pub reason: Option<String>,
 }
 
-/// How a container's process ended, which ECS tells nobody.
+/// How a container's process ended, which ECS does not report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ContainerEnd {
     pub at: SystemTime,
-    /// Of its own accord, and not on a signal.
+    /// By itself, not on a signal.
     pub by_itself: bool,
 }
 
@@ -99,10 +100,10 @@ pub struct Task {
     pub group: String,
     pub started_by: Option<String>,
     pub status: TaskStatus,
-    /// Set as soon as somebody wants it stopped or it stops by itself.
+    /// Set as soon as the task is asked to stop or stops by itself.
     pub stop: Option<Stop>,
     pub containers: Vec<TaskContainer>,
-    /// As RunTask got them.
+    /// As given to RunTask.
     pub overrides: Value,
     pub tags: Vec<Value>,
     pub launch_type: String,
@@ -122,9 +123,9 @@ pub struct Task {
     pub stopping_at: Option<SystemTime>,
     pub stopped_at: Option<SystemTime>,
     pub updated_at: SystemTime,
-    /// One more with every change that an event tells.
+    /// Incremented with every change that emits an event.
     pub version: u32,
-    /// DescribeTasks does not find a task that RunTask has only just started.
+    /// From when DescribeTasks returns the task, which may be some seconds after RunTask.
     pub visible_from: SystemTime,
 }
 
@@ -133,7 +134,7 @@ impl Task {
         self.arn.rsplit('/').next().unwrap_or(&self.arn)
     }
 
-    /// What ECS wants of it.
+    /// The task's desired status.
     pub fn desired_status(&self) -> &'static str {
         if self.stop.is_some() {
             "STOPPED"
@@ -147,28 +148,28 @@ impl Task {
             Some(service) => Purpose::Service(service.clone()),
             None => Purpose::Once {
                 started_by: self.started_by.clone(),
-                command: self.told_command(),
+                command: self.redacted_command(),
             },
         }
     }
 
-    fn told_command(&self) -> Vec<String> {
+    fn redacted_command(&self) -> Vec<String> {
         let overrides = self.overrides["containerOverrides"]
             .as_array()
             .into_iter()
             .flatten();
         let words =
             overrides.flat_map(|container| container["command"].as_array().into_iter().flatten());
-        words.filter_map(Value::as_str).map(told).collect()
+        words.filter_map(Value::as_str).map(redacted).collect()
     }
 
-    /// Whether the API shows it: not yet, or not any more.
+    /// Whether the API returns the task: a new one may be missing at first, and a stopped one expires.
     pub fn is_shown(&self, now: SystemTime) -> bool {
         let forgotten = |at: SystemTime| now >= at + SHOWN_AFTER_STOP;
         now >= self.visible_from && !self.stopped_at.is_some_and(forgotten)
     }
 
-    /// As a target group knows the task: address or container instance, and port.
+    /// The task's target id: address or container instance, and port.
     pub fn target(&self, container: &str, port: u16) -> Option<(&str, u16)> {
         match &self.network {
             Network::Interface(address) => Some((address, port)),
@@ -190,8 +191,8 @@ impl Task {
         }
     }
 
-    /// The exit code that matters: of the container that was given a command, or of the first essential one that has
-    /// any.
+    /// The exit code that matters: that of the container whose command was overridden, or of the first essential one
+    /// that has an exit code.
     pub fn exit_code(&self) -> Option<i32> {
         let overrides = self.overrides["containerOverrides"].as_array();
         let commanded = overrides.into_iter().flatten().find(|container| {
@@ -247,8 +248,8 @@ impl Task {
     }
 }
 
-/// A word of a command, as anybody may see it: what an option is set to, and where an address leads, may be secret.
-fn told(word: &str) -> String {
+/// Redacts a word of a command: the value of an option and the rest of a URL may be secret.
+fn redacted(word: &str) -> String {
     let ends = ["=", "://"].map(|sign| Some(word.find(sign)? + sign.len()));
     match ends.into_iter().flatten().min() {
         Some(end) => format!("{}…", &word[..end]),
@@ -263,7 +264,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_task_is_shown_from_a_moment_until_an_hour_after_its_end() {
+    fn a_task_is_returned_until_an_hour_after_its_end() {
         let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
         let task = Task {
             visible_from: at(5),
@@ -276,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_told_without_its_secrets() {
+    fn secrets_in_a_command_are_redacted() {
         for (word, expected) in [
             ("manage.py", "manage.py"),
             ("--noinput", "--noinput"),
@@ -287,7 +288,7 @@ mod tests {
                 "postgres://…",
             ),
         ] {
-            assert_eq!(told(word), expected);
+            assert_eq!(redacted(word), expected);
         }
     }
 }

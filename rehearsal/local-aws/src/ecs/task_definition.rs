@@ -1,6 +1,6 @@
-//! Task definitions as they were registered, and as answers show them.
+//! Task definitions as registered and as returned.
 //!
-//! A revision keeps the JSON as it was registered, with every field that nothing here knows.
+//! A revision keeps the registered JSON, unknown fields included.
 
 use std::time::SystemTime;
 
@@ -14,7 +14,7 @@ use crate::stamp::epoch_seconds;
 pub struct Revision {
     pub family: String,
     pub number: u32,
-    /// Everything that was registered but the tags.
+    /// The registration without its tags.
     pub registered: Map<String, Value>,
     /// An array of `{key, value}`.
     pub tags: Vec<Value>,
@@ -56,7 +56,7 @@ impl Revision {
             .map(|(_, image)| image)
     }
 
-    /// The network mode; `bridge` where nothing is said, as on EC2.
+    /// The network mode, by default `bridge`, as on EC2.
     pub fn network_mode(&self) -> &str {
         self.registered
             .get("networkMode")
@@ -64,7 +64,7 @@ impl Revision {
             .unwrap_or("bridge")
     }
 
-    /// The launch types that it can run on.
+    /// The launch types on which it can run.
     pub fn compatibilities(&self) -> Vec<&'static str> {
         let has = |member: &str| self.registered.contains_key(member);
         if has("cpu") && has("memory") && self.network_mode() == "awsvpc" {
@@ -74,7 +74,7 @@ impl Revision {
         }
     }
 
-    /// The `taskDefinition` structure of ECS's answers.
+    /// The `taskDefinition` structure of ECS's responses.
     pub fn describe(&self) -> Value {
         let mut answer = Map::from_iter([("taskDefinitionArn".to_owned(), json!(self.arn()))]);
         answer.extend(self.registered.clone());

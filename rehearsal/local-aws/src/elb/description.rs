@@ -1,4 +1,4 @@
-//! What callers say of load balancers and see of them: settings, descriptions, answers.
+//! The public types of the load balancers: settings, descriptions, responses.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -45,16 +45,16 @@ pub struct ListenerDescription {
     /// `HTTP`
     pub protocol: String,
     pub forward: Vec<Forward>,
-    /// Its rules but the default one, by priority.
+    /// Its rules without the default one, by priority.
     pub rules: Vec<RuleDescription>,
 }
 
-/// As DescribeRules shows it.
+/// As DescribeRules returns it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleDescription {
     pub arn: String,
     pub priority: u32,
-    /// With `*` for any text and `?` for any character.
+    /// A pattern in which `*` matches any text and `?` any character.
     pub path: String,
     pub forward: Vec<Forward>,
 }
@@ -65,10 +65,10 @@ pub struct Forward {
     pub weight: u32,
 }
 
-/// A target as ECS registers it, and the process that really answers for it.
+/// A target as ECS registers it, and the process behind it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Target {
-    /// What AWS shows: an address in the VPC (`ip`), or an instance id.
+    /// As AWS shows it: an address in the VPC (`ip`), or an instance id.
     pub id: String,
     pub port: u16,
     /// The loopback address of the process.
@@ -81,37 +81,37 @@ pub struct TargetHealth {
     pub port: u16,
     /// `initial`, `healthy`, `unhealthy`, `unused`, `draining`.
     pub state: &'static str,
-    /// `Elb.RegistrationInProgress`, `Target.NotInUse`, …; none when healthy.
+    /// `Elb.RegistrationInProgress`, `Target.NotInUse`, …; `None` if healthy.
     pub reason: Option<&'static str>,
     pub description: Option<String>,
 }
 
-/// What a listener answered.
+/// The responses of a listener.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Traffic {
     pub requests: u64,
-    /// Answers other than 2xx and 3xx, the load balancer's own among them.
+    /// Responses other than 2xx and 3xx, including the load balancer's own.
     pub failed: u64,
-    /// Answers by version; those without `x-version` are not counted here.
+    /// Responses by version; those without `x-version` are not counted here.
     pub versions: BTreeMap<String, u64>,
 }
 
-/// One answer of a listener.
+/// One response of a listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
     pub asked_at: SystemTime,
     pub at: SystemTime,
-    /// With the query.
+    /// The path with its query.
     pub path: String,
-    /// Which of the listener's addresses was asked.
+    /// The listener's address that received the request.
     pub address: IpAddr,
     pub status: u16,
     pub version: Option<String>,
-    /// The target that answered; none when the load balancer did.
+    /// The target that responded; `None` if the load balancer did.
     pub by: Option<Answering>,
 }
 
-/// A target, seen from the listener that it answers.
+/// A target and the listener that forwards to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answering {
     pub target_group_arn: String,
@@ -119,7 +119,7 @@ pub struct Answering {
     pub port: u16,
 }
 
-/// From now on a target is in this state.
+/// A target's state from this moment on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HealthChange {
     pub at: SystemTime,

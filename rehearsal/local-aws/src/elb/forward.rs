@@ -1,8 +1,8 @@
-//! Which target group gets the next request, and which of its targets.
+//! Weighted round robin among the target groups of an action.
 
 use crate::elb::Forward;
 
-/// Weighted round robin, as even as it can be: of ten requests at 90 to 10, exactly one goes to the smaller part.
+/// Smooth weighted round robin: of ten requests at 90 to 10, exactly one goes to the smaller share.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Distribution {
     shares: Vec<Share>,
@@ -11,7 +11,7 @@ pub(super) struct Distribution {
 #[derive(Debug, Clone)]
 struct Share {
     forward: Forward,
-    /// How much this share is owed: its weight is added for each request, the total is taken off when it is its turn.
+    /// The credit of this share: each request adds its weight, and its turn subtracts the total weight.
     credit: i64,
 }
 
@@ -32,14 +32,14 @@ impl Distribution {
             .collect()
     }
 
-    /// Whether the listener names this target group, with whatever weight.
+    /// Whether the action contains this target group, with any weight.
     pub(super) fn names(&self, target_group_arn: &str) -> bool {
         self.shares
             .iter()
             .any(|share| share.forward.target_group_arn == target_group_arn)
     }
 
-    /// The target group whose turn it is; none when no group has any weight.
+    /// Returns the target group whose turn it is; `None` if every weight is 0.
     pub(super) fn next(&mut self) -> Option<&str> {
         let total: i64 = self
             .shares
@@ -56,7 +56,7 @@ impl Distribution {
             .shares
             .iter_mut()
             .filter(|share| share.forward.weight > 0);
-        // Of several with the same credit the first one's turn comes first.
+        // On equal credit the first share wins.
         let turn = weighty.reduce(|best, share| {
             if share.credit > best.credit {
                 share
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn each_group_gets_exactly_its_share_and_its_turns_are_spread() {
+    fn each_group_gets_exactly_its_share_evenly_spread() {
         assert_eq!(turns(&[("b", 90), ("g", 10)], 20), "bbbbbgbbbbbbbbbgbbbb");
         assert_eq!(turns(&[("b", 1), ("g", 1)], 6), "bgbgbg");
         assert_eq!(turns(&[("b", 0), ("g", 100)], 3), "ggg");

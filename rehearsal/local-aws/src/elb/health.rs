@@ -1,8 +1,8 @@
 //! Health checks: real requests to real processes.
 //!
-//! A function that waits for a target's health waits in real time, so the checks come faster than configured, by
+//! A function that waits for a target's health waits in real time, so the checks run faster than configured, by
 //! `SPEED_UP`: an interval of 30 seconds becomes 600 milliseconds. Thresholds and the time limit of one check are as
-//! configured. While a check of a fresh target has still to decide, the clock does not jump.
+//! configured. The clock does not jump while the first decision about a new target is pending.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use crate::clock::Busy;
 use crate::elb::state::{Check, Inner};
 use crate::elb::{TargetGroupSettings, TargetHealth, matcher};
 
-/// How many times faster than configured the checks of a target follow each other.
+/// The factor by which a target's checks run faster than configured.
 pub const SPEED_UP: u32 = 50;
 
-/// What is known of a registered target.
+/// The health of a registered target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Health {
-    /// Its group is behind no listener: nobody checks it.
+    /// Its group has no listener, so it is not checked.
     Unused,
     /// Not checked yet.
     Registering,
@@ -28,7 +28,7 @@ pub(super) enum Health {
     Checking,
     Healthy,
     Unhealthy(Failure),
-    /// On its way out; it gets no new requests. `unhealthy.draining` is a state of Network Load Balancers only.
+    /// It gets no new requests. `unhealthy.draining` is a state of Network Load Balancers only.
     Draining,
 }
 
@@ -40,7 +40,7 @@ pub(super) enum Failure {
     NoConnection,
 }
 
-/// Results in a row.
+/// Consecutive results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Streak {
     passed: u32,
@@ -48,7 +48,7 @@ pub(super) struct Streak {
 }
 
 impl Health {
-    /// Whether the first decision is still to come.
+    /// Whether the first decision is pending.
     pub(super) fn is_initial(&self) -> bool {
         match self {
             Health::Registering | Health::Checking => true,
@@ -56,7 +56,7 @@ impl Health {
         }
     }
 
-    /// What one more check makes of it.
+    /// The health after one more check.
     pub(super) fn after(
         &self,
         result: &Result<(), Failure>,
@@ -92,7 +92,7 @@ impl Health {
         }
     }
 
-    /// As DescribeTargetHealth says it.
+    /// As DescribeTargetHealth returns it.
     pub(super) fn describe(&self, id: &str, port: u16) -> TargetHealth {
         let (state, reason, description) = match self {
             Health::Unused => {
@@ -219,8 +219,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_health_is_told_in_elbs_words() {
-        let told = |health: Health| {
+    fn every_health_has_elbs_state_reason_and_description() {
+        let described = |health: Health| {
             let described = health.describe("10.0.0.1", 80);
             let description = described.description.unwrap_or_default();
             format!("{} {:?} {description}", described.state, described.reason)
@@ -258,7 +258,7 @@ mod tests {
             ),
         ];
         for (health, wanted) in cases {
-            assert_eq!(told(health), wanted);
+            assert_eq!(described(health), wanted);
         }
     }
 

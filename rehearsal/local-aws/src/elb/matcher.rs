@@ -1,6 +1,6 @@
 //! ALB's matcher for the statuses of a healthy target: `200`, `200,301`, `200-299`.
 
-/// Whether a status is one of those that the matcher names. A matcher that cannot be read matches nothing.
+/// Whether the matcher includes a status. A malformed matcher matches nothing.
 pub fn matches(matcher: &str, status: u16) -> bool {
     let number = |text: &str| text.trim().parse::<u16>().ok();
     match matcher.split_once('-') {
@@ -19,7 +19,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn single_list_and_range_are_read() {
+    fn values_lists_and_ranges_are_read() {
         for (matcher, status, expected) in [
             ("200", 200, true),
             ("200", 201, false),

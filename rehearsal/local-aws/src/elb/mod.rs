@@ -31,7 +31,7 @@ pub use description::{
 pub use health::SPEED_UP;
 pub use node::{NODES_AT_MOST, Nodes};
 
-/// How many ports are tried until one is free at both addresses.
+/// The number of ports to try until one is free at both addresses.
 const PORTS_TRIED: u32 = 100;
 
 /// All load balancers of the rehearsal; cheap to clone.
@@ -79,7 +79,8 @@ impl LoadBalancers {
         }
     }
 
-    /// Binds a free loopback port and serves it until the rehearsal ends, at every address that `localhost` may stand for.
+    /// Binds a free loopback port and serves it until the rehearsal ends, at every address that `localhost` may resolve
+    /// to.
     pub async fn create_listener(
         &self,
         load_balancer_arn: &str,
@@ -117,7 +118,7 @@ impl LoadBalancers {
         Ok(description)
     }
 
-    /// Requests for this path go there from now on, whatever the listener itself forwards to.
+    /// Adds a rule: requests for this path are forwarded there, regardless of the listener's default action.
     pub fn add_rule(&self, listener_arn: &str, priority: u32, path: &str, forward: Vec<Forward>) {
         let mut state = self.inner.lock();
         let number = state.next_number();
@@ -137,7 +138,7 @@ impl LoadBalancers {
         self.inner.health_changed.notify_waiters();
     }
 
-    /// From the next request on the listener forwards so, as far as its nodes have learnt it.
+    /// Changes the listener's action. Each node applies it from the next request on after it has received the change.
     pub fn set_forward(&self, listener_arn: &str, forward: Vec<Forward>) {
         let mut state = self.inner.lock();
         if let Some(listener) = state
@@ -147,7 +148,7 @@ impl LoadBalancers {
         {
             let now = self.inner.clock.now();
             for node in &mut listener.nodes {
-                node.tell(now, &forward);
+                node.announce(now, &forward);
             }
             listener.distribution = Distribution::new(forward);
         }
@@ -156,7 +157,7 @@ impl LoadBalancers {
         self.inner.health_changed.notify_waiters();
     }
 
-    /// Every rule of the listener that leads to one of these target groups forwards so.
+    /// Changes every rule of the listener that forwards to one of these target groups.
     pub fn set_rules(&self, listener_arn: &str, forward: &[Forward]) {
         let mut state = self.inner.lock();
         let mut listeners = state.listeners.iter_mut();
@@ -194,8 +195,8 @@ impl LoadBalancers {
         }
     }
 
-    /// The target drains: no new requests, and running ones end. It is shown as draining until the deregistration delay
-    /// is over, also when it has nothing left to answer.
+    /// Drains the target: it gets no new requests, and those in flight end. It is returned as draining until the
+    /// deregistration delay is over, even without requests in flight.
     pub fn deregister_target(&self, target_group_arn: &str, id: &str, port: u16) {
         let Some((registration, delay)) = self.inner.drain(target_group_arn, id, port) else {
             return;
@@ -203,19 +204,19 @@ impl LoadBalancers {
         let over = self.inner.clock.now() + delay;
         let (inner, group) = (self.inner.clone(), target_group_arn.to_owned());
         self.inner.clock.spawn(async move {
-            // Nothing happens at its end that anybody would wait for, so it is no reason to jump.
+            // Patient, because nothing waits for the end of the delay, so the clock need not jump to it.
             inner.clock.wait_until(over).await;
             inner.end_delay(&group, registration);
         });
     }
 
-    /// `None`: no such target group.
+    /// Returns `None` if there is no such target group.
     pub fn target_health(&self, target_group_arn: &str) -> Option<Vec<TargetHealth>> {
         let mut state = self.inner.lock();
         let in_use = state.is_in_use(target_group_arn);
         let registered = state.target_group(target_group_arn)?.registered.values();
         let described = registered.map(|registered| {
-            // The checks of a group that comes into use, or goes out of it, follow in a moment.
+            // The checks notice with a delay that a group comes into use or goes out of use, so that is derived here.
             let health = match (&registered.health, in_use) {
                 (Health::Draining, _) => &Health::Draining,
                 (_, false) => &Health::Unused,
@@ -227,7 +228,7 @@ impl LoadBalancers {
         Some(described.collect())
     }
 
-    /// How many requests the targets of a group are answering at the moment.
+    /// Returns the number of requests in flight to a group's targets.
     pub fn in_flight(&self, target_group_arn: &str) -> usize {
         self.inner
             .lock()
@@ -268,7 +269,7 @@ impl LoadBalancers {
             .collect()
     }
 
-    /// What a listener answered so far, by the version that the answers name (`x-version`).
+    /// Returns a listener's responses so far, by the version in their `x-version` header.
     pub fn traffic(&self, listener_arn: &str) -> Traffic {
         let state = self.inner.lock();
         let listener = state
@@ -280,7 +281,7 @@ impl LoadBalancers {
             .unwrap_or_default()
     }
 
-    /// Every answer of a listener so far, in order.
+    /// Returns every response of a listener so far, in order.
     pub fn answers(&self, listener_arn: &str) -> Vec<Answer> {
         let state = self.inner.lock();
         let mut listeners = state.listeners.iter();
@@ -290,7 +291,7 @@ impl LoadBalancers {
             .unwrap_or_default()
     }
 
-    /// The addresses at which a listener is reached.
+    /// Returns the addresses at which a listener is reached.
     pub fn addresses(&self, listener_arn: &str) -> Vec<IpAddr> {
         let state = self.inner.lock();
         let mut listeners = state.listeners.iter();
@@ -298,12 +299,12 @@ impl LoadBalancers {
         listener.map_or_else(Vec::new, |listener| listener.addresses.clone())
     }
 
-    /// What every target's health has been, in order.
+    /// Returns every change of a target's health, in order.
     pub fn health_changes(&self) -> Vec<HealthChange> {
         self.inner.lock().health_changes.clone()
     }
 
-    /// Comes to an end with the next change of some target's health from now on.
+    /// Completes with the next change of any target's health.
     pub fn health_changed(&self) -> Notified<'_> {
         self.inner.health_changed.notified()
     }
@@ -322,7 +323,8 @@ impl Listener {
     }
 }
 
-/// One port, at both addresses of this machine where it has both: whoever asks a name asks each address that it stands for.
+/// Binds one port at both loopback addresses if the machine has both, because a client of `localhost` tries each
+/// address that it resolves to.
 async fn bind() -> anyhow::Result<Vec<TcpListener>> {
     let mut last = None;
     for _ in 0..PORTS_TRIED {
@@ -330,9 +332,9 @@ async fn bind() -> anyhow::Result<Vec<TcpListener>> {
         let port = first.local_addr()?.port();
         match TcpListener::bind((Ipv6Addr::LOCALHOST, port)).await {
             Ok(second) => return Ok(vec![first, second]),
-            // Somebody else has that port at the other address.
+            // Another process has that port at the other address.
             Err(error) if error.kind() == ErrorKind::AddrInUse => last = Some(error),
-            // There is no other address.
+            // The machine has only one loopback address.
             Err(_) => return Ok(vec![first]),
         }
     }

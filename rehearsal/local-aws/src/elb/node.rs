@@ -1,7 +1,7 @@
-//! The nodes of a load balancer, as far as they answer otherwise than each other: a node that learns late that a listener
-//! forwards elsewhere, or that a target drains, goes on as before until then.
+//! The nodes of a load balancer, as far as they differ: a node that receives a changed action or a draining target late
+//! behaves as before until then.
 //!
-//! A connection stays with its node. The first connection to a listener is the first node's, and so on in turns.
+//! A connection stays with its node. Connections to a listener are assigned to the nodes in turn.
 
 use std::collections::VecDeque;
 use std::time::{Duration, SystemTime};
@@ -9,31 +9,32 @@ use std::time::{Duration, SystemTime};
 use crate::elb::Forward;
 use crate::elb::forward::Distribution;
 
-/// How long after the first node the others learn, where they learn late. That it takes seconds is known, how many is not.
+/// How long after the first node the others receive a change, if they receive it late. The delay is known to be
+/// seconds; its exact length is not.
 const LATE: [Duration; 3] = [
     Duration::ZERO,
     Duration::from_millis(1500),
     Duration::from_secs(3),
 ];
 
-/// As many nodes has a load balancer at most.
+/// The maximum number of nodes of a load balancer.
 pub const NODES_AT_MOST: usize = LATE.len();
 
-/// When a load balancer's nodes learn where a listener forwards.
+/// When a load balancer's nodes receive a change to a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nodes {
-    /// All at the moment at which it is changed: then they are like one.
+    /// All at the moment of the change, so that they behave like one node.
     LearnAtOnce,
     /// One after the other.
     LearnLate,
 }
 
-/// What one node does with the requests of a listener.
+/// One node's view of a listener.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
     lag: Duration,
     distribution: Distribution,
-    /// What it learns, and when.
+    /// The changes it will receive, and when.
     coming: VecDeque<(SystemTime, Distribution)>,
 }
 
@@ -53,18 +54,18 @@ impl Nodes {
 }
 
 impl Node {
-    /// The listener forwards elsewhere from now on.
-    pub(super) fn tell(&mut self, now: SystemTime, forward: &[Forward]) {
+    /// Announces a new action of the listener, from now on.
+    pub(super) fn announce(&mut self, now: SystemTime, forward: &[Forward]) {
         let learnt = (now + self.lag, Distribution::new(forward.to_vec()));
         self.coming.push_back(learnt);
     }
 
-    /// It has learnt everything that was so until then.
+    /// The node has received every change up to this time.
     pub(super) fn knows_until(&self, now: SystemTime) -> SystemTime {
         now - self.lag
     }
 
-    /// By what it has learnt by now.
+    /// Selects a target group by the changes received so far.
     pub(super) fn distribution(&mut self, now: SystemTime) -> &mut Distribution {
         while let Some((_, distribution)) = self.coming.pop_front_if(|(at, _)| *at <= now) {
             self.distribution = distribution;
@@ -90,7 +91,7 @@ mod tests {
             let start = SystemTime::UNIX_EPOCH;
             let mut nodes = nodes.of_listener(&to("b"));
             for node in &mut nodes {
-                node.tell(start, &to("g"));
+                node.announce(start, &to("g"));
             }
             let now = start + Duration::from_millis(after);
             let answers = nodes

@@ -1,4 +1,4 @@
-//! A listener at work: a reverse proxy on loopback.
+//! Serves a listener: a reverse proxy on loopback.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::elb::state::{Inner, Ticket};
 use crate::elb::{Answer, ListenerDescription};
 
-/// ALB's default idle timeout: a target that says nothing for so long gets a 504 sent on its behalf.
+/// ALB's default idle timeout: if a target sends nothing for this long, the client gets a 504.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Headers that concern one connection only, and are not passed on.
+/// Headers that concern a single connection and are not forwarded.
 const HOP_BY_HOP: [HeaderName; 8] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
@@ -41,7 +41,7 @@ struct Listener {
     address: IpAddr,
 }
 
-/// A socket that numbers its connections: each has a node of its own.
+/// A socket that numbers its connections, because each belongs to one node.
 struct Numbered {
     inner: Arc<Inner>,
     listener_arn: String,
@@ -61,7 +61,7 @@ impl axum::serve::Listener for Numbered {
         (stream, self.inner.connect(&self.listener_arn))
     }
 
-    /// Nobody asks for it.
+    /// Unused here, but the trait requires it.
     fn local_addr(&self) -> std::io::Result<usize> {
         Ok(0)
     }
@@ -89,7 +89,7 @@ pub(super) async fn serve(inner: Arc<Inner>, listener: ListenerDescription, sock
         port: listener.port,
     });
     let service = router.into_make_service_with_connect_info::<Connection>();
-    // A loopback listener that cannot accept any more shows in the requests that fail.
+    // An accept error is ignored: it shows in the requests that fail.
     let _ = axum::serve(numbered, service).await;
 }
 
@@ -124,7 +124,7 @@ async fn answer(
     response
 }
 
-/// The target's answer, or what the load balancer says in its place.
+/// Returns the target's response, or the load balancer's own.
 async fn pass_on(
     listener: &Listener,
     ticket: Ticket,
@@ -138,7 +138,7 @@ async fn pass_on(
         Ok(Ok(response)) => {
             let (mut head, body) = response.into_parts();
             remove_hop_by_hop(&mut head.headers);
-            // The target is busy until the last byte of its answer has gone through.
+            // The request is in flight until the last byte of the response has been forwarded.
             let body = Body::new(body).into_data_stream().map(move |bytes| {
                 let _until_sent = &ticket;
                 bytes
@@ -188,7 +188,7 @@ fn add_forwarded(headers: &mut HeaderMap, port: u16) {
     headers.insert("x-forwarded-port", HeaderValue::from(port));
 }
 
-/// What the load balancer answers by itself.
+/// A response of the load balancer itself.
 fn own_answer(status: StatusCode) -> Response {
     let page = format!(
         "<html>\n<head><title>{status}</title></head>\n<body>\n<h1>{status}</h1>\n</body>\n</html>\n"

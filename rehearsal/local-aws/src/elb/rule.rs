@@ -1,5 +1,5 @@
-//! Rules of a listener beside its default one: a path, and where requests for it go. Whether CodeDeploy
-//! changes them with the listener's own action is not known.
+//! Rules of a listener besides its default one: a path pattern and its target groups. It is not known whether
+//! CodeDeploy changes them together with the default action.
 
 use crate::elb::RuleDescription;
 use crate::elb::forward::Distribution;

@@ -1,4 +1,4 @@
-//! What the load balancers are made of, behind one lock.
+//! The state of all load balancers, behind one lock.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
@@ -24,7 +24,7 @@ pub(super) struct Inner {
     pub(super) nodes: Nodes,
     pub(super) client: Client<HttpConnector, Body>,
     state: Mutex<State>,
-    /// A listener forwards elsewhere: target groups come into use or go out of it.
+    /// A listener's action has changed: target groups come into use or go out of use.
     pub(super) usage_changed: Notify,
     pub(super) health_changed: Notify,
 }
@@ -44,18 +44,18 @@ pub(super) struct TargetGroup {
     pub(super) arn: String,
     pub(super) settings: TargetGroupSettings,
     pub(super) registered: BTreeMap<u64, Registered>,
-    /// Counts requests, for the round robin among targets.
+    /// The request counter of the round robin among targets.
     turn: usize,
 }
 
 pub(super) struct Registered {
     pub(super) target: Target,
     pub(super) health: Health,
-    /// Requests that the target is answering.
+    /// The number of requests in flight to the target.
     in_flight: usize,
     /// While a draining target answers, the clock does not jump.
     draining: Option<Busy>,
-    /// Since when it drains, if it was healthy: a node that has not learnt so goes on asking it.
+    /// Since when it drains, if it was healthy: a node that has not received the change still routes to it.
     drained_at: Option<SystemTime>,
     delay: Delay,
 }
@@ -72,9 +72,9 @@ pub(super) struct Listener {
     pub(super) load_balancer_arn: String,
     pub(super) port: u16,
     pub(super) addresses: Vec<IpAddr>,
-    /// What the listener forwards to, as AWS describes it.
+    /// The listener's action, as AWS describes it.
     pub(super) distribution: Distribution,
-    /// What its nodes forward to.
+    /// The actions that its nodes apply.
     pub(super) nodes: Vec<Node>,
     /// By priority.
     pub(super) rules: Vec<Rule>,
@@ -82,7 +82,7 @@ pub(super) struct Listener {
     pub(super) answers: Vec<Answer>,
 }
 
-/// What there is to do for a registered target.
+/// The next step for a registered target.
 pub(super) enum Check {
     NotInUse,
     Ask {
@@ -92,7 +92,7 @@ pub(super) enum Check {
     },
 }
 
-/// A request's place at a target; given back when dropped.
+/// A request's slot at a target; released on drop.
 pub(super) struct Ticket {
     inner: Arc<Inner>,
     registration: u64,
@@ -118,7 +118,7 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What to do next for a registration; none when it is over.
+    /// Returns the next step for a registration; `None` once it is over.
     pub(super) fn check(&self, group: &str, registration: u64) -> Option<Check> {
         let mut state = self.lock();
         let (arn, in_use) = (group, state.is_in_use(group));
@@ -164,7 +164,7 @@ impl Inner {
         }
     }
 
-    /// A new connection to a listener: its number among all of the listener's.
+    /// Counts a new connection to a listener and returns its number.
     pub(super) fn connect(&self, listener_arn: &str) -> usize {
         let mut state = self.lock();
         let connections = state.connections.entry(listener_arn.to_owned());
@@ -173,7 +173,7 @@ impl Inner {
         *connections - 1
     }
 
-    /// The target that gets the listener's next request for `path`; none when there is nobody to ask.
+    /// Selects the target of the listener's next request for `path`; `None` if there is no target.
     pub(super) fn route(
         self: &Arc<Inner>,
         listener_arn: &str,
@@ -209,7 +209,7 @@ impl Inner {
         })
     }
 
-    /// Counts an answer of the listener.
+    /// Counts a response of the listener.
     pub(super) fn count(&self, listener_arn: &str, answer: Answer) {
         let mut state = self.lock();
         if let Some(listener) = state
@@ -232,8 +232,8 @@ impl Inner {
         }
     }
 
-    /// Begins to drain a target; gives its registration and the group's deregistration delay. None when there is no
-    /// such target.
+    /// Starts to drain a target; returns its registration and the group's deregistration delay, or `None` if there is
+    /// no such target.
     pub(super) fn drain(&self, group: &str, id: &str, port: u16) -> Option<(u64, Duration)> {
         let mut state = self.lock();
         let arn = group;
@@ -253,7 +253,7 @@ impl Inner {
         Some((registration, delay))
     }
 
-    /// A draining target is gone now, or with its last answer.
+    /// Removes a draining target, now or with its last response.
     pub(super) fn end_delay(&self, group: &str, registration: u64) {
         let mut state = self.lock();
         if let Some(group) = state.target_group(group) {
@@ -283,7 +283,7 @@ impl Drop for Ticket {
         group.forget_drained();
         let is_one_gone = group.registered.len() < before;
         drop(state);
-        // Most requests change nobody's health.
+        // Most requests change no target's health.
         if is_one_gone {
             self.inner.health_changed.notify_waiters();
         }
@@ -295,7 +295,7 @@ impl State {
         self.target_groups.iter_mut().find(|group| group.arn == arn)
     }
 
-    /// Keeps what a target's health is, if it is another than before.
+    /// Records a target's health if it has changed.
     pub(super) fn note(&mut self, at: SystemTime, group: &str, registration: u64) {
         let registered = self.target_group(group);
         let Some(registered) = registered.and_then(|group| group.registered.get(&registration))
@@ -316,7 +316,7 @@ impl State {
         }
     }
 
-    /// Whether a listener names the group, with whatever weight.
+    /// Whether a listener's action or rule contains the group, with any weight.
     pub(super) fn is_in_use(&self, group: &str) -> bool {
         self.listeners.iter().any(|listener| listener.names(group))
     }
@@ -328,7 +328,7 @@ impl State {
 }
 
 impl Listener {
-    /// Whether it forwards to the group by any rule, with whatever weight.
+    /// Whether any of its rules forwards to the group, with any weight.
     pub(super) fn names(&self, group: &str) -> bool {
         let rules = self.rules.iter().map(|rule| &rule.distribution);
         rules
@@ -347,7 +347,7 @@ impl TargetGroup {
         }
     }
 
-    /// A target that is registered again while it drains is a new one.
+    /// A target that is registered again while it drains is a new registration.
     pub(super) fn register(&mut self, registration: u64, target: Target, health: Health) {
         self.registered.retain(|_, registered| {
             (&registered.target.id, registered.target.port) != (&target.id, target.port)
@@ -365,9 +365,9 @@ impl TargetGroup {
         );
     }
 
-    /// The next healthy target. When none is healthy, all that are registered get requests: ALB fails open.
+    /// Returns the next healthy target. If none is healthy, every registered target gets requests: ALB fails open.
     ///
-    /// What has drained after `known_until` is healthy for the node that asks.
+    /// A target that began to drain after `known_until` still counts as healthy for the selecting node.
     fn take_turn(&mut self, known_until: SystemTime, clock: &Clock) -> Option<(u64, Target)> {
         let with = |wanted: &dyn Fn(&Registered) -> bool| -> Vec<u64> {
             let chosen = self

@@ -1,4 +1,4 @@
-//! Real requests through real listeners to small servers that say who they are.
+//! Real requests through real listeners to small servers that identify themselves.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -32,7 +32,7 @@ pub(super) fn settings(path: &str) -> TargetGroupSettings {
     }
 }
 
-/// A server that answers its name as its version; `/healthz` as told, `/slow` when it is let go.
+/// A server that returns its name as its version; `/healthz` answers as configured, `/slow` once it is released.
 struct Server {
     address: SocketAddr,
     health: watch::Sender<u16>,
@@ -219,7 +219,7 @@ async fn a_group_behind_no_listener_is_unused_and_is_checked_once_it_is_behind_o
 }
 
 #[tokio::test]
-async fn a_target_that_answers_badly_becomes_unhealthy_and_gets_better() {
+async fn a_failing_target_becomes_unhealthy_and_recovers() {
     let world = World::start();
     let group = world.group();
     let server = Server::start("1.1.0").await;
@@ -264,7 +264,7 @@ async fn requests_go_to_healthy_targets_and_to_all_when_none_is_healthy() {
 }
 
 #[tokio::test]
-async fn nobody_to_ask_is_503_and_nobody_there_is_502() {
+async fn no_target_is_503_and_a_refused_connection_is_502() {
     let world = World::start();
     let group = world.group();
     let listener = world.listener(&[(&group, 1)]).await;
@@ -296,7 +296,7 @@ async fn nobody_to_ask_is_503_and_nobody_there_is_502() {
 }
 
 #[tokio::test]
-async fn a_draining_target_ends_what_it_has_begun_and_is_gone_after_its_delay() {
+async fn a_draining_target_finishes_its_requests_and_is_gone_after_its_delay() {
     let world = World::start();
     let group = world.group();
     let server = Server::start("1.0.0").await;
@@ -317,7 +317,7 @@ async fn a_draining_target_ends_what_it_has_begun_and_is_gone_after_its_delay() 
         server.slow.send_replace(true);
     });
     assert_eq!((status, body.as_str()), (200, "slow"));
-    // It has nothing left to answer, and is still shown until the deregistration delay is over.
+    // It has no request left, and is still returned until the deregistration delay is over.
     assert_eq!(world.elb.in_flight(&group), 0);
     let clock = &world.elb.inner.clock;
     clock.sleep(Duration::from_secs(290)).await;
@@ -327,7 +327,7 @@ async fn a_draining_target_ends_what_it_has_begun_and_is_gone_after_its_delay() 
 }
 
 #[tokio::test]
-async fn a_node_that_learns_late_goes_on_asking_a_target_that_drains() {
+async fn a_late_node_still_routes_to_a_draining_target() {
     let clock = Clock::with(Pace::Still, clock::DWELL);
     let world = World::of(clock.clone(), Nodes::LearnLate);
     let group = world.group();
@@ -350,7 +350,7 @@ async fn a_node_that_learns_late_goes_on_asking_a_target_that_drains() {
 }
 
 #[tokio::test]
-async fn a_rule_follows_where_it_leads_to_one_of_the_groups() {
+async fn a_rule_that_forwards_to_one_of_the_groups_follows() {
     let world = World::start();
     let (blue, green, other) = (world.group(), world.group(), world.group());
     let listener = world.listener(&[(&blue, 1)]).await;
@@ -385,7 +385,7 @@ async fn a_target_that_comes_back_while_it_drains_is_registered_anew() {
 }
 
 #[tokio::test]
-async fn hop_by_hop_headers_stay_and_forwarded_ones_are_added() {
+async fn hop_by_hop_headers_are_removed_and_forwarded_ones_added() {
     let world = World::start();
     let group = world.group();
     let server = Server::start("1.0.0").await;

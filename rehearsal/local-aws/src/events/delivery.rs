@@ -1,7 +1,7 @@
-//! From a matching rule to its function: what may go wrong on the way, retries, and dead letters.
+//! Delivery from a matching rule to its function: faults, retries and dead letters.
 //!
-//! EventBridge's part ends when Lambda has taken the event into its own queue. What the function makes of it, and
-//! Lambda's retries and dead letters, are Lambda's.
+//! EventBridge's responsibility ends when Lambda has accepted the event into its queue. A failing function, and the
+//! retries and dead letters that follow, are Lambda's.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -11,12 +11,12 @@ use serde_json::{Value, json};
 use super::{EventBus, Rule};
 use crate::identity::{arn, sha256_hex};
 
-/// The first pause between two attempts, and the longest. AWS says no more than "exponential backoff with jitter"; these
-/// fit its 185 attempts into its 24 hours.
+/// The first and the longest delay between two attempts. AWS documents only "exponential backoff with jitter"; these
+/// values fit its 185 attempts into its 24 hours.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10 * 60);
 
-/// For how long and how often a rule's target is tried again.
+/// A rule's retry policy: the maximum age of an event and the number of retries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetryPolicy {
     pub maximum_attempts: u32,
@@ -24,7 +24,7 @@ pub struct RetryPolicy {
 }
 
 impl Default for RetryPolicy {
-    /// EventBridge's own.
+    /// EventBridge's default.
     fn default() -> RetryPolicy {
         RetryPolicy {
             maximum_attempts: 185,
@@ -33,27 +33,27 @@ impl Default for RetryPolicy {
     }
 }
 
-/// A fault of one delivery by a rule. `EventBus::inject` alone makes one.
+/// A fault of one delivery by a rule. Only `EventBus::inject` causes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DeliveryFault {
-    /// It never arrives, and nobody hears of it: what "best effort" allows.
+    /// It is lost silently, which "best effort" delivery allows.
     Lost,
     /// It arrives twice.
     Twice,
-    /// It arrives so much later, after events that came after it.
+    /// It arrives later by this duration, after events that were emitted later.
     Late(Duration),
-    /// The target refuses it so many times in a row before it takes it.
+    /// The target refuses it this many times before accepting it.
     Refused(u32, Refusal),
 }
 
-/// Why a target does not take an event.
+/// Why a target refuses an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     Throttled,
     TimedOut,
-    /// EventBridge may not call the function: not tried again.
+    /// EventBridge may not call the function: not retried.
     NoPermissions,
-    /// There is no such function: not tried again.
+    /// The function does not exist: not retried.
     NoResource,
 }
 
@@ -67,7 +67,7 @@ impl Refusal {
         }
     }
 
-    /// The codes are AWS's, the sentences are not documented.
+    /// The codes are AWS's; the messages are not documented.
     fn message(self) -> &'static str {
         match self {
             Refusal::Throttled => "Rate Exceeded.",
@@ -85,20 +85,20 @@ impl Refusal {
     }
 }
 
-/// An event that EventBridge gave up, as its queue holds it.
+/// An event that EventBridge gave up on, as stored in the dead-letter queue.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeadLetter {
     /// Logical id of the queue.
     pub queue: String,
     /// The message's body.
     pub event: Value,
-    /// `RULE_ARN`, `TARGET_ARN`, `ERROR_CODE`, `ERROR_MESSAGE`, and for what was tried more than once
-    /// `EXHAUSTED_RETRY_CONDITION` and `RETRY_ATTEMPTS`.
+    /// `RULE_ARN`, `TARGET_ARN`, `ERROR_CODE`, `ERROR_MESSAGE`, and after retries `EXHAUSTED_RETRY_CONDITION` and
+    /// `RETRY_ATTEMPTS`.
     pub attributes: BTreeMap<&'static str, String>,
 }
 
 impl DeadLetter {
-    /// As one JSON value, for the record.
+    /// Returns it as one JSON value, for the record.
     pub fn to_value(&self) -> Value {
         json!({ "event": self.event, "attributes": self.attributes })
     }
@@ -111,7 +111,7 @@ pub(super) struct Delivery {
     pub(super) event: Value,
 }
 
-/// Which of the rule's limits ended the attempts.
+/// The limit of the retry policy that ended the attempts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Exhausted {
     MaximumRetryAttempts,
@@ -128,7 +128,7 @@ impl Exhausted {
 }
 
 impl Delivery {
-    /// Delivers at once where nothing goes wrong, and otherwise when the time for it has come.
+    /// Delivers at once without a fault, and otherwise when the fault allows it.
     pub(super) fn start(self, bus: &EventBus, fault: Option<DeliveryFault>) {
         match fault {
             None => self.hand_over(bus),
@@ -149,7 +149,7 @@ impl Delivery {
         }
     }
 
-    /// A delivery that is under way keeps the world from being settled.
+    /// A pending delivery keeps the world from being settled.
     fn later<F>(self, bus: &EventBus, task: impl FnOnce(Delivery, EventBus) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -178,7 +178,7 @@ impl Delivery {
         }
     }
 
-    /// The target refuses so many times; between the attempts pass pauses that grow.
+    /// Retries until the target has refused the event as often as the fault states; the delays between attempts grow.
     async fn attempt(&self, bus: &EventBus, refusals: u32, refusal: Refusal) {
         let clock = &bus.inner.clock;
         let policy = self.rule.retry;
@@ -204,7 +204,8 @@ impl Delivery {
         self.hand_over(bus);
     }
 
-    /// Twice as long each time, less up to a half of it: the same event has the same pauses in every run.
+    /// Doubles each time, less a jitter of up to a half. The jitter depends on the event, so that the delays are the
+    /// same in every run.
     fn pause(&self, retries: u32) -> Duration {
         let whole = FIRST_PAUSE
             .saturating_mul(1 << retries.min(16))

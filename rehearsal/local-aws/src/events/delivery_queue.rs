@@ -1,11 +1,11 @@
-//! Events that wait for delivery: a scenario keeps them back, so that they come late, in another order or never.
+//! Events that wait for delivery: a scenario holds them back, so that they arrive late, in another order or never.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 
-/// The sources whose events are held back, and what they told since.
+/// The sources whose events are held back, and their events since.
 #[derive(Default)]
 pub(super) struct DeliveryQueue(Mutex<State>);
 
@@ -20,7 +20,7 @@ impl DeliveryQueue {
         self.lock().sources.insert(source.to_owned());
     }
 
-    /// Gives the event back where its source may tell it now.
+    /// Returns the event unless its source is held back.
     pub(super) fn pass(&self, event: Value) -> Option<Value> {
         let mut state = self.lock();
         let source = event["source"].as_str().unwrap_or_default();
@@ -31,7 +31,7 @@ impl DeliveryQueue {
         None
     }
 
-    /// Everything that was held back, in order; nothing is held back any more.
+    /// Stops holding events back, and returns those that were held back, in order.
     pub(super) fn release(&self) -> Vec<Value> {
         std::mem::take(&mut *self.lock()).events
     }
@@ -48,7 +48,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_sources_that_are_held_wait_until_they_are_released() {
+    fn only_events_of_held_sources_wait_until_the_release() {
         let queue = DeliveryQueue::default();
         let event = |source: &str, number: u32| json!({ "source": source, "number": number });
         assert!(queue.pass(event("aws.ecr", 1)).is_some());

@@ -1,4 +1,4 @@
-//! One entry in a pattern's list of wanted values: a literal, or a content filter such as `{"prefix": "prod-"}`.
+//! One entry in a pattern's list of values: a literal, or a content filter such as `{"prefix": "prod-"}`.
 
 mod network;
 mod text;
@@ -10,23 +10,23 @@ use self::network::Network;
 use self::text::TextMatcher;
 use crate::wildcard::Parts;
 
-/// Numbers beyond this are compared as literals only.
+/// Larger numbers are compared only as literals.
 const LARGEST_NUMBER: f64 = 5.0e9;
 
-/// What a single value of an event is compared with.
+/// A comparison with a single value of an event.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Matcher {
-    /// Type and value are the same. Numbers as they are written: 300 is not 300.0.
+    /// Type and value are equal. Numbers are compared as written: 300 is not 300.0.
     Literal(Value),
     Text(TextMatcher),
     Numeric(Vec<(Comparison, f64)>),
     Network(Network),
     Exists(bool),
-    /// None of these texts.
+    /// None of these strings.
     AnythingBut(Vec<String>),
     /// None of these numbers.
     AnythingButNumbers(Vec<f64>),
-    /// No text of which one of these holds.
+    /// No string that one of these matches.
     AnythingButText(Vec<TextMatcher>),
 }
 
@@ -83,7 +83,7 @@ impl Matcher {
         }
     }
 
-    /// Every wildcard in it, by the literal parts between its stars.
+    /// Returns every wildcard in it, as the literal parts between its stars.
     pub(crate) fn wildcards(&self) -> Vec<Parts> {
         let texts = match self {
             Matcher::Text(text) => std::slice::from_ref(text),
@@ -146,7 +146,7 @@ impl Comparison {
     }
 }
 
-/// A number that EventBridge compares by its value.
+/// A number that EventBridge compares by value.
 fn comparable(value: &Value) -> Option<f64> {
     value
         .as_f64()
@@ -197,7 +197,7 @@ fn parse_anything_but(argument: &Value) -> anyhow::Result<Matcher> {
         (_, Some(texts), _) if !texts.is_empty() => Ok(Matcher::AnythingBut(texts)),
         (_, _, Some(numbers)) if !numbers.is_empty() => Ok(Matcher::AnythingButNumbers(numbers)),
         _ => bail!(
-            "`anything-but` takes a text, a number, a list of texts, a list of numbers or one matcher, not `{argument}`"
+            "`anything-but` takes a string, a number, an array of strings, an array of numbers or one matcher, not `{argument}`"
         ),
     }
 }

@@ -1,6 +1,6 @@
-//! The local EventBridge: events in, rules of `template.yaml` matched, functions invoked asynchronously.
+//! The local EventBridge: matches events with the rules of `template.yaml` and invokes functions asynchronously.
 //!
-//! Every delivery arrives once and at once, unless a fault is injected or events come twice by assumption.
+//! Every event is delivered once and at once, unless a fault is injected or events come twice by assumption.
 
 mod delivery;
 mod delivery_queue;
@@ -31,15 +31,15 @@ pub use schedule::Schedule;
 /// A rule of the template: a pattern or a schedule, and the function that it calls.
 #[derive(Debug, Clone)]
 pub struct Rule {
-    /// Logical id of the function it belongs to and of the event: `StartDeploymentPush`.
+    /// The logical ids of the function and of the event: `StartDeploymentPush`.
     pub name: String,
     pub trigger: Trigger,
     /// Physical name of the function.
     pub function: String,
-    /// What the function gets instead of the event, where the rule says so.
+    /// The rule's constant input, which replaces the event.
     pub input: Option<Value>,
     pub retry: RetryPolicy,
-    /// Logical id of the queue that gets what could not be delivered.
+    /// Logical id of the dead-letter queue.
     pub dead_letters: Option<String>,
 }
 
@@ -56,10 +56,10 @@ pub enum Trigger {
     Schedule(Schedule),
 }
 
-/// What becomes of the next deliveries by a rule.
+/// The faults of the next deliveries by a rule.
 struct Injected {
     rule: String,
-    /// Only of events that hold this text.
+    /// Only for events that contain this text.
     about: String,
     faults: VecDeque<Option<DeliveryFault>>,
 }
@@ -76,7 +76,7 @@ struct Inner {
     lambda: Lambda,
     ids: Ids,
     queue: DeliveryQueue,
-    /// How often each rule delivers an event.
+    /// The number of times that each rule delivers an event.
     copies: usize,
     state: Mutex<State>,
 }
@@ -85,13 +85,13 @@ struct Inner {
 struct State {
     delivered: Vec<(Value, Vec<String>)>,
     dead_letters: Vec<DeadLetter>,
-    /// (rule, event) of what never arrived.
+    /// (rule, event) of every lost delivery.
     lost: Vec<(String, Value)>,
     injected: Vec<Injected>,
 }
 
 impl EventBus {
-    /// Begins to deliver, schedules included: the first look of a `rate(…)` comes one period from now.
+    /// Starts deliveries and schedules: a `rate(…)` fires first one period from now.
     pub fn start(
         clock: Clock,
         rules: Vec<Rule>,
@@ -125,7 +125,7 @@ impl EventBus {
     }
 
     /// Wraps `detail` in the EventBridge envelope (id, time, account, region) and delivers it to every matching rule.
-    /// Gives the event's id.
+    /// Returns the event's id.
     pub fn emit(
         &self,
         source: &str,
@@ -141,23 +141,23 @@ impl EventBus {
         id
     }
 
-    /// From now on what this source tells does not arrive.
+    /// Holds back events of this source from now on.
     pub fn hold(&self, source: &str) {
         self.inner.queue.hold(source);
     }
 
-    /// What was held back, in order: to be delivered or lost. From now on everything arrives again.
+    /// Stops holding back, and returns the held events, in order: the caller delivers or drops them.
     pub fn release(&self) -> Vec<Value> {
         self.inner.queue.release()
     }
 
-    /// The next deliveries by the rule (`StartDeploymentPush`) meet these faults, one each, in order; `None` lets one
-    /// pass. What was said before comes first.
+    /// Injects these faults into the rule's (`StartDeploymentPush`) next deliveries, one each, in order; `None` lets
+    /// one pass. Faults that were injected before come first.
     pub fn inject(&self, rule: &str, faults: impl IntoIterator<Item = Option<DeliveryFault>>) {
         self.inject_about(rule, "", faults);
     }
 
-    /// The same for the rule's next deliveries of events that hold this text, such as a service's name.
+    /// The same for the rule's next deliveries of events that contain this text, such as a service's name.
     pub fn inject_about(
         &self,
         rule: &str,
@@ -171,7 +171,7 @@ impl EventBus {
         });
     }
 
-    /// From now on nothing goes wrong with deliveries. What is late already stays late.
+    /// Ends all faults of later deliveries. Those that are delayed already stay delayed.
     pub fn calm(&self) {
         self.inner.lock().injected.clear();
     }
@@ -180,17 +180,17 @@ impl EventBus {
         &self.inner.rules
     }
 
-    /// Everything that no function would take.
+    /// Returns the events that no function accepted.
     pub fn dead_letters(&self) -> Vec<DeadLetter> {
         self.inner.lock().dead_letters.clone()
     }
 
-    /// (rule, event) of every delivery that an injected fault lost.
+    /// Returns (rule, event) of every delivery that an injected fault lost.
     pub fn lost(&self) -> Vec<(String, Value)> {
         self.inner.lock().lost.clone()
     }
 
-    /// Delivers an envelope as it is (sample events, duplicates).
+    /// Delivers an envelope unchanged (sample events, duplicates).
     pub fn deliver(&self, event: Value) {
         let matching = |rule: &&Rule| match &rule.trigger {
             Trigger::Pattern(pattern) => pattern.matches(&event),
@@ -206,7 +206,7 @@ impl EventBus {
         );
     }
 
-    /// Every event that came in, with the names of the rules that matched.
+    /// Returns every event received, with the names of the rules that matched.
     pub fn delivered(&self) -> Vec<(Value, Vec<String>)> {
         self.inner.lock().delivered.clone()
     }
@@ -215,7 +215,7 @@ impl EventBus {
         let mut due = self.inner.clock.now();
         loop {
             due += schedule.period;
-            // What recurs for ever is no reason for the clock to jump.
+            // Patient, because the clock must not jump for a schedule that recurs forever.
             self.inner.clock.wait_until(due).await;
             let event = self.envelope("aws.events", "Scheduled Event", vec![rule.arn()], json!({}));
             self.call(&rule, &event);
@@ -276,7 +276,7 @@ impl Inner {
     }
 }
 
-/// `2026-10-14T09:21:47Z`: an envelope's time has whole seconds.
+/// `2026-10-14T09:21:47Z`: an envelope's time is in whole seconds.
 pub(crate) fn rfc3339_seconds(moment: SystemTime) -> String {
     let moment = OffsetDateTime::from(moment);
     let moment = moment.replace_nanosecond(0).unwrap_or(moment);

@@ -1,8 +1,8 @@
-//! EventBridge event patterns, as its user guide describes them and its open-source engine (Event Ruler) decides them.
+//! EventBridge event patterns, as described by its user guide and evaluated by its open-source engine (Event Ruler).
 //!
-//! A pattern matches when every path that it names leads to a value that matches, and all these values lie in the same
-//! members of the lists that they share. A pattern is checked as a whole when it is read: a matcher that is misspelt, or that is not played
-//! here, is an error and never a silent mismatch.
+//! A pattern matches if every path in it leads to a matching value, and all these values are in the same elements of
+//! the arrays that they share. A pattern is validated completely when it is read: a misspelt or unsupported matcher is
+//! an error, never a silent mismatch.
 
 mod complexity;
 #[cfg(test)]
@@ -16,34 +16,34 @@ use serde_json::{Map, Value};
 
 use crate::events::matcher::{Matcher, is_matcher_name};
 
-/// As many characters as a rule's pattern may have. AWS raises this quota on request.
+/// The maximum number of characters of a rule's pattern. AWS raises this quota on request.
 const LONGEST_PATTERN: usize = 2048;
-/// As many combinations as the alternatives of all `$or` together may make.
+/// The maximum number of combinations of the alternatives of all `$or`.
 const MOST_COMBINATIONS: usize = 1000;
 
-/// A checked event pattern.
+/// A validated event pattern.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Pattern {
     written: Value,
-    /// One of these combinations must match: without `$or` there is one.
+    /// One of these combinations must match; without `$or` there is only one.
     combinations: Vec<Vec<Field>>,
 }
 
-/// What one path of an event must hold: a leaf that one of the matchers takes.
+/// A path, and the matchers of which one must match a leaf there.
 #[derive(Debug, Clone, PartialEq)]
 struct Field {
-    /// The names on the way, joined with dots, as the engine does.
+    /// The names on the path, joined with dots, as in the engine.
     path: String,
     one_of: Vec<Matcher>,
 }
 
 impl Pattern {
-    /// Reads a pattern; the error names the path of what is wrong.
+    /// Parses a pattern; the error states the path of the mistake.
     pub fn parse(pattern: &Value) -> anyhow::Result<Pattern> {
         let object = match pattern.as_object() {
             Some(object) if !object.is_empty() => object,
             Some(_) | None => {
-                bail!("an event pattern is `{pattern}`: expected an object that is not empty")
+                bail!("an event pattern is `{pattern}`: expected a non-empty object")
             }
         };
         let length = pattern.to_string().chars().count();
@@ -68,14 +68,14 @@ impl Pattern {
             .any(|fields| all_match(fields, event, &there))
     }
 
-    /// As it was written.
+    /// The pattern as written.
     pub fn written(&self) -> &Value {
         &self.written
     }
 }
 
 impl Field {
-    /// EventBridge's own sentence, which does not name the pattern.
+    /// EventBridge's message, which does not contain the pattern.
     fn check_complexity(&self) -> anyhow::Result<()> {
         let wildcards: Vec<_> = self.one_of.iter().flat_map(Matcher::wildcards).collect();
         if complexity::is_too_complex(&wildcards) {
@@ -88,7 +88,7 @@ impl Field {
     }
 }
 
-/// Every combination of fields that an object of a pattern accepts.
+/// Returns every combination of fields that an object of a pattern accepts.
 fn combinations(object: &Map<String, Value>, path: &str) -> anyhow::Result<Vec<Vec<Field>>> {
     let mut all = vec![Vec::new()];
     for (name, wanted) in object {
@@ -102,7 +102,7 @@ fn combinations(object: &Map<String, Value>, path: &str) -> anyhow::Result<Vec<V
         };
         if all.len().saturating_mul(more.len()) > MOST_COMBINATIONS {
             bail!(
-                "the alternatives of `$or` make more than {MOST_COMBINATIONS} combinations (hint: write several rules)"
+                "the alternatives of `$or` result in more than {MOST_COMBINATIONS} combinations (hint: write several rules)"
             );
         }
         all = all
@@ -130,7 +130,7 @@ fn one_of(patterns: Vec<&Map<String, Value>>, path: &str) -> anyhow::Result<Vec<
     let mut all = Vec::new();
     for pattern in patterns {
         if pattern.is_empty() {
-            bail!("an alternative is `{{}}`: expected an object that is not empty");
+            bail!("an alternative is `{{}}`: expected a non-empty object");
         }
         all.extend(combinations(pattern, path)?);
     }
@@ -159,13 +159,13 @@ fn field(wanted: &Value, path: &str) -> anyhow::Result<Vec<Vec<Field>>> {
         | Value::Number(_)
         | Value::String(_) => {
             bail!(
-                "`{wanted}` is not a list of values or an object, and not empty (hint: write `[{wanted}]`)"
+                "`{wanted}` is not a non-empty array of values or object (hint: write `[{wanted}]`)"
             )
         }
     }
 }
 
-/// Whether each field that is there finds a leaf, and each that is not may be missing.
+/// Whether every field that the event has matches, and every other one may be absent.
 fn all_match(fields: &[Field], event: &Value, there: &BTreeMap<&str, bool>) -> bool {
     let is_there = |field: &&Field| there.get(field.path.as_str()) == Some(&true);
     let (present, missing): (Vec<_>, Vec<_>) = fields.iter().partition(is_there);

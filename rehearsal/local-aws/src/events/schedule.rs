@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
-/// A rule's schedule. Only rates are played; the template has no `cron(…)`.
+/// A rule's schedule. Only rates are supported; the template has no `cron(…)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Schedule {
-    /// Time between two looks.
+    /// The interval between two events.
     pub period: Duration,
 }
 
 impl Schedule {
-    /// As it is written for EventBridge.
+    /// Returns EventBridge's notation.
     pub fn expression(&self) -> String {
         let minutes = self.period.as_secs() / 60;
         let (value, unit) = match minutes {
@@ -23,7 +23,7 @@ impl Schedule {
         format!("rate({value} {unit}{})", if value == 1 { "" } else { "s" })
     }
 
-    /// Reads `rate(value unit)`. EventBridge insists on the singular for 1 and on the plural for more, and so does this.
+    /// Parses `rate(value unit)`. Like EventBridge, it requires the singular for 1 and the plural otherwise.
     pub fn parse(expression: &str) -> anyhow::Result<Schedule> {
         let expected = || {
             format!("`{expression}` is not a schedule such as `rate(1 hour)` or `rate(5 minutes)`")
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rates_are_read_as_eventbridge_reads_them() {
+    fn rates_are_parsed_as_eventbridge_parses_them() {
         for (expression, seconds) in [
             ("rate(1 hour)", Some(3600)),
             ("rate(5 minutes)", Some(300)),

@@ -1,4 +1,4 @@
-//! Deliveries with real functions behind them.
+//! Deliveries to real functions.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -37,7 +37,7 @@ fn emit(bus: &EventBus, number: u32) {
     );
 }
 
-/// The numbers of the events that the function got, in order.
+/// The numbers of the events that the function received, in order.
 async fn arrived(lambda: &Lambda) -> Vec<Value> {
     lambda.idle().await;
     let number =
@@ -46,7 +46,7 @@ async fn arrived(lambda: &Lambda) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn events_arrive_once_or_twice_by_assumption() {
+async fn events_arrive_once_or_by_assumption_twice() {
     let (bus, lambda) = bus(|_| {}, &[]).await;
     emit(&bus, 1);
     bus.emit("aws.ecs", "ECS Task State Change", Vec::new(), json!({}));
@@ -56,7 +56,7 @@ async fn events_arrive_once_or_twice_by_assumption() {
 }
 
 #[tokio::test]
-async fn by_assumption_every_event_comes_twice_with_the_same_id() {
+async fn by_assumption_every_event_arrives_twice_with_the_same_id() {
     let (bus, lambda) = bus(|_| {}, &[Assumption::EventsComeTwice]).await;
     emit(&bus, 1);
     assert_eq!(arrived(&lambda).await, [1, 1]);
@@ -69,7 +69,7 @@ async fn by_assumption_every_event_comes_twice_with_the_same_id() {
 }
 
 #[tokio::test]
-async fn deliveries_are_lost_doubled_and_late_as_told_and_then_as_usual() {
+async fn injected_faults_lose_double_and_delay_deliveries_and_then_end() {
     let (bus, lambda) = bus(|_| {}, &[]).await;
     bus.inject(
         "Push",
@@ -94,7 +94,7 @@ async fn deliveries_are_lost_doubled_and_late_as_told_and_then_as_usual() {
 }
 
 #[tokio::test]
-async fn a_refused_event_is_tried_again_until_it_is_taken() {
+async fn a_refused_event_is_retried_until_it_is_accepted() {
     let (bus, lambda) = bus(|_| {}, &[]).await;
     bus.inject(
         "Push",
@@ -122,7 +122,7 @@ async fn dead_letter(change: impl FnOnce(&mut Rule), fault: DeliveryFault) -> De
 }
 
 #[tokio::test]
-async fn what_is_refused_too_often_or_for_too_long_becomes_a_dead_letter() {
+async fn an_event_refused_too_often_or_for_too_long_becomes_a_dead_letter() {
     let letter = dead_letter(|_| {}, DeliveryFault::Refused(5, Refusal::TimedOut)).await;
     assert_eq!(letter.queue, "UndeliveredEvents");
     assert_eq!(letter.event["detail"]["number"], 1);
@@ -158,11 +158,11 @@ async fn what_is_refused_too_often_or_for_too_long_becomes_a_dead_letter() {
 }
 
 #[tokio::test]
-async fn what_cannot_succeed_is_not_tried_again() {
+async fn an_event_that_cannot_be_delivered_is_not_retried() {
     let letter = dead_letter(|_| {}, DeliveryFault::Refused(1, Refusal::NoPermissions)).await;
     assert_eq!(letter.attributes["ERROR_CODE"], "NO_PERMISSIONS");
     assert_eq!(letter.attributes.get("RETRY_ATTEMPTS"), None);
-    let elsewhere = |rule: &mut Rule| rule.function = "nobody".to_owned();
+    let elsewhere = |rule: &mut Rule| rule.function = "missing".to_owned();
     let letter = dead_letter(elsewhere, DeliveryFault::Twice).await;
     assert_eq!(letter.attributes["ERROR_CODE"], "NO_RESOURCE");
 }

@@ -132,7 +132,7 @@ fn a_refusal_names_the_caller_the_action_and_the_resource() {
             .ends_with("task/prod/1 with an explicit deny in an identity-based policy")
     );
     assert!(
-        iam.check("nobody", &[Permission::new("ecs:StopTask", TASK)])
+        iam.check("missing", &[Permission::new("ecs:StopTask", TASK)])
             .is_err()
     );
 }

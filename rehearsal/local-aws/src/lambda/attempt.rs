@@ -1,4 +1,4 @@
-//! One attempt of an invocation, in an environment that is free or in a new one.
+//! One attempt of an invocation, in an idle environment or in a new one.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -50,12 +50,12 @@ impl Lambda {
             milliseconds,
             log_stream,
         });
-        // As many are open as before; whoever waits for this answer looks.
+        // The number of open invocations is unchanged; the write wakes those that wait for this answer.
         self.inner.open.send_modify(|_| {});
         answer
     }
 
-    /// The function's answer, and the log stream of the environment that gave it.
+    /// Returns the function's answer, and the log stream of its environment.
     async fn answer(
         &self,
         function: &Function,
@@ -109,7 +109,7 @@ impl Lambda {
                 .get_mut(&function.name)
                 .and_then(Vec::pop);
             let Some(mut environment) = idle else { break };
-            // A process that ended between two invocations is replaced without a word, as in AWS.
+            // A process that ended between two invocations is replaced silently, as on AWS.
             if !environment.has_ended() {
                 return Ok(environment);
             }

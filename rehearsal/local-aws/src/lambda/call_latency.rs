@@ -1,8 +1,8 @@
 //! The simulated latency of a function's calls where simulated time stands still between steps (`Pace::Still`).
 //!
-//! A function computes in no simulated time, and each of its calls takes some. Storms need this: with real time the
-//! machine would decide which of two functions' calls AWS sees first, and no storm could be played again. With it the
-//! clock alone decides, because each call has a moment of its own that depends on nothing but what is called.
+//! A function computes in no simulated time, and each of its calls takes some. Storms need this: in real time the speed
+//! of the machine would decide which of two functions' calls reaches AWS first, and no storm could be replayed. With it
+//! the clock alone decides, because each call gets its own moment, which depends only on the call.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -13,16 +13,16 @@ use tokio::sync::Notify;
 use crate::clock::{Busy, Clock, Pace, jitter};
 use crate::process::asleep;
 
-/// What a call takes at least until it is delivered.
+/// The minimum latency of a call before it is delivered.
 const CALL: Duration = Duration::from_millis(20);
-/// What passes between two polls of a function that waits for something, as if it had slept for so long: it really
-/// sleeps for a second. In about the same proportion a target's health checks follow each other faster than configured.
+/// The simulated time between two polls of a function that waits for something; it really sleeps for a second. A
+/// target's health checks are accelerated in about the same proportion (`elb::health`).
 const BETWEEN_POLLS: Duration = Duration::from_secs(16);
-/// How long, in real time, a poll waits at most for that time to pass where time goes on by itself: an end that does not
-/// come means that something real is under way, which takes longer than any latency.
+/// How long, in real time, a poll waits for that time at most under `Pace::Real`: if it does not pass, something real
+/// is in progress, which takes longer than any latency.
 const POLL_AT_MOST: Duration = Duration::from_secs(2);
 
-/// Whether a call is one that a function makes again only while it waits for something.
+/// Why a function makes a call: for its answer, or to poll until something happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asks {
     ToKnow,
@@ -43,25 +43,26 @@ struct State {
     under_way: bool,
     /// Keeps the clock while the function computes.
     busy: Option<Busy>,
-    /// Number of calls that are not delivered yet. The function gets the answers to calls side by side at one moment, and
-    /// computes again when it has them all.
+    /// The number of calls that are not delivered yet. A function receives the answers to concurrent calls at one
+    /// moment, and computes again once it has them all.
     waiting: usize,
-    /// When the first of them is delivered at the earliest.
+    /// The earliest moment of delivery, shared by concurrent calls.
     delivered: Option<SystemTime>,
-    /// The invocation, and how often it has waited.
+    /// The invocation, and the number of its batches of concurrent calls: together they seed the jitter.
     request_id: String,
     waits: u32,
-    /// What it has asked already. A function that asks the same again does so in real time.
+    /// The calls made so far. How often a function repeats a call depends on real time, so a repeated call has no
+    /// latency, which would move the clock.
     asked: BTreeSet<String>,
 }
 
-/// An invocation that is under way until this is dropped.
+/// An invocation, in progress until this is dropped.
 pub(super) struct UnderWay(Arc<CallLatency>);
 
-/// A delivered call, which is not answered until this is dropped.
+/// A delivered call, unanswered until this is dropped.
 pub(crate) struct Passing(Arc<CallLatency>);
 
-/// A call that counts as not delivered until this is dropped.
+/// A call, undelivered until this is dropped.
 struct Waiting<'a>(&'a CallLatency);
 
 impl CallLatency {
@@ -74,14 +75,14 @@ impl CallLatency {
         }
     }
 
-    /// Says which process it is that computes. Called once, where the process is started.
+    /// Sets the function's process. Called once, when the process is started.
     pub(super) fn of(&self, process: Option<u32>) {
         if let Some(process) = process {
             let _ = self.process.set(process);
         }
     }
 
-    /// Begins an invocation. `busy` is what has kept the clock so far.
+    /// Begins an invocation. `busy` is the guard that has held the clock so far.
     pub(super) fn begin(self: &Arc<CallLatency>, request_id: &str, busy: Busy) -> UnderWay {
         let mut state = self.lock();
         state.under_way = true;
@@ -93,9 +94,9 @@ impl CallLatency {
         UnderWay(self.clone())
     }
 
-    /// Waits for a call's latency. `asked` tells calls apart, and `order` spreads those that are made side by side, alike
-    /// in every run. Says whether there was any: a repeated call has none, unless the function polls with it; and where
-    /// time goes on by itself only polls have one.
+    /// Waits for a call's latency. `asked` identifies the call, and `order` spreads concurrent calls, the same in every
+    /// run. Returns whether the call had a latency: a repeated call has none unless it is a poll, and under
+    /// `Pace::Real` only polls have one.
     pub(super) async fn until_delivered(&self, asked: String, order: &str, asks: Asks) -> bool {
         let order = jitter(order);
         let pace = self.clock.pace();
@@ -117,8 +118,9 @@ impl CallLatency {
         };
         let _waiting = Waiting(self);
         let sleep = self.clock.sleep_until(delivered);
-        // Calls that a function makes side by side reach us one after the other. If the clock went on after the first,
-        // the machine would decide how many belong to this moment; so it stays until the process sleeps, with all made.
+        // Concurrent calls of a function arrive one after the other. If the clock advanced after the first, the speed
+        // of the machine would decide how many belong to this moment; so the clock is held until the process sleeps,
+        // which means that it has made them all.
         let release = async {
             if let (Some(_), Some(process)) = (&busy, self.process.get()) {
                 asleep(*process).await;
@@ -133,7 +135,7 @@ impl CallLatency {
         true
     }
 
-    /// Waits until all calls are delivered that the function makes side by side.
+    /// Waits until all concurrent calls of the function are delivered.
     pub(super) async fn until_all_are_delivered(&self) {
         loop {
             let changed = self.all_delivered.notified();
@@ -144,7 +146,7 @@ impl CallLatency {
         }
     }
 
-    /// Lets the clock go on: the function computes no more until it is answered.
+    /// Releases the clock: the function does not compute until it has the answer.
     pub(super) fn passing(self: &Arc<CallLatency>) -> Passing {
         drop(self.lock().busy.take());
         Passing(self.clone())
@@ -176,6 +178,7 @@ impl Drop for Waiting<'_> {
         state.waiting -= 1;
         if state.waiting == 0 {
             state.delivered = None;
+            // Before the function is answered: from then on it computes, and the clock must not advance.
             self.0.keep_clock(&mut state);
             self.0.all_delivered.notify_waiters();
         }
@@ -190,7 +193,8 @@ impl Drop for Passing {
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        // A call that it did not wait for any more may still wait.
+        // A call that the function has abandoned may still be undelivered: it must not hold the clock after the
+        // invocation.
         let mut state = self.0.lock();
         state.under_way = false;
         let busy = state.busy.take();
@@ -238,10 +242,10 @@ mod tests {
         let first = call(&latency, "a").await;
         assert!(first >= start + CALL, "{first:?}");
         tokio::time::sleep(MINUTE * 60).await;
-        assert!(!sleeper.is_finished(), "it computes");
+        assert!(!sleeper.is_finished(), "it is computing");
         let second = call(&latency, "b").await;
         assert!(second >= first + CALL, "{second:?}");
-        assert_eq!(call(&latency, "b").await, second, "asked again");
+        assert_eq!(call(&latency, "b").await, second, "repeated");
         drop(under_way);
         sleeper.await.unwrap();
         assert_eq!(clock.now(), start + MINUTE);
@@ -256,11 +260,11 @@ mod tests {
         drop(passing);
         assert_eq!(clock.now(), first + MINUTE);
         let on = tokio::time::timeout(MINUTE, clock.sleep(MINUTE));
-        assert!(on.await.is_err(), "it computes");
+        assert!(on.await.is_err(), "it is computing");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn time_passes_between_the_looks_of_a_function_that_waits() {
+    async fn time_passes_between_the_polls_of_a_function_that_waits() {
         for pace in [Pace::Still, Pace::Real] {
             let (clock, latency, _under_way) = latency_at(pace);
             call_to(Asks::ToWait, &latency, "health").await;
@@ -274,9 +278,9 @@ mod tests {
         }
     }
 
-    /// Where something else is under way, time goes on by itself alone, and the call is not kept for long.
+    /// While something else is busy, only real time passes, and the call is not delayed for long.
     #[tokio::test(start_paused = true)]
-    async fn a_look_waits_for_nobody_where_time_goes_on_by_itself() {
+    async fn under_a_real_pace_a_poll_is_not_delayed_for_long() {
         let (clock, latency, _under_way) = latency_at(Pace::Real);
         let _busy = clock.busy();
         call_to(Asks::ToWait, &latency, "health").await;
@@ -286,7 +290,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn calls_side_by_side_are_answered_at_one_moment_and_so_in_every_run() {
+    async fn concurrent_calls_are_answered_at_one_moment_in_every_run() {
         let mut moments = Vec::new();
         for _ in 0..2 {
             let (clock, latency, _under_way) = latency();

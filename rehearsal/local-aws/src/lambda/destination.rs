@@ -1,4 +1,4 @@
-//! What an on-failure destination gets of an asynchronous invocation that failed for good.
+//! The record that an on-failure destination receives of an asynchronous invocation that failed permanently.
 
 use std::time::SystemTime;
 
@@ -8,7 +8,7 @@ use time::macros::format_description;
 
 use crate::lambda::{Answer, Function};
 
-/// Why an asynchronous invocation is not tried again.
+/// Why an asynchronous invocation is not retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Condition {
     RetriesExhausted,
@@ -24,8 +24,8 @@ impl Condition {
     }
 }
 
-/// The record that the destination gets. An event that was only ever throttled has no answer, and its record (AWS shows
-/// none) nothing about one.
+/// Builds the record. An event that was only ever throttled has no answer, so its record has no response; AWS documents
+/// no example of this case.
 pub(super) fn record(
     function: &Function,
     request_id: &str,

@@ -1,5 +1,4 @@
-//! One event for one process, with no world around it: what a function says of its configuration, before anything is
-//! played.
+//! Runs one function with one event and without a world, to check its configuration before a rehearsal starts.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,12 +13,12 @@ use crate::lambda::variables::variables;
 use crate::lambda::{Answer, Function};
 use crate::process::Process;
 
-/// Where nothing listens: nothing is to be asked of AWS.
+/// An address without a listener: the function must not call AWS.
 const NOWHERE: &str = "http://127.0.0.1:9";
-/// A function that has said nothing by then will say nothing.
+/// How long to wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Hands a function this event and gives its answer; `config` is where its configuration file is.
+/// Invokes a function with this event and returns its answer; `config` is the path of its configuration file.
 pub async fn answer(function: &Function, config: &Path, event: Value) -> anyhow::Result<Answer> {
     let mut function = function.clone();
     let config = ("GREENLIGHT_CONFIG".to_owned(), config.display().to_string());
@@ -46,12 +45,12 @@ pub async fn answer(function: &Function, config: &Path, event: Value) -> anyhow:
     let name = &function.binary_name;
     let said = tokio::select! {
         biased;
-        said = answered => said.with_context(|| format!("`{name}` answered nothing")),
+        said = answered => said.with_context(|| format!("`{name}` sent no answer")),
         code = process.exited() => {
             let lines = lines.lock().unwrap_or_else(PoisonError::into_inner).join("; ");
             bail!("`{name}` exited with {code}: {lines}")
         }
-        () = tokio::time::sleep(PATIENCE) => bail!("`{name}` said nothing within {PATIENCE:?}"),
+        () = tokio::time::sleep(PATIENCE) => bail!("`{name}` did not answer within {PATIENCE:?}"),
     };
     process.kill().await;
     said

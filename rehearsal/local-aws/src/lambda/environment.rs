@@ -15,10 +15,10 @@ use crate::lambda::variables::variables;
 use crate::lambda::{Answer, Function};
 use crate::process::Process;
 
-/// How long a function may take from its start to its first question for work; AWS's limit for an init phase.
+/// How long a function may take from its start to its first request for an event; AWS's limit for an init phase.
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What makes an environment known to the rest of the world.
+/// The identity of an environment in its world.
 pub(super) struct Session {
     /// `AWS_SESSION_TOKEN`, which its calls to AWS carry.
     pub(super) token: String,
@@ -37,7 +37,7 @@ pub(super) struct Environment {
     pub(super) latency: Arc<CallLatency>,
     pub(super) log: Log,
     started: Instant,
-    /// From its start to its first question for work.
+    /// The time from its start to its first request for an event.
     init: Option<Duration>,
 }
 
@@ -83,12 +83,12 @@ impl Environment {
         })
     }
 
-    /// Whether its process has ended since the last invocation.
+    /// Returns whether its process has ended since the last invocation.
     pub(super) fn has_ended(&mut self) -> bool {
         self.process.has_exited()
     }
 
-    /// One invocation, within the function's time limit and memory.
+    /// Runs one invocation, within the function's time limit and memory.
     pub(super) async fn invoke(&mut self, request_id: &str, payload: Value) -> Outcome {
         let (delivered, was_delivered) = oneshot::channel();
         let (answer, answered) = oneshot::channel();
@@ -107,7 +107,7 @@ impl Environment {
             Ok(()) => self.answered(request_id, answered).await,
             Err(answer) => (answer, Afterwards::Gone),
         };
-        // The first invocation's time begins when the process has come up.
+        // The time limit of the first invocation starts after the init phase.
         let init = self.init.filter(|_| known.is_none());
         let measured = Measured {
             duration: asked.elapsed().saturating_sub(init.unwrap_or_default()),
@@ -121,7 +121,7 @@ impl Environment {
         }
     }
 
-    /// Waits until the process has fetched the event; an answer in its place when it never will.
+    /// Waits until the process has fetched the event; returns an error answer if it cannot.
     async fn delivered(
         &mut self,
         request_id: &str,
@@ -149,7 +149,7 @@ impl Environment {
         mut answered: oneshot::Receiver<Answer>,
     ) -> (Answer, Afterwards) {
         tokio::select! {
-            // An answer that came before the process ended counts.
+            // An answer that arrived before the process ended counts.
             biased;
             answer = &mut answered => match answer {
                 Ok(answer) => (answer, Afterwards::Reusable),
@@ -168,7 +168,7 @@ impl Environment {
         }
     }
 
-    /// The kernel ends a process that takes more than there is.
+    /// On AWS the kernel kills a process that exceeds the memory.
     async fn out_of_memory(&mut self, request_id: &str) -> Answer {
         self.memory.peak_megabytes();
         self.process.kill().await;
@@ -180,10 +180,10 @@ impl Environment {
         }
     }
 
-    /// The answer for a process that ended without one, in AWS's words.
+    /// Returns the answer for a process that ended without one, in AWS's words.
     async fn ended(&mut self, request_id: &str) -> (Answer, Afterwards) {
         let said = self.runtime_api.failed_to_start();
-        // A process that has reported why it cannot start may take its time to end.
+        // A process that has reported an init error may take some time to end.
         if said.is_some() {
             self.process.stop().await;
         }
@@ -226,7 +226,7 @@ impl Function {
     }
 }
 
-/// A signal in the words of Lambda's own runtime.
+/// The name of a signal in Lambda's messages.
 fn signal(number: i32) -> String {
     match number {
         4 => "illegal instruction".to_owned(),

@@ -1,8 +1,8 @@
-//! Functions that the template does not declare: other people's hooks, which are told to a world that runs already.
+//! Functions that the template does not declare: other hooks, registered with a running world.
 //!
-//! One lives behind an endpoint of the Invoke API, as `cargo lambda watch`, `sam local start-lambda` and the runtime
-//! interface emulator serve it, or is an executable that speaks the Runtime API, as `cargo lambda build` makes it. Nothing
-//! says what such a function may do or how long: it has Lambda's longest time limit and no policies.
+//! Such a function is an endpoint of the Invoke API, as `cargo lambda watch`, `sam local start-lambda` and the runtime
+//! interface emulator serve it, or an executable that implements the Runtime API, as `cargo lambda build` produces it.
+//! Its policies and time limit are unknown, so it has no policies and Lambda's longest time limit.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,21 +18,21 @@ use serde_json::Value;
 
 use super::{Answer, Function, Lambda, LogFormat, default_group};
 
-/// Lambda's longest.
+/// Lambda's longest time limit.
 const TIMEOUT: Duration = Duration::from_secs(900);
-/// Lambda's largest answer of a synchronous invocation.
+/// Lambda's largest response of a synchronous invocation.
 const LARGEST_ANSWER: usize = 6 << 20;
 const INVOCATIONS: &str = "/2015-03-31/functions/";
 
-/// Where a function is that the template does not declare.
+/// The location of a function that the template does not declare.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    /// An endpoint of the Invoke API, or the whole URL of one function's invocations.
+    /// An endpoint of the Invoke API, or the full invocation URL of one function.
     Endpoint(Uri),
     Executable(PathBuf),
 }
 
-/// A function that was registered, with the URL of its invocations where it is not started here.
+/// A registered function, with its invocation URL unless it is started here.
 #[derive(Clone)]
 pub(super) struct Registered {
     pub(super) function: Function,
@@ -40,10 +40,10 @@ pub(super) struct Registered {
 }
 
 impl Lambda {
-    /// From now on there is a function of this name too.
+    /// Registers a function with this name.
     pub fn register(&self, name: &str, place: Place) -> anyhow::Result<()> {
         if self.find(name).is_some() {
-            bail!("there is a function `{name}` already");
+            bail!("the function `{name}` exists already");
         }
         let (binary, invocations) = match place {
             Place::Executable(binary) => (binary, None),
@@ -80,7 +80,7 @@ impl Lambda {
             .cloned()
     }
 
-    /// Where a function is invoked that is not started here.
+    /// Returns the invocation URL of a function that is not started here.
     pub(super) fn external(&self, name: &str) -> Option<Uri> {
         self.registered(name)?.invocations
     }
@@ -123,7 +123,7 @@ pub(super) async fn invoke(invocations: &Uri, payload: &Value) -> anyhow::Result
     Ok(answer(failed, &body))
 }
 
-/// The runtime interface emulator says by the body alone that the function failed; Lambda also by a header.
+/// The runtime interface emulator reports a function error only in the body; Lambda also sets a header.
 fn answer(failed: bool, body: &[u8]) -> Answer {
     let value: Value = match body.is_empty() {
         true => Value::Null,
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_endpoint_is_asked_by_name_and_a_whole_url_as_it_is() {
+    fn an_endpoint_is_called_by_name_and_a_full_url_unchanged() {
         let of = |endpoint: &'static str| {
             invocations(&Uri::from_static(endpoint), "my-hook")
                 .unwrap()
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_is_told_by_a_header_or_by_the_body() {
+    fn a_function_error_is_read_from_the_header_or_the_body() {
         let error = |error_type: &str, error_message: &str| Answer::Error {
             error_type: error_type.to_owned(),
             error_message: error_message.to_owned(),

@@ -1,4 +1,4 @@
-//! A function, what it is asked, and what it answers.
+//! A function, its invocations and its answers.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// A function as `template.yaml` declares it, and the binary that it is.
+/// A function as `template.yaml` declares it, and its binary.
 #[derive(Debug, Clone)]
 pub struct Function {
     /// Logical id in the template: `StartDeployment`.
@@ -22,16 +22,16 @@ pub struct Function {
     /// Asynchronous invocations: retries after the first attempt, 0 to 2.
     pub maximum_retry_attempts: u32,
     pub maximum_event_age: Duration,
-    /// Invocations at the same time at most; none: as many as the account has left.
+    /// The reserved concurrency; `None`: limited only by the account's.
     pub reserved_concurrency: Option<usize>,
-    /// Logical id of the queue that gets what failed for good.
+    /// Logical id of the queue for events that failed permanently.
     pub on_failure: Option<String>,
-    /// Where its lines go: `default_group` unless the template says otherwise.
+    /// Its log group: `default_group` unless the template sets another.
     pub log_group: String,
     pub log_format: LogFormat,
 }
 
-/// How Lambda writes its own lines.
+/// The format of Lambda's own lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
     Text,
@@ -51,14 +51,14 @@ impl LogFormat {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Answer {
     Response(Value),
-    /// `{errorType, errorMessage}`; a time-out is `Sandbox.Timedout`, an exit `Runtime.ExitError`.
+    /// `{errorType, errorMessage}`; a timeout is `Sandbox.Timedout`, an exit `Runtime.ExitError`.
     Error {
         error_type: String,
         error_message: String,
     },
 }
 
-/// Everything that was invoked, in order.
+/// A completed invocation.
 #[derive(Debug, Clone)]
 pub struct Invocation {
     /// Physical name.
@@ -69,20 +69,20 @@ pub struct Invocation {
     pub answer: Answer,
     /// Real time, the start of a new process included.
     pub milliseconds: u64,
-    /// In the function's log group; none when no process could be started.
+    /// The stream in the function's log group; `None` if no process could be started.
     pub log_stream: Option<String>,
 }
 
-/// Why Lambda does not take an invocation.
+/// Why Lambda refuses an invocation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refused {
-    /// With the function's ARN, as far as it was given.
+    /// With the function's ARN, as given.
     NoSuchFunction(String),
     /// All of the reserved concurrency is in use.
     Throttled,
     /// All of the account's concurrency is in use.
     AccountThrottled,
-    /// So many bytes of the invocation type, where so many are allowed.
+    /// The payload's size, and the limit of the invocation type.
     TooLarge {
         bytes: usize,
         invocation_type: &'static str,
@@ -109,7 +109,7 @@ impl std::fmt::Display for Refused {
 
 impl std::error::Error for Refused {}
 
-/// Where a function's lines go unless the template says otherwise.
+/// A function's default log group.
 pub fn default_group(function: &str) -> String {
     format!("/aws/lambda/{function}")
 }

@@ -1,6 +1,6 @@
-//! What a function's environment writes: the process's own lines, and Lambda's about each invocation.
+//! The log of a function's environment: the process's lines, and Lambda's lines about each invocation.
 //!
-//! Of Lambda's own lines START, END and REPORT are played, and of those of the JSON format the same at the level INFO.
+//! Of Lambda's own lines, START, END and REPORT are simulated, or in JSON format their equivalents at level INFO.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -19,12 +19,12 @@ pub(super) struct Log {
     pub(super) logs: Logs,
     pub(super) group: String,
     pub(super) stream: String,
-    /// The process's own lines, of all environments of the function.
+    /// The process lines of all environments of the function.
     pub(super) lines: Arc<Mutex<Vec<String>>>,
 }
 
 impl Log {
-    /// A line of the process.
+    /// Writes a line of the process.
     pub(super) fn say(&self, line: String) {
         self.write(line.clone());
         self.lines
@@ -33,24 +33,24 @@ impl Log {
             .push(line);
     }
 
-    /// A line that nobody but CloudWatch Logs gets.
+    /// Writes a line to CloudWatch Logs only.
     pub(super) fn write(&self, line: String) {
         self.logs
             .write(&self.group, &self.stream, line, self.clock.now());
     }
 }
 
-/// What an invocation took.
+/// The metrics of an invocation.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Measured {
     pub(super) duration: Duration,
-    /// Until the process first asked for work; none when it had before.
+    /// The duration of the init phase; `None` except for the environment's first invocation.
     pub(super) init: Option<Duration>,
     pub(super) peak_megabytes: Option<u64>,
 }
 
-/// The log stream of an environment that starts now. A group of the function's own choice may be shared, so that the
-/// function's name is in the stream's.
+/// Names the log stream of an environment that starts now. A custom log group may be shared, so its streams contain the
+/// function's name.
 pub(super) fn stream_name(function: &Function, at: SystemTime, id: &str) -> String {
     let day = iso(at)
         .as_str()
@@ -64,7 +64,7 @@ pub(super) fn stream_name(function: &Function, at: SystemTime, id: &str) -> Stri
     }
 }
 
-/// The line at the beginning of an invocation.
+/// Returns the line at the start of an invocation.
 pub(super) fn start(format: LogFormat, request_id: &str, at: SystemTime) -> String {
     match format {
         LogFormat::Text => format!("START RequestId: {request_id} Version: $LATEST"),
@@ -75,7 +75,7 @@ pub(super) fn start(format: LogFormat, request_id: &str, at: SystemTime) -> Stri
     }
 }
 
-/// The lines at the end of an invocation.
+/// Returns the lines at the end of an invocation.
 pub(super) fn end(
     function: &Function,
     request_id: &str,
@@ -148,7 +148,7 @@ fn report_record(
     record
 }
 
-/// Lambda tells what befell the environment; an error that the function itself reports is a success to it.
+/// Lambda reports failures of the environment; an error that the function itself returns counts as a success.
 fn status(answer: &Answer) -> (&'static str, Option<&str>) {
     match answer {
         Answer::Error { error_type, .. } if error_type == "Sandbox.Timedout" => {
@@ -161,7 +161,7 @@ fn status(answer: &Answer) -> (&'static str, Option<&str>) {
     }
 }
 
-/// Whole milliseconds, begun ones counted; since August 2025 the init phase is billed too.
+/// Whole milliseconds, rounded up; since August 2025 the init phase is billed too.
 fn billed(measured: Measured) -> u128 {
     let all = measured.duration + measured.init.unwrap_or_default();
     all.as_micros().div_ceil(1000)
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn plain_lines_are_lambdas() {
+    fn text_lines_have_lambdas_format() {
         let ok = Answer::Response(Value::Null);
         assert_eq!(
             start(LogFormat::Text, "id-1", UNIX_EPOCH),
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn json_lines_are_lambdas() {
+    fn json_lines_have_lambdas_format() {
         let start = start(LogFormat::Json, "id-1", UNIX_EPOCH);
         let wanted = r#"{"time":"1970-01-01T00:00:00.000Z","type":"platform.start","record":{"requestId":"id-1","version":"$LATEST"}}"#;
         assert_eq!(start, wanted);

@@ -1,22 +1,22 @@
-//! How much memory a function's process uses, and when it is more than the template gives it.
+//! Measures the memory of a function's process and enforces the template's limit.
 //!
-//! Only Linux says so (`/proc`); elsewhere nothing is measured and nothing limited. The limit is held against what the
-//! process allocated itself: the pages of its program the kernel could drop and read again, and a development build has
-//! more of them than the release that ships. What is reported is everything, at its peak.
+//! Works on Linux only (`/proc`); elsewhere memory is neither measured nor limited. The limit applies to memory that
+//! the process has allocated: the kernel can evict the pages of its executable, of which a debug build has more than
+//! the release. The reported maximum includes everything.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// How often a process is looked at.
+/// The interval between measurements.
 const INTERVAL: Duration = Duration::from_millis(20);
 /// Kilobytes in a megabyte, as Lambda counts them.
 const MEGABYTE: u64 = 1024;
 
-/// Watches one process.
+/// Measures one process.
 pub(super) struct Memory {
     process: Option<u32>,
     limit_megabytes: u64,
-    /// The most that was seen, in kilobytes.
+    /// The highest measurement, in kilobytes.
     peak: AtomicU64,
 }
 
@@ -29,20 +29,21 @@ impl Memory {
         }
     }
 
-    /// Waits until the process has allocated more than it may; for ever when it never does, or cannot be measured.
+    /// Waits until the process exceeds its limit; forever if it never does, or cannot be measured.
     pub(super) async fn exceeded(&self) {
-        let mut looks = tokio::time::interval(INTERVAL);
+        let mut ticks = tokio::time::interval(INTERVAL);
         loop {
-            looks.tick().await;
-            // The kernel counts all pages together at a fraction of what it costs to tell them apart.
+            ticks.tick().await;
+            // Reading the total costs the kernel a fraction of reading the kinds of pages, so the total is checked
+            // first.
             let limit = self.limit_megabytes * MEGABYTE;
-            if self.resident() > Some(limit) && self.look() > Some(limit) {
+            if self.resident() > Some(limit) && self.allocated() > Some(limit) {
                 return;
             }
         }
     }
 
-    /// Everything of the process that is in memory now, in kilobytes.
+    /// Returns the resident memory of the process, in kilobytes.
     fn resident(&self) -> Option<u64> {
         let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.process?)).ok()?;
         let resident = resident_pages(&statm)? * page_kilobytes();
@@ -50,17 +51,17 @@ impl Memory {
         Some(resident)
     }
 
-    /// The most that the process ever used, in megabytes; Lambda never tells more than there is.
+    /// Returns the peak memory of the process in megabytes; like Lambda, never more than the limit.
     pub(super) fn peak_megabytes(&self) -> Option<u64> {
-        self.look();
+        self.allocated();
         match self.peak.load(Ordering::Relaxed).div_ceil(MEGABYTE) {
             0 => None,
             megabytes => Some(megabytes.min(self.limit_megabytes)),
         }
     }
 
-    /// What the process has allocated now, in kilobytes.
-    fn look(&self) -> Option<u64> {
+    /// Returns the allocated memory of the process, in kilobytes.
+    fn allocated(&self) -> Option<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process?)).ok()?;
         self.peak
             .fetch_max(kilobytes(&status, "VmHWM").unwrap_or(0), Ordering::Relaxed);
@@ -90,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_of_the_kernel() {
+    fn the_kernels_numbers_are_read() {
         let status =
             "Name:\tbootstrap\nVmHWM:\t   24920 kB\nRssAnon:\t    2784 kB\nRssFile:\t   22136 kB\n";
         assert_eq!(kilobytes(status, "VmHWM"), Some(24920));

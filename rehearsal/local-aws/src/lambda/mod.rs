@@ -1,6 +1,6 @@
-//! The local Lambda: the Runtime API, the real binaries, limits of time and memory, asynchronous retries, dead letters.
+//! The local Lambda: the Runtime API, real binaries, time and memory limits, asynchronous retries, dead letters.
 //!
-//! A process between two invocations is not frozen, and gets as much processor as there is.
+//! A process is not frozen between invocations, and its CPU is not limited.
 
 mod attempt;
 mod call_latency;
@@ -34,15 +34,15 @@ use crate::timeline::Timeline;
 pub(crate) use self::call_latency::{Asks, Passing};
 pub use self::function::{Answer, Function, Invocation, LogFormat, Refused, default_group};
 
-/// As many bytes as an event may have that is invoked synchronously, and asynchronously.
+/// The payload limits in bytes of synchronous and asynchronous invocations.
 pub const LARGEST_REQUEST: usize = 6 * 1024 * 1024;
 pub const LARGEST_EVENT: usize = 1024 * 1024;
 
-/// So many invocations run at once in many new accounts, those of all functions together; others have 1,000 (Lambda
-/// quotas). Here they share the processors of one machine.
+/// The account's concurrency in many new accounts; others have 1,000 (Lambda quotas). Here invocations share the
+/// processors of one machine.
 const ACCOUNT_CONCURRENCY: usize = 10;
 
-/// The functions and everything that runs of them. Cheap to clone.
+/// The functions and their running environments. Cheap to clone.
 #[derive(Clone)]
 pub struct Lambda {
     inner: Arc<Inner>,
@@ -53,24 +53,24 @@ struct Inner {
     functions: Vec<Function>,
     local_aws: String,
     ids: Ids,
-    /// Invocations are told to it, with the function's binary name.
+    /// Records invocations, with the function's binary name.
     timeline: Timeline,
-    /// A function's role must allow what Lambda does for it.
+    /// Checks that a function's role allows what Lambda does on its behalf.
     iam: Arc<Iam>,
-    /// The functions' lines go to their log groups.
+    /// Receives the functions' lines, in their log groups.
     logs: Logs,
-    /// Concurrent invocations left, by the name of each function that has a limit.
+    /// The remaining reserved concurrency, by function name.
     concurrency: BTreeMap<String, Arc<Semaphore>>,
-    /// Those of all other functions together.
+    /// The remaining concurrency of all other functions together.
     unreserved: Arc<Semaphore>,
     state: Mutex<State>,
-    /// Invocations that run, wait or will be repeated.
+    /// The number of invocations that run, wait or will be retried.
     open: watch::Sender<usize>,
 }
 
 #[derive(Default)]
 struct State {
-    /// Environments that wait for work, by the function's name.
+    /// Idle environments, by function name.
     idle: BTreeMap<String, Vec<Environment>>,
     /// Environments by the tokens of their sessions.
     sessions: BTreeMap<String, Known>,
@@ -81,7 +81,7 @@ struct State {
     logs: BTreeMap<String, Arc<Mutex<Vec<String>>>>,
 }
 
-/// What can be done with an environment from outside, for as long as it lives.
+/// A handle to a live environment.
 struct Known {
     /// Kills its process.
     kill: Weak<Notify>,
@@ -89,7 +89,7 @@ struct Known {
 }
 
 impl Lambda {
-    /// The functions' log groups are there from now on. `local_aws` is the endpoint URL that every function gets as
+    /// Creates the functions' log groups. `local_aws` is the endpoint URL that every function gets as
     /// `AWS_ENDPOINT_URL`.
     pub async fn start(
         context: Context,
@@ -132,8 +132,8 @@ impl Lambda {
         })
     }
 
-    /// By name, partial ARN or ARN. `None`: no such function. The functions have no versions and no aliases, so that
-    /// only `$LATEST` qualifies them.
+    /// Finds a function by name, partial ARN or ARN. Functions have no versions or aliases here, so `$LATEST` is the
+    /// only valid qualifier.
     pub fn find(&self, name_or_arn: &str) -> Option<Function> {
         let unqualified = name_or_arn.strip_suffix(":$LATEST").unwrap_or(name_or_arn);
         let is_meant = |function: &&Function| {
@@ -149,18 +149,19 @@ impl Lambda {
         })
     }
 
-    /// All functions, as the template declares them.
+    /// Returns all functions, as the template declares them.
     pub fn functions(&self) -> Vec<Function> {
         self.inner.functions.clone()
     }
 
-    /// Synchronous invocation, one attempt. One above the function's or the account's concurrency is refused, as in AWS.
+    /// Invokes a function synchronously, with one attempt. Above the function's or the account's concurrency the call
+    /// is throttled, as on AWS.
     pub async fn invoke(&self, function: &str, payload: Value) -> Result<Answer, Refused> {
         let request_id = self.inner.ids.uuid();
         self.invoke_as(&request_id, function, payload).await
     }
 
-    /// The same, under a request id that the caller knows.
+    /// The same, with a request id given by the caller.
     pub async fn invoke_as(
         &self,
         request_id: &str,
@@ -174,8 +175,8 @@ impl Lambda {
         Ok(self.attempt(&function, request_id, payload).await)
     }
 
-    /// Asynchronous invocation: accepted at once, retried after failures (one, then two simulated minutes), a dead
-    /// letter at the end.
+    /// Invokes a function asynchronously: accepted at once, retried after failures (after one, then two simulated
+    /// minutes), finally a dead letter.
     pub fn invoke_async(&self, function: &str, payload: Value) -> Result<(), Refused> {
         let function = self.expect(function)?;
         within(&payload, "Event", LARGEST_EVENT)?;
@@ -188,12 +189,12 @@ impl Lambda {
         Ok(())
     }
 
-    /// Everything that was invoked, in the order of the answers.
+    /// Returns every invocation, in the order of the answers.
     pub fn invocations(&self) -> Vec<Invocation> {
         self.inner.lock().invocations.clone()
     }
 
-    /// Waits for the answer to the first attempt with this very payload. By physical name.
+    /// Waits for the answer to the first attempt with exactly this payload; `function` is the physical name.
     pub async fn first_answer(&self, function: &str, payload: &Value) -> Answer {
         let mut open = self.inner.open.subscribe();
         loop {
@@ -210,12 +211,12 @@ impl Lambda {
         }
     }
 
-    /// (queue's logical id, message) of everything that failed for good.
+    /// Returns the dead letters: (queue's logical id, message).
     pub fn dead_letters(&self) -> Vec<(String, Value)> {
         self.inner.lock().dead_letters.clone()
     }
 
-    /// Lines of the function's stdout and stderr so far, in order; by name, ARN or binary name.
+    /// Returns the lines of a function's stdout and stderr so far, in order; by name, ARN or binary name.
     pub fn logs(&self, function: &str) -> Vec<String> {
         let by_binary = || {
             self.inner
@@ -247,8 +248,8 @@ impl Lambda {
         *self.inner.open.borrow() == 0
     }
 
-    /// Kills the process of the environment that has this session, in the middle of what it does. Its invocation has
-    /// failed then, as after any other exit. One that is gone already stays gone.
+    /// Kills the process of the environment with this session. Its invocation fails, as after any other exit. Does
+    /// nothing if the environment is gone.
     pub fn kill(&self, session: &str) {
         let kill = self.inner.lock().sessions.remove(session);
         if let Some(kill) = kill.and_then(|known| known.kill.upgrade()) {
@@ -256,8 +257,8 @@ impl Lambda {
         }
     }
 
-    /// Lets a call of the environment that has this session take its time, where simulated time stands still otherwise
-    /// (`call_latency`). Says whether it had any.
+    /// Applies the simulated latency to a call of the environment with this session (`call_latency`). Returns whether
+    /// the call had one.
     pub(crate) async fn until_delivered(
         &self,
         session: &str,
@@ -271,14 +272,14 @@ impl Lambda {
         }
     }
 
-    /// Keeps an answer back until all calls are delivered that the environment makes side by side.
+    /// Delays an answer until all concurrent calls of the environment are delivered.
     pub(crate) async fn until_all_are_delivered(&self, session: &str) {
         if let Some(latency) = self.latency(session) {
             latency.until_all_are_delivered().await;
         }
     }
 
-    /// Lets time pass while AWS takes its own to answer a call of the environment, until this is dropped.
+    /// Lets simulated time pass while AWS processes a call of the environment, until the guard is dropped.
     pub(crate) fn passing(&self, session: &str) -> Option<Passing> {
         Some(self.latency(session)?.passing())
     }
@@ -287,7 +288,7 @@ impl Lambda {
         self.inner.lock().sessions.get(session)?.latency.upgrade()
     }
 
-    /// Ends every process that waits for work.
+    /// Ends every idle process.
     pub async fn stop(&self) {
         let idle = std::mem::take(&mut self.inner.lock().idle);
         for environment in idle.into_values().flatten() {
@@ -295,7 +296,7 @@ impl Lambda {
         }
     }
 
-    /// For as long as what this gives lives, `idle` waits: something may still become an invocation.
+    /// Makes `idle` wait while the returned guard lives: something may still become an invocation.
     pub(crate) fn hold(&self) -> Open {
         Open::new(&self.inner.open)
     }
@@ -309,7 +310,7 @@ impl Lambda {
             .ok_or_else(|| Refused::NoSuchFunction(named()))
     }
 
-    /// A place within the function's reserved concurrency, or within the account's where none is reserved.
+    /// Takes a slot of the function's reserved concurrency, or of the account's if none is reserved.
     fn place(&self, function: &Function) -> Result<OwnedSemaphorePermit, Refused> {
         let (concurrency, refused) = match self.inner.concurrency.get(&function.name) {
             Some(concurrency) => (concurrency, Refused::Throttled),
@@ -345,7 +346,7 @@ impl Inner {
     }
 }
 
-/// Counts an invocation as open for as long as it lives.
+/// Counts an invocation as open while it lives.
 pub(crate) struct Open(watch::Sender<usize>);
 
 impl Open {

@@ -1,4 +1,4 @@
-//! Asynchronous invocations: Lambda's queue, its retries, and what becomes of an event that failed for good.
+//! Asynchronous invocations: Lambda's event queue, its retries and dead letters.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::lambda::destination::{self, Condition};
 use crate::lambda::{Answer, Function, Lambda};
 
-/// After the first throttle, and at most: what is throttled is tried again until it is too old.
+/// The first and the longest delay after a throttle; a throttled event is retried until it is too old.
 const FIRST_THROTTLE_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_THROTTLE_PAUSE: Duration = Duration::from_secs(5 * 60);
 
@@ -24,17 +24,17 @@ pub(super) struct Queued<'a> {
     answer: Option<Answer>,
 }
 
-/// What comes after an attempt.
+/// The next step after an attempt.
 enum Next {
     Done,
     GiveUp,
-    /// Try again after a pause.
+    /// Retry after a delay.
     Wait(Duration),
 }
 
 impl Lambda {
-    /// Attempts until one succeeds, the retries are used up, or the event is too old. The clock may jump over the
-    /// pauses, not over the attempts.
+    /// Attempts the invocation until one succeeds, the retries are exhausted, or the event is too old. The clock may
+    /// jump over the delays, not over the attempts.
     pub(super) async fn attempt_until_it_succeeds(&self, function: &Function, payload: Value) {
         let clock = &self.inner.clock;
         let mut event = Queued {
@@ -63,7 +63,7 @@ impl Lambda {
 }
 
 impl Queued<'_> {
-    /// One attempt, when there is a place for it.
+    /// Makes one attempt if the concurrency allows it.
     async fn attempt(&mut self) -> Next {
         let Ok(_place) = self.lambda.place(self.function) else {
             self.throttles += 1;
@@ -109,8 +109,8 @@ impl Queued<'_> {
         state.dead_letters.push((queue.clone(), record));
     }
 
-    /// Lambda sends with the function's role. What the role does not allow is lost, and only a metric of Lambda's tells
-    /// (Lambda Developer Guide, `DestinationDeliveryFailures`).
+    /// Sends a record to the destination with the function's role, as Lambda does. Without the permission the record is
+    /// lost, and only a metric shows it (Lambda Developer Guide, `DestinationDeliveryFailures`).
     fn may_send(&self) -> bool {
         let inner = &self.lambda.inner;
         match inner.iam.check_on_failure(&self.function.binary_name) {

@@ -1,6 +1,7 @@
-//! The Runtime API of one execution environment: what a function's process asks for work, and answers to.
+//! The Runtime API of one execution environment, from which a function's process fetches events and to which it
+//! answers.
 //!
-//! As in AWS each environment has an API of its own, so that an answer is known to come from this process.
+//! As on AWS each environment has its own API, so that the process behind an answer is known.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,14 +20,14 @@ use tokio::task::JoinHandle;
 
 use crate::lambda::Answer;
 
-/// As many bytes as an answer may have: six megabytes and a hundred bytes, as AWS's own error says.
+/// The maximum size of an answer: six megabytes and a hundred bytes, as in AWS's error message.
 const LARGEST_RESPONSE: usize = 6 * 1024 * 1024 + 100;
 
 /// One event on its way to the process.
 pub(super) struct Delivery {
     pub(super) request_id: String,
     pub(super) function_arn: String,
-    /// The function's time limit begins with the delivery; this makes the deadline, in milliseconds since the epoch.
+    /// Computes the deadline, in milliseconds since the epoch; the time limit starts with the delivery.
     pub(super) deadline: Box<dyn Fn() -> u128 + Send>,
     pub(super) payload: Value,
     pub(super) delivered: oneshot::Sender<()>,
@@ -46,7 +47,7 @@ struct Shared {
     work_arrived: Notify,
 }
 
-/// What waits for the process, what it works on, and what it said when it could not start.
+/// The event that waits for the process, the one in progress, and the init error.
 #[derive(Default)]
 struct Desk {
     waiting: Option<Delivery>,
@@ -72,11 +73,12 @@ impl RuntimeApi {
                 post(error),
             )
             .route("/2018-06-01/runtime/init/error", post(init_error))
-            // What is too large is told to the process and to whoever waits, not cut off.
+            // Axum's default limit would only reject a large answer; `refuse` reports it to the process and to the
+            // caller.
             .layer(DefaultBodyLimit::max(8 * LARGEST_RESPONSE))
             .with_state(state.clone());
         let server = tokio::spawn(async move {
-            // Serving on loopback ends with the environment, not with an error.
+            // The server ends with its environment; serving on loopback does not fail.
             let _ = axum::serve(listener, router).await;
         });
         Ok(RuntimeApi {
@@ -86,13 +88,13 @@ impl RuntimeApi {
         })
     }
 
-    /// Lays an event out for the process to fetch.
+    /// Makes an event available to the process.
     pub(super) fn deliver(&self, delivery: Delivery) {
         self.state.lock().waiting = Some(delivery);
         self.state.work_arrived.notify_one();
     }
 
-    /// What the process said about why it could not start.
+    /// Returns the init error that the process reported.
     pub(super) fn failed_to_start(&self) -> Option<Answer> {
         self.state.lock().failed_to_start.clone()
     }
@@ -109,7 +111,7 @@ impl Shared {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Hands the answer to whoever waits for it, when the process works on this request.
+    /// Passes the answer to its caller if the process is working on this request.
     fn settle(&self, request_id: &str, answer: Answer) -> Response {
         let running = self
             .lock()
@@ -117,7 +119,7 @@ impl Shared {
             .take_if(|(running, _)| running == request_id);
         match running {
             Some((_, waiting)) => {
-                // Whoever waited gave up at the time limit.
+                // The caller has given up at the time limit.
                 let _ = waiting.send(answer);
                 accepted()
             }
@@ -127,7 +129,7 @@ impl Shared {
 }
 
 impl Shared {
-    /// Refuses an answer, which for whoever waits is the function's error.
+    /// Refuses an answer, which its caller receives as a function error.
     fn settle_too_large(&self, request_id: &str, bytes: usize) -> Response {
         let message = format!(
             "Response payload size ({bytes} bytes) exceeded maximum allowed payload size ({LARGEST_RESPONSE} bytes)."
@@ -145,7 +147,7 @@ impl Shared {
     }
 }
 
-/// The long poll: answers when there is an event.
+/// The long poll: responds once there is an event.
 async fn next(State(state): State<Arc<Shared>>) -> Response {
     loop {
         let arrived = state.work_arrived.notified();
@@ -176,7 +178,7 @@ async fn next(State(state): State<Arc<Shared>>) -> Response {
             }
         }
         state.lock().running = Some((delivery.request_id, delivery.answer));
-        // The environment may have given up waiting for the process to start.
+        // The environment may have given up on the init phase.
         let _ = delivery.delivered.send(());
         return response;
     }
@@ -218,7 +220,7 @@ async fn init_error(State(state): State<Arc<Shared>>, headers: HeaderMap, body: 
     accepted()
 }
 
-/// `{errorMessage, errorType, stackTrace}`; the header's type counts where the body has none.
+/// `{errorMessage, errorType, stackTrace}`; the header's type is used if the body has none.
 fn read_error(headers: &HeaderMap, body: &[u8]) -> Answer {
     let body: Value =
         serde_json::from_slice(body).unwrap_or_else(|_| json!(String::from_utf8_lossy(body)));
@@ -247,7 +249,7 @@ fn refused(error_type: &str, message: &str) -> Response {
         .into_response()
 }
 
-/// An X-Ray header that is not sampled.
+/// An X-Ray header for an unsampled trace.
 fn trace_id(request_id: &str) -> String {
     let hexadecimal: String = request_id.chars().filter(char::is_ascii_hexdigit).collect();
     format!(

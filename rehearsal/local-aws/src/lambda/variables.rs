@@ -1,4 +1,5 @@
-//! The whole environment of a function's process: what Lambda sets, the caller's identity, and what the template says.
+//! The complete environment of a function's process: Lambda's variables, the caller's identity, and the template's
+//! variables.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +8,7 @@ use anyhow::bail;
 use crate::identity::{REGION, access_key};
 use crate::lambda::{Function, LogFormat};
 
-/// What a function may not set itself, as Lambda's developer guide lists it.
+/// The reserved variables, from Lambda's developer guide.
 const RESERVED: [&str; 18] = [
     "_HANDLER",
     "_X_AMZN_TRACE_ID",
@@ -29,10 +30,10 @@ const RESERVED: [&str; 18] = [
     "LAMBDA_TASK_ROOT",
 ];
 
-/// As many bytes as a function's own variables may have, names and values together.
+/// The maximum size of a function's own variables in bytes, names and values together.
 const LARGEST_ENVIRONMENT: usize = 4096;
 
-/// Refuses what Lambda would refuse when the function is deployed.
+/// Refuses variables that Lambda would refuse when the function is deployed.
 pub(super) fn check(function: &Function) -> anyhow::Result<()> {
     let names = function.environment.keys();
     let reserved: Vec<&str> = names
@@ -60,7 +61,7 @@ pub(super) fn check(function: &Function) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The search path for libraries that Lambda sets is left out: it names folders of Lambda's own system.
+/// Lambda's search path for libraries is omitted: it names folders of Lambda's own system.
 pub(super) fn variables(
     function: &Function,
     local_aws: &str,
@@ -70,7 +71,7 @@ pub(super) fn variables(
 ) -> BTreeMap<String, String> {
     let memory = function.memory_megabytes.to_string();
     let access_key = access_key(&function.binary_name);
-    // Where the function's files are: in AWS `/var/task`.
+    // The folder of the function's files: on AWS `/var/task`.
     let task_root = function
         .binary
         .parent()
@@ -98,7 +99,7 @@ pub(super) fn variables(
         ("LANG", "en_US.UTF-8"),
         ("TZ", ":UTC"),
     ];
-    // With JSON, Lambda filters the function's own lines too, from INFO upwards unless it is told another level.
+    // With JSON, Lambda filters even the function's own lines, from INFO upwards by default.
     if function.log_format == LogFormat::Json {
         given.push(("AWS_LAMBDA_LOG_LEVEL", "INFO"));
     }
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lambda_refuses_is_refused() {
+    fn reserved_and_large_variables_are_refused() {
         assert_eq!(refusal("GREENLIGHT_CONFIG", "/opt/pipelines.toml"), None);
         let reserved = refusal("AWS_REGION", "eu-west-1").unwrap();
         assert!(

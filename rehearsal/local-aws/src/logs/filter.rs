@@ -1,22 +1,22 @@
-//! Filter patterns of FilterLogEvents: the words that a line must hold.
+//! Filter patterns of FilterLogEvents: the words that a line must contain.
 //!
-//! Played are patterns of words and phrases. Those that look into JSON or into columns are refused.
+//! Only patterns of words and phrases are supported; those that select JSON fields or columns are refused.
 
-/// A filter pattern that was understood.
+/// A parsed filter pattern.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Filter {
     all: Vec<String>,
-    /// Those with a `?`: one of them is enough, and the others are then not asked.
+    /// Terms with a `?`: one of them suffices, and the other terms are then ignored.
     any: Vec<String>,
     none: Vec<String>,
 }
 
-/// The pattern is of a kind that is not played, or no pattern at all.
+/// The pattern is invalid or of an unsupported kind.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NotPlayed;
 
 impl Filter {
-    /// An empty pattern holds of every line.
+    /// Parses a pattern. An empty one matches every line.
     pub fn parse(pattern: &str) -> Result<Filter, NotPlayed> {
         let mut filter = Filter::default();
         let mut rest = pattern.trim();
@@ -45,7 +45,7 @@ impl Filter {
         Ok(filter)
     }
 
-    /// Whether a line is wanted; upper and lower case differ.
+    /// Whether a line matches, case-sensitively.
     pub fn holds(&self, line: &str) -> bool {
         let holds = |word: &String| line.contains(word.as_str());
         let wanted = if self.any.is_empty() {
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_that_a_line_must_hold() {
+    fn lines_match_by_their_words() {
         for (pattern, line, holds) in [
             ("", "anything", true),
             ("ERROR", "[ERROR] 42", true),

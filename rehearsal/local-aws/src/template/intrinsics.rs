@@ -1,7 +1,7 @@
 //! CloudFormation's intrinsic functions, resolved as far as the rehearsal needs them.
 //!
-//! What cannot be resolved is an error with its path in the template: a variable that is silently empty here would be
-//! something else in AWS.
+//! An unresolvable value is an error with its path in the template: a variable that is silently empty here would have a
+//! value on AWS.
 
 use std::collections::BTreeMap;
 
@@ -41,7 +41,7 @@ impl Scope {
         })
     }
 
-    /// Whether a resource comes into being: what its `Condition` says.
+    /// Whether a resource is created, according to its `Condition`.
     pub(super) fn is_made(&self, resource: &Value) -> anyhow::Result<bool> {
         match &resource["Condition"] {
             Value::Null => Ok(true),
@@ -52,12 +52,12 @@ impl Scope {
         }
     }
 
-    /// A part of the template as it is written.
+    /// A part of the template as written.
     pub(super) fn written(&self, section: &str) -> Option<&Map<String, Value>> {
         self.template[section].as_object()
     }
 
-    /// The value of a part of the template; `None` for `AWS::NoValue`. `path` says where the part is.
+    /// Resolves a part of the template; `None` for `AWS::NoValue`. `path` is the location of the part.
     pub(super) fn resolve(&self, written: &Value, path: &str) -> anyhow::Result<Option<Value>> {
         match written {
             Value::Object(object) => match object.iter().next() {
@@ -92,7 +92,7 @@ impl Scope {
         Ok(Value::Object(resolved))
     }
 
-    /// Whether a named condition of the template holds.
+    /// Evaluates a named condition of the template.
     pub(super) fn condition(&self, name: &str) -> anyhow::Result<bool> {
         match self.template["Conditions"].get(name) {
             Some(condition) => self.holds(condition, &format!("Conditions.{name}")),
@@ -143,7 +143,9 @@ impl Scope {
                 [Value::String(text), Value::Object(variables)] => {
                     self.substitute(text, variables, path).map(Some)
                 }
-                _ => bail!("`Fn::Sub` takes a text, or a text and its variables, not `{argument}`"),
+                _ => bail!(
+                    "`Fn::Sub` takes a string, or a string and its variables, not `{argument}`"
+                ),
             },
             ("Fn::Join", Value::Array(parts)) => match parts.as_slice() {
                 [Value::String(separator), members] => {
@@ -165,7 +167,7 @@ impl Scope {
                 }
                 _ => bail!("`Fn::If` takes a condition and two values, not `{argument}`"),
             },
-            (name, _) => bail!("`{name}` of `{argument}` is not played in the rehearsal"),
+            (name, _) => bail!("the rehearsal does not support `{name}` of `{argument}`"),
         }
     }
 
@@ -213,14 +215,14 @@ impl Scope {
         })
     }
 
-    /// An attribute of a resource; `Ref` is what `Ref` gives for it.
+    /// Returns an attribute of a resource; `Ref` is the value of `Ref`.
     pub(super) fn attribute(&self, logical_id: &str, attribute: &str) -> anyhow::Result<Value> {
         let resource = &self.template["Resources"][logical_id];
         let Some(of) = resource["Type"].as_str() else {
             bail!("the template has neither a resource nor a parameter `{logical_id}`");
         };
         if !self.is_made(resource)? {
-            bail!("`{logical_id}` is not made: its condition does not hold");
+            bail!("`{logical_id}` is not created: its condition is false");
         }
         let named = |property: &str| match resource["Properties"].get(property) {
             Some(name) => {
@@ -249,12 +251,12 @@ impl Scope {
             ("AWS::IAM::Role", "Ref") => named("RoleName")?,
             ("AWS::IAM::Role", "Arn") =>
                 format!("arn:aws:iam::{ACCOUNT}:role/{}", named("RoleName")?),
-            _ => bail!("`{attribute}` of `{logical_id}` (`{of}`) is not played in the rehearsal"),
+            _ => bail!("the rehearsal does not support `{attribute}` of `{logical_id}` (`{of}`)"),
         }))
     }
 }
 
-/// What can be written of a parameter, and is evaluated or does not matter. CloudFormation knows more.
+/// The properties of a parameter that are evaluated or have no effect. CloudFormation has more.
 const OF_PARAMETERS: [&str; 7] = [
     "AllowedPattern",
     "AllowedValues",
@@ -265,7 +267,7 @@ const OF_PARAMETERS: [&str; 7] = [
     "Type",
 ];
 
-/// The value of a parameter, refused as CloudFormation refuses it.
+/// Returns the value of a parameter, validated as by CloudFormation.
 fn value_of(name: &str, parameter: &Value, given: Option<&String>) -> anyhow::Result<Value> {
     let written = parameter.as_object().into_iter().flatten();
     for (property, _) in written {
@@ -318,7 +320,7 @@ fn text(value: &Value) -> anyhow::Result<String> {
     match value {
         Value::String(text) => Ok(text.clone()),
         Value::Bool(_) | Value::Number(_) => Ok(value.to_string()),
-        Value::Null | Value::Array(_) | Value::Object(_) => bail!("`{value}` is not a text"),
+        Value::Null | Value::Array(_) | Value::Object(_) => bail!("`{value}` is not a string"),
     }
 }
 

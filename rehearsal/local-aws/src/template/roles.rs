@@ -1,4 +1,4 @@
-//! The template's roles with their policies: those that it writes out, and those that SAM makes for functions.
+//! The template's roles with their policies: those that it declares, and those that SAM generates for functions.
 
 use std::collections::BTreeSet;
 
@@ -13,14 +13,14 @@ use crate::iam::{
 };
 use crate::identity::ACCOUNT;
 
-/// Resources that change what roles may do, and are not read.
+/// Resources that change the permissions of roles, and are not evaluated.
 pub(super) const NOT_READ: [&str; 4] = [
     "AWS::IAM::ManagedPolicy",
     "AWS::IAM::Policy",
     "AWS::IAM::RolePolicy",
     "AWS::Serverless::Connector",
 ];
-/// Properties that change what a function may do, and are not read.
+/// Properties that change the permissions of a function, and are not evaluated.
 const NOT_READ_OF_FUNCTIONS: [&str; 6] = [
     "AssumeRolePolicyDocument",
     "DeadLetterQueue",
@@ -29,7 +29,7 @@ const NOT_READ_OF_FUNCTIONS: [&str; 6] = [
     "RolePath",
     "Tracing",
 ];
-/// Everything of a role that is read, or does not matter.
+/// The properties of a role that are evaluated, or have no effect.
 const READ_OF_ROLES: [&str; 7] = [
     "AssumeRolePolicyDocument",
     "Description",
@@ -48,7 +48,7 @@ struct Role {
     trust: Vec<Trust>,
 }
 
-/// Every role of the template with its holder: the functions', and those that nobody in the template calls with.
+/// Returns every role of the template with its holder: those of functions, and those that no function has.
 pub(super) fn principals(
     scope: &Scope,
     functions: &[(Declared<'_>, String)],
@@ -133,7 +133,7 @@ fn role(scope: &Scope, logical_id: &str, resource: &Value) -> anyhow::Result<Rol
     })
 }
 
-/// With `Role`, that role and nothing else; without it, the role that SAM makes of `Policies` and adds to.
+/// Returns the function's `Role`, unchanged, or without one the role that SAM generates from `Policies`.
 fn of_function(
     declared: &Declared<'_>,
     binary_name: &str,
@@ -149,7 +149,7 @@ fn of_function(
             let role = roles.iter().find(|role| role.arn == arn);
             let role = role.with_context(|| {
                 format!(
-                    "its role `{arn}` is not one of the template, so what it allows is not known (hint: `!GetAtt ROLE.Arn`)"
+                    "its role `{arn}` is not one of the template, so its permissions are unknown (hint: `!GetAtt ROLE.Arn`)"
                 )
             })?;
             (arn, role.statements.clone(), role.trust.clone())
@@ -184,12 +184,12 @@ fn made_by_sam(declared: &Declared<'_>) -> anyhow::Result<Vec<Statement>> {
     for property in NOT_READ_OF_FUNCTIONS {
         if declared.property(&format!("/{property}"))?.is_some() {
             bail!(
-                "what `{property}` means for the function's role is not evaluated in the rehearsal"
+                "the effect of `{property}` on the function's role is not evaluated in the rehearsal"
             );
         }
     }
     let mut statements = managed_policy(BASIC_EXECUTION)?;
-    // SAM looks whether the property is written, not whether it has a value.
+    // SAM checks whether the property is present, not whether it has a value.
     if declared.properties.get("VpcConfig").is_some() {
         statements.extend(managed_policy(VPC_ACCESS)?);
     }
@@ -230,7 +230,7 @@ fn of_policies(policy: &Value) -> anyhow::Result<Vec<Statement>> {
     }
 }
 
-/// SAM lets the function's role send to a destination whose type is written (as its transformation does).
+/// SAM allows the function's role to send to a destination if its type is given, as the SAM transform does.
 fn to_destination(destination: &Value) -> anyhow::Result<Vec<Statement>> {
     let action = match destination["Type"].as_str() {
         None => return Ok(Vec::new()),
@@ -238,7 +238,7 @@ fn to_destination(destination: &Value) -> anyhow::Result<Vec<Statement>> {
         Some("SNS") => "sns:Publish",
         Some("Lambda") => "lambda:InvokeFunction",
         Some("EventBridge") => "events:PutEvents",
-        Some(other) => bail!("destinations of the type `{other}` are not played in the rehearsal"),
+        Some(other) => bail!("the rehearsal does not support destinations of the type `{other}`"),
     };
     let resource = destination["Destination"]
         .as_str()
@@ -247,7 +247,7 @@ fn to_destination(destination: &Value) -> anyhow::Result<Vec<Statement>> {
     identity_policy(&json!({ "Statement": statement }), Origin::Sam)
 }
 
-/// One or many; nothing where there is none.
+/// Returns one or many as a list, which is empty if absent.
 fn list(value: &Value) -> Vec<Value> {
     match value.as_array() {
         Some(items) => items.clone(),

@@ -1,4 +1,4 @@
-//! The template that ships, and small ones with mistakes in them.
+//! The shipped template, and small ones with mistakes.
 
 mod roles;
 
@@ -75,7 +75,7 @@ fn every_function_of_the_shipped_template_is_read() {
 }
 
 #[test]
-fn the_shipped_rules_wake_the_right_functions() {
+fn the_shipped_rules_invoke_the_right_functions() {
     let template = shipped(&[]);
     let push = |tag: &str| {
         let detail = json!({ "action-type": "PUSH", "result": "SUCCESS", "image-tag": tag, "repository-name": "shop/web" });
@@ -151,7 +151,7 @@ Resources:
 ";
 
 #[test]
-fn globals_lie_under_a_functions_own_properties() {
+fn a_functions_properties_override_the_globals() {
     let template = parse(SMALL).unwrap();
     let function = &template.functions[0];
     assert_eq!(
@@ -188,7 +188,7 @@ fn globals_lie_under_a_functions_own_properties() {
 }
 
 #[test]
-fn mistakes_are_named_with_their_place() {
+fn mistakes_are_reported_with_their_path() {
     for (from, to, expected) in [
         (
             "ContentUri: config/",
@@ -219,7 +219,7 @@ fn mistakes_are_named_with_their_place() {
         (
             "DeadLetterConfig: { Arn: !GetAtt Dead.Arn }",
             "DeadLetterConfig: { Arn: arn:aws:sqs:eu-central-1:111122223333:gone }",
-            "which is no queue of the template",
+            "which is not a queue of the template",
         ),
         (
             "Dead: { Type: AWS::SQS::Queue }",
@@ -234,7 +234,7 @@ fn mistakes_are_named_with_their_place() {
         (
             "AWS::SQS::Queue }",
             "AWS::SQS::Queue }\n  Rule: { Type: AWS::Events::Rule }",
-            "`Rule` is of the type `AWS::Events::Rule`, which is not played",
+            "`Rule` is of the type `AWS::Events::Rule`, which the rehearsal does not support",
         ),
         (
             "MemorySize: 256",
@@ -257,7 +257,7 @@ fn mistakes_are_named_with_their_place() {
     }
 }
 
-/// The names of files in `config/` as the layer brings them; the pipelines that are rehearsed stand for any of them.
+/// The names of files in `config/` as in the layer; the rehearsed pipelines replace any of them.
 #[test]
 fn a_stack_may_read_another_file_if_the_layer_has_it() {
     let read = |file: &str| {
@@ -280,7 +280,7 @@ fn a_stack_may_read_another_file_if_the_layer_has_it() {
     let variable = &template.functions[0].environment["GREENLIGHT_CONFIG"];
     assert_eq!(variable, "/here/mine.toml");
     for (file, expected) in [
-        ("absent.toml", "has no layer that brings `absent.toml`"),
+        ("absent.toml", "has no layer that contains `absent.toml`"),
         (
             "../pipelines.toml",
             "the parameter `ConfigurationFile` is `../pipelines.toml`: must be the name of a file in config/",
@@ -292,7 +292,7 @@ fn a_stack_may_read_another_file_if_the_layer_has_it() {
 }
 
 #[test]
-fn starts_run_side_by_side_unless_one_at_a_time_is_asked_for() {
+fn starts_are_concurrent_unless_one_at_a_time_is_configured() {
     let reserved = |given: &[(&str, &str)]| shipped(given).functions[0].reserved_concurrency;
     assert_eq!(reserved(&[]), None);
     assert_eq!(reserved(&[("OneStartAtATime", "true")]), Some(1));

@@ -4,13 +4,13 @@ use anyhow::{Context, bail};
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Number, Value, json};
 
-/// As many references to anchors as a document may hold: each is once more what it refers to.
+/// The maximum number of references to anchors in a document: each repeats its target.
 const MOST_REFERENCES: usize = 100;
-/// How deep lists and maps may lie within brackets, and how many may begin in one line: each takes some of the stack.
+/// The maximum depth of lists and maps in brackets, and the number that may begin in one line: each uses stack space.
 const DEEPEST: usize = 200;
 const MOST_IN_A_LINE: usize = 200;
 
-/// Reads one YAML document. One that would take much more room than it has bytes is refused before it is read.
+/// Parses one YAML document. One that would need far more memory than it has bytes is refused before it is parsed.
 pub(crate) fn read(text: &str) -> anyhow::Result<Value> {
     if is_hostile(text) {
         bail!("the YAML refers to itself or is nested far more often than any template");
@@ -54,7 +54,7 @@ fn plain(node: &Yaml<'_>) -> anyhow::Result<Value> {
             let mut map = Map::new();
             for (key, value) in entries {
                 let Value::String(key) = plain(key)? else {
-                    bail!("a key is no text: `{key:?}`")
+                    bail!("a key is not a string: `{key:?}`")
                 };
                 map.insert(key, plain(value)?);
             }
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_grows_without_end_is_refused_before_it_is_read() {
+    fn a_document_that_expands_excessively_is_refused_before_it_is_parsed() {
         let laughs: String = (1..20).fold("a0: &a0 x\n".to_owned(), |text, n| {
             let many = format!("*a{}, ", n - 1).repeat(9);
             format!("{text}a{n}: &a{n} [{many}]\n")

@@ -1,4 +1,4 @@
-//! The services that a world begins with, each serving its first revision.
+//! The initial services of a world, each serving its first revision.
 
 use std::sync::Arc;
 
@@ -19,7 +19,7 @@ use crate::ecs::task_definition::Revision;
 use crate::elb::{Forward, TargetGroupDescription, TargetGroupSettings};
 use crate::identity::{ACCOUNT, REGION};
 
-/// Fills the repositories and starts every service; they serve when this returns.
+/// Fills the repositories and starts every service; all are serving when this returns.
 pub(super) async fn seed(aws: &Arc<Aws>, settings: WorldSettings) -> anyhow::Result<()> {
     lay_images(aws, &settings)?;
     for config in traffic::predefined() {
@@ -53,7 +53,7 @@ fn lay_images(aws: &Aws, settings: &WorldSettings) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Under each of its tags, or by digest only.
+/// Stores an image with each of its tags, or by digest only.
 fn lay(aws: &Aws, settings: &ImageSettings, image: &Image) -> anyhow::Result<()> {
     let tags = settings.tags.iter().map(|tag| Some(tag.as_str()));
     let untagged = settings.tags.is_empty().then_some(None);
@@ -83,7 +83,7 @@ async fn create(aws: &Arc<Aws>, settings: &ServiceSettings) -> anyhow::Result<St
     let serve_blue = || {
         vec![Forward {
             target_group_arn: blue.arn.clone(),
-            // What ELB gives a single target group that nobody gave a weight.
+            // ELB's default weight of a single target group.
             weight: 1,
         }]
     };
@@ -140,7 +140,7 @@ fn target_group(aws: &Aws, settings: &ServiceSettings, colour: &str) -> TargetGr
     })
 }
 
-/// Revision 1 of the family, through the same door as RegisterTaskDefinition.
+/// Registers revision 1 of the family, with the validation of RegisterTaskDefinition.
 fn register(aws: &Aws, settings: &ServiceSettings) -> anyhow::Result<String> {
     let containers: Vec<Value> = settings.containers.iter().map(container).collect();
     let mut request = json!({
@@ -158,7 +158,7 @@ fn register(aws: &Aws, settings: &ServiceSettings) -> anyhow::Result<String> {
             "memory": "512",
             "runtimePlatform": { "cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX" },
         }),
-        // No network mode is `bridge`, and a container port without a host port gets one of the ephemeral range.
+        // Without a network mode it is `bridge`, and a container port without a host port gets an ephemeral one.
         LaunchKind::Ec2DynamicPorts => json!({
             "requiresCompatibilities": ["EC2"],
             "cpu": "256",
@@ -291,7 +291,7 @@ fn create_deployment_group(
         .read(|state| state.config(&settings.deployment_config).is_none());
     if unknown_config {
         bail!(
-            "deployment configuration `{}` is not one that the rehearsal knows",
+            "deployment configuration `{}` does not exist in the rehearsal",
             settings.deployment_config
         );
     }
@@ -335,7 +335,7 @@ fn create_deployment_group(
     Ok(())
 }
 
-/// An alarm on the load balancer's errors, as most teams have one.
+/// A typical alarm on the load balancer's errors.
 fn create_alarms(aws: &Aws, names: &[String]) {
     let configuration = json!({
         "Namespace": "AWS/ApplicationELB",
@@ -358,7 +358,7 @@ fn create_alarms(aws: &Aws, names: &[String]) {
     }
 }
 
-/// The service's own deployment configuration, unless there is one of that name.
+/// Creates the service's custom deployment configuration unless one of that name exists.
 fn create_deployment_config(aws: &Aws, settings: &ServiceSettings) {
     let name = &settings.deployment_config;
     let known = aws.codedeploy.read(|state| state.config(name).is_some());

@@ -1,4 +1,4 @@
-//! What a world begins with, and the services in it.
+//! The settings of a world and its services.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,57 +13,58 @@ use crate::fault::Planned;
 use crate::iam::Removal;
 use crate::template::Template;
 
-/// What a world begins with.
+/// The initial state of a world.
 #[derive(Debug, Clone)]
 pub struct WorldSettings {
     pub template: Template,
-    /// What is taken away of what the template grants.
+    /// Permissions to remove from those that the template grants.
     pub without: Vec<Removal>,
-    /// Which of two possibilities is played where AWS's behaviour is not known.
+    /// The behaviour to simulate where AWS's is not known.
     pub assumptions: Assumptions,
-    /// The API's port on loopback; 0 takes a free one.
+    /// The API's port on loopback; 0 selects a free one.
     pub port: u16,
     pub repositories: Vec<RepositorySettings>,
-    /// Images that lie in the repositories from the beginning; no event tells of them.
+    /// Images that are in the repositories from the beginning, without events.
     pub images: Vec<ImageSettings>,
-    /// The same, of images for several platforms.
+    /// The same for multi-platform images.
     pub indexes: Vec<IndexSettings>,
     pub services: Vec<ServiceSettings>,
-    /// The executable that stands for every image of the repositories.
+    /// The executable that represents every image in the repositories.
     pub sample_service: PathBuf,
-    /// How long, in real time, the world stays as it is before the clock jumps: `clock::DWELL` unless many plays are to
-    /// take less time.
+    /// How long, in real time, the world stays unchanged before the clock jumps: `clock::DWELL`, or less to make many
+    /// runs faster.
     pub dwell: Duration,
     pub pace: Pace,
-    /// What happens to calls of functions.
+    /// Faults of calls by functions.
     pub faults: Vec<Planned>,
 }
 
-/// An ECS service of the CODE_DEPLOY controller, with everything around it.
+/// An ECS service with the CODE_DEPLOY controller, and its load balancer, deployment group and alarms.
 #[derive(Debug, Clone)]
 pub struct ServiceSettings {
     pub name: String,
     pub cluster: String,
     pub family: String,
     pub containers: Vec<ContainerSettings>,
-    /// The container behind the load balancer, with the port that it has there.
+    /// The container behind the load balancer, and its port.
     pub load_balanced: (String, u16),
     pub desired_count: u32,
-    /// What its tasks run on.
+    /// Where its tasks run.
     pub launch: LaunchKind,
     pub application: String,
     pub deployment_group: String,
     pub deployment_config: String,
-    /// What `deployment_config` does where it is none of AWS's own: it is made with the service.
+    /// The custom configuration that `deployment_config` names if it is not predefined; it is created with the service.
     pub routing: Option<Routing>,
     pub test_listener: TestListener,
-    /// How long the deployment waits, when green is ready, for somebody to continue it; none: production is rerouted
-    /// at once.
+    /// How long a deployment waits for ContinueDeployment once green is ready; if absent, production is rerouted at
+    /// once.
     pub ready_wait: Option<Duration>,
     pub termination_wait: Duration,
-    /// `DEPLOYMENT_FAILURE`, `DEPLOYMENT_STOP_ON_ALARM`, `DEPLOYMENT_STOP_ON_REQUEST`; empty: no automatic rollback.
+    /// `DEPLOYMENT_FAILURE`, `DEPLOYMENT_STOP_ON_ALARM`, `DEPLOYMENT_STOP_ON_REQUEST`; if empty, there is no automatic
+    /// rollback.
     pub rollback_on: Vec<String>,
-    /// CloudWatch alarms that stop a deployment; they are made with the service, in state OK. Up to ten.
+    /// CloudWatch alarms that stop a deployment, up to ten; they are created with the service, in state OK.
     pub alarms: Vec<String>,
     pub health_check: HealthCheck,
 }
@@ -77,11 +78,11 @@ pub enum TestListener {
 #[derive(Debug, Clone)]
 pub struct ContainerSettings {
     pub name: String,
-    /// As a task definition says it: `111122223333.dkr.ecr.eu-central-1.amazonaws.com/shop/web@sha256:…`.
+    /// As in a task definition: `111122223333.dkr.ecr.eu-central-1.amazonaws.com/shop/web@sha256:…`.
     pub image: String,
     pub container_port: Option<u16>,
     pub essential: bool,
-    /// `entryPoint` and `command`; empty: the image's own.
+    /// `entryPoint` and `command`; if empty, the image's.
     pub entry_point: Vec<String>,
     pub command: Vec<String>,
     pub environment: BTreeMap<String, String>,

@@ -1,4 +1,4 @@
-//! CloudWatch's alarms, as the AWS CLI and boto3 set and read them.
+//! CloudWatch's alarms, as set and read by the AWS CLI and boto3.
 
 use local_aws::world::World;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ async fn cloudwatch(world: &World, operation: &str, members: Value) -> (u16, Val
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_alarm_is_made_set_read_and_deleted() {
+async fn an_alarm_is_created_set_read_and_deleted() {
     let world = world(|settings| {
         settings.services[0].desired_count = 0;
         settings.services[0].alarms = vec!["web-5xx".to_owned()];
@@ -42,7 +42,7 @@ async fn an_alarm_is_made_set_read_and_deleted() {
     );
     let set = json!({ "AlarmName": "api-latency", "StateValue": "ALARM", "StateReason": "slow" });
     assert_eq!(cloudwatch(&world, "SetAlarmState", set).await.0, 200);
-    // Configured anew, it keeps its state.
+    // An updated alarm keeps its state.
     cloudwatch(&world, "PutMetricAlarm", alarm).await;
     let in_alarm = json!({ "StateValue": "ALARM" });
     let (_, found) = cloudwatch(&world, "DescribeAlarms", in_alarm.clone()).await;

@@ -1,4 +1,4 @@
-//! A world to test in, and the few lines of HTTP that a client of it needs.
+//! A world for tests, and a minimal HTTP client for it.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -52,8 +52,8 @@ pub(crate) fn sample_service() -> &'static Path {
     })
 }
 
-/// A world in which simulated time passes only in the waits below, so that what a test does between two of them happens
-/// at one moment, on any machine.
+/// A world in which simulated time passes only in the waits below, so that everything between two of them happens at
+/// one moment, on any machine.
 pub(crate) struct PausedWorld {
     world: World,
     pause: Pause,
@@ -68,13 +68,16 @@ impl Deref for PausedWorld {
 }
 
 impl PausedWorld {
-    /// Until the next entry that is wanted.
+    /// Waits for the next matching entry.
     pub(crate) async fn until(
         &mut self,
         wanted: impl Fn(&timeline::Event) -> bool + Send + 'static,
     ) {
         let came = self.pause.until(wanted).await;
-        assert!(came, "everything ended without what the test waits for");
+        assert!(
+            came,
+            "the world settled before the entry that the test waits for"
+        );
     }
 
     pub(crate) async fn settled(&mut self) {
@@ -85,13 +88,13 @@ impl PausedWorld {
         self.pause.pass(duration).await;
     }
 
-    /// Until a state is as wanted.
+    /// Waits until a state matches.
     pub(crate) async fn during<T>(&mut self, wait: impl AsyncFnOnce(&World) -> T) -> T {
         self.pause.during(wait(&self.world)).await
     }
 }
 
-/// A service `web` in cluster `prod` that serves image 1.0.0, and images that could follow it.
+/// A service `web` in cluster `prod` that serves image 1.0.0, and newer images.
 pub(crate) async fn world(change: impl FnOnce(&mut WorldSettings)) -> PausedWorld {
     static WORLDS: AtomicU32 = AtomicU32::new(0);
     let number = WORLDS.fetch_add(1, Ordering::Relaxed);
@@ -182,12 +185,12 @@ pub(crate) fn image(tag: &str) -> String {
     format!("{REGISTRY}/shop/web:{tag}")
 }
 
-/// One call in AWS JSON 1.1: the HTTP status and the body.
+/// Makes one call in AWS JSON 1.1; returns the HTTP status and the body.
 pub(crate) async fn call(world: &World, target: &str, members: Value) -> (u16, Value) {
     call_as(world, "AKIATEST", target, members).await
 }
 
-/// The same, signed with an access key of somebody's.
+/// The same, signed with the given access key.
 pub(crate) async fn call_as(
     world: &World,
     access_key: &str,
@@ -223,7 +226,7 @@ pub(crate) async fn codedeploy(world: &World, operation: &str, members: Value) -
     call(world, &format!("CodeDeploy_20141006.{operation}"), members).await
 }
 
-/// One call in ELBv2's Query protocol: the HTTP status and the XML.
+/// Makes one call in ELBv2's Query protocol; returns the HTTP status and the XML.
 pub(crate) async fn elb(world: &World, action: &str) -> (u16, String) {
     let credential = "AKIATEST/20261121/eu-central-1/elasticloadbalancing/aws4_request";
     let headers = format!(
@@ -236,7 +239,7 @@ pub(crate) async fn elb(world: &World, action: &str) -> (u16, String) {
     (status, body)
 }
 
-/// The version that a listener's answer names.
+/// Returns the version in a listener's response.
 pub(crate) async fn version(address: std::net::SocketAddr) -> String {
     let (status, headers, body) = send(&address.to_string(), "GET", "", "").await;
     assert_eq!(status, 200, "{body}");
@@ -248,7 +251,8 @@ pub(crate) async fn version(address: std::net::SocketAddr) -> String {
     header.unwrap().trim().to_owned()
 }
 
-/// One signed call in a protocol that is not JSON 1.1: the HTTP status, the head in lower case, and the body.
+/// Makes one signed call in a protocol other than JSON 1.1; returns the HTTP status, the head in lower case, and the
+/// body.
 pub(crate) async fn signed(
     world: &World,
     method: &str,
@@ -289,7 +293,7 @@ async fn send_to(
     (status, head.to_owned(), body.to_owned())
 }
 
-/// Registers the service's revision with another image; gives its ARN.
+/// Registers the service's revision with another image; returns its ARN.
 pub(crate) async fn register(world: &World, tag: &str) -> String {
     let described = ecs(
         world,
@@ -306,7 +310,7 @@ pub(crate) async fn register(world: &World, tag: &str) -> String {
         .to_owned()
 }
 
-/// Creates a deployment of a revision; gives the HTTP status and the body.
+/// Creates a deployment of a revision; returns the HTTP status and the body.
 pub(crate) async fn deploy(world: &World, revision: &str, hooks: Value) -> (u16, Value) {
     let properties = json!({
         "TaskDefinition": revision,
@@ -321,7 +325,7 @@ pub(crate) async fn deploy(world: &World, revision: &str, hooks: Value) -> (u16,
     codedeploy(world, "CreateDeployment", request).await
 }
 
-/// The version that serves at a listener.
+/// Returns the version that a listener serves.
 pub(crate) async fn serves(world: &World, kind: ListenerKind) -> String {
     version(world.address("web", kind).unwrap()).await
 }
@@ -331,13 +335,13 @@ pub(crate) fn statuses(record: &DeploymentRecord) -> Vec<&'static str> {
     events.map(|(_, status)| *status).collect()
 }
 
-/// The id of a deployment that was created.
+/// Returns the id of a created deployment.
 pub(crate) fn id(created: &(u16, Value)) -> String {
     assert_eq!(created.0, 200, "{}", created.1);
     created.1["deploymentId"].as_str().unwrap().to_owned()
 }
 
-/// One refused call of CodeDeploy: its exception's name, and the sentence.
+/// Makes a call that CodeDeploy refuses; returns the exception's name and message.
 pub(crate) async fn refused(world: &World, operation: &str, members: Value) -> (String, String) {
     let (status, body) = codedeploy(world, operation, members).await;
     assert_eq!(status, 400, "{operation}: {body}");

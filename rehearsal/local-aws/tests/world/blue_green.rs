@@ -43,7 +43,7 @@ fn moves(world: &World) -> Vec<String> {
     moves
 }
 
-/// The last lifecycle event has succeeded.
+/// Waits until the last lifecycle event has succeeded.
 fn shifted(event: &timeline::Event) -> bool {
     matches!(
         event,
@@ -55,7 +55,7 @@ fn shifted(event: &timeline::Event) -> bool {
     )
 }
 
-/// The deployment has begun the wait that follows at the same moment.
+/// The termination wait begins at the same moment as the event ends.
 async fn termination_wait(world: &World) {
     let waits = |deployment: &Deployment| deployment.termination_wait == Wait::Waiting;
     let waiting = |state: &State| state.deployments.iter().any(waits).then_some(());
@@ -63,7 +63,7 @@ async fn termination_wait(world: &World) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn green_replaces_blue_and_then_the_other_way_round() {
+async fn green_replaces_blue_and_the_next_deployment_reverses_them() {
     let mut world = world(|_| {}).await;
     assert_eq!(serves(&world, ListenerKind::Production).await, "1.0.0");
     let second = register(&world, "1.0.1").await;
@@ -99,7 +99,7 @@ async fn green_replaces_blue_and_then_the_other_way_round() {
     world.shutdown().await;
 }
 
-/// A world without a test listener, and a deployment in it whose canary serves.
+/// A world without a test listener, and a deployment whose canary is serving.
 async fn canary() -> (PausedWorld, String, String) {
     let mut world = world(|settings| {
         let service = &mut settings.services[0];
@@ -115,7 +115,7 @@ async fn canary() -> (PausedWorld, String, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_target_tells_events_and_task_sets_in_aws_words() {
+async fn the_target_shows_events_and_task_sets_in_aws_shape() {
     let (world, _, id) = canary().await;
     let wanted = json!({ "deploymentId": id, "targetId": "prod:web" });
     let (_, answer) = codedeploy(&world, "GetDeploymentTarget", wanted).await;
@@ -155,7 +155,7 @@ async fn the_target_tells_events_and_task_sets_in_aws_words() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_the_revision_shows_the_app_spec_and_the_termination_wait_can_be_ended() {
+async fn only_the_revision_contains_the_app_spec_and_the_termination_wait_can_be_ended() {
     let (mut world, revision, id) = canary().await;
     let (_, answer) = codedeploy(&world, "GetDeployment", json!({ "deploymentId": id })).await;
     let app_spec = &answer["deploymentInfo"]["revision"]["appSpecContent"];
@@ -276,7 +276,7 @@ async fn tasks_that_never_start_fail_the_deployment_after_an_hour() {
 async fn a_hook_whose_function_is_missing_fails_and_nothing_is_left_to_roll_back() {
     let mut world = world(|_| {}).await;
     let revision = register(&world, "1.0.1").await;
-    id(&deploy(&world, &revision, json!([{ "BeforeInstall": "nobody" }])).await);
+    id(&deploy(&world, &revision, json!([{ "BeforeInstall": "missing" }])).await);
     world.settled().await;
     let records = world.deployments();
     assert_eq!(records.len(), 1);

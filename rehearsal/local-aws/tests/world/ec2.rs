@@ -72,7 +72,7 @@ async fn targets_are_ports_of_container_instances() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_task_of_it_runs_without_a_network_configuration_and_where_there_is_room() {
+async fn an_ec2_task_runs_without_a_network_configuration_where_capacity_is_left() {
     let mut world = on_ec2().await;
     let command = json!([{ "name": "web", "command": ["sample-service", "migrate"] }]);
     let mut request = json!({
@@ -83,25 +83,25 @@ async fn a_task_of_it_runs_without_a_network_configuration_and_where_there_is_ro
     });
     let started = ecs(&world, "RunTask", request.clone()).await;
     let task = &started["tasks"][0];
-    // Its network is there already, and the ports are known once it runs.
+    // The host's network is available at once, and the ports are known once the task runs.
     assert_eq!(task["lastStatus"], "PENDING");
     assert_eq!(task["containers"][0]["networkBindings"], json!([]));
     world.settled().await;
-    let told: Vec<Value> = world
+    let emitted: Vec<Value> = world
         .events
         .delivered()
         .into_iter()
         .map(|(event, _)| event["detail"].clone())
         .filter(|detail| detail["taskArn"] == task["taskArn"])
         .collect();
-    let statuses: Vec<&str> = told
+    let statuses: Vec<&str> = emitted
         .iter()
         .map(|detail| detail["lastStatus"].as_str().unwrap())
         .collect();
     assert_eq!(statuses, ["PENDING", "RUNNING", "STOPPING", "STOPPED"]);
-    assert_eq!(told[3]["containers"][0]["exitCode"], 0);
+    assert_eq!(emitted[3]["containers"][0]["exitCode"], 0);
 
-    // Seven tasks of 512 MiB fit on each of two instances, and two of those places are the service's.
+    // Seven tasks of 512 MiB fit on each of two instances, and the service uses two of these slots.
     request["overrides"]["containerOverrides"][0]["command"] = json!(["sample-service", "serve"]);
     request["count"] = json!(10);
     let started = ecs(&world, "RunTask", request.clone()).await;

@@ -1,4 +1,4 @@
-//! ECS as clients see it: capacity, visibility, tags, limits, and what a CODE_DEPLOY service refuses.
+//! ECS from a client's view: capacity, visibility, tags, limits, and the restrictions of a CODE_DEPLOY service.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ async fn describe(world: &World, task: &Value) -> Value {
     ecs(world, "DescribeTasks", wanted).await
 }
 
-/// Code and sentence of a refusal.
+/// Code and message of a refusal.
 async fn refused(world: &World, operation: &str, members: Value) -> (String, String) {
     let (status, body) = call(world, &format!("{TARGET}.{operation}"), members).await;
     assert_eq!(status, 400, "{operation}: {body}");
@@ -43,9 +43,9 @@ async fn assuming(assumption: Assumption) -> PausedWorld {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_room_run_task_answers_with_failures_and_its_token_is_free() {
+async fn without_capacity_run_task_returns_failures_and_its_token_is_free() {
     let world = world(|_| {}).await;
-    // The service's own two tasks, and room for one more.
+    // The service's two tasks, and capacity for one more.
     world.ecs.limit_fargate(3);
     let wanted = once(|r| {
         r["count"] = json!(2);
@@ -68,7 +68,7 @@ async fn without_room_run_task_answers_with_failures_and_its_token_is_free() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_without_room_says_so_and_tries_again() {
+async fn a_service_without_capacity_emits_an_event_and_retries() {
     let mut world = world(|_| {}).await;
     world.ecs.limit_fargate(2);
     let update = json!({ "cluster": "prod", "service": "web", "desiredCount": 3 });
@@ -90,7 +90,7 @@ async fn a_service_without_room_says_so_and_tries_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_task_is_known_at_once_or_only_after_some_seconds() {
+async fn a_new_task_is_found_at_once_or_only_after_some_seconds() {
     for (mut world, reason) in [
         (world(|_| {}).await, Value::Null),
         (
@@ -116,7 +116,7 @@ async fn a_new_task_is_known_at_once_or_only_after_some_seconds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_task_that_ends_at_once_tells_it_after_run_task_or_before() {
+async fn a_task_that_ends_at_once_emits_its_event_after_run_task_or_before() {
     for (mut world, told_before) in [
         (world(|_| {}).await, false),
         (assuming(Assumption::TaskStopsBeforeAnswer).await, true),
@@ -137,14 +137,14 @@ async fn a_task_that_ends_at_once_tells_it_after_run_task_or_before() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stopped_task_is_shown_for_an_hour() {
+async fn a_stopped_task_is_returned_for_an_hour() {
     let mut world = world(|_| {}).await;
     let started = ecs(&world, "RunTask", once(|_| {})).await;
     let task = &started["tasks"][0]["taskArn"];
     world.settled().await;
     world.pass(Duration::from_secs(59 * 60)).await;
     let list = json!({ "cluster": "prod", "family": "shop-web", "desiredStatus": "STOPPED" });
-    // A task of the service may have been replaced meanwhile, and is listed too.
+    // A task of the service may have been replaced meanwhile, and is then listed too.
     let lists = |listed: Value| listed["taskArns"].as_array().unwrap().contains(task);
     assert!(lists(ecs(&world, "ListTasks", list.clone()).await));
     assert_eq!(describe(&world, task).await["failures"], json!([]));
@@ -224,7 +224,7 @@ async fn an_image_cannot_be_overridden_and_an_inactive_revision_does_not_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn twenty_registrations_in_a_moment_are_taken_and_no_more() {
+async fn twenty_registrations_at_once_are_accepted_and_no_more() {
     let mut world = world(|_| {}).await;
     let first = json!({ "taskDefinition": "shop-web" });
     let described = ecs(&world, "DescribeTaskDefinition", first).await;
@@ -236,7 +236,7 @@ async fn twenty_registrations_in_a_moment_are_taken_and_no_more() {
             refused => break refused,
         }
     };
-    // A second may pass meanwhile, and bring another token.
+    // A second may pass meanwhile, which adds a token.
     assert!(taken >= 20, "{taken}");
     let error = json!({ "__type": "ThrottlingException", "message": "Rate exceeded" });
     assert_eq!(refused, (400, error));

@@ -4,7 +4,7 @@ use local_aws::world::World;
 
 use crate::aws::{elb, world};
 
-/// HTTP status and error code of an action.
+/// Returns the HTTP status and error code of an action.
 async fn error(world: &World, action: &str) -> String {
     let (status, body) = elb(world, action).await;
     match between(&body, "Error").first() {
@@ -22,7 +22,7 @@ fn between<'b>(body: &'b str, tag: &str) -> Vec<&'b str> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_there_or_asked_for_wrongly_is_refused() {
+async fn missing_resources_and_invalid_requests_are_refused() {
     let world = world(|_| {}).await;
     let arn = |kind: &str| {
         format!("arn:aws:elasticloadbalancing:eu-central-1:111122223333:{kind}/none/1")
@@ -124,7 +124,7 @@ async fn groups_come_in_pages_and_a_target_that_is_not_registered_is_unused() {
         &format!("DescribeListeners&LoadBalancerArn={balancer}"),
     )
     .await;
-    // A single target group is named twice.
+    // A single target group is returned in both members.
     assert_eq!(between(&listeners, "ListenerArn").len(), 2);
     assert_eq!(between(&listeners, "TargetGroupArn"), [blue; 4]);
     world.shutdown().await;

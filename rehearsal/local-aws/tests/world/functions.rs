@@ -1,4 +1,4 @@
-//! Lambda, EventBridge, SNS, Scheduler and Logs over HTTP, with a function that ends as soon as it is started.
+//! Lambda, EventBridge, SNS, Scheduler and Logs over HTTP, with a function that exits as soon as it is started.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -56,7 +56,7 @@ async fn invocations_answer_as_lambda_does() {
 
     for path in [
         format!("{INVOKE}?Qualifier=live"),
-        INVOKE.replace("shop-hook", "nobody"),
+        INVOKE.replace("shop-hook", "missing"),
     ] {
         let (status, head, body) = signed(&world, "POST", &path, "", "{}").await;
         assert_eq!(status, 404, "{body}");
@@ -103,7 +103,7 @@ async fn functions_are_described_as_the_template_declares_them() {
         configuration["LoggingConfig"]["LogGroup"],
         "/aws/lambda/shop-hook"
     );
-    assert_eq!(get("/2015-03-31/functions/nobody").await.0, 404);
+    assert_eq!(get("/2015-03-31/functions/missing").await.0, 404);
     world.shutdown().await;
 }
 
@@ -149,7 +149,7 @@ async fn a_functions_lines_are_read_from_its_log_group() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn patterns_can_be_tried_and_only_aws_speaks_for_aws() {
+async fn patterns_can_be_tested_and_only_aws_emits_as_aws() {
     let world = with_function().await;
     let events = async |operation: &str, members: Value| {
         call(&world, &format!("AWSEvents.{operation}"), members)
@@ -192,9 +192,9 @@ async fn patterns_can_be_tried_and_only_aws_speaks_for_aws() {
         put["Entries"][0]["ErrorCode"],
         "NotAuthorizedForSourceException"
     );
-    let told = world.events.delivered();
+    let delivered = world.events.delivered();
     assert_eq!(
-        (told.len(), &told[0].0["id"]),
+        (delivered.len(), &delivered[0].0["id"]),
         (1, &put["Entries"][1]["EventId"])
     );
     world.shutdown().await;
@@ -265,7 +265,7 @@ async fn topics_answer_in_xml() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_time_schedules_call_once_and_are_gone() {
+async fn one_time_schedules_fire_once_and_are_deleted() {
     let world = with_function().await;
     let create = async |name: &str, change: &dyn Fn(&mut Value)| {
         let mut request = json!({
@@ -296,7 +296,7 @@ async fn one_time_schedules_call_once_and_are_gone() {
     let later =
         |request: &mut Value| request["ScheduleExpression"] = json!("at(2101-01-01T00:00:00)");
     assert_eq!(create("later", &later).await.0, 200);
-    // The same request again, as a client sends it after an unclear answer.
+    // The same request again, as a client repeats it after an ambiguous failure.
     assert_eq!(create("later", &later).await.0, 200);
     assert_eq!(
         create("later", &|_| {}).await,

@@ -1,4 +1,4 @@
-//! Deployments that an alarm or a person interrupts, and those that wait for a person.
+//! Deployments that an alarm or a request interrupts, and those that wait for ContinueDeployment.
 
 use std::time::Duration;
 
@@ -15,14 +15,14 @@ use crate::aws::{codedeploy, deploy, id, register, serves, statuses, world};
 
 const ALARM: &str = "web-5xx";
 
-/// A service whose deployments one alarm stops and rolls back.
+/// A service with an alarm that stops and rolls back its deployments.
 fn alarmed(service: &mut ServiceSettings) {
     service.alarms = vec![ALARM.to_owned()];
     service.rollback_on = vec!["DEPLOYMENT_STOP_ON_ALARM".to_owned()];
     service.deployment_config = "CodeDeployDefault.ECSCanary10Percent5Minutes".to_owned();
 }
 
-/// A deployment of version 1.0.1 that has just begun.
+/// A newly started deployment of version 1.0.1.
 async fn begin(world: &World) -> String {
     let revision = register(world, "1.0.1").await;
     id(&deploy(world, &revision, json!([])).await)
@@ -110,7 +110,7 @@ async fn an_alarm_before_the_deployment_stops_it_during_install() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_alarm_in_the_termination_wait_takes_production_back() {
+async fn an_alarm_in_the_termination_wait_rolls_production_back() {
     let mut world = world(|settings| alarmed(&mut settings.services[0])).await;
     begin(&world).await;
     world
@@ -133,7 +133,7 @@ async fn an_alarm_in_the_termination_wait_takes_production_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deployment_that_waits_for_a_person_is_ready_until_it_is_continued() {
+async fn a_deployment_in_the_ready_wait_is_ready_until_it_is_continued() {
     let mut world = world(|settings| {
         settings.services[0].ready_wait = Some(Duration::from_secs(600));
     })
@@ -167,7 +167,7 @@ async fn a_deployment_that_waits_for_a_person_is_ready_until_it_is_continued() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deployment_that_nobody_continues_stops() {
+async fn a_deployment_that_is_not_continued_stops() {
     let mut world = world(|settings| {
         settings.services[0].ready_wait = Some(Duration::from_secs(600));
     })
@@ -188,7 +188,7 @@ async fn a_deployment_that_nobody_continues_stops() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stopped_without_rollback_everything_stays_and_the_next_deployment_cannot_begin() {
+async fn without_a_rollback_everything_stays_and_the_next_deployment_cannot_begin() {
     let mut world = world(|settings| {
         settings.services[0].ready_wait = Some(Duration::from_secs(600));
     })
@@ -216,7 +216,7 @@ async fn stopped_without_rollback_everything_stays_and_the_next_deployment_canno
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn there_is_no_way_back_once_blue_is_being_stopped() {
+async fn a_rollback_is_impossible_once_blue_is_being_stopped() {
     let mut world = world(|settings| alarmed(&mut settings.services[0])).await;
     let id = begin(&world).await;
     let draining = |state: &ecs::State| {
@@ -244,16 +244,16 @@ async fn there_is_no_way_back_once_blue_is_being_stopped() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn other_kinds_of_events_are_told_only_where_that_is_assumed() {
+async fn other_kinds_of_events_are_emitted_only_by_assumption() {
     for assumed in [false, true] {
         let assumption = assumed.then_some(Assumption::OtherKindsOfEventsAreTold);
         let mut world =
             world(|settings| settings.assumptions = assumption.into_iter().collect()).await;
         begin(&world).await;
         world.settled().await;
-        let told = world.events.delivered();
+        let delivered = world.events.delivered();
         let of_kind = |kind: &str| {
-            let events = told
+            let events = delivered
                 .iter()
                 .filter(|(event, _)| event["detail-type"] == kind);
             events

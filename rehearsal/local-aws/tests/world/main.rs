@@ -1,4 +1,4 @@
-//! The local AWS from outside: a world with the sample service, used over HTTP as a client uses AWS.
+//! The local AWS from outside: a world with the sample service, used over HTTP as AWS is.
 
 #[cfg(test)]
 mod alarms;

@@ -1,4 +1,4 @@
-//! Requests that nobody should send, to every operation: each gets an answer in AWS's shape, and nothing breaks.
+//! Invalid requests to every operation: each gets a response in AWS's shape, and nothing breaks.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,8 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::aws::{ecs, signed, world};
 
-/// Every word in quotes in the handlers' code: the members that they read are among them, and a word that no handler
-/// reads does no harm.
+/// Every quoted word in the handlers' code: it includes the members that they read, and other words do no harm.
 fn words() -> BTreeSet<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/api/operations");
     let quoted = Regex::new(r#""([A-Za-z]{2,40})""#).unwrap();
@@ -53,7 +52,7 @@ fn odd_values() -> Vec<Value> {
     ]
 }
 
-/// Status, head and body of a call.
+/// Makes a call; returns its status, head and body.
 type Answered = (u16, String, String);
 
 async fn json_call(world: &World, service: Service, name: &str, members: &Value) -> Answered {
@@ -102,7 +101,7 @@ fn percent_encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
-/// Whether an answer has the shape of the service's protocol.
+/// Whether a response has the shape of the service's protocol.
 fn is_shaped(service: Service, (status, head, body): &Answered) -> bool {
     let is_json = serde_json::from_str::<Value>(body).is_ok();
     let member = |name: &str| {

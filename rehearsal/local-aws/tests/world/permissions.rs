@@ -1,4 +1,4 @@
-//! A template's policies decide what its functions may call; any other caller may do everything.
+//! A template's policies restrict its functions; any other caller may do everything.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::aws::{call, call_as, register, sample_service, world};
 
-/// The function has the sample service's binary, which is never started here.
+/// The function's binary is the sample service's, which is never started here.
 const FUNCTION: &str = "sample-service";
 
 const TEMPLATE: &str = "
@@ -54,7 +54,7 @@ async fn ecs(world: &World, operation: &str, members: Value) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn a_function_is_refused_what_its_policies_do_not_allow() {
+async fn a_function_is_denied_what_its_policies_do_not_allow() {
     let world = world(|settings| settings.template = template()).await;
     let user = "AccessDeniedException User: arn:aws:sts::111122223333:assumed-role/greenlight-CallerRole/greenlight-Caller \
                 is not authorized to perform: ";

@@ -1,4 +1,4 @@
-//! Pushes: what ECR takes, what it refuses, and what it tells.
+//! Pushes: what ECR accepts and refuses, and the events that it emits.
 
 use local_aws::assumption::Assumption;
 use local_aws::ecr::{
@@ -14,15 +14,15 @@ async fn ecr(world: &World, operation: &str, members: Value) -> (u16, Value) {
     call(world, &target, members).await
 }
 
-/// (tag, manifest's media type, artifact's media type) of every push that was told; null where a field is not there.
-fn told(world: &World) -> Vec<[Value; 3]> {
+/// (tag, manifest's media type, artifact's media type) of every push event; null if a field is absent.
+fn push_events(world: &World) -> Vec<[Value; 3]> {
     let fields = ["image-tag", "manifest-media-type", "artifact-media-type"];
     let of = |(event, _): (Value, Vec<String>)| fields.map(|field| event["detail"][field].clone());
     world.events.delivered().into_iter().map(of).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_index_comes_after_its_untagged_manifests_and_a_repeated_push_is_not_told() {
+async fn an_index_comes_after_its_untagged_manifests_and_a_repeated_push_emits_no_event() {
     let world = world(|settings| settings.services.clear()).await;
     let index = IndexSettings::new("shop/web", &["1.1.0", "latest"], "1.1.0");
     let digest = world.push_index(&index).unwrap();
@@ -30,9 +30,9 @@ async fn an_index_comes_after_its_untagged_manifests_and_a_repeated_push_is_not_
     let tagged = |tag: &str| [json!(tag), json!(OCI_INDEX), Value::Null];
     let mut wanted = vec![child; 4];
     wanted.extend([tagged("1.1.0"), tagged("latest")]);
-    assert_eq!(told(&world), wanted);
+    assert_eq!(push_events(&world), wanted);
     world.push_index(&index).unwrap();
-    assert_eq!(told(&world).len(), 6);
+    assert_eq!(push_events(&world).len(), 6);
 
     let request = json!({ "repositoryName": "shop/web", "imageIds": [{ "imageTag": "latest" }] });
     let (_, described) = ecr(&world, "DescribeImages", request).await;
@@ -47,7 +47,7 @@ async fn an_index_comes_after_its_untagged_manifests_and_a_repeated_push_is_not_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn by_assumption_untagged_pushes_have_no_tag_and_repeated_ones_are_told() {
+async fn by_assumption_untagged_pushes_have_no_tag_and_repeated_ones_emit_events() {
     let assumed = [
         Assumption::UntaggedPushOmitsTag,
         Assumption::RepeatedPushIsTold,
@@ -67,8 +67,11 @@ async fn by_assumption_untagged_pushes_have_no_tag_and_repeated_ones_are_told() 
     }
     let child = [Value::Null, json!(OCI_MANIFEST), json!(OCI_CONFIG)];
     let tagged = [json!("1.1.0"), json!(OCI_INDEX), Value::Null];
-    assert_eq!(told(&world), [child.clone(), tagged.clone(), child, tagged]);
-    // The call is refused all the same.
+    assert_eq!(
+        push_events(&world),
+        [child.clone(), tagged.clone(), child, tagged]
+    );
+    // The call is still refused.
     let request = json!({ "repositoryName": "shop/web", "imageIds": [{ "imageTag": "latest" }] });
     let (_, got) = ecr(&world, "BatchGetImage", request).await;
     let manifest = &got["images"][0]["imageManifest"];
@@ -79,12 +82,12 @@ async fn by_assumption_untagged_pushes_have_no_tag_and_repeated_ones_are_told() 
         (status, &refusal["__type"]),
         (400, &json!("ImageAlreadyExistsException"))
     );
-    assert_eq!(told(&world).len(), 5);
+    assert_eq!(push_events(&world).len(), 5);
     world.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn promoting_an_image_tells_its_old_digest_with_the_new_tag() {
+async fn promoting_an_image_emits_its_old_digest_with_the_new_tag() {
     let world = world(|settings| {
         settings.services.clear();
         settings.repositories[0].tags = TagMutability::ImmutableExcept(vec!["stable*".to_owned()]);
@@ -109,8 +112,8 @@ async fn promoting_an_image_tells_its_old_digest_with_the_new_tag() {
     assert_eq!(promote("1.0.0", "stable").await, (200, String::new()));
     let immutable = "ImageTagAlreadyExistsException".to_owned();
     assert_eq!(promote("1.0.0", "1.0.1").await, (400, immutable));
-    let told = world.events.delivered();
-    let digests: Vec<&Value> = told
+    let delivered = world.events.delivered();
+    let digests: Vec<&Value> = delivered
         .iter()
         .map(|(event, _)| &event["detail"]["image-digest"])
         .collect();
@@ -130,7 +133,7 @@ async fn promoting_an_image_tells_its_old_digest_with_the_new_tag() {
     world.shutdown().await;
 }
 
-/// Requests that change nothing, each with the code that it is refused with.
+/// Requests that change nothing, each with its error code.
 fn refused() -> Vec<(&'static str, Value, &'static str)> {
     let web = |member: &str, value: Value| json!({ "repositoryName": "shop/web", member: value });
     let orphan = json!({ "mediaType": OCI_INDEX, "manifests": [{ "digest": "sha256:0" }] });
@@ -181,7 +184,7 @@ fn refused() -> Vec<(&'static str, Value, &'static str)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_ecr_refuses_has_the_models_code() {
+async fn refused_requests_have_the_models_error_codes() {
     let world = world(|settings| settings.services.clear()).await;
     for (operation, members, code) in refused() {
         let (status, refusal) = ecr(&world, operation, members.clone()).await;
@@ -192,7 +195,7 @@ async fn what_ecr_refuses_has_the_models_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn images_that_are_not_there_are_failures_of_a_batch() {
+async fn missing_images_are_failures_of_a_batch() {
     let world = world(|settings| settings.services.clear()).await;
     let there = ImageSettings::new("shop/web", &[], "1.0.0").digest();
     let ids = json!([

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::aws::{PausedWorld, deploy, ecs, id, image, register, world};
 
-/// A canary that serves, and the service then scaled to three tasks a task set; `before_scaling` changes the world.
+/// Starts a canary, then scales the service to three tasks per task set; `before_scaling` changes the world in between.
 async fn scaled(before_scaling: impl FnOnce(&World)) -> PausedWorld {
     let mut world = world(|settings| {
         let service = &mut settings.services[0];
@@ -25,7 +25,7 @@ async fn scaled(before_scaling: impl FnOnce(&World)) -> PausedWorld {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_that_is_steady_again_goes_on() {
+async fn a_deployment_continues_once_the_service_is_steady_again() {
     let world = scaled(|_| {}).await;
     let record = world.deployments().remove(0);
     assert_eq!((record.status, record.error), ("Succeeded", None));

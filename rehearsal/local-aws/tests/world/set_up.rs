@@ -1,4 +1,4 @@
-//! Applications, deployment groups and configurations that somebody sets up over the API.
+//! Applications, deployment groups and configurations that are created over the API.
 
 use local_aws::assumption::{Assumption, Assumptions};
 use local_aws::codedeploy::app_spec;
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::aws::{PausedWorld, codedeploy, refused, world};
 
-/// A world whose service runs no tasks, so that it is there at once.
+/// A world whose service runs no tasks, so that it starts at once.
 async fn empty(assumed: &[Assumption]) -> PausedWorld {
     let assumptions: Assumptions = assumed.iter().copied().collect();
     world(|settings| {
@@ -23,7 +23,7 @@ async fn ok(world: &World, operation: &str, members: Value) -> Value {
     body
 }
 
-/// The group that the world begins with, as CreateDeploymentGroup takes it, in the application `other`.
+/// The world's initial group as a CreateDeploymentGroup request, in the application `other`.
 async fn group(world: &World) -> Value {
     let of = json!({ "applicationName": "shop", "deploymentGroupName": "shop-web" });
     let found = ok(world, "GetDeploymentGroup", of).await;
@@ -50,7 +50,7 @@ fn changed(group: &Value, member: &str, value: Value) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_group_is_made_changed_and_deleted() {
+async fn a_group_is_created_updated_and_deleted() {
     let world = empty(&[]).await;
     let group = group(&world).await;
     let application = json!({ "applicationName": "other", "computePlatform": "ECS" });
@@ -107,7 +107,7 @@ async fn a_group_is_made_changed_and_deleted() {
     world.shutdown().await;
 }
 
-/// A member, a value that it cannot have, and the exception.
+/// A member, an invalid value of it, and the exception.
 fn what_is_refused(group: &Value) -> Vec<(&'static str, Value, &'static str)> {
     let in_place =
         json!({ "deploymentType": "IN_PLACE", "deploymentOption": "WITH_TRAFFIC_CONTROL" });
@@ -121,12 +121,12 @@ fn what_is_refused(group: &Value) -> Vec<(&'static str, Value, &'static str)> {
         ("serviceRoleArn", json!("me"), "InvalidRoleException"),
         (
             "applicationName",
-            json!("nobody"),
+            json!("missing"),
             "ApplicationDoesNotExistException",
         ),
         (
             "deploymentConfigName",
-            json!("nobody"),
+            json!("missing"),
             "DeploymentConfigDoesNotExistException",
         ),
         ("ecsServices", json!([]), "InvalidECSServiceException"),
@@ -179,7 +179,7 @@ fn what_is_refused(group: &Value) -> Vec<(&'static str, Value, &'static str)> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_group_that_no_ecs_service_can_have_is_refused() {
+async fn a_group_that_is_invalid_for_ecs_is_refused() {
     let world = empty(&[]).await;
     let group = group(&world).await;
     let application = json!({ "applicationName": "other", "computePlatform": "ECS" });
@@ -195,7 +195,7 @@ async fn a_group_that_no_ecs_service_can_have_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deployment_configuration_is_made_used_and_deleted() {
+async fn a_deployment_configuration_is_created_used_and_deleted() {
     let mut world = empty(&[]).await;
     let half = json!({ "type": "TimeBasedCanary", "timeBasedCanary": { "canaryPercentage": 50, "canaryInterval": 2 } });
     let config = json!({ "deploymentConfigName": "Half", "computePlatform": "ECS", "trafficRoutingConfig": half });
@@ -220,7 +220,7 @@ async fn a_deployment_configuration_is_made_used_and_deleted() {
     world.shutdown().await;
 }
 
-/// A deployment of the service's own revision.
+/// A CreateDeployment request with the service's current revision.
 fn deployment(world: &World, change: impl FnOnce(&mut Value)) -> Value {
     let (revision, _) = world.revisions().remove(0);
     let content = app_spec::render(&revision, "web", 8080);
@@ -232,7 +232,7 @@ fn deployment(world: &World, change: impl FnOnce(&mut Value)) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_deployment_may_have_alarms_of_its_own_and_no_setting_of_servers() {
+async fn a_deployment_may_have_its_own_alarms_but_no_settings_for_servers() {
     let world = empty(&[]).await;
     type Change = fn(&mut Value);
     let cases: [(Change, &str); 5] = [

@@ -1,4 +1,4 @@
-//! Tasks that run once.
+//! One-off tasks.
 
 use std::time::Duration;
 
@@ -73,13 +73,13 @@ async fn a_migration_runs_once_for_one_token_and_its_exit_code_is_real() {
         (&json!("STOPPED"), &json!("EssentialContainerExited"))
     );
     assert_eq!(ended["containers"][0]["exitCode"], 0, "{ended}");
-    let told: Vec<Value> = world
+    let emitted: Vec<Value> = world
         .events
         .delivered()
         .into_iter()
         .map(|(event, _)| event["detail"].clone())
         .collect();
-    let of_task: Vec<_> = told
+    let of_task: Vec<_> = emitted
         .iter()
         .filter(|detail| &detail["taskArn"] == task)
         .collect();
@@ -137,7 +137,7 @@ async fn a_task_whose_image_is_missing_never_starts_and_has_no_exit_code() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_replaces_a_task_that_somebody_stops() {
+async fn a_service_replaces_a_stopped_task() {
     let mut world = world(|_| {}).await;
     let list = json!({ "cluster": "prod", "serviceName": "web" });
     let before = ecs(&world, "ListTasks", list.clone()).await;

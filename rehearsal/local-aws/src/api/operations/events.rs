@@ -32,7 +32,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
 /// An entry of PutEvents, or a whole request of it, in bytes.
 const LARGEST_REQUEST: usize = 1 << 20;
 
-/// Every entry becomes an event on the bus, or an error of its own.
+/// Every entry becomes either an event on the bus or a separate error.
 fn put_events(call: Call<'_>) -> Answer {
     let entries = call.input.structures("Entries")?;
     if entries.is_empty() || entries.len() > 10 {

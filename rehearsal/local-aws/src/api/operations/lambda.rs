@@ -128,7 +128,7 @@ fn nothing(status: u16) -> Reply {
     }
 }
 
-/// The end of what the invocation wrote.
+/// Returns the end of the invocation's log.
 fn log_tail(call: Call<'_>, function: &Function, request_id: &str) -> Vec<u8> {
     let invocations = call.aws.lambda.invocations();
     let invocation = invocations
@@ -264,7 +264,7 @@ fn on_function(call: Call<'_>) -> Vec<Permission> {
     vec![call.on(named_function_arn(call))]
 }
 
-/// The action that Invoke needs has a name of its own.
+/// Invoke requires an action with a different name.
 fn may_invoke_function(call: Call<'_>) -> Vec<Permission> {
     vec![Permission::new(
         "lambda:InvokeFunction",

@@ -218,7 +218,7 @@ fn describe_log_streams(call: Call<'_>) -> Answer {
     paged(call, "logStreams", described.collect())
 }
 
-/// A page of groups or streams, of which AWS gives 50 at most.
+/// A page of groups or streams, of at most 50 entries.
 fn paged(call: Call<'_>, member: &str, all: Vec<Value>) -> Answer {
     let size = match call.input.integer("limit")? {
         None => 50,
@@ -264,8 +264,8 @@ fn describe(event: &LogEvent) -> Value {
     json!({ "timestamp": at, "message": event.message, "ingestionTime": at })
 }
 
-/// SAR, Amazon CloudWatch Logs. Reading a whole group takes a permission on `log-group:NAME:log-stream:`, as refusals
-/// show.
+/// SAR, Amazon CloudWatch Logs. Reading a whole group requires a permission on `log-group:NAME:log-stream:`, as
+/// refusals show.
 fn on_log_group(call: Call<'_>) -> Vec<Permission> {
     vec![call.on(format!("{}:log-stream:", named_group_arn(call)))]
 }

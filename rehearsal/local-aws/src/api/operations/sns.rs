@@ -189,8 +189,9 @@ fn subscribe(call: Call<'_>) -> Answer {
         confirmed,
         arn: format!("{topic}:{}", call.aws.ids.uuid()),
     });
-    let told = subscription.confirmed || call.input.boolean("ReturnSubscriptionArn")? == Some(true);
-    let arn = if told {
+    let visible =
+        subscription.confirmed || call.input.boolean("ReturnSubscriptionArn")? == Some(true);
+    let arn = if visible {
         subscription.arn
     } else {
         "pending confirmation".to_owned()

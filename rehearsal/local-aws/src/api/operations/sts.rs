@@ -20,7 +20,7 @@ fn get_caller_identity(call: Call<'_>) -> Answer {
     Ok(json!({ "Arn": arn, "UserId": "AIDAREHEARSAL", "Account": ACCOUNT }))
 }
 
-/// Every caller may ask for its identity, whatever its policies say (STS API Reference, GetCallerIdentity).
+/// Every caller may request its identity, regardless of its policies (STS API Reference, GetCallerIdentity).
 fn needs_no_permission(_: Call<'_>) -> Vec<Permission> {
     Vec::new()
 }

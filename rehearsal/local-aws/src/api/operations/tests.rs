@@ -1,4 +1,4 @@
-//! What holds of every operation, and what the calls of a small account need to be allowed.
+//! Properties of every operation, and the permissions that calls in a small account require.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -52,7 +52,7 @@ async fn world(assumptions: Assumptions) -> World {
     world
 }
 
-/// The permissions that a call needs; none for an unknown operation.
+/// Returns the permissions that a call requires; none for an unknown operation.
 fn permissions(
     world: &World,
     service: Service,

@@ -1,4 +1,4 @@
-//! What an AppSpec is, and what is none.
+//! Valid and invalid AppSpecs.
 
 use super::*;
 
@@ -12,7 +12,7 @@ fn spec(change: impl FnOnce(&mut Value)) -> String {
 }
 
 #[test]
-fn a_whole_app_spec() {
+fn a_complete_app_spec_is_read() {
     let read = parse(&spec(|_| {})).unwrap();
     assert_eq!(
         (
@@ -51,7 +51,7 @@ fn check(cases: &[(Change, &str)]) {
 }
 
 #[test]
-fn what_is_no_app_spec_is_refused() {
+fn an_invalid_app_spec_is_refused() {
     check(&[
         (|s| *s = json!([]), "must be an object"),
         (|s| s["version"] = json!(1), "version must be 0.0"),
@@ -95,7 +95,7 @@ fn what_is_no_app_spec_is_refused() {
 }
 
 #[test]
-fn what_is_no_service_is_refused() {
+fn an_invalid_service_is_refused() {
     check(&[
         (
             |s| properties(s)["TaskDefinition"] = json!("web:2"),
@@ -194,14 +194,14 @@ Hooks:
 ";
 
 #[test]
-fn yaml_says_what_json_says() {
+fn yaml_and_json_mean_the_same() {
     let json = parse(&spec(|_| {})).unwrap();
     assert_eq!(parse(YAML).unwrap(), json);
     assert_eq!(parse(&YAML.replace("Hooks:", "hooks:")).unwrap(), json);
 }
 
 #[test]
-fn what_is_neither_yaml_nor_json_is_refused() {
+fn text_that_is_neither_yaml_nor_json_is_refused() {
     let documents = [
         "{\"version\": 0.0,".to_owned(),
         "version: 0.0 Resources: - TargetService: Type: AWS::ECS::Service".to_owned(),
@@ -222,7 +222,7 @@ fn what_is_neither_yaml_nor_json_is_refused() {
 }
 
 #[test]
-fn hooks_in_the_form_of_ec2_are_refused() {
+fn hooks_in_ec2_form_are_refused() {
     let list = "AfterInstall:\n    - location: scripts/migrate\n      timeout: 10";
     let spec = YAML.replace("AfterInstall: \"migrate\"", list);
     assert!(parse(&spec).is_err(), "{spec}");

@@ -1,9 +1,9 @@
-//! What AWS may or may not do: both sides.
+//! Both sides of each assumption about AWS.
 
 use super::*;
 use crate::timeline;
 
-/// A deployment with one hook, of a second revision, that nobody interrupts; on failure it is rolled back.
+/// An uninterrupted deployment of a second revision, with one hook; it is rolled back on failure.
 async fn begin(assumed: Option<Assumption>, hook: LifecycleEvent) -> World {
     begin_with(assumed, hook, hook_function()).await
 }
@@ -31,7 +31,7 @@ async fn begin_with(
     world
 }
 
-/// The first deployment's hook is in progress.
+/// Waits until the first deployment's hook is in progress.
 async fn called(world: &World) {
     let called = |state: &State| (!state.deployments[0].hooks.is_empty()).then_some(());
     world.codedeploy.until(called).await;
@@ -46,7 +46,7 @@ fn succeed(world: &World) {
     });
 }
 
-/// Number of the service's revision, and of the PRIMARY task set's.
+/// The revision numbers of the service and of the PRIMARY task set.
 fn revisions(world: &World) -> (char, char) {
     world.ecs.read(|state| {
         let service = state.service("prod", "web").unwrap();
@@ -82,7 +82,7 @@ async fn a_function_that_fails_ends_its_hook_at_once_or_after_an_hour() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_function_that_fails_is_tried_again_unless_it_was_called_synchronously() {
+async fn a_failing_function_is_retried_unless_it_was_invoked_synchronously() {
     let cases = [(None, 3), (Some(Assumption::HookIsCalledSynchronously), 1)];
     for (assumed, attempts) in cases {
         let world = begin(assumed, LifecycleEvent::AfterInstall).await;
@@ -102,7 +102,7 @@ async fn a_function_that_is_always_throttled_is_called_until_the_deployment_has_
     let world = begin_with(assumed, LifecycleEvent::AfterInstall, throttled).await;
     called(&world).await;
     world.clock.sleep(Duration::from_secs(60)).await;
-    assert!(!world.lambda.is_idle(), "nobody calls it again");
+    assert!(!world.lambda.is_idle(), "the call is not retried");
     let over = |state: &State| {
         let mut deployments = state.deployments.iter();
         let over = deployments.all(|deployment| !deployment.status.is_active());
@@ -111,7 +111,7 @@ async fn a_function_that_is_always_throttled_is_called_until_the_deployment_has_
     let error = world.codedeploy.until(over).await;
     assert_eq!(error.unwrap().0, "TIMEOUT");
     world.clock.sleep(Duration::from_secs(60)).await;
-    assert!(world.lambda.is_idle(), "it is still called");
+    assert!(world.lambda.is_idle(), "the call is still retried");
     world.shutdown().await;
 }
 
@@ -157,7 +157,7 @@ async fn green_is_primary_before_after_allow_traffic_or_after_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_deployment_that_nobody_continues_is_left_or_rolled_back() {
+async fn a_deployment_that_is_not_continued_is_left_or_rolled_back() {
     let cases = [(vec![], 1), (vec![Assumption::ReadyTimeoutRollsBack], 2)];
     for (assumptions, deployments) in cases {
         let world = world(&Setup {

@@ -1,5 +1,5 @@
-//! Deployments of a service that runs no task: nothing takes real time but the hooks' functions, which fail at once;
-//! time is paused.
+//! Deployments of a service without tasks. Tokio's time is paused: only the hooks' functions take real time, and they
+//! fail at once.
 
 mod assumed;
 mod whatever_happens;
@@ -26,7 +26,7 @@ use crate::world::{
 const ALARM: &str = "web-5xx";
 const HOOK: &str = "CodeDeployHook_test";
 
-/// What a case begins with.
+/// The initial state of a test case.
 #[derive(Debug, Clone)]
 struct Setup {
     test_listener: TestListener,
@@ -79,7 +79,7 @@ fn service(setup: &Setup) -> ServiceSettings {
     }
 }
 
-/// Answers nobody and fails.
+/// A function that answers no hook and fails.
 fn hook_function() -> lambda::Function {
     lambda::Function {
         logical_id: "Test".to_owned(),
@@ -118,7 +118,7 @@ async fn world_with(setup: &Setup, function: lambda::Function) -> World {
         images: Vec::new(),
         indexes: Vec::new(),
         services: vec![service(setup)],
-        sample_service: PathBuf::from("no task is ever started"),
+        sample_service: PathBuf::from("no task is started"),
         dwell: crate::clock::DWELL,
         pace: crate::clock::Pace::Real,
         faults: Vec::new(),
@@ -126,7 +126,7 @@ async fn world_with(setup: &Setup, function: lambda::Function) -> World {
     World::start(settings).await.unwrap()
 }
 
-/// A deployment of the latest revision, unless one is under way.
+/// Creates a deployment of the latest revision, unless one is in progress.
 fn deploy(aws: &Arc<Aws>, hooks: &[LifecycleEvent]) {
     let (id, now) = (aws.ids.deployment(), aws.clock.now());
     let revision = aws

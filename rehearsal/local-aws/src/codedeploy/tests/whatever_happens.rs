@@ -1,4 +1,4 @@
-//! Whatever happens to deployments, and whenever: each of them ends, and production is always served.
+//! Property: every deployment ends and production is always served, whatever interrupts the deployment and whenever.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::codedeploy::requests::DeploymentWait;
 use crate::ecs::service::{TaskSet, TaskSetStatus};
 use crate::timeline::{self, ListenerKind};
 
-/// Something that happens to the newest deployment.
+/// An interruption of the newest deployment.
 #[derive(Debug, Clone)]
 enum Act {
     Deploy(Vec<LifecycleEvent>),
@@ -33,8 +33,8 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-/// A deployment that has begun, after the alarm went off again, and what happens to it. In the next round there may be
-/// another one, if this one has ended.
+/// A deployment, started after the alarm was reset, and its interruptions. The next round may start another one if this
+/// one has ended.
 fn round() -> impl Strategy<Value = Vec<Act>> {
     let hooks = [
         LifecycleEvent::BeforeInstall,
@@ -100,7 +100,7 @@ async fn perform(world: &World, act: Act) {
     let id = newest.unwrap_or_default();
     match act {
         Act::Deploy(hooks) => deploy(world.shared(), &hooks),
-        // Refused where it makes no sense, which is what AWS does.
+        // May be refused in this state, as on AWS.
         Act::Stop(roll_back) => drop(world.codedeploy.stop_deployment(&id, roll_back)),
         Act::Continue(wait) => drop(world.codedeploy.continue_deployment(&id, wait)),
         Act::Alarm(state) => world.cloudwatch.set_alarm(ALARM, state).unwrap(),
@@ -122,7 +122,7 @@ async fn perform(world: &World, act: Act) {
     check_production(world);
 }
 
-/// One task set is PRIMARY, and every target group that production goes to has a task set that lives.
+/// Exactly one task set is PRIMARY, and every target group that receives production traffic has a running task set.
 fn check_production(world: &World) {
     let listener = world.listener("web", ListenerKind::Production).unwrap();
     let listeners = world.load_balancers.listeners();
@@ -131,7 +131,7 @@ fn check_production(world: &World) {
         .find(|known| known.arn == listener)
         .unwrap();
     let weights: Vec<u32> = listener.forward.iter().map(|part| part.weight).collect();
-    // One target group alone has any weight.
+    // Only one target group has a weight above 0.
     let whole = match weights.as_slice() {
         [weight] => *weight > 0,
         weights => weights.iter().sum::<u32>() == 100,
@@ -152,7 +152,7 @@ fn check_production(world: &World) {
     });
 }
 
-/// What a deployment's lifecycle events and links may look like at its end.
+/// Checks a deployment's lifecycle events and rollback links after its end.
 fn check_end(deployment: &Deployment, all: &[Deployment]) {
     let statuses: Vec<EventStatus> = deployment
         .events
@@ -197,7 +197,7 @@ fn check_end(deployment: &Deployment, all: &[Deployment]) {
     }
 }
 
-/// Lifecycle events begin in order and end once.
+/// Lifecycle events start in order and end once.
 fn check_history(world: &World) {
     let mut statuses: BTreeMap<(String, &'static str), &'static str> = BTreeMap::new();
     for entry in world.timeline.entries() {
@@ -238,7 +238,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_happens_deployments_end_and_production_is_served(setup in setup(), rounds in vec(round(), 1..4)) {
+    fn interrupted_deployments_end_and_production_is_served(setup in setup(), rounds in vec(round(), 1..4)) {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = runtime.enable_all().start_paused(true).build().unwrap();
         runtime.block_on(play(setup, rounds.concat()));

@@ -24,7 +24,7 @@ fn two_instances() -> State {
     }
 }
 
-/// Places a task and keeps it: `i-1:32768`, an address, or why not.
+/// Places a task and keeps it there; returns `i-1:32768`, an address, or the reason for the failure.
 fn launch(state: &mut State, launch_type: &str, revision: &Revision) -> String {
     let place = match place(state, "prod", launch_type, revision) {
         Ok(place) => place,
@@ -50,7 +50,7 @@ fn launch(state: &mut State, launch_type: &str, revision: &Revision) -> String {
 }
 
 #[test]
-fn tasks_go_where_the_fewest_are_and_ports_come_in_turn() {
+fn tasks_go_to_the_emptiest_instance_and_ports_rotate() {
     let (mut state, web) = (two_instances(), revision("bridge", 0, 128));
     let mut launched = || launch(&mut state, "EC2", &web);
     let targets: Vec<String> = (0..4).map(|_| launched()).collect();
@@ -58,13 +58,13 @@ fn tasks_go_where_the_fewest_are_and_ports_come_in_turn() {
         targets,
         ["i-1:60999", "i-2:60999", "i-1:32768", "i-2:32768"]
     );
-    // A port that has become free is not the next one.
+    // A released port is not assigned next.
     state.tasks[2].status = TaskStatus::Stopped;
     assert_eq!(launch(&mut state, "EC2", &web), "i-1:32769");
 }
 
 #[test]
-fn a_fixed_port_is_there_once_an_instance() {
+fn a_fixed_port_is_available_once_per_instance() {
     let (mut state, web) = (two_instances(), revision("bridge", 80, 128));
     assert_eq!(launch(&mut state, "EC2", &web), "i-1:80");
     assert_eq!(launch(&mut state, "EC2", &web), "i-2:80");
@@ -77,7 +77,7 @@ fn a_fixed_port_is_there_once_an_instance() {
 }
 
 #[test]
-fn without_room_there_is_a_reason_for_each_instance() {
+fn without_capacity_each_instance_has_a_reason() {
     let mut state = two_instances();
     let large = revision("bridge", 0, 3000);
     assert_eq!(launch(&mut state, "EC2", &large), "i-1:60999");

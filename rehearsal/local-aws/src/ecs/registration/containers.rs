@@ -56,7 +56,8 @@ fn check_name(container: &Value) -> Result<&str, String> {
     }
 }
 
-/// `repository:tag` or `repository@sha256:…`. Whether both together are taken is not confirmed, so they are.
+/// `repository:tag` or `repository@sha256:…`. It is not confirmed whether ECS accepts both together, so they are
+/// accepted.
 fn check_image(container: &Value) -> Result<(), String> {
     let image = container["image"].as_str().unwrap_or_default();
     let (named, digest) = match image.split_once('@') {
@@ -84,7 +85,7 @@ fn check_image(container: &Value) -> Result<(), String> {
     }
 }
 
-/// A container that does not share the task's memory has its own.
+/// Without memory at the task level, every container needs its own setting.
 fn check_memory(container: &Value, registered: &Map<String, Value>) -> Result<(), String> {
     let name = container["name"].as_str().unwrap_or_default();
     let (hard, soft) = (
@@ -121,7 +122,7 @@ fn check_volumes(container: &Value, registered: &Map<String, Value>) -> Result<(
     }
 }
 
-/// Links are Docker's, and of the bridge only; a privileged container has the host. The sentences are inferred.
+/// Links are a Docker feature of bridge mode only; a privileged container controls its host. The messages are inferred.
 fn check_links(container: &Value, registered: &Map<String, Value>) -> Result<(), String> {
     let mode = registered.get("networkMode").and_then(Value::as_str);
     let links = container["links"]
@@ -145,7 +146,7 @@ fn check_ports(containers: &[Value], registered: &Map<String, Value>) -> Result<
         .iter()
         .flat_map(|container| container["portMappings"].as_array().into_iter().flatten());
     for mapping in mappings {
-        // A range has no host port of its own to check.
+        // A port range has no single host port to check.
         if !mapping["containerPortRange"].is_null() {
             continue;
         }

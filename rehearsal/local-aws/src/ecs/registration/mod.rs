@@ -1,7 +1,7 @@
-//! RegisterTaskDefinition: what it refuses, and what it makes of the rest.
+//! RegisterTaskDefinition: validation and defaults.
 //!
-//! Refusals follow the API Reference of the members. Their sentences are widely reported ones, or inferred where a
-//! comment says so; ECS is not consistent in them.
+//! Validation follows the API Reference. The error messages are widely reported ones, or inferred where a comment says
+//! so; ECS is not consistent in them.
 
 mod containers;
 mod size;
@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
 
-/// What only answers have. A registration that carries one of them does not set it.
+/// Fields of responses only: a registration that contains one of them does not set it.
 const OUTPUT_ONLY: [&str; 9] = [
     "taskDefinitionArn",
     "revision",
@@ -25,10 +25,10 @@ const OUTPUT_ONLY: [&str; 9] = [
     "deleteRequestedAt",
 ];
 
-/// A task definition has up to 64 KiB.
+/// The largest task definition: 64 KiB.
 const LONGEST: usize = 64 * 1024;
 
-/// Checks a registration and fills in what ECS fills in. The error is ECS's sentence (`ClientException`).
+/// Validates a registration and fills in ECS's defaults. The error is ECS's message (`ClientException`).
 pub fn prepare(request: &Map<String, Value>) -> Result<(Map<String, Value>, Vec<Value>), String> {
     let mut registered = request.clone();
     registered.retain(|member, value| !OUTPUT_ONLY.contains(&member.as_str()) && !value.is_null());
@@ -62,7 +62,7 @@ pub fn prepare(request: &Map<String, Value>) -> Result<(Map<String, Value>, Vec<
     Ok((registered, tags))
 }
 
-/// What ECS answers even when nobody said it.
+/// Fills in the fields that ECS returns even if the registration omits them.
 fn complete(container: &mut Map<String, Value>, awsvpc: bool) {
     for (member, default) in [
         ("cpu", json!(0)),
@@ -138,7 +138,7 @@ fn check_family(family: &str) -> Result<(), String> {
     }
 }
 
-/// The sentences are inferred.
+/// The messages are inferred.
 fn check_modes(registered: &Map<String, Value>) -> Result<(), String> {
     let mode = registered.get("networkMode").and_then(Value::as_str);
     if mode.is_some_and(|mode| !["bridge", "host", "awsvpc", "none"].contains(&mode)) {
@@ -156,7 +156,7 @@ fn check_modes(registered: &Map<String, Value>) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether the task definition says that it is to run on this.
+/// Whether the task definition requires this compatibility.
 fn requires(registered: &Map<String, Value>, launch_type: &str) -> bool {
     let required = registered
         .get("requiresCompatibilities")

@@ -1,11 +1,11 @@
-//! CPU and memory of a task, and what Fargate asks for.
+//! CPU and memory of a task, and Fargate's requirements.
 
 use serde_json::{Map, Value, json};
 
 use super::requires;
 
-/// CPU units on Fargate, with the memory that goes with them: from, to, in steps of so many MiB. Sizes above are not
-/// checked: the newest ones are in no document that was at hand.
+/// CPU units on Fargate with the valid memory in MiB: from, to, step. Larger sizes are not checked, because the newest
+/// ones were not documented at the time of writing.
 const FARGATE: [(u64, u64, u64, u64); 6] = [
     (512, 1024, 4096, 1024),
     (1024, 2048, 8192, 1024),
@@ -14,9 +14,9 @@ const FARGATE: [(u64, u64, u64, u64); 6] = [
     (8192, 16384, 61440, 4096),
     (16384, 32768, 122_880, 8192),
 ];
-/// The smallest one has no regular steps.
+/// The smallest size has no regular steps.
 const SMALLEST: (u64, [u64; 3]) = (256, [512, 1024, 2048]);
-/// What EC2 takes as a task's CPU.
+/// The range of a task's CPU units on EC2.
 const CPU: std::ops::RangeInclusive<u64> = 128..=196_608;
 
 /// Checks the task's size, and turns `1 vCPU` and `2 GB` into CPU units and MiB.
@@ -46,7 +46,7 @@ pub(super) fn check(registered: &mut Map<String, Value>) -> Result<(), String> {
     }
 }
 
-/// A number as it is, or one of a unit of 1024.
+/// Parses a plain number, or one with a unit of 1024.
 fn units(text: &str, unit: &str) -> Option<u64> {
     let text = text.trim().to_ascii_lowercase();
     match text.strip_suffix(unit) {
@@ -54,7 +54,7 @@ fn units(text: &str, unit: &str) -> Option<u64> {
         Some(number) => {
             let number: f64 = number.trim().parse().ok()?;
             let units = number * 1024.0;
-            // Beyond this no task is so large, and within it the conversion is exact.
+            // No task is larger than this, and up to here the conversion is exact.
             (units.fract() == 0.0 && (1.0..1e9).contains(&units)).then_some(units as u64)
         }
     }

@@ -13,7 +13,7 @@ fn request(change: impl FnOnce(&mut Value)) -> Map<String, Value> {
     request.as_object().unwrap().clone()
 }
 
-/// The same without Fargate.
+/// The same registration without Fargate.
 fn on_ec2(change: impl FnOnce(&mut Value)) -> Map<String, Value> {
     request(|r| {
         r["requiresCompatibilities"] = json!(["EC2"]);
@@ -24,7 +24,7 @@ fn on_ec2(change: impl FnOnce(&mut Value)) -> Map<String, Value> {
 
 type Change = fn(&mut Value);
 
-/// Each change is refused with its sentence; an empty one means that it is taken.
+/// Expects each change to be refused with its message; an empty message means that it is accepted.
 fn check(base: impl Fn(Change) -> Map<String, Value>, cases: &[(Change, &str)]) {
     for (change, sentence) in cases {
         let request = base(*change);
@@ -220,7 +220,7 @@ fn volumes_and_memory() {
 }
 
 #[test]
-fn what_fargate_asks_for() {
+fn fargate_requirements() {
     check(
         |change| request(change),
         &[
@@ -270,7 +270,7 @@ fn what_fargate_asks_for() {
 }
 
 #[test]
-fn fargate_has_certain_sizes() {
+fn fargate_accepts_only_its_documented_sizes() {
     let cases = [
         ("256", "2048", true),
         ("256", "3072", false),
@@ -300,7 +300,7 @@ fn fargate_has_certain_sizes() {
 }
 
 #[test]
-fn sizes_in_words_become_numbers() {
+fn sizes_with_units_become_numbers() {
     for (cpu, memory, wanted) in [
         (".25 vCPU", "0.5GB", ["256", "512"]),
         ("1 vcpu", "2 GB", ["1024", "2048"]),
@@ -316,7 +316,7 @@ fn sizes_in_words_become_numbers() {
 }
 
 #[test]
-fn what_is_unknown_is_kept_and_what_is_missing_is_completed() {
+fn unknown_fields_are_kept_and_missing_ones_are_filled_in() {
     let (registered, tags) = prepare(&request(|r| {
         r["fieldOfTomorrow"] = json!({"deep": [1]});
         r["taskDefinitionArn"] = json!("arn of another");

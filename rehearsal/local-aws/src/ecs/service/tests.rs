@@ -21,7 +21,7 @@ fn target(id: &str, port: u16, state: &'static str) -> TargetHealth {
     }
 }
 
-/// Tasks `10.0.0.1`, `10.0.0.2`, … with these statuses and what their targets say, of which two are wanted.
+/// Tasks `10.0.0.1`, `10.0.0.2`, … with these statuses and target states, in a task set with a desired count of two.
 fn settled(tasks: &[(TaskStatus, &'static str)]) -> bool {
     let address = |index: usize| format!("10.0.0.{}", index + 1);
     let all: Vec<Task> = tasks
@@ -44,7 +44,7 @@ fn settled(tasks: &[(TaskStatus, &'static str)]) -> bool {
 }
 
 #[test]
-fn a_task_set_is_steady_when_all_that_are_wanted_run_and_are_healthy() {
+fn a_task_set_is_steady_when_its_desired_count_runs_and_is_healthy() {
     use TaskStatus::{Deactivating, Pending, Provisioning, Running, Stopped};
     let well = (Running, "healthy");
     let cases: [(&[(TaskStatus, &str)], bool); 11] = [
@@ -55,7 +55,7 @@ fn a_task_set_is_steady_when_all_that_are_wanted_run_and_are_healthy() {
         (&[well, (Running, "unhealthy")], false),
         (&[well, (Running, "draining")], false),
         (&[well, (Running, "")], false),
-        // Nobody checks a group behind no listener, and CodeDeploy installs behind none with AllAtOnce.
+        // A group without a listener is not health-checked, and with AllAtOnce CodeDeploy installs green without one.
         (&[(Running, "unused"), (Running, "unused")], true),
         (&[well, well, (Provisioning, "")], false),
         (&[well, (Pending, "")], false),

@@ -3,7 +3,7 @@ use serde_json::json;
 use super::*;
 
 #[test]
-fn each_content_filter_matches_what_the_guide_says() {
+fn content_filters_match_as_the_user_guide_states() {
     for (matcher, matching, others) in [
         (
             json!({"prefix": "prod-"}),
@@ -129,19 +129,16 @@ fn a_filter_that_eventbridge_refuses_is_an_error() {
         (json!({"anything-but": null}), "`anything-but` takes"),
         (
             json!({"anything-but": ["a", 1]}),
-            "a list of texts, a list of numbers",
+            "an array of strings, an array of numbers",
         ),
-        (
-            json!({"anything-but": {"prefix": ""}}),
-            "texts that are not empty",
-        ),
+        (json!({"anything-but": {"prefix": ""}}), "non-empty strings"),
         (
             json!({"anything-but": {"suffix": ["a", ""]}}),
-            "texts that are not empty",
+            "non-empty strings",
         ),
         (
             json!({"anything-but": {"equals-ignore-case": [1]}}),
-            "takes texts, not `1`",
+            "takes strings, not `1`",
         ),
         (
             json!({"anything-but": {"numeric": [">", 1]}}),
@@ -158,10 +155,10 @@ fn a_filter_that_eventbridge_refuses_is_an_error() {
         ),
         (json!({"numeric": [">", 6.0e9]}), "between -5.0e9 and 5.0e9"),
         (json!({"wildcard": "a\\b"}), "is not followed by"),
-        (json!({"equals-ignore-case": ["a"]}), "takes a text"),
+        (json!({"equals-ignore-case": ["a"]}), "takes a string"),
         (
             json!({"prefix": {"suffix": "a"}}),
-            "`prefix` takes a text or",
+            "`prefix` takes a string or",
         ),
     ] {
         let error = Matcher::parse(&matcher).unwrap_err().to_string();

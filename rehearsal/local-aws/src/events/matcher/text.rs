@@ -1,11 +1,11 @@
-//! Content filters that only a text can pass: prefix, suffix, wildcard, equals-ignore-case.
+//! Content filters that only a string can pass: prefix, suffix, wildcard, equals-ignore-case.
 
 use anyhow::bail;
 use serde_json::Value;
 
 use crate::wildcard::Parts;
 
-/// A comparison that only a text can pass.
+/// A comparison that only a string can pass.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TextMatcher {
     part: Part,
@@ -55,7 +55,7 @@ impl TextMatcher {
                 })
             }
             (Part::Prefix | Part::Suffix, Value::Object(_), _) => {
-                bail!("`{name}` takes a text or {{\"equals-ignore-case\": …}}, not `{argument}`")
+                bail!("`{name}` takes a string or {{\"equals-ignore-case\": …}}, not `{argument}`")
             }
             (Part::Wildcard, Value::String(text), _) => {
                 check_wildcard(text)?;
@@ -70,23 +70,21 @@ impl TextMatcher {
                 case,
                 text: text.clone(),
             }),
-            _ => bail!("`{name}` takes a text, not `{argument}`"),
+            _ => bail!("`{name}` takes a string, not `{argument}`"),
         }
     }
 
-    /// What `anything-but` may turn round: one text or several.
+    /// Parses the argument of a filter inside `anything-but`: one string or several.
     pub(super) fn parse_unwanted(name: &str, argument: &Value) -> anyhow::Result<Vec<TextMatcher>> {
         let texts = argument
             .as_array()
             .map_or(std::slice::from_ref(argument), Vec::as_slice);
         let needs_more = matches!(name, "prefix" | "suffix");
         if texts.is_empty() || (needs_more && texts.iter().any(|text| text == "")) {
-            bail!(
-                "`{name}` inside `anything-but` takes texts that are not empty, not `{argument}`"
-            );
+            bail!("`{name}` inside `anything-but` takes non-empty strings, not `{argument}`");
         }
         if let Some(odd) = texts.iter().find(|text| !text.is_string()) {
-            bail!("`{name}` inside `anything-but` takes texts, not `{odd}`");
+            bail!("`{name}` inside `anything-but` takes strings, not `{odd}`");
         }
         texts
             .iter()
@@ -94,7 +92,7 @@ impl TextMatcher {
             .collect()
     }
 
-    /// The literal parts between the stars, where it is a wildcard.
+    /// Returns the literal parts between the stars, if it is a wildcard.
     pub(super) fn wildcard(&self) -> Option<Parts> {
         (self.part == Part::Wildcard).then(|| Parts::escaped(&self.text))
     }
@@ -113,7 +111,7 @@ impl TextMatcher {
     }
 }
 
-/// A backslash stands before a `*` or another backslash; two `*` in a row say nothing that one does not.
+/// A backslash must escape a `*` or another backslash; EventBridge refuses two `*` in a row.
 fn check_wildcard(text: &str) -> anyhow::Result<()> {
     let mut characters = text.chars().peekable();
     while let Some(character) = characters.next() {
@@ -122,9 +120,9 @@ fn check_wildcard(text: &str) -> anyhow::Result<()> {
                 characters.next();
             }
             ('\\', _) => {
-                bail!("`wildcard` holds a `\\` that is not followed by `*` or `\\`: `{text}`")
+                bail!("`wildcard` contains a `\\` that is not followed by `*` or `\\`: `{text}`")
             }
-            ('*', Some('*')) => bail!("`wildcard` holds two `*` in a row: `{text}`"),
+            ('*', Some('*')) => bail!("`wildcard` contains two `*` in a row: `{text}`"),
             _ => {}
         }
     }

@@ -1,17 +1,17 @@
-//! Which wildcards EventBridge calls too complex: those of which too many beginnings can hold of one text.
+//! Which wildcards EventBridge rejects as too complex: those of which too many prefixes can match one text.
 //!
-//! Its open-source engine (Event Ruler, `MachineComplexityEvaluator`) goes through a text once and is in one state for each
-//! beginning of a wildcard that holds so far, so this is what a text can cost. The limit is not documented; ten agrees with
-//! the patterns that EventBridge is known to take and to refuse.
+//! Its open-source engine (Event Ruler, `MachineComplexityEvaluator`) reads a text once and is in one state for each
+//! prefix of a wildcard that matches so far, which is the cost of a text. The limit is not documented; ten agrees with
+//! the patterns that EventBridge is known to accept and to reject.
 
 use std::collections::{BTreeSet, HashSet};
 
 use crate::wildcard::Parts;
 
-/// As many beginnings may hold of one text.
+/// The maximum number of prefixes that may match one text.
 const MOST_BEGINNINGS: usize = 10;
-/// So many different situations are looked at. What needs more has been harmless for so long that it counts as harmless;
-/// no pattern costs more than its length here, either.
+/// The maximum number of state sets to explore. A pattern with more has stayed below the limit for so long that it
+/// counts as harmless; matching here never costs more than the pattern's length anyway.
 const MOST_SITUATIONS: usize = 1_000;
 
 /// One step through a wildcard. EventBridge counts the quotes around a text.
@@ -21,17 +21,17 @@ enum Token {
     Byte(u8),
 }
 
-/// Beginnings that hold of a text: which wildcard, and how much of it.
+/// The prefixes that match a text: a wildcard's index, and the prefix's length.
 type Situation = BTreeSet<(usize, usize)>;
 
-/// Whether the wildcards of one field are more than EventBridge takes.
+/// Whether EventBridge rejects the wildcards of one field.
 pub(super) fn is_too_complex(wildcards: &[Parts]) -> bool {
     let wildcards: Vec<Vec<Token>> = wildcards.iter().map(tokens).collect();
     let literals = wildcards.iter().flatten().filter_map(|token| match token {
         Token::Byte(byte) => Some(Some(*byte)),
         Token::Star => None,
     });
-    // One stands for every byte that stands in no wildcard.
+    // One byte represents all that occur in no wildcard.
     let bytes: BTreeSet<Option<u8>> = literals.chain([None]).collect();
     let start: Situation = (0..wildcards.len()).map(|wildcard| (wildcard, 0)).collect();
     let (mut seen, mut due) = (HashSet::new(), vec![start]);
@@ -61,12 +61,12 @@ fn tokens(wildcard: &Parts) -> Vec<Token> {
     tokens
 }
 
-/// The beginnings that hold when one byte more has come.
+/// Returns the prefixes that match after one more byte.
 fn after(wildcards: &[Vec<Token>], situation: &Situation, byte: Option<u8>) -> Situation {
     let mut next = Situation::new();
     for &(wildcard, length) in situation {
         let tokens = &wildcards[wildcard];
-        // A star goes on for as long as it likes.
+        // A star may consume the byte.
         if length
             .checked_sub(1)
             .is_some_and(|last| tokens[last] == Token::Star)
@@ -77,7 +77,7 @@ fn after(wildcards: &[Vec<Token>], situation: &Situation, byte: Option<u8>) -> S
             && byte == Some(*wanted)
         {
             next.insert((wildcard, length + 1));
-            // And stands for nothing at all, too.
+            // And a star may be empty.
             if tokens.get(length + 1) == Some(&Token::Star) {
                 next.insert((wildcard, length + 2));
             }
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn many_beginnings_at_once_are_too_complex() {
+    fn many_simultaneous_prefixes_are_too_complex() {
         for (wildcards, expected) in [
             (vec!["*"], false),
             (vec!["greenlight/*"], false),
@@ -112,8 +112,8 @@ mod tests {
     }
 
     #[test]
-    fn a_hostile_pattern_is_judged_all_the_same() {
-        // A word over few letters without repetitions: very many situations, few beginnings.
+    fn a_hostile_pattern_is_evaluated_in_time() {
+        // A word over few letters without repetitions: very many state sets, few prefixes.
         let word: String = (0..500).map(|number| format!("{number:03}")).collect();
         is_too_complex(&[Parts::escaped(&format!("*{word}*{word}*{word}"))]);
         let many: Vec<Parts> = (0..100)

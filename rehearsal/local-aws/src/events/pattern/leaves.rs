@@ -1,5 +1,5 @@
-//! The leaves of an event, each with the places in lists that lead there, and a pattern matched by trying all of them in
-//! every way: what `walk` is compared with. It takes exponential time, so nothing but tests may use it.
+//! The reference implementation for `walk`: the leaves of an event with their positions in arrays, matched by trying
+//! every combination. It takes exponential time, so only tests may use it.
 
 use std::collections::BTreeMap;
 
@@ -8,18 +8,18 @@ use serde_json::Value;
 use super::Field;
 use crate::events::matcher::Matcher;
 
-/// A value that is no object and no list.
+/// A value that is neither an object nor an array.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Leaf<'a> {
-    /// The names on the way to it, joined with dots; lists leave no trace in it.
+    /// The names on its path, joined with dots; array positions are not part of it.
     pub(super) path: String,
     pub(super) value: &'a Value,
-    /// Which member it lies in, of each list of objects on the way.
+    /// Its element in each array of objects on the path.
     members: BTreeMap<usize, usize>,
 }
 
 impl Leaf<'_> {
-    /// The members that other leaves lie in and this one too; none when it lies in another member of the same list.
+    /// Adds this leaf's elements to those of other leaves; `None` if it is in another element of the same array.
     pub(super) fn together_with(
         &self,
         others: &BTreeMap<usize, usize>,
@@ -35,7 +35,7 @@ impl Leaf<'_> {
     }
 }
 
-/// Every leaf of an event. An empty list or object has none: to a pattern it is not there.
+/// Returns every leaf of an event. An empty array or object has none: to a pattern it is absent.
 pub(super) fn leaves(event: &Value) -> Vec<Leaf<'_>> {
     let mut found = Vec::new();
     let mut lists = 0;
@@ -77,7 +77,7 @@ fn walk<'a>(
     }
 }
 
-/// Whether each field finds a leaf, all of them in the same members of the lists that they share.
+/// Whether each field has a matching leaf, all in the same elements of the arrays that they share.
 pub(super) fn all_match(
     fields: &[Field],
     leaves: &[Leaf<'_>],

@@ -62,7 +62,7 @@ fn every_field_must_match_and_nested_ones_too() {
 }
 
 #[test]
-fn a_list_in_an_event_matches_by_any_of_its_members() {
+fn an_array_in_an_event_matches_by_any_of_its_elements() {
     check(
         json!({ "resources": ["b", {"prefix": "arn:"}] }),
         &[
@@ -108,7 +108,7 @@ fn exists_sees_leaves_only() {
 }
 
 #[test]
-fn fields_of_one_list_must_match_in_the_same_member() {
+fn fields_of_one_array_must_match_in_the_same_element() {
     let containers =
         json!({ "detail": { "containers": { "name": ["web"], "exitCode": [{"exists": true}] } } });
     check(
@@ -123,13 +123,13 @@ fn fields_of_one_list_must_match_in_the_same_member() {
             json!({"detail": {"containers": []}}),
         ],
     );
-    // What must be absent must be so in every member.
+    // A field that must be absent must be so in every element.
     check(
         json!({ "containers": { "exitCode": [{"exists": false}] } }),
         &[json!({"containers": [{"name": "web"}]})],
         &[json!({"containers": [{"name": "web"}, {"exitCode": 1}]})],
     );
-    // Two lists have nothing to do with each other.
+    // Two arrays are independent.
     check(
         json!({ "a": { "x": [1] }, "b": { "y": [1] } }),
         &[json!({"a": [{"x": 1}], "b": [{"y": 0}, {"y": 1}]})],
@@ -138,7 +138,7 @@ fn fields_of_one_list_must_match_in_the_same_member() {
 }
 
 #[test]
-fn the_examples_of_the_user_guide() {
+fn examples_of_the_user_guide_match() {
     let event = json!({
         "version": "0", "id": "3e3c153a-8339-4e30-8c35-687ebef853fe", "detail-type": "EC2 Instance Launch Successful",
         "source": "aws.autoscaling", "account": "123456789012", "time": "2017-10-02T18:43:48Z", "region": "us-east-1",
@@ -251,16 +251,16 @@ fn one_pattern_of_an_or_must_match() {
 }
 
 #[test]
-fn what_eventbridge_would_refuse_is_refused_with_its_path() {
+fn an_invalid_pattern_is_refused_with_its_path() {
     for (pattern, expected) in [
-        (json!({}), "expected an object that is not empty"),
+        (json!({}), "expected a non-empty object"),
         (
             json!({"source": "aws.ecr"}),
-            "at `source`: `\"aws.ecr\"` is not a list of values",
+            "at `source`: `\"aws.ecr\"` is not a non-empty array of values",
         ),
         (
             json!({"detail": {"a": []}}),
-            "at `detail`: at `a`: `[]` is not a list of values",
+            "at `detail`: at `a`: `[]` is not a non-empty array of values",
         ),
         (
             json!({"a": [{"starts-with": "x"}]}),
@@ -268,7 +268,7 @@ fn what_eventbridge_would_refuse_is_refused_with_its_path() {
         ),
         (
             json!({"a": [{"prefix": 1}]}),
-            "at `a`: `prefix` takes a text, not `1`",
+            "at `a`: `prefix` takes a string, not `1`",
         ),
         (
             json!({"a": [{"numeric": [">"]}]}),
@@ -284,7 +284,7 @@ fn what_eventbridge_would_refuse_is_refused_with_its_path() {
         ),
         (
             json!({"a": [{"wildcard": "a**b"}]}),
-            "at `a`: `wildcard` holds two `*` in a row",
+            "at `a`: `wildcard` contains two `*` in a row",
         ),
         (
             json!({"a": [{"prefix": "a", "suffix": "b"}]}),
@@ -305,7 +305,7 @@ fn what_eventbridge_would_refuse_is_refused_with_its_path() {
         (json!({"a": ["x".repeat(2048)]}), "expected at most 2048"),
         (
             json!({"$or": [{"a": [1]}, {"b": 1}]}),
-            "at `$or`: at `b`: `1` is not a list of values",
+            "at `$or`: at `b`: `1` is not a non-empty array of values",
         ),
     ] {
         let error = format!("{:#}", Pattern::parse(&pattern).unwrap_err());
@@ -314,7 +314,7 @@ fn what_eventbridge_would_refuse_is_refused_with_its_path() {
 }
 
 #[test]
-fn alternatives_may_not_multiply_without_end() {
+fn the_number_of_combinations_is_limited() {
     let either = |name: &str| json!({ "$or": (0..11).map(|value| json!({name: [value]})).collect::<Vec<_>>() });
     let two = json!({ "a": either("x"), "b": either("y") });
     assert!(
@@ -328,7 +328,7 @@ fn alternatives_may_not_multiply_without_end() {
 }
 
 #[test]
-fn what_eventbridge_calls_too_complex_is_refused_in_its_words() {
+fn a_too_complex_pattern_is_refused_with_eventbridges_message() {
     for pattern in [
         json!({"resources": [{"wildcard": "*:*:*:*:*:event-bus/*"}]}),
         json!({"detail": {"a": [{"anything-but": {"wildcard": "*a*a*a*a*a*a*b"}}]}}),
@@ -343,7 +343,7 @@ fn what_eventbridge_calls_too_complex_is_refused_in_its_words() {
     }
 }
 
-/// Small values with lists in lists, whose names hold no dots.
+/// Small values with nested arrays, whose names contain no dots.
 fn events() -> impl Strategy<Value = Value> {
     let leaf = (0..3_u8).prop_map(|number| json!(number));
     leaf.prop_recursive(4, 24, 3, |inner| {
@@ -355,7 +355,7 @@ fn events() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Patterns for them.
+/// Patterns for these values.
 fn patterns() -> impl Strategy<Value = Value> {
     let field = prop_oneof![
         4 => proptest::collection::vec((0..3_u8).prop_map(|number| json!(number)), 1..3),
@@ -369,7 +369,7 @@ fn patterns() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn the_walk_finds_what_trying_everything_finds(event in events(), pattern in patterns()) {
+    fn the_walk_agrees_with_trying_everything(event in events(), pattern in patterns()) {
         prop_assume!(pattern.is_object());
         let parsed = Pattern::parse(&pattern).unwrap();
         let leaves = leaves::leaves(&event);
@@ -380,7 +380,7 @@ proptest! {
 }
 
 #[test]
-fn names_with_dots_lead_where_a_field_holds() {
+fn names_with_dots_are_tried_as_one_name_and_as_a_path() {
     check(
         json!({"a.b": [1]}),
         &[
@@ -392,9 +392,10 @@ fn names_with_dots_lead_where_a_field_holds() {
     );
 }
 
-/// A thousand values for each of six fields, none of which holds for the last one: trying every way would never end.
+/// A thousand values for each of six fields, none of which matches the last one: trying every combination would never
+/// end.
 #[test]
-fn many_lists_cost_no_more_than_they_are_long() {
+fn matching_many_arrays_takes_linear_time() {
     let many: Vec<u32> = (0..1_000).collect();
     let event = json!({"a": many, "b": many, "c": many, "d": many, "e": many, "f": many, "list": [{"a": many}, {"b": many}]});
     let any = json!([{"numeric": [">=", 0]}]);

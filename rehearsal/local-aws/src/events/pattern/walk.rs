@@ -1,9 +1,9 @@
-//! One walk through an event for all fields of a pattern.
+//! Matches all fields of a pattern in one walk through an event.
 //!
-//! Fields that share the way to a list must be found in the same member of it. So a list is asked for a member in which all
-//! fields behind it hold, and an object for each of its values by itself: nothing is tried twice, and the work is at most
-//! the event's size for each field, whatever event and pattern are. (Trying the leaves of every field in turn would take
-//! the product of their numbers.)
+//! Fields that share the path to an array must match in the same element of it. So an array is searched for one element
+//! in which all fields behind it match, and an object's members are matched independently: nothing is tried twice, and
+//! the work is at most the event's size for each field, whatever the event and the pattern. (Trying the leaves of every
+//! field in turn would take the product of their numbers.)
 
 use std::collections::BTreeMap;
 
@@ -11,16 +11,16 @@ use serde_json::{Map, Value};
 
 use super::Field;
 
-/// A field, and what is left of the way to it.
+/// A field, and the rest of the path to it.
 pub(super) type Wanted<'a> = (&'a str, &'a Field);
 
-/// The fields of a pattern, seen from the whole event.
+/// The fields of a pattern, relative to the whole event.
 pub(super) fn wanted<'a>(fields: &[&'a Field]) -> Vec<Wanted<'a>> {
     let wanted = |field: &&'a Field| (field.path.as_str(), *field);
     fields.iter().map(wanted).collect()
 }
 
-/// Whether this path leads to anything. To a pattern an empty list or object is not there.
+/// Whether this path leads to a leaf. To a pattern an empty array or object is absent.
 pub(super) fn is_there(value: &Value, path: &str) -> bool {
     match value {
         Value::Object(members) => {
@@ -32,7 +32,7 @@ pub(super) fn is_there(value: &Value, path: &str) -> bool {
     }
 }
 
-/// Whether all these fields hold, in one member of every list.
+/// Whether all these fields match, in one element of every array.
 pub(super) fn all_hold(value: &Value, wanted: &[Wanted<'_>]) -> bool {
     if wanted.is_empty() {
         return true;
@@ -60,8 +60,8 @@ pub(super) fn all_hold(value: &Value, wanted: &[Wanted<'_>]) -> bool {
     }
 }
 
-/// The member through which a path leads, and the rest of it. Names may hold dots; where several members lead on, it is the
-/// first one that the field holds behind.
+/// Returns the member on a path, and the rest of the path. Names may contain dots; of several candidates it is the
+/// first one behind which the field matches.
 fn way<'a>(
     members: &'a Map<String, Value>,
     path: &'a str,
@@ -75,7 +75,7 @@ fn way<'a>(
     Some((name, rest))
 }
 
-/// Every member through which a path leads, and the rest of the path.
+/// Returns every member on a path, and the rest of the path.
 fn ways<'a>(
     members: &'a Map<String, Value>,
     path: &'a str,

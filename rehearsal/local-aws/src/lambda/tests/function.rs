@@ -1,4 +1,4 @@
-//! A function for the tests: it speaks the Runtime API as any runtime does, and does what its event tells it.
+//! A function for the tests: it implements the Runtime API and acts as its event requests.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 #[test]
 #[expect(
     clippy::disallowed_methods,
-    reason = "this test is the function when Lambda starts it, and nothing otherwise"
+    reason = "this test is the function when Lambda starts it, and does nothing otherwise"
 )]
-fn plays_a_function_when_lambda_starts_it() {
+fn acts_as_a_function_when_lambda_starts_it() {
     if let Ok(runtime_api) = std::env::var("AWS_LAMBDA_RUNTIME_API") {
         play(&runtime_api);
     }
@@ -21,7 +21,7 @@ fn plays_a_function_when_lambda_starts_it() {
     clippy::exit,
     clippy::print_stdout,
     clippy::disallowed_methods,
-    reason = "the function is a whole process"
+    reason = "the function is a separate process"
 )]
 fn play(runtime_api: &str) {
     println!("the function starts");
@@ -57,7 +57,7 @@ fn play(runtime_api: &str) {
                 std::thread::park();
             },
             Some("take memory") => {
-                // Ones, because pages of zeros are not really there.
+                // Ones, because the kernel does not allocate pages of zeros.
                 let taken: Vec<_> = (0..512).map(|_| vec![1_u8; 1 << 20]).collect();
                 loop {
                     std::hint::black_box(&taken);
@@ -75,7 +75,7 @@ fn play(runtime_api: &str) {
     }
 }
 
-/// One request on a connection of its own; the answer's headers (in lower case) and body.
+/// Sends one request on a new connection; returns the response's headers (in lower case) and body.
 fn call(
     runtime_api: &str,
     method: &str,

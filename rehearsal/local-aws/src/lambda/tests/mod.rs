@@ -1,4 +1,4 @@
-//! Real processes behind the local Lambda.
+//! The local Lambda with real processes.
 
 mod function;
 
@@ -35,7 +35,7 @@ pub(crate) async fn start(function: Function) -> (Lambda, Clock) {
     (lambda.unwrap(), clock)
 }
 
-/// With roles that nobody knows, so that nothing is refused.
+/// With unknown roles, so that no call is denied.
 async fn start_at(clock: Clock, function: Function) -> anyhow::Result<Lambda> {
     let context = Context::new(clock, Assumptions::default());
     let iam = Arc::new(Iam::new(Vec::new(), &[]).unwrap());
@@ -73,7 +73,7 @@ fn error(answer: Answer) -> (String, String) {
 }
 
 #[tokio::test]
-async fn a_process_takes_one_invocation_after_another() {
+async fn a_process_takes_invocations_one_after_another() {
     let (lambda, _) = start(function()).await;
     assert_eq!(
         response(invoke(&lambda, json!({ "a": 1 })).await),
@@ -110,7 +110,7 @@ async fn overlapping_invocations_have_a_process_each() {
     );
 }
 
-/// Three more events than the account's concurrency: ten run at once, and the others wait in the queue.
+/// Three more events than the account's concurrency: ten run at once, the others wait in the queue.
 #[tokio::test]
 async fn without_a_reservation_invocations_run_side_by_side_as_far_as_the_account_goes() {
     let (lambda, _) = start(function()).await;
@@ -123,7 +123,7 @@ async fn without_a_reservation_invocations_run_side_by_side_as_far_as_the_accoun
         lambda.invoke(NAME, json!({}))
     );
     let counts = [one, two].map(|answer| response(answer.unwrap())["count"].clone());
-    assert_eq!(counts, [1, 1], "a process each");
+    assert_eq!(counts, [1, 1], "one process each");
     assert_eq!(three, Err(Refused::AccountThrottled));
     drop(concurrency);
     for _ in 0..ACCOUNT_CONCURRENCY + 3 {
@@ -134,7 +134,7 @@ async fn without_a_reservation_invocations_run_side_by_side_as_far_as_the_accoun
 }
 
 #[tokio::test]
-async fn above_the_reserved_concurrency_events_wait_and_callers_are_refused() {
+async fn above_the_reserved_concurrency_events_wait_and_callers_are_throttled() {
     let (lambda, _) = start(Function {
         reserved_concurrency: Some(1),
         ..function()
@@ -215,7 +215,7 @@ async fn a_function_sees_what_lambda_sets_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_process_that_ends_is_an_exit_error_and_the_next_invocation_gets_another() {
+async fn a_process_that_exits_is_an_error_and_the_next_invocation_gets_another() {
     let (lambda, _) = start(function()).await;
     let (error_type, error_message) = error(invoke(&lambda, json!({ "do": "exit" })).await);
     assert_eq!(error_type, "Runtime.ExitError");
@@ -227,7 +227,7 @@ async fn a_process_that_ends_is_an_exit_error_and_the_next_invocation_gets_anoth
 }
 
 #[tokio::test]
-async fn a_function_that_cannot_start_says_why() {
+async fn a_function_that_cannot_start_reports_the_reason() {
     let mut function = function();
     function
         .environment
@@ -244,7 +244,7 @@ async fn a_function_that_cannot_start_says_why() {
 }
 
 #[tokio::test]
-async fn a_function_that_hangs_is_ended_at_its_time_limit() {
+async fn a_function_that_hangs_is_killed_at_its_time_limit() {
     let (lambda, _) = start(Function {
         timeout: Duration::from_millis(250),
         ..function()
@@ -259,8 +259,8 @@ async fn a_function_that_hangs_is_ended_at_its_time_limit() {
 }
 
 #[tokio::test]
-async fn an_asynchronous_invocation_is_repeated_after_one_and_two_minutes_and_becomes_a_dead_letter()
- {
+async fn an_asynchronous_invocation_is_retried_after_one_and_two_minutes_and_becomes_a_dead_letter()
+{
     let (lambda, clock) = start(function()).await;
     let before = clock.now();
     lambda
@@ -292,7 +292,7 @@ async fn an_asynchronous_invocation_is_repeated_after_one_and_two_minutes_and_be
 }
 
 #[tokio::test]
-async fn an_event_that_is_too_old_is_not_repeated() {
+async fn an_event_that_is_too_old_is_not_retried() {
     let (lambda, _) = start(Function {
         maximum_event_age: Duration::from_secs(90),
         ..function()
@@ -375,7 +375,7 @@ async fn throttled_events_back_off_and_become_dead_letters_when_they_are_too_old
         ..function()
     })
     .await;
-    // Somebody else has the only place, for longer than an event may wait.
+    // Another invocation uses the only slot for longer than an event may wait.
     let place = lambda.place(&function()).unwrap();
     let before = clock.now();
     lambda.invoke_async(NAME, json!({})).unwrap();
@@ -428,7 +428,7 @@ async fn payloads_have_limits() {
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn a_function_that_takes_too_much_memory_is_ended() {
+async fn a_function_that_exceeds_its_memory_is_killed() {
     let (lambda, _) = start(function()).await;
     let (error_type, error_message) = error(invoke(&lambda, json!({ "do": "take memory" })).await);
     assert_eq!(error_type, "Runtime.OutOfMemory");
@@ -440,7 +440,7 @@ async fn a_function_that_takes_too_much_memory_is_ended() {
 }
 
 #[tokio::test]
-async fn lines_go_to_the_log_group_between_lambdas_own() {
+async fn lines_go_to_the_log_group_between_lambdas_lines() {
     for (log_format, begins, ends) in [
         (LogFormat::Text, "START RequestId: ", "REPORT RequestId: "),
         (LogFormat::Json, "{\"time\":", "{\"time\":"),

@@ -1,4 +1,4 @@
-//! What resolves, and what is refused.
+//! Values that resolve, and those that are refused.
 
 use super::*;
 
@@ -28,7 +28,7 @@ fn scope() -> Scope {
 }
 
 #[test]
-fn what_is_played_resolves_as_in_cloudformation() {
+fn supported_functions_resolve_as_in_cloudformation() {
     let scope = scope();
     for (written, expected) in [
         (json!({"Ref": "AWS::Region"}), json!("eu-central-1")),
@@ -89,7 +89,7 @@ fn what_is_played_resolves_as_in_cloudformation() {
 }
 
 #[test]
-fn what_cannot_be_resolved_is_an_error_with_its_path() {
+fn an_unresolvable_value_is_an_error_with_its_path() {
     let scope = scope();
     for (written, expected) in [
         (
@@ -98,11 +98,11 @@ fn what_cannot_be_resolved_is_an_error_with_its_path() {
         ),
         (
             json!({"Fn::GetAtt": ["Vpc", "CidrBlock"]}),
-            "at `here.a`: `CidrBlock` of `Vpc` (`AWS::EC2::VPC`)",
+            "at `here.a`: the rehearsal does not support `CidrBlock` of `Vpc` (`AWS::EC2::VPC`)",
         ),
         (
             json!({"Fn::ImportValue": "x"}),
-            "at `here.a`: `Fn::ImportValue` of `\"x\"` is not played",
+            "at `here.a`: the rehearsal does not support `Fn::ImportValue` of `\"x\"`",
         ),
         (
             json!({"Fn::If": ["Unheard", 1, 2]}),
@@ -110,7 +110,7 @@ fn what_cannot_be_resolved_is_an_error_with_its_path() {
         ),
         (
             json!({"Ref": "Unmade"}),
-            "at `here.a`: `Unmade` is not made: its condition does not hold",
+            "at `here.a`: `Unmade` is not created: its condition is false",
         ),
         (
             json!({"Fn::Sub": "${Start"}),
@@ -129,13 +129,13 @@ fn what_cannot_be_resolved_is_an_error_with_its_path() {
 fn a_parameter_that_the_template_does_not_have_is_refused() {
     let given = BTreeMap::from([("Emial".to_owned(), "a@b".to_owned())]);
     let Err(error) = Scope::new(json!({ "Parameters": {} }), &given) else {
-        panic!("it was taken")
+        panic!("it was accepted")
     };
     assert_eq!(error.to_string(), "the template has no parameter `Emial`");
 }
 
 #[test]
-fn what_cloudformation_does_not_take_for_a_parameter_is_refused() {
+fn an_invalid_parameter_value_is_refused() {
     let pattern = json!({ "Type": "String", "Default": "a*", "AllowedPattern": "[a-z*]+" });
     let mut sentence = pattern.clone();
     sentence["ConstraintDescription"] = json!("one pattern");

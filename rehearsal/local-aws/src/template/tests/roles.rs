@@ -1,4 +1,4 @@
-//! Roles and policies: the shipped ones, and small ones with what is not evaluated in them.
+//! Roles and policies: the shipped ones, and small ones that cannot be evaluated.
 
 use super::*;
 use crate::iam::{Iam, Permission};
@@ -110,10 +110,10 @@ fn parameters_narrow_what_is_allowed() {
     }
 }
 
-/// AWS's references differ in whether these know a resource; hooks are answered and deployments stopped under both, also
-/// where `Applications` is narrowed.
+/// AWS's references disagree on whether these actions support a resource; answering hooks and stopping deployments must
+/// work under both, even if `Applications` is restricted.
 #[test]
-fn what_is_done_with_one_deployment_is_allowed_under_both_readings() {
+fn actions_on_one_deployment_are_allowed_under_both_readings() {
     let narrow = iam(&shipped(&[("Applications", "shop-*")]));
     for (holder, actions) in [
         (
@@ -154,7 +154,7 @@ fn what_is_done_with_one_deployment_is_allowed_under_both_readings() {
     }
 }
 
-/// Every function publishes, and Lambda sends what failed for good in its name: both with the key, if there is one.
+/// Every function publishes, and Lambda sends dead letters with its role: both require the key, if there is one.
 #[test]
 fn with_a_key_functions_may_use_that_key_and_no_other() {
     let key = "arn:aws:kms:eu-central-1:111122223333:key/mine";
@@ -183,7 +183,7 @@ fn with_a_key_functions_may_use_that_key_and_no_other() {
     assert!(without_grant.check_on_failure("report-outcome").is_err());
 }
 
-/// What a boundary allows stands in a policy that is not in the template.
+/// A boundary's policy is not part of the template.
 #[test]
 fn a_stack_with_a_permissions_boundary_is_not_evaluated_as_one_without() {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
@@ -219,7 +219,7 @@ fn network_interfaces_are_allowed_only_in_a_vpc() {
     ));
 }
 
-/// The small template, with more properties for its function and more resources.
+/// The small template, with additional properties of its function and additional resources.
 fn with(properties: &str, resources: &str) -> anyhow::Result<Template> {
     let text = SMALL.replacen(
         "      MemorySize: 256\n",
@@ -240,7 +240,7 @@ const ROLE: &str = "
 ";
 
 #[test]
-fn sam_adds_to_the_roles_that_it_makes_and_to_no_other() {
+fn sam_adds_only_to_the_roles_that_it_generates() {
     let send = || Permission::new("sqs:SendMessage", arn("sqs", "greenlight-Dead"));
     let (log, attach) = (
         || Permission::new("logs:PutLogEvents", "*"),
@@ -270,7 +270,7 @@ fn sam_adds_to_the_roles_that_it_makes_and_to_no_other() {
 }
 
 #[test]
-fn a_functions_own_policies_are_read() {
+fn a_functions_policies_are_read() {
     let publish = || Permission::new("sns:Publish", arn("sns", "outcomes"));
     let policies = "      Policies:\n        - AWSLambdaBasicExecutionRole\n        - Statement: [{ Effect: Allow, Action: sns:Publish, Resource: !Sub 'arn:aws:sns:*:${AWS::AccountId}:*' }]\n";
     assert!(allows(&iam(&with(policies, "").unwrap()), "one", publish()));
@@ -284,7 +284,7 @@ fn a_functions_own_policies_are_read() {
 }
 
 #[test]
-fn what_is_not_evaluated_is_named() {
+fn what_cannot_be_evaluated_is_reported() {
     let managed = ROLE.replace(
         "      Policies:",
         "      ManagedPolicyArns: [arn:aws:iam::aws:policy/ReadOnlyAccess]\n      Policies:",
@@ -314,7 +314,7 @@ fn what_is_not_evaluated_is_named() {
         (
             "      PermissionsBoundary: arn:aws:iam::aws:policy/x\n",
             "",
-            "what `PermissionsBoundary` means",
+            "the effect of `PermissionsBoundary`",
         ),
         (
             "      Role: arn:aws:iam::111122223333:role/elsewhere\n",

@@ -96,7 +96,8 @@ fn create_application(call: Call<'_>) -> Answer {
     })
 }
 
-/// To delete an application that does not exist succeeds. That one with a running deployment stays is inferred.
+/// Deleting an application that does not exist succeeds. It is inferred that one with a running deployment cannot be
+/// deleted.
 fn delete_application(call: Call<'_>) -> Answer {
     let name = call.input.required_text("applicationName")?;
     call.aws.codedeploy.write(|state| {

@@ -145,7 +145,7 @@ pub(super) fn app_spec_content<'a>(revision: &Input<'a>) -> Result<Input<'a>, Ap
         .ok_or_else(|| invalid("appSpecContent is required"))
 }
 
-/// CodeDeploy looks up the configuration and the revision, and registers it, with the caller's rights.
+/// CodeDeploy reads the configuration and the revision, and registers the revision, with the caller's permissions.
 fn on_group_config_and_revision(call: Call<'_>) -> Vec<Permission> {
     let (application, group) = (
         call.named_or_any("applicationName"),

@@ -180,8 +180,8 @@ fn replace(state: &mut State, current: &str, group: Group) {
     }
 }
 
-/// To delete a group that does not exist succeeds. A group's deployments are deleted with it; that one with a running
-/// deployment is refused is inferred.
+/// Deleting a group that does not exist succeeds. A group's deployments are deleted with it. It is inferred that a
+/// group with a running deployment cannot be deleted.
 fn delete_deployment_group(call: Call<'_>) -> Answer {
     let application = call.input.required_text("applicationName")?;
     let name = call.input.required_text("deploymentGroupName")?;

@@ -1,4 +1,4 @@
-//! What CodeDeploy's operations share: look-ups with their errors, and pages.
+//! Shared by CodeDeploy's operations: lookups with their errors, and pages.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::api::operation::{Answer, Call};
 use crate::api::page::{UnknownToken, page};
 use crate::codedeploy::{Application, Group, State};
 
-/// CodeDeploy has an exception of its own for nearly every required member.
+/// CodeDeploy has a specific exception for nearly every required member.
 pub(crate) fn missing(member: &str) -> ApiError {
     let (code, what) = match member {
         "applicationName" => ("ApplicationNameRequiredException", "Application name"),

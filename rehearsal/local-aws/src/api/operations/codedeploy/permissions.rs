@@ -1,5 +1,5 @@
-//! What the permissions of CodeDeploy's operations share. Its user guide and SAR agree on the resources, except where a
-//! rule says otherwise.
+//! Shared by the permissions of CodeDeploy's operations. Its user guide and SAR agree on the resources, except where a
+//! rule states the difference.
 
 use crate::api::operation::Call;
 use crate::api::permission::no_resource;
@@ -11,7 +11,7 @@ pub(super) fn on_application(call: Call<'_>) -> Vec<Permission> {
     vec![call.on(application_arn(call.named_or_any("applicationName")))]
 }
 
-/// ListDeployments without a group lists those of all groups, and needs to be allowed for all.
+/// ListDeployments without a group lists those of all groups, and requires permission for all.
 pub(super) fn on_group(call: Call<'_>) -> Vec<Permission> {
     vec![call.on(named_group_arn(call))]
 }
@@ -20,8 +20,8 @@ pub(super) fn on_group_of_deployment(call: Call<'_>) -> Vec<Permission> {
     vec![call.on(group_of(call, call.named_or_any("deploymentId")))]
 }
 
-/// The user guide names the deployment group, SAR no resource. There is a report that a grant on the group let a hook be
-/// answered.
+/// The user guide names the deployment group, SAR no resource. According to a report, a grant on the group was
+/// sufficient for answering a hook.
 pub(super) fn on_deployment(call: Call<'_>) -> Vec<Permission> {
     let assumption = Assumption::DeploymentActionsKnowNoResource;
     match call.aws.assumptions.hold(assumption) {
@@ -30,7 +30,8 @@ pub(super) fn on_deployment(call: Call<'_>) -> Vec<Permission> {
     }
 }
 
-/// The group of a deployment. One that does not exist has no group: callers that may see all groups are told so.
+/// The group of a deployment. A deployment that does not exist has no group: only callers that may read all groups
+/// receive that error.
 pub(super) fn group_of(call: Call<'_>, id: &str) -> String {
     call.aws
         .codedeploy

@@ -35,7 +35,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ),
 ];
 
-/// A revision is found by its SHA-256, which can be computed of its content, too.
+/// Finds a revision by its SHA-256, given or computed from its content.
 fn sha256(revision: &Input<'_>) -> Result<String, ApiError> {
     let app_spec = app_spec_content(revision)?;
     match (app_spec.text("sha256")?, app_spec.text("content")?) {

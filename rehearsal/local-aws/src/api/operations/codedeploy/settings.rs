@@ -47,7 +47,7 @@ pub(super) fn alarms(input: &Input<'_>, member: &str) -> Result<Option<Alarms>, 
     }))
 }
 
-/// `autoRollbackConfiguration`: the events that count; none of them where it is switched off.
+/// `autoRollbackConfiguration`: the enabled events; none if it is disabled.
 pub(super) fn rollback_on(input: &Input<'_>) -> Result<Option<Vec<String>>, ApiError> {
     let Some(configuration) = input.structure("autoRollbackConfiguration")? else {
         return Ok(None);

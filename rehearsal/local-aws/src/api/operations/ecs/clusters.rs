@@ -83,7 +83,7 @@ fn describe_cluster(state: &State, cluster: &str) -> Value {
         "statistics": [],
         "tags": [],
         "settings": [],
-        // As the console makes clusters.
+        // As clusters created in the console.
         "capacityProviders": ["FARGATE", "FARGATE_SPOT"],
         "defaultCapacityProviderStrategy": [],
     })

@@ -1,4 +1,4 @@
-//! What the permissions of ECS's operations share. The source is SAR, Amazon Elastic Container Service.
+//! Shared by the permissions of ECS's operations. The source is SAR, Amazon Elastic Container Service.
 
 use serde_json::Value;
 
@@ -30,7 +30,7 @@ pub(super) fn task_arn(call: Call<'_>, id: &str) -> String {
     full_arn("ecs", &format!("task/{}/", cluster_name(call)), id)
 }
 
-/// To tag a resource on its creation takes a permission of its own.
+/// Tagging a resource on creation requires a separate permission.
 pub(super) fn tag_new(call: Call<'_>, resource: &str) -> Option<Permission> {
     let tagging =
         Permission::new("ecs:TagResource", resource).with("ecs:CreateAction", call.operation);

@@ -81,7 +81,7 @@ pub(super) async fn run_task(call: Call<'_>) -> Answer {
     let (started, failures) = start(call, &launch_of(&call.input, &cluster, &revision)?)?;
     call.aws.clock.dwell();
     let arns: Vec<String> = started.iter().map(|task| task.arn.clone()).collect();
-    // A request that started nothing does not use its token up: the next one with it may find room.
+    // A request that started nothing does not consume its token: the next one with it may succeed.
     if let Some(token) = token.filter(|_| !arns.is_empty()) {
         let request = (parameters(&call.input), arns.clone());
         call.aws
@@ -96,7 +96,7 @@ pub(super) async fn run_task(call: Call<'_>) -> Answer {
     Ok(json!({ "tasks": tasks, "failures": failures }))
 }
 
-/// As many tasks as there is room for, and why no more: that is part of the answer, not an error.
+/// Starts as many tasks as capacity allows. Failures are part of the response, not an error.
 fn start(call: Call<'_>, wanted: &Launch) -> Result<(Vec<Task>, Vec<Failure>), ApiError> {
     let mut started = Vec::new();
     for _ in 0..count(&call.input)? {

@@ -1,4 +1,4 @@
-//! What RunTask refuses before it starts anything.
+//! RunTask's validation, before it starts anything.
 
 use serde_json::Value;
 

@@ -183,7 +183,7 @@ fn describe_task_sets(call: Call<'_>) -> Answer {
 }
 
 /// CreateTaskSet, UpdateTaskSet, DeleteTaskSet and UpdateServicePrimaryTaskSet are for the EXTERNAL controller, which
-/// no service here has: on a CODE_DEPLOY service only CodeDeploy makes task sets. The message is inferred from
+/// no service here has: on a CODE_DEPLOY service only CodeDeploy creates task sets. The message is inferred from
 /// UpdateService's.
 fn refuse_task_set_change(call: Call<'_>) -> Answer {
     call.aws.ecs.read(|state| service(call, state).map(drop))?;
@@ -246,7 +246,7 @@ fn changes(input: &Input<'_>) -> Result<(Option<u32>, Map<String, Value>), ApiEr
     input.structures("placementStrategy")?;
     let configuration = input.structure("deploymentConfiguration")?;
     if configuration.is_some_and(|given| given.value("deploymentCircuitBreaker").is_some()) {
-        // Inferred: the API Reference only says that it is for rolling updates.
+        // Inferred: the API Reference states only that it is for rolling updates.
         return Err(invalid(
             "deploymentCircuitBreaker is not supported with a CODE_DEPLOY deployment controller.",
         ));
