@@ -142,7 +142,7 @@ fn a_filter_that_eventbridge_refuses_is_an_error() {
         ),
         (
             json!({"anything-but": {"numeric": [">", 1]}}),
-            "takes texts",
+            "takes strings",
         ),
         (json!({"numeric": ["=", "1"]}), "`numeric` takes"),
         (
