@@ -9,7 +9,7 @@ use record::{Record, Revision};
 struct Run<'a> {
     image: &'a str,
     /// The maximum number of reconciliations that were running when one of them was registered.
-    looks: usize,
+    reconciliations: usize,
     revisions: usize,
 }
 
@@ -27,15 +27,16 @@ pub fn needed(record: &Record) -> Vec<&Revision> {
         let run = runs
             .remove(family)
             .filter(|run| run.image == revision.image);
-        let (looks, before) = run.map_or((0, 0), |run| (run.looks, run.revisions));
+        let (reconciliations, before) =
+            run.map_or((0, 0), |run| (run.reconciliations, run.revisions));
         // A reconciliation that registers in vain had started before the first registration, so it was running then.
-        let looks = looks.max(revision.starts_at_once);
-        if before == 0 || before >= looks {
+        let reconciliations = reconciliations.max(revision.starts_at_once);
+        if before == 0 || before >= reconciliations {
             needed.push(revision);
         }
         let run = Run {
             image: &revision.image,
-            looks,
+            reconciliations,
             revisions: before + 1,
         };
         runs.insert(family, run);
@@ -54,7 +55,7 @@ mod tests {
     fn check(revisions: &str, expected: &str) {
         let revision = |(number, of): (usize, &str)| {
             let (family, of) = of.split_once(':').unwrap();
-            let (image, looks) = of.split_at(1);
+            let (image, reconciliations) = of.split_at(1);
             Revision {
                 arn: format!("arn:{family}:{number}"),
                 family: family.to_owned(),
@@ -62,7 +63,7 @@ mod tests {
                 registered_at: SystemTime::UNIX_EPOCH,
                 image: image.to_owned(),
                 images: BTreeMap::new(),
-                starts_at_once: looks.parse().unwrap(),
+                starts_at_once: reconciliations.parse().unwrap(),
             }
         };
         let record = Record {

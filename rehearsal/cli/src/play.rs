@@ -202,11 +202,11 @@ async fn play_through(
         traffic,
     } = set_up;
     let (start, real_start) = (known.start, Instant::now());
-    let looks: Vec<_> = traffic.values().map(Traffic::look).collect();
+    let observers: Vec<_> = traffic.values().map(Traffic::observer).collect();
     let everybody = move || {
-        looks
+        observers
             .iter()
-            .map(|look| look())
+            .map(|observe| observe())
             .fold(Seen::default(), Seen::and)
     };
     let timeline = world.timeline.subscribe();

@@ -91,7 +91,7 @@ impl Traffic {
     }
 
     /// Returns the current view at any time.
-    pub(crate) fn look(&self) -> impl Fn() -> Seen + Send + Sync + 'static {
+    pub(crate) fn observer(&self) -> impl Fn() -> Seen + Send + Sync + 'static {
         let kept = self.kept.clone();
         move || lock(&kept).seen.clone()
     }

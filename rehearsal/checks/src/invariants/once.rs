@@ -36,11 +36,11 @@ fn twice(facts: &Facts<'_>, pipeline: &Pipeline<'_>) -> Vec<String> {
         let pushed = pushes.any(|push| {
             push.digest == digest && is_new(push.at) && push.at <= deployment.created_at
         });
-        let mut looks = facts.record.reconciliations.iter();
-        let asked = looks.any(|look| {
-            look.asked.as_ref() == Some(&pipeline.given.name)
-                && is_new(look.began)
-                && look.began <= deployment.created_at
+        let mut reconciliations = facts.record.reconciliations.iter();
+        let asked = reconciliations.any(|reconciliation| {
+            reconciliation.asked.as_ref() == Some(&pipeline.given.name)
+                && is_new(reconciliation.began)
+                && reconciliation.began <= deployment.created_at
         });
         if !pushed && !asked {
             let since = before.map_or_else(String::new, |before| {
@@ -96,10 +96,10 @@ fn needless(facts: &Facts<'_>) -> Vec<String> {
 
 /// The maximum number of reconciliations that were running when one of these was registered.
 fn side_by_side(facts: &Facts<'_>, revisions: &[&Revision]) -> usize {
-    let looks = revisions
+    let reconciliations = revisions
         .iter()
         .map(|revision| facts.reconciling_at(revision.registered_at).count());
-    looks.max().unwrap_or_default()
+    reconciliations.max().unwrap_or_default()
 }
 
 /// The number of orders of a revision's images, by moved tags or requests.
@@ -113,6 +113,6 @@ fn orders(facts: &Facts<'_>, digests: &[&str]) -> usize {
         .record
         .reconciliations
         .iter()
-        .filter(|look| look.asked.is_some());
+        .filter(|reconciliation| reconciliation.asked.is_some());
     moves.count() + requests.count()
 }

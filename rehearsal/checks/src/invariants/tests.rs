@@ -57,7 +57,7 @@ fn shipped(rule: &str) -> Record {
             .into_iter()
             .chain(["latest", "release-1", "1.1.0"].map(|tag| push("a", 1, tag)))
             .collect(),
-        reconciliations: vec![look(1, 3, None)],
+        reconciliations: vec![reconciliation(1, 3, None)],
         deployments: vec![deployment("d-a", "a", 2)],
         revisions: vec![revision("web:2", "a", 2)],
         hooks: vec![
@@ -103,7 +103,7 @@ fn push(digest: &str, minute: u64, tag: &str) -> Push {
     }
 }
 
-fn look(began: u64, ended: u64, asked: Option<&str>) -> Reconciliation {
+fn reconciliation(began: u64, ended: u64, asked: Option<&str>) -> Reconciliation {
     Reconciliation {
         began: at(began),
         ended: Some(at(ended)),
@@ -277,7 +277,7 @@ fn and_pushed(record: &mut Record) {
 /// `b` is deployed at minute 11, and fails.
 fn and_failed(record: &mut Record) {
     and_pushed(record);
-    record.reconciliations.push(look(10, 12, None));
+    record.reconciliations.push(reconciliation(10, 12, None));
     record.revisions.push(revision("web:3", "b", 11));
     record.deployments.push(Deployment {
         revision: "web:3".to_owned(),
@@ -382,12 +382,16 @@ fn nothing_is_deployed_twice() {
     };
     check(pushed_again, &[]);
     let asked: Change = |record| {
-        record.reconciliations.push(look(19, 21, Some("web")));
+        record
+            .reconciliations
+            .push(reconciliation(19, 21, Some("web")));
         again(record);
     };
     check(asked, &[]);
     let asked_for_another: Change = |record| {
-        record.reconciliations.push(look(19, 21, Some("admin")));
+        record
+            .reconciliations
+            .push(reconciliation(19, 21, Some("admin")));
         again(record);
     };
     check(asked_for_another, &[2]);
@@ -404,7 +408,9 @@ fn an_order_at_the_moment_of_a_creation_is_a_new_one() {
     };
     check(pushed, &[]);
     let asked: Change = |record| {
-        record.reconciliations.push(look(2, 21, Some("web")));
+        record
+            .reconciliations
+            .push(reconciliation(2, 21, Some("web")));
         again(record);
     };
     check(asked, &[]);
@@ -426,16 +432,20 @@ fn a_push_costs_one_needless_revision_at_most() {
         (&three, &[], &[]),
         (&four, &[], &[2]),
         // Two concurrent reconciliations may leave one each, if both were running when the revisions were registered.
-        (&four, &[look(2, 3, None)], &[]),
-        (&four, &[look(3, 4, None)], &[2]),
-        (&four, &[look(30, 32, None), look(31, 32, None)], &[2]),
+        (&four, &[reconciliation(2, 3, None)], &[]),
+        (&four, &[reconciliation(3, 4, None)], &[2]),
+        (
+            &four,
+            &[reconciliation(30, 32, None), reconciliation(31, 32, None)],
+            &[2],
+        ),
     ];
-    for (in_vain, looks, expected) in cases {
+    for (in_vain, reconciliations, expected) in cases {
         let change = |record: &mut Record| {
             // No deployment ships them.
             let revisions = in_vain.iter().map(|arn| revision(arn, "a", 2));
             record.revisions.extend(revisions);
-            record.reconciliations.extend_from_slice(looks);
+            record.reconciliations.extend_from_slice(reconciliations);
         };
         check(change, expected);
     }

@@ -349,7 +349,10 @@ fn multi_archs_claims_fail_when_they_should() {
                 "every reconciliation was for the index",
             ),
             (
-                |r| r.invocations.push(look("sha256:4c9a", "already-running")),
+                |r| {
+                    r.invocations
+                        .push(reconciled("sha256:4c9a", "already-running"))
+                },
                 "every reconciliation was for the index",
             ),
         ],
@@ -367,11 +370,14 @@ fn index_shipped() -> Record {
         .insert("web".to_owned(), image.clone());
     record.revisions[0].image = image;
     record.timeline.extend(moments(&["image pushed"; 5]));
-    record.invocations = vec![look(&digest, "start"), look(&digest, "already-running")];
+    record.invocations = vec![
+        reconciled(&digest, "start"),
+        reconciled(&digest, "already-running"),
+    ];
     record
 }
 
-fn look(digest: &str, decision: &str) -> Invocation {
+fn reconciled(digest: &str, decision: &str) -> Invocation {
     let report = serde_json::json!({ "decision": decision, "image": { "digest": digest } });
     Invocation {
         answer: serde_json::json!({ "pipelines": [report] }),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::ending::{Conclusion, Ending, Failure, Green, conclude};
 use super::lifecycle::{EventStatus, LifecycleEvent};
 use super::plan::{self, Phase, PrimaryChange};
-use super::record::{look, set_event, set_status};
+use super::record::{read, set_event, set_status};
 use super::{
     CodeDeploy, Creator, Deployment, DeploymentStatus, Group, announce, hook, install, rollback,
     shift, task_sets, waits, watch,
@@ -26,7 +26,7 @@ pub fn begin(codedeploy: &Arc<CodeDeploy>, id: String) {
 }
 
 async fn play_to_the_end(codedeploy: Arc<CodeDeploy>, id: String) {
-    let Some((deployment, group)) = look(&codedeploy, &id) else {
+    let Some((deployment, group)) = read(&codedeploy, &id) else {
         return;
     };
     let play = async {
@@ -53,7 +53,7 @@ async fn play_to_the_end(codedeploy: Arc<CodeDeploy>, id: String) {
 
 /// Runs every phase, from the first lifecycle event until blue is deleted.
 async fn play(codedeploy: &Arc<CodeDeploy>, id: &str, group: &Group) -> Result<(), Ending> {
-    let Some((deployment, _)) = look(codedeploy, id) else {
+    let Some((deployment, _)) = read(codedeploy, id) else {
         return Ok(());
     };
     let events: Vec<_> = deployment
@@ -130,7 +130,7 @@ async fn perform(
 }
 
 fn make_green_primary(codedeploy: &CodeDeploy, id: &str, group: &Group) {
-    if let Some(green) = look(codedeploy, id).and_then(|(deployment, _)| deployment.green) {
+    if let Some(green) = read(codedeploy, id).and_then(|(deployment, _)| deployment.green) {
         task_sets::make_primary(codedeploy, group, &green);
     }
     if !codedeploy
@@ -145,7 +145,7 @@ fn make_green_primary(codedeploy: &CodeDeploy, id: &str, group: &Group) {
 /// Records the end and starts the rollback, if one is due, at the same moment, so that no other deployment can start in
 /// between.
 fn end(codedeploy: &Arc<CodeDeploy>, id: &str, group: &Group, ending: Ending) {
-    let Some((deployment, _)) = look(codedeploy, id) else {
+    let Some((deployment, _)) = read(codedeploy, id) else {
         return;
     };
     let green = match deployment.green {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::ending::Failure;
-use super::record::{edit, look};
+use super::record::{edit, read};
 use super::traffic::Routing;
 use super::{CodeDeploy, Group, shift, task_sets};
 use crate::ecs::keep;
@@ -22,7 +22,7 @@ pub(super) async fn install(
     let sides = task_sets::sides(codedeploy, group)?;
     // Before green is created: a deployment that fails here leaves nothing behind, so it is not rolled back.
     task_sets::check_listeners(codedeploy, group, &sides)?;
-    let Some((deployment, _)) = look(codedeploy, id) else {
+    let Some((deployment, _)) = read(codedeploy, id) else {
         return Ok(());
     };
     let green = task_sets::create_green(codedeploy, group, &deployment, &sides)?;

@@ -5,7 +5,7 @@ use super::{CodeDeploy, Deployment, DeploymentStatus, Group};
 use crate::timeline;
 
 /// Returns the deployment and its group in their current state.
-pub(super) fn look(codedeploy: &CodeDeploy, id: &str) -> Option<(Deployment, Group)> {
+pub(super) fn read(codedeploy: &CodeDeploy, id: &str) -> Option<(Deployment, Group)> {
     codedeploy.read(|state| {
         let deployment = state.deployment(id)?;
         Some((deployment.clone(), state.group_of(deployment)?.clone()))

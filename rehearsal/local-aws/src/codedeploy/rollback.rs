@@ -7,7 +7,7 @@ use super::app_spec::{self, AppSpec};
 use super::ending::{Ending, Failure};
 use super::engine::during;
 use super::lifecycle::LifecycleEvent;
-use super::record::look;
+use super::record::read;
 use super::traffic::{ALL_AT_ONCE, DeploymentConfig, Routing};
 use super::{
     Alarms, CodeDeploy, Creator, Deployment, DeploymentStatus, Group, Wait, hook, pending, shift,
@@ -91,7 +91,7 @@ pub(super) async fn play(
     id: &str,
     group: &Group,
 ) -> Result<(), Ending> {
-    let Some((deployment, _)) = look(codedeploy, id) else {
+    let Some((deployment, _)) = read(codedeploy, id) else {
         return Ok(());
     };
     for event in deployment.events.iter().map(|record| record.event) {

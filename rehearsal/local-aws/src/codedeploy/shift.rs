@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::ending::Failure;
-use super::record::{edit, look};
+use super::record::{edit, read};
 use super::{CodeDeploy, Deployment, Group, task_sets};
 use crate::ecs::{self, keep};
 use crate::timeline::ListenerKind;
@@ -21,7 +21,7 @@ pub(super) async fn production(
     id: &str,
     group: &Group,
 ) -> Result<(), Failure> {
-    let Some((deployment, _)) = look(codedeploy, id) else {
+    let Some((deployment, _)) = read(codedeploy, id) else {
         return Ok(());
     };
     // Read before the first step, which the timeline announces: a scaling in response to it must count as a change.
@@ -96,7 +96,7 @@ pub(super) fn shift(
             deployment.green_percent = green_percent
         });
     }
-    if let Some((deployment, _)) = look(codedeploy, id) {
+    if let Some((deployment, _)) = read(codedeploy, id) {
         task_sets::set_weights(codedeploy, group, &deployment, kind, green_percent);
     }
 }

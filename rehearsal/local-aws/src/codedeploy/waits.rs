@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::ending::{Counts, Ending};
-use super::record::{edit, look, set_status};
+use super::record::{edit, read, set_status};
 use super::{CodeDeploy, Deployment, DeploymentStatus, Group, Wait, announce, task_sets};
 use crate::assumption::Assumption;
 
@@ -20,7 +20,7 @@ pub(super) async fn ready(
     });
     // Set before the event is emitted: its receiver reads the deployment, and expects it to be `Ready`.
     set_status(codedeploy, id, DeploymentStatus::Ready);
-    if let Some((deployment, _)) = look(codedeploy, id) {
+    if let Some((deployment, _)) = read(codedeploy, id) {
         announce::state_change(codedeploy, &deployment, group, "READY");
     }
     // Biased, because ContinueDeployment has already succeeded: it must not lose to a time-out at the same moment.
@@ -62,7 +62,7 @@ pub(super) async fn terminate_blue(codedeploy: &CodeDeploy, id: &str, group: &Gr
     edit(codedeploy, id, |deployment| {
         deployment.termination_wait = Wait::Over
     });
-    if let Some(blue) = look(codedeploy, id).and_then(|(deployment, _)| deployment.blue) {
+    if let Some(blue) = read(codedeploy, id).and_then(|(deployment, _)| deployment.blue) {
         task_sets::delete_task_set(codedeploy, &blue).await;
     }
 }

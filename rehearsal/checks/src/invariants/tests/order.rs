@@ -12,7 +12,7 @@ fn and_back(record: &mut Record) {
         moved: false,
         ..push("first", 19, "1.0.0")
     });
-    record.reconciliations.push(look(19, 21, None));
+    record.reconciliations.push(reconciliation(19, 21, None));
     and_told(record, deployment("d-back", "first", 20));
     record.pipelines[0].runs = Some("first".to_owned());
 }
@@ -46,11 +46,11 @@ fn later_tags_do_not_make_an_earlier_deployment_a_downgrade() {
         record.images.push(image("b", 10, "1.2.0"));
         record.pushes.push(push("b", 10, "1.2.0"));
         record.pushes.push(push("a", again, "1.4.0"));
-        record.reconciliations.push(look(18, 21, None));
+        record.reconciliations.push(reconciliation(18, 21, None));
         and_told(record, deployment("d-b", "b", 20));
         record.images[1].tags.push("1.4.0".to_owned());
         let a = deployment("d-again", "a", 30);
-        record.reconciliations.push(look(30, 31, None));
+        record.reconciliations.push(reconciliation(30, 31, None));
         and_told(record, a);
     }
     check_rule("semver:^1", |record| and_b(record, 19), &[]);
@@ -69,7 +69,7 @@ fn a_version_that_was_moved_to_another_image_is_of_that_one() {
         record.messages.push(told("failed", "d-b", "b", 16));
         record.images.push(image("c", 20, "1.2.0"));
         record.pushes.push(push("c", 20, "1.2.0"));
-        record.reconciliations.push(look(20, 22, None));
+        record.reconciliations.push(reconciliation(20, 22, None));
         let revision = "web:3".to_owned();
         let c = Deployment {
             revision,
@@ -80,7 +80,7 @@ fn a_version_that_was_moved_to_another_image_is_of_that_one() {
     }
     check_rule("semver:^1", and_c, &[]);
     let deployed_by_it: Change = |record| {
-        record.reconciliations.push(look(12, 13, None));
+        record.reconciliations.push(reconciliation(12, 13, None));
         and_told(record, deployment("d-again", "a", 13));
         and_c(record);
     };
