@@ -353,7 +353,7 @@ class Trial:
         deployment = deploy(self.world, web)
         self.is_told(deployment, "START", "started")
         early = self.invoke("report-outcome", deployment.state_change("web", "SUCCESS"))
-        self.unanswered("an end that CodeDeploy does not state is not told", early, "CodeDeploy says that it has not")
+        self.unanswered("an end that CodeDeploy does not state is not told", early, "CodeDeploy's record does not yet")
         self.is_told(deployment, "SUCCESS", "failed", ", as long as blue serves production")
         green = deployment.green["taskSetArn"]
         self.world.ecs.update_service_primary_task_set(cluster=CLUSTER, service="web", primaryTaskSet=green)

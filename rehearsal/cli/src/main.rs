@@ -117,7 +117,11 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Ended> {
         Some(Command::Storm(storming)) => Play::Storm(storming),
     };
     let root = root(arguments.build()).map_err(Ended::WrongUsage)?;
-    let catalogue = Catalogue::find(&root).map_err(Ended::WrongUsage)?;
+    let catalogue = match &play {
+        Play::Scenario | Play::Crashes(_) => Catalogue::find(&root).map_err(Ended::WrongUsage)?,
+        // These play no scenario: a template and a pipelines file are enough of a workspace.
+        Play::Scale(_) | Play::Serve(_) | Play::Storm(_) => Catalogue::default(),
+    };
     if arguments.playing.list {
         return list(&catalogue);
     }
@@ -131,7 +135,7 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Ended> {
         wire: arguments.wire().cloned(),
     };
     check(arguments, &given, &paths).await?;
-    let scenario = chosen(arguments, &given, &catalogue).map_err(Ended::WrongUsage)?;
+    let scenario = chosen(&play, arguments, &given, &catalogue).map_err(Ended::WrongUsage)?;
     play_command(play, arguments, scenario, &catalogue, given.report, &paths)
         .await
         .map_err(Ended::Failed)
@@ -347,14 +351,22 @@ fn status(well: bool) -> ExitCode {
 }
 
 /// The scenario of the arguments, with their deviations; other commands start from the setting of `ship`.
-fn chosen(arguments: &Arguments, given: &Given, catalogue: &Catalogue) -> anyhow::Result<Scenario> {
+fn chosen(
+    play: &Play<'_>,
+    arguments: &Arguments,
+    given: &Given,
+    catalogue: &Catalogue,
+) -> anyhow::Result<Scenario> {
     let playing = &arguments.playing;
     let mut scenario = match (&given.event, &given.pipelines) {
         (Some(event), _) => scenario::of_event(event.clone(), catalogue.scenario("ship")?),
         (None, Some(file)) => {
             scenario::custom_pipelines::of_file(&playing.scenario, &file.path, &file.text)?
         }
-        (None, None) => catalogue.scenario(&playing.scenario)?,
+        (None, None) => match play {
+            Play::Scenario | Play::Crashes(_) => catalogue.scenario(&playing.scenario)?,
+            Play::Scale(_) | Play::Serve(_) | Play::Storm(_) => Scenario::shop(),
+        },
     };
     let otherwise = arguments.otherwise();
     // A scenario's own assumptions stay in effect.

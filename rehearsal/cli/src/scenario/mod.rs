@@ -79,6 +79,20 @@ impl MessageFormat {
 }
 
 impl Scenario {
+    /// The shop, in which nothing happens by itself: what `serve` keeps running.
+    pub(crate) fn shop() -> Scenario {
+        Scenario {
+            name: "shop".to_owned(),
+            summary: "one service, `web`, runs 1.0.0".to_owned(),
+            pipelines: Pipelines::File(PathBuf::from("config/pipelines.toml")),
+            message_format: MessageFormat::Text,
+            setting: Setting::shop(),
+            steps: Vec::new(),
+            expectations: Vec::new(),
+            excuses: Vec::new(),
+        }
+    }
+
     /// No call is refused except as the scenario intends: functions survive many refusals silently.
     fn permitted(mut self) -> Scenario {
         let denied = self.steps.iter().filter_map(|step| {

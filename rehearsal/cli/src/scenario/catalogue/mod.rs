@@ -26,7 +26,7 @@ const ORDER: &str = "order.txt";
 const PIPELINES: &str = "pipelines";
 
 /// All scenarios by name, in the order of `--list`.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Catalogue {
     scenarios: Vec<Entry>,
 }
