@@ -4,7 +4,7 @@ use crate::scenario::dead_letters::{calls_kept, event_kept};
 use crate::scenario::history::{self, Left};
 use crate::scenario::{Expectation, Provided, claims, quoted};
 
-use super::claims as named;
+use super::{claims as named, world};
 
 /// A form of sentence: its documentation, and its parser.
 pub(super) struct Form {
@@ -185,14 +185,15 @@ pub(super) const FORMS: [Form; 24] = [
         )])
     }),
     form("with | without `ASSUMPTION`: CLAIM", |text| {
-        let (provided, claim) = provided(text)?;
+        let (provided, claim) = provided(text)?.ok()?;
         Some(vec![expectation(claim).ok()?.provided(provided)])
     }),
 ];
 
 /// The claim that has this sentence.
 pub(super) fn expectation(sentence: &str) -> Result<Expectation, String> {
-    if let Some((provided, claim)) = provided(sentence) {
+    if let Some(provided) = provided(sentence) {
+        let (provided, claim) = provided?;
         return Ok(expectation(claim)?.provided(provided));
     }
     let read = |form: &Form| (form.read)(sentence);
@@ -238,14 +239,16 @@ fn started(text: &str) -> Option<Vec<Expectation>> {
     Some(claims::started(count.parse().ok()?))
 }
 
-fn provided(text: &str) -> Option<(Provided, &str)> {
+/// The condition of a claim, and the claim. A misspelt assumption is refused: a claim under it would never be checked.
+fn provided(text: &str) -> Option<Result<(Provided, &str), String>> {
     let (word, rest) = text.split_once(" `")?;
-    let (assumption, claim) = rest.split_once("`: ")?;
-    match word {
-        "with" => Some((Provided::Assumed(assumption.to_owned()), claim)),
-        "without" => Some((Provided::NotAssumed(assumption.to_owned()), claim)),
-        _ => None,
-    }
+    let (name, claim) = rest.split_once("`: ")?;
+    let provided: fn(String) -> Provided = match word {
+        "with" => Provided::Assumed,
+        "without" => Provided::NotAssumed,
+        _ => return None,
+    };
+    Some(world::assumption(name).map(|_| (provided(name.to_owned()), claim)))
 }
 
 /// `none` is a valid list.

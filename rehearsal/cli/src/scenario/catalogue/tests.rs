@@ -223,6 +223,22 @@ fn assumptions_and_faults_are_parsed_as_the_options_are() {
     );
 }
 
+/// A claim under a misspelt assumption would never be checked.
+#[test]
+fn a_claim_is_conditional_on_known_assumptions_only() {
+    let claim = |line| format!("{GOOD}claims = \"\"\"\n{line}\n\"\"\"\n");
+    for word in ["with", "without"] {
+        let line = format!("{word} `rollback-call-hooks`: every deployment succeeded");
+        let (_root, catalogue) = workspace(&[("a/first.toml", &claim(line))]);
+        let error = catalogue.scenario("first").err().unwrap().to_string();
+        let expected = ":7: `rollback-call-hooks` is not an assumption, expected one of ";
+        assert!(error.contains(expected), "{error}");
+    }
+    let line = "with `rollback-calls-hooks`: every deployment succeeded".to_owned();
+    let (_root, catalogue) = workspace(&[("a/first.toml", &claim(line))]);
+    assert!(catalogue.scenario("first").is_ok());
+}
+
 #[test]
 fn an_unknown_or_missing_key_is_reported_with_its_line() {
     let steps = "steps = '''\nsettle\n'''\n";

@@ -7,6 +7,7 @@ use local_aws::ecr::{ImageSettings, IndexSettings};
 use local_aws::ecs::capacity::LaunchKind;
 use local_aws::fault::Planned;
 use local_aws::identity::REGISTRY;
+use local_aws::named::UnknownName;
 use local_aws::world::{ContainerSettings, ServiceSettings, TestListener};
 use serde::Deserialize;
 use toml::Spanned;
@@ -132,15 +133,7 @@ pub(super) fn setting(
         let tags: Vec<&str> = image.tags.iter().map(String::as_str).collect();
         Ok(IndexSettings::new(&image.repository, &tags, &image.version))
     });
-    let assumptions = all(&world.assume, problems, |given| {
-        given.parse::<Assumption>().map_err(|_| {
-            let known: Vec<&str> = Assumption::ALL.iter().map(|known| known.name()).collect();
-            format!(
-                "`{given}` is not an assumption, expected one of {}",
-                known.join(", ")
-            )
-        })
-    });
+    let assumptions = all(&world.assume, problems, assumption);
     setting.assumptions = assumptions.into_iter().collect();
     setting.faults = all(&world.faults, problems, |given| {
         given
@@ -149,6 +142,17 @@ pub(super) fn setting(
     });
     setting.mode = world.mode;
     setting
+}
+
+/// An assumption by its name.
+pub(super) fn assumption(given: &str) -> Result<Assumption, String> {
+    given.parse().map_err(|_: UnknownName| {
+        let known: Vec<&str> = Assumption::ALL.iter().map(|known| known.name()).collect();
+        format!(
+            "`{given}` is not an assumption, expected one of {}",
+            known.join(", ")
+        )
+    })
 }
 
 /// The meaning of each item; items without one are problems.
