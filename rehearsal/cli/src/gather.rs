@@ -68,7 +68,7 @@ pub(crate) fn gather(
         dead_letters: functions::dead_letters(world, &redactor),
         aws_calls: functions::aws_calls(world, &redactor),
         messages: messages(&timeline, &redactor),
-        leaks: leaks::leaks(world, simulated, &timeline, &invocations),
+        leaks: leaks::leaks(world, simulated, &timeline, &invocations, &redactor),
         timeline: moments(&timeline, simulated),
         events: timeline
             .into_iter()

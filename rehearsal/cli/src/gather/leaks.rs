@@ -9,6 +9,7 @@ use local_aws::world::World;
 use record::{Leak, Simulated};
 
 use super::happened::message;
+use super::redact::Redactor;
 use crate::scenario::setting::SECRET;
 
 /// The maximum number of characters before a secret that are kept.
@@ -19,6 +20,7 @@ pub(super) fn leaks(
     simulated: Simulated,
     timeline: &[Entry],
     invocations: &[Invocation],
+    redactor: &Redactor,
 ) -> Vec<Leak> {
     let messages = timeline.iter().filter_map(|entry| {
         let message = message(entry)?;
@@ -29,7 +31,7 @@ pub(super) fn leaks(
     });
     let secrets = secrets(world);
     let said = messages.chain(said(world, invocations));
-    said.filter_map(|(place, text)| leak(&secrets, place, &text))
+    said.filter_map(|(place, text)| leak(&secrets, place, &text, redactor))
         .collect()
 }
 
@@ -70,13 +72,19 @@ fn said(world: &World, invocations: &[Invocation]) -> impl Iterator<Item = (Stri
     logged.chain(answered)
 }
 
-/// The first secret in a text: the text before it contains none.
-fn leak(secrets: &[(&'static str, String)], place: String, text: &str) -> Option<Leak> {
+/// The first secret in a text. The text before it may contain values of other variables, and is redacted before it is cut:
+/// half a value would not be recognized.
+fn leak(
+    secrets: &[(&'static str, String)],
+    place: String,
+    text: &str,
+    redactor: &Redactor,
+) -> Option<Leak> {
     let found = secrets
         .iter()
         .filter_map(|(name, secret)| Some((text.find(secret)?, *name)));
     let (from, name) = found.min()?;
-    let before = &text[..from];
+    let before = redactor.text(&text[..from]);
     let skipped = before.chars().count().saturating_sub(CHARACTERS_BEFORE);
     Some(Leak {
         place,
@@ -92,7 +100,7 @@ mod tests {
     #[test]
     fn a_text_with_a_secret_is_reported_without_it() {
         let secrets = [("TOKEN", "planted".to_owned()), ("ID", "1234".to_owned())];
-        let leak = |text: &str| leak(&secrets, "the log".to_owned(), text);
+        let leak = |text: &str| leak(&secrets, "the log".to_owned(), text, &Redactor::default());
         assert_eq!(leak("nothing"), None);
         let expected = Leak {
             place: "the log".to_owned(),
