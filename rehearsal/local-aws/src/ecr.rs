@@ -66,13 +66,17 @@ pub enum Reference {
 }
 
 /// Why a push was refused.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PushRefused {
+    #[error("the repository does not exist")]
     NoSuchRepository,
     /// The image exists with this tag, if one was given, so nothing would change.
+    #[error("the image is there already, under this tag")]
     AlreadyExists,
+    #[error("the tag is immutable")]
     TagIsImmutable,
     /// The index refers to manifests that are not in the repository.
+    #[error("the index refers to manifests that are not in the repository")]
     ChildrenMissing,
 }
 

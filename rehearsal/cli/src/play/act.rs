@@ -175,7 +175,7 @@ impl<'a> Script<'a> {
 }
 
 fn not_pushed(image: &ImageSettings, refused: PushRefused) -> anyhow::Error {
-    anyhow!("ECR refused the push of `{}`: {refused:?}", image.version)
+    anyhow!("ECR refused the push of `{}`: {refused}", image.version)
 }
 
 fn inject(world: &World, faults: &DeliveryFaults) {
