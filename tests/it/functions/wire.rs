@@ -130,7 +130,7 @@ pub(crate) fn invoke_each(
     let noted = Arc::clone(&calls);
     let aws = serve(move |request| {
         let Some((operation, body)) = understood(request) else {
-            return Some(fault_injection());
+            return Some(misdirected());
         };
         let mut calls = noted.lock().unwrap();
         let before = calls
@@ -150,7 +150,7 @@ pub(crate) fn invoke_each(
     let (told, events) = (Mutex::new(told), Mutex::new(move || events.pop_front()));
     let runtime = serve(move |request| {
         if !request.path.starts_with("/2018-06-01/runtime/") {
-            return Some(fault_injection());
+            return Some(misdirected());
         }
         if request.method == "GET" {
             // The function's process ends before it would be handed more events than there are.
@@ -209,9 +209,9 @@ fn next(event: Event) -> Response {
     }
 }
 
-/// What was meant for somebody else: a rehearsal beside this test checks the health of a target that is gone, and whose port
-/// is ours by now.
-fn fault_injection() -> Response {
+/// The response to a request that was meant for another program: a rehearsal beside this test checks the health of a
+/// target that is gone, and whose port this test has now.
+fn misdirected() -> Response {
     Response {
         status: 404,
         headers: Vec::new(),
