@@ -10,7 +10,9 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
@@ -64,8 +66,11 @@ impl Catalogue {
             }
         }
         let order = folder.join(ORDER);
-        let order =
-            fs::read_to_string(&order).with_context(|| format!("read `{}`", order.display()))?;
+        let order = match fs::read_to_string(&order) {
+            // Without the file, the scenarios are listed by theme.
+            Err(error) if error.kind() == ErrorKind::NotFound => String::new(),
+            read => read.with_context(|| format!("read `{}`", order.display()))?,
+        };
         let order: Vec<&str> = order.lines().collect();
         let place = |name: &str| order.iter().position(|known| *known == name);
         // Scenarios that the file does not name come last, by theme.
@@ -114,9 +119,12 @@ impl Catalogue {
     fn entry(&self, name: &str) -> anyhow::Result<&Entry> {
         let mut named = self.scenarios.iter().filter(|entry| entry.name == name);
         let Some(entry) = named.next() else {
+            let mut known = self.names();
+            let mut listed = BTreeSet::new();
+            known.retain(|name| listed.insert(*name));
             bail!(
                 "`{name}` is not a scenario, expected one of {} (hint: a file `{FOLDER}/THEME/{name}.toml` makes it one)",
-                quoted(&self.names())
+                quoted(&known)
             )
         };
         let other = named.next();
