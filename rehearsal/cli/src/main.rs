@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use local_aws::api::wire::Wire;
+use local_aws::fault::Planned;
 use local_aws::iam::Iam;
 use report::Colours;
 use tokio::runtime::Runtime;
@@ -41,6 +42,7 @@ use crate::pipelines_file::PipelinesFile;
 use crate::play::Paths;
 use crate::progress::Output;
 use crate::report_file::ReportFile;
+use crate::saved::Claims;
 use crate::scenario::setting::Mode;
 use crate::scenario::{Catalogue, EventFile, Golden, MessageFormat, Scenario};
 use record::Record;
@@ -105,9 +107,8 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Ended> {
     let play = match &arguments.command {
         Some(Command::Check(check)) => {
             // A binary far from its workspace still judges the invariants.
-            let root = root(arguments.build()).ok();
-            let catalogue = root.and_then(|root| Catalogue::find(&root).ok());
-            return check_record(check, catalogue.as_ref(), &output(check.json));
+            let catalogue = root(arguments.build()).and_then(|root| Catalogue::find(&root));
+            return check_record(check, &catalogue, &output(check.json));
         }
         Some(Command::Report(shown)) => return show_record(shown, given.report),
         None => Play::Scenario,
@@ -118,6 +119,8 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Ended> {
     };
     let root = root(arguments.build()).map_err(Ended::WrongUsage)?;
     let catalogue = match &play {
+        // Custom pipelines bring their own scenarios.
+        Play::Scenario if given.pipelines.is_some() => Catalogue::default(),
         Play::Scenario | Play::Crashes(_) => Catalogue::find(&root).map_err(Ended::WrongUsage)?,
         // These play no scenario: a template and a pipelines file are enough of a workspace.
         Play::Scale(_) | Play::Serve(_) | Play::Storm(_) => Catalogue::default(),
@@ -125,8 +128,10 @@ async fn run(arguments: &Arguments) -> Result<ExitCode, Ended> {
     if arguments.playing.list {
         return list(&catalogue);
     }
-    for name in arguments.scenarios() {
-        catalogue.scenario(name).map_err(Ended::WrongUsage)?;
+    if given.pipelines.is_none() {
+        for name in arguments.scenarios() {
+            catalogue.scenario(name).map_err(Ended::WrongUsage)?;
+        }
     }
     let binaries = binaries(arguments.build(), &root).await?;
     let paths = Paths {
@@ -157,7 +162,7 @@ fn list(catalogue: &Catalogue) -> Result<ExitCode, Ended> {
 /// `check`: reports the verdict on a record, as the play itself did at its end.
 fn check_record(
     check: &Check,
-    catalogue: Option<&Catalogue>,
+    catalogue: &anyhow::Result<Catalogue>,
     output: &Output,
 ) -> Result<ExitCode, Ended> {
     let record = saved::read(&check.record).map_err(Ended::WrongUsage)?;
@@ -165,8 +170,13 @@ fn check_record(
         let error = anyhow!("the run was broken off, and cannot be judged: {why}");
         return Err(Ended::Failed(error));
     }
-    let record = saved::judge(record, catalogue);
+    let (record, claims) = saved::judge(record, catalogue);
     output.end(&record);
+    if let Claims::Kept(why) = claims {
+        output.text(&format!(
+            "only the invariants were judged again, and the claims keep their verdicts: {why}"
+        ));
+    }
     if check.json {
         let json = serde_json::to_string_pretty(&record).context("write the record")?;
         progress::print(&json).context("print the record")?;
@@ -311,11 +321,16 @@ async fn play_scenario(
     if let Some(error) = played.broken_off {
         return Err(error);
     }
-    for planned in &scenario.setting.faults {
-        if !played.injected.contains(planned) {
-            output.text(&format!("no call met the fault `{planned}`"));
-        }
+    let unmet = |planned: &&Planned| !played.injected.contains(planned);
+    for planned in scenario.setting.faults.iter().filter(unmet) {
+        output.text(&format!("no call met the fault `{planned}`"));
     }
+    // A play without the fault that was asked for shows nothing about it.
+    let is_shown = !arguments
+        .playing
+        .faults
+        .iter()
+        .any(|planned| unmet(&planned));
     let record = played.record;
     if let Some(golden) = golden {
         compare(&golden, &record, output)?;
@@ -323,7 +338,7 @@ async fn play_scenario(
     if arguments.json() {
         progress::print(&serde_json::to_string_pretty(&record)?)?;
     }
-    Ok(status(record.as_expected))
+    Ok(status(record.as_expected && is_shown))
 }
 
 /// Shows the difference between a run's history and the one in the scenario's file; or updates the file, if `UPDATE` is

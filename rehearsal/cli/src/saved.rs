@@ -45,19 +45,44 @@ fn parse(text: &str) -> anyhow::Result<Record> {
     Ok(record)
 }
 
+/// Whether the claims of a record were judged again.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Claims {
+    Judged,
+    /// They keep the verdicts of the run, for this reason.
+    Kept(String),
+}
+
 /// The same record, judged again. Claims that are not in the catalogue keep their verdicts, except the claim that the
 /// invariants hold.
-pub(crate) fn judge(mut record: Record, catalogue: Option<&Catalogue>) -> Record {
+pub(crate) fn judge(mut record: Record, catalogue: &anyhow::Result<Catalogue>) -> (Record, Claims) {
     record.violations = checks::judge(&record);
-    let is_this = |scenario: &Scenario| {
-        let claims = scenario.expectations.iter();
-        claims.map(|expected| &expected.claim).eq(&record.claims)
-    };
-    let scenario = catalogue.and_then(|catalogue| catalogue.scenario(&record.scenario).ok());
-    if let Some(scenario) = scenario.filter(is_this) {
-        scenario.judge(&mut record);
-        return record;
+    match scenario_of(&record, catalogue) {
+        Ok(scenario) => {
+            scenario.judge(&mut record);
+            (record, Claims::Judged)
+        }
+        Err(why) => (judge_invariants(record), Claims::Kept(why)),
     }
+}
+
+/// The scenario that makes the record's claims, or why there is none.
+fn scenario_of(record: &Record, catalogue: &anyhow::Result<Catalogue>) -> Result<Scenario, String> {
+    let catalogue = catalogue.as_ref().map_err(|error| format!("{error:#}"))?;
+    let name = record.scenario.as_str();
+    if !catalogue.names().contains(&name) {
+        return Err(format!("`{name}` is not a scenario of the catalogue"));
+    }
+    let scenario = catalogue.scenario(name);
+    let scenario = scenario.map_err(|error| format!("{error:#}"))?;
+    let claims = scenario.expectations.iter();
+    match claims.map(|expected| &expected.claim).eq(&record.claims) {
+        true => Ok(scenario),
+        false => Err(format!("`{name}` makes other claims than the record has")),
+    }
+}
+
+fn judge_invariants(mut record: Record) -> Record {
     let sound = claims::sound(&record.excuses);
     if !record.claims.contains(&sound.claim) {
         record.claims.push(sound.claim.clone());
@@ -91,7 +116,7 @@ mod tests {
     }
 
     fn again(record: Record) -> Record {
-        judge(record, Some(&catalogue()))
+        judge(record, &Ok(catalogue())).0
     }
 
     fn written(record: &Record) -> String {
@@ -146,6 +171,37 @@ mod tests {
         let mut corrected = judged;
         corrected.leaks.clear();
         assert!(again(corrected).as_expected);
+    }
+
+    #[test]
+    fn claims_that_are_not_judged_again_are_reported() {
+        let claims = |record: Record| judge(record, &Ok(catalogue())).1;
+        assert_eq!(claims(played()), Claims::Judged);
+        let mut other = played();
+        other.claims.remove(0);
+        let expected = "`ship` makes other claims than the record has";
+        assert_eq!(claims(other), Claims::Kept(expected.to_owned()));
+        let mut storm = played();
+        storm.scenario = "storm".to_owned();
+        let expected = "`storm` is not a scenario of the catalogue";
+        assert_eq!(claims(storm), Claims::Kept(expected.to_owned()));
+        let (_, missing) = judge(played(), &Err(anyhow!("no catalogue")));
+        assert_eq!(missing, Claims::Kept("no catalogue".to_owned()));
+    }
+
+    #[test]
+    fn a_record_excuses_no_more_than_its_scenario() {
+        let mut excused = played();
+        excused.excuses.push(record::Excuse {
+            invariant: Invariant::TruthTold,
+            reason: "a hand-written excuse".to_owned(),
+        });
+        excused.leaks.push(Leak {
+            place: "the log".to_owned(),
+            secret: "SHOP_TOKEN".to_owned(),
+            after: String::new(),
+        });
+        assert!(!again(excused).as_expected);
     }
 
     #[test]
