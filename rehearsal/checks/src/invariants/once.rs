@@ -9,10 +9,15 @@
 //! registered: two concurrent reconciliations may both register before CodeDeploy refuses the second deployment.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use record::{By, Deployment, Revision};
 
 use super::facts::{Facts, Pipeline, short};
+
+/// The time within which a call that is under way is delivered: longer than any latency of a storm's calls, and far
+/// shorter than a reconciliation.
+const ONE_CALL: Duration = Duration::from_millis(100);
 
 pub(super) fn judge(facts: &Facts<'_>) -> Vec<String> {
     let twice = facts
@@ -42,7 +47,8 @@ fn twice(facts: &Facts<'_>, pipeline: &Pipeline<'_>) -> Vec<String> {
                 && is_new(reconciliation.began)
                 && reconciliation.began <= deployment.created_at
         });
-        if !pushed && !asked {
+        let is_unseen = before.is_some_and(|before| was_unseen(facts, before, deployment));
+        if !pushed && !asked && !is_unseen {
             let since = before.map_or_else(String::new, |before| {
                 format!(
                     " since `{}` at {}",
@@ -60,6 +66,19 @@ fn twice(facts: &Facts<'_>, pipeline: &Pipeline<'_>) -> Vec<String> {
         }
     }
     found
+}
+
+/// Whether no function could know of `before` when `deployment` was requested: CreateDeployment was under way already,
+/// and no deployments were listed in between. CodeDeploy refuses the second of two deployments only while the first one
+/// is active, so a person who stops the first one in that instant lets both of two concurrent reconciliations create one.
+fn was_unseen(facts: &Facts<'_>, before: &Deployment, deployment: &Deployment) -> bool {
+    let apart = deployment.created_at.duration_since(before.created_at);
+    let lists = facts.record.aws_calls.iter().any(|call| {
+        call.function.is_some()
+            && call.operation == "ListDeployments"
+            && (before.created_at..=deployment.created_at).contains(&call.at)
+    });
+    apart.is_ok_and(|apart| apart < ONE_CALL) && !lists
 }
 
 fn needless(facts: &Facts<'_>) -> Vec<String> {

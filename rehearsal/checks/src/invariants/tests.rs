@@ -2,6 +2,7 @@
 
 mod gates;
 mod migrations;
+mod once;
 mod order;
 mod truth;
 
