@@ -5,6 +5,7 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws::codedeploy::CodeDeploy;
+use aws::ecr::Ecr;
 use aws::ecs::Ecs;
 use aws::observe::Observer;
 use aws::sns::Sns;
@@ -43,11 +44,12 @@ pub(crate) struct Handler {
 
 impl Handler {
     pub(crate) fn new(start: Start<Starting>, session: &aws::Session) -> Self {
+        let (ecs, codedeploy) = (Ecs::new(session), CodeDeploy::new(session));
         Self {
             start,
-            observer: Observer::new(session),
-            ecs: Ecs::new(session),
-            codedeploy: CodeDeploy::new(session),
+            observer: Observer::new(Ecr::new(session), ecs.clone(), codedeploy.clone()),
+            ecs,
+            codedeploy,
             messenger: Messenger::new(Sns::new(session)),
             registering: Mutex::new(()),
             past: std::sync::Mutex::default(),

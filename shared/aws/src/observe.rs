@@ -1,4 +1,5 @@
-//! Reads the state of one pipeline, as far as a decision needs it. Nothing is changed here, and nothing decided.
+//! Reads the state of one pipeline, as far as its decision needs it. Nothing is changed here; the rules decide, and say
+//! what they lack.
 //!
 //! This is the one module that calls several services. It knows neither Lambda nor who observes, so that a function and a
 //! command decide from the same.
@@ -15,10 +16,10 @@ use rules::start::{self, Candidate, Decision, Need, Observed, Running};
 use time::UtcDateTime;
 use tokio::try_join;
 
+use crate::CallFailed;
 use crate::codedeploy::CodeDeploy;
 use crate::ecr::Ecr;
 use crate::ecs::Ecs;
-use crate::{CallFailed, Session};
 
 /// Observes pipelines.
 #[derive(Debug, Clone)]
@@ -76,12 +77,12 @@ pub enum ObserveFailed {
 }
 
 impl Observer {
-    /// With clients of this session.
-    pub fn new(session: &Session) -> Self {
+    /// With these clients. Those that act share theirs: making a client takes time at every cold start.
+    pub fn new(ecr: Ecr, ecs: Ecs, codedeploy: CodeDeploy) -> Self {
         Self {
-            ecr: Ecr::new(session),
-            ecs: Ecs::new(session),
-            codedeploy: CodeDeploy::new(session),
+            ecr,
+            ecs,
+            codedeploy,
         }
     }
 
