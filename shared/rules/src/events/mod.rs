@@ -86,6 +86,18 @@ fn is_from_event_bridge(event: &Value) -> bool {
 /// An event of EventBridge. A schedule's has an empty detail, and one that a person sends may have none.
 type Envelope = EventBridgeEvent<Option<Value>>;
 
+/// The envelope of an event.
+fn envelope(event: &Value) -> Result<Envelope, UnreadableEvent> {
+    read(event).map_err(|error| match event["time"].as_str() {
+        Some(given) if error.path == "time" => {
+            let given = shortened(given);
+            let reason = format!("`{given}` is not a time such as `2026-10-14T09:21:47Z`");
+            UnreadableEvent::new("time", &reason)
+        }
+        _ => error,
+    })
+}
+
 /// What an event is about: the part that its source defines.
 fn detail<T: DeserializeOwned>(event: &Envelope) -> Result<T, UnreadableEvent> {
     let detail = event.detail.as_ref().unwrap_or(&Value::Null);

@@ -4,7 +4,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use time::UtcDateTime;
 
-use super::{Envelope, StateChange, UnreadableEvent, detail, is_from_event_bridge, read, time_of};
+use super::{
+    Envelope, StateChange, UnreadableEvent, detail, envelope, is_from_event_bridge, read, time_of,
+};
 use crate::names::{ApplicationName, DeploymentGroupName, Digest, Image, PipelineName, Tag};
 use crate::sanitize::line;
 use crate::start::Force;
@@ -78,7 +80,7 @@ impl StartEvent {
     /// What is none of the things that trigger `start-deployment`, or lacks what it needs.
     pub fn parse(event: &Value) -> Result<Self, UnreadableEvent> {
         if is_from_event_bridge(event) {
-            return from_event_bridge(&read(event)?);
+            return from_event_bridge(&envelope(event)?);
         }
         if event.get("pipeline").is_some() {
             return request(event);

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Envelope, UnreadableEvent, detail, read};
+use super::{Envelope, UnreadableEvent, detail, envelope};
 use crate::names::{ApplicationName, DeploymentGroupName, DeploymentId};
 
 /// A deployment of a group began or ended.
@@ -65,7 +65,7 @@ impl StateChange {
     /// # Errors
     /// An event of another type, or one that lacks what it needs.
     pub fn parse(event: &Value) -> Result<Self, UnreadableEvent> {
-        Self::of(&read(event)?)
+        Self::of(&envelope(event)?)
     }
 
     pub(super) fn of(event: &Envelope) -> Result<Self, UnreadableEvent> {

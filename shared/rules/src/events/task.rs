@@ -6,7 +6,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Envelope, UnreadableEvent, detail, is_from_event_bridge, read};
+use super::{Envelope, UnreadableEvent, detail, envelope, is_from_event_bridge, read};
 use crate::migration;
 use crate::names::{ContainerName, DeploymentId, HookExecutionId, TaskArn};
 use crate::sanitize::line;
@@ -58,7 +58,7 @@ impl FinishEvent {
     /// What is neither, or lacks an id.
     pub fn parse(event: &Value) -> Result<Self, UnreadableEvent> {
         if is_from_event_bridge(event) {
-            return from_event_bridge(&read(event)?);
+            return from_event_bridge(&envelope(event)?);
         }
         let payload: Payload = read(event)?;
         Ok(Self::TimedOut(TimedOut {

@@ -48,6 +48,18 @@ fn check(event: &Value, expected: &str) {
 }
 
 #[test]
+fn a_time_that_is_none_is_named() {
+    let mut event = push(json!({}));
+    event["time"] = json!("yesterday");
+    let error = StartEvent::parse(&event).unwrap_err().to_string();
+    let expected = "`yesterday` is not a time such as `2026-10-14T09:21:47Z`";
+    assert!(
+        error.contains("time") && error.contains(expected),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_request_may_force_and_may_go_back() {
     let digest = format!("sha256:{}", "4c".repeat(32));
     check(
@@ -190,7 +202,7 @@ fn changed(event: &Value) -> TaskChanged {
     }
 }
 
-/// Nothing but ids is taken, so nothing else can keep a hook waiting.
+/// Of the detail only ids are taken, so nothing else in it can keep a hook waiting.
 #[test]
 fn a_task_is_read_by_its_ids_alone() {
     let whole = changed(&task(json!({})));
