@@ -64,6 +64,10 @@ impl Handler {
         let clean_up = self
             .decide(pipeline, &mut observed, report::clean_up)
             .await?;
+        if clean_up.is_some() {
+            // CodeDeploy records the last steps a few seconds late, and the message quotes them.
+            observed.lifecycle = None;
+        }
         let stopped = self.take_down(pipeline, &change.deployment, clean_up).await;
         let report = self.decide(pipeline, &mut observed, report::decide).await?;
         let answer = self.publish(started, &change, report, &stopped).await?;
