@@ -132,7 +132,7 @@ fn refuse(
 fn never_shipped(observed: &Observed, candidate: &Candidate) -> Result<Option<Skip>, Need> {
     let shipped = observed.shipped_before.as_ref();
     Ok(match shipped.ok_or(Need::ShippedBefore)? {
-        ShippedBefore::By(_) => None,
+        ShippedBefore::Yes => None,
         ShippedBefore::Never => Some(Skip::NeverShipped(candidate.image.clone())),
     })
 }

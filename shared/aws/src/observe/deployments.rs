@@ -61,20 +61,22 @@ impl Observer {
         Ok(start::attempts(pipeline, candidate, attempts))
     }
 
-    /// The latest successful deployment that shipped what a rollback asks for.
+    /// Whether a successful deployment shipped what a rollback asks for.
     pub(super) async fn shipped_before(
         &self,
         pipeline: &Pipeline,
         candidate: Option<&Candidate>,
     ) -> Result<ShippedBefore, CallFailed> {
         let deployments = self.deployments(pipeline, Deployments::Succeeded).await?;
-        let shipped = deployments.into_iter().filter(|deployment| {
+        let shipped = deployments.iter().any(|deployment| {
             let digest = codedeploy::shipped(deployment);
             digest.is_some()
                 && digest.as_ref() == candidate.map(|candidate| &candidate.image.digest)
         });
-        let latest = shipped.max_by_key(|deployment| deployment.created_at);
-        Ok(latest.map_or(ShippedBefore::Never, |latest| ShippedBefore::By(latest.id)))
+        Ok(match shipped {
+            true => ShippedBefore::Yes,
+            false => ShippedBefore::Never,
+        })
     }
 
     /// Whether another invocation created a deployment since this one observed. What was decided then may be wrong by now,

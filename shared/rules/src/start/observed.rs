@@ -20,7 +20,7 @@ pub struct Observed {
     pub candidate: Option<Candidate>,
     /// The image that serves production.
     pub running: RunningImage,
-    /// The service: the same for every pipeline that deploys to it, so that one observation serves them all.
+    /// The service: the same for every pipeline that deploys to it.
     pub service: Running,
     /// What is known of the images with which the rule compares the candidate, by [`Deployed::known`]: of the one that runs
     /// and of those that the active deployment ships.
@@ -149,8 +149,8 @@ pub enum Phase {
 /// Whether a successful deployment of the pipeline has shipped the candidate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ShippedBefore {
-    /// This one has, most recently.
-    By(DeploymentId),
+    /// One has.
+    Yes,
     /// None has.
     Never,
 }

@@ -126,7 +126,7 @@ pub(crate) fn situation(choice: &[usize]) -> (&'static Pipeline, Observed) {
         AskedBy::Rollback,
     ][choice[4]];
     let shipped_before = match word(choice, 4) {
-        "rollback" => ShippedBefore::By("d-SHIPPED".parse().unwrap()),
+        "rollback" => ShippedBefore::Yes,
         _ => ShippedBefore::Never,
     };
     let (active, active_detail) = active(choice).unzip();
