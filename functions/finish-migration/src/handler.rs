@@ -69,7 +69,8 @@ impl Handler {
 
     /// Observes, decides, acts; again while ECS describes an older state than the event.
     async fn finish(&self, mut waiting: Waiting, deadline: Deadline) -> Result<Value, Failure> {
-        for attempt in 1..=ATTEMPTS {
+        let mut attempt = 1;
+        loop {
             let finish = self.decide(&mut waiting.observed).await?;
             let Finish::NotYet(reason) = finish else {
                 return self.act(&waiting, finish, deadline).await;
@@ -77,10 +78,10 @@ impl Handler {
             if attempt == ATTEMPTS {
                 return Err(Failure::NotYet(reason));
             }
+            attempt += 1;
             tokio::time::sleep(PAUSE).await;
             waiting.observed.task = None;
         }
-        Err(Failure::Unfinished)
     }
 
     async fn act(

@@ -119,7 +119,7 @@ fn changed(observed: &Observed, change: &TaskChanged) -> Result<Finish, Need> {
         return nothing("the pipeline has no migration".to_owned());
     };
     let not_yet = format!(
-        "ECS does not describe task {} as far as its event does",
+        "ECS does not describe task {} as far as its event does (hint: nothing to do if a later attempt succeeds)",
         change.task.id()
     );
     let task = match observed.task.as_ref().ok_or(Need::Task)? {

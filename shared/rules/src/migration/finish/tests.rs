@@ -64,7 +64,12 @@ fn ended() -> Trigger {
 }
 
 /// What is decided where ECS describes this task. Nothing may be needed twice: the loop that observes would not end.
-fn decided(mut observed: Observed, described: &Described) -> Finish {
+fn decided(observed: Observed, described: &Described) -> Finish {
+    decided_with(&["web"], observed, described)
+}
+
+/// The same, where these containers are essential.
+fn decided_with(essential: &[&str], mut observed: Observed, described: &Described) -> Finish {
     let mut asked = Vec::new();
     loop {
         let need = match decide(&observed) {
@@ -75,7 +80,10 @@ fn decided(mut observed: Observed, described: &Described) -> Finish {
         asked.push(need);
         match need {
             Need::Task => observed.task = Some(described.clone()),
-            Need::Essential => observed.essential = Some(vec!["web".parse().unwrap()]),
+            Need::Essential => {
+                let names = essential.iter().map(|name| name.parse().unwrap());
+                observed.essential = Some(names.collect());
+            }
             Need::Log => observed.log = Some(vec!["no such table".to_owned()]),
         }
     }
@@ -117,7 +125,8 @@ fn an_end_is_judged_as_ecs_describes_it() {
         "failed: the migration exited with code 3 (Essential container in task exited; stop code EssentialContainerExited) \
          [\"no such table\"]",
     );
-    let not_yet = "not yet: ECS does not describe task 8f3c1a7c as far as its event does";
+    let not_yet = "not yet: ECS does not describe task 8f3c1a7c as far as its event does \
+                   (hint: nothing to do if a later attempt succeeds)";
     check(ended(), &described(task(None)), not_yet);
     check(ended(), &Described::Unknown, not_yet);
 }
@@ -135,6 +144,27 @@ fn a_sidecar_is_stopped_after_the_answer() {
     });
     let said = said(decided(observed(ended()), &described(migrated)));
     assert_eq!(said, "succeeded, stop: the migration has ended");
+}
+
+/// ECS stops a task whose essential container ends, and a program may answer the signal with 0.
+#[test]
+fn a_0_beside_an_essential_sidecar_that_ended_is_not_a_success() {
+    let mut migrated = task(Some(0));
+    migrated.containers.push(TaskContainer {
+        name: "proxy".parse().unwrap(),
+        exit_code: Some(1),
+        reason: None,
+        image_digest: None,
+    });
+    let migrated = described(migrated);
+    let said = |essential: &[&str]| said(decided_with(essential, observed(ended()), &migrated));
+    assert_eq!(said(&["web"]), "succeeded");
+    let expected = "failed: it is not known whether the migration came to its end";
+    assert!(
+        said(&["web", "proxy"]).starts_with(expected),
+        "{}",
+        said(&["web", "proxy"])
+    );
 }
 
 #[test]
