@@ -51,7 +51,7 @@ pub fn leads_to_green(
             Met::Perhaps(why) => {
                 is_of_green(rule, green).map_err(|elsewhere| {
                     format!(
-                        "whether `{}` meets {} of the test listener cannot be told ({why}), and it {elsewhere}",
+                        "whether `{}` meets {} of the test listener cannot be evaluated ({why}), and it {elsewhere}",
                         asked.path,
                         named(rule)
                     )

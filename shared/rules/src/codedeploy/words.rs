@@ -9,7 +9,7 @@ use crate::outcome::{Step, Subject};
 
 pub(crate) const CHECK_WHO_CHANGED: &str = "check the service's task sets and who changed them";
 pub(crate) const CHECK_WHAT_IS_LEFT: &str = "check the deployment: unless a rollback follows, its task sets and listeners \
-     stay as they are until somebody acts";
+     stay as they are until a person acts";
 pub(crate) const CHECK_PRODUCTION: &str =
     "check now: the production listener's weights and the service's task sets";
 

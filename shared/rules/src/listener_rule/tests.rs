@@ -99,7 +99,7 @@ fn met(url: &str, condition: &str, expected: &str) {
     );
     let perhaps = |why: &str| {
         format!(
-            "whether `{}` meets rule 1 of the test listener cannot be told ({why}), and it forwards to `blue` (weight 1): an \
+            "whether `{}` meets rule 1 of the test listener cannot be evaluated ({why}), and it forwards to `blue` (weight 1): an \
              answer may come from elsewhere than green's target group `green`",
             blue.split('`').nth(1).unwrap()
         )

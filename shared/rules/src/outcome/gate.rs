@@ -35,7 +35,7 @@ impl Outcome {
                 "the migration of {deployment} did not run; no production traffic was shifted"
             ),
             next: Some(
-                "the database is as it was; correct the cause, then push again or ask for the deployment"
+                "the database is as it was; correct the cause, then push again or request the deployment"
                     .to_owned(),
             ),
             ..Self::migration_failed(pipeline, deployment, reason, Vec::new())
@@ -65,7 +65,7 @@ impl Outcome {
                 "the test traffic check of {deployment} did not run; no production traffic was shifted"
             ),
             next: Some(
-                "nothing to correct in the service: its hook was called too early; push again or request the deployment"
+                "nothing to correct in the service: CodeDeploy's record did not show its hook as waiting; push again or request the deployment"
                     .to_owned(),
             ),
             ..Self::test_traffic_failed(pipeline, deployment, reason)

@@ -13,7 +13,7 @@ impl Outcome {
     /// A deployment waits for a person, because its group says so.
     pub fn ready(pipeline: &Pipeline, deployment: &Subject) -> Self {
         let summary = format!(
-            "{deployment} is ready for {} and waits for somebody to reroute production to it",
+            "{deployment} is ready for {} and waits for a person to reroute production to it",
             pipeline.place()
         );
         let mut outcome = Self::about(Event::Ready, pipeline, deployment, summary);

@@ -90,11 +90,11 @@ impl fmt::Display for Skip {
             ),
             Self::FailedBefore(id) => write!(
                 formatter,
-                "deployment `{id}` of this image did not succeed (hint: push it again, or ask for it by a request)"
+                "deployment `{id}` of this image did not succeed (hint: push it again, or request it)"
             ),
             Self::RolledBackByHand(id) => write!(
                 formatter,
-                "deployment `{id}` shipped this image and somebody went back since (hint: push it again, or ask for it by a request)"
+                "deployment `{id}` shipped this image, and a person has rolled it back since (hint: push it again, or request it)"
             ),
             Self::NeverShipped(image) => write!(
                 formatter,
