@@ -15,9 +15,11 @@ mod target;
 pub(crate) mod words;
 
 pub use deployment::{Creator, Deployment, DeploymentGroup, DeploymentStatus};
-pub use description::{description, order, shipped, shipped_image};
+pub(crate) use description::shipped_image;
+pub use description::{description, shipped};
 pub use fit::{Mismatch, fits};
-pub use history::{STOPPED_BY_A_CALL, active, attempt, deployed};
+pub(crate) use history::STOPPED_BY_A_CALL;
+pub use history::{active, attempt, deployed};
 pub use hook::{HookAnswer, HookReceipt};
 pub use target::{DeploymentTarget, LifecycleEvent, LifecycleEventStatus};
 

@@ -25,7 +25,7 @@ pub fn description(image: &Image, ordered_at: UtcDateTime) -> String {
 }
 
 /// The order of a deployment, from its description; none where a person or another tool wrote that.
-pub fn order(deployment: &Deployment) -> Option<Order> {
+pub(crate) fn order(deployment: &Deployment) -> Option<Order> {
     let description = deployment.description.as_deref()?;
     let mut words = description.strip_prefix(BEGINNING)?.split(' ');
     let digest = words.next()?.parse().ok()?;
@@ -63,7 +63,7 @@ pub fn shipped(deployment: &Deployment) -> Option<Digest> {
 }
 
 /// The image that a deployment ships; none where its description is not Greenlight's.
-pub fn shipped_image(repository: &Repository, deployment: &Deployment) -> Option<Image> {
+pub(crate) fn shipped_image(repository: &Repository, deployment: &Deployment) -> Option<Image> {
     order(deployment).map(|order| order.image(repository))
 }
 

@@ -5,7 +5,7 @@ use super::{Creator, Deployment, DeploymentStatus, DeploymentTarget, LifecycleEv
 use crate::start::{Active, Attempt, Deployed, End, Phase};
 
 /// CodeDeploy's error code of a deployment that StopDeployment stopped (CodeDeploy API Reference, ErrorInformation).
-pub const STOPPED_BY_A_CALL: &str = "MANUAL_STOP";
+pub(crate) const STOPPED_BY_A_CALL: &str = "MANUAL_STOP";
 
 /// An active deployment, from its record and that of its target. The target may be left out where the deployment
 /// ships the candidate: how far it is does not matter then.

@@ -31,7 +31,7 @@ pub struct Observed {
     pub shipped: Option<Shipped>,
     /// The deployment that made what serves production.
     pub made_by: Option<MadeBy>,
-    /// Why that deployment ended badly, from the tasks of the revision that it shipped.
+    /// Why the deployment ended badly, or succeeded without a task that runs, from the tasks of its revision.
     pub why_failed: Option<Why>,
     /// Why nothing runs, from the tasks of the revision that serves production.
     pub why_down: Option<Why>,

@@ -70,7 +70,13 @@ impl World {
                     let (creator, status) = (Creator::Caller, DeploymentStatus::Failed);
                     observed.rolled_back = Some(deployment(id.as_str(), creator, status));
                 }
-                Need::Lifecycle => observed.lifecycle = Some(self.lifecycle.clone()),
+                Need::Lifecycle => {
+                    // A rollback that succeeded is reported with the steps of the deployment that failed.
+                    let about = observed.is_about();
+                    let succeeded = about.status == DeploymentStatus::Succeeded;
+                    assert!(about.creator == Creator::Caller || !succeeded);
+                    observed.lifecycle = Some(self.lifecycle.clone());
+                }
                 Need::Serving => {
                     let (desired, running) = self.tasks;
                     observed.serving = Some(Serving {
