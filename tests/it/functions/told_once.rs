@@ -82,7 +82,7 @@ fn a_migration_that_ecs_has_no_room_for_did_not_run() {
     let (summary, next) = (message["summary"].to_string(), message["next"].to_string());
     assert!(summary.contains("did not run"), "{summary}");
     assert!(
-        next.contains("the database is as it was") && next.contains("push again or ask"),
+        next.contains("the database is as it was") && next.contains("push again or request"),
         "{next}"
     );
 }
