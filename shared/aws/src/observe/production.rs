@@ -101,10 +101,12 @@ impl Observer {
     ) -> Result<Vec<ImageDetail>, CallFailed> {
         let observed = &observation.observed;
         let (candidate, active) = (&observed.candidate, &observed.service.active);
-        let other = observed.running_digest().filter(|digest| {
+        let is_candidate = |digest: &Digest| {
             let candidate = candidate.as_ref();
-            candidate.is_some_and(|candidate| candidate.image.digest != **digest)
-        });
+            candidate.is_some_and(|candidate| candidate.image.digest == *digest)
+        };
+        let other = observed.running_digest();
+        let other = other.filter(|digest| candidate.is_some() && !is_candidate(digest));
         let running = async {
             match other {
                 Some(digest) => {
@@ -116,7 +118,9 @@ impl Observer {
         };
         let shipping = async {
             let mut known = Vec::new();
-            for deployed in active.iter().flat_map(|active| &active.ships) {
+            let ships = active.iter().flat_map(|active| &active.ships);
+            // A rollback may ship the candidate itself, which is not compared with itself.
+            for deployed in ships.filter(|deployed| !is_candidate(&deployed.digest)) {
                 known.extend(self.known(pipeline, deployed.clone()).await?);
             }
             Ok(known)
