@@ -64,6 +64,22 @@ pub(crate) struct Arguments {
     pub(crate) playing: Playing,
 }
 
+/// What `--list` excludes: it plays nothing, and only needs the workspace.
+const LIST_ALONE: [&str; 12] = [
+    "scenario",
+    "event",
+    "pipelines",
+    "json",
+    "report",
+    "wire",
+    "assume",
+    "without",
+    "faults",
+    "dwell",
+    "binaries",
+    "profile",
+];
+
 /// The arguments of a scenario.
 #[derive(Debug, Clone, clap::Args)]
 pub(crate) struct Playing {
@@ -72,7 +88,7 @@ pub(crate) struct Playing {
     pub(crate) scenario: String,
 
     /// List the scenarios, each with a summary
-    #[arg(long, exclusive = true)]
+    #[arg(long, conflicts_with_all = LIST_ALONE)]
     pub(crate) list: bool,
 
     /// Play a custom ECR event in place of the push of `ship`
@@ -256,12 +272,16 @@ pub(crate) enum Command {
     Report(Report),
 }
 
-fn planned(given: &str) -> anyhow::Result<Planned> {
+pub(crate) fn planned(given: &str) -> anyhow::Result<Planned> {
     let planned: Planned = given.parse()?;
     // `start-deployment@web` means its calls for one service.
     let function = planned.point.function.split('@').next();
     if !function.is_some_and(|function| FUNCTIONS.contains(&function)) {
-        anyhow::bail!("expected one of {}", quoted(&FUNCTIONS));
+        anyhow::bail!(
+            "`{}` is not a function, expected one of {}",
+            function.unwrap_or_default(),
+            quoted(&FUNCTIONS)
+        );
     }
     Ok(planned)
 }

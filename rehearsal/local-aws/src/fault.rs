@@ -11,9 +11,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 
-use crate::named::named;
+use crate::named::{UnknownName, named};
 
 named! {
     /// A fault of a call.
@@ -85,15 +85,20 @@ impl FromStr for Planned {
         else {
             bail!(expected());
         };
-        let occurrence = occurrence.parse().ok().filter(|occurrence| *occurrence > 0);
-        let fault = fault.parse().ok();
+        let Some(occurrence) = occurrence.parse().ok().filter(|occurrence| *occurrence > 0) else {
+            bail!("`{given}` is not a fault: `{occurrence}` is not a number from 1 on");
+        };
+        let fault = fault.parse().map_err(|unknown: UnknownName| {
+            let known = unknown.expected.join(", ");
+            anyhow!("`{given}` is not a fault: `{fault}` is none, expected one of {known}")
+        })?;
         Ok(Planned {
             point: Point {
                 function: function.to_owned(),
                 operation: format!("{service}:{operation}"),
-                occurrence: occurrence.with_context(expected)?,
+                occurrence,
             },
-            fault: fault.with_context(expected)?,
+            fault,
         })
     }
 }
@@ -228,7 +233,7 @@ mod tests {
         ] {
             let error = wrong.parse::<Planned>().unwrap_err().to_string();
             assert!(
-                error.starts_with(&format!("`{wrong}` is not a fault such as")),
+                error.starts_with(&format!("`{wrong}` is not a fault")),
                 "{error}"
             );
         }

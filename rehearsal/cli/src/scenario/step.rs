@@ -75,6 +75,38 @@ pub(crate) enum Step {
     Converge,
 }
 
+impl Step {
+    /// The service that it names.
+    pub(crate) fn service(&self) -> Option<&str> {
+        match self {
+            Step::Stop { service, .. }
+            | Step::EndWait { service, .. }
+            | Step::Redeploy { service, .. }
+            | Step::Desire { service, .. }
+            | Step::KeepPath { service, .. }
+            | Step::Forge { service, .. } => Some(service),
+            Step::Until(moment) | Step::AnswersAt(moment, _) => moment.service.as_deref(),
+            Step::Push(_)
+            | Step::PushIndex(_)
+            | Step::DeliverAgain
+            | Step::Deliver(_)
+            | Step::Hold(_)
+            | Step::Release(_)
+            | Step::InjectDeliveryFaults(_)
+            | Step::Deny { .. }
+            | Step::LimitFargate(_)
+            | Step::Ask(_)
+            | Step::Alarm(..)
+            | Step::UntilIdle
+            | Step::Answers(_)
+            | Step::Pass(_)
+            | Step::Settle
+            | Step::Calm
+            | Step::Converge => None,
+        }
+    }
+}
+
 /// What to do with events that were held back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Queued {

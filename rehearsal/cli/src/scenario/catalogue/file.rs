@@ -11,10 +11,14 @@ use toml::{Spanned, Table, Value};
 use super::sentence;
 use super::world::{self, ServiceText, WorldText};
 use crate::scenario::claims;
-use crate::scenario::{Expectation, MessageFormat, Pipelines, Scenario, Step};
+use crate::scenario::setting::Setting;
+use crate::scenario::{Expectation, MessageFormat, Pipelines, Scenario, Step, quoted};
 
 /// The pipelines file of most scenarios.
 const USUAL_PIPELINES: &str = "rehearsal/catalogue/pipelines/shop.toml";
+
+/// The sources whose events can be held.
+const SOURCES: [&str; 3] = ["aws.codedeploy", "aws.ecr", "aws.ecs"];
 
 /// A file as it is written.
 #[derive(Debug, Deserialize)]
@@ -71,13 +75,14 @@ pub(super) fn parse(text: &str) -> Result<FileText, Vec<Problem>> {
 pub(super) fn scenario(name: &str, text: &str) -> Result<Scenario, Vec<Problem>> {
     let file = parse(text)?;
     let mut problems = Vec::new();
-    let steps = read(&lines(text, &file.steps), &mut problems, str::parse::<Step>);
+    let setting = world::setting(&file.world, &file.service, &mut problems);
+    let step = |line: &str| known(line.parse()?, &setting);
+    let steps = read(&lines(text, &file.steps), &mut problems, step);
     let mut expectations = usual(&file.not_claimed, &mut problems);
     for claims in file.history.iter().chain(&file.claims) {
         let read = read(&lines(text, claims), &mut problems, sentence::expectation);
         expectations.extend(read);
     }
-    let setting = world::setting(&file.world, &file.service, &mut problems);
     let pipelines = match (file.pipelines, file.pipeline.is_empty()) {
         (Some(path), true) => Pipelines::File(path),
         (None, true) => Pipelines::File(PathBuf::from(USUAL_PIPELINES)),
@@ -132,6 +137,33 @@ fn usual(not_claimed: &[Spanned<String>], problems: &mut Vec<Problem>) -> Vec<Ex
         }
     }
     usual
+}
+
+/// A step about services and sources that exist: one about others would do nothing, or wait in vain.
+fn known(step: Step, setting: &Setting) -> Result<Step, String> {
+    let mut services = setting
+        .services
+        .iter()
+        .map(|service| service.label.as_str());
+    if let Some(given) = step.service()
+        && !services.any(|service| service == given)
+    {
+        let services = setting.services.iter();
+        let services: Vec<&str> = services.map(|service| service.label.as_str()).collect();
+        return Err(format!(
+            "`{given}` is not a service of this scenario, expected {}",
+            quoted(&services)
+        ));
+    }
+    if let Step::Hold(source) = &step
+        && !SOURCES.contains(&source.as_str())
+    {
+        return Err(format!(
+            "`{source}` is not a source of events, expected one of {}",
+            quoted(&SOURCES)
+        ));
+    }
+    Ok(step)
 }
 
 /// The meaning of each line; lines without one are problems.

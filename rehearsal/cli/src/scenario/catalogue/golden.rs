@@ -4,7 +4,7 @@ use std::fs;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
 use super::file::{self, Problem};
 use crate::scenario::Expectation;
@@ -43,6 +43,11 @@ impl Golden {
         })
     }
 
+    #[cfg(test)]
+    pub(super) fn expected(&self) -> &[String] {
+        &self.expected
+    }
+
     pub(crate) fn file(&self) -> &Path {
         &self.file
     }
@@ -77,6 +82,10 @@ impl Golden {
     pub(crate) fn update(&self, record: &Record) -> anyhow::Result<bool> {
         if !self.expected.is_empty() && self.difference(record).is_none() {
             return Ok(false);
+        }
+        let mut violations = record.violations.iter();
+        if let Some(violation) = violations.find(|violation| !record.excuses(violation)) {
+            bail!("the run violated an invariant, and its history is not written: {violation}");
         }
         let history = format!("'''\n{}\n'''", found(record).join("\n"));
         let written = match self.at.is_empty() {

@@ -20,7 +20,7 @@ const fn form(text: &'static str, read: fn(&str) -> Option<Vec<Expectation>>) ->
 /// The sentences with arguments. Those of a history come first: `UPDATE=1` writes them.
 pub(super) const FORMS: [Form; 24] = [
     form(
-        "deployments of `SERVICE`: VERSION STATUS [ERROR-CODE], …",
+        "deployments of `SERVICE`: [rollback to] VERSION STATUS [ERROR-CODE], …",
         |text| {
             let (service, listed) = text.strip_prefix("deployments of `")?.split_once("`: ")?;
             Some(vec![history::deployments(service, &list(listed))])

@@ -223,6 +223,53 @@ fn assumptions_and_faults_are_parsed_as_the_options_are() {
     );
 }
 
+/// A step about what does not exist would do nothing, or wait until everything has ended.
+#[test]
+fn a_step_is_about_known_services_and_sources() {
+    for (step, expected) in [
+        (
+            "40 more answers when wbe gives green 10 %",
+            "`wbe` is not a service of this scenario, expected `web`",
+        ),
+        (
+            "stop db, roll back",
+            "`db` is not a service of this scenario, expected `web`",
+        ),
+        (
+            "hold aws.erc",
+            "`aws.erc` is not a source of events, expected one of `aws.codedeploy`, `aws.ecr`, `aws.ecs`",
+        ),
+    ] {
+        let text = GOOD.replace("settle", step);
+        check(&text, &[(4, expected)]);
+    }
+}
+
+/// A history states everything that a run ends with: a line that is left out would never be missed.
+#[test]
+fn every_history_is_whole() {
+    let catalogue = Catalogue::find(&root()).unwrap();
+    for name in catalogue.names() {
+        let golden = catalogue.golden(name).unwrap();
+        let lines = golden.expected();
+        let has = |start: &str| lines.iter().any(|line| line.starts_with(start));
+        let answered = lines.iter().any(|line| line.contains("` answered by "));
+        let is_whole = has("deployments of `")
+            && has("revisions registered: ")
+            && has("at the end `")
+            && has("people were told: ")
+            && answered;
+        assert_eq!(
+            lines.is_empty() || is_whole,
+            !PARTIAL.contains(&name),
+            "the history of `{name}` lacks a line, complete it (or take it off the list)"
+        );
+    }
+}
+
+/// Histories without a line that differs from run to run.
+const PARTIAL: [&str; 2] = ["died-before-it-was-written-down", "no-matching-container"];
+
 /// A claim under a misspelt assumption would never be checked.
 #[test]
 fn a_claim_is_conditional_on_known_assumptions_only() {

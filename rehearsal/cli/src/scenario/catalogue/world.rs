@@ -5,7 +5,6 @@ use std::time::Duration;
 use local_aws::assumption::Assumption;
 use local_aws::ecr::{ImageSettings, IndexSettings};
 use local_aws::ecs::capacity::LaunchKind;
-use local_aws::fault::Planned;
 use local_aws::identity::REGISTRY;
 use local_aws::named::UnknownName;
 use local_aws::world::{ContainerSettings, ServiceSettings, TestListener};
@@ -13,6 +12,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::file::Problem;
+use crate::command::planned;
 use crate::scenario::setting::{BLUE, Mode, Service, Setting};
 use crate::scenario::step::image;
 
@@ -136,9 +136,7 @@ pub(super) fn setting(
     let assumptions = all(&world.assume, problems, assumption);
     setting.assumptions = assumptions.into_iter().collect();
     setting.faults = all(&world.faults, problems, |given| {
-        given
-            .parse::<Planned>()
-            .map_err(|error| format!("{error:#}"))
+        planned(given).map_err(|error| format!("{error:#}"))
     });
     setting.mode = world.mode;
     setting
