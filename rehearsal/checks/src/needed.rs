@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn looks_beside_one_another_excuse_no_revision_of_another_moment() {
+    fn concurrent_reconciliations_excuse_no_revision_of_another_moment() {
         check("web:a1 web:a1 web:b2", "a a b");
         check("admin:a2 web:a1 web:a1", "a a a");
     }

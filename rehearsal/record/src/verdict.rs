@@ -87,10 +87,10 @@ impl Invariant {
             }
             Invariant::ProductionAnswers => "production answers every request",
             Invariant::TruthTold => {
-                "people are told the truth: no success for a rollback, no unreported end, no secret"
+                "messages are true: no success for a rollback, no unreported end, no secret"
             }
             Invariant::GatesOfGreen => {
-                "a gate succeeds only because of green: its migration, or its answers"
+                "a gate succeeds only because of green: its migration, or its responses"
             }
         }
     }

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 pub(crate) const AFTER_CHECK: &str = "\
 A scenario prints a record with `--json`. Nothing is built or played: the record alone is judged by the eight
-invariants, and by the claims of its scenario if `--list` has it. Other claims, such as those of custom pipelines, keep
-their verdicts. Invariants that the scenario excused stay excused.
+invariants, and by the claims of its scenario if `--list` has it with the same claims. Other claims, such as those of
+custom pipelines, keep their verdicts. Invariants that the scenario excused stay excused.
 
 Examples:
   cargo rehearse ship --json > ship.json

@@ -21,7 +21,12 @@ Examples:
   cargo rehearse serve --real-time                        canary steps and waits last, so that you can continue or stop
   cargo rehearse serve --pipelines config/pipelines.toml  with the services of custom pipelines
   cargo rehearse serve --function my-hook=http://127.0.0.1:9000    a hook under `cargo lambda watch`
-  cargo rehearse serve --function my-hook=target/lambda/my-hook/bootstrap";
+  cargo rehearse serve --function my-hook=target/lambda/my-hook/bootstrap
+
+Exit status:
+  0  it was ended by Ctrl-C or a signal
+  1  it could not be started, or failed
+  2  wrong usage";
 
 /// The arguments of `serve`.
 #[derive(Debug, Clone, clap::Args)]

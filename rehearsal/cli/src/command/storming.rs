@@ -20,11 +20,17 @@ Examples:
   cargo rehearse storm --seed 7                           one, with full progress
   cargo rehearse storm --seed 7 --report storm.html       a report of the storm
   cargo rehearse storm --seed 7 --wire storm.jsonl        every call with its bytes
-  cargo rehearse --profile release storm --seeds 1..2000  with the very binaries that ship";
+  cargo rehearse --profile release storm --seeds 1..2000  with the very binaries that ship
+
+Exit status:
+  0  the invariants held in every storm
+  1  an invariant was violated, or a storm was broken off
+  2  wrong usage";
 
 /// The default seeds.
 const SEEDS: &str = "1..25";
-/// Storms at a time for each processor: a storm computes for a tenth of its duration, and needs some 200 MB.
+/// Storms at a time for each processor: a storm computes for a tenth of its duration, and needs some 60 MB
+/// beside 200 MB that all share.
 const STORMS_A_PROCESSOR: usize = 10;
 
 /// The arguments of `storm`.
@@ -43,7 +49,8 @@ pub(crate) struct Storming {
     #[arg(long, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
 
-    /// Print the results of the storms as one JSON object on stdout; progress goes to stderr
+    /// Print the results of the storms as one JSON object on stdout, with `--seed` the record of that storm; progress goes to
+    /// stderr
     #[arg(long)]
     pub(crate) json: bool,
 
