@@ -1,11 +1,6 @@
-//! Finds the migration that an event or a time-out is about, judges it by its task, and answers its hook.
-//!
-//! Of what triggers this function only ids are believed. Which task may answer, and which hook, is in the time-out schedule
-//! that `run-migration` made; what became of the task, ECS knows.
+//! Observes the migration that an event or a time-out is about, decides whether it has ended, and answers its hook.
 
-mod find;
 mod observe;
-mod older;
 
 use std::time::Duration;
 
@@ -17,12 +12,11 @@ use aws::sns::Sns;
 use lambda::{Caller, Deadline, Failure, Hook, Messenger, Start};
 use rules::events::{self, FinishEvent};
 use rules::gate::{Gate, Verdict};
-use rules::migration::{self, finish::Finish};
+use rules::migration;
+use rules::migration::finish::{Act, End, Finish, Observed};
 use rules::names::DeploymentId;
 use rules::observed::Task;
 use serde_json::{Value, json};
-
-use find::{Found, Waiting};
 
 /// DescribeTasks may be older than the event that triggered this, and not know a new task for some seconds: how often it is
 /// called, and the pause between. A task that ends at once is described while it is new.
@@ -56,71 +50,54 @@ impl Handler {
         {
             return Ok(nothing_to_finish(&reason));
         }
-        let found = match FinishEvent::parse(&event)? {
-            FinishEvent::Ignored(reason) => Found::Ignored(reason),
-            FinishEvent::Changed(change) => self.changed(change).await?,
-            FinishEvent::TimedOut(time_out) => self.timed_out(time_out).await?,
-        };
-        match found {
-            Found::Waiting(waiting) => self.finish(*waiting, deadline).await,
-            Found::Ignored(reason) => Ok(nothing_to_finish(&reason)),
+        let event = FinishEvent::parse(&event)?;
+        match self.finish(&event).await? {
+            Finish::Nothing(reason) => Ok(nothing_to_finish(&reason)),
+            Finish::Refused(reason) => Err(Failure::Refused(reason)),
+            Finish::NotYet(reason) => Err(Failure::NotYet(reason)),
+            Finish::End(end) => self.act(&end, deadline).await,
         }
     }
 
-    /// Observes, decides, acts; again while ECS describes an older state than the event.
-    async fn finish(&self, mut waiting: Waiting, deadline: Deadline) -> Result<Value, Failure> {
-        let mut attempt = 1;
-        loop {
-            let finish = self.decide(&mut waiting.observed).await?;
-            let Finish::NotYet(reason) = finish else {
-                return self.act(&waiting, finish, deadline).await;
-            };
-            if attempt == ATTEMPTS {
-                return Err(Failure::NotYet(reason));
+    /// Observes and decides; again while ECS describes an older state than the event.
+    async fn finish(&self, event: &FinishEvent) -> Result<Finish, Failure> {
+        let mut observed = Observed::default();
+        for _ in 1..ATTEMPTS {
+            let finish = self.decide(event, &mut observed).await?;
+            if !matches!(finish, Finish::NotYet(_)) {
+                return Ok(finish);
             }
-            attempt += 1;
             tokio::time::sleep(PAUSE).await;
-            waiting.observed.task = None;
+            observed.task = None;
         }
+        self.decide(event, &mut observed).await
     }
 
-    async fn act(
-        &self,
-        waiting: &Waiting,
-        finish: Finish,
-        deadline: Deadline,
-    ) -> Result<Value, Failure> {
-        let answer = match finish {
-            Finish::Nothing(reason) | Finish::NotYet(reason) => {
-                return Ok(nothing_to_finish(&reason));
-            }
-            Finish::Answer(verdict) => self.answer(waiting, &verdict, deadline).await?,
-            Finish::AnswerAndStop(verdict, task, reason) => {
-                let answer = self.answer(waiting, &verdict, deadline).await?;
-                self.stop(&task, reason).await;
+    async fn act(&self, end: &End, deadline: Deadline) -> Result<Value, Failure> {
+        let answer = match &end.act {
+            Act::Answer(verdict) => self.answer(end, verdict, deadline).await?,
+            Act::AnswerAndStop(verdict, task, reason) => {
+                let answer = self.answer(end, verdict, deadline).await?;
+                self.stop(task, reason).await;
                 answer
             }
-            Finish::StopAndFail(task, reason) => {
-                let stopped = self.stop(&task, &reason).await;
-                let verdict = waiting.observed.delivered(Verdict::Failed {
-                    reason: format!("{reason} and {stopped}"),
-                    log: Vec::new(),
-                });
-                self.answer(waiting, &verdict, deadline).await?
+            Act::StopAndFail(task, reason) => {
+                let stopped = self.stop(task, reason).await;
+                let verdict = end.failed(reason, stopped);
+                self.answer(end, &verdict, deadline).await?
             }
         };
-        self.call_off_the_time_out(&waiting.observed.record.deployment)
-            .await;
+        self.call_off_the_time_out(&end.record.deployment).await;
         Ok(answer)
     }
 
     async fn answer(
         &self,
-        waiting: &Waiting,
+        end: &End,
         verdict: &Verdict,
         deadline: Deadline,
     ) -> Result<Value, Failure> {
-        let record = &waiting.observed.record;
+        let record = &end.record;
         let hook = Hook {
             gate: Gate::Migration,
             caller: Caller::CodeDeploy {
@@ -131,8 +108,7 @@ impl Handler {
             messenger: &self.messenger,
             deadline,
         };
-        hook.deliver(&self.start, waiting.known.as_ref(), verdict)
-            .await
+        hook.deliver(&self.start, end.known.as_ref(), verdict).await
     }
 
     /// Stops the task; returns what became of that, for people.

@@ -3,25 +3,31 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::LazyLock;
 
 use anyhow::{Context, bail};
 use clap::ValueEnum;
 use serde_json::Value;
 use tokio::process::Command;
 
-/// The functions, by the names of their binaries.
-pub(crate) const FUNCTIONS: [&str; 5] = [
-    "start-deployment",
-    "run-migration",
-    "finish-migration",
-    "check-test-traffic",
-    "report-outcome",
-];
+use crate::scenario::quoted;
+
+/// The template of the functions. The path is relative to this file.
+const TEMPLATE: &str = include_str!("../../../template.yaml");
+
+/// The functions, by the names of their binaries: `template.yaml` has each as a `Binary` in its function's metadata.
+pub(crate) static FUNCTIONS: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    let lines = TEMPLATE.lines();
+    lines
+        .filter_map(|line| line.trim().strip_prefix("Binary: "))
+        .collect()
+});
+
 /// The functions, and the service behind the images.
-const PACKAGES: [&str; 6] = {
-    let [a, b, c, d, e] = FUNCTIONS;
-    [a, b, c, d, e, SAMPLE_SERVICE]
-};
+fn packages() -> impl Iterator<Item = &'static str> {
+    FUNCTIONS.iter().copied().chain([SAMPLE_SERVICE])
+}
+
 /// The program behind every image of the rehearsal.
 pub(crate) const SAMPLE_SERVICE: &str = "sample-service";
 
@@ -63,7 +69,7 @@ pub(crate) async fn build(
         // As for a deployment: without the features that only other packages need.
         Profile::Release => command
             .arg("--release")
-            .args(PACKAGES.iter().flat_map(|package| ["--package", package])),
+            .args(packages().flat_map(|package| ["--package", package])),
     };
     let output = command
         .stdin(Stdio::null())
@@ -90,14 +96,11 @@ pub(crate) fn check(folder: PathBuf) -> anyhow::Result<PathBuf> {
             folder.display()
         );
     }
-    match PACKAGES
-        .iter()
-        .find(|package| !folder.join(package).is_file())
-    {
+    match packages().find(|package| !folder.join(package).is_file()) {
         Some(missing) => bail!(
             "the folder `{}` has no `{missing}` (hint: build all of {} there, or omit `--binaries`)",
             folder.display(),
-            PACKAGES.map(|package| format!("`{package}`")).join(", "),
+            quoted(&packages().collect::<Vec<_>>()),
         ),
         None => Ok(folder),
     }
@@ -107,8 +110,8 @@ pub(crate) fn check(folder: PathBuf) -> anyhow::Result<PathBuf> {
 fn executable(message: &str) -> Option<PathBuf> {
     let message: Value = serde_json::from_str(message).ok()?;
     let name = message["target"]["name"].as_str()?;
-    PACKAGES
-        .contains(&name)
+    packages()
+        .any(|package| package == name)
         .then(|| message["executable"].as_str().map(PathBuf::from))?
 }
 

@@ -13,33 +13,16 @@ use std::time::Duration;
 use aws::CallFailed;
 use futures_util::FutureExt;
 use rules::codedeploy::lifecycle::Stage;
-use rules::codedeploy::{Creator, Deployment, HookAnswer, HookReceipt};
-use rules::config::Pipeline;
+use rules::codedeploy::{Creator, HookAnswer, HookReceipt, Known};
 use rules::environment::Settings;
 use rules::gate::{Gate, Verdict};
-use rules::outcome::{Event, Outcome, Subject};
+use rules::outcome::{Event, Outcome};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
 pub use caller::Caller;
 
 use crate::{Deadline, Failure, Messenger, Start};
-
-/// What is known of a deployment that waits.
-#[derive(Debug, Clone)]
-pub struct Known {
-    /// Its pipeline.
-    pub pipeline: Pipeline,
-    /// Its record in CodeDeploy.
-    pub deployment: Deployment,
-}
-
-impl Known {
-    /// The deployment as an outcome names it.
-    fn subject(&self) -> Subject {
-        self.deployment.subject(&self.pipeline)
-    }
-}
 
 /// One hook that waits for its answer.
 #[derive(Debug, Clone, Copy)]

@@ -14,7 +14,7 @@ mod throttled_batch;
 
 pub use deadline::Deadline;
 pub use failure::Failure;
-pub use hook::{Caller, Hook, Known};
+pub use hook::{Caller, Hook};
 pub use lambda_runtime::Error;
 pub use log::last_lines;
 pub use messenger::Messenger;

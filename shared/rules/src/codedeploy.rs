@@ -20,7 +20,7 @@ pub use description::{description, shipped};
 pub use fit::{Mismatch, fits};
 pub(crate) use history::STOPPED_BY_A_CALL;
 pub use history::{active, attempt, deployed};
-pub use hook::{HookAnswer, HookReceipt};
+pub use hook::{HookAnswer, HookReceipt, Known};
 pub use target::{DeploymentTarget, LifecycleEvent, LifecycleEventStatus};
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ enum Where {
 }
 use Where::{At, Holding};
 
-const PLACES: [Place; 4] = [
+const PLACES: [Place; 3] = [
     Place {
         file: At("ARCHITECTURE.md"),
         so: "\n| `NAME` |",
@@ -31,11 +31,6 @@ const PLACES: [Place; 4] = [
         file: At("docs/reference.md"),
         so: "\n| `NAME` |",
         remedy: "measure it with tests/outside/measure.py and add its row",
-    },
-    Place {
-        file: Holding("rehearsal", "const FUNCTIONS: "),
-        so: "\"NAME\"",
-        remedy: "add it to the functions that are built",
     },
     Place {
         file: Holding("rehearsal", "const CALLS: [(&str, &[&str])"),

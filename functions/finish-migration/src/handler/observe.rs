@@ -1,11 +1,15 @@
 //! Reads what the end of a migration turns out to depend on. Nothing is changed here.
 
-use aws::CallFailed;
 use aws::ecs::Tasks;
+use aws::{CallFailed, Kind};
 use lambda::Failure;
-use rules::migration::finish::{self, Described, Finish, Need, Observed, Trigger};
+use rules::codedeploy::Deployment;
+use rules::events::FinishEvent;
+use rules::migration::finish::{
+    self, Described, Finish, FoundSchedule, IfUnreadable, Need, Observed, Schedule, Search,
+};
 use rules::migration::{self, Record};
-use rules::names::ContainerName;
+use rules::names::{ContainerName, DeploymentId};
 use rules::observed::Task;
 use rules::revision;
 
@@ -13,9 +17,14 @@ use super::Handler;
 
 impl Handler {
     /// The decision, after observing what it turns out to need.
-    pub(super) async fn decide(&self, observed: &mut Observed) -> Result<Finish, Failure> {
+    pub(super) async fn decide(
+        &self,
+        event: &FinishEvent,
+        observed: &mut Observed,
+    ) -> Result<Finish, Failure> {
+        let config = self.start.as_ref().ok().map(|started| &started.config);
         loop {
-            match finish::decide(observed) {
+            match finish::decide(config, event, observed) {
                 Ok(finish) => return Ok(finish),
                 Err(need) => self.add(need, observed).await?,
             }
@@ -24,51 +33,65 @@ impl Handler {
 
     async fn add(&self, need: Need, observed: &mut Observed) -> Result<(), Failure> {
         match need {
-            Need::Task => observed.task = Some(self.described(observed).await?),
-            Need::Essential => {
-                observed.essential = Some(match &observed.task {
-                    Some(Described::Task(task)) => self.essential(task).await,
-                    Some(Described::Unknown | Described::Unreadable(_)) | None => Vec::new(),
-                });
+            Need::Configuration => {
+                self.start.as_ref().map_err(Failure::from)?;
             }
-            Need::Log => {
-                observed.log = Some(match (&observed.task, &observed.container) {
-                    (Some(Described::Task(task)), Some(container)) => {
-                        self.last_lines(task, container).await
-                    }
-                    (_, _) => Vec::new(),
-                });
+            Need::Schedule(deployment) => {
+                observed.schedule = Some(self.schedule(&deployment).await?);
+            }
+            Need::Deployment(id, if_unreadable) => {
+                let read = self.deployment(&id).await;
+                observed.deployment = Some(described(read, if_unreadable)?);
+            }
+            Need::Task(search, if_unreadable) => {
+                let read = self.task(&search).await;
+                observed.task = Some(described(read, if_unreadable)?);
+            }
+            Need::RunsShipped(revision, container, digest) => {
+                let definition = self.ecs.describe_task_definition(revision.as_str()).await?;
+                observed.runs_shipped =
+                    Some(revision::runs_digest(&definition, &container, &digest));
+            }
+            Need::Essential(task) => observed.essential = Some(self.essential(&task).await),
+            Need::Log(task, container) => {
+                observed.log = Some(self.last_lines(&task, &container).await);
             }
         }
         Ok(())
     }
 
-    async fn described(&self, observed: &Observed) -> Result<Described, Failure> {
-        let record = &observed.record;
-        let found = match &observed.trigger {
-            // What cannot be read is an error: the event comes again.
-            Trigger::Changed(change) => {
-                let task = std::slice::from_ref(&change.task);
-                let described = self.ecs.describe_tasks(&record.cluster, task).await?;
-                described.into_iter().next()
-            }
-            // The time-out comes once: what cannot be read then, now or ever, fails the hook.
-            Trigger::TimedOut { .. } => match self.task_of(record).await {
-                Err(failed) if failed.is_transient() => return Err(failed.into()),
-                Err(failed) => return Ok(Described::Unreadable(failed.to_string())),
-                Ok(task) => task,
-            },
-        };
-        Ok(found.map_or(Described::Unknown, |task| Described::Task(Box::new(task))))
+    async fn schedule(&self, deployment: &DeploymentId) -> Result<Schedule, CallFailed> {
+        let name = migration::schedule_name(deployment);
+        let answer = self.scheduler.get_schedule(&name).await?;
+        Ok(Schedule {
+            found: answer.schedule.map(|schedule| FoundSchedule {
+                input: schedule.input,
+                at: schedule.at,
+            }),
+            now: answer.asked_at,
+        })
     }
 
-    /// The migration's task: the one that was written down, or else the one that is in all what would have been started.
-    async fn task_of(&self, record: &Record) -> Result<Option<Task>, CallFailed> {
-        let cluster = record.cluster.as_str();
-        if let Some(task) = &record.task {
-            let described = self.ecs.describe_tasks(cluster, std::slice::from_ref(task));
-            return Ok(described.await?.into_iter().next());
+    async fn deployment(&self, id: &DeploymentId) -> Result<Option<Deployment>, CallFailed> {
+        match self.codedeploy.get_deployment(id).await {
+            Err(failed) if failed.kind == Kind::NotFound => Ok(None),
+            deployment => deployment.map(Some),
         }
+    }
+
+    async fn task(&self, search: &Search) -> Result<Option<Task>, CallFailed> {
+        match search {
+            Search::Task(cluster, task) => {
+                let described = self.ecs.describe_tasks(cluster, std::slice::from_ref(task));
+                Ok(described.await?.into_iter().next())
+            }
+            Search::Unnoted(record) => self.unnoted(record).await,
+        }
+    }
+
+    /// The task that is in all what would have been started.
+    async fn unnoted(&self, record: &Record) -> Result<Option<Task>, CallFailed> {
+        let cluster = record.cluster.as_str();
         let Some(runs) = &record.runs else {
             return Ok(None);
         };
@@ -112,5 +135,21 @@ impl Handler {
                 tracing::warn!(error = %failed, "log not read");
                 Vec::new()
             })
+    }
+}
+
+/// What can be read later is an error: the event comes again.
+fn described<T>(
+    read: Result<Option<T>, CallFailed>,
+    if_unreadable: IfUnreadable,
+) -> Result<Described<T>, CallFailed> {
+    match (read, if_unreadable) {
+        (Ok(Some(found)), _) => Ok(Described::This(Box::new(found))),
+        (Ok(None), _) => Ok(Described::Unknown),
+        (Err(failed), IfUnreadable::Decide) if !failed.is_transient() => {
+            tracing::warn!(error = %failed, "decided without it");
+            Ok(Described::Unreadable(failed.to_string()))
+        }
+        (Err(failed), _) => Err(failed),
     }
 }

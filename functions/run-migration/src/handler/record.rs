@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use aws::scheduler::{Created, Found, Schedule};
-use lambda::{Failure, Known};
-use rules::codedeploy::LifecycleEvent;
+use lambda::Failure;
+use rules::codedeploy::{Known, LifecycleEvent};
 use rules::events::HookCall;
 use rules::migration::{self, MigrationTask, Noted, Record, TaskRun};
 use rules::names::TaskArn;

@@ -1,4 +1,25 @@
-//! The answer of a hook, which CodeDeploy takes by PutLifecycleEventHookExecutionStatus.
+//! The deployment that a hook is called for, and the hook's answer, which CodeDeploy takes by
+//! PutLifecycleEventHookExecutionStatus.
+
+use super::Deployment;
+use crate::config::Pipeline;
+use crate::outcome::Subject;
+
+/// What is known of a deployment that waits for a hook.
+#[derive(Debug, Clone)]
+pub struct Known {
+    /// Its pipeline.
+    pub pipeline: Pipeline,
+    /// Its record in CodeDeploy.
+    pub deployment: Deployment,
+}
+
+impl Known {
+    /// The deployment as an outcome names it.
+    pub fn subject(&self) -> Subject {
+        self.deployment.subject(&self.pipeline)
+    }
+}
 
 /// What a hook answers; CodeDeploy takes nothing else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

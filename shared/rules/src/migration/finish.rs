@@ -1,88 +1,136 @@
 //! What becomes of a migration that waits for its verdict, when its task changed or its time is up.
+//!
+//! Of what triggers this only ids are believed. Which task may answer, and which hook, is in the time-out schedule that
+//! `run-migration` made; what became of the task, ECS knows.
+
+mod older;
+mod waiting;
 
 use time::{Duration, UtcDateTime};
 
+use self::waiting::Waiting;
 use super::{NO_LONGER_NEEDED, Record, STOPPED, Verdict as Judged, has_ended, judge};
-use crate::events::TaskChanged;
+use crate::codedeploy::{Deployment, Known};
+use crate::config::Config;
+use crate::events::{FinishEvent, TaskChanged};
 use crate::gate::Verdict;
-use crate::names::ContainerName;
+use crate::names::{ContainerName, DeploymentId, Digest, RevisionArn, TaskArn};
 use crate::observed::Task;
 
 /// Scheduler calls within the minute, and its clock is not that of the service that states the time.
 const DUE_ABOUT: Duration = Duration::minutes(1);
 
-/// What the end of a migration is decided from. The last three are observed only where the decision [`needs`](Need) them:
-/// none means not observed, never nothing found.
-#[derive(Debug, Clone, PartialEq)]
+/// What the end of a migration is decided from. Each member is observed only where the decision [`needs`](Need) it: none
+/// means not observed, never nothing found.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Observed {
-    /// What happened.
-    pub trigger: Trigger,
-    /// What was written down before the migration was started.
-    pub record: Record,
-    /// The container that migrates; none where neither the record nor the configuration names one.
-    pub container: Option<ContainerName>,
-    /// Whether the deployment has ended, as far as that is known.
-    pub deployment: Deployment,
+    /// The deployment's time-out schedule.
+    pub schedule: Option<Schedule>,
+    /// The deployment that waits.
+    pub deployment: Option<Described<Deployment>>,
     /// The migration's task.
-    pub task: Option<Described>,
+    pub task: Option<Described<Task>>,
+    /// Whether the task's revision runs the image that the deployment ships.
+    pub runs_shipped: Option<bool>,
     /// The containers whose end ends the task.
     pub essential: Option<Vec<ContainerName>>,
     /// The last lines of the migration's log; empty where it cannot be read.
     pub log: Option<Vec<String>>,
 }
 
-/// What happened.
+/// The answer of GetSchedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Trigger {
-    /// A task that is marked as the migration changed.
-    Changed(TaskChanged),
-    /// The time-out schedule called, or something that claims to be it.
-    TimedOut {
-        /// When the migration's time is up.
-        due: Option<UtcDateTime>,
-        /// The time by AWS's clock.
-        now: Option<UtcDateTime>,
-    },
+pub struct Schedule {
+    /// The schedule; none where there is none (any more).
+    pub found: Option<FoundSchedule>,
+    /// The time by AWS's clock.
+    pub now: Option<UtcDateTime>,
 }
 
-/// Whether the migration's deployment has ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deployment {
-    /// It waits, or that could not be read: an answer is worth the attempt.
-    MayWait,
-    /// It has.
-    HasEnded,
+/// What a time-out schedule holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundSchedule {
+    /// The [`Record`] as JSON.
+    pub input: String,
+    /// When the migration's time is up; none where it is not a one-time schedule in UTC.
+    pub at: Option<UtcDateTime>,
 }
 
-/// A task, as ECS describes it.
+/// What AWS has of something.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Described {
-    /// This one.
-    Task(Box<Task>),
-    /// ECS knows none, yet or any more.
+pub enum Described<T> {
+    /// This.
+    This(Box<T>),
+    /// AWS knows none, yet or any more.
     Unknown,
     /// It cannot be read, now or ever, for this reason.
     Unreadable(String),
 }
 
 /// What has to be observed before anything can be decided: each is a member of [`Observed`] that is none so far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Need {
+    /// The configuration: without it, nothing can be decided.
+    Configuration,
+    /// [`Observed::schedule`]
+    Schedule(DeploymentId),
+    /// [`Observed::deployment`]
+    Deployment(DeploymentId, IfUnreadable),
     /// [`Observed::task`]
-    Task,
-    /// [`Observed::essential`]
-    Essential,
-    /// [`Observed::log`]
-    Log,
+    Task(Search, IfUnreadable),
+    /// [`Observed::runs_shipped`]: whether this container of this revision runs this image
+    RunsShipped(RevisionArn, ContainerName, Digest),
+    /// [`Observed::essential`] of this task
+    Essential(Box<Task>),
+    /// [`Observed::log`] of this container of this task
+    Log(Box<Task>, ContainerName),
+}
+
+/// What to make of something that can never be read. What can be read later is an error either way: the event comes again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfUnreadable {
+    /// It is an error, too.
+    Fail,
+    /// It is decided without it: [`Described::Unreadable`].
+    Decide,
+}
+
+/// Where a migration's task is found.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Search {
+    /// This task of this cluster.
+    Task(String, TaskArn),
+    /// The one that differs in nothing from what would have been started: no ARN was written down.
+    Unnoted(Box<Record>),
 }
 
 /// What becomes of a migration.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Finish {
     /// Nothing, for this reason.
     Nothing(String),
+    /// Nothing can be made of what AWS has, for this reason.
+    Refused(String),
     /// ECS describes an older state than the event does: it has to be read again.
     NotYet(String),
+    /// It has ended, or its time is up.
+    End(Box<End>),
+}
+
+/// The end of a migration: its hook is answered, and then its schedule is of no use any more.
+#[derive(Debug, Clone)]
+pub struct End {
+    /// What was written down before the migration was started.
+    pub record: Record,
+    /// The deployment and its pipeline; none where they cannot be read.
+    pub known: Option<Known>,
+    /// What is done.
+    pub act: Act,
+}
+
+/// What is done about a migration that has ended, or whose time is up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Act {
     /// The hook is answered with this verdict.
     Answer(Verdict),
     /// The hook is answered, and then this task is stopped for this reason: a sidecar keeps it up after its migration.
@@ -91,20 +139,51 @@ pub enum Finish {
     StopAndFail(Box<Task>, String),
 }
 
-/// Decides what becomes of a migration.
-///
-/// # Errors
-/// What else has to be observed. It is decided again with it, from the beginning: all is plain data.
-pub fn decide(observed: &Observed) -> Result<Finish, Need> {
-    match &observed.trigger {
-        Trigger::Changed(change) => changed(observed, change),
-        Trigger::TimedOut { due, now } => timed_out(observed, *due, *now),
+/// Why a decision ends before the migration's end is judged.
+enum Early {
+    Need(Need),
+    Nothing(String),
+    Refused(String),
+    NotYet(String),
+}
+
+impl From<Need> for Early {
+    fn from(need: Need) -> Self {
+        Self::Need(need)
     }
 }
 
-fn changed(observed: &Observed, change: &TaskChanged) -> Result<Finish, Need> {
-    let record = &observed.record;
-    let nothing = |reason| Ok(Finish::Nothing(reason));
+/// Decides what becomes of a migration. Without a configuration the time-out is answered all the same: what it needs stands
+/// in its schedule.
+///
+/// # Errors
+/// What else has to be observed. It is decided again with it, from the beginning: all is plain data.
+pub fn decide(
+    config: Option<&Config>,
+    event: &FinishEvent,
+    observed: &Observed,
+) -> Result<Finish, Need> {
+    let decided = match event {
+        FinishEvent::Ignored(reason) => Err(Early::Nothing(reason.clone())),
+        FinishEvent::Changed(change) => waiting::of_changed(config, change, observed)
+            .and_then(|waiting| Ok((changed(&waiting, observed, change)?, waiting))),
+        FinishEvent::TimedOut(time_out) => waiting::of_timed_out(config, time_out, observed)
+            .and_then(|waiting| Ok((timed_out(&waiting, observed)?, waiting))),
+    };
+    Ok(match decided {
+        Ok((act, Waiting { record, known, .. })) => {
+            Finish::End(Box::new(End { record, known, act }))
+        }
+        Err(Early::Need(need)) => return Err(need),
+        Err(Early::Nothing(reason)) => Finish::Nothing(reason),
+        Err(Early::Refused(reason)) => Finish::Refused(reason),
+        Err(Early::NotYet(reason)) => Finish::NotYet(reason),
+    })
+}
+
+fn changed(waiting: &Waiting, observed: &Observed, change: &TaskChanged) -> Result<Act, Early> {
+    let record = &waiting.record;
+    let nothing = |reason| Err(Early::Nothing(reason));
     if let Some(task) = &record.task
         && *task != change.task
     {
@@ -115,16 +194,19 @@ fn changed(observed: &Observed, change: &TaskChanged) -> Result<Finish, Need> {
             change.task.id()
         ));
     }
-    let Some(container) = &observed.container else {
+    let Some(container) = &waiting.container else {
         return nothing("the pipeline has no migration".to_owned());
     };
     let not_yet = format!(
         "ECS does not describe task {} as far as its event does (hint: nothing to do if a later attempt succeeds)",
         change.task.id()
     );
-    let task = match observed.task.as_ref().ok_or(Need::Task)? {
-        Described::Task(task) => task,
-        Described::Unknown => return Ok(Finish::NotYet(not_yet)),
+    // What cannot be read is an error: the event comes again.
+    let search = || Search::Task(record.cluster.clone(), change.task.clone());
+    let task = observed.task.as_ref();
+    let task = match task.ok_or_else(|| Need::Task(search(), IfUnreadable::Fail))? {
+        Described::This(task) => task,
+        Described::Unknown => return Err(Early::NotYet(not_yet)),
         Described::Unreadable(reason) => return nothing(reason.clone()),
     };
     // Before its end is judged: any task may claim to be the migration.
@@ -138,10 +220,10 @@ fn changed(observed: &Observed, change: &TaskChanged) -> Result<Finish, Need> {
         ));
     }
     if has_ended(task, container) {
-        return judged(observed, task, container);
+        return Ok(judged(waiting, observed, task, container)?);
     }
     if change.says_ended(container) {
-        return Ok(Finish::NotYet(not_yet));
+        return Err(Early::NotYet(not_yet));
     }
     nothing(format!(
         "the migration of task {} still runs",
@@ -149,25 +231,24 @@ fn changed(observed: &Observed, change: &TaskChanged) -> Result<Finish, Need> {
     ))
 }
 
-fn timed_out(
-    observed: &Observed,
-    due: Option<UtcDateTime>,
-    now: Option<UtcDateTime>,
-) -> Result<Finish, Need> {
-    let record = &observed.record;
-    let described = observed.task.as_ref().ok_or(Need::Task)?;
-    if let Described::Task(task) = described
-        && let Some(container) = &observed.container
+fn timed_out(waiting: &Waiting, observed: &Observed) -> Result<Act, Early> {
+    let record = &waiting.record;
+    // The time-out comes once: what cannot be read then, now or ever, fails the hook.
+    let described = observed.task.as_ref();
+    let described =
+        described.ok_or_else(|| Need::Task(Search::of(record), IfUnreadable::Decide))?;
+    if let Described::This(task) = described
+        && let Some(container) = &waiting.container
         && has_ended(task, container)
     {
         // It ended in time, and its event was late or lost, or is still to come.
-        return judged(observed, task, container);
+        return Ok(judged(waiting, observed, task, container)?);
     }
     // Anybody who may call this function can claim that the time is up.
-    if let (Some(due), Some(now)) = (due, now)
+    if let (Some(due), Some(now)) = (waiting.due, waiting.now)
         && now + DUE_ABOUT < due
     {
-        return Ok(Finish::Nothing(format!(
+        return Err(Early::Nothing(format!(
             "the migration of deployment `{}` has time until {due}",
             record.deployment
         )));
@@ -177,12 +258,12 @@ fn timed_out(
         log: Vec::new(),
     };
     let verdict = match described {
-        Described::Task(task) => {
+        Described::This(task) => {
             let reason = format!(
                 "the migration ran longer than its {} minutes",
                 record.timeout_minutes
             );
-            return Ok(Finish::StopAndFail(task.clone(), reason));
+            return Ok(Act::StopAndFail(task.clone(), reason));
         }
         Described::Unknown if record.task.is_none() => Verdict::NothingRan(
             "the migration was never started: run-migration broke off before it, and no later call started it in time"
@@ -193,16 +274,23 @@ fn timed_out(
         }
         Described::Unreadable(reason) => failed(reason.clone()),
     };
-    Ok(Finish::Answer(observed.delivered(verdict)))
+    Ok(Act::Answer(delivered(waiting.known.as_ref(), verdict)))
 }
 
-fn judged(observed: &Observed, task: &Task, container: &ContainerName) -> Result<Finish, Need> {
+fn judged(
+    waiting: &Waiting,
+    observed: &Observed,
+    task: &Task,
+    container: &ContainerName,
+) -> Result<Act, Need> {
     let nothing_essential = Vec::new();
     let essential = if needs_essential(task) {
-        observed.essential.as_ref().ok_or(Need::Essential)?
+        let essential = observed.essential.as_ref();
+        essential.ok_or_else(|| Need::Essential(Box::new(task.clone())))?
     } else {
         &nothing_essential
     };
+    let need_log = || Need::Log(Box::new(task.clone()), container.clone());
     let verdict = match judge(task, container, essential) {
         Judged::Succeeded => Verdict::Succeeded(format!(
             "the migration of task {} exited with code 0",
@@ -210,15 +298,15 @@ fn judged(observed: &Observed, task: &Task, container: &ContainerName) -> Result
         )),
         Judged::Failed { reason, ran: true } => Verdict::Failed {
             reason,
-            log: observed.log.clone().ok_or(Need::Log)?,
+            log: observed.log.clone().ok_or_else(need_log)?,
         },
         Judged::Failed { reason, ran: false } => Verdict::NothingRan(reason),
     };
-    let verdict = observed.delivered(verdict);
+    let verdict = delivered(waiting.known.as_ref(), verdict);
     Ok(if task.last_status == STOPPED {
-        Finish::Answer(verdict)
+        Act::Answer(verdict)
     } else {
-        Finish::AnswerAndStop(verdict, Box::new(task.clone()), NO_LONGER_NEEDED)
+        Act::AnswerAndStop(verdict, Box::new(task.clone()), NO_LONGER_NEEDED)
     })
 }
 
@@ -230,12 +318,31 @@ fn needs_essential(task: &Task) -> bool {
     !is_alone && task.containers.len() >= 2
 }
 
-impl Observed {
-    /// The verdict as it is answered.
-    pub fn delivered(&self, verdict: Verdict) -> Verdict {
-        match self.deployment {
-            Deployment::MayWait => verdict,
-            Deployment::HasEnded => verdict.after_the_end(),
+/// The verdict as it is answered: a deployment that has ended waits for none.
+fn delivered(known: Option<&Known>, verdict: Verdict) -> Verdict {
+    match known {
+        Some(known) if known.deployment.status.has_ended() => verdict.after_the_end(),
+        Some(_) | None => verdict,
+    }
+}
+
+impl End {
+    /// The verdict of a task that was stopped because its time was up; `stopped` says what became of that.
+    pub fn failed(&self, reason: &str, stopped: &str) -> Verdict {
+        let failed = Verdict::Failed {
+            reason: format!("{reason} and {stopped}"),
+            log: Vec::new(),
+        };
+        delivered(self.known.as_ref(), failed)
+    }
+}
+
+impl Search {
+    /// The task that was written down, or else the one that is in all what would have been started.
+    fn of(record: &Record) -> Self {
+        match &record.task {
+            Some(task) => Self::Task(record.cluster.clone(), task.clone()),
+            None => Self::Unnoted(Box::new(record.clone())),
         }
     }
 }

@@ -35,7 +35,8 @@ const RULES: [(&str, Told); 4] = [
 /// The rule whose events are about a repository rather than a service.
 const PUSHES: &str = "StartDeploymentPush";
 
-/// Calls that a function may make.
+/// The calls of each function that storms inject faults into. It is a choice, not the list of its permissions: another call
+/// more would change the draws of every seed.
 const CALLS: [(&str, &[&str]); 5] = [
     (
         "start-deployment",

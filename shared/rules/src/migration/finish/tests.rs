@@ -1,8 +1,18 @@
 use super::super::{TaskRun, started_by};
 use super::*;
+use crate::codedeploy::DeploymentStatus;
+use crate::codedeploy::tests::described as deployment_described;
+use crate::events::TimedOut;
 use crate::observed::{ContainerOverride, TaskContainer};
 
+mod older;
+mod whose;
+
 const EXECUTION: &str = "eyJ1";
+const DIGEST: &str = "sha256:4c9a7f3f5a0f3e2f9f6f1f9f4f0a8d6a1c6b0f0f1e2d3c4b5a69788796a5b4c3";
+const PIPELINES: &str = "[[pipeline]]\nname='w'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'\n\
+     application='shop'\ndeployment_group='shop-web'\n\
+     [pipeline.migration]\ncontainer='web'\ncommand=['migrate']\ntimeout_minutes=30";
 
 fn at(minutes: i64) -> UtcDateTime {
     UtcDateTime::UNIX_EPOCH + Duration::minutes(minutes)
@@ -41,21 +51,126 @@ fn record() -> Record {
     }
 }
 
-fn observed(trigger: Trigger) -> Observed {
-    Observed {
-        trigger,
-        record: record(),
-        container: "web".parse().ok(),
-        deployment: Deployment::MayWait,
-        task: None,
-        essential: None,
-        log: None,
+/// All that can be asked: a migration of `d-1` that waits.
+#[derive(Clone)]
+struct World {
+    config: Option<Config>,
+    /// What the schedule's input is; none where there is no schedule.
+    input: Option<String>,
+    due: i64,
+    now: i64,
+    deployment: Described<Deployment>,
+    task: Described<Task>,
+    runs_shipped: bool,
+    essential: &'static [&'static str],
+}
+
+impl World {
+    fn new(task: Described<Task>) -> Self {
+        let deployment = Deployment {
+            status: DeploymentStatus::InProgress,
+            ..deployment_described(&format!("greenlight {DIGEST}"))
+        };
+        Self {
+            config: Some(Config::parse(PIPELINES).unwrap()),
+            input: Some(record().to_json()),
+            due: 30,
+            now: 30,
+            deployment: Described::This(Box::new(deployment)),
+            task,
+            runs_shipped: true,
+            essential: &["web"],
+        }
+    }
+
+    fn with_record(mut self, change: impl Fn(&mut Record)) -> Self {
+        let mut record = record();
+        change(&mut record);
+        self.input = Some(record.to_json());
+        self
+    }
+
+    fn with_status(mut self, status: DeploymentStatus) -> Self {
+        if let Described::This(deployment) = &mut self.deployment {
+            deployment.status = status;
+        }
+        self
+    }
+
+    /// What is decided, and what was needed for it. Nothing may be needed twice: the loop that observes would not end. An
+    /// error is what ends the invocation.
+    fn decide(&self, event: &FinishEvent) -> (Result<Finish, String>, Vec<Need>) {
+        let mut observed = Observed::default();
+        let mut needed = Vec::new();
+        loop {
+            let need = match decide(self.config.as_ref(), event, &observed) {
+                Ok(finish) => return (Ok(finish), needed),
+                Err(need) => need,
+            };
+            assert!(!needed.contains(&need), "{need:?} is needed twice");
+            needed.push(need.clone());
+            let read = |unreadable: Option<&String>, if_unreadable| match unreadable {
+                Some(reason) if if_unreadable == IfUnreadable::Fail => Err(reason.clone()),
+                Some(_) | None => Ok(()),
+            };
+            let readable = match need {
+                Need::Configuration => Err("no configuration".to_owned()),
+                Need::Schedule(_) => {
+                    observed.schedule = Some(Schedule {
+                        found: self.input.clone().map(|input| FoundSchedule {
+                            input,
+                            at: Some(at(self.due)),
+                        }),
+                        now: Some(at(self.now)),
+                    });
+                    Ok(())
+                }
+                Need::Deployment(_, if_unreadable) => {
+                    observed.deployment = Some(self.deployment.clone());
+                    read(unreadable(&self.deployment), if_unreadable)
+                }
+                Need::Task(_, if_unreadable) => {
+                    observed.task = Some(self.task.clone());
+                    read(unreadable(&self.task), if_unreadable)
+                }
+                Need::RunsShipped(..) => {
+                    observed.runs_shipped = Some(self.runs_shipped);
+                    Ok(())
+                }
+                Need::Essential(_) => {
+                    let names = self.essential.iter().map(|name| name.parse().unwrap());
+                    observed.essential = Some(names.collect());
+                    Ok(())
+                }
+                Need::Log(..) => {
+                    observed.log = Some(vec!["no such table".to_owned()]);
+                    Ok(())
+                }
+            };
+            if let Err(reason) = readable {
+                return (Err(reason), needed);
+            }
+        }
+    }
+
+    fn said(&self, event: &FinishEvent) -> String {
+        match self.decide(event).0 {
+            Ok(finish) => said(finish),
+            Err(reason) => format!("error: {reason}"),
+        }
+    }
+}
+
+fn unreadable<T>(described: &Described<T>) -> Option<&String> {
+    match described {
+        Described::Unreadable(reason) => Some(reason),
+        Described::This(_) | Described::Unknown => None,
     }
 }
 
 /// An event of the migration's task that announces its end.
-fn ended() -> Trigger {
-    Trigger::Changed(TaskChanged {
+fn ended() -> FinishEvent {
+    FinishEvent::Changed(TaskChanged {
         deployment: "d-1".parse().unwrap(),
         task: task(None).arn,
         has_stopped: true,
@@ -63,34 +178,16 @@ fn ended() -> Trigger {
     })
 }
 
-/// What is decided where ECS describes this task. Nothing may be needed twice: the loop that observes would not end.
-fn decided(observed: Observed, described: &Described) -> Finish {
-    decided_with(&["web"], observed, described)
+/// The call of the time-out schedule.
+fn time_out() -> FinishEvent {
+    FinishEvent::TimedOut(TimedOut {
+        deployment: "d-1".parse().unwrap(),
+        older: None,
+    })
 }
 
-/// The same, where these containers are essential.
-fn decided_with(essential: &[&str], mut observed: Observed, described: &Described) -> Finish {
-    let mut asked = Vec::new();
-    loop {
-        let need = match decide(&observed) {
-            Ok(finish) => return finish,
-            Err(need) => need,
-        };
-        assert!(!asked.contains(&need), "{need:?} is needed twice");
-        asked.push(need);
-        match need {
-            Need::Task => observed.task = Some(described.clone()),
-            Need::Essential => {
-                let names = essential.iter().map(|name| name.parse().unwrap());
-                observed.essential = Some(names.collect());
-            }
-            Need::Log => observed.log = Some(vec!["no such table".to_owned()]),
-        }
-    }
-}
-
-fn described(task: Task) -> Described {
-    Described::Task(Box::new(task))
+fn described(task: Task) -> Described<Task> {
+    Described::This(Box::new(task))
 }
 
 fn said(finish: Finish) -> String {
@@ -103,32 +200,39 @@ fn said(finish: Finish) -> String {
     };
     match finish {
         Finish::Nothing(reason) => format!("nothing: {reason}"),
+        Finish::Refused(reason) => format!("refused: {reason}"),
         Finish::NotYet(reason) => format!("not yet: {reason}"),
-        Finish::Answer(answer) => verdict(answer),
-        Finish::AnswerAndStop(answer, _, reason) => format!("{}, stop: {reason}", verdict(answer)),
-        Finish::StopAndFail(_, reason) => format!("stop: {reason}"),
+        Finish::End(end) => match end.act {
+            Act::Answer(answer) => verdict(answer),
+            Act::AnswerAndStop(answer, _, reason) => {
+                format!("{}, stop: {reason}", verdict(answer))
+            }
+            Act::StopAndFail(_, reason) => format!("stop: {reason}"),
+        },
     }
 }
 
 #[track_caller]
-fn check(trigger: Trigger, described: &Described, expected: &str) {
-    let said = said(decided(observed(trigger), described));
-    assert_eq!(said, expected);
+fn check(event: &FinishEvent, task: Described<Task>, expected: &str) {
+    assert_eq!(World::new(task).said(event), expected);
 }
 
 #[test]
 fn an_end_is_judged_as_ecs_describes_it() {
-    check(ended(), &described(task(Some(0))), "succeeded");
+    check(&ended(), described(task(Some(0))), "succeeded");
     check(
-        ended(),
-        &described(task(Some(3))),
+        &ended(),
+        described(task(Some(3))),
         "failed: the migration exited with code 3 (Essential container in task exited; stop code EssentialContainerExited) \
          [\"no such table\"]",
     );
     let not_yet = "not yet: ECS does not describe task 8f3c1a7c as far as its event does \
                    (hint: nothing to do if a later attempt succeeds)";
-    check(ended(), &described(task(None)), not_yet);
-    check(ended(), &Described::Unknown, not_yet);
+    check(&ended(), described(task(None)), not_yet);
+    check(&ended(), Described::Unknown, not_yet);
+    // The event comes again.
+    let denied = || Described::Unreadable("denied".to_owned());
+    check(&ended(), denied(), "error: denied");
 }
 
 #[test]
@@ -142,8 +246,11 @@ fn a_sidecar_is_stopped_after_the_answer() {
         reason: None,
         image_digest: None,
     });
-    let said = said(decided(observed(ended()), &described(migrated)));
-    assert_eq!(said, "succeeded, stop: the migration has ended");
+    check(
+        &ended(),
+        described(migrated),
+        "succeeded, stop: the migration has ended",
+    );
 }
 
 /// ECS stops a task whose essential container ends, and a program may answer the signal with 0.
@@ -156,20 +263,17 @@ fn a_0_beside_an_essential_sidecar_that_ended_is_not_a_success() {
         reason: None,
         image_digest: None,
     });
-    let migrated = described(migrated);
-    let said = |essential: &[&str]| said(decided_with(essential, observed(ended()), &migrated));
-    assert_eq!(said(&["web"]), "succeeded");
+    let mut world = World::new(described(migrated));
+    assert_eq!(world.said(&ended()), "succeeded");
+    world.essential = &["web", "proxy"];
+    let said = world.said(&ended());
     let expected = "failed: it is not known whether the migration came to its end";
-    assert!(
-        said(&["web", "proxy"]).starts_with(expected),
-        "{}",
-        said(&["web", "proxy"])
-    );
+    assert!(said.starts_with(expected), "{said}");
 }
 
 #[test]
 fn only_the_migration_answers() {
-    let other = Trigger::Changed(TaskChanged {
+    let other = FinishEvent::Changed(TaskChanged {
         deployment: "d-1".parse().unwrap(),
         task: "arn:aws:ecs:eu-central-1:111122223333:task/prod/0000"
             .parse()
@@ -178,66 +282,68 @@ fn only_the_migration_answers() {
         ended: Vec::new(),
     });
     check(
-        other,
-        &described(task(Some(0))),
+        &other,
+        described(task(Some(0))),
         "nothing: deployment `d-1` waits for task 8f3c1a7c, not for 0000",
     );
     // Where a death left the ARN out, every member must be right.
-    let mut unnoted = observed(ended());
-    unnoted.record.task = None;
     let mut forged = task(Some(0));
     forged.overrides[0].command = vec!["true".to_owned()];
+    let unnoted = |task| {
+        let world = World::new(described(task)).with_record(|record| record.task = None);
+        world.said(&ended())
+    };
     assert_eq!(
-        said(decided(unnoted.clone(), &described(forged))),
+        unnoted(forged),
         "nothing: task 8f3c1a7c is not the migration of deployment `d-1`: its command is another one"
     );
-    assert_eq!(
-        said(decided(unnoted, &described(task(Some(0))))),
-        "succeeded"
-    );
+    assert_eq!(unnoted(task(Some(0))), "succeeded");
 }
 
 #[test]
 fn a_migration_is_stopped_when_its_time_is_up() {
-    let time_out = |due: i64, now: i64| Trigger::TimedOut {
-        due: Some(at(due)),
-        now: Some(at(now)),
+    let at_minute = |now: i64, task| {
+        let mut world = World::new(task);
+        world.now = now;
+        world.said(&time_out())
     };
-    let runs = described(task(None));
+    let runs = || described(task(None));
     let too_long = "stop: the migration ran longer than its 30 minutes";
-    check(time_out(30, 30), &runs, too_long);
+    assert_eq!(at_minute(30, runs()), too_long);
     // Scheduler's clock is another one.
-    check(time_out(30, 29), &runs, too_long);
-    check(
-        time_out(30, 28),
-        &runs,
-        "nothing: the migration of deployment `d-1` has time until 1970-01-01 0:30:00.0 +00",
+    assert_eq!(at_minute(29, runs()), too_long);
+    assert_eq!(
+        at_minute(28, runs()),
+        "nothing: the migration of deployment `d-1` has time until 1970-01-01 0:30:00.0 +00"
     );
     // It ended, and its event was lost.
-    check(time_out(30, 28), &described(task(Some(0))), "succeeded");
+    assert_eq!(at_minute(28, described(task(Some(0)))), "succeeded");
     check(
-        time_out(30, 30),
-        &Described::Unknown,
+        &time_out(),
+        Described::Unknown,
         "failed: ECS does not know the migration's task (any more) []",
     );
-    check(
-        time_out(30, 30),
-        &Described::Unreadable("denied".to_owned()),
-        "failed: denied []",
-    );
-    let mut unnoted = observed(time_out(30, 30));
-    unnoted.record.task = None;
+    let denied = Described::Unreadable("denied".to_owned());
+    check(&time_out(), denied, "failed: denied []");
+    let unnoted = World::new(Described::Unknown).with_record(|record| record.task = None);
     assert_eq!(
-        said(decided(unnoted, &Described::Unknown)),
+        unnoted.said(&time_out()),
         "nothing ran: the migration was never started: run-migration broke off before it, and no later call started it in time"
     );
 }
 
 #[test]
 fn a_failure_after_the_end_is_too_late() {
-    let mut late = observed(ended());
-    late.deployment = Deployment::HasEnded;
-    let failed = said(decided(late.clone(), &described(task(Some(3)))));
-    assert!(failed.starts_with("too late: "), "{failed}");
-    assert_eq!(said(decided(late, &described(task(Some(0))))), "succeeded");
+    let late = |exit_code| {
+        let world = World::new(described(task(Some(exit_code))));
+        world.with_status(DeploymentStatus::Stopped).said(&ended())
+    };
+    assert!(late(3).starts_with("too late: "), "{}", late(3));
+    assert_eq!(late(0), "succeeded");
+    let end = World::new(described(task(None))).with_status(DeploymentStatus::Stopped);
+    let Ok(Finish::End(end)) = end.decide(&time_out()).0 else {
+        panic!("the time is up");
+    };
+    let verdict = end.failed("it ran longer", "was stopped");
+    assert!(matches!(verdict, Verdict::TooLate(_)), "{verdict:?}");
 }
