@@ -31,8 +31,8 @@ const REFILL: Duration = Duration::from_secs(1);
 pub(crate) enum Acted {
     /// It was done, or turned out to be needless.
     Done(Report),
-    /// Another invocation created a deployment meanwhile: the decision has to be taken again.
-    Overtaken,
+    /// These deployments were created meanwhile: the decision has to be taken again.
+    Overtaken(Vec<DeploymentId>),
 }
 
 /// What became of one pipeline.
@@ -249,8 +249,10 @@ impl Handler {
             .await?;
         let revision = self.registered(&observation, &next.request).await?;
         let pipeline = reconciliation.pipeline;
-        if self.observer.is_overtaken(pipeline, &observation).await? {
-            return Ok(Acted::Overtaken);
+        let meanwhile = self.observer.created_meanwhile(pipeline, &observation);
+        let meanwhile = meanwhile.await?;
+        if !meanwhile.is_empty() {
+            return Ok(Acted::Overtaken(meanwhile));
         }
         let deployment = create_deployment(started, reconciliation, &observation, image, &revision);
         match self.codedeploy.create_deployment(&deployment).await {

@@ -129,8 +129,10 @@ impl Handler {
         started: &Started<Starting>,
         reconciliation: &Reconciliation<'_>,
     ) -> Result<Report, Failure> {
+        let mut created = Vec::new();
         for _ in 0..ATTEMPTS {
             let mut observation = self.observer.observe(reconciliation).await?;
+            observation.created_before.clone_from(&created);
             let decision = self
                 .observer
                 .decide(reconciliation, &mut observation)
@@ -153,7 +155,13 @@ impl Handler {
                         .await?
                 }
             };
-            let Acted::Done(report) = acted else { continue };
+            let report = match acted {
+                Acted::Done(report) => report,
+                Acted::Overtaken(meanwhile) => {
+                    created.extend(meanwhile);
+                    continue;
+                }
+            };
             // What another invocation was faster with was decided from something else than what is remembered.
             if let Some(past) = past.filter(|_| report.decision == decided) {
                 self.past()

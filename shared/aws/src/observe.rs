@@ -9,6 +9,7 @@ mod production;
 
 use rules::codedeploy::{self, DeploymentGroup};
 use rules::engine::{Engine, Mismatch};
+use rules::names::DeploymentId;
 use rules::observed::{ImageDetail, LoadBalancerTarget, Placement, TaskCount, TaskDefinition};
 use rules::reconcile::{Reconciliation, Search};
 use rules::revision::Matching;
@@ -36,6 +37,9 @@ pub struct Observation {
     pub observed: Observed,
     /// When ECR was asked for the candidate, by its own clock; none where its answer stated no date.
     pub asked_at: Option<UtcDateTime>,
+    /// Deployments that were there before this was observed, though perhaps in the same second as
+    /// [`asked_at`](Self::asked_at): AWS states that in whole seconds.
+    pub created_before: Vec<DeploymentId>,
     /// What serves production now.
     pub production: Production,
     /// The group that deploys to the service.
@@ -62,7 +66,7 @@ pub struct Production {
     /// Container and port behind the load balancer.
     pub load_balancer: LoadBalancerTarget,
     /// The deployment that made it; none for a service's first task set.
-    deployment: Option<rules::names::DeploymentId>,
+    deployment: Option<DeploymentId>,
 }
 
 /// A pipeline that could not be observed.
@@ -111,7 +115,7 @@ impl Observer {
             .running_image(pipeline, &revision, &production, candidate.as_ref())
             .await?;
         // After ECR was asked: a deployment that another invocation created in between is seen here, or later by
-        // `is_overtaken`. The other way round one could ship a newer image and end unnoticed.
+        // `created_meanwhile`. The other way round one could ship a newer image and end unnoticed.
         let active = self.active(pipeline, candidate.as_ref()).await?;
         let observed = Observed {
             asked_by: reconciliation.asked_by,
@@ -129,6 +133,7 @@ impl Observer {
         };
         Ok(Observation {
             observed,
+            created_before: Vec::new(),
             asked_at,
             production,
             group,

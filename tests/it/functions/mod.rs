@@ -315,3 +315,35 @@ fn throttling_slows_a_start_down_and_costs_no_second_revision() {
         .count();
     assert_eq!(registered, 6, "{:?}", invocation.operations());
 }
+
+/// CodeDeploy's own rollback was created, and stopped, in the second in which this observes: AWS's time says no more.
+#[test]
+fn a_rollback_of_the_same_second_costs_one_more_observation() {
+    let request = json!({"pipeline": "web"});
+    let invocation = invoke(
+        "start-deployment",
+        PIPELINES,
+        &request,
+        |operation, before, request| match operation {
+            "ListDeployments" if request.get("createTimeRange").is_some() => {
+                Says(json!({"deployments": ["d-back"]}))
+            }
+            "BatchGetDeployments" => Says(json!({"deploymentsInfo": [{
+                "deploymentId": "d-back", "applicationName": "AppECS-prod-web",
+                "deploymentGroupName": "DgpECS-prod-web", "status": "Stopped",
+                "creator": "codeDeployRollback", "createTime": 1_791_970_100.0,
+            }]})),
+            "RegisterTaskDefinition" | "CreateDeployment" => throttling(operation, 5, request),
+            _ => throttling(operation, before, request),
+        },
+    );
+    let report = &invocation.answer["pipelines"][0];
+    assert_eq!(report["deployment_id"], "d-9", "{}", invocation.answer);
+    let calls = |operation| {
+        let operations = invocation.operations();
+        operations.iter().filter(|one| **one == operation).count()
+    };
+    assert_eq!(calls("DescribeServices"), 2);
+    assert_eq!(calls("RegisterTaskDefinition"), 1);
+    assert_eq!(calls("CreateDeployment"), 1);
+}

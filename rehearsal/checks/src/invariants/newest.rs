@@ -6,7 +6,8 @@
 //! - a message, after the last order of the image, reports that it failed, was stopped or was rolled back; or that it
 //!   cannot be deployed until something is corrected, that the stack only observes, or that the running image is
 //!   unknown;
-//! - the image shipped after its order, and a person deployed something else afterwards;
+//! - the image shipped after its order, or served production already when it was ordered, and a person deployed
+//!   something else afterwards: it is set aside until its next order, whatever is ordered meanwhile;
 //! - production runs an image that the rule ranks higher, because its tag has moved since;
 //! - EventBridge lost the event that reports the failure, or that event is in a queue whose alarm notifies people.
 //!
@@ -151,27 +152,29 @@ fn is_explained(
     facts.record.messages.iter().any(says_why) || is_untold
 }
 
-/// Whether the image shipped after its order, and a person deployed something else after that.
+/// Whether the image shipped after its order, or served production then, and a person deployed something else after that.
 fn gone_back(facts: &Facts<'_>, pipeline: &Pipeline<'_>, due: &Image, ordered: SystemTime) -> bool {
-    let succeeded = |status: &str| status == "Succeeded";
-    let shipped = facts.deployments_of(pipeline).position(|deployment| {
-        deployment.by == By::Greenlight
-            && deployment.pipeline_digest.as_ref() == Some(&due.digest)
-            && deployment.created_at >= ordered
-            && succeeded(&deployment.status)
-    });
+    let succeeded: Vec<_> = facts
+        .deployments_of(pipeline)
+        .filter(|deployment| deployment.status == "Succeeded")
+        .collect();
+    let before = succeeded.partition_point(|deployment| deployment.created_at < ordered);
+    let ships_due = |at: &usize| {
+        let deployment = succeeded[*at];
+        deployment.by == By::Greenlight && deployment.pipeline_digest.as_ref() == Some(&due.digest)
+    };
+    // An order of what serves, or is about to, starts nothing.
+    let served = before.checked_sub(1).filter(ships_due);
+    let shipped = served.or_else(|| (before..succeeded.len()).find(ships_due));
     let Some(shipped) = shipped else {
         return false;
     };
-    facts
-        .deployments_of(pipeline)
-        .skip(shipped + 1)
-        .any(|later| {
-            let by_person = match later.by {
-                By::Hand => true,
-                By::Greenlight => facts.was_asked_for(pipeline, later),
-                By::Rollback => false,
-            };
-            by_person && succeeded(&later.status) && later.pipeline_digest == pipeline.given.runs
-        })
+    succeeded[shipped + 1..].iter().any(|later| {
+        let by_person = match later.by {
+            By::Hand => true,
+            By::Greenlight => facts.was_asked_for(pipeline, later),
+            By::Rollback => false,
+        };
+        by_person && later.pipeline_digest.as_ref() != Some(&due.digest)
+    })
 }

@@ -366,6 +366,50 @@ fn an_image_that_a_person_rolled_back_need_not_run() {
     check(by_hand, &[]);
     let by_nobody: Change = |record| record.pipelines[0].runs = Some("first".to_owned());
     check(by_nobody, &[1]);
+    // What a person set aside stays so, whatever else is deployed then; unless the person deploys it again.
+    let and_more: Change = |record| {
+        let requested = Deployment {
+            by: By::Hand,
+            ..deployment("d-hand", "first", 20)
+        };
+        and_told(record, requested);
+        record.pipelines[0].runs = Some("z".to_owned());
+    };
+    check_rule("semver:^1", and_more, &[]);
+    let same: Change = |record| {
+        let requested = Deployment {
+            by: By::Hand,
+            ..deployment("d-hand", "a", 20)
+        };
+        and_told(record, requested);
+        record.pipelines[0].runs = Some("first".to_owned());
+    };
+    check(same, &[1]);
+    // A tag that is moved to what runs already is an order, too, and nothing has to be deployed for it.
+    let ordered_again = |record: &mut Record, at| {
+        for tag in ["latest", "release-1", "1.1.0"] {
+            let moved = Push {
+                moved: true,
+                heard: true,
+                ..push("a", at, tag)
+            };
+            record.pushes.push(moved);
+        }
+    };
+    check(
+        |record| {
+            by_hand(record);
+            ordered_again(record, 19);
+        },
+        &[],
+    );
+    check(
+        |record| {
+            by_hand(record);
+            ordered_again(record, 28);
+        },
+        &[1],
+    );
 }
 
 fn again(record: &mut Record) {

@@ -79,21 +79,22 @@ impl Observer {
         })
     }
 
-    /// Whether another invocation created a deployment since this one observed. What was decided then may be wrong by now,
-    /// and nothing but this call keeps an older image from replacing a newer one that was shipped in between.
+    /// The deployments that another invocation, or CodeDeploy itself, created since this one observed. What was decided then
+    /// may be wrong by now, and nothing but this call keeps an older image from replacing a newer one that was shipped in
+    /// between.
     ///
     /// # Errors
     /// The call failed.
-    pub async fn is_overtaken(
+    pub async fn created_meanwhile(
         &self,
         pipeline: &Pipeline,
         observation: &Observation,
-    ) -> Result<bool, CallFailed> {
+    ) -> Result<Vec<DeploymentId>, CallFailed> {
         let Some(asked_at) = observation.asked_at else {
-            return Ok(false);
+            return Ok(Vec::new());
         };
         let deploys = &pipeline.codedeploy;
-        let since = self
+        let mut since = self
             .codedeploy
             .list_deployments(
                 &deploys.application,
@@ -102,13 +103,12 @@ impl Observer {
             )
             .await?;
         // Those that were there when it observed are in what was decided from.
-        let known = |id: &DeploymentId| {
+        since.retain(|id| {
             let attempts = observation.observed.attempts.iter().flatten();
-            attempts
-                .into_iter()
-                .any(|attempt| attempt.deployment == *id)
-        };
-        Ok(since.iter().any(|id| !known(id)))
+            let mut attempts = attempts.map(|attempt| &attempt.deployment);
+            !observation.created_before.contains(id) && !attempts.any(|attempt| attempt == id)
+        });
+        Ok(since)
     }
 
     async fn deployments(
