@@ -6,7 +6,7 @@ use crate::config::{Config, Pipeline};
 use crate::events::{Request, StartEvent, Wanted, Way};
 use crate::names::{Digest, Image, Repository, Tag};
 use crate::observed::ImageDetail;
-use crate::start::{AskedBy, Candidate, Force, Observed, Skip};
+use crate::start::{AskedBy, Candidate, Chosen, Force, Observed, Skip};
 use crate::tag_rule::{self, TagRule};
 
 /// One pipeline to reconcile.
@@ -310,6 +310,10 @@ impl Reconciliation<'_> {
             image,
             detail: detail.clone(),
             ordered_at: ordered_at.map_or(detail.pushed_at, |at| at.max(detail.pushed_at)),
+            chosen: match (&self.search, &self.pipeline.tag) {
+                (Search::All, _) | (Search::Tag(_), TagRule::Exact(_)) => Chosen::First,
+                (Search::Tag(_) | Search::Digest(_), _) => Chosen::Named,
+            },
         })
     }
 }

@@ -13,7 +13,8 @@ use crate::names::{DeploymentId, Image};
 
 pub use attempts::{Attempt, End, attempts, attempts_since};
 pub use observed::{
-    Active, AskedBy, Candidate, Force, Observed, Phase, Running, RunningImage, ShippedBefore,
+    Active, AskedBy, Candidate, Chosen, Force, Observed, Phase, Running, RunningImage,
+    ShippedBefore,
 };
 pub(crate) use order::moment;
 pub use order::{Deployed, Order};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use time::UtcDateTime;
 
-use super::{Candidate, Order};
+use super::{Candidate, Chosen, Order};
 use crate::config::{Pipeline, WhenBusy};
 use crate::names::{DeploymentId, Digest, Tag};
 use crate::tag_rule::TagRule;
@@ -51,7 +51,8 @@ impl Attempt {
 /// An exact tag that Greenlight followed elsewhere since has been moved back: that is a new order, whatever became of the
 /// earlier ones. A deployment that repeats another one's content was copied by a person, and proves nothing about the tag.
 /// An image that was given a higher version than the one by which it was tried is a new order, too. One that was stopped
-/// for a newer image did not fail.
+/// for a newer image did not fail, and is due again when it comes first again; an event of its old order, late or for the
+/// second time, does not bring it back.
 pub fn attempts(
     pipeline: &Pipeline,
     candidate: &Candidate,
@@ -75,7 +76,8 @@ pub fn attempts(
             && deployment.end.is_some()
             && deployment.digest() == Some(digest)
             && !was_of_lower_version(&pipeline.tag, deployment, candidate)
-            && !was_superseded(pipeline, deployment, &deployments[index + 1..])
+            && !(candidate.chosen == Chosen::First
+                && was_superseded(pipeline, deployment, &deployments[index + 1..]))
     };
     let tried = (0..deployments.len()).filter(tried);
     tried.map(|index| deployments[index].clone()).collect()

@@ -89,6 +89,17 @@ pub struct Candidate {
     pub detail: ImageDetail,
     /// When it was ordered: when it was pushed, or when its tag was set by the time of an event, whichever is later.
     pub ordered_at: UtcDateTime,
+    /// How it was chosen.
+    pub chosen: Chosen,
+}
+
+/// How a candidate was chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Chosen {
+    /// The tag rule puts it first of all that the repository has.
+    First,
+    /// A push or a person named it: the rule may put another one before it.
+    Named,
 }
 
 /// What runs on a service, and what is under way there.

@@ -97,6 +97,7 @@ pub(crate) fn situation(choice: &[usize]) -> (&'static Pipeline, Observed) {
         image,
         detail: detail('c', 20),
         ordered_at: UtcDateTime::from_unix_timestamp(20).unwrap(),
+        chosen: Chosen::First,
     });
     let known = |digit, pushed_at| {
         (

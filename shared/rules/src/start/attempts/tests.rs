@@ -46,6 +46,7 @@ fn check_attempts(tag: &str, ordered_at: i64, deployments: &[&str], expected: &s
         image,
         detail: detail('a', 0),
         ordered_at: at(ordered_at),
+        chosen: Chosen::First,
     };
     let attempts = attempts(&pipeline, &candidate, made);
     let ids: Vec<&str> = attempts
@@ -136,15 +137,23 @@ fn check_superseded(when_busy: &str, end: End, ordered: Option<i64>, expected: b
         },
         detail: detail('a', 5),
         ordered_at: at(5),
+        chosen: Chosen::First,
     };
     let stopped = made("d-1", end, 'a', Some(5), 10);
     let later = made("d-2", End::Failed, 'b', ordered, 21);
-    let tried = attempts(&pipeline, &candidate, vec![stopped, later]);
+    let made = vec![stopped, later];
+    let tried = attempts(&pipeline, &candidate, made.clone());
     assert_eq!(
         tried.is_empty(),
         expected,
         "{when_busy}, {end:?}, {ordered:?}"
     );
+    // An event of its order, late or for the second time.
+    let candidate = Candidate {
+        chosen: Chosen::Named,
+        ..candidate
+    };
+    assert_eq!(attempts(&pipeline, &candidate, made).len(), 1);
 }
 
 #[test]
