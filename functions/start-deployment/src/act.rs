@@ -24,10 +24,6 @@ use crate::handler::Handler;
 const REFILL: Duration = Duration::from_secs(1);
 
 /// What became of acting on a decision.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "there is one of it, and it is taken apart at once"
-)]
 pub(crate) enum Acted {
     /// It was done, or turned out to be needless.
     Done(Report),
