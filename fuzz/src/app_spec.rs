@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use local_aws::codedeploy::app_spec::{self as theirs, AppSpec};
 use rules::codedeploy::app_spec::{self as ours, MigrationGate, TestListener};
+use rules::config::{Config, Pipeline};
 use rules::environment::HookFunctions;
 use rules::names::{ContainerName, FunctionName, RevisionArn};
 use rules::observed::{CapacityProvider, LoadBalancerTarget, Placement};
@@ -24,6 +25,8 @@ pub fn holds(text: &str) {
         word().parse(),
     ) {
         let hooks = HookFunctions {
+            // Kept inputs have two names.
+            after_allow_traffic: FunctionName::clone(&after_install),
             after_install,
             after_allow_test_traffic,
         };
@@ -83,15 +86,11 @@ fn is_read_as_meant(
     let every = listeners
         .into_iter()
         .flat_map(|listener| gates.map(|gate| (gate, listener)));
-    for (gate, test_listener) in every {
-        let written = ours::render(
-            revision,
-            &load_balancer,
-            placement,
-            hooks,
-            gate,
-            test_listener,
-        );
+    let pipelines = ["", PRODUCTION].map(pipeline);
+    let every = every.flat_map(|how| pipelines.each_ref().map(|pipeline| (how, pipeline)));
+    for ((gate, test_listener), pipeline) in every {
+        let functions = ours::hooks(pipeline, hooks, gate, test_listener);
+        let written = ours::render(revision, &load_balancer, placement, &functions);
         assert_eq!(ours::revision(&written).as_ref(), Some(revision));
         let read = theirs::parse(&written).unwrap_or_else(|refused| panic!("{refused}\n{written}"));
         assert_eq!(read.task_definition, revision.as_str());
@@ -102,8 +101,20 @@ fn is_read_as_meant(
         assert_eq!(read.platform_version, placement.platform_version);
         assert_eq!(read.network_configuration, None);
         assert_eq!(providers(&read), placement.capacity_providers);
-        assert_eq!(named(&read), expected(hooks, gate, test_listener));
+        let checks_production = pipeline.production_traffic.is_some();
+        let expected = expected(hooks, gate, test_listener, checks_production);
+        assert_eq!(named(&read), expected);
     }
+}
+
+const PRODUCTION: &str = "[[pipeline.production_traffic.request]]\npath = '/'\n";
+
+fn pipeline(more: &str) -> Pipeline {
+    let text = format!(
+        "[[pipeline]]\nname = 'w'\nrepository = 'shop/web'\ntag = 'latest'\ncluster = 'prod'\nservice = 'web'\n{more}"
+    );
+    let config = Config::parse(&text).expect("a pipeline");
+    config.pipelines.into_iter().next().expect("one pipeline")
 }
 
 fn providers(read: &AppSpec) -> Vec<CapacityProvider> {
@@ -139,6 +150,7 @@ fn expected(
     hooks: &HookFunctions,
     gate: MigrationGate,
     test_listener: TestListener,
+    checks_production: bool,
 ) -> BTreeMap<&str, &str> {
     let name = FunctionName::as_str;
     let mut expected = BTreeMap::new();
@@ -156,6 +168,9 @@ fn expected(
             );
         }
         TestListener::Absent => {}
+    }
+    if checks_production {
+        expected.insert("AfterAllowTraffic", name(&hooks.after_allow_traffic));
     }
     expected
 }

@@ -1,7 +1,8 @@
 //! The configuration file.
 
 use rules::config::{
-    Config, MigrationImage, Pipeline, Request, RevisionFrom, TerminationWait, WhenBusy,
+    Config, MigrationImage, Pipeline, Request, RevisionFrom, Rollback, TerminationWait, Traffic,
+    WhenBusy,
 };
 use rules::problem::Problems;
 use toml::{Table, Value};
@@ -62,7 +63,11 @@ fn is_sound(config: &Config) {
             assert!((60..=3300).contains(&migration.time_out.as_secs()));
         }
         assert!((1..=720).contains(&pipeline.test_traffic.healthy_within.as_secs()));
-        for request in &pipeline.test_traffic.requests {
+        let test = &pipeline.test_traffic.checks;
+        let production = pipeline.production_traffic.as_ref();
+        assert!(production.is_none_or(|production| !production.requests.is_empty()));
+        let requests = production.map(|production| &production.requests);
+        for request in test.requests.iter().chain(requests.into_iter().flatten()) {
             assert!(request.path.starts_with('/') && request.times > 0);
             assert!((100..=599).any(|status| request.status.matches(status)));
         }
@@ -129,7 +134,18 @@ fn written(pipeline: &Pipeline) -> Value {
     if let Some(migration) = migration(pipeline) {
         put("migration", migration.into());
     }
+    let rollback = match pipeline.codedeploy.rollback {
+        Rollback::Automatic => "automatic",
+        Rollback::Group => "group",
+    };
+    put("rollback", rollback.into());
     put("test_traffic", test_traffic(pipeline).into());
+    if let Some(production) = &pipeline.production_traffic {
+        put("production_traffic", traffic(production).into());
+    }
+    let hooks = pipeline.hooks.iter();
+    let hooks = hooks.map(|(event, function)| (event.name().to_owned(), function.as_str().into()));
+    put("hooks", Table::from_iter(hooks).into());
     table.into()
 }
 
@@ -150,11 +166,17 @@ fn migration(pipeline: &Pipeline) -> Option<Table> {
 
 fn test_traffic(pipeline: &Pipeline) -> Table {
     let gate = &pipeline.test_traffic;
+    let mut table = traffic(&gate.checks);
+    table.insert(
+        "healthy_within_seconds".to_owned(),
+        whole(gate.healthy_within.as_secs()),
+    );
+    table
+}
+
+fn traffic(gate: &Traffic) -> Table {
     let mut table = Table::from_iter([
-        (
-            "healthy_within_seconds".to_owned(),
-            whole(gate.healthy_within.as_secs()),
-        ),
+        ("settle_seconds".to_owned(), whole(gate.settle.as_secs())),
         (
             "request".to_owned(),
             Value::Array(gate.requests.iter().map(request).collect()),

@@ -10,8 +10,53 @@ use crate::scenarios::run::{Run, play, play_otherwise};
 
 /// Every permission that the template grants, as `--without` takes it, with a short scenario that does not go as expected
 /// without it. The role of the time-out schedule is nobody's but the schedule's.
-const NEEDED: [(&str, &str); 72] = [
+const NEEDED: [(&str, &str); 84] = [
     ("ScheduleRole:lambda:InvokeFunction", "endless-migration"),
+    (
+        "check-production:codedeploy:GetDeployment",
+        "production-gate-fails",
+    ),
+    (
+        "check-production:codedeploy:GetDeploymentGroup",
+        "production-gate-fails",
+    ),
+    (
+        "check-production:codedeploy:GetDeploymentTarget",
+        "production-gate-fails",
+    ),
+    (
+        "check-production:codedeploy:ListDeploymentTargets",
+        "production-gate-fails",
+    ),
+    (
+        "check-production:codedeploy:PutLifecycleEventHookExecutionStatus",
+        "production-gate-fails",
+    ),
+    (
+        "check-production:ecs:DescribeServices",
+        "production-gate-fails",
+    ),
+    (
+        "check-production:elasticloadbalancing:DescribeListeners",
+        "production-gate-fails",
+    ),
+    (
+        "check-production:elasticloadbalancing:DescribeLoadBalancers",
+        "production-gate-fails",
+    ),
+    (
+        "check-production:elasticloadbalancing:DescribeRules",
+        "production-gate-fails",
+    ),
+    (
+        "check-production:elasticloadbalancing:DescribeTargetHealth",
+        "production-gate-fails",
+    ),
+    ("check-production:sns:Publish", "production-gate-fails"),
+    (
+        "check-production:sqs:SendMessage",
+        "denied-production-answer",
+    ),
     ("check-test-traffic:codedeploy:GetDeployment", "ship"),
     ("check-test-traffic:codedeploy:GetDeploymentGroup", "ship"),
     ("check-test-traffic:codedeploy:GetDeploymentTarget", "ship"),

@@ -75,6 +75,7 @@ fn the_example_is_what_the_rehearsal_ships() {
     );
     let paths: Vec<String> = pipeline
         .test_traffic
+        .checks
         .requests
         .into_iter()
         .map(|request| request.path)

@@ -80,7 +80,7 @@ GUARDS = (
     Guard(
         6,
         "what the test listener answers is judged",
-        "functions/check-test-traffic/src/handler.rs",
+        "shared/traffic/src/lib.rs",
         "return Ok(failed(check_failed));",
         'tracing::warn!(error = %check_failed, "not looked at");',
     ),
@@ -126,9 +126,9 @@ GUARDS = (
     Guard(
         8,
         "test traffic: nothing is asked before the listener has settled",
-        "functions/check-test-traffic/src/handler.rs",
+        "shared/traffic/src/lib.rs",
         "        while !settling.is_over() {",
-        "        while !settling.is_over() && green.as_str().is_empty() {",
+        "        while !settling.is_over() && self.green.as_str().is_empty() {",
         "blue-answers-for-green",
     ),
     Guard(
@@ -141,10 +141,18 @@ GUARDS = (
     ),
     Guard(
         8,
+        "production traffic: green is asked",
+        "functions/check-production/src/handler.rs",
+        "        check.run(&mut settling).await",
+        '        check.run(&mut settling).await.map(|_| Verdict::Succeeded("not looked at".to_owned()))',
+        "production-gate-fails",
+    ),
+    Guard(
+        8,
         "test traffic: the rule that a request meets leads to green",
-        "functions/check-test-traffic/src/requests.rs",
-        "            listener_rule::leads_to_green(rules, asked, green)?;",
-        "            listener_rule::leads_to_green(rules, asked, green).ok();",
+        "shared/traffic/src/requests.rs",
+        "            listener_rule::leads_to_green(rules, asked, green, self.through)?;",
+        "            listener_rule::leads_to_green(rules, asked, green, self.through).ok();",
         "rule-leads-to-blue",
     ),
     Guard(

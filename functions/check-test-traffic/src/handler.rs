@@ -11,14 +11,10 @@ use rules::codedeploy::Known;
 use rules::codedeploy::lifecycle::Stage;
 use rules::events::HookCall;
 use rules::gate::{Gate, Verdict};
-use rules::listener_rule;
-use rules::names::{ListenerArn, TargetGroupArn};
-use rules::observed::{Listener, ListenerRule, Service, TaskSet};
-use rules::test_traffic::{self, Health, Wanted};
+use rules::names::TargetGroupArn;
+use rules::test_traffic::{self, Health, Through, Wanted};
 use serde_json::Value;
-
-use crate::requests::Requests;
-use crate::stopwatch::{Settling, Stopwatch};
+use traffic::{Check, Settling, Stopwatch, failed, green_of, group_of};
 
 /// Between two calls for target health.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -81,7 +77,7 @@ impl Handler {
                 )));
             }
         };
-        let mut settling = Settling::new(event.started_at, gate.settle);
+        let mut settling = Settling::new(event.started_at, gate.checks.settle);
         let green = match self.wait_until_healthy(&known, &mut settling).await? {
             Green::Healthy(green) => green,
             Green::Unhealthy(why) => {
@@ -96,13 +92,20 @@ impl Handler {
                 ));
             }
         };
-        if gate.requests.is_empty() {
+        if gate.checks.requests.is_empty() {
             return Ok(Verdict::Succeeded(
                 "green is healthy; the pipeline asks for no requests".to_owned(),
             ));
         }
-        self.wait_until_settled(&green, &mut settling).await?;
-        self.ask(&known, &green).await
+        let check = Check {
+            codedeploy: &self.codedeploy,
+            elb: &self.elb,
+            known: &known,
+            through: Through::TestListener,
+            traffic: &gate.checks,
+            green: &green,
+        };
+        check.run(&mut settling).await
     }
 
     /// Reads the service anew each time: it may be scaled meanwhile.
@@ -146,104 +149,5 @@ impl Handler {
             }
             tokio::time::sleep(PAUSE).await;
         }
-    }
-
-    /// Until the settling time is over no request is sent: an answer before it may be blue's.
-    async fn wait_until_settled(
-        &self,
-        green: &TargetGroupArn,
-        settling: &mut Settling,
-    ) -> Result<(), Failure> {
-        while !settling.is_over() {
-            tokio::time::sleep(PAUSE).await;
-            // Only for its date: the load balancer's own clock counts, and the call costs nothing.
-            let seen = self.elb.describe_target_health(green).await?;
-            settling.observe(seen.answered_at);
-        }
-        Ok(())
-    }
-
-    async fn ask(&self, known: &Known, green: &TargetGroupArn) -> Result<Verdict, Failure> {
-        let (pipeline, gate) = (&known.pipeline, &known.pipeline.test_traffic);
-        let group = self
-            .codedeploy
-            .get_deployment_group(
-                &pipeline.codedeploy.application,
-                &pipeline.codedeploy.deployment_group,
-            )
-            .await?;
-        let Some(arn) = &group.test_listener else {
-            return Err(Failure::Refused(
-                "the deployment group has no test listener".to_owned(),
-            ));
-        };
-        let listener = self.elb.describe_listener(arn).await?;
-        let base_url = match &gate.base_url {
-            Some(url) => url.trim_end_matches('/').to_owned(),
-            None => test_traffic::url(&listener).map_err(Failure::Refused)?,
-        };
-        let requests = Requests::new(&base_url, gate.host.as_deref())
-            .await
-            .map_err(Failure::Refused)?;
-        requests
-            .must_reach(&listener)
-            .await
-            .map_err(Failure::Refused)?;
-        let rules = self.rules(arn, &listener).await?;
-        if let Err(elsewhere) = requests.lead_to(green, &gate.requests, &rules) {
-            return Ok(failed(elsewhere));
-        }
-        for request in &gate.requests {
-            if let Err(check_failed) = requests.ask(request).await {
-                return Ok(failed(check_failed));
-            }
-        }
-        // The listener may have been put back during the requests.
-        let rules = self.rules(arn, &listener).await?;
-        if let Err(elsewhere) = requests.lead_to(green, &gate.requests, &rules) {
-            return Ok(failed(format!("after the requests {elsewhere}")));
-        }
-        Ok(Verdict::Succeeded(format!(
-            "green is healthy and answered {} requests as wanted, at {} address(es) each",
-            gate.requests.len(),
-            requests.addresses()
-        )))
-    }
-
-    /// As they are now. A Network Load Balancer's listener has its default actions only.
-    async fn rules(
-        &self,
-        arn: &ListenerArn,
-        listener: &Listener,
-    ) -> Result<Vec<ListenerRule>, Failure> {
-        if listener.has_rules() {
-            return Ok(self.elb.describe_rules(arn).await?);
-        }
-        let listener = self.elb.describe_listener(arn).await?;
-        Ok(vec![listener_rule::default_of(&listener)])
-    }
-}
-
-fn green_of<'a>(known: &Known, service: &'a Service) -> Result<&'a TaskSet, Failure> {
-    service.green(&known.deployment.id).ok_or_else(|| {
-        Failure::Refused(format!(
-            "service `{}/{}` has no task set of this deployment",
-            known.pipeline.cluster, known.pipeline.service
-        ))
-    })
-}
-
-fn group_of(green: &TaskSet) -> Result<&TargetGroupArn, Failure> {
-    green
-        .load_balancer
-        .as_ref()
-        .and_then(|load_balancer| load_balancer.target_group.as_ref())
-        .ok_or_else(|| Failure::Refused(format!("task set `{}` has no target group", green.id)))
-}
-
-fn failed(reason: String) -> Verdict {
-    Verdict::Failed {
-        reason,
-        log: Vec::new(),
     }
 }

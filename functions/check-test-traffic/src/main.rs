@@ -1,8 +1,6 @@
 //! AfterAllowTestTraffic: green's targets must be healthy and answer the configured requests through the test listener.
 
 mod handler;
-mod requests;
-mod stopwatch;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {

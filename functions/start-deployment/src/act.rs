@@ -453,14 +453,10 @@ fn create_deployment(
         AskedBy::Event | AskedBy::Person | AskedBy::PersonForThisImage => MigrationGate::Asked,
     };
     let production = &observation.production;
-    let app_spec = app_spec::render(
-        revision,
-        &production.load_balancer,
-        &production.placement,
-        &started.extra.hooks,
-        migration,
-        test_listener,
-    );
+    let pipeline = reconciliation.pipeline;
+    let hooks = app_spec::hooks(pipeline, &started.extra.hooks, migration, test_listener);
+    let (load_balancer, placement) = (&production.load_balancer, &production.placement);
+    let app_spec = app_spec::render(revision, load_balancer, placement, &hooks);
     let settings = &reconciliation.pipeline.codedeploy;
     CreateDeployment {
         application: settings.application.clone(),

@@ -41,7 +41,9 @@ pub(crate) fn gather(
     };
     let pipelines = pipelines::pipelines(world, &known.pipelines, &aliases);
     let listeners = services::listeners(scenario, world);
+    let hooks = happened::hooks(&timeline);
     Record {
+        production_answers: services::production_answers(world, &pipelines, &hooks, &aliases),
         test_answers: services::test_answers(world, &listeners, &pipelines, &aliases),
         test_listener: services::test_listener(scenario, world),
         health: services::health(world),
@@ -63,7 +65,7 @@ pub(crate) fn gather(
         migrations: tasks::migrations(world, &aliases),
         invocations: functions::invocations(&invocations, &redactor),
         reconciliations: happened::reconciliations(&timeline, &invocations),
-        hooks: happened::hooks(&timeline),
+        hooks,
         pushes: happened::pushes(known, &timeline, &invocations),
         dead_letters: functions::dead_letters(world, &redactor),
         aws_calls: functions::aws_calls(world, &redactor),

@@ -86,6 +86,9 @@ pub struct Record {
     pub listeners: Vec<Listeners>,
     /// The answers of test listeners, in order for each listener.
     pub test_answers: Vec<TestAnswer>,
+    /// The responses of production listeners while a hook checked production.
+    #[serde(default)]
+    pub production_answers: Vec<TestAnswer>,
     /// Changes of targets' health, in order.
     pub health: Vec<HealthChange>,
     pub pipelines: Vec<Pipeline>,

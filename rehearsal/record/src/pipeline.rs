@@ -15,6 +15,9 @@ pub struct Pipeline {
     pub deployment_group: String,
     pub migration: Option<MigrationGate>,
     pub test_traffic: TestTrafficGate,
+    /// The same through the production listener, after the shift; `None` if nothing is asked then.
+    #[serde(default)]
+    pub production_traffic: Option<TestTrafficGate>,
     /// The digest of its repository's image in production at the start and at the end; `None` if the service does not
     /// exist or runs a tag.
     pub ran_first: Option<String>,
@@ -39,7 +42,7 @@ pub struct TestTrafficGate {
     /// The time that the listener's nodes get to route to green.
     pub settle_seconds: u64,
     pub requests: Vec<Request>,
-    /// ARN and addresses of the test listener, if the deployment group has one.
+    /// ARN and addresses of the listener, if the deployment group has one.
     pub listener: Option<String>,
     pub addresses: Vec<String>,
 }

@@ -210,6 +210,20 @@ impl Hook<'_> {
                     Outcome::test_traffic_not_checked(&known.pipeline, &known.subject(), reason)
                 }
             },
+            (Some(known), Gate::ProductionTraffic) => match log {
+                Some(_) => {
+                    Outcome::production_traffic_failed(&known.pipeline, &known.subject(), reason)
+                }
+                None => Outcome::production_traffic_not_checked(
+                    &known.pipeline,
+                    &known.subject(),
+                    reason,
+                ),
+            },
+            (None, Gate::ProductionTraffic) => {
+                let deployment = self.caller.deployment();
+                Outcome::gate_failed(Event::ProductionTrafficFailed, deployment, reason)
+            }
             (None, Gate::Migration) => {
                 Outcome::gate_failed(Event::MigrationFailed, self.caller.deployment(), reason)
             }

@@ -22,6 +22,8 @@ pub const MESSAGE_FORMAT: &str = "GREENLIGHT_MESSAGE_FORMAT";
 pub const HOOK_AFTER_INSTALL: &str = "GREENLIGHT_HOOK_AFTER_INSTALL";
 /// Name of the function that the AppSpec names for AfterAllowTestTraffic (`start-deployment` only).
 pub const HOOK_AFTER_ALLOW_TEST_TRAFFIC: &str = "GREENLIGHT_HOOK_AFTER_ALLOW_TEST_TRAFFIC";
+/// Name of the function that the AppSpec names for AfterAllowTraffic (`start-deployment` only).
+pub const HOOK_AFTER_ALLOW_TRAFFIC: &str = "GREENLIGHT_HOOK_AFTER_ALLOW_TRAFFIC";
 /// Whether deployments are started, or only reported: `deploy` or `observe` (`start-deployment` only).
 pub const MODE: &str = "GREENLIGHT_MODE";
 /// Name of the CloudFormation stack, which marks the revisions that it registers (`start-deployment` only).
@@ -73,6 +75,8 @@ pub struct HookFunctions {
     pub after_install: FunctionName,
     /// Checks test traffic.
     pub after_allow_test_traffic: FunctionName,
+    /// Checks production traffic.
+    pub after_allow_traffic: FunctionName,
 }
 
 /// Whether deployments are started.
@@ -201,9 +205,11 @@ impl HookFunctions {
         };
         let after_install = name(HOOK_AFTER_INSTALL);
         let after_allow_test_traffic = name(HOOK_AFTER_ALLOW_TEST_TRAFFIC);
+        let after_allow_traffic = name(HOOK_AFTER_ALLOW_TRAFFIC);
         Some(Self {
             after_install: after_install?,
             after_allow_test_traffic: after_allow_test_traffic?,
+            after_allow_traffic: after_allow_traffic?,
         })
     }
 }

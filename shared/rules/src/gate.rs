@@ -7,6 +7,8 @@ pub enum Gate {
     Migration,
     /// Green, through the test listener.
     TestTraffic,
+    /// Green, through the production listener, after the shift.
+    ProductionTraffic,
 }
 
 /// The verdict of a gate.

@@ -11,6 +11,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::names::TargetGroupArn;
 use crate::observed::{Listener, ListenerRule, RuleAction, RuleCondition};
+use crate::test_traffic::Through;
 
 /// A GET request, as far as conditions can ask about it.
 #[derive(Debug, Clone, Copy)]
@@ -42,7 +43,9 @@ pub fn leads_to_green(
     rules: &[ListenerRule],
     asked: Asked<'_>,
     green: &TargetGroupArn,
+    through: Through,
 ) -> Result<(), String> {
+    let listener = through.words();
     let mut in_order: Vec<&ListenerRule> = rules.iter().collect();
     in_order.sort_by_key(|rule| place(rule));
     for rule in in_order {
@@ -51,7 +54,7 @@ pub fn leads_to_green(
             Met::Perhaps(why) => {
                 is_of_green(rule, green).map_err(|elsewhere| {
                     format!(
-                        "whether `{}` meets {} of the test listener cannot be evaluated ({why}), and it {elsewhere}",
+                        "whether `{}` meets {} of the {listener} cannot be evaluated ({why}), and it {elsewhere}",
                         asked.path,
                         named(rule)
                     )
@@ -60,7 +63,7 @@ pub fn leads_to_green(
             Met::Yes => {
                 return is_of_green(rule, green).map_err(|elsewhere| {
                     format!(
-                        "`{}` meets {} of the test listener, which {elsewhere}",
+                        "`{}` meets {} of the {listener}, which {elsewhere}",
                         asked.path,
                         named(rule)
                     )
@@ -68,10 +71,7 @@ pub fn leads_to_green(
             }
         }
     }
-    Err(format!(
-        "`{}` meets no rule of the test listener",
-        asked.path
-    ))
+    Err(format!("`{}` meets no rule of the {listener}", asked.path))
 }
 
 /// The one rule of a listener that has no others.

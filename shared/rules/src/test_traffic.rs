@@ -1,4 +1,4 @@
-//! The test traffic gate: are green's targets healthy, and is this answer well?
+//! The traffic gates: are green's targets healthy, and is this answer well?
 
 use std::fmt;
 use std::time::Duration;
@@ -184,18 +184,47 @@ pub fn judge(request: &Request, answer: &Answer) -> Result<(), CheckFailed> {
     Ok(())
 }
 
+/// The listener that a gate asks green through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Through {
+    /// The test listener, before the shift.
+    TestListener,
+    /// The production listener, after it.
+    ProductionListener,
+}
+
+impl Through {
+    /// As people call it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::TestListener => "test listener",
+            Self::ProductionListener => "production listener",
+        }
+    }
+
+    /// The pipeline's table of the gate.
+    pub fn setting(self) -> &'static str {
+        match self {
+            Self::TestListener => "test_traffic",
+            Self::ProductionListener => "production_traffic",
+        }
+    }
+}
+
 /// The address at which a listener is reached.
 ///
 /// # Errors
 /// Its protocol leaves open how requests are sent to its targets.
-pub fn url(listener: &Listener) -> Result<String, String> {
+pub fn url(listener: &Listener, through: Through) -> Result<String, String> {
     let (name, port) = (&listener.dns_name, listener.port);
     match listener.protocol.as_str() {
         "HTTP" => Ok(format!("http://{name}:{port}")),
         "HTTPS" => Ok(format!("https://{name}:{port}")),
         protocol => Err(format!(
-            "the test listener's protocol is {protocol}, which does not say whether its targets speak HTTP or HTTPS (hint: say \
-             it in `test_traffic.base_url`, such as `https://{name}:{port}`)"
+            "the {}'s protocol is {protocol}, which does not say whether its targets speak HTTP or HTTPS (hint: say \
+             it in `{}.base_url`, such as `https://{name}:{port}`)",
+            through.words(),
+            through.setting()
         )),
     }
 }
@@ -266,6 +295,7 @@ mod tests {
             .pipelines
             .remove(0)
             .test_traffic
+            .checks
             .requests
             .remove(0)
     }
@@ -336,7 +366,7 @@ mod tests {
                 dns_name: "shop-1.elb.amazonaws.com".to_owned(),
                 default_actions: Vec::new(),
             };
-            let said = url(&listener).unwrap_or_else(|why| why);
+            let said = url(&listener, Through::TestListener).unwrap_or_else(|why| why);
             assert_eq!(said, expected);
         };
         check("HTTPS", "https://shop-1.elb.amazonaws.com:8443");

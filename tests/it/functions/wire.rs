@@ -464,6 +464,7 @@ impl Process {
                 ("GREENLIGHT_STACK", "greenlight"),
                 ("GREENLIGHT_HOOK_AFTER_INSTALL", "migrate"),
                 ("GREENLIGHT_HOOK_AFTER_ALLOW_TEST_TRAFFIC", "check"),
+                ("GREENLIGHT_HOOK_AFTER_ALLOW_TRAFFIC", "check-production"),
                 (
                     "GREENLIGHT_FINISH_MIGRATION_ARN",
                     "arn:aws:lambda:eu-central-1:111122223333:function:f",

@@ -7,6 +7,7 @@
 //!   green's tasks gave the expected answer to each configured request at each address of the test listener, all
 //!   requested after its nodes had time to update their routes. From the first of these on, no other task answers.
 //!   Nothing has to answer if the desired count is 0.
+//! - `Succeeded` to AfterAllowTraffic of a pipeline with a production check likewise, through the production listener.
 //!
 //! A rollback by CodeDeploy runs no migration and no check.
 
@@ -15,6 +16,7 @@ use std::time::{Duration, SystemTime};
 
 use record::{
     Answerer, By, Deployment, HookAnswer, HookCall, Migration, MigrationGate, TestAnswer,
+    TestTrafficGate,
 };
 
 use super::facts::{Facts, Pipeline, short};
@@ -51,7 +53,11 @@ fn successes(facts: &Facts<'_>, hook: &HookCall) -> Vec<String> {
                 let gate = pipeline.given.migration.as_ref()?;
                 unmigrated(facts, deployment, gate, answer.at)
             }
-            "AfterAllowTestTraffic" => unasked(facts, pipeline, hook, answer),
+            "AfterAllowTestTraffic" => untested(facts, pipeline, hook, answer),
+            "AfterAllowTraffic" => {
+                let gate = pipeline.given.production_traffic.as_ref()?;
+                unasked(facts, gate, &facts.record.production_answers, hook, answer)
+            }
             _ => None,
         }?;
         Some(format!(
@@ -127,8 +133,8 @@ fn differs(
     }
 }
 
-/// Why green had not given the expected answers by then; `None` if it had.
-fn unasked(
+/// Why green had not been healthy and given the expected answers by then; `None` if it had.
+fn untested(
     facts: &Facts<'_>,
     pipeline: &Pipeline<'_>,
     hook: &HookCall,
@@ -141,13 +147,27 @@ fn unasked(
         return Some("at no moment were all of green's targets healthy".to_owned());
     }
     let gate = &pipeline.given.test_traffic;
+    unasked(facts, gate, &facts.record.test_answers, hook, answer)
+}
+
+/// Why green had not given the expected answers by then; `None` if it had.
+fn unasked(
+    facts: &Facts<'_>,
+    gate: &TestTrafficGate,
+    answers: &[TestAnswer],
+    hook: &HookCall,
+    answer: &HookAnswer,
+) -> Option<String> {
+    if answer.wanted == Some(0) {
+        return None;
+    }
     let settled = hook.called_at + Duration::from_secs(gate.settle_seconds).saturating_sub(WHOLE);
     let counted = |given: &&TestAnswer| {
         Some(&given.listener) == gate.listener.as_ref()
             && given.asked_at >= settled
             && given.at <= answer.at
     };
-    let counted: Vec<&TestAnswer> = facts.record.test_answers.iter().filter(counted).collect();
+    let counted: Vec<&TestAnswer> = answers.iter().filter(counted).collect();
     for request in &gate.requests {
         let mut well_at = Vec::new();
         for given in counted.iter().filter(|given| given.path == request.path) {

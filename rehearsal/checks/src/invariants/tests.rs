@@ -2,6 +2,7 @@
 
 mod gates;
 mod migrations;
+mod newest;
 mod once;
 mod order;
 mod truth;
@@ -46,6 +47,7 @@ fn shipped(rule: &str) -> Record {
             deployment_group: "group".to_owned(),
             migration: Some(migration_gate()),
             test_traffic: test_traffic_gate(),
+            production_traffic: None,
             ran_first: Some("first".to_owned()),
             runs: Some("a".to_owned()),
         }],
@@ -321,95 +323,6 @@ fn check_rule(rule: &str, change: impl Fn(&mut Record), expected: &[u8]) {
 #[test]
 fn a_successful_run_violates_nothing() {
     check(|_| {}, &[]);
-}
-
-#[test]
-fn the_newest_image_runs_or_a_message_says_why_not() {
-    check(and_pushed, &[1]);
-    check(and_failed, &[1, 7]);
-    let explained: Change = |record| {
-        and_failed(record);
-        record.messages.push(told("failed", "d-b", "b", 18));
-    };
-    check(explained, &[]);
-    let ordered_again: Change = |record| {
-        and_failed(record);
-        record.messages.push(told("failed", "d-b", "b", 18));
-        for tag in ["latest", "release-2", "1.2.0"] {
-            record.pushes.push(push("a", 20, tag));
-            record.pushes.push(push("b", 21, tag));
-        }
-    };
-    check(ordered_again, &[1]);
-    let lost: Change = |record| {
-        and_failed(record);
-        record.deployments[1].end = End::Lost;
-    };
-    check(lost, &[]);
-    let untagged: Change = |record| {
-        record.images.push(image("b", 10, ""));
-        record.images.push(image("c", 10, "nightly 2.0.0"));
-    };
-    check(untagged, &[]);
-}
-
-#[test]
-fn an_image_that_a_person_rolled_back_need_not_run() {
-    let by_hand: Change = |record| {
-        let by_hand = Deployment {
-            by: By::Hand,
-            ..deployment("d-hand", "first", 20)
-        };
-        and_told(record, by_hand);
-        record.pipelines[0].runs = Some("first".to_owned());
-    };
-    check(by_hand, &[]);
-    let by_nobody: Change = |record| record.pipelines[0].runs = Some("first".to_owned());
-    check(by_nobody, &[1]);
-    // What a person set aside stays so, whatever else is deployed then; unless the person deploys it again.
-    let and_more: Change = |record| {
-        let requested = Deployment {
-            by: By::Hand,
-            ..deployment("d-hand", "first", 20)
-        };
-        and_told(record, requested);
-        record.pipelines[0].runs = Some("z".to_owned());
-    };
-    check_rule("semver:^1", and_more, &[]);
-    let same: Change = |record| {
-        let requested = Deployment {
-            by: By::Hand,
-            ..deployment("d-hand", "a", 20)
-        };
-        and_told(record, requested);
-        record.pipelines[0].runs = Some("first".to_owned());
-    };
-    check(same, &[1]);
-    // A tag that is moved to what runs already is an order, too, and nothing has to be deployed for it.
-    let ordered_again = |record: &mut Record, at| {
-        for tag in ["latest", "release-1", "1.1.0"] {
-            let moved = Push {
-                moved: true,
-                heard: true,
-                ..push("a", at, tag)
-            };
-            record.pushes.push(moved);
-        }
-    };
-    check(
-        |record| {
-            by_hand(record);
-            ordered_again(record, 19);
-        },
-        &[],
-    );
-    check(
-        |record| {
-            by_hand(record);
-            ordered_again(record, 28);
-        },
-        &[1],
-    );
 }
 
 fn again(record: &mut Record) {

@@ -39,6 +39,7 @@ fn lie(facts: &Facts<'_>, told: &Message) -> Option<String> {
         "stopped" => status == "Stopped",
         "migration-failed" => !gate("AfterInstall"),
         "test-traffic-failed" => !gate("AfterAllowTestTraffic"),
+        "production-traffic-failed" => !gate("AfterAllowTraffic"),
         "started" | "ready" => !is_rollback,
         "waiting" => return None,
         _ => false,

@@ -13,7 +13,7 @@ use serde_json::Value;
 use super::aliases::Aliases;
 use super::happened::starts_at_once;
 use super::redact::Redactor;
-use super::services::gate;
+use super::services;
 use crate::scenario::custom_pipelines;
 
 /// The start of the description by which Greenlight marks its revisions and deployments.
@@ -58,7 +58,8 @@ fn pipeline(world: &World, given: &custom_pipelines::Pipeline, aliases: &Aliases
             has_own_image: given.migration_has_own_image,
             limit_minutes: given.migration_minutes,
         }),
-        test_traffic: gate(world, given, aliases),
+        test_traffic: services::test_gate(world, given, aliases),
+        production_traffic: services::production_gate(world, given, aliases),
         ran_first: digest(first),
         runs: digest(last),
     }

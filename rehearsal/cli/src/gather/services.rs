@@ -11,7 +11,7 @@ use local_aws::elb::Answering;
 use local_aws::timeline::ListenerKind;
 use local_aws::world::World;
 use record::{
-    Answered, Answerer, AtEnd, HealthChange, Listeners, Pipeline, Request, TestAnswer,
+    Answered, Answerer, AtEnd, HealthChange, HookCall, Listeners, Pipeline, Request, TestAnswer,
     TestTrafficGate,
 };
 
@@ -77,7 +77,7 @@ pub(super) fn test_listener(scenario: &Scenario, world: &World) -> Answered {
 }
 
 /// A pipeline's configured test-traffic check, and the addresses of its test listener.
-pub(super) fn gate(
+pub(super) fn test_gate(
     world: &World,
     given: &custom_pipelines::Pipeline,
     aliases: &Aliases,
@@ -86,11 +86,37 @@ pub(super) fn gate(
         let group = state.group(&given.application, &given.deployment_group)?;
         group.test_listener.clone()
     });
+    let settle_seconds = given.settle_seconds;
+    gate(world, listener, settle_seconds, &given.requests, aliases)
+}
+
+/// A pipeline's configured production-traffic check, and the addresses of its production listener.
+pub(super) fn production_gate(
+    world: &World,
+    given: &custom_pipelines::Pipeline,
+    aliases: &Aliases,
+) -> Option<TestTrafficGate> {
+    let listener = world.codedeploy.read(|state| {
+        let group = state.group(&given.application, &given.deployment_group)?;
+        Some(group.production_listener.clone())
+    });
+    let production = given.production.as_ref()?;
+    let settle_seconds = production.settle_seconds;
+    let requests = &production.requests;
+    Some(gate(world, listener, settle_seconds, requests, aliases))
+}
+
+fn gate(
+    world: &World,
+    listener: Option<String>,
+    settle_seconds: u64,
+    requests: &[custom_pipelines::Request],
+    aliases: &Aliases,
+) -> TestTrafficGate {
     let addresses = listener.as_ref().map(|arn| addresses(world, arn));
     TestTrafficGate {
-        settle_seconds: given.settle_seconds,
-        requests: given
-            .requests
+        settle_seconds,
+        requests: requests
             .iter()
             .map(|request| Request {
                 path: aliases.path(&request.path),
@@ -124,34 +150,66 @@ pub(super) fn test_answers(
     pipelines: &[Pipeline],
     aliases: &Aliases,
 ) -> Vec<TestAnswer> {
-    let served = world.ecs.read(|state| state.served.clone());
     let of_services = services.iter().filter_map(|service| service.test.as_ref());
     let of_pipelines = pipelines.iter();
     let of_pipelines = of_pipelines.filter_map(|one| one.test_traffic.listener.as_ref());
     let mut listeners: Vec<&String> = of_services.chain(of_pipelines).collect();
     listeners.sort_unstable();
     listeners.dedup();
-    let of = |listener: &String| {
-        let answers = world.load_balancers.answers(listener).into_iter();
-        let answers = answers.map(|answer| TestAnswer {
-            listener: listener.clone(),
-            asked_at: answer.asked_at,
-            at: answer.at,
-            address: answer.address.to_string(),
-            path: aliases.path(&answer.path),
-            status: answer.status,
-            version: answer.version,
-            by: match answer.by {
-                Some(target) => {
-                    let (task, deployment) = task(&served, &target, answer.asked_at);
-                    Answerer::Task { task, deployment }
-                }
-                None => Answerer::LoadBalancer,
-            },
-        });
-        answers.collect::<Vec<_>>()
-    };
-    listeners.into_iter().flat_map(of).collect()
+    let listeners = listeners.into_iter();
+    listeners
+        .flat_map(|listener| answers(world, listener, aliases))
+        .collect()
+}
+
+/// The responses of production listeners from a call of the hook that checks them until its last answer: what people got
+/// before and after is counted elsewhere.
+pub(super) fn production_answers(
+    world: &World,
+    pipelines: &[Pipeline],
+    hooks: &[HookCall],
+    aliases: &Aliases,
+) -> Vec<TestAnswer> {
+    let checked = hooks
+        .iter()
+        .filter(|hook| hook.lifecycle_event == "AfterAllowTraffic")
+        .filter_map(|hook| Some((hook.called_at, hook.answers.last()?.at)));
+    let checked: Vec<(SystemTime, SystemTime)> = checked.collect();
+    let gates = pipelines.iter();
+    let gates = gates.filter_map(|one| one.production_traffic.as_ref());
+    let mut listeners: Vec<&String> = gates.filter_map(|gate| gate.listener.as_ref()).collect();
+    listeners.sort_unstable();
+    listeners.dedup();
+    let listeners = listeners.into_iter();
+    listeners
+        .flat_map(|listener| answers(world, listener, aliases))
+        .filter(|answer| {
+            let mut checked = checked.iter();
+            checked.any(|(from, until)| answer.asked_at >= *from && answer.at <= *until)
+        })
+        .collect()
+}
+
+fn answers(world: &World, listener: &str, aliases: &Aliases) -> Vec<TestAnswer> {
+    let served = world.ecs.read(|state| state.served.clone());
+    let answers = world.load_balancers.answers(listener).into_iter();
+    let answers = answers.map(|answer| TestAnswer {
+        listener: listener.to_owned(),
+        asked_at: answer.asked_at,
+        at: answer.at,
+        address: answer.address.to_string(),
+        path: aliases.path(&answer.path),
+        status: answer.status,
+        version: answer.version,
+        by: match answer.by {
+            Some(target) => {
+                let (task, deployment) = task(&served, &target, answer.asked_at);
+                Answerer::Task { task, deployment }
+            }
+            None => Answerer::LoadBalancer,
+        },
+    });
+    answers.collect()
 }
 
 pub(super) fn health(world: &World) -> Vec<HealthChange> {

@@ -54,6 +54,8 @@ pub(crate) struct Pipeline {
     pub(crate) migrates: bool,
     /// Paths that the check requests.
     pub(crate) asks: Vec<&'static str>,
+    /// Whether production is asked the same after the shift.
+    pub(crate) checks_production: bool,
     pub(crate) deployment_config: &'static str,
     /// Of the deployment group.
     pub(crate) ready_wait: Option<Duration>,

@@ -70,6 +70,9 @@ fn section(pipeline: &Pipeline) -> String {
         text +=
             &format!("[[pipeline.test_traffic.request]]\npath = \"{path}\"\nstatus = \"200\"\n");
     }
+    if pipeline.checks_production {
+        text += "[pipeline.production_traffic]\n";
+    }
     text + "\n"
 }
 

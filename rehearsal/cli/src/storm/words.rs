@@ -61,6 +61,9 @@ fn pipeline(pipeline: &Pipeline) -> String {
         // Writing to a `String` does not fail.
         let _ = write!(text, ", checks {}", pipeline.asks.join(" and "));
     }
+    if pipeline.checks_production {
+        text += ", then in production";
+    }
     if let Some(wait) = pipeline.ready_wait {
         let _ = write!(text, ", waits {} for a person to continue", duration(wait));
     }

@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
+use super::lifecycle::{AFTER_ALLOW_TEST_TRAFFIC, AFTER_ALLOW_TRAFFIC, AFTER_INSTALL};
+use crate::config::{HookEvent, Pipeline};
 use crate::environment::HookFunctions;
-use crate::names::RevisionArn;
+use crate::names::{FunctionName, RevisionArn};
 use crate::observed::{LoadBalancerTarget, Placement};
 
 /// Whether the deployment group has a test listener. Without one CodeDeploy knows no AfterAllowTestTraffic event.
@@ -24,6 +26,40 @@ pub enum MigrationGate {
     LeftOut,
 }
 
+/// The functions that CodeDeploy calls, each with its lifecycle event, in their order. An event has one function.
+pub fn hooks<'a>(
+    pipeline: &'a Pipeline,
+    functions: &'a HookFunctions,
+    migration: MigrationGate,
+    test_listener: TestListener,
+) -> Vec<(&'static str, &'a FunctionName)> {
+    let own = |event: HookEvent| pipeline.hooks.get(&event).map(|own| (event.name(), own));
+    let after_install = own(HookEvent::AfterInstall).or(match migration {
+        MigrationGate::Asked => Some((AFTER_INSTALL, &functions.after_install)),
+        MigrationGate::LeftOut => None,
+    });
+    let after_allow_test_traffic = match test_listener {
+        TestListener::Present => Some((
+            AFTER_ALLOW_TEST_TRAFFIC,
+            &functions.after_allow_test_traffic,
+        )),
+        TestListener::Absent => None,
+    };
+    let checks_production = pipeline.production_traffic.is_some();
+    let after_allow_traffic = own(HookEvent::AfterAllowTraffic)
+        .or(checks_production.then_some((AFTER_ALLOW_TRAFFIC, &functions.after_allow_traffic)));
+    [
+        own(HookEvent::BeforeInstall),
+        after_install,
+        after_allow_test_traffic,
+        own(HookEvent::BeforeAllowTraffic),
+        after_allow_traffic,
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
 /// The AppSpec that ships `revision` behind `load_balancer`, placed as blue is.
 ///
 /// Network settings are left out: CodeDeploy then takes the service's. The platform version is not, because leaving it
@@ -32,9 +68,7 @@ pub fn render(
     revision: &RevisionArn,
     load_balancer: &LoadBalancerTarget,
     blue: &Placement,
-    hooks: &HookFunctions,
-    migration: MigrationGate,
-    test_listener: TestListener,
+    hooks: &[(&str, &FunctionName)],
 ) -> String {
     let mut properties = json!({
         "TaskDefinition": revision.as_str(),
@@ -49,27 +83,16 @@ pub fn render(
             .map(|provider| json!({"CapacityProvider": provider.name, "Base": provider.base, "Weight": provider.weight}))
             .collect();
     }
-    let mut hooks_called = Vec::new();
-    match migration {
-        MigrationGate::Asked => {
-            hooks_called.push(json!({"AfterInstall": hooks.after_install.as_str()}));
-        }
-        MigrationGate::LeftOut => {}
-    }
-    match test_listener {
-        TestListener::Present => {
-            hooks_called
-                .push(json!({"AfterAllowTestTraffic": hooks.after_allow_test_traffic.as_str()}));
-        }
-        TestListener::Absent => {}
-    }
     let mut spec: Value = json!({
         "version": 0.0,
         "Resources": [{"TargetService": {"Type": "AWS::ECS::Service", "Properties": properties}}],
     });
     // The section is optional; whether CodeDeploy takes an empty one is not documented.
-    if !hooks_called.is_empty() {
-        spec["Hooks"] = hooks_called.into();
+    if !hooks.is_empty() {
+        let called = hooks
+            .iter()
+            .map(|(event, function)| json!({*event: function.as_str()}));
+        spec["Hooks"] = called.collect();
     }
     spec.to_string()
 }
@@ -91,9 +114,19 @@ mod tests {
     use insta::assert_snapshot;
 
     use super::*;
+    use crate::config::Config;
     use crate::observed::CapacityProvider;
 
-    fn check(blue: &Placement, test_listener: TestListener) -> String {
+    fn check(
+        more: &str,
+        blue: &Placement,
+        migration: MigrationGate,
+        listener: TestListener,
+    ) -> String {
+        let text = format!(
+            "[[pipeline]]\nname='w'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'\n{more}"
+        );
+        let pipeline = Config::parse(&text).unwrap().pipelines.remove(0);
         let revision = "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2"
             .parse()
             .unwrap();
@@ -102,31 +135,89 @@ mod tests {
             port: 8080,
             target_group: None,
         };
-        let hooks = HookFunctions {
+        let functions = HookFunctions {
             after_install: "CodeDeployHook_greenlight_run-migration".parse().unwrap(),
             after_allow_test_traffic: "CodeDeployHook_greenlight_check-test-traffic"
                 .parse()
                 .unwrap(),
+            after_allow_traffic: "CodeDeployHook_greenlight_check-production"
+                .parse()
+                .unwrap(),
         };
-        let migration = MigrationGate::Asked;
-        render(
-            &revision,
-            &load_balancer,
-            blue,
-            &hooks,
-            migration,
-            test_listener,
-        )
+        let hooks = hooks(&pipeline, &functions, migration, listener);
+        render(&revision, &load_balancer, blue, &hooks)
+    }
+
+    /// Which functions are called, and when.
+    #[track_caller]
+    fn check_hooks(more: &str, migration: MigrationGate, listener: TestListener, expected: &str) {
+        let spec: Value =
+            serde_json::from_str(&check(more, &Placement::default(), migration, listener)).unwrap();
+        let called = spec["Hooks"].as_array().into_iter().flatten();
+        let called: Vec<String> = called
+            .flat_map(|hook| hook.as_object().unwrap())
+            .map(|(event, function)| {
+                let function = function.as_str().unwrap();
+                format!(
+                    "{event} {}",
+                    function.trim_start_matches("CodeDeployHook_greenlight_")
+                )
+            })
+            .collect();
+        assert_eq!(called.join(", "), expected, "{more}");
+    }
+
+    #[test]
+    fn each_event_has_one_function() {
+        use MigrationGate::{Asked, LeftOut};
+        use TestListener::{Absent, Present};
+        let ours = "AfterInstall run-migration, AfterAllowTestTraffic check-test-traffic";
+        check_hooks("", Asked, Present, ours);
+        check_hooks("", Asked, Absent, "AfterInstall run-migration");
+        check_hooks(
+            "",
+            LeftOut,
+            Present,
+            "AfterAllowTestTraffic check-test-traffic",
+        );
+        check_hooks("", LeftOut, Absent, "");
+        let production =
+            "[pipeline.production_traffic]\n[[pipeline.production_traffic.request]]\npath='/'\n";
+        let checked = format!("{ours}, AfterAllowTraffic check-production");
+        check_hooks(production, Asked, Present, &checked);
+        // A rollback migrates nothing, and has to answer production's requests all the same.
+        check_hooks(
+            production,
+            LeftOut,
+            Absent,
+            "AfterAllowTraffic check-production",
+        );
+        let own = "[pipeline.hooks]\nAfterAllowTraffic='purge'\nBeforeInstall='announce'\nBeforeAllowTraffic='load'\n";
+        check_hooks(
+            own,
+            Asked,
+            Present,
+            "BeforeInstall announce, AfterInstall run-migration, AfterAllowTestTraffic check-test-traffic, BeforeAllowTraffic load, \
+             AfterAllowTraffic purge",
+        );
+        let instead = "[pipeline.hooks]\nAfterInstall='warm-up'\n";
+        check_hooks(instead, Asked, Absent, "AfterInstall warm-up");
+        check_hooks(instead, LeftOut, Absent, "AfterInstall warm-up");
     }
 
     #[test]
     fn both_hooks_are_named() {
-        assert_snapshot!(check(&Placement::default(), TestListener::Present), @r#"{"version":0.0,"Resources":[{"TargetService":{"Type":"AWS::ECS::Service","Properties":{"TaskDefinition":"arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2","LoadBalancerInfo":{"ContainerName":"web","ContainerPort":8080}}}}],"Hooks":[{"AfterInstall":"CodeDeployHook_greenlight_run-migration"},{"AfterAllowTestTraffic":"CodeDeployHook_greenlight_check-test-traffic"}]}"#);
+        assert_snapshot!(check("", &Placement::default(), MigrationGate::Asked, TestListener::Present), @r#"{"version":0.0,"Resources":[{"TargetService":{"Type":"AWS::ECS::Service","Properties":{"TaskDefinition":"arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2","LoadBalancerInfo":{"ContainerName":"web","ContainerPort":8080}}}}],"Hooks":[{"AfterInstall":"CodeDeployHook_greenlight_run-migration"},{"AfterAllowTestTraffic":"CodeDeployHook_greenlight_check-test-traffic"}]}"#);
     }
 
     #[test]
     fn the_revision_is_found_again() {
-        let content = check(&Placement::default(), TestListener::Present);
+        let content = check(
+            "",
+            &Placement::default(),
+            MigrationGate::Asked,
+            TestListener::Present,
+        );
         assert_eq!(revision(&content).unwrap().short(), "web:2");
         assert_eq!(revision("version: 0.0"), None);
     }
@@ -142,6 +233,6 @@ mod tests {
             platform_version: Some("1.4.0".to_owned()),
             ..Placement::default()
         };
-        assert_snapshot!(check(&placement, TestListener::Absent), @r#"{"version":0.0,"Resources":[{"TargetService":{"Type":"AWS::ECS::Service","Properties":{"TaskDefinition":"arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2","LoadBalancerInfo":{"ContainerName":"web","ContainerPort":8080},"PlatformVersion":"1.4.0","CapacityProviderStrategy":[{"CapacityProvider":"FARGATE_SPOT","Base":1,"Weight":2}]}}}],"Hooks":[{"AfterInstall":"CodeDeployHook_greenlight_run-migration"}]}"#);
+        assert_snapshot!(check("", &placement, MigrationGate::Asked, TestListener::Absent), @r#"{"version":0.0,"Resources":[{"TargetService":{"Type":"AWS::ECS::Service","Properties":{"TaskDefinition":"arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2","LoadBalancerInfo":{"ContainerName":"web","ContainerPort":8080},"PlatformVersion":"1.4.0","CapacityProviderStrategy":[{"CapacityProvider":"FARGATE_SPOT","Base":1,"Weight":2}]}}}],"Hooks":[{"AfterInstall":"CodeDeployHook_greenlight_run-migration"}]}"#);
     }
 }

@@ -49,7 +49,7 @@ pub fn fits(pipeline: &Pipeline, group: &DeploymentGroup) -> Result<(), Mismatch
             expected,
         });
     }
-    if group.test_listener.is_none() && !pipeline.test_traffic.requests.is_empty() {
+    if group.test_listener.is_none() && !pipeline.test_traffic.checks.requests.is_empty() {
         return Err(Mismatch::NoTestListener {
             group: name.to_string(),
         });

@@ -9,11 +9,16 @@ pub const AFTER_INSTALL: &str = "AfterInstall";
 /// The lifecycle event whose hook checks green through the test listener.
 pub const AFTER_ALLOW_TEST_TRAFFIC: &str = "AfterAllowTestTraffic";
 
+/// The lifecycle event whose hook checks green through the production listener. Blue still lives, so a failure goes back at
+/// once.
+pub const AFTER_ALLOW_TRAFFIC: &str = "AfterAllowTraffic";
+
 /// The lifecycle event whose hook is this gate.
 pub fn event_of(gate: Gate) -> &'static str {
     match gate {
         Gate::Migration => AFTER_INSTALL,
         Gate::TestTraffic => AFTER_ALLOW_TEST_TRAFFIC,
+        Gate::ProductionTraffic => AFTER_ALLOW_TRAFFIC,
     }
 }
 
@@ -62,7 +67,7 @@ mod tests {
             ended_at: None,
             message: None,
         };
-        for name in [AFTER_INSTALL, AFTER_ALLOW_TEST_TRAFFIC] {
+        for name in [AFTER_INSTALL, AFTER_ALLOW_TEST_TRAFFIC, AFTER_ALLOW_TRAFFIC] {
             for (status, expected) in [
                 (InProgress, "now".to_owned()),
                 (

@@ -5,11 +5,12 @@
 
 mod read;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::names::{
     ApplicationName, ClusterName, ContainerName, DeploymentConfigName, DeploymentGroupName,
-    PipelineName, Repository, ServiceName, Tag,
+    FunctionName, PipelineName, Repository, ServiceName, Tag,
 };
 use crate::problem::Problems;
 use crate::status_matcher::StatusMatcher;
@@ -49,6 +50,44 @@ pub struct Pipeline {
     pub migration: Option<Migration>,
     /// The test traffic gate.
     pub test_traffic: TestTraffic,
+    /// The production traffic gate; none: nothing is asked after the shift.
+    pub production_traffic: Option<Traffic>,
+    /// Functions of the user's, by the lifecycle events at which CodeDeploy calls them.
+    pub hooks: BTreeMap<HookEvent, FunctionName>,
+}
+
+/// A lifecycle event at which CodeDeploy can call a function of the user's (CodeDeploy User Guide, AppSpec hooks section for
+/// ECS). It calls one function an event; at AfterAllowTestTraffic that is always Greenlight's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum HookEvent {
+    /// Before green's task set is made.
+    BeforeInstall,
+    /// When green's tasks run: where the pipeline has no migration.
+    AfterInstall,
+    /// Before production traffic shifts.
+    BeforeAllowTraffic,
+    /// After production traffic has shifted: where the pipeline has no `production_traffic`.
+    AfterAllowTraffic,
+}
+
+impl HookEvent {
+    /// All of them, in the order in which CodeDeploy calls them.
+    pub const ALL: [Self; 4] = [
+        Self::BeforeInstall,
+        Self::AfterInstall,
+        Self::BeforeAllowTraffic,
+        Self::AfterAllowTraffic,
+    ];
+
+    /// Its name in an AppSpec.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BeforeInstall => "BeforeInstall",
+            Self::AfterInstall => "AfterInstall",
+            Self::BeforeAllowTraffic => "BeforeAllowTraffic",
+            Self::AfterAllowTraffic => "AfterAllowTraffic",
+        }
+    }
 }
 
 /// What counts where CodeDeploy deploys to the service. Another engine ignores it.
@@ -128,10 +167,17 @@ pub enum MigrationImage {
 pub struct TestTraffic {
     /// How long green's targets may take to become healthy.
     pub healthy_within: Duration,
+    /// What is asked then.
+    pub checks: Traffic,
+}
+
+/// Requests through a listener.
+#[derive(Debug, Clone)]
+pub struct Traffic {
     /// From the beginning of the check until answers count: a listener's new weights take seconds to reach every node of a
     /// load balancer, and until then blue may answer.
     pub settle: Duration,
-    /// Instead of the discovered address of the test listener.
+    /// Instead of the discovered address of the listener.
     pub base_url: Option<String>,
     /// The name that requests are sent to: the `Host` header, and the name on the certificate.
     pub host: Option<String>,
@@ -139,7 +185,7 @@ pub struct TestTraffic {
     pub requests: Vec<Request>,
 }
 
-/// One request of the test traffic gate.
+/// One request of a traffic gate.
 #[derive(Debug, Clone)]
 pub struct Request {
     /// Path and query, from `/`.
@@ -159,10 +205,12 @@ impl TestTraffic {
     fn default_gate() -> Self {
         Self {
             healthy_within: Duration::from_secs(180),
-            settle: Duration::from_secs(15),
-            base_url: None,
-            host: None,
-            requests: Vec::new(),
+            checks: Traffic {
+                settle: Duration::from_secs(15),
+                base_url: None,
+                host: None,
+                requests: Vec::new(),
+            },
         }
     }
 }

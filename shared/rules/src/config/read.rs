@@ -1,27 +1,24 @@
 //! From the file's text to [`Config`], collecting every mistake instead of ending at the first.
 
 mod section;
+mod traffic;
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
-use toml::{Table, Value};
+use toml::Table;
 
 use super::{
-    CodeDeploy, Config, Migration, MigrationImage, Pipeline, Request, RevisionFrom, Rollback,
-    TerminationWait, TestTraffic, WhenBusy,
+    CodeDeploy, Config, HookEvent, Migration, MigrationImage, Pipeline, RevisionFrom, Rollback,
+    TerminationWait, TestTraffic, Traffic, WhenBusy,
 };
-use crate::names::{ApplicationName, DeploymentGroupName};
+use crate::names::{ApplicationName, DeploymentGroupName, FunctionName};
 use crate::problem::Problems;
 use section::Section;
 
 /// CodeDeploy waits an hour for a hook's answer (CodeDeploy User Guide, limits); five minutes stay for starting the task
 /// and for answering.
 const MIGRATION_MINUTES_AT_MOST: i64 = 55;
-/// `check-test-traffic` may run for 15 minutes, the most that Lambda allows, and keeps time for the requests.
-const HEALTHY_WITHIN_SECONDS_AT_MOST: i64 = 720;
-/// Far more than any load balancer takes to learn new weights; it passes while targets become healthy.
-const SETTLE_SECONDS_AT_MOST: i64 = 300;
 
 pub(super) fn config(text: &str) -> Result<Config, Problems> {
     let mut problems = Problems::default();
@@ -86,21 +83,109 @@ fn must_differ(pipelines: &[Pipeline], problems: &mut Problems) {
     }
 }
 
-/// Both are read before either refusal ends the reading, so that the mistakes of both are noted.
-fn gates(
+/// The tables of a pipeline, as they stand in the file.
+struct Tables {
     migration: Option<(String, Table)>,
     test_traffic: Option<(String, Table)>,
+    production_traffic: Option<(String, Table)>,
+    hooks: Option<(String, Table)>,
+}
+
+/// What they say.
+struct Gates {
+    migration: Option<Migration>,
+    test_traffic: TestTraffic,
+    production_traffic: Option<Traffic>,
+    hooks: BTreeMap<HookEvent, FunctionName>,
+}
+
+impl Tables {
+    fn of(pipeline: &mut Section<'_>) -> Self {
+        Self {
+            migration: pipeline.section("migration"),
+            test_traffic: pipeline.section("test_traffic"),
+            production_traffic: pipeline.section("production_traffic"),
+            hooks: pipeline.section("hooks"),
+        }
+    }
+
+    /// All are read before the first refusal ends the reading, so that the mistakes of each are noted.
+    fn read(self, problems: &mut Problems) -> Option<Gates> {
+        let taken = Taken {
+            migration: self.migration.is_some(),
+            production_traffic: self.production_traffic.is_some(),
+        };
+        let migration = match self.migration {
+            Some((place, table)) => migration(place, table, problems).map(Some),
+            None => Some(None),
+        };
+        let test_traffic = match self.test_traffic {
+            Some((place, table)) => traffic::test_traffic(place, table, problems),
+            None => Some(TestTraffic::default_gate()),
+        };
+        let production_traffic = match self.production_traffic {
+            Some((place, table)) => {
+                let test_traffic = test_traffic.as_ref();
+                traffic::production_traffic(place, table, test_traffic, problems).map(Some)
+            }
+            None => Some(None),
+        };
+        let hooks = match self.hooks {
+            Some((place, table)) => hooks(place, table, &taken, problems),
+            None => Some(BTreeMap::new()),
+        };
+        Some(Gates {
+            migration: migration?,
+            test_traffic: test_traffic?,
+            production_traffic: production_traffic?,
+            hooks: hooks?,
+        })
+    }
+}
+
+/// Which gates have a lifecycle event for themselves.
+struct Taken {
+    migration: bool,
+    production_traffic: bool,
+}
+
+fn hooks(
+    place: String,
+    table: Table,
+    taken: &Taken,
     problems: &mut Problems,
-) -> (Option<Option<Migration>>, Option<TestTraffic>) {
-    let migration = match migration {
-        Some((place, table)) => self::migration(place, table, problems).map(Some),
-        None => Some(None),
-    };
-    let test_traffic = match test_traffic {
-        Some((place, table)) => self::test_traffic(place, table, problems),
-        None => Some(TestTraffic::default_gate()),
-    };
-    (migration, test_traffic)
+) -> Option<BTreeMap<HookEvent, FunctionName>> {
+    let mut section = Section::new(place, table, problems);
+    let mut hooks = BTreeMap::new();
+    let mut all_read = true;
+    for event in HookEvent::ALL {
+        let gate = match event {
+            HookEvent::AfterInstall if taken.migration => Some("migration"),
+            HookEvent::AfterAllowTraffic if taken.production_traffic => Some("production_traffic"),
+            HookEvent::BeforeInstall
+            | HookEvent::AfterInstall
+            | HookEvent::BeforeAllowTraffic
+            | HookEvent::AfterAllowTraffic => None,
+        };
+        let function: Option<Option<FunctionName>> = section.optional(event.name());
+        match (function, gate) {
+            (Some(Some(_)), Some(gate)) => {
+                let message = format!(
+                    "CodeDeploy calls one function an event, and here it is that of `{gate}`, expected another event or no \
+                     `{gate}`"
+                );
+                section.problem(event.name(), &message);
+                all_read = false;
+            }
+            (Some(Some(function)), None) => {
+                hooks.insert(event, function);
+            }
+            (Some(None), _) => {}
+            (None, _) => all_read = false,
+        }
+    }
+    section.finish();
+    all_read.then_some(hooks)
 }
 
 fn pipeline(place: String, table: Table, problems: &mut Problems) -> Option<Pipeline> {
@@ -139,11 +224,10 @@ fn pipeline(place: String, table: Table, problems: &mut Problems) -> Option<Pipe
             ("group", Rollback::Group),
         ],
     );
-    let migration = section.section("migration");
-    let test_traffic = section.section("test_traffic");
+    let tables = Tables::of(&mut section);
     section.finish();
 
-    let (migration, test_traffic) = gates(migration, test_traffic, problems);
+    let gates = tables.read(problems);
     let (cluster, service): (crate::names::ClusterName, crate::names::ServiceName) =
         (cluster?, service?);
     // The names that the ECS console gives to an application and a deployment group that it makes.
@@ -155,6 +239,7 @@ fn pipeline(place: String, table: Table, problems: &mut Problems) -> Option<Pipe
         Some(group) => group,
         None => problems.parse("deployment_group", &format!("DgpECS-{cluster}-{service}"))?,
     };
+    let gates = gates?;
     Some(Pipeline {
         name: name?,
         repository: repository?,
@@ -171,8 +256,10 @@ fn pipeline(place: String, table: Table, problems: &mut Problems) -> Option<Pipe
             deployment_config: deployment_config?,
             rollback: rollback?,
         },
-        migration: migration?,
-        test_traffic: test_traffic?,
+        migration: gates.migration,
+        test_traffic: gates.test_traffic,
+        production_traffic: gates.production_traffic,
+        hooks: gates.hooks,
     })
 }
 
@@ -198,132 +285,6 @@ fn migration(place: String, table: Table, problems: &mut Problems) -> Option<Mig
         image: image?,
         time_out: Duration::from_secs(minutes? * 60),
     })
-}
-
-fn test_traffic(place: String, table: Table, problems: &mut Problems) -> Option<TestTraffic> {
-    let mut section = Section::new(place, table, problems);
-    let seconds = section.integer(
-        "healthy_within_seconds",
-        1..=HEALTHY_WITHIN_SECONDS_AT_MOST,
-        180,
-    );
-    let settle = section.integer("settle_seconds", 0..=SETTLE_SECONDS_AT_MOST, 15);
-    let base_url = section.text(
-        "base_url",
-        "an address such as `https://test.example.com:8443`",
-        is_address,
-    );
-    let host = section.text("host", "a host name such as `www.example.com`", |text| {
-        !text.is_empty()
-            && text
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(&byte))
-    });
-    let requests = section.sections("request");
-    section.finish();
-    let requests: Vec<Option<Request>> = requests
-        .into_iter()
-        .map(|(place, table)| request(place, table, problems))
-        .collect();
-    Some(TestTraffic {
-        healthy_within: Duration::from_secs(seconds?),
-        settle: Duration::from_secs(settle?),
-        base_url: base_url?,
-        host: host?,
-        requests: requests.into_iter().collect::<Option<_>>()?,
-    })
-}
-
-/// `http://` or `https://`, a host name or an address, and a port or none; a slash may end it.
-fn is_address(text: &str) -> bool {
-    let rest = text
-        .strip_prefix("https://")
-        .or_else(|| text.strip_prefix("http://"));
-    let Some(rest) = rest.map(|rest| rest.strip_suffix('/').unwrap_or(rest)) else {
-        return false;
-    };
-    let (host, port) = match rest.rsplit_once(':') {
-        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
-        Some(_) | None => (rest, None),
-    };
-    let is_name = |host: &str| {
-        let is_label = |label: &str| {
-            !label.is_empty()
-                && label
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
-        };
-        host.len() <= 253
-            && host
-                .strip_suffix('.')
-                .unwrap_or(host)
-                .split('.')
-                .all(is_label)
-    };
-    let is_host = match host
-        .strip_prefix('[')
-        .and_then(|host| host.strip_suffix(']'))
-    {
-        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-        // What ends like an address is one to every client.
-        None if host.ends_with(|last: char| last.is_ascii_digit()) && is_numeric_end(host) => {
-            host.parse::<std::net::Ipv4Addr>().is_ok()
-        }
-        None => is_name(host),
-    };
-    is_host && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
-}
-
-/// Whether the last label is a number.
-fn is_numeric_end(host: &str) -> bool {
-    let last = host.rsplit('.').next().unwrap_or_default();
-    last.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-fn request(place: String, table: Table, problems: &mut Problems) -> Option<Request> {
-    let mut section = Section::new(place, table, problems);
-    let path = section.text(
-        "path",
-        "a path that begins with one `/` and holds no blanks",
-        |text| {
-            // `//name` is another server's address, and to an HTTP client a backslash is a slash.
-            text.starts_with('/')
-                && !text[1..].starts_with(['/', '\\'])
-                && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '#')
-        },
-    );
-    if matches!(path, Some(None)) {
-        section.problem("path", "missing, expected a path such as `/health`");
-    }
-    let status = section.optional("status");
-    let contains = section.text("contains", "text", |_| true);
-    let within = section.optional_integer("within_milliseconds", 1..=60_000);
-    let times = section.integer("times", 1..=100, 1);
-    section.finish();
-    let status = match status? {
-        Some(status) => status,
-        None => "200".parse().ok()?,
-    };
-    Some(Request {
-        path: path??,
-        status,
-        contains: contains?.filter(|text| !text.is_empty()),
-        within: within?.map(Duration::from_millis),
-        times: u32::try_from(times?).ok()?,
-    })
-}
-
-/// What a TOML value is, as people call it.
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::String(_) => "text",
-        Value::Integer(_) => "a whole number",
-        Value::Float(_) => "a number",
-        Value::Boolean(_) => "true or false",
-        Value::Datetime(_) => "a date",
-        Value::Array(_) => "a list",
-        Value::Table(_) => "a table",
-    }
 }
 
 #[cfg(test)]

@@ -78,7 +78,7 @@ fn check(url: &str, rules: &[&str], expected: &str) {
         headers: &[("user-agent", "greenlight/1.0"), ("accept", "*/*")],
     };
     let rules: Vec<ListenerRule> = rules.iter().map(|line| rule(line)).collect();
-    let said = match leads_to_green(&rules, asked, &group("green")) {
+    let said = match leads_to_green(&rules, asked, &group("green"), Through::TestListener) {
         Ok(()) => "green".to_owned(),
         Err(why) => why,
     };

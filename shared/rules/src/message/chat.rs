@@ -87,7 +87,10 @@ fn sign(event: Event) -> &'static str {
         Event::Observed => ":eyes:",
         Event::Ready => ":raised_hand:",
         Event::Shipped => ":white_check_mark:",
-        Event::MigrationFailed | Event::TestTrafficFailed | Event::Failed => ":x:",
+        Event::MigrationFailed
+        | Event::TestTrafficFailed
+        | Event::ProductionTrafficFailed
+        | Event::Failed => ":x:",
         Event::Stopped => ":octagonal_sign:",
         Event::RolledBack => ":rewind:",
     }

@@ -19,6 +19,8 @@ pub enum Event {
     MigrationFailed,
     /// The test traffic gate failed.
     TestTrafficFailed,
+    /// The production traffic gate failed.
+    ProductionTrafficFailed,
     /// Production runs the image.
     Shipped,
     /// A deployment ended badly.
@@ -41,6 +43,7 @@ impl Event {
             Self::Ready => "ready",
             Self::MigrationFailed => "migration-failed",
             Self::TestTrafficFailed => "test-traffic-failed",
+            Self::ProductionTrafficFailed => "production-traffic-failed",
             Self::Shipped => "shipped",
             Self::Failed => "failed",
             Self::Stopped => "stopped",
@@ -59,6 +62,7 @@ impl Event {
             Self::Ready => "ready",
             Self::MigrationFailed => "migration failed",
             Self::TestTrafficFailed => "test traffic failed",
+            Self::ProductionTrafficFailed => "production traffic failed",
             Self::Shipped => "shipped",
             Self::Failed => "failed",
             Self::Stopped => "stopped",

@@ -72,8 +72,51 @@ impl Outcome {
         }
     }
 
+    /// The production traffic gate failed.
+    pub fn production_traffic_failed(
+        pipeline: &Pipeline,
+        deployment: &Subject,
+        reason: String,
+    ) -> Self {
+        let summary = format!(
+            "{deployment} did not pass the production traffic check; production traffic had been shifted to it",
+        );
+        let event = Event::ProductionTrafficFailed;
+        let mut outcome = Self::about(event, pipeline, deployment, summary);
+        outcome.next = Some(
+            "wait for the rollback's message; correct the service, or the pipeline's production_traffic, and push again"
+                .to_owned(),
+        );
+        outcome.reason = Some(reason);
+        outcome
+    }
+
+    /// The production traffic gate failed before anything was checked.
+    pub fn production_traffic_not_checked(
+        pipeline: &Pipeline,
+        deployment: &Subject,
+        reason: String,
+    ) -> Self {
+        Self {
+            summary: format!(
+                "the production traffic check of {deployment} did not run; production traffic had been shifted to it"
+            ),
+            next: Some(
+                "nothing to correct in the service: CodeDeploy's record did not show its hook as waiting; wait for the \
+                 rollback's message, then push again or request the deployment"
+                    .to_owned(),
+            ),
+            ..Self::production_traffic_failed(pipeline, deployment, reason)
+        }
+    }
+
     /// A gate failed before it knew its pipeline: the configuration is wrong, or AWS refused the first call.
     pub fn gate_failed(event: Event, deployment: &DeploymentId, reason: String) -> Self {
+        let traffic = if event == Event::ProductionTrafficFailed {
+            "production traffic had been shifted"
+        } else {
+            "no production traffic was shifted"
+        };
         Self {
             event,
             pipeline: None,
@@ -82,9 +125,7 @@ impl Outcome {
             image: None,
             revision: None,
             deployment: Some(deployment.clone()),
-            summary: format!(
-                "a hook of deployment {deployment} failed; no production traffic was shifted"
-            ),
+            summary: format!("a hook of deployment {deployment} failed; {traffic}"),
             reason: Some(reason),
             steps: Vec::new(),
             log: Vec::new(),

@@ -2,7 +2,8 @@
 
 use super::migrations::end_of_migration;
 use super::{
-    Change, ENTRY, MANAGE, MIGRATE, PLAN, at, check, health, migration, test_answer, told,
+    Change, ENTRY, LISTENER, MANAGE, MIGRATE, PLAN, at, check, health, hook, migration,
+    test_answer, test_traffic_gate, told,
 };
 use record::{Answerer, By, Record};
 
@@ -201,4 +202,54 @@ fn test_traffic_may_succeed_so_too() {
         ],
         &[],
     );
+}
+
+/// A production gate that succeeded at minute 8, and what green answered at minute 8.
+fn and_checked_production(record: &mut Record) {
+    let mut gate = test_traffic_gate();
+    gate.listener = Some("production".to_owned());
+    record.pipelines[0].production_traffic = Some(gate);
+    record
+        .hooks
+        .push(hook("d-a", "AfterAllowTraffic", 7, &[(9, "Succeeded")]));
+    for path in ["/", "/orders"] {
+        let mut answer = test_answer("d-a", path, 8);
+        answer.listener = "production".to_owned();
+        record.production_answers.push(answer);
+    }
+}
+
+#[test]
+fn a_production_gate_succeeds_because_of_greens_answers() {
+    check(and_checked_production, &[]);
+    let changes: &[fn(&mut Record)] = &[
+        |record| record.production_answers.clear(),
+        |record| record.production_answers[1].status = 500,
+        |record| record.production_answers[0].asked_at = at(7),
+        |record| record.production_answers[0].at = at(10),
+        |record| record.production_answers[0].listener = LISTENER.to_owned(),
+        |record| record.production_answers[0].by = Answerer::LoadBalancer,
+        |record| {
+            let (task, deployment) = ("blue".to_owned(), Some("d-first".to_owned()));
+            record.production_answers[0].by = Answerer::Task { task, deployment };
+        },
+    ];
+    for change in changes {
+        let changed = |record: &mut Record| {
+            and_checked_production(record);
+            change(record);
+        };
+        check(changed, &[8]);
+    }
+    // Nothing is asked of a service that is to run nothing.
+    let of_nothing: Change = |record| {
+        and_checked_production(record);
+        record.production_answers.clear();
+        for hook in &mut record.hooks {
+            for answer in &mut hook.answers {
+                answer.wanted = Some(0);
+            }
+        }
+    };
+    check(of_nothing, &[]);
 }

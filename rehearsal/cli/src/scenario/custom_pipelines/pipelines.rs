@@ -32,6 +32,15 @@ pub(crate) struct Pipeline {
     /// The time that the listener's nodes get to route to green.
     pub(crate) settle_seconds: u64,
     pub(crate) requests: Vec<Request>,
+    /// The production traffic gate: the same, after the shift.
+    pub(crate) production: Option<ProductionGate>,
+}
+
+/// What production is asked after the shift.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct ProductionGate {
+    pub(crate) settle_seconds: u64,
+    pub(crate) requests: Vec<Request>,
 }
 
 /// The tag of the running image, if it needs one, and the tag of the pushed one.
@@ -68,23 +77,25 @@ pub(crate) fn as_played(text: &str) -> Option<String> {
     let mut file: Table = text.parse().ok()?;
     let mut is_changed = false;
     for pipeline in file.get_mut("pipeline").and_then(Value::as_array_mut)? {
-        let gate = pipeline.get_mut("test_traffic");
-        let Some(gate) = gate.and_then(Value::as_table_mut) else {
-            continue;
-        };
-        is_changed |= gate.remove("base_url").is_some();
-        if let Some(Value::Integer(seconds @ ..HEALTHY_SECONDS_AT_LEAST)) =
-            gate.get_mut("healthy_within_seconds")
-        {
-            *seconds = HEALTHY_SECONDS_AT_LEAST;
-            is_changed = true;
-        }
-        let requests = gate.get_mut("request").and_then(Value::as_array_mut);
-        for request in requests.into_iter().flatten() {
-            let limit = request
-                .as_table_mut()
-                .and_then(|request| request.remove("within_milliseconds"));
-            is_changed |= limit.is_some();
+        for gate in ["test_traffic", "production_traffic"] {
+            let gate = pipeline.get_mut(gate);
+            let Some(gate) = gate.and_then(Value::as_table_mut) else {
+                continue;
+            };
+            is_changed |= gate.remove("base_url").is_some();
+            if let Some(Value::Integer(seconds @ ..HEALTHY_SECONDS_AT_LEAST)) =
+                gate.get_mut("healthy_within_seconds")
+            {
+                *seconds = HEALTHY_SECONDS_AT_LEAST;
+                is_changed = true;
+            }
+            let requests = gate.get_mut("request").and_then(Value::as_array_mut);
+            for request in requests.into_iter().flatten() {
+                let limit = request
+                    .as_table_mut()
+                    .and_then(|request| request.remove("within_milliseconds"));
+                is_changed |= limit.is_some();
+            }
         }
     }
     is_changed.then(|| file.to_string())
@@ -100,6 +111,18 @@ fn pipeline(given: &Value) -> Option<Pipeline> {
     };
     let (cluster, service) = (text("cluster")?, text("service")?);
     let migration = given.get("migration");
+    let requests = requests::read(given.get("test_traffic"));
+    let production = given.get("production_traffic").map(|gate| {
+        let own = requests::read(Some(gate));
+        ProductionGate {
+            settle_seconds: number(Some(gate), "settle_seconds").unwrap_or(15),
+            requests: if own.is_empty() {
+                requests.clone()
+            } else {
+                own
+            },
+        }
+    });
     let of_migration = |key: &str| Some(migration?.get(key)?.as_str()?.to_owned());
     Some(Pipeline {
         name: text("name").unwrap_or_else(|| service.clone()),
@@ -116,7 +139,8 @@ fn pipeline(given: &Value) -> Option<Pipeline> {
         migration_container: of_migration("container"),
         migration_has_own_image: of_migration("image").as_deref() == Some("own"),
         settle_seconds: number(given.get("test_traffic"), "settle_seconds").unwrap_or(15),
-        requests: requests::read(given.get("test_traffic")),
+        requests,
+        production,
         cluster,
         service,
     })

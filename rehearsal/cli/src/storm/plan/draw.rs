@@ -33,6 +33,15 @@ pub(super) struct Drawn {
 }
 
 impl Drawn {
+    fn new(seed: u64) -> Drawn {
+        Drawn {
+            rng: Rng::with_seed(seed),
+            pushed: BTreeMap::new(),
+            versions: 0,
+            broken_unseen: Vec::new(),
+        }
+    }
+
     pub(super) fn chance(&mut self, percent: u8) -> bool {
         self.rng.u8(..100) < percent
     }
@@ -52,16 +61,16 @@ impl Drawn {
 }
 
 pub(super) fn plan(seed: u64) -> Plan {
-    let mut drawn = Drawn {
-        rng: Rng::with_seed(seed),
-        pushed: BTreeMap::new(),
-        versions: 0,
-        broken_unseen: Vec::new(),
-    };
+    let mut drawn = Drawn::new(seed);
     // One stream of random numbers feeds all draws: an additional draw changes all later ones. Therefore the world
     // comes first, then its faults, and last the steps, which are extended most often.
     let chances = chances(&mut drawn);
-    let pipelines = pipelines(&mut drawn);
+    let mut pipelines = pipelines(&mut drawn);
+    // The production gate was added later: it is drawn separately, so that earlier seeds keep their other draws.
+    let mut later_drawn = Drawn::new(seed.rotate_left(32));
+    for pipeline in &mut pipelines {
+        pipeline.checks_production = later_drawn.chance(50) && !pipeline.asks.is_empty();
+    }
     let mut assumptions: Vec<Assumption> = Assumption::ALL
         .iter()
         .copied()
@@ -69,7 +78,10 @@ pub(super) fn plan(seed: u64) -> Plan {
         .collect();
     assumptions.extend(later(seed, chances));
     let delivery_faults = faults::delivery_faults(&mut drawn, chances, &pipelines);
-    let call_faults = faults::call_faults(&mut drawn, chances, &pipelines, &assumptions);
+    let mut call_faults = faults::call_faults(&mut drawn, chances, &pipelines, &assumptions);
+    let of_production =
+        faults::call_faults_of_production(&mut later_drawn, chances, &pipelines, &assumptions);
+    call_faults.extend(of_production);
     let mut steps = Vec::new();
     for _ in 0..drawn.rng.u8(3..=8) {
         steps.push(step(&mut drawn, chances, &pipelines));
@@ -140,6 +152,7 @@ fn pipeline(drawn: &mut Drawn, service: &'static str, shared: bool) -> Pipeline 
         termination_wait: drawn.one(&["cut", "keep"]),
         migrates: drawn.chance(60),
         asks: drawn.one(asks).to_vec(),
+        checks_production: false,
         deployment_config: drawn.one(&[
             "CodeDeployDefault.ECSAllAtOnce",
             "CodeDeployDefault.ECSCanary10Percent5Minutes",

@@ -97,6 +97,18 @@ const CALLS: [(&str, &[&str]); 5] = [
     ),
 ];
 
+/// The same, of the function that is called where a pipeline checks production.
+const CALLS_OF_PRODUCTION: (&str, &[&str]) = (
+    "check-production",
+    &[
+        "codedeploy:GetDeployment",
+        "codedeploy:PutLifecycleEventHookExecutionStatus",
+        "ecs:DescribeServices",
+        "elasticloadbalancing:DescribeListeners",
+        "sns:Publish",
+    ],
+);
+
 /// The cheap kinds: with the others, an SDK waits in real time, and there are many storms.
 const KINDS: [Fault; 4] = [
     Fault::KilledBefore,
@@ -174,6 +186,29 @@ pub(super) fn call_faults(
                     faults.push(planned);
                 }
             }
+        }
+    }
+    faults
+}
+
+/// A hook that is called once gets none, as in [`call_faults`].
+pub(super) fn call_faults_of_production(
+    drawn: &mut Drawn,
+    chances: Chances,
+    pipelines: &[Pipeline],
+    assumptions: &[Assumption],
+) -> Vec<Planned> {
+    if assumptions.contains(&Assumption::HookIsCalledSynchronously) {
+        return Vec::new();
+    }
+    let (function, operations) = CALLS_OF_PRODUCTION;
+    let mut faults = Vec::new();
+    for pipeline in pipelines
+        .iter()
+        .filter(|pipeline| pipeline.checks_production)
+    {
+        if drawn.chance(chances.call_fault) {
+            faults.push(call_fault(drawn, pipeline, function, operations));
         }
     }
     faults

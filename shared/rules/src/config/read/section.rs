@@ -6,7 +6,6 @@ use std::str::FromStr;
 
 use toml::{Table, Value};
 
-use super::kind;
 use crate::problem::Problems;
 
 /// A table, its path in the file, and the mistakes that were found so far.
@@ -204,7 +203,7 @@ impl<'a> Section<'a> {
     }
 
     /// Notes every unknown key.
-    pub(super) fn finish(self) {
+    pub(super) fn finish(self) -> &'a mut Problems {
         let expected: Vec<String> = self.known.iter().map(|key| format!("`{key}`")).collect();
         for key in self.table.keys() {
             let place = self.place_of(key);
@@ -213,6 +212,7 @@ impl<'a> Section<'a> {
                 format!("unknown, expected one of {}", expected.join(", ")),
             );
         }
+        self.problems
     }
 
     fn take(&mut self, key: &'static str) -> Option<Value> {
@@ -226,5 +226,18 @@ impl<'a> Section<'a> {
         } else {
             format!("{}.{key}", self.place)
         }
+    }
+}
+
+/// What a TOML value is, as people call it.
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::String(_) => "text",
+        Value::Integer(_) => "a whole number",
+        Value::Float(_) => "a number",
+        Value::Boolean(_) => "true or false",
+        Value::Datetime(_) => "a date",
+        Value::Array(_) => "a list",
+        Value::Table(_) => "a table",
     }
 }

@@ -29,7 +29,7 @@ fn the_smallest_pipeline_gets_the_names_that_the_ecs_console_gives() {
     assert_eq!(pipeline.termination_wait, TerminationWait::Cut);
     assert!(pipeline.migration.is_none());
     assert_eq!(pipeline.test_traffic.healthy_within.as_secs(), 180);
-    assert!(pipeline.test_traffic.requests.is_empty());
+    assert!(pipeline.test_traffic.checks.requests.is_empty());
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn every_option_is_read() {
         (migration.command.len(), migration.time_out.as_secs()),
         (4, 3300)
     );
-    let request = &pipeline.test_traffic.requests[0];
+    let request = &pipeline.test_traffic.checks.requests[0];
     assert!(request.status.matches(301) && !request.status.matches(200));
     assert_eq!((request.contains.as_deref(), request.times), (None, 3));
     assert_eq!(request.within.unwrap().as_millis(), 500);
@@ -181,5 +181,60 @@ fn a_string_in_place_of_an_array_is_named_as_one() {
     assert_eq!(
         problems.to_string(),
         "at `pipeline[0].containers`: expected an array of strings, found the string `\"web\"`"
+    );
+}
+
+#[test]
+fn production_is_asked_what_green_is_asked_before_it() {
+    let requests = "[[pipeline.test_traffic.request]]\npath = '/orders'\n";
+    let pipeline = |text: &str| {
+        let text = format!("{SMALLEST}{text}");
+        Config::parse(&text).unwrap().pipelines.remove(0)
+    };
+    assert!(pipeline(requests).production_traffic.is_none());
+    let text = format!(
+        "[pipeline.test_traffic]\nhost = 'www.example.com'\nbase_url = 'http://test.example.com'\n{requests}\
+         [pipeline.production_traffic]\nsettle_seconds = 5"
+    );
+    let gate = pipeline(&text).production_traffic.unwrap();
+    assert_eq!(gate.settle.as_secs(), 5);
+    assert_eq!(gate.requests[0].path, "/orders");
+    assert_eq!(gate.host.as_deref(), Some("www.example.com"));
+    // It leads to the test listener.
+    assert_eq!(gate.base_url, None);
+    let own = "[pipeline.production_traffic]\n[[pipeline.production_traffic.request]]\npath = '/'";
+    let gate = pipeline(&format!("{requests}{own}"))
+        .production_traffic
+        .unwrap();
+    assert_eq!(gate.requests.len(), 1);
+    assert_eq!(gate.requests[0].path, "/");
+    assert_snapshot!(
+        problems(&format!("{SMALLEST}[pipeline.production_traffic]")),
+        @"at `pipeline[0].production_traffic.request`: there is none, nor one of `test_traffic`, expected at least one request to send"
+    );
+    assert_snapshot!(
+        problems(&format!("{SMALLEST}[pipeline.production_traffic]\nhealthy_within_seconds = 3\n{own}", own = "[[pipeline.production_traffic.request]]\npath = '/'")),
+        @"at `pipeline[0].production_traffic.healthy_within_seconds`: unknown, expected one of `settle_seconds`, `base_url`, `host`, `request`"
+    );
+}
+
+#[test]
+fn an_event_that_a_gate_needs_has_no_function_of_the_users() {
+    let migration = "[pipeline.migration]\ncontainer = 'web'\ncommand = ['migrate']\n";
+    let production =
+        "[pipeline.production_traffic]\n[[pipeline.production_traffic.request]]\npath = '/'\n";
+    let hooks = "[pipeline.hooks]\nBeforeInstall = 'a'\nAfterInstall = 'b'\nBeforeAllowTraffic = 'c'\nAfterAllowTraffic = 'd'\n";
+    let pipeline = Config::parse(&format!("{SMALLEST}{hooks}"));
+    assert_eq!(pipeline.unwrap().pipelines[0].hooks.len(), 4);
+    assert_snapshot!(problems(&format!("{SMALLEST}{migration}{production}{hooks}")), @r"
+    at `pipeline[0].hooks.AfterInstall`: CodeDeploy calls one function an event, and here it is that of `migration`, expected another event or no `migration`
+    at `pipeline[0].hooks.AfterAllowTraffic`: CodeDeploy calls one function an event, and here it is that of `production_traffic`, expected another event or no `production_traffic`
+    ");
+    assert_snapshot!(
+        problems(&format!("{SMALLEST}[pipeline.hooks]\nAfterAllowTestTraffic = 'a'\nBeforeInstall = 'arn:aws:lambda:eu-central-1:111122223333:function:a'")),
+        @r"
+    at `pipeline[0].hooks.BeforeInstall`: `arn:aws:lambda:eu-central-1:111122223333:function:a` is not a Lambda function's name (not its ARN): 1 to 64 letters, digits, `-` and `_`
+    at `pipeline[0].hooks.AfterAllowTestTraffic`: unknown, expected one of `BeforeInstall`, `AfterInstall`, `BeforeAllowTraffic`, `AfterAllowTraffic`
+    "
     );
 }

@@ -8,13 +8,14 @@ use time::UtcDateTime;
 use tokio::time::Instant;
 
 /// How long something has lasted.
-pub(crate) struct Stopwatch {
+pub struct Stopwatch {
     started: Instant,
     first: Option<UtcDateTime>,
 }
 
 impl Stopwatch {
-    pub(crate) fn start() -> Self {
+    /// Starts now.
+    pub fn start() -> Self {
         Self {
             started: Instant::now(),
             first: None,
@@ -22,7 +23,7 @@ impl Stopwatch {
     }
 
     /// Until `now` by AWS's clock.
-    pub(crate) fn passed(&mut self, now: Option<UtcDateTime>) -> Duration {
+    pub fn passed(&mut self, now: Option<UtcDateTime>) -> Duration {
         self.first = self.first.or(now);
         let by_aws = self.first.zip(now).map(|(first, now)| now - first);
         let by_aws = by_aws.and_then(|passed| Duration::try_from(passed).ok());
@@ -31,7 +32,7 @@ impl Stopwatch {
 }
 
 /// The time that a load balancer gets to learn its new weights.
-pub(crate) struct Settling {
+pub struct Settling {
     since: Option<UtcDateTime>,
     time: Duration,
     now: Option<UtcDateTime>,
@@ -40,7 +41,7 @@ pub(crate) struct Settling {
 
 impl Settling {
     /// It counts since then; from now on where AWS does not state when.
-    pub(crate) fn new(since: Option<UtcDateTime>, time: Duration) -> Self {
+    pub fn new(since: Option<UtcDateTime>, time: Duration) -> Self {
         Self {
             since,
             time,
@@ -50,11 +51,12 @@ impl Settling {
     }
 
     /// Notes the time of an answer of AWS.
-    pub(crate) fn observe(&mut self, now: Option<UtcDateTime>) {
+    pub fn observe(&mut self, now: Option<UtcDateTime>) {
         self.now = now.or(self.now);
     }
 
-    pub(crate) fn is_over(&self) -> bool {
+    /// Whether the time is over.
+    pub fn is_over(&self) -> bool {
         test_traffic::is_settled(self.since, self.time, self.now, self.stopwatch.elapsed())
     }
 }

@@ -10,7 +10,7 @@ use rules::config::Request;
 use rules::listener_rule::{self, Asked};
 use rules::names::TargetGroupArn;
 use rules::observed::{Listener, ListenerRule};
-use rules::test_traffic::{self, Answer, FAILURES_TOLERATED};
+use rules::test_traffic::{self, Answer, FAILURES_TOLERATED, Through};
 use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::ConfigVerifierExt as _;
 use tokio::net::UdpSocket;
@@ -27,6 +27,7 @@ const USER_AGENT: &str = concat!("greenlight/", env!("CARGO_PKG_VERSION"));
 
 /// Requests to every address of one name.
 pub(crate) struct Requests {
+    through: Through,
     base: Url,
     host: Option<String>,
     /// What the name stands for, each with a client that reaches it and nothing else, over a new connection each time:
@@ -37,7 +38,11 @@ pub(crate) struct Requests {
 impl Requests {
     /// With a `host`, requests go to the address under that name: the `Host` header, and over HTTPS the name that the
     /// certificate must carry.
-    pub(crate) async fn new(base_url: &str, host: Option<&str>) -> Result<Self, String> {
+    pub(crate) async fn new(
+        through: Through,
+        base_url: &str,
+        host: Option<&str>,
+    ) -> Result<Self, String> {
         let base = Url::parse(base_url)
             .map_err(|error| format!("`{base_url}` is not a valid URL: {error}"))?;
         let addresses = reachable(addresses(&base).await?).await;
@@ -47,10 +52,15 @@ impl Requests {
                  subnets need IPv6)"
             ));
         }
-        Self::to(base, host, &addresses)
+        Self::to(through, base, host, &addresses)
     }
 
-    fn to(mut base: Url, host: Option<&str>, addresses: &[SocketAddr]) -> Result<Self, String> {
+    fn to(
+        through: Through,
+        mut base: Url,
+        host: Option<&str>,
+        addresses: &[SocketAddr],
+    ) -> Result<Self, String> {
         if let (Some(host), "https") = (host, base.scheme()) {
             let name = host.split(':').next().unwrap_or(host);
             base.set_host(Some(name))
@@ -72,6 +82,7 @@ impl Requests {
         let nodes = addresses.iter().map(client);
         let nodes = nodes.collect::<Result<_, String>>()?;
         Ok(Self {
+            through,
             base,
             host: host.map(str::to_owned),
             nodes,
@@ -83,26 +94,28 @@ impl Requests {
     }
 
     /// A `base_url` may lead through what stands before the load balancer, of which nothing is known. One that leads to the
-    /// load balancer must lead to its test listener: the production listener is answered by blue.
+    /// load balancer must lead to the gate's listener: before the shift blue answers the production listener, and after it the
+    /// test listener says nothing of production.
     pub(crate) async fn must_reach(&self, listener: &Listener) -> Result<(), String> {
         let port = self.base.port_or_known_default();
         if port == Some(listener.port) {
             return Ok(());
         }
+        let (setting, through) = (self.through.setting(), self.through.words());
         let name = listener.dns_name.as_str();
         let found = tokio::net::lookup_host((name, listener.port)).await;
         let found = found.map_err(|error| {
             format!(
                 "`{name}`, the load balancer's name, could not be resolved ({error}), so it is not known whether `{}` is another of \
-                 its listeners (hint: let `test_traffic.base_url` have the test listener's port {})",
+                 its listeners (hint: let `{setting}.base_url` have the {through}'s port {})",
                 self.base, listener.port
             )
         })?;
         let balancer: Vec<IpAddr> = found.map(|address| address.ip()).collect();
         match self.nodes.iter().any(|(node, _)| balancer.contains(node)) {
             true => Err(format!(
-                "`{}` is another listener of the load balancer, and the test listener's port is {} (hint: correct \
-                 `test_traffic.base_url`)",
+                "`{}` is another listener of the load balancer, and the {through}'s port is {} (hint: correct \
+                 `{setting}.base_url`)",
                 self.base, listener.port
             )),
             false => Ok(()),
@@ -129,7 +142,7 @@ impl Requests {
                 query: url.query(),
                 headers: &[("user-agent", USER_AGENT), ("accept", "*/*")],
             };
-            listener_rule::leads_to_green(rules, asked, green)?;
+            listener_rule::leads_to_green(rules, asked, green, self.through)?;
         }
         Ok(())
     }
@@ -164,7 +177,7 @@ impl Requests {
         match self.base.join(&request.path) {
             // `//name/path` would go to another server.
             Ok(url) if url.host() == self.base.host() && url.port() == self.base.port() => Ok(url),
-            Ok(url) => Err(format!("`{url}` is not at the test listener")),
+            Ok(url) => Err(format!("`{url}` is not at the {}", self.through.words())),
             Err(error) => Err(error.to_string()),
         }
     }
@@ -315,7 +328,7 @@ mod tests {
              [[pipeline.test_traffic.request]]\npath='/orders'\ntimes={times}\n"
         );
         let pipeline = Config::parse(&text).unwrap().pipelines.remove(0);
-        pipeline.test_traffic.requests[0].clone()
+        pipeline.test_traffic.checks.requests[0].clone()
     }
 
     /// What a check says of these answers of both nodes, and how many connections each got.
@@ -325,7 +338,7 @@ mod tests {
         let counts = listeners.map(|listener| node(listener, statuses.next().unwrap()));
         let base = Url::parse(&format!("http://shop.invalid:{port}")).unwrap();
         let addresses = NODES.map(|node| SocketAddr::new(node.parse().unwrap(), port));
-        let requests = Requests::to(base, None, &addresses).unwrap();
+        let requests = Requests::to(Through::TestListener, base, None, &addresses).unwrap();
         let said = requests.ask(&request(3)).await;
         (said, counts.map(|count| count.load(Ordering::SeqCst)))
     }

@@ -1,0 +1,162 @@
+//! The traffic gates: which requests are sent, and what they are judged by.
+
+use std::time::Duration;
+
+use toml::Table;
+
+use super::section::Section;
+use crate::config::{Request, TestTraffic, Traffic};
+use crate::problem::Problems;
+
+/// `check-test-traffic` may run for 15 minutes, the most that Lambda allows, and keeps time for the requests.
+const HEALTHY_WITHIN_SECONDS_AT_MOST: i64 = 720;
+/// Far more than any load balancer takes to learn new weights; it passes while targets become healthy.
+const SETTLE_SECONDS_AT_MOST: i64 = 300;
+
+pub(super) fn test_traffic(
+    place: String,
+    table: Table,
+    problems: &mut Problems,
+) -> Option<TestTraffic> {
+    let mut section = Section::new(place, table, problems);
+    let seconds = section.integer(
+        "healthy_within_seconds",
+        1..=HEALTHY_WITHIN_SECONDS_AT_MOST,
+        180,
+    );
+    let checks = checks(section);
+    Some(TestTraffic {
+        healthy_within: Duration::from_secs(seconds?),
+        checks: checks?,
+    })
+}
+
+/// Without requests of its own the gate sends those of `test_traffic`, under the same name.
+pub(super) fn production_traffic(
+    place: String,
+    table: Table,
+    test_traffic: Option<&TestTraffic>,
+    problems: &mut Problems,
+) -> Option<Traffic> {
+    let mut traffic = checks(Section::new(place.clone(), table, problems))?;
+    let test = &test_traffic?.checks;
+    if traffic.requests.is_empty() {
+        traffic.requests.clone_from(&test.requests);
+    }
+    if traffic.requests.is_empty() {
+        problems.add(
+            format!("{place}.request"),
+            "there is none, nor one of `test_traffic`, expected at least one request to send",
+        );
+        return None;
+    }
+    traffic.host = traffic.host.or_else(|| test.host.clone());
+    Some(traffic)
+}
+
+/// What both gates have in common; nothing else may be in the section.
+fn checks(mut section: Section<'_>) -> Option<Traffic> {
+    let settle = section.integer("settle_seconds", 0..=SETTLE_SECONDS_AT_MOST, 15);
+    let base_url = section.text(
+        "base_url",
+        "an address such as `https://test.example.com:8443`",
+        is_address,
+    );
+    let host = section.text("host", "a host name such as `www.example.com`", |text| {
+        !text.is_empty()
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(&byte))
+    });
+    let requests = section.sections("request");
+    let problems = section.finish();
+    let requests: Vec<Option<Request>> = requests
+        .into_iter()
+        .map(|(place, table)| request(place, table, problems))
+        .collect();
+    Some(Traffic {
+        settle: Duration::from_secs(settle?),
+        base_url: base_url?,
+        host: host?,
+        requests: requests.into_iter().collect::<Option<_>>()?,
+    })
+}
+
+/// `http://` or `https://`, a host name or an address, and a port or none; a slash may end it.
+fn is_address(text: &str) -> bool {
+    let rest = text
+        .strip_prefix("https://")
+        .or_else(|| text.strip_prefix("http://"));
+    let Some(rest) = rest.map(|rest| rest.strip_suffix('/').unwrap_or(rest)) else {
+        return false;
+    };
+    let (host, port) = match rest.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        Some(_) | None => (rest, None),
+    };
+    let is_name = |host: &str| {
+        let is_label = |label: &str| {
+            !label.is_empty()
+                && label
+                    .bytes()
+                    .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+        };
+        host.len() <= 253
+            && host
+                .strip_suffix('.')
+                .unwrap_or(host)
+                .split('.')
+                .all(is_label)
+    };
+    let is_host = match host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+    {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        // What ends like an address is one to every client.
+        None if host.ends_with(|last: char| last.is_ascii_digit()) && is_numeric_end(host) => {
+            host.parse::<std::net::Ipv4Addr>().is_ok()
+        }
+        None => is_name(host),
+    };
+    is_host && port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0))
+}
+
+/// Whether the last label is a number.
+fn is_numeric_end(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or_default();
+    last.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+fn request(place: String, table: Table, problems: &mut Problems) -> Option<Request> {
+    let mut section = Section::new(place, table, problems);
+    let path = section.text(
+        "path",
+        "a path that begins with one `/` and holds no blanks",
+        |text| {
+            // `//name` is another server's address, and to an HTTP client a backslash is a slash.
+            text.starts_with('/')
+                && !text[1..].starts_with(['/', '\\'])
+                && !text.contains(|c: char| c.is_whitespace() || c.is_control() || c == '#')
+        },
+    );
+    if matches!(path, Some(None)) {
+        section.problem("path", "missing, expected a path such as `/health`");
+    }
+    let status = section.optional("status");
+    let contains = section.text("contains", "text", |_| true);
+    let within = section.optional_integer("within_milliseconds", 1..=60_000);
+    let times = section.integer("times", 1..=100, 1);
+    section.finish();
+    let status = match status? {
+        Some(status) => status,
+        None => "200".parse().ok()?,
+    };
+    Some(Request {
+        path: path??,
+        status,
+        contains: contains?.filter(|text| !text.is_empty()),
+        within: within?.map(Duration::from_millis),
+        times: u32::try_from(times?).ok()?,
+    })
+}

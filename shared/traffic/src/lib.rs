@@ -1,0 +1,159 @@
+//! What the traffic gates do: ask green, and green alone, through a listener.
+
+mod requests;
+mod stopwatch;
+
+use std::time::Duration;
+
+use aws::codedeploy::CodeDeploy;
+use aws::elb::Elb;
+use lambda::Failure;
+use rules::codedeploy::Known;
+use rules::config::Traffic;
+use rules::gate::Verdict;
+use rules::listener_rule;
+use rules::names::{ListenerArn, TargetGroupArn};
+use rules::observed::{Listener, ListenerRule, Service, TaskSet};
+use rules::test_traffic::{self, Through};
+
+use requests::Requests;
+pub use stopwatch::{Settling, Stopwatch};
+
+/// Between two calls for AWS's time.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// The requests of one gate.
+pub struct Check<'a> {
+    /// Reads the deployment group.
+    pub codedeploy: &'a CodeDeploy,
+    /// Reads listeners and their rules.
+    pub elb: &'a Elb,
+    /// The deployment, and its pipeline.
+    pub known: &'a Known,
+    /// Which listener is asked.
+    pub through: Through,
+    /// What is asked.
+    pub traffic: &'a Traffic,
+    /// Green's target group.
+    pub green: &'a TargetGroupArn,
+}
+
+impl Check<'_> {
+    /// Waits for the settling time, and asks.
+    ///
+    /// # Errors
+    /// A call failed, or what AWS has does not allow the requests.
+    pub async fn run(&self, settling: &mut Settling) -> Result<Verdict, Failure> {
+        self.wait_until_settled(settling).await?;
+        self.ask().await
+    }
+
+    /// Until the settling time is over no request is sent: an answer before it may be blue's.
+    async fn wait_until_settled(&self, settling: &mut Settling) -> Result<(), Failure> {
+        while !settling.is_over() {
+            tokio::time::sleep(PAUSE).await;
+            // Only for its date: the load balancer's own clock counts, and the call costs nothing.
+            let seen = self.elb.describe_target_health(self.green).await?;
+            settling.observe(seen.answered_at);
+        }
+        Ok(())
+    }
+
+    async fn ask(&self) -> Result<Verdict, Failure> {
+        let (pipeline, traffic, green) = (&self.known.pipeline, self.traffic, self.green);
+        let group = self
+            .codedeploy
+            .get_deployment_group(
+                &pipeline.codedeploy.application,
+                &pipeline.codedeploy.deployment_group,
+            )
+            .await?;
+        let listener = match self.through {
+            Through::TestListener => &group.test_listener,
+            Through::ProductionListener => &group.production_listener,
+        };
+        let Some(arn) = listener else {
+            return Err(Failure::Refused(format!(
+                "the deployment group has no {}",
+                self.through.words()
+            )));
+        };
+        let listener = self.elb.describe_listener(arn).await?;
+        let base_url = match &traffic.base_url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => test_traffic::url(&listener, self.through).map_err(Failure::Refused)?,
+        };
+        let requests = Requests::new(self.through, &base_url, traffic.host.as_deref())
+            .await
+            .map_err(Failure::Refused)?;
+        requests
+            .must_reach(&listener)
+            .await
+            .map_err(Failure::Refused)?;
+        let rules = self.rules(arn, &listener).await?;
+        if let Err(elsewhere) = requests.lead_to(green, &traffic.requests, &rules) {
+            return Ok(failed(elsewhere));
+        }
+        for request in &traffic.requests {
+            if let Err(check_failed) = requests.ask(request).await {
+                return Ok(failed(check_failed));
+            }
+        }
+        // The listener may have been put back during the requests.
+        let rules = self.rules(arn, &listener).await?;
+        if let Err(elsewhere) = requests.lead_to(green, &traffic.requests, &rules) {
+            return Ok(failed(format!("after the requests {elsewhere}")));
+        }
+        Ok(Verdict::Succeeded(format!(
+            "green is healthy and answered {} requests as wanted, at {} address(es) each",
+            traffic.requests.len(),
+            requests.addresses()
+        )))
+    }
+
+    /// As they are now. A Network Load Balancer's listener has its default actions only.
+    async fn rules(
+        &self,
+        arn: &ListenerArn,
+        listener: &Listener,
+    ) -> Result<Vec<ListenerRule>, Failure> {
+        if listener.has_rules() {
+            return Ok(self.elb.describe_rules(arn).await?);
+        }
+        let listener = self.elb.describe_listener(arn).await?;
+        Ok(vec![listener_rule::default_of(&listener)])
+    }
+}
+
+/// The task set of the deployment.
+///
+/// # Errors
+/// There is none.
+pub fn green_of<'a>(known: &Known, service: &'a Service) -> Result<&'a TaskSet, Failure> {
+    service.green(&known.deployment.id).ok_or_else(|| {
+        Failure::Refused(format!(
+            "service `{}/{}` has no task set of this deployment",
+            known.pipeline.cluster, known.pipeline.service
+        ))
+    })
+}
+
+/// Its target group.
+///
+/// # Errors
+/// It has none.
+pub fn group_of(green: &TaskSet) -> Result<&TargetGroupArn, Failure> {
+    green
+        .load_balancer
+        .as_ref()
+        .and_then(|load_balancer| load_balancer.target_group.as_ref())
+        .ok_or_else(|| Failure::Refused(format!("task set `{}` has no target group", green.id)))
+}
+
+/// The verdict of a gate that failed for this reason.
+pub fn failed(reason: String) -> Verdict {
+    Verdict::Failed {
+        reason,
+        log: Vec::new(),
+    }
+}
