@@ -169,6 +169,7 @@ fn service(database: &Path) -> ServiceSettings {
             "DEPLOYMENT_STOP_ON_REQUEST".to_owned(),
         ],
         alarms: Vec::new(),
+        missing_alarms: Vec::new(),
         health_check: HealthCheck {
             path: "/".to_owned(),
             matcher: "200".to_owned(),
