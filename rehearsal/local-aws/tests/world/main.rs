@@ -30,3 +30,5 @@ mod scaled;
 mod set_up;
 #[cfg(test)]
 mod tasks;
+#[cfg(test)]
+mod topics;
