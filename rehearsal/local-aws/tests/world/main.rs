@@ -15,6 +15,8 @@ mod elb;
 #[cfg(test)]
 mod functions;
 #[cfg(test)]
+mod history;
+#[cfg(test)]
 mod interrupted;
 #[cfg(test)]
 mod odd_requests;
