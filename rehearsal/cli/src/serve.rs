@@ -30,6 +30,8 @@ pub(crate) async fn serve(
 ) -> anyhow::Result<()> {
     let data = Data::new()?;
     let world = start_world(&scenario, paths, &data, serving.port).await?;
+    // No record is made of it, and it may serve for days.
+    world.keep_no_history();
     for function in &serving.functions {
         world
             .lambda

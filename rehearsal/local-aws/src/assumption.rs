@@ -47,6 +47,8 @@ named! {
             "A task that runs a multi-platform image reports the digest of its platform's manifest, not of the index",
         "listener-rules-follow" => ListenerRulesFollow:
             "CodeDeploy changes every rule of a listener that forwards to one of its two target groups, not only the default one",
+        "missing-alarm-stops" => MissingAlarmStops:
+            "A deployment is stopped in Install if an alarm of its group does not exist, unless failures to poll alarms are ignored",
     }
 }
 

@@ -3,6 +3,7 @@
 pub mod filter;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -26,18 +27,29 @@ pub struct LogGroup {
 #[derive(Clone, Default)]
 pub struct Logs {
     groups: Arc<Mutex<BTreeMap<String, LogGroup>>>,
+    /// Of each group, only the latest lines are kept.
+    keeps_latest: Arc<AtomicBool>,
 }
+
+/// How many lines a group keeps in a world that keeps no history.
+const LATEST_LINES: usize = 500;
 
 impl Logs {
     pub fn write(&self, group: &str, stream: &str, message: String, at: SystemTime) {
         let mut groups = self.lock();
-        groups
+        let group = groups
             .entry(group.to_owned())
-            .or_insert_with(|| LogGroup::new(at))
-            .streams
-            .entry(stream.to_owned())
-            .or_default()
-            .push(LogEvent { at, message });
+            .or_insert_with(|| LogGroup::new(at));
+        let stream = group.streams.entry(stream.to_owned()).or_default();
+        stream.push(LogEvent { at, message });
+        if self.keeps_latest.load(Ordering::Relaxed) {
+            group.keep_latest(LATEST_LINES);
+        }
+    }
+
+    /// Keeps only the latest lines of each group from now on.
+    pub(crate) fn keep_no_history(&self) {
+        self.keeps_latest.store(true, Ordering::Relaxed);
     }
 
     /// Creates a group before anything is written to it.
@@ -75,6 +87,26 @@ impl Logs {
 }
 
 impl LogGroup {
+    /// Removes the oldest lines, and streams that have none left.
+    fn keep_latest(&mut self, lines: usize) {
+        while self.streams.values().map(Vec::len).sum::<usize>() > lines {
+            let streams = self.streams.iter();
+            let oldest = streams.min_by_key(|(_, events)| events.first().map(|event| event.at));
+            let Some(name) = oldest.map(|(name, _)| name.clone()) else {
+                return;
+            };
+            if let Some(events) = self
+                .streams
+                .get_mut(&name)
+                .filter(|events| events.len() > 1)
+            {
+                events.remove(0);
+            } else {
+                self.streams.remove(&name);
+            }
+        }
+    }
+
     fn new(created_at: SystemTime) -> LogGroup {
         LogGroup {
             created_at,
@@ -106,7 +138,28 @@ pub fn window(length: usize, limit: usize, from: From) -> std::ops::Range<usize>
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
     use super::*;
+
+    #[test]
+    fn without_a_history_a_group_keeps_its_latest_lines() {
+        let logs = Logs::default();
+        let write = |stream: &str, second: u64| {
+            let at = UNIX_EPOCH + Duration::from_secs(second);
+            logs.write("g", stream, second.to_string(), at);
+        };
+        write("first", 0);
+        logs.keep_no_history();
+        for second in 1..=600 {
+            write(if second % 2 == 0 { "even" } else { "odd" }, second);
+        }
+        let streams = logs.streams("g").unwrap();
+        assert_eq!(streams.keys().collect::<Vec<_>>(), ["even", "odd"]);
+        assert_eq!(streams["odd"][0].message, "101");
+        assert_eq!(streams["even"].last().unwrap().message, "600");
+        assert_eq!(streams["odd"].len() + streams["even"].len(), LATEST_LINES);
+    }
 
     #[test]
     fn windows_of_a_stream() {

@@ -1,19 +1,22 @@
-//! EventBridge Scheduler: one-time schedules that call a function.
+//! EventBridge Scheduler: schedules that call a function.
 //!
 //! A schedule fires exactly on time, where AWS guarantees only the minute. It is not documented whether AWS accepts a
-//! time in the past; here it is accepted and fires at once.
+//! time in the past; here it is accepted and fires at once. A rate first fires one period after its start (inferred).
+
+mod cron;
+mod expression;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
-use time::macros::format_description;
-use time::{PrimitiveDateTime, UtcDateTime};
 
 use crate::context::Context;
 use crate::iam::Iam;
 use crate::lambda::Lambda;
+
+pub use self::expression::Expression;
 
 /// A schedule as it was created.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,7 +24,13 @@ pub struct Schedule {
     pub name: String,
     /// The request, which has the shape of the response.
     pub members: Value,
-    pub due: SystemTime,
+    pub expression: Expression,
+    /// The first time; none if the expression has only past ones.
+    pub due: Option<SystemTime>,
+    /// How much later than its time it calls: all of its flexible time window.
+    pub delay: Duration,
+    /// `EndDate`: it does not call after that.
+    pub until: Option<SystemTime>,
     pub function: String,
     pub role: String,
     pub input: Value,
@@ -109,6 +118,25 @@ impl Scheduler {
         Ok(())
     }
 
+    /// What happens to a schedule that will not call again.
+    fn end(&self, schedule: &Schedule) {
+        let is_there = self.find(&schedule.name).as_ref() == Some(schedule);
+        if schedule.after == AfterCompletion::Delete && is_there {
+            self.delete(&schedule.name);
+        }
+    }
+
+    fn call(&self, schedule: &Schedule) {
+        if let Err(refusal) = self.iam.check_schedule(&schedule.role, &schedule.function) {
+            self.context.timeline.record(refusal.event());
+        } else {
+            // On AWS a call to a missing function becomes a dead letter, on which nothing here depends.
+            let _ = self
+                .lambda
+                .invoke_async(&schedule.function, schedule.input.clone());
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Schedule>> {
         self.schedules
             .lock()
@@ -135,34 +163,30 @@ fn call_when_due(scheduler: &Arc<Scheduler>, schedule: Schedule) {
     }
     let kept = scheduler.clone();
     scheduler.context.background.spawn(async move {
-        // Patient, because the schedule may be due in years, and the clock must not jump there.
-        kept.context.clock.wait_until(schedule.due).await;
-        if kept.find(&schedule.name).as_ref() != Some(&schedule) {
-            return;
-        }
-        if schedule.after == AfterCompletion::Delete {
-            kept.delete(&schedule.name);
-        }
-        if let Err(refusal) = kept.iam.check_schedule(&schedule.role, &schedule.function) {
-            kept.context.timeline.record(refusal.event());
-        } else {
-            // On AWS a call to a missing function becomes a dead letter, on which nothing here depends.
-            let _ = kept.lambda.invoke_async(&schedule.function, schedule.input);
+        let mut next = schedule.due;
+        while let Some(due) = next {
+            if schedule.until.is_some_and(|until| due > until) {
+                // Completed without a call.
+                kept.end(&schedule);
+                return;
+            }
+            // Patient, because the schedule may be due in years, and the clock must not jump there.
+            kept.context.clock.wait_until(due + schedule.delay).await;
+            if kept.find(&schedule.name).as_ref() != Some(&schedule) {
+                return;
+            }
+            next = schedule.expression.next_after(due);
+            if next.is_none() {
+                kept.end(&schedule);
+            }
+            kept.call(&schedule);
         }
     });
 }
 
-/// Parses `at(yyyy-mm-ddThh:mm:ss)`, in UTC.
-pub fn due(expression: &str) -> Option<SystemTime> {
-    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second]");
-    let inner = expression.strip_prefix("at(")?.strip_suffix(')')?;
-    let moment = PrimitiveDateTime::parse(inner, &format).ok()?;
-    Some(UtcDateTime::new(moment.date(), moment.time()).into())
-}
-
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, UNIX_EPOCH};
+    use std::time::UNIX_EPOCH;
 
     use serde_json::json;
 
@@ -173,7 +197,10 @@ mod tests {
         let schedule = |members: Value| Schedule {
             name: "once".to_owned(),
             members,
-            due: UNIX_EPOCH,
+            expression: Expression::Once(UNIX_EPOCH),
+            due: Some(UNIX_EPOCH),
+            delay: Duration::ZERO,
+            until: None,
             function: String::new(),
             role: String::new(),
             input: Value::Null,
@@ -187,26 +214,5 @@ mod tests {
         assert!(!schedule(request).is_repeated_by(&json!({ "Name": "once", "ClientToken": "b" })));
         let without = json!({ "Name": "once" });
         assert!(!schedule(without.clone()).is_repeated_by(&without));
-    }
-
-    #[test]
-    fn one_time_expressions() {
-        assert_eq!(
-            due("at(1970-01-02T00:00:01)"),
-            Some(UNIX_EPOCH + Duration::from_secs(86_401))
-        );
-        for unreadable in [
-            "",
-            "at()",
-            "at(1970-01-02)",
-            "at(1970-01-02T00:00:01Z)",
-            "at(1970-01-02 00:00:01)",
-            "at(1970-1-2T0:0:1)",
-            "at(1970-01-02T24:00:00)",
-            "rate(1 hour)",
-            "at(1970-13-02T00:00:01)",
-        ] {
-            assert_eq!(due(unreadable), None, "{unreadable}");
-        }
     }
 }

@@ -1,8 +1,12 @@
 //! SNS: topics, the validation of Publish, and the accepted messages.
 
+pub mod endpoint;
+
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
+
+use crate::identity::REGION;
 
 /// The maximum size of body and attributes together.
 const LARGEST_MESSAGE_BYTES: usize = 262_144;
@@ -10,7 +14,8 @@ const LARGEST_MESSAGE_BYTES: usize = 262_144;
 /// All topics, their subscriptions, and everything that was published.
 pub struct Sns {
     topics: Vec<String>,
-    messages: Mutex<Vec<Message>>,
+    /// None once it keeps no history.
+    messages: Mutex<Option<Vec<Message>>>,
     subscriptions: Mutex<Vec<Subscription>>,
 }
 
@@ -48,7 +53,7 @@ impl Sns {
     pub fn new(topics: Vec<String>) -> Sns {
         Sns {
             topics,
-            messages: Mutex::default(),
+            messages: Mutex::new(Some(Vec::new())),
             subscriptions: Mutex::default(),
         }
     }
@@ -86,14 +91,21 @@ impl Sns {
     }
 
     pub fn take(&self, message: Message) {
-        self.lock().push(message);
+        if let Some(messages) = self.lock().as_mut() {
+            messages.push(message);
+        }
+    }
+
+    /// Keeps no message any more.
+    pub(crate) fn keep_no_history(&self) {
+        *self.lock() = None;
     }
 
     pub fn messages(&self) -> Vec<Message> {
-        self.lock().clone()
+        self.lock().clone().unwrap_or_default()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Message>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Vec<Message>>> {
         self.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -134,11 +146,11 @@ fn structured(body: &str) -> Option<String> {
     }
 }
 
-/// Returns SNS's error message (`InvalidParameter`) for an invalid ARN.
+/// Returns SNS's error message (`InvalidParameter`) for an ARN that names no topic or endpoint of this Region.
 pub fn malformed_arn(member: &str, arn: &str) -> Option<String> {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     match parts.as_slice() {
-        ["arn", _, "sns", _, _, name] if !name.is_empty() => None,
+        ["arn", _, "sns", region, _, name] if !name.is_empty() && *region == REGION => None,
         [_, _, _, _, _, _] => Some(format!("Invalid parameter: {member}")),
         parts => Some(format!(
             "Invalid parameter: {member} Reason: An ARN must have at least 6 elements, not {}",
@@ -208,6 +220,10 @@ mod tests {
         assert_eq!(check("arn:aws:sns:eu-central-1:111122223333:outcomes"), "");
         assert_eq!(
             check("arn:aws:sqs:eu-central-1:111122223333:outcomes"),
+            "Invalid parameter: TopicArn"
+        );
+        assert_eq!(
+            check("arn:aws:sns:us-east-1:111122223333:outcomes"),
             "Invalid parameter: TopicArn"
         );
         let short =

@@ -21,6 +21,8 @@ pub struct Timeline {
 struct State {
     entries: Vec<Entry>,
     awaited: Vec<Awaited>,
+    /// Entries go to subscribers only.
+    keeps_nothing: bool,
 }
 
 /// A wait for an entry.
@@ -51,8 +53,10 @@ impl Timeline {
             event,
         };
         let mut state = self.lock();
-        state.entries.push(entry.clone());
-        let index = state.entries.len() - 1;
+        let index = state.entries.len();
+        if !state.keeps_nothing {
+            state.entries.push(entry.clone());
+        }
         let (come, rest): (Vec<Awaited>, _) = std::mem::take(&mut state.awaited)
             .into_iter()
             .partition(|awaited| (awaited.is_it)(&entry.event));
@@ -97,6 +101,13 @@ impl Timeline {
     /// Returns every entry so far, in order.
     pub fn entries(&self) -> Vec<Entry> {
         self.lock().entries.clone()
+    }
+
+    /// Keeps no entry any more. Nothing can be waited for that happened before the wait.
+    pub(crate) fn keep_no_history(&self) {
+        let mut state = self.lock();
+        state.keeps_nothing = true;
+        state.entries = Vec::new();
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

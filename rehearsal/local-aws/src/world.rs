@@ -101,6 +101,20 @@ impl World {
         &self.aws
     }
 
+    /// Keeps from now on only what AWS's operations answer with, for a world that serves for days: no call, no event and no
+    /// entry of the timeline, the latest lines of each log group, and the tasks that ECS still shows. There is no record of
+    /// such a run.
+    pub fn keep_no_history(&self) {
+        self.api.keep_no_history();
+        self.timeline.keep_no_history();
+        self.events.keep_no_history();
+        self.lambda.keep_no_history();
+        self.logs.keep_no_history();
+        self.load_balancers.keep_no_history();
+        self.sns.keep_no_history();
+        self.ecs.write(|state| state.forgets_tasks = true);
+    }
+
     /// Returns every call so far, in order.
     pub fn calls(&self) -> Vec<AwsCall> {
         self.api.calls()

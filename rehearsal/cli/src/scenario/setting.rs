@@ -215,6 +215,7 @@ pub(crate) fn settings(
         termination_wait: Duration::from_secs(60 * 60),
         rollback_on: rollback_on.map(str::to_owned).into(),
         alarms: Vec::new(),
+        missing_alarms: Vec::new(),
         health_check: HealthCheck {
             path: "/healthz".to_owned(),
             matcher: "200".to_owned(),

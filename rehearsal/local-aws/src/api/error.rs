@@ -4,6 +4,15 @@ use std::borrow::Cow;
 
 use serde_json::{Value, json};
 
+/// The one sentence for everything that AWS may have and the rehearsal has not, so that nobody looks for a mistake of their
+/// own.
+pub fn not_simulated(what: &str) -> String {
+    format!(
+        "the rehearsal does not simulate {what}: if AWS has it, only the rehearsal lacks it (hint: see \"What it does not show\" in \
+         docs/rehearsal.md)"
+    )
+}
+
 /// An error with AWS's code, message and HTTP status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiError {

@@ -33,7 +33,8 @@ pub struct AwsCall {
 pub struct Ledger {
     /// Binary names by access key id.
     functions: BTreeMap<String, String>,
-    calls: Mutex<Vec<AwsCall>>,
+    /// None once it keeps no history.
+    calls: Mutex<Option<Vec<AwsCall>>>,
 }
 
 impl Ledger {
@@ -41,7 +42,7 @@ impl Ledger {
         let functions = binary_names.map(|name| (access_key(&name), name)).collect();
         Ledger {
             functions,
-            calls: Mutex::default(),
+            calls: Mutex::new(Some(Vec::new())),
         }
     }
 
@@ -51,11 +52,23 @@ impl Ledger {
     }
 
     pub fn record(&self, call: AwsCall) {
-        lock(&self.calls).push(call);
+        if let Some(calls) = lock(&self.calls).as_mut() {
+            calls.push(call);
+        }
     }
 
     pub fn calls(&self) -> Vec<AwsCall> {
-        lock(&self.calls).clone()
+        lock(&self.calls).clone().unwrap_or_default()
+    }
+
+    /// Whether calls are kept.
+    pub fn is_kept(&self) -> bool {
+        lock(&self.calls).is_some()
+    }
+
+    /// Keeps no call any more.
+    pub fn keep_no_history(&self) {
+        *lock(&self.calls) = None;
     }
 }
 
@@ -64,17 +77,9 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Refuses a function's call that its policies do not allow. Any other caller may do everything.
-pub(super) fn authorize(call: Call<'_>, operation: Option<&Operation>) -> Result<(), ApiError> {
+pub(super) fn authorize(call: Call<'_>, operation: &Operation) -> Result<(), ApiError> {
     let Some(function) = call.function else {
         return Ok(());
-    };
-    let Some(operation) = operation else {
-        let message = format!(
-            "the rehearsal does not know which permissions {}:{} needs",
-            call.service.prefix(),
-            call.operation
-        );
-        return Err(denied(call.service, message));
     };
     let checked = call.aws.iam.check(function, &operation.permissions(call));
     checked.map_err(|refusal| match refusal.action.starts_with("kms:") {

@@ -5,6 +5,7 @@
 //! rendered in the service's protocol and recorded.
 
 mod aside;
+mod cbor;
 pub mod error;
 mod fault_injection;
 pub mod input;
@@ -15,11 +16,14 @@ pub mod page;
 mod permission;
 pub mod query;
 mod recording;
+mod region;
 mod render;
 pub mod request;
+mod rpc;
 mod server;
 pub mod service;
 pub mod throttle;
+pub mod validation;
 pub mod wire;
 
 use std::sync::Arc;
@@ -69,6 +73,10 @@ impl Api {
         self.ledger.calls()
     }
 
+    pub(crate) fn keep_no_history(&self) {
+        self.ledger.keep_no_history();
+    }
+
     /// Carries a call out; `function` and `session` are those of its caller, if it is a function.
     async fn handle(
         &self,
@@ -78,8 +86,11 @@ impl Api {
     ) -> Outcome {
         let input = Input::new(&request.members, operations::missing(request.service))?;
         let aws = &self.aws;
-        let operation = operations::find(request.service, &request.operation);
-        if let Some(bucket) = operation.and_then(|operation| operation.bucket) {
+        let Some(operation) = operations::find(request.service, &request.operation) else {
+            let name = format!("{}:{}", request.service.prefix(), request.operation);
+            return Err(operations::unknown(request.service.protocol(), &name));
+        };
+        if let Some(bucket) = operation.bucket {
             self.throttle.take(bucket, aws.clock.now())?;
         }
         let call = Call {
@@ -91,10 +102,7 @@ impl Api {
             input,
         };
         ledger::authorize(call, operation)?;
-        match operation {
-            Some(operation) => operation.answer(call).await,
-            None => Err(operations::unknown(call)),
-        }
+        operation.answer(call).await
     }
 
     /// Adds a call to the ledger, and a refusal to the timeline.
@@ -106,6 +114,9 @@ impl Api {
                 code: error.code.clone().into_owned(),
                 message: error.message.clone(),
             });
+        }
+        if !self.ledger.is_kept() {
+            return;
         }
         self.ledger.record(AwsCall {
             at: self.aws.clock.now(),

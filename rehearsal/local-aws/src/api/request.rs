@@ -33,7 +33,7 @@ pub fn parse(
 }
 
 fn parse_json(target: &str, body: &Bytes) -> Result<Request, ApiError> {
-    let unknown = || ApiError::new("UnknownOperationException", "");
+    let unknown = || operations::unknown(Protocol::Json, target);
     let (prefix, operation) = target.rsplit_once('.').ok_or_else(unknown)?;
     let service = named(prefix).ok_or_else(unknown)?;
     let members = if body.is_empty() {
@@ -77,11 +77,9 @@ fn parse_query(uri: &Uri, body: &Bytes) -> Result<Request, (Protocol, ApiError)>
             members,
         }),
         None => {
-            let message = format!("Could not find operation {action} for version {version}");
-            Err((
-                Protocol::Query(STS_NAMESPACE),
-                ApiError::new("InvalidAction", message),
-            ))
+            let protocol = Protocol::Query(STS_NAMESPACE);
+            let operation = format!("`{action}` of the API version `{version}`");
+            Err((protocol, operations::unknown(protocol, &operation)))
         }
     }
 }
@@ -98,7 +96,7 @@ fn parse_rest(
     headers: &HeaderMap,
     body: &Bytes,
 ) -> Result<Request, ApiError> {
-    let unknown = || ApiError::new("UnknownOperationException", "").with_status(404);
+    let unknown = || operations::unknown(Protocol::Rest, &format!("`{method} {}`", uri.path()));
     let segments: Vec<String> = uri.path().split('/').skip(1).map(query::decode).collect();
     let (service, operation, route, in_path) =
         operations::routed(method.as_str(), &segments).ok_or_else(unknown)?;
@@ -121,11 +119,22 @@ fn parse_rest(
 
 /// The access key id that signed the request; none for an unsigned one.
 pub fn access_key_id(headers: &HeaderMap) -> Option<&str> {
+    let key = credential(headers)?.split('/').next();
+    key.filter(|key| !key.is_empty())
+}
+
+/// The Region that the request is signed for.
+pub fn signed_region(headers: &HeaderMap) -> Option<&str> {
+    let region = credential(headers)?.split('/').nth(2);
+    region.filter(|region| !region.is_empty())
+}
+
+/// `KEY/DATE/REGION/SERVICE/aws4_request`
+fn credential(headers: &HeaderMap) -> Option<&str> {
     let authorization = header(headers, "authorization")?.strip_prefix("AWS4-HMAC-SHA256 ")?;
-    let credential = authorization
+    authorization
         .split([',', ' '])
-        .find_map(|part| part.trim().strip_prefix("Credential="))?;
-    credential.split('/').next().filter(|key| !key.is_empty())
+        .find_map(|part| part.trim().strip_prefix("Credential="))
 }
 
 fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
@@ -240,6 +249,10 @@ mod tests {
         assert_eq!(
             access_key_id(&headers(&[("authorization", signed)])),
             Some("GREENLIGHTX")
+        );
+        assert_eq!(
+            signed_region(&headers(&[("authorization", signed)])),
+            Some("eu-central-1")
         );
         for unsigned in [
             "",

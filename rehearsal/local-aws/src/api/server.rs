@@ -18,7 +18,7 @@ use super::operation::Outcome;
 use super::render::render;
 use super::request::{self, Request};
 use super::service::{Protocol, Service};
-use super::{Api, recording};
+use super::{Api, recording, region, rpc};
 use crate::aws::Aws;
 use crate::stamp;
 
@@ -49,6 +49,23 @@ async fn answer(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
+    match rpc::translate(&uri, &headers, &body) {
+        None => answer_call(api, method, uri, headers, body).await,
+        Some(Ok(call)) => {
+            let answer = answer_call(api, method, call.uri, call.headers, call.body).await;
+            rpc::translate_back(answer).await
+        }
+        Some(Err(refused)) => refused,
+    }
+}
+
+async fn answer_call(
+    api: Weak<Api>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
     let Some(api) = api.upgrade() else {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     };
@@ -63,8 +80,12 @@ async fn answer(
         Err((protocol, error)) => return render(protocol, "", Err(&error), &request_id),
     };
     let key = request::access_key_id(&headers);
-    if key.is_none() {
-        let outcome = Err(unsigned(request.service));
+    let refused = match key {
+        None => Err(unsigned(request.service)),
+        Some(_) => region::check(&request, request::signed_region(&headers)),
+    };
+    if let Err(error) = refused {
+        let outcome = Err(error);
         api.record(&request, None, &outcome);
         return respond(&api.aws, &request, &outcome, &request_id);
     }

@@ -84,6 +84,12 @@ impl State {
         };
         names.iter().filter(in_alarm).cloned().collect()
     }
+
+    /// Returns those of `names` that no alarm has.
+    pub fn missing(&self, names: &[String]) -> Vec<String> {
+        let missing = |name: &&String| !self.alarms.contains_key(*name);
+        names.iter().filter(missing).cloned().collect()
+    }
 }
 
 impl CloudWatch {

@@ -7,6 +7,7 @@ use super::ending::Failure;
 use super::{CodeDeploy, Deployment, Group, TargetGroup};
 use crate::assumption::Assumption;
 use crate::ecs::keep;
+use crate::ecs::launch::is_platform;
 use crate::ecs::service::{LoadBalancerTarget, TaskSet, TaskSetStatus};
 use crate::elb::Forward;
 use crate::timeline::{self, ListenerKind, Weight};
@@ -81,9 +82,14 @@ pub(super) fn create_green(
     let revision = codedeploy
         .ecs
         .read(|state| state.revision(&spec.task_definition).cloned());
-    let Some(revision) = revision.filter(|revision| revision.is_active()) else {
+    let Some(revision) = revision else {
         return Err(ecs_error(codedeploy, "Unable to describe task definition."));
     };
+    // The sentence that ECS gives RunTask and UpdateService (reported); that CreateTaskSet says the same is inferred.
+    if !revision.is_active() {
+        return Err(ecs_error(codedeploy, "TaskDefinition is inactive"));
+    }
+    check_platform(codedeploy, group, spec.platform_version.as_deref())?;
     let container = revision
         .containers()
         .find(|container| container["name"] == spec.container.as_str());
@@ -140,10 +146,42 @@ pub(super) fn create_green(
     Ok(id)
 }
 
+/// The AppSpec's platform version, which ECS checks when the task set is created.
+fn check_platform(
+    codedeploy: &CodeDeploy,
+    group: &Group,
+    version: Option<&str>,
+) -> Result<(), Failure> {
+    let Some(version) = version else {
+        return Ok(());
+    };
+    let launch_type = codedeploy.ecs.read(|state| {
+        let service = state.service(&group.cluster, &group.service)?;
+        Some(service.launch_type.clone())
+    });
+    match launch_type.as_deref() {
+        Some("FARGATE") | None if is_platform(version) => Ok(()),
+        Some("FARGATE") | None => Err(ecs_failure(
+            codedeploy,
+            "PlatformUnknownException",
+            "The specified platform does not exist.",
+        )),
+        Some(other) => Err(ecs_failure(
+            codedeploy,
+            "InvalidParameterException",
+            &format!("The platform version must be null when specifying an {other} launch type."),
+        )),
+    }
+}
+
 fn ecs_error(codedeploy: &CodeDeploy, message: &str) -> Failure {
+    ecs_failure(codedeploy, "ClientException", message)
+}
+
+fn ecs_failure(codedeploy: &CodeDeploy, code: &str, message: &str) -> Failure {
     let sentence = format!(
         "The ECS service cannot be updated due to an unexpected error: {message} (Service: AmazonECS; Status Code: 400; \
-         Error Code: ClientException; Request ID: {}; Proxy: null)",
+         Error Code: {code}; Request ID: {}; Proxy: null)",
         codedeploy.context.ids.uuid()
     );
     Failure::new("ECS_UPDATE_ERROR", sentence)

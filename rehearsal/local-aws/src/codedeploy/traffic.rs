@@ -71,6 +71,59 @@ pub fn predefined() -> Vec<DeploymentConfig> {
     .into()
 }
 
+/// A predefined configuration of another compute platform, which no deployment here can have.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ForeignConfig {
+    pub name: String,
+    pub platform: &'static str,
+    /// The member that says how it deploys, and its value.
+    pub how: (&'static str, Value),
+}
+
+/// The configurations that AWS predefines for servers and for Lambda (CodeDeploy User Guide, "Working with deployment
+/// configurations").
+pub fn predefined_elsewhere() -> Vec<ForeignConfig> {
+    let named = |name: &str, platform, how| ForeignConfig {
+        name: format!("CodeDeployDefault.{name}"),
+        platform,
+        how,
+    };
+    let healthy = |kind: &str, value: u32| {
+        let hosts = json!({ "type": kind, "value": value });
+        ("minimumHealthyHosts", hosts)
+    };
+    let routing = |routing: Routing| ("trafficRoutingConfig", routing.describe());
+    let mut all = vec![
+        named("AllAtOnce", "Server", healthy("HOST_COUNT", 0)),
+        named("HalfAtATime", "Server", healthy("FLEET_PERCENT", 50)),
+        named("OneAtATime", "Server", healthy("FLEET_PERCENT", 99)),
+        named("LambdaAllAtOnce", "Lambda", routing(Routing::AllAtOnce)),
+    ];
+    let percentage = 10;
+    all.extend([5, 10, 15, 30].map(|interval_minutes| {
+        let canary = Routing::Canary {
+            percentage,
+            interval_minutes,
+        };
+        let name = format!("LambdaCanary10Percent{interval_minutes}Minutes");
+        named(&name, "Lambda", routing(canary))
+    }));
+    all.extend([1, 2, 3, 10].map(|interval_minutes| {
+        let linear = Routing::Linear {
+            percentage,
+            interval_minutes,
+        };
+        let unit = if interval_minutes == 1 {
+            "Minute"
+        } else {
+            "Minutes"
+        };
+        let name = format!("LambdaLinear10PercentEvery{interval_minutes}{unit}");
+        named(&name, "Lambda", routing(linear))
+    }));
+    all
+}
+
 impl Routing {
     pub fn steps(self) -> Vec<Step> {
         let minutes = |minutes: u32| Duration::from_secs(60 * u64::from(minutes));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::ending::{Ending, Failure};
 use super::lifecycle::{EventStatus, LifecycleEvent};
 use super::{CodeDeploy, Creator, Deployment, State, Wait};
+use crate::assumption::Assumption;
 
 /// The time from a deployment's creation to the start of the production shift.
 const SHIFT_LIMIT: Duration = Duration::from_secs(120 * 60 * 60);
@@ -53,8 +54,19 @@ async fn alarm(codedeploy: &CodeDeploy, deployment: &Deployment) -> Vec<String> 
         return std::future::pending().await;
     }
     began(codedeploy, deployment, LifecycleEvent::Install).await;
+    // CodeDeploy does not check that an alarm exists when a group names it. What it makes of one that CloudWatch does not
+    // return is not documented: "its state cannot be retrieved" or "it is not in ALARM".
+    let missing_counts = !alarms.ignore_poll_failure
+        && codedeploy
+            .context
+            .assumptions
+            .hold(Assumption::MissingAlarmStops);
     let active = |state: &crate::cloudwatch::State| {
-        Some(state.active(&alarms.names)).filter(|names| !names.is_empty())
+        let mut names = state.active(&alarms.names);
+        if missing_counts {
+            names.extend(state.missing(&alarms.names));
+        }
+        Some(names).filter(|names| !names.is_empty())
     };
     let names = codedeploy.cloudwatch.until(active).await;
     let back = |state: &State| state.deployment(&deployment.id).is_some_and(has_a_way_back);

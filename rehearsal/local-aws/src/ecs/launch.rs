@@ -46,6 +46,11 @@ pub fn launch(ecs: &Arc<Ecs>, launch: Launch) -> Result<Task, NoPlace> {
     Ok(task)
 }
 
+/// Whether Fargate for Linux has this platform version (ECS Developer Guide, "Fargate platform versions for Linux").
+pub fn is_platform(version: &str) -> bool {
+    ["LATEST", "1.4.0", "1.3.0"].contains(&version)
+}
+
 fn make(ecs: &Ecs, state: &mut State, launch: Launch) -> Result<Task, NoPlace> {
     let place = place(
         state,
@@ -54,6 +59,12 @@ fn make(ecs: &Ecs, state: &mut State, launch: Launch) -> Result<Task, NoPlace> {
         &launch.revision,
     )?;
     state.launched_ever += 1;
+    if state.forgets_tasks {
+        let now = ecs.context.clock.now();
+        state
+            .tasks
+            .retain(|task| task.stopped_at.is_none() || task.is_shown(now));
+    }
     let (id, now) = (ecs.context.ids.hexadecimal(), ecs.context.clock.now());
     let text = |member: &str| {
         let value = launch.revision.registered.get(member)?;

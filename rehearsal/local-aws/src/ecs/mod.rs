@@ -52,6 +52,8 @@ pub struct State {
     pub container_instances: Vec<ContainerInstance>,
     /// The number of tasks that fit on Fargate; unlimited if absent.
     pub fargate_tasks_at_most: Option<usize>,
+    /// Stopped tasks are removed when the API shows them no longer.
+    pub forgets_tasks: bool,
     /// The number of tasks created so far.
     pub launched_ever: usize,
     /// RunTask's client tokens, each with the request that used it and the tasks that it started.

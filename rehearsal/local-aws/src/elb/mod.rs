@@ -299,6 +299,16 @@ impl LoadBalancers {
         listener.map_or_else(Vec::new, |listener| listener.addresses.clone())
     }
 
+    /// Keeps no answer and no change of a target's health any more.
+    pub(crate) fn keep_no_history(&self) {
+        let mut state = self.inner.lock();
+        state.keeps_nothing = true;
+        state.health_changes = Vec::new();
+        for listener in &mut state.listeners {
+            listener.answers = Vec::new();
+        }
+    }
+
     /// Returns every change of a target's health, in order.
     pub fn health_changes(&self) -> Vec<HealthChange> {
         self.inner.lock().health_changes.clone()

@@ -38,6 +38,8 @@ pub(super) struct State {
     /// Connections so far, by listener.
     connections: BTreeMap<String, usize>,
     pub(super) health_changes: Vec<HealthChange>,
+    /// Neither answers nor changes of health are kept.
+    pub(super) keeps_nothing: bool,
 }
 
 pub(super) struct TargetGroup {
@@ -212,6 +214,7 @@ impl Inner {
     /// Counts a response of the listener.
     pub(super) fn count(&self, listener_arn: &str, answer: Answer) {
         let mut state = self.lock();
+        let is_kept = !state.keeps_nothing;
         if let Some(listener) = state
             .listeners
             .iter_mut()
@@ -228,7 +231,9 @@ impl Inner {
                     .entry(version.clone())
                     .or_default() += 1;
             }
-            listener.answers.push(answer);
+            if is_kept {
+                listener.answers.push(answer);
+            }
         }
     }
 
@@ -297,6 +302,9 @@ impl State {
 
     /// Records a target's health if it has changed.
     pub(super) fn note(&mut self, at: SystemTime, group: &str, registration: u64) {
+        if self.keeps_nothing {
+            return;
+        }
         let registered = self.target_group(group);
         let Some(registered) = registered.and_then(|group| group.registered.get(&registration))
         else {

@@ -16,7 +16,8 @@ const LARGEST_NUMBER: f64 = 5.0e9;
 /// A comparison with a single value of an event.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Matcher {
-    /// Type and value are equal. Numbers are compared as written: 300 is not 300.0.
+    /// Type and value are equal. Numbers are compared by value (300, 300.0 and 3e2 are equal) up to `LARGEST_NUMBER`, and
+    /// beyond it as written.
     Literal(Value),
     Text(TextMatcher),
     Numeric(Vec<(Comparison, f64)>),
@@ -100,7 +101,10 @@ impl Matcher {
 
     pub(crate) fn matches(&self, leaf: &Value) -> bool {
         match self {
-            Matcher::Literal(wanted) => wanted == leaf,
+            Matcher::Literal(wanted) => match (comparable(wanted), comparable(leaf)) {
+                (Some(wanted), Some(number)) => wanted == number,
+                (_, _) => wanted == leaf,
+            },
             Matcher::Text(wanted) => leaf.as_str().is_some_and(|text| wanted.matches(text)),
             Matcher::Numeric(bounds) => comparable(leaf).is_some_and(|number| {
                 bounds

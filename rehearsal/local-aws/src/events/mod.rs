@@ -88,6 +88,8 @@ struct State {
     /// (rule, event) of every lost delivery.
     lost: Vec<(String, Value)>,
     injected: Vec<Injected>,
+    /// Events are delivered and not kept.
+    keeps_nothing: bool,
 }
 
 impl EventBus {
@@ -246,7 +248,17 @@ impl EventBus {
     }
 
     fn keep(&self, event: Value, rules: Vec<String>) {
-        self.inner.lock().delivered.push((event, rules));
+        let mut state = self.inner.lock();
+        if !state.keeps_nothing {
+            state.delivered.push((event, rules));
+        }
+    }
+
+    /// Keeps no delivered event any more.
+    pub(crate) fn keep_no_history(&self) {
+        let mut state = self.inner.lock();
+        state.keeps_nothing = true;
+        state.delivered = Vec::new();
     }
 
     fn envelope(

@@ -41,7 +41,7 @@ impl Lambda {
             },
             milliseconds,
         });
-        self.inner.lock().invocations.push(Invocation {
+        self.inner.lock().add(Invocation {
             function: function.name.clone(),
             binary_name: function.binary_name.clone(),
             request_id: request_id.to_owned(),

@@ -11,6 +11,7 @@ pub mod external;
 mod function;
 mod log;
 mod memory;
+pub mod name;
 mod queue;
 mod runtime_api;
 mod variables;
@@ -79,6 +80,25 @@ struct State {
     /// Functions that the template does not declare.
     registered: Vec<external::Registered>,
     logs: BTreeMap<String, Arc<Mutex<Vec<String>>>>,
+    /// Of invocations and lines, only the latest are kept.
+    keeps_nothing: bool,
+}
+
+/// Of a world that keeps no history, Invoke still looks up its own invocation.
+const LATEST_INVOCATIONS: usize = 20;
+
+impl State {
+    fn add(&mut self, invocation: Invocation) {
+        self.invocations.push(invocation);
+        if !self.keeps_nothing {
+            return;
+        }
+        let old = self.invocations.len().saturating_sub(LATEST_INVOCATIONS);
+        self.invocations.drain(..old);
+        for lines in self.logs.values() {
+            lines.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        }
+    }
 }
 
 /// A handle to a live environment.
@@ -192,6 +212,11 @@ impl Lambda {
     /// Returns every invocation, in the order of the answers.
     pub fn invocations(&self) -> Vec<Invocation> {
         self.inner.lock().invocations.clone()
+    }
+
+    /// Keeps only the latest invocations from now on.
+    pub(crate) fn keep_no_history(&self) {
+        self.inner.lock().keeps_nothing = true;
     }
 
     /// Waits for the answer to the first attempt with exactly this payload; `function` is the physical name.

@@ -326,9 +326,9 @@ fn create_deployment_group(
                 None => ReadyOption::ContinueDeployment,
             },
             alarms: Alarms {
-                enabled: !settings.alarms.is_empty(),
+                enabled: !(settings.alarms.is_empty() && settings.missing_alarms.is_empty()),
                 ignore_poll_failure: false,
-                names: settings.alarms.clone(),
+                names: [settings.alarms.as_slice(), &settings.missing_alarms].concat(),
             },
         });
     });

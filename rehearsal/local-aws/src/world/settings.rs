@@ -66,6 +66,8 @@ pub struct ServiceSettings {
     pub rollback_on: Vec<String>,
     /// CloudWatch alarms that stop a deployment, up to ten; they are created with the service, in state OK.
     pub alarms: Vec<String>,
+    /// Alarms that the deployment group names as well, though they do not exist.
+    pub missing_alarms: Vec<String>,
     pub health_check: HealthCheck,
 }
 

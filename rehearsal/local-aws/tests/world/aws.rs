@@ -169,6 +169,7 @@ fn service(database: &Path) -> ServiceSettings {
             "DEPLOYMENT_STOP_ON_REQUEST".to_owned(),
         ],
         alarms: Vec::new(),
+        missing_alarms: Vec::new(),
         health_check: HealthCheck {
             path: "/".to_owned(),
             matcher: "200".to_owned(),
@@ -260,13 +261,8 @@ pub(crate) async fn signed(
     headers: &str,
     body: &str,
 ) -> (u16, String, String) {
-    let credential = "AKIATEST/20261121/eu-central-1/service/aws4_request";
-    let headers = format!(
-        "{headers}Authorization: AWS4-HMAC-SHA256 Credential={credential}, Signature=0\r\n"
-    );
-    let host = world.endpoint().trim_start_matches("http://");
-    let (status, head, body) = send_to(host, method, path, &headers, body).await;
-    (status, head.to_lowercase(), body)
+    let (status, head, body) = signed_bytes(world, method, path, headers, body).await;
+    (status, head, String::from_utf8(body).unwrap())
 }
 
 async fn send(host: &str, method: &str, headers: &str, body: &str) -> (u16, String, String) {
@@ -280,17 +276,50 @@ async fn send_to(
     headers: &str,
     body: &str,
 ) -> (u16, String, String) {
+    let (status, head, body) = exchange(host, method, path, headers, body).await;
+    (status, head, String::from_utf8(body).unwrap())
+}
+
+/// `signed`, for an answer that is not text.
+pub(crate) async fn signed_bytes(
+    world: &World,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> (u16, String, Vec<u8>) {
+    let credential = "AKIATEST/20261121/eu-central-1/service/aws4_request";
+    let headers = format!(
+        "{headers}Authorization: AWS4-HMAC-SHA256 Credential={credential}, Signature=0\r\n"
+    );
+    let host = world.endpoint().trim_start_matches("http://");
+    let (status, head, body) = exchange(host, method, path, &headers, body).await;
+    (status, head.to_lowercase(), body)
+}
+
+async fn exchange(
+    host: &str,
+    method: &str,
+    path: &str,
+    headers: &str,
+    body: &str,
+) -> (u16, String, Vec<u8>) {
     let mut stream = TcpStream::connect(host).await.unwrap();
     let length = body.len();
     let request = format!(
         "{method} {path} HTTP/1.1\r\nHost: {host}\r\n{headers}Content-Length: {length}\r\nConnection: close\r\n\r\n{body}"
     );
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    let end = answer
+        .windows(4)
+        .position(|part| part == b"\r\n\r\n")
+        .unwrap();
+    let body = answer.split_off(end + 4);
+    let head = String::from_utf8(answer).unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, head.to_owned(), body.to_owned())
+    (status, head.trim_end().to_owned(), body)
 }
 
 /// Registers the service's revision with another image; returns its ARN.

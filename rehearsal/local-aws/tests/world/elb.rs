@@ -1,5 +1,6 @@
 //! ELBv2's answers and errors.
 
+use local_aws::timeline::ListenerKind;
 use local_aws::world::World;
 
 use crate::aws::{elb, world};
@@ -81,6 +82,11 @@ async fn missing_resources_and_invalid_requests_are_refused() {
             "400 LoadBalancerNotFound",
         ),
         ("DescribeLoadBalancers".to_owned(), "200 no error"),
+        ("ModifyListener".to_owned(), "400 ValidationError"),
+        (
+            format!("ModifyListener&ListenerArn={listener}"),
+            "400 ListenerNotFound",
+        ),
     ];
     for (action, expected) in cases {
         assert_eq!(error(&world, &action).await, expected, "{action}");
@@ -109,6 +115,15 @@ async fn groups_come_in_pages_and_a_target_that_is_not_registered_is_unused() {
     let (_, health) = elb(&world, &wanted).await;
     assert_eq!(between(&health, "State"), ["unused"]);
     assert_eq!(between(&health, "Reason"), ["Target.NotRegistered"]);
+    assert_eq!(between(&health, "HealthCheckPort"), ["80"]);
+    let (_, health) = elb(
+        &world,
+        &format!("DescribeTargetHealth&TargetGroupArn={blue}&Targets.member.1.Id=10.9.9.9"),
+    )
+    .await;
+    let port = between(&first, "Port")[0];
+    assert_eq!(between(&health, "Port"), [port]);
+    assert_eq!(between(&health, "HealthCheckPort"), [port]);
     let green = between(&second, "TargetGroupArn")[0];
     let (_, health) = elb(
         &world,
@@ -127,5 +142,55 @@ async fn groups_come_in_pages_and_a_target_that_is_not_registered_is_unused() {
     // A single target group is returned in both members.
     assert_eq!(between(&listeners, "ListenerArn").len(), 2);
     assert_eq!(between(&listeners, "TargetGroupArn"), [blue; 4]);
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listener_is_pointed_at_target_groups_that_exist() {
+    let world = world(|_| {}).await;
+    let arn = world.listener("web", ListenerKind::Test).unwrap();
+    let group = |name: &str| {
+        let mut groups = world.load_balancers.target_groups().into_iter();
+        groups
+            .find(|group| group.settings.name == name)
+            .unwrap()
+            .arn
+    };
+    let (blue, green) = (group("shop-web-blue"), group("shop-web-green"));
+    let modify = |more: &str| format!("ModifyListener&ListenerArn={arn}{more}");
+    let action = |more: &str| modify(&format!("&DefaultActions.member.1.Type=forward{more}"));
+    let single = |group: &str| format!("&DefaultActions.member.1.TargetGroupArn={group}");
+    let weighted = |number: u32, group: &str, weight: &str| {
+        let part = format!("&DefaultActions.member.1.ForwardConfig.TargetGroups.member.{number}");
+        format!("{part}.TargetGroupArn={group}{part}.Weight={weight}")
+    };
+    let missing = green.replace("targetgroup/shop", "targetgroup/none");
+    for (request, expected) in [
+        (modify("&Port=81"), "400 ValidationError"),
+        (
+            modify("&DefaultActions.member.1.Type=redirect"),
+            "400 ValidationError",
+        ),
+        (action(""), "400 ValidationError"),
+        (action(&single("green")), "400 ValidationError"),
+        (action(&single(&missing)), "400 TargetGroupNotFound"),
+        (action(&weighted(1, &green, "1000")), "400 ValidationError"),
+        (
+            action(&(single(&blue) + &weighted(1, &green, "1"))),
+            "400 ValidationError",
+        ),
+        (modify(""), "200 no error"),
+        (action(&single(&green)), "200 no error"),
+    ] {
+        assert_eq!(error(&world, &request).await, expected, "{request}");
+    }
+    assert_eq!(
+        error(&world, &action(&single(&green))).await,
+        "200 no error"
+    );
+    let both = action(&(weighted(1, &blue, "30") + &weighted(2, &green, "70")));
+    let (_, answer) = elb(&world, &both).await;
+    assert_eq!(between(&answer, "Weight"), ["30", "70"]);
+    assert_eq!(between(&answer, "TargetGroupArn"), [&blue, &green]);
     world.shutdown().await;
 }

@@ -11,7 +11,7 @@ use crate::aws::{PausedWorld, call, signed, world};
 
 const INVOKE: &str = "/2015-03-31/functions/shop-hook/invocations";
 
-async fn with_function() -> PausedWorld {
+pub(crate) async fn with_function() -> PausedWorld {
     let function = Function {
         logical_id: "Hook".to_owned(),
         binary_name: "hook".to_owned(),
@@ -108,6 +108,72 @@ async fn functions_are_described_as_the_template_declares_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn functions_are_named_as_lambda_lets_them_be_named() {
+    let world = with_function().await;
+    let own = "arn:aws:lambda:eu-central-1:111122223333:function:shop-hook";
+    let arn = |region: &str, account: &str| {
+        format!("arn:aws:lambda:{region}:{account}:function:shop-hook")
+    };
+    for (name, status, expected) in [
+        (
+            "shop-hook".to_owned(),
+            200,
+            format!("\"FunctionArn\":\"{own}\""),
+        ),
+        (
+            "shop-hook?Qualifier=$LATEST".to_owned(),
+            200,
+            format!("\"FunctionArn\":\"{own}:$LATEST\""),
+        ),
+        (
+            format!("{own}:$LATEST"),
+            200,
+            format!("\"FunctionArn\":\"{own}:$LATEST\""),
+        ),
+        (
+            "111122223333:function:shop-hook".to_owned(),
+            200,
+            "\"Code\":{\"RepositoryType\":\"S3\"".to_owned(),
+        ),
+        (
+            "shop-hook:live".to_owned(),
+            404,
+            format!("Function not found: {own}:live"),
+        ),
+        (
+            "shop-hook:live?Qualifier=$LATEST".to_owned(),
+            400,
+            "The derived qualifier from the function name does not match the specified qualifier."
+                .to_owned(),
+        ),
+        (
+            arn("us-east-1", "111122223333"),
+            404,
+            "Functions from 'us-east-1' are not reachable in this region ('eu-central-1')"
+                .to_owned(),
+        ),
+        (
+            arn("eu-central-1", "444455556666"),
+            403,
+            "not authorized to perform: lambda:GetFunction".to_owned(),
+        ),
+        (
+            "shop%20hook".to_owned(),
+            400,
+            "Value 'shop hook' at 'functionName' failed to satisfy".to_owned(),
+        ),
+    ] {
+        let path = format!("/2015-03-31/functions/{name}");
+        let (found, _, body) = signed(&world, "GET", &path, "", "").await;
+        assert!(
+            found == status && body.contains(&expected),
+            "{name}: {found} {body}"
+        );
+    }
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_functions_lines_are_read_from_its_log_group() {
     let world = with_function().await;
     signed(&world, "POST", INVOKE, "", "{}").await;
@@ -149,7 +215,68 @@ async fn a_functions_lines_are_read_from_its_log_group() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn patterns_can_be_tested_and_only_aws_emits_as_aws() {
+async fn log_groups_are_named_as_the_model_has_them() {
+    let world = with_function().await;
+    let logs = async |operation: &str, members: Value| {
+        call(&world, &format!("Logs_20140328.{operation}"), members).await
+    };
+    let arn = "arn:aws:logs:eu-central-1:111122223333:log-group:/aws/lambda/shop-hook";
+    let by_arn = json!({ "logGroupIdentifier": arn });
+    let streams = json!({ "logStreams": [] });
+    assert_eq!(logs("DescribeLogStreams", by_arn).await.1, streams);
+    let pattern = r"[\w#+=/:,.@-]*";
+    let valid = "failed to satisfy constraint: Member must";
+    for (operation, members, code, message) in [
+        (
+            "DescribeLogStreams",
+            json!({ "logGroupIdentifier": format!("{arn}:*") }),
+            "InvalidParameterException",
+            format!(
+                "1 validation error detected: Value '{arn}:*' at 'logGroupIdentifier' {valid} satisfy regular expression \
+                 pattern: {pattern}"
+            ),
+        ),
+        (
+            "DescribeLogStreams",
+            json!({ "logGroupName": "/aws/lambda/shop-hook", "logGroupIdentifier": arn }),
+            "ValidationException",
+            "LogGroup name and LogGroup ARN are mutually exclusive parameters.".to_owned(),
+        ),
+        (
+            "FilterLogEvents",
+            json!({ "logGroupName": "/aws/lambda/shop-hook", "limit": 10_001 }),
+            "InvalidParameterException",
+            format!(
+                "1 validation error detected: Value '10001' at 'limit' {valid} have value less than or equal to 10000"
+            ),
+        ),
+        (
+            "DescribeLogStreams",
+            json!({ "logGroupName": "/aws/lambda/shop-hook", "limit": 0 }),
+            "InvalidParameterException",
+            format!(
+                "1 validation error detected: Value '0' at 'limit' {valid} have value greater than or equal to 1"
+            ),
+        ),
+        (
+            "DescribeLogStreams",
+            json!({ "logGroupIdentifier": arn.replace("eu-central-1", "us-east-1") }),
+            "ResourceNotFoundException",
+            "The specified log group does not exist.".to_owned(),
+        ),
+    ] {
+        let (_, refused) = logs(operation, members.clone()).await;
+        assert_eq!(
+            refused,
+            json!({ "__type": code, "message": message }),
+            "{members}"
+        );
+    }
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn patterns_can_be_tested() {
     let world = with_function().await;
     let events = async |operation: &str, members: Value| {
         call(&world, &format!("AWSEvents.{operation}"), members)
@@ -171,6 +298,27 @@ async fn patterns_can_be_tested_and_only_aws_emits_as_aws() {
         let request = json!({ "EventPattern": pattern.to_string(), "Event": event.to_string() });
         assert_eq!(events("TestEventPattern", request).await, wanted);
     }
+    let mut bare = event.clone();
+    bare.as_object_mut().unwrap().remove("resources");
+    let request =
+        json!({ "EventPattern": "{\"source\": [\"aws.ecr\"]}", "Event": bare.to_string() });
+    assert_eq!(
+        events("TestEventPattern", request).await,
+        json!({ "Result": true })
+    );
+    bare.as_object_mut().unwrap().remove("account");
+    for event in [
+        bare.to_string(),
+        "[]".to_owned(),
+        "\"a\"".to_owned(),
+        "{".to_owned(),
+    ] {
+        let request = json!({ "EventPattern": "{\"source\": [\"aws.ecr\"]}", "Event": event });
+        let refused = events("TestEventPattern", request).await;
+        let expected =
+            json!({ "__type": "ValidationException", "message": "Parameter Event is not valid." });
+        assert_eq!(refused, expected, "{event}");
+    }
     let request =
         json!({ "EventPattern": "{\"source\": \"aws.ecr\"}", "Event": event.to_string() });
     let refused = events("TestEventPattern", request).await;
@@ -180,7 +328,17 @@ async fn patterns_can_be_tested_and_only_aws_emits_as_aws() {
         message.starts_with("Event pattern is not valid. Reason: at `source`"),
         "{message}"
     );
+    world.shutdown().await;
+}
 
+#[tokio::test(flavor = "multi_thread")]
+async fn only_aws_emits_as_aws_and_requests_have_limits() {
+    let world = with_function().await;
+    let events = async |operation: &str, members: Value| {
+        call(&world, &format!("AWSEvents.{operation}"), members)
+            .await
+            .1
+    };
     let entry = |source: &str| json!({ "Source": source, "DetailType": "t", "Detail": "{}" });
     let put = events(
         "PutEvents",
@@ -192,75 +350,38 @@ async fn patterns_can_be_tested_and_only_aws_emits_as_aws() {
         put["Entries"][0]["ErrorCode"],
         "NotAuthorizedForSourceException"
     );
+    // An event for a bus that does not exist is accepted, and nobody gets it.
+    let mut lost = entry("shop");
+    lost["EventBusName"] = json!("none");
+    let accepted = events("PutEvents", json!({ "Entries": [lost] })).await;
+    assert_eq!(accepted["FailedEntryCount"], 0);
+    assert!(accepted["Entries"][0]["EventId"].is_string(), "{accepted}");
+    for (entries, wanted) in [
+        (
+            vec![entry("shop"); 11],
+            "Value '[PutEventsRequestEntry(time=null, source=shop, resources=null, detailType=t, detail={}, eventBusName=null, \
+             traceHeader=null, kmsKeyIdentifier=null, internalMetadata=null), PutEvents",
+        ),
+        (
+            Vec::new(),
+            "Value '[]' at 'entries' failed to satisfy constraint: Member must have length greater than or equal to 1",
+        ),
+    ] {
+        let refused = events("PutEvents", json!({ "Entries": entries })).await;
+        let message = refused["message"].as_str().unwrap();
+        let begin = format!("1 validation error detected: {wanted}");
+        assert!(message.starts_with(&begin), "{message}");
+    }
+    let mut large = entry("shop");
+    large["Detail"] = json!("x".repeat(1 << 20));
+    let refused = events("PutEvents", json!({ "Entries": [large] })).await;
+    let sentence = "Total size of the entries in the request is over the limit.";
+    assert_eq!(refused["message"], sentence);
     let delivered = world.events.delivered();
     assert_eq!(
         (delivered.len(), &delivered[0].0["id"]),
         (1, &put["Entries"][1]["EventId"])
     );
-    world.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn topics_answer_in_xml() {
-    let world = with_function().await;
-    let topic = "arn:aws:sns:eu-central-1:111122223333:outcomes";
-    let publish = |more: &str| format!("Version=2010-03-31&Action=Publish&Message=hello&{more}");
-    let attribute = "MessageAttributes.entry.1.Name=a&MessageAttributes.entry.1.Value.DataType=Colour&\
-                     MessageAttributes.entry.1.Value.StringValue=red";
-    for (form, status, wanted) in [
-        (publish(&format!("TopicArn={topic}")), 200, "<MessageId>"),
-        (
-            publish(&format!("TopicArn={topic}x")),
-            404,
-            "<Code>NotFound</Code>",
-        ),
-        (
-            publish("TopicArn=outcomes"),
-            400,
-            "An ARN must have at least 6 elements, not 1",
-        ),
-        (
-            publish(&format!("TopicArn={topic}&Subject=a%0Ab")),
-            400,
-            "<Message>Invalid parameter: Subject</Message>",
-        ),
-        (
-            publish(&format!("TopicArn={topic}&MessageStructure=json")),
-            400,
-            "failed to parse",
-        ),
-        (
-            publish(&format!("TopicArn={topic}&{attribute}")),
-            400,
-            "<Code>ParameterValueInvalid</Code>",
-        ),
-        (publish(""), 400, "<Code>InvalidParameter</Code>"),
-        (
-            format!(
-                "Version=2010-03-31&Action=Subscribe&Protocol=email&Endpoint=a%40example.com&TopicArn={topic}"
-            ),
-            200,
-            "<SubscriptionArn>pending confirmation</SubscriptionArn>",
-        ),
-        (
-            format!("Version=2010-03-31&Action=ListSubscriptionsByTopic&TopicArn={topic}"),
-            200,
-            "<SubscriptionArn>PendingConfirmation</SubscriptionArn>",
-        ),
-        (
-            "Version=2010-03-31&Action=Subscribe&Protocol=pigeon&Endpoint=a&TopicArn=".to_owned()
-                + topic,
-            400,
-            "does not support this protocol string: pigeon",
-        ),
-    ] {
-        let (found, _, body) = signed(&world, "POST", "/", "", &form).await;
-        assert!(
-            found == status && body.contains(wanted),
-            "{form}: {found} {body}"
-        );
-    }
-    assert_eq!(world.messages().len(), 1);
     world.shutdown().await;
 }
 
@@ -303,7 +424,7 @@ async fn one_time_schedules_fire_once_and_are_deleted() {
         (409, "conflictexception".to_owned())
     );
     let invalid: [(&str, Value); 7] = [
-        ("/ScheduleExpression", json!("rate(1 hour)")),
+        ("/ScheduleExpression", json!("rate(1 day) ")),
         ("/ScheduleExpression", json!("at(2101-02-30T00:00:00)")),
         ("/FlexibleTimeWindow/Mode", json!("FLEXIBLE")),
         ("/ActionAfterCompletion", json!("FORGET")),

@@ -11,7 +11,7 @@ use local_aws::timeline::{self, ListenerKind};
 use local_aws::world::{ServiceSettings, World};
 use serde_json::{Value, json};
 
-use crate::aws::{codedeploy, deploy, id, register, serves, statuses, world};
+use crate::aws::{codedeploy, deploy, elb, id, register, serves, statuses, world};
 
 const ALARM: &str = "web-5xx";
 
@@ -212,6 +212,34 @@ async fn without_a_rollback_everything_stays_and_the_next_deployment_cannot_begi
         sentence.ends_with("Primary taskset target group must be behind listener"),
         "{sentence}"
     );
+
+    // The way out: the test listener is pointed back at blue, as README says, and the next deployment ships.
+    let listener = |kind| {
+        let arn = world.listener("web", kind).unwrap();
+        let mut all = world.load_balancers.listeners().into_iter();
+        all.find(|listener| listener.arn == arn).unwrap()
+    };
+    let test = listener(ListenerKind::Test);
+    let blue = listener(ListenerKind::Production).forward.into_iter();
+    let blue = blue
+        .max_by_key(|part| part.weight)
+        .unwrap()
+        .target_group_arn;
+    let modify = |group: &str| {
+        format!(
+            "ModifyListener&ListenerArn={}&DefaultActions.member.1.Type=forward&DefaultActions.member.1.TargetGroupArn={group}",
+            test.arn
+        )
+    };
+    let (status, body) = elb(&world, &modify(&blue)).await;
+    assert!(
+        status == 200 && body.contains(blue.as_str()),
+        "{status} {body}"
+    );
+    assert_eq!(serves(&world, ListenerKind::Test).await, "1.0.0");
+    begin(&world).await;
+    world.until(|what| status_is(what, "Ready")).await;
+    assert_eq!(serves(&world, ListenerKind::Test).await, "1.0.1");
     world.shutdown().await;
 }
 

@@ -15,6 +15,8 @@ mod elb;
 #[cfg(test)]
 mod functions;
 #[cfg(test)]
+mod history;
+#[cfg(test)]
 mod interrupted;
 #[cfg(test)]
 mod odd_requests;
@@ -30,3 +32,5 @@ mod scaled;
 mod set_up;
 #[cfg(test)]
 mod tasks;
+#[cfg(test)]
+mod topics;

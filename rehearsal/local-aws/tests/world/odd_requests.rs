@@ -115,9 +115,9 @@ fn is_shaped(service: Service, (status, head, body): &Answered) -> bool {
             member("__type") && member("message") && head.contains("x-amzn-query-error: ")
         }
         (Protocol::Query(_), 200) => body.contains("Response xmlns="),
-        (Protocol::Query(_), 400 | 404) => body.contains("</Code><Message>"),
+        (Protocol::Query(_), 400 | 403 | 404) => body.contains("</Code><Message>"),
         (Protocol::Rest, 200) => is_json,
-        (Protocol::Rest, 400 | 404 | 409 | 413) => {
+        (Protocol::Rest, 400 | 403 | 404 | 409 | 413) => {
             head.contains("x-amzn-errortype: ") && (member("message") || member("Message"))
         }
         _ => false,
@@ -188,6 +188,24 @@ async fn unknown_operations_are_refused() {
         assert_eq!(status, expected_status, "{service:?}");
         let text = format!("{head} {body}").to_lowercase();
         assert!(text.contains(&code.to_lowercase()), "{service:?}: {text}");
+        let sentence = "if aws has it, only the rehearsal lacks it";
+        assert!(text.contains(sentence), "{service:?}: {text}");
+    }
+    // Services that are not simulated at all say the same.
+    for (method, path, headers, form) in [
+        ("POST", "/", "X-Amz-Target: AmazonSQS.SendMessage\r\n", "{}"),
+        ("POST", "/", "X-Amz-Target: nothing\r\n", "{}"),
+        (
+            "POST",
+            "/",
+            "",
+            "Action=DescribeInstances&Version=2016-11-15",
+        ),
+        ("GET", "/bucket/key", "", ""),
+    ] {
+        let (_, _, body) = signed(&world, method, path, headers, form).await;
+        let sentence = "if AWS has it, only the rehearsal lacks it";
+        assert!(body.contains(sentence), "{path} {headers} {form}: {body}");
     }
     world.shutdown().await;
 }

@@ -22,7 +22,7 @@ fn rule(name: &str, trigger: Trigger, function: &str) -> Rule {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rules_are_listed_and_found_by_their_target() {
+async fn rules_are_listed_and_described() {
     let pushes = Trigger::Pattern(Pattern::parse(&json!({ "source": ["aws.ecr"] })).unwrap());
     let hourly = Trigger::Schedule(Schedule::parse("rate(1 hour)").unwrap());
     let world = world(|settings| {
@@ -40,6 +40,58 @@ async fn rules_are_listed_and_found_by_their_target() {
     assert_eq!(listed["Rules"][0]["ScheduleExpression"], "rate(1 hour)");
     assert_eq!(listed["Rules"].as_array().unwrap().len(), 1);
 
+    let (_, described) = events("DescribeRule", json!({ "Name": "Push" })).await;
+    assert_eq!(described["CreatedBy"], "111122223333");
+    for (operation, members, message) in [
+        (
+            "DescribeRule",
+            json!({ "Name": "Push", "EventBusName": "none" }),
+            "Event bus none does not exist.",
+        ),
+        (
+            "ListRules",
+            json!({ "EventBusName": "none" }),
+            "Event bus none does not exist.",
+        ),
+        (
+            "ListTargetsByRule",
+            json!({ "Rule": "Pull" }),
+            "Rule Pull does not exist on EventBus default.",
+        ),
+        (
+            "DescribeRule",
+            json!({ "Name": "a b" }),
+            "1 validation error detected: Value 'a b' at 'name' failed to satisfy constraint: Member must satisfy regular \
+             expression pattern: [\\.\\-_A-Za-z0-9]+",
+        ),
+        (
+            "ListRules",
+            json!({ "Limit": 101 }),
+            "1 validation error detected: Value '101' at 'limit' failed to satisfy constraint: Member must have value less \
+             than or equal to 100",
+        ),
+    ] {
+        let (_, refused) = events(operation, members.clone()).await;
+        assert_eq!(refused["message"], message, "{operation} {members}");
+    }
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_are_found_by_their_target() {
+    let pushes = Trigger::Pattern(Pattern::parse(&json!({ "source": ["aws.ecr"] })).unwrap());
+    let hourly = Trigger::Schedule(Schedule::parse("rate(1 hour)").unwrap());
+    let world = world(|settings| {
+        settings.template.rules = vec![
+            rule("Push", pushes.clone(), "start"),
+            rule("Hourly", hourly, "start"),
+            rule("Report", pushes, "report"),
+        ];
+    })
+    .await;
+    let events = async |operation: &str, members: Value| {
+        call(&world, &format!("AWSEvents.{operation}"), members).await
+    };
     let start = "arn:aws:lambda:eu-central-1:111122223333:function:start";
     let by_target = async |members: Value| events("ListRuleNamesByTarget", members).await.1;
     let all = by_target(json!({ "TargetArn": start })).await;

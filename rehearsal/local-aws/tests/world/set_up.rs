@@ -1,11 +1,13 @@
 //! Applications, deployment groups and configurations that are created over the API.
 
+use std::collections::BTreeMap;
+
 use local_aws::assumption::{Assumption, Assumptions};
 use local_aws::codedeploy::app_spec;
 use local_aws::world::World;
 use serde_json::{Value, json};
 
-use crate::aws::{PausedWorld, codedeploy, refused, world};
+use crate::aws::{PausedWorld, codedeploy, ecs, refused, world};
 
 /// A world whose service runs no tasks, so that it starts at once.
 async fn empty(assumed: &[Assumption]) -> PausedWorld {
@@ -215,8 +217,26 @@ async fn a_deployment_configuration_is_created_used_and_deleted() {
     world.settled().await;
     assert_eq!(world.deployments()[0].status, "Succeeded");
     ok(&world, "DeleteDeploymentConfig", name).await;
+    // The predefined ones of all compute platforms are listed and described.
     let names = ok(&world, "ListDeploymentConfigs", json!({})).await;
-    assert_eq!(names["deploymentConfigsList"].as_array().unwrap().len(), 5);
+    let names = names["deploymentConfigsList"].as_array().unwrap();
+    let mut platforms: BTreeMap<String, usize> = BTreeMap::new();
+    for name in names {
+        let request = json!({ "deploymentConfigName": name });
+        let found = ok(&world, "GetDeploymentConfig", request).await;
+        let found = &found["deploymentConfigInfo"];
+        assert_eq!(found["deploymentConfigName"], *name);
+        let platform = found["computePlatform"].as_str().unwrap();
+        let how = match platform {
+            "Server" => "minimumHealthyHosts",
+            _ => "trafficRoutingConfig",
+        };
+        assert!(found[how]["type"].is_string(), "{found}");
+        *platforms.entry(platform.to_owned()).or_default() += 1;
+    }
+    let expected = [("ECS", 5), ("Lambda", 9), ("Server", 3)];
+    let expected = expected.map(|(platform, count)| (platform.to_owned(), count));
+    assert_eq!(platforms, expected.into());
     world.shutdown().await;
 }
 
@@ -229,6 +249,53 @@ fn deployment(world: &World, change: impl FnOnce(&mut Value)) -> Value {
     let mut request = json!({ "applicationName": "shop", "deploymentGroupName": "shop-web", "revision": revision });
     change(&mut request);
     request
+}
+
+/// CreateDeployment takes both, because it does not ask ECS.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ecs_refuses_of_a_task_set_fails_the_deployment_in_install() {
+    for (version, deregistered, sentence, code) in [
+        (
+            Some("9.9.9"),
+            false,
+            "The specified platform does not exist.",
+            "PlatformUnknownException",
+        ),
+        (None, true, "TaskDefinition is inactive", "ClientException"),
+    ] {
+        let mut world = empty(&[]).await;
+        let (revision, _) = world.revisions().remove(0);
+        let request = deployment(&world, |request| {
+            let content = &mut request["revision"]["appSpecContent"]["content"];
+            let mut spec: Value = serde_json::from_str(content.as_str().unwrap()).unwrap();
+            if let Some(version) = version {
+                let resource = spec.pointer_mut("/Resources/0/TargetService/Properties");
+                resource.unwrap()["PlatformVersion"] = json!(version);
+            }
+            *content = json!(spec.to_string());
+        });
+        if deregistered {
+            ecs(
+                &world,
+                "DeregisterTaskDefinition",
+                json!({ "taskDefinition": revision }),
+            )
+            .await;
+        }
+        ok(&world, "CreateDeployment", request).await;
+        world.settled().await;
+        let record = world.deployments().remove(0);
+        let (found, message) = record.error.clone().unwrap();
+        assert_eq!(
+            (record.status, found.as_str()),
+            ("Failed", "ECS_UPDATE_ERROR")
+        );
+        assert!(
+            message.contains(sentence) && message.contains(code),
+            "{message}"
+        );
+        world.shutdown().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -272,6 +339,29 @@ async fn a_deployment_may_have_its_own_alarms_but_no_settings_for_servers() {
         alarms
     );
     world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alarm_that_does_not_exist_stops_a_deployment_only_by_assumption() {
+    let stops = vec![Assumption::MissingAlarmStops];
+    let ignored = json!({ "enabled": true, "ignorePollAlarmFailure": true, "alarms": [{ "name": "deleted" }] });
+    for (assumed, alarms, expected) in [
+        (Vec::new(), json!(null), "Succeeded"),
+        (stops.clone(), json!(null), "Stopped"),
+        (stops, ignored, "Succeeded"),
+    ] {
+        let mut world = world(|settings| {
+            settings.services[0].desired_count = 0;
+            settings.services[0].missing_alarms = vec!["deleted".to_owned()];
+            settings.assumptions = assumed.into_iter().collect();
+        })
+        .await;
+        let request = deployment(&world, |r| r["overrideAlarmConfiguration"] = alarms.clone());
+        ok(&world, "CreateDeployment", request).await;
+        world.settled().await;
+        assert_eq!(world.deployments()[0].status, expected, "{alarms}");
+        world.shutdown().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

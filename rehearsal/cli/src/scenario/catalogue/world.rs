@@ -48,6 +48,9 @@ pub(super) struct ServiceText {
     /// The alarms of its deployment group.
     #[serde(default)]
     alarms: Vec<String>,
+    /// Alarms that its deployment group names, and that do not exist.
+    #[serde(default)]
+    missing_alarms: Vec<String>,
     #[serde(default)]
     test_listener: ListenerText,
     ready_wait_minutes: Option<u64>,
@@ -187,6 +190,7 @@ impl ServiceText {
     fn adjust(&self, settings: &mut ServiceSettings) {
         let minutes = |minutes: u64| Duration::from_secs(minutes * 60);
         settings.alarms.clone_from(&self.alarms);
+        settings.missing_alarms.clone_from(&self.missing_alarms);
         settings.test_listener = match self.test_listener {
             ListenerText::Present => TestListener::Present,
             ListenerText::Absent => TestListener::Absent,

@@ -103,10 +103,11 @@ pub(super) fn plan(seed: u64) -> Plan {
 }
 
 /// Assumptions that were added later: they are drawn separately, so that earlier seeds keep their other draws.
-const LATER: [Assumption; 3] = [
+const LATER: [Assumption; 4] = [
     Assumption::NodesLearnLate,
     Assumption::TasksStatePlatformDigests,
     Assumption::ListenerRulesFollow,
+    Assumption::MissingAlarmStops,
 ];
 
 fn later(seed: u64, chances: Chances) -> Vec<Assumption> {

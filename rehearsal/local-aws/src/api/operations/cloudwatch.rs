@@ -6,6 +6,7 @@ use crate::api::error::ApiError;
 use crate::api::input::Input;
 use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
+use crate::api::validation::{Violations, not_null};
 use crate::cloudwatch::{Alarm, AlarmState, State};
 use crate::iam::Permission;
 use crate::identity::arn;
@@ -20,13 +21,22 @@ pub(super) const OPERATIONS: &[Operation] = &[
 
 /// The code of CloudWatch's Query protocol; that its JSON protocol answers the same is inferred.
 pub(super) fn missing(member: &str) -> ApiError {
-    invalid(format!(
-        "1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member must not be null"
-    ))
+    invalid(not_null(member))
 }
 
+const INVALID: &str = "ValidationError";
+const COMPARISONS: [&str; 7] = [
+    "GreaterThanOrEqualToThreshold",
+    "GreaterThanThreshold",
+    "LessThanThreshold",
+    "LessThanOrEqualToThreshold",
+    "LessThanLowerOrGreaterThanUpperThreshold",
+    "LessThanLowerThreshold",
+    "GreaterThanUpperThreshold",
+];
+
 fn invalid(message: impl Into<String>) -> ApiError {
-    ApiError::new("ValidationError", message)
+    ApiError::new(INVALID, message)
 }
 
 fn not_found(message: impl Into<String>) -> ApiError {
@@ -43,16 +53,24 @@ fn put_metric_alarm(call: Call<'_>) -> Answer {
 /// The alarm's configuration, as the request has it.
 fn configuration(input: &Input<'_>) -> Result<Map<String, Value>, ApiError> {
     let name = input.required_text("AlarmName")?;
-    if name.chars().count() > 255 {
-        return Err(invalid(
-            "1 validation error detected: Value at 'alarmName' failed to satisfy constraint: Member must have length \
-             less than or equal to 255",
-        ));
-    }
-    match input.integer("EvaluationPeriods")? {
-        Some(1..) => {}
-        Some(_) => return Err(invalid("EvaluationPeriods must be at least 1")),
-        None => return Err(input.missing("EvaluationPeriods")),
+    Violations::new(INVALID)
+        .length("alarmName", Some(name), 1, 255)
+        .length("alarmDescription", input.text("AlarmDescription")?, 0, 1024)
+        .range(
+            "evaluationPeriods",
+            input.integer("EvaluationPeriods")?,
+            1,
+            i64::MAX,
+        )
+        .range("period", input.integer("Period")?, 1, i64::MAX)
+        .one_of(
+            "comparisonOperator",
+            input.text("ComparisonOperator")?,
+            &COMPARISONS,
+        )
+        .check()?;
+    if input.value("EvaluationPeriods").is_none() {
+        return Err(input.missing("EvaluationPeriods"));
     }
     input.required_text("ComparisonOperator")?;
     match (input.text("MetricName")?, input.list("Metrics")?) {
@@ -73,19 +91,20 @@ fn state(input: &Input<'_>, member: &str) -> Result<Option<AlarmState>, ApiError
     let Some(name) = input.text(member)? else {
         return Ok(None);
     };
-    let unknown = || {
-        invalid(format!(
-            "1 validation error detected: Value '{name}' at '{member}' failed to satisfy constraint: Member must satisfy \
-             enum value set: [INSUFFICIENT_DATA, ALARM, OK]"
-        ))
-    };
-    AlarmState::parse(name).ok_or_else(unknown).map(Some)
+    let at = format!("{}{}", member[..1].to_lowercase(), &member[1..]);
+    Violations::new(INVALID)
+        .one_of(&at, Some(name), &["INSUFFICIENT_DATA", "ALARM", "OK"])
+        .check()?;
+    Ok(AlarmState::parse(name))
 }
 
 fn set_alarm_state(call: Call<'_>) -> Answer {
     let name = call.input.required_text("AlarmName")?;
     let state = state(&call.input, "StateValue")?.ok_or_else(|| missing("StateValue"))?;
     let reason = call.input.required_text("StateReason")?;
+    Violations::new(INVALID)
+        .length("stateReason", Some(reason), 0, 1023)
+        .check()?;
     if let Some(data) = call.input.text("StateReasonData")?
         && serde_json::from_str::<Value>(data).is_err()
     {
@@ -148,11 +167,13 @@ fn filter<'a>(input: &Input<'a>) -> Result<Filter<'a>, ApiError> {
 
 fn describe_alarms(call: Call<'_>) -> Answer {
     let filter = filter(&call.input)?;
-    let size = match call.input.integer("MaxRecords")? {
-        None => 50,
-        Some(size @ 1..=100) => usize::try_from(size).unwrap_or(50),
-        Some(_) => return Err(invalid("MaxRecords must be between 1 and 100")),
-    };
+    let most = call.input.integer("MaxRecords")?;
+    Violations::new(INVALID)
+        .range("maxRecords", most, 1, 100)
+        .check()?;
+    let size = most
+        .and_then(|most| usize::try_from(most).ok())
+        .unwrap_or(50);
     let found = call.aws.cloudwatch.read(|state: &State| {
         let found = state.alarms.values().filter(|alarm| filter.takes(alarm));
         found.map(describe).collect::<Vec<Value>>()

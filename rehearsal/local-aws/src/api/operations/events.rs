@@ -8,9 +8,10 @@ use crate::api::input::Input;
 use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
 use crate::api::permission::{full_arn, no_resource};
+use crate::api::validation::{Violations, is_of};
 use crate::events::{Pattern, Rule, Trigger};
 use crate::iam::Permission;
-use crate::identity::arn;
+use crate::identity::{ACCOUNT, arn};
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("DescribeRule", describe_rule, on_rule),
@@ -29,23 +30,23 @@ pub(super) const OPERATIONS: &[Operation] = &[
     ),
 ];
 
+/// The code of a request that the service's model does not allow.
+const INVALID: &str = "ValidationException";
 /// An entry of PutEvents, or a whole request of it, in bytes.
 const LARGEST_REQUEST: usize = 1 << 20;
 
 /// Every entry becomes either an event on the bus or a separate error.
 fn put_events(call: Call<'_>) -> Answer {
     let entries = call.input.structures("Entries")?;
-    if entries.is_empty() || entries.len() > 10 {
-        let message = "1 validation error detected: Value at 'entries' failed to satisfy constraint: Member must have \
-                       length between 1 and 10";
-        return Err(ApiError::new("ValidationException", message));
-    }
+    let written: Vec<String> = entries.iter().map(in_java).collect();
+    let written = format!("[{}]", written.join(", "));
+    Violations::new(INVALID)
+        .size("entries", &written, entries.len(), 1, 10)
+        .check()?;
     let bytes: usize = entries.iter().map(size).sum();
     if bytes > LARGEST_REQUEST {
-        let message = format!(
-            "Total size of the entries in the request is over the limit: {bytes} > {LARGEST_REQUEST}."
-        );
-        return Err(ApiError::new("ValidationException", message));
+        let message = "Total size of the entries in the request is over the limit.";
+        return Err(ApiError::new(INVALID, message));
     }
     let results: Vec<Value> = entries
         .into_iter()
@@ -56,6 +57,36 @@ fn put_events(call: Call<'_>) -> Answer {
         .filter(|result| result.get("ErrorCode").is_some())
         .count();
     Ok(json!({ "FailedEntryCount": failed, "Entries": results }))
+}
+
+/// An entry as the sentence about too many of them quotes it (recorded): a structure of AWS's own program.
+fn in_java(entry: &Input<'_>) -> String {
+    let plain = |value: &Value| {
+        value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned)
+    };
+    let member = |name: &str| {
+        let Some(value) = entry.value(name) else {
+            return "null".to_owned();
+        };
+        let items = value.as_array().map(|items| {
+            let items: Vec<String> = items.iter().map(plain).collect();
+            format!("[{}]", items.join(", "))
+        });
+        items.unwrap_or_else(|| plain(value))
+    };
+    format!(
+        "PutEventsRequestEntry(time={}, source={}, resources={}, detailType={}, detail={}, eventBusName={}, traceHeader={}, \
+         kmsKeyIdentifier=null, internalMetadata=null)",
+        member("Time"),
+        member("Source"),
+        member("Resources"),
+        member("DetailType"),
+        member("Detail"),
+        member("EventBusName"),
+        member("TraceHeader"),
+    )
 }
 
 fn put(call: Call<'_>, entry: Input<'_>) -> Result<Value, ApiError> {
@@ -72,12 +103,6 @@ fn put(call: Call<'_>, entry: Input<'_>) -> Result<Value, ApiError> {
     let (source, detail_type) = (text("Source")?, text("DetailType")?);
     let detail = serde_json::from_str::<Value>(text("Detail")?);
     let bus = text("EventBusName")?;
-    if !matches!(bus, "" | "default") && bus != arn("events", "event-bus/default") {
-        return Ok(refused(
-            "ResourceNotFoundException",
-            &format!("Event bus {bus} does not exist."),
-        ));
-    }
     // Only AWS emits events of `aws.` sources.
     if source.starts_with("aws.") {
         return Ok(refused(
@@ -86,6 +111,8 @@ fn put(call: Call<'_>, entry: Input<'_>) -> Result<Value, ApiError> {
         ));
     }
     match detail.ok().filter(Value::is_object) {
+        // Recorded: an event for a bus that does not exist is accepted, and lost.
+        Some(_) if !is_default(bus) => Ok(json!({ "EventId": call.aws.ids.uuid() })),
         Some(detail) => {
             let resources = entry
                 .texts("Resources")?
@@ -98,11 +125,38 @@ fn put(call: Call<'_>, entry: Input<'_>) -> Result<Value, ApiError> {
     }
 }
 
-/// An entry's size as AWS counts it, but for its time, which is not simulated.
+/// Whether a request names the default bus, the only one here, or none, which is the same.
+fn is_default(bus: &str) -> bool {
+    matches!(bus, "" | "default") || bus == arn("events", "event-bus/default")
+}
+
+/// Refuses a bus that does not exist, and names that the model does not allow.
+fn check_names(call: Call<'_>, rule: &str) -> Result<(), ApiError> {
+    let name = call.input.text(rule)?;
+    let bus = call.input.text("EventBusName")?;
+    let at = format!("{}{}", rule[..1].to_lowercase(), &rule[1..]);
+    Violations::new(INVALID)
+        .length(&at, name, 1, 64)
+        .pattern(&at, name, r"[\.\-_A-Za-z0-9]+", |name| is_of(name, ".-_"))
+        .length("eventBusName", bus, 1, 1600)
+        .check()?;
+    match bus.filter(|bus| !is_default(bus)) {
+        None => Ok(()),
+        Some(bus) => {
+            let name = bus.rsplit_once(":event-bus/").map_or(bus, |(_, name)| name);
+            let message = format!("Event bus {name} does not exist.");
+            Err(ApiError::new("ResourceNotFoundException", message))
+        }
+    }
+}
+
+/// An entry's size as AWS counts it (EventBridge User Guide, "Calculating PutEvents event entry size"); its time, which is
+/// not simulated, counts too.
 fn size(entry: &Input<'_>) -> usize {
     let text = |member| entry.text(member).ok().flatten().map_or(0, str::len);
     let resources = entry.texts("Resources").unwrap_or_default();
-    text("Source")
+    let time = if entry.value("Time").is_some() { 14 } else { 0 };
+    time + text("Source")
         + text("DetailType")
         + text("Detail")
         + resources.iter().map(|r| r.len()).sum::<usize>()
@@ -116,26 +170,16 @@ fn test_event_pattern(call: Call<'_>) -> Answer {
     let pattern = pattern
         .and_then(|pattern| Pattern::parse(&pattern))
         .map_err(|error| invalid(format!("Event pattern is not valid. Reason: {error:#}")))?;
-    let event: Value = serde_json::from_str(event)
-        .map_err(|error| invalid(format!("Parameter Event is not valid. Reason: {error}")))?;
-    let expected = [
-        "id",
-        "detail-type",
-        "source",
-        "account",
-        "time",
-        "region",
-        "resources",
-    ];
-    if let Some(missing) = expected.iter().find(|member| event.get(**member).is_none()) {
-        return Err(invalid(format!(
-            "Parameter Event is not valid. Reason: `{missing}` is missing"
-        )));
-    }
+    // Recorded: `resources` may be missing, though the documentation requires it.
+    let expected = ["id", "detail-type", "source", "account", "time", "region"];
+    let event: Option<Value> = serde_json::from_str(event).ok();
+    let event = event.filter(|event| expected.iter().all(|member| event.get(member).is_some()));
+    let event = event.ok_or_else(|| ApiError::new(INVALID, "Parameter Event is not valid."))?;
     Ok(json!({ "Result": pattern.matches(&event) }))
 }
 
 fn list_rules(call: Call<'_>) -> Answer {
+    check_names(call, "NamePrefix")?;
     let prefix = call.input.text("NamePrefix")?.unwrap_or_default();
     let rules = call
         .aws
@@ -148,6 +192,7 @@ fn list_rules(call: Call<'_>) -> Answer {
 
 fn list_rule_names_by_target(call: Call<'_>) -> Answer {
     let target = call.input.required_text("TargetArn")?;
+    check_names(call, "NamePrefix")?;
     let rules = call.aws.events.rules().iter();
     let calling = rules.filter(|rule| target_arn(rule) == target);
     let names = calling.map(|rule| json!(rule.name)).collect();
@@ -156,17 +201,13 @@ fn list_rule_names_by_target(call: Call<'_>) -> Answer {
 
 /// One page of a list, of up to 100 entries.
 fn paged(call: Call<'_>, member: &str, all: Vec<Value>) -> Answer {
-    let size = match call.input.integer("Limit")? {
-        None => 100,
-        Some(size @ 1..=100) => usize::try_from(size).unwrap_or(100),
-        Some(_) => {
-            let message = "1 validation error detected: Value at 'limit' failed to satisfy constraint: Member must have \
-                           value between 1 and 100";
-            return Err(ApiError::new("ValidationException", message));
-        }
-    };
-    let part = page(all, size, call.input.text("NextToken")?)
-        .map_err(|_| ApiError::new("ValidationException", "Token is not valid."))?;
+    let limit = call.input.integer("Limit")?;
+    Violations::new(INVALID)
+        .range("limit", limit, 1, 100)
+        .check()?;
+    let size = limit.and_then(|limit| usize::try_from(limit).ok());
+    let part = page(all, size.unwrap_or(100), call.input.text("NextToken")?)
+        .map_err(|_| ApiError::new(INVALID, "Token is not valid."))?;
     let mut answer = json!({ member: part.items });
     if let Some(token) = part.next_token {
         answer["NextToken"] = json!(token);
@@ -175,11 +216,17 @@ fn paged(call: Call<'_>, member: &str, all: Vec<Value>) -> Answer {
 }
 
 fn describe_rule(call: Call<'_>) -> Answer {
-    find(call, call.input.required_text("Name")?).map(describe)
+    let name = call.input.required_text("Name")?;
+    check_names(call, "Name")?;
+    let mut described = describe(find(call, name)?);
+    described["CreatedBy"] = json!(ACCOUNT);
+    Ok(described)
 }
 
 fn list_targets_by_rule(call: Call<'_>) -> Answer {
-    let rule = find(call, call.input.required_text("Rule")?)?;
+    let name = call.input.required_text("Rule")?;
+    check_names(call, "Rule")?;
+    let rule = find(call, name)?;
     let mut target = json!({
         "Id": rule.function,
         "Arn": target_arn(rule),
@@ -225,10 +272,18 @@ fn describe(rule: &Rule) -> Value {
     described
 }
 
-/// SAR, Amazon EventBridge: `rule/NAME` of a rule on the default bus.
+/// SAR, Amazon EventBridge: `rule/NAME` of a rule on the default bus, `rule/BUS/NAME` of one on another.
 fn on_rule(call: Call<'_>) -> Vec<Permission> {
     let name = call.named("Rule").unwrap_or(call.named_or_any("Name"));
-    vec![call.on(arn("events", &format!("rule/{name}")))]
+    let bus = call.named("EventBusName").filter(|bus| !is_default(bus));
+    let rule = match bus {
+        Some(bus) => {
+            let bus = bus.rsplit_once(":event-bus/").map_or(bus, |(_, name)| name);
+            format!("rule/{bus}/{name}")
+        }
+        None => format!("rule/{name}"),
+    };
+    vec![call.on(arn("events", &rule))]
 }
 
 /// `event-bus/NAME`, of each entry.

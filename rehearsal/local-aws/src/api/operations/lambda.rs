@@ -11,8 +11,10 @@ use crate::api::error::ApiError;
 use crate::api::operation::{Call, Operation, Outcome, Reply};
 use crate::api::page::page;
 use crate::api::permission::{full_arn, no_resource};
+use crate::api::validation::Violations;
 use crate::iam::Permission;
-use crate::identity::{ACCOUNT, arn};
+use crate::identity::{ACCOUNT, REGION, arn};
+use crate::lambda::name::{self, FunctionName};
 use crate::lambda::{Answer, Function, Refused};
 
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -66,18 +68,23 @@ async fn invoke(call: Call<'_>) -> Outcome {
     let function = function(call)?;
     let payload = call.input.value("Payload").cloned().unwrap_or(Value::Null);
     let invocation_type = call.input.text("InvocationType")?;
-    let log_type = call.input.text("LogType")?.unwrap_or("None");
-    if !matches!(log_type, "None" | "Tail") {
-        return Err(not_one_of(log_type, "logType", "[None, Tail]"));
-    }
-    match invocation_type.unwrap_or("RequestResponse") {
-        "Event" => {
+    let log_type = call.input.text("LogType")?;
+    Violations::new("InvalidParameterValueException")
+        .one_of("logType", log_type, &["None", "Tail"])
+        .one_of(
+            "invocationType",
+            invocation_type,
+            &["Event", "RequestResponse", "DryRun"],
+        )
+        .check()?;
+    match invocation_type {
+        Some("Event") => {
             let accepted = call.aws.lambda.invoke_async(&function.name, payload);
             accepted.map_err(refusal)?;
             Ok(nothing(202))
         }
-        "DryRun" => Ok(nothing(204)),
-        "RequestResponse" => {
+        Some("DryRun") => Ok(nothing(204)),
+        Some(_) | None => {
             let request_id = call.aws.ids.uuid();
             let answer = call
                 .aws
@@ -86,17 +93,12 @@ async fn invoke(call: Call<'_>) -> Outcome {
                 .await
                 .map_err(refusal)?;
             let mut reply = answered(answer);
-            if log_type == "Tail" {
+            if log_type == Some("Tail") {
                 let tail = STANDARD.encode(log_tail(call, &function, &request_id));
                 reply.headers.push(("x-amz-log-result", tail));
             }
             Ok(reply)
         }
-        other => Err(not_one_of(
-            other,
-            "invocationType",
-            "[Event, RequestResponse, DryRun]",
-        )),
     }
 }
 
@@ -154,21 +156,68 @@ fn log_tail(call: Call<'_>, function: &Function, request_id: &str) -> Vec<u8> {
     log.as_bytes()[log.len().saturating_sub(LOG_TAIL)..].to_vec()
 }
 
-/// The function that a request names, with a qualifier in the name or beside it.
+/// The function that a request names, and its ARN, which ends with the qualifier if the request has one.
+fn named_function(call: Call<'_>) -> Result<(Function, String), ApiError> {
+    let given = call.input.required_text("FunctionName")?;
+    let beside = call.input.text("Qualifier")?;
+    let parsed = FunctionName::parse(given);
+    Violations::new("ValidationException")
+        .pattern("functionName", Some(given), name::PATTERN, |_| {
+            parsed.is_some()
+        })
+        .length("qualifier", beside, 1, 128)
+        .check()?;
+    let Some(named) = parsed else {
+        return Err(call.input.missing("FunctionName"));
+    };
+    if let Some(region) = named.region.filter(|region| *region != REGION) {
+        return Err(not_reachable(region, REGION));
+    }
+    if named.account.is_some_and(|account| account != ACCOUNT) {
+        return Err(of_another_account(call, given));
+    }
+    let qualifier = match (named.qualifier, beside) {
+        (Some(within), Some(beside)) if within != beside => {
+            let message = "The derived qualifier from the function name does not match the specified qualifier.";
+            return Err(ApiError::new("InvalidParameterValueException", message)
+                .with_member("Type", json!("User")));
+        }
+        (within, beside) => within.or(beside),
+    };
+    let suffix = qualifier.map_or_else(String::new, |qualifier| format!(":{qualifier}"));
+    let arn = arn("lambda", &format!("function:{}{suffix}", named.name));
+    let found = call.aws.lambda.find(named.name);
+    // There are no versions and no aliases.
+    let found = found.filter(|_| qualifier.is_none_or(|qualifier| qualifier == "$LATEST"));
+    match found {
+        Some(function) => Ok((function, arn)),
+        None => Err(refusal(Refused::NoSuchFunction(arn))),
+    }
+}
+
 fn function(call: Call<'_>) -> Result<Function, ApiError> {
-    let name = call.input.required_text("FunctionName")?;
-    let qualified = match call.input.text("Qualifier")? {
-        Some("$LATEST") | None => name.to_owned(),
-        Some(qualifier) => format!("{name}:{qualifier}"),
+    named_function(call).map(|(function, _)| function)
+}
+
+/// Lambda looks for a function in the Region that is asked only.
+pub(in crate::api) fn not_reachable(region: &str, asked: &str) -> ApiError {
+    let message = format!("Functions from '{region}' are not reachable in this region ('{asked}')");
+    ApiError::new("ResourceNotFoundException", message)
+        .with_status(404)
+        .with_member("Type", json!("User"))
+}
+
+/// Nothing here belongs to another account, so nothing of another account allows the caller anything.
+fn of_another_account(call: Call<'_>, function: &str) -> ApiError {
+    let action = match call.operation {
+        "Invoke" => "InvokeFunction",
+        operation => operation,
     };
-    let missing = || {
-        let named = match qualified.starts_with("arn:") {
-            true => qualified.clone(),
-            false => arn("lambda", &format!("function:{qualified}")),
-        };
-        refusal(Refused::NoSuchFunction(named))
-    };
-    call.aws.lambda.find(&qualified).ok_or_else(missing)
+    let message = format!(
+        "User is not authorized to perform: lambda:{action} on resource: {function} because no resource-based policy \
+         allows the lambda:{action} action"
+    );
+    ApiError::new("AccessDeniedException", message).with_status(403)
 }
 
 fn refusal(refused: Refused) -> ApiError {
@@ -193,17 +242,13 @@ fn refusal(refused: Refused) -> ApiError {
     error.with_member("Type", json!("User"))
 }
 
-fn not_one_of(value: &str, member: &str, values: &str) -> ApiError {
-    let message = format!(
-        "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: Member must satisfy \
-         enum value set: {values}"
-    );
-    ApiError::new("InvalidParameterValueException", message).with_member("Type", json!("User"))
-}
-
 fn get_function(call: Call<'_>) -> Result<Value, ApiError> {
-    let function = function(call)?;
-    let mut answer = json!({ "Configuration": describe(&function) });
+    let (function, arn) = named_function(call)?;
+    let mut answer = json!({
+        "Configuration": describe(&function, &arn),
+        // On AWS the location is a link to download the code, of which there is none here.
+        "Code": { "RepositoryType": "S3" },
+    });
     if let Some(limit) = function.reserved_concurrency {
         answer["Concurrency"] = json!({ "ReservedConcurrentExecutions": limit });
     }
@@ -211,25 +256,20 @@ fn get_function(call: Call<'_>) -> Result<Value, ApiError> {
 }
 
 fn get_function_configuration(call: Call<'_>) -> Result<Value, ApiError> {
-    function(call).map(|function| describe(&function))
+    named_function(call).map(|(function, arn)| describe(&function, &arn))
 }
 
 fn list_functions(call: Call<'_>) -> Result<Value, ApiError> {
-    let size = match call.input.integer("MaxItems")? {
-        None => 50,
-        Some(size @ 1..=10_000) => usize::try_from(size).unwrap_or(50).min(50),
-        Some(size) => {
-            let message = format!(
-                "1 validation error detected: Value '{size}' at 'maxItems' failed to satisfy constraint: Member must \
-                 have value between 1 and 10000"
-            );
-            return Err(ApiError::new("InvalidParameterValueException", message));
-        }
-    };
+    let most = call.input.integer("MaxItems")?;
+    Violations::new("InvalidParameterValueException")
+        .range("maxItems", most, 1, 10_000)
+        .check()?;
+    let size = most.and_then(|most| usize::try_from(most).ok());
+    let size = size.unwrap_or(50).min(50);
     let functions = call.aws.lambda.functions();
     let part = page(functions, size, call.input.text("Marker")?)
         .map_err(|_| ApiError::new("InvalidParameterValueException", "Invalid marker"))?;
-    let described: Vec<Value> = part.items.iter().map(describe).collect();
+    let described: Vec<Value> = part.items.iter().map(|f| describe(f, &f.arn())).collect();
     let mut answer = json!({ "Functions": described });
     if let Some(marker) = part.next_token {
         answer["NextMarker"] = json!(marker);
@@ -238,10 +278,10 @@ fn list_functions(call: Call<'_>) -> Result<Value, ApiError> {
 }
 
 /// The function's configuration, as far as the template is read.
-fn describe(function: &Function) -> Value {
+fn describe(function: &Function, arn: &str) -> Value {
     json!({
         "FunctionName": function.name,
-        "FunctionArn": function.arn(),
+        "FunctionArn": arn,
         "Runtime": "provided.al2023",
         "Role": format!("arn:aws:iam::{ACCOUNT}:role/greenlight-{}", function.binary_name),
         "Handler": "bootstrap",

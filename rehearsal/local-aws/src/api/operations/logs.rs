@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::api::error::ApiError;
+use crate::api::error::{ApiError, not_simulated};
 use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
 use crate::api::permission::full_arn;
+use crate::api::validation::{Violations, is_of};
 use crate::iam::Permission;
 use crate::identity::arn;
 use crate::logs::filter::{Filter, NotPlayed};
@@ -22,8 +23,10 @@ pub(super) const OPERATIONS: &[Operation] = &[
 /// How many characters a filter pattern may have.
 const LONGEST_PATTERN: usize = 1024;
 
+const INVALID: &str = "InvalidParameterException";
+
 fn invalid(message: impl Into<String>) -> ApiError {
-    ApiError::new("InvalidParameterException", message)
+    ApiError::new(INVALID, message)
 }
 
 fn not_found(what: &str) -> ApiError {
@@ -35,15 +38,46 @@ fn not_found(what: &str) -> ApiError {
 
 /// The group by name, or by the ARN that `logGroupIdentifier` may hold.
 fn group<'a>(call: Call<'a>) -> Result<&'a str, ApiError> {
-    let named = call
-        .input
-        .text("logGroupName")?
-        .or(call.input.text("logGroupIdentifier")?);
-    let named = named
-        .filter(|name| !name.is_empty())
-        .ok_or_else(|| call.input.missing("logGroupName"))?;
-    let name = named.split(":log-group:").last().unwrap_or(named);
-    Ok(name.strip_suffix(":*").unwrap_or(name))
+    let name = call.input.text("logGroupName")?;
+    let identifier = call.input.text("logGroupIdentifier")?;
+    let (prefix, stream) = (
+        call.input.text("logStreamNamePrefix")?,
+        call.input.text("logStreamName")?,
+    );
+    let no_colon = |text: &str| !text.contains([':', '*']);
+    Violations::new(INVALID)
+        .length("logGroupName", name, 1, 512)
+        .pattern("logGroupName", name, r"[\.\-_/#A-Za-z0-9]+", |name| {
+            is_of(name, ".-_/#")
+        })
+        .length("logGroupIdentifier", identifier, 1, 2048)
+        .pattern(
+            "logGroupIdentifier",
+            identifier,
+            r"[\w#+=/:,.@-]*",
+            |text| is_of(text, "_#+=/:,.@-"),
+        )
+        .length("logStreamNamePrefix", prefix, 1, 512)
+        .pattern("logStreamNamePrefix", prefix, "[^:*]*", no_colon)
+        .length("logStreamName", stream, 1, 512)
+        .pattern("logStreamName", stream, "[^:*]*", no_colon)
+        .check()?;
+    match (name, identifier) {
+        (Some(_), Some(_)) => {
+            let message = "LogGroup name and LogGroup ARN are mutually exclusive parameters.";
+            Err(ApiError::new("ValidationException", message))
+        }
+        (Some(name), None) => Ok(name),
+        (None, Some(identifier)) if identifier.starts_with("arn:") => {
+            // An ARN of another account or Region is the ARN of nothing here; the sentence is inferred.
+            let own = arn("logs", "log-group:");
+            identifier
+                .strip_prefix(&own)
+                .ok_or_else(|| not_found("group"))
+        }
+        (None, Some(identifier)) => Ok(identifier),
+        (None, None) => Err(call.input.missing("logGroupName")),
+    }
 }
 
 fn get_log_events(call: Call<'_>) -> Answer {
@@ -57,7 +91,7 @@ fn get_log_events(call: Call<'_>) -> Answer {
         (None, Some(true)) => From::Head,
         (None, Some(false) | None) => From::Tail,
     };
-    let limit = limit(call)?;
+    let limit = limit(call, 10_000)?;
     let streams = call
         .aws
         .logs
@@ -94,14 +128,13 @@ fn filter_log_events(call: Call<'_>) -> Answer {
         ));
     }
     let pattern = call.input.text("filterPattern")?.unwrap_or_default();
-    if pattern.chars().count() > LONGEST_PATTERN {
-        return Err(invalid(format!(
-            "1 validation error detected: Value at 'filterPattern' failed to satisfy constraint: Member must have length \
-             less than or equal to {LONGEST_PATTERN}"
-        )));
-    }
+    Violations::new(INVALID)
+        .length("filterPattern", Some(pattern), 0, LONGEST_PATTERN)
+        .check()?;
     let filter = Filter::parse(pattern).map_err(|NotPlayed| {
-        invalid("Invalid filter pattern: the rehearsal supports words and phrases only.")
+        invalid(not_simulated(
+            "filter patterns other than of words and phrases",
+        ))
     })?;
     let (start, end) = (
         call.input.integer("startTime")?,
@@ -126,7 +159,7 @@ fn filter_log_events(call: Call<'_>) -> Answer {
         events.extend(numbered.map(|(number, event)| (name.as_str(), number, event)));
     }
     events.sort_by_key(|(_, _, event)| event.at);
-    let part = page(events, limit(call)?, call.input.text("nextToken")?)
+    let part = page(events, limit(call, 10_000)?, call.input.text("nextToken")?)
         .map_err(|_| invalid("The specified nextToken is invalid."))?;
     let describe = |(stream, number, event): &(&str, usize, &LogEvent)| {
         let mut described = describe(event);
@@ -144,6 +177,19 @@ fn filter_log_events(call: Call<'_>) -> Answer {
 fn describe_log_groups(call: Call<'_>) -> Answer {
     let prefix = call.input.text("logGroupNamePrefix")?;
     let pattern = call.input.text("logGroupNamePattern")?;
+    let class = call.input.text("logGroupClass")?;
+    let allowed = r"[\.\-_/#A-Za-z0-9]+";
+    Violations::new(INVALID)
+        .length("logGroupNamePrefix", prefix, 1, 512)
+        .pattern("logGroupNamePrefix", prefix, allowed, |text| {
+            is_of(text, ".-_/#")
+        })
+        .one_of(
+            "logGroupClass",
+            class,
+            &["STANDARD", "INFREQUENT_ACCESS", "DELIVERY"],
+        )
+        .check()?;
     if prefix.is_some() && pattern.is_some() {
         return Err(invalid(
             "LogGroup name prefix and LogGroup name pattern are mutually exclusive parameters.",
@@ -151,7 +197,8 @@ fn describe_log_groups(call: Call<'_>) -> Answer {
     }
     let groups = call.aws.logs.groups();
     let wanted = |name: &str| {
-        prefix.is_none_or(|prefix| name.starts_with(prefix))
+        class.is_none_or(|class| class == "STANDARD")
+            && prefix.is_none_or(|prefix| name.starts_with(prefix))
             && pattern.is_none_or(|pattern| name.contains(pattern))
     };
     let described = groups
@@ -175,21 +222,16 @@ fn describe_log_groups(call: Call<'_>) -> Answer {
 fn describe_log_streams(call: Call<'_>) -> Answer {
     let group = group(call)?;
     let prefix = call.input.text("logStreamNamePrefix")?;
-    let by_time = match call.input.text("orderBy")? {
-        None | Some("LogStreamName") => false,
-        Some("LastEventTime") if prefix.is_none() => true,
-        Some("LastEventTime") => {
-            return Err(invalid(
-                "Cannot order by LastEventTime with a logStreamNamePrefix.",
-            ));
-        }
-        Some(other) => {
-            return Err(invalid(format!(
-                "1 validation error detected: Value '{other}' at 'orderBy' failed to satisfy constraint: Member must \
-                 satisfy enum value set: [LogStreamName, LastEventTime]"
-            )));
-        }
-    };
+    let order = call.input.text("orderBy")?;
+    Violations::new(INVALID)
+        .one_of("orderBy", order, &["LogStreamName", "LastEventTime"])
+        .check()?;
+    let by_time = order == Some("LastEventTime");
+    if by_time && prefix.is_some() {
+        return Err(invalid(
+            "Cannot order by LastEventTime with a logStreamNamePrefix.",
+        ));
+    }
     let streams = call
         .aws
         .logs
@@ -220,11 +262,7 @@ fn describe_log_streams(call: Call<'_>) -> Answer {
 
 /// A page of groups or streams, of at most 50 entries.
 fn paged(call: Call<'_>, member: &str, all: Vec<Value>) -> Answer {
-    let size = match call.input.integer("limit")? {
-        None => 50,
-        Some(size @ 1..=50) => usize::try_from(size).unwrap_or(50),
-        Some(_) => return Err(invalid("limit must be between 1 and 50.")),
-    };
+    let size = limit(call, 50)?;
     let part = page(all, size, call.input.text("nextToken")?)
         .map_err(|_| invalid("The specified nextToken is invalid."))?;
     let mut answer = json!({ member: part.items });
@@ -234,12 +272,13 @@ fn paged(call: Call<'_>, member: &str, all: Vec<Value>) -> Answer {
     Ok(answer)
 }
 
-fn limit(call: Call<'_>) -> Result<usize, ApiError> {
-    match call.input.integer("limit")? {
-        None => Ok(10_000),
-        Some(limit @ 1..=10_000) => Ok(usize::try_from(limit).unwrap_or(10_000)),
-        Some(_) => Err(invalid("limit must be between 1 and 10000.")),
-    }
+/// The size of a page, of which the model states the largest, and which is the default here.
+fn limit(call: Call<'_>, most: i64) -> Result<usize, ApiError> {
+    let limit = call.input.integer("limit")?;
+    Violations::new(INVALID)
+        .range("limit", limit, 1, most)
+        .check()?;
+    Ok(usize::try_from(limit.unwrap_or(most)).unwrap_or(usize::MAX))
 }
 
 fn from_token(token: &str) -> Result<From, ApiError> {

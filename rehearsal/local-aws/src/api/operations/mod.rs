@@ -15,9 +15,12 @@ mod scheduler;
 mod sns;
 mod sts;
 
-use super::error::ApiError;
-use super::operation::{Call, Operation, Route};
+pub(super) use self::lambda::not_reachable;
+
+use super::error::{ApiError, not_simulated};
+use super::operation::{Operation, Route};
 use super::service::{Protocol, Service};
+use super::validation::not_null;
 
 /// Every operation that the local AWS simulates.
 pub fn all() -> impl Iterator<Item = (Service, &'static Operation)> {
@@ -65,17 +68,15 @@ fn of(service: Service) -> impl Iterator<Item = &'static Operation> {
     tables.iter().copied().flatten()
 }
 
-/// The answer to an operation that no table has.
-pub(super) fn unknown(call: Call<'_>) -> ApiError {
-    match call.service.protocol() {
-        Protocol::Query(_) => {
-            let message = format!("Could not find operation {}", call.operation);
-            ApiError::new("InvalidAction", message)
+/// The answer to an operation that no table has, with the protocol's code for it.
+pub(super) fn unknown(protocol: Protocol, operation: &str) -> ApiError {
+    let message = not_simulated(operation);
+    match protocol {
+        Protocol::Query(_) => ApiError::new("InvalidAction", message),
+        Protocol::Json | Protocol::QueryCompatibleJson => {
+            ApiError::new("UnknownOperationException", message)
         }
-        Protocol::Json | Protocol::QueryCompatibleJson | Protocol::Rest => ApiError::new(
-            "UnknownOperationException",
-            "the rehearsal does not simulate this operation",
-        ),
+        Protocol::Rest => ApiError::new("UnknownOperationException", message).with_status(404),
     }
 }
 
@@ -110,12 +111,6 @@ pub(super) fn missing(service: Service) -> fn(&str) -> ApiError {
             ApiError::new("InvalidParameter", message)
         },
     }
-}
-
-fn not_null(member: &str) -> String {
-    format!(
-        "1 validation error detected: Value null at '{member}' failed to satisfy constraint: Member must not be null"
-    )
 }
 
 #[cfg(test)]

@@ -1,17 +1,18 @@
 //! EventBridge Scheduler's operations.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
-use crate::api::error::ApiError;
+use crate::api::error::{ApiError, not_simulated};
 use crate::api::input::Input;
 use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
 use crate::api::permission::{no_resource, pass_role};
+use crate::api::validation::{Violations, is_of};
 use crate::iam::Permission;
 use crate::identity::arn;
-use crate::scheduler::{AfterCompletion, Schedule, State, create, due, update};
+use crate::scheduler::{AfterCompletion, Expression, Schedule, State, create, update};
 use crate::stamp::epoch_seconds;
 
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -25,15 +26,12 @@ pub(super) const OPERATIONS: &[Operation] = &[
         .route("PUT", "/schedules/{Name}"),
 ];
 
-fn invalid(message: impl Into<String>) -> ApiError {
-    ApiError::new("ValidationException", message)
-}
+const INVALID: &str = "ValidationException";
+const NAME: &str = "[0-9a-zA-Z-_.]+";
+const ROLE: &str = r"arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@\/-]+";
 
-/// The error for a value that the service's model does not allow.
-fn not_satisfied(value: &str, member: &str, constraint: &str) -> ApiError {
-    invalid(format!(
-        "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {constraint}"
-    ))
+fn invalid(message: impl Into<String>) -> ApiError {
+    ApiError::new(INVALID, message)
 }
 
 fn not_found(name: &str) -> ApiError {
@@ -50,15 +48,10 @@ fn schedule_arn(name: &str) -> String {
 
 fn create_schedule(call: Call<'_>) -> Answer {
     let name = call.input.required_text("Name")?;
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    if !name.bytes().all(plain) {
-        let constraint = "Member must satisfy regular expression pattern: [0-9a-zA-Z-_.]+";
-        return Err(not_satisfied(name, "name", constraint));
-    }
-    if name.len() > 64 {
-        let constraint = "Member must have length less than or equal to 64";
-        return Err(not_satisfied(name, "name", constraint));
-    }
+    Violations::new(INVALID)
+        .length("name", Some(name), 1, 64)
+        .pattern("name", Some(name), NAME, |name| is_of(name, "-_."))
+        .check()?;
     group(call)?;
     let schedule = read(call, name)?;
     if let Some(known) = call.aws.scheduler.find(name)
@@ -96,23 +89,25 @@ fn update_schedule(call: Call<'_>) -> Answer {
 
 fn read(call: Call<'_>, name: &str) -> Result<Schedule, ApiError> {
     let input = &call.input;
-    let expression = input.required_text("ScheduleExpression")?;
-    let due = due(expression)
-        .ok_or_else(|| invalid(format!("Invalid Schedule Expression {expression}.")))?;
-    let zone = input.text("ScheduleExpressionTimezone")?;
-    if zone.is_some_and(|zone| zone != "UTC") {
-        let message = "Invalid ScheduleExpressionTimezone: the rehearsal supports UTC only.";
-        return Err(invalid(message));
-    }
-    let after = match input.text("ActionAfterCompletion")?.unwrap_or("NONE") {
-        "DELETE" => AfterCompletion::Delete,
-        "NONE" => AfterCompletion::Keep,
-        other => return Err(not_one_of(other, "actionAfterCompletion", "[NONE, DELETE]")),
+    let written = input.required_text("ScheduleExpression")?;
+    let expression = Expression::parse(written)
+        .ok_or_else(|| invalid(format!("Invalid Schedule Expression {written}.")))?;
+    check_options(input)?;
+    let (from, until) = (date(input, "StartDate")?, date(input, "EndDate")?);
+    let now = call.aws.clock.now();
+    let due = match expression {
+        Expression::Once(due) => Some(due),
+        Expression::Every(_) | Expression::Cron(_) => {
+            expression.next_after(from.map_or(now, |from| from.max(now)))
+        }
     };
-    let state = match input.text("State")?.unwrap_or("ENABLED") {
-        "ENABLED" => State::Enabled,
-        "DISABLED" => State::Disabled,
-        other => return Err(not_one_of(other, "state", "[ENABLED, DISABLED]")),
+    let after = match input.text("ActionAfterCompletion")? {
+        Some("DELETE") => AfterCompletion::Delete,
+        Some(_) | None => AfterCompletion::Keep,
+    };
+    let state = match input.text("State")? {
+        Some("DISABLED") => State::Disabled,
+        Some(_) | None => State::Enabled,
     };
     let (function, role, payload) = target(&input.required_structure("Target")?)?;
     if !call.aws.iam.trusts_scheduler(&role) {
@@ -122,7 +117,10 @@ fn read(call: Call<'_>, name: &str) -> Result<Schedule, ApiError> {
     Ok(Schedule {
         name: name.to_owned(),
         members: Value::Object(input.raw().clone()),
-        due: due + flexible(&input.required_structure("FlexibleTimeWindow")?)?,
+        expression,
+        due,
+        delay: flexible(&input.required_structure("FlexibleTimeWindow")?)?,
+        until,
         function,
         role,
         input: payload,
@@ -133,32 +131,60 @@ fn read(call: Call<'_>, name: &str) -> Result<Schedule, ApiError> {
     })
 }
 
-fn not_one_of(value: &str, member: &str, values: &str) -> ApiError {
-    not_satisfied(
-        value,
-        member,
-        &format!("Member must satisfy enum value set: {values}"),
-    )
+/// The options of a schedule that have a few values.
+fn check_options(input: &Input<'_>) -> Result<(), ApiError> {
+    let zone = input.text("ScheduleExpressionTimezone")?;
+    Violations::new(INVALID)
+        .length("description", input.text("Description")?, 0, 512)
+        .length("scheduleExpressionTimezone", zone, 1, 50)
+        .one_of("state", input.text("State")?, &["ENABLED", "DISABLED"])
+        .one_of(
+            "actionAfterCompletion",
+            input.text("ActionAfterCompletion")?,
+            &["NONE", "DELETE"],
+        )
+        .check()?;
+    match zone.filter(|zone| !["UTC", "Etc/UTC", "GMT", "Etc/GMT"].contains(zone)) {
+        None => Ok(()),
+        Some(zone) => Err(invalid(not_simulated(&format!(
+            "the time zone `{zone}` of a schedule, only UTC"
+        )))),
+    }
+}
+
+/// A time in seconds since 1970.
+fn date(input: &Input<'_>, member: &str) -> Result<Option<SystemTime>, ApiError> {
+    let seconds = input.number(member)?;
+    let read = |seconds: f64| {
+        let since = Duration::try_from_secs_f64(seconds).ok()?;
+        UNIX_EPOCH.checked_add(since)
+    };
+    let read = |seconds| read(seconds).ok_or_else(|| invalid(format!("Invalid {member}.")));
+    seconds.map(read).transpose()
 }
 
 /// How much later than its time a schedule may invoke its target: here it uses all of its window.
 fn flexible(window: &Input<'_>) -> Result<Duration, ApiError> {
     let minutes = window.integer("MaximumWindowInMinutes")?;
-    match (window.required_text("Mode")?, minutes) {
-        ("OFF", None) => Ok(Duration::ZERO),
+    let mode = window.required_text("Mode")?;
+    Violations::new(INVALID)
+        .range(
+            "flexibleTimeWindow.maximumWindowInMinutes",
+            minutes,
+            1,
+            1440,
+        )
+        .one_of("flexibleTimeWindow.mode", Some(mode), &["OFF", "FLEXIBLE"])
+        .check()?;
+    match (mode, minutes) {
         ("OFF", Some(_)) => Err(invalid(
             "MaximumWindowInMinutes should not be specified when FlexibleTimeWindow Mode is OFF.",
         )),
-        ("FLEXIBLE", Some(minutes @ 1..=1440)) => {
-            Ok(Duration::from_secs(60 * minutes.unsigned_abs()))
-        }
-        ("FLEXIBLE", _) => Err(invalid(
+        ("FLEXIBLE", None) => Err(invalid(
             "MaximumWindowInMinutes must be between 1 and 1440 when FlexibleTimeWindow Mode is FLEXIBLE.",
         )),
-        (mode, _) => Err(not_one_of(
-            mode,
-            "flexibleTimeWindow.mode",
-            "[OFF, FLEXIBLE]",
+        (_, minutes) => Ok(Duration::from_secs(
+            60 * minutes.unwrap_or(0).unsigned_abs(),
         )),
     }
 }
@@ -167,37 +193,30 @@ fn flexible(window: &Input<'_>) -> Result<Duration, ApiError> {
 fn target(target: &Input<'_>) -> Result<(String, String, Value), ApiError> {
     let function = target.required_text("Arn")?;
     if !function.starts_with("arn:") || !function.contains(":lambda:") {
-        let message = format!("Invalid Arn {function}: the rehearsal calls Lambda functions only.");
-        return Err(invalid(message));
+        return Err(invalid(not_simulated(&format!(
+            "schedules with the target `{function}`, only those with a Lambda function"
+        ))));
     }
     let role = target.required_text("RoleArn")?;
     let is_role = matches!(
         role.splitn(6, ':').collect::<Vec<_>>().as_slice(),
         ["arn", _, "iam", "", account, name] if account.len() == 12 && name.len() > 5 && name.starts_with("role/")
     );
-    if !is_role {
-        let constraint = "Member must satisfy regular expression pattern: \
-                          arn:aws[a-z-]*:iam::\\d{12}:role\\/[\\w+=,.@\\/-]+";
-        return Err(not_satisfied(role, "target.roleArn", constraint));
-    }
+    Violations::new(INVALID)
+        .pattern("target.roleArn", Some(role), ROLE, |_| is_role)
+        .check()?;
     if let Some(policy) = target.structure("RetryPolicy")? {
-        let limits = [
-            ("MaximumRetryAttempts", 0, 185),
-            ("MaximumEventAgeInSeconds", 60, 86_400),
-        ];
-        for (member, least, most) in limits {
-            let value = policy
-                .integer(member)?
-                .filter(|value| !(least..=most).contains(value));
-            if let Some(value) = value {
-                let constraint = format!("Member must have value between {least} and {most}");
-                return Err(not_satisfied(
-                    &value.to_string(),
-                    &format!("target.retryPolicy.{member}"),
-                    &constraint,
-                ));
-            }
-        }
+        let attempts = policy.integer("MaximumRetryAttempts")?;
+        let age = policy.integer("MaximumEventAgeInSeconds")?;
+        Violations::new(INVALID)
+            .range("target.retryPolicy.maximumRetryAttempts", attempts, 0, 185)
+            .range(
+                "target.retryPolicy.maximumEventAgeInSeconds",
+                age,
+                60,
+                86_400,
+            )
+            .check()?;
     }
     let input = target.text("Input")?.unwrap_or("{}");
     let payload = serde_json::from_str(input)
@@ -233,14 +252,14 @@ fn list_schedules(call: Call<'_>) -> Answer {
     let group = call.input.text("ScheduleGroup")?.unwrap_or("default");
     let prefix = call.input.text("NamePrefix")?.unwrap_or_default();
     let state = call.input.text("State")?;
-    let size = match call.input.integer("MaxResults")? {
-        None => 100,
-        Some(size @ 1..=100) => usize::try_from(size).unwrap_or(100),
-        Some(size) => {
-            let constraint = "Member must have value between 1 and 100";
-            return Err(not_satisfied(&size.to_string(), "maxResults", constraint));
-        }
-    };
+    let most = call.input.integer("MaxResults")?;
+    Violations::new(INVALID)
+        .range("maxResults", most, 1, 100)
+        .one_of("state", state, &["ENABLED", "DISABLED"])
+        .check()?;
+    let size = most
+        .and_then(|most| usize::try_from(most).ok())
+        .unwrap_or(100);
     let wanted = |schedule: &Schedule| {
         group == "default"
             && schedule.name.starts_with(prefix)

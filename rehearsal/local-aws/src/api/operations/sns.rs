@@ -2,14 +2,15 @@
 
 use serde_json::{Value, json};
 
-use crate::api::error::ApiError;
+use crate::api::error::{ApiError, not_simulated};
 use crate::api::input::Input;
 use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
 use crate::api::permission::no_resource;
+use crate::api::validation::not_null;
 use crate::iam::Permission;
 use crate::identity::ACCOUNT;
-use crate::sns::{Message, Publication, Subscription, malformed_arn, refusal};
+use crate::sns::{Message, Publication, Subscription, endpoint, malformed_arn, refusal};
 use crate::timeline;
 
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -34,13 +35,17 @@ fn no_topic() -> ApiError {
 }
 
 fn publish(call: Call<'_>) -> Answer {
-    let (member, topic) = match (call.input.text("TopicArn")?, call.input.text("TargetArn")?) {
+    let (topic, target) = (call.input.text("TopicArn")?, call.input.text("TargetArn")?);
+    let (member, topic) = match (topic, target) {
         (Some(topic), None) => ("TopicArn", topic),
         (None, Some(target)) => ("TargetArn", target),
         (Some(_), Some(_)) => {
             return Err(invalid(
                 "Invalid parameter: Only one of TopicArn, TargetArn and PhoneNumber may be given",
             ));
+        }
+        (None, None) if call.input.text("PhoneNumber")?.is_some() => {
+            return Err(invalid(not_simulated("messages to a phone number")));
         }
         (None, None) => {
             let message =
@@ -62,6 +67,11 @@ fn publish(call: Call<'_>) -> Answer {
     let wrong = malformed_arn(member, topic).or_else(|| refusal(publication));
     if let Some(message) = wrong {
         return Err(invalid(message));
+    }
+    if topic.contains(":endpoint/") {
+        return Err(invalid(format!(
+            "Invalid parameter: {member} Reason: No endpoint found for the target arn specified"
+        )));
     }
     known(call, topic)?;
     let message = Message {
@@ -92,7 +102,11 @@ fn attributes(input: &Input<'_>) -> Result<usize, ApiError> {
         }
         names.push(name);
         let value = attribute.required_structure("Value")?;
-        let kind = value.required_text("DataType")?;
+        let kind = value.text("DataType")?.filter(|kind| !kind.is_empty());
+        let kind = kind.ok_or_else(|| {
+            let member = format!("messageAttributes.{name}.member.dataType");
+            ApiError::new("ValidationError", not_null(&member))
+        })?;
         let member = match kind.split('.').next() {
             Some("String" | "Number") => "StringValue",
             Some("Binary") => "BinaryValue",
@@ -121,10 +135,22 @@ fn attributes(input: &Input<'_>) -> Result<usize, ApiError> {
     Ok(bytes)
 }
 
-/// Refuses a topic that does not exist.
+/// Refuses a topic that does not exist. One of another account has no policy that allows the caller anything.
 fn known(call: Call<'_>, topic: &str) -> Result<(), ApiError> {
-    let is_there = call.aws.sns.topics().iter().any(|known| known == topic);
-    is_there.then_some(()).ok_or_else(no_topic)
+    if call.aws.sns.topics().iter().any(|known| known == topic) {
+        return Ok(());
+    }
+    match topic.split(':').nth(4) {
+        Some(account) if account != ACCOUNT => {
+            let action = call.operation;
+            let message = format!(
+                "User is not authorized to perform: SNS:{action} on resource: {topic} because no resource-based policy \
+                 allows the SNS:{action} action"
+            );
+            Err(ApiError::new("AuthorizationError", message).with_status(403))
+        }
+        Some(_) | None => Err(no_topic()),
+    }
 }
 
 /// The topic that a request names.
@@ -177,15 +203,18 @@ fn subscribe(call: Call<'_>) -> Answer {
             return Err(invalid(message));
         }
     };
-    let endpoint = call
+    let given = call
         .input
         .text("Endpoint")?
         .filter(|endpoint| !endpoint.is_empty())
         .ok_or_else(|| invalid("Invalid parameter: Endpoint"))?;
+    if let Some(message) = endpoint::refusal(protocol, given, topic) {
+        return Err(invalid(message));
+    }
     let subscription = call.aws.sns.subscribe(Subscription {
         topic: topic.to_owned(),
         protocol: protocol.to_owned(),
-        endpoint: endpoint.to_owned(),
+        endpoint: given.to_owned(),
         confirmed,
         arn: format!("{topic}:{}", call.aws.ids.uuid()),
     });

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::*;
 use crate::api::input::Input;
+use crate::api::operation::Call;
 use crate::assumption::{Assumption, Assumptions};
 use crate::ecs::task_definition::Revision;
 use crate::iam::Permission;

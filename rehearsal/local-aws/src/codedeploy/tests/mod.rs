@@ -67,6 +67,7 @@ fn service(setup: &Setup) -> ServiceSettings {
             .map(|&event| event.to_owned())
             .collect(),
         alarms: vec![ALARM.to_owned()],
+        missing_alarms: Vec::new(),
         health_check: HealthCheck {
             path: "/".to_owned(),
             matcher: "200".to_owned(),

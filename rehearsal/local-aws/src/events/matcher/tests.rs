@@ -56,6 +56,19 @@ fn content_filters_match_as_the_user_guide_states() {
             json!([0, 5.1]),
         ),
         (json!({"numeric": [">=", 2]}), json!([2, 3]), json!([1])),
+        (
+            json!(300),
+            json!([300, 300.0, 3.0e2]),
+            json!(["300", 301, 300.1, null, true]),
+        ),
+        (json!(-1.50), json!([-1.5, -15e-1]), json!([1.5, "-1.5"])),
+        (json!(0), json!([0, 0.0, -0.0]), json!([false, null, ""])),
+        // Beyond five billion a number is a word.
+        (
+            json!(6_000_000_000_u64),
+            json!([6_000_000_000_u64]),
+            json!([6.0e9]),
+        ),
         (json!({"numeric": ["<", 2]}), json!([1]), json!([2])),
         (
             json!({"anything-but": "a"}),

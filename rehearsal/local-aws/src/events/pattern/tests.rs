@@ -35,8 +35,8 @@ fn values_are_matched_exactly() {
     );
     check(
         json!({"a": [300]}),
-        &[json!({"a": 300})],
-        &[json!({"a": 300.0}), json!({"a": "300"})],
+        &[json!({"a": 300}), json!({"a": 300.0}), json!({"a": 3.0e2})],
+        &[json!({"a": 301}), json!({"a": 300.5}), json!({"a": "300"})],
     );
     check(
         json!({"a": [""]}),

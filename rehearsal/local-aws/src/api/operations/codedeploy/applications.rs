@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::lookup::{application, application_named, listed};
 use super::permissions::{application_arn, on_application};
-use crate::api::error::ApiError;
+use crate::api::error::{ApiError, not_simulated};
 use crate::api::operation::{Answer, Call, Operation};
 use crate::api::permission::no_resource;
 use crate::codedeploy::{Application, State};
@@ -76,7 +76,7 @@ fn create_application(call: Call<'_>) -> Answer {
     if call.input.text("computePlatform")? != Some("ECS") {
         return Err(ApiError::new(
             "InvalidComputePlatformException",
-            "The compute platform must be ECS: the rehearsal simulates no other",
+            not_simulated("compute platforms other than ECS"),
         ));
     }
     let (id, now) = (call.aws.ids.uuid(), call.aws.clock.now());

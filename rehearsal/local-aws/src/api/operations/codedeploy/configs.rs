@@ -4,13 +4,14 @@ use serde_json::json;
 
 use super::lookup::{listed, no_config};
 use super::permissions::config_arn;
-use crate::api::error::ApiError;
+use crate::api::error::{ApiError, not_simulated};
 use crate::api::input::Input;
 use crate::api::operation::{Answer, Call, Operation};
 use crate::api::permission::no_resource;
-use crate::codedeploy::traffic::{ConfigRecord, DeploymentConfig, Routing};
+use crate::codedeploy::traffic::{ConfigRecord, DeploymentConfig, Routing, predefined_elsewhere};
 use crate::codedeploy::{DeploymentStatus, State};
 use crate::iam::Permission;
+use crate::identity::sha256_hex;
 use crate::stamp::epoch_seconds;
 
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -34,6 +35,18 @@ pub(super) const OPERATIONS: &[Operation] = &[
 
 fn get_deployment_config(call: Call<'_>) -> Answer {
     let name = call.input.required_text("deploymentConfigName")?;
+    let elsewhere = predefined_elsewhere();
+    if let Some(found) = elsewhere.iter().find(|found| found.name == name) {
+        let (member, how) = &found.how;
+        let mut described = json!({
+            "deploymentConfigId": uuid_of(name),
+            "deploymentConfigName": name,
+            "createTime": 0,
+            "computePlatform": found.platform,
+        });
+        described[member] = how.clone();
+        return Ok(json!({ "deploymentConfigInfo": described }));
+    }
     call.aws.codedeploy.read(|state| {
         let found = state.configs.iter().find(|found| found.config.name == name);
         let found = found.ok_or_else(|| no_config(name))?;
@@ -47,10 +60,25 @@ fn get_deployment_config(call: Call<'_>) -> Answer {
     })
 }
 
+/// An id that is always the same for a name.
+fn uuid_of(name: &str) -> String {
+    let hex = sha256_hex(name);
+    format!(
+        "{}-{}-4{}-a{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[13..16],
+        &hex[17..20],
+        &hex[20..32]
+    )
+}
+
 fn list_deployment_configs(call: Call<'_>) -> Answer {
     let names = |state: &State| {
+        let elsewhere = predefined_elsewhere().into_iter().map(|found| found.name);
         let configs = state.configs.iter();
-        configs.map(|found| found.config.name.clone()).collect()
+        let configs = configs.map(|found| found.config.name.clone());
+        elsewhere.chain(configs).collect()
     };
     listed(
         call,
@@ -65,7 +93,7 @@ fn create_deployment_config(call: Call<'_>) -> Answer {
     if call.input.text("computePlatform")? != Some("ECS") {
         return Err(ApiError::new(
             "InvalidComputePlatformException",
-            "The compute platform must be ECS: the rehearsal simulates no other",
+            not_simulated("compute platforms other than ECS"),
         ));
     }
     if call.input.structure("zonalConfig")?.is_some() {

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::lookup::{group, no_config};
 use super::permissions::{application_arn, config_arn, named_group_arn};
 use super::settings;
-use crate::api::error::ApiError;
+use crate::api::error::{ApiError, not_simulated};
 use crate::api::input::Input;
 use crate::api::operation::{Answer, Call, Operation};
 use crate::assumption::Assumption;
@@ -135,7 +135,7 @@ pub(super) fn app_spec_content<'a>(revision: &Input<'a>) -> Result<Input<'a>, Ap
         Some("S3" | "GitHub") => {
             return Err(ApiError::new(
                 "RevisionDoesNotExistException",
-                "The revision does not exist: the rehearsal has no S3 and no GitHub",
+                not_simulated("revisions in S3 and GitHub"),
             ));
         }
         Some(_) | None => return Err(invalid("The revision type must be AppSpecContent")),

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::permissions::{cluster_name, in_cluster};
 use super::services::{cluster, include, invalid};
 use super::task_definitions::{list_answer, list_size};
-use crate::api::error::ApiError;
+use crate::api::error::{ApiError, not_simulated};
 use crate::api::operation::{Answer, Call, Operation};
 use crate::api::permission::{full_arn, no_resource};
 use crate::api::throttle::Bucket;
@@ -146,7 +146,7 @@ fn list_container_instances(call: Call<'_>) -> Answer {
     if call.input.text("filter")?.is_some() {
         return Err(ApiError::new(
             "ServerException",
-            "the rehearsal does not read the cluster query language",
+            not_simulated("the cluster query language"),
         ));
     }
     let arns = call.aws.ecs.read(|state| {

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::services::{invalid, known_launch_type};
 use crate::api::error::ApiError;
 use crate::api::input::Input;
+use crate::ecs::launch::is_platform;
 use crate::ecs::registration::check_tags;
 use crate::ecs::task_definition::Revision;
 
@@ -72,7 +73,8 @@ fn check_launch(input: &Input<'_>, revision: &Revision) -> Result<(), ApiError> 
         )));
     }
     match (input.text("platformVersion")?, launch_type) {
-        (None | Some("LATEST" | "1.4.0" | "1.3.0"), "FARGATE") | (None, _) => Ok(()),
+        (None, _) => Ok(()),
+        (Some(version), "FARGATE") if is_platform(version) => Ok(()),
         (Some(_), "FARGATE") => Err(ApiError::new(
             "PlatformUnknownException",
             "The specified platform does not exist.",

@@ -1,9 +1,11 @@
 //! Elastic Load Balancing's operations (version 2).
 
+mod modify_listener;
 mod shapes;
 
 use serde_json::{Value, json};
 
+use self::modify_listener::{modify_listener, on_listener};
 use self::shapes::{
     describe_health, describe_listener, describe_load_balancer, describe_rules_of,
     describe_target_group, not_registered,
@@ -12,6 +14,7 @@ use crate::api::error::ApiError;
 use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
 use crate::api::permission::no_resource;
+use crate::api::validation::Violations;
 use crate::elb::{ListenerDescription, LoadBalancerDescription, TargetGroupDescription};
 use crate::identity::arn;
 
@@ -25,6 +28,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("DescribeRules", describe_rules, no_resource),
     Operation::new("DescribeTargetGroups", describe_target_groups, no_resource),
     Operation::new("DescribeTargetHealth", describe_target_health, no_resource).polled(),
+    Operation::new("ModifyListener", modify_listener, on_listener),
 ];
 
 fn describe_load_balancers(call: Call<'_>) -> Answer {
@@ -154,6 +158,9 @@ fn describe_target_health(call: Call<'_>) -> Answer {
     {
         return Err(invalid("Include must be AnomalyDetection or All"));
     }
+    let mut groups = call.aws.load_balancers.target_groups().into_iter();
+    let settings = groups.find(|known| known.arn == group);
+    let default_port = settings.map_or(80, |known| i64::from(known.settings.port));
     let mut wanted = Vec::new();
     for target in call.input.structures("Targets")? {
         wanted.push((target.required_text("Id")?, target.integer("Port")?));
@@ -168,7 +175,8 @@ fn describe_target_health(call: Call<'_>) -> Answer {
         false => wanted
             .into_iter()
             .map(|(id, port)| {
-                named(id, port).map_or_else(|| not_registered(id, port), describe_health)
+                let unregistered = || not_registered(id, port.unwrap_or(default_port));
+                named(id, port).map_or_else(unregistered, describe_health)
             })
             .collect(),
     };
@@ -251,13 +259,13 @@ fn chosen<T>(all: Vec<T>, keys: &[Key<'_, T>], missing: &ApiError) -> Result<Vec
 }
 
 fn answer(call: Call<'_>, member: &str, items: Vec<Value>) -> Answer {
-    let size = match call.input.integer("PageSize")? {
-        None => 400,
-        Some(size @ 1..=400) => usize::try_from(size).unwrap_or(400),
-        Some(_) => {
-            return Err(invalid("PageSize must be between 1 and 400"));
-        }
-    };
+    let size = call.input.integer("PageSize")?;
+    Violations::new("ValidationError")
+        .range("pageSize", size, 1, 400)
+        .check()?;
+    let size = size
+        .and_then(|size| usize::try_from(size).ok())
+        .unwrap_or(400);
     let part = page(items, size, call.input.text("Marker")?);
     let part = part.map_err(|_| invalid("The marker is not valid"))?;
     Ok(json!({ member: part.items, "NextMarker": part.next_token }))

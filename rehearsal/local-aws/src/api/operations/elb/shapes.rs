@@ -108,8 +108,10 @@ pub(super) fn describe_health(target: &TargetHealth) -> Value {
     })
 }
 
-pub(super) fn not_registered(id: &str, port: Option<i64>) -> Value {
+/// A target that the group does not have. Without a port it is the group's (recorded).
+pub(super) fn not_registered(id: &str, port: i64) -> Value {
     json!({
+        "HealthCheckPort": port.to_string(),
         "Target": { "Id": id, "Port": port },
         "TargetHealth": {
             "State": "unused",

@@ -1,0 +1,120 @@
+//! ModifyListener: a person points a listener at other target groups, for instance back at blue after a deployment that
+//! failed without a rollback.
+
+use serde_json::json;
+
+use super::shapes::describe_listener;
+use super::{are_arns, invalid, no_listener, no_target_group};
+use crate::api::error::{ApiError, not_simulated};
+use crate::api::input::Input;
+use crate::api::operation::{Answer, Call};
+use crate::api::validation::Violations;
+use crate::elb::Forward;
+use crate::iam::Permission;
+
+/// What a listener has beside its action, and does not change here.
+const FIXED: [&str; 6] = [
+    "Port",
+    "Protocol",
+    "SslPolicy",
+    "Certificates",
+    "AlpnPolicy",
+    "MutualAuthentication",
+];
+
+pub(super) fn modify_listener(call: Call<'_>) -> Answer {
+    let arn = call.input.required_text("ListenerArn")?;
+    are_arns(&[arn], "listener")?;
+    let mut listeners = call.aws.load_balancers.listeners().into_iter();
+    let listener = listeners.find(|known| known.arn == arn);
+    let listener = listener.ok_or_else(no_listener)?;
+    if let Some(member) = FIXED
+        .iter()
+        .find(|member| call.input.value(member).is_some())
+    {
+        let what = format!("a change of a listener's {member}, only of its DefaultActions");
+        return Err(invalid(not_simulated(&what)));
+    }
+    let actions = call.input.structures("DefaultActions")?;
+    let forward = match actions.as_slice() {
+        // Without an action the listener stays as it is.
+        [] => return Ok(json!({ "Listeners": [describe_listener(&listener)] })),
+        [action] => forward(action)?,
+        [_, _, ..] => {
+            return Err(invalid(not_simulated(
+                "several actions of a listener, only one that forwards",
+            )));
+        }
+    };
+    let groups = call.aws.load_balancers.target_groups();
+    for part in &forward {
+        let group = groups
+            .iter()
+            .find(|known| known.arn == part.target_group_arn);
+        let group = group.ok_or_else(no_target_group)?;
+        let mut others = group.load_balancer_arns.iter();
+        if others.any(|other| *other != listener.load_balancer_arn) {
+            let message = format!(
+                "The following target groups cannot be associated with more than one load balancer: {}",
+                group.arn
+            );
+            return Err(ApiError::new("TargetGroupAssociationLimit", message));
+        }
+    }
+    call.aws.load_balancers.set_forward(arn, forward);
+    let mut listeners = call.aws.load_balancers.listeners().into_iter();
+    let changed = listeners.find(|known| known.arn == arn);
+    Ok(json!({ "Listeners": [describe_listener(&changed.unwrap_or(listener))] }))
+}
+
+/// The target groups of an action, named in one of the two ways or in both.
+fn forward(action: &Input<'_>) -> Result<Vec<Forward>, ApiError> {
+    let kind = action.required_text("Type")?;
+    if kind != "forward" {
+        let what = format!("a listener's action `{kind}`, only `forward`");
+        return Err(invalid(not_simulated(&what)));
+    }
+    let single = action.text("TargetGroupArn")?;
+    let config = action.structure("ForwardConfig")?;
+    let groups = config.map(|config| config.structures("TargetGroups"));
+    let mut forward = Vec::new();
+    for group in groups.transpose()?.unwrap_or_default() {
+        let weight = group.integer("Weight")?;
+        Violations::new("ValidationError")
+            .range("weight", weight, 0, 999)
+            .check()?;
+        forward.push(Forward {
+            target_group_arn: group.required_text("TargetGroupArn")?.to_owned(),
+            weight: u32::try_from(weight.unwrap_or(1)).unwrap_or(1),
+        });
+    }
+    match (single, forward.as_slice()) {
+        (None, []) => {
+            return Err(invalid(
+                "You must specify the target group that the action forwards to",
+            ));
+        }
+        (Some(single), []) => forward.push(Forward {
+            target_group_arn: single.to_owned(),
+            weight: 1,
+        }),
+        (Some(single), [only]) if only.target_group_arn == single => {}
+        (Some(_), [_, ..]) => {
+            return Err(invalid(
+                "You cannot specify both a target group ARN and a forward config with different target groups",
+            ));
+        }
+        (None, [_, ..]) => {}
+    }
+    let arns: Vec<&str> = forward
+        .iter()
+        .map(|part| part.target_group_arn.as_str())
+        .collect();
+    are_arns(&arns, "targetgroup")?;
+    Ok(forward)
+}
+
+/// SAR, Elastic Load Balancing V2: the listener.
+pub(super) fn on_listener(call: Call<'_>) -> Vec<Permission> {
+    vec![call.on(call.named_or_any("ListenerArn"))]
+}

@@ -1,0 +1,150 @@
+//! Calls that are signed for another Region than the one that the rehearsal has.
+
+use serde_json::Value;
+
+use super::error::ApiError;
+use super::operations;
+use super::request::Request;
+use super::service::{Protocol, Service};
+use crate::identity::REGION;
+
+/// Refuses a call for another Region. A resource of this Region that it names is answered as that Region would, where
+/// that is recorded; otherwise this Region's endpoint refuses the signature.
+pub(super) fn check(request: &Request, signed: Option<&str>) -> Result<(), ApiError> {
+    let Some(other) = signed.filter(|signed| *signed != REGION) else {
+        return Ok(());
+    };
+    let text = |member: &str| request.members.get(member).and_then(Value::as_str);
+    match request.service {
+        // Every Region's endpoint says the same of a caller.
+        Service::Sts => Ok(()),
+        Service::Sns => {
+            let named = ["TopicArn", "TargetArn"].into_iter();
+            let mut named = named.filter_map(|member| Some((member, text(member)?)));
+            let elsewhere = named.find(|(_, arn)| region_of(arn).is_some_and(|of| of != other));
+            Err(match elsewhere {
+                Some((member, _)) => {
+                    ApiError::new("InvalidParameter", format!("Invalid parameter: {member}"))
+                }
+                None => unfit(Protocol::Query(""), other),
+            })
+        }
+        Service::Lambda => {
+            let region = text("FunctionName").and_then(region_of);
+            Err(match region.filter(|region| *region != other) {
+                Some(region) => operations::not_reachable(region, other),
+                None => unfit(Protocol::Rest, other),
+            })
+        }
+        Service::CloudWatch
+        | Service::CodeDeploy
+        | Service::Ecr
+        | Service::Ecs
+        | Service::Elb
+        | Service::Events
+        | Service::Logs
+        | Service::Scheduler => Err(unfit(request.service.protocol(), other)),
+    }
+}
+
+fn region_of(arn: &str) -> Option<&str> {
+    arn.strip_prefix("arn:")?.split(':').nth(2)
+}
+
+/// AWS's sentence for a credential of another Region, and what to do here.
+fn unfit(protocol: Protocol, region: &str) -> ApiError {
+    let message = format!(
+        "Credential should be scoped to a valid Region, not '{region}'. (hint: the rehearsal has the Region {REGION}, set \
+         AWS_REGION and AWS_DEFAULT_REGION to it)"
+    );
+    match protocol {
+        Protocol::Query(_) => ApiError::new("SignatureDoesNotMatch", message).with_status(403),
+        Protocol::Json | Protocol::QueryCompatibleJson => {
+            ApiError::new("InvalidSignatureException", message)
+        }
+        Protocol::Rest => ApiError::new("InvalidSignatureException", message).with_status(403),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn refused(service: Service, members: Value, region: &str) -> Option<(String, String)> {
+        let request = Request {
+            service,
+            operation: "Any".to_owned(),
+            members,
+        };
+        let error = check(&request, Some(region)).err()?;
+        Some((error.code.into_owned(), error.message))
+    }
+
+    #[test]
+    fn a_call_for_another_region_finds_nothing_of_this_one() {
+        let here = "arn:aws:sns:eu-central-1:111122223333:outcomes";
+        let there = "arn:aws:sns:us-east-1:111122223333:outcomes";
+        let function = "arn:aws:lambda:eu-central-1:111122223333:function:f";
+        for (service, members, code, message) in [
+            (
+                Service::Sns,
+                json!({ "TopicArn": here }),
+                "InvalidParameter",
+                "Invalid parameter: TopicArn",
+            ),
+            (
+                Service::Sns,
+                json!({ "TargetArn": here }),
+                "InvalidParameter",
+                "Invalid parameter: TargetArn",
+            ),
+            (
+                Service::Sns,
+                json!({ "TopicArn": there }),
+                "SignatureDoesNotMatch",
+                "Credential should be",
+            ),
+            (
+                Service::Sns,
+                json!({}),
+                "SignatureDoesNotMatch",
+                "Credential should be",
+            ),
+            (
+                Service::Lambda,
+                json!({ "FunctionName": function }),
+                "ResourceNotFoundException",
+                "Functions from 'eu-central-1' are not reachable in this region ('us-east-1')",
+            ),
+            (
+                Service::Lambda,
+                json!({ "FunctionName": "f" }),
+                "InvalidSignatureException",
+                "Credential",
+            ),
+            (
+                Service::Ecs,
+                json!({}),
+                "InvalidSignatureException",
+                "Credential should be",
+            ),
+            (
+                Service::Elb,
+                json!({}),
+                "SignatureDoesNotMatch",
+                "Credential should be",
+            ),
+        ] {
+            let (found, sentence) = refused(service, members.clone(), "us-east-1").unwrap();
+            assert_eq!(found, code, "{service:?} {members}");
+            assert!(
+                sentence.starts_with(message),
+                "{service:?} {members}: {sentence}"
+            );
+        }
+        assert_eq!(refused(Service::Ecs, json!({}), REGION), None);
+        assert_eq!(refused(Service::Sts, json!({}), "us-east-1"), None);
+    }
+}
