@@ -176,7 +176,7 @@ fn asked<'a>(config: &'a Config, request: &Request) -> Result<Reconciliation<'a>
 fn due(rule: &TagRule) -> Search {
     match rule {
         TagRule::Exact(tag) => Search::Tag(tag.clone()),
-        TagRule::Glob(_) | TagRule::Semver(_) => Search::All,
+        TagRule::Glob(_) | TagRule::Regex(_) | TagRule::Semver(_) => Search::All,
     }
 }
 
@@ -185,7 +185,10 @@ fn nobody_follows(config: &Config, repository: &Repository, tag: &Tag) -> String
         .pipelines
         .iter()
         .filter(|pipeline| pipeline.repository == *repository)
-        .map(|pipeline| format!("`{}`", pipeline.tag))
+        .map(|pipeline| {
+            let (rule, why) = (&pipeline.tag, pipeline.tag.mismatch(tag));
+            why.map_or_else(|| format!("`{rule}`"), |why| format!("`{rule}` ({why})"))
+        })
         .collect();
     if rules.is_empty() {
         format!("no pipeline follows the repository `{repository}`")
@@ -327,7 +330,7 @@ impl Reconciliation<'_> {
                 let (_, tag) = rule.choose(std::slice::from_ref(detail))?;
                 Some(tag)
             }
-            TagRule::Exact(_) | TagRule::Glob(_) => None,
+            TagRule::Exact(_) | TagRule::Glob(_) | TagRule::Regex(_) => None,
         }
     }
 }
