@@ -10,7 +10,6 @@ use std::str::FromStr;
 use globset::{GlobBuilder, GlobMatcher};
 use semver::{Version, VersionReq};
 
-use crate::events;
 use crate::names::{InvalidName, Tag, shortened};
 use crate::observed::ImageDetail;
 
@@ -77,7 +76,7 @@ impl TagRule {
     pub fn choose<'a>(&self, images: &'a [ImageDetail]) -> Option<(&'a ImageDetail, &'a Tag)> {
         let matching = images
             .iter()
-            .filter(|image| is_runnable(image))
+            .filter(|image| image.is_runnable())
             .flat_map(|image| image.tags.iter().map(move |tag| (image, tag)))
             .filter(|(_, tag)| self.matches(tag));
         // Where two are equal the greater digest wins, so that every reconciliation chooses the same one.
@@ -126,14 +125,6 @@ fn is_referrer(tag: &Tag) -> bool {
             digits == 64 || (digits > 64 && at == 0)
         })
     })
-}
-
-/// An artifact that says it is something else than a container image (a chart, a signature) cannot run.
-pub(crate) fn is_runnable(image: &ImageDetail) -> bool {
-    image
-        .artifact_media_type
-        .as_deref()
-        .is_none_or(events::is_image)
 }
 
 /// A `tag` that is no rule, or one that means less than it says.
