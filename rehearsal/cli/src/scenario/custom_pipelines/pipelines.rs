@@ -125,8 +125,10 @@ fn pipeline(given: &Value) -> Option<Pipeline> {
 /// Whether ECR could have a repository with this name. With any other name, no image could be deployed before the
 /// functions refuse it.
 fn is_repository(name: &str) -> bool {
-    let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/".contains(c);
-    name.chars().all(is_allowed)
+    let is_letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    // A separator stands alone, and between letters.
+    let mut words = name.split(['.', '_', '-', '/']);
+    words.all(|word| !word.is_empty() && word.chars().all(is_letter))
 }
 
 /// The containers that the file names, the migration's last. If it names none, the service's name is the default.
