@@ -1,8 +1,8 @@
 //! What wakes the functions: every one of them reads any JSON, or refuses it with a reason.
 
 use rules::events::{
-    FinishEvent, HookCall, Request, StartEvent, StateChange, TaskChanged, UnreadableEvent, Wanted,
-    Way,
+    FinishEvent, HookCall, Request, StartEvent, StateChange, Subject, TaskChanged, UnreadableEvent,
+    Wanted, Way,
 };
 use rules::start::Force;
 use rules::{events, migration};
@@ -142,8 +142,12 @@ fn repeats_nothing_secret(event: &Value) {
     const PLANTED: &str = "planted-value-4711";
     let mut event = event.clone();
     plant(&mut event, PLANTED, false);
+    let of_start = match StartEvent::parse(&event) {
+        Ok(StartEvent::Unreadable { error, .. }) | Err(error) => Some(error),
+        Ok(_) => None,
+    };
     let refusals = [
-        StartEvent::parse(&event).err(),
+        of_start,
         FinishEvent::parse(&event).err(),
         HookCall::parse(&event).err(),
         StateChange::parse(&event).err(),
@@ -179,15 +183,20 @@ fn plant(value: &mut Value, planted: &str, is_secret: bool) {
 fn is_what_is_there(event: &Value, read: &StartEvent) {
     let detail = &event["detail"];
     match read {
-        StartEvent::Pushed { image, tag, at: _ } => {
+        StartEvent::Pushed { image, tag, at } => {
             assert_eq!(image.tag.as_ref(), Some(tag));
             assert_eq!(detail["image-tag"], tag.as_str());
             assert_eq!(detail["image-digest"], image.digest.as_str());
             assert_eq!(detail["repository-name"], image.repository.as_str());
-            assert_eq!(
-                (&detail["result"], &detail["action-type"]),
-                (&json!("SUCCESS"), &json!("PUSH"))
-            );
+            let is_pull_through = event["detail-type"] == "ECR Pull Through Cache Action";
+            assert_eq!(at.is_none(), is_pull_through);
+            for outcome in ["result", "sync-status"] {
+                let given = detail[outcome].as_str();
+                let is_its_own = (outcome == "sync-status") == is_pull_through;
+                assert!(!is_its_own || given.is_none_or(|given| given == "SUCCESS"));
+            }
+            let action = detail["action-type"].as_str();
+            assert!(is_pull_through || action.is_none_or(|action| action != "DELETE"));
         }
         StartEvent::DeploymentEnded {
             application,
@@ -217,6 +226,21 @@ fn is_what_is_there(event: &Value, read: &StartEvent) {
         }
         StartEvent::Routine => assert_eq!(event["detail-type"], "Scheduled Event"),
         StartEvent::Ignored(reason) => is_a_reason(reason),
+        StartEvent::Unreadable { subject, error } => {
+            names_a_place(event, error);
+            match subject {
+                Subject::Repository(repository) => {
+                    assert_eq!(detail["repository-name"], repository.as_str());
+                }
+                Subject::DeploymentGroup {
+                    application,
+                    deployment_group,
+                } => {
+                    assert_eq!(detail["application"], application.as_str());
+                    assert_eq!(detail["deploymentGroup"], deployment_group.as_str());
+                }
+            }
+        }
     }
 }
 

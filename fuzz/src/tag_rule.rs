@@ -43,6 +43,7 @@ fn matches_what_it_says(written: &str, rule: &TagRule) {
         TagRule::Exact(_) => written.to_owned(),
         TagRule::Glob(_) if written.contains(['[', ']', '{', '}', '\\']) => return,
         TagRule::Glob(_) => written.replace('?', "x").replace('*', ""),
+        TagRule::Regex(_) => return,
         TagRule::Semver(_) => match written.strip_prefix("semver:=") {
             Some(version) if version.split('.').count() >= 3 => version.to_owned(),
             Some(_) | None => return,
@@ -51,7 +52,7 @@ fn matches_what_it_says(written: &str, rule: &TagRule) {
     // What is no tag is never pushed. A range may name several versions, or a part of one.
     if let Ok(tag) = literal.parse::<Tag>() {
         let is_range = literal.contains(['x', 'X', '+']) && matches!(rule, TagRule::Semver(_));
-        let is_signature = tag.as_str().starts_with("sha256-");
+        let is_signature = tag.as_str().contains("sha256-") || tag.as_str().contains("sha512-");
         assert!(
             rule.matches(&tag) || is_range || is_signature,
             "{rule} {tag}"

@@ -12,9 +12,10 @@ use crate::template::read::{functions, triggers};
 /// What a function makes of an event, in one line; the refusal where it cannot read it.
 fn reading(function: &str, event: &Value) -> Result<String, String> {
     match function {
-        "start-deployment" => StartEvent::parse(event)
-            .map(said_of_start)
-            .map_err(|error| error.to_string()),
+        "start-deployment" => match StartEvent::parse(event) {
+            Ok(StartEvent::Unreadable { error, .. }) | Err(error) => Err(error.to_string()),
+            Ok(read) => Ok(said_of_start(read)),
+        },
         "finish-migration" => FinishEvent::parse(event)
             .map(said_of_finish)
             .map_err(|error| error.to_string()),
@@ -43,7 +44,10 @@ fn is_hook(function: &str) -> bool {
 
 fn said_of_start(event: StartEvent) -> String {
     match event {
-        StartEvent::Pushed { image, tag, at } => format!("pushed {image} as {tag} at {at}"),
+        StartEvent::Pushed { image, tag, at } => {
+            let at = at.map_or_else(|| "no order".to_owned(), |at| format!("at {at}"));
+            format!("pushed {image} as {tag} {at}")
+        }
         StartEvent::DeploymentEnded {
             application,
             deployment_group,
@@ -70,6 +74,7 @@ fn said_of_start(event: StartEvent) -> String {
             format!("asked for {pipeline}, {wanted:?}, force {force:?}, {way:?}, dry run {dry_run}")
         }
         StartEvent::Ignored(reason) => format!("ignored: {reason}"),
+        StartEvent::Unreadable { error, .. } => error.to_string(),
     }
 }
 

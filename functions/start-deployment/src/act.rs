@@ -303,10 +303,11 @@ impl Handler {
         };
         let unusable = |unusable: revision::Unusable| Failure::Refused(unusable.to_string());
         let production = &observation.production;
+        let host = &started.extra.registry;
         match reconciliation.pipeline.revision_from {
             RevisionFrom::Production => {
-                let request =
-                    revision::next(&production.definition, &production.matching, image, &marks);
+                let (definition, matching) = (&production.definition, &production.matching);
+                let request = revision::next(definition, matching, image, host, &marks);
                 Next::of(
                     reconciliation,
                     request.map_err(unusable)?,
@@ -320,8 +321,10 @@ impl Handler {
                     .await?;
                 let matching =
                     revision::matching(reconciliation.pipeline, &latest).map_err(unusable)?;
+                // The deployment names what is behind the load balancer now.
+                revision::is_behind(&production.load_balancer, &latest).map_err(unusable)?;
                 let request =
-                    revision::next(&latest, &matching, image, &marks).map_err(unusable)?;
+                    revision::next(&latest, &matching, image, host, &marks).map_err(unusable)?;
                 Next::of(reconciliation, request, &matching)
             }
         }

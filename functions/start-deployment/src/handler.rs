@@ -15,7 +15,7 @@ use rules::covered::Covered;
 use rules::environment::{Mode, Starting};
 use rules::events::{self, StartEvent};
 use rules::names::PipelineName;
-use rules::reconcile::{self, Concerned, Effect, Reconciliation, Search};
+use rules::reconcile::{self, Concerned, Effect, NothingToDo, Reconciliation, Search};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -64,8 +64,11 @@ impl Handler {
             return Ok(nothing_reconciled(&reason));
         }
         let event = StartEvent::parse(&event)?;
-        let reconciliations = reconcile::concerned(&started.config, &event)
-            .map_err(|unknown| Failure::Refused(unknown.to_string()))?;
+        let reconciliations =
+            reconcile::concerned(&started.config, &event).map_err(|nothing| match nothing {
+                NothingToDo::NoSuchPipeline { .. } => Failure::Refused(nothing.to_string()),
+                NothingToDo::Unreadable(error) => Failure::from(error),
+            })?;
         let reconciliations = match reconciliations {
             Concerned::Reconciliations(reconciliations) => reconciliations,
             Concerned::None(reason) => return Ok(nothing_reconciled(&reason)),

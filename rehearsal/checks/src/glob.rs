@@ -1,12 +1,14 @@
 //! Globs of tag rules, implemented a second time from the documentation: `*` is any text, `?` any character, `[a-z]`
-//! one of these, `[!a]` any other, `{a,b}` one of these globs; a backslash escapes the next character.
+//! one of these, `[!a]` any other, `{a,b}` one of these globs, of which one may be empty; a backslash escapes the next
+//! character.
 //!
 //! Matching reads a text once and keeps all current positions in the glob, so its cost is the product of their lengths.
 
 use std::collections::BTreeSet;
 
 /// The characters that ECR allows in a tag.
-const TAG_CHARACTERS: &str = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.-";
+pub(crate) const TAG_CHARACTERS: &str =
+    "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_.-";
 const LONGEST_TAG: usize = 128;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -159,14 +161,11 @@ fn this(character: char) -> Part {
     Part::One(Wanted::Within(vec![(character, character)]))
 }
 
-/// Reads past the closing brace. Empty alternatives do not count.
+/// Reads past the closing brace.
 fn alternatives(rest: &mut &[char]) -> Option<Vec<Vec<Part>>> {
     let mut all = Vec::new();
     loop {
-        let parts = sequence(rest, Within::Braces)?;
-        if !parts.is_empty() {
-            all.push(parts);
-        }
+        all.push(sequence(rest, Within::Braces)?);
         let (&end, after) = rest.split_first()?;
         *rest = after;
         if end == '}' {
@@ -220,8 +219,7 @@ fn compile(parts: &[Part], steps: &mut Vec<Step>) {
                     steps.push(Step::To(Vec::new()));
                 }
                 let behind = steps.len();
-                // A glob without alternatives has one choice.
-                steps[fork] = Step::To(if all.is_empty() { vec![behind] } else { begins });
+                steps[fork] = Step::To(begins);
                 for end in ends {
                     steps[end] = Step::To(vec![behind]);
                 }
@@ -251,7 +249,7 @@ fn fill(parts: &[Part], filling: &str, alternative: usize, tag: &mut String) {
     }
 }
 
-fn is_tag(text: &str) -> bool {
+pub(crate) fn is_tag(text: &str) -> bool {
     text.chars()
         .all(|character| TAG_CHARACTERS.contains(character))
         && !text.starts_with(['.', '-'])
@@ -275,7 +273,7 @@ mod tests {
             ("{main,trunk}-*", "main-1 trunk-", "other-1"),
             ("{a,{b,c}}x", "ax bx cx", "x"),
             ("{release,v[0-9]}.?", "release.1 v3.x", "v.x"),
-            ("a{,b}", "ab", "a"),
+            ("a{,b}", "ab a", "b"),
             ("[a-]1", "a1 -1", "b1"),
             ("[]a]1", "a1 ]1", "b1"),
             ("*", "x 1", ""),

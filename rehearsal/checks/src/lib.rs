@@ -9,10 +9,12 @@ mod glob;
 pub mod history;
 mod invariants;
 pub mod needed;
+mod regex;
 
 pub use expectation::{Expectation, Provided, judge_claims};
 pub use glob::Glob;
 pub use invariants::judge;
+pub use regex::Regex;
 
 /// The version that serves when a scenario starts.
 pub const BLUE: &str = "1.0.0";

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use serde_json::json;
 
-use crate::names::{FunctionName, PipelineName, StackName, TopicArn};
+use crate::names::{FunctionName, PipelineName, RegistryHost, StackName, TopicArn};
 use crate::problem::Problems;
 
 /// Path of the configuration file; in AWS `/opt/pipelines.toml`, from the layer made of `config/`.
@@ -28,6 +28,8 @@ pub const HOOK_AFTER_ALLOW_TRAFFIC: &str = "GREENLIGHT_HOOK_AFTER_ALLOW_TRAFFIC"
 pub const MODE: &str = "GREENLIGHT_MODE";
 /// Name of the CloudFormation stack, which marks the revisions that it registers (`start-deployment` only).
 pub const STACK: &str = "GREENLIGHT_STACK";
+/// Host of the ECR registry of this account and Region (`start-deployment` only).
+pub const REGISTRY: &str = "GREENLIGHT_REGISTRY";
 /// ARN of `finish-migration`, which the time-out schedule of a migration calls (`run-migration` only).
 pub const FINISH_MIGRATION_ARN: &str = "GREENLIGHT_FINISH_MIGRATION_ARN";
 /// ARN of the role with which EventBridge Scheduler calls `finish-migration` (`run-migration` only).
@@ -109,6 +111,8 @@ pub struct Starting {
     pub mode: Mode,
     /// The stack that this function belongs to.
     pub stack: StackName,
+    /// The registry whose images are deployed.
+    pub registry: RegistryHost,
 }
 
 impl Starting {
@@ -124,10 +128,13 @@ impl Starting {
             problems,
         )
         .and_then(|text| problems.parse(STACK, text));
+        let registry = required(variables, REGISTRY, "the host of an ECR registry", problems)
+            .and_then(|text| problems.parse(REGISTRY, text));
         Some(Self {
             hooks: hooks?,
             mode: mode?,
             stack: stack?,
+            registry: registry?,
         })
     }
 

@@ -4,6 +4,8 @@
 //! A name is checked for what would make it unusable (empty, blanks, wrong shape), not for everything that AWS may
 //! refuse: AWS's own answer is clearer than our copy of its rules.
 
+mod repository;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -11,16 +13,25 @@ use serde::{Deserialize, Serialize};
 
 /// A value that is not what its place needs; the sentence names what was given and what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is not {expected}")]
+#[error("`{given}` is not {expected}{}", hint_of(.meant.as_ref()))]
 pub struct InvalidName {
     /// What was given, cut to a length that fits in a message.
     pub given: String,
     /// What was expected.
     pub expected: &'static str,
+    /// What was probably meant.
+    pub meant: Option<String>,
+}
+
+fn hint_of(meant: Option<&String>) -> String {
+    meant.map_or_else(String::new, |meant| format!(" (hint: write `{meant}`)"))
 }
 
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $expected:literal, $accepts:expr) => {
+        name!($(#[$doc])* $name, $expected, $accepts, |_| None);
+    };
+    ($(#[$doc:meta])* $name:ident, $expected:literal, $accepts:expr, $meant:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -41,7 +52,8 @@ macro_rules! name {
                 if accepts(given) {
                     Ok(Self(given.to_owned()))
                 } else {
-                    Err(InvalidName { given: shortened(given), expected: $expected })
+                    let meant: fn(&str) -> Option<String> = $meant;
+                    Err(InvalidName { given: shortened(given), expected: $expected, meant: meant(given) })
                 }
             }
         }
@@ -77,11 +89,15 @@ name!(
 name!(
     /// An ECR repository, without the registry: `shop/web`.
     Repository,
-    "an ECR repository name such as `shop/web`: lower-case letters, digits and `._-/`, no registry, no tag",
-    |text| (2..=256).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-/".contains(&b))
-        && !text.starts_with('/')
-        && !text.ends_with('/')
+    "an ECR repository name such as `shop/web`: lower-case letters and digits, with one of `._-/` between them, no registry, no tag",
+    repository::is_name,
+    repository::meant
+);
+name!(
+    /// The host of an ECR registry: `111122223333.dkr.ecr.eu-central-1.amazonaws.com`.
+    RegistryHost,
+    "the host of an ECR registry such as `111122223333.dkr.ecr.eu-central-1.amazonaws.com`",
+    repository::is_registry
 );
 name!(
     /// An image tag: what people call an image.

@@ -8,6 +8,7 @@ mod service;
 mod task;
 
 pub use image::ImageDetail;
+pub(crate) use image::is_container_image;
 pub use load_balancer::{
     GroupHealth, Listener, ListenerRule, RuleAction, RuleCondition, TargetHealth,
 };

@@ -3,11 +3,11 @@
 use time::UtcDateTime;
 
 use crate::config::{Config, Pipeline};
-use crate::events::{Request, StartEvent, Wanted, Way};
-use crate::names::{Digest, Image, Repository, Tag};
+use crate::events::{Request, StartEvent, Subject, UnreadableEvent, Wanted, Way};
+use crate::names::{Digest, Image, Repository, Tag, shortened};
 use crate::observed::ImageDetail;
 use crate::start::{AskedBy, Candidate, Chosen, Force, Observed, Skip};
-use crate::tag_rule::{self, TagRule};
+use crate::tag_rule::TagRule;
 
 /// One pipeline to reconcile.
 #[derive(Debug, Clone)]
@@ -20,7 +20,7 @@ pub struct Reconciliation<'a> {
     pub force: Force,
     /// Where its candidate is found.
     pub search: Search,
-    /// When the event happened: deployments before it were not about it.
+    /// When the event happened, where that is an order: deployments before it were not about it.
     pub event_at: Option<UtcDateTime>,
     /// Whether to act, or only to report what would be done.
     pub effect: Effect,
@@ -68,22 +68,27 @@ pub enum Concerned<'a> {
     None(String),
 }
 
-/// A request for a pipeline that is not configured.
+/// An event that concerns a pipeline, or says so, and of which nothing can be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("no pipeline is named `{given}`, expected one of {expected}")]
-pub struct NoSuchPipeline {
-    given: String,
-    expected: String,
+pub enum NothingToDo {
+    /// A request for a pipeline that is not configured.
+    #[error("no pipeline is named `{given}`, expected one of {expected}")]
+    NoSuchPipeline {
+        /// What was given.
+        given: String,
+        /// The pipelines that there are.
+        expected: String,
+    },
+    /// An event about a pipeline's repository or deployment group that cannot be read.
+    #[error(transparent)]
+    Unreadable(#[from] UnreadableEvent),
 }
 
 /// The pipelines that an event concerns.
 ///
 /// # Errors
-/// A request names a pipeline that is not configured.
-pub fn concerned<'a>(
-    config: &'a Config,
-    event: &StartEvent,
-) -> Result<Concerned<'a>, NoSuchPipeline> {
+/// A request names a pipeline that is not configured, or the event is about a pipeline and cannot be read.
+pub fn concerned<'a>(config: &'a Config, event: &StartEvent) -> Result<Concerned<'a>, NothingToDo> {
     Ok(match event {
         StartEvent::Ignored(reason) => Concerned::None(reason.clone()),
         StartEvent::Routine => {
@@ -94,9 +99,7 @@ pub fn concerned<'a>(
             deployment_group,
         } => match config.of_group(application, deployment_group) {
             Some(pipeline) => Concerned::Reconciliations(vec![routine(pipeline)]),
-            None => Concerned::None(format!(
-                "no pipeline has the deployment group `{deployment_group}` of `{application}`"
-            )),
+            None => no_such_group(application.as_str(), deployment_group.as_str()),
         },
         StartEvent::Pushed { image, tag, at } => {
             let following = config.following(&image.repository, tag);
@@ -115,7 +118,52 @@ pub fn concerned<'a>(
             )
         }
         StartEvent::Asked(request) => Concerned::Reconciliations(vec![asked(config, request)?]),
+        StartEvent::Unreadable { subject, error } => unreadable(config, subject, error)?,
     })
+}
+
+fn unreadable<'a>(
+    config: &Config,
+    subject: &Subject,
+    error: &UnreadableEvent,
+) -> Result<Concerned<'a>, UnreadableEvent> {
+    match subject {
+        Subject::Repository(repository) => {
+            let mut pipelines = config.pipelines.iter();
+            if pipelines.any(|pipeline| pipeline.repository.as_str() == repository) {
+                return Err(error.clone());
+            }
+            Ok(Concerned::None(no_such_repository(repository)))
+        }
+        Subject::DeploymentGroup {
+            application,
+            deployment_group,
+        } => {
+            let mut groups = config.pipelines.iter().map(|pipeline| &pipeline.codedeploy);
+            if groups.any(|ours| {
+                ours.application.as_str() == application
+                    && ours.deployment_group.as_str() == deployment_group
+            }) {
+                return Err(error.clone());
+            }
+            Ok(no_such_group(application, deployment_group))
+        }
+    }
+}
+
+fn no_such_repository(repository: &str) -> String {
+    format!(
+        "no pipeline follows the repository `{}`",
+        shortened(repository)
+    )
+}
+
+fn no_such_group<'a>(application: &str, deployment_group: &str) -> Concerned<'a> {
+    Concerned::None(format!(
+        "no pipeline has the deployment group `{}` of `{}`",
+        shortened(deployment_group),
+        shortened(application)
+    ))
 }
 
 fn routine(pipeline: &Pipeline) -> Reconciliation<'_> {
@@ -136,17 +184,18 @@ fn pushed<'a>(
     pipeline: &'a Pipeline,
     image: &Image,
     tag: &Tag,
-    at: UtcDateTime,
+    at: Option<UtcDateTime>,
 ) -> Reconciliation<'a> {
     Reconciliation {
         search: Search::Tag(tag.clone()),
-        event_at: Some(at),
-        cause: Cause::Push(image.digest.clone()),
+        event_at: at,
+        // Whose event is no order waits for nothing.
+        cause: at.map_or(Cause::Routine, |_| Cause::Push(image.digest.clone())),
         ..routine(pipeline)
     }
 }
 
-fn asked<'a>(config: &'a Config, request: &Request) -> Result<Reconciliation<'a>, NoSuchPipeline> {
+fn asked<'a>(config: &'a Config, request: &Request) -> Result<Reconciliation<'a>, NothingToDo> {
     let pipeline = config.named(&request.pipeline);
     let pipeline = pipeline.ok_or_else(|| no_such_pipeline(config, request.pipeline.as_str()))?;
     let (asked_by, search) = match &request.wanted {
@@ -176,7 +225,7 @@ fn asked<'a>(config: &'a Config, request: &Request) -> Result<Reconciliation<'a>
 fn due(rule: &TagRule) -> Search {
     match rule {
         TagRule::Exact(tag) => Search::Tag(tag.clone()),
-        TagRule::Glob(_) | TagRule::Semver(_) => Search::All,
+        TagRule::Glob(_) | TagRule::Regex(_) | TagRule::Semver(_) => Search::All,
     }
 }
 
@@ -185,10 +234,13 @@ fn nobody_follows(config: &Config, repository: &Repository, tag: &Tag) -> String
         .pipelines
         .iter()
         .filter(|pipeline| pipeline.repository == *repository)
-        .map(|pipeline| format!("`{}`", pipeline.tag))
+        .map(|pipeline| {
+            let (rule, why) = (&pipeline.tag, pipeline.tag.mismatch(tag));
+            why.map_or_else(|| format!("`{rule}`"), |why| format!("`{rule}` ({why})"))
+        })
         .collect();
     if rules.is_empty() {
-        format!("no pipeline follows the repository `{repository}`")
+        no_such_repository(repository.as_str())
     } else {
         format!(
             "no pipeline follows the tag `{tag}` of `{repository}`, only {}",
@@ -197,13 +249,13 @@ fn nobody_follows(config: &Config, repository: &Repository, tag: &Tag) -> String
     }
 }
 
-fn no_such_pipeline(config: &Config, given: &str) -> NoSuchPipeline {
+fn no_such_pipeline(config: &Config, given: &str) -> NothingToDo {
     let expected: Vec<String> = config
         .pipelines
         .iter()
         .map(|pipeline| format!("`{}`", pipeline.name))
         .collect();
-    NoSuchPipeline {
+    NothingToDo::NoSuchPipeline {
         given: given.to_owned(),
         expected: expected.join(", "),
     }
@@ -279,7 +331,7 @@ impl Reconciliation<'_> {
         found: &[ImageDetail],
         asked_at: Option<UtcDateTime>,
     ) -> Option<Candidate> {
-        let first = || found.first().filter(|image| tag_rule::is_runnable(image));
+        let first = || found.first().filter(|image| image.is_runnable());
         let (detail, tag) = match &self.search {
             Search::All => {
                 let (detail, tag) = self.pipeline.tag.choose(found)?;
@@ -327,7 +379,7 @@ impl Reconciliation<'_> {
                 let (_, tag) = rule.choose(std::slice::from_ref(detail))?;
                 Some(tag)
             }
-            TagRule::Exact(_) | TagRule::Glob(_) => None,
+            TagRule::Exact(_) | TagRule::Glob(_) | TagRule::Regex(_) => None,
         }
     }
 }

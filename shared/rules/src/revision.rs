@@ -3,17 +3,23 @@
 //! The copy is made on the raw JSON that ECS sent, so that fields which no SDK knows yet go back as they came.
 
 mod difference;
+mod reference;
 mod sameness;
+mod unusable;
 
 use serde_json::{Value, json};
 use time::UtcDateTime;
 
 use crate::config::Pipeline;
-use crate::names::{ContainerName, Digest, Image, Repository, RevisionArn, StackName};
-use crate::observed::TaskDefinition;
+use crate::names::{
+    ContainerName, Digest, Image, RegistryHost, Repository, RevisionArn, StackName,
+};
+use crate::observed::{LoadBalancerTarget, TaskDefinition};
 use crate::start::{self, Deployed, RunningImage};
 
 pub use difference::difference;
+use reference::{Reference, Registry};
+pub use unusable::Unusable;
 
 /// What the keys of our own tags begin with. They are neither copied from one revision to the next nor compared.
 pub const OWN_TAGS: &str = "greenlight:";
@@ -50,57 +56,6 @@ const OUTPUT_ONLY: [&str; 9] = [
 const TAGS_AT_MOST: usize = 50;
 const TAG_VALUE_CHARACTERS_AT_MOST: usize = 256;
 
-/// A task definition from which no next revision can be made.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unusable {
-    /// None of its containers runs an image of the repository.
-    #[error(
-        "revision `{revision}` has no container with an image from the ECR repository `{repository}`; its containers run {images} \
-         (hint: name the container in the pipeline's `containers`)"
-    )]
-    NoMatchingContainer {
-        /// The revision.
-        revision: String,
-        /// The pipeline's repository.
-        repository: Repository,
-        /// What its containers run.
-        images: String,
-    },
-    /// A container that the configuration names is not in it.
-    #[error(
-        "revision `{revision}` has no container `{container}`, it has {containers} (hint: correct the pipeline's `containers`)"
-    )]
-    NoSuchContainer {
-        /// The revision.
-        revision: String,
-        /// The container that the configuration names.
-        container: ContainerName,
-        /// The containers that it has.
-        containers: String,
-    },
-    /// Its own tags leave no room for ours.
-    #[error(
-        "revision `{revision}` has {given} tags, and Greenlight adds {ours}: ECS takes {TAGS_AT_MOST} (hint: take tags off the \
-         task definition)"
-    )]
-    TooManyTags {
-        /// The revision.
-        revision: String,
-        /// How many tags it has, without ours.
-        given: usize,
-        /// How many are added.
-        ours: usize,
-    },
-    /// It is not a task definition.
-    #[error("revision `{revision}` cannot be copied: {reason}")]
-    Malformed {
-        /// The revision.
-        revision: String,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
-}
-
 /// The containers of a revision that a pipeline's images go to, and what they run now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Matching {
@@ -134,17 +89,14 @@ impl Matching {
 /// There is none, or one that the configuration names is missing.
 pub fn matching(pipeline: &Pipeline, definition: &TaskDefinition) -> Result<Matching, Unusable> {
     let containers = containers(definition)?;
+    let own_registry = Registry::own(definition);
+    let repository = pipeline.repository.as_str();
     let indexes = if pipeline.containers.is_empty() {
-        let own = |container: &&Value| {
-            image_of(container).is_some_and(|image| {
-                image.is_ecr && image.repository == pipeline.repository.as_str()
-            })
+        let own = |container: &Value| {
+            Reference::of(container).is_some_and(|image| image.is_of(own_registry, repository))
         };
-        let indexes: Vec<usize> = containers
-            .iter()
-            .enumerate()
-            .filter(|(_, container)| own(container))
-            .map(|(index, _)| index)
+        let indexes: Vec<usize> = (0..containers.len())
+            .filter(|index| own(&containers[*index]))
             .collect();
         if indexes.is_empty() {
             let images = listed(containers, "image");
@@ -154,6 +106,7 @@ pub fn matching(pipeline: &Pipeline, definition: &TaskDefinition) -> Result<Matc
                 images,
             });
         }
+        must_run_one_image(pipeline, definition, containers, &indexes)?;
         indexes
     } else {
         let place = |name: &ContainerName| {
@@ -173,20 +126,96 @@ pub fn matching(pipeline: &Pipeline, definition: &TaskDefinition) -> Result<Matc
             .map(place)
             .collect::<Result<_, _>>()?
     };
-    let image = pinned(indexes.iter().map(|index| &containers[*index]));
+    let image = pinned(indexes.iter().map(|index| &containers[*index]), |image| {
+        image.is_of(own_registry, repository)
+    });
     Ok(Matching { indexes, image })
 }
 
-fn pinned<'a>(containers: impl Iterator<Item = &'a Value>) -> RunningImage {
+/// An application and its own proxy may lie in one repository: what is pushed for the one must not go into the other.
+fn must_run_one_image(
+    pipeline: &Pipeline,
+    definition: &TaskDefinition,
+    containers: &[Value],
+    indexes: &[usize],
+) -> Result<(), Unusable> {
+    let mut images = indexes
+        .iter()
+        .filter_map(|index| Reference::of(&containers[*index]));
+    let is_one = images
+        .next()
+        .is_none_or(|first| images.all(|other| first.is_same_image(&other)));
+    if is_one {
+        return Ok(());
+    }
+    let said = |index: &usize| {
+        let container = &containers[*index];
+        let text = |field: &str| container[field].as_str().unwrap_or("?");
+        format!("`{}` runs `{}`", text("name"), text("image"))
+    };
+    Err(Unusable::DifferentImages {
+        revision: short(definition),
+        repository: pipeline.repository.clone(),
+        images: indexes.iter().map(said).collect::<Vec<_>>().join(", "),
+    })
+}
+
+/// Whether a revision has the container and port behind the load balancer, which the deployment names. A family's latest
+/// revision may have renamed it since.
+///
+/// # Errors
+/// It does not.
+pub fn is_behind(target: &LoadBalancerTarget, definition: &TaskDefinition) -> Result<(), Unusable> {
+    let containers = containers(definition)?;
+    let ports = |container: &Value| -> Vec<i64> {
+        let mappings = container["portMappings"].as_array().into_iter().flatten();
+        mappings
+            .filter_map(|mapping| mapping["containerPort"].as_i64())
+            .collect()
+    };
+    let is_there = containers.iter().any(|container| {
+        container["name"].as_str() == Some(target.container.as_str())
+            && ports(container).contains(&target.port.into())
+    });
+    if is_there {
+        return Ok(());
+    }
+    let said = |container: &Value| {
+        let name = container["name"].as_str().unwrap_or("?");
+        let ports: Vec<String> = ports(container).iter().map(i64::to_string).collect();
+        match ports.as_slice() {
+            [] => format!("`{name}`"),
+            ports => format!("`{name}` with {}", ports.join(", ")),
+        }
+    };
+    Err(Unusable::NothingBehindLoadBalancer {
+        revision: short(definition),
+        container: target.container.clone(),
+        port: target.port,
+        containers: containers.iter().map(said).collect::<Vec<_>>().join(", "),
+    })
+}
+
+/// The digest that all of them are pinned to. `is_own` tells the pipeline's repository: what is pinned to an image of another
+/// one runs none of its images, even one with the same digest.
+fn pinned<'a>(
+    containers: impl Iterator<Item = &'a Value>,
+    is_own: impl Fn(&Reference<'a>) -> bool,
+) -> RunningImage {
     let mut found: Option<Digest> = None;
     for container in containers {
-        let Some(digest) = image_of(container).and_then(|image| image.digest?.parse().ok()) else {
+        let image = Reference::of(container);
+        let digest = image.as_ref().and_then(|image| image.digest?.parse().ok());
+        let Some(digest) = digest else {
             let name = container["name"].as_str().unwrap_or("?");
             let image = container["image"].as_str().unwrap_or("?");
             return RunningImage::Unknown(format!(
                 "container `{name}` runs `{image}`, which pins no digest"
             ));
         };
+        if !image.is_some_and(|image| is_own(&image)) {
+            return RunningImage::Mixed;
+        }
         match &found {
             Some(other) if *other != digest => return RunningImage::Mixed,
             Some(_) | None => found = Some(digest),
@@ -198,7 +227,8 @@ fn pinned<'a>(containers: impl Iterator<Item = &'a Value>) -> RunningImage {
     )
 }
 
-/// What RegisterTaskDefinition is sent: the revision as it came, with the image in the matching containers.
+/// What RegisterTaskDefinition is sent: the revision as it came, with the image in the matching containers. A container keeps
+/// the host by which it reached this registry, over FIPS for example; one that ran something else gets `host`.
 ///
 /// # Errors
 /// The revision is not one that can be copied.
@@ -206,6 +236,7 @@ pub fn next(
     definition: &TaskDefinition,
     matching: &Matching,
     image: &Image,
+    host: &RegistryHost,
     marks: &Marks,
 ) -> Result<Value, Unusable> {
     let malformed = |reason| Unusable::Malformed {
@@ -221,7 +252,7 @@ pub fn next(
         request.shift_remove(field);
     }
     let own_registry =
-        own_registry(definition).ok_or(malformed("its ARN names no account and Region"))?;
+        Registry::own(definition).ok_or(malformed("its ARN names no account and Region"))?;
     let containers = request
         .get_mut("containerDefinitions")
         .and_then(Value::as_array_mut);
@@ -230,10 +261,9 @@ pub fn next(
         let container = containers
             .get_mut(*index)
             .ok_or(malformed("it changed while it was read"))?;
-        let now = image_of(container)
-            .filter(|now| now.is_ecr && now.repository == image.repository.as_str());
-        let registry = now.map_or(own_registry.clone(), |now| now.registry.to_owned());
-        container["image"] = format!("{registry}/{}@{}", image.repository, image.digest).into();
+        let now = Reference::of(container).filter(|now| now.registry == Some(own_registry));
+        let host = now.map_or_else(|| host.to_string(), |now| now.host.to_owned());
+        container["image"] = format!("{host}/{}@{}", image.repository, image.digest).into();
     }
     request.insert("tags".to_owned(), tags(definition, image, marks)?);
     Ok(Value::Object(request))
@@ -369,52 +399,6 @@ fn mark<'a>(definition: &'a TaskDefinition, key: &str) -> Option<&'a str> {
     tags.find(|tag| tag["key"].as_str() == Some(key))?["value"].as_str()
 }
 
-/// `<account>.dkr.ecr.<region>.amazonaws.com`, from the revision's own ARN.
-fn own_registry(definition: &TaskDefinition) -> Option<String> {
-    let arn = definition.task_definition["taskDefinitionArn"].as_str()?;
-    let mut parts = arn.split(':').skip(1);
-    let (partition, _, region, account) =
-        (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
-    let domain = if partition == "aws-cn" {
-        "amazonaws.com.cn"
-    } else {
-        "amazonaws.com"
-    };
-    Some(format!("{account}.dkr.ecr.{region}.{domain}"))
-}
-
-/// A container's image reference, taken apart.
-struct Reference<'a> {
-    registry: &'a str,
-    is_ecr: bool,
-    repository: &'a str,
-    digest: Option<&'a str>,
-}
-
-fn image_of(container: &Value) -> Option<Reference<'_>> {
-    let reference = container["image"].as_str()?;
-    let (name, digest) = reference
-        .split_once('@')
-        .map_or((reference, None), |(name, digest)| (name, Some(digest)));
-    let (registry, rest) = name.split_once('/')?;
-    let repository = rest
-        .rsplit_once(':')
-        .map_or(rest, |(repository, _)| repository);
-    // A private registry, over IPv4 or dual-stack (ECR User Guide, "Amazon ECR private registry").
-    let account = registry.split('.').next().unwrap_or_default();
-    let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
-    let is_ecr = is_account
-        && (registry.contains(".dkr.ecr.")
-            || registry.contains(".dkr.ecr-fips.")
-            || registry.contains(".dkr-ecr."));
-    Some(Reference {
-        registry,
-        is_ecr,
-        repository,
-        digest,
-    })
-}
-
 /// The containers whose end ends a task of the revision.
 pub fn essential(definition: &TaskDefinition) -> Vec<ContainerName> {
     crate::migration::essential(&definition.task_definition)
@@ -430,7 +414,7 @@ pub fn runs_digest(
     let mut containers = containers.into_iter().flatten();
     containers.any(|candidate| {
         candidate["name"].as_str() == Some(container.as_str())
-            && image_of(candidate).is_some_and(|image| image.digest == Some(digest.as_str()))
+            && Reference::of(candidate).is_some_and(|image| image.digest == Some(digest.as_str()))
     })
 }
 

@@ -1,16 +1,21 @@
 //! Which tags a pipeline follows, and which of the images behind them is due.
 
+mod mistake;
+mod pattern;
+mod range;
+
 use std::fmt;
 use std::str::FromStr;
 
-use globset::{Glob, GlobMatcher};
+use globset::{GlobBuilder, GlobMatcher};
 use semver::{Version, VersionReq};
 
-use crate::events;
-use crate::names::{InvalidName, Tag};
+use crate::names::{InvalidName, Tag, shortened};
 use crate::observed::ImageDetail;
 
-/// A pipeline's `tag`: one tag, a glob, or a range of versions.
+pub use pattern::Pattern;
+
+/// A pipeline's `tag`: one tag, a glob, a range of versions, or a regular expression.
 #[derive(Debug, Clone)]
 pub enum TagRule {
     /// One tag, followed wherever it points.
@@ -19,6 +24,8 @@ pub enum TagRule {
     Glob(GlobMatcher),
     /// The highest version among the tags that are versions in this range; a leading `v` is allowed.
     Semver(VersionReq),
+    /// The newest push among the tags that match as a whole.
+    Regex(Pattern),
 }
 
 impl TagRule {
@@ -27,7 +34,32 @@ impl TagRule {
         match self {
             Self::Exact(exact) => exact == tag,
             Self::Glob(glob) => glob.is_match(tag.as_str()) && !is_referrer(tag),
+            Self::Regex(pattern) => pattern.matches(tag) && !is_referrer(tag),
             Self::Semver(_) => self.version(tag).is_some(),
+        }
+    }
+
+    /// Why a tag is not one that the rule follows, where that needs more than the rule and the tag to be seen.
+    pub fn mismatch(&self, tag: &Tag) -> Option<String> {
+        if !matches!(self, Self::Exact(_)) && is_referrer(tag) {
+            return Some(
+                "it is the tag of a signature or an attestation, not of an image".to_owned(),
+            );
+        }
+        let Self::Semver(range) = self else {
+            return None;
+        };
+        match range::version(tag.as_str()) {
+            Err(error) => Some(format!(
+                "it is not a version such as `2.1.0` or `v2.1.0`: {error}"
+            )),
+            Ok(version) if !version.pre.is_empty() && !range::follows_pre_releases(range) => {
+                Some(format!(
+                    "it is a pre-release, and `{self}` names none (hint: `semver:>=1.0.0-0` follows pre-releases)"
+                ))
+            }
+            Ok(version) => Some(format!("version {version} is not in that range"))
+                .filter(|_| !range::holds(range, &version)),
         }
     }
 
@@ -36,21 +68,20 @@ impl TagRule {
         let Self::Semver(range) = self else {
             return None;
         };
-        let version =
-            Version::parse(tag.as_str().strip_prefix('v').unwrap_or(tag.as_str())).ok()?;
-        range.matches(&version).then_some(version)
+        let version = range::version(tag.as_str()).ok()?;
+        (range::holds(range, &version) && !is_referrer(tag)).then_some(version)
     }
 
     /// The image that is due among `images`, with the tag by which the rule chose it.
     pub fn choose<'a>(&self, images: &'a [ImageDetail]) -> Option<(&'a ImageDetail, &'a Tag)> {
         let matching = images
             .iter()
-            .filter(|image| is_runnable(image))
+            .filter(|image| image.is_runnable())
             .flat_map(|image| image.tags.iter().map(move |tag| (image, tag)))
             .filter(|(_, tag)| self.matches(tag));
         // Where two are equal the greater digest wins, so that every reconciliation chooses the same one.
         match self {
-            Self::Exact(_) | Self::Glob(_) => {
+            Self::Exact(_) | Self::Glob(_) | Self::Regex(_) => {
                 matching.max_by_key(|(image, tag)| (image.pushed_at, &image.digest, *tag))
             }
             Self::Semver(_) => matching.max_by_key(|(image, tag)| {
@@ -63,7 +94,7 @@ impl TagRule {
     pub fn is_ordered(&self) -> bool {
         match self {
             Self::Exact(_) => false,
-            Self::Glob(_) | Self::Semver(_) => true,
+            Self::Glob(_) | Self::Regex(_) | Self::Semver(_) => true,
         }
     }
 
@@ -74,35 +105,81 @@ impl TagRule {
             |image: &ImageDetail| image.tags.iter().filter_map(|tag| self.version(tag)).max();
         match self {
             Self::Exact(_) => false,
-            Self::Glob(_) => image.pushed_at < running.pushed_at,
+            Self::Glob(_) | Self::Regex(_) => image.pushed_at < running.pushed_at,
             Self::Semver(_) => highest(running)
                 .is_some_and(|running| highest(image).is_some_and(|image| image < running)),
         }
     }
 }
 
-/// Cosign, Notation and BuildKit hang signatures and attestations at an image by tags named after its digest
-/// (OCI distribution specification, referrers tag schema). They are not images.
+/// Cosign, Notation and others hang signatures, attestations and bills of materials at an image by tags named after its digest
+/// (OCI distribution specification, referrers tag schema: algorithm, `-`, and up to 64 digits). They are not images. Cosign
+/// takes a prefix for them (`--attachment-tag-prefix`) and ends them with `.sig`, `.att` or `.sbom`.
 fn is_referrer(tag: &Tag) -> bool {
-    tag.as_str().strip_prefix("sha256-").is_some_and(|rest| {
-        rest.len() >= 64 && rest.bytes().take(64).all(|byte| byte.is_ascii_hexdigit())
+    ["sha256-", "sha512-"].iter().any(|algorithm| {
+        let mut found = tag.as_str().match_indices(algorithm);
+        found.any(|(at, _)| {
+            let rest = &tag.as_str()[at + algorithm.len()..];
+            let digits = rest.bytes().take_while(u8::is_ascii_hexdigit).count();
+            // In front of an image's own tag nothing is known but that it names another image.
+            digits == 64 || (digits > 64 && at == 0)
+        })
     })
 }
 
-/// An artifact that says it is something else than a container image (a chart, a signature) cannot run.
-pub(crate) fn is_runnable(image: &ImageDetail) -> bool {
-    image
-        .artifact_media_type
-        .as_deref()
-        .is_none_or(events::is_image)
-}
-
-/// A `tag` that is neither a tag, nor a glob, nor a range of versions.
+/// A `tag` that is no rule, or one that means less than it says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTagRule {
     /// Not a tag.
-    #[error("{0}, a glob such as `release-*`, or a range of versions such as `semver:^2`")]
+    #[error("{0}, {OTHER_KINDS}")]
     Tag(InvalidName),
+    /// It holds a character that no tag has, so that it, or a part of it, matches nothing.
+    #[error(
+        "`{given}` has {what}, which no tag has: a tag is letters, digits and `._-` (hint: a glob also has `*`, `?`, `[…]` and \
+         `{{…,…}}`; a regular expression begins with `regex:`, a range of versions with `semver:`)"
+    )]
+    Foreign {
+        /// What was given.
+        given: String,
+        /// The character.
+        what: String,
+    },
+    /// A glob in which something means something else than it would in a regular expression, which it resembles.
+    #[error(
+        "`{given}` is a glob, in which `{part}` means {meaning} (hint: for a regular expression write `regex:{given}`)"
+    )]
+    LooksLikeRegex {
+        /// What was given.
+        given: String,
+        /// What looks like a regular expression.
+        part: String,
+        /// What it means in a glob.
+        meaning: &'static str,
+    },
+    /// A regular expression in which something means something else than it would in a glob, which it resembles.
+    #[error(
+        "`{given}` is a regular expression, in which `-*` is any number of `-` (hint: `-.*` is a `-` and any text, or leave out \
+         `regex:` for a glob)"
+    )]
+    LooksLikeGlob {
+        /// What was given.
+        given: String,
+    },
+    /// No tag can match it.
+    #[error(
+        "no tag can match `{given}`: a tag is 1 to 128 letters, digits and `._-`, not beginning with `.` or `-` (hint: correct \
+         it; a regular expression begins with `regex:`, and matches the whole tag)"
+    )]
+    Impossible {
+        /// What was given.
+        given: String,
+    },
+    /// No version can be in the range.
+    #[error("no version can be in the range `{given}` (hint: all of its parts must hold at once)")]
+    Empty {
+        /// What was given.
+        given: String,
+    },
     /// Not a glob.
     #[error("`{given}` is not a glob: {reason}")]
     Glob {
@@ -121,29 +198,87 @@ pub enum InvalidTagRule {
         /// Why it is refused.
         reason: String,
     },
+    /// Not a regular expression.
+    #[error("`{given}` is not a regular expression such as `regex:^prod-[0-9]+$`: {reason}")]
+    Regex {
+        /// What was given.
+        given: String,
+        /// Why it is refused.
+        reason: String,
+    },
 }
+
+/// What a rule may be apart from one tag.
+const OTHER_KINDS: &str = "a glob such as `release-*`, a range of versions such as `semver:^2`, or a regular expression such \
+                           as `regex:^prod-[0-9]+$`";
 
 impl FromStr for TagRule {
     type Err = InvalidTagRule;
 
     fn from_str(given: &str) -> Result<Self, InvalidTagRule> {
         if let Some(range) = given.strip_prefix("semver:") {
-            let refused = |error: semver::Error| InvalidTagRule::Semver {
-                given: given.to_owned(),
-                reason: error.to_string(),
-            };
-            return VersionReq::parse(range).map(Self::Semver).map_err(refused);
+            return semver(given, range);
+        }
+        if let Some(expression) = given.strip_prefix("regex:") {
+            return regex(given, expression);
         }
         if given.contains(['*', '?', '[', '{']) {
-            let refused = |error: globset::Error| InvalidTagRule::Glob {
-                given: given.to_owned(),
-                reason: error.kind().to_string(),
-            };
-            return Glob::new(given)
-                .map(|glob| Self::Glob(glob.compile_matcher()))
-                .map_err(refused);
+            return glob(given);
         }
+        mistake::foreign(given)?;
         given.parse().map(Self::Exact).map_err(InvalidTagRule::Tag)
+    }
+}
+
+fn semver(given: &str, range: &str) -> Result<TagRule, InvalidTagRule> {
+    let given = shortened(given);
+    let range = VersionReq::parse(range).map_err(|error| InvalidTagRule::Semver {
+        given: given.clone(),
+        reason: error.to_string(),
+    })?;
+    if range::is_satisfiable(&range) {
+        Ok(TagRule::Semver(range))
+    } else {
+        Err(InvalidTagRule::Empty { given })
+    }
+}
+
+fn regex(given: &str, expression: &str) -> Result<TagRule, InvalidTagRule> {
+    mistake::blank(given)?;
+    let pattern = Pattern::read(expression).map_err(|reason| InvalidTagRule::Regex {
+        given: shortened(given),
+        reason,
+    })?;
+    mistake::means_a_glob(given)?;
+    if pattern.is_satisfiable() {
+        Ok(TagRule::Regex(pattern))
+    } else {
+        let given = shortened(given);
+        Err(InvalidTagRule::Impossible { given })
+    }
+}
+
+fn glob(given: &str) -> Result<TagRule, InvalidTagRule> {
+    mistake::blank(given)?;
+    // `{,-debug}` is a `-debug` that may be there.
+    let glob = GlobBuilder::new(given).empty_alternates(true).build();
+    let glob = match glob {
+        Ok(glob) => glob,
+        Err(error) => {
+            mistake::foreign(given)?;
+            return Err(InvalidTagRule::Glob {
+                given: shortened(given),
+                reason: error.kind().to_string(),
+            });
+        }
+    };
+    mistake::foreign(given)?;
+    mistake::means_a_regex(given)?;
+    if pattern::is_satisfiable(glob.regex()) {
+        Ok(TagRule::Glob(glob.compile_matcher()))
+    } else {
+        let given = shortened(given);
+        Err(InvalidTagRule::Impossible { given })
     }
 }
 
@@ -153,127 +288,10 @@ impl fmt::Display for TagRule {
             Self::Exact(tag) => write!(formatter, "{tag}"),
             Self::Glob(glob) => write!(formatter, "{}", glob.glob()),
             Self::Semver(range) => write!(formatter, "semver:{range}"),
+            Self::Regex(pattern) => write!(formatter, "regex:{}", pattern.as_str()),
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use time::UtcDateTime;
-
-    use super::*;
-
-    #[track_caller]
-    fn check(rule: &str, tags: &str, matching: &str) {
-        let rule: TagRule = rule.parse().unwrap();
-        let matched: Vec<&str> = tags
-            .split(' ')
-            .filter(|tag| rule.matches(&tag.parse().unwrap()))
-            .collect();
-        assert_eq!(matched.join(" "), matching, "rule {rule}");
-    }
-
-    #[test]
-    fn a_rule_matches_its_tags_only() {
-        check("latest", "latest base latest-1 1.0.0", "latest");
-        check(
-            "release-*",
-            "release-1 release- prerelease-1 latest",
-            "release-1 release-",
-        );
-        check("v[0-9]*", "v1 v2.0 vx latest", "v1 v2.0");
-        check(
-            "{staging,prod}-?",
-            "staging-1 prod-22 prod-2",
-            "staging-1 prod-2",
-        );
-        check(
-            "semver:^2",
-            "2.0.0 v2.1.3 3.0.0 2 2.0 latest 2.0.0-rc.1 1.9.9",
-            "2.0.0 v2.1.3",
-        );
-        check(
-            "semver:>=1.4, <2",
-            "1.3.9 1.4.0 1.99.0 2.0.0",
-            "1.4.0 1.99.0",
-        );
-        check(
-            "semver:>=2.0.0-rc.1",
-            "2.0.0-rc.1 2.0.0-rc.2 2.0.0 3.0.0",
-            "2.0.0-rc.1 2.0.0-rc.2 2.0.0 3.0.0",
-        );
-    }
-
-    #[test]
-    fn a_signature_is_no_image() {
-        let signature = format!("sha256-{}.sig", "ab".repeat(32));
-        check("*", &format!("latest {signature}"), "latest");
-    }
-
-    #[track_caller]
-    fn check_choice(rule: &str, images: &[(&str, i64)], chosen: &str) {
-        let rule: TagRule = rule.parse().unwrap();
-        let images: Vec<ImageDetail> = images
-            .iter()
-            .map(|(tags, pushed_at)| image(tags, *pushed_at))
-            .collect();
-        let choice = rule.choose(&images).map_or("none", |(_, tag)| tag.as_str());
-        assert_eq!(choice, chosen, "rule {rule}");
-    }
-
-    fn image(tags: &str, pushed_at: i64) -> ImageDetail {
-        ImageDetail {
-            digest: format!("sha256:{pushed_at:064x}").parse().unwrap(),
-            tags: tags.split(' ').map(|tag| tag.parse().unwrap()).collect(),
-            pushed_at: UtcDateTime::from_unix_timestamp(pushed_at).unwrap(),
-            media_type: None,
-            artifact_media_type: None,
-        }
-    }
-
-    #[test]
-    fn a_glob_chooses_the_newest_push_and_versions_the_highest() {
-        check_choice(
-            "release-*",
-            &[("release-2", 20), ("release-3", 10), ("latest", 30)],
-            "release-2",
-        );
-        check_choice(
-            "semver:*",
-            &[("2.0.0", 10), ("v10.0.0", 5), ("9.9.9", 20)],
-            "v10.0.0",
-        );
-        check_choice("semver:^9", &[("2.0.0", 10), ("10.0.0", 5)], "none");
-        check_choice("latest", &[("1.0.0 latest", 10), ("base", 20)], "latest");
-    }
-
-    #[test]
-    fn order_is_by_push_or_by_version_and_an_exact_tag_has_none() {
-        let (older, newer) = (image("release-1 1.0.0", 10), image("release-2 2.0.0", 20));
-        for (rule, expected) in [("latest", false), ("release-*", true), ("semver:*", true)] {
-            let rule: TagRule = rule.parse().unwrap();
-            assert_eq!(rule.is_before(&older, &newer), expected, "{rule}");
-            assert!(!rule.is_before(&newer, &older), "{rule}");
-        }
-    }
-
-    #[test]
-    fn a_wrong_rule_says_what_is_expected() {
-        for (given, said) in [
-            (
-                "",
-                "`` is not an image tag: 1 to 128 letters, digits and `._-`, not beginning with `.` or `-`, a glob such as `release-*`, or a range of versions such as `semver:^2`",
-            ),
-            (
-                "release-[",
-                "`release-[` is not a glob: unclosed character class; missing ']'",
-            ),
-            (
-                "semver:two",
-                "`semver:two` is not a range of versions such as `semver:^2` or `semver:>=1.4, <2`: unexpected character 't' while parsing major version number",
-            ),
-        ] {
-            assert_eq!(given.parse::<TagRule>().unwrap_err().to_string(), said);
-        }
-    }
-}
+mod tests;

@@ -462,6 +462,10 @@ impl Process {
                 ("GREENLIGHT_MESSAGE_FORMAT", "json"),
                 ("GREENLIGHT_MODE", "deploy"),
                 ("GREENLIGHT_STACK", "greenlight"),
+                (
+                    "GREENLIGHT_REGISTRY",
+                    "111122223333.dkr.ecr.eu-central-1.amazonaws.com",
+                ),
                 ("GREENLIGHT_HOOK_AFTER_INSTALL", "migrate"),
                 ("GREENLIGHT_HOOK_AFTER_ALLOW_TEST_TRAFFIC", "check"),
                 ("GREENLIGHT_HOOK_AFTER_ALLOW_TRAFFIC", "check-production"),

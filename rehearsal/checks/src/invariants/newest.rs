@@ -75,7 +75,7 @@ fn due<'a>(facts: &'a Facts<'a>, pipeline: &Pipeline<'_>) -> Option<&'a Image> {
     };
     let images = facts.record.images.iter().filter(matching);
     match &pipeline.rule {
-        Rule::Exact(_) | Rule::Glob(_) => {
+        Rule::Exact(_) | Rule::Glob(_) | Rule::Regex(_) => {
             images.max_by_key(|image| (image.pushed_at, &image.digest))
         }
         Rule::Semver(_) => {

@@ -42,7 +42,7 @@ fn went_back(
     match &pipeline.rule {
         Rule::Exact(tag) => (!pointed_at(facts, pipeline, digest, at))
             .then(|| format!("{of}, when `{tag}` pointed elsewhere")),
-        Rule::Glob(_) | Rule::Semver(_) => {
+        Rule::Glob(_) | Rule::Regex(_) | Rule::Semver(_) => {
             let while_ = facts.decided_in(at);
             let ran = ran_at(facts, pipeline, at)?;
             let this = rank(

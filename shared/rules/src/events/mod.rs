@@ -22,8 +22,7 @@ use crate::names::{TopicArn, shortened};
 use crate::sanitize::line;
 
 pub use hook::HookCall;
-pub(crate) use start::is_image;
-pub use start::{Request, StartEvent, Wanted, Way};
+pub use start::{Request, StartEvent, Subject, Wanted, Way};
 pub use state_change::{DeploymentState, StateChange};
 pub use task::{FinishEvent, TaskChanged, TimedOut};
 

@@ -7,21 +7,24 @@ use time::UtcDateTime;
 use super::{
     Envelope, StateChange, UnreadableEvent, detail, envelope, is_from_event_bridge, read, time_of,
 };
-use crate::names::{ApplicationName, DeploymentGroupName, Digest, Image, PipelineName, Tag};
+use crate::names::{
+    ApplicationName, DeploymentGroupName, Digest, Image, PipelineName, Tag, shortened,
+};
+use crate::observed::is_container_image;
 use crate::sanitize::line;
 use crate::start::Force;
 
 /// What triggers `start-deployment`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StartEvent {
-    /// An image arrived in ECR under a tag.
+    /// An image arrived in ECR under a tag: pushed, replicated, or pulled through from another registry.
     Pushed {
         /// The image.
         image: Image,
         /// The tag that it arrived under.
         tag: Tag,
-        /// When.
-        at: UtcDateTime,
+        /// When it was ordered; none where the event is not an order by itself.
+        at: Option<UtcDateTime>,
     },
     /// A deployment of this group ended: something else may be due.
     DeploymentEnded {
@@ -36,6 +39,28 @@ pub enum StartEvent {
     Asked(Request),
     /// An event that asks for nothing; the sentence says why.
     Ignored(String),
+    /// An event that cannot be read: a failure where a pipeline is concerned, and of no interest elsewhere. An account has more
+    /// repositories and deployment groups than Greenlight's, and their events come along.
+    Unreadable {
+        /// What it is about.
+        subject: Subject,
+        /// Why it cannot be read.
+        error: UnreadableEvent,
+    },
+}
+
+/// What an event is about, as the event names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// A repository.
+    Repository(String),
+    /// A deployment group.
+    DeploymentGroup {
+        /// Its application.
+        application: String,
+        /// The group.
+        deployment_group: String,
+    },
 }
 
 /// A person's request.
@@ -95,27 +120,104 @@ impl StartEvent {
 
 fn from_event_bridge(event: &Envelope) -> Result<StartEvent, UnreadableEvent> {
     match (event.source.as_str(), event.detail_type.as_str()) {
-        ("aws.ecr", "ECR Image Action") => image_action(event),
+        ("aws.ecr", detail_type) if Arrival::ALL.iter().any(|(name, _)| *name == detail_type) => {
+            arrival(event)
+        }
         ("aws.codedeploy", _) => state_change(event),
         (_, "Scheduled Event") => Ok(StartEvent::Routine),
         (source, detail_type) => Err(UnreadableEvent::new(
             "detail-type",
             &format!(
                 "`{detail_type}` of `{source}` is nothing to act on, expected `ECR Image Action`, \
+                 `ECR Replication Action`, `ECR Pull Through Cache Action`, \
                  `CodeDeploy Deployment State-change Notification` or `Scheduled Event`"
             ),
         )),
     }
 }
 
-/// ECR's detail (ECR User Guide, "Amazon ECR events and EventBridge"). An untagged manifest comes with an empty
-/// `image-tag`; a missing one is taken for the same.
+fn ignored(reason: &str) -> StartEvent {
+    StartEvent::Ignored(line(reason))
+}
+
+/// A text in an event's detail.
+fn text<'e>(event: &'e Envelope, name: &str) -> Option<&'e str> {
+    event.detail.as_ref()?.get(name)?.as_str()
+}
+
+/// How an image arrives in a repository of ECR (ECR User Guide, "Amazon ECR events and EventBridge").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Arrival {
+    /// *ECR Image Action*, and there the action `PUSH`.
+    Push,
+    /// *ECR Replication Action*, in the destination.
+    Replication,
+    /// *ECR Pull Through Cache Action*.
+    PullThrough,
+}
+
+impl Arrival {
+    const ALL: [(&str, Self); 3] = [
+        ("ECR Image Action", Self::Push),
+        ("ECR Replication Action", Self::Replication),
+        ("ECR Pull Through Cache Action", Self::PullThrough),
+    ];
+
+    fn of(event: &Envelope) -> Self {
+        let named = |(name, _): &&(&str, Self)| *name == event.detail_type;
+        Self::ALL
+            .iter()
+            .find(named)
+            .map_or(Self::Push, |(_, arrival)| *arrival)
+    }
+
+    /// Why no image arrived, where the event says so.
+    fn none(self, event: &Envelope) -> Option<String> {
+        let (action, outcome, name) = match self {
+            Self::Push => (Some("PUSH"), "result", "push"),
+            Self::Replication => (Some("REPLICATE"), "result", "replication"),
+            Self::PullThrough => (None, "sync-status", "pull through"),
+        };
+        let other =
+            text(event, "action-type").filter(|given| action.is_some_and(|one| one != *given));
+        if let Some(other) = other {
+            return Some(format!("`{other}` is not a {name}"));
+        }
+        let failed = text(event, outcome).filter(|outcome| *outcome != "SUCCESS")?;
+        Some(format!("the {name} ended with `{failed}`"))
+    }
+
+    /// When the image was ordered. A pull through is attempted whenever somebody pulls, so that its time is not one of an order;
+    /// the time when the image arrived is, and ECR states that.
+    fn ordered_at(self, event: &Envelope) -> Result<Option<UtcDateTime>, UnreadableEvent> {
+        match self {
+            Self::Push | Self::Replication => time_of(event).map(Some),
+            Self::PullThrough => Ok(None),
+        }
+    }
+}
+
+/// An image arrived. What else is in the event is read only for a repository that is named: others are none of our business.
+fn arrival(event: &Envelope) -> Result<StartEvent, UnreadableEvent> {
+    let arrival = Arrival::of(event);
+    // Other actions carry other fields, so the action is read before anything else is expected of the event.
+    if let Some(reason) = arrival.none(event) {
+        return Ok(ignored(&reason));
+    }
+    arrived(event, arrival).or_else(|error| {
+        let repository = text(event, "repository-name").ok_or_else(|| error.clone())?;
+        Ok(StartEvent::Unreadable {
+            subject: Subject::Repository(repository.to_owned()),
+            error,
+        })
+    })
+}
+
+/// What all ways of arriving tell. An untagged manifest comes with an empty `image-tag`; a missing one is taken for the same.
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
-struct ImageAction {
-    action_type: String,
-    result: String,
-    repository_name: crate::names::Repository,
+struct Arrived {
+    repository_name: String,
     image_digest: Digest,
     #[serde(default)]
     image_tag: Option<String>,
@@ -123,63 +225,63 @@ struct ImageAction {
     artifact_media_type: Option<String>,
 }
 
-fn ignored(reason: &str) -> StartEvent {
-    StartEvent::Ignored(line(reason))
-}
-
-fn image_action(event: &Envelope) -> Result<StartEvent, UnreadableEvent> {
-    // Other actions carry other fields, so the action is read before anything else is expected of the event.
-    let action = event
+fn arrived(event: &Envelope, arrival: Arrival) -> Result<StartEvent, UnreadableEvent> {
+    // An event that names no tag asks for nothing, whatever else it lacks: a pull by digest, for example.
+    let tag = event
         .detail
         .as_ref()
-        .and_then(|detail| detail.get("action-type"));
-    let action = action.and_then(Value::as_str);
-    if let Some(action) = action.filter(|action| *action != "PUSH") {
-        return Ok(ignored(&format!("`{action}` is not a push")));
-    }
-    let at = time_of(event)?;
-    let detail: ImageAction = detail(event)?;
-    if detail.result != "SUCCESS" {
-        return Ok(ignored(&format!(
-            "the {} ended with `{}`",
-            detail.action_type, detail.result
-        )));
-    }
-    let Some(tag) = detail.image_tag.filter(|tag| !tag.is_empty()) else {
+        .and_then(|detail| detail.get("image-tag"));
+    let is_untagged = tag.is_none_or(|tag| tag.is_null() || tag.as_str() == Some(""));
+    if is_untagged && text(event, "repository-name").is_some() {
         return Ok(StartEvent::Ignored(
             "an untagged manifest: a part of another image, or an attestation".to_owned(),
         ));
-    };
-    let tag: Tag = tag
+    }
+    let at = arrival.ordered_at(event)?;
+    let detail: Arrived = detail(event)?;
+    let repository = detail
+        .repository_name
         .parse()
-        .map_err(|error| UnreadableEvent::new("detail.image-tag", &format!("{error}")))?;
+        .map_err(|error| UnreadableEvent::new("detail.repository-name", &format!("{error}")))?;
+    let tag = detail.image_tag.unwrap_or_default();
+    // ECR takes tags of 300 characters, and Docker of 128: no pipeline can follow such a one.
+    let Ok(tag) = tag.parse::<Tag>() else {
+        return Ok(ignored(&format!(
+            "no pipeline can follow the tag `{}`",
+            shortened(&tag)
+        )));
+    };
     if let Some(other) = detail
         .artifact_media_type
-        .filter(|media_type| !is_image(media_type))
+        .filter(|media_type| !is_container_image(media_type))
     {
         return Ok(ignored(&format!(
             "an artifact of type `{other}` is not a container image"
         )));
     }
     let image = Image {
-        repository: detail.repository_name,
+        repository,
         digest: detail.image_digest,
         tag: Some(tag.clone()),
     };
     Ok(StartEvent::Pushed { image, tag, at })
 }
 
-/// Whether an artifact with this media type is a container image.
-pub(crate) fn is_image(artifact_media_type: &str) -> bool {
-    matches!(
-        artifact_media_type,
-        "application/vnd.oci.image.config.v1+json"
-            | "application/vnd.docker.container.image.v1+json"
-    )
-}
-
 fn state_change(event: &Envelope) -> Result<StartEvent, UnreadableEvent> {
-    let change = StateChange::of(event)?;
+    let change = match StateChange::of(event) {
+        Ok(change) => change,
+        Err(error) => {
+            let group = text(event, "application").zip(text(event, "deploymentGroup"));
+            let (application, deployment_group) = group.ok_or_else(|| error.clone())?;
+            return Ok(StartEvent::Unreadable {
+                subject: Subject::DeploymentGroup {
+                    application: application.to_owned(),
+                    deployment_group: deployment_group.to_owned(),
+                },
+                error,
+            });
+        }
+    };
     if !change.state.is_end() {
         return Ok(ignored(&format!(
             "deployment `{}` has not ended",

@@ -22,7 +22,17 @@ fn push(changes: Value) -> Value {
 #[track_caller]
 fn check(event: &Value, expected: &str) {
     let said = match StartEvent::parse(event) {
-        Ok(StartEvent::Pushed { image, tag, at }) => format!("pushed {image} as {tag} at {at}"),
+        Ok(StartEvent::Pushed {
+            image,
+            tag,
+            at: Some(at),
+        }) => format!("pushed {image} as {tag} at {at}"),
+        Ok(StartEvent::Pushed {
+            image,
+            tag,
+            at: None,
+        }) => format!("arrived {image} as {tag}"),
+        Ok(StartEvent::Unreadable { subject, error }) => format!("{subject:?}: {error}"),
         Ok(StartEvent::DeploymentEnded {
             application,
             deployment_group,
@@ -103,7 +113,7 @@ fn what_is_no_push_of_an_image_is_ignored() {
     );
     check(
         &push(json!({"result": "FAILURE"})),
-        "ignored: the PUSH ended with `FAILURE`",
+        "ignored: the push ended with `FAILURE`",
     );
     check(
         &push(json!({"artifact-media-type": "application/vnd.cncf.helm.config.v1+json"})),
@@ -111,15 +121,110 @@ fn what_is_no_push_of_an_image_is_ignored() {
     );
 }
 
+/// The events of ECR's documentation, with a whole digest and the names of this file.
+fn arrival(detail_type: &str, changes: Value) -> Value {
+    let detail = match detail_type {
+        "ECR Replication Action" => json!({
+            "result": "SUCCESS", "repository-name": "shop/web", "image-digest": format!("sha256:{}", "4c".repeat(32)),
+            "source-account": "444455556666", "action-type": "REPLICATE", "source-region": "us-west-2", "image-tag": "1.42.0"
+        }),
+        _ => json!({
+            "rule-version": "1", "sync-status": "SUCCESS", "ecr-repository-prefix": "shop", "repository-name": "shop/web",
+            "upstream-registry-url": "public.ecr.aws", "image-tag": "1.42.0",
+            "image-digest": format!("sha256:{}", "4c".repeat(32))
+        }),
+    };
+    let mut event = push(json!({}));
+    event["detail-type"] = json!(detail_type);
+    event["resources"] = json!(["arn:aws:ecr:eu-central-1:111122223333:repository/shop/web"]);
+    event["detail"] = detail;
+    for (key, value) in changes.as_object().unwrap() {
+        event["detail"][key] = value.clone();
+    }
+    event
+}
+
+#[test]
+fn an_image_that_is_replicated_or_pulled_through_has_arrived() {
+    let untagged = "ignored: an untagged manifest: a part of another image, or an attestation";
+    let replication = |changes| arrival("ECR Replication Action", changes);
+    check(
+        &replication(json!({})),
+        "pushed shop/web:1.42.0 (sha256:4c4c4c4c4c4c) as 1.42.0 at 2026-10-14 9:21:47.0 +00",
+    );
+    check(
+        &replication(json!({"result": "FAILED"})),
+        "ignored: the replication ended with `FAILED`",
+    );
+    check(
+        &replication(json!({"action-type": "DELETE"})),
+        "ignored: `DELETE` is not a replication",
+    );
+    check(&replication(json!({"image-tag": ""})), untagged);
+    check(&replication(json!({"image-tag": null})), untagged);
+    let pull_through = |changes| arrival("ECR Pull Through Cache Action", changes);
+    // Whoever pulls an image that is there already orders nothing.
+    check(
+        &pull_through(json!({})),
+        "arrived shop/web:1.42.0 (sha256:4c4c4c4c4c4c) as 1.42.0",
+    );
+    check(
+        &pull_through(
+            json!({"sync-status": "FAILED", "failure-code": "UpstreamUnavailable", "image-digest": null}),
+        ),
+        "ignored: the pull through ended with `FAILED`",
+    );
+    check(
+        &pull_through(json!({"image-tag": null, "image-digest": null})),
+        untagged,
+    );
+}
+
+#[test]
+fn an_event_that_cannot_be_read_names_what_it_is_about() {
+    let long = "a".repeat(200);
+    let repository = "Repository(\"shop/web\"): cannot read the event at";
+    check(
+        &push(json!({"image-tag": long})),
+        &format!(
+            "ignored: no pipeline can follow the tag `{}…`",
+            "a".repeat(80)
+        ),
+    );
+    check(
+        &push(json!({"image-tag": "no tag"})),
+        "ignored: no pipeline can follow the tag `no tag`",
+    );
+    check(
+        &push(json!({"image-digest": "sha256:short"})),
+        &format!(
+            "{repository} `detail.image-digest`: `sha256:short` is not an image digest: `sha256:` and 64 lower-case hex digits"
+        ),
+    );
+    let mut timeless = push(json!({}));
+    timeless.as_object_mut().unwrap().remove("time");
+    check(
+        &timeless,
+        &format!("{repository} `time`: missing, expected a time such as `2026-10-14T09:21:47Z`"),
+    );
+    let mut change = state_change("SUCCESS");
+    change["detail"]["deploymentId"] = json!(7);
+    check(
+        &change,
+        "DeploymentGroup { application: \"shop\", deployment_group: \"shop-web\" }: cannot read the event at \
+         `detail.deploymentId`: invalid type: integer `7`, expected a string",
+    );
+}
+
 #[test]
 fn what_cannot_be_read_names_the_path() {
     check(
-        &push(json!({"image-digest": "sha256:short"})),
-        "cannot read the event at `detail.image-digest`: `sha256:short` is not an image digest: `sha256:` and 64 lower-case hex digits",
+        &push(json!({"repository-name": null})),
+        "cannot read the event at `detail.repository-name`: invalid type: null, expected a string",
     );
     check(
         &push(json!({"image-tag": 7})),
-        "cannot read the event at `detail.image-tag`: invalid type: integer `7`, expected a string",
+        "Repository(\"shop/web\"): cannot read the event at `detail.image-tag`: invalid type: integer `7`, expected a string",
     );
     let mut no_detail = push(json!({}));
     no_detail.as_object_mut().unwrap().remove("detail");

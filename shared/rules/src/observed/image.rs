@@ -20,10 +20,26 @@ pub struct ImageDetail {
 }
 
 impl ImageDetail {
+    /// Whether it may run: an artifact that says it is something else than a container image (a chart, a signature) cannot.
+    pub fn is_runnable(&self) -> bool {
+        self.artifact_media_type
+            .as_deref()
+            .is_none_or(is_container_image)
+    }
+
     /// Whether it lists manifests for several platforms, or may, where ECR does not state its type.
     pub fn may_be_index(&self) -> bool {
         self.media_type.as_deref().is_none_or(|media_type| {
             media_type.contains("image.index") || media_type.contains("manifest.list")
         })
     }
+}
+
+/// Whether an artifact with this media type is a container image.
+pub(crate) fn is_container_image(artifact_media_type: &str) -> bool {
+    matches!(
+        artifact_media_type,
+        "application/vnd.oci.image.config.v1+json"
+            | "application/vnd.docker.container.image.v1+json"
+    )
 }

@@ -20,8 +20,42 @@ fn push(repository: &str, tag: &str) -> StartEvent {
     StartEvent::Pushed {
         image,
         tag,
-        at: UtcDateTime::UNIX_EPOCH,
+        at: Some(UtcDateTime::UNIX_EPOCH),
     }
+}
+
+#[test]
+fn an_event_that_cannot_be_read_fails_only_where_a_pipeline_is_concerned() {
+    let unreadable = |subject| StartEvent::Unreadable {
+        subject,
+        error: UnreadableEvent {
+            path: "detail".to_owned(),
+            reason: "wrong".to_owned(),
+        },
+    };
+    let repository = |name: &str| unreadable(Subject::Repository(name.to_owned()));
+    check(
+        &repository("shop/web"),
+        "cannot read the event at `detail`: wrong",
+    );
+    check(
+        &repository("Shop//Web"),
+        "no pipeline follows the repository `Shop//Web`",
+    );
+    let group = |group: &str| {
+        unreadable(Subject::DeploymentGroup {
+            application: "AppECS-prod-web".to_owned(),
+            deployment_group: group.to_owned(),
+        })
+    };
+    check(
+        &group("DgpECS-prod-web"),
+        "cannot read the event at `detail`: wrong",
+    );
+    check(
+        &group("of-others"),
+        "no pipeline has the deployment group `of-others` of `AppECS-prod-web`",
+    );
 }
 
 fn ask(pipeline: &str, wanted: Wanted) -> StartEvent {
@@ -76,6 +110,11 @@ fn a_push_concerns_the_pipelines_that_follow_repository_and_tag() {
     check(
         &push("shop/job", "latest"),
         "no pipeline follows the repository `shop/job`",
+    );
+    check(
+        &push("shop/api", "latest"),
+        "no pipeline follows the tag `latest` of `shop/api`, only `semver:^2` (it is not a version such as `2.1.0` or \
+         `v2.1.0`: unexpected character 'l' while parsing major version number)",
     );
     check(&push("shop/api", "2.1.0"), "api by Event: tag 2.1.0");
 }

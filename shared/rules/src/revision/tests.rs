@@ -14,6 +14,10 @@ fn pipeline(containers: &str) -> Pipeline {
     Config::parse(&text).unwrap().pipelines.remove(0)
 }
 
+fn host() -> RegistryHost {
+    REGISTRY.parse().unwrap()
+}
+
 fn image() -> Image {
     Image {
         repository: "shop/web".parse().unwrap(),
@@ -42,7 +46,7 @@ fn changes(containers: &str, images: &[(&str, String)]) -> String {
     match matching(&pipeline(containers), &definition) {
         Ok(matching) => difference(
             &definition,
-            &next(&definition, &matching, &image(), &marks()).unwrap(),
+            &next(&definition, &matching, &image(), &host(), &marks()).unwrap(),
         )
         .join("\n"),
         Err(error) => error.to_string(),
@@ -53,14 +57,14 @@ fn changes(containers: &str, images: &[(&str, String)]) -> String {
 fn the_image_changes_in_the_containers_of_the_repository_only() {
     assert_snapshot!(changes("[]", &[
         ("web", format!("{REGISTRY}/shop/web:1.4.1")),
-        ("worker", format!("{REGISTRY}/shop/web@sha256:{}", "ab".repeat(32))),
+        ("worker", format!("{REGISTRY}/shop/web:1.4.1")),
         ("proxy", format!("{REGISTRY}/shop/proxy:1.4.1")),
         ("prefix", format!("{REGISTRY}/shop/web/admin:1")),
         ("hub", "docker.io/shop/web:1".to_owned()),
         ("bare", "nginx".to_owned()),
     ]), @"
     container `web`: `111122223333.dkr.ecr.eu-central-1.amazonaws.com/shop/web:1.4.1` -> `111122223333.dkr.ecr.eu-central-1.amazonaws.com/shop/web@sha256:4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c`
-    container `worker`: `111122223333.dkr.ecr.eu-central-1.amazonaws.com/shop/web@sha256:abababababababababababababababababababababababababababababababab` -> `111122223333.dkr.ecr.eu-central-1.amazonaws.com/shop/web@sha256:4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c`
+    container `worker`: `111122223333.dkr.ecr.eu-central-1.amazonaws.com/shop/web:1.4.1` -> `111122223333.dkr.ecr.eu-central-1.amazonaws.com/shop/web@sha256:4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c4c`
     ");
 }
 
@@ -71,15 +75,127 @@ fn a_named_container_gets_the_image_whatever_it_runs_now() {
 
 #[test]
 fn a_task_definition_without_a_matching_container_is_refused_with_what_it_has() {
-    assert_snapshot!(changes("[]", &[("web", "nginx".to_owned()), ("log", "fluent/bit:3".to_owned())]), @"revision `shop-web:41` has no container with an image from the ECR repository `shop/web`; its containers run `nginx`, `fluent/bit:3` (hint: name the container in the pipeline's `containers`)");
+    assert_snapshot!(changes("[]", &[("web", "nginx".to_owned()), ("log", "fluent/bit:3".to_owned())]), @"revision `shop-web:41` has no container with an image from the ECR repository `shop/web` of its account and Region; its containers run `nginx`, `fluent/bit:3` (hint: name the container in the pipeline's `containers`)");
     assert_snapshot!(changes(r#"["app"]"#, &[("web", "nginx".to_owned())]), @"revision `shop-web:41` has no container `app`, it has `web` (hint: correct the pipeline's `containers`)");
+}
+
+#[test]
+fn containers_of_one_repository_with_different_images_are_refused() {
+    let of = |reference: &str| format!("{REGISTRY}/shop/web{reference}");
+    assert_snapshot!(changes("[]", &[("web", of(":app-17")), ("nginx", of(":nginx-9"))]), @"revision `shop-web:41` has containers with different images from the ECR repository `shop/web`: `web` runs `111122223333.dkr.ecr.eu-central-1.amazonaws.com/shop/web:app-17`, `nginx` runs `111122223333.dkr.ecr.eu-central-1.amazonaws.com/shop/web:nginx-9` (hint: name those that this pipeline deploys to in its `containers`)");
+    let pinned = |digit: &str| of(&format!("@sha256:{}", digit.repeat(64)));
+    for (web, nginx, expected) in [
+        (of(":1"), of(":1"), true),
+        (of(""), of(":latest"), true),
+        (pinned("a"), pinned("a"), true),
+        (
+            of(&format!(":1@sha256:{}", "a".repeat(64))),
+            pinned("a"),
+            true,
+        ),
+        (pinned("a"), pinned("b"), false),
+        // Whether that tag is this image nobody can tell.
+        (pinned("a"), of(":nginx-9"), false),
+        (of(":1"), of(":2"), false),
+    ] {
+        let definition = definition(&[("web", web.clone()), ("nginx", nginx.clone())]);
+        let implied = matching(&pipeline("[]"), &definition);
+        assert_eq!(implied.is_ok(), expected, "{web} {nginx}");
+        // Who names them says so.
+        for named in [r#"["web"]"#, r#"["web", "nginx"]"#] {
+            assert!(matching(&pipeline(named), &definition).is_ok());
+        }
+    }
+}
+
+#[test]
+fn a_repository_of_another_account_or_region_is_another_one() {
+    let digest = format!("sha256:{}", "4c".repeat(32));
+    for host in [
+        "444455556666.dkr.ecr.eu-central-1.amazonaws.com",
+        "111122223333.dkr.ecr.us-east-1.amazonaws.com",
+        "public.ecr.aws",
+    ] {
+        let images = [
+            ("web", format!("{REGISTRY}/shop/web:1")),
+            ("mirror", format!("{host}/shop/web:1")),
+        ];
+        let matched = matching(&pipeline("[]"), &definition(&images)).unwrap();
+        assert_eq!(matched.indexes(), [0], "{host}");
+        let foreign = [("web", format!("{host}/shop/web@{digest}"))];
+        assert!(matching(&pipeline("[]"), &definition(&foreign)).is_err());
+        // Named, it moves to this registry, though its digest is the same.
+        let named = definition(&foreign);
+        let matched = matching(&pipeline(r#"["web"]"#), &named).unwrap();
+        assert_eq!(matched.image, RunningImage::Mixed);
+        let request = next(&named, &matched, &image(), &host_of_partition(), &marks()).unwrap();
+        assert_eq!(
+            request["containerDefinitions"][0]["image"],
+            format!("{}/shop/web@{digest}", host_of_partition())
+        );
+    }
+}
+
+fn host_of_partition() -> RegistryHost {
+    "111122223333.dkr.ecr.eu-central-1.amazonaws.eu"
+        .parse()
+        .unwrap()
+}
+
+/// The suffix is not composed from a list of partitions, and a host that reaches this registry stays.
+#[test]
+fn a_container_keeps_its_host_of_this_registry_and_gets_the_given_one_elsewhere() {
+    let fips = "111122223333.dkr.ecr-fips.eu-central-1.amazonaws.com";
+    let dual = "111122223333.dkr-ecr.eu-central-1.on.aws";
+    let given = host_of_partition();
+    for (now, expected) in [
+        (format!("{fips}/shop/web:1"), fips),
+        (format!("{fips}/old/web:1"), fips),
+        (format!("{dual}/old/web:1"), dual),
+        ("nginx".to_owned(), given.as_str()),
+        ("docker.io/acme/web:1".to_owned(), given.as_str()),
+    ] {
+        let definition = definition(&[("web", now.clone())]);
+        let matching = matching(&pipeline(r#"["web"]"#), &definition).unwrap();
+        let request = next(&definition, &matching, &image(), &given, &marks()).unwrap();
+        assert_eq!(
+            request["containerDefinitions"][0]["image"],
+            format!("{expected}/shop/web@{}", image().digest),
+            "{now}"
+        );
+    }
+}
+
+#[test]
+fn a_revision_without_the_container_behind_the_load_balancer_is_refused() {
+    let check = |containers: Value| {
+        let mut definition = definition(&[]);
+        definition.task_definition["containerDefinitions"] = containers;
+        let target = LoadBalancerTarget {
+            container: "web".parse().unwrap(),
+            port: 8000,
+            target_group: None,
+        };
+        is_behind(&target, &definition)
+            .map_or_else(|refused| refused.to_string(), |()| "there".to_owned())
+    };
+    let container =
+        |name: &str, port: i32| json!({"name": name, "portMappings": [{"containerPort": port}]});
+    assert_eq!(
+        check(json!([container("log", 1), container("web", 8000)])),
+        "there"
+    );
+    assert_snapshot!(check(json!([container("app", 8000), {"name": "log"}])), @"revision `shop-web:41` has no container `web` with the port 8000, which is behind the load balancer now; it has `app` with 8000, `log` (hint: give it that name and port, or deploy the renamed one once by hand)");
+    assert_snapshot!(check(json!([container("web", 9000)])), @"revision `shop-web:41` has no container `web` with the port 8000, which is behind the load balancer now; it has `web` with 9000 (hint: give it that name and port, or deploy the renamed one once by hand)");
 }
 
 #[test]
 fn the_running_digest_is_known_only_when_every_container_agrees() {
     let pinned = |digit: &str| format!("{REGISTRY}/shop/web@sha256:{}", digit.repeat(64));
     let image = |images: &[(&str, String)]| {
-        let matching = matching(&pipeline("[]"), &definition(images)).unwrap();
+        let names: Vec<&str> = images.iter().map(|(name, _)| *name).collect();
+        let pipeline = pipeline(&format!("{names:?}"));
+        let matching = matching(&pipeline, &definition(images)).unwrap();
         match matching.image {
             RunningImage::Known(digest) => digest.to_string(),
             RunningImage::Mixed => "mixed".to_owned(),
@@ -131,7 +247,7 @@ fn full() -> TaskDefinition {
 fn every_field_goes_back_as_it_came_known_or_not() {
     let definition = full();
     let matching = matching(&pipeline("[]"), &definition).unwrap();
-    let request = next(&definition, &matching, &image(), &marks()).unwrap();
+    let request = next(&definition, &matching, &image(), &host(), &marks()).unwrap();
     let mut expected = definition.task_definition.clone();
     OUTPUT_ONLY
         .iter()
@@ -154,7 +270,7 @@ fn every_field_goes_back_as_it_came_known_or_not() {
 fn a_revision_that_is_already_registered_is_recognised() {
     let definition = full();
     let matching = matching(&pipeline("[]"), &definition).unwrap();
-    let request = next(&definition, &matching, &image(), &marks()).unwrap();
+    let request = next(&definition, &matching, &image(), &host(), &marks()).unwrap();
     assert!(!is_same(&definition, &request));
     let mut registered = definition.clone();
     registered.task_definition["containerDefinitions"] = request["containerDefinitions"].clone();
@@ -179,7 +295,7 @@ fn the_same_revision_is_recognised_in_any_order_and_with_defaults_filled_in() {
         {"name": "web", "image": image, "environment": [one, two], "command": ["run", "all"], "essential": true}
     ]));
     let matching = matching(&pipeline("[]"), &source).unwrap();
-    let request = next(&source, &matching, &pushed, &marks()).unwrap();
+    let request = next(&source, &matching, &pushed, &host(), &marks()).unwrap();
     let same = |container: Value| is_same(&registered(json!([container])), &request);
     assert!(same(json!({
         "name": "web", "image": image, "environment": [two, one], "command": ["run", "all"], "essential": true,
@@ -198,7 +314,7 @@ fn the_same_revision_is_recognised_in_any_order_and_with_defaults_filled_in() {
 fn a_difference_shows_images_and_names_the_rest() {
     let definition = full();
     let matching = matching(&pipeline("[]"), &definition).unwrap();
-    let mut request = next(&definition, &matching, &image(), &marks()).unwrap();
+    let mut request = next(&definition, &matching, &image(), &host(), &marks()).unwrap();
     request["cpu"] = json!("512");
     request["tags"] = json!([{"key": "owner", "value": "hunter2"}]);
     let container = &mut request["containerDefinitions"][0];
@@ -234,7 +350,7 @@ fn a_revision_with_too_many_tags_is_refused() {
         let own = (0..count).map(|number| json!({"key": format!("k{number}"), "value": ""}));
         definition.tags = own.collect();
         let matching = matching(&pipeline("[]"), &definition).unwrap();
-        let refused = next(&definition, &matching, &image(), &marks()).err();
+        let refused = next(&definition, &matching, &image(), &host(), &marks()).err();
         assert_eq!(
             refused.map(|refused| refused.to_string()).as_deref(),
             expected
@@ -259,7 +375,7 @@ fn marks_are_read_for_their_own_image_only_and_never_compared() {
             tag: tag.parse().ok(),
             ..image()
         };
-        let request = next(&definition, &matching, &image, marks).unwrap();
+        let request = next(&definition, &matching, &image, &host(), marks).unwrap();
         TaskDefinition {
             tags: request["tags"].clone(),
             task_definition: request,
@@ -323,7 +439,7 @@ proptest! {
             definition.task_definition["containerDefinitions"][0][key] = value.clone();
         }
         let matching = matching(&pipeline("[]"), &definition).unwrap();
-        let request = next(&definition, &matching, &image(), &marks()).unwrap();
+        let request = next(&definition, &matching, &image(), &host(), &marks()).unwrap();
         for (key, value) in &added {
             prop_assert_eq!(&request[key], value);
             prop_assert_eq!(&request["containerDefinitions"][0][key], value);
@@ -334,7 +450,7 @@ proptest! {
     fn any_json_is_copied_or_refused(task_definition in any_json(), tags in any_json()) {
         let definition = TaskDefinition { task_definition, tags };
         if let Ok(matching) = matching(&pipeline("[]"), &definition)
-            && let Ok(next) = next(&definition, &matching, &image(), &marks())
+            && let Ok(next) = next(&definition, &matching, &image(), &host(), &marks())
         {
             let _ = (is_same(&definition, &next), difference(&definition, &next));
         }

@@ -2,7 +2,7 @@
 //!
 //! Parsing is lenient: a function validates the file before the run, and reports its mistakes.
 
-use checks::Glob;
+use checks::{Glob, Regex};
 use semver::{Comparator, Version, VersionReq};
 use toml::{Table, Value};
 
@@ -149,8 +149,10 @@ fn pipeline(given: &Value) -> Option<Pipeline> {
 /// Whether ECR could have a repository with this name. With any other name, no image could be deployed before the
 /// functions refuse it.
 fn is_repository(name: &str) -> bool {
-    let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-/".contains(c);
-    name.chars().all(is_allowed)
+    let is_letter = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    // A separator stands alone, and between letters.
+    let mut words = name.split(['.', '_', '-', '/']);
+    words.all(|word| !word.is_empty() && word.chars().all(is_letter))
 }
 
 /// The containers that the file names, the migration's last. If it names none, the service's name is the default.
@@ -186,12 +188,17 @@ fn tags(rule: &str) -> Option<Tags> {
     if let Some(requirement) = rule.strip_prefix("semver:") {
         return versions(&VersionReq::parse(requirement.trim()).ok()?);
     }
-    if Glob::is_one(rule) {
-        let mut examples = Glob::read(rule)?.examples(2).into_iter();
+    let examples = match Regex::of_rule(rule) {
+        Some(expression) => Some(Regex::read(expression)?.examples(2)),
+        None if Glob::is_one(rule) => Some(Glob::read(rule)?.examples(2)),
+        None => None,
+    };
+    if let Some(examples) = examples {
+        let mut examples = examples.into_iter();
         let (first, second) = (examples.next()?, examples.next());
         return Some(Tags {
             running: Some(first.clone()),
-            // If only one tag matches the glob, that tag moves.
+            // If only one tag matches, that tag moves.
             pushed: second.unwrap_or(first),
         });
     }
@@ -316,6 +323,9 @@ mod tests {
             ("{main,trunk}-[a-f]*", Some("main-a1"), "main-a2"),
             ("{main,{a,b}}", Some("main"), "b"),
             ("lates[t]", Some("latest"), "latest"),
+            ("regex:^prod-[0-9]+$", Some("prod-1"), "prod-2"),
+            ("regex:main", Some("main"), "main"),
+            ("semver:>=1.0.0-0", Some("1.0.0-0"), "1.0.0"),
             ("semver:^2", Some("2.0.0"), "2.0.1"),
             ("semver:>=1.2, <1.2.2", Some("1.2.0"), "1.2.1"),
             ("semver:=3.1.4", None, "3.1.4"),
