@@ -17,6 +17,7 @@ def _query(code: str, status: int, why: str) -> dict:
 
 DENIED = "a policy does not allow the call; services of AWS JSON answer 400, the others 403"
 UNSIGNED = "the request is signed by nobody"
+ELSEWHERE = "the request is signed for another Region"
 MALFORMED = "the body is not what the protocol says, or a member is of another type"
 INVALID = "a constraint of the model is not met, which services of newer frameworks all say this way"
 FAILED = "something went wrong on AWS's side, and the operation declares no error for that"
@@ -33,6 +34,9 @@ COMMON: dict[tuple[str, str], tuple[int, str]] = {
     ("MissingAuthenticationTokenException", JSON): (400, UNSIGNED),
     ("MissingAuthenticationTokenException", REST): (403, UNSIGNED),
     ("MissingAuthenticationToken", QUERY): (403, UNSIGNED),
+    ("InvalidSignatureException", JSON): (400, ELSEWHERE),
+    ("InvalidSignatureException", REST): (403, ELSEWHERE),
+    **_query("SignatureDoesNotMatch", 403, ELSEWHERE),
     **_everywhere("SerializationException", 400, MALFORMED),
     **_query("MalformedInput", 400, MALFORMED),
     **_everywhere("ValidationException", 400, INVALID),

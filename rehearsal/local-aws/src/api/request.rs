@@ -27,7 +27,7 @@ pub fn parse(
         return parse_json(target, body).map_err(|error| (Protocol::Json, error));
     }
     if uri.path() == "/" {
-        return parse_query(uri, body);
+        return parse_query(method, uri, body);
     }
     parse_rest(method, uri, headers, body).map_err(|error| (Protocol::Rest, error))
 }
@@ -61,7 +61,7 @@ fn json_body(body: &Bytes) -> Result<Value, ApiError> {
         .ok_or_else(unreadable)
 }
 
-fn parse_query(uri: &Uri, body: &Bytes) -> Result<Request, (Protocol, ApiError)> {
+fn parse_query(method: &Method, uri: &Uri, body: &Bytes) -> Result<Request, (Protocol, ApiError)> {
     let form = if body.is_empty() {
         uri.query().unwrap_or_default()
     } else {
@@ -78,7 +78,11 @@ fn parse_query(uri: &Uri, body: &Bytes) -> Result<Request, (Protocol, ApiError)>
         }),
         None => {
             let protocol = Protocol::Query(STS_NAMESPACE);
-            let operation = format!("`{action}` of the API version `{version}`");
+            let operation = match action.as_str() {
+                // A REST service such as S3 has no action.
+                "" => format!("`{method} {}`", uri.path()),
+                action => format!("`{action}` of the API version `{version}`"),
+            };
             Err((protocol, operations::unknown(protocol, &operation)))
         }
     }

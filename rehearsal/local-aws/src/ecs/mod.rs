@@ -52,7 +52,7 @@ pub struct State {
     pub container_instances: Vec<ContainerInstance>,
     /// The number of tasks that fit on Fargate; unlimited if absent.
     pub fargate_tasks_at_most: Option<usize>,
-    /// Stopped tasks are removed when the API shows them no longer.
+    /// Stopped tasks are removed when the API shows them no longer, and what they served is not kept.
     pub forgets_tasks: bool,
     /// The number of tasks created so far.
     pub launched_ever: usize,

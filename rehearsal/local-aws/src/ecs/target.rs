@@ -40,14 +40,16 @@ pub(super) async fn register(
     ecs.write(|state| {
         let set = task.task_set.as_deref().and_then(|id| state.task_set(id));
         let deployment = set.and_then(|(_, set)| set.external_id.clone());
-        state.served.push(Served {
-            since: now,
-            task: task.arn.clone(),
-            deployment,
-            target_group_arn: target.target_group_arn.clone(),
-            id: id.to_owned(),
-            port,
-        });
+        if !state.forgets_tasks {
+            state.served.push(Served {
+                since: now,
+                task: task.arn.clone(),
+                deployment,
+                target_group_arn: target.target_group_arn.clone(),
+                id: id.to_owned(),
+                port,
+            });
+        }
     });
     let registered = Target {
         id: id.to_owned(),

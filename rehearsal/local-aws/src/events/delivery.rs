@@ -233,10 +233,14 @@ impl Delivery {
             attributes.insert("RETRY_ATTEMPTS", retries.to_string());
         }
         let event = self.event.clone();
-        bus.inner.lock().dead_letters.push(DeadLetter {
+        let letter = DeadLetter {
             queue,
             event,
             attributes,
-        });
+        };
+        let mut state = bus.inner.lock();
+        if !state.keeps_nothing {
+            state.dead_letters.push(letter);
+        }
     }
 }

@@ -106,7 +106,9 @@ impl Queued<'_> {
             self.lambda.inner.clock.now(),
         );
         let mut state = self.lambda.inner.lock();
-        state.dead_letters.push((queue.clone(), record));
+        if !state.keeps_nothing {
+            state.dead_letters.push((queue.clone(), record));
+        }
     }
 
     /// Sends a record to the destination with the function's role, as Lambda does. Without the permission the record is
