@@ -301,14 +301,16 @@ pub fn arn(definition: &TaskDefinition) -> Option<RevisionArn> {
 /// The image of this digest as the revision deployed it: by the tag that [`next`] gave to the revision.
 pub fn deployed(definition: &TaskDefinition, repository: &Repository, digest: Digest) -> Deployed {
     // The marks of an earlier order stay where a revision is used again for another image: those say nothing of this one.
-    let ours = mark(definition, "greenlight:tag")
-        .filter(|_| mark(definition, "greenlight:digest") == Some(digest.as_str()));
+    let is_ours = mark(definition, "greenlight:digest") == Some(digest.as_str());
+    let own_mark = |key| mark(definition, key).filter(|_| is_ours);
+    let ours = own_mark("greenlight:tag");
     let older = mark(definition, OLD_IMAGE_TAG)
         .and_then(|value| value.split_once(':'))
         .filter(|(name, _)| *name == repository.as_str())
         .map(|(_, tag)| tag);
     let tag = ours.or(older);
     Deployed {
+        ordered_at: own_mark("greenlight:ordered-at").and_then(start::read_moment),
         digest,
         tag: tag.and_then(|tag| tag.parse().ok()),
         at: registered_at(definition),
