@@ -19,6 +19,7 @@ use crate::start::{self, Deployed, RunningImage};
 
 pub use difference::difference;
 use reference::{Reference, Registry};
+use unusable::TAGS_AT_MOST;
 pub use unusable::Unusable;
 
 /// What the keys of our own tags begin with. They are neither copied from one revision to the next nor compared.
@@ -52,8 +53,7 @@ const OUTPUT_ONLY: [&str; 9] = [
     "deleteRequestedAt",
 ];
 
-/// ECS takes 50 tags on a resource, and values of 256 characters (ECS API Reference, Tag).
-const TAGS_AT_MOST: usize = 50;
+/// ECS takes values of 256 characters (ECS API Reference, Tag).
 const TAG_VALUE_CHARACTERS_AT_MOST: usize = 256;
 
 /// The containers of a revision that a pipeline's images go to, and what they run now.
