@@ -372,14 +372,19 @@ impl Handler {
         if !reconciliation.publishes(&observation.observed, skip) {
             return;
         }
-        let image = observation.observed.candidate.as_ref();
-        let image = image.map(|candidate| &candidate.image);
+        let pipeline = reconciliation.pipeline;
+        let candidate = observation.observed.candidate.as_ref();
+        let is_forgotten = candidate.is_some_and(|candidate| !reconciliation.remembers(candidate));
+        let image = candidate.map(|candidate| &candidate.image);
         let outcome = match (skip, image) {
             (Skip::Waiting(id), Some(image)) => {
-                Outcome::waiting(reconciliation.pipeline, image, id, reconciliation.asked_by)
+                let digest = [("digest", image.digest.as_str())];
+                let again = is_forgotten.then(|| started.extra.request(&pipeline.name, &digest));
+                let asked_by = reconciliation.asked_by;
+                Outcome::waiting(pipeline, image, id, asked_by, again.as_deref())
             }
             _ => Outcome::skipped(
-                reconciliation.pipeline,
+                pipeline,
                 image,
                 skip,
                 next_step(started, reconciliation, skip, image),

@@ -19,6 +19,7 @@ use crate::start::{self, Deployed, RunningImage};
 
 pub use difference::difference;
 use reference::{Reference, Registry};
+use unusable::TAGS_AT_MOST;
 pub use unusable::Unusable;
 
 /// What the keys of our own tags begin with. They are neither copied from one revision to the next nor compared.
@@ -52,8 +53,7 @@ const OUTPUT_ONLY: [&str; 9] = [
     "deleteRequestedAt",
 ];
 
-/// ECS takes 50 tags on a resource, and values of 256 characters (ECS API Reference, Tag).
-const TAGS_AT_MOST: usize = 50;
+/// ECS takes values of 256 characters (ECS API Reference, Tag).
 const TAG_VALUE_CHARACTERS_AT_MOST: usize = 256;
 
 /// The containers of a revision that a pipeline's images go to, and what they run now.
@@ -301,14 +301,16 @@ pub fn arn(definition: &TaskDefinition) -> Option<RevisionArn> {
 /// The image of this digest as the revision deployed it: by the tag that [`next`] gave to the revision.
 pub fn deployed(definition: &TaskDefinition, repository: &Repository, digest: Digest) -> Deployed {
     // The marks of an earlier order stay where a revision is used again for another image: those say nothing of this one.
-    let ours = mark(definition, "greenlight:tag")
-        .filter(|_| mark(definition, "greenlight:digest") == Some(digest.as_str()));
+    let is_ours = mark(definition, "greenlight:digest") == Some(digest.as_str());
+    let own_mark = |key| mark(definition, key).filter(|_| is_ours);
+    let ours = own_mark("greenlight:tag");
     let older = mark(definition, OLD_IMAGE_TAG)
         .and_then(|value| value.split_once(':'))
         .filter(|(name, _)| *name == repository.as_str())
         .map(|(_, tag)| tag);
     let tag = ours.or(older);
     Deployed {
+        ordered_at: own_mark("greenlight:ordered-at").and_then(start::read_moment),
         digest,
         tag: tag.and_then(|tag| tag.parse().ok()),
         at: registered_at(definition),

@@ -10,14 +10,15 @@ mod skip;
 
 use crate::config::{Pipeline, TerminationWait, WhenBusy};
 use crate::names::{DeploymentId, Image};
+use crate::tag_rule::TagRule;
 
 pub use attempts::{Attempt, End, attempts, attempts_since};
 pub use observed::{
     Active, AskedBy, Candidate, Chosen, Force, Observed, Phase, Running, RunningImage,
     ShippedBefore,
 };
-pub(crate) use order::moment;
-pub use order::{Deployed, Order};
+pub use order::{Compared, Deployed, Order};
+pub(crate) use order::{moment, read_moment};
 pub use running::running_image;
 pub(crate) use skip::ASK_AGAIN;
 pub use skip::Skip;
@@ -149,7 +150,17 @@ fn older(
     let compared = observed.compared.as_ref().ok_or(Need::Compared)?;
     let is_older = compared
         .iter()
-        .any(|other| pipeline.tag.is_before(&candidate.detail, other));
+        .any(|other| match (&pipeline.tag, observed.asked_by) {
+            // A tag that is put on an older image is a new order of it. What the event does not start at once is not remembered:
+            // ECR states no time of a tag.
+            (TagRule::Glob(_) | TagRule::Regex(_), AskedBy::Event) => {
+                candidate.ordered_at < other.ordered_at
+            }
+            // A person asks for what ECR has, whatever was ordered in between.
+            (TagRule::Glob(_) | TagRule::Regex(_) | TagRule::Semver(_) | TagRule::Exact(_), _) => {
+                pipeline.tag.is_before(&candidate.detail, &other.detail)
+            }
+        });
     Ok(is_older.then(|| Skip::OlderThanRunning(candidate.image.clone())))
 }
 

@@ -94,14 +94,32 @@ fn is_outranked(facts: &Facts<'_>, pipeline: &Pipeline<'_>, due: &Image) -> bool
         return false;
     };
     let rank = |image: &Image| Ranked {
-        pushed_at: image.pushed_at,
+        ordered_at: image.pushed_at,
         tags: facts
             .followed(pipeline)
             .filter(|push| push.digest == image.digest)
             .map(|push| push.tag.as_str())
             .collect(),
     };
-    pipeline.rule.is_before(&rank(due), &rank(running))
+    // ECR has no time of a tag, so that only the first push of the due image is known later. The running one was deployed by
+    // the order of its tag, or of a person.
+    let mut ranked = rank(running);
+    let deployments = facts.deployments_of(pipeline);
+    let shipped = deployments.filter(|deployment| {
+        deployment.status == "Succeeded"
+            && deployment.pipeline_digest.as_ref() == Some(&running.digest)
+    });
+    if let Some(shipped) = shipped.max_by_key(|deployment| deployment.created_at) {
+        let tagged = facts.followed(pipeline).filter(|push| {
+            push.moved && push.digest == running.digest && push.at <= shipped.created_at
+        });
+        let asked = facts
+            .was_asked_for(pipeline, shipped)
+            .then_some(shipped.created_at);
+        let orders = tagged.map(|push| push.at).chain(asked);
+        ranked.ordered_at = orders.fold(ranked.ordered_at, SystemTime::max);
+    }
+    pipeline.rule.is_before(&rank(due), &ranked)
 }
 
 /// The last order of the image, as far as Greenlight can know.

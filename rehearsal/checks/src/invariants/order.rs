@@ -45,24 +45,30 @@ fn went_back(
         Rule::Glob(_) | Rule::Regex(_) | Rule::Semver(_) => {
             let while_ = facts.decided_in(at);
             let ran = ran_at(facts, pipeline, at)?;
-            let this = rank(
+            let mut this = rank(
                 facts,
                 pipeline,
                 digest,
                 facts.tags_in(pipeline, digest, while_),
             )?;
+            // A tag that was put on it since is a new order.
+            let orders = facts.followed(pipeline);
+            let orders = orders.filter(|push| push.moved && push.digest == digest && push.at <= at);
+            this.ordered_at = orders
+                .map(|push| push.at)
+                .fold(this.ordered_at, SystemTime::max);
             let has = facts.tags_throughout(pipeline, ran.digest, while_);
             let tags = has.into_iter().chain(ran.deployed_by(facts, pipeline, at));
             let other = rank(facts, pipeline, ran.digest, tags.collect())?;
             let is_before = pipeline.rule.is_before(&this, &other);
             is_before.then(|| {
                 format!(
-                    "{of} ({}, pushed at {}), when production ran {} ({}, pushed at {}), which is newer",
+                    "{of} ({}, ordered at {}), when production ran {} ({}, pushed at {}), which is newer",
                     this.tags.join(", "),
-                    facts.when(this.pushed_at),
+                    facts.when(this.ordered_at),
                     short(ran.digest),
                     other.tags.join(", "),
-                    facts.when(other.pushed_at),
+                    facts.when(other.ordered_at),
                 )
             })
         }
@@ -132,7 +138,7 @@ fn rank<'a>(
     let image = images
         .find(|image| image.repository == pipeline.given.repository && image.digest == digest)?;
     Some(Ranked {
-        pushed_at: image.pushed_at,
+        ordered_at: image.pushed_at,
         tags,
     })
 }

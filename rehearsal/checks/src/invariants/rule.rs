@@ -54,7 +54,7 @@ impl Rule {
         }
     }
 
-    /// Whether an image ranks before another in the rule's order, each by its first push and its tags. An exact tag
+    /// Whether an image ranks before another in the rule's order, each by its last order and its tags. An exact tag
     /// defines no order.
     pub(super) fn is_before(&self, this: &Ranked<'_>, other: &Ranked<'_>) -> bool {
         let highest = |ranked: &Ranked<'_>| {
@@ -63,7 +63,7 @@ impl Rule {
         };
         match self {
             Rule::Exact(_) => false,
-            Rule::Glob(_) | Rule::Regex(_) => this.pushed_at < other.pushed_at,
+            Rule::Glob(_) | Rule::Regex(_) => this.ordered_at < other.ordered_at,
             Rule::Semver(_) => match (highest(this), highest(other)) {
                 (Some(this), Some(other)) => this < other,
                 (None, _) | (_, None) => false,
@@ -130,7 +130,8 @@ fn is_attachment(tag: &str) -> bool {
 /// The inputs of an image's rank in a rule's order.
 #[derive(Debug, Clone)]
 pub(super) struct Ranked<'a> {
-    pub(super) pushed_at: SystemTime,
+    /// Its first push, or a later order of it by another tag.
+    pub(super) ordered_at: SystemTime,
     pub(super) tags: Vec<&'a str>,
 }
 

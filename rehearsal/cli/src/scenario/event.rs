@@ -37,11 +37,22 @@ impl EventFile {
         self.event["detail"][field].as_str().unwrap_or("")
     }
 
-    /// Whether this is a push that the shop's pipeline follows.
+    /// Whether an image arrived: by a push, by a replication, or pulled through a cache.
+    fn is_arrival(&self) -> bool {
+        let has = |field: &str, value: &str| self.text(field) == value;
+        match self.event["detail-type"].as_str() {
+            Some("ECR Image Action") => has("action-type", "PUSH") && has("result", "SUCCESS"),
+            Some("ECR Replication Action") => {
+                has("action-type", "REPLICATE") && has("result", "SUCCESS")
+            }
+            Some("ECR Pull Through Cache Action") => has("sync-status", "SUCCESS"),
+            _ => false,
+        }
+    }
+
+    /// Whether this is the arrival of an image that the shop's pipeline follows.
     fn ships(&self) -> bool {
-        self.event["detail-type"] == "ECR Image Action"
-            && self.text("action-type") == "PUSH"
-            && self.text("result") == "SUCCESS"
+        self.is_arrival()
             && self.text("repository-name") == "shop/web"
             && self.text("image-tag") == "latest"
             && has_shape_of_digest(self.text("image-digest"))
@@ -58,7 +69,7 @@ fn has_shape_of_digest(text: &str) -> bool {
     hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
-/// The scenario `ship` with this event: it must ship a push of `shop/web:latest`, and change nothing otherwise.
+/// The scenario `ship` with this event: it must ship a `shop/web:latest` that arrived, and change nothing otherwise.
 pub(crate) fn of_event(file: EventFile, ship: Scenario) -> Scenario {
     let mut scenario = ship;
     scenario.name = "event".to_owned();
@@ -132,6 +143,35 @@ mod tests {
                 .iter()
                 .any(|expectation| expectation.claim == "messages: started, shipped")
         );
+    }
+
+    #[test]
+    fn an_image_that_is_replicated_or_pulled_through_ships_as_well() {
+        for (detail_type, field, value, outcome) in [
+            (
+                "ECR Replication Action",
+                "action-type",
+                "REPLICATE",
+                "result",
+            ),
+            (
+                "ECR Pull Through Cache Action",
+                "rule-version",
+                "1",
+                "sync-status",
+            ),
+        ] {
+            for (ended, ships) in [("SUCCESS", true), ("FAILED", false)] {
+                let detail = json!({
+                    field: value, outcome: ended, "repository-name": "shop/web", "image-tag": "latest",
+                    "image-digest": format!("sha256:{}", "4c".repeat(32)),
+                });
+                let event =
+                    json!({ "source": "aws.ecr", "detail-type": detail_type, "detail": detail });
+                let file = EventFile::parse(&event.to_string()).unwrap();
+                assert_eq!(file.ships(), ships, "{event}");
+            }
+        }
     }
 
     #[test]

@@ -4,9 +4,9 @@ use rules::codedeploy;
 use rules::config::Pipeline;
 use rules::engine::Mismatch;
 use rules::names::{Digest, RevisionArn};
-use rules::observed::{ImageDetail, Service};
+use rules::observed::Service;
 use rules::revision;
-use rules::start::{self, Candidate, Deployed, RunningImage};
+use rules::start::{self, Candidate, Compared, Deployed, RunningImage};
 use tokio::try_join;
 
 use super::{Observation, ObserveFailed, Observer, Production};
@@ -98,7 +98,7 @@ impl Observer {
         &self,
         pipeline: &Pipeline,
         observation: &Observation,
-    ) -> Result<Vec<ImageDetail>, CallFailed> {
+    ) -> Result<Vec<Compared>, CallFailed> {
         let observed = &observation.observed;
         let (candidate, active) = (&observed.candidate, &observed.service.active);
         let is_candidate = |digest: &Digest| {
@@ -158,7 +158,7 @@ impl Observer {
         &self,
         pipeline: &Pipeline,
         deployed: Deployed,
-    ) -> Result<Option<ImageDetail>, CallFailed> {
+    ) -> Result<Option<Compared>, CallFailed> {
         let in_ecr = self
             .ecr
             .describe_image_by_digest(&pipeline.repository, &deployed.digest)

@@ -1,11 +1,10 @@
 //! The description of a deployment: which image, when it was ordered, and by which tag.
 
 use time::UtcDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::Deployment;
 use crate::names::{Digest, Image, Repository};
-use crate::start::{Order, moment};
+use crate::start::{Order, moment, read_moment};
 
 const BEGINNING: &str = "greenlight ";
 /// CodeDeploy User Guide, limits: a deployment's description. Versions before the time of the order was in it cut theirs
@@ -30,7 +29,7 @@ pub(crate) fn order(deployment: &Deployment) -> Option<Order> {
     let mut words = description.strip_prefix(BEGINNING)?.split(' ');
     let digest = words.next()?.parse().ok()?;
     let (second, third) = (words.next(), words.next());
-    let ordered_at = second.and_then(|word| UtcDateTime::parse(word, &Rfc3339).ok());
+    let ordered_at = second.and_then(read_moment);
     if ordered_at.is_some() {
         return Some(Order {
             digest,

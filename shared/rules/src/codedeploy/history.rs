@@ -39,6 +39,7 @@ pub fn deployed(deployment: &Deployment) -> Option<Deployed> {
         digest: order.digest,
         tag: order.tag,
         at: Some(deployment.created_at),
+        ordered_at: order.ordered_at,
     })
 }
 

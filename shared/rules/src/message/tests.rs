@@ -109,6 +109,21 @@ fn running(desired: i32, running: i32) -> TaskCount {
 }
 
 #[test]
+fn a_tag_on_an_older_image_that_has_to_wait_is_told_with_the_request() {
+    let (pipeline, deployment) = (pipeline(), subject());
+    let image = deployment.image.clone().unwrap();
+    let waiting = |again| {
+        let outcome = Outcome::waiting(&pipeline, &image, &deployment.id, AskedBy::Event, again);
+        outcome.next.unwrap()
+    };
+    assert_eq!(
+        waiting(Some("aws lambda invoke …")),
+        "ask for it when that deployment has ended, because a tag on an older image is not remembered: aws lambda invoke …"
+    );
+    assert!(waiting(None).starts_with("nothing to do"));
+}
+
+#[test]
 fn every_outcome_says_what_happened_in_one_sentence() {
     let (pipeline, deployment) = (pipeline(), subject());
     let image = deployment.image.clone().unwrap();
@@ -119,7 +134,7 @@ fn every_outcome_says_what_happened_in_one_sentence() {
         .unwrap();
     let outcomes = [
         Outcome::started(&pipeline, &deployment),
-        Outcome::waiting(&pipeline, &image, &deployment.id, AskedBy::Event),
+        Outcome::waiting(&pipeline, &image, &deployment.id, AskedBy::Event, None),
         Outcome::migration_failed(
             &pipeline,
             &deployment,

@@ -6,12 +6,14 @@ use crate::names::{DeploymentId, Image};
 use crate::start::{self, AskedBy, Skip};
 
 impl Outcome {
-    /// An image waits behind another deployment. A request is not remembered until then.
+    /// An image waits behind another deployment. A request is not remembered until then; `again` is the command that repeats an
+    /// order which is not remembered either.
     pub fn waiting(
         pipeline: &Pipeline,
         image: &Image,
         active: &DeploymentId,
         asked_by: AskedBy,
+        again: Option<&str>,
     ) -> Self {
         let summary = format!("{image} waits for the end of deployment {active}");
         let mut outcome = Self::new(
@@ -21,13 +23,18 @@ impl Outcome {
             Some(active),
             summary,
         );
-        let next = match asked_by {
-            AskedBy::Event => {
-                "nothing to do: when that deployment has ended, the image that is due then is deployed"
+        let next = match (asked_by, again) {
+            (AskedBy::Event, None) => {
+                "nothing to do: when that deployment has ended, the image that is due then is deployed".to_owned()
             }
-            AskedBy::Person | AskedBy::PersonForThisImage | AskedBy::Rollback => start::ASK_AGAIN,
+            (AskedBy::Event, Some(again)) => format!(
+                "ask for it when that deployment has ended, because a tag on an older image is not remembered: {again}"
+            ),
+            (AskedBy::Person | AskedBy::PersonForThisImage | AskedBy::Rollback, _) => {
+                start::ASK_AGAIN.to_owned()
+            }
         };
-        outcome.next = Some(next.to_owned());
+        outcome.next = Some(next);
         outcome
     }
 

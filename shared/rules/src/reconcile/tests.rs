@@ -148,6 +148,30 @@ fn of_several_pushes_only_the_last_one_is_waited_for() {
 }
 
 #[test]
+fn a_tag_on_an_older_image_is_remembered_by_versions_and_one_tag_only() {
+    let config = Config::parse(CONFIG).unwrap();
+    let remembers = |event: &StartEvent, age: i64| {
+        let Ok(Concerned::Reconciliations(reconciliations)) = concerned(&config, event) else {
+            panic!("nobody is concerned");
+        };
+        let image = ImageDetail {
+            digest: digest("a"),
+            tags: vec!["2.0.0".parse().unwrap()],
+            pushed_at: UtcDateTime::from_unix_timestamp(-age).unwrap(),
+            media_type: None,
+            artifact_media_type: None,
+        };
+        let candidate = reconciliations[0].candidate(&[image], None).unwrap();
+        reconciliations[0].remembers(&candidate)
+    };
+    assert!(!remembers(&push("shop/web", "release-7"), 3600));
+    assert!(remembers(&push("shop/web", "release-7"), 2));
+    assert!(remembers(&push("shop/web", "latest"), 3600));
+    assert!(remembers(&push("shop/api", "2.0.0"), 3600));
+    assert!(!remembers(&ask("admin", Wanted::Digest(digest("a"))), 3600));
+}
+
+#[test]
 fn what_is_no_container_image_is_no_candidate() {
     let config = Config::parse(CONFIG).unwrap();
     let Ok(Concerned::Reconciliations(reconciliations)) = concerned(&config, &StartEvent::Routine)

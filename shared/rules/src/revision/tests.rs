@@ -389,6 +389,12 @@ fn marks_are_read_for_their_own_image_only_and_never_compared() {
     }));
     let tag = |digest: Digest| deployed(&two, &"shop/web".parse().unwrap(), digest).tag;
     assert_eq!(tag(image().digest), "2.0.0".parse().ok());
+    let order = |digest: Digest| deployed(&two, &"shop/web".parse().unwrap(), digest).ordered_at;
+    assert_eq!(order(image().digest), Some(marks().ordered_at));
+    assert_eq!(
+        order(format!("sha256:{}", "a".repeat(64)).parse().unwrap()),
+        None
+    );
     assert_eq!(
         tag(format!("sha256:{}", "a".repeat(64)).parse().unwrap()),
         None

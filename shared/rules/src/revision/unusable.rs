@@ -1,7 +1,9 @@
 //! Why no next revision can be made from a task definition.
 
-use super::TAGS_AT_MOST;
 use crate::names::{ContainerName, Repository};
+
+/// ECS takes 50 tags on a resource (ECS API Reference, Tag).
+pub(super) const TAGS_AT_MOST: usize = 50;
 
 /// A task definition from which no next revision can be made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -2,7 +2,7 @@
 
 use time::UtcDateTime;
 
-use super::{Attempt, Deployed};
+use super::{Attempt, Compared, Deployed};
 use crate::names::{DeploymentId, Digest, Image, RevisionArn};
 use crate::observed::{ImageDetail, TaskCount};
 
@@ -24,7 +24,7 @@ pub struct Observed {
     pub service: Running,
     /// What is known of the images with which the rule compares the candidate, by [`Deployed::known`]: of the one that runs
     /// and of those that the active deployment ships.
-    pub compared: Option<Vec<ImageDetail>>,
+    pub compared: Option<Vec<Compared>>,
     /// Deployments of the candidate that were created since it was ordered, by [`attempts`](super::attempts).
     pub attempts: Option<Vec<Attempt>>,
     /// Whether a successful deployment has shipped the candidate.

@@ -16,6 +16,11 @@ pub(crate) fn moment(at: UtcDateTime) -> String {
         .unwrap_or_else(|_| at.unix_timestamp().to_string())
 }
 
+/// A time that a mark states.
+pub(crate) fn read_moment(text: &str) -> Option<UtcDateTime> {
+    UtcDateTime::parse(text, &Rfc3339).ok()
+}
+
 /// The order that a deployment carries out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Order {
@@ -49,13 +54,29 @@ pub struct Deployed {
     pub tag: Option<Tag>,
     /// A time at which it had been pushed for certain.
     pub at: Option<UtcDateTime>,
+    /// When it was ordered, where the deployment or the revision says so.
+    pub ordered_at: Option<UtcDateTime>,
+}
+
+/// An image with which a candidate is compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Compared {
+    /// What is known of it.
+    pub detail: ImageDetail,
+    /// When it was ordered: when it was pushed, or got the tag by which it was deployed, whichever is later.
+    pub ordered_at: UtcDateTime,
 }
 
 impl Deployed {
     /// What is known of it: what ECR says, and the tag by which it was deployed. The tag may be gone from ECR, and the
     /// image with it; that makes neither its version nor its age unknown.
-    pub fn known(self, in_ecr: Option<ImageDetail>) -> Option<ImageDetail> {
-        let Self { digest, tag, at } = self;
+    pub fn known(self, in_ecr: Option<ImageDetail>) -> Option<Compared> {
+        let Self {
+            digest,
+            tag,
+            at,
+            ordered_at,
+        } = self;
         let mut detail = in_ecr.or(at.map(|pushed_at| ImageDetail {
             digest,
             tags: Vec::new(),
@@ -64,6 +85,7 @@ impl Deployed {
             artifact_media_type: None,
         }))?;
         detail.tags.extend(tag);
-        Some(detail)
+        let ordered_at = ordered_at.map_or(detail.pushed_at, |at| at.max(detail.pushed_at));
+        Some(Compared { detail, ordered_at })
     }
 }

@@ -9,7 +9,8 @@ use super::*;
 use crate::config::Config;
 use crate::names::Digest;
 use crate::observed::ImageDetail;
-use crate::tag_rule::TagRule;
+
+mod older;
 
 const DIMENSIONS: [(&str, &[&str]); 10] = [
     ("candidate", &["none", "some"]),
@@ -145,11 +146,25 @@ pub(crate) fn situation(choice: &[usize]) -> (&'static Pipeline, Observed) {
                 tasks: None,
                 active,
             },
-            compared: Some(running_detail.into_iter().chain(active_detail).collect()),
+            compared: Some(
+                running_detail
+                    .into_iter()
+                    .chain(active_detail)
+                    .map(as_pushed)
+                    .collect(),
+            ),
             attempts: Some(attempts.into_iter().collect()),
             shipped_before: Some(shipped_before),
         },
     )
+}
+
+/// Ordered by its first push.
+fn as_pushed(detail: ImageDetail) -> Compared {
+    Compared {
+        ordered_at: detail.pushed_at,
+        detail,
+    }
 }
 
 /// The active deployment, and what is known of the image that it ships.
@@ -161,6 +176,7 @@ fn active(choice: &[usize]) -> Option<(Active, ImageDetail)> {
             digest: digest(ships),
             tag: None,
             at: Some(created_at),
+            ordered_at: None,
         };
         let active = Active {
             id: "d-ACTIVE".parse().unwrap(),
@@ -321,7 +337,8 @@ fn no_event_starts_an_image_again_or_goes_back() {
             continue;
         };
         let mut others = observed.compared.iter().flatten();
-        let newer_runs = others.any(|other| pipeline.tag.is_before(&candidate.detail, other));
+        let newer_runs =
+            others.any(|other| pipeline.tag.is_before(&candidate.detail, &other.detail));
         let tried = observed.attempts.iter().flatten().next().is_some();
         if observed.asked_by == AskedBy::Event && (newer_runs || tried) {
             let decision = decided(&choice);
@@ -407,39 +424,6 @@ fn no_event_stops_what_began_when_the_candidate_was_there_already() {
             let ends_the_wait = decided(&choice) == "end the wait of d-ACTIVE";
             assert!(!runs || !ends_the_wait, "{choice:?}");
         }
-    }
-}
-
-/// Whether the candidate is refused as older than what runs, once ECR no longer knows the one or its tag.
-#[track_caller]
-fn check_known(rule: &str, in_ecr: Option<ImageDetail>, older: bool) {
-    let rule: TagRule = rule.parse().unwrap();
-    let mut candidate = detail('a', 10);
-    candidate.tags = vec!["2.0.5".parse().unwrap(), "release-5".parse().unwrap()];
-    let at = UtcDateTime::from_unix_timestamp(21).ok();
-    let tag = if rule.matches(&"2.1.0".parse().unwrap()) {
-        "2.1.0"
-    } else {
-        "release-6"
-    };
-    let running = Deployed {
-        digest: digest('b'),
-        tag: tag.parse().ok(),
-        at,
-    };
-    let running = running.known(in_ecr).unwrap();
-    assert_eq!(rule.is_before(&candidate, &running), older, "{rule}");
-}
-
-#[test]
-fn an_image_that_lost_its_tag_or_left_ecr_is_not_older_for_that() {
-    let untagged = ImageDetail {
-        tags: vec![],
-        ..detail('b', 20)
-    };
-    for rule in ["semver:^2", "release-*"] {
-        check_known(rule, Some(untagged.clone()), true);
-        check_known(rule, None, true);
     }
 }
 

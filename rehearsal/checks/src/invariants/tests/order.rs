@@ -39,6 +39,26 @@ fn an_older_image_never_replaces_a_newer_one() {
     check_rule("latest", late, &[1, 3]);
 }
 
+/// `release-7` is put on the image that was first: a new order of it, which no later reconciliation knows the time of.
+#[test]
+fn a_tag_on_an_older_image_is_a_new_order_of_it() {
+    let tagged: Change = |record| {
+        record.pushes.push(push("first", 18, "release-7"));
+        record.reconciliations.push(reconciliation(19, 21, None));
+        and_told(record, deployment("d-back", "first", 20));
+        record.pipelines[0].runs = Some("first".to_owned());
+    };
+    check_rule("release-*", tagged, &[]);
+    check_rule("regex:release-[0-9]+", tagged, &[]);
+    let too_late: Change = |record| {
+        record.reconciliations.push(reconciliation(19, 21, None));
+        and_told(record, deployment("d-back", "first", 20));
+        record.pushes.push(push("first", 22, "release-7"));
+        record.pipelines[0].runs = Some("first".to_owned());
+    };
+    check_rule("release-*", too_late, &[1, 3]);
+}
+
 /// The running image gets the highest version while `b` is being deployed, or before the next reconciliation.
 #[test]
 fn later_tags_do_not_make_an_earlier_deployment_a_downgrade() {
