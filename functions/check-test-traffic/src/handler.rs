@@ -1,5 +1,6 @@
 //! Observes green through AWS and through the test listener, and answers the hook.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use aws::codedeploy::CodeDeploy;
@@ -14,6 +15,7 @@ use rules::gate::{Gate, Verdict};
 use rules::listener_rule;
 use rules::names::{ListenerArn, TargetGroupArn};
 use rules::observed::{Listener, ListenerRule, Service, TaskSet};
+use rules::task_log::TaskLog;
 use rules::test_traffic::{self, Health, Wanted};
 use serde_json::Value;
 
@@ -63,7 +65,9 @@ impl Handler {
             messenger: &self.messenger,
             deadline,
         };
-        hook.answer(&self.start, |known| self.check(hook, known))
+        // Where AWS or the load balancer gave no answer, nothing is known against green.
+        let may_have_run = Cell::new(false);
+        hook.answer(&self.start, &may_have_run, |known| self.check(hook, known))
             .await
     }
 
@@ -182,7 +186,12 @@ impl Handler {
             Some(url) => url.trim_end_matches('/').to_owned(),
             None => test_traffic::url(&listener).map_err(Failure::Refused)?,
         };
-        let requests = Requests::new(&base_url, gate.host.as_deref())
+        // What stands before the load balancer is not known.
+        let if_unreachable = match &gate.base_url {
+            Some(_) => None,
+            None => Some(test_traffic::unreachable(&listener)),
+        };
+        let requests = Requests::new(&base_url, gate.host.as_deref(), if_unreachable)
             .await
             .map_err(Failure::Refused)?;
         requests
@@ -244,6 +253,6 @@ fn group_of(green: &TaskSet) -> Result<&TargetGroupArn, Failure> {
 fn failed(reason: String) -> Verdict {
     Verdict::Failed {
         reason,
-        log: Vec::new(),
+        log: TaskLog::default(),
     }
 }

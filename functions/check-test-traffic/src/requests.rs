@@ -32,12 +32,18 @@ pub(crate) struct Requests {
     /// What the name stands for, each with a client that reaches it and nothing else, over a new connection each time:
     /// a node of a load balancer answers by its own weights, and an open connection stays with its node.
     nodes: Vec<(IpAddr, Client)>,
+    /// What to do where nothing answers.
+    if_unreachable: Option<String>,
 }
 
 impl Requests {
     /// With a `host`, requests go to the address under that name: the `Host` header, and over HTTPS the name that the
     /// certificate must carry.
-    pub(crate) async fn new(base_url: &str, host: Option<&str>) -> Result<Self, String> {
+    pub(crate) async fn new(
+        base_url: &str,
+        host: Option<&str>,
+        if_unreachable: Option<String>,
+    ) -> Result<Self, String> {
         let base = Url::parse(base_url)
             .map_err(|error| format!("`{base_url}` is not a valid URL: {error}"))?;
         let addresses = reachable(addresses(&base).await?).await;
@@ -47,7 +53,10 @@ impl Requests {
                  subnets need IPv6)"
             ));
         }
-        Self::to(base, host, &addresses)
+        Ok(Self {
+            if_unreachable,
+            ..Self::to(base, host, &addresses)?
+        })
     }
 
     fn to(mut base: Url, host: Option<&str>, addresses: &[SocketAddr]) -> Result<Self, String> {
@@ -75,6 +84,7 @@ impl Requests {
             base,
             host: host.map(str::to_owned),
             nodes,
+            if_unreachable: None,
         })
     }
 
@@ -188,7 +198,12 @@ impl Requests {
                 body,
                 after: begun.elapsed(),
             },
-            Err(error) => Answer::Unanswered(innermost(&error)),
+            Err(error) => Answer::Unanswered(match &self.if_unreachable {
+                Some(hint) if error.is_connect() || error.is_timeout() => {
+                    format!("{} ({hint})", innermost(&error))
+                }
+                Some(_) | None => innermost(&error),
+            }),
         }
     }
 }
