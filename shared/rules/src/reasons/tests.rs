@@ -160,9 +160,13 @@ fn a_task_that_failed_its_health_checks_says_which_and_why() {
             of_blue.clone(),
             format!("{}.", event(whose, GREEN_GROUP, codes)),
         ];
-        check_with(&events, &[unhealthy.clone()], Some(&with_reason));
+        check_with(
+            &events,
+            std::slice::from_ref(&unhealthy),
+            Some(&with_reason),
+        );
     }
-    check_with(&[of_blue], &[unhealthy.clone()], Some(&said));
+    check_with(&[of_blue], std::slice::from_ref(&unhealthy), Some(&said));
     let mut own_check = task(
         "ServiceSchedulerInitiated",
         "Task failed container health checks",

@@ -366,7 +366,10 @@ fn a_migration_whose_time_is_up_before_it_began_did_not_run() {
         match end.failed(task, reason, stopped, TaskLog::default()) {
             Verdict::Failed { reason, .. } => format!("failed: {reason}"),
             Verdict::NothingRan(reason) => format!("nothing ran: {reason}"),
-            other => format!("{other:?}"),
+            Verdict::Succeeded(reason)
+            | Verdict::TooLate(reason)
+            | Verdict::Later(reason)
+            | Verdict::Ignored(reason) => reason,
         }
     };
     for status in ["PROVISIONING", "PENDING"] {
