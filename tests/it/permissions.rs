@@ -10,7 +10,7 @@ use crate::scenarios::run::{Run, play, play_otherwise};
 
 /// Every permission that the template grants, as `--without` takes it, with a short scenario that does not go as expected
 /// without it. The role of the time-out schedule is nobody's but the schedule's.
-const NEEDED: [(&str, &str); 84] = [
+const NEEDED: [(&str, &str); 85] = [
     ("ScheduleRole:lambda:InvokeFunction", "endless-migration"),
     (
         "check-production:codedeploy:GetDeployment",
@@ -117,6 +117,10 @@ const NEEDED: [(&str, &str); 84] = [
         "denied-hook",
     ),
     ("report-outcome:codedeploy:GetDeployment", "denied-hook"),
+    (
+        "report-outcome:codedeploy:GetDeploymentGroup",
+        "stopped-and-left",
+    ),
     (
         "report-outcome:codedeploy:GetDeploymentTarget",
         "denied-hook",

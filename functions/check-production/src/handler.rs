@@ -1,5 +1,7 @@
 //! Asks green through the production listener, and answers the hook.
 
+use std::cell::Cell;
+
 use aws::codedeploy::CodeDeploy;
 use aws::ecs::Ecs;
 use aws::elb::Elb;
@@ -44,7 +46,9 @@ impl Handler {
             messenger: &self.messenger,
             deadline,
         };
-        hook.answer(&self.start, |known| self.check(hook, known))
+        // Where AWS or the load balancer gave no answer, nothing is known against green.
+        let may_have_run = Cell::new(false);
+        hook.answer(&self.start, &may_have_run, |known| self.check(hook, known))
             .await
     }
 

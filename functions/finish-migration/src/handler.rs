@@ -13,9 +13,10 @@ use lambda::{Caller, Deadline, Failure, Hook, Messenger, Start};
 use rules::events::{self, FinishEvent};
 use rules::gate::{Gate, Verdict};
 use rules::migration;
-use rules::migration::finish::{Act, End, Finish, Observed};
+use rules::migration::finish::{Act, End, Finish, Observed, Stopped, has_begun};
 use rules::names::DeploymentId;
 use rules::observed::Task;
+use rules::task_log::TaskLog;
 use serde_json::{Value, json};
 
 /// DescribeTasks may be older than the event that triggered this, and not know a new task for some seconds: how often it is
@@ -83,7 +84,12 @@ impl Handler {
             }
             Act::StopAndFail(task, reason) => {
                 let stopped = self.stop(task, reason).await;
-                let verdict = end.failed(reason, stopped);
+                // Only now: what it wrote last says how far it came.
+                let log = match &end.record.runs {
+                    Some(runs) if has_begun(task) => self.last_lines(task, &runs.container).await,
+                    Some(_) | None => TaskLog::default(),
+                };
+                let verdict = end.failed(task, reason, stopped, log);
                 self.answer(end, &verdict, deadline).await?
             }
         };
@@ -111,13 +117,12 @@ impl Handler {
         hook.deliver(&self.start, end.known.as_ref(), verdict).await
     }
 
-    /// Stops the task; returns what became of that, for people.
-    async fn stop(&self, task: &Task, reason: &str) -> &'static str {
+    async fn stop(&self, task: &Task, reason: &str) -> Stopped {
         match self.ecs.stop_task(&task.cluster, &task.arn, reason).await {
-            Ok(()) => "was stopped",
+            Ok(()) => Stopped::Yes,
             Err(failed) => {
                 tracing::error!(error = %failed, task = %task.arn, "migration not stopped");
-                "could not be stopped: it may still run"
+                Stopped::No
             }
         }
     }

@@ -8,10 +8,13 @@ use aws::ecs::Tasks;
 use lambda::Failure;
 use rules::codedeploy::Deployment;
 use rules::codedeploy::app_spec;
-use rules::codedeploy::report::{Lifecycle, MadeBy, Need, Observed, Serving, Shipped, Why};
+use rules::codedeploy::report::{Group, Lifecycle, MadeBy, Need, Observed, Serving, Shipped, Why};
 use rules::config::Pipeline;
 use rules::names::{DeploymentId, RevisionArn};
-use rules::reasons;
+use rules::observed::Service;
+use rules::reasons::{self, Known};
+use rules::revision;
+use rules::task_log::TaskLog;
 
 use crate::handler::Handler;
 
@@ -67,6 +70,7 @@ impl Handler {
                 let deployment = &observed.deployment.id;
                 observed.why_down = Some(self.why_down(pipeline, deployment, revision).await);
             }
+            Need::Group => observed.group = Some(self.group(&observed.deployment).await),
         }
         Ok(())
     }
@@ -82,14 +86,26 @@ impl Handler {
     }
 
     async fn why_failed(&self, pipeline: &Pipeline, deployment: &Deployment) -> Why {
-        let revision = match self.revision_of(deployment).await {
-            Ok(revision) => revision,
+        let app_spec = match self.app_spec_of(deployment).await {
+            Ok(app_spec) => app_spec,
             Err(failed) => {
-                tracing::warn!(deployment_id = %deployment.id, error = %failed, "could not read the reasons");
+                tracing::warn!(deployment_id = %deployment.id, error = %failed, "could not read the AppSpec");
                 None
             }
         };
-        self.why_down(pipeline, &deployment.id, revision).await
+        let service = self.service(pipeline).await;
+        let green = service
+            .as_ref()
+            .and_then(|service| service.green(&deployment.id));
+        let revision = app_spec.as_deref().and_then(app_spec::revision);
+        // Where the AppSpec names none, its task set does, while it is there.
+        let revision = revision.or_else(|| green.map(|green| green.revision.clone()));
+        Why {
+            gate: app_spec.as_deref().map(app_spec::migration_gate),
+            ..self
+                .why(pipeline, &deployment.id, revision, service.as_ref())
+                .await
+        }
     }
 
     /// Why the stopped tasks of this revision ended.
@@ -99,13 +115,35 @@ impl Handler {
         deployment: &DeploymentId,
         revision: Option<RevisionArn>,
     ) -> Why {
+        let service = self.service(pipeline).await;
+        self.why(pipeline, deployment, revision, service.as_ref())
+            .await
+    }
+
+    async fn service(&self, pipeline: &Pipeline) -> Option<Service> {
+        let service = self
+            .ecs
+            .describe_service(&pipeline.cluster, &pipeline.service);
+        let service = service.await;
+        service
+            .inspect_err(|failed| tracing::warn!(error = %failed, "could not read the service"))
+            .ok()
+    }
+
+    async fn why(
+        &self,
+        pipeline: &Pipeline,
+        deployment: &DeploymentId,
+        revision: Option<RevisionArn>,
+        service: Option<&Service>,
+    ) -> Why {
         let mut why = Why {
             revision: revision.clone(),
             ..Why::default()
         };
         if let Some(revision) = revision
             && let Err(failed) = self
-                .add_reasons(pipeline, deployment, &revision, &mut why)
+                .add_reasons(pipeline, deployment, &revision, service, &mut why)
                 .await
         {
             tracing::warn!(deployment_id = %deployment, error = %failed, "could not read the reasons");
@@ -118,6 +156,7 @@ impl Handler {
         pipeline: &Pipeline,
         deployment: &DeploymentId,
         revision: &RevisionArn,
+        service: Option<&Service>,
         why: &mut Why,
     ) -> Result<(), CallFailed> {
         let cluster = pipeline.cluster.as_str();
@@ -125,29 +164,74 @@ impl Handler {
             .ecs
             .list_tasks(cluster, Tasks::StoppedOfFamily(revision.family()))
             .await?;
-        let stopped = self.ecs.describe_tasks(cluster, &stopped).await?;
-        let migration = pipeline.migration.as_ref();
-        if let Some(cause) = reasons::find(&stopped, deployment, revision, migration) {
-            why.log =
-                lambda::last_lines(&self.ecs, &self.logs, cause.task, cause.container).await?;
-            why.causes.push(cause.sentence);
+        if stopped.is_empty() {
+            return Ok(());
         }
+        let stopped = self.ecs.describe_tasks(cluster, &stopped).await?;
+        // Without it which containers are essential is not known, and no log is found.
+        let definition = self.ecs.describe_task_definition(revision.as_str()).await;
+        let definition = definition
+            .inspect_err(|failed| tracing::warn!(error = %failed, "could not read the revision"))
+            .ok();
+        let essential = definition.as_ref().map(revision::essential);
+        let known = Known {
+            shipped: revision,
+            essential: essential.as_deref().unwrap_or_default(),
+            service,
+        };
+        let migration = pipeline.migration.as_ref();
+        why.migrated = migration.and_then(|migration| {
+            reasons::migrated(&stopped, deployment, revision, migration, known.essential)
+        });
+        let Some(cause) = reasons::find(&stopped, deployment, known, migration) else {
+            return Ok(());
+        };
+        if let Some(container) = &cause.container {
+            why.log = match &definition {
+                Some(definition) => {
+                    lambda::last_lines(&self.logs, definition, cause.task, container).await
+                }
+                None => TaskLog::none(container, "its revision could not be read".to_owned()),
+            };
+        }
+        why.causes.push(cause.sentence);
         Ok(())
     }
 
-    /// The revision that a deployment ships: its AppSpec names it, and GetDeployment hides the AppSpec's content.
+    /// The revision that a deployment ships.
     async fn revision_of(
         &self,
         deployment: &Deployment,
     ) -> Result<Option<RevisionArn>, CallFailed> {
+        let app_spec = self.app_spec_of(deployment).await?;
+        Ok(app_spec.as_deref().and_then(app_spec::revision))
+    }
+
+    /// GetDeployment hides the AppSpec's content.
+    async fn app_spec_of(&self, deployment: &Deployment) -> Result<Option<String>, CallFailed> {
         let Some(sha256) = &deployment.app_spec_sha256 else {
             return Ok(None);
         };
+        let application = &deployment.application;
         let content = self
             .codedeploy
-            .get_application_revision(&deployment.application, sha256)
-            .await?;
-        Ok(app_spec::revision(&content))
+            .get_application_revision(application, sha256);
+        Ok(Some(content.await?))
+    }
+
+    async fn group(&self, deployment: &Deployment) -> Group {
+        let (application, name) = (&deployment.application, &deployment.deployment_group);
+        match self
+            .codedeploy
+            .get_deployment_group(application, name)
+            .await
+        {
+            Ok(group) => Group::Read(Box::new(group)),
+            Err(failed) => {
+                tracing::warn!(error = %failed, "could not read the deployment group");
+                Group::Unreadable
+            }
+        }
     }
 }
 

@@ -5,13 +5,14 @@
 
 mod record;
 
+use std::cell::Cell;
 use std::time::Duration;
 
-use aws::Kind;
 use aws::codedeploy::CodeDeploy;
 use aws::ecs::{Ecs, RunTaskAnswer, TaskFailure};
 use aws::scheduler::Scheduler;
 use aws::sns::Sns;
+use aws::{CallFailed, Kind};
 use lambda::{Caller, Deadline, Failure, Hook, Messenger, Start};
 use rules::codedeploy::lifecycle::Stage;
 use rules::codedeploy::{DeploymentStatus, Known, LifecycleEvent};
@@ -62,8 +63,11 @@ impl Handler {
             messenger: &self.messenger,
             deadline,
         };
-        hook.answer(&self.start, |known| self.migrate(hook, &call, known))
-            .await
+        let may_have_run = Cell::new(false);
+        hook.answer(&self.start, &may_have_run, |known| {
+            self.migrate(hook, &call, known, &may_have_run)
+        })
+        .await
     }
 
     async fn migrate(
@@ -71,6 +75,7 @@ impl Handler {
         hook: Hook<'_>,
         call: &HookCall,
         known: Known,
+        may_have_run: &Cell<bool>,
     ) -> Result<Verdict, Failure> {
         let deadline = hook.deadline;
         let pipeline = &known.pipeline;
@@ -104,10 +109,41 @@ impl Handler {
             return Ok(Verdict::NothingRan(unfit.to_string()));
         }
         match self.write_down(call, &known, &task, &event).await? {
-            Written::Ready => self.run(call, &known, &task, &event, deadline).await,
+            Written::Ready => {
+                let answer = self.run_task(&known, &task, may_have_run).await?;
+                self.run(call, &known, &task, &event, answer, deadline)
+                    .await
+            }
             Written::Running(task) => Ok(runs_as(&task)),
             Written::Refused(reason) => Ok(Verdict::NothingRan(reason)),
         }
+    }
+
+    /// Until ECS refuses the call, a task may run.
+    async fn run_task(
+        &self,
+        known: &Known,
+        task: &MigrationTask,
+        may_have_run: &Cell<bool>,
+    ) -> Result<RunTaskAnswer, CallFailed> {
+        let before = may_have_run.replace(true);
+        let answer = self.ecs.run_task(&known.pipeline.cluster, task).await;
+        let is_refused = match &answer {
+            Ok(_) => false,
+            Err(failed) => match failed.kind {
+                Kind::Throttled
+                | Kind::Denied
+                | Kind::NotFound
+                | Kind::Conflict
+                | Kind::LimitExceeded
+                | Kind::Invalid => true,
+                Kind::Unavailable | Kind::Unexpected => false,
+            },
+        };
+        if is_refused {
+            may_have_run.set(before);
+        }
+        answer
     }
 
     async fn run(
@@ -116,9 +152,10 @@ impl Handler {
         known: &Known,
         task: &MigrationTask,
         event: &LifecycleEvent,
+        answer: RunTaskAnswer,
         deadline: Deadline,
     ) -> Result<Verdict, Failure> {
-        match self.ecs.run_task(&known.pipeline.cluster, task).await? {
+        match answer {
             RunTaskAnswer::Started(started) => {
                 self.note(call, known, task, event, &started, deadline)
                     .await

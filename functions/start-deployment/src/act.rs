@@ -299,7 +299,7 @@ impl Handler {
         let marks = Marks {
             ordered_at: observation.ordered_at(),
             service: reconciliation.pipeline.place(),
-            stack: started.extra.stack.clone(),
+            stack: started.settings.stack.clone(),
         };
         let unusable = |unusable: revision::Unusable| Failure::Refused(unusable.to_string());
         let production = &observation.production;
@@ -379,7 +379,7 @@ impl Handler {
         let outcome = match (skip, image) {
             (Skip::Waiting(id), Some(image)) => {
                 let digest = [("digest", image.digest.as_str())];
-                let again = is_forgotten.then(|| started.extra.request(&pipeline.name, &digest));
+                let again = is_forgotten.then(|| started.settings.request(&pipeline.name, &digest));
                 let asked_by = reconciliation.asked_by;
                 Outcome::waiting(pipeline, image, id, asked_by, again.as_deref())
             }
@@ -407,7 +407,9 @@ impl Handler {
             Search::Digest(digest) => vec![("digest", digest.as_str())],
             Search::All => Vec::new(),
         };
-        let again = started.extra.request(&reconciliation.pipeline.name, &more);
+        let again = started
+            .settings
+            .request(&reconciliation.pipeline.name, &more);
         let image = reconciliation.ordered_image();
         let outcome = Outcome::refused(reconciliation.pipeline, image, failure.to_string(), &again);
         self.messenger.publish(&started.settings, &outcome).await
@@ -421,24 +423,25 @@ fn next_step(
     skip: &Skip,
     image: Option<&Image>,
 ) -> Option<String> {
-    let request =
-        |more: &[(&str, &str)]| started.extra.request(&reconciliation.pipeline.name, more);
+    let request = |more: &[(&str, &str)]| {
+        started
+            .settings
+            .request(&reconciliation.pipeline.name, more)
+    };
     let this_image = || image.map(|image| request(&[("digest", image.digest.as_str())]));
     match skip {
-        Skip::RunningUnknown(_) => {
-            this_image().map(|command| format!("to deploy it all the same: {command}"))
-        }
         Skip::OlderThanRunning(_) => {
             this_image().map(|command| format!("nothing, or to go back to it: {command}"))
         }
         Skip::NeverShipped(_) => {
             this_image().map(|command| format!("to deploy it with its gates: {command}"))
         }
+        Skip::RunningUnknown(_) | Skip::FailedBefore(_) | Skip::RolledBackByHand(_) => {
+            this_image().map(|command| format!("to deploy it all the same: {command}"))
+        }
         Skip::NoMatchingImage(_)
         | Skip::AlreadyRunning(..)
         | Skip::AlreadyInProgress(_)
-        | Skip::FailedBefore(_)
-        | Skip::RolledBackByHand(_)
         | Skip::Waiting(_) => None,
     }
 }

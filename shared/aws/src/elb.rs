@@ -3,7 +3,9 @@
 mod rule;
 
 use aws_sdk_elasticloadbalancingv2::Client;
-use aws_sdk_elasticloadbalancingv2::types::TargetHealthDescription;
+use aws_sdk_elasticloadbalancingv2::types::{
+    LoadBalancer, LoadBalancerSchemeEnum, TargetHealthDescription,
+};
 use rules::names::{ListenerArn, TargetGroupArn};
 use rules::observed::{GroupHealth, Listener, ListenerRule, TargetHealth};
 use rules::redact;
@@ -82,26 +84,30 @@ impl Elb {
         let protocol = found
             .protocol()
             .map(|protocol| protocol.as_str().to_owned());
+        let protocol = call.required(protocol, "Listeners.Protocol")?;
+        let port = call.required(port, "Listeners.Port")?;
+        let default_actions = rule::actions_from(&call, found.default_actions())?;
+        let balancer = self.load_balancer(load_balancer).await?;
+        let dns_name = balancer.dns_name().map(str::to_owned);
+        let call = Call::new("elasticloadbalancing:DescribeLoadBalancers", load_balancer);
         Ok(Listener {
-            protocol: call.required(protocol, "Listeners.Protocol")?,
-            port: call.required(port, "Listeners.Port")?,
-            dns_name: self.dns_name(load_balancer).await?,
-            default_actions: rule::actions_from(&call, found.default_actions())?,
+            protocol,
+            port,
+            dns_name: call.required(dns_name, "LoadBalancers.DNSName")?,
+            is_internal: balancer.scheme() == Some(&LoadBalancerSchemeEnum::Internal),
+            default_actions,
         })
     }
 
-    async fn dns_name(&self, load_balancer: &str) -> Result<String, CallFailed> {
-        let call = Call::new("elasticloadbalancing:DescribeLoadBalancers", load_balancer);
+    async fn load_balancer(&self, arn: &str) -> Result<LoadBalancer, CallFailed> {
+        let call = Call::new("elasticloadbalancing:DescribeLoadBalancers", arn);
         let request = self
             .client
             .describe_load_balancers()
-            .load_balancer_arns(load_balancer);
+            .load_balancer_arns(arn);
         let answer = request.send().await.map_err(|error| call.failed(error))?;
-        let name = answer
-            .load_balancers()
-            .first()
-            .and_then(|found| found.dns_name());
-        call.required(name.map(str::to_owned), "LoadBalancers.DNSName")
+        let found = answer.load_balancers.unwrap_or_default();
+        call.required(found.into_iter().next(), "LoadBalancers")
     }
 }
 

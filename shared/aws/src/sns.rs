@@ -1,6 +1,10 @@
 //! SNS: messages to people and programs.
 
+use std::collections::HashMap;
+
 use aws_sdk_sns::Client;
+use aws_sdk_sns::types::MessageAttributeValue;
+use rules::message::Message;
 use rules::names::TopicArn;
 
 use crate::Session;
@@ -24,23 +28,29 @@ impl Sns {
         }
     }
 
-    /// Publishes a message; the subject is what an e-mail is called.
-    pub async fn publish(
-        &self,
-        topic: &TopicArn,
-        subject: Option<&str>,
-        message: &str,
-    ) -> Result<(), CallFailed> {
+    /// Publishes a message.
+    pub async fn publish(&self, topic: &TopicArn, message: &Message) -> Result<(), CallFailed> {
         let call = Call::new("sns:Publish", topic.as_str());
+        let subject = message.subject.as_deref();
         let subject = subject
             .map(|subject| one_line(subject, SUBJECT_LIMIT))
             .filter(|subject| !subject.is_empty());
+        let mut attributes = HashMap::new();
+        for (name, value) in &message.attributes {
+            let value = MessageAttributeValue::builder()
+                .data_type("String")
+                .string_value(value)
+                .build()
+                .map_err(|error| call.unexpected(&error.to_string()))?;
+            attributes.insert((*name).to_owned(), value);
+        }
         let request = self
             .client
             .publish()
             .topic_arn(topic.as_str())
             .set_subject(subject)
-            .message(message);
+            .set_message_attributes(Some(attributes))
+            .message(&message.body);
         request
             .send()
             .await

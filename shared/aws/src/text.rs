@@ -1,12 +1,13 @@
 //! Texts and times at the border: cut to what AWS takes, turned into what we use.
 
 use aws_smithy_types::DateTime;
+use rules::sanitize::is_hidden_mark;
 use time::UtcDateTime;
 
 /// The text in one line of at most `limit` characters; what was cut is marked by `…`.
 pub(crate) fn one_line(text: &str, limit: usize) -> String {
     let words: Vec<&str> = text
-        .split(|c: char| c.is_whitespace() || c.is_control())
+        .split(|c: char| c.is_whitespace() || c.is_control() || is_hidden_mark(c))
         .filter(|word| !word.is_empty())
         .collect();
     cut(&words.join(" "), limit)
@@ -43,7 +44,10 @@ mod tests {
     fn a_text_is_cut_between_characters_and_only_when_too_long() {
         assert_eq!(cut("grün", 4), "grün");
         assert_eq!(cut("grüner", 4), "grü…");
-        assert_eq!(one_line(" a\r\n b\tc \u{7} ", 9), "a b c");
+        assert_eq!(
+            one_line(" a\r\n b\tc \u{7} \u{202E}d\u{2028}", 9),
+            "a b c d"
+        );
     }
 
     #[test]

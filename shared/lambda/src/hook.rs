@@ -6,7 +6,7 @@
 mod caller;
 
 use std::any::Any;
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
@@ -16,7 +16,8 @@ use rules::codedeploy::lifecycle::Stage;
 use rules::codedeploy::{Creator, HookAnswer, HookReceipt, Known};
 use rules::environment::Settings;
 use rules::gate::{Gate, Verdict};
-use rules::outcome::{Event, Outcome};
+use rules::outcome::Outcome;
+use rules::task_log::TaskLog;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -51,13 +52,15 @@ impl Hook<'_> {
     }
 
     /// Reads the deployment, lets `check` decide, and answers, even when any of it fails. While AWS throttles or cannot be
-    /// reached, and there is time, `check` is called again, so it must be safe to repeat.
+    /// reached, and there is time, `check` is called again, so it must be safe to repeat. It sets `may_have_run` before it starts
+    /// what the gate is about: a failure before that changed nothing, and is told so.
     ///
     /// # Errors
     /// The answer itself was refused, or did not reach CodeDeploy before the time was over.
     pub async fn answer<T, F>(
         &self,
         start: &Start<T>,
+        may_have_run: &Cell<bool>,
         check: impl Fn(Known) -> F,
     ) -> Result<Value, Failure>
     where
@@ -77,9 +80,15 @@ impl Hook<'_> {
         };
         let verdict = result.unwrap_or_else(|failure| {
             tracing::error!(error_type = failure.error_type(), error = %failure, "gate failed");
-            Verdict::Failed {
-                reason: failure.to_string(),
-                log: Vec::new(),
+            // An earlier call of the same hook may have started a migration, and this one may not have come far enough to see it.
+            let is_unknown = self.gate == Gate::Migration && failure.may_come_later();
+            if may_have_run.get() || is_unknown {
+                Verdict::Failed {
+                    reason: failure.to_string(),
+                    log: TaskLog::default(),
+                }
+            } else {
+                Verdict::NothingRan(failure.to_string())
             }
         });
         self.deliver(start, known.get(), &verdict).await
@@ -220,16 +229,7 @@ impl Hook<'_> {
                     reason,
                 ),
             },
-            (None, Gate::ProductionTraffic) => {
-                let deployment = self.caller.deployment();
-                Outcome::gate_failed(Event::ProductionTrafficFailed, deployment, reason)
-            }
-            (None, Gate::Migration) => {
-                Outcome::gate_failed(Event::MigrationFailed, self.caller.deployment(), reason)
-            }
-            (None, Gate::TestTraffic) => {
-                Outcome::gate_failed(Event::TestTrafficFailed, self.caller.deployment(), reason)
-            }
+            (None, gate) => Outcome::gate_failed(gate, self.caller.deployment(), reason, log),
         })
     }
 }

@@ -29,11 +29,8 @@ impl Messenger {
     /// # Errors
     /// SNS did not take it, or it is not known whether it did. The log has the summary.
     pub async fn publish(&self, settings: &Settings, outcome: &Outcome) -> Result<(), CallFailed> {
-        let message = message::render(outcome, settings.format, &settings.topic);
-        let published = self
-            .sns
-            .publish(&settings.topic, message.subject.as_deref(), &message.body)
-            .await;
+        let message = message::render(outcome, settings);
+        let published = self.sns.publish(&settings.topic, &message).await;
         let outcome_code = outcome.event.code();
         if let Err(failed) = &published {
             tracing::error!(outcome = outcome_code, error = %failed, summary = outcome.summary, "outcome not published");

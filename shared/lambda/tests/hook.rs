@@ -4,6 +4,7 @@
     reason = "a test that cannot go on fails where it stands"
 )]
 
+use std::cell::Cell;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -36,11 +37,12 @@ struct Cloud {
     /// How often an answer is refused with a server error before one is taken.
     deaf: Arc<Mutex<u32>>,
     answers: Arc<Mutex<Vec<String>>>,
-    messages: Arc<Mutex<u32>>,
+    messages: Arc<Mutex<Vec<String>>>,
 }
 
 impl Cloud {
     fn answer(&self, target: &str, body: &str) -> (StatusCode, String) {
+        let form = body;
         let body: Value = serde_json::from_str(body).unwrap_or_default();
         let ok = |body: Value| (StatusCode::OK, body.to_string());
         match target.rsplit('.').next().unwrap() {
@@ -79,7 +81,7 @@ impl Cloud {
                 ok(json!({"lifecycleEventHookExecutionId": body["lifecycleEventHookExecutionId"]}))
             }
             _ => {
-                *self.messages.lock().unwrap() += 1;
+                self.messages.lock().unwrap().push(form.to_owned());
                 let answer = "<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>";
                 (StatusCode::OK, answer.to_owned())
             }
@@ -126,6 +128,7 @@ fn started() -> Start<()> {
         config: "pipelines.toml".into(),
         topic,
         format: MessageFormat::Json,
+        stack: "greenlight".parse().unwrap(),
     };
     Ok(Started {
         settings,
@@ -143,11 +146,63 @@ fn cloud() -> Cloud {
     }
 }
 
+/// A failure before the gate's work began changed nothing; one after it may have.
+#[tokio::test]
+async fn a_failure_is_told_by_whether_anything_may_have_run() {
+    for (ran, told) in [(false, "did%20not%20run"), (true, "migration%20of%20")] {
+        let cloud = cloud();
+        let may_have_run = Cell::new(ran);
+        let refused = || async { Err(Failure::Refused("no green task set".to_owned())) };
+        answered_by(
+            &cloud,
+            started(),
+            TIME,
+            Gate::Migration,
+            &may_have_run,
+            refused,
+        )
+        .await;
+        let messages = cloud.messages.lock().unwrap().clone();
+        let [message] = &messages[..] else {
+            panic!("{messages:?}");
+        };
+        assert!(message.contains(told), "{message}");
+        assert_eq!(message.contains("did%20not%20run"), !ran, "{message}");
+        assert_eq!(
+            message.contains("perhaps%20partially%20migrated"),
+            ran,
+            "{message}"
+        );
+    }
+}
+
 /// Lets a hook answer, and says what CodeDeploy got, how many messages were published, and what the invocation said.
 async fn answered<F>(
     cloud: &Cloud,
     start: Start<()>,
     left: Duration,
+    check: impl Fn() -> F,
+) -> String
+where
+    F: Future<Output = Result<Verdict, Failure>>,
+{
+    answered_by(
+        cloud,
+        start,
+        left,
+        Gate::TestTraffic,
+        &Cell::new(false),
+        check,
+    )
+    .await
+}
+
+async fn answered_by<F>(
+    cloud: &Cloud,
+    start: Start<()>,
+    left: Duration,
+    gate: Gate,
+    may_have_run: &Cell<bool>,
     check: impl Fn() -> F,
 ) -> String
 where
@@ -163,7 +218,7 @@ where
         Messenger::new(Sns::new(&session)),
     );
     let hook = Hook {
-        gate: Gate::TestTraffic,
+        gate,
         caller: Caller::CodeDeploy {
             client: &codedeploy,
             deployment: &call.deployment_id,
@@ -172,12 +227,15 @@ where
         messenger: &messenger,
         deadline: Deadline::after(left),
     };
-    let said = match hook.answer(&start, |_| check()).await {
+    let said = match hook.answer(&start, may_have_run, |_| check()).await {
         Ok(said) => said["reason"].as_str().unwrap().to_owned(),
         Err(failure) => format!("error: {failure}"),
     };
     let got = cloud.answers.lock().unwrap().join(" ");
-    format!("{got}, {} messages: {said}", cloud.messages.lock().unwrap())
+    format!(
+        "{got}, {} messages: {said}",
+        cloud.messages.lock().unwrap().len()
+    )
 }
 
 const TIME: Duration = Duration::from_secs(60);

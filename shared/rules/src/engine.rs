@@ -53,6 +53,20 @@ impl Engine {
         }
     }
 
+    /// What to do after a deployment that left the test listener on green and is not rolled back.
+    pub(crate) fn restore_test_listener(self) -> &'static str {
+        match self {
+            Self::CodeDeploy => words::RESTORE_TEST_LISTENER,
+        }
+    }
+
+    /// What a deployment without an automatic rollback means.
+    pub(crate) fn without_rollback(self) -> &'static str {
+        match self {
+            Self::CodeDeploy => words::WITHOUT_ROLLBACK,
+        }
+    }
+
     /// What to check after a rollback that ended badly.
     pub(crate) fn check_production(self) -> &'static str {
         match self {

@@ -26,7 +26,7 @@ pub const HOOK_AFTER_ALLOW_TEST_TRAFFIC: &str = "GREENLIGHT_HOOK_AFTER_ALLOW_TES
 pub const HOOK_AFTER_ALLOW_TRAFFIC: &str = "GREENLIGHT_HOOK_AFTER_ALLOW_TRAFFIC";
 /// Whether deployments are started, or only reported: `deploy` or `observe` (`start-deployment` only).
 pub const MODE: &str = "GREENLIGHT_MODE";
-/// Name of the CloudFormation stack, which marks the revisions that it registers (`start-deployment` only).
+/// Name of the CloudFormation stack: it marks the revisions that it registers, and names the function that takes requests.
 pub const STACK: &str = "GREENLIGHT_STACK";
 /// Host of the ECR registry of this account and Region (`start-deployment` only).
 pub const REGISTRY: &str = "GREENLIGHT_REGISTRY";
@@ -68,6 +68,8 @@ pub struct Settings {
     pub topic: TopicArn,
     /// How they are written.
     pub format: MessageFormat,
+    /// The stack that the functions belong to.
+    pub stack: StackName,
 }
 
 /// The functions that the AppSpec names.
@@ -109,8 +111,6 @@ pub struct Starting {
     pub hooks: HookFunctions,
     /// Whether deployments are started.
     pub mode: Mode,
-    /// The stack that this function belongs to.
-    pub stack: StackName,
     /// The registry whose images are deployed.
     pub registry: RegistryHost,
 }
@@ -121,36 +121,13 @@ impl Starting {
         let hooks = HookFunctions::read(variables, problems);
         let mode = required(variables, MODE, "`observe` or `deploy`", problems)
             .and_then(|text| problems.parse(MODE, text));
-        let stack = required(
-            variables,
-            STACK,
-            "the name of a CloudFormation stack",
-            problems,
-        )
-        .and_then(|text| problems.parse(STACK, text));
         let registry = required(variables, REGISTRY, "the host of an ECR registry", problems)
             .and_then(|text| problems.parse(REGISTRY, text));
         Some(Self {
             hooks: hooks?,
             mode: mode?,
-            stack: stack?,
             registry: registry?,
         })
-    }
-
-    /// The command by which a person requests a deployment of the pipeline; `more` is added to the request.
-    pub fn request(&self, pipeline: &PipelineName, more: &[(&str, &str)]) -> String {
-        let mut payload = json!({ "pipeline": pipeline });
-        for (member, value) in more {
-            payload[*member] = (*value).into();
-        }
-        // The name may hold an apostrophe, and the shell would take it for the payload's end.
-        let payload = payload.to_string().replace('\'', r"'\''");
-        format!(
-            "aws lambda invoke --function-name {}-start-deployment --cli-binary-format raw-in-base64-out \
-             --payload '{payload}' /dev/stdout",
-            self.stack
-        )
     }
 }
 
@@ -190,11 +167,34 @@ impl Settings {
             problems,
         );
         let format = format.and_then(|text| problems.parse(MESSAGE_FORMAT, text));
+        let stack = required(
+            variables,
+            STACK,
+            "the name of a CloudFormation stack",
+            problems,
+        )
+        .and_then(|text| problems.parse(STACK, text));
         Some(Self {
             config: config?,
             topic: topic?,
             format: format?,
+            stack: stack?,
         })
+    }
+
+    /// The command by which a person requests a deployment of the pipeline; `more` is added to the request.
+    pub fn request(&self, pipeline: &PipelineName, more: &[(&str, &str)]) -> String {
+        let mut payload = json!({ "pipeline": pipeline });
+        for (member, value) in more {
+            payload[*member] = (*value).into();
+        }
+        // The name may hold an apostrophe, and the shell would take it for the payload's end.
+        let payload = payload.to_string().replace('\'', r"'\''");
+        format!(
+            "aws lambda invoke --function-name {}-start-deployment --cli-binary-format raw-in-base64-out \
+             --payload '{payload}' /dev/stdout",
+            self.stack
+        )
     }
 }
 
@@ -280,7 +280,8 @@ mod tests {
             &[(MESSAGE_FORMAT, "xml")],
             "at `GREENLIGHT_CONFIG`: not set, expected the path of the configuration file\n\
              at `GREENLIGHT_TOPIC_ARN`: not set, expected the ARN of the SNS topic for outcomes\n\
-             at `GREENLIGHT_MESSAGE_FORMAT`: `xml` is not `text`, `json` or `chat`",
+             at `GREENLIGHT_MESSAGE_FORMAT`: `xml` is not `text`, `json` or `chat`\n\
+             at `GREENLIGHT_STACK`: not set, expected the name of a CloudFormation stack",
         );
     }
 
@@ -291,6 +292,7 @@ mod tests {
                 (CONFIG, "/opt/pipelines.toml"),
                 (TOPIC_ARN, "arn:aws:sns:eu-central-1:111122223333:outcomes"),
                 (MESSAGE_FORMAT, "chat"),
+                (STACK, "greenlight"),
             ],
             "accepted",
         );

@@ -1,5 +1,7 @@
 //! Gates: what a hook checks, and its verdict. Which step of a deployment calls a hook, each engine says.
 
+use crate::task_log::TaskLog;
+
 /// What a hook checks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Gate {
@@ -20,8 +22,8 @@ pub enum Verdict {
     Failed {
         /// Why.
         reason: String,
-        /// The last lines of a log that goes with it.
-        log: Vec<String>,
+        /// The log that goes with it.
+        log: TaskLog,
     },
     /// Fail the deployment, and why: what was to be started never ran.
     NothingRan(String),

@@ -6,6 +6,7 @@
 pub mod codedeploy;
 pub mod config;
 pub mod covered;
+mod culprit;
 pub mod engine;
 pub mod environment;
 pub mod events;
@@ -21,10 +22,11 @@ pub mod reasons;
 pub mod reconcile;
 pub mod redact;
 pub mod revision;
-mod sanitize;
+pub mod sanitize;
 pub mod start;
 pub mod status_matcher;
 pub mod tag_rule;
+pub mod task_log;
 pub mod test_traffic;
 
 #[cfg(test)]

@@ -7,6 +7,9 @@ mod record;
 mod shell;
 
 use crate::config::Migration;
+use crate::culprit::{
+    Evidence, KILLED, STOPPED as STOPPED_BY_SIGNAL, ending_of, evidence, is_out_of_memory,
+};
 use crate::names::{ContainerName, DeploymentId, RevisionArn};
 use crate::observed::{Placement, Service, Task, TaskContainer};
 
@@ -118,7 +121,7 @@ pub const NO_LONGER_NEEDED: &str = "the migration has ended";
 const ENDED_BY_A_CONTAINER: &str = "EssentialContainerExited";
 
 /// How containers end that ECS stopped because another one had ended: by SIGTERM, or by SIGKILL after it.
-const BY_SIGNAL: [i32; 2] = [143, 137];
+const BY_SIGNAL: [i32; 2] = [STOPPED_BY_SIGNAL, KILLED];
 
 /// Judges a task whose migration has ended; `essential` names the containers that take the task down with them. A missing
 /// exit code is a failure: the container never ran.
@@ -130,6 +133,7 @@ pub fn judge(task: &Task, container: &ContainerName, essential: &[ContainerName]
     let why = || {
         let parts = [
             migrating.and_then(|container| container.reason.clone()),
+            other_culprit(task, container, essential),
             task.stopped_reason.clone(),
             task.stop_code
                 .clone()
@@ -165,6 +169,32 @@ pub fn judge(task: &Task, container: &ContainerName, essential: &[ContainerName]
             ran: false,
         },
     }
+}
+
+/// The container beside the migration that ended the task or kept it from starting; none where nothing speaks for one. What
+/// may have ended because the migration had is none.
+fn other_culprit(
+    task: &Task,
+    migrating: &ContainerName,
+    essential: &[ContainerName],
+) -> Option<String> {
+    let others = task.containers.iter();
+    let others = others.filter(|container| container.name != *migrating);
+    let kept_waiting = |container: &TaskContainer| {
+        container.name == *migrating && container.exit_code.is_none() && container.reason.is_none()
+    };
+    let least = if task.containers.iter().any(kept_waiting) {
+        Evidence::NotEssential
+    } else {
+        Evidence::Failed
+    };
+    let blamed: Vec<String> = others
+        .filter(|container| evidence(container, essential) >= least)
+        // Killed after SIGTERM: most likely it was stopped with the task.
+        .filter(|container| is_out_of_memory(container) || container.exit_code != Some(KILLED))
+        .map(ending_of)
+        .collect();
+    Some(blamed.join(", ")).filter(|blamed| !blamed.is_empty())
 }
 
 fn was_stopped_from_outside(task: &Task) -> bool {
@@ -215,8 +245,7 @@ fn how_it_ended(task: &Task, container: &TaskContainer) -> Option<String> {
         let never_started = reason.filter(|_| task.last_status == STOPPED)?;
         return Some(format!("did not start ({never_started})"));
     };
-    let was_out_of_memory = reason.is_some_and(|reason| reason.contains("OutOfMemory"));
-    let was_stopped = BY_SIGNAL.contains(&code) && !was_out_of_memory;
+    let was_stopped = BY_SIGNAL.contains(&code) && !is_out_of_memory(container);
     (!was_stopped).then(|| format!("ended as well, with code {code}"))
 }
 

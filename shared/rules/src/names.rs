@@ -223,6 +223,11 @@ impl RevisionArn {
 }
 
 impl TaskArn {
+    /// The Region that it runs in.
+    pub fn region(&self) -> &str {
+        self.0.split(':').nth(3).unwrap_or_default()
+    }
+
     /// The task's id: the last part of its ARN.
     pub fn id(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or(&self.0)

@@ -14,15 +14,22 @@ use std::fmt;
 
 use crate::config::Pipeline;
 use crate::engine::Engine;
-use crate::names::{ClusterName, DeploymentId, Image, PipelineName, RevisionArn, ServiceName};
+use crate::names::{
+    ClusterName, DeploymentId, Digest, Image, ListenerArn, PipelineName, RevisionArn, ServiceName,
+    TargetGroupArn,
+};
+use crate::reasons::Migrated;
+use crate::task_log::TaskLog;
 
-pub use event::Event;
+pub use event::{Event, Verdict};
 
 /// One thing that a person would want to know.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     /// What happened.
     pub event: Event,
+    /// What it means for the image.
+    pub verdict: Verdict,
     /// The pipeline; none where a hook could not determine it.
     pub pipeline: Option<PipelineName>,
     /// The service's cluster.
@@ -39,12 +46,30 @@ pub struct Outcome {
     pub summary: String,
     /// Why.
     pub reason: Option<String>,
+    /// What its migration did to the database, where it failed; none where there is no migration, or that is not known.
+    pub migrated: Option<Migrated>,
     /// How long each step took.
     pub steps: Vec<Step>,
-    /// The last lines of a log.
-    pub log: Vec<String>,
+    /// The log that goes with it.
+    pub log: TaskLog,
     /// What to do or check next.
     pub next: Option<String>,
+    /// Commands for it.
+    pub commands: Vec<Command>,
+}
+
+/// What a person may do by a command; the message spells it out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Command {
+    /// Request the deployment of this image of the outcome's pipeline: a push of an image that is there already is no event.
+    Request(Digest),
+    /// Let a test listener forward to what serves production again.
+    RestoreTestListener {
+        /// The listener.
+        listener: ListenerArn,
+        /// The target group of the PRIMARY task set.
+        target_group: TargetGroupArn,
+    },
 }
 
 /// The deployment that an outcome is about, whichever engine carries it out.
@@ -64,6 +89,16 @@ pub struct Subject {
     pub rolled_back_by: Option<DeploymentId>,
     /// The deployment that it rolls back.
     pub rolls_back: Option<DeploymentId>,
+}
+
+impl Subject {
+    /// The deployment as the beginning of a sentence: by its image, or by its own id where that is not known.
+    fn deployment(&self) -> String {
+        match &self.image {
+            Some(image) => format!("the deployment of {image}"),
+            None => format!("deployment {}", self.id),
+        }
+    }
 }
 
 /// The image, or the deployment itself where that is not known.
@@ -87,6 +122,8 @@ pub struct Step {
     pub has_failed: bool,
     /// How long it took, in seconds.
     pub seconds: u64,
+    /// What the engine says of its failure.
+    pub message: Option<String>,
 }
 
 /// What is known of a deployment's end beyond the deployment itself.
@@ -98,8 +135,12 @@ pub struct Ending {
     pub steps: Vec<Step>,
     /// What AWS knows of the reason beyond the engine's own sentence: why tasks stopped.
     pub causes: Vec<String>,
-    /// The last lines of the log that goes with it.
-    pub log: Vec<String>,
+    /// What its migration did to the database; none where it has none, or where that is not known.
+    pub migrated: Option<Migrated>,
+    /// The test listener that a deployment without a rollback left on green, and the target group that serves production.
+    pub test_listener_left: Option<(ListenerArn, TargetGroupArn)>,
+    /// The log that goes with it.
+    pub log: TaskLog,
 }
 
 impl Outcome {
@@ -112,6 +153,7 @@ impl Outcome {
     ) -> Self {
         Self {
             event,
+            verdict: event.verdict(),
             pipeline: Some(pipeline.name.clone()),
             cluster: Some(pipeline.cluster.clone()),
             service: Some(pipeline.service.clone()),
@@ -120,10 +162,19 @@ impl Outcome {
             deployment: deployment.cloned(),
             summary,
             reason: None,
+            migrated: None,
             steps: Vec::new(),
-            log: Vec::new(),
+            log: TaskLog::default(),
             next: None,
+            commands: Vec::new(),
         }
+    }
+
+    /// Adds the command that requests this image again, where the image is known.
+    fn request_again(&mut self) {
+        let image = self.image.as_ref();
+        let request = image.map(|image| Command::Request(image.digest.clone()));
+        self.commands.extend(request);
     }
 
     /// Adds that the migration of an ended deployment may still run, and why it could not be stopped.
@@ -145,6 +196,7 @@ impl Outcome {
 
     fn ending(mut self, ending: Ending) -> Self {
         self.revision = ending.revision;
+        self.migrated = ending.migrated;
         self.steps = ending.steps;
         self.log = ending.log;
         self

@@ -1,9 +1,10 @@
-//! Why a deployment ended badly, from its stopped tasks.
+//! Why a deployment ended badly, from its stopped tasks and the service's events.
 
 use crate::config::Migration;
+use crate::culprit::{culprits, ending_of, is_out_of_memory};
 use crate::migration::{self, Verdict};
 use crate::names::{ContainerName, DeploymentId, RevisionArn};
-use crate::observed::{Task, TaskContainer};
+use crate::observed::{Service, Task, TaskContainer};
 
 /// A task as the cause of a deployment's bad end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,43 +13,110 @@ pub struct Cause<'a> {
     pub sentence: String,
     /// The task.
     pub task: &'a Task,
-    /// The container whose log goes with it.
-    pub container: &'a ContainerName,
+    /// The container whose log goes with it; none where none of them ran.
+    pub container: Option<ContainerName>,
+}
+
+/// What a deployment's migration did to the database, as far as its task shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Migrated {
+    /// It came to its end.
+    Done,
+    /// It ran, and did not come to its end.
+    Partly,
+    /// It was started, and none of it ran.
+    Nothing,
+}
+
+impl Migrated {
+    /// How far the database is, in a sentence.
+    pub fn database(self) -> &'static str {
+        match self {
+            Self::Done => "migrated: the deployment's migration had come to its end",
+            Self::Partly => {
+                "perhaps partially migrated: the deployment's migration ran and did not come to its end"
+            }
+            Self::Nothing => "as it was: nothing of the deployment's migration ran",
+        }
+    }
+}
+
+/// What is known of what a deployment shipped, beside its tasks.
+#[derive(Debug, Clone, Copy)]
+pub struct Known<'a> {
+    /// The revision.
+    pub shipped: &'a RevisionArn,
+    /// The containers whose end ends a task of it; empty where that is not known.
+    pub essential: &'a [ContainerName],
+    /// The service; none where it cannot be read.
+    pub service: Option<&'a Service>,
 }
 
 /// The cause among stopped tasks: the deployment's migration where it failed, or else one of green's own tasks.
 pub fn find<'a>(
     stopped: &'a [Task],
     deployment: &DeploymentId,
-    shipped: &RevisionArn,
-    migration: Option<&'a Migration>,
+    known: Known<'a>,
+    migration: Option<&Migration>,
 ) -> Option<Cause<'a>> {
-    let started_by = migration::started_by(deployment);
-    let migrated = stopped
-        .iter()
-        .find(|task| task.started_by.as_ref() == Some(&started_by) && task.revision == *shipped);
-    let failed_migration = migrated
+    let failed_migration = migration_of(stopped, deployment, known.shipped)
         .zip(migration)
-        .and_then(|(task, migration)| of_migration(task, &migration.container));
+        .and_then(|(task, migration)| of_migration(task, &migration.container, known.essential));
     failed_migration.or_else(|| {
         let ours = |by: &str| by.starts_with(migration::STARTED_BY);
         let green = stopped.iter().filter(|task| {
-            task.revision == *shipped && !task.started_by.as_deref().is_some_and(ours)
+            task.revision == *known.shipped && !task.started_by.as_deref().is_some_and(ours)
         });
-        of_green(&green.collect::<Vec<_>>())
+        of_green(&green.collect::<Vec<_>>(), known)
     })
 }
 
-fn of_migration<'a>(task: &'a Task, container: &'a ContainerName) -> Option<Cause<'a>> {
+/// What the deployment's migration did; none where none of its tasks is among the stopped ones.
+pub fn migrated(
+    stopped: &[Task],
+    deployment: &DeploymentId,
+    shipped: &RevisionArn,
+    migration: &Migration,
+    essential: &[ContainerName],
+) -> Option<Migrated> {
+    let task = migration_of(stopped, deployment, shipped)?;
+    if was_taken_down_after_its_end(task, &migration.container) {
+        return Some(Migrated::Done);
+    }
+    Some(
+        match migration::judge(task, &migration.container, essential) {
+            Verdict::Succeeded => Migrated::Done,
+            Verdict::Failed { ran: true, .. } => Migrated::Partly,
+            Verdict::Failed { ran: false, .. } => Migrated::Nothing,
+        },
+    )
+}
+
+fn migration_of<'a>(
+    stopped: &'a [Task],
+    deployment: &DeploymentId,
+    shipped: &RevisionArn,
+) -> Option<&'a Task> {
+    let started_by = migration::started_by(deployment);
+    stopped
+        .iter()
+        .find(|task| task.started_by.as_ref() == Some(&started_by) && task.revision == *shipped)
+}
+
+fn of_migration<'a>(
+    task: &'a Task,
+    container: &ContainerName,
+    essential: &[ContainerName],
+) -> Option<Cause<'a>> {
     if was_taken_down_after_its_end(task, container) {
         return None;
     }
-    match migration::judge(task, container, &[]) {
+    match migration::judge(task, container, essential) {
         Verdict::Succeeded => None,
-        Verdict::Failed { reason, ran: _ } => Some(Cause {
+        Verdict::Failed { reason, ran } => Some(Cause {
             sentence: reason,
             task,
-            container,
+            container: ran.then(|| container.clone()),
         }),
     }
 }
@@ -62,169 +130,204 @@ fn was_taken_down_after_its_end(task: &Task, container: &ContainerName) -> bool 
         && task.containers.iter().any(exited_with_zero)
 }
 
-/// The latest of green's tasks that ended by itself.
-fn of_green<'a>(stopped: &[&'a Task]) -> Option<Cause<'a>> {
-    // Tasks that ECS stops when it takes a task set down do not show why it had to.
-    let by_itself = stopped.iter().copied().filter(|task| {
-        !matches!(
-            task.stop_code.as_deref(),
-            Some("ServiceSchedulerInitiated" | "UserInitiated")
-        )
-    });
-    let by_itself: Vec<&Task> = by_itself.collect();
-    let task = by_itself
+/// Why a task stopped, by ECS's sentence. The stop code alone does not say: `ServiceSchedulerInitiated` is a task that failed
+/// its health checks and one that is scaled in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Stop {
+    /// ECS took it down: this does not show why it had to.
+    TakenDown,
+    /// Something else stopped it: a person, or the infrastructure.
+    FromOutside,
+    /// It failed.
+    Failed,
+    /// The load balancer's health check failed it.
+    LoadBalancerHealth,
+    /// Its containers' own health checks failed it.
+    ContainerHealth,
+}
+
+/// What ECS's sentences about failures have in common (ECS Developer Guide, stopped tasks error messages).
+const SIGNS_OF_FAILURE: [&str; 7] = [
+    "fail",
+    "unhealthy",
+    "error",
+    "unable",
+    "cannot",
+    "timeout",
+    "timed out",
+];
+
+fn stop_of(task: &Task) -> Stop {
+    let reason = task.stopped_reason.as_deref().unwrap_or_default();
+    let reason = reason.to_ascii_lowercase();
+    let is_about_health = reason.contains("health check");
+    if is_about_health && reason.contains("container health check") {
+        return Stop::ContainerHealth;
+    }
+    if is_about_health {
+        return Stop::LoadBalancerHealth;
+    }
+    if task.containers.iter().any(is_out_of_memory) {
+        return Stop::Failed;
+    }
+    match task.stop_code.as_deref() {
+        Some("EssentialContainerExited" | "TaskFailedToStart") => Stop::Failed,
+        Some("ServiceSchedulerInitiated") | None => {
+            // A scale-in names the deployment that wanted it, whatever that is called.
+            let is_failure = !reason.starts_with("scaling activity")
+                && SIGNS_OF_FAILURE.iter().any(|sign| reason.contains(sign));
+            if is_failure {
+                Stop::Failed
+            } else {
+                Stop::TakenDown
+            }
+        }
+        Some(_) => Stop::FromOutside,
+    }
+}
+
+/// The latest of green's tasks that failed; where none did, of those that something else stopped.
+fn of_green<'a>(stopped: &[&'a Task], known: Known<'a>) -> Option<Cause<'a>> {
+    let of = |which: &dyn Fn(Stop) -> bool| -> Vec<&'a Task> {
+        let these = stopped.iter().copied().filter(|task| which(stop_of(task)));
+        these.collect()
+    };
+    let failed = of(&|stop| stop >= Stop::Failed);
+    let counted = if failed.is_empty() {
+        of(&|stop| stop == Stop::FromOutside)
+    } else {
+        failed
+    };
+    let task = counted
         .iter()
         .copied()
         .max_by_key(|task| (task.stopped_at, &task.arn))?;
-    let culprit = task
-        .containers
-        .iter()
-        .find(|container| container.exit_code != Some(0));
-    let culprit = culprit.or(task.containers.first())?;
-    let tasks = match by_itself.len() {
-        1 => "a task of the new revision".to_owned(),
-        count => format!("{count} tasks of the new revision"),
+    let (why, container) = match stop_of(task) {
+        Stop::LoadBalancerHealth => of_load_balancer_health(task, known),
+        Stop::ContainerHealth => of_container_health(task, known),
+        Stop::Failed | Stop::FromOutside | Stop::TakenDown => of_containers(task, known),
     };
-    let sentence = format!("{tasks} stopped: {}", ending(task, culprit));
+    let tasks = match counted.len() {
+        1 => "a task of the new revision stopped".to_owned(),
+        count => format!("{count} tasks of the new revision stopped, the last one"),
+    };
     Some(Cause {
-        sentence,
+        sentence: format!("{tasks}: {why}"),
         task,
-        container: &culprit.name,
+        container,
     })
 }
 
-fn ending(task: &Task, container: &TaskContainer) -> String {
-    let exit = container
-        .exit_code
-        .map(|code| format!("container `{}` exited with code {code}", container.name));
-    let parts = [exit, container.reason.clone(), task.stopped_reason.clone()];
-    let parts: Vec<String> = parts
+/// The load balancer reaches one container, and how that answered is in the service's events.
+fn of_load_balancer_health(task: &Task, known: Known<'_>) -> (String, Option<ContainerName>) {
+    let events = known
+        .service
+        .map_or(&[][..], |service| service.events.as_slice());
+    let why = match last_target_reason(task, events) {
+        Some(reason) => format!("{}; the target's last reason: {reason}", said(task)),
+        None => said(task),
+    };
+    (why, serving(known))
+}
+
+/// The container that the service is about: how it ended shows nothing, because ECS stopped it.
+fn serving(known: Known<'_>) -> Option<ContainerName> {
+    let reached = known
+        .service
+        .and_then(|service| service.load_balancer.as_ref());
+    let container = reached.map(|target| &target.container);
+    container.or(known.essential.first()).cloned()
+}
+
+/// Why the load balancer found a target unhealthy: of this task, else of its task set, else of its target group. ECS writes
+/// `(service S, taskSet ID) (task ID) (port P) is unhealthy in (target-group ARN) due to (reason R)`, the newest first; not every
+/// such event names the task (ECS Developer Guide, service unhealthy event messages).
+fn last_target_reason<'a>(task: &Task, events: &'a [String]) -> Option<&'a str> {
+    let reason = task.stopped_reason.as_deref().unwrap_or_default();
+    let target_group = reason.split_once("(target-group ").map(|(_, rest)| {
+        let end = rest.find(')').unwrap_or(rest.len());
+        format!("(target-group {})", &rest[..end])
+    });
+    let this_task = format!("(task {})", task.arn.id());
+    let task_set = task.started_by.as_ref().map(|id| format!("taskSet {id})"));
+    let marks = [Some(this_task), task_set, target_group];
+    let unhealthy = || {
+        events
+            .iter()
+            .filter(|event| event.contains(" is unhealthy in "))
+    };
+    let event = marks
         .into_iter()
         .flatten()
-        .filter(|part| !part.trim().is_empty())
+        .find_map(|mark| unhealthy().find(|event| event.contains(&mark)))?;
+    let (_, reason) = event.split_once("due to (reason ")?;
+    Some(
+        reason
+            .trim_end()
+            .trim_end_matches('.')
+            .strip_suffix(')')
+            .unwrap_or(reason),
+    )
+}
+
+/// ECS's sentence does not say which container's health check failed.
+fn of_container_health(task: &Task, known: Known<'_>) -> (String, Option<ContainerName>) {
+    let unhealthy = || {
+        task.containers
+            .iter()
+            .filter(|container| container.is_unhealthy)
+    };
+    let names: Vec<String> = unhealthy()
+        .map(|container| format!("`{}`", container.name))
         .collect();
-    if parts.is_empty() {
-        "ECS gave no reason".to_owned()
-    } else {
-        parts.join("; ")
+    if names.is_empty() {
+        return (said(task), serving(known));
+    }
+    let why = format!("{}; UNHEALTHY: {}", said(task), names.join(", "));
+    (
+        why,
+        unhealthy().next().map(|container| container.name.clone()),
+    )
+}
+
+/// What ended, and ECS's sentence about the task. One that never started has no log.
+fn of_containers(task: &Task, known: Known<'_>) -> (String, Option<ContainerName>) {
+    let culprits = culprits(task, known.essential);
+    let mut parts: Vec<String> = culprits
+        .iter()
+        .map(|container| ending_of(container))
+        .collect();
+    if culprits.len() > 1 {
+        parts.push("ECS does not state which ended first".to_owned());
+    }
+    if parts.is_empty() || task.stopped_reason.is_some() {
+        parts.push(said(task));
+    }
+    (parts.join("; "), likely(task, known.essential))
+}
+
+/// The container whose log says most: that of a culprit that ran.
+fn likely(task: &Task, essential: &[ContainerName]) -> Option<ContainerName> {
+    let culprits = culprits(task, essential);
+    let ran = culprits
+        .into_iter()
+        .find(|container| container.exit_code.is_some());
+    ran.map(|container| container.name.clone())
+}
+
+/// ECS's sentence about the task, and its stop code where the sentence does not say who stopped it.
+fn said(task: &Task) -> String {
+    let reason = task.stopped_reason.as_deref().map(str::trim);
+    let reason = reason.filter(|reason| !reason.is_empty());
+    match (reason, task.stop_code.as_deref()) {
+        (Some(reason), Some(code)) if stop_of(task) == Stop::FromOutside => {
+            format!("{reason} ({code})")
+        }
+        (Some(reason), _) => reason.to_owned(),
+        (None, Some(code)) => format!("ECS gave no reason but the stop code {code}"),
+        (None, None) => "ECS gave no reason".to_owned(),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use time::UtcDateTime;
-
-    use crate::config::MigrationImage;
-
-    use super::*;
-
-    fn task(stop_code: &str, exit_code: Option<i32>, stopped_at: i64) -> Task {
-        Task {
-            arn: format!("arn:aws:ecs:eu-central-1:111122223333:task/prod/{stopped_at}")
-                .parse()
-                .unwrap(),
-            cluster: "prod".to_owned(),
-            revision: "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2"
-                .parse()
-                .unwrap(),
-            started_by: Some("ecs-svc/2".to_owned()),
-            last_status: "STOPPED".to_owned(),
-            stop_code: Some(stop_code.to_owned()),
-            stopped_reason: Some("Essential container in task exited".to_owned()),
-            created_at: None,
-            started_at: None,
-            stopped_at: UtcDateTime::from_unix_timestamp(stopped_at).ok(),
-            containers: vec![
-                TaskContainer {
-                    name: "proxy".parse().unwrap(),
-                    exit_code: Some(0),
-                    reason: None,
-                    image_digest: None,
-                },
-                TaskContainer {
-                    name: "web".parse().unwrap(),
-                    exit_code,
-                    reason: None,
-                    image_digest: None,
-                },
-            ],
-            overrides: Vec::new(),
-            other_overrides: Vec::new(),
-        }
-    }
-
-    #[track_caller]
-    fn check(tasks: &[Task], expected: Option<&str>) {
-        let migration = Migration {
-            container: "web".parse().unwrap(),
-            command: Vec::new(),
-            image: MigrationImage::Pushed,
-            time_out: Duration::from_secs(60),
-        };
-        let shipped = "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2"
-            .parse()
-            .unwrap();
-        let cause = find(tasks, &"d-1".parse().unwrap(), &shipped, Some(&migration));
-        assert_eq!(
-            cause
-                .map(|cause| format!("{}: {}", cause.container, cause.sentence))
-                .as_deref(),
-            expected
-        );
-    }
-
-    #[test]
-    fn the_latest_task_that_ended_by_itself_says_why() {
-        check(
-            &[
-                task("EssentialContainerExited", Some(1), 1),
-                task("EssentialContainerExited", Some(3), 2),
-                task("ServiceSchedulerInitiated", Some(143), 3),
-            ],
-            Some(
-                "web: 2 tasks of the new revision stopped: container `web` exited with code 3; Essential container in task exited",
-            ),
-        );
-    }
-
-    #[test]
-    fn a_failed_migration_comes_first_and_another_deployments_does_not_count() {
-        let migrated = |deployment: &str, exit_code| Task {
-            started_by: Some(format!("greenlight/{deployment}")),
-            started_at: Some(UtcDateTime::UNIX_EPOCH),
-            ..task("EssentialContainerExited", Some(exit_code), 1)
-        };
-        let green = task("EssentialContainerExited", Some(3), 2);
-        let why = "web: the migration exited with code 9 (Essential container in task exited; stop code EssentialContainerExited)";
-        check(&[green.clone(), migrated("d-1", 9)], Some(why));
-        let why = "web: a task of the new revision stopped: container `web` exited with code 3; Essential container in task exited";
-        check(&[migrated("d-2", 9), green.clone()], Some(why));
-        check(&[migrated("d-1", 0), green.clone()], Some(why));
-        let taken_down = |exit_code| Task {
-            stop_code: Some("UserInitiated".to_owned()),
-            stopped_reason: Some(migration::NO_LONGER_NEEDED.to_owned()),
-            ..migrated("d-1", exit_code)
-        };
-        check(&[taken_down(0), green.clone()], Some(why));
-        let why = "web: the migration exited with code 9 (the migration has ended; stop code UserInitiated)";
-        check(&[taken_down(9), green], Some(why));
-    }
-
-    #[test]
-    fn tasks_that_ecs_took_down_and_other_revisions_say_nothing() {
-        let other = "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:1"
-            .parse()
-            .unwrap();
-        check(&[task("ServiceSchedulerInitiated", Some(143), 3)], None);
-        check(
-            &[Task {
-                revision: other,
-                ..task("EssentialContainerExited", Some(1), 3)
-            }],
-            None,
-        );
-        check(&[], None);
-    }
-}
+mod tests;

@@ -420,39 +420,5 @@ pub fn runs_digest(
     })
 }
 
-/// The log of a container, where its revision sends it to CloudWatch Logs with the awslogs driver.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogStream {
-    /// The log group.
-    pub group: String,
-    /// The stream: `<prefix>/<container>/<task id>` (ECS Developer Guide, awslogs log driver).
-    pub stream: String,
-}
-
-/// Where the container of a task wrote its log; none with another driver, or without a stream prefix.
-pub fn log_stream(
-    definition: &TaskDefinition,
-    container: &ContainerName,
-    task_id: &str,
-) -> Option<LogStream> {
-    let containers = definition.task_definition["containerDefinitions"].as_array()?;
-    let logs = containers
-        .iter()
-        .find(|candidate| candidate["name"].as_str() == Some(container.as_str()))?
-        .get("logConfiguration")?;
-    let option = |name: &str| {
-        logs.get("options")
-            .and_then(|options: &Value| options.get(name))
-            .and_then(Value::as_str)
-    };
-    let awslogs = logs["logDriver"].as_str() == Some("awslogs");
-    let group = option("awslogs-group").filter(|_| awslogs)?;
-    let prefix = option("awslogs-stream-prefix")?;
-    Some(LogStream {
-        group: group.to_owned(),
-        stream: format!("{prefix}/{container}/{task_id}"),
-    })
-}
-
 #[cfg(test)]
 mod tests;

@@ -211,6 +211,22 @@ impl Through {
     }
 }
 
+/// What to do where a listener gives no answer.
+pub fn unreachable(listener: &Listener) -> String {
+    let port = listener.port;
+    if listener.is_internal {
+        format!(
+            "hint: the load balancer is internal, only its VPC reaches it; give the stack's `CheckTestTrafficSubnets` and \
+             `CheckTestTrafficSecurityGroups` what reaches its port {port}"
+        )
+    } else {
+        format!(
+            "hint: where its security group does not admit the internet to port {port}, give the stack's `CheckTestTrafficSubnets` and \
+             `CheckTestTrafficSecurityGroups` what it admits"
+        )
+    }
+}
+
 /// The address at which a listener is reached.
 ///
 /// # Errors
@@ -364,6 +380,7 @@ mod tests {
                 protocol: protocol.to_owned(),
                 port: 8443,
                 dns_name: "shop-1.elb.amazonaws.com".to_owned(),
+                is_internal: false,
                 default_actions: Vec::new(),
             };
             let said = url(&listener, Through::TestListener).unwrap_or_else(|why| why);
@@ -429,6 +446,7 @@ mod tests {
                 desired_count: desired,
                 running_count: running,
                 task_sets: vec![green.clone()],
+                events: Vec::new(),
             };
             assert_eq!(wanted(&service, &green), expected);
         };

@@ -14,6 +14,7 @@ use rules::gate::Verdict;
 use rules::listener_rule;
 use rules::names::{ListenerArn, TargetGroupArn};
 use rules::observed::{Listener, ListenerRule, Service, TaskSet};
+use rules::task_log::TaskLog;
 use rules::test_traffic::{self, Through};
 
 use requests::Requests;
@@ -83,9 +84,14 @@ impl Check<'_> {
             Some(url) => url.trim_end_matches('/').to_owned(),
             None => test_traffic::url(&listener, self.through).map_err(Failure::Refused)?,
         };
-        let requests = Requests::new(self.through, &base_url, traffic.host.as_deref())
-            .await
-            .map_err(Failure::Refused)?;
+        // What stands before the load balancer is not known.
+        let if_unreachable = match &traffic.base_url {
+            Some(_) => None,
+            None => Some(test_traffic::unreachable(&listener)),
+        };
+        let host = traffic.host.as_deref();
+        let requests = Requests::new(self.through, &base_url, host, if_unreachable);
+        let requests = requests.await.map_err(Failure::Refused)?;
         requests
             .must_reach(&listener)
             .await
@@ -154,6 +160,6 @@ pub fn group_of(green: &TaskSet) -> Result<&TargetGroupArn, Failure> {
 pub fn failed(reason: String) -> Verdict {
     Verdict::Failed {
         reason,
-        log: Vec::new(),
+        log: TaskLog::default(),
     }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Requests {
     /// What the name stands for, each with a client that reaches it and nothing else, over a new connection each time:
     /// a node of a load balancer answers by its own weights, and an open connection stays with its node.
     nodes: Vec<(IpAddr, Client)>,
+    /// What to do where nothing answers.
+    if_unreachable: Option<String>,
 }
 
 impl Requests {
@@ -42,6 +44,7 @@ impl Requests {
         through: Through,
         base_url: &str,
         host: Option<&str>,
+        if_unreachable: Option<String>,
     ) -> Result<Self, String> {
         let base = Url::parse(base_url)
             .map_err(|error| format!("`{base_url}` is not a valid URL: {error}"))?;
@@ -52,7 +55,10 @@ impl Requests {
                  subnets need IPv6)"
             ));
         }
-        Self::to(through, base, host, &addresses)
+        Ok(Self {
+            if_unreachable,
+            ..Self::to(through, base, host, &addresses)?
+        })
     }
 
     fn to(
@@ -86,6 +92,7 @@ impl Requests {
             base,
             host: host.map(str::to_owned),
             nodes,
+            if_unreachable: None,
         })
     }
 
@@ -201,7 +208,12 @@ impl Requests {
                 body,
                 after: begun.elapsed(),
             },
-            Err(error) => Answer::Unanswered(innermost(&error)),
+            Err(error) => Answer::Unanswered(match &self.if_unreachable {
+                Some(hint) if error.is_connect() || error.is_timeout() => {
+                    format!("{} ({hint})", innermost(&error))
+                }
+                Some(_) | None => innermost(&error),
+            }),
         }
     }
 }

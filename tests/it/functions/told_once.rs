@@ -78,13 +78,34 @@ fn a_migration_that_ecs_has_no_room_for_did_not_run() {
     let [message] = &invocation.messages[..] else {
         panic!("{:?}", invocation.operations());
     };
+    did_not_run(message);
+}
+
+#[track_caller]
+fn did_not_run(message: &Value) {
     assert_eq!(message["outcome"], "migration-failed");
-    let (summary, next) = (message["summary"].to_string(), message["next"].to_string());
+    let summary = message["summary"].to_string();
     assert!(summary.contains("did not run"), "{summary}");
-    assert!(
-        next.contains("the database is as it was") && next.contains("push again or request"),
-        "{next}"
-    );
+    let database = message["database"].to_string();
+    assert!(database.contains("as it was"), "{database}");
+    let command = message["commands"][0]["command"].to_string();
+    assert!(command.contains("greenlight-start-deployment"), "{message}");
+}
+
+#[test]
+fn a_migration_that_ecs_refuses_did_not_run() {
+    for code in [
+        "AccessDeniedException",
+        "InvalidParameterException",
+        "ClientException",
+    ] {
+        let invocation =
+            started(move |operation, _| (operation == "RunTask").then_some(Refuses(code)));
+        let [message] = &invocation.messages[..] else {
+            panic!("{:?}", invocation.operations());
+        };
+        did_not_run(message);
+    }
 }
 
 /// The end of a migration that failed with exit code 3, or never started, and what people are told of it.

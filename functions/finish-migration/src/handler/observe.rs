@@ -12,6 +12,7 @@ use rules::migration::{self, Record};
 use rules::names::{ContainerName, DeploymentId};
 use rules::observed::Task;
 use rules::revision;
+use rules::task_log::TaskLog;
 
 use super::Handler;
 
@@ -128,13 +129,18 @@ impl Handler {
     }
 
     /// The log is there to help; a verdict does not depend on it.
-    async fn last_lines(&self, task: &Task, container: &ContainerName) -> Vec<String> {
-        lambda::last_lines(&self.ecs, &self.logs, task, container)
+    pub(super) async fn last_lines(&self, task: &Task, container: &ContainerName) -> TaskLog {
+        match self
+            .ecs
+            .describe_task_definition(task.revision.as_str())
             .await
-            .unwrap_or_else(|failed| {
-                tracing::warn!(error = %failed, "log not read");
-                Vec::new()
-            })
+        {
+            Ok(definition) => lambda::last_lines(&self.logs, &definition, task, container).await,
+            Err(failed) => {
+                tracing::warn!(error = %failed, "revision not read");
+                TaskLog::none(container, failed.to_string())
+            }
+        }
     }
 }
 

@@ -104,6 +104,7 @@ pub async fn keep(ecs: Arc<Ecs>, task_set: String) {
                 continue;
             }
             Decision::Replace(tasks) => {
+                note_unhealthy(&ecs, &task_set, &tasks, &health);
                 stop_all(
                     &ecs,
                     &tasks,
@@ -239,26 +240,65 @@ fn note_no_place(ecs: &Ecs, task_set: &str, no_place: &NoPlace) {
             reasons.collect::<Vec<_>>().join(", ")
         }
     };
-    let (id, now) = (ecs.context.ids.uuid(), ecs.context.clock.now());
+    add_event(
+        ecs,
+        task_set,
+        &format!("was unable to place a task. Reason: {reason}."),
+        "",
+    );
+    let now = ecs.context.clock.now();
+    ecs.write(|state| {
+        let mut sets = state
+            .services
+            .iter_mut()
+            .flat_map(|service| &mut service.task_sets);
+        if let Some(set) = sets.find(|set| set.id == task_set) {
+            set.failures += 1;
+            set.last_failure = Some(now);
+        }
+    });
+}
+
+/// One service event a task (ECS Developer Guide, service unhealthy event messages, with a task set).
+fn note_unhealthy(ecs: &Ecs, task_set: &str, tasks: &[String], health: &[TargetHealth]) {
+    let messages: Vec<String> = ecs.read(|state| {
+        let Some((_, set)) = state.task_set(task_set) else {
+            return Vec::new();
+        };
+        let (target, unhealthy) = (&set.load_balancer, state.tasks_of(task_set));
+        unhealthy
+            .filter(|task| tasks.contains(&task.arn))
+            .map(|task| {
+                let found = target_of(task, target, health);
+                let reason = found.and_then(|found| found.description.clone());
+                format!(
+                    "(task {}) (port {}) is unhealthy in (target-group {}) due to (reason {})",
+                    task.arn.rsplit('/').next().unwrap_or_default(),
+                    target.port,
+                    target.target_group_arn,
+                    reason.unwrap_or_default()
+                )
+            })
+            .collect()
+    });
+    let of_set = format!(", taskSet {task_set}");
+    for message in messages {
+        add_event(ecs, task_set, &message, &of_set);
+    }
+}
+
+/// Adds an event to the service of the task set, whose name it begins with.
+fn add_event(ecs: &Ecs, task_set: &str, message: &str, after_name: &str) {
+    let (id, at) = (ecs.context.ids.uuid(), ecs.context.clock.now());
     ecs.write(|state| {
         let service = state
             .services
             .iter_mut()
             .find(|service| service.task_sets.iter().any(|set| set.id == task_set));
         let Some(service) = service else { return };
-        let name = &service.name;
-        let message = format!("(service {name}) was unable to place a task. Reason: {reason}.");
-        let event = ServiceEvent {
-            id,
-            at: now,
-            message,
-        };
-        service.events.insert(0, event);
+        let message = format!("(service {}{after_name}) {message}", service.name);
+        service.events.insert(0, ServiceEvent { id, at, message });
         service.events.truncate(EVENTS_KEPT);
-        if let Some(set) = service.task_sets.iter_mut().find(|set| set.id == task_set) {
-            set.failures += 1;
-            set.last_failure = Some(now);
-        }
     });
 }
 

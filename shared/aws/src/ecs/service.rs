@@ -2,7 +2,7 @@
 
 use aws_sdk_ecs::types::{LoadBalancer, TaskSet};
 use rules::names::{ClusterName, ServiceName};
-use rules::observed;
+use rules::{observed, redact};
 
 use super::{Ecs, placement_from, sentence};
 use crate::call::{Call, CallFailed};
@@ -65,6 +65,12 @@ fn translate(
         desired_count: service.desired_count(),
         running_count: service.running_count(),
         task_sets: task_sets.collect::<Result<_, _>>()?,
+        events: service
+            .events()
+            .iter()
+            .filter_map(|event| event.message())
+            .map(redact::redact)
+            .collect(),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use aws_sdk_ecs::operation::run_task::RunTaskError;
 use aws_sdk_ecs::types::{
-    ContainerOverride, DesiredStatus, KeyValuePair, LaunchType, TaskOverride,
+    ContainerOverride, DesiredStatus, HealthStatus, KeyValuePair, LaunchType, TaskOverride,
 };
 use rules::migration::{MigrationTask, STOPPED};
 use rules::names::{ClusterName, ServiceName, TaskArn};
@@ -263,6 +263,8 @@ fn container_from(
         name: call.name(container.name(), "tasks.containers.name")?,
         exit_code: container.exit_code().filter(|_| is_over),
         reason: container.reason().map(redact::redact),
+        is_unhealthy: container.health_status() == Some(&HealthStatus::Unhealthy),
+        runtime_id: container.runtime_id().map(str::to_owned),
         // Text that is not a digest counts as none; where a digest is needed, its absence is reported.
         image_digest: container
             .image_digest()

@@ -28,7 +28,7 @@ fn service() -> Value {
     json!({
         "serviceArn": "arn:aws:ecs:eu-central-1:111122223333:service/prod/web", "serviceName": "web",
         "status": "ACTIVE", "taskDefinition": REVISION, "deploymentController": {"type": "CODE_DEPLOY"}, "desiredCount": 2,
-        "runningCount": 3,
+        "runningCount": 3, "events": [{"id": "1", "createdAt": 1, "message": "(service web) has reached a steady state."}],
         "launchType": "FARGATE", "platformVersion": "1.4.0", "deployments": [],
         "networkConfiguration": {"awsvpcConfiguration":
             {"subnets": ["subnet-0a", "subnet-0b"], "securityGroups": ["sg-0a"], "assignPublicIp": "DISABLED"}},
@@ -100,6 +100,7 @@ async fn a_service_comes_with_its_task_sets_and_where_they_run() {
             set("ecs-svc/1", TaskSetStatus::Primary, None),
             set("ecs-svc/2", TaskSetStatus::Active, Some("d-8X2K4PLQ3")),
         ],
+        events: vec!["(service web) has reached a steady state.".to_owned()],
     };
     assert_eq!(found, Ok(expected));
 }

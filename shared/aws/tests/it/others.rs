@@ -5,6 +5,7 @@ use aws::elb::Elb;
 use aws::logs::Logs;
 use aws::scheduler::{Created, FoundSchedule, Schedule, Scheduler};
 use aws::sns::Sns;
+use rules::message::Message;
 use rules::names::{ListenerArn, TargetGroupArn, TopicArn};
 use rules::observed::{Listener, RuleAction, TargetHealth};
 use serde_json::json;
@@ -121,7 +122,7 @@ async fn a_listener_is_reached_at_its_load_balancer() {
          </member></Listeners></DescribeListenersResult></DescribeListenersResponse>"
     );
     let balancers = "<DescribeLoadBalancersResponse><DescribeLoadBalancersResult><LoadBalancers><member>\
-        <DNSName>shop-1.eu-central-1.elb.amazonaws.com</DNSName></member></LoadBalancers>\
+        <DNSName>shop-1.eu-central-1.elb.amazonaws.com</DNSName><Scheme>internal</Scheme></member></LoadBalancers>\
         </DescribeLoadBalancersResult></DescribeLoadBalancersResponse>";
     let server = Server::answering([xml(200, &listeners), xml(200, balancers)]).await;
     let arn: ListenerArn = LISTENER.parse().unwrap();
@@ -151,6 +152,7 @@ async fn a_listener_is_reached_at_its_load_balancer() {
             protocol: "HTTPS".to_owned(),
             port: 8443,
             dns_name,
+            is_internal: true,
             default_actions: vec![RuleAction::Other("of-tomorrow".to_owned())],
         })
     );
@@ -209,6 +211,14 @@ async fn query_errors_have_their_kind_and_sentence() {
     assert_eq!((failed.kind, server.requests().len()), (Kind::Throttled, 3));
 }
 
+fn publication(subject: Option<&str>) -> Message {
+    Message {
+        subject: subject.map(str::to_owned),
+        body: "two\nlines & möre".to_owned(),
+        attributes: vec![("verdict", "success".to_owned())],
+    }
+}
+
 #[tokio::test]
 async fn a_message_is_published_with_a_subject_that_fits() {
     let published = "<PublishResponse><PublishResult><MessageId>1</MessageId></PublishResult></PublishResponse>";
@@ -222,7 +232,7 @@ async fn a_message_is_published_with_a_subject_that_fits() {
     ] {
         let server = Server::answering([xml(200, published)]).await;
         Sns::new(&server.session())
-            .publish(&topic, subject, "two\nlines & möre")
+            .publish(&topic, &publication(subject))
             .await
             .unwrap();
         let mut expected = pairs(&[
@@ -230,6 +240,9 @@ async fn a_message_is_published_with_a_subject_that_fits() {
             ("Version", "2010-03-31"),
             ("TopicArn", TOPIC),
             ("Message", "two\nlines & möre"),
+            ("MessageAttributes.entry.1.Name", "verdict"),
+            ("MessageAttributes.entry.1.Value.DataType", "String"),
+            ("MessageAttributes.entry.1.Value.StringValue", "success"),
         ]);
         expected.extend(sent.map(|sent| ("Subject".to_owned(), sent.to_owned())));
         let mut asked = form(&server.request().body);
@@ -249,7 +262,7 @@ async fn a_denied_publication_names_what_is_missing() {
         let server = Server::answering([xml_error(400, code, message)]).await;
         let topic: TopicArn = TOPIC.parse().unwrap();
         let failed = Sns::new(&server.session())
-            .publish(&topic, None, "m")
+            .publish(&topic, &publication(None))
             .await
             .unwrap_err();
         let sentence =

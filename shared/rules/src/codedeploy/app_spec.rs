@@ -97,16 +97,36 @@ pub fn render(
     spec.to_string()
 }
 
-/// The revision that an AppSpec ships; none where it is YAML, which people's own deployments may be.
+/// The revision that an AppSpec ships, in JSON or YAML and with names in any case: CodeDeploy takes all of them, and other tools
+/// write them; none where it names no ARN.
 pub fn revision(content: &str) -> Option<RevisionArn> {
-    let spec: Value = serde_json::from_str(content).ok()?;
-    let services = spec["Resources"]
-        .as_array()?
-        .iter()
-        .filter_map(|resource| resource.as_object()?.values().next());
-    services
-        .filter_map(|service| service["Properties"]["TaskDefinition"].as_str())
-        .find_map(|arn| arn.parse().ok())
+    values_of("taskdefinition", content).find_map(|arn| arn.parse().ok())
+}
+
+/// Whether an AppSpec calls a function after Install.
+pub fn migration_gate(content: &str) -> MigrationGate {
+    if values_of("afterinstall", content).next().is_some() {
+        MigrationGate::Asked
+    } else {
+        MigrationGate::LeftOut
+    }
+}
+
+/// The texts that follow a name of JSON or YAML; `name` is in lower case. What stands in a YAML comment is none.
+fn values_of<'a>(name: &str, content: &'a str) -> impl Iterator<Item = &'a str> {
+    let without_comments = content.lines().map(|line| match line.find(" #") {
+        Some(comment) => &line[..comment],
+        None if line.trim_start().starts_with('#') => "",
+        None => line,
+    });
+    let words = without_comments
+        .flat_map(|line| line.split([' ', '\t', '"', '\'', ',', '{', '}', '[', ']']))
+        .filter(|word| !word.is_empty() && !matches!(*word, "-" | ":" | ">" | ">-" | "|" | "|-"));
+    let words: Vec<&str> = words.collect();
+    let is_name = |word: &str| word.trim_end_matches(':').eq_ignore_ascii_case(name);
+    let pairs = words.windows(2).filter(|pair| is_name(pair[0]));
+    let values: Vec<&str> = pairs.map(|pair| pair[1]).collect();
+    values.into_iter()
 }
 
 #[cfg(test)]
@@ -219,7 +239,55 @@ mod tests {
             TestListener::Present,
         );
         assert_eq!(revision(&content).unwrap().short(), "web:2");
-        assert_eq!(revision("version: 0.0"), None);
+        assert_eq!(migration_gate(&content), MigrationGate::Asked);
+    }
+
+    /// As AWS's guides, CodePipeline and people write them.
+    #[test]
+    fn other_tools_app_specs_are_read_as_well() {
+        let arn = "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2";
+        let yaml = |line: &str| {
+            format!(
+                "version: 0.0\nResources:\n  - TargetService:\n      Type: AWS::ECS::Service\n      Properties:\n        {line}\n        \
+                 LoadBalancerInfo:\n          ContainerName: web\n          ContainerPort: 8080\nHooks:\n  - AfterInstall: check\n"
+            )
+        };
+        for spec in [
+            yaml(&format!("TaskDefinition: {arn}")),
+            yaml(&format!("TaskDefinition: \"{arn}\"")),
+            yaml(&format!("TaskDefinition: '{arn}' # the new one")),
+            yaml(&format!("taskDefinition: {arn}")),
+            yaml(&format!("TaskDefinition: >-\n          {arn}")),
+            yaml(&format!(
+                "# TaskDefinition: arn:aws:ecs:r:1:task-definition/old:1\n        TaskDefinition: {arn}"
+            )),
+            yaml(&format!("TaskDefinition : {arn}")).replace('\n', "\r\n"),
+            format!(
+                r#"{{"resources":[{{"targetService":{{"properties":{{"taskDefinition":"{arn}"}}}}}}],"hooks":[{{"afterInstall":"x"}}]}}"#
+            ),
+            format!(
+                "{{\n \"Resources\": [{{\"TargetService\": {{\"Properties\": {{\n  \"TaskDefinition\" : \"{arn}\"\n}}}}}}], \"AfterInstall\": \"x\"}}"
+            ),
+        ] {
+            assert_eq!(
+                revision(&spec)
+                    .map(|found| found.short().to_owned())
+                    .as_deref(),
+                Some("web:2"),
+                "{spec}"
+            );
+            assert_eq!(migration_gate(&spec), MigrationGate::Asked, "{spec}");
+        }
+        for spec in [
+            "version: 0.0",
+            "",
+            "TaskDefinition:",
+            "TaskDefinition: <TASK_DEFINITION>",
+            "TaskDefinition: web:2",
+        ] {
+            assert_eq!(revision(spec), None, "{spec}");
+            assert_eq!(migration_gate(spec), MigrationGate::LeftOut, "{spec}");
+        }
     }
 
     #[test]

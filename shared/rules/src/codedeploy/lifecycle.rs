@@ -6,6 +6,8 @@ use crate::gate::Gate;
 
 /// The lifecycle event whose hook migrates.
 pub const AFTER_INSTALL: &str = "AfterInstall";
+/// The lifecycle event in which CodeDeploy points the test listener at green.
+pub const ALLOW_TEST_TRAFFIC: &str = "AllowTestTraffic";
 /// The lifecycle event whose hook checks green through the test listener.
 pub const AFTER_ALLOW_TEST_TRAFFIC: &str = "AfterAllowTestTraffic";
 

@@ -6,12 +6,19 @@ mod clean_up;
 
 pub use clean_up::{CleanUp, clean_up};
 
-use super::{Creator, Deployment, DeploymentStatus, DeploymentTarget};
-use crate::config::Pipeline;
+use super::app_spec::MigrationGate;
+use super::lifecycle::{AFTER_INSTALL, ALLOW_TEST_TRAFFIC};
+use super::{
+    Creator, Deployment, DeploymentGroup, DeploymentStatus, DeploymentTarget, LifecycleEventStatus,
+    shipped as shipped_digest,
+};
+use crate::config::{Pipeline, Rollback};
 use crate::events::{DeploymentState, StateChange};
-use crate::names::{DeploymentId, RevisionArn};
+use crate::names::{DeploymentId, ListenerArn, RevisionArn, TargetGroupArn};
 use crate::observed::{Service, TaskCount};
 use crate::outcome::{Ending, Event, Outcome};
+use crate::reasons::Migrated;
+use crate::task_log::TaskLog;
 
 /// What a report is decided from. All but the first two is observed only where the report [`needs`](Need) it: none means
 /// not observed, never nothing found.
@@ -35,6 +42,8 @@ pub struct Observed {
     pub why_failed: Option<Why>,
     /// Why nothing runs, from the tasks of the revision that serves production.
     pub why_down: Option<Why>,
+    /// The deployment group.
+    pub group: Option<Group>,
 }
 
 impl Observed {
@@ -50,6 +59,7 @@ impl Observed {
             made_by: None,
             why_failed: None,
             why_down: None,
+            group: None,
         }
     }
 
@@ -77,6 +87,8 @@ pub struct Serving {
     pub made_by: Option<DeploymentId>,
     /// How many of its tasks run.
     pub tasks: TaskCount,
+    /// The target group of its tasks.
+    pub target_group: Option<TargetGroupArn>,
 }
 
 impl Serving {
@@ -88,6 +100,9 @@ impl Serving {
             revision: revision.or(service.revision.as_ref()).cloned(),
             made_by: primary.and_then(|task_set| task_set.deployment.clone()),
             tasks: TaskCount::of(service),
+            target_group: primary
+                .and_then(|task_set| task_set.load_balancer.as_ref())
+                .and_then(|target| target.target_group.clone()),
         }
     }
 }
@@ -98,6 +113,15 @@ pub enum Shipped {
     /// Its AppSpec names this one.
     Revision(RevisionArn),
     /// Its AppSpec cannot be read, now or ever.
+    Unreadable,
+}
+
+/// The deployment group of a deployment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Group {
+    /// As CodeDeploy states it.
+    Read(Box<DeploymentGroup>),
+    /// It cannot be read.
     Unreadable,
 }
 
@@ -117,8 +141,12 @@ pub struct Why {
     pub revision: Option<RevisionArn>,
     /// One sentence each.
     pub causes: Vec<String>,
-    /// The last lines of the log that goes with it.
-    pub log: Vec<String>,
+    /// What the deployment's migration did, as far as its task shows; none where ECS does not know that task (any more).
+    pub migrated: Option<Migrated>,
+    /// Whether the deployment asked the migration gate; none where its AppSpec cannot be read.
+    pub gate: Option<MigrationGate>,
+    /// The log that goes with it.
+    pub log: TaskLog,
 }
 
 /// What has to be observed before anything can be decided: each is a member of [`Observed`] that is none so far.
@@ -138,6 +166,8 @@ pub enum Need {
     WhyFailed,
     /// [`Observed::why_down`], of the tasks of this revision.
     WhyDown(Option<RevisionArn>),
+    /// [`Observed::group`]
+    Group,
 }
 
 /// What becomes of a state change.
@@ -202,9 +232,7 @@ pub fn state_of(
 pub fn decide(pipeline: &Pipeline, observed: &Observed) -> Result<Report, Need> {
     let deployment = &observed.deployment;
     let outcome = match (observed.state, deployment.creator) {
-        (DeploymentState::Start, Creator::Caller) => {
-            Outcome::started(pipeline, &deployment.subject(pipeline))
-        }
+        (DeploymentState::Start, Creator::Caller) => started(pipeline, observed)?,
         (DeploymentState::Start, Creator::Rollback) => {
             return nothing("a rollback is reported when it has ended");
         }
@@ -237,6 +265,21 @@ pub fn decide(pipeline: &Pipeline, observed: &Observed) -> Result<Report, Need> 
 
 fn nothing(reason: &str) -> Result<Report, Need> {
     Ok(Report::Nothing(reason.to_owned()))
+}
+
+/// A deployment brings its own rollback unless its pipeline leaves it to the group, or another tool made it.
+fn started(pipeline: &Pipeline, observed: &Observed) -> Result<Outcome, Need> {
+    let subject = observed.deployment.subject(pipeline);
+    let is_left_to_the_group =
+        pipeline.codedeploy.rollback == Rollback::Group || subject.image.is_none();
+    let mut outcome = Outcome::started(pipeline, &subject);
+    if is_left_to_the_group
+        && let Group::Read(group) = observed.group.as_ref().ok_or(Need::Group)?
+        && !group.rolls_back
+    {
+        outcome.add_without_rollback(subject.engine);
+    }
+    Ok(outcome)
 }
 
 /// CodeDeploy's success is checked against what really serves production.
@@ -297,8 +340,71 @@ fn later<'a>(observed: &'a Observed, serving: &Serving) -> Result<Option<&'a Dep
 
 fn ended_badly(event: Event, pipeline: &Pipeline, observed: &Observed) -> Result<Outcome, Need> {
     let ending = with_causes(ending(observed)?, observed)?;
+    let ending = Ending {
+        migrated: migrated(pipeline, observed),
+        test_listener_left: test_listener_left(observed)?,
+        ..ending
+    };
     let subject = observed.deployment.subject(pipeline);
     Ok(Outcome::ended_badly(event, pipeline, &subject, ending))
+}
+
+/// What the deployment's migration did: its task shows it, or else how far the migration gate came.
+fn migrated(pipeline: &Pipeline, observed: &Observed) -> Option<Migrated> {
+    pipeline.migration.as_ref()?;
+    let why = observed.why_failed.as_ref()?;
+    if why.migrated.is_some() {
+        return why.migrated;
+    }
+    let Some(Lifecycle::Read(target)) = &observed.lifecycle else {
+        return None;
+    };
+    match (status_of(target.as_ref(), AFTER_INSTALL), why.gate) {
+        (None | Some(LifecycleEventStatus::Pending | LifecycleEventStatus::Skipped), _) => {
+            Some(Migrated::Nothing)
+        }
+        (_, Some(MigrationGate::LeftOut)) => Some(Migrated::Nothing),
+        // ECS forgets a stopped task after an hour or more. Another tool's AppSpec may call what it likes there.
+        (Some(LifecycleEventStatus::Succeeded), Some(MigrationGate::Asked)) => {
+            shipped_digest(observed.is_about()).map(|_| Migrated::Done)
+        }
+        (Some(_), _) => None,
+    }
+}
+
+/// CodeDeploy's sentence about a deployment that an earlier one without a rollback keeps from working.
+const LISTENER_ELSEWHERE: &str = "must be behind listener";
+
+/// A deployment that fails after AllowTestTraffic and is not rolled back leaves the test listener on green, and CodeDeploy
+/// refuses every later one.
+fn test_listener_left(observed: &Observed) -> Result<Option<(ListenerArn, TargetGroupArn)>, Need> {
+    if observed.deployment.rolled_back_by.is_some() {
+        return Ok(None);
+    }
+    let Some(Lifecycle::Read(target)) = &observed.lifecycle else {
+        return Ok(None);
+    };
+    let has_moved = match status_of(target.as_ref(), ALLOW_TEST_TRAFFIC) {
+        None | Some(LifecycleEventStatus::Pending | LifecycleEventStatus::Skipped) => false,
+        Some(_) => true,
+    };
+    let error = observed.deployment.error.as_ref();
+    let was_elsewhere = error.is_some_and(|(_, message)| message.contains(LISTENER_ELSEWHERE));
+    if !has_moved && !was_elsewhere {
+        return Ok(None);
+    }
+    let serving = observed.serving.as_ref().ok_or(Need::Serving)?;
+    let group = match observed.group.as_ref().ok_or(Need::Group)? {
+        Group::Read(group) => group,
+        Group::Unreadable => return Ok(None),
+    };
+    let listener = group.test_listener.clone();
+    Ok(listener.zip(serving.target_group.clone()))
+}
+
+fn status_of(target: Option<&DeploymentTarget>, name: &str) -> Option<LifecycleEventStatus> {
+    let mut events = target?.lifecycle_events.iter();
+    Some(events.find(|event| event.name == name)?.status)
 }
 
 fn rollback_failed(
@@ -326,6 +432,10 @@ fn rolled_back(pipeline: &Pipeline, observed: &Observed) -> Result<Outcome, Need
         let ending = Ending {
             revision: serving.revision.clone(),
             ..with_causes(ending, observed)?
+        };
+        let ending = Ending {
+            migrated: migrated(pipeline, observed),
+            ..ending
         };
         return Ok(Outcome::rolled_back(
             pipeline,

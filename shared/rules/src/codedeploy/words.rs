@@ -10,6 +10,10 @@ use crate::outcome::{Step, Subject};
 pub(crate) const CHECK_WHO_CHANGED: &str = "check the service's task sets and who changed them";
 pub(crate) const CHECK_WHAT_IS_LEFT: &str = "check the deployment: unless a rollback follows, its task sets and listeners \
      stay as they are until a person acts";
+pub(crate) const RESTORE_TEST_LISTENER: &str = "let the test listener forward to what serves production again, or every later deployment fails with `Primary taskset target group must be behind listener`";
+pub(crate) const WITHOUT_ROLLBACK: &str = "nothing unless it fails: no automatic rollback is on, so task sets and listeners would \
+     stay as they are until a person acts (hint: switch rollback on in the deployment group, or take `rollback = \"group\"` out of \
+     the pipeline)";
 pub(crate) const CHECK_PRODUCTION: &str =
     "check now: the production listener's weights and the service's task sets";
 
@@ -54,6 +58,7 @@ impl DeploymentTarget {
                 status: event.status.as_str(),
                 has_failed: event.status == LifecycleEventStatus::Failed,
                 seconds: u64::try_from(took.whole_seconds()).unwrap_or(0),
+                message: event.message.clone(),
             })
         });
         ended.collect()

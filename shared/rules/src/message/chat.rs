@@ -3,12 +3,12 @@
 
 use serde_json::{Value, json};
 
-use super::parts::{duration, link, log_lines, pipeline};
-use crate::names::TopicArn;
+use super::parts::{about_log, commands, duration, link, log_lines, pipeline};
+use crate::environment::Settings;
 use crate::outcome::{Event, Outcome};
-use crate::sanitize::line;
+use crate::sanitize::{chat, chat_code};
 
-pub(super) fn render(outcome: &Outcome, topic: &TopicArn) -> String {
+pub(super) fn render(outcome: &Outcome, settings: &Settings) -> String {
     let pipeline = pipeline(outcome);
     let subject = outcome
         .deployment
@@ -17,13 +17,17 @@ pub(super) fn render(outcome: &Outcome, topic: &TopicArn) -> String {
     let next: Vec<String> = outcome
         .next
         .as_deref()
-        .map(plain)
+        .map(chat)
         .into_iter()
+        .chain(
+            commands(outcome, settings)
+                .map(|(purpose, command)| format!("{purpose}: {}", code(&command))),
+        )
         .chain(
             outcome
                 .deployment
                 .as_ref()
-                .map(|deployment| link(deployment, topic)),
+                .map(|deployment| link(deployment, &settings.topic)),
         )
         .collect();
     let notification: Value = json!({
@@ -32,14 +36,14 @@ pub(super) fn render(outcome: &Outcome, topic: &TopicArn) -> String {
         "id": format!("{subject}-{}", outcome.event.code()),
         "content": {
             "textType": "client-markdown",
-            "title": format!("{} {}: {}", sign(outcome.event), plain(pipeline), outcome.event.words()),
+            "title": format!("{} {}: {}", sign(outcome.event), chat(pipeline), outcome.event.words()),
             "description": description(outcome),
             "nextSteps": next,
-            "keywords": [plain(pipeline), outcome.event.code()],
+            "keywords": [chat(pipeline), outcome.event.code()],
         },
         "metadata": {
             "threadId": subject,
-            "summary": plain(&outcome.summary),
+            "summary": chat(&outcome.summary),
             "eventType": outcome.event.code(),
         },
     });
@@ -47,9 +51,12 @@ pub(super) fn render(outcome: &Outcome, topic: &TopicArn) -> String {
 }
 
 fn description(outcome: &Outcome) -> String {
-    let mut lines = vec![plain(&outcome.summary)];
+    let mut lines = vec![chat(&outcome.summary)];
     if let Some(reason) = &outcome.reason {
-        lines.push(format!("*Why* {}", plain(reason)));
+        lines.push(format!("*Why* {}", chat(reason)));
+    }
+    if let Some(migrated) = outcome.migrated {
+        lines.push(format!("*Database* {}", migrated.database()));
     }
     if let (Some(cluster), Some(service)) = (&outcome.cluster, &outcome.service) {
         lines.push(format!(
@@ -67,12 +74,15 @@ fn description(outcome: &Outcome) -> String {
         let steps: Vec<String> = outcome
             .steps
             .iter()
-            .map(|step| format!("{} {}", plain(&step.name), duration(step.seconds)))
+            .map(|step| format!("{} {}", chat(&step.name), duration(step.seconds)))
             .collect();
         lines.push(format!("*Steps* {}", steps.join(", ")));
     }
-    if !outcome.log.is_empty() {
-        let log: Vec<String> = log_lines(outcome).map(|line| fenced(&line)).collect();
+    if let Some(about) = about_log(outcome) {
+        lines.push(chat(&about));
+    }
+    if !outcome.log.lines.is_empty() {
+        let log: Vec<String> = log_lines(outcome).map(|line| chat_code(&line)).collect();
         lines.push(format!("```\n{}\n```", log.join("\n")));
     }
     lines.join("\n")
@@ -96,39 +106,7 @@ fn sign(event: Event) -> &'static str {
     }
 }
 
-/// Foreign text in a sentence: nothing in it is markup, a mention or a link. Backticks stay, in pairs and one by one.
-fn plain(text: &str) -> String {
-    let text = inert(&line(text));
-    let marked = |c: char| {
-        if matches!(c, '*' | '~' | '[' | ']' | '|') {
-            ' '
-        } else {
-            c
-        }
-    };
-    let text: String = text.chars().map(marked).collect();
-    if text.matches('`').count().is_multiple_of(2) && !text.contains("``") {
-        text
-    } else {
-        text.replace('`', "'")
-    }
-}
-
 /// Foreign text between backticks.
 fn code(text: &str) -> String {
-    format!("`{}`", fenced(text))
-}
-
-/// Foreign text in a block of code.
-fn fenced(text: &str) -> String {
-    inert(&line(text)).replace('`', "'")
-}
-
-/// Chats take `<…>` and `@` for mentions, what follows `://` for a link, and `&` for the beginning of any of these.
-fn inert(text: &str) -> String {
-    text.replace('<', "‹")
-        .replace('>', "›")
-        .replace('@', "＠")
-        .replace('&', "＆")
-        .replace("://", ":∕∕")
+    format!("`{}`", chat_code(text))
 }

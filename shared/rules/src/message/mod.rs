@@ -8,9 +8,9 @@ mod parts;
 mod text;
 
 use self::parts::pipeline;
-use crate::environment::MessageFormat;
-use crate::names::TopicArn;
+use crate::environment::{MessageFormat, Settings};
 use crate::outcome::Outcome;
+use crate::sanitize;
 
 /// What is published to SNS.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,28 +19,36 @@ pub struct Message {
     pub subject: Option<String>,
     /// The message itself.
     pub body: String,
+    /// Message attributes of the type `String`, by which a subscription's filter policy selects: `pipeline` where it is known,
+    /// `outcome` and `verdict`.
+    pub attributes: Vec<(&'static str, String)>,
 }
 
 const SUBJECT_CHARACTERS_AT_MOST: usize = 99;
 
 /// Writes an outcome in the configured format. The topic's ARN names the Region of the console links.
-pub fn render(outcome: &Outcome, format: MessageFormat, topic: &TopicArn) -> Message {
-    let subject = || Some(subject(outcome));
-    match format {
-        MessageFormat::Text => Message {
-            subject: subject(),
-            body: text::render(outcome, topic),
-        },
-        MessageFormat::Json => Message {
-            subject: subject(),
-            body: json::render(outcome, topic),
-        },
+pub fn render(outcome: &Outcome, settings: &Settings) -> Message {
+    let (subject, body) = match settings.format {
+        MessageFormat::Text => (Some(subject(outcome)), text::render(outcome, settings)),
+        MessageFormat::Json => (Some(subject(outcome)), json::render(outcome, settings)),
         // Amazon Q Developer takes the body alone.
-        MessageFormat::Chat => Message {
-            subject: None,
-            body: chat::render(outcome, topic),
-        },
+        MessageFormat::Chat => (None, chat::render(outcome, settings)),
+    };
+    Message {
+        subject,
+        body,
+        attributes: attributes(outcome),
     }
+}
+
+fn attributes(outcome: &Outcome) -> Vec<(&'static str, String)> {
+    let pipeline = outcome.pipeline.as_ref();
+    let pipeline = pipeline.map(|name| ("pipeline", name.to_string()));
+    let others = [
+        ("outcome", outcome.event.code().to_owned()),
+        ("verdict", outcome.verdict.code().to_owned()),
+    ];
+    pipeline.into_iter().chain(others).collect()
 }
 
 fn subject(outcome: &Outcome) -> String {
@@ -54,15 +62,10 @@ fn subject(outcome: &Outcome) -> String {
         outcome.event.words(),
         image.unwrap_or_default()
     );
-    let printable = subject.chars().map(|c| {
-        if c.is_ascii_graphic() || c == ' ' {
-            c
-        } else {
-            '?'
-        }
-    });
-    printable.take(SUBJECT_CHARACTERS_AT_MOST).collect()
+    sanitize::subject(&subject, SUBJECT_CHARACTERS_AT_MOST)
 }
 
+#[cfg(test)]
+mod planted;
 #[cfg(test)]
 mod tests;

@@ -1,8 +1,9 @@
 //! What several forms of a message have in common.
 
+use crate::environment::Settings;
 use crate::names::{DeploymentId, PipelineName, TopicArn};
-use crate::outcome::Outcome;
-use crate::sanitize::line;
+use crate::outcome::{Command, Outcome};
+use crate::sanitize::quoted;
 
 const LOG_LINES_AT_MOST: usize = 20;
 
@@ -29,10 +30,52 @@ pub(super) fn link(deployment: &DeploymentId, topic: &TopicArn) -> String {
     )
 }
 
-/// The last lines of a log.
+/// The last lines of the log.
 pub(super) fn log_lines(outcome: &Outcome) -> impl Iterator<Item = String> {
-    let skipped = outcome.log.len().saturating_sub(LOG_LINES_AT_MOST);
-    outcome.log.iter().skip(skipped).map(|text| line(text))
+    let lines = &outcome.log.lines;
+    let skipped = lines.len().saturating_sub(LOG_LINES_AT_MOST);
+    lines.iter().skip(skipped).map(|text| quoted(text))
+}
+
+/// Whose log follows, or why there is none; nothing where no log goes with the message.
+pub(super) fn about_log(outcome: &Outcome) -> Option<String> {
+    let log = &outcome.log;
+    let of = match &log.of {
+        Some(container) => format!(" of container `{container}`"),
+        None => String::new(),
+    };
+    match &log.why_none {
+        Some(why) => Some(quoted(&format!("No log{of}: {why}"))),
+        None if log.lines.is_empty() => None,
+        None => Some(quoted(&format!("Last lines of the log{of}"))),
+    }
+}
+
+/// The commands of an outcome: what for, and the command as a shell takes it.
+pub(super) fn commands<'a>(
+    outcome: &'a Outcome,
+    settings: &'a Settings,
+) -> impl Iterator<Item = (&'static str, String)> + 'a {
+    let pipeline = outcome.pipeline.as_ref();
+    outcome
+        .commands
+        .iter()
+        .filter_map(move |command| match command {
+            Command::Request(digest) => {
+                let request = settings.request(pipeline?, &[("digest", digest.as_str())]);
+                Some(("to request this image again", request))
+            }
+            Command::RestoreTestListener {
+                listener,
+                target_group,
+            } => Some((
+                "to restore the test listener",
+                format!(
+                    "aws elbv2 modify-listener --listener-arn {listener} --default-actions \
+                 Type=forward,TargetGroupArn={target_group}"
+                ),
+            )),
+        })
 }
 
 pub(super) fn duration(seconds: u64) -> String {

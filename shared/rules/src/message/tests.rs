@@ -10,21 +10,28 @@ use crate::codedeploy::{
 use crate::config::{Config, Pipeline};
 use crate::observed::TaskCount;
 use crate::outcome::{Ending, Event, Subject};
+use crate::reasons::Migrated;
 use crate::sanitize::is_hidden_mark;
 use crate::start::AskedBy;
+use crate::task_log::TaskLog;
 
-fn pipeline() -> Pipeline {
+pub(super) fn pipeline() -> Pipeline {
     let text = "[[pipeline]]\nname='shop-web'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'";
     Config::parse(text).unwrap().pipelines.remove(0)
 }
 
-fn topic() -> TopicArn {
-    "arn:aws:sns:eu-central-1:111122223333:outcomes"
-        .parse()
-        .unwrap()
+pub(super) fn settings(format: MessageFormat) -> Settings {
+    Settings {
+        config: "/opt/pipelines.toml".into(),
+        topic: "arn:aws:sns:eu-central-1:111122223333:outcomes"
+            .parse()
+            .unwrap(),
+        format,
+        stack: "greenlight".parse().unwrap(),
+    }
 }
 
-fn deployment() -> Deployment {
+pub(super) fn deployment() -> Deployment {
     let digest = format!("sha256:{}", "4c".repeat(32));
     Deployment {
         id: "d-8X2K4PLQ3".parse().unwrap(),
@@ -49,13 +56,14 @@ fn subject() -> Subject {
     deployment().subject(&pipeline())
 }
 
-fn ending() -> Ending {
+pub(super) fn ending() -> Ending {
     let event = |name: &str, status, seconds: i64| LifecycleEvent {
         name: name.to_owned(),
         status,
         started_at: Some(UtcDateTime::UNIX_EPOCH),
         ended_at: UtcDateTime::from_unix_timestamp(seconds).ok(),
-        message: None,
+        message: (status == LifecycleEventStatus::Failed)
+            .then(|| "The following validation function failed: run-migration".to_owned()),
     };
     let target = DeploymentTarget {
         lifecycle_events: vec![
@@ -72,10 +80,16 @@ fn ending() -> Ending {
         ),
         steps: target.steps(),
         causes: vec!["task 8f3c: the migration exited with code 1".to_owned()],
-        log: vec![
-            "migrating 2: add column".to_owned(),
-            "error: \u{1b}[31mno such table\u{1b}[0m <!channel> `rm`".to_owned(),
-        ],
+        log: TaskLog {
+            of: "web".parse().ok(),
+            lines: vec![
+                "migrating 2: add column".to_owned(),
+                "error: \u{1b}[31mno such table\u{1b}[0m <!channel> `rm`".to_owned(),
+            ],
+            why_none: None,
+        },
+        migrated: Some(Migrated::Partly),
+        test_listener_left: None,
     }
 }
 
@@ -85,26 +99,26 @@ fn failed() -> Outcome {
 
 #[test]
 fn text_is_for_people() {
-    let message = render(&failed(), MessageFormat::Text, &topic());
+    let message = render(&failed(), &settings(MessageFormat::Text));
     assert_snapshot!(format!("{}\n\n{}", message.subject.unwrap(), message.body));
 }
 
 #[test]
 fn json_is_for_programs() {
-    let message = render(&failed(), MessageFormat::Json, &topic());
+    let message = render(&failed(), &settings(MessageFormat::Json));
     let value: Value = serde_json::from_str(&message.body).unwrap();
     assert_snapshot!(serde_json::to_string_pretty(&value).unwrap());
 }
 
 #[test]
 fn chat_is_a_custom_notification() {
-    let message = render(&failed(), MessageFormat::Chat, &topic());
+    let message = render(&failed(), &settings(MessageFormat::Chat));
     assert_eq!(message.subject, None);
     let value: Value = serde_json::from_str(&message.body).unwrap();
     assert_snapshot!(serde_json::to_string_pretty(&value).unwrap());
 }
 
-fn running(desired: i32, running: i32) -> TaskCount {
+pub(super) fn running(desired: i32, running: i32) -> TaskCount {
     TaskCount { desired, running }
 }
 
@@ -139,7 +153,7 @@ fn every_outcome_says_what_happened_in_one_sentence() {
             &pipeline,
             &deployment,
             "the migration exited with code 1".to_owned(),
-            Vec::new(),
+            TaskLog::default(),
         ),
         Outcome::migration_did_not_run(
             &pipeline,
@@ -194,7 +208,8 @@ fn what_greenlight_may_have_replaced_is_not_laid_at_a_persons_door() {
     };
     assert_eq!(
         said(&pipeline),
-        "Stopped by the user (MANUAL_STOP) / wait for the rollback's message; correct the cause and push again"
+        "Stopped by the user (MANUAL_STOP) / wait for the rollback's message; correct the cause and push a new image, or request \
+         this one again"
     );
     pipeline.when_busy = crate::config::WhenBusy::Replace;
     assert_eq!(
@@ -235,7 +250,7 @@ fn hostile_outcome(texts: &[String]) -> Outcome {
     failed_deployment.error = Some((text(), text()));
     let mut ending = ending();
     ending.causes = vec![text(), text()];
-    ending.log = (0..30).map(|_| text()).collect();
+    ending.log.lines = (0..30).map(|_| text()).collect();
     ending.steps[0].name = text();
     let subject = failed_deployment.subject(&pipeline());
     let mut outcome = Outcome::ended_badly(Event::Failed, &pipeline(), &subject, ending);
@@ -253,7 +268,7 @@ fn has_no_hidden_characters(text: &str) {
 proptest! {
     #[test]
     fn foreign_text_breaks_no_mail(texts in proptest::collection::vec(hostile(), 1..8)) {
-        let sent = render(&hostile_outcome(&texts), MessageFormat::Text, &topic());
+        let sent = render(&hostile_outcome(&texts), &settings(MessageFormat::Text));
         has_no_hidden_characters(&sent.body);
         prop_assert!(sent.body.lines().count() < 45);
         // No line of ours can be made up: what is quoted is indented, and rows are of ours.
@@ -265,7 +280,7 @@ proptest! {
 
     #[test]
     fn foreign_text_breaks_no_json(texts in proptest::collection::vec(hostile(), 1..8)) {
-        let sent = render(&hostile_outcome(&texts), MessageFormat::Json, &topic());
+        let sent = render(&hostile_outcome(&texts), &settings(MessageFormat::Json));
         let value: Value = serde_json::from_str(&sent.body).unwrap();
         prop_assert_eq!(&value["outcome"], "failed");
         for text in [&value["summary"], &value["reason"], &value["next"]].into_iter().chain(value["log"].as_array().unwrap()) {
@@ -276,7 +291,7 @@ proptest! {
 
     #[test]
     fn foreign_text_injects_nothing_into_a_chat(texts in proptest::collection::vec(hostile(), 1..8)) {
-        let sent = render(&hostile_outcome(&texts), MessageFormat::Chat, &topic());
+        let sent = render(&hostile_outcome(&texts), &settings(MessageFormat::Chat));
         let chat: Value = serde_json::from_str(&sent.body).unwrap();
         let content = &chat["content"];
         let description = content["description"].as_str().unwrap();

@@ -2,19 +2,19 @@
 
 use std::fmt::Write as _;
 
-use super::parts::{duration, link, log_lines};
-use crate::names::TopicArn;
+use super::parts::{about_log, commands, duration, link, log_lines};
+use crate::environment::Settings;
 use crate::outcome::Outcome;
-use crate::sanitize::line;
+use crate::sanitize::quoted;
 
-pub(super) fn render(outcome: &Outcome, topic: &TopicArn) -> String {
+pub(super) fn render(outcome: &Outcome, settings: &Settings) -> String {
     let mut text = String::new();
     let mut row = |name: &str, value: &str| {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{name:<11}{value}");
     };
     if let Some(pipeline) = &outcome.pipeline {
-        row("Pipeline", pipeline.as_str());
+        row("Pipeline", &quoted(pipeline.as_str()));
     }
     if let (Some(cluster), Some(service)) = (&outcome.cluster, &outcome.service) {
         row("Service", &format!("{cluster}/{service}"));
@@ -31,15 +31,18 @@ pub(super) fn render(outcome: &Outcome, topic: &TopicArn) -> String {
         row("Revision", revision.short());
     }
     row("Outcome", outcome.event.words());
-    row("What", &line(&outcome.summary));
+    row("What", &quoted(&outcome.summary));
     if let Some(reason) = &outcome.reason {
-        row("Why", &line(reason));
+        row("Why", &quoted(reason));
+    }
+    if let Some(migrated) = outcome.migrated {
+        row("Database", migrated.database());
     }
     if let Some(next) = &outcome.next {
-        row("Next", &line(next));
+        row("Next", &quoted(next));
     }
     if let Some(deployment) = &outcome.deployment {
-        row("Deployment", &link(deployment, topic));
+        row("Deployment", &link(deployment, &settings.topic));
     }
     if !outcome.steps.is_empty() {
         text.push_str("\nSteps\n");
@@ -48,13 +51,16 @@ pub(super) fn render(outcome: &Outcome, topic: &TopicArn) -> String {
             let _ = writeln!(
                 text,
                 "  {:<23}{}{failed}",
-                line(&step.name),
+                quoted(&step.name),
                 duration(step.seconds)
             );
         }
     }
-    if !outcome.log.is_empty() {
-        text.push_str("\nLast lines of the log\n");
+    for (purpose, command) in commands(outcome, settings) {
+        let _ = writeln!(text, "\nCommand {purpose}\n  {command}");
+    }
+    if let Some(about) = about_log(outcome) {
+        let _ = writeln!(text, "\n{about}");
         for line in log_lines(outcome) {
             let _ = writeln!(text, "  {line}");
         }

@@ -15,7 +15,8 @@ use crate::config::Config;
 use crate::events::{FinishEvent, TaskChanged};
 use crate::gate::Verdict;
 use crate::names::{ContainerName, DeploymentId, Digest, RevisionArn, TaskArn};
-use crate::observed::Task;
+use crate::observed::{Task, TaskContainer};
+use crate::task_log::TaskLog;
 
 /// Scheduler calls within the minute, and its clock is not that of the service that states the time.
 const DUE_ABOUT: Duration = Duration::minutes(1);
@@ -34,8 +35,8 @@ pub struct Observed {
     pub runs_shipped: Option<bool>,
     /// The containers whose end ends the task.
     pub essential: Option<Vec<ContainerName>>,
-    /// The last lines of the migration's log; empty where it cannot be read.
-    pub log: Option<Vec<String>>,
+    /// The migration's log.
+    pub log: Option<TaskLog>,
 }
 
 /// The answer of GetSchedule.
@@ -255,14 +256,18 @@ fn timed_out(waiting: &Waiting, observed: &Observed) -> Result<Act, Early> {
     }
     let failed = |reason| Verdict::Failed {
         reason,
-        log: Vec::new(),
+        log: TaskLog::default(),
     };
     let verdict = match described {
         Described::This(task) => {
-            let reason = format!(
-                "the migration ran longer than its {} minutes",
-                record.timeout_minutes
-            );
+            let minutes = record.timeout_minutes;
+            let reason = match has_begun(task) {
+                true => format!("the migration ran longer than its {minutes} minutes"),
+                false => format!(
+                    "the migration did not start within its {minutes} minutes (its task was {})",
+                    task.last_status
+                ),
+            };
             return Ok(Act::StopAndFail(task.clone(), reason));
         }
         Described::Unknown if record.task.is_none() => Verdict::NothingRan(
@@ -328,13 +333,39 @@ fn delivered(known: Option<&Known>, verdict: Verdict) -> Verdict {
 
 impl End {
     /// The verdict of a task that was stopped because its time was up; `stopped` says what became of that.
-    pub fn failed(&self, reason: &str, stopped: &str) -> Verdict {
-        let failed = Verdict::Failed {
-            reason: format!("{reason} and {stopped}"),
-            log: Vec::new(),
+    pub fn failed(&self, task: &Task, reason: &str, stopped: Stopped, log: TaskLog) -> Verdict {
+        let verdict = match stopped {
+            Stopped::Yes if !has_begun(task) => {
+                Verdict::NothingRan(format!("{reason}, and was stopped"))
+            }
+            Stopped::Yes => Verdict::Failed {
+                reason: format!("{reason} and was stopped"),
+                log,
+            },
+            Stopped::No => Verdict::Failed {
+                reason: format!("{reason} and could not be stopped: it may still run"),
+                log,
+            },
         };
-        delivered(self.known.as_ref(), failed)
+        delivered(self.known.as_ref(), verdict)
     }
+}
+
+/// What became of stopping a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// ECS stops it.
+    Yes,
+    /// It may still run.
+    No,
+}
+
+/// Whether any container of a task may have run. While one is PROVISIONING or PENDING, ECS makes its network and pulls its
+/// images.
+pub fn has_begun(task: &Task) -> bool {
+    let is_waiting = matches!(task.last_status.as_str(), "PROVISIONING" | "PENDING");
+    let ended = |container: &TaskContainer| container.exit_code.is_some();
+    !is_waiting || task.started_at.is_some() || task.containers.iter().any(ended)
 }
 
 impl Search {

@@ -172,3 +172,41 @@ fn a_missing_exit_code_is_a_failure() {
         "the migration ended without an exit code: ECS gave no reason",
     );
 }
+
+/// What ended the task, or kept its containers from starting, may be another container.
+#[test]
+fn the_container_that_kept_a_migration_from_its_end_is_named() {
+    let of = |code: Option<i32>, sidecar: Option<i32>, reason: Option<&str>| {
+        let mut task = Task::for_tests(&[("sidecar", sidecar), ("web", code)]);
+        task.containers[0].reason = reason.map(str::to_owned);
+        if code.is_none() {
+            task.started_at = None;
+            task.stop_code = Some("TaskFailedToStart".to_owned());
+            task.stopped_reason = Some("Task failed to start".to_owned());
+        }
+        said(&task, &["sidecar", "web"])
+    };
+    assert_eq!(
+        of(None, None, Some("CannotPullContainerError: not found")),
+        "the migration never started: container `sidecar` did not start (CannotPullContainerError: not found); Task failed to \
+         start; stop code TaskFailedToStart"
+    );
+    assert_eq!(
+        of(None, Some(1), None),
+        "the migration never started: container `sidecar` exited with code 1; Task failed to start; stop code TaskFailedToStart"
+    );
+    assert_eq!(
+        of(
+            Some(143),
+            Some(137),
+            Some("OutOfMemoryError: Container killed due to memory usage")
+        ),
+        "the migration exited with code 143 (container `sidecar` exited with code 137 (OutOfMemoryError: Container killed due to \
+         memory usage); Essential container in task exited; stop code EssentialContainerExited)"
+    );
+    // It was stopped with the task.
+    assert_eq!(
+        of(Some(1), Some(143), None),
+        "the migration exited with code 1 (Essential container in task exited; stop code EssentialContainerExited)"
+    );
+}

@@ -35,6 +35,8 @@ pub struct Listener {
     pub port: u16,
     /// The load balancer's DNS name.
     pub dns_name: String,
+    /// Whether only the VPC reaches it (`Scheme` is `internal`).
+    pub is_internal: bool,
     /// What it does where no other rule applies.
     pub default_actions: Vec<RuleAction>,
 }

@@ -57,6 +57,8 @@ pub struct Service {
     pub running_count: i32,
     /// Task sets, as ECS lists them.
     pub task_sets: Vec<TaskSet>,
+    /// What ECS reports of it, newest first (`events`).
+    pub events: Vec<String>,
 }
 
 impl Service {

@@ -51,12 +51,8 @@ pub struct Task {
 impl Task {
     /// A task of deployment `d-1` that has stopped.
     pub(crate) fn for_tests(containers: &[(&str, Option<i32>)]) -> Self {
-        let container = |(name, exit_code): &(&str, Option<i32>)| TaskContainer {
-            name: name.parse().unwrap(),
-            exit_code: *exit_code,
-            reason: None,
-            image_digest: None,
-        };
+        let container =
+            |(name, exit_code): &(&str, Option<i32>)| TaskContainer::for_tests(name, *exit_code);
         let moment = UtcDateTime::UNIX_EPOCH;
         Self {
             arn: "arn:aws:ecs:eu-central-1:111122223333:task/prod/8f3c1a7c"
@@ -80,6 +76,21 @@ impl Task {
     }
 }
 
+#[cfg(test)]
+impl TaskContainer {
+    /// A container that ended so, and of which ECS states nothing else.
+    pub(crate) fn for_tests(name: &str, exit_code: Option<i32>) -> Self {
+        Self {
+            name: name.parse().unwrap(),
+            exit_code,
+            reason: None,
+            is_unhealthy: false,
+            runtime_id: None,
+            image_digest: None,
+        }
+    }
+}
+
 /// A container of a task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskContainer {
@@ -89,6 +100,10 @@ pub struct TaskContainer {
     pub exit_code: Option<i32>,
     /// Why it did not start, or how it was killed.
     pub reason: Option<String>,
+    /// Whether it fails its own health check (`healthStatus` is `UNHEALTHY`).
+    pub is_unhealthy: bool,
+    /// Docker's id of it, after which its log stream is named where the log has no prefix.
+    pub runtime_id: Option<String>,
     /// The digest of the image that it runs; ECS states it for images of private ECR repositories.
     pub image_digest: Option<Digest>,
 }

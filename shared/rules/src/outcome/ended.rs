@@ -1,7 +1,7 @@
 //! A deployment that has ended.
 
 use super::reason::{reason, was_perhaps_replaced};
-use super::{Ending, Event, Outcome, Subject};
+use super::{Command, Ending, Event, Outcome, Subject, Verdict};
 use crate::config::Pipeline;
 use crate::names::{DeploymentId, RevisionArn};
 use crate::observed::TaskCount;
@@ -54,7 +54,10 @@ impl Outcome {
             deployment.engine,
             pipeline.place()
         );
-        Self::ended_well(pipeline, deployment, summary, ending)
+        Self {
+            verdict: Verdict::Pending,
+            ..Self::ended_well(pipeline, deployment, summary, ending)
+        }
     }
 
     /// The engine reports success, and production runs something else: that is not a success.
@@ -91,20 +94,30 @@ impl Outcome {
             ),
         };
         let summary = format!(
-            "the deployment of {deployment} to {} {verb}; {after}",
+            "{} to {} {verb}; {after}",
+            deployment.deployment(),
             pipeline.place()
         );
         let mut outcome = Self::about(event, pipeline, deployment, summary);
         outcome.reason = Some(reason(pipeline, deployment, &ending));
-        let correct = if was_perhaps_replaced(pipeline, deployment) {
-            "nothing to correct where a newer image follows"
-        } else {
-            "correct the cause and push again"
-        };
-        outcome.next = Some(match &deployment.rolled_back_by {
-            Some(_) => format!("wait for the rollback's message; {correct}"),
-            None => format!("{}; {correct}", deployment.engine.check_what_is_left()),
-        });
+        let correct = outcome.correct(pipeline, deployment);
+        outcome.next = Some(
+            match (&deployment.rolled_back_by, &ending.test_listener_left) {
+                (Some(_), _) => format!("wait for the rollback's message; {correct}"),
+                (None, None) => format!("{}; {correct}", deployment.engine.check_what_is_left()),
+                (None, Some((listener, target_group))) => {
+                    let restore = Command::RestoreTestListener {
+                        listener: listener.clone(),
+                        target_group: target_group.clone(),
+                    };
+                    outcome.commands.insert(0, restore);
+                    let engine = deployment.engine;
+                    let (check, restore) =
+                        (engine.check_what_is_left(), engine.restore_test_listener());
+                    format!("{check}; {restore}; {correct}")
+                }
+            },
+        );
         outcome.ending(ending)
     }
 
@@ -133,13 +146,22 @@ impl Outcome {
             summary,
         );
         outcome.reason = Some(reason(pipeline, failed, &ending));
-        let next = if was_perhaps_replaced(pipeline, failed) {
-            "nothing to correct where a newer image follows; this one is not tried again by itself"
-        } else {
-            "correct the cause and push again; the same image is not tried again by itself"
-        };
-        outcome.next = Some(next.to_owned());
+        let correct = outcome.correct(pipeline, failed);
+        outcome.next = Some(format!("{correct}; this one is not tried again by itself"));
         outcome.ending(ending)
+    }
+
+    /// What to do about the image of a deployment that did not succeed.
+    fn correct(&mut self, pipeline: &Pipeline, failed: &Subject) -> &'static str {
+        if was_perhaps_replaced(pipeline, failed) {
+            self.verdict = Verdict::Superseded;
+            return "nothing to correct where a newer image follows";
+        }
+        self.request_again();
+        match failed.image {
+            Some(_) => "correct the cause and push a new image, or request this one again",
+            None => "correct the cause and deploy again",
+        }
     }
 
     /// A rollback that did not end well: a person has to check production.

@@ -2,7 +2,10 @@
 
 use super::{Event, Outcome, Subject};
 use crate::config::Pipeline;
+use crate::gate::Gate;
 use crate::names::DeploymentId;
+use crate::reasons::Migrated;
+use crate::task_log::TaskLog;
 
 impl Outcome {
     /// The migration gate failed.
@@ -10,16 +13,19 @@ impl Outcome {
         pipeline: &Pipeline,
         deployment: &Subject,
         reason: String,
-        log: Vec<String>,
+        log: TaskLog,
     ) -> Self {
         let summary =
             format!("the migration of {deployment} failed; no production traffic was shifted");
         let mut outcome = Self::about(Event::MigrationFailed, pipeline, deployment, summary);
         outcome.next = Some(
-            "correct the migration and push again; check whether it left the database partially migrated"
+            "check whether it left the database partially migrated; correct the cause and push a new image, or request this one \
+             again"
                 .to_owned(),
         );
+        outcome.request_again();
         outcome.reason = Some(reason);
+        outcome.migrated = Some(Migrated::Partly);
         outcome.log = log;
         outcome
     }
@@ -35,10 +41,10 @@ impl Outcome {
                 "the migration of {deployment} did not run; no production traffic was shifted"
             ),
             next: Some(
-                "the database is as it was; correct the cause, then push again or request the deployment"
-                    .to_owned(),
+                "correct the cause, and request this image again or push a new one".to_owned(),
             ),
-            ..Self::migration_failed(pipeline, deployment, reason, Vec::new())
+            migrated: Some(Migrated::Nothing),
+            ..Self::migration_failed(pipeline, deployment, reason, TaskLog::default())
         }
     }
 
@@ -48,8 +54,11 @@ impl Outcome {
             "{deployment} did not pass the test traffic check; no production traffic was shifted",
         );
         let mut outcome = Self::about(Event::TestTrafficFailed, pipeline, deployment, summary);
-        outcome.next =
-            Some("correct the service, or the pipeline's test_traffic, and push again".to_owned());
+        outcome.next = Some(
+            "correct the service and push a new image, or correct the pipeline's test_traffic and request this one again"
+                .to_owned(),
+        );
+        outcome.request_again();
         outcome.reason = Some(reason);
         outcome
     }
@@ -65,7 +74,7 @@ impl Outcome {
                 "the test traffic check of {deployment} did not run; no production traffic was shifted"
             ),
             next: Some(
-                "nothing to correct in the service: CodeDeploy's record did not show its hook as waiting; push again or request the deployment"
+                "nothing of green was checked, so nothing is known against it; correct the cause, and request this image again"
                     .to_owned(),
             ),
             ..Self::test_traffic_failed(pipeline, deployment, reason)
@@ -84,9 +93,11 @@ impl Outcome {
         let event = Event::ProductionTrafficFailed;
         let mut outcome = Self::about(event, pipeline, deployment, summary);
         outcome.next = Some(
-            "wait for the rollback's message; correct the service, or the pipeline's production_traffic, and push again"
+            "wait for the rollback's message; correct the service and push a new image, or correct the pipeline's \
+             production_traffic and request this one again"
                 .to_owned(),
         );
+        outcome.request_again();
         outcome.reason = Some(reason);
         outcome
     }
@@ -102,23 +113,35 @@ impl Outcome {
                 "the production traffic check of {deployment} did not run; production traffic had been shifted to it"
             ),
             next: Some(
-                "nothing to correct in the service: CodeDeploy's record did not show its hook as waiting; wait for the \
-                 rollback's message, then push again or request the deployment"
+                "nothing of green was checked, so nothing is known against it; wait for the rollback's message, correct the \
+                 cause, and request this image again"
                     .to_owned(),
             ),
             ..Self::production_traffic_failed(pipeline, deployment, reason)
         }
     }
 
-    /// A gate failed before it knew its pipeline: the configuration is wrong, or AWS refused the first call.
-    pub fn gate_failed(event: Event, deployment: &DeploymentId, reason: String) -> Self {
-        let traffic = if event == Event::ProductionTrafficFailed {
-            "production traffic had been shifted"
-        } else {
-            "no production traffic was shifted"
+    /// A gate failed before it knew its pipeline: the configuration is wrong, or AWS refused the first call. Without a log nothing
+    /// of what it starts ran.
+    pub fn gate_failed(
+        gate: Gate,
+        deployment: &DeploymentId,
+        reason: String,
+        log: Option<TaskLog>,
+    ) -> Self {
+        let (event, migrated) = match (gate, &log) {
+            (Gate::Migration, Some(_)) => (Event::MigrationFailed, Some(Migrated::Partly)),
+            (Gate::Migration, None) => (Event::MigrationFailed, Some(Migrated::Nothing)),
+            (Gate::TestTraffic, _) => (Event::TestTrafficFailed, None),
+            (Gate::ProductionTraffic, _) => (Event::ProductionTrafficFailed, None),
+        };
+        let traffic = match gate {
+            Gate::Migration | Gate::TestTraffic => "no production traffic was shifted",
+            Gate::ProductionTraffic => "production traffic had been shifted",
         };
         Self {
             event,
+            verdict: event.verdict(),
             pipeline: None,
             cluster: None,
             service: None,
@@ -127,9 +150,14 @@ impl Outcome {
             deployment: Some(deployment.clone()),
             summary: format!("a hook of deployment {deployment} failed; {traffic}"),
             reason: Some(reason),
+            migrated,
             steps: Vec::new(),
-            log: Vec::new(),
-            next: Some("correct the cause and push again".to_owned()),
+            log: log.unwrap_or_default(),
+            next: Some(
+                "correct the cause; then request the deployment, which needs no push (docs/reference.md, requests)"
+                    .to_owned(),
+            ),
+            commands: Vec::new(),
         }
     }
 }

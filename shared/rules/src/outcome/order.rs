@@ -1,6 +1,6 @@
 //! What becomes of an order before any deployment is started for it.
 
-use super::{Event, Outcome};
+use super::{Event, Outcome, Verdict};
 use crate::config::Pipeline;
 use crate::names::{DeploymentId, Image};
 use crate::start::{self, AskedBy, Skip};
@@ -57,6 +57,7 @@ impl Outcome {
             skip.deployment(),
             summary,
         );
+        outcome.verdict = verdict_of(skip);
         outcome.reason = Some(format!("{skip} ({})", skip.code()));
         outcome.next = next;
         outcome
@@ -96,5 +97,20 @@ impl Outcome {
         outcome.reason = Some(decision.to_owned());
         outcome.next = Some("to deploy from now on: sam deploy with Mode=deploy".to_owned());
         outcome
+    }
+}
+
+/// What a skip means for the image that was ordered.
+fn verdict_of(skip: &Skip) -> Verdict {
+    match skip {
+        Skip::AlreadyRunning(_, Some(tasks)) if tasks.is_down() => Verdict::Failure,
+        Skip::AlreadyRunning(..) => Verdict::Success,
+        Skip::AlreadyInProgress(_) | Skip::Waiting(_) => Verdict::Pending,
+        Skip::OlderThanRunning(_) => Verdict::Superseded,
+        Skip::NoMatchingImage(_)
+        | Skip::RunningUnknown(_)
+        | Skip::FailedBefore(_)
+        | Skip::RolledBackByHand(_)
+        | Skip::NeverShipped(_) => Verdict::Failure,
     }
 }

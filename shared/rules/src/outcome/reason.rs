@@ -7,6 +7,15 @@ use crate::config::{Pipeline, WhenBusy};
 pub(super) fn reason(pipeline: &Pipeline, deployment: &Subject, ending: &Ending) -> String {
     let engine = deployment.engine;
     let failed = ending.steps.iter().find(|step| step.has_failed);
+    let error_says = |text: &str| {
+        let error = deployment.error.as_ref();
+        error.is_some_and(|(_, message)| message.contains(text))
+    };
+    let of_step = failed.and_then(|step| step.message.as_deref());
+    let of_step = of_step
+        .map(|message| message.trim().trim_end_matches('.'))
+        .filter(|message| !message.is_empty() && !error_says(message))
+        .map(str::to_owned);
     let step = failed.map(|step| match engine.gate_of(&step.name) {
         Some(gate) => format!("{} failed ({gate})", step.name),
         None => format!("{} failed", step.name),
@@ -22,6 +31,7 @@ pub(super) fn reason(pipeline: &Pipeline, deployment: &Subject, ending: &Ending)
     });
     let parts: Vec<String> = step
         .into_iter()
+        .chain(of_step)
         .chain(error)
         .chain(stopped)
         .chain(ending.causes.iter().cloned())

@@ -4,7 +4,8 @@ use super::{Ending, Event, Outcome, Subject};
 use crate::config::Pipeline;
 use crate::observed::TaskCount;
 
-const CHECK: &str = "check the stopped tasks' reasons and the service's events; then correct the cause and push again";
+const CHECK: &str = "check the stopped tasks' reasons and the service's events; then correct the cause and push a new image, or \
+     request this one again";
 
 impl Outcome {
     /// The engine reports success, and no task of what it shipped runs: that is not a success.
@@ -58,6 +59,7 @@ impl Outcome {
             ending.causes.join("; ")
         });
         outcome.next = Some(CHECK.to_owned());
+        outcome.request_again();
         outcome.ending(ending)
     }
 }

@@ -2,12 +2,22 @@
 
 use super::{Event, Outcome, Subject};
 use crate::config::Pipeline;
+use crate::engine::Engine;
 
 impl Outcome {
     /// A deployment began.
     pub fn started(pipeline: &Pipeline, deployment: &Subject) -> Self {
-        let summary = format!("{deployment} is being deployed to {}", pipeline.place());
+        let place = pipeline.place();
+        let summary = match &deployment.image {
+            Some(image) => format!("{image} is being deployed to {place}"),
+            None => format!("{deployment} to {place} has begun"),
+        };
         Self::about(Event::Started, pipeline, deployment, summary)
+    }
+
+    /// Adds that no rollback follows where this deployment fails.
+    pub fn add_without_rollback(&mut self, engine: Engine) {
+        self.next = Some(engine.without_rollback().to_owned());
     }
 
     /// A deployment waits for a person, because its group says so.

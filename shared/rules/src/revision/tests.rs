@@ -412,30 +412,6 @@ fn a_revision_says_by_which_tag_and_when_it_was_made() {
     assert_eq!(deployed("shop/web").at, Some(at));
 }
 
-#[test]
-fn the_log_is_found_only_with_awslogs_and_a_prefix() {
-    let with = |logs: Value| {
-        let mut definition = full();
-        definition.task_definition["containerDefinitions"][0]["logConfiguration"] = logs;
-        log_stream(&definition, &"web".parse().unwrap(), "8f3c")
-            .map(|log| format!("{} {}", log.group, log.stream))
-    };
-    let options = json!({"awslogs-group": "/ecs/web", "awslogs-stream-prefix": "ecs"});
-    assert_eq!(
-        with(json!({"logDriver": "awslogs", "options": options})),
-        Some("/ecs/web ecs/web/8f3c".to_owned())
-    );
-    assert_eq!(
-        with(json!({"logDriver": "awsfirelens", "options": options})),
-        None
-    );
-    assert_eq!(
-        with(json!({"logDriver": "awslogs", "options": {"awslogs-group": "/ecs/web"}})),
-        None
-    );
-    assert_eq!(with(json!(null)), None);
-}
-
 proptest! {
     #[test]
     fn whatever_aws_adds_survives(added in proptest::collection::btree_map("x[a-zA-Z]{1,8}", any_json(), 0..5)) {

@@ -56,10 +56,8 @@ mod tests {
         let containers = containers.split(' ').map(|container| {
             let (name, image) = container.split_once('=').unwrap();
             TaskContainer {
-                name: name.parse().unwrap(),
-                exit_code: None,
-                reason: None,
                 image_digest: (image != "-").then(|| digest(image.chars().next().unwrap())),
+                ..TaskContainer::for_tests(name, None)
             }
         });
         Task {

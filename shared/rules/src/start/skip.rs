@@ -90,11 +90,11 @@ impl fmt::Display for Skip {
             ),
             Self::FailedBefore(id) => write!(
                 formatter,
-                "deployment `{id}` of this image did not succeed (hint: push it again, or request it)"
+                "deployment `{id}` of this image did not succeed (hint: request it, or push a new image)"
             ),
             Self::RolledBackByHand(id) => write!(
                 formatter,
-                "deployment `{id}` shipped this image, and a person has rolled it back since (hint: push it again, or request it)"
+                "deployment `{id}` shipped this image, and a person has rolled it back since (hint: request it, or push a new image)"
             ),
             Self::NeverShipped(image) => write!(
                 formatter,

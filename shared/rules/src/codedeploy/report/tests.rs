@@ -29,7 +29,7 @@ fn why() -> Why {
     Why {
         revision: Some(revision(2)),
         causes: vec!["a task stopped".to_owned()],
-        log: Vec::new(),
+        ..Why::default()
     }
 }
 
@@ -83,6 +83,7 @@ impl World {
                         revision: Some(revision(self.serves.0)),
                         made_by: self.serves.1.map(|id| id.parse().unwrap()),
                         tasks: TaskCount { desired, running },
+                        target_group: None,
                     });
                 }
                 Need::Shipped => observed.shipped = Some(self.shipped.clone()),
@@ -96,6 +97,7 @@ impl World {
                 }
                 Need::WhyFailed => observed.why_failed = Some(why()),
                 Need::WhyDown(_) => observed.why_down = Some(why()),
+                Need::Group => observed.group = Some(Group::Unreadable),
             }
             asked.push(need);
         }
@@ -283,4 +285,155 @@ fn a_migration_may_run_where_its_gate_did_not_end_well() {
         let mut observed = Observed::new(state, deployment("d-1", Creator::Caller, status));
         assert_eq!(world.ask(&mut observed, clean_up), expected, "{status:?}");
     }
+}
+
+/// What a deployment that is not rolled back leaves to a person; the target is read as `AllowTestTraffic` being of this status.
+#[test]
+fn a_test_listener_that_is_left_on_green_is_told_with_the_way_back() {
+    let listener = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener/app/shop/0123456789abcdef/fedcba9876543210";
+    let group = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/web-blue/0123456789abcdef";
+    let commands = |status: Option<LifecycleEventStatus>, error: &str, test_listener: bool| {
+        let mut failed = deployment("d-1", Creator::Caller, DeploymentStatus::Failed);
+        failed.error = Some(("X".to_owned(), error.to_owned()));
+        let mut observed = Observed::new(DeploymentState::Failure, failed);
+        let lifecycle_events = status.into_iter().map(|status| LifecycleEvent {
+            name: "AllowTestTraffic".to_owned(),
+            status,
+            started_at: None,
+            ended_at: None,
+            message: None,
+        });
+        observed.lifecycle = Some(Lifecycle::Read(Some(DeploymentTarget {
+            lifecycle_events: lifecycle_events.collect(),
+        })));
+        observed.why_failed = Some(why());
+        observed.serving = Some(Serving {
+            revision: None,
+            made_by: None,
+            tasks: TaskCount {
+                desired: 2,
+                running: 2,
+            },
+            target_group: group.parse().ok(),
+        });
+        observed.group = Some(Group::Read(Box::new(DeploymentGroup {
+            service: None,
+            target_groups: Vec::new(),
+            production_listener: None,
+            test_listener: test_listener.then(|| listener.parse().unwrap()),
+            deployment_config: None,
+            rolls_back: false,
+        })));
+        match decide(&pipeline(), &observed).unwrap() {
+            Report::Publish(outcome) => outcome.commands.len(),
+            Report::Nothing(reason) => panic!("{reason}"),
+        }
+    };
+    use LifecycleEventStatus::{Failed, Pending, Skipped, Succeeded};
+    for (status, error, expected) in [
+        (Some(Succeeded), "", 1),
+        (Some(Failed), "", 1),
+        (Some(Pending), "", 0),
+        (Some(Skipped), "", 0),
+        (None, "", 0),
+        (
+            None,
+            "Primary taskset target group must be behind listener x",
+            1,
+        ),
+    ] {
+        assert_eq!(
+            commands(status, error, true),
+            expected,
+            "{status:?} {error}"
+        );
+        assert_eq!(commands(status, error, false), 0, "{status:?} {error}");
+    }
+}
+
+#[test]
+fn a_start_without_a_rollback_says_what_a_failure_would_mean() {
+    let next = |rolls_back: bool, rollback: Rollback| {
+        let mut pipeline = pipeline();
+        pipeline.codedeploy.rollback = rollback;
+        let digest = format!(
+            "greenlight sha256:{} 2026-10-14T09:21:47Z 1",
+            "4c".repeat(32)
+        );
+        let started = Deployment {
+            id: "d-1".parse().unwrap(),
+            status: DeploymentStatus::InProgress,
+            ..described(&digest)
+        };
+        let mut observed = Observed::new(DeploymentState::Start, started);
+        observed.group = Some(Group::Read(Box::new(DeploymentGroup {
+            service: None,
+            target_groups: Vec::new(),
+            production_listener: None,
+            test_listener: None,
+            deployment_config: None,
+            rolls_back,
+        })));
+        match decide(&pipeline, &observed).unwrap() {
+            Report::Publish(outcome) => outcome.next,
+            Report::Nothing(reason) => panic!("{reason}"),
+        }
+    };
+    let said = next(false, Rollback::Group).unwrap();
+    assert!(said.contains("no automatic rollback is on"), "{said}");
+    assert_eq!(next(true, Rollback::Group), None);
+    assert_eq!(next(false, Rollback::Automatic), None);
+}
+
+/// What the database is after a failure, by how far the migration gate came; its task may be forgotten.
+#[test]
+fn the_database_is_told_as_far_as_it_is_known() {
+    let database = |status: Option<LifecycleEventStatus>, gate, migrated, ours: bool| {
+        let mut failed = deployment("d-1", Creator::Caller, DeploymentStatus::Failed);
+        let description = format!("greenlight sha256:{}", "4c".repeat(32));
+        failed.description = ours.then_some(description);
+        let mut observed = Observed::new(DeploymentState::Failure, failed);
+        let lifecycle_events = status.into_iter().map(|status| LifecycleEvent {
+            name: AFTER_INSTALL.to_owned(),
+            status,
+            started_at: None,
+            ended_at: None,
+            message: None,
+        });
+        observed.lifecycle = Some(Lifecycle::Read(Some(DeploymentTarget {
+            lifecycle_events: lifecycle_events.collect(),
+        })));
+        observed.why_failed = Some(Why {
+            gate,
+            migrated,
+            ..why()
+        });
+        super::migrated(&pipeline(), &observed)
+    };
+    use LifecycleEventStatus::{Failed, Pending, Skipped, Succeeded};
+    use MigrationGate::{Asked, LeftOut};
+    for (status, gate, migrated, expected) in [
+        (None, Some(Asked), None, Some(Migrated::Nothing)),
+        (Some(Pending), Some(Asked), None, Some(Migrated::Nothing)),
+        (Some(Skipped), None, None, Some(Migrated::Nothing)),
+        (
+            Some(Succeeded),
+            Some(LeftOut),
+            None,
+            Some(Migrated::Nothing),
+        ),
+        (Some(Succeeded), Some(Asked), None, Some(Migrated::Done)),
+        (Some(Succeeded), None, None, None),
+        (Some(Failed), Some(Asked), None, None),
+        (
+            Some(Failed),
+            Some(Asked),
+            Some(Migrated::Partly),
+            Some(Migrated::Partly),
+        ),
+    ] {
+        let found = database(status, gate, migrated, true);
+        assert_eq!(found, expected, "{status:?} {gate:?}");
+    }
+    assert_eq!(database(Some(Succeeded), Some(Asked), None, false), None);
 }

@@ -143,7 +143,10 @@ impl World {
                     Ok(())
                 }
                 Need::Log(..) => {
-                    observed.log = Some(vec!["no such table".to_owned()]);
+                    observed.log = Some(TaskLog {
+                        lines: vec!["no such table".to_owned()],
+                        ..TaskLog::default()
+                    });
                     Ok(())
                 }
             };
@@ -193,7 +196,7 @@ fn described(task: Task) -> Described<Task> {
 fn said(finish: Finish) -> String {
     let verdict = |verdict| match verdict {
         Verdict::Succeeded(_) => "succeeded".to_owned(),
-        Verdict::Failed { reason, log } => format!("failed: {reason} {log:?}"),
+        Verdict::Failed { reason, log } => format!("failed: {reason} {:?}", log.lines),
         Verdict::NothingRan(reason) => format!("nothing ran: {reason}"),
         Verdict::TooLate(reason) => format!("too late: {reason}"),
         Verdict::Later(reason) | Verdict::Ignored(reason) => reason,
@@ -240,12 +243,9 @@ fn a_sidecar_is_stopped_after_the_answer() {
     let mut migrated = task(Some(0));
     migrated.last_status = "RUNNING".to_owned();
     migrated.stop_code = None;
-    migrated.containers.push(TaskContainer {
-        name: "proxy".parse().unwrap(),
-        exit_code: None,
-        reason: None,
-        image_digest: None,
-    });
+    migrated
+        .containers
+        .push(TaskContainer::for_tests("proxy", None));
     check(
         &ended(),
         described(migrated),
@@ -257,12 +257,9 @@ fn a_sidecar_is_stopped_after_the_answer() {
 #[test]
 fn a_0_beside_an_essential_sidecar_that_ended_is_not_a_success() {
     let mut migrated = task(Some(0));
-    migrated.containers.push(TaskContainer {
-        name: "proxy".parse().unwrap(),
-        exit_code: Some(1),
-        reason: None,
-        image_digest: None,
-    });
+    migrated
+        .containers
+        .push(TaskContainer::for_tests("proxy", Some(1)));
     let mut world = World::new(described(migrated));
     assert_eq!(world.said(&ended()), "succeeded");
     world.essential = &["web", "proxy"];
@@ -344,6 +341,60 @@ fn a_failure_after_the_end_is_too_late() {
     let Ok(Finish::End(end)) = end.decide(&time_out()).0 else {
         panic!("the time is up");
     };
-    let verdict = end.failed("it ran longer", "was stopped");
+    let verdict = end.failed(
+        &task(None),
+        "it ran longer",
+        Stopped::Yes,
+        TaskLog::default(),
+    );
     assert!(matches!(verdict, Verdict::TooLate(_)), "{verdict:?}");
+}
+
+/// A task that never got as far as running its containers changed no database.
+#[test]
+fn a_migration_whose_time_is_up_before_it_began_did_not_run() {
+    let of = |status: &str, started: bool, stopped| {
+        let mut task = task(None);
+        task.last_status = status.to_owned();
+        task.started_at = task.started_at.filter(|_| started);
+        let Ok(Finish::End(end)) = World::new(described(task)).decide(&time_out()).0 else {
+            panic!("the time is up");
+        };
+        let Act::StopAndFail(task, reason) = &end.act else {
+            panic!("it is stopped");
+        };
+        match end.failed(task, reason, stopped, TaskLog::default()) {
+            Verdict::Failed { reason, .. } => format!("failed: {reason}"),
+            Verdict::NothingRan(reason) => format!("nothing ran: {reason}"),
+            Verdict::Succeeded(reason)
+            | Verdict::TooLate(reason)
+            | Verdict::Later(reason)
+            | Verdict::Ignored(reason) => reason,
+        }
+    };
+    for status in ["PROVISIONING", "PENDING"] {
+        assert_eq!(
+            of(status, false, Stopped::Yes),
+            format!(
+                "nothing ran: the migration did not start within its 30 minutes (its task was {status}), and was stopped"
+            )
+        );
+        assert_eq!(
+            of(status, false, Stopped::No),
+            format!(
+                "failed: the migration did not start within its 30 minutes (its task was {status}) and could not be stopped: it may \
+                 still run"
+            )
+        );
+    }
+    for (status, started) in [
+        ("RUNNING", true),
+        ("ACTIVATING", false),
+        ("STOPPING", false),
+    ] {
+        assert_eq!(
+            of(status, started, Stopped::Yes),
+            "failed: the migration ran longer than its 30 minutes and was stopped"
+        );
+    }
 }

@@ -1,0 +1,153 @@
+//! Which container ended a task. ECS states how each ended and not which was first, and the order in which it lists them means
+//! nothing.
+
+use crate::names::ContainerName;
+use crate::observed::{Task, TaskContainer};
+
+/// How much speaks for a container having ended its task, the most last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Evidence {
+    /// It runs, or ended well beside the others.
+    None,
+    /// It is not essential, so its end ends no task, but another one may wait for it (`dependsOn`).
+    NotEssential,
+    /// It is essential and was stopped, most likely with the task.
+    Stopped,
+    /// It is essential and ended with 0, or was killed: of itself, or when another one had ended.
+    PerhapsFirst,
+    /// It is essential and ended with an error.
+    Failed,
+    /// It is essential, and ECS states an error of it: it could not start, or was out of memory.
+    Error,
+}
+
+/// SIGTERM: what ECS sends to the others when an essential container has ended.
+pub(crate) const STOPPED: i32 = 143;
+/// SIGKILL: what follows when they do not end, and what the kernel sends where memory is out.
+pub(crate) const KILLED: i32 = 137;
+
+/// What speaks for this container of the task; all containers count as essential where it is not known which are.
+pub(crate) fn evidence(container: &TaskContainer, essential: &[ContainerName]) -> Evidence {
+    let is_essential = essential.is_empty() || essential.contains(&container.name);
+    match (container.exit_code, error_of(container)) {
+        (_, Some(_)) if is_essential => Evidence::Error,
+        (Some(0 | KILLED), None) if is_essential => Evidence::PerhapsFirst,
+        (Some(STOPPED), None) if is_essential => Evidence::Stopped,
+        (None | Some(0 | STOPPED), None) => Evidence::None,
+        (Some(_), None) if is_essential => Evidence::Failed,
+        (_, _) => Evidence::NotEssential,
+    }
+}
+
+/// The containers for which most speaks: several where ECS does not tell them apart; none where nothing speaks for any.
+pub(crate) fn culprits<'a>(task: &'a Task, essential: &[ContainerName]) -> Vec<&'a TaskContainer> {
+    let containers = || task.containers.iter();
+    let most = containers().map(|container| evidence(container, essential));
+    let most = most.max().unwrap_or(Evidence::None);
+    containers()
+        .filter(|container| most > Evidence::None && evidence(container, essential) == most)
+        .collect()
+}
+
+/// How a container ended, in a sentence.
+pub(crate) fn ending_of(container: &TaskContainer) -> String {
+    let name = &container.name;
+    let reason = container.reason.as_deref().map(str::trim);
+    match (
+        container.exit_code,
+        reason.filter(|reason| !reason.is_empty()),
+    ) {
+        (Some(code), Some(reason)) => {
+            format!("container `{name}` exited with code {code} ({reason})")
+        }
+        (Some(code), None) => format!("container `{name}` exited with code {code}"),
+        (None, Some(reason)) => format!("container `{name}` did not start ({reason})"),
+        (None, None) => format!("container `{name}` has no exit code"),
+    }
+}
+
+/// ECS's error about a container. `CannotStopContainerError` and its like are of the end, not the cause of it.
+fn error_of(container: &TaskContainer) -> Option<&str> {
+    let reason = container.reason.as_deref()?.trim();
+    let is_error = match container.exit_code {
+        None => !reason.is_empty(),
+        Some(_) => is_out_of_memory(container),
+    };
+    is_error.then_some(reason)
+}
+
+/// Whether ECS states that the container had no memory left (`OutOfMemoryError`).
+pub(crate) fn is_out_of_memory(container: &TaskContainer) -> bool {
+    let reason = container.reason.as_deref();
+    reason.is_some_and(|reason| reason.contains("OutOfMemory"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `web=1` ended with 1, `web=137:OutOfMemory` with a reason; `-` is no exit code; essential are names in capitals or all.
+    #[track_caller]
+    fn check(containers: &str, essential: &[&str], expected: &str) {
+        let container = |text: &str| {
+            let (name, ended) = text.split_once('=').unwrap();
+            let (code, reason) = ended
+                .split_once(':')
+                .map_or((ended, None), |(code, reason)| (code, Some(reason)));
+            TaskContainer {
+                reason: reason.map(str::to_owned),
+                ..TaskContainer::for_tests(name, code.parse().ok())
+            }
+        };
+        let containers: Vec<TaskContainer> = containers.split(' ').map(container).collect();
+        let essential: Vec<ContainerName> =
+            essential.iter().map(|name| name.parse().unwrap()).collect();
+        // Whatever the order in which ECS lists them.
+        for reversed in [false, true] {
+            let mut task = Task::for_tests(&[]);
+            task.containers = containers.clone();
+            if reversed {
+                task.containers.reverse();
+            }
+            let mut found: Vec<String> = culprits(&task, &essential)
+                .into_iter()
+                .map(|container| container.name.to_string())
+                .collect();
+            found.sort();
+            assert_eq!(found.join(" "), expected);
+        }
+    }
+
+    #[test]
+    fn the_container_that_ended_its_task_is_found_whatever_its_place() {
+        let oom = "137:OutOfMemoryError:_Container_killed_due_to_memory_usage";
+        // A sidecar that is not essential ended no task, however badly it ended.
+        check(&format!("datadog-agent=1 web={oom}"), &["web"], "web");
+        check("datadog-agent=1 web=3", &["web"], "web");
+        check(
+            "datadog-agent=-:CannotPullContainerError web=3",
+            &["web"],
+            "web",
+        );
+        check("datadog-agent=1 web=0", &["web"], "web");
+        // Those that were stopped with it did not.
+        check("web=143 proxy=1", &[], "proxy");
+        check("web=137 proxy=1", &[], "proxy");
+        check("web=0 proxy=1", &[], "proxy");
+        check("web=143 proxy=0", &[], "proxy");
+        check(&format!("web=1 proxy={oom}"), &[], "proxy");
+        check("web=- proxy=-:CannotPullContainerError", &[], "proxy");
+        // Another one may have waited for it.
+        check("web=- init=1", &["web"], "init");
+        check("web=- init=-:CannotPullContainerError", &["web"], "init");
+        // What ECS does not tell apart.
+        check("web=1 proxy=2", &[], "proxy web");
+        check("web=137 proxy=0", &[], "proxy web");
+        check("web=143 proxy=143", &[], "proxy web");
+        check("web=- proxy=-", &[], "");
+        check("web=1 datadog-agent=0", &["web"], "web");
+        // The only essential one did, whatever the signal.
+        check("web=143 datadog-agent=1", &["web"], "web");
+        check("web=137:CannotStopContainerError proxy=1", &[], "proxy");
+    }
+}

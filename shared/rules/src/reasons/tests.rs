@@ -1,0 +1,279 @@
+use std::time::Duration;
+
+use time::UtcDateTime;
+
+use super::*;
+use crate::config::MigrationImage;
+use crate::observed::{LoadBalancerTarget, Placement};
+
+const GREEN_GROUP: &str =
+    "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/web-green/0123456789abcdef";
+
+fn revision(number: u32) -> RevisionArn {
+    format!("arn:aws:ecs:eu-central-1:111122223333:task-definition/web:{number}")
+        .parse()
+        .unwrap()
+}
+
+/// A task of green with a sidecar that ECS lists first.
+fn task(stop_code: &str, reason: &str, exit_code: Option<i32>, stopped_at: i64) -> Task {
+    Task {
+        arn: format!("arn:aws:ecs:eu-central-1:111122223333:task/prod/{stopped_at}")
+            .parse()
+            .unwrap(),
+        started_by: Some("ecs-svc/2".to_owned()),
+        stop_code: Some(stop_code.to_owned()),
+        stopped_reason: Some(reason.to_owned()),
+        stopped_at: UtcDateTime::from_unix_timestamp(stopped_at).ok(),
+        ..Task::for_tests(&[("datadog-agent", Some(1)), ("web", exit_code)])
+    }
+}
+
+fn exited(exit_code: i32, stopped_at: i64) -> Task {
+    let reason = "Essential container in task exited";
+    task(
+        "EssentialContainerExited",
+        reason,
+        Some(exit_code),
+        stopped_at,
+    )
+}
+
+fn service(events: &[String]) -> Service {
+    Service {
+        deployment_controller: "CODE_DEPLOY".to_owned(),
+        revision: None,
+        placement: Placement::default(),
+        load_balancer: Some(LoadBalancerTarget {
+            container: "web".parse().unwrap(),
+            port: 8080,
+            target_group: None,
+        }),
+        desired_count: 2,
+        running_count: 2,
+        task_sets: Vec::new(),
+        events: events.to_vec(),
+    }
+}
+
+fn migration() -> Migration {
+    Migration {
+        container: "web".parse().unwrap(),
+        command: Vec::new(),
+        image: MigrationImage::Pushed,
+        time_out: Duration::from_secs(60),
+    }
+}
+
+/// With the events of the service; only `web` is essential.
+#[track_caller]
+fn check_with(events: &[String], tasks: &[Task], expected: Option<&str>) {
+    let (shipped, service) = (revision(2), service(events));
+    let known = Known {
+        shipped: &shipped,
+        essential: &["web".parse().unwrap()],
+        service: Some(&service),
+    };
+    let cause = find(tasks, &"d-1".parse().unwrap(), known, Some(&migration()));
+    let said = cause.map(|cause| {
+        let log = cause
+            .container
+            .map_or("-".to_owned(), |name| name.to_string());
+        format!("{log}: {}", cause.sentence)
+    });
+    assert_eq!(said.as_deref(), expected);
+}
+
+#[track_caller]
+fn check(tasks: &[Task], expected: Option<&str>) {
+    check_with(&[], tasks, expected);
+}
+
+const SCALED_IN: &str = "Scaling activity initiated by (deployment ecs-svc/2)";
+
+#[test]
+fn the_latest_task_that_failed_says_why() {
+    check(
+        &[
+            exited(1, 1),
+            exited(3, 2),
+            task("ServiceSchedulerInitiated", SCALED_IN, Some(143), 3),
+        ],
+        Some(
+            "web: 2 tasks of the new revision stopped, the last one: container `web` exited with code 3; Essential container in \
+             task exited",
+        ),
+    );
+}
+
+#[test]
+fn a_failed_migration_comes_first_and_another_deployments_does_not_count() {
+    let migrated = |deployment: &str, exit_code| Task {
+        started_by: Some(format!("greenlight/{deployment}")),
+        started_at: Some(UtcDateTime::UNIX_EPOCH),
+        ..exited(exit_code, 1)
+    };
+    let green = exited(3, 2);
+    let why = "web: the migration exited with code 9 (Essential container in task exited; stop code EssentialContainerExited)";
+    check(&[green.clone(), migrated("d-1", 9)], Some(why));
+    let why = "web: a task of the new revision stopped: container `web` exited with code 3; Essential container in task exited";
+    check(&[migrated("d-2", 9), green.clone()], Some(why));
+    check(&[migrated("d-1", 0), green.clone()], Some(why));
+    let taken_down = |exit_code| Task {
+        stop_code: Some("UserInitiated".to_owned()),
+        stopped_reason: Some(migration::NO_LONGER_NEEDED.to_owned()),
+        ..migrated("d-1", exit_code)
+    };
+    check(&[taken_down(0), green.clone()], Some(why));
+    let why =
+        "web: the migration exited with code 9 (the migration has ended; stop code UserInitiated)";
+    check(&[taken_down(9), green], Some(why));
+}
+
+/// The stop code is that of a scale-in.
+#[test]
+fn a_task_that_failed_its_health_checks_says_which_and_why() {
+    let failed = format!("Task failed ELB health checks in (target-group {GREEN_GROUP})");
+    let unhealthy = task("ServiceSchedulerInitiated", &failed, Some(143), 3);
+    let event = |whose: &str, group: &str, reason: &str| {
+        format!(
+            "{whose} (port 8080) is unhealthy in (target-group {group}) due to (reason {reason})"
+        )
+    };
+    let blue = GREEN_GROUP.replace("green", "blue");
+    let of_blue = event(
+        "(service web, taskSet ecs-svc/1)",
+        &blue,
+        "Request timed out",
+    );
+    let codes = "Health checks failed with these codes: [503]";
+    let said = format!("web: a task of the new revision stopped: {failed}");
+    let with_reason = format!("{said}; the target's last reason: {codes}");
+    for whose in [
+        "(service web, taskSet ecs-svc/2) (task 3)",
+        "(service web, taskSet ecs-svc/2)",
+        "(service web) (task 3)",
+        "(service web)",
+    ] {
+        let events = [
+            "(service web) has started 1 tasks: (task 4).".to_owned(),
+            of_blue.clone(),
+            format!("{}.", event(whose, GREEN_GROUP, codes)),
+        ];
+        check_with(
+            &events,
+            std::slice::from_ref(&unhealthy),
+            Some(&with_reason),
+        );
+    }
+    check_with(&[of_blue], std::slice::from_ref(&unhealthy), Some(&said));
+    let mut own_check = task(
+        "ServiceSchedulerInitiated",
+        "Task failed container health checks",
+        Some(143),
+        3,
+    );
+    let said = "a task of the new revision stopped: Task failed container health checks";
+    check(&[own_check.clone()], Some(&format!("web: {said}")));
+    own_check.containers[1].is_unhealthy = true;
+    check(
+        &[own_check],
+        Some(&format!("web: {said}; UNHEALTHY: `web`")),
+    );
+}
+
+#[test]
+fn a_stop_is_judged_by_its_sentence() {
+    let of = |stop_code: &str, reason: &str| {
+        let mut task = task(stop_code, reason, None, 3);
+        task.containers[0].exit_code = None;
+        task
+    };
+    let scheduler = "ServiceSchedulerInitiated";
+    for (stop_code, reason) in [
+        (
+            "TaskFailedToStart",
+            "ResourceInitializationError: unable to pull secrets or registry auth",
+        ),
+        (
+            "TaskFailedToStart",
+            "Timeout waiting for network interface provisioning to complete.",
+        ),
+        (scheduler, "Task failed to start"),
+        (scheduler, "Service task is unhealthy"),
+    ] {
+        let expected = format!("-: a task of the new revision stopped: {reason}");
+        check(&[of(stop_code, reason)], Some(&expected));
+    }
+    for (stop_code, reason) in [
+        ("SpotInterruption", "Your Spot Task was interrupted."),
+        ("UserInitiated", "Task stopped by user"),
+        (
+            "TerminationNotice",
+            "ECS is performing maintenance on the underlying infrastructure hosting the task.",
+        ),
+        ("SomethingNew", "it is so"),
+    ] {
+        let expected = format!("-: a task of the new revision stopped: {reason} ({stop_code})");
+        check(&[of(stop_code, reason)], Some(&expected));
+        // What failed by itself comes first, however early.
+        let failed = "web: a task of the new revision stopped: container `web` exited with code 1; Essential container in task \
+                      exited";
+        check(&[exited(1, 1), of(stop_code, reason)], Some(failed));
+    }
+    check(&[of(scheduler, SCALED_IN)], None);
+    let named_badly = "Scaling activity initiated by (deployment failing-error)";
+    check(&[of(scheduler, named_badly)], None);
+}
+
+#[test]
+fn memory_is_named_even_where_ecs_was_about_to_stop_the_task() {
+    let mut killed = task("ServiceSchedulerInitiated", SCALED_IN, Some(137), 3);
+    killed.containers[1].reason =
+        Some("OutOfMemoryError: Container killed due to memory usage".to_owned());
+    check(
+        &[killed],
+        Some(
+            "web: a task of the new revision stopped: container `web` exited with code 137 (OutOfMemoryError: Container killed due \
+             to memory usage); Scaling activity initiated by (deployment ecs-svc/2)",
+        ),
+    );
+}
+
+#[test]
+fn tasks_that_ecs_took_down_and_other_revisions_say_nothing() {
+    check(
+        &[task("ServiceSchedulerInitiated", SCALED_IN, Some(143), 3)],
+        None,
+    );
+    check(
+        &[Task {
+            revision: revision(1),
+            ..exited(1, 3)
+        }],
+        None,
+    );
+    check(&[], None);
+}
+
+#[test]
+fn the_database_is_as_far_as_the_migration_came() {
+    let of = |exit_code: Option<i32>, started: bool| {
+        let task = Task {
+            started_by: Some("greenlight/d-1".to_owned()),
+            started_at: started.then_some(UtcDateTime::UNIX_EPOCH),
+            ..task("EssentialContainerExited", "x", exit_code, 1)
+        };
+        let essential = ["web".parse().unwrap()];
+        migrated(
+            &[task],
+            &"d-1".parse().unwrap(),
+            &revision(2),
+            &migration(),
+            &essential,
+        )
+    };
+    assert_eq!(of(Some(0), true), Some(Migrated::Done));
+    assert_eq!(of(Some(1), true), Some(Migrated::Partly));
+    assert_eq!(of(None, false), Some(Migrated::Nothing));
+}
