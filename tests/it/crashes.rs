@@ -19,8 +19,12 @@ fn text<'a>(outcome: &'a Value, member: &str) -> &'a str {
 
 #[test]
 fn the_invariants_hold_wherever_a_function_dies() {
-    let (outcomes, ended_well, said) =
-        crashes(&["ship", "failed-migration", "--fault", "killed-after"]);
+    let (outcomes, ended_well, said) = crashes(&[
+        "production-gate",
+        "failed-migration",
+        "--fault",
+        "killed-after",
+    ]);
     assert!(ended_well, "{said}");
     for outcome in &outcomes {
         let is_missing = outcome["verdict"] == "not_reached";

@@ -9,6 +9,7 @@ mod order;
 mod reason;
 mod running;
 mod under_way;
+mod verdict;
 
 use std::fmt;
 
@@ -21,7 +22,8 @@ use crate::names::{
 use crate::reasons::Migrated;
 use crate::task_log::TaskLog;
 
-pub use event::{Event, Verdict};
+pub use event::Event;
+pub use verdict::Verdict;
 
 /// One thing that a person would want to know.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,7 @@
 //! What a function does where a scenario cannot get between two of its calls: one invocation of the real binary.
 
 mod burst;
+mod environment;
 mod forged;
 mod forged_end;
 mod older;

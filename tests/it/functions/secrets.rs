@@ -27,7 +27,7 @@ fn definition(revision: &str, password: &str) -> Value {
         "taskDefinition": {
             "taskDefinitionArn": revision, "family": "web", "taskRoleArn": "arn:aws:iam::111122223333:role/web",
             "containerDefinitions": [{
-                "name": "web",
+                "name": "web", "portMappings": [{"containerPort": 80}],
                 "image": format!("111122223333.dkr.ecr.eu-central-1.amazonaws.com/shop/web@sha256:{}", "a".repeat(64)),
                 "command": ["serve", "--key=hunter2-in-a-command"],
                 "environment": [

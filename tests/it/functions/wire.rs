@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
+use super::environment::OF_GREENLIGHT;
 use crate::scenarios::run::binaries;
 
 /// What AWS answers to an operation: a body, or the code of an error.
@@ -455,29 +456,8 @@ impl Process {
                 ("AWS_REGION", "eu-central-1"),
                 ("AWS_ACCESS_KEY_ID", "id"),
                 ("AWS_SECRET_ACCESS_KEY", "key"),
-                (
-                    "GREENLIGHT_TOPIC_ARN",
-                    "arn:aws:sns:eu-central-1:111122223333:outcomes",
-                ),
-                ("GREENLIGHT_MESSAGE_FORMAT", "json"),
-                ("GREENLIGHT_MODE", "deploy"),
-                ("GREENLIGHT_STACK", "greenlight"),
-                (
-                    "GREENLIGHT_REGISTRY",
-                    "111122223333.dkr.ecr.eu-central-1.amazonaws.com",
-                ),
-                ("GREENLIGHT_HOOK_AFTER_INSTALL", "migrate"),
-                ("GREENLIGHT_HOOK_AFTER_ALLOW_TEST_TRAFFIC", "check"),
-                ("GREENLIGHT_HOOK_AFTER_ALLOW_TRAFFIC", "check-production"),
-                (
-                    "GREENLIGHT_FINISH_MIGRATION_ARN",
-                    "arn:aws:lambda:eu-central-1:111122223333:function:f",
-                ),
-                (
-                    "GREENLIGHT_SCHEDULE_ROLE_ARN",
-                    "arn:aws:iam::111122223333:role/r",
-                ),
             ])
+            .envs(OF_GREENLIGHT)
             .envs(function.variables.iter().copied())
             .stdout(Stdio::from(output.try_clone().unwrap()))
             .stderr(Stdio::from(output))

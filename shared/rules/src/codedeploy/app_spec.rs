@@ -100,19 +100,44 @@ pub fn render(
 /// The revision that an AppSpec ships, in JSON or YAML and with names in any case: CodeDeploy takes all of them, and other tools
 /// write them; none where it names no ARN.
 pub fn revision(content: &str) -> Option<RevisionArn> {
-    values_of("taskdefinition", content).find_map(|arn| arn.parse().ok())
+    let Ok(spec) = serde_json::from_str::<Value>(content) else {
+        return values_of("taskdefinition", content).find_map(|arn| arn.parse().ok());
+    };
+    let resources = member(&spec, "Resources")?.as_array()?;
+    let services = resources
+        .iter()
+        .filter_map(|resource| resource.as_object()?.values().next());
+    services
+        .filter_map(|service| member(member(service, "Properties")?, "TaskDefinition")?.as_str())
+        .find_map(|arn| arn.parse().ok())
 }
 
 /// Whether an AppSpec calls a function after Install.
 pub fn migration_gate(content: &str) -> MigrationGate {
-    if values_of("afterinstall", content).next().is_some() {
-        MigrationGate::Asked
-    } else {
-        MigrationGate::LeftOut
+    let is_asked = match serde_json::from_str::<Value>(content) {
+        Ok(spec) => {
+            let hooks = member(&spec, "Hooks").and_then(Value::as_array);
+            let mut hooks = hooks.into_iter().flatten();
+            hooks.any(|hook| member(hook, AFTER_INSTALL).is_some())
+        }
+        Err(_) => values_of("afterinstall", content).next().is_some(),
+    };
+    match is_asked {
+        true => MigrationGate::Asked,
+        false => MigrationGate::LeftOut,
     }
 }
 
-/// The texts that follow a name of JSON or YAML; `name` is in lower case. What stands in a YAML comment is none.
+/// A member of a JSON object, by its name in any case.
+fn member<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
+    let mut members = value.as_object()?.iter();
+    members
+        .find(|(given, _)| given.eq_ignore_ascii_case(name))
+        .map(|(_, value)| value)
+}
+
+/// The texts that follow a name of YAML; `name` is in lower case. What stands in a comment is none. An AppSpec is small and has
+/// no text that looks like one of its names, so no parser is needed for it in a function.
 fn values_of<'a>(name: &str, content: &'a str) -> impl Iterator<Item = &'a str> {
     let without_comments = content.lines().map(|line| match line.find(" #") {
         Some(comment) => &line[..comment],

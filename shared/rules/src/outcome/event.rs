@@ -1,5 +1,7 @@
 //! What can happen to a push, by name.
 
+use super::Verdict;
+
 /// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event {
@@ -29,31 +31,6 @@ pub enum Event {
     Stopped,
     /// Production is back on what it ran before.
     RolledBack,
-}
-
-/// What an outcome means for its image, for programs that know nothing else of deployments.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
-    /// It is not decided yet, or cannot be known.
-    Pending,
-    /// Production runs it.
-    Success,
-    /// It did not ship, and something has to be corrected or decided.
-    Failure,
-    /// A newer image took its place.
-    Superseded,
-}
-
-impl Verdict {
-    /// The stable code for programs.
-    pub fn code(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Success => "success",
-            Self::Failure => "failure",
-            Self::Superseded => "superseded",
-        }
-    }
 }
 
 impl Event {

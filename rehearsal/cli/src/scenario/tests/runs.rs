@@ -81,6 +81,8 @@ const SECOND_SOON: &[(&str, f64)] = &[
 ];
 const READY: &str = "continue-deployment READY_WAIT";
 const LEFT: &str = "MANUAL_STOP, or timed out: 30 minutes; they stay as they are";
+const LEFT_ON_GREEN: &str =
+    "MANUAL_STOP; they stay as they are: aws elbv2 modify-listener --listener-arn";
 
 pub(super) const RUNS: [Run; 21] = [
     Run {
@@ -177,11 +179,11 @@ pub(super) const RUNS: [Run; 21] = [
         production: &["1.0.0"],
         messages: &[
             ("started 1.1.0", ""),
-            ("stopped 1.1.0", LEFT),
+            ("stopped 1.1.0", LEFT_ON_GREEN),
             ("started 1.2.0", ""),
             (
                 "failed 1.2.0",
-                "Primary taskset target group must be behind listener",
+                "Primary taskset target group must be behind listener; aws elbv2 modify-listener --listener-arn",
             ),
         ],
         ..NOTHING
