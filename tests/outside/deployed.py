@@ -12,6 +12,13 @@ from runtime_api import ACCOUNT, REGION
 ROOT = Path(__file__).resolve().parents[2]
 STACK = "greenlight"
 HOOK = "GREENLIGHT_HOOK_"
+OF_AWS = {
+    "AWS::AccountId": ACCOUNT,
+    "AWS::Region": REGION,
+    "AWS::StackName": STACK,
+    "AWS::URLSuffix": "amazonaws.com",
+}
+"""Pseudo parameters."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -85,7 +92,10 @@ def _text(value: object, given: dict[str, str]) -> str:
         case {"Fn::Sub": str(text)}:
             for name, parameter in _TEMPLATE["Parameters"].items():
                 text = text.replace(f"${{{name}}}", str(parameter.get("Default")))
-            return text.replace("${AWS::StackName}", STACK)
+            for name, given_by_aws in OF_AWS.items():
+                text = text.replace(f"${{{name}}}", given_by_aws)
+            if "${" not in text:
+                return text
     raise SystemExit(f"`{value}` of template.yaml is of a form that is not known (hint: teach tests/outside/deployed.py)")
 
 
