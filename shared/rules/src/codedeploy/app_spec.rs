@@ -291,7 +291,7 @@ mod tests {
                 r#"{{"resources":[{{"targetService":{{"properties":{{"taskDefinition":"{arn}"}}}}}}],"hooks":[{{"afterInstall":"x"}}]}}"#
             ),
             format!(
-                "{{\n \"Resources\": [{{\"TargetService\": {{\"Properties\": {{\n  \"TaskDefinition\" : \"{arn}\"\n}}}}}}], \"AfterInstall\": \"x\"}}"
+                "{{\n \"Resources\": [{{\"TargetService\": {{\"Properties\": {{\n  \"TaskDefinition\" : \"{arn}\"\n}}}}}}], \"Hooks\": [{{\"AfterInstall\": \"x\"}}]}}"
             ),
         ] {
             assert_eq!(
