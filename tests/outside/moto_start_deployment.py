@@ -233,7 +233,7 @@ class Trial:
         content = deployment["revision"]["appSpecContent"]["content"]
         app_spec = json.loads(content)
         hooks = {name: function for hook in app_spec["Hooks"] for name, function in hook.items()}
-        self.claims.equal("its AppSpec names both hooks", hooks, HOOKS)
+        self.claims.equal("its AppSpec names every hook", hooks, HOOKS)
         properties = app_spec["Resources"][0]["TargetService"]["Properties"]
         self.claims.equal("its AppSpec names the new revision", properties["TaskDefinition"], revision)
         behind = {"ContainerName": "web", "ContainerPort": 8080}
@@ -340,6 +340,7 @@ def pipelines(names: dict[str, str]) -> str:
     entries = (
         f'[[pipeline]]\nname = "{name}"\nrepository = "{repository}"\ntag = "latest"\n'
         f'cluster = "{CLUSTER}"\nservice = "{name}"\n'
+        '[[pipeline.production_traffic.request]]\npath = "/"\n'
         for name, repository in names.items()
     )
     return "\n".join(entries)
