@@ -80,7 +80,7 @@ GUARDS = (
     Guard(
         6,
         "what the test listener answers is judged",
-        "shared/traffic/src/lib.rs",
+        "shared/traffic/src/check.rs",
         "return Ok(failed(check_failed));",
         'tracing::warn!(error = %check_failed, "not looked at");',
     ),
@@ -126,7 +126,7 @@ GUARDS = (
     Guard(
         8,
         "test traffic: nothing is asked before the listener has settled",
-        "shared/traffic/src/lib.rs",
+        "shared/traffic/src/check.rs",
         "        while !settling.is_over() {",
         "        while !settling.is_over() && self.green.as_str().is_empty() {",
         "blue-answers-for-green",
@@ -142,7 +142,7 @@ GUARDS = (
     Guard(
         8,
         "production traffic: green is asked",
-        "functions/check-production/src/handler.rs",
+        "shared/traffic/src/handler.rs",
         "        check.run(&mut settling).await",
         '        check.run(&mut settling).await.map(|_| Verdict::Succeeded("not looked at".to_owned()))',
         "production-gate-fails",

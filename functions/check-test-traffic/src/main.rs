@@ -1,10 +1,15 @@
 //! AfterAllowTestTraffic: green's targets must be healthy and answer the configured requests through the test listener.
 
-mod handler;
+use rules::test_traffic::Through;
+use traffic::Handler;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
     let start = lambda::start(std::env::vars(), |_, _| Some(()));
-    let handler = handler::Handler::new(start, &aws::Session::from_env().await);
+    let handler = Handler::new(
+        Through::TestListener,
+        start,
+        &aws::Session::from_env().await,
+    );
     lambda::serve(|event, deadline| handler.handle(event, deadline)).await
 }

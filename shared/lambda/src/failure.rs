@@ -69,20 +69,9 @@ impl Failure {
         matches!(self, Self::Aws(failed) if failed.is_transient())
     }
 
-    /// Whether an earlier call may not have met it: AWS gave no answer, or time was short.
-    pub(crate) fn may_come_later(&self) -> bool {
-        match self {
-            Self::Aws(failed) => !matches!(
-                failed.kind,
-                Kind::Denied | Kind::NotFound | Kind::Invalid | Kind::LimitExceeded
-            ),
-            Self::UnreadableEvent(_) | Self::BadConfiguration(_) | Self::Refused(_) => false,
-            Self::NotYet(_)
-            | Self::Panicked(_)
-            | Self::OutOfTime(_)
-            | Self::Unfinished
-            | Self::Pipelines(_) => true,
-        }
+    /// Whether an earlier call of the same may not have met it: AWS gave no answer, or time was short.
+    pub(crate) fn may_be_new(&self) -> bool {
+        !self.is_refusal() && !matches!(self, Self::BadConfiguration(_))
     }
 
     /// Whether something has to be corrected before the same work can succeed: what AWS has does not fit the configuration,

@@ -81,7 +81,7 @@ impl Hook<'_> {
         let verdict = result.unwrap_or_else(|failure| {
             tracing::error!(error_type = failure.error_type(), error = %failure, "gate failed");
             // An earlier call of the same hook may have started a migration, and this one may not have come far enough to see it.
-            let is_unknown = self.gate == Gate::Migration && failure.may_come_later();
+            let is_unknown = self.gate == Gate::Migration && failure.may_be_new();
             if may_have_run.get() || is_unknown {
                 Verdict::Failed {
                     reason: failure.to_string(),

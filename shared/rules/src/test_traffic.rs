@@ -6,6 +6,7 @@ use std::time::Duration;
 use time::UtcDateTime;
 
 use crate::config::Request;
+use crate::gate::Gate;
 use crate::observed::{Listener, Service, TargetHealth, TaskSet};
 use crate::redact;
 
@@ -199,6 +200,14 @@ impl Through {
         match self {
             Self::TestListener => "test listener",
             Self::ProductionListener => "production listener",
+        }
+    }
+
+    /// The gate that asks through it.
+    pub fn gate(self) -> Gate {
+        match self {
+            Self::TestListener => Gate::TestTraffic,
+            Self::ProductionListener => Gate::ProductionTraffic,
         }
     }
 

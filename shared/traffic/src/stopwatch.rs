@@ -8,14 +8,13 @@ use time::UtcDateTime;
 use tokio::time::Instant;
 
 /// How long something has lasted.
-pub struct Stopwatch {
+pub(crate) struct Stopwatch {
     started: Instant,
     first: Option<UtcDateTime>,
 }
 
 impl Stopwatch {
-    /// Starts now.
-    pub fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self {
             started: Instant::now(),
             first: None,
@@ -23,7 +22,7 @@ impl Stopwatch {
     }
 
     /// Until `now` by AWS's clock.
-    pub fn passed(&mut self, now: Option<UtcDateTime>) -> Duration {
+    pub(crate) fn passed(&mut self, now: Option<UtcDateTime>) -> Duration {
         self.first = self.first.or(now);
         let by_aws = self.first.zip(now).map(|(first, now)| now - first);
         let by_aws = by_aws.and_then(|passed| Duration::try_from(passed).ok());
@@ -32,7 +31,7 @@ impl Stopwatch {
 }
 
 /// The time that a load balancer gets to learn its new weights.
-pub struct Settling {
+pub(crate) struct Settling {
     since: Option<UtcDateTime>,
     time: Duration,
     now: Option<UtcDateTime>,
@@ -41,7 +40,7 @@ pub struct Settling {
 
 impl Settling {
     /// It counts since then; from now on where AWS does not state when.
-    pub fn new(since: Option<UtcDateTime>, time: Duration) -> Self {
+    pub(crate) fn new(since: Option<UtcDateTime>, time: Duration) -> Self {
         Self {
             since,
             time,
@@ -51,12 +50,11 @@ impl Settling {
     }
 
     /// Notes the time of an answer of AWS.
-    pub fn observe(&mut self, now: Option<UtcDateTime>) {
+    pub(crate) fn observe(&mut self, now: Option<UtcDateTime>) {
         self.now = now.or(self.now);
     }
 
-    /// Whether the time is over.
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         test_traffic::is_settled(self.since, self.time, self.now, self.stopwatch.elapsed())
     }
 }

@@ -19,7 +19,7 @@ use record::{
     TestTrafficGate,
 };
 
-use super::facts::{Facts, Pipeline, short};
+use super::facts::{Facts, short};
 
 /// Who starts migrations.
 const STARTS: &str = "run-migration";
@@ -53,7 +53,10 @@ fn successes(facts: &Facts<'_>, hook: &HookCall) -> Vec<String> {
                 let gate = pipeline.given.migration.as_ref()?;
                 unmigrated(facts, deployment, gate, answer.at)
             }
-            "AfterAllowTestTraffic" => untested(facts, pipeline, hook, answer),
+            "AfterAllowTestTraffic" => {
+                let gate = &pipeline.given.test_traffic;
+                unasked(facts, gate, &facts.record.test_answers, hook, answer)
+            }
             "AfterAllowTraffic" => {
                 let gate = pipeline.given.production_traffic.as_ref()?;
                 unasked(facts, gate, &facts.record.production_answers, hook, answer)
@@ -134,23 +137,6 @@ fn differs(
 }
 
 /// Why green had not been healthy and given the expected answers by then; `None` if it had.
-fn untested(
-    facts: &Facts<'_>,
-    pipeline: &Pipeline<'_>,
-    hook: &HookCall,
-    answer: &HookAnswer,
-) -> Option<String> {
-    if answer.wanted == Some(0) {
-        return None;
-    }
-    if !was_healthy(facts, hook, answer) {
-        return Some("at no moment were all of green's targets healthy".to_owned());
-    }
-    let gate = &pipeline.given.test_traffic;
-    unasked(facts, gate, &facts.record.test_answers, hook, answer)
-}
-
-/// Why green had not given the expected answers by then; `None` if it had.
 fn unasked(
     facts: &Facts<'_>,
     gate: &TestTrafficGate,
@@ -160,6 +146,9 @@ fn unasked(
 ) -> Option<String> {
     if answer.wanted == Some(0) {
         return None;
+    }
+    if !was_healthy(facts, hook, answer) {
+        return Some("at no moment were all of green's targets healthy".to_owned());
     }
     let settled = hook.called_at + Duration::from_secs(gate.settle_seconds).saturating_sub(WHOLE);
     let counted = |given: &&TestAnswer| {

@@ -1,4 +1,4 @@
-//! Observes green through AWS and through the test listener, and answers the hook.
+//! Observes green through AWS and through a listener, and answers the hook.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -11,16 +11,21 @@ use lambda::{Caller, Deadline, Failure, Hook, Messenger, Start};
 use rules::codedeploy::Known;
 use rules::codedeploy::lifecycle::Stage;
 use rules::events::HookCall;
-use rules::gate::{Gate, Verdict};
+use rules::gate::Verdict;
 use rules::names::TargetGroupArn;
+use rules::observed::{Service, TaskSet};
 use rules::test_traffic::{self, Health, Through, Wanted};
 use serde_json::Value;
-use traffic::{Check, Settling, Stopwatch, failed, green_of, group_of};
+
+use crate::check::{Check, failed};
+use crate::stopwatch::{Settling, Stopwatch};
 
 /// Between two calls for target health.
 const PAUSE: Duration = Duration::from_secs(1);
 
-pub(crate) struct Handler {
+/// A gate's function: it answers the hook when green is healthy and has answered.
+pub struct Handler {
+    through: Through,
     start: Start<()>,
     codedeploy: CodeDeploy,
     ecs: Ecs,
@@ -38,8 +43,10 @@ enum Green {
 }
 
 impl Handler {
-    pub(crate) fn new(start: Start<()>, session: &aws::Session) -> Self {
+    /// The gate that asks through this listener.
+    pub fn new(through: Through, start: Start<()>, session: &aws::Session) -> Self {
         Self {
+            through,
             start,
             codedeploy: CodeDeploy::new(session),
             ecs: Ecs::new(session),
@@ -48,10 +55,14 @@ impl Handler {
         }
     }
 
-    pub(crate) async fn handle(&self, event: Value, deadline: Deadline) -> Result<Value, Failure> {
+    /// Handles one call of the hook.
+    ///
+    /// # Errors
+    /// It is no call of a hook, or its answer did not reach CodeDeploy.
+    pub async fn handle(&self, event: Value, deadline: Deadline) -> Result<Value, Failure> {
         let call = HookCall::parse(&event)?;
         let hook = Hook {
-            gate: Gate::TestTraffic,
+            gate: self.through.gate(),
             caller: Caller::CodeDeploy {
                 client: &self.codedeploy,
                 deployment: &call.deployment_id,
@@ -62,12 +73,13 @@ impl Handler {
         };
         // Where AWS or the load balancer gave no answer, nothing is known against green.
         let may_have_run = Cell::new(false);
-        hook.answer(&self.start, &may_have_run, |known| self.check(hook, known))
-            .await
+        // On the heap: the compiler computes the layout of what is nested in one another to a limited depth.
+        let answer = hook.answer(&self.start, &may_have_run, |known| self.check(hook, known));
+        Box::pin(answer).await
     }
 
     async fn check(&self, hook: Hook<'_>, known: Known) -> Result<Verdict, Failure> {
-        let gate = &known.pipeline.test_traffic;
+        let pipeline = &known.pipeline;
         let event = match hook.stage().await? {
             Stage::Waits(event) => event,
             // Answered all the same: if CodeDeploy's record lags, it waits for this call, and would for an hour. A call that is
@@ -80,11 +92,22 @@ impl Handler {
                 )));
             }
         };
-        let mut settling = Settling::new(event.started_at, gate.checks.settle);
+        let traffic = match self.through {
+            Through::TestListener => Some(&pipeline.test_traffic.checks),
+            Through::ProductionListener => pipeline.production_traffic.as_ref(),
+        };
+        // The table may have been taken out of the file since the deployment was created.
+        let Some(traffic) = traffic else {
+            return Ok(Verdict::Succeeded(format!(
+                "the pipeline has no `{}`",
+                self.through.setting()
+            )));
+        };
+        let mut settling = Settling::new(event.started_at, traffic.settle);
         let green = match self.wait_until_healthy(&known, &mut settling).await? {
             Green::Healthy(green) => green,
             Green::Unhealthy(why) => {
-                let seconds = gate.healthy_within.as_secs();
+                let seconds = pipeline.test_traffic.healthy_within.as_secs();
                 return Ok(failed(format!(
                     "green was not healthy within {seconds} seconds: {why}"
                 )));
@@ -95,7 +118,7 @@ impl Handler {
                 ));
             }
         };
-        if gate.checks.requests.is_empty() {
+        if traffic.requests.is_empty() {
             return Ok(Verdict::Succeeded(
                 "green is healthy; the pipeline asks for no requests".to_owned(),
             ));
@@ -103,15 +126,16 @@ impl Handler {
         let check = Check {
             codedeploy: &self.codedeploy,
             elb: &self.elb,
-            known: &known,
-            through: Through::TestListener,
-            traffic: &gate.checks,
+            pipeline,
+            through: self.through,
+            traffic,
             green: &green,
         };
         check.run(&mut settling).await
     }
 
-    /// Reads the service anew each time: it may be scaled meanwhile.
+    /// Reads the service anew each time: it may be scaled meanwhile. After the shift as before it: more targets than green has
+    /// tasks would answer for it.
     async fn wait_until_healthy(
         &self,
         known: &Known,
@@ -153,4 +177,21 @@ impl Handler {
             tokio::time::sleep(PAUSE).await;
         }
     }
+}
+
+fn green_of<'a>(known: &Known, service: &'a Service) -> Result<&'a TaskSet, Failure> {
+    service.green(&known.deployment.id).ok_or_else(|| {
+        Failure::Refused(format!(
+            "service `{}/{}` has no task set of this deployment",
+            known.pipeline.cluster, known.pipeline.service
+        ))
+    })
+}
+
+fn group_of(green: &TaskSet) -> Result<&TargetGroupArn, Failure> {
+    green
+        .load_balancer
+        .as_ref()
+        .and_then(|load_balancer| load_balancer.target_group.as_ref())
+        .ok_or_else(|| Failure::Refused(format!("task set `{}` has no target group", green.id)))
 }
