@@ -13,7 +13,7 @@ use lambda::{Caller, Deadline, Failure, Hook, Messenger, Start};
 use rules::events::{self, FinishEvent};
 use rules::gate::{Gate, Verdict};
 use rules::migration;
-use rules::migration::finish::{Act, End, Finish, Observed, Stopped, has_begun};
+use rules::migration::finish::{Act, End, Finish, Observed, Stopped, may_not_have_begun};
 use rules::names::DeploymentId;
 use rules::observed::Task;
 use rules::task_log::TaskLog;
@@ -84,12 +84,19 @@ impl Handler {
             }
             Act::StopAndFail(task, reason) => {
                 let stopped = self.stop(task, reason).await;
+                // It may have begun since it was described.
+                let after = match may_not_have_begun(task) {
+                    true => self.described(task).await,
+                    false => None,
+                };
                 // Only now: what it wrote last says how far it came.
                 let log = match &end.record.runs {
-                    Some(runs) if has_begun(task) => self.last_lines(task, &runs.container).await,
+                    Some(runs) if !may_not_have_begun(task) => {
+                        self.last_lines(task, &runs.container).await
+                    }
                     Some(_) | None => TaskLog::default(),
                 };
-                let verdict = end.failed(task, reason, stopped, log);
+                let verdict = end.failed(task, after.as_ref(), reason, stopped, log);
                 self.answer(end, &verdict, deadline).await?
             }
         };
@@ -115,6 +122,18 @@ impl Handler {
             deadline,
         };
         hook.deliver(&self.start, end.known.as_ref(), verdict).await
+    }
+
+    /// The task as ECS describes it now; none where it cannot be read.
+    async fn described(&self, task: &Task) -> Option<Task> {
+        let tasks = std::slice::from_ref(&task.arn);
+        match self.ecs.describe_tasks(&task.cluster, tasks).await {
+            Ok(described) => described.into_iter().next(),
+            Err(failed) => {
+                tracing::warn!(error = %failed, task = %task.arn, "migration not described");
+                None
+            }
+        }
     }
 
     async fn stop(&self, task: &Task, reason: &str) -> Stopped {

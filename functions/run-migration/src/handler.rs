@@ -23,6 +23,7 @@ use rules::migration::{self, MigrationTask, TaskRun};
 use rules::names::TaskArn;
 use rules::observed::Task;
 use rules::revision;
+use rules::task_log::TaskLog;
 use serde_json::Value;
 use tokio::time::Instant;
 
@@ -38,6 +39,28 @@ pub(crate) struct Handler {
     ecs: Ecs,
     scheduler: Scheduler,
     messenger: Messenger,
+}
+
+/// What this invocation knows of the migration's task.
+#[derive(Default)]
+struct Seen {
+    /// It may run, or have run: another invocation may have started it, which may have died since.
+    may_have_run: Cell<bool>,
+    /// This invocation made the schedule, which every invocation does before it starts a task.
+    made_schedule: Cell<bool>,
+}
+
+impl Seen {
+    /// The verdict where this invocation could start no task, and why.
+    fn not_started(&self, reason: String) -> Verdict {
+        match self.may_have_run.get() {
+            true => Verdict::Failed {
+                reason,
+                log: TaskLog::default(),
+            },
+            false => Verdict::NothingRan(reason),
+        }
+    }
 }
 
 impl Handler {
@@ -63,9 +86,9 @@ impl Handler {
             messenger: &self.messenger,
             deadline,
         };
-        let may_have_run = Cell::new(false);
-        hook.answer(&self.start, &may_have_run, |known| {
-            self.migrate(hook, &call, known, &may_have_run)
+        let seen = Seen::default();
+        hook.answer(&self.start, &seen.may_have_run, |known| {
+            self.migrate(hook, &call, known, &seen)
         })
         .await
     }
@@ -75,7 +98,7 @@ impl Handler {
         hook: Hook<'_>,
         call: &HookCall,
         known: Known,
-        may_have_run: &Cell<bool>,
+        seen: &Seen,
     ) -> Result<Verdict, Failure> {
         let deadline = hook.deadline;
         let pipeline = &known.pipeline;
@@ -108,14 +131,21 @@ impl Handler {
         if let Err(unfit) = fits {
             return Ok(Verdict::NothingRan(unfit.to_string()));
         }
-        match self.write_down(call, &known, &task, &event).await? {
-            Written::Ready => {
-                let answer = self.run_task(&known, &task, may_have_run).await?;
-                self.run(call, &known, &task, &event, answer, deadline)
+        let started = match self.write_down(call, &known, &task, &event, seen).await? {
+            Written::Ready => match self.run_task(&known, &task, seen).await? {
+                RunTaskAnswer::Started(started) => Ok(started),
+                RunTaskAnswer::Refused(failures) => Err(refused(&failures)),
+                RunTaskAnswer::Taken(tasks) => self.same(call, &known, &task, &tasks).await?,
+            },
+            Written::Running(task) => return Ok(runs_as(&task)),
+            Written::Refused(reason) => Err(reason),
+        };
+        match started {
+            Ok(started) => {
+                self.note(call, &known, &task, &event, &started, deadline)
                     .await
             }
-            Written::Running(task) => Ok(runs_as(&task)),
-            Written::Refused(reason) => Ok(Verdict::NothingRan(reason)),
+            Err(reason) => Ok(seen.not_started(reason)),
         }
     }
 
@@ -124,12 +154,13 @@ impl Handler {
         &self,
         known: &Known,
         task: &MigrationTask,
-        may_have_run: &Cell<bool>,
+        seen: &Seen,
     ) -> Result<RunTaskAnswer, CallFailed> {
-        let before = may_have_run.replace(true);
+        let before = seen.may_have_run.replace(true);
         let answer = self.ecs.run_task(&known.pipeline.cluster, task).await;
         let is_refused = match &answer {
-            Ok(_) => false,
+            Ok(RunTaskAnswer::Refused(_)) => true,
+            Ok(RunTaskAnswer::Started(_) | RunTaskAnswer::Taken(_)) => false,
             Err(failed) => match failed.kind {
                 Kind::Throttled
                 | Kind::Denied
@@ -141,34 +172,9 @@ impl Handler {
             },
         };
         if is_refused {
-            may_have_run.set(before);
+            seen.may_have_run.set(before);
         }
         answer
-    }
-
-    async fn run(
-        &self,
-        call: &HookCall,
-        known: &Known,
-        task: &MigrationTask,
-        event: &LifecycleEvent,
-        answer: RunTaskAnswer,
-        deadline: Deadline,
-    ) -> Result<Verdict, Failure> {
-        match answer {
-            RunTaskAnswer::Started(started) => {
-                self.note(call, known, task, event, &started, deadline)
-                    .await
-            }
-            RunTaskAnswer::Refused(failures) => Ok(Verdict::NothingRan(refused(&failures))),
-            RunTaskAnswer::Taken(tasks) => match self.same(call, known, task, &tasks).await? {
-                Ok(started) => {
-                    self.note(call, known, task, event, &started, deadline)
-                        .await
-                }
-                Err(reason) => Ok(Verdict::NothingRan(reason)),
-            },
-        }
     }
 
     /// The task that used the token up, where it is the migration of an older version.

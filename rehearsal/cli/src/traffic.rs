@@ -21,8 +21,8 @@ use tokio::task::JoinHandle;
 pub(crate) const PAUSE: Duration = Duration::from_millis(4);
 /// The maximum pause of a client that waits for a change.
 const CHANGELESS: Duration = Duration::from_millis(200);
-/// The time after which a person would have given up.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Real time, after which an answer is given up: long, since a busy machine may leave this process or the service waiting.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// The requested paths, in turn: a page, and one that reads the database.
 pub(crate) const PATHS: [&str; 2] = ["/", "/orders"];
 /// The answers of a client.

@@ -1,5 +1,6 @@
 //! The requests of one gate, and what must be true of the listener around them.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use aws::codedeploy::CodeDeploy;
@@ -33,6 +34,8 @@ pub(crate) struct Check<'a> {
     pub(crate) traffic: &'a Traffic,
     /// Green's target group.
     pub(crate) green: &'a TargetGroupArn,
+    /// Whether a request was sent.
+    pub(crate) has_asked: &'a Cell<bool>,
 }
 
 impl Check<'_> {
@@ -94,6 +97,7 @@ impl Check<'_> {
             return Ok(failed(elsewhere));
         }
         for request in &traffic.requests {
+            self.has_asked.set(true);
             if let Err(check_failed) = requests.ask(request).await {
                 return Ok(failed(check_failed));
             }

@@ -71,14 +71,21 @@ impl Handler {
             messenger: &self.messenger,
             deadline,
         };
-        // Where AWS or the load balancer gave no answer, nothing is known against green.
-        let may_have_run = Cell::new(false);
+        // Before the first request nothing is known against green.
+        let has_asked = Cell::new(false);
         // On the heap: the compiler computes the layout of what is nested in one another to a limited depth.
-        let answer = hook.answer(&self.start, &may_have_run, |known| self.check(hook, known));
+        let answer = hook.answer(&self.start, &has_asked, |known| {
+            self.check(hook, known, &has_asked)
+        });
         Box::pin(answer).await
     }
 
-    async fn check(&self, hook: Hook<'_>, known: Known) -> Result<Verdict, Failure> {
+    async fn check(
+        &self,
+        hook: Hook<'_>,
+        known: Known,
+        has_asked: &Cell<bool>,
+    ) -> Result<Verdict, Failure> {
         let pipeline = &known.pipeline;
         let event = match hook.stage().await? {
             Stage::Waits(event) => event,
@@ -130,6 +137,7 @@ impl Handler {
             through: self.through,
             traffic,
             green: &green,
+            has_asked,
         };
         check.run(&mut settling).await
     }

@@ -81,6 +81,40 @@ fn a_migration_that_ecs_has_no_room_for_did_not_run() {
     did_not_run(message);
 }
 
+/// An earlier invocation made the schedule and died: it may have started the task, whatever this one is answered.
+#[test]
+fn a_migration_that_an_earlier_invocation_may_have_started_is_not_said_not_to_have_run() {
+    let mut others = record(None);
+    others["hook_execution_ids"] = json!(["another"]);
+    let full: Vec<String> = (0..64).map(|number| number.to_string()).collect();
+    let mut often = record(None);
+    often["hook_execution_ids"] = json!(full);
+    let no_room: fn() -> Answer =
+        || Says(json!({"tasks": [], "failures": [{"reason": "RESOURCE:MEMORY"}]}));
+    let denied: fn() -> Answer = || Refuses("AccessDeniedException");
+    for (found, run_task, reason) in [
+        (record(None), no_room, "RESOURCE:MEMORY"),
+        (record(None), denied, "access denied"),
+        (others, no_room, "changed by other invocations"),
+        (often, no_room, "called too often"),
+    ] {
+        let invocation = started(move |operation, _| match operation {
+            "GetSchedule" => Some(scheduled(&found, DUE)),
+            "RunTask" => Some(run_task()),
+            _ => None,
+        });
+        let [message] = &invocation.messages[..] else {
+            panic!("{:?}", invocation.operations());
+        };
+        assert_eq!(message["outcome"], "migration-failed");
+        assert!(message["reason"].to_string().contains(reason), "{message}");
+        let summary = message["summary"].to_string();
+        assert!(!summary.contains("did not run"), "{summary}");
+        let database = message["database"].to_string();
+        assert!(database.contains("perhaps"), "{database}");
+    }
+}
+
 #[track_caller]
 fn did_not_run(message: &Value) {
     assert_eq!(message["outcome"], "migration-failed");

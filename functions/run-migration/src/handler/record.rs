@@ -11,7 +11,7 @@ use rules::names::TaskArn;
 use rules::observed::Task;
 use time::UtcDateTime;
 
-use super::Handler;
+use super::{Handler, Seen};
 
 /// CodeDeploy waits an hour for a hook, and Scheduler calls within the minute: what has not ended by then is ended, so that
 /// the answer still counts.
@@ -39,6 +39,7 @@ impl Handler {
         known: &Known,
         task: &MigrationTask,
         event: &LifecycleEvent,
+        seen: &Seen,
     ) -> Result<Written, Failure> {
         let name = migration::schedule_name(&call.deployment_id);
         for _ in 0..WRITTEN_AT_MOST {
@@ -56,10 +57,19 @@ impl Handler {
                 let at = latest.min(now + time_out(known));
                 let schedule = self.schedule(&record_of(call, known, task), at)?;
                 match self.scheduler.create_schedule(&schedule).await? {
-                    Created::New => return Ok(Written::Ready),
+                    Created::New => {
+                        seen.made_schedule.set(true);
+                        return Ok(Written::Ready);
+                    }
                     Created::Exists => continue,
                 }
             };
+            let is_ours = seen.made_schedule.get()
+                && record.executions == [call.execution_id.clone()]
+                && record.task.is_none();
+            if !is_ours {
+                seen.may_have_run.set(true);
+            }
             match record.note(&call.execution_id) {
                 Noted::Known => {
                     return Ok(record.task.map_or(Written::Ready, Written::Running));

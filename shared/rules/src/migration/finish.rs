@@ -261,12 +261,15 @@ fn timed_out(waiting: &Waiting, observed: &Observed) -> Result<Act, Early> {
     let verdict = match described {
         Described::This(task) => {
             let minutes = record.timeout_minutes;
-            let reason = match has_begun(task) {
-                true => format!("the migration ran longer than its {minutes} minutes"),
-                false => format!(
-                    "the migration did not start within its {minutes} minutes (its task was {})",
-                    task.last_status
+            let status = task.last_status.as_str();
+            let reason = match status {
+                PROVISIONING => format!(
+                    "the migration did not start within its {minutes} minutes (its task was {status})"
                 ),
+                PENDING => format!(
+                    "the migration did not end within its {minutes} minutes (its task was {status})"
+                ),
+                _ => format!("the migration ran longer than its {minutes} minutes"),
             };
             return Ok(Act::StopAndFail(task.clone(), reason));
         }
@@ -332,10 +335,19 @@ fn delivered(known: Option<&Known>, verdict: Verdict) -> Verdict {
 }
 
 impl End {
-    /// The verdict of a task that was stopped because its time was up; `stopped` says what became of that.
-    pub fn failed(&self, task: &Task, reason: &str, stopped: Stopped, log: TaskLog) -> Verdict {
+    /// The verdict of a task that was stopped because its time was up; `stopped` says what became of that, and `after` is the
+    /// task as ECS describes it then.
+    pub fn failed(
+        &self,
+        task: &Task,
+        after: Option<&Task>,
+        reason: &str,
+        stopped: Stopped,
+        log: TaskLog,
+    ) -> Verdict {
+        let ran_nothing = may_not_have_begun(task) && after.is_some_and(shows_no_container);
         let verdict = match stopped {
-            Stopped::Yes if !has_begun(task) => {
+            Stopped::Yes if ran_nothing => {
                 Verdict::NothingRan(format!("{reason}, and was stopped"))
             }
             Stopped::Yes => Verdict::Failed {
@@ -360,12 +372,20 @@ pub enum Stopped {
     No,
 }
 
-/// Whether any container of a task may have run. While one is PROVISIONING or PENDING, ECS makes its network and pulls its
-/// images.
-pub fn has_begun(task: &Task) -> bool {
-    let is_waiting = matches!(task.last_status.as_str(), "PROVISIONING" | "PENDING");
-    let ended = |container: &TaskContainer| container.exit_code.is_some();
-    !is_waiting || task.started_at.is_some() || task.containers.iter().any(ended)
+/// The first status of a task: its network is made, and none of its containers.
+const PROVISIONING: &str = "PROVISIONING";
+/// A task of which not every container has begun. Others may run already: a task is `RUNNING` when all of its containers are.
+const PENDING: &str = "PENDING";
+
+/// Whether no container of a task may have run when it was described. It may have since.
+pub fn may_not_have_begun(task: &Task) -> bool {
+    task.last_status == PROVISIONING && shows_no_container(task)
+}
+
+fn shows_no_container(task: &Task) -> bool {
+    let has_run =
+        |container: &TaskContainer| container.exit_code.is_some() || container.runtime_id.is_some();
+    task.started_at.is_none() && !task.containers.iter().any(has_run)
 }
 
 impl Search {

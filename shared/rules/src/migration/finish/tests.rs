@@ -343,6 +343,7 @@ fn a_failure_after_the_end_is_too_late() {
     };
     let verdict = end.failed(
         &task(None),
+        None,
         "it ran longer",
         Stopped::Yes,
         TaskLog::default(),
@@ -353,17 +354,20 @@ fn a_failure_after_the_end_is_too_late() {
 /// A task that never got as far as running its containers changed no database.
 #[test]
 fn a_migration_whose_time_is_up_before_it_began_did_not_run() {
-    let of = |status: &str, started: bool, stopped| {
+    let in_status = |status: &str| {
         let mut task = task(None);
         task.last_status = status.to_owned();
-        task.started_at = task.started_at.filter(|_| started);
+        task.started_at = None;
+        task
+    };
+    let of = |task: Task, after: Option<&Task>, stopped| {
         let Ok(Finish::End(end)) = World::new(described(task)).decide(&time_out()).0 else {
             panic!("the time is up");
         };
         let Act::StopAndFail(task, reason) = &end.act else {
             panic!("it is stopped");
         };
-        match end.failed(task, reason, stopped, TaskLog::default()) {
+        match end.failed(task, after, reason, stopped, TaskLog::default()) {
             Verdict::Failed { reason, .. } => format!("failed: {reason}"),
             Verdict::NothingRan(reason) => format!("nothing ran: {reason}"),
             Verdict::Succeeded(reason)
@@ -372,28 +376,32 @@ fn a_migration_whose_time_is_up_before_it_began_did_not_run() {
             | Verdict::Ignored(reason) => reason,
         }
     };
-    for status in ["PROVISIONING", "PENDING"] {
+    let provisioning = || in_status("PROVISIONING");
+    let stopped_after = in_status("DEPROVISIONING");
+    let not_started =
+        "the migration did not start within its 30 minutes (its task was PROVISIONING)";
+    assert_eq!(
+        of(provisioning(), Some(&stopped_after), Stopped::Yes),
+        format!("nothing ran: {not_started}, and was stopped")
+    );
+    // It may have begun in between, or that cannot be read.
+    let mut began = stopped_after.clone();
+    began.containers[0].runtime_id = Some("8f3c1a7c-1".to_owned());
+    let stopped = format!("failed: {not_started} and was stopped");
+    assert_eq!(of(provisioning(), Some(&began), Stopped::Yes), stopped);
+    assert_eq!(of(provisioning(), None, Stopped::Yes), stopped);
+    assert_eq!(
+        of(provisioning(), Some(&stopped_after), Stopped::No),
+        format!("failed: {not_started} and could not be stopped: it may still run")
+    );
+    // Another container waits for the migration's, which runs.
+    assert_eq!(
+        of(in_status("PENDING"), Some(&stopped_after), Stopped::Yes),
+        "failed: the migration did not end within its 30 minutes (its task was PENDING) and was stopped"
+    );
+    for status in ["RUNNING", "ACTIVATING", "STOPPING"] {
         assert_eq!(
-            of(status, false, Stopped::Yes),
-            format!(
-                "nothing ran: the migration did not start within its 30 minutes (its task was {status}), and was stopped"
-            )
-        );
-        assert_eq!(
-            of(status, false, Stopped::No),
-            format!(
-                "failed: the migration did not start within its 30 minutes (its task was {status}) and could not be stopped: it may \
-                 still run"
-            )
-        );
-    }
-    for (status, started) in [
-        ("RUNNING", true),
-        ("ACTIVATING", false),
-        ("STOPPING", false),
-    ] {
-        assert_eq!(
-            of(status, started, Stopped::Yes),
+            of(in_status(status), Some(&stopped_after), Stopped::Yes),
             "failed: the migration ran longer than its 30 minutes and was stopped"
         );
     }
