@@ -51,9 +51,9 @@ fn is_sound(config: &Config) {
             pipeline.name
         );
         if let Ok(tag) = pipeline.tag.to_string().parse() {
-            let follows = config.following(&pipeline.repository, &tag);
+            let mut follows = config.following(&pipeline.repository, &tag);
             assert!(
-                follows.iter().any(|found| std::ptr::eq(*found, pipeline)),
+                follows.any(|found| std::ptr::eq(found, pipeline)),
                 "{}",
                 pipeline.tag
             );

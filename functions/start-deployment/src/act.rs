@@ -303,7 +303,10 @@ impl Handler {
         };
         let unusable = |unusable: revision::Unusable| Failure::Refused(unusable.to_string());
         let production = &observation.production;
-        let host = &started.extra.registry;
+        let host = &reconciliation
+            .pipeline
+            .registry
+            .host(&started.extra.registry);
         match reconciliation.pipeline.revision_from {
             RevisionFrom::Production => {
                 let (definition, matching) = (&production.definition, &production.matching);

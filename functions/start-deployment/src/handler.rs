@@ -13,7 +13,7 @@ use futures_util::lock::Mutex;
 use lambda::{Deadline, Failure, Messenger, Start, Started, ThrottledBatch};
 use rules::covered::Covered;
 use rules::environment::{Mode, Starting};
-use rules::events::{self, StartEvent};
+use rules::events::{Origin, StartEvent};
 use rules::names::PipelineName;
 use rules::reconcile::{self, Concerned, Effect, NothingToDo, Reconciliation, Search};
 use serde_json::{Value, json};
@@ -60,15 +60,17 @@ impl Handler {
     /// after all others, so that Lambda delivers the event again; then those are found to be under way.
     pub(crate) async fn handle(&self, event: Value, deadline: Deadline) -> Result<Value, Failure> {
         let started = self.start.as_ref().map_err(Failure::from)?;
-        if let Some(reason) = events::other_account(&event, &started.settings.topic) {
+        let origin = Origin::of(&event, &started.settings.topic);
+        if let Some(reason) = reconcile::elsewhere(&started.config, &origin) {
             return Ok(nothing_reconciled(&reason));
         }
         let event = StartEvent::parse(&event)?;
-        let reconciliations =
-            reconcile::concerned(&started.config, &event).map_err(|nothing| match nothing {
+        let reconciliations = reconcile::concerned(&started.config, &event, &origin).map_err(
+            |nothing| match nothing {
                 NothingToDo::NoSuchPipeline { .. } => Failure::Refused(nothing.to_string()),
                 NothingToDo::Unreadable(error) => Failure::from(error),
-            })?;
+            },
+        )?;
         let reconciliations = match reconciliations {
             Concerned::Reconciliations(reconciliations) => reconciliations,
             Concerned::None(reason) => return Ok(nothing_reconciled(&reason)),

@@ -24,8 +24,9 @@ const LAYER_FOLDER: &str = "/opt/";
 
 /// The resource types that are evaluated, or have no effect in a rehearsal. The effect of any other type is unknown, so
 /// it is an error.
-const RESOURCES: [&str; 9] = [
+const RESOURCES: [&str; 10] = [
     "AWS::CloudWatch::Alarm",
+    "AWS::Events::EventBusPolicy",
     "AWS::IAM::Role",
     "AWS::Logs::LogGroup",
     "AWS::SNS::Subscription",

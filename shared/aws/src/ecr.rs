@@ -1,7 +1,9 @@
 //! ECR: which images are in a repository.
 
 use aws_sdk_ecr::Client;
+use aws_sdk_ecr::config::Region;
 use aws_sdk_ecr::types::{DescribeImagesFilter, ImageFailureCode, ImageIdentifier, TagStatus};
+use rules::config::{Pipeline, Registry};
 use rules::names::{Digest, Repository, Tag};
 use rules::observed::ImageDetail;
 use serde_json::Value;
@@ -16,6 +18,30 @@ use crate::wire::AskedAt;
 #[derive(Debug, Clone)]
 pub struct Ecr {
     client: Client,
+}
+
+/// A repository, and the registry that it lies in.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The registry.
+    pub registry: &'a Registry,
+    /// The repository.
+    pub repository: &'a Repository,
+}
+
+impl<'a> Place<'a> {
+    /// Where a pipeline's images lie.
+    pub fn of(pipeline: &'a Pipeline) -> Self {
+        Self {
+            registry: &pipeline.registry,
+            repository: &pipeline.repository,
+        }
+    }
+
+    /// None for the caller's own, which ECR takes where none is said.
+    fn registry_id(&self) -> Option<String> {
+        self.registry.account.as_ref().map(ToString::to_string)
+    }
 }
 
 /// What a tag points at.
@@ -38,46 +64,61 @@ impl Ecr {
         }
     }
 
+    /// The client of a registry's Region; all of them share one pool of connections.
+    fn client(&self, place: Place<'_>) -> Client {
+        match &place.registry.region {
+            None => self.client.clone(),
+            Some(region) => {
+                let config = self.client.config().to_builder();
+                let region = Region::new(region.to_string());
+                Client::from_conf(config.region(region).build())
+            }
+        }
+    }
+
     /// What the tag points at now.
     pub async fn describe_image_by_tag(
         &self,
-        repository: &Repository,
+        place: Place<'_>,
         tag: &Tag,
     ) -> Result<Pointed, CallFailed> {
-        let call = Call::new(OPERATION, format!("{repository}:{tag}"));
+        let call = Call::new(OPERATION, format!("{}:{tag}", place.repository));
         let identifier = ImageIdentifier::builder().image_tag(tag.as_str()).build();
-        self.describe_image(call, repository, identifier).await
+        self.describe_image(call, place, identifier).await
     }
 
     /// The image with this digest; none when it was deleted.
     pub async fn describe_image_by_digest(
         &self,
-        repository: &Repository,
+        place: Place<'_>,
         digest: &Digest,
     ) -> Result<Pointed, CallFailed> {
-        let call = Call::new(OPERATION, format!("{repository}@{}", digest.short()));
+        let call = Call::new(
+            OPERATION,
+            format!("{}@{}", place.repository, digest.short()),
+        );
         let identifier = ImageIdentifier::builder().image_digest(digest.as_str());
-        self.describe_image(call, repository, identifier.build())
-            .await
+        self.describe_image(call, place, identifier.build()).await
     }
 
     /// Every image that has a tag, and when ECR was asked for the last of them.
     pub async fn describe_tagged_images(
         &self,
-        repository: &Repository,
+        place: Place<'_>,
     ) -> Result<(Vec<ImageDetail>, Option<UtcDateTime>), CallFailed> {
-        let call = Call::new(OPERATION, repository.as_str());
+        let call = Call::new(OPERATION, place.repository.as_str());
         let asked_at = AskedAt::default();
         let tagged = DescribeImagesFilter::builder()
             .tag_status(TagStatus::Tagged)
             .build();
+        let client = self.client(place);
         let (mut images, mut next) = (Vec::new(), None);
         loop {
             // The SDK's paginator takes no interceptor.
-            let page = self
-                .client
+            let page = client
                 .describe_images()
-                .repository_name(repository.as_str())
+                .set_registry_id(place.registry_id())
+                .repository_name(place.repository.as_str())
                 .filter(tagged.clone())
                 .max_results(IMAGES_PER_PAGE)
                 .set_next_token(next)
@@ -100,18 +141,19 @@ impl Ecr {
     /// digest of either for a task that runs such an image.
     pub async fn batch_get_image_manifests(
         &self,
-        repository: &Repository,
+        place: Place<'_>,
         digest: &Digest,
     ) -> Result<Vec<Digest>, CallFailed> {
         let call = Call::new(
             "ecr:BatchGetImage",
-            format!("{repository}@{}", digest.short()),
+            format!("{}@{}", place.repository, digest.short()),
         );
         let image = ImageIdentifier::builder().image_digest(digest.as_str());
         let answer = self
-            .client
+            .client(place)
             .batch_get_image()
-            .repository_name(repository.as_str())
+            .set_registry_id(place.registry_id())
+            .repository_name(place.repository.as_str())
             .image_ids(image.build())
             .set_accepted_media_types(Some(INDEXES.map(str::to_owned).to_vec()))
             .send()
@@ -146,14 +188,15 @@ impl Ecr {
     async fn describe_image(
         &self,
         call: Call,
-        repository: &Repository,
+        place: Place<'_>,
         image: ImageIdentifier,
     ) -> Result<Pointed, CallFailed> {
         let asked_at = AskedAt::default();
         let sent = self
-            .client
+            .client(place)
             .describe_images()
-            .repository_name(repository.as_str())
+            .set_registry_id(place.registry_id())
+            .repository_name(place.repository.as_str())
             .image_ids(image)
             .customize()
             .interceptor(asked_at.clone())

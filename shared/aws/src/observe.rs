@@ -19,7 +19,7 @@ use tokio::try_join;
 
 use crate::CallFailed;
 use crate::codedeploy::CodeDeploy;
-use crate::ecr::Ecr;
+use crate::ecr::{Ecr, Place};
 use crate::ecs::Ecs;
 
 /// Observes pipelines.
@@ -187,16 +187,12 @@ impl Observer {
         &self,
         reconciliation: &Reconciliation<'_>,
     ) -> Result<(Option<Candidate>, Option<UtcDateTime>), CallFailed> {
-        let repository = &reconciliation.pipeline.repository;
+        let place = Place::of(reconciliation.pipeline);
         let pointed = match &reconciliation.search {
-            Search::Tag(tag) => self.ecr.describe_image_by_tag(repository, tag).await?,
-            Search::Digest(digest) => {
-                self.ecr
-                    .describe_image_by_digest(repository, digest)
-                    .await?
-            }
+            Search::Tag(tag) => self.ecr.describe_image_by_tag(place, tag).await?,
+            Search::Digest(digest) => self.ecr.describe_image_by_digest(place, digest).await?,
             Search::All => {
-                let (found, asked_at) = self.ecr.describe_tagged_images(repository).await?;
+                let (found, asked_at) = self.ecr.describe_tagged_images(place).await?;
                 return Ok((reconciliation.candidate(&found, asked_at), asked_at));
             }
         };

@@ -100,6 +100,18 @@ name!(
     repository::is_registry
 );
 name!(
+    /// The id of an AWS account.
+    AccountId,
+    "the id of an AWS account: 12 digits",
+    |text| text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit())
+);
+name!(
+    /// A Region of AWS, by its code.
+    Region,
+    "the code of an AWS Region such as `eu-central-1`",
+    repository::is_region
+);
+name!(
     /// An image tag: what people call an image.
     Tag,
     "an image tag: 1 to 128 letters, digits and `._-`, not beginning with `.` or `-`",
@@ -208,6 +220,30 @@ name!(
     "a Lambda function's name (not its ARN): 1 to 64 letters, digits, `-` and `_`",
     |text| text.len() <= 64 && ecs_name(text)
 );
+
+impl RegistryHost {
+    /// The host of the registry of another account or Region in the same partition; what is left out stays.
+    pub fn at(&self, account: Option<&AccountId>, region: Option<&Region>) -> Self {
+        let (account, region) = (account.map(AccountId::as_str), region.map(Region::as_str));
+        Self(repository::at(self.as_str(), account, region))
+    }
+}
+
+impl TopicArn {
+    /// The Region that it names.
+    pub fn region(&self) -> &str {
+        self.part(3)
+    }
+
+    /// The account that it names.
+    pub fn account(&self) -> &str {
+        self.part(4)
+    }
+
+    fn part(&self, index: usize) -> &str {
+        self.as_str().split(':').nth(index).unwrap_or_default()
+    }
+}
 
 impl RevisionArn {
     /// `family:revision`, as people write it.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use time::UtcDateTime;
 
 use crate::config::{Config, Pipeline};
-use crate::events::{Request, StartEvent, Subject, UnreadableEvent, Wanted, Way};
+use crate::events::{Origin, Request, StartEvent, Subject, UnreadableEvent, Wanted, Way};
 use crate::names::{Digest, Image, Repository, Tag, shortened};
 use crate::observed::ImageDetail;
 use crate::start::{AskedBy, Candidate, Chosen, Force, Observed, Skip};
@@ -89,11 +89,20 @@ pub enum NothingToDo {
     Unreadable(#[from] UnreadableEvent),
 }
 
-/// The pipelines that an event concerns.
+/// The pipelines that an event of this account and Region concerns.
 ///
 /// # Errors
 /// A request names a pipeline that is not configured, or the event is about a pipeline and cannot be read.
-pub fn concerned<'a>(config: &'a Config, event: &StartEvent) -> Result<Concerned<'a>, NothingToDo> {
+pub fn concerned<'a>(
+    config: &'a Config,
+    event: &StartEvent,
+    origin: &Origin,
+) -> Result<Concerned<'a>, NothingToDo> {
+    if !is_of_a_registry(event)
+        && let Some(reason) = origin.elsewhere()
+    {
+        return Ok(Concerned::None(reason));
+    }
     Ok(match event {
         StartEvent::Ignored(reason) => Concerned::None(reason.clone()),
         StartEvent::Routine => {
@@ -107,35 +116,59 @@ pub fn concerned<'a>(config: &'a Config, event: &StartEvent) -> Result<Concerned
             None => no_such_group(application.as_str(), deployment_group.as_str()),
         },
         StartEvent::Pushed { image, tag, at } => {
-            let following = config.following(&image.repository, tag);
-            if following.is_empty() {
-                return Ok(Concerned::None(nobody_follows(
-                    config,
-                    &image.repository,
-                    tag,
-                )));
+            let following: Vec<_> = config
+                .following(&image.repository, tag)
+                .filter(|pipeline| origin.is_of(&pipeline.registry))
+                .map(|pipeline| pushed(pipeline, image, tag, *at))
+                .collect();
+            match following.is_empty() {
+                true => Concerned::None(nobody_follows(config, origin, &image.repository, tag)),
+                false => Concerned::Reconciliations(following),
             }
-            Concerned::Reconciliations(
-                following
-                    .into_iter()
-                    .map(|pipeline| pushed(pipeline, image, tag, *at))
-                    .collect(),
-            )
         }
         StartEvent::Asked(request) => Concerned::Reconciliations(vec![asked(config, request)?]),
-        StartEvent::Unreadable { subject, error } => unreadable(config, subject, error)?,
+        StartEvent::Unreadable { subject, error } => unreadable(config, origin, subject, error)?,
     })
+}
+
+/// The reason why an event concerns no pipeline, whatever it says: it is of an account or Region where the stack is not, and no
+/// pipeline's registry.
+pub fn elsewhere(config: &Config, origin: &Origin) -> Option<String> {
+    let mut registries = config.pipelines.iter().map(|pipeline| &pipeline.registry);
+    match registries.any(|registry| origin.is_of(registry)) {
+        true => None,
+        false => origin.elsewhere(),
+    }
+}
+
+/// Only a registry may be elsewhere.
+fn is_of_a_registry(event: &StartEvent) -> bool {
+    match event {
+        StartEvent::Pushed { .. }
+        | StartEvent::Unreadable {
+            subject: Subject::Repository(_),
+            ..
+        } => true,
+        StartEvent::DeploymentEnded { .. }
+        | StartEvent::Routine
+        | StartEvent::Asked(_)
+        | StartEvent::Ignored(_)
+        | StartEvent::Unreadable { .. } => false,
+    }
 }
 
 fn unreadable<'a>(
     config: &Config,
+    origin: &Origin,
     subject: &Subject,
     error: &UnreadableEvent,
 ) -> Result<Concerned<'a>, UnreadableEvent> {
     match subject {
         Subject::Repository(repository) => {
             let mut pipelines = config.pipelines.iter();
-            if pipelines.any(|pipeline| pipeline.repository.as_str() == repository) {
+            if pipelines.any(|pipeline| {
+                pipeline.repository.as_str() == repository && origin.is_of(&pipeline.registry)
+            }) {
                 return Err(error.clone());
             }
             Ok(Concerned::None(no_such_repository(repository)))
@@ -234,11 +267,11 @@ fn due(rule: &TagRule) -> Search {
     }
 }
 
-fn nobody_follows(config: &Config, repository: &Repository, tag: &Tag) -> String {
+fn nobody_follows(config: &Config, origin: &Origin, repository: &Repository, tag: &Tag) -> String {
     let rules: Vec<String> = config
         .pipelines
         .iter()
-        .filter(|pipeline| pipeline.repository == *repository)
+        .filter(|pipeline| pipeline.repository == *repository && origin.is_of(&pipeline.registry))
         .map(|pipeline| {
             let (rule, why) = (&pipeline.tag, pipeline.tag.mismatch(tag));
             why.map_or_else(|| format!("`{rule}`"), |why| format!("`{rule}` ({why})"))

@@ -89,11 +89,11 @@ impl Matching {
 /// There is none, or one that the configuration names is missing.
 pub fn matching(pipeline: &Pipeline, definition: &TaskDefinition) -> Result<Matching, Unusable> {
     let containers = containers(definition)?;
-    let own_registry = Registry::own(definition);
+    let registry = Registry::followed(&pipeline.registry, definition);
     let repository = pipeline.repository.as_str();
     let indexes = if pipeline.containers.is_empty() {
         let own = |container: &Value| {
-            Reference::of(container).is_some_and(|image| image.is_of(own_registry, repository))
+            Reference::of(container).is_some_and(|image| image.is_of(registry, repository))
         };
         let indexes: Vec<usize> = (0..containers.len())
             .filter(|index| own(&containers[*index]))
@@ -127,7 +127,7 @@ pub fn matching(pipeline: &Pipeline, definition: &TaskDefinition) -> Result<Matc
             .collect::<Result<_, _>>()?
     };
     let image = pinned(indexes.iter().map(|index| &containers[*index]), |image| {
-        image.is_of(own_registry, repository)
+        image.is_of(registry, repository)
     });
     Ok(Matching { indexes, image })
 }
@@ -228,7 +228,7 @@ fn pinned<'a>(
 }
 
 /// What RegisterTaskDefinition is sent: the revision as it came, with the image in the matching containers. A container keeps
-/// the host by which it reached this registry, over FIPS for example; one that ran something else gets `host`.
+/// the host by which it reached the registry of `host`, over FIPS for example; one that ran something else gets `host`.
 ///
 /// # Errors
 /// The revision is not one that can be copied.
@@ -251,8 +251,7 @@ pub fn next(
     for field in OUTPUT_ONLY {
         request.shift_remove(field);
     }
-    let own_registry =
-        Registry::own(definition).ok_or(malformed("its ARN names no account and Region"))?;
+    let registry = Registry::of_host(host.as_str());
     let containers = request
         .get_mut("containerDefinitions")
         .and_then(Value::as_array_mut);
@@ -261,7 +260,7 @@ pub fn next(
         let container = containers
             .get_mut(*index)
             .ok_or(malformed("it changed while it was read"))?;
-        let now = Reference::of(container).filter(|now| now.registry == Some(own_registry));
+        let now = Reference::of(container).filter(|now| now.registry == registry);
         let host = now.map_or_else(|| host.to_string(), |now| now.host.to_owned());
         container["image"] = format!("{host}/{}@{}", image.repository, image.digest).into();
     }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use rules::config::Config;
-use rules::events::{self, StartEvent};
+use rules::events::{self, Origin, StartEvent};
 use rules::reconcile::{self, Concerned};
 use serde_json::{Value, json};
 
@@ -58,11 +58,12 @@ fn an_event_with_anything_in_any_place_is_read_or_refused_with_a_reason() {
 #[test]
 fn whatever_is_in_an_event_only_pipelines_that_follow_it_are_reconciled() {
     let config = Config::parse(&repository::text("config/pipelines.toml")).unwrap();
+    let here = Origin::of(&Value::Null, &TOPIC.parse().unwrap());
     check(|event| {
         let Ok(read) = StartEvent::parse(event) else {
             return;
         };
-        match reconcile::concerned(&config, &read) {
+        match reconcile::concerned(&config, &read, &here) {
             Ok(Concerned::Reconciliations(reconciliations)) => {
                 assert!(!reconciliations.is_empty());
                 if let StartEvent::Pushed { image, tag, at: _ } = &read {

@@ -170,6 +170,16 @@ fn what_is_no_single_pattern_of_names_is_refused() {
             ][..],
         ),
         (
+            "RegistryAccount",
+            &["", "444455556666"],
+            &["*", "44445555666", "arn:aws:iam::444455556666:root"],
+        ),
+        (
+            "RegistryRegion",
+            &["", "eu-west-1", "us-gov-east-1"],
+            &["*", "eu-west", "eu-west-1a", "Europe"],
+        ),
+        (
             "Clusters",
             &["*", "prod", "prod-?"],
             &[

@@ -10,6 +10,7 @@ use rules::start::{self, Candidate, Compared, Deployed, RunningImage};
 use tokio::try_join;
 
 use super::{Observation, ObserveFailed, Observer, Production};
+use crate::ecr::Place;
 use crate::ecs::Tasks;
 use crate::{CallFailed, Kind};
 
@@ -83,7 +84,7 @@ impl Observer {
         // Without this the same image would be deployed once more on the day that Greenlight is installed.
         let manifests = self
             .ecr
-            .batch_get_image_manifests(&pipeline.repository, due)
+            .batch_get_image_manifests(Place::of(pipeline), due)
             .await?;
         Ok(if manifests.contains(runs) {
             RunningImage::Known(due.clone())
@@ -161,7 +162,7 @@ impl Observer {
     ) -> Result<Option<Compared>, CallFailed> {
         let in_ecr = self
             .ecr
-            .describe_image_by_digest(&pipeline.repository, &deployed.digest)
+            .describe_image_by_digest(Place::of(pipeline), &deployed.digest)
             .await?;
         Ok(deployed.known(in_ecr.image))
     }

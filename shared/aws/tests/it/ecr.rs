@@ -1,7 +1,8 @@
 //! ECR.
 
 use aws::Kind;
-use aws::ecr::Ecr;
+use aws::ecr::{Ecr, Place};
+use rules::config::Registry;
 use rules::names::{Digest, Repository, Tag};
 use serde_json::{Value, json};
 use time::macros::utc_datetime;
@@ -24,8 +25,26 @@ fn image(digit: char, tags: &[&str]) -> Value {
     })
 }
 
-fn repository() -> Repository {
-    "shop/web".parse().unwrap()
+/// `shop/web` in the caller's own registry, or in this one.
+struct There {
+    registry: Registry,
+    repository: Repository,
+}
+
+impl There {
+    fn place(&self) -> Place<'_> {
+        Place {
+            registry: &self.registry,
+            repository: &self.repository,
+        }
+    }
+}
+
+fn own() -> There {
+    There {
+        registry: Registry::default(),
+        repository: "shop/web".parse().unwrap(),
+    }
 }
 
 fn tags(names: &[&str]) -> Vec<Tag> {
@@ -41,7 +60,7 @@ async fn a_tag_gives_the_image_that_it_points_at() {
     .await;
     let tag: Tag = "latest".parse().unwrap();
     let pointed = Ecr::new(&server.session())
-        .describe_image_by_tag(&repository(), &tag)
+        .describe_image_by_tag(own().place(), &tag)
         .await
         .unwrap();
     assert!(pointed.asked_at.is_some(), "every answer states its date");
@@ -70,7 +89,7 @@ async fn a_digest_gives_its_image_with_or_without_tags() {
         Server::answering([answer(200, &json!({"imageDetails": [image('b', &[])]}))]).await;
     let given: Digest = digest('b').parse().unwrap();
     let found = Ecr::new(&server.session())
-        .describe_image_by_digest(&repository(), &given)
+        .describe_image_by_digest(own().place(), &given)
         .await
         .unwrap()
         .image
@@ -99,11 +118,11 @@ async fn no_image_is_none_and_no_repository_is_an_error() {
     .await;
     let ecr = Ecr::new(&server.session());
     let tag: Tag = "latest".parse().unwrap();
-    let pointed = ecr.describe_image_by_tag(&repository(), &tag).await;
+    let pointed = ecr.describe_image_by_tag(own().place(), &tag).await;
     let pointed = pointed.unwrap();
     assert_eq!((pointed.image, pointed.asked_at.is_some()), (None, true));
     let failed = ecr
-        .describe_image_by_tag(&repository(), &tag)
+        .describe_image_by_tag(own().place(), &tag)
         .await
         .unwrap_err();
     assert_eq!(failed.kind, Kind::NotFound);
@@ -130,7 +149,7 @@ async fn tagged_images_come_from_every_page_and_strange_tags_are_left_out() {
     ])
     .await;
     let (found, asked_at) = Ecr::new(&server.session())
-        .describe_tagged_images(&repository())
+        .describe_tagged_images(own().place())
         .await
         .unwrap();
     assert!(asked_at.is_some());
@@ -176,8 +195,8 @@ async fn an_index_gives_its_manifests_and_anything_else_none() {
     .await;
     let ecr = Ecr::new(&server.session());
     let given: Digest = digest('a').parse().unwrap();
-    let repository = repository();
-    let manifests = || ecr.batch_get_image_manifests(&repository, &given);
+    let own = own();
+    let manifests = || ecr.batch_get_image_manifests(own.place(), &given);
     let [b, c] = ['b', 'c'].map(|digit| digest(digit).parse::<Digest>().unwrap());
     assert_eq!(manifests().await, Ok(vec![b, c]));
     assert_eq!(manifests().await, Ok(vec![]));
@@ -192,4 +211,39 @@ async fn an_index_gives_its_manifests_and_anything_else_none() {
     let sent = server.requests()[0].json();
     assert_eq!(sent["imageIds"], json!([{"imageDigest": digest('a')}]));
     assert_eq!(sent["acceptedMediaTypes"].as_array().map(Vec::len), Some(2));
+}
+
+#[tokio::test]
+async fn the_registry_of_another_account_and_region_is_asked_there() {
+    let nothing = || {
+        answer(
+            200,
+            &json!({"imageDetails": [], "images": [], "failures": []}),
+        )
+    };
+    let server = Server::answering(std::array::from_fn::<_, 6, _>(|_| nothing())).await;
+    let ecr = Ecr::new(&server.session());
+    let there = There {
+        registry: Registry {
+            account: Some("444455556666".parse().unwrap()),
+            region: Some("eu-west-1".parse().unwrap()),
+        },
+        ..own()
+    };
+    let (tag, image): (Tag, Digest) = ("latest".parse().unwrap(), digest('a').parse().unwrap());
+    let own = own();
+    for place in [there.place(), own.place()] {
+        ecr.describe_image_by_tag(place, &tag).await.unwrap();
+        ecr.describe_tagged_images(place).await.unwrap();
+        ecr.batch_get_image_manifests(place, &image).await.unwrap();
+    }
+    let asked: Vec<_> = server
+        .requests()
+        .into_iter()
+        .map(|request| (request.json()["registryId"].clone(), request.region))
+        .collect();
+    let there = (json!("444455556666"), "eu-west-1".to_owned());
+    let here = (Value::Null, "eu-central-1".to_owned());
+    assert_eq!(asked[..3], [there.clone(), there.clone(), there]);
+    assert_eq!(asked[3..], [here.clone(), here.clone(), here]);
 }

@@ -42,6 +42,8 @@ pub(crate) struct Request {
     pub(crate) target: String,
     pub(crate) content_length: Option<usize>,
     pub(crate) signed: bool,
+    /// The Region that the signature is for, or nothing.
+    pub(crate) region: String,
     pub(crate) body: String,
 }
 
@@ -158,6 +160,10 @@ async fn answer(
             content_length: text(CONTENT_LENGTH.as_str()).map(|length| length.parse().unwrap()),
             signed: text("authorization")
                 .is_some_and(|header| header.starts_with("AWS4-HMAC-SHA256 ")),
+            // `Credential=<key>/<date>/<Region>/<service>/aws4_request`
+            region: text("authorization")
+                .and_then(|header| header.split('/').nth(2).map(str::to_owned))
+                .unwrap_or_default(),
             body: String::from_utf8(body.to_vec()).unwrap(),
         });
         script.answers.pop_front()

@@ -4,6 +4,7 @@
 //! path in the file and what was expected; nothing is guessed.
 
 mod read;
+mod registry;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,6 +16,8 @@ use crate::names::{
 use crate::problem::Problems;
 use crate::status_matcher::StatusMatcher;
 use crate::tag_rule::TagRule;
+
+pub use registry::Registry;
 
 /// All pipelines, in the order of the file.
 #[derive(Debug, Clone)]
@@ -30,6 +33,8 @@ pub struct Pipeline {
     pub name: PipelineName,
     /// The ECR repository whose pushes it follows.
     pub repository: Repository,
+    /// The registry of that repository.
+    pub registry: Registry,
     /// Which of its tags.
     pub tag: TagRule,
     /// The service's cluster.
@@ -231,12 +236,11 @@ impl Config {
         read::config(text)
     }
 
-    /// The pipelines that follow this repository and tag.
-    pub fn following(&self, repository: &Repository, tag: &Tag) -> Vec<&Pipeline> {
+    /// The pipelines that follow this repository, in whatever registry, and this tag.
+    pub fn following(&self, repository: &Repository, tag: &Tag) -> impl Iterator<Item = &Pipeline> {
         self.pipelines
             .iter()
-            .filter(|pipeline| pipeline.repository == *repository && pipeline.tag.matches(tag))
-            .collect()
+            .filter(move |pipeline| pipeline.repository == *repository && pipeline.tag.matches(tag))
     }
 
     /// The pipeline of this deployment group.

@@ -9,8 +9,8 @@ use std::time::Duration;
 use toml::Table;
 
 use super::{
-    CodeDeploy, Config, HookEvent, Migration, MigrationImage, Pipeline, RevisionFrom, Rollback,
-    TerminationWait, TestTraffic, Traffic, WhenBusy,
+    CodeDeploy, Config, HookEvent, Migration, MigrationImage, Pipeline, Registry, RevisionFrom,
+    Rollback, TerminationWait, TestTraffic, Traffic, WhenBusy,
 };
 use crate::names::{ApplicationName, DeploymentGroupName, FunctionName};
 use crate::problem::Problems;
@@ -192,6 +192,8 @@ fn pipeline(place: String, table: Table, problems: &mut Problems) -> Option<Pipe
     let mut section = Section::new(place, table, problems);
     let name = section.required("name");
     let repository = section.required("repository");
+    let registry_account = section.optional("registry_account");
+    let registry_region = section.optional("registry_region");
     let tag = section.required("tag");
     let cluster = section.required("cluster");
     let service = section.required("service");
@@ -243,6 +245,10 @@ fn pipeline(place: String, table: Table, problems: &mut Problems) -> Option<Pipe
     Some(Pipeline {
         name: name?,
         repository: repository?,
+        registry: Registry {
+            account: registry_account?,
+            region: registry_region?,
+        },
         tag: tag?,
         cluster,
         service,

@@ -8,6 +8,7 @@
 
 mod hook;
 mod object;
+mod origin;
 mod start;
 mod state_change;
 mod task;
@@ -18,10 +19,11 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use time::UtcDateTime;
 
-use crate::names::{TopicArn, shortened};
+use crate::names::shortened;
 use crate::sanitize::line;
 
 pub use hook::HookCall;
+pub use origin::{Origin, other_account};
 pub use start::{Request, StartEvent, Subject, Wanted, Way};
 pub use state_change::{DeploymentState, StateChange};
 pub use task::{FinishEvent, TaskChanged, TimedOut};
@@ -115,26 +117,6 @@ fn time_of(event: &Envelope) -> Result<UtcDateTime, UnreadableEvent> {
             "missing, expected a time such as `2026-10-14T09:21:47Z`",
         )
     })
-}
-
-/// The reason why an event is not of this account and Region; none where it is, or where it names neither. A bus may be fed from
-/// other accounts and Regions, and those events are not this stack's.
-pub fn other_account(event: &Value, topic: &TopicArn) -> Option<String> {
-    let mut parts = topic.as_str().split(':').skip(3);
-    let (region, account) = (parts.next()?, parts.next()?);
-    if !is_from_event_bridge(event) {
-        return None;
-    }
-    let other = |field: &str, here: &str| {
-        let there = event.get(field)?.as_str()?;
-        (there != here).then(|| {
-            format!(
-                "an event of the {field} `{}`, not `{here}`",
-                shortened(there)
-            )
-        })
-    };
-    other("account", account).or_else(|| other("region", region))
 }
 
 #[cfg(test)]

@@ -27,6 +27,32 @@ pub(super) fn is_registry(host: &str) -> bool {
     account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()) && is_ecr
 }
 
+/// Whether a text has the form of a Region's code: `us-gov-west-1`, `eusc-de-east-1`. There will be more of them.
+pub(super) fn is_region(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let is_word = |part: &&str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase());
+    let Some((number, words)) = parts.split_last() else {
+        return false;
+    };
+    (2..=3).contains(&words.len())
+        && words.iter().all(is_word)
+        && number.parse::<u8>().is_ok_and(|number| number > 0)
+        && number.bytes().all(|b| b.is_ascii_digit())
+}
+
+/// The host of another registry of the same kind and partition; what is left out stays.
+pub(super) fn at(host: &str, account: Option<&str>, region: Option<&str>) -> String {
+    let mut labels: Vec<&str> = host.split('.').collect();
+    // `<account>.dkr.ecr.<Region>.…`, or `<account>.dkr-ecr.<Region>.…` over dual-stack.
+    let region_at = if labels.get(1) == Some(&"dkr") { 3 } else { 2 };
+    for (index, other) in [(0, account), (region_at, region)] {
+        if let (Some(label), Some(other)) = (labels.get_mut(index), other) {
+            *label = other;
+        }
+    }
+    labels.join(".")
+}
+
 /// The name in an address, an ARN, or a name that is written in another way.
 pub(super) fn meant(given: &str) -> Option<String> {
     let text = given.trim().to_ascii_lowercase();
@@ -52,7 +78,7 @@ pub(super) fn meant(given: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::names::{RegistryHost, Repository};
+    use crate::names::{Region, RegistryHost, Repository};
 
     #[track_caller]
     fn check(given: &str, meant: Option<&str>) {
@@ -121,6 +147,51 @@ mod tests {
             "111122223333.dkr.ecr.",
         ] {
             assert!(host.parse::<RegistryHost>().is_err(), "{host}");
+        }
+    }
+
+    #[test]
+    fn the_host_of_another_registry_keeps_its_kind_and_partition() {
+        for (own, other) in [
+            (
+                "111122223333.dkr.ecr.eu-central-1.amazonaws.com",
+                "444455556666.dkr.ecr.eu-west-1.amazonaws.com",
+            ),
+            (
+                "111122223333.dkr.ecr-fips.us-gov-west-1.amazonaws.com",
+                "444455556666.dkr.ecr-fips.eu-west-1.amazonaws.com",
+            ),
+            (
+                "111122223333.dkr-ecr.eusc-de-east-1.on.amazonwebservices.eu",
+                "444455556666.dkr-ecr.eu-west-1.on.amazonwebservices.eu",
+            ),
+        ] {
+            let (account, region) = (
+                "444455556666".parse().unwrap(),
+                "eu-west-1".parse().unwrap(),
+            );
+            let own: RegistryHost = own.parse().unwrap();
+            assert_eq!(own.at(Some(&account), Some(&region)).as_str(), other);
+            assert_eq!(own.at(None, None), own);
+        }
+        for region in [
+            "eu-central-1",
+            "us-gov-west-1",
+            "eusc-de-east-1",
+            "us-isob-east-1",
+        ] {
+            assert!(region.parse::<Region>().is_ok(), "{region}");
+        }
+        for region in [
+            "eu-central",
+            "eu-central-0",
+            "EU-central-1",
+            "eu--1",
+            "frankfurt",
+            "eu-central-1a",
+            "a-b-c-d-1",
+        ] {
+            assert!(region.parse::<Region>().is_err(), "{region}");
         }
     }
 }

@@ -24,6 +24,93 @@ fn push(repository: &str, tag: &str) -> StartEvent {
     }
 }
 
+const TOPIC: &str = "arn:aws:sns:eu-central-1:111122223333:outcomes";
+
+fn here() -> Origin {
+    Origin::of(&serde_json::Value::Null, &TOPIC.parse().unwrap())
+}
+
+#[test]
+fn a_push_concerns_the_pipelines_of_the_registry_that_it_went_to() {
+    let pipeline = |name: &str, more: &str| {
+        format!(
+            "[[pipeline]]\nname = '{name}'\nrepository = 'shop/web'\ntag = 'latest'\ncluster = 'prod'\nservice = '{name}'\n{more}\n"
+        )
+    };
+    let account = "registry_account = '444455556666'";
+    let region = "registry_region = 'eu-west-1'";
+    let file = [
+        pipeline("own", ""),
+        pipeline(
+            "said",
+            "registry_account = '111122223333'\nregistry_region = 'eu-central-1'",
+        ),
+        pipeline("account", account),
+        pipeline("region", region),
+        pipeline("both", &format!("{account}\n{region}")),
+    ];
+    let config = Config::parse(&file.concat()).unwrap();
+    let named = |event: &StartEvent, account: &str, region: &str| {
+        let envelope = serde_json::json!({
+            "source": "aws.ecr", "detail-type": "ECR Image Action", "account": account, "region": region
+        });
+        let origin = Origin::of(&envelope, &TOPIC.parse().unwrap());
+        if let Some(reason) = elsewhere(&config, &origin) {
+            return reason;
+        }
+        match concerned(&config, event, &origin) {
+            Ok(Concerned::Reconciliations(found)) => {
+                let names: Vec<&str> = found
+                    .iter()
+                    .map(|found| found.pipeline.name.as_str())
+                    .collect();
+                names.join(" ")
+            }
+            Ok(Concerned::None(reason)) => reason,
+            Err(error) => error.to_string(),
+        }
+    };
+    let pushed = push("shop/web", "latest");
+    let unreadable = StartEvent::Unreadable {
+        subject: Subject::Repository("shop/web".to_owned()),
+        error: UnreadableEvent {
+            path: "time".to_owned(),
+            reason: "missing".to_owned(),
+        },
+    };
+    let ended = StartEvent::DeploymentEnded {
+        application: "AppECS-prod-own".parse().unwrap(),
+        deployment_group: "DgpECS-prod-own".parse().unwrap(),
+    };
+    for (account, region, concerned) in [
+        ("111122223333", "eu-central-1", "own said"),
+        ("444455556666", "eu-central-1", "account"),
+        ("111122223333", "eu-west-1", "region"),
+        ("444455556666", "eu-west-1", "both"),
+    ] {
+        assert_eq!(named(&pushed, account, region), concerned);
+        let error = "cannot read the event at `time`: missing";
+        assert_eq!(named(&unreadable, account, region), error);
+    }
+    // Only a registry may be elsewhere.
+    assert_eq!(named(&ended, "111122223333", "eu-central-1"), "own");
+    for event in [&ended, &StartEvent::Routine] {
+        assert_eq!(
+            named(event, "444455556666", "eu-west-1"),
+            "an event of the account `444455556666`, not `111122223333`"
+        );
+    }
+    for event in [&pushed, &unreadable, &ended] {
+        assert_eq!(
+            named(event, "999999999999", "eu-central-1"),
+            "an event of the account `999999999999`, not `111122223333`"
+        );
+    }
+    let other = push("shop/api", "latest");
+    let nobody = "no pipeline follows the repository `shop/api`";
+    assert_eq!(named(&other, "444455556666", "eu-central-1"), nobody);
+}
+
 #[test]
 fn an_event_that_cannot_be_read_fails_only_where_a_pipeline_is_concerned() {
     let unreadable = |subject| StartEvent::Unreadable {
@@ -71,7 +158,7 @@ fn ask(pipeline: &str, wanted: Wanted) -> StartEvent {
 #[track_caller]
 fn check(event: &StartEvent, expected: &str) {
     let config = Config::parse(CONFIG).unwrap();
-    let said = match concerned(&config, event) {
+    let said = match concerned(&config, event, &here()) {
         Ok(Concerned::Reconciliations(reconciliations)) => {
             let line = |reconciliation: &Reconciliation<'_>| {
                 let search = match &reconciliation.search {
@@ -123,7 +210,8 @@ fn a_push_concerns_the_pipelines_that_follow_repository_and_tag() {
 fn of_several_pushes_only_the_last_one_is_waited_for() {
     let config = Config::parse(CONFIG).unwrap();
     let waited_for = |event: &StartEvent, now: &str| {
-        let Ok(Concerned::Reconciliations(reconciliations)) = concerned(&config, event) else {
+        let Ok(Concerned::Reconciliations(reconciliations)) = concerned(&config, event, &here())
+        else {
             panic!("somebody is concerned");
         };
         let image = ImageDetail {
@@ -151,7 +239,8 @@ fn of_several_pushes_only_the_last_one_is_waited_for() {
 fn a_tag_on_an_older_image_is_remembered_by_versions_and_one_tag_only() {
     let config = Config::parse(CONFIG).unwrap();
     let remembers = |event: &StartEvent, age: i64| {
-        let Ok(Concerned::Reconciliations(reconciliations)) = concerned(&config, event) else {
+        let Ok(Concerned::Reconciliations(reconciliations)) = concerned(&config, event, &here())
+        else {
             panic!("nobody is concerned");
         };
         let image = ImageDetail {
@@ -174,7 +263,8 @@ fn a_tag_on_an_older_image_is_remembered_by_versions_and_one_tag_only() {
 #[test]
 fn what_is_no_container_image_is_no_candidate() {
     let config = Config::parse(CONFIG).unwrap();
-    let Ok(Concerned::Reconciliations(reconciliations)) = concerned(&config, &StartEvent::Routine)
+    let Ok(Concerned::Reconciliations(reconciliations)) =
+        concerned(&config, &StartEvent::Routine, &here())
     else {
         panic!("the hour concerns everybody");
     };
@@ -242,7 +332,8 @@ fn an_image_goes_by_its_highest_version_however_it_is_found() {
         artifact_media_type: None,
     };
     let by = |event: &StartEvent| {
-        let Ok(Concerned::Reconciliations(reconciliations)) = concerned(&config, event) else {
+        let Ok(Concerned::Reconciliations(reconciliations)) = concerned(&config, event, &here())
+        else {
             panic!("nobody is concerned");
         };
         let candidate = reconciliations[0]

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::config;
+use crate::names::{AccountId, Region};
 use crate::observed::TaskDefinition;
 
 /// The registry of an account in a Region.
@@ -12,13 +14,18 @@ pub(super) struct Registry<'a> {
 }
 
 impl<'a> Registry<'a> {
-    /// The registry of the account and Region that a revision is of: the one whose pushes a pipeline follows.
-    pub(super) fn own(definition: &'a TaskDefinition) -> Option<Self> {
+    /// The registry whose pushes a pipeline follows: the one that it names, or else that of the account and Region that a
+    /// revision is of.
+    pub(super) fn followed(
+        registry: &'a config::Registry,
+        definition: &'a TaskDefinition,
+    ) -> Option<Self> {
         let arn = definition.task_definition["taskDefinitionArn"].as_str()?;
         let mut parts = arn.split(':').skip(3);
+        let (region, account) = (parts.next()?, parts.next()?);
         Some(Self {
-            region: parts.next()?,
-            account: parts.next()?,
+            region: registry.region.as_ref().map_or(region, Region::as_str),
+            account: registry.account.as_ref().map_or(account, AccountId::as_str),
         })
     }
 

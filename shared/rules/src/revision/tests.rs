@@ -108,6 +108,56 @@ fn containers_of_one_repository_with_different_images_are_refused() {
     }
 }
 
+/// The registry of another account is the pipeline's own where it says so, and this account's is another one then.
+#[test]
+fn a_pipeline_may_follow_a_repository_of_another_account_and_region() {
+    let elsewhere = "444455556666.dkr.ecr.eu-west-1.amazonaws.com";
+    let config = r#"[[pipeline]]
+        name = "web"
+        repository = "shop/web"
+        registry_account = "444455556666"
+        registry_region = "eu-west-1"
+        tag = "latest"
+        cluster = "prod"
+        service = "web""#;
+    let pipeline = Config::parse(config).unwrap().pipelines.remove(0);
+    let host = pipeline.registry.host(&REGISTRY.parse().unwrap());
+    assert_eq!(host.as_str(), elsewhere);
+    let digest = image().digest;
+    let images = [
+        ("web", format!("{elsewhere}/shop/web@{digest}")),
+        ("mirror", format!("{REGISTRY}/shop/web@{digest}")),
+        (
+            "fips",
+            "444455556666.dkr.ecr-fips.eu-west-1.amazonaws.com/shop/web:1".to_owned(),
+        ),
+    ];
+    let [web, mirror, fips] = &images;
+    for (images, indexes) in [
+        (vec![web.clone(), mirror.clone()], vec![0]),
+        (vec![mirror.clone(), fips.clone()], vec![1]),
+    ] {
+        let matched = matching(&pipeline, &definition(&images)).unwrap();
+        assert_eq!(matched.indexes(), indexes);
+    }
+    assert!(matching(&pipeline, &definition(std::slice::from_ref(mirror))).is_err());
+    let shown = |images: &[(&str, String)]| {
+        let definition = definition(images);
+        let matched = matching(&pipeline, &definition).unwrap();
+        let request = next(&definition, &matched, &image(), &host, &marks()).unwrap();
+        let last = request["containerDefinitions"].as_array().unwrap().last();
+        last.unwrap()["image"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(
+        shown(std::slice::from_ref(web)),
+        format!("{elsewhere}/shop/web@{digest}")
+    );
+    assert_eq!(
+        shown(std::slice::from_ref(fips)),
+        format!("444455556666.dkr.ecr-fips.eu-west-1.amazonaws.com/shop/web@{digest}")
+    );
+}
+
 #[test]
 fn a_repository_of_another_account_or_region_is_another_one() {
     let digest = format!("sha256:{}", "4c".repeat(32));
