@@ -377,7 +377,7 @@ impl Handler {
         }
         let pipeline = reconciliation.pipeline;
         let candidate = observation.observed.candidate.as_ref();
-        let is_forgotten = candidate.is_some_and(|candidate| !reconciliation.remembers(candidate));
+        let is_forgotten = !reconciliation.remembers(&observation.observed);
         let image = candidate.map(|candidate| &candidate.image);
         let outcome = match (skip, image) {
             (Skip::Waiting(id), Some(image)) => {

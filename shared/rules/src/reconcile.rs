@@ -1,7 +1,5 @@
 //! Which pipelines an event concerns, and how each finds its candidate.
 
-use std::time::Duration;
-
 use time::UtcDateTime;
 
 use crate::config::{Config, Pipeline};
@@ -40,9 +38,6 @@ pub enum Search {
     /// All tagged images, by the pipeline's rule.
     All,
 }
-
-/// How long after an image's first push the event of the same push may state, by ECR's several clocks.
-const TAGGED_AT_ONCE: Duration = Duration::from_secs(60);
 
 /// Whether to act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -336,15 +331,11 @@ impl Reconciliation<'_> {
         }
     }
 
-    /// Whether a later reconciliation finds the same order. ECR states no time of a tag, so that one which was put on an older image
-    /// is an order by its event alone, where the rule goes by time.
-    pub fn remembers(&self, candidate: &Candidate) -> bool {
-        match (&self.cause, &self.pipeline.tag) {
-            (Cause::Push(_), TagRule::Glob(_) | TagRule::Regex(_)) => {
-                candidate.ordered_at - candidate.detail.pushed_at <= TAGGED_AT_ONCE
-            }
-            (Cause::Push(_) | Cause::Routine, _) => true,
-            (Cause::Request, _) => false,
+    /// Whether a later reconciliation finds the same order: never that of a request.
+    pub fn remembers(&self, observed: &Observed) -> bool {
+        match self.cause {
+            Cause::Push(_) | Cause::Routine => observed.remembers(&self.pipeline.tag),
+            Cause::Request => false,
         }
     }
 

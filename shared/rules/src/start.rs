@@ -151,12 +151,14 @@ fn older(
     let is_older = compared
         .iter()
         .any(|other| match (&pipeline.tag, observed.asked_by) {
-            // A tag that is put on an older image is a new order of it. What the event does not start at once is not remembered:
-            // ECR states no time of a tag.
-            (TagRule::Glob(_) | TagRule::Regex(_), AskedBy::Event) => {
+            // A tag that is put on an image later is a new order of it, which only the event tells: ECR states no time of a tag.
+            (TagRule::Glob(_) | TagRule::Regex(_), AskedBy::Event)
+                if !candidate.is_ordered_by_its_push() =>
+            {
                 candidate.ordered_at < other.ordered_at
             }
-            // A person asks for what ECR has, whatever was ordered in between.
+            // What ECR has is compared with what ECR has. The image's own tag may be later than the order of what runs, and its
+            // event lost; and a person asks for what ECR has, whatever was ordered in between.
             (TagRule::Glob(_) | TagRule::Regex(_) | TagRule::Semver(_) | TagRule::Exact(_), _) => {
                 pipeline.tag.is_before(&candidate.detail, &other.detail)
             }
@@ -187,7 +189,8 @@ fn tried(observed: &Observed, candidate: &Candidate) -> Result<Option<Skip>, Nee
 /// stopping it would take production back to an image that is older than both. A rollback is left alone.
 ///
 /// So is what began when the candidate was there already, because a person started it: only a later order, or a person,
-/// replaces it. What takes production away from the candidate may even have its whole termination wait.
+/// replaces it. What takes production away from the candidate may even have its whole termination wait. And so is everything for an
+/// order that is not remembered: the reconciliation after the end would choose another image.
 fn make_room(
     pipeline: &Pipeline,
     observed: &Observed,
@@ -198,6 +201,9 @@ fn make_room(
         AskedBy::Event => candidate.ordered_at > active.created_at,
         AskedBy::Person | AskedBy::PersonForThisImage | AskedBy::Rollback => true,
     };
+    if !observed.remembers(&pipeline.tag) {
+        return Decision::Skip(Skip::Waiting(active.id.clone()));
+    }
     match (active.phase, pipeline.termination_wait, pipeline.when_busy) {
         (Phase::TerminationWait, TerminationWait::Cut, _)
             if !observed.is_being_rolled_back_by_hand() =>

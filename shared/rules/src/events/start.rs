@@ -119,10 +119,11 @@ impl StartEvent {
 }
 
 fn from_event_bridge(event: &Envelope) -> Result<StartEvent, UnreadableEvent> {
+    let arrival = Arrival::of(&event.detail_type).filter(|_| event.source == "aws.ecr");
+    if let Some(arrival) = arrival {
+        return arrived_or_not(event, arrival);
+    }
     match (event.source.as_str(), event.detail_type.as_str()) {
-        ("aws.ecr", detail_type) if Arrival::ALL.iter().any(|(name, _)| *name == detail_type) => {
-            arrival(event)
-        }
         ("aws.codedeploy", _) => state_change(event),
         (_, "Scheduled Event") => Ok(StartEvent::Routine),
         (source, detail_type) => Err(UnreadableEvent::new(
@@ -157,18 +158,13 @@ enum Arrival {
 }
 
 impl Arrival {
-    const ALL: [(&str, Self); 3] = [
-        ("ECR Image Action", Self::Push),
-        ("ECR Replication Action", Self::Replication),
-        ("ECR Pull Through Cache Action", Self::PullThrough),
-    ];
-
-    fn of(event: &Envelope) -> Self {
-        let named = |(name, _): &&(&str, Self)| *name == event.detail_type;
-        Self::ALL
-            .iter()
-            .find(named)
-            .map_or(Self::Push, |(_, arrival)| *arrival)
+    fn of(detail_type: &str) -> Option<Self> {
+        match detail_type {
+            "ECR Image Action" => Some(Self::Push),
+            "ECR Replication Action" => Some(Self::Replication),
+            "ECR Pull Through Cache Action" => Some(Self::PullThrough),
+            _ => None,
+        }
     }
 
     /// Why no image arrived, where the event says so.
@@ -198,8 +194,7 @@ impl Arrival {
 }
 
 /// An image arrived. What else is in the event is read only for a repository that is named: others are none of our business.
-fn arrival(event: &Envelope) -> Result<StartEvent, UnreadableEvent> {
-    let arrival = Arrival::of(event);
+fn arrived_or_not(event: &Envelope, arrival: Arrival) -> Result<StartEvent, UnreadableEvent> {
     // Other actions carry other fields, so the action is read before anything else is expected of the event.
     if let Some(reason) = arrival.none(event) {
         return Ok(ignored(&reason));

@@ -1,4 +1,6 @@
 use super::*;
+use crate::start::Compared;
+use crate::start::tests::situation;
 
 const CONFIG: &str = "
     [[pipeline]]\nname='web'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'
@@ -238,26 +240,35 @@ fn of_several_pushes_only_the_last_one_is_waited_for() {
 #[test]
 fn a_tag_on_an_older_image_is_remembered_by_versions_and_one_tag_only() {
     let config = Config::parse(CONFIG).unwrap();
-    let remembers = |event: &StartEvent, age: i64| {
+    let remembers = |event: &StartEvent, age: i64, other_age: i64| {
         let Ok(Concerned::Reconciliations(reconciliations)) = concerned(&config, event, &here())
         else {
             panic!("nobody is concerned");
         };
-        let image = ImageDetail {
+        let image = |age: i64| ImageDetail {
             digest: digest("a"),
             tags: vec!["2.0.0".parse().unwrap()],
             pushed_at: UtcDateTime::from_unix_timestamp(-age).unwrap(),
             media_type: None,
             artifact_media_type: None,
         };
-        let candidate = reconciliations[0].candidate(&[image], None).unwrap();
-        reconciliations[0].remembers(&candidate)
+        let (_, mut observed) = situation(&[0; 10]);
+        observed.asked_by = reconciliations[0].asked_by;
+        observed.candidate = reconciliations[0].candidate(&[image(age)], None);
+        observed.compared = Some(vec![Compared {
+            detail: image(other_age),
+            ordered_at: UtcDateTime::UNIX_EPOCH,
+        }]);
+        reconciliations[0].remembers(&observed)
     };
-    assert!(!remembers(&push("shop/web", "release-7"), 3600));
-    assert!(remembers(&push("shop/web", "release-7"), 2));
-    assert!(remembers(&push("shop/web", "latest"), 3600));
-    assert!(remembers(&push("shop/api", "2.0.0"), 3600));
-    assert!(!remembers(&ask("admin", Wanted::Digest(digest("a"))), 3600));
+    assert!(!remembers(&push("shop/web", "release-7"), 3600, 1800));
+    // The newest push is found by its time, however late it got its tag.
+    assert!(remembers(&push("shop/web", "release-7"), 3600, 7200));
+    assert!(remembers(&push("shop/web", "release-7"), 2, 1));
+    assert!(remembers(&push("shop/web", "latest"), 3600, 1800));
+    assert!(remembers(&push("shop/api", "2.0.0"), 3600, 1800));
+    let request = ask("admin", Wanted::Digest(digest("a")));
+    assert!(!remembers(&request, 3600, 7200));
 }
 
 #[test]

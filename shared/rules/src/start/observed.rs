@@ -2,9 +2,11 @@
 
 use time::UtcDateTime;
 
+use super::order::is_order_of_its_push;
 use super::{Attempt, Compared, Deployed};
 use crate::names::{DeploymentId, Digest, Image, RevisionArn};
 use crate::observed::{ImageDetail, TaskCount};
+use crate::tag_rule::TagRule;
 
 /// What is observed for one pipeline.
 ///
@@ -57,6 +59,26 @@ impl Observed {
     }
 }
 
+impl Observed {
+    /// Whether a later reconciliation finds the candidate of an event again. Where the rule goes by time, that one knows pushes alone:
+    /// an image that got its tag later is found only while what it is compared with was not pushed after it. Requests are
+    /// not asked about here: what stands in their way ends for them.
+    pub fn remembers(&self, rule: &TagRule) -> bool {
+        let (AskedBy::Event, TagRule::Glob(_) | TagRule::Regex(_)) = (self.asked_by, rule) else {
+            return true;
+        };
+        self.candidate.as_ref().is_none_or(|candidate| {
+            let is_first = || {
+                let is_after = |other: &Compared| !rule.is_before(&candidate.detail, &other.detail);
+                let compared = self.compared.as_ref();
+                compared
+                    .is_some_and(|compared| !compared.is_empty() && compared.iter().all(is_after))
+            };
+            candidate.is_ordered_by_its_push() || is_first()
+        })
+    }
+}
+
 /// The trigger of a decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AskedBy {
@@ -91,6 +113,13 @@ pub struct Candidate {
     pub ordered_at: UtcDateTime,
     /// How it was chosen.
     pub chosen: Chosen,
+}
+
+impl Candidate {
+    /// Whether its push is the order, and not a tag that it got later.
+    pub(super) fn is_ordered_by_its_push(&self) -> bool {
+        is_order_of_its_push(self.detail.pushed_at, self.ordered_at)
+    }
 }
 
 /// How a candidate was chosen.

@@ -3,11 +3,22 @@
 //!
 //! Whoever may create deployments may write such a mark: it says what was tried, and never passes a gate.
 
+use std::time::Duration;
+
 use time::UtcDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::names::{Digest, Image, Repository, Tag};
 use crate::observed::ImageDetail;
+
+/// How long after an image's first push the event of the same push may be: ECR's clocks do not agree, and EventBridge states whole
+/// seconds.
+const TAGGED_AT_ONCE: Duration = Duration::from_secs(60);
+
+/// Whether an order at this time is the image's push itself, and not a tag that it got later.
+pub(super) fn is_order_of_its_push(pushed_at: UtcDateTime, ordered_at: UtcDateTime) -> bool {
+    ordered_at - pushed_at <= TAGGED_AT_ONCE
+}
 
 /// A time as marks state it (RFC 3339).
 pub(crate) fn moment(at: UtcDateTime) -> String {
@@ -63,7 +74,7 @@ pub struct Deployed {
 pub struct Compared {
     /// What is known of it.
     pub detail: ImageDetail,
-    /// When it was ordered: when it was pushed, or got the tag by which it was deployed, whichever is later.
+    /// When it was ordered: when it was pushed, or got the tag by which it was deployed where that was later.
     pub ordered_at: UtcDateTime,
 }
 
@@ -77,15 +88,26 @@ impl Deployed {
             at,
             ordered_at,
         } = self;
-        let mut detail = in_ecr.or(at.map(|pushed_at| ImageDetail {
-            digest,
-            tags: Vec::new(),
-            pushed_at,
-            media_type: None,
-            artifact_media_type: None,
-        }))?;
+        let (mut detail, ordered_at) = match in_ecr {
+            Some(detail) => {
+                let pushed_at = detail.pushed_at;
+                let later = ordered_at.filter(|at| !is_order_of_its_push(pushed_at, *at));
+                (detail, later.unwrap_or(pushed_at))
+            }
+            // `at` is only a time before which it was pushed; the order, where it is known, is nearer.
+            None => {
+                let pushed_at = at?;
+                let detail = ImageDetail {
+                    digest,
+                    tags: Vec::new(),
+                    pushed_at,
+                    media_type: None,
+                    artifact_media_type: None,
+                };
+                (detail, ordered_at.unwrap_or(pushed_at))
+            }
+        };
         detail.tags.extend(tag);
-        let ordered_at = ordered_at.map_or(detail.pushed_at, |at| at.max(detail.pushed_at));
         Some(Compared { detail, ordered_at })
     }
 }

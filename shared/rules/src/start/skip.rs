@@ -17,7 +17,7 @@ pub enum Skip {
     AlreadyRunning(Image, Option<TaskCount>),
     /// The active deployment ships it.
     AlreadyInProgress(DeploymentId),
-    /// What runs, or is being deployed, is newer or a higher version.
+    /// What runs, or is being deployed, is newer, was ordered later, or is a higher version.
     OlderThanRunning(Image),
     /// It was tried since it was pushed, and failed or was stopped.
     FailedBefore(DeploymentId),
@@ -86,7 +86,7 @@ impl fmt::Display for Skip {
             }
             Self::OlderThanRunning(image) => write!(
                 formatter,
-                "production runs, or is about to run, something newer than {image}"
+                "production runs, or is about to run, something that is newer or was ordered later than {image}"
             ),
             Self::FailedBefore(id) => write!(
                 formatter,

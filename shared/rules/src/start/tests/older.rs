@@ -40,13 +40,17 @@ fn an_image_that_lost_its_tag_or_left_ecr_is_not_older_for_that() {
 #[test]
 fn a_tag_on_an_older_image_is_a_new_order_under_a_rule_that_knows_no_versions() {
     let moment = |second| UtcDateTime::from_unix_timestamp(second).unwrap();
-    let check = |rule: &str, asked_by, ordered_at, running_ordered_at, expected: &str| {
+    let check = |rule: &str,
+                 asked_by,
+                 (pushed_at, ordered_at),
+                 running_ordered_at,
+                 expected: &str| {
         let text = format!(
             "[[pipeline]]\nname='web'\nrepository='shop/web'\ntag='{rule}'\ncluster='prod'\nservice='web'"
         );
         let pipeline = Config::parse(&text).unwrap().pipelines.remove(0);
         let (_, mut observed) = situation(&[0; DIMENSIONS.len()]);
-        let older = detail('c', 10);
+        let candidate = detail('c', pushed_at);
         observed.asked_by = asked_by;
         observed.running = RunningImage::Known(digest('b'));
         observed.service.active = None;
@@ -57,7 +61,7 @@ fn a_tag_on_an_older_image_is_a_new_order_under_a_rule_that_knows_no_versions() 
                 digest: digest('c'),
                 tag: None,
             },
-            detail: older,
+            detail: candidate,
             ordered_at: moment(ordered_at),
             chosen: Chosen::Named,
         });
@@ -67,20 +71,75 @@ fn a_tag_on_an_older_image_is_a_new_order_under_a_rule_that_knows_no_versions() 
             at: None,
             ordered_at: Some(moment(running_ordered_at)),
         };
-        observed.compared = Some(running.known(Some(detail('b', 20))).into_iter().collect());
+        observed.compared = Some(running.known(Some(detail('b', 200))).into_iter().collect());
         let decision = decide(&pipeline, &observed).unwrap();
         assert_eq!(
             decision.code(),
             expected,
-            "{rule} {asked_by:?} {ordered_at}"
+            "{rule} {asked_by:?} {pushed_at} {ordered_at}"
         );
     };
     for rule in ["release-*", "regex:release-[0-9]+"] {
-        check(rule, AskedBy::Event, 30, 20, "start");
-        check(rule, AskedBy::Event, 10, 20, "older-than-running");
+        let event = AskedBy::Event;
+        check(rule, event, (100, 300), 200, "start");
+        check(rule, event, (100, 100), 200, "older-than-running");
         // It came before the order by which production runs what it runs, though after that image's first push.
-        check(rule, AskedBy::Event, 30, 40, "older-than-running");
-        check(rule, AskedBy::Person, 30, 20, "older-than-running");
-        check(rule, AskedBy::PersonForThisImage, 30, 40, "start");
+        check(rule, event, (100, 300), 400, "older-than-running");
+        check(rule, event, (250, 350), 400, "older-than-running");
+        check(rule, AskedBy::Person, (100, 300), 200, "older-than-running");
+        check(rule, AskedBy::PersonForThisImage, (100, 300), 400, "start");
+        // Its push is the order: what runs was pushed before it, though it got its tag since.
+        check(rule, event, (300, 300), 400, "start");
+        check(rule, event, (300, 360), 400, "start");
+        // The events of two pushes came by clocks that do not agree.
+        check(rule, event, (201, 201), 260, "start");
+        check(rule, event, (199, 259), 200, "older-than-running");
     }
+}
+
+#[test]
+fn an_order_that_is_not_remembered_stops_nothing() {
+    let check = |dimension_two: usize, (pushed_at, ordered_at), expected: &str| {
+        let mut choice = [0; DIMENSIONS.len()];
+        (choice[0], choice[1], choice[2], choice[5], choice[7]) = (1, 1, dimension_two, 1, 1);
+        let (pipeline, mut observed) = situation(&choice);
+        let moment = |second| UtcDateTime::from_unix_timestamp(second).unwrap();
+        let candidate = observed.candidate.as_mut().unwrap();
+        candidate.detail.pushed_at = moment(pushed_at);
+        candidate.ordered_at = moment(ordered_at);
+        candidate.chosen = Chosen::Named;
+        let decision = decide(pipeline, &observed).unwrap();
+        let named = (dimension_two, pushed_at, ordered_at);
+        assert_eq!(decision.code(), expected, "{named:?}");
+        let skip = matches!(decision, Decision::Skip(_));
+        assert_eq!(observed.remembers(&pipeline.tag), !skip, "{named:?}");
+    };
+    // What ships, or serves already, was pushed at 15.
+    let (shifting, waits) = (2, 4);
+    check(shifting, (20, 20), "stop");
+    check(shifting, (20, 80), "stop");
+    // The newest push, whatever its tag's age: the end finds it.
+    check(shifting, (20, 400), "stop");
+    check(shifting, (5, 400), "waiting");
+    check(waits, (20, 400), "end-wait");
+    check(waits, (5, 400), "waiting");
+}
+
+#[test]
+fn an_image_that_left_ecr_counts_by_its_order_where_that_is_known() {
+    let moment = |second| UtcDateTime::from_unix_timestamp(second).unwrap();
+    let known = |at, ordered_at: Option<i64>, in_ecr| {
+        let deployed = Deployed {
+            digest: digest('b'),
+            tag: None,
+            at: Some(moment(at)),
+            ordered_at: ordered_at.map(moment),
+        };
+        deployed.known(in_ecr).unwrap().ordered_at.unix_timestamp()
+    };
+    assert_eq!(known(500, Some(300), None), 300);
+    assert_eq!(known(500, None, None), 500);
+    assert_eq!(known(500, Some(300), Some(detail('b', 200))), 300);
+    assert_eq!(known(500, Some(260), Some(detail('b', 200))), 200);
+    assert_eq!(known(500, Some(100), Some(detail('b', 200))), 200);
 }
