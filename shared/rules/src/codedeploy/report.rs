@@ -87,8 +87,6 @@ pub struct Serving {
     pub made_by: Option<DeploymentId>,
     /// How many of its tasks run.
     pub tasks: TaskCount,
-    /// The target group of its tasks.
-    pub target_group: Option<TargetGroupArn>,
 }
 
 impl Serving {
@@ -100,9 +98,6 @@ impl Serving {
             revision: revision.or(service.revision.as_ref()).cloned(),
             made_by: primary.and_then(|task_set| task_set.deployment.clone()),
             tasks: TaskCount::of(service),
-            target_group: primary
-                .and_then(|task_set| task_set.load_balancer.as_ref())
-                .and_then(|target| target.target_group.clone()),
         }
     }
 }
@@ -145,6 +140,8 @@ pub struct Why {
     pub migrated: Option<Migrated>,
     /// Whether the deployment asked the migration gate; none where its AppSpec cannot be read.
     pub gate: Option<MigrationGate>,
+    /// The target group of the PRIMARY task set; none where the service cannot be read.
+    pub serves: Option<TargetGroupArn>,
     /// The log that goes with it.
     pub log: TaskLog,
 }
@@ -393,13 +390,14 @@ fn test_listener_left(observed: &Observed) -> Result<Option<(ListenerArn, Target
     if !has_moved && !was_elsewhere {
         return Ok(None);
     }
-    let serving = observed.serving.as_ref().ok_or(Need::Serving)?;
+    // What explains only: where it cannot be read the outcome is published all the same.
+    let why = observed.why_failed.as_ref().ok_or(Need::WhyFailed)?;
     let group = match observed.group.as_ref().ok_or(Need::Group)? {
         Group::Read(group) => group,
         Group::Unreadable => return Ok(None),
     };
     let listener = group.test_listener.clone();
-    Ok(listener.zip(serving.target_group.clone()))
+    Ok(listener.zip(why.serves.clone()))
 }
 
 fn status_of(target: Option<&DeploymentTarget>, name: &str) -> Option<LifecycleEventStatus> {
