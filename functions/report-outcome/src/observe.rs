@@ -1,11 +1,11 @@
 //! Reads what a report turns out to need. Nothing is changed here.
 //!
 //! Two kinds of facts: those that show what happened have to be read, now or when the event comes again; those that only
-//! explain it are left out of the message where they cannot be read.
+//! explain it are left out of the message where they cannot be read, or not in time.
 
 use aws::CallFailed;
 use aws::ecs::Tasks;
-use lambda::Failure;
+use lambda::{Deadline, Failure};
 use rules::codedeploy::Deployment;
 use rules::codedeploy::app_spec;
 use rules::codedeploy::report::{Group, Lifecycle, MadeBy, Need, Observed, Serving, Shipped, Why};
@@ -24,12 +24,13 @@ impl Handler {
         &self,
         pipeline: &Pipeline,
         observed: &mut Observed,
+        explain_until: Deadline,
         decide: impl Fn(&Pipeline, &Observed) -> Result<T, Need>,
     ) -> Result<T, Failure> {
         loop {
             match decide(pipeline, observed) {
                 Ok(decided) => return Ok(decided),
-                Err(need) => self.add(pipeline, need, observed).await?,
+                Err(need) => self.add(pipeline, need, observed, explain_until).await?,
             }
         }
     }
@@ -39,13 +40,17 @@ impl Handler {
         pipeline: &Pipeline,
         need: Need,
         observed: &mut Observed,
+        explain_until: Deadline,
     ) -> Result<(), Failure> {
         match need {
             Need::RolledBack(id) => {
                 observed.rolled_back = Some(self.codedeploy.get_deployment(&id).await?);
             }
             Need::Lifecycle => {
-                observed.lifecycle = Some(self.lifecycle(&observed.is_about().id).await);
+                let mut lifecycle = Lifecycle::Unreadable;
+                let read = self.add_lifecycle(&observed.is_about().id, &mut lifecycle);
+                in_time(explain_until, read).await;
+                observed.lifecycle = Some(lifecycle);
             }
             Need::Serving => {
                 let (cluster, service) = (&pipeline.cluster, &pipeline.service);
@@ -65,8 +70,8 @@ impl Handler {
             }
             Need::WhyFailed => {
                 let mut why = Why::default();
-                self.add_why_failed(pipeline, observed.is_about(), &mut why)
-                    .await;
+                let read = self.add_why_failed(pipeline, observed.is_about(), &mut why);
+                in_time(explain_until, read).await;
                 observed.why_failed = Some(why);
             }
             Need::WhyDown(revision) => {
@@ -74,21 +79,25 @@ impl Handler {
                     revision,
                     ..Why::default()
                 };
-                self.add_why_down(pipeline, &observed.deployment.id, &mut why)
-                    .await;
+                let read = self.add_why_down(pipeline, &observed.deployment.id, &mut why);
+                in_time(explain_until, read).await;
                 observed.why_down = Some(why);
             }
-            Need::Group => observed.group = Some(self.group(&observed.deployment).await),
+            Need::Group => {
+                let mut group = Group::Unreadable;
+                let read = self.add_group(&observed.deployment, &mut group);
+                in_time(explain_until, read).await;
+                observed.group = Some(group);
+            }
         }
         Ok(())
     }
 
-    async fn lifecycle(&self, deployment: &DeploymentId) -> Lifecycle {
+    async fn add_lifecycle(&self, deployment: &DeploymentId, lifecycle: &mut Lifecycle) {
         match self.codedeploy.get_deployment_target(deployment).await {
-            Ok(target) => Lifecycle::Read(target),
+            Ok(target) => *lifecycle = Lifecycle::Read(target),
             Err(failed) => {
                 tracing::warn!(deployment_id = %deployment, error = %failed, "could not read lifecycle events");
-                Lifecycle::Unreadable
             }
         }
     }
@@ -216,19 +225,26 @@ impl Handler {
         Ok(Some(content.await?))
     }
 
-    async fn group(&self, deployment: &Deployment) -> Group {
+    async fn add_group(&self, deployment: &Deployment, group: &mut Group) {
         let (application, name) = (&deployment.application, &deployment.deployment_group);
         match self
             .codedeploy
             .get_deployment_group(application, name)
             .await
         {
-            Ok(group) => Group::Read(Box::new(group)),
+            Ok(read) => *group = Group::Read(Box::new(read)),
             Err(failed) => {
                 tracing::warn!(error = %failed, "could not read the deployment group");
-                Group::Unreadable
             }
         }
+    }
+}
+
+/// Reads what explains while there is time; what was added until then stays.
+async fn in_time(explain_until: Deadline, read: impl Future<Output = ()>) {
+    let left = explain_until.left();
+    if tokio::time::timeout(left, read).await.is_err() {
+        tracing::warn!("no time to read more that explains the outcome");
     }
 }
 

@@ -1,11 +1,12 @@
 //! What only explains a failure keeps nobody from being told of it.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::wire::Answer::{Never, Refuses, Says};
 use super::wire::{Answer, Event, Function, Invocation, LONG, invoke_each};
 use super::{PIPELINES, REVISION, TASK, service, task};
-use std::time::Duration;
 
 /// A deployment that failed after AllowTestTraffic, whose end is reported within this time; `otherwise` is what AWS says instead
 /// to the operations that it names.
@@ -113,4 +114,42 @@ fn a_failure_is_told_whatever_of_its_explanation_cannot_be_read() {
         let gone = json!({"services": [], "failures": [{"reason": "MISSING", "arn": "web"}]});
         (called == "DescribeServices").then_some(Says(gone))
     }));
+}
+
+/// A call that is not answered is sent again after 10 seconds, and given up after 30: four of them would take all the time that
+/// Lambda gives, and the next delivery of the event would be no better off. When it begins again shows when it is over.
+#[test]
+fn a_failure_is_told_in_time_where_what_explains_it_is_not_answered() {
+    let unanswered = failed(Duration::from_secs(8), |called| {
+        let explains = [
+            "GetApplicationRevision",
+            "DescribeServices",
+            "GetDeploymentGroup",
+        ];
+        explains.contains(&called).then_some(Never)
+    });
+    assert_eq!(
+        unanswered.answer["outcome"], "failed",
+        "{}",
+        unanswered.answer
+    );
+    let calls = |operation: &str| {
+        let operations = unanswered.operations();
+        operations
+            .iter()
+            .filter(|called| **called == operation)
+            .count()
+    };
+    assert_eq!(calls("Publish"), 1);
+    assert_eq!(
+        calls("GetApplicationRevision"),
+        1,
+        "{:?}",
+        unanswered.operations()
+    );
+    assert!(
+        unanswered.log.contains("no time to read more"),
+        "{}",
+        unanswered.log
+    );
 }
