@@ -22,7 +22,7 @@ pub struct Cause<'a> {
 pub enum Migrated {
     /// It came to its end.
     Done,
-    /// It ran, and did not come to its end.
+    /// It may have run, and it is not known that it came to its end.
     Partly,
     /// It was started, and none of it ran.
     Nothing,
@@ -34,7 +34,7 @@ impl Migrated {
         match self {
             Self::Done => "migrated: the deployment's migration had come to its end",
             Self::Partly => {
-                "perhaps partially migrated: the deployment's migration ran and did not come to its end"
+                "perhaps partially migrated: the deployment's migration may have run, and it is not known that it came to its end"
             }
             Self::Nothing => "as it was: nothing of the deployment's migration ran",
         }

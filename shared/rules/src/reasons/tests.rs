@@ -277,3 +277,11 @@ fn the_database_is_as_far_as_the_migration_came() {
     assert_eq!(of(Some(1), true), Some(Migrated::Partly));
     assert_eq!(of(None, false), Some(Migrated::Nothing));
 }
+
+/// A gate fails as well where its time was over before ECS said that the task ran: nothing may be claimed then.
+#[test]
+fn a_migration_is_not_said_to_have_run_where_that_is_not_known() {
+    let said = Migrated::Partly.database();
+    assert!(said.contains("may have run"), "{said}");
+    assert!(!said.contains("migration ran"), "{said}");
+}
