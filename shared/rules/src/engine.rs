@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::codedeploy::{self, words};
 use crate::config::Pipeline;
-use crate::names::{DeploymentId, RevisionArn};
+use crate::names::RevisionArn;
 use crate::observed::Service;
 use crate::revision::Unusable;
 
@@ -26,9 +26,9 @@ impl Engine {
     }
 
     /// How a person sends production to a green that waits for it.
-    pub(crate) fn how_to_reroute(self, deployment: &DeploymentId) -> String {
+    pub(crate) fn how_to_reroute(self) -> &'static str {
         match self {
-            Self::CodeDeploy => words::how_to_reroute(deployment),
+            Self::CodeDeploy => words::HOW_TO_REROUTE,
         }
     }
 

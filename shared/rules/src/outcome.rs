@@ -65,6 +65,8 @@ pub struct Outcome {
 pub enum Command {
     /// Request the deployment of this image of the outcome's pipeline: a push of an image that is there already is no event.
     Request(Digest),
+    /// Send production to the green of this deployment, which waits for it.
+    Reroute(DeploymentId),
     /// Let a test listener forward to what serves production again.
     RestoreTestListener {
         /// The listener.
@@ -173,7 +175,7 @@ impl Outcome {
     }
 
     /// Adds the command that requests this image again, where the image is known.
-    fn request_again(&mut self) {
+    pub(crate) fn request_again(&mut self) {
         let image = self.image.as_ref();
         let request = image.map(|image| Command::Request(image.digest.clone()));
         self.commands.extend(request);

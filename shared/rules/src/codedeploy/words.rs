@@ -4,7 +4,6 @@ use super::lifecycle::{AFTER_ALLOW_TEST_TRAFFIC, AFTER_INSTALL};
 use super::{Deployment, DeploymentTarget, LifecycleEventStatus, STOPPED_BY_A_CALL, shipped_image};
 use crate::config::Pipeline;
 use crate::engine::Engine;
-use crate::names::DeploymentId;
 use crate::outcome::{Step, Subject};
 
 pub(crate) const CHECK_WHO_CHANGED: &str = "check the service's task sets and who changed them";
@@ -17,19 +16,15 @@ pub(crate) const WITHOUT_ROLLBACK: &str = "nothing unless it fails: no automatic
 pub(crate) const CHECK_PRODUCTION: &str =
     "check now: the production listener's weights and the service's task sets";
 
+pub(crate) const HOW_TO_REROUTE: &str = "reroute traffic, in the console or by the command; without it CodeDeploy stops the \
+     deployment when the group's wait is over";
+
 pub(crate) fn gate_of(lifecycle_event: &str) -> Option<&'static str> {
     match lifecycle_event {
         AFTER_INSTALL => Some("the migration gate"),
         AFTER_ALLOW_TEST_TRAFFIC => Some("the test traffic gate"),
         _ => None,
     }
-}
-
-pub(crate) fn how_to_reroute(deployment: &DeploymentId) -> String {
-    format!(
-        "reroute traffic in the console, or: aws deploy continue-deployment --deployment-id {deployment} \
-         --deployment-wait-type READY_WAIT; without it CodeDeploy stops the deployment when the group's wait is over"
-    )
 }
 
 impl Deployment {
