@@ -60,6 +60,13 @@ impl Engine {
         }
     }
 
+    /// What to check after a deployment that may have left the test listener on what does not serve production.
+    pub(crate) fn check_test_listener(self) -> &'static str {
+        match self {
+            Self::CodeDeploy => words::CHECK_TEST_LISTENER,
+        }
+    }
+
     /// What a deployment without an automatic rollback means.
     pub(crate) fn without_rollback(self) -> &'static str {
         match self {

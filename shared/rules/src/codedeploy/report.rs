@@ -3,18 +3,19 @@
 //! An event proves nothing, so every outcome is decided from the state that AWS has now.
 
 mod clean_up;
+mod test_listener;
 
 pub use clean_up::{CleanUp, clean_up};
 
 use super::app_spec::MigrationGate;
-use super::lifecycle::{AFTER_INSTALL, ALLOW_TEST_TRAFFIC};
+use super::lifecycle::AFTER_INSTALL;
 use super::{
     Creator, Deployment, DeploymentGroup, DeploymentStatus, DeploymentTarget, LifecycleEventStatus,
     shipped as shipped_digest,
 };
 use crate::config::{Pipeline, Rollback};
 use crate::events::{DeploymentState, StateChange};
-use crate::names::{DeploymentId, ListenerArn, RevisionArn, TargetGroupArn};
+use crate::names::{DeploymentId, RevisionArn, TargetGroupArn};
 use crate::observed::{Service, TaskCount};
 use crate::outcome::{Ending, Event, Outcome};
 use crate::reasons::Migrated;
@@ -339,7 +340,7 @@ fn ended_badly(event: Event, pipeline: &Pipeline, observed: &Observed) -> Result
     let ending = with_causes(ending(observed)?, observed)?;
     let ending = Ending {
         migrated: migrated(pipeline, observed),
-        test_listener_left: test_listener_left(observed)?,
+        test_listener_left: test_listener::left(observed)?,
         ..ending
     };
     let subject = observed.deployment.subject(pipeline);
@@ -367,37 +368,6 @@ fn migrated(pipeline: &Pipeline, observed: &Observed) -> Option<Migrated> {
         }
         (Some(_), _) => None,
     }
-}
-
-/// CodeDeploy's sentence about a deployment that an earlier one without a rollback keeps from working.
-const LISTENER_ELSEWHERE: &str = "must be behind listener";
-
-/// A deployment that fails after AllowTestTraffic and is not rolled back leaves the test listener on green, and CodeDeploy
-/// refuses every later one.
-fn test_listener_left(observed: &Observed) -> Result<Option<(ListenerArn, TargetGroupArn)>, Need> {
-    if observed.deployment.rolled_back_by.is_some() {
-        return Ok(None);
-    }
-    let Some(Lifecycle::Read(target)) = &observed.lifecycle else {
-        return Ok(None);
-    };
-    let has_moved = match status_of(target.as_ref(), ALLOW_TEST_TRAFFIC) {
-        None | Some(LifecycleEventStatus::Pending | LifecycleEventStatus::Skipped) => false,
-        Some(_) => true,
-    };
-    let error = observed.deployment.error.as_ref();
-    let was_elsewhere = error.is_some_and(|(_, message)| message.contains(LISTENER_ELSEWHERE));
-    if !has_moved && !was_elsewhere {
-        return Ok(None);
-    }
-    // What explains only: where it cannot be read the outcome is published all the same.
-    let why = observed.why_failed.as_ref().ok_or(Need::WhyFailed)?;
-    let group = match observed.group.as_ref().ok_or(Need::Group)? {
-        Group::Read(group) => group,
-        Group::Unreadable => return Ok(None),
-    };
-    let listener = group.test_listener.clone();
-    Ok(listener.zip(why.serves.clone()))
 }
 
 fn status_of(target: Option<&DeploymentTarget>, name: &str) -> Option<LifecycleEventStatus> {

@@ -10,6 +10,8 @@ pub(crate) const CHECK_WHO_CHANGED: &str = "check the service's task sets and wh
 pub(crate) const CHECK_WHAT_IS_LEFT: &str = "check the deployment: unless a rollback follows, its task sets and listeners \
      stay as they are until a person acts";
 pub(crate) const RESTORE_TEST_LISTENER: &str = "let the test listener forward to what serves production again, or every later deployment fails with `Primary taskset target group must be behind listener`";
+pub(crate) const CHECK_TEST_LISTENER: &str = "check that the test listener forwards to the target group that serves production: \
+     where it does not, every later deployment fails with `Primary taskset target group must be behind listener`";
 pub(crate) const WITHOUT_ROLLBACK: &str = "nothing unless it fails: no automatic rollback is on, so task sets and listeners would \
      stay as they are until a person acts (hint: switch rollback on in the deployment group, or take `rollback = \"group\"` out of \
      the pipeline)";

@@ -69,7 +69,7 @@ pub(super) fn commands<'a>(
                 listener,
                 target_group,
             } => Some((
-                "to restore the test listener",
+                "to restore the test listener, where it forwards by its default action",
                 format!(
                     "aws elbv2 modify-listener --listener-arn {listener} --region {region} --default-actions \
                      Type=forward,TargetGroupArn={target_group}"

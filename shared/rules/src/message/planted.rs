@@ -6,7 +6,7 @@ use super::tests::{deployment, ending, pipeline, running, settings};
 use super::*;
 use crate::gate::Gate;
 use crate::names::Image;
-use crate::outcome::{Command, Ending, Event, Subject};
+use crate::outcome::{Command, Ending, Event, Subject, TestListener};
 use crate::reasons::Migrated;
 use crate::sanitize::is_hidden_mark;
 use crate::start::{AskedBy, Skip};
@@ -220,7 +220,10 @@ fn advice_is_a_command_where_one_exists_and_the_database_is_as_it_is() {
     let group = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/web-blue/0123456789abcdef";
     let listener = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener/app/shop/0123456789abcdef/fedcba9876543210";
     let left = Ending {
-        test_listener_left: Some((listener.parse().unwrap(), group.parse().unwrap())),
+        test_listener_left: Some(TestListener::LeftOnGreen {
+            listener: listener.parse().unwrap(),
+            target_group: group.parse().unwrap(),
+        }),
         migrated: Some(Migrated::Done),
         ..ending()
     };

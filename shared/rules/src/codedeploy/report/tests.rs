@@ -286,65 +286,6 @@ fn a_migration_may_run_where_its_gate_did_not_end_well() {
     }
 }
 
-/// What a deployment that is not rolled back leaves to a person; the target is read as `AllowTestTraffic` being of this status.
-#[test]
-fn a_test_listener_that_is_left_on_green_is_told_with_the_way_back() {
-    let listener = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener/app/shop/0123456789abcdef/fedcba9876543210";
-    let group = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/web-blue/0123456789abcdef";
-    let commands = |status: Option<LifecycleEventStatus>, error: &str, test_listener: bool| {
-        let mut failed = deployment("d-1", Creator::Caller, DeploymentStatus::Failed);
-        failed.error = Some(("X".to_owned(), error.to_owned()));
-        let mut observed = Observed::new(DeploymentState::Failure, failed);
-        let lifecycle_events = status.into_iter().map(|status| LifecycleEvent {
-            name: "AllowTestTraffic".to_owned(),
-            status,
-            started_at: None,
-            ended_at: None,
-            message: None,
-        });
-        observed.lifecycle = Some(Lifecycle::Read(Some(DeploymentTarget {
-            lifecycle_events: lifecycle_events.collect(),
-        })));
-        // Not what serves production: that has to be read, and nothing that explains may keep a failure from being told.
-        observed.why_failed = Some(Why {
-            serves: group.parse().ok(),
-            ..why()
-        });
-        observed.group = Some(Group::Read(Box::new(DeploymentGroup {
-            service: None,
-            target_groups: Vec::new(),
-            production_listener: None,
-            test_listener: test_listener.then(|| listener.parse().unwrap()),
-            deployment_config: None,
-            rolls_back: false,
-        })));
-        match decide(&pipeline(), &observed).unwrap() {
-            Report::Publish(outcome) => outcome.commands.len(),
-            Report::Nothing(reason) => panic!("{reason}"),
-        }
-    };
-    use LifecycleEventStatus::{Failed, Pending, Skipped, Succeeded};
-    for (status, error, expected) in [
-        (Some(Succeeded), "", 1),
-        (Some(Failed), "", 1),
-        (Some(Pending), "", 0),
-        (Some(Skipped), "", 0),
-        (None, "", 0),
-        (
-            None,
-            "Primary taskset target group must be behind listener x",
-            1,
-        ),
-    ] {
-        assert_eq!(
-            commands(status, error, true),
-            expected,
-            "{status:?} {error}"
-        );
-        assert_eq!(commands(status, error, false), 0, "{status:?} {error}");
-    }
-}
-
 #[test]
 fn a_start_without_a_rollback_says_what_a_failure_would_mean() {
     let next = |rolls_back: bool, rollback: Rollback| {
