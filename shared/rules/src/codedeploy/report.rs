@@ -265,16 +265,22 @@ fn nothing(reason: &str) -> Result<Report, Need> {
     Ok(Report::Nothing(reason.to_owned()))
 }
 
-/// A deployment brings its own rollback unless its pipeline leaves it to the group, or another tool made it.
+/// A deployment's own setting counts before the group's. Where CodeDeploy states none, ours bring one unless the pipeline leaves
+/// it to the group. Where the group cannot be read nothing is claimed.
 fn started(pipeline: &Pipeline, observed: &Observed) -> Result<Outcome, Need> {
     let subject = observed.deployment.subject(pipeline);
     let is_left_to_the_group =
         pipeline.codedeploy.rollback == Rollback::Group || subject.image.is_none();
     let mut outcome = Outcome::started(pipeline, &subject);
-    if is_left_to_the_group
-        && let Group::Read(group) = observed.group.as_ref().ok_or(Need::Group)?
-        && !group.rolls_back
-    {
+    let rolls_back = match observed.deployment.rolls_back_on_failure {
+        Some(rolls_back) => rolls_back,
+        None if is_left_to_the_group => match observed.group.as_ref().ok_or(Need::Group)? {
+            Group::Read(group) => group.rolls_back,
+            Group::Unreadable => true,
+        },
+        None => true,
+    };
+    if !rolls_back {
         outcome.add_without_rollback(subject.engine);
     }
     Ok(outcome)

@@ -48,6 +48,7 @@ pub(super) fn deployment() -> Deployment {
         )),
         rolled_back_by: Some("d-ROLLBACK1".parse().unwrap()),
         rolls_back: None,
+        rolls_back_on_failure: None,
         app_spec_sha256: None,
     }
 }

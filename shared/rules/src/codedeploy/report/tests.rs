@@ -288,7 +288,7 @@ fn a_migration_may_run_where_its_gate_did_not_end_well() {
 
 #[test]
 fn a_start_without_a_rollback_says_what_a_failure_would_mean() {
-    let next = |rolls_back: bool, rollback: Rollback| {
+    let next = |own: Option<bool>, rolls_back: bool, rollback: Rollback| {
         let mut pipeline = pipeline();
         pipeline.codedeploy.rollback = rollback;
         let digest = format!(
@@ -298,6 +298,7 @@ fn a_start_without_a_rollback_says_what_a_failure_would_mean() {
         let started = Deployment {
             id: "d-1".parse().unwrap(),
             status: DeploymentStatus::InProgress,
+            rolls_back_on_failure: own,
             ..described(&digest)
         };
         let mut observed = Observed::new(DeploymentState::Start, started);
@@ -314,10 +315,21 @@ fn a_start_without_a_rollback_says_what_a_failure_would_mean() {
             Report::Nothing(reason) => panic!("{reason}"),
         }
     };
-    let said = next(false, Rollback::Group).unwrap();
-    assert!(said.contains("no automatic rollback is on"), "{said}");
-    assert_eq!(next(true, Rollback::Group), None);
-    assert_eq!(next(false, Rollback::Automatic), None);
+    use Rollback::{Automatic, Group as OfGroup};
+    for (own, group, rollback, is_told) in [
+        (None, false, OfGroup, true),
+        (None, true, OfGroup, false),
+        (None, false, Automatic, false),
+        // What CodeDeploy states of the deployment counts before the group's.
+        (Some(true), false, OfGroup, false),
+        (Some(false), true, OfGroup, true),
+        (Some(true), false, Automatic, false),
+        (Some(false), true, Automatic, true),
+    ] {
+        let said = next(own, group, rollback).unwrap_or_default();
+        let told = said.contains("no automatic rollback is on");
+        assert_eq!(told, is_told, "{own:?} {group} {rollback:?}: {said}");
+    }
 }
 
 /// What the database is after a failure, by how far the migration gate came; its task may be forgotten.
