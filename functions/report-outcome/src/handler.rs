@@ -8,7 +8,7 @@ use aws::ecs::{Ecs, Tasks};
 use aws::logs::Logs;
 use aws::scheduler::Scheduler;
 use aws::sns::Sns;
-use lambda::{Failure, Messenger, Start, Started};
+use lambda::{Deadline, Failure, Messenger, Start, Started};
 use rules::codedeploy::report::{self, CleanUp, Observed, Report};
 use rules::config::{Config, Pipeline};
 use rules::events::{self, StateChange};
@@ -43,7 +43,9 @@ impl Handler {
         }
     }
 
-    pub(crate) async fn handle(&self, event: Value) -> Result<Value, Failure> {
+    pub(crate) async fn handle(&self, event: Value, deadline: Deadline) -> Result<Value, Failure> {
+        // What is left after it is for publishing, however many calls that explain a failure are not answered.
+        let explain_until = Deadline::after(deadline.for_work());
         let started = self.start.as_ref().map_err(Failure::from)?;
         let change = StateChange::parse(&event)?;
         if let Some(reason) = events::other_account(&event, &started.settings.topic) {
@@ -62,14 +64,17 @@ impl Handler {
         let mut observed = Observed::new(state, deployment);
         // Before the outcome is observed: a migration must not run on because a message cannot be written.
         let clean_up = self
-            .decide(pipeline, &mut observed, report::clean_up)
+            .decide(pipeline, &mut observed, explain_until, report::clean_up)
             .await?;
-        if clean_up.is_some() {
-            // CodeDeploy records the last steps a few seconds late, and the message quotes them.
+        let stopped = self.take_down(pipeline, &change.deployment, clean_up).await;
+        if clean_up == Some(CleanUp::MayRun) {
+            // CodeDeploy records the last steps a few seconds late, and the message quotes them: those of the migration, for
+            // which taking down has waited.
             observed.lifecycle = None;
         }
-        let stopped = self.take_down(pipeline, &change.deployment, clean_up).await;
-        let report = self.decide(pipeline, &mut observed, report::decide).await?;
+        let report = self
+            .decide(pipeline, &mut observed, explain_until, report::decide)
+            .await?;
         let answer = self.publish(started, &change, report, &stopped).await?;
         // Nothing else stops it: the event comes again, and is kept in the end.
         stopped?;

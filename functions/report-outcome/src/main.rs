@@ -7,5 +7,5 @@ mod observe;
 async fn main() -> Result<(), lambda::Error> {
     let start = lambda::start(std::env::vars(), |_, _| Some(()));
     let handler = handler::Handler::new(start, &aws::Session::from_env().await);
-    lambda::serve(|event, _deadline| handler.handle(event)).await
+    lambda::serve(|event, deadline| handler.handle(event, deadline)).await
 }

@@ -1,17 +1,17 @@
 //! Reads what a report turns out to need. Nothing is changed here.
 //!
 //! Two kinds of facts: those that show what happened have to be read, now or when the event comes again; those that only
-//! explain it are left out of the message where they cannot be read.
+//! explain it are left out of the message where they cannot be read, or not in time.
 
 use aws::CallFailed;
 use aws::ecs::Tasks;
-use lambda::Failure;
+use lambda::{Deadline, Failure};
 use rules::codedeploy::Deployment;
 use rules::codedeploy::app_spec;
 use rules::codedeploy::report::{Group, Lifecycle, MadeBy, Need, Observed, Serving, Shipped, Why};
 use rules::config::Pipeline;
 use rules::names::{DeploymentId, RevisionArn};
-use rules::observed::Service;
+use rules::observed::{Service, Task};
 use rules::reasons::{self, Known};
 use rules::revision;
 use rules::task_log::TaskLog;
@@ -24,12 +24,13 @@ impl Handler {
         &self,
         pipeline: &Pipeline,
         observed: &mut Observed,
+        explain_until: Deadline,
         decide: impl Fn(&Pipeline, &Observed) -> Result<T, Need>,
     ) -> Result<T, Failure> {
         loop {
             match decide(pipeline, observed) {
                 Ok(decided) => return Ok(decided),
-                Err(need) => self.add(pipeline, need, observed).await?,
+                Err(need) => self.add(pipeline, need, observed, explain_until).await?,
             }
         }
     }
@@ -39,13 +40,17 @@ impl Handler {
         pipeline: &Pipeline,
         need: Need,
         observed: &mut Observed,
+        explain_until: Deadline,
     ) -> Result<(), Failure> {
         match need {
             Need::RolledBack(id) => {
                 observed.rolled_back = Some(self.codedeploy.get_deployment(&id).await?);
             }
             Need::Lifecycle => {
-                observed.lifecycle = Some(self.lifecycle(&observed.is_about().id).await);
+                let mut lifecycle = Lifecycle::Unreadable;
+                let read = self.add_lifecycle(&observed.is_about().id, &mut lifecycle);
+                in_time(explain_until, read).await;
+                observed.lifecycle = Some(lifecycle);
             }
             Need::Serving => {
                 let (cluster, service) = (&pipeline.cluster, &pipeline.service);
@@ -64,28 +69,41 @@ impl Handler {
                 observed.made_by = Some(made_by.map_or(MadeBy::Unreadable, MadeBy::Deployment));
             }
             Need::WhyFailed => {
-                observed.why_failed = Some(self.why_failed(pipeline, observed.is_about()).await);
+                let mut why = Why::default();
+                let read = self.add_why_failed(pipeline, observed.is_about(), &mut why);
+                in_time(explain_until, read).await;
+                observed.why_failed = Some(why);
             }
             Need::WhyDown(revision) => {
-                let deployment = &observed.deployment.id;
-                observed.why_down = Some(self.why_down(pipeline, deployment, revision).await);
+                let mut why = Why {
+                    revision,
+                    ..Why::default()
+                };
+                let read = self.add_why_down(pipeline, &observed.deployment.id, &mut why);
+                in_time(explain_until, read).await;
+                observed.why_down = Some(why);
             }
-            Need::Group => observed.group = Some(self.group(&observed.deployment).await),
+            Need::Group => {
+                let mut group = Group::Unreadable;
+                let read = self.add_group(&observed.deployment, &mut group);
+                in_time(explain_until, read).await;
+                observed.group = Some(group);
+            }
         }
         Ok(())
     }
 
-    async fn lifecycle(&self, deployment: &DeploymentId) -> Lifecycle {
+    async fn add_lifecycle(&self, deployment: &DeploymentId, lifecycle: &mut Lifecycle) {
         match self.codedeploy.get_deployment_target(deployment).await {
-            Ok(target) => Lifecycle::Read(target),
+            Ok(target) => *lifecycle = Lifecycle::Read(target),
             Err(failed) => {
                 tracing::warn!(deployment_id = %deployment, error = %failed, "could not read lifecycle events");
-                Lifecycle::Unreadable
             }
         }
     }
 
-    async fn why_failed(&self, pipeline: &Pipeline, deployment: &Deployment) -> Why {
+    /// Adds to `why`, fact by fact, why a deployment ended badly: what cannot be read is left out.
+    async fn add_why_failed(&self, pipeline: &Pipeline, deployment: &Deployment, why: &mut Why) {
         let app_spec = match self.app_spec_of(deployment).await {
             Ok(app_spec) => app_spec,
             Err(failed) => {
@@ -93,31 +111,26 @@ impl Handler {
                 None
             }
         };
+        why.gate = app_spec.as_deref().map(app_spec::migration_gate);
+        why.revision = app_spec.as_deref().and_then(app_spec::revision);
         let service = self.service(pipeline).await;
-        let green = service
-            .as_ref()
-            .and_then(|service| service.green(&deployment.id));
-        let revision = app_spec.as_deref().and_then(app_spec::revision);
-        // Where the AppSpec names none, its task set does, while it is there.
-        let revision = revision.or_else(|| green.map(|green| green.revision.clone()));
-        Why {
-            gate: app_spec.as_deref().map(app_spec::migration_gate),
-            ..self
-                .why(pipeline, &deployment.id, revision, service.as_ref())
-                .await
+        if let Some(service) = &service {
+            why.serves = service.primary_target_group().cloned();
+            if why.revision.is_none() {
+                // Where the AppSpec names none, its task set does, while it is there.
+                let green = service.green(&deployment.id);
+                why.revision = green.map(|green| green.revision.clone());
+            }
         }
+        self.add_reasons(pipeline, &deployment.id, service.as_ref(), why)
+            .await;
     }
 
-    /// Why the stopped tasks of this revision ended.
-    async fn why_down(
-        &self,
-        pipeline: &Pipeline,
-        deployment: &DeploymentId,
-        revision: Option<RevisionArn>,
-    ) -> Why {
+    /// Adds to `why` why the stopped tasks of its revision ended.
+    async fn add_why_down(&self, pipeline: &Pipeline, deployment: &DeploymentId, why: &mut Why) {
         let service = self.service(pipeline).await;
-        self.why(pipeline, deployment, revision, service.as_ref())
-            .await
+        self.add_reasons(pipeline, deployment, service.as_ref(), why)
+            .await;
     }
 
     async fn service(&self, pipeline: &Pipeline) -> Option<Service> {
@@ -130,44 +143,24 @@ impl Handler {
             .ok()
     }
 
-    async fn why(
-        &self,
-        pipeline: &Pipeline,
-        deployment: &DeploymentId,
-        revision: Option<RevisionArn>,
-        service: Option<&Service>,
-    ) -> Why {
-        let mut why = Why {
-            revision: revision.clone(),
-            ..Why::default()
-        };
-        if let Some(revision) = revision
-            && let Err(failed) = self
-                .add_reasons(pipeline, deployment, &revision, service, &mut why)
-                .await
-        {
-            tracing::warn!(deployment_id = %deployment, error = %failed, "could not read the reasons");
-        }
-        why
-    }
-
     async fn add_reasons(
         &self,
         pipeline: &Pipeline,
         deployment: &DeploymentId,
-        revision: &RevisionArn,
         service: Option<&Service>,
         why: &mut Why,
-    ) -> Result<(), CallFailed> {
-        let cluster = pipeline.cluster.as_str();
-        let stopped = self
-            .ecs
-            .list_tasks(cluster, Tasks::StoppedOfFamily(revision.family()))
-            .await?;
+    ) {
+        let Some(revision) = why.revision.clone() else {
+            return;
+        };
+        let stopped = self.stopped_tasks(pipeline, &revision).await;
+        let stopped = stopped.unwrap_or_else(|failed| {
+            tracing::warn!(deployment_id = %deployment, error = %failed, "could not read the stopped tasks");
+            Vec::new()
+        });
         if stopped.is_empty() {
-            return Ok(());
+            return;
         }
-        let stopped = self.ecs.describe_tasks(cluster, &stopped).await?;
         // Without it which containers are essential is not known, and no log is found.
         let definition = self.ecs.describe_task_definition(revision.as_str()).await;
         let definition = definition
@@ -175,17 +168,18 @@ impl Handler {
             .ok();
         let essential = definition.as_ref().map(revision::essential);
         let known = Known {
-            shipped: revision,
+            shipped: &revision,
             essential: essential.as_deref().unwrap_or_default(),
             service,
         };
         let migration = pipeline.migration.as_ref();
         why.migrated = migration.and_then(|migration| {
-            reasons::migrated(&stopped, deployment, revision, migration, known.essential)
+            reasons::migrated(&stopped, deployment, &revision, migration, known.essential)
         });
         let Some(cause) = reasons::find(&stopped, deployment, known, migration) else {
-            return Ok(());
+            return;
         };
+        why.causes.push(cause.sentence);
         if let Some(container) = &cause.container {
             why.log = match &definition {
                 Some(definition) => {
@@ -194,8 +188,20 @@ impl Handler {
                 None => TaskLog::none(container, "its revision could not be read".to_owned()),
             };
         }
-        why.causes.push(cause.sentence);
-        Ok(())
+    }
+
+    async fn stopped_tasks(
+        &self,
+        pipeline: &Pipeline,
+        revision: &RevisionArn,
+    ) -> Result<Vec<Task>, CallFailed> {
+        let cluster = pipeline.cluster.as_str();
+        let of_family = Tasks::StoppedOfFamily(revision.family());
+        let stopped = self.ecs.list_tasks(cluster, of_family).await?;
+        if stopped.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.ecs.describe_tasks(cluster, &stopped).await
     }
 
     /// The revision that a deployment ships.
@@ -219,19 +225,26 @@ impl Handler {
         Ok(Some(content.await?))
     }
 
-    async fn group(&self, deployment: &Deployment) -> Group {
+    async fn add_group(&self, deployment: &Deployment, group: &mut Group) {
         let (application, name) = (&deployment.application, &deployment.deployment_group);
         match self
             .codedeploy
             .get_deployment_group(application, name)
             .await
         {
-            Ok(group) => Group::Read(Box::new(group)),
+            Ok(read) => *group = Group::Read(Box::new(read)),
             Err(failed) => {
                 tracing::warn!(error = %failed, "could not read the deployment group");
-                Group::Unreadable
             }
         }
+    }
+}
+
+/// Reads what explains while there is time; what was added until then stays.
+async fn in_time(explain_until: Deadline, read: impl Future<Output = ()>) {
+    let left = explain_until.left();
+    if tokio::time::timeout(left, read).await.is_err() {
+        tracing::warn!("no time to read more that explains the outcome");
     }
 }
 

@@ -9,16 +9,12 @@ use rules::names::TopicArn;
 
 use crate::Session;
 use crate::call::{Call, CallFailed};
-use crate::text::one_line;
 
 /// SNS's operations.
 #[derive(Debug, Clone)]
 pub struct Sns {
     client: Client,
 }
-
-/// What SNS takes as a subject: fewer than 100 characters, in one line.
-const SUBJECT_LIMIT: usize = 99;
 
 impl Sns {
     /// A client of this session.
@@ -28,13 +24,9 @@ impl Sns {
         }
     }
 
-    /// Publishes a message.
+    /// Publishes a message, whose subject fits already.
     pub async fn publish(&self, topic: &TopicArn, message: &Message) -> Result<(), CallFailed> {
         let call = Call::new("sns:Publish", topic.as_str());
-        let subject = message.subject.as_deref();
-        let subject = subject
-            .map(|subject| one_line(subject, SUBJECT_LIMIT))
-            .filter(|subject| !subject.is_empty());
         let mut attributes = HashMap::new();
         for (name, value) in &message.attributes {
             let value = MessageAttributeValue::builder()
@@ -48,7 +40,7 @@ impl Sns {
             .client
             .publish()
             .topic_arn(topic.as_str())
-            .set_subject(subject)
+            .set_subject(message.subject.clone())
             .set_message_attributes(Some(attributes))
             .message(&message.body);
         request

@@ -5,7 +5,7 @@ use std::fmt;
 
 use crate::codedeploy::{self, words};
 use crate::config::Pipeline;
-use crate::names::{DeploymentId, RevisionArn};
+use crate::names::RevisionArn;
 use crate::observed::Service;
 use crate::revision::Unusable;
 
@@ -26,9 +26,9 @@ impl Engine {
     }
 
     /// How a person sends production to a green that waits for it.
-    pub(crate) fn how_to_reroute(self, deployment: &DeploymentId) -> String {
+    pub(crate) fn how_to_reroute(self) -> &'static str {
         match self {
-            Self::CodeDeploy => words::how_to_reroute(deployment),
+            Self::CodeDeploy => words::HOW_TO_REROUTE,
         }
     }
 
@@ -57,6 +57,13 @@ impl Engine {
     pub(crate) fn restore_test_listener(self) -> &'static str {
         match self {
             Self::CodeDeploy => words::RESTORE_TEST_LISTENER,
+        }
+    }
+
+    /// What to check after a deployment that may have left the test listener on what does not serve production.
+    pub(crate) fn check_test_listener(self) -> &'static str {
+        match self {
+            Self::CodeDeploy => words::CHECK_TEST_LISTENER,
         }
     }
 

@@ -182,7 +182,8 @@ impl Settings {
         })
     }
 
-    /// The command by which a person requests a deployment of the pipeline; `more` is added to the request.
+    /// The command by which a person requests a deployment of the pipeline; `more` is added to the request. It names the Region:
+    /// the reader's own default may be another one, with a stack of the same name.
     pub fn request(&self, pipeline: &PipelineName, more: &[(&str, &str)]) -> String {
         let mut payload = json!({ "pipeline": pipeline });
         for (member, value) in more {
@@ -191,8 +192,9 @@ impl Settings {
         // The name may hold an apostrophe, and the shell would take it for the payload's end.
         let payload = payload.to_string().replace('\'', r"'\''");
         format!(
-            "aws lambda invoke --function-name {}-start-deployment --cli-binary-format raw-in-base64-out \
+            "aws lambda invoke --region {} --function-name {}-start-deployment --cli-binary-format raw-in-base64-out \
              --payload '{payload}' /dev/stdout",
+            self.topic.region(),
             self.stack
         )
     }

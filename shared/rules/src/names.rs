@@ -258,6 +258,13 @@ impl RevisionArn {
     }
 }
 
+impl TopicArn {
+    /// The Region of the topic, and of everything else of its stack.
+    pub fn region(&self) -> &str {
+        self.0.split(':').nth(3).unwrap_or_default()
+    }
+}
+
 impl TaskArn {
     /// The Region that it runs in.
     pub fn region(&self) -> &str {

@@ -65,6 +65,8 @@ pub struct Outcome {
 pub enum Command {
     /// Request the deployment of this image of the outcome's pipeline: a push of an image that is there already is no event.
     Request(Digest),
+    /// Send production to the green of this deployment, which waits for it.
+    Reroute(DeploymentId),
     /// Let a test listener forward to what serves production again.
     RestoreTestListener {
         /// The listener.
@@ -139,10 +141,24 @@ pub struct Ending {
     pub causes: Vec<String>,
     /// What its migration did to the database; none where it has none, or where that is not known.
     pub migrated: Option<Migrated>,
-    /// The test listener that a deployment without a rollback left on green, and the target group that serves production.
-    pub test_listener_left: Option<(ListenerArn, TargetGroupArn)>,
+    /// The test listener, where a deployment without a rollback may keep later ones from working by it.
+    pub test_listener_left: Option<TestListener>,
     /// The log that goes with it.
     pub log: TaskLog,
+}
+
+/// Where a deployment without a rollback leaves the test listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TestListener {
+    /// On green, while production stays on what it ran.
+    LeftOnGreen {
+        /// The listener.
+        listener: ListenerArn,
+        /// The target group that serves production.
+        target_group: TargetGroupArn,
+    },
+    /// Perhaps not on what serves production.
+    PerhapsElsewhere,
 }
 
 impl Outcome {
@@ -173,7 +189,7 @@ impl Outcome {
     }
 
     /// Adds the command that requests this image again, where the image is known.
-    fn request_again(&mut self) {
+    pub(crate) fn request_again(&mut self) {
         let image = self.image.as_ref();
         let request = image.map(|image| Command::Request(image.digest.clone()));
         self.commands.extend(request);

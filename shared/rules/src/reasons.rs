@@ -22,7 +22,7 @@ pub struct Cause<'a> {
 pub enum Migrated {
     /// It came to its end.
     Done,
-    /// It ran, and did not come to its end.
+    /// It may have run, and it is not known that it came to its end.
     Partly,
     /// It was started, and none of it ran.
     Nothing,
@@ -34,7 +34,7 @@ impl Migrated {
         match self {
             Self::Done => "migrated: the deployment's migration had come to its end",
             Self::Partly => {
-                "perhaps partially migrated: the deployment's migration ran and did not come to its end"
+                "perhaps partially migrated: the deployment's migration may have run, and it is not known that it came to its end"
             }
             Self::Nothing => "as it was: nothing of the deployment's migration ran",
         }
@@ -71,7 +71,7 @@ pub fn find<'a>(
     })
 }
 
-/// What the deployment's migration did; none where none of its tasks is among the stopped ones.
+/// What the deployment's migration did; none where none of its tasks is among the stopped ones. `essential` as in [`Known`].
 pub fn migrated(
     stopped: &[Task],
     deployment: &DeploymentId,
@@ -84,7 +84,7 @@ pub fn migrated(
         return Some(Migrated::Done);
     }
     Some(
-        match migration::judge(task, &migration.container, essential) {
+        match migration::judge(task, &migration.container, &task.essential(essential)) {
             Verdict::Succeeded => Migrated::Done,
             Verdict::Failed { ran: true, .. } => Migrated::Partly,
             Verdict::Failed { ran: false, .. } => Migrated::Nothing,
@@ -111,7 +111,7 @@ fn of_migration<'a>(
     if was_taken_down_after_its_end(task, container) {
         return None;
     }
-    match migration::judge(task, container, essential) {
+    match migration::judge(task, container, &task.essential(essential)) {
         Verdict::Succeeded => None,
         Verdict::Failed { reason, ran } => Some(Cause {
             sentence: reason,

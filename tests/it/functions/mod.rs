@@ -8,6 +8,7 @@ mod older;
 mod secrets;
 mod test_gate;
 mod told_once;
+mod unexplained;
 pub(crate) mod wire;
 
 use serde_json::{Value, json};

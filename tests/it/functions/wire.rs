@@ -27,6 +27,8 @@ pub(crate) enum Answer {
     RefusesSaying(&'static str, String),
     /// RunTask's token was used by another request, which started these tasks.
     Conflicts(Vec<&'static str>),
+    /// Nothing, for as long as the connection is open.
+    Never,
 }
 
 /// What became of an invocation.
@@ -143,7 +145,7 @@ pub(crate) fn invoke_each(
             "Publish" => Answer::SaysXml("<MessageId>1</MessageId>".into()),
             _ => answer(&operation, before, &body),
         };
-        Some(response(&operation, is_form(request), said))
+        response(&operation, is_form(request), said)
     });
     let (told, answered) = mpsc::channel();
     let mut events: VecDeque<Event> = events.into_iter().map(Into::into).collect();
@@ -270,12 +272,13 @@ fn decoded(text: &str) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-fn response(operation: &str, is_form: bool, answer: Answer) -> Response {
+fn response(operation: &str, is_form: bool, answer: Answer) -> Option<Response> {
     let mut date = DATE;
     if let Answer::SaysXmlAt(at, _) = &answer {
         date = at;
     }
     let (status, body) = match answer {
+        Answer::Never => return None,
         Answer::Says(body) => (200, body.to_string()),
         Answer::SaysXml(result) | Answer::SaysXmlAt(_, result) => {
             let result = format!("<{operation}Result>{result}</{operation}Result>");
@@ -297,11 +300,11 @@ fn response(operation: &str, is_form: bool, answer: Answer) -> Response {
     if status == 200 || status == 404 {
         headers.push(("date", date.to_owned()));
     }
-    Response {
+    Some(Response {
         status,
         headers,
         body,
-    }
+    })
 }
 
 /// EventBridge Scheduler answers with the status of its kind, the others with 400.

@@ -215,6 +215,28 @@ fn everything_that_goes_wrong_raises_an_alarm() {
     }
 }
 
+/// The metrics of a queue that was inactive start up to 15 minutes late (SQS Developer Guide, available CloudWatch metrics), and
+/// both queues are inactive until something goes wrong.
+#[test]
+fn the_alarm_of_a_queue_waits_for_numbers_that_come_late() {
+    for (id, alarm) in resources("AWS::CloudWatch::Alarm") {
+        if alarm["Namespace"] != "AWS/SQS" {
+            continue;
+        }
+        let of = |name: &str| alarm[name].as_u64().unwrap();
+        let seen = of("Period") * of("EvaluationPeriods");
+        assert!(
+            seen >= 900 + of("Period"),
+            "{id} looks back {seen} s, evaluate more periods"
+        );
+        assert_eq!(
+            of("DatapointsToAlarm"),
+            1,
+            "{id} wants more than one period to breach"
+        );
+    }
+}
+
 #[test]
 fn every_function_logs_where_its_log_is_kept() {
     let template = template();

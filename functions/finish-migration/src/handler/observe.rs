@@ -114,18 +114,12 @@ impl Handler {
 
     /// The containers whose end ends the task; all of them where the revision cannot be read.
     async fn essential(&self, task: &Task) -> Vec<ContainerName> {
-        match self
-            .ecs
-            .describe_task_definition(task.revision.as_str())
-            .await
-        {
-            Ok(definition) => revision::essential(&definition),
-            Err(failed) => {
-                tracing::warn!(error = %failed, "revision not read");
-                let containers = task.containers.iter();
-                containers.map(|container| container.name.clone()).collect()
-            }
-        }
+        let revision = task.revision.as_str();
+        let definition = self.ecs.describe_task_definition(revision).await;
+        let of_revision = definition
+            .inspect_err(|failed| tracing::warn!(error = %failed, "revision not read"))
+            .map(|definition| revision::essential(&definition));
+        task.essential(&of_revision.unwrap_or_default())
     }
 
     /// The log is there to help; a verdict does not depend on it.

@@ -62,10 +62,15 @@ pub(super) fn check_listeners(
             |part: &Forward| part.target_group_arn == sides.blue_group.arn && part.weight > 0;
         listener.is_some_and(|listener| listener.forward.iter().any(serves))
     };
-    if behind(&group.production_listener) && group.test_listener.as_ref().is_none_or(behind) {
+    let mut listeners_of_group = [&group.production_listener]
+        .into_iter()
+        .chain(&group.test_listener);
+    let Some(elsewhere) = listeners_of_group.find(|arn| !behind(arn)) else {
         return Ok(());
-    }
-    let message = "ELB could not be updated due to the following error: Primary taskset target group must be behind listener";
+    };
+    let message = format!(
+        "ELB could not be updated due to the following error: Primary taskset target group must be behind listener {elsewhere}"
+    );
     Err(Failure::new("ELASTIC_LOAD_BALANCING_INVALID", message))
 }
 

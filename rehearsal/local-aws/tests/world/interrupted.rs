@@ -209,7 +209,7 @@ async fn without_a_rollback_everything_stays_and_the_next_deployment_cannot_begi
     let (code, sentence) = record.error.unwrap();
     assert_eq!(code, "ELASTIC_LOAD_BALANCING_INVALID");
     assert!(
-        sentence.ends_with("Primary taskset target group must be behind listener"),
+        sentence.contains("Primary taskset target group must be behind listener arn:"),
         "{sentence}"
     );
 

@@ -4,7 +4,7 @@ use aws_sdk_codedeploy::types::{DeploymentGroupInfo, EcsService, TrafficRoute};
 use rules::codedeploy::DeploymentGroup;
 use rules::names::{ApplicationName, ClusterName, DeploymentGroupName, ListenerArn, ServiceName};
 
-use super::CodeDeploy;
+use super::{CodeDeploy, translate};
 use crate::call::{Call, CallFailed};
 
 impl CodeDeploy {
@@ -26,14 +26,14 @@ impl CodeDeploy {
             .send()
             .await
             .map_err(|error| call.failed(error))?;
-        translate(
+        group_from(
             &call,
             call.required(answer.deployment_group_info(), "deploymentGroupInfo")?,
         )
     }
 }
 
-fn translate(call: &Call, group: &DeploymentGroupInfo) -> Result<DeploymentGroup, CallFailed> {
+fn group_from(call: &Call, group: &DeploymentGroupInfo) -> Result<DeploymentGroup, CallFailed> {
     // An ECS group has one service, one pair of target groups, and one listener a route.
     let pair = group
         .load_balancer_info()
@@ -58,7 +58,7 @@ fn translate(call: &Call, group: &DeploymentGroupInfo) -> Result<DeploymentGroup
         },
         rolls_back: group
             .auto_rollback_configuration()
-            .is_some_and(|rollback| rollback.enabled()),
+            .is_some_and(translate::rolls_back_on_failure),
     })
 }
 

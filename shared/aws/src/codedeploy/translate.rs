@@ -1,6 +1,8 @@
 //! CodeDeploy's answers about a deployment, in our words.
 
-use aws_sdk_codedeploy::types::{DeploymentInfo, EcsTarget};
+use aws_sdk_codedeploy::types::{
+    AutoRollbackConfiguration, AutoRollbackEvent, DeploymentInfo, EcsTarget,
+};
 use rules::codedeploy::{
     Creator, Deployment, DeploymentStatus, DeploymentTarget, LifecycleEvent, LifecycleEventStatus,
 };
@@ -45,6 +47,9 @@ pub(super) fn deployment(
         rolls_back: rollback
             .and_then(|info| info.rollback_triggering_deployment_id())
             .and_then(|id| id.parse().ok()),
+        rolls_back_on_failure: deployment
+            .auto_rollback_configuration()
+            .map(rolls_back_on_failure),
         app_spec_sha256: content
             .and_then(|content| content.sha256())
             .map(str::to_owned),
@@ -80,6 +85,14 @@ pub(super) fn target(call: &Call, target: &EcsTarget) -> Result<DeploymentTarget
             .map(event)
             .collect::<Result<_, _>>()?,
     })
+}
+
+/// Whether this setting rolls a deployment back that fails: it may be on for alarms or stops alone.
+pub(super) fn rolls_back_on_failure(rollback: &AutoRollbackConfiguration) -> bool {
+    rollback.enabled()
+        && rollback
+            .events()
+            .contains(&AutoRollbackEvent::DeploymentFailure)
 }
 
 /// A status that AWS may add counts as under way: then nothing is started beside it.

@@ -160,6 +160,7 @@ async fn a_deployment_says_how_it_ended_and_why() {
         "completeTime": 1_791_970_330, "computePlatform": "OfTomorrow",
         "errorInformation": {"code": "CODE_OF_TOMORROW", "message": "One or more …"},
         "rollbackInfo": {"rollbackDeploymentId": "d-9", "rollbackMessage": "Deployment …"},
+        "autoRollbackConfiguration": {"enabled": true, "events": ["DEPLOYMENT_STOP_ON_ALARM"]},
         "revision": {"revisionType": "AppSpecContent", "appSpecContent": {"content": null, "sha256": "cafe"}}
     }});
     let server = Server::answering([answer(200, &body)]).await;
@@ -182,6 +183,7 @@ async fn a_deployment_says_how_it_ended_and_why() {
         error: Some(("CODE_OF_TOMORROW".to_owned(), "One or more …".to_owned())),
         rolled_back_by: Some(id("d-9")),
         rolls_back: None,
+        rolls_back_on_failure: Some(false),
         app_spec_sha256: Some("cafe".to_owned()),
     };
     assert_eq!(found, Ok(expected));

@@ -20,7 +20,7 @@ pub struct DeploymentGroup {
     pub test_listener: Option<ListenerArn>,
     /// The deployment configuration that it uses by default.
     pub deployment_config: Option<DeploymentConfigName>,
-    /// Whether and when it rolls back by itself.
+    /// Whether it rolls a deployment back that fails: automatic rollback is on, and `DEPLOYMENT_FAILURE` among its events.
     pub rolls_back: bool,
 }
 
@@ -49,6 +49,9 @@ pub struct Deployment {
     pub rolled_back_by: Option<DeploymentId>,
     /// The deployment that it rolls back.
     pub rolls_back: Option<DeploymentId>,
+    /// Whether it is rolled back if it fails, as CodeDeploy states of the deployment; none where it states nothing, and the
+    /// group's setting holds.
+    pub rolls_back_on_failure: Option<bool>,
     /// The SHA-256 of its AppSpec, under which GetApplicationRevision finds the content.
     pub app_spec_sha256: Option<String>,
 }

@@ -8,6 +8,8 @@ use crate::gate::Gate;
 pub const AFTER_INSTALL: &str = "AfterInstall";
 /// The lifecycle event in which CodeDeploy points the test listener at green.
 pub const ALLOW_TEST_TRAFFIC: &str = "AllowTestTraffic";
+/// The lifecycle event in which CodeDeploy sends production to green.
+pub const ALLOW_TRAFFIC: &str = "AllowTraffic";
 /// The lifecycle event whose hook checks green through the test listener.
 pub const AFTER_ALLOW_TEST_TRAFFIC: &str = "AfterAllowTestTraffic";
 

@@ -3,18 +3,19 @@
 //! An event proves nothing, so every outcome is decided from the state that AWS has now.
 
 mod clean_up;
+mod test_listener;
 
 pub use clean_up::{CleanUp, clean_up};
 
 use super::app_spec::MigrationGate;
-use super::lifecycle::{AFTER_INSTALL, ALLOW_TEST_TRAFFIC};
+use super::lifecycle::AFTER_INSTALL;
 use super::{
     Creator, Deployment, DeploymentGroup, DeploymentStatus, DeploymentTarget, LifecycleEventStatus,
     shipped as shipped_digest,
 };
 use crate::config::{Pipeline, Rollback};
 use crate::events::{DeploymentState, StateChange};
-use crate::names::{DeploymentId, ListenerArn, RevisionArn, TargetGroupArn};
+use crate::names::{DeploymentId, RevisionArn, TargetGroupArn};
 use crate::observed::{Service, TaskCount};
 use crate::outcome::{Ending, Event, Outcome};
 use crate::reasons::Migrated;
@@ -87,8 +88,6 @@ pub struct Serving {
     pub made_by: Option<DeploymentId>,
     /// How many of its tasks run.
     pub tasks: TaskCount,
-    /// The target group of its tasks.
-    pub target_group: Option<TargetGroupArn>,
 }
 
 impl Serving {
@@ -100,9 +99,6 @@ impl Serving {
             revision: revision.or(service.revision.as_ref()).cloned(),
             made_by: primary.and_then(|task_set| task_set.deployment.clone()),
             tasks: TaskCount::of(service),
-            target_group: primary
-                .and_then(|task_set| task_set.load_balancer.as_ref())
-                .and_then(|target| target.target_group.clone()),
         }
     }
 }
@@ -145,6 +141,8 @@ pub struct Why {
     pub migrated: Option<Migrated>,
     /// Whether the deployment asked the migration gate; none where its AppSpec cannot be read.
     pub gate: Option<MigrationGate>,
+    /// The target group of the PRIMARY task set; none where the service cannot be read.
+    pub serves: Option<TargetGroupArn>,
     /// The log that goes with it.
     pub log: TaskLog,
 }
@@ -267,16 +265,22 @@ fn nothing(reason: &str) -> Result<Report, Need> {
     Ok(Report::Nothing(reason.to_owned()))
 }
 
-/// A deployment brings its own rollback unless its pipeline leaves it to the group, or another tool made it.
+/// A deployment's own setting counts before the group's. Where CodeDeploy states none, ours bring one unless the pipeline leaves
+/// it to the group. Where the group cannot be read nothing is claimed.
 fn started(pipeline: &Pipeline, observed: &Observed) -> Result<Outcome, Need> {
     let subject = observed.deployment.subject(pipeline);
     let is_left_to_the_group =
         pipeline.codedeploy.rollback == Rollback::Group || subject.image.is_none();
     let mut outcome = Outcome::started(pipeline, &subject);
-    if is_left_to_the_group
-        && let Group::Read(group) = observed.group.as_ref().ok_or(Need::Group)?
-        && !group.rolls_back
-    {
+    let rolls_back = match observed.deployment.rolls_back_on_failure {
+        Some(rolls_back) => rolls_back,
+        None if is_left_to_the_group => match observed.group.as_ref().ok_or(Need::Group)? {
+            Group::Read(group) => group.rolls_back,
+            Group::Unreadable => true,
+        },
+        None => true,
+    };
+    if !rolls_back {
         outcome.add_without_rollback(subject.engine);
     }
     Ok(outcome)
@@ -342,7 +346,7 @@ fn ended_badly(event: Event, pipeline: &Pipeline, observed: &Observed) -> Result
     let ending = with_causes(ending(observed)?, observed)?;
     let ending = Ending {
         migrated: migrated(pipeline, observed),
-        test_listener_left: test_listener_left(observed)?,
+        test_listener_left: test_listener::left(observed)?,
         ..ending
     };
     let subject = observed.deployment.subject(pipeline);
@@ -370,36 +374,6 @@ fn migrated(pipeline: &Pipeline, observed: &Observed) -> Option<Migrated> {
         }
         (Some(_), _) => None,
     }
-}
-
-/// CodeDeploy's sentence about a deployment that an earlier one without a rollback keeps from working.
-const LISTENER_ELSEWHERE: &str = "must be behind listener";
-
-/// A deployment that fails after AllowTestTraffic and is not rolled back leaves the test listener on green, and CodeDeploy
-/// refuses every later one.
-fn test_listener_left(observed: &Observed) -> Result<Option<(ListenerArn, TargetGroupArn)>, Need> {
-    if observed.deployment.rolled_back_by.is_some() {
-        return Ok(None);
-    }
-    let Some(Lifecycle::Read(target)) = &observed.lifecycle else {
-        return Ok(None);
-    };
-    let has_moved = match status_of(target.as_ref(), ALLOW_TEST_TRAFFIC) {
-        None | Some(LifecycleEventStatus::Pending | LifecycleEventStatus::Skipped) => false,
-        Some(_) => true,
-    };
-    let error = observed.deployment.error.as_ref();
-    let was_elsewhere = error.is_some_and(|(_, message)| message.contains(LISTENER_ELSEWHERE));
-    if !has_moved && !was_elsewhere {
-        return Ok(None);
-    }
-    let serving = observed.serving.as_ref().ok_or(Need::Serving)?;
-    let group = match observed.group.as_ref().ok_or(Need::Group)? {
-        Group::Read(group) => group,
-        Group::Unreadable => return Ok(None),
-    };
-    let listener = group.test_listener.clone();
-    Ok(listener.zip(serving.target_group.clone()))
 }
 
 fn status_of(target: Option<&DeploymentTarget>, name: &str) -> Option<LifecycleEventStatus> {

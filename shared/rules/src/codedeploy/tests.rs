@@ -18,6 +18,7 @@ pub(crate) fn described(description: &str) -> Deployment {
         error: None,
         rolled_back_by: None,
         rolls_back: None,
+        rolls_back_on_failure: None,
         app_spec_sha256: None,
     }
 }

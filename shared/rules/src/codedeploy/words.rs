@@ -4,18 +4,22 @@ use super::lifecycle::{AFTER_ALLOW_TEST_TRAFFIC, AFTER_INSTALL};
 use super::{Deployment, DeploymentTarget, LifecycleEventStatus, STOPPED_BY_A_CALL, shipped_image};
 use crate::config::Pipeline;
 use crate::engine::Engine;
-use crate::names::DeploymentId;
 use crate::outcome::{Step, Subject};
 
 pub(crate) const CHECK_WHO_CHANGED: &str = "check the service's task sets and who changed them";
 pub(crate) const CHECK_WHAT_IS_LEFT: &str = "check the deployment: unless a rollback follows, its task sets and listeners \
      stay as they are until a person acts";
 pub(crate) const RESTORE_TEST_LISTENER: &str = "let the test listener forward to what serves production again, or every later deployment fails with `Primary taskset target group must be behind listener`";
+pub(crate) const CHECK_TEST_LISTENER: &str = "check that the test listener forwards to the target group that serves production: \
+     where it does not, every later deployment fails with `Primary taskset target group must be behind listener`";
 pub(crate) const WITHOUT_ROLLBACK: &str = "nothing unless it fails: no automatic rollback is on, so task sets and listeners would \
      stay as they are until a person acts (hint: switch rollback on in the deployment group, or take `rollback = \"group\"` out of \
      the pipeline)";
 pub(crate) const CHECK_PRODUCTION: &str =
     "check now: the production listener's weights and the service's task sets";
+
+pub(crate) const HOW_TO_REROUTE: &str = "reroute traffic, in the console or by the command; without it CodeDeploy stops the \
+     deployment when the group's wait is over";
 
 pub(crate) fn gate_of(lifecycle_event: &str) -> Option<&'static str> {
     match lifecycle_event {
@@ -23,13 +27,6 @@ pub(crate) fn gate_of(lifecycle_event: &str) -> Option<&'static str> {
         AFTER_ALLOW_TEST_TRAFFIC => Some("the test traffic gate"),
         _ => None,
     }
-}
-
-pub(crate) fn how_to_reroute(deployment: &DeploymentId) -> String {
-    format!(
-        "reroute traffic in the console, or: aws deploy continue-deployment --deployment-id {deployment} \
-         --deployment-wait-type READY_WAIT; without it CodeDeploy stops the deployment when the group's wait is over"
-    )
 }
 
 impl Deployment {

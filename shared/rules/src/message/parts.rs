@@ -17,9 +17,8 @@ pub(super) fn pipeline(outcome: &Outcome) -> &str {
 
 /// The deployment's page in the CodeDeploy console.
 pub(super) fn link(deployment: &DeploymentId, topic: &TopicArn) -> String {
-    let mut parts = topic.as_str().split(':').skip(1);
-    let partition = parts.next().unwrap_or_default();
-    let region = parts.nth(1).unwrap_or_default();
+    let partition = topic.as_str().split(':').nth(1).unwrap_or_default();
+    let region = topic.region();
     let domain = match partition {
         "aws-cn" => "amazonaws.cn",
         "aws-us-gov" => "amazonaws-us-gov.com",
@@ -51,12 +50,13 @@ pub(super) fn about_log(outcome: &Outcome) -> Option<String> {
     }
 }
 
-/// The commands of an outcome: what for, and the command as a shell takes it.
+/// The commands of an outcome: what for, and the command as a shell takes it, in the Region of everything that it names.
 pub(super) fn commands<'a>(
     outcome: &'a Outcome,
     settings: &'a Settings,
 ) -> impl Iterator<Item = (&'static str, String)> + 'a {
     let pipeline = outcome.pipeline.as_ref();
+    let region = settings.topic.region();
     outcome
         .commands
         .iter()
@@ -69,10 +69,17 @@ pub(super) fn commands<'a>(
                 listener,
                 target_group,
             } => Some((
-                "to restore the test listener",
+                "to restore the test listener, where it forwards by its default action",
                 format!(
-                    "aws elbv2 modify-listener --listener-arn {listener} --default-actions \
-                 Type=forward,TargetGroupArn={target_group}"
+                    "aws elbv2 modify-listener --listener-arn {listener} --region {region} --default-actions \
+                     Type=forward,TargetGroupArn={target_group}"
+                ),
+            )),
+            Command::Reroute(deployment) => Some((
+                "to reroute traffic",
+                format!(
+                    "aws deploy continue-deployment --deployment-id {deployment} --region {region} --deployment-wait-type \
+                     READY_WAIT"
                 ),
             )),
         })

@@ -6,7 +6,7 @@ use super::tests::{deployment, ending, pipeline, running, settings};
 use super::*;
 use crate::gate::Gate;
 use crate::names::Image;
-use crate::outcome::{Command, Ending, Event, Subject};
+use crate::outcome::{Command, Ending, Event, Subject, TestListener};
 use crate::reasons::Migrated;
 use crate::sanitize::is_hidden_mark;
 use crate::start::{AskedBy, Skip};
@@ -220,7 +220,10 @@ fn advice_is_a_command_where_one_exists_and_the_database_is_as_it_is() {
     let group = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/web-blue/0123456789abcdef";
     let listener = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener/app/shop/0123456789abcdef/fedcba9876543210";
     let left = Ending {
-        test_listener_left: Some((listener.parse().unwrap(), group.parse().unwrap())),
+        test_listener_left: Some(TestListener::LeftOnGreen {
+            listener: listener.parse().unwrap(),
+            target_group: group.parse().unwrap(),
+        }),
         migrated: Some(Migrated::Done),
         ..ending()
     };
@@ -235,7 +238,7 @@ fn advice_is_a_command_where_one_exists_and_the_database_is_as_it_is() {
     ));
     let sent = render(&outcome, &settings(MessageFormat::Text)).body;
     let command = format!(
-        "\n  aws elbv2 modify-listener --listener-arn {listener} --default-actions Type=forward,TargetGroupArn={group}\n"
+        "\n  aws elbv2 modify-listener --listener-arn {listener} --region eu-central-1 --default-actions Type=forward,TargetGroupArn={group}\n"
     );
     assert!(sent.contains(&command), "{sent}");
     assert!(
@@ -247,4 +250,32 @@ fn advice_is_a_command_where_one_exists_and_the_database_is_as_it_is() {
         "{sent}"
     );
     assert!(sent.contains("Database   migrated"), "{sent}");
+}
+
+/// A reader's own default Region may be another one, with a stack of the same name.
+#[test]
+fn every_command_names_the_region() {
+    let (pipeline, subject) = (pipeline(), deployment().subject(&pipeline()));
+    let group =
+        "arn:aws:elasticloadbalancing:ca-west-1:111122223333:targetgroup/web-blue/0123456789abcdef";
+    let listener = "arn:aws:elasticloadbalancing:ca-west-1:111122223333:listener/app/shop/0123456789abcdef/fedcba9876543210";
+    let mut outcome = Outcome::ready(&pipeline, &subject);
+    outcome.request_again();
+    outcome.commands.push(Command::RestoreTestListener {
+        listener: listener.parse().unwrap(),
+        target_group: group.parse().unwrap(),
+    });
+    let settings = Settings {
+        topic: "arn:aws:sns:ca-west-1:111122223333:outcomes"
+            .parse()
+            .unwrap(),
+        ..settings(MessageFormat::Json)
+    };
+    let sent: Value = serde_json::from_str(&render(&outcome, &settings).body).unwrap();
+    let commands = sent["commands"].as_array().unwrap();
+    assert_eq!(commands.len(), 3);
+    for command in commands {
+        let command = command["command"].as_str().unwrap();
+        assert!(command.contains(" --region ca-west-1 "), "{command}");
+    }
 }

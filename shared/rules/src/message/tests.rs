@@ -48,6 +48,7 @@ pub(super) fn deployment() -> Deployment {
         )),
         rolled_back_by: Some("d-ROLLBACK1".parse().unwrap()),
         rolls_back: None,
+        rolls_back_on_failure: None,
         app_spec_sha256: None,
     }
 }
@@ -194,6 +195,30 @@ fn every_outcome_says_what_happened_in_one_sentence() {
         .map(|outcome| format!("{}: {}", outcome.event.code(), outcome.summary))
         .collect();
     assert_snapshot!(lines.join("\n"));
+}
+
+/// Production is on green when this gate fails; nobody may wait for a rollback that does not come.
+#[test]
+fn a_rollback_is_announced_only_where_the_deployment_brings_one() {
+    use crate::config::Rollback;
+    let (mut pipeline, subject) = (pipeline(), subject());
+    let mut said = |rollback| {
+        pipeline.codedeploy.rollback = rollback;
+        let why = || "status 500".to_owned();
+        [
+            Outcome::production_traffic_failed(&pipeline, &subject, why()),
+            Outcome::production_traffic_not_checked(&pipeline, &subject, why()),
+        ]
+        .map(|outcome| outcome.next.unwrap())
+    };
+    for next in said(Rollback::Automatic) {
+        assert!(next.contains("wait for the rollback's message"), "{next}");
+    }
+    for next in said(Rollback::Group) {
+        assert!(!next.contains("wait for"), "{next}");
+        let condition = "a rollback follows if the deployment group has one on";
+        assert!(next.contains(condition), "{next}");
+    }
 }
 
 #[test]

@@ -69,6 +69,12 @@ impl Service {
             .find(|task_set| task_set.status == TaskSetStatus::Primary)
     }
 
+    /// The target group of the task set that serves production, where ECS names it.
+    pub fn primary_target_group(&self) -> Option<&TargetGroupArn> {
+        let target = self.primary()?.load_balancer.as_ref()?;
+        target.target_group.as_ref()
+    }
+
     /// The task set that this deployment made.
     pub fn green(&self, deployment: &DeploymentId) -> Option<&TaskSet> {
         self.task_sets

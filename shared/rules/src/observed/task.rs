@@ -47,6 +47,18 @@ pub struct Task {
     pub other_overrides: Vec<String>,
 }
 
+impl Task {
+    /// The containers whose end ends the task: those that its revision says, or all of them where it could not be read. ECS
+    /// takes no revision without an essential container, so none means that it is not known which are.
+    pub fn essential(&self, of_revision: &[ContainerName]) -> Vec<ContainerName> {
+        if of_revision.is_empty() {
+            let containers = self.containers.iter();
+            return containers.map(|container| container.name.clone()).collect();
+        }
+        of_revision.to_vec()
+    }
+}
+
 #[cfg(test)]
 impl Task {
     /// A task of deployment `d-1` that has stopped.

@@ -1,7 +1,7 @@
 //! A deployment that has ended.
 
 use super::reason::{reason, was_perhaps_replaced};
-use super::{Command, Ending, Event, Outcome, Subject, Verdict};
+use super::{Command, Ending, Event, Outcome, Subject, TestListener, Verdict};
 use crate::config::Pipeline;
 use crate::names::{DeploymentId, RevisionArn};
 use crate::observed::TaskCount;
@@ -105,7 +105,19 @@ impl Outcome {
             match (&deployment.rolled_back_by, &ending.test_listener_left) {
                 (Some(_), _) => format!("wait for the rollback's message; {correct}"),
                 (None, None) => format!("{}; {correct}", deployment.engine.check_what_is_left()),
-                (None, Some((listener, target_group))) => {
+                (None, Some(TestListener::PerhapsElsewhere)) => {
+                    let engine = deployment.engine;
+                    let (check, listener) =
+                        (engine.check_what_is_left(), engine.check_test_listener());
+                    format!("{check}; {listener}; {correct}")
+                }
+                (
+                    None,
+                    Some(TestListener::LeftOnGreen {
+                        listener,
+                        target_group,
+                    }),
+                ) => {
                     let restore = Command::RestoreTestListener {
                         listener: listener.clone(),
                         target_group: target_group.clone(),

@@ -1,7 +1,7 @@
 //! A gate that failed.
 
 use super::{Event, Outcome, Subject};
-use crate::config::Pipeline;
+use crate::config::{Pipeline, Rollback};
 use crate::gate::Gate;
 use crate::names::DeploymentId;
 use crate::reasons::Migrated;
@@ -92,11 +92,11 @@ impl Outcome {
         );
         let event = Event::ProductionTrafficFailed;
         let mut outcome = Self::about(event, pipeline, deployment, summary);
-        outcome.next = Some(
-            "wait for the rollback's message; correct the service and push a new image, or correct the pipeline's \
-             production_traffic and request this one again"
-                .to_owned(),
-        );
+        let rollback = rollback_to_expect(pipeline);
+        outcome.next = Some(format!(
+            "{rollback}; correct the service and push a new image, or correct the pipeline's production_traffic and request this \
+             one again"
+        ));
         outcome.request_again();
         outcome.reason = Some(reason);
         outcome
@@ -112,11 +112,10 @@ impl Outcome {
             summary: format!(
                 "the production traffic check of {deployment} did not run; production traffic had been shifted to it"
             ),
-            next: Some(
-                "nothing of green was checked, so nothing is known against it; wait for the rollback's message, correct the \
-                 cause, and request this image again"
-                    .to_owned(),
-            ),
+            next: Some(format!(
+                "nothing of green was checked, so nothing is known against it; {}; correct the cause, and request this image again",
+                rollback_to_expect(pipeline)
+            )),
             ..Self::production_traffic_failed(pipeline, deployment, reason)
         }
     }
@@ -158,6 +157,16 @@ impl Outcome {
                     .to_owned(),
             ),
             commands: Vec::new(),
+        }
+    }
+}
+
+/// A deployment that leaves its rollback to the group is rolled back only where the group's is on, which a hook does not know.
+fn rollback_to_expect(pipeline: &Pipeline) -> &'static str {
+    match pipeline.codedeploy.rollback {
+        Rollback::Automatic => "wait for the rollback's message",
+        Rollback::Group => {
+            "check the deployment: a rollback follows if the deployment group has one on, and otherwise production stays on green"
         }
     }
 }

@@ -1,6 +1,6 @@
 //! A deployment that is under way.
 
-use super::{Event, Outcome, Subject};
+use super::{Command, Event, Outcome, Subject};
 use crate::config::Pipeline;
 use crate::engine::Engine;
 
@@ -27,7 +27,10 @@ impl Outcome {
             pipeline.place()
         );
         let mut outcome = Self::about(Event::Ready, pipeline, deployment, summary);
-        outcome.next = Some(deployment.engine.how_to_reroute(&deployment.id));
+        outcome.next = Some(deployment.engine.how_to_reroute().to_owned());
+        outcome
+            .commands
+            .push(Command::Reroute(deployment.id.clone()));
         outcome
     }
 }

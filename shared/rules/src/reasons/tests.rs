@@ -277,3 +277,33 @@ fn the_database_is_as_far_as_the_migration_came() {
     assert_eq!(of(Some(1), true), Some(Migrated::Partly));
     assert_eq!(of(None, false), Some(Migrated::Nothing));
 }
+
+/// Where the revision cannot be read, the gate takes every container for essential, and refuses a 0 beside one that ended.
+#[test]
+fn what_the_gate_refused_is_no_migrated_database_where_the_revision_cannot_be_read() {
+    let of = |essential: &[ContainerName]| {
+        let tasks = [Task {
+            started_by: Some("greenlight/d-1".to_owned()),
+            ..task("EssentialContainerExited", "x", Some(0), 1)
+        }];
+        let (deployment, shipped) = ("d-1".parse().unwrap(), revision(2));
+        let known = Known {
+            shipped: &shipped,
+            essential,
+            service: None,
+        };
+        let cause = find(&tasks, &deployment, known, Some(&migration()));
+        let migrated = migrated(&tasks, &deployment, &shipped, &migration(), essential);
+        (migrated, cause.is_some())
+    };
+    assert_eq!(of(&[]), (Some(Migrated::Partly), true));
+    assert_eq!(of(&["web".parse().unwrap()]), (Some(Migrated::Done), false));
+}
+
+/// A gate fails as well where its time was over before ECS said that the task ran: nothing may be claimed then.
+#[test]
+fn a_migration_is_not_said_to_have_run_where_that_is_not_known() {
+    let said = Migrated::Partly.database();
+    assert!(said.contains("may have run"), "{said}");
+    assert!(!said.contains("migration ran"), "{said}");
+}

@@ -83,7 +83,6 @@ impl World {
                         revision: Some(revision(self.serves.0)),
                         made_by: self.serves.1.map(|id| id.parse().unwrap()),
                         tasks: TaskCount { desired, running },
-                        target_group: None,
                     });
                 }
                 Need::Shipped => observed.shipped = Some(self.shipped.clone()),
@@ -287,73 +286,9 @@ fn a_migration_may_run_where_its_gate_did_not_end_well() {
     }
 }
 
-/// What a deployment that is not rolled back leaves to a person; the target is read as `AllowTestTraffic` being of this status.
-#[test]
-fn a_test_listener_that_is_left_on_green_is_told_with_the_way_back() {
-    let listener = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener/app/shop/0123456789abcdef/fedcba9876543210";
-    let group = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/web-blue/0123456789abcdef";
-    let commands = |status: Option<LifecycleEventStatus>, error: &str, test_listener: bool| {
-        let mut failed = deployment("d-1", Creator::Caller, DeploymentStatus::Failed);
-        failed.error = Some(("X".to_owned(), error.to_owned()));
-        let mut observed = Observed::new(DeploymentState::Failure, failed);
-        let lifecycle_events = status.into_iter().map(|status| LifecycleEvent {
-            name: "AllowTestTraffic".to_owned(),
-            status,
-            started_at: None,
-            ended_at: None,
-            message: None,
-        });
-        observed.lifecycle = Some(Lifecycle::Read(Some(DeploymentTarget {
-            lifecycle_events: lifecycle_events.collect(),
-        })));
-        observed.why_failed = Some(why());
-        observed.serving = Some(Serving {
-            revision: None,
-            made_by: None,
-            tasks: TaskCount {
-                desired: 2,
-                running: 2,
-            },
-            target_group: group.parse().ok(),
-        });
-        observed.group = Some(Group::Read(Box::new(DeploymentGroup {
-            service: None,
-            target_groups: Vec::new(),
-            production_listener: None,
-            test_listener: test_listener.then(|| listener.parse().unwrap()),
-            deployment_config: None,
-            rolls_back: false,
-        })));
-        match decide(&pipeline(), &observed).unwrap() {
-            Report::Publish(outcome) => outcome.commands.len(),
-            Report::Nothing(reason) => panic!("{reason}"),
-        }
-    };
-    use LifecycleEventStatus::{Failed, Pending, Skipped, Succeeded};
-    for (status, error, expected) in [
-        (Some(Succeeded), "", 1),
-        (Some(Failed), "", 1),
-        (Some(Pending), "", 0),
-        (Some(Skipped), "", 0),
-        (None, "", 0),
-        (
-            None,
-            "Primary taskset target group must be behind listener x",
-            1,
-        ),
-    ] {
-        assert_eq!(
-            commands(status, error, true),
-            expected,
-            "{status:?} {error}"
-        );
-        assert_eq!(commands(status, error, false), 0, "{status:?} {error}");
-    }
-}
-
 #[test]
 fn a_start_without_a_rollback_says_what_a_failure_would_mean() {
-    let next = |rolls_back: bool, rollback: Rollback| {
+    let next = |own: Option<bool>, rolls_back: bool, rollback: Rollback| {
         let mut pipeline = pipeline();
         pipeline.codedeploy.rollback = rollback;
         let digest = format!(
@@ -363,6 +298,7 @@ fn a_start_without_a_rollback_says_what_a_failure_would_mean() {
         let started = Deployment {
             id: "d-1".parse().unwrap(),
             status: DeploymentStatus::InProgress,
+            rolls_back_on_failure: own,
             ..described(&digest)
         };
         let mut observed = Observed::new(DeploymentState::Start, started);
@@ -379,10 +315,21 @@ fn a_start_without_a_rollback_says_what_a_failure_would_mean() {
             Report::Nothing(reason) => panic!("{reason}"),
         }
     };
-    let said = next(false, Rollback::Group).unwrap();
-    assert!(said.contains("no automatic rollback is on"), "{said}");
-    assert_eq!(next(true, Rollback::Group), None);
-    assert_eq!(next(false, Rollback::Automatic), None);
+    use Rollback::{Automatic, Group as OfGroup};
+    for (own, group, rollback, is_told) in [
+        (None, false, OfGroup, true),
+        (None, true, OfGroup, false),
+        (None, false, Automatic, false),
+        // What CodeDeploy states of the deployment counts before the group's.
+        (Some(true), false, OfGroup, false),
+        (Some(false), true, OfGroup, true),
+        (Some(true), false, Automatic, false),
+        (Some(false), true, Automatic, true),
+    ] {
+        let said = next(own, group, rollback).unwrap_or_default();
+        let told = said.contains("no automatic rollback is on");
+        assert_eq!(told, is_told, "{own:?} {group} {rollback:?}: {said}");
+    }
 }
 
 /// What the database is after a failure, by how far the migration gate came; its task may be forgotten.
