@@ -230,18 +230,14 @@ impl RegistryHost {
 }
 
 impl TopicArn {
-    /// The Region that it names.
+    /// The Region of the topic, and of everything else of its stack.
     pub fn region(&self) -> &str {
-        self.part(3)
+        self.0.split(':').nth(3).unwrap_or_default()
     }
 
-    /// The account that it names.
+    /// The account of the topic, and of everything else of its stack.
     pub fn account(&self) -> &str {
-        self.part(4)
-    }
-
-    fn part(&self, index: usize) -> &str {
-        self.as_str().split(':').nth(index).unwrap_or_default()
+        self.0.split(':').nth(4).unwrap_or_default()
     }
 }
 
@@ -255,13 +251,6 @@ impl RevisionArn {
     pub fn family(&self) -> &str {
         let short = self.short();
         short.rsplit_once(':').map_or(short, |(family, _)| family)
-    }
-}
-
-impl TopicArn {
-    /// The Region of the topic, and of everything else of its stack.
-    pub fn region(&self) -> &str {
-        self.0.split(':').nth(3).unwrap_or_default()
     }
 }
 
