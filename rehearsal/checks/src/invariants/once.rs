@@ -78,7 +78,12 @@ fn was_unseen(facts: &Facts<'_>, before: &Deployment, deployment: &Deployment) -
             && call.operation == "ListDeployments"
             && (before.created_at..=deployment.created_at).contains(&call.at)
     });
-    apart.is_ok_and(|apart| apart < ONE_CALL) && !lists
+    // Only an invocation beside it can have decided from what it saw before.
+    let is_concurrent = facts.reconciling_at(deployment.created_at).count() > 1;
+    before.status == "Stopped"
+        && is_concurrent
+        && apart.is_ok_and(|apart| apart < ONE_CALL)
+        && !lists
 }
 
 fn needless(facts: &Facts<'_>) -> Vec<String> {

@@ -51,9 +51,10 @@ fn went_back(
                 digest,
                 facts.tags_in(pipeline, digest, while_),
             )?;
-            // A tag that was put on it since is a new order.
-            let orders = facts.followed(pipeline);
-            let orders = orders.filter(|push| push.moved && push.digest == digest && push.at <= at);
+            // A tag that was put on it since is a new order, where its event arrived.
+            let orders = facts
+                .followed(pipeline)
+                .filter(|push| push.moved && push.heard && push.digest == digest && push.at <= at);
             this.ordered_at = orders
                 .map(|push| push.at)
                 .fold(this.ordered_at, SystemTime::max);

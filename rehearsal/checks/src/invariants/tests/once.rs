@@ -9,6 +9,9 @@ fn created_after(milliseconds: u64, listed_at: &'static [u64]) -> impl Fn(&mut R
     let moment = |milliseconds| at(2) + Duration::from_millis(milliseconds);
     move |record| {
         record.deployments[0].status = "Stopped".to_owned();
+        // Another invocation beside the one that is there.
+        let beside = record.reconciliations[0].clone();
+        record.reconciliations.push(beside);
         let again = deployment("d-again", "a", 2);
         record.deployments.push(Deployment {
             created_at: moment(milliseconds),
@@ -30,16 +33,33 @@ fn created_after(milliseconds: u64, listed_at: &'static [u64]) -> impl Fn(&mut R
 
 #[test]
 fn a_deployment_that_nothing_could_know_of_excuses_the_next() {
-    let is_deployed_twice = |milliseconds, listed_at| {
+    let is_deployed_twice = |milliseconds, listed_at, change: fn(&mut Record)| {
         let mut record = shipped("latest");
         created_after(milliseconds, listed_at)(&mut record);
+        change(&mut record);
         let violations = crate::judge(&record);
         let found = violations.iter();
         found
             .map(|violation| violation.invariant)
             .any(|invariant| invariant == Invariant::NothingTwice)
     };
-    assert!(!is_deployed_twice(6, &[]));
-    assert!(is_deployed_twice(6, &[3]), "it was listed in between");
-    assert!(is_deployed_twice(200, &[]), "there was time for a list");
+    assert!(!is_deployed_twice(6, &[], |_| ()));
+    assert!(
+        is_deployed_twice(6, &[3], |_| ()),
+        "it was listed in between"
+    );
+    assert!(
+        is_deployed_twice(200, &[], |_| ()),
+        "there was time for a list"
+    );
+    let is_active = |record: &mut Record| record.deployments[0].status = "Succeeded".to_owned();
+    assert!(
+        is_deployed_twice(6, &[], is_active),
+        "CodeDeploy would have refused it"
+    );
+    let is_alone = |record: &mut Record| drop(record.reconciliations.pop());
+    assert!(
+        is_deployed_twice(6, &[], is_alone),
+        "it knew of its own deployment"
+    );
 }
