@@ -126,6 +126,11 @@ impl World {
         self.ecr.push_image(image)
     }
 
+    /// Copies an image from another Region, one tag after the other, as ECR's replication does. Returns the digest.
+    pub fn replicate(&self, image: &ImageSettings) -> Result<String, PushRefused> {
+        self.ecr.replicate_image(image)
+    }
+
     /// Pushes an image for several platforms: its manifests and attestations without a tag, then the index. Returns the
     /// index's digest.
     pub fn push_index(&self, index: &IndexSettings) -> Result<String, PushRefused> {

@@ -111,7 +111,7 @@ fn is_outranked(facts: &Facts<'_>, pipeline: &Pipeline<'_>, due: &Image) -> bool
     });
     if let Some(shipped) = shipped.max_by_key(|deployment| deployment.created_at) {
         let tagged = facts.followed(pipeline).filter(|push| {
-            push.moved && push.digest == running.digest && push.at <= shipped.created_at
+            push.heard && push.digest == running.digest && push.at <= shipped.created_at
         });
         let asked = facts
             .was_asked_for(pipeline, shipped)

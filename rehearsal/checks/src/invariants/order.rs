@@ -51,10 +51,10 @@ fn went_back(
                 digest,
                 facts.tags_in(pipeline, digest, while_),
             )?;
-            // A tag that was put on it since is a new order, where its event arrived.
-            let orders = facts
-                .followed(pipeline)
-                .filter(|push| push.moved && push.heard && push.digest == digest && push.at <= at);
+            // A tag that was put on it since is a new order, where its event arrived. One that it had already is as well: ECR tells no
+            // time of a tag, so that the event of a repeated push, where there is one, looks alike.
+            let orders = facts.followed(pipeline);
+            let orders = orders.filter(|push| push.heard && push.digest == digest && push.at <= at);
             this.ordered_at = orders
                 .map(|push| push.at)
                 .fold(this.ordered_at, SystemTime::max);

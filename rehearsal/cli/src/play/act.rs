@@ -47,6 +47,10 @@ impl<'a> Script<'a> {
                 let pushed = world.push(image);
                 self.possible(pushed.map_err(|refused| not_pushed(image, refused)))?;
             }
+            Step::Replicate(image) => {
+                let arrived = world.replicate(image);
+                self.possible(arrived.map_err(|refused| not_pushed(image, refused)))?;
+            }
             Step::PushIndex(index) => {
                 let pushed = world.push_index(index);
                 self.possible(pushed.map_err(|refused| not_pushed(&index.image, refused)))?;

@@ -22,6 +22,8 @@ pub(crate) use words::duration;
 pub(crate) enum Step {
     /// Push an image; ECR sends one event per tag.
     Push(Box<ImageSettings>),
+    /// ECR replicates an image from another Region: it arrives without a push.
+    Replicate(Box<ImageSettings>),
     /// Push a multi-platform image: its manifests and attestations without a tag, then the index.
     PushIndex(Box<IndexSettings>),
     /// Deliver the event of the last push again.
@@ -87,6 +89,7 @@ impl Step {
             | Step::Forge { service, .. } => Some(service),
             Step::Until(moment) | Step::AnswersAt(moment, _) => moment.service.as_deref(),
             Step::Push(_)
+            | Step::Replicate(_)
             | Step::PushIndex(_)
             | Step::DeliverAgain
             | Step::Deliver(_)

@@ -1,4 +1,4 @@
-//! Pushes, as `docker push` and BuildKit make them, and the event that each emits.
+//! Pushes, as `docker push` and BuildKit make them, replication from another Region, and the event that each emits.
 
 use std::ops::Deref;
 
@@ -8,7 +8,20 @@ use super::{Image, ImageSettings, IndexSettings, PushRefused, Repositories, Repo
 use crate::assumption::{Assumption, Assumptions};
 use crate::context::Context;
 use crate::events::EventBus;
+use crate::identity::{ACCOUNT, arn};
 use crate::timeline;
+
+/// How an image arrives in a repository, each with an event of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Arrival {
+    Push,
+    /// ECR copies it from the same registry in `SOURCE_REGION`. No push event comes with it (ECR User Guide, "Amazon ECR events and
+    /// EventBridge").
+    Replication,
+}
+
+/// Where replicated images come from.
+const SOURCE_REGION: &str = "us-east-1";
 
 /// The registry: its repositories, and the event bus that receives pushes.
 pub struct Ecr {
@@ -42,6 +55,16 @@ impl Ecr {
         image: Image,
         tag: Option<&str>,
     ) -> Result<Image, PushRefused> {
+        self.arrive(Arrival::Push, repository, image, tag)
+    }
+
+    fn arrive(
+        &self,
+        arrival: Arrival,
+        repository: &str,
+        image: Image,
+        tag: Option<&str>,
+    ) -> Result<Image, PushRefused> {
         let pushed = self.put(repository, image.clone(), tag);
         let emitted = match &pushed {
             Ok(image) => image,
@@ -60,43 +83,66 @@ impl Ecr {
             digest: emitted.digest.clone(),
             tag: tag.map(ToOwned::to_owned),
         });
-        let detail = push_event(repository, emitted, tag, &self.context.assumptions);
-        self.events
-            .emit("aws.ecr", "ECR Image Action", Vec::new(), detail);
+        match arrival {
+            Arrival::Push => {
+                let detail = push_event(repository, emitted, tag, &self.context.assumptions);
+                self.events
+                    .emit("aws.ecr", "ECR Image Action", Vec::new(), detail)
+            }
+            Arrival::Replication => {
+                let resources = vec![arn("ecr", &format!("repository/{repository}"))];
+                let detail = replication_event(repository, emitted, tag);
+                self.events
+                    .emit("aws.ecr", "ECR Replication Action", resources, detail)
+            }
+        };
         pushed
     }
 
     /// Pushes an image as `docker push` does: once for each tag, or once by digest. It ignores that an image exists
     /// already.
     pub fn push_image(&self, settings: &ImageSettings) -> Result<String, PushRefused> {
-        self.push_tags(settings, &settings.image(self.context.clock.now()))
+        let image = settings.image(self.context.clock.now());
+        self.arrive_with_tags(Arrival::Push, settings, &image)
+    }
+
+    /// Copies an image from the same repository in another Region, as ECR's replication does.
+    pub fn replicate_image(&self, settings: &ImageSettings) -> Result<String, PushRefused> {
+        let image = settings.image(self.context.clock.now());
+        self.arrive_with_tags(Arrival::Replication, settings, &image)
     }
 
     /// Pushes a multi-platform image as BuildKit does: the manifests and attestations by digest, then the index.
     pub fn push_index(&self, settings: &IndexSettings) -> Result<String, PushRefused> {
         let now = self.context.clock.now();
         for child in settings.children(now) {
-            self.complete(&settings.image.repository, child, None)?;
+            self.complete(Arrival::Push, &settings.image.repository, child, None)?;
         }
-        self.push_tags(&settings.image, &settings.index(now))
+        self.arrive_with_tags(Arrival::Push, &settings.image, &settings.index(now))
     }
 
-    fn push_tags(&self, settings: &ImageSettings, image: &Image) -> Result<String, PushRefused> {
+    fn arrive_with_tags(
+        &self,
+        arrival: Arrival,
+        settings: &ImageSettings,
+        image: &Image,
+    ) -> Result<String, PushRefused> {
         let untagged = settings.tags.is_empty().then_some(None);
         let tags = settings.tags.iter().map(|tag| Some(tag.as_str()));
         for tag in tags.chain(untagged) {
-            self.complete(&settings.repository, image.clone(), tag)?;
+            self.complete(arrival, &settings.repository, image.clone(), tag)?;
         }
         Ok(image.digest.clone())
     }
 
     fn complete(
         &self,
+        arrival: Arrival,
         repository: &str,
         image: Image,
         tag: Option<&str>,
     ) -> Result<(), PushRefused> {
-        match self.push(repository, image, tag) {
+        match self.arrive(arrival, repository, image, tag) {
             Ok(_) | Err(PushRefused::AlreadyExists) => Ok(()),
             Err(refused) => Err(refused),
         }
@@ -129,4 +175,17 @@ pub fn push_event(
         detail["artifact-media-type"] = json!(artifact);
     }
     detail
+}
+
+/// The detail of the *ECR Replication Action* event that the destination gets.
+fn replication_event(repository: &str, image: &Image, tag: Option<&str>) -> Value {
+    json!({
+        "result": "SUCCESS",
+        "repository-name": repository,
+        "image-digest": image.digest,
+        "source-account": ACCOUNT,
+        "action-type": "REPLICATE",
+        "source-region": SOURCE_REGION,
+        "image-tag": tag.unwrap_or_default(),
+    })
 }

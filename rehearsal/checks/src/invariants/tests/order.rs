@@ -4,14 +4,13 @@ use super::*;
 
 /// `first` is deployed once more, at minute 20.
 fn and_back(record: &mut Record) {
-    record.pushes.push(Push {
-        moved: false,
-        ..push("first", 19, "release-0")
-    });
-    record.pushes.push(Push {
-        moved: false,
-        ..push("first", 19, "1.0.0")
-    });
+    for tag in ["release-0", "1.0.0"] {
+        record.pushes.push(Push {
+            moved: false,
+            heard: false,
+            ..push("first", 19, tag)
+        });
+    }
     record.reconciliations.push(reconciliation(19, 21, None));
     and_told(record, deployment("d-back", "first", 20));
     record.pipelines[0].runs = Some("first".to_owned());
@@ -57,6 +56,17 @@ fn a_tag_on_an_older_image_is_a_new_order_of_it() {
         record.pipelines[0].runs = Some("first".to_owned());
     };
     check_rule("release-*", too_late, &[1, 3]);
+}
+
+/// Where a repeated push is told, its event looks like that of a tag that was put on the image.
+#[test]
+fn a_repeated_push_that_is_told_is_an_order_where_times_count() {
+    let repeated: Change = |record| {
+        and_back(record);
+        record.pushes.iter_mut().for_each(|push| push.heard = true);
+    };
+    check_rule("release-*", repeated, &[]);
+    check_rule("semver:^1", repeated, &[1, 3]);
 }
 
 /// The running image gets the highest version while `b` is being deployed, or before the next reconciliation.

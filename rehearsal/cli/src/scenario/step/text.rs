@@ -36,7 +36,7 @@ const fn form(text: &'static str, read: fn(&str) -> Option<Step>) -> Form {
 }
 
 /// All forms of lines, except the moments of `until` and `when`.
-const FORMS: [Form; 25] = [
+const FORMS: [Form; 26] = [
     form("push index VERSION [to REPOSITORY] [as TAG, …]", |line| {
         let image = image(line.strip_prefix("push index ")?)?;
         let tags: Vec<&str> = image.tags.iter().map(String::as_str).collect();
@@ -46,6 +46,13 @@ const FORMS: [Form; 25] = [
     form(
         "push VERSION [to REPOSITORY] [as TAG, …] [which MISBEHAVIOUR]",
         |line| Some(Step::push(image(line.strip_prefix("push ")?)?)),
+    ),
+    form(
+        "replicate VERSION [to REPOSITORY] [as TAG, …] [which MISBEHAVIOUR]",
+        |line| {
+            let image = image(line.strip_prefix("replicate ")?)?;
+            Some(Step::Replicate(Box::new(image)))
+        },
     ),
     form("deliver the last push again", |line| {
         (line == "deliver the last push again").then_some(Step::DeliverAgain)

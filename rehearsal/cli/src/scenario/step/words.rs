@@ -21,6 +21,7 @@ impl Display for Step {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
         match self {
             Step::Push(image) => write!(f, "push {}", pushed(image)),
+            Step::Replicate(image) => write!(f, "replicate {}", pushed(image)),
             Step::PushIndex(index) => write!(f, "push index {}", pushed(&index.image)),
             Step::DeliverAgain => write!(f, "deliver the last push again"),
             Step::Deliver(event) => write!(f, "deliver {event}"),
