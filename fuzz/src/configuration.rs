@@ -1,8 +1,8 @@
 //! The configuration file.
 
 use rules::config::{
-    Config, MigrationImage, Pipeline, Request, RevisionFrom, Rollback, TerminationWait, Traffic,
-    WhenBusy,
+    Config, Header, HeaderValue, MigrationImage, Pipeline, Request, RevisionFrom, Rollback,
+    TerminationWait, Traffic, WhenBusy,
 };
 use rules::problem::Problems;
 use toml::{Table, Value};
@@ -187,7 +187,25 @@ fn traffic(gate: &Traffic) -> Table {
             table.insert(name.to_owned(), text.as_str().into());
         }
     }
+    table.insert("headers".to_owned(), headers(&gate.headers));
     table
+}
+
+fn headers(headers: &[Header]) -> Value {
+    let written = |header: &Header| {
+        let value = match &header.value {
+            HeaderValue::Literal(text) => text.as_str().into(),
+            HeaderValue::Secret { secret, key } => {
+                let mut table = Table::from_iter([("secret".to_owned(), secret.as_str().into())]);
+                if let Some(key) = key {
+                    table.insert("key".to_owned(), key.as_str().into());
+                }
+                table.into()
+            }
+        };
+        (header.name.as_str().to_owned(), value)
+    };
+    Value::Table(headers.iter().map(written).collect())
 }
 
 fn request(request: &Request) -> Value {
@@ -199,6 +217,7 @@ fn request(request: &Request) -> Value {
             request.contains.as_deref().unwrap_or_default().into(),
         ),
         ("times".to_owned(), whole(request.times.into())),
+        ("headers".to_owned(), headers(&request.headers)),
     ]);
     if let Some(within) = request.within {
         let milliseconds = u64::try_from(within.as_millis()).expect("at most a minute");

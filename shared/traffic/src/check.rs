@@ -13,6 +13,7 @@ use rules::observed::{Listener, ListenerRule};
 use rules::task_log::TaskLog;
 use rules::test_traffic::{self, Through};
 
+use crate::prepared::Prepared;
 use crate::requests::Requests;
 use crate::stopwatch::Settling;
 
@@ -31,6 +32,8 @@ pub(crate) struct Check<'a> {
     pub(crate) through: Through,
     /// What is asked.
     pub(crate) traffic: &'a Traffic,
+    /// It, with what it carries.
+    pub(crate) requests: &'a [Prepared<'a>],
     /// Green's target group.
     pub(crate) green: &'a TargetGroupArn,
 }
@@ -77,6 +80,9 @@ impl Check<'_> {
             Some(url) => url.trim_end_matches('/').to_owned(),
             None => test_traffic::url(&listener, self.through).map_err(Failure::Refused)?,
         };
+        if let Some(why) = traffic.refuses(&base_url) {
+            return Err(Failure::Refused(why));
+        }
         // What stands before the load balancer is not known.
         let if_unreachable = match &traffic.base_url {
             Some(_) => None,
@@ -90,17 +96,17 @@ impl Check<'_> {
             .await
             .map_err(Failure::Refused)?;
         let rules = self.rules(arn, &listener).await?;
-        if let Err(elsewhere) = requests.lead_to(green, &traffic.requests, &rules) {
+        if let Err(elsewhere) = requests.lead_to(green, self.requests, &rules) {
             return Ok(failed(elsewhere));
         }
-        for request in &traffic.requests {
+        for request in self.requests {
             if let Err(check_failed) = requests.ask(request).await {
                 return Ok(failed(check_failed));
             }
         }
         // The listener may have been put back during the requests.
         let rules = self.rules(arn, &listener).await?;
-        if let Err(elsewhere) = requests.lead_to(green, &traffic.requests, &rules) {
+        if let Err(elsewhere) = requests.lead_to(green, self.requests, &rules) {
             return Ok(failed(format!("after the requests {elsewhere}")));
         }
         Ok(Verdict::Succeeded(format!(

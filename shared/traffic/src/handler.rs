@@ -6,6 +6,7 @@ use std::time::Duration;
 use aws::codedeploy::CodeDeploy;
 use aws::ecs::Ecs;
 use aws::elb::Elb;
+use aws::secrets_manager::SecretsManager;
 use aws::sns::Sns;
 use lambda::{Caller, Deadline, Failure, Hook, Messenger, Start};
 use rules::codedeploy::Known;
@@ -18,6 +19,7 @@ use rules::test_traffic::{self, Health, Through, Wanted};
 use serde_json::Value;
 
 use crate::check::{Check, failed};
+use crate::prepared::Prepared;
 use crate::stopwatch::{Settling, Stopwatch};
 
 /// Between two calls for target health.
@@ -30,6 +32,7 @@ pub struct Handler {
     codedeploy: CodeDeploy,
     ecs: Ecs,
     elb: Elb,
+    secrets: SecretsManager,
     messenger: Messenger,
 }
 
@@ -51,6 +54,7 @@ impl Handler {
             codedeploy: CodeDeploy::new(session),
             ecs: Ecs::new(session),
             elb: Elb::new(session),
+            secrets: SecretsManager::new(session),
             messenger: Messenger::new(Sns::new(session)),
         }
     }
@@ -103,6 +107,8 @@ impl Handler {
                 self.through.setting()
             )));
         };
+        // First, because a secret that cannot be read is no reason to wait.
+        let requests = Prepared::all(traffic, &self.secrets).await?;
         let mut settling = Settling::new(event.started_at, traffic.settle);
         let green = match self.wait_until_healthy(&known, &mut settling).await? {
             Green::Healthy(green) => green,
@@ -118,7 +124,7 @@ impl Handler {
                 ));
             }
         };
-        if traffic.requests.is_empty() {
+        if requests.is_empty() {
             return Ok(Verdict::Succeeded(
                 "green is healthy; the pipeline asks for no requests".to_owned(),
             ));
@@ -129,6 +135,7 @@ impl Handler {
             pipeline,
             through: self.through,
             traffic,
+            requests: &requests,
             green: &green,
         };
         check.run(&mut settling).await

@@ -2,6 +2,7 @@
 
 mod check;
 mod handler;
+mod prepared;
 mod requests;
 mod stopwatch;
 

@@ -6,7 +6,6 @@ use std::time::Duration;
 use reqwest::header::HOST;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
-use rules::config::Request;
 use rules::listener_rule::{self, Asked};
 use rules::names::TargetGroupArn;
 use rules::observed::{Listener, ListenerRule};
@@ -16,14 +15,14 @@ use rustls_platform_verifier::ConfigVerifierExt as _;
 use tokio::net::UdpSocket;
 use tokio::time::Instant;
 
+use crate::prepared::Prepared;
+
 /// How long an answer may take where the configuration sets no limit.
 const TIME_OUT: Duration = Duration::from_secs(10);
 /// Between a wrong answer and the next attempt.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How much of a body is read: enough for any page that people check, little enough for the function's memory.
 const BODY_BYTES_AT_MOST: usize = 1024 * 1024;
-/// What listener rules may ask for.
-const USER_AGENT: &str = concat!("greenlight/", env!("CARGO_PKG_VERSION"));
 
 /// Requests to every address of one name.
 pub(crate) struct Requests {
@@ -78,7 +77,6 @@ impl Requests {
                 .redirect(Policy::none())
                 .no_proxy()
                 .tls_backend_preconfigured(tls.clone())
-                .user_agent(USER_AGENT)
                 .pool_max_idle_per_host(0)
                 .resolve_to_addrs(name, &[*address])
                 .build()
@@ -133,7 +131,7 @@ impl Requests {
     pub(crate) fn lead_to(
         &self,
         green: &TargetGroupArn,
-        requests: &[Request],
+        requests: &[Prepared<'_>],
         rules: &[ListenerRule],
     ) -> Result<(), String> {
         let host = self.host.clone().unwrap_or_else(|| {
@@ -141,13 +139,13 @@ impl Requests {
             let port = self.base.port().map(|port| format!(":{port}"));
             format!("{name}{}", port.unwrap_or_default())
         });
-        for request in requests {
-            let url = self.url(request)?;
+        for prepared in requests {
+            let url = self.url(&prepared.request.path)?;
             let asked = Asked {
                 host: &host,
                 path: url.path(),
                 query: url.query(),
-                headers: &[("user-agent", USER_AGENT), ("accept", "*/*")],
+                headers: &prepared.asked(),
             };
             listener_rule::leads_to_green(rules, asked, green, self.through)?;
         }
@@ -155,12 +153,12 @@ impl Requests {
     }
 
     /// Asks every address until it gave as many good answers in a row as are wanted, or there was one bad answer too many.
-    pub(crate) async fn ask(&self, request: &Request) -> Result<(), String> {
-        let mut failures = 0;
+    pub(crate) async fn ask(&self, prepared: &Prepared<'_>) -> Result<(), String> {
+        let (request, mut failures) = (prepared.request, 0);
         for (address, client) in &self.nodes {
             let mut well_in_a_row = 0;
             while well_in_a_row < request.times {
-                let answer = self.answer(client, request).await;
+                let answer = self.answer(client, prepared).await;
                 let Err(check_failed) = test_traffic::judge(request, &answer) else {
                     well_in_a_row += 1;
                     continue;
@@ -180,8 +178,8 @@ impl Requests {
         Ok(())
     }
 
-    fn url(&self, request: &Request) -> Result<Url, String> {
-        match self.base.join(&request.path) {
+    fn url(&self, path: &str) -> Result<Url, String> {
+        match self.base.join(path) {
             // `//name/path` would go to another server.
             Ok(url) if url.host() == self.base.host() && url.port() == self.base.port() => Ok(url),
             Ok(url) => Err(format!("`{url}` is not at the {}", self.through.words())),
@@ -189,15 +187,17 @@ impl Requests {
         }
     }
 
-    async fn answer(&self, client: &Client, request: &Request) -> Answer {
-        let url = match self.url(request) {
+    async fn answer(&self, client: &Client, prepared: &Prepared<'_>) -> Answer {
+        let request = prepared.request;
+        let url = match self.url(&request.path) {
             Ok(url) => url,
             Err(why) => return Answer::Unanswered(why),
         };
         let time_out = request
             .within
             .map_or(TIME_OUT, |within| within + Duration::from_secs(1));
-        let mut sent = client.get(url).timeout(time_out);
+        let headers = prepared.headers.clone();
+        let mut sent = client.get(url).headers(headers).timeout(time_out);
         if let Some(host) = &self.host {
             sent = sent.header(HOST, host);
         }
@@ -293,7 +293,8 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use rules::config::Config;
+    use rules::config::{Config, Request};
+    use rules::observed::{RuleAction, RuleCondition};
 
     use super::*;
 
@@ -351,7 +352,8 @@ mod tests {
         let base = Url::parse(&format!("http://shop.invalid:{port}")).unwrap();
         let addresses = NODES.map(|node| SocketAddr::new(node.parse().unwrap(), port));
         let requests = Requests::to(Through::TestListener, base, None, &addresses).unwrap();
-        let said = requests.ask(&request(3)).await;
+        let request = request(3);
+        let said = requests.ask(&Prepared::new(&request, &[]).unwrap()).await;
         (said, counts.map(|count| count.load(Ordering::SeqCst)))
     }
 
@@ -373,5 +375,77 @@ mod tests {
     async fn wrong_answers_are_tolerated_twice_and_begin_the_count_anew() {
         let (said, connections) = check([|_| 200, |n| if n == 2 { 500 } else { 200 }]).await;
         assert_eq!((said, connections), (Ok(()), [3, 6]));
+    }
+
+    /// A server's only connection, as text.
+    fn received(listener: TcpListener) -> std::thread::JoinHandle<String> {
+        std::thread::spawn(move || {
+            let (mut connection, mut asked) = (listener.accept().unwrap().0, [0; 4096]);
+            let read = connection.read(&mut asked).unwrap();
+            let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+            connection.write_all(answer).unwrap();
+            String::from_utf8_lossy(&asked[..read]).into_owned()
+        })
+    }
+
+    #[tokio::test]
+    async fn a_request_carries_its_headers_and_the_host_and_shows_none_of_them() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let received = received(listener);
+        let base = Url::parse(&format!("http://{address}")).unwrap();
+        let host = Some("www.example.com");
+        let requests = Requests::to(Through::TestListener, base, host, &[address]).unwrap();
+        let request = request(1);
+        let headers = [("x-test", "hunter2"), ("accept", "text/html")];
+        let headers = headers.map(|(name, text)| (name, text.parse().unwrap()));
+        let prepared = Prepared::new(&request, &headers).unwrap();
+        assert!(!format!("{prepared:?}").contains("hunter2"));
+        requests.ask(&prepared).await.unwrap();
+        let received = received.join().unwrap();
+        let mut lines: Vec<&str> = received.lines().filter(|line| !line.is_empty()).collect();
+        lines[1..].sort_unstable();
+        assert_eq!(
+            lines,
+            [
+                "GET /orders HTTP/1.1",
+                "accept: text/html",
+                "host: www.example.com",
+                concat!("user-agent: greenlight/", env!("CARGO_PKG_VERSION")),
+                "x-test: hunter2",
+            ]
+        );
+    }
+
+    /// The listener's rules select by what is sent.
+    #[tokio::test]
+    async fn the_rule_that_asks_for_a_header_is_met_by_the_request_that_carries_it() {
+        let arn = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/NAME/1";
+        let group = |name: &str| -> TargetGroupArn { arn.replace("NAME", name).parse().unwrap() };
+        let rule = |priority: &str, conditions, name: &str| ListenerRule {
+            priority: priority.to_owned(),
+            conditions,
+            actions: vec![RuleAction::Forward(vec![(group(name), 1)])],
+        };
+        let header = RuleCondition::Header {
+            name: "X-Test".to_owned(),
+            values: vec!["gr*".to_owned()],
+        };
+        let rules = [
+            rule("1", vec![header], "green"),
+            rule("default", vec![], "blue"),
+        ];
+        let base = Url::parse("http://shop.invalid").unwrap();
+        let requests = Requests::to(Through::TestListener, base, None, &[]).unwrap();
+        let request = request(1);
+        for (value, leads) in [(Some("green"), true), (Some("blue"), false), (None, false)] {
+            let headers: Vec<_> = value
+                .map(|value| ("x-test", value.parse().unwrap()))
+                .into_iter()
+                .collect();
+            let prepared = Prepared::new(&request, &headers).unwrap();
+            let said = requests.lead_to(&group("green"), &[prepared], &rules);
+            assert_eq!(said.is_ok(), leads, "{value:?}: {said:?}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! `config/pipelines.toml` is the one file that a user must edit. Every mistake in it is reported at once, each with its
 //! path in the file and what was expected; nothing is guessed.
 
+mod header;
 mod read;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,8 @@ use crate::names::{
 use crate::problem::Problems;
 use crate::status_matcher::StatusMatcher;
 use crate::tag_rule::TagRule;
+
+pub use header::{Header, HeaderName, HeaderText, HeaderValue};
 
 /// All pipelines, in the order of the file.
 #[derive(Debug, Clone)]
@@ -181,6 +184,8 @@ pub struct Traffic {
     pub base_url: Option<String>,
     /// The name that requests are sent to: the `Host` header, and the name on the certificate.
     pub host: Option<String>,
+    /// What every request carries, unless it has a header of that name itself.
+    pub headers: Vec<Header>,
     /// The requests, in order.
     pub requests: Vec<Request>,
 }
@@ -198,6 +203,37 @@ pub struct Request {
     pub within: Option<Duration>,
     /// Consecutive successes that are wanted.
     pub times: u32,
+    /// What this request carries beside, or in place of, what all carry.
+    pub headers: Vec<Header>,
+}
+
+impl Traffic {
+    /// What this request carries.
+    pub fn headers_of<'a>(&'a self, request: &'a Request) -> Vec<&'a Header> {
+        let replaced =
+            |header: &&Header| !request.headers.iter().any(|own| own.name == header.name);
+        self.headers
+            .iter()
+            .filter(replaced)
+            .chain(&request.headers)
+            .collect()
+    }
+
+    /// Why requests with these headers are not sent to an address: credentials go over TLS only.
+    pub fn refuses(&self, base_url: &str) -> Option<String> {
+        if base_url.starts_with("https://") {
+            return None;
+        }
+        let headers = self
+            .requests
+            .iter()
+            .flat_map(|request| self.headers_of(request));
+        let credential = headers.into_iter().find(|header| header.is_credential())?;
+        Some(format!(
+            "`{base_url}` is not encrypted, and the header `{}` is sent over TLS only (hint: an `https://` address)",
+            credential.name.as_str()
+        ))
+    }
 }
 
 impl TestTraffic {
@@ -209,6 +245,7 @@ impl TestTraffic {
                 settle: Duration::from_secs(15),
                 base_url: None,
                 host: None,
+                headers: Vec::new(),
                 requests: Vec::new(),
             },
         }

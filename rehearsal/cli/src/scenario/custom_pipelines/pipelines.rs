@@ -71,8 +71,9 @@ pub(super) fn count(text: &str) -> usize {
 /// The time that the stand-in's own tasks may need to become healthy on a busy machine.
 const HEALTHY_SECONDS_AT_LEAST: i64 = 120;
 
-/// The file without settings that describe a service outside the rehearsal: the address of its test listener, and its
-/// response times, which the stand-in on this machine does not reproduce. `None` if the file has none of them.
+/// The file without settings that describe a service outside the rehearsal: the address of its test listener, what its
+/// requests carry (some of it only over TLS, and from secrets), and its response times, which the stand-in on this machine
+/// does not reproduce. `None` if the file has none of them.
 pub(crate) fn as_played(text: &str) -> Option<String> {
     let mut file: Table = text.parse().ok()?;
     let mut is_changed = false;
@@ -82,7 +83,9 @@ pub(crate) fn as_played(text: &str) -> Option<String> {
             let Some(gate) = gate.and_then(Value::as_table_mut) else {
                 continue;
             };
-            is_changed |= gate.remove("base_url").is_some();
+            for setting in ["base_url", "headers"] {
+                is_changed |= gate.remove(setting).is_some();
+            }
             if let Some(Value::Integer(seconds @ ..HEALTHY_SECONDS_AT_LEAST)) =
                 gate.get_mut("healthy_within_seconds")
             {
@@ -91,10 +94,12 @@ pub(crate) fn as_played(text: &str) -> Option<String> {
             }
             let requests = gate.get_mut("request").and_then(Value::as_array_mut);
             for request in requests.into_iter().flatten() {
-                let limit = request
-                    .as_table_mut()
-                    .and_then(|request| request.remove("within_milliseconds"));
-                is_changed |= limit.is_some();
+                for setting in ["within_milliseconds", "headers"] {
+                    let removed = request
+                        .as_table_mut()
+                        .and_then(|request| request.remove(setting));
+                    is_changed |= removed.is_some();
+                }
             }
         }
     }
@@ -345,7 +350,8 @@ mod tests {
     #[test]
     fn services_outside_the_rehearsal_are_neither_requested_nor_measured() {
         let given = "[[pipeline]]\nname = \"a\"\n[pipeline.test_traffic]\nbase_url = \"https://test.example.com\"\nhost = \"b\"\n\
-            healthy_within_seconds = 1\n[[pipeline.test_traffic.request]]\npath = \"/\"\nwithin_milliseconds = 1\n";
+            healthy_within_seconds = 1\nheaders = { a = \"b\" }\n\
+            [[pipeline.test_traffic.request]]\npath = \"/\"\nwithin_milliseconds = 1\nheaders = { a = \"c\" }\n";
         let expected = "[[pipeline]]\nname = \"a\"\n\n[pipeline.test_traffic]\n\
             healthy_within_seconds = 120\nhost = \"b\"\n\n[[pipeline.test_traffic.request]]\npath = \"/\"\n";
         assert_eq!(as_played(given).as_deref(), Some(expected));

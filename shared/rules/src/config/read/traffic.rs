@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use toml::Table;
 
+use super::headers::{headers, must_go_over_tls};
 use super::section::Section;
-use crate::config::{Request, TestTraffic, Traffic};
+use crate::config::{Header, Request, TestTraffic, Traffic};
 use crate::problem::Problems;
 
 /// `check-test-traffic` may run for 15 minutes, the most that Lambda allows, and keeps time for the requests.
@@ -18,27 +19,29 @@ pub(super) fn test_traffic(
     table: Table,
     problems: &mut Problems,
 ) -> Option<TestTraffic> {
-    let mut section = Section::new(place, table, problems);
+    let mut section = Section::new(place.clone(), table, problems);
     let seconds = section.integer(
         "healthy_within_seconds",
         1..=HEALTHY_WITHIN_SECONDS_AT_MOST,
         180,
     );
-    let checks = checks(section);
+    let (mut checks, headers) = checks(section)?;
+    checks.headers = headers.unwrap_or_default();
+    must_go_over_tls(&place, &checks, problems);
     Some(TestTraffic {
         healthy_within: Duration::from_secs(seconds?),
-        checks: checks?,
+        checks,
     })
 }
 
-/// Without requests of its own the gate sends those of `test_traffic`, under the same name.
+/// Without requests of its own the gate sends those of `test_traffic`, under the same name and with the same headers.
 pub(super) fn production_traffic(
     place: String,
     table: Table,
     test_traffic: Option<&TestTraffic>,
     problems: &mut Problems,
 ) -> Option<Traffic> {
-    let mut traffic = checks(Section::new(place.clone(), table, problems))?;
+    let (mut traffic, headers) = checks(Section::new(place.clone(), table, problems))?;
     let test = &test_traffic?.checks;
     if traffic.requests.is_empty() {
         traffic.requests.clone_from(&test.requests);
@@ -51,11 +54,13 @@ pub(super) fn production_traffic(
         return None;
     }
     traffic.host = traffic.host.or_else(|| test.host.clone());
+    traffic.headers = headers.unwrap_or_else(|| test.headers.clone());
+    must_go_over_tls(&place, &traffic, problems);
     Some(traffic)
 }
 
-/// What both gates have in common; nothing else may be in the section.
-fn checks(mut section: Section<'_>) -> Option<Traffic> {
+/// What both gates have in common, nothing else may be in the section; and the headers where the section has them.
+fn checks(mut section: Section<'_>) -> Option<(Traffic, Option<Vec<Header>>)> {
     let settle = section.integer("settle_seconds", 0..=SETTLE_SECONDS_AT_MOST, 15);
     let base_url = section.text(
         "base_url",
@@ -68,18 +73,22 @@ fn checks(mut section: Section<'_>) -> Option<Traffic> {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(&byte))
     });
+    let (place, given) = (section.place(), section.taken("headers"));
     let requests = section.sections("request");
     let problems = section.finish();
+    let headers = headers(&place, given, problems);
     let requests: Vec<Option<Request>> = requests
         .into_iter()
         .map(|(place, table)| request(place, table, problems))
         .collect();
-    Some(Traffic {
+    let traffic = Traffic {
         settle: Duration::from_secs(settle?),
         base_url: base_url?,
         host: host?,
+        headers: Vec::new(),
         requests: requests.into_iter().collect::<Option<_>>()?,
-    })
+    };
+    Some((traffic, headers?))
 }
 
 /// `http://` or `https://`, a host name or an address, and a port or none; a slash may end it.
@@ -129,7 +138,7 @@ fn is_numeric_end(host: &str) -> bool {
 }
 
 fn request(place: String, table: Table, problems: &mut Problems) -> Option<Request> {
-    let mut section = Section::new(place, table, problems);
+    let mut section = Section::new(place.clone(), table, problems);
     let path = section.text(
         "path",
         "a path that begins with one `/` and holds no blanks",
@@ -147,7 +156,8 @@ fn request(place: String, table: Table, problems: &mut Problems) -> Option<Reque
     let contains = section.text("contains", "text", |_| true);
     let within = section.optional_integer("within_milliseconds", 1..=60_000);
     let times = section.integer("times", 1..=100, 1);
-    section.finish();
+    let given = section.taken("headers");
+    let headers = headers(&place, given, section.finish());
     let status = match status? {
         Some(status) => status,
         None => "200".parse().ok()?,
@@ -158,5 +168,6 @@ fn request(place: String, table: Table, problems: &mut Problems) -> Option<Reque
         contains: contains?.filter(|text| !text.is_empty()),
         within: within?.map(Duration::from_millis),
         times: u32::try_from(times?).ok()?,
+        headers: headers?.unwrap_or_default(),
     })
 }
