@@ -182,9 +182,14 @@ fn traffic(gate: &Traffic) -> Table {
             Value::Array(gate.requests.iter().map(request).collect()),
         ),
     ]);
-    for (name, text) in [("base_url", &gate.base_url), ("host", &gate.host)] {
+    let ca = gate.ca.as_ref().map(|file| file.as_str());
+    for (name, text) in [
+        ("base_url", gate.base_url.as_deref()),
+        ("host", gate.host.as_deref()),
+        ("ca", ca),
+    ] {
         if let Some(text) = text {
-            table.insert(name.to_owned(), text.as_str().into());
+            table.insert(name.to_owned(), text.into());
         }
     }
     table.insert("headers".to_owned(), headers(&gate.headers));

@@ -209,6 +209,14 @@ name!(
     |text| arn(text, "secretsmanager", "secret:") && text.split(':').count() == 7
 );
 name!(
+    /// The name of a file of certificates, beside the configuration file.
+    CertificateFile,
+    "the name of a file beside this one, without a folder, such as `ca.pem`",
+    |text| text.len() <= 255
+        && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+);
+name!(
     /// The name of a Lambda function.
     FunctionName,
     "a Lambda function's name (not its ARN): 1 to 64 letters, digits, `-` and `_`",

@@ -12,6 +12,7 @@ use rules::names::{ListenerArn, TargetGroupArn};
 use rules::observed::{Listener, ListenerRule};
 use rules::task_log::TaskLog;
 use rules::test_traffic::{self, Through};
+use rustls::pki_types::CertificateDer;
 
 use crate::prepared::Prepared;
 use crate::requests::Requests;
@@ -34,6 +35,8 @@ pub(crate) struct Check<'a> {
     pub(crate) traffic: &'a Traffic,
     /// It, with what it carries.
     pub(crate) requests: &'a [Prepared<'a>],
+    /// Whose certificates count beside those of the public authorities.
+    pub(crate) authorities: &'a [CertificateDer<'static>],
     /// Green's target group.
     pub(crate) green: &'a TargetGroupArn,
 }
@@ -89,7 +92,13 @@ impl Check<'_> {
             None => Some(test_traffic::unreachable(&listener)),
         };
         let host = traffic.host.as_deref();
-        let requests = Requests::new(self.through, &base_url, host, if_unreachable);
+        let requests = Requests::new(
+            self.through,
+            &base_url,
+            host,
+            self.authorities,
+            if_unreachable,
+        );
         let requests = requests.await.map_err(Failure::Refused)?;
         requests
             .must_reach(&listener)

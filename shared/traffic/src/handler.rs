@@ -11,11 +11,13 @@ use aws::sns::Sns;
 use lambda::{Caller, Deadline, Failure, Hook, Messenger, Start};
 use rules::codedeploy::Known;
 use rules::codedeploy::lifecycle::Stage;
+use rules::config::Traffic;
 use rules::events::HookCall;
 use rules::gate::Verdict;
 use rules::names::TargetGroupArn;
 use rules::observed::{Service, TaskSet};
 use rules::test_traffic::{self, Health, Through, Wanted};
+use rustls::pki_types::CertificateDer;
 use serde_json::Value;
 
 use crate::check::{Check, failed};
@@ -136,9 +138,20 @@ impl Handler {
             through: self.through,
             traffic,
             requests: &requests,
+            authorities: self.authorities(traffic),
             green: &green,
         };
         check.run(&mut settling).await
+    }
+
+    /// Of the file that the gate names. A function that could not read it has no configuration, and has answered.
+    fn authorities(&self, traffic: &Traffic) -> &[CertificateDer<'static>] {
+        let started = self.start.as_ref().ok();
+        let file = traffic.ca.as_ref();
+        let found = started
+            .zip(file)
+            .and_then(|(started, file)| started.authorities.get(file));
+        found.map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Reads the service anew each time: it may be scaled meanwhile. After the shift as before it: more targets than green has

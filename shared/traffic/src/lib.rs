@@ -5,5 +5,7 @@ mod handler;
 mod prepared;
 mod requests;
 mod stopwatch;
+#[cfg(test)]
+mod tls;
 
 pub use handler::Handler;

@@ -1,6 +1,7 @@
 //! Sends the configured requests.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::HOST;
@@ -10,8 +11,9 @@ use rules::listener_rule::{self, Asked};
 use rules::names::TargetGroupArn;
 use rules::observed::{Listener, ListenerRule};
 use rules::test_traffic::{self, Answer, FAILURES_TOLERATED, Through};
+use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::ConfigVerifierExt as _;
+use rustls_platform_verifier::Verifier;
 use tokio::net::UdpSocket;
 use tokio::time::Instant;
 
@@ -43,6 +45,7 @@ impl Requests {
         through: Through,
         base_url: &str,
         host: Option<&str>,
+        authorities: &[CertificateDer<'static>],
         if_unreachable: Option<String>,
     ) -> Result<Self, String> {
         let base = Url::parse(base_url)
@@ -56,14 +59,15 @@ impl Requests {
         }
         Ok(Self {
             if_unreachable,
-            ..Self::to(through, base, host, &addresses)?
+            ..Self::to(through, base, host, authorities, &addresses)?
         })
     }
 
-    fn to(
+    pub(crate) fn to(
         through: Through,
         mut base: Url,
         host: Option<&str>,
+        authorities: &[CertificateDer<'static>],
         addresses: &[SocketAddr],
     ) -> Result<Self, String> {
         if let (Some(host), "https") = (host, base.scheme()) {
@@ -71,7 +75,10 @@ impl Requests {
             base.set_host(Some(name))
                 .map_err(|error| format!("`{host}` is not a valid host name: {error}"))?;
         }
-        let (tls, name) = (tls(&base)?, base.host_str().unwrap_or_default());
+        let (tls, name) = (
+            tls(&base, authorities)?,
+            base.host_str().unwrap_or_default(),
+        );
         let client = |address: &SocketAddr| {
             let client = Client::builder()
                 .redirect(Policy::none())
@@ -187,6 +194,21 @@ impl Requests {
         }
     }
 
+    fn unanswered(&self, error: &reqwest::Error) -> String {
+        let cause = innermost(error);
+        // rustls' name for a certificate that none of the known authorities has signed.
+        if cause.contains("UnknownIssuer") {
+            let setting = self.through.setting();
+            return format!(
+                "{cause} (hint: name the file with the authority's certificate in `{setting}.ca`)"
+            );
+        }
+        match &self.if_unreachable {
+            Some(hint) if error.is_connect() || error.is_timeout() => format!("{cause} ({hint})"),
+            Some(_) | None => cause,
+        }
+    }
+
     async fn answer(&self, client: &Client, prepared: &Prepared<'_>) -> Answer {
         let request = prepared.request;
         let url = match self.url(&request.path) {
@@ -208,12 +230,7 @@ impl Requests {
                 body,
                 after: begun.elapsed(),
             },
-            Err(error) => Answer::Unanswered(match &self.if_unreachable {
-                Some(hint) if error.is_connect() || error.is_timeout() => {
-                    format!("{} ({hint})", innermost(&error))
-                }
-                Some(_) | None => innermost(&error),
-            }),
+            Err(error) => Answer::Unanswered(self.unanswered(&error)),
         }
     }
 }
@@ -266,17 +283,27 @@ async fn reachable(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     reached
 }
 
-/// rustls on ring, as `shared/aws` uses it, with the system's root certificates where they are needed: reading them
-/// takes longer than a request.
-fn tls(base: &Url) -> Result<ClientConfig, String> {
-    // The first call of a process installs it; that it is there already is not an error.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+/// rustls on ring, as `shared/aws` uses it, with the system's root certificates and those of the pipeline where they are
+/// needed: reading them takes longer than a request.
+fn tls(base: &Url, authorities: &[CertificateDer<'static>]) -> Result<ClientConfig, String> {
+    let ring = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(Arc::clone(&ring))
+        .with_safe_default_protocol_versions()
+        .map_err(unprepared)?;
     if base.scheme() == "http" {
-        return Ok(ClientConfig::builder()
+        return Ok(config
             .with_root_certificates(RootCertStore::empty())
             .with_no_client_auth());
     }
-    ClientConfig::with_platform_verifier().map_err(|error| format!("cannot prepare TLS: {error}"))
+    let verifier = Verifier::new_with_extra_roots(authorities.iter().cloned(), ring);
+    Ok(config
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier.map_err(unprepared)?))
+        .with_no_client_auth())
+}
+
+fn unprepared(error: rustls::Error) -> String {
+    format!("cannot prepare TLS: {error}")
 }
 
 /// The innermost cause: what is around it only repeats that a request failed.
@@ -290,7 +317,6 @@ fn innermost(error: &reqwest::Error) -> String {
 mod tests {
     use std::io::{Read as _, Write as _};
     use std::net::TcpListener;
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use rules::config::{Config, Request};
@@ -351,7 +377,7 @@ mod tests {
         let counts = listeners.map(|listener| node(listener, statuses.next().unwrap()));
         let base = Url::parse(&format!("http://shop.invalid:{port}")).unwrap();
         let addresses = NODES.map(|node| SocketAddr::new(node.parse().unwrap(), port));
-        let requests = Requests::to(Through::TestListener, base, None, &addresses).unwrap();
+        let requests = Requests::to(Through::TestListener, base, None, &[], &addresses).unwrap();
         let request = request(3);
         let said = requests.ask(&Prepared::new(&request, &[]).unwrap()).await;
         (said, counts.map(|count| count.load(Ordering::SeqCst)))
@@ -395,7 +421,7 @@ mod tests {
         let received = received(listener);
         let base = Url::parse(&format!("http://{address}")).unwrap();
         let host = Some("www.example.com");
-        let requests = Requests::to(Through::TestListener, base, host, &[address]).unwrap();
+        let requests = Requests::to(Through::TestListener, base, host, &[], &[address]).unwrap();
         let request = request(1);
         let headers = [("x-test", "hunter2"), ("accept", "text/html")];
         let headers = headers.map(|(name, text)| (name, text.parse().unwrap()));
@@ -436,7 +462,7 @@ mod tests {
             rule("default", vec![], "blue"),
         ];
         let base = Url::parse("http://shop.invalid").unwrap();
-        let requests = Requests::to(Through::TestListener, base, None, &[]).unwrap();
+        let requests = Requests::to(Through::TestListener, base, None, &[], &[]).unwrap();
         let request = request(1);
         for (value, leads) in [(Some("green"), true), (Some("blue"), false), (None, false)] {
             let headers: Vec<_> = value

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::names::{
-    ApplicationName, ClusterName, ContainerName, DeploymentConfigName, DeploymentGroupName,
-    FunctionName, PipelineName, Repository, ServiceName, Tag,
+    ApplicationName, CertificateFile, ClusterName, ContainerName, DeploymentConfigName,
+    DeploymentGroupName, FunctionName, PipelineName, Repository, ServiceName, Tag,
 };
 use crate::problem::Problems;
 use crate::status_matcher::StatusMatcher;
@@ -184,6 +184,8 @@ pub struct Traffic {
     pub base_url: Option<String>,
     /// The name that requests are sent to: the `Host` header, and the name on the certificate.
     pub host: Option<String>,
+    /// Certificates of an authority that the listener's certificate may come from, beside the public ones.
+    pub ca: Option<CertificateFile>,
     /// What every request carries, unless it has a header of that name itself.
     pub headers: Vec<Header>,
     /// The requests, in order.
@@ -245,6 +247,7 @@ impl TestTraffic {
                 settle: Duration::from_secs(15),
                 base_url: None,
                 host: None,
+                ca: None,
                 headers: Vec::new(),
                 requests: Vec::new(),
             },

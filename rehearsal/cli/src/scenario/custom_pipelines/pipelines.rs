@@ -71,8 +71,8 @@ pub(super) fn count(text: &str) -> usize {
 /// The time that the stand-in's own tasks may need to become healthy on a busy machine.
 const HEALTHY_SECONDS_AT_LEAST: i64 = 120;
 
-/// The file without settings that describe a service outside the rehearsal: the address of its test listener, what its
-/// requests carry (some of it only over TLS, and from secrets), and its response times, which the stand-in on this machine
+/// The file without settings that describe a service outside the rehearsal: the address of its test listener, who
+/// signed its certificate, what its requests carry (some of it only over TLS, and from secrets), and its response times, which the stand-in on this machine
 /// does not reproduce. `None` if the file has none of them.
 pub(crate) fn as_played(text: &str) -> Option<String> {
     let mut file: Table = text.parse().ok()?;
@@ -83,7 +83,7 @@ pub(crate) fn as_played(text: &str) -> Option<String> {
             let Some(gate) = gate.and_then(Value::as_table_mut) else {
                 continue;
             };
-            for setting in ["base_url", "headers"] {
+            for setting in ["base_url", "ca", "headers"] {
                 is_changed |= gate.remove(setting).is_some();
             }
             if let Some(Value::Integer(seconds @ ..HEALTHY_SECONDS_AT_LEAST)) =
@@ -350,7 +350,7 @@ mod tests {
     #[test]
     fn services_outside_the_rehearsal_are_neither_requested_nor_measured() {
         let given = "[[pipeline]]\nname = \"a\"\n[pipeline.test_traffic]\nbase_url = \"https://test.example.com\"\nhost = \"b\"\n\
-            healthy_within_seconds = 1\nheaders = { a = \"b\" }\n\
+            healthy_within_seconds = 1\nca = \"ca.pem\"\nheaders = { a = \"b\" }\n\
             [[pipeline.test_traffic.request]]\npath = \"/\"\nwithin_milliseconds = 1\nheaders = { a = \"c\" }\n";
         let expected = "[[pipeline]]\nname = \"a\"\n\n[pipeline.test_traffic]\n\
             healthy_within_seconds = 120\nhost = \"b\"\n\n[[pipeline.test_traffic.request]]\npath = \"/\"\n";

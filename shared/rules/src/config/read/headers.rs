@@ -207,7 +207,7 @@ mod tests {
         assert_snapshot!(check("{ Host = 'hunter2' }"), @"at `pipeline[0].test_traffic.headers.Host`: the name that requests are sent to is not set here (hint: set the gate's `host`)");
         assert_snapshot!(check("{ x-test = \"hunter2\\nhunter3\" }"), @"at `pipeline[0].test_traffic.headers.x-test`: not a header's value: expected 1 to 8192 printable ASCII characters on one line, without blanks around them");
         assert_snapshot!(check("{ x-test = 7 }"), @"at `pipeline[0].test_traffic.headers.x-test`: a whole number is given, expected text in quotes, or a table with the ARN of a secret in `secret`");
-        assert_snapshot!(check("{ x-test = 'a', X-Test = 'b' }"), @"at `pipeline[0].test_traffic.headers.X-Test`: the same header again: case does not matter in a header's name");
+        assert_snapshot!(check("{ x-test = 'a', X-Test = 'b' }"), @"at `pipeline[0].test_traffic.headers.x-test`: the same header again: case does not matter in a header's name");
         assert_snapshot!(check("{ x-test = { secret = 'hunter2' } }"), @"at `pipeline[0].test_traffic.headers.x-test.secret`: missing or not the ARN of a secret of AWS Secrets Manager, expected one such as `arn:aws:secretsmanager:REGION:ACCOUNT:secret:shop/token-AbCdEf` (hint: name a member of its JSON object in `key`)");
         assert_snapshot!(check(&format!("{{ x-test = {{ secret = '{SECRET}', name = 'a' }} }}")), @"at `pipeline[0].test_traffic.headers.x-test.name`: unknown, expected one of `secret`, `key`");
         for name in [

@@ -52,6 +52,7 @@ fn every_option_is_read() {
         healthy_within_seconds = 60
         base_url = "https://test.example.com:8443"
         host = "www.example.com"
+        ca = "ca.pem"
         [[pipeline.test_traffic.request]]
         path = "/admin/"
         status = "301"
@@ -71,6 +72,35 @@ fn every_option_is_read() {
     assert!(request.status.matches(301) && !request.status.matches(200));
     assert_eq!((request.contains.as_deref(), request.times), (None, 3));
     assert_eq!(request.within.unwrap().as_millis(), 500);
+    let ca = pipeline.test_traffic.checks.ca.as_ref().unwrap();
+    assert_eq!(ca.as_str(), "ca.pem");
+}
+
+#[test]
+fn an_authority_is_a_file_beside_this_one_and_production_takes_that_of_the_test() {
+    let gate = |ca: &str| {
+        format!(
+            "{SMALLEST}[pipeline.test_traffic]\nca = '{ca}'\n[[pipeline.test_traffic.request]]\npath = '/'\n\
+             [pipeline.production_traffic]"
+        )
+    };
+    let config = Config::parse(&gate("ca.pem")).unwrap();
+    let production = config.pipelines[0].production_traffic.as_ref().unwrap();
+    assert_eq!(production.ca.as_ref().unwrap().as_str(), "ca.pem");
+    for ca in [
+        "",
+        "../ca.pem",
+        "/opt/ca.pem",
+        "tls/ca.pem",
+        ".pem",
+        "ca pem",
+    ] {
+        let said = problems(&gate(ca));
+        assert!(
+            said.contains("is not the name of a file beside this one"),
+            "{said}"
+        );
+    }
 }
 
 #[test]
@@ -214,7 +244,7 @@ fn production_is_asked_what_green_is_asked_before_it() {
     );
     assert_snapshot!(
         problems(&format!("{SMALLEST}[pipeline.production_traffic]\nhealthy_within_seconds = 3\n{own}", own = "[[pipeline.production_traffic.request]]\npath = '/'")),
-        @"at `pipeline[0].production_traffic.healthy_within_seconds`: unknown, expected one of `settle_seconds`, `base_url`, `host`, `headers`, `request`"
+        @"at `pipeline[0].production_traffic.healthy_within_seconds`: unknown, expected one of `settle_seconds`, `base_url`, `host`, `ca`, `headers`, `request`"
     );
 }
 

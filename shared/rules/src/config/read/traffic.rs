@@ -34,7 +34,8 @@ pub(super) fn test_traffic(
     })
 }
 
-/// Without requests of its own the gate sends those of `test_traffic`, under the same name and with the same headers.
+/// Without requests of its own the gate sends those of `test_traffic`, under the same name, with the same headers
+/// and the same authority.
 pub(super) fn production_traffic(
     place: String,
     table: Table,
@@ -54,6 +55,7 @@ pub(super) fn production_traffic(
         return None;
     }
     traffic.host = traffic.host.or_else(|| test.host.clone());
+    traffic.ca = traffic.ca.or_else(|| test.ca.clone());
     traffic.headers = headers.unwrap_or_else(|| test.headers.clone());
     must_go_over_tls(&place, &traffic, problems);
     Some(traffic)
@@ -73,6 +75,7 @@ fn checks(mut section: Section<'_>) -> Option<(Traffic, Option<Vec<Header>>)> {
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b".-:".contains(&byte))
     });
+    let ca = section.optional("ca");
     let (place, given) = (section.place(), section.taken("headers"));
     let requests = section.sections("request");
     let problems = section.finish();
@@ -85,6 +88,7 @@ fn checks(mut section: Section<'_>) -> Option<(Traffic, Option<Vec<Header>>)> {
         settle: Duration::from_secs(settle?),
         base_url: base_url?,
         host: host?,
+        ca: ca?,
         headers: Vec::new(),
         requests: requests.into_iter().collect::<Option<_>>()?,
     };
