@@ -62,7 +62,11 @@ fn header(place: &str, name: &str, value: Value, problems: &mut Problems) -> Opt
             .parse::<HeaderText>(place, &text)
             .map(HeaderValue::Literal),
         Value::Table(table) => secret(place, table, problems),
-        other => {
+        other @ (Value::Integer(_)
+        | Value::Float(_)
+        | Value::Boolean(_)
+        | Value::Datetime(_)
+        | Value::Array(_)) => {
             let found = kind(&other);
             problems.add(place, format!("{found} is given, expected {EXPECTED}"));
             None
