@@ -214,13 +214,19 @@ fn headers(headers: &[Header]) -> Value {
 }
 
 fn request(request: &Request) -> Value {
-    let mut table = Table::from_iter([
-        ("path".to_owned(), request.path.as_str().into()),
-        ("status".to_owned(), request.status.to_string().into()),
-        (
-            "contains".to_owned(),
-            request.contains.as_deref().unwrap_or_default().into(),
-        ),
+    let asked = match &request.grpc_service {
+        Some(service) => vec![("grpc_service", service.clone())],
+        None => vec![
+            ("path", request.path.clone()),
+            ("status", request.status.to_string()),
+            ("contains", request.contains.clone().unwrap_or_default()),
+        ],
+    };
+    let asked = asked
+        .into_iter()
+        .map(|(name, text)| (name.to_owned(), text.into()));
+    let mut table: Table = asked.collect();
+    table.extend([
         ("times".to_owned(), whole(request.times.into())),
         ("headers".to_owned(), headers(&request.headers)),
     ]);

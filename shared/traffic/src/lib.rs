@@ -2,6 +2,7 @@
 
 mod check;
 mod handler;
+mod health;
 mod prepared;
 mod requests;
 mod stopwatch;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use aws::secrets_manager::{SecretText, SecretsManager};
 use lambda::Failure;
+use reqwest::Method;
 use reqwest::header::{self, HeaderMap};
 use rules::config::{Header, HeaderText, HeaderValue, Request, Traffic};
 use rules::names::SecretArn;
@@ -51,7 +52,9 @@ impl<'a> Prepared<'a> {
             header::USER_AGENT,
             header::HeaderValue::from_static(USER_AGENT),
         );
-        headers.insert(header::ACCEPT, header::HeaderValue::from_static("*/*"));
+        if request.grpc_service.is_none() {
+            headers.insert(header::ACCEPT, header::HeaderValue::from_static("*/*"));
+        }
         for (name, text) in texts {
             let name_and_value = name.parse::<header::HeaderName>().ok();
             let name_and_value =
@@ -61,7 +64,20 @@ impl<'a> Prepared<'a> {
             value.set_sensitive(true);
             headers.insert(name, value);
         }
+        if request.grpc_service.is_some() {
+            let grpc = header::HeaderValue::from_static("application/grpc");
+            headers.insert(header::CONTENT_TYPE, grpc);
+            headers.insert(header::TE, header::HeaderValue::from_static("trailers"));
+        }
         Ok(Self { request, headers })
+    }
+
+    /// gRPC calls are POST requests.
+    pub(crate) fn method(&self) -> Method {
+        match self.request.grpc_service {
+            Some(_) => Method::POST,
+            None => Method::GET,
+        }
     }
 
     /// As listener rules see them.

@@ -197,6 +197,8 @@ pub struct Traffic {
 pub struct Request {
     /// Path and query, from `/`.
     pub path: String,
+    /// For a gRPC health check, which goes to its own path: the service that must serve, empty for the whole server.
+    pub grpc_service: Option<String>,
     /// The statuses that are well; redirects are not followed.
     pub status: StatusMatcher,
     /// Text that the body must hold.
@@ -221,10 +223,20 @@ impl Traffic {
             .collect()
     }
 
-    /// Why requests with these headers are not sent to an address: credentials go over TLS only.
+    /// Why these requests are not sent to an address: credentials and gRPC go over TLS only.
     pub fn refuses(&self, base_url: &str) -> Option<String> {
         if base_url.starts_with("https://") {
             return None;
+        }
+        if self
+            .requests
+            .iter()
+            .any(|request| request.grpc_service.is_some())
+        {
+            return Some(format!(
+                "`{base_url}` is not encrypted, and gRPC health checks are sent over TLS only, as a load balancer takes them (hint: an \
+                 `https://` address)"
+            ));
         }
         let headers = self
             .requests

@@ -268,3 +268,35 @@ fn an_event_that_a_gate_needs_has_no_function_of_the_users() {
     "
     );
 }
+
+#[test]
+fn a_grpc_health_check_has_its_own_path_and_goes_over_tls() {
+    let gate = |base_url: &str, lines: &str| {
+        format!(
+            "{SMALLEST}[pipeline.test_traffic]\nbase_url = '{base_url}'\n[[pipeline.test_traffic.request]]\n{lines}\n"
+        )
+    };
+    let https = "https://test.example.com";
+    let config = Config::parse(&gate(https, "grpc_service = 'shop.Orders'")).unwrap();
+    let request = &config.pipelines[0].test_traffic.checks.requests[0];
+    assert_eq!(request.path, "/grpc.health.v1.Health/Check");
+    assert_eq!(request.grpc_service.as_deref(), Some("shop.Orders"));
+    assert!(Config::parse(&gate(https, "grpc_service = ''\ntimes = 2")).is_ok());
+    assert_snapshot!(
+        problems(&gate(https, "grpc_service = ''\npath = '/'\nstatus = '200'")),
+        @"
+    at `pipeline[0].test_traffic.request[0].path`: does not go with `grpc_service`, expected one of both: a health check has its own path and answer
+    at `pipeline[0].test_traffic.request[0].status`: does not go with `grpc_service`, expected one of both: a health check has its own path and answer
+    "
+    );
+    assert_snapshot!(
+        problems(&gate(https, "grpc_service = 'shop orders'")),
+        @"at `pipeline[0].test_traffic.request[0].grpc_service`: `shop orders` is not a service's name such as `shop.Orders`, or empty for the whole server"
+    );
+    let long = format!("grpc_service = '{}'", "a".repeat(128));
+    assert!(Config::parse(&gate(https, &long)).is_err());
+    assert_snapshot!(
+        problems(&gate("http://test.example.com", "grpc_service = ''")),
+        @"at `pipeline[0].test_traffic.base_url`: `http://test.example.com` is not encrypted, and gRPC health checks are sent over TLS only, as a load balancer takes them (hint: an `https://` address)"
+    );
+}

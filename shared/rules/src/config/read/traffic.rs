@@ -8,6 +8,7 @@ use super::headers::{headers, must_go_over_tls};
 use super::section::Section;
 use crate::config::{Header, Request, TestTraffic, Traffic};
 use crate::problem::Problems;
+use crate::test_traffic::health;
 
 /// `check-test-traffic` may run for 15 minutes, the most that Lambda allows, and keeps time for the requests.
 const HEALTHY_WITHIN_SECONDS_AT_MOST: i64 = 720;
@@ -141,7 +142,22 @@ fn is_numeric_end(host: &str) -> bool {
     last.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn request(place: String, table: Table, problems: &mut Problems) -> Option<Request> {
+/// One byte holds the length of such a name.
+const SERVICE_CHARACTERS_AT_MOST: usize = 127;
+
+fn request(place: String, mut table: Table, problems: &mut Problems) -> Option<Request> {
+    let of_grpc = table.contains_key("grpc_service");
+    if of_grpc {
+        for key in ["path", "status", "contains"] {
+            if table.remove(key).is_some() {
+                problems.add(
+                    format!("{place}.{key}"),
+                    "does not go with `grpc_service`, expected one of both: a health check has its own path and answer",
+                );
+            }
+        }
+        table.insert("path".to_owned(), health::PATH.into());
+    }
     let mut section = Section::new(place.clone(), table, problems);
     let path = section.text(
         "path",
@@ -154,8 +170,19 @@ fn request(place: String, table: Table, problems: &mut Problems) -> Option<Reque
         },
     );
     if matches!(path, Some(None)) {
-        section.problem("path", "missing, expected a path such as `/health`");
+        section.problem(
+            "path",
+            "missing, expected a path such as `/health`, or `grpc_service` for a gRPC health check",
+        );
     }
+    let grpc_service = section.text(
+        "grpc_service",
+        "a service's name such as `shop.Orders`, or empty for the whole server",
+        |text| {
+            text.len() <= SERVICE_CHARACTERS_AT_MOST
+                && text.bytes().all(|byte| byte.is_ascii_graphic())
+        },
+    );
     let status = section.optional("status");
     let contains = section.text("contains", "text", |_| true);
     let within = section.optional_integer("within_milliseconds", 1..=60_000);
@@ -168,6 +195,7 @@ fn request(place: String, table: Table, problems: &mut Problems) -> Option<Reque
     };
     Some(Request {
         path: path??,
+        grpc_service: grpc_service?,
         status,
         contains: contains?.filter(|text| !text.is_empty()),
         within: within?.map(Duration::from_millis),
