@@ -19,8 +19,8 @@ use crate::prepared::Prepared;
 use crate::requests::Requests;
 
 const AUTHORITY: &[u8] = include_bytes!("tls/ca.pem");
-const CERTIFICATE: &[u8] = include_bytes!("tls/server.der");
-const KEY: &[u8] = include_bytes!("tls/server-key.der");
+const CERTIFICATE: &[u8] = include_bytes!("tls/server.pem");
+const KEY: &[u8] = include_bytes!("tls/server-key.pem");
 
 fn authority() -> Vec<CertificateDer<'static>> {
     vec![CertificateDer::from_pem_slice(AUTHORITY).unwrap()]
@@ -28,12 +28,15 @@ fn authority() -> Vec<CertificateDer<'static>> {
 
 fn acceptor(protocols: &[&str]) -> TlsAcceptor {
     let ring = Arc::new(rustls::crypto::ring::default_provider());
-    let key = PrivateKeyDer::try_from(KEY).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(KEY).unwrap();
     let mut config = ServerConfig::builder_with_provider(ring)
         .with_safe_default_protocol_versions()
         .unwrap()
         .with_no_client_auth()
-        .with_single_cert(vec![CertificateDer::from(CERTIFICATE)], key)
+        .with_single_cert(
+            vec![CertificateDer::from_pem_slice(CERTIFICATE).unwrap()],
+            key,
+        )
         .unwrap();
     let protocols = protocols
         .iter()

@@ -5,8 +5,6 @@ use std::time::Duration;
 use super::CheckFailed;
 use crate::config::Request;
 
-/// The method of the check, as a path.
-pub const PATH: &str = "/grpc.health.v1.Health/Check";
 /// A message begins with a byte that says whether it is compressed, and its length in four bytes (gRPC over HTTP/2).
 const PREFIX: usize = 5;
 /// `HealthCheckResponse.ServingStatus`.

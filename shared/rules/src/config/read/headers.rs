@@ -3,7 +3,7 @@
 use toml::{Table, Value};
 
 use super::section::{Section, kind};
-use crate::config::{Header, HeaderText, HeaderValue, Traffic};
+use crate::config::{Header, HeaderText, HeaderValue};
 use crate::names::SecretArn;
 use crate::problem::Problems;
 
@@ -97,16 +97,6 @@ fn secret(place: &str, table: Table, problems: &mut Problems) -> Option<HeaderVa
         secret: secret?,
         key: key?,
     })
-}
-
-/// Where the address is known already, credentials without TLS are a mistake of the file.
-pub(super) fn must_go_over_tls(place: &str, traffic: &Traffic, problems: &mut Problems) {
-    let Some(base_url) = traffic.base_url.as_ref() else {
-        return;
-    };
-    if let Some(why) = traffic.refuses(base_url) {
-        problems.add(format!("{place}.base_url"), why);
-    }
 }
 
 #[cfg(test)]

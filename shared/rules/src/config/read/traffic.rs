@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use toml::Table;
 
-use super::headers::{headers, must_go_over_tls};
+use super::headers::headers;
 use super::section::Section;
 use crate::config::{Header, Request, TestTraffic, Traffic};
 use crate::problem::Problems;
-use crate::test_traffic::health;
 
 /// `check-test-traffic` may run for 15 minutes, the most that Lambda allows, and keeps time for the requests.
 const HEALTHY_WITHIN_SECONDS_AT_MOST: i64 = 720;
@@ -60,6 +59,16 @@ pub(super) fn production_traffic(
     traffic.headers = headers.unwrap_or_else(|| test.headers.clone());
     must_go_over_tls(&place, &traffic, problems);
     Some(traffic)
+}
+
+/// Where the address is known already, credentials without TLS are a mistake of the file.
+fn must_go_over_tls(place: &str, traffic: &Traffic, problems: &mut Problems) {
+    let Some(base_url) = traffic.base_url.as_ref() else {
+        return;
+    };
+    if let Some(why) = traffic.refuses(base_url) {
+        problems.add(format!("{place}.base_url"), why);
+    }
 }
 
 /// What both gates have in common, nothing else may be in the section; and the headers where the section has them.
@@ -142,6 +151,8 @@ fn is_numeric_end(host: &str) -> bool {
     last.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// The standard gRPC health check (grpc/grpc, doc/health-checking.md), as a path.
+const HEALTH_CHECK: &str = "/grpc.health.v1.Health/Check";
 /// One byte holds the length of such a name.
 const SERVICE_CHARACTERS_AT_MOST: usize = 127;
 
@@ -156,7 +167,7 @@ fn request(place: String, mut table: Table, problems: &mut Problems) -> Option<R
                 );
             }
         }
-        table.insert("path".to_owned(), health::PATH.into());
+        table.insert("path".to_owned(), HEALTH_CHECK.into());
     }
     let mut section = Section::new(place.clone(), table, problems);
     let path = section.text(
