@@ -1,8 +1,8 @@
 //! The configuration file.
 
 use rules::config::{
-    Config, MigrationImage, Pipeline, Request, RevisionFrom, Rollback, TerminationWait, Traffic,
-    WhenBusy,
+    Config, Header, HeaderValue, MigrationImage, Pipeline, Request, RevisionFrom, Rollback,
+    TerminationWait, Traffic, WhenBusy,
 };
 use rules::problem::Problems;
 use toml::{Table, Value};
@@ -182,23 +182,53 @@ fn traffic(gate: &Traffic) -> Table {
             Value::Array(gate.requests.iter().map(request).collect()),
         ),
     ]);
-    for (name, text) in [("base_url", &gate.base_url), ("host", &gate.host)] {
+    let ca = gate.ca.as_ref().map(|file| file.as_str());
+    for (name, text) in [
+        ("base_url", gate.base_url.as_deref()),
+        ("host", gate.host.as_deref()),
+        ("ca", ca),
+    ] {
         if let Some(text) = text {
-            table.insert(name.to_owned(), text.as_str().into());
+            table.insert(name.to_owned(), text.into());
         }
     }
+    table.insert("headers".to_owned(), headers(&gate.headers));
     table
 }
 
+fn headers(headers: &[Header]) -> Value {
+    let written = |header: &Header| {
+        let value = match &header.value {
+            HeaderValue::Literal(text) => text.as_str().into(),
+            HeaderValue::Secret { secret, key } => {
+                let mut table = Table::from_iter([("secret".to_owned(), secret.as_str().into())]);
+                if let Some(key) = key {
+                    table.insert("key".to_owned(), key.as_str().into());
+                }
+                table.into()
+            }
+        };
+        (header.name.as_str().to_owned(), value)
+    };
+    Value::Table(headers.iter().map(written).collect())
+}
+
 fn request(request: &Request) -> Value {
-    let mut table = Table::from_iter([
-        ("path".to_owned(), request.path.as_str().into()),
-        ("status".to_owned(), request.status.to_string().into()),
-        (
-            "contains".to_owned(),
-            request.contains.as_deref().unwrap_or_default().into(),
-        ),
+    let asked = match &request.grpc_service {
+        Some(service) => vec![("grpc_service", service.clone())],
+        None => vec![
+            ("path", request.path.clone()),
+            ("status", request.status.to_string()),
+            ("contains", request.contains.clone().unwrap_or_default()),
+        ],
+    };
+    let asked = asked
+        .into_iter()
+        .map(|(name, text)| (name.to_owned(), text.into()));
+    let mut table: Table = asked.collect();
+    table.extend([
         ("times".to_owned(), whole(request.times.into())),
+        ("headers".to_owned(), headers(&request.headers)),
     ]);
     if let Some(within) = request.within {
         let milliseconds = u64::try_from(within.as_millis()).expect("at most a minute");

@@ -39,13 +39,14 @@ impl CallFailed {
 }
 
 /// Calls about something that the configuration names: what is not there may be a typing mistake.
-const NAMED_IN_CONFIGURATION: [&str; 6] = [
+const NAMED_IN_CONFIGURATION: [&str; 7] = [
     "codedeploy:CreateDeployment",
     "codedeploy:GetDeploymentGroup",
     "codedeploy:ListDeployments",
     "ecr:DescribeImages",
     "ecs:DescribeServices",
     "ecs:ListTasks",
+    "secretsmanager:GetSecretValue",
 ];
 
 /// With the code of a wrong request (`ClientException`, HTTP 400) ECS reports that another caller registers a revision of the same
@@ -223,10 +224,25 @@ impl Call {
                     .next()
                     .unwrap_or_default()
             });
+        if self.operation == "secretsmanager:GetSecretValue" {
+            return denied_secret(message).to_owned();
+        }
         let action = named
             .filter(|action| action.contains(':'))
             .unwrap_or(self.operation);
         format!("access denied (hint: the function's role needs `{action}`)")
+    }
+}
+
+/// Secrets Manager reports a key that may not be used as "Access to KMS is not allowed".
+fn denied_secret(message: Option<&str>) -> &'static str {
+    match message.is_some_and(|message| message.contains("KMS")) {
+        true => {
+            "access denied (hint: the function's role needs `kms:Decrypt` on the secret's key, which it has for the stack's `KmsKey`)"
+        }
+        false => {
+            "access denied (hint: add the secret's ARN to the stack's parameter `HeaderSecrets`)"
+        }
     }
 }
 

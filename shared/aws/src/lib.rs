@@ -16,6 +16,7 @@ mod kind;
 pub mod logs;
 pub mod observe;
 pub mod scheduler;
+pub mod secrets_manager;
 mod session;
 pub mod sns;
 mod text;

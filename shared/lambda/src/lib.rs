@@ -3,6 +3,7 @@
 //! Not here: anything that a function decides, and any call that only one function makes.
 #![warn(missing_docs)]
 
+mod authorities;
 mod deadline;
 mod failure;
 mod hook;
@@ -12,6 +13,7 @@ mod start;
 mod subscriber;
 mod throttled_batch;
 
+pub use authorities::Authorities;
 pub use deadline::Deadline;
 pub use failure::Failure;
 pub use hook::{Caller, Hook};

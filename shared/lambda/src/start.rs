@@ -8,6 +8,7 @@ use rules::environment::{self, Settings, Variables};
 use rules::problem::Problems;
 use serde_json::Value;
 
+use crate::authorities::{self, Authorities};
 use crate::{Deadline, Failure, subscriber};
 
 /// What a function read once, when it started: `T` is what only this function reads.
@@ -17,6 +18,8 @@ pub struct Started<T> {
     pub settings: Settings,
     /// The pipelines.
     pub config: Config,
+    /// The certificate authorities that they bring along.
+    pub authorities: Authorities,
     /// What only this function reads.
     pub extra: T,
 }
@@ -53,12 +56,19 @@ pub fn start<T>(
     let config = settings
         .as_ref()
         .and_then(|settings| read(settings, &mut problems));
-    let started = settings.clone().zip(config).zip(extra);
-    let started = problems.finish(started.map(|((settings, config), extra)| Started {
+    let authorities = settings
+        .as_ref()
+        .zip(config.as_ref())
+        .and_then(|(settings, config)| authorities::read(config, &settings.config, &mut problems));
+    let read = config.zip(authorities);
+    let started = settings.clone().zip(read).zip(extra);
+    let started = started.map(|((settings, (config, authorities)), extra)| Started {
         settings,
         config,
+        authorities,
         extra,
-    }));
+    });
+    let started = problems.finish(started);
     started.map_err(|problems| Misconfigured { problems, settings })
 }
 

@@ -133,6 +133,7 @@ fn started() -> Start<()> {
     Ok(Started {
         settings,
         config: Config::parse(config).unwrap(),
+        authorities: lambda::Authorities::new(),
         extra: (),
     })
 }

@@ -13,9 +13,11 @@ use crate::names::TargetGroupArn;
 use crate::observed::{Listener, ListenerRule, RuleAction, RuleCondition};
 use crate::test_traffic::Through;
 
-/// A GET request, as far as conditions can ask about it.
+/// A request, as far as conditions can ask about it.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
+    /// Its method.
+    pub method: &'a str,
     /// The `Host` header.
     pub host: &'a str,
     /// From `/`, without the query.
@@ -193,7 +195,7 @@ fn condition_met(condition: &RuleCondition, asked: Asked<'_>) -> Met {
             .iter()
             .map(|(key, value)| query_met(key.as_deref(), value, asked.query.unwrap_or_default()))),
         RuleCondition::Method(methods) => {
-            any(methods.iter().map(|method| certain(method == "GET")))
+            any(methods.iter().map(|method| certain(method == asked.method)))
         }
         RuleCondition::Unknown(what) => Met::Perhaps(format!("its condition `{what}`")),
     }

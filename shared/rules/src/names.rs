@@ -215,6 +215,20 @@ name!(
     |text| text.starts_with("arn:") && text.split(':').count() == 6 && text.split(':').nth(2) == Some("sns") && plain(text)
 );
 name!(
+    /// The ARN of a secret of AWS Secrets Manager, without the members that ECS writes behind it.
+    SecretArn,
+    "a secret's ARN",
+    |text| arn(text, "secretsmanager", "secret:") && text.split(':').count() == 7
+);
+name!(
+    /// The name of a file of certificates, beside the configuration file.
+    CertificateFile,
+    "the name of a file beside this one, without a folder, such as `ca.pem`",
+    |text| text.len() <= 255
+        && text.starts_with(|first: char| first.is_ascii_alphanumeric())
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+);
+name!(
     /// The name of a Lambda function.
     FunctionName,
     "a Lambda function's name (not its ARN): 1 to 64 letters, digits, `-` and `_`",
@@ -251,6 +265,13 @@ impl RevisionArn {
     pub fn family(&self) -> &str {
         let short = self.short();
         short.rsplit_once(':').map_or(short, |(family, _)| family)
+    }
+}
+
+impl SecretArn {
+    /// Its name, with the six characters that Secrets Manager adds.
+    pub fn name(&self) -> &str {
+        self.0.rsplit(':').next().unwrap_or(&self.0)
     }
 }
 

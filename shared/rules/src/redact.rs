@@ -13,7 +13,7 @@ use std::cmp::Reverse;
 
 use serde_json::Value;
 
-pub(crate) use credentials::redact_credentials;
+pub(crate) use credentials::{is_secret_name, redact_credentials};
 
 use crate::names::ContainerName;
 use crate::observed::{Task, TaskDefinition};

@@ -1,5 +1,7 @@
 //! The traffic gates: are green's targets healthy, and is this answer well?
 
+pub mod health;
+
 use std::fmt;
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use crate::config::Request;
 use crate::gate::Gate;
 use crate::observed::{Listener, Service, TargetHealth, TaskSet};
 use crate::redact;
+use health::HealthAnswer;
 
 /// How often a request may fail before the gate does: a single lost connection proves nothing about green.
 pub const FAILURES_TOLERATED: u32 = 2;
@@ -115,6 +118,8 @@ pub enum Answer {
         /// From sending the request to the end of the body.
         after: Duration,
     },
+    /// The answer to a gRPC health check.
+    Health(HealthAnswer),
     /// None; the sentence says why.
     Unanswered(String),
 }
@@ -153,17 +158,15 @@ pub fn judge(request: &Request, answer: &Answer) -> Result<(), CheckFailed> {
             body,
             after,
         } => (status, body, after),
+        Answer::Health(answer) => return health::judge(request, answer),
         Answer::Unanswered(reason) => {
-            return check_failed(
-                format!("status {}", request.status),
-                format!("no answer: {reason}"),
-            );
+            return check_failed(health::wanted(request), format!("no answer: {reason}"));
         }
     };
     if !request.status.matches(*status) {
         return check_failed(
-            format!("status {}", request.status),
-            format!("status {status}"),
+            health::wanted(request),
+            format!("status {status}{}", health::explained(*status, request)),
         );
     }
     if let Some(text) = request

@@ -13,7 +13,9 @@ use rules::names::{ListenerArn, TargetGroupArn};
 use rules::observed::{Listener, ListenerRule};
 use rules::task_log::TaskLog;
 use rules::test_traffic::{self, Through};
+use rustls::pki_types::CertificateDer;
 
+use crate::prepared::Prepared;
 use crate::requests::Requests;
 use crate::stopwatch::Settling;
 
@@ -32,6 +34,10 @@ pub(crate) struct Check<'a> {
     pub(crate) through: Through,
     /// What is asked.
     pub(crate) traffic: &'a Traffic,
+    /// It, with what it carries.
+    pub(crate) requests: &'a [Prepared<'a>],
+    /// Whose certificates count beside those of the public authorities.
+    pub(crate) authorities: &'a [CertificateDer<'static>],
     /// Green's target group.
     pub(crate) green: &'a TargetGroupArn,
     /// Whether a request was sent.
@@ -80,23 +86,32 @@ impl Check<'_> {
             Some(url) => url.trim_end_matches('/').to_owned(),
             None => test_traffic::url(&listener, self.through).map_err(Failure::Refused)?,
         };
+        if let Some(why) = traffic.refuses(&base_url) {
+            return Err(Failure::Refused(why));
+        }
         // What stands before the load balancer is not known.
         let if_unreachable = match &traffic.base_url {
             Some(_) => None,
             None => Some(test_traffic::unreachable(&listener)),
         };
         let host = traffic.host.as_deref();
-        let requests = Requests::new(self.through, &base_url, host, if_unreachable);
+        let requests = Requests::new(
+            self.through,
+            &base_url,
+            host,
+            self.authorities,
+            if_unreachable,
+        );
         let requests = requests.await.map_err(Failure::Refused)?;
         requests
             .must_reach(&listener)
             .await
             .map_err(Failure::Refused)?;
         let rules = self.rules(arn, &listener).await?;
-        if let Err(elsewhere) = requests.lead_to(green, &traffic.requests, &rules) {
+        if let Err(elsewhere) = requests.lead_to(green, self.requests, &rules) {
             return Ok(failed(elsewhere));
         }
-        for request in &traffic.requests {
+        for request in self.requests {
             self.has_asked.set(true);
             if let Err(check_failed) = requests.ask(request).await {
                 return Ok(failed(check_failed));
@@ -104,7 +119,7 @@ impl Check<'_> {
         }
         // The listener may have been put back during the requests.
         let rules = self.rules(arn, &listener).await?;
-        if let Err(elsewhere) = requests.lead_to(green, &traffic.requests, &rules) {
+        if let Err(elsewhere) = requests.lead_to(green, self.requests, &rules) {
             return Ok(failed(format!("after the requests {elsewhere}")));
         }
         Ok(Verdict::Succeeded(format!(

@@ -6,18 +6,22 @@ use std::time::Duration;
 use aws::codedeploy::CodeDeploy;
 use aws::ecs::Ecs;
 use aws::elb::Elb;
+use aws::secrets_manager::SecretsManager;
 use aws::sns::Sns;
 use lambda::{Caller, Deadline, Failure, Hook, Messenger, Start};
 use rules::codedeploy::Known;
 use rules::codedeploy::lifecycle::Stage;
+use rules::config::Traffic;
 use rules::events::HookCall;
 use rules::gate::Verdict;
 use rules::names::TargetGroupArn;
 use rules::observed::{Service, TaskSet};
 use rules::test_traffic::{self, Health, Through, Wanted};
+use rustls::pki_types::CertificateDer;
 use serde_json::Value;
 
 use crate::check::{Check, failed};
+use crate::prepared::Prepared;
 use crate::stopwatch::{Settling, Stopwatch};
 
 /// Between two calls for target health.
@@ -30,6 +34,7 @@ pub struct Handler {
     codedeploy: CodeDeploy,
     ecs: Ecs,
     elb: Elb,
+    secrets: SecretsManager,
     messenger: Messenger,
 }
 
@@ -51,6 +56,7 @@ impl Handler {
             codedeploy: CodeDeploy::new(session),
             ecs: Ecs::new(session),
             elb: Elb::new(session),
+            secrets: SecretsManager::new(session),
             messenger: Messenger::new(Sns::new(session)),
         }
     }
@@ -110,6 +116,8 @@ impl Handler {
                 self.through.setting()
             )));
         };
+        // First, because a secret that cannot be read is no reason to wait.
+        let requests = Prepared::all(traffic, &self.secrets).await?;
         let mut settling = Settling::new(event.started_at, traffic.settle);
         let green = match self.wait_until_healthy(&known, &mut settling).await? {
             Green::Healthy(green) => green,
@@ -125,7 +133,7 @@ impl Handler {
                 ));
             }
         };
-        if traffic.requests.is_empty() {
+        if requests.is_empty() {
             return Ok(Verdict::Succeeded(
                 "green is healthy; the pipeline asks for no requests".to_owned(),
             ));
@@ -136,10 +144,22 @@ impl Handler {
             pipeline,
             through: self.through,
             traffic,
+            requests: &requests,
+            authorities: self.authorities(traffic),
             green: &green,
             has_asked,
         };
         check.run(&mut settling).await
+    }
+
+    /// Of the file that the gate names. A function that could not read it has no configuration, and has answered.
+    fn authorities(&self, traffic: &Traffic) -> &[CertificateDer<'static>] {
+        let started = self.start.as_ref().ok();
+        let file = traffic.ca.as_ref();
+        let found = started
+            .zip(file)
+            .and_then(|(started, file)| started.authorities.get(file));
+        found.map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Reads the service anew each time: it may be scaled meanwhile. After the shift as before it: more targets than green has

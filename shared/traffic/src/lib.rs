@@ -2,7 +2,11 @@
 
 mod check;
 mod handler;
+mod health;
+mod prepared;
 mod requests;
 mod stopwatch;
+#[cfg(test)]
+mod tls;
 
 pub use handler::Handler;

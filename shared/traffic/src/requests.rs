@@ -1,20 +1,24 @@
 //! Sends the configured requests.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::HOST;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Url};
-use rules::config::Request;
 use rules::listener_rule::{self, Asked};
 use rules::names::TargetGroupArn;
 use rules::observed::{Listener, ListenerRule};
 use rules::test_traffic::{self, Answer, FAILURES_TOLERATED, Through};
+use rustls::pki_types::CertificateDer;
 use rustls::{ClientConfig, RootCertStore};
-use rustls_platform_verifier::ConfigVerifierExt as _;
+use rustls_platform_verifier::Verifier;
 use tokio::net::UdpSocket;
 use tokio::time::Instant;
+
+use crate::health;
+use crate::prepared::Prepared;
 
 /// How long an answer may take where the configuration sets no limit.
 const TIME_OUT: Duration = Duration::from_secs(10);
@@ -22,13 +26,14 @@ const TIME_OUT: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_secs(1);
 /// How much of a body is read: enough for any page that people check, little enough for the function's memory.
 const BODY_BYTES_AT_MOST: usize = 1024 * 1024;
-/// What listener rules may ask for.
-const USER_AGENT: &str = concat!("greenlight/", env!("CARGO_PKG_VERSION"));
 
 /// Requests to every address of one name.
 pub(crate) struct Requests {
     through: Through,
     base: Url,
+    /// Of the listener.
+    port: Option<u16>,
+    /// The `Host` header, where the URL does not say it already.
     host: Option<String>,
     /// What the name stands for, each with a client that reaches it and nothing else, over a new connection each time:
     /// a node of a load balancer answers by its own weights, and an open connection stays with its node.
@@ -44,6 +49,7 @@ impl Requests {
         through: Through,
         base_url: &str,
         host: Option<&str>,
+        authorities: &[CertificateDer<'static>],
         if_unreachable: Option<String>,
     ) -> Result<Self, String> {
         let base = Url::parse(base_url)
@@ -57,28 +63,44 @@ impl Requests {
         }
         Ok(Self {
             if_unreachable,
-            ..Self::to(through, base, host, &addresses)?
+            ..Self::to(through, base, host, authorities, &addresses)?
         })
     }
 
-    fn to(
+    pub(crate) fn to(
         through: Through,
         mut base: Url,
         host: Option<&str>,
+        authorities: &[CertificateDer<'static>],
         addresses: &[SocketAddr],
     ) -> Result<Self, String> {
-        if let (Some(host), "https") = (host, base.scheme()) {
-            let name = host.split(':').next().unwrap_or(host);
+        let (port, mut host) = (base.port_or_known_default(), host);
+        if let (Some(given), "https") = (host, base.scheme()) {
+            let (name, given_port) = match given.split_once(':') {
+                Some((name, port)) => (name, port.parse().ok()),
+                None => (given, None),
+            };
             base.set_host(Some(name))
-                .map_err(|error| format!("`{host}` is not a valid host name: {error}"))?;
+                .map_err(|error| format!("`{given}` is not a valid host name: {error}"))?;
+            // HTTP/2 has no `Host` header beside the URL's authority, so that is what was given, and the addresses keep their
+            // port: a URL without one leaves it to them.
+            if given_port.is_none() || given_port == port {
+                let _ = base.set_port(given_port);
+                host = None;
+            }
         }
-        let (tls, name) = (tls(&base)?, base.host_str().unwrap_or_default());
+        let mut tls = tls(&base, authorities)?;
+        // The server chooses; a load balancer's HTTPS listener takes HTTP/2.
+        tls.alpn_protocols = match host {
+            None => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+            Some(_) => vec![b"http/1.1".to_vec()],
+        };
+        let name = base.host_str().unwrap_or_default();
         let client = |address: &SocketAddr| {
             let client = Client::builder()
                 .redirect(Policy::none())
                 .no_proxy()
                 .tls_backend_preconfigured(tls.clone())
-                .user_agent(USER_AGENT)
                 .pool_max_idle_per_host(0)
                 .resolve_to_addrs(name, &[*address])
                 .build()
@@ -90,6 +112,7 @@ impl Requests {
         Ok(Self {
             through,
             base,
+            port,
             host: host.map(str::to_owned),
             nodes,
             if_unreachable: None,
@@ -104,8 +127,7 @@ impl Requests {
     /// load balancer must lead to the gate's listener: before the shift blue answers the production listener, and after it the
     /// test listener says nothing of production.
     pub(crate) async fn must_reach(&self, listener: &Listener) -> Result<(), String> {
-        let port = self.base.port_or_known_default();
-        if port == Some(listener.port) {
+        if self.port == Some(listener.port) {
             return Ok(());
         }
         let (setting, through) = (self.through.setting(), self.through.words());
@@ -133,7 +155,7 @@ impl Requests {
     pub(crate) fn lead_to(
         &self,
         green: &TargetGroupArn,
-        requests: &[Request],
+        requests: &[Prepared<'_>],
         rules: &[ListenerRule],
     ) -> Result<(), String> {
         let host = self.host.clone().unwrap_or_else(|| {
@@ -141,13 +163,15 @@ impl Requests {
             let port = self.base.port().map(|port| format!(":{port}"));
             format!("{name}{}", port.unwrap_or_default())
         });
-        for request in requests {
-            let url = self.url(request)?;
+        for prepared in requests {
+            let url = self.url(&prepared.request.path)?;
+            let method = prepared.method();
             let asked = Asked {
+                method: method.as_str(),
                 host: &host,
                 path: url.path(),
                 query: url.query(),
-                headers: &[("user-agent", USER_AGENT), ("accept", "*/*")],
+                headers: &prepared.asked(),
             };
             listener_rule::leads_to_green(rules, asked, green, self.through)?;
         }
@@ -155,12 +179,12 @@ impl Requests {
     }
 
     /// Asks every address until it gave as many good answers in a row as are wanted, or there was one bad answer too many.
-    pub(crate) async fn ask(&self, request: &Request) -> Result<(), String> {
-        let mut failures = 0;
+    pub(crate) async fn ask(&self, prepared: &Prepared<'_>) -> Result<(), String> {
+        let (request, mut failures) = (prepared.request, 0);
         for (address, client) in &self.nodes {
             let mut well_in_a_row = 0;
             while well_in_a_row < request.times {
-                let answer = self.answer(client, request).await;
+                let answer = self.answer(client, prepared).await;
                 let Err(check_failed) = test_traffic::judge(request, &answer) else {
                     well_in_a_row += 1;
                     continue;
@@ -180,8 +204,8 @@ impl Requests {
         Ok(())
     }
 
-    fn url(&self, request: &Request) -> Result<Url, String> {
-        match self.base.join(&request.path) {
+    fn url(&self, path: &str) -> Result<Url, String> {
+        match self.base.join(path) {
             // `//name/path` would go to another server.
             Ok(url) if url.host() == self.base.host() && url.port() == self.base.port() => Ok(url),
             Ok(url) => Err(format!("`{url}` is not at the {}", self.through.words())),
@@ -189,17 +213,53 @@ impl Requests {
         }
     }
 
-    async fn answer(&self, client: &Client, request: &Request) -> Answer {
-        let url = match self.url(request) {
+    /// What the first address answers, once.
+    #[cfg(test)]
+    pub(crate) async fn first_answer(&self, prepared: &Prepared<'_>) -> Answer {
+        self.answer(&self.nodes[0].1, prepared).await
+    }
+
+    fn unanswered(&self, error: &reqwest::Error) -> String {
+        let cause = innermost(error);
+        // rustls' name for a certificate that none of the known authorities has signed.
+        if cause.contains("UnknownIssuer") {
+            let setting = self.through.setting();
+            return format!(
+                "{cause} (hint: name the file with the authority's certificate in `{setting}.ca`)"
+            );
+        }
+        match &self.if_unreachable {
+            Some(hint) if error.is_connect() || error.is_timeout() => format!("{cause} ({hint})"),
+            Some(_) | None => cause,
+        }
+    }
+
+    async fn answer(&self, client: &Client, prepared: &Prepared<'_>) -> Answer {
+        let request = prepared.request;
+        let url = match self.url(&request.path) {
             Ok(url) => url,
             Err(why) => return Answer::Unanswered(why),
         };
         let time_out = request
             .within
             .map_or(TIME_OUT, |within| within + Duration::from_secs(1));
-        let mut sent = client.get(url).timeout(time_out);
+        let headers = prepared.headers.clone();
+        let mut sent = client
+            .request(prepared.method(), url)
+            .headers(headers)
+            .timeout(time_out);
         if let Some(host) = &self.host {
             sent = sent.header(HOST, host);
+        }
+        if let Some(service) = &request.grpc_service {
+            return match health::ask(sent, service).await {
+                Ok(Some(answer)) => Answer::Health(answer),
+                Ok(None) => Answer::Unanswered(
+                    "it speaks HTTP/1.1, and gRPC needs HTTP/2 (hint: a load balancer's attribute `routing.http2.enabled` must be true)"
+                        .to_owned(),
+                ),
+                Err(error) => Answer::Unanswered(self.unanswered(&error)),
+            };
         }
         let begun = Instant::now();
         match read(sent).await {
@@ -208,12 +268,7 @@ impl Requests {
                 body,
                 after: begun.elapsed(),
             },
-            Err(error) => Answer::Unanswered(match &self.if_unreachable {
-                Some(hint) if error.is_connect() || error.is_timeout() => {
-                    format!("{} ({hint})", innermost(&error))
-                }
-                Some(_) | None => innermost(&error),
-            }),
+            Err(error) => Answer::Unanswered(self.unanswered(&error)),
         }
     }
 }
@@ -266,17 +321,27 @@ async fn reachable(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     reached
 }
 
-/// rustls on ring, as `shared/aws` uses it, with the system's root certificates where they are needed: reading them
-/// takes longer than a request.
-fn tls(base: &Url) -> Result<ClientConfig, String> {
-    // The first call of a process installs it; that it is there already is not an error.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+/// rustls on ring, as `shared/aws` uses it, with the system's root certificates and those of the pipeline where they are
+/// needed: reading them takes longer than a request.
+fn tls(base: &Url, authorities: &[CertificateDer<'static>]) -> Result<ClientConfig, String> {
+    let ring = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ClientConfig::builder_with_provider(Arc::clone(&ring))
+        .with_safe_default_protocol_versions()
+        .map_err(unprepared)?;
     if base.scheme() == "http" {
-        return Ok(ClientConfig::builder()
+        return Ok(config
             .with_root_certificates(RootCertStore::empty())
             .with_no_client_auth());
     }
-    ClientConfig::with_platform_verifier().map_err(|error| format!("cannot prepare TLS: {error}"))
+    let verifier = Verifier::new_with_extra_roots(authorities.iter().cloned(), ring);
+    Ok(config
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier.map_err(unprepared)?))
+        .with_no_client_auth())
+}
+
+fn unprepared(error: rustls::Error) -> String {
+    format!("cannot prepare TLS: {error}")
 }
 
 /// The innermost cause: what is around it only repeats that a request failed.
@@ -287,91 +352,4 @@ fn innermost(error: &reqwest::Error) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::{Read as _, Write as _};
-    use std::net::TcpListener;
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use rules::config::Config;
-
-    use super::*;
-
-    const NODES: [&str; 2] = ["127.0.0.1", "127.0.0.2"];
-
-    /// Answers each connection once and says that it may be used again, by what `status` gives for its number; counts them.
-    fn node(
-        listener: TcpListener,
-        status: impl Fn(usize) -> u16 + Send + 'static,
-    ) -> Arc<AtomicUsize> {
-        let connections = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&connections);
-        std::thread::spawn(move || {
-            for connection in listener.incoming() {
-                let number = count.fetch_add(1, Ordering::SeqCst);
-                let (mut connection, mut asked) = (connection.unwrap(), [0; 4096]);
-                let _ = connection.read(&mut asked).unwrap();
-                let answer = format!(
-                    "HTTP/1.1 {} OK\r\ncontent-length: 0\r\nconnection: keep-alive\r\n\r\n",
-                    status(number)
-                );
-                connection.write_all(answer.as_bytes()).unwrap();
-                // Whoever kept the connection would wait here in vain.
-                std::mem::forget(connection);
-            }
-        });
-        connections
-    }
-
-    /// Listeners of one port at every address.
-    fn listeners() -> (u16, [TcpListener; 2]) {
-        loop {
-            let first = TcpListener::bind((NODES[0], 0)).unwrap();
-            let port = first.local_addr().unwrap().port();
-            if let Ok(second) = TcpListener::bind((NODES[1], port)) {
-                return (port, [first, second]);
-            }
-        }
-    }
-
-    fn request(times: u32) -> Request {
-        let text = format!(
-            "[[pipeline]]\nname='w'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'\n\
-             [[pipeline.test_traffic.request]]\npath='/orders'\ntimes={times}\n"
-        );
-        let pipeline = Config::parse(&text).unwrap().pipelines.remove(0);
-        pipeline.test_traffic.checks.requests[0].clone()
-    }
-
-    /// What a check says of these answers of both nodes, and how many connections each got.
-    async fn check(statuses: [fn(usize) -> u16; 2]) -> (Result<(), String>, [usize; 2]) {
-        let (port, listeners) = listeners();
-        let mut statuses = statuses.into_iter();
-        let counts = listeners.map(|listener| node(listener, statuses.next().unwrap()));
-        let base = Url::parse(&format!("http://shop.invalid:{port}")).unwrap();
-        let addresses = NODES.map(|node| SocketAddr::new(node.parse().unwrap(), port));
-        let requests = Requests::to(Through::TestListener, base, None, &addresses).unwrap();
-        let said = requests.ask(&request(3)).await;
-        (said, counts.map(|count| count.load(Ordering::SeqCst)))
-    }
-
-    #[tokio::test]
-    async fn every_address_is_asked_as_often_as_wanted_each_time_over_a_new_connection() {
-        let (said, connections) = check([|_| 200, |_| 200]).await;
-        assert_eq!((said, connections), (Ok(()), [3, 3]));
-    }
-
-    #[tokio::test]
-    async fn one_address_that_answers_wrong_fails_the_check_whatever_the_others_answer() {
-        let (said, connections) = check([|_| 200, |_| 500]).await;
-        let check_failed = "`/orders`: wanted status 200, got status 500, at 127.0.0.2";
-        assert_eq!(said, Err(check_failed.to_owned()));
-        assert_eq!(connections, [3, 3]);
-    }
-
-    #[tokio::test]
-    async fn wrong_answers_are_tolerated_twice_and_begin_the_count_anew() {
-        let (said, connections) = check([|_| 200, |n| if n == 2 { 500 } else { 200 }]).await;
-        assert_eq!((said, connections), (Ok(()), [3, 6]));
-    }
-}
+mod tests;

@@ -247,6 +247,20 @@ fn what_is_no_single_pattern_of_names_is_refused() {
             &["", "config/dev.toml", "../dev.toml", "dev.yaml", ".toml"],
         ),
         (
+            "HeaderSecrets",
+            &[
+                "",
+                "arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop/token-AbCdEf",
+                "arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop/*",
+            ],
+            &[
+                "*",
+                "shop/token",
+                "arn:aws:ssm:eu-central-1:111122223333:parameter/shop/token",
+                "arn:aws:secretsmanager:*:*:secret:*",
+            ],
+        ),
+        (
             "Email",
             &["", "team@example.com"],
             &["team", "a@b c@d", "a@b@c"],

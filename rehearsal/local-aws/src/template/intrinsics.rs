@@ -291,7 +291,12 @@ fn value_of(name: &str, parameter: &Value, given: Option<&String>) -> anyhow::Re
     if let Some(pattern) = parameter["AllowedPattern"].as_str() {
         let whole = Regex::new(&format!("^(?:{pattern})$"))
             .with_context(|| format!("in `AllowedPattern` of the parameter `{name}`"))?;
-        if !whole.is_match(&value) {
+        // Of a list each value must match (CloudFormation User Guide, parameters).
+        let parts: Vec<&str> = match parameter["Type"].as_str() {
+            Some("CommaDelimitedList") => value.split(',').collect(),
+            _ => vec![&value],
+        };
+        if !parts.iter().all(|part| whole.is_match(part)) {
             return Err(refuse(&format!("`{pattern}`")));
         }
     }

@@ -9,6 +9,7 @@ mod ecs;
 mod failures;
 mod listener_rules;
 mod others;
+mod secrets_manager;
 mod server;
 mod task_definition;
 mod tasks;

@@ -3,6 +3,7 @@
 //! `config/pipelines.toml` is the one file that a user must edit. Every mistake in it is reported at once, each with its
 //! path in the file and what was expected; nothing is guessed.
 
+mod header;
 mod read;
 mod registry;
 
@@ -10,13 +11,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::names::{
-    ApplicationName, ClusterName, ContainerName, DeploymentConfigName, DeploymentGroupName,
-    FunctionName, PipelineName, Repository, ServiceName, Tag,
+    ApplicationName, CertificateFile, ClusterName, ContainerName, DeploymentConfigName,
+    DeploymentGroupName, FunctionName, PipelineName, Repository, ServiceName, Tag,
 };
 use crate::problem::Problems;
 use crate::status_matcher::StatusMatcher;
 use crate::tag_rule::TagRule;
 
+pub use header::{Header, HeaderName, HeaderText, HeaderValue};
 pub use registry::Registry;
 
 /// All pipelines, in the order of the file.
@@ -186,6 +188,10 @@ pub struct Traffic {
     pub base_url: Option<String>,
     /// The name that requests are sent to: the `Host` header, and the name on the certificate.
     pub host: Option<String>,
+    /// Certificates of an authority that the listener's certificate may come from, beside the public ones.
+    pub ca: Option<CertificateFile>,
+    /// What every request carries, unless it has a header of that name itself.
+    pub headers: Vec<Header>,
     /// The requests, in order.
     pub requests: Vec<Request>,
 }
@@ -195,6 +201,8 @@ pub struct Traffic {
 pub struct Request {
     /// Path and query, from `/`.
     pub path: String,
+    /// For a gRPC health check, which goes to its own path: the service that must serve, empty for the whole server.
+    pub grpc_service: Option<String>,
     /// The statuses that are well; redirects are not followed.
     pub status: StatusMatcher,
     /// Text that the body must hold.
@@ -203,6 +211,47 @@ pub struct Request {
     pub within: Option<Duration>,
     /// Consecutive successes that are wanted.
     pub times: u32,
+    /// What this request carries beside, or in place of, what all carry.
+    pub headers: Vec<Header>,
+}
+
+impl Traffic {
+    /// What this request carries.
+    pub fn headers_of<'a>(&'a self, request: &'a Request) -> Vec<&'a Header> {
+        let replaced =
+            |header: &&Header| !request.headers.iter().any(|own| own.name == header.name);
+        self.headers
+            .iter()
+            .filter(replaced)
+            .chain(&request.headers)
+            .collect()
+    }
+
+    /// Why these requests are not sent to an address: credentials and gRPC go over TLS only.
+    pub fn refuses(&self, base_url: &str) -> Option<String> {
+        if base_url.starts_with("https://") {
+            return None;
+        }
+        if self
+            .requests
+            .iter()
+            .any(|request| request.grpc_service.is_some())
+        {
+            return Some(format!(
+                "`{base_url}` is not encrypted, and gRPC health checks are sent over TLS only, as a load balancer takes them (hint: an \
+                 `https://` address)"
+            ));
+        }
+        let headers = self
+            .requests
+            .iter()
+            .flat_map(|request| self.headers_of(request));
+        let credential = headers.into_iter().find(|header| header.is_credential())?;
+        Some(format!(
+            "`{base_url}` is not encrypted, and the header `{}` is sent over TLS only (hint: an `https://` address)",
+            credential.name.as_str()
+        ))
+    }
 }
 
 impl TestTraffic {
@@ -214,6 +263,8 @@ impl TestTraffic {
                 settle: Duration::from_secs(15),
                 base_url: None,
                 host: None,
+                ca: None,
+                headers: Vec::new(),
                 requests: Vec::new(),
             },
         }

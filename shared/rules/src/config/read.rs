@@ -1,5 +1,6 @@
 //! From the file's text to [`Config`], collecting every mistake instead of ending at the first.
 
+mod headers;
 mod section;
 mod traffic;
 

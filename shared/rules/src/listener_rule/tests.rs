@@ -72,6 +72,7 @@ fn check(url: &str, rules: &[&str], expected: &str) {
         None => (rest, None),
     };
     let asked = Asked {
+        method: "GET",
         host,
         path,
         query,

@@ -79,6 +79,19 @@ fn without_named(line: &str) -> String {
     said + rest
 }
 
+/// Whether something with this name is a secret.
+pub(crate) fn is_secret_name(name: &str) -> bool {
+    let name = in_one_word(name);
+    NAMES.iter().any(|secret| name.ends_with(secret))
+}
+
+fn in_one_word(name: &str) -> String {
+    name.chars()
+        .filter(char::is_ascii_alphanumeric)
+        .map(|c| c.to_ascii_lowercase())
+        .collect()
+}
+
 /// The name before a sign, where it is one of something secret. `unexpected token: }` is a sentence: behind a colon only
 /// names that are quoted or made of several words count, and what is asked for in such a way.
 fn secret_name(before: &str, sign: &str) -> Option<String> {
@@ -86,12 +99,8 @@ fn secret_name(before: &str, sign: &str) -> Option<String> {
     let bare = trimmed.trim_end_matches(['"', '\'', '\\']);
     let is_part = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
     let written = &bare[bare.trim_end_matches(is_part).len()..];
-    let name: String = written
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .map(|c| c.to_ascii_lowercase())
-        .collect();
-    let is_secret = NAMES.iter().any(|secret| name.ends_with(secret));
+    let name = in_one_word(written);
+    let is_secret = is_secret_name(written);
     let is_name = sign == "="
         || bare.len() < trimmed.len()
         || written.contains(['_', '-'])

@@ -71,8 +71,9 @@ pub(super) fn count(text: &str) -> usize {
 /// The time that the stand-in's own tasks may need to become healthy on a busy machine.
 const HEALTHY_SECONDS_AT_LEAST: i64 = 120;
 
-/// The file without settings that describe a service outside the rehearsal: the address of its test listener, and its
-/// response times, which the stand-in on this machine does not reproduce. `None` if the file has none of them.
+/// The file without settings that describe a service outside the rehearsal: the address of its test listener, who signed its
+/// certificate, what its requests carry (some of it only over TLS, and from secrets), gRPC health checks, and its response
+/// times, none of which the stand-in on this machine reproduces. `None` if the file has none of them.
 pub(crate) fn as_played(text: &str) -> Option<String> {
     let mut file: Table = text.parse().ok()?;
     let mut is_changed = false;
@@ -82,7 +83,9 @@ pub(crate) fn as_played(text: &str) -> Option<String> {
             let Some(gate) = gate.and_then(Value::as_table_mut) else {
                 continue;
             };
-            is_changed |= gate.remove("base_url").is_some();
+            for setting in ["base_url", "ca", "headers"] {
+                is_changed |= gate.remove(setting).is_some();
+            }
             if let Some(Value::Integer(seconds @ ..HEALTHY_SECONDS_AT_LEAST)) =
                 gate.get_mut("healthy_within_seconds")
             {
@@ -90,15 +93,33 @@ pub(crate) fn as_played(text: &str) -> Option<String> {
                 is_changed = true;
             }
             let requests = gate.get_mut("request").and_then(Value::as_array_mut);
-            for request in requests.into_iter().flatten() {
-                let limit = request
-                    .as_table_mut()
-                    .and_then(|request| request.remove("within_milliseconds"));
-                is_changed |= limit.is_some();
-            }
+            is_changed |= requests.is_some_and(leave_out);
+        }
+        // A gate after the shift that has nothing to send is refused.
+        let has_requests = ["test_traffic", "production_traffic"]
+            .iter()
+            .any(|gate| !requests::read(pipeline.get(gate)).is_empty());
+        if let (false, Some(pipeline)) = (has_requests, pipeline.as_table_mut()) {
+            is_changed |= pipeline.remove("production_traffic").is_some();
         }
     }
     is_changed.then(|| file.to_string())
+}
+
+/// Whether anything was left out of these requests.
+fn leave_out(requests: &mut Vec<Value>) -> bool {
+    let before = requests.len();
+    requests.retain(|request| request.get("grpc_service").is_none());
+    let mut is_changed = requests.len() < before;
+    for request in requests {
+        for setting in ["within_milliseconds", "headers"] {
+            let removed = request
+                .as_table_mut()
+                .and_then(|request| request.remove(setting));
+            is_changed |= removed.is_some();
+        }
+    }
+    is_changed
 }
 
 fn pipeline(given: &Value) -> Option<Pipeline> {
@@ -112,7 +133,9 @@ fn pipeline(given: &Value) -> Option<Pipeline> {
     let (cluster, service) = (text("cluster")?, text("service")?);
     let migration = given.get("migration");
     let requests = requests::read(given.get("test_traffic"));
-    let production = given.get("production_traffic").map(|gate| {
+    let production = given.get("production_traffic");
+    let has_requests = !requests.is_empty() || !requests::read(production).is_empty();
+    let production = production.filter(|_| has_requests).map(|gate| {
         let own = requests::read(Some(gate));
         ProductionGate {
             settle_seconds: number(Some(gate), "settle_seconds").unwrap_or(15),
@@ -345,10 +368,15 @@ mod tests {
     #[test]
     fn services_outside_the_rehearsal_are_neither_requested_nor_measured() {
         let given = "[[pipeline]]\nname = \"a\"\n[pipeline.test_traffic]\nbase_url = \"https://test.example.com\"\nhost = \"b\"\n\
-            healthy_within_seconds = 1\n[[pipeline.test_traffic.request]]\npath = \"/\"\nwithin_milliseconds = 1\n";
+            healthy_within_seconds = 1\nca = \"ca.pem\"\nheaders = { a = \"b\" }\n\
+            [[pipeline.test_traffic.request]]\npath = \"/\"\nwithin_milliseconds = 1\nheaders = { a = \"c\" }\n";
         let expected = "[[pipeline]]\nname = \"a\"\n\n[pipeline.test_traffic]\n\
             healthy_within_seconds = 120\nhost = \"b\"\n\n[[pipeline.test_traffic.request]]\npath = \"/\"\n";
         assert_eq!(as_played(given).as_deref(), Some(expected));
         assert_eq!(as_played(FILE), None);
+        let grpc = "[[pipeline]]\nname = \"a\"\n[[pipeline.test_traffic.request]]\ngrpc_service = \"\"\n\
+            [pipeline.production_traffic]\nsettle_seconds = 1\n";
+        let expected = "[[pipeline]]\nname = \"a\"\n\n[pipeline.test_traffic]\nrequest = []\n";
+        assert_eq!(as_played(grpc).as_deref(), Some(expected));
     }
 }

@@ -140,7 +140,15 @@ fn an_invalid_parameter_value_is_refused() {
     let mut sentence = pattern.clone();
     sentence["ConstraintDescription"] = json!("one pattern");
     let values = json!({ "Type": "Number", "Default": 1, "AllowedValues": [1, 3] });
+    let mut list = pattern.clone();
+    list["Type"] = json!("CommaDelimitedList");
     for (parameter, given, expected) in [
+        (&list, Some("a,b"), ""),
+        (
+            &list,
+            Some("a,1"),
+            "the parameter `It` is `a,1`: must be `[a-z*]+`",
+        ),
         (&pattern, None, ""),
         (&pattern, Some("b"), ""),
         (

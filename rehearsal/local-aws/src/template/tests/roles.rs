@@ -347,3 +347,18 @@ fn what_cannot_be_evaluated_is_reported() {
         assert!(error.contains(expected), "{error}");
     }
 }
+
+#[test]
+fn a_secret_may_be_read_only_where_the_stack_names_it() {
+    let named = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop/token-AbCdEf";
+    let other = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop/database-AbCdEf";
+    let read = |secret| Permission::new("secretsmanager:GetSecretValue", secret);
+    for function in ["check-test-traffic", "check-production"] {
+        assert!(!allows(&iam(&shipped(&[])), function, read(named)));
+        let stack = shipped(&[("HeaderSecrets", named)]);
+        assert!(allows(&iam(&stack), function, read(named)));
+        assert!(!allows(&iam(&stack), function, read(other)));
+    }
+    let stack = shipped(&[("HeaderSecrets", named)]);
+    assert!(!allows(&iam(&stack), "start-deployment", read(named)));
+}

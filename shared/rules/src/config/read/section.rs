@@ -191,6 +191,16 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// A value of whatever kind, for what must not be repeated in a problem.
+    pub(super) fn taken(&mut self, key: &'static str) -> Option<Value> {
+        self.take(key)
+    }
+
+    /// Its path in the file.
+    pub(super) fn place(&self) -> String {
+        self.place.clone()
+    }
+
     /// Notes a mistake at `key`.
     pub(super) fn problem(&mut self, key: &str, message: &str) {
         let place = self.place_of(key);
@@ -230,7 +240,7 @@ impl<'a> Section<'a> {
 }
 
 /// What a TOML value is, as people call it.
-fn kind(value: &Value) -> &'static str {
+pub(super) fn kind(value: &Value) -> &'static str {
     match value {
         Value::String(_) => "text",
         Value::Integer(_) => "a whole number",

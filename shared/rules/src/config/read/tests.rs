@@ -52,6 +52,7 @@ fn every_option_is_read() {
         healthy_within_seconds = 60
         base_url = "https://test.example.com:8443"
         host = "www.example.com"
+        ca = "ca.pem"
         [[pipeline.test_traffic.request]]
         path = "/admin/"
         status = "301"
@@ -71,6 +72,35 @@ fn every_option_is_read() {
     assert!(request.status.matches(301) && !request.status.matches(200));
     assert_eq!((request.contains.as_deref(), request.times), (None, 3));
     assert_eq!(request.within.unwrap().as_millis(), 500);
+    let ca = pipeline.test_traffic.checks.ca.as_ref().unwrap();
+    assert_eq!(ca.as_str(), "ca.pem");
+}
+
+#[test]
+fn an_authority_is_a_file_beside_this_one_and_production_takes_that_of_the_test() {
+    let gate = |ca: &str| {
+        format!(
+            "{SMALLEST}[pipeline.test_traffic]\nca = '{ca}'\n[[pipeline.test_traffic.request]]\npath = '/'\n\
+             [pipeline.production_traffic]"
+        )
+    };
+    let config = Config::parse(&gate("ca.pem")).unwrap();
+    let production = config.pipelines[0].production_traffic.as_ref().unwrap();
+    assert_eq!(production.ca.as_ref().unwrap().as_str(), "ca.pem");
+    for ca in [
+        "",
+        "../ca.pem",
+        "/opt/ca.pem",
+        "tls/ca.pem",
+        ".pem",
+        "ca pem",
+    ] {
+        let said = problems(&gate(ca));
+        assert!(
+            said.contains("is not the name of a file beside this one"),
+            "{said}"
+        );
+    }
 }
 
 #[test]
@@ -214,7 +244,7 @@ fn production_is_asked_what_green_is_asked_before_it() {
     );
     assert_snapshot!(
         problems(&format!("{SMALLEST}[pipeline.production_traffic]\nhealthy_within_seconds = 3\n{own}", own = "[[pipeline.production_traffic.request]]\npath = '/'")),
-        @"at `pipeline[0].production_traffic.healthy_within_seconds`: unknown, expected one of `settle_seconds`, `base_url`, `host`, `request`"
+        @"at `pipeline[0].production_traffic.healthy_within_seconds`: unknown, expected one of `settle_seconds`, `base_url`, `host`, `ca`, `headers`, `request`"
     );
 }
 
@@ -236,5 +266,37 @@ fn an_event_that_a_gate_needs_has_no_function_of_the_users() {
     at `pipeline[0].hooks.BeforeInstall`: `arn:aws:lambda:eu-central-1:111122223333:function:a` is not a Lambda function's name (not its ARN): 1 to 64 letters, digits, `-` and `_`
     at `pipeline[0].hooks.AfterAllowTestTraffic`: unknown, expected one of `BeforeInstall`, `AfterInstall`, `BeforeAllowTraffic`, `AfterAllowTraffic`
     "
+    );
+}
+
+#[test]
+fn a_grpc_health_check_has_its_own_path_and_goes_over_tls() {
+    let gate = |base_url: &str, lines: &str| {
+        format!(
+            "{SMALLEST}[pipeline.test_traffic]\nbase_url = '{base_url}'\n[[pipeline.test_traffic.request]]\n{lines}\n"
+        )
+    };
+    let https = "https://test.example.com";
+    let config = Config::parse(&gate(https, "grpc_service = 'shop.Orders'")).unwrap();
+    let request = &config.pipelines[0].test_traffic.checks.requests[0];
+    assert_eq!(request.path, "/grpc.health.v1.Health/Check");
+    assert_eq!(request.grpc_service.as_deref(), Some("shop.Orders"));
+    assert!(Config::parse(&gate(https, "grpc_service = ''\ntimes = 2")).is_ok());
+    assert_snapshot!(
+        problems(&gate(https, "grpc_service = ''\npath = '/'\nstatus = '200'")),
+        @"
+    at `pipeline[0].test_traffic.request[0].path`: does not go with `grpc_service`, expected one of both: a health check has its own path and answer
+    at `pipeline[0].test_traffic.request[0].status`: does not go with `grpc_service`, expected one of both: a health check has its own path and answer
+    "
+    );
+    assert_snapshot!(
+        problems(&gate(https, "grpc_service = 'shop orders'")),
+        @"at `pipeline[0].test_traffic.request[0].grpc_service`: `shop orders` is not a service's name such as `shop.Orders`, or empty for the whole server"
+    );
+    let long = format!("grpc_service = '{}'", "a".repeat(128));
+    assert!(Config::parse(&gate(https, &long)).is_err());
+    assert_snapshot!(
+        problems(&gate("http://test.example.com", "grpc_service = ''")),
+        @"at `pipeline[0].test_traffic.base_url`: `http://test.example.com` is not encrypted, and gRPC health checks are sent over TLS only, as a load balancer takes them (hint: an `https://` address)"
     );
 }
