@@ -39,6 +39,10 @@ impl Lambda {
                     error_message,
                 } => Some(format!("{error_type}: {error_message}")),
             },
+            decisions: match &answer {
+                Answer::Response(answer) => timeline::Decision::of_answer(answer),
+                Answer::Error { .. } => Vec::new(),
+            },
             milliseconds,
         });
         self.inner.lock().add(Invocation {
