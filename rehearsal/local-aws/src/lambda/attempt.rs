@@ -136,7 +136,7 @@ impl Lambda {
             kill: Arc::downgrade(&session.kill),
             latency: Arc::downgrade(&session.latency),
         };
-        inner.lock().sessions.insert(session.token.clone(), known);
+        inner.lock().add_session(session.token.clone(), known);
         Environment::start(function, &inner.local_aws, log, session).await
     }
 }

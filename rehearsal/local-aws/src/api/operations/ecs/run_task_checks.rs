@@ -193,7 +193,7 @@ mod tests {
         Revision {
             family: "web".to_owned(),
             number: 1,
-            registered: registered.as_object().unwrap().clone(),
+            registered: registered.as_object().unwrap().clone().into(),
             tags: Vec::new(),
             registered_at: UNIX_EPOCH,
             deregistered_at: None,
