@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Decision;
+use crate::decision::Decision;
 use crate::word::Word;
 
 /// An event, and its simulated moment.

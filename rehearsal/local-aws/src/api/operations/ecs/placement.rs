@@ -2,7 +2,6 @@
 //! numbers are documented (ECS API Reference, RunTask, PlacementConstraint, PlacementStrategy); the sentences about Fargate
 //! are widely reported ones, the others are inferred.
 
-use super::services::invalid;
 use crate::api::error::ApiError;
 use crate::api::input::Input;
 
@@ -10,6 +9,10 @@ use crate::api::input::Input;
 const CONSTRAINTS_AT_MOST: usize = 10;
 const STRATEGIES_AT_MOST: usize = 5;
 const EXPRESSION_AT_MOST: usize = 2000;
+
+fn invalid(message: impl Into<String>) -> ApiError {
+    ApiError::new("InvalidParameterException", message)
+}
 
 /// Checks both members; `defined` is the number of constraints in the task definition.
 pub(super) fn check(input: &Input<'_>, launch_type: &str, defined: usize) -> Result<(), ApiError> {
