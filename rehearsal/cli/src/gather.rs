@@ -174,6 +174,8 @@ fn moment(event: &timeline::Event) -> Option<String> {
         | timeline::Event::CallRefused { .. }
         | timeline::Event::FaultInjected { .. }
         | timeline::Event::TimeSkipped { .. }
+        | timeline::Event::NothingRuns { .. }
+        | timeline::Event::EventArrived { .. }
         | timeline::Event::FunctionInvoked { .. }
         | timeline::Event::FunctionEnded { .. } => None,
     }

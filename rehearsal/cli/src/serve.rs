@@ -73,6 +73,10 @@ fn introduction(scenario: &Scenario, world: &World) -> String {
     for repository in scenario.setting.repositories() {
         text.push_str(&a_push(&repository.name, world));
     }
+    text.push_str(&format!(
+        "# Without the annotation `{OCI_VERSION}` nothing runs of an image: its targets never become healthy, and CodeDeploy\n\
+         # waits an hour for them. It names the version of the sample service that stands in for the image.\n"
+    ));
     text.push_str("\n# For aws, boto3 and the SDKs:\n");
     text.push_str(&exports(&credentials(world.endpoint())));
     text.push_str("\n# And for a function under `cargo lambda watch`:\n");

@@ -4,6 +4,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub use record::Decision;
 pub use record::timeline::{Entry, Event, ListenerKind, Purpose, Weight};
 use tokio::sync::{broadcast, oneshot};
 

@@ -2,6 +2,7 @@
 //!
 //! Plain data. The code that gathers it redacts its secrets; the code that reads it needs no other source.
 
+mod decision;
 mod deployment;
 mod function;
 mod message;
@@ -19,6 +20,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+pub use decision::Decision;
 pub use deployment::{By, Deployment, End, HookAnswer, HookCall, LifecycleEvent, Revision};
 pub use function::{AwsCall, DeadLetter, Invocation, Leak, Missing, Permission, Reconciliation};
 pub use message::Message;

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use crate::decision::Decision;
 use crate::word::Word;
 
 /// An event, and its simulated moment.
@@ -83,6 +84,15 @@ pub enum Event {
         purpose: Purpose,
         version: Option<String>,
     },
+    /// A container counts as running and no process runs, where that keeps its task from serving or from ending.
+    NothingRuns {
+        task: String,
+        purpose: Purpose,
+        container: String,
+        image: String,
+        /// Why none runs.
+        reason: String,
+    },
     TaskStopped {
         task: String,
         purpose: Purpose,
@@ -125,6 +135,13 @@ pub enum Event {
         #[serde(with = "crate::moment")]
         to: SystemTime,
     },
+    /// An event arrived that no service of AWS emitted: a custom one.
+    EventArrived {
+        source: String,
+        detail_type: String,
+        /// The names of the rules that match it.
+        rules: Vec<String>,
+    },
     FunctionInvoked {
         function: String,
         request_id: String,
@@ -134,6 +151,9 @@ pub enum Event {
         request_id: String,
         /// The error; `None` if the invocation succeeded.
         error: Option<String>,
+        /// What its answer says that it decided.
+        #[serde(default)]
+        decisions: Vec<Decision>,
         milliseconds: u64,
     },
 }
@@ -180,7 +200,9 @@ impl Event {
                 ..
             } => each(message),
             Event::LifecycleEvent { message, .. } => message.iter_mut().for_each(each),
-            Event::TaskStarted { purpose, .. } => purpose.texts().for_each(each),
+            Event::TaskStarted { purpose, .. } | Event::NothingRuns { purpose, .. } => {
+                purpose.texts().for_each(each);
+            }
             Event::TaskStopped {
                 purpose, reason, ..
             } => purpose.texts().chain(reason).for_each(each),
@@ -189,7 +211,12 @@ impl Event {
                 subject.iter_mut().chain([body]).for_each(each);
             }
             Event::CallRefused { message, .. } => each(message),
-            Event::FunctionEnded { error, .. } => error.iter_mut().for_each(each),
+            Event::FunctionEnded {
+                error, decisions, ..
+            } => {
+                let reasons = decisions.iter_mut().filter_map(|one| one.reason.as_mut());
+                error.iter_mut().chain(reasons).for_each(each);
+            }
             Event::ImagePushed { .. }
             | Event::RevisionRegistered { .. }
             | Event::DeploymentCreated { .. }
@@ -199,6 +226,7 @@ impl Event {
             | Event::Weights { .. }
             | Event::FaultInjected { .. }
             | Event::TimeSkipped { .. }
+            | Event::EventArrived { .. }
             | Event::FunctionInvoked { .. } => {}
         }
         self
@@ -232,8 +260,20 @@ mod tests {
             stop_code: Some("EssentialContainerExited"),
             reason: Some(text.to_owned()),
         };
+        let ended = |text: &str| Event::FunctionEnded {
+            function: "start-deployment".to_owned(),
+            request_id: "secret".to_owned(),
+            error: Some(text.to_owned()),
+            decisions: vec![Decision {
+                pipeline: Some("secret".to_owned()),
+                decision: "refused".to_owned(),
+                reason: Some(text.to_owned()),
+            }],
+            milliseconds: 1,
+        };
         let redact = |text: &str| text.replace("secret", "…");
         assert_eq!(stopped("a secret").redacted(redact), stopped("a …"));
+        assert_eq!(ended("a secret").redacted(redact), ended("a …"));
     }
 
     #[test]

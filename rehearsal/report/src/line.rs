@@ -1,5 +1,7 @@
 //! One entry of the timeline as one line: simulated time, subject, event.
 
+pub(crate) mod function;
+
 use std::time::Duration;
 
 use record::Seen;
@@ -69,6 +71,7 @@ impl Line {
             timeline::Event::HookAnswered { .. } => hook_answered(event)?,
             timeline::Event::Weights { .. } => shifted(event)?,
             timeline::Event::TaskStarted { .. } => task_started(event)?,
+            timeline::Event::NothingRuns { .. } => nothing_runs(event)?,
             timeline::Event::TaskStopped { .. } => task_stopped(event)?,
             timeline::Event::AlarmState { alarm, state, .. } => {
                 let tone = if *state == "ALARM" {
@@ -95,7 +98,8 @@ impl Line {
                 skipped(to.duration_since(*from).unwrap_or_default())?
             }
             timeline::Event::FunctionInvoked { .. } => return None,
-            timeline::Event::FunctionEnded { .. } => ended(event)?,
+            timeline::Event::EventArrived { .. } => function::arrived(event)?,
+            timeline::Event::FunctionEnded { .. } => function::ended(event)?,
         };
         let (subject, text, tone) = parts;
         Some(Line {
@@ -237,6 +241,27 @@ fn task_started(event: &timeline::Event) -> Option<Parts> {
     ))
 }
 
+/// It is not an error to ECS, and shows an hour later at the earliest.
+fn nothing_runs(event: &timeline::Event) -> Option<Parts> {
+    let timeline::Event::NothingRuns {
+        purpose,
+        container,
+        image,
+        reason,
+        ..
+    } = event
+    else {
+        return None;
+    };
+    let so = match purpose {
+        Purpose::Service(_) => "so its target never becomes healthy",
+        Purpose::Once { .. } => "so its task does not end",
+    };
+    let text =
+        format!("nothing runs in container `{container}`: its image `{image}` {reason}, {so}");
+    Some(part("task", text, Tone::Bad))
+}
+
 fn created(event: &timeline::Event) -> Option<Parts> {
     let timeline::Event::DeploymentCreated {
         deployment,
@@ -289,30 +314,6 @@ fn shifted(event: &timeline::Event) -> Option<Parts> {
 fn skipped(skipped: Duration) -> Option<Parts> {
     let worth_a_line = skipped >= Duration::from_secs(5);
     worth_a_line.then(|| part("", format!("… {} pass …", duration(skipped)), Tone::Faint))
-}
-
-fn ended(event: &timeline::Event) -> Option<Parts> {
-    let timeline::Event::FunctionEnded {
-        function,
-        error,
-        milliseconds,
-        ..
-    } = event
-    else {
-        return None;
-    };
-    Some(match error {
-        None => part(
-            function,
-            format!("answered in {milliseconds} ms"),
-            Tone::Faint,
-        ),
-        Some(error) => part(
-            function,
-            format!("failed after {milliseconds} ms: {error}"),
-            Tone::Bad,
-        ),
-    })
 }
 
 fn deployment_status(event: &timeline::Event) -> Option<Parts> {

@@ -5,7 +5,7 @@ use super::story::{
     Message, OneOffTask, Request, Revision, Sentence, Service, Span, Story, Task, Weights,
 };
 use crate::line::Tone;
-use record::NO_VERSION;
+use record::{Decision, NO_VERSION};
 
 /// Every text from outside this program is the result of `text`.
 pub(super) fn story(text: &dyn Fn(&str) -> String) -> Story {
@@ -202,6 +202,11 @@ fn function(text: &dyn Fn(&str) -> String) -> Function {
         began,
         milliseconds,
         error: error.map(text),
+        decisions: vec![Decision {
+            pipeline: Some(text("web")),
+            decision: text("already-running"),
+            reason: Some(text("1.1.0 runs already")),
+        }],
     };
     Function {
         name: text("start-deployment"),

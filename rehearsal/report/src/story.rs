@@ -1,5 +1,7 @@
 //! The content of the report: plain data, in seconds of simulated time since the start. It contains no secrets.
 
+use record::Decision;
+
 use crate::line::Tone;
 
 /// Everything on the page.
@@ -162,6 +164,7 @@ pub(crate) struct Invocation {
     /// `None` if it was still running when the rehearsal ended.
     pub(crate) milliseconds: Option<u64>,
     pub(crate) error: Option<String>,
+    pub(crate) decisions: Vec<Decision>,
 }
 
 #[derive(Debug, Clone, Default)]

@@ -86,6 +86,8 @@ pub fn shows_a_phase(event: &timeline::Event) -> bool {
         | timeline::Event::CallRefused { .. }
         | timeline::Event::FaultInjected { .. }
         | timeline::Event::TimeSkipped { .. }
+        | timeline::Event::NothingRuns { .. }
+        | timeline::Event::EventArrived { .. }
         | timeline::Event::FunctionInvoked { .. }
         | timeline::Event::FunctionEnded { .. } => false,
     }

@@ -22,12 +22,15 @@ pub use record::{EXECUTIONS_AT_MOST, Noted, Record, TaskRun};
 /// are all that ECS takes there.
 pub const STARTED_BY: &str = "greenlight/";
 
+/// The placement constraint that is about several tasks.
+const DISTINCT_INSTANCE: &str = "distinctInstance";
+
 /// The migration task to start: leaves nothing to choose.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MigrationTask {
     /// What it runs: green's revision.
     pub revision: RevisionArn,
-    /// Where it runs: as green does.
+    /// Where it runs: as green does, on the container instances that the service may use.
     pub placement: Placement,
     /// `greenlight/<deployment id>`.
     pub started_by: String,
@@ -60,20 +63,45 @@ pub fn plan(
     let green = service.green(deployment).ok_or_else(|| NoGreenTaskSet {
         deployment: deployment.clone(),
     })?;
-    let placement = &green.placement;
-    let own_placement = placement.launch_type.is_some() || !placement.capacity_providers.is_empty();
     Ok(MigrationTask {
         revision: green.revision.clone(),
-        placement: if own_placement {
-            placement.clone()
-        } else {
-            service.placement.clone()
-        },
+        placement: placement(service, &green.placement),
         started_by: started_by(deployment),
         client_token: format!("greenlight-AfterInstall-{deployment}"),
         container: migration.container.clone(),
         command: migration.command.clone(),
     })
+}
+
+/// Where the migration runs. A task set has no constraints and strategies of its own: its service's apply.
+fn placement(service: &Service, green: &Placement) -> Placement {
+    let own_placement = green.launch_type.is_some() || !green.capacity_providers.is_empty();
+    let place = if own_placement {
+        green
+    } else {
+        &service.placement
+    };
+    // Fargate refuses RunTask with either.
+    if place.is_fargate() {
+        return Placement {
+            constraints: Vec::new(),
+            strategies: Vec::new(),
+            ..place.clone()
+        };
+    }
+    let constraints = service.placement.constraints.iter();
+    // `distinctInstance` separates the tasks of a group. The service's tasks are of the group `service:…`, which RunTask
+    // cannot join; in the migration's, `family:…`, it would keep it off instances where unrelated one-off tasks of
+    // the family run, and could leave it none.
+    let of_one_task = constraints.filter(|constraint| constraint.kind != DISTINCT_INSTANCE);
+    // On managed instances ECS takes constraints only (ECS Developer Guide, "How Amazon ECS places tasks").
+    let is_managed = place.launch_type.as_deref() == Some("MANAGED_INSTANCES");
+    let strategies = service.placement.strategies.iter().filter(|_| !is_managed);
+    Placement {
+        constraints: of_one_task.cloned().collect(),
+        strategies: strategies.cloned().collect(),
+        ..place.clone()
+    }
 }
 
 /// How a deployment's migration task is marked.

@@ -13,7 +13,7 @@ pub use load_balancer::{
     GroupHealth, Listener, ListenerRule, RuleAction, RuleCondition, TargetHealth,
 };
 pub use service::{
-    CapacityProvider, LoadBalancerTarget, NetworkConfiguration, Placement, Service, TaskCount,
-    TaskSet, TaskSetStatus,
+    CapacityProvider, LoadBalancerTarget, NetworkConfiguration, Placement, PlacementConstraint,
+    PlacementStrategy, Service, TaskCount, TaskSet, TaskSetStatus,
 };
 pub use task::{ContainerOverride, Task, TaskContainer, TaskDefinition};

@@ -90,6 +90,49 @@ fn a_migration_that_starts_while_its_deployment_ends_is_stopped() {
     assert!(invocation.messages.is_empty());
 }
 
+/// The request that starts the migration of a service on container instances.
+#[test]
+fn a_migration_runs_on_the_container_instances_that_its_service_may_use() {
+    let hook = json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": EXECUTION});
+    let member_of = json!({"type": "memberOf", "expression": "attribute:disk == ssd"});
+    let strategy =
+        json!([{"type": "spread", "field": "attribute:ecs.availability-zone"}, {"type": "random"}]);
+    for (launch_type, expected) in [
+        ("EC2", json!([[member_of], strategy])),
+        ("FARGATE", json!([null, null])),
+    ] {
+        let (constraints, strategy) = (
+            json!([{"type": "distinctInstance"}, member_of]),
+            strategy.clone(),
+        );
+        let invocation =
+            invoke(
+                "run-migration",
+                PIPELINES,
+                &hook,
+                move |operation, _, _| match operation {
+                    "DescribeServices" => {
+                        let Says(mut found) = service(REVISION, "d-1", "ACTIVE") else {
+                            return nothing();
+                        };
+                        let service = &mut found["services"][0];
+                        service["placementConstraints"] = constraints.clone();
+                        service["placementStrategy"] = strategy.clone();
+                        service["taskSets"][0]["launchType"] = json!(launch_type);
+                        Says(found)
+                    }
+                    _ => forged::hooked(operation, "InProgress"),
+                },
+            );
+        let request = invocation.request("RunTask");
+        let sent = json!([
+            request["placementConstraints"],
+            request["placementStrategy"]
+        ]);
+        assert_eq!(sent, expected, "{launch_type}");
+    }
+}
+
 /// What the hook gets when the time of a migration is up, and whether its task is stopped.
 fn timed_out(last_status: &'static str, exit_code: Value) -> (String, bool) {
     let event = forged::record(Some(TASK));

@@ -157,7 +157,7 @@ mod tests {
         let revision = Revision {
             family: "shop-web".to_owned(),
             number: 1,
-            registered: definition.as_object().unwrap().clone(),
+            registered: definition.as_object().unwrap().clone().into(),
             tags: Vec::new(),
             registered_at: std::time::SystemTime::UNIX_EPOCH,
             deregistered_at: None,

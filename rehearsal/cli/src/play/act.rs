@@ -56,7 +56,9 @@ impl<'a> Script<'a> {
                 self.possible(pushed.map_err(|refused| not_pushed(&index.image, refused)))?;
             }
             Step::DeliverAgain => deliver_again(world)?,
-            Step::Deliver(event) => world.events.deliver(event.clone()),
+            Step::Deliver(event) => {
+                world.events.deliver_custom(event.clone(), &world.timeline);
+            }
             Step::Hold(source) => world.events.hold(source),
             Step::Release(queued) => self.release(*queued).await,
             Step::InjectDeliveryFaults(faults) => inject(world, faults),

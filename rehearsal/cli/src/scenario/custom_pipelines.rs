@@ -28,6 +28,8 @@ pub(crate) use requests::Request;
 /// whatever its checks of `/`, `/orders` and `/healthz` expect.
 const ASKED: [&str; 2] = ["/?stand-in", "/orders?stand-in"];
 const HEALTH: &str = "/healthz?stand-in";
+/// The command of the stand-in's containers, from its image.
+const SERVING: &str = "sample-service serve";
 /// The maximum length: ECS's limit for a family, with the log group's `/ecs/` before it.
 const LONGEST_FAMILY: usize = 200;
 
@@ -77,6 +79,7 @@ pub(crate) fn of_file(name: &str, file: &Path, text: &str) -> anyhow::Result<Sce
     }
     for pipeline in &pipelines {
         pipeline.allows(outcome)?;
+        pipeline.migrates()?;
     }
     let summary = match outcome {
         Outcome::Ships => {
@@ -119,6 +122,20 @@ impl Pipeline {
             | Outcome::FailsTestTraffic => return Ok(()),
         };
         bail!("the pipeline `{}` has {lacks}", self.name)
+    }
+
+    /// The stand-in migrates wherever the file's migration would run. Where that is the command which it serves with, it
+    /// would not serve.
+    fn migrates(&self) -> anyhow::Result<()> {
+        let command = self.migration.as_deref().unwrap_or_default().join(" ");
+        if !command.ends_with(SERVING) {
+            return Ok(());
+        }
+        bail!(
+            "the migration of the pipeline `{}` runs `{command}`, which is the command that its stand-in serves with, and a server \
+             does not end (hint: `command` of `[pipeline.migration]` is the one that migrates and exits)",
+            self.name
+        )
     }
 
     /// The label of its service in claims and the record.
@@ -330,152 +347,4 @@ fn told(services: usize, outcome: Outcome) -> Expectation {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const TWO_CLUSTERS: &str = r#"
-        [[pipeline]]
-        name = "staging"
-        repository = "office/back"
-        tag = "staging"
-        cluster = "staging"
-        service = "office"
-        [pipeline.migration]
-        container = "django"
-        command = ["python", "manage.py", "migrate"]
-
-        [[pipeline]]
-        name = "production"
-        repository = "office/back"
-        tag = "semver:^2"
-        cluster = "main"
-        service = "office"
-        [[pipeline.test_traffic.request]]
-        path = "/admin/"
-        status = "301"
-    "#;
-
-    fn played(name: &str, text: &str) -> Result<Scenario, String> {
-        of_file(name, Path::new("own.toml"), text).map_err(|error| error.to_string())
-    }
-
-    #[test]
-    fn the_world_meets_the_requirements_of_the_file() {
-        let scenario = played("ship", TWO_CLUSTERS).unwrap();
-        let labels: Vec<_> = scenario
-            .setting
-            .services
-            .iter()
-            .map(|service| service.label.as_str())
-            .collect();
-        assert_eq!(labels, ["main/office", "staging/office"]);
-        let [blue] = scenario.setting.images.try_into().unwrap();
-        assert_eq!(blue.tags, ["2.0.0", "staging"]);
-        let Some(Step::Push(green)) = scenario.steps.first() else {
-            panic!("nothing is pushed")
-        };
-        assert_eq!(green.tags, ["2.0.1", "staging"]);
-        assert_eq!(
-            green.environment[MIGRATION],
-            r#"[["python","manage.py","migrate"]]"#
-        );
-    }
-
-    #[test]
-    fn scenarios_that_no_world_can_play_are_rejected() {
-        for (name, expected) in [
-            (
-                "redirect",
-                "`redirect` cannot be played with custom pipelines, expected one of `ship`, `failed-migration`",
-            ),
-            (
-                "failed-migration",
-                "the pipeline `production` has no `migration` that could fail",
-            ),
-            (
-                "failed-test-traffic",
-                "the pipeline `staging` has no `test_traffic.request` that could fail",
-            ),
-        ] {
-            let Err(error) = played(name, TWO_CLUSTERS) else {
-                panic!("{name} was taken")
-            };
-            assert!(error.starts_with(expected), "{error}");
-        }
-    }
-
-    #[test]
-    fn no_pipeline_is_left_out_silently() {
-        for (text, expected) in [
-            (
-                "[[pipelines]]",
-                "a world can be built for only 0 of the 0 pipelines in `own.toml`",
-            ),
-            (
-                "[[pipeline]]\nname = 'a'",
-                "a world can be built for only 0 of the 1 pipelines in `own.toml`",
-            ),
-        ] {
-            let Err(error) = played("ship", text) else {
-                panic!("{text} was taken")
-            };
-            assert!(error.starts_with(expected), "{error}");
-        }
-    }
-
-    /// The valid files of `tests/pipelines`, by name.
-    fn valid_files() -> Vec<(String, String)> {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tests/pipelines");
-        let files = std::fs::read_dir(folder).unwrap();
-        let read = |path: std::path::PathBuf| {
-            let text = std::fs::read_to_string(&path).unwrap();
-            (path.display().to_string(), text)
-        };
-        files.map(|file| read(file.unwrap().path())).collect()
-    }
-
-    #[test]
-    fn a_world_is_made_for_every_valid_file() {
-        let files = valid_files();
-        assert!(files.len() >= 25, "{} files", files.len());
-        for (file, text) in files {
-            let scenario = played("ship", &text).unwrap_or_else(|error| panic!("{file}: {error}"));
-            let data = Path::new("/data");
-            let worlds: Vec<(String, ServiceSettings)> = scenario
-                .setting
-                .services
-                .iter()
-                .map(|service| (service.database(data), service.settings(data)))
-                .collect();
-            for (database, settings) in &worlds {
-                assert!(database.len() < 200, "{file}: {database}");
-                assert!(settings.family.len() <= 255, "{file}: {}", settings.family);
-                let others = worlds.iter().filter(|(other, others)| {
-                    other == database || others.family == settings.family
-                });
-                assert_eq!(others.count(), 1, "{file}: {database} {}", settings.family);
-            }
-            for pipeline in pipelines::read(&text) {
-                let label = pipeline.label(&pipelines::read(&text));
-                let service = scenario
-                    .setting
-                    .services
-                    .iter()
-                    .find(|service| service.label == label);
-                let settings = service.unwrap().settings(data);
-                for container in &settings.containers {
-                    // The next version needs a table that only a migration could add.
-                    let schema = container.environment.get("SAMPLE_SCHEMA");
-                    let expected = pipeline.migration.is_none().then_some("1");
-                    assert_eq!(schema.map(String::as_str), expected, "{file}");
-                }
-                let pushed = scenario.steps.iter().any(|step| {
-                    matches!(step, Step::Push(image) if image.repository == pipeline.repository
-                        && image.tags.contains(&pipeline.tags.pushed)
-                        && !image.environment.contains_key("SAMPLE_MISBEHAVE"))
-                });
-                assert!(pushed, "{file}: nothing is pushed for {}", pipeline.name);
-            }
-        }
-    }
-}
+mod tests;

@@ -56,10 +56,20 @@ pub struct State {
     pub forgets_tasks: bool,
     /// The number of tasks created so far.
     pub launched_ever: usize,
-    /// RunTask's client tokens, each with the request that used it and the tasks that it started.
-    pub client_tokens: BTreeMap<String, (Value, Vec<String>)>,
+    /// RunTask's client tokens.
+    pub client_tokens: BTreeMap<String, UsedToken>,
     /// Every task that was registered with a target group, in order.
     pub served: Vec<Served>,
+}
+
+/// A use of a client token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsedToken {
+    pub at: SystemTime,
+    /// A hash of the request, whose other uses must be equal.
+    pub request: String,
+    /// The tasks that it started.
+    pub tasks: Vec<String>,
 }
 
 /// A task registered with a target group, and its deployment; kept after its task set is deleted.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::select_all;
+use serde_json::Value;
 
 use super::Ecs;
 use super::container::{self, Plan};
@@ -11,7 +12,7 @@ use super::target;
 use super::task::{ContainerEnd, Network, Stop, Task, TaskContainer, TaskStatus};
 use super::task_definition::Revision;
 use crate::assumption::Assumption;
-use crate::ecr::Reference;
+use crate::ecr::{OCI_VERSION, Reference};
 use crate::process::Process;
 use crate::timeline;
 
@@ -131,7 +132,10 @@ fn start(ecs: &Arc<Ecs>, task_arn: &str, revision: &Revision) -> Result<Vec<Runn
             task.id(),
         );
         let refused = match plan {
-            Plan::Counted => None,
+            Plan::Counted => {
+                tell_nothing_runs(ecs, &task, definition, &image);
+                None
+            }
             Plan::Refused(reason) => Some(reason),
             Plan::Process {
                 container,
@@ -167,6 +171,34 @@ fn start(ecs: &Arc<Ecs>, task_arn: &str, revision: &Revision) -> Result<Vec<Runn
         }
     }
     Ok(running)
+}
+
+/// A sidecar that is only counted keeps nothing from its end. The container behind the load balancer would have to answer, and
+/// the one whose command is overridden to end.
+fn tell_nothing_runs(ecs: &Ecs, task: &Task, definition: &Value, image: &Reference) {
+    let name = definition["name"].as_str().unwrap_or_default();
+    let overrides = task.overrides["containerOverrides"].as_array();
+    let is_overridden = overrides.is_some_and(|all| all.iter().any(|one| one["name"] == name));
+    let serves = task.task_set.as_deref().is_some_and(|id| {
+        ecs.read(|state| {
+            let set = state.task_set(id);
+            set.is_some_and(|(_, set)| set.load_balancer.container == name)
+        })
+    });
+    if !serves && !is_overridden {
+        return;
+    }
+    let reason = match image {
+        Reference::Found(_) => format!("has no annotation `{OCI_VERSION}`"),
+        Reference::Foreign | Reference::Missing => "is not in the local registry".to_owned(),
+    };
+    ecs.context.timeline.record(timeline::Event::NothingRuns {
+        task: task.arn.clone(),
+        purpose: task.purpose(),
+        container: name.to_owned(),
+        image: definition["image"].as_str().unwrap_or_default().to_owned(),
+        reason,
+    });
 }
 
 /// Resolves an image reference: in a task set, to the image that it named for the set's first task.

@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::events::delivery::Delivery;
 use crate::identity::{ACCOUNT, Ids, REGION, arn};
 use crate::lambda::Lambda;
+use crate::timeline::{self, Timeline};
 
 use self::delivery_queue::DeliveryQueue;
 
@@ -135,7 +136,23 @@ impl EventBus {
         resources: Vec<String>,
         detail: Value,
     ) -> String {
+        self.send(self.envelope(source, detail_type, resources, detail))
+    }
+
+    /// The same for PutEvents: the timeline states which rules match it, if any.
+    pub fn put(
+        &self,
+        (source, detail_type): (&str, &str),
+        resources: Vec<String>,
+        detail: Value,
+        timeline: &Timeline,
+    ) -> String {
         let event = self.envelope(source, detail_type, resources, detail);
+        self.state_rules(&event, timeline);
+        self.send(event)
+    }
+
+    fn send(&self, event: Value) -> String {
         let id = event["id"].as_str().unwrap_or_default().to_owned();
         if let Some(event) = self.inner.queue.pass(event) {
             self.deliver(event);
@@ -192,13 +209,33 @@ impl EventBus {
         self.inner.lock().lost.clone()
     }
 
-    /// Delivers an envelope unchanged (sample events, duplicates).
-    pub fn deliver(&self, event: Value) {
-        let matching = |rule: &&Rule| match &rule.trigger {
-            Trigger::Pattern(pattern) => pattern.matches(&event),
+    /// Delivers a custom event: the timeline states which rules match it, if any.
+    pub fn deliver_custom(&self, event: Value, timeline: &Timeline) {
+        self.state_rules(&event, timeline);
+        self.deliver(event);
+    }
+
+    fn state_rules(&self, event: &Value, timeline: &Timeline) {
+        let text = |member: &str| event[member].as_str().unwrap_or_default().to_owned();
+        let rules = self.matching(event);
+        timeline.record(timeline::Event::EventArrived {
+            source: text("source"),
+            detail_type: text("detail-type"),
+            rules: rules.iter().map(|rule| rule.name.clone()).collect(),
+        });
+    }
+
+    fn matching(&self, event: &Value) -> Vec<&Rule> {
+        let matches = |rule: &&Rule| match &rule.trigger {
+            Trigger::Pattern(pattern) => pattern.matches(event),
             Trigger::Schedule(_) => false,
         };
-        let rules: Vec<&Rule> = self.inner.rules.iter().filter(matching).collect();
+        self.inner.rules.iter().filter(matches).collect()
+    }
+
+    /// Delivers an envelope unchanged (sample events, duplicates).
+    pub fn deliver(&self, event: Value) {
+        let rules = self.matching(&event);
         for rule in &rules {
             self.call(rule, &event);
         }

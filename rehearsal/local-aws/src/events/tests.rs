@@ -177,3 +177,28 @@ async fn the_default_policy_takes_185_attempts_within_a_day() {
     );
     assert_eq!(letter.attributes["RETRY_ATTEMPTS"], "185");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_custom_event_states_the_rules_that_match_it() {
+    let (bus, _lambda) = bus(|_| {}, &[]).await;
+    let timeline = Timeline::new(bus.inner.clock.clone());
+    let detail = json!({"a": 1});
+    bus.deliver_custom(
+        json!({"source": "aws.ecr", "detail-type": "T", "detail": detail}),
+        &timeline,
+    );
+    bus.put(("my.app", "T"), Vec::new(), detail, &timeline);
+    let arrived = |source: &str, rules: &[&str]| timeline::Event::EventArrived {
+        source: source.to_owned(),
+        detail_type: "T".to_owned(),
+        rules: rules.iter().map(|rule| (*rule).to_owned()).collect(),
+    };
+    let entries = timeline.entries().into_iter().map(|entry| entry.event);
+    assert_eq!(
+        entries.collect::<Vec<_>>(),
+        [arrived("aws.ecr", &["Push"]), arrived("my.app", &[])]
+    );
+    // What AWS emits by itself is mostly matched by no rule, and is no one's question.
+    bus.emit("aws.ecs", "T", Vec::new(), json!({}));
+    assert_eq!(timeline.entries().len(), 2);
+}

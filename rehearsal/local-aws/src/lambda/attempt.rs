@@ -39,6 +39,10 @@ impl Lambda {
                     error_message,
                 } => Some(format!("{error_type}: {error_message}")),
             },
+            decisions: match &answer {
+                Answer::Response(answer) => timeline::Decision::of_answer(answer),
+                Answer::Error { .. } => Vec::new(),
+            },
             milliseconds,
         });
         self.inner.lock().add(Invocation {
@@ -132,7 +136,7 @@ impl Lambda {
             kill: Arc::downgrade(&session.kill),
             latency: Arc::downgrade(&session.latency),
         };
-        inner.lock().sessions.insert(session.token.clone(), known);
+        inner.lock().add_session(session.token.clone(), known);
         Environment::start(function, &inner.local_aws, log, session).await
     }
 }

@@ -88,6 +88,13 @@ struct State {
 const LATEST_INVOCATIONS: usize = 20;
 
 impl State {
+    /// Forgets the sessions whose environment is gone.
+    fn add_session(&mut self, token: String, known: Known) {
+        self.sessions
+            .retain(|_, known| known.latency.strong_count() > 0);
+        self.sessions.insert(token, known);
+    }
+
     fn add(&mut self, invocation: Invocation) {
         self.invocations.push(invocation);
         if !self.keeps_nothing {

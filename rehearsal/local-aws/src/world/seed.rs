@@ -178,7 +178,7 @@ fn register(aws: &Aws, settings: &ServiceSettings) -> anyhow::Result<String> {
         let revision = Revision {
             family,
             number,
-            registered,
+            registered: registered.into(),
             tags,
             registered_at: now,
             deregistered_at: None,

@@ -37,8 +37,10 @@ async fn a_service_that_is_not_steady_in_five_minutes_fails_the_deployment() {
     let break_green = |world: &World| {
         world.ecs.write(|state| {
             let revision = state.families.get_mut("shop-web").unwrap().last_mut();
-            let registered = &mut revision.unwrap().registered;
+            let revision = revision.unwrap();
+            let mut registered = (*revision.registered).clone();
             registered["containerDefinitions"][0]["image"] = json!(image("broken"));
+            revision.registered = registered.into();
         });
     };
     let world = scaled(break_green).await;

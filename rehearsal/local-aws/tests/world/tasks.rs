@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use local_aws::timeline::Event;
 use local_aws::world::World;
 use serde_json::{Value, json};
 
@@ -160,5 +161,34 @@ async fn a_service_replaces_a_stopped_task() {
     .await;
     assert_eq!(described["tasks"][0]["stopCode"], "UserInitiated");
     assert_eq!(described["tasks"][0]["stoppedReason"], "for a test");
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_in_an_image_that_cannot_run_here_says_so() {
+    let mut world = world(|_| {}).await;
+    let described = ecs(
+        &world,
+        "DescribeTaskDefinition",
+        json!({ "taskDefinition": "shop-web" }),
+    )
+    .await;
+    let mut definition = described["taskDefinition"].clone();
+    definition["containerDefinitions"][0]["image"] = json!("public.ecr.aws/nginx/nginx:1");
+    let registered = ecs(&world, "RegisterTaskDefinition", definition).await;
+    let revision = &registered["taskDefinition"]["taskDefinitionArn"];
+    ecs(&world, "RunTask", migration(revision.as_str().unwrap())).await;
+    world.pass(Duration::from_secs(60)).await;
+    let mut told = Vec::new();
+    for entry in world.timeline.entries() {
+        if let Event::NothingRuns {
+            container, reason, ..
+        } = entry.event
+        {
+            told.push((container, reason));
+        }
+    }
+    let reason = "is not in the local registry".to_owned();
+    assert_eq!(told, [("web".to_owned(), reason)]);
     world.shutdown().await;
 }

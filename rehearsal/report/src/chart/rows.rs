@@ -2,6 +2,7 @@
 
 use super::paper::{Bar, Lane, Paper, cross};
 use crate::format::{clock, milliseconds};
+use crate::line::function::answered;
 use crate::story::{Function, Invocation, OneOffTask, Task};
 
 const ROW: f64 = 18.0;
@@ -115,7 +116,7 @@ fn draw_invocation(paper: &Paper, lane: &mut Lane, invocation: &Invocation, y: f
         (None, _) => (paper.end(), "had not answered".to_owned()),
         (Some(took), None) => (
             from + seconds(took),
-            format!("answered in {}", milliseconds(took)),
+            answered(&milliseconds(took), &invocation.decisions),
         ),
         (Some(took), Some(error)) => (
             from + seconds(took),

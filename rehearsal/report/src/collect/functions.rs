@@ -30,6 +30,7 @@ pub(super) fn of(source: Source<'_>) -> (Vec<Function>, Vec<Call>) {
         if let timeline::Event::FunctionEnded {
             request_id,
             error,
+            decisions,
             milliseconds,
             ..
         } = what
@@ -38,6 +39,7 @@ pub(super) fn of(source: Source<'_>) -> (Vec<Function>, Vec<Call>) {
             let ended = &mut functions[function].invocations[invocation];
             ended.milliseconds = Some(*milliseconds);
             ended.error.clone_from(error);
+            ended.decisions.clone_from(decisions);
         }
     }
     let mut others = Vec::new();

@@ -1,5 +1,7 @@
 //! The lines of entries.
 
+use record::Decision;
+
 use super::*;
 
 fn check(event: &timeline::Event, expected: &str) {
@@ -87,4 +89,96 @@ fn colours_can_be_switched_off() {
         Colours::On.paint(Tone::Bad, "failed"),
         "\u{1b}[31mfailed\u{1b}[0m"
     );
+}
+
+#[test]
+fn what_a_function_decided_stands_on_its_line() {
+    let ended = |decisions: &[(Option<&str>, &str, Option<&str>)]| timeline::Event::FunctionEnded {
+        function: "start-deployment".to_owned(),
+        request_id: "1".to_owned(),
+        error: None,
+        decisions: decisions
+            .iter()
+            .map(|(pipeline, decision, reason)| Decision {
+                pipeline: pipeline.map(str::to_owned),
+                decision: (*decision).to_owned(),
+                reason: reason.map(str::to_owned),
+            })
+            .collect(),
+        milliseconds: 36,
+    };
+    let before = "01:02:03  start-deployment        answered in 36 ms";
+    check(&ended(&[]), before);
+    let web = (Some("web"), "already-running", Some("1.1.0 runs already"));
+    check(
+        &ended(&[web]),
+        &format!("{before}: `web` already-running: 1.1.0 runs already"),
+    );
+    check(
+        &ended(&[(None, "later", None)]),
+        &format!("{before}: later"),
+    );
+    let indent = " ".repeat(34);
+    check(
+        &ended(&[web, (Some("api"), "start", Some("it is newer"))]),
+        &format!(
+            "{before}:\n{indent}  `web` already-running: 1.1.0 runs already\n{indent}  `api` start: it is newer"
+        ),
+    );
+}
+
+#[test]
+fn an_event_that_no_rule_matches_says_so() {
+    for (rules, expected) in [
+        (
+            &[][..],
+            "`ECR Image Action` of `aws.ecr`: no rule of the template matches it, so it calls no function",
+        ),
+        (
+            &["StartDeploymentPush"],
+            "`ECR Image Action` of `aws.ecr` matches the rule StartDeploymentPush",
+        ),
+        (
+            &["A", "B"],
+            "`ECR Image Action` of `aws.ecr` matches the rules A, B",
+        ),
+    ] {
+        let event = timeline::Event::EventArrived {
+            source: "aws.ecr".to_owned(),
+            detail_type: "ECR Image Action".to_owned(),
+            rules: rules.iter().map(|rule| (*rule).to_owned()).collect(),
+        };
+        check(
+            &event,
+            &format!("01:02:03  event                   {expected}"),
+        );
+    }
+}
+
+#[test]
+fn a_container_in_which_nothing_runs_says_so() {
+    for (purpose, end) in [
+        (
+            Purpose::Service("web".to_owned()),
+            "so its target never becomes healthy",
+        ),
+        (
+            Purpose::Once {
+                started_by: None,
+                command: vec!["migrate".to_owned()],
+            },
+            "so its task does not end",
+        ),
+    ] {
+        let event = timeline::Event::NothingRuns {
+            task: "arn".to_owned(),
+            purpose,
+            container: "web".to_owned(),
+            image: "shop/web:1".to_owned(),
+            reason: "has no annotation `org.opencontainers.image.version`".to_owned(),
+        };
+        let before = "01:02:03  task                    nothing runs in container `web`: its image `shop/web:1` has no annotation \
+                      `org.opencontainers.image.version`";
+        check(&event, &format!("{before}, {end}"));
+    }
 }

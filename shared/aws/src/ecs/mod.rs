@@ -7,7 +7,8 @@ mod task_definition;
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::types::{
     AssignPublicIp, AwsVpcConfiguration, CapacityProviderStrategyItem, Failure, LaunchType,
-    NetworkConfiguration,
+    NetworkConfiguration, PlacementConstraint, PlacementConstraintType, PlacementStrategy,
+    PlacementStrategyType,
 };
 use rules::observed;
 
@@ -102,7 +103,36 @@ fn placement_from(
             .map(|launch| launch.as_str().to_owned()),
         capacity_providers: capacity_from(strategy),
         platform_version: platform_version.map(str::to_owned),
+        ..observed::Placement::default()
     }
+}
+
+fn constraint_from(constraint: &PlacementConstraint) -> Option<observed::PlacementConstraint> {
+    Some(observed::PlacementConstraint {
+        kind: constraint.r#type()?.as_str().to_owned(),
+        expression: constraint.expression().map(str::to_owned),
+    })
+}
+
+fn constraint_to(constraint: &observed::PlacementConstraint) -> PlacementConstraint {
+    PlacementConstraint::builder()
+        .r#type(PlacementConstraintType::from(constraint.kind.as_str()))
+        .set_expression(constraint.expression.clone())
+        .build()
+}
+
+fn strategy_from(strategy: &PlacementStrategy) -> Option<observed::PlacementStrategy> {
+    Some(observed::PlacementStrategy {
+        kind: strategy.r#type()?.as_str().to_owned(),
+        field: strategy.field().map(str::to_owned),
+    })
+}
+
+fn strategy_to(strategy: &observed::PlacementStrategy) -> PlacementStrategy {
+    PlacementStrategy::builder()
+        .r#type(PlacementStrategyType::from(strategy.kind.as_str()))
+        .set_field(strategy.field.clone())
+        .build()
 }
 
 /// The sentence of ECS, in a successful answer, about a part of a request that did not work.

@@ -4,7 +4,7 @@ use aws_sdk_ecs::types::{LoadBalancer, TaskSet};
 use rules::names::{ClusterName, ServiceName};
 use rules::{observed, redact};
 
-use super::{Ecs, placement_from, sentence};
+use super::{Ecs, constraint_from, placement_from, sentence, strategy_from};
 use crate::call::{Call, CallFailed};
 
 impl Ecs {
@@ -55,12 +55,24 @@ fn translate(
             Some(arn) => Some(call.name(Some(arn), "taskDefinition")?),
             None => None,
         },
-        placement: placement_from(
-            service.network_configuration(),
-            service.launch_type(),
-            service.capacity_provider_strategy(),
-            service.platform_version(),
-        ),
+        placement: observed::Placement {
+            constraints: service
+                .placement_constraints()
+                .iter()
+                .filter_map(constraint_from)
+                .collect(),
+            strategies: service
+                .placement_strategy()
+                .iter()
+                .filter_map(strategy_from)
+                .collect(),
+            ..placement_from(
+                service.network_configuration(),
+                service.launch_type(),
+                service.capacity_provider_strategy(),
+                service.platform_version(),
+            )
+        },
         load_balancer: load_balancer_from(call, service.load_balancers())?,
         desired_count: service.desired_count(),
         running_count: service.running_count(),

@@ -9,7 +9,7 @@ use rules::names::{ClusterName, ServiceName, TaskArn};
 use rules::observed::{self, Task, TaskContainer};
 use rules::redact;
 
-use super::{Ecs, capacity_to, network_to, sentence};
+use super::{Ecs, capacity_to, constraint_to, network_to, sentence, strategy_to};
 use crate::call::{Call, CallFailed};
 use crate::text::{cut, time_from};
 
@@ -89,11 +89,13 @@ impl Ecs {
                 placement
                     .launch_type
                     .as_deref()
-                    .filter(|_| capacity.is_empty())
+                    .filter(|_| placement.capacity_providers.is_empty())
                     .map(LaunchType::from),
             )
-            .set_capacity_provider_strategy(Some(capacity).filter(|capacity| !capacity.is_empty()))
+            .set_capacity_provider_strategy(some(capacity))
             .set_platform_version(placement.platform_version.clone())
+            .set_placement_constraints(some(placement.constraints.iter().map(constraint_to)))
+            .set_placement_strategy(some(placement.strategies.iter().map(strategy_to)))
             .overrides(overrides(task))
             .send()
             .await;
@@ -198,6 +200,12 @@ impl Ecs {
             .map(drop)
             .map_err(|error| call.failed(error))
     }
+}
+
+/// A list member of a request, left out where it is empty.
+fn some<T>(items: impl IntoIterator<Item = T>) -> Option<Vec<T>> {
+    let items: Vec<T> = items.into_iter().collect();
+    (!items.is_empty()).then_some(items)
 }
 
 fn overrides(task: &MigrationTask) -> TaskOverride {

@@ -3,8 +3,8 @@
 use aws::Kind;
 use aws::ecs::Ecs;
 use rules::observed::{
-    CapacityProvider, LoadBalancerTarget, NetworkConfiguration, Placement, Service, TaskSet,
-    TaskSetStatus,
+    CapacityProvider, LoadBalancerTarget, NetworkConfiguration, Placement, PlacementConstraint,
+    PlacementStrategy, Service, TaskSet, TaskSetStatus,
 };
 use serde_json::{Value, json};
 
@@ -71,6 +71,7 @@ async fn a_service_comes_with_its_task_sets_and_where_they_run() {
                 base: 1,
             }],
             platform_version: Some("LATEST".to_owned()),
+            ..Placement::default()
         },
         load_balancer: None,
         computed_desired_count: 2,
@@ -88,6 +89,7 @@ async fn a_service_comes_with_its_task_sets_and_where_they_run() {
             launch_type: Some("FARGATE".to_owned()),
             capacity_providers: vec![],
             platform_version: Some("1.4.0".to_owned()),
+            ..Placement::default()
         },
         load_balancer: Some(LoadBalancerTarget {
             container: "web".parse().unwrap(),
@@ -103,6 +105,41 @@ async fn a_service_comes_with_its_task_sets_and_where_they_run() {
         events: vec!["(service web) has reached a steady state.".to_owned()],
     };
     assert_eq!(found, Ok(expected));
+}
+
+#[tokio::test]
+async fn a_service_on_container_instances_says_which() {
+    let mut given = service();
+    given["placementConstraints"] = json!([
+        {"type": "distinctInstance"}, {"type": "memberOf", "expression": "attribute:disk == ssd"}, {"type": "nearTheSea"},
+    ]);
+    given["placementStrategy"] =
+        json!([{"type": "spread", "field": "instanceId"}, {"type": "random"}]);
+    let (_, found) = described(json!({"services": [given]})).await;
+    let placement = found.unwrap().placement;
+    let constraint = |kind: &str, expression: Option<&str>| PlacementConstraint {
+        kind: kind.to_owned(),
+        expression: expression.map(str::to_owned),
+    };
+    let strategy = |kind: &str, field: Option<&str>| PlacementStrategy {
+        kind: kind.to_owned(),
+        field: field.map(str::to_owned),
+    };
+    assert_eq!(
+        placement.constraints,
+        [
+            constraint("distinctInstance", None),
+            constraint("memberOf", Some("attribute:disk == ssd")),
+            constraint("nearTheSea", None),
+        ]
+    );
+    assert_eq!(
+        placement.strategies,
+        [
+            strategy("spread", Some("instanceId")),
+            strategy("random", None)
+        ]
+    );
 }
 
 #[tokio::test]

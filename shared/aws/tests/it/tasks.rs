@@ -6,7 +6,9 @@ use aws::Kind;
 use aws::ecs::{Ecs, RunTaskAnswer, TaskFailure, Tasks};
 use rules::migration::MigrationTask;
 use rules::names::{ClusterName, TaskArn};
-use rules::observed::{CapacityProvider, NetworkConfiguration, Placement};
+use rules::observed::{
+    CapacityProvider, NetworkConfiguration, Placement, PlacementConstraint, PlacementStrategy,
+};
 use serde_json::{Value, json};
 use time::macros::utc_datetime;
 
@@ -52,6 +54,28 @@ fn fargate() -> Placement {
         launch_type: Some("FARGATE".to_owned()),
         capacity_providers: vec![],
         platform_version: Some("1.4.0".to_owned()),
+        ..Placement::default()
+    }
+}
+
+fn on_instances() -> Placement {
+    Placement {
+        launch_type: Some("EC2".to_owned()),
+        constraints: vec![PlacementConstraint {
+            kind: "memberOf".to_owned(),
+            expression: Some("attribute:disk == ssd".to_owned()),
+        }],
+        strategies: vec![
+            PlacementStrategy {
+                kind: "binpack".to_owned(),
+                field: Some("memory".to_owned()),
+            },
+            PlacementStrategy {
+                kind: "random".to_owned(),
+                field: None,
+            },
+        ],
+        ..Placement::default()
     }
 }
 
@@ -86,6 +110,12 @@ async fn a_task_runs_where_its_placement_says() {
             },
             json!({"networkConfiguration": network, "platformVersion": "1.4.0",
                 "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 4, "base": 1}]}),
+        ),
+        (
+            on_instances(),
+            json!({"launchType": "EC2",
+                "placementConstraints": [{"type": "memberOf", "expression": "attribute:disk == ssd"}],
+                "placementStrategy": [{"type": "binpack", "field": "memory"}, {"type": "random"}]}),
         ),
         (Placement::default(), json!({})),
     ] {

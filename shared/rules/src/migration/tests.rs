@@ -1,5 +1,6 @@
 mod evidence;
 mod fitness;
+mod placement;
 mod record;
 
 use super::*;

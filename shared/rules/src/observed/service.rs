@@ -16,6 +16,39 @@ pub struct Placement {
     pub capacity_providers: Vec<CapacityProvider>,
     /// Fargate's platform version.
     pub platform_version: Option<String>,
+    /// Which container instances may run a task (`placementConstraints`). A service has them; a task set has none of its own.
+    pub constraints: Vec<PlacementConstraint>,
+    /// Which of those instances ECS takes first (`placementStrategy`), in order. As the constraints, a service's.
+    pub strategies: Vec<PlacementStrategy>,
+}
+
+impl Placement {
+    /// Whether tasks run on Fargate, which has no container instances to choose from. Other capacity providers cannot have a
+    /// name that begins with `FARGATE` (ECS API Reference, CreateCapacityProvider).
+    pub fn is_fargate(&self) -> bool {
+        let mut providers = self.capacity_providers.iter();
+        let by_provider =
+            providers.any(|provider| ["FARGATE", "FARGATE_SPOT"].contains(&provider.name.as_str()));
+        by_provider || self.launch_type.as_deref() == Some("FARGATE")
+    }
+}
+
+/// A rule that a container instance must satisfy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlacementConstraint {
+    /// `memberOf` or `distinctInstance`.
+    pub kind: String,
+    /// In ECS's cluster query language; none for `distinctInstance`.
+    pub expression: Option<String>,
+}
+
+/// How ECS chooses among the container instances that satisfy the constraints.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlacementStrategy {
+    /// `spread`, `binpack` or `random`.
+    pub kind: String,
+    /// `instanceId`, `attribute:…`, `cpu`, `memory`; none for `random`.
+    pub field: Option<String>,
 }
 
 /// The awsvpc settings of a service, a task set or a task.

@@ -119,7 +119,9 @@ fn put(call: Call<'_>, entry: Input<'_>) -> Result<Value, ApiError> {
                 .into_iter()
                 .map(ToOwned::to_owned)
                 .collect();
-            Ok(json!({ "EventId": call.aws.events.emit(source, detail_type, resources, detail) }))
+            let (events, timeline) = (&call.aws.events, &call.aws.timeline);
+            let id = events.put((source, detail_type), resources, detail, timeline);
+            Ok(json!({ "EventId": id }))
         }
         None => Ok(refused("MalformedDetail", "Detail is malformed.")),
     }

@@ -42,7 +42,7 @@ async fn world(assumptions: Assumptions) -> World {
     let revision = Revision {
         family: "shop-web".to_owned(),
         number: 7,
-        registered: registered.as_object().unwrap().clone(),
+        registered: registered.as_object().unwrap().clone().into(),
         tags: Vec::new(),
         registered_at: world.clock.now(),
         deregistered_at: None,

@@ -10,7 +10,7 @@ fn revision(mode: &str, host_port: u64, memory: u64) -> Revision {
     Revision {
         family: "web".to_owned(),
         number: 1,
-        registered: registered.as_object().unwrap().clone(),
+        registered: registered.as_object().unwrap().clone().into(),
         tags: Vec::new(),
         registered_at: UNIX_EPOCH,
         deregistered_at: None,

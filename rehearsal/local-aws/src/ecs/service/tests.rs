@@ -96,7 +96,7 @@ fn tasks_get_the_tags_that_update_service_asks_for() {
     let revision = Revision {
         family: "web".to_owned(),
         number: 1,
-        registered: Map::new(),
+        registered: Map::new().into(),
         tags: vec![tag("revision")],
         registered_at: SystemTime::UNIX_EPOCH,
         deregistered_at: None,

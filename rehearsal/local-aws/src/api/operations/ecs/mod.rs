@@ -2,6 +2,7 @@
 
 mod clusters;
 mod permissions;
+mod placement;
 mod run_task;
 mod run_task_checks;
 mod services;

@@ -20,7 +20,9 @@ use crate::ecs::capacity::{Failure, NoPlace};
 use crate::ecs::launch::{Launch, launch};
 use crate::ecs::task::{Task, TaskStatus};
 use crate::ecs::task_definition::Revision;
+use crate::ecs::{State, UsedToken};
 use crate::iam::Permission;
+use crate::identity::sha256_hex;
 
 pub(super) const OPERATIONS: &[Operation] = &[Operation::new_async(
     "RunTask",
@@ -54,6 +56,9 @@ const ENDS_AT_ONCE: Duration = Duration::from_secs(3);
 /// … and then this long for functions that are triggered by their end.
 const HEAD_START: Duration = Duration::from_millis(300);
 
+/// How long a token is known where old ones are forgotten (not confirmed for ECS).
+const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
 pub(super) async fn run_task(call: Call<'_>) -> Answer {
     let wanted = call.input.required_text("taskDefinition")?;
     let (cluster, revision) = call.aws.ecs.read(|state| {
@@ -83,10 +88,12 @@ pub(super) async fn run_task(call: Call<'_>) -> Answer {
     let arns: Vec<String> = started.iter().map(|task| task.arn.clone()).collect();
     // A request that started nothing does not consume its token: the next one with it may succeed.
     if let Some(token) = token.filter(|_| !arns.is_empty()) {
-        let request = (parameters(&call.input), arns.clone());
-        call.aws
-            .ecs
-            .write(|state| state.client_tokens.insert(token.to_owned(), request));
+        let used = UsedToken {
+            at: call.aws.clock.now(),
+            request: fingerprint(&call.input),
+            tasks: arns.clone(),
+        };
+        call.aws.ecs.write(|state| keep_token(state, token, used));
     }
     if call.aws.assumptions.hold(Assumption::TaskStopsBeforeAnswer) {
         until_they_end(call, &arns).await;
@@ -183,11 +190,24 @@ fn overrides(input: &Input<'_>) -> Value {
     Value::Object(overrides)
 }
 
-/// The request without its empty members.
-fn parameters(input: &Input<'_>) -> Value {
+/// A hash of the request without its empty members, whatever their order.
+fn fingerprint(input: &Input<'_>) -> String {
     let mut parameters = input.raw().clone();
     parameters.retain(|_, value| !value.is_null());
-    Value::Object(parameters)
+    let mut parameters = Value::Object(parameters);
+    parameters.sort_all_objects();
+    sha256_hex(&parameters.to_string())
+}
+
+/// Where a world keeps no history, tokens older than a day are forgotten.
+fn keep_token(state: &mut State, token: &str, used: UsedToken) {
+    if state.forgets_tasks {
+        let age = |known: &UsedToken| used.at.duration_since(known.at).unwrap_or_default();
+        state
+            .client_tokens
+            .retain(|_, known| age(known) < TOKEN_LIFETIME);
+    }
+    state.client_tokens.insert(token.to_owned(), used);
 }
 
 /// The tasks of an earlier request with this token. It must have been the same request.
@@ -198,10 +218,11 @@ fn same_request(call: Call<'_>, token: &str) -> Result<Option<Vec<String>>, ApiE
         .read(|state| state.client_tokens.get(token).cloned());
     match known {
         None => Ok(None),
-        Some((request, arns)) if request == parameters(&call.input) => Ok(Some(arns)),
-        Some((_, arns)) => {
+        Some(used) if used.request == fingerprint(&call.input) => Ok(Some(used.tasks)),
+        Some(used) => {
             let message = "The client token is in use with a different RunTask request.";
-            Err(ApiError::new("ConflictException", message).with_member("resourceIds", json!(arns)))
+            let tasks = json!(used.tasks);
+            Err(ApiError::new("ConflictException", message).with_member("resourceIds", tasks))
         }
     }
 }
@@ -225,4 +246,46 @@ fn on_revision_with_roles(call: Call<'_>) -> Vec<Permission> {
     };
     needed.extend(pass_roles([role("taskRoleArn"), role("executionRoleArn")]));
     needed
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    /// The tokens that are known after one of each hour was used.
+    fn known(forgets_tasks: bool, hours: &[u64]) -> Vec<String> {
+        let mut state = State {
+            forgets_tasks,
+            ..State::default()
+        };
+        for hour in hours {
+            let used = UsedToken {
+                at: UNIX_EPOCH + Duration::from_secs(hour * 60 * 60),
+                request: String::new(),
+                tasks: Vec::new(),
+            };
+            keep_token(&mut state, &hour.to_string(), used);
+        }
+        state.client_tokens.into_keys().collect()
+    }
+
+    #[test]
+    fn without_a_history_a_token_is_known_for_a_day() {
+        assert_eq!(known(false, &[1, 2, 25]), ["1", "2", "25"]);
+        assert_eq!(known(true, &[1, 2, 25]), ["2", "25"]);
+        assert_eq!(known(true, &[1, 24]), ["1", "24"]);
+    }
+
+    #[test]
+    fn a_request_is_the_same_whatever_the_order_of_its_members() {
+        let missing = |_: &str| invalid("missing");
+        let of = |request: Value| fingerprint(&Input::new(&request, missing).unwrap());
+        let one = json!({ "taskDefinition": "web", "overrides": { "cpu": "1", "memory": "2" } });
+        let same = json!({ "overrides": { "memory": "2", "cpu": "1" }, "group": null, "taskDefinition": "web" });
+        let other = json!({ "taskDefinition": "web", "overrides": { "cpu": "2", "memory": "1" } });
+        assert_eq!(of(one.clone()), of(same));
+        assert_ne!(of(one), of(other));
+    }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::placement;
 use super::services::{invalid, known_launch_type};
 use crate::api::error::ApiError;
 use crate::api::input::Input;
@@ -31,6 +32,9 @@ pub(super) fn check(input: &Input<'_>, revision: &Revision) -> Result<(), ApiErr
         ));
     }
     check_launch(input, revision)?;
+    let defined = revision.registered.get("placementConstraints");
+    let defined = defined.and_then(Value::as_array).map_or(0, Vec::len);
+    placement::check(input, launch_type(input)?, defined)?;
     if input
         .text("propagateTags")?
         .is_some_and(|from| from != "TASK_DEFINITION" && from != "NONE")
@@ -189,7 +193,7 @@ mod tests {
         Revision {
             family: "web".to_owned(),
             number: 1,
-            registered: registered.as_object().unwrap().clone(),
+            registered: registered.as_object().unwrap().clone().into(),
             tags: Vec::new(),
             registered_at: UNIX_EPOCH,
             deregistered_at: None,
@@ -285,6 +289,23 @@ mod tests {
             outcome.unwrap_err().message,
             "Task definition does not support launch_type FARGATE."
         );
+    }
+
+    #[test]
+    fn fargate_takes_no_placement() {
+        refusals(&[
+            (
+                |r| r["placementStrategy"] = json!([{ "type": "random" }]),
+                "Placement strategies are not supported with FARGATE launch type.",
+            ),
+            (
+                |r| {
+                    r["launchType"] = json!("EC2");
+                    r["placementStrategy"] = json!([{ "type": "random" }])
+                },
+                "",
+            ),
+        ]);
     }
 
     #[test]

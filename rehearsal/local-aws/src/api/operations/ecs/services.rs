@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::clusters::missing;
 use super::permissions::{cluster_name, in_any_cluster, in_cluster, last_segment, with_tag_keys};
+use super::placement;
 use super::task_definitions::{list_answer, list_size};
 use crate::api::error::ApiError;
 use crate::api::input::Input;
@@ -195,9 +196,10 @@ fn refuse_task_set_change(call: Call<'_>) -> Answer {
 }
 
 fn update_service(call: Call<'_>) -> Answer {
-    let (cluster, name) = call.aws.ecs.read(|state| {
+    let (cluster, name, launch_type) = call.aws.ecs.read(|state| {
         let service = service(call, state)?;
-        Ok::<_, ApiError>((service.cluster.clone(), service.name.clone()))
+        let launch_type = service.launch_type.clone();
+        Ok::<_, ApiError>((service.cluster.clone(), service.name.clone(), launch_type))
     })?;
     if let Some(refused) = refused_change(call.input.raw().iter()) {
         return Err(invalid(format!(
@@ -205,7 +207,7 @@ fn update_service(call: Call<'_>) -> Answer {
              deployment."
         )));
     }
-    let (desired, options) = changes(&call.input)?;
+    let (desired, options) = changes(&call.input, &launch_type)?;
     call.aws.ecs.write(|state| {
         if let Some(service) = state.service_mut(&cluster, &name) {
             service.desired_count = desired.unwrap_or(service.desired_count);
@@ -225,7 +227,10 @@ fn update_service(call: Call<'_>) -> Answer {
 }
 
 /// The desired count, and the other members as the service keeps them.
-fn changes(input: &Input<'_>) -> Result<(Option<u32>, Map<String, Value>), ApiError> {
+fn changes(
+    input: &Input<'_>,
+    launch_type: &str,
+) -> Result<(Option<u32>, Map<String, Value>), ApiError> {
     let count = |member: &str| {
         let given = input.integer(member)?;
         let read = |count| {
@@ -242,8 +247,8 @@ fn changes(input: &Input<'_>) -> Result<(Option<u32>, Map<String, Value>), ApiEr
             "propagateTags must be TASK_DEFINITION, SERVICE or NONE.",
         ));
     }
-    input.structures("placementConstraints")?;
-    input.structures("placementStrategy")?;
+    // The revision that the next deployment brings may have constraints of its own: RunTask counts them.
+    placement::check(input, launch_type, 0)?;
     let configuration = input.structure("deploymentConfiguration")?;
     if configuration.is_some_and(|given| given.value("deploymentCircuitBreaker").is_some()) {
         // Inferred: the API Reference states only that it is for rolling updates.
@@ -385,9 +390,13 @@ mod tests {
                 json!({ "deploymentConfiguration": { "deploymentCircuitBreaker": { "enable": true } } }),
                 "deploymentCircuitBreaker is not supported with a CODE_DEPLOY deployment controller.",
             ),
+            (
+                json!({ "placementStrategy": [{ "type": "random" }] }),
+                "Placement strategies are not supported with FARGATE launch type.",
+            ),
         ];
         for (request, wanted) in cases {
-            let outcome = match changes(&Input::new(&request, missing).unwrap()) {
+            let outcome = match changes(&Input::new(&request, missing).unwrap(), "FARGATE") {
                 Ok((desired, options)) => format!("{desired:?} {}", Value::Object(options)),
                 Err(error) => error.message,
             };

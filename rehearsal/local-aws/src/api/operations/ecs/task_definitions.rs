@@ -72,11 +72,15 @@ fn register_task_definition(call: Call<'_>) -> Answer {
         let revision = Revision {
             family,
             number,
-            registered,
+            registered: registered.into(),
             tags,
             registered_at: now,
             deregistered_at: None,
         };
+        // Nothing but DescribeTaskDefinition and a rollback reads an older one.
+        for older in revisions.iter_mut() {
+            older.registered.pack();
+        }
         revisions.push(revision.clone());
         revision
     });
