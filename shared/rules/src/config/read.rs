@@ -5,6 +5,8 @@ mod section;
 mod traffic;
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt::Display;
+use std::str::FromStr;
 use std::time::Duration;
 
 use toml::Table;
@@ -13,7 +15,7 @@ use super::{
     CodeDeploy, Config, HookEvent, Migration, MigrationImage, Pipeline, Registry, RevisionFrom,
     Rollback, TerminationWait, TestTraffic, Traffic, WhenBusy,
 };
-use crate::names::{ApplicationName, DeploymentGroupName, FunctionName};
+use crate::names::FunctionName;
 use crate::problem::Problems;
 use section::Section;
 
@@ -193,8 +195,7 @@ fn pipeline(place: String, table: Table, problems: &mut Problems) -> Option<Pipe
     let mut section = Section::new(place, table, problems);
     let name = section.required("name");
     let repository = section.required("repository");
-    let registry_account = section.optional("registry_account");
-    let registry_region = section.optional("registry_region");
+    let registry = registry(&mut section);
     let tag = section.required("tag");
     let cluster = section.required("cluster");
     let service = section.required("service");
@@ -220,36 +221,27 @@ fn pipeline(place: String, table: Table, problems: &mut Problems) -> Option<Pipe
             ("keep", TerminationWait::Keep),
         ],
     );
-    let rollback = section.choice(
-        "rollback",
-        &[
-            ("automatic", Rollback::Automatic),
-            ("group", Rollback::Group),
-        ],
-    );
+    let rollback = rollback(&mut section);
     let tables = Tables::of(&mut section);
     section.finish();
 
     let gates = tables.read(problems);
     let (cluster, service): (crate::names::ClusterName, crate::names::ServiceName) =
         (cluster?, service?);
-    // The names that the ECS console gives to an application and a deployment group that it makes.
-    let application: ApplicationName = match application? {
-        Some(application) => application,
-        None => problems.parse("application", &format!("AppECS-{cluster}-{service}"))?,
-    };
-    let deployment_group: DeploymentGroupName = match deployment_group? {
-        Some(group) => group,
-        None => problems.parse("deployment_group", &format!("DgpECS-{cluster}-{service}"))?,
-    };
+    let place = format!("{cluster}-{service}");
+    let application = or_of_console(application?, "application", "AppECS", &place, problems)?;
+    let deployment_group = or_of_console(
+        deployment_group?,
+        "deployment_group",
+        "DgpECS",
+        &place,
+        problems,
+    )?;
     let gates = gates?;
     Some(Pipeline {
         name: name?,
         repository: repository?,
-        registry: Registry {
-            account: registry_account?,
-            region: registry_region?,
-        },
+        registry: registry?,
         tag: tag?,
         cluster,
         service,
@@ -267,6 +259,36 @@ fn pipeline(place: String, table: Table, problems: &mut Problems) -> Option<Pipe
         test_traffic: gates.test_traffic,
         production_traffic: gates.production_traffic,
         hooks: gates.hooks,
+    })
+}
+
+/// A name, or the one that the ECS console gives to an application or a deployment group that it makes.
+fn or_of_console<T: FromStr<Err: Display>>(
+    given: Option<T>,
+    key: &str,
+    prefix: &str,
+    place: &str,
+    problems: &mut Problems,
+) -> Option<T> {
+    given.or_else(|| problems.parse(key, &format!("{prefix}-{place}")))
+}
+
+fn rollback(section: &mut Section<'_>) -> Option<Rollback> {
+    section.choice(
+        "rollback",
+        &[
+            ("automatic", Rollback::Automatic),
+            ("group", Rollback::Group),
+        ],
+    )
+}
+
+fn registry(section: &mut Section<'_>) -> Option<Registry> {
+    let account = section.optional("registry_account");
+    let region = section.optional("registry_region");
+    Some(Registry {
+        account: account?,
+        region: region?,
     })
 }
 

@@ -32,8 +32,8 @@ fn here() -> Origin {
     Origin::of(&serde_json::Value::Null, &TOPIC.parse().unwrap())
 }
 
-#[test]
-fn a_push_concerns_the_pipelines_of_the_registry_that_it_went_to() {
+/// One repository's name in the stack's own registry, twice, and in three others.
+fn in_five_registries() -> Config {
     let pipeline = |name: &str, more: &str| {
         format!(
             "[[pipeline]]\nname = '{name}'\nrepository = 'shop/web'\ntag = 'latest'\ncluster = 'prod'\nservice = '{name}'\n{more}\n"
@@ -51,7 +51,12 @@ fn a_push_concerns_the_pipelines_of_the_registry_that_it_went_to() {
         pipeline("region", region),
         pipeline("both", &format!("{account}\n{region}")),
     ];
-    let config = Config::parse(&file.concat()).unwrap();
+    Config::parse(&file.concat()).unwrap()
+}
+
+#[test]
+fn a_push_concerns_the_pipelines_of_the_registry_that_it_went_to() {
+    let config = in_five_registries();
     let named = |event: &StartEvent, account: &str, region: &str| {
         let envelope = serde_json::json!({
             "source": "aws.ecr", "detail-type": "ECR Image Action", "account": account, "region": region
