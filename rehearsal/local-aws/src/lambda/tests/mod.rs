@@ -1,6 +1,7 @@
 //! The local Lambda with real processes.
 
 mod function;
+mod sessions;
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
