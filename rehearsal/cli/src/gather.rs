@@ -41,14 +41,21 @@ pub(crate) fn gather(
     };
     let pipelines = pipelines::pipelines(world, &known.pipelines, &aliases);
     let listeners = services::listeners(scenario, world);
+    let deployments = pipelines::deployments(world, &pipelines, &redactor);
     let hooks = happened::hooks(&timeline);
     Record {
-        production_answers: services::production_answers(world, &pipelines, &hooks, &aliases),
+        production_answers: services::production_answers(
+            world,
+            &pipelines,
+            &deployments,
+            &hooks,
+            &aliases,
+        ),
         test_answers: services::test_answers(world, &listeners, &pipelines, &aliases),
         test_listener: services::test_listener(scenario, world),
         health: services::health(world),
         listeners,
-        deployments: pipelines::deployments(world, &pipelines, &redactor),
+        deployments,
         images: pipelines::images(world),
         revisions: pipelines::revisions(world, &known.revisions, &timeline),
         pipelines,

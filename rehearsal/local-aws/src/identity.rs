@@ -29,6 +29,23 @@ pub fn sha256_hex(text: &str) -> String {
         .collect()
 }
 
+/// An id that is always the same for a name.
+pub fn uuid_of(name: &str) -> String {
+    uuid(&sha256_hex(name))
+}
+
+/// A UUID of the first of these hexadecimal digits.
+fn uuid(hex: &str) -> String {
+    format!(
+        "{}-{}-4{}-a{}-{}",
+        &hex[..8],
+        &hex[8..12],
+        &hex[13..16],
+        &hex[17..20],
+        &hex[20..32]
+    )
+}
+
 /// Generates ids in AWS's formats. They are not random, so the same run generates the same ids.
 #[derive(Default)]
 pub struct Ids {
@@ -51,15 +68,7 @@ impl Ids {
 
     /// A UUID.
     pub fn uuid(&self) -> String {
-        let hex = self.next();
-        format!(
-            "{}-{}-4{}-a{}-{}",
-            &hex[..8],
-            &hex[8..12],
-            &hex[13..16],
-            &hex[17..20],
-            &hex[20..32]
-        )
+        uuid(&self.next())
     }
 
     /// 19 decimal digits: the number in `ecs-svc/…`.

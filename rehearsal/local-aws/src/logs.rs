@@ -10,6 +10,8 @@ use std::time::SystemTime;
 /// A line and its time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogEvent {
+    /// Its number among all events of its group, which stays when earlier ones are removed.
+    pub number: u64,
     pub at: SystemTime,
     pub message: String,
 }
@@ -21,6 +23,7 @@ type Streams = BTreeMap<String, Vec<LogEvent>>;
 pub struct LogGroup {
     pub created_at: SystemTime,
     pub streams: Streams,
+    written: u64,
 }
 
 /// All log groups. Cheap to clone; all clones share them.
@@ -40,8 +43,14 @@ impl Logs {
         let group = groups
             .entry(group.to_owned())
             .or_insert_with(|| LogGroup::new(at));
+        let number = group.written;
+        group.written += 1;
         let stream = group.streams.entry(stream.to_owned()).or_default();
-        stream.push(LogEvent { at, message });
+        stream.push(LogEvent {
+            number,
+            at,
+            message,
+        });
         if self.keeps_latest.load(Ordering::Relaxed) {
             group.keep_latest(LATEST_LINES);
         }
@@ -111,6 +120,7 @@ impl LogGroup {
         LogGroup {
             created_at,
             streams: Streams::new(),
+            written: 0,
         }
     }
 }
@@ -120,19 +130,41 @@ impl LogGroup {
 pub enum From {
     Head,
     Tail,
-    /// After this number of events: a forward token.
-    After(usize),
-    /// Before the event with this number: a backward token.
-    Before(usize),
+    /// The event with this number, or the first one after it: a forward token.
+    After(u64),
+    /// The last event before the one with this number: a backward token.
+    Before(u64),
 }
 
-/// The range of `length` events to read: at most `limit`, in order.
-pub fn window(length: usize, limit: usize, from: From) -> std::ops::Range<usize> {
-    match from {
-        From::Head => 0..limit.min(length),
-        From::Tail => length.saturating_sub(limit)..length,
-        From::After(start) => start.min(length)..start.saturating_add(limit).min(length),
-        From::Before(end) => end.min(length).saturating_sub(limit)..end.min(length),
+/// What is read of a stream's events, and from where reading it goes on: tokens name events by their numbers, so that
+/// they hold when the stream's first events are removed.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Window<'e> {
+    pub events: &'e [&'e LogEvent],
+    pub forward: u64,
+    pub backward: u64,
+}
+
+/// At most `limit` of the events, in order.
+pub fn window<'e>(events: &'e [&'e LogEvent], limit: usize, from: From) -> Window<'e> {
+    let length = events.len();
+    let index = |number: u64| events.partition_point(|event| event.number < number);
+    let (start, given) = match from {
+        From::Head => (0, 0),
+        From::Tail => (length.saturating_sub(limit), 0),
+        From::After(number) => (index(number), number),
+        From::Before(number) => (index(number).saturating_sub(limit), number),
+    };
+    let end = match from {
+        From::Head | From::Tail | From::After(_) => start.saturating_add(limit).min(length),
+        From::Before(number) => index(number),
+    };
+    let events = &events[start..end];
+    // At the end of a stream the token is the one that was passed (API Reference, GetLogEvents).
+    Window {
+        events,
+        forward: events.last().map_or(given, |last| last.number + 1),
+        backward: events.first().map_or(given, |first| first.number),
     }
 }
 
@@ -163,20 +195,62 @@ mod tests {
 
     #[test]
     fn windows_of_a_stream() {
-        let cases = [
-            (From::Head, 0..3),
-            (From::Tail, 7..10),
-            (From::After(8), 8..10),
-            (From::After(10), 10..10),
-            (From::After(99), 10..10),
-            (From::Before(7), 4..7),
-            (From::Before(2), 0..2),
-            (From::Before(0), 0..0),
-            (From::Before(99), 7..10),
-        ];
-        for (from, wanted) in cases {
-            assert_eq!(window(10, 3, from), wanted, "{from:?}");
+        // Ten events, of which the first three are gone and every other number is another stream's.
+        let event = |number| LogEvent {
+            number,
+            at: UNIX_EPOCH,
+            message: String::new(),
+        };
+        let kept: Vec<LogEvent> = (3..10).map(|index| event(2 * index)).collect();
+        let kept: Vec<&LogEvent> = kept.iter().collect();
+        for (from, numbers, backward, forward) in [
+            (From::Head, &[6, 8, 10][..], 6, 11),
+            (From::Tail, &[14, 16, 18], 14, 19),
+            (From::After(0), &[6, 8, 10], 6, 11),
+            (From::After(11), &[12, 14, 16], 12, 17),
+            (From::After(17), &[18], 18, 19),
+            (From::After(19), &[], 19, 19),
+            (From::Before(14), &[8, 10, 12], 8, 13),
+            (From::Before(8), &[6], 6, 7),
+            (From::Before(6), &[], 6, 6),
+            (From::Before(99), &[14, 16, 18], 14, 19),
+        ] {
+            let found = window(&kept, 3, from);
+            let read: Vec<u64> = found.events.iter().map(|event| event.number).collect();
+            assert_eq!(read, numbers, "{from:?}");
+            let tokens = (found.backward, found.forward);
+            assert_eq!(tokens, (backward, forward), "{from:?}");
         }
-        assert_eq!(window(2, 3, From::Tail), 0..2);
+        assert_eq!(window(&[], 3, From::Tail).events.len(), 0);
+        assert_eq!(window(&kept[..2], 3, From::Tail).events.len(), 2);
+    }
+
+    #[test]
+    fn a_token_holds_when_the_first_lines_are_removed() {
+        let logs = Logs::default();
+        logs.keep_no_history();
+        let mut token = From::Head;
+        let mut read = Vec::new();
+        for second in 0..1200 {
+            let at = UNIX_EPOCH + Duration::from_secs(second);
+            // A stream that was removed with its last line goes on when it is written again.
+            let stream = if second == 3 || second > 600 {
+                "a"
+            } else {
+                "b"
+            };
+            logs.write("g", stream, second.to_string(), at);
+            let streams = logs.streams("g").unwrap();
+            let Some(events) = streams.get("a") else {
+                continue;
+            };
+            let events: Vec<&LogEvent> = events.iter().collect();
+            let part = window(&events, 100, token);
+            read.extend(part.events.iter().map(|event| event.message.clone()));
+            token = From::After(part.forward);
+        }
+        let written = [3].into_iter().chain(601..1200);
+        let written: Vec<String> = written.map(|second: u32| second.to_string()).collect();
+        assert_eq!(read, written);
     }
 }

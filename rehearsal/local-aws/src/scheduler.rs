@@ -1,7 +1,8 @@
 //! EventBridge Scheduler: schedules that call a function.
 //!
 //! A schedule fires exactly on time, where AWS guarantees only the minute. It is not documented whether AWS accepts a
-//! time in the past; here it is accepted and fires at once. A rate first fires one period after its start (inferred).
+//! time in the past; here it is accepted and fires at once. Nor is it documented when a rate without `StartDate` calls
+//! after an update; here it counts from the update, which alone causes no call.
 
 mod cron;
 mod expression;
@@ -29,7 +30,7 @@ pub struct Schedule {
     pub due: Option<SystemTime>,
     /// How much later than its time it calls: all of its flexible time window.
     pub delay: Duration,
-    /// `EndDate`: it does not call after that.
+    /// `EndDate`: it does not call after that. None of a one-time schedule, which ignores it.
     pub until: Option<SystemTime>,
     pub function: String,
     pub role: String,
@@ -61,6 +62,22 @@ impl Schedule {
     pub fn is_repeated_by(&self, members: &Value) -> bool {
         !members["ClientToken"].is_null() && self.members == *members
     }
+
+    /// The call of a time of its expression; none after `EndDate`, and none where it would be beyond every clock.
+    fn call(&self, due: Option<SystemTime>) -> Option<ScheduledCall> {
+        let due = due.filter(|due| self.until.is_none_or(|until| *due <= until))?;
+        let at = due.checked_add(self.delay)?;
+        Some(ScheduledCall { due, at })
+    }
+}
+
+/// A call that a schedule will make.
+#[derive(Debug, PartialEq, Eq)]
+struct ScheduledCall {
+    /// The time of the expression, from which a rate counts.
+    due: SystemTime,
+    /// `due`, and the delay of the flexible time window.
+    at: SystemTime,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +135,7 @@ impl Scheduler {
         Ok(())
     }
 
-    /// What happens to a schedule that will not call again.
+    /// What happens to a schedule that will not call again, even if it never called.
     fn end(&self, schedule: &Schedule) {
         let is_there = self.find(&schedule.name).as_ref() == Some(schedule);
         if schedule.after == AfterCompletion::Delete && is_there {
@@ -161,21 +178,20 @@ fn call_when_due(scheduler: &Arc<Scheduler>, schedule: Schedule) {
     if schedule.state == State::Disabled {
         return;
     }
+    let mut next = schedule.call(schedule.due);
+    if next.is_none() {
+        scheduler.end(&schedule);
+        return;
+    }
     let kept = scheduler.clone();
     scheduler.context.background.spawn(async move {
-        let mut next = schedule.due;
-        while let Some(due) = next {
-            if schedule.until.is_some_and(|until| due > until) {
-                // Completed without a call.
-                kept.end(&schedule);
-                return;
-            }
+        while let Some(call) = next {
             // Patient, because the schedule may be due in years, and the clock must not jump there.
-            kept.context.clock.wait_until(due + schedule.delay).await;
+            kept.context.clock.wait_until(call.at).await;
             if kept.find(&schedule.name).as_ref() != Some(&schedule) {
                 return;
             }
-            next = schedule.expression.next_after(due);
+            next = schedule.call(schedule.expression.next_after(call.due));
             if next.is_none() {
                 kept.end(&schedule);
             }
@@ -192,9 +208,8 @@ mod tests {
 
     use super::*;
 
-    #[test]
-    fn a_repeated_request_is_recognized_by_its_token() {
-        let schedule = |members: Value| Schedule {
+    fn schedule(members: Value) -> Schedule {
+        Schedule {
             name: "once".to_owned(),
             members,
             expression: Expression::Once(UNIX_EPOCH),
@@ -208,7 +223,44 @@ mod tests {
             state: State::Enabled,
             created_at: UNIX_EPOCH,
             changed_at: UNIX_EPOCH,
-        };
+        }
+    }
+
+    #[test]
+    fn a_call_is_late_by_the_window_and_there_is_none_after_the_end_of_the_schedule_or_of_time() {
+        let seconds = |seconds: u64| UNIX_EPOCH + Duration::from_secs(seconds);
+        let last = (0..64).rev().fold(UNIX_EPOCH, |last, power| {
+            let longer = last.checked_add(Duration::from_secs(1 << power));
+            longer.unwrap_or(last)
+        });
+        for (due, delay, until, at) in [
+            (Some(seconds(60)), 0, None, Some(seconds(60))),
+            (Some(seconds(60)), 120, None, Some(seconds(180))),
+            // The window may end after `EndDate`.
+            (
+                Some(seconds(60)),
+                120,
+                Some(seconds(60)),
+                Some(seconds(180)),
+            ),
+            (Some(seconds(60)), 120, Some(seconds(59)), None),
+            (Some(last), 0, None, Some(last)),
+            (Some(last), 1, None, None),
+            (None, 0, None, None),
+        ] {
+            let delay = Duration::from_secs(delay);
+            let given = Schedule {
+                delay,
+                until,
+                ..schedule(json!({}))
+            };
+            let expected = due.zip(at).map(|(due, at)| ScheduledCall { due, at });
+            assert_eq!(given.call(due), expected, "{due:?} {delay:?} {until:?}");
+        }
+    }
+
+    #[test]
+    fn a_repeated_request_is_recognized_by_its_token() {
         let request = json!({ "Name": "once", "ClientToken": "a" });
         assert!(schedule(request.clone()).is_repeated_by(&request));
         assert!(!schedule(request).is_repeated_by(&json!({ "Name": "once", "ClientToken": "b" })));

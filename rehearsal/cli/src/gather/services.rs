@@ -11,8 +11,8 @@ use local_aws::elb::Answering;
 use local_aws::timeline::ListenerKind;
 use local_aws::world::World;
 use record::{
-    Answered, Answerer, AtEnd, HealthChange, HookCall, Listeners, Pipeline, Request, TestAnswer,
-    TestTrafficGate,
+    Answered, Answerer, AtEnd, Deployment, HealthChange, HookCall, Listeners, Pipeline, Request,
+    TestAnswer, TestTrafficGate,
 };
 
 use super::aliases::Aliases;
@@ -156,60 +156,99 @@ pub(super) fn test_answers(
     let mut listeners: Vec<&String> = of_services.chain(of_pipelines).collect();
     listeners.sort_unstable();
     listeners.dedup();
+    let answers = Answers::of(world, aliases);
     let listeners = listeners.into_iter();
     listeners
-        .flat_map(|listener| answers(world, listener, aliases))
+        .flat_map(|listener| answers.of_listener(listener))
         .collect()
 }
 
-/// The responses of production listeners from a call of the hook that checks them until its last answer: what people got
-/// before and after is counted elsewhere.
+/// The responses of a deployment's production listener from a call of the hook that checks them until its last answer: what
+/// people got before and after is counted elsewhere.
 pub(super) fn production_answers(
     world: &World,
     pipelines: &[Pipeline],
+    deployments: &[Deployment],
     hooks: &[HookCall],
     aliases: &Aliases,
 ) -> Vec<TestAnswer> {
-    let checked = hooks
-        .iter()
-        .filter(|hook| hook.lifecycle_event == "AfterAllowTraffic")
-        .filter_map(|hook| Some((hook.called_at, hook.answers.last()?.at)));
-    let checked: Vec<(SystemTime, SystemTime)> = checked.collect();
-    let gates = pipelines.iter();
-    let gates = gates.filter_map(|one| one.production_traffic.as_ref());
-    let mut listeners: Vec<&String> = gates.filter_map(|gate| gate.listener.as_ref()).collect();
-    listeners.sort_unstable();
-    listeners.dedup();
-    let listeners = listeners.into_iter();
-    listeners
-        .flat_map(|listener| answers(world, listener, aliases))
-        .filter(|answer| {
-            let mut checked = checked.iter();
-            checked.any(|(from, until)| answer.asked_at >= *from && answer.at <= *until)
-        })
-        .collect()
+    let checked = checked(pipelines, deployments, hooks).into_iter();
+    let answers = Answers::of(world, aliases);
+    let of_listener = |(listener, windows): (&str, Vec<Window>)| {
+        let mut given = answers.of_listener(listener);
+        given.retain(|answer| {
+            let mut windows = windows.iter();
+            windows.any(|(from, until)| answer.asked_at >= *from && answer.at <= *until)
+        });
+        given
+    };
+    checked.flat_map(of_listener).collect()
 }
 
-fn answers(world: &World, listener: &str, aliases: &Aliases) -> Vec<TestAnswer> {
-    let served = world.ecs.read(|state| state.served.clone());
-    let answers = world.load_balancers.answers(listener).into_iter();
-    let answers = answers.map(|answer| TestAnswer {
-        listener: listener.to_owned(),
-        asked_at: answer.asked_at,
-        at: answer.at,
-        address: answer.address.to_string(),
-        path: aliases.path(&answer.path),
-        status: answer.status,
-        version: answer.version,
-        by: match answer.by {
-            Some(target) => {
-                let (task, deployment) = task(&served, &target, answer.asked_at);
-                Answerer::Task { task, deployment }
-            }
-            None => Answerer::LoadBalancer,
-        },
-    });
-    answers.collect()
+/// From and until.
+type Window = (SystemTime, SystemTime);
+
+/// When each production listener was checked for a deployment of its own pipeline.
+fn checked<'p>(
+    pipelines: &'p [Pipeline],
+    deployments: &[Deployment],
+    hooks: &[HookCall],
+) -> BTreeMap<&'p str, Vec<Window>> {
+    let mut checked: BTreeMap<&str, Vec<Window>> = BTreeMap::new();
+    let of_production = |hook: &&HookCall| hook.lifecycle_event == "AfterAllowTraffic";
+    for hook in hooks.iter().filter(of_production) {
+        let listener = || {
+            let mut deployments = deployments.iter();
+            let of_hook = deployments.find(|deployment| deployment.id == hook.deployment)?;
+            let mut pipelines = pipelines.iter();
+            let pipeline = pipelines.find(|pipeline| pipeline.group() == of_hook.group())?;
+            pipeline.production_traffic.as_ref()?.listener.as_deref()
+        };
+        if let (Some(listener), Some(last)) = (listener(), hook.answers.last()) {
+            let windows = checked.entry(listener).or_default();
+            windows.push((hook.called_at, last.at));
+        }
+    }
+    checked
+}
+
+/// The responses of listeners, and which task was behind each target.
+struct Answers<'w> {
+    world: &'w World,
+    aliases: &'w Aliases,
+    served: Vec<Served>,
+}
+
+impl<'w> Answers<'w> {
+    fn of(world: &'w World, aliases: &'w Aliases) -> Answers<'w> {
+        let served = world.ecs.read(|state| state.served.clone());
+        Answers {
+            world,
+            aliases,
+            served,
+        }
+    }
+
+    fn of_listener(&self, listener: &str) -> Vec<TestAnswer> {
+        let answers = self.world.load_balancers.answers(listener).into_iter();
+        let answers = answers.map(|answer| TestAnswer {
+            listener: listener.to_owned(),
+            asked_at: answer.asked_at,
+            at: answer.at,
+            address: answer.address.to_string(),
+            path: self.aliases.path(&answer.path),
+            status: answer.status,
+            version: answer.version,
+            by: match answer.by {
+                Some(target) => {
+                    let (task, deployment) = task(&self.served, &target, answer.asked_at);
+                    Answerer::Task { task, deployment }
+                }
+                None => Answerer::LoadBalancer,
+            },
+        });
+        answers.collect()
+    }
 }
 
 pub(super) fn health(world: &World) -> Vec<HealthChange> {
@@ -236,5 +275,109 @@ fn task(served: &[Served], target: &Answering, at: SystemTime) -> (String, Optio
     match served.iter().rev().find(is_it) {
         Some(served) => (served.task.clone(), served.deployment.clone()),
         None => (format!("target {}:{}", target.id, target.port), None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use record::{By, End, HookAnswer};
+
+    use super::*;
+
+    fn at(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    fn gate(listener: &str) -> TestTrafficGate {
+        TestTrafficGate {
+            settle_seconds: 0,
+            requests: Vec::new(),
+            listener: Some(listener.to_owned()),
+            addresses: Vec::new(),
+        }
+    }
+
+    fn pipeline(group: &str, production: Option<&str>) -> Pipeline {
+        Pipeline {
+            name: group.to_owned(),
+            repository: "shop/web".to_owned(),
+            tag: "latest".to_owned(),
+            application: "shop".to_owned(),
+            deployment_group: group.to_owned(),
+            migration: None,
+            test_traffic: gate("test"),
+            production_traffic: production.map(gate),
+            ran_first: None,
+            runs: None,
+        }
+    }
+
+    fn deployment(id: &str, group: &str) -> Deployment {
+        Deployment {
+            id: id.to_owned(),
+            service: group.to_owned(),
+            application: "shop".to_owned(),
+            deployment_group: group.to_owned(),
+            by: By::Greenlight,
+            pipeline_digest: None,
+            created_at: at(0),
+            ended_at: None,
+            end: End::Told,
+            creator: "user".to_owned(),
+            revision: String::new(),
+            image_digest: None,
+            status: "Succeeded".to_owned(),
+            error: None,
+            lifecycle_events: Vec::new(),
+        }
+    }
+
+    fn hook(deployment: &str, lifecycle_event: &str, from: u64, answers: &[u64]) -> HookCall {
+        let answer = |second: &u64| HookAnswer {
+            at: at(*second),
+            status: "Succeeded".to_owned(),
+            function: None,
+            wanted: None,
+        };
+        HookCall {
+            deployment: deployment.to_owned(),
+            lifecycle_event: lifecycle_event.to_owned(),
+            called_at: at(from),
+            answers: answers.iter().map(answer).collect(),
+        }
+    }
+
+    #[test]
+    fn a_listener_is_checked_while_the_hooks_of_its_own_deployments_run() {
+        let pipelines = [
+            pipeline("web", Some("web")),
+            pipeline("admin", Some("admin")),
+            pipeline("jobs", None),
+        ];
+        let deployments = [
+            deployment("d-1", "web"),
+            deployment("d-2", "admin"),
+            deployment("d-3", "web"),
+            deployment("d-4", "jobs"),
+            deployment("d-5", "other"),
+        ];
+        let hooks = [
+            hook("d-1", "AfterAllowTraffic", 10, &[20, 30]),
+            hook("d-1", "AfterAllowTestTraffic", 1, &[2]),
+            hook("d-2", "AfterAllowTraffic", 25, &[40]),
+            hook("d-3", "AfterAllowTraffic", 50, &[60]),
+            hook("d-3", "AfterAllowTraffic", 70, &[]),
+            hook("d-4", "AfterAllowTraffic", 1, &[99]),
+            hook("d-5", "AfterAllowTraffic", 1, &[99]),
+            hook("d-missing", "AfterAllowTraffic", 1, &[99]),
+        ];
+        let windows = checked(&pipelines, &deployments, &hooks);
+        let expected = [
+            ("admin", vec![(at(25), at(40))]),
+            ("web", vec![(at(10), at(30)), (at(50), at(60))]),
+        ];
+        assert_eq!(windows, BTreeMap::from(expected));
     }
 }

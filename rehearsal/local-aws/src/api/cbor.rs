@@ -194,17 +194,24 @@ fn simple(rest: &mut &[u8], info: u8) -> Result<Value, NotCbor> {
         22 | 23 => Value::Null,
         25 => {
             let bytes = take(rest, 2)?;
-            json!(half(u16::from_be_bytes([bytes[0], bytes[1]])))
+            finite(half(u16::from_be_bytes([bytes[0], bytes[1]])))?
         }
         26 => {
             let bytes = take(rest, 4)?.try_into().map_err(|_| NotCbor)?;
-            json!(f64::from(f32::from_be_bytes(bytes)))
+            finite(f64::from(f32::from_be_bytes(bytes)))?
         }
-        27 => json!(f64::from_be_bytes(
-            take(rest, 8)?.try_into().map_err(|_| NotCbor)?
-        )),
+        27 => {
+            let bytes = take(rest, 8)?.try_into().map_err(|_| NotCbor)?;
+            finite(f64::from_be_bytes(bytes))?
+        }
         _ => return Err(NotCbor),
     })
+}
+
+/// No member of an operation here takes NaN or an infinity, and JSON has neither.
+fn finite(number: f64) -> Result<Value, NotCbor> {
+    let number = Number::from_f64(number).ok_or(NotCbor)?;
+    Ok(Value::Number(number))
 }
 
 /// A half-precision number (RFC 8949, appendix D).
@@ -296,6 +303,16 @@ mod tests {
             &[0xc2, 0x41, 1],
             &[0, 0],
             &[0x9b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
+            &[0xf9, 0x7c, 0x00],
+            &[0xf9, 0xfc, 0x00],
+            &[0xf9, 0x7e, 0x00],
+            &[0xfa, 0x7f, 0x80, 0x00, 0x00],
+            &[0xfa, 0xff, 0x80, 0x00, 0x00],
+            &[0xfa, 0x7f, 0xc0, 0x00, 0x00],
+            &[0xfb, 0x7f, 0xf0, 0, 0, 0, 0, 0, 0],
+            &[0xfb, 0xff, 0xf0, 0, 0, 0, 0, 0, 0],
+            &[0xfb, 0x7f, 0xf8, 0, 0, 0, 0, 0, 0],
+            &[0xa1, 0x61, b'n', 0xf9, 0x7e, 0x00],
             &[0x5b, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
             &[0xbb, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff],
             &deep,

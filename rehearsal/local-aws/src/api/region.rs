@@ -1,4 +1,5 @@
-//! Calls that are signed for another Region than the one that the rehearsal has.
+//! Calls that are signed for another Region than the one that the rehearsal has, or name something of another one where
+//! every operation of a service answers that in the same way.
 
 use serde_json::Value;
 
@@ -8,9 +9,24 @@ use super::request::Request;
 use super::service::{Protocol, Service};
 use crate::identity::REGION;
 
+/// The members in which ECS's operations name things that are in a Region.
+const OF_ECS: [&str; 6] = [
+    "cluster",
+    "service",
+    "services",
+    "taskDefinition",
+    "task",
+    "tasks",
+];
+
 /// Refuses a call for another Region. A resource of this Region that it names is answered as that Region would, where
 /// that is recorded; otherwise this Region's endpoint refuses the signature.
 pub(super) fn check(request: &Request, signed: Option<&str>) -> Result<(), ApiError> {
+    if request.service == Service::Ecs && is_elsewhere(&request.members, signed.unwrap_or(REGION)) {
+        // Public programs report this sentence.
+        let message = "Invalid Region in ARN";
+        return Err(ApiError::new("InvalidParameterException", message));
+    }
     let Some(other) = signed.filter(|signed| *signed != REGION) else {
         return Ok(());
     };
@@ -47,6 +63,18 @@ pub(super) fn check(request: &Request, signed: Option<&str>) -> Result<(), ApiEr
     }
 }
 
+/// Whether a call to ECS names something of another Region than the one that it is for.
+fn is_elsewhere(members: &Value, asked: &str) -> bool {
+    let values = OF_ECS.iter().filter_map(|member| members.get(*member));
+    let values = values.flat_map(|value| match value.as_array() {
+        Some(items) => items.as_slice(),
+        None => std::slice::from_ref(value),
+    });
+    let arns = values.filter_map(Value::as_str);
+    let mut arns = arns.filter(|arn| arn.split(':').nth(2) == Some("ecs"));
+    arns.any(|arn| region_of(arn).is_some_and(|region| region != asked))
+}
+
 fn region_of(arn: &str) -> Option<&str> {
     arn.strip_prefix("arn:")?.split(':').nth(2)
 }
@@ -80,6 +108,35 @@ mod tests {
         };
         let error = check(&request, Some(region)).err()?;
         Some((error.code.into_owned(), error.message))
+    }
+
+    #[test]
+    fn ecs_refuses_an_arn_of_another_region_than_the_call_is_for() {
+        let arn = |region: &str| format!("arn:aws:ecs:{region}:111122223333:some/prod");
+        for (member, list) in [
+            ("cluster", false),
+            ("service", false),
+            ("services", true),
+            ("taskDefinition", false),
+            ("task", false),
+            ("tasks", true),
+        ] {
+            let naming = |region: &str| match list {
+                false => json!({ member: arn(region) }),
+                true => json!({ member: ["web", arn(region)] }),
+            };
+            for (named, asked) in [("us-east-1", REGION), (REGION, "us-east-1")] {
+                let refused = refused(Service::Ecs, naming(named), asked);
+                let expected = ("InvalidParameterException", "Invalid Region in ARN");
+                let expected = (expected.0.to_owned(), expected.1.to_owned());
+                assert_eq!(refused, Some(expected), "{member} {named}");
+            }
+            assert_eq!(refused(Service::Ecs, naming(REGION), REGION), None);
+            let (code, _) = refused(Service::Ecs, naming("us-east-1"), "us-east-1").unwrap();
+            assert_eq!(code, "InvalidSignatureException", "{member}");
+        }
+        let other = json!({ "cluster": "prod", "tasks": ["arn:", 1], "service": "arn:aws:sns:us-east-1:1:t" });
+        assert_eq!(refused(Service::Ecs, other, REGION), None);
     }
 
     #[test]

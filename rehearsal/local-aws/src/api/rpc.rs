@@ -2,11 +2,17 @@
 //! JSON and answered as one, and its answer is translated back.
 
 use axum::body::{Body, Bytes, to_bytes};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::cbor::{self, NotCbor};
+use super::error::ApiError;
+use super::operations;
+use super::service::{Protocol, Service};
+
+/// The services whose models name this protocol.
+const SPEAKING: [Service; 2] = [Service::CloudWatch, Service::CodeDeploy];
 
 /// A call in this protocol, as a JSON service gets it.
 pub(super) struct Translated {
@@ -17,6 +23,7 @@ pub(super) struct Translated {
 
 /// Translates a call; `None` if it is in another protocol.
 pub(super) fn translate(
+    method: &Method,
     uri: &Uri,
     headers: &HeaderMap,
     body: &Bytes,
@@ -30,6 +37,11 @@ pub(super) fn translate(
         .strip_prefix("/service/")?
         .split_once("/operation/")?;
     let target = HeaderValue::from_str(&format!("{service}.{operation}")).ok()?;
+    let speaks = |known: &Service| known.wire_name() == Some(service);
+    if method != Method::POST || !SPEAKING.iter().any(speaks) {
+        let what = format!("{method} {service}.{operation} in RPC v2 with CBOR");
+        return Some(Err(refused(&operations::unknown(Protocol::Json, &what))));
+    }
     let members = match body.is_empty() {
         true => Ok(json!({})),
         false => cbor::decode(body),
@@ -46,10 +58,15 @@ pub(super) fn translate(
         }
         Err(NotCbor) => {
             let message = "the request's body is not a CBOR map";
-            let error = json!({ "__type": "SerializationException", "message": message });
-            Err(rendered(StatusCode::BAD_REQUEST, HeaderMap::new(), &error))
+            Err(refused(&ApiError::new("SerializationException", message)))
         }
     })
+}
+
+fn refused(error: &ApiError) -> Response {
+    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::BAD_REQUEST);
+    let error = json!({ "__type": error.code, "message": error.message });
+    rendered(status, HeaderMap::new(), &error)
 }
 
 /// Translates the answer of a JSON service.
@@ -96,16 +113,19 @@ mod tests {
         let uri: Uri = uri.parse().unwrap();
         let members = json!({ "deploymentId": "d-1" });
         let body = Bytes::from(cbor::encode(&members, &|_| false));
-        let call = translate(&uri, &headers("rpc-v2-cbor"), &body);
+        let post = |uri: &Uri, headers: &HeaderMap, body: &Bytes| {
+            translate(&Method::POST, uri, headers, body)
+        };
+        let call = post(&uri, &headers("rpc-v2-cbor"), &body);
         let call = call.unwrap().ok().unwrap();
         assert_eq!(
             call.headers["x-amz-target"],
             "CodeDeploy_20141006.GetDeployment"
         );
         assert_eq!(call.body, members.to_string().as_bytes());
-        assert!(translate(&uri, &headers("rpc-v2-json"), &body).is_none());
-        assert!(translate(&uri, &HeaderMap::new(), &body).is_none());
-        let broken = translate(&uri, &headers("rpc-v2-cbor"), &Bytes::from_static(b"{"));
+        assert!(post(&uri, &headers("rpc-v2-json"), &body).is_none());
+        assert!(post(&uri, &HeaderMap::new(), &body).is_none());
+        let broken = post(&uri, &headers("rpc-v2-cbor"), &Bytes::from_static(b"{"));
         assert_eq!(broken.unwrap().err().unwrap().status(), 400);
 
         let answered = (
@@ -121,5 +141,27 @@ mod tests {
             cbor::decode(&body),
             Ok(json!({ "__type": "A", "message": "b" }))
         );
+    }
+
+    #[tokio::test]
+    async fn only_the_services_that_speak_it_are_called_and_only_with_post() {
+        let body = Bytes::from(cbor::encode(&json!({}), &|_| false));
+        let speaking = [Service::CloudWatch, Service::CodeDeploy];
+        for service in Service::ALL {
+            let name = service.wire_name().unwrap_or("Unnamed");
+            let uri = format!("/service/{name}/operation/Any").parse().unwrap();
+            for method in [Method::POST, Method::GET, Method::PUT] {
+                let call = translate(&method, &uri, &headers("rpc-v2-cbor"), &body).unwrap();
+                if method == Method::POST && speaking.contains(&service) {
+                    assert!(call.is_ok(), "{service:?}");
+                    continue;
+                }
+                let answer = call.err().unwrap();
+                assert_eq!(answer.status(), 400, "{method} {service:?}");
+                let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+                let error = cbor::decode(&body).unwrap();
+                assert_eq!(error["__type"], "UnknownOperationException", "{error}");
+            }
+        }
     }
 }

@@ -49,7 +49,7 @@ async fn answer(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    match rpc::translate(&uri, &headers, &body) {
+    match rpc::translate(&method, &uri, &headers, &body) {
         None => answer_call(api, method, uri, headers, body).await,
         Some(Ok(call)) => {
             let answer = answer_call(api, method, call.uri, call.headers, call.body).await;

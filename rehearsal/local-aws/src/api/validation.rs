@@ -4,6 +4,8 @@
 //! look at anything else, and state every violation in one sentence (recorded answers). The constraints are those of
 //! AWS's published models.
 
+use std::fmt::Display;
+
 use super::error::ApiError;
 
 /// What was found of one request.
@@ -22,7 +24,13 @@ impl Violations {
     }
 
     /// A number that must be between both limits.
-    pub fn range(self, at: &str, value: Option<i64>, least: i64, most: i64) -> Violations {
+    pub fn range<N: PartialOrd + Display>(
+        self,
+        at: &str,
+        value: Option<N>,
+        least: N,
+        most: N,
+    ) -> Violations {
         match value {
             Some(value) if value < least => self.is(
                 at,
@@ -41,14 +49,14 @@ impl Violations {
     /// A text's number of characters.
     pub fn length(self, at: &str, value: Option<&str>, least: usize, most: usize) -> Violations {
         let Some(value) = value else { return self };
-        self.size(at, value, value.chars().count(), least, most)
+        self.size(at, || value.to_owned(), value.chars().count(), least, most)
     }
 
     /// The number of a list's elements. AWS quotes the list in Java's notation.
     pub fn size(
         self,
         at: &str,
-        written: &str,
+        written: impl FnOnce() -> String,
         size: usize,
         least: usize,
         most: usize,
@@ -58,7 +66,7 @@ impl Violations {
             size if size > most => format!("less than or equal to {most}"),
             _ => return self,
         };
-        self.is(at, written, &format!("Member must have length {limit}"))
+        self.is(at, &written(), &format!("Member must have length {limit}"))
     }
 
     /// A text that must match the model's pattern; `fits` is what the pattern says.
@@ -123,6 +131,13 @@ pub fn not_null(member: &str) -> String {
     )
 }
 
+/// A member as these sentences name it: `NamePrefix` is `namePrefix`.
+pub fn member(name: &str) -> String {
+    let mut rest = name.chars();
+    let first = rest.next().map(|first| first.to_ascii_lowercase());
+    first.into_iter().chain(rest).collect()
+}
+
 /// Whether a text has only letters, digits and these characters: what most patterns of AWS's models say.
 pub fn is_of(text: &str, others: &str) -> bool {
     let fits = |character: char| character.is_ascii_alphanumeric() || others.contains(character);
@@ -149,6 +164,11 @@ mod tests {
         let plain = |text: &str| is_of(text, "-_.");
         let cases = [
             (some().range("limit", None, 1, 50), ""),
+            (some().range("startDate", Some(1.5), 0.0, 2.0), ""),
+            (
+                some().range("startDate", Some(2.5), 0.0, 2.0),
+                "Value '2.5' at 'startDate' failed to satisfy constraint: Member must have value less than or equal to 2",
+            ),
             (some().range("limit", Some(50), 1, 50), ""),
             (
                 some().range("limit", Some(10_001), 1, 10_000),
@@ -184,6 +204,26 @@ mod tests {
             };
             assert_eq!(sentence(violations), expected);
         }
+    }
+
+    #[test]
+    fn members_begin_with_a_small_letter() {
+        for (name, expected) in [("NamePrefix", "namePrefix"), ("Rule", "rule"), ("", "")] {
+            assert_eq!(member(name), expected);
+        }
+    }
+
+    /// A list is written only for the sentence about it.
+    #[test]
+    fn what_fits_is_not_written() {
+        let unwritten = || -> String { unreachable!("the list fits") };
+        assert!(some().size("entries", unwritten, 10, 1, 10).check().is_ok());
+        let written = some().size("entries", || "[a, b]".to_owned(), 2, 1, 1);
+        assert_eq!(
+            sentence(written),
+            "1 validation error detected: Value '[a, b]' at 'entries' failed to satisfy constraint: Member must have length \
+             less than or equal to 1"
+        );
     }
 
     /// Recorded: CreateConnection of EventBridge.

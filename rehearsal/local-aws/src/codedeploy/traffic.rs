@@ -82,7 +82,7 @@ pub struct ForeignConfig {
 
 /// The configurations that AWS predefines for servers and for Lambda (CodeDeploy User Guide, "Working with deployment
 /// configurations").
-pub fn predefined_elsewhere() -> Vec<ForeignConfig> {
+pub fn all_predefined_elsewhere() -> Vec<ForeignConfig> {
     let named = |name: &str, platform, how| ForeignConfig {
         name: format!("CodeDeployDefault.{name}"),
         platform,
@@ -122,6 +122,12 @@ pub fn predefined_elsewhere() -> Vec<ForeignConfig> {
         named(&name, "Lambda", routing(linear))
     }));
     all
+}
+
+/// The one of them that has this name.
+pub fn predefined_elsewhere(name: &str) -> Option<ForeignConfig> {
+    let mut all = all_predefined_elsewhere().into_iter();
+    all.find(|found| found.name == name)
 }
 
 impl Routing {

@@ -61,9 +61,7 @@ fn make(ecs: &Ecs, state: &mut State, launch: Launch) -> Result<Task, NoPlace> {
     state.launched_ever += 1;
     if state.forgets_tasks {
         let now = ecs.context.clock.now();
-        state
-            .tasks
-            .retain(|task| task.stopped_at.is_none() || task.is_shown(now));
+        state.tasks.retain(|task| !task.is_expired(now));
     }
     let (id, now) = (ecs.context.ids.hexadecimal(), ecs.context.clock.now());
     let text = |member: &str| {

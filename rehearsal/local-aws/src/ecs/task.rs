@@ -165,8 +165,13 @@ impl Task {
 
     /// Whether the API returns the task: a new one may be missing at first, and a stopped one expires.
     pub fn is_shown(&self, now: SystemTime) -> bool {
-        let forgotten = |at: SystemTime| now >= at + SHOWN_AFTER_STOP;
-        now >= self.visible_from && !self.stopped_at.is_some_and(forgotten)
+        now >= self.visible_from && !self.is_expired(now)
+    }
+
+    /// Whether the task stopped so long ago that no response has it any more.
+    pub fn is_expired(&self, now: SystemTime) -> bool {
+        self.stopped_at
+            .is_some_and(|at| now >= at + SHOWN_AFTER_STOP)
     }
 
     /// The task's target id: address or container instance, and port.
@@ -273,6 +278,8 @@ mod tests {
         };
         for (seconds, shown) in [(0, false), (5, true), (3699, true), (3700, false)] {
             assert_eq!(task.is_shown(at(seconds)), shown, "{seconds}");
+            // A task that is not shown yet is still to come.
+            assert_eq!(task.is_expired(at(seconds)), seconds == 3700, "{seconds}");
         }
     }
 

@@ -260,6 +260,12 @@ impl LoadBalancers {
         state.target_groups.iter().map(describe).collect()
     }
 
+    /// The port of a target that is registered without one.
+    pub fn target_group_port(&self, arn: &str) -> Option<u16> {
+        let mut state = self.inner.lock();
+        state.target_group(arn).map(|group| group.settings.port)
+    }
+
     pub fn listeners(&self) -> Vec<ListenerDescription> {
         self.inner
             .lock()

@@ -26,9 +26,10 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use crate::clock::Clock;
 use crate::context::Context;
 use crate::iam::Iam;
-use crate::identity::{Ids, arn};
+use crate::identity::{ACCOUNT, Ids, REGION, arn};
 use crate::lambda::call_latency::CallLatency;
 use crate::lambda::environment::Environment;
+use crate::lambda::name::FunctionName;
 use crate::logs::Logs;
 use crate::timeline::Timeline;
 
@@ -162,12 +163,13 @@ impl Lambda {
     /// Finds a function by name, partial ARN or ARN. Functions have no versions or aliases here, so `$LATEST` is the
     /// only valid qualifier.
     pub fn find(&self, name_or_arn: &str) -> Option<Function> {
-        let unqualified = name_or_arn.strip_suffix(":$LATEST").unwrap_or(name_or_arn);
-        let is_meant = |function: &&Function| {
-            let arn = function.arn();
-            let partial = format!("{}:function:{}", crate::identity::ACCOUNT, function.name);
-            [function.name.as_str(), &arn, &partial].contains(&unqualified)
-        };
+        let named = FunctionName::parse(name_or_arn)?;
+        let is_here = named.region.is_none_or(|region| region == REGION)
+            && named.account.is_none_or(|account| account == ACCOUNT)
+            && named
+                .qualifier
+                .is_none_or(|qualifier| qualifier == "$LATEST");
+        let is_meant = |function: &&Function| is_here && function.name == named.name;
         let declared = self.inner.functions.iter().find(is_meant).cloned();
         declared.or_else(|| {
             let state = self.inner.lock();

@@ -31,6 +31,43 @@ impl Expression {
         inside("cron").and_then(Cron::parse).map(Expression::Cron)
     }
 
+    /// The first time, `now` being when the schedule is created and `start` its `StartDate`. A cron expression's is on or
+    /// after `StartDate` (EventBridge Scheduler API Reference, CreateSchedule); a rate's is `StartDate` itself, and at once
+    /// without one (User Guide, "Rate-based schedules"). That a rate keeps counting from a `StartDate` that is past is
+    /// inferred.
+    pub fn first(&self, start: Option<SystemTime>, now: SystemTime) -> Option<SystemTime> {
+        match self {
+            // Scheduler ignores the `StartDate` of a one-time schedule.
+            Expression::Once(moment) => Some(*moment),
+            Expression::Every(period) => {
+                let start = start.unwrap_or(now);
+                let since = now.duration_since(start).unwrap_or_default();
+                let periods = since.as_nanos().div_ceil(period.as_nanos());
+                let seconds = u128::from(period.as_secs()).checked_mul(periods)?;
+                start.checked_add(Duration::from_secs(u64::try_from(seconds).ok()?))
+            }
+            Expression::Cron(_) => match start.filter(|start| *start > now) {
+                Some(start) => self.next_after(start.checked_sub(Duration::from_nanos(1))?),
+                None => self.next_after(now),
+            },
+        }
+    }
+
+    /// The first time after an update of the schedule at `now`. A rate without `StartDate` counts from the update: AWS
+    /// documents a call at once for a new schedule only.
+    pub fn first_after_update(
+        &self,
+        start: Option<SystemTime>,
+        now: SystemTime,
+    ) -> Option<SystemTime> {
+        match (self, start) {
+            (Expression::Every(_), None) => self.next_after(now),
+            (Expression::Once(_) | Expression::Every(_) | Expression::Cron(_), _) => {
+                self.first(start, now)
+            }
+        }
+    }
+
     /// The next time after this moment; a rate counts from there.
     pub fn next_after(&self, moment: SystemTime) -> Option<SystemTime> {
         match self {
@@ -119,6 +156,36 @@ mod tests {
             "every(1 hour)",
         ] {
             assert_eq!(Expression::parse(expression), None, "{expression}");
+        }
+    }
+
+    #[test]
+    fn the_first_time_is_on_or_after_the_start() {
+        let at = |seconds: u64| UNIX_EPOCH + Duration::from_secs(seconds);
+        let now = 600;
+        for (expression, start, expected) in [
+            ("rate(5 minutes)", None, Some(600)),
+            ("rate(5 minutes)", Some(601), Some(601)),
+            ("rate(5 minutes)", Some(600), Some(600)),
+            ("rate(5 minutes)", Some(300), Some(600)),
+            ("rate(5 minutes)", Some(301), Some(601)),
+            ("rate(5 minutes)", Some(299), Some(899)),
+            ("rate(200000000000000 days)", Some(599), None),
+            ("cron(0/5 * * * ? *)", None, Some(900)),
+            ("cron(0/5 * * * ? *)", Some(1), Some(900)),
+            ("cron(0/5 * * * ? *)", Some(900), Some(900)),
+            ("cron(0/5 * * * ? *)", Some(901), Some(1200)),
+            ("at(1970-01-01T00:00:07)", Some(900), Some(7)),
+        ] {
+            let parsed = Expression::parse(expression).unwrap();
+            let found = parsed.first(start.map(at), at(now));
+            assert_eq!(found, expected.map(at), "{expression} {start:?}");
+            let updated = parsed.first_after_update(start.map(at), at(now));
+            let expected = match (&parsed, start) {
+                (Expression::Every(_), None) => Some(900),
+                _ => expected,
+            };
+            assert_eq!(updated, expected.map(at), "update: {expression} {start:?}");
         }
     }
 

@@ -145,30 +145,41 @@ async fn groups_come_in_pages_and_a_target_that_is_not_registered_is_unused() {
     world.shutdown().await;
 }
 
+fn group(world: &World, name: &str) -> String {
+    let mut groups = world.load_balancers.target_groups().into_iter();
+    let found = groups.find(|group| group.settings.name == name);
+    found.unwrap().arn
+}
+
+fn of_action(member: &str, value: &str) -> String {
+    format!("&DefaultActions.member.1.{member}={value}")
+}
+
+fn single(group: &str) -> String {
+    of_action("TargetGroupArn", group)
+}
+
+fn weighted(number: u32, group: &str, weight: &str) -> String {
+    let part = format!("ForwardConfig.TargetGroups.member.{number}");
+    let weight = of_action(&format!("{part}.Weight"), weight);
+    of_action(&format!("{part}.TargetGroupArn"), group) + &weight
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_listener_is_pointed_at_target_groups_that_exist() {
     let world = world(|_| {}).await;
     let arn = world.listener("web", ListenerKind::Test).unwrap();
-    let group = |name: &str| {
-        let mut groups = world.load_balancers.target_groups().into_iter();
-        groups
-            .find(|group| group.settings.name == name)
-            .unwrap()
-            .arn
-    };
-    let (blue, green) = (group("shop-web-blue"), group("shop-web-green"));
+    let (blue, green) = (
+        group(&world, "shop-web-blue"),
+        group(&world, "shop-web-green"),
+    );
     let modify = |more: &str| format!("ModifyListener&ListenerArn={arn}{more}");
-    let action = |more: &str| modify(&format!("&DefaultActions.member.1.Type=forward{more}"));
-    let single = |group: &str| format!("&DefaultActions.member.1.TargetGroupArn={group}");
-    let weighted = |number: u32, group: &str, weight: &str| {
-        let part = format!("&DefaultActions.member.1.ForwardConfig.TargetGroups.member.{number}");
-        format!("{part}.TargetGroupArn={group}{part}.Weight={weight}")
-    };
+    let action = |more: &str| modify(&(of_action("Type", "forward") + more));
     let missing = green.replace("targetgroup/shop", "targetgroup/none");
     for (request, expected) in [
         (modify("&Port=81"), "400 ValidationError"),
         (
-            modify("&DefaultActions.member.1.Type=redirect"),
+            modify(&of_action("Type", "redirect")),
             "400 ValidationError",
         ),
         (action(""), "400 ValidationError"),
@@ -192,5 +203,57 @@ async fn a_listener_is_pointed_at_target_groups_that_exist() {
     let (_, answer) = elb(&world, &both).await;
     assert_eq!(between(&answer, "Weight"), ["30", "70"]);
     assert_eq!(between(&answer, "TargetGroupArn"), [&blue, &green]);
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_action_has_up_to_five_target_groups_and_nothing_that_is_not_simulated() {
+    let world = world(|_| {}).await;
+    let arn = world.listener("web", ListenerKind::Test).unwrap();
+    let (blue, green) = (
+        group(&world, "shop-web-blue"),
+        group(&world, "shop-web-green"),
+    );
+    let sticky = |enabled: &str| {
+        let member = "ForwardConfig.TargetGroupStickinessConfig.Enabled";
+        of_action(member, enabled)
+    };
+    let six = (1..7).map(|number| weighted(number, &format!("{green}{number}"), "1"));
+    let told = [
+        (
+            weighted(1, &blue, "1") + &weighted(2, &blue, "1"),
+            Some("is specified more than once"),
+        ),
+        (six.collect(), Some("at most 5 target groups, found 6")),
+        (
+            single(&green) + &of_action("RedirectConfig.StatusCode", "HTTP_301"),
+            Some("RedirectConfig"),
+        ),
+        (
+            single(&green) + &of_action("Order", "0"),
+            Some("Value '0' at 'order'"),
+        ),
+        (
+            weighted(1, &green, "1") + &sticky("true"),
+            Some("target group stickiness"),
+        ),
+        // As DescribeListeners answers it.
+        (
+            single(&green) + &weighted(1, &green, "1") + &sticky("false"),
+            None,
+        ),
+        // As Terraform sends it.
+        (single(&green) + &of_action("Order", "1"), None),
+    ];
+    for (more, expected) in told {
+        let action = of_action("Type", "forward") + &more;
+        let request = format!("ModifyListener&ListenerArn={arn}{action}");
+        let (status, answer) = elb(&world, &request).await;
+        let message = between(&answer, "Message").concat();
+        match expected {
+            None => assert_eq!(status, 200, "{more}: {answer}"),
+            Some(part) => assert!(message.contains(part), "{more}: {answer}"),
+        }
+    }
     world.shutdown().await;
 }

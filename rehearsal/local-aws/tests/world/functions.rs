@@ -1,4 +1,4 @@
-//! Lambda, EventBridge, SNS, Scheduler and Logs over HTTP, with a function that exits as soon as it is started.
+//! Lambda, EventBridge, SNS and Logs over HTTP, with a function that exits as soon as it is started.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -382,81 +382,5 @@ async fn only_aws_emits_as_aws_and_requests_have_limits() {
         (delivered.len(), &delivered[0].0["id"]),
         (1, &put["Entries"][1]["EventId"])
     );
-    world.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn one_time_schedules_fire_once_and_are_deleted() {
-    let world = with_function().await;
-    let create = async |name: &str, change: &dyn Fn(&mut Value)| {
-        let mut request = json!({
-            "ScheduleExpression": "at(2001-01-01T00:00:00)",
-            "FlexibleTimeWindow": { "Mode": "OFF" },
-            "ActionAfterCompletion": "DELETE",
-            "ClientToken": "1",
-            "Target": {
-                "Arn": "arn:aws:lambda:eu-central-1:111122223333:function:shop-hook",
-                "RoleArn": "arn:aws:iam::111122223333:role/greenlight-ScheduleRole",
-                "Input": "{\"late\": true}",
-            },
-        });
-        change(&mut request);
-        let (status, head, _) = signed(
-            &world,
-            "POST",
-            &format!("/schedules/{name}"),
-            "",
-            &request.to_string(),
-        )
-        .await;
-        let error = head
-            .lines()
-            .find_map(|line| line.strip_prefix("x-amzn-errortype: ").map(str::to_owned));
-        (status, error.unwrap_or_default())
-    };
-    let later =
-        |request: &mut Value| request["ScheduleExpression"] = json!("at(2101-01-01T00:00:00)");
-    assert_eq!(create("later", &later).await.0, 200);
-    // The same request again, as a client repeats it after an ambiguous failure.
-    assert_eq!(create("later", &later).await.0, 200);
-    assert_eq!(
-        create("later", &|_| {}).await,
-        (409, "conflictexception".to_owned())
-    );
-    let invalid: [(&str, Value); 7] = [
-        ("/ScheduleExpression", json!("rate(1 day) ")),
-        ("/ScheduleExpression", json!("at(2101-02-30T00:00:00)")),
-        ("/FlexibleTimeWindow/Mode", json!("FLEXIBLE")),
-        ("/ActionAfterCompletion", json!("FORGET")),
-        ("/Target/RoleArn", json!("greenlight-ScheduleRole")),
-        ("/Target/Input", json!("{")),
-        (
-            "/Target/Arn",
-            json!("arn:aws:sqs:eu-central-1:111122223333:queue"),
-        ),
-    ];
-    for (member, value) in invalid {
-        let change = |request: &mut Value| *request.pointer_mut(member).unwrap() = value.clone();
-        assert_eq!(
-            create("wrong", &change).await,
-            (400, "validationexception".to_owned()),
-            "{member}"
-        );
-    }
-    let (_, _, listed) = signed(&world, "GET", "/schedules?NamePrefix=la", "", "").await;
-    assert!(listed.contains("\"Name\":\"later\""), "{listed}");
-    assert_eq!(
-        signed(&world, "DELETE", "/schedules/later", "", "").await.0,
-        200
-    );
-    assert_eq!(
-        signed(&world, "DELETE", "/schedules/later", "", "").await.0,
-        404
-    );
-
-    assert_eq!(create("now", &|_| {}).await.0, 200);
-    let input = json!({ "late": true });
-    world.lambda.first_answer("shop-hook", &input).await;
-    assert_eq!(signed(&world, "GET", "/schedules/now", "", "").await.0, 404);
     world.shutdown().await;
 }

@@ -29,6 +29,8 @@ mod rules;
 #[cfg(test)]
 mod scaled;
 #[cfg(test)]
+mod schedules;
+#[cfg(test)]
 mod set_up;
 #[cfg(test)]
 mod tasks;

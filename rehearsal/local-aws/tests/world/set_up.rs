@@ -188,7 +188,13 @@ async fn a_group_that_is_invalid_for_ecs_is_refused() {
     ok(&world, "CreateApplication", application).await;
     let theirs = json!({ "applicationName": "shop", "deploymentGroupName": "shop-web" });
     ok(&world, "DeleteDeploymentGroup", theirs).await;
-    for (member, value, wanted) in what_is_refused(&group) {
+    let mut cases = what_is_refused(&group);
+    cases.push((
+        "deploymentConfigName",
+        json!("CodeDeployDefault.AllAtOnce"),
+        "InvalidDeploymentConfigNameException",
+    ));
+    for (member, value, wanted) in cases {
         let request = changed(&group, member, value.clone());
         let (code, _) = refused(&world, "CreateDeploymentGroup", request).await;
         assert_eq!(code, wanted, "{member}: {value}");
@@ -302,7 +308,7 @@ async fn what_ecs_refuses_of_a_task_set_fails_the_deployment_in_install() {
 async fn a_deployment_may_have_its_own_alarms_but_no_settings_for_servers() {
     let world = empty(&[]).await;
     type Change = fn(&mut Value);
-    let cases: [(Change, &str); 5] = [
+    let cases: [(Change, &str); 6] = [
         (
             |r| r["targetInstances"] = json!({}),
             "InvalidTargetInstancesException",
@@ -319,6 +325,10 @@ async fn a_deployment_may_have_its_own_alarms_but_no_settings_for_servers() {
         (
             |r| r["deploymentConfigName"] = json!("x"),
             "DeploymentConfigDoesNotExistException",
+        ),
+        (
+            |r| r["deploymentConfigName"] = json!("CodeDeployDefault.LambdaAllAtOnce"),
+            "InvalidDeploymentConfigNameException",
         ),
     ];
     for (change, wanted) in cases {

@@ -6,7 +6,7 @@ use crate::api::error::ApiError;
 use crate::api::input::Input;
 use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
-use crate::api::validation::{Violations, not_null};
+use crate::api::validation::{Violations, member, not_null};
 use crate::cloudwatch::{Alarm, AlarmState, State};
 use crate::iam::Permission;
 use crate::identity::arn;
@@ -87,13 +87,16 @@ fn configuration(input: &Input<'_>) -> Result<Map<String, Value>, ApiError> {
         .collect())
 }
 
-fn state(input: &Input<'_>, member: &str) -> Result<Option<AlarmState>, ApiError> {
-    let Some(name) = input.text(member)? else {
+fn state(input: &Input<'_>, named: &str) -> Result<Option<AlarmState>, ApiError> {
+    let Some(name) = input.text(named)? else {
         return Ok(None);
     };
-    let at = format!("{}{}", member[..1].to_lowercase(), &member[1..]);
     Violations::new(INVALID)
-        .one_of(&at, Some(name), &["INSUFFICIENT_DATA", "ALARM", "OK"])
+        .one_of(
+            &member(named),
+            Some(name),
+            &["INSUFFICIENT_DATA", "ALARM", "OK"],
+        )
         .check()?;
     Ok(AlarmState::parse(name))
 }

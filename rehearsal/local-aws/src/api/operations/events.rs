@@ -8,7 +8,7 @@ use crate::api::input::Input;
 use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
 use crate::api::permission::{full_arn, no_resource};
-use crate::api::validation::{Violations, is_of};
+use crate::api::validation::{Violations, is_of, member};
 use crate::events::{Pattern, Rule, Trigger};
 use crate::iam::Permission;
 use crate::identity::{ACCOUNT, arn};
@@ -38,10 +38,12 @@ const LARGEST_REQUEST: usize = 1 << 20;
 /// Every entry becomes either an event on the bus or a separate error.
 fn put_events(call: Call<'_>) -> Answer {
     let entries = call.input.structures("Entries")?;
-    let written: Vec<String> = entries.iter().map(in_java).collect();
-    let written = format!("[{}]", written.join(", "));
+    let written = || {
+        let written: Vec<String> = entries.iter().map(in_java).collect();
+        format!("[{}]", written.join(", "))
+    };
     Violations::new(INVALID)
-        .size("entries", &written, entries.len(), 1, 10)
+        .size("entries", written, entries.len(), 1, 10)
         .check()?;
     let bytes: usize = entries.iter().map(size).sum();
     if bytes > LARGEST_REQUEST {
@@ -136,7 +138,7 @@ fn is_default(bus: &str) -> bool {
 fn check_names(call: Call<'_>, rule: &str) -> Result<(), ApiError> {
     let name = call.input.text(rule)?;
     let bus = call.input.text("EventBusName")?;
-    let at = format!("{}{}", rule[..1].to_lowercase(), &rule[1..]);
+    let at = member(rule);
     Violations::new(INVALID)
         .length(&at, name, 1, 64)
         .pattern(&at, name, r"[\.\-_A-Za-z0-9]+", |name| is_of(name, ".-_"))

@@ -104,15 +104,12 @@ fn get_log_events(call: Call<'_>) -> Answer {
     );
     let inside = |event: &&LogEvent| within(event, start, end);
     let events: Vec<&LogEvent> = all.iter().filter(inside).collect();
-    let window = window(events.len(), limit, from);
-    let part: Vec<Value> = events[window.clone()]
-        .iter()
-        .map(|event| describe(event))
-        .collect();
+    let window = window(&events, limit, from);
+    let part: Vec<Value> = window.events.iter().map(|event| describe(event)).collect();
     Ok(json!({
         "events": part,
-        "nextForwardToken": format!("f/{:056}/s", window.end),
-        "nextBackwardToken": format!("b/{:056}/s", window.start),
+        "nextForwardToken": format!("f/{:056}/s", window.forward),
+        "nextBackwardToken": format!("b/{:056}/s", window.backward),
     }))
 }
 
@@ -149,22 +146,20 @@ fn filter_log_events(call: Call<'_>) -> Answer {
         (names.is_empty() || names.contains(&name))
             && prefix.is_none_or(|prefix| name.starts_with(prefix))
     };
-    let mut events: Vec<(&str, usize, &LogEvent)> = Vec::new();
+    let mut events: Vec<(&str, &LogEvent)> = Vec::new();
     for (name, written) in streams.iter().filter(|(name, _)| wanted(name)) {
         let inside = |event: &LogEvent| within(event, start, end) && filter.holds(&event.message);
-        let numbered = written
-            .iter()
-            .enumerate()
-            .filter(|(_, event)| inside(event));
-        events.extend(numbered.map(|(number, event)| (name.as_str(), number, event)));
+        let found = written.iter().filter(|event| inside(event));
+        events.extend(found.map(|event| (name.as_str(), event)));
     }
-    events.sort_by_key(|(_, _, event)| event.at);
+    events.sort_by_key(|(_, event)| event.at);
     let part = page(events, limit(call, 10_000)?, call.input.text("nextToken")?)
         .map_err(|_| invalid("The specified nextToken is invalid."))?;
-    let describe = |(stream, number, event): &(&str, usize, &LogEvent)| {
+    let describe = |(stream, event): &(&str, &LogEvent)| {
         let mut described = describe(event);
         described["logStreamName"] = json!(stream);
-        described["eventId"] = json!(format!("{:040}{number:016}", epoch_milliseconds(event.at)));
+        let (at, number) = (epoch_milliseconds(event.at), event.number);
+        described["eventId"] = json!(format!("{at:040}{number:016}"));
         described
     };
     let mut answer = json!({ "events": part.items.iter().map(describe).collect::<Vec<_>>(), "searchedLogStreams": [] });

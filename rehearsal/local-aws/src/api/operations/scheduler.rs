@@ -9,7 +9,7 @@ use crate::api::input::Input;
 use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
 use crate::api::permission::{no_resource, pass_role};
-use crate::api::validation::{Violations, is_of};
+use crate::api::validation::{Violations, is_of, member};
 use crate::iam::Permission;
 use crate::identity::arn;
 use crate::scheduler::{AfterCompletion, Expression, Schedule, State, create, update};
@@ -27,6 +27,8 @@ pub(super) const OPERATIONS: &[Operation] = &[
 ];
 
 const INVALID: &str = "ValidationException";
+/// 9999-12-31T23:59:59Z, the latest time that `at(…)` can have.
+const LATEST: f64 = 253_402_300_799.0;
 const NAME: &str = "[0-9a-zA-Z-_.]+";
 const ROLE: &str = r"arn:aws[a-z-]*:iam::\d{12}:role\/[\w+=,.@\/-]+";
 
@@ -53,7 +55,7 @@ fn create_schedule(call: Call<'_>) -> Answer {
         .pattern("name", Some(name), NAME, |name| is_of(name, "-_."))
         .check()?;
     group(call)?;
-    let schedule = read(call, name)?;
+    let schedule = read(call, name, Expression::first)?;
     if let Some(known) = call.aws.scheduler.find(name)
         && known.is_repeated_by(&schedule.members)
     {
@@ -81,13 +83,16 @@ fn update_schedule(call: Call<'_>) -> Answer {
         .ok_or_else(|| not_found(name))?;
     let schedule = Schedule {
         created_at: known.created_at,
-        ..read(call, name)?
+        ..read(call, name, Expression::first_after_update)?
     };
     update(&call.aws.scheduler, schedule);
     Ok(json!({ "ScheduleArn": schedule_arn(name) }))
 }
 
-fn read(call: Call<'_>, name: &str) -> Result<Schedule, ApiError> {
+/// The first time of an expression, by its `StartDate` and the time of the request.
+type First = fn(&Expression, Option<SystemTime>, SystemTime) -> Option<SystemTime>;
+
+fn read(call: Call<'_>, name: &str, first: First) -> Result<Schedule, ApiError> {
     let input = &call.input;
     let written = input.required_text("ScheduleExpression")?;
     let expression = Expression::parse(written)
@@ -95,11 +100,11 @@ fn read(call: Call<'_>, name: &str) -> Result<Schedule, ApiError> {
     check_options(input)?;
     let (from, until) = (date(input, "StartDate")?, date(input, "EndDate")?);
     let now = call.aws.clock.now();
-    let due = match expression {
-        Expression::Once(due) => Some(due),
-        Expression::Every(_) | Expression::Cron(_) => {
-            expression.next_after(from.map_or(now, |from| from.max(now)))
-        }
+    let due = first(&expression, from, now);
+    // Scheduler ignores the `EndDate` of a one-time schedule (API Reference, CreateSchedule).
+    let until = match expression {
+        Expression::Once(_) => None,
+        Expression::Every(_) | Expression::Cron(_) => until,
     };
     let after = match input.text("ActionAfterCompletion")? {
         Some("DELETE") => AfterCompletion::Delete,
@@ -126,8 +131,8 @@ fn read(call: Call<'_>, name: &str) -> Result<Schedule, ApiError> {
         input: payload,
         after,
         state,
-        created_at: call.aws.clock.now(),
-        changed_at: call.aws.clock.now(),
+        created_at: now,
+        changed_at: now,
     })
 }
 
@@ -152,15 +157,15 @@ fn check_options(input: &Input<'_>) -> Result<(), ApiError> {
     }
 }
 
-/// A time in seconds since 1970.
-fn date(input: &Input<'_>, member: &str) -> Result<Option<SystemTime>, ApiError> {
-    let seconds = input.number(member)?;
-    let read = |seconds: f64| {
-        let since = Duration::try_from_secs_f64(seconds).ok()?;
-        UNIX_EPOCH.checked_add(since)
-    };
-    let read = |seconds| read(seconds).ok_or_else(|| invalid(format!("Invalid {member}.")));
-    seconds.map(read).transpose()
+/// A time in seconds since 1970: one in milliseconds is beyond the latest. AWS's limits are not published; the sentence is
+/// that of its validation.
+fn date(input: &Input<'_>, name: &str) -> Result<Option<SystemTime>, ApiError> {
+    let seconds = input.number(name)?;
+    Violations::new(INVALID)
+        .range(&member(name), seconds, 0.0, LATEST)
+        .check()?;
+    let since = |seconds| UNIX_EPOCH.checked_add(Duration::from_secs_f64(seconds));
+    Ok(seconds.and_then(since))
 }
 
 /// How much later than its time a schedule may invoke its target: here it uses all of its window.

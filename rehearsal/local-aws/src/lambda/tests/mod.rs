@@ -1,6 +1,7 @@
 //! The local Lambda with real processes.
 
 mod function;
+mod sessions;
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -337,6 +338,9 @@ async fn a_function_is_found_by_name_and_by_arn() {
         arn.clone(),
         format!("{arn}:$LATEST"),
         format!("111122223333:function:{name}"),
+        format!("111122223333:{name}"),
+        format!("eu-central-1:111122223333:function:{name}:$LATEST"),
+        format!("function:{name}"),
     ] {
         assert_eq!(lambda.find(&given).unwrap().name, name, "{given}");
     }
@@ -345,6 +349,8 @@ async fn a_function_is_found_by_name_and_by_arn() {
         format!("{name}:live"),
         format!("{arn}:1"),
         arn.replace("111122223333", "999999999999"),
+        arn.replace("eu-central-1", "us-east-1"),
+        format!("{name}:$LATEST:$LATEST"),
     ] {
         assert!(lambda.find(&given).is_none(), "{given}");
     }

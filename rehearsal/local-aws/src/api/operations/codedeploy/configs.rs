@@ -1,6 +1,6 @@
 //! CodeDeploy's operations on deployment configurations: how production moves to green.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::lookup::{listed, no_config};
 use super::permissions::config_arn;
@@ -8,10 +8,13 @@ use crate::api::error::{ApiError, not_simulated};
 use crate::api::input::Input;
 use crate::api::operation::{Answer, Call, Operation};
 use crate::api::permission::no_resource;
-use crate::codedeploy::traffic::{ConfigRecord, DeploymentConfig, Routing, predefined_elsewhere};
+use crate::codedeploy::traffic::{
+    ConfigRecord, DeploymentConfig, ForeignConfig, Routing, all_predefined_elsewhere,
+    predefined_elsewhere,
+};
 use crate::codedeploy::{DeploymentStatus, State};
 use crate::iam::Permission;
-use crate::identity::sha256_hex;
+use crate::identity::uuid_of;
 use crate::stamp::epoch_seconds;
 
 pub(super) const OPERATIONS: &[Operation] = &[
@@ -35,47 +38,39 @@ pub(super) const OPERATIONS: &[Operation] = &[
 
 fn get_deployment_config(call: Call<'_>) -> Answer {
     let name = call.input.required_text("deploymentConfigName")?;
-    let elsewhere = predefined_elsewhere();
-    if let Some(found) = elsewhere.iter().find(|found| found.name == name) {
-        let (member, how) = &found.how;
-        let mut described = json!({
-            "deploymentConfigId": uuid_of(name),
-            "deploymentConfigName": name,
-            "createTime": 0,
-            "computePlatform": found.platform,
-        });
-        described[member] = how.clone();
-        return Ok(json!({ "deploymentConfigInfo": described }));
-    }
-    call.aws.codedeploy.read(|state| {
+    let of_ecs = call.aws.codedeploy.read(|state| {
         let found = state.configs.iter().find(|found| found.config.name == name);
-        let found = found.ok_or_else(|| no_config(name))?;
-        Ok(json!({ "deploymentConfigInfo": {
-            "deploymentConfigId": found.id,
-            "deploymentConfigName": found.config.name,
-            "createTime": epoch_seconds(found.created_at),
-            "computePlatform": "ECS",
-            "trafficRoutingConfig": found.config.routing.describe(),
-        }}))
-    })
+        found.map(|found| {
+            json!({
+                "deploymentConfigId": found.id,
+                "deploymentConfigName": found.config.name,
+                "createTime": epoch_seconds(found.created_at),
+                "computePlatform": "ECS",
+                "trafficRoutingConfig": found.config.routing.describe(),
+            })
+        })
+    });
+    let described = of_ecs.or_else(|| predefined_elsewhere(name).map(describe_elsewhere));
+    let described = described.ok_or_else(|| no_config(name))?;
+    Ok(json!({ "deploymentConfigInfo": described }))
 }
 
-/// An id that is always the same for a name.
-fn uuid_of(name: &str) -> String {
-    let hex = sha256_hex(name);
-    format!(
-        "{}-{}-4{}-a{}-{}",
-        &hex[..8],
-        &hex[8..12],
-        &hex[13..16],
-        &hex[17..20],
-        &hex[20..32]
-    )
+fn describe_elsewhere(found: ForeignConfig) -> Value {
+    let (member, how) = found.how;
+    let mut described = json!({
+        "deploymentConfigId": uuid_of(&found.name),
+        "deploymentConfigName": found.name,
+        "createTime": 0,
+        "computePlatform": found.platform,
+    });
+    described[member] = how;
+    described
 }
 
 fn list_deployment_configs(call: Call<'_>) -> Answer {
     let names = |state: &State| {
-        let elsewhere = predefined_elsewhere().into_iter().map(|found| found.name);
+        let elsewhere = all_predefined_elsewhere().into_iter();
+        let elsewhere = elsewhere.map(|found| found.name);
         let configs = state.configs.iter();
         let configs = configs.map(|found| found.config.name.clone());
         elsewhere.chain(configs).collect()
@@ -213,8 +208,6 @@ fn on_config(call: Call<'_>) -> Vec<Permission> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
     use crate::api::operations::codedeploy::lookup::missing;
 

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::lookup::{group, no_config};
+use super::lookup::{config, group};
 use super::permissions::{application_arn, config_arn, named_group_arn};
 use super::settings;
 use crate::api::error::{ApiError, not_simulated};
@@ -32,10 +32,7 @@ fn create_deployment(call: Call<'_>) -> Answer {
     let created = call.aws.codedeploy.write(|state| {
         let group = group(call, state)?.clone();
         let config_name = config_name.unwrap_or(&group.config);
-        let config = state
-            .config(config_name)
-            .cloned()
-            .ok_or_else(|| no_config(config_name))?;
+        let config = config(config_name, state)?.clone();
         if let Some(active) = state.active(&group.application, &group.name) {
             let message = format!(
                 "The Deployment Group '{}' already has an active Deployment '{}'",

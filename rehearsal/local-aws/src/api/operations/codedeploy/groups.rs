@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::group_request::{change, new_group, request};
-use super::lookup::{application, group, listed, no_config, no_group};
+use super::lookup::{application, config, group, listed, no_group};
 use super::permissions::{group_arn, on_application, on_group};
 use super::settings;
 use crate::api::error::ApiError;
@@ -104,13 +104,6 @@ fn check_name(name: &str) -> Result<(), ApiError> {
     ))
 }
 
-fn check_config(state: &State, name: &str) -> Result<(), ApiError> {
-    state
-        .config(name)
-        .map(|_| ())
-        .ok_or_else(|| no_config(name))
-}
-
 fn already_exists(name: &str) -> ApiError {
     ApiError::new(
         "DeploymentGroupAlreadyExistsException",
@@ -131,7 +124,7 @@ fn create_deployment_group(call: Call<'_>) -> Answer {
             return Err(already_exists(name));
         }
         let group = new_group(application, name, id.clone(), request)?;
-        check_config(state, &group.config)?;
+        config(&group.config, state)?;
         check_mapping(state, &group)?;
         state.groups.push(group);
         Ok(json!({ "deploymentGroupId": id }))
@@ -158,7 +151,7 @@ fn update_deployment_group(call: Call<'_>) -> Answer {
         }
         change(&mut group, request);
         name.clone_into(&mut group.name);
-        check_config(state, &group.config)?;
+        config(&group.config, state)?;
         check_mapping(state, &group)?;
         replace(state, current, group);
         Ok(json!({ "hooksNotCleanedUp": [] }))

@@ -5,6 +5,7 @@ use serde_json::json;
 use crate::api::error::ApiError;
 use crate::api::operation::{Answer, Call};
 use crate::api::page::{UnknownToken, page};
+use crate::codedeploy::traffic::{DeploymentConfig, predefined_elsewhere};
 use crate::codedeploy::{Application, Group, State};
 
 /// CodeDeploy has a specific exception for nearly every required member.
@@ -91,6 +92,22 @@ pub(super) fn token(_: UnknownToken) -> ApiError {
         "InvalidNextTokenException",
         "The next token was specified in an invalid format.",
     )
+}
+
+/// The configuration that a deployment or deployment group names. AWS's error for one of another compute platform is not
+/// published: its code and sentence are inferred.
+pub(super) fn config<'s>(name: &str, state: &'s State) -> Result<&'s DeploymentConfig, ApiError> {
+    let refused = || match predefined_elsewhere(name) {
+        Some(found) => {
+            let platform = found.platform;
+            let message = format!(
+                "The Deployment Configuration {name} is for the compute platform {platform}, expected one for ECS"
+            );
+            ApiError::new("InvalidDeploymentConfigNameException", message)
+        }
+        None => no_config(name),
+    };
+    state.config(name).ok_or_else(refused)
 }
 
 pub(super) fn no_config(name: &str) -> ApiError {

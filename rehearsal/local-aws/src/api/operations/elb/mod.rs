@@ -158,9 +158,6 @@ fn describe_target_health(call: Call<'_>) -> Answer {
     {
         return Err(invalid("Include must be AnomalyDetection or All"));
     }
-    let mut groups = call.aws.load_balancers.target_groups().into_iter();
-    let settings = groups.find(|known| known.arn == group);
-    let default_port = settings.map_or(80, |known| i64::from(known.settings.port));
     let mut wanted = Vec::new();
     for target in call.input.structures("Targets")? {
         wanted.push((target.required_text("Id")?, target.integer("Port")?));
@@ -170,12 +167,16 @@ fn describe_target_health(call: Call<'_>) -> Answer {
             target.id == id && port.is_none_or(|port| i64::from(target.port) == port)
         })
     };
+    let default_port = || {
+        let port = call.aws.load_balancers.target_group_port(group);
+        i64::from(port.unwrap_or(80))
+    };
     let described: Vec<Value> = match wanted.is_empty() {
         true => health.iter().map(describe_health).collect(),
         false => wanted
             .into_iter()
             .map(|(id, port)| {
-                let unregistered = || not_registered(id, port.unwrap_or(default_port));
+                let unregistered = || not_registered(id, port.unwrap_or_else(default_port));
                 named(id, port).map_or_else(unregistered, describe_health)
             })
             .collect(),

@@ -22,6 +22,17 @@ const FIXED: [&str; 6] = [
     "MutualAuthentication",
 ];
 
+/// What an action may have beside its order and target groups, and has not here.
+const OTHER: [&str; 5] = [
+    "RedirectConfig",
+    "FixedResponseConfig",
+    "AuthenticateCognitoConfig",
+    "AuthenticateOidcConfig",
+    "JwtValidationConfig",
+];
+/// Target groups of an action of an Application Load Balancer (Elastic Load Balancing quotas).
+const GROUPS_AT_MOST: usize = 5;
+
 pub(super) fn modify_listener(call: Call<'_>) -> Answer {
     let arn = call.input.required_text("ListenerArn")?;
     are_arns(&[arn], "listener")?;
@@ -74,11 +85,17 @@ fn forward(action: &Input<'_>) -> Result<Vec<Forward>, ApiError> {
         let what = format!("a listener's action `{kind}`, only `forward`");
         return Err(invalid(not_simulated(&what)));
     }
+    if let Some(member) = OTHER.iter().find(|member| action.value(member).is_some()) {
+        let what = format!("{member} of a listener's action, only its target groups");
+        return Err(invalid(not_simulated(&what)));
+    }
+    // Nothing follows from the order of an action that is the only one.
+    Violations::new("ValidationError")
+        .range("order", action.integer("Order")?, 1, 50_000)
+        .check()?;
     let single = action.text("TargetGroupArn")?;
-    let config = action.structure("ForwardConfig")?;
-    let groups = config.map(|config| config.structures("TargetGroups"));
-    let mut forward = Vec::new();
-    for group in groups.transpose()?.unwrap_or_default() {
+    let mut forward: Vec<Forward> = Vec::new();
+    for group in weighted(action)? {
         let weight = group.integer("Weight")?;
         Violations::new("ValidationError")
             .range("weight", weight, 0, 999)
@@ -111,7 +128,40 @@ fn forward(action: &Input<'_>) -> Result<Vec<Forward>, ApiError> {
         .map(|part| part.target_group_arn.as_str())
         .collect();
     are_arns(&arns, "targetgroup")?;
+    check_groups(&arns)?;
     Ok(forward)
+}
+
+/// The target groups of `ForwardConfig`.
+fn weighted<'a>(action: &Input<'a>) -> Result<Vec<Input<'a>>, ApiError> {
+    let Some(config) = action.structure("ForwardConfig")? else {
+        return Ok(Vec::new());
+    };
+    if let Some(stickiness) = config.structure("TargetGroupStickinessConfig")?
+        && stickiness.boolean("Enabled")? == Some(true)
+    {
+        return Err(invalid(not_simulated("target group stickiness")));
+    }
+    config.structures("TargetGroups")
+}
+
+/// The sentences are inferred.
+fn check_groups(arns: &[&str]) -> Result<(), ApiError> {
+    if arns.len() > GROUPS_AT_MOST {
+        let count = arns.len();
+        let message = format!(
+            "A forward action can have at most {GROUPS_AT_MOST} target groups, found {count}"
+        );
+        return Err(invalid(message));
+    }
+    let again = |(index, arn): &(usize, &&str)| arns[..*index].contains(arn);
+    match arns.iter().enumerate().find(again) {
+        Some((_, arn)) => {
+            let message = format!("The target group '{arn}' is specified more than once");
+            Err(invalid(message))
+        }
+        None => Ok(()),
+    }
 }
 
 /// SAR, Elastic Load Balancing V2: the listener.
