@@ -133,20 +133,20 @@ impl Handler {
         }
         let started = match self.write_down(call, &known, &task, &event, seen).await? {
             Written::Ready => match self.run_task(&known, &task, seen).await? {
-                RunTaskAnswer::Started(started) => Ok(started),
-                RunTaskAnswer::Refused(failures) => Err(refused(&failures)),
-                RunTaskAnswer::Taken(tasks) => self.same(call, &known, &task, &tasks).await?,
+                RunTaskAnswer::Started(started) => started,
+                RunTaskAnswer::Refused(failures) => return Ok(seen.not_started(refused(&failures))),
+                RunTaskAnswer::Taken(tasks) => {
+                    match self.same(call, &known, &task, &tasks, seen).await? {
+                        Ok(started) => started,
+                        Err(verdict) => return Ok(verdict),
+                    }
+                }
             },
             Written::Running(task) => return Ok(runs_as(&task)),
-            Written::Refused(reason) => Err(reason),
+            Written::Refused(reason) => return Ok(seen.not_started(reason)),
         };
-        match started {
-            Ok(started) => {
-                self.note(call, &known, &task, &event, &started, deadline)
-                    .await
-            }
-            Err(reason) => Ok(seen.not_started(reason)),
-        }
+        self.note(call, &known, &task, &event, &started, deadline)
+            .await
     }
 
     /// Until ECS refuses the call, a task may run.
@@ -184,14 +184,13 @@ impl Handler {
         known: &Known,
         task: &MigrationTask,
         tasks: &[TaskArn],
-    ) -> Result<Result<Task, String>, Failure> {
+        seen: &Seen,
+    ) -> Result<Result<Task, Verdict>, Failure> {
         let cluster = known.pipeline.cluster.as_str();
         let described = self.ecs.describe_tasks(cluster, tasks).await?;
         let Some(described) = described.into_iter().next() else {
-            return Ok(Err(
-                "another request has used the migration's client token, and ECS does not know its task (any more)"
-                    .to_owned(),
-            ));
+            let reason = "another request has used the migration's client token, and ECS does not know its task (any more)";
+            return Ok(Err(seen.not_started(reason.to_owned())));
         };
         let executions = std::slice::from_ref(&call.execution_id);
         let (id, runs) = (&call.deployment_id, TaskRun::from(task));
@@ -199,11 +198,12 @@ impl Handler {
         if differs.is_empty() {
             return Ok(Ok(described));
         }
-        Ok(Err(format!(
+        // Every request for the migration has this token, so that none of them was the one that started a task.
+        Ok(Err(Verdict::NothingRan(format!(
             "another caller started the task {} with the migration's client token: {}",
             described.arn.id(),
             differs.join(", ")
-        )))
+        ))))
     }
 
     /// Writes down which task it is, and sees to it that it does not outlive its deployment: that may have ended, and

@@ -62,7 +62,10 @@ async fn targets_are_ports_of_container_instances() {
             .iter()
             .find(|instance| instance["containerInstanceArn"] == task["containerInstanceArn"])
             .unwrap();
-        assert_eq!(instance["runningTasksCount"], 1);
+        let beside = tasks["tasks"].as_array().unwrap().iter();
+        let beside =
+            beside.filter(|other| other["containerInstanceArn"] == task["containerInstanceArn"]);
+        assert_eq!(instance["runningTasksCount"], beside.count());
         let id = instance["ec2InstanceId"].as_str().unwrap();
         let target = format!("<Target><Id>{id}</Id><Port>{port}</Port></Target>");
         assert!(health.contains(&target), "{target} is not in {health}");
