@@ -11,14 +11,14 @@ use rules::names::TaskArn;
 use rules::observed::Task;
 use time::UtcDateTime;
 
-use super::{Handler, Seen};
+use super::{Handler, PAUSE, Seen};
 
 /// CodeDeploy waits an hour for a hook, and Scheduler calls within the minute: what has not ended by then is ended, so that
 /// the answer still counts.
 const HOOK_TIME: Duration = Duration::from_secs(57 * 60);
 
 /// How often a schedule is read again that another invocation writes at the same time.
-const WRITTEN_AT_MOST: u32 = 5;
+const WRITTEN_AT_MOST: u32 = 8;
 
 /// What became of writing a migration down.
 pub(super) enum Written {
@@ -103,6 +103,7 @@ impl Handler {
         started: &Task,
     ) -> Result<(), Failure> {
         let name = migration::schedule_name(&call.deployment_id);
+        let mut was_complete = false;
         for _ in 0..WRITTEN_AT_MOST {
             let found = self.scheduler.get_schedule(&name).await?;
             let Some(mut record) = read(&found)? else {
@@ -110,8 +111,16 @@ impl Handler {
             };
             let noted = record.note(&call.execution_id);
             if record.task.as_ref() == Some(&started.arn) && noted == Noted::Known {
-                return Ok(());
+                // Scheduler knows no conditional update: a call that read the schedule before this one's id was in it may still write
+                // it without that id, and the hook would never be answered. One that is alone has nobody to wait for.
+                if was_complete || record.executions.len() == 1 {
+                    return Ok(());
+                }
+                was_complete = true;
+                tokio::time::sleep(PAUSE).await;
+                continue;
             }
+            was_complete = false;
             record.task = Some(started.arn.clone());
             record.runs = Some(TaskRun::from(task));
             let planned = found.schedule.and_then(|schedule| schedule.at);
