@@ -115,6 +115,34 @@ fn a_migration_that_an_earlier_invocation_may_have_started_is_not_said_not_to_ha
     }
 }
 
+/// Another call read the schedule before this one's id was in it, and writes it after this one has read it complete.
+#[test]
+fn an_execution_id_that_another_call_overwrites_is_written_again() {
+    let with = |ids: &[&str], task: Option<&str>| {
+        let mut record = record(task);
+        record["hook_execution_ids"] = json!(ids);
+        record
+    };
+    let both = ["another", EXECUTION];
+    let reads = [
+        with(&["another"], None),
+        with(&both, None),
+        with(&both, None),
+        with(&both, Some(TASK)),
+        with(&["another"], Some(TASK)),
+        with(&both, Some(TASK)),
+    ];
+    let invocation = started(move |operation, before| match operation {
+        "GetSchedule" => Some(scheduled(&reads[before.min(5)], DUE)),
+        _ => None,
+    });
+    let operations = invocation.operations();
+    let written = operations.iter().filter(|one| **one == "UpdateSchedule");
+    assert_eq!(written.count(), 3, "{operations:?}");
+    assert!(invocation.messages.is_empty(), "{:?}", invocation.messages);
+    assert_eq!(operations.last(), Some(&"GetSchedule"), "{operations:?}");
+}
+
 #[track_caller]
 fn did_not_run(message: &Value) {
     assert_eq!(message["outcome"], "migration-failed");
