@@ -230,7 +230,15 @@ impl Call {
         let action = named
             .filter(|action| action.contains(':'))
             .unwrap_or(self.operation);
-        format!("access denied (hint: the function's role needs `{action}`)")
+        // IAM User Guide, "Troubleshoot access denied error messages": so AWS says it of a resource of another account.
+        let is_by_resource =
+            message.is_some_and(|message| message.contains("no resource-based policy allows"));
+        match is_by_resource {
+            true => format!(
+                "access denied (hint: the resource's own policy must allow `{action}`, in the account that it is in)"
+            ),
+            false => format!("access denied (hint: the function's role needs `{action}`)"),
+        }
     }
 }
 

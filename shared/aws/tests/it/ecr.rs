@@ -247,3 +247,20 @@ async fn the_registry_of_another_account_and_region_is_asked_there() {
     assert_eq!(asked[..3], [there.clone(), there.clone(), there]);
     assert_eq!(asked[3..], [here.clone(), here.clone(), here]);
 }
+
+#[tokio::test]
+async fn a_repository_of_another_account_that_does_not_share_says_so() {
+    let sentence = "User: arn:aws:sts::111122223333:assumed-role/start/f is not authorized to perform: ecr:DescribeImages on \
+                    resource: arn:aws:ecr:eu-west-1:444455556666:repository/shop/web because no resource-based policy allows \
+                    the ecr:DescribeImages action";
+    let server = Server::answering([error(400, "AccessDeniedException", sentence)]).await;
+    let denied = Ecr::new(&server.session())
+        .describe_tagged_images(own().place())
+        .await
+        .unwrap_err();
+    assert_eq!(denied.kind, Kind::Denied);
+    assert_eq!(
+        denied.message,
+        "access denied (hint: the resource's own policy must allow `ecr:DescribeImages`, in the account that it is in)"
+    );
+}
