@@ -38,7 +38,7 @@ enum Command {
     Sidecar,
 }
 
-#[tokio::main]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match run(arguments.command).await {

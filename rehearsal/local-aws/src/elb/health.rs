@@ -1,8 +1,10 @@
 //! Health checks: real requests to real processes.
 //!
 //! A function that waits for a target's health waits in real time, so the checks run faster than configured, by
-//! `SPEED_UP`: an interval of 30 seconds becomes 600 milliseconds. Thresholds and the time limit of one check are as
-//! configured. The clock does not jump while the first decision about a new target is pending.
+//! `SPEED_UP`: an interval of 30 seconds becomes 600 milliseconds. A target that answers as before rests longer, by
+//! `SETTLED`. Thresholds are as configured; one check may take `PATIENCE`, because it takes real time, and a machine that is
+//! busy with other work is not a target that hangs. The clock does not jump while the first decision about a new target
+//! is pending.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +18,10 @@ use crate::elb::{TargetGroupSettings, TargetHealth, matcher};
 
 /// The factor by which a target's checks run faster than configured.
 pub const SPEED_UP: u32 = 50;
+/// How many intervals pass between two checks of a target that answers as its health says.
+const SETTLED: u32 = 20;
+/// How long a check may take, in real time, unless the target group allows longer.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The health of a registered target.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +95,18 @@ impl Health {
                 Health::Unhealthy(failure.clone())
             }
             (_, Ok(()) | Err(_)) => undecided,
+        }
+    }
+
+    /// The number of intervals until the next check: a result that may change the health is followed by the next one soon.
+    fn rest_after(&self, result: &Result<(), Failure>) -> u32 {
+        match (self, result) {
+            (Health::Healthy, Ok(())) | (Health::Unhealthy(_), Err(_)) => SETTLED,
+            (Health::Healthy, Err(_)) | (Health::Unhealthy(_), Ok(())) => 1,
+            (
+                Health::Unused | Health::Registering | Health::Checking | Health::Draining,
+                Ok(()) | Err(_),
+            ) => 1,
         }
     }
 
@@ -175,13 +193,14 @@ pub(super) async fn watch(inner: Arc<Inner>, group: String, registration: u64) {
                     .then(|| busy.unwrap_or_else(|| inner.clock.busy()));
                 let result = ask(&inner, target, &settings).await;
                 let decided = health.after(&result, &mut streak, &settings);
+                let rest = decided.rest_after(&result) * (settings.interval / SPEED_UP);
                 busy = busy.filter(|_| decided.is_initial());
                 if health.is_initial() && !decided.is_initial() {
                     inner.clock.become_known(&group).await;
                 }
                 inner.set_health(&group, registration, decided);
                 tokio::select! {
-                    () = tokio::time::sleep(settings.interval / SPEED_UP) => {}
+                    () = tokio::time::sleep(rest) => {}
                     () = used => {}
                 }
             }
@@ -199,7 +218,8 @@ async fn ask(
         .header(header::CONNECTION, "close")
         .body(Body::empty())
         .map_err(|_| Failure::NoConnection)?;
-    match tokio::time::timeout(at_least(settings.timeout), inner.client.request(request)).await {
+    let patience = settings.timeout.max(PATIENCE);
+    match tokio::time::timeout(patience, inner.client.request(request)).await {
         Ok(Ok(response)) if matcher::matches(&settings.matcher, response.status().as_u16()) => {
             Ok(())
         }
@@ -207,11 +227,6 @@ async fn ask(
         Ok(Err(_)) => Err(Failure::NoConnection),
         Err(_) => Err(Failure::TimedOut),
     }
-}
-
-/// ALB's shortest time limit of a check is two seconds.
-fn at_least(timeout: Duration) -> Duration {
-    timeout.max(Duration::from_secs(2))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// The interval between measurements.
-const INTERVAL: Duration = Duration::from_millis(20);
+const INTERVAL: Duration = Duration::from_millis(100);
 /// Kilobytes in a megabyte, as Lambda counts them.
 const MEGABYTE: u64 = 1024;
 
