@@ -244,6 +244,9 @@ fn played(situation: &Situation, format: &str, refused: Option<&str>) -> Invocat
     played_against(situation, page(500, ANSWERED), format, refused)
 }
 
+/// The secret of a header.
+const SECRET: &str = r#"{"header": "hunter2-from-a-secret", "other": "hunter2-beside-it"}"#;
+
 /// What a service answers to a check, in its body and in its headers.
 const ANSWERED: &str = "hunter2-answer: hunter2";
 
@@ -254,10 +257,22 @@ fn played_against(
     format: &str,
     refused: Option<&str>,
 ) -> Invocation {
+    let address = format!("base_url='http://{test_listener}'\n");
+    played_with(situation, &address, SECRET, format, refused)
+}
+
+/// The same, with these settings of the test traffic and this text in the secret that they may name.
+fn played_with(
+    situation: &Situation,
+    test_traffic: &str,
+    secret: &str,
+    format: &str,
+    refused: Option<&str>,
+) -> Invocation {
     let pipelines = format!(
         "[[pipeline]]\nname='web'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'\nrevision_from='latest'\n\
          [pipeline.migration]\ncontainer='web'\ncommand=['migrate','--key=hunter2-in-an-option']\n\
-         [pipeline.test_traffic]\nhealthy_within_seconds=1\nbase_url='http://{test_listener}'\n\
+         [pipeline.test_traffic]\nhealthy_within_seconds=1\n{test_traffic}\
          [[pipeline.test_traffic.request]]\npath='/orders?token=hunter2&page=2'\ncontains='\"api_key\": \"hunter2\"'\n"
     );
     let function = Function {
@@ -273,6 +288,7 @@ fn played_against(
         ],
     };
     let (refused, status) = (refused.map(ToOwned::to_owned), situation.status);
+    let secret = secret.to_owned();
     let starts = situation.function == "run-migration";
     let answer = move |operation: &str, before: usize, request: &Value| -> Answer {
         if refused.as_deref() == Some(operation) {
@@ -284,6 +300,7 @@ fn played_against(
         match operation {
             "GetSchedule" if starts && before == 0 => Refuses("ResourceNotFoundException"),
             "GetSchedule" => forged::scheduled(&record(), forged::DUE),
+            "GetSecretValue" => Says(json!({"SecretString": secret})),
             _ => world(operation, request, status),
         }
     };
@@ -370,6 +387,46 @@ fn a_failing_check_is_told_without_what_was_answered() {
         let text = message.to_string();
         let path = text.contains("/orders?token=…") && text.contains("page=2");
         assert!(path && text.contains(expected), "{format}: {text}");
+    }
+}
+
+/// What a request carries is written nowhere but into the request, whatever becomes of it.
+#[test]
+fn a_header_is_told_nowhere_whatever_its_secret_holds() {
+    let headers = "headers={x-team='hunter2-in-the-file',authorization={\
+        secret='arn:aws:secretsmanager:eu-central-1:111122223333:secret:shop/token-AbCdEf',key='header'}}\n";
+    // No TLS is spoken there.
+    let address = hang_up();
+    let (plain, tls) = ("http", "https");
+    let called = "GetSecretValue";
+    let ways = [
+        (tls, SECRET, None, "no answer: "),
+        (plain, SECRET, None, "TLS"),
+        (tls, SECRET, Some(called), "get secret value"),
+        (tls, "hunter2, and no JSON", None, "`authorization`"),
+        (tls, r#"{"others": "hunter2"}"#, None, "`authorization`"),
+        (tls, r#"{"header": ["hunter2"]}"#, None, "`authorization`"),
+        (
+            tls,
+            r#"{"header": "hunter2\nhunter2: hunter2"}"#,
+            None,
+            "`authorization`",
+        ),
+    ];
+    for ((scheme, secret, refused, expected), format) in
+        ways.into_iter().zip(FORMATS.iter().cycle())
+    {
+        let test_traffic = format!("base_url='{scheme}://{address}'\n{headers}");
+        let invocation = played_with(&situations()[5], &test_traffic, secret, format, refused);
+        tells_nothing(expected, &invocation);
+        let text = json!([invocation.messages, invocation.request(PUT)]).to_string();
+        assert!(
+            text.contains(expected) && text.contains("Failed"),
+            "{expected}: {text}"
+        );
+        // Without TLS it is not even read.
+        let reads = invocation.operations().contains(&called);
+        assert_eq!(reads, scheme == tls, "{expected}");
     }
 }
 
