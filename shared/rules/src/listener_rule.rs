@@ -11,6 +11,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::names::TargetGroupArn;
 use crate::observed::{Listener, ListenerRule, RuleAction, RuleCondition};
+use crate::status_matcher::StatusMatcher;
 use crate::test_traffic::Through;
 
 /// A request, as far as conditions can ask about it.
@@ -26,6 +27,8 @@ pub struct Asked<'a> {
     pub query: Option<&'a str>,
     /// Its other headers.
     pub headers: &'a [(&'a str, &'a str)],
+    /// The statuses that are a good answer.
+    pub wanted: &'a StatusMatcher,
 }
 
 /// Whether a condition or a rule is met.
@@ -50,11 +53,11 @@ pub fn leads_to_green(
     let listener = through.words();
     let mut in_order: Vec<&ListenerRule> = rules.iter().collect();
     in_order.sort_by_key(|rule| place(rule));
-    for rule in in_order {
+    for rule in &in_order {
         match rule_met(rule, asked) {
             Met::No => {}
             Met::Perhaps(why) => {
-                is_of_green(rule, green).map_err(|elsewhere| {
+                is_of_green(rule, green, asked.wanted).map_err(|elsewhere| {
                     format!(
                         "whether `{}` meets {} of the {listener} cannot be evaluated ({why}), and it {elsewhere}",
                         asked.path,
@@ -63,11 +66,12 @@ pub fn leads_to_green(
                 })?;
             }
             Met::Yes => {
-                return is_of_green(rule, green).map_err(|elsewhere| {
+                return is_of_green(rule, green, asked.wanted).map_err(|elsewhere| {
                     format!(
-                        "`{}` meets {} of the {listener}, which {elsewhere}",
+                        "`{}` meets {} of the {listener}, which {elsewhere}{}",
                         asked.path,
-                        named(rule)
+                        named(rule),
+                        hint(&in_order, rule, &asked, green, through)
                     )
                 });
             }
@@ -99,14 +103,54 @@ fn named(rule: &ListenerRule) -> String {
     }
 }
 
-fn is_of_green(rule: &ListenerRule, green: &TargetGroupArn) -> Result<(), String> {
+/// How a request reaches a rule that leads to green: on a listener that several services share, by a host or a header. Nothing
+/// where there is no such rule, or where another rule than the last one was met.
+fn hint(
+    rules: &[&ListenerRule],
+    met: &ListenerRule,
+    asked: &Asked<'_>,
+    green: &TargetGroupArn,
+    through: Through,
+) -> String {
+    let asks = |condition: &RuleCondition| {
+        matches!(
+            condition,
+            RuleCondition::Host(_) | RuleCondition::Header { .. }
+        ) && condition_met(condition, *asked) != Met::Yes
+    };
+    let leads = rules
+        .iter()
+        .filter(|rule| rule.conditions.iter().any(asks))
+        .find(|rule| is_of_green(rule, green, asked.wanted).is_ok());
+    match leads {
+        Some(leads) if met.priority == "default" => {
+            let setting = through.setting();
+            let rule = named(leads);
+            format!(
+                " (hint: {rule} leads to green; give `{setting}.host` or `{setting}.headers` what its conditions ask for)"
+            )
+        }
+        Some(_) | None => String::new(),
+    }
+}
+
+fn is_of_green(
+    rule: &ListenerRule,
+    green: &TargetGroupArn,
+    wanted: &StatusMatcher,
+) -> Result<(), String> {
     // A rule has one action that answers; one that comes before it may answer in its place.
     let other = rule.actions.iter().find_map(|action| match action {
+        // It forwards what carries a valid token, and answers 401 to all else (ELB User Guide, "Verify JWTs").
+        RuleAction::Other(kind) if kind == "jwt-validation" && !wanted.matches(401) => None,
         RuleAction::Forward(_) => None,
         RuleAction::Other(kind) => Some(kind.as_str()),
     });
     if let Some(kind) = other {
         let does = match kind {
+            "jwt-validation" => {
+                "answers 401 by itself (`jwt-validation`), which is wanted".to_owned()
+            }
             "redirect" => "redirects".to_owned(),
             "fixed-response" => "answers a fixed response".to_owned(),
             kind => format!("answers by itself (`{kind}`)"),

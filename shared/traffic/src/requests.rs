@@ -57,8 +57,8 @@ impl Requests {
         let addresses = reachable(addresses(&base).await?).await;
         if addresses.is_empty() {
             return Err(format!(
-                "no address of `{base}` is to be reached from here (hint: where it has IPv6 addresses only, the function's \
-                 subnets need IPv6)"
+                "no address of `{base}` is to be reached from here (hint: where it has IPv6 addresses only, the function needs \
+                 `CheckTestTrafficSubnets` with IPv6 and `CheckTestTrafficIpv6=true`)"
             ));
         }
         Ok(Self {
@@ -172,6 +172,7 @@ impl Requests {
                 path: url.path(),
                 query: url.query(),
                 headers: &prepared.asked(),
+                wanted: &prepared.request.status,
             };
             listener_rule::leads_to_green(rules, asked, green, self.through)?;
         }
@@ -221,17 +222,12 @@ impl Requests {
 
     fn unanswered(&self, error: &reqwest::Error) -> String {
         let cause = innermost(error);
-        // rustls' name for a certificate that none of the known authorities has signed.
-        if cause.contains("UnknownIssuer") {
-            let setting = self.through.setting();
-            return format!(
-                "{cause} (hint: name the file with the authority's certificate in `{setting}.ca`)"
-            );
-        }
-        match &self.if_unreachable {
-            Some(hint) if error.is_connect() || error.is_timeout() => format!("{cause} ({hint})"),
-            Some(_) | None => cause,
-        }
+        let hint = match tls_error(error) {
+            Some(tls) => tls_hint(tls, self.through.setting()),
+            None if error.is_connect() || error.is_timeout() => self.if_unreachable.clone(),
+            None => None,
+        };
+        hint.map_or_else(|| cause.clone(), |hint| format!("{cause} ({hint})"))
     }
 
     async fn answer(&self, client: &Client, prepared: &Prepared<'_>) -> Answer {
@@ -349,6 +345,39 @@ fn innermost(error: &reqwest::Error) -> String {
     let outermost: &(dyn std::error::Error + 'static) = error;
     let cause = std::iter::successors(Some(outermost), |error| error.source()).last();
     cause.map(ToString::to_string).unwrap_or_default()
+}
+
+/// Why TLS failed, where it did: then the listener was reached.
+fn tls_error<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e rustls::Error> {
+    let within = |error: &'e std::io::Error| tls_error(error.get_ref()?);
+    error
+        .downcast_ref()
+        .or_else(|| error.downcast_ref().and_then(within))
+        .or_else(|| tls_error(error.source()?))
+}
+
+fn tls_hint(error: &rustls::Error, setting: &str) -> Option<String> {
+    use rustls::{AlertDescription, CertificateError, Error};
+    match error {
+        Error::InvalidCertificate(CertificateError::UnknownIssuer) => Some(format!(
+            "hint: name the file with the authority's certificate in `{setting}.ca`"
+        )),
+        Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => Some(format!(
+            "hint: give `{setting}.host` a name that the certificate is for"
+        )),
+        // TLS 1.2 has no alert of its own for a client certificate that is missing.
+        Error::AlertReceived(
+            AlertDescription::CertificateRequired
+            | AlertDescription::HandshakeFailure
+            | AlertDescription::BadCertificate,
+        ) => Some(format!(
+            "hint: perhaps the listener asks for a client certificate (mutual TLS), and a check has none; give `{setting}.base_url` \
+             another way to the same targets"
+        )),
+        _ => None,
+    }
 }
 
 #[cfg(test)]

@@ -160,7 +160,11 @@ async fn a_certificate_that_is_not_verified_gets_no_request() {
             Vec::new(),
             "UnknownIssuer (hint: name the file with the authority's certificate in `test_traffic.ca`)",
         ),
-        (Some("other.example.com"), authority(), "other.example.com"),
+        (
+            Some("other.example.com"),
+            authority(),
+            "(hint: give `test_traffic.host` a name that the certificate is for)",
+        ),
     ] {
         let (address, received) = server().await;
         let said = ask(address, host, &authorities, "path='/orders'")
@@ -171,6 +175,50 @@ async fn a_certificate_that_is_not_verified_gets_no_request() {
         assert!(!received.is_finished());
         received.abort();
     }
+}
+
+/// A listener with mutual TLS, which refuses during the handshake or, by TLS 1.3, after it.
+#[tokio::test]
+async fn a_listener_that_asks_for_a_client_certificate_is_named() {
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let acceptor = asks_for_a_certificate(version);
+        let server = tokio::spawn(async move {
+            loop {
+                let (connection, _) = listener.accept().await.unwrap();
+                assert!(acceptor.accept(connection).await.is_err());
+            }
+        });
+        let said = ask(address, None, &authority(), "path='/orders'").await;
+        let said = said.unwrap_err();
+        assert!(
+            said.contains("mutual TLS") && said.contains("`test_traffic.base_url`"),
+            "{version:?}: {said}"
+        );
+        server.abort();
+    }
+}
+
+fn asks_for_a_certificate(version: &'static rustls::SupportedProtocolVersion) -> TlsAcceptor {
+    let ring = Arc::new(rustls::crypto::ring::default_provider());
+    let key = PrivateKeyDer::from_pem_slice(KEY).unwrap();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(authority().remove(0)).unwrap();
+    let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(
+        Arc::new(roots),
+        Arc::clone(&ring),
+    );
+    let config = ServerConfig::builder_with_provider(ring)
+        .with_protocol_versions(&[version])
+        .unwrap()
+        .with_client_cert_verifier(verifier.build().unwrap())
+        .with_single_cert(
+            vec![CertificateDer::from_pem_slice(CERTIFICATE).unwrap()],
+            key,
+        )
+        .unwrap();
+    TlsAcceptor::from(Arc::new(config))
 }
 
 #[tokio::test]

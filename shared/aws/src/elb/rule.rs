@@ -25,8 +25,19 @@ pub(super) fn actions_from(
     in_order.sort_by_key(|action| action.order());
     in_order
         .into_iter()
+        .filter(|action| !lets_everybody_through(action))
         .map(|action| action_from(call, action))
         .collect()
+}
+
+/// Whether a rule goes on to its next action for whoever is not signed in, too.
+fn lets_everybody_through(action: &Action) -> bool {
+    let oidc = action.authenticate_oidc_config();
+    let cognito = action.authenticate_cognito_config();
+    let oidc = oidc.and_then(|config| config.on_unauthenticated_request());
+    let cognito = cognito.and_then(|config| config.on_unauthenticated_request());
+    oidc.is_some_and(|behavior| behavior.as_str() == "allow")
+        || cognito.is_some_and(|behavior| behavior.as_str() == "allow")
 }
 
 /// A forward to one target group may carry its ARN beside the list of groups, or alone.

@@ -36,7 +36,9 @@ async fn rules_come_with_conditions_and_weights_from_every_page() {
         "<member><Type>forward</Type><Order>2</Order><ForwardConfig><TargetGroups><member>\
          <TargetGroupArn>{TARGET_GROUP}</TargetGroupArn><Weight>0</Weight></member><member>\
          <TargetGroupArn>{TARGET_GROUP}</TargetGroupArn></member></TargetGroups></ForwardConfig></member>\
-         <member><Type>authenticate-oidc</Type><Order>1</Order></member>"
+         <member><Type>authenticate-oidc</Type><Order>1</Order></member>\
+         <member><Type>authenticate-cognito</Type><Order>1</Order><AuthenticateCognitoConfig>\
+         <OnUnauthenticatedRequest>allow</OnUnauthenticatedRequest></AuthenticateCognitoConfig></member>"
     );
     let conditions = [
         condition("host-header", &values(&["a.example.com"])),

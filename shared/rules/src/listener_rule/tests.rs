@@ -60,9 +60,17 @@ fn rule(line: &str) -> ListenerRule {
 
 const SHOP: &str = "shop.example.com";
 
+const HINT: &str = "(hint: rule 7 leads to green; give `test_traffic.host` or `test_traffic.headers` what its conditions ask for)";
+
 /// A GET of `SHOP` or of `//host/path`.
 #[track_caller]
 fn check(url: &str, rules: &[&str], expected: &str) {
+    check_wanted("200-399", url, rules, expected);
+}
+
+/// The same, with these statuses as good answers.
+#[track_caller]
+fn check_wanted(wanted: &str, url: &str, rules: &[&str], expected: &str) {
     let (host, rest) = match url.strip_prefix("//") {
         Some(rest) => rest.split_at(rest.find('/').unwrap()),
         None => (SHOP, url),
@@ -77,6 +85,7 @@ fn check(url: &str, rules: &[&str], expected: &str) {
         path,
         query,
         headers: &[("user-agent", "greenlight/1.0"), ("accept", "*/*")],
+        wanted: &wanted.parse().unwrap(),
     };
     let rules: Vec<ListenerRule> = rules.iter().map(|line| rule(line)).collect();
     let said = match leads_to_green(&rules, asked, &group("green"), Through::TestListener) {
@@ -112,7 +121,19 @@ fn met(url: &str, condition: &str, expected: &str) {
     match expected {
         "yes" => check(url, &[&to_green, "default: -> blue 1"], "green"),
         "no" => {
-            check(url, &[&to_green, "default: -> blue 1"], &blue);
+            let mut parts = condition.split_whitespace();
+            let is_asked_for = parts.any(|part| {
+                part.starts_with("header:") || part.starts_with("host=") && !part.contains(SHOP)
+            });
+            let hint = match is_asked_for {
+                true => format!(" {HINT}").replace("rule 7", "rule 1"),
+                false => String::new(),
+            };
+            check(
+                url,
+                &[&to_green, "default: -> blue 1"],
+                &format!("{blue}{hint}"),
+            );
             check(url, &[&to_blue, "default: -> green 1"], "green");
         }
         why => check(url, &[&to_blue, "default: -> green 1"], &perhaps(why)),
@@ -176,10 +197,44 @@ fn whatever_the_load_balancer_answers_by_itself_is_not_greens() {
         "authenticate-oidc, green 1",
         "answers by itself (`authenticate-oidc`)",
     );
+}
+
+/// Who sends no valid token gets 401 from the load balancer, and everybody else an answer of green's.
+#[test]
+fn a_validated_token_leads_to_green_unless_401_is_wanted() {
+    let rules = ["default: -> jwt-validation, green 1"];
+    for (wanted, expected) in [
+        ("200", "green"),
+        ("200-399", "green"),
+        (
+            "401",
+            "`/` meets the default rule of the test listener, which answers 401 by itself (`jwt-validation`), which is wanted: such an \
+             answer is not green's",
+        ),
+    ] {
+        check_wanted(wanted, "/", &rules, expected);
+    }
     check(
-        "jwt-validation, green 1",
-        "answers by itself (`jwt-validation`)",
+        "/",
+        &["default: -> jwt-validation, blue 1"],
+        "`/` meets the default rule of the test listener, which forwards to `blue` (weight 1): an answer may come from elsewhere than \
+         green's target group `green`",
     );
+}
+
+/// On a listener that several services share the default rule is nobody's.
+#[test]
+fn a_rule_that_leads_to_green_is_named_where_the_default_rule_is_met() {
+    let met = "`/` meets the default rule of the test listener, which answers a fixed response: such an answer is not green's";
+    let hint = &format!(" {HINT}");
+    let check = |rule: &str, hint: &str| {
+        let rules = [rule, "default: -> fixed-response"];
+        check("/", &rules, &format!("{met}{hint}"));
+    };
+    check("7: host=other.example.com -> green 1", hint);
+    check("7: header:x-test=green -> green 1", hint);
+    check("7: host=other.example.com -> blue 1", "");
+    check("7: path=/orders -> green 1", "");
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub(super) fn render(outcome: &Outcome, settings: &Settings) -> String {
             outcome
                 .deployment
                 .as_ref()
-                .map(|deployment| link(deployment, &settings.topic)),
+                .and_then(|deployment| link(deployment, &settings.topic)),
         )
         .collect();
     let notification: Value = json!({

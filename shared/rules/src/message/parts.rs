@@ -15,18 +15,20 @@ pub(super) fn pipeline(outcome: &Outcome) -> &str {
         .map_or("greenlight", PipelineName::as_str)
 }
 
-/// The deployment's page in the CodeDeploy console.
-pub(super) fn link(deployment: &DeploymentId, topic: &TopicArn) -> String {
+/// The deployment's page in the CodeDeploy console; none in a partition whose console's address is not known.
+pub(super) fn link(deployment: &DeploymentId, topic: &TopicArn) -> Option<String> {
     let partition = topic.as_str().split(':').nth(1).unwrap_or_default();
     let region = topic.region();
     let domain = match partition {
+        "aws" => "aws.amazon.com",
         "aws-cn" => "amazonaws.cn",
         "aws-us-gov" => "amazonaws-us-gov.com",
-        _ => "aws.amazon.com",
+        "aws-eusc" => "amazonaws-eusc.eu",
+        _ => return None,
     };
-    format!(
+    Some(format!(
         "https://console.{domain}/codesuite/codedeploy/deployments/{deployment}?region={region}"
-    )
+    ))
 }
 
 /// The last lines of the log.

@@ -42,7 +42,8 @@ pub(super) fn render(outcome: &Outcome, settings: &Settings) -> String {
         row("Next", &quoted(next));
     }
     if let Some(deployment) = &outcome.deployment {
-        row("Deployment", &link(deployment, &settings.topic));
+        let link = link(deployment, &settings.topic);
+        row("Deployment", link.as_deref().unwrap_or(deployment.as_str()));
     }
     if !outcome.steps.is_empty() {
         text.push_str("\nSteps\n");
