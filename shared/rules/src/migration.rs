@@ -123,7 +123,7 @@ pub enum Verdict {
     Failed {
         /// What happened.
         reason: String,
-        /// Whether the container ever ran, so that it may have written a log.
+        /// Whether the container may have run, so that it may have written a log.
         ran: bool,
     },
 }
@@ -151,8 +151,8 @@ const ENDED_BY_A_CONTAINER: &str = "EssentialContainerExited";
 /// How containers end that ECS stopped because another one had ended: by SIGTERM, or by SIGKILL after it.
 const BY_SIGNAL: [i32; 2] = [STOPPED_BY_SIGNAL, KILLED];
 
-/// Judges a task whose migration has ended; `essential` names the containers that take the task down with them. A missing
-/// exit code is a failure: the container never ran.
+/// Judges a task whose migration has ended or is being stopped; `essential` names the containers that take the task down with
+/// them. A missing exit code is a failure.
 pub fn judge(task: &Task, container: &ContainerName, essential: &[ContainerName]) -> Verdict {
     let migrating = task
         .containers
@@ -188,14 +188,29 @@ pub fn judge(task: &Task, container: &ContainerName, essential: &[ContainerName]
             Some(reason) => ran(reason),
         },
         Some(code) => ran(format!("the migration exited with code {code} ({})", why())),
-        None if task.started_at.is_some() => ran(format!(
-            "the migration ended without an exit code: {}",
-            why()
-        )),
-        None => Verdict::Failed {
-            reason: format!("the migration never started: {}", why()),
-            ran: false,
-        },
+        None => without_exit_code(task, migrating, &why()),
+    }
+}
+
+/// A migration of which ECS states no exit code. It states no start of a task that was never `RUNNING`, though one of its
+/// containers may have run already: that one has Docker's id. A task whose desired status alone is `STOPPED` still runs
+/// (ECS API Reference, ListTasks, `desiredStatus`).
+fn without_exit_code(task: &Task, migrating: Option<&TaskContainer>, why: &str) -> Verdict {
+    let did_not_start = migrating.is_some_and(TaskContainer::did_not_start);
+    let is_up = task.last_status != STOPPED && !finish::may_not_have_begun(task);
+    let has_id = migrating.is_some_and(|container| container.runtime_id.is_some());
+    let (sentence, ran) = if did_not_start {
+        ("the migration never started", false)
+    } else if is_up {
+        ("the migration was being stopped", true)
+    } else if task.started_at.is_some() || has_id {
+        ("the migration ended without an exit code", true)
+    } else {
+        ("the migration never started", false)
+    };
+    Verdict::Failed {
+        reason: format!("{sentence}: {why}"),
+        ran,
     }
 }
 

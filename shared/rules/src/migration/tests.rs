@@ -174,6 +174,46 @@ fn a_missing_exit_code_is_a_failure() {
     );
 }
 
+/// ECS lists a task among the stopped ones as soon as its desired status is that. Status of the task, what is stated beside it,
+/// what is said, and whether the migration may have run.
+#[test]
+fn a_migration_without_an_exit_code_may_have_run_where_its_container_began() {
+    let never = "the migration never started";
+    let stopping = "the migration was being stopped";
+    let ended = "the migration ended without an exit code";
+    let cannot_start = "CannotStartContainerError: exec: no such file";
+    for (status, started, id, reason, sentence, has_run) in [
+        ("PROVISIONING", false, false, "", never, false),
+        ("PROVISIONING", false, true, "", stopping, true),
+        ("PENDING", false, false, "", stopping, true),
+        ("PENDING", false, true, "", stopping, true),
+        ("PENDING", false, true, cannot_start, never, false),
+        ("ACTIVATING", false, true, "", stopping, true),
+        ("RUNNING", true, true, "", stopping, true),
+        ("DEACTIVATING", true, true, "", stopping, true),
+        ("STOPPING", true, false, "", stopping, true),
+        ("DEPROVISIONING", false, true, "", stopping, true),
+        ("STOPPED", false, false, "", never, false),
+        ("STOPPED", false, true, "", ended, true),
+        ("STOPPED", true, false, "", ended, true),
+        ("STOPPED", false, true, cannot_start, never, false),
+    ] {
+        let mut task = Task::for_tests(&[("proxy", None), ("web", None)]);
+        task.last_status = status.to_owned();
+        task.started_at = task.started_at.filter(|_| started);
+        task.stop_code = Some("UserInitiated".to_owned());
+        task.containers[1].runtime_id = id.then(|| "8f3c1a7c-1".to_owned());
+        task.containers[1].reason = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
+        let verdict = judge(&task, &"web".parse().unwrap(), &task.essential(&[]));
+        let Verdict::Failed { reason: said, ran } = verdict else {
+            panic!("{status} {started} {id} {reason}: succeeded");
+        };
+        let case = format!("{status} {started} {id} {reason}: {said}");
+        assert!(said.starts_with(&format!("{sentence}: ")), "{case}");
+        assert_eq!(ran, has_run, "{case}");
+    }
+}
+
 /// What ended the task, or kept its containers from starting, may be another container.
 #[test]
 fn the_container_that_kept_a_migration_from_its_end_is_named() {

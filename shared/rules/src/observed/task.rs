@@ -120,6 +120,22 @@ pub struct TaskContainer {
     pub image_digest: Option<Digest>,
 }
 
+/// How ECS's reasons begin of a container whose process never began (ECS Developer Guide, stopped tasks error messages).
+const NOT_STARTED: [&str; 3] = [
+    "CannotPullContainerError",
+    "CannotCreateContainerError",
+    "CannotStartContainerError",
+];
+
+impl TaskContainer {
+    /// Whether ECS states that its process never began, whatever else it states: Docker has an id for one that it created and
+    /// could not start.
+    pub(crate) fn did_not_start(&self) -> bool {
+        let reason = self.reason.as_deref().unwrap_or_default().trim_start();
+        NOT_STARTED.iter().any(|start| reason.starts_with(start))
+    }
+}
+
 /// What RunTask overrode for one container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ContainerOverride {

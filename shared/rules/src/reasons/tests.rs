@@ -256,26 +256,44 @@ fn tasks_that_ecs_took_down_and_other_revisions_say_nothing() {
     check(&[], None);
 }
 
+fn database_after(tasks: &[Task]) -> Option<Migrated> {
+    let (deployment, shipped) = ("d-1".parse().unwrap(), revision(2));
+    let essential = ["web".parse().unwrap()];
+    migrated(tasks, &deployment, &shipped, &migration(), &essential)
+}
+
 #[test]
 fn the_database_is_as_far_as_the_migration_came() {
     let of = |exit_code: Option<i32>, started: bool| {
-        let task = Task {
+        database_after(&[Task {
             started_by: Some("greenlight/d-1".to_owned()),
             started_at: started.then_some(UtcDateTime::UNIX_EPOCH),
             ..task("EssentialContainerExited", "x", exit_code, 1)
-        };
-        let essential = ["web".parse().unwrap()];
-        migrated(
-            &[task],
-            &"d-1".parse().unwrap(),
-            &revision(2),
-            &migration(),
-            &essential,
-        )
+        }])
     };
     assert_eq!(of(Some(0), true), Some(Migrated::Done));
     assert_eq!(of(Some(1), true), Some(Migrated::Partly));
     assert_eq!(of(None, false), Some(Migrated::Nothing));
+}
+
+/// A person stops the deployment: the task is told to stop, and its first container runs.
+#[test]
+fn the_database_is_not_said_to_be_as_it_was_while_the_migration_is_being_stopped() {
+    let mut task = Task {
+        started_by: Some("greenlight/d-1".to_owned()),
+        started_at: None,
+        last_status: "PENDING".to_owned(),
+        ..task("UserInitiated", "its deployment has ended", None, 1)
+    };
+    task.containers[0].exit_code = None;
+    task.containers[1].runtime_id = Some("8f3c1a7c-1".to_owned());
+    assert_eq!(database_after(&[task.clone()]), Some(Migrated::Partly));
+    check(
+        &[task],
+        Some(
+            "web: the migration was being stopped: its deployment has ended; stop code UserInitiated",
+        ),
+    );
 }
 
 /// Where the revision cannot be read, the gate takes every container for essential, and refuses a 0 beside one that ended.
