@@ -179,7 +179,7 @@ pub fn judge(task: &Task, container: &ContainerName, essential: &[ContainerName]
         }
     };
     let ran = |reason| Verdict::Failed { reason, ran: true };
-    match migrating.and_then(|container| container.exit_code) {
+    match migrating.and_then(TaskContainer::ended_with) {
         Some(0) if was_stopped_from_outside(task) => {
             ran(format!("the migration was stopped: {}", why()))
         }
@@ -224,7 +224,8 @@ fn other_culprit(
     let others = task.containers.iter();
     let others = others.filter(|container| container.name != *migrating);
     let kept_waiting = |container: &TaskContainer| {
-        container.name == *migrating && container.exit_code.is_none() && container.reason.is_none()
+        let said_nothing = container.exit_code.is_none() && container.reason.is_none();
+        container.name == *migrating && (said_nothing || container.waited_in_vain())
     };
     let least = if task.containers.iter().any(kept_waiting) {
         Evidence::NotEssential
@@ -232,9 +233,13 @@ fn other_culprit(
         Evidence::Failed
     };
     let blamed: Vec<String> = others
-        .filter(|container| evidence(container, essential) >= least)
+        .filter(|container| evidence(task, container, essential) >= least)
         // Killed after SIGTERM: most likely it was stopped with the task.
-        .filter(|container| is_out_of_memory(container) || container.exit_code != Some(KILLED))
+        .filter(|container| {
+            container.ended_with() != Some(KILLED)
+                || is_out_of_memory(container)
+                || evidence(task, container, essential) == Evidence::Error
+        })
         .map(ending_of)
         .collect();
     Some(blamed.join(", ")).filter(|blamed| !blamed.is_empty())
@@ -283,7 +288,7 @@ fn ended_before(
 /// How a container ended by itself; none where it runs, or ended because it was stopped.
 fn how_it_ended(task: &Task, container: &TaskContainer) -> Option<String> {
     let reason = container.reason.as_deref();
-    let Some(code) = container.exit_code else {
+    let Some(code) = container.ended_with() else {
         // One that never started has a reason and no exit code, and takes the task down as well.
         let never_started = reason.filter(|_| task.last_status == STOPPED)?;
         return Some(format!("did not start ({never_started})"));

@@ -1,7 +1,7 @@
 //! Why a deployment ended badly, from its stopped tasks and the service's events.
 
 use crate::config::Migration;
-use crate::culprit::{culprits, ending_of, is_out_of_memory};
+use crate::culprit::{culprits, ending_of, is_out_of_memory, waited_for};
 use crate::migration::{self, Verdict};
 use crate::names::{ContainerName, DeploymentId, RevisionArn};
 use crate::observed::{Service, Task, TaskContainer};
@@ -116,7 +116,11 @@ fn of_migration<'a>(
         Verdict::Failed { reason, ran } => Some(Cause {
             sentence: reason,
             task,
-            container: ran.then(|| container.clone()),
+            // What kept it from starting may have a log of its own.
+            container: match ran {
+                true => Some(container.clone()),
+                false => likely(task, essential),
+            },
         }),
     }
 }
@@ -295,7 +299,10 @@ fn of_containers(task: &Task, known: Known<'_>) -> (String, Option<ContainerName
     let culprits = culprits(task, known.essential);
     let mut parts: Vec<String> = culprits
         .iter()
-        .map(|container| ending_of(container))
+        .flat_map(|container| {
+            let waited = waited_for(task, &container.name);
+            std::iter::once(ending_of(container)).chain(waited)
+        })
         .collect();
     if culprits.len() > 1 {
         parts.push("ECS does not state which ended first".to_owned());
@@ -311,7 +318,7 @@ fn likely(task: &Task, essential: &[ContainerName]) -> Option<ContainerName> {
     let culprits = culprits(task, essential);
     let ran = culprits
         .into_iter()
-        .find(|container| container.exit_code.is_some());
+        .find(|container| container.ended_with().is_some());
     ran.map(|container| container.name.clone())
 }
 

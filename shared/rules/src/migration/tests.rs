@@ -214,6 +214,47 @@ fn a_migration_without_an_exit_code_may_have_run_where_its_container_began() {
     }
 }
 
+/// The agent states 143 of a container that it never started because of its `dependsOn`.
+#[test]
+fn a_migration_that_waited_in_vain_never_started() {
+    let reason = "CannotStartContainerError: dependency graph: failed to resolve container ordering dependency \
+                  [init(shop/init) (STOPPED->STOPPED) - Exit: 1] for target [web(shop/web) (PULLED->RUNNING)] as dependency did \
+                  not exit successfully.";
+    for (code, of_init, init, id) in [
+        (Some(143), None, Some(1), false),
+        (Some(143), None, Some(1), true),
+        (None, None, Some(1), false),
+        (
+            Some(143),
+            Some("CannotPullContainerError: not found"),
+            None,
+            false,
+        ),
+        (Some(143), None, Some(137), false),
+    ] {
+        let mut task = Task::for_tests(&[("init", init), ("web", code)]);
+        task.started_at = None;
+        task.stop_code = Some("TaskFailedToStart".to_owned());
+        task.stopped_reason = Some("Task failed to start".to_owned());
+        task.containers[0].reason = of_init.map(str::to_owned);
+        task.containers[1].reason = Some(reason.to_owned());
+        task.containers[1].runtime_id = id.then(|| "8f3c1a7c-1".to_owned());
+        let verdict = judge(&task, &"web".parse().unwrap(), &["web".parse().unwrap()]);
+        let Verdict::Failed { reason: said, ran } = verdict else {
+            panic!("{code:?} {init:?}: succeeded");
+        };
+        assert!(!ran, "{said}");
+        let of_init = match (init, of_init) {
+            (Some(code), _) => format!("container `init` exited with code {code}"),
+            (None, of_init) => format!("container `init` did not start ({})", of_init.unwrap()),
+        };
+        let expected = format!(
+            "the migration never started: {reason}; {of_init}; Task failed to start; stop code TaskFailedToStart"
+        );
+        assert_eq!(said, expected);
+    }
+}
+
 /// What ended the task, or kept its containers from starting, may be another container.
 #[test]
 fn the_container_that_kept_a_migration_from_its_end_is_named() {

@@ -226,6 +226,35 @@ fn a_stop_is_judged_by_its_sentence() {
     check(&[of(scheduler, named_badly)], None);
 }
 
+/// `init` fails, so ECS never starts `web`, and states 143 of it all the same: of green, and of the migration.
+#[test]
+fn a_failed_dependency_is_told_with_its_own_log() {
+    let reason = "CannotStartContainerError: dependency graph: failed to resolve container ordering dependency [init(shop/init) \
+                  (STOPPED->STOPPED) - Exit: 1] for target [web(shop/web) (PULLED->RUNNING)] as dependency did not exit successfully.";
+    let mut green = task("TaskFailedToStart", "Task failed to start", Some(143), 3);
+    green.started_at = None;
+    green.containers[0].name = "init".parse().unwrap();
+    green.containers[1].reason = Some(reason.to_owned());
+    let migration = Task {
+        started_by: Some("greenlight/d-1".to_owned()),
+        ..green.clone()
+    };
+    let why = format!(
+        "init: a task of the new revision stopped: container `init` exited with code 1; container `web` did not start ({reason}); \
+         Task failed to start"
+    );
+    check(&[green], Some(&why));
+    assert_eq!(
+        database_after(&[migration.clone()]),
+        Some(Migrated::Nothing)
+    );
+    let why = format!(
+        "init: the migration never started: {reason}; container `init` exited with code 1; Task failed to start; stop code \
+         TaskFailedToStart"
+    );
+    check(&[migration], Some(&why));
+}
+
 #[test]
 fn memory_is_named_even_where_ecs_was_about_to_stop_the_task() {
     let mut killed = task("ServiceSchedulerInitiated", SCALED_IN, Some(137), 3);
