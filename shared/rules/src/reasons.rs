@@ -1,8 +1,10 @@
 //! Why a deployment ended badly, from its stopped tasks and the service's events.
 
+use time::UtcDateTime;
+
 use crate::config::Migration;
 use crate::culprit::{culprits, ending_of, is_out_of_memory, waited_for};
-use crate::migration::{self, Verdict};
+use crate::migration::{self, TaskRun, Verdict};
 use crate::names::{ContainerName, DeploymentId, RevisionArn};
 use crate::observed::{Service, Task, TaskContainer};
 
@@ -50,57 +52,126 @@ pub struct Known<'a> {
     pub essential: &'a [ContainerName],
     /// The service; none where it cannot be read.
     pub service: Option<&'a Service>,
+    /// The cluster in which it runs.
+    pub cluster: &'a str,
+    /// Which of the revision's tasks are its own.
+    pub own: Own<'a>,
 }
 
-/// The cause among stopped tasks: the deployment's migration where it failed, or else one of green's own tasks.
+/// Which tasks of a revision are a deployment's own. The same revision may have been deployed before, and anyone may run a task
+/// of it by hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Own<'a> {
+    /// Those of this task set.
+    TaskSet(&'a str),
+    /// Its task set is not known (any more): those that a service has started since this moment.
+    Since(UtcDateTime),
+    /// Those that a service has started, whenever.
+    Any,
+}
+
+/// What `startedBy` begins with where a service started the task: the id of its task set or deployment follows.
+const STARTED_BY_SERVICE: &str = "ecs-svc/";
+
+impl Own<'_> {
+    fn includes(self, task: &Task) -> bool {
+        let started_by = task.started_by.as_deref().unwrap_or_default();
+        let by_service = started_by.starts_with(STARTED_BY_SERVICE);
+        match self {
+            Self::TaskSet(id) => started_by == id,
+            Self::Since(moment) => {
+                by_service && task.created_at.is_none_or(|created| created >= moment)
+            }
+            Self::Any => by_service,
+        }
+    }
+}
+
+/// The cause among stopped tasks: the deployment's migration where it failed, or else one of green's own tasks. No migration is
+/// given where it is known not to have failed.
 pub fn find<'a>(
     stopped: &'a [Task],
     deployment: &DeploymentId,
     known: Known<'a>,
     migration: Option<&Migration>,
 ) -> Option<Cause<'a>> {
-    let failed_migration = migration_of(stopped, deployment, known.shipped)
-        .zip(migration)
-        .and_then(|(task, migration)| of_migration(task, &migration.container, known.essential));
+    let failed_migration = migration.and_then(|migration| {
+        let tasks = migrations_of(stopped, deployment, known, migration);
+        let mut causes = tasks
+            .iter()
+            .filter_map(|task| of_migration(task, &migration.container, known.essential));
+        let cause = causes.next()?;
+        Some(match tasks.len() {
+            1 => cause,
+            count => Cause {
+                sentence: format!(
+                    "{count} tasks are marked as the deployment's migration, and ECS does not state which of them is; one of \
+                     them: {}",
+                    cause.sentence
+                ),
+                ..cause
+            },
+        })
+    });
     failed_migration.or_else(|| {
-        let ours = |by: &str| by.starts_with(migration::STARTED_BY);
-        let green = stopped.iter().filter(|task| {
-            task.revision == *known.shipped && !task.started_by.as_deref().is_some_and(ours)
-        });
+        let green = stopped
+            .iter()
+            .filter(|task| task.revision == *known.shipped && known.own.includes(task));
         of_green(&green.collect::<Vec<_>>(), known)
     })
 }
 
-/// What the deployment's migration did; none where none of its tasks is among the stopped ones. `essential` as in [`Known`].
+/// What the deployment's migration did; none where none of its tasks is among the stopped ones.
 pub fn migrated(
     stopped: &[Task],
     deployment: &DeploymentId,
-    shipped: &RevisionArn,
+    known: Known<'_>,
     migration: &Migration,
-    essential: &[ContainerName],
 ) -> Option<Migrated> {
-    let task = migration_of(stopped, deployment, shipped)?;
-    if was_taken_down_after_its_end(task, &migration.container) {
-        return Some(Migrated::Done);
-    }
-    Some(
-        match migration::judge(task, &migration.container, &task.essential(essential)) {
+    let of = |task: &Task| {
+        if was_taken_down_after_its_end(task, &migration.container) {
+            return Migrated::Done;
+        }
+        match migration::judge(task, &migration.container, &task.essential(known.essential)) {
             Verdict::Succeeded => Migrated::Done,
             Verdict::Failed { ran: true, .. } => Migrated::Partly,
             Verdict::Failed { ran: false, .. } => Migrated::Nothing,
-        },
-    )
+        }
+    };
+    let tasks = migrations_of(stopped, deployment, known, migration);
+    let mut found = tasks.into_iter().map(of);
+    let first = found.next()?;
+    Some(match found.all(|other| other == first) {
+        true => first,
+        false => Migrated::Partly,
+    })
 }
 
-fn migration_of<'a>(
+/// The tasks that are marked as the deployment's migration. Whoever may call RunTask can mark one so; of several those count that
+/// are in every member what was to be started.
+fn migrations_of<'a>(
     stopped: &'a [Task],
     deployment: &DeploymentId,
-    shipped: &RevisionArn,
-) -> Option<&'a Task> {
+    known: Known<'_>,
+    migration: &Migration,
+) -> Vec<&'a Task> {
     let started_by = migration::started_by(deployment);
-    stopped
+    let marked: Vec<&Task> = stopped
         .iter()
-        .find(|task| task.started_by.as_ref() == Some(&started_by) && task.revision == *shipped)
+        .filter(|task| {
+            task.started_by.as_ref() == Some(&started_by) && task.revision == *known.shipped
+        })
+        .collect();
+    let runs = TaskRun {
+        revision: known.shipped.clone(),
+        container: migration.container.clone(),
+        command: migration.command.clone(),
+    };
+    let is_it = |task: &&&Task| {
+        migration::differences(task, deployment, known.cluster, &runs, &[]).is_empty()
+    };
+    let same: Vec<&Task> = marked.iter().filter(is_it).copied().collect();
+    if same.is_empty() { marked } else { same }
 }
 
 fn of_migration<'a>(

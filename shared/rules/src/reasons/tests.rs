@@ -4,7 +4,7 @@ use time::UtcDateTime;
 
 use super::*;
 use crate::config::MigrationImage;
-use crate::observed::{LoadBalancerTarget, Placement};
+use crate::observed::{ContainerOverride, LoadBalancerTarget, Placement};
 
 const GREEN_GROUP: &str =
     "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/web-green/0123456789abcdef";
@@ -59,7 +59,7 @@ fn service(events: &[String]) -> Service {
 fn migration() -> Migration {
     Migration {
         container: "web".parse().unwrap(),
-        command: Vec::new(),
+        command: vec!["migrate".to_owned()],
         image: MigrationImage::Pushed,
         time_out: Duration::from_secs(60),
     }
@@ -68,20 +68,37 @@ fn migration() -> Migration {
 /// With the events of the service; only `web` is essential.
 #[track_caller]
 fn check_with(events: &[String], tasks: &[Task], expected: Option<&str>) {
+    let said = said_of(events, tasks, Own::TaskSet("ecs-svc/2"));
+    assert_eq!(said.as_deref(), expected);
+}
+
+fn said_of(events: &[String], tasks: &[Task], own: Own<'_>) -> Option<String> {
     let (shipped, service) = (revision(2), service(events));
     let known = Known {
-        shipped: &shipped,
-        essential: &["web".parse().unwrap()],
         service: Some(&service),
+        own,
+        ..known(&shipped)
     };
-    let cause = find(tasks, &"d-1".parse().unwrap(), known, Some(&migration()));
-    let said = cause.map(|cause| {
-        let log = cause
-            .container
-            .map_or("-".to_owned(), |name| name.to_string());
-        format!("{log}: {}", cause.sentence)
-    });
-    assert_eq!(said.as_deref(), expected);
+    let essential = ["web".parse().unwrap()];
+    let known = Known {
+        essential: &essential,
+        ..known
+    };
+    let cause = find(tasks, &"d-1".parse().unwrap(), known, Some(&migration()))?;
+    let log = cause
+        .container
+        .map_or("-".to_owned(), |name| name.to_string());
+    Some(format!("{log}: {}", cause.sentence))
+}
+
+fn known(shipped: &RevisionArn) -> Known<'_> {
+    Known {
+        shipped,
+        essential: &[],
+        service: None,
+        cluster: "prod",
+        own: Own::TaskSet("ecs-svc/2"),
+    }
 }
 
 #[track_caller]
@@ -286,9 +303,13 @@ fn tasks_that_ecs_took_down_and_other_revisions_say_nothing() {
 }
 
 fn database_after(tasks: &[Task]) -> Option<Migrated> {
-    let (deployment, shipped) = ("d-1".parse().unwrap(), revision(2));
+    let shipped = revision(2);
     let essential = ["web".parse().unwrap()];
-    migrated(tasks, &deployment, &shipped, &migration(), &essential)
+    let known = Known {
+        essential: &essential,
+        ..known(&shipped)
+    };
+    migrated(tasks, &"d-1".parse().unwrap(), known, &migration())
 }
 
 #[test]
@@ -335,12 +356,11 @@ fn what_the_gate_refused_is_no_migrated_database_where_the_revision_cannot_be_re
         }];
         let (deployment, shipped) = ("d-1".parse().unwrap(), revision(2));
         let known = Known {
-            shipped: &shipped,
             essential,
-            service: None,
+            ..known(&shipped)
         };
         let cause = find(&tasks, &deployment, known, Some(&migration()));
-        let migrated = migrated(&tasks, &deployment, &shipped, &migration(), essential);
+        let migrated = migrated(&tasks, &deployment, known, &migration());
         (migrated, cause.is_some())
     };
     assert_eq!(of(&[]), (Some(Migrated::Partly), true));
@@ -353,4 +373,93 @@ fn a_migration_is_not_said_to_have_run_where_that_is_not_known() {
     let said = Migrated::Partly.database();
     assert!(said.contains("may have run"), "{said}");
     assert!(!said.contains("migration ran"), "{said}");
+}
+
+/// The revision was deployed before, or somebody ran a task of it: by task set, or by time where that is not known.
+#[test]
+fn only_the_deployments_own_tasks_are_blamed() {
+    let second = |second| UtcDateTime::from_unix_timestamp(second).unwrap();
+    let green = Own::TaskSet("ecs-svc/2");
+    let since = Own::Since(second(100));
+    for (started_by, created, own, is_blamed) in [
+        (Some("ecs-svc/2"), 101, green, true),
+        (Some("ecs-svc/1999"), 101, green, false),
+        (Some("ecs-svc/22"), 101, green, false),
+        (Some("somebody"), 101, green, false),
+        (None, 101, green, false),
+        (Some("greenlight/d-0"), 101, green, false),
+        (Some("ecs-svc/2"), 101, since, true),
+        (Some("ecs-svc/2"), 100, since, true),
+        (Some("ecs-svc/1999"), 99, since, false),
+        (Some("somebody"), 101, since, false),
+        (None, 101, since, false),
+        (Some("greenlight/d-0"), 101, since, false),
+        (Some("ecs-svc/1999"), 1, Own::Any, true),
+        (Some("somebody"), 1, Own::Any, false),
+    ] {
+        let task = Task {
+            started_by: started_by.map(str::to_owned),
+            created_at: Some(second(created)),
+            ..exited(1, 200)
+        };
+        let said = said_of(&[], std::slice::from_ref(&task), own);
+        let case = format!("{started_by:?} {created} {own:?}: {said:?}");
+        assert_eq!(said.is_some(), is_blamed, "{case}");
+        // Beside one of its own.
+        let of_green = Task {
+            created_at: Some(second(150)),
+            ..exited(3, 150)
+        };
+        let said = said_of(&[], &[task, of_green], own).unwrap();
+        assert_eq!(said.contains("2 tasks"), is_blamed, "{case}");
+    }
+}
+
+/// Two tasks are marked as the migration: the one that was to be started counts, in whatever order ECS lists them.
+#[test]
+fn the_migration_is_told_from_another_task_with_its_mark() {
+    let marked = |name: &str, exit_code: i32, command: &[&str]| Task {
+        arn: format!("arn:aws:ecs:eu-central-1:111122223333:task/prod/{name}")
+            .parse()
+            .unwrap(),
+        started_by: Some("greenlight/d-1".to_owned()),
+        overrides: vec![ContainerOverride {
+            name: "web".parse().unwrap(),
+            command: command.iter().map(|&word| word.to_owned()).collect(),
+            environment: std::collections::BTreeMap::new(),
+            others: Vec::new(),
+        }],
+        ..exited(exit_code, 1)
+    };
+    let told = |tasks: [Task; 2]| {
+        let [mut one, mut other] = [tasks.clone(), [tasks[1].clone(), tasks[0].clone()]]
+            .map(|tasks| (said_of(&[], &tasks, Own::Any), database_after(&tasks)));
+        // Which of two is quoted follows from the order.
+        for said in [&mut one.0, &mut other.0] {
+            *said = said.take().map(|said| said.replace("code 8", "code 9"));
+        }
+        assert_eq!(one, other);
+        one
+    };
+    let ended = "(Essential container in task exited; stop code EssentialContainerExited)";
+    let failed = format!("web: the migration exited with code 9 {ended}");
+    let unclear = format!(
+        "web: 2 tasks are marked as the deployment's migration, and ECS does not state which of them is; one of them: the \
+         migration exited with code 9 {ended}"
+    );
+    let (ours, other) = (&["migrate"][..], &["true"][..]);
+    for (tasks, said, database) in [
+        // The one that was to be started, and another one.
+        ([(9, ours), (0, other)], Some(&failed), Migrated::Partly),
+        ([(0, ours), (9, other)], None, Migrated::Done),
+        // Both are, or neither.
+        ([(9, ours), (0, ours)], Some(&unclear), Migrated::Partly),
+        ([(9, other), (0, other)], Some(&unclear), Migrated::Partly),
+        ([(9, ours), (8, ours)], Some(&unclear), Migrated::Partly),
+        ([(0, ours), (0, ours)], None, Migrated::Done),
+    ] {
+        let [(one, its), (two, theirs)] = tasks;
+        let tasks = [marked("1", one, its), marked("2", two, theirs)];
+        assert_eq!(told(tasks), (said.cloned(), Some(database)), "{said:?}");
+    }
 }

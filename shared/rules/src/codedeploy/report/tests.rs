@@ -371,6 +371,19 @@ fn the_database_is_told_as_far_as_it_is_known() {
         ),
         (Some(Succeeded), Some(Asked), None, Some(Migrated::Done)),
         (Some(Succeeded), None, None, None),
+        (
+            Some(Succeeded),
+            None,
+            Some(Migrated::Done),
+            Some(Migrated::Done),
+        ),
+        // Its gate saw its end, and another task is marked as it was.
+        (
+            Some(Succeeded),
+            Some(Asked),
+            Some(Migrated::Partly),
+            Some(Migrated::Done),
+        ),
         (Some(Failed), Some(Asked), None, None),
         (
             Some(Failed),
