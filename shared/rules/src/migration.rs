@@ -223,15 +223,7 @@ fn other_culprit(
 ) -> Option<String> {
     let others = task.containers.iter();
     let others = others.filter(|container| container.name != *migrating);
-    let kept_waiting = |container: &TaskContainer| {
-        let said_nothing = container.exit_code.is_none() && container.reason.is_none();
-        container.name == *migrating && (said_nothing || container.waited_in_vain())
-    };
-    let least = if task.containers.iter().any(kept_waiting) {
-        Evidence::NotEssential
-    } else {
-        Evidence::Failed
-    };
+    let least = least_evidence(task, migrating);
     let blamed: Vec<String> = others
         .filter(|container| evidence(task, container, essential) >= least)
         // Killed after SIGTERM: most likely it was stopped with the task.
@@ -240,9 +232,42 @@ fn other_culprit(
                 || is_out_of_memory(container)
                 || evidence(task, container, essential) == Evidence::Error
         })
-        .map(ending_of)
+        .map(|container| match container.ended_with() {
+            Some(0) if least == Evidence::PerhapsFirst => format!(
+                "{}, and ECS then stops the others (hint: {})",
+                ending_of(container),
+                let_it_run(&container.name)
+            ),
+            _ => ending_of(container),
+        })
         .collect();
     Some(blamed.join(", ")).filter(|blamed| !blamed.is_empty())
+}
+
+/// How much must speak for another container to be named beside how the migration ended.
+fn least_evidence(task: &Task, migrating: &ContainerName) -> Evidence {
+    let mut containers = task.containers.iter();
+    let Some(migration) = containers.find(|container| container.name == *migrating) else {
+        return Evidence::Failed;
+    };
+    let said_nothing = migration.exit_code.is_none() && migration.reason.is_none();
+    if said_nothing || migration.waited_in_vain() {
+        return Evidence::NotEssential;
+    }
+    let code = migration.ended_with();
+    let by_signal = code.is_some_and(|code| BY_SIGNAL.contains(&code));
+    if by_signal && !is_out_of_memory(migration) && !was_stopped_from_outside(task) {
+        // Another one's end took it down, and a 0 may be that.
+        return Evidence::PerhapsFirst;
+    }
+    Evidence::Failed
+}
+
+/// What to do about an essential container that may end before the migration.
+fn let_it_run(container: &ContainerName) -> String {
+    format!(
+        "set `essential: false` for `{container}` in the task definition, or let it run until it is stopped"
+    )
 }
 
 fn was_stopped_from_outside(task: &Task) -> bool {
@@ -265,9 +290,10 @@ fn ended_before(
     let ended = others.find_map(|container| {
         let how = how_it_ended(task, container)?;
         Some(format!(
-            "it exited with code 0, but the essential container `{0}` {how}, and ECS then stops the others, which may answer \
-             with 0 (hint: set `essential: false` for `{0}` in the task definition, or let it run until it is stopped)",
-            container.name
+            "it exited with code 0, but the essential container `{}` {how}, and ECS then stops the others, which may answer \
+             with 0 (hint: {})",
+            container.name,
+            let_it_run(&container.name)
         ))
     });
     // Its own end ends no task, so another one's did.

@@ -255,6 +255,41 @@ fn a_migration_that_waited_in_vain_never_started() {
     }
 }
 
+/// Exit code and error of the migration, exit code of a container beside it, and the task's stop code.
+#[test]
+fn the_essential_container_that_took_the_migration_down_is_named() {
+    let (ended, stopped) = ("EssentialContainerExited", "UserInitiated");
+    let out_of_memory = "OutOfMemoryError: Container killed due to memory usage";
+    for (code, reason, other, essential, stop_code, is_named) in [
+        (143, "", 0, true, ended, true),
+        (137, "", 0, true, ended, true),
+        // It is not essential, or the migration failed by itself, or somebody stopped both.
+        (143, "", 0, false, ended, false),
+        (1, "", 0, true, ended, false),
+        (137, out_of_memory, 0, true, ended, false),
+        (143, "", 0, true, stopped, false),
+        // It was stopped with the migration.
+        (143, "", 143, true, ended, false),
+        (143, "", 137, true, ended, false),
+        (143, "", 1, true, ended, true),
+    ] {
+        let mut task = Task::for_tests(&[("once", Some(other)), ("web", Some(code))]);
+        task.stop_code = Some(stop_code.to_owned());
+        task.containers[1].reason = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
+        let essential: &[&str] = if essential {
+            &["once", "web"]
+        } else {
+            &["web"]
+        };
+        let said = said(&task, essential);
+        let case = format!("{code} {reason} {other} {stop_code}: {said}");
+        let named = format!("container `once` exited with code {other}");
+        assert_eq!(said.contains(&named), is_named, "{case}");
+        let hint = "(hint: set `essential: false` for `once` in the task definition";
+        assert_eq!(said.contains(hint), is_named && other == 0, "{case}");
+    }
+}
+
 /// What ended the task, or kept its containers from starting, may be another container.
 #[test]
 fn the_container_that_kept_a_migration_from_its_end_is_named() {
