@@ -232,7 +232,7 @@ const SIGNS_OF_FAILURE: [&str; 7] = [
     "timed out",
 ];
 
-fn stop_of(task: &Task) -> Stop {
+fn stop_of(task: &Task, essential: &[ContainerName]) -> Stop {
     let reason = task.stopped_reason.as_deref().unwrap_or_default();
     let reason = reason.to_ascii_lowercase();
     let is_about_health = reason.contains("health check");
@@ -242,7 +242,10 @@ fn stop_of(task: &Task) -> Stop {
     if is_about_health {
         return Stop::LoadBalancerHealth;
     }
-    if task.containers.iter().any(is_out_of_memory) {
+    // A sidecar's end ends no task.
+    let essential = task.essential(essential);
+    let mut containers = task.containers.iter();
+    if containers.any(|one| is_out_of_memory(one) && essential.contains(&one.name)) {
         return Stop::Failed;
     }
     match task.stop_code.as_deref() {
@@ -264,7 +267,10 @@ fn stop_of(task: &Task) -> Stop {
 /// The latest of green's tasks that failed; where none did, of those that something else stopped.
 fn of_green<'a>(stopped: &[&'a Task], known: Known<'a>) -> Option<Cause<'a>> {
     let of = |which: &dyn Fn(Stop) -> bool| -> Vec<&'a Task> {
-        let these = stopped.iter().copied().filter(|task| which(stop_of(task)));
+        let these = stopped
+            .iter()
+            .copied()
+            .filter(|task| which(stop_of(task, known.essential)));
         these.collect()
     };
     let failed = of(&|stop| stop >= Stop::Failed);
@@ -277,7 +283,7 @@ fn of_green<'a>(stopped: &[&'a Task], known: Known<'a>) -> Option<Cause<'a>> {
         .iter()
         .copied()
         .max_by_key(|task| (task.stopped_at, &task.arn))?;
-    let (why, container) = match stop_of(task) {
+    let (why, container) = match stop_of(task, known.essential) {
         Stop::LoadBalancerHealth => of_load_balancer_health(task, known),
         Stop::ContainerHealth => of_container_health(task, known),
         Stop::Failed | Stop::FromOutside | Stop::TakenDown => of_containers(task, known),
@@ -299,8 +305,11 @@ fn of_load_balancer_health(task: &Task, known: Known<'_>) -> (String, Option<Con
         .service
         .map_or(&[][..], |service| service.events.as_slice());
     let why = match last_target_reason(task, events) {
-        Some(reason) => format!("{}; the target's last reason: {reason}", said(task)),
-        None => said(task),
+        Some(reason) => format!(
+            "{}; the target's last reason: {reason}",
+            said(task, known.essential)
+        ),
+        None => said(task, known.essential),
     };
     (why, serving(known))
 }
@@ -356,9 +365,13 @@ fn of_container_health(task: &Task, known: Known<'_>) -> (String, Option<Contain
         .map(|container| format!("`{}`", container.name))
         .collect();
     if names.is_empty() {
-        return (said(task), serving(known));
+        return (said(task, known.essential), serving(known));
     }
-    let why = format!("{}; UNHEALTHY: {}", said(task), names.join(", "));
+    let why = format!(
+        "{}; UNHEALTHY: {}",
+        said(task, known.essential),
+        names.join(", ")
+    );
     (
         why,
         unhealthy().next().map(|container| container.name.clone()),
@@ -379,7 +392,7 @@ fn of_containers(task: &Task, known: Known<'_>) -> (String, Option<ContainerName
         parts.push("ECS does not state which ended first".to_owned());
     }
     if parts.is_empty() || task.stopped_reason.is_some() {
-        parts.push(said(task));
+        parts.push(said(task, known.essential));
     }
     (parts.join("; "), likely(task, known.essential))
 }
@@ -394,11 +407,11 @@ fn likely(task: &Task, essential: &[ContainerName]) -> Option<ContainerName> {
 }
 
 /// ECS's sentence about the task, and its stop code where the sentence does not say who stopped it.
-fn said(task: &Task) -> String {
+fn said(task: &Task, essential: &[ContainerName]) -> String {
     let reason = task.stopped_reason.as_deref().map(str::trim);
     let reason = reason.filter(|reason| !reason.is_empty());
     match (reason, task.stop_code.as_deref()) {
-        (Some(reason), Some(code)) if stop_of(task) == Stop::FromOutside => {
+        (Some(reason), Some(code)) if stop_of(task, essential) == Stop::FromOutside => {
             format!("{reason} ({code})")
         }
         (Some(reason), _) => reason.to_owned(),

@@ -287,6 +287,30 @@ fn memory_is_named_even_where_ecs_was_about_to_stop_the_task() {
 }
 
 #[test]
+fn the_memory_of_a_sidecar_does_not_make_a_failure_of_a_task_that_ecs_took_down() {
+    let reason = "OutOfMemoryError: Container killed due to memory usage";
+    let with_sidecar = |mut task: Task| {
+        task.containers[0].exit_code = Some(137);
+        task.containers[0].reason = Some(reason.to_owned());
+        task
+    };
+    let scaled_in = || task("ServiceSchedulerInitiated", SCALED_IN, Some(143), 3);
+    check(&[with_sidecar(scaled_in())], None);
+    let failed = "web: a task of the new revision stopped: container `web` exited with code 3; Essential container in task exited";
+    check(&[exited(3, 1), with_sidecar(scaled_in())], Some(failed));
+    check(&[with_sidecar(exited(3, 1)), scaled_in()], Some(failed));
+    // Somebody stopped it.
+    let spot = "Your Spot Task was interrupted.";
+    check(
+        &[with_sidecar(task("SpotInterruption", spot, Some(143), 3))],
+        Some(
+            "web: a task of the new revision stopped: container `web` exited with code 143; Your Spot Task was interrupted. \
+             (SpotInterruption)",
+        ),
+    );
+}
+
+#[test]
 fn tasks_that_ecs_took_down_and_other_revisions_say_nothing() {
     check(
         &[task("ServiceSchedulerInitiated", SCALED_IN, Some(143), 3)],
