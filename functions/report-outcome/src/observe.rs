@@ -171,11 +171,26 @@ impl Handler {
     }
 
     async fn add_reasons(&self, pipeline: &Pipeline, asked: &Asked<'_>, why: &mut Why) {
+        if let Some(revision) = why.revision.clone() {
+            self.add_stopped_tasks(pipeline, asked, &revision, why)
+                .await;
+        }
+        if let Some(service) = asked.service.filter(|_| why.causes.is_empty()) {
+            let since = asked.deployment.created_at;
+            why.causes
+                .extend(reasons::trouble(service, asked.own, since));
+        }
+    }
+
+    async fn add_stopped_tasks(
+        &self,
+        pipeline: &Pipeline,
+        asked: &Asked<'_>,
+        revision: &RevisionArn,
+        why: &mut Why,
+    ) {
         let deployment = &asked.deployment.id;
-        let Some(revision) = why.revision.clone() else {
-            return;
-        };
-        let stopped = self.stopped_tasks(pipeline, &revision).await;
+        let stopped = self.stopped_tasks(pipeline, revision).await;
         let stopped = stopped.unwrap_or_else(|failed| {
             tracing::warn!(deployment_id = %deployment, error = %failed, "could not read the stopped tasks");
             Vec::new()
@@ -190,7 +205,7 @@ impl Handler {
             .ok();
         let essential = definition.as_ref().map(revision::essential);
         let known = Known {
-            shipped: &revision,
+            shipped: revision,
             essential: essential.as_deref().unwrap_or_default(),
             service: asked.service,
             cluster: pipeline.cluster.as_str(),

@@ -1,12 +1,16 @@
 //! Why a deployment ended badly, from its stopped tasks and the service's events.
 
+mod service_events;
+
 use time::UtcDateTime;
 
 use crate::config::Migration;
 use crate::culprit::{culprits, ending_of, is_out_of_memory, waited_for};
 use crate::migration::{self, TaskRun, Verdict};
 use crate::names::{ContainerName, DeploymentId, RevisionArn};
-use crate::observed::{Service, Task, TaskContainer};
+use crate::observed::{Service, ServiceEvent, Task, TaskContainer};
+
+pub use service_events::trouble;
 
 /// A task as the cause of a deployment's bad end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -326,7 +330,7 @@ fn serving(known: Known<'_>) -> Option<ContainerName> {
 /// Why the load balancer found a target unhealthy: of this task, else of its task set, else of its target group. ECS writes
 /// `(service S, taskSet ID) (task ID) (port P) is unhealthy in (target-group ARN) due to (reason R)`, the newest first; not every
 /// such event names the task (ECS Developer Guide, service unhealthy event messages).
-fn last_target_reason<'a>(task: &Task, events: &'a [String]) -> Option<&'a str> {
+fn last_target_reason<'a>(task: &Task, events: &'a [ServiceEvent]) -> Option<&'a str> {
     let reason = task.stopped_reason.as_deref().unwrap_or_default();
     let target_group = reason.split_once("(target-group ").map(|(_, rest)| {
         let end = rest.find(')').unwrap_or(rest.len());
@@ -338,6 +342,7 @@ fn last_target_reason<'a>(task: &Task, events: &'a [String]) -> Option<&'a str> 
     let unhealthy = || {
         events
             .iter()
+            .map(|event| event.message.as_str())
             .filter(|event| event.contains(" is unhealthy in "))
     };
     let event = marks

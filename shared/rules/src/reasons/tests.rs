@@ -9,7 +9,7 @@ use crate::observed::{ContainerOverride, LoadBalancerTarget, Placement};
 const GREEN_GROUP: &str =
     "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/web-green/0123456789abcdef";
 
-fn revision(number: u32) -> RevisionArn {
+pub(super) fn revision(number: u32) -> RevisionArn {
     format!("arn:aws:ecs:eu-central-1:111122223333:task-definition/web:{number}")
         .parse()
         .unwrap()
@@ -39,7 +39,7 @@ fn exited(exit_code: i32, stopped_at: i64) -> Task {
     )
 }
 
-fn service(events: &[String]) -> Service {
+pub(super) fn service(events: &[String]) -> Service {
     Service {
         deployment_controller: "CODE_DEPLOY".to_owned(),
         revision: None,
@@ -52,7 +52,13 @@ fn service(events: &[String]) -> Service {
         desired_count: 2,
         running_count: 2,
         task_sets: Vec::new(),
-        events: events.to_vec(),
+        events: events
+            .iter()
+            .map(|message| ServiceEvent {
+                at: None,
+                message: message.clone(),
+            })
+            .collect(),
     }
 }
 
