@@ -395,12 +395,13 @@ fn status_of(target: Option<&DeploymentTarget>, name: &str) -> Option<LifecycleE
     Some(events.find(|event| event.name == name)?.status)
 }
 
+/// A rollback migrates nothing.
 fn rollback_failed(
     event: Event,
     pipeline: &Pipeline,
     observed: &Observed,
 ) -> Result<Outcome, Need> {
-    let ending = ending(observed)?;
+    let ending = with_causes(ending(observed)?, observed)?;
     let subject = observed.deployment.subject(pipeline);
     Ok(Outcome::rollback_failed(event, pipeline, &subject, ending))
 }
