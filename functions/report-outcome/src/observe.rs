@@ -9,14 +9,24 @@ use lambda::{Deadline, Failure};
 use rules::codedeploy::Deployment;
 use rules::codedeploy::app_spec;
 use rules::codedeploy::report::{Group, Lifecycle, MadeBy, Need, Observed, Serving, Shipped, Why};
-use rules::config::Pipeline;
+use rules::config::{Migration, Pipeline};
 use rules::names::{DeploymentId, RevisionArn};
 use rules::observed::{Service, Task};
-use rules::reasons::{self, Known};
+use rules::reasons::{self, Known, Own};
 use rules::revision;
 use rules::task_log::TaskLog;
 
 use crate::handler::Handler;
+
+/// A deployment whose causes are asked for.
+struct Asked<'a> {
+    deployment: &'a Deployment,
+    /// None where it cannot be read.
+    service: Option<&'a Service>,
+    own: Own<'a>,
+    /// The migration, where it may have failed.
+    migration: Option<&'a Migration>,
+}
 
 impl Handler {
     /// What `decide` decides, after observing what it turns out to need.
@@ -70,7 +80,7 @@ impl Handler {
             }
             Need::WhyFailed => {
                 let mut why = Why::default();
-                let read = self.add_why_failed(pipeline, observed.is_about(), &mut why);
+                let read = self.add_why_failed(pipeline, observed, &mut why);
                 in_time(explain_until, read).await;
                 observed.why_failed = Some(why);
             }
@@ -79,7 +89,7 @@ impl Handler {
                     revision,
                     ..Why::default()
                 };
-                let read = self.add_why_down(pipeline, &observed.deployment.id, &mut why);
+                let read = self.add_why_down(pipeline, &observed.deployment, &mut why);
                 in_time(explain_until, read).await;
                 observed.why_down = Some(why);
             }
@@ -103,7 +113,8 @@ impl Handler {
     }
 
     /// Adds to `why`, fact by fact, why a deployment ended badly: what cannot be read is left out.
-    async fn add_why_failed(&self, pipeline: &Pipeline, deployment: &Deployment, why: &mut Why) {
+    async fn add_why_failed(&self, pipeline: &Pipeline, observed: &Observed, why: &mut Why) {
+        let deployment = observed.is_about();
         let app_spec = match self.app_spec_of(deployment).await {
             Ok(app_spec) => app_spec,
             Err(failed) => {
@@ -114,23 +125,39 @@ impl Handler {
         why.gate = app_spec.as_deref().map(app_spec::migration_gate);
         why.revision = app_spec.as_deref().and_then(app_spec::revision);
         let service = self.service(pipeline).await;
-        if let Some(service) = &service {
-            why.serves = service.primary_target_group().cloned();
-            if why.revision.is_none() {
-                // Where the AppSpec names none, its task set does, while it is there.
-                let green = service.green(&deployment.id);
-                why.revision = green.map(|green| green.revision.clone());
-            }
+        let service = service.as_ref();
+        why.serves = service.and_then(|service| service.primary_target_group().cloned());
+        let green = service.and_then(|service| service.green(&deployment.id));
+        if why.revision.is_none() {
+            // Where the AppSpec names none, its task set does, while it is there.
+            why.revision = green.map(|green| green.revision.clone());
         }
-        self.add_reasons(pipeline, &deployment.id, service.as_ref(), why)
-            .await;
+        let asked = Asked {
+            deployment,
+            service,
+            own: green.map_or(Own::Since(deployment.created_at), |green| {
+                Own::TaskSet(&green.id)
+            }),
+            migration: pipeline
+                .migration
+                .as_ref()
+                .filter(|_| !observed.passed_migration_gate()),
+        };
+        self.add_reasons(pipeline, &asked, why).await;
     }
 
-    /// Adds to `why` why the stopped tasks of its revision ended.
-    async fn add_why_down(&self, pipeline: &Pipeline, deployment: &DeploymentId, why: &mut Why) {
+    /// Adds to `why` why the stopped tasks of its revision, which serves production, ended. A rollback migrates nothing.
+    async fn add_why_down(&self, pipeline: &Pipeline, rollback: &Deployment, why: &mut Why) {
         let service = self.service(pipeline).await;
-        self.add_reasons(pipeline, deployment, service.as_ref(), why)
-            .await;
+        let primary = service.as_ref().and_then(Service::primary);
+        let asked = Asked {
+            deployment: rollback,
+            service: service.as_ref(),
+            // They may be older than the rollback.
+            own: primary.map_or(Own::Any, |primary| Own::TaskSet(&primary.id)),
+            migration: None,
+        };
+        self.add_reasons(pipeline, &asked, why).await;
     }
 
     async fn service(&self, pipeline: &Pipeline) -> Option<Service> {
@@ -143,17 +170,27 @@ impl Handler {
             .ok()
     }
 
-    async fn add_reasons(
+    async fn add_reasons(&self, pipeline: &Pipeline, asked: &Asked<'_>, why: &mut Why) {
+        if let Some(revision) = why.revision.clone() {
+            self.add_stopped_tasks(pipeline, asked, &revision, why)
+                .await;
+        }
+        if let Some(service) = asked.service.filter(|_| why.causes.is_empty()) {
+            let since = asked.deployment.created_at;
+            why.causes
+                .extend(reasons::trouble(service, asked.own, since));
+        }
+    }
+
+    async fn add_stopped_tasks(
         &self,
         pipeline: &Pipeline,
-        deployment: &DeploymentId,
-        service: Option<&Service>,
+        asked: &Asked<'_>,
+        revision: &RevisionArn,
         why: &mut Why,
     ) {
-        let Some(revision) = why.revision.clone() else {
-            return;
-        };
-        let stopped = self.stopped_tasks(pipeline, &revision).await;
+        let deployment = &asked.deployment.id;
+        let stopped = self.stopped_tasks(pipeline, revision).await;
         let stopped = stopped.unwrap_or_else(|failed| {
             tracing::warn!(deployment_id = %deployment, error = %failed, "could not read the stopped tasks");
             Vec::new()
@@ -168,15 +205,16 @@ impl Handler {
             .ok();
         let essential = definition.as_ref().map(revision::essential);
         let known = Known {
-            shipped: &revision,
+            shipped: revision,
             essential: essential.as_deref().unwrap_or_default(),
-            service,
+            service: asked.service,
+            cluster: pipeline.cluster.as_str(),
+            own: asked.own,
         };
         let migration = pipeline.migration.as_ref();
-        why.migrated = migration.and_then(|migration| {
-            reasons::migrated(&stopped, deployment, &revision, migration, known.essential)
-        });
-        let Some(cause) = reasons::find(&stopped, deployment, known, migration) else {
+        why.migrated = migration
+            .and_then(|migration| reasons::migrated(&stopped, deployment, known, migration));
+        let Some(cause) = reasons::find(&stopped, deployment, known, asked.migration) else {
             return;
         };
         why.causes.push(cause.sentence);

@@ -9,6 +9,8 @@ use crate::observed::{Task, TaskContainer};
 pub(crate) enum Evidence {
     /// It runs, or ended well beside the others.
     None,
+    /// It was not started because another one failed (`dependsOn`).
+    Waited,
     /// It is not essential, so its end ends no task, but another one may wait for it (`dependsOn`).
     NotEssential,
     /// It is essential and was stopped, most likely with the task.
@@ -17,7 +19,7 @@ pub(crate) enum Evidence {
     PerhapsFirst,
     /// It is essential and ended with an error.
     Failed,
-    /// It is essential, and ECS states an error of it: it could not start, or was out of memory.
+    /// ECS states an error of it: it is essential and could not start or was out of memory, or another one waited for it in vain.
     Error,
 }
 
@@ -27,9 +29,21 @@ pub(crate) const STOPPED: i32 = 143;
 pub(crate) const KILLED: i32 = 137;
 
 /// What speaks for this container of the task; all containers count as essential where it is not known which are.
-pub(crate) fn evidence(container: &TaskContainer, essential: &[ContainerName]) -> Evidence {
+pub(crate) fn evidence(
+    task: &Task,
+    container: &TaskContainer,
+    essential: &[ContainerName],
+) -> Evidence {
+    if container.waited_in_vain() {
+        return Evidence::Waited;
+    }
+    let name = container.name.as_str();
+    let mut others = task.containers.iter();
+    if others.any(|other| other.waited_for() == Some(name)) {
+        return Evidence::Error;
+    }
     let is_essential = essential.is_empty() || essential.contains(&container.name);
-    match (container.exit_code, error_of(container)) {
+    match (container.ended_with(), error_of(container)) {
         (_, Some(_)) if is_essential => Evidence::Error,
         (Some(0 | KILLED), None) if is_essential => Evidence::PerhapsFirst,
         (Some(STOPPED), None) if is_essential => Evidence::Stopped,
@@ -42,11 +56,18 @@ pub(crate) fn evidence(container: &TaskContainer, essential: &[ContainerName]) -
 /// The containers for which most speaks: several where ECS does not tell them apart; none where nothing speaks for any.
 pub(crate) fn culprits<'a>(task: &'a Task, essential: &[ContainerName]) -> Vec<&'a TaskContainer> {
     let containers = || task.containers.iter();
-    let most = containers().map(|container| evidence(container, essential));
+    let most = containers().map(|container| evidence(task, container, essential));
     let most = most.max().unwrap_or(Evidence::None);
     containers()
-        .filter(|container| most > Evidence::None && evidence(container, essential) == most)
+        .filter(|container| most > Evidence::None && evidence(task, container, essential) == most)
         .collect()
+}
+
+/// The containers that were never started because of this one, each in a sentence.
+pub(crate) fn waited_for(task: &Task, culprit: &ContainerName) -> Vec<String> {
+    let waited = task.containers.iter();
+    let waited = waited.filter(|container| container.waited_for() == Some(culprit.as_str()));
+    waited.map(ending_of).collect()
 }
 
 /// How a container ended, in a sentence.
@@ -54,7 +75,7 @@ pub(crate) fn ending_of(container: &TaskContainer) -> String {
     let name = &container.name;
     let reason = container.reason.as_deref().map(str::trim);
     match (
-        container.exit_code,
+        container.ended_with(),
         reason.filter(|reason| !reason.is_empty()),
     ) {
         (Some(code), Some(reason)) => {
@@ -69,7 +90,7 @@ pub(crate) fn ending_of(container: &TaskContainer) -> String {
 /// ECS's error about a container. `CannotStopContainerError` and its like are of the end, not the cause of it.
 fn error_of(container: &TaskContainer) -> Option<&str> {
     let reason = container.reason.as_deref()?.trim();
-    let is_error = match container.exit_code {
+    let is_error = match container.ended_with() {
         None => !reason.is_empty(),
         Some(_) => is_out_of_memory(container),
     };
@@ -86,7 +107,8 @@ pub(crate) fn is_out_of_memory(container: &TaskContainer) -> bool {
 mod tests {
     use super::*;
 
-    /// `web=1` ended with 1, `web=137:OutOfMemory` with a reason; `-` is no exit code; essential are names in capitals or all.
+    /// `web=1` ended with 1, `web=137:OutOfMemory` with a reason, in which `_` is a blank; `-` is no exit code; these are essential, or
+    /// all.
     #[track_caller]
     fn check(containers: &str, essential: &[&str], expected: &str) {
         let container = |text: &str| {
@@ -95,7 +117,7 @@ mod tests {
                 .split_once(':')
                 .map_or((ended, None), |(code, reason)| (code, Some(reason)));
             TaskContainer {
-                reason: reason.map(str::to_owned),
+                reason: reason.map(|reason| reason.replace('_', " ")),
                 ..TaskContainer::for_tests(name, code.parse().ok())
             }
         };
@@ -149,5 +171,36 @@ mod tests {
         // The only essential one did, whatever the signal.
         check("web=143 datadog-agent=1", &["web"], "web");
         check("web=137:CannotStopContainerError proxy=1", &[], "proxy");
+    }
+
+    /// The agent states 143 of a container that it never started; what it waited for is in the sentence.
+    #[test]
+    fn the_container_for_which_another_one_waited_in_vain_is_the_culprit() {
+        let waited = |name: &str, dependency: &str, rest: &str| {
+            format!(
+                "{name}=143:CannotStartContainerError:_dependency_graph:_failed_to_resolve_container_ordering_dependency_\
+                 [{dependency}(docker.io/shop/{dependency}:9)_(STOPPED->STOPPED){rest}]_for_target_[{name}(shop/{name})_(PULLED->RUNNING)]"
+            )
+        };
+        let web = waited("web", "init", "_-_Exit:_1");
+        for essential in [&["web"][..], &["web", "init"], &[]] {
+            for init in ["1", "-:CannotPullContainerError", "143", "137", "-"] {
+                check(&format!("init={init} {web}"), essential, "init");
+            }
+            // Another one's end ended no task.
+            check(&format!("init=1 logs=2 {web}"), essential, "init");
+        }
+        // One after the other.
+        let chain = format!("first=1 {} {web}", waited("init", "first", "_-_Exit:_1"));
+        check(&chain, &["web"], "first");
+        // The sentence names another container, or none.
+        let timed_out = "web=143:dependency_graph:_container_ordering_dependency_[cache(redis)_(RUNNING->RUNNING)]_for_target_\
+                         [web(shop/web)]_has_timed_out.";
+        check(&format!("cache=143 init=0 {timed_out}"), &["web"], "cache");
+        let nameless = "web=143:CannotStartContainerError:_dependency_graph:_something_new";
+        check(&format!("init=1 {nameless}"), &["web"], "init");
+        check(nameless, &["web"], "web");
+        // It ran, whatever is said of it.
+        check("web=1:dependency_graph: init=0", &["web"], "web");
     }
 }

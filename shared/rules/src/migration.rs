@@ -123,7 +123,7 @@ pub enum Verdict {
     Failed {
         /// What happened.
         reason: String,
-        /// Whether the container ever ran, so that it may have written a log.
+        /// Whether the container may have run, so that it may have written a log.
         ran: bool,
     },
 }
@@ -151,8 +151,8 @@ const ENDED_BY_A_CONTAINER: &str = "EssentialContainerExited";
 /// How containers end that ECS stopped because another one had ended: by SIGTERM, or by SIGKILL after it.
 const BY_SIGNAL: [i32; 2] = [STOPPED_BY_SIGNAL, KILLED];
 
-/// Judges a task whose migration has ended; `essential` names the containers that take the task down with them. A missing
-/// exit code is a failure: the container never ran.
+/// Judges a task whose migration has ended or is being stopped; `essential` names the containers that take the task down with
+/// them. A missing exit code is a failure.
 pub fn judge(task: &Task, container: &ContainerName, essential: &[ContainerName]) -> Verdict {
     let migrating = task
         .containers
@@ -179,7 +179,7 @@ pub fn judge(task: &Task, container: &ContainerName, essential: &[ContainerName]
         }
     };
     let ran = |reason| Verdict::Failed { reason, ran: true };
-    match migrating.and_then(|container| container.exit_code) {
+    match migrating.and_then(TaskContainer::ended_with) {
         Some(0) if was_stopped_from_outside(task) => {
             ran(format!("the migration was stopped: {}", why()))
         }
@@ -188,14 +188,29 @@ pub fn judge(task: &Task, container: &ContainerName, essential: &[ContainerName]
             Some(reason) => ran(reason),
         },
         Some(code) => ran(format!("the migration exited with code {code} ({})", why())),
-        None if task.started_at.is_some() => ran(format!(
-            "the migration ended without an exit code: {}",
-            why()
-        )),
-        None => Verdict::Failed {
-            reason: format!("the migration never started: {}", why()),
-            ran: false,
-        },
+        None => without_exit_code(task, migrating, &why()),
+    }
+}
+
+/// A migration of which ECS states no exit code. It states no start of a task that was never `RUNNING`, though one of its
+/// containers may have run already: that one has Docker's id. A task whose desired status alone is `STOPPED` still runs
+/// (ECS API Reference, ListTasks, `desiredStatus`).
+fn without_exit_code(task: &Task, migrating: Option<&TaskContainer>, why: &str) -> Verdict {
+    let did_not_start = migrating.is_some_and(TaskContainer::did_not_start);
+    let is_up = task.last_status != STOPPED && !finish::may_not_have_begun(task);
+    let has_id = migrating.is_some_and(|container| container.runtime_id.is_some());
+    let (sentence, ran) = if did_not_start {
+        ("the migration never started", false)
+    } else if is_up {
+        ("the migration was being stopped", true)
+    } else if task.started_at.is_some() || has_id {
+        ("the migration ended without an exit code", true)
+    } else {
+        ("the migration never started", false)
+    };
+    Verdict::Failed {
+        reason: format!("{sentence}: {why}"),
+        ran,
     }
 }
 
@@ -208,21 +223,51 @@ fn other_culprit(
 ) -> Option<String> {
     let others = task.containers.iter();
     let others = others.filter(|container| container.name != *migrating);
-    let kept_waiting = |container: &TaskContainer| {
-        container.name == *migrating && container.exit_code.is_none() && container.reason.is_none()
-    };
-    let least = if task.containers.iter().any(kept_waiting) {
-        Evidence::NotEssential
-    } else {
-        Evidence::Failed
-    };
+    let least = least_evidence(task, migrating);
     let blamed: Vec<String> = others
-        .filter(|container| evidence(container, essential) >= least)
+        .filter(|container| evidence(task, container, essential) >= least)
         // Killed after SIGTERM: most likely it was stopped with the task.
-        .filter(|container| is_out_of_memory(container) || container.exit_code != Some(KILLED))
-        .map(ending_of)
+        .filter(|container| {
+            container.ended_with() != Some(KILLED)
+                || is_out_of_memory(container)
+                || evidence(task, container, essential) == Evidence::Error
+        })
+        .map(|container| match container.ended_with() {
+            Some(0) if least == Evidence::PerhapsFirst => format!(
+                "{}, and ECS then stops the others (hint: {})",
+                ending_of(container),
+                let_it_run(&container.name)
+            ),
+            _ => ending_of(container),
+        })
         .collect();
     Some(blamed.join(", ")).filter(|blamed| !blamed.is_empty())
+}
+
+/// How much must speak for another container to be named beside how the migration ended.
+fn least_evidence(task: &Task, migrating: &ContainerName) -> Evidence {
+    let mut containers = task.containers.iter();
+    let Some(migration) = containers.find(|container| container.name == *migrating) else {
+        return Evidence::Failed;
+    };
+    let said_nothing = migration.exit_code.is_none() && migration.reason.is_none();
+    if said_nothing || migration.waited_in_vain() {
+        return Evidence::NotEssential;
+    }
+    let code = migration.ended_with();
+    let by_signal = code.is_some_and(|code| BY_SIGNAL.contains(&code));
+    if by_signal && !is_out_of_memory(migration) && !was_stopped_from_outside(task) {
+        // Another one's end took it down, and a 0 may be that.
+        return Evidence::PerhapsFirst;
+    }
+    Evidence::Failed
+}
+
+/// What to do about an essential container that may end before the migration.
+fn let_it_run(container: &ContainerName) -> String {
+    format!(
+        "set `essential: false` for `{container}` in the task definition, or let it run until it is stopped"
+    )
 }
 
 fn was_stopped_from_outside(task: &Task) -> bool {
@@ -245,9 +290,10 @@ fn ended_before(
     let ended = others.find_map(|container| {
         let how = how_it_ended(task, container)?;
         Some(format!(
-            "it exited with code 0, but the essential container `{0}` {how}, and ECS then stops the others, which may answer \
-             with 0 (hint: set `essential: false` for `{0}` in the task definition, or let it run until it is stopped)",
-            container.name
+            "it exited with code 0, but the essential container `{}` {how}, and ECS then stops the others, which may answer \
+             with 0 (hint: {})",
+            container.name,
+            let_it_run(&container.name)
         ))
     });
     // Its own end ends no task, so another one's did.
@@ -268,7 +314,7 @@ fn ended_before(
 /// How a container ended by itself; none where it runs, or ended because it was stopped.
 fn how_it_ended(task: &Task, container: &TaskContainer) -> Option<String> {
     let reason = container.reason.as_deref();
-    let Some(code) = container.exit_code else {
+    let Some(code) = container.ended_with() else {
         // One that never started has a reason and no exit code, and takes the task down as well.
         let never_started = reason.filter(|_| task.last_status == STOPPED)?;
         return Some(format!("did not start ({never_started})"));

@@ -14,6 +14,6 @@ pub use load_balancer::{
 };
 pub use service::{
     CapacityProvider, LoadBalancerTarget, NetworkConfiguration, Placement, PlacementConstraint,
-    PlacementStrategy, Service, TaskCount, TaskSet, TaskSetStatus,
+    PlacementStrategy, Service, ServiceEvent, TaskCount, TaskSet, TaskSetStatus,
 };
 pub use task::{ContainerOverride, Task, TaskContainer, TaskDefinition};

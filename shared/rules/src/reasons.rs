@@ -1,10 +1,16 @@
 //! Why a deployment ended badly, from its stopped tasks and the service's events.
 
+mod service_events;
+
+use time::UtcDateTime;
+
 use crate::config::Migration;
-use crate::culprit::{culprits, ending_of, is_out_of_memory};
-use crate::migration::{self, Verdict};
+use crate::culprit::{culprits, ending_of, is_out_of_memory, waited_for};
+use crate::migration::{self, TaskRun, Verdict};
 use crate::names::{ContainerName, DeploymentId, RevisionArn};
-use crate::observed::{Service, Task, TaskContainer};
+use crate::observed::{Service, ServiceEvent, Task, TaskContainer};
+
+pub use service_events::trouble;
 
 /// A task as the cause of a deployment's bad end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,57 +56,126 @@ pub struct Known<'a> {
     pub essential: &'a [ContainerName],
     /// The service; none where it cannot be read.
     pub service: Option<&'a Service>,
+    /// The cluster in which it runs.
+    pub cluster: &'a str,
+    /// Which of the revision's tasks are its own.
+    pub own: Own<'a>,
 }
 
-/// The cause among stopped tasks: the deployment's migration where it failed, or else one of green's own tasks.
+/// Which tasks of a revision are a deployment's own. The same revision may have been deployed before, and anyone may run a task
+/// of it by hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Own<'a> {
+    /// Those of this task set.
+    TaskSet(&'a str),
+    /// Its task set is not known (any more): those that a service has started since this moment.
+    Since(UtcDateTime),
+    /// Those that a service has started, whenever.
+    Any,
+}
+
+/// What `startedBy` begins with where a service started the task: the id of its task set or deployment follows.
+const STARTED_BY_SERVICE: &str = "ecs-svc/";
+
+impl Own<'_> {
+    fn includes(self, task: &Task) -> bool {
+        let started_by = task.started_by.as_deref().unwrap_or_default();
+        let by_service = started_by.starts_with(STARTED_BY_SERVICE);
+        match self {
+            Self::TaskSet(id) => started_by == id,
+            Self::Since(moment) => {
+                by_service && task.created_at.is_none_or(|created| created >= moment)
+            }
+            Self::Any => by_service,
+        }
+    }
+}
+
+/// The cause among stopped tasks: the deployment's migration where it failed, or else one of green's own tasks. No migration is
+/// given where it is known not to have failed.
 pub fn find<'a>(
     stopped: &'a [Task],
     deployment: &DeploymentId,
     known: Known<'a>,
     migration: Option<&Migration>,
 ) -> Option<Cause<'a>> {
-    let failed_migration = migration_of(stopped, deployment, known.shipped)
-        .zip(migration)
-        .and_then(|(task, migration)| of_migration(task, &migration.container, known.essential));
+    let failed_migration = migration.and_then(|migration| {
+        let tasks = migrations_of(stopped, deployment, known, migration);
+        let mut causes = tasks
+            .iter()
+            .filter_map(|task| of_migration(task, &migration.container, known.essential));
+        let cause = causes.next()?;
+        Some(match tasks.len() {
+            1 => cause,
+            count => Cause {
+                sentence: format!(
+                    "{count} tasks are marked as the deployment's migration, and ECS does not state which of them is; one of \
+                     them: {}",
+                    cause.sentence
+                ),
+                ..cause
+            },
+        })
+    });
     failed_migration.or_else(|| {
-        let ours = |by: &str| by.starts_with(migration::STARTED_BY);
-        let green = stopped.iter().filter(|task| {
-            task.revision == *known.shipped && !task.started_by.as_deref().is_some_and(ours)
-        });
+        let green = stopped
+            .iter()
+            .filter(|task| task.revision == *known.shipped && known.own.includes(task));
         of_green(&green.collect::<Vec<_>>(), known)
     })
 }
 
-/// What the deployment's migration did; none where none of its tasks is among the stopped ones. `essential` as in [`Known`].
+/// What the deployment's migration did; none where none of its tasks is among the stopped ones.
 pub fn migrated(
     stopped: &[Task],
     deployment: &DeploymentId,
-    shipped: &RevisionArn,
+    known: Known<'_>,
     migration: &Migration,
-    essential: &[ContainerName],
 ) -> Option<Migrated> {
-    let task = migration_of(stopped, deployment, shipped)?;
-    if was_taken_down_after_its_end(task, &migration.container) {
-        return Some(Migrated::Done);
-    }
-    Some(
-        match migration::judge(task, &migration.container, &task.essential(essential)) {
+    let of = |task: &Task| {
+        if was_taken_down_after_its_end(task, &migration.container) {
+            return Migrated::Done;
+        }
+        match migration::judge(task, &migration.container, &task.essential(known.essential)) {
             Verdict::Succeeded => Migrated::Done,
             Verdict::Failed { ran: true, .. } => Migrated::Partly,
             Verdict::Failed { ran: false, .. } => Migrated::Nothing,
-        },
-    )
+        }
+    };
+    let tasks = migrations_of(stopped, deployment, known, migration);
+    let mut found = tasks.into_iter().map(of);
+    let first = found.next()?;
+    Some(match found.all(|other| other == first) {
+        true => first,
+        false => Migrated::Partly,
+    })
 }
 
-fn migration_of<'a>(
+/// The tasks that are marked as the deployment's migration. Whoever may call RunTask can mark one so; of several those count that
+/// are in every member what was to be started.
+fn migrations_of<'a>(
     stopped: &'a [Task],
     deployment: &DeploymentId,
-    shipped: &RevisionArn,
-) -> Option<&'a Task> {
+    known: Known<'_>,
+    migration: &Migration,
+) -> Vec<&'a Task> {
     let started_by = migration::started_by(deployment);
-    stopped
+    let marked: Vec<&Task> = stopped
         .iter()
-        .find(|task| task.started_by.as_ref() == Some(&started_by) && task.revision == *shipped)
+        .filter(|task| {
+            task.started_by.as_ref() == Some(&started_by) && task.revision == *known.shipped
+        })
+        .collect();
+    let runs = TaskRun {
+        revision: known.shipped.clone(),
+        container: migration.container.clone(),
+        command: migration.command.clone(),
+    };
+    let is_it = |task: &&&Task| {
+        migration::differences(task, deployment, known.cluster, &runs, &[]).is_empty()
+    };
+    let same: Vec<&Task> = marked.iter().filter(is_it).copied().collect();
+    if same.is_empty() { marked } else { same }
 }
 
 fn of_migration<'a>(
@@ -116,7 +191,11 @@ fn of_migration<'a>(
         Verdict::Failed { reason, ran } => Some(Cause {
             sentence: reason,
             task,
-            container: ran.then(|| container.clone()),
+            // What kept it from starting may have a log of its own.
+            container: match ran {
+                true => Some(container.clone()),
+                false => likely(task, essential),
+            },
         }),
     }
 }
@@ -157,7 +236,7 @@ const SIGNS_OF_FAILURE: [&str; 7] = [
     "timed out",
 ];
 
-fn stop_of(task: &Task) -> Stop {
+fn stop_of(task: &Task, essential: &[ContainerName]) -> Stop {
     let reason = task.stopped_reason.as_deref().unwrap_or_default();
     let reason = reason.to_ascii_lowercase();
     let is_about_health = reason.contains("health check");
@@ -167,7 +246,10 @@ fn stop_of(task: &Task) -> Stop {
     if is_about_health {
         return Stop::LoadBalancerHealth;
     }
-    if task.containers.iter().any(is_out_of_memory) {
+    // A sidecar's end ends no task.
+    let essential = task.essential(essential);
+    let mut containers = task.containers.iter();
+    if containers.any(|one| is_out_of_memory(one) && essential.contains(&one.name)) {
         return Stop::Failed;
     }
     match task.stop_code.as_deref() {
@@ -189,7 +271,10 @@ fn stop_of(task: &Task) -> Stop {
 /// The latest of green's tasks that failed; where none did, of those that something else stopped.
 fn of_green<'a>(stopped: &[&'a Task], known: Known<'a>) -> Option<Cause<'a>> {
     let of = |which: &dyn Fn(Stop) -> bool| -> Vec<&'a Task> {
-        let these = stopped.iter().copied().filter(|task| which(stop_of(task)));
+        let these = stopped
+            .iter()
+            .copied()
+            .filter(|task| which(stop_of(task, known.essential)));
         these.collect()
     };
     let failed = of(&|stop| stop >= Stop::Failed);
@@ -202,7 +287,7 @@ fn of_green<'a>(stopped: &[&'a Task], known: Known<'a>) -> Option<Cause<'a>> {
         .iter()
         .copied()
         .max_by_key(|task| (task.stopped_at, &task.arn))?;
-    let (why, container) = match stop_of(task) {
+    let (why, container) = match stop_of(task, known.essential) {
         Stop::LoadBalancerHealth => of_load_balancer_health(task, known),
         Stop::ContainerHealth => of_container_health(task, known),
         Stop::Failed | Stop::FromOutside | Stop::TakenDown => of_containers(task, known),
@@ -224,8 +309,11 @@ fn of_load_balancer_health(task: &Task, known: Known<'_>) -> (String, Option<Con
         .service
         .map_or(&[][..], |service| service.events.as_slice());
     let why = match last_target_reason(task, events) {
-        Some(reason) => format!("{}; the target's last reason: {reason}", said(task)),
-        None => said(task),
+        Some(reason) => format!(
+            "{}; the target's last reason: {reason}",
+            said(task, known.essential)
+        ),
+        None => said(task, known.essential),
     };
     (why, serving(known))
 }
@@ -242,7 +330,7 @@ fn serving(known: Known<'_>) -> Option<ContainerName> {
 /// Why the load balancer found a target unhealthy: of this task, else of its task set, else of its target group. ECS writes
 /// `(service S, taskSet ID) (task ID) (port P) is unhealthy in (target-group ARN) due to (reason R)`, the newest first; not every
 /// such event names the task (ECS Developer Guide, service unhealthy event messages).
-fn last_target_reason<'a>(task: &Task, events: &'a [String]) -> Option<&'a str> {
+fn last_target_reason<'a>(task: &Task, events: &'a [ServiceEvent]) -> Option<&'a str> {
     let reason = task.stopped_reason.as_deref().unwrap_or_default();
     let target_group = reason.split_once("(target-group ").map(|(_, rest)| {
         let end = rest.find(')').unwrap_or(rest.len());
@@ -254,6 +342,7 @@ fn last_target_reason<'a>(task: &Task, events: &'a [String]) -> Option<&'a str> 
     let unhealthy = || {
         events
             .iter()
+            .map(|event| event.message.as_str())
             .filter(|event| event.contains(" is unhealthy in "))
     };
     let event = marks
@@ -281,9 +370,13 @@ fn of_container_health(task: &Task, known: Known<'_>) -> (String, Option<Contain
         .map(|container| format!("`{}`", container.name))
         .collect();
     if names.is_empty() {
-        return (said(task), serving(known));
+        return (said(task, known.essential), serving(known));
     }
-    let why = format!("{}; UNHEALTHY: {}", said(task), names.join(", "));
+    let why = format!(
+        "{}; UNHEALTHY: {}",
+        said(task, known.essential),
+        names.join(", ")
+    );
     (
         why,
         unhealthy().next().map(|container| container.name.clone()),
@@ -295,13 +388,16 @@ fn of_containers(task: &Task, known: Known<'_>) -> (String, Option<ContainerName
     let culprits = culprits(task, known.essential);
     let mut parts: Vec<String> = culprits
         .iter()
-        .map(|container| ending_of(container))
+        .flat_map(|container| {
+            let waited = waited_for(task, &container.name);
+            std::iter::once(ending_of(container)).chain(waited)
+        })
         .collect();
     if culprits.len() > 1 {
         parts.push("ECS does not state which ended first".to_owned());
     }
     if parts.is_empty() || task.stopped_reason.is_some() {
-        parts.push(said(task));
+        parts.push(said(task, known.essential));
     }
     (parts.join("; "), likely(task, known.essential))
 }
@@ -311,16 +407,16 @@ fn likely(task: &Task, essential: &[ContainerName]) -> Option<ContainerName> {
     let culprits = culprits(task, essential);
     let ran = culprits
         .into_iter()
-        .find(|container| container.exit_code.is_some());
+        .find(|container| container.ended_with().is_some());
     ran.map(|container| container.name.clone())
 }
 
 /// ECS's sentence about the task, and its stop code where the sentence does not say who stopped it.
-fn said(task: &Task) -> String {
+fn said(task: &Task, essential: &[ContainerName]) -> String {
     let reason = task.stopped_reason.as_deref().map(str::trim);
     let reason = reason.filter(|reason| !reason.is_empty());
     match (reason, task.stop_code.as_deref()) {
-        (Some(reason), Some(code)) if stop_of(task) == Stop::FromOutside => {
+        (Some(reason), Some(code)) if stop_of(task, essential) == Stop::FromOutside => {
             format!("{reason} ({code})")
         }
         (Some(reason), _) => reason.to_owned(),

@@ -6,6 +6,7 @@ use rules::{observed, redact};
 
 use super::{Ecs, constraint_from, placement_from, sentence, strategy_from};
 use crate::call::{Call, CallFailed};
+use crate::text::time_from;
 
 impl Ecs {
     /// The service as it is now. One that was deleted, which ECS remembers as `INACTIVE` for a while, is not found.
@@ -80,8 +81,12 @@ fn translate(
         events: service
             .events()
             .iter()
-            .filter_map(|event| event.message())
-            .map(redact::redact)
+            .filter_map(|event| {
+                Some(observed::ServiceEvent {
+                    at: event.created_at().and_then(time_from),
+                    message: redact::redact(event.message()?),
+                })
+            })
             .collect(),
     })
 }

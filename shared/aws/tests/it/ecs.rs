@@ -4,9 +4,10 @@ use aws::Kind;
 use aws::ecs::Ecs;
 use rules::observed::{
     CapacityProvider, LoadBalancerTarget, NetworkConfiguration, Placement, PlacementConstraint,
-    PlacementStrategy, Service, TaskSet, TaskSetStatus,
+    PlacementStrategy, Service, ServiceEvent, TaskSet, TaskSetStatus,
 };
 use serde_json::{Value, json};
+use time::UtcDateTime;
 
 use crate::server::{Server, json as answer};
 
@@ -102,7 +103,10 @@ async fn a_service_comes_with_its_task_sets_and_where_they_run() {
             set("ecs-svc/1", TaskSetStatus::Primary, None),
             set("ecs-svc/2", TaskSetStatus::Active, Some("d-8X2K4PLQ3")),
         ],
-        events: vec!["(service web) has reached a steady state.".to_owned()],
+        events: vec![ServiceEvent {
+            at: UtcDateTime::from_unix_timestamp(1).ok(),
+            message: "(service web) has reached a steady state.".to_owned(),
+        }],
     };
     assert_eq!(found, Ok(expected));
 }

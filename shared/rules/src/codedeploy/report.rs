@@ -68,6 +68,15 @@ impl Observed {
     pub fn is_about(&self) -> &Deployment {
         self.rolled_back.as_ref().unwrap_or(&self.deployment)
     }
+
+    /// Whether the deployment passed its migration gate, as CodeDeploy states it: what ended badly later, its migration did not.
+    pub fn passed_migration_gate(&self) -> bool {
+        let status = match &self.lifecycle {
+            Some(Lifecycle::Read(target)) => status_of(target.as_ref(), AFTER_INSTALL),
+            Some(Lifecycle::Unreadable) | None => None,
+        };
+        status == Some(LifecycleEventStatus::Succeeded)
+    }
 }
 
 /// The lifecycle events of a deployment.
@@ -353,10 +362,19 @@ fn ended_badly(event: Event, pipeline: &Pipeline, observed: &Observed) -> Result
     Ok(Outcome::ended_badly(event, pipeline, &subject, ending))
 }
 
-/// What the deployment's migration did: its task shows it, or else how far the migration gate came.
+/// What the deployment's migration did: the migration gate that it passed shows it, or else its task, or else how far the gate
+/// came.
 fn migrated(pipeline: &Pipeline, observed: &Observed) -> Option<Migrated> {
     pipeline.migration.as_ref()?;
     let why = observed.why_failed.as_ref()?;
+    // ECS forgets a stopped task after an hour or more, and others may be marked as it was. Another tool's AppSpec may call what
+    // it likes there.
+    if observed.passed_migration_gate()
+        && why.gate == Some(MigrationGate::Asked)
+        && shipped_digest(observed.is_about()).is_some()
+    {
+        return Some(Migrated::Done);
+    }
     if why.migrated.is_some() {
         return why.migrated;
     }
@@ -368,10 +386,6 @@ fn migrated(pipeline: &Pipeline, observed: &Observed) -> Option<Migrated> {
             Some(Migrated::Nothing)
         }
         (_, Some(MigrationGate::LeftOut)) => Some(Migrated::Nothing),
-        // ECS forgets a stopped task after an hour or more. Another tool's AppSpec may call what it likes there.
-        (Some(LifecycleEventStatus::Succeeded), Some(MigrationGate::Asked)) => {
-            shipped_digest(observed.is_about()).map(|_| Migrated::Done)
-        }
         (Some(_), _) => None,
     }
 }
@@ -381,12 +395,13 @@ fn status_of(target: Option<&DeploymentTarget>, name: &str) -> Option<LifecycleE
     Some(events.find(|event| event.name == name)?.status)
 }
 
+/// A rollback migrates nothing.
 fn rollback_failed(
     event: Event,
     pipeline: &Pipeline,
     observed: &Observed,
 ) -> Result<Outcome, Need> {
-    let ending = ending(observed)?;
+    let ending = with_causes(ending(observed)?, observed)?;
     let subject = observed.deployment.subject(pipeline);
     Ok(Outcome::rollback_failed(event, pipeline, &subject, ending))
 }

@@ -174,6 +174,122 @@ fn a_missing_exit_code_is_a_failure() {
     );
 }
 
+/// ECS lists a task among the stopped ones as soon as its desired status is that. Status of the task, what is stated beside it,
+/// what is said, and whether the migration may have run.
+#[test]
+fn a_migration_without_an_exit_code_may_have_run_where_its_container_began() {
+    let never = "the migration never started";
+    let stopping = "the migration was being stopped";
+    let ended = "the migration ended without an exit code";
+    let cannot_start = "CannotStartContainerError: exec: no such file";
+    for (status, started, id, reason, sentence, has_run) in [
+        ("PROVISIONING", false, false, "", never, false),
+        ("PROVISIONING", false, true, "", stopping, true),
+        ("PENDING", false, false, "", stopping, true),
+        ("PENDING", false, true, "", stopping, true),
+        ("PENDING", false, true, cannot_start, never, false),
+        ("ACTIVATING", false, true, "", stopping, true),
+        ("RUNNING", true, true, "", stopping, true),
+        ("DEACTIVATING", true, true, "", stopping, true),
+        ("STOPPING", true, false, "", stopping, true),
+        ("DEPROVISIONING", false, true, "", stopping, true),
+        ("STOPPED", false, false, "", never, false),
+        ("STOPPED", false, true, "", ended, true),
+        ("STOPPED", true, false, "", ended, true),
+        ("STOPPED", false, true, cannot_start, never, false),
+    ] {
+        let mut task = Task::for_tests(&[("proxy", None), ("web", None)]);
+        task.last_status = status.to_owned();
+        task.started_at = task.started_at.filter(|_| started);
+        task.stop_code = Some("UserInitiated".to_owned());
+        task.containers[1].runtime_id = id.then(|| "8f3c1a7c-1".to_owned());
+        task.containers[1].reason = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
+        let verdict = judge(&task, &"web".parse().unwrap(), &task.essential(&[]));
+        let Verdict::Failed { reason: said, ran } = verdict else {
+            panic!("{status} {started} {id} {reason}: succeeded");
+        };
+        let case = format!("{status} {started} {id} {reason}: {said}");
+        assert!(said.starts_with(&format!("{sentence}: ")), "{case}");
+        assert_eq!(ran, has_run, "{case}");
+    }
+}
+
+/// The agent states 143 of a container that it never started because of its `dependsOn`.
+#[test]
+fn a_migration_that_waited_in_vain_never_started() {
+    let reason = "CannotStartContainerError: dependency graph: failed to resolve container ordering dependency \
+                  [init(shop/init) (STOPPED->STOPPED) - Exit: 1] for target [web(shop/web) (PULLED->RUNNING)] as dependency did \
+                  not exit successfully.";
+    for (code, of_init, init, id) in [
+        (Some(143), None, Some(1), false),
+        (Some(143), None, Some(1), true),
+        (None, None, Some(1), false),
+        (
+            Some(143),
+            Some("CannotPullContainerError: not found"),
+            None,
+            false,
+        ),
+        (Some(143), None, Some(137), false),
+    ] {
+        let mut task = Task::for_tests(&[("init", init), ("web", code)]);
+        task.started_at = None;
+        task.stop_code = Some("TaskFailedToStart".to_owned());
+        task.stopped_reason = Some("Task failed to start".to_owned());
+        task.containers[0].reason = of_init.map(str::to_owned);
+        task.containers[1].reason = Some(reason.to_owned());
+        task.containers[1].runtime_id = id.then(|| "8f3c1a7c-1".to_owned());
+        let verdict = judge(&task, &"web".parse().unwrap(), &["web".parse().unwrap()]);
+        let Verdict::Failed { reason: said, ran } = verdict else {
+            panic!("{code:?} {init:?}: succeeded");
+        };
+        assert!(!ran, "{said}");
+        let of_init = match (init, of_init) {
+            (Some(code), _) => format!("container `init` exited with code {code}"),
+            (None, of_init) => format!("container `init` did not start ({})", of_init.unwrap()),
+        };
+        let expected = format!(
+            "the migration never started: {reason}; {of_init}; Task failed to start; stop code TaskFailedToStart"
+        );
+        assert_eq!(said, expected);
+    }
+}
+
+/// Exit code and error of the migration, exit code of a container beside it, and the task's stop code.
+#[test]
+fn the_essential_container_that_took_the_migration_down_is_named() {
+    let (ended, stopped) = ("EssentialContainerExited", "UserInitiated");
+    let out_of_memory = "OutOfMemoryError: Container killed due to memory usage";
+    for (code, reason, other, essential, stop_code, is_named) in [
+        (143, "", 0, true, ended, true),
+        (137, "", 0, true, ended, true),
+        // It is not essential, or the migration failed by itself, or somebody stopped both.
+        (143, "", 0, false, ended, false),
+        (1, "", 0, true, ended, false),
+        (137, out_of_memory, 0, true, ended, false),
+        (143, "", 0, true, stopped, false),
+        // It was stopped with the migration.
+        (143, "", 143, true, ended, false),
+        (143, "", 137, true, ended, false),
+        (143, "", 1, true, ended, true),
+    ] {
+        let mut task = Task::for_tests(&[("once", Some(other)), ("web", Some(code))]);
+        task.stop_code = Some(stop_code.to_owned());
+        task.containers[1].reason = Some(reason.to_owned()).filter(|reason| !reason.is_empty());
+        let essential: &[&str] = if essential {
+            &["once", "web"]
+        } else {
+            &["web"]
+        };
+        let said = said(&task, essential);
+        let case = format!("{code} {reason} {other} {stop_code}: {said}");
+        let named = format!("container `once` exited with code {other}");
+        assert_eq!(said.contains(&named), is_named, "{case}");
+        let hint = "(hint: set `essential: false` for `once` in the task definition";
+        assert_eq!(said.contains(hint), is_named && other == 0, "{case}");
+    }
+}
+
 /// What ended the task, or kept its containers from starting, may be another container.
 #[test]
 fn the_container_that_kept_a_migration_from_its_end_is_named() {

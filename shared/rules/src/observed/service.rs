@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use time::UtcDateTime;
+
 use crate::names::{ContainerName, DeploymentId, RevisionArn, TargetGroupArn};
 
 /// Where and how tasks of a service or a task set run: what RunTask needs to run one more in the same place.
@@ -91,7 +93,16 @@ pub struct Service {
     /// Task sets, as ECS lists them.
     pub task_sets: Vec<TaskSet>,
     /// What ECS reports of it, newest first (`events`).
-    pub events: Vec<String>,
+    pub events: Vec<ServiceEvent>,
+}
+
+/// What ECS reports of a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceEvent {
+    /// When it happened; none where ECS does not state it.
+    pub at: Option<UtcDateTime>,
+    /// In a sentence.
+    pub message: String,
 }
 
 impl Service {

@@ -108,7 +108,7 @@ impl TaskContainer {
 pub struct TaskContainer {
     /// Its name.
     pub name: ContainerName,
-    /// None while it runs, and for ever when it never started.
+    /// As ECS states it: none while it runs, and nearly always when it never started ([`ended_with`](Self::ended_with)).
     pub exit_code: Option<i32>,
     /// Why it did not start, or how it was killed.
     pub reason: Option<String>,
@@ -118,6 +118,57 @@ pub struct TaskContainer {
     pub runtime_id: Option<String>,
     /// The digest of the image that it runs; ECS states it for images of private ECR repositories.
     pub image_digest: Option<Digest>,
+}
+
+/// How ECS's reasons begin of a container whose process never began (ECS Developer Guide, stopped tasks error messages).
+const NOT_STARTED: [&str; 3] = [
+    "CannotPullContainerError",
+    "CannotCreateContainerError",
+    "CannotStartContainerError",
+];
+
+/// What ECS's reason has in it of a container that was never started, because another one that it depends on
+/// (`dependsOn`) did not come as far as it must: `CannotStartContainerError: dependency graph: failed to resolve container
+/// ordering dependency [NAME(IMAGE) (STATUS->STATUS) - Exit: CODE] for target [NAME(IMAGE) …]`, and others that begin so
+/// (amazon-ecs-agent, `dependencygraph/graph.go`).
+const DEPENDENCY_FAILED: &str = "dependency graph:";
+/// What the agent states as the exit code of such a container, of which no process ever ran (amazon-ecs-agent, `task_manager.go`,
+/// `handleTerminalDependencyError`).
+const DEPENDENCY_FAILED_CODE: i32 = 143;
+
+impl TaskContainer {
+    /// The code with which its process ended; none while it runs, and where no process ever began, whatever ECS states as its
+    /// exit code.
+    pub(crate) fn ended_with(&self) -> Option<i32> {
+        self.exit_code.filter(|_| !self.did_not_start())
+    }
+
+    /// Whether ECS states that its process never began, whatever else it states: Docker has an id for one that it created and
+    /// could not start.
+    pub(crate) fn did_not_start(&self) -> bool {
+        let reason = self.reason.as_deref().unwrap_or_default().trim_start();
+        let refused = NOT_STARTED.iter().any(|start| reason.starts_with(start));
+        refused || self.waited_in_vain()
+    }
+
+    /// Whether it was never started because of another container that it depends on.
+    pub(crate) fn waited_in_vain(&self) -> bool {
+        let reason = self.reason.as_deref();
+        reason.is_some_and(|reason| reason.contains(DEPENDENCY_FAILED))
+            && self
+                .exit_code
+                .is_none_or(|code| code == DEPENDENCY_FAILED_CODE)
+    }
+
+    /// The name of the container for which it waited in vain, where ECS states it.
+    pub(crate) fn waited_for(&self) -> Option<&str> {
+        let reason = self.reason.as_deref().filter(|_| self.waited_in_vain())?;
+        let (_, reason) = reason.split_once(DEPENDENCY_FAILED)?;
+        let (_, dependency) = reason.split_once("dependency [")?;
+        let is_of_name =
+            |character: char| character.is_ascii_alphanumeric() || ['-', '_'].contains(&character);
+        dependency.split(|character| !is_of_name(character)).next()
+    }
 }
 
 /// What RunTask overrode for one container.

@@ -4,12 +4,12 @@ use time::UtcDateTime;
 
 use super::*;
 use crate::config::MigrationImage;
-use crate::observed::{LoadBalancerTarget, Placement};
+use crate::observed::{ContainerOverride, LoadBalancerTarget, Placement};
 
 const GREEN_GROUP: &str =
     "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/web-green/0123456789abcdef";
 
-fn revision(number: u32) -> RevisionArn {
+pub(super) fn revision(number: u32) -> RevisionArn {
     format!("arn:aws:ecs:eu-central-1:111122223333:task-definition/web:{number}")
         .parse()
         .unwrap()
@@ -39,7 +39,7 @@ fn exited(exit_code: i32, stopped_at: i64) -> Task {
     )
 }
 
-fn service(events: &[String]) -> Service {
+pub(super) fn service(events: &[String]) -> Service {
     Service {
         deployment_controller: "CODE_DEPLOY".to_owned(),
         revision: None,
@@ -52,14 +52,20 @@ fn service(events: &[String]) -> Service {
         desired_count: 2,
         running_count: 2,
         task_sets: Vec::new(),
-        events: events.to_vec(),
+        events: events
+            .iter()
+            .map(|message| ServiceEvent {
+                at: None,
+                message: message.clone(),
+            })
+            .collect(),
     }
 }
 
 fn migration() -> Migration {
     Migration {
         container: "web".parse().unwrap(),
-        command: Vec::new(),
+        command: vec!["migrate".to_owned()],
         image: MigrationImage::Pushed,
         time_out: Duration::from_secs(60),
     }
@@ -68,20 +74,37 @@ fn migration() -> Migration {
 /// With the events of the service; only `web` is essential.
 #[track_caller]
 fn check_with(events: &[String], tasks: &[Task], expected: Option<&str>) {
+    let said = said_of(events, tasks, Own::TaskSet("ecs-svc/2"));
+    assert_eq!(said.as_deref(), expected);
+}
+
+fn said_of(events: &[String], tasks: &[Task], own: Own<'_>) -> Option<String> {
     let (shipped, service) = (revision(2), service(events));
     let known = Known {
-        shipped: &shipped,
-        essential: &["web".parse().unwrap()],
         service: Some(&service),
+        own,
+        ..known(&shipped)
     };
-    let cause = find(tasks, &"d-1".parse().unwrap(), known, Some(&migration()));
-    let said = cause.map(|cause| {
-        let log = cause
-            .container
-            .map_or("-".to_owned(), |name| name.to_string());
-        format!("{log}: {}", cause.sentence)
-    });
-    assert_eq!(said.as_deref(), expected);
+    let essential = ["web".parse().unwrap()];
+    let known = Known {
+        essential: &essential,
+        ..known
+    };
+    let cause = find(tasks, &"d-1".parse().unwrap(), known, Some(&migration()))?;
+    let log = cause
+        .container
+        .map_or("-".to_owned(), |name| name.to_string());
+    Some(format!("{log}: {}", cause.sentence))
+}
+
+fn known(shipped: &RevisionArn) -> Known<'_> {
+    Known {
+        shipped,
+        essential: &[],
+        service: None,
+        cluster: "prod",
+        own: Own::TaskSet("ecs-svc/2"),
+    }
 }
 
 #[track_caller]
@@ -226,6 +249,35 @@ fn a_stop_is_judged_by_its_sentence() {
     check(&[of(scheduler, named_badly)], None);
 }
 
+/// `init` fails, so ECS never starts `web`, and states 143 of it all the same: of green, and of the migration.
+#[test]
+fn a_failed_dependency_is_told_with_its_own_log() {
+    let reason = "CannotStartContainerError: dependency graph: failed to resolve container ordering dependency [init(shop/init) \
+                  (STOPPED->STOPPED) - Exit: 1] for target [web(shop/web) (PULLED->RUNNING)] as dependency did not exit successfully.";
+    let mut green = task("TaskFailedToStart", "Task failed to start", Some(143), 3);
+    green.started_at = None;
+    green.containers[0].name = "init".parse().unwrap();
+    green.containers[1].reason = Some(reason.to_owned());
+    let migration = Task {
+        started_by: Some("greenlight/d-1".to_owned()),
+        ..green.clone()
+    };
+    let why = format!(
+        "init: a task of the new revision stopped: container `init` exited with code 1; container `web` did not start ({reason}); \
+         Task failed to start"
+    );
+    check(&[green], Some(&why));
+    assert_eq!(
+        database_after(&[migration.clone()]),
+        Some(Migrated::Nothing)
+    );
+    let why = format!(
+        "init: the migration never started: {reason}; container `init` exited with code 1; Task failed to start; stop code \
+         TaskFailedToStart"
+    );
+    check(&[migration], Some(&why));
+}
+
 #[test]
 fn memory_is_named_even_where_ecs_was_about_to_stop_the_task() {
     let mut killed = task("ServiceSchedulerInitiated", SCALED_IN, Some(137), 3);
@@ -236,6 +288,30 @@ fn memory_is_named_even_where_ecs_was_about_to_stop_the_task() {
         Some(
             "web: a task of the new revision stopped: container `web` exited with code 137 (OutOfMemoryError: Container killed due \
              to memory usage); Scaling activity initiated by (deployment ecs-svc/2)",
+        ),
+    );
+}
+
+#[test]
+fn the_memory_of_a_sidecar_does_not_make_a_failure_of_a_task_that_ecs_took_down() {
+    let reason = "OutOfMemoryError: Container killed due to memory usage";
+    let with_sidecar = |mut task: Task| {
+        task.containers[0].exit_code = Some(137);
+        task.containers[0].reason = Some(reason.to_owned());
+        task
+    };
+    let scaled_in = || task("ServiceSchedulerInitiated", SCALED_IN, Some(143), 3);
+    check(&[with_sidecar(scaled_in())], None);
+    let failed = "web: a task of the new revision stopped: container `web` exited with code 3; Essential container in task exited";
+    check(&[exited(3, 1), with_sidecar(scaled_in())], Some(failed));
+    check(&[with_sidecar(exited(3, 1)), scaled_in()], Some(failed));
+    // Somebody stopped it.
+    let spot = "Your Spot Task was interrupted.";
+    check(
+        &[with_sidecar(task("SpotInterruption", spot, Some(143), 3))],
+        Some(
+            "web: a task of the new revision stopped: container `web` exited with code 143; Your Spot Task was interrupted. \
+             (SpotInterruption)",
         ),
     );
 }
@@ -256,26 +332,48 @@ fn tasks_that_ecs_took_down_and_other_revisions_say_nothing() {
     check(&[], None);
 }
 
+fn database_after(tasks: &[Task]) -> Option<Migrated> {
+    let shipped = revision(2);
+    let essential = ["web".parse().unwrap()];
+    let known = Known {
+        essential: &essential,
+        ..known(&shipped)
+    };
+    migrated(tasks, &"d-1".parse().unwrap(), known, &migration())
+}
+
 #[test]
 fn the_database_is_as_far_as_the_migration_came() {
     let of = |exit_code: Option<i32>, started: bool| {
-        let task = Task {
+        database_after(&[Task {
             started_by: Some("greenlight/d-1".to_owned()),
             started_at: started.then_some(UtcDateTime::UNIX_EPOCH),
             ..task("EssentialContainerExited", "x", exit_code, 1)
-        };
-        let essential = ["web".parse().unwrap()];
-        migrated(
-            &[task],
-            &"d-1".parse().unwrap(),
-            &revision(2),
-            &migration(),
-            &essential,
-        )
+        }])
     };
     assert_eq!(of(Some(0), true), Some(Migrated::Done));
     assert_eq!(of(Some(1), true), Some(Migrated::Partly));
     assert_eq!(of(None, false), Some(Migrated::Nothing));
+}
+
+/// A person stops the deployment: the task is told to stop, and its first container runs.
+#[test]
+fn the_database_is_not_said_to_be_as_it_was_while_the_migration_is_being_stopped() {
+    let mut task = Task {
+        started_by: Some("greenlight/d-1".to_owned()),
+        started_at: None,
+        last_status: "PENDING".to_owned(),
+        ..task("UserInitiated", "its deployment has ended", None, 1)
+    };
+    task.containers[0].exit_code = None;
+    task.containers[1].runtime_id = Some("8f3c1a7c-1".to_owned());
+    assert_eq!(database_after(&[task.clone()]), Some(Migrated::Partly));
+    check(
+        &[task],
+        Some(
+            "web: the migration was being stopped: its deployment has ended; stop code UserInitiated",
+        ),
+    );
 }
 
 /// Where the revision cannot be read, the gate takes every container for essential, and refuses a 0 beside one that ended.
@@ -288,12 +386,11 @@ fn what_the_gate_refused_is_no_migrated_database_where_the_revision_cannot_be_re
         }];
         let (deployment, shipped) = ("d-1".parse().unwrap(), revision(2));
         let known = Known {
-            shipped: &shipped,
             essential,
-            service: None,
+            ..known(&shipped)
         };
         let cause = find(&tasks, &deployment, known, Some(&migration()));
-        let migrated = migrated(&tasks, &deployment, &shipped, &migration(), essential);
+        let migrated = migrated(&tasks, &deployment, known, &migration());
         (migrated, cause.is_some())
     };
     assert_eq!(of(&[]), (Some(Migrated::Partly), true));
@@ -306,4 +403,93 @@ fn a_migration_is_not_said_to_have_run_where_that_is_not_known() {
     let said = Migrated::Partly.database();
     assert!(said.contains("may have run"), "{said}");
     assert!(!said.contains("migration ran"), "{said}");
+}
+
+/// The revision was deployed before, or somebody ran a task of it: by task set, or by time where that is not known.
+#[test]
+fn only_the_deployments_own_tasks_are_blamed() {
+    let second = |second| UtcDateTime::from_unix_timestamp(second).unwrap();
+    let green = Own::TaskSet("ecs-svc/2");
+    let since = Own::Since(second(100));
+    for (started_by, created, own, is_blamed) in [
+        (Some("ecs-svc/2"), 101, green, true),
+        (Some("ecs-svc/1999"), 101, green, false),
+        (Some("ecs-svc/22"), 101, green, false),
+        (Some("somebody"), 101, green, false),
+        (None, 101, green, false),
+        (Some("greenlight/d-0"), 101, green, false),
+        (Some("ecs-svc/2"), 101, since, true),
+        (Some("ecs-svc/2"), 100, since, true),
+        (Some("ecs-svc/1999"), 99, since, false),
+        (Some("somebody"), 101, since, false),
+        (None, 101, since, false),
+        (Some("greenlight/d-0"), 101, since, false),
+        (Some("ecs-svc/1999"), 1, Own::Any, true),
+        (Some("somebody"), 1, Own::Any, false),
+    ] {
+        let task = Task {
+            started_by: started_by.map(str::to_owned),
+            created_at: Some(second(created)),
+            ..exited(1, 200)
+        };
+        let said = said_of(&[], std::slice::from_ref(&task), own);
+        let case = format!("{started_by:?} {created} {own:?}: {said:?}");
+        assert_eq!(said.is_some(), is_blamed, "{case}");
+        // Beside one of its own.
+        let of_green = Task {
+            created_at: Some(second(150)),
+            ..exited(3, 150)
+        };
+        let said = said_of(&[], &[task, of_green], own).unwrap();
+        assert_eq!(said.contains("2 tasks"), is_blamed, "{case}");
+    }
+}
+
+/// Two tasks are marked as the migration: the one that was to be started counts, in whatever order ECS lists them.
+#[test]
+fn the_migration_is_told_from_another_task_with_its_mark() {
+    let marked = |name: &str, exit_code: i32, command: &[&str]| Task {
+        arn: format!("arn:aws:ecs:eu-central-1:111122223333:task/prod/{name}")
+            .parse()
+            .unwrap(),
+        started_by: Some("greenlight/d-1".to_owned()),
+        overrides: vec![ContainerOverride {
+            name: "web".parse().unwrap(),
+            command: command.iter().map(|&word| word.to_owned()).collect(),
+            environment: std::collections::BTreeMap::new(),
+            others: Vec::new(),
+        }],
+        ..exited(exit_code, 1)
+    };
+    let told = |tasks: [Task; 2]| {
+        let [mut one, mut other] = [tasks.clone(), [tasks[1].clone(), tasks[0].clone()]]
+            .map(|tasks| (said_of(&[], &tasks, Own::Any), database_after(&tasks)));
+        // Which of two is quoted follows from the order.
+        for said in [&mut one.0, &mut other.0] {
+            *said = said.take().map(|said| said.replace("code 8", "code 9"));
+        }
+        assert_eq!(one, other);
+        one
+    };
+    let ended = "(Essential container in task exited; stop code EssentialContainerExited)";
+    let failed = format!("web: the migration exited with code 9 {ended}");
+    let unclear = format!(
+        "web: 2 tasks are marked as the deployment's migration, and ECS does not state which of them is; one of them: the \
+         migration exited with code 9 {ended}"
+    );
+    let (ours, other) = (&["migrate"][..], &["true"][..]);
+    for (tasks, said, database) in [
+        // The one that was to be started, and another one.
+        ([(9, ours), (0, other)], Some(&failed), Migrated::Partly),
+        ([(0, ours), (9, other)], None, Migrated::Done),
+        // Both are, or neither.
+        ([(9, ours), (0, ours)], Some(&unclear), Migrated::Partly),
+        ([(9, other), (0, other)], Some(&unclear), Migrated::Partly),
+        ([(9, ours), (8, ours)], Some(&unclear), Migrated::Partly),
+        ([(0, ours), (0, ours)], None, Migrated::Done),
+    ] {
+        let [(one, its), (two, theirs)] = tasks;
+        let tasks = [marked("1", one, its), marked("2", two, theirs)];
+        assert_eq!(told(tasks), (said.cloned(), Some(database)), "{said:?}");
+    }
 }

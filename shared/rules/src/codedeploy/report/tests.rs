@@ -226,6 +226,26 @@ fn a_rollback_without_tasks_is_not_reported_as_one() {
 }
 
 #[test]
+fn a_rollback_that_ended_badly_says_why() {
+    for (status, state) in [
+        (DeploymentStatus::Failed, DeploymentState::Failure),
+        (DeploymentStatus::Stopped, DeploymentState::Stop),
+    ] {
+        let mut rollback = deployment("d-2", Creator::Rollback, status);
+        rollback.rolls_back = "d-1".parse().ok();
+        let mut observed = Observed::new(state, rollback);
+        let Report::Publish(outcome) = World::new().ask(&mut observed, decide) else {
+            panic!("{status:?}: not reported");
+        };
+        assert_eq!(observed.is_about().id.as_str(), "d-2");
+        let reason = outcome.reason.unwrap_or_default();
+        assert!(reason.contains("a task stopped"), "{reason}");
+        assert_eq!(outcome.revision, Some(revision(2)));
+        assert_eq!(outcome.migrated, None);
+    }
+}
+
+#[test]
 fn a_migration_may_run_where_its_gate_did_not_end_well() {
     let during = |status| {
         Lifecycle::Read(Some(DeploymentTarget {
@@ -371,6 +391,19 @@ fn the_database_is_told_as_far_as_it_is_known() {
         ),
         (Some(Succeeded), Some(Asked), None, Some(Migrated::Done)),
         (Some(Succeeded), None, None, None),
+        (
+            Some(Succeeded),
+            None,
+            Some(Migrated::Done),
+            Some(Migrated::Done),
+        ),
+        // Its gate saw its end, and another task is marked as it was.
+        (
+            Some(Succeeded),
+            Some(Asked),
+            Some(Migrated::Partly),
+            Some(Migrated::Done),
+        ),
         (Some(Failed), Some(Asked), None, None),
         (
             Some(Failed),
