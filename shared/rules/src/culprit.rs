@@ -22,9 +22,9 @@ pub(crate) enum Evidence {
 }
 
 /// SIGTERM: what ECS sends to the others when an essential container has ended.
-pub(crate) const STOPPED: i32 = 143;
+pub(crate) const STOPPED: i64 = 143;
 /// SIGKILL: what follows when they do not end, and what the kernel sends where memory is out.
-pub(crate) const KILLED: i32 = 137;
+pub(crate) const KILLED: i64 = 137;
 
 /// What speaks for this container of the task; all containers count as essential where it is not known which are.
 pub(crate) fn evidence(container: &TaskContainer, essential: &[ContainerName]) -> Evidence {

@@ -149,7 +149,7 @@ pub const NO_LONGER_NEEDED: &str = "the migration has ended";
 const ENDED_BY_A_CONTAINER: &str = "EssentialContainerExited";
 
 /// How containers end that ECS stopped because another one had ended: by SIGTERM, or by SIGKILL after it.
-const BY_SIGNAL: [i32; 2] = [STOPPED_BY_SIGNAL, KILLED];
+const BY_SIGNAL: [i64; 2] = [STOPPED_BY_SIGNAL, KILLED];
 
 /// Judges a task whose migration has ended; `essential` names the containers that take the task down with them. A missing
 /// exit code is a failure: the container never ran.

@@ -138,6 +138,8 @@ pub enum Act {
     AnswerAndStop(Verdict, Box<Task>, &'static str),
     /// The task is stopped for this reason, and then the hook is answered as failed: its time is up.
     StopAndFail(Box<Task>, String),
+    /// The same where the task cannot be read: what cannot be judged must not run on.
+    StopUnread(TaskArn, String),
 }
 
 /// Why a decision ends before the migration's end is judged.
@@ -280,7 +282,16 @@ fn timed_out(waiting: &Waiting, observed: &Observed) -> Result<Act, Early> {
         Described::Unknown => {
             failed("ECS does not know the migration's task (any more)".to_owned())
         }
-        Described::Unreadable(reason) => failed(reason.clone()),
+        Described::Unreadable(why) => {
+            let minutes = record.timeout_minutes;
+            let reason = format!(
+                "the migration's {minutes} minutes are over, and its task cannot be read ({why})"
+            );
+            match &record.task {
+                Some(task) => return Ok(Act::StopUnread(task.clone(), reason)),
+                None => failed(reason),
+            }
+        }
     };
     Ok(Act::Answer(delivered(waiting.known.as_ref(), verdict)))
 }
@@ -358,6 +369,18 @@ impl End {
                 reason: format!("{reason} and could not be stopped: it may still run"),
                 log,
             },
+        };
+        delivered(self.known.as_ref(), verdict)
+    }
+
+    /// The same for a task that could not be read.
+    pub fn unread(&self, reason: &str, stopped: Stopped) -> Verdict {
+        let verdict = Verdict::Failed {
+            reason: match stopped {
+                Stopped::Yes => format!("{reason}: it was stopped"),
+                Stopped::No => format!("{reason}, nor could it be stopped: it may still run"),
+            },
+            log: TaskLog::default(),
         };
         delivered(self.known.as_ref(), verdict)
     }

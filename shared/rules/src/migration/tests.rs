@@ -17,7 +17,7 @@ fn said(task: &Task, essential: &[&str]) -> String {
 
 /// One line a task: how it ended, as ECS says.
 #[track_caller]
-fn check(exit_code: Option<i32>, started: bool, stop_code: &str, reason: &str, expected: &str) {
+fn check(exit_code: Option<i64>, started: bool, stop_code: &str, reason: &str, expected: &str) {
     let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let whole = Task::for_tests(&[("sidecar", Some(137)), ("web", exit_code)]);
     let task = Task {
@@ -177,7 +177,7 @@ fn a_missing_exit_code_is_a_failure() {
 /// What ended the task, or kept its containers from starting, may be another container.
 #[test]
 fn the_container_that_kept_a_migration_from_its_end_is_named() {
-    let of = |code: Option<i32>, sidecar: Option<i32>, reason: Option<&str>| {
+    let of = |code: Option<i64>, sidecar: Option<i64>, reason: Option<&str>| {
         let mut task = Task::for_tests(&[("sidecar", sidecar), ("web", code)]);
         task.containers[0].reason = reason.map(str::to_owned);
         if code.is_none() {

@@ -62,9 +62,9 @@ impl Task {
 #[cfg(test)]
 impl Task {
     /// A task of deployment `d-1` that has stopped.
-    pub(crate) fn for_tests(containers: &[(&str, Option<i32>)]) -> Self {
+    pub(crate) fn for_tests(containers: &[(&str, Option<i64>)]) -> Self {
         let container =
-            |(name, exit_code): &(&str, Option<i32>)| TaskContainer::for_tests(name, *exit_code);
+            |(name, exit_code): &(&str, Option<i64>)| TaskContainer::for_tests(name, *exit_code);
         let moment = UtcDateTime::UNIX_EPOCH;
         Self {
             arn: "arn:aws:ecs:eu-central-1:111122223333:task/prod/8f3c1a7c"
@@ -91,7 +91,7 @@ impl Task {
 #[cfg(test)]
 impl TaskContainer {
     /// A container that ended so, and of which ECS states nothing else.
-    pub(crate) fn for_tests(name: &str, exit_code: Option<i32>) -> Self {
+    pub(crate) fn for_tests(name: &str, exit_code: Option<i64>) -> Self {
         Self {
             name: name.parse().unwrap(),
             exit_code,
@@ -108,8 +108,9 @@ impl TaskContainer {
 pub struct TaskContainer {
     /// Its name.
     pub name: ContainerName,
-    /// None while it runs, and for ever when it never started.
-    pub exit_code: Option<i32>,
+    /// None while it runs, and for ever when it never started. ECS's API has it as a 32-bit integer; those of Windows have no
+    /// room there.
+    pub exit_code: Option<i64>,
     /// Why it did not start, or how it was killed.
     pub reason: Option<String>,
     /// Whether it fails its own health check (`healthStatus` is `UNHEALTHY`).

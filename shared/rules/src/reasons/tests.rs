@@ -16,7 +16,7 @@ fn revision(number: u32) -> RevisionArn {
 }
 
 /// A task of green with a sidecar that ECS lists first.
-fn task(stop_code: &str, reason: &str, exit_code: Option<i32>, stopped_at: i64) -> Task {
+fn task(stop_code: &str, reason: &str, exit_code: Option<i64>, stopped_at: i64) -> Task {
     Task {
         arn: format!("arn:aws:ecs:eu-central-1:111122223333:task/prod/{stopped_at}")
             .parse()
@@ -29,7 +29,7 @@ fn task(stop_code: &str, reason: &str, exit_code: Option<i32>, stopped_at: i64) 
     }
 }
 
-fn exited(exit_code: i32, stopped_at: i64) -> Task {
+fn exited(exit_code: i64, stopped_at: i64) -> Task {
     let reason = "Essential container in task exited";
     task(
         "EssentialContainerExited",
@@ -258,7 +258,7 @@ fn tasks_that_ecs_took_down_and_other_revisions_say_nothing() {
 
 #[test]
 fn the_database_is_as_far_as_the_migration_came() {
-    let of = |exit_code: Option<i32>, started: bool| {
+    let of = |exit_code: Option<i64>, started: bool| {
         let task = Task {
             started_by: Some("greenlight/d-1".to_owned()),
             started_at: started.then_some(UtcDateTime::UNIX_EPOCH),
