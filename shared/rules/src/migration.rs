@@ -138,6 +138,12 @@ pub fn has_ended(task: &Task, container: &ContainerName) -> bool {
     task.last_status == STOPPED || migrating.is_some_and(|container| container.exit_code.is_some())
 }
 
+/// Whether ECS shows that a migration which has ended did so before anything stopped its task: no other essential container has
+/// ended by itself so far. When the others are stopped in turn, their exit codes may hide it.
+pub fn ended_first(task: &Task, container: &ContainerName, essential: &[ContainerName]) -> bool {
+    !was_stopped_from_outside(task) && ended_before(task, container, essential).is_none()
+}
+
 /// A task's last status.
 pub const STOPPED: &str = "STOPPED";
 

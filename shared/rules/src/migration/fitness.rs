@@ -336,7 +336,9 @@ impl fmt::Display for Runs {
             let names = listed(self.beside.iter().map(ContainerName::as_str));
             write!(
                 f,
-                "; beside it run the essential {names}, and if one of them ends first the migration is stopped"
+                "; beside it run the essential {names}: if one of them ends first the migration is stopped, and if one answers SIGTERM \
+                 with an exit code of its own, such as 0, it may not be known which ended first, which fails (hint: set \
+                 `essential: false` for what need not end the task)"
             )?;
         }
         Ok(())

@@ -5,6 +5,7 @@ use crate::codedeploy::tests::described as deployment_described;
 use crate::events::TimedOut;
 use crate::observed::{ContainerOverride, TaskContainer};
 
+mod first;
 mod older;
 mod whose;
 

@@ -54,6 +54,7 @@ fn the_container_exists_and_gets_the_image() {
         fits.contains("container `web` (essential)") && fits.contains("essential `proxy`"),
         "{fits}"
     );
+    assert!(fits.contains("answers SIGTERM") && fits.contains("`essential: false`"));
     assert!(check("", "app", "").unwrap().contains("(not essential)"));
     let missing = check("", "nope", "").unwrap_err();
     assert!(
