@@ -7,9 +7,7 @@ mod record;
 mod shell;
 
 use crate::config::Migration;
-use crate::culprit::{
-    Evidence, KILLED, STOPPED as STOPPED_BY_SIGNAL, ending_of, evidence, is_out_of_memory,
-};
+use crate::culprit::{Evidence, KILLED, ending_of, evidence, is_out_of_memory, was_asked_to_stop};
 use crate::names::{ContainerName, DeploymentId, RevisionArn};
 use crate::observed::{Placement, Service, Task, TaskContainer};
 
@@ -154,9 +152,6 @@ pub const NO_LONGER_NEEDED: &str = "the migration has ended";
 /// else stopped it: 0 may then be the answer to a signal, half way through.
 const ENDED_BY_A_CONTAINER: &str = "EssentialContainerExited";
 
-/// How containers end that ECS stopped because another one had ended: by SIGTERM, or by SIGKILL after it.
-const BY_SIGNAL: [i64; 2] = [STOPPED_BY_SIGNAL, KILLED];
-
 /// Judges a task whose migration has ended; `essential` names the containers that take the task down with them. A missing
 /// exit code is a failure: the container never ran.
 pub fn judge(task: &Task, container: &ContainerName, essential: &[ContainerName]) -> Verdict {
@@ -279,8 +274,9 @@ fn how_it_ended(task: &Task, container: &TaskContainer) -> Option<String> {
         let never_started = reason.filter(|_| task.last_status == STOPPED)?;
         return Some(format!("did not start ({never_started})"));
     };
-    let was_stopped = BY_SIGNAL.contains(&code) && !is_out_of_memory(container);
-    (!was_stopped).then(|| format!("ended as well, with code {code}"))
+    // ECS stops the others when one has ended: by SIGTERM, or by SIGKILL after it.
+    let was_stopped = was_asked_to_stop(code) || code == KILLED;
+    (!was_stopped || is_out_of_memory(container)).then(|| format!("ended as well, with code {code}"))
 }
 
 #[cfg(test)]

@@ -94,6 +94,11 @@ fn a_zero_counts_where_no_essential_container_can_have_ended_first() {
         (Some(1), None, false),
         (Some(139), None, false),
         (Some(143), Some(143), true),
+        (Some(3_221_225_786), None, true),
+        (Some(-1_073_741_510), Some(0), true),
+        // Ended by itself, on Windows (STATUS_STACK_BUFFER_OVERRUN).
+        (Some(3_221_226_505), None, false),
+        (Some(-1_073_740_791), None, false),
     ] {
         let task = Task::for_tests(&[("proxy", essential), ("web", Some(0)), ("logs", other)]);
         let said = said(&task, &["proxy", "web"]);
