@@ -4,6 +4,7 @@ mod evidence;
 pub mod finish;
 mod fitness;
 mod record;
+mod refusal;
 mod shell;
 
 use crate::config::Migration;
@@ -15,6 +16,7 @@ pub use evidence::{Variables, differences, variables};
 pub(crate) use fitness::essential;
 pub use fitness::{Runs, Unfit, check};
 pub use record::{EXECUTIONS_AT_MOST, Noted, Record, TaskRun};
+pub use refusal::refused;
 
 /// What `startedBy` of every migration task begins with; the deployment's id follows. Letters, digits, `-`, `/` and `_`
 /// are all that ECS takes there.
@@ -193,10 +195,19 @@ pub fn judge(task: &Task, container: &ContainerName, essential: &[ContainerName]
             "the migration ended without an exit code: {}",
             why()
         )),
-        None => Verdict::Failed {
-            reason: format!("the migration never started: {}", why()),
-            ran: false,
-        },
+        None => {
+            // Where a capacity provider was waited for, a task states what RunTask would have refused.
+            let explained = task.stopped_reason.as_deref().and_then(refusal::explained);
+            let explained = explained.map(|explained| format!(": {explained}"));
+            Verdict::Failed {
+                reason: format!(
+                    "the migration never started: {}{}",
+                    why(),
+                    explained.unwrap_or_default()
+                ),
+                ran: false,
+            }
+        }
     }
 }
 

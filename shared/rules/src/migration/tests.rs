@@ -172,6 +172,14 @@ fn a_missing_exit_code_is_a_failure() {
     );
     check(
         None,
+        false,
+        "TaskFailedToStart",
+        "RESOURCE:GPU",
+        "the migration never started: RESOURCE:GPU; stop code TaskFailedToStart: no container instance has the GPUs left that the \
+         revision asks for (hint: add container instances with GPUs)",
+    );
+    check(
+        None,
         true,
         "",
         "",
