@@ -14,7 +14,7 @@ use rules::events::{self, FinishEvent};
 use rules::gate::{Gate, Verdict};
 use rules::migration;
 use rules::migration::finish::{Act, End, Finish, Observed, Stopped, may_not_have_begun};
-use rules::names::DeploymentId;
+use rules::names::{DeploymentId, TaskArn};
 use rules::observed::Task;
 use rules::task_log::TaskLog;
 use serde_json::{Value, json};
@@ -79,11 +79,11 @@ impl Handler {
             Act::Answer(verdict) => self.answer(end, verdict, deadline).await?,
             Act::AnswerAndStop(verdict, task, reason) => {
                 let answer = self.answer(end, verdict, deadline).await?;
-                self.stop(task, reason).await;
+                self.stop(&task.cluster, &task.arn, reason).await;
                 answer
             }
             Act::StopAndFail(task, reason) => {
-                let stopped = self.stop(task, reason).await;
+                let stopped = self.stop(&task.cluster, &task.arn, reason).await;
                 // It may have begun since it was described.
                 let after = match may_not_have_begun(task) {
                     true => self.described(task).await,
@@ -97,6 +97,11 @@ impl Handler {
                     Some(_) | None => TaskLog::default(),
                 };
                 let verdict = end.failed(task, after.as_ref(), reason, stopped, log);
+                self.answer(end, &verdict, deadline).await?
+            }
+            Act::StopUnread(task, reason) => {
+                let stopped = self.stop(&end.record.cluster, task, reason).await;
+                let verdict = end.unread(reason, stopped);
                 self.answer(end, &verdict, deadline).await?
             }
         };
@@ -136,11 +141,11 @@ impl Handler {
         }
     }
 
-    async fn stop(&self, task: &Task, reason: &str) -> Stopped {
-        match self.ecs.stop_task(&task.cluster, &task.arn, reason).await {
+    async fn stop(&self, cluster: &str, task: &TaskArn, reason: &str) -> Stopped {
+        match self.ecs.stop_task(cluster, task, reason).await {
             Ok(()) => Stopped::Yes,
             Err(failed) => {
-                tracing::error!(error = %failed, task = %task.arn, "migration not stopped");
+                tracing::error!(error = %failed, task = %task, "migration not stopped");
                 Stopped::No
             }
         }

@@ -267,21 +267,8 @@ fn runs_as(task: &TaskArn) -> Verdict {
 }
 
 fn refused(failures: &[TaskFailure]) -> String {
-    let reasons: Vec<String> = failures
-        .iter()
-        .map(|failure| {
-            [&failure.reason, &failure.detail]
-                .into_iter()
-                .flatten()
-                .cloned()
-                .collect::<Vec<_>>()
-                .join(": ")
-        })
-        .collect();
-    let reasons = if reasons.is_empty() {
-        "no reason given".to_owned()
-    } else {
-        reasons.join("; ")
-    };
-    format!("ECS started no migration task: {reasons}")
+    let failures = failures.iter();
+    migration::refused(
+        failures.map(|failure| (failure.reason.as_deref(), failure.detail.as_deref())),
+    )
 }

@@ -24,9 +24,23 @@ pub(crate) enum Evidence {
 }
 
 /// SIGTERM: what ECS sends to the others when an essential container has ended.
-pub(crate) const STOPPED: i32 = 143;
+const STOPPED: i64 = 143;
+/// `STATUS_CONTROL_C_EXIT` (0xC000013A): how a Windows container ends that `docker stop` stops (dotnet/announcements #128). Its
+/// events take the place of signals there, and this is the exit of a process that does not handle them. On Linux it cannot be:
+/// an exit status has eight bits.
+const STOPPED_ON_WINDOWS: i64 = 0xC000_013A;
+/// The same where it was read into 32 bits with a sign.
+const STOPPED_ON_WINDOWS_SIGNED: i64 = STOPPED_ON_WINDOWS - (1 << 32);
 /// SIGKILL: what follows when they do not end, and what the kernel sends where memory is out.
-pub(crate) const KILLED: i32 = 137;
+pub(crate) const KILLED: i64 = 137;
+
+/// Whether a container with this exit code ended by being asked to stop, and not by an exit of its own.
+pub(crate) fn was_asked_to_stop(code: i64) -> bool {
+    matches!(
+        code,
+        STOPPED | STOPPED_ON_WINDOWS | STOPPED_ON_WINDOWS_SIGNED
+    )
+}
 
 /// What speaks for this container of the task; all containers count as essential where it is not known which are.
 pub(crate) fn evidence(
@@ -46,8 +60,9 @@ pub(crate) fn evidence(
     match (container.ended_with(), error_of(container)) {
         (_, Some(_)) if is_essential => Evidence::Error,
         (Some(0 | KILLED), None) if is_essential => Evidence::PerhapsFirst,
-        (Some(STOPPED), None) if is_essential => Evidence::Stopped,
-        (None | Some(0 | STOPPED), None) => Evidence::None,
+        (Some(code), None) if was_asked_to_stop(code) && is_essential => Evidence::Stopped,
+        (Some(code), None) if was_asked_to_stop(code) => Evidence::None,
+        (None | Some(0), None) => Evidence::None,
         (Some(_), None) if is_essential => Evidence::Failed,
         (_, _) => Evidence::NotEssential,
     }
@@ -166,6 +181,14 @@ mod tests {
         check("web=1 proxy=2", &[], "proxy web");
         check("web=137 proxy=0", &[], "proxy web");
         check("web=143 proxy=143", &[], "proxy web");
+        // Windows has other codes.
+        for stopped in [3_221_225_786_i64, -1_073_741_510] {
+            check(&format!("web={stopped} proxy=1"), &[], "proxy");
+            check(&format!("web={stopped} proxy=0"), &[], "proxy");
+            check(&format!("web={stopped} proxy={stopped}"), &[], "proxy web");
+            check(&format!("web=1 proxy={stopped}"), &["web"], "web");
+        }
+        check("web=3221226505 proxy=0", &[], "web");
         check("web=- proxy=-", &[], "");
         check("web=1 datadog-agent=0", &["web"], "web");
         // The only essential one did, whatever the signal.

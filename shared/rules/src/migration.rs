@@ -4,12 +4,11 @@ mod evidence;
 pub mod finish;
 mod fitness;
 mod record;
+mod refusal;
 mod shell;
 
 use crate::config::Migration;
-use crate::culprit::{
-    Evidence, KILLED, STOPPED as STOPPED_BY_SIGNAL, ending_of, evidence, is_out_of_memory,
-};
+use crate::culprit::{Evidence, KILLED, ending_of, evidence, is_out_of_memory, was_asked_to_stop};
 use crate::names::{ContainerName, DeploymentId, RevisionArn};
 use crate::observed::{Placement, Service, Task, TaskContainer};
 
@@ -17,6 +16,7 @@ pub use evidence::{Variables, differences, variables};
 pub(crate) use fitness::essential;
 pub use fitness::{Runs, Unfit, check};
 pub use record::{EXECUTIONS_AT_MOST, Noted, Record, TaskRun};
+pub use refusal::refused;
 
 /// What `startedBy` of every migration task begins with; the deployment's id follows. Letters, digits, `-`, `/` and `_`
 /// are all that ECS takes there.
@@ -138,6 +138,12 @@ pub fn has_ended(task: &Task, container: &ContainerName) -> bool {
     task.last_status == STOPPED || migrating.is_some_and(|container| container.exit_code.is_some())
 }
 
+/// Whether ECS shows that a migration which has ended did so before anything stopped its task: no other essential container has
+/// ended by itself so far. When the others are stopped in turn, their exit codes may hide it.
+pub fn ended_first(task: &Task, container: &ContainerName, essential: &[ContainerName]) -> bool {
+    !was_stopped_from_outside(task) && ended_before(task, container, essential).is_none()
+}
+
 /// A task's last status.
 pub const STOPPED: &str = "STOPPED";
 
@@ -147,9 +153,6 @@ pub const NO_LONGER_NEEDED: &str = "the migration has ended";
 /// How a task ends whose own containers ended it. Any other stop code, even one that AWS adds later, means that something
 /// else stopped it: 0 may then be the answer to a signal, half way through.
 const ENDED_BY_A_CONTAINER: &str = "EssentialContainerExited";
-
-/// How containers end that ECS stopped because another one had ended: by SIGTERM, or by SIGKILL after it.
-const BY_SIGNAL: [i32; 2] = [STOPPED_BY_SIGNAL, KILLED];
 
 /// Judges a task whose migration has ended or is being stopped; `essential` names the containers that take the task down with
 /// them. A missing exit code is a failure.
@@ -208,8 +211,12 @@ fn without_exit_code(task: &Task, migrating: Option<&TaskContainer>, why: &str) 
     } else {
         ("the migration never started", false)
     };
+    // Where a capacity provider was waited for, a task states what RunTask would have refused.
+    let explained = task.stopped_reason.as_deref().filter(|_| !ran);
+    let explained = explained.and_then(refusal::explained);
+    let explained = explained.map(|explained| format!(": {explained}"));
     Verdict::Failed {
-        reason: format!("{sentence}: {why}"),
+        reason: format!("{sentence}: {why}{}", explained.unwrap_or_default()),
         ran,
     }
 }
@@ -255,7 +262,7 @@ fn least_evidence(task: &Task, migrating: &ContainerName) -> Evidence {
         return Evidence::NotEssential;
     }
     let code = migration.ended_with();
-    let by_signal = code.is_some_and(|code| BY_SIGNAL.contains(&code));
+    let by_signal = code.is_some_and(|code| was_asked_to_stop(code) || code == KILLED);
     if by_signal && !is_out_of_memory(migration) && !was_stopped_from_outside(task) {
         // Another one's end took it down, and a 0 may be that.
         return Evidence::PerhapsFirst;
@@ -319,8 +326,9 @@ fn how_it_ended(task: &Task, container: &TaskContainer) -> Option<String> {
         let never_started = reason.filter(|_| task.last_status == STOPPED)?;
         return Some(format!("did not start ({never_started})"));
     };
-    let was_stopped = BY_SIGNAL.contains(&code) && !is_out_of_memory(container);
-    (!was_stopped).then(|| format!("ended as well, with code {code}"))
+    // ECS stops the others when one has ended: by SIGTERM, or by SIGKILL after it.
+    let was_stopped = was_asked_to_stop(code) || code == KILLED;
+    (!was_stopped || is_out_of_memory(container)).then(|| format!("ended as well, with code {code}"))
 }
 
 #[cfg(test)]

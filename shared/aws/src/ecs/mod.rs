@@ -1,5 +1,6 @@
 //! ECS: services, task definitions, tasks.
 
+mod described_task;
 mod service;
 mod task;
 mod task_definition;
@@ -11,9 +12,11 @@ use aws_sdk_ecs::types::{
     PlacementStrategyType,
 };
 use rules::observed;
+use serde_json::Value;
 
 use crate::Session;
 use crate::call::{Call, CallFailed};
+use crate::wire::RawAnswer;
 
 pub use task::{RunTaskAnswer, TaskFailure, Tasks};
 
@@ -139,4 +142,16 @@ fn strategy_to(strategy: &observed::PlacementStrategy) -> PlacementStrategy {
 fn sentence(failure: &Failure) -> String {
     let said = [failure.reason(), failure.detail(), failure.arn()];
     said.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// What AWS answered, also where the SDK stumbled over something in it.
+fn read(call: &Call, raw: &RawAnswer, sent: Result<(), CallFailed>) -> Result<Value, CallFailed> {
+    match raw.take() {
+        Some(bytes) => {
+            serde_json::from_slice(&bytes).map_err(|error| call.unexpected(&error.to_string()))
+        }
+        None => Err(sent
+            .err()
+            .unwrap_or_else(|| call.unexpected("the answer has no body"))),
+    }
 }

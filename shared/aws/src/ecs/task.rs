@@ -1,17 +1,18 @@
 //! RunTask, DescribeTasks, ListTasks, StopTask.
 
 use aws_sdk_ecs::operation::run_task::RunTaskError;
-use aws_sdk_ecs::types::{
-    ContainerOverride, DesiredStatus, HealthStatus, KeyValuePair, LaunchType, TaskOverride,
-};
-use rules::migration::{MigrationTask, STOPPED};
+use aws_sdk_ecs::types::{ContainerOverride, DesiredStatus, LaunchType, TaskOverride};
+use rules::migration::MigrationTask;
 use rules::names::{ClusterName, ServiceName, TaskArn};
-use rules::observed::{self, Task, TaskContainer};
+use rules::observed::Task;
 use rules::redact;
+use serde_json::Value;
 
-use super::{Ecs, capacity_to, constraint_to, network_to, sentence, strategy_to};
+use super::described_task::{elements, text, translate};
+use super::{Ecs, capacity_to, constraint_to, network_to, read, strategy_to};
 use crate::call::{Call, CallFailed};
-use crate::text::{cut, time_from};
+use crate::text::cut;
+use crate::wire::RawAnswer;
 
 /// The result of RunTask. ECS answers HTTP 200 even when nothing runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,7 +77,8 @@ impl Ecs {
             .map(|network| network_to(&call, network))
             .transpose()?;
         let capacity = capacity_to(&call, &placement.capacity_providers)?;
-        let answer = self
+        let raw = RawAnswer::default();
+        let sent = self
             .client
             .run_task()
             .cluster(cluster.as_str())
@@ -97,62 +99,81 @@ impl Ecs {
             .set_placement_constraints(some(placement.constraints.iter().map(constraint_to)))
             .set_placement_strategy(some(placement.strategies.iter().map(strategy_to)))
             .overrides(overrides(task))
+            .customize()
+            .interceptor(raw.clone())
             .send()
             .await;
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => {
-                let conflict = match error.as_service_error() {
-                    Some(RunTaskError::ConflictException(conflict)) => conflict.resource_ids(),
-                    Some(_) | None => return Err(call.failed(error)),
-                };
-                let arns = conflict.iter();
-                let arns = arns.map(|arn| call.name(Some(arn), "resourceIds"));
-                return Ok(RunTaskAnswer::Taken(arns.collect::<Result<_, _>>()?));
-            }
-        };
-        if let Some(started) = answer.tasks().first() {
+        if let Err(error) = &sent
+            && let Some(RunTaskError::ConflictException(conflict)) = error.as_service_error()
+        {
+            let arns = conflict.resource_ids().iter();
+            let arns = arns.map(|arn| call.name(Some(arn), "resourceIds"));
+            return Ok(RunTaskAnswer::Taken(arns.collect::<Result<_, _>>()?));
+        }
+        // A repeated call is answered with the task as it is by then, exit codes included.
+        let answer = read(
+            &call,
+            &raw,
+            sent.map(drop).map_err(|error| call.failed(error)),
+        )?;
+        if let Some(started) = elements(&answer["tasks"]).next() {
             return Ok(RunTaskAnswer::Started(translate(&call, started)?));
         }
-        if answer.failures().is_empty() {
+        let failures: Vec<TaskFailure> =
+            elements(&answer["failures"]).map(failure_from).collect();
+        if failures.is_empty() {
             return Err(call.unexpected("the answer has neither a task nor a failure"));
         }
-        Ok(RunTaskAnswer::Refused(
-            answer.failures().iter().map(failure_from).collect(),
-        ))
+        Ok(RunTaskAnswer::Refused(failures))
     }
 
-    /// The tasks as they are now. Those that ECS does not know (any more, or yet) are left out.
+    /// The tasks as they are now. Those that ECS does not know (any more, or yet) are left out, and so are those that cannot be
+    /// read beside others that can.
     pub async fn describe_tasks(
         &self,
         cluster: &str,
         tasks: &[TaskArn],
     ) -> Result<Vec<Task>, CallFailed> {
         let call = Call::new("ecs:DescribeTasks", cluster);
-        let mut found = Vec::with_capacity(tasks.len());
+        let (mut found, mut unreadable) = (Vec::with_capacity(tasks.len()), None);
         for chunk in tasks.chunks(TASKS_PER_CALL) {
-            let answer = self
+            let raw = RawAnswer::default();
+            let sent = self
                 .client
                 .describe_tasks()
                 .cluster(cluster)
                 .set_tasks(Some(
                     chunk.iter().map(|task| task.as_str().to_owned()).collect(),
                 ))
+                .customize()
+                .interceptor(raw.clone())
                 .send()
-                .await
-                .map_err(|error| call.failed(error))?;
-            if let Some(failure) = answer
-                .failures()
-                .iter()
-                .find(|failure| failure.reason() != Some("MISSING"))
-            {
-                return Err(call.unexpected(&sentence(failure)));
+                .await;
+            let answer = read(
+                &call,
+                &raw,
+                sent.map(drop).map_err(|error| call.failed(error)),
+            )?;
+            let mut failures = elements(&answer["failures"]);
+            if let Some(failure) = failures.find(|failure| failure["reason"] != "MISSING") {
+                let said = ["reason", "detail", "arn"].map(|member| failure[member].as_str());
+                let said: Vec<&str> = said.into_iter().flatten().collect();
+                return Err(call.unexpected(&said.join(", ")));
             }
-            for task in answer.tasks() {
-                found.push(translate(&call, task)?);
+            for task in elements(&answer["tasks"]) {
+                match translate(&call, task) {
+                    Ok(task) => found.push(task),
+                    Err(failed) => {
+                        tracing::warn!(error = %failed, "a task could not be read");
+                        unreadable.get_or_insert(failed);
+                    }
+                }
             }
         }
-        Ok(found)
+        match unreadable {
+            Some(failed) if found.is_empty() => Err(failed),
+            Some(_) | None => Ok(found),
+        }
     }
 
     /// The ARNs of these tasks.
@@ -188,17 +209,23 @@ impl Ecs {
         reason: &str,
     ) -> Result<(), CallFailed> {
         let call = Call::new("ecs:StopTask", format!("{cluster}/{}", task.id()));
-        let request = self
+        let raw = RawAnswer::default();
+        let sent = self
             .client
             .stop_task()
             .cluster(cluster)
             .task(task.as_str())
-            .reason(cut(reason, REASON_LIMIT));
-        request
+            .reason(cut(reason, REASON_LIMIT))
+            .customize()
+            .interceptor(raw.clone())
             .send()
-            .await
-            .map(drop)
-            .map_err(|error| call.failed(error))
+            .await;
+        match sent {
+            Ok(_) => Ok(()),
+            // ECS answers with the task, and stops it whether or not the SDK can read that.
+            Err(_) if raw.take().is_some() => Ok(()),
+            Err(error) => Err(call.failed(error)),
+        }
     }
 }
 
@@ -218,108 +245,10 @@ fn overrides(task: &MigrationTask) -> TaskOverride {
         .build()
 }
 
-fn failure_from(failure: &aws_sdk_ecs::types::Failure) -> TaskFailure {
+fn failure_from(failure: &Value) -> TaskFailure {
     TaskFailure {
-        arn: failure.arn().map(str::to_owned),
-        reason: failure.reason().map(str::to_owned),
-        detail: failure.detail().map(redact::redact),
+        arn: text(&failure["arn"]),
+        reason: text(&failure["reason"]),
+        detail: failure["detail"].as_str().map(redact::redact),
     }
-}
-
-fn translate(call: &Call, task: &aws_sdk_ecs::types::Task) -> Result<Task, CallFailed> {
-    let overrides = task
-        .overrides()
-        .map(|overrides| overrides.container_overrides())
-        .unwrap_or_default();
-    let other_overrides = task.overrides().map(other_overrides).unwrap_or_default();
-    Ok(Task {
-        arn: call.name(task.task_arn(), "tasks.taskArn")?,
-        cluster: call
-            .required(task.cluster_arn(), "tasks.clusterArn")?
-            .to_owned(),
-        revision: call.name(task.task_definition_arn(), "tasks.taskDefinitionArn")?,
-        started_by: task.started_by().map(str::to_owned),
-        last_status: call
-            .required(task.last_status(), "tasks.lastStatus")?
-            .to_owned(),
-        stop_code: task.stop_code().map(|code| code.as_str().to_owned()),
-        stopped_reason: task.stopped_reason().map(redact::redact),
-        created_at: task.created_at().and_then(time_from),
-        started_at: task.started_at().and_then(time_from),
-        stopped_at: task.stopped_at().and_then(time_from),
-        containers: task
-            .containers()
-            .iter()
-            .map(|one| container_from(call, one, task.last_status()))
-            .collect::<Result<_, _>>()?,
-        overrides: overrides
-            .iter()
-            .map(|one| override_from(call, one))
-            .collect::<Result<_, _>>()?,
-        other_overrides,
-    })
-}
-
-fn container_from(
-    call: &Call,
-    container: &aws_sdk_ecs::types::Container,
-    task_status: Option<&str>,
-) -> Result<TaskContainer, CallFailed> {
-    // A container that runs has no exit code yet, whatever stands in its place.
-    let is_over = [task_status, container.last_status()].contains(&Some(STOPPED));
-    Ok(TaskContainer {
-        name: call.name(container.name(), "tasks.containers.name")?,
-        exit_code: container.exit_code().filter(|_| is_over),
-        reason: container.reason().map(redact::redact),
-        is_unhealthy: container.health_status() == Some(&HealthStatus::Unhealthy),
-        runtime_id: container.runtime_id().map(str::to_owned),
-        // Text that is not a digest counts as none; where a digest is needed, its absence is reported.
-        image_digest: container
-            .image_digest()
-            .and_then(|digest| digest.parse().ok()),
-    })
-}
-
-fn override_from(
-    call: &Call,
-    one: &ContainerOverride,
-) -> Result<observed::ContainerOverride, CallFailed> {
-    let variable = |pair: &KeyValuePair| {
-        Some((
-            pair.name()?.to_owned(),
-            pair.value().unwrap_or_default().to_owned(),
-        ))
-    };
-    let others = [
-        ("cpu", one.cpu().is_some()),
-        ("environmentFiles", !one.environment_files().is_empty()),
-        ("memory", one.memory().is_some()),
-        ("memoryReservation", one.memory_reservation().is_some()),
-        (
-            "resourceRequirements",
-            !one.resource_requirements().is_empty(),
-        ),
-    ];
-    Ok(observed::ContainerOverride {
-        name: call.name(one.name(), "tasks.overrides.containerOverrides.name")?,
-        command: one.command().to_vec(),
-        environment: one.environment().iter().filter_map(variable).collect(),
-        others: names_of(others),
-    })
-}
-
-/// What RunTask overrode beside the containers.
-fn other_overrides(overrides: &TaskOverride) -> Vec<String> {
-    names_of([
-        ("cpu", overrides.cpu().is_some()),
-        ("memory", overrides.memory().is_some()),
-        ("taskRoleArn", overrides.task_role_arn().is_some()),
-        ("executionRoleArn", overrides.execution_role_arn().is_some()),
-        ("ephemeralStorage", overrides.ephemeral_storage().is_some()),
-    ])
-}
-
-fn names_of(members: impl IntoIterator<Item = (&'static str, bool)>) -> Vec<String> {
-    let there = members.into_iter().filter(|(_, is_there)| *is_there);
-    there.map(|(name, _)| name.to_owned()).collect()
 }

@@ -10,7 +10,7 @@ use rules::observed::TaskDefinition;
 use rules::redact;
 use serde_json::Value;
 
-use super::Ecs;
+use super::{Ecs, read};
 use crate::call::{Call, CallFailed};
 use crate::wire::{OnlyWhenThrottled, RawAnswer, replace_body};
 
@@ -86,17 +86,5 @@ impl Ecs {
             .pointer("/taskDefinition/taskDefinitionArn")
             .and_then(Value::as_str);
         call.name(arn, "taskDefinition.taskDefinitionArn")
-    }
-}
-
-/// What AWS answered, also where the SDK stumbled over something in it.
-fn read(call: &Call, raw: &RawAnswer, sent: Result<(), CallFailed>) -> Result<Value, CallFailed> {
-    match raw.take() {
-        Some(bytes) => {
-            serde_json::from_slice(&bytes).map_err(|error| call.unexpected(&error.to_string()))
-        }
-        None => Err(sent
-            .err()
-            .unwrap_or_else(|| call.unexpected("the answer has no body"))),
     }
 }

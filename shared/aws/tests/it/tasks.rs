@@ -1,5 +1,7 @@
 //! RunTask, DescribeTasks, ListTasks, StopTask.
 
+mod odd;
+
 use std::collections::BTreeMap;
 
 use aws::Kind;

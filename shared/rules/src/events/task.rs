@@ -14,7 +14,7 @@ use crate::sanitize::line;
 /// What triggers `finish-migration`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FinishEvent {
-    /// A task that Greenlight started has stopped, or one of its containers has.
+    /// A task that Greenlight started has stopped, or one of its containers has while another one has not.
     Changed(TaskChanged),
     /// A migration's time is over.
     TimedOut(TimedOut),
@@ -111,19 +111,21 @@ impl Detail {
         };
         let last_status = self.last_status.as_str().unwrap_or_default();
         let has_stopped = last_status == migration::STOPPED;
-        // Exit codes are told again and again on the way down: one end must not be judged by several at the same moment.
-        if !has_stopped && last_status != RUNNING {
+        let has_ended = |container: &&Value| {
+            let code = container.get("exitCode");
+            code.is_some_and(|code| !code.is_null())
+        };
+        let containers = || self.containers.as_array().into_iter().flatten();
+        // Exit codes are told again and again on the way down. Once all of them are, the way shows no more than its end does, and
+        // one end must not be judged by several at the same moment.
+        let is_on_its_way = !has_stopped && last_status != RUNNING;
+        if is_on_its_way && containers().all(|container| has_ended(&container)) {
             return FinishEvent::Ignored(line(&format!(
-                "the task is `{last_status}`, on its way to `RUNNING` or `STOPPED`"
+                "the task is `{last_status}` and none of its containers runs: it is judged when it is `STOPPED`"
             )));
         }
-        let containers = self.containers.as_array().into_iter().flatten();
-        let ended: Vec<ContainerName> = containers
-            .filter(|container| {
-                container
-                    .get("exitCode")
-                    .is_some_and(|code| !code.is_null())
-            })
+        let ended: Vec<ContainerName> = containers()
+            .filter(has_ended)
             .filter_map(|container| container.get("name")?.as_str()?.parse().ok())
             .collect();
         if !has_stopped && ended.is_empty() {

@@ -328,7 +328,11 @@ fn other_tasks_and_earlier_states_are_ignored() {
     assert!(ignored(task(json!({"startedBy": "ecs-svc/123"}))));
     assert!(ignored(task(json!({"startedBy": null}))));
     assert!(ignored(task(json!({"startedBy": "greenlight/"}))));
-    assert!(ignored(task(json!({"lastStatus": "DEPROVISIONING"}))));
+    for status in ["DEPROVISIONING", "STOPPING", "DEACTIVATING", "OF_TOMORROW"] {
+        assert!(ignored(task(json!({"lastStatus": status}))), "{status}");
+        let none = json!({"lastStatus": status, "containers": [{"name": "web"}, {"name": "proxy"}]});
+        assert!(ignored(task(none)), "{status}");
+    }
     let running = json!({"lastStatus": "RUNNING", "containers": [{"name": "web"}, {"name": "proxy", "exitCode": null}]});
     assert!(ignored(task(running)));
 }
@@ -336,12 +340,23 @@ fn other_tasks_and_earlier_states_are_ignored() {
 /// ECS tells a container's exit code while others still keep the task up.
 #[test]
 fn the_end_of_a_container_is_heard_before_the_end_of_its_task() {
-    let event = task(
-        json!({"lastStatus": "RUNNING", "containers": [{"name": "web", "exitCode": 0}, {"name": "proxy"}]}),
-    );
-    let change = changed(&event);
-    assert!(change.says_ended(&"web".parse().unwrap()));
-    assert!(!change.says_ended(&"proxy".parse().unwrap()));
+    for status in [
+        "PENDING",
+        "ACTIVATING",
+        "RUNNING",
+        "DEACTIVATING",
+        "STOPPING",
+        "DEPROVISIONING",
+        "OF_TOMORROW",
+    ] {
+        let event = task(
+            json!({"lastStatus": status, "containers": [{"name": "web", "exitCode": 0}, {"name": "proxy"}]}),
+        );
+        let change = changed(&event);
+        assert!(!change.has_stopped, "{status}");
+        assert!(change.says_ended(&"web".parse().unwrap()), "{status}");
+        assert!(!change.says_ended(&"proxy".parse().unwrap()), "{status}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ mod waiting;
 use time::{Duration, UtcDateTime};
 
 use self::waiting::Waiting;
-use super::{NO_LONGER_NEEDED, Record, STOPPED, Verdict as Judged, has_ended, judge};
+use super::{NO_LONGER_NEEDED, Record, STOPPED, Verdict as Judged, ended_first, has_ended, judge};
 use crate::codedeploy::{Deployment, Known};
 use crate::config::Config;
 use crate::events::{FinishEvent, TaskChanged};
@@ -138,6 +138,8 @@ pub enum Act {
     AnswerAndStop(Verdict, Box<Task>, &'static str),
     /// The task is stopped for this reason, and then the hook is answered as failed: its time is up.
     StopAndFail(Box<Task>, String),
+    /// The same where the task cannot be read: what cannot be judged must not run on.
+    StopUnread(TaskArn, String),
 }
 
 /// Why a decision ends before the migration's end is judged.
@@ -220,11 +222,21 @@ fn changed(waiting: &Waiting, observed: &Observed, change: &TaskChanged) -> Resu
             differs.join(", ")
         ));
     }
-    if has_ended(task, container) {
+    let has_ended = has_ended(task, container);
+    let is_shown = task.last_status == STOPPED
+        || (has_ended && ended_first(task, container, essential(observed, task)?));
+    if is_shown {
         return Ok(judged(waiting, observed, task, container)?);
     }
-    if change.says_ended(container) {
+    if change.has_stopped || (change.says_ended(container) && !has_ended) {
         return Err(Early::NotYet(not_yet));
+    }
+    if has_ended {
+        // The last exit codes may still tell who was first; what is judged now is judged for good.
+        return nothing(format!(
+            "the migration of task {} has ended, perhaps because its task is stopped: it is judged when it is `STOPPED`",
+            task.arn.id()
+        ));
     }
     nothing(format!(
         "the migration of task {} still runs",
@@ -280,7 +292,16 @@ fn timed_out(waiting: &Waiting, observed: &Observed) -> Result<Act, Early> {
         Described::Unknown => {
             failed("ECS does not know the migration's task (any more)".to_owned())
         }
-        Described::Unreadable(reason) => failed(reason.clone()),
+        Described::Unreadable(why) => {
+            let minutes = record.timeout_minutes;
+            let reason = format!(
+                "the migration's {minutes} minutes are over, and its task cannot be read ({why})"
+            );
+            match &record.task {
+                Some(task) => return Ok(Act::StopUnread(task.clone(), reason)),
+                None => failed(reason),
+            }
+        }
     };
     Ok(Act::Answer(delivered(waiting.known.as_ref(), verdict)))
 }
@@ -291,13 +312,7 @@ fn judged(
     task: &Task,
     container: &ContainerName,
 ) -> Result<Act, Need> {
-    let nothing_essential = Vec::new();
-    let essential = if needs_essential(task) {
-        let essential = observed.essential.as_ref();
-        essential.ok_or_else(|| Need::Essential(Box::new(task.clone())))?
-    } else {
-        &nothing_essential
-    };
+    let essential = essential(observed, task)?;
     let need_log = || Need::Log(Box::new(task.clone()), container.clone());
     let verdict = match judge(task, container, essential) {
         Judged::Succeeded => Verdict::Succeeded(format!(
@@ -316,6 +331,15 @@ fn judged(
     } else {
         Act::AnswerAndStop(verdict, Box::new(task.clone()), NO_LONGER_NEEDED)
     })
+}
+
+/// The containers whose end ends the task; none where it does not matter which.
+fn essential<'a>(observed: &'a Observed, task: &Task) -> Result<&'a [ContainerName], Need> {
+    if !needs_essential(task) {
+        return Ok(&[]);
+    }
+    let essential = observed.essential.as_deref();
+    essential.ok_or_else(|| Need::Essential(Box::new(task.clone())))
 }
 
 /// Whether another container's end can have ended the task. Where none can it does not matter which are essential.
@@ -358,6 +382,18 @@ impl End {
                 reason: format!("{reason} and could not be stopped: it may still run"),
                 log,
             },
+        };
+        delivered(self.known.as_ref(), verdict)
+    }
+
+    /// The same for a task that could not be read.
+    pub fn unread(&self, reason: &str, stopped: Stopped) -> Verdict {
+        let verdict = Verdict::Failed {
+            reason: match stopped {
+                Stopped::Yes => format!("{reason}: it was stopped"),
+                Stopped::No => format!("{reason}, nor could it be stopped: it may still run"),
+            },
+            log: TaskLog::default(),
         };
         delivered(self.known.as_ref(), verdict)
     }

@@ -52,6 +52,21 @@ pub enum Unfit {
         /// What to write instead.
         hint: String,
     },
+    /// ECS may run the container once more after its end.
+    #[error(
+        "the migration's container `{container}` has a restart policy, which RunTask cannot override: ECS would run a migration \
+         that took {seconds} seconds or more once again, {whenever}, and its exit code would be that of another run (hint: {hint})"
+    )]
+    Restarts {
+        /// The container that the configuration names.
+        container: ContainerName,
+        /// How long it has to run before ECS restarts it.
+        seconds: u64,
+        /// After which exit codes.
+        whenever: String,
+        /// What to do instead.
+        hint: String,
+    },
     /// The command does not run as it is written.
     #[error(
         "the migration's command would not run: container `{container}` would run `{runs}`, {reason} (hint: {hint})"
@@ -97,6 +112,15 @@ pub fn check(migration: &Migration, next: &Value, matching: &Matching) -> Result
             hint: image_hint(&migration.container, &others),
         });
     }
+    if may_restart(definition) {
+        let mut others = containers.iter().enumerate();
+        let other = others.find(|(place, other)| gets_it(*place) && !may_restart(other));
+        return Err(restarts(
+            &migration.container,
+            definition,
+            other.and_then(|(_, other)| name_of(other)),
+        ));
+    }
     let entry_point = texts(&definition["entryPoint"]);
     if let Some(misuse) = examine(&entry_point, &migration.command) {
         let other = containers.iter().enumerate().find(|(place, other)| {
@@ -127,6 +151,37 @@ pub(crate) fn essential(definition: &Value) -> Vec<ContainerName> {
         .filter(|container| container["essential"] != false)
         .filter_map(|container| name_of(container)?.parse().ok())
         .collect()
+}
+
+/// How long a container runs before it can be restarted, unless its policy says otherwise, in seconds (ECS API Reference,
+/// ContainerRestartPolicy).
+const RESTART_ATTEMPT_PERIOD: u64 = 300;
+
+/// Whether ECS may run a container again that has ended. No policy excludes that: at most 50 exit codes can be ignored. One that
+/// ignores 0 alone repeats what failed half way, and the 0 of the second run would count for both. How long a migration
+/// will take is not known before.
+fn may_restart(container: &Value) -> bool {
+    let policy = &container["restartPolicy"];
+    policy.is_object() && policy["enabled"] != false
+}
+
+fn restarts(container: &ContainerName, definition: &Value, other: Option<&str>) -> Unfit {
+    let policy = &definition["restartPolicy"];
+    let ignored = policy["ignoredExitCodes"].as_array().into_iter().flatten();
+    let ignored: Vec<String> = ignored.filter_map(|code| code.as_i64().map(|code| code.to_string())).collect();
+    let elsewhere = match other {
+        Some(other) => format!("migrate with `container = {other:?}`"),
+        None => "migrate in a container without a restart policy".to_owned(),
+    };
+    Unfit::Restarts {
+        container: container.clone(),
+        seconds: policy["restartAttemptPeriod"].as_u64().unwrap_or(RESTART_ATTEMPT_PERIOD),
+        whenever: match ignored.is_empty() {
+            true => "whatever its exit code".to_owned(),
+            false => format!("unless its exit code is {}", ignored.join(" or ")),
+        },
+        hint: format!("set `enabled` of its `restartPolicy` to false in the task definition, or {elsewhere}"),
+    }
 }
 
 fn examine(entry_point: &[String], command: &[String]) -> Option<Misuse> {
@@ -281,7 +336,9 @@ impl fmt::Display for Runs {
             let names = listed(self.beside.iter().map(ContainerName::as_str));
             write!(
                 f,
-                "; beside it run the essential {names}, and if one of them ends first the migration is stopped"
+                "; beside it run the essential {names}: if one of them ends first the migration is stopped, and if one answers SIGTERM \
+                 with an exit code of its own, such as 0, it may not be known which ended first, which fails (hint: set \
+                 `essential: false` for what need not end the task)"
             )?;
         }
         Ok(())

@@ -17,7 +17,7 @@ fn said(task: &Task, essential: &[&str]) -> String {
 
 /// One line a task: how it ended, as ECS says.
 #[track_caller]
-fn check(exit_code: Option<i32>, started: bool, stop_code: &str, reason: &str, expected: &str) {
+fn check(exit_code: Option<i64>, started: bool, stop_code: &str, reason: &str, expected: &str) {
     let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
     let whole = Task::for_tests(&[("sidecar", Some(137)), ("web", exit_code)]);
     let task = Task {
@@ -94,6 +94,11 @@ fn a_zero_counts_where_no_essential_container_can_have_ended_first() {
         (Some(1), None, false),
         (Some(139), None, false),
         (Some(143), Some(143), true),
+        (Some(3_221_225_786), None, true),
+        (Some(-1_073_741_510), Some(0), true),
+        // Ended by itself, on Windows (STATUS_STACK_BUFFER_OVERRUN).
+        (Some(3_221_226_505), None, false),
+        (Some(-1_073_740_791), None, false),
     ] {
         let task = Task::for_tests(&[("proxy", essential), ("web", Some(0)), ("logs", other)]);
         let said = said(&task, &["proxy", "web"]);
@@ -164,6 +169,14 @@ fn a_missing_exit_code_is_a_failure() {
         "TaskFailedToStart",
         "CannotPullContainerError: not found",
         "the migration never started: CannotPullContainerError: not found; stop code TaskFailedToStart",
+    );
+    check(
+        None,
+        false,
+        "TaskFailedToStart",
+        "RESOURCE:GPU",
+        "the migration never started: RESOURCE:GPU; stop code TaskFailedToStart: no container instance has the GPUs left that the \
+         revision asks for (hint: add container instances with GPUs)",
     );
     check(
         None,
@@ -293,7 +306,7 @@ fn the_essential_container_that_took_the_migration_down_is_named() {
 /// What ended the task, or kept its containers from starting, may be another container.
 #[test]
 fn the_container_that_kept_a_migration_from_its_end_is_named() {
-    let of = |code: Option<i32>, sidecar: Option<i32>, reason: Option<&str>| {
+    let of = |code: Option<i64>, sidecar: Option<i64>, reason: Option<&str>| {
         let mut task = Task::for_tests(&[("sidecar", sidecar), ("web", code)]);
         task.containers[0].reason = reason.map(str::to_owned);
         if code.is_none() {

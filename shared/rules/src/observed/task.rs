@@ -62,9 +62,9 @@ impl Task {
 #[cfg(test)]
 impl Task {
     /// A task of deployment `d-1` that has stopped.
-    pub(crate) fn for_tests(containers: &[(&str, Option<i32>)]) -> Self {
+    pub(crate) fn for_tests(containers: &[(&str, Option<i64>)]) -> Self {
         let container =
-            |(name, exit_code): &(&str, Option<i32>)| TaskContainer::for_tests(name, *exit_code);
+            |(name, exit_code): &(&str, Option<i64>)| TaskContainer::for_tests(name, *exit_code);
         let moment = UtcDateTime::UNIX_EPOCH;
         Self {
             arn: "arn:aws:ecs:eu-central-1:111122223333:task/prod/8f3c1a7c"
@@ -91,7 +91,7 @@ impl Task {
 #[cfg(test)]
 impl TaskContainer {
     /// A container that ended so, and of which ECS states nothing else.
-    pub(crate) fn for_tests(name: &str, exit_code: Option<i32>) -> Self {
+    pub(crate) fn for_tests(name: &str, exit_code: Option<i64>) -> Self {
         Self {
             name: name.parse().unwrap(),
             exit_code,
@@ -108,8 +108,9 @@ impl TaskContainer {
 pub struct TaskContainer {
     /// Its name.
     pub name: ContainerName,
-    /// As ECS states it: none while it runs, and nearly always when it never started ([`ended_with`](Self::ended_with)).
-    pub exit_code: Option<i32>,
+    /// As ECS states it: none while it runs, and nearly always when it never started ([`ended_with`](Self::ended_with)). Its API has a
+    /// 32-bit integer, in which Windows' codes have no room.
+    pub exit_code: Option<i64>,
     /// Why it did not start, or how it was killed.
     pub reason: Option<String>,
     /// Whether it fails its own health check (`healthStatus` is `UNHEALTHY`).
@@ -134,12 +135,12 @@ const NOT_STARTED: [&str; 3] = [
 const DEPENDENCY_FAILED: &str = "dependency graph:";
 /// What the agent states as the exit code of such a container, of which no process ever ran (amazon-ecs-agent, `task_manager.go`,
 /// `handleTerminalDependencyError`).
-const DEPENDENCY_FAILED_CODE: i32 = 143;
+const DEPENDENCY_FAILED_CODE: i64 = 143;
 
 impl TaskContainer {
     /// The code with which its process ended; none while it runs, and where no process ever began, whatever ECS states as its
     /// exit code.
-    pub(crate) fn ended_with(&self) -> Option<i32> {
+    pub(crate) fn ended_with(&self) -> Option<i64> {
         self.exit_code.filter(|_| !self.did_not_start())
     }
 

@@ -16,7 +16,7 @@ pub(super) fn revision(number: u32) -> RevisionArn {
 }
 
 /// A task of green with a sidecar that ECS lists first.
-fn task(stop_code: &str, reason: &str, exit_code: Option<i32>, stopped_at: i64) -> Task {
+fn task(stop_code: &str, reason: &str, exit_code: Option<i64>, stopped_at: i64) -> Task {
     Task {
         arn: format!("arn:aws:ecs:eu-central-1:111122223333:task/prod/{stopped_at}")
             .parse()
@@ -29,7 +29,7 @@ fn task(stop_code: &str, reason: &str, exit_code: Option<i32>, stopped_at: i64) 
     }
 }
 
-fn exited(exit_code: i32, stopped_at: i64) -> Task {
+fn exited(exit_code: i64, stopped_at: i64) -> Task {
     let reason = "Essential container in task exited";
     task(
         "EssentialContainerExited",
@@ -344,7 +344,7 @@ fn database_after(tasks: &[Task]) -> Option<Migrated> {
 
 #[test]
 fn the_database_is_as_far_as_the_migration_came() {
-    let of = |exit_code: Option<i32>, started: bool| {
+    let of = |exit_code: Option<i64>, started: bool| {
         database_after(&[Task {
             started_by: Some("greenlight/d-1".to_owned()),
             started_at: started.then_some(UtcDateTime::UNIX_EPOCH),
@@ -448,7 +448,7 @@ fn only_the_deployments_own_tasks_are_blamed() {
 /// Two tasks are marked as the migration: the one that was to be started counts, in whatever order ECS lists them.
 #[test]
 fn the_migration_is_told_from_another_task_with_its_mark() {
-    let marked = |name: &str, exit_code: i32, command: &[&str]| Task {
+    let marked = |name: &str, exit_code: i64, command: &[&str]| Task {
         arn: format!("arn:aws:ecs:eu-central-1:111122223333:task/prod/{name}")
             .parse()
             .unwrap(),

@@ -5,6 +5,7 @@ use crate::codedeploy::tests::described as deployment_described;
 use crate::events::TimedOut;
 use crate::observed::{ContainerOverride, TaskContainer};
 
+mod first;
 mod older;
 mod whose;
 
@@ -19,7 +20,7 @@ fn at(minutes: i64) -> UtcDateTime {
 }
 
 /// The migration of `d-1`, which has ended with this exit code, or runs.
-fn task(exit_code: Option<i32>) -> Task {
+fn task(exit_code: Option<i64>) -> Task {
     let deployment = "d-1".parse().unwrap();
     Task {
         started_by: Some(started_by(&deployment)),
@@ -211,6 +212,7 @@ fn said(finish: Finish) -> String {
                 format!("{}, stop: {reason}", verdict(answer))
             }
             Act::StopAndFail(_, reason) => format!("stop: {reason}"),
+            Act::StopUnread(task, reason) => format!("stop {} unread: {reason}", task.id()),
         },
     }
 }
@@ -320,13 +322,45 @@ fn a_migration_is_stopped_when_its_time_is_up() {
         Described::Unknown,
         "failed: ECS does not know the migration's task (any more) []",
     );
-    let denied = Described::Unreadable("denied".to_owned());
-    check(&time_out(), denied, "failed: denied []");
     let unnoted = World::new(Described::Unknown).with_record(|record| record.task = None);
     assert_eq!(
         unnoted.said(&time_out()),
         "nothing ran: the migration was never started: run-migration broke off before it, and no later call started it in time"
     );
+}
+
+/// What cannot be judged must not run on. Where no ARN was written down there is nothing to stop.
+#[test]
+fn a_migration_that_cannot_be_read_is_stopped_when_its_time_is_up() {
+    let denied = || World::new(Described::Unreadable("denied".to_owned()));
+    let over = "the migration's 30 minutes are over, and its task cannot be read (denied)";
+    assert_eq!(
+        denied().said(&time_out()),
+        format!("stop 8f3c1a7c unread: {over}")
+    );
+    let unnoted = denied().with_record(|record| record.task = None);
+    assert_eq!(unnoted.said(&time_out()), format!("failed: {over} []"));
+    let mut early = denied();
+    early.now = 28;
+    assert!(early.said(&time_out()).starts_with("nothing: "));
+    let verdict = |world: World, stopped| {
+        let Ok(Finish::End(end)) = world.decide(&time_out()).0 else {
+            panic!("the time is up");
+        };
+        end.unread(over, stopped)
+    };
+    for (stopped, expected) in [
+        (Stopped::Yes, "(denied): it was stopped"),
+        (Stopped::No, "(denied), nor could it be stopped: it may still run"),
+    ] {
+        let verdict = verdict(denied(), stopped);
+        assert!(
+            matches!(&verdict, Verdict::Failed { reason, .. } if reason.ends_with(expected)),
+            "{verdict:?}"
+        );
+    }
+    let ended = denied().with_status(DeploymentStatus::Stopped);
+    assert!(matches!(verdict(ended, Stopped::Yes), Verdict::TooLate(_)));
 }
 
 #[test]

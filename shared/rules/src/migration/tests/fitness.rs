@@ -54,6 +54,7 @@ fn the_container_exists_and_gets_the_image() {
         fits.contains("container `web` (essential)") && fits.contains("essential `proxy`"),
         "{fits}"
     );
+    assert!(fits.contains("answers SIGTERM") && fits.contains("`essential: false`"));
     assert!(check("", "app", "").unwrap().contains("(not essential)"));
     let missing = check("", "nope", "").unwrap_err();
     assert!(
@@ -72,6 +73,61 @@ fn the_container_exists_and_gets_the_image() {
     assert!(check("", "proxy", "").is_err());
     assert!(check("", "proxy", "image='own'").is_ok());
     assert!(check("containers=['web']", "app", "image='own'").is_ok());
+}
+
+/// The restart policies of the migration's container and of the other one that gets the image; what is said of it, nothing
+/// where it fits.
+#[test]
+fn a_container_that_ecs_would_run_again_is_refused() {
+    let on = || json!({"enabled": true});
+    let never = "migrate in a container without a restart policy";
+    let other = "or migrate with `container = \"app\"`";
+    let table = [
+        (on(), Value::Null, &["300 seconds or more", "whatever its exit code", other][..]),
+        (on(), on(), &["`restartPolicy` to false", never]),
+        (on(), json!({"enabled": false}), &[other]),
+        (
+            json!({"enabled": true, "restartAttemptPeriod": 60, "ignoredExitCodes": []}),
+            Value::Null,
+            &["60 seconds or more", "whatever its exit code"],
+        ),
+        // A 0 after a run that failed half way is not the 0 of a migration that ran once.
+        (
+            json!({"enabled": true, "ignoredExitCodes": [0]}),
+            Value::Null,
+            &["unless its exit code is 0, and"],
+        ),
+        (
+            json!({"enabled": true, "ignoredExitCodes": [0, 3], "restartAttemptPeriod": 1800}),
+            Value::Null,
+            &["1800 seconds", "unless its exit code is 0 or 3, and"],
+        ),
+        // What does not say that it is off is on.
+        (json!({"restartAttemptPeriod": 60}), Value::Null, &["60 seconds"]),
+        (json!({"enabled": "no"}), Value::Null, &["300 seconds"]),
+        (json!({"enabled": false, "restartAttemptPeriod": 60}), on(), &[]),
+        (Value::Null, on(), &[]),
+    ];
+    for (policy, beside, expected) in table {
+        let containers = json!([
+            {"name": "web", "image": REPOSITORY, "restartPolicy": policy},
+            {"name": "app", "image": REPOSITORY, "restartPolicy": beside},
+            {"name": "proxy", "image": "public.ecr.aws/nginx/nginx:1.27", "restartPolicy": {"enabled": true}},
+        ]);
+        let said = checked(&pipeline("", "web", &["./migrate"], ""), containers);
+        assert_eq!(said.is_err(), !expected.is_empty(), "{policy}: {said:?}");
+        let said = said.err().unwrap_or_default();
+        for part in expected {
+            assert!(said.contains(part), "{policy}: {part}: {said}");
+        }
+    }
+    // One that brings its own tool along, too.
+    let own = json!([
+        {"name": "web", "image": REPOSITORY},
+        {"name": "flyway", "image": "flyway/flyway:11", "restartPolicy": {"enabled": true}},
+    ]);
+    let said = checked(&pipeline("", "flyway", &["migrate"], "image='own'"), own);
+    assert!(said.unwrap_err().contains("migrate with `container = \"web\"`"));
 }
 
 /// Entry point and command; what would run, and a part of the remedy.
