@@ -7,9 +7,8 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use serde_json::json;
-
-use crate::names::{FunctionName, PipelineName, RegistryHost, StackName, TopicArn};
+use crate::events::Request;
+use crate::names::{FunctionName, RegistryHost, StackName, TopicArn};
 use crate::problem::Problems;
 
 /// Path of the configuration file; in AWS `/opt/pipelines.toml`, from the layer made of `config/`.
@@ -182,15 +181,11 @@ impl Settings {
         })
     }
 
-    /// The command by which a person requests a deployment of the pipeline; `more` is added to the request. It names the Region:
-    /// the reader's own default may be another one, with a stack of the same name.
-    pub fn request(&self, pipeline: &PipelineName, more: &[(&str, &str)]) -> String {
-        let mut payload = json!({ "pipeline": pipeline });
-        for (member, value) in more {
-            payload[*member] = (*value).into();
-        }
+    /// The command by which a person makes this request. It names the Region: the reader's own default may be another one, with a
+    /// stack of the same name.
+    pub fn command(&self, request: &Request) -> String {
         // The name may hold an apostrophe, and the shell would take it for the payload's end.
-        let payload = payload.to_string().replace('\'', r"'\''");
+        let payload = request.payload().to_string().replace('\'', r"'\''");
         format!(
             "aws lambda invoke --region {} --function-name {}-start-deployment --cli-binary-format raw-in-base64-out \
              --payload '{payload}' /dev/stdout",

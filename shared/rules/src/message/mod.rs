@@ -66,6 +66,8 @@ fn subject(outcome: &Outcome) -> String {
 }
 
 #[cfg(test)]
+mod command_tests;
+#[cfg(test)]
 mod planted;
 #[cfg(test)]
 mod tests;
