@@ -16,7 +16,7 @@ mod throttled_batch;
 pub use authorities::Authorities;
 pub use deadline::Deadline;
 pub use failure::Failure;
-pub use hook::{Caller, Hook};
+pub use hook::{Caller, Hook, Ran};
 pub use lambda_runtime::Error;
 pub use log::last_lines;
 pub use messenger::Messenger;
