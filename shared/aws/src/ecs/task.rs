@@ -7,7 +7,7 @@ use aws_sdk_ecs::types::{
 use rules::migration::{MigrationTask, STOPPED};
 use rules::names::{ClusterName, ServiceName, TaskArn};
 use rules::observed::{self, Task, TaskContainer};
-use rules::redact;
+use rules::redact::{self, Places};
 
 use super::{Ecs, capacity_to, constraint_to, network_to, sentence, strategy_to};
 use crate::call::{Call, CallFailed};
@@ -232,6 +232,8 @@ fn translate(call: &Call, task: &aws_sdk_ecs::types::Task) -> Result<Task, CallF
         .map(|overrides| overrides.container_overrides())
         .unwrap_or_default();
     let other_overrides = task.overrides().map(other_overrides).unwrap_or_default();
+    let reasons = task.containers().iter().filter_map(|one| one.reason());
+    let secret_places = Places::of(task.stopped_reason().into_iter().chain(reasons));
     Ok(Task {
         arn: call.name(task.task_arn(), "tasks.taskArn")?,
         cluster: call
@@ -257,6 +259,7 @@ fn translate(call: &Call, task: &aws_sdk_ecs::types::Task) -> Result<Task, CallF
             .map(|one| override_from(call, one))
             .collect::<Result<_, _>>()?,
         other_overrides,
+        secret_places,
     })
 }
 
