@@ -10,6 +10,7 @@ mod reason;
 mod running;
 mod under_way;
 mod verdict;
+mod without_configuration;
 
 use std::fmt;
 
