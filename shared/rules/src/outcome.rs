@@ -95,7 +95,7 @@ pub struct Subject {
     pub image: Option<Image>,
     /// The engine's error code and sentence.
     pub error: Option<(String, String)>,
-    /// Whether a call stopped it: a person's, or Greenlight's own for a newer image.
+    /// Whether a call stopped it that may be a person's or Greenlight's own for a newer image: it stops no rollback.
     pub stopped_by_call: bool,
     /// The rollback deployment that it triggered.
     pub rolled_back_by: Option<DeploymentId>,
