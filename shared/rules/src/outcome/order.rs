@@ -84,7 +84,7 @@ impl Outcome {
             .as_ref()
             .map_or_else(|| pipeline.repository.to_string(), ToString::to_string);
         let summary = format!(
-            "{what} cannot be deployed to {}; nothing was changed",
+            "{what} cannot be deployed to {}; no deployment was created",
             pipeline.place()
         );
         let mut outcome = Self::new(Event::Refused, pipeline, image, None, summary);
