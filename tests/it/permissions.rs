@@ -322,7 +322,7 @@ fn a_hook_that_may_not_answer_fails_its_deployment_and_is_kept() {
 #[test]
 fn no_migration_runs_for_ever() {
     for (scenario, reason) in [
-        ("endless-migration", "ran longer than its 20 minutes"),
+        ("endless-migration", "did not end within its 20 minutes"),
         ("denied-record", "it could not be written down"),
         ("denied-schedule", "its deployment has ended"),
     ] {

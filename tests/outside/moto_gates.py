@@ -296,9 +296,9 @@ class Trial:
         stopped = self.world.ecs.describe_tasks(cluster=CLUSTER, tasks=[task])["tasks"][0]
         told = (stopped["desiredStatus"], stopped["stoppedReason"])
         self.claims.equal(
-            "moto has stopped the task", told, ("STOPPED", "the migration ran longer than its 30 minutes")
+            "moto has stopped the task", told, ("STOPPED", "the migration did not end within its 30 minutes")
         )
-        self.claims.contains("people hear why", self.inbox.next(), "ran longer than its 30 minutes")
+        self.claims.contains("people hear why", self.inbox.next(), "did not end within its 30 minutes")
 
     def green_is_asked(self, web: Service, listener: TestListener) -> None:
         self.claims.about("check-test-traffic, called when CodeDeploy does not wait for it")

@@ -8,11 +8,12 @@ use aws::ecs::{Ecs, Tasks};
 use aws::logs::Logs;
 use aws::scheduler::Scheduler;
 use aws::sns::Sns;
-use lambda::{Deadline, Failure, Messenger, Start, Started};
+use lambda::{Deadline, Failure, Messenger, Start, Started, Told};
 use rules::codedeploy::report::{self, CleanUp, Observed, Report};
 use rules::config::{Config, Pipeline};
 use rules::events::{self, StateChange};
 use rules::migration;
+use rules::misconfigured;
 use rules::names::DeploymentId;
 use rules::outcome::Outcome;
 use serde_json::{Value, json};
@@ -29,6 +30,7 @@ pub(crate) struct Handler {
     pub(crate) logs: Logs,
     scheduler: Scheduler,
     messenger: Messenger,
+    told: Told,
 }
 
 impl Handler {
@@ -40,13 +42,25 @@ impl Handler {
             logs: Logs::new(session),
             scheduler: Scheduler::new(session),
             messenger: Messenger::new(Sns::new(session)),
+            told: Told::default(),
         }
     }
 
     pub(crate) async fn handle(&self, event: Value, deadline: Deadline) -> Result<Value, Failure> {
         // What is left after it is for publishing, however many calls that explain a failure are not answered.
         let explain_until = Deadline::after(deadline.for_work());
-        let started = self.start.as_ref().map_err(Failure::from)?;
+        let started = match &self.start {
+            Ok(started) => started,
+            Err(misconfigured) => {
+                let failed = self.told.fail(
+                    &self.messenger,
+                    misconfigured,
+                    &event,
+                    misconfigured::of_end,
+                );
+                return Err(failed.await);
+            }
+        };
         let change = StateChange::parse(&event)?;
         if let Some(reason) = events::other_account(&event, &started.settings.topic) {
             return Ok(nothing_to_report(&change, &reason));

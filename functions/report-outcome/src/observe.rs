@@ -217,7 +217,12 @@ impl Handler {
         let Some(cause) = reasons::find(&stopped, deployment, known, asked.migration) else {
             return;
         };
-        why.causes.push(cause.sentence);
+        // The sentence is redacted; the revision's own name of a secret says which it is about.
+        let places = &cause.task.secret_places;
+        why.causes.push(match &definition {
+            Some(definition) => places.named(cause.sentence, definition),
+            None => cause.sentence,
+        });
         if let Some(container) = &cause.container {
             why.log = match &definition {
                 Some(definition) => {

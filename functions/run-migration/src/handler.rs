@@ -12,8 +12,8 @@ use aws::codedeploy::CodeDeploy;
 use aws::ecs::{Ecs, RunTaskAnswer, TaskFailure};
 use aws::scheduler::Scheduler;
 use aws::sns::Sns;
-use aws::{CallFailed, Kind};
-use lambda::{Caller, Deadline, Failure, Hook, Messenger, Start};
+use aws::{CallFailed, Kind, Patience};
+use lambda::{Caller, Deadline, Failure, Hook, Messenger, Ran, Start};
 use rules::codedeploy::lifecycle::Stage;
 use rules::codedeploy::{DeploymentStatus, Known, LifecycleEvent};
 use rules::environment::TimeOutSchedule;
@@ -44,8 +44,8 @@ pub(crate) struct Handler {
 /// What this invocation knows of the migration's task.
 #[derive(Default)]
 struct Seen {
-    /// It may run, or have run: another invocation may have started it, which may have died since.
-    may_have_run: Cell<bool>,
+    /// Another invocation may have started it, and may have died since.
+    ran: Cell<Ran>,
     /// This invocation made the schedule, which every invocation does before it starts a task.
     made_schedule: Cell<bool>,
 }
@@ -53,12 +53,12 @@ struct Seen {
 impl Seen {
     /// The verdict where this invocation could start no task, and why.
     fn not_started(&self, reason: String) -> Verdict {
-        match self.may_have_run.get() {
-            true => Verdict::Failed {
+        match self.ran.get() {
+            Ran::Perhaps => Verdict::Failed {
                 reason,
                 log: TaskLog::default(),
             },
-            false => Verdict::NothingRan(reason),
+            Ran::Unknown | Ran::Nothing => Verdict::NothingRan(reason),
         }
     }
 }
@@ -87,7 +87,7 @@ impl Handler {
             deadline,
         };
         let seen = Seen::default();
-        hook.answer(&self.start, &seen.may_have_run, |known| {
+        hook.answer(&self.start, &seen.ran, |known| {
             self.migrate(hook, &call, known, &seen)
         })
         .await
@@ -156,8 +156,11 @@ impl Handler {
         task: &MigrationTask,
         seen: &Seen,
     ) -> Result<RunTaskAnswer, CallFailed> {
-        let before = seen.may_have_run.replace(true);
+        let before = seen.ran.replace(Ran::Perhaps);
+        let sent = Instant::now();
         let answer = self.ecs.run_task(&known.pipeline.cluster, task).await;
+        // The SDK sends a call again that is not answered in time: what refuses it then says nothing of what came of it before.
+        let was_unanswered = sent.elapsed() >= Patience::STANDARD.attempt;
         let is_refused = match &answer {
             Ok(RunTaskAnswer::Refused(_)) => true,
             Ok(RunTaskAnswer::Started(_) | RunTaskAnswer::Taken(_)) => false,
@@ -167,12 +170,12 @@ impl Handler {
                 | Kind::NotFound
                 | Kind::Conflict
                 | Kind::LimitExceeded
-                | Kind::Invalid => true,
+                | Kind::Invalid => !was_unanswered,
                 Kind::Unavailable | Kind::Unexpected => false,
             },
         };
         if is_refused {
-            seen.may_have_run.set(before);
+            seen.ran.set(before);
         }
         answer
     }

@@ -13,7 +13,7 @@ use rules::environment::{Mode, Starting};
 use rules::migration;
 use rules::names::{DeploymentId, Image, RevisionArn};
 use rules::outcome::Outcome;
-use rules::reconcile::{Reconciliation, Search};
+use rules::reconcile::Reconciliation;
 use rules::revision::{self, Marks, Matching};
 use rules::start::{AskedBy, Decision, Skip};
 use serde_json::{Value, json};
@@ -381,17 +381,10 @@ impl Handler {
         let image = candidate.map(|candidate| &candidate.image);
         let outcome = match (skip, image) {
             (Skip::Waiting(id), Some(image)) => {
-                let digest = [("digest", image.digest.as_str())];
-                let again = is_forgotten.then(|| started.settings.request(&pipeline.name, &digest));
-                let asked_by = reconciliation.asked_by;
-                Outcome::waiting(pipeline, image, id, asked_by, again.as_deref())
+                let again = is_forgotten.then(|| reconciliation.again(image));
+                Outcome::waiting(pipeline, image, id, reconciliation.asked_by, again)
             }
-            _ => Outcome::skipped(
-                pipeline,
-                image,
-                skip,
-                next_step(started, reconciliation, skip, image),
-            ),
+            _ => Outcome::skipped(pipeline, image, skip, reconciliation.advice(skip, image)),
         };
         self.messenger
             .try_publish(&started.settings, &outcome)
@@ -405,47 +398,11 @@ impl Handler {
         reconciliation: &Reconciliation<'_>,
         failure: &Failure,
     ) -> Result<(), CallFailed> {
-        let more = match &reconciliation.search {
-            Search::Tag(tag) => vec![("tag", tag.as_str())],
-            Search::Digest(digest) => vec![("digest", digest.as_str())],
-            Search::All => Vec::new(),
-        };
-        let again = started
-            .settings
-            .request(&reconciliation.pipeline.name, &more);
         let image = reconciliation.ordered_image();
-        let outcome = Outcome::refused(reconciliation.pipeline, image, failure.to_string(), &again);
+        let (asked_by, again) = (reconciliation.asked_by, reconciliation.request());
+        let reason = failure.to_string();
+        let outcome = Outcome::refused(reconciliation.pipeline, image, reason, asked_by, again);
         self.messenger.publish(&started.settings, &outcome).await
-    }
-}
-
-/// What a person may do about an order for which nothing is started; none where nothing has to be done.
-fn next_step(
-    started: &Started<Starting>,
-    reconciliation: &Reconciliation<'_>,
-    skip: &Skip,
-    image: Option<&Image>,
-) -> Option<String> {
-    let request = |more: &[(&str, &str)]| {
-        started
-            .settings
-            .request(&reconciliation.pipeline.name, more)
-    };
-    let this_image = || image.map(|image| request(&[("digest", image.digest.as_str())]));
-    match skip {
-        Skip::OlderThanRunning(_) => {
-            this_image().map(|command| format!("nothing, or to go back to it: {command}"))
-        }
-        Skip::NeverShipped(_) => {
-            this_image().map(|command| format!("to deploy it with its gates: {command}"))
-        }
-        Skip::RunningUnknown(_) | Skip::FailedBefore(_) | Skip::RolledBackByHand(_) => {
-            this_image().map(|command| format!("to deploy it all the same: {command}"))
-        }
-        Skip::NoMatchingImage(_)
-        | Skip::AlreadyRunning(..)
-        | Skip::AlreadyInProgress(_)
-        | Skip::Waiting(_) => None,
     }
 }
 

@@ -10,10 +10,11 @@ use aws::ecs::Ecs;
 use aws::observe::Observer;
 use aws::sns::Sns;
 use futures_util::lock::Mutex;
-use lambda::{Deadline, Failure, Messenger, Start, Started, ThrottledBatch};
+use lambda::{Deadline, Failure, Messenger, Start, Started, ThrottledBatch, Told};
 use rules::covered::Covered;
 use rules::environment::{Mode, Starting};
 use rules::events::{Origin, StartEvent};
+use rules::misconfigured;
 use rules::names::PipelineName;
 use rules::reconcile::{self, Concerned, Effect, NothingToDo, Reconciliation, Search};
 use serde_json::{Value, json};
@@ -38,6 +39,7 @@ pub(crate) struct Handler {
     pub(crate) messenger: Messenger,
     /// Held by the pipeline that registers a revision.
     pub(crate) registering: Mutex<()>,
+    told: Told,
     /// The last reconciliation of each pipeline, for as long as Lambda keeps this process; nothing depends on it.
     past: std::sync::Mutex<BTreeMap<PipelineName, Covered>>,
 }
@@ -52,6 +54,7 @@ impl Handler {
             codedeploy,
             messenger: Messenger::new(Sns::new(session)),
             registering: Mutex::new(()),
+            told: Told::default(),
             past: std::sync::Mutex::default(),
         }
     }
@@ -59,7 +62,18 @@ impl Handler {
     /// Answers a report for each pipeline. When one of them failed, or its turn did not come in time, the invocation fails
     /// after all others, so that Lambda delivers the event again; then those are found to be under way.
     pub(crate) async fn handle(&self, event: Value, deadline: Deadline) -> Result<Value, Failure> {
-        let started = self.start.as_ref().map_err(Failure::from)?;
+        let started = match &self.start {
+            Ok(started) => started,
+            Err(misconfigured) => {
+                let failed = self.told.fail(
+                    &self.messenger,
+                    misconfigured,
+                    &event,
+                    misconfigured::of_order,
+                );
+                return Err(failed.await);
+            }
+        };
         let origin = Origin::of(&event, &started.settings.topic);
         if let Some(reason) = reconcile::elsewhere(&started.config, &origin) {
             return Ok(nothing_reconciled(&reason));

@@ -14,6 +14,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use rules::names::InvalidName;
 use rules::redact;
 
+use crate::denied;
 use crate::kind::{BAD_CREDENTIALS, Kind, kind_of};
 use crate::text::one_line;
 
@@ -224,33 +225,11 @@ impl Call {
                     .next()
                     .unwrap_or_default()
             });
-        if self.operation == "secretsmanager:GetSecretValue" {
-            return denied_secret(message).to_owned();
-        }
         let action = named
             .filter(|action| action.contains(':'))
             .unwrap_or(self.operation);
-        // IAM User Guide, "Troubleshoot access denied error messages": so AWS says it of a resource of another account.
-        let is_by_resource =
-            message.is_some_and(|message| message.contains("no resource-based policy allows"));
-        match is_by_resource {
-            true => format!(
-                "access denied (hint: the resource's own policy must allow `{action}`, in the account that it is in)"
-            ),
-            false => format!("access denied (hint: the function's role needs `{action}`)"),
-        }
-    }
-}
-
-/// Secrets Manager reports a key that may not be used as "Access to KMS is not allowed".
-fn denied_secret(message: Option<&str>) -> &'static str {
-    match message.is_some_and(|message| message.contains("KMS")) {
-        true => {
-            "access denied (hint: the function's role needs `kms:Decrypt` on the secret's key, which it has for the stack's `KmsKey`)"
-        }
-        false => {
-            "access denied (hint: add the secret's ARN to the stack's parameter `HeaderSecrets`)"
-        }
+        let remedy = denied::remedy(self.operation, action, message);
+        format!("access denied (hint: {remedy})")
     }
 }
 

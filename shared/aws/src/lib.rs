@@ -9,6 +9,7 @@
 
 mod call;
 pub mod codedeploy;
+mod denied;
 pub mod ecr;
 pub mod ecs;
 pub mod elb;

@@ -30,16 +30,27 @@ pub enum Failure {
     #[error("the function panicked: {0} (hint: report this with the log)")]
     Panicked(String),
     /// Lambda's time limit was near.
-    #[error(
-        "no result within {0} seconds (hint: give the function more time, or find out what it waited for in its log)"
-    )]
-    OutOfTime(u64),
+    #[error("no result within {seconds} seconds{}", before(.last.as_deref()))]
+    OutOfTime {
+        /// The time that it had.
+        seconds: u64,
+        /// What failed last, and was being tried again.
+        last: Option<Box<Failure>>,
+    },
     /// An invocation's time was over before this was done.
     #[error("not done before the invocation's time was over; the event is delivered again")]
     Unfinished,
     /// Some of the pipelines of one event failed; the others went on.
     #[error("{}", joined(.0))]
     Pipelines(Vec<(String, Failure)>),
+}
+
+fn before(last: Option<&Failure>) -> String {
+    match last {
+        Some(failure) => format!("; what failed before, and was tried again: {failure}"),
+        None => " (hint: give the function more time, or find out what it waited for in its log)"
+            .to_owned(),
+    }
 }
 
 /// How many of an event's failures are written out: the dead-letter queue takes a limited size, and one image may
@@ -86,7 +97,7 @@ impl Failure {
             | Self::BadConfiguration(_)
             | Self::NotYet(_)
             | Self::Panicked(_)
-            | Self::OutOfTime(_)
+            | Self::OutOfTime { .. }
             | Self::Unfinished
             | Self::Pipelines(_) => false,
         }
@@ -110,7 +121,7 @@ impl Failure {
             Self::Refused(_) => "Refused",
             Self::NotYet(_) => "NotYet",
             Self::Panicked(_) => "Panicked",
-            Self::OutOfTime(_) => "OutOfTime",
+            Self::OutOfTime { .. } => "OutOfTime",
             Self::Unfinished => "Unfinished",
             Self::Pipelines(failures) => failures
                 .iter()

@@ -10,7 +10,7 @@ use std::cell::{Cell, OnceCell};
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use aws::CallFailed;
+use aws::{CallFailed, Patience};
 use futures_util::FutureExt;
 use rules::codedeploy::lifecycle::Stage;
 use rules::codedeploy::{Creator, HookAnswer, HookReceipt, Known};
@@ -38,9 +38,27 @@ pub struct Hook<'a> {
     pub deadline: Deadline,
 }
 
+/// Whether what the gate is about has begun, as far as an invocation knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Ran {
+    /// It did not come far enough to know. An earlier call of the same hook may have begun it.
+    #[default]
+    Unknown,
+    /// Nothing has begun, and no earlier call has begun anything.
+    Nothing,
+    /// It may have begun.
+    Perhaps,
+}
+
 /// Between two attempts, after the SDK gave up.
 const PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
+
+/// What is left to an attempt, where the longest one needed half of that: one that is cut off explains nothing, and leaves it open
+/// what it began. More than a call may take is never kept.
+fn room(longest: Duration) -> Duration {
+    (2 * longest).min(Patience::STANDARD.call)
+}
 
 impl Hook<'_> {
     /// Whether the caller waits for this hook. A caller that does not yet is read again.
@@ -52,37 +70,45 @@ impl Hook<'_> {
     }
 
     /// Reads the deployment, lets `check` decide, and answers, even when any of it fails. While AWS throttles or cannot be
-    /// reached, and there is time, `check` is called again, so it must be safe to repeat. It sets `may_have_run` before it starts
-    /// what the gate is about: a failure before that changed nothing, and is told so.
+    /// reached, and there is time, `check` is called again, so it must be safe to repeat. It keeps `ran`, and sets it before it
+    /// begins what the gate is about: a failure where nothing has begun changed nothing, and is told so.
     ///
     /// # Errors
     /// The answer itself was refused, or did not reach CodeDeploy before the time was over.
     pub async fn answer<T, F>(
         &self,
         start: &Start<T>,
-        may_have_run: &Cell<bool>,
+        ran: &Cell<Ran>,
         check: impl Fn(Known) -> F,
     ) -> Result<Value, Failure>
     where
         F: Future<Output = Result<Verdict, Failure>>,
     {
         let known = OnceCell::new();
+        let last = Cell::new(None);
         let time = self.deadline.for_work();
         let until = Instant::now() + time;
-        let work = self.check_until(until, async || {
+        let work = self.check_until(until, &last, async || {
             self.find_out_and_check(start, &check, &known).await
         });
         let work = AssertUnwindSafe(work).catch_unwind();
         let result = match tokio::time::timeout(time, work).await {
             Ok(Ok(result)) => result,
             Ok(Err(panic)) => Err(Failure::Panicked(words_of(panic.as_ref()))),
-            Err(_) => Err(Failure::OutOfTime(time.as_secs())),
+            Err(_) => Err(Failure::OutOfTime {
+                seconds: time.as_secs(),
+                last: last.take().map(Box::new),
+            }),
         };
         let verdict = result.unwrap_or_else(|failure| {
             tracing::error!(error_type = failure.error_type(), error = %failure, "gate failed");
-            // An earlier call of the same hook may have started a migration, and this one may not have come far enough to see it.
-            let is_unknown = self.gate == Gate::Migration && failure.may_be_new();
-            if may_have_run.get() || is_unknown {
+            let perhaps = match ran.get() {
+                Ran::Perhaps => true,
+                Ran::Nothing => false,
+                // What refuses this call for good has refused an earlier one as well, before it could start a migration.
+                Ran::Unknown => self.gate == Gate::Migration && failure.may_be_new(),
+            };
+            if perhaps {
                 Verdict::Failed {
                     reason: failure.to_string(),
                     log: TaskLog::default(),
@@ -97,15 +123,22 @@ impl Hook<'_> {
     async fn check_until(
         &self,
         until: Instant,
+        last: &Cell<Option<Failure>>,
         check: impl AsyncFn() -> Result<Verdict, Failure>,
     ) -> Result<Verdict, Failure> {
         let mut pause = PAUSE;
+        let mut longest = Duration::ZERO;
         loop {
-            let failure = match check().await {
-                Err(failure) if failure.is_transient() && Instant::now() + pause < until => failure,
+            let begun = Instant::now();
+            let result = check().await;
+            longest = longest.max(begun.elapsed());
+            let is_time = Instant::now() + pause + room(longest) < until;
+            let failure = match result {
+                Err(failure) if failure.is_transient() && is_time => failure,
                 result => return result,
             };
             tracing::warn!(error = %failure, "gate not passed yet, trying again");
+            last.set(Some(failure));
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }

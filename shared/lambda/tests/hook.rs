@@ -14,7 +14,7 @@ use aws::{Endpoint, Patience, Session};
 use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use lambda::{Caller, Deadline, Failure, Hook, Messenger, Misconfigured, Start, Started};
+use lambda::{Caller, Deadline, Failure, Hook, Messenger, Misconfigured, Ran, Start, Started};
 use rules::config::Config;
 use rules::environment::{MessageFormat, Settings};
 use rules::events::HookCall;
@@ -150,28 +150,32 @@ fn cloud() -> Cloud {
 /// A failure before the gate's work began changed nothing; one after it may have.
 #[tokio::test]
 async fn a_failure_is_told_by_whether_anything_may_have_run() {
-    for (ran, told) in [(false, "did%20not%20run"), (true, "migration%20of%20")] {
+    for (begun, is_refusal, perhaps) in [
+        (Ran::Unknown, true, false),
+        // An earlier call may not have met it.
+        (Ran::Unknown, false, true),
+        (Ran::Nothing, true, false),
+        (Ran::Nothing, false, false),
+        (Ran::Perhaps, true, true),
+        (Ran::Perhaps, false, true),
+    ] {
         let cloud = cloud();
-        let may_have_run = Cell::new(ran);
-        let refused = || async { Err(Failure::Refused("no green task set".to_owned())) };
-        answered_by(
-            &cloud,
-            started(),
-            TIME,
-            Gate::Migration,
-            &may_have_run,
-            refused,
-        )
-        .await;
+        let ran = Cell::new(begun);
+        let failed = || async move {
+            Err(match is_refusal {
+                true => Failure::Refused("no green task set".to_owned()),
+                false => Failure::Panicked("index out of bounds".to_owned()),
+            })
+        };
+        answered_by(&cloud, started(), TIME, Gate::Migration, &ran, failed).await;
         let messages = cloud.messages.lock().unwrap().clone();
         let [message] = &messages[..] else {
             panic!("{messages:?}");
         };
-        assert!(message.contains(told), "{message}");
-        assert_eq!(message.contains("did%20not%20run"), !ran, "{message}");
+        assert_eq!(message.contains("did%20not%20run"), !perhaps, "{message}");
         assert_eq!(
             message.contains("perhaps%20partially%20migrated"),
-            ran,
+            perhaps,
             "{message}"
         );
     }
@@ -192,7 +196,7 @@ where
         start,
         left,
         Gate::TestTraffic,
-        &Cell::new(false),
+        &Cell::new(Ran::Unknown),
         check,
     )
     .await
@@ -203,7 +207,7 @@ async fn answered_by<F>(
     start: Start<()>,
     left: Duration,
     gate: Gate,
-    may_have_run: &Cell<bool>,
+    ran: &Cell<Ran>,
     check: impl Fn() -> F,
 ) -> String
 where
@@ -228,7 +232,7 @@ where
         messenger: &messenger,
         deadline: Deadline::after(left),
     };
-    let said = match hook.answer(&start, may_have_run, |_| check()).await {
+    let said = match hook.answer(&start, ran, |_| check()).await {
         Ok(said) => said["reason"].as_str().unwrap().to_owned(),
         Err(failure) => format!("error: {failure}"),
     };
@@ -285,6 +289,29 @@ async fn work_that_does_not_end_is_answered_before_the_time_is_over() {
         said.starts_with("Failed, 1 messages: no result within 0 seconds"),
         "{said}"
     );
+}
+
+/// What fails in passing until the time is over is told, whether the last attempt ended or was cut off.
+#[tokio::test]
+async fn throttling_that_does_not_end_is_named() {
+    let cloud = cloud();
+    *cloud.busy.lock().unwrap() = u32::MAX;
+    let said = answered(&cloud, started(), Duration::from_secs(4), well).await;
+    assert!(
+        said.starts_with("Failed, 1 messages: get deployment `d-8X2K4PLQ3`: throttled"),
+        "{said}"
+    );
+    let cloud = Cloud {
+        busy: Arc::new(Mutex::new(1)),
+        ..self::cloud()
+    };
+    let never = std::future::pending;
+    let said = answered(&cloud, started(), Duration::from_secs(4), never).await;
+    assert!(
+        said.starts_with("Failed, 1 messages: no result within 3 seconds; what failed before"),
+        "{said}"
+    );
+    assert!(said.contains("throttled"), "{said}");
 }
 
 #[tokio::test]

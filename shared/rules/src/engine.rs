@@ -18,10 +18,10 @@ pub enum Engine {
 
 /// What only one engine has a word for. A second engine finds here what its outcomes need words for.
 impl Engine {
-    /// The gate that this step waits for, where there is one.
-    pub(crate) fn gate_of(self, step: &str) -> Option<&'static str> {
+    /// The gate that this step of a deployment of the pipeline waits for, where Greenlight started it and there is one.
+    pub(crate) fn gate_of(self, pipeline: &Pipeline, step: &str) -> Option<&'static str> {
         match self {
-            Self::CodeDeploy => words::gate_of(step),
+            Self::CodeDeploy => words::gate_of(pipeline, step),
         }
     }
 

@@ -7,10 +7,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use serde_json::json;
+use serde_json::Value;
 
-use crate::names::{FunctionName, PipelineName, RegistryHost, StackName, TopicArn};
+use crate::events::Request;
+use crate::names::{FunctionName, RegistryHost, StackName, TopicArn};
 use crate::problem::Problems;
+use crate::sanitize::is_hidden_mark;
 
 /// Path of the configuration file; in AWS `/opt/pipelines.toml`, from the layer made of `config/`.
 pub const CONFIG: &str = "GREENLIGHT_CONFIG";
@@ -182,15 +184,11 @@ impl Settings {
         })
     }
 
-    /// The command by which a person requests a deployment of the pipeline; `more` is added to the request. It names the Region:
-    /// the reader's own default may be another one, with a stack of the same name.
-    pub fn request(&self, pipeline: &PipelineName, more: &[(&str, &str)]) -> String {
-        let mut payload = json!({ "pipeline": pipeline });
-        for (member, value) in more {
-            payload[*member] = (*value).into();
-        }
+    /// The command by which a person makes this request. It names the Region: the reader's own default may be another one, with a
+    /// stack of the same name.
+    pub fn command(&self, request: &Request) -> String {
         // The name may hold an apostrophe, and the shell would take it for the payload's end.
-        let payload = payload.to_string().replace('\'', r"'\''");
+        let payload = plain_json(&request.payload()).replace('\'', r"'\''");
         format!(
             "aws lambda invoke --region {} --function-name {}-start-deployment --cli-binary-format raw-in-base64-out \
              --payload '{payload}' /dev/stdout",
@@ -198,6 +196,22 @@ impl Settings {
             self.stack
         )
     }
+}
+
+/// JSON in which no character means anything to a chat or hides: as JSON escapes it, it is the same text to the function that reads
+/// it, while a message would write another character in its place.
+fn plain_json(value: &Value) -> String {
+    let mut text = String::new();
+    // Behind a colon a slash would begin a link.
+    for c in value.to_string().replace("://", r":\/\/").chars() {
+        if matches!(c, '<' | '>' | '@' | '&' | '`') || is_hidden_mark(c) || c.is_control() {
+            let units = c.encode_utf16(&mut [0; 2]).to_vec();
+            text.extend(units.iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            text.push(c);
+        }
+    }
+    text
 }
 
 impl HookFunctions {

@@ -14,6 +14,7 @@ pub mod gate;
 pub mod listener_rule;
 pub mod message;
 pub mod migration;
+pub mod misconfigured;
 pub mod names;
 pub mod observed;
 pub mod outcome;

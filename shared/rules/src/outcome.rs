@@ -10,16 +10,19 @@ mod reason;
 mod running;
 mod under_way;
 mod verdict;
+mod without_configuration;
 
 use std::fmt;
 
 use crate::config::Pipeline;
 use crate::engine::Engine;
+use crate::events::{Request, Wanted, Way};
 use crate::names::{
-    ClusterName, DeploymentId, Digest, Image, ListenerArn, PipelineName, RevisionArn, ServiceName,
+    ClusterName, DeploymentId, Image, ListenerArn, PipelineName, RevisionArn, ServiceName,
     TargetGroupArn,
 };
 use crate::reasons::Migrated;
+use crate::start::Force;
 use crate::task_log::TaskLog;
 
 pub use event::Event;
@@ -63,8 +66,13 @@ pub struct Outcome {
 /// What a person may do by a command; the message spells it out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Command {
-    /// Request the deployment of this image of the outcome's pipeline: a push of an image that is there already is no event.
-    Request(Digest),
+    /// Request a deployment: a push of an image that is there already is no event.
+    Request {
+        /// What for.
+        purpose: &'static str,
+        /// With all that was wanted: without `rollback` it migrates.
+        request: Request,
+    },
     /// Send production to the green of this deployment, which waits for it.
     Reroute(DeploymentId),
     /// Let a test listener forward to what serves production again.
@@ -87,7 +95,7 @@ pub struct Subject {
     pub image: Option<Image>,
     /// The engine's error code and sentence.
     pub error: Option<(String, String)>,
-    /// Whether a call stopped it: a person's, or Greenlight's own for a newer image.
+    /// Whether a call stopped it that may be a person's or Greenlight's own for a newer image: it stops no rollback.
     pub stopped_by_call: bool,
     /// The rollback deployment that it triggered.
     pub rolled_back_by: Option<DeploymentId>,
@@ -141,6 +149,8 @@ pub struct Ending {
     pub causes: Vec<String>,
     /// What its migration did to the database; none where it has none, or where that is not known.
     pub migrated: Option<Migrated>,
+    /// Back, where it left the migration out as a requested rollback does; none where that cannot be read.
+    pub way: Option<Way>,
     /// The test listener, where a deployment without a rollback may keep later ones from working by it.
     pub test_listener_left: Option<TestListener>,
     /// The log that goes with it.
@@ -188,11 +198,35 @@ impl Outcome {
         }
     }
 
-    /// Adds the command that requests this image again, where the image is known.
-    pub(crate) fn request_again(&mut self) {
-        let image = self.image.as_ref();
-        let request = image.map(|image| Command::Request(image.digest.clone()));
-        self.commands.extend(request);
+    /// Adds the commands that request this image again, where the image is known. Without a migration either way is the same; where it
+    /// is not known whether the deployment left its migration out, the reader chooses.
+    pub(crate) fn request_again(&mut self, pipeline: &Pipeline, way: Option<Way>) {
+        let Some(image) = &self.image else { return };
+        let command = |purpose, way| Command::Request {
+            purpose,
+            request: Request {
+                pipeline: pipeline.name.clone(),
+                wanted: Wanted::Digest(image.digest.clone()),
+                // The failed deployment has not made it run, so that nothing has to be forced.
+                force: Force::No,
+                way,
+                dry_run: false,
+            },
+        };
+        let commands = match way.filter(|_| pipeline.migration.is_some()) {
+            Some(Way::Back) => vec![command("to request this rollback again", Way::Back)],
+            None if pipeline.migration.is_some() => vec![
+                command("to request this image again, with its migration", Way::Forward),
+                command(
+                    "to request it again as a rollback, which migrates nothing",
+                    Way::Back,
+                ),
+            ],
+            Some(Way::Forward) | None => {
+                vec![command("to request this image again", Way::Forward)]
+            }
+        };
+        self.commands.extend(commands);
     }
 
     /// Adds that the migration of an ended deployment may still run, and why it could not be stopped.

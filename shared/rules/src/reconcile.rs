@@ -1,5 +1,7 @@
 //! Which pipelines an event concerns, and how each finds its candidate.
 
+mod advice;
+
 use time::UtcDateTime;
 
 use crate::config::{Config, Pipeline};

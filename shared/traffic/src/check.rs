@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use aws::codedeploy::CodeDeploy;
 use aws::elb::Elb;
-use lambda::Failure;
+use lambda::{Failure, Ran};
 use rules::config::{Pipeline, Traffic};
 use rules::gate::Verdict;
 use rules::listener_rule;
@@ -41,7 +41,7 @@ pub(crate) struct Check<'a> {
     /// Green's target group.
     pub(crate) green: &'a TargetGroupArn,
     /// Whether a request was sent.
-    pub(crate) has_asked: &'a Cell<bool>,
+    pub(crate) ran: &'a Cell<Ran>,
 }
 
 impl Check<'_> {
@@ -112,7 +112,7 @@ impl Check<'_> {
             return Ok(failed(elsewhere));
         }
         for request in self.requests {
-            self.has_asked.set(true);
+            self.ran.set(Ran::Perhaps);
             if let Err(check_failed) = requests.ask(request).await {
                 return Ok(failed(check_failed));
             }

@@ -8,7 +8,7 @@ use aws::ecs::Ecs;
 use aws::elb::Elb;
 use aws::secrets_manager::SecretsManager;
 use aws::sns::Sns;
-use lambda::{Caller, Deadline, Failure, Hook, Messenger, Start};
+use lambda::{Caller, Deadline, Failure, Hook, Messenger, Ran, Start};
 use rules::codedeploy::Known;
 use rules::codedeploy::lifecycle::Stage;
 use rules::config::Traffic;
@@ -78,11 +78,9 @@ impl Handler {
             deadline,
         };
         // Before the first request nothing is known against green.
-        let has_asked = Cell::new(false);
+        let ran = Cell::new(Ran::Unknown);
         // On the heap: the compiler computes the layout of what is nested in one another to a limited depth.
-        let answer = hook.answer(&self.start, &has_asked, |known| {
-            self.check(hook, known, &has_asked)
-        });
+        let answer = hook.answer(&self.start, &ran, |known| self.check(hook, known, &ran));
         Box::pin(answer).await
     }
 
@@ -90,7 +88,7 @@ impl Handler {
         &self,
         hook: Hook<'_>,
         known: Known,
-        has_asked: &Cell<bool>,
+        ran: &Cell<Ran>,
     ) -> Result<Verdict, Failure> {
         let pipeline = &known.pipeline;
         let event = match hook.stage().await? {
@@ -147,7 +145,7 @@ impl Handler {
             requests: &requests,
             authorities: self.authorities(traffic),
             green: &green,
-            has_asked,
+            ran,
         };
         check.run(&mut settling).await
     }

@@ -4,6 +4,7 @@ mod burst;
 mod environment;
 mod forged;
 mod forged_end;
+mod misconfigured;
 mod older;
 mod secrets;
 mod test_gate;

@@ -1,10 +1,12 @@
 //! A migration is told once, with its own reason, however often CodeDeploy takes an answer; and it is not left running.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::forged::{DUE, hooked, record, scheduled};
 use super::wire::Answer::{Refuses, Says};
-use super::wire::{Answer, Invocation, invoke};
+use super::wire::{Answer, Event, Function, Invocation, LONG, invoke, invoke_each};
 use super::{EXECUTION, PIPELINES, REVISION, TASK, deployment, nothing, task, tasks};
 
 /// AfterInstall of `d-1`, where AWS says what any hook gets to hear unless `otherwise` says something else. CodeDeploy
@@ -12,18 +14,30 @@ use super::{EXECUTION, PIPELINES, REVISION, TASK, deployment, nothing, task, tas
 fn started(
     otherwise: impl Fn(&str, usize) -> Option<Answer> + Send + Sync + 'static,
 ) -> Invocation {
+    started_within(LONG, otherwise)
+}
+
+fn started_within(
+    within: Duration,
+    otherwise: impl Fn(&str, usize) -> Option<Answer> + Send + Sync + 'static,
+) -> Invocation {
     let hook = json!({"DeploymentId": "d-1", "LifecycleEventHookExecutionId": EXECUTION});
-    invoke(
-        "run-migration",
-        PIPELINES,
-        &hook,
-        move |operation, before, _| {
-            otherwise(operation, before).unwrap_or_else(|| match (operation, before) {
-                ("GetSchedule", 1..) => scheduled(&record(None), DUE),
-                _ => hooked(operation, "InProgress"),
-            })
-        },
-    )
+    let event = Event {
+        payload: hook.to_string(),
+        within,
+    };
+    let function = Function {
+        name: "run-migration",
+        pipelines: PIPELINES,
+        variables: &[],
+    };
+    let answer = move |operation: &str, before: usize, _: &Value| {
+        otherwise(operation, before).unwrap_or_else(|| match (operation, before) {
+            ("GetSchedule", 1..) => scheduled(&record(None), DUE),
+            _ => hooked(operation, "InProgress"),
+        })
+    };
+    invoke_each(&function, [event], answer).remove(0)
 }
 
 /// The task failed, was judged, and so ended its deployment before RunTask had answered.
@@ -92,9 +106,11 @@ fn a_migration_that_an_earlier_invocation_may_have_started_is_not_said_not_to_ha
     let no_room: fn() -> Answer =
         || Says(json!({"tasks": [], "failures": [{"reason": "RESOURCE:MEMORY"}]}));
     let denied: fn() -> Answer = || Refuses("AccessDeniedException");
+    let limit: fn() -> Answer = || Refuses("LimitExceededException");
     for (found, run_task, reason) in [
         (record(None), no_room, "RESOURCE:MEMORY"),
         (record(None), denied, "access denied"),
+        (record(None), limit, "limit exceeded"),
         (others, no_room, "changed by other invocations"),
         (often, no_room, "called too often"),
     ] {
@@ -160,6 +176,7 @@ fn a_migration_that_ecs_refuses_did_not_run() {
         "AccessDeniedException",
         "InvalidParameterException",
         "ClientException",
+        "LimitExceededException",
     ] {
         let invocation =
             started(move |operation, _| (operation == "RunTask").then_some(Refuses(code)));
@@ -168,6 +185,19 @@ fn a_migration_that_ecs_refuses_did_not_run() {
         };
         did_not_run(message);
     }
+}
+
+#[test]
+fn a_migration_that_is_throttled_to_the_end_did_not_run() {
+    let invocation = started_within(Duration::from_secs(20), |operation, _| {
+        (operation == "RunTask").then(|| Refuses("ThrottlingException"))
+    });
+    let [message] = &invocation.messages[..] else {
+        panic!("{:?}", invocation.operations());
+    };
+    did_not_run(message);
+    let reason = message["reason"].to_string();
+    assert!(reason.contains("throttled"), "{reason}");
 }
 
 /// The end of a migration that failed with exit code 3, or never started, and what people are told of it.

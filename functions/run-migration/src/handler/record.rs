@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws::scheduler::{Created, Found, Schedule};
-use lambda::Failure;
+use lambda::{Failure, Ran};
 use rules::codedeploy::{Known, LifecycleEvent};
 use rules::events::HookCall;
 use rules::migration::{self, MigrationTask, Noted, Record, TaskRun};
@@ -58,7 +58,11 @@ impl Handler {
                 let schedule = self.schedule(&record_of(call, known, task), at)?;
                 match self.scheduler.create_schedule(&schedule).await? {
                     Created::New => {
+                        // Every invocation makes it before it starts a task: so none has.
                         seen.made_schedule.set(true);
+                        if seen.ran.get() == Ran::Unknown {
+                            seen.ran.set(Ran::Nothing);
+                        }
                         return Ok(Written::Ready);
                     }
                     Created::Exists => continue,
@@ -68,7 +72,7 @@ impl Handler {
                 && record.executions == [call.execution_id.clone()]
                 && record.task.is_none();
             if !is_ours {
-                seen.may_have_run.set(true);
+                seen.ran.set(Ran::Perhaps);
             }
             match record.note(&call.execution_id) {
                 Noted::Known => {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use aws_smithy_types::DateTime;
 use rules::migration::STOPPED;
 use rules::observed::{ContainerOverride, Task, TaskContainer};
-use rules::redact;
+use rules::redact::{self, Places};
 use serde_json::Value;
 use time::UtcDateTime;
 
@@ -37,6 +37,8 @@ const OF_CONTAINER: [&str; 5] = [
 pub(super) fn translate(call: &Call, task: &Value) -> Result<Task, CallFailed> {
     let last_status = call.required(task["lastStatus"].as_str(), "tasks.lastStatus")?;
     let (overrides, other_overrides) = overrides_from(&task["overrides"]);
+    let reasons = elements(&task["containers"]).filter_map(|container| container["reason"].as_str());
+    let secret_places = Places::of(task["stoppedReason"].as_str().into_iter().chain(reasons));
     Ok(Task {
         arn: call.name(task["taskArn"].as_str(), "tasks.taskArn")?,
         cluster: call
@@ -55,6 +57,7 @@ pub(super) fn translate(call: &Call, task: &Value) -> Result<Task, CallFailed> {
             .collect::<Result<_, _>>()?,
         overrides,
         other_overrides,
+        secret_places,
     })
 }
 

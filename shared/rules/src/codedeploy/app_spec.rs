@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::lifecycle::{AFTER_ALLOW_TEST_TRAFFIC, AFTER_ALLOW_TRAFFIC, AFTER_INSTALL};
 use crate::config::{HookEvent, Pipeline};
 use crate::environment::HookFunctions;
+use crate::events::Way;
 use crate::names::{FunctionName, RevisionArn};
 use crate::observed::{LoadBalancerTarget, Placement};
 
@@ -24,6 +25,16 @@ pub enum MigrationGate {
     Asked,
     /// No function is called: a rollback migrates nothing.
     LeftOut,
+}
+
+impl MigrationGate {
+    /// The way of a deployment: a requested rollback alone leaves the gate out.
+    pub fn way(self) -> Way {
+        match self {
+            Self::Asked => Way::Forward,
+            Self::LeftOut => Way::Back,
+        }
+    }
 }
 
 /// The functions that CodeDeploy calls, each with its lifecycle event, in their order. An event has one function.

@@ -466,6 +466,7 @@ fn ending(observed: &Observed) -> Result<Ending, Need> {
 fn with_causes(ending: Ending, observed: &Observed) -> Result<Ending, Need> {
     let why = observed.why_failed.clone().ok_or(Need::WhyFailed)?;
     Ok(Ending {
+        way: why.gate.map(MigrationGate::way),
         revision: why.revision.or(ending.revision),
         causes: why.causes,
         log: why.log,

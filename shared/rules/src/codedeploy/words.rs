@@ -1,8 +1,8 @@
 //! CodeDeploy's words in outcomes.
 
-use super::lifecycle::{AFTER_ALLOW_TEST_TRAFFIC, AFTER_INSTALL};
-use super::{Deployment, DeploymentTarget, LifecycleEventStatus, STOPPED_BY_A_CALL, shipped_image};
-use crate::config::Pipeline;
+use super::lifecycle::{AFTER_ALLOW_TEST_TRAFFIC, AFTER_ALLOW_TRAFFIC, AFTER_INSTALL};
+use super::{Creator, Deployment, DeploymentTarget, LifecycleEventStatus, STOPPED_BY_A_CALL, shipped_image};
+use crate::config::{HookEvent, Pipeline};
 use crate::engine::Engine;
 use crate::outcome::{Step, Subject};
 
@@ -21,10 +21,18 @@ pub(crate) const CHECK_PRODUCTION: &str =
 pub(crate) const HOW_TO_REROUTE: &str = "reroute traffic, in the console or by the command; without it CodeDeploy stops the \
      deployment when the group's wait is over";
 
-pub(crate) fn gate_of(lifecycle_event: &str) -> Option<&'static str> {
+/// The gate of a lifecycle event in a deployment that Greenlight started: [`hooks`](super::app_spec::hooks) names its function there,
+/// unless the pipeline has one of its own.
+pub(crate) fn gate_of(pipeline: &Pipeline, lifecycle_event: &str) -> Option<&'static str> {
+    let is_free = |event| !pipeline.hooks.contains_key(&event);
     match lifecycle_event {
-        AFTER_INSTALL => Some("the migration gate"),
+        AFTER_INSTALL if is_free(HookEvent::AfterInstall) => Some("the migration gate"),
         AFTER_ALLOW_TEST_TRAFFIC => Some("the test traffic gate"),
+        AFTER_ALLOW_TRAFFIC
+            if is_free(HookEvent::AfterAllowTraffic) && pipeline.production_traffic.is_some() =>
+        {
+            Some("the production traffic gate")
+        }
         _ => None,
     }
 }
@@ -38,7 +46,8 @@ impl Deployment {
             id: self.id.clone(),
             image: shipped_image(&pipeline.repository, self),
             error: self.error.clone(),
-            stopped_by_call: self.error.as_ref().is_some_and(by_a_call),
+            stopped_by_call: self.creator == Creator::Caller
+                && self.error.as_ref().is_some_and(by_a_call),
             rolled_back_by: self.rolled_back_by.clone(),
             rolls_back: self.rolls_back.clone(),
         }

@@ -1,7 +1,7 @@
 //! What triggers `start-deployment`.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use time::UtcDateTime;
 
 use super::{
@@ -96,6 +96,27 @@ pub enum Wanted {
     Tag(Tag),
     /// This one.
     Digest(Digest),
+}
+
+impl Request {
+    /// The same request as an invocation carries it.
+    pub fn payload(&self) -> Value {
+        let mut payload = json!({"pipeline": self.pipeline});
+        match &self.wanted {
+            Wanted::Due => {}
+            Wanted::Tag(tag) => payload["tag"] = tag.as_str().into(),
+            Wanted::Digest(digest) => payload["digest"] = digest.as_str().into(),
+        }
+        let options = [
+            ("force", self.force == Force::Yes),
+            ("rollback", self.way == Way::Back),
+            ("dry_run", self.dry_run),
+        ];
+        for (option, _) in options.into_iter().filter(|(_, is_set)| *is_set) {
+            payload[option] = true.into();
+        }
+        payload
+    }
 }
 
 impl StartEvent {

@@ -25,6 +25,8 @@ pub struct Message {
 }
 
 const SUBJECT_CHARACTERS_AT_MOST: usize = 99;
+/// What stays of a pipeline's name, however long the rest of the subject is.
+const NAME_CHARACTERS_AT_LEAST: usize = 40;
 
 /// Writes an outcome in the configured format. The topic's ARN names the Region of the console links.
 pub fn render(outcome: &Outcome, settings: &Settings) -> Message {
@@ -56,15 +58,23 @@ fn subject(outcome: &Outcome) -> String {
         Some(tag) => format!(" {}:{tag}", image.repository),
         None => format!(" {}", image.repository),
     });
-    let subject = format!(
-        "{}: {}{}",
-        pipeline(outcome),
-        outcome.event.words(),
-        image.unwrap_or_default()
-    );
-    sanitize::subject(&subject, SUBJECT_CHARACTERS_AT_MOST)
+    let rest = format!(": {}{}", outcome.event.words(), image.unwrap_or_default());
+    let room = SUBJECT_CHARACTERS_AT_MOST.saturating_sub(rest.chars().count());
+    let name = shortened(pipeline(outcome), room.max(NAME_CHARACTERS_AT_LEAST));
+    sanitize::subject(&format!("{name}{rest}"), SUBJECT_CHARACTERS_AT_MOST)
 }
 
+/// At most so many characters of a name; where that cuts it, its end shows it.
+fn shortened(name: &str, characters_at_most: usize) -> String {
+    if name.chars().count() <= characters_at_most {
+        return name.to_owned();
+    }
+    let start: String = name.chars().take(characters_at_most - 3).collect();
+    format!("{start}...")
+}
+
+#[cfg(test)]
+mod command_tests;
 #[cfg(test)]
 mod planted;
 #[cfg(test)]

@@ -57,33 +57,29 @@ pub(super) fn commands<'a>(
     outcome: &'a Outcome,
     settings: &'a Settings,
 ) -> impl Iterator<Item = (&'static str, String)> + 'a {
-    let pipeline = outcome.pipeline.as_ref();
     let region = settings.topic.region();
     outcome
         .commands
         .iter()
-        .filter_map(move |command| match command {
-            Command::Request(digest) => {
-                let request = settings.request(pipeline?, &[("digest", digest.as_str())]);
-                Some(("to request this image again", request))
-            }
+        .map(move |command| match command {
+            Command::Request { purpose, request } => (*purpose, settings.command(request)),
             Command::RestoreTestListener {
                 listener,
                 target_group,
-            } => Some((
+            } => (
                 "to restore the test listener, where it forwards by its default action",
                 format!(
                     "aws elbv2 modify-listener --listener-arn {listener} --region {region} --default-actions \
                      Type=forward,TargetGroupArn={target_group}"
                 ),
-            )),
-            Command::Reroute(deployment) => Some((
+            ),
+            Command::Reroute(deployment) => (
                 "to reroute traffic",
                 format!(
                     "aws deploy continue-deployment --deployment-id {deployment} --region {region} --deployment-wait-type \
                      READY_WAIT"
                 ),
-            )),
+            ),
         })
 }
 

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::tests::{deployment, ending, pipeline, running, settings};
+use super::tests::{deployment, ending, pipeline, request, running, settings};
 use super::*;
 use crate::gate::Gate;
 use crate::names::Image;
@@ -58,15 +58,21 @@ fn outcomes(text: &str) -> Vec<Outcome> {
     let mut outcomes = vec![
         Outcome::started(&pipeline, &subject),
         Outcome::waiting(&pipeline, &image, id, AskedBy::Event, None),
-        Outcome::waiting(&pipeline, &image, id, AskedBy::Event, Some(text)),
+        Outcome::waiting(&pipeline, &image, id, AskedBy::Event, Some(request())),
         Outcome::skipped(
             &pipeline,
             Some(&image),
             &Skip::NoMatchingImage(word()),
-            Some(word()),
+            Some((text, Vec::new())),
         ),
         Outcome::skipped(&pipeline, None, &Skip::RunningUnknown(word()), None),
-        Outcome::refused(&pipeline, Some(image.clone()), word(), "aws lambda invoke"),
+        Outcome::refused(
+            &pipeline,
+            Some(image.clone()),
+            word(),
+            AskedBy::Event,
+            request(),
+        ),
         Outcome::observed(&pipeline, &image, text),
         Outcome::ready(&pipeline, &subject),
         Outcome::migration_failed(&pipeline, &subject, word(), log(text)),
@@ -234,7 +240,7 @@ fn advice_is_a_command_where_one_exists_and_the_database_is_as_it_is() {
     let outcome = Outcome::ended_badly(Event::Failed, &pipeline, &alone, left);
     assert!(matches!(
         outcome.commands[..],
-        [Command::RestoreTestListener { .. }, Command::Request(_)]
+        [Command::RestoreTestListener { .. }, Command::Request { .. }]
     ));
     let sent = render(&outcome, &settings(MessageFormat::Text)).body;
     let command = format!(
@@ -260,7 +266,7 @@ fn every_command_names_the_region() {
         "arn:aws:elasticloadbalancing:ca-west-1:111122223333:targetgroup/web-blue/0123456789abcdef";
     let listener = "arn:aws:elasticloadbalancing:ca-west-1:111122223333:listener/app/shop/0123456789abcdef/fedcba9876543210";
     let mut outcome = Outcome::ready(&pipeline, &subject);
-    outcome.request_again();
+    outcome.request_again(&pipeline, None);
     outcome.commands.push(Command::RestoreTestListener {
         listener: listener.parse().unwrap(),
         target_group: group.parse().unwrap(),

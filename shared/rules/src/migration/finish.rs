@@ -281,7 +281,7 @@ fn timed_out(waiting: &Waiting, observed: &Observed) -> Result<Act, Early> {
                 PENDING => format!(
                     "the migration did not end within its {minutes} minutes (its task was {status})"
                 ),
-                _ => format!("the migration ran longer than its {minutes} minutes"),
+                _ => format!("the migration did not end within its {minutes} minutes"),
             };
             return Ok(Act::StopAndFail(task.clone(), reason));
         }

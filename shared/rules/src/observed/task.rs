@@ -6,6 +6,7 @@ use serde_json::Value;
 use time::UtcDateTime;
 
 use crate::names::{ContainerName, Digest, RevisionArn, TaskArn};
+use crate::redact::Places;
 
 /// A task definition as ECS sent it: raw, with every field that this build does not know.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +46,8 @@ pub struct Task {
     pub overrides: Vec<ContainerOverride>,
     /// What RunTask overrode beside it, by its name: `cpu`, `taskRoleArn`, …
     pub other_overrides: Vec<String>,
+    /// The places of secrets that its sentences named before they were redacted.
+    pub secret_places: Places,
 }
 
 impl Task {
@@ -84,6 +87,7 @@ impl Task {
             containers: containers.iter().map(container).collect(),
             overrides: Vec::new(),
             other_overrides: Vec::new(),
+            secret_places: Places::default(),
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::reason::{reason, was_perhaps_replaced};
 use super::{Command, Ending, Event, Outcome, Subject, TestListener, Verdict};
 use crate::config::Pipeline;
+use crate::events::Way;
 use crate::names::{DeploymentId, RevisionArn};
 use crate::observed::TaskCount;
 
@@ -100,7 +101,7 @@ impl Outcome {
         );
         let mut outcome = Self::about(event, pipeline, deployment, summary);
         outcome.reason = Some(reason(pipeline, deployment, &ending));
-        let correct = outcome.correct(pipeline, deployment);
+        let correct = outcome.correct(pipeline, deployment, ending.way);
         outcome.next = Some(
             match (&deployment.rolled_back_by, &ending.test_listener_left) {
                 (Some(_), _) => format!("wait for the rollback's message; {correct}"),
@@ -158,18 +159,23 @@ impl Outcome {
             summary,
         );
         outcome.reason = Some(reason(pipeline, failed, &ending));
-        let correct = outcome.correct(pipeline, failed);
+        let correct = outcome.correct(pipeline, failed, ending.way);
         outcome.next = Some(format!("{correct}; this one is not tried again by itself"));
         outcome.ending(ending)
     }
 
     /// What to do about the image of a deployment that did not succeed.
-    fn correct(&mut self, pipeline: &Pipeline, failed: &Subject) -> &'static str {
+    fn correct(
+        &mut self,
+        pipeline: &Pipeline,
+        failed: &Subject,
+        way: Option<Way>,
+    ) -> &'static str {
         if was_perhaps_replaced(pipeline, failed) {
             self.verdict = Verdict::Superseded;
             return "nothing to correct where a newer image follows";
         }
-        self.request_again();
+        self.request_again(pipeline, way);
         match failed.image {
             Some(_) => "correct the cause and push a new image, or request this one again",
             None => "correct the cause and deploy again",

@@ -2,6 +2,7 @@
 
 use super::{Event, Outcome, Subject};
 use crate::config::{Pipeline, Rollback};
+use crate::events::Way;
 use crate::gate::Gate;
 use crate::names::DeploymentId;
 use crate::reasons::Migrated;
@@ -23,7 +24,8 @@ impl Outcome {
              again"
                 .to_owned(),
         );
-        outcome.request_again();
+        // The hook of a rollback is not called.
+        outcome.request_again(pipeline, Some(Way::Forward));
         outcome.reason = Some(reason);
         outcome.migrated = Some(Migrated::Partly);
         outcome.log = log;
@@ -58,7 +60,7 @@ impl Outcome {
             "correct the service and push a new image, or correct the pipeline's test_traffic and request this one again"
                 .to_owned(),
         );
-        outcome.request_again();
+        outcome.request_again(pipeline, None);
         outcome.reason = Some(reason);
         outcome
     }
@@ -97,7 +99,7 @@ impl Outcome {
             "{rollback}; correct the service and push a new image, or correct the pipeline's production_traffic and request this \
              one again"
         ));
-        outcome.request_again();
+        outcome.request_again(pipeline, None);
         outcome.reason = Some(reason);
         outcome
     }

@@ -1,19 +1,20 @@
 //! What becomes of an order before any deployment is started for it.
 
-use super::{Event, Outcome, Verdict};
+use super::{Command, Event, Outcome, Verdict};
 use crate::config::Pipeline;
+use crate::events::Request;
 use crate::names::{DeploymentId, Image};
 use crate::start::{self, AskedBy, Skip};
 
 impl Outcome {
-    /// An image waits behind another deployment. A request is not remembered until then; `again` is the command that repeats an
-    /// order which is not remembered either.
+    /// An image waits behind another deployment; `again` repeats an order that is not remembered until then: a request, or that of
+    /// a tag on an older image.
     pub fn waiting(
         pipeline: &Pipeline,
         image: &Image,
         active: &DeploymentId,
         asked_by: AskedBy,
-        again: Option<&str>,
+        again: Option<Request>,
     ) -> Self {
         let summary = format!("{image} waits for the end of deployment {active}");
         let mut outcome = Self::new(
@@ -23,27 +24,31 @@ impl Outcome {
             Some(active),
             summary,
         );
-        let next = match (asked_by, again) {
+        let next = match (asked_by, &again) {
             (AskedBy::Event, None) => {
-                "nothing to do: when that deployment has ended, the image that is due then is deployed".to_owned()
+                "nothing to do: when that deployment has ended, the image that is due then is deployed"
             }
-            (AskedBy::Event, Some(again)) => format!(
-                "ask for it when that deployment has ended, because a tag on an older image is not remembered: {again}"
-            ),
+            (AskedBy::Event, Some(_)) => {
+                "ask for it when that deployment has ended, because a tag on an older image is not remembered"
+            }
             (AskedBy::Person | AskedBy::PersonForThisImage | AskedBy::Rollback, _) => {
-                start::ASK_AGAIN.to_owned()
+                start::ASK_AGAIN
             }
         };
-        outcome.next = Some(next);
+        outcome.next = Some(next.to_owned());
+        let purpose = "to ask for it when that deployment has ended";
+        let again = again.map(|request| Command::Request { purpose, request });
+        outcome.commands.extend(again);
         outcome
     }
 
-    /// Nothing is started for an order, because of the pipeline's rules. `next` is what a person may do about it.
+    /// Nothing is started for an order, because of the pipeline's rules. `advice` is what a person may do about it, and by which
+    /// commands.
     pub fn skipped(
         pipeline: &Pipeline,
         image: Option<&Image>,
         skip: &Skip,
-        next: Option<String>,
+        advice: Option<(&str, Vec<Command>)>,
     ) -> Self {
         let what = image.map_or_else(|| "nothing".to_owned(), ToString::to_string);
         let summary = match image {
@@ -59,25 +64,46 @@ impl Outcome {
         );
         outcome.verdict = verdict_of(skip);
         outcome.reason = Some(format!("{skip} ({})", skip.code()));
-        outcome.next = next;
+        if let Some((next, commands)) = advice {
+            outcome.next = Some(next.to_owned());
+            outcome.commands = commands;
+        }
         outcome
     }
 
-    /// Nothing can be started for an order, and trying again changes nothing: something must be corrected first. `again` is
-    /// the command that requests it then.
-    pub fn refused(pipeline: &Pipeline, image: Option<Image>, reason: String, again: &str) -> Self {
+    /// Nothing can be started for an order, and trying again changes nothing: something must be corrected first. `again` repeats the
+    /// order then. Only the order of an event is found again by the hourly reconciliation.
+    pub fn refused(
+        pipeline: &Pipeline,
+        image: Option<Image>,
+        reason: String,
+        asked_by: AskedBy,
+        again: Request,
+    ) -> Self {
         let what = image
             .as_ref()
             .map_or_else(|| pipeline.repository.to_string(), ToString::to_string);
         let summary = format!(
-            "{what} cannot be deployed to {}; nothing was changed",
+            "{what} cannot be deployed to {}; no deployment was created",
             pipeline.place()
         );
         let mut outcome = Self::new(Event::Refused, pipeline, image, None, summary);
         outcome.reason = Some(reason);
-        outcome.next = Some(format!(
-            "correct the cause; it is tried again within the hour, or at once by: {again}"
-        ));
+        let (next, purpose) = match asked_by {
+            AskedBy::Event => (
+                "correct the cause; it is tried again within the hour, or at once by the command",
+                "to request it at once",
+            ),
+            AskedBy::Person | AskedBy::PersonForThisImage | AskedBy::Rollback => (
+                "correct the cause, and request it again by the command, because a request is not remembered",
+                "to request it again",
+            ),
+        };
+        outcome.next = Some(next.to_owned());
+        outcome.commands.push(Command::Request {
+            purpose,
+            request: again,
+        });
         outcome
     }
 

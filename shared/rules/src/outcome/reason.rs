@@ -16,7 +16,12 @@ pub(super) fn reason(pipeline: &Pipeline, deployment: &Subject, ending: &Ending)
         .map(|message| message.trim().trim_end_matches('.'))
         .filter(|message| !message.is_empty() && !error_says(message))
         .map(str::to_owned);
-    let step = failed.map(|step| match engine.gate_of(&step.name) {
+    // Another tool's deployment calls what it likes.
+    let gate_of = |step| {
+        let ours = deployment.image.as_ref();
+        ours.and_then(|_| engine.gate_of(pipeline, step))
+    };
+    let step = failed.map(|step| match gate_of(&step.name) {
         Some(gate) => format!("{} failed ({gate})", step.name),
         None => format!("{} failed", step.name),
     });
@@ -46,4 +51,104 @@ pub(super) fn reason(pipeline: &Pipeline, deployment: &Subject, ending: &Ending)
 /// AWS reports the same for both, what Greenlight replaced and what a person stopped: a call stopped it.
 pub(super) fn was_perhaps_replaced(pipeline: &Pipeline, deployment: &Subject) -> bool {
     pipeline.when_busy == WhenBusy::Replace && deployment.stopped_by_call
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codedeploy::tests::described;
+    use crate::codedeploy::{Creator, Deployment};
+    use crate::config::Config;
+    use crate::outcome::Step;
+
+    fn pipeline(more: &str) -> Pipeline {
+        let text = format!(
+            "[[pipeline]]\nname='w'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'\n{more}"
+        );
+        Config::parse(&text).unwrap().pipelines.remove(0)
+    }
+
+    fn failed_at(name: &str) -> Ending {
+        Ending {
+            steps: vec![Step {
+                name: name.to_owned(),
+                status: "Failed",
+                has_failed: true,
+                seconds: 1,
+                message: None,
+            }],
+            ..Ending::default()
+        }
+    }
+
+    fn ours() -> Deployment {
+        described(&format!("greenlight sha256:{}", "4c".repeat(32)))
+    }
+
+    const MIGRATION: &str = "[pipeline.migration]\ncontainer='web'\ncommand=['migrate']";
+    const PRODUCTION: &str =
+        "[pipeline.production_traffic]\n[[pipeline.production_traffic.request]]\npath='/'";
+
+    #[test]
+    fn a_gate_is_named_where_it_is_greenlights() {
+        let (migration, test, production) = (
+            "AfterInstall failed (the migration gate)",
+            "AfterAllowTestTraffic failed (the test traffic gate)",
+            "AfterAllowTraffic failed (the production traffic gate)",
+        );
+        for (more, event, deployment, expected) in [
+            (MIGRATION, "AfterInstall", ours(), migration),
+            (MIGRATION, "AfterInstall", described(""), "AfterInstall failed"),
+            (
+                "[pipeline.hooks]\nAfterInstall='CodeDeployHook_announce'",
+                "AfterInstall",
+                ours(),
+                "AfterInstall failed",
+            ),
+            ("", "AfterAllowTestTraffic", ours(), test),
+            (
+                "",
+                "AfterAllowTestTraffic",
+                described("by another tool"),
+                "AfterAllowTestTraffic failed",
+            ),
+            (PRODUCTION, "AfterAllowTraffic", ours(), production),
+            (
+                PRODUCTION,
+                "AfterAllowTraffic",
+                described(""),
+                "AfterAllowTraffic failed",
+            ),
+            ("", "AfterAllowTraffic", ours(), "AfterAllowTraffic failed"),
+            (
+                "[pipeline.hooks]\nAfterAllowTraffic='CodeDeployHook_announce'",
+                "AfterAllowTraffic",
+                ours(),
+                "AfterAllowTraffic failed",
+            ),
+            (MIGRATION, "BeforeInstall", ours(), "BeforeInstall failed"),
+        ] {
+            let pipeline = pipeline(more);
+            let subject = deployment.subject(&pipeline);
+            assert_eq!(reason(&pipeline, &subject, &failed_at(event)), expected, "{more}");
+        }
+    }
+
+    #[test]
+    fn a_rollback_is_stopped_by_a_person_alone() {
+        let replaces = pipeline("when_busy='replace'");
+        let told = |creator, rolls_back: Option<&str>| {
+            let stopped = Deployment {
+                creator,
+                rolls_back: rolls_back.map(|id| id.parse().unwrap()),
+                error: Some(("MANUAL_STOP".to_owned(), "Stopped by the user.".to_owned())),
+                ..ours()
+            };
+            let subject = stopped.subject(&replaces);
+            reason(&replaces, &subject, &Ending::default()).contains("a newer image replaces it")
+        };
+        assert!(told(Creator::Caller, None));
+        assert!(!told(Creator::Rollback, Some("d-1")));
+        assert!(!told(Creator::Rollback, None));
+    }
 }

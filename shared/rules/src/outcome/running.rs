@@ -59,7 +59,7 @@ impl Outcome {
             ending.causes.join("; ")
         });
         outcome.next = Some(CHECK.to_owned());
-        outcome.request_again();
+        outcome.request_again(pipeline, ending.way);
         outcome.ending(ending)
     }
 }

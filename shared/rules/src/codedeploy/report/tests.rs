@@ -417,3 +417,32 @@ fn the_database_is_told_as_far_as_it_is_known() {
     }
     assert_eq!(database(Some(Succeeded), Some(Asked), None, false), None);
 }
+
+/// What a failed deployment's command requests, by what its AppSpec says of AfterInstall.
+#[test]
+fn a_requested_rollback_that_failed_is_not_requested_as_a_migration() {
+    use crate::events::Way;
+    use crate::outcome::Command;
+    for (gate, expected) in [
+        (Some(MigrationGate::Asked), &[Way::Forward][..]),
+        (Some(MigrationGate::LeftOut), &[Way::Back]),
+        (None, &[Way::Forward, Way::Back]),
+    ] {
+        let failed = Deployment {
+            description: Some(format!("greenlight sha256:{}", "4c".repeat(32))),
+            ..deployment("d-1", Creator::Caller, DeploymentStatus::Failed)
+        };
+        let mut observed = Observed::new(DeploymentState::Failure, failed);
+        observed.lifecycle = Some(Lifecycle::Read(None));
+        observed.why_failed = Some(Why { gate, ..why() });
+        let outcome = match decide(&pipeline(), &observed).unwrap() {
+            Report::Publish(outcome) => outcome,
+            Report::Nothing(reason) => panic!("{reason}"),
+        };
+        let ways = outcome.commands.iter().map(|command| match command {
+            Command::Request { request, .. } => request.way,
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(ways.collect::<Vec<_>>(), expected, "{gate:?}");
+    }
+}

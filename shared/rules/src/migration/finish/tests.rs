@@ -307,7 +307,7 @@ fn a_migration_is_stopped_when_its_time_is_up() {
         world.said(&time_out())
     };
     let runs = || described(task(None));
-    let too_long = "stop: the migration ran longer than its 30 minutes";
+    let too_long = "stop: the migration did not end within its 30 minutes";
     assert_eq!(at_minute(30, runs()), too_long);
     // Scheduler's clock is another one.
     assert_eq!(at_minute(29, runs()), too_long);
@@ -436,7 +436,7 @@ fn a_migration_whose_time_is_up_before_it_began_did_not_run() {
     for status in ["RUNNING", "ACTIVATING", "STOPPING"] {
         assert_eq!(
             of(in_status(status), Some(&stopped_after), Stopped::Yes),
-            "failed: the migration ran longer than its 30 minutes and was stopped"
+            "failed: the migration did not end within its 30 minutes and was stopped"
         );
     }
 }

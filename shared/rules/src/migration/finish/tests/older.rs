@@ -41,7 +41,7 @@ fn a_migration_of_an_older_version_is_answered() {
         task.stop_code = None;
         task.containers[0].exit_code = None;
     }
-    let too_long = "stop: the migration ran longer than its 30 minutes";
+    let too_long = "stop: the migration did not end within its 30 minutes";
     assert_eq!(runs.said(&older_time_out(EXECUTION)), too_long);
     // By the time that the task was created at, for its schedule is gone.
     runs.now = 28;

@@ -1,0 +1,87 @@
+//! What can be said of an event where the configuration is wrong: what the event itself says.
+
+use super::{Command, Event, Outcome, Verdict};
+use crate::events::{DeploymentState, Request, StateChange};
+use crate::names::Image;
+use crate::task_log::TaskLog;
+
+const CORRECT: &str = "correct the configuration and deploy the stack again";
+
+impl Outcome {
+    /// An image was pushed.
+    pub fn push_without_configuration(image: Image, problems: &str) -> Self {
+        let summary = format!("{image} cannot be deployed; no deployment was created");
+        let next = format!("{CORRECT}; the image is found within the hour after that");
+        Self {
+            image: Some(image),
+            ..Self::without_configuration(Event::Refused, summary, problems, next)
+        }
+    }
+
+    /// A deployment was requested.
+    pub fn request_without_configuration(request: Request, problems: &str) -> Self {
+        let summary = format!(
+            "the request for the pipeline `{}` cannot be carried out; no deployment was created",
+            request.pipeline
+        );
+        let next = format!("{CORRECT}, and request it again by the command");
+        Self {
+            pipeline: Some(request.pipeline.clone()),
+            commands: vec![Command::Request {
+                purpose: "to request it again",
+                request,
+            }],
+            ..Self::without_configuration(Event::Refused, summary, problems, next)
+        }
+    }
+
+    /// A deployment has ended; none where it has not.
+    pub fn end_without_configuration(change: &StateChange, problems: &str) -> Option<Self> {
+        let (event, ended) = match change.state {
+            DeploymentState::Success => (Event::Shipped, "succeeded"),
+            DeploymentState::Failure => (Event::Failed, "failed"),
+            DeploymentState::Stop => (Event::Stopped, "was stopped"),
+            DeploymentState::Start | DeploymentState::Ready | DeploymentState::Other => return None,
+        };
+        let StateChange {
+            application,
+            deployment_group,
+            deployment,
+            ..
+        } = change;
+        let summary = format!(
+            "deployment {deployment} of the group `{deployment_group}` of `{application}` {ended}, as its event says; nothing of it was \
+             checked"
+        );
+        let next = format!("check the deployment; {CORRECT}");
+        let outcome = Self::without_configuration(event, summary, problems, next);
+        Some(Self {
+            verdict: match event {
+                Event::Shipped => Verdict::Pending,
+                event => event.verdict(),
+            },
+            deployment: Some(deployment.clone()),
+            ..outcome
+        })
+    }
+
+    fn without_configuration(event: Event, summary: String, problems: &str, next: String) -> Self {
+        Self {
+            event,
+            verdict: event.verdict(),
+            pipeline: None,
+            cluster: None,
+            service: None,
+            image: None,
+            revision: None,
+            deployment: None,
+            summary,
+            reason: Some(problems.to_owned()),
+            migrated: None,
+            steps: Vec::new(),
+            log: TaskLog::default(),
+            next: Some(next),
+            commands: Vec::new(),
+        }
+    }
+}
