@@ -1,7 +1,10 @@
 //! CodeDeploy's words in outcomes.
 
 use super::lifecycle::{AFTER_ALLOW_TEST_TRAFFIC, AFTER_INSTALL};
-use super::{Deployment, DeploymentTarget, LifecycleEventStatus, STOPPED_BY_A_CALL, shipped_image};
+use super::{
+    Deployment, DeploymentTarget, LifecycleEventStatus, STOPPED_BY_A_CALL, settings_alone,
+    shipped_image,
+};
 use crate::config::Pipeline;
 use crate::engine::Engine;
 use crate::outcome::{Step, Subject};
@@ -37,6 +40,7 @@ impl Deployment {
             engine: Engine::CodeDeploy,
             id: self.id.clone(),
             image: shipped_image(&pipeline.repository, self),
+            settings: settings_alone(self),
             error: self.error.clone(),
             stopped_by_call: self.error.as_ref().is_some_and(by_a_call),
             rolled_back_by: self.rolled_back_by.clone(),

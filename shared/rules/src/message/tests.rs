@@ -139,6 +139,25 @@ fn a_tag_on_an_older_image_that_has_to_wait_is_told_with_the_request() {
 }
 
 #[test]
+fn settings_that_go_out_alone_are_told_with_their_revision() {
+    let (pipeline, mut deployment) = (pipeline(), subject());
+    deployment.settings = Some(5);
+    let failed = Outcome::ended_badly(Event::Failed, &pipeline, &deployment, ending());
+    let told = [
+        Outcome::started(&pipeline, &deployment).summary,
+        Outcome::shipped(&pipeline, &deployment, running(2, 2), ending()).summary,
+        failed.summary,
+        failed.next.unwrap(),
+    ];
+    assert_snapshot!(told.join("\n"), @"
+    the settings of revision 5 are being deployed to prod/web, with shop/web:1.4.2 (sha256:4c4c4c4c4c4c), which runs already
+    prod/web runs shop/web:1.4.2 (sha256:4c4c4c4c4c4c) with the settings of revision 5 (2 of 2 tasks)
+    the deployment of shop/web:1.4.2 (sha256:4c4c4c4c4c4c) with the settings of revision 5 to prod/web failed; deployment d-ROLLBACK1 rolls it back
+    wait for the rollback's message; correct the settings and register another revision, or request this image again
+    ");
+}
+
+#[test]
 fn every_outcome_says_what_happened_in_one_sentence() {
     let (pipeline, deployment) = (pipeline(), subject());
     let image = deployment.image.clone().unwrap();

@@ -3,14 +3,14 @@
 use time::UtcDateTime;
 
 use super::order::is_order_of_its_push;
-use super::{Attempt, Compared, Deployed};
+use super::{Attempt, Compared, Deployed, Template};
 use crate::names::{DeploymentId, Digest, Image, RevisionArn};
 use crate::observed::{ImageDetail, TaskCount};
 use crate::tag_rule::TagRule;
 
 /// What is observed for one pipeline.
 ///
-/// The last three are not observed before the decision [`needs`](super::Need) them: each costs calls, and few decisions
+/// The last four are not observed before the decision [`needs`](super::Need) them: each costs calls, and few decisions
 /// depend on them. None means not observed, never nothing found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observed {
@@ -31,6 +31,8 @@ pub struct Observed {
     pub attempts: Option<Vec<Attempt>>,
     /// Whether a successful deployment has shipped the candidate.
     pub shipped_before: Option<ShippedBefore>,
+    /// The revision whose settings the pipeline follows; asked about under `revision_from = "latest"` only.
+    pub template: Option<Template>,
 }
 
 impl Observed {
@@ -167,6 +169,8 @@ pub struct Active {
     pub created_at: UtcDateTime,
     /// How far it is.
     pub phase: Phase,
+    /// The number of the revision whose settings it brings, where it says so.
+    pub template: Option<u32>,
 }
 
 impl Active {
