@@ -14,7 +14,7 @@ use rules::names::DeploymentId;
 use rules::observed::{ImageDetail, LoadBalancerTarget, Placement, TaskCount, TaskDefinition};
 use rules::reconcile::{Reconciliation, Search};
 use rules::revision::Matching;
-use rules::start::{self, Candidate, Decision, Need, Observed, Running};
+use rules::start::{self, Candidate, Decision, Need, Observed, Rank, Running};
 use time::UtcDateTime;
 use tokio::try_join;
 
@@ -136,6 +136,7 @@ impl Observer {
             attempts: None,
             shipped_before: None,
             template: None,
+            rank: None,
         };
         Ok(Observation {
             observed,
@@ -184,6 +185,12 @@ impl Observer {
             Need::ShippedBefore => {
                 let shipped = self.shipped_before(pipeline, candidate).await?;
                 observation.observed.shipped_before = Some(shipped);
+            }
+            Need::Rank => {
+                let place = Place::of(pipeline);
+                let (all, _) = self.ecr.describe_tagged_images(place).await?;
+                let rank = candidate.map(|candidate| reconciliation.rank(candidate, &all));
+                observation.observed.rank = Some(rank.unwrap_or(Rank::Behind));
             }
             Need::Template => {
                 let template = self.template(pipeline, observation).await?;

@@ -15,7 +15,7 @@ use crate::tag_rule::TagRule;
 
 pub use attempts::{Attempt, End, attempts, attempts_since};
 pub use observed::{
-    Active, AskedBy, Candidate, Chosen, Force, Observed, Phase, Running, RunningImage,
+    Active, AskedBy, Candidate, Chosen, Force, Observed, Phase, Rank, Running, RunningImage,
     ShippedBefore,
 };
 pub use order::{Compared, Deployed, Order};
@@ -52,6 +52,8 @@ pub enum Need {
     ShippedBefore,
     /// [`Observed::template`]
     Template,
+    /// [`Observed::rank`]
+    Rank,
 }
 
 /// Decides for one pipeline.
@@ -90,7 +92,7 @@ pub fn decide(pipeline: &Pipeline, observed: &Observed) -> Result<Decision, Need
         return Ok(Decision::Skip(reason));
     }
     Ok(match active {
-        Some(active) => make_room(pipeline, observed, candidate, active),
+        Some(active) => make_room(pipeline, observed, candidate, active)?,
         None => Decision::Start(image.clone()),
     })
 }
@@ -211,25 +213,35 @@ fn make_room(
     observed: &Observed,
     candidate: &Candidate,
     active: &Active,
-) -> Decision {
+) -> Result<Decision, Need> {
+    let may_be_behind = observed.asked_by == AskedBy::Event
+        && matches!(pipeline.tag, TagRule::Semver(_))
+        && candidate.chosen == Chosen::Named;
+    if may_be_behind && observed.rank.is_none() {
+        return Err(Need::Rank);
+    }
     let later_order = match observed.asked_by {
         AskedBy::Event => candidate.ordered_at > active.created_at,
         AskedBy::Person | AskedBy::PersonForThisImage | AskedBy::Rollback => true,
     };
     if !observed.remembers(&pipeline.tag) {
-        return Decision::Skip(Skip::Waiting(active.id.clone()));
+        return Ok(Decision::Skip(Skip::Waiting(active.id.clone())));
     }
-    match (active.phase, pipeline.termination_wait, pipeline.when_busy) {
-        (Phase::TerminationWait, TerminationWait::Cut, _)
-            if !observed.is_being_rolled_back_by_hand() =>
-        {
-            Decision::EndWait(active.id.clone())
-        }
-        (Phase::Shifting, _, WhenBusy::Replace) if later_order => Decision::Stop(active.id.clone()),
-        (Phase::TerminationWait, TerminationWait::Cut | TerminationWait::Keep, _)
-        | (Phase::Shifting, _, WhenBusy::Wait | WhenBusy::Replace)
-        | (Phase::RollingBack, ..) => Decision::Skip(Skip::Waiting(active.id.clone())),
-    }
+    Ok(
+        match (active.phase, pipeline.termination_wait, pipeline.when_busy) {
+            (Phase::TerminationWait, TerminationWait::Cut, _)
+                if !observed.is_being_rolled_back_by_hand() =>
+            {
+                Decision::EndWait(active.id.clone())
+            }
+            (Phase::Shifting, _, WhenBusy::Replace) if later_order => {
+                Decision::Stop(active.id.clone())
+            }
+            (Phase::TerminationWait, TerminationWait::Cut | TerminationWait::Keep, _)
+            | (Phase::Shifting, _, WhenBusy::Wait | WhenBusy::Replace)
+            | (Phase::RollingBack, ..) => Decision::Skip(Skip::Waiting(active.id.clone())),
+        },
+    )
 }
 
 impl Decision {

@@ -124,7 +124,7 @@ pub(super) fn running(desired: i32, running: i32) -> TaskCount {
 }
 
 #[test]
-fn a_tag_on_an_older_image_that_has_to_wait_is_told_with_the_request() {
+fn what_has_to_wait_and_is_not_found_again_is_told_with_the_request() {
     let (pipeline, deployment) = (pipeline(), subject());
     let image = deployment.image.clone().unwrap();
     let waiting = |again| {
@@ -133,7 +133,8 @@ fn a_tag_on_an_older_image_that_has_to_wait_is_told_with_the_request() {
     };
     assert_eq!(
         waiting(Some("aws lambda invoke …")),
-        "ask for it when that deployment has ended, because a tag on an older image is not remembered: aws lambda invoke …"
+        "ask for it when that deployment has ended, because no later reconciliation finds it: its tag was put on an older image, \
+         or a higher version is there: aws lambda invoke …"
     );
     assert!(waiting(None).starts_with("nothing to do"));
 }

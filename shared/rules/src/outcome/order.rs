@@ -28,7 +28,8 @@ impl Outcome {
                 "nothing to do: when that deployment has ended, the image that is due then is deployed".to_owned()
             }
             (AskedBy::Event, Some(again)) => format!(
-                "ask for it when that deployment has ended, because a tag on an older image is not remembered: {again}"
+                "ask for it when that deployment has ended, because no later reconciliation finds it: its tag was put on an older \
+                 image, or a higher version is there: {again}"
             ),
             (AskedBy::Person | AskedBy::PersonForThisImage | AskedBy::Rollback, _) => {
                 start::ASK_AGAIN.to_owned()

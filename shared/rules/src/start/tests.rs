@@ -158,6 +158,7 @@ pub(crate) fn situation(choice: &[usize]) -> (&'static Pipeline, Observed) {
             attempts: Some(attempts.into_iter().collect()),
             shipped_before: Some(shipped_before),
             template: None,
+            rank: None,
         },
     )
 }
@@ -315,8 +316,8 @@ fn what_is_not_needed_decides_nothing() {
                 Need::Compared => observed.compared = whole.compared.clone(),
                 Need::Attempts => observed.attempts = whole.attempts.clone(),
                 Need::ShippedBefore => observed.shipped_before = whole.shipped_before.clone(),
-                // None of these pipelines follows a family's latest revision: settings.rs does.
-                Need::Template => unreachable!(),
+                // None of these pipelines follows a family's latest revision, or versions.
+                Need::Template | Need::Rank => unreachable!(),
             }
         };
         assert_eq!(Ok(decision), decide(pipeline, &whole), "{choice:?}");
