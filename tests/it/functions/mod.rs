@@ -6,6 +6,7 @@ mod forged;
 mod forged_end;
 mod older;
 mod secrets;
+mod settings;
 mod test_gate;
 mod told_once;
 mod unexplained;
