@@ -19,6 +19,8 @@ use rules::observed::Task;
 use rules::task_log::TaskLog;
 use serde_json::{Value, json};
 
+use observe::LastRead;
+
 /// DescribeTasks may be older than the event that triggered this, and not know a new task for some seconds: how often it is
 /// called, and the pause between. A task that ends at once is described while it is new.
 const ATTEMPTS: u32 = 20;
@@ -52,29 +54,39 @@ impl Handler {
             return Ok(nothing_to_finish(&reason));
         }
         let event = FinishEvent::parse(&event)?;
-        match self.finish(&event).await? {
+        let mut last_read = LastRead::default();
+        match self.finish(&event, &mut last_read).await? {
             Finish::Nothing(reason) => Ok(nothing_to_finish(&reason)),
             Finish::Refused(reason) => Err(Failure::Refused(reason)),
             Finish::NotYet(reason) => Err(Failure::NotYet(reason)),
-            Finish::End(end) => self.act(&end, deadline).await,
+            Finish::End(end) => self.act(&end, deadline, &mut last_read).await,
         }
     }
 
     /// Observes and decides; again while ECS describes an older state than the event.
-    async fn finish(&self, event: &FinishEvent) -> Result<Finish, Failure> {
+    async fn finish(
+        &self,
+        event: &FinishEvent,
+        last_read: &mut LastRead,
+    ) -> Result<Finish, Failure> {
         let mut observed = Observed::default();
         for _ in 1..ATTEMPTS {
-            let finish = self.decide(event, &mut observed).await?;
+            let finish = self.decide(event, &mut observed, last_read).await?;
             if !matches!(finish, Finish::NotYet(_)) {
                 return Ok(finish);
             }
             tokio::time::sleep(PAUSE).await;
             observed.task = None;
         }
-        self.decide(event, &mut observed).await
+        self.decide(event, &mut observed, last_read).await
     }
 
-    async fn act(&self, end: &End, deadline: Deadline) -> Result<Value, Failure> {
+    async fn act(
+        &self,
+        end: &End,
+        deadline: Deadline,
+        last_read: &mut LastRead,
+    ) -> Result<Value, Failure> {
         let answer = match &end.act {
             Act::Answer(verdict) => self.answer(end, verdict, deadline).await?,
             Act::AnswerAndStop(verdict, task, reason) => {
@@ -92,7 +104,7 @@ impl Handler {
                 // Only now: what it wrote last says how far it came.
                 let log = match &end.record.runs {
                     Some(runs) if !may_not_have_begun(task) => {
-                        self.last_lines(task, &runs.container).await
+                        self.last_lines(task, &runs.container, last_read).await
                     }
                     Some(_) | None => TaskLog::default(),
                 };

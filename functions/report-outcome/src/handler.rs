@@ -9,9 +9,9 @@ use aws::logs::Logs;
 use aws::scheduler::Scheduler;
 use aws::sns::Sns;
 use lambda::{Deadline, Failure, Messenger, Start, Started, Told};
-use rules::codedeploy::report::{self, CleanUp, Observed, Report};
-use rules::config::{Config, Pipeline};
-use rules::events::{self, StateChange};
+use rules::codedeploy::report::{self, CleanUp, Concern, Observed, Report};
+use rules::config::Pipeline;
+use rules::events::StateChange;
 use rules::migration;
 use rules::misconfigured;
 use rules::names::DeploymentId;
@@ -61,17 +61,14 @@ impl Handler {
                 return Err(failed.await);
             }
         };
-        let change = StateChange::parse(&event)?;
-        if let Some(reason) = events::other_account(&event, &started.settings.topic) {
-            return Ok(nothing_to_report(&change, &reason));
-        }
-        let pipeline = match pipeline_of(&started.config, &change) {
-            Ok(pipeline) => pipeline,
-            Err(reason) => return Ok(nothing_to_report(&change, &reason)),
+        let topic = &started.settings.topic;
+        let (pipeline, change) = match report::concern(&started.config, &event, topic)? {
+            Concern::Pipeline(pipeline, change) => (pipeline, change),
+            Concern::Nothing(reason) => return Ok(nothing_to_report(None, &reason)),
         };
         let deployment = self.codedeploy.get_deployment(&change.deployment).await?;
         if let Some(reason) = report::mistaken(&change, &deployment) {
-            return Ok(nothing_to_report(&change, &reason));
+            return Ok(nothing_to_report(Some(&change), &reason));
         }
         let state = report::state_of(change.state, &deployment)
             .map_err(|early| Failure::NotYet(early.to_string()))?;
@@ -104,7 +101,7 @@ impl Handler {
     ) -> Result<Value, Failure> {
         let mut outcome: Outcome = match report {
             Report::Publish(outcome) => *outcome,
-            Report::Nothing(reason) => return Ok(nothing_to_report(change, &reason)),
+            Report::Nothing(reason) => return Ok(nothing_to_report(Some(change), &reason)),
         };
         if let Err(failed) = stopped {
             outcome.add_migration_left(failed);
@@ -191,14 +188,15 @@ impl Handler {
     }
 }
 
-fn pipeline_of<'a>(config: &'a Config, change: &StateChange) -> Result<&'a Pipeline, String> {
-    let (application, group) = (&change.application, &change.deployment_group);
-    config
-        .of_group(application, group)
-        .ok_or_else(|| format!("no pipeline has the deployment group `{group}` of `{application}`"))
-}
-
-fn nothing_to_report(change: &StateChange, reason: &str) -> Value {
-    tracing::info!(deployment_id = %change.deployment, decision = "skip", reason, "nothing to report");
-    json!({"deployment_id": change.deployment, "outcome": null, "reason": reason})
+/// What concerns no pipeline is not read, and its deployment not named.
+fn nothing_to_report(change: Option<&StateChange>, reason: &str) -> Value {
+    let deployment = change.map(|change| &change.deployment);
+    let deployment_id = deployment.map(DeploymentId::as_str);
+    tracing::info!(
+        deployment_id,
+        decision = "skip",
+        reason,
+        "nothing to report"
+    );
+    json!({"deployment_id": deployment, "outcome": null, "reason": reason})
 }

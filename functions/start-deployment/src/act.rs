@@ -1,9 +1,7 @@
 //! Does what was decided, and reports it.
 
-use std::time::Duration;
-
 use aws::codedeploy::CreateDeployment;
-use aws::observe::Observation;
+use aws::observe::{self, Observation};
 use aws::{CallFailed, Kind};
 use lambda::{Failure, Started};
 use rules::codedeploy;
@@ -15,13 +13,11 @@ use rules::names::{DeploymentId, Image, RevisionArn};
 use rules::outcome::Outcome;
 use rules::reconcile::Reconciliation;
 use rules::revision::{self, Marks, Matching};
-use rules::start::{AskedBy, Decision, Skip};
+use rules::start::{self, AskedBy, Decision, Skip};
 use serde_json::{Value, json};
 
 use crate::handler::Handler;
-
-/// How long ECS takes to let through one more RegisterTaskDefinition (ECS API Reference, request throttling).
-const REFILL: Duration = Duration::from_secs(1);
+use crate::register::Latest;
 
 /// What became of acting on a decision.
 pub(crate) enum Acted {
@@ -62,7 +58,7 @@ impl Report {
         Self {
             pipeline,
             decision: decision.code(),
-            reason: decision.reason(reconciliation.asked_by),
+            reason: start::reason(decision, &observation.observed),
             image,
             revision: None,
             deployment: deployment.cloned(),
@@ -120,10 +116,12 @@ impl Report {
 }
 
 /// The next revision.
-struct Next {
-    request: Value,
+pub(crate) struct Next {
+    pub(crate) request: Value,
     /// What its migration runs, for people.
     migration: Option<String>,
+    /// The revision whose settings it has, and the family's latest then; only under `revision_from = "latest"`.
+    pub(crate) latest: Option<Latest>,
 }
 
 impl Next {
@@ -147,6 +145,7 @@ impl Next {
         Ok(Self {
             request,
             migration: runs.map(|runs| runs.to_string()),
+            latest: None,
         })
     }
 }
@@ -218,7 +217,7 @@ impl Handler {
         let mut report = self
             .dry_run(started, reconciliation, observation, decision)
             .await?;
-        let reason = decision.reason(reconciliation.asked_by);
+        let reason = start::reason(decision, &observation.observed);
         report.reason = format!("only observed: {reason}");
         if let (true, Some(candidate)) = (
             reconciliation.carries_an_order(),
@@ -243,14 +242,23 @@ impl Handler {
         let next = self
             .next(started, reconciliation, &observation, image)
             .await?;
-        let revision = self.registered(&observation, &next.request).await?;
+        let Some(revision) = self.registered(&observation, &next).await? else {
+            return Ok(Acted::Overtaken(Vec::new()));
+        };
         let pipeline = reconciliation.pipeline;
         let meanwhile = self.observer.created_meanwhile(pipeline, &observation);
         let meanwhile = meanwhile.await?;
         if !meanwhile.is_empty() {
             return Ok(Acted::Overtaken(meanwhile));
         }
-        let deployment = create_deployment(started, reconciliation, &observation, image, &revision);
+        let deployment = create_deployment(
+            started,
+            reconciliation,
+            &observation,
+            image,
+            &revision,
+            &next,
+        );
         match self.codedeploy.create_deployment(&deployment).await {
             Ok(id) => {
                 report.revision = Some(revision);
@@ -296,10 +304,11 @@ impl Handler {
         observation: &Observation,
         image: &Image,
     ) -> Result<Next, Failure> {
-        let marks = Marks {
+        let mut marks = Marks {
             ordered_at: observation.ordered_at(),
             service: reconciliation.pipeline.place(),
             stack: started.settings.stack.clone(),
+            previous: None,
         };
         let unusable = |unusable: revision::Unusable| Failure::Refused(unusable.to_string());
         let production = &observation.production;
@@ -318,48 +327,23 @@ impl Handler {
                 )
             }
             RevisionFrom::Latest => {
-                let latest = self
-                    .ecs
-                    .describe_task_definition(observation.observed.service.revision.family())
-                    .await?;
-                let matching =
-                    revision::matching(reconciliation.pipeline, &latest).map_err(unusable)?;
-                // The deployment names what is behind the load balancer now.
-                revision::is_behind(&production.load_balancer, &latest).map_err(unusable)?;
+                let latest = match &observation.latest {
+                    Some(latest) => latest.clone(),
+                    None => self.observer.latest(observation).await?,
+                };
+                let template = self.observer.described(&latest).await?;
+                let matching = observe::usable(reconciliation.pipeline, observation, &template)
+                    .map_err(|mismatch| Failure::Refused(mismatch.to_string()))?;
+                marks.previous = Some(latest.seen.as_ref().unwrap_or(&latest.template).clone());
                 let request =
-                    revision::next(&latest, &matching, image, host, &marks).map_err(unusable)?;
-                Next::of(reconciliation, request, &matching)
-            }
-        }
-    }
-
-    /// The revision to deploy: the family's latest where it is already what would be registered, a new one otherwise.
-    ///
-    /// One pipeline at a time: two services may share a family, and ECS lets through one RegisterTaskDefinition a second
-    /// once its burst is used up. So revisions are registered one after the other; the invocation's time ends the waiting.
-    async fn registered(
-        &self,
-        observation: &Observation,
-        next: &Value,
-    ) -> Result<RevisionArn, Failure> {
-        let _turn = self.registering.lock().await;
-        let latest = match self
-            .ecs
-            .describe_task_definition(observation.observed.service.revision.family())
-            .await
-        {
-            Ok(latest) => Some(latest).filter(|latest| revision::is_same(latest, next)),
-            // The family has no ACTIVE revision: what runs was deregistered.
-            Err(failed) if matches!(failed.kind, Kind::NotFound | Kind::Invalid) => None,
-            Err(failed) => return Err(failed.into()),
-        };
-        if let Some(arn) = latest.as_ref().and_then(revision::arn) {
-            return Ok(arn);
-        }
-        loop {
-            match self.ecs.register_task_definition(next).await {
-                Err(failed) if failed.kind == Kind::Throttled => tokio::time::sleep(REFILL).await,
-                answer => return Ok(answer?),
+                    revision::next(&template, &matching, image, host, &marks).map_err(unusable)?;
+                Ok(Next {
+                    latest: Some(Latest {
+                        template: latest.template,
+                        seen: latest.seen,
+                    }),
+                    ..Next::of(reconciliation, request, &matching)?
+                })
             }
         }
     }
@@ -412,6 +396,7 @@ fn create_deployment(
     observation: &Observation,
     image: &Image,
     revision: &RevisionArn,
+    next: &Next,
 ) -> CreateDeployment {
     let test_listener = if observation.group.test_listener.is_some() {
         TestListener::Present
@@ -423,6 +408,8 @@ fn create_deployment(
         AskedBy::Rollback => MigrationGate::LeftOut,
         AskedBy::Event | AskedBy::Person | AskedBy::PersonForThisImage => MigrationGate::Asked,
     };
+    let latest = next.latest.as_ref();
+    let brings = latest.map(|latest| observation.observed.brings(&latest.template));
     let production = &observation.production;
     let pipeline = reconciliation.pipeline;
     let hooks = app_spec::hooks(pipeline, &started.extra.hooks, migration, test_listener);
@@ -434,7 +421,7 @@ fn create_deployment(
         deployment_group: settings.deployment_group.clone(),
         app_spec,
         deployment_config: settings.deployment_config.clone(),
-        description: codedeploy::description(image, observation.ordered_at()),
+        description: codedeploy::description(image, observation.ordered_at(), brings),
         rollback: settings.rollback,
     }
 }

@@ -2,6 +2,7 @@
 
 mod act;
 mod handler;
+mod register;
 
 use rules::environment::Starting;
 

@@ -13,6 +13,9 @@ pub struct Pipeline {
     pub tag: String,
     pub application: String,
     pub deployment_group: String,
+    /// Whether it deploys settings that others register: `revision_from = "latest"`.
+    #[serde(default)]
+    pub follows_settings: bool,
     pub migration: Option<MigrationGate>,
     pub test_traffic: TestTrafficGate,
     /// The same through the production listener, after the shift; `None` if nothing is asked then.

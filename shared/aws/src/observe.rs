@@ -6,6 +6,7 @@
 
 mod deployments;
 mod production;
+mod template;
 
 use rules::codedeploy::{self, DeploymentGroup};
 use rules::engine::{Engine, Mismatch};
@@ -13,7 +14,7 @@ use rules::names::DeploymentId;
 use rules::observed::{ImageDetail, LoadBalancerTarget, Placement, TaskCount, TaskDefinition};
 use rules::reconcile::{Reconciliation, Search};
 use rules::revision::Matching;
-use rules::start::{self, Candidate, Decision, Need, Observed, Running};
+use rules::start::{self, Candidate, Decision, Need, Observed, Rank, Running};
 use time::UtcDateTime;
 use tokio::try_join;
 
@@ -21,6 +22,8 @@ use crate::CallFailed;
 use crate::codedeploy::CodeDeploy;
 use crate::ecr::{Ecr, Place};
 use crate::ecs::Ecs;
+
+pub use template::{Latest, usable};
 
 /// Observes pipelines.
 #[derive(Debug, Clone)]
@@ -44,6 +47,8 @@ pub struct Observation {
     pub production: Production,
     /// The group that deploys to the service.
     pub group: DeploymentGroup,
+    /// Whose settings are due, where that was asked (`revision_from = "latest"`).
+    pub latest: Option<Latest>,
 }
 
 impl Observation {
@@ -130,6 +135,8 @@ impl Observer {
             compared: None,
             attempts: None,
             shipped_before: None,
+            template: None,
+            rank: None,
         };
         Ok(Observation {
             observed,
@@ -137,18 +144,19 @@ impl Observer {
             asked_at,
             production,
             group,
+            latest: None,
         })
     }
 
     /// The decision, after observing what it turns out to need.
     ///
     /// # Errors
-    /// A call failed.
+    /// A call failed, or the pipeline does not fit what AWS has.
     pub async fn decide(
         &self,
         reconciliation: &Reconciliation<'_>,
         observation: &mut Observation,
-    ) -> Result<Decision, CallFailed> {
+    ) -> Result<Decision, ObserveFailed> {
         loop {
             match start::decide(reconciliation.pipeline, &observation.observed) {
                 Ok(decision) => return Ok(decision),
@@ -162,7 +170,7 @@ impl Observer {
         reconciliation: &Reconciliation<'_>,
         need: Need,
         observation: &mut Observation,
-    ) -> Result<(), CallFailed> {
+    ) -> Result<(), ObserveFailed> {
         let pipeline = reconciliation.pipeline;
         let candidate = observation.observed.candidate.as_ref();
         match need {
@@ -177,6 +185,16 @@ impl Observer {
             Need::ShippedBefore => {
                 let shipped = self.shipped_before(pipeline, candidate).await?;
                 observation.observed.shipped_before = Some(shipped);
+            }
+            Need::Rank => {
+                let place = Place::of(pipeline);
+                let (all, _) = self.ecr.describe_tagged_images(place).await?;
+                let rank = candidate.map(|candidate| reconciliation.rank(candidate, &all));
+                observation.observed.rank = Some(rank.unwrap_or(Rank::Behind));
+            }
+            Need::Template => {
+                let template = self.template(pipeline, observation).await?;
+                observation.observed.template = Some(template);
             }
         }
         Ok(())

@@ -15,8 +15,8 @@ mod target;
 pub(crate) mod words;
 
 pub use deployment::{Creator, Deployment, DeploymentGroup, DeploymentStatus};
-pub(crate) use description::shipped_image;
 pub use description::{description, shipped};
+pub(crate) use description::{settings_alone, shipped_image};
 pub use fit::{Mismatch, fits};
 pub(crate) use history::STOPPED_BY_A_CALL;
 pub use history::{active, attempt, deployed};

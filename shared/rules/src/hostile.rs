@@ -210,7 +210,7 @@ proptest! {
             digest: digest.clone(),
             tag: None,
         };
-        let _ = crate::codedeploy::description(&image, time::UtcDateTime::UNIX_EPOCH);
+        let _ = crate::codedeploy::description(&image, time::UtcDateTime::UNIX_EPOCH, None);
         let repository = image.repository.clone();
         for description in [text, format!("greenlight {tail}"), format!("greenlight {digest} {tail}")] {
             let deployment = crate::codedeploy::tests::described(&description);

@@ -266,6 +266,20 @@ impl RevisionArn {
         let short = self.short();
         short.rsplit_once(':').map_or(short, |(family, _)| family)
     }
+
+    /// The number of the revision in its family.
+    pub fn number(&self) -> u32 {
+        // Nothing else is taken for one.
+        let number = self.0.rsplit(':').next().map(str::parse);
+        number.and_then(Result::ok).unwrap_or_default()
+    }
+
+    /// The revision of this number in the same family.
+    #[must_use]
+    pub fn sibling(&self, number: u32) -> Self {
+        let family = self.0.rsplit_once(':').map_or("", |(family, _)| family);
+        Self(format!("{family}:{number}"))
+    }
 }
 
 impl SecretArn {

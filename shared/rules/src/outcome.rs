@@ -93,6 +93,8 @@ pub struct Subject {
     pub id: DeploymentId,
     /// The image that it ships; none where a person or another tool made it.
     pub image: Option<Image>,
+    /// The number of the revision whose settings it brings, where it was started for them alone.
+    pub settings: Option<u32>,
     /// The engine's error code and sentence.
     pub error: Option<(String, String)>,
     /// Whether a call stopped it that may be a person's or Greenlight's own for a newer image: it stops no rollback.
@@ -107,7 +109,7 @@ impl Subject {
     /// The deployment as the beginning of a sentence: by its image, or by its own id where that is not known.
     fn deployment(&self) -> String {
         match &self.image {
-            Some(image) => format!("the deployment of {image}"),
+            Some(_) => format!("the deployment of {self}"),
             None => format!("deployment {}", self.id),
         }
     }
@@ -116,9 +118,12 @@ impl Subject {
 /// The image, or the deployment itself where that is not known.
 impl fmt::Display for Subject {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.image {
-            Some(image) => write!(formatter, "{image}"),
-            None => write!(formatter, "deployment {}", self.id),
+        match (&self.image, self.settings) {
+            (Some(image), None) => write!(formatter, "{image}"),
+            (Some(image), Some(number)) => {
+                write!(formatter, "{image} with the settings of revision {number}")
+            }
+            (None, _) => write!(formatter, "deployment {}", self.id),
         }
     }
 }

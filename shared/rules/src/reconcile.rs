@@ -8,7 +8,7 @@ use crate::config::{Config, Pipeline};
 use crate::events::{Origin, Request, StartEvent, Subject, UnreadableEvent, Wanted, Way};
 use crate::names::{Digest, Image, Repository, Tag, shortened};
 use crate::observed::ImageDetail;
-use crate::start::{AskedBy, Candidate, Chosen, Force, Observed, Skip};
+use crate::start::{AskedBy, Candidate, Chosen, Force, Observed, Rank, Skip};
 use crate::tag_rule::TagRule;
 
 /// One pipeline to reconcile.
@@ -346,6 +346,15 @@ impl Reconciliation<'_> {
         match self.cause {
             Cause::Push(_) | Cause::Request => true,
             Cause::Routine => false,
+        }
+    }
+
+    /// Where the rule puts the candidate among all images.
+    pub fn rank(&self, candidate: &Candidate, all: &[ImageDetail]) -> Rank {
+        let first = self.pipeline.tag.choose(all);
+        match first.is_some_and(|(first, _)| first.digest == candidate.image.digest) {
+            true => Rank::First,
+            false => Rank::Behind,
         }
     }
 

@@ -5,6 +5,7 @@
 mod difference;
 mod reference;
 mod sameness;
+mod template;
 mod unusable;
 
 use serde_json::{Value, json};
@@ -19,6 +20,7 @@ use crate::start::{self, Deployed, RunningImage};
 
 pub use difference::difference;
 use reference::{Reference, Registry};
+pub use template::{Shown, has_same_settings, set_previous, settings_of, template_shown};
 use unusable::TAGS_AT_MOST;
 pub use unusable::Unusable;
 
@@ -37,6 +39,8 @@ pub struct Marks {
     pub service: String,
     /// The stack that registered it.
     pub stack: StackName,
+    /// The family's latest revision, where it is asked whose settings are due (`revision_from = "latest"`).
+    pub previous: Option<RevisionArn>,
 }
 
 /// What DescribeTaskDefinition says and RegisterTaskDefinition does not take. Everything else is sent back, known or not:
@@ -317,7 +321,7 @@ pub fn deployed(definition: &TaskDefinition, repository: &Repository, digest: Di
 }
 
 /// When a revision was registered, as ECS says it: seconds with a fraction.
-fn registered_at(definition: &TaskDefinition) -> Option<UtcDateTime> {
+pub fn registered_at(definition: &TaskDefinition) -> Option<UtcDateTime> {
     let seconds = definition.task_definition["registeredAt"].as_f64()?;
     #[expect(
         clippy::cast_possible_truncation,
@@ -356,13 +360,16 @@ fn listed(containers: &[Value], field: &str) -> String {
 fn tags(definition: &TaskDefinition, image: &Image, marks: &Marks) -> Result<Value, Unusable> {
     let mut tags: Vec<Value> = kept(&definition.tags).cloned().collect();
     let template = short(definition);
+    let previous = marks.previous.as_ref();
+    let previous = previous.map(|revision| revision.short().to_owned());
     let ours = [
         ("tag", image.tag.as_ref().map(ToString::to_string)),
         ("digest", Some(image.digest.to_string())),
         ("ordered-at", Some(start::moment(marks.ordered_at))),
         ("service", Some(marks.service.clone())),
-        ("template", Some(template.clone())),
+        (template::TEMPLATE, Some(template.clone())),
         ("stack", Some(marks.stack.to_string())),
+        (template::PREVIOUS, previous),
     ];
     let ours: Vec<Value> = ours
         .into_iter()

@@ -6,6 +6,7 @@ mod attempts;
 mod observed;
 mod order;
 mod running;
+mod settings;
 mod skip;
 
 use crate::config::{Pipeline, TerminationWait, WhenBusy};
@@ -14,12 +15,13 @@ use crate::tag_rule::TagRule;
 
 pub use attempts::{Attempt, End, attempts, attempts_since};
 pub use observed::{
-    Active, AskedBy, Candidate, Chosen, Force, Observed, Phase, Running, RunningImage,
+    Active, AskedBy, Candidate, Chosen, Force, Observed, Phase, Rank, Running, RunningImage,
     ShippedBefore,
 };
 pub use order::{Compared, Deployed, Order};
 pub(crate) use order::{moment, read_moment};
 pub use running::running_image;
+pub use settings::{Brings, Due, Settings, Template, reason};
 pub(crate) use skip::ASK_AGAIN;
 pub use skip::Skip;
 
@@ -48,6 +50,10 @@ pub enum Need {
     Attempts,
     /// [`Observed::shipped_before`]
     ShippedBefore,
+    /// [`Observed::template`]
+    Template,
+    /// [`Observed::rank`]
+    Rank,
 }
 
 /// Decides for one pipeline.
@@ -67,9 +73,12 @@ pub fn decide(pipeline: &Pipeline, observed: &Observed) -> Result<Decision, Need
     if let Some(active) = active {
         // A rollback ends with the image before, whatever its description says.
         if active.ships(&image.digest) && active.phase != Phase::RollingBack {
-            return Ok(Decision::Skip(Skip::AlreadyInProgress(active.id.clone())));
+            return settings::beside(pipeline, observed, candidate, active);
         }
-    } else if observed.runs(candidate) && !is_forced(observed) {
+    } else if observed.runs(candidate)
+        && !is_forced(observed)
+        && !settings::are_due(pipeline, observed)?
+    {
         // Only where nothing is under way: what is may take production away from the candidate.
         let skip = Skip::AlreadyRunning(image.clone(), *tasks);
         return Ok(Decision::Skip(skip));
@@ -83,7 +92,7 @@ pub fn decide(pipeline: &Pipeline, observed: &Observed) -> Result<Decision, Need
         return Ok(Decision::Skip(reason));
     }
     Ok(match active {
-        Some(active) => make_room(pipeline, observed, candidate, active),
+        Some(active) => make_room(pipeline, observed, candidate, active)?,
         None => Decision::Start(image.clone()),
     })
 }
@@ -126,7 +135,7 @@ fn refuse(
         AskedBy::Event => match older(pipeline, observed, candidate)? {
             // An older image may have been tried as well; what matters is that a newer one runs.
             Some(older) => Ok(Some(older)),
-            None => tried(observed, candidate),
+            None => tried(pipeline, observed, candidate),
         },
     }
 }
@@ -167,20 +176,28 @@ fn older(
 }
 
 /// The latest attempt alone counts: what became of the earlier ones, people know and have decided about.
-fn tried(observed: &Observed, candidate: &Candidate) -> Result<Option<Skip>, Need> {
+fn tried(
+    pipeline: &Pipeline,
+    observed: &Observed,
+    candidate: &Candidate,
+) -> Result<Option<Skip>, Need> {
+    let template = settings::template(pipeline, observed)?;
+    let runs = observed.runs(candidate);
     let attempts = observed.attempts.as_ref().ok_or(Need::Attempts)?;
-    let last = attempts.iter().max_by_key(|attempt| attempt.created_at);
+    let last = attempts
+        .iter()
+        .filter(|attempt| settings::speaks_against(template, runs, attempt))
+        .max_by_key(|attempt| attempt.created_at);
     let Some(last) = last else {
         return Ok(None);
     };
+    let is_back = !runs || template.is_some_and(|template| template.settings == Settings::Due);
     Ok(match last.end {
         Some(End::Failed | End::Stopped | End::StoppedByCall) => {
             Some(Skip::FailedBefore(last.deployment.clone()))
         }
         // A person went back by hand since: no reconciliation may undo that.
-        Some(End::Succeeded) if !observed.runs(candidate) => {
-            Some(Skip::RolledBackByHand(last.deployment.clone()))
-        }
+        Some(End::Succeeded) if is_back => Some(Skip::RolledBackByHand(last.deployment.clone())),
         Some(End::Succeeded) | None => None,
     })
 }
@@ -196,25 +213,35 @@ fn make_room(
     observed: &Observed,
     candidate: &Candidate,
     active: &Active,
-) -> Decision {
+) -> Result<Decision, Need> {
+    let may_be_behind = observed.asked_by == AskedBy::Event
+        && matches!(pipeline.tag, TagRule::Semver(_))
+        && candidate.chosen == Chosen::Named;
+    if may_be_behind && observed.rank.is_none() {
+        return Err(Need::Rank);
+    }
     let later_order = match observed.asked_by {
         AskedBy::Event => candidate.ordered_at > active.created_at,
         AskedBy::Person | AskedBy::PersonForThisImage | AskedBy::Rollback => true,
     };
     if !observed.remembers(&pipeline.tag) {
-        return Decision::Skip(Skip::Waiting(active.id.clone()));
+        return Ok(Decision::Skip(Skip::Waiting(active.id.clone())));
     }
-    match (active.phase, pipeline.termination_wait, pipeline.when_busy) {
-        (Phase::TerminationWait, TerminationWait::Cut, _)
-            if !observed.is_being_rolled_back_by_hand() =>
-        {
-            Decision::EndWait(active.id.clone())
-        }
-        (Phase::Shifting, _, WhenBusy::Replace) if later_order => Decision::Stop(active.id.clone()),
-        (Phase::TerminationWait, TerminationWait::Cut | TerminationWait::Keep, _)
-        | (Phase::Shifting, _, WhenBusy::Wait | WhenBusy::Replace)
-        | (Phase::RollingBack, ..) => Decision::Skip(Skip::Waiting(active.id.clone())),
-    }
+    Ok(
+        match (active.phase, pipeline.termination_wait, pipeline.when_busy) {
+            (Phase::TerminationWait, TerminationWait::Cut, _)
+                if !observed.is_being_rolled_back_by_hand() =>
+            {
+                Decision::EndWait(active.id.clone())
+            }
+            (Phase::Shifting, _, WhenBusy::Replace) if later_order => {
+                Decision::Stop(active.id.clone())
+            }
+            (Phase::TerminationWait, TerminationWait::Cut | TerminationWait::Keep, _)
+            | (Phase::Shifting, _, WhenBusy::Wait | WhenBusy::Replace)
+            | (Phase::RollingBack, ..) => Decision::Skip(Skip::Waiting(active.id.clone())),
+        },
+    )
 }
 
 impl Decision {

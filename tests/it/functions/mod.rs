@@ -7,6 +7,7 @@ mod forged_end;
 mod misconfigured;
 mod older;
 mod secrets;
+mod settings;
 mod test_gate;
 mod told_once;
 mod unexplained;

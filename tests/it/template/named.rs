@@ -21,16 +21,11 @@ enum Where {
 }
 use Where::{At, Holding};
 
-const PLACES: [Place; 3] = [
+const PLACES: [Place; 2] = [
     Place {
         file: At("ARCHITECTURE.md"),
         so: "\n| `NAME` |",
         remedy: "add its row to the table of functions",
-    },
-    Place {
-        file: At("docs/reference.md"),
-        so: "\n| `NAME` |",
-        remedy: "measure it with tests/outside/measure.py and add its row",
     },
     Place {
         file: Holding("rehearsal", "const CALLS: [(&str, &[&str])"),

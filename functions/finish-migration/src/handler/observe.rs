@@ -9,12 +9,17 @@ use rules::migration::finish::{
     self, Described, Finish, FoundSchedule, IfUnreadable, Need, Observed, Schedule, Search,
 };
 use rules::migration::{self, Record};
-use rules::names::{ContainerName, DeploymentId};
-use rules::observed::Task;
+use rules::names::{ContainerName, DeploymentId, RevisionArn};
+use rules::observed::{Task, TaskDefinition};
 use rules::revision;
 use rules::task_log::TaskLog;
 
 use super::Handler;
+
+/// The revision that was read last: the questions about one migration are about one revision, of which nothing but its tags
+/// ever changes.
+#[derive(Default)]
+pub(super) struct LastRead(Option<(RevisionArn, TaskDefinition)>);
 
 impl Handler {
     /// The decision, after observing what it turns out to need.
@@ -22,17 +27,23 @@ impl Handler {
         &self,
         event: &FinishEvent,
         observed: &mut Observed,
+        last_read: &mut LastRead,
     ) -> Result<Finish, Failure> {
         let config = self.start.as_ref().ok().map(|started| &started.config);
         loop {
             match finish::decide(config, event, observed) {
                 Ok(finish) => return Ok(finish),
-                Err(need) => self.add(need, observed).await?,
+                Err(need) => self.add(need, observed, last_read).await?,
             }
         }
     }
 
-    async fn add(&self, need: Need, observed: &mut Observed) -> Result<(), Failure> {
+    async fn add(
+        &self,
+        need: Need,
+        observed: &mut Observed,
+        last_read: &mut LastRead,
+    ) -> Result<(), Failure> {
         match need {
             Need::Configuration => {
                 self.start.as_ref().map_err(Failure::from)?;
@@ -49,13 +60,15 @@ impl Handler {
                 observed.task = Some(described(read, if_unreadable)?);
             }
             Need::RunsShipped(revision, container, digest) => {
-                let definition = self.ecs.describe_task_definition(revision.as_str()).await?;
+                let definition = self.definition(&revision, last_read).await?;
                 observed.runs_shipped =
-                    Some(revision::runs_digest(&definition, &container, &digest));
+                    Some(revision::runs_digest(definition, &container, &digest));
             }
-            Need::Essential(task) => observed.essential = Some(self.essential(&task).await),
+            Need::Essential(task) => {
+                observed.essential = Some(self.essential(&task, last_read).await);
+            }
             Need::Log(task, container) => {
-                observed.log = Some(self.last_lines(&task, &container).await);
+                observed.log = Some(self.last_lines(&task, &container, last_read).await);
             }
         }
         Ok(())
@@ -113,28 +126,45 @@ impl Handler {
     }
 
     /// The containers whose end ends the task; all of them where the revision cannot be read.
-    async fn essential(&self, task: &Task) -> Vec<ContainerName> {
-        let revision = task.revision.as_str();
-        let definition = self.ecs.describe_task_definition(revision).await;
+    async fn essential(&self, task: &Task, last_read: &mut LastRead) -> Vec<ContainerName> {
+        let definition = self.definition(&task.revision, last_read).await;
         let of_revision = definition
             .inspect_err(|failed| tracing::warn!(error = %failed, "revision not read"))
-            .map(|definition| revision::essential(&definition));
+            .map(revision::essential);
         task.essential(&of_revision.unwrap_or_default())
     }
 
     /// The log is there to help; a verdict does not depend on it.
-    pub(super) async fn last_lines(&self, task: &Task, container: &ContainerName) -> TaskLog {
-        match self
-            .ecs
-            .describe_task_definition(task.revision.as_str())
-            .await
-        {
-            Ok(definition) => lambda::last_lines(&self.logs, &definition, task, container).await,
+    pub(super) async fn last_lines(
+        &self,
+        task: &Task,
+        container: &ContainerName,
+        last_read: &mut LastRead,
+    ) -> TaskLog {
+        match self.definition(&task.revision, last_read).await {
+            Ok(definition) => lambda::last_lines(&self.logs, definition, task, container).await,
             Err(failed) => {
                 tracing::warn!(error = %failed, "revision not read");
                 TaskLog::none(container, failed.to_string())
             }
         }
+    }
+}
+
+impl Handler {
+    async fn definition<'a>(
+        &self,
+        revision: &RevisionArn,
+        last_read: &'a mut LastRead,
+    ) -> Result<&'a TaskDefinition, CallFailed> {
+        let read = match last_read.0.take() {
+            Some(read) if read.0 == *revision => read,
+            Some(_) | None => {
+                let definition = self.ecs.describe_task_definition(revision.as_str()).await?;
+                (revision.clone(), definition)
+            }
+        };
+        Ok(&last_read.0.insert(read).1)
     }
 }
 

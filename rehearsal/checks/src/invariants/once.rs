@@ -2,7 +2,8 @@
 //!    however often a function is killed.
 //!
 //! Each deployment by Greenlight is justified by an order of its image after the previous deployment of the same image:
-//! a push under a tag that the pipeline follows (even one that changes nothing), or a person's request. An order at the
+//! a push under a tag that the pipeline follows (even one that changes nothing), a person's request, or, where the
+//! pipeline follows settings, a revision that someone else registered into the family. An order at the
 //! very moment of a creation counts as later: a client that waits for the creation acts at that moment, and the
 //! reconciliation that created it had read ECR before. An unused revision is one that no deployment ships. Each order
 //! of an image may leave at most one, plus one for each further reconciliation that was running when one was
@@ -47,8 +48,16 @@ fn twice(facts: &Facts<'_>, pipeline: &Pipeline<'_>) -> Vec<String> {
                 && is_new(reconciliation.began)
                 && reconciliation.began <= deployment.created_at
         });
+        let mut revisions = facts.record.revisions.iter();
+        let new_settings = pipeline.given.follows_settings
+            && revisions.any(|revision| {
+                !revision.by_greenlight
+                    && revision.family == family(&deployment.revision)
+                    && is_new(revision.registered_at)
+                    && revision.registered_at <= deployment.created_at
+            });
         let is_unseen = before.is_some_and(|before| was_unseen(facts, before, deployment));
-        if !pushed && !asked && !is_unseen {
+        if !pushed && !asked && !new_settings && !is_unseen {
             let since = before.map_or_else(String::new, |before| {
                 format!(
                     " since `{}` at {}",
@@ -66,6 +75,12 @@ fn twice(facts: &Facts<'_>, pipeline: &Pipeline<'_>) -> Vec<String> {
         }
     }
     found
+}
+
+/// The family of a revision, by its ARN.
+fn family(revision: &str) -> &str {
+    let short = revision.rsplit('/').next().unwrap_or_default();
+    short.split(':').next().unwrap_or_default()
 }
 
 /// Whether no function could know of `before` when `deployment` was requested: CreateDeployment was under way already,

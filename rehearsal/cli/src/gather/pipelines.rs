@@ -52,6 +52,7 @@ fn pipeline(world: &World, given: &custom_pipelines::Pipeline, aliases: &Aliases
         tag: given.tag.clone(),
         application: given.application.clone(),
         deployment_group: given.deployment_group.clone(),
+        follows_settings: given.follows_settings,
         migration: given.migration.as_ref().map(|command| MigrationGate {
             container: given.migration_container.clone().unwrap_or_default(),
             command: aliases.words(command),

@@ -306,6 +306,7 @@ mod tests {
             tag: "latest".to_owned(),
             application: "shop".to_owned(),
             deployment_group: group.to_owned(),
+            follows_settings: false,
             migration: None,
             test_traffic: gate("test"),
             production_traffic: production.map(gate),

@@ -90,6 +90,11 @@ impl<'a> Script<'a> {
             Step::Redeploy { service, version } => {
                 self.possible(person::redeploy(world, service, version).await)?;
             }
+            Step::Register {
+                service,
+                name,
+                value,
+            } => person::register(world, service, name, value).await?,
             Step::Desire { service, count } => person::desire(world, service, *count).await?,
             Step::KeepPath { service, path } => person::keep_path(world, service, path)?,
             Step::Forge { service, forgery } => forge::forge(world, service, *forgery).await?,

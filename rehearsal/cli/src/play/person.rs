@@ -67,6 +67,49 @@ pub(super) async fn redeploy(world: &World, service: &str, version: &str) -> any
     call(world, "CodeDeploy_20141006.CreateDeployment", &request).await
 }
 
+/// What infrastructure code does on a change: its own last revision of the service's family, with this environment variable
+/// of the container behind the load balancer. It knows neither Greenlight's revisions nor their images.
+pub(super) async fn register(
+    world: &World,
+    service: &str,
+    name: &str,
+    value: &str,
+) -> anyhow::Result<()> {
+    let group = group(world, service)?;
+    let found = world.ecs.read(|state| {
+        let found = state.service(&group.cluster, service)?;
+        let family = &state.revision(&found.task_definition)?.family;
+        let is_own = |tag: &Value| {
+            let key = tag["key"].as_str().unwrap_or_default();
+            key.starts_with("greenlight:")
+        };
+        let mut revisions = state.families.get(family)?.iter().rev();
+        let last = revisions.find(|revision| !revision.tags.iter().any(is_own))?;
+        let container = found.load_balancer.container.clone();
+        Some((container, last.registered.clone(), last.tags.clone()))
+    });
+    let (container, registered, tags) =
+        found.with_context(|| format!("`{service}` has no revision of its own"))?;
+    let mut request = Value::Object((*registered).clone());
+    if !tags.is_empty() {
+        request["tags"] = json!(tags);
+    }
+    let containers = request["containerDefinitions"].as_array_mut();
+    let mut containers = containers.into_iter().flatten();
+    let container = containers
+        .find(|known| known["name"] == container.as_str())
+        .context("its container is gone")?;
+    let mut environment = container["environment"]
+        .as_array()
+        .cloned()
+        .unwrap_or_default();
+    environment.retain(|known| known["name"] != name);
+    environment.push(json!({ "name": name, "value": value }));
+    container["environment"] = environment.into();
+    let operation = "AmazonEC2ContainerServiceV20141113.RegisterTaskDefinition";
+    call(world, operation, &request).await
+}
+
 pub(super) async fn desire(world: &World, service: &str, count: u32) -> anyhow::Result<()> {
     let cluster = group(world, service)?.cluster;
     let request = json!({ "cluster": cluster, "service": service, "desiredCount": count });

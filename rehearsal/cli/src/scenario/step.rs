@@ -49,6 +49,12 @@ pub(crate) enum Step {
     },
     /// A person deploys the revision of an earlier version in the console, without hooks.
     Redeploy { service: String, version: String },
+    /// Infrastructure code registers a revision of a service's family: its own last one, with this environment variable.
+    Register {
+        service: String,
+        name: String,
+        value: String,
+    },
     /// A person changes the desired count.
     Desire { service: String, count: u32 },
     /// A person adds a rule to the test listener: requests for this path keep going to the current target.
@@ -84,6 +90,7 @@ impl Step {
             Step::Stop { service, .. }
             | Step::EndWait { service, .. }
             | Step::Redeploy { service, .. }
+            | Step::Register { service, .. }
             | Step::Desire { service, .. }
             | Step::KeepPath { service, .. }
             | Step::Forge { service, .. } => Some(service),

@@ -29,6 +29,9 @@ pub fn active(deployment: &Deployment, target: Option<&DeploymentTarget>) -> Act
         ships: deployed(deployment).into_iter().collect(),
         created_at: deployment.created_at,
         phase,
+        template: order(deployment)
+            .and_then(|order| order.brings)
+            .map(|brings| brings.template),
     }
 }
 

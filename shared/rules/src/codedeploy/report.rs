@@ -3,9 +3,11 @@
 //! An event proves nothing, so every outcome is decided from the state that AWS has now.
 
 mod clean_up;
+mod concern;
 mod test_listener;
 
 pub use clean_up::{CleanUp, clean_up};
+pub use concern::{Concern, concern};
 
 use super::app_spec::MigrationGate;
 use super::lifecycle::AFTER_INSTALL;

@@ -1,7 +1,10 @@
 //! CodeDeploy's words in outcomes.
 
 use super::lifecycle::{AFTER_ALLOW_TEST_TRAFFIC, AFTER_ALLOW_TRAFFIC, AFTER_INSTALL};
-use super::{Creator, Deployment, DeploymentTarget, LifecycleEventStatus, STOPPED_BY_A_CALL, shipped_image};
+use super::{
+    Creator, Deployment, DeploymentTarget, LifecycleEventStatus, STOPPED_BY_A_CALL, settings_alone,
+    shipped_image,
+};
 use crate::config::{HookEvent, Pipeline};
 use crate::engine::Engine;
 use crate::outcome::{Step, Subject};
@@ -45,6 +48,7 @@ impl Deployment {
             engine: Engine::CodeDeploy,
             id: self.id.clone(),
             image: shipped_image(&pipeline.repository, self),
+            settings: settings_alone(self),
             error: self.error.clone(),
             stopped_by_call: self.creator == Creator::Caller
                 && self.error.as_ref().is_some_and(by_a_call),

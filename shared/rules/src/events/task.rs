@@ -70,7 +70,12 @@ impl FinishEvent {
 
 fn from_event_bridge(event: &Envelope) -> Result<FinishEvent, UnreadableEvent> {
     match (event.source.as_str(), event.detail_type.as_str()) {
-        ("aws.ecs", "ECS Task State Change") => Ok(detail::<Detail>(event)?.changed()),
+        ("aws.ecs", "ECS Task State Change") => match detail::<Detail>(event) {
+            Ok(detail) => Ok(detail.changed()),
+            // Whatever else cannot be read of a task that says who started it.
+            Err(_) if is_of_others(event) => Ok(FinishEvent::Ignored(NOT_OURS.to_owned())),
+            Err(error) => Err(error),
+        },
         (source, detail_type) => Err(UnreadableEvent::new(
             "detail-type",
             &format!(
@@ -78,6 +83,15 @@ fn from_event_bridge(event: &Envelope) -> Result<FinishEvent, UnreadableEvent> {
             ),
         )),
     }
+}
+
+const NOT_OURS: &str = "Greenlight did not start this task";
+
+/// Whether a task says that somebody else started it.
+fn is_of_others(event: &Envelope) -> bool {
+    let detail = event.detail.as_ref();
+    let started_by = detail.and_then(|detail| detail.get("startedBy")?.as_str());
+    started_by.is_some_and(|by| !by.starts_with(migration::STARTED_BY))
 }
 
 /// The status of a task that is up.
@@ -104,7 +118,7 @@ impl Detail {
             .as_str()
             .and_then(|by| by.strip_prefix(migration::STARTED_BY))
         else {
-            return FinishEvent::Ignored("Greenlight did not start this task".to_owned());
+            return FinishEvent::Ignored(NOT_OURS.to_owned());
         };
         let Ok(deployment) = rest.parse() else {
             return FinishEvent::Ignored("`startedBy` of this task names no deployment".to_owned());

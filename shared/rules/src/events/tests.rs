@@ -328,6 +328,12 @@ fn other_tasks_and_earlier_states_are_ignored() {
     assert!(ignored(task(json!({"startedBy": "ecs-svc/123"}))));
     assert!(ignored(task(json!({"startedBy": null}))));
     assert!(ignored(task(json!({"startedBy": "greenlight/"}))));
+    // Whatever else is in the event of a task that somebody else started.
+    assert!(ignored(task(json!({"startedBy": "batch", "taskArn": 7}))));
+    let ours = FinishEvent::parse(&task(json!({"taskArn": 7})));
+    assert_eq!(ours.unwrap_err().path, "detail.taskArn");
+    let unsaid = FinishEvent::parse(&task(json!({"startedBy": null, "taskArn": 7})));
+    assert_eq!(unsaid.unwrap_err().path, "detail.taskArn");
     for status in ["DEPROVISIONING", "STOPPING", "DEACTIVATING", "OF_TOMORROW"] {
         assert!(ignored(task(json!({"lastStatus": status}))), "{status}");
         let none = json!({"lastStatus": status, "containers": [{"name": "web"}, {"name": "proxy"}]});

@@ -137,7 +137,7 @@ pub(super) fn running(desired: i32, running: i32) -> TaskCount {
 }
 
 #[test]
-fn a_tag_on_an_older_image_that_has_to_wait_is_told_with_the_request() {
+fn what_has_to_wait_and_is_not_found_again_is_told_with_the_request() {
     let (pipeline, deployment) = (pipeline(), subject());
     let image = deployment.image.clone().unwrap();
     let waiting = |again| {
@@ -147,12 +147,32 @@ fn a_tag_on_an_older_image_that_has_to_wait_is_told_with_the_request() {
     let (next, commands) = waiting(Some(request()));
     assert_eq!(
         next,
-        "ask for it when that deployment has ended, because a tag on an older image is not remembered"
+        "ask for it when that deployment has ended, because no later reconciliation finds it: its tag was put on an older image, \
+         or a higher version is there"
     );
     assert_eq!(commands, 1);
     let (next, commands) = waiting(None);
     assert!(next.starts_with("nothing to do"));
     assert_eq!(commands, 0);
+}
+
+#[test]
+fn settings_that_go_out_alone_are_told_with_their_revision() {
+    let (pipeline, mut deployment) = (pipeline(), subject());
+    deployment.settings = Some(5);
+    let failed = Outcome::ended_badly(Event::Failed, &pipeline, &deployment, ending());
+    let told = [
+        Outcome::started(&pipeline, &deployment).summary,
+        Outcome::shipped(&pipeline, &deployment, running(2, 2), ending()).summary,
+        failed.summary,
+        failed.next.unwrap(),
+    ];
+    assert_snapshot!(told.join("\n"), @"
+    the settings of revision 5 are being deployed to prod/web, with shop/web:1.4.2 (sha256:4c4c4c4c4c4c), which runs already
+    prod/web runs shop/web:1.4.2 (sha256:4c4c4c4c4c4c) with the settings of revision 5 (2 of 2 tasks)
+    the deployment of shop/web:1.4.2 (sha256:4c4c4c4c4c4c) with the settings of revision 5 to prod/web failed; deployment d-ROLLBACK1 rolls it back
+    wait for the rollback's message; correct the settings and register another revision, or request this image again
+    ");
 }
 
 #[test]

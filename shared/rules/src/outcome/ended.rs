@@ -176,9 +176,12 @@ impl Outcome {
             return "nothing to correct where a newer image follows";
         }
         self.request_again(pipeline, way);
-        match failed.image {
-            Some(_) => "correct the cause and push a new image, or request this one again",
-            None => "correct the cause and deploy again",
+        match (&failed.image, failed.settings) {
+            (Some(_), None) => "correct the cause and push a new image, or request this one again",
+            (Some(_), Some(_)) => {
+                "correct the settings and register another revision, or request this image again"
+            }
+            (None, _) => "correct the cause and deploy again",
         }
     }
 

@@ -29,7 +29,8 @@ impl Outcome {
                 "nothing to do: when that deployment has ended, the image that is due then is deployed"
             }
             (AskedBy::Event, Some(_)) => {
-                "ask for it when that deployment has ended, because a tag on an older image is not remembered"
+                "ask for it when that deployment has ended, because no later reconciliation finds it: its tag was put on an older \
+                 image, or a higher version is there"
             }
             (AskedBy::Person | AskedBy::PersonForThisImage | AskedBy::Rollback, _) => {
                 start::ASK_AGAIN

@@ -8,9 +8,12 @@ impl Outcome {
     /// A deployment began.
     pub fn started(pipeline: &Pipeline, deployment: &Subject) -> Self {
         let place = pipeline.place();
-        let summary = match &deployment.image {
-            Some(image) => format!("{image} is being deployed to {place}"),
-            None => format!("{deployment} to {place} has begun"),
+        let summary = match (&deployment.image, deployment.settings) {
+            (Some(image), None) => format!("{image} is being deployed to {place}"),
+            (Some(image), Some(number)) => format!(
+                "the settings of revision {number} are being deployed to {place}, with {image}, which runs already"
+            ),
+            (None, _) => format!("{deployment} to {place} has begun"),
         };
         Self::about(Event::Started, pipeline, deployment, summary)
     }

@@ -269,6 +269,7 @@ fn marks() -> Marks {
         ordered_at: time::macros::utc_datetime!(2026-10-14 09:21:47),
         service: "prod/web".to_owned(),
         stack: "greenlight".parse().unwrap(),
+        previous: None,
     }
 }
 

@@ -3,14 +3,14 @@
 use time::UtcDateTime;
 
 use super::order::is_order_of_its_push;
-use super::{Attempt, Compared, Deployed};
+use super::{Attempt, Compared, Deployed, Template};
 use crate::names::{DeploymentId, Digest, Image, RevisionArn};
 use crate::observed::{ImageDetail, TaskCount};
 use crate::tag_rule::TagRule;
 
 /// What is observed for one pipeline.
 ///
-/// The last three are not observed before the decision [`needs`](super::Need) them: each costs calls, and few decisions
+/// The last five are not observed before the decision [`needs`](super::Need) them: each costs calls, and few decisions
 /// depend on them. None means not observed, never nothing found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Observed {
@@ -31,6 +31,10 @@ pub struct Observed {
     pub attempts: Option<Vec<Attempt>>,
     /// Whether a successful deployment has shipped the candidate.
     pub shipped_before: Option<ShippedBefore>,
+    /// The revision whose settings the pipeline follows; asked about under `revision_from = "latest"` only.
+    pub template: Option<Template>,
+    /// Whether the rule puts the candidate first among all images; asked about only where it has to wait to be found again.
+    pub rank: Option<Rank>,
 }
 
 impl Observed {
@@ -62,11 +66,16 @@ impl Observed {
 impl Observed {
     /// Whether a later reconciliation finds the candidate of an event again. Where the rule goes by time, that one knows pushes alone:
     /// an image that got its tag later is found only while what it is compared with was not pushed after it. Requests are
-    /// not asked about here: what stands in their way ends for them.
+    /// not asked about here: what stands in their way ends for them. Under versions it finds the highest one alone.
     pub fn remembers(&self, rule: &TagRule) -> bool {
-        let (AskedBy::Event, TagRule::Glob(_) | TagRule::Regex(_)) = (self.asked_by, rule) else {
-            return true;
-        };
+        match (self.asked_by, rule) {
+            (AskedBy::Event, TagRule::Glob(_) | TagRule::Regex(_)) => {}
+            (AskedBy::Event, TagRule::Semver(_)) => return self.rank != Some(Rank::Behind),
+            (AskedBy::Event, TagRule::Exact(_))
+            | (AskedBy::Person | AskedBy::PersonForThisImage | AskedBy::Rollback, _) => {
+                return true;
+            }
+        }
         self.candidate.as_ref().is_none_or(|candidate| {
             let is_first = || {
                 let is_after = |other: &Compared| !rule.is_before(&candidate.detail, &other.detail);
@@ -77,6 +86,15 @@ impl Observed {
             candidate.is_ordered_by_its_push() || is_first()
         })
     }
+}
+
+/// Where a rule puts the candidate among all images of the repository.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rank {
+    /// Before all others.
+    First,
+    /// Behind another one: that one is what a later reconciliation finds.
+    Behind,
 }
 
 /// The trigger of a decision.
@@ -167,6 +185,8 @@ pub struct Active {
     pub created_at: UtcDateTime,
     /// How far it is.
     pub phase: Phase,
+    /// The number of the revision whose settings it brings, where it says so.
+    pub template: Option<u32>,
 }
 
 impl Active {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use time::UtcDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use super::Brings;
 use crate::names::{Digest, Image, Repository, Tag};
 use crate::observed::ImageDetail;
 
@@ -43,6 +44,8 @@ pub struct Order {
     pub tag: Option<Tag>,
     /// The repository, where the mark names it, as older versions did.
     pub repository: Option<Repository>,
+    /// Whose settings it brings; none under `revision_from = "production"`, and in marks of versions that did not write it.
+    pub brings: Option<Brings>,
 }
 
 impl Order {

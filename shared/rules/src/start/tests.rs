@@ -11,6 +11,7 @@ use crate::names::Digest;
 use crate::observed::ImageDetail;
 
 mod older;
+mod settings;
 
 const DIMENSIONS: [(&str, &[&str]); 10] = [
     ("candidate", &["none", "some"]),
@@ -75,6 +76,7 @@ pub(crate) fn attempt(id: &str, end: Option<End>, digest: Digest) -> Attempt {
             ordered_at: Some(UtcDateTime::UNIX_EPOCH),
             tag: None,
             repository: None,
+            brings: None,
         }),
         created_at: UtcDateTime::UNIX_EPOCH,
         end,
@@ -155,6 +157,8 @@ pub(crate) fn situation(choice: &[usize]) -> (&'static Pipeline, Observed) {
             ),
             attempts: Some(attempts.into_iter().collect()),
             shipped_before: Some(shipped_before),
+            template: None,
+            rank: None,
         },
     )
 }
@@ -183,6 +187,7 @@ fn active(choice: &[usize]) -> Option<(Active, ImageDetail)> {
             ships: vec![deployed],
             created_at,
             phase,
+            template: None,
         };
         Some((active, detail(ships, pushed_at)))
     };
@@ -311,6 +316,8 @@ fn what_is_not_needed_decides_nothing() {
                 Need::Compared => observed.compared = whole.compared.clone(),
                 Need::Attempts => observed.attempts = whole.attempts.clone(),
                 Need::ShippedBefore => observed.shipped_before = whole.shipped_before.clone(),
+                // None of these pipelines follows a family's latest revision, or versions.
+                Need::Template | Need::Rank => unreachable!(),
             }
         };
         assert_eq!(Ok(decision), decide(pipeline, &whole), "{choice:?}");

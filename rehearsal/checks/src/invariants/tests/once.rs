@@ -63,3 +63,48 @@ fn a_deployment_that_nothing_could_know_of_excuses_the_next() {
         "it knew of its own deployment"
     );
 }
+
+#[test]
+fn settings_that_others_registered_are_an_order_where_they_are_followed() {
+    let is_deployed_twice = |change: fn(&mut Record)| {
+        let mut record = shipped("latest");
+        record.pipelines[0].follows_settings = true;
+        record.revisions.push(Revision {
+            by_greenlight: false,
+            ..revision("web:3", "first", 20)
+        });
+        record.revisions.push(revision("web:4", "a", 30));
+        record.deployments.push(Deployment {
+            revision: "web:4".to_owned(),
+            ..deployment("d-settings", "a", 30)
+        });
+        change(&mut record);
+        let violations = crate::judge(&record);
+        let mut found = violations.iter();
+        found.any(|violation| violation.invariant == Invariant::NothingTwice)
+    };
+    assert!(!is_deployed_twice(|_| ()));
+    assert!(is_deployed_twice(
+        |record| record.pipelines[0].follows_settings = false
+    ));
+    assert!(is_deployed_twice(
+        |record| record.revisions[1].by_greenlight = true
+    ));
+    assert!(is_deployed_twice(
+        |record| record.revisions[1].family = "api".to_owned()
+    ));
+    assert!(
+        is_deployed_twice(|record| record.revisions[1].registered_at = at(31)),
+        "they were registered later"
+    );
+    assert!(
+        is_deployed_twice(|record| {
+            let again = Deployment {
+                created_at: at(40),
+                ..record.deployments[1].clone()
+            };
+            record.deployments.push(again);
+        }),
+        "they were deployed already"
+    );
+}

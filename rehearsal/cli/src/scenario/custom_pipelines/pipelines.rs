@@ -21,6 +21,8 @@ pub(crate) struct Pipeline {
     pub(crate) application: String,
     pub(crate) deployment_group: String,
     pub(crate) deployment_config: Option<String>,
+    /// Whether it deploys settings that others register: `revision_from = "latest"`.
+    pub(crate) follows_settings: bool,
     /// The containers that get the image; the first one serves.
     pub(crate) containers: Vec<String>,
     pub(crate) migration: Option<Vec<String>>,
@@ -156,6 +158,7 @@ fn pipeline(given: &Value) -> Option<Pipeline> {
         deployment_group: text("deployment_group")
             .unwrap_or_else(|| format!("DgpECS-{cluster}-{service}")),
         deployment_config: text("deployment_config"),
+        follows_settings: text("revision_from").as_deref() == Some("latest"),
         containers: containers(given, migration, &service),
         migration: migration.map(|migration| texts(migration.get("command"))),
         migration_minutes: number(migration, "timeout_minutes").unwrap_or(30),

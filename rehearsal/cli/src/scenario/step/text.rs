@@ -36,7 +36,7 @@ const fn form(text: &'static str, read: fn(&str) -> Option<Step>) -> Form {
 }
 
 /// All forms of lines, except the moments of `until` and `when`.
-const FORMS: [Form; 26] = [
+const FORMS: [Form; 27] = [
     form("push index VERSION [to REPOSITORY] [as TAG, …]", |line| {
         let image = image(line.strip_prefix("push index ")?)?;
         let tags: Vec<&str> = image.tags.iter().map(String::as_str).collect();
@@ -106,6 +106,15 @@ const FORMS: [Form; 26] = [
         Some(Step::Redeploy {
             service: word(service)?,
             version: word(version)?,
+        })
+    }),
+    form("register NAME=VALUE for SERVICE", |line| {
+        let (variable, service) = line.strip_prefix("register ")?.split_once(" for ")?;
+        let (name, value) = variable.split_once('=')?;
+        Some(Step::Register {
+            service: word(service)?,
+            name: word(name)?,
+            value: word(value)?,
         })
     }),
     form("desire N tasks of SERVICE", |line| {

@@ -34,6 +34,11 @@ impl Display for Step {
             Step::Stop { service, then } => write!(f, "stop {service}, {then}"),
             Step::EndWait { service, wait } => write!(f, "end the {} of {service}", name(*wait)),
             Step::Redeploy { service, version } => write!(f, "redeploy {version} to {service}"),
+            Step::Register {
+                service,
+                name,
+                value,
+            } => write!(f, "register {name}={value} for {service}"),
             Step::Desire { service, count } => write!(f, "desire {count} tasks of {service}"),
             Step::KeepPath { service, path } => {
                 write!(f, "pin {path} on the test listener of {service}")

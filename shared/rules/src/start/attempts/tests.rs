@@ -22,6 +22,7 @@ fn check_attempts(tag: &str, ordered_at: i64, deployments: &[&str], expected: &s
             ordered_at: Some(at(number)),
             tag: word().parse().ok(),
             repository: None,
+            brings: None,
         };
         let end = match word() {
             "failed" => Some(End::Failed),
@@ -124,6 +125,7 @@ fn check_superseded(when_busy: &str, end: End, ordered: Option<i64>, expected: b
             ordered_at: ordered.map(at),
             tag: None,
             repository: None,
+            brings: None,
         }),
         created_at: at(created),
         ended_at: Some(at(created + 10)),

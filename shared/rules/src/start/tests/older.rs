@@ -125,6 +125,48 @@ fn an_order_that_is_not_remembered_stops_nothing() {
     check(waits, (5, 400), "waiting");
 }
 
+/// `1.1.0` is pushed while something else is deployed, and `2.0.0` is there: the end of it finds `2.0.0`.
+#[test]
+fn a_version_that_is_not_the_highest_is_not_remembered_and_stops_nothing() {
+    let text = "[[pipeline]]\nname='web'\nrepository='shop/web'\ntag='semver:*'\ncluster='prod'\nservice='web'\n\
+                when_busy='replace'";
+    let pipeline = Config::parse(text).unwrap().pipelines.remove(0);
+    let check = |asked_by, chosen, rank, active, expected: &str, remembered| {
+        let mut choice = [0; DIMENSIONS.len()];
+        (choice[0], choice[1], choice[2]) = (1, 1, active);
+        let (_, mut observed) = situation(&choice);
+        observed.asked_by = asked_by;
+        observed.rank = rank;
+        observed.candidate.as_mut().unwrap().chosen = chosen;
+        let decided = match decide(&pipeline, &observed) {
+            Ok(decision) => decision.code().to_owned(),
+            Err(need) => format!("needs {need:?}"),
+        };
+        let named = format!("{asked_by:?} {chosen:?} {rank:?} {active}");
+        assert_eq!(decided, expected, "{named}");
+        assert_eq!(observed.remembers(&pipeline.tag), remembered, "{named}");
+    };
+    let (free, shifting, waits) = (0, 2, 4);
+    let (event, named) = (AskedBy::Event, Chosen::Named);
+    check(event, named, None, shifting, "needs Rank", true);
+    check(event, named, Some(Rank::First), shifting, "stop", true);
+    check(event, named, Some(Rank::First), waits, "end-wait", true);
+    check(event, named, Some(Rank::Behind), shifting, "waiting", false);
+    check(event, named, Some(Rank::Behind), waits, "waiting", false);
+    // Where nothing is in its way it need not be found again; what was chosen among all is found again.
+    check(event, named, None, free, "start", true);
+    check(event, Chosen::First, None, shifting, "stop", true);
+    // A request is never remembered, which its own sentence says.
+    check(
+        AskedBy::PersonForThisImage,
+        named,
+        None,
+        shifting,
+        "stop",
+        true,
+    );
+}
+
 #[test]
 fn an_image_that_left_ecr_counts_by_its_order_where_that_is_known() {
     let moment = |second| UtcDateTime::from_unix_timestamp(second).unwrap();

@@ -1,0 +1,196 @@
+//! Settings that are due by themselves, under `revision_from = "latest"`: the family's latest revision that Greenlight did not
+//! register differs from what production runs.
+//!
+//! They are tried once, as an image is: a deployment's description names the revision whose settings it brought.
+
+use time::UtcDateTime;
+
+use super::{
+    Active, AskedBy, Attempt, Candidate, Decision, End, Force, Need, Observed, Phase, Skip,
+};
+use crate::config::{Pipeline, RevisionFrom, TerminationWait, WhenBusy};
+use crate::names::RevisionArn;
+
+/// The family's latest ACTIVE revision that Greenlight did not register.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    /// The revision.
+    pub revision: RevisionArn,
+    /// When it was registered; none where production has its settings, and it was not described.
+    pub registered_at: Option<UtcDateTime>,
+    /// Whether production runs with its settings, images of the pipeline aside.
+    pub settings: Settings,
+}
+
+/// Whether production runs with the template's settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settings {
+    /// It does.
+    Running,
+    /// It does not: they are due.
+    Due,
+}
+
+/// What a deployment brings under `revision_from = "latest"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Brings {
+    /// The number of the revision whose settings it brings, in the family of the revision that it deploys.
+    pub template: u32,
+    /// What it was started for.
+    pub due: Due,
+}
+
+/// What a deployment was started for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// The image, or a request of it.
+    Image,
+    /// The settings alone: the image ran already.
+    Settings,
+}
+
+/// The template, where the pipeline follows its settings.
+pub(super) fn template<'a>(
+    pipeline: &Pipeline,
+    observed: &'a Observed,
+) -> Result<Option<&'a Template>, Need> {
+    match pipeline.revision_from {
+        RevisionFrom::Production => Ok(None),
+        RevisionFrom::Latest => observed.template.as_ref().ok_or(Need::Template).map(Some),
+    }
+}
+
+/// Whether the template's settings are due with the image that runs. A rollback asks for an image alone.
+pub(super) fn are_due(pipeline: &Pipeline, observed: &Observed) -> Result<bool, Need> {
+    if observed.asked_by == AskedBy::Rollback {
+        return Ok(false);
+    }
+    let template = template(pipeline, observed)?;
+    Ok(template.is_some_and(|template| template.settings == Settings::Due))
+}
+
+/// Whether an attempt at the image speaks against another one with the template's settings.
+///
+/// Where the image runs, only what brought these settings says anything of them. Where another one runs, an image that failed
+/// with earlier settings may succeed with these; but that it shipped and was taken back is a decision about the image, which
+/// new settings do not undo.
+pub(super) fn speaks_against(
+    template: Option<&Template>,
+    image_runs: bool,
+    attempt: &Attempt,
+) -> bool {
+    let Some(template) = template else {
+        return true;
+    };
+    let order = attempt.order.as_ref();
+    let brought = order
+        .and_then(|order| order.brings)
+        .map(|brings| brings.template);
+    let number = template.revision.number();
+    match (image_runs, attempt.end) {
+        (true, _) => brought == Some(number),
+        (false, Some(End::Succeeded)) => true,
+        (false, Some(End::Failed | End::Stopped | End::StoppedByCall) | None) => {
+            brought.is_none_or(|brought| brought == number)
+        }
+    }
+}
+
+/// What becomes of a candidate that the active deployment ships: it need not be deployed, unless with newer settings that are
+/// due and wait for nothing.
+pub(super) fn beside(
+    pipeline: &Pipeline,
+    observed: &Observed,
+    candidate: &Candidate,
+    active: &Active,
+) -> Result<Decision, Need> {
+    let ships_it = Decision::Skip(Skip::AlreadyInProgress(active.id.clone()));
+    if !are_due(pipeline, observed)? {
+        return Ok(ships_it);
+    }
+    let Some(template) = template(pipeline, observed)? else {
+        return Ok(ships_it);
+    };
+    let brings_older = active
+        .template
+        .is_some_and(|brings| brings < template.revision.number());
+    if !brings_older || super::refuse(pipeline, observed, candidate)?.is_some() {
+        return Ok(ships_it);
+    }
+    let is_later = match observed.asked_by {
+        AskedBy::Event => template
+            .registered_at
+            .is_some_and(|at| at > active.created_at),
+        AskedBy::Person | AskedBy::PersonForThisImage | AskedBy::Rollback => true,
+    };
+    Ok(
+        match (active.phase, pipeline.termination_wait, pipeline.when_busy) {
+            (Phase::TerminationWait, TerminationWait::Cut, _) => {
+                Decision::EndWait(active.id.clone())
+            }
+            (Phase::Shifting, _, WhenBusy::Replace) if is_later => {
+                Decision::Stop(active.id.clone())
+            }
+            (Phase::TerminationWait, TerminationWait::Keep, _)
+            | (Phase::Shifting, _, WhenBusy::Wait | WhenBusy::Replace)
+            | (Phase::RollingBack, ..) => ships_it,
+        },
+    )
+}
+
+impl Observed {
+    /// The template whose settings are due, where that is known.
+    fn due_template(&self) -> Option<&Template> {
+        let template = self.template.as_ref();
+        template.filter(|template| template.settings == Settings::Due)
+    }
+
+    fn image_runs(&self) -> bool {
+        let candidate = self.candidate.as_ref();
+        candidate.is_some_and(|candidate| self.runs(candidate))
+    }
+
+    /// What a deployment with the settings of this revision is started for.
+    pub fn brings(&self, template: &RevisionArn) -> Brings {
+        let only_settings =
+            self.image_runs() && self.due_template().is_some() && self.force == Force::No;
+        Brings {
+            template: template.number(),
+            due: if only_settings {
+                Due::Settings
+            } else {
+                Due::Image
+            },
+        }
+    }
+}
+
+/// Why something was decided, for the sender of the order: settings that are due are named beside the image.
+pub fn reason(decision: &Decision, observed: &Observed) -> String {
+    let due = observed.due_template();
+    let due =
+        due.map(|template| format!("the settings of revision `{}`", template.revision.short()));
+    match (decision, observed.image_runs(), due) {
+        (Decision::Start(image), true, Some(settings)) => {
+            format!("{settings} are due, with {image}, which runs already")
+        }
+        (Decision::Start(image), false, Some(settings)) => {
+            format!("{image} is due, with {settings}")
+        }
+        (Decision::Start(image), true, None) => {
+            format!("{image} runs already, and the request forces another deployment of it")
+        }
+        (Decision::Skip(Skip::FailedBefore(id)), true, Some(settings)) => format!(
+            "deployment `{id}` of {settings} did not succeed (hint: request the image, or register a corrected revision)"
+        ),
+        (Decision::Skip(Skip::RolledBackByHand(id)), true, Some(settings)) => format!(
+            "deployment `{id}` shipped {settings}, and a person has rolled it back since (hint: request the image, or register \
+             another revision)"
+        ),
+        (
+            Decision::Start(_) | Decision::EndWait(_) | Decision::Stop(_) | Decision::Skip(_),
+            _,
+            _,
+        ) => decision.reason(observed.asked_by),
+    }
+}
