@@ -51,10 +51,12 @@ impl Handler {
         if let Some(reason) = events::other_account(&event, &started.settings.topic) {
             return Ok(nothing_to_report(&change, &reason));
         }
-        let pipeline = match pipeline_of(&started.config, &change) {
-            Ok(pipeline) => pipeline,
+        let pipelines = match pipelines_of(&started.config, &change) {
+            Ok(pipelines) => pipelines,
             Err(reason) => return Ok(nothing_to_report(&change, &reason)),
         };
+        // Gates and service are the same in all of them.
+        let pipeline = pipelines[0];
         let deployment = self.codedeploy.get_deployment(&change.deployment).await?;
         if let Some(reason) = report::mistaken(&change, &deployment) {
             return Ok(nothing_to_report(&change, &reason));
@@ -72,13 +74,23 @@ impl Handler {
             // which taking down has waited.
             observed.lifecycle = None;
         }
-        let report = self
-            .decide(pipeline, &mut observed, explain_until, report::decide)
+        let concerned = |_: &Pipeline, observed: &Observed| report::concerned(&pipelines, observed);
+        let concerned = self
+            .decide(pipeline, &mut observed, explain_until, concerned)
             .await?;
-        let answer = self.publish(started, &change, report, &stopped).await?;
+        let mut answers = Vec::new();
+        for pipeline in concerned {
+            let report = self
+                .decide(pipeline, &mut observed, explain_until, report::decide)
+                .await?;
+            answers.push(self.publish(started, &change, report, &stopped).await?);
+        }
         // Nothing else stops it: the event comes again, and is kept in the end.
         stopped?;
-        Ok(answer)
+        Ok(match answers.len() {
+            1 => answers.remove(0),
+            _ => json!({"deployment_id": change.deployment, "outcomes": answers}),
+        })
     }
 
     async fn publish(
@@ -177,11 +189,16 @@ impl Handler {
     }
 }
 
-fn pipeline_of<'a>(config: &'a Config, change: &StateChange) -> Result<&'a Pipeline, String> {
+/// The pipelines of the deployment's group; at least one.
+fn pipelines_of<'a>(config: &'a Config, change: &StateChange) -> Result<Vec<&'a Pipeline>, String> {
     let (application, group) = (&change.application, &change.deployment_group);
-    config
-        .of_group(application, group)
-        .ok_or_else(|| format!("no pipeline has the deployment group `{group}` of `{application}`"))
+    let pipelines: Vec<&Pipeline> = config.of_group(application, group).collect();
+    match pipelines.is_empty() {
+        true => Err(format!(
+            "no pipeline has the deployment group `{group}` of `{application}`"
+        )),
+        false => Ok(pipelines),
+    }
 }
 
 fn nothing_to_report(change: &StateChange, reason: &str) -> Value {

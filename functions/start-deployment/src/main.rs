@@ -2,6 +2,8 @@
 
 mod act;
 mod handler;
+mod report;
+mod together;
 
 use rules::environment::Starting;
 

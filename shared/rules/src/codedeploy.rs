@@ -16,7 +16,7 @@ pub(crate) mod words;
 
 pub use deployment::{Creator, Deployment, DeploymentGroup, DeploymentStatus};
 pub(crate) use description::shipped_image;
-pub use description::{description, shipped};
+pub use description::{IMAGES_AT_MOST, Ordered, description, shipped};
 pub use fit::{Mismatch, fits};
 pub(crate) use history::STOPPED_BY_A_CALL;
 pub use history::{active, attempt, deployed};

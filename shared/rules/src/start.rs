@@ -7,6 +7,7 @@ mod observed;
 mod order;
 mod running;
 mod skip;
+mod together;
 
 use crate::config::{Pipeline, TerminationWait, WhenBusy};
 use crate::names::{DeploymentId, Image};
@@ -22,6 +23,7 @@ pub(crate) use order::{moment, read_moment};
 pub use running::running_image;
 pub(crate) use skip::ASK_AGAIN;
 pub use skip::Skip;
+pub use together::{Member, decide_together, starting};
 
 /// What is done: each leaves nothing to choose.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +71,9 @@ pub fn decide(pipeline: &Pipeline, observed: &Observed) -> Result<Decision, Need
         if active.ships(&image.digest) && active.phase != Phase::RollingBack {
             return Ok(Decision::Skip(Skip::AlreadyInProgress(active.id.clone())));
         }
-    } else if observed.runs(candidate) && !is_forced(observed) {
+    }
+    let is_kept = active.as_ref().is_none_or(Active::keeps_image);
+    if is_kept && observed.runs(candidate) && !is_forced(observed) {
         // Only where nothing is under way: what is may take production away from the candidate.
         let skip = Skip::AlreadyRunning(image.clone(), *tasks);
         return Ok(Decision::Skip(skip));

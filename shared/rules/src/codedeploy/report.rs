@@ -3,9 +3,11 @@
 //! An event proves nothing, so every outcome is decided from the state that AWS has now.
 
 mod clean_up;
+mod concerned;
 mod test_listener;
 
 pub use clean_up::{CleanUp, clean_up};
+pub use concerned::concerned;
 
 use super::app_spec::MigrationGate;
 use super::lifecycle::AFTER_INSTALL;
@@ -66,7 +68,10 @@ impl Observed {
 
     /// The deployment whose steps and causes people want to read: of a rollback that succeeded the one that it rolled back.
     pub fn is_about(&self) -> &Deployment {
-        self.rolled_back.as_ref().unwrap_or(&self.deployment)
+        let rolled_back = self.rolled_back.as_ref();
+        rolled_back
+            .filter(|_| self.state == DeploymentState::Success)
+            .unwrap_or(&self.deployment)
     }
 }
 
@@ -370,7 +375,7 @@ fn migrated(pipeline: &Pipeline, observed: &Observed) -> Option<Migrated> {
         (_, Some(MigrationGate::LeftOut)) => Some(Migrated::Nothing),
         // ECS forgets a stopped task after an hour or more. Another tool's AppSpec may call what it likes there.
         (Some(LifecycleEventStatus::Succeeded), Some(MigrationGate::Asked)) => {
-            shipped_digest(observed.is_about()).map(|_| Migrated::Done)
+            shipped_digest(pipeline, observed.is_about()).map(|_| Migrated::Done)
         }
         (Some(_), _) => None,
     }

@@ -36,7 +36,7 @@ impl Deployment {
         Subject {
             engine: Engine::CodeDeploy,
             id: self.id.clone(),
-            image: shipped_image(&pipeline.repository, self),
+            image: shipped_image(pipeline, self),
             error: self.error.clone(),
             stopped_by_call: self.error.as_ref().is_some_and(by_a_call),
             rolled_back_by: self.rolled_back_by.clone(),
