@@ -128,6 +128,7 @@ fn deployment(id: &str, digest: &str, created: u64) -> Deployment {
         revision: "web:2".to_owned(),
         image_digest: None,
         pipeline_digest: Some(digest.to_owned()),
+        images: BTreeMap::new(),
         created_at: at(created),
         ended_at: Some(at(created + 7)),
         lifecycle_events: vec![LifecycleEvent {
