@@ -335,7 +335,8 @@ pub fn deployed(definition: &TaskDefinition, pipeline: &Pipeline, digest: Digest
     }
     let repository = &pipeline.repository;
     // The marks of an earlier order stay where a revision is used again for another image: those say nothing of this one.
-    let is_ours = mark(definition, "greenlight:digest") == Some(digest.as_str());
+    let is_ours = mark(definition, "greenlight:digest") == Some(digest.as_str())
+        && (pipeline.is_alone || !several::is_marked(definition));
     let own_mark = |key| mark(definition, key).filter(|_| is_ours);
     let ours = own_mark("greenlight:tag");
     let older = mark(definition, OLD_IMAGE_TAG)

@@ -202,8 +202,7 @@ fn hooks(
 
 fn pipeline(place: String, table: Table, problems: &mut Problems) -> Option<Pipeline> {
     let mut section = Section::new(place, table, problems);
-    let name = section.required("name");
-    let repository = section.required("repository");
+    let (name, repository) = (section.required("name"), section.required("repository"));
     let registry = registry(&mut section);
     let tag = section.required("tag");
     let cluster = section.required("cluster");

@@ -150,6 +150,16 @@ fn taken_over(
     Some(words(&image, deployed.ordered_at?))
 }
 
+/// Whether the revision remembers each pipeline's order by itself.
+pub(super) fn is_marked(definition: &TaskDefinition) -> bool {
+    let beginning = format!("{OWN_TAGS}image:");
+    let mut tags = definition.tags.as_array().into_iter().flatten();
+    tags.any(|tag| {
+        let key = tag["key"].as_str();
+        key.is_some_and(|key| key.starts_with(&beginning))
+    })
+}
+
 /// The pipeline's image of this digest, where the revision remembers its order.
 pub(super) fn deployed(
     definition: &TaskDefinition,
@@ -168,3 +178,6 @@ pub(super) fn deployed(
         at: registered_at(definition),
     })
 }
+
+#[cfg(test)]
+mod tests;

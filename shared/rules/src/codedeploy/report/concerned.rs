@@ -38,3 +38,54 @@ fn ships(observed: &Observed) -> Result<&Deployment, Need> {
         (Creator::Rollback | Creator::Caller, _) => Ok(deployment),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codedeploy::tests::{described, pipelines};
+    use crate::events::DeploymentState;
+
+    fn ships(pipelines: &[&Pipeline]) -> String {
+        let digest = "4c".repeat(32);
+        let images = pipelines
+            .iter()
+            .map(|pipeline| format!("{}=sha256:{digest}", pipeline.mark));
+        format!("greenlight {}", images.collect::<Vec<_>>().join(" "))
+    }
+
+    #[track_caller]
+    fn check(pipelines: &[&Pipeline], observed: &Observed, expected: &[&str]) {
+        let told = concerned(pipelines, observed).unwrap();
+        let told: Vec<&str> = told.iter().map(|pipeline| pipeline.name.as_str()).collect();
+        assert_eq!(told, expected, "{:?}", observed.deployment.description);
+    }
+
+    #[test]
+    fn each_pipeline_is_told_whose_image_is_shipped() {
+        let all = pipelines(&["shop/web", "shop/nginx"]);
+        let all: Vec<&Pipeline> = all.iter().collect();
+        let observed = |text: &str| Observed::new(DeploymentState::Success, described(text));
+        check(&all, &observed(&ships(&all)), &["shop/web", "shop/nginx"]);
+        check(&all, &observed(&ships(&all[1..])), &["shop/nginx"]);
+        // A person's: the service is told once.
+        check(&all, &observed("by hand"), &["shop/web"]);
+        let alone = pipelines(&["shop/nginx"]);
+        check(&[&alone[0]], &observed("by hand"), &["shop/nginx"]);
+    }
+
+    #[test]
+    fn a_rollback_is_told_to_those_whose_image_it_takes_back() {
+        let all = pipelines(&["shop/web", "shop/nginx"]);
+        let all: Vec<&Pipeline> = all.iter().collect();
+        let rollback = Deployment {
+            creator: Creator::Rollback,
+            rolls_back: "d-2".parse().ok(),
+            ..described("automatic rollback")
+        };
+        let mut observed = Observed::new(DeploymentState::Success, rollback);
+        let need = Need::RolledBack("d-2".parse().unwrap());
+        assert_eq!(concerned(&all, &observed).unwrap_err(), need);
+        observed.rolled_back = Some(described(&ships(&all[1..])));
+        check(&all, &observed, &["shop/nginx"]);
+    }
+}

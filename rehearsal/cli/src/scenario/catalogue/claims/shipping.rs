@@ -42,8 +42,8 @@ pub(super) const CLAIMS: &[Named] = &[
         "one deployment shipped the images of both pipelines",
         |record| {
             let created = record.deployments.iter();
-        let created = created.filter(|deployment| deployment.by == By::Greenlight);
-        let due: Vec<String> = created.map(due).collect();
+            let created = created.filter(|deployment| deployment.by == By::Greenlight);
+            let due: Vec<String> = created.map(due).collect();
             let first = due.iter().filter(|due| *due == "shop-nginx, shop-web");
             expect(first.count() == 1, || format!("{due:?}"))
         },
