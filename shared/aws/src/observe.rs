@@ -7,11 +7,13 @@
 mod deployments;
 mod production;
 
-use production::MadeBy;
+use production::{MadeBy, Serves};
 use rules::codedeploy::{self, DeploymentGroup};
 use rules::engine::{Engine, Mismatch};
-use rules::names::DeploymentId;
-use rules::observed::{ImageDetail, LoadBalancerTarget, Placement, TaskCount, TaskDefinition};
+use rules::names::{DeploymentId, RevisionArn};
+use rules::observed::{
+    ImageDetail, LoadBalancerTarget, Placement, Task, TaskCount, TaskDefinition,
+};
 use rules::reconcile::{Reconciliation, Search};
 use rules::revision::{self, Matching};
 use rules::start::{self, Candidate, Decision, Need, Observed, Running};
@@ -49,13 +51,24 @@ pub struct Member<'a> {
     pub observation: Observation,
 }
 
-/// Candidates, and when ECR was asked for each.
+/// What the pipelines of a service have in common.
+struct Common {
+    revision: RevisionArn,
+    serves: Serves,
+    tasks: TaskCount,
+    group: DeploymentGroup,
+}
+
+/// A pipeline's candidate, and when ECR was asked for it.
+struct FoundCandidate<'a> {
+    reconciliation: &'a Reconciliation<'a>,
+    candidate: Option<Candidate>,
+    asked_at: Option<UtcDateTime>,
+}
+
+/// The candidates of a service's pipelines.
 struct Found<'a> {
-    candidates: Vec<(
-        &'a Reconciliation<'a>,
-        Option<Candidate>,
-        Option<UtcDateTime>,
-    )>,
+    candidates: Vec<FoundCandidate<'a>>,
     left_out: Vec<(&'a Reconciliation<'a>, ObserveFailed)>,
 }
 
@@ -173,62 +186,70 @@ impl Observer {
             left_out: found.left_out,
         };
         let (revision, serves) = self.serves(pipeline, &service).await?;
+        let common = Common {
+            revision,
+            serves,
+            tasks: TaskCount::of(&service),
+            group,
+        };
         let mut tasks = None;
-        for (reconciliation, candidate, asked_at) in found.candidates {
-            let pipeline = reconciliation.pipeline;
-            let matching = match revision::matching(pipeline, &serves.definition) {
-                Ok(matching) => matching,
-                Err(unusable) => {
-                    let failed = ObserveFailed::from(Mismatch::from(unusable));
-                    observing.leave_out(reconciliation, failed)?;
-                    continue;
-                }
-            };
-            let production = serves.of(matching);
-            let running = self.running_image(
-                pipeline,
-                &revision,
-                &production,
-                candidate.as_ref(),
-                &mut tasks,
-            );
-            let running = match running.await {
-                Ok(running) => running,
-                Err(failed) => {
-                    observing.leave_out(reconciliation, failed.into())?;
-                    continue;
-                }
-            };
-            let observed = Observed {
-                asked_by: reconciliation.asked_by,
-                force: reconciliation.force,
-                candidate,
-                running,
-                service: Running {
-                    revision: revision.clone(),
-                    tasks: Some(TaskCount::of(&service)),
-                    active: None,
-                },
-                compared: None,
-                attempts: None,
-                shipped_before: None,
-            };
-            observing.members.push(Member {
-                reconciliation,
-                observation: Observation {
-                    observed,
-                    created_before: Vec::new(),
-                    asked_at,
-                    production,
-                    group: group.clone(),
-                },
-            });
+        for found in found.candidates {
+            let reconciliation = found.reconciliation;
+            match self.member(found, &common, &mut tasks).await {
+                Ok(member) => observing.members.push(member),
+                Err(failed) => observing.leave_out(reconciliation, failed)?,
+            }
         }
         observing.or_all_failed()?;
         // After ECR was asked: a deployment that another invocation created in between is seen here, or later by
         // `created_meanwhile`. The other way round one could ship a newer image and end unnoticed.
         self.observe_active(&mut observing.members).await?;
         Ok(observing)
+    }
+
+    /// One of the pipelines; the active deployment is read for all of them later.
+    async fn member<'a>(
+        &self,
+        found: FoundCandidate<'a>,
+        common: &Common,
+        tasks: &mut Option<Vec<Task>>,
+    ) -> Result<Member<'a>, ObserveFailed> {
+        let FoundCandidate {
+            reconciliation,
+            candidate,
+            asked_at,
+        } = found;
+        let pipeline = reconciliation.pipeline;
+        let revision = &common.revision;
+        let matching = revision::matching(pipeline, &common.serves.definition);
+        let production = common.serves.of(matching.map_err(Mismatch::from)?);
+        let running = self
+            .running_image(pipeline, revision, &production, candidate.as_ref(), tasks)
+            .await?;
+        let observed = Observed {
+            asked_by: reconciliation.asked_by,
+            force: reconciliation.force,
+            candidate,
+            running,
+            service: Running {
+                revision: revision.clone(),
+                tasks: Some(common.tasks),
+                active: None,
+            },
+            compared: None,
+            attempts: None,
+            shipped_before: None,
+        };
+        Ok(Member {
+            reconciliation,
+            observation: Observation {
+                observed,
+                created_before: Vec::new(),
+                asked_at,
+                production,
+                group: common.group.clone(),
+            },
+        })
     }
 
     /// The decisions for a service's pipelines, after observing what they turn out to need.
@@ -287,9 +308,11 @@ impl Observer {
         };
         for reconciliation in reconciliations {
             match self.candidate(reconciliation).await {
-                Ok((candidate, asked_at)) => {
-                    found.candidates.push((reconciliation, candidate, asked_at));
-                }
+                Ok((candidate, asked_at)) => found.candidates.push(FoundCandidate {
+                    reconciliation,
+                    candidate,
+                    asked_at,
+                }),
                 Err(failed) if failed.is_transient() || reconciliations.len() == 1 => {
                     return Err(failed);
                 }

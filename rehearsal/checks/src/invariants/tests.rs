@@ -45,6 +45,7 @@ fn shipped(rule: &str) -> Record {
             tag: rule.to_owned(),
             application: "app".to_owned(),
             deployment_group: "group".to_owned(),
+            containers: Vec::new(),
             migration: Some(migration_gate()),
             test_traffic: test_traffic_gate(),
             production_traffic: None,

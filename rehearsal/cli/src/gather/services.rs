@@ -310,6 +310,7 @@ mod tests {
             tag: "latest".to_owned(),
             application: "shop".to_owned(),
             deployment_group: group.to_owned(),
+            containers: Vec::new(),
             migration: None,
             test_traffic: gate("test"),
             production_traffic: production.map(gate),
