@@ -41,15 +41,16 @@ fn is_sound(config: &Config) {
     for pipeline in &config.pipelines {
         let found = config.named(&pipeline.name).expect("its own name");
         assert!(std::ptr::eq(found, pipeline), "{}", pipeline.name);
-        let found = config.of_group(
-            &pipeline.codedeploy.application,
-            &pipeline.codedeploy.deployment_group,
-        );
-        assert!(
-            found.is_some_and(|found| std::ptr::eq(found, pipeline)),
-            "{}",
-            pipeline.name
-        );
+        let codedeploy = &pipeline.codedeploy;
+        let group = config.of_group(&codedeploy.application, &codedeploy.deployment_group);
+        let group: Vec<&Pipeline> = group.collect();
+        let is_there = group.iter().any(|found| std::ptr::eq(*found, pipeline));
+        assert!(is_there, "{}", pipeline.name);
+        assert_eq!(group.len() == 1, pipeline.is_alone, "{}", pipeline.name);
+        for other in group {
+            assert!(other.has_service_of(pipeline), "{}", pipeline.name);
+            assert_eq!(other.hooks, pipeline.hooks, "{}", pipeline.name);
+        }
         if let Ok(tag) = pipeline.tag.to_string().parse() {
             let mut follows = config.following(&pipeline.repository, &tag);
             assert!(

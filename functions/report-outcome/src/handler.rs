@@ -62,10 +62,12 @@ impl Handler {
             }
         };
         let topic = &started.settings.topic;
-        let (pipeline, change) = match report::concern(&started.config, &event, topic)? {
-            Concern::Pipeline(pipeline, change) => (pipeline, change),
+        let (pipelines, change) = match report::concern(&started.config, &event, topic)? {
+            Concern::Pipelines(pipelines, change) => (pipelines, change),
             Concern::Nothing(reason) => return Ok(nothing_to_report(None, &reason)),
         };
+        // Gates and service are the same in all of them.
+        let pipeline = pipelines[0];
         let deployment = self.codedeploy.get_deployment(&change.deployment).await?;
         if let Some(reason) = report::mistaken(&change, &deployment) {
             return Ok(nothing_to_report(Some(&change), &reason));
@@ -83,13 +85,23 @@ impl Handler {
             // which taking down has waited.
             observed.lifecycle = None;
         }
-        let report = self
-            .decide(pipeline, &mut observed, explain_until, report::decide)
+        let concerned = |_: &Pipeline, observed: &Observed| report::concerned(&pipelines, observed);
+        let concerned = self
+            .decide(pipeline, &mut observed, explain_until, concerned)
             .await?;
-        let answer = self.publish(started, &change, report, &stopped).await?;
+        let mut answers = Vec::new();
+        for pipeline in concerned {
+            let report = self
+                .decide(pipeline, &mut observed, explain_until, report::decide)
+                .await?;
+            answers.push(self.publish(started, &change, report, &stopped).await?);
+        }
         // Nothing else stops it: the event comes again, and is kept in the end.
         stopped?;
-        Ok(answer)
+        Ok(match answers.len() {
+            1 => answers.remove(0),
+            _ => json!({"deployment_id": change.deployment, "outcomes": answers}),
+        })
     }
 
     async fn publish(

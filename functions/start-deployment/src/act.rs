@@ -1,273 +1,186 @@
 //! Does what was decided, and reports it.
 
 use aws::codedeploy::CreateDeployment;
-use aws::observe::{self, Observation};
+use aws::observe::{self, Member};
 use aws::{CallFailed, Kind};
 use lambda::{Failure, Started};
 use rules::codedeploy;
 use rules::codedeploy::app_spec::{self, MigrationGate, TestListener};
 use rules::config::RevisionFrom;
 use rules::environment::{Mode, Starting};
-use rules::migration;
-use rules::names::{DeploymentId, Image, RevisionArn};
+use rules::names::{DeploymentId, RevisionArn};
 use rules::outcome::Outcome;
 use rules::reconcile::Reconciliation;
-use rules::revision::{self, Marks, Matching};
+use rules::revision::{self, Marks};
 use rules::start::{self, AskedBy, Decision, Skip};
-use serde_json::{Value, json};
 
 use crate::handler::Handler;
 use crate::register::Latest;
+use crate::report::Report;
+use crate::together::{self, Due, Next, due};
 
 /// What became of acting on a decision.
 pub(crate) enum Acted {
-    /// It was done, or turned out to be needless.
-    Done(Report),
+    /// It was done, or turned out to be needless; in the order of the pipelines.
+    Done(Vec<Report>),
     /// These deployments were created meanwhile: the decision has to be taken again.
     Overtaken(Vec<DeploymentId>),
 }
 
-/// What became of one pipeline.
-pub(crate) struct Report {
-    pipeline: String,
-    pub(crate) decision: &'static str,
-    reason: String,
-    image: Option<Image>,
-    revision: Option<RevisionArn>,
-    deployment: Option<DeploymentId>,
-    changes: Vec<String>,
-}
-
-impl Report {
-    fn of(
-        reconciliation: &Reconciliation<'_>,
-        observation: &Observation,
-        decision: &Decision,
-    ) -> Self {
-        let image = observation
-            .observed
-            .candidate
-            .as_ref()
-            .map(|candidate| candidate.image.clone());
-        let deployment = match decision {
-            Decision::Start(_) => None,
-            Decision::EndWait(id) | Decision::Stop(id) => Some(id),
-            Decision::Skip(skip) => skip.deployment(),
-        };
-        let pipeline = reconciliation.pipeline.name.to_string();
-        Self {
-            pipeline,
-            decision: decision.code(),
-            reason: start::reason(decision, &observation.observed),
-            image,
-            revision: None,
-            deployment: deployment.cloned(),
-            changes: Vec::new(),
-        }
-    }
-
-    /// Nothing can be done for the pipeline, and trying again changes nothing.
-    pub(crate) fn refused(reconciliation: &Reconciliation<'_>, failure: &Failure) -> Self {
-        Self {
-            pipeline: reconciliation.pipeline.name.to_string(),
-            decision: "refused",
-            reason: failure.to_string(),
-            image: None,
-            revision: None,
-            deployment: None,
-            changes: Vec::new(),
-        }
-    }
-
-    pub(crate) fn log(&self) {
-        let Self {
-            pipeline,
-            decision,
-            reason,
-            ..
-        } = self;
-        let image = self.image.as_ref().map(ToString::to_string);
-        let digest = self.image.as_ref().map(|image| image.digest.as_str());
-        let deployment = self.deployment.as_ref().map(DeploymentId::as_str);
-        let revision = self.revision.as_ref().map(RevisionArn::as_str);
-        tracing::info!(
-            pipeline,
-            decision,
-            reason,
-            image,
-            image_digest = digest,
-            revision,
-            deployment_id = deployment,
-            "pipeline reconciled"
-        );
-    }
-
-    pub(crate) fn to_json(&self) -> Value {
-        json!({
-            "pipeline": self.pipeline,
-            "decision": self.decision,
-            "reason": self.reason,
-            "image": self.image,
-            "revision": self.revision,
-            "deployment_id": self.deployment,
-            "changes": self.changes,
-        })
-    }
-}
-
-/// The next revision.
-pub(crate) struct Next {
-    pub(crate) request: Value,
-    /// What its migration runs, for people.
-    migration: Option<String>,
-    /// The revision whose settings it has, and the family's latest then; only under `revision_from = "latest"`.
-    pub(crate) latest: Option<Latest>,
-}
-
-impl Next {
-    /// A migration that would not do what is configured starts nothing: no revision is registered for it.
-    fn of(
-        reconciliation: &Reconciliation<'_>,
-        request: Value,
-        matching: &Matching,
-    ) -> Result<Self, Failure> {
-        // A rollback migrates nothing.
-        let migrates = reconciliation.asked_by != AskedBy::Rollback;
-        let migration = reconciliation
-            .pipeline
-            .migration
-            .as_ref()
-            .filter(|_| migrates);
-        let runs = migration.map(|migration| migration::check(migration, &request, matching));
-        let runs = runs
-            .transpose()
-            .map_err(|unfit| Failure::Refused(unfit.to_string()))?;
-        Ok(Self {
-            request,
-            migration: runs.map(|runs| runs.to_string()),
-            latest: None,
-        })
-    }
+/// What became of creating a deployment.
+enum Begun {
+    Created(RevisionArn, DeploymentId),
+    /// These deployments were created meanwhile.
+    Overtaken(Vec<DeploymentId>),
+    /// Another invocation was faster, or it is not known whether the call arrived.
+    Unclear(CallFailed),
 }
 
 impl Handler {
-    /// Does what was decided, as far as the stack's mode allows.
+    /// Does what was decided for the pipelines of one service, as far as the stack's mode allows: what is due goes into one
+    /// deployment, and another one is ended or stopped once.
     pub(crate) async fn act(
         &self,
         started: &Started<Starting>,
-        reconciliation: &Reconciliation<'_>,
-        observation: Observation,
-        decision: Decision,
+        members: Vec<Member<'_>>,
+        decisions: Vec<Decision>,
     ) -> Result<Acted, Failure> {
-        let report = Report::of(reconciliation, &observation, &decision);
-        match (&decision, started.extra.mode) {
-            (Decision::Skip(skip), _) => {
-                self.publish_skip(started, reconciliation, &observation, skip)
-                    .await;
-                Ok(Acted::Done(report))
-            }
-            (Decision::Start(_) | Decision::EndWait(_) | Decision::Stop(_), Mode::Observe) => {
-                self.only_publish(started, reconciliation, &observation, &decision)
-                    .await
-            }
-            (Decision::Start(image), Mode::Deploy) => {
-                self.start(started, reconciliation, observation, image, report)
-                    .await
-            }
-            (Decision::EndWait(id), Mode::Deploy) => {
-                unless_ended(self.codedeploy.continue_deployment(id).await)?;
-                Ok(Acted::Done(report))
-            }
-            (Decision::Stop(id), Mode::Deploy) => {
-                unless_ended(self.codedeploy.stop_deployment(id).await)?;
-                Ok(Acted::Done(report))
-            }
+        match started.extra.mode {
+            Mode::Observe => return self.only_publish(started, &members, &decisions).await,
+            Mode::Deploy => {}
         }
+        let due = due(&members, &decisions);
+        let created = match due.is_empty() {
+            true => None,
+            false => match self.start(started, &members, &due).await? {
+                Begun::Created(revision, id) => Some((revision, id)),
+                Begun::Overtaken(meanwhile) => return Ok(Acted::Overtaken(meanwhile)),
+                Begun::Unclear(failed) => return self.decide_again(started, members, failed).await,
+            },
+        };
+        let starts = |member: &Member<'_>| {
+            let mut due = due.iter();
+            due.any(|due| std::ptr::eq(due.member, member))
+        };
+        let mut is_ended = false;
+        let mut reports = Vec::new();
+        for (member, decision) in members.iter().zip(&decisions) {
+            let decision = match (decision, &created) {
+                // What is due and does not go with the others is next.
+                (Decision::Start(_), Some((_, id))) if !starts(member) => {
+                    &Decision::Skip(Skip::Waiting(id.clone()))
+                }
+                (decision, _) => decision,
+            };
+            let mut report = Report::of(member, decision);
+            match decision {
+                Decision::Skip(skip) => self.publish_skip(started, member, skip).await,
+                Decision::Start(_) => {
+                    (report.revision, report.deployment) = created.clone().unzip();
+                }
+                Decision::EndWait(id) if !is_ended => {
+                    unless_ended(self.codedeploy.continue_deployment(id).await)?;
+                    is_ended = true;
+                }
+                Decision::Stop(id) if !is_ended => {
+                    unless_ended(self.codedeploy.stop_deployment(id).await)?;
+                    is_ended = true;
+                }
+                Decision::EndWait(_) | Decision::Stop(_) => {}
+            }
+            reports.push(report);
+        }
+        Ok(Acted::Done(reports))
     }
 
     /// What would be done, and what would change.
     pub(crate) async fn dry_run(
         &self,
         started: &Started<Starting>,
-        reconciliation: &Reconciliation<'_>,
-        observation: &Observation,
-        decision: &Decision,
-    ) -> Result<Report, Failure> {
-        let mut report = Report::of(reconciliation, observation, decision);
-        if let Decision::Start(image) = decision {
-            let next = self
-                .next(started, reconciliation, observation, image)
-                .await?;
-            report.changes =
-                revision::difference(&observation.production.definition, &next.request);
-            report.changes.extend(next.migration);
-        }
-        report.reason = format!("dry run: {}", report.reason);
-        Ok(report)
+        members: &[Member<'_>],
+        decisions: &[Decision],
+    ) -> Result<Vec<Report>, Failure> {
+        let changes = self.changes(started, members, decisions).await?;
+        let reports = members.iter().zip(decisions).map(|(member, decision)| {
+            let mut report = Report::of(member, decision);
+            if let Decision::Start(_) = decision {
+                report.changes.clone_from(&changes);
+            }
+            report.reason = format!("dry run: {}", report.reason);
+            report
+        });
+        Ok(reports.collect())
+    }
+
+    /// What the next deployment would change.
+    async fn changes(
+        &self,
+        started: &Started<Starting>,
+        members: &[Member<'_>],
+        decisions: &[Decision],
+    ) -> Result<Vec<String>, Failure> {
+        let due = due(members, decisions);
+        let Some(first) = due.first() else {
+            return Ok(Vec::new());
+        };
+        let next = self.next(started, members, &due).await?;
+        let production = &first.member.observation.production;
+        let mut changes = revision::difference(&production.definition, &next.request);
+        changes.extend(next.migration);
+        Ok(changes)
     }
 
     /// Publishes what would be done for an order. The role could not do it either.
     async fn only_publish(
         &self,
         started: &Started<Starting>,
-        reconciliation: &Reconciliation<'_>,
-        observation: &Observation,
-        decision: &Decision,
+        members: &[Member<'_>],
+        decisions: &[Decision],
     ) -> Result<Acted, Failure> {
-        let mut report = self
-            .dry_run(started, reconciliation, observation, decision)
-            .await?;
-        let reason = start::reason(decision, &observation.observed);
-        report.reason = format!("only observed: {reason}");
-        if let (true, Some(candidate)) = (
-            reconciliation.carries_an_order(),
-            &observation.observed.candidate,
-        ) {
-            let outcome = Outcome::observed(reconciliation.pipeline, &candidate.image, &reason);
-            self.messenger
-                .try_publish(&started.settings, &outcome)
-                .await;
+        let mut reports = self.dry_run(started, members, decisions).await?;
+        let decided = members.iter().zip(decisions);
+        for (report, (member, decision)) in reports.iter_mut().zip(decided) {
+            let reconciliation = member.reconciliation;
+            let reason = start::reason(decision, &member.observation.observed);
+            if let Decision::Skip(skip) = decision {
+                report.reason = reason;
+                self.publish_skip(started, member, skip).await;
+                continue;
+            }
+            report.reason = format!("only observed: {reason}");
+            if let (true, Some(candidate)) = (
+                reconciliation.carries_an_order(),
+                &member.observation.observed.candidate,
+            ) {
+                let outcome = Outcome::observed(reconciliation.pipeline, &candidate.image, &reason);
+                self.messenger
+                    .try_publish(&started.settings, &outcome)
+                    .await;
+            }
         }
-        Ok(Acted::Done(report))
+        Ok(Acted::Done(reports))
     }
 
     async fn start(
         &self,
         started: &Started<Starting>,
-        reconciliation: &Reconciliation<'_>,
-        observation: Observation,
-        image: &Image,
-        mut report: Report,
-    ) -> Result<Acted, Failure> {
-        let next = self
-            .next(started, reconciliation, &observation, image)
-            .await?;
-        let Some(revision) = self.registered(&observation, &next).await? else {
-            return Ok(Acted::Overtaken(Vec::new()));
+        members: &[Member<'_>],
+        due: &[Due<'_>],
+    ) -> Result<Begun, Failure> {
+        let next = self.next(started, members, due).await?;
+        let observation = &due[0].member.observation;
+        let Some(revision) = self.registered(observation, &next).await? else {
+            return Ok(Begun::Overtaken(Vec::new()));
         };
-        let pipeline = reconciliation.pipeline;
-        let meanwhile = self.observer.created_meanwhile(pipeline, &observation);
-        let meanwhile = meanwhile.await?;
+        let meanwhile = self.observer.created_meanwhile(members).await?;
         if !meanwhile.is_empty() {
-            return Ok(Acted::Overtaken(meanwhile));
+            return Ok(Begun::Overtaken(meanwhile));
         }
-        let deployment = create_deployment(
-            started,
-            reconciliation,
-            &observation,
-            image,
-            &revision,
-            &next,
-        );
+        let deployment = create_deployment(started, due, &revision, &next);
         match self.codedeploy.create_deployment(&deployment).await {
-            Ok(id) => {
-                report.revision = Some(revision);
-                report.deployment = Some(id);
-                Ok(Acted::Done(report))
-            }
+            Ok(id) => Ok(Begun::Created(revision, id)),
             Err(failed) if matches!(failed.kind, Kind::LimitExceeded | Kind::Unavailable) => {
-                self.decide_again(started, reconciliation, observation, failed)
-                    .await
+                Ok(Begun::Unclear(failed))
             }
             Err(failed) => Err(failed.into()),
         }
@@ -278,61 +191,53 @@ impl Handler {
     async fn decide_again(
         &self,
         started: &Started<Starting>,
-        reconciliation: &Reconciliation<'_>,
-        mut observation: Observation,
+        mut members: Vec<Member<'_>>,
         failed: CallFailed,
     ) -> Result<Acted, Failure> {
-        let candidate = observation.observed.candidate.as_ref();
-        let active = self.observer.active(reconciliation.pipeline, candidate);
-        observation.observed.service.active = active.await?;
-        // The rule compares the candidate with what the active deployment ships, too.
-        observation.observed.compared = None;
-        let decision = self.observer.decide(reconciliation, &mut observation);
-        match decision.await? {
-            Decision::Start(_) => Err(failed.into()),
-            decision @ (Decision::EndWait(_) | Decision::Stop(_) | Decision::Skip(_)) => {
-                Box::pin(self.act(started, reconciliation, observation, decision)).await
-            }
+        self.observer.observe_active(&mut members).await?;
+        let decisions = self.observer.decide(&mut members).await?;
+        let is_start = |decision: &Decision| matches!(decision, Decision::Start(_));
+        if decisions.iter().any(is_start) {
+            return Err(failed.into());
         }
+        Box::pin(self.act(started, members, decisions)).await
     }
 
     /// What would be registered, and what its migration would run.
     async fn next(
         &self,
         started: &Started<Starting>,
-        reconciliation: &Reconciliation<'_>,
-        observation: &Observation,
-        image: &Image,
+        members: &[Member<'_>],
+        due: &[Due<'_>],
     ) -> Result<Next, Failure> {
+        let Due { member, image } = due[0];
+        let (reconciliation, observation) = (member.reconciliation, &member.observation);
+        let pipeline = reconciliation.pipeline;
         let mut marks = Marks {
             ordered_at: observation.ordered_at(),
-            service: reconciliation.pipeline.place(),
+            service: pipeline.place(),
             stack: started.settings.stack.clone(),
             previous: None,
         };
         let unusable = |unusable: revision::Unusable| Failure::Refused(unusable.to_string());
         let production = &observation.production;
-        let host = &reconciliation
-            .pipeline
-            .registry
-            .host(&started.extra.registry);
-        match reconciliation.pipeline.revision_from {
-            RevisionFrom::Production => {
+        let host = &pipeline.registry.host(&started.extra.registry);
+        match (pipeline.revision_from, pipeline.is_alone) {
+            (RevisionFrom::Production, true) => {
                 let (definition, matching) = (&production.definition, &production.matching);
                 let request = revision::next(definition, matching, image, host, &marks);
-                Next::of(
-                    reconciliation,
-                    request.map_err(unusable)?,
-                    &production.matching,
-                )
+                Next::of(reconciliation, request.map_err(unusable)?, matching)
             }
-            RevisionFrom::Latest => {
+            (RevisionFrom::Production, false) => {
+                together::next(started, members, due, &production.definition, &marks)
+            }
+            (RevisionFrom::Latest, true) => {
                 let latest = match &observation.latest {
                     Some(latest) => latest.clone(),
                     None => self.observer.latest(observation).await?,
                 };
                 let template = self.observer.described(&latest).await?;
-                let matching = observe::usable(reconciliation.pipeline, observation, &template)
+                let matching = observe::usable(pipeline, observation, &template)
                     .map_err(|mismatch| Failure::Refused(mismatch.to_string()))?;
                 marks.previous = Some(latest.seen.as_ref().unwrap_or(&latest.template).clone());
                 let request =
@@ -345,17 +250,19 @@ impl Handler {
                     ..Next::of(reconciliation, request, &matching)?
                 })
             }
+            (RevisionFrom::Latest, false) => {
+                let family = observation.observed.service.revision.family();
+                let template = self.ecs.describe_task_definition(family).await?;
+                observe::usable(pipeline, observation, &template)
+                    .map_err(|mismatch| Failure::Refused(mismatch.to_string()))?;
+                together::next(started, members, due, &template, &marks)
+            }
         }
     }
 
     /// Publishes why nothing is started for an order.
-    async fn publish_skip(
-        &self,
-        started: &Started<Starting>,
-        reconciliation: &Reconciliation<'_>,
-        observation: &Observation,
-        skip: &Skip,
-    ) {
+    async fn publish_skip(&self, started: &Started<Starting>, member: &Member<'_>, skip: &Skip) {
+        let (reconciliation, observation) = (member.reconciliation, &member.observation);
         if !reconciliation.publishes(&observation.observed, skip) {
             return;
         }
@@ -392,12 +299,14 @@ impl Handler {
 
 fn create_deployment(
     started: &Started<Starting>,
-    reconciliation: &Reconciliation<'_>,
-    observation: &Observation,
-    image: &Image,
+    due: &[Due<'_>],
     revision: &RevisionArn,
     next: &Next,
 ) -> CreateDeployment {
+    let Member {
+        reconciliation,
+        observation,
+    } = due[0].member;
     let test_listener = if observation.group.test_listener.is_some() {
         TestListener::Present
     } else {
@@ -416,12 +325,20 @@ fn create_deployment(
     let (load_balancer, placement) = (&production.load_balancer, &production.placement);
     let app_spec = app_spec::render(revision, load_balancer, placement, &hooks);
     let settings = &reconciliation.pipeline.codedeploy;
+    let images = due.iter().map(|due| {
+        let pipeline = due.member.reconciliation.pipeline;
+        codedeploy::Ordered {
+            image: due.image,
+            ordered_at: due.member.observation.ordered_at(),
+            mark: (!pipeline.is_alone).then_some(&pipeline.mark),
+        }
+    });
     CreateDeployment {
         application: settings.application.clone(),
         deployment_group: settings.deployment_group.clone(),
         app_spec,
         deployment_config: settings.deployment_config.clone(),
-        description: codedeploy::description(image, observation.ordered_at(), brings),
+        description: codedeploy::description(&images.collect::<Vec<_>>(), brings),
         rollback: settings.rollback,
     }
 }

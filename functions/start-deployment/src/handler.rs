@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws::codedeploy::CodeDeploy;
 use aws::ecr::Ecr;
 use aws::ecs::Ecs;
-use aws::observe::Observer;
+use aws::observe::{Member, Observer, Service};
 use aws::sns::Sns;
 use futures_util::lock::Mutex;
 use lambda::{Deadline, Failure, Messenger, Start, Started, ThrottledBatch, Told};
@@ -17,10 +17,12 @@ use rules::events::{Origin, StartEvent};
 use rules::misconfigured;
 use rules::names::PipelineName;
 use rules::reconcile::{self, Concerned, Effect, NothingToDo, Reconciliation, Search};
+use rules::start::Decision;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::act::{Acted, Report};
+use crate::act::Acted;
+use crate::report::Report;
 
 /// How many pipelines are reconciled side by side: a base image may be followed by many.
 const SIDE_BY_SIDE: usize = 8;
@@ -95,23 +97,35 @@ impl Handler {
         if reconciliations.is_empty() {
             return Ok(nothing_reconciled(COVERED));
         }
+        let services = reconcile::by_service(&started.config, reconciliations);
         let batch = ThrottledBatch {
             side_by_side: SIDE_BY_SIDE,
             rest: REST,
             longest_rest: LONGEST_REST,
             until: Instant::now() + deadline.for_work(),
         };
-        let reconciled = batch.all(&reconciliations, async |reconciliation| {
-            self.reconciled(started, reconciliation).await
+        let reconciled = batch.all(&services, async |service| {
+            self.reconciled(started, service).await
         });
         let (mut reports, mut failures) = (Vec::new(), Vec::new());
-        for (reconciliation, result) in reconciled.await {
-            match result {
-                Ok(report) => reports.push(report.to_json()),
+        let mut fail = |pipeline: String, failure: Failure| {
+            tracing::error!(pipeline, error_type = failure.error_type(), error = %failure, "pipeline failed");
+            failures.push((pipeline, failure));
+        };
+        for (service, result) in reconciled.await {
+            let each = match result {
+                Ok(each) => each,
                 Err(failure) => {
-                    let pipeline = reconciliation.pipeline.name.to_string();
-                    tracing::error!(pipeline, error_type = failure.error_type(), error = %failure, "pipeline failed");
-                    failures.push((pipeline, failure));
+                    let names = service.iter();
+                    let names: Vec<&str> = names.map(|one| one.pipeline.name.as_str()).collect();
+                    fail(names.join("`, `"), failure);
+                    continue;
+                }
+            };
+            for (reconciliation, result) in each {
+                match result {
+                    Ok(report) => reports.push(report.to_json()),
+                    Err(failure) => fail(reconciliation.pipeline.name.to_string(), failure),
                 }
             }
         }
@@ -122,71 +136,107 @@ impl Handler {
         }
     }
 
-    async fn reconciled(
+    async fn reconciled<'a>(
+        &self,
+        started: &Started<Starting>,
+        service: &'a [Reconciliation<'a>],
+    ) -> Result<Vec<Reconciled<'a>>, Failure> {
+        let orders = |one: &&Reconciliation<'_>| one.carries_an_order();
+        let each = match self.reconcile(started, service).await {
+            Ok(each) => each,
+            // The sender of the order reads the reason once, instead of three failed attempts and an alarm without a reason.
+            Err(failure) if failure.is_refusal() && service.iter().any(|one| orders(&one)) => {
+                for ordered in service.iter().filter(orders) {
+                    self.refuse(started, ordered, &failure).await?;
+                }
+                let refused = service.iter();
+                refused
+                    .map(|one| (one, Ok(Report::refused(one, &failure))))
+                    .collect()
+            }
+            Err(failure) => return Err(failure),
+        };
+        for report in each.iter().filter_map(|(_, result)| result.as_ref().ok()) {
+            report.log();
+        }
+        Ok(each)
+    }
+
+    /// Publishes that nothing can be done for an order.
+    async fn refuse(
         &self,
         started: &Started<Starting>,
         reconciliation: &Reconciliation<'_>,
-    ) -> Result<Report, Failure> {
-        let report = match self.reconcile(started, reconciliation).await {
-            // The sender of the order reads the reason once, instead of three failed attempts and an alarm without a reason.
-            Err(failure) if failure.is_refusal() && reconciliation.carries_an_order() => {
-                if reconciliation.effect == Effect::Act {
-                    self.publish_refused(started, reconciliation, &failure)
-                        .await?;
-                }
-                Report::refused(reconciliation, &failure)
-            }
-            result => result?,
-        };
-        report.log();
-        Ok(report)
+        failure: &Failure,
+    ) -> Result<(), Failure> {
+        if reconciliation.effect == Effect::Act {
+            self.publish_refused(started, reconciliation, failure)
+                .await?;
+        }
+        Ok(())
     }
 
     /// Observes, decides, acts; again where another invocation was faster in between.
-    async fn reconcile(
+    async fn reconcile<'a>(
         &self,
         started: &Started<Starting>,
-        reconciliation: &Reconciliation<'_>,
-    ) -> Result<Report, Failure> {
+        service: &'a [Reconciliation<'a>],
+    ) -> Result<Vec<Reconciled<'a>>, Failure> {
         let mut created = Vec::new();
         for _ in 0..ATTEMPTS {
-            let mut observation = self.observer.observe(reconciliation).await?;
-            observation.created_before.clone_from(&created);
-            let decision = self
-                .observer
-                .decide(reconciliation, &mut observation)
-                .await?;
-            let past = observation
-                .asked_at
-                .filter(|_| {
-                    matches!(reconciliation.search, Search::Tag(_))
-                        && started.extra.mode == Mode::Deploy
+            let Service {
+                mut members,
+                left_out,
+            } = self.observer.observe(service).await?;
+            for member in &mut members {
+                member.observation.created_before.clone_from(&created);
+            }
+            let decisions = self.observer.decide(&mut members).await?;
+            let decided = members.iter().zip(&decisions);
+            let decided: Vec<Decided<'_>> = decided
+                .map(|(member, decision)| Decided {
+                    reconciliation: member.reconciliation,
+                    code: decision.code(),
+                    past: past_of(started, member, decision),
                 })
-                .and_then(|at| Covered::of(reconciliation, &observation.observed, &decision, at));
-            let decided = decision.code();
-            let acted = match reconciliation.effect {
-                Effect::DryRun => Acted::Done(
-                    self.dry_run(started, reconciliation, &observation, &decision)
-                        .await?,
-                ),
-                Effect::Act => {
-                    self.act(started, reconciliation, observation, decision)
-                        .await?
-                }
+                .collect();
+            let acted = match service[0].effect {
+                Effect::DryRun => Acted::Done(self.dry_run(started, &members, &decisions).await?),
+                Effect::Act => self.act(started, members, decisions).await?,
             };
-            let report = match acted {
-                Acted::Done(report) => report,
+            let reports = match acted {
+                Acted::Done(reports) => reports,
                 Acted::Overtaken(meanwhile) => {
                     created.extend(meanwhile);
                     continue;
                 }
             };
-            // What another invocation was faster with was decided from something else than what is remembered.
-            if let Some(past) = past.filter(|_| report.decision == decided) {
-                self.past()
-                    .insert(reconciliation.pipeline.name.clone(), past);
+            let mut each = Vec::new();
+            for (decided, report) in decided.into_iter().zip(reports) {
+                let Decided {
+                    reconciliation,
+                    code,
+                    past,
+                } = decided;
+                // What another invocation was faster with was decided from something else than what is remembered.
+                if let Some(past) = past.filter(|_| report.decision == code) {
+                    self.past()
+                        .insert(reconciliation.pipeline.name.clone(), past);
+                }
+                each.push((reconciliation, Ok(report)));
             }
-            return Ok(report);
+            for (reconciliation, failed) in left_out {
+                let failure = Failure::from(failed);
+                let result = match failure.is_refusal() && reconciliation.carries_an_order() {
+                    true => {
+                        self.refuse(started, reconciliation, &failure).await?;
+                        Ok(Report::refused(reconciliation, &failure))
+                    }
+                    false => Err(failure),
+                };
+                each.push((reconciliation, result));
+            }
+            return Ok(each);
         }
         Err(Failure::Unfinished)
     }
@@ -200,6 +250,28 @@ impl Handler {
     fn past(&self) -> MutexGuard<'_, BTreeMap<PipelineName, Covered>> {
         self.past.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What became of one pipeline.
+type Reconciled<'a> = (&'a Reconciliation<'a>, Result<Report, Failure>);
+
+/// What was decided for one pipeline, for after it is done.
+struct Decided<'a> {
+    reconciliation: &'a Reconciliation<'a>,
+    code: &'static str,
+    past: Option<Covered>,
+}
+
+fn past_of(
+    started: &Started<Starting>,
+    member: &Member<'_>,
+    decision: &Decision,
+) -> Option<Covered> {
+    let (reconciliation, observation) = (member.reconciliation, &member.observation);
+    let follows_a_tag = matches!(reconciliation.search, Search::Tag(_));
+    let asked_at = observation.asked_at;
+    let asked_at = asked_at.filter(|_| follows_a_tag && started.extra.mode == Mode::Deploy)?;
+    Covered::of(reconciliation, &observation.observed, decision, asked_at)
 }
 
 /// Why a push is not reconciled.

@@ -3,6 +3,8 @@
 mod act;
 mod handler;
 mod register;
+mod report;
+mod together;
 
 use rules::environment::Starting;
 

@@ -9,8 +9,8 @@ use rules::names::RevisionArn;
 use rules::observed::TaskDefinition;
 use rules::revision::{self, Shown};
 
-use crate::act::Next;
 use crate::handler::Handler;
+use crate::together::Next;
 
 /// How long ECS takes to let through one more RegisterTaskDefinition (ECS API Reference, request throttling).
 const REFILL: Duration = Duration::from_secs(1);

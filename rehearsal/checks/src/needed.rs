@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use record::{Record, Revision};
 
-/// Consecutive revisions of a family that run the same image.
+/// Consecutive revisions of a family that run the same images.
 struct Run<'a> {
     image: &'a str,
+    images: &'a BTreeMap<String, String>,
     /// The maximum number of reconciliations that were running when one of them was registered.
     reconciliations: usize,
     revisions: usize,
@@ -26,7 +27,7 @@ pub fn needed(record: &Record) -> Vec<&Revision> {
             .map_or("", |(family, _)| family);
         let run = runs
             .remove(family)
-            .filter(|run| run.image == revision.image);
+            .filter(|run| (run.image, run.images) == (&revision.image, &revision.images));
         let (reconciliations, before) =
             run.map_or((0, 0), |run| (run.reconciliations, run.revisions));
         // A reconciliation that registers in vain had started before the first registration, so it was running then.
@@ -36,6 +37,7 @@ pub fn needed(record: &Record) -> Vec<&Revision> {
         }
         let run = Run {
             image: &revision.image,
+            images: &revision.images,
             reconciliations,
             revisions: before + 1,
         };

@@ -19,6 +19,9 @@ pub struct Deployment {
     pub image_digest: Option<String>,
     /// The digest of the image from the pipeline's repository in that revision.
     pub pipeline_digest: Option<String>,
+    /// The images of the service's pipelines in that revision, by pipeline; empty if it has one pipeline.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub images: BTreeMap<String, PipelineImage>,
     pub status: String,
     /// CodeDeploy's error code and message.
     pub error: Option<String>,
@@ -28,6 +31,14 @@ pub struct Deployment {
     #[serde(with = "crate::moment::optional")]
     pub ended_at: Option<SystemTime>,
     pub end: End,
+}
+
+/// One pipeline's image in a revision that several pipelines share.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PipelineImage {
+    pub digest: String,
+    /// Whether the deployment was created for it: it names the digest, or names none because a person or CodeDeploy created it.
+    pub is_due: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

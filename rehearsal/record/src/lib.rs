@@ -21,7 +21,9 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 pub use decision::Decision;
-pub use deployment::{By, Deployment, End, HookAnswer, HookCall, LifecycleEvent, Revision};
+pub use deployment::{
+    By, Deployment, End, HookAnswer, HookCall, LifecycleEvent, PipelineImage, Revision,
+};
 pub use function::{AwsCall, DeadLetter, Invocation, Leak, Missing, Permission, Reconciliation};
 pub use message::Message;
 pub use pipeline::{Image, MigrationGate, Pipeline, Push, Request, TestTrafficGate, is_among};

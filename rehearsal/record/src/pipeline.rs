@@ -16,6 +16,9 @@ pub struct Pipeline {
     /// Whether it deploys settings that others register: `revision_from = "latest"`.
     #[serde(default)]
     pub follows_settings: bool,
+    /// The containers that the file names for its images; empty for all that run one of its repository.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub containers: Vec<String>,
     pub migration: Option<MigrationGate>,
     pub test_traffic: TestTrafficGate,
     /// The same through the production listener, after the shift; `None` if nothing is asked then.

@@ -141,8 +141,12 @@ mod tests {
             );
             check(&format!("with an explicit deny in {kind}"), &expected);
             check(&format!("with an explicit deny in {kind}."), &expected);
-            let with_arn = "arn:aws:organizations::444455556666:policy/o-1/service_control_policy/p-1";
-            check(&format!("with an explicit deny in {kind}: {with_arn}"), &expected);
+            let with_arn =
+                "arn:aws:organizations::444455556666:policy/o-1/service_control_policy/p-1";
+            check(
+                &format!("with an explicit deny in {kind}: {with_arn}"),
+                &expected,
+            );
         }
         check(
             "with an explicit deny",

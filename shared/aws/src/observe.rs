@@ -8,12 +8,15 @@ mod deployments;
 mod production;
 mod template;
 
+use production::{MadeBy, Serves};
 use rules::codedeploy::{self, DeploymentGroup};
 use rules::engine::{Engine, Mismatch};
-use rules::names::DeploymentId;
-use rules::observed::{ImageDetail, LoadBalancerTarget, Placement, TaskCount, TaskDefinition};
+use rules::names::{DeploymentId, RevisionArn};
+use rules::observed::{
+    ImageDetail, LoadBalancerTarget, Placement, Task, TaskCount, TaskDefinition,
+};
 use rules::reconcile::{Reconciliation, Search};
-use rules::revision::Matching;
+use rules::revision::{self, Matching};
 use rules::start::{self, Candidate, Decision, Need, Observed, Rank, Running};
 use time::UtcDateTime;
 use tokio::try_join;
@@ -31,6 +34,71 @@ pub struct Observer {
     ecr: Ecr,
     ecs: Ecs,
     codedeploy: CodeDeploy,
+}
+
+/// The pipelines of one service, as they were observed.
+#[derive(Debug)]
+pub struct Service<'a> {
+    /// Those that can be decided.
+    pub members: Vec<Member<'a>>,
+    /// Those that cannot be, and why: what AWS has does not fit them, or refuses a call for good.
+    pub left_out: Vec<(&'a Reconciliation<'a>, ObserveFailed)>,
+}
+
+/// One pipeline of a service.
+#[derive(Debug, Clone)]
+pub struct Member<'a> {
+    /// What is done for it.
+    pub reconciliation: &'a Reconciliation<'a>,
+    /// What was observed.
+    pub observation: Observation,
+}
+
+/// What the pipelines of a service have in common.
+struct Common {
+    revision: RevisionArn,
+    serves: Serves,
+    tasks: TaskCount,
+    group: DeploymentGroup,
+}
+
+/// A pipeline's candidate, and when ECR was asked for it.
+struct FoundCandidate<'a> {
+    reconciliation: &'a Reconciliation<'a>,
+    candidate: Option<Candidate>,
+    asked_at: Option<UtcDateTime>,
+}
+
+/// The candidates of a service's pipelines.
+struct Found<'a> {
+    candidates: Vec<FoundCandidate<'a>>,
+    left_out: Vec<(&'a Reconciliation<'a>, ObserveFailed)>,
+}
+
+impl<'a> Service<'a> {
+    /// A pipeline whose state may be known a little later might be due now: then the others are not decided without it.
+    fn leave_out(
+        &mut self,
+        reconciliation: &'a Reconciliation<'a>,
+        failed: ObserveFailed,
+    ) -> Result<(), ObserveFailed> {
+        match &failed {
+            ObserveFailed::Aws(call) if call.is_transient() => Err(failed),
+            ObserveFailed::Aws(_) | ObserveFailed::Mismatch(_) => {
+                self.left_out.push((reconciliation, failed));
+                Ok(())
+            }
+        }
+    }
+
+    /// Of a service's only pipeline, its failure is that of all.
+    fn or_all_failed(&mut self) -> Result<(), ObserveFailed> {
+        if self.members.is_empty() && self.left_out.len() == 1 {
+            let (_, failed) = self.left_out.remove(0);
+            return Err(failed);
+        }
+        Ok(())
+    }
 }
 
 /// What the decision is taken from, and what acting on it needs.
@@ -95,42 +163,83 @@ impl Observer {
         }
     }
 
-    /// The state of the pipeline now. The facts on which few decisions depend are left out: [`decide`](Self::decide) adds them.
+    /// The state of a service's pipelines now. What they have in common is read once. The facts on which few decisions depend are left
+    /// out: [`decide`](Self::decide) adds them.
     ///
     /// # Errors
-    /// A call failed, or the pipeline does not fit what AWS has.
-    pub async fn observe(
+    /// A call failed that concerns all of them or may succeed a little later, or none of them fits what AWS has. Where that is so of
+    /// some, they are [`left_out`](Service::left_out): the others do not wait for them.
+    pub async fn observe<'a>(
         &self,
-        reconciliation: &Reconciliation<'_>,
-    ) -> Result<Observation, ObserveFailed> {
-        let pipeline = reconciliation.pipeline;
+        reconciliations: &'a [Reconciliation<'a>],
+    ) -> Result<Service<'a>, ObserveFailed> {
+        // They are all of one service and one group.
+        let pipeline = reconciliations[0].pipeline;
         let deploys = &pipeline.codedeploy;
-        let (service, group, (candidate, asked_at)) = try_join!(
+        let (service, group, found) = try_join!(
             self.ecs
                 .describe_service(&pipeline.cluster, &pipeline.service),
             self.codedeploy
                 .get_deployment_group(&deploys.application, &deploys.deployment_group),
-            self.candidate(reconciliation),
+            self.candidates(reconciliations),
         )?;
         match pipeline.engine(&service)? {
             Engine::CodeDeploy => codedeploy::fits(pipeline, &group).map_err(Mismatch::from)?,
         }
-        let (revision, production) = self.production(pipeline, &service).await?;
-        let running = self
-            .running_image(pipeline, &revision, &production, candidate.as_ref())
-            .await?;
+        let mut observing = Service {
+            members: Vec::new(),
+            left_out: found.left_out,
+        };
+        let (revision, serves) = self.serves(pipeline, &service).await?;
+        let common = Common {
+            revision,
+            serves,
+            tasks: TaskCount::of(&service),
+            group,
+        };
+        let mut tasks = None;
+        for found in found.candidates {
+            let reconciliation = found.reconciliation;
+            match self.member(found, &common, &mut tasks).await {
+                Ok(member) => observing.members.push(member),
+                Err(failed) => observing.leave_out(reconciliation, failed)?,
+            }
+        }
+        observing.or_all_failed()?;
         // After ECR was asked: a deployment that another invocation created in between is seen here, or later by
         // `created_meanwhile`. The other way round one could ship a newer image and end unnoticed.
-        let active = self.active(pipeline, candidate.as_ref()).await?;
+        self.observe_active(&mut observing.members).await?;
+        Ok(observing)
+    }
+
+    /// One of the pipelines; the active deployment is read for all of them later.
+    async fn member<'a>(
+        &self,
+        found: FoundCandidate<'a>,
+        common: &Common,
+        tasks: &mut Option<Vec<Task>>,
+    ) -> Result<Member<'a>, ObserveFailed> {
+        let FoundCandidate {
+            reconciliation,
+            candidate,
+            asked_at,
+        } = found;
+        let pipeline = reconciliation.pipeline;
+        let revision = &common.revision;
+        let matching = revision::matching(pipeline, &common.serves.definition);
+        let production = common.serves.of(matching.map_err(Mismatch::from)?);
+        let running = self
+            .running_image(pipeline, revision, &production, candidate.as_ref(), tasks)
+            .await?;
         let observed = Observed {
             asked_by: reconciliation.asked_by,
             force: reconciliation.force,
             candidate,
             running,
             service: Running {
-                revision,
-                tasks: Some(TaskCount::of(&service)),
-                active,
+                revision: revision.clone(),
+                tasks: Some(common.tasks),
+                active: None,
             },
             compared: None,
             attempts: None,
@@ -138,44 +247,51 @@ impl Observer {
             template: None,
             rank: None,
         };
-        Ok(Observation {
-            observed,
-            created_before: Vec::new(),
-            asked_at,
-            production,
-            group,
-            latest: None,
+        Ok(Member {
+            reconciliation,
+            observation: Observation {
+                observed,
+                created_before: Vec::new(),
+                asked_at,
+                production,
+                group: common.group.clone(),
+                latest: None,
+            },
         })
     }
 
-    /// The decision, after observing what it turns out to need.
+    /// The decisions for a service's pipelines, after observing what they turn out to need.
     ///
     /// # Errors
-    /// A call failed, or the pipeline does not fit what AWS has.
-    pub async fn decide(
-        &self,
-        reconciliation: &Reconciliation<'_>,
-        observation: &mut Observation,
-    ) -> Result<Decision, ObserveFailed> {
+    /// A call failed, or a pipeline does not fit what AWS has.
+    pub async fn decide(&self, members: &mut [Member<'_>]) -> Result<Vec<Decision>, ObserveFailed> {
+        // Read for one pipeline, it serves the others, too.
+        let mut made_by = None;
         loop {
-            match start::decide(reconciliation.pipeline, &observation.observed) {
-                Ok(decision) => return Ok(decision),
-                Err(need) => self.add(reconciliation, need, observation).await?,
+            let decided: Vec<start::Member<'_>> = members
+                .iter()
+                .map(|member| member.reconciliation.with(&member.observation.observed))
+                .collect();
+            match start::decide_together(&decided) {
+                Ok(decisions) => return Ok(decisions),
+                Err((index, need)) => self.add(&mut members[index], need, &mut made_by).await?,
             }
         }
     }
 
     async fn add(
         &self,
-        reconciliation: &Reconciliation<'_>,
+        member: &mut Member<'_>,
         need: Need,
-        observation: &mut Observation,
+        made_by: &mut Option<MadeBy>,
     ) -> Result<(), ObserveFailed> {
+        let reconciliation = member.reconciliation;
         let pipeline = reconciliation.pipeline;
+        let observation = &mut member.observation;
         let candidate = observation.observed.candidate.as_ref();
         match need {
             Need::Compared => {
-                let compared = self.compared(pipeline, observation).await?;
+                let compared = self.compared(pipeline, observation, made_by).await?;
                 observation.observed.compared = Some(compared);
             }
             Need::Attempts => {
@@ -198,6 +314,31 @@ impl Observer {
             }
         }
         Ok(())
+    }
+
+    /// The candidate of each pipeline, and when ECR was asked for it.
+    async fn candidates<'a>(
+        &self,
+        reconciliations: &'a [Reconciliation<'a>],
+    ) -> Result<Found<'a>, CallFailed> {
+        let mut found = Found {
+            candidates: Vec::new(),
+            left_out: Vec::new(),
+        };
+        for reconciliation in reconciliations {
+            match self.candidate(reconciliation).await {
+                Ok((candidate, asked_at)) => found.candidates.push(FoundCandidate {
+                    reconciliation,
+                    candidate,
+                    asked_at,
+                }),
+                Err(failed) if failed.is_transient() || reconciliations.len() == 1 => {
+                    return Err(failed);
+                }
+                Err(failed) => found.left_out.push((reconciliation, failed.into())),
+            }
+        }
+        Ok(found)
     }
 
     /// The candidate, and when ECR was asked for it.

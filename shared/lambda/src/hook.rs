@@ -168,7 +168,9 @@ impl Hook<'_> {
             ));
         }
         let (application, group) = (&deployment.application, &deployment.deployment_group);
-        let pipeline = started.config.of_group(application, group).cloned().ok_or_else(|| {
+        // Of several pipelines of a service the one that configures the gate: its containers migrate, and its people are told.
+        let keeper = started.config.keeper(application, group, self.gate);
+        let pipeline = keeper.cloned().ok_or_else(|| {
             Failure::Refused(format!(
                 "no pipeline has the deployment group `{group}` of the application `{application}` \
                  (hint: add it to the configuration, or take the hooks out of that group's AppSpec)"

@@ -15,7 +15,7 @@ mod target;
 pub(crate) mod words;
 
 pub use deployment::{Creator, Deployment, DeploymentGroup, DeploymentStatus};
-pub use description::{description, shipped};
+pub use description::{IMAGES_AT_MOST, Ordered, description, shipped};
 pub(crate) use description::{settings_alone, shipped_image};
 pub use fit::{Mismatch, fits};
 pub(crate) use history::STOPPED_BY_A_CALL;

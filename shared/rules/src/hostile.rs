@@ -210,11 +210,17 @@ proptest! {
             digest: digest.clone(),
             tag: None,
         };
-        let _ = crate::codedeploy::description(&image, time::UtcDateTime::UNIX_EPOCH, None);
-        let repository = image.repository.clone();
+        let ordered = crate::codedeploy::Ordered {
+            image: &image,
+            ordered_at: time::UtcDateTime::UNIX_EPOCH,
+            mark: None,
+        };
+        let _ = crate::codedeploy::description(&[ordered], None);
+        let alone = "[[pipeline]]\nname='w'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'";
+        let pipeline = crate::config::Config::parse(alone).unwrap().pipelines.remove(0);
         for description in [text, format!("greenlight {tail}"), format!("greenlight {digest} {tail}")] {
             let deployment = crate::codedeploy::tests::described(&description);
-            let (shipped, image) = (crate::codedeploy::shipped(&deployment), crate::codedeploy::shipped_image(&repository, &deployment));
+            let (shipped, image) = (crate::codedeploy::shipped(&pipeline, &deployment), crate::codedeploy::shipped_image(&pipeline, &deployment));
             prop_assert!(image.is_none_or(|image| Some(image.digest) == shipped));
         }
     }

@@ -328,7 +328,8 @@ fn how_it_ended(task: &Task, container: &TaskContainer) -> Option<String> {
     };
     // ECS stops the others when one has ended: by SIGTERM, or by SIGKILL after it.
     let was_stopped = was_asked_to_stop(code) || code == KILLED;
-    (!was_stopped || is_out_of_memory(container)).then(|| format!("ended as well, with code {code}"))
+    (!was_stopped || is_out_of_memory(container))
+        .then(|| format!("ended as well, with code {code}"))
 }
 
 #[cfg(test)]

@@ -46,7 +46,10 @@ pub fn of_end(
     if other_account(event, topic).is_some() {
         return None;
     }
-    let (application, group) = (change.application.as_str(), change.deployment_group.as_str());
+    let (application, group) = (
+        change.application.as_str(),
+        change.deployment_group.as_str(),
+    );
     let is_ours = file.is_none_or(|file| {
         // The console's names are those of a pipeline that names none.
         let is_default = |name: &str, prefix| name.starts_with(prefix);
@@ -75,7 +78,9 @@ mod tests {
     const PROBLEMS: &str = "the configuration is wrong\nat `pipeline[0].nonsense`: unknown";
 
     fn topic() -> TopicArn {
-        "arn:aws:sns:eu-central-1:111122223333:outcomes".parse().unwrap()
+        "arn:aws:sns:eu-central-1:111122223333:outcomes"
+            .parse()
+            .unwrap()
     }
 
     fn push(repository: &str, account: &str) -> Value {
@@ -142,12 +147,21 @@ mod tests {
             ("START", "nothing"),
             ("READY", "nothing"),
         ] {
-            check(told(&end("shop", "blue-green", state, own), Some(FILE)), expected);
+            check(
+                told(&end("shop", "blue-green", state, own), Some(FILE)),
+                expected,
+            );
             check(told(&end("shop", "blue-green", state, own), None), expected);
             let of_console = end("AppECS-prod-web", "DgpECS-prod-web", state, own);
             check(told(&of_console, Some(FILE)), expected);
-            check(told(&end("lambdas", "all", state, own), Some(FILE)), "nothing");
-            check(told(&end("shop", "blue-green", state, other), Some(FILE)), "nothing");
+            check(
+                told(&end("lambdas", "all", state, own), Some(FILE)),
+                "nothing",
+            );
+            check(
+                told(&end("shop", "blue-green", state, other), Some(FILE)),
+                "nothing",
+            );
         }
         check(told(&json!({"source": "other"}), Some(FILE)), "nothing");
     }

@@ -112,6 +112,12 @@ name!(
     repository::is_region
 );
 name!(
+    /// How a deployment of a service that several pipelines deploy to marks which of its images is whose.
+    Mark,
+    "a pipeline's mark: 8 lower-case hex digits",
+    |text| text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+);
+name!(
     /// An image tag: what people call an image.
     Tag,
     "an image tag: 1 to 128 letters, digits and `._-`, not beginning with `.` or `-`",
@@ -331,6 +337,23 @@ impl fmt::Display for Image {
             ),
             None => write!(formatter, "{} ({})", self.repository, self.digest.short()),
         }
+    }
+}
+
+impl Mark {
+    /// The mark of the images that go from this repository to these containers of a service. It has to be the same in every
+    /// version, so it is FNV-1a of 32 bits, and not a hash of the standard library. A renamed pipeline keeps it.
+    pub(crate) fn of(repository: &Repository, containers: &[ContainerName]) -> Self {
+        const OFFSET_BASIS: u32 = 0x811c_9dc5;
+        const PRIME: u32 = 0x0100_0193;
+        let mut containers: Vec<&str> = containers.iter().map(ContainerName::as_str).collect();
+        containers.sort_unstable();
+        // Neither name has a blank.
+        let text = format!("{repository} {}", containers.join(" "));
+        let hash = text.bytes().fold(OFFSET_BASIS, |hash, byte| {
+            (hash ^ u32::from(byte)).wrapping_mul(PRIME)
+        });
+        Self(format!("{hash:08x}"))
     }
 }
 

@@ -221,7 +221,10 @@ impl Outcome {
         let commands = match way.filter(|_| pipeline.migration.is_some()) {
             Some(Way::Back) => vec![command("to request this rollback again", Way::Back)],
             None if pipeline.migration.is_some() => vec![
-                command("to request this image again, with its migration", Way::Forward),
+                command(
+                    "to request this image again, with its migration",
+                    Way::Forward,
+                ),
                 command(
                     "to request it again as a rollback, which migrates nothing",
                     Way::Back,

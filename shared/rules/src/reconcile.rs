@@ -8,7 +8,7 @@ use crate::config::{Config, Pipeline};
 use crate::events::{Origin, Request, StartEvent, Subject, UnreadableEvent, Wanted, Way};
 use crate::names::{Digest, Image, Repository, Tag, shortened};
 use crate::observed::ImageDetail;
-use crate::start::{AskedBy, Candidate, Chosen, Force, Observed, Rank, Skip};
+use crate::start::{AskedBy, Candidate, Chosen, Force, Member, Observed, Rank, Skip};
 use crate::tag_rule::TagRule;
 
 /// One pipeline to reconcile.
@@ -108,10 +108,14 @@ pub fn concerned<'a>(
         StartEvent::DeploymentEnded {
             application,
             deployment_group,
-        } => match config.of_group(application, deployment_group) {
-            Some(pipeline) => Concerned::Reconciliations(vec![routine(pipeline)]),
-            None => no_such_group(application.as_str(), deployment_group.as_str()),
-        },
+        } => {
+            let pipelines = config.of_group(application, deployment_group);
+            let routine: Vec<_> = pipelines.map(routine).collect();
+            match routine.is_empty() {
+                true => no_such_group(application.as_str(), deployment_group.as_str()),
+                false => Concerned::Reconciliations(routine),
+            }
+        }
         StartEvent::Pushed { image, tag, at } => {
             let following: Vec<_> = config
                 .following(&image.repository, tag)
@@ -126,6 +130,44 @@ pub fn concerned<'a>(
         StartEvent::Asked(request) => Concerned::Reconciliations(vec![asked(config, request)?]),
         StartEvent::Unreadable { subject, error } => unreadable(config, origin, subject, error)?,
     })
+}
+
+/// Groups what an event causes by service. The other pipelines of a service are reconciled with those that the event concerns: one
+/// deployment ships all that is due. Nobody waits for theirs, so they publish no skip.
+pub fn by_service<'a>(
+    config: &'a Config,
+    reconciliations: Vec<Reconciliation<'a>>,
+) -> Vec<Vec<Reconciliation<'a>>> {
+    let mut services: Vec<Vec<Reconciliation<'a>>> = Vec::new();
+    for asked in reconciliations {
+        let service = services
+            .iter_mut()
+            .find(|service| service[0].pipeline.has_service_of(asked.pipeline));
+        let service = match service {
+            Some(service) => service,
+            None => {
+                let siblings = config.pipelines.iter();
+                let siblings = siblings.filter(|other| other.has_service_of(asked.pipeline));
+                services.push(
+                    siblings
+                        .map(|sibling| Reconciliation {
+                            effect: asked.effect,
+                            ..routine(sibling)
+                        })
+                        .collect(),
+                );
+                let last = services.len() - 1;
+                &mut services[last]
+            }
+        };
+        let place = service
+            .iter_mut()
+            .find(|sibling| sibling.pipeline.name == asked.pipeline.name);
+        if let Some(place) = place {
+            *place = asked;
+        }
+    }
+    services
 }
 
 /// The reason why an event concerns no pipeline, whatever it says: it is of an account or Region where the stack is not, and no
@@ -293,6 +335,16 @@ fn no_such_pipeline(config: &Config, given: &str) -> NothingToDo {
     NothingToDo::NoSuchPipeline {
         given: given.to_owned(),
         expected: expected.join(", "),
+    }
+}
+
+impl<'a> Reconciliation<'a> {
+    /// With what was observed for it, as a member of its service.
+    pub fn with(&self, observed: &'a Observed) -> Member<'a> {
+        Member {
+            pipeline: self.pipeline,
+            observed,
+        }
     }
 }
 

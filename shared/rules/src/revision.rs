@@ -5,21 +5,21 @@
 mod difference;
 mod reference;
 mod sameness;
+mod several;
 mod template;
 mod unusable;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use time::UtcDateTime;
 
 use crate::config::Pipeline;
-use crate::names::{
-    ContainerName, Digest, Image, RegistryHost, Repository, RevisionArn, StackName,
-};
+use crate::names::{ContainerName, Digest, Image, RegistryHost, RevisionArn, StackName};
 use crate::observed::{LoadBalancerTarget, TaskDefinition};
 use crate::start::{self, Deployed, RunningImage};
 
 pub use difference::difference;
 use reference::{Reference, Registry};
+pub use several::{Goes, Part, next_of_several};
 pub use template::{Shown, has_same_settings, set_previous, settings_of, template_shown};
 use unusable::TAGS_AT_MOST;
 pub use unusable::Unusable;
@@ -243,33 +243,64 @@ pub fn next(
     host: &RegistryHost,
     marks: &Marks,
 ) -> Result<Value, Unusable> {
-    let malformed = |reason| Unusable::Malformed {
-        revision: short(definition),
-        reason,
-    };
-    let mut request = definition
-        .task_definition
-        .as_object()
-        .cloned()
-        .ok_or(malformed("it is not a JSON object"))?;
+    let mut request = copied(definition)?;
+    for container in containers_of(definition, &mut request, matching)? {
+        pin(container, image, host);
+    }
+    request.insert(
+        "tags".to_owned(),
+        tags(definition, image, marks, Vec::new())?,
+    );
+    Ok(Value::Object(request))
+}
+
+/// What RegisterTaskDefinition takes of a revision.
+fn copied(definition: &TaskDefinition) -> Result<Map<String, Value>, Unusable> {
+    let request = definition.task_definition.as_object().cloned();
+    let mut request = request.ok_or_else(|| malformed(definition, "it is not a JSON object"))?;
     for field in OUTPUT_ONLY {
         request.shift_remove(field);
     }
-    let registry = Registry::of_host(host.as_str());
+    Ok(request)
+}
+
+/// The containers of a request that a pipeline's images go to.
+fn containers_of<'a>(
+    definition: &TaskDefinition,
+    request: &'a mut Map<String, Value>,
+    matching: &Matching,
+) -> Result<Vec<&'a mut Value>, Unusable> {
     let containers = request
         .get_mut("containerDefinitions")
         .and_then(Value::as_array_mut);
-    let containers = containers.ok_or(malformed("it has no `containerDefinitions`"))?;
-    for index in &matching.indexes {
-        let container = containers
-            .get_mut(*index)
-            .ok_or(malformed("it changed while it was read"))?;
-        let now = Reference::of(container).filter(|now| now.registry == registry);
-        let host = now.map_or_else(|| host.to_string(), |now| now.host.to_owned());
-        container["image"] = format!("{host}/{}@{}", image.repository, image.digest).into();
+    let containers =
+        containers.ok_or_else(|| malformed(definition, "it has no `containerDefinitions`"))?;
+    let is_there = matching
+        .indexes
+        .iter()
+        .all(|index| *index < containers.len());
+    if !is_there {
+        return Err(malformed(definition, "it changed while it was read"));
     }
-    request.insert("tags".to_owned(), tags(definition, image, marks)?);
-    Ok(Value::Object(request))
+    let containers = containers.iter_mut().enumerate();
+    Ok(containers
+        .filter(|(index, _)| matching.indexes.contains(index))
+        .map(|(_, container)| container)
+        .collect())
+}
+
+fn pin(container: &mut Value, image: &Image, host: &RegistryHost) {
+    let registry = Registry::of_host(host.as_str());
+    let now = Reference::of(container).filter(|now| now.registry == registry);
+    let host = now.map_or_else(|| host.to_string(), |now| now.host.to_owned());
+    container["image"] = format!("{host}/{}@{}", image.repository, image.digest).into();
+}
+
+fn malformed(definition: &TaskDefinition, reason: &'static str) -> Unusable {
+    Unusable::Malformed {
+        revision: short(definition),
+        reason,
+    }
 }
 
 /// Whether `latest` is what `next` would register, so that it need not be registered again: a revision that was
@@ -301,10 +332,15 @@ pub fn arn(definition: &TaskDefinition) -> Option<RevisionArn> {
         .ok()
 }
 
-/// The image of this digest as the revision deployed it: by the tag that [`next`] gave to the revision.
-pub fn deployed(definition: &TaskDefinition, repository: &Repository, digest: Digest) -> Deployed {
+/// The pipeline's image of this digest as the revision deployed it: by the tag that [`next`] gave to the revision.
+pub fn deployed(definition: &TaskDefinition, pipeline: &Pipeline, digest: Digest) -> Deployed {
+    if let Some(marked) = several::deployed(definition, pipeline, &digest) {
+        return marked;
+    }
+    let repository = &pipeline.repository;
     // The marks of an earlier order stay where a revision is used again for another image: those say nothing of this one.
-    let is_ours = mark(definition, "greenlight:digest") == Some(digest.as_str());
+    let is_ours = mark(definition, "greenlight:digest") == Some(digest.as_str())
+        && (pipeline.is_alone || !several::is_marked(definition));
     let own_mark = |key| mark(definition, key).filter(|_| is_ours);
     let ours = own_mark("greenlight:tag");
     let older = mark(definition, OLD_IMAGE_TAG)
@@ -357,7 +393,12 @@ fn listed(containers: &[Value], field: &str) -> String {
 }
 
 /// Tags as they came, without those that AWS reserves for itself, and with our own.
-fn tags(definition: &TaskDefinition, image: &Image, marks: &Marks) -> Result<Value, Unusable> {
+fn tags(
+    definition: &TaskDefinition,
+    image: &Image,
+    marks: &Marks,
+    more: Vec<(String, String)>,
+) -> Result<Value, Unusable> {
     let mut tags: Vec<Value> = kept(&definition.tags).cloned().collect();
     let template = short(definition);
     let previous = marks.previous.as_ref();
@@ -371,11 +412,13 @@ fn tags(definition: &TaskDefinition, image: &Image, marks: &Marks) -> Result<Val
         ("stack", Some(marks.stack.to_string())),
         (template::PREVIOUS, previous),
     ];
-    let ours: Vec<Value> = ours
+    let ours = ours
         .into_iter()
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    let ours: Vec<Value> = ours
+        .chain(more)
         .filter_map(|(name, value)| {
             // Of a cluster and a service of 255 characters each the end is what tells them apart.
-            let value = value?;
             let from = value.len().saturating_sub(TAG_VALUE_CHARACTERS_AT_MOST);
             let value = value.get(from..)?;
             Some(json!({"key": format!("{OWN_TAGS}{name}"), "value": value}))

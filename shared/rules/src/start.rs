@@ -8,6 +8,7 @@ mod order;
 mod running;
 mod settings;
 mod skip;
+mod together;
 
 use crate::config::{Pipeline, TerminationWait, WhenBusy};
 use crate::names::{DeploymentId, Image};
@@ -24,6 +25,7 @@ pub use running::running_image;
 pub use settings::{Brings, Due, Settings, Template, reason};
 pub(crate) use skip::ASK_AGAIN;
 pub use skip::Skip;
+pub use together::{Member, decide_together, starting};
 
 /// What is done: each leaves nothing to choose.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +77,10 @@ pub fn decide(pipeline: &Pipeline, observed: &Observed) -> Result<Decision, Need
         if active.ships(&image.digest) && active.phase != Phase::RollingBack {
             return settings::beside(pipeline, observed, candidate, active);
         }
-    } else if observed.runs(candidate)
+    }
+    let is_kept = active.as_ref().is_none_or(Active::keeps_image);
+    if is_kept
+        && observed.runs(candidate)
         && !is_forced(observed)
         && !settings::are_due(pipeline, observed)?
     {

@@ -37,10 +37,25 @@ impl<'a> Facts<'a> {
         self.record.simulated.clock(moment)
     }
 
-    pub(super) fn pipeline_of(&self, deployment: &Deployment) -> Option<&Pipeline<'a>> {
+    /// The pipelines of the deployment's service.
+    pub(super) fn pipelines_of(
+        &self,
+        deployment: &Deployment,
+    ) -> impl Iterator<Item = &Pipeline<'a>> {
         self.pipelines
             .iter()
-            .find(|pipeline| pipeline.given.group() == deployment.group())
+            .filter(|pipeline| pipeline.given.group() == deployment.group())
+    }
+
+    /// The pipeline of the deployment's service that configures a gate; the first one if none does.
+    pub(super) fn keeper_of(
+        &self,
+        deployment: &Deployment,
+        configures: impl Fn(&record::Pipeline) -> bool,
+    ) -> Option<&Pipeline<'a>> {
+        let mut pipelines = self.pipelines_of(deployment);
+        let keeper = pipelines.find(|pipeline| configures(pipeline.given));
+        keeper.or_else(|| self.pipelines_of(deployment).next())
     }
 
     pub(super) fn deployments_of(
@@ -130,6 +145,26 @@ impl<'a> Facts<'a> {
             .filter(|later| later.digest != push.digest)
             .map(|later| later.at)
             .min()
+    }
+}
+
+impl Pipeline<'_> {
+    /// The digest of its image in the revision of a deployment of its service.
+    pub(super) fn digest_in<'d>(&self, deployment: &'d Deployment) -> Option<&'d str> {
+        match deployment.images.get(&self.given.name) {
+            Some(image) => Some(&image.digest),
+            None if deployment.images.is_empty() => deployment.pipeline_digest.as_deref(),
+            None => None,
+        }
+    }
+
+    /// The digest that a deployment of its service was created for; `None` if it left the pipeline's image as it was.
+    pub(super) fn shipped_by<'d>(&self, deployment: &'d Deployment) -> Option<&'d str> {
+        let image = deployment.images.get(&self.given.name);
+        match image {
+            Some(image) if !image.is_due => None,
+            Some(_) | None => self.digest_in(deployment),
+        }
     }
 }
 

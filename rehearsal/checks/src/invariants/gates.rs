@@ -40,9 +40,9 @@ fn successes(facts: &Facts<'_>, hook: &HookCall) -> Vec<String> {
     let Some(deployment) = deployment.filter(|deployment| deployment.by != By::Rollback) else {
         return Vec::new();
     };
-    let Some(pipeline) = facts.pipeline_of(deployment) else {
-        return Vec::new();
-    };
+    // A gate holds for every deployment of a service, whichever pipeline configures it.
+    let keeper =
+        |configures: fn(&record::Pipeline) -> bool| facts.keeper_of(deployment, configures);
     let successes = hook
         .answers
         .iter()
@@ -50,15 +50,19 @@ fn successes(facts: &Facts<'_>, hook: &HookCall) -> Vec<String> {
     let found = successes.filter_map(|answer| {
         let why_not = match hook.lifecycle_event.as_str() {
             "AfterInstall" => {
-                let gate = pipeline.given.migration.as_ref()?;
-                unmigrated(facts, deployment, gate, answer.at)
+                let keeper = keeper(|pipeline| pipeline.migration.is_some())?;
+                let gate = keeper.given.migration.as_ref()?;
+                let ships = keeper.digest_in(deployment);
+                unmigrated(facts, deployment, ships, gate, answer.at)
             }
             "AfterAllowTestTraffic" => {
-                let gate = &pipeline.given.test_traffic;
+                let keeper = keeper(|pipeline| !pipeline.test_traffic.requests.is_empty())?;
+                let gate = &keeper.given.test_traffic;
                 unasked(facts, gate, &facts.record.test_answers, hook, answer)
             }
             "AfterAllowTraffic" => {
-                let gate = pipeline.given.production_traffic.as_ref()?;
+                let keeper = keeper(|pipeline| pipeline.production_traffic.is_some())?;
+                let gate = keeper.given.production_traffic.as_ref()?;
                 unasked(facts, gate, &facts.record.production_answers, hook, answer)
             }
             _ => None,
@@ -77,6 +81,7 @@ fn successes(facts: &Facts<'_>, hook: &HookCall) -> Vec<String> {
 fn unmigrated(
     facts: &Facts<'_>,
     deployment: &Deployment,
+    ships: Option<&str>,
     gate: &MigrationGate,
     at: SystemTime,
 ) -> Option<String> {
@@ -84,7 +89,7 @@ fn unmigrated(
     let marked = marked.filter(|task| task.deployment == deployment.id);
     let mut differing = Vec::new();
     for task in marked {
-        let why = differs(deployment, gate, task, at)?;
+        let why = differs(deployment, ships, gate, task, at)?;
         differing.push(format!("{} {why}", task.task));
     }
     Some(if differing.is_empty() {
@@ -97,6 +102,7 @@ fn unmigrated(
 /// How a task differs from this deployment's migration, successfully ended by then.
 fn differs(
     deployment: &Deployment,
+    ships: Option<&str>,
     gate: &MigrationGate,
     task: &Migration,
     at: SystemTime,
@@ -112,7 +118,6 @@ fn differs(
     let Some(container) = task.container(&gate.container) else {
         return Some(format!("has no container `{}`", gate.container));
     };
-    let ships = deployment.pipeline_digest.as_deref();
     if !gate.has_own_image && ships.is_some() && container.digest.as_deref() != ships {
         return Some(format!(
             "ran {} in `{}`, which is not the pushed image",

@@ -83,7 +83,7 @@ fn judged(facts: &Facts<'_>, deployment: &Deployment) -> Vec<String> {
         ));
     }
     let gate = facts
-        .pipeline_of(deployment)
+        .keeper_of(deployment, |pipeline| pipeline.migration.is_some())
         .and_then(|pipeline| pipeline.given.migration.as_ref());
     let Some(gate) = gate else { return found };
     let well = |task: &Migration, at: SystemTime| {
@@ -117,7 +117,7 @@ fn outlived(facts: &Facts<'_>, deployment: &Deployment) -> Vec<String> {
         return Vec::new();
     };
     let limit = facts
-        .pipeline_of(deployment)
+        .keeper_of(deployment, |pipeline| pipeline.migration.is_some())
         .and_then(|pipeline| Some(pipeline.given.migration.as_ref()?.limit_minutes));
     let late = |migration: &Migration| {
         let by_schedule = match deployment.end {

@@ -106,8 +106,7 @@ fn is_outranked(facts: &Facts<'_>, pipeline: &Pipeline<'_>, due: &Image) -> bool
     let mut ranked = rank(running);
     let deployments = facts.deployments_of(pipeline);
     let shipped = deployments.filter(|deployment| {
-        deployment.status == "Succeeded"
-            && deployment.pipeline_digest.as_ref() == Some(&running.digest)
+        deployment.status == "Succeeded" && pipeline.shipped_by(deployment) == Some(&running.digest)
     });
     if let Some(shipped) = shipped.max_by_key(|deployment| deployment.created_at) {
         let tagged = facts.followed(pipeline).filter(|push| {
@@ -144,7 +143,10 @@ fn is_explained(
             .and_then(|id| facts.record.deployment(&id));
         let by_deployment = deployment.is_some_and(|deployment| {
             deployment.group() == pipeline.given.group()
-                && deployment.pipeline_digest.as_ref() == Some(&due.digest)
+                && pipeline.shipped_by(deployment) == Some(&due.digest)
+                && told
+                    .pipeline()
+                    .is_none_or(|about| about == pipeline.given.name)
         });
         let by_image = told.pipeline().as_ref() == Some(&pipeline.given.name)
             && told.digest().as_ref() == Some(&due.digest);
@@ -159,8 +161,7 @@ fn is_explained(
     let last = facts
         .deployments_of(pipeline)
         .filter(|deployment| {
-            deployment.by == By::Greenlight
-                && deployment.pipeline_digest.as_ref() == Some(&due.digest)
+            deployment.by == By::Greenlight && pipeline.shipped_by(deployment) == Some(&due.digest)
         })
         .last();
     let is_untold = last.is_some_and(|last| {
@@ -180,7 +181,7 @@ fn gone_back(facts: &Facts<'_>, pipeline: &Pipeline<'_>, due: &Image, ordered: S
     let before = succeeded.partition_point(|deployment| deployment.created_at < ordered);
     let ships_due = |at: &usize| {
         let deployment = succeeded[*at];
-        deployment.by == By::Greenlight && deployment.pipeline_digest.as_ref() == Some(&due.digest)
+        deployment.by == By::Greenlight && pipeline.shipped_by(deployment) == Some(&due.digest)
     };
     // An order of what serves, or is about to, starts nothing.
     let served = before.checked_sub(1).filter(ships_due);
@@ -194,6 +195,6 @@ fn gone_back(facts: &Facts<'_>, pipeline: &Pipeline<'_>, due: &Image, ordered: S
             By::Greenlight => facts.was_asked_for(pipeline, later),
             By::Rollback => false,
         };
-        by_person && later.pipeline_digest.as_ref() != Some(&due.digest)
+        by_person && pipeline.digest_in(later) != Some(&due.digest)
     })
 }

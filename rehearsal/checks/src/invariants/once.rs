@@ -32,7 +32,7 @@ fn twice(facts: &Facts<'_>, pipeline: &Pipeline<'_>) -> Vec<String> {
     let mut last: BTreeMap<&str, &Deployment> = BTreeMap::new();
     let mut found = Vec::new();
     for deployment in facts.deployments_of(pipeline) {
-        let (By::Greenlight, Some(digest)) = (deployment.by, deployment.pipeline_digest.as_deref())
+        let (By::Greenlight, Some(digest)) = (deployment.by, pipeline.shipped_by(deployment))
         else {
             continue;
         };
@@ -57,7 +57,8 @@ fn twice(facts: &Facts<'_>, pipeline: &Pipeline<'_>) -> Vec<String> {
                     && revision.registered_at <= deployment.created_at
             });
         let is_unseen = before.is_some_and(|before| was_unseen(facts, before, deployment));
-        if !pushed && !asked && !new_settings && !is_unseen {
+        let came_back = before.is_some_and(|before| came_back(facts, before, deployment));
+        if !pushed && !asked && !new_settings && !is_unseen && !came_back {
             let since = before.map_or_else(String::new, |before| {
                 format!(
                     " since `{}` at {}",
@@ -81,6 +82,23 @@ fn twice(facts: &Facts<'_>, pipeline: &Pipeline<'_>) -> Vec<String> {
 fn family(revision: &str) -> &str {
     let short = revision.rsplit('/').next().unwrap_or_default();
     short.split(':').next().unwrap_or_default()
+}
+
+/// Whether `before` was stopped for an image of another pipeline of the service that `deployment` ships, and that was pushed
+/// meanwhile: then what it shipped goes with that one.
+fn came_back(facts: &Facts<'_>, before: &Deployment, deployment: &Deployment) -> bool {
+    let while_before =
+        |push: &record::Push| before.created_at <= push.at && Some(push.at) <= before.ended_at;
+    let mut others = facts.pipelines_of(deployment);
+    before.status == "Stopped"
+        && others.any(|other| {
+            let ships = other.shipped_by(deployment);
+            ships.is_some()
+                && ships != other.shipped_by(before)
+                && facts
+                    .followed(other)
+                    .any(|push| ships == Some(&push.digest) && while_before(push))
+        })
 }
 
 /// Whether no function could know of `before` when `deployment` was requested: CreateDeployment was under way already,

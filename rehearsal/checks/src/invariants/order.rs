@@ -27,7 +27,7 @@ fn went_back(
     pipeline: &Pipeline<'_>,
     deployment: &Deployment,
 ) -> Option<String> {
-    let digest = deployment.pipeline_digest.as_deref()?;
+    let digest = pipeline.shipped_by(deployment)?;
     if deployment.by != By::Greenlight || facts.was_asked_for(pipeline, deployment) {
         return None;
     }
@@ -98,7 +98,7 @@ fn ran_at<'a>(facts: &'a Facts<'a>, pipeline: &'a Pipeline<'a>, at: SystemTime) 
     });
     let last = before.max_by_key(|deployment| deployment.ended_at);
     let digest = match last {
-        Some(last) => last.pipeline_digest.as_deref(),
+        Some(last) => pipeline.digest_in(last),
         None => pipeline.given.ran_first.as_deref(),
     };
     Some(Ran {
@@ -119,7 +119,7 @@ impl<'a> Ran<'a> {
             deployment.by == By::Greenlight
                 && deployment.created_at < at
                 && Some(deployment.revision.as_str()) == self.revision
-                && deployment.pipeline_digest.as_deref() == Some(self.digest)
+                && pipeline.shipped_by(deployment) == Some(self.digest)
         });
         let last = deployed.last();
         last.map_or_else(Vec::new, |last| {

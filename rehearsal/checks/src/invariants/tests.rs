@@ -46,6 +46,7 @@ fn shipped(rule: &str) -> Record {
             application: "app".to_owned(),
             deployment_group: "group".to_owned(),
             follows_settings: false,
+            containers: Vec::new(),
             migration: Some(migration_gate()),
             test_traffic: test_traffic_gate(),
             production_traffic: None,
@@ -129,6 +130,7 @@ fn deployment(id: &str, digest: &str, created: u64) -> Deployment {
         revision: "web:2".to_owned(),
         image_digest: None,
         pipeline_digest: Some(digest.to_owned()),
+        images: BTreeMap::new(),
         created_at: at(created),
         ended_at: Some(at(created + 7)),
         lifecycle_events: vec![LifecycleEvent {

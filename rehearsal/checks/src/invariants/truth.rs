@@ -4,7 +4,7 @@
 //!   `failed` and `stopped` for one that ended so; a failed gate for one whose gate did not succeed. The digest is the
 //!   one that the deployment shipped, or rolled back from.
 //! - A message reports the end of every deployment of a pipeline's group, whoever created it, unless EventBridge lost
-//!   the event or it is in a queue whose alarm notifies people.
+//!   the event or it is in a queue whose alarm notifies people. Of several pipelines each is told whose image it shipped.
 //! - No message, log line or answer of a function contains a secret.
 
 use record::{By, Deployment, End, Message};
@@ -52,7 +52,16 @@ fn lie(facts: &Facts<'_>, told: &Message) -> Option<String> {
         ));
     }
     let digest = told.digest()?;
-    let ships = deployment.pipeline_digest.as_deref()?;
+    let about = told.pipeline();
+    let mut pipelines = facts.pipelines_of(deployment);
+    let pipeline = pipelines.find(|pipeline| Some(&pipeline.given.name) == about.as_ref());
+    let pipeline = pipeline.or_else(|| facts.pipelines_of(deployment).next())?;
+    let ships = pipeline.shipped_by(deployment);
+    let ships = match deployment.images.is_empty() {
+        true => ships?,
+        // Of several pipelines' images it is the one that the deployment was created for.
+        false => ships.unwrap_or("no image of this pipeline"),
+    };
     (!is_rollback && digest != ships).then(|| {
         format!(
             "`{outcome}` was reported at {} of {}, but `{}` ships {}",
@@ -65,7 +74,7 @@ fn lie(facts: &Facts<'_>, told: &Message) -> Option<String> {
 }
 
 fn silence(facts: &Facts<'_>, deployment: &Deployment) -> Option<String> {
-    facts.pipeline_of(deployment)?;
+    facts.pipelines_of(deployment).next()?;
     let outcome = match (deployment.status.as_str(), deployment.by) {
         ("Failed", _) => "failed",
         ("Stopped", _) => "stopped",
@@ -73,9 +82,21 @@ fn silence(facts: &Facts<'_>, deployment: &Deployment) -> Option<String> {
         ("Succeeded", By::Greenlight | By::Hand) => "shipped",
         _ => return None,
     };
-    let is_told = facts.record.messages.iter().any(|told| {
+    let mut told = facts.record.messages.iter().filter(|told| {
         told.outcome() == outcome && told.deployment().as_ref() == Some(&deployment.id)
     });
+    let is_told = match (deployment.by, deployment.images.is_empty()) {
+        // Each pipeline whose image it ships is told.
+        (By::Greenlight, false) => {
+            let told: Vec<Option<String>> = told.map(Message::pipeline).collect();
+            let mut pipelines = facts.pipelines_of(deployment);
+            pipelines.all(|pipeline| {
+                pipeline.shipped_by(deployment).is_none()
+                    || told.contains(&Some(pipeline.given.name.clone()))
+            })
+        }
+        (By::Greenlight | By::Hand | By::Rollback, _) => told.next().is_some(),
+    };
     let is_lost = match deployment.end {
         End::Told => false,
         End::Lost | End::Kept => true,

@@ -1,13 +1,15 @@
 //! Pipelines, and what they deploy: images, revisions, deployments.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use local_aws::codedeploy::{self, Creator};
 use local_aws::ecr::Reference;
 use local_aws::ecs;
 use local_aws::timeline::Entry;
 use local_aws::world::{DeploymentRecord, World};
-use record::{By, Deployment, End, Image, LifecycleEvent, MigrationGate, Pipeline, Revision};
+use record::{
+    By, Deployment, End, Image, LifecycleEvent, MigrationGate, Pipeline, PipelineImage, Revision,
+};
 use serde_json::Value;
 
 use super::aliases::Aliases;
@@ -44,7 +46,7 @@ fn pipeline(world: &World, given: &custom_pipelines::Pipeline, aliases: &Aliases
         (first, last)
     });
     let digest = |revision: Option<ecs::task_definition::Revision>| {
-        digest_of(world, &revision?, &given.repository)
+        digest_of(world, &revision?, &given.repository, &given.own_containers)
     };
     Pipeline {
         name: given.name.clone(),
@@ -61,18 +63,23 @@ fn pipeline(world: &World, given: &custom_pipelines::Pipeline, aliases: &Aliases
         }),
         test_traffic: services::test_gate(world, given, aliases),
         production_traffic: services::production_gate(world, given, aliases),
+        containers: given.own_containers.clone(),
         ran_first: digest(first),
         runs: digest(last),
     }
 }
 
-/// The digest of a repository's image in a revision.
+/// The digest of a repository's image in a revision, in these containers or, if there are none, in any.
 fn digest_of(
     world: &World,
     revision: &ecs::task_definition::Revision,
     repository: &str,
+    containers: &[String],
 ) -> Option<String> {
-    let mut images = revision.images().into_iter().filter(|(_, image)| {
+    let mut images = revision.images().into_iter().filter(|(container, image)| {
+        if !containers.is_empty() && !containers.contains(container) {
+            return false;
+        }
         let name = image
             .split_once('/')
             .map_or(image.as_str(), |(_, name)| name);
@@ -116,21 +123,10 @@ pub(super) fn deployments(
     let ends = Ends::of(world);
     let all = world.codedeploy.read(|state| state.deployments.clone());
     let described = world.deployments().into_iter();
-    let digest = |deployment: &codedeploy::Deployment| {
-        let group = (deployment.application.as_str(), deployment.group.as_str());
-        let pipeline = pipelines
-            .iter()
-            .find(|pipeline| pipeline.group() == group)?;
-        let revision = world.ecs.read(|state| {
-            state
-                .revision(&deployment.app_spec.task_definition)
-                .cloned()
-        })?;
-        digest_of(world, &revision, &pipeline.repository)
-    };
     let record = |(deployment, described): (codedeploy::Deployment, DeploymentRecord)| Deployment {
         by: by(&deployment),
-        pipeline_digest: digest(&deployment),
+        pipeline_digest: pipeline_digest(world, pipelines, &deployment),
+        images: pipeline_images(world, pipelines, &deployment),
         created_at: deployment.created_at,
         ended_at: deployment.completed_at,
         end: ends.of_deployment(&deployment.id),
@@ -155,6 +151,62 @@ pub(super) fn deployments(
             .collect(),
     };
     all.into_iter().zip(described).map(record).collect()
+}
+
+/// The pipelines that deploy to the service of a deployment.
+fn of_group<'p>(
+    pipelines: &'p [Pipeline],
+    deployment: &codedeploy::Deployment,
+) -> Vec<&'p Pipeline> {
+    let group = (deployment.application.as_str(), deployment.group.as_str());
+    let pipelines = pipelines.iter();
+    pipelines
+        .filter(|pipeline| pipeline.group() == group)
+        .collect()
+}
+
+fn in_revision(
+    world: &World,
+    pipeline: &Pipeline,
+    deployment: &codedeploy::Deployment,
+) -> Option<String> {
+    let revision = world.ecs.read(|state| {
+        state
+            .revision(&deployment.app_spec.task_definition)
+            .cloned()
+    })?;
+    digest_of(world, &revision, &pipeline.repository, &pipeline.containers)
+}
+
+fn pipeline_digest(
+    world: &World,
+    pipelines: &[Pipeline],
+    deployment: &codedeploy::Deployment,
+) -> Option<String> {
+    let pipelines = of_group(pipelines, deployment);
+    in_revision(world, pipelines.first()?, deployment)
+}
+
+/// The image of each pipeline, if there are several.
+fn pipeline_images(
+    world: &World,
+    pipelines: &[Pipeline],
+    deployment: &codedeploy::Deployment,
+) -> BTreeMap<String, PipelineImage> {
+    let pipelines = of_group(pipelines, deployment);
+    if pipelines.len() < 2 {
+        return BTreeMap::new();
+    }
+    let description = deployment.description.as_deref().unwrap_or_default();
+    let named = description
+        .strip_prefix(DESCRIPTION)
+        .filter(|_| by(deployment) == By::Greenlight);
+    let images = pipelines.into_iter().filter_map(|pipeline| {
+        let digest = in_revision(world, pipeline, deployment)?;
+        let is_due = named.is_none_or(|named| named.contains(&digest));
+        Some((pipeline.name.clone(), PipelineImage { digest, is_due }))
+    });
+    images.collect()
 }
 
 fn by(deployment: &codedeploy::Deployment) -> By {

@@ -201,8 +201,12 @@ fn checked<'p>(
             let mut deployments = deployments.iter();
             let of_hook = deployments.find(|deployment| deployment.id == hook.deployment)?;
             let mut pipelines = pipelines.iter();
-            let pipeline = pipelines.find(|pipeline| pipeline.group() == of_hook.group())?;
-            pipeline.production_traffic.as_ref()?.listener.as_deref()
+            pipelines.find_map(|pipeline| {
+                let gate = pipeline.production_traffic.as_ref();
+                gate.filter(|_| pipeline.group() == of_hook.group())?
+                    .listener
+                    .as_deref()
+            })
         };
         if let (Some(listener), Some(last)) = (listener(), hook.answers.last()) {
             let windows = checked.entry(listener).or_default();
@@ -307,6 +311,7 @@ mod tests {
             application: "shop".to_owned(),
             deployment_group: group.to_owned(),
             follows_settings: false,
+            containers: Vec::new(),
             migration: None,
             test_traffic: gate("test"),
             production_traffic: production.map(gate),
@@ -323,6 +328,7 @@ mod tests {
             deployment_group: group.to_owned(),
             by: By::Greenlight,
             pipeline_digest: None,
+            images: BTreeMap::new(),
             created_at: at(0),
             ended_at: None,
             end: End::Told,

@@ -78,7 +78,7 @@ pub(crate) fn of_file(name: &str, file: &Path, text: &str) -> anyhow::Result<Sce
         );
     }
     for pipeline in &pipelines {
-        pipeline.allows(outcome)?;
+        pipeline.allows(&pipelines, outcome)?;
         pipeline.migrates()?;
     }
     let summary = match outcome {
@@ -110,10 +110,15 @@ pub(crate) fn of_file(name: &str, file: &Path, text: &str) -> anyhow::Result<Sce
 }
 
 impl Pipeline {
-    fn allows(&self, outcome: Outcome) -> anyhow::Result<()> {
+    fn allows(&self, all: &[Pipeline], outcome: Outcome) -> anyhow::Result<()> {
+        let mut of_service = self.of_service(all);
         let lacks = match outcome {
-            Outcome::FailsMigration if self.migration.is_none() => "no `migration` that could fail",
-            Outcome::FailsTestTraffic if self.requests.iter().all(Request::takes_everything) => {
+            Outcome::FailsMigration if of_service.all(|one| one.migration.is_none()) => {
+                "no `migration` that could fail"
+            }
+            Outcome::FailsTestTraffic
+                if of_service.all(|one| one.requests.iter().all(Request::takes_everything)) =>
+            {
                 "no `test_traffic.request` that could fail"
             }
             Outcome::Ships
@@ -163,17 +168,68 @@ impl Pipeline {
         }
     }
 
+    /// The pipelines of its service, in the order of the file; it is one of them.
+    fn of_service<'p>(&'p self, all: &'p [Pipeline]) -> impl Iterator<Item = &'p Pipeline> {
+        let place = (&self.cluster, &self.service);
+        all.iter()
+            .filter(move |other| (&other.cluster, &other.service) == place)
+    }
+
+    /// Its containers in the service, none of which another pipeline of that service names.
+    fn containers_beside(&self, all: &[Pipeline]) -> Vec<String> {
+        let mut others = self.of_service(all).filter(|other| other.name != self.name);
+        let is_alone = others.next().is_none();
+        let is_first = self.of_service(all).next().map(|first| &first.name) == Some(&self.name);
+        if !is_alone && !is_first && self.own_containers.is_empty() {
+            let name = self.repository.rsplit('/').next().unwrap_or_default();
+            return vec![name.to_owned()];
+        }
+        // The migration may run in a container of another one.
+        let is_theirs = |container: &&String| {
+            let mut others = self.of_service(all).filter(|other| other.name != self.name);
+            others.any(|other| other.own_containers.contains(container))
+        };
+        let own = self.containers.iter();
+        own.filter(|container| !is_theirs(container))
+            .cloned()
+            .collect()
+    }
+
+    /// The settings of its service, with the containers of all the pipelines that deploy to it. The first container of the first
+    /// one serves.
     fn settings(&self, all: &[Pipeline]) -> ServiceSettings {
-        let containers: Vec<&str> = self.containers.iter().map(String::as_str).collect();
-        let mut settings =
-            setting::settings(&self.service, &self.cluster, &containers, &self.repository);
+        let mut settings = setting::settings(
+            &self.service,
+            &self.cluster,
+            &[&self.service],
+            &self.repository,
+        );
         settings.family = self.family(all);
         settings.health_check.path = HEALTH.to_owned();
+        settings.containers.clear();
+        let mut requests = Vec::new();
+        for pipeline in self.of_service(all) {
+            requests.extend(pipeline.requests.clone());
+            let names = pipeline.containers_beside(all);
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let (service, cluster) = (&self.service, &self.cluster);
+            let mut own = setting::settings(service, cluster, &names, &pipeline.repository);
+            if settings.containers.is_empty() {
+                settings.load_balanced = own.load_balanced;
+            } else {
+                own.containers.iter_mut().for_each(|container| {
+                    container.container_port = None;
+                    container.essential = false;
+                });
+            }
+            settings.containers.extend(own.containers);
+        }
+        let migrates = self.of_service(all).any(|one| one.migration.is_some());
         for container in &mut settings.containers {
-            let pages = requests::pages(&self.requests);
+            let pages = requests::pages(&requests);
             let pages = ("SAMPLE_ANSWERS".to_owned(), pages);
             container.environment.extend([pages]);
-            if self.migration.is_none() {
+            if !migrates {
                 // Without a migration, the next version must not need a new schema.
                 let schema = ("SAMPLE_SCHEMA".to_owned(), "1".to_owned());
                 container.environment.extend([schema]);
@@ -209,7 +265,7 @@ fn setting(pipelines: &[Pipeline]) -> Setting {
             .collect(),
         images: images
             .values()
-            .map(|pipelines| image(pipelines, BLUE, Outcome::Ships))
+            .map(|of_repository| image(of_repository, pipelines, BLUE, Outcome::Ships))
             .collect(),
         services: services.into_values().collect(),
         asked: ASKED,
@@ -228,8 +284,13 @@ fn by_repository(pipelines: &[Pipeline]) -> BTreeMap<&str, Vec<&Pipeline>> {
     images
 }
 
-/// One version of a repository's image, which meets all requirements of its pipelines.
-fn image(pipelines: &[&Pipeline], version: &str, outcome: Outcome) -> ImageSettings {
+/// One version of a repository's image, which meets all requirements of its pipelines and their services.
+fn image(
+    pipelines: &[&Pipeline],
+    all: &[Pipeline],
+    version: &str,
+    outcome: Outcome,
+) -> ImageSettings {
     let repository = pipelines
         .first()
         .map_or("", |pipeline| pipeline.repository.as_str());
@@ -242,9 +303,12 @@ fn image(pipelines: &[&Pipeline], version: &str, outcome: Outcome) -> ImageSetti
     tags.dedup();
     let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
     let mut image = ImageSettings::new(repository, &tags, version);
-    let migrations = pipelines
-        .iter()
-        .filter_map(|pipeline| pipeline.migration.as_ref());
+    let of_services = || {
+        pipelines
+            .iter()
+            .flat_map(|pipeline| pipeline.of_service(all))
+    };
+    let migrations = of_services().filter_map(|pipeline| pipeline.migration.as_ref());
     let migrations: Vec<&Vec<String>> = migrations.collect();
     if !migrations.is_empty() {
         image
@@ -254,7 +318,7 @@ fn image(pipelines: &[&Pipeline], version: &str, outcome: Outcome) -> ImageSetti
     match outcome {
         Outcome::Ships => image,
         Outcome::FailsTestTraffic => {
-            let requests = pipelines.iter().flat_map(|pipeline| &pipeline.requests);
+            let requests = of_services().flat_map(|pipeline| &pipeline.requests);
             let broken = requests::broken_pages(&requests.collect::<Vec<_>>());
             let broken = ("SAMPLE_BROKEN_ANSWERS".to_owned(), broken);
             image.environment.extend([broken]);
@@ -269,7 +333,7 @@ fn image(pipelines: &[&Pipeline], version: &str, outcome: Outcome) -> ImageSetti
 fn steps(pipelines: &[Pipeline], outcome: Outcome) -> Vec<Step> {
     let mut steps: Vec<Step> = by_repository(pipelines)
         .values()
-        .map(|pipelines| Step::push(image(pipelines, GREEN, outcome)))
+        .map(|of_repository| Step::push(image(of_repository, pipelines, GREEN, outcome)))
         .collect();
     steps.push(Step::Settle);
     steps
@@ -286,7 +350,7 @@ fn expectations(pipelines: &[Pipeline], outcome: Outcome) -> Vec<Expectation> {
     for label in &labels {
         expectations.push(served(label.clone(), outcome));
     }
-    expectations.push(told(labels.len(), outcome));
+    expectations.push(told(labels.len(), pipelines.len(), outcome));
     expectations
 }
 
@@ -318,8 +382,8 @@ fn served(label: String, outcome: Outcome) -> Expectation {
     )
 }
 
-/// The messages about every service.
-fn told(services: usize, outcome: Outcome) -> Expectation {
+/// The messages about every service: a gate's once, everything else to each of its pipelines.
+fn told(services: usize, pipelines: usize, outcome: Outcome) -> Expectation {
     let outcomes: &[&str] = match outcome {
         Outcome::Ships => &["started", "shipped"],
         Outcome::FailsMigration => &["started", "migration-failed", "failed", "rolled-back"],
@@ -328,6 +392,10 @@ fn told(services: usize, outcome: Outcome) -> Expectation {
     };
     let claim = match services {
         0 => "the file names a pipeline".to_owned(),
+        _ if pipelines > services => format!(
+            "messages to each of the {pipelines} pipelines of {services} service(s), a gate's once a service: {}",
+            outcomes.join(", ")
+        ),
         1 => format!("messages: {}", outcomes.join(", ")),
         services => format!(
             "messages of each of the {services} services: {}",
@@ -339,7 +407,14 @@ fn told(services: usize, outcome: Outcome) -> Expectation {
             .into_iter()
             .map(Message::outcome)
             .collect();
-        let mut expected = outcomes.repeat(services);
+        let times = |outcome: &str| match outcome {
+            "migration-failed" | "test-traffic-failed" => services,
+            _ => pipelines,
+        };
+        let expected = outcomes.iter();
+        let mut expected: Vec<&str> = expected
+            .flat_map(|outcome| std::iter::repeat_n(*outcome, times(outcome)))
+            .collect();
         found.sort();
         expected.sort_unstable();
         claims::expect(services > 0 && found == expected, || claims::list(&found))

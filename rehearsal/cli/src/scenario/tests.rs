@@ -41,6 +41,7 @@ fn deployment(id: &str, creator: &str, status: &str, events: [&str; 8]) -> Deplo
         creator: creator.to_owned(),
         by: By::Greenlight,
         pipeline_digest: None,
+        images: std::collections::BTreeMap::new(),
         created_at: SystemTime::UNIX_EPOCH,
         ended_at: None,
         end: End::Told,

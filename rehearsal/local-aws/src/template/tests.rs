@@ -113,7 +113,8 @@ fn the_shipped_rules_invoke_the_right_functions() {
     let ended = |status: &str, exit_code: Value| {
         let mut event = stopped("greenlight/d-8X2K4PLQ3");
         event["detail"]["lastStatus"] = json!(status);
-        event["detail"]["containers"] = json!([{ "name": "web", "exitCode": exit_code }, { "name": "proxy" }]);
+        event["detail"]["containers"] =
+            json!([{ "name": "web", "exitCode": exit_code }, { "name": "proxy" }]);
         if exit_code.is_null() {
             event["detail"]["containers"] = json!([{ "name": "web" }, { "name": "proxy" }]);
         }
@@ -127,7 +128,11 @@ fn the_shipped_rules_invoke_the_right_functions() {
         "STOPPING",
         "DEPROVISIONING",
     ] {
-        assert_eq!(ended(status, json!(0)), ["greenlight-finish-migration"], "{status}");
+        assert_eq!(
+            ended(status, json!(0)),
+            ["greenlight-finish-migration"],
+            "{status}"
+        );
         assert_eq!(ended(status, Value::Null), Vec::<&str>::new(), "{status}");
     }
     let schedules = template

@@ -37,14 +37,18 @@ const OF_CONTAINER: [&str; 5] = [
 pub(super) fn translate(call: &Call, task: &Value) -> Result<Task, CallFailed> {
     let last_status = call.required(task["lastStatus"].as_str(), "tasks.lastStatus")?;
     let (overrides, other_overrides) = overrides_from(&task["overrides"]);
-    let reasons = elements(&task["containers"]).filter_map(|container| container["reason"].as_str());
+    let reasons =
+        elements(&task["containers"]).filter_map(|container| container["reason"].as_str());
     let secret_places = Places::of(task["stoppedReason"].as_str().into_iter().chain(reasons));
     Ok(Task {
         arn: call.name(task["taskArn"].as_str(), "tasks.taskArn")?,
         cluster: call
             .required(task["clusterArn"].as_str(), "tasks.clusterArn")?
             .to_owned(),
-        revision: call.name(task["taskDefinitionArn"].as_str(), "tasks.taskDefinitionArn")?,
+        revision: call.name(
+            task["taskDefinitionArn"].as_str(),
+            "tasks.taskDefinitionArn",
+        )?,
         started_by: text(&task["startedBy"]),
         last_status: last_status.to_owned(),
         stop_code: text(&task["stopCode"]),
@@ -158,7 +162,10 @@ fn strings(list: &Value) -> Option<Vec<String>> {
 /// Variables, as `name` and `value`; none where one has no name.
 fn variables(list: &Value) -> Option<BTreeMap<String, String>> {
     let variable = |pair: &Value| {
-        Some((text(&pair["name"])?, text(&pair["value"]).unwrap_or_default()))
+        Some((
+            text(&pair["name"])?,
+            text(&pair["value"]).unwrap_or_default(),
+        ))
     };
     match list {
         Value::Null => Some(BTreeMap::new()),

@@ -119,8 +119,7 @@ impl Ecs {
         if let Some(started) = elements(&answer["tasks"]).next() {
             return Ok(RunTaskAnswer::Started(translate(&call, started)?));
         }
-        let failures: Vec<TaskFailure> =
-            elements(&answer["failures"]).map(failure_from).collect();
+        let failures: Vec<TaskFailure> = elements(&answer["failures"]).map(failure_from).collect();
         if failures.is_empty() {
             return Err(call.unexpected("the answer has neither a task nor a failure"));
         }

@@ -5,38 +5,51 @@ use rules::config::Pipeline;
 use rules::names::DeploymentId;
 use rules::start::{self, Active, Attempt, Candidate, ShippedBefore};
 
-use super::{Observation, Observer};
+use super::{Member, Observer};
 use crate::CallFailed;
 use crate::codedeploy::Deployments;
 
 impl Observer {
-    /// The deployment that has not ended.
+    /// Reads the deployment that has not ended, once for all pipelines of the service.
     ///
     /// # Errors
     /// A call failed.
-    pub async fn active(
-        &self,
-        pipeline: &Pipeline,
-        candidate: Option<&Candidate>,
-    ) -> Result<Option<Active>, CallFailed> {
+    pub async fn observe_active(&self, members: &mut [Member<'_>]) -> Result<(), CallFailed> {
+        let Some(first) = members.first() else {
+            return Ok(());
+        };
+        let pipeline = first.reconciliation.pipeline;
         let deployments = self.deployments(pipeline, Deployments::Active).await?;
         // The list may be older than the answer about each: what has ended since is not active.
         let unended = deployments
             .into_iter()
             .filter(|deployment| !deployment.status.has_ended());
         let Some(deployment) = unended.max_by_key(|deployment| deployment.created_at) else {
-            return Ok(None);
+            members.iter_mut().for_each(|member| member.set(None));
+            return Ok(());
         };
-        let active = codedeploy::active(&deployment, None);
         // How far it is does not matter where it ships the candidate.
-        if candidate.is_some_and(|candidate| active.ships(&candidate.image.digest)) {
-            return Ok(Some(active));
+        let ships_all = members.iter().all(|member| {
+            let active = codedeploy::active(member.reconciliation.pipeline, &deployment, None);
+            let candidate = member.observation.observed.candidate.as_ref();
+            candidate.is_some_and(|candidate| active.ships(&candidate.image.digest))
+        });
+        let target = match ships_all {
+            true => None,
+            false => {
+                let target = self.codedeploy.get_deployment_target(&deployment.id);
+                target.await?
+            }
+        };
+        for member in members {
+            let pipeline = member.reconciliation.pipeline;
+            member.set(Some(codedeploy::active(
+                pipeline,
+                &deployment,
+                target.as_ref(),
+            )));
         }
-        let target = self
-            .codedeploy
-            .get_deployment_target(&deployment.id)
-            .await?;
-        Ok(Some(codedeploy::active(&deployment, target.as_ref())))
+        Ok(())
     }
 
     /// What was tried since the candidate was ordered.
@@ -51,7 +64,10 @@ impl Observer {
         let created_since = async |time| {
             let which = Deployments::CreatedSince(time);
             let deployments = self.deployments(pipeline, which).await?;
-            Ok(deployments.iter().filter_map(codedeploy::attempt).collect())
+            let attempts = deployments.iter();
+            Ok(attempts
+                .filter_map(|deployment| codedeploy::attempt(pipeline, deployment))
+                .collect())
         };
         let mut attempts: Vec<Attempt> = created_since(candidate.ordered_at).await?;
         let since = start::attempts_since(pipeline, candidate, &attempts);
@@ -69,7 +85,7 @@ impl Observer {
     ) -> Result<ShippedBefore, CallFailed> {
         let deployments = self.deployments(pipeline, Deployments::Succeeded).await?;
         let shipped = deployments.iter().any(|deployment| {
-            let digest = codedeploy::shipped(deployment);
+            let digest = codedeploy::shipped(pipeline, deployment);
             digest.is_some()
                 && digest.as_ref() == candidate.map(|candidate| &candidate.image.digest)
         });
@@ -87,13 +103,16 @@ impl Observer {
     /// The call failed.
     pub async fn created_meanwhile(
         &self,
-        pipeline: &Pipeline,
-        observation: &Observation,
+        members: &[Member<'_>],
     ) -> Result<Vec<DeploymentId>, CallFailed> {
-        let Some(asked_at) = observation.asked_at else {
+        let observations = || members.iter().map(|member| &member.observation);
+        let asked_at = observations()
+            .filter_map(|observation| observation.asked_at)
+            .min();
+        let (Some(first), Some(asked_at)) = (members.first(), asked_at) else {
             return Ok(Vec::new());
         };
-        let deploys = &pipeline.codedeploy;
+        let deploys = &first.reconciliation.pipeline.codedeploy;
         let mut since = self
             .codedeploy
             .list_deployments(
@@ -104,9 +123,11 @@ impl Observer {
             .await?;
         // Those that were there when it observed are in what was decided from.
         since.retain(|id| {
-            let attempts = observation.observed.attempts.iter().flatten();
-            let mut attempts = attempts.map(|attempt| &attempt.deployment);
-            !observation.created_before.contains(id) && !attempts.any(|attempt| attempt == id)
+            !observations().any(|observation| {
+                let attempts = observation.observed.attempts.iter().flatten();
+                let mut attempts = attempts.map(|attempt| &attempt.deployment);
+                observation.created_before.contains(id) || attempts.any(|attempt| attempt == id)
+            })
         });
         Ok(since)
     }
@@ -122,5 +143,13 @@ impl Observer {
             .list_deployments(&deploys.application, &deploys.deployment_group, which)
             .await?;
         self.codedeploy.batch_get_deployments(&ids).await
+    }
+}
+
+impl Member<'_> {
+    fn set(&mut self, active: Option<Active>) {
+        self.observation.observed.service.active = active;
+        // The rule compares the candidate with what the active deployment ships, too.
+        self.observation.observed.compared = None;
     }
 }

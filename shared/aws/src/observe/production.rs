@@ -1,11 +1,11 @@
 //! What serves production, and which image that is.
 
-use rules::codedeploy;
+use rules::codedeploy::{self, Deployment};
 use rules::config::Pipeline;
 use rules::engine::Mismatch;
-use rules::names::{Digest, RevisionArn};
-use rules::observed::Service;
-use rules::revision;
+use rules::names::{DeploymentId, Digest, RevisionArn};
+use rules::observed::{LoadBalancerTarget, Placement, Service, Task, TaskDefinition};
+use rules::revision::{self, Matching};
 use rules::start::{self, Candidate, Compared, Deployed, RunningImage};
 use tokio::try_join;
 
@@ -14,12 +14,36 @@ use crate::ecr::Place;
 use crate::ecs::Tasks;
 use crate::{CallFailed, Kind};
 
+/// The deployment that made what runs, where it was read; none of CodeDeploy's in the inner one.
+pub(super) type MadeBy = Option<Deployment>;
+
+/// What serves production, for all pipelines of the service.
+pub(super) struct Serves {
+    pub(super) definition: TaskDefinition,
+    placement: Placement,
+    load_balancer: LoadBalancerTarget,
+    deployment: Option<DeploymentId>,
+}
+
+impl Serves {
+    /// As the pipeline sees it to which these containers belong.
+    pub(super) fn of(&self, matching: Matching) -> Production {
+        Production {
+            definition: self.definition.clone(),
+            matching,
+            placement: self.placement.clone(),
+            load_balancer: self.load_balancer.clone(),
+            deployment: self.deployment.clone(),
+        }
+    }
+}
+
 impl Observer {
-    pub(super) async fn production(
+    pub(super) async fn serves(
         &self,
         pipeline: &Pipeline,
         service: &Service,
-    ) -> Result<(RevisionArn, Production), ObserveFailed> {
+    ) -> Result<(RevisionArn, Serves), ObserveFailed> {
         let primary = service.primary();
         let revision = primary
             .map(|task_set| &task_set.revision)
@@ -41,12 +65,10 @@ impl Observer {
             .map_or(&service.placement, |task_set| &task_set.placement)
             .clone();
         let definition = self.ecs.describe_task_definition(revision.as_str()).await?;
-        let matching = revision::matching(pipeline, &definition).map_err(Mismatch::from)?;
         Ok((
             revision,
-            Production {
+            Serves {
                 definition,
-                matching,
                 placement,
                 load_balancer,
                 deployment: primary.and_then(|task_set| task_set.deployment.clone()),
@@ -55,25 +77,24 @@ impl Observer {
     }
 
     /// The image that production runs: what its revision is pinned to, or else what its running tasks agree on. A task of
-    /// an image for several platforms may state the digest of its own platform's manifest.
+    /// an image for several platforms may state the digest of its own platform's manifest. The tasks are read once for all pipelines.
     pub(super) async fn running_image(
         &self,
         pipeline: &Pipeline,
         revision: &RevisionArn,
         production: &Production,
         candidate: Option<&Candidate>,
+        tasks: &mut Option<Vec<Task>>,
     ) -> Result<RunningImage, CallFailed> {
         let RunningImage::Unknown(why) = &production.matching.image else {
             return Ok(production.matching.image.clone());
         };
-        let (cluster, service) = (pipeline.cluster.as_str(), &pipeline.service);
-        let tasks = self
-            .ecs
-            .list_tasks(cluster, Tasks::RunningOfService(service))
-            .await?;
-        let tasks = self.ecs.describe_tasks(cluster, &tasks).await?;
+        let tasks = match tasks {
+            Some(tasks) => tasks,
+            None => tasks.insert(self.running_tasks(pipeline).await?),
+        };
         let containers: Vec<&str> = production.matching.names(&production.definition).collect();
-        let image = start::running_image(why, revision, &containers, &tasks);
+        let image = start::running_image(why, revision, &containers, tasks);
         let (RunningImage::Known(runs), Some(candidate)) = (&image, candidate) else {
             return Ok(image);
         };
@@ -93,12 +114,22 @@ impl Observer {
         })
     }
 
+    async fn running_tasks(&self, pipeline: &Pipeline) -> Result<Vec<Task>, CallFailed> {
+        let (cluster, service) = (pipeline.cluster.as_str(), &pipeline.service);
+        let tasks = self
+            .ecs
+            .list_tasks(cluster, Tasks::RunningOfService(service))
+            .await?;
+        self.ecs.describe_tasks(cluster, &tasks).await
+    }
+
     /// What is known of the images with which the rule compares the candidate: the one that runs, where it is another, and
     /// those that the active deployment ships.
     pub(super) async fn compared(
         &self,
         pipeline: &Pipeline,
         observation: &Observation,
+        made_by: &mut Option<MadeBy>,
     ) -> Result<Vec<Compared>, CallFailed> {
         let observed = &observation.observed;
         let (candidate, active) = (&observed.candidate, &observed.service.active);
@@ -111,7 +142,7 @@ impl Observer {
         let running = async {
             match other {
                 Some(digest) => {
-                    let deployed = self.made_by(pipeline, &observation.production, digest);
+                    let deployed = self.made_by(pipeline, &observation.production, digest, made_by);
                     self.known(pipeline, deployed.await?).await
                 }
                 None => Ok(None),
@@ -137,22 +168,37 @@ impl Observer {
         pipeline: &Pipeline,
         production: &Production,
         digest: &Digest,
+        made_by: &mut Option<MadeBy>,
     ) -> Result<Deployed, CallFailed> {
-        let made_by = match &production.deployment {
-            // Forgotten, or never CodeDeploy's: the revision's own marks are what is left.
-            Some(id) => match self.codedeploy.get_deployment(id).await {
-                Ok(deployment) => codedeploy::deployed(&deployment),
-                Err(failed) if matches!(failed.kind, Kind::NotFound | Kind::Invalid) => None,
-                Err(failed) => return Err(failed),
-            },
-            None => None,
+        let made_by = match made_by {
+            Some(made_by) => made_by,
+            None => made_by.insert(self.deployment_of(production).await?),
         };
-        Ok(made_by
-            .filter(|deployed| deployed.digest == *digest)
-            .unwrap_or_else(|| {
-                let repository = &pipeline.repository;
-                revision::deployed(&production.definition, repository, digest.clone())
-            }))
+        let of_deployment = made_by
+            .as_ref()
+            .and_then(|made_by| codedeploy::deployed(pipeline, made_by, digest));
+        let of_revision = || revision::deployed(&production.definition, pipeline, digest.clone());
+        Ok(match of_deployment {
+            // Of several images a description may have left out the times and tags.
+            Some(deployed) if deployed.ordered_at.is_none() && !pipeline.is_alone => Deployed {
+                at: deployed.at,
+                ..of_revision()
+            },
+            Some(deployed) => deployed,
+            None => of_revision(),
+        })
+    }
+
+    async fn deployment_of(&self, production: &Production) -> Result<MadeBy, CallFailed> {
+        let Some(id) = &production.deployment else {
+            return Ok(None);
+        };
+        match self.codedeploy.get_deployment(id).await {
+            Ok(deployment) => Ok(Some(deployment)),
+            // Forgotten, or never CodeDeploy's: the revision's own marks are what is left.
+            Err(failed) if matches!(failed.kind, Kind::NotFound | Kind::Invalid) => Ok(None),
+            Err(failed) => Err(failed),
+        }
     }
 
     async fn known(

@@ -1,14 +1,15 @@
-//! The description of a deployment: which image, when it was ordered, and by which tag.
+//! The description of a deployment: which images, when each was ordered, and by which tag.
 
 use time::UtcDateTime;
 
 use super::Deployment;
-use crate::names::{Digest, Image, Repository};
+use crate::config::Pipeline;
+use crate::names::{Digest, Image, Mark};
 use crate::start::{Brings, Due, Order, moment, read_moment};
 
 const BEGINNING: &str = "greenlight ";
 /// CodeDeploy User Guide, limits: a deployment's description. Versions before the time of the order was in it cut theirs
-/// to this length; today's are never longer, whatever the tag.
+/// to this length; today's are never longer, whatever the tags.
 const CHARACTERS_AT_MOST: usize = 256;
 
 /// What stands before the number of the revision whose settings a deployment brings: no tag has a colon.
@@ -16,17 +17,31 @@ const TEMPLATE: &str = ":";
 /// The same where the deployment was started for these settings alone.
 const SETTINGS: &str = "settings:";
 
-/// The description that a deployment of this image gets: `greenlight <digest> <RFC 3339 time of the order> <tag>`. A
-/// deployment that was requested by digest has no tag. Under `revision_from = "latest"` the number of the revision whose
-/// settings it brings follows, as `:5`, or as `settings:5` where it was started for them alone.
-pub fn description(image: &Image, ordered_at: UtcDateTime, brings: Option<Brings>) -> String {
-    let tag = image.tag.as_ref().map(|tag| format!(" {tag}"));
-    let text = format!(
-        "{BEGINNING}{} {}{}",
-        image.digest,
-        moment(ordered_at),
-        tag.unwrap_or_default()
-    );
+/// How many images a deployment ships at most: so many digests with their marks fit in a description.
+pub const IMAGES_AT_MOST: usize = 3;
+
+/// An image that a deployment ships, as its description names it.
+#[derive(Debug, Clone, Copy)]
+pub struct Ordered<'a> {
+    /// The image.
+    pub image: &'a Image,
+    /// When it was ordered.
+    pub ordered_at: UtcDateTime,
+    /// Whose it is; none where its pipeline is the only one of the service.
+    pub mark: Option<&'a Mark>,
+}
+
+/// The description that a deployment of these images gets: `greenlight`, and for each image `<digest> <RFC 3339 time of the order>
+/// <tag>`. In a service of several pipelines `<mark>=` stands before each digest. A deployment that was requested by digest
+/// has no tag.
+///
+/// One image always fits. Of several the longest tags are left out where they do not, then the times; a digest never is. At most
+/// [`IMAGES_AT_MOST`] are named, and the caller ships no more.
+///
+/// Under `revision_from = "latest"` the number of the revision whose settings a service's only image brings follows, as `:5`, or as
+/// `settings:5` where the deployment was started for them alone.
+pub fn description(images: &[Ordered<'_>], brings: Option<Brings>) -> String {
+    let text = of_images(images);
     let Some(Brings { template, due }) = brings else {
         return text;
     };
@@ -38,8 +53,112 @@ pub fn description(image: &Image, ordered_at: UtcDateTime, brings: Option<Brings
     format!("{text} {TEMPLATE}{template}")
 }
 
-/// Whose settings a word of a description names.
-fn brings(word: &str) -> Option<Brings> {
+fn of_images(images: &[Ordered<'_>]) -> String {
+    let mut words: Vec<Words> = images.iter().take(IMAGES_AT_MOST).map(Words::of).collect();
+    loop {
+        let text: Vec<String> = words.iter().map(Words::joined).collect();
+        let text = format!("{BEGINNING}{}", text.join(" "));
+        if text.len() <= CHARACTERS_AT_MOST || !leave_out(&mut words) {
+            return text;
+        }
+    }
+}
+
+/// What a description says of one image.
+struct Words {
+    image: String,
+    time: Option<String>,
+    tag: Option<String>,
+}
+
+impl Words {
+    fn of(ordered: &Ordered<'_>) -> Self {
+        let digest = &ordered.image.digest;
+        Self {
+            image: match ordered.mark {
+                Some(mark) => format!("{mark}={digest}"),
+                None => digest.to_string(),
+            },
+            time: Some(moment(ordered.ordered_at)),
+            tag: ordered.image.tag.as_ref().map(ToString::to_string),
+        }
+    }
+
+    fn joined(&self) -> String {
+        let words = [Some(&self.image), self.time.as_ref(), self.tag.as_ref()];
+        let words: Vec<&str> = words.into_iter().flatten().map(String::as_str).collect();
+        words.join(" ")
+    }
+}
+
+/// Leaves out what is missed least; false where only digests are left.
+fn leave_out(words: &mut [Words]) -> bool {
+    let length = |word: &Option<String>| word.as_ref().map_or(0, String::len);
+    if let Some(longest) = words.iter_mut().max_by_key(|words| length(&words.tag))
+        && longest.tag.take().is_some()
+    {
+        return true;
+    }
+    let mut times = words.iter_mut().rev();
+    times.any(|words| words.time.take().is_some())
+}
+
+/// An order that a description states, and whose image it is; none in a deployment of a service's only pipeline.
+struct Stated {
+    mark: Option<Mark>,
+    order: Order,
+}
+
+/// The orders that a deployment carries out, from its description; none where a person or another tool wrote that.
+fn stated(deployment: &Deployment) -> Vec<Stated> {
+    let description = deployment.description.as_deref();
+    let Some(words) = description.and_then(|text| text.strip_prefix(BEGINNING)) else {
+        return Vec::new();
+    };
+    let mut words = words.split(' ').peekable();
+    let mut stated = Vec::new();
+    while let Some((mark, digest)) = words.peek().copied().and_then(read_image) {
+        words.next();
+        let time = words.next_if(|word| read_moment(word).is_some());
+        let tag = match time {
+            Some(_) => {
+                words.next_if(|word| read_image(word).is_none() && read_brings(word).is_none())
+            }
+            None => None,
+        };
+        let brings = match time {
+            Some(_) => words.next_if(|word| read_brings(word).is_some()),
+            None => None,
+        };
+        stated.push(Stated {
+            mark,
+            order: Order {
+                digest,
+                ordered_at: time.and_then(read_moment),
+                tag: tag.and_then(|tag| tag.parse().ok()),
+                repository: None,
+                brings: brings.and_then(read_brings),
+            },
+        });
+    }
+    if let ([Stated { order, .. }], Some(name)) = (stated.as_mut_slice(), words.next())
+        && order.ordered_at.is_none()
+    {
+        add_older(order, name, deployment);
+    }
+    stated
+}
+
+/// `<digest>` or `<mark>=<digest>`.
+fn read_image(word: &str) -> Option<(Option<Mark>, Digest)> {
+    match word.split_once('=') {
+        Some((mark, digest)) => Some((Some(mark.parse().ok()?), digest.parse().ok()?)),
+        None => Some((None, word.parse().ok()?)),
+    }
+}
+
+/// `:5` or `settings:5`.
+fn read_brings(word: &str) -> Option<Brings> {
     let (number, due) = match word.strip_prefix(SETTINGS) {
         Some(number) => (number, Due::Settings),
         None => (word.strip_prefix(TEMPLATE)?, Due::Image),
@@ -48,155 +167,107 @@ fn brings(word: &str) -> Option<Brings> {
     Some(Brings { template, due })
 }
 
-/// The order of a deployment, from its description; none where a person or another tool wrote that.
-pub(crate) fn order(deployment: &Deployment) -> Option<Order> {
-    let description = deployment.description.as_deref()?;
-    let mut words = description.strip_prefix(BEGINNING)?.split(' ');
-    let digest = words.next()?.parse().ok()?;
-    let (second, third) = (words.next(), words.next());
-    let ordered_at = second.and_then(read_moment);
-    if ordered_at.is_some() {
-        return Some(Order {
-            digest,
-            ordered_at,
-            tag: third.and_then(|tag| tag.parse().ok()),
-            repository: None,
-            brings: third.and_then(brings).or_else(|| brings(words.next()?)),
-        });
-    }
-    // Versions that wrote no time wrote `<repository>:<tag>` in its place.
-    let name = second.map(|name| {
-        name.split_once(':')
-            .map_or((name, None), |(name, tag)| (name, Some(tag)))
-    });
+/// Versions that wrote no time wrote `<repository>:<tag>` in its place.
+fn add_older(order: &mut Order, name: &str, deployment: &Deployment) {
+    let (name, tag) = match name.split_once(':') {
+        Some((name, tag)) => (name, Some(tag)),
+        None => (name, None),
+    };
+    order.repository = name.parse().ok();
     // A description of that length was cut, most likely in the middle of its tag.
-    let whole = description.chars().count() < CHARACTERS_AT_MOST;
-    Some(Order {
-        digest,
-        ordered_at: None,
-        tag: name
-            .and_then(|(_, tag)| tag)
-            .filter(|_| whole)
-            .and_then(|tag| tag.parse().ok()),
-        repository: name.and_then(|(name, _)| name.parse().ok()),
-        brings: None,
+    let length = deployment
+        .description
+        .as_deref()
+        .map(|text| text.chars().count());
+    let whole = length.is_some_and(|length| length < CHARACTERS_AT_MOST);
+    order.tag = tag.filter(|_| whole).and_then(|tag| tag.parse().ok());
+}
+
+/// Whose image a deployment ships, as a pipeline sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Ours,
+    AnotherPipelines,
+    /// No mark says: the service had one pipeline when the deployment was created, and has several now.
+    NotSaid,
+}
+
+impl Stated {
+    fn whose(&self, pipeline: &Pipeline) -> Whose {
+        match &self.mark {
+            Some(mark) if *mark == pipeline.mark => Whose::Ours,
+            Some(_) => Whose::AnotherPipelines,
+            None if pipeline.is_alone => Whose::Ours,
+            None => Whose::NotSaid,
+        }
+    }
+}
+
+/// The order of a deployment that is the pipeline's; none where it ships no image of it. Where it is not said whose it is, only
+/// the digest can show that, and a tag is not taken for one that the pipeline followed.
+pub(crate) fn order(pipeline: &Pipeline, deployment: &Deployment) -> Option<Order> {
+    let mut stated = stated(deployment).into_iter();
+    stated.find_map(|stated| match stated.whose(pipeline) {
+        Whose::Ours => Some(stated.order),
+        Whose::NotSaid => Some(Order {
+            tag: None,
+            ..stated.order
+        }),
+        Whose::AnotherPipelines => None,
     })
 }
 
-/// The digest that a deployment ships; none where its description is not Greenlight's.
-pub fn shipped(deployment: &Deployment) -> Option<Digest> {
-    order(deployment).map(|order| order.digest)
+/// The order of the pipeline's image that has this digest, which shows whose it is where no mark does.
+pub(super) fn order_of(
+    pipeline: &Pipeline,
+    deployment: &Deployment,
+    digest: &Digest,
+) -> Option<Order> {
+    let mut stated = stated(deployment).into_iter();
+    let found = stated.find(|stated| {
+        stated.order.digest == *digest && stated.whose(pipeline) != Whose::AnotherPipelines
+    });
+    found.map(|stated| stated.order)
 }
 
-/// The image that a deployment ships; none where its description is not Greenlight's.
-pub(crate) fn shipped_image(repository: &Repository, deployment: &Deployment) -> Option<Image> {
-    order(deployment).map(|order| order.image(repository))
+/// The orders of a deployment that are those of the service's other pipelines.
+pub(super) fn beside(pipeline: &Pipeline, deployment: &Deployment) -> Vec<Order> {
+    let stated = stated(deployment).into_iter();
+    stated
+        .filter(|stated| stated.whose(pipeline) == Whose::AnotherPipelines)
+        .map(|stated| stated.order)
+        .collect()
+}
+
+/// Whether it is said which pipeline's image this deployment ships for certain.
+pub(super) fn is_ours(pipeline: &Pipeline, deployment: &Deployment) -> bool {
+    let mut stated = stated(deployment).into_iter();
+    stated.any(|stated| stated.whose(pipeline) == Whose::Ours)
+}
+
+/// The digest that a deployment ships for the pipeline; none where its description does not name one.
+pub fn shipped(pipeline: &Pipeline, deployment: &Deployment) -> Option<Digest> {
+    order(pipeline, deployment).map(|order| order.digest)
+}
+
+/// The image that a deployment ships for the pipeline; none where its description does not say so.
+pub(crate) fn shipped_image(pipeline: &Pipeline, deployment: &Deployment) -> Option<Image> {
+    let ours = is_ours(pipeline, deployment);
+    let order = order(pipeline, deployment).filter(|_| ours)?;
+    Some(order.image(&pipeline.repository))
+}
+
+/// Whose settings a deployment brings; none where its description does not say so.
+pub(crate) fn brings(deployment: &Deployment) -> Option<Brings> {
+    let mut stated = stated(deployment).into_iter();
+    stated.find_map(|stated| stated.order.brings)
 }
 
 /// The number of the revision whose settings a deployment brings, where it was started for them alone.
 pub(crate) fn settings_alone(deployment: &Deployment) -> Option<u32> {
-    let brings = order(deployment)?.brings?;
+    let brings = brings(deployment)?;
     (brings.due == Due::Settings).then_some(brings.template)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::codedeploy::tests::described;
-
-    const DIGEST: &str = "sha256:4c9a7f3f5a0f3e2f9f6f1f9f4f0a8d6a1c6b0f0f1e2d3c4b5a69788796a5b4c3";
-
-    #[track_caller]
-    fn check(rest: &str, expected: &str) {
-        let deployment = described(&format!("greenlight {DIGEST}{rest}"));
-        let found = order(&deployment).unwrap();
-        assert_eq!(found.digest.as_str(), DIGEST);
-        let at = found.ordered_at.map_or("no time".to_owned(), moment);
-        let image = found.image(&"shop/web".parse().unwrap());
-        let tag = image.tag.map_or("no tag".to_owned(), |tag| tag.to_string());
-        assert_eq!(format!("{}, {tag}, {at}", image.repository), expected);
-    }
-
-    #[test]
-    fn a_description_is_read_as_it_is_written_today_and_as_it_was() {
-        check(
-            " 2026-10-14T09:21:47Z 1.4.2",
-            "shop/web, 1.4.2, 2026-10-14T09:21:47Z",
-        );
-        check(
-            " 2026-10-14T09:21:47.5Z",
-            "shop/web, no tag, 2026-10-14T09:21:47.5Z",
-        );
-        check(" shop/api:1.4.2", "shop/api, 1.4.2, no time");
-        check(" shop/api", "shop/api, no tag, no time");
-        check("", "shop/web, no tag, no time");
-        // Cut by an older version: the tag may be only the beginning of one.
-        let tag = "x".repeat(128);
-        let cut = format!(" {}:{tag}", "a".repeat(256 - 11 - 71 - 2 - 128));
-        assert_eq!(format!("greenlight {DIGEST}{cut}").len(), 256);
-        let repository = "a".repeat(256 - 11 - 71 - 2 - 128);
-        check(&cut, &format!("{repository}, no tag, no time"));
-    }
-
-    #[test]
-    fn what_somebody_else_wrote_is_no_order() {
-        for text in [
-            "",
-            "greenlight",
-            "greenlight sha256:1",
-            "shop/web 1.4.2",
-            "Greenlight ",
-        ] {
-            assert_eq!(order(&described(text)), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn the_longest_description_is_not_cut() {
-        let image = Image {
-            repository: "shop/web".parse().unwrap(),
-            digest: DIGEST.parse().unwrap(),
-            tag: Some("t".repeat(128).parse().unwrap()),
-        };
-        let at = UtcDateTime::from_unix_timestamp_nanos(1_791_970_682_117_999_999).unwrap();
-        let brings = [None, Some(Due::Image), Some(Due::Settings)].map(|due| {
-            due.map(|due| Brings {
-                template: u32::MAX,
-                due,
-            })
-        });
-        for brings in brings {
-            let text = description(&image, at, brings);
-            assert!(text.len() <= CHARACTERS_AT_MOST, "{}", text.len());
-            let found = order(&described(&text)).unwrap();
-            assert_eq!((found.ordered_at, &found.tag), (Some(at), &image.tag));
-            let template = found.brings.map(|brings| brings.template);
-            assert_eq!(template, brings.map(|brings| brings.template));
-        }
-    }
-
-    #[test]
-    fn a_description_says_whose_settings_a_deployment_brings() {
-        let at = UtcDateTime::from_unix_timestamp(1_791_970_682).unwrap();
-        for tag in [None, Some("settings"), Some("1.4.2")] {
-            for due in [Due::Image, Due::Settings] {
-                let image = Image {
-                    repository: "shop/web".parse().unwrap(),
-                    digest: DIGEST.parse().unwrap(),
-                    tag: tag.map(|tag| tag.parse().unwrap()),
-                };
-                let brings = Some(Brings { template: 5, due });
-                let text = description(&image, at, brings);
-                let found = order(&described(&text)).unwrap();
-                assert_eq!((found.tag, found.brings), (image.tag, brings), "{text}");
-            }
-        }
-        for text in ["1.4.2 :", "1.4.2 :x", "1.4.2 template:5", "1.4.2 5", ": :5"] {
-            let text = format!("greenlight {DIGEST} 2026-10-14T09:21:47Z {text}");
-            let found = order(&described(&text)).unwrap();
-            let expected = text.ends_with(": :5").then_some(5);
-            let template = found.brings.map(|brings| brings.template);
-            assert_eq!(template, expected, "{text}");
-        }
-    }
-}
+mod tests;

@@ -1,15 +1,21 @@
 //! A group's deployments, in the words of the decision: what is active, what was tried, what was shipped.
 
-use super::description::order;
+use super::description::{beside, brings, is_ours, order, order_of};
 use super::{Creator, Deployment, DeploymentStatus, DeploymentTarget, LifecycleEventStatus};
-use crate::start::{Active, Attempt, Deployed, End, Phase};
+use crate::config::Pipeline;
+use crate::names::Digest;
+use crate::start::{Active, Attempt, Deployed, End, Order, Phase};
 
 /// CodeDeploy's error code of a deployment that StopDeployment stopped (CodeDeploy API Reference, ErrorInformation).
 pub(crate) const STOPPED_BY_A_CALL: &str = "MANUAL_STOP";
 
-/// An active deployment, from its record and that of its target. The target may be left out where the deployment
-/// ships the candidate: how far it is does not matter then.
-pub fn active(deployment: &Deployment, target: Option<&DeploymentTarget>) -> Active {
+/// An active deployment as the pipeline sees it, from its record and that of its target. The target may be left out where the
+/// deployment ships the candidate: how far it is does not matter then.
+pub fn active(
+    pipeline: &Pipeline,
+    deployment: &Deployment,
+    target: Option<&DeploymentTarget>,
+) -> Active {
     let events = target
         .map(|target| target.lifecycle_events.as_slice())
         .unwrap_or_default();
@@ -26,28 +32,47 @@ pub fn active(deployment: &Deployment, target: Option<&DeploymentTarget>) -> Act
     };
     Active {
         id: deployment.id.clone(),
-        ships: deployed(deployment).into_iter().collect(),
+        ships: ships(pipeline, deployment).into_iter().collect(),
+        beside: beside(pipeline, deployment)
+            .into_iter()
+            .map(|order| order.digest)
+            .collect(),
         created_at: deployment.created_at,
         phase,
-        template: order(deployment)
-            .and_then(|order| order.brings)
-            .map(|brings| brings.template),
+        template: brings(deployment).map(|brings| brings.template),
     }
 }
 
-/// What a deployment ships; none where its description is not Greenlight's.
-pub fn deployed(deployment: &Deployment) -> Option<Deployed> {
-    let order = order(deployment)?;
+/// What a deployment ships for the pipeline. Where it is not said whose the image is, the time of the deployment says nothing of the
+/// pipeline's images.
+fn ships(pipeline: &Pipeline, deployment: &Deployment) -> Option<Deployed> {
+    let is_ours = is_ours(pipeline, deployment);
+    let deployed = as_deployed(order(pipeline, deployment)?, deployment);
     Some(Deployed {
+        at: deployed.at.filter(|_| is_ours),
+        ..deployed
+    })
+}
+
+/// The image of this digest as a deployment shipped it; none where its description does not name it.
+pub fn deployed(pipeline: &Pipeline, deployment: &Deployment, digest: &Digest) -> Option<Deployed> {
+    Some(as_deployed(
+        order_of(pipeline, deployment, digest)?,
+        deployment,
+    ))
+}
+
+fn as_deployed(order: Order, deployment: &Deployment) -> Deployed {
+    Deployed {
         digest: order.digest,
         tag: order.tag,
         at: Some(deployment.created_at),
         ordered_at: order.ordered_at,
-    })
+    }
 }
 
-/// A deployment as an attempt to carry out an order; none for a rollback, which carries out no order.
-pub fn attempt(deployment: &Deployment) -> Option<Attempt> {
+/// A deployment as the pipeline's attempt to carry out an order; none for a rollback, which carries out no order.
+pub fn attempt(pipeline: &Pipeline, deployment: &Deployment) -> Option<Attempt> {
     match deployment.creator {
         Creator::Caller => {}
         Creator::Rollback => return None,
@@ -66,7 +91,8 @@ pub fn attempt(deployment: &Deployment) -> Option<Attempt> {
     };
     Some(Attempt {
         deployment: deployment.id.clone(),
-        order: order(deployment),
+        order: order(pipeline, deployment),
+        beside: beside(pipeline, deployment),
         created_at: deployment.created_at,
         end,
         ended_at: deployment.completed_at,
@@ -78,7 +104,7 @@ pub fn attempt(deployment: &Deployment) -> Option<Attempt> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codedeploy::tests::described;
+    use crate::codedeploy::tests::{described, pipelines};
 
     #[track_caller]
     fn check(status: DeploymentStatus, code: Option<&str>, expected: Option<End>) {
@@ -87,7 +113,13 @@ mod tests {
             error: code.map(|code| (code.to_owned(), String::new())),
             ..described("")
         };
-        assert_eq!(attempt(&deployment).unwrap().end, expected, "{status:?}");
+        assert_eq!(
+            attempt(&pipelines(&["shop/web"])[0], &deployment)
+                .unwrap()
+                .end,
+            expected,
+            "{status:?}"
+        );
     }
 
     #[test]
@@ -118,7 +150,8 @@ mod tests {
             creator: Creator::Rollback,
             ..described("")
         };
-        assert_eq!(attempt(&rollback), None);
-        assert_eq!(active(&rollback, None).phase, Phase::RollingBack);
+        let pipeline = &pipelines(&["shop/web"])[0];
+        assert_eq!(attempt(pipeline, &rollback), None);
+        assert_eq!(active(pipeline, &rollback, None).phase, Phase::RollingBack);
     }
 }

@@ -4,10 +4,12 @@
 
 mod clean_up;
 mod concern;
+mod concerned;
 mod test_listener;
 
 pub use clean_up::{CleanUp, clean_up};
 pub use concern::{Concern, concern};
+pub use concerned::concerned;
 
 use super::app_spec::MigrationGate;
 use super::lifecycle::AFTER_INSTALL;
@@ -68,7 +70,10 @@ impl Observed {
 
     /// The deployment whose steps and causes people want to read: of a rollback that succeeded the one that it rolled back.
     pub fn is_about(&self) -> &Deployment {
-        self.rolled_back.as_ref().unwrap_or(&self.deployment)
+        let rolled_back = self.rolled_back.as_ref();
+        rolled_back
+            .filter(|_| self.state == DeploymentState::Success)
+            .unwrap_or(&self.deployment)
     }
 
     /// Whether the deployment passed its migration gate, as CodeDeploy states it: what ended badly later, its migration did not.
@@ -373,7 +378,7 @@ fn migrated(pipeline: &Pipeline, observed: &Observed) -> Option<Migrated> {
     // it likes there.
     if observed.passed_migration_gate()
         && why.gate == Some(MigrationGate::Asked)
-        && shipped_digest(observed.is_about()).is_some()
+        && shipped_digest(pipeline, observed.is_about()).is_some()
     {
         return Some(Migrated::Done);
     }

@@ -3,6 +3,7 @@
 use time::UtcDateTime;
 
 use super::{Creator, Deployment, DeploymentStatus};
+use crate::config::{Config, Pipeline};
 
 /// A deployment with this description.
 pub(crate) fn described(description: &str) -> Deployment {
@@ -21,4 +22,16 @@ pub(crate) fn described(description: &str) -> Deployment {
         rolls_back_on_failure: None,
         app_spec_sha256: None,
     }
+}
+
+/// The pipelines of one service that follow these repositories.
+pub(crate) fn pipelines(repositories: &[&str]) -> Vec<Pipeline> {
+    let tables = repositories.iter().map(|repository| {
+        format!(
+            "[[pipeline]]\nname='{repository}'\nrepository='{repository}'\ntag='latest'\ncluster='prod'\nservice='web'\n"
+        )
+    });
+    Config::parse(&tables.collect::<String>())
+        .unwrap()
+        .pipelines
 }

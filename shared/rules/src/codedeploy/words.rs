@@ -47,7 +47,7 @@ impl Deployment {
         Subject {
             engine: Engine::CodeDeploy,
             id: self.id.clone(),
-            image: shipped_image(&pipeline.repository, self),
+            image: shipped_image(pipeline, self),
             settings: settings_alone(self),
             error: self.error.clone(),
             stopped_by_call: self.creator == Creator::Caller

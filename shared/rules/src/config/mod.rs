@@ -10,9 +10,10 @@ mod registry;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::gate::Gate;
 use crate::names::{
     ApplicationName, CertificateFile, ClusterName, ContainerName, DeploymentConfigName,
-    DeploymentGroupName, FunctionName, PipelineName, Repository, ServiceName, Tag,
+    DeploymentGroupName, FunctionName, Mark, PipelineName, Repository, ServiceName, Tag,
 };
 use crate::problem::Problems;
 use crate::status_matcher::StatusMatcher;
@@ -29,6 +30,8 @@ pub struct Config {
 }
 
 /// This repository's images, chosen by this tag rule, go to this ECS service.
+///
+/// Gates and hooks belong to the service: one pipeline of it configures them, and they stand in all.
 #[derive(Debug, Clone)]
 pub struct Pipeline {
     /// How people see it; unique.
@@ -61,6 +64,12 @@ pub struct Pipeline {
     pub production_traffic: Option<Traffic>,
     /// Functions of the user's, by the lifecycle events at which CodeDeploy calls them.
     pub hooks: BTreeMap<HookEvent, FunctionName>,
+    /// The gates that its own entry configures.
+    pub own_gates: Vec<Gate>,
+    /// The mark of its images where it shares its service with other pipelines.
+    pub mark: Mark,
+    /// Whether it is the only pipeline of its service.
+    pub is_alone: bool,
 }
 
 /// A lifecycle event at which CodeDeploy can call a function of the user's (CodeDeploy User Guide, AppSpec hooks section for
@@ -276,6 +285,11 @@ impl Pipeline {
     pub fn place(&self) -> String {
         format!("{}/{}", self.cluster, self.service)
     }
+
+    /// Whether another pipeline deploys to the same service. A pipeline does so itself.
+    pub fn has_service_of(&self, other: &Self) -> bool {
+        (&self.cluster, &self.service) == (&other.cluster, &other.service)
+    }
 }
 
 impl Config {
@@ -294,16 +308,29 @@ impl Config {
             .filter(move |pipeline| pipeline.repository == *repository && pipeline.tag.matches(tag))
     }
 
-    /// The pipeline of this deployment group.
+    /// The pipelines of this deployment group: those of one service, in the order of the file.
     pub fn of_group(
         &self,
         application: &ApplicationName,
         group: &DeploymentGroupName,
-    ) -> Option<&Pipeline> {
-        self.pipelines.iter().find(|pipeline| {
+    ) -> impl Iterator<Item = &Pipeline> {
+        self.pipelines.iter().filter(move |pipeline| {
             let ours = &pipeline.codedeploy;
             ours.application == *application && ours.deployment_group == *group
         })
+    }
+
+    /// The pipeline of this deployment group that configures this gate; the group's first one where none does.
+    pub fn keeper(
+        &self,
+        application: &ApplicationName,
+        group: &DeploymentGroupName,
+        gate: Gate,
+    ) -> Option<&Pipeline> {
+        let mut pipelines = self.of_group(application, group);
+        pipelines
+            .find(|pipeline| pipeline.own_gates.contains(&gate))
+            .or_else(|| self.of_group(application, group).next())
     }
 
     /// The pipeline of this name.

@@ -2,9 +2,10 @@
 
 mod headers;
 mod section;
+mod services;
 mod traffic;
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt::Display;
 use std::str::FromStr;
 use std::time::Duration;
@@ -15,7 +16,8 @@ use super::{
     CodeDeploy, Config, HookEvent, Migration, MigrationImage, Pipeline, Registry, RevisionFrom,
     Rollback, TerminationWait, TestTraffic, Traffic, WhenBusy,
 };
-use crate::names::FunctionName;
+use crate::gate::Gate;
+use crate::names::{FunctionName, Mark};
 use crate::problem::Problems;
 use section::Section;
 
@@ -49,16 +51,17 @@ pub(super) fn config(text: &str) -> Result<Config, Problems> {
         .into_iter()
         .map(|(place, table)| pipeline(place, table, &mut problems))
         .collect();
-    let pipelines: Option<Vec<Pipeline>> = pipelines.into_iter().collect();
-    if let Some(pipelines) = &pipelines {
+    let mut pipelines: Option<Vec<Pipeline>> = pipelines.into_iter().collect();
+    if let Some(pipelines) = &mut pipelines {
         must_differ(pipelines, &mut problems);
+        services::share(pipelines, &mut problems);
     }
     problems.finish(pipelines.map(|pipelines| Config { pipelines }))
 }
 
-/// People and hooks cannot distinguish two pipelines with one name or one deployment group.
+/// People cannot distinguish two pipelines with one name, nor hooks two services with one deployment group.
 fn must_differ(pipelines: &[Pipeline], problems: &mut Problems) {
-    let (mut names, mut groups, mut services) = (HashSet::new(), HashSet::new(), HashSet::new());
+    let (mut names, mut groups) = (HashSet::new(), HashMap::new());
     for (index, pipeline) in pipelines.iter().enumerate() {
         if !names.insert(&pipeline.name) {
             let message = format!(
@@ -69,19 +72,16 @@ fn must_differ(pipelines: &[Pipeline], problems: &mut Problems) {
         }
         let codedeploy = &pipeline.codedeploy;
         let group = (&codedeploy.application, &codedeploy.deployment_group);
-        if !groups.insert(group) {
+        let first = *groups.entry(group).or_insert(index);
+        if !pipeline.has_service_of(&pipelines[first]) {
             let message = format!(
-                "`{}` of `{}` belongs to another pipeline, expected a group of its own",
-                group.1, group.0
+                "`{}` of `{}` belongs to the service `{}` of pipeline[{first}], expected a group of its own for `{}`",
+                group.1,
+                group.0,
+                pipelines[first].place(),
+                pipeline.place()
             );
             problems.add(format!("pipeline[{index}].deployment_group"), message);
-        }
-        if !services.insert((&pipeline.cluster, &pipeline.service)) {
-            let message = format!(
-                "`{}/{}` belongs to another pipeline, expected a service of its own",
-                pipeline.cluster, pipeline.service
-            );
-            problems.add(format!("pipeline[{index}].service"), message);
         }
     }
 }
@@ -100,6 +100,7 @@ struct Gates {
     test_traffic: TestTraffic,
     production_traffic: Option<Traffic>,
     hooks: BTreeMap<HookEvent, FunctionName>,
+    configured: Vec<Gate>,
 }
 
 impl Tables {
@@ -118,6 +119,13 @@ impl Tables {
             migration: self.migration.is_some(),
             production_traffic: self.production_traffic.is_some(),
         };
+        let configured = [
+            (Gate::Migration, taken.migration),
+            (Gate::TestTraffic, self.test_traffic.is_some()),
+            (Gate::ProductionTraffic, taken.production_traffic),
+        ];
+        let configured = configured.iter().filter(|(_, is_there)| *is_there);
+        let configured = configured.map(|(gate, _)| *gate).collect();
         let migration = match self.migration {
             Some((place, table)) => migration(place, table, problems).map(Some),
             None => Some(None),
@@ -142,6 +150,7 @@ impl Tables {
             test_traffic: test_traffic?,
             production_traffic: production_traffic?,
             hooks: hooks?,
+            configured,
         })
     }
 }
@@ -193,8 +202,7 @@ fn hooks(
 
 fn pipeline(place: String, table: Table, problems: &mut Problems) -> Option<Pipeline> {
     let mut section = Section::new(place, table, problems);
-    let name = section.required("name");
-    let repository = section.required("repository");
+    let (name, repository) = (section.required("name"), section.required("repository"));
     let registry = registry(&mut section);
     let tag = section.required("tag");
     let cluster = section.required("cluster");
@@ -238,14 +246,18 @@ fn pipeline(place: String, table: Table, problems: &mut Problems) -> Option<Pipe
         problems,
     )?;
     let gates = gates?;
+    let (repository, containers) = (repository?, containers?);
     Some(Pipeline {
+        mark: Mark::of(&repository, &containers),
+        is_alone: true,
+        own_gates: gates.configured,
         name: name?,
-        repository: repository?,
+        repository,
         registry: registry?,
         tag: tag?,
         cluster,
         service,
-        containers: containers?,
+        containers,
         revision_from: revision_from?,
         when_busy: when_busy?,
         termination_wait: termination_wait?,

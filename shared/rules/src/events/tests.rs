@@ -336,7 +336,8 @@ fn other_tasks_and_earlier_states_are_ignored() {
     assert_eq!(unsaid.unwrap_err().path, "detail.taskArn");
     for status in ["DEPROVISIONING", "STOPPING", "DEACTIVATING", "OF_TOMORROW"] {
         assert!(ignored(task(json!({"lastStatus": status}))), "{status}");
-        let none = json!({"lastStatus": status, "containers": [{"name": "web"}, {"name": "proxy"}]});
+        let none =
+            json!({"lastStatus": status, "containers": [{"name": "web"}, {"name": "proxy"}]});
         assert!(ignored(task(none)), "{status}");
     }
     let running = json!({"lastStatus": "RUNNING", "containers": [{"name": "web"}, {"name": "proxy", "exitCode": null}]});

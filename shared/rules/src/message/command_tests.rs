@@ -18,7 +18,10 @@ fn a_refused_request_is_repeated_by_a_command_of_its_own() {
         let next = outcome.next.clone().unwrap();
         let sent: Value =
             serde_json::from_str(&render(&outcome, &settings(MessageFormat::Json)).body).unwrap();
-        (next, sent["commands"][0]["command"].as_str().unwrap().to_owned())
+        (
+            next,
+            sent["commands"][0]["command"].as_str().unwrap().to_owned(),
+        )
     };
     let by_event = refused(AskedBy::Event).0;
     assert!(by_event.contains("within the hour"), "{by_event}");
@@ -30,7 +33,8 @@ fn a_refused_request_is_repeated_by_a_command_of_its_own() {
         let (next, command) = refused(asked_by);
         assert!(!next.contains("within the hour"), "{next}");
         assert!(next.contains("not remembered"), "{next}");
-        let payload = r#"--payload '{"pipeline":"shop-web","tag":"1.0.0","force":true,"rollback":true}' "#;
+        let payload =
+            r#"--payload '{"pipeline":"shop-web","tag":"1.0.0","force":true,"rollback":true}' "#;
         assert!(command.contains(payload), "{command}");
     }
 }
@@ -94,8 +98,13 @@ fn a_command_is_exact_in_every_format() {
             pipeline: name.parse().unwrap(),
             ..request()
         };
-        let outcome =
-            Outcome::refused(&pipeline(), None, "why".to_owned(), AskedBy::Rollback, request.clone());
+        let outcome = Outcome::refused(
+            &pipeline(),
+            None,
+            "why".to_owned(),
+            AskedBy::Rollback,
+            request.clone(),
+        );
         let body = |format| render(&outcome, &settings(format)).body;
         let json: Value = serde_json::from_str(&body(MessageFormat::Json)).unwrap();
         let command = json["commands"][0]["command"].as_str().unwrap();
@@ -105,7 +114,10 @@ fn a_command_is_exact_in_every_format() {
         let payload: Value = serde_json::from_str(&payload.replace(r"'\''", "'")).unwrap();
         assert_eq!(payload, request.payload(), "{name}");
         assert_eq!(payload["pipeline"], name);
-        assert!(body(MessageFormat::Text).contains(&format!("\n  {command}\n")), "{name}");
+        assert!(
+            body(MessageFormat::Text).contains(&format!("\n  {command}\n")),
+            "{name}"
+        );
         let chat: Value = serde_json::from_str(&body(MessageFormat::Chat)).unwrap();
         let steps = chat["content"]["nextSteps"].as_array().unwrap();
         let step = format!("to request it again: `{command}`");
@@ -127,9 +139,26 @@ fn no_command_stands_in_prose() {
     };
     let why = || "why".to_owned();
     for outcome in [
-        Outcome::waiting(&pipeline, &image, &subject.id, AskedBy::Event, Some(request())),
-        Outcome::waiting(&pipeline, &image, &subject.id, AskedBy::Person, Some(request())),
-        Outcome::skipped(&pipeline, Some(&image), &skip, Some(("nothing", commands()))),
+        Outcome::waiting(
+            &pipeline,
+            &image,
+            &subject.id,
+            AskedBy::Event,
+            Some(request()),
+        ),
+        Outcome::waiting(
+            &pipeline,
+            &image,
+            &subject.id,
+            AskedBy::Person,
+            Some(request()),
+        ),
+        Outcome::skipped(
+            &pipeline,
+            Some(&image),
+            &skip,
+            Some(("nothing", commands())),
+        ),
         Outcome::refused(&pipeline, None, why(), AskedBy::Event, request()),
         Outcome::refused(&pipeline, None, why(), AskedBy::Rollback, request()),
     ] {
@@ -149,10 +178,17 @@ fn no_command_stands_in_prose() {
 #[test]
 fn a_subject_says_the_outcome_whatever_the_name_is() {
     let subject_of = |length: usize, tag: usize| {
-        let mut outcome = Outcome::ended_badly(Event::Failed, &pipeline(), &deployment().subject(&pipeline()), ending());
+        let mut outcome = Outcome::ended_badly(
+            Event::Failed,
+            &pipeline(),
+            &deployment().subject(&pipeline()),
+            ending(),
+        );
         outcome.pipeline = Some("n".repeat(length).parse().unwrap());
         outcome.image.as_mut().unwrap().tag = Some("t".repeat(tag).parse().unwrap());
-        render(&outcome, &settings(MessageFormat::Text)).subject.unwrap()
+        render(&outcome, &settings(MessageFormat::Text))
+            .subject
+            .unwrap()
     };
     assert_eq!(subject_of(8, 3), "nnnnnnnn: failed shop/web:ttt");
     let whole = subject_of(70, 3);
@@ -160,7 +196,10 @@ fn a_subject_says_the_outcome_whatever_the_name_is() {
     let cut = subject_of(100, 3);
     assert_eq!(cut, format!("{}...: failed shop/web:ttt", "n".repeat(75)));
     let long = subject_of(100, 128);
-    assert!(long.starts_with(&format!("{}...: failed shop/web:ttt", "n".repeat(37))), "{long}");
+    assert!(
+        long.starts_with(&format!("{}...: failed shop/web:ttt", "n".repeat(37))),
+        "{long}"
+    );
     for subject in [whole, cut, long] {
         assert!(subject.len() <= 99, "{subject}");
     }

@@ -168,19 +168,25 @@ fn may_restart(container: &Value) -> bool {
 fn restarts(container: &ContainerName, definition: &Value, other: Option<&str>) -> Unfit {
     let policy = &definition["restartPolicy"];
     let ignored = policy["ignoredExitCodes"].as_array().into_iter().flatten();
-    let ignored: Vec<String> = ignored.filter_map(|code| code.as_i64().map(|code| code.to_string())).collect();
+    let ignored: Vec<String> = ignored
+        .filter_map(|code| code.as_i64().map(|code| code.to_string()))
+        .collect();
     let elsewhere = match other {
         Some(other) => format!("migrate with `container = {other:?}`"),
         None => "migrate in a container without a restart policy".to_owned(),
     };
     Unfit::Restarts {
         container: container.clone(),
-        seconds: policy["restartAttemptPeriod"].as_u64().unwrap_or(RESTART_ATTEMPT_PERIOD),
+        seconds: policy["restartAttemptPeriod"]
+            .as_u64()
+            .unwrap_or(RESTART_ATTEMPT_PERIOD),
         whenever: match ignored.is_empty() {
             true => "whatever its exit code".to_owned(),
             false => format!("unless its exit code is {}", ignored.join(" or ")),
         },
-        hint: format!("set `enabled` of its `restartPolicy` to false in the task definition, or {elsewhere}"),
+        hint: format!(
+            "set `enabled` of its `restartPolicy` to false in the task definition, or {elsewhere}"
+        ),
     }
 }
 

@@ -119,7 +119,9 @@ fn begins_with(reason: &str, known: &str) -> bool {
 }
 
 /// RunTask started no task: each reason with its detail once, how often it was given, what it means, and the remedy.
-pub fn refused<'a>(failures: impl IntoIterator<Item = (Option<&'a str>, Option<&'a str>)>) -> String {
+pub fn refused<'a>(
+    failures: impl IntoIterator<Item = (Option<&'a str>, Option<&'a str>)>,
+) -> String {
     let mut counted: Vec<((Option<&str>, Option<&str>), usize)> = Vec::new();
     for failure in failures {
         match counted.iter_mut().find(|(known, _)| *known == failure) {
@@ -158,7 +160,11 @@ mod tests {
     #[test]
     fn every_reason_that_ecs_documents_has_its_remedy() {
         for (reason, means, hint) in [
-            ("RESOURCE:PORTS", "host port", "`hostPort` to 0 or the network mode to `awsvpc`"),
+            (
+                "RESOURCE:PORTS",
+                "host port",
+                "`hostPort` to 0 or the network mode to `awsvpc`",
+            ),
             ("RESOURCE:PORTS_TCP", "host port", "`awsvpc`"),
             ("RESOURCE:CPU", "CPU units", "add container instances"),
             ("RESOURCE:MEMORY", "memory left", "capacity provider"),
@@ -171,8 +177,16 @@ mod tests {
             ("MISSING", "not in the cluster", "Auto Scaling group"),
             ("INACTIVE", "deregistered", "replace"),
             ("EMPTY CAPACITY", "capacity provider has no", "add"),
-            ("NO ACTIVE INSTANCES", "no container instance that takes", "add"),
-            ("MemberOf placement constraint unsatisfied.", "placement constraints", "correct"),
+            (
+                "NO ACTIVE INSTANCES",
+                "no container instance that takes",
+                "add",
+            ),
+            (
+                "MemberOf placement constraint unsatisfied.",
+                "placement constraints",
+                "correct",
+            ),
             (
                 "Capacity is unavailable at this time. Please try again later or in a different availability zone",
                 "Fargate",
@@ -182,9 +196,19 @@ mod tests {
         ] {
             let said = explained(reason).unwrap_or_else(|| panic!("{reason}"));
             let (before, after) = said.split_once(" (hint: ").unwrap();
-            assert!(before.contains(means) && after.contains(hint), "{reason}: {said}");
+            assert!(
+                before.contains(means) && after.contains(hint),
+                "{reason}: {said}"
+            );
         }
-        for unknown in ["", "OF:TOMORROW", "AGENTS", "missing_secret", "an ATTRIBUTE", "RESOURCES"] {
+        for unknown in [
+            "",
+            "OF:TOMORROW",
+            "AGENTS",
+            "missing_secret",
+            "an ATTRIBUTE",
+            "RESOURCES",
+        ] {
             assert_eq!(explained(unknown), None, "{unknown}");
         }
     }
@@ -194,7 +218,9 @@ mod tests {
         let ports = (Some("RESOURCE:PORTS"), None);
         let said = refused([ports, (Some("OF:TOMORROW"), Some("?")), ports]);
         assert!(
-            said.starts_with("ECS started no migration task: RESOURCE:PORTS (2 times), a host port "),
+            said.starts_with(
+                "ECS started no migration task: RESOURCE:PORTS (2 times), a host port "
+            ),
             "{said}"
         );
         assert!(said.ends_with("; OF:TOMORROW: ?"), "{said}");

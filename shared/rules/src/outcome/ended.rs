@@ -165,12 +165,7 @@ impl Outcome {
     }
 
     /// What to do about the image of a deployment that did not succeed.
-    fn correct(
-        &mut self,
-        pipeline: &Pipeline,
-        failed: &Subject,
-        way: Option<Way>,
-    ) -> &'static str {
+    fn correct(&mut self, pipeline: &Pipeline, failed: &Subject, way: Option<Way>) -> &'static str {
         if was_perhaps_replaced(pipeline, failed) {
             self.verdict = Verdict::Superseded;
             return "nothing to correct where a newer image follows";

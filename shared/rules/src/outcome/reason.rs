@@ -98,7 +98,12 @@ mod tests {
         );
         for (more, event, deployment, expected) in [
             (MIGRATION, "AfterInstall", ours(), migration),
-            (MIGRATION, "AfterInstall", described(""), "AfterInstall failed"),
+            (
+                MIGRATION,
+                "AfterInstall",
+                described(""),
+                "AfterInstall failed",
+            ),
             (
                 "[pipeline.hooks]\nAfterInstall='CodeDeployHook_announce'",
                 "AfterInstall",
@@ -130,7 +135,11 @@ mod tests {
         ] {
             let pipeline = pipeline(more);
             let subject = deployment.subject(&pipeline);
-            assert_eq!(reason(&pipeline, &subject, &failed_at(event)), expected, "{more}");
+            assert_eq!(
+                reason(&pipeline, &subject, &failed_at(event)),
+                expected,
+                "{more}"
+            );
         }
     }
 

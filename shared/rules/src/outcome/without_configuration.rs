@@ -41,7 +41,9 @@ impl Outcome {
             DeploymentState::Success => (Event::Shipped, "succeeded"),
             DeploymentState::Failure => (Event::Failed, "failed"),
             DeploymentState::Stop => (Event::Stopped, "was stopped"),
-            DeploymentState::Start | DeploymentState::Ready | DeploymentState::Other => return None,
+            DeploymentState::Start | DeploymentState::Ready | DeploymentState::Other => {
+                return None;
+            }
         };
         let StateChange {
             application,

@@ -45,7 +45,11 @@ impl Reconciliation<'_> {
 
     /// What a person may do about an order for which nothing is started, and by which commands; none where nothing has to be
     /// done.
-    pub fn advice(&self, skip: &Skip, image: Option<&Image>) -> Option<(&'static str, Vec<Command>)> {
+    pub fn advice(
+        &self,
+        skip: &Skip,
+        image: Option<&Image>,
+    ) -> Option<(&'static str, Vec<Command>)> {
         let image = image?;
         let to = |purpose, request| Command::Request { purpose, request };
         let forward = |purpose| to(purpose, self.forward(image));
@@ -96,8 +100,7 @@ mod tests {
 
     const WITH_MIGRATION: &str = "[[pipeline]]\nname='web'\nrepository='shop/web'\ntag='semver:*'\ncluster='prod'\nservice='web'\n\
                                   [pipeline.migration]\ncontainer='web'\ncommand=['migrate']";
-    const WITHOUT: &str =
-        "[[pipeline]]\nname='web'\nrepository='shop/web'\ntag='semver:*'\ncluster='prod'\nservice='web'";
+    const WITHOUT: &str = "[[pipeline]]\nname='web'\nrepository='shop/web'\ntag='semver:*'\ncluster='prod'\nservice='web'";
 
     fn digest() -> String {
         format!("sha256:{}", "4c".repeat(32))
@@ -146,9 +149,16 @@ mod tests {
             json!({"pipeline": "web", "digest": digest, "rollback": true}),
             json!({"pipeline": "web", "digest": digest, "force": true, "rollback": true}),
         ] {
-            for file in [WITH_MIGRATION, WITHOUT, &WITHOUT.replace("semver:*", "1.0.0")] {
+            for file in [
+                WITH_MIGRATION,
+                WITHOUT,
+                &WITHOUT.replace("semver:*", "1.0.0"),
+            ] {
                 assert_eq!(of(file, &request, |it| it.request().payload()), request);
-                assert_eq!(of(file, &request, |it| it.again(&image()).payload()), request);
+                assert_eq!(
+                    of(file, &request, |it| it.again(&image()).payload()),
+                    request
+                );
             }
         }
     }
@@ -183,7 +193,12 @@ mod tests {
         check(WITHOUT, &push(), &older, std::slice::from_ref(&forward));
         let requested = json!({"pipeline": "web", "tag": "1.0.0", "rollback": true});
         let never = Skip::NeverShipped(image());
-        check(WITH_MIGRATION, &requested, &never, std::slice::from_ref(&forward));
+        check(
+            WITH_MIGRATION,
+            &requested,
+            &never,
+            std::slice::from_ref(&forward),
+        );
         let forced = json!({"pipeline": "web", "tag": "1.0.0", "rollback": true, "force": true});
         let forward = json!({"pipeline": "web", "digest": digest(), "force": true});
         check(WITH_MIGRATION, &forced, &never, &[forward]);

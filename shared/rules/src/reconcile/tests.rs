@@ -366,3 +366,49 @@ fn an_image_goes_by_its_highest_version_however_it_is_found() {
     let asked = ask("web", Wanted::Tag("v2.0.1".parse().unwrap()));
     assert_eq!(by(&asked), "v2.0.1");
 }
+
+#[test]
+fn the_pipelines_of_a_service_are_reconciled_together() {
+    let pipeline = |name: &str, service: &str| {
+        format!(
+            "[[pipeline]]\nname='{name}'\nrepository='shop/{name}'\ntag='latest'\ncluster='prod'\nservice='{service}'\n"
+        )
+    };
+    let file = pipeline("web", "web") + &pipeline("api", "api") + &pipeline("nginx", "web");
+    let config = Config::parse(&file).unwrap();
+    let services = |event: &StartEvent| {
+        let Ok(Concerned::Reconciliations(found)) = concerned(&config, event, &here()) else {
+            panic!("{event:?}")
+        };
+        let services = by_service(&config, found).into_iter().map(|service| {
+            let of = service.iter().map(|one| {
+                let orders = if one.carries_an_order() { "!" } else { "" };
+                let dry = if one.effect == Effect::DryRun {
+                    " dry"
+                } else {
+                    ""
+                };
+                format!("{}{orders}{dry}", one.pipeline.name)
+            });
+            of.collect::<Vec<_>>().join(" ")
+        });
+        services.collect::<Vec<_>>().join(", ")
+    };
+    assert_eq!(services(&push("shop/nginx", "latest")), "web nginx!");
+    assert_eq!(services(&push("shop/api", "latest")), "api!");
+    assert_eq!(services(&StartEvent::Routine), "web nginx, api");
+    let ended = StartEvent::DeploymentEnded {
+        application: "AppECS-prod-web".parse().unwrap(),
+        deployment_group: "DgpECS-prod-web".parse().unwrap(),
+    };
+    assert_eq!(services(&ended), "web nginx");
+    // What would go out with it is only reported, too.
+    let asked = StartEvent::Asked(Request {
+        pipeline: "nginx".parse().unwrap(),
+        wanted: Wanted::Due,
+        way: Way::Forward,
+        force: Force::No,
+        dry_run: true,
+    });
+    assert_eq!(services(&asked), "web dry nginx! dry");
+}

@@ -60,7 +60,8 @@ fn secrets(definition: &Value) -> impl Iterator<Item = (&str, &str)> {
             &container["logConfiguration"]["secretOptions"],
         ];
         let listed = lists.into_iter().filter_map(Value::as_array).flatten();
-        let listed = listed.filter_map(|one| Some((one["name"].as_str()?, one["valueFrom"].as_str()?)));
+        let listed =
+            listed.filter_map(|one| Some((one["name"].as_str()?, one["valueFrom"].as_str()?)));
         let credentials = container["repositoryCredentials"]["credentialsParameter"].as_str();
         listed.chain(credentials.map(|place| ("repositoryCredentials", place)))
     })
@@ -190,7 +191,10 @@ mod tests {
                 "invalid parameters: …, ….",
             ),
             ("invalid parameters:", "invalid parameters:"),
-            ("invalid parameters: /a and more", "invalid parameters: … and more"),
+            (
+                "invalid parameters: /a and more",
+                "invalid parameters: … and more",
+            ),
             ("Invalid parameter: TopicArn", "Invalid parameter: TopicArn"),
         ] {
             assert_eq!(without_places(said), expected);
@@ -214,12 +218,27 @@ mod tests {
             tags: Value::Null,
         };
         for (said, names) in [
-            (format!("failed to fetch secret {secret} from secrets manager"), "[DB_PASSWORD], [DB_USER]"),
-            (format!("failed to fetch {secret}:user::: denied"), "[DB_USER]"),
-            (format!("cannot pull with {secret}Hub."), "[repositoryCredentials]"),
+            (
+                format!("failed to fetch secret {secret} from secrets manager"),
+                "[DB_PASSWORD], [DB_USER]",
+            ),
+            (
+                format!("failed to fetch {secret}:user::: denied"),
+                "[DB_USER]",
+            ),
+            (
+                format!("cannot pull with {secret}Hub."),
+                "[repositoryCredentials]",
+            ),
             ("invalid parameters: /shop/key".to_owned(), "[KEY]"),
-            ("invalid ssm parameters: Plain, /shop/splunk".to_owned(), "[PLAIN], [splunk-token]"),
-            ("arn:aws:ssm:eu-central-1:111122223333:parameter/shop/key".to_owned(), "[KEY]"),
+            (
+                "invalid ssm parameters: Plain, /shop/splunk".to_owned(),
+                "[PLAIN], [splunk-token]",
+            ),
+            (
+                "arn:aws:ssm:eu-central-1:111122223333:parameter/shop/key".to_owned(),
+                "[KEY]",
+            ),
             ("invalid parameters: /shop/unknown".to_owned(), ""),
             ("Essential container in task exited".to_owned(), ""),
         ] {
@@ -228,7 +247,11 @@ mod tests {
                 "" => "why".to_owned(),
                 names => format!("why (secret: {names})"),
             };
-            assert_eq!(places.named("why".to_owned(), &definition), expected, "{said}");
+            assert_eq!(
+                places.named("why".to_owned(), &definition),
+                expected,
+                "{said}"
+            );
             assert_eq!(format!("{places:?}"), "…");
         }
     }

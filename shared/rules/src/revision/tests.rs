@@ -438,9 +438,9 @@ fn marks_are_read_for_their_own_image_only_and_never_compared() {
         request["tags"] = two.tags.clone();
         request
     }));
-    let tag = |digest: Digest| deployed(&two, &"shop/web".parse().unwrap(), digest).tag;
+    let tag = |digest: Digest| deployed(&two, &pipeline("[]"), digest).tag;
     assert_eq!(tag(image().digest), "2.0.0".parse().ok());
-    let order = |digest: Digest| deployed(&two, &"shop/web".parse().unwrap(), digest).ordered_at;
+    let order = |digest: Digest| deployed(&two, &pipeline("[]"), digest).ordered_at;
     assert_eq!(order(image().digest), Some(marks().ordered_at));
     assert_eq!(
         order(format!("sha256:{}", "a".repeat(64)).parse().unwrap()),
@@ -455,8 +455,16 @@ fn marks_are_read_for_their_own_image_only_and_never_compared() {
 #[test]
 fn a_revision_says_by_which_tag_and_when_it_was_made() {
     let definition = full();
-    let deployed =
-        |repository: &str| deployed(&definition, &repository.parse().unwrap(), image().digest);
+    let deployed = |repository: &str| {
+        deployed(
+            &definition,
+            &Pipeline {
+                repository: repository.parse().unwrap(),
+                ..pipeline("[]")
+            },
+            image().digest,
+        )
+    };
     assert_eq!(deployed("shop/web").tag, "1".parse().ok());
     assert_eq!(deployed("shop/api").tag, None);
     let at = time::macros::utc_datetime!(2026-10-14 09:32:02);
@@ -487,6 +495,6 @@ proptest! {
         {
             let _ = (is_same(&definition, &next), difference(&definition, &next));
         }
-        let _ = deployed(&definition, &"shop/web".parse().unwrap(), image().digest);
+        let _ = deployed(&definition, &pipeline("[]"), image().digest);
     }
 }

@@ -1,6 +1,6 @@
 //! Why no next revision can be made from a task definition.
 
-use crate::names::{ContainerName, Repository};
+use crate::names::{ContainerName, PipelineName, Repository};
 
 /// ECS takes 50 tags on a resource (ECS API Reference, Tag).
 pub(super) const TAGS_AT_MOST: usize = 50;
@@ -60,6 +60,21 @@ pub enum Unusable {
         container: ContainerName,
         /// The containers that it has.
         containers: String,
+    },
+    /// One of its containers would get the images of two pipelines.
+    #[error(
+        "container `{container}` of revision `{revision}` would get the images of two pipelines, `{one}` and `{other}` (hint: name the \
+         containers of each in its `containers`)"
+    )]
+    TwoPipelines {
+        /// The revision.
+        revision: String,
+        /// The container.
+        container: String,
+        /// One of the pipelines.
+        one: PipelineName,
+        /// The other.
+        other: PipelineName,
     },
     /// Its own tags leave no room for ours.
     #[error(

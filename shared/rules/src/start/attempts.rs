@@ -16,6 +16,8 @@ pub struct Attempt {
     pub deployment: DeploymentId,
     /// The order that it carried out; none where a person or another tool made it.
     pub order: Option<Order>,
+    /// The orders of the service's other pipelines that it carried out, too.
+    pub beside: Vec<Order>,
     /// When it was created.
     pub created_at: UtcDateTime,
     /// How it ended; none while it is under way.
@@ -43,6 +45,30 @@ impl Attempt {
     /// The digest that it shipped, or tried to.
     pub fn digest(&self) -> Option<&Digest> {
         self.order.as_ref().map(|order| &order.digest)
+    }
+
+    /// All that it shipped, or tried to.
+    fn orders(&self) -> impl Iterator<Item = &Order> {
+        self.order.iter().chain(&self.beside)
+    }
+
+    fn ships(&self, digest: &Digest) -> bool {
+        self.orders().any(|order| order.digest == *digest)
+    }
+
+    /// Whether Greenlight may have stopped it for an image that was ordered then.
+    fn was_stopped_for(&self, pipeline: &Pipeline, ordered_at: UtcDateTime) -> bool {
+        let may_replace =
+            pipeline.when_busy == WhenBusy::Replace && self.end == Some(End::StoppedByCall);
+        let ended_at = self.ended_at.filter(|_| may_replace);
+        ended_at.is_some_and(|ended_at| (self.created_at..=ended_at).contains(&ordered_at))
+    }
+
+    /// Whether Greenlight stopped it for an image of another pipeline of the service that is due now: what it shipped goes with that
+    /// one. What tells this from a person's stop is the same as in [`was_superseded`], only that the later deployment is still to
+    /// be created.
+    pub(super) fn made_room_for(&self, pipeline: &Pipeline, due: &Candidate) -> bool {
+        !self.ships(&due.image.digest) && self.was_stopped_for(pipeline, due.detail.pushed_at)
     }
 }
 
@@ -128,17 +154,11 @@ fn was_of_lower_version(rule: &TagRule, deployment: &Attempt, candidate: &Candid
 /// came after, by the time of its order. It was ordered while this one was under way, and then Greenlight stops what is under
 /// way before any person can.
 fn was_superseded(pipeline: &Pipeline, deployment: &Attempt, later: &[Attempt]) -> bool {
-    if pipeline.when_busy != WhenBusy::Replace || deployment.end != Some(End::StoppedByCall) {
-        return false;
-    }
-    let Some(stopped_at) = deployment.ended_at else {
-        return false;
-    };
-    let orders = later.iter().filter_map(|later| later.order.as_ref());
+    let orders = later.iter().flat_map(Attempt::orders);
     orders
-        .filter(|order| Some(&order.digest) != deployment.digest())
+        .filter(|order| !deployment.ships(&order.digest))
         .filter_map(|order| order.ordered_at)
-        .any(|at| (deployment.created_at..=stopped_at).contains(&at))
+        .any(|at| deployment.was_stopped_for(pipeline, at))
 }
 
 fn is_copy(earlier: &[Attempt], deployment: &Attempt) -> bool {

@@ -58,7 +58,9 @@ impl Observed {
         let active = self.service.active.as_ref();
         self.asked_by == AskedBy::Event
             && candidate.zip(active).is_some_and(|(candidate, active)| {
-                self.runs(candidate) && candidate.ordered_at <= active.created_at
+                self.runs(candidate)
+                    && candidate.ordered_at <= active.created_at
+                    && !active.keeps_image()
             })
     }
 }
@@ -179,8 +181,10 @@ pub enum RunningImage {
 pub struct Active {
     /// The deployment.
     pub id: DeploymentId,
-    /// The images that it ships; none where a person or another tool made it.
+    /// The images that it ships for the pipeline; none where a person or another tool made it.
     pub ships: Vec<Deployed>,
+    /// The images that it ships for the other pipelines of the service.
+    pub beside: Vec<Digest>,
     /// When it was created.
     pub created_at: UtcDateTime,
     /// How far it is.
@@ -193,6 +197,11 @@ impl Active {
     /// Whether it ships this image.
     pub fn ships(&self, digest: &Digest) -> bool {
         self.ships.iter().any(|deployed| deployed.digest == *digest)
+    }
+
+    /// Whether it is known to leave the pipeline's image as it is: it ships other pipelines' alone.
+    pub fn keeps_image(&self) -> bool {
+        self.ships.is_empty() && !self.beside.is_empty() && self.phase != Phase::RollingBack
     }
 }
 

@@ -49,13 +49,15 @@ pub enum Due {
     Settings,
 }
 
-/// The template, where the pipeline follows its settings.
+/// The template, where the pipeline follows its settings. One that shares its service does not: what the images of the others are
+/// put aside for is theirs to say, and settings wait for the next image.
 pub(super) fn template<'a>(
     pipeline: &Pipeline,
     observed: &'a Observed,
 ) -> Result<Option<&'a Template>, Need> {
     match pipeline.revision_from {
         RevisionFrom::Production => Ok(None),
+        RevisionFrom::Latest if !pipeline.is_alone => Ok(None),
         RevisionFrom::Latest => observed.template.as_ref().ok_or(Need::Template).map(Some),
     }
 }

@@ -78,6 +78,7 @@ pub(crate) fn attempt(id: &str, end: Option<End>, digest: Digest) -> Attempt {
             repository: None,
             brings: None,
         }),
+        beside: Vec::new(),
         created_at: UtcDateTime::UNIX_EPOCH,
         end,
         ended_at: None,
@@ -185,6 +186,7 @@ fn active(choice: &[usize]) -> Option<(Active, ImageDetail)> {
         let active = Active {
             id: "d-ACTIVE".parse().unwrap(),
             ships: vec![deployed],
+            beside: Vec::new(),
             created_at,
             phase,
             template: None,

@@ -74,6 +74,8 @@ struct ContainerText {
     name: String,
     /// The default is the serving container's image.
     image: Option<String>,
+    /// In place of an image: 1.0.0 of this repository, by digest, which is in ECR as `latest`.
+    repository: Option<String>,
     #[serde(default)]
     essential: bool,
     #[serde(default)]
@@ -110,8 +112,12 @@ pub(super) fn setting(
         setting.services = services.iter().map(ServiceText::service).collect();
         setting.repositories = Vec::new();
         for service in services {
-            if !setting.repositories.contains(&service.repository) {
-                setting.repositories.push(service.repository.clone());
+            let beside = service.container.iter();
+            let beside = beside.filter_map(|container| container.repository.as_ref());
+            for repository in [&service.repository].into_iter().chain(beside) {
+                if !setting.repositories.contains(repository) {
+                    setting.repositories.push(repository.clone());
+                }
             }
         }
         let repositories = setting.repositories.iter();
@@ -178,11 +184,17 @@ fn all<T>(
 impl ServiceText {
     fn service(&self) -> Service {
         let mut service = Service::of_shop(&self.name, &self.repository);
-        let serving = ImageSettings::new(&self.repository, &[], BLUE).digest();
-        let serving = format!("{REGISTRY}/{}@{serving}", self.repository);
+        let pinned = |repository: &str| {
+            let digest = ImageSettings::new(repository, &[], BLUE).digest();
+            format!("{REGISTRY}/{repository}@{digest}")
+        };
         for container in &self.container {
-            let image = container.image.as_ref().unwrap_or(&serving);
-            service = service.with_sidecar(&container.name, image);
+            let image = match (&container.image, &container.repository) {
+                (Some(image), _) => image.clone(),
+                (None, Some(repository)) => pinned(repository),
+                (None, None) => pinned(&self.repository),
+            };
+            service = service.with_sidecar(&container.name, &image);
         }
         service.adjusted(|settings| self.adjust(settings))
     }

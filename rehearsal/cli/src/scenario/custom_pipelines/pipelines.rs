@@ -25,6 +25,8 @@ pub(crate) struct Pipeline {
     pub(crate) follows_settings: bool,
     /// The containers that get the image; the first one serves.
     pub(crate) containers: Vec<String>,
+    /// The containers that the file names for its images.
+    pub(crate) own_containers: Vec<String>,
     pub(crate) migration: Option<Vec<String>>,
     /// The migration's time limit.
     pub(crate) migration_minutes: u64,
@@ -160,6 +162,7 @@ fn pipeline(given: &Value) -> Option<Pipeline> {
         deployment_config: text("deployment_config"),
         follows_settings: text("revision_from").as_deref() == Some("latest"),
         containers: containers(given, migration, &service),
+        own_containers: texts(given.get("containers")),
         migration: migration.map(|migration| texts(migration.get("command"))),
         migration_minutes: number(migration, "timeout_minutes").unwrap_or(30),
         migration_container: of_migration("container"),

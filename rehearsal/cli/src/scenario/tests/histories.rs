@@ -125,6 +125,7 @@ fn deployment((number, (words, broke_off)): (usize, &(&str, &str))) -> Deploymen
         deployment_group: "group".to_owned(),
         by: By::Greenlight,
         pipeline_digest: None,
+        images: std::collections::BTreeMap::new(),
         created_at: SystemTime::UNIX_EPOCH,
         ended_at: None,
         end: End::Told,

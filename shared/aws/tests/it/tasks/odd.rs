@@ -17,7 +17,8 @@ async fn an_exit_code_is_read_whatever_its_size() {
     ] {
         let mut ended = task(1);
         ended["lastStatus"] = json!("STOPPED");
-        ended["containers"] = json!([{"name": "proxy", "exitCode": code}, {"name": "web", "exitCode": 0}]);
+        ended["containers"] =
+            json!([{"name": "proxy", "exitCode": code}, {"name": "web", "exitCode": 0}]);
         let server = Server::answering([
             answer(200, &json!({"failures": [], "tasks": [ended]})),
             answer(200, &json!({"failures": [], "tasks": [ended]})),
@@ -30,7 +31,11 @@ async fn an_exit_code_is_read_whatever_its_size() {
             .describe_tasks("prod", std::slice::from_ref(&arn))
             .await
             .unwrap();
-        let codes: Vec<_> = found[0].containers.iter().map(|one| one.exit_code).collect();
+        let codes: Vec<_> = found[0]
+            .containers
+            .iter()
+            .map(|one| one.exit_code)
+            .collect();
         assert_eq!(codes, [Some(code), Some(0)]);
         // A repeated call is answered with the same task, which has ended by then.
         let started = ecs.run_task(&cluster(), &migration(fargate())).await;
@@ -72,7 +77,10 @@ async fn what_does_not_matter_makes_no_task_unreadable() {
         let [container] = &found[0].containers[..] else {
             panic!("{member}: {found:?}");
         };
-        assert_eq!((container.name.as_str(), container.exit_code), ("web", Some(3)));
+        assert_eq!(
+            (container.name.as_str(), container.exit_code),
+            ("web", Some(3))
+        );
         assert!(found[0].overrides.is_empty() && found[0].other_overrides.is_empty());
     }
 }
@@ -92,9 +100,13 @@ async fn what_is_evidence_is_not_overlooked() {
     for code in [json!("0"), json!(0.5), json!(1e20), json!([0])] {
         let containers = json!([{"name": "web", "exitCode": 0, "lastStatus": "STOPPED"},
             {"name": "proxy", "exitCode": code, "lastStatus": "STOPPED"}]);
-        let failed = described(json!({"containers": containers})).await.unwrap_err();
+        let failed = described(json!({"containers": containers}))
+            .await
+            .unwrap_err();
         assert!(
-            failed.to_string().contains("`tasks.containers.exitCode` is `"),
+            failed
+                .to_string()
+                .contains("`tasks.containers.exitCode` is `"),
             "{failed}"
         );
     }
@@ -107,8 +119,16 @@ async fn what_is_evidence_is_not_overlooked() {
     }
     for (overrides, of_task, of_container) in [
         (json!("all"), &["overrides"][..], &[][..]),
-        (json!({"containerOverrides": 7}), &["containerOverrides"], &[]),
-        (json!({"containerOverrides": [7]}), &["containerOverrides"], &[]),
+        (
+            json!({"containerOverrides": 7}),
+            &["containerOverrides"],
+            &[],
+        ),
+        (
+            json!({"containerOverrides": [7]}),
+            &["containerOverrides"],
+            &[],
+        ),
         (
             json!({"containerOverrides": [{"name": "web", "command": "true", "environment": [7]}]}),
             &[],
@@ -117,7 +137,11 @@ async fn what_is_evidence_is_not_overlooked() {
     ] {
         let found = described(json!({"overrides": overrides})).await.unwrap();
         assert_eq!(found[0].other_overrides, of_task, "{overrides}");
-        let others: Vec<&String> = found[0].overrides.iter().flat_map(|one| &one.others).collect();
+        let others: Vec<&String> = found[0]
+            .overrides
+            .iter()
+            .flat_map(|one| &one.others)
+            .collect();
         assert_eq!(others, of_container, "{overrides}");
     }
 }
@@ -126,7 +150,8 @@ async fn what_is_evidence_is_not_overlooked() {
 async fn one_task_that_cannot_be_read_hides_no_other() {
     let odd = json!({"taskArn": "none"});
     let body = json!({"tasks": [odd, task(2)]});
-    let server = Server::answering([answer(200, &body), answer(200, &json!({"tasks": [odd]}))]).await;
+    let server =
+        Server::answering([answer(200, &body), answer(200, &json!({"tasks": [odd]}))]).await;
     let ecs = Ecs::new(&server.session());
     let arns: Vec<TaskArn> = [1, 2].map(|number| arn(number).parse().unwrap()).into();
     let found = ecs.describe_tasks("prod", &arns).await.unwrap();

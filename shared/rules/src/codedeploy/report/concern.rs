@@ -9,8 +9,8 @@ use crate::names::{TopicArn, shortened};
 /// What an event is about.
 #[derive(Debug, Clone)]
 pub enum Concern<'a> {
-    /// A deployment of this pipeline's group.
-    Pipeline(&'a Pipeline, StateChange),
+    /// A deployment of these pipelines' group; at least one.
+    Pipelines(Vec<&'a Pipeline>, StateChange),
     /// Nothing of ours, for this reason.
     Nothing(String),
 }
@@ -30,9 +30,10 @@ pub fn concern<'a>(
     let error = match StateChange::parse(event) {
         Ok(change) => {
             let (application, group) = (&change.application, &change.deployment_group);
-            return Ok(match config.of_group(application, group) {
-                Some(pipeline) => Concern::Pipeline(pipeline, change),
-                None => no_such_group(application.as_str(), group.as_str()),
+            let pipelines: Vec<&Pipeline> = config.of_group(application, group).collect();
+            return Ok(match pipelines.is_empty() {
+                true => no_such_group(application.as_str(), group.as_str()),
+                false => Concern::Pipelines(pipelines, change),
             });
         }
         Err(error) => error,
@@ -83,8 +84,8 @@ mod tests {
         let config = Config::parse(text).unwrap();
         let topic = "arn:aws:sns:eu-central-1:111122223333:outcomes".parse();
         let said = match concern(&config, event, &topic.unwrap()) {
-            Ok(Concern::Pipeline(pipeline, change)) => {
-                format!("{} of {}", change.deployment, pipeline.name)
+            Ok(Concern::Pipelines(pipelines, change)) => {
+                format!("{} of {}", change.deployment, pipelines[0].name)
             }
             Ok(Concern::Nothing(reason)) => reason,
             Err(error) => format!("unreadable at {}", error.path),

@@ -1,3 +1,5 @@
+mod services;
+
 use insta::assert_snapshot;
 
 use crate::config::{Config, RevisionFrom, TerminationWait, WhenBusy};
@@ -147,15 +149,6 @@ fn a_file_that_is_no_toml_names_the_line() {
 fn an_empty_file_says_what_is_expected() {
     assert_snapshot!(problems(""), @"at `pipeline`: there is none, expected at least one `[[pipeline]]`");
     assert_snapshot!(problems("pipeline = 3"), @"at `pipeline`: a whole number is given, expected tables `[[pipeline]]`");
-}
-
-#[test]
-fn two_pipelines_share_neither_name_nor_group_nor_service() {
-    assert_snapshot!(problems(&SMALLEST.repeat(2)), @"
-    at `pipeline[1].name`: `shop-web` is the name of another pipeline, expected a name of its own
-    at `pipeline[1].deployment_group`: `DgpECS-prod-web` of `AppECS-prod-web` belongs to another pipeline, expected a group of its own
-    at `pipeline[1].service`: `prod/web` belongs to another pipeline, expected a service of its own
-    ");
 }
 
 #[test]

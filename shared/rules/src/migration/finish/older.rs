@@ -102,7 +102,7 @@ fn record(
         )));
     }
     // Green's revision is not written down: it is known by the image that the deployment ships.
-    let Some(digest) = codedeploy::shipped(&known.deployment) else {
+    let Some(digest) = codedeploy::shipped(&known.pipeline, &known.deployment) else {
         return Err(nothing(
             "it is not known which image this deployment ships".to_owned(),
         ));

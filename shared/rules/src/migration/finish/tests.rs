@@ -351,7 +351,10 @@ fn a_migration_that_cannot_be_read_is_stopped_when_its_time_is_up() {
     };
     for (stopped, expected) in [
         (Stopped::Yes, "(denied): it was stopped"),
-        (Stopped::No, "(denied), nor could it be stopped: it may still run"),
+        (
+            Stopped::No,
+            "(denied), nor could it be stopped: it may still run",
+        ),
     ] {
         let verdict = verdict(denied(), stopped);
         assert!(

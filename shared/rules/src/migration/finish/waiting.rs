@@ -6,6 +6,7 @@ use super::{Described, Early, FoundSchedule, IfUnreadable, Need, Observed, Sched
 use crate::codedeploy::Known;
 use crate::config::Config;
 use crate::events::{TaskChanged, TimedOut};
+use crate::gate::Gate;
 use crate::migration::{self, Record};
 use crate::names::{ContainerName, DeploymentId};
 
@@ -96,7 +97,7 @@ fn written_down(
     // The group in the record is one of ours: the hook is answered without knowing more.
     let if_unreadable = match &record.group {
         // This stack may not even have the right to read another stack's deployments.
-        Some((application, group)) if config.of_group(application, group).is_none() => {
+        Some((application, group)) if config.of_group(application, group).next().is_none() => {
             return Err(Early::Nothing(nobodys(
                 application.as_str(),
                 group.as_str(),
@@ -130,7 +131,7 @@ pub(super) fn known(
             }
         };
     let (application, group) = (&deployment.application, &deployment.deployment_group);
-    match config.of_group(application, group) {
+    match config.keeper(application, group, Gate::Migration) {
         Some(pipeline) => Ok(Ok(Known {
             pipeline: pipeline.clone(),
             deployment: (**deployment).clone(),

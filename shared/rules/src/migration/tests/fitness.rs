@@ -83,7 +83,11 @@ fn a_container_that_ecs_would_run_again_is_refused() {
     let never = "migrate in a container without a restart policy";
     let other = "or migrate with `container = \"app\"`";
     let table = [
-        (on(), Value::Null, &["300 seconds or more", "whatever its exit code", other][..]),
+        (
+            on(),
+            Value::Null,
+            &["300 seconds or more", "whatever its exit code", other][..],
+        ),
         (on(), on(), &["`restartPolicy` to false", never]),
         (on(), json!({"enabled": false}), &[other]),
         (
@@ -103,9 +107,17 @@ fn a_container_that_ecs_would_run_again_is_refused() {
             &["1800 seconds", "unless its exit code is 0 or 3, and"],
         ),
         // What does not say that it is off is on.
-        (json!({"restartAttemptPeriod": 60}), Value::Null, &["60 seconds"]),
+        (
+            json!({"restartAttemptPeriod": 60}),
+            Value::Null,
+            &["60 seconds"],
+        ),
         (json!({"enabled": "no"}), Value::Null, &["300 seconds"]),
-        (json!({"enabled": false, "restartAttemptPeriod": 60}), on(), &[]),
+        (
+            json!({"enabled": false, "restartAttemptPeriod": 60}),
+            on(),
+            &[],
+        ),
         (Value::Null, on(), &[]),
     ];
     for (policy, beside, expected) in table {
@@ -127,7 +139,10 @@ fn a_container_that_ecs_would_run_again_is_refused() {
         {"name": "flyway", "image": "flyway/flyway:11", "restartPolicy": {"enabled": true}},
     ]);
     let said = checked(&pipeline("", "flyway", &["migrate"], "image='own'"), own);
-    assert!(said.unwrap_err().contains("migrate with `container = \"web\"`"));
+    assert!(
+        said.unwrap_err()
+            .contains("migrate with `container = \"web\"`")
+    );
 }
 
 /// Entry point and command; what would run, and a part of the remedy.

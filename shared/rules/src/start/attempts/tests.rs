@@ -170,3 +170,49 @@ fn what_was_stopped_for_a_newer_image_did_not_fail() {
     check_superseded("replace", End::Failed, Some(15), false);
     check_superseded("wait", stopped, Some(15), false);
 }
+
+/// `a` was stopped by a call, from 10 to 20; then a deployment of `b` alone followed, which is another pipeline's and was ordered at
+/// `ordered`.
+#[track_caller]
+fn check_for_another_pipeline(ordered: i64, expected: bool) {
+    let text = "[[pipeline]]\nname='w'\nrepository='shop/web'\ntag='*'\ncluster='prod'\nservice='web'\nwhen_busy='replace'";
+    let pipeline = Config::parse(text).unwrap().pipelines.remove(0);
+    let order = |digit, ordered| Order {
+        digest: digest(digit),
+        ordered_at: Some(at(ordered)),
+        tag: None,
+        repository: None,
+        brings: None,
+    };
+    let stopped = Attempt {
+        order: Some(order('a', 5)),
+        created_at: at(10),
+        ended_at: Some(at(20)),
+        ..attempt("d-1", Some(End::StoppedByCall), digest('a'))
+    };
+    let later = Attempt {
+        order: None,
+        beside: vec![order('b', ordered)],
+        created_at: at(21),
+        ..attempt("d-2", Some(End::Succeeded), digest('b'))
+    };
+    let candidate = Candidate {
+        image: Image {
+            repository: "shop/web".parse().unwrap(),
+            digest: digest('a'),
+            tag: None,
+        },
+        detail: detail('a', 5),
+        ordered_at: at(5),
+        chosen: Chosen::First,
+    };
+    let tried = attempts(&pipeline, &candidate, vec![stopped, later]);
+    assert_eq!(tried.is_empty(), expected, "{ordered}");
+}
+
+#[test]
+fn what_was_stopped_for_another_pipelines_image_did_not_fail() {
+    check_for_another_pipeline(15, true);
+    check_for_another_pipeline(21, false);
+    check_for_another_pipeline(9, false);
+}

@@ -193,6 +193,7 @@ fn newer_settings_wait_for_the_active_deployment_of_the_same_image_or_replace_it
                 at: None,
                 ordered_at: None,
             }],
+            beside: Vec::new(),
             created_at: seconds(created_at),
             phase,
             template: brings,

@@ -6,7 +6,7 @@ use crate::scenario::history::reports;
 use crate::scenario::needed::needed;
 use crate::scenario::setting::{BLUE, GREEN};
 use local_aws::ecr::IndexSettings;
-use record::Moment;
+use record::{By, Deployment, Moment};
 use std::collections::BTreeSet;
 
 const PROXY: &str = "public.ecr.aws/nginx/nginx:1.27";
@@ -20,6 +20,13 @@ const EVENTS: [&str; 6] = [
     "AfterAllowTraffic",
 ];
 
+/// The pipelines of a service that a deployment was created for.
+fn due(deployment: &Deployment) -> String {
+    let due = deployment.images.iter().filter(|(_, image)| image.is_due);
+    let due: Vec<&str> = due.map(|(pipeline, _)| pipeline.as_str()).collect();
+    due.join(", ")
+}
+
 /// Each with its sentence; the check returns the finding if the claim does not hold.
 pub(super) const CLAIMS: &[Named] = &[
     (
@@ -31,6 +38,42 @@ pub(super) const CLAIMS: &[Named] = &[
             })
         },
     ),
+    (
+        "one deployment shipped the images of both pipelines",
+        |record| {
+            let created = record.deployments.iter();
+            let created = created.filter(|deployment| deployment.by == By::Greenlight);
+            let due: Vec<String> = created.map(due).collect();
+            let first = due.iter().filter(|due| *due == "shop-nginx, shop-web");
+            expect(first.count() == 1, || format!("{due:?}"))
+        },
+    ),
+    (
+        "the last deployment is for nginx alone, and `web` keeps its image",
+        |record| {
+            let last = record.deployments.last();
+            let last_due = last.map(due).unwrap_or_default();
+            let shipped: BTreeSet<Option<&str>> = record
+                .deployments
+                .iter()
+                .map(|deployment| deployment.image_digest.as_deref())
+                .collect();
+            expect(last_due == "shop-nginx" && shipped.len() == 1, || {
+                format!("the last one is for {last_due}; `web` ran {shipped:?}")
+            })
+        },
+    ),
+    ("each pipeline runs the image that it follows", |record| {
+        let behind = record.pipelines.iter().filter(|pipeline| {
+            let mut images = record.images.iter();
+            let followed = images.find(|image| {
+                image.repository == pipeline.repository && image.tags.contains(&pipeline.tag)
+            });
+            followed.is_none_or(|followed| Some(&followed.digest) != pipeline.runs.as_ref())
+        });
+        let behind: Vec<&str> = behind.map(|pipeline| pipeline.name.as_str()).collect();
+        expect(behind.is_empty(), || list(&behind))
+    }),
     ("no message says that it runs", |record| {
         let says = record
             .messages

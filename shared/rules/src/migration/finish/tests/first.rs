@@ -17,14 +17,32 @@ fn an_end_is_judged_as_soon_as_ecs_shows_that_it_came_first() {
         (Some(0), None, None, "succeeded, stop: ", "succeeded"),
         // Stopped by the signal itself: the migration was first.
         (Some(0), Some(143), EXITED, "succeeded, stop: ", "succeeded"),
-        (Some(3), None, EXITED, "failed: the migration exited with code 3", "failed: the migration exited with code 3"),
+        (
+            Some(3),
+            None,
+            EXITED,
+            "failed: the migration exited with code 3",
+            "failed: the migration exited with code 3",
+        ),
         // It answered SIGTERM with 0, or it ended before.
         (Some(0), Some(0), EXITED, waits, unknown),
         (Some(0), Some(1), EXITED, waits, unknown),
-        (Some(3), Some(1), EXITED, waits, "failed: the migration exited with code 3"),
+        (
+            Some(3),
+            Some(1),
+            EXITED,
+            waits,
+            "failed: the migration exited with code 3",
+        ),
         (Some(0), None, Some("UserInitiated"), waits, stopped),
         (Some(0), Some(143), Some("SpotInterruption"), waits, stopped),
-        (None, Some(0), EXITED, runs, "failed: the migration ended without an exit code"),
+        (
+            None,
+            Some(0),
+            EXITED,
+            runs,
+            "failed: the migration ended without an exit code",
+        ),
     ];
     for (web, proxy, stop_code, before, after) in table {
         for status in [
@@ -53,7 +71,10 @@ fn an_end_is_judged_as_soon_as_ecs_shows_that_it_came_first() {
             });
             let said = world.said(&event);
             let expected = if status == STOPPED { after } else { before };
-            assert!(said.starts_with(expected), "{status} {web:?} {proxy:?} {stop_code:?}: {said}");
+            assert!(
+                said.starts_with(expected),
+                "{status} {web:?} {proxy:?} {stop_code:?}: {said}"
+            );
             // An event that is further than what ECS describes waits for it.
             if status != STOPPED && before.starts_with("nothing") {
                 assert!(world.said(&ended()).starts_with("not yet: "));

@@ -1,0 +1,94 @@
+//! What became of one pipeline, for the log and the answer.
+
+use aws::observe::Member;
+use lambda::Failure;
+use rules::names::{DeploymentId, Image, RevisionArn};
+use rules::reconcile::Reconciliation;
+use rules::start::{self, Decision};
+use serde_json::{Value, json};
+
+/// What became of one pipeline.
+pub(crate) struct Report {
+    pipeline: String,
+    pub(crate) decision: &'static str,
+    pub(crate) reason: String,
+    image: Option<Image>,
+    pub(crate) revision: Option<RevisionArn>,
+    pub(crate) deployment: Option<DeploymentId>,
+    pub(crate) changes: Vec<String>,
+}
+
+impl Report {
+    pub(crate) fn of(member: &Member<'_>, decision: &Decision) -> Self {
+        let reconciliation = member.reconciliation;
+        let image = member
+            .observation
+            .observed
+            .candidate
+            .as_ref()
+            .map(|candidate| candidate.image.clone());
+        let deployment = match decision {
+            Decision::Start(_) => None,
+            Decision::EndWait(id) | Decision::Stop(id) => Some(id),
+            Decision::Skip(skip) => skip.deployment(),
+        };
+        let pipeline = reconciliation.pipeline.name.to_string();
+        Self {
+            pipeline,
+            decision: decision.code(),
+            reason: start::reason(decision, &member.observation.observed),
+            image,
+            revision: None,
+            deployment: deployment.cloned(),
+            changes: Vec::new(),
+        }
+    }
+
+    /// Nothing can be done for the pipeline, and trying again changes nothing.
+    pub(crate) fn refused(reconciliation: &Reconciliation<'_>, failure: &Failure) -> Self {
+        Self {
+            pipeline: reconciliation.pipeline.name.to_string(),
+            decision: "refused",
+            reason: failure.to_string(),
+            image: None,
+            revision: None,
+            deployment: None,
+            changes: Vec::new(),
+        }
+    }
+
+    pub(crate) fn log(&self) {
+        let Self {
+            pipeline,
+            decision,
+            reason,
+            ..
+        } = self;
+        let image = self.image.as_ref().map(ToString::to_string);
+        let digest = self.image.as_ref().map(|image| image.digest.as_str());
+        let deployment = self.deployment.as_ref().map(DeploymentId::as_str);
+        let revision = self.revision.as_ref().map(RevisionArn::as_str);
+        tracing::info!(
+            pipeline,
+            decision,
+            reason,
+            image,
+            image_digest = digest,
+            revision,
+            deployment_id = deployment,
+            "pipeline reconciled"
+        );
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        json!({
+            "pipeline": self.pipeline,
+            "decision": self.decision,
+            "reason": self.reason,
+            "image": self.image,
+            "revision": self.revision,
+            "deployment_id": self.deployment,
+            "changes": self.changes,
+        })
+    }
+}
