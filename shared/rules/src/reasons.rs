@@ -292,9 +292,11 @@ fn of_green<'a>(stopped: &[&'a Task], known: Known<'a>) -> Option<Cause<'a>> {
         Stop::ContainerHealth => of_container_health(task, known),
         Stop::Failed | Stop::FromOutside | Stop::TakenDown => of_containers(task, known),
     };
+    // Of a rollback it is the previous one.
+    let revision = known.shipped.short();
     let tasks = match counted.len() {
-        1 => "a task of the new revision stopped".to_owned(),
-        count => format!("{count} tasks of the new revision stopped, the last one"),
+        1 => format!("a task of revision {revision} stopped"),
+        count => format!("{count} tasks of revision {revision} stopped, the last one"),
     };
     Some(Cause {
         sentence: format!("{tasks}: {why}"),

@@ -123,7 +123,7 @@ fn the_latest_task_that_failed_says_why() {
             task("ServiceSchedulerInitiated", SCALED_IN, Some(143), 3),
         ],
         Some(
-            "web: 2 tasks of the new revision stopped, the last one: container `web` exited with code 3; Essential container in \
+            "web: 2 tasks of revision web:2 stopped, the last one: container `web` exited with code 3; Essential container in \
              task exited",
         ),
     );
@@ -139,7 +139,7 @@ fn a_failed_migration_comes_first_and_another_deployments_does_not_count() {
     let green = exited(3, 2);
     let why = "web: the migration exited with code 9 (Essential container in task exited; stop code EssentialContainerExited)";
     check(&[green.clone(), migrated("d-1", 9)], Some(why));
-    let why = "web: a task of the new revision stopped: container `web` exited with code 3; Essential container in task exited";
+    let why = "web: a task of revision web:2 stopped: container `web` exited with code 3; Essential container in task exited";
     check(&[migrated("d-2", 9), green.clone()], Some(why));
     check(&[migrated("d-1", 0), green.clone()], Some(why));
     let taken_down = |exit_code| Task {
@@ -170,7 +170,7 @@ fn a_task_that_failed_its_health_checks_says_which_and_why() {
         "Request timed out",
     );
     let codes = "Health checks failed with these codes: [503]";
-    let said = format!("web: a task of the new revision stopped: {failed}");
+    let said = format!("web: a task of revision web:2 stopped: {failed}");
     let with_reason = format!("{said}; the target's last reason: {codes}");
     for whose in [
         "(service web, taskSet ecs-svc/2) (task 3)",
@@ -196,7 +196,7 @@ fn a_task_that_failed_its_health_checks_says_which_and_why() {
         Some(143),
         3,
     );
-    let said = "a task of the new revision stopped: Task failed container health checks";
+    let said = "a task of revision web:2 stopped: Task failed container health checks";
     check(&[own_check.clone()], Some(&format!("web: {said}")));
     own_check.containers[1].is_unhealthy = true;
     check(
@@ -225,7 +225,7 @@ fn a_stop_is_judged_by_its_sentence() {
         (scheduler, "Task failed to start"),
         (scheduler, "Service task is unhealthy"),
     ] {
-        let expected = format!("-: a task of the new revision stopped: {reason}");
+        let expected = format!("-: a task of revision web:2 stopped: {reason}");
         check(&[of(stop_code, reason)], Some(&expected));
     }
     for (stop_code, reason) in [
@@ -237,10 +237,10 @@ fn a_stop_is_judged_by_its_sentence() {
         ),
         ("SomethingNew", "it is so"),
     ] {
-        let expected = format!("-: a task of the new revision stopped: {reason} ({stop_code})");
+        let expected = format!("-: a task of revision web:2 stopped: {reason} ({stop_code})");
         check(&[of(stop_code, reason)], Some(&expected));
         // What failed by itself comes first, however early.
-        let failed = "web: a task of the new revision stopped: container `web` exited with code 1; Essential container in task \
+        let failed = "web: a task of revision web:2 stopped: container `web` exited with code 1; Essential container in task \
                       exited";
         check(&[exited(1, 1), of(stop_code, reason)], Some(failed));
     }
@@ -263,12 +263,12 @@ fn a_failed_dependency_is_told_with_its_own_log() {
         ..green.clone()
     };
     let why = format!(
-        "init: a task of the new revision stopped: container `init` exited with code 1; container `web` did not start ({reason}); \
+        "init: a task of revision web:2 stopped: container `init` exited with code 1; container `web` did not start ({reason}); \
          Task failed to start"
     );
     check(&[green], Some(&why));
     assert_eq!(
-        database_after(&[migration.clone()]),
+        database_after(std::slice::from_ref(&migration)),
         Some(Migrated::Nothing)
     );
     let why = format!(
@@ -286,7 +286,7 @@ fn memory_is_named_even_where_ecs_was_about_to_stop_the_task() {
     check(
         &[killed],
         Some(
-            "web: a task of the new revision stopped: container `web` exited with code 137 (OutOfMemoryError: Container killed due \
+            "web: a task of revision web:2 stopped: container `web` exited with code 137 (OutOfMemoryError: Container killed due \
              to memory usage); Scaling activity initiated by (deployment ecs-svc/2)",
         ),
     );
@@ -302,7 +302,7 @@ fn the_memory_of_a_sidecar_does_not_make_a_failure_of_a_task_that_ecs_took_down(
     };
     let scaled_in = || task("ServiceSchedulerInitiated", SCALED_IN, Some(143), 3);
     check(&[with_sidecar(scaled_in())], None);
-    let failed = "web: a task of the new revision stopped: container `web` exited with code 3; Essential container in task exited";
+    let failed = "web: a task of revision web:2 stopped: container `web` exited with code 3; Essential container in task exited";
     check(&[exited(3, 1), with_sidecar(scaled_in())], Some(failed));
     check(&[with_sidecar(exited(3, 1)), scaled_in()], Some(failed));
     // Somebody stopped it.
@@ -310,7 +310,7 @@ fn the_memory_of_a_sidecar_does_not_make_a_failure_of_a_task_that_ecs_took_down(
     check(
         &[with_sidecar(task("SpotInterruption", spot, Some(143), 3))],
         Some(
-            "web: a task of the new revision stopped: container `web` exited with code 143; Your Spot Task was interrupted. \
+            "web: a task of revision web:2 stopped: container `web` exited with code 143; Your Spot Task was interrupted. \
              (SpotInterruption)",
         ),
     );
