@@ -96,14 +96,14 @@ fn container_from(
 
 /// An end that cannot be read must not pass for none: a 0 beside it would count.
 fn exit_code(call: &Call, code: &Value) -> Result<Option<i64>, CallFailed> {
-    match code {
-        Value::Null => Ok(None),
-        _ => match code.as_i64() {
-            Some(code) => Ok(Some(code)),
-            None => Err(call.unexpected(&format!(
-                "the answer's `tasks.containers.exitCode` is `{code}`, expected an integer"
-            ))),
-        },
+    if code.is_null() {
+        return Ok(None);
+    }
+    match code.as_i64() {
+        Some(code) => Ok(Some(code)),
+        None => Err(call.unexpected(&format!(
+            "the answer's `tasks.containers.exitCode` is `{code}`, expected an integer"
+        ))),
     }
 }
 
@@ -153,10 +153,10 @@ fn names_of(value: &Value, members: &[&str]) -> Vec<String> {
 
 /// A list of strings, empty where it is left out; none where it is something else.
 fn strings(list: &Value) -> Option<Vec<String>> {
-    match list {
-        Value::Null => Some(Vec::new()),
-        _ => list.as_array()?.iter().map(text).collect(),
+    if list.is_null() {
+        return Some(Vec::new());
     }
+    list.as_array()?.iter().map(text).collect()
 }
 
 /// Variables, as `name` and `value`; none where one has no name.
@@ -167,10 +167,10 @@ fn variables(list: &Value) -> Option<BTreeMap<String, String>> {
             text(&pair["value"]).unwrap_or_default(),
         ))
     };
-    match list {
-        Value::Null => Some(BTreeMap::new()),
-        _ => list.as_array()?.iter().map(variable).collect(),
+    if list.is_null() {
+        return Some(BTreeMap::new());
     }
+    list.as_array()?.iter().map(variable).collect()
 }
 
 /// The elements of a list; none of what is not a list.

@@ -3,7 +3,7 @@
 //! The reasons are an open list (ECS Developer Guide, "Amazon ECS API failure reasons"), of RunTask's `failures` and, where a
 //! capacity provider was waited for, of a task that failed to start. One that is not known is repeated as it is.
 
-/// A reason of ECS, by its beginning in capitals, what it means for the migration, and the remedy.
+/// A reason of ECS, by its beginning, what it means for the migration, and the remedy.
 struct Known {
     reason: &'static str,
     means: &'static str,
@@ -82,19 +82,19 @@ const KNOWN: [Known; 15] = [
         hint: ADD_INSTANCES,
     },
     Known {
-        reason: "MEMBEROF PLACEMENT CONSTRAINT",
+        reason: "MemberOf placement constraint",
         means: "no container instance fulfils the placement constraints of the service or of the revision",
         hint: "correct the constraint, or add container instances that fulfil it",
     },
     Known {
-        reason: "CAPACITY IS UNAVAILABLE",
+        reason: "Capacity is unavailable",
         means: "Fargate has no capacity in these Availability Zones now",
         hint: "request the image again later, and give the service subnets in more Availability Zones",
     },
 ];
 
 /// What precedes the reason where a task states it.
-const FAILED_TO_START: &str = "TASKFAILEDTOSTART:";
+const FAILED_TO_START: &str = "TaskFailedToStart:";
 
 /// What ECS means by this reason, and the remedy; none where it is not known.
 pub(super) fn explained(reason: &str) -> Option<String> {
@@ -103,8 +103,8 @@ pub(super) fn explained(reason: &str) -> Option<String> {
 }
 
 fn known(reason: &str) -> Option<&'static Known> {
-    let reason = reason.trim().to_ascii_uppercase();
-    let reason = reason.strip_prefix(FAILED_TO_START).unwrap_or(&reason);
+    let reason = reason.trim();
+    let reason = reason.strip_prefix(FAILED_TO_START).unwrap_or(reason);
     KNOWN
         .iter()
         .find(|known| begins_with(reason.trim_start(), known.reason))
@@ -115,41 +115,44 @@ fn begins_with(reason: &str, known: &str) -> bool {
     let Some(rest) = reason.strip_prefix(known) else {
         return false;
     };
-    known.contains(':') || !rest.starts_with(|next: char| next.is_alphanumeric())
+    known.contains(':') || !rest.starts_with(|next: char| next.is_alphanumeric() || next == '_')
 }
 
+/// Reason and detail of one of RunTask's `failures`.
+type Failure<'a> = (Option<&'a str>, Option<&'a str>);
+
 /// RunTask started no task: each reason with its detail once, how often it was given, what it means, and the remedy.
-pub fn refused<'a>(
-    failures: impl IntoIterator<Item = (Option<&'a str>, Option<&'a str>)>,
-) -> String {
-    let mut counted: Vec<((Option<&str>, Option<&str>), usize)> = Vec::new();
+pub fn refused<'a>(failures: impl IntoIterator<Item = Failure<'a>>) -> String {
+    let mut counted: Vec<(Failure<'a>, usize)> = Vec::new();
     for failure in failures {
         match counted.iter_mut().find(|(known, _)| *known == failure) {
             Some((_, count)) => *count += 1,
             None => counted.push((failure, 1)),
         }
     }
-    let sentence = |((reason, detail), count): &((Option<&str>, Option<&str>), usize)| {
-        let said: Vec<&str> = [*reason, *detail].into_iter().flatten().collect();
-        let said = match said[..] {
-            [] => "no reason given".to_owned(),
-            _ => said.join(": "),
-        };
-        let times = match count {
-            1 => String::new(),
-            _ => format!(" ({count} times)"),
-        };
-        match reason.and_then(explained) {
-            Some(explained) => format!("{said}{times}, {explained}"),
-            None => format!("{said}{times}"),
-        }
-    };
-    let sentences: Vec<String> = counted.iter().map(sentence).collect();
+    let sentences: Vec<String> = counted.into_iter().map(sentence).collect();
     let sentences = match sentences.is_empty() {
-        true => "no reason given".to_owned(),
+        true => NO_REASON.to_owned(),
         false => sentences.join("; "),
     };
     format!("ECS started no migration task: {sentences}")
+}
+
+const NO_REASON: &str = "no reason given";
+
+fn sentence(((reason, detail), count): (Failure<'_>, usize)) -> String {
+    let said: Vec<&str> = [reason, detail].into_iter().flatten().collect();
+    let mut sentence = match said[..] {
+        [] => NO_REASON.to_owned(),
+        _ => said.join(": "),
+    };
+    if count > 1 {
+        sentence += &format!(" ({count} times)");
+    }
+    if let Some(explained) = reason.and_then(explained) {
+        sentence += &format!(", {explained}");
+    }
+    sentence
 }
 
 #[cfg(test)]
@@ -205,7 +208,8 @@ mod tests {
             "",
             "OF:TOMORROW",
             "AGENTS",
-            "missing_secret",
+            "MISSING_SECRET",
+            "Missing secret",
             "an ATTRIBUTE",
             "RESOURCES",
         ] {

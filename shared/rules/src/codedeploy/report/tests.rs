@@ -352,6 +352,38 @@ fn a_start_without_a_rollback_says_what_a_failure_would_mean() {
     }
 }
 
+/// A migration whose hook was answered with a success is not why a deployment failed later.
+#[test]
+fn a_migration_is_suspected_until_its_gate_is_passed() {
+    let failed = deployment("d-1", Creator::Caller, DeploymentStatus::Failed);
+    let mut observed = Observed::new(DeploymentState::Failure, failed);
+    let read = |status: Option<LifecycleEventStatus>| {
+        let lifecycle_events = status.into_iter().map(|status| LifecycleEvent {
+            name: AFTER_INSTALL.to_owned(),
+            status,
+            started_at: None,
+            ended_at: None,
+            message: None,
+        });
+        Some(Lifecycle::Read(Some(DeploymentTarget {
+            lifecycle_events: lifecycle_events.collect(),
+        })))
+    };
+    for (lifecycle, is_suspect) in [
+        (None, true),
+        (Some(Lifecycle::Unreadable), true),
+        (Some(Lifecycle::Read(None)), true),
+        (read(None), true),
+        (read(Some(LifecycleEventStatus::InProgress)), true),
+        (read(Some(LifecycleEventStatus::Failed)), true),
+        (read(Some(LifecycleEventStatus::Succeeded)), false),
+    ] {
+        observed.lifecycle = lifecycle;
+        let passed = observed.passed_migration_gate();
+        assert_eq!(!passed, is_suspect, "{:?}", observed.lifecycle);
+    }
+}
+
 /// What the database is after a failure, by how far the migration gate came; its task may be forgotten.
 #[test]
 fn the_database_is_told_as_far_as_it_is_known() {
@@ -408,6 +440,20 @@ fn the_database_is_told_as_far_as_it_is_known() {
         (
             Some(Failed),
             Some(Asked),
+            Some(Migrated::Partly),
+            Some(Migrated::Partly),
+        ),
+        // Its hook was answered when its task showed more.
+        (
+            Some(Succeeded),
+            Some(Asked),
+            Some(Migrated::Partly),
+            Some(Migrated::Done),
+        ),
+        // Another hook may have been asked there.
+        (
+            Some(Succeeded),
+            None,
             Some(Migrated::Partly),
             Some(Migrated::Partly),
         ),

@@ -1,5 +1,17 @@
 use super::*;
 
+/// Every status of a task, and one that AWS may add.
+const STATUSES: [&str; 8] = [
+    "PENDING",
+    "ACTIVATING",
+    "RUNNING",
+    "DEACTIVATING",
+    "STOPPING",
+    "DEPROVISIONING",
+    STOPPED,
+    "OF_TOMORROW",
+];
+
 /// Exit codes of `web`, which migrates, and of `proxy` beside it, both essential; the stop code; what is decided as long as the task
 /// is not `STOPPED`, and when it is.
 #[test]
@@ -45,16 +57,7 @@ fn an_end_is_judged_as_soon_as_ecs_shows_that_it_came_first() {
         ),
     ];
     for (web, proxy, stop_code, before, after) in table {
-        for status in [
-            "PENDING",
-            "ACTIVATING",
-            "RUNNING",
-            "DEACTIVATING",
-            "STOPPING",
-            "DEPROVISIONING",
-            STOPPED,
-            "OF_TOMORROW",
-        ] {
+        for status in STATUSES {
             let mut migrated = task(web);
             migrated.last_status = status.to_owned();
             migrated.stop_code = stop_code.map(str::to_owned);
