@@ -3,6 +3,7 @@
 //! The copy is made on the raw JSON that ECS sent, so that fields which no SDK knows yet go back as they came.
 
 mod difference;
+mod named;
 mod reference;
 mod sameness;
 mod unusable;
@@ -18,6 +19,7 @@ use crate::observed::{LoadBalancerTarget, TaskDefinition};
 use crate::start::{self, Deployed, RunningImage};
 
 pub use difference::difference;
+pub use named::Named;
 use reference::{Reference, Registry};
 use unusable::TAGS_AT_MOST;
 pub use unusable::Unusable;
@@ -61,6 +63,8 @@ const TAG_VALUE_CHARACTERS_AT_MOST: usize = 256;
 pub struct Matching {
     /// Their places in `containerDefinitions`.
     indexes: Vec<usize>,
+    /// What those name that are of the pipeline's own repository.
+    pub named: Vec<Named>,
     /// The digest that all of them are pinned to; where one names a tag, that tag is not known to be what runs.
     pub image: RunningImage,
 }
@@ -126,10 +130,16 @@ pub fn matching(pipeline: &Pipeline, definition: &TaskDefinition) -> Result<Matc
             .map(place)
             .collect::<Result<_, _>>()?
     };
-    let image = pinned(indexes.iter().map(|index| &containers[*index]), |image| {
-        image.is_of(registry, repository)
-    });
-    Ok(Matching { indexes, image })
+    let matching = indexes.iter().map(|index| &containers[*index]);
+    let named: Vec<Named> = matching
+        .filter_map(|container| Named::of(container, registry, repository))
+        .collect();
+    let image = named::running(&named, indexes.len());
+    Ok(Matching {
+        indexes,
+        named,
+        image,
+    })
 }
 
 /// An application and its own proxy may lie in one repository: what is pushed for the one must not go into the other.
@@ -194,37 +204,6 @@ pub fn is_behind(target: &LoadBalancerTarget, definition: &TaskDefinition) -> Re
         port: target.port,
         containers: containers.iter().map(said).collect::<Vec<_>>().join(", "),
     })
-}
-
-/// The digest that all of them are pinned to. `is_own` tells the pipeline's repository: what is pinned to an image of another
-/// one runs none of its images, even one with the same digest.
-fn pinned<'a>(
-    containers: impl Iterator<Item = &'a Value>,
-    is_own: impl Fn(&Reference<'a>) -> bool,
-) -> RunningImage {
-    let mut found: Option<Digest> = None;
-    for container in containers {
-        let image = Reference::of(container);
-        let digest = image.as_ref().and_then(|image| image.digest?.parse().ok());
-        let Some(digest) = digest else {
-            let name = container["name"].as_str().unwrap_or("?");
-            let image = container["image"].as_str().unwrap_or("?");
-            return RunningImage::Unknown(format!(
-                "container `{name}` runs `{image}`, which pins no digest"
-            ));
-        };
-        if !image.is_some_and(|image| is_own(&image)) {
-            return RunningImage::Mixed;
-        }
-        match &found {
-            Some(other) if *other != digest => return RunningImage::Mixed,
-            Some(_) | None => found = Some(digest),
-        }
-    }
-    found.map_or_else(
-        || RunningImage::Unknown("the revision has no container of the pipeline".to_owned()),
-        RunningImage::Known,
-    )
 }
 
 /// What RegisterTaskDefinition is sent: the revision as it came, with the image in the matching containers. A container keeps

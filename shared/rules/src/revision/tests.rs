@@ -5,6 +5,8 @@ use super::*;
 use crate::config::Config;
 use crate::hostile::any_json;
 
+mod named;
+
 const REGISTRY: &str = "111122223333.dkr.ecr.eu-central-1.amazonaws.com";
 
 fn pipeline(containers: &str) -> Pipeline {
@@ -237,31 +239,6 @@ fn a_revision_without_the_container_behind_the_load_balancer_is_refused() {
     );
     assert_snapshot!(check(json!([container("app", 8000), {"name": "log"}])), @"revision `shop-web:41` has no container `web` with the port 8000, which is behind the load balancer now; it has `app` with 8000, `log` (hint: give it that name and port, or deploy the renamed one once by hand)");
     assert_snapshot!(check(json!([container("web", 9000)])), @"revision `shop-web:41` has no container `web` with the port 8000, which is behind the load balancer now; it has `web` with 9000 (hint: give it that name and port, or deploy the renamed one once by hand)");
-}
-
-#[test]
-fn the_running_digest_is_known_only_when_every_container_agrees() {
-    let pinned = |digit: &str| format!("{REGISTRY}/shop/web@sha256:{}", digit.repeat(64));
-    let image = |images: &[(&str, String)]| {
-        let names: Vec<&str> = images.iter().map(|(name, _)| *name).collect();
-        let pipeline = pipeline(&format!("{names:?}"));
-        let matching = matching(&pipeline, &definition(images)).unwrap();
-        match matching.image {
-            RunningImage::Known(digest) => digest.to_string(),
-            RunningImage::Mixed => "mixed".to_owned(),
-            RunningImage::Unknown(why) => why,
-        }
-    };
-    let a = format!("sha256:{}", "a".repeat(64));
-    assert_eq!(image(&[("web", pinned("a"))]), a);
-    assert_eq!(image(&[("web", pinned("a")), ("worker", pinned("a"))]), a);
-    assert_eq!(
-        image(&[("web", pinned("a")), ("worker", pinned("b"))]),
-        "mixed"
-    );
-    let tagged = format!("{REGISTRY}/shop/web:latest");
-    let why = format!("container `web` runs `{tagged}`, which pins no digest");
-    assert_eq!(image(&[("web", tagged)]), why);
 }
 
 fn marks() -> Marks {
