@@ -12,9 +12,7 @@ use serde_json::{Value, json};
 use time::UtcDateTime;
 
 use crate::config::Pipeline;
-use crate::names::{
-    ContainerName, Digest, Image, RegistryHost, Repository, RevisionArn, StackName,
-};
+use crate::names::{ContainerName, Digest, Image, RegistryHost, RevisionArn, StackName};
 use crate::observed::{LoadBalancerTarget, TaskDefinition};
 use crate::start::{self, Deployed, RunningImage};
 
@@ -276,21 +274,28 @@ pub fn arn(definition: &TaskDefinition) -> Option<RevisionArn> {
         .ok()
 }
 
-/// The image of this digest as the revision deployed it: by the tag that [`next`] gave to the revision.
-pub fn deployed(definition: &TaskDefinition, repository: &Repository, digest: Digest) -> Deployed {
+/// The image of this digest as the revision deployed it: by the tag that [`next`] gave to the revision, or else by the one that
+/// the containers name.
+pub fn deployed(
+    pipeline: &Pipeline,
+    definition: &TaskDefinition,
+    matching: &Matching,
+    digest: Digest,
+) -> Deployed {
     // The marks of an earlier order stay where a revision is used again for another image: those say nothing of this one.
     let is_ours = mark(definition, "greenlight:digest") == Some(digest.as_str());
     let own_mark = |key| mark(definition, key).filter(|_| is_ours);
-    let ours = own_mark("greenlight:tag");
-    let older = mark(definition, OLD_IMAGE_TAG)
-        .and_then(|value| value.split_once(':'))
-        .filter(|(name, _)| *name == repository.as_str())
-        .map(|(_, tag)| tag);
-    let tag = ours.or(older);
+    let ours = own_mark("greenlight:tag").and_then(|tag| tag.parse().ok());
+    let older = || {
+        let (name, tag) = mark(definition, OLD_IMAGE_TAG)?.split_once(':')?;
+        let is_own = name == pipeline.repository.as_str();
+        is_own.then(|| tag.parse().ok()).flatten()
+    };
+    let named = || named::tag(&matching.named, &digest, &pipeline.tag);
     Deployed {
         ordered_at: own_mark("greenlight:ordered-at").and_then(start::read_moment),
+        tag: ours.or_else(named).or_else(older),
         digest,
-        tag: tag.and_then(|tag| tag.parse().ok()),
         at: registered_at(definition),
     }
 }

@@ -1,10 +1,12 @@
 //! What serves production, and which image that is.
 
+use std::collections::BTreeSet;
+
 use rules::codedeploy;
 use rules::config::Pipeline;
 use rules::engine::Mismatch;
 use rules::names::{Digest, RevisionArn};
-use rules::observed::Service;
+use rules::observed::{Service, Task};
 use rules::revision;
 use rules::start::{self, Candidate, Compared, Deployed, RunningImage};
 use tokio::try_join;
@@ -66,12 +68,7 @@ impl Observer {
         let RunningImage::Unknown(why) = &production.matching.image else {
             return Ok(production.matching.image.clone());
         };
-        let (cluster, service) = (pipeline.cluster.as_str(), &pipeline.service);
-        let tasks = self
-            .ecs
-            .list_tasks(cluster, Tasks::RunningOfService(service))
-            .await?;
-        let tasks = self.ecs.describe_tasks(cluster, &tasks).await?;
+        let tasks = self.tasks(pipeline).await?;
         let containers: Vec<&str> = production.matching.names(&production.definition).collect();
         let image = start::running_image(why, revision, &containers, &tasks);
         let (RunningImage::Known(runs), Some(candidate)) = (&image, candidate) else {
@@ -93,8 +90,46 @@ impl Observer {
         })
     }
 
-    /// What is known of the images with which the rule compares the candidate: the one that runs, where it is another, and
-    /// those that the active deployment ships.
+    async fn tasks(&self, pipeline: &Pipeline) -> Result<Vec<Task>, CallFailed> {
+        let (cluster, service) = (pipeline.cluster.as_str(), &pipeline.service);
+        let running = Tasks::RunningOfService(service);
+        let tasks = self.ecs.list_tasks(cluster, running).await?;
+        self.ecs.describe_tasks(cluster, &tasks).await
+    }
+
+    /// The pipeline's images that run: one, or several where its containers do not run the same. Of those that name a tag only
+    /// the tasks show it.
+    async fn running_digests(
+        &self,
+        pipeline: &Pipeline,
+        observation: &Observation,
+    ) -> Result<BTreeSet<Digest>, CallFailed> {
+        let named = match &observation.observed.running {
+            RunningImage::Known(digest) => return Ok(BTreeSet::from([digest.clone()])),
+            RunningImage::Unknown(_) => return Ok(BTreeSet::new()),
+            RunningImage::Mixed => &observation.production.matching.named,
+        };
+        let mut digests: BTreeSet<Digest> = named
+            .iter()
+            .filter_map(|named| named.digest.clone())
+            .collect();
+        let by_tag = named.iter().filter(|named| named.digest.is_none());
+        let by_tag: Vec<&str> = by_tag.map(|named| named.container.as_str()).collect();
+        if !by_tag.is_empty() {
+            let tasks = self.tasks(pipeline).await?;
+            let revision = &observation.observed.service.revision;
+            for container in by_tag {
+                let image = start::running_image("", revision, &[container], &tasks);
+                if let RunningImage::Known(digest) = image {
+                    digests.insert(digest);
+                }
+            }
+        }
+        Ok(digests)
+    }
+
+    /// What is known of the images with which the rule compares the candidate: those that run, where they are others, and those
+    /// that the active deployment ships.
     pub(super) async fn compared(
         &self,
         pipeline: &Pipeline,
@@ -106,16 +141,17 @@ impl Observer {
             let candidate = candidate.as_ref();
             candidate.is_some_and(|candidate| candidate.image.digest == *digest)
         };
-        let other = observed.running_digest();
-        let other = other.filter(|digest| candidate.is_some() && !is_candidate(digest));
         let running = async {
-            match other {
-                Some(digest) => {
-                    let deployed = self.made_by(pipeline, &observation.production, digest);
-                    self.known(pipeline, deployed.await?).await
-                }
-                None => Ok(None),
+            let mut known = Vec::new();
+            if candidate.is_none() {
+                return Ok(known);
             }
+            let runs = self.running_digests(pipeline, observation).await?;
+            for digest in runs.iter().filter(|digest| !is_candidate(digest)) {
+                let deployed = self.made_by(pipeline, &observation.production, digest);
+                known.extend(self.known(pipeline, deployed.await?).await?);
+            }
+            Ok::<_, CallFailed>(known)
         };
         let shipping = async {
             let mut known = Vec::new();
@@ -150,8 +186,12 @@ impl Observer {
         Ok(made_by
             .filter(|deployed| deployed.digest == *digest)
             .unwrap_or_else(|| {
-                let repository = &pipeline.repository;
-                revision::deployed(&production.definition, repository, digest.clone())
+                let Production {
+                    definition,
+                    matching,
+                    ..
+                } = production;
+                revision::deployed(pipeline, definition, matching, digest.clone())
             }))
     }
 

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::reference::{Reference, Registry};
-use crate::names::Digest;
+use crate::names::{Digest, Tag};
 use crate::start::RunningImage;
+use crate::tag_rule::TagRule;
 
 /// What a container names of the pipeline's own repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub struct Named {
     pub image: String,
     /// The digest that it is pinned to.
     pub digest: Option<Digest>,
+    /// The tag, which may have moved since.
+    pub tag: Option<Tag>,
 }
 
 impl Named {
@@ -33,6 +36,7 @@ impl Named {
             container: text("name"),
             image: text("image"),
             digest: reference.digest.and_then(|digest| digest.parse().ok()),
+            tag: reference.tag.and_then(|tag| tag.parse().ok()),
         })
     }
 }
@@ -56,4 +60,12 @@ pub(super) fn running(named: &[Named], containers: usize) -> RunningImage {
         || RunningImage::Unknown("the revision has no container of the pipeline".to_owned()),
         |digest| RunningImage::Known((*digest).clone()),
     )
+}
+
+/// The tag by which an image of this digest was deployed, as far as the containers name it: the highest version where the rule
+/// is a range of versions.
+pub(super) fn tag(named: &[Named], digest: &Digest, rule: &TagRule) -> Option<Tag> {
+    let names_it = |named: &&Named| named.digest.as_ref().is_none_or(|pin| pin == digest);
+    let tags = named.iter().filter(names_it).flat_map(|named| &named.tag);
+    tags.max_by_key(|tag| rule.version(tag)).cloned()
 }

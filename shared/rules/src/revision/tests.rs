@@ -414,25 +414,35 @@ fn marks_are_read_for_their_own_image_only_and_never_compared() {
         request["tags"] = two.tags.clone();
         request
     }));
-    let tag = |digest: Digest| deployed(&two, &"shop/web".parse().unwrap(), digest).tag;
+    let by_marks = |digest: Digest| deployed(&pipeline("[]"), &two, &matching, digest);
+    let tag = |digest: Digest| by_marks(digest).tag;
     assert_eq!(tag(image().digest), "2.0.0".parse().ok());
-    let order = |digest: Digest| deployed(&two, &"shop/web".parse().unwrap(), digest).ordered_at;
+    let order = |digest: Digest| by_marks(digest).ordered_at;
     assert_eq!(order(image().digest), Some(marks().ordered_at));
     assert_eq!(
         order(format!("sha256:{}", "a".repeat(64)).parse().unwrap()),
         None
     );
+    // Of another image the marks say nothing: the container's own tag does.
     assert_eq!(
         tag(format!("sha256:{}", "a".repeat(64)).parse().unwrap()),
-        None
+        "1".parse().ok()
     );
 }
 
 #[test]
 fn a_revision_says_by_which_tag_and_when_it_was_made() {
-    let definition = full();
-    let deployed =
-        |repository: &str| deployed(&definition, &repository.parse().unwrap(), image().digest);
+    let mut definition = full();
+    definition.task_definition["containerDefinitions"][0]["image"] =
+        format!("{REGISTRY}/shop/web@{}", image().digest).into();
+    let deployed = |repository: &str| {
+        let pipeline = Pipeline {
+            repository: repository.parse().unwrap(),
+            ..pipeline(r#"["web"]"#)
+        };
+        let matching = matching(&pipeline, &definition).unwrap();
+        deployed(&pipeline, &definition, &matching, image().digest)
+    };
     assert_eq!(deployed("shop/web").tag, "1".parse().ok());
     assert_eq!(deployed("shop/api").tag, None);
     let at = time::macros::utc_datetime!(2026-10-14 09:32:02);
@@ -462,7 +472,7 @@ proptest! {
             && let Ok(next) = next(&definition, &matching, &image(), &host(), &marks())
         {
             let _ = (is_same(&definition, &next), difference(&definition, &next));
+            let _ = deployed(&pipeline("[]"), &definition, &matching, image().digest);
         }
-        let _ = deployed(&definition, &"shop/web".parse().unwrap(), image().digest);
     }
 }

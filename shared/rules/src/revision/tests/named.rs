@@ -1,6 +1,8 @@
 //! What the containers name, and what runs by that.
 
 use super::*;
+use crate::observed::ImageDetail;
+use crate::start::tests::detail;
 
 #[test]
 fn the_running_digest_is_known_only_when_every_container_agrees() {
@@ -57,5 +59,86 @@ fn a_container_with_an_image_from_elsewhere_does_not_run_the_pipelines() {
             assert_eq!(matched.image, RunningImage::Mixed, "{own} {elsewhere}");
             assert_eq!(matched.named.len(), 1);
         }
+        let tag = deployed(&pipeline(r#"["web"]"#), &alone, &matched, image().digest).tag;
+        assert_eq!(tag, None, "{elsewhere}");
+    }
+}
+
+/// An adopted service has no marks: the tag in its revision is what tells its version, where ECR does not.
+#[test]
+fn a_container_names_the_tag_of_what_it_runs() {
+    let digest =
+        |digit: &str| -> Digest { format!("sha256:{}", digit.repeat(64)).parse().unwrap() };
+    let check = |references: &[String], runs: &Digest, expected: &str| {
+        let names: Vec<String> = (0..references.len())
+            .map(|place| format!("c{place}"))
+            .collect();
+        let images: Vec<(&str, String)> = names
+            .iter()
+            .map(String::as_str)
+            .zip(references.iter().cloned())
+            .collect();
+        let definition = definition(&images);
+        let text = format!(
+            "[[pipeline]]\nname='web'\nrepository='shop/web'\ntag='semver:^2'\ncluster='prod'\nservice='web'\ncontainers={names:?}"
+        );
+        let pipeline = Config::parse(&text).unwrap().pipelines.remove(0);
+        let matching = matching(&pipeline, &definition).unwrap();
+        let deployed = deployed(&pipeline, &definition, &matching, runs.clone());
+        let tag = deployed
+            .tag
+            .map_or_else(|| "none".to_owned(), |tag| tag.to_string());
+        assert_eq!(tag, expected, "{references:?}");
+        let at = UtcDateTime::from_unix_timestamp(21).ok();
+        // ECR has no record of it, or one without a tag: that of one platform's manifest.
+        for in_ecr in [None, Some(detail('a', 20))] {
+            let in_ecr = in_ecr.map(|detail| ImageDetail {
+                tags: vec![],
+                ..detail
+            });
+            let running = Deployed {
+                tag: tag.parse().ok(),
+                at,
+                ..deployed_as(runs)
+            };
+            let running = running.known(in_ecr).unwrap().detail;
+            let mut lower = detail('b', 30);
+            lower.tags = vec!["2.0.5".parse().unwrap()];
+            assert_eq!(
+                pipeline.tag.is_before(&lower, &running),
+                expected == "2.1.0",
+                "{references:?}"
+            );
+        }
+    };
+    let of = |reference: &str| format!("{REGISTRY}/shop/web{reference}");
+    let (a, b) = (digest("a"), digest("b"));
+    check(&[of(":2.1.0")], &a, "2.1.0");
+    check(&[of(&format!(":2.1.0@{a}"))], &a, "2.1.0");
+    check(
+        &[of(&format!(":2.1.0@{a}")), of(&format!(":2.0.0@{b}"))],
+        &a,
+        "2.1.0",
+    );
+    check(
+        &[of(&format!(":2.1.0@{a}")), of(&format!(":2.0.0@{b}"))],
+        &b,
+        "2.0.0",
+    );
+    check(&[of(":2.1.0"), of(":2")], &a, "2.1.0");
+    check(&[of(":stable"), of(":2.1.0")], &a, "2.1.0");
+    check(&[of(":2.1.0"), "nginx:2.9.0".to_owned()], &a, "2.1.0");
+    check(&[of(&format!("@{a}"))], &a, "none");
+    check(&[of(&format!(":2.1.0@{b}"))], &a, "none");
+    check(&[of("")], &a, "none");
+    check(&["nginx:2.9.0".to_owned()], &a, "none");
+}
+
+fn deployed_as(digest: &Digest) -> Deployed {
+    Deployed {
+        digest: digest.clone(),
+        tag: None,
+        at: None,
+        ordered_at: None,
     }
 }
