@@ -76,6 +76,12 @@ impl Matching {
             .into_iter()
             .filter_map(move |index| containers[index]["name"].as_str())
     }
+
+    /// The digests that all of them are pinned to; none where one names a tag, or an image of another repository.
+    pub fn pins(&self) -> Option<Vec<&Digest>> {
+        let pins: Vec<&Digest> = self.named.iter().flat_map(|named| &named.digest).collect();
+        (pins.len() == self.indexes.len()).then_some(pins)
+    }
 }
 
 impl Matching {

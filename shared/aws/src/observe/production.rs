@@ -56,8 +56,8 @@ impl Observer {
         ))
     }
 
-    /// The image that production runs: what its revision is pinned to, or else what its running tasks agree on. A task of
-    /// an image for several platforms may state the digest of its own platform's manifest.
+    /// The image that production runs: what its revision is pinned to, or else what its running tasks agree on. Either may be
+    /// the manifest of one platform, of an image for several.
     pub(super) async fn running_image(
         &self,
         pipeline: &Pipeline,
@@ -65,17 +65,25 @@ impl Observer {
         production: &Production,
         candidate: Option<&Candidate>,
     ) -> Result<RunningImage, CallFailed> {
-        let RunningImage::Unknown(why) = &production.matching.image else {
-            return Ok(production.matching.image.clone());
+        let matching = &production.matching;
+        let image = match &matching.image {
+            RunningImage::Unknown(why) => {
+                let containers: Vec<&str> = matching.names(&production.definition).collect();
+                let tasks = self.tasks(pipeline).await?;
+                start::running_image(why, revision, &containers, &tasks)
+            }
+            pinned @ (RunningImage::Known(_) | RunningImage::Mixed) => pinned.clone(),
         };
-        let tasks = self.tasks(pipeline).await?;
-        let containers: Vec<&str> = production.matching.names(&production.definition).collect();
-        let image = start::running_image(why, revision, &containers, &tasks);
-        let (RunningImage::Known(runs), Some(candidate)) = (&image, candidate) else {
+        let runs: Vec<&Digest> = match &image {
+            RunningImage::Known(digest) => vec![digest],
+            RunningImage::Mixed => matching.pins().unwrap_or_default(),
+            RunningImage::Unknown(_) => Vec::new(),
+        };
+        let Some(candidate) = candidate else {
             return Ok(image);
         };
         let due = &candidate.image.digest;
-        if runs == due || !candidate.detail.may_be_index() {
+        if runs.is_empty() || runs == [due] || !candidate.detail.may_be_index() {
             return Ok(image);
         }
         // Without this the same image would be deployed once more on the day that Greenlight is installed.
@@ -83,7 +91,8 @@ impl Observer {
             .ecr
             .batch_get_image_manifests(Place::of(pipeline), due)
             .await?;
-        Ok(if manifests.contains(runs) {
+        let is_due = |digest: &&Digest| *digest == due || manifests.contains(digest);
+        Ok(if runs.iter().all(is_due) {
             RunningImage::Known(due.clone())
         } else {
             image

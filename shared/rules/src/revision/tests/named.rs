@@ -52,12 +52,12 @@ fn a_container_with_an_image_from_elsewhere_does_not_run_the_pipelines() {
         let alone = definition(&[("web", elsewhere.clone())]);
         let matched = matching(&pipeline(r#"["web"]"#), &alone).unwrap();
         assert_eq!(matched.image, RunningImage::Mixed, "{elsewhere}");
-        assert_eq!(matched.named, []);
+        assert_eq!((matched.named.len(), matched.pins()), (0, None));
         for own in [of(":1"), of(&pin)] {
             let both = [("web", own.clone()), ("worker", elsewhere.clone())];
             let matched = matching(&pipeline(r#"["web", "worker"]"#), &definition(&both)).unwrap();
             assert_eq!(matched.image, RunningImage::Mixed, "{own} {elsewhere}");
-            assert_eq!(matched.named.len(), 1);
+            assert_eq!((matched.named.len(), matched.pins()), (1, None));
         }
         let tag = deployed(&pipeline(r#"["web"]"#), &alone, &matched, image().digest).tag;
         assert_eq!(tag, None, "{elsewhere}");
