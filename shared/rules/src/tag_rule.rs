@@ -3,6 +3,7 @@
 mod mistake;
 mod pattern;
 mod range;
+mod referrer;
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,6 +15,8 @@ use crate::names::{InvalidName, Tag, shortened};
 use crate::observed::ImageDetail;
 
 pub use pattern::Pattern;
+use pattern::Reach;
+use referrer::is_referrer;
 
 /// A pipeline's `tag`: one tag, a glob, a range of versions, or a regular expression.
 #[derive(Debug, Clone)]
@@ -112,21 +115,6 @@ impl TagRule {
     }
 }
 
-/// Cosign, Notation and others hang signatures, attestations and bills of materials at an image by tags named after its digest
-/// (OCI distribution specification, referrers tag schema: algorithm, `-`, and up to 64 digits). They are not images. Cosign
-/// takes a prefix for them (`--attachment-tag-prefix`) and ends them with `.sig`, `.att` or `.sbom`.
-fn is_referrer(tag: &Tag) -> bool {
-    ["sha256-", "sha512-"].iter().any(|algorithm| {
-        let mut found = tag.as_str().match_indices(algorithm);
-        found.any(|(at, _)| {
-            let rest = &tag.as_str()[at + algorithm.len()..];
-            let digits = rest.bytes().take_while(u8::is_ascii_hexdigit).count();
-            // In front of an image's own tag nothing is known but that it names another image.
-            digits == 64 || (digits > 64 && at == 0)
-        })
-    })
-}
-
 /// A `tag` that is no rule, or one that means less than it says.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTagRule {
@@ -171,6 +159,16 @@ pub enum InvalidTagRule {
          it; a regular expression begins with `regex:`, and matches the whole tag)"
     )]
     Impossible {
+        /// What was given.
+        given: String,
+    },
+    /// Only tags of signatures, attestations and bills of materials match it.
+    #[error(
+        "`{given}` matches only tags of signatures and attestations (`sha256-` and 64 digits, perhaps with `.sig`, `.att` or \
+         `.sbom` behind them), which are not images (hint: give the images other tags, with a prefix for example, as in \
+         `regex:src-sha256-[0-9a-f]{{64}}`)"
+    )]
+    ReferrersOnly {
         /// What was given.
         given: String,
     },
@@ -250,12 +248,8 @@ fn regex(given: &str, expression: &str) -> Result<TagRule, InvalidTagRule> {
         reason,
     })?;
     mistake::means_a_glob(given)?;
-    if pattern.is_satisfiable() {
-        Ok(TagRule::Regex(pattern))
-    } else {
-        let given = shortened(given);
-        Err(InvalidTagRule::Impossible { given })
-    }
+    must_reach_images(given, pattern.reach())?;
+    Ok(TagRule::Regex(pattern))
 }
 
 fn glob(given: &str) -> Result<TagRule, InvalidTagRule> {
@@ -274,11 +268,16 @@ fn glob(given: &str) -> Result<TagRule, InvalidTagRule> {
     };
     mistake::foreign(given)?;
     mistake::means_a_regex(given)?;
-    if pattern::is_satisfiable(glob.regex()) {
-        Ok(TagRule::Glob(glob.compile_matcher()))
-    } else {
-        let given = shortened(given);
-        Err(InvalidTagRule::Impossible { given })
+    must_reach_images(given, pattern::reach(glob.regex()))?;
+    Ok(TagRule::Glob(glob.compile_matcher()))
+}
+
+fn must_reach_images(given: &str, reach: Reach) -> Result<(), InvalidTagRule> {
+    let given = || shortened(given);
+    match reach {
+        Reach::Images => Ok(()),
+        Reach::ReferrersOnly => Err(InvalidTagRule::ReferrersOnly { given: given() }),
+        Reach::NoTag => Err(InvalidTagRule::Impossible { given: given() }),
     }
 }
 
