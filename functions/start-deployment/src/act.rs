@@ -445,6 +445,7 @@ fn next_step(
         Skip::NoMatchingImage(_)
         | Skip::AlreadyRunning(..)
         | Skip::AlreadyInProgress(_)
+        | Skip::ImageArchived(..)
         | Skip::Waiting(_) => None,
     }
 }

@@ -13,11 +13,11 @@ mod verdict;
 
 use std::fmt;
 
-use crate::config::Pipeline;
+use crate::config::{Pipeline, Registry};
 use crate::engine::Engine;
 use crate::names::{
-    ClusterName, DeploymentId, Digest, Image, ListenerArn, PipelineName, RevisionArn, ServiceName,
-    TargetGroupArn,
+    ClusterName, DeploymentId, Digest, Image, ListenerArn, PipelineName, Repository, RevisionArn,
+    ServiceName, TargetGroupArn,
 };
 use crate::reasons::Migrated;
 use crate::task_log::TaskLog;
@@ -65,6 +65,15 @@ pub struct Outcome {
 pub enum Command {
     /// Request the deployment of this image of the outcome's pipeline: a push of an image that is there already is no event.
     Request(Digest),
+    /// Restore this image from ECR's archive.
+    RestoreImage {
+        /// The registry.
+        registry: Registry,
+        /// The repository.
+        repository: Repository,
+        /// The image.
+        digest: Digest,
+    },
     /// Send production to the green of this deployment, which waits for it.
     Reroute(DeploymentId),
     /// Let a test listener forward to what serves production again.

@@ -12,7 +12,7 @@ use globset::{GlobBuilder, GlobMatcher};
 use semver::{Version, VersionReq};
 
 use crate::names::{InvalidName, Tag, shortened};
-use crate::observed::ImageDetail;
+use crate::observed::{ImageDetail, ImageStatus};
 
 pub use pattern::Pattern;
 use pattern::Reach;
@@ -79,7 +79,7 @@ impl TagRule {
     pub fn choose<'a>(&self, images: &'a [ImageDetail]) -> Option<(&'a ImageDetail, &'a Tag)> {
         let matching = images
             .iter()
-            .filter(|image| image.is_runnable())
+            .filter(|image| image.is_runnable() && image.status == ImageStatus::Active)
             .flat_map(|image| image.tags.iter().map(move |tag| (image, tag)))
             .filter(|(_, tag)| self.matches(tag));
         // Where two are equal the greater digest wins, so that every reconciliation chooses the same one.

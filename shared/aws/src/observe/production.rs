@@ -6,7 +6,7 @@ use rules::codedeploy;
 use rules::config::Pipeline;
 use rules::engine::Mismatch;
 use rules::names::{Digest, RevisionArn};
-use rules::observed::{Service, Task};
+use rules::observed::{ImageStatus, Service, Task};
 use rules::revision;
 use rules::start::{self, Candidate, Compared, Deployed, RunningImage};
 use tokio::try_join;
@@ -79,11 +79,16 @@ impl Observer {
             RunningImage::Mixed => matching.pins().unwrap_or_default(),
             RunningImage::Unknown(_) => Vec::new(),
         };
-        let Some(candidate) = candidate else {
+        let Some(Candidate {
+            image: due, detail, ..
+        }) = candidate
+        else {
             return Ok(image);
         };
-        let due = &candidate.image.digest;
-        if runs.is_empty() || runs == [due] || !candidate.detail.may_be_index() {
+        let due = &due.digest;
+        // What is in the archive cannot be read either.
+        let may_list_them = detail.may_be_index() && detail.status == ImageStatus::Active;
+        if runs.is_empty() || runs == [due] || !may_list_them {
             return Ok(image);
         }
         // Without this the same image would be deployed once more on the day that Greenlight is installed.

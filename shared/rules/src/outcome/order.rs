@@ -1,8 +1,9 @@
 //! What becomes of an order before any deployment is started for it.
 
-use super::{Event, Outcome, Verdict};
+use super::{Command, Event, Outcome, Verdict};
 use crate::config::Pipeline;
 use crate::names::{DeploymentId, Image};
+use crate::observed::ImageStatus;
 use crate::start::{self, AskedBy, Skip};
 
 impl Outcome {
@@ -60,6 +61,16 @@ impl Outcome {
         outcome.verdict = verdict_of(skip);
         outcome.reason = Some(format!("{skip} ({})", skip.code()));
         outcome.next = next;
+        if let Skip::ImageArchived(image, status) = skip {
+            if *status == ImageStatus::Archived {
+                outcome.commands.push(Command::RestoreImage {
+                    registry: pipeline.registry.clone(),
+                    repository: pipeline.repository.clone(),
+                    digest: image.digest.clone(),
+                });
+            }
+            outcome.request_again();
+        }
         outcome
     }
 
@@ -111,6 +122,7 @@ fn verdict_of(skip: &Skip) -> Verdict {
         | Skip::RunningUnknown(_)
         | Skip::FailedBefore(_)
         | Skip::RolledBackByHand(_)
-        | Skip::NeverShipped(_) => Verdict::Failure,
+        | Skip::NeverShipped(_)
+        | Skip::ImageArchived(..) => Verdict::Failure,
     }
 }

@@ -192,6 +192,7 @@ fn image(tags: &str, pushed_at: i64) -> ImageDetail {
         pushed_at: UtcDateTime::from_unix_timestamp(pushed_at).unwrap(),
         media_type: None,
         artifact_media_type: None,
+        status: ImageStatus::Active,
     }
 }
 
