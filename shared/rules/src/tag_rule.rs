@@ -75,6 +75,12 @@ impl TagRule {
         (range::holds(range, &version) && !is_referrer(tag)).then_some(version)
     }
 
+    /// Whether it goes by versions, and no tag of this image is one: which version the image is, nobody can tell.
+    pub fn leaves_version_open(&self, image: &ImageDetail) -> bool {
+        let is_version = |tag: &Tag| range::version(tag.as_str()).is_ok();
+        matches!(self, Self::Semver(_)) && !image.tags.iter().any(is_version)
+    }
+
     /// The image that is due among `images`, with the tag by which the rule chose it.
     pub fn choose<'a>(&self, images: &'a [ImageDetail]) -> Option<(&'a ImageDetail, &'a Tag)> {
         let matching = images

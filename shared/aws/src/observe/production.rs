@@ -176,8 +176,24 @@ impl Observer {
             }
             Ok(known)
         };
-        let (running, shipping) = try_join!(running, shipping)?;
-        Ok(running.into_iter().chain(shipping).collect())
+        let (running, mut compared) = try_join!(running, shipping)?;
+        let is_open = |known: &Compared| pipeline.tag.leaves_version_open(&known.detail);
+        if running.iter().any(is_open) {
+            // It may be the highest of all, so that only that one is certain not to be a lower version.
+            let place = Place::of(pipeline);
+            let (images, _) = self.ecr.describe_tagged_images(place).await?;
+            let highest = pipeline
+                .tag
+                .choose(&images)
+                .map(|(detail, _)| detail.clone());
+            let highest = highest.filter(|detail| !is_candidate(&detail.digest));
+            compared.extend(highest.map(|detail| Compared {
+                ordered_at: detail.pushed_at,
+                detail,
+            }));
+        }
+        compared.extend(running);
+        Ok(compared)
     }
 
     /// The image that runs, as it was deployed. The deployment that shipped it names the tag; the revision's marks may be

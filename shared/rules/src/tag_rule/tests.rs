@@ -237,6 +237,27 @@ fn order_is_by_push_or_by_version_and_an_exact_tag_has_none() {
     }
 }
 
+#[test]
+fn a_version_is_open_where_no_tag_is_one() {
+    for (rule, tags, expected) in [
+        ("semver:^2", "", true),
+        ("semver:^2", "stable latest", true),
+        ("semver:^2", "2", true),
+        ("semver:^2", "stable 2.1.0", false),
+        // Another range's, or another line's: that is known.
+        ("semver:^2", "1.9.0", false),
+        ("semver:^2", "v2.1.0-rc.1", false),
+        ("release-*", "", false),
+        ("regex:release-[0-9]", "stable", false),
+        ("latest", "", false),
+    ] {
+        let mut image = image("x", 10);
+        image.tags = tags.split(' ').filter_map(|tag| tag.parse().ok()).collect();
+        let rule: TagRule = rule.parse().unwrap();
+        assert_eq!(rule.leaves_version_open(&image), expected, "{rule} {tags}");
+    }
+}
+
 fn refusal(given: &str) -> String {
     match given.parse::<TagRule>() {
         Ok(rule) => panic!("`{given}` is taken as {rule:?}"),
