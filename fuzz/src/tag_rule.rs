@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use rules::names::Tag;
-use rules::observed::ImageDetail;
+use rules::observed::{ImageDetail, ImageStatus};
 use rules::problem::Problems;
 use rules::tag_rule::TagRule;
 use time::UtcDateTime;
@@ -102,5 +102,6 @@ fn image((tag, second): (&Tag, u32)) -> ImageDetail {
         pushed_at: UtcDateTime::from_unix_timestamp(second.into()).expect("a moment of 1970"),
         media_type: None,
         artifact_media_type: None,
+        status: ImageStatus::Active,
     }
 }

@@ -2,10 +2,12 @@
 
 use aws_sdk_ecr::Client;
 use aws_sdk_ecr::config::Region;
-use aws_sdk_ecr::types::{DescribeImagesFilter, ImageFailureCode, ImageIdentifier, TagStatus};
+use aws_sdk_ecr::types::{
+    DescribeImagesFilter, ImageFailureCode, ImageIdentifier, ImageStatus as Status, TagStatus,
+};
 use rules::config::{Pipeline, Registry};
 use rules::names::{Digest, Repository, Tag};
-use rules::observed::ImageDetail;
+use rules::observed::{ImageDetail, ImageStatus};
 use serde_json::Value;
 use time::UtcDateTime;
 
@@ -250,5 +252,11 @@ fn translate(
         pushed_at: call.required(image.image_pushed_at().and_then(time_from), "imagePushedAt")?,
         media_type: image.image_manifest_media_type().map(str::to_owned),
         artifact_media_type: image.artifact_media_type().map(str::to_owned),
+        status: match image.image_status() {
+            Some(Status::Archived) => ImageStatus::Archived,
+            Some(Status::Activating) => ImageStatus::Activating,
+            // AWS may add more: only what is known to forbid a pull does.
+            Some(_) | None => ImageStatus::Active,
+        },
     })
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::codedeploy::app_spec;
 use crate::names::{Digest, Image, Repository, Tag};
-use crate::observed::ImageDetail;
+use crate::observed::{ImageDetail, ImageStatus};
 use crate::tag_rule::TagRule;
 
 #[path = "../../../fuzz/src"]
@@ -104,6 +104,7 @@ fn image(tags: &[Tag], pushed_at: i64, digit: char) -> ImageDetail {
         pushed_at: time::UtcDateTime::from_unix_timestamp(pushed_at).unwrap(),
         media_type: None,
         artifact_media_type: None,
+        status: ImageStatus::Active,
     }
 }
 

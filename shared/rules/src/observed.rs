@@ -7,8 +7,8 @@ mod load_balancer;
 mod service;
 mod task;
 
-pub use image::ImageDetail;
 pub(crate) use image::is_container_image;
+pub use image::{ImageDetail, ImageStatus};
 pub use load_balancer::{
     GroupHealth, Listener, ListenerRule, RuleAction, RuleCondition, TargetHealth,
 };

@@ -14,12 +14,12 @@ mod without_configuration;
 
 use std::fmt;
 
-use crate::config::Pipeline;
+use crate::config::{Pipeline, Registry};
 use crate::engine::Engine;
 use crate::events::{Request, Wanted, Way};
 use crate::names::{
-    ClusterName, DeploymentId, Image, ListenerArn, PipelineName, RevisionArn, ServiceName,
-    TargetGroupArn,
+    ClusterName, DeploymentId, Digest, Image, ListenerArn, PipelineName, Repository, RevisionArn,
+    ServiceName, TargetGroupArn,
 };
 use crate::reasons::Migrated;
 use crate::start::Force;
@@ -72,6 +72,15 @@ pub enum Command {
         purpose: &'static str,
         /// With all that was wanted: without `rollback` it migrates.
         request: Request,
+    },
+    /// Restore this image from ECR's archive.
+    RestoreImage {
+        /// The registry.
+        registry: Registry,
+        /// The repository.
+        repository: Repository,
+        /// The image.
+        digest: Digest,
     },
     /// Send production to the green of this deployment, which waits for it.
     Reroute(DeploymentId),

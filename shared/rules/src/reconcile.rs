@@ -377,7 +377,9 @@ impl Reconciliation<'_> {
             Skip::NoMatchingImage(_) | Skip::NeverShipped(_) => self.cause == Cause::Request,
             // Where a person took production away from the candidate since, it waits for nothing.
             Skip::Waiting(_) => is_waited_for() && !observed.is_being_rolled_back_by_hand(),
-            Skip::OlderThanRunning(_) | Skip::RunningUnknown(_) => is_waited_for(),
+            Skip::OlderThanRunning(_) | Skip::RunningUnknown(_) | Skip::ImageArchived(..) => {
+                is_waited_for()
+            }
             Skip::AlreadyRunning(..)
             | Skip::AlreadyInProgress(_)
             | Skip::FailedBefore(_)

@@ -3,6 +3,7 @@
 //! The copy is made on the raw JSON that ECS sent, so that fields which no SDK knows yet go back as they came.
 
 mod difference;
+mod named;
 mod reference;
 mod sameness;
 mod several;
@@ -18,6 +19,7 @@ use crate::observed::{LoadBalancerTarget, TaskDefinition};
 use crate::start::{self, Deployed, RunningImage};
 
 pub use difference::difference;
+pub use named::Named;
 use reference::{Reference, Registry};
 pub use several::{Goes, Part, next_of_several};
 pub use template::{Shown, has_same_settings, set_previous, settings_of, template_shown};
@@ -65,6 +67,8 @@ const TAG_VALUE_CHARACTERS_AT_MOST: usize = 256;
 pub struct Matching {
     /// Their places in `containerDefinitions`.
     indexes: Vec<usize>,
+    /// What those name that are of the pipeline's own repository.
+    pub named: Vec<Named>,
     /// The digest that all of them are pinned to; where one names a tag, that tag is not known to be what runs.
     pub image: RunningImage,
 }
@@ -77,6 +81,12 @@ impl Matching {
             .clone()
             .into_iter()
             .filter_map(move |index| containers[index]["name"].as_str())
+    }
+
+    /// The digests that all of them are pinned to; none where one names a tag, or an image of another repository.
+    pub fn pins(&self) -> Option<Vec<&Digest>> {
+        let pins: Vec<&Digest> = self.named.iter().flat_map(|named| &named.digest).collect();
+        (pins.len() == self.indexes.len()).then_some(pins)
     }
 }
 
@@ -130,10 +140,16 @@ pub fn matching(pipeline: &Pipeline, definition: &TaskDefinition) -> Result<Matc
             .map(place)
             .collect::<Result<_, _>>()?
     };
-    let image = pinned(indexes.iter().map(|index| &containers[*index]), |image| {
-        image.is_of(registry, repository)
-    });
-    Ok(Matching { indexes, image })
+    let matching = indexes.iter().map(|index| &containers[*index]);
+    let named: Vec<Named> = matching
+        .filter_map(|container| Named::of(container, registry, repository))
+        .collect();
+    let image = named::running(&named, indexes.len());
+    Ok(Matching {
+        indexes,
+        named,
+        image,
+    })
 }
 
 /// An application and its own proxy may lie in one repository: what is pushed for the one must not go into the other.
@@ -198,37 +214,6 @@ pub fn is_behind(target: &LoadBalancerTarget, definition: &TaskDefinition) -> Re
         port: target.port,
         containers: containers.iter().map(said).collect::<Vec<_>>().join(", "),
     })
-}
-
-/// The digest that all of them are pinned to. `is_own` tells the pipeline's repository: what is pinned to an image of another
-/// one runs none of its images, even one with the same digest.
-fn pinned<'a>(
-    containers: impl Iterator<Item = &'a Value>,
-    is_own: impl Fn(&Reference<'a>) -> bool,
-) -> RunningImage {
-    let mut found: Option<Digest> = None;
-    for container in containers {
-        let image = Reference::of(container);
-        let digest = image.as_ref().and_then(|image| image.digest?.parse().ok());
-        let Some(digest) = digest else {
-            let name = container["name"].as_str().unwrap_or("?");
-            let image = container["image"].as_str().unwrap_or("?");
-            return RunningImage::Unknown(format!(
-                "container `{name}` runs `{image}`, which pins no digest"
-            ));
-        };
-        if !image.is_some_and(|image| is_own(&image)) {
-            return RunningImage::Mixed;
-        }
-        match &found {
-            Some(other) if *other != digest => return RunningImage::Mixed,
-            Some(_) | None => found = Some(digest),
-        }
-    }
-    found.map_or_else(
-        || RunningImage::Unknown("the revision has no container of the pipeline".to_owned()),
-        RunningImage::Known,
-    )
 }
 
 /// What RegisterTaskDefinition is sent: the revision as it came, with the image in the matching containers. A container keeps
@@ -332,26 +317,32 @@ pub fn arn(definition: &TaskDefinition) -> Option<RevisionArn> {
         .ok()
 }
 
-/// The pipeline's image of this digest as the revision deployed it: by the tag that [`next`] gave to the revision.
-pub fn deployed(definition: &TaskDefinition, pipeline: &Pipeline, digest: Digest) -> Deployed {
+/// The pipeline's image of this digest as the revision deployed it: by the tag that [`next`] gave to the revision, or else by the one
+/// that the containers name.
+pub fn deployed(
+    pipeline: &Pipeline,
+    definition: &TaskDefinition,
+    matching: &Matching,
+    digest: Digest,
+) -> Deployed {
     if let Some(marked) = several::deployed(definition, pipeline, &digest) {
         return marked;
     }
-    let repository = &pipeline.repository;
     // The marks of an earlier order stay where a revision is used again for another image: those say nothing of this one.
     let is_ours = mark(definition, "greenlight:digest") == Some(digest.as_str())
         && (pipeline.is_alone || !several::is_marked(definition));
     let own_mark = |key| mark(definition, key).filter(|_| is_ours);
-    let ours = own_mark("greenlight:tag");
-    let older = mark(definition, OLD_IMAGE_TAG)
-        .and_then(|value| value.split_once(':'))
-        .filter(|(name, _)| *name == repository.as_str())
-        .map(|(_, tag)| tag);
-    let tag = ours.or(older);
+    let ours = own_mark("greenlight:tag").and_then(|tag| tag.parse().ok());
+    let older = || {
+        let (name, tag) = mark(definition, OLD_IMAGE_TAG)?.split_once(':')?;
+        let is_own = name == pipeline.repository.as_str();
+        is_own.then(|| tag.parse().ok()).flatten()
+    };
+    let named = || named::tag(&matching.named, &digest, &pipeline.tag);
     Deployed {
         ordered_at: own_mark("greenlight:ordered-at").and_then(start::read_moment),
+        tag: ours.or_else(named).or_else(older),
         digest,
-        tag: tag.and_then(|tag| tag.parse().ok()),
         at: registered_at(definition),
     }
 }

@@ -12,6 +12,7 @@ mod together;
 
 use crate::config::{Pipeline, TerminationWait, WhenBusy};
 use crate::names::{DeploymentId, Image};
+use crate::observed::ImageStatus;
 use crate::tag_rule::TagRule;
 
 pub use attempts::{Attempt, End, attempts, attempts_since};
@@ -95,6 +96,10 @@ pub fn decide(pipeline: &Pipeline, observed: &Observed) -> Result<Decision, Need
     // Before room is made for it: a deployment must not be stopped for an image that is then refused.
     if let Some(reason) = refuse(pipeline, observed, candidate)? {
         return Ok(Decision::Skip(reason));
+    }
+    if candidate.detail.status != ImageStatus::Active {
+        let skip = Skip::ImageArchived(image.clone(), candidate.detail.status);
+        return Ok(Decision::Skip(skip));
     }
     Ok(match active {
         Some(active) => make_room(pipeline, observed, candidate, active)?,

@@ -3,6 +3,7 @@
 mod mistake;
 mod pattern;
 mod range;
+mod referrer;
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,9 +12,11 @@ use globset::{GlobBuilder, GlobMatcher};
 use semver::{Version, VersionReq};
 
 use crate::names::{InvalidName, Tag, shortened};
-use crate::observed::ImageDetail;
+use crate::observed::{ImageDetail, ImageStatus};
 
 pub use pattern::Pattern;
+use pattern::Reach;
+use referrer::is_referrer;
 
 /// A pipeline's `tag`: one tag, a glob, a range of versions, or a regular expression.
 #[derive(Debug, Clone)]
@@ -72,11 +75,17 @@ impl TagRule {
         (range::holds(range, &version) && !is_referrer(tag)).then_some(version)
     }
 
+    /// Whether it goes by versions, and no tag of this image is one: which version the image is, nobody can tell.
+    pub fn leaves_version_open(&self, image: &ImageDetail) -> bool {
+        let is_version = |tag: &Tag| range::version(tag.as_str()).is_ok();
+        matches!(self, Self::Semver(_)) && !image.tags.iter().any(is_version)
+    }
+
     /// The image that is due among `images`, with the tag by which the rule chose it.
     pub fn choose<'a>(&self, images: &'a [ImageDetail]) -> Option<(&'a ImageDetail, &'a Tag)> {
         let matching = images
             .iter()
-            .filter(|image| image.is_runnable())
+            .filter(|image| image.is_runnable() && image.status == ImageStatus::Active)
             .flat_map(|image| image.tags.iter().map(move |tag| (image, tag)))
             .filter(|(_, tag)| self.matches(tag));
         // Where two are equal the greater digest wins, so that every reconciliation chooses the same one.
@@ -110,21 +119,6 @@ impl TagRule {
                 .is_some_and(|running| highest(image).is_some_and(|image| image < running)),
         }
     }
-}
-
-/// Cosign, Notation and others hang signatures, attestations and bills of materials at an image by tags named after its digest
-/// (OCI distribution specification, referrers tag schema: algorithm, `-`, and up to 64 digits). They are not images. Cosign
-/// takes a prefix for them (`--attachment-tag-prefix`) and ends them with `.sig`, `.att` or `.sbom`.
-fn is_referrer(tag: &Tag) -> bool {
-    ["sha256-", "sha512-"].iter().any(|algorithm| {
-        let mut found = tag.as_str().match_indices(algorithm);
-        found.any(|(at, _)| {
-            let rest = &tag.as_str()[at + algorithm.len()..];
-            let digits = rest.bytes().take_while(u8::is_ascii_hexdigit).count();
-            // In front of an image's own tag nothing is known but that it names another image.
-            digits == 64 || (digits > 64 && at == 0)
-        })
-    })
 }
 
 /// A `tag` that is no rule, or one that means less than it says.
@@ -171,6 +165,16 @@ pub enum InvalidTagRule {
          it; a regular expression begins with `regex:`, and matches the whole tag)"
     )]
     Impossible {
+        /// What was given.
+        given: String,
+    },
+    /// Only tags of signatures, attestations and bills of materials match it.
+    #[error(
+        "`{given}` matches only tags of signatures and attestations (`sha256-` and 64 digits, perhaps with `.sig`, `.att` or \
+         `.sbom` behind them), which are not images (hint: give the images other tags, with a prefix for example, as in \
+         `regex:src-sha256-[0-9a-f]{{64}}`)"
+    )]
+    ReferrersOnly {
         /// What was given.
         given: String,
     },
@@ -250,12 +254,8 @@ fn regex(given: &str, expression: &str) -> Result<TagRule, InvalidTagRule> {
         reason,
     })?;
     mistake::means_a_glob(given)?;
-    if pattern.is_satisfiable() {
-        Ok(TagRule::Regex(pattern))
-    } else {
-        let given = shortened(given);
-        Err(InvalidTagRule::Impossible { given })
-    }
+    must_reach_images(given, pattern.reach())?;
+    Ok(TagRule::Regex(pattern))
 }
 
 fn glob(given: &str) -> Result<TagRule, InvalidTagRule> {
@@ -274,11 +274,16 @@ fn glob(given: &str) -> Result<TagRule, InvalidTagRule> {
     };
     mistake::foreign(given)?;
     mistake::means_a_regex(given)?;
-    if pattern::is_satisfiable(glob.regex()) {
-        Ok(TagRule::Glob(glob.compile_matcher()))
-    } else {
-        let given = shortened(given);
-        Err(InvalidTagRule::Impossible { given })
+    must_reach_images(given, pattern::reach(glob.regex()))?;
+    Ok(TagRule::Glob(glob.compile_matcher()))
+}
+
+fn must_reach_images(given: &str, reach: Reach) -> Result<(), InvalidTagRule> {
+    let given = || shortened(given);
+    match reach {
+        Reach::Images => Ok(()),
+        Reach::ReferrersOnly => Err(InvalidTagRule::ReferrersOnly { given: given() }),
+        Reach::NoTag => Err(InvalidTagRule::Impossible { given: given() }),
     }
 }
 

@@ -116,14 +116,26 @@ fn is_within(bound: &Comparator, version: &Version) -> bool {
     }
 }
 
-/// Whether a tag is one of a signature or an attestation: a digest with a `-` in place of its `:`, perhaps behind a prefix.
+/// Whether a tag is one of a signature or an attestation: a digest with a `-` in place of its `:`, or one with an ending of
+/// cosign's, perhaps behind a prefix.
 fn is_attachment(tag: &str) -> bool {
-    tag.split("sha").skip(1).any(|rest| {
-        let rest = rest.strip_prefix("256-").or(rest.strip_prefix("512-"));
-        let digits = rest.map_or(0, |rest| {
-            rest.chars().take_while(char::is_ascii_hexdigit).count()
-        });
-        digits == 64 || (digits > 64 && tag.starts_with("sha"))
+    let is_digest = |text: &str| {
+        let digits = text
+            .strip_prefix("sha256-")
+            .or(text.strip_prefix("sha512-"));
+        digits.is_some_and(|digits| {
+            digits.len() == 64
+                && digits
+                    .chars()
+                    .all(|digit| "0123456789abcdef".contains(digit))
+        })
+    };
+    let mut endings = [".sig", ".att", ".sbom"].iter();
+    let attached = endings.find_map(|ending| tag.strip_suffix(ending));
+    attached.map_or(is_digest(tag), |attached| {
+        attached
+            .rfind("sha")
+            .is_some_and(|at| is_digest(&attached[at..]))
     })
 }
 
@@ -188,13 +200,20 @@ mod tests {
         for tag in [
             format!("sha256-{digits}.sig"),
             format!("prod-sha256-{digits}.att"),
-            format!("1.0.0-sha512-{digits}"),
+            format!("1.0.0-sha512-{digits}.sbom"),
+            format!("sha256-{digits}"),
         ] {
             for rule in ["*", "regex:.*", "semver:>=0.0.0-0"] {
                 assert!(!Rule::read(rule).unwrap().matches(&tag), "{rule} {tag}");
             }
             assert!(Rule::read(&tag).unwrap().matches(&tag));
         }
-        assert!(Rule::read("*").unwrap().matches("prod-sha256-4c9a7f3"));
+        for tag in [
+            "prod-sha256-4c9a7f3",
+            &format!("src-sha256-{digits}"),
+            &format!("sha256-{digits}_amd64"),
+        ] {
+            assert!(Rule::read("*").unwrap().matches(tag), "{tag}");
+        }
     }
 }

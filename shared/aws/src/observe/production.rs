@@ -1,10 +1,12 @@
 //! What serves production, and which image that is.
 
+use std::collections::BTreeSet;
+
 use rules::codedeploy::{self, Deployment};
 use rules::config::Pipeline;
 use rules::engine::Mismatch;
 use rules::names::{DeploymentId, Digest, RevisionArn};
-use rules::observed::{LoadBalancerTarget, Placement, Service, Task, TaskDefinition};
+use rules::observed::{ImageStatus, LoadBalancerTarget, Placement, Service, Task, TaskDefinition};
 use rules::revision::{self, Matching};
 use rules::start::{self, Candidate, Compared, Deployed, RunningImage};
 use tokio::try_join;
@@ -76,8 +78,8 @@ impl Observer {
         ))
     }
 
-    /// The image that production runs: what its revision is pinned to, or else what its running tasks agree on. A task of
-    /// an image for several platforms may state the digest of its own platform's manifest. The tasks are read once for all pipelines.
+    /// The image that production runs: what its revision is pinned to, or else what its running tasks agree on. Either may be
+    /// the manifest of one platform, of an image for several. The tasks are read once for all pipelines.
     pub(super) async fn running_image(
         &self,
         pipeline: &Pipeline,
@@ -86,20 +88,33 @@ impl Observer {
         candidate: Option<&Candidate>,
         tasks: &mut Option<Vec<Task>>,
     ) -> Result<RunningImage, CallFailed> {
-        let RunningImage::Unknown(why) = &production.matching.image else {
-            return Ok(production.matching.image.clone());
+        let matching = &production.matching;
+        let image = match &matching.image {
+            RunningImage::Unknown(why) => {
+                let containers: Vec<&str> = matching.names(&production.definition).collect();
+                let tasks = match tasks {
+                    Some(tasks) => tasks,
+                    None => tasks.insert(self.running_tasks(pipeline).await?),
+                };
+                start::running_image(why, revision, &containers, tasks)
+            }
+            pinned @ (RunningImage::Known(_) | RunningImage::Mixed) => pinned.clone(),
         };
-        let tasks = match tasks {
-            Some(tasks) => tasks,
-            None => tasks.insert(self.running_tasks(pipeline).await?),
+        let runs: Vec<&Digest> = match &image {
+            RunningImage::Known(digest) => vec![digest],
+            RunningImage::Mixed => matching.pins().unwrap_or_default(),
+            RunningImage::Unknown(_) => Vec::new(),
         };
-        let containers: Vec<&str> = production.matching.names(&production.definition).collect();
-        let image = start::running_image(why, revision, &containers, tasks);
-        let (RunningImage::Known(runs), Some(candidate)) = (&image, candidate) else {
+        let Some(Candidate {
+            image: due, detail, ..
+        }) = candidate
+        else {
             return Ok(image);
         };
-        let due = &candidate.image.digest;
-        if runs == due || !candidate.detail.may_be_index() {
+        let due = &due.digest;
+        // What is in the archive cannot be read either.
+        let may_list_them = detail.may_be_index() && detail.status == ImageStatus::Active;
+        if runs.is_empty() || runs == [due] || !may_list_them {
             return Ok(image);
         }
         // Without this the same image would be deployed once more on the day that Greenlight is installed.
@@ -107,7 +122,8 @@ impl Observer {
             .ecr
             .batch_get_image_manifests(Place::of(pipeline), due)
             .await?;
-        Ok(if manifests.contains(runs) {
+        let is_due = |digest: &&Digest| *digest == due || manifests.contains(digest);
+        Ok(if runs.iter().all(is_due) {
             RunningImage::Known(due.clone())
         } else {
             image
@@ -116,15 +132,44 @@ impl Observer {
 
     async fn running_tasks(&self, pipeline: &Pipeline) -> Result<Vec<Task>, CallFailed> {
         let (cluster, service) = (pipeline.cluster.as_str(), &pipeline.service);
-        let tasks = self
-            .ecs
-            .list_tasks(cluster, Tasks::RunningOfService(service))
-            .await?;
+        let running = Tasks::RunningOfService(service);
+        let tasks = self.ecs.list_tasks(cluster, running).await?;
         self.ecs.describe_tasks(cluster, &tasks).await
     }
 
-    /// What is known of the images with which the rule compares the candidate: the one that runs, where it is another, and
-    /// those that the active deployment ships.
+    /// The pipeline's images that run: one, or several where its containers do not run the same. Of those that name a tag only
+    /// the tasks show it.
+    async fn running_digests(
+        &self,
+        pipeline: &Pipeline,
+        observation: &Observation,
+    ) -> Result<BTreeSet<Digest>, CallFailed> {
+        let named = match &observation.observed.running {
+            RunningImage::Known(digest) => return Ok(BTreeSet::from([digest.clone()])),
+            RunningImage::Unknown(_) => return Ok(BTreeSet::new()),
+            RunningImage::Mixed => &observation.production.matching.named,
+        };
+        let mut digests: BTreeSet<Digest> = named
+            .iter()
+            .filter_map(|named| named.digest.clone())
+            .collect();
+        let by_tag = named.iter().filter(|named| named.digest.is_none());
+        let by_tag: Vec<&str> = by_tag.map(|named| named.container.as_str()).collect();
+        if !by_tag.is_empty() {
+            let tasks = self.running_tasks(pipeline).await?;
+            let revision = &observation.observed.service.revision;
+            for container in by_tag {
+                let image = start::running_image("", revision, &[container], &tasks);
+                if let RunningImage::Known(digest) = image {
+                    digests.insert(digest);
+                }
+            }
+        }
+        Ok(digests)
+    }
+
+    /// What is known of the images with which the rule compares the candidate: those that run, where they are others, and those
+    /// that the active deployment ships.
     pub(super) async fn compared(
         &self,
         pipeline: &Pipeline,
@@ -137,16 +182,17 @@ impl Observer {
             let candidate = candidate.as_ref();
             candidate.is_some_and(|candidate| candidate.image.digest == *digest)
         };
-        let other = observed.running_digest();
-        let other = other.filter(|digest| candidate.is_some() && !is_candidate(digest));
         let running = async {
-            match other {
-                Some(digest) => {
-                    let deployed = self.made_by(pipeline, &observation.production, digest, made_by);
-                    self.known(pipeline, deployed.await?).await
-                }
-                None => Ok(None),
+            let mut known = Vec::new();
+            if candidate.is_none() {
+                return Ok(known);
             }
+            let runs = self.running_digests(pipeline, observation).await?;
+            for digest in runs.iter().filter(|digest| !is_candidate(digest)) {
+                let deployed = self.made_by(pipeline, &observation.production, digest, made_by);
+                known.extend(self.known(pipeline, deployed.await?).await?);
+            }
+            Ok::<_, CallFailed>(known)
         };
         let shipping = async {
             let mut known = Vec::new();
@@ -157,8 +203,24 @@ impl Observer {
             }
             Ok(known)
         };
-        let (running, shipping) = try_join!(running, shipping)?;
-        Ok(running.into_iter().chain(shipping).collect())
+        let (running, mut compared) = try_join!(running, shipping)?;
+        let is_open = |known: &Compared| pipeline.tag.leaves_version_open(&known.detail);
+        if running.iter().any(is_open) {
+            // It may be the highest of all, so that only that one is certain not to be a lower version.
+            let place = Place::of(pipeline);
+            let (images, _) = self.ecr.describe_tagged_images(place).await?;
+            let highest = pipeline
+                .tag
+                .choose(&images)
+                .map(|(detail, _)| detail.clone());
+            let highest = highest.filter(|detail| !is_candidate(&detail.digest));
+            compared.extend(highest.map(|detail| Compared {
+                ordered_at: detail.pushed_at,
+                detail,
+            }));
+        }
+        compared.extend(running);
+        Ok(compared)
     }
 
     /// The image that runs, as it was deployed. The deployment that shipped it names the tag; the revision's marks may be
@@ -177,7 +239,12 @@ impl Observer {
         let of_deployment = made_by
             .as_ref()
             .and_then(|made_by| codedeploy::deployed(pipeline, made_by, digest));
-        let of_revision = || revision::deployed(&production.definition, pipeline, digest.clone());
+        let Production {
+            definition,
+            matching,
+            ..
+        } = production;
+        let of_revision = || revision::deployed(pipeline, definition, matching, digest.clone());
         Ok(match of_deployment {
             // Of several images a description may have left out the times and tags.
             Some(deployed) if deployed.ordered_at.is_none() && !pipeline.is_alone => Deployed {

@@ -4,6 +4,7 @@ use aws::Kind;
 use aws::ecr::{Ecr, Place};
 use rules::config::Registry;
 use rules::names::{Digest, Repository, Tag};
+use rules::observed::ImageStatus;
 use serde_json::{Value, json};
 use time::macros::utc_datetime;
 
@@ -81,6 +82,27 @@ async fn a_tag_gives_the_image_that_it_points_at() {
         found.artifact_media_type.as_deref(),
         Some("application/vnd.oci.image.config.v1+json")
     );
+}
+
+#[tokio::test]
+async fn an_image_in_the_archive_is_described_as_such() {
+    let tag: Tag = "latest".parse().unwrap();
+    for (status, expected) in [
+        (json!("ACTIVE"), ImageStatus::Active),
+        (json!("ARCHIVED"), ImageStatus::Archived),
+        (json!("ACTIVATING"), ImageStatus::Activating),
+        (json!("FROZEN_SOLID"), ImageStatus::Active),
+        (Value::Null, ImageStatus::Active),
+    ] {
+        let mut image = image('a', &["latest"]);
+        image["imageStatus"] = status;
+        let server = Server::answering([answer(200, &json!({"imageDetails": [image]}))]).await;
+        let pointed = Ecr::new(&server.session())
+            .describe_image_by_tag(own().place(), &tag)
+            .await
+            .unwrap();
+        assert_eq!(pointed.image.unwrap().status, expected);
+    }
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! What several forms of a message have in common.
 
 use crate::environment::Settings;
-use crate::names::{DeploymentId, PipelineName, TopicArn};
+use crate::names::{DeploymentId, PipelineName, Region, TopicArn};
 use crate::outcome::{Command, Outcome};
 use crate::sanitize::quoted;
 
@@ -63,6 +63,23 @@ pub(super) fn commands<'a>(
         .iter()
         .map(move |command| match command {
             Command::Request { purpose, request } => (*purpose, settings.command(request)),
+            Command::RestoreImage {
+                registry,
+                repository,
+                digest,
+            } => {
+                let region = registry.region.as_ref().map_or(region, Region::as_str);
+                let account = registry.account.as_ref();
+                let registry = account.map(|account| format!(" --registry-id {account}"));
+                (
+                    "to restore the image from the archive",
+                    format!(
+                        "aws ecr update-image-storage-class --repository-name {repository} --region {region}{} --image-id \
+                         imageDigest={digest} --target-storage-class STANDARD",
+                        registry.unwrap_or_default()
+                    ),
+                )
+            }
             Command::RestoreTestListener {
                 listener,
                 target_group,

@@ -4,8 +4,10 @@ use serde_json::Value;
 
 use super::tests::{deployment, ending, pipeline, request, running, settings};
 use super::*;
+use crate::config::Pipeline;
 use crate::gate::Gate;
 use crate::names::Image;
+use crate::observed::ImageStatus;
 use crate::outcome::{Command, Ending, Event, Subject, TestListener};
 use crate::reasons::Migrated;
 use crate::sanitize::is_hidden_mark;
@@ -271,6 +273,11 @@ fn every_command_names_the_region() {
         listener: listener.parse().unwrap(),
         target_group: group.parse().unwrap(),
     });
+    outcome.commands.push(Command::RestoreImage {
+        registry: pipeline.registry.clone(),
+        repository: pipeline.repository.clone(),
+        digest: subject.image.clone().unwrap().digest,
+    });
     let settings = Settings {
         topic: "arn:aws:sns:ca-west-1:111122223333:outcomes"
             .parse()
@@ -279,9 +286,42 @@ fn every_command_names_the_region() {
     };
     let sent: Value = serde_json::from_str(&render(&outcome, &settings).body).unwrap();
     let commands = sent["commands"].as_array().unwrap();
-    assert_eq!(commands.len(), 3);
+    assert_eq!(commands.len(), 4);
     for command in commands {
         let command = command["command"].as_str().unwrap();
         assert!(command.contains(" --region ca-west-1 "), "{command}");
     }
+}
+
+#[test]
+fn an_archived_image_is_restored_by_a_command_in_its_own_registry() {
+    let (mut pipeline, subject) = (pipeline(), deployment().subject(&pipeline()));
+    let image = subject.image.unwrap();
+    let commands = |pipeline: &Pipeline, status| -> Vec<String> {
+        let skip = Skip::ImageArchived(image.clone(), status);
+        let outcome = Outcome::skipped(pipeline, Some(&image), &skip, None);
+        let sent = render(&outcome, &settings(MessageFormat::Json)).body;
+        let sent: Value = serde_json::from_str(&sent).unwrap();
+        let commands = sent["commands"].as_array().unwrap().iter();
+        let texts = commands.map(|command| command["command"].as_str().unwrap().to_owned());
+        texts.collect()
+    };
+    let (repository, digest) = (&image.repository, &image.digest);
+    let restore = |place: &str| {
+        format!(
+            "aws ecr update-image-storage-class --repository-name {repository} --region {place} --image-id imageDigest={digest} \
+             --target-storage-class STANDARD"
+        )
+    };
+    let own = commands(&pipeline, ImageStatus::Archived);
+    assert_eq!((own.len(), &own[0]), (2, &restore("eu-central-1")));
+    assert!(own[1].starts_with("aws lambda invoke"), "{}", own[1]);
+    pipeline.registry.account = Some("444455556666".parse().unwrap());
+    pipeline.registry.region = Some("eu-west-1".parse().unwrap());
+    assert_eq!(
+        commands(&pipeline, ImageStatus::Archived)[0],
+        restore("eu-west-1 --registry-id 444455556666")
+    );
+    // It is on its way already.
+    assert_eq!(commands(&pipeline, ImageStatus::Activating), own[1..]);
 }

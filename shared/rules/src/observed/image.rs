@@ -17,6 +17,20 @@ pub struct ImageDetail {
     pub media_type: Option<String>,
     /// The artifact's media type, where ECR states it: distinguishes an image from an attestation or a signature.
     pub artifact_media_type: Option<String>,
+    /// Whether it can be pulled.
+    pub status: ImageStatus,
+}
+
+/// ECR's status of an image. What is in the archive can be described, and its pull fails with 404 (ECR User Guide, "Archiving an
+/// image").
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImageStatus {
+    /// It can be pulled; so can what has no status or one that is not known here.
+    Active,
+    /// It is in the archive.
+    Archived,
+    /// It is being restored from the archive, which takes up to 20 minutes.
+    Activating,
 }
 
 impl ImageDetail {

@@ -4,6 +4,7 @@ use super::{Command, Event, Outcome, Verdict};
 use crate::config::Pipeline;
 use crate::events::Request;
 use crate::names::{DeploymentId, Image};
+use crate::observed::ImageStatus;
 use crate::start::{self, AskedBy, Skip};
 
 impl Outcome {
@@ -68,6 +69,14 @@ impl Outcome {
         if let Some((next, commands)) = advice {
             outcome.next = Some(next.to_owned());
             outcome.commands = commands;
+        }
+        if let Skip::ImageArchived(image, ImageStatus::Archived) = skip {
+            let restore = Command::RestoreImage {
+                registry: pipeline.registry.clone(),
+                repository: pipeline.repository.clone(),
+                digest: image.digest.clone(),
+            };
+            outcome.commands.insert(0, restore);
         }
         outcome
     }
@@ -138,6 +147,7 @@ fn verdict_of(skip: &Skip) -> Verdict {
         | Skip::RunningUnknown(_)
         | Skip::FailedBefore(_)
         | Skip::RolledBackByHand(_)
-        | Skip::NeverShipped(_) => Verdict::Failure,
+        | Skip::NeverShipped(_)
+        | Skip::ImageArchived(..) => Verdict::Failure,
     }
 }

@@ -81,6 +81,10 @@ impl Reconciliation<'_> {
                 "request it by the command, which deploys it all the same",
                 vec![forward("to deploy it all the same")],
             )),
+            Skip::ImageArchived(..) => Some((
+                "request it by the command once ECR has restored it",
+                vec![to("to request it then", self.again(image))],
+            )),
             Skip::NoMatchingImage(_)
             | Skip::AlreadyRunning(..)
             | Skip::AlreadyInProgress(_)

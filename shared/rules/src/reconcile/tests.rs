@@ -1,4 +1,5 @@
 use super::*;
+use crate::observed::ImageStatus;
 use crate::start::Compared;
 use crate::start::tests::situation;
 
@@ -227,6 +228,7 @@ fn of_several_pushes_only_the_last_one_is_waited_for() {
             pushed_at: UtcDateTime::UNIX_EPOCH,
             media_type: None,
             artifact_media_type: None,
+            status: ImageStatus::Active,
         };
         reconciliations[0].is_waited_for(&reconciliations[0].candidate(&[image], None).unwrap())
     };
@@ -256,6 +258,7 @@ fn a_tag_on_an_older_image_is_remembered_by_versions_and_one_tag_only() {
             pushed_at: UtcDateTime::from_unix_timestamp(-age).unwrap(),
             media_type: None,
             artifact_media_type: None,
+            status: ImageStatus::Active,
         };
         let (_, mut observed) = situation(&[0; 10]);
         observed.asked_by = reconciliations[0].asked_by;
@@ -290,6 +293,7 @@ fn what_is_no_container_image_is_no_candidate() {
         pushed_at: UtcDateTime::UNIX_EPOCH,
         media_type: None,
         artifact_media_type: None,
+        status: ImageStatus::Active,
     };
     assert!(
         reconciliations[0]
@@ -346,6 +350,7 @@ fn an_image_goes_by_its_highest_version_however_it_is_found() {
         pushed_at: UtcDateTime::UNIX_EPOCH,
         media_type: None,
         artifact_media_type: None,
+        status: ImageStatus::Active,
     };
     let by = |event: &StartEvent| {
         let Ok(Concerned::Reconciliations(reconciliations)) = concerned(&config, event, &here())

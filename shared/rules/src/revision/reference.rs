@@ -52,7 +52,7 @@ pub(super) struct Reference<'a> {
     /// The registry of ECR; none for another kind of registry.
     pub(super) registry: Option<Registry<'a>>,
     pub(super) repository: &'a str,
-    tag: Option<&'a str>,
+    pub(super) tag: Option<&'a str>,
     pub(super) digest: Option<&'a str>,
 }
 

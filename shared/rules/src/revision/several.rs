@@ -141,7 +141,8 @@ fn taken_over(
     let RunningImage::Known(digest) = running else {
         return None;
     };
-    let deployed = super::deployed(production, pipeline, digest.clone());
+    let matching = super::matching(pipeline, production).ok()?;
+    let deployed = super::deployed(pipeline, production, &matching, digest.clone());
     let image = Image {
         repository: pipeline.repository.clone(),
         digest: deployed.digest,

@@ -5,6 +5,8 @@ use super::*;
 use crate::config::Config;
 use crate::hostile::any_json;
 
+mod named;
+
 const REGISTRY: &str = "111122223333.dkr.ecr.eu-central-1.amazonaws.com";
 
 fn pipeline(containers: &str) -> Pipeline {
@@ -239,31 +241,6 @@ fn a_revision_without_the_container_behind_the_load_balancer_is_refused() {
     assert_snapshot!(check(json!([container("web", 9000)])), @"revision `shop-web:41` has no container `web` with the port 8000, which is behind the load balancer now; it has `web` with 9000 (hint: give it that name and port, or deploy the renamed one once by hand)");
 }
 
-#[test]
-fn the_running_digest_is_known_only_when_every_container_agrees() {
-    let pinned = |digit: &str| format!("{REGISTRY}/shop/web@sha256:{}", digit.repeat(64));
-    let image = |images: &[(&str, String)]| {
-        let names: Vec<&str> = images.iter().map(|(name, _)| *name).collect();
-        let pipeline = pipeline(&format!("{names:?}"));
-        let matching = matching(&pipeline, &definition(images)).unwrap();
-        match matching.image {
-            RunningImage::Known(digest) => digest.to_string(),
-            RunningImage::Mixed => "mixed".to_owned(),
-            RunningImage::Unknown(why) => why,
-        }
-    };
-    let a = format!("sha256:{}", "a".repeat(64));
-    assert_eq!(image(&[("web", pinned("a"))]), a);
-    assert_eq!(image(&[("web", pinned("a")), ("worker", pinned("a"))]), a);
-    assert_eq!(
-        image(&[("web", pinned("a")), ("worker", pinned("b"))]),
-        "mixed"
-    );
-    let tagged = format!("{REGISTRY}/shop/web:latest");
-    let why = format!("container `web` runs `{tagged}`, which pins no digest");
-    assert_eq!(image(&[("web", tagged)]), why);
-}
-
 fn marks() -> Marks {
     Marks {
         ordered_at: time::macros::utc_datetime!(2026-10-14 09:21:47),
@@ -438,32 +415,34 @@ fn marks_are_read_for_their_own_image_only_and_never_compared() {
         request["tags"] = two.tags.clone();
         request
     }));
-    let tag = |digest: Digest| deployed(&two, &pipeline("[]"), digest).tag;
+    let by_marks = |digest: Digest| deployed(&pipeline("[]"), &two, &matching, digest);
+    let tag = |digest: Digest| by_marks(digest).tag;
     assert_eq!(tag(image().digest), "2.0.0".parse().ok());
-    let order = |digest: Digest| deployed(&two, &pipeline("[]"), digest).ordered_at;
+    let order = |digest: Digest| by_marks(digest).ordered_at;
     assert_eq!(order(image().digest), Some(marks().ordered_at));
     assert_eq!(
         order(format!("sha256:{}", "a".repeat(64)).parse().unwrap()),
         None
     );
+    // Of another image the marks say nothing: the container's own tag does.
     assert_eq!(
         tag(format!("sha256:{}", "a".repeat(64)).parse().unwrap()),
-        None
+        "1".parse().ok()
     );
 }
 
 #[test]
 fn a_revision_says_by_which_tag_and_when_it_was_made() {
-    let definition = full();
+    let mut definition = full();
+    definition.task_definition["containerDefinitions"][0]["image"] =
+        format!("{REGISTRY}/shop/web@{}", image().digest).into();
     let deployed = |repository: &str| {
-        deployed(
-            &definition,
-            &Pipeline {
-                repository: repository.parse().unwrap(),
-                ..pipeline("[]")
-            },
-            image().digest,
-        )
+        let pipeline = Pipeline {
+            repository: repository.parse().unwrap(),
+            ..pipeline(r#"["web"]"#)
+        };
+        let matching = matching(&pipeline, &definition).unwrap();
+        deployed(&pipeline, &definition, &matching, image().digest)
     };
     assert_eq!(deployed("shop/web").tag, "1".parse().ok());
     assert_eq!(deployed("shop/api").tag, None);
@@ -494,7 +473,7 @@ proptest! {
             && let Ok(next) = next(&definition, &matching, &image(), &host(), &marks())
         {
             let _ = (is_same(&definition, &next), difference(&definition, &next));
+            let _ = deployed(&pipeline("[]"), &definition, &matching, image().digest);
         }
-        let _ = deployed(&definition, &pipeline("[]"), image().digest);
     }
 }

@@ -165,10 +165,10 @@ pub struct Running {
 /// Which image production runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RunningImage {
-    /// This one: the revision pins it, or all running tasks agree. Where a task's digest is that of a manifest of the
-    /// candidate's index, it is the candidate's.
+    /// This one: the revision pins it, or all running tasks agree. Where that digest is the one of a manifest of the candidate's
+    /// index, it is the candidate's.
     Known(Digest),
-    /// Containers of the pipeline are pinned to different images, or to one of another repository or registry: none of which is
+    /// Containers of the pipeline are pinned to different images, or run one of another repository or registry: none of which is
     /// what should run everywhere.
     Mixed,
     /// Not known: the revision names a tag, which may have moved since, and the running tasks do not show it; the

@@ -10,7 +10,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::Brings;
 use crate::names::{Digest, Image, Repository, Tag};
-use crate::observed::ImageDetail;
+use crate::observed::{ImageDetail, ImageStatus};
 
 /// How long after an image's first push the event of the same push may be: ECR's clocks do not agree, and EventBridge states whole
 /// seconds.
@@ -106,6 +106,7 @@ impl Deployed {
                     pushed_at,
                     media_type: None,
                     artifact_media_type: None,
+                    status: ImageStatus::Active,
                 };
                 (detail, ordered_at.unwrap_or(pushed_at))
             }

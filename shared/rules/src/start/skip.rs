@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::names::{DeploymentId, Image};
-use crate::observed::TaskCount;
+use crate::observed::{ImageStatus, TaskCount};
 
 /// Why nothing is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub enum Skip {
     RolledBackByHand(DeploymentId),
     /// A person requested a rollback to an image that no successful deployment of this pipeline shipped.
     NeverShipped(Image),
+    /// No task could pull it: it is in ECR's archive, or is being restored from there.
+    ImageArchived(Image, ImageStatus),
     /// Another deployment is under way.
     Waiting(DeploymentId),
 }
@@ -45,6 +47,7 @@ impl Skip {
             Self::FailedBefore(_) => "failed-before",
             Self::RolledBackByHand(_) => "rolled-back-by-hand",
             Self::NeverShipped(_) => "never-shipped",
+            Self::ImageArchived(..) => "image-archived",
             Self::Waiting(_) => "waiting",
         }
     }
@@ -60,7 +63,8 @@ impl Skip {
             | Self::RunningUnknown(_)
             | Self::AlreadyRunning(..)
             | Self::OlderThanRunning(_)
-            | Self::NeverShipped(_) => None,
+            | Self::NeverShipped(_)
+            | Self::ImageArchived(..) => None,
         }
     }
 }
@@ -100,6 +104,16 @@ impl fmt::Display for Skip {
                 formatter,
                 "no successful deployment of this pipeline shipped {image}, expected one to roll back to \
                  (hint: leave `rollback` out of the request, and it is deployed with all its gates)"
+            ),
+            Self::ImageArchived(image, ImageStatus::Activating) => write!(
+                formatter,
+                "{image} is being restored from ECR's archive (`imageStatus` is `ACTIVATING`), and cannot be pulled until it is \
+                 `ACTIVE`, after up to 20 minutes (hint: request it then)"
+            ),
+            Self::ImageArchived(image, _) => write!(
+                formatter,
+                "{image} is in ECR's archive (`imageStatus` is `ARCHIVED`), from where it cannot be pulled (hint: restore it with \
+                 `aws ecr update-image-storage-class`, and request it when it is `ACTIVE`, after up to 20 minutes)"
             ),
             Self::Waiting(id) => write!(
                 formatter,

@@ -8,8 +8,9 @@ use time::UtcDateTime;
 use super::*;
 use crate::config::Config;
 use crate::names::Digest;
-use crate::observed::ImageDetail;
+use crate::observed::{ImageDetail, ImageStatus};
 
+mod archived;
 mod older;
 mod settings;
 
@@ -64,6 +65,7 @@ pub(crate) fn detail(digit: char, pushed_at: i64) -> ImageDetail {
         pushed_at: UtcDateTime::from_unix_timestamp(pushed_at).unwrap(),
         media_type: None,
         artifact_media_type: None,
+        status: ImageStatus::Active,
     }
 }
 

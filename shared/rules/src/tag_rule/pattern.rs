@@ -4,12 +4,16 @@
 
 use std::collections::BTreeSet;
 
+use regex_automata::hybrid::LazyStateID;
+use regex_automata::hybrid::dfa::DFA;
 use regex_automata::meta::Regex;
 use regex_automata::nfa::thompson::{NFA, State, WhichCaptures};
 use regex_automata::util::look::Look;
 use regex_automata::util::primitives::StateID;
 use regex_automata::util::syntax;
+use regex_automata::{Anchored, Input};
 
+use super::referrer;
 use crate::names::Tag;
 
 /// What an expression may become in memory: far more than one over tags takes.
@@ -60,8 +64,8 @@ impl Pattern {
         self.regex.is_match(tag.as_str())
     }
 
-    pub(super) fn is_satisfiable(&self) -> bool {
-        is_satisfiable(&whole(&self.given))
+    pub(super) fn reach(&self) -> Reach {
+        reach(&whole(&self.given))
     }
 }
 
@@ -74,16 +78,28 @@ fn ascii() -> syntax::Config {
     syntax::Config::new().unicode(false).utf8(false)
 }
 
-/// Whether an expression that is bound to both ends matches any tag: whether its automaton reaches its end with the
-/// characters of a tag. What is too large to say is taken to match one.
-pub(super) fn is_satisfiable(expression: &str) -> bool {
+/// Which tags a rule matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// None.
+    NoTag,
+    /// Only those of what hangs at an image.
+    ReferrersOnly,
+    /// One that an image may have.
+    Images,
+}
+
+/// Which tags an expression matches that is bound to both ends: whether its automaton reaches its end with the characters of a
+/// tag. What is too large to say is taken to match images.
+pub(super) fn reach(expression: &str) -> Reach {
     let config = NFA::config()
         .utf8(false)
         .which_captures(WhichCaptures::None)
         .nfa_size_limit(Some(BYTES_AT_MOST));
     let mut compiler = NFA::compiler();
     let nfa = compiler.configure(config).syntax(ascii()).build(expression);
-    nfa.ok().is_none_or(|nfa| reaches_its_end(&nfa))
+    let reach = nfa.ok().and_then(|nfa| ends(&nfa));
+    reach.unwrap_or(Reach::Images)
 }
 
 /// What stands beside a place in a tag, as far as an expression can look at it.
@@ -112,44 +128,38 @@ impl Side {
 }
 
 /// A place in the automaton: its state, what was read last, and what is read next, which is chosen before it is read so that
-/// assertions about it can be answered.
-type Place = (StateID, Side, Side);
+/// assertions about it can be answered; and the state of the automaton of referrers, which reads the same.
+type Place = (StateID, Side, Side, LazyStateID);
 
-/// Goes through all places, one character after the other.
-fn reaches_its_end(nfa: &NFA) -> bool {
+/// Goes through all places, one character after the other; none where there are too many.
+fn ends(nfa: &NFA) -> Option<Reach> {
+    let referrers = DFA::builder()
+        .syntax(ascii())
+        .build(referrer::EXPRESSION)
+        .ok()?;
+    let mut cache = referrers.create_cache();
+    let begin = Input::new("").anchored(Anchored::Yes);
+    let begin = referrers.start_state_forward(&mut cache, &begin).ok()?;
+    let mut reach = Reach::NoTag;
     // A tag begins with a letter, a digit or `_`.
-    let mut due: Vec<Place> = vec![(nfa.start_anchored(), Side::Edge, Side::Word)];
+    let mut due: Vec<Place> = vec![(nfa.start_anchored(), Side::Edge, Side::Word, begin)];
     let mut seen: BTreeSet<Place> = BTreeSet::new();
     for _ in 0..=LONGEST_TAG {
-        let mut next = Vec::new();
+        let mut next = BTreeSet::new();
         while let Some(place) = due.pop() {
             if !seen.insert(place) {
                 continue;
             }
-            let (state, before, after) = place;
-            let onward = |state: &StateID| (*state, before, after);
-            let read = |next: &mut Vec<Place>, state: StateID| {
-                next.extend(Side::ALL.map(|then| (state, after, then)));
-            };
-            match nfa.state(state) {
-                State::ByteRange { trans } => {
-                    if after.bytes().any(|byte| trans.matches_byte(byte)) {
-                        read(&mut next, trans.next);
+            let (id, before, after, read) = place;
+            let onward = |state: &StateID| (*state, before, after, read);
+            match nfa.state(id) {
+                state @ (State::ByteRange { .. } | State::Sparse(_) | State::Dense(_)) => {
+                    for byte in after.bytes() {
+                        if let Some(state) = step(state, byte) {
+                            let read = referrers.next_state(&mut cache, read, byte).ok()?;
+                            next.extend(Side::ALL.map(|then| (state, after, then, read)));
+                        }
                     }
-                }
-                State::Sparse(transitions) => {
-                    let reached: BTreeSet<StateID> = after
-                        .bytes()
-                        .filter_map(|byte| transitions.matches_byte(byte))
-                        .collect();
-                    reached.into_iter().for_each(|state| read(&mut next, state));
-                }
-                State::Dense(transitions) => {
-                    let reached: BTreeSet<StateID> = after
-                        .bytes()
-                        .filter_map(|byte| transitions.matches_byte(byte))
-                        .collect();
-                    reached.into_iter().for_each(|state| read(&mut next, state));
                 }
                 State::Look { look, next } if holds(*look, before, after) => {
                     due.push(onward(next));
@@ -157,13 +167,34 @@ fn reaches_its_end(nfa: &NFA) -> bool {
                 State::Union { alternates } => due.extend(alternates.iter().map(onward)),
                 State::BinaryUnion { alt1, alt2 } => due.extend([alt1, alt2].map(onward)),
                 State::Capture { next, .. } => due.push(onward(next)),
-                State::Match { .. } if after == Side::Edge => return true,
+                State::Match { .. } if after == Side::Edge => {
+                    let end = referrers.next_eoi_state(&mut cache, read).ok()?;
+                    if !end.is_match() {
+                        return Some(Reach::Images);
+                    }
+                    reach = Reach::ReferrersOnly;
+                }
                 State::Look { .. } | State::Match { .. } | State::Fail => {}
             }
         }
-        due = next;
+        due = next.into_iter().collect();
     }
-    false
+    Some(reach)
+}
+
+/// The state after this character.
+fn step(state: &State, byte: u8) -> Option<StateID> {
+    match state {
+        State::ByteRange { trans } => trans.matches_byte(byte).then_some(trans.next),
+        State::Sparse(transitions) => transitions.matches_byte(byte),
+        State::Dense(transitions) => transitions.matches_byte(byte),
+        State::Look { .. }
+        | State::Union { .. }
+        | State::BinaryUnion { .. }
+        | State::Capture { .. }
+        | State::Match { .. }
+        | State::Fail => None,
+    }
 }
 
 /// Whether an assertion holds between two sides. A tag is one line, and its letters are ASCII.
@@ -195,7 +226,7 @@ mod tests {
             }
         }
         assert_eq!(
-            pattern.is_satisfiable(),
+            pattern.reach() == Reach::Images,
             !matching.is_empty(),
             "{expression}"
         );
@@ -243,6 +274,38 @@ mod tests {
         check(r"a\b-b", "a-b", "ab");
         check(r"a\Bb", "ab", "a-b");
         check(&"a".repeat(128), &"a".repeat(128), "a");
+    }
+
+    #[test]
+    fn an_expression_that_matches_tags_of_signatures_only_is_known() {
+        let digits = "[0-9a-f]{64}";
+        for (expression, expected) in [
+            (format!("^sha256-{digits}$"), Reach::ReferrersOnly),
+            (
+                "sha256-[[:xdigit:]&&[^A-F]]{64}".to_owned(),
+                Reach::ReferrersOnly,
+            ),
+            (format!("sha(256|512)-{digits}"), Reach::ReferrersOnly),
+            (
+                format!(r".*sha256-{digits}\.(sig|att)"),
+                Reach::ReferrersOnly,
+            ),
+            (format!(r"prod-sha256-{digits}\.sbom"), Reach::ReferrersOnly),
+            (format!("sha256-{}", "a".repeat(64)), Reach::ReferrersOnly),
+            (format!(r"sha256-{digits}(\.sig)?"), Reach::ReferrersOnly),
+            (format!("src-sha256-{digits}"), Reach::Images),
+            (format!("(src-)?sha256-{digits}"), Reach::Images),
+            (format!("sha256-{digits}(_amd64)?"), Reach::Images),
+            (format!("sha256-{digits}|latest"), Reach::Images),
+            ("sha256-[0-9a-f]{63,64}".to_owned(), Reach::Images),
+            ("sha256-[0-9a-z]{64}".to_owned(), Reach::Images),
+            ("sha256-[0-9a-f]+".to_owned(), Reach::Images),
+            (r".*\.sig".to_owned(), Reach::Images),
+            (format!(r".*sha256-{digits}\.s.*"), Reach::Images),
+        ] {
+            let pattern = Pattern::read(&expression).unwrap();
+            assert_eq!(pattern.reach(), expected, "{expression}");
+        }
     }
 
     #[test]

@@ -66,13 +66,15 @@ fn what_hangs_at_an_image_is_no_image() {
         format!("sha256-{digits}"),
         format!("sha256-{digits}.sig"),
         format!("sha256-{digits}.att"),
+        format!("sha256-{digits}.sbom"),
         format!("sha512-{digits}"),
-        format!("sha256-{digits}00"),
         format!("prod-sha256-{digits}.sig"),
         format!("prodsha256-{digits}.sbom"),
-        format!("prod.1_sha256-{digits}"),
+        format!("prod.1_sha512-{digits}.att"),
         format!("1.0.0-sha256-{digits}.sig"),
     ] {
+        let pattern = Pattern::read(referrer::EXPRESSION).unwrap();
+        assert!(pattern.matches(&tag.parse().unwrap()), "{tag}");
         for rule in ["*", "regex:.*", "semver:>=0.0.0-0"] {
             check(rule, &format!("1.0.0 {tag}"), "1.0.0");
             let rule: TagRule = rule.parse().unwrap();
@@ -82,13 +84,55 @@ fn what_hangs_at_an_image_is_no_image() {
         // Who names one tag means that one.
         check(&tag, &tag, &tag);
     }
+}
+
+/// What is built again for the same sources has the same tag, which names their digest.
+#[test]
+fn an_image_may_be_named_after_a_digest() {
+    let digits = "ab".repeat(32);
     for tag in [
-        "prod-sha256-4c9a7f3",
-        &format!("prod-sha256-{}", "g".repeat(64)),
-        &digits,
-        &format!("sha256-{}", "a".repeat(63)),
+        "prod-sha256-4c9a7f3".to_owned(),
+        format!("prod-sha256-{}", "g".repeat(64)),
+        digits.clone(),
+        format!("sha256-{}", "a".repeat(63)),
+        format!("sha256-{digits}00"),
+        format!("sha256-{}", "AB".repeat(32)),
+        format!("src-sha256-{digits}"),
+        format!("prod.1_sha512-{digits}"),
+        format!("sha256-{digits}_amd64"),
+        format!("sha256-{digits}.signed"),
+        format!("sha256-{digits}.sig-2"),
+        format!("src-sha256-{digits}_amd64"),
+        format!("src-sha256-{digits}-1.sig"),
+        format!("sha1-{digits}.sig"),
     ] {
-        check("*", tag, tag);
+        check("*", &tag, &tag);
+        check("regex:.*", &tag, &tag);
+        let pattern = Pattern::read(referrer::EXPRESSION).unwrap();
+        assert!(!pattern.matches(&tag.parse().unwrap()), "{tag}");
+    }
+    let tag = format!("src-sha256-{digits}");
+    check("src-sha256-*", &tag, &tag);
+    check("regex:src-sha256-[0-9a-f]{64}", &tag, &tag);
+    let tag = format!("1.0.0-sha256-{digits}");
+    check("semver:>=1.0.0-0", &tag, &tag);
+}
+
+#[test]
+fn a_rule_that_only_tags_of_signatures_match_is_refused() {
+    let class = "[0-9a-f]".repeat(64);
+    for given in [
+        "regex:^sha256-[0-9a-f]{64}$".to_owned(),
+        r"regex:.*sha256-[0-9a-f]{64}\.sig".to_owned(),
+        format!("sha256-{class}"),
+        format!("*sha256-{class}.{{sig,att,sbom}}"),
+    ] {
+        let said = refusal(&given);
+        assert!(said.contains("signatures and attestations"), "{said}");
+    }
+    // Who names one tag means that one.
+    for given in ["sha256-*", "*.sig", &format!("sha256-{}", "a".repeat(64))] {
+        assert!(given.parse::<TagRule>().is_ok(), "{given}");
     }
 }
 
@@ -148,6 +192,7 @@ fn image(tags: &str, pushed_at: i64) -> ImageDetail {
         pushed_at: UtcDateTime::from_unix_timestamp(pushed_at).unwrap(),
         media_type: None,
         artifact_media_type: None,
+        status: ImageStatus::Active,
     }
 }
 
@@ -189,6 +234,27 @@ fn order_is_by_push_or_by_version_and_an_exact_tag_has_none() {
         let rule: TagRule = rule.parse().unwrap();
         assert_eq!(rule.is_before(&older, &newer), expected, "{rule}");
         assert!(!rule.is_before(&newer, &older), "{rule}");
+    }
+}
+
+#[test]
+fn a_version_is_open_where_no_tag_is_one() {
+    for (rule, tags, expected) in [
+        ("semver:^2", "", true),
+        ("semver:^2", "stable latest", true),
+        ("semver:^2", "2", true),
+        ("semver:^2", "stable 2.1.0", false),
+        // Another range's, or another line's: that is known.
+        ("semver:^2", "1.9.0", false),
+        ("semver:^2", "v2.1.0-rc.1", false),
+        ("release-*", "", false),
+        ("regex:release-[0-9]", "stable", false),
+        ("latest", "", false),
+    ] {
+        let mut image = image("x", 10);
+        image.tags = tags.split(' ').filter_map(|tag| tag.parse().ok()).collect();
+        let rule: TagRule = rule.parse().unwrap();
+        assert_eq!(rule.leaves_version_open(&image), expected, "{rule} {tags}");
     }
 }
 

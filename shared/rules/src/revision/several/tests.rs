@@ -170,7 +170,9 @@ fn a_revision_remembers_each_image_and_takes_over_what_it_keeps() {
     let nginx = [image("nginx", '5')];
     let second = registered(next(&pipelines, &first, &first, &nginx).unwrap());
     let remembered = |definition, index: usize, digit| {
-        let deployed = super::super::deployed(definition, &pipelines[index], digest(digit));
+        let pipeline = &pipelines[index];
+        let matching = super::super::matching(pipeline, definition).unwrap();
+        let deployed = super::super::deployed(pipeline, definition, &matching, digest(digit));
         (deployed.ordered_at, deployed.tag.map(|tag| tag.to_string()))
     };
     let known = (Some(at(60)), Some("1.4.2".to_owned()));
