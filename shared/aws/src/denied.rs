@@ -156,23 +156,20 @@ mod tests {
 
     #[test]
     fn what_a_parameter_of_the_stack_narrows_is_widened_there() {
-        let denied = |operation: &str, action: &str, message: Option<&str>| {
-            remedy(operation, action, message)
-        };
         let logs = "logs:GetLogEvents";
-        assert!(denied(logs, logs, None).contains("`TaskLogGroups`"));
+        assert!(remedy(logs, logs, None).contains("`TaskLogGroups`"));
         let secret = "secretsmanager:GetSecretValue";
-        assert!(denied(secret, secret, None).contains("`HeaderSecrets`"));
+        assert!(remedy(secret, secret, None).contains("`HeaderSecrets`"));
         let kms = Some("Access to KMS is not allowed");
-        assert!(denied(secret, secret, kms).contains("`KmsKey`"));
+        assert!(remedy(secret, secret, kms).contains("`KmsKey`"));
         let scp = Some("with an explicit deny in a service control policy");
         for operation in [logs, secret] {
-            let found = denied(operation, operation, scp);
+            let found = remedy(operation, operation, scp);
             assert!(found.contains("in a service control policy"), "{found}");
         }
-        let found = denied("ecs:RegisterTaskDefinition", "iam:PassRole", None);
+        let found = remedy("ecs:RegisterTaskDefinition", "iam:PassRole", None);
         assert!(found.contains("`ExecutionRoles`"), "{found}");
-        let schedule = denied("scheduler:CreateSchedule", "iam:PassRole", None);
+        let schedule = remedy("scheduler:CreateSchedule", "iam:PassRole", None);
         assert_eq!(schedule, "the function's role needs `iam:PassRole`");
     }
 }

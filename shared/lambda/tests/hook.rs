@@ -308,7 +308,7 @@ async fn throttling_that_does_not_end_is_named() {
     let never = std::future::pending;
     let said = answered(&cloud, started(), Duration::from_secs(4), never).await;
     assert!(
-        said.starts_with("Failed, 1 messages: no result within 3 seconds; what failed before"),
+        said.starts_with("Failed, 1 messages: no result within 2 seconds; what failed before"),
         "{said}"
     );
     assert!(said.contains("throttled"), "{said}");

@@ -48,7 +48,7 @@ fn with_migration() -> Pipeline {
 fn ways(outcome: &Outcome) -> Vec<Way> {
     let way = |command: &Command| match command {
         Command::Request { request, .. } => request.way,
-        other => panic!("{other:?}"),
+        Command::Reroute(_) | Command::RestoreTestListener { .. } => panic!("{command:?}"),
     };
     outcome.commands.iter().map(way).collect()
 }

@@ -37,10 +37,10 @@ impl Outcome {
 
     /// A deployment has ended; none where it has not.
     pub fn end_without_configuration(change: &StateChange, problems: &str) -> Option<Self> {
-        let (event, ended) = match change.state {
-            DeploymentState::Success => (Event::Shipped, "succeeded"),
-            DeploymentState::Failure => (Event::Failed, "failed"),
-            DeploymentState::Stop => (Event::Stopped, "was stopped"),
+        let (event, verdict, ended) = match change.state {
+            DeploymentState::Success => (Event::Shipped, Verdict::Pending, "succeeded"),
+            DeploymentState::Failure => (Event::Failed, Verdict::Failure, "failed"),
+            DeploymentState::Stop => (Event::Stopped, Verdict::Failure, "was stopped"),
             DeploymentState::Start | DeploymentState::Ready | DeploymentState::Other => {
                 return None;
             }
@@ -58,10 +58,7 @@ impl Outcome {
         let next = format!("check the deployment; {CORRECT}");
         let outcome = Self::without_configuration(event, summary, problems, next);
         Some(Self {
-            verdict: match event {
-                Event::Shipped => Verdict::Pending,
-                event => event.verdict(),
-            },
+            verdict,
             deployment: Some(deployment.clone()),
             ..outcome
         })

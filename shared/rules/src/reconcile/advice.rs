@@ -182,7 +182,7 @@ mod tests {
         let commands = found.map(|(_, commands)| commands).unwrap_or_default();
         let payload = |command: &Command| match command {
             Command::Request { request, .. } => request.payload(),
-            other => panic!("{other:?}"),
+            Command::Reroute(_) | Command::RestoreTestListener { .. } => panic!("{command:?}"),
         };
         let found: Vec<Value> = commands.iter().map(payload).collect();
         assert_eq!(found, expected, "{skip:?}");
