@@ -118,6 +118,8 @@ struct State {
     /// The faults of calls, by the SDK's id of the call.
     met: BTreeMap<String, Fault>,
     injected: Vec<Planned>,
+    /// Points are counted, and not kept.
+    keeps_nothing: bool,
 }
 
 impl Faults {
@@ -145,6 +147,13 @@ impl Faults {
         let state = self.lock();
         let mut functions = state.planned.keys().map(|point| &point.function);
         functions.any(|function| function.contains('@'))
+    }
+
+    /// Keeps no point any more: every call of a function would leave one.
+    pub(crate) fn keep_no_history(&self) {
+        let mut state = self.lock();
+        state.keeps_nothing = true;
+        state.points = Vec::new();
     }
 
     /// Returns every point that was reached, in order.
@@ -179,7 +188,9 @@ impl Faults {
             operation,
             occurrence: *called,
         };
-        state.points.push(point.clone());
+        if !state.keeps_nothing {
+            state.points.push(point.clone());
+        }
         let fault = state.planned.get(&point).copied()?;
         state.injected.push(Planned { point, fault });
         if let Some(call) = call {

@@ -112,6 +112,7 @@ impl World {
         self.logs.keep_no_history();
         self.load_balancers.keep_no_history();
         self.sns.keep_no_history();
+        self.iam.keep_no_history();
         self.ecs.write(|state| state.forgets_tasks = true);
     }
 

@@ -75,6 +75,7 @@ impl Api {
 
     pub(crate) fn keep_no_history(&self) {
         self.ledger.keep_no_history();
+        self.faults.keep_no_history();
     }
 
     /// Carries a call out; `function` and `session` are those of its caller, if it is a function.

@@ -44,7 +44,7 @@ impl Task {
             "healthStatus": "UNKNOWN",
             "lastStatus": self.status.as_str(),
             "launchType": self.launch_type,
-            "overrides": self.overrides,
+            "overrides": self.overrides_of_all(),
             "taskArn": self.arn,
             "taskDefinitionArn": self.task_definition,
             "version": self.version,
@@ -53,6 +53,25 @@ impl Task {
             answer[name] = value;
         }
         answer
+    }
+
+    /// The overrides, in which every container is named, with nothing else if nothing of it is overridden.
+    fn overrides_of_all(&self) -> Value {
+        let mut overrides = self.overrides.as_object().cloned().unwrap_or_default();
+        let given = overrides
+            .get("containerOverrides")
+            .and_then(Value::as_array);
+        let mut containers = given.cloned().unwrap_or_default();
+        for container in &self.containers {
+            if !containers
+                .iter()
+                .any(|given| given["name"] == container.name.as_str())
+            {
+                containers.push(json!({ "name": container.name }));
+            }
+        }
+        overrides.insert("containerOverrides".to_owned(), Value::Array(containers));
+        Value::Object(overrides)
     }
 
     /// The members that are present only if they have a value.

@@ -3,7 +3,9 @@
 mod network;
 mod text;
 
-use anyhow::bail;
+use std::fmt::Display;
+
+use anyhow::anyhow;
 use serde_json::Value;
 
 use self::network::Network;
@@ -51,6 +53,7 @@ pub(crate) fn is_matcher_name(name: &str) -> bool {
         "numeric",
         "anything-but",
         "cidr",
+        "exactly",
     ];
     names.contains(&name)
 }
@@ -61,14 +64,22 @@ impl Matcher {
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
                 Ok(Matcher::Literal(wanted.clone()))
             }
-            Value::Array(_) => {
-                bail!("`{wanted}` is not a value or a matcher such as {{\"prefix\": \"prod-\"}}")
-            }
+            Value::Array(_) => Err(refused(
+                "Match value must be String, number, true, false, or null",
+                format!("`{wanted}` is not a value or a matcher such as {{\"prefix\": \"prod-\"}}"),
+            )),
             Value::Object(object) => match object.iter().next() {
                 Some((name, argument)) if object.len() == 1 => {
                     Matcher::parse_filter(name, argument)
                 }
-                Some(_) | None => bail!("a matcher has one key, not {}: `{wanted}`", object.len()),
+                Some(_) => Err(refused(
+                    "Only one key allowed in match expression",
+                    format!("a matcher has one key, not {}: `{wanted}`", object.len()),
+                )),
+                None => Err(refused(
+                    "Empty objects are not allowed",
+                    "write a matcher such as {\"prefix\": \"prod-\"}",
+                )),
             },
         }
     }
@@ -76,7 +87,12 @@ impl Matcher {
     fn parse_filter(name: &str, argument: &Value) -> anyhow::Result<Matcher> {
         match (name, argument) {
             ("exists", Value::Bool(exists)) => Ok(Matcher::Exists(*exists)),
-            ("exists", _) => bail!("`exists` takes `true` or `false`, not `{argument}`"),
+            ("exists", _) => Err(refused(
+                "exists match pattern must be either true or false.",
+                format!("`exists` takes `true` or `false`, not `{argument}`"),
+            )),
+            // Nowhere documented for EventBridge, but the engine has it: the value as written.
+            ("exactly", Value::String(_)) => Ok(Matcher::Literal(argument.clone())),
             ("numeric", _) => parse_numeric(argument).map(Matcher::Numeric),
             ("anything-but", _) => parse_anything_but(argument),
             ("cidr", _) => Network::parse(argument).map(Matcher::Network),
@@ -159,26 +175,48 @@ fn comparable(value: &Value) -> Option<f64> {
 
 /// One bound, or a lower one and then an upper one.
 fn parse_numeric(argument: &Value) -> anyhow::Result<Vec<(Comparison, f64)>> {
-    let bound =
-        |pair: &[Value]| Some((Comparison::parse(pair[0].as_str()?)?, comparable(&pair[1])?));
-    let bounds = argument
-        .as_array()
-        .filter(|parts| matches!(parts.len(), 2 | 4))
-        .and_then(|parts| parts.chunks(2).map(bound).collect::<Option<Vec<_>>>());
-    let in_order = |bounds: &[(Comparison, f64)]| match bounds {
-        [
-            (Comparison::Greater | Comparison::GreaterOrEqual, low),
-            (Comparison::Less | Comparison::LessOrEqual, high),
-        ] => low < high,
-        bounds => bounds.len() == 1,
+    let hint = || {
+        format!(
+            "`numeric` takes one bound or a lower and an upper one, such as `[\">\", 0, \"<=\", 5]`, not `{argument}`"
+        )
     };
-    match bounds.filter(|bounds| in_order(bounds)) {
-        Some(bounds) => Ok(bounds),
-        None => bail!(
-            "`numeric` takes one bound or a lower and an upper one, such as `[\">\", 0, \"<=\", 5]`, between -5.0e9 and \
-             5.0e9, not `{argument}`"
-        ),
+    let refuse = |reason: String| Err(refused(reason, hint()));
+    let Some(parts) = argument.as_array() else {
+        return refuse("Value of numeric must be an array.".to_owned());
+    };
+    let mut bounds = Vec::new();
+    for pair in parts.chunks(2) {
+        let sign = pair[0].as_str().unwrap_or_default();
+        let Some(comparison) = Comparison::parse(sign) else {
+            return refuse(format!("Unrecognized numeric range operator: {sign}"));
+        };
+        let Some(number) = pair.get(1).and_then(Value::as_f64) else {
+            return refuse(format!("Value of {sign} must be numeric"));
+        };
+        if number.abs() > LARGEST_NUMBER {
+            return refuse(format!("Value of {sign} must be between -5.0e9 and 5.0e9"));
+        }
+        match (bounds.as_slice(), comparison) {
+            ([], _) => {}
+            (
+                [(Comparison::Greater | Comparison::GreaterOrEqual, low)],
+                Comparison::Less | Comparison::LessOrEqual,
+            ) => {
+                if *low >= number {
+                    return refuse("Bottom must be less than top".to_owned());
+                }
+            }
+            ([(Comparison::Greater | Comparison::GreaterOrEqual, _)], _) => {
+                return refuse(format!("Bad numeric range operator: {sign}"));
+            }
+            (_, _) => return refuse("Too many elements in numeric expression".to_owned()),
+        }
+        bounds.push((comparison, number));
     }
+    if bounds.is_empty() {
+        return refuse("Empty arrays are not allowed".to_owned());
+    }
+    Ok(bounds)
 }
 
 fn parse_anything_but(argument: &Value) -> anyhow::Result<Matcher> {
@@ -190,6 +228,13 @@ fn parse_anything_but(argument: &Value) -> anyhow::Result<Matcher> {
         .map(|value| value.as_str().map(str::to_owned))
         .collect();
     let numbers: Option<Vec<f64>> = values.iter().map(comparable).collect();
+    let refuse = |reason| {
+        let hint = format!(
+            "`anything-but` takes a string, a number, an array of strings, an array of numbers or one matcher, not \
+             `{argument}`"
+        );
+        Err(refused(reason, hint))
+    };
     match (argument, texts, numbers) {
         (Value::Object(object), _, _) if object.len() == 1 => {
             let mut unwanted = Vec::new();
@@ -198,13 +243,36 @@ fn parse_anything_but(argument: &Value) -> anyhow::Result<Matcher> {
             }
             Ok(Matcher::AnythingButText(unwanted))
         }
+        (Value::Object(_), _, _) => refuse("Only one key allowed in match expression"),
         (_, Some(texts), _) if !texts.is_empty() => Ok(Matcher::AnythingBut(texts)),
         (_, _, Some(numbers)) if !numbers.is_empty() => Ok(Matcher::AnythingButNumbers(numbers)),
-        _ => bail!(
-            "`anything-but` takes a string, a number, an array of strings, an array of numbers or one matcher, not `{argument}`"
-        ),
+        (Value::Array(values), _, _) if values.is_empty() => refuse("Empty arrays are not allowed"),
+        (Value::Array(values), _, _)
+            if values
+                .iter()
+                .all(|value| value.is_string() || value.is_number()) =>
+        {
+            refuse(
+                "Inside anything but list, either all values are number or string, mixed type is not supported",
+            )
+        }
+        (Value::Array(_), _, _) => {
+            refuse("Inside anything but list, start|null|boolean is not supported.")
+        }
+        _ => refuse(ONLY_VALUES),
     }
 }
+
+/// What EventBridge says about an argument of `anything-but` that is neither a value nor a list.
+const ONLY_VALUES: &str = "Value of anything-but must be an array or single string/number value.";
+
+/// A refusal: EventBridge's reason, which TestEventPattern answers, and what to write instead.
+pub(crate) fn refused(reason: impl Display, hint: impl Display) -> anyhow::Error {
+    anyhow!("{reason}{HINT}{hint})")
+}
+
+/// What stands between EventBridge's reason and the local AWS's own help.
+pub(crate) const HINT: &str = " (hint: ";
 
 #[cfg(test)]
 mod tests;

@@ -26,6 +26,7 @@ use crate::timeline::{self, Timeline};
 use self::delivery_queue::DeliveryQueue;
 
 pub use delivery::{DeadLetter, DeliveryFault, Refusal, RetryPolicy};
+pub(crate) use matcher::HINT;
 pub use pattern::Pattern;
 pub use schedule::Schedule;
 

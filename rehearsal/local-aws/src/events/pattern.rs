@@ -9,12 +9,10 @@ mod complexity;
 mod leaves;
 mod walk;
 
-use std::collections::BTreeMap;
-
 use anyhow::{Context, bail};
 use serde_json::{Map, Value};
 
-use crate::events::matcher::{Matcher, is_matcher_name};
+use crate::events::matcher::{Matcher, is_matcher_name, refused};
 
 /// The maximum number of characters of a rule's pattern. AWS raises this quota on request.
 const LONGEST_PATTERN: usize = 2048;
@@ -42,8 +40,12 @@ impl Pattern {
     pub fn parse(pattern: &Value) -> anyhow::Result<Pattern> {
         let object = match pattern.as_object() {
             Some(object) if !object.is_empty() => object,
-            Some(_) | None => {
-                bail!("an event pattern is `{pattern}`: expected a non-empty object")
+            Some(_) => return Err(empty_object()),
+            None => {
+                return Err(refused(
+                    "Filter is not an object",
+                    format!("an event pattern is `{pattern}`: expected an object"),
+                ));
             }
         };
         let length = pattern.to_string().chars().count();
@@ -58,14 +60,8 @@ impl Pattern {
 
     /// Whether an event (the whole envelope) matches.
     pub fn matches(&self, event: &Value) -> bool {
-        let fields = self.combinations.iter().flatten();
-        let paths = fields.map(|field| field.path.as_str());
-        let there: BTreeMap<&str, bool> = paths
-            .map(|path| (path, walk::is_there(event, path)))
-            .collect();
-        self.combinations
-            .iter()
-            .any(|fields| all_match(fields, event, &there))
+        let mut combinations = self.combinations.iter();
+        combinations.any(|fields| walk::all_match(event, fields))
     }
 
     /// The pattern as written.
@@ -98,7 +94,7 @@ fn combinations(object: &Map<String, Value>, path: &str) -> anyhow::Result<Vec<V
         };
         let more = match alternatives(name, wanted) {
             Some(patterns) => one_of(patterns, path).context("at `$or`")?,
-            None => field(wanted, &here).with_context(|| format!("at `{name}`"))?,
+            None => field(name, wanted, &here).with_context(|| format!("at `{name}`"))?,
         };
         if all.len().saturating_mul(more.len()) > MOST_COMBINATIONS {
             bail!(
@@ -130,14 +126,14 @@ fn one_of(patterns: Vec<&Map<String, Value>>, path: &str) -> anyhow::Result<Vec<
     let mut all = Vec::new();
     for pattern in patterns {
         if pattern.is_empty() {
-            bail!("an alternative is `{{}}`: expected a non-empty object");
+            return Err(empty_object());
         }
         all.extend(combinations(pattern, path)?);
     }
     Ok(all)
 }
 
-fn field(wanted: &Value, path: &str) -> anyhow::Result<Vec<Vec<Field>>> {
+fn field(name: &str, wanted: &Value, path: &str) -> anyhow::Result<Vec<Vec<Field>>> {
     match wanted {
         Value::Object(object) if !object.is_empty() => combinations(object, path),
         Value::Array(values) if !values.is_empty() => {
@@ -152,25 +148,23 @@ fn field(wanted: &Value, path: &str) -> anyhow::Result<Vec<Vec<Field>>> {
             field.check_complexity()?;
             Ok(vec![vec![field]])
         }
-        Value::Object(_)
-        | Value::Array(_)
-        | Value::Null
-        | Value::Bool(_)
-        | Value::Number(_)
-        | Value::String(_) => {
-            bail!(
-                "`{wanted}` is not a non-empty array of values or object (hint: write `[{wanted}]`)"
-            )
-        }
+        Value::Object(_) => Err(empty_object()),
+        Value::Array(_) => Err(refused(
+            "Empty arrays are not allowed",
+            "leave out what need not match",
+        )),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Err(refused(
+            format!("\"{name}\" must be an object or an array"),
+            format!("write `[{wanted}]`"),
+        )),
     }
 }
 
-/// Whether every field that the event has matches, and every other one may be absent.
-fn all_match(fields: &[Field], event: &Value, there: &BTreeMap<&str, bool>) -> bool {
-    let is_there = |field: &&Field| there.get(field.path.as_str()) == Some(&true);
-    let (present, missing): (Vec<_>, Vec<_>) = fields.iter().partition(is_there);
-    let may_be_missing = |field: &&Field| field.one_of.contains(&Matcher::Exists(false));
-    missing.iter().all(may_be_missing) && walk::all_hold(event, &walk::wanted(&present))
+fn empty_object() -> anyhow::Error {
+    refused(
+        "Empty objects are not allowed",
+        "leave out what need not match",
+    )
 }
 
 #[cfg(test)]

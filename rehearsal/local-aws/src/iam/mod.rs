@@ -37,7 +37,8 @@ struct State {
     /// By the ARN of the topic or queue that is encrypted with it.
     keys: BTreeMap<String, String>,
     used: BTreeSet<Grant>,
-    refusals: Vec<Refusal>,
+    /// None once no history is kept.
+    refusals: Option<Vec<Refusal>>,
 }
 
 impl Iam {
@@ -47,7 +48,7 @@ impl Iam {
             principals,
             keys: BTreeMap::new(),
             used: BTreeSet::new(),
-            refusals: Vec::new(),
+            refusals: Some(Vec::new()),
         };
         let iam = Iam {
             state: Mutex::new(state),
@@ -70,6 +71,11 @@ impl Iam {
         removal.apply(&mut self.lock().principals)
     }
 
+    /// Keeps no refusal any more.
+    pub(crate) fn keep_no_history(&self) {
+        self.lock().refusals = None;
+    }
+
     /// Checks that a holder has all of these permissions. The grants that give them count as used.
     pub fn check(&self, holder: &str, needed: &[Permission]) -> Result<(), Refusal> {
         let mut state = self.lock();
@@ -89,7 +95,9 @@ impl Iam {
                         resource: permission.resource.clone(),
                         why,
                     };
-                    state.refusals.push(refusal.clone());
+                    if let Some(refusals) = state.refusals.as_mut() {
+                        refusals.push(refusal.clone());
+                    }
                     return Err(refusal);
                 }
             }
@@ -157,7 +165,7 @@ impl Iam {
 
     /// The calls that were not allowed so far, in order.
     pub fn refusals(&self) -> Vec<Refusal> {
-        self.lock().refusals.clone()
+        self.lock().refusals.clone().unwrap_or_default()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -213,7 +213,7 @@ async fn an_image_cannot_be_overridden_and_an_inactive_revision_does_not_run() {
     assert_eq!(
         refused(&world, "RunTask", run).await,
         (
-            "ClientException".to_owned(),
+            "InvalidParameterException".to_owned(),
             "TaskDefinition is inactive".to_owned()
         )
     );

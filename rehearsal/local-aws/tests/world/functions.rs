@@ -11,8 +11,9 @@ use crate::aws::{PausedWorld, call, signed, world};
 
 const INVOKE: &str = "/2015-03-31/functions/shop-hook/invocations";
 
-pub(crate) async fn with_function() -> PausedWorld {
-    let function = Function {
+/// A function that exits as soon as it is started.
+pub(crate) fn function() -> Function {
+    Function {
         logical_id: "Hook".to_owned(),
         binary_name: "hook".to_owned(),
         name: "shop-hook".to_owned(),
@@ -26,10 +27,13 @@ pub(crate) async fn with_function() -> PausedWorld {
         on_failure: Some("FailedInvocations".to_owned()),
         log_group: default_group("shop-hook"),
         log_format: LogFormat::Text,
-    };
+    }
+}
+
+pub(crate) async fn with_function() -> PausedWorld {
     world(|settings| {
         settings.services.clear();
-        settings.template.functions.push(function);
+        settings.template.functions.push(function());
     })
     .await
 }
@@ -324,10 +328,9 @@ async fn patterns_can_be_tested() {
     let refused = events("TestEventPattern", request).await;
     assert_eq!(refused["__type"], "InvalidEventPatternException");
     let message = refused["message"].as_str().unwrap();
-    assert!(
-        message.starts_with("Event pattern is not valid. Reason: at `source`"),
-        "{message}"
-    );
+    let expected = "Event pattern is not valid. Reason: \"source\" must be an object or an array\n at `source` (hint: \
+                    write `[\"aws.ecr\"]`)";
+    assert_eq!(message, expected);
     world.shutdown().await;
 }
 

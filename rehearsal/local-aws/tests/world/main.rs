@@ -23,6 +23,8 @@ mod odd_requests;
 #[cfg(test)]
 mod permissions;
 #[cfg(test)]
+mod recorded;
+#[cfg(test)]
 mod registry;
 #[cfg(test)]
 mod rules;

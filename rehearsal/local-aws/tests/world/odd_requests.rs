@@ -71,7 +71,7 @@ async fn query_call(world: &World, service: Service, name: &str, members: &Value
     signed(world, "POST", "/", headers, &form).await
 }
 
-fn write_form(form: &mut String, name: &str, value: &Value) {
+pub(crate) fn write_form(form: &mut String, name: &str, value: &Value) {
     match value {
         Value::Null => {}
         Value::Bool(_) | Value::Number(_) => form.push_str(&format!("&{name}={value}")),
@@ -97,7 +97,7 @@ async fn rest_call(world: &World, operation: &Operation, odd: &Value, members: &
     signed(world, route.method, &path, "", &members.to_string()).await
 }
 
-fn percent_encoded(text: &str) -> String {
+pub(crate) fn percent_encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 

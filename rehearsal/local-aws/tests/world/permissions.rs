@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::aws::{call, call_as, register, sample_service, world};
 
 /// The function's binary is the sample service's, which is never started here.
-const FUNCTION: &str = "sample-service";
+pub(crate) const FUNCTION: &str = "sample-service";
 
 const TEMPLATE: &str = "
 Resources:
@@ -30,7 +30,7 @@ Resources:
           - { Effect: Allow, Action: ecs:RegisterTaskDefinition, Resource: '*' }
 ";
 
-fn template() -> Template {
+pub(crate) fn template() -> Template {
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("permissions.yaml");
     std::fs::write(&file, TEMPLATE).unwrap();
     let binaries = sample_service().parent().unwrap();

@@ -79,12 +79,33 @@ fn configuration(input: &Input<'_>) -> Result<Map<String, Value>, ApiError> {
             return Err(invalid("Either MetricName or Metrics must be specified"));
         }
     }
+    check_period(input)?;
     let kept = input.raw().iter().filter(|(member, value)| {
         !matches!(member.as_str(), "AlarmName" | "Tags") && !value.is_null()
     });
     Ok(kept
         .map(|(member, value)| (member.clone(), value.clone()))
         .collect())
+}
+
+/// An alarm has a period: its own, or that of a metric or an expression among its queries.
+fn check_period(input: &Input<'_>) -> Result<(), ApiError> {
+    let mut periods = vec![input.integer("Period")?];
+    for query in input.structures("Metrics")? {
+        periods.push(query.integer("Period")?);
+        if let Some(metric) = query.structure("MetricStat")? {
+            periods.push(metric.integer("Period")?);
+        }
+    }
+    let mut given = periods.into_iter().flatten().peekable();
+    if given.peek().is_none() {
+        return Err(invalid("Period must not be null"));
+    }
+    // 20 is allowed too, though the recorded sentence does not say so.
+    match given.all(|period| matches!(period, 10 | 20 | 30) || period % 60 == 0) {
+        true => Ok(()),
+        false => Err(invalid("Period must be 10, 30 or a multiple of 60")),
+    }
 }
 
 fn state(input: &Input<'_>, named: &str) -> Result<Option<AlarmState>, ApiError> {
@@ -250,7 +271,7 @@ mod tests {
     fn metric() -> Value {
         json!({
             "AlarmName": "web-5xx", "MetricName": "HTTPCode_Target_5XX_Count", "EvaluationPeriods": 1,
-            "ComparisonOperator": "GreaterThanThreshold", "Threshold": 1.5, "Tags": [],
+            "ComparisonOperator": "GreaterThanThreshold", "Threshold": 1.5, "Tags": [], "Period": 60,
         })
     }
 
@@ -270,6 +291,8 @@ mod tests {
             with("ComparisonOperator", json!(null)),
             with("MetricName", json!(null)),
             with("Metrics", json!([])),
+            with("Period", json!(null)),
+            with("Period", json!(90)),
         ];
         for request in wrong {
             let input = Input::new(&request, missing).unwrap();
@@ -279,6 +302,16 @@ mod tests {
         let request = metric();
         let kept = configuration(&Input::new(&request, missing).unwrap()).unwrap();
         assert_eq!(kept["Threshold"], 1.5);
+        // The period of one query is enough, wherever it stands.
+        for period in [
+            json!({ "Expression": "a", "Period": 20 }),
+            json!({ "MetricStat": { "Period": 120 } }),
+        ] {
+            let mut request = with("MetricName", json!(null));
+            request["Period"] = json!(null);
+            request["Metrics"] = json!([{ "Expression": "a" }, period]);
+            configuration(&Input::new(&request, missing).unwrap()).unwrap();
+        }
         assert!(!kept.contains_key("Tags") && !kept.contains_key("AlarmName"));
     }
 

@@ -9,7 +9,7 @@ use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
 use crate::api::permission::{full_arn, no_resource};
 use crate::api::validation::{Violations, is_of, member};
-use crate::events::{Pattern, Rule, Trigger};
+use crate::events::{HINT, Pattern, Rule, Trigger};
 use crate::iam::Permission;
 use crate::identity::{ACCOUNT, arn};
 
@@ -173,13 +173,32 @@ fn test_event_pattern(call: Call<'_>) -> Answer {
     let pattern = serde_json::from_str(pattern).map_err(anyhow::Error::from);
     let pattern = pattern
         .and_then(|pattern| Pattern::parse(&pattern))
-        .map_err(|error| invalid(format!("Event pattern is not valid. Reason: {error:#}")))?;
+        .map_err(|error| invalid(not_valid(&error)))?;
     // Recorded: `resources` may be missing, though the documentation requires it.
     let expected = ["id", "detail-type", "source", "account", "time", "region"];
     let event: Option<Value> = serde_json::from_str(event).ok();
     let event = event.filter(|event| expected.iter().all(|member| event.get(member).is_some()));
     let event = event.ok_or_else(|| ApiError::new(INVALID, "Parameter Event is not valid."))?;
     Ok(json!({ "Result": pattern.matches(&event) }))
+}
+
+/// EventBridge's sentence, and below it, as there, the place; the local AWS adds its help to that.
+fn not_valid(error: &anyhow::Error) -> String {
+    let places: Vec<String> = error.chain().map(ToString::to_string).collect();
+    let (cause, places) = places
+        .split_last()
+        .map_or(("", &[][..]), |(cause, places)| (cause.as_str(), places));
+    let (reason, hint) = cause
+        .split_once(HINT)
+        .map_or((cause, None), |(reason, hint)| {
+            (reason, Some(format!("{}{hint}", HINT.trim_start())))
+        });
+    let below: Vec<String> = places.iter().cloned().chain(hint).collect();
+    let below = match below.is_empty() {
+        true => String::new(),
+        false => format!("\n {}", below.join(" ")),
+    };
+    format!("Event pattern is not valid. Reason: {reason}{below}")
 }
 
 fn list_rules(call: Call<'_>) -> Answer {

@@ -292,6 +292,8 @@ fn describe(function: &Function, arn: &str) -> Value {
         "State": "Active",
         "LastUpdateStatus": "Successful",
         "PackageType": "Zip",
+        "EphemeralStorage": { "Size": 512 },
+        "SnapStart": { "ApplyOn": "None", "OptimizationStatus": "Off" },
         "LoggingConfig": {
             "LogFormat": function.log_format.as_str(),
             "LogGroup": function.log_group,

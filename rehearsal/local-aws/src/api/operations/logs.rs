@@ -175,10 +175,10 @@ fn describe_log_groups(call: Call<'_>) -> Answer {
     let class = call.input.text("logGroupClass")?;
     let allowed = r"[\.\-_/#A-Za-z0-9]+";
     Violations::new(INVALID)
-        .length("logGroupNamePrefix", prefix, 1, 512)
         .pattern("logGroupNamePrefix", prefix, allowed, |text| {
             is_of(text, ".-_/#")
         })
+        .length("logGroupNamePrefix", prefix, 1, 512)
         .one_of(
             "logGroupClass",
             class,
@@ -201,15 +201,20 @@ fn describe_log_groups(call: Call<'_>) -> Answer {
         .filter(|(name, _)| wanted(name))
         .map(|(name, group)| {
             let group_arn = arn("logs", &format!("log-group:{name}"));
-            json!({
+            let mut group = json!({
                 "logGroupName": name,
                 "creationTime": epoch_milliseconds(group.created_at),
                 "metricFilterCount": 0,
                 "arn": format!("{group_arn}:*"),
                 "logGroupArn": group_arn,
-                "storedBytes": 0,
                 "logGroupClass": "STANDARD",
-            })
+            });
+            // Recorded: the search by pattern does not tell them.
+            if pattern.is_none() {
+                group["storedBytes"] = json!(0);
+                group["deletionProtectionEnabled"] = json!(false);
+            }
+            group
         });
     paged(call, "logGroups", described.collect())
 }

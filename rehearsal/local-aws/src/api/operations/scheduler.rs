@@ -214,12 +214,17 @@ fn target(target: &Input<'_>) -> Result<(String, String, Value), ApiError> {
         let attempts = policy.integer("MaximumRetryAttempts")?;
         let age = policy.integer("MaximumEventAgeInSeconds")?;
         Violations::new(INVALID)
-            .range("target.retryPolicy.maximumRetryAttempts", attempts, 0, 185)
+            .range(
+                "target.retryPolicy.maximumRetryAttempts",
+                attempts,
+                0,
+                MOST_ATTEMPTS,
+            )
             .range(
                 "target.retryPolicy.maximumEventAgeInSeconds",
                 age,
                 60,
-                86_400,
+                OLDEST_EVENT,
             )
             .check()?;
     }
@@ -228,6 +233,10 @@ fn target(target: &Input<'_>) -> Result<(String, String, Value), ApiError> {
         .map_err(|_| invalid("Invalid RequestJson provided. Reason: The Input is not JSON."))?;
     Ok((function.to_owned(), role.to_owned(), payload))
 }
+
+/// How often at most, and until what age in seconds, a target is called again; both are the defaults too.
+const MOST_ATTEMPTS: i64 = 185;
+const OLDEST_EVENT: i64 = 86_400;
 
 fn get_schedule(call: Call<'_>) -> Answer {
     group(call)?;
@@ -249,6 +258,17 @@ fn get_schedule(call: Call<'_>) -> Answer {
         ("LastModificationDate", epoch_seconds(schedule.changed_at)),
     ] {
         answer.entry(member).or_insert(value);
+    }
+    if let Some(target) = answer.get_mut("Target").and_then(Value::as_object_mut) {
+        let policy = target.entry("RetryPolicy").or_insert_with(|| json!({}));
+        for (member, default) in [
+            ("MaximumEventAgeInSeconds", json!(OLDEST_EVENT)),
+            ("MaximumRetryAttempts", json!(MOST_ATTEMPTS)),
+        ] {
+            if policy[member].is_null() {
+                policy[member] = default;
+            }
+        }
     }
     Ok(Value::Object(answer))
 }

@@ -178,7 +178,52 @@ fn get_topic_attributes(call: Call<'_>) -> Answer {
         "SubscriptionsConfirmed": count(true),
         "SubscriptionsPending": count(false),
         "SubscriptionsDeleted": "0",
+        "Policy": default_policy(topic).to_string(),
+        "EffectiveDeliveryPolicy": default_delivery().to_string(),
     }}))
+}
+
+/// The policy of a topic that was given none: its owner's account may do everything.
+fn default_policy(topic: &str) -> Value {
+    let actions = [
+        "GetTopicAttributes",
+        "SetTopicAttributes",
+        "AddPermission",
+        "RemovePermission",
+        "DeleteTopic",
+        "Subscribe",
+        "ListSubscriptionsByTopic",
+        "Publish",
+    ];
+    json!({
+        "Version": "2008-10-17",
+        "Id": "__default_policy_ID",
+        "Statement": [{
+            "Sid": "__default_statement_ID",
+            "Effect": "Allow",
+            "Principal": { "AWS": "*" },
+            "Action": actions.map(|action| format!("SNS:{action}")),
+            "Resource": topic,
+            "Condition": { "StringEquals": { "AWS:SourceOwner": ACCOUNT } },
+        }],
+    })
+}
+
+/// How SNS calls HTTP endpoints if the topic states nothing.
+fn default_delivery() -> Value {
+    json!({ "http": {
+        "defaultHealthyRetryPolicy": {
+            "minDelayTarget": 20,
+            "maxDelayTarget": 20,
+            "numRetries": 3,
+            "numMaxDelayRetries": 0,
+            "numNoDelayRetries": 0,
+            "numMinDelayRetries": 0,
+            "backoffFunction": "linear",
+        },
+        "disableSubscriptionOverrides": false,
+        "defaultRequestPolicy": { "headerContentType": "text/plain; charset=UTF-8" },
+    }})
 }
 
 fn list_topics(call: Call<'_>) -> Answer {
@@ -210,6 +255,16 @@ fn subscribe(call: Call<'_>) -> Answer {
         .ok_or_else(|| invalid("Invalid parameter: Endpoint"))?;
     if let Some(message) = endpoint::refusal(protocol, given, topic) {
         return Err(invalid(message));
+    }
+    for attribute in call.input.structures("Attributes")? {
+        let value = attribute.text("value")?.unwrap_or_default();
+        let is_switch = attribute.text("key")? == Some("RawMessageDelivery");
+        if is_switch && !["true", "false"].contains(&value) {
+            return Err(invalid(format!(
+                "Invalid parameter: Attributes Reason: RawMessageDelivery: Invalid value [{value}]. Must be true or \
+                 false."
+            )));
+        }
     }
     let subscription = call.aws.sns.subscribe(Subscription {
         topic: topic.to_owned(),

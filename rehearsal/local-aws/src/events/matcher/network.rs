@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
-use anyhow::bail;
 use serde_json::Value;
+
+use super::refused;
 
 /// `10.0.0.0/24`: the first bits of every address in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,19 +15,33 @@ pub(crate) struct Network {
 
 impl Network {
     pub(super) fn parse(argument: &Value) -> anyhow::Result<Network> {
-        let read = |text: &str| {
-            let (address, bits) = text.split_once('/')?;
-            let (address, bits) = (address.parse().ok()?, bits.parse().ok()?);
-            let most = match address {
-                IpAddr::V4(_) => 32,
-                IpAddr::V6(_) => 128,
-            };
-            (bits <= most).then_some(Network { address, bits })
+        let refuse = |reason: String| {
+            let hint =
+                format!("`cidr` takes a network such as `\"10.0.0.0/24\"`, not `{argument}`");
+            Err(refused(reason, hint))
         };
-        match argument.as_str().and_then(read) {
-            Some(network) => Ok(network),
-            None => bail!("`cidr` takes a network such as `\"10.0.0.0/24\"`, not `{argument}`"),
+        let Some(text) = argument.as_str() else {
+            // Recorded: EventBridge names the wrong matcher.
+            return refuse("prefix match pattern must be a string".to_owned());
+        };
+        let parts: Vec<&str> = text.split('/').collect();
+        let [address, bits] = parts.as_slice() else {
+            return refuse("Malformed CIDR, one '/' required".to_owned());
+        };
+        let Ok(bits) = bits.parse::<u32>() else {
+            return refuse("Malformed CIDR, mask bits must be an integer".to_owned());
+        };
+        let Ok(ip) = address.parse::<IpAddr>() else {
+            return refuse(format!("Nonstandard IP address: {address}"));
+        };
+        let (kind, most) = match ip {
+            IpAddr::V4(_) => ("IPv4", 32),
+            IpAddr::V6(_) => ("IPv6", 128),
+        };
+        if bits > most {
+            return refuse(format!("{kind} mask bits must be at most {most}"));
         }
+        Ok(Network { address: ip, bits })
     }
 
     pub(super) fn holds(self, text: &str) -> bool {

@@ -1,8 +1,8 @@
 //! Content filters that only a string can pass: prefix, suffix, wildcard, equals-ignore-case.
 
-use anyhow::bail;
 use serde_json::Value;
 
+use super::{ONLY_VALUES, refused};
 use crate::wildcard::Parts;
 
 /// A comparison that only a string can pass.
@@ -34,10 +34,14 @@ impl TextMatcher {
             "suffix" => (Part::Suffix, Case::Kept),
             "wildcard" => (Part::Wildcard, Case::Kept),
             "equals-ignore-case" => (Part::Whole, Case::Ignored),
-            _ => bail!(
-                "`{name}` is not a matcher: expected `prefix`, `suffix`, `wildcard`, `equals-ignore-case`, `exists`, \
-                 `numeric`, `cidr` or `anything-but`"
-            ),
+            "exactly" => return Err(not_a_text(name, argument)),
+            _ => {
+                return Err(refused(
+                    format!("Unrecognized match type {name}"),
+                    "expected `prefix`, `suffix`, `wildcard`, `equals-ignore-case`, `exists`, `numeric`, `cidr` or \
+                     `anything-but`",
+                ));
+            }
         };
         let inner = |argument: &Value| {
             argument
@@ -54,9 +58,12 @@ impl TextMatcher {
                     text,
                 })
             }
-            (Part::Prefix | Part::Suffix, Value::Object(_), _) => {
-                bail!("`{name}` takes a string or {{\"equals-ignore-case\": …}}, not `{argument}`")
-            }
+            (Part::Prefix | Part::Suffix, Value::Object(_), _) => Err(refused(
+                format!("Unsupported {name} pattern"),
+                format!(
+                    "`{name}` takes a string or {{\"equals-ignore-case\": …}}, not `{argument}`"
+                ),
+            )),
             (Part::Wildcard, Value::String(text), _) => {
                 check_wildcard(text)?;
                 Ok(TextMatcher {
@@ -70,7 +77,7 @@ impl TextMatcher {
                 case,
                 text: text.clone(),
             }),
-            _ => bail!("`{name}` takes a string, not `{argument}`"),
+            _ => Err(not_a_text(name, argument)),
         }
     }
 
@@ -79,12 +86,30 @@ impl TextMatcher {
         let texts = argument
             .as_array()
             .map_or(std::slice::from_ref(argument), Vec::as_slice);
-        let needs_more = matches!(name, "prefix" | "suffix");
-        if texts.is_empty() || (needs_more && texts.iter().any(|text| text == "")) {
-            bail!("`{name}` inside `anything-but` takes non-empty strings, not `{argument}`");
+        let hint =
+            || format!("`{name}` inside `anything-but` takes non-empty strings, not `{argument}`");
+        let not_texts = match name {
+            "prefix" | "suffix" => "prefix/suffix match pattern must be a string",
+            "wildcard" => "wildcard match pattern must be a string",
+            "equals-ignore-case" => {
+                "Inside anything-but/equals-ignore-case list, number|start|null|boolean is not supported."
+            }
+            _ => {
+                let reason = format!("Unsupported anything-but pattern: {name}");
+                return Err(refused(reason, hint()));
+            }
+        };
+        if argument.is_object() {
+            return Err(refused(ONLY_VALUES, hint()));
         }
-        if let Some(odd) = texts.iter().find(|text| !text.is_string()) {
-            bail!("`{name}` inside `anything-but` takes strings, not `{odd}`");
+        if texts.is_empty() {
+            return Err(refused("Empty arrays are not allowed", hint()));
+        }
+        if !texts.iter().all(Value::is_string) {
+            return Err(refused(not_texts, hint()));
+        }
+        if matches!(name, "prefix" | "suffix") && texts.iter().any(|text| text == "") {
+            return Err(refused("Null prefix/suffix not allowed", hint()));
         }
         texts
             .iter()
@@ -113,18 +138,35 @@ impl TextMatcher {
 
 /// A backslash must escape a `*` or another backslash; EventBridge refuses two `*` in a row.
 fn check_wildcard(text: &str) -> anyhow::Result<()> {
-    let mut characters = text.chars().peekable();
-    while let Some(character) = characters.next() {
+    let mut characters = text.char_indices().peekable();
+    while let Some((at, character)) = characters.next() {
         match (character, characters.peek()) {
-            ('\\', Some('*' | '\\')) => {
+            ('\\', Some((_, '*' | '\\'))) => {
                 characters.next();
             }
             ('\\', _) => {
-                bail!("`wildcard` contains a `\\` that is not followed by `*` or `\\`: `{text}`")
+                let hint = format!(
+                    "`wildcard` contains a `\\` that is not followed by `*` or `\\`: `{text}`"
+                );
+                return Err(refused(
+                    format!("Invalid escape character at pos {at}"),
+                    hint,
+                ));
             }
-            ('*', Some('*')) => bail!("`wildcard` contains two `*` in a row: `{text}`"),
+            ('*', Some((second, '*'))) => {
+                let hint = format!("`wildcard` contains two `*` in a row: `{text}`");
+                let reason = format!("Consecutive wildcard characters at pos {second}");
+                return Err(refused(reason, hint));
+            }
             _ => {}
         }
     }
     Ok(())
+}
+
+fn not_a_text(name: &str, argument: &Value) -> anyhow::Error {
+    refused(
+        format!("{name} match pattern must be a string"),
+        format!("`{name}` takes a string, not `{argument}`"),
+    )
 }

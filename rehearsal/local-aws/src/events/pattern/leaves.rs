@@ -77,9 +77,10 @@ fn walk<'a>(
     }
 }
 
-/// Whether each field has a matching leaf, all in the same elements of the arrays that they share.
+/// Whether each field has a matching leaf, all in the same elements of the arrays that they share. The fields are in the
+/// order of their paths; one that may be absent is so if it has no leaf in the elements of those before it.
 pub(super) fn all_match(
-    fields: &[Field],
+    fields: &[&Field],
     leaves: &[Leaf<'_>],
     members: &BTreeMap<usize, usize>,
 ) -> bool {
@@ -88,7 +89,7 @@ pub(super) fn all_match(
     };
     let mut there = leaves
         .iter()
-        .filter(|leaf| leaf.path == field.path)
+        .filter(|leaf| leaf.path == field.path && leaf.together_with(members).is_some())
         .peekable();
     if there.peek().is_none() {
         return field.one_of.contains(&Matcher::Exists(false)) && all_match(rest, leaves, members);

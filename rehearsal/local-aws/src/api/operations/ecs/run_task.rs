@@ -69,10 +69,7 @@ pub(super) async fn run_task(call: Call<'_>) -> Answer {
         Ok::<_, ApiError>((cluster, revision))
     })?;
     if !revision.is_active() {
-        return Err(ApiError::new(
-            "ClientException",
-            "TaskDefinition is inactive",
-        ));
+        return Err(invalid("TaskDefinition is inactive"));
     }
     check(&call.input, &revision)?;
     let token = call.input.text("clientToken")?;

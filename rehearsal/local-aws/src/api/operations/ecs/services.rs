@@ -274,8 +274,10 @@ fn refused_change<'a>(
     };
     let takes = |name: &str| TAKEN.contains(&name) || OPTIONS.contains(&name);
     let (name, _) = members.find(|(name, value)| asks(name, value) && !takes(name))?;
-    if name == "forceNewDeployment" {
-        return Some("Cannot force a new deployment".to_owned());
+    match name.as_str() {
+        "forceNewDeployment" => return Some("Cannot force a new deployment".to_owned()),
+        "networkConfiguration" => return Some("Unable to update network parameters".to_owned()),
+        _ => {}
     }
     let words = name.chars().map(|c| match c.is_uppercase() {
         true => format!(" {}", c.to_lowercase()),
@@ -340,7 +342,7 @@ mod tests {
             ),
             (
                 json!({ "service": "web", "networkConfiguration": {} }),
-                Some("Unable to update network configuration"),
+                Some("Unable to update network parameters"),
             ),
             (
                 json!({ "service": "web", "loadBalancers": [] }),

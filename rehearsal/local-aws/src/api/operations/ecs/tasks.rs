@@ -32,6 +32,9 @@ pub(super) fn described(call: Call<'_>, arns: &[String]) -> Vec<Value> {
 }
 
 fn describe_tasks(call: Call<'_>) -> Answer {
+    if call.input.list("tasks")?.is_some_and(Vec::is_empty) {
+        return Err(invalid("Tasks cannot be empty."));
+    }
     let wanted = call.input.required_texts("tasks")?;
     if wanted.len() > 100 {
         return Err(invalid("Tasks cannot have more than 100 elements."));

@@ -45,7 +45,7 @@ fn describe_load_balancers(call: Call<'_>) -> Answer {
             (&arns, &|lb: &LoadBalancerDescription| &lb.arn),
             (&names, &|lb| &lb.name),
         ],
-        &no_load_balancer(),
+        &no_load_balancers(&[arns.as_slice(), names.as_slice()].concat()),
     )?;
     answer(
         call,
@@ -217,15 +217,17 @@ fn must_be_load_balancer(call: Call<'_>, wanted: &str) -> Result<(), ApiError> {
     let all = call.aws.load_balancers.load_balancers();
     match all.iter().any(|known| known.arn == wanted) {
         true => Ok(()),
-        false => Err(no_load_balancer()),
+        false => {
+            let message = format!("Load balancer '{wanted}' not found");
+            Err(ApiError::new("LoadBalancerNotFound", message))
+        }
     }
 }
 
-fn no_load_balancer() -> ApiError {
-    ApiError::new(
-        "LoadBalancerNotFound",
-        "One or more load balancers not found",
-    )
+/// Recorded for one name; that several are all named, those that exist among them, is inferred.
+fn no_load_balancers(wanted: &[&str]) -> ApiError {
+    let message = format!("Load balancers '[{}]' not found", wanted.join(", "));
+    ApiError::new("LoadBalancerNotFound", message)
 }
 
 fn no_target_group() -> ApiError {
