@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use local_aws::assumption::Assumption;
 use local_aws::lambda::{Function, LogFormat, default_group};
 use serde_json::{Value, json};
 
@@ -12,6 +13,10 @@ use crate::aws::{PausedWorld, call, signed, world};
 const INVOKE: &str = "/2015-03-31/functions/shop-hook/invocations";
 
 pub(crate) async fn with_function() -> PausedWorld {
+    with_function_assuming(&[]).await
+}
+
+pub(crate) async fn with_function_assuming(assumed: &[Assumption]) -> PausedWorld {
     let function = Function {
         logical_id: "Hook".to_owned(),
         binary_name: "hook".to_owned(),
@@ -29,6 +34,7 @@ pub(crate) async fn with_function() -> PausedWorld {
     };
     world(|settings| {
         settings.services.clear();
+        settings.assumptions = assumed.iter().copied().collect();
         settings.template.functions.push(function);
     })
     .await
