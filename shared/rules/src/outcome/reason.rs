@@ -2,6 +2,7 @@
 
 use super::{Ending, Subject};
 use crate::config::{Pipeline, WhenBusy};
+use crate::names::FunctionName;
 
 /// The step that failed, the engine's sentence, and what AWS knows beyond them.
 pub(super) fn reason(pipeline: &Pipeline, deployment: &Subject, ending: &Ending) -> String {
@@ -16,10 +17,14 @@ pub(super) fn reason(pipeline: &Pipeline, deployment: &Subject, ending: &Ending)
         .map(|message| message.trim().trim_end_matches('.'))
         .filter(|message| !message.is_empty() && !error_says(message))
         .map(str::to_owned);
-    let step = failed.map(|step| match engine.gate_of(&step.name) {
-        Some(gate) => format!("{} failed ({gate})", step.name),
-        None => format!("{} failed", step.name),
-    });
+    let step =
+        failed.map(
+            |step| match (own_hook(pipeline, &step.name), engine.gate_of(&step.name)) {
+                (Some(function), _) => format!("{} failed (your function `{function}`)", step.name),
+                (None, Some(gate)) => format!("{} failed ({gate})", step.name),
+                (None, None) => format!("{} failed", step.name),
+            },
+        );
     let error = deployment.error.as_ref().map(|(code, message)| {
         match message.trim().trim_end_matches('.') {
             "" => code.clone(),
@@ -41,6 +46,15 @@ pub(super) fn reason(pipeline: &Pipeline, deployment: &Subject, ending: &Ending)
     } else {
         parts.join("; ")
     }
+}
+
+/// The function of the user's that CodeDeploy calls at a lifecycle event. It does nothing else at such an event, so that one which
+/// failed failed by that function.
+fn own_hook<'a>(pipeline: &'a Pipeline, step: &str) -> Option<&'a FunctionName> {
+    let mut hooks = pipeline.hooks.iter();
+    hooks
+        .find(|(event, _)| event.name() == step)
+        .map(|(_, function)| function)
 }
 
 /// AWS reports the same for both, what Greenlight replaced and what a person stopped: a call stopped it.
