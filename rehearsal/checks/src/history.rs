@@ -268,10 +268,14 @@ fn owned(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|&text| text.to_owned()).collect()
 }
 
-/// The version of a digest in `shop/web`, or the digest itself if it has no version.
+/// The version of a digest in `shop/web` of any registry, or the digest itself if it has no version.
 fn version_of(record: &Record, digest: &str) -> String {
     let mut images = record.images.iter();
-    let image = images.find(|image| image.repository == REPOSITORY && image.digest == digest);
+    let is_it = |repository: &str| {
+        let name = repository.split_once(".amazonaws.com/");
+        name.map_or(repository, |(_, name)| name) == REPOSITORY
+    };
+    let image = images.find(|image| is_it(&image.repository) && image.digest == digest);
     let version = image.and_then(|image| image.version.as_deref());
     version.unwrap_or(digest).to_owned()
 }

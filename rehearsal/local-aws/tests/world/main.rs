@@ -23,6 +23,8 @@ mod odd_requests;
 #[cfg(test)]
 mod permissions;
 #[cfg(test)]
+mod registries;
+#[cfg(test)]
 mod registry;
 #[cfg(test)]
 mod rules;

@@ -5,7 +5,6 @@ use std::time::Duration;
 use local_aws::assumption::Assumption;
 use local_aws::ecr::{ImageSettings, IndexSettings};
 use local_aws::ecs::capacity::LaunchKind;
-use local_aws::identity::REGISTRY;
 use local_aws::named::UnknownName;
 use local_aws::world::{ContainerSettings, ServiceSettings, TestListener};
 use serde::Deserialize;
@@ -13,7 +12,7 @@ use toml::Spanned;
 
 use super::file::Problem;
 use crate::command::planned;
-use crate::scenario::setting::{BLUE, Mode, Service, Setting};
+use crate::scenario::setting::{BLUE, Lack, Mode, Service, Setting, reference};
 use crate::scenario::step::image;
 
 #[derive(Debug, Default, Deserialize)]
@@ -36,6 +35,9 @@ pub(super) struct WorldText {
     /// The same for multi-platform images.
     #[serde(default)]
     indexes: Vec<Spanned<String>>,
+    /// What is missing between another registry and the stack.
+    #[serde(default)]
+    registry_lacks: Vec<Lack>,
 }
 
 /// A service of the cluster `prod`. The default is a single service, `web`.
@@ -142,6 +144,10 @@ pub(super) fn setting(
         planned(given).map_err(|error| format!("{error:#}"))
     });
     setting.mode = world.mode;
+    setting.lacks.clone_from(&world.registry_lacks);
+    if let Err(what) = setting.registry() {
+        problems.push(Problem { at: 0, what });
+    }
     setting
 }
 
@@ -179,7 +185,7 @@ impl ServiceText {
     fn service(&self) -> Service {
         let mut service = Service::of_shop(&self.name, &self.repository);
         let serving = ImageSettings::new(&self.repository, &[], BLUE).digest();
-        let serving = format!("{REGISTRY}/{}@{serving}", self.repository);
+        let serving = format!("{}@{serving}", reference(&self.repository));
         for container in &self.container {
             let image = container.image.as_ref().unwrap_or(&serving);
             service = service.with_sidecar(&container.name, image);
@@ -219,7 +225,7 @@ impl ServiceText {
         container.entry_point.clone_from(&self.entry_point);
         container.command.clone_from(&self.command);
         if let Some(image) = &self.image {
-            container.image = format!("{REGISTRY}/{image}");
+            container.image = reference(image);
         }
     }
 }
