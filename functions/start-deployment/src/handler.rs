@@ -66,14 +66,9 @@ impl Handler {
     pub(crate) async fn handle(&self, event: Value, deadline: Deadline) -> Result<Value, Failure> {
         let started = match &self.start {
             Ok(started) => started,
-            Err(misconfigured) => {
-                let failed = self.told.fail(
-                    &self.messenger,
-                    misconfigured,
-                    &event,
-                    misconfigured::of_order,
-                );
-                return Err(failed.await);
+            Err(wrong) => {
+                let (messenger, of_order) = (&self.messenger, misconfigured::of_order);
+                return Err(self.told.fail(messenger, wrong, &event, of_order).await);
             }
         };
         let origin = Origin::of(&event, &started.settings.topic);

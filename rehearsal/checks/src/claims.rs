@@ -7,8 +7,8 @@ mod traffic;
 
 pub use always::{nothing_broke, permitted, permitted_without, production_answered, sound};
 pub use deployments::{
-    LIFECYCLE_EVENTS, all_succeeded, ended, failed, migrated_before_test_traffic, of_pushes,
-    started, taken_back,
+    LIFECYCLE_EVENTS, all_succeeded, called_alone, ended, failed, migrated_before_test_traffic,
+    of_pushes, pinned_in, started, taken_back,
 };
 pub use messages::{events_come_twice, message_says, messages, once};
 pub use traffic::{only_blue, shifted};

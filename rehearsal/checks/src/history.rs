@@ -268,17 +268,22 @@ fn owned(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|&text| text.to_owned()).collect()
 }
 
-/// The version of a digest in `shop/web`, or with another repository's name before it: `shop/nginx:1.1.0`; the digest itself if
-/// it has no version.
+/// The version of a digest in `shop/web` of any registry, or with another repository's name before it: `shop/nginx:1.1.0`; the
+/// digest itself if it has no version.
 fn version_of(record: &Record, digest: &str) -> String {
+    let name = |repository: &str| -> String {
+        let name = repository.split_once(".amazonaws.com/");
+        name.map_or(repository, |(_, name)| name).to_owned()
+    };
     let of = |is_ours: bool| {
         let mut images = record.images.iter();
-        let image = images
-            .find(|image| (image.repository == REPOSITORY) == is_ours && image.digest == digest)?;
+        let image = images.find(|image| {
+            (name(&image.repository) == REPOSITORY) == is_ours && image.digest == digest
+        })?;
         let version = image.version.as_deref()?;
         Some(match is_ours {
             true => version.to_owned(),
-            false => format!("{}:{version}", image.repository),
+            false => format!("{}:{version}", name(&image.repository)),
         })
     };
     of(true).or_else(|| of(false)).unwrap_or(digest.to_owned())

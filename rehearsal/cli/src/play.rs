@@ -5,6 +5,7 @@ mod fingerprint;
 mod forge;
 mod isolated;
 pub(crate) mod person;
+mod registry;
 
 use std::collections::BTreeMap;
 use std::fs::DirBuilder;
@@ -19,6 +20,8 @@ use anyhow::{Context, anyhow, bail};
 use local_aws::clock::Pace;
 use local_aws::ecr::ImageSettings;
 use local_aws::fault::{Planned, Point};
+use local_aws::identity::Location;
+use local_aws::lambda::external::Place;
 use local_aws::process::Process;
 use local_aws::template::Template;
 use local_aws::timeline::ListenerKind;
@@ -178,7 +181,7 @@ fn known(scenario: &Scenario, paths: &Paths, world: &World) -> anyhow::Result<Kn
     let indexes = setting.indexes.iter();
     let indexes = indexes.map(|index| (&index.image, index.digest()));
     let tagged = |(image, digest): (&ImageSettings, String)| {
-        let (repository, tags) = (image.repository.clone(), image.tags.clone());
+        let (repository, tags) = (image.written_repository(), image.tags.clone());
         let tags = tags.into_iter();
         tags.map(move |tag| (repository.clone(), tag, digest.clone()))
     };
@@ -285,13 +288,17 @@ pub(crate) fn template(
     paths: &Paths,
     format: MessageFormat,
     mode: Mode,
+    registry: Option<&Location>,
     pipelines: &Path,
 ) -> anyhow::Result<Template> {
+    let (registry_account, registry_region) = registry::parameters(registry);
     let parameters = [
         // Nothing here depends on it: the functions are built for this machine.
         ("Architecture", "arm64"),
         ("MessageFormat", format.as_str()),
         ("Mode", mode.as_str()),
+        ("RegistryAccount", registry_account),
+        ("RegistryRegion", registry_region),
     ];
     let parameters = parameters.map(|(name, value)| (name.to_owned(), value.to_owned()));
     Template::read(
@@ -311,9 +318,11 @@ pub(crate) async fn start_world(
 ) -> anyhow::Result<World> {
     let file = pipelines(&scenario.pipelines, &paths.root, data)?;
     let (format, mode) = (scenario.message_format, scenario.setting.mode);
-    let template = template(paths, format, mode, &file)?;
-    let sample_service = paths.binaries.join(SAMPLE_SERVICE);
     let setting = &scenario.setting;
+    let registry = setting.registry().map_err(anyhow::Error::msg)?;
+    let template = template(paths, format, mode, registry.as_ref(), &file)?;
+    let template = registry::forwarding(template, registry.as_ref(), setting, &paths.root)?;
+    let sample_service = paths.binaries.join(SAMPLE_SERVICE);
     for service in &setting.services {
         migrate(&sample_service, &service.database(&data.0)).await?;
     }
@@ -322,7 +331,7 @@ pub(crate) async fn start_world(
         assumptions: setting.assumptions.clone(),
         without: setting.without.clone(),
         port,
-        repositories: setting.repositories(),
+        repositories: registry::shared(setting.repositories(), &paths.root)?,
         images: setting.images.clone(),
         indexes: setting.indexes.clone(),
         services: setting
@@ -336,6 +345,12 @@ pub(crate) async fn start_world(
         faults: setting.faults.clone(),
     })
     .await?;
+    for function in &setting.functions {
+        let place = Place::Executable(paths.root.join(&function.executable));
+        world
+            .lambda
+            .register(&function.name, place, function.environment.clone())?;
+    }
     if let Some(file) = &paths.wire {
         world.api.wire.write_to(file)?;
     }

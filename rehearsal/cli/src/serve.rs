@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use local_aws::ecr::{ImageSettings, OCI_CONFIG, OCI_MANIFEST, OCI_VERSION};
-use local_aws::identity::{REGION, sha256_hex};
+use local_aws::identity::{ACCOUNT, REGION, sha256_hex};
 use local_aws::timeline::ListenerKind;
-use local_aws::world::World;
+use local_aws::world::{RepositorySettings, World};
 use record::Seen;
 use serde_json::json;
 
@@ -35,7 +35,7 @@ pub(crate) async fn serve(
     for function in &serving.functions {
         world
             .lambda
-            .register(&function.name, function.place.clone())?;
+            .register(&function.name, function.place.clone(), BTreeMap::new())?;
     }
     // While something is under way, the clock does not jump.
     let _no_jumps = serving.real_time.then(|| world.clock.busy());
@@ -71,7 +71,7 @@ fn introduction(scenario: &Scenario, world: &World) -> String {
         ));
     }
     for repository in scenario.setting.repositories() {
-        text.push_str(&a_push(&repository.name, world));
+        text.push_str(&a_push(&repository, world));
     }
     text.push_str(&format!(
         "# Without the annotation `{OCI_VERSION}` nothing runs of an image: its targets never become healthy, and CodeDeploy\n\
@@ -90,8 +90,11 @@ fn introduction(scenario: &Scenario, world: &World) -> String {
 }
 
 /// A repository's images, and a command that pushes another one, commented out.
-fn a_push(repository: &str, world: &World) -> String {
-    let images = world.ecr.repository(repository).map(|found| found.images);
+fn a_push(repository: &RepositorySettings, world: &World) -> String {
+    let RepositorySettings { registry, name, .. } = repository;
+    let images = world.ecr.repository(registry, name);
+    let images = images.map(|found| found.images);
+    let repository = registry.repository(name);
     let mut text = String::new();
     for image in images.unwrap_or_default() {
         let version = image.version.as_deref().unwrap_or("nothing that runs");
@@ -108,8 +111,16 @@ fn a_push(repository: &str, world: &World) -> String {
         "layers": [],
         "annotations": { OCI_VERSION: "1.2.0" },
     });
+    if registry.account != ACCOUNT {
+        text.push_str("# Its policy lets this account read and pull, and not push.\n");
+        return text;
+    }
+    let region = match registry.region.as_str() {
+        REGION => String::new(),
+        other => format!(" --region {other}"),
+    };
     text.push_str(&format!(
-        "# Another one:\n#   aws ecr put-image --repository-name {repository} --image-tag 1.2.0 --image-manifest \\\n\
+        "# Another one:\n#   aws ecr put-image{region} --repository-name {name} --image-tag 1.2.0 --image-manifest \\\n\
          #     '{manifest}'\n"
     ));
     text

@@ -3,6 +3,7 @@
 //! Layers are not simulated: those of a manifest count as uploaded.
 
 mod mutability;
+mod policy;
 mod push;
 mod settings;
 
@@ -13,9 +14,10 @@ use std::time::SystemTime;
 use serde_json::Value;
 
 use self::settings::digest;
-use crate::identity::{ACCOUNT, REGISTRY};
+use crate::identity::Location;
 
 pub use self::mutability::TagMutability;
+pub use self::policy::RepositoryPolicy;
 pub use self::push::{Ecr, push_event};
 pub use self::settings::{
     Attestations, ImageSettings, IndexSettings, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, OCI_VERSION,
@@ -48,10 +50,13 @@ impl Image {
 
 #[derive(Debug, Clone)]
 pub struct Repository {
+    /// The account and Region of its registry.
+    pub registry: Location,
     pub name: String,
     pub tags: TagMutability,
     pub created_at: SystemTime,
     pub images: Vec<Image>,
+    pub policy: Option<RepositoryPolicy>,
 }
 
 /// The result of resolving a container's image reference.
@@ -59,8 +64,10 @@ pub struct Repository {
 pub enum Reference {
     /// An image in one of the rehearsal's repositories.
     Found(Box<Image>),
-    /// It names the rehearsal's registry, but no image in it.
+    /// It names a registry of the rehearsal, but no image in it.
     Missing,
+    /// The repository of another account does not let the task pull it.
+    Forbidden,
     /// An image of another registry, which cannot run here.
     Foreign,
 }
@@ -111,7 +118,7 @@ impl Image {
     }
 }
 
-/// All repositories.
+/// All repositories, those of other accounts and Regions included.
 pub struct Repositories {
     repositories: Mutex<Vec<Repository>>,
 }
@@ -119,10 +126,12 @@ pub struct Repositories {
 impl Repositories {
     pub fn new(repositories: Vec<RepositorySettings>, now: SystemTime) -> Repositories {
         let create = |settings: RepositorySettings| Repository {
+            registry: settings.registry,
             name: settings.name,
             tags: settings.tags,
             created_at: now,
             images: Vec::new(),
+            policy: None,
         };
         Repositories {
             repositories: Mutex::new(repositories.into_iter().map(create).collect()),
@@ -133,62 +142,77 @@ impl Repositories {
         self.lock().clone()
     }
 
-    pub fn repository(&self, name: &str) -> Option<Repository> {
+    pub fn repository(&self, registry: &Location, name: &str) -> Option<Repository> {
         self.lock()
             .iter()
-            .find(|repository| repository.name == name)
+            .find(|repository| repository.is(registry, name))
             .cloned()
+    }
+
+    /// Whether this Region has a registry: the stack's own, or one with a repository.
+    pub fn has_region(&self, region: &str) -> bool {
+        let is_there = |registry: &Location| registry.region == region;
+        is_there(&Location::default()) || self.lock().iter().any(|one| is_there(&one.registry))
+    }
+
+    /// Changes a repository; `None` if it does not exist.
+    fn edit<T>(
+        &self,
+        registry: &Location,
+        name: &str,
+        edit: impl FnOnce(&mut Repository) -> T,
+    ) -> Option<T> {
+        let mut repositories = self.lock();
+        let mut all = repositories.iter_mut();
+        all.find(|repository| repository.is(registry, name))
+            .map(edit)
     }
 
     /// Stores a manifest in a repository, with one tag or without. If its digest exists, the existing image gets the
     /// tag.
     pub fn put(
         &self,
+        registry: &Location,
         repository: &str,
         image: Image,
         tag: Option<&str>,
     ) -> Result<Image, PushRefused> {
-        let mut repositories = self.lock();
-        let found = repositories
-            .iter_mut()
-            .find(|candidate| candidate.name == repository);
-        found.ok_or(PushRefused::NoSuchRepository)?.put(image, tag)
+        self.edit(registry, repository, |repository| {
+            repository.put(image, tag)
+        })
+        .unwrap_or(Err(PushRefused::NoSuchRepository))
     }
 
     /// Parses a manifest as a client sends it, before it is in a repository. One with OCI's version annotation
     /// represents the sample service in that version; others cannot run here.
     pub fn read(
         &self,
-        repository: &str,
+        repository: &Repository,
         manifest: &str,
         media_type: Option<&str>,
         now: SystemTime,
     ) -> Image {
         let mut image = Image::read(manifest, media_type, now);
         if let Some(version) = &image.version {
-            image.environment = self.environment(repository, version);
+            image.environment = repository.environment(version);
         }
         image
     }
 
-    /// The `ENV` of another version: that of the repository's newest image, without its misbehaviour.
-    fn environment(&self, repository: &str, version: &str) -> BTreeMap<String, String> {
-        let newest = self.repository(repository).and_then(|repository| {
-            let own = |image: &&Image| image.version.is_some();
-            repository.images.iter().rfind(own).cloned()
-        });
-        let mut environment = newest.map(|image| image.environment).unwrap_or_default();
-        environment.remove("SAMPLE_MISBEHAVE");
-        environment.insert("SAMPLE_VERSION".to_owned(), version.to_owned());
-        environment
+    /// Resolves the `image` of a container definition, whoever may pull it.
+    pub fn resolve(&self, reference: &str) -> Reference {
+        self.resolve_where(reference, |_| true)
     }
 
-    /// Resolves the `image` of a container definition.
-    pub fn resolve(&self, reference: &str) -> Reference {
-        let Some(path) = reference
-            .strip_prefix(REGISTRY)
-            .and_then(|rest| rest.strip_prefix('/'))
-        else {
+    fn resolve_where(
+        &self,
+        reference: &str,
+        may_pull: impl FnOnce(&Repository) -> bool,
+    ) -> Reference {
+        let registry = reference
+            .split_once('/')
+            .and_then(|(host, path)| Some((Location::of_registry(host)?, path)));
+        let Some((registry, path)) = registry else {
             return Reference::Foreign;
         };
         let (name, wanted) = match path.split_once('@') {
@@ -196,11 +220,18 @@ impl Repositories {
             None => path.rsplit_once(':').unwrap_or((path, "latest")),
         };
         let repositories = self.lock();
-        let repository = repositories
-            .iter()
-            .find(|repository| repository.name == name);
-        match repository.and_then(|repository| repository.find(wanted)) {
-            Some(image) => Reference::Found(Box::new(image.clone())),
+        let is_known =
+            registry.is_of_stack() || repositories.iter().any(|one| one.registry == registry);
+        if !is_known {
+            return Reference::Foreign;
+        }
+        let mut all = repositories.iter();
+        match all.find(|repository| repository.is(&registry, name)) {
+            Some(repository) if !may_pull(repository) => Reference::Forbidden,
+            Some(repository) => match repository.find(wanted) {
+                Some(image) => Reference::Found(Box::new(image.clone())),
+                None => Reference::Missing,
+            },
             None => Reference::Missing,
         }
     }
@@ -209,7 +240,7 @@ impl Repositories {
     pub fn version(&self, reference: &str) -> Option<String> {
         match self.resolve(reference) {
             Reference::Found(image) => image.version,
-            Reference::Missing | Reference::Foreign => None,
+            Reference::Missing | Reference::Forbidden | Reference::Foreign => None,
         }
     }
 
@@ -222,7 +253,28 @@ impl Repositories {
 
 impl Repository {
     pub fn arn(&self) -> String {
-        crate::identity::arn("ecr", &format!("repository/{}", self.name))
+        self.registry
+            .arn("ecr", &format!("repository/{}", self.name))
+    }
+
+    /// As texts and records write it.
+    pub fn written(&self) -> String {
+        self.registry.repository(&self.name)
+    }
+
+    fn is(&self, registry: &Location, name: &str) -> bool {
+        self.registry == *registry && self.name == name
+    }
+
+    /// The `ENV` of another version: that of the newest image, without its misbehaviour.
+    fn environment(&self, version: &str) -> BTreeMap<String, String> {
+        let newest = self.images.iter().rfind(|image| image.version.is_some());
+        let mut environment = newest
+            .map(|image| image.environment.clone())
+            .unwrap_or_default();
+        environment.remove("SAMPLE_MISBEHAVE");
+        environment.insert("SAMPLE_VERSION".to_owned(), version.to_owned());
+        environment
     }
 
     /// Finds an image by digest or tag.
@@ -273,8 +325,7 @@ impl Repository {
 }
 
 /// ECR's message about a repository that does not exist.
-pub fn no_such_repository(name: &str, registry: Option<&str>) -> String {
-    let registry = registry.unwrap_or(ACCOUNT);
+pub fn no_such_repository(name: &str, registry: &str) -> String {
     format!("The repository with name '{name}' does not exist in the registry with id '{registry}'")
 }
 

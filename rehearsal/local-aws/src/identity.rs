@@ -16,6 +16,73 @@ pub fn arn(service: &str, resource: &str) -> String {
     format!("arn:aws:{service}:{REGION}:{ACCOUNT}:{resource}")
 }
 
+/// The account in an ARN.
+pub fn account_of(arn: &str) -> &str {
+    arn.split(':').nth(4).unwrap_or_default()
+}
+
+/// An account and a Region: where a registry or an event bus is. The default is the stack's.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Location {
+    pub account: String,
+    pub region: String,
+}
+
+impl Default for Location {
+    fn default() -> Location {
+        Location::new(ACCOUNT, REGION)
+    }
+}
+
+impl Location {
+    pub fn new(account: &str, region: &str) -> Location {
+        Location {
+            account: account.to_owned(),
+            region: region.to_owned(),
+        }
+    }
+
+    pub fn is_of_stack(&self) -> bool {
+        *self == Location::default()
+    }
+
+    pub fn arn(&self, service: &str, resource: &str) -> String {
+        let Location { account, region } = self;
+        format!("arn:aws:{service}:{region}:{account}:{resource}")
+    }
+
+    /// The host of the registry here.
+    pub fn registry(&self) -> String {
+        format!("{}.dkr.ecr.{}.amazonaws.com", self.account, self.region)
+    }
+
+    /// A repository in texts and records: its name, with the host of a registry that is not the stack's before it.
+    pub fn repository(&self, name: &str) -> String {
+        match self.is_of_stack() {
+            true => name.to_owned(),
+            false => format!("{}/{name}", self.registry()),
+        }
+    }
+
+    /// The registry and the name of a repository that is written so.
+    pub fn of_repository(text: &str) -> (Location, &str) {
+        let foreign = text
+            .split_once('/')
+            .and_then(|(host, name)| Some((Location::of_registry(host)?, name)));
+        foreign.unwrap_or_else(|| (Location::default(), text))
+    }
+
+    /// The account and Region in the host of a registry.
+    pub fn of_registry(host: &str) -> Option<Location> {
+        let (account, region) = host
+            .strip_suffix(".amazonaws.com")?
+            .split_once(".dkr.ecr.")?;
+        let is_account = account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit());
+        let is_region = !region.is_empty() && !region.contains('.');
+        (is_account && is_region).then(|| Location::new(account, region))
+    }
+}
+
 /// The access key id that identifies a function's calls.
 pub fn access_key(binary_name: &str) -> String {
     format!("GREENLIGHT{}", binary_name.replace('-', "").to_uppercase())
@@ -84,5 +151,38 @@ impl Ids {
     /// `d-` and nine upper-case letters and digits: a deployment's id.
     pub fn deployment(&self) -> String {
         format!("d-{}", self.next()[..9].to_uppercase())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repository_of_another_registry_is_written_with_its_host() {
+        let other = Location::new("444455556666", "eu-west-1");
+        for (text, registry, name) in [
+            ("shop/web", Location::default(), "shop/web"),
+            ("web", Location::default(), "web"),
+            (
+                "444455556666.dkr.ecr.eu-west-1.amazonaws.com/shop/web",
+                other,
+                "shop/web",
+            ),
+        ] {
+            assert_eq!(Location::of_repository(text), (registry.clone(), name));
+            assert_eq!(registry.repository(name), text);
+        }
+        assert_eq!(Location::of_registry(REGISTRY), Some(Location::default()));
+        for host in [
+            "",
+            "amazonaws.com",
+            "public.ecr.aws",
+            "4444.dkr.ecr.eu-west-1.amazonaws.com",
+            "444455556666.dkr.ecr..amazonaws.com",
+            "444455556666.dkr.ecr.eu-west-1.amazonaws.com.cn",
+        ] {
+            assert_eq!(Location::of_registry(host), None, "{host}");
+        }
     }
 }

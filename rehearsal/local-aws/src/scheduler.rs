@@ -1,7 +1,7 @@
 //! EventBridge Scheduler: schedules that call a function.
 //!
 //! A schedule fires exactly on time, where AWS guarantees only the minute. It is not documented whether AWS accepts a
-//! time in the past; here it is accepted and fires at once. Nor is it documented when a rate without `StartDate` calls
+//! one-time schedule in the past; here it is accepted and fires at once, or by assumption refused. Nor is it documented when a rate without `StartDate` calls
 //! after an update; here it counts from the update, which alone causes no call.
 
 mod cron;

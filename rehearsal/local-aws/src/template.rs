@@ -1,7 +1,9 @@
 //! Reads `template.yaml`: functions, environment, rules, queues and roles, with CloudFormation's intrinsic functions
 //! resolved.
 
+mod buses;
 mod intrinsics;
+mod keys;
 mod roles;
 pub(crate) mod yaml;
 
@@ -12,8 +14,8 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use serde_json::{Map, Value};
 
-use crate::events::{Pattern, RetryPolicy, Rule, Schedule, Trigger};
-use crate::iam::Principal;
+use crate::events::{ForwardingRule, Pattern, RetryPolicy, Rule, Schedule, Trigger};
+use crate::iam::{Principal, ResourcePolicy};
 use crate::lambda::{Function, LogFormat, default_group};
 use crate::template::intrinsics::Scope;
 
@@ -77,7 +79,7 @@ const OF_EVENTS: [&str; 10] = [
 ];
 
 /// The parts of the template that the rehearsal uses.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Template {
     pub functions: Vec<Function>,
     pub rules: Vec<Rule>,
@@ -87,6 +89,10 @@ pub struct Template {
     pub topic_arn: String,
     /// The KMS keys of topics and queues, by their ARNs. AWS-managed keys require no permission and are omitted.
     pub keys: BTreeMap<String, String>,
+    /// The policy of the default event bus.
+    pub bus_policy: ResourcePolicy,
+    /// The rules of another stack, `examples/registry.yaml`, which forward events to the default event bus.
+    pub forwarding: Vec<ForwardingRule>,
 }
 
 /// The local paths of the binaries and the configuration.
@@ -132,11 +138,9 @@ impl Template {
             None => Value::Object(Map::new()),
         };
         let mut template = Template {
-            functions: Vec::new(),
-            rules: Vec::new(),
-            principals: Vec::new(),
-            topic_arn: String::new(),
-            keys: keys(&scope)?,
+            keys: keys::keys(&scope)?,
+            bus_policy: buses::policy(&scope)?,
+            ..Template::default()
         };
         let mut with_roles = Vec::new();
         for (logical_id, resource) in scope
@@ -400,34 +404,6 @@ fn known(written: &Value, names: &[&str], path: &str) -> anyhow::Result<()> {
         Some((unknown, _)) => bail!("`{path}.{unknown}` is not evaluated in the rehearsal"),
         None => Ok(()),
     }
-}
-
-/// The customer managed keys of topics and queues.
-fn keys(scope: &Scope) -> anyhow::Result<BTreeMap<String, String>> {
-    let mut keys = BTreeMap::new();
-    for (logical_id, resource) in scope.written("Resources").into_iter().flatten() {
-        let attribute = match resource["Type"].as_str() {
-            Some("AWS::SNS::Topic") => "TopicArn",
-            Some("AWS::SQS::Queue") => "Arn",
-            Some(_) | None => continue,
-        };
-        if !scope.is_made(resource)? {
-            continue;
-        }
-        let path = format!("Resources.{logical_id}.Properties.KmsMasterKeyId");
-        let key = scope.resolve(&resource["Properties"]["KmsMasterKeyId"], &path)?;
-        match key.unwrap_or_default().as_str() {
-            Some(key) if key.starts_with("arn:") => {
-                let arn = scope.attribute(logical_id, attribute)?;
-                keys.insert(arn.as_str().unwrap_or_default().to_owned(), key.to_owned());
-            }
-            Some(key) if !key.starts_with("alias/aws/") => {
-                bail!("`{path}` is `{key}`: only the ARN of a key is evaluated in the rehearsal")
-            }
-            Some(_) | None => {}
-        }
-    }
-    Ok(keys)
 }
 
 /// Reads a rule's `RetryPolicy`, with EventBridge's limits and defaults.

@@ -19,7 +19,7 @@ use crate::context::Context;
 use crate::ecr::{Ecr, ImageSettings, IndexSettings, PushRefused};
 use crate::ecs::Ecs;
 use crate::elb::{LoadBalancers, Nodes};
-use crate::events::EventBus;
+use crate::events::{Buses, EventBus};
 use crate::fault::Faults;
 use crate::iam::Iam;
 use crate::lambda::Lambda;
@@ -162,11 +162,15 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
     .await?;
     let rules = template.rules.clone();
     let events = EventBus::start(clock.clone(), rules, lambda.clone(), &settings.assumptions);
-    let ecr = Arc::new(Ecr::new(
-        context.clone(),
+    let buses = Buses::new(
         events.clone(),
-        settings.repositories.clone(),
-    ));
+        template.bus_policy.clone(),
+        template.forwarding.clone(),
+        iam.clone(),
+        context.timeline.clone(),
+    );
+    let repositories = settings.repositories.clone();
+    let ecr = Arc::new(Ecr::new(context.clone(), buses, repositories));
     let load_balancers = LoadBalancers::new(clock, nodes(&settings.assumptions));
     let cloudwatch = Arc::new(CloudWatch::new(context.clone()));
     let ecs = Arc::new(Ecs::new(

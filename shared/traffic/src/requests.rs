@@ -358,26 +358,32 @@ fn tls_error<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e rus
 
 fn tls_hint(error: &rustls::Error, setting: &str) -> Option<String> {
     use rustls::{AlertDescription, CertificateError, Error};
-    match error {
-        Error::InvalidCertificate(CertificateError::UnknownIssuer) => Some(format!(
+    if let Error::InvalidCertificate(CertificateError::UnknownIssuer) = error {
+        return Some(format!(
             "hint: name the file with the authority's certificate in `{setting}.ca`"
-        )),
-        Error::InvalidCertificate(
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
-        ) => Some(format!(
+        ));
+    }
+    if let Error::InvalidCertificate(
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+    ) = error
+    {
+        return Some(format!(
             "hint: give `{setting}.host` a name that the certificate is for"
-        )),
-        // TLS 1.2 has no alert of its own for a client certificate that is missing.
-        Error::AlertReceived(
-            AlertDescription::CertificateRequired
-            | AlertDescription::HandshakeFailure
-            | AlertDescription::BadCertificate,
-        ) => Some(format!(
+        ));
+    }
+    // TLS 1.2 has no alert of its own for a client certificate that is missing.
+    if let Error::AlertReceived(
+        AlertDescription::CertificateRequired
+        | AlertDescription::HandshakeFailure
+        | AlertDescription::BadCertificate,
+    ) = error
+    {
+        return Some(format!(
             "hint: perhaps the listener asks for a client certificate (mutual TLS), and a check has none; give `{setting}.base_url` \
              another way to the same targets"
-        )),
-        _ => None,
+        ));
     }
+    None
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Deployments: which were started, and their results.
 
+use record::timeline::Event;
 use record::{Deployment, Record};
 
 use super::{expect, list, none};
@@ -69,6 +70,52 @@ pub fn started(count: usize) -> Vec<Expectation> {
             },
         ),
     ]
+}
+
+/// Every registered revision has the image of one repository, pinned by digest, in one of its containers.
+pub fn pinned_in(repository: &str) -> Expectation {
+    let claim = format!("every revision is pinned to an image of `{repository}`");
+    let start = format!("{repository}@sha256:");
+    Expectation::new(claim, move |record| {
+        let pinned = |image: &String| image.starts_with(&start);
+        let wrong = record.revisions.iter();
+        let wrong = wrong.filter(|revision| !revision.images.values().any(pinned));
+        expect(!record.revisions.is_empty(), || {
+            "no revision was registered".to_owned()
+        })?;
+        none(
+            wrong.map(|revision| revision.image.clone()).collect(),
+            "are not",
+        )
+    })
+}
+
+/// CodeDeploy called a function once, at this lifecycle event of the deployment with this number.
+pub fn called_alone(function: &str, lifecycle_event: &str, number: usize) -> Expectation {
+    let claim =
+        format!("`{function}` was called at {lifecycle_event} of deployment {number} alone");
+    let expected = (lifecycle_event.to_owned(), number);
+    let function = function.to_owned();
+    Expectation::new(claim, move |record| {
+        let number_of = |id: &str| {
+            let mut ids = record.deployments.iter().map(|deployment| &deployment.id);
+            ids.position(|known| known == id).map_or(0, |at| at + 1)
+        };
+        let calls = record.events.iter().filter_map(|entry| {
+            let Event::HookCalled {
+                deployment,
+                lifecycle_event,
+                function: called,
+            } = &entry.event
+            else {
+                return None;
+            };
+            let call = (lifecycle_event.to_string(), number_of(deployment));
+            (*called == function).then_some(call)
+        });
+        let calls: Vec<(String, usize)> = calls.collect();
+        expect(calls == [expected.clone()], || format!("{calls:?}"))
+    })
 }
 
 /// Every deployment succeeded, with all eight lifecycle events and without a rollback.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use local_aws::codedeploy::{self, Creator};
 use local_aws::ecr::Reference;
 use local_aws::ecs;
+use local_aws::identity::Location;
 use local_aws::timeline::Entry;
 use local_aws::world::{DeploymentRecord, World};
 use record::{
@@ -77,25 +78,27 @@ fn digest_of(
     containers: &[String],
 ) -> Option<String> {
     let mut images = revision.images().into_iter().filter(|(container, image)| {
-        if !containers.is_empty() && !containers.contains(container) {
-            return false;
-        }
-        let name = image
-            .split_once('/')
-            .map_or(image.as_str(), |(_, name)| name);
-        name.split(['@', ':']).next() == Some(repository)
+        (containers.is_empty() || containers.contains(container))
+            && written_repository(image).as_deref() == Some(repository)
     });
     let (_, image) = images.next()?;
     match (image.split_once('@'), world.ecr.resolve(&image)) {
         (Some((_, digest)), _) => Some(digest.to_owned()),
         (None, Reference::Found(image)) => Some(image.digest),
-        (None, Reference::Missing | Reference::Foreign) => None,
+        (None, Reference::Missing | Reference::Forbidden | Reference::Foreign) => None,
     }
+}
+
+/// The repository of an image reference as pipelines and records write it; `None` if its registry is not one of ECR.
+fn written_repository(image: &str) -> Option<String> {
+    let (host, path) = image.split_once('/')?;
+    let name = path.split(['@', ':']).next()?;
+    Some(Location::of_registry(host)?.repository(name))
 }
 
 pub(super) fn images(world: &World) -> Vec<Image> {
     let of = |repository: local_aws::ecr::Repository| {
-        let name = repository.name;
+        let name = repository.written();
         let images = repository.images.into_iter();
         images.map(move |image| Image {
             repository: name.clone(),

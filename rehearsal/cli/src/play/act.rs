@@ -9,6 +9,7 @@ use anyhow::{Context, anyhow};
 use local_aws::codedeploy::State;
 use local_aws::codedeploy::requests::DeploymentWait;
 use local_aws::ecr::{ImageSettings, PushRefused};
+use local_aws::identity::Location;
 use local_aws::pause::Pause;
 use local_aws::world::World;
 use serde_json::Value;
@@ -63,6 +64,10 @@ impl<'a> Script<'a> {
             Step::Release(queued) => self.release(*queued).await,
             Step::InjectDeliveryFaults(faults) => inject(world, faults),
             Step::Deny { function, action } => world.deny(function, action)?,
+            Step::Withdraw { repository, action } => {
+                let (registry, name) = Location::of_repository(repository);
+                world.ecr.withdraw(&registry, name, action.as_deref())?;
+            }
             Step::LimitFargate(tasks) => world.ecs.limit_fargate(*tasks),
             Step::Alarm(name, state) => world.cloudwatch.set_alarm(name, *state)?,
             Step::Answers(answers) => self.more(*answers).await,

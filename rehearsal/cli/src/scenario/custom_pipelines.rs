@@ -81,6 +81,8 @@ pub(crate) fn of_file(name: &str, file: &Path, text: &str) -> anyhow::Result<Sce
         pipeline.allows(&pipelines, outcome)?;
         pipeline.migrates()?;
     }
+    let setting = setting(&pipelines);
+    setting.registry().map_err(anyhow::Error::msg)?;
     let summary = match outcome {
         Outcome::Ships => {
             "the images of your pipelines are pushed, and ship; the sample service stands in for your services"
@@ -100,7 +102,7 @@ pub(crate) fn of_file(name: &str, file: &Path, text: &str) -> anyhow::Result<Sce
         summary: summary.to_owned(),
         pipelines: Pipelines::File(file.to_owned()),
         message_format: MessageFormat::Json,
-        setting: setting(&pipelines),
+        setting,
         steps: steps(&pipelines, outcome),
         expectations: expectations(&pipelines, outcome),
         excuses: Vec::new(),

@@ -5,6 +5,7 @@
 
 use anyhow::{Context, bail};
 use local_aws::ecr::{ImageSettings, OCI_CONFIG};
+use local_aws::identity::{ACCOUNT, Location, REGION};
 use serde_json::{Value, json};
 
 use crate::scenario::setting::{BLUE, GREEN};
@@ -50,10 +51,17 @@ impl EventFile {
         }
     }
 
+    /// The repository, with the host of the registry that the event is from unless that is the stack's.
+    fn repository(&self) -> String {
+        let of = |member: &str, stack| self.event[member].as_str().unwrap_or(stack);
+        let registry = Location::new(of("account", ACCOUNT), of("region", REGION));
+        registry.repository(self.text("repository-name"))
+    }
+
     /// Whether this is the arrival of an image that the shop's pipeline follows.
     fn ships(&self) -> bool {
         self.is_arrival()
-            && self.text("repository-name") == "shop/web"
+            && self.repository() == "shop/web"
             && self.text("image-tag") == "latest"
             && has_shape_of_digest(self.text("image-digest"))
             && ["", OCI_CONFIG].contains(&self.text("artifact-media-type"))
@@ -77,10 +85,7 @@ pub(crate) fn of_event(file: EventFile, ship: Scenario) -> Scenario {
         "a custom ECR event arrives in the world of `ship`, with the digest of the image there"
             .to_owned();
     let ships = file.ships();
-    let (repository, tag) = (
-        file.text("repository-name").to_owned(),
-        file.text("image-tag").to_owned(),
-    );
+    let (repository, tag) = (file.repository(), file.text("image-tag").to_owned());
     let mut event = file.event;
     if scenario.setting.repositories.contains(&repository) {
         let tags: Vec<&str> = Some(tag.as_str())
@@ -171,6 +176,23 @@ mod tests {
                 let file = EventFile::parse(&event.to_string()).unwrap();
                 assert_eq!(file.ships(), ships, "{event}");
             }
+        }
+    }
+
+    #[test]
+    fn a_push_to_another_registry_is_not_one_to_the_pipelines() {
+        for (account, region, ships) in [
+            ("111122223333", "eu-central-1", true),
+            ("444455556666", "eu-central-1", false),
+            ("111122223333", "eu-west-1", false),
+        ] {
+            let mut event: Value = serde_json::from_str(&event("latest")).unwrap();
+            event["account"] = json!(account);
+            event["region"] = json!(region);
+            let file = EventFile::parse(&event.to_string()).unwrap();
+            assert_eq!(file.ships(), ships, "{account} {region}");
+            let images = of_event(file, ship()).setting.images.len();
+            assert_eq!(images, if ships { 2 } else { 1 }, "{account} {region}");
         }
     }
 

@@ -1,7 +1,7 @@
 //! The initial state of scenarios: services that run 1.0.0 behind a load balancer, each with a database.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub(crate) use checks::{BLUE, GREEN};
@@ -11,10 +11,9 @@ use local_aws::ecr::{ImageSettings, IndexSettings};
 use local_aws::ecs::capacity::LaunchKind;
 use local_aws::fault::Planned;
 use local_aws::iam::Removal;
-use local_aws::identity::{REGISTRY, sha256_hex};
+use local_aws::identity::{Location, sha256_hex};
 use local_aws::world::{
-    ContainerSettings, HealthCheck, RepositorySettings, ServiceSettings, TagMutability,
-    TestListener,
+    ContainerSettings, HealthCheck, RepositorySettings, ServiceSettings, TestListener,
 };
 
 use serde::Deserialize;
@@ -33,6 +32,7 @@ const PORT: u16 = 8080;
 /// Repositories, images and services at the start.
 #[derive(Debug, Clone)]
 pub(crate) struct Setting {
+    /// One that is not in the stack's registry has the registry's host before its name.
     pub(crate) repositories: Vec<String>,
     pub(crate) images: Vec<ImageSettings>,
     pub(crate) indexes: Vec<IndexSettings>,
@@ -52,8 +52,33 @@ pub(crate) struct Setting {
     pub(crate) mode: Mode,
     /// The paths that production's clients request.
     pub(crate) asked: [&'static str; 2],
+    /// Functions of the user's, which the pipelines name as hooks.
+    pub(crate) functions: Vec<OwnFunction>,
+    /// What the owner of another registry has left out of docs/deploying.md.
+    pub(crate) lacks: Vec<Lack>,
     /// Versions that fail in production in a way that no check of their pipeline covers.
     pub(crate) broken_unseen: Vec<String>,
+}
+
+/// A function that the template does not declare.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OwnFunction {
+    pub(crate) name: String,
+    /// A program that implements Lambda's Runtime API, relative to the workspace's root.
+    pub(crate) executable: PathBuf,
+    #[serde(default)]
+    pub(crate) environment: BTreeMap<String, String>,
+}
+
+/// A part of the way of a push from another registry to the stack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Lack {
+    /// The stack of `examples/registry.yaml`.
+    Rule,
+    /// The policy of the stack's event bus.
+    BusPolicy,
 }
 
 /// The handling of a step that is no longer possible at its turn, because the deployment that it stops has ended.
@@ -109,16 +134,36 @@ impl Setting {
             pause: traffic::PAUSE,
             mode: Mode::Deploy,
             asked: traffic::PATHS,
+            functions: Vec::new(),
+            lacks: Vec::new(),
             broken_unseen: Vec::new(),
         }
     }
 
     pub(crate) fn repositories(&self) -> Vec<RepositorySettings> {
-        let settings = |name: &String| RepositorySettings {
-            name: name.clone(),
-            tags: TagMutability::Mutable,
-        };
-        self.repositories.iter().map(settings).collect()
+        let repositories = self.repositories.iter();
+        repositories
+            .map(|name| RepositorySettings::new(name))
+            .collect()
+    }
+
+    /// The registry that is not the stack's. The template has one `RegistryAccount` and one `RegistryRegion`, so that two of
+    /// them are refused.
+    pub(crate) fn registry(&self) -> Result<Option<Location>, String> {
+        let registries = self.repositories.iter();
+        let registries = registries.map(|name| Location::of_repository(name).0);
+        let mut others: Vec<Location> = registries.filter(|one| !one.is_of_stack()).collect();
+        others.sort();
+        others.dedup();
+        match others.as_slice() {
+            [] | [_] => Ok(others.pop()),
+            [first, second, ..] => Err(format!(
+                "the repositories are in the registries `{}` and `{}`, and a stack has one `RegistryAccount` and one \
+                 `RegistryRegion`",
+                first.registry(),
+                second.registry()
+            )),
+        }
     }
 }
 
@@ -228,12 +273,18 @@ pub(crate) fn settings(
     }
 }
 
+/// A repository as a task definition names it, with its registry.
+pub(crate) fn reference(repository: &str) -> String {
+    let (registry, name) = Location::of_repository(repository);
+    format!("{}/{name}", registry.registry())
+}
+
 /// A container of 1.0.0. A container that does not serve is idle.
 fn container_of(name: &str, serves: bool, repository: &str, family: &str) -> ContainerSettings {
     let digest = ImageSettings::new(repository, &[], BLUE).digest();
     ContainerSettings {
         name: name.to_owned(),
-        image: format!("{REGISTRY}/{repository}@{digest}"),
+        image: format!("{}@{digest}", reference(repository)),
         container_port: serves.then_some(PORT),
         essential: serves,
         entry_point: Vec::new(),

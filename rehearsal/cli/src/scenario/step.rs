@@ -38,6 +38,11 @@ pub(crate) enum Step {
     InjectDeliveryFaults(DeliveryFaults),
     /// Deny a function an action from now on.
     Deny { function: String, action: String },
+    /// The owner of a repository removes an action, or all of them, from its policy.
+    Withdraw {
+        repository: String,
+        action: Option<String>,
+    },
     /// Limit Fargate's capacity to this number of tasks from now on.
     LimitFargate(usize),
     /// A person stops the deployment of a service that is under way.
@@ -104,6 +109,7 @@ impl Step {
             | Step::Release(_)
             | Step::InjectDeliveryFaults(_)
             | Step::Deny { .. }
+            | Step::Withdraw { .. }
             | Step::LimitFargate(_)
             | Step::Ask(_)
             | Step::Alarm(..)

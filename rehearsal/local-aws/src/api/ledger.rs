@@ -76,12 +76,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Refuses a function's call that its policies do not allow. Any other caller may do everything.
+/// Refuses a function's call that its policies do not allow. Any other caller may do everything that the policies of resources
+/// allow.
 pub(super) fn authorize(call: Call<'_>, operation: &Operation) -> Result<(), ApiError> {
-    let Some(function) = call.function else {
-        return Ok(());
+    let needed = operation.permissions(call);
+    let checked = match call.function {
+        Some(function) => call.aws.iam.check(function, &needed),
+        None => call.aws.iam.check_administrator(&needed),
     };
-    let checked = call.aws.iam.check(function, &operation.permissions(call));
     checked.map_err(|refusal| match refusal.action.starts_with("kms:") {
         // SNS has a specific code for calls that KMS denies (SNS API Reference, Publish).
         true => ApiError::new("KMSAccessDenied", refusal.sentence()),

@@ -38,7 +38,7 @@ use self::throttle::Throttle;
 use self::wire::Wire;
 use crate::aws::Aws;
 use crate::fault::Faults;
-use crate::identity::Ids;
+use crate::identity::{Ids, REGION};
 use crate::timeline;
 
 pub(crate) use self::server::serve;
@@ -100,6 +100,7 @@ impl Api {
             function,
             session,
             operation: &request.operation,
+            region: request.region.as_deref().unwrap_or(REGION),
             input,
         };
         ledger::authorize(call, operation)?;

@@ -66,6 +66,8 @@ pub struct Call<'a> {
     /// The execution environment that it calls from.
     pub session: Option<&'a str>,
     pub operation: &'a str,
+    /// The Region that it is signed for.
+    pub region: &'a str,
     pub input: Input<'a>,
 }
 

@@ -7,6 +7,7 @@ use super::error::ApiError;
 use super::operations;
 use super::request::Request;
 use super::service::{Protocol, Service};
+use crate::ecr::Repositories;
 use crate::identity::REGION;
 
 /// The members in which ECS's operations name things that are in a Region.
@@ -19,9 +20,11 @@ const OF_ECS: [&str; 6] = [
     "tasks",
 ];
 
-/// Refuses a call for another Region. A resource of this Region that it names is answered as that Region would, where
-/// that is recorded; otherwise this Region's endpoint refuses the signature.
-pub(super) fn check(request: &Request, signed: Option<&str>) -> Result<(), ApiError> {
+/// Refuses a call for another Region, unless it is for ECR and there is a registry in that Region. A resource of this Region
+/// that it names is answered as that Region would, where that is recorded; otherwise this Region's endpoint refuses the
+/// signature.
+pub(super) fn check(request: &Request, registries: &Repositories) -> Result<(), ApiError> {
+    let signed = request.region.as_deref();
     if request.service == Service::Ecs && is_elsewhere(&request.members, signed.unwrap_or(REGION)) {
         // Public programs report this sentence.
         let message = "Invalid Region in ARN";
@@ -34,6 +37,7 @@ pub(super) fn check(request: &Request, signed: Option<&str>) -> Result<(), ApiEr
     match request.service {
         // Every Region's endpoint says the same of a caller.
         Service::Sts => Ok(()),
+        Service::Ecr if registries.has_region(other) => Ok(()),
         Service::Sns => {
             let named = ["TopicArn", "TargetArn"].into_iter();
             let mut named = named.filter_map(|member| Some((member, text(member)?)));
@@ -96,17 +100,24 @@ fn unfit(protocol: Protocol, region: &str) -> ApiError {
 
 #[cfg(test)]
 mod tests {
+    use std::time::UNIX_EPOCH;
+
     use serde_json::json;
 
     use super::*;
+    use crate::ecr::RepositorySettings;
 
     fn refused(service: Service, members: Value, region: &str) -> Option<(String, String)> {
         let request = Request {
             service,
             operation: "Any".to_owned(),
             members,
+            region: Some(region.to_owned()),
         };
-        let error = check(&request, Some(region)).err()?;
+        let repositories = ["web", "444455556666.dkr.ecr.eu-west-1.amazonaws.com/web"];
+        let repositories = repositories.map(RepositorySettings::new).to_vec();
+        let registries = Repositories::new(repositories, UNIX_EPOCH);
+        let error = check(&request, &registries).err()?;
         Some((error.code.into_owned(), error.message))
     }
 
@@ -203,5 +214,8 @@ mod tests {
         }
         assert_eq!(refused(Service::Ecs, json!({}), REGION), None);
         assert_eq!(refused(Service::Sts, json!({}), "us-east-1"), None);
+        assert_eq!(refused(Service::Ecr, json!({}), "eu-west-1"), None);
+        let (code, _) = refused(Service::Ecr, json!({}), "us-east-1").unwrap();
+        assert_eq!(code, "InvalidSignatureException");
     }
 }

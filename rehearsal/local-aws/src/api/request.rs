@@ -14,6 +14,8 @@ pub struct Request {
     pub service: Service,
     pub operation: String,
     pub members: Value,
+    /// The Region that it is signed for, if it is signed.
+    pub region: Option<String>,
 }
 
 /// Parses a request; an error comes with the protocol to answer it in.
@@ -23,13 +25,17 @@ pub fn parse(
     headers: &HeaderMap,
     body: &Bytes,
 ) -> Result<Request, (Protocol, ApiError)> {
-    if let Some(target) = header(headers, "x-amz-target") {
-        return parse_json(target, body).map_err(|error| (Protocol::Json, error));
-    }
-    if uri.path() == "/" {
-        return parse_query(method, uri, body);
-    }
-    parse_rest(method, uri, headers, body).map_err(|error| (Protocol::Rest, error))
+    let parsed = if let Some(target) = header(headers, "x-amz-target") {
+        parse_json(target, body).map_err(|error| (Protocol::Json, error))
+    } else if uri.path() == "/" {
+        parse_query(method, uri, body)
+    } else {
+        parse_rest(method, uri, headers, body).map_err(|error| (Protocol::Rest, error))
+    };
+    Ok(Request {
+        region: signed_region(headers).map(ToOwned::to_owned),
+        ..parsed?
+    })
 }
 
 fn parse_json(target: &str, body: &Bytes) -> Result<Request, ApiError> {
@@ -45,6 +51,7 @@ fn parse_json(target: &str, body: &Bytes) -> Result<Request, ApiError> {
         service,
         operation: operation.to_owned(),
         members,
+        region: None,
     })
 }
 
@@ -75,6 +82,7 @@ fn parse_query(method: &Method, uri: &Uri, body: &Bytes) -> Result<Request, (Pro
             service,
             operation: action,
             members,
+            region: None,
         }),
         None => {
             let protocol = Protocol::Query(STS_NAMESPACE);
@@ -118,6 +126,7 @@ fn parse_rest(
         service,
         operation: operation.name.to_owned(),
         members: Value::Object(members),
+        region: None,
     })
 }
 
@@ -128,7 +137,7 @@ pub fn access_key_id(headers: &HeaderMap) -> Option<&str> {
 }
 
 /// The Region that the request is signed for.
-pub fn signed_region(headers: &HeaderMap) -> Option<&str> {
+fn signed_region(headers: &HeaderMap) -> Option<&str> {
     let region = credential(headers)?.split('/').nth(2);
     region.filter(|region| !region.is_empty())
 }
@@ -173,6 +182,7 @@ mod tests {
             service,
             operation: operation.to_owned(),
             members,
+            region: None,
         })
     }
 

@@ -82,7 +82,7 @@ async fn answer_call(
     let key = request::access_key_id(&headers);
     let refused = match key {
         None => Err(unsigned(request.service)),
-        Some(_) => region::check(&request, request::signed_region(&headers)),
+        Some(_) => region::check(&request, &api.aws.ecr),
     };
     if let Err(error) = refused {
         let outcome = Err(error);

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::{Image, ImageSettings, IndexSettings, PushRefused, Repositories, RepositorySettings};
 use crate::assumption::{Assumption, Assumptions};
 use crate::context::Context;
-use crate::events::EventBus;
-use crate::identity::{ACCOUNT, arn};
+use crate::events::Buses;
+use crate::identity::{ACCOUNT, Location};
 use crate::timeline;
 
 /// How an image arrives in a repository, each with an event of its own.
@@ -23,10 +23,10 @@ enum Arrival {
 /// Where replicated images come from.
 const SOURCE_REGION: &str = "us-east-1";
 
-/// The registry: its repositories, and the event bus that receives pushes.
+/// The registries: their repositories, and the event buses that receive pushes.
 pub struct Ecr {
     context: Context,
-    events: EventBus,
+    buses: Buses,
     repositories: Repositories,
 }
 
@@ -39,11 +39,11 @@ impl Deref for Ecr {
 }
 
 impl Ecr {
-    pub fn new(context: Context, events: EventBus, repositories: Vec<RepositorySettings>) -> Ecr {
+    pub fn new(context: Context, buses: Buses, repositories: Vec<RepositorySettings>) -> Ecr {
         Ecr {
             repositories: Repositories::new(repositories, context.clock.now()),
             context,
-            events,
+            buses,
         }
     }
 
@@ -51,21 +51,22 @@ impl Ecr {
     /// refused, and emits an event only by assumption.
     pub fn push(
         &self,
+        registry: &Location,
         repository: &str,
         image: Image,
         tag: Option<&str>,
     ) -> Result<Image, PushRefused> {
-        self.arrive(Arrival::Push, repository, image, tag)
+        self.arrive(Arrival::Push, (registry, repository), image, tag)
     }
 
     fn arrive(
         &self,
         arrival: Arrival,
-        repository: &str,
+        (registry, repository): (&Location, &str),
         image: Image,
         tag: Option<&str>,
     ) -> Result<Image, PushRefused> {
-        let pushed = self.put(repository, image.clone(), tag);
+        let pushed = self.put(registry, repository, image.clone(), tag);
         let emitted = match &pushed {
             Ok(image) => image,
             Err(PushRefused::AlreadyExists)
@@ -79,23 +80,28 @@ impl Ecr {
             Err(_) => return pushed,
         };
         self.context.timeline.record(timeline::Event::ImagePushed {
-            repository: repository.to_owned(),
+            repository: registry.repository(repository),
             digest: emitted.digest.clone(),
             tag: tag.map(ToOwned::to_owned),
         });
         match arrival {
             Arrival::Push => {
                 let detail = push_event(repository, emitted, tag, &self.context.assumptions);
-                self.events
-                    .emit("aws.ecr", "ECR Image Action", Vec::new(), detail)
+                self.buses
+                    .emit(registry, "aws.ecr", "ECR Image Action", Vec::new(), detail);
             }
             Arrival::Replication => {
-                let resources = vec![arn("ecr", &format!("repository/{repository}"))];
+                let resources = vec![registry.arn("ecr", &format!("repository/{repository}"))];
                 let detail = replication_event(repository, emitted, tag);
-                self.events
-                    .emit("aws.ecr", "ECR Replication Action", resources, detail)
+                self.buses.emit(
+                    registry,
+                    "aws.ecr",
+                    "ECR Replication Action",
+                    resources,
+                    detail,
+                );
             }
-        };
+        }
         pushed
     }
 
@@ -116,7 +122,7 @@ impl Ecr {
     pub fn push_index(&self, settings: &IndexSettings) -> Result<String, PushRefused> {
         let now = self.context.clock.now();
         for child in settings.children(now) {
-            self.complete(Arrival::Push, &settings.image.repository, child, None)?;
+            self.complete(Arrival::Push, &settings.image, child, None)?;
         }
         self.arrive_with_tags(Arrival::Push, &settings.image, &settings.index(now))
     }
@@ -130,7 +136,7 @@ impl Ecr {
         let untagged = settings.tags.is_empty().then_some(None);
         let tags = settings.tags.iter().map(|tag| Some(tag.as_str()));
         for tag in tags.chain(untagged) {
-            self.complete(arrival, &settings.repository, image.clone(), tag)?;
+            self.complete(arrival, settings, image.clone(), tag)?;
         }
         Ok(image.digest.clone())
     }
@@ -138,10 +144,11 @@ impl Ecr {
     fn complete(
         &self,
         arrival: Arrival,
-        repository: &str,
+        settings: &ImageSettings,
         image: Image,
         tag: Option<&str>,
     ) -> Result<(), PushRefused> {
+        let repository = (&settings.registry, settings.repository.as_str());
         match self.arrive(arrival, repository, image, tag) {
             Ok(_) | Err(PushRefused::AlreadyExists) => Ok(()),
             Err(refused) => Err(refused),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::Image;
 use super::mutability::TagMutability;
-use crate::identity::sha256_hex;
+use crate::identity::{Location, sha256_hex};
 
 /// The media type of an ordinary image's manifest.
 pub const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
@@ -21,13 +21,31 @@ pub const OCI_VERSION: &str = "org.opencontainers.image.version";
 
 #[derive(Debug, Clone)]
 pub struct RepositorySettings {
+    pub registry: Location,
     pub name: String,
     pub tags: TagMutability,
+    /// Its policy document, if it has one.
+    pub policy: Option<String>,
+}
+
+impl RepositorySettings {
+    /// A repository without a policy, whose tags may move. One that is not in the stack's registry is written with the
+    /// registry's host before its name.
+    pub fn new(repository: &str) -> RepositorySettings {
+        let (registry, name) = Location::of_repository(repository);
+        RepositorySettings {
+            registry,
+            name: name.to_owned(),
+            tags: TagMutability::Mutable,
+            policy: None,
+        }
+    }
 }
 
 /// An image to push.
 #[derive(Debug, Clone)]
 pub struct ImageSettings {
+    pub registry: Location,
     pub repository: String,
     /// If empty, the image is pushed by digest only.
     pub tags: Vec<String>,
@@ -41,9 +59,11 @@ pub struct ImageSettings {
 }
 
 impl ImageSettings {
-    /// An ordinary image of the sample service.
+    /// An ordinary image of the sample service, in a repository that is written as in `RepositorySettings::new`.
     pub fn new(repository: &str, tags: &[&str], version: &str) -> ImageSettings {
+        let (registry, repository) = Location::of_repository(repository);
         ImageSettings {
+            registry,
             repository: repository.to_owned(),
             tags: tags.iter().map(|&tag| tag.to_owned()).collect(),
             version: version.to_owned(),
@@ -58,6 +78,11 @@ impl ImageSettings {
         self.environment
             .insert("SAMPLE_MISBEHAVE".to_owned(), how.to_owned());
         self
+    }
+
+    /// Its repository as texts and records write it.
+    pub fn written_repository(&self) -> String {
+        self.registry.repository(&self.repository)
     }
 
     /// `sha256:…`, the same for the same repository and version.

@@ -4,12 +4,13 @@ use serde_json::Value;
 
 use super::*;
 use crate::assumption::{Assumption, Assumptions};
+use crate::identity::REGISTRY;
 
 fn ecr(tags: TagMutability) -> Repositories {
     Repositories::new(
         vec![RepositorySettings {
-            name: "shop/web".to_owned(),
             tags,
+            ..RepositorySettings::new("shop/web")
         }],
         UNIX_EPOCH,
     )
@@ -20,7 +21,12 @@ fn push(
     image: &ImageSettings,
     tag: Option<&str>,
 ) -> Result<Image, PushRefused> {
-    ecr.put(&image.repository, image.image(UNIX_EPOCH), tag)
+    ecr.put(
+        &image.registry,
+        &image.repository,
+        image.image(UNIX_EPOCH),
+        tag,
+    )
 }
 
 fn image(version: &str) -> ImageSettings {
@@ -40,11 +46,13 @@ fn tags_move_and_digests_stay() {
         Err(PushRefused::AlreadyExists)
     );
     let second = push(&ecr, &image("1.1.0"), Some("latest")).unwrap();
-    let repository = ecr.repository("shop/web").unwrap();
+    let repository = ecr.repository(&Location::default(), "shop/web").unwrap();
     assert_eq!(repository.find("latest").unwrap().digest, second.digest);
     assert_eq!(repository.find(&first.digest).unwrap().tags, [""; 0]);
     let again = Image::read(&second.manifest, None, UNIX_EPOCH);
-    let retagged = ecr.put("shop/web", again, Some("stable")).unwrap();
+    let retagged = ecr
+        .put(&Location::default(), "shop/web", again, Some("stable"))
+        .unwrap();
     assert_eq!(retagged.tags, ["latest", "stable"]);
     assert_eq!(retagged.version.as_deref(), Some("1.1.0"));
     assert_eq!(
@@ -130,7 +138,12 @@ fn an_index_requires_its_children_and_runs_one_of_them() {
     let index = settings.index(UNIX_EPOCH);
     assert_eq!(index.digest, settings.digest());
     assert_eq!(
-        ecr.put("shop/web", index.clone(), Some("latest")),
+        ecr.put(
+            &Location::default(),
+            "shop/web",
+            index.clone(),
+            Some("latest")
+        ),
         Err(PushRefused::ChildrenMissing)
     );
     // Two platforms, each with an attestation.
@@ -138,9 +151,12 @@ fn an_index_requires_its_children_and_runs_one_of_them() {
     assert_eq!(children.len(), 4);
     for child in children {
         assert_eq!(child.artifact_media_type.as_deref(), Some(OCI_CONFIG));
-        ecr.put("shop/web", child, None).unwrap();
+        ecr.put(&Location::default(), "shop/web", child, None)
+            .unwrap();
     }
-    let index = ecr.put("shop/web", index, Some("latest")).unwrap();
+    let index = ecr
+        .put(&Location::default(), "shop/web", index, Some("latest"))
+        .unwrap();
     let of_index = detail(&index, &[]);
     assert_eq!(of_index["manifest-media-type"], OCI_INDEX);
     assert_eq!(of_index.get("artifact-media-type"), None);

@@ -46,6 +46,7 @@ pub fn plan(
     let image = match image {
         Reference::Foreign => return Plan::Counted,
         Reference::Missing => return Plan::Refused(cannot_pull(reference)),
+        Reference::Forbidden => return Plan::Refused(may_not_pull(reference)),
         Reference::Found(image) => image,
     };
     if image.version.is_none() {
@@ -195,6 +196,19 @@ fn cannot_pull(reference: &str) -> String {
     )
 }
 
+/// As public reports quote it for a repository whose policy does not let the task's role pull.
+fn may_not_pull(reference: &str) -> String {
+    let (host, path) = reference.split_once('/').unwrap_or((reference, ""));
+    let wanted = match path.split_once('@') {
+        Some((_, digest)) => digest,
+        None => path.rsplit_once(':').map_or("latest", |(_, tag)| tag),
+    };
+    format!(
+        "CannotPullContainerError: pull image manifest has been retried 1 time(s): failed to resolve ref {reference}: \
+         pulling from host {host} failed with status code [manifests {wanted}]: 403 Forbidden"
+    )
+}
+
 fn cannot_start(executable: &str) -> String {
     format!(
         "CannotStartContainerError: failed to create shim task: OCI runtime create failed: exec: \"{executable}\": \
@@ -304,9 +318,26 @@ mod tests {
             check(json!({ "name": "web" }), json!({}), &Reference::Foreign),
             "counted"
         );
-        assert_eq!(
-            check(json!({ "name": "web" }), json!({}), &Reference::Missing),
-            "CannotPullContainerError"
-        );
+        for reference in [Reference::Missing, Reference::Forbidden] {
+            assert_eq!(
+                check(json!({ "name": "web" }), json!({}), &reference),
+                "CannotPullContainerError"
+            );
+        }
+    }
+
+    #[test]
+    fn a_pull_that_is_not_allowed_names_the_host_and_the_image() {
+        for (path, wanted) in [
+            ("shop/web:1.0", "[manifests 1.0]"),
+            ("shop/web", "[manifests latest]"),
+            ("shop/web@sha256:0a", "[manifests sha256:0a]"),
+            ("shop/web:1.0@sha256:0a", "[manifests sha256:0a]"),
+        ] {
+            let reason = may_not_pull(&format!("registry.example/{path}"));
+            let expected =
+                format!("pulling from host registry.example failed with status code {wanted}: 403");
+            assert!(reason.contains(&expected), "{reason}");
+        }
     }
 }

@@ -112,7 +112,8 @@ fn start(ecs: &Arc<Ecs>, task_arn: &str, revision: &Revision) -> Result<Vec<Runn
     let mut running = Vec::new();
     for definition in revision.containers() {
         let name = definition["name"].as_str().unwrap_or_default();
-        let image = resolve(ecs, &task, definition["image"].as_str().unwrap_or_default());
+        let reference = definition["image"].as_str().unwrap_or_default();
+        let image = resolve(ecs, &task, reference, &revision.pulls_as());
         if let Reference::Found(image) = &image {
             let platform = ecs
                 .context
@@ -190,7 +191,9 @@ fn tell_nothing_runs(ecs: &Ecs, task: &Task, definition: &Value, image: &Referen
     }
     let reason = match image {
         Reference::Found(_) => format!("has no annotation `{OCI_VERSION}`"),
-        Reference::Foreign | Reference::Missing => "is not in the local registry".to_owned(),
+        Reference::Foreign | Reference::Missing | Reference::Forbidden => {
+            "is not in the local registry".to_owned()
+        }
     };
     ecs.context.timeline.record(timeline::Event::NothingRuns {
         task: task.arn.clone(),
@@ -202,7 +205,7 @@ fn tell_nothing_runs(ecs: &Ecs, task: &Task, definition: &Value, image: &Referen
 }
 
 /// Resolves an image reference: in a task set, to the image that it named for the set's first task.
-fn resolve(ecs: &Ecs, task: &Task, reference: &str) -> Reference {
+fn resolve(ecs: &Ecs, task: &Task, reference: &str, role_arn: &str) -> Reference {
     let known = task.task_set.as_deref().and_then(|id| {
         ecs.read(|state| {
             state
@@ -214,14 +217,12 @@ fn resolve(ecs: &Ecs, task: &Task, reference: &str) -> Reference {
         let repository = reference.split('@').next().unwrap_or(reference);
         let path = repository.rsplit('/').next().unwrap_or_default();
         let tag = path.split_once(':').map_or(0, |(_, tag)| tag.len() + 1);
-        ecs.ecr.resolve(&format!(
-            "{}@{digest}",
-            &repository[..repository.len() - tag]
-        ))
+        let image = format!("{}@{digest}", &repository[..repository.len() - tag]);
+        ecs.ecr.pull(&image, role_arn)
     };
     let resolved = known
         .as_ref()
-        .map_or_else(|| ecs.ecr.resolve(reference), by_digest);
+        .map_or_else(|| ecs.ecr.pull(reference, role_arn), by_digest);
     if let (Reference::Found(image), None, Some(id)) = (&resolved, known, task.task_set.as_deref())
     {
         ecs.write(|state| {

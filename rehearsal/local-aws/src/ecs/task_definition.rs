@@ -102,6 +102,16 @@ impl Revision {
             .map(|(_, image)| image)
     }
 
+    /// ARN of the role that pulls images: the execution role, on EC2 without one that of the container instance.
+    pub fn pulls_as(&self) -> String {
+        let role = self.registered.get("executionRoleArn");
+        match role.and_then(Value::as_str) {
+            Some(arn) if arn.starts_with("arn:") => arn.to_owned(),
+            Some(name) => format!("arn:aws:iam::{ACCOUNT}:role/{name}"),
+            None => format!("arn:aws:iam::{ACCOUNT}:role/ecsInstanceRole"),
+        }
+    }
+
     /// The network mode, by default `bridge`, as on EC2.
     pub fn network_mode(&self) -> &str {
         self.registered

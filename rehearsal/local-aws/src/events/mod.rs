@@ -4,6 +4,7 @@
 
 mod delivery;
 mod delivery_queue;
+mod forwarding;
 mod matcher;
 mod pattern;
 mod schedule;
@@ -19,13 +20,14 @@ use time::format_description::well_known::Rfc3339;
 use crate::assumption::{Assumption, Assumptions};
 use crate::clock::Clock;
 use crate::events::delivery::Delivery;
-use crate::identity::{ACCOUNT, Ids, REGION, arn};
+use crate::identity::{Ids, Location, arn};
 use crate::lambda::Lambda;
 use crate::timeline::{self, Timeline};
 
 use self::delivery_queue::DeliveryQueue;
 
 pub use delivery::{DeadLetter, DeliveryFault, Refusal, RetryPolicy};
+pub use forwarding::{Buses, ForwardingRule};
 pub(crate) use matcher::HINT;
 pub use pattern::Pattern;
 pub use schedule::Schedule;
@@ -306,14 +308,26 @@ impl EventBus {
         resources: Vec<String>,
         detail: Value,
     ) -> Value {
+        self.envelope_of(&Location::default(), source, detail_type, resources, detail)
+    }
+
+    /// The envelope of an event of an account and Region.
+    fn envelope_of(
+        &self,
+        location: &Location,
+        source: &str,
+        detail_type: &str,
+        resources: Vec<String>,
+        detail: Value,
+    ) -> Value {
         json!({
             "version": "0",
             "id": self.inner.ids.uuid(),
             "detail-type": detail_type,
             "source": source,
-            "account": ACCOUNT,
+            "account": location.account,
             "time": rfc3339_seconds(self.inner.clock.now()),
-            "region": REGION,
+            "region": location.region,
             "resources": resources,
             "detail": detail,
         })

@@ -13,7 +13,7 @@ use crate::wildcard::like;
 pub struct Keys(BTreeMap<String, Vec<String>>);
 
 /// Every key that a call may carry here. A condition on another one would never hold here, and might on AWS.
-const KNOWN: [&str; 10] = [
+const KNOWN: [&str; 12] = [
     "aws:principalaccount",
     "aws:principalarn",
     "aws:requestedregion",
@@ -23,6 +23,8 @@ const KNOWN: [&str; 10] = [
     "ecs:cluster",
     "ecs:createaction",
     "ecs:service",
+    "events:detail-type",
+    "events:source",
     "iam:passedtoservice",
 ];
 /// The key of one tag of the request.
@@ -85,6 +87,15 @@ impl Keys {
             .or_default()
             .push(value.into());
         self
+    }
+
+    /// Adds a value unless the key has one.
+    #[must_use]
+    pub fn or(self, key: &str, value: &str) -> Keys {
+        match self.0.contains_key(&key.to_lowercase()) {
+            true => self,
+            false => self.with(key, value),
+        }
     }
 }
 

@@ -3,7 +3,8 @@
 //! Which permissions a call needs stands beside its handler (`api/operations`); `policy` and `condition` say whether a
 //! statement covers them. A policy element that is not simulated is an error when the template is read, never a
 //! silent allow. Only roles of the template are checked: any other caller is an administrator, and CodeDeploy's own
-//! role, which belongs to the deployment groups, is assumed to allow what CodeDeploy does.
+//! role, which belongs to the deployment groups, is assumed to allow what CodeDeploy does. A resource of another account
+//! has to allow a call by its own policy as well, also that of an administrator.
 
 pub mod condition;
 mod managed;
@@ -11,6 +12,7 @@ mod policy;
 mod principal;
 mod refusal;
 mod removal;
+mod resource_policy;
 mod wildcard;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +26,7 @@ pub use self::policy::{Effect, Origin, Statement, Trust, identity_policy, trust_
 pub use self::principal::{Grant, Principal};
 pub use self::refusal::{Permission, Refusal, Why};
 pub use self::removal::Removal;
+pub use self::resource_policy::{Guard, Of, ResourcePolicy};
 
 /// The policies of the template, and which grants were used and which calls refused.
 #[derive(Debug)]
@@ -86,7 +89,7 @@ impl Iam {
             .collect();
         for permission in needed.iter().chain(&of_keys) {
             match state.decide(holder, permission) {
-                Ok(grant) => used.push(grant),
+                Ok(grant) => used.extend(grant),
                 Err(why) => {
                     let refusal = Refusal {
                         holder: holder.to_owned(),
@@ -104,6 +107,24 @@ impl Iam {
         }
         state.used.extend(used);
         Ok(())
+    }
+
+    /// Checks what an administrator's policies do not decide: the policies of resources.
+    pub fn check_administrator(&self, needed: &[Permission]) -> Result<(), Refusal> {
+        let caller = administrator();
+        needed.iter().try_for_each(|permission| {
+            let Some(guard) = &permission.guard else {
+                return Ok(());
+            };
+            let decided = guard.decide(&[&caller], permission, Ok(()));
+            decided.map(drop).map_err(|why| Refusal {
+                holder: "rehearsal".to_owned(),
+                caller: caller.clone(),
+                action: permission.action.clone(),
+                resource: permission.resource.clone(),
+                why,
+            })
+        })
     }
 
     /// Checks that Lambda may send an event that failed for good to the function's destination.
@@ -174,12 +195,18 @@ impl Iam {
 }
 
 impl State {
-    /// A holder that the template does not have is allowed nothing.
-    fn decide(&self, holder: &str, permission: &Permission) -> Result<Grant, Why> {
-        self.holder(holder)
-            .map_or(Err(Why::NothingAllows), |principal| {
-                principal.decide(permission)
-            })
+    /// The grant that allows it; `None` where only the resource's policy does. A holder that the template does not have is
+    /// allowed nothing.
+    fn decide(&self, holder: &str, permission: &Permission) -> Result<Option<Grant>, Why> {
+        let principal = self.holder(holder).ok_or(Why::NothingAllows)?;
+        let by_identity = principal.decide(permission);
+        match &permission.guard {
+            None => by_identity.map(Some),
+            Some(guard) => {
+                let (role, session) = (&principal.role_arn, principal.caller());
+                guard.decide(&[role, &session], permission, by_identity)
+            }
+        }
     }
 
     /// To send to an encrypted topic or queue takes permissions on its key, too (SNS and SQS Developer Guides, key
@@ -210,6 +237,20 @@ impl State {
         let unknown = || format!("arn:aws:sts::{ACCOUNT}:assumed-role/{holder}/{holder}");
         self.holder(holder).map_or_else(unknown, Principal::caller)
     }
+}
+
+/// Whether the resource's policy lets a caller do what its own policies allow it.
+pub fn allows(permission: &Permission, caller_arn: &str) -> bool {
+    let decide = |guard: &Guard| guard.decide(&[caller_arn], permission, Ok(()));
+    permission
+        .guard
+        .as_ref()
+        .is_none_or(|guard| decide(guard).is_ok())
+}
+
+/// The ARN of every caller that is not a function of the template.
+pub fn administrator() -> String {
+    format!("arn:aws:iam::{ACCOUNT}:user/rehearsal")
 }
 
 #[cfg(test)]

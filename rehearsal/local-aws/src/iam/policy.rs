@@ -3,7 +3,6 @@
 use anyhow::{Context, bail};
 use serde_json::{Map, Value};
 
-use super::Permission;
 use super::condition::{Condition, Keys, texts};
 use super::wildcard::{action_like, resource_like};
 
@@ -42,7 +41,7 @@ pub enum Named {
 
 impl Named {
     /// The pattern that includes something; for `Not…` all of them.
-    fn covers(&self, compare: impl Fn(&str) -> bool) -> Option<String> {
+    pub(super) fn covers(&self, compare: impl Fn(&str) -> bool) -> Option<String> {
         match self {
             Named::These(patterns) => patterns.iter().find(|pattern| compare(pattern)).cloned(),
             Named::AllBut(patterns) => (!patterns.iter().any(|pattern| compare(pattern)))
@@ -60,13 +59,18 @@ impl Named {
 }
 
 impl Statement {
-    /// The statement's own name for the action, where it covers the permission.
-    pub(super) fn matching_action(&self, permission: &Permission, keys: &Keys) -> Option<String> {
+    /// The statement's own name for an action, where it covers that on a resource.
+    pub(super) fn matching_action(
+        &self,
+        action: &str,
+        resource: &str,
+        keys: &Keys,
+    ) -> Option<String> {
         let action = self
             .actions
-            .covers(|pattern| action_like(pattern, &permission.action))?;
+            .covers(|pattern| action_like(pattern, action))?;
         self.resources
-            .covers(|pattern| resource_like(pattern, &permission.resource))?;
+            .covers(|pattern| resource_like(pattern, resource))?;
         self.conditions
             .iter()
             .all(|condition| condition.holds(keys))
@@ -112,15 +116,8 @@ pub fn identity_policy(document: &Value, origin: Origin) -> anyhow::Result<Vec<S
         only(statement, &known)?;
         let actions = named(statement, "Action", "NotAction")?;
         let resources = named(statement, "Resource", "NotResource")?;
-        check_format(&actions, "an action such as `ecs:RunTask`", |action| {
-            action == "*"
-                || action
-                    .split_once(':')
-                    .is_some_and(|(service, name)| !service.is_empty() && !name.is_empty())
-        })?;
-        check_format(&resources, "an ARN or `*`", |resource| {
-            resource == "*" || resource.starts_with("arn:") && resource.splitn(6, ':').count() == 6
-        })?;
+        check_actions(&actions)?;
+        check_resources(&resources)?;
         Ok(Statement {
             effect: effect(statement)?,
             actions,
@@ -158,7 +155,7 @@ pub fn trust_policy(document: &Value) -> anyhow::Result<Vec<Trust>> {
     })
 }
 
-fn read<T>(
+pub(super) fn read<T>(
     document: &Value,
     statement: impl Fn(&Map<String, Value>) -> anyhow::Result<T>,
 ) -> anyhow::Result<Vec<T>> {
@@ -189,7 +186,7 @@ fn read<T>(
 }
 
 /// An unknown element may not be ignored: it could mean that less is allowed.
-fn only(members: &Map<String, Value>, known: &[&str]) -> anyhow::Result<()> {
+pub(super) fn only(members: &Map<String, Value>, known: &[&str]) -> anyhow::Result<()> {
     match members.keys().find(|name| !known.contains(&name.as_str())) {
         None => Ok(()),
         Some(unknown) => bail!(
@@ -203,7 +200,7 @@ fn only(members: &Map<String, Value>, known: &[&str]) -> anyhow::Result<()> {
     }
 }
 
-fn effect(statement: &Map<String, Value>) -> anyhow::Result<Effect> {
+pub(super) fn effect(statement: &Map<String, Value>) -> anyhow::Result<Effect> {
     match statement.get("Effect").and_then(Value::as_str) {
         Some("Allow") => Ok(Effect::Allow),
         Some("Deny") => Ok(Effect::Deny),
@@ -211,7 +208,11 @@ fn effect(statement: &Map<String, Value>) -> anyhow::Result<Effect> {
     }
 }
 
-fn named(statement: &Map<String, Value>, these: &str, all_but: &str) -> anyhow::Result<Named> {
+pub(super) fn named(
+    statement: &Map<String, Value>,
+    these: &str,
+    all_but: &str,
+) -> anyhow::Result<Named> {
     match (statement.get(these), statement.get(all_but)) {
         (Some(patterns), None) => Ok(Named::These(
             texts(patterns).with_context(|| format!("in `{these}`"))?,
@@ -223,6 +224,21 @@ fn named(statement: &Map<String, Value>, these: &str, all_but: &str) -> anyhow::
     }
 }
 
+pub(super) fn check_actions(actions: &Named) -> anyhow::Result<()> {
+    check_format(actions, "an action such as `ecs:RunTask`", |action| {
+        action == "*"
+            || action
+                .split_once(':')
+                .is_some_and(|(service, name)| !service.is_empty() && !name.is_empty())
+    })
+}
+
+pub(super) fn check_resources(resources: &Named) -> anyhow::Result<()> {
+    check_format(resources, "an ARN or `*`", |resource| {
+        resource == "*" || resource.starts_with("arn:") && resource.splitn(6, ':').count() == 6
+    })
+}
+
 fn check_format(named: &Named, expected: &str, is_one: fn(&str) -> bool) -> anyhow::Result<()> {
     let (Named::These(patterns) | Named::AllBut(patterns)) = named;
     match patterns.iter().find(|pattern| !is_one(pattern)) {
@@ -231,7 +247,7 @@ fn check_format(named: &Named, expected: &str, is_one: fn(&str) -> bool) -> anyh
     }
 }
 
-fn conditions(statement: &Map<String, Value>) -> anyhow::Result<Vec<Condition>> {
+pub(super) fn conditions(statement: &Map<String, Value>) -> anyhow::Result<Vec<Condition>> {
     statement
         .get("Condition")
         .map_or_else(|| Ok(Vec::new()), Condition::parse)

@@ -5,7 +5,7 @@ use anyhow::bail;
 use super::condition::Keys;
 use super::policy::{Effect, Origin, Statement, Trust, trusts};
 use super::{Permission, Why};
-use crate::identity::{ACCOUNT, REGION};
+use crate::identity::{REGION, account_of};
 
 /// A role of the template, and its holder.
 #[derive(Debug, Clone)]
@@ -41,17 +41,32 @@ impl Principal {
         )
     }
 
+    /// The role of a rule must trust EventBridge, or the rule cannot have the target (EventBridge API Reference, PutTargets).
+    pub fn check_events_are_trusted(&self, rule_arn: &str) -> anyhow::Result<()> {
+        let keys = Keys::default()
+            .with("aws:SourceAccount", self.account())
+            .with("aws:SourceArn", rule_arn);
+        if self.trusts("events.amazonaws.com", &keys) {
+            return Ok(());
+        }
+        bail!(
+            "the role `{}` cannot be assumed by EventBridge (hint: trust `events.amazonaws.com`)",
+            self.role_arn
+        )
+    }
+
     /// An explicit deny wins over every allow, and what nothing allows is denied.
     pub(super) fn decide(&self, permission: &Permission) -> Result<Grant, Why> {
         let keys = permission
             .keys
             .clone()
-            .with("aws:PrincipalAccount", ACCOUNT)
+            .with("aws:PrincipalAccount", self.account())
             .with("aws:PrincipalArn", &self.role_arn)
-            .with("aws:RequestedRegion", REGION);
+            .or("aws:RequestedRegion", REGION);
         let mut allowed = Err(Why::NothingAllows);
         for statement in &self.statements {
-            let Some(action) = statement.matching_action(permission, &keys) else {
+            let (action, resource) = (&permission.action, &permission.resource);
+            let Some(action) = statement.matching_action(action, resource, &keys) else {
                 continue;
             };
             match statement.effect {
@@ -101,8 +116,13 @@ impl Principal {
     pub(super) fn caller(&self) -> String {
         let role = self.role_arn.rsplit('/').next().unwrap_or_default();
         format!(
-            "arn:aws:sts::{ACCOUNT}:assumed-role/{role}/{}",
+            "arn:aws:sts::{}:assumed-role/{role}/{}",
+            self.account(),
             self.session
         )
+    }
+
+    pub(super) fn account(&self) -> &str {
+        account_of(&self.role_arn)
     }
 }

@@ -1,6 +1,7 @@
 //! The permissions that a call needs, and its refusal without them.
 
 use super::condition::Keys;
+use super::resource_policy::Guard;
 use crate::timeline;
 
 /// An action on a resource, which a call needs to be allowed.
@@ -11,6 +12,8 @@ pub struct Permission {
     /// Its ARN; `*` where the action has no resource type.
     pub resource: String,
     pub keys: Keys,
+    /// The resource's own policy; `None` where the identity's policies alone decide.
+    pub guard: Option<Guard>,
 }
 
 /// A call that the policies do not allow.
@@ -29,6 +32,9 @@ pub struct Refusal {
 pub enum Why {
     NothingAllows,
     ExplicitlyDenied,
+    /// The resource is another account's, and its own policy does not allow it.
+    ResourceAllowsNothing,
+    ResourceDenies,
 }
 
 impl Permission {
@@ -38,6 +44,7 @@ impl Permission {
             action: action.into(),
             resource: resource.into(),
             keys: Keys::default(),
+            guard: None,
         }
     }
 
@@ -47,10 +54,18 @@ impl Permission {
         self.keys = self.keys.with(key, value);
         self
     }
+
+    /// Asks the resource's own policy as well.
+    #[must_use]
+    pub fn guarded(mut self, guard: Guard) -> Permission {
+        self.guard = Some(guard);
+        self
+    }
 }
 
 impl Refusal {
-    /// The reason, in the words that all services of AWS share.
+    /// The reason, in the words that all services of AWS share (IAM User Guide, "Troubleshoot access denied error
+    /// messages").
     pub fn reason(&self) -> String {
         match self.why {
             Why::NothingAllows => format!(
@@ -58,6 +73,11 @@ impl Refusal {
                 self.action
             ),
             Why::ExplicitlyDenied => "with an explicit deny in an identity-based policy".to_owned(),
+            Why::ResourceAllowsNothing => format!(
+                "because no resource-based policy allows the {} action",
+                self.action
+            ),
+            Why::ResourceDenies => "with an explicit deny in a resource-based policy".to_owned(),
         }
     }
 

@@ -226,7 +226,7 @@ fn the_managed_policies_of_functions_are_known_and_no_others() {
     ] {
         let found = statements.iter().any(|statement| {
             statement
-                .matching_action(permission, &Keys::default())
+                .matching_action(&permission.action, &permission.resource, &Keys::default())
                 .is_some()
         });
         assert_eq!(found, expected, "{permission:?}");

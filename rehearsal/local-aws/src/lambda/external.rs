@@ -40,8 +40,13 @@ pub(super) struct Registered {
 }
 
 impl Lambda {
-    /// Registers a function with this name.
-    pub fn register(&self, name: &str, place: Place) -> anyhow::Result<()> {
+    /// Registers a function with this name. The variables are those of one that is started here.
+    pub fn register(
+        &self,
+        name: &str,
+        place: Place,
+        environment: BTreeMap<String, String>,
+    ) -> anyhow::Result<()> {
         if self.find(name).is_some() {
             bail!("the function `{name}` exists already");
         }
@@ -54,7 +59,7 @@ impl Lambda {
             binary_name: name.to_owned(),
             name: name.to_owned(),
             binary,
-            environment: BTreeMap::new(),
+            environment,
             timeout: TIMEOUT,
             memory_megabytes: 128,
             maximum_retry_attempts: 2,

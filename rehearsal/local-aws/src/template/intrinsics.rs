@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow, bail};
 use regex_lite::Regex;
 use serde_json::{Map, Value, json};
 
-use crate::identity::{ACCOUNT, REGION, arn};
+use crate::identity::Location;
 
 /// The name of the rehearsed stack.
 pub const STACK: &str = "greenlight";
@@ -18,6 +18,9 @@ pub const STACK: &str = "greenlight";
 pub(super) struct Scope {
     template: Value,
     parameters: BTreeMap<String, Value>,
+    /// The stack's name, account and Region.
+    stack: &'static str,
+    location: Location,
 }
 
 impl Scope {
@@ -38,7 +41,22 @@ impl Scope {
         Ok(Scope {
             template,
             parameters,
+            stack: STACK,
+            location: Location::default(),
         })
+    }
+
+    /// The same as another stack, in another account or Region.
+    pub(super) fn in_stack(self, stack: &'static str, location: &Location) -> Scope {
+        Scope {
+            stack,
+            location: location.clone(),
+            ..self
+        }
+    }
+
+    pub(super) fn location(&self) -> &Location {
+        &self.location
     }
 
     /// Whether a resource is created, according to its `Condition`.
@@ -203,11 +221,11 @@ impl Scope {
 
     fn reference(&self, name: &str) -> anyhow::Result<Value> {
         Ok(match name {
-            "AWS::AccountId" => json!(ACCOUNT),
-            "AWS::Region" => json!(REGION),
+            "AWS::AccountId" => json!(self.location.account),
+            "AWS::Region" => json!(self.location.region),
             "AWS::Partition" => json!("aws"),
             "AWS::URLSuffix" => json!("amazonaws.com"),
-            "AWS::StackName" => json!(STACK),
+            "AWS::StackName" => json!(self.stack),
             name => match self.parameters.get(name) {
                 Some(value) => value.clone(),
                 None => self.attribute(name, "Ref")?,
@@ -229,8 +247,10 @@ impl Scope {
                 let path = format!("Resources.{logical_id}.Properties.{property}");
                 text(&self.resolve(name, &path)?.unwrap_or(Value::Null))
             }
-            None => Ok(format!("{STACK}-{logical_id}")),
+            None => Ok(format!("{}-{logical_id}", self.stack)),
         };
+        let arn = |service: &str, resource: &str| self.location.arn(service, resource);
+        let Location { account, region } = &self.location;
         Ok(json!(match (of, attribute) {
             ("AWS::Serverless::Function", "Ref") => named("FunctionName")?,
             ("AWS::Serverless::Function", "Arn") =>
@@ -241,7 +261,7 @@ impl Scope {
             ("AWS::SNS::Topic", "TopicName") => named("TopicName")?,
             ("AWS::SQS::Queue", "Ref") => {
                 format!(
-                    "https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/{}",
+                    "https://sqs.{region}.amazonaws.com/{account}/{}",
                     named("QueueName")?
                 )
             }
@@ -250,7 +270,7 @@ impl Scope {
             ("AWS::Logs::LogGroup", "Ref") => named("LogGroupName")?,
             ("AWS::IAM::Role", "Ref") => named("RoleName")?,
             ("AWS::IAM::Role", "Arn") =>
-                format!("arn:aws:iam::{ACCOUNT}:role/{}", named("RoleName")?),
+                format!("arn:aws:iam::{account}:role/{}", named("RoleName")?),
             _ => bail!("the rehearsal does not support `{attribute}` of `{logical_id}` (`{of}`)"),
         }))
     }

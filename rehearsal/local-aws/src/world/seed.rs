@@ -10,7 +10,7 @@ use crate::aws::Aws;
 use crate::cloudwatch::AlarmState;
 use crate::codedeploy::traffic::{ConfigRecord, DeploymentConfig};
 use crate::codedeploy::{Alarms, Application, Group, ReadyOption, TargetGroup, traffic};
-use crate::ecr::{Image, ImageSettings};
+use crate::ecr::{Image, ImageSettings, RepositoryPolicy};
 use crate::ecs::capacity::{LaunchKind, register_instances};
 use crate::ecs::keep;
 use crate::ecs::registration::prepare;
@@ -21,6 +21,7 @@ use crate::identity::{ACCOUNT, REGION};
 
 /// Fills the repositories and starts every service; all are serving when this returns.
 pub(super) async fn seed(aws: &Arc<Aws>, settings: WorldSettings) -> anyhow::Result<()> {
+    share_repositories(aws, &settings)?;
     lay_images(aws, &settings)?;
     for config in traffic::predefined() {
         keep_config(aws, config);
@@ -35,6 +36,19 @@ pub(super) async fn seed(aws: &Arc<Aws>, settings: WorldSettings) -> anyhow::Res
     }
     for task_set in task_sets {
         keep::steady(&aws.ecs, &task_set).await;
+    }
+    Ok(())
+}
+
+fn share_repositories(aws: &Aws, settings: &WorldSettings) -> anyhow::Result<()> {
+    for repository in &settings.repositories {
+        let Some(policy) = &repository.policy else {
+            continue;
+        };
+        let read = RepositoryPolicy::read(policy)
+            .with_context(|| format!("in the policy of `{}`", repository.name))?;
+        aws.ecr
+            .set_policy(&repository.registry, &repository.name, Some(read));
     }
     Ok(())
 }
@@ -63,11 +77,12 @@ fn lay(aws: &Aws, settings: &ImageSettings, image: &Image) -> anyhow::Result<()>
 
 fn put(aws: &Aws, settings: &ImageSettings, image: Image, tag: Option<&str>) -> anyhow::Result<()> {
     let ImageSettings {
+        registry,
         repository,
         version,
         ..
     } = settings;
-    match aws.ecr.put(repository, image, tag) {
+    match aws.ecr.put(registry, repository, image, tag) {
         Ok(_) => Ok(()),
         Err(refused) => bail!("image `{version}` of `{repository}`: {refused:?}"),
     }

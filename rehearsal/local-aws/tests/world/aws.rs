@@ -16,7 +16,7 @@ use local_aws::template::Template;
 use local_aws::timeline::{self, ListenerKind};
 use local_aws::world::{
     ContainerSettings, DeploymentRecord, HealthCheck, RepositorySettings, ServiceSettings,
-    TagMutability, TestListener, World, WorldSettings,
+    TestListener, World, WorldSettings,
 };
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -105,17 +105,11 @@ pub(crate) async fn world(change: impl FnOnce(&mut WorldSettings)) -> PausedWorl
         assumptions: Assumptions::default(),
         without: Vec::new(),
         template: Template {
-            functions: Vec::new(),
-            rules: Vec::new(),
-            principals: Vec::new(),
             topic_arn: "arn:aws:sns:eu-central-1:111122223333:outcomes".to_owned(),
-            keys: BTreeMap::new(),
+            ..Template::default()
         },
         port: 0,
-        repositories: vec![RepositorySettings {
-            name: "shop/web".to_owned(),
-            tags: TagMutability::Mutable,
-        }],
+        repositories: vec![RepositorySettings::new("shop/web")],
         images: vec![
             ImageSettings::new("shop/web", &["1.0.0", "latest"], "1.0.0"),
             ImageSettings::new("shop/web", &["1.0.1"], "1.0.1"),
@@ -198,7 +192,17 @@ pub(crate) async fn call_as(
     target: &str,
     members: Value,
 ) -> (u16, Value) {
-    let credential = format!("{access_key}/20261121/eu-central-1/service/aws4_request");
+    call_in(world, (access_key, "eu-central-1"), target, members).await
+}
+
+/// The same, signed for a Region.
+pub(crate) async fn call_in(
+    world: &World,
+    (access_key, region): (&str, &str),
+    target: &str,
+    members: Value,
+) -> (u16, Value) {
+    let credential = format!("{access_key}/20261121/{region}/service/aws4_request");
     let headers = format!(
         "X-Amz-Target: {target}\r\nAuthorization: AWS4-HMAC-SHA256 Credential={credential}, Signature=0\r\n"
     );

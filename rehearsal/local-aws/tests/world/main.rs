@@ -25,6 +25,8 @@ mod permissions;
 #[cfg(test)]
 mod recorded;
 #[cfg(test)]
+mod registries;
+#[cfg(test)]
 mod registry;
 #[cfg(test)]
 mod rules;

@@ -2,11 +2,12 @@
 
 use std::time::{Duration, UNIX_EPOCH};
 
+use local_aws::assumption::Assumption;
 use local_aws::world::World;
 use serde_json::{Value, json};
 
 use crate::aws::signed;
-use crate::functions::with_function;
+use crate::functions::{with_function, with_function_assuming};
 
 /// Creates a schedule; returns the HTTP status and AWS's code of an error.
 async fn create(world: &World, name: &str, change: &dyn Fn(&mut Value)) -> (u16, String) {
@@ -167,6 +168,8 @@ async fn an_updated_rate_counts_from_the_update() {
 #[tokio::test(flavor = "multi_thread")]
 async fn schedules_that_will_never_call_are_deleted_if_they_say_so() {
     let world = with_function().await;
+    let now = world.clock.now().duration_since(UNIX_EPOCH).unwrap();
+    let recent = now.as_secs_f64() - 240.0;
     for (expression, end) in [
         ("cron(0 0 1 1 ? 2001)", None),
         // Its first time after a past `StartDate` is beyond every clock.
@@ -177,7 +180,7 @@ async fn schedules_that_will_never_call_are_deleted_if_they_say_so() {
             let change = |request: &mut Value| {
                 request["ScheduleExpression"] = json!(expression);
                 request["ActionAfterCompletion"] = json!(after);
-                request["StartDate"] = json!(0);
+                request["StartDate"] = json!(recent);
                 request["EndDate"] = json!(end);
             };
             assert_eq!(create(&world, after, &change).await.0, 200, "{expression}");
@@ -189,6 +192,34 @@ async fn schedules_that_will_never_call_are_deleted_if_they_say_so() {
     }
     assert_eq!(world.lambda.invocations().len(), 0);
     world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_start_that_is_past_is_refused_of_new_schedules_that_recur() {
+    let refuses = vec![Assumption::PastScheduleIsRefused];
+    for (assumed, expression, start, status) in [
+        (vec![], "rate(1 day)", Some(-290), 200),
+        (vec![], "rate(1 day)", Some(-310), 400),
+        (vec![], "cron(0 12 * * ? *)", Some(-310), 400),
+        (vec![], "cron(0 12 * * ? *)", Some(310), 200),
+        // Scheduler ignores it of a one-time schedule.
+        (vec![], "at(2101-01-01T00:00:00)", Some(-310), 200),
+        (vec![], "at(2001-01-01T00:00:00)", None, 200),
+        (refuses.clone(), "at(2001-01-01T00:00:00)", None, 400),
+        (refuses.clone(), "at(2101-01-01T00:00:00)", Some(-310), 200),
+        (refuses, "rate(1 day)", None, 200),
+    ] {
+        let world = with_function_assuming(&assumed).await;
+        let now = world.clock.now().duration_since(UNIX_EPOCH).unwrap();
+        let start = start.map(|seconds| now.as_secs_f64() + f64::from(seconds));
+        let change = |request: &mut Value| {
+            request["ScheduleExpression"] = json!(expression);
+            request["StartDate"] = json!(start);
+        };
+        let (found, _, body) = send(&world, "POST", "some", &change).await;
+        assert_eq!(found, status, "{expression} {start:?} {body}");
+        world.shutdown().await;
+    }
 }
 
 /// A date in milliseconds is beyond the year 9999.

@@ -48,7 +48,9 @@ fn with_migration() -> Pipeline {
 fn ways(outcome: &Outcome) -> Vec<Way> {
     let way = |command: &Command| match command {
         Command::Request { request, .. } => request.way,
-        Command::Reroute(_) | Command::RestoreTestListener { .. } => panic!("{command:?}"),
+        Command::Reroute(_)
+        | Command::RestoreImage { .. }
+        | Command::RestoreTestListener { .. } => panic!("{command:?}"),
     };
     outcome.commands.iter().map(way).collect()
 }

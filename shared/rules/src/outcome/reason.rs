@@ -2,6 +2,7 @@
 
 use super::{Ending, Subject};
 use crate::config::{Pipeline, WhenBusy};
+use crate::names::FunctionName;
 
 /// The step that failed, the engine's sentence, and what AWS knows beyond them.
 pub(super) fn reason(pipeline: &Pipeline, deployment: &Subject, ending: &Ending) -> String {
@@ -17,12 +18,15 @@ pub(super) fn reason(pipeline: &Pipeline, deployment: &Subject, ending: &Ending)
         .filter(|message| !message.is_empty() && !error_says(message))
         .map(str::to_owned);
     // Another tool's deployment calls what it likes.
-    let gate_of = |step| {
-        let ours = deployment.image.as_ref();
-        ours.and_then(|_| engine.gate_of(pipeline, step))
+    let called = |step: &str| {
+        deployment.image.as_ref()?;
+        match own_hook(pipeline, step) {
+            Some(function) => Some(format!("your function `{function}`")),
+            None => engine.gate_of(pipeline, step).map(str::to_owned),
+        }
     };
-    let step = failed.map(|step| match gate_of(&step.name) {
-        Some(gate) => format!("{} failed ({gate})", step.name),
+    let step = failed.map(|step| match called(&step.name) {
+        Some(called) => format!("{} failed ({called})", step.name),
         None => format!("{} failed", step.name),
     });
     let error = deployment.error.as_ref().map(|(code, message)| {
@@ -46,6 +50,15 @@ pub(super) fn reason(pipeline: &Pipeline, deployment: &Subject, ending: &Ending)
     } else {
         parts.join("; ")
     }
+}
+
+/// The function of the user's that CodeDeploy calls at a lifecycle event. It does nothing else at such an event, so that one which
+/// failed failed by that function.
+fn own_hook<'a>(pipeline: &'a Pipeline, step: &str) -> Option<&'a FunctionName> {
+    let mut hooks = pipeline.hooks.iter();
+    hooks
+        .find(|(event, _)| event.name() == step)
+        .map(|(_, function)| function)
 }
 
 /// AWS reports the same for both, what Greenlight replaced and what a person stopped: a call stopped it.

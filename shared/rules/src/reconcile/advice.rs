@@ -182,7 +182,9 @@ mod tests {
         let commands = found.map(|(_, commands)| commands).unwrap_or_default();
         let payload = |command: &Command| match command {
             Command::Request { request, .. } => request.payload(),
-            Command::Reroute(_) | Command::RestoreTestListener { .. } => panic!("{command:?}"),
+            Command::Reroute(_)
+            | Command::RestoreImage { .. }
+            | Command::RestoreTestListener { .. } => panic!("{command:?}"),
         };
         let found: Vec<Value> = commands.iter().map(payload).collect();
         assert_eq!(found, expected, "{skip:?}");

@@ -11,7 +11,7 @@ use toml::{Spanned, Table, Value};
 use super::sentence;
 use super::world::{self, ServiceText, WorldText};
 use crate::scenario::claims;
-use crate::scenario::setting::Setting;
+use crate::scenario::setting::{OwnFunction, Setting};
 use crate::scenario::{Expectation, MessageFormat, Pipelines, Scenario, Step, quoted};
 
 /// The pipelines file of most scenarios.
@@ -42,6 +42,8 @@ pub(super) struct FileText {
     world: WorldText,
     #[serde(default)]
     service: Vec<ServiceText>,
+    #[serde(default)]
+    function: Vec<OwnFunction>,
     /// Invariants, by number, that the scenario makes AWS itself break.
     #[serde(default)]
     excuse: Vec<Excuse>,
@@ -75,7 +77,8 @@ pub(super) fn parse(text: &str) -> Result<FileText, Vec<Problem>> {
 pub(super) fn scenario(name: &str, text: &str) -> Result<Scenario, Vec<Problem>> {
     let file = parse(text)?;
     let mut problems = Vec::new();
-    let setting = world::setting(&file.world, &file.service, &mut problems);
+    let mut setting = world::setting(&file.world, &file.service, &mut problems);
+    setting.functions = file.function;
     let step = |line: &str| known(line.parse()?, &setting);
     let steps = read(&lines(text, &file.steps), &mut problems, step);
     let mut expectations = usual(&file.not_claimed, &mut problems);
@@ -153,6 +156,15 @@ fn known(step: Step, setting: &Setting) -> Result<Step, String> {
         return Err(format!(
             "`{given}` is not a service of this scenario, expected {}",
             quoted(&services)
+        ));
+    }
+    if let Step::Withdraw { repository, .. } = &step
+        && !setting.repositories.contains(repository)
+    {
+        let known: Vec<&str> = setting.repositories.iter().map(String::as_str).collect();
+        return Err(format!(
+            "`{repository}` is not a repository of this scenario, expected {}",
+            quoted(&known)
         ));
     }
     if let Step::Hold(source) = &step

@@ -18,7 +18,7 @@ const fn form(text: &'static str, read: fn(&str) -> Option<Vec<Expectation>>) ->
 }
 
 /// The sentences with arguments. Those of a history come first: `UPDATE=1` writes them.
-pub(super) const FORMS: [Form; 24] = [
+pub(super) const FORMS: [Form; 26] = [
     form(
         "deployments of `SERVICE`: [rollback to] VERSION STATUS [ERROR-CODE], …",
         |text| {
@@ -86,6 +86,24 @@ pub(super) const FORMS: [Form; 24] = [
     ),
     form("N revision(s) registered", started),
     form("N deployment(s) started by a push", started),
+    form(
+        "every revision is pinned to an image of `REGISTRY/REPOSITORY`",
+        |text| {
+            let repository = text.strip_prefix("every revision is pinned to an image of `")?;
+            Some(vec![claims::pinned_in(repository.strip_suffix('`')?)])
+        },
+    ),
+    form(
+        "`FUNCTION` was called at LIFECYCLE-EVENT of deployment N alone",
+        |text| {
+            let (function, rest) = text.strip_prefix('`')?.split_once("` was called at ")?;
+            let (event, number) = rest.strip_suffix(" alone")?.split_once(" of deployment ")?;
+            let number = positive(number)?;
+            claims::LIFECYCLE_EVENTS
+                .contains(&event)
+                .then(|| vec![claims::called_alone(function, event, number)])
+        },
+    ),
     form("messages: OUTCOME, …", |text| {
         let listed = text.strip_prefix("messages: ")?;
         Some(claims::messages(&list(listed)))

@@ -5,7 +5,6 @@ use std::time::Duration;
 use local_aws::assumption::Assumption;
 use local_aws::ecr::{ImageSettings, IndexSettings};
 use local_aws::ecs::capacity::LaunchKind;
-use local_aws::identity::REGISTRY;
 use local_aws::named::UnknownName;
 use local_aws::world::{ContainerSettings, ServiceSettings, TestListener};
 use serde::Deserialize;
@@ -13,7 +12,7 @@ use toml::Spanned;
 
 use super::file::Problem;
 use crate::command::planned;
-use crate::scenario::setting::{BLUE, Mode, Service, Setting};
+use crate::scenario::setting::{BLUE, Lack, Mode, Service, Setting, reference};
 use crate::scenario::step::image;
 
 #[derive(Debug, Default, Deserialize)]
@@ -36,6 +35,9 @@ pub(super) struct WorldText {
     /// The same for multi-platform images.
     #[serde(default)]
     indexes: Vec<Spanned<String>>,
+    /// What is missing between another registry and the stack.
+    #[serde(default)]
+    registry_lacks: Vec<Lack>,
 }
 
 /// A service of the cluster `prod`. The default is a single service, `web`.
@@ -148,6 +150,10 @@ pub(super) fn setting(
         planned(given).map_err(|error| format!("{error:#}"))
     });
     setting.mode = world.mode;
+    setting.lacks.clone_from(&world.registry_lacks);
+    if let Err(what) = setting.registry() {
+        problems.push(Problem { at: 0, what });
+    }
     setting
 }
 
@@ -186,7 +192,7 @@ impl ServiceText {
         let mut service = Service::of_shop(&self.name, &self.repository);
         let pinned = |repository: &str| {
             let digest = ImageSettings::new(repository, &[], BLUE).digest();
-            format!("{REGISTRY}/{repository}@{digest}")
+            format!("{}@{digest}", reference(repository))
         };
         for container in &self.container {
             let image = match (&container.image, &container.repository) {
@@ -231,7 +237,7 @@ impl ServiceText {
         container.entry_point.clone_from(&self.entry_point);
         container.command.clone_from(&self.command);
         if let Some(image) = &self.image {
-            container.image = format!("{REGISTRY}/{image}");
+            container.image = reference(image);
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Parsing is lenient: a function validates the file before the run, and reports its mistakes.
 
 use checks::{Glob, Regex};
+use local_aws::identity::{ACCOUNT, Location, REGION};
 use semver::{Comparator, Version, VersionReq};
 use toml::{Table, Value};
 
@@ -12,6 +13,7 @@ use super::requests::{self, Request};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Pipeline {
     pub(crate) name: String,
+    /// One that is not in the stack's registry has the registry's host before its name.
     pub(crate) repository: String,
     /// The tag rule as configured.
     pub(crate) tag: String,
@@ -135,6 +137,10 @@ fn pipeline(given: &Value) -> Option<Pipeline> {
             .map(ToOwned::to_owned)
     };
     let (cluster, service) = (text("cluster")?, text("service")?);
+    let registry = Location::new(
+        text("registry_account").as_deref().unwrap_or(ACCOUNT),
+        text("registry_region").as_deref().unwrap_or(REGION),
+    );
     let migration = given.get("migration");
     let requests = requests::read(given.get("test_traffic"));
     let production = given.get("production_traffic");
@@ -153,7 +159,7 @@ fn pipeline(given: &Value) -> Option<Pipeline> {
     let of_migration = |key: &str| Some(migration?.get(key)?.as_str()?.to_owned());
     Some(Pipeline {
         name: text("name").unwrap_or_else(|| service.clone()),
-        repository: text("repository").filter(|name| is_repository(name))?,
+        repository: registry.repository(&text("repository").filter(|name| is_repository(name))?),
         tag: text("tag")?,
         tags: tags(&text("tag")?)?,
         application: text("application").unwrap_or_else(|| format!("AppECS-{cluster}-{service}")),

@@ -51,6 +51,50 @@ fn the_world_meets_the_requirements_of_the_file() {
 }
 
 #[test]
+fn a_registry_elsewhere_is_made_where_the_file_says() {
+    let repository = "repository = \"office/back\"\n";
+    let with = |first: &str, second: &str| {
+        let [one, two] = [first, second].map(|keys| format!("{repository}{keys}\n"));
+        let text = TWO_CLUSTERS.replacen(repository, "ONE", 1);
+        let text = text.replacen(repository, &two, 1).replacen("ONE", &one, 1);
+        played("ship", &text)
+    };
+    let account = "registry_account = \"444455556666\"";
+    let region = "registry_region = \"eu-west-1\"";
+    let own = "registry_account = \"111122223333\"\nregistry_region = \"eu-central-1\"";
+    for (first, second, expected) in [
+        ("", own, &["office/back"][..]),
+        (
+            account,
+            "",
+            &[
+                "444455556666.dkr.ecr.eu-central-1.amazonaws.com/office/back",
+                "office/back",
+            ],
+        ),
+        (
+            region,
+            region,
+            &["111122223333.dkr.ecr.eu-west-1.amazonaws.com/office/back"],
+        ),
+    ] {
+        let scenario = with(first, second).unwrap();
+        assert_eq!(scenario.setting.repositories, expected);
+        let pushed = scenario.steps.iter().filter_map(|step| {
+            let Step::Push(image) = step else {
+                return None;
+            };
+            Some(image.written_repository())
+        });
+        assert!(pushed.eq(expected.iter().copied()), "{first} {second}");
+    }
+    let Err(error) = with(account, region) else {
+        panic!("a stack has one other registry")
+    };
+    assert!(error.contains("one `RegistryAccount`"), "{error}");
+}
+
+#[test]
 fn a_migration_that_serves_is_rejected_before_anything_waits_for_its_end() {
     for (command, is_rejected) in [
         (r#"["sample-service", "serve"]"#, true),

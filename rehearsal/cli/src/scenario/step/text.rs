@@ -36,7 +36,7 @@ const fn form(text: &'static str, read: fn(&str) -> Option<Step>) -> Form {
 }
 
 /// All forms of lines, except the moments of `until` and `when`.
-const FORMS: [Form; 27] = [
+const FORMS: [Form; 28] = [
     form("push index VERSION [to REPOSITORY] [as TAG, …]", |line| {
         let image = image(line.strip_prefix("push index ")?)?;
         let tags: Vec<&str> = image.tags.iter().map(String::as_str).collect();
@@ -81,6 +81,19 @@ const FORMS: [Form; 27] = [
             action: word(action)?,
         })
     }),
+    form(
+        "withdraw ACTION | everything from the policy of REPOSITORY",
+        |line| {
+            let (what, repository) = line
+                .strip_prefix("withdraw ")?
+                .split_once(" from the policy of ")?;
+            let action = Some(word(what)?).filter(|what| what != "everything");
+            Some(Step::Withdraw {
+                repository: word(repository)?,
+                action,
+            })
+        },
+    ),
     form("limit Fargate to N tasks", |line| {
         let tasks = between(line, "limit Fargate to ", " tasks")?.parse().ok()?;
         Some(Step::LimitFargate(tasks))

@@ -30,6 +30,10 @@ impl Display for Step {
             Step::Release(Queued::Lost) => write!(f, "lose what was held"),
             Step::InjectDeliveryFaults(faults) => write!(f, "{faults}"),
             Step::Deny { function, action } => write!(f, "deny {function} {action}"),
+            Step::Withdraw { repository, action } => {
+                let what = action.as_deref().unwrap_or("everything");
+                write!(f, "withdraw {what} from the policy of {repository}")
+            }
             Step::LimitFargate(tasks) => write!(f, "limit Fargate to {tasks} tasks"),
             Step::Stop { service, then } => write!(f, "stop {service}, {then}"),
             Step::EndWait { service, wait } => write!(f, "end the {} of {service}", name(*wait)),
@@ -63,8 +67,9 @@ impl Display for Step {
 /// `1.1.0 to shop/api as release-1, which fails-migration`
 fn pushed(image: &ImageSettings) -> String {
     let mut text = image.version.clone();
-    if image.repository != REPOSITORY {
-        text += &format!(" to {}", image.repository);
+    let repository = image.written_repository();
+    if repository != REPOSITORY {
+        text += &format!(" to {repository}");
     }
     if image.tags != [TAG] {
         text += &format!(" as {}", image.tags.join(", "));

@@ -103,11 +103,12 @@ pub(super) fn plan(seed: u64) -> Plan {
 }
 
 /// Assumptions that were added later: they are drawn separately, so that earlier seeds keep their other draws.
-const LATER: [Assumption; 4] = [
+const LATER: [Assumption; 5] = [
     Assumption::NodesLearnLate,
     Assumption::TasksStatePlatformDigests,
     Assumption::ListenerRulesFollow,
     Assumption::MissingAlarmStops,
+    Assumption::PastScheduleIsRefused,
 ];
 
 fn later(seed: u64, chances: Chances) -> Vec<Assumption> {

@@ -1,4 +1,6 @@
-//! ECR's operations.
+//! ECR's operations. Each call is for the registry of an account (`registryId`) and of the Region that it is signed for.
+
+mod policy;
 
 use serde_json::{Value, json};
 
@@ -7,28 +9,35 @@ use crate::api::input::Input;
 use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
 use crate::ecr::{Image, PushRefused, Repository, no_such_repository};
-use crate::iam::Permission;
-use crate::identity::arn;
-use crate::identity::{ACCOUNT, REGISTRY};
+use crate::iam::{Guard, Permission};
+use crate::identity::{ACCOUNT, Location};
 use crate::stamp::epoch_seconds;
 
 pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("BatchGetImage", batch_get_image, on_repository),
+    Operation::new("DeleteRepositoryPolicy", policy::delete, on_repository),
     Operation::new("DescribeImages", describe_images, on_repository),
     Operation::new(
         "DescribeRepositories",
         describe_repositories,
         on_repositories,
     ),
+    Operation::new("GetRepositoryPolicy", policy::get, on_repository),
     Operation::new("ListImages", list_images, on_repository),
     Operation::new("PutImage", put_image, on_repository),
+    Operation::new("SetRepositoryPolicy", policy::set, on_repository),
 ];
 
 fn describe_repositories(call: Call<'_>) -> Answer {
     let names = call.input.texts("repositoryNames")?;
     let size = page_size(&call.input, "repositoryNames")?;
+    let registry = registry(call);
+    let in_registry = |repository: &Repository| repository.registry == registry;
     let all = match names.is_empty() {
-        true => call.aws.ecr.repositories(),
+        true => {
+            let all = call.aws.ecr.repositories().into_iter();
+            all.filter(in_registry).collect()
+        }
         false => names
             .iter()
             .map(|name| find(call, name))
@@ -47,9 +56,9 @@ fn describe_repositories(call: Call<'_>) -> Answer {
 fn describe_repository(repository: &Repository) -> Value {
     let mut described = json!({
         "repositoryArn": repository.arn(),
-        "registryId": ACCOUNT,
+        "registryId": repository.registry.account,
         "repositoryName": repository.name,
-        "repositoryUri": format!("{REGISTRY}/{}", repository.name),
+        "repositoryUri": format!("{}/{}", repository.registry.registry(), repository.name),
         "createdAt": epoch_seconds(repository.created_at),
         "imageTagMutability": repository.tags.as_str(),
         "imageScanningConfiguration": { "scanOnPush": false },
@@ -218,7 +227,7 @@ fn put_image(call: Call<'_>) -> Answer {
     let image = call
         .aws
         .ecr
-        .read(name, manifest, media_type, call.aws.clock.now());
+        .read(&repository, manifest, media_type, call.aws.clock.now());
     if call
         .input
         .text("imageDigest")?
@@ -231,16 +240,22 @@ fn put_image(call: Call<'_>) -> Answer {
     let image = call
         .aws
         .ecr
-        .push(name, image, tag)
-        .map_err(|refused| refusal(&refused, name, &digest, tag))?;
+        .push(&repository.registry, name, image, tag)
+        .map_err(|refused| refusal(&refused, &repository, &digest, tag))?;
     Ok(json!({ "image": with_manifest(&repository, &image, tag) }))
 }
 
-fn refusal(refused: &PushRefused, repository: &str, digest: &str, tag: Option<&str>) -> ApiError {
+fn refusal(
+    refused: &PushRefused,
+    repository: &Repository,
+    digest: &str,
+    tag: Option<&str>,
+) -> ApiError {
+    let (account, repository) = (&repository.registry.account, &repository.name);
     match refused {
         PushRefused::NoSuchRepository => ApiError::new(
             "RepositoryNotFoundException",
-            no_such_repository(repository, None),
+            no_such_repository(repository, account),
         ),
         PushRefused::AlreadyExists => {
             let tagged = tag
@@ -248,7 +263,7 @@ fn refusal(refused: &PushRefused, repository: &str, digest: &str, tag: Option<&s
                 .unwrap_or_default();
             let message = format!(
                 "Image with digest '{digest}'{tagged} already exists in the repository with name '{repository}' in \
-                 registry with id '{ACCOUNT}'"
+                 registry with id '{account}'"
             );
             ApiError::new("ImageAlreadyExistsException", message)
         }
@@ -317,10 +332,11 @@ impl ImageId<'_> {
     fn not_found(&self, repository: &Repository) -> ApiError {
         let message = format!(
             "The image with imageId {{imageDigest:'{}', imageTag:'{}'}} does not exist within the repository with name \
-             '{}' in the registry with id '{ACCOUNT}'",
+             '{}' in the registry with id '{}'",
             self.digest.unwrap_or("null"),
             self.tag.unwrap_or("null"),
-            repository.name
+            repository.name,
+            repository.registry.account
         );
         ApiError::new("ImageNotFoundException", message)
     }
@@ -370,22 +386,27 @@ fn unknown_token() -> ApiError {
     )
 }
 
+/// The registry that a call is for, the caller's own unless it names another.
+fn registry(call: Call<'_>) -> Location {
+    Location::new(call.named("registryId").unwrap_or(ACCOUNT), call.region)
+}
+
 fn find(call: Call<'_>, name: &str) -> Result<Repository, ApiError> {
-    let registry = call.input.text("registryId")?;
-    let found = call.aws.ecr.repository(name);
-    found
-        .filter(|_| registry.is_none_or(|registry| registry == ACCOUNT))
-        .ok_or_else(|| {
-            ApiError::new(
-                "RepositoryNotFoundException",
-                no_such_repository(name, registry),
-            )
-        })
+    // Refuses another type than text.
+    call.input.text("registryId")?;
+    let registry = registry(call);
+    let found = call.aws.ecr.repository(&registry, name);
+    found.ok_or_else(|| {
+        ApiError::new(
+            "RepositoryNotFoundException",
+            no_such_repository(name, &registry.account),
+        )
+    })
 }
 
 fn describe(repository: &Repository, image: &Image) -> Value {
     let mut detail = json!({
-        "registryId": ACCOUNT,
+        "registryId": repository.registry.account,
         "repositoryName": repository.name,
         "imageDigest": image.digest,
         "imageSizeInBytes": image.manifest.len(),
@@ -408,7 +429,7 @@ fn with_manifest(repository: &Repository, image: &Image, tag: Option<&str>) -> V
         tag,
     };
     json!({
-        "registryId": ACCOUNT,
+        "registryId": repository.registry.account,
         "repositoryName": repository.name,
         "imageId": id.describe(),
         "imageManifest": image.manifest,
@@ -423,17 +444,31 @@ fn valid_tag(tag: &str) -> bool {
 
 /// SAR, Amazon ECR: `repository/NAME`.
 fn on_repository(call: Call<'_>) -> Vec<Permission> {
-    vec![call.on(repository_arn(call.named_or_any("repositoryName")))]
+    vec![on_named(call, call.named_or_any("repositoryName"))]
 }
 
 fn on_repositories(call: Call<'_>) -> Vec<Permission> {
-    let named = call.on_each(call.all_named("repositoryNames").map(repository_arn));
+    let named = call.all_named("repositoryNames");
+    let named: Vec<Permission> = named.map(|name| on_named(call, name)).collect();
     match named.is_empty() {
-        true => vec![call.on(repository_arn("*"))],
+        true => vec![on_named(call, "*")],
         false => named,
     }
 }
 
-fn repository_arn(name: &str) -> String {
-    arn("ecr", &format!("repository/{name}"))
+/// The repository's own policy counts as well. Of one that does not exist the operation says so; no policy could let another
+/// account list the repositories of a registry.
+fn on_named(call: Call<'_>, name: &str) -> Permission {
+    let registry = registry(call);
+    let permission = call
+        .on(registry.arn("ecr", &format!("repository/{name}")))
+        .with("aws:RequestedRegion", call.region);
+    match call.aws.ecr.repository(&registry, name) {
+        Some(repository) => permission.guarded(repository.guard()),
+        None if name == "*" => permission.guarded(Guard {
+            account: registry.account,
+            policy: None,
+        }),
+        None => permission,
+    }
 }

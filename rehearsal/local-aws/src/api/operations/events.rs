@@ -312,9 +312,19 @@ fn on_rule(call: Call<'_>) -> Vec<Permission> {
 /// `event-bus/NAME`, of each entry.
 fn on_buses(call: Call<'_>) -> Vec<Permission> {
     let entries = call.input.value("Entries").and_then(Value::as_array);
-    let bus = |entry: &Value| {
-        let name = entry["EventBusName"].as_str().unwrap_or("default");
-        full_arn("events", "event-bus/", name)
+    let put = |entry: &Value| {
+        let text = |member: &str| entry[member].as_str();
+        let name = text("EventBusName").unwrap_or("default");
+        let mut permission = call.on(full_arn("events", "event-bus/", name));
+        for (key, member) in [
+            ("events:source", "Source"),
+            ("events:detail-type", "DetailType"),
+        ] {
+            if let Some(value) = text(member) {
+                permission = permission.with(key, value);
+            }
+        }
+        permission
     };
-    call.on_each(entries.into_iter().flatten().map(bus))
+    entries.into_iter().flatten().map(put).collect()
 }

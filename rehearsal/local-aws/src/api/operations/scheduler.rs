@@ -10,6 +10,7 @@ use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
 use crate::api::permission::{no_resource, pass_role};
 use crate::api::validation::{Violations, is_of, member};
+use crate::assumption::Assumption;
 use crate::iam::Permission;
 use crate::identity::arn;
 use crate::scheduler::{AfterCompletion, Expression, Schedule, State, create, update};
@@ -48,6 +49,9 @@ fn schedule_arn(name: &str) -> String {
     arn("scheduler", &format!("schedule/default/{name}"))
 }
 
+/// How old the `StartDate` of a new schedule may be.
+const OLDEST_START: Duration = Duration::from_secs(5 * 60);
+
 fn create_schedule(call: Call<'_>) -> Answer {
     let name = call.input.required_text("Name")?;
     Violations::new(INVALID)
@@ -56,6 +60,7 @@ fn create_schedule(call: Call<'_>) -> Answer {
         .check()?;
     group(call)?;
     let schedule = read(call, name, Expression::first)?;
+    check_is_ahead(call, &schedule)?;
     if let Some(known) = call.aws.scheduler.find(name)
         && known.is_repeated_by(&schedule.members)
     {
@@ -69,6 +74,31 @@ fn create_schedule(call: Call<'_>) -> Answer {
         .with_status(409)
     })?;
     Ok(json!({ "ScheduleArn": schedule_arn(name) }))
+}
+
+/// A recurring schedule's `StartDate` may be five minutes old; public programs report this sentence. It is not confirmed whether
+/// a one-time schedule may be past, and its refusal is inferred. Nothing is known of updates.
+fn check_is_ahead(call: Call<'_>, schedule: &Schedule) -> Result<(), ApiError> {
+    let is_refused = || {
+        let refused = Assumption::PastScheduleIsRefused;
+        call.aws.assumptions.hold(refused)
+    };
+    match schedule.expression {
+        Expression::Once(at) if at < schedule.created_at && is_refused() => {
+            let written = call.input.required_text("ScheduleExpression")?;
+            Err(invalid(format!("Invalid Schedule Expression {written}.")))
+        }
+        Expression::Once(_) => Ok(()),
+        Expression::Every(_) | Expression::Cron(_) => {
+            let start = date(&call.input, "StartDate")?;
+            match start.is_some_and(|start| start + OLDEST_START < schedule.created_at) {
+                true => Err(invalid(
+                    "The StartDate you specify cannot be earlier than 5 minutes ago.",
+                )),
+                false => Ok(()),
+            }
+        }
+    }
 }
 
 /// The request replaces all members: one that it leaves out returns to its default (EventBridge Scheduler API

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use crate::api::operation::{Answer, Call, Operation};
-use crate::iam::Permission;
+use crate::iam::{Permission, administrator};
 use crate::identity::ACCOUNT;
 
 pub(super) const OPERATIONS: &[Operation] = &[Operation::new(
@@ -15,7 +15,7 @@ pub(super) const OPERATIONS: &[Operation] = &[Operation::new(
 fn get_caller_identity(call: Call<'_>) -> Answer {
     let arn = match call.function {
         Some(function) => call.aws.iam.caller(function),
-        None => format!("arn:aws:iam::{ACCOUNT}:user/rehearsal"),
+        None => administrator(),
     };
     Ok(json!({ "Arn": arn, "UserId": "AIDAREHEARSAL", "Account": ACCOUNT }))
 }

@@ -1,6 +1,6 @@
 //! Properties of every operation, and the permissions that calls in a small account require.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde_json::{Map, Value, json};
@@ -11,18 +11,13 @@ use crate::api::operation::Call;
 use crate::assumption::{Assumption, Assumptions};
 use crate::ecs::task_definition::Revision;
 use crate::iam::Permission;
+use crate::identity::REGION;
 use crate::template::Template;
 use crate::world::{World, WorldSettings};
 
 /// An account with one cluster and one revision, whose task role and execution role differ.
 async fn world(assumptions: Assumptions) -> World {
-    let template = Template {
-        functions: Vec::new(),
-        rules: Vec::new(),
-        principals: Vec::new(),
-        topic_arn: String::new(),
-        keys: BTreeMap::new(),
-    };
+    let template = Template::default();
     let world = World::start(WorldSettings {
         template,
         without: Vec::new(),
@@ -66,6 +61,7 @@ fn permissions(
         function: None,
         session: None,
         operation,
+        region: REGION,
         input: Input::new(members, missing(service)).unwrap(),
     };
     Some(find(service, operation)?.permissions(call))

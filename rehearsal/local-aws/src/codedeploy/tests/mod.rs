@@ -108,10 +108,8 @@ async fn world_with(setup: &Setup, function: lambda::Function) -> World {
         without: Vec::new(),
         template: Template {
             functions: vec![function],
-            rules: Vec::new(),
-            principals: Vec::new(),
             topic_arn: "arn:aws:sns:eu-central-1:111122223333:outcomes".to_owned(),
-            keys: BTreeMap::new(),
+            ..Template::default()
         },
         assumptions: Assumptions::from_iter(setup.assumptions.iter().copied()),
         port: 0,

@@ -3,6 +3,7 @@ use crate::codedeploy::LifecycleEvent;
 use crate::codedeploy::LifecycleEventStatus;
 use crate::codedeploy::tests::described;
 use crate::config::Config;
+use crate::outcome::Step;
 
 fn pipeline() -> Pipeline {
     let text = "[[pipeline]]\nname='w'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'\n\
@@ -386,6 +387,64 @@ fn a_migration_is_suspected_until_its_gate_is_passed() {
 
 /// What the database is after a failure, by how far the migration gate came; its task may be forgotten.
 #[test]
+fn the_failure_of_a_hook_names_the_users_function() {
+    let gates = "[pipeline.migration]\ncontainer='web'\ncommand=['migrate']\n";
+    let own = "[pipeline.hooks]\nBeforeInstall='announce'\nBeforeAllowTraffic='load-test'\n";
+    for (settings, step, expected) in [
+        ("", "BeforeInstall", "BeforeInstall failed"),
+        (
+            own,
+            "BeforeInstall",
+            "BeforeInstall failed (your function `announce`)",
+        ),
+        (
+            own,
+            "BeforeAllowTraffic",
+            "BeforeAllowTraffic failed (your function `load-test`)",
+        ),
+        (own, "AfterAllowTraffic", "AfterAllowTraffic failed"),
+        (own, "Install", "Install failed"),
+        (
+            own,
+            "AfterAllowTestTraffic",
+            "AfterAllowTestTraffic failed (the test traffic gate)",
+        ),
+        (
+            gates,
+            "AfterInstall",
+            "AfterInstall failed (the migration gate)",
+        ),
+        (
+            "[pipeline.hooks]\nAfterInstall='warm-up'\n",
+            "AfterInstall",
+            "AfterInstall failed (your function `warm-up`)",
+        ),
+    ] {
+        let text = format!(
+            "[[pipeline]]\nname='w'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'\n{settings}"
+        );
+        let pipeline = Config::parse(&text).unwrap().pipelines.remove(0);
+        let failed = deployment("d-1", Creator::Caller, DeploymentStatus::Failed);
+        let ending = Ending {
+            steps: vec![Step {
+                name: step.to_owned(),
+                status: "Failed",
+                has_failed: true,
+                seconds: 1,
+                message: None,
+            }],
+            ..Ending::default()
+        };
+        let subject = failed.subject(&pipeline);
+        let outcome = Outcome::ended_badly(Event::Failed, &pipeline, &subject, ending);
+        let reason = outcome.reason.unwrap_or_default();
+        let said = reason.split(';').next().unwrap_or_default();
+        assert_eq!(said, expected, "{settings}");
+    }
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "one table, a case a line")]
 fn the_database_is_told_as_far_as_it_is_known() {
     let database = |status: Option<LifecycleEventStatus>, gate, migrated, ours: bool| {
         let mut failed = deployment("d-1", Creator::Caller, DeploymentStatus::Failed);
@@ -487,7 +546,9 @@ fn a_requested_rollback_that_failed_is_not_requested_as_a_migration() {
         };
         let ways = outcome.commands.iter().map(|command| match command {
             Command::Request { request, .. } => request.way,
-            Command::Reroute(_) | Command::RestoreTestListener { .. } => panic!("{command:?}"),
+            Command::Reroute(_)
+            | Command::RestoreImage { .. }
+            | Command::RestoreTestListener { .. } => panic!("{command:?}"),
         });
         assert_eq!(ways.collect::<Vec<_>>(), expected, "{gate:?}");
     }
