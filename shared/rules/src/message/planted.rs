@@ -299,7 +299,11 @@ fn an_archived_image_is_restored_by_a_command_in_its_own_registry() {
     let image = subject.image.unwrap();
     let commands = |pipeline: &Pipeline, status| -> Vec<String> {
         let skip = Skip::ImageArchived(image.clone(), status);
-        let outcome = Outcome::skipped(pipeline, Some(&image), &skip, None);
+        let request = request();
+        let purpose = "to request it then";
+        let again = Command::Request { purpose, request };
+        let advice = Some(("request it", vec![again]));
+        let outcome = Outcome::skipped(pipeline, Some(&image), &skip, advice);
         let sent = render(&outcome, &settings(MessageFormat::Json)).body;
         let sent: Value = serde_json::from_str(&sent).unwrap();
         let commands = sent["commands"].as_array().unwrap().iter();

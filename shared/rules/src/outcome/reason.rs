@@ -121,7 +121,7 @@ mod tests {
                 "[pipeline.hooks]\nAfterInstall='CodeDeployHook_announce'",
                 "AfterInstall",
                 ours(),
-                "AfterInstall failed",
+                "AfterInstall failed (your function `CodeDeployHook_announce`)",
             ),
             ("", "AfterAllowTestTraffic", ours(), test),
             (
@@ -142,7 +142,7 @@ mod tests {
                 "[pipeline.hooks]\nAfterAllowTraffic='CodeDeployHook_announce'",
                 "AfterAllowTraffic",
                 ours(),
-                "AfterAllowTraffic failed",
+                "AfterAllowTraffic failed (your function `CodeDeployHook_announce`)",
             ),
             (MIGRATION, "BeforeInstall", ours(), "BeforeInstall failed"),
         ] {

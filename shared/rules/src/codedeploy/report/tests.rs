@@ -424,7 +424,10 @@ fn the_failure_of_a_hook_names_the_users_function() {
             "[[pipeline]]\nname='w'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'\n{settings}"
         );
         let pipeline = Config::parse(&text).unwrap().pipelines.remove(0);
-        let failed = deployment("d-1", Creator::Caller, DeploymentStatus::Failed);
+        let failed = Deployment {
+            description: Some(format!("greenlight sha256:{}", "4c".repeat(32))),
+            ..deployment("d-1", Creator::Caller, DeploymentStatus::Failed)
+        };
         let ending = Ending {
             steps: vec![Step {
                 name: step.to_owned(),
