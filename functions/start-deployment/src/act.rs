@@ -15,9 +15,8 @@ use rules::revision::{self, Marks};
 use rules::start::{self, AskedBy, Decision, Skip};
 
 use crate::handler::Handler;
-use crate::register::Latest;
 use crate::report::Report;
-use crate::together::{self, Due, Next, due};
+use crate::together::{self, Due, Latest, Next, due};
 
 /// What became of acting on a decision.
 pub(crate) enum Acted {

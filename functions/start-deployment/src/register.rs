@@ -7,28 +7,13 @@ use aws::observe::Observation;
 use lambda::Failure;
 use rules::names::RevisionArn;
 use rules::observed::TaskDefinition;
-use rules::revision::{self, Shown};
+use rules::revision;
 
 use crate::handler::Handler;
 use crate::together::Next;
 
 /// How long ECS takes to let through one more RegisterTaskDefinition (ECS API Reference, request throttling).
 const REFILL: Duration = Duration::from_secs(1);
-
-/// What the next revision follows.
-pub(crate) struct Latest {
-    pub(crate) template: RevisionArn,
-    pub(crate) seen: Option<RevisionArn>,
-}
-
-impl Latest {
-    /// Whether the same settings are due still, now that this is the family's latest revision: it may be one of another
-    /// service's, with the same template.
-    fn is_latest(&self, latest: &TaskDefinition) -> bool {
-        revision::arn(latest) == self.seen
-            || revision::template_shown(latest) == Shown::Number(self.template.number())
-    }
-}
 
 impl Handler {
     /// The revision to deploy: the family's latest where it is already what would be registered, a new one otherwise.

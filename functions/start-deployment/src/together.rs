@@ -7,20 +7,33 @@ use rules::config::Pipeline;
 use rules::environment::Starting;
 use rules::gate::Gate;
 use rules::migration;
-use rules::names::{Image, RegistryHost};
+use rules::names::{Image, RegistryHost, RevisionArn};
 use rules::observed::TaskDefinition;
 use rules::reconcile::Reconciliation;
-use rules::revision::{self, Goes, Marks, Matching, Part};
+use rules::revision::{self, Goes, Marks, Matching, Part, Shown};
 use rules::start::{self, AskedBy, Decision, RunningImage};
 use serde_json::Value;
-
-use crate::register::Latest;
 
 /// A pipeline whose image goes into the next revision.
 #[derive(Clone, Copy)]
 pub(crate) struct Due<'a> {
     pub(crate) member: &'a Member<'a>,
     pub(crate) image: &'a Image,
+}
+
+/// What the next revision follows.
+pub(crate) struct Latest {
+    pub(crate) template: RevisionArn,
+    pub(crate) seen: Option<RevisionArn>,
+}
+
+impl Latest {
+    /// Whether the same settings are due still, now that this is the family's latest revision: it may be one of another
+    /// service's, with the same template.
+    pub(crate) fn is_latest(&self, latest: &TaskDefinition) -> bool {
+        revision::arn(latest) == self.seen
+            || revision::template_shown(latest) == Shown::Number(self.template.number())
+    }
 }
 
 /// The next revision.

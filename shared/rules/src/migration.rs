@@ -146,6 +146,19 @@ pub fn ended_first(task: &Task, container: &ContainerName, essential: &[Containe
 
 /// A task's last status.
 pub const STOPPED: &str = "STOPPED";
+/// The first status of a task: its network is made, and none of its containers.
+const PROVISIONING: &str = "PROVISIONING";
+
+/// Whether no container of a task may have run when it was described. It may have since.
+pub fn may_not_have_begun(task: &Task) -> bool {
+    task.last_status == PROVISIONING && shows_no_container(task)
+}
+
+fn shows_no_container(task: &Task) -> bool {
+    let has_run =
+        |container: &TaskContainer| container.exit_code.is_some() || container.runtime_id.is_some();
+    task.started_at.is_none() && !task.containers.iter().any(has_run)
+}
 
 /// Why a task is stopped whose migration was judged already. It proves nothing: whoever may call StopTask can write it.
 pub const NO_LONGER_NEEDED: &str = "the migration has ended";
@@ -200,7 +213,7 @@ pub fn judge(task: &Task, container: &ContainerName, essential: &[ContainerName]
 /// (ECS API Reference, ListTasks, `desiredStatus`).
 fn without_exit_code(task: &Task, migrating: Option<&TaskContainer>, why: &str) -> Verdict {
     let did_not_start = migrating.is_some_and(TaskContainer::did_not_start);
-    let is_up = task.last_status != STOPPED && !finish::may_not_have_begun(task);
+    let is_up = task.last_status != STOPPED && !may_not_have_begun(task);
     let has_id = migrating.is_some_and(|container| container.runtime_id.is_some());
     let (sentence, ran) = if did_not_start {
         ("the migration never started", false)

@@ -5,6 +5,7 @@
 mod difference;
 mod named;
 mod reference;
+mod remembered;
 mod sameness;
 mod several;
 mod template;
@@ -16,11 +17,12 @@ use time::UtcDateTime;
 use crate::config::Pipeline;
 use crate::names::{ContainerName, Digest, Image, RegistryHost, RevisionArn, StackName};
 use crate::observed::{LoadBalancerTarget, TaskDefinition};
-use crate::start::{self, Deployed, RunningImage};
+use crate::start::{self, RunningImage};
 
 pub use difference::difference;
 pub use named::Named;
 use reference::{Reference, Registry};
+pub use remembered::deployed;
 pub use several::{Goes, Part, next_of_several};
 pub use template::{Shown, has_same_settings, set_previous, settings_of, template_shown};
 use unusable::TAGS_AT_MOST;
@@ -28,8 +30,10 @@ pub use unusable::Unusable;
 
 /// What the keys of our own tags begin with. They are neither copied from one revision to the next nor compared.
 pub const OWN_TAGS: &str = "greenlight:";
-/// The tag by which versions up to 0.1 said which image a revision was made for: `<repository>:<tag>`.
-const OLD_IMAGE_TAG: &str = "greenlight:image";
+/// The revision of which one of ours is a copy. Under `revision_from = "latest"` it is never one of ours itself.
+const TEMPLATE: &str = "template";
+/// The family's latest revision when this one was registered; only under `revision_from = "latest"`.
+const PREVIOUS: &str = "previous";
 
 /// What a revision is marked with: who registered it, and for which order. Marks are input, not proof: whoever may tag
 /// revisions could have written them.
@@ -317,36 +321,6 @@ pub fn arn(definition: &TaskDefinition) -> Option<RevisionArn> {
         .ok()
 }
 
-/// The pipeline's image of this digest as the revision deployed it: by the tag that [`next`] gave to the revision, or else by the one
-/// that the containers name.
-pub fn deployed(
-    pipeline: &Pipeline,
-    definition: &TaskDefinition,
-    matching: &Matching,
-    digest: Digest,
-) -> Deployed {
-    if let Some(marked) = several::deployed(definition, pipeline, &digest) {
-        return marked;
-    }
-    // The marks of an earlier order stay where a revision is used again for another image: those say nothing of this one.
-    let is_ours = mark(definition, "greenlight:digest") == Some(digest.as_str())
-        && (pipeline.is_alone || !several::is_marked(definition));
-    let own_mark = |key| mark(definition, key).filter(|_| is_ours);
-    let ours = own_mark("greenlight:tag").and_then(|tag| tag.parse().ok());
-    let older = || {
-        let (name, tag) = mark(definition, OLD_IMAGE_TAG)?.split_once(':')?;
-        let is_own = name == pipeline.repository.as_str();
-        is_own.then(|| tag.parse().ok()).flatten()
-    };
-    let named = || named::tag(&matching.named, &digest, &pipeline.tag);
-    Deployed {
-        ordered_at: own_mark("greenlight:ordered-at").and_then(start::read_moment),
-        tag: ours.or_else(named).or_else(older),
-        digest,
-        at: registered_at(definition),
-    }
-}
-
 /// When a revision was registered, as ECS says it: seconds with a fraction.
 pub fn registered_at(definition: &TaskDefinition) -> Option<UtcDateTime> {
     let seconds = definition.task_definition["registeredAt"].as_f64()?;
@@ -399,9 +373,9 @@ fn tags(
         ("digest", Some(image.digest.to_string())),
         ("ordered-at", Some(start::moment(marks.ordered_at))),
         ("service", Some(marks.service.clone())),
-        (template::TEMPLATE, Some(template.clone())),
+        (TEMPLATE, Some(template.clone())),
         ("stack", Some(marks.stack.to_string())),
-        (template::PREVIOUS, previous),
+        (PREVIOUS, previous),
     ];
     let ours = ours
         .into_iter()

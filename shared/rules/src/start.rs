@@ -18,12 +18,12 @@ use crate::tag_rule::TagRule;
 pub use attempts::{Attempt, End, attempts, attempts_since};
 pub use observed::{
     Active, AskedBy, Candidate, Chosen, Force, Observed, Phase, Rank, Running, RunningImage,
-    ShippedBefore,
+    Settings, ShippedBefore, Template,
 };
-pub use order::{Compared, Deployed, Order};
+pub use order::{Brings, Compared, Deployed, Due, Order};
 pub(crate) use order::{moment, read_moment};
 pub use running::running_image;
-pub use settings::{Brings, Due, Settings, Template, reason};
+pub use settings::reason;
 pub(crate) use skip::ASK_AGAIN;
 pub use skip::Skip;
 pub use together::{Member, decide_together, starting};

@@ -131,7 +131,7 @@ fn world(operation: &str, request: &Value, status: &str) -> Answer {
         }
         "DescribeTaskDefinition" => definition(REVISION, "hunter2-in-an-environment"),
         "RegisterTaskDefinition" => {
-            json!({"taskDefinition": {"taskDefinitionArn": REVISION.replace(":2", ":3")}})
+            json!({"taskDefinition": {"taskDefinitionArn": REVISION.replace(":2", ":10")}})
         }
         "CreateDeployment" => json!({"deploymentId": "d-9"}),
         "ListTasks" if request["desiredStatus"] == "STOPPED" => json!({"taskArns": [TASK]}),

@@ -85,7 +85,11 @@ fn an_event_of_another_account_or_region_is_nobodys() {
     let topic = TOPIC.parse().unwrap();
     let of_aws =
         |(_, event): &(String, Value)| event["source"].is_string() && event["account"].is_string();
-    for (path, event) in samples().iter().filter(|sample| of_aws(sample)) {
+    // Of a registry elsewhere, which a pipeline names.
+    let forwarded = |(path, _): &&(String, Value)| path.ends_with("/push-forwarded.json");
+    let samples = samples();
+    let samples = samples.iter().filter(|sample| of_aws(sample));
+    for (path, event) in samples.filter(|sample| !forwarded(sample)) {
         assert_eq!(events::other_account(event, &topic), None, "{path}");
         for (field, other) in [("account", "444455556666"), ("region", "us-east-1")]
             .into_iter()

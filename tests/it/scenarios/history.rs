@@ -14,10 +14,13 @@ fn check(scenario: &str, deployments: &[&str], runs: &str, shipped: usize) -> Ar
     assert_eq!(run.deployments(), deployments);
     assert_eq!(run.runs_at_the_end("web"), runs);
     let told = run.messages();
-    let told = told.iter().filter(|message| message.contains("shipped"));
+    let told = told.iter().filter(|message| message.contains(SHIPPED));
     assert_eq!(told.count(), shipped, "{:?}", run.messages());
     run
 }
+
+/// In a message as the record has it.
+const SHIPPED: &str = r#"\"outcome\":\"shipped\""#;
 
 const WENT_BACK: [&str; 2] = ["Stopped", "Succeeded"];
 

@@ -84,7 +84,7 @@ fn a_wrong_file_is_refused_before_anything_is_played() {
         (
             "same-service",
             format!("{VALID}{twice}"),
-            "at `pipeline[1].service`: ",
+            "at `pipeline[1].containers`: ",
         ),
         (
             "syntax",

@@ -4,12 +4,12 @@
 
 mod clean_up;
 mod concern;
-mod concerned;
 mod test_listener;
+mod told_to;
 
 pub use clean_up::{CleanUp, clean_up};
 pub use concern::{Concern, concern};
-pub use concerned::concerned;
+pub use told_to::concerned;
 
 use super::app_spec::MigrationGate;
 use super::lifecycle::AFTER_INSTALL;

@@ -15,7 +15,6 @@ use crate::names::{
     ApplicationName, CertificateFile, ClusterName, ContainerName, DeploymentConfigName,
     DeploymentGroupName, FunctionName, Mark, PipelineName, Repository, ServiceName, Tag,
 };
-use crate::problem::Problems;
 use crate::status_matcher::StatusMatcher;
 use crate::tag_rule::TagRule;
 
@@ -64,7 +63,7 @@ pub struct Pipeline {
     pub production_traffic: Option<Traffic>,
     /// Functions of the user's, by the lifecycle events at which CodeDeploy calls them.
     pub hooks: BTreeMap<HookEvent, FunctionName>,
-    /// The gates that its own entry configures.
+    /// The gates that its own entry configures, where it shares its service with other pipelines.
     pub own_gates: Vec<Gate>,
     /// The mark of its images where it shares its service with other pipelines.
     pub mark: Mark,
@@ -293,14 +292,6 @@ impl Pipeline {
 }
 
 impl Config {
-    /// Reads the text of a configuration file.
-    ///
-    /// # Errors
-    /// Every mistake in it.
-    pub fn parse(text: &str) -> Result<Self, Problems> {
-        read::config(text)
-    }
-
     /// The pipelines that follow this repository, in whatever registry, and this tag.
     pub fn following(&self, repository: &Repository, tag: &Tag) -> impl Iterator<Item = &Pipeline> {
         self.pipelines
@@ -329,7 +320,7 @@ impl Config {
     ) -> Option<&Pipeline> {
         let mut pipelines = self.of_group(application, group);
         pipelines
-            .find(|pipeline| pipeline.own_gates.contains(&gate))
+            .find(|pipeline| pipeline.is_alone || pipeline.own_gates.contains(&gate))
             .or_else(|| self.of_group(application, group).next())
     }
 

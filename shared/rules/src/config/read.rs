@@ -25,7 +25,17 @@ use section::Section;
 /// and for answering.
 const MIGRATION_MINUTES_AT_MOST: i64 = 55;
 
-pub(super) fn config(text: &str) -> Result<Config, Problems> {
+impl Config {
+    /// Reads the text of a configuration file.
+    ///
+    /// # Errors
+    /// Every mistake in it.
+    pub fn parse(text: &str) -> Result<Self, Problems> {
+        config(text)
+    }
+}
+
+fn config(text: &str) -> Result<Config, Problems> {
     let mut problems = Problems::default();
     let table: Table = match text.parse() {
         Ok(table) => table,

@@ -9,13 +9,16 @@ mod waiting;
 use time::{Duration, UtcDateTime};
 
 use self::waiting::Waiting;
-use super::{NO_LONGER_NEEDED, Record, STOPPED, Verdict as Judged, ended_first, has_ended, judge};
+use super::{
+    NO_LONGER_NEEDED, PROVISIONING, Record, STOPPED, Verdict as Judged, ended_first, has_ended,
+    judge, may_not_have_begun, shows_no_container,
+};
 use crate::codedeploy::{Deployment, Known};
 use crate::config::Config;
 use crate::events::{FinishEvent, TaskChanged};
 use crate::gate::Verdict;
 use crate::names::{ContainerName, DeploymentId, Digest, RevisionArn, TaskArn};
-use crate::observed::{Task, TaskContainer};
+use crate::observed::Task;
 use crate::task_log::TaskLog;
 
 /// Scheduler calls within the minute, and its clock is not that of the service that states the time.
@@ -408,21 +411,8 @@ pub enum Stopped {
     No,
 }
 
-/// The first status of a task: its network is made, and none of its containers.
-const PROVISIONING: &str = "PROVISIONING";
 /// A task of which not every container has begun. Others may run already: a task is `RUNNING` when all of its containers are.
 const PENDING: &str = "PENDING";
-
-/// Whether no container of a task may have run when it was described. It may have since.
-pub fn may_not_have_begun(task: &Task) -> bool {
-    task.last_status == PROVISIONING && shows_no_container(task)
-}
-
-fn shows_no_container(task: &Task) -> bool {
-    let has_run =
-        |container: &TaskContainer| container.exit_code.is_some() || container.runtime_id.is_some();
-    task.started_at.is_none() && !task.containers.iter().any(has_run)
-}
 
 impl Search {
     /// The task that was written down, or else the one that is in all what would have been started.

@@ -6,14 +6,11 @@
 
 use serde_json::{Value, json};
 
-use super::{Matching, OUTPUT_ONLY, OWN_TAGS, arn, kept, mark, sameness::canonical};
+use super::{
+    Matching, OUTPUT_ONLY, OWN_TAGS, PREVIOUS, TEMPLATE, arn, kept, mark, sameness::canonical,
+};
 use crate::names::RevisionArn;
 use crate::observed::TaskDefinition;
-
-/// The revision of which one of ours is a copy. Under `revision_from = "latest"` it is never one of ours itself.
-pub(super) const TEMPLATE: &str = "template";
-/// The family's latest revision when this one was registered; only under `revision_from = "latest"`.
-pub(super) const PREVIOUS: &str = "previous";
 
 /// What a revision shows of its family's template.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

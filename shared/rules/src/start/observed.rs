@@ -3,7 +3,7 @@
 use time::UtcDateTime;
 
 use super::order::is_order_of_its_push;
-use super::{Attempt, Compared, Deployed, Template};
+use super::{Attempt, Compared, Deployed};
 use crate::names::{DeploymentId, Digest, Image, RevisionArn};
 use crate::observed::{ImageDetail, TaskCount};
 use crate::tag_rule::TagRule;
@@ -88,6 +88,26 @@ impl Observed {
             candidate.is_ordered_by_its_push() || is_first()
         })
     }
+}
+
+/// The family's latest ACTIVE revision that Greenlight did not register.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template {
+    /// The revision.
+    pub revision: RevisionArn,
+    /// When it was registered; none where production has its settings, and it was not described.
+    pub registered_at: Option<UtcDateTime>,
+    /// Whether production runs with its settings, images of the pipeline aside.
+    pub settings: Settings,
+}
+
+/// Whether production runs with the template's settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settings {
+    /// It does.
+    Running,
+    /// It does not: they are due.
+    Due,
 }
 
 /// Where a rule puts the candidate among all images of the repository.

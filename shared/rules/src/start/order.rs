@@ -8,7 +8,6 @@ use std::time::Duration;
 use time::UtcDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::Brings;
 use crate::names::{Digest, Image, Repository, Tag};
 use crate::observed::{ImageDetail, ImageStatus};
 
@@ -46,6 +45,24 @@ pub struct Order {
     pub repository: Option<Repository>,
     /// Whose settings it brings; none under `revision_from = "production"`, and in marks of versions that did not write it.
     pub brings: Option<Brings>,
+}
+
+/// What a deployment brings under `revision_from = "latest"`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Brings {
+    /// The number of the revision whose settings it brings, in the family of the revision that it deploys.
+    pub template: u32,
+    /// What it was started for.
+    pub due: Due,
+}
+
+/// What a deployment was started for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// The image, or a request of it.
+    Image,
+    /// The settings alone: the image ran already.
+    Settings,
 }
 
 impl Order {

@@ -3,51 +3,12 @@
 //!
 //! They are tried once, as an image is: a deployment's description names the revision whose settings it brought.
 
-use time::UtcDateTime;
-
 use super::{
-    Active, AskedBy, Attempt, Candidate, Decision, End, Force, Need, Observed, Phase, Skip,
+    Active, AskedBy, Attempt, Brings, Candidate, Decision, Due, End, Force, Need, Observed, Phase,
+    Settings, Skip, Template,
 };
 use crate::config::{Pipeline, RevisionFrom, TerminationWait, WhenBusy};
 use crate::names::RevisionArn;
-
-/// The family's latest ACTIVE revision that Greenlight did not register.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Template {
-    /// The revision.
-    pub revision: RevisionArn,
-    /// When it was registered; none where production has its settings, and it was not described.
-    pub registered_at: Option<UtcDateTime>,
-    /// Whether production runs with its settings, images of the pipeline aside.
-    pub settings: Settings,
-}
-
-/// Whether production runs with the template's settings.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settings {
-    /// It does.
-    Running,
-    /// It does not: they are due.
-    Due,
-}
-
-/// What a deployment brings under `revision_from = "latest"`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Brings {
-    /// The number of the revision whose settings it brings, in the family of the revision that it deploys.
-    pub template: u32,
-    /// What it was started for.
-    pub due: Due,
-}
-
-/// What a deployment was started for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Due {
-    /// The image, or a request of it.
-    Image,
-    /// The settings alone: the image ran already.
-    Settings,
-}
 
 /// The template, where the pipeline follows its settings. One that shares its service does not: what the images of the others are
 /// put aside for is theirs to say, and settings wait for the next image.

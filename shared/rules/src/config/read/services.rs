@@ -12,6 +12,10 @@ pub(super) fn share(pipelines: &mut [Pipeline], problems: &mut Problems) {
         let of_service: Vec<usize> = (0..pipelines.len())
             .filter(|index| pipelines[*index].has_service_of(&pipelines[first]))
             .collect();
+        if of_service.len() == 1 {
+            // They are its own, whether its tables say so or leave all to the defaults.
+            pipelines[first].own_gates.clear();
+        }
         if of_service[0] != first || of_service.len() == 1 {
             continue;
         }

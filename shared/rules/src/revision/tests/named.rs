@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::observed::ImageDetail;
+use crate::start::Deployed;
 use crate::start::tests::detail;
 
 #[test]
