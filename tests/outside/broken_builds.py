@@ -74,7 +74,7 @@ GUARDS = (
         5,
         "the migration's exit code is judged",
         "shared/rules/src/migration.rs",
-        "match migrating.and_then(|container| container.exit_code) {",
+        "match migrating.and_then(TaskContainer::ended_with) {",
         "match migrating.map(|_| 0) {",
     ),
     Guard(
