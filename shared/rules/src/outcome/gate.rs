@@ -140,25 +140,13 @@ impl Outcome {
             Gate::Migration | Gate::TestTraffic => "no production traffic was shifted",
             Gate::ProductionTraffic => "production traffic had been shifted",
         };
+        let summary = format!("a hook of deployment {deployment} failed; {traffic}");
+        let next = "correct the cause; then request the deployment, which needs no push (docs/reference.md, requests)";
         Self {
-            event,
-            verdict: event.verdict(),
-            pipeline: None,
-            cluster: None,
-            service: None,
-            image: None,
-            revision: None,
             deployment: Some(deployment.clone()),
-            summary: format!("a hook of deployment {deployment} failed; {traffic}"),
-            reason: Some(reason),
             migrated,
-            steps: Vec::new(),
             log: log.unwrap_or_default(),
-            next: Some(
-                "correct the cause; then request the deployment, which needs no push (docs/reference.md, requests)"
-                    .to_owned(),
-            ),
-            commands: Vec::new(),
+            ..Self::without_pipeline(event, summary, reason, next.to_owned())
         }
     }
 }

@@ -14,7 +14,7 @@ impl Outcome {
         let next = format!("{CORRECT}; the image is found within the hour after that");
         Self {
             image: Some(image),
-            ..Self::without_configuration(Event::Refused, summary, problems, next)
+            ..Self::without_pipeline(Event::Refused, summary, problems.to_owned(), next)
         }
     }
 
@@ -31,7 +31,7 @@ impl Outcome {
                 purpose: "to request it again",
                 request,
             }],
-            ..Self::without_configuration(Event::Refused, summary, problems, next)
+            ..Self::without_pipeline(Event::Refused, summary, problems.to_owned(), next)
         }
     }
 
@@ -56,7 +56,7 @@ impl Outcome {
              checked"
         );
         let next = format!("check the deployment; {CORRECT}");
-        let outcome = Self::without_configuration(event, summary, problems, next);
+        let outcome = Self::without_pipeline(event, summary, problems.to_owned(), next);
         Some(Self {
             verdict,
             deployment: Some(deployment.clone()),
@@ -64,7 +64,13 @@ impl Outcome {
         })
     }
 
-    fn without_configuration(event: Event, summary: String, problems: &str, next: String) -> Self {
+    /// What is told where the pipeline is not known (yet).
+    pub(super) fn without_pipeline(
+        event: Event,
+        summary: String,
+        reason: String,
+        next: String,
+    ) -> Self {
         Self {
             event,
             verdict: event.verdict(),
@@ -75,7 +81,7 @@ impl Outcome {
             revision: None,
             deployment: None,
             summary,
-            reason: Some(problems.to_owned()),
+            reason: Some(reason),
             migrated: None,
             steps: Vec::new(),
             log: TaskLog::default(),
