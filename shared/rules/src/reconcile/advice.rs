@@ -100,6 +100,7 @@ mod tests {
     use super::*;
     use crate::config::Config;
     use crate::events::{Origin, StartEvent};
+    use crate::observed::ImageStatus;
     use crate::reconcile::{Concerned, concerned};
 
     const WITH_MIGRATION: &str = "[[pipeline]]\nname='web'\nrepository='shop/web'\ntag='semver:*'\ncluster='prod'\nservice='web'\n\
@@ -208,6 +209,14 @@ mod tests {
         let forced = json!({"pipeline": "web", "tag": "1.0.0", "rollback": true, "force": true});
         let forward = json!({"pipeline": "web", "digest": digest(), "force": true});
         check(WITH_MIGRATION, &forced, &never, &[forward]);
+        // Once it is restored, the very request again: a rollback stays one.
+        let archived = Skip::ImageArchived(image(), ImageStatus::Archived);
+        check(
+            WITH_MIGRATION,
+            &requested,
+            &archived,
+            std::slice::from_ref(&requested),
+        );
         let waiting = Skip::Waiting("d-1".parse().unwrap());
         check(WITH_MIGRATION, &push(), &waiting, &[]);
     }

@@ -111,6 +111,20 @@ fn a_person_who_went_back_moved_no_tag() {
     check_attempts("latest", 3, &copied, "");
 }
 
+/// The image `a`, pushed and ordered at 5.
+fn pushed_at_5() -> Candidate {
+    Candidate {
+        image: Image {
+            repository: "shop/web".parse().unwrap(),
+            digest: digest('a'),
+            tag: None,
+        },
+        detail: detail('a', 5),
+        ordered_at: at(5),
+        chosen: Chosen::First,
+    }
+}
+
 /// `a` was created at 10 and ended at 20 as `end` says; then `b` was deployed, which was ordered at `ordered`.
 #[track_caller]
 fn check_superseded(when_busy: &str, end: End, ordered: Option<i64>, expected: bool) {
@@ -131,16 +145,7 @@ fn check_superseded(when_busy: &str, end: End, ordered: Option<i64>, expected: b
         ended_at: Some(at(created + 10)),
         ..attempt(id, Some(end), digest(digit))
     };
-    let candidate = Candidate {
-        image: Image {
-            repository: "shop/web".parse().unwrap(),
-            digest: digest('a'),
-            tag: None,
-        },
-        detail: detail('a', 5),
-        ordered_at: at(5),
-        chosen: Chosen::First,
-    };
+    let candidate = pushed_at_5();
     let stopped = made("d-1", end, 'a', Some(5), 10);
     let later = made("d-2", End::Failed, 'b', ordered, 21);
     let made = vec![stopped, later];
@@ -196,16 +201,7 @@ fn check_for_another_pipeline(ordered: i64, expected: bool) {
         created_at: at(21),
         ..attempt("d-2", Some(End::Succeeded), digest('b'))
     };
-    let candidate = Candidate {
-        image: Image {
-            repository: "shop/web".parse().unwrap(),
-            digest: digest('a'),
-            tag: None,
-        },
-        detail: detail('a', 5),
-        ordered_at: at(5),
-        chosen: Chosen::First,
-    };
+    let candidate = pushed_at_5();
     let tried = attempts(&pipeline, &candidate, vec![stopped, later]);
     assert_eq!(tried.is_empty(), expected, "{ordered}");
 }
