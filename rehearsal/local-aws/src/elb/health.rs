@@ -2,9 +2,10 @@
 //!
 //! A function that waits for a target's health waits in real time, so the checks run faster than configured, by
 //! `SPEED_UP`: an interval of 30 seconds becomes 600 milliseconds. A target that answers as before rests longer, by
-//! `SETTLED`. Thresholds are as configured; one check may take `PATIENCE`, because it takes real time, and a machine that is
-//! busy with other work is not a target that hangs. The clock does not jump while the first decision about a new target
-//! is pending.
+//! `SETTLED`. Thresholds and the time limit of one check are as configured; where the clock stands still while anything
+//! real is in progress (`Pace::Still`, storms), a check may take `PATIENCE`: there real work takes no simulated time, and
+//! a machine that is busy with other work is not a target that hangs. The clock does not jump while the first decision about
+//! a new target is pending.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{Request, header};
 
-use crate::clock::Busy;
+use crate::clock::{Busy, Pace};
 use crate::elb::state::{Check, Inner};
 use crate::elb::{TargetGroupSettings, TargetHealth, matcher};
 
@@ -20,7 +21,9 @@ use crate::elb::{TargetGroupSettings, TargetHealth, matcher};
 pub const SPEED_UP: u32 = 50;
 /// How many intervals pass between two checks of a target that answers as its health says.
 const SETTLED: u32 = 20;
-/// How long a check may take, in real time, unless the target group allows longer.
+/// ALB's shortest time limit of a check.
+const SHORTEST: Duration = Duration::from_secs(2);
+/// How long a check may take, in real time, where that is no simulated time.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The health of a registered target.
@@ -218,7 +221,11 @@ async fn ask(
         .header(header::CONNECTION, "close")
         .body(Body::empty())
         .map_err(|_| Failure::NoConnection)?;
-    let patience = settings.timeout.max(PATIENCE);
+    let at_least = match inner.clock.pace() {
+        Pace::Real => SHORTEST,
+        Pace::Still => PATIENCE,
+    };
+    let patience = settings.timeout.max(at_least);
     match tokio::time::timeout(patience, inner.client.request(request)).await {
         Ok(Ok(response)) if matcher::matches(&settings.matcher, response.status().as_u16()) => {
             Ok(())
