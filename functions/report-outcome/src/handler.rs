@@ -8,7 +8,7 @@ use aws::ecs::{Ecs, Tasks};
 use aws::logs::Logs;
 use aws::scheduler::Scheduler;
 use aws::sns::Sns;
-use lambda::{Deadline, Failure, Messenger, Start, Started, Told};
+use lambda::{Deadline, Failure, Messenger, Start, Started};
 use rules::codedeploy::report::{self, CleanUp, Concern, Observed, Report};
 use rules::config::Pipeline;
 use rules::events::StateChange;
@@ -30,7 +30,6 @@ pub(crate) struct Handler {
     pub(crate) logs: Logs,
     scheduler: Scheduler,
     messenger: Messenger,
-    told: Told,
 }
 
 impl Handler {
@@ -42,22 +41,19 @@ impl Handler {
             logs: Logs::new(session),
             scheduler: Scheduler::new(session),
             messenger: Messenger::new(Sns::new(session)),
-            told: Told::default(),
         }
     }
 
     pub(crate) async fn handle(&self, event: Value, deadline: Deadline) -> Result<Value, Failure> {
         // What is left after it is for publishing, however many calls that explain a failure are not answered.
         let explain_until = Deadline::after(deadline.for_work());
+        self.messenger.begin(&event);
         let started = match &self.start {
             Ok(started) => started,
             Err(misconfigured) => {
-                let failed = self.told.fail(
-                    &self.messenger,
-                    misconfigured,
-                    &event,
-                    misconfigured::of_end,
-                );
+                let (messenger, of_change) = (&self.messenger, misconfigured::of_change);
+                let failed =
+                    lambda::fail_misconfigured(messenger, misconfigured, &event, of_change);
                 return Err(failed.await);
             }
         };
@@ -89,13 +85,17 @@ impl Handler {
         let concerned = self
             .decide(pipeline, &mut observed, explain_until, concerned)
             .await?;
-        let mut answers = Vec::new();
+        let mut reports = Vec::new();
         for pipeline in concerned {
-            let report = self
-                .decide(pipeline, &mut observed, explain_until, report::decide)
-                .await?;
-            answers.push(self.publish(started, &change, report, &stopped).await?);
+            let report = self.decide(pipeline, &mut observed, explain_until, report::decide);
+            reports.push(report.await?);
         }
+        // One that cannot be published keeps no other back.
+        let mut published = Vec::new();
+        for report in reports {
+            published.push(self.publish(started, &change, report, &stopped).await);
+        }
+        let mut answers = published.into_iter().collect::<Result<Vec<_>, _>>()?;
         // Nothing else stops it: the event comes again, and is kept in the end.
         stopped?;
         Ok(match answers.len() {

@@ -135,9 +135,7 @@ impl Handler {
         let asked = Asked {
             deployment,
             service,
-            own: green.map_or(Own::Since(deployment.created_at), |green| {
-                Own::TaskSet(&green.id)
-            }),
+            own: green.map_or(Own::since(deployment.created_at), Own::of),
             migration: pipeline
                 .migration
                 .as_ref()
@@ -154,7 +152,7 @@ impl Handler {
             deployment: rollback,
             service: service.as_ref(),
             // They may be older than the rollback.
-            own: primary.map_or(Own::Any, |primary| Own::TaskSet(&primary.id)),
+            own: primary.map_or_else(Own::default, Own::of),
             migration: None,
         };
         self.add_reasons(pipeline, &asked, why).await;

@@ -9,10 +9,11 @@ use rules::codedeploy::app_spec::{self, MigrationGate, TestListener};
 use rules::config::RevisionFrom;
 use rules::environment::{Mode, Starting};
 use rules::names::{DeploymentId, RevisionArn};
+use rules::observed::TaskDefinition;
 use rules::outcome::Outcome;
 use rules::reconcile::Reconciliation;
-use rules::revision::{self, Marks};
-use rules::start::{self, AskedBy, Decision, Skip};
+use rules::revision::{self, Marks, Matching};
+use rules::start::{self, AskedBy, Brings, Decision, Observed, Skip};
 
 use crate::handler::Handler;
 use crate::report::Report;
@@ -218,43 +219,36 @@ impl Handler {
             stack: started.settings.stack.clone(),
             previous: None,
         };
-        let unusable = |unusable: revision::Unusable| Failure::Refused(unusable.to_string());
         let production = &observation.production;
-        let host = &pipeline.registry.host(&started.extra.registry);
-        match (pipeline.revision_from, pipeline.is_alone) {
-            (RevisionFrom::Production, true) => {
-                let (definition, matching) = (&production.definition, &production.matching);
-                let request = revision::next(definition, matching, image, host, &marks);
-                Next::of(reconciliation, request.map_err(unusable)?, matching)
+        let of = |template: &TaskDefinition, matching: &Matching, marks: &Marks| {
+            if !pipeline.is_alone {
+                return together::next(started, members, due, template, marks);
             }
-            (RevisionFrom::Production, false) => {
-                together::next(started, members, due, &production.definition, &marks)
-            }
-            (RevisionFrom::Latest, true) => {
-                let latest = match &observation.latest {
-                    Some(latest) => latest.clone(),
+            let host = &pipeline.registry.host(&started.extra.registry);
+            let request = revision::next(template, matching, image, host, marks)
+                .map_err(|unusable| Failure::Refused(unusable.to_string()))?;
+            Next::of(reconciliation, request, matching)
+        };
+        match pipeline.revision_from {
+            RevisionFrom::Production => of(&production.definition, &production.matching, &marks),
+            RevisionFrom::Latest => {
+                // Read for one pipeline, it serves the others, too.
+                let mut observations = members.iter().map(|member| &member.observation);
+                let latest = match observations.find_map(|one| one.latest.clone()) {
+                    Some(latest) => latest,
                     None => self.observer.latest(observation).await?,
                 };
                 let template = self.observer.described(&latest).await?;
                 let matching = observe::usable(pipeline, observation, &template)
                     .map_err(|mismatch| Failure::Refused(mismatch.to_string()))?;
                 marks.previous = Some(latest.seen.as_ref().unwrap_or(&latest.template).clone());
-                let request =
-                    revision::next(&template, &matching, image, host, &marks).map_err(unusable)?;
                 Ok(Next {
                     latest: Some(Latest {
                         template: latest.template,
                         seen: latest.seen,
                     }),
-                    ..Next::of(reconciliation, request, &matching)?
+                    ..of(&template, &matching, &marks)?
                 })
-            }
-            (RevisionFrom::Latest, false) => {
-                let family = observation.observed.service.revision.family();
-                let template = self.ecs.describe_task_definition(family).await?;
-                observe::usable(pipeline, observation, &template)
-                    .map_err(|mismatch| Failure::Refused(mismatch.to_string()))?;
-                together::next(started, members, due, &template, &marks)
             }
         }
     }
@@ -316,8 +310,10 @@ fn create_deployment(
         AskedBy::Rollback => MigrationGate::LeftOut,
         AskedBy::Event | AskedBy::Person | AskedBy::PersonForThisImage => MigrationGate::Asked,
     };
-    let latest = next.latest.as_ref();
-    let brings = latest.map(|latest| observation.observed.brings(&latest.template));
+    let brings = next.latest.as_ref().map(|latest| Brings {
+        template: latest.template.number(),
+        due: due_with(due),
+    });
     let production = &observation.production;
     let pipeline = reconciliation.pipeline;
     let hooks = app_spec::hooks(pipeline, &started.extra.hooks, migration, test_listener);
@@ -339,6 +335,15 @@ fn create_deployment(
         deployment_config: settings.deployment_config.clone(),
         description: codedeploy::description(&images.collect::<Vec<_>>(), brings),
         rollback: settings.rollback,
+    }
+}
+
+/// What a deployment with the template's settings is started for: the settings alone where every image runs already.
+fn due_with(due: &[Due<'_>]) -> start::Due {
+    let mut observed = due.iter().map(|due| &due.member.observation.observed);
+    match observed.all(Observed::only_settings_are_due) {
+        true => start::Due::Settings,
+        false => start::Due::Image,
     }
 }
 

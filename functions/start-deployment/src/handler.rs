@@ -10,7 +10,7 @@ use aws::ecs::Ecs;
 use aws::observe::{Member, Observer, Service};
 use aws::sns::Sns;
 use futures_util::lock::Mutex;
-use lambda::{Deadline, Failure, Messenger, Start, Started, ThrottledBatch, Told};
+use lambda::{Deadline, Failure, Messenger, Start, Started, ThrottledBatch};
 use rules::covered::Covered;
 use rules::environment::{Mode, Starting};
 use rules::events::{Origin, StartEvent};
@@ -41,7 +41,6 @@ pub(crate) struct Handler {
     pub(crate) messenger: Messenger,
     /// Held by the pipeline that registers a revision.
     pub(crate) registering: Mutex<()>,
-    told: Told,
     /// The last reconciliation of each pipeline, for as long as Lambda keeps this process; nothing depends on it.
     past: std::sync::Mutex<BTreeMap<PipelineName, Covered>>,
 }
@@ -56,7 +55,6 @@ impl Handler {
             codedeploy,
             messenger: Messenger::new(Sns::new(session)),
             registering: Mutex::new(()),
-            told: Told::default(),
             past: std::sync::Mutex::default(),
         }
     }
@@ -64,11 +62,12 @@ impl Handler {
     /// Answers a report for each pipeline. When one of them failed, or its turn did not come in time, the invocation fails
     /// after all others, so that Lambda delivers the event again; then those are found to be under way.
     pub(crate) async fn handle(&self, event: Value, deadline: Deadline) -> Result<Value, Failure> {
+        self.messenger.begin(&event);
         let started = match &self.start {
             Ok(started) => started,
             Err(wrong) => {
                 let (messenger, of_order) = (&self.messenger, misconfigured::of_order);
-                return Err(self.told.fail(messenger, wrong, &event, of_order).await);
+                return Err(lambda::fail_misconfigured(messenger, wrong, &event, of_order).await);
             }
         };
         let origin = Origin::of(&event, &started.settings.topic);
@@ -141,13 +140,16 @@ impl Handler {
             Ok(each) => each,
             // The sender of the order reads the reason once, instead of three failed attempts and an alarm without a reason.
             Err(failure) if failure.is_refusal() && service.iter().any(|one| orders(&one)) => {
-                for ordered in service.iter().filter(orders) {
-                    self.refuse(started, ordered, &failure).await?;
+                let mut refused = Vec::new();
+                for one in service {
+                    let published = match orders(&one) {
+                        true => self.refuse(started, one, &failure).await,
+                        false => Ok(()),
+                    };
+                    let report = published.map(|()| Report::refused(one, &failure));
+                    refused.push((one, report));
                 }
-                let refused = service.iter();
                 refused
-                    .map(|one| (one, Ok(Report::refused(one, &failure))))
-                    .collect()
             }
             Err(failure) => return Err(failure),
         };
@@ -223,10 +225,10 @@ impl Handler {
             for (reconciliation, failed) in left_out {
                 let failure = Failure::from(failed);
                 let result = match failure.is_refusal() && reconciliation.carries_an_order() {
-                    true => {
-                        self.refuse(started, reconciliation, &failure).await?;
-                        Ok(Report::refused(reconciliation, &failure))
-                    }
+                    true => self
+                        .refuse(started, reconciliation, &failure)
+                        .await
+                        .map(|()| Report::refused(reconciliation, &failure)),
                     false => Err(failure),
                 };
                 each.push((reconciliation, result));

@@ -8,8 +8,10 @@ mod deployments;
 mod production;
 mod template;
 
+use futures_util::future::join_all;
 use production::{MadeBy, Serves};
 use rules::codedeploy::{self, DeploymentGroup};
+use rules::config::Pipeline;
 use rules::engine::{Engine, Mismatch};
 use rules::names::{DeploymentId, RevisionArn};
 use rules::observed::{
@@ -274,7 +276,12 @@ impl Observer {
                 .collect();
             match start::decide_together(&decided) {
                 Ok(decisions) => return Ok(decisions),
-                Err((index, need)) => self.add(&mut members[index], need, &mut made_by).await?,
+                Err((index, need)) => {
+                    let all = members.iter();
+                    let all: Vec<_> = all.map(|member| member.reconciliation.pipeline).collect();
+                    self.add(&mut members[index], &all, need, &mut made_by)
+                        .await?;
+                }
             }
         }
     }
@@ -282,6 +289,7 @@ impl Observer {
     async fn add(
         &self,
         member: &mut Member<'_>,
+        all: &[&Pipeline],
         need: Need,
         made_by: &mut Option<MadeBy>,
     ) -> Result<(), ObserveFailed> {
@@ -309,7 +317,7 @@ impl Observer {
                 observation.observed.rank = Some(rank.unwrap_or(Rank::Behind));
             }
             Need::Template => {
-                let template = self.template(pipeline, observation).await?;
+                let template = self.template(pipeline, all, observation).await?;
                 observation.observed.template = Some(template);
             }
         }
@@ -325,8 +333,12 @@ impl Observer {
             candidates: Vec::new(),
             left_out: Vec::new(),
         };
-        for reconciliation in reconciliations {
-            match self.candidate(reconciliation).await {
+        let candidates = reconciliations
+            .iter()
+            .map(|reconciliation| self.candidate(reconciliation));
+        let candidates = join_all(candidates).await;
+        for (reconciliation, candidate) in reconciliations.iter().zip(candidates) {
+            match candidate {
                 Ok((candidate, asked_at)) => found.candidates.push(FoundCandidate {
                     reconciliation,
                     candidate,

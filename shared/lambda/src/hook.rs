@@ -200,14 +200,16 @@ impl Hook<'_> {
         let settings = settings_of(start);
         let receipt = match verdict {
             Verdict::Succeeded(_) => Some(self.put(HookAnswer::Succeeded).await?),
-            Verdict::Failed { .. } | Verdict::NothingRan(_) | Verdict::TooLate(_) => {
-                Some(self.put(HookAnswer::Failed).await?)
-            }
+            Verdict::Failed { .. }
+            | Verdict::KeptFromRunning { .. }
+            | Verdict::NothingRan(_)
+            | Verdict::TooLate(_) => Some(self.put(HookAnswer::Failed).await?),
             Verdict::Later(_) | Verdict::Ignored(_) => None,
         };
         let (answer, reason) = match verdict {
             Verdict::Succeeded(reason) => ("succeeded", reason),
             Verdict::Failed { reason, log: _ }
+            | Verdict::KeptFromRunning { reason, log: _ }
             | Verdict::NothingRan(reason)
             | Verdict::TooLate(reason) => ("failed", reason),
             Verdict::Later(reason) => ("later", reason),
@@ -235,6 +237,14 @@ impl Hook<'_> {
     fn outcome(&self, known: Option<&Known>, verdict: &Verdict) -> Option<Outcome> {
         let (reason, log) = match verdict {
             Verdict::Failed { reason, log } => (reason.clone(), Some(log.clone())),
+            Verdict::KeptFromRunning { reason, log } => {
+                let nothing_ran = Verdict::NothingRan(reason.clone());
+                let outcome = self.outcome(known, &nothing_ran)?;
+                return Some(Outcome {
+                    log: log.clone(),
+                    ..outcome
+                });
+            }
             Verdict::NothingRan(reason) => (reason.clone(), None),
             Verdict::Succeeded(_)
             | Verdict::TooLate(_)

@@ -21,6 +21,6 @@ pub use hook::{Caller, Hook, Ran};
 pub use lambda_runtime::Error;
 pub use log::last_lines;
 pub use messenger::Messenger;
-pub use misconfigured::Told;
+pub use misconfigured::fail_misconfigured;
 pub use start::{Misconfigured, Start, Started, serve, start};
 pub use throttled_batch::ThrottledBatch;

@@ -78,6 +78,29 @@ pub(crate) fn culprits<'a>(task: &'a Task, essential: &[ContainerName]) -> Vec<&
         .collect()
 }
 
+/// The container whose log says most: that of a culprit that ran.
+pub(crate) fn likely(task: &Task, essential: &[ContainerName]) -> Option<ContainerName> {
+    let culprits = culprits(task, essential);
+    let ran = culprits
+        .into_iter()
+        .find(|container| container.ended_with().is_some());
+    ran.map(|container| container.name.clone())
+}
+
+/// The container whose log goes with a migration that failed: its own, or where it never ran that of what kept it from starting;
+/// none where that has none either. `essential` are the containers whose end ends the task, empty where that is not known.
+pub(crate) fn log_of_migration(
+    task: &Task,
+    container: &ContainerName,
+    essential: &[ContainerName],
+    ran: bool,
+) -> Option<ContainerName> {
+    match ran {
+        true => Some(container.clone()),
+        false => likely(task, essential),
+    }
+}
+
 /// The containers that were never started because of this one, each in a sentence.
 pub(crate) fn waited_for(task: &Task, culprit: &ContainerName) -> Vec<String> {
     let waited = task.containers.iter();

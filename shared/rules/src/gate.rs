@@ -27,6 +27,13 @@ pub enum Verdict {
     },
     /// Fail the deployment, and why: what was to be started never ran.
     NothingRan(String),
+    /// The same where something beside it kept it from starting.
+    KeptFromRunning {
+        /// Why.
+        reason: String,
+        /// The log of what kept it from starting.
+        log: TaskLog,
+    },
     /// The deployment has ended, which is reported elsewhere: the hook is answered as failed in case something waits.
     TooLate(String),
     /// Another function answers: the migration runs now.
@@ -41,7 +48,9 @@ impl Verdict {
     /// same answer twice without a word.
     pub fn after_the_end(self) -> Self {
         match self {
-            Self::Failed { reason, log: _ } | Self::NothingRan(reason) => Self::TooLate(reason),
+            Self::Failed { reason, log: _ }
+            | Self::KeptFromRunning { reason, log: _ }
+            | Self::NothingRan(reason) => Self::TooLate(reason),
             Self::Succeeded(_) | Self::TooLate(_) | Self::Later(_) | Self::Ignored(_) => self,
         }
     }

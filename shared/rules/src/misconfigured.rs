@@ -35,8 +35,9 @@ pub fn of_order(
     }
 }
 
-/// The outcome of a deployment that has ended; none where it has not, or is none of Greenlight's. As in [`of_order`].
-pub fn of_end(
+/// The outcome of a deployment that began, waits for a person or has ended; none where it is none of Greenlight's. As in
+/// [`of_order`].
+pub fn of_change(
     event: &Value,
     topic: &TopicArn,
     file: Option<&str>,
@@ -57,7 +58,7 @@ pub fn of_end(
             && (names(file, group) || is_default(group, "DgpECS-"))
     });
     match is_ours {
-        true => Outcome::end_without_configuration(&change, problems),
+        true => Outcome::change_without_configuration(&change, problems),
         false => None,
     }
 }
@@ -136,16 +137,17 @@ mod tests {
     }
 
     #[test]
-    fn a_deployments_end_is_told_as_its_event_states_it() {
-        let told = |event: &Value, file| of_end(event, &topic(), file, PROBLEMS);
+    fn a_deployments_change_is_told_as_its_event_states_it() {
+        let told = |event: &Value, file| of_change(event, &topic(), file, PROBLEMS);
         let (own, other) = ("111122223333", "444455556666");
         for (state, expected) in [
             ("FAILURE", "failed (failure) d-1"),
             ("STOP", "stopped (failure) d-1"),
             // Whether production runs it was not checked.
             ("SUCCESS", "shipped (pending) d-1"),
-            ("START", "nothing"),
-            ("READY", "nothing"),
+            ("START", "started (pending) d-1"),
+            ("READY", "ready (pending) d-1"),
+            ("OF_TOMORROW", "nothing"),
         ] {
             check(
                 told(&end("shop", "blue-green", state, own), Some(FILE)),

@@ -1,15 +1,15 @@
 //! Why a deployment ended badly, from its stopped tasks and the service's events.
 
+mod own;
 mod service_events;
 
-use time::UtcDateTime;
-
 use crate::config::Migration;
-use crate::culprit::{culprits, ending_of, is_out_of_memory, waited_for};
+use crate::culprit::{culprits, ending_of, is_out_of_memory, likely, log_of_migration, waited_for};
 use crate::migration::{self, TaskRun, Verdict};
 use crate::names::{ContainerName, DeploymentId, RevisionArn};
 use crate::observed::{Service, ServiceEvent, Task, TaskContainer};
 
+pub use own::Own;
 pub use service_events::trouble;
 
 /// A task as the cause of a deployment's bad end.
@@ -62,35 +62,6 @@ pub struct Known<'a> {
     pub own: Own<'a>,
 }
 
-/// Which tasks of a revision are a deployment's own. The same revision may have been deployed before, and anyone may run a task
-/// of it by hand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Own<'a> {
-    /// Those of this task set.
-    TaskSet(&'a str),
-    /// Its task set is not known (any more): those that a service has started since this moment.
-    Since(UtcDateTime),
-    /// Those that a service has started, whenever.
-    Any,
-}
-
-/// What `startedBy` begins with where a service started the task: the id of its task set or deployment follows.
-const STARTED_BY_SERVICE: &str = "ecs-svc/";
-
-impl Own<'_> {
-    fn includes(self, task: &Task) -> bool {
-        let started_by = task.started_by.as_deref().unwrap_or_default();
-        let by_service = started_by.starts_with(STARTED_BY_SERVICE);
-        match self {
-            Self::TaskSet(id) => started_by == id,
-            Self::Since(moment) => {
-                by_service && task.created_at.is_none_or(|created| created >= moment)
-            }
-            Self::Any => by_service,
-        }
-    }
-}
-
 /// The cause among stopped tasks: the deployment's migration where it failed, or else one of green's own tasks. No migration is
 /// given where it is known not to have failed.
 pub fn find<'a>(
@@ -117,12 +88,7 @@ pub fn find<'a>(
             },
         })
     });
-    failed_migration.or_else(|| {
-        let green = stopped
-            .iter()
-            .filter(|task| task.revision == *known.shipped && known.own.includes(task));
-        of_green(&green.collect::<Vec<_>>(), known)
-    })
+    failed_migration.or_else(|| of_green(&own::own_tasks(stopped, known), known))
 }
 
 /// What the deployment's migration did; none where none of its tasks is among the stopped ones.
@@ -191,11 +157,7 @@ fn of_migration<'a>(
         Verdict::Failed { reason, ran } => Some(Cause {
             sentence: reason,
             task,
-            // What kept it from starting may have a log of its own.
-            container: match ran {
-                true => Some(container.clone()),
-                false => likely(task, essential),
-            },
+            container: log_of_migration(task, container, essential, ran),
         }),
     }
 }
@@ -310,7 +272,7 @@ fn of_load_balancer_health(task: &Task, known: Known<'_>) -> (String, Option<Con
     let events = known
         .service
         .map_or(&[][..], |service| service.events.as_slice());
-    let why = match last_target_reason(task, events) {
+    let why = match last_target_reason(task, known.own.task_set, events) {
         Some(reason) => format!(
             "{}; the target's last reason: {reason}",
             said(task, known.essential)
@@ -332,14 +294,19 @@ fn serving(known: Known<'_>) -> Option<ContainerName> {
 /// Why the load balancer found a target unhealthy: of this task, else of its task set, else of its target group. ECS writes
 /// `(service S, taskSet ID) (task ID) (port P) is unhealthy in (target-group ARN) due to (reason R)`, the newest first; not every
 /// such event names the task (ECS Developer Guide, service unhealthy event messages).
-fn last_target_reason<'a>(task: &Task, events: &'a [ServiceEvent]) -> Option<&'a str> {
+fn last_target_reason<'a>(
+    task: &Task,
+    task_set: Option<&str>,
+    events: &'a [ServiceEvent],
+) -> Option<&'a str> {
     let reason = task.stopped_reason.as_deref().unwrap_or_default();
     let target_group = reason.split_once("(target-group ").map(|(_, rest)| {
         let end = rest.find(')').unwrap_or(rest.len());
         format!("(target-group {})", &rest[..end])
     });
     let this_task = format!("(task {})", task.arn.id());
-    let task_set = task.started_by.as_ref().map(|id| format!("taskSet {id})"));
+    let task_set = task_set.or(task.started_by.as_deref());
+    let task_set = task_set.map(|id| format!("taskSet {id})"));
     let marks = [Some(this_task), task_set, target_group];
     let unhealthy = || {
         events
@@ -402,15 +369,6 @@ fn of_containers(task: &Task, known: Known<'_>) -> (String, Option<ContainerName
         parts.push(said(task, known.essential));
     }
     (parts.join("; "), likely(task, known.essential))
-}
-
-/// The container whose log says most: that of a culprit that ran.
-fn likely(task: &Task, essential: &[ContainerName]) -> Option<ContainerName> {
-    let culprits = culprits(task, essential);
-    let ran = culprits
-        .into_iter()
-        .find(|container| container.ended_with().is_some());
-    ran.map(|container| container.name.clone())
 }
 
 /// ECS's sentence about the task, and its stop code where the sentence does not say who stopped it.

@@ -18,6 +18,7 @@ use places::without_places;
 
 pub(crate) use credentials::{is_secret_name, redact_credentials};
 pub use places::Places;
+pub(crate) use places::with_names;
 
 use crate::names::ContainerName;
 use crate::observed::{Task, TaskDefinition};

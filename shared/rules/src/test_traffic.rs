@@ -443,6 +443,7 @@ mod tests {
             let green = TaskSet {
                 id: "ecs-svc/2".to_owned(),
                 status: TaskSetStatus::Active,
+                created_at: None,
                 deployment: None,
                 revision,
                 placement: Placement::default(),

@@ -59,7 +59,7 @@ fn usual(operation: &str) -> Answer {
         "ListTasks" => Says(json!({"taskArns": [TASK]})),
         "DescribeTasks" => {
             let mut stopped = task("STOPPED", json!(3));
-            stopped["startedBy"] = json!("ecs-svc/1");
+            stopped["startedBy"] = json!("ecs-svc/2");
             stopped["stopCode"] = json!("EssentialContainerExited");
             Says(json!({"failures": [], "tasks": [stopped]}))
         }

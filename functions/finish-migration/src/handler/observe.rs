@@ -67,6 +67,13 @@ impl Handler {
             Need::Essential(task) => {
                 observed.essential = Some(self.essential(&task, last_read).await);
             }
+            Need::Secrets(task) => {
+                let definition = self.definition(&task.revision, last_read).await;
+                let names = definition
+                    .inspect_err(|failed| tracing::warn!(error = %failed, "revision not read"))
+                    .map(|definition| task.secret_places.names(definition));
+                observed.secrets = Some(names.unwrap_or_default());
+            }
             Need::Log(task, container) => {
                 observed.log = Some(self.last_lines(&task, &container, last_read).await);
             }

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use local_aws::codedeploy::{self, Creator};
 use local_aws::ecr::Reference;
 use local_aws::ecs;
@@ -206,10 +208,21 @@ fn pipeline_images(
         .filter(|_| by(deployment) == By::Greenlight);
     let images = pipelines.into_iter().filter_map(|pipeline| {
         let digest = in_revision(world, pipeline, deployment)?;
-        let is_due = named.is_none_or(|named| named.contains(&digest));
+        let is_due = named
+            .is_none_or(|named| named.contains(&digest) || named.contains(&in_base64(&digest)));
         Some((pipeline.name.clone(), PipelineImage { digest, is_due }))
     });
     images.collect()
+}
+
+/// How a description states a digest where three do not fit as hex digits.
+fn in_base64(digest: &str) -> String {
+    let digits = digest.strip_prefix("sha256:").unwrap_or_default();
+    let bytes = (0..digits.len() / 2).filter_map(|index| {
+        let pair = digits.get(2 * index..2 * index + 2)?;
+        u8::from_str_radix(pair, 16).ok()
+    });
+    URL_SAFE_NO_PAD.encode(bytes.collect::<Vec<u8>>())
 }
 
 fn by(deployment: &codedeploy::Deployment) -> By {

@@ -100,6 +100,7 @@ fn task_set_from(call: &Call, task_set: &TaskSet) -> Result<observed::TaskSet, C
             // `ACTIVE`, and whatever AWS may add: it is there, and it is not the one that serves production.
             _ => observed::TaskSetStatus::Active,
         },
+        created_at: task_set.created_at().and_then(time_from),
         // A controller other than CodeDeploy may write what it likes here.
         deployment: task_set.external_id().and_then(|id| id.parse().ok()),
         revision: call.name(task_set.task_definition(), "taskSets.taskDefinition")?,

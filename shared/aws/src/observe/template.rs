@@ -108,30 +108,31 @@ impl Observer {
         }
     }
 
-    /// The template, compared with what production runs. One revision is described where production has its settings already.
+    /// The template of a pipeline, compared with what production runs; `all` are the pipelines of its service. One revision is
+    /// described where production has its settings already.
     pub(super) async fn template(
         &self,
         pipeline: &Pipeline,
+        all: &[&Pipeline],
         observation: &mut Observation,
     ) -> Result<Template, ObserveFailed> {
         let mut latest = self.latest(observation).await?;
         let production = &observation.production;
-        let (registered_at, settings) = if revision::settings_of(&production.definition)
-            == Some(latest.template.number())
-        {
-            (None, Settings::Running)
-        } else {
-            let definition = self.described(&latest).await?;
-            let matching = usable(pipeline, observation, &definition)?;
-            let running = (&production.definition, &production.matching);
-            let settings = match revision::has_same_settings(running, (&definition, &matching)) {
-                true => Settings::Running,
-                false => Settings::Due,
+        let (registered_at, settings) =
+            if revision::settings_of(&production.definition) == Some(latest.template.number()) {
+                (None, Settings::Running)
+            } else {
+                let definition = self.described(&latest).await?;
+                usable(pipeline, observation, &definition)?;
+                let running = &production.definition;
+                let settings = match revision::has_same_settings(running, &definition, all) {
+                    true => Settings::Running,
+                    false => Settings::Due,
+                };
+                let registered_at = revision::registered_at(&definition);
+                latest.described = Some(definition);
+                (registered_at, settings)
             };
-            let registered_at = revision::registered_at(&definition);
-            latest.described = Some(definition);
-            (registered_at, settings)
-        };
         let template = Template {
             revision: latest.template.clone(),
             registered_at,

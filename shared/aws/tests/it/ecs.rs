@@ -40,7 +40,7 @@ fn service() -> Value {
 
 fn task_set(id: &str, status: &str, deployment: Option<&str>) -> Value {
     json!({
-        "id": id, "status": status, "externalId": deployment, "taskDefinition": REVISION, "launchType": "FARGATE",
+        "id": id, "status": status, "createdAt": 7, "externalId": deployment, "taskDefinition": REVISION, "launchType": "FARGATE",
         "capacityProviderStrategy": [{"capacityProvider": "FARGATE_SPOT", "weight": 4, "base": 1}],
         "platformVersion": "LATEST", "computedDesiredCount": 2, "runningCount": 1, "stabilityStatus": "WOBBLING",
         "networkConfiguration": {"awsvpcConfiguration": {"subnets": ["subnet-0a"]}}, "loadBalancers": []
@@ -57,6 +57,7 @@ async fn a_service_comes_with_its_task_sets_and_where_they_run() {
     let set = |id: &str, status, deployment: Option<&str>| TaskSet {
         id: id.to_owned(),
         status,
+        created_at: UtcDateTime::from_unix_timestamp(7).ok(),
         deployment: deployment.map(|id| id.parse().unwrap()),
         revision: REVISION.parse().unwrap(),
         placement: Placement {

@@ -1,5 +1,7 @@
 //! The description of a deployment: which images, when each was ordered, and by which tag.
 
+mod short;
+
 use time::UtcDateTime;
 
 use super::Deployment;
@@ -35,72 +37,102 @@ pub struct Ordered<'a> {
 /// <tag>`. In a service of several pipelines `<mark>=` stands before each digest. A deployment that was requested by digest
 /// has no tag.
 ///
-/// One image always fits. Of several the longest tags are left out where they do not, then the times; a digest never is. At most
-/// [`IMAGES_AT_MOST`] are named, and the caller ships no more.
+/// One image always fits. Where several do not, digests and times are written short, and then the longest tags are
+/// left out; a digest and a time never are. At most [`IMAGES_AT_MOST`] are named, and the caller ships no more.
 ///
-/// Under `revision_from = "latest"` the number of the revision whose settings a service's only image brings follows, as `:5`, or as
-/// `settings:5` where the deployment was started for them alone.
+/// Under `revision_from = "latest"` the number of the revision whose settings the deployment brings follows, as `:5`, or as
+/// `settings:5` where it was started for them alone.
 pub fn description(images: &[Ordered<'_>], brings: Option<Brings>) -> String {
-    let text = of_images(images);
-    let Some(Brings { template, due }) = brings else {
-        return text;
-    };
-    let settings = format!("{text} {SETTINGS}{template}");
-    // Beside the longest tag the shorter word still has room, and only messages are the poorer for it.
-    if due == Due::Settings && settings.len() <= CHARACTERS_AT_MOST {
-        return settings;
+    let images = &images[..images.len().min(IMAGES_AT_MOST)];
+    let suffixes = suffixes(brings);
+    let fits = |text: &str| text.len() <= CHARACTERS_AT_MOST;
+    for form in [Form::Long, Form::Short] {
+        let words: Vec<Words> = images.iter().map(|image| Words::of(image, form)).collect();
+        // Beside long tags the shorter word still has room, and only messages are the poorer for it.
+        let mut texts = suffixes.iter().map(|suffix| joined(&words, suffix));
+        if let Some(text) = texts.find(|text| fits(text)) {
+            return text;
+        }
     }
-    format!("{text} {TEMPLATE}{template}")
-}
-
-fn of_images(images: &[Ordered<'_>]) -> String {
-    let mut words: Vec<Words> = images.iter().take(IMAGES_AT_MOST).map(Words::of).collect();
+    let mut words: Vec<Words> = images
+        .iter()
+        .map(|image| Words::of(image, Form::Short))
+        .collect();
+    let shortest = suffixes.last().map_or("", String::as_str);
     loop {
-        let text: Vec<String> = words.iter().map(Words::joined).collect();
-        let text = format!("{BEGINNING}{}", text.join(" "));
-        if text.len() <= CHARACTERS_AT_MOST || !leave_out(&mut words) {
+        let text = joined(&words, shortest);
+        if fits(&text) || !leave_out_the_longest_tag(&mut words) {
             return text;
         }
     }
 }
 
+/// What follows the images: at least one, the shortest last.
+fn suffixes(brings: Option<Brings>) -> Vec<String> {
+    let Some(Brings { template, due }) = brings else {
+        return vec![String::new()];
+    };
+    let number = format!(" {TEMPLATE}{template}");
+    match due {
+        Due::Image => vec![number],
+        Due::Settings => vec![format!(" {SETTINGS}{template}"), number],
+    }
+}
+
+/// How digests and times are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// As people know them.
+    Long,
+    /// With fewer characters; a digest only behind a mark.
+    Short,
+}
+
 /// What a description says of one image.
 struct Words {
     image: String,
-    time: Option<String>,
+    time: String,
     tag: Option<String>,
 }
 
 impl Words {
-    fn of(ordered: &Ordered<'_>) -> Self {
+    fn of(ordered: &Ordered<'_>, form: Form) -> Self {
         let digest = &ordered.image.digest;
         Self {
-            image: match ordered.mark {
-                Some(mark) => format!("{mark}={digest}"),
-                None => digest.to_string(),
+            image: match (ordered.mark, form) {
+                (Some(mark), Form::Long) => format!("{mark}={digest}"),
+                (Some(mark), Form::Short) => format!("{mark}={}", short::digest(digest)),
+                (None, _) => digest.to_string(),
             },
-            time: Some(moment(ordered.ordered_at)),
+            time: match form {
+                Form::Long => moment(ordered.ordered_at),
+                Form::Short => short::moment(ordered.ordered_at),
+            },
             tag: ordered.image.tag.as_ref().map(ToString::to_string),
         }
     }
 
     fn joined(&self) -> String {
-        let words = [Some(&self.image), self.time.as_ref(), self.tag.as_ref()];
+        let words = [Some(&self.image), Some(&self.time), self.tag.as_ref()];
         let words: Vec<&str> = words.into_iter().flatten().map(String::as_str).collect();
         words.join(" ")
     }
 }
 
-/// Leaves out what is missed least; false where only digests are left.
-fn leave_out(words: &mut [Words]) -> bool {
-    let length = |word: &Option<String>| word.as_ref().map_or(0, String::len);
-    if let Some(longest) = words.iter_mut().max_by_key(|words| length(&words.tag))
-        && longest.tag.take().is_some()
-    {
-        return true;
-    }
-    let mut times = words.iter_mut().rev();
-    times.any(|words| words.time.take().is_some())
+fn joined(words: &[Words], suffix: &str) -> String {
+    let text: Vec<String> = words.iter().map(Words::joined).collect();
+    format!("{BEGINNING}{}{suffix}", text.join(" "))
+}
+
+/// False where no tag is left.
+fn leave_out_the_longest_tag(words: &mut [Words]) -> bool {
+    let length = |words: &&mut Words| words.tag.as_ref().map_or(0, String::len);
+    let longest = words.iter_mut().max_by_key(length);
+    longest.is_some_and(|words| words.tag.take().is_some())
+}
+
+fn read_time(word: &str) -> Option<UtcDateTime> {
+    read_moment(word).or_else(|| short::read_moment(word))
 }
 
 /// An order that a description states, and whose image it is; none in a deployment of a service's only pipeline.
@@ -119,27 +151,29 @@ fn stated(deployment: &Deployment) -> Vec<Stated> {
     let mut stated = Vec::new();
     while let Some((mark, digest)) = words.peek().copied().and_then(read_image) {
         words.next();
-        let time = words.next_if(|word| read_moment(word).is_some());
+        let time = words.next_if(|word| read_time(word).is_some());
         let tag = match time {
             Some(_) => {
                 words.next_if(|word| read_image(word).is_none() && read_brings(word).is_none())
             }
             None => None,
         };
-        let brings = match time {
-            Some(_) => words.next_if(|word| read_brings(word).is_some()),
-            None => None,
-        };
         stated.push(Stated {
             mark,
             order: Order {
                 digest,
-                ordered_at: time.and_then(read_moment),
+                ordered_at: time.and_then(read_time),
                 tag: tag.and_then(|tag| tag.parse().ok()),
                 repository: None,
-                brings: brings.and_then(read_brings),
+                brings: None,
             },
         });
+    }
+    // What a deployment brings it brings with each of its images.
+    if let Some(brings) = words.peek().and_then(|word| read_brings(word)) {
+        for Stated { order, .. } in &mut stated {
+            order.brings = order.ordered_at.map(|_| brings);
+        }
     }
     if let ([Stated { order, .. }], Some(name)) = (stated.as_mut_slice(), words.next())
         && order.ordered_at.is_none()
@@ -149,10 +183,14 @@ fn stated(deployment: &Deployment) -> Vec<Stated> {
     stated
 }
 
-/// `<digest>` or `<mark>=<digest>`.
+/// `<digest>` or `<mark>=<digest>`, which may be short.
 fn read_image(word: &str) -> Option<(Option<Mark>, Digest)> {
     match word.split_once('=') {
-        Some((mark, digest)) => Some((Some(mark.parse().ok()?), digest.parse().ok()?)),
+        Some((mark, digest)) => {
+            let long = digest.parse().ok();
+            let digest = long.or_else(|| short::read_digest(digest))?;
+            Some((Some(mark.parse().ok()?), digest))
+        }
         None => Some((None, word.parse().ok()?)),
     }
 }

@@ -29,6 +29,21 @@ const OF_THE_CONNECTION: [&str; 13] = [
     "upgrade",
 ];
 
+/// The last word of names of headers that carry credentials, beside those of secrets anywhere: `x-auth`, `set-cookie`,
+/// `ocp-apim-subscription-key`.
+const OF_CREDENTIALS: [&str; 7] = [
+    "auth",
+    "cookie",
+    "jwt",
+    "key",
+    "session",
+    "sessionid",
+    "signature",
+];
+
+/// How values begin that authenticate by a scheme (IANA, HTTP Authentication Scheme Registry, and AWS's signatures).
+const SCHEMES: [&str; 5] = ["basic", "bearer", "digest", "negotiate", "aws4-hmac-sha256"];
+
 /// One header of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
@@ -68,13 +83,23 @@ pub struct HeaderText(String);
 pub struct InvalidHeaderText;
 
 impl Header {
-    /// Whether only TLS may carry it: it comes from a secret, or its name is one that credentials have.
+    /// Whether only TLS may carry it: it comes from a secret, its name is one that credentials have, or it is written as they are.
     pub fn is_credential(&self) -> bool {
         let name = self.name.as_str();
-        match &self.value {
-            HeaderValue::Secret { .. } => true,
-            HeaderValue::Literal(_) => name == "cookie" || redact::is_secret_name(name),
-        }
+        let text = match &self.value {
+            HeaderValue::Secret { .. } => return true,
+            HeaderValue::Literal(text) => text.as_str(),
+        };
+        let last_word = name.rsplit(['-', '_', '.']).next().unwrap_or(name);
+        let scheme = text.split_once(' ').map(|(scheme, _)| scheme);
+        OF_CREDENTIALS.contains(&last_word)
+            || scheme.is_some_and(|scheme| {
+                SCHEMES
+                    .iter()
+                    .any(|known| known.eq_ignore_ascii_case(scheme))
+            })
+            || redact::is_secret_name(name)
+            || redact::redact_credentials(text) != text
     }
 }
 

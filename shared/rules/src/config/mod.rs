@@ -69,6 +69,8 @@ pub struct Pipeline {
     pub mark: Mark,
     /// Whether it is the only pipeline of its service.
     pub is_alone: bool,
+    /// Whether it is the first, or only, pipeline of its service: settings are due with its image (`revision_from = "latest"`).
+    pub is_first: bool,
 }
 
 /// A lifecycle event at which CodeDeploy can call a function of the user's (CodeDeploy User Guide, AppSpec hooks section for

@@ -260,6 +260,7 @@ fn pipeline(place: String, table: Table, problems: &mut Problems) -> Option<Pipe
     Some(Pipeline {
         mark: Mark::of(&repository, &containers),
         is_alone: true,
+        is_first: true,
         own_gates: gates.configured,
         name: name?,
         repository,

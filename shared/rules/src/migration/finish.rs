@@ -15,10 +15,12 @@ use super::{
 };
 use crate::codedeploy::{Deployment, Known};
 use crate::config::Config;
+use crate::culprit::log_of_migration;
 use crate::events::{FinishEvent, TaskChanged};
 use crate::gate::Verdict;
 use crate::names::{ContainerName, DeploymentId, Digest, RevisionArn, TaskArn};
 use crate::observed::Task;
+use crate::redact::with_names;
 use crate::task_log::TaskLog;
 
 /// Scheduler calls within the minute, and its clock is not that of the service that states the time.
@@ -38,7 +40,9 @@ pub struct Observed {
     pub runs_shipped: Option<bool>,
     /// The containers whose end ends the task.
     pub essential: Option<Vec<ContainerName>>,
-    /// The migration's log.
+    /// The names that the task's revision has for the secrets that its sentences are about.
+    pub secrets: Option<Vec<String>>,
+    /// The log of the migration, or of what kept it from starting.
     pub log: Option<TaskLog>,
 }
 
@@ -86,6 +90,8 @@ pub enum Need {
     RunsShipped(RevisionArn, ContainerName, Digest),
     /// [`Observed::essential`] of this task
     Essential(Box<Task>),
+    /// [`Observed::secrets`] of this task
+    Secrets(Box<Task>),
     /// [`Observed::log`] of this container of this task
     Log(Box<Task>, ContainerName),
 }
@@ -316,17 +322,26 @@ fn judged(
     container: &ContainerName,
 ) -> Result<Act, Need> {
     let essential = essential(observed, task)?;
-    let need_log = || Need::Log(Box::new(task.clone()), container.clone());
+    let log = |ran| match log_of_migration(task, container, essential, ran) {
+        Some(of) => {
+            let log = observed.log.clone();
+            log.ok_or_else(|| Need::Log(Box::new(task.clone()), of))
+        }
+        None => Ok(TaskLog::default()),
+    };
     let verdict = match judge(task, container, essential) {
         Judged::Succeeded => Verdict::Succeeded(format!(
             "the migration of task {} exited with code 0",
             task.arn.id()
         )),
         Judged::Failed { reason, ran: true } => Verdict::Failed {
-            reason,
-            log: observed.log.clone().ok_or_else(need_log)?,
+            reason: with_secrets(observed, task, reason)?,
+            log: log(true)?,
         },
-        Judged::Failed { reason, ran: false } => Verdict::NothingRan(reason),
+        Judged::Failed { reason, ran: false } => Verdict::KeptFromRunning {
+            reason: with_secrets(observed, task, reason)?,
+            log: log(false)?,
+        },
     };
     let verdict = delivered(waiting.known.as_ref(), verdict);
     Ok(if task.last_status == STOPPED {
@@ -334,6 +349,16 @@ fn judged(
     } else {
         Act::AnswerAndStop(verdict, Box::new(task.clone()), NO_LONGER_NEEDED)
     })
+}
+
+/// A sentence of ECS about the task names no secret's place. Where it did, the revision's own name of the secret is added.
+fn with_secrets(observed: &Observed, task: &Task, reason: String) -> Result<String, Need> {
+    if task.secret_places.is_empty() {
+        return Ok(reason);
+    }
+    let names = observed.secrets.as_deref();
+    let names = names.ok_or_else(|| Need::Secrets(Box::new(task.clone())))?;
+    Ok(with_names(reason, names))
 }
 
 /// The containers whose end ends the task; none where it does not matter which.

@@ -145,6 +145,8 @@ pub struct TaskSet {
     pub id: String,
     /// Serving production, not serving it, or being stopped.
     pub status: TaskSetStatus,
+    /// When it was created; none where ECS does not state it.
+    pub created_at: Option<UtcDateTime>,
     /// The deployment that made it (`externalId`); none for the first one.
     pub deployment: Option<DeploymentId>,
     /// What it runs.

@@ -1,6 +1,7 @@
 //! What can be said of an event where the configuration is wrong: what the event itself says.
 
 use super::{Command, Event, Outcome, Verdict};
+use crate::engine::Engine;
 use crate::events::{DeploymentState, Request, StateChange};
 use crate::names::Image;
 use crate::task_log::TaskLog;
@@ -35,15 +36,19 @@ impl Outcome {
         }
     }
 
-    /// A deployment has ended; none where it has not.
-    pub fn end_without_configuration(change: &StateChange, problems: &str) -> Option<Self> {
-        let (event, verdict, ended) = match change.state {
+    /// A deployment began, waits for a person, or has ended; none where its state is another one.
+    pub fn change_without_configuration(change: &StateChange, problems: &str) -> Option<Self> {
+        let (event, verdict, became) = match change.state {
+            DeploymentState::Start => (Event::Started, Verdict::Pending, "began"),
+            DeploymentState::Ready => (
+                Event::Ready,
+                Verdict::Pending,
+                "waits for a person to reroute production to it",
+            ),
             DeploymentState::Success => (Event::Shipped, Verdict::Pending, "succeeded"),
             DeploymentState::Failure => (Event::Failed, Verdict::Failure, "failed"),
             DeploymentState::Stop => (Event::Stopped, Verdict::Failure, "was stopped"),
-            DeploymentState::Start | DeploymentState::Ready | DeploymentState::Other => {
-                return None;
-            }
+            DeploymentState::Other => return None,
         };
         let StateChange {
             application,
@@ -52,14 +57,23 @@ impl Outcome {
             ..
         } = change;
         let summary = format!(
-            "deployment {deployment} of the group `{deployment_group}` of `{application}` {ended}, as its event says; nothing of it was \
+            "deployment {deployment} of the group `{deployment_group}` of `{application}` {became}, as its event says; nothing of it was \
              checked"
         );
-        let next = format!("check the deployment; {CORRECT}");
+        let waits = change.state == DeploymentState::Ready;
+        let next = match waits {
+            true => format!(
+                "check the deployment; {}; {CORRECT}",
+                Engine::CodeDeploy.how_to_reroute()
+            ),
+            false => format!("check the deployment; {CORRECT}"),
+        };
+        let reroute = waits.then(|| Command::Reroute(deployment.clone()));
         let outcome = Self::without_pipeline(event, summary, problems.to_owned(), next);
         Some(Self {
             verdict,
             deployment: Some(deployment.clone()),
+            commands: reroute.into_iter().collect(),
             ..outcome
         })
     }

@@ -46,9 +46,9 @@ fn task_set(event: &ServiceEvent) -> Option<&str> {
 
 /// CodeDeploy deletes green when its deployment has failed: then it is a task set that the service has no more.
 fn is_own(id: &str, service: &Service, own: Own<'_>) -> bool {
-    match own {
-        Own::TaskSet(own) => id == own,
-        Own::Since(_) | Own::Any => service.task_sets.iter().all(|task_set| task_set.id != id),
+    match own.task_set {
+        Some(own) => id == own,
+        None => service.task_sets.iter().all(|task_set| task_set.id != id),
     }
 }
 
@@ -72,6 +72,7 @@ mod tests {
         let blue = TaskSet {
             id: "ecs-svc/1".to_owned(),
             status: TaskSetStatus::Primary,
+            created_at: None,
             deployment: None,
             revision: revision(1),
             placement: Placement::default(),
@@ -89,8 +90,14 @@ mod tests {
 
     /// Green's task set known, and gone.
     const OWN: [Own<'static>; 2] = [
-        Own::TaskSet("ecs-svc/2"),
-        Own::Since(UtcDateTime::UNIX_EPOCH),
+        Own {
+            task_set: Some("ecs-svc/2"),
+            since: None,
+        },
+        Own {
+            task_set: None,
+            since: Some(UtcDateTime::UNIX_EPOCH),
+        },
     ];
 
     #[test]

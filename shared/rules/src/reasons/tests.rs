@@ -9,6 +9,11 @@ use crate::observed::{ContainerOverride, LoadBalancerTarget, Placement};
 const GREEN_GROUP: &str =
     "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/web-green/0123456789abcdef";
 
+const GREEN: Own<'static> = Own {
+    task_set: Some("ecs-svc/2"),
+    since: Some(UtcDateTime::UNIX_EPOCH),
+};
+
 pub(super) fn revision(number: u32) -> RevisionArn {
     format!("arn:aws:ecs:eu-central-1:111122223333:task-definition/web:{number}")
         .parse()
@@ -74,7 +79,7 @@ fn migration() -> Migration {
 /// With the events of the service; only `web` is essential.
 #[track_caller]
 fn check_with(events: &[String], tasks: &[Task], expected: Option<&str>) {
-    let said = said_of(events, tasks, Own::TaskSet("ecs-svc/2"));
+    let said = said_of(events, tasks, GREEN);
     assert_eq!(said.as_deref(), expected);
 }
 
@@ -97,13 +102,13 @@ fn said_of(events: &[String], tasks: &[Task], own: Own<'_>) -> Option<String> {
     Some(format!("{log}: {}", cause.sentence))
 }
 
-fn known(shipped: &RevisionArn) -> Known<'_> {
+pub(super) fn known(shipped: &RevisionArn) -> Known<'_> {
     Known {
         shipped,
         essential: &[],
         service: None,
         cluster: "prod",
-        own: Own::TaskSet("ecs-svc/2"),
+        own: GREEN,
     }
 }
 
@@ -405,46 +410,6 @@ fn a_migration_is_not_said_to_have_run_where_that_is_not_known() {
     assert!(!said.contains("migration ran"), "{said}");
 }
 
-/// The revision was deployed before, or somebody ran a task of it: by task set, or by time where that is not known.
-#[test]
-fn only_the_deployments_own_tasks_are_blamed() {
-    let second = |second| UtcDateTime::from_unix_timestamp(second).unwrap();
-    let green = Own::TaskSet("ecs-svc/2");
-    let since = Own::Since(second(100));
-    for (started_by, created, own, is_blamed) in [
-        (Some("ecs-svc/2"), 101, green, true),
-        (Some("ecs-svc/1999"), 101, green, false),
-        (Some("ecs-svc/22"), 101, green, false),
-        (Some("somebody"), 101, green, false),
-        (None, 101, green, false),
-        (Some("greenlight/d-0"), 101, green, false),
-        (Some("ecs-svc/2"), 101, since, true),
-        (Some("ecs-svc/2"), 100, since, true),
-        (Some("ecs-svc/1999"), 99, since, false),
-        (Some("somebody"), 101, since, false),
-        (None, 101, since, false),
-        (Some("greenlight/d-0"), 101, since, false),
-        (Some("ecs-svc/1999"), 1, Own::Any, true),
-        (Some("somebody"), 1, Own::Any, false),
-    ] {
-        let task = Task {
-            started_by: started_by.map(str::to_owned),
-            created_at: Some(second(created)),
-            ..exited(1, 200)
-        };
-        let said = said_of(&[], std::slice::from_ref(&task), own);
-        let case = format!("{started_by:?} {created} {own:?}: {said:?}");
-        assert_eq!(said.is_some(), is_blamed, "{case}");
-        // Beside one of its own.
-        let of_green = Task {
-            created_at: Some(second(150)),
-            ..exited(3, 150)
-        };
-        let said = said_of(&[], &[task, of_green], own).unwrap();
-        assert_eq!(said.contains("2 tasks"), is_blamed, "{case}");
-    }
-}
-
 /// Two tasks are marked as the migration: the one that was to be started counts, in whatever order ECS lists them.
 #[test]
 fn the_migration_is_told_from_another_task_with_its_mark() {
@@ -463,7 +428,7 @@ fn the_migration_is_told_from_another_task_with_its_mark() {
     };
     let told = |tasks: [Task; 2]| {
         let [mut one, mut other] = [tasks.clone(), [tasks[1].clone(), tasks[0].clone()]]
-            .map(|tasks| (said_of(&[], &tasks, Own::Any), database_after(&tasks)));
+            .map(|tasks| (said_of(&[], &tasks, Own::default()), database_after(&tasks)));
         // Which of two is quoted follows from the order.
         for said in [&mut one.0, &mut other.0] {
             *said = said.take().map(|said| said.replace("code 8", "code 9"));

@@ -34,9 +34,18 @@ impl Places {
         places
     }
 
-    /// A sentence with the names that the revision has for these secrets, as [`Redactor`](super::Redactor) writes them: of ten
-    /// secrets people know which.
+    /// Whether no sentence named one.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// A sentence with the names that the revision has for these secrets: of ten secrets people know which.
     pub fn named(&self, sentence: String, definition: &TaskDefinition) -> String {
+        with_names(sentence, &self.names(definition))
+    }
+
+    /// The names that the revision has for these secrets, as [`Redactor`](super::Redactor) writes them.
+    pub fn names(&self, definition: &TaskDefinition) -> Vec<String> {
         let known = secrets(&definition.task_definition);
         let is_named = |place: &str| self.0.iter().any(|named| is_same(place, named));
         let mut names: Vec<String> = known
@@ -44,10 +53,15 @@ impl Places {
             .map(|(name, _)| format!("[{name}]"))
             .collect();
         names.dedup();
-        match names.is_empty() {
-            true => sentence,
-            false => format!("{sentence} (secret: {})", names.join(", ")),
-        }
+        names
+    }
+}
+
+/// A sentence with the [names](Places::names) of the secrets that it is about.
+pub(crate) fn with_names(sentence: String, names: &[String]) -> String {
+    match names.is_empty() {
+        true => sentence,
+        false => format!("{sentence} (secret: {})", names.join(", ")),
     }
 }
 

@@ -7,8 +7,9 @@
 use serde_json::{Value, json};
 
 use super::{
-    Matching, OUTPUT_ONLY, OWN_TAGS, PREVIOUS, TEMPLATE, arn, kept, mark, sameness::canonical,
+    OUTPUT_ONLY, OWN_TAGS, PREVIOUS, TEMPLATE, arn, kept, mark, matching, sameness::canonical,
 };
+use crate::config::Pipeline;
 use crate::names::RevisionArn;
 use crate::observed::TaskDefinition;
 
@@ -59,15 +60,20 @@ pub fn settings_of(definition: &TaskDefinition) -> Option<u32> {
     }
 }
 
-/// Whether two revisions differ in nothing but the images of the pipeline's containers and in our own tags.
+/// Whether two revisions differ in nothing but the images of these pipelines' containers and in our own tags.
 pub fn has_same_settings(
-    one: (&TaskDefinition, &Matching),
-    other: (&TaskDefinition, &Matching),
+    one: &TaskDefinition,
+    other: &TaskDefinition,
+    pipelines: &[&Pipeline],
 ) -> bool {
-    let settings = |(definition, matching): (&TaskDefinition, &Matching)| {
+    let settings = |definition: &TaskDefinition| {
         let mut settings = definition.task_definition.clone();
-        for index in &matching.indexes {
-            settings["containerDefinitions"][*index]["image"] = Value::Null;
+        // One whose container is in one of the two alone has other settings, whatever its image.
+        let matching = pipelines
+            .iter()
+            .filter_map(|pipeline| matching(pipeline, definition).ok());
+        for index in matching.flat_map(|matching| matching.indexes) {
+            settings["containerDefinitions"][index]["image"] = Value::Null;
         }
         if let Some(settings) = settings.as_object_mut() {
             OUTPUT_ONLY

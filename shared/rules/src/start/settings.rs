@@ -4,21 +4,20 @@
 //! They are tried once, as an image is: a deployment's description names the revision whose settings it brought.
 
 use super::{
-    Active, AskedBy, Attempt, Brings, Candidate, Decision, Due, End, Force, Need, Observed, Phase,
-    Settings, Skip, Template,
+    Active, AskedBy, Attempt, Candidate, Decision, End, Force, Need, Observed, Phase, Settings,
+    Skip, Template,
 };
 use crate::config::{Pipeline, RevisionFrom, TerminationWait, WhenBusy};
-use crate::names::RevisionArn;
 
-/// The template, where the pipeline follows its settings. One that shares its service does not: what the images of the others are
-/// put aside for is theirs to say, and settings wait for the next image.
+/// The template, where the pipeline follows its settings. Of several pipelines of a service the first one does, so that settings
+/// which fail are tried once, and not once for each image.
 pub(super) fn template<'a>(
     pipeline: &Pipeline,
     observed: &'a Observed,
 ) -> Result<Option<&'a Template>, Need> {
     match pipeline.revision_from {
         RevisionFrom::Production => Ok(None),
-        RevisionFrom::Latest if !pipeline.is_alone => Ok(None),
+        RevisionFrom::Latest if !pipeline.is_first => Ok(None),
         RevisionFrom::Latest => observed.template.as_ref().ok_or(Need::Template).map(Some),
     }
 }
@@ -29,7 +28,16 @@ pub(super) fn are_due(pipeline: &Pipeline, observed: &Observed) -> Result<bool, 
         return Ok(false);
     }
     let template = template(pipeline, observed)?;
-    Ok(template.is_some_and(|template| template.settings == Settings::Due))
+    let due = template.filter(|template| template.settings == Settings::Due);
+    Ok(due.is_some_and(|template| !is_being_brought(observed, template)))
+}
+
+/// Whether the active deployment, perhaps of another pipeline's image, has the template's settings.
+fn is_being_brought(observed: &Observed, template: &Template) -> bool {
+    let active = observed.service.active.as_ref();
+    let active = active.filter(|active| active.phase != Phase::RollingBack);
+    let brings = active.and_then(|active| active.template);
+    brings.is_some_and(|brings| brings >= template.revision.number())
 }
 
 /// Whether an attempt at the image speaks against another one with the template's settings.
@@ -74,10 +82,8 @@ pub(super) fn beside(
     let Some(template) = template(pipeline, observed)? else {
         return Ok(ships_it);
     };
-    let brings_older = active
-        .template
-        .is_some_and(|brings| brings < template.revision.number());
-    if !brings_older || super::refuse(pipeline, observed, candidate)?.is_some() {
+    // A person's or an older version's deployment does not say what it brings.
+    if active.template.is_none() || super::refuse(pipeline, observed, candidate)?.is_some() {
         return Ok(ships_it);
     }
     let is_later = match observed.asked_by {
@@ -113,18 +119,9 @@ impl Observed {
         candidate.is_some_and(|candidate| self.runs(candidate))
     }
 
-    /// What a deployment with the settings of this revision is started for.
-    pub fn brings(&self, template: &RevisionArn) -> Brings {
-        let only_settings =
-            self.image_runs() && self.due_template().is_some() && self.force == Force::No;
-        Brings {
-            template: template.number(),
-            due: if only_settings {
-                Due::Settings
-            } else {
-                Due::Image
-            },
-        }
+    /// Whether a deployment is started for the template's settings alone.
+    pub fn only_settings_are_due(&self) -> bool {
+        self.image_runs() && self.due_template().is_some() && self.force == Force::No
     }
 }
 

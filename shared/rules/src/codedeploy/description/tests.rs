@@ -68,6 +68,16 @@ fn at(nanoseconds: i128) -> UtcDateTime {
 
 /// The description of these images, each for its pipeline.
 fn described_as(pipelines: &[Pipeline], images: &[Image], ordered_at: UtcDateTime) -> String {
+    bringing(pipelines, images, ordered_at, None)
+}
+
+/// The same where they bring settings, too.
+fn bringing(
+    pipelines: &[Pipeline],
+    images: &[Image],
+    ordered_at: UtcDateTime,
+    brings: Option<Brings>,
+) -> String {
     let ordered = pipelines
         .iter()
         .zip(images)
@@ -76,7 +86,7 @@ fn described_as(pipelines: &[Pipeline], images: &[Image], ordered_at: UtcDateTim
             ordered_at,
             mark: (!pipeline.is_alone).then_some(&pipeline.mark),
         });
-    description(&ordered.collect::<Vec<_>>(), None)
+    description(&ordered.collect::<Vec<_>>(), brings)
 }
 
 #[test]
@@ -162,6 +172,42 @@ fn a_services_only_pipeline_writes_no_mark_and_two_write_theirs() {
     );
 }
 
+#[test]
+fn three_images_are_written_short_with_their_times_and_tags() {
+    let pipelines = pipelines(&["shop/web", "shop/nginx", "shop/log"]);
+    let tag = Some("latest");
+    let images = [
+        image("shop/web", '1', tag),
+        image("shop/nginx", '2', tag),
+        image("shop/log", 'f', Some("1.4.2")),
+    ];
+    let brings = Some(Brings {
+        template: 17,
+        due: Due::Image,
+    });
+    let text = bringing(&pipelines, &images, at(0), brings);
+    insta::assert_snapshot!(text, @"greenlight 12ec5c6c=ERERERERERERERERERERERERERERERERERERERERERE @1a139c6a490 latest e71b9922=IiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiI @1a139c6a490 latest a2de8f08=__________________________________________8 @1a139c6a490 1.4.2 :17");
+    let deployment = described(&text);
+    for (pipeline, image) in pipelines.iter().zip(&images) {
+        let found = order(pipeline, &deployment).unwrap();
+        let expected = (&image.digest, &image.tag, Some(at(0)), brings);
+        assert_eq!(
+            (&found.digest, &found.tag, found.ordered_at, found.brings),
+            expected
+        );
+    }
+    // As it was written before: digests alone.
+    let marks = pipelines.iter().zip(&images);
+    let marks: Vec<String> = marks
+        .map(|(pipeline, image)| format!("{}={}", pipeline.mark, image.digest))
+        .collect();
+    let deployment = described(&format!("greenlight {}", marks.join(" ")));
+    for (pipeline, image) in pipelines.iter().zip(&images) {
+        let found = order(pipeline, &deployment).unwrap();
+        assert_eq!((&found.digest, found.ordered_at), (&image.digest, None));
+    }
+}
+
 /// What each pipeline reads from a deployment: its image's first hex digit with its tag, `beside` how many of others.
 #[track_caller]
 fn check_read(pipelines: &[Pipeline], text: &str, expected: &[&str]) {
@@ -222,19 +268,26 @@ proptest! {
     fn no_digest_is_lost_and_no_description_is_too_long(
         tags in proptest::collection::vec(proptest::option::of("[a-zA-Z0-9_][a-zA-Z0-9_.-]{0,127}"), 1..=IMAGES_AT_MOST),
         nanoseconds in 0_i128..10_000_000_000,
+        template in proptest::option::of(0_u32..=99_999),
     ) {
+        let brings = template.map(|template| Brings { template, due: Due::Image });
         let pipelines = pipelines(&["shop/web", "shop/nginx", "shop/log"]);
         let images: Vec<Image> = tags.iter().zip("123".chars())
             .map(|(tag, digit)| image("shop/web", digit, tag.as_deref())).collect();
-        let text = described_as(&pipelines, &images, at(nanoseconds));
+        let text = bringing(&pipelines, &images, at(nanoseconds), brings);
         prop_assert!(text.len() <= CHARACTERS_AT_MOST, "{}", text.len());
         let deployment = described(&text);
         for (pipeline, image) in pipelines.iter().zip(&images) {
             let found = order(pipeline, &deployment).unwrap();
             prop_assert_eq!(&found.digest, &image.digest);
             prop_assert!(found.tag.is_none() || found.tag == image.tag);
-            // Two images keep their times, by which a stop for one of them is recognised.
-            prop_assert!(images.len() == 3 || found.ordered_at == Some(at(nanoseconds)));
+            // By the times a stop for one of the images is recognised. AWS states them in milliseconds.
+            let milliseconds = at(nanoseconds - nanoseconds % 1_000_000);
+            prop_assert!([Some(milliseconds), Some(at(nanoseconds))].contains(&found.ordered_at));
+            // Short tags are kept, too.
+            let is_short = tags.iter().flatten().all(|tag| tag.len() <= 11);
+            prop_assert!(!is_short || found.tag == image.tag, "{text}");
+            prop_assert_eq!(found.brings, brings);
         }
         for pipeline in &pipelines[images.len()..] {
             prop_assert_eq!(order(pipeline, &deployment), None);

@@ -258,9 +258,25 @@ mod tests {
         let refused = "is sent over TLS only (hint: an `https://` address)";
         for headers in [
             "authorization = 'a'",
+            "AUTHORIZATION = 'a'",
             "Cookie = 'a'",
             "X-Api-Key = 'a'",
+            "x-api-key = 'a'",
+            "X_API_KEY = 'a'",
+            "apikey = 'a'",
             "x-auth-token = 'a'",
+            "X-Auth = 'a'",
+            "X-Amz-Security-Token = 'a'",
+            "X-Session = 'a'",
+            "X-Client-Secret = 'a'",
+            "X-Password = 'a'",
+            "Ocp-Apim-Subscription-Key = 'a'",
+            "X-Hub-Signature = 'a'",
+            "X-Jwt = 'a'",
+            // By what they carry.
+            "x-test = 'bearer hunter2'",
+            "x-test = 'Basic c2hvcDo='",
+            "x-test = 'token=hunter2'",
             secret.as_str(),
         ] {
             let said = check("http://test.example.com", headers);
@@ -271,10 +287,16 @@ mod tests {
             );
             assert_eq!(check("https://test.example.com", headers), "accepted");
         }
-        assert_eq!(
-            check("http://test.example.com", "x-test = 'green'"),
-            "accepted"
-        );
+        for plain in [
+            "x-test = 'green'",
+            "Accept = 'text/html'",
+            "User-Agent = 'health/1.0'",
+            "x-forwarded-proto = 'https'",
+            "X-Keyboard = 'us'",
+            "x-author = 'a'",
+        ] {
+            assert_eq!(check("http://test.example.com", plain), "accepted");
+        }
         // Of one request, and of a gate that takes them from the other.
         let of_one =
             format!("base_url = 'http://a.example'\n{REQUEST}headers = {{ cookie = 'a' }}");

@@ -187,6 +187,7 @@ fn give_to_all(pipelines: &mut [Pipeline], of_service: &[usize]) {
         for to in of_service {
             let pipeline = &mut pipelines[*to];
             pipeline.is_alone = false;
+            pipeline.is_first = *to == of_service[0];
             for gate in &source.own_gates {
                 match gate {
                     Gate::Migration => pipeline.migration.clone_from(&source.migration),

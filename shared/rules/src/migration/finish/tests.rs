@@ -6,6 +6,7 @@ use crate::events::TimedOut;
 use crate::observed::{ContainerOverride, TaskContainer};
 
 mod first;
+mod kept;
 mod older;
 mod whose;
 
@@ -143,8 +144,13 @@ impl World {
                     observed.essential = Some(names.collect());
                     Ok(())
                 }
-                Need::Log(..) => {
+                Need::Secrets(_) => {
+                    observed.secrets = Some(vec!["[DB_PASSWORD]".to_owned()]);
+                    Ok(())
+                }
+                Need::Log(_, container) => {
                     observed.log = Some(TaskLog {
+                        of: Some(container),
                         lines: vec!["no such table".to_owned()],
                         ..TaskLog::default()
                     });
@@ -199,6 +205,10 @@ fn said(finish: Finish) -> String {
         Verdict::Succeeded(_) => "succeeded".to_owned(),
         Verdict::Failed { reason, log } => format!("failed: {reason} {:?}", log.lines),
         Verdict::NothingRan(reason) => format!("nothing ran: {reason}"),
+        Verdict::KeptFromRunning { reason, log } => match log.of {
+            Some(of) => format!("nothing ran: {reason} ({of}: {:?})", log.lines),
+            None => format!("nothing ran: {reason}"),
+        },
         Verdict::TooLate(reason) => format!("too late: {reason}"),
         Verdict::Later(reason) | Verdict::Ignored(reason) => reason,
     };
@@ -407,7 +417,8 @@ fn a_migration_whose_time_is_up_before_it_began_did_not_run() {
         match end.failed(task, after, reason, stopped, TaskLog::default()) {
             Verdict::Failed { reason, .. } => format!("failed: {reason}"),
             Verdict::NothingRan(reason) => format!("nothing ran: {reason}"),
-            Verdict::Succeeded(reason)
+            Verdict::KeptFromRunning { reason, .. }
+            | Verdict::Succeeded(reason)
             | Verdict::TooLate(reason)
             | Verdict::Later(reason)
             | Verdict::Ignored(reason) => reason,

@@ -38,6 +38,7 @@ fn placed(service: &str, green: &str) -> String {
     let green = TaskSet {
         id: "ecs-svc/2".to_owned(),
         status: TaskSetStatus::Active,
+        created_at: None,
         deployment: Some(deployment.clone()),
         revision: "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2"
             .parse()

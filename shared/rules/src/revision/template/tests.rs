@@ -121,11 +121,7 @@ fn settings_are_everything_but_the_pipelines_image_and_our_tags() {
     };
     let same = |change: Change<'_>, tags: Value| {
         let latest = with(":latest", change, tags);
-        let matching = |definition| super::super::matching(&pipeline(), definition).unwrap();
-        has_same_settings(
-            (&running, &matching(&running)),
-            (&latest, &matching(&latest)),
-        )
+        has_same_settings(&running, &latest, &[&pipeline()])
     };
     let reordered = json!([{"name": "B", "value": "2"}, {"name": "A", "value": "1"}]);
     let more = json!([{"name": "A", "value": "1"}, {"name": "B", "value": "3"}]);

@@ -258,21 +258,17 @@ fn the_reason_names_the_revision_whose_settings_are_due() {
 }
 
 #[test]
-fn a_deployment_says_what_it_was_started_for() {
-    let revision = template(Settings::Due).revision;
-    for (settings, runs, force, due) in [
-        (Settings::Due, 'c', Force::No, Due::Settings),
-        (Settings::Due, 'c', Force::Yes, Due::Image),
-        (Settings::Due, 'a', Force::No, Due::Image),
-        (Settings::Running, 'a', Force::No, Due::Image),
+fn a_deployment_is_started_for_settings_alone_where_the_image_runs() {
+    for (settings, runs, force, expected) in [
+        (Settings::Due, 'c', Force::No, true),
+        (Settings::Due, 'c', Force::Yes, false),
+        (Settings::Due, 'a', Force::No, false),
+        (Settings::Running, 'a', Force::No, false),
+        (Settings::Running, 'c', Force::No, false),
     ] {
         let mut observed = observed(settings, runs, &[]);
         observed.force = force;
-        let brings = observed.brings(&revision);
-        assert_eq!(
-            brings,
-            Brings { template: 5, due },
-            "{settings:?} {runs} {force:?}"
-        );
+        let alone = observed.only_settings_are_due();
+        assert_eq!(alone, expected, "{settings:?} {runs} {force:?}");
     }
 }

@@ -9,6 +9,8 @@ use crate::start::{
     ShippedBefore,
 };
 
+mod settings;
+
 fn at(seconds: i64) -> UtcDateTime {
     UtcDateTime::from_unix_timestamp(seconds).unwrap()
 }
@@ -109,7 +111,11 @@ fn after(images: &str, end: End, mut observed: Observed) -> Observed {
 
 #[track_caller]
 fn check(when_busy: &str, observed: &[Observed], expected: &str) {
-    let pipelines = pipelines(when_busy);
+    check_of(&pipelines(when_busy), observed, expected);
+}
+
+#[track_caller]
+fn check_of(pipelines: &[Pipeline], observed: &[Observed], expected: &str) {
     let members: Vec<Member<'_>> = pipelines
         .iter()
         .zip(observed)
