@@ -48,15 +48,27 @@ fn a_push_is_refused_once() {
 }
 
 #[test]
-fn a_deployments_end_is_told_once() {
-    let event = json!({
-        "id": "e-1", "source": "aws.codedeploy", "account": "111122223333", "region": "eu-central-1",
-        "detail-type": "CodeDeploy Deployment State-change Notification", "detail": {
-            "application": "AppECS-prod-web", "deploymentGroup": "DgpECS-prod-web", "deploymentId": "d-1", "state": "FAILURE"
-        }
-    });
-    let invocations = delivered("report-outcome", &event);
-    let message = told_once(&invocations);
-    assert_eq!(message["outcome"], "failed");
-    assert_eq!(message["deployment_id"], "d-1");
+fn a_deployments_change_is_told_once() {
+    for (state, outcome) in [
+        ("START", "started"),
+        ("READY", "ready"),
+        ("FAILURE", "failed"),
+    ] {
+        let event = json!({
+            "id": "e-1", "source": "aws.codedeploy", "account": "111122223333", "region": "eu-central-1",
+            "detail-type": "CodeDeploy Deployment State-change Notification", "detail": {
+                "application": "AppECS-prod-web", "deploymentGroup": "DgpECS-prod-web", "deploymentId": "d-1", "state": state
+            }
+        });
+        let invocations = delivered("report-outcome", &event);
+        let message = told_once(&invocations);
+        assert_eq!(message["outcome"], outcome);
+        assert_eq!(message["deployment_id"], "d-1");
+        let commands = message["commands"].to_string();
+        assert_eq!(
+            commands.contains("continue-deployment"),
+            state == "READY",
+            "{commands}"
+        );
+    }
 }

@@ -6,6 +6,7 @@ mod forged;
 mod forged_end;
 mod misconfigured;
 mod older;
+mod published;
 mod secrets;
 mod settings;
 mod test_gate;

@@ -142,7 +142,10 @@ pub(crate) fn invoke_each(
             .count();
         calls.push((operation.clone(), body.clone()));
         let said = match operation.as_str() {
-            "Publish" => Answer::SaysXml("<MessageId>1</MessageId>".into()),
+            "Publish" => match answer(&operation, before, &body) {
+                refused @ (Answer::Refuses(_) | Answer::RefusesSaying(..)) => refused,
+                _ => Answer::SaysXml("<MessageId>1</MessageId>".into()),
+            },
             _ => answer(&operation, before, &body),
         };
         response(&operation, is_form(request), said)

@@ -6,13 +6,15 @@ use super::run::{binaries, rehearse, side_by_side};
 use crate::repository;
 
 /// A few of `tests/pipelines`, played; a world is made for each of the others in a unit test of the rehearsal.
-const PLAYED: [&str; 6] = [
+const PLAYED: [&str; 8] = [
     "simplest",
     "django",
     "glob-of-digits",
     "private-pages",
     "two-containers",
     "staging-and-production",
+    "three-repositories",
+    "two-repositories",
 ];
 
 #[test]
