@@ -1,8 +1,8 @@
 //! The configuration file.
 
 use rules::config::{
-    Config, Header, HeaderValue, MigrationImage, Pipeline, Request, RevisionFrom, Rollback,
-    TerminationWait, Traffic, WhenBusy,
+    Config, Header, HeaderValue, MigrationImage, MigrationRevision, Pipeline, Request,
+    RevisionFrom, Rollback, TerminationWait, Traffic, WhenBusy,
 };
 use rules::problem::Problems;
 use toml::{Table, Value};
@@ -157,7 +157,12 @@ fn migration(pipeline: &Pipeline) -> Option<Table> {
         MigrationImage::Pushed => "pushed",
         MigrationImage::Own => "own",
     };
+    let alone = match migration.revision {
+        MigrationRevision::Alone => true,
+        MigrationRevision::Shipped => false,
+    };
     Some(Table::from_iter([
+        ("alone".to_owned(), alone.into()),
         ("container".to_owned(), migration.container.as_str().into()),
         ("command".to_owned(), migration.command.clone().into()),
         ("image".to_owned(), image.into()),

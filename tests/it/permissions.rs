@@ -10,7 +10,7 @@ use crate::scenarios::run::{Run, play, play_otherwise};
 
 /// Every permission that the template grants, as `--without` takes it, with a short scenario that does not go as expected
 /// without it. The role of the time-out schedule is nobody's but the schedule's.
-const NEEDED: [(&str, &str); 85] = [
+const NEEDED: [(&str, &str); 87] = [
     ("ScheduleRole:lambda:InvokeFunction", "endless-migration"),
     (
         "check-production:codedeploy:GetDeployment",
@@ -156,8 +156,13 @@ const NEEDED: [(&str, &str); 85] = [
     ("run-migration:ecs:DescribeServices", "denied-hook"),
     ("run-migration:ecs:DescribeTaskDefinition", "denied-hook"),
     ("run-migration:ecs:DescribeTasks", "token-taken"),
+    (
+        "run-migration:ecs:RegisterTaskDefinition",
+        "migration-alone",
+    ),
     ("run-migration:ecs:RunTask", "failed-migration"),
     ("run-migration:ecs:StopTask", "denied-record"),
+    ("run-migration:ecs:TagResource", "migration-alone"),
     (
         "run-migration:iam:PassRole=arn:aws:iam::111122223333:role/*",
         "failed-migration",

@@ -3,16 +3,19 @@
 //! Two kinds of facts: those that show what happened have to be read, now or when the event comes again; those that only
 //! explain it are left out of the message where they cannot be read, or not in time.
 
+use std::collections::BTreeSet;
+
 use aws::CallFailed;
 use aws::ecs::Tasks;
 use lambda::{Deadline, Failure};
 use rules::codedeploy::Deployment;
 use rules::codedeploy::app_spec;
 use rules::codedeploy::report::{Group, Lifecycle, MadeBy, Need, Observed, Serving, Shipped, Why};
-use rules::config::{Migration, Pipeline};
-use rules::names::{DeploymentId, RevisionArn};
-use rules::observed::{Service, Task};
-use rules::reasons::{self, Known, Own};
+use rules::config::{Migration, MigrationRevision, Pipeline};
+use rules::migration;
+use rules::names::{ContainerName, DeploymentId, RevisionArn};
+use rules::observed::{Service, Task, TaskDefinition};
+use rules::reasons::{self, Alone, Known, Own};
 use rules::revision;
 use rules::task_log::TaskLog;
 
@@ -202,9 +205,17 @@ impl Handler {
             .inspect_err(|failed| tracing::warn!(error = %failed, "could not read the revision"))
             .ok();
         let essential = definition.as_ref().map(revision::essential);
+        let alone = match &definition {
+            Some(definition) => self.alone(pipeline, deployment, definition, &stopped).await,
+            None => None,
+        };
         let known = Known {
             shipped: revision,
             essential: essential.as_deref().unwrap_or_default(),
+            alone: alone.as_ref().map(|(revisions, essential)| Alone {
+                revisions,
+                essential,
+            }),
             service: asked.service,
             cluster: pipeline.cluster.as_str(),
             own: asked.own,
@@ -231,14 +242,53 @@ impl Handler {
         }
     }
 
+    /// The revisions in which the deployment's migration ran alone, and the containers whose end ends a task of them. What is
+    /// only marked so is not among them.
+    async fn alone(
+        &self,
+        pipeline: &Pipeline,
+        deployment: &DeploymentId,
+        shipped: &TaskDefinition,
+        stopped: &[Task],
+    ) -> Option<(Vec<RevisionArn>, Vec<ContainerName>)> {
+        let migration = runs_alone(pipeline)?;
+        let essential = revision::essential_alone(shipped, &migration.container);
+        let started_by = Some(migration::started_by(deployment));
+        let marked = stopped.iter().filter(|task| task.started_by == started_by);
+        let marked: BTreeSet<&RevisionArn> = marked.map(|task| &task.revision).collect();
+        let mut revisions = Vec::new();
+        for candidate in marked {
+            match self.ecs.describe_task_definition(candidate.as_str()).await {
+                Ok(ran) => {
+                    let container = &migration.container;
+                    if revision::differences_from_alone(&ran, shipped, container).is_empty() {
+                        revisions.push(candidate.clone());
+                    }
+                }
+                Err(failed) => {
+                    tracing::warn!(error = %failed, "could not read the migration's revision");
+                }
+            }
+        }
+        Some((revisions, essential))
+    }
+
     async fn stopped_tasks(
         &self,
         pipeline: &Pipeline,
         revision: &RevisionArn,
     ) -> Result<Vec<Task>, CallFailed> {
         let cluster = pipeline.cluster.as_str();
-        let of_family = Tasks::StoppedOfFamily(revision.family());
-        let stopped = self.ecs.list_tasks(cluster, of_family).await?;
+        let family = revision.family();
+        let of_migration = runs_alone(pipeline).map(|_| revision::migration_family(family));
+        let mut stopped = Vec::new();
+        for family in [Some(family), of_migration.as_deref()]
+            .into_iter()
+            .flatten()
+        {
+            let of_family = Tasks::StoppedOfFamily(family);
+            stopped.extend(self.ecs.list_tasks(cluster, of_family).await?);
+        }
         if stopped.is_empty() {
             return Ok(Vec::new());
         }
@@ -278,6 +328,15 @@ impl Handler {
                 tracing::warn!(error = %failed, "could not read the deployment group");
             }
         }
+    }
+}
+
+/// The migration that runs in a revision of its own.
+fn runs_alone(pipeline: &Pipeline) -> Option<&Migration> {
+    let migration = pipeline.migration.as_ref()?;
+    match migration.revision {
+        MigrationRevision::Alone => Some(migration),
+        MigrationRevision::Shipped => None,
     }
 }
 

@@ -3,6 +3,7 @@
 //! The time-out schedule is made before there is a task: whatever dies in between, the schedule ends the wait, and it alone
 //! says which task may answer the hook.
 
+mod alone;
 mod record;
 
 use std::cell::Cell;
@@ -119,7 +120,7 @@ impl Handler {
             .describe_service(&pipeline.cluster, &pipeline.service)
             .await?;
         let task = migration::plan(migration, &call.deployment_id, &service);
-        let task = task.map_err(|no_green| Failure::Refused(no_green.to_string()))?;
+        let mut task = task.map_err(|no_green| Failure::Refused(no_green.to_string()))?;
         // Another tool's deployment calls this hook as well, and its revision was not checked before.
         let definition = self
             .ecs
@@ -131,7 +132,10 @@ impl Handler {
         if let Err(unfit) = fits {
             return Ok(Verdict::NothingRan(unfit.to_string()));
         }
-        let started = match self.write_down(call, &known, &task, &event, seen).await? {
+        let written = self
+            .write_down(call, &known, &mut task, &definition, &event, seen)
+            .await?;
+        let started = match written {
             Written::Ready => match self.run_task(&known, &task, seen).await? {
                 RunTaskAnswer::Started(started) => started,
                 RunTaskAnswer::Refused(failures) => return Ok(seen.not_started(refused(&failures))),

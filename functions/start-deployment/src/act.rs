@@ -210,6 +210,20 @@ impl Handler {
         members: &[Member<'_>],
         due: &[Due<'_>],
     ) -> Result<Next, Failure> {
+        let next = self.copied(started, members, due).await?;
+        if let Some(family) = &next.migration_family {
+            self.must_be_ours(family).await?;
+        }
+        Ok(next)
+    }
+
+    /// What would be registered.
+    async fn copied(
+        &self,
+        started: &Started<Starting>,
+        members: &[Member<'_>],
+        due: &[Due<'_>],
+    ) -> Result<Next, Failure> {
         let Due { member, image } = due[0];
         let (reconciliation, observation) = (member.reconciliation, &member.observation);
         let pipeline = reconciliation.pipeline;

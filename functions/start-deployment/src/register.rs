@@ -28,16 +28,10 @@ impl Handler {
         next: &Next,
     ) -> Result<Option<RevisionArn>, Failure> {
         let _turn = self.registering.lock().await;
-        let latest = match self
-            .ecs
-            .describe_task_definition(observation.observed.service.revision.family())
-            .await
-        {
-            Ok(latest) => Some(latest),
-            // The family has no ACTIVE revision: what runs was deregistered.
-            Err(failed) if matches!(failed.kind, Kind::NotFound | Kind::Invalid) => None,
-            Err(failed) => return Err(failed.into()),
-        };
+        // The family may have none: what runs was deregistered.
+        let latest = self
+            .latest_of(observation.observed.service.revision.family())
+            .await?;
         let is_same = |latest: &&TaskDefinition| revision::is_same(latest, &next.request);
         if let Some(arn) = latest.as_ref().filter(is_same).and_then(revision::arn) {
             return Ok(Some(arn));
@@ -62,5 +56,22 @@ impl Handler {
             |before: RevisionArn| before.number().checked_add(1) == Some(registered.number());
         let is_next = next.latest.is_none() || before.is_none_or(is_next);
         Ok(is_next.then_some(registered))
+    }
+
+    /// The family of the migration's revisions has none of somebody else. Before the hook, where it would cost a deployment.
+    pub(crate) async fn must_be_ours(&self, family: &str) -> Result<(), Failure> {
+        let Some(newest) = self.latest_of(family).await? else {
+            return Ok(());
+        };
+        revision::family_is_ours(&newest).map_err(|foreign| Failure::Refused(foreign.to_string()))
+    }
+
+    /// The latest ACTIVE revision of a family; none where it has none.
+    async fn latest_of(&self, family: &str) -> Result<Option<TaskDefinition>, Failure> {
+        match self.ecs.describe_task_definition(family).await {
+            Ok(latest) => Ok(Some(latest)),
+            Err(failed) if matches!(failed.kind, Kind::NotFound | Kind::Invalid) => Ok(None),
+            Err(failed) => Err(failed.into()),
+        }
     }
 }

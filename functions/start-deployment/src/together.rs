@@ -41,6 +41,8 @@ pub(crate) struct Next {
     pub(crate) request: Value,
     /// What its migration runs, for people.
     pub(crate) migration: Option<String>,
+    /// The family of the revision that is made for the migration.
+    pub(crate) migration_family: Option<String>,
     /// The revision whose settings it has, and the family's latest then; only under `revision_from = "latest"`.
     pub(crate) latest: Option<Latest>,
 }
@@ -65,6 +67,9 @@ impl Next {
             .map_err(|unfit| Failure::Refused(unfit.to_string()))?;
         Ok(Self {
             request,
+            migration_family: runs
+                .as_ref()
+                .and_then(|runs| runs.own_family().map(str::to_owned)),
             migration: runs.map(|runs| runs.to_string()),
             latest: None,
         })

@@ -38,6 +38,9 @@ pub struct MigrationGate {
     pub command: Vec<usize>,
     /// Whether the container runs an image other than the pushed one.
     pub has_own_image: bool,
+    /// Whether it runs in a revision of its own, without the containers that it does not need.
+    #[serde(default)]
+    pub runs_alone: bool,
     /// The time limit.
     pub limit_minutes: u64,
 }

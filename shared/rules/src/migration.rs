@@ -13,7 +13,6 @@ use crate::names::{ContainerName, DeploymentId, RevisionArn};
 use crate::observed::{Placement, Service, Task, TaskContainer};
 
 pub use evidence::{Variables, differences, variables};
-pub(crate) use fitness::essential;
 pub use fitness::{Runs, Unfit, check};
 pub use record::{EXECUTIONS_AT_MOST, Noted, Record, TaskRun};
 pub use refusal::refused;
@@ -28,8 +27,10 @@ const DISTINCT_INSTANCE: &str = "distinctInstance";
 /// The migration task to start: leaves nothing to choose.
 #[derive(Debug, Clone, PartialEq)]
 pub struct MigrationTask {
-    /// What it runs: green's revision.
+    /// What it runs: green's revision, or the one in which its migration runs alone.
     pub revision: RevisionArn,
+    /// Green's revision, where the migration runs alone.
+    pub alone_of: Option<RevisionArn>,
     /// Where it runs: as green does, on the container instances that the service may use.
     pub placement: Placement,
     /// `greenlight/<deployment id>`.
@@ -40,6 +41,27 @@ pub struct MigrationTask {
     pub container: ContainerName,
     /// The command.
     pub command: Vec<String>,
+}
+
+impl MigrationTask {
+    /// Green's revision.
+    pub fn shipped(&self) -> &RevisionArn {
+        self.alone_of.as_ref().unwrap_or(&self.revision)
+    }
+
+    /// Runs in this revision, made of green's for the migration alone.
+    pub fn run_alone_in(&mut self, revision: RevisionArn) {
+        self.alone_of = Some(self.shipped().clone());
+        self.revision = revision;
+    }
+
+    /// Runs in the revision that an earlier call of the hook wrote down: with another one, ECS would refuse the client token.
+    pub fn run_in_that_of(&mut self, earlier: &TaskRun) {
+        if earlier.shipped() == self.shipped() {
+            self.alone_of.clone_from(&earlier.alone_of);
+            self.revision = earlier.revision.clone();
+        }
+    }
 }
 
 /// The service has no task set of this deployment: there is no green whose revision could migrate.
@@ -65,6 +87,7 @@ pub fn plan(
     })?;
     Ok(MigrationTask {
         revision: green.revision.clone(),
+        alone_of: None,
         placement: placement(service, &green.placement),
         started_by: started_by(deployment),
         client_token: format!("greenlight-AfterInstall-{deployment}"),

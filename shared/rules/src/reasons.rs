@@ -54,12 +54,37 @@ pub struct Known<'a> {
     pub shipped: &'a RevisionArn,
     /// The containers whose end ends a task of it; empty where that is not known.
     pub essential: &'a [ContainerName],
+    /// The revisions in which its migration ran alone; none where it ran in the shipped one.
+    pub alone: Option<Alone<'a>>,
     /// The service; none where it cannot be read.
     pub service: Option<&'a Service>,
     /// The cluster in which it runs.
     pub cluster: &'a str,
     /// Which of the revision's tasks are its own.
     pub own: Own<'a>,
+}
+
+/// The revisions in which a deployment's migration ran alone.
+#[derive(Debug, Clone, Copy)]
+pub struct Alone<'a> {
+    /// Those that are what was to be registered for it: more than one where an attempt was repeated.
+    pub revisions: &'a [RevisionArn],
+    /// The containers whose end ends a task of them.
+    pub essential: &'a [ContainerName],
+}
+
+impl<'a> Known<'a> {
+    /// The containers whose end ends this migration; none where it is no task of a revision in which that may have run.
+    fn essential_of_migration(&self, task: &Task) -> Option<&'a [ContainerName]> {
+        if task.revision == *self.shipped {
+            return Some(self.essential);
+        }
+        let alone = self.alone?;
+        alone
+            .revisions
+            .contains(&task.revision)
+            .then_some(alone.essential)
+    }
 }
 
 /// The cause among stopped tasks: the deployment's migration where it failed, or else one of green's own tasks. No migration is
@@ -72,9 +97,10 @@ pub fn find<'a>(
 ) -> Option<Cause<'a>> {
     let failed_migration = migration.and_then(|migration| {
         let tasks = migrations_of(stopped, deployment, known, migration);
-        let mut causes = tasks
-            .iter()
-            .filter_map(|task| of_migration(task, &migration.container, known.essential));
+        let mut causes = tasks.iter().filter_map(|task| {
+            let essential = known.essential_of_migration(task)?;
+            of_migration(task, &migration.container, essential)
+        });
         let cause = causes.next()?;
         Some(match tasks.len() {
             1 => cause,
@@ -102,7 +128,8 @@ pub fn migrated(
         if was_taken_down_after_its_end(task, &migration.container) {
             return Migrated::Done;
         }
-        match migration::judge(task, &migration.container, &task.essential(known.essential)) {
+        let essential = known.essential_of_migration(task).unwrap_or_default();
+        match migration::judge(task, &migration.container, &task.essential(essential)) {
             Verdict::Succeeded => Migrated::Done,
             Verdict::Failed { ran: true, .. } => Migrated::Partly,
             Verdict::Failed { ran: false, .. } => Migrated::Nothing,
@@ -129,15 +156,17 @@ fn migrations_of<'a>(
     let marked: Vec<&Task> = stopped
         .iter()
         .filter(|task| {
-            task.started_by.as_ref() == Some(&started_by) && task.revision == *known.shipped
+            task.started_by.as_ref() == Some(&started_by)
+                && known.essential_of_migration(task).is_some()
         })
         .collect();
-    let runs = TaskRun {
-        revision: known.shipped.clone(),
-        container: migration.container.clone(),
-        command: migration.command.clone(),
-    };
     let is_it = |task: &&&Task| {
+        let runs = TaskRun {
+            revision: task.revision.clone(),
+            alone_of: None,
+            container: migration.container.clone(),
+            command: migration.command.clone(),
+        };
         migration::differences(task, deployment, known.cluster, &runs, &[]).is_empty()
     };
     let same: Vec<&Task> = marked.iter().filter(is_it).copied().collect();

@@ -2,6 +2,7 @@
 //!
 //! The copy is made on the raw JSON that ECS sent, so that fields which no SDK knows yet go back as they came.
 
+mod alone;
 mod difference;
 mod named;
 mod reference;
@@ -19,6 +20,8 @@ use crate::names::{ContainerName, Digest, Image, RegistryHost, RevisionArn, Stac
 use crate::observed::{LoadBalancerTarget, TaskDefinition};
 use crate::start::{self, RunningImage};
 
+pub(crate) use alone::only_needed;
+pub use alone::{alone, differences_from_alone, essential_alone, family_is_ours, migration_family};
 pub use difference::difference;
 pub use named::Named;
 use reference::{Reference, Registry};
@@ -295,22 +298,25 @@ fn malformed(definition: &TaskDefinition, reason: &'static str) -> Unusable {
 /// Whether `latest` is what `next` would register, so that it need not be registered again: a revision that was
 /// registered and never deployed (a crash in between) is used again. Our own tags of it may tell of an earlier order.
 pub fn is_same(latest: &TaskDefinition, next: &Value) -> bool {
-    let strip = |request: &Value| {
-        let mut request = request.clone();
-        if let Some(request) = request.as_object_mut() {
-            OUTPUT_ONLY
-                .iter()
-                .for_each(|field| drop(request.shift_remove(*field)));
-            let tags = request.shift_remove("tags").unwrap_or_default();
-            request.insert("tags".to_owned(), kept(&tags).cloned().collect());
-        }
-        sameness::canonical(&request)
-    };
-    let mut latest_request = latest.task_definition.clone();
-    if let Some(request) = latest_request.as_object_mut() {
-        request.insert("tags".to_owned(), latest.tags.clone());
+    let with_tags = |request: &Value, tags: &Value| content(request, kept(tags).cloned().collect());
+    with_tags(&latest.task_definition, &latest.tags) == with_tags(next, &next["tags"])
+}
+
+/// Whether two task definitions say the same, their tags aside.
+fn same_content(one: &Value, other: &Value) -> bool {
+    content(one, Value::Null) == content(other, Value::Null)
+}
+
+/// What RegisterTaskDefinition takes of a task definition, with these tags, in one form.
+fn content(definition: &Value, tags: Value) -> Value {
+    let mut request = definition.clone();
+    if let Some(request) = request.as_object_mut() {
+        OUTPUT_ONLY
+            .iter()
+            .for_each(|field| drop(request.shift_remove(*field)));
+        request.insert("tags".to_owned(), tags);
     }
-    strip(&latest_request) == strip(next)
+    sameness::canonical(&request)
 }
 
 /// The ARN of a described revision.
@@ -382,12 +388,7 @@ fn tags(
         .filter_map(|(name, value)| Some((name.to_owned(), value?)));
     let ours: Vec<Value> = ours
         .chain(more)
-        .filter_map(|(name, value)| {
-            // Of a cluster and a service of 255 characters each the end is what tells them apart.
-            let from = value.len().saturating_sub(TAG_VALUE_CHARACTERS_AT_MOST);
-            let value = value.get(from..)?;
-            Some(json!({"key": format!("{OWN_TAGS}{name}"), "value": value}))
-        })
+        .map(|(name, value)| own_tag(&name, &value))
         .collect();
     if tags.len() + ours.len() > TAGS_AT_MOST {
         return Err(Unusable::TooManyTags {
@@ -398,6 +399,16 @@ fn tags(
     }
     tags.extend(ours);
     Ok(Value::Array(tags))
+}
+
+fn own_tag(name: &str, value: &str) -> Value {
+    json!({"key": format!("{OWN_TAGS}{name}"), "value": tag_value(value)})
+}
+
+/// As much of a text as a tag takes. Of a cluster and a service of 255 characters each the end is what tells them apart.
+fn tag_value(text: &str) -> &str {
+    let from = text.len().saturating_sub(TAG_VALUE_CHARACTERS_AT_MOST);
+    text.get(from..).unwrap_or_default()
 }
 
 /// The tags that people gave, which neither AWS nor Greenlight keeps for itself.
@@ -417,7 +428,17 @@ fn mark<'a>(definition: &'a TaskDefinition, key: &str) -> Option<&'a str> {
 
 /// The containers whose end ends a task of the revision.
 pub fn essential(definition: &TaskDefinition) -> Vec<ContainerName> {
-    crate::migration::essential(&definition.task_definition)
+    essential_in(&definition.task_definition)
+}
+
+/// The same of a task definition as RegisterTaskDefinition takes it: all that are not marked otherwise.
+pub(crate) fn essential_in(definition: &Value) -> Vec<ContainerName> {
+    let containers = definition["containerDefinitions"].as_array();
+    let containers = containers.into_iter().flatten();
+    containers
+        .filter(|container| container["essential"] != false)
+        .filter_map(|container| container["name"].as_str()?.parse().ok())
+        .collect()
 }
 
 /// Whether a container of the revision runs an image of this digest.

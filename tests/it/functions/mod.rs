@@ -1,5 +1,6 @@
 //! What a function does where a scenario cannot get between two of its calls: one invocation of the real binary.
 
+mod alone;
 mod burst;
 mod environment;
 mod forged;

@@ -64,6 +64,10 @@ impl Handler {
                 observed.runs_shipped =
                     Some(revision::runs_digest(definition, &container, &digest));
             }
+            Need::Alone(ran, shipped, container, if_unreadable) => {
+                let read = self.alone(&ran, &shipped, &container).await;
+                observed.alone = Some(described(read.map(Some), if_unreadable)?);
+            }
             Need::Essential(task) => {
                 observed.essential = Some(self.essential(&task, last_read).await);
             }
@@ -130,6 +134,19 @@ impl Handler {
             }
         }
         Ok(None)
+    }
+
+    /// In what a revision differs from the one in which the migration of `shipped` runs alone.
+    async fn alone(
+        &self,
+        ran: &RevisionArn,
+        shipped: &RevisionArn,
+        container: &ContainerName,
+    ) -> Result<Vec<String>, CallFailed> {
+        let ran = self.ecs.describe_task_definition(ran.as_str()).await?;
+        let shipped = self.ecs.describe_task_definition(shipped.as_str()).await?;
+        let differences = revision::differences_from_alone(&ran, &shipped, container);
+        Ok(differences)
     }
 
     /// The containers whose end ends the task; all of them where the revision cannot be read.

@@ -5,10 +5,11 @@ use std::time::Duration;
 use aws::scheduler::{Created, Found, Schedule};
 use lambda::{Failure, Ran};
 use rules::codedeploy::{Known, LifecycleEvent};
+use rules::config::MigrationRevision;
 use rules::events::HookCall;
 use rules::migration::{self, MigrationTask, Noted, Record, TaskRun};
 use rules::names::TaskArn;
-use rules::observed::Task;
+use rules::observed::{Task, TaskDefinition};
 use time::UtcDateTime;
 
 use super::{Handler, PAUSE, Seen};
@@ -33,11 +34,14 @@ pub(super) enum Written {
 impl Handler {
     /// Makes the schedule, or adds this call to the one that an earlier call made. An earlier call may be anybody's: so all
     /// execution ids are kept, and each is answered.
+    ///
+    /// `shipped` is green's revision. Which one the task runs is settled by the call that makes the schedule.
     pub(super) async fn write_down(
         &self,
         call: &HookCall,
         known: &Known,
-        task: &MigrationTask,
+        task: &mut MigrationTask,
+        shipped: &TaskDefinition,
         event: &LifecycleEvent,
         seen: &Seen,
     ) -> Result<Written, Failure> {
@@ -53,6 +57,9 @@ impl Handler {
                         "CodeDeploy has waited for almost an hour: no time is left for a migration"
                             .to_owned(),
                     ));
+                }
+                if let Err(reason) = self.settle_revision(known, task, shipped).await? {
+                    return Ok(Written::Refused(reason));
                 }
                 let at = latest.min(now + time_out(known));
                 let schedule = self.schedule(&record_of(call, known, task), at)?;
@@ -73,6 +80,9 @@ impl Handler {
                 && record.task.is_none();
             if !is_ours {
                 seen.ran.set(Ran::Perhaps);
+            }
+            if let Some(earlier) = &record.runs {
+                task.run_in_that_of(earlier);
             }
             match record.note(&call.execution_id) {
                 Noted::Known => {
@@ -95,6 +105,22 @@ impl Handler {
         Err(Failure::Refused(format!(
             "schedule `{name}` is changed by other invocations all the time"
         )))
+    }
+
+    /// Settles in which revision the task runs; the error is why there can be none.
+    async fn settle_revision(
+        &self,
+        known: &Known,
+        task: &mut MigrationTask,
+        shipped: &TaskDefinition,
+    ) -> Result<Result<(), String>, Failure> {
+        let migration = known.pipeline.migration.as_ref();
+        match migration.map(|migration| migration.revision) {
+            Some(MigrationRevision::Alone) => {}
+            Some(MigrationRevision::Shipped) | None => return Ok(Ok(())),
+        }
+        let revision = self.alone(shipped, &task.container).await?;
+        Ok(revision.map(|revision| task.run_alone_in(revision)))
     }
 
     /// Writes down which task it is. Where the schedule is gone, the hook is answered already, or its deployment has ended.

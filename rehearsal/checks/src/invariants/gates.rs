@@ -1,8 +1,9 @@
 //! 8. A gate succeeds only because of green: the deployment's own tasks did what the pipeline requires.
 //!
 //! - `Succeeded` to AfterInstall of a pipeline with a migration comes after the end of a task that `run-migration`
-//!   started for this deployment. The task ran green's revision; the configured container ran the configured command
-//!   with the pushed image, or its own if so configured, and exited with 0 by itself.
+//!   started for this deployment. The task ran green's revision, or, if so configured, one of the migration's family with
+//!   some of its containers and their images; the configured container ran the configured command with the pushed image,
+//!   or its own if so configured, and exited with 0 by itself.
 //! - `Succeeded` to AfterAllowTestTraffic comes after a moment at which all targets of green were healthy, and after
 //!   green's tasks gave the expected answer to each configured request at each address of the test listener, all
 //!   requested after its nodes had time to update their routes. From the first of these on, no other task answers.
@@ -89,7 +90,8 @@ fn unmigrated(
     let marked = marked.filter(|task| task.deployment == deployment.id);
     let mut differing = Vec::new();
     for task in marked {
-        let why = differs(deployment, ships, gate, task, at)?;
+        let why = in_another_revision(facts, deployment, gate, task)
+            .map_or_else(|| differs(ships, gate, task, at), Some)?;
         differing.push(format!("{} {why}", task.task));
     }
     Some(if differing.is_empty() {
@@ -99,9 +101,39 @@ fn unmigrated(
     })
 }
 
+/// How a task's revision differs from the one in which this deployment's migration runs.
+fn in_another_revision(
+    facts: &Facts<'_>,
+    deployment: &Deployment,
+    gate: &MigrationGate,
+    task: &Migration,
+) -> Option<String> {
+    let (ran, ships) = (&task.revision, &deployment.revision);
+    if !gate.runs_alone {
+        return (ran != ships).then(|| format!("ran {ran}, and green is {ships}"));
+    }
+    let family = |arn: &str| {
+        let family = arn.rsplit_once(':').map_or(arn, |(family, _)| family);
+        family.to_owned()
+    };
+    if family(ran) != family(ships) + "-migration" {
+        return Some(format!(
+            "ran {ran}, which is not of the migrations of {ships}"
+        ));
+    }
+    let images = |arn: &String| {
+        let mut revisions = facts.record.revisions.iter();
+        revisions.find(|one| one.arn == *arn).map(|one| &one.images)
+    };
+    // One from before the run is not recorded.
+    let (of_task, of_green) = images(ran).zip(images(ships))?;
+    let mut others = of_task.iter();
+    let other = others.find(|(container, image)| of_green.get(*container) != Some(*image));
+    other.map(|(container, _)| format!("ran {ran}, whose container `{container}` is not green's"))
+}
+
 /// How a task differs from this deployment's migration, successfully ended by then.
 fn differs(
-    deployment: &Deployment,
     ships: Option<&str>,
     gate: &MigrationGate,
     task: &Migration,
@@ -110,10 +142,6 @@ fn differs(
     if task.given_to.as_deref() != Some(STARTS) {
         let starter = task.given_to.as_deref().unwrap_or("another caller");
         return Some(format!("was started by {starter}"));
-    }
-    if task.revision != deployment.revision {
-        let (ran, ships) = (&task.revision, &deployment.revision);
-        return Some(format!("ran {ran}, and green is {ships}"));
     }
     let Some(container) = task.container(&gate.container) else {
         return Some(format!("has no container `{}`", gate.container));

@@ -5,7 +5,8 @@
 //! a push under a tag that the pipeline follows (even one that changes nothing), a person's request, or, where the
 //! pipeline follows settings, a revision that someone else registered into the family. An order at the
 //! very moment of a creation counts as later: a client that waits for the creation acts at that moment, and the
-//! reconciliation that created it had read ECR before. An unused revision is one that no deployment ships. Each order
+//! reconciliation that created it had read ECR before. An unused revision is one that no deployment ships and no migration
+//! runs. Each order
 //! of an image may leave at most one, plus one for each further reconciliation that was running when one was
 //! registered: two concurrent reconciliations may both register before CodeDeploy refuses the second deployment.
 
@@ -122,7 +123,9 @@ fn was_unseen(facts: &Facts<'_>, before: &Deployment, deployment: &Deployment) -
 fn needless(facts: &Facts<'_>) -> Vec<String> {
     let ships = |revision: &Revision| {
         let mut deployments = facts.record.deployments.iter();
+        let mut migrations = facts.record.migrations.iter();
         deployments.any(|deployment| deployment.revision == revision.arn)
+            || migrations.any(|migration| migration.revision == revision.arn)
     };
     let mut unused: BTreeMap<(&str, Vec<&str>), Vec<&Revision>> = BTreeMap::new();
     let ours = facts

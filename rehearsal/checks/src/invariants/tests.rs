@@ -173,6 +173,7 @@ fn migration_gate() -> MigrationGate {
         container: "web".to_owned(),
         command: vec![MANAGE, MIGRATE],
         has_own_image: false,
+        runs_alone: false,
         limit_minutes: 20,
     }
 }

@@ -23,7 +23,7 @@ use crate::scenario::custom_pipelines;
 
 /// The start of the description by which Greenlight marks its revisions and deployments.
 const DESCRIPTION: &str = "greenlight ";
-const OWN_TAG: &str = "greenlight:digest";
+const OWN_TAGS: [&str; 2] = ["greenlight:digest", "greenlight:migration-of"];
 
 pub(super) fn pipelines(
     world: &World,
@@ -62,6 +62,7 @@ fn pipeline(world: &World, given: &custom_pipelines::Pipeline, aliases: &Aliases
             container: given.migration_container.clone().unwrap_or_default(),
             command: aliases.words(command),
             has_own_image: given.migration_has_own_image,
+            runs_alone: given.migration_runs_alone,
             limit_minutes: given.migration_minutes,
         }),
         test_traffic: services::test_gate(world, given, aliases),
@@ -305,7 +306,10 @@ pub(super) fn revisions(world: &World, before: &[String], timeline: &[Entry]) ->
         let first = images.first().map(|(_, image)| image.clone());
         Revision {
             family: revision.family.clone(),
-            by_greenlight: revision.tags.iter().any(|tag| tag["key"] == OWN_TAG),
+            by_greenlight: revision
+                .tags
+                .iter()
+                .any(|tag| OWN_TAGS.iter().any(|own| tag["key"] == *own)),
             registered_at: revision.registered_at,
             image: first.unwrap_or_default(),
             images: images.into_iter().collect(),

@@ -38,6 +38,7 @@ fn task(number: usize) -> Value {
 fn migration(placement: Placement) -> MigrationTask {
     MigrationTask {
         revision: REVISION.parse().unwrap(),
+        alone_of: None,
         placement,
         started_by: "greenlight/d-8X2K4PLQ3".to_owned(),
         client_token: "0123abcd".to_owned(),

@@ -166,6 +166,8 @@ pub struct Migration {
     pub command: Vec<String>,
     /// Whether that container runs the pushed image.
     pub image: MigrationImage,
+    /// Which revision the task runs, and so which containers start beside it.
+    pub revision: MigrationRevision,
     /// After this time it is stopped and has failed. CodeDeploy waits an hour for a hook, so 55 minutes at most.
     pub time_out: Duration,
 }
@@ -177,6 +179,15 @@ pub enum MigrationImage {
     Pushed,
     /// The container's own: a migration tool's image beside the application's.
     Own,
+}
+
+/// In which revision the migration runs. RunTask starts every container of a revision.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MigrationRevision {
+    /// In the one that is deployed, beside all its containers.
+    Shipped,
+    /// In one made of it, with only the containers that the migration needs.
+    Alone,
 }
 
 /// The test traffic gate: green's targets become healthy, and answer these requests through the test listener.

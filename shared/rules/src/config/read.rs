@@ -13,8 +13,8 @@ use std::time::Duration;
 use toml::Table;
 
 use super::{
-    CodeDeploy, Config, HookEvent, Migration, MigrationImage, Pipeline, Registry, RevisionFrom,
-    Rollback, TerminationWait, TestTraffic, Traffic, WhenBusy,
+    CodeDeploy, Config, HookEvent, Migration, MigrationImage, MigrationRevision, Pipeline,
+    Registry, RevisionFrom, Rollback, TerminationWait, TestTraffic, Traffic, WhenBusy,
 };
 use crate::gate::Gate;
 use crate::names::{FunctionName, Mark};
@@ -329,12 +329,17 @@ fn migration(place: String, table: Table, problems: &mut Problems) -> Option<Mig
             ("own", MigrationImage::Own),
         ],
     );
+    let alone = section.switch("alone");
     let minutes = section.integer("timeout_minutes", 1..=MIGRATION_MINUTES_AT_MOST, 30);
     section.finish();
     Some(Migration {
         container: container?,
         command: command?,
         image: image?,
+        revision: match alone? {
+            true => MigrationRevision::Alone,
+            false => MigrationRevision::Shipped,
+        },
         time_out: Duration::from_secs(minutes? * 60),
     })
 }

@@ -38,6 +38,8 @@ pub struct Observed {
     pub task: Option<Described<Task>>,
     /// Whether the task's revision runs the image that the deployment ships.
     pub runs_shipped: Option<bool>,
+    /// In what the task's revision differs from the one in which the migration of the shipped revision runs alone.
+    pub alone: Option<Described<Vec<String>>>,
     /// The containers whose end ends the task.
     pub essential: Option<Vec<ContainerName>>,
     /// The names that the task's revision has for the secrets that its sentences are about.
@@ -88,6 +90,8 @@ pub enum Need {
     Task(Search, IfUnreadable),
     /// [`Observed::runs_shipped`]: whether this container of this revision runs this image
     RunsShipped(RevisionArn, ContainerName, Digest),
+    /// [`Observed::alone`]: of this revision of the task, the shipped one and the container that migrates
+    Alone(RevisionArn, RevisionArn, ContainerName, IfUnreadable),
     /// [`Observed::essential`] of this task
     Essential(Box<Task>),
     /// [`Observed::secrets`] of this task
@@ -235,7 +239,8 @@ fn changed(waiting: &Waiting, observed: &Observed, change: &TaskChanged) -> Resu
     let is_shown = task.last_status == STOPPED
         || (has_ended && ended_first(task, container, essential(observed, task)?));
     if is_shown {
-        return Ok(judged(waiting, observed, task, container)?);
+        let act = judged(waiting, observed, task, container, IfUnreadable::Fail)?;
+        return Ok(act);
     }
     if change.has_stopped || (change.says_ended(container) && !has_ended) {
         return Err(Early::NotYet(not_yet));
@@ -264,7 +269,8 @@ fn timed_out(waiting: &Waiting, observed: &Observed) -> Result<Act, Early> {
         && has_ended(task, container)
     {
         // It ended in time, and its event was late or lost, or is still to come.
-        return Ok(judged(waiting, observed, task, container)?);
+        let act = judged(waiting, observed, task, container, IfUnreadable::Decide)?;
+        return Ok(act);
     }
     // Anybody who may call this function can claim that the time is up.
     if let (Some(due), Some(now)) = (waiting.due, waiting.now)
@@ -320,6 +326,7 @@ fn judged(
     observed: &Observed,
     task: &Task,
     container: &ContainerName,
+    if_unreadable: IfUnreadable,
 ) -> Result<Act, Need> {
     let essential = essential(observed, task)?;
     let log = |ran| match log_of_migration(task, container, essential, ran) {
@@ -330,10 +337,16 @@ fn judged(
         None => Ok(TaskLog::default()),
     };
     let verdict = match judge(task, container, essential) {
-        Judged::Succeeded => Verdict::Succeeded(format!(
-            "the migration of task {} exited with code 0",
-            task.arn.id()
-        )),
+        Judged::Succeeded => match not_of_shipped(waiting, observed, task, if_unreadable)? {
+            Some(reason) => Verdict::Failed {
+                reason,
+                log: TaskLog::default(),
+            },
+            None => Verdict::Succeeded(format!(
+                "the migration of task {} exited with code 0",
+                task.arn.id()
+            )),
+        },
         Judged::Failed { reason, ran: true } => Verdict::Failed {
             reason: with_secrets(observed, task, reason)?,
             log: log(true)?,
@@ -359,6 +372,35 @@ fn with_secrets(observed: &Observed, task: &Task, reason: String) -> Result<Stri
     let names = observed.secrets.as_deref();
     let names = names.ok_or_else(|| Need::Secrets(Box::new(task.clone())))?;
     Ok(with_names(reason, names))
+}
+
+/// Why the 0 of a migration that ran alone is none of the shipped revision's; none where it is. That run-migration registered the
+/// task's revision for it is not believed: a revision that anybody tagged so would migrate nothing.
+fn not_of_shipped(
+    waiting: &Waiting,
+    observed: &Observed,
+    task: &Task,
+    if_unreadable: IfUnreadable,
+) -> Result<Option<String>, Need> {
+    let Some(runs) = &waiting.record.runs else {
+        return Ok(None);
+    };
+    let Some(shipped) = &runs.alone_of else {
+        return Ok(None);
+    };
+    let (ran, container) = (task.revision.clone(), runs.container.clone());
+    let need = || Need::Alone(ran, shipped.clone(), container, if_unreadable);
+    let why = match observed.alone.as_ref().ok_or_else(need)? {
+        Described::This(differences) if differences.is_empty() => return Ok(None),
+        Described::This(differences) => differences.join(", "),
+        Described::Unknown => "ECS does not know it".to_owned(),
+        Described::Unreadable(reason) => format!("it could not be compared ({reason})"),
+    };
+    Ok(Some(format!(
+        "the task exited with code 0, but its revision `{}` is not known to be the migration of `{}`: {why}",
+        task.revision.short(),
+        shipped.short()
+    )))
 }
 
 /// The containers whose end ends the task; none where it does not matter which.

@@ -8,10 +8,10 @@ use std::fmt;
 use serde_json::Value;
 
 use super::shell::{self, Kind, Misuse};
-use crate::config::{Migration, MigrationImage};
+use crate::config::{Migration, MigrationImage, MigrationRevision};
 use crate::names::ContainerName;
 use crate::redact;
-use crate::revision::Matching;
+use crate::revision::{self, Matching};
 use crate::sanitize::line;
 
 /// What a migration will run, redacted.
@@ -23,7 +23,21 @@ pub struct Runs {
     command: Vec<String>,
     essential: bool,
     beside: Vec<ContainerName>,
+    alone: Option<Alone>,
 }
+
+/// The revision that is made for the migration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Alone {
+    family: String,
+    /// The containers that it has.
+    starts: Vec<String>,
+    /// How many more the shipped revision has.
+    left_out: usize,
+}
+
+/// ECS takes families of 255 characters (ECS API Reference, RegisterTaskDefinition).
+const FAMILY_CHARACTERS_AT_MOST: usize = 255;
 
 /// A migration that would not do what is configured.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,6 +80,16 @@ pub enum Unfit {
         whenever: String,
         /// What to do instead.
         hint: String,
+    },
+    /// The family of the revision that is made for the migration would have a name that ECS refuses.
+    #[error(
+        "the migration cannot run alone: its family `{family}` would have {} characters, and ECS takes \
+         {FAMILY_CHARACTERS_AT_MOST} (hint: give the task definition a family with a shorter name, or leave out `alone` of `[pipeline.migration]`)",
+        family.chars().count()
+    )]
+    FamilyTooLong {
+        /// The family.
+        family: String,
     },
     /// The command does not run as it is written.
     #[error(
@@ -130,27 +154,42 @@ pub fn check(migration: &Migration, next: &Value, matching: &Matching) -> Result
         let other = other.and_then(|(_, other)| name_of(other));
         return Err(unfit_command(migration, &entry_point, &misuse, other));
     }
-    let beside = essential(next).into_iter();
+    let alone = match migration.revision {
+        MigrationRevision::Shipped => None,
+        MigrationRevision::Alone => revision::only_needed(next, &migration.container),
+    };
+    let essential = revision::essential_in(alone.as_ref().unwrap_or(next));
     Ok(Runs {
         container: migration.container.clone(),
         image,
         entry_point,
         command: migration.command.clone(),
-        essential: definition["essential"] != false,
-        beside: beside
+        essential: essential.contains(&migration.container),
+        beside: essential
+            .into_iter()
             .filter(|other| *other != migration.container)
             .collect(),
+        alone: alone.map(|alone| alone_in(&alone, next)).transpose()?,
     })
 }
 
-/// The containers of a task definition whose end ends the task: all that are not marked otherwise.
-pub(crate) fn essential(definition: &Value) -> Vec<ContainerName> {
-    let containers = definition["containerDefinitions"].as_array();
-    let containers = containers.into_iter().flatten();
-    containers
-        .filter(|container| container["essential"] != false)
-        .filter_map(|container| name_of(container)?.parse().ok())
-        .collect()
+fn alone_in(alone: &Value, shipped: &Value) -> Result<Alone, Unfit> {
+    let family = alone["family"].as_str().unwrap_or_default().to_owned();
+    if family.chars().count() > FAMILY_CHARACTERS_AT_MOST {
+        return Err(Unfit::FamilyTooLong { family });
+    }
+    let containers = |of: &Value| -> Vec<String> {
+        let containers = of["containerDefinitions"].as_array().into_iter().flatten();
+        containers
+            .filter_map(|one| Some(name_of(one)?.to_owned()))
+            .collect()
+    };
+    let starts = containers(alone);
+    Ok(Alone {
+        family,
+        left_out: containers(shipped).len().saturating_sub(starts.len()),
+        starts,
+    })
 }
 
 /// How long a container runs before it can be restarted, unless its policy says otherwise, in seconds (ECS API Reference,
@@ -310,6 +349,13 @@ fn shell_hint(
     paste(&["sh".to_owned(), "-c".to_owned(), shell::joined(&script)])
 }
 
+impl Runs {
+    /// The family of the revision that is made for it; none where it runs in the shipped one.
+    pub fn own_family(&self) -> Option<&str> {
+        self.alone.as_ref().map(|alone| alone.family.as_str())
+    }
+}
+
 impl fmt::Display for Runs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -336,6 +382,16 @@ impl fmt::Display for Runs {
                 f,
                 ", behind the entry point `{}`",
                 redacted(&shell::joined(&self.entry_point))
+            )?;
+        }
+        if let Some(alone) = &self.alone {
+            write!(
+                f,
+                "; it runs alone, in a revision of the family `{}`: {} of the {} containers start, {}",
+                line(&alone.family),
+                alone.starts.len(),
+                alone.starts.len() + alone.left_out,
+                listed(alone.starts.iter().map(String::as_str))
             )?;
         }
         if !self.beside.is_empty() {

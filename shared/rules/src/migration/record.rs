@@ -35,8 +35,11 @@ pub struct Record {
 /// What a migration task runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaskRun {
-    /// Green's revision.
+    /// Green's revision, or the one in which its migration runs alone.
     pub revision: RevisionArn,
+    /// Green's revision, where the migration runs alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alone_of: Option<RevisionArn>,
     /// The container whose command is replaced.
     pub container: ContainerName,
     /// The command.
@@ -47,9 +50,17 @@ impl From<&MigrationTask> for TaskRun {
     fn from(task: &MigrationTask) -> Self {
         Self {
             revision: task.revision.clone(),
+            alone_of: task.alone_of.clone(),
             container: task.container.clone(),
             command: task.command.clone(),
         }
+    }
+}
+
+impl TaskRun {
+    /// Green's revision.
+    pub fn shipped(&self) -> &RevisionArn {
+        self.alone_of.as_ref().unwrap_or(&self.revision)
     }
 }
 

@@ -1,9 +1,11 @@
+mod alone;
+
 use std::time::Duration;
 
 use time::UtcDateTime;
 
 use super::*;
-use crate::config::MigrationImage;
+use crate::config::{MigrationImage, MigrationRevision};
 use crate::observed::{ContainerOverride, LoadBalancerTarget, Placement};
 
 const GREEN_GROUP: &str =
@@ -72,6 +74,7 @@ fn migration() -> Migration {
         container: "web".parse().unwrap(),
         command: vec!["migrate".to_owned()],
         image: MigrationImage::Pushed,
+        revision: MigrationRevision::Shipped,
         time_out: Duration::from_secs(60),
     }
 }
@@ -106,6 +109,7 @@ pub(super) fn known(shipped: &RevisionArn) -> Known<'_> {
     Known {
         shipped,
         essential: &[],
+        alone: None,
         service: None,
         cluster: "prod",
         own: GREEN,

@@ -18,7 +18,7 @@ const fn form(text: &'static str, read: fn(&str) -> Option<Vec<Expectation>>) ->
 }
 
 /// The sentences with arguments. Those of a history come first: `UPDATE=1` writes them.
-pub(super) const FORMS: [Form; 26] = [
+pub(super) const FORMS: [Form; 27] = [
     form(
         "deployments of `SERVICE`: [rollback to] VERSION STATUS [ERROR-CODE], …",
         |text| {
@@ -202,6 +202,14 @@ pub(super) const FORMS: [Form; 26] = [
             reason.strip_suffix('`')?,
         )])
     }),
+    form(
+        "the migration's task started `CONTAINER`, … alone",
+        |text| {
+            let names = text.strip_prefix("the migration's task started ")?;
+            let names = texts_of(names.strip_suffix(" alone")?)?;
+            Some(vec![named::migration_started(&names)])
+        },
+    ),
     form("with | without `ASSUMPTION`: CLAIM", |text| {
         let (provided, claim) = provided(text)?.ok()?;
         Some(vec![expectation(claim).ok()?.provided(provided)])

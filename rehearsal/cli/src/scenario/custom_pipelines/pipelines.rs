@@ -35,6 +35,8 @@ pub(crate) struct Pipeline {
     pub(crate) migration_container: Option<String>,
     /// Whether the migration's container runs an image other than the pushed one.
     pub(crate) migration_has_own_image: bool,
+    /// Whether the migration runs in a revision of its own.
+    pub(crate) migration_runs_alone: bool,
     /// The time that the listener's nodes get to route to green.
     pub(crate) settle_seconds: u64,
     pub(crate) requests: Vec<Request>,
@@ -173,6 +175,9 @@ fn pipeline(given: &Value) -> Option<Pipeline> {
         migration_minutes: number(migration, "timeout_minutes").unwrap_or(30),
         migration_container: of_migration("container"),
         migration_has_own_image: of_migration("image").as_deref() == Some("own"),
+        migration_runs_alone: migration
+            .and_then(|migration| migration.get("alone")?.as_bool())
+            .unwrap_or_default(),
         settle_seconds: number(given.get("test_traffic"), "settle_seconds").unwrap_or(15),
         requests,
         production,

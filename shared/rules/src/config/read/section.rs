@@ -123,6 +123,21 @@ impl<'a> Section<'a> {
             .map(|(_, value)| *value)
     }
 
+    /// What is off unless it is switched on.
+    pub(super) fn switch(&mut self, key: &'static str) -> Option<bool> {
+        match self.take(key) {
+            None => Some(false),
+            Some(Value::Boolean(on)) => Some(on),
+            Some(other) => self.refuse(
+                key,
+                &format!(
+                    "`{other}` is {}, expected `true` or `false`, without quotes",
+                    kind(&other)
+                ),
+            ),
+        }
+    }
+
     /// A whole number; `default` where there is none.
     pub(super) fn integer(
         &mut self,

@@ -2,7 +2,7 @@ mod services;
 
 use insta::assert_snapshot;
 
-use crate::config::{Config, RevisionFrom, TerminationWait, WhenBusy};
+use crate::config::{Config, MigrationRevision, RevisionFrom, TerminationWait, WhenBusy};
 
 const SMALLEST: &str = r#"
     [[pipeline]]
@@ -103,6 +103,28 @@ fn an_authority_is_a_file_beside_this_one_and_production_takes_that_of_the_test(
             "{said}"
         );
     }
+}
+
+#[test]
+fn a_migration_runs_alone_where_the_file_says_so() {
+    let migration = "[pipeline.migration]\ncontainer = 'web'\ncommand = ['migrate']\n";
+    for (alone, expected) in [
+        ("", MigrationRevision::Shipped),
+        ("alone = false", MigrationRevision::Shipped),
+        ("alone = true", MigrationRevision::Alone),
+    ] {
+        let config = Config::parse(&format!("{SMALLEST}{migration}{alone}")).unwrap();
+        let migration = config.pipelines[0].migration.as_ref().unwrap();
+        assert_eq!(migration.revision, expected, "{alone}");
+    }
+    assert_snapshot!(
+        problems(&format!("{SMALLEST}{migration}alone = 'true'")),
+        @r#"at `pipeline[0].migration.alone`: `"true"` is text, expected `true` or `false`, without quotes"#
+    );
+    assert_snapshot!(
+        problems(&format!("{SMALLEST}{migration}alone = 1")),
+        @"at `pipeline[0].migration.alone`: `1` is a whole number, expected `true` or `false`, without quotes"
+    );
 }
 
 #[test]

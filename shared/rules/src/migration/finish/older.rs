@@ -88,6 +88,7 @@ fn record(
     };
     let runs = TaskRun {
         revision: task.revision.clone(),
+        alone_of: None,
         container: configured.container.clone(),
         command: configured.command.clone(),
     };

@@ -5,6 +5,7 @@ use crate::codedeploy::tests::described as deployment_described;
 use crate::events::TimedOut;
 use crate::observed::{ContainerOverride, TaskContainer};
 
+mod alone;
 mod first;
 mod kept;
 mod older;
@@ -45,6 +46,7 @@ fn record() -> Record {
         cluster: "prod".to_owned(),
         runs: Some(TaskRun {
             revision: task.revision.clone(),
+            alone_of: None,
             container: "web".parse().unwrap(),
             command: vec!["migrate".to_owned()],
         }),
@@ -64,6 +66,7 @@ struct World {
     deployment: Described<Deployment>,
     task: Described<Task>,
     runs_shipped: bool,
+    alone: Described<Vec<String>>,
     essential: &'static [&'static str],
 }
 
@@ -81,6 +84,7 @@ impl World {
             deployment: Described::This(Box::new(deployment)),
             task,
             runs_shipped: true,
+            alone: Described::Unknown,
             essential: &["web"],
         }
     }
@@ -138,6 +142,10 @@ impl World {
                 Need::RunsShipped(..) => {
                     observed.runs_shipped = Some(self.runs_shipped);
                     Ok(())
+                }
+                Need::Alone(_, _, _, if_unreadable) => {
+                    observed.alone = Some(self.alone.clone());
+                    read(unreadable(&self.alone), if_unreadable)
                 }
                 Need::Essential(_) => {
                     let names = self.essential.iter().map(|name| name.parse().unwrap());

@@ -6,6 +6,7 @@ const EXECUTION: &str = "eyJ1";
 fn runs() -> TaskRun {
     TaskRun {
         revision: Task::for_tests(&[]).revision,
+        alone_of: None,
         container: "web".parse().unwrap(),
         command: vec!["migrate".to_owned(), "up".to_owned()],
     }

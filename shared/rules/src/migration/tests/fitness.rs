@@ -19,6 +19,7 @@ fn checked(pipeline: &Pipeline, containers: Value) -> Result<String, String> {
     let definition = TaskDefinition {
         task_definition: json!({
             "taskDefinitionArn": "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:1",
+            "family": "web",
             "containerDefinitions": containers,
         }),
         tags: Value::Null,
@@ -73,6 +74,77 @@ fn the_container_exists_and_gets_the_image() {
     assert!(check("", "proxy", "").is_err());
     assert!(check("", "proxy", "image='own'").is_ok());
     assert!(check("containers=['web']", "app", "image='own'").is_ok());
+}
+
+/// What the migration runs beside is what starts in its own revision.
+#[test]
+fn a_migration_that_runs_alone_says_what_starts() {
+    let containers = json!([
+        {"name": "web", "image": REPOSITORY, "essential": false, "dependsOn": [{"containerName": "proxy", "condition": "START"}]},
+        {"name": "worker", "image": REPOSITORY},
+        {"name": "proxy", "image": "public.ecr.aws/nginx/nginx:1.27", "essential": false},
+    ]);
+    let command = &["./migrate"][..];
+    let beside = checked(&pipeline("", "web", command, ""), containers.clone()).unwrap();
+    assert!(
+        beside.contains("(not essential)")
+            && beside.contains("essential `worker`")
+            && !beside.contains("alone"),
+        "{beside}"
+    );
+    let alone = checked(
+        &pipeline("", "web", command, "alone=true"),
+        containers.clone(),
+    )
+    .unwrap();
+    let starts = "(essential) of image";
+    let runs = "; it runs alone, in a revision of the family `web-migration`: 2 of the 3 containers start, `web`, `proxy`";
+    assert!(alone.contains(starts) && alone.ends_with(runs), "{alone}");
+    // All else is refused as it is of the shipped revision.
+    for (more, container, command, expected) in [
+        ("", "nope", command, "no container `nope`"),
+        (
+            "containers=['worker']",
+            "web",
+            command,
+            "does not get the pushed image",
+        ),
+        ("", "web", &["sh", "-c", "./migrate", "up"], "would not run"),
+    ] {
+        let said = checked(
+            &pipeline(more, container, command, "alone=true"),
+            containers.clone(),
+        );
+        let said = said.unwrap_err();
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+#[test]
+fn a_family_that_ecs_would_refuse_is_refused_before() {
+    let checked = |characters: usize, alone: &str| {
+        let pipeline = pipeline("containers=['web']", "web", &["./migrate"], alone);
+        let definition = TaskDefinition {
+            task_definition: json!({
+                "family": "f".repeat(characters),
+                "containerDefinitions": [{"name": "web", "image": REPOSITORY}],
+            }),
+            tags: Value::Null,
+        };
+        let matching = revision::matching(&pipeline, &definition).unwrap();
+        check(
+            pipeline.migration.as_ref().unwrap(),
+            &definition.task_definition,
+            &matching,
+        )
+    };
+    assert!(checked(245, "alone=true").is_ok());
+    assert!(checked(246, "").is_ok());
+    let said = checked(246, "alone=true").unwrap_err().to_string();
+    assert!(
+        said.contains("would have 256 characters, and ECS takes 255"),
+        "{said}"
+    );
 }
 
 /// The restart policies of the migration's container and of the other one that gets the image; what is said of it, nothing

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::config::MigrationImage;
+use crate::config::{MigrationImage, MigrationRevision};
 use crate::observed::{
     CapacityProvider, PlacementConstraint, PlacementStrategy, TaskSet, TaskSetStatus,
 };
@@ -72,6 +72,7 @@ fn placed(service: &str, green: &str) -> String {
         container: "web".parse().unwrap(),
         command: Vec::new(),
         image: MigrationImage::Pushed,
+        revision: MigrationRevision::Shipped,
         time_out: Duration::from_secs(60),
     };
     let placement = plan(&migration, &deployment, &service).unwrap().placement;

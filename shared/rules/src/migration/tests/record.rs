@@ -10,6 +10,7 @@ fn record() -> Record {
             revision: "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:2"
                 .parse()
                 .unwrap(),
+            alone_of: None,
             container: "web".parse().unwrap(),
             command: vec!["migrate".to_owned()],
         }),
@@ -25,7 +26,67 @@ fn a_record_round_trips_with_and_without_a_task() {
     record.task = "arn:aws:ecs:eu-central-1:111122223333:task/prod/8f3c"
         .parse()
         .ok();
+    assert_eq!(Record::read(&record.to_json()), Ok(record.clone()));
+    let runs = record.runs.as_mut().unwrap();
+    runs.alone_of = Some(runs.revision.clone());
     assert_eq!(Record::read(&record.to_json()), Ok(record));
+}
+
+/// The revisions of an earlier call, green's and the one made of it; in which one a later call runs, with green `web:2` and as
+/// configured by then.
+#[test]
+fn a_later_call_runs_in_the_revision_of_an_earlier_one() {
+    let arn = |short: &str| -> RevisionArn {
+        let start = "arn:aws:ecs:eu-central-1:111122223333:task-definition/";
+        format!("{start}{short}").parse().unwrap()
+    };
+    let (alone, other) = (Some("web-migration:4"), Some("web-migration:5"));
+    for (earlier, of, now, expected) in [
+        (
+            "web-migration:4",
+            Some("web:2"),
+            other,
+            "web-migration:4 of web:2",
+        ),
+        (
+            "web-migration:4",
+            Some("web:2"),
+            None,
+            "web-migration:4 of web:2",
+        ),
+        ("web:2", None, alone, "web:2 of web:2"),
+        ("web:2", None, None, "web:2 of web:2"),
+        // It is another deployment's.
+        (
+            "web-migration:4",
+            Some("web:1"),
+            other,
+            "web-migration:5 of web:2",
+        ),
+        ("web:1", None, None, "web:2 of web:2"),
+    ] {
+        let mut task = MigrationTask {
+            revision: arn("web:2"),
+            alone_of: None,
+            placement: Placement::default(),
+            started_by: String::new(),
+            client_token: String::new(),
+            container: "web".parse().unwrap(),
+            command: Vec::new(),
+        };
+        if let Some(now) = now {
+            task.run_alone_in(arn(now));
+        }
+        task.run_in_that_of(&TaskRun {
+            revision: arn(earlier),
+            alone_of: of.map(arn),
+            container: "web".parse().unwrap(),
+            command: Vec::new(),
+        });
+        let runs = format!("{} of {}", task.revision.short(), task.shipped().short());
+        assert_eq!(runs, expected, "{earlier} {of:?} {now:?}");
+        assert_eq!(TaskRun::from(&task).shipped(), task.shipped());
+    }
 }
 
 /// Captured from version 0.1.0, which wrote the schedule when the task was there.

@@ -48,6 +48,27 @@ pub(super) fn migration_was_stopped(reason: &str) -> Expectation {
     )
 }
 
+/// Every migration that a function started had these containers, and each of them ran.
+pub(super) fn migration_started(containers: &[&str]) -> Expectation {
+    let claim = format!("the migration's task started {} alone", quoted(containers));
+    let mut expected = owned(containers);
+    expected.sort();
+    Expectation::new(claim, move |record| {
+        let ours = record.migrations.iter();
+        let ours = ours.filter(|migration| migration.given_to.is_some());
+        let started = ours.map(|migration| {
+            let containers = migration.containers.iter();
+            let ran = containers.filter(|container| !container.ran.is_empty());
+            let mut names: Vec<String> = ran.map(|container| container.name.clone()).collect();
+            names.sort();
+            names
+        });
+        let started: Vec<Vec<String>> = started.collect();
+        let holds = !started.is_empty() && started.iter().all(|names| *names == expected);
+        expect(holds, || format!("{started:?}"))
+    })
+}
+
 /// The whole run lasted this number of simulated minutes.
 pub(super) fn lasted(minutes: Range<u64>) -> Expectation {
     let claim = format!("it lasted {} to {} minutes", minutes.start, minutes.end);
