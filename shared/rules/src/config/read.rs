@@ -215,8 +215,7 @@ fn pipeline(place: String, table: Table, problems: &mut Problems) -> Option<Pipe
     let (name, repository) = (section.required("name"), section.required("repository"));
     let registry = registry(&mut section);
     let tag = section.required("tag");
-    let cluster = section.required("cluster");
-    let service = section.required("service");
+    let (cluster, service) = (section.required("cluster"), section.required("service"));
     let application = section.optional("application");
     let deployment_group = section.optional("deployment_group");
     let deployment_config = section.optional("deployment_config");
