@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import uuid
 from dataclasses import dataclass
 
 from moto_world import CLUSTER, Service, World, application, group
@@ -71,10 +72,10 @@ def app_spec(revision: str) -> dict:
 
 
 def event(source: str, detail_type: str, detail: dict) -> dict:
-    """EventBridge's envelope."""
+    """EventBridge's envelope. Each event has an id of its own: one that comes again has the same."""
     return {
         "version": "0",
-        "id": "0b5a0c5e-2d1f-4c0e-9a34-6a4f7d2b8c11",
+        "id": str(uuid.uuid4()),
         "detail-type": detail_type,
         "source": source,
         "account": ACCOUNT,
