@@ -1,8 +1,5 @@
 //! Registers the next revision, where it is not there already.
 
-use std::time::Duration;
-
-use aws::Kind;
 use aws::observe::Observation;
 use lambda::Failure;
 use rules::names::RevisionArn;
@@ -11,9 +8,6 @@ use rules::revision;
 
 use crate::handler::Handler;
 use crate::together::Next;
-
-/// How long ECS takes to let through one more RegisterTaskDefinition (ECS API Reference, request throttling).
-const REFILL: Duration = Duration::from_secs(1);
 
 impl Handler {
     /// The revision to deploy: the family's latest where it is already what would be registered, a new one otherwise.
@@ -29,9 +23,8 @@ impl Handler {
     ) -> Result<Option<RevisionArn>, Failure> {
         let _turn = self.registering.lock().await;
         // The family may have none: what runs was deregistered.
-        let latest = self
-            .latest_of(observation.observed.service.revision.family())
-            .await?;
+        let family = observation.observed.service.revision.family();
+        let latest = self.ecs.latest_task_definition(family).await?;
         let is_same = |latest: &&TaskDefinition| revision::is_same(latest, &next.request);
         if let Some(arn) = latest.as_ref().filter(is_same).and_then(revision::arn) {
             return Ok(Some(arn));
@@ -46,12 +39,7 @@ impl Handler {
                 revision::set_previous(&mut request, before);
             }
         }
-        let registered = loop {
-            match self.ecs.register_task_definition(&request).await {
-                Err(failed) if failed.kind == Kind::Throttled => tokio::time::sleep(REFILL).await,
-                answer => break answer?,
-            }
-        };
+        let registered = self.ecs.register_when_not_throttled(&request).await?;
         let is_next =
             |before: RevisionArn| before.number().checked_add(1) == Some(registered.number());
         let is_next = next.latest.is_none() || before.is_none_or(is_next);
@@ -60,18 +48,9 @@ impl Handler {
 
     /// The family of the migration's revisions has none of somebody else. Before the hook, where it would cost a deployment.
     pub(crate) async fn must_be_ours(&self, family: &str) -> Result<(), Failure> {
-        let Some(newest) = self.latest_of(family).await? else {
+        let Some(newest) = self.ecs.latest_task_definition(family).await? else {
             return Ok(());
         };
         revision::family_is_ours(&newest).map_err(|foreign| Failure::Refused(foreign.to_string()))
-    }
-
-    /// The latest ACTIVE revision of a family; none where it has none.
-    async fn latest_of(&self, family: &str) -> Result<Option<TaskDefinition>, Failure> {
-        match self.ecs.describe_task_definition(family).await {
-            Ok(latest) => Ok(Some(latest)),
-            Err(failed) if matches!(failed.kind, Kind::NotFound | Kind::Invalid) => Ok(None),
-            Err(failed) => Err(failed.into()),
-        }
     }
 }

@@ -1,18 +1,12 @@
 //! The revision in which the migration runs alone (`alone = true`): the family's newest one where it is that already, a new one
 //! otherwise.
 
-use std::time::Duration;
-
-use aws::{CallFailed, Kind};
+use aws::CallFailed;
 use rules::names::{ContainerName, RevisionArn};
 use rules::observed::TaskDefinition;
 use rules::revision;
-use serde_json::Value;
 
 use super::Handler;
-
-/// How long ECS takes to let through one more RegisterTaskDefinition (ECS API Reference, request throttling).
-const REFILL: Duration = Duration::from_secs(1);
 
 impl Handler {
     /// The revision, or why there can be none.
@@ -29,13 +23,7 @@ impl Handler {
             Err(unusable) => return Ok(Err(unusable.to_string())),
         };
         let family = request["family"].as_str().unwrap_or_default();
-        let newest = match self.ecs.describe_task_definition(family).await {
-            Ok(newest) => Some(newest),
-            // The family has no ACTIVE revision.
-            Err(failed) if matches!(failed.kind, Kind::NotFound | Kind::Invalid) => None,
-            Err(failed) => return Err(failed),
-        };
-        if let Some(newest) = newest {
+        if let Some(newest) = self.ecs.latest_task_definition(family).await? {
             if let Some(arn) = revision::arn(&newest)
                 && revision::differences_from_alone(&newest, shipped, container).is_empty()
             {
@@ -45,16 +33,8 @@ impl Handler {
                 return Ok(Err(foreign.to_string()));
             }
         }
-        self.register(&request).await.map(Ok)
-    }
-
-    async fn register(&self, request: &Value) -> Result<RevisionArn, CallFailed> {
-        loop {
-            match self.ecs.register_task_definition(request).await {
-                // The hook's time ends the waiting.
-                Err(failed) if failed.kind == Kind::Throttled => tokio::time::sleep(REFILL).await,
-                answer => return answer,
-            }
-        }
+        // The hook's time ends the waiting.
+        let registered = self.ecs.register_when_not_throttled(&request).await?;
+        Ok(Ok(registered))
     }
 }

@@ -3,6 +3,8 @@
 //! The SDK's types know the fields of the day they were generated; a copy through them drops every newer one, silently,
 //! from a production service. So the answer is read from its bytes, and the request's body is what the caller gives.
 
+use std::time::Duration;
+
 use aws_sdk_ecs::config::Builder;
 use aws_sdk_ecs::types::TaskDefinitionField;
 use rules::names::RevisionArn;
@@ -12,9 +14,28 @@ use serde_json::Value;
 
 use super::{Ecs, read};
 use crate::call::{Call, CallFailed};
+use crate::kind::Kind;
 use crate::wire::{OnlyWhenThrottled, RawAnswer, replace_body};
 
+/// How long ECS takes to let through one more RegisterTaskDefinition (ECS API Reference, request throttling).
+const REFILL: Duration = Duration::from_secs(1);
+
 impl Ecs {
+    /// The latest ACTIVE revision of a family, with its tags; none where it has none, or all were deregistered.
+    ///
+    /// # Errors
+    /// The call failed, otherwise than by ECS not knowing such a revision.
+    pub async fn latest_task_definition(
+        &self,
+        family: &str,
+    ) -> Result<Option<TaskDefinition>, CallFailed> {
+        match self.describe_task_definition(family).await {
+            Ok(latest) => Ok(Some(latest)),
+            Err(failed) if matches!(failed.kind, Kind::NotFound | Kind::Invalid) => Ok(None),
+            Err(failed) => Err(failed),
+        }
+    }
+
     /// A revision by ARN or `family:revision`, or the latest active one of a family; its tags beside it.
     pub async fn describe_task_definition(
         &self,
@@ -86,5 +107,21 @@ impl Ecs {
             .pointer("/taskDefinition/taskDefinitionArn")
             .and_then(Value::as_str);
         call.name(arn, "taskDefinition.taskDefinitionArn")
+    }
+
+    /// The same, as soon as ECS lets it through: it waits as long as it is throttled, and the caller's time ends the waiting.
+    ///
+    /// # Errors
+    /// As of [`register_task_definition`](Self::register_task_definition), but for throttling.
+    pub async fn register_when_not_throttled(
+        &self,
+        request: &Value,
+    ) -> Result<RevisionArn, CallFailed> {
+        loop {
+            match self.register_task_definition(request).await {
+                Err(failed) if failed.kind == Kind::Throttled => tokio::time::sleep(REFILL).await,
+                answer => return answer,
+            }
+        }
     }
 }

@@ -34,19 +34,14 @@ impl Observer {
     /// A call failed.
     pub async fn latest(&self, observation: &Observation) -> Result<Latest, CallFailed> {
         let running = &observation.observed.service.revision;
-        let latest = self.ecs.describe_task_definition(running.family()).await;
-        let latest = match latest {
-            Ok(latest) => latest,
-            // The family has no ACTIVE revision: what runs was deregistered, and nothing is newer.
-            Err(failed) if matches!(failed.kind, Kind::NotFound | Kind::Invalid) => {
-                return Ok(Latest {
-                    seen: None,
-                    template: running.clone(),
-                    described: Some(observation.production.definition.clone()),
-                    stand_in: observation.production.definition.clone(),
-                });
-            }
-            Err(failed) => return Err(failed),
+        let Some(latest) = self.ecs.latest_task_definition(running.family()).await? else {
+            // What runs was deregistered, and nothing is newer.
+            return Ok(Latest {
+                seen: None,
+                template: running.clone(),
+                described: Some(observation.production.definition.clone()),
+                stand_in: observation.production.definition.clone(),
+            });
         };
         let seen = revision::arn(&latest);
         let (template, described) = self.template_of(running, &latest).await?;
