@@ -65,7 +65,7 @@ impl Handler {
                     Some(revision::runs_digest(definition, &container, &digest));
             }
             Need::Alone(ran, shipped, container, if_unreadable) => {
-                let read = self.alone(&ran, &shipped, &container).await;
+                let read = self.alone(&ran, &shipped, &container, last_read).await;
                 observed.alone = Some(described(read.map(Some), if_unreadable)?);
             }
             Need::Essential(task) => {
@@ -142,10 +142,12 @@ impl Handler {
         ran: &RevisionArn,
         shipped: &RevisionArn,
         container: &ContainerName,
+        last_read: &mut LastRead,
     ) -> Result<Vec<String>, CallFailed> {
-        let ran = self.ecs.describe_task_definition(ran.as_str()).await?;
         let shipped = self.ecs.describe_task_definition(shipped.as_str()).await?;
-        let differences = revision::differences_from_alone(&ran, &shipped, container);
+        // The containers and secrets of the task are asked for as well, and are this one's.
+        let ran = self.definition(ran, last_read).await?;
+        let differences = revision::differences_from_alone(ran, &shipped, container);
         Ok(differences)
     }
 
