@@ -7,7 +7,7 @@ use aws::CallFailed;
 use aws::sns::Sns;
 use rules::environment::Settings;
 use rules::message;
-use rules::names::{DeploymentId, PipelineName};
+use rules::names::PipelineName;
 use rules::outcome::Outcome;
 use serde_json::Value;
 
@@ -32,13 +32,30 @@ struct Past {
     published: VecDeque<Published>,
 }
 
-/// An outcome, as far as it tells one of an event from another.
+/// What was published of an event. The same event may meet another state when it comes again: what says something else is published.
 #[derive(Debug, PartialEq, Eq)]
 struct Published {
     event: String,
     pipeline: Option<PipelineName>,
-    deployment: Option<DeploymentId>,
-    outcome: &'static str,
+    summary: String,
+}
+
+impl Past {
+    /// None where the event has no id.
+    fn of_event(&self, outcome: &Outcome) -> Option<Published> {
+        Some(Published {
+            event: self.event.clone()?,
+            pipeline: outcome.pipeline.clone(),
+            summary: outcome.summary.clone(),
+        })
+    }
+
+    fn remember(&mut self, published: Published) {
+        if self.published.len() == REMEMBERED {
+            self.published.pop_front();
+        }
+        self.published.push_back(published);
+    }
 }
 
 impl Messenger {
@@ -68,7 +85,7 @@ impl Messenger {
     /// SNS did not take it, or it is not known whether it did. The log has the summary.
     pub async fn publish(&self, settings: &Settings, outcome: &Outcome) -> Result<(), CallFailed> {
         let outcome_code = outcome.event.code();
-        let this = self.of_event(outcome);
+        let this = self.past().of_event(outcome);
         if let Some(this) = &this
             && self.past().published.contains(this)
         {
@@ -78,7 +95,7 @@ impl Messenger {
         let message = message::render(outcome, settings);
         let published = self.sns.publish(&settings.topic, &message).await;
         match (&published, this) {
-            (Ok(()), Some(this)) => self.remember(this),
+            (Ok(()), Some(this)) => self.past().remember(this),
             (Ok(()), None) => {}
             (Err(failed), _) => {
                 tracing::error!(outcome = outcome_code, error = %failed, summary = outcome.summary, "outcome not published");
@@ -87,24 +104,52 @@ impl Messenger {
         published
     }
 
-    fn of_event(&self, outcome: &Outcome) -> Option<Published> {
-        Some(Published {
-            event: self.past().event.clone()?,
-            pipeline: outcome.pipeline.clone(),
-            deployment: outcome.deployment.clone(),
-            outcome: outcome.event.code(),
-        })
-    }
-
-    fn remember(&self, published: Published) {
-        let mut past = self.past();
-        if past.published.len() == REMEMBERED {
-            past.published.pop_front();
-        }
-        past.published.push_back(published);
-    }
-
     fn past(&self) -> MutexGuard<'_, Past> {
         self.past.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rules::names::{Digest, Image};
+
+    use super::*;
+
+    fn refused(digit: &str) -> Outcome {
+        let digest: Digest = format!("sha256:{}", digit.repeat(64)).parse().unwrap();
+        let image = Image {
+            repository: "shop/web".parse().unwrap(),
+            digest,
+            tag: None,
+        };
+        Outcome::push_without_configuration(image, "wrong")
+    }
+
+    #[test]
+    fn what_says_something_else_is_another_message() {
+        let mut past = Past::default();
+        assert!(past.of_event(&refused("1")).is_none(), "it has no id");
+        past.event = Some("e-1".to_owned());
+        let first = past.of_event(&refused("1")).unwrap();
+        past.remember(first);
+        let is_published = |past: &Past, outcome: &Outcome| {
+            past.published.contains(&past.of_event(outcome).unwrap())
+        };
+        assert!(is_published(&past, &refused("1")));
+        assert!(!is_published(&past, &refused("2")));
+        past.event = Some("e-2".to_owned());
+        assert!(!is_published(&past, &refused("1")));
+    }
+
+    #[test]
+    fn what_is_remembered_has_an_end() {
+        let mut past = Past::default();
+        for number in 0..=REMEMBERED {
+            past.event = Some(number.to_string());
+            let this = past.of_event(&refused("1")).unwrap();
+            past.remember(this);
+        }
+        assert_eq!(past.published.len(), REMEMBERED);
+        assert_eq!(past.published.front().unwrap().event, "1");
     }
 }
