@@ -8,6 +8,7 @@ use rules::codedeploy;
 use rules::codedeploy::app_spec::{self, MigrationGate, TestListener};
 use rules::config::RevisionFrom;
 use rules::environment::{Mode, Starting};
+use rules::migration::Runs;
 use rules::names::{DeploymentId, RevisionArn};
 use rules::observed::TaskDefinition;
 use rules::outcome::Outcome;
@@ -126,7 +127,7 @@ impl Handler {
         let next = self.next(started, members, &due).await?;
         let production = &first.member.observation.production;
         let mut changes = revision::difference(&production.definition, &next.request);
-        changes.extend(next.migration);
+        changes.extend(next.migration.map(|runs| runs.to_string()));
         Ok(changes)
     }
 
@@ -211,7 +212,7 @@ impl Handler {
         due: &[Due<'_>],
     ) -> Result<Next, Failure> {
         let next = self.copied(started, members, due).await?;
-        if let Some(family) = &next.migration_family {
+        if let Some(family) = next.migration.as_ref().and_then(Runs::own_family) {
             self.must_be_ours(family).await?;
         }
         Ok(next)

@@ -6,7 +6,7 @@ use rules::codedeploy;
 use rules::config::Pipeline;
 use rules::environment::Starting;
 use rules::gate::Gate;
-use rules::migration;
+use rules::migration::{self, Runs};
 use rules::names::{Image, RegistryHost, RevisionArn};
 use rules::observed::TaskDefinition;
 use rules::reconcile::Reconciliation;
@@ -39,10 +39,8 @@ impl Latest {
 /// The next revision.
 pub(crate) struct Next {
     pub(crate) request: Value,
-    /// What its migration runs, for people.
-    pub(crate) migration: Option<String>,
-    /// The family of the revision that is made for the migration.
-    pub(crate) migration_family: Option<String>,
+    /// What its migration runs.
+    pub(crate) migration: Option<Runs>,
     /// The revision whose settings it has, and the family's latest then; only under `revision_from = "latest"`.
     pub(crate) latest: Option<Latest>,
 }
@@ -67,10 +65,7 @@ impl Next {
             .map_err(|unfit| Failure::Refused(unfit.to_string()))?;
         Ok(Self {
             request,
-            migration_family: runs
-                .as_ref()
-                .and_then(|runs| runs.own_family().map(str::to_owned)),
-            migration: runs.map(|runs| runs.to_string()),
+            migration: runs,
             latest: None,
         })
     }
