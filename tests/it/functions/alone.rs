@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::forged::{DUE, hooked, record, scheduled};
+use super::forged::{DUE, ended, hooked, record, scheduled};
 use super::wire::Answer::{Refuses, Says};
 use super::wire::{Answer, Invocation, invoke};
 use super::{EXECUTION, REVISION, TASK, deployment, nothing, service, task, tasks};
@@ -161,10 +161,7 @@ fn a_family_of_somebody_else_gets_no_revision() {
 
 /// How the hook is answered when the migration's task has stopped with this exit code, in the revision that ECS describes so.
 fn finished(exit_code: i64, ran: Value) -> (String, String) {
-    let event = json!({
-        "source": "aws.ecs", "detail-type": "ECS Task State Change", "account": "111122223333", "region": "eu-central-1",
-        "detail": {"taskArn": TASK, "startedBy": "greenlight/d-1", "lastStatus": "STOPPED"}
-    });
+    let event = ended(TASK, "greenlight/d-1");
     let mut noted = record(Some(TASK));
     noted["runs"]["revision"] = ALONE.into();
     noted["runs"]["alone_of"] = REVISION.into();

@@ -41,7 +41,7 @@ fn event(detail: &Value) -> Value {
 }
 
 /// The event of a task that has stopped with 0.
-fn ended(task_arn: &str, started_by: &str) -> Value {
+pub(super) fn ended(task_arn: &str, started_by: &str) -> Value {
     event(&json!({
         "taskArn": task_arn, "clusterArn": "arn:aws:ecs:eu-central-1:111122223333:cluster/prod", "lastStatus": "STOPPED",
         "taskDefinitionArn": REVISION, "startedBy": started_by, "containers": [{"name": "web", "exitCode": 0}],

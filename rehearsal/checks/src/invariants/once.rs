@@ -6,9 +6,8 @@
 //! pipeline follows settings, a revision that someone else registered into the family. An order at the
 //! very moment of a creation counts as later: a client that waits for the creation acts at that moment, and the
 //! reconciliation that created it had read ECR before. An unused revision is one that no deployment ships and no migration
-//! runs. Each order
-//! of an image may leave at most one, plus one for each further reconciliation that was running when one was
-//! registered: two concurrent reconciliations may both register before CodeDeploy refuses the second deployment.
+//! runs. Each order of an image may leave at most one, plus one for each further reconciliation that was running when one
+//! was registered: two concurrent reconciliations may both register before CodeDeploy refuses the second deployment.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
