@@ -6,13 +6,14 @@ mod fitness;
 mod record;
 mod refusal;
 mod shell;
+pub mod verdict;
 
 use crate::config::Migration;
 use crate::culprit::{Evidence, KILLED, ending_of, evidence, is_out_of_memory, was_asked_to_stop};
 use crate::names::{ContainerName, DeploymentId, RevisionArn};
 use crate::observed::{Placement, Service, Task, TaskContainer};
 
-pub use evidence::{Variables, differences, variables};
+pub use evidence::{Variables, differences, differences_of, variables};
 pub use fitness::{Runs, Unfit, check};
 pub use record::{EXECUTIONS_AT_MOST, Noted, Record, TaskRun};
 pub use refusal::refused;
@@ -33,7 +34,7 @@ pub struct MigrationTask {
     pub alone_of: Option<RevisionArn>,
     /// Where it runs: as green does, on the container instances that the service may use.
     pub placement: Placement,
-    /// `greenlight/<deployment id>`.
+    /// `greenlight/<deployment id>`; of a deployment of ECS's own `greenlight-native/<service deployment id>`.
     pub started_by: String,
     /// The same for every call of the same hook, so that a repeated call finds the same task.
     pub client_token: String,
@@ -44,6 +45,24 @@ pub struct MigrationTask {
 }
 
 impl MigrationTask {
+    /// The migration of this revision.
+    pub(crate) fn new(
+        migration: &Migration,
+        marks: Marks,
+        revision: RevisionArn,
+        placement: Placement,
+    ) -> Self {
+        Self {
+            revision,
+            alone_of: None,
+            placement,
+            started_by: marks.started_by,
+            client_token: marks.client_token,
+            container: migration.container.clone(),
+            command: migration.command.clone(),
+        }
+    }
+
     /// Green's revision.
     pub fn shipped(&self) -> &RevisionArn {
         self.alone_of.as_ref().unwrap_or(&self.revision)
@@ -85,19 +104,29 @@ pub fn plan(
     let green = service.green(deployment).ok_or_else(|| NoGreenTaskSet {
         deployment: deployment.clone(),
     })?;
-    Ok(MigrationTask {
-        revision: green.revision.clone(),
-        alone_of: None,
-        placement: placement(service, &green.placement),
-        started_by: started_by(deployment),
-        client_token: format!("greenlight-AfterInstall-{deployment}"),
-        container: migration.container.clone(),
-        command: migration.command.clone(),
-    })
+    Ok(MigrationTask::new(
+        migration,
+        Marks {
+            started_by: started_by(deployment),
+            client_token: format!("greenlight-AfterInstall-{deployment}"),
+        },
+        green.revision.clone(),
+        placement(service, &green.placement),
+    ))
 }
 
-/// Where the migration runs. A task set has no constraints and strategies of its own: its service's apply.
-fn placement(service: &Service, green: &Placement) -> Placement {
+/// By what a migration's task is recognised.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Marks {
+    /// [`MigrationTask::started_by`]
+    pub(crate) started_by: String,
+    /// [`MigrationTask::client_token`]
+    pub(crate) client_token: String,
+}
+
+/// Where the migration runs. A task set and a service revision have no constraints and strategies of their own: their service's
+/// apply.
+pub(crate) fn placement(service: &Service, green: &Placement) -> Placement {
     let own_placement = green.launch_type.is_some() || !green.capacity_providers.is_empty();
     let place = if own_placement {
         green

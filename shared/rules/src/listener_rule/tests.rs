@@ -1,5 +1,6 @@
 //! Rules as tables: what a request meets, and where it leads.
 
+use super::condition::{Escapes, matches};
 use super::*;
 
 fn group(name: &str) -> TargetGroupArn {

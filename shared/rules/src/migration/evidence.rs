@@ -42,6 +42,21 @@ pub fn differences(
     runs: &TaskRun,
     executions: &[HookExecutionId],
 ) -> Vec<String> {
+    let mut found = differences_of(task, &started_by(deployment), cluster, runs);
+    let of_this_hook = variables(task).is_some_and(|variables| {
+        variables.deployment == *deployment && executions.contains(&variables.execution)
+    });
+    if of_this_hook {
+        found.retain(|difference| difference != ENVIRONMENT);
+    }
+    found
+}
+
+/// The difference that the variables of an older version are.
+const ENVIRONMENT: &str = "its container's environment is overridden";
+
+/// The same for any mark of a deployment.
+pub fn differences_of(task: &Task, started_by: &str, cluster: &str, runs: &TaskRun) -> Vec<String> {
     let mut found = Vec::new();
     let mut compare = |what: &str, is: &str, expected: &str| {
         if is != expected {
@@ -55,7 +70,7 @@ pub fn differences(
         runs.revision.as_str(),
     );
     let started = task.started_by.as_deref().unwrap_or_default();
-    compare("its `startedBy`", started, &started_by(deployment));
+    compare("its `startedBy`", started, started_by);
     let others = task.other_overrides.iter().map(|name| name.to_owned());
     found.extend(others.map(|name| format!("`{}` is overridden", line(&name))));
     let overriding: Vec<&ContainerOverride> = overriding(task).collect();
@@ -76,11 +91,8 @@ pub fn differences(
     }
     let others = container.others.iter();
     found.extend(others.map(|name| format!("its container's `{}` is overridden", line(name))));
-    let of_this_hook = variables(task).is_some_and(|variables| {
-        variables.deployment == *deployment && executions.contains(&variables.execution)
-    });
-    if !container.environment.is_empty() && !of_this_hook {
-        found.push("its container's environment is overridden".to_owned());
+    if !container.environment.is_empty() {
+        found.push(ENVIRONMENT.to_owned());
     }
     found
 }

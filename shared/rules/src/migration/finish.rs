@@ -9,18 +9,14 @@ mod waiting;
 use time::{Duration, UtcDateTime};
 
 use self::waiting::Waiting;
-use super::{
-    NO_LONGER_NEEDED, PROVISIONING, Record, STOPPED, Verdict as Judged, ended_first, has_ended,
-    judge, may_not_have_begun, shows_no_container,
-};
+use super::verdict::{self, Lack, Seen, Stopped};
+use super::{NO_LONGER_NEEDED, Record, STOPPED, has_ended};
 use crate::codedeploy::{Deployment, Known};
 use crate::config::Config;
-use crate::culprit::log_of_migration;
 use crate::events::{FinishEvent, TaskChanged};
 use crate::gate::Verdict;
 use crate::names::{ContainerName, DeploymentId, Digest, RevisionArn, TaskArn};
 use crate::observed::Task;
-use crate::redact::with_names;
 use crate::task_log::TaskLog;
 
 /// Scheduler calls within the minute, and its clock is not that of the service that states the time.
@@ -236,8 +232,8 @@ fn changed(waiting: &Waiting, observed: &Observed, change: &TaskChanged) -> Resu
         ));
     }
     let has_ended = has_ended(task, container);
-    let is_shown = task.last_status == STOPPED
-        || (has_ended && ended_first(task, container, essential(observed, task)?));
+    let is_shown = verdict::is_shown(task, container, &seen(observed));
+    let is_shown = is_shown.map_err(|lack| need(lack, task))?;
     if is_shown {
         let act = judged(waiting, observed, task, container, IfUnreadable::Fail)?;
         return Ok(act);
@@ -287,17 +283,7 @@ fn timed_out(waiting: &Waiting, observed: &Observed) -> Result<Act, Early> {
     };
     let verdict = match described {
         Described::This(task) => {
-            let minutes = record.timeout_minutes;
-            let status = task.last_status.as_str();
-            let reason = match status {
-                PROVISIONING => format!(
-                    "the migration did not start within its {minutes} minutes (its task was {status})"
-                ),
-                PENDING => format!(
-                    "the migration did not end within its {minutes} minutes (its task was {status})"
-                ),
-                _ => format!("the migration did not end within its {minutes} minutes"),
-            };
+            let reason = verdict::overdue(task, record.timeout_minutes);
             return Ok(Act::StopAndFail(task.clone(), reason));
         }
         Described::Unknown if record.task.is_none() => Verdict::NothingRan(
@@ -328,33 +314,23 @@ fn judged(
     container: &ContainerName,
     if_unreadable: IfUnreadable,
 ) -> Result<Act, Need> {
-    let essential = essential(observed, task)?;
-    let log = |ran| match log_of_migration(task, container, essential, ran) {
-        Some(of) => {
-            let log = observed.log.clone();
-            log.ok_or_else(|| Need::Log(Box::new(task.clone()), of))
+    let seen = seen(observed);
+    let verdict = match verdict::of(task, container, &seen).map_err(|lack| need(lack, task))? {
+        succeeded @ Verdict::Succeeded(_) => {
+            match not_of_shipped(waiting, observed, task, if_unreadable)? {
+                Some(reason) => Verdict::Failed {
+                    reason,
+                    log: TaskLog::default(),
+                },
+                None => succeeded,
+            }
         }
-        None => Ok(TaskLog::default()),
-    };
-    let verdict = match judge(task, container, essential) {
-        Judged::Succeeded => match not_of_shipped(waiting, observed, task, if_unreadable)? {
-            Some(reason) => Verdict::Failed {
-                reason,
-                log: TaskLog::default(),
-            },
-            None => Verdict::Succeeded(format!(
-                "the migration of task {} exited with code 0",
-                task.arn.id()
-            )),
-        },
-        Judged::Failed { reason, ran: true } => Verdict::Failed {
-            reason: with_secrets(observed, task, reason)?,
-            log: log(true)?,
-        },
-        Judged::Failed { reason, ran: false } => Verdict::KeptFromRunning {
-            reason: with_secrets(observed, task, reason)?,
-            log: log(false)?,
-        },
+        other @ (Verdict::Failed { .. }
+        | Verdict::NothingRan(_)
+        | Verdict::KeptFromRunning { .. }
+        | Verdict::TooLate(_)
+        | Verdict::Later(_)
+        | Verdict::Ignored(_)) => other,
     };
     let verdict = delivered(waiting.known.as_ref(), verdict);
     Ok(if task.last_status == STOPPED {
@@ -364,14 +340,21 @@ fn judged(
     })
 }
 
-/// A sentence of ECS about the task names no secret's place. Where it did, the revision's own name of the secret is added.
-fn with_secrets(observed: &Observed, task: &Task, reason: String) -> Result<String, Need> {
-    if task.secret_places.is_empty() {
-        return Ok(reason);
+fn seen(observed: &Observed) -> Seen<'_> {
+    Seen {
+        essential: observed.essential.as_deref(),
+        secrets: observed.secrets.as_deref(),
+        log: observed.log.as_ref(),
     }
-    let names = observed.secrets.as_deref();
-    let names = names.ok_or_else(|| Need::Secrets(Box::new(task.clone())))?;
-    Ok(with_names(reason, names))
+}
+
+fn need(lack: Lack, task: &Task) -> Need {
+    let task = Box::new(task.clone());
+    match lack {
+        Lack::Essential => Need::Essential(task),
+        Lack::Secrets => Need::Secrets(task),
+        Lack::Log(container) => Need::Log(task, container),
+    }
 }
 
 /// Why the 0 of a migration that ran alone is none of the shipped revision's; none where it is. That run-migration registered the
@@ -403,23 +386,6 @@ fn not_of_shipped(
     )))
 }
 
-/// The containers whose end ends the task; none where it does not matter which.
-fn essential<'a>(observed: &'a Observed, task: &Task) -> Result<&'a [ContainerName], Need> {
-    if !needs_essential(task) {
-        return Ok(&[]);
-    }
-    let essential = observed.essential.as_deref();
-    essential.ok_or_else(|| Need::Essential(Box::new(task.clone())))
-}
-
-/// Whether another container's end can have ended the task. Where none can it does not matter which are essential.
-fn needs_essential(task: &Task) -> bool {
-    let ended = task.containers.iter();
-    let ended = ended.filter(|container| container.exit_code.is_some());
-    let is_alone = task.stop_code.is_none() && ended.count() < 2;
-    !is_alone && task.containers.len() >= 2
-}
-
 /// The verdict as it is answered: a deployment that has ended waits for none.
 fn delivered(known: Option<&Known>, verdict: Verdict) -> Verdict {
     match known {
@@ -439,20 +405,7 @@ impl End {
         stopped: Stopped,
         log: TaskLog,
     ) -> Verdict {
-        let ran_nothing = may_not_have_begun(task) && after.is_some_and(shows_no_container);
-        let verdict = match stopped {
-            Stopped::Yes if ran_nothing => {
-                Verdict::NothingRan(format!("{reason}, and was stopped"))
-            }
-            Stopped::Yes => Verdict::Failed {
-                reason: format!("{reason} and was stopped"),
-                log,
-            },
-            Stopped::No => Verdict::Failed {
-                reason: format!("{reason} and could not be stopped: it may still run"),
-                log,
-            },
-        };
+        let verdict = verdict::after_stop(task, after, reason, stopped, log);
         delivered(self.known.as_ref(), verdict)
     }
 
@@ -468,18 +421,6 @@ impl End {
         delivered(self.known.as_ref(), verdict)
     }
 }
-
-/// What became of stopping a task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stopped {
-    /// ECS stops it.
-    Yes,
-    /// It may still run.
-    No,
-}
-
-/// A task of which not every container has begun. Others may run already: a task is `RUNNING` when all of its containers are.
-const PENDING: &str = "PENDING";
 
 impl Search {
     /// The task that was written down, or else the one that is in all what would have been started.
