@@ -40,13 +40,15 @@ impl CallFailed {
 }
 
 /// Calls about something that the configuration names: what is not there may be a typing mistake.
-const NAMED_IN_CONFIGURATION: [&str; 7] = [
+const NAMED_IN_CONFIGURATION: [&str; 9] = [
     "codedeploy:CreateDeployment",
     "codedeploy:GetDeploymentGroup",
     "codedeploy:ListDeployments",
     "ecr:DescribeImages",
     "ecs:DescribeServices",
+    "ecs:ListServiceDeployments",
     "ecs:ListTasks",
+    "ecs:UpdateService",
     "secretsmanager:GetSecretValue",
 ];
 

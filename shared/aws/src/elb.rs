@@ -6,7 +6,7 @@ use aws_sdk_elasticloadbalancingv2::Client;
 use aws_sdk_elasticloadbalancingv2::types::{
     LoadBalancer, LoadBalancerSchemeEnum, TargetHealthDescription,
 };
-use rules::names::{ListenerArn, TargetGroupArn};
+use rules::names::{ListenerArn, ListenerRuleArn, TargetGroupArn};
 use rules::observed::{GroupHealth, Listener, ListenerRule, TargetHealth};
 use rules::redact;
 
@@ -67,6 +67,15 @@ impl Elb {
             }
         }
         Ok(rules)
+    }
+
+    /// One rule. Its listener is not in the answer: the rule's ARN names it.
+    pub async fn describe_rule(&self, rule: &ListenerRuleArn) -> Result<ListenerRule, CallFailed> {
+        let call = Call::new("elasticloadbalancing:DescribeRules", rule.as_str());
+        let request = self.client.describe_rules().rule_arns(rule.as_str());
+        let answer = request.send().await.map_err(|error| call.failed(error))?;
+        let found = call.required(answer.rules().first(), "Rules")?;
+        rule::rule_from(&call, found)
     }
 
     /// Where the listener is reached: DescribeListeners, then DescribeLoadBalancers for the address.

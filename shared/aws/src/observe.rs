@@ -187,6 +187,12 @@ impl Observer {
         )?;
         match pipeline.engine(&service)? {
             Engine::CodeDeploy => codedeploy::fits(pipeline, &group).map_err(Mismatch::from)?,
+            Engine::Native(_) | Engine::Rolling => {
+                return Err(ObserveFailed::Mismatch(Mismatch::Controller {
+                    service: pipeline.place(),
+                    given: service.deployment_controller,
+                }));
+            }
         }
         let mut observing = Service {
             members: Vec::new(),

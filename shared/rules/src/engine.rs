@@ -1,10 +1,11 @@
 //! The engine that carries out the deployments of a service. It is found, not configured: a pipeline names a service, and the service's
-//! deployment controller says which engine deploys to it.
+//! deployment controller and strategy say which engine deploys to it.
 
 use std::fmt;
 
 use crate::codedeploy::{self, words};
 use crate::config::Pipeline;
+use crate::ecs::{self, Strategy};
 use crate::names::RevisionArn;
 use crate::observed::Service;
 use crate::revision::Unusable;
@@ -14,6 +15,10 @@ use crate::revision::Unusable;
 pub enum Engine {
     /// AWS CodeDeploy, blue/green.
     CodeDeploy,
+    /// ECS itself, with a second set of tasks: blue/green, linear or canary.
+    Native(Strategy),
+    /// ECS itself, task by task.
+    Rolling,
 }
 
 /// What only one engine has a word for. A second engine finds here what its outcomes need words for.
@@ -22,6 +27,8 @@ impl Engine {
     pub(crate) fn gate_of(self, pipeline: &Pipeline, step: &str) -> Option<&'static str> {
         match self {
             Self::CodeDeploy => words::gate_of(pipeline, step),
+            Self::Native(_) => ecs::words::gate_of(pipeline, step),
+            Self::Rolling => None,
         }
     }
 
@@ -29,6 +36,7 @@ impl Engine {
     pub(crate) fn how_to_reroute(self) -> &'static str {
         match self {
             Self::CodeDeploy => words::HOW_TO_REROUTE,
+            Self::Native(_) | Self::Rolling => ecs::words::HOW_TO_CONTINUE,
         }
     }
 
@@ -36,6 +44,9 @@ impl Engine {
     pub(crate) fn what_serves(self, revision: &RevisionArn) -> String {
         match self {
             Self::CodeDeploy => format!("the PRIMARY task set is of {}", revision.short()),
+            Self::Native(_) | Self::Rolling => {
+                format!("production is served by {}", revision.short())
+            }
         }
     }
 
@@ -43,6 +54,7 @@ impl Engine {
     pub(crate) fn check_who_changed(self) -> &'static str {
         match self {
             Self::CodeDeploy => words::CHECK_WHO_CHANGED,
+            Self::Native(_) | Self::Rolling => ecs::words::CHECK_WHO_CHANGED,
         }
     }
 
@@ -50,6 +62,7 @@ impl Engine {
     pub(crate) fn check_what_is_left(self) -> &'static str {
         match self {
             Self::CodeDeploy => words::CHECK_WHAT_IS_LEFT,
+            Self::Native(_) | Self::Rolling => ecs::words::CHECK_WHAT_IS_LEFT,
         }
     }
 
@@ -57,6 +70,8 @@ impl Engine {
     pub(crate) fn restore_test_listener(self) -> &'static str {
         match self {
             Self::CodeDeploy => words::RESTORE_TEST_LISTENER,
+            Self::Native(_) => ecs::words::RESTORE_TEST_RULE,
+            Self::Rolling => ecs::words::ROLLING_HAS_NO_TEST_TRAFFIC,
         }
     }
 
@@ -64,6 +79,8 @@ impl Engine {
     pub(crate) fn check_test_listener(self) -> &'static str {
         match self {
             Self::CodeDeploy => words::CHECK_TEST_LISTENER,
+            Self::Native(_) => ecs::words::CHECK_TEST_RULE,
+            Self::Rolling => ecs::words::ROLLING_HAS_NO_TEST_TRAFFIC,
         }
     }
 
@@ -71,6 +88,8 @@ impl Engine {
     pub(crate) fn without_rollback(self) -> &'static str {
         match self {
             Self::CodeDeploy => words::WITHOUT_ROLLBACK,
+            Self::Native(_) => ecs::words::NATIVE_WITHOUT_ROLLBACK,
+            Self::Rolling => ecs::words::ROLLING_WITHOUT_ROLLBACK,
         }
     }
 
@@ -78,6 +97,8 @@ impl Engine {
     pub(crate) fn check_production(self) -> &'static str {
         match self {
             Self::CodeDeploy => words::CHECK_PRODUCTION,
+            Self::Native(_) => ecs::words::CHECK_PRODUCTION,
+            Self::Rolling => ecs::words::CHECK_TASKS,
         }
     }
 }
@@ -85,9 +106,11 @@ impl Engine {
 /// Its name, as people know it.
 impl fmt::Display for Engine {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::CodeDeploy => "CodeDeploy",
-        })
+        match self {
+            Self::CodeDeploy => formatter.write_str("CodeDeploy"),
+            Self::Native(strategy) => write!(formatter, "ECS {strategy}"),
+            Self::Rolling => formatter.write_str("ECS rolling update"),
+        }
     }
 }
 
@@ -135,12 +158,20 @@ impl Pipeline {
     /// # Errors
     /// None does that Greenlight knows.
     pub fn engine(&self, service: &Service) -> Result<Engine, Mismatch> {
+        let mismatch = |given: &str| Mismatch::Controller {
+            service: self.place(),
+            given: given.to_owned(),
+        };
         match service.deployment_controller.as_str() {
             "CODE_DEPLOY" => Ok(Engine::CodeDeploy),
-            other => Err(Mismatch::Controller {
-                service: self.place(),
-                given: other.to_owned(),
-            }),
+            "ECS" => match service.configuration.strategy.as_deref() {
+                None | Some("ROLLING") => Ok(Engine::Rolling),
+                Some("BLUE_GREEN") => Ok(Engine::Native(Strategy::BlueGreen)),
+                Some("LINEAR") => Ok(Engine::Native(Strategy::Linear)),
+                Some("CANARY") => Ok(Engine::Native(Strategy::Canary)),
+                Some(other) => Err(mismatch(other)),
+            },
+            other => Err(mismatch(other)),
         }
     }
 }

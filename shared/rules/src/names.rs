@@ -4,6 +4,7 @@
 //! A name is checked for what would make it unusable (empty, blanks, wrong shape), not for everything that AWS may
 //! refuse: AWS's own answer is clearer than our copy of its rules.
 
+mod ecs;
 mod repository;
 
 use std::fmt;
@@ -178,11 +179,12 @@ name!(
         && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 );
 name!(
-    /// The id of a CodeDeploy deployment: `d-8X2K4PLQ3`. The shape is known from samples only, so it is not insisted on.
+    /// The id of a deployment: CodeDeploy's `d-8X2K4PLQ3`, or the last part of an ECS service deployment's ARN. The shapes are known
+    /// from samples only, so they are not insisted on.
     DeploymentId,
-    "a CodeDeploy deployment id such as `d-8X2K4PLQ3`",
+    "a deployment id such as `d-8X2K4PLQ3`",
     |text| (1..=64).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
 );
 name!(
     /// What CodeDeploy hands to a hook to recognise its answer; about 300 characters, opaque.
@@ -213,6 +215,24 @@ name!(
     ListenerArn,
     "a listener's ARN",
     |text| arn(text, "elasticloadbalancing", "listener/")
+);
+name!(
+    /// The ARN of a listener's rule.
+    ListenerRuleArn,
+    "a listener rule's ARN",
+    |text| arn(text, "elasticloadbalancing", "listener-rule/")
+);
+name!(
+    /// The ARN of an ECS service deployment.
+    ServiceDeploymentArn,
+    "a service deployment's ARN, `arn:aws:ecs:…:service-deployment/<cluster>/<service>/<id>`",
+    |text| arn(text, "ecs", "service-deployment/") && ecs::has_three_parts(text)
+);
+name!(
+    /// The ARN of an ECS service revision.
+    ServiceRevisionArn,
+    "a service revision's ARN, `arn:aws:ecs:…:service-revision/<cluster>/<service>/<digits>`",
+    |text| arn(text, "ecs", "service-revision/") && ecs::has_three_parts(text)
 );
 name!(
     /// The ARN of an SNS topic.

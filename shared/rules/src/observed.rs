@@ -1,6 +1,6 @@
 //! The state of AWS, in our words: plain data that decisions are taken from. Nothing here decides anything.
 //!
-//! Not here: what only one engine has ([`crate::codedeploy`]).
+//! Not here: what only one engine has ([`crate::codedeploy`], [`crate::ecs`]).
 
 mod image;
 mod load_balancer;
@@ -14,6 +14,7 @@ pub use load_balancer::{
 };
 pub use service::{
     CapacityProvider, LoadBalancerTarget, NetworkConfiguration, Placement, PlacementConstraint,
-    PlacementStrategy, Service, ServiceEvent, TaskCount, TaskSet, TaskSetStatus,
+    PlacementStrategy, Rollout, RunningRevision, Service, ServiceEvent, TaskCount, TaskSet,
+    TaskSetStatus,
 };
 pub use task::{ContainerOverride, Task, TaskContainer, TaskDefinition};

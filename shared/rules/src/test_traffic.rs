@@ -452,14 +452,10 @@ mod tests {
                 running_count: running,
             };
             let service = Service {
-                deployment_controller: "CODE_DEPLOY".to_owned(),
-                revision: None,
-                placement: Placement::default(),
-                load_balancer: None,
                 desired_count: desired,
                 running_count: running,
                 task_sets: vec![green.clone()],
-                events: Vec::new(),
+                ..Service::for_tests()
             };
             assert_eq!(wanted(&service, &green), expected);
         };

@@ -1,7 +1,9 @@
-//! ECS: services, task definitions, tasks.
+//! ECS: services and their deployments, task definitions, tasks.
 
 mod described_task;
 mod service;
+mod service_deployment;
+mod service_revision;
 mod task;
 mod task_definition;
 
@@ -18,6 +20,7 @@ use crate::Session;
 use crate::call::{Call, CallFailed};
 use crate::wire::RawAnswer;
 
+pub use service_deployment::ServiceDeployments;
 pub use task::{RunTaskAnswer, TaskFailure, Tasks};
 
 /// ECS's operations.

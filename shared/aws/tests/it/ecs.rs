@@ -79,8 +79,16 @@ async fn a_service_comes_with_its_task_sets_and_where_they_run() {
         computed_desired_count: 2,
         running_count: 1,
     };
+    let target = LoadBalancerTarget {
+        container: "web".parse().unwrap(),
+        port: 8080,
+        target_group: Some(TARGET_GROUP.parse().unwrap()),
+    };
     let expected = Service {
         deployment_controller: "CODE_DEPLOY".to_owned(),
+        scheduling_strategy: None,
+        resource_management: None,
+        configuration: rules::ecs::Configuration::default(),
         revision: Some(REVISION.parse().unwrap()),
         placement: Placement {
             network_configuration: Some(NetworkConfiguration {
@@ -93,17 +101,20 @@ async fn a_service_comes_with_its_task_sets_and_where_they_run() {
             platform_version: Some("1.4.0".to_owned()),
             ..Placement::default()
         },
-        load_balancer: Some(LoadBalancerTarget {
-            container: "web".parse().unwrap(),
-            port: 8080,
-            target_group: Some(TARGET_GROUP.parse().unwrap()),
-        }),
+        load_balancer: Some(target.clone()),
+        load_balancers: vec![rules::ecs::LoadBalancer {
+            target,
+            advanced: None,
+        }],
         desired_count: 2,
         running_count: 3,
         task_sets: vec![
             set("ecs-svc/1", TaskSetStatus::Primary, None),
             set("ecs-svc/2", TaskSetStatus::Active, Some("d-8X2K4PLQ3")),
         ],
+        rollouts: vec![],
+        current_deployment: None,
+        current_revisions: vec![],
         events: vec![ServiceEvent {
             at: UtcDateTime::from_unix_timestamp(1).ok(),
             message: "(service web) has reached a steady state.".to_owned(),

@@ -137,3 +137,31 @@ async fn rules_come_with_conditions_and_weights_from_every_page() {
     ];
     assert_eq!(found, Ok(expected));
 }
+
+#[tokio::test]
+async fn one_rule_is_asked_for_by_its_arn() {
+    let rule = "arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener-rule/app/web/0a1b/2c3d/4e5f";
+    let body = format!(
+        "<DescribeRulesResponse><DescribeRulesResult><Rules><member><Priority>10</Priority><Conditions/><Actions><member>\
+         <Type>forward</Type><TargetGroupArn>{TARGET_GROUP}</TargetGroupArn></member></Actions></member></Rules>\
+         </DescribeRulesResult></DescribeRulesResponse>"
+    );
+    let server = Server::answering([xml(200, &body)]).await;
+    let found = Elb::new(&server.session())
+        .describe_rule(&rule.parse().unwrap())
+        .await;
+    let asked = form(&server.requests()[0].body);
+    let expected = pairs(&[
+        ("Action", "DescribeRules"),
+        ("Version", "2015-12-01"),
+        ("RuleArns.member.1", rule),
+    ]);
+    assert_eq!(asked, expected);
+    let group: TargetGroupArn = TARGET_GROUP.parse().unwrap();
+    let expected = ListenerRule {
+        priority: "10".to_owned(),
+        conditions: Vec::new(),
+        actions: vec![RuleAction::Forward(vec![(group, 1)])],
+    };
+    assert_eq!(found, Ok(expected));
+}

@@ -11,5 +11,6 @@ mod listener_rules;
 mod others;
 mod secrets_manager;
 mod server;
+mod service_deployments;
 mod task_definition;
 mod tasks;

@@ -4,7 +4,11 @@ use std::fmt;
 
 use time::UtcDateTime;
 
-use crate::names::{ContainerName, DeploymentId, RevisionArn, TargetGroupArn};
+use crate::ecs::{Configuration, LoadBalancer};
+use crate::names::{
+    ContainerName, DeploymentId, RevisionArn, ServiceDeploymentArn, ServiceRevisionArn,
+    TargetGroupArn,
+};
 
 /// Where and how tasks of a service or a task set run: what RunTask needs to run one more in the same place.
 /// JSON values are as ECS sends and takes them (`networkConfiguration`, `capacityProviderStrategy`).
@@ -80,20 +84,69 @@ pub struct CapacityProvider {
 pub struct Service {
     /// `CODE_DEPLOY`, `ECS`, `EXTERNAL`.
     pub deployment_controller: String,
-    /// The service's own task definition; follows the PRIMARY task set where there is one.
+    /// `REPLICA` or `DAEMON`; none where ECS states none, which is `REPLICA`.
+    pub scheduling_strategy: Option<String>,
+    /// `ECS` for a service of Express Mode, `CUSTOMER` or nothing for any other one.
+    pub resource_management: Option<String>,
+    /// How ECS's own deployments go; a service of CodeDeploy has little of it.
+    pub configuration: Configuration,
+    /// The service's own task definition. Under CODE_DEPLOY it follows the PRIMARY task set; otherwise it is the wanted one, which
+    /// UpdateService sets at once and a rollback sets back, and not the one that serves.
     pub revision: Option<RevisionArn>,
     /// The service's own placement.
     pub placement: Placement,
     /// Container and port behind the load balancer, from the service's `loadBalancers`.
     pub load_balancer: Option<LoadBalancerTarget>,
+    /// Every load balancer entry with a container and port, in order.
+    pub load_balancers: Vec<LoadBalancer>,
     /// The number of tasks that ECS keeps running.
     pub desired_count: i32,
     /// Tasks that run, of all task sets.
     pub running_count: i32,
     /// Task sets, as ECS lists them.
     pub task_sets: Vec<TaskSet>,
+    /// What ECS itself rolls out, as it lists them (`deployments`).
+    pub rollouts: Vec<Rollout>,
+    /// The service deployment that ECS names as the current one.
+    pub current_deployment: Option<ServiceDeploymentArn>,
+    /// The service revisions that have tasks, or should have.
+    pub current_revisions: Vec<RunningRevision>,
     /// What ECS reports of it, newest first (`events`).
     pub events: Vec<ServiceEvent>,
+}
+
+/// A deployment of ECS's own controller, as DescribeServices has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rollout {
+    /// `ecs-svc/…`
+    pub id: String,
+    /// `PRIMARY` (the newest), `ACTIVE` (being replaced), `INACTIVE`.
+    pub status: String,
+    /// What it runs.
+    pub revision: RevisionArn,
+    /// Tasks that it should have.
+    pub desired_count: i32,
+    /// Tasks that run.
+    pub running_count: i32,
+    /// Tasks that failed one after the other; 0 again once one runs.
+    pub failed_tasks: i32,
+    /// `IN_PROGRESS`, `COMPLETED`, `FAILED`; documented for rolling services only.
+    pub state: Option<String>,
+    /// Why, in a sentence of AWS's, redacted.
+    pub state_reason: Option<String>,
+    /// When it was created.
+    pub created_at: Option<UtcDateTime>,
+}
+
+/// A service revision with tasks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunningRevision {
+    /// The revision.
+    pub arn: ServiceRevisionArn,
+    /// Tasks that it should have.
+    pub requested_count: i32,
+    /// Tasks that run.
+    pub running_count: i32,
 }
 
 /// What ECS reports of a service.
@@ -106,6 +159,28 @@ pub struct ServiceEvent {
 }
 
 impl Service {
+    /// One of CodeDeploy's with two tasks and nothing else.
+    #[cfg(test)]
+    pub(crate) fn for_tests() -> Self {
+        Self {
+            deployment_controller: "CODE_DEPLOY".to_owned(),
+            scheduling_strategy: None,
+            resource_management: None,
+            configuration: Configuration::default(),
+            revision: None,
+            placement: Placement::default(),
+            load_balancer: None,
+            load_balancers: Vec::new(),
+            desired_count: 2,
+            running_count: 2,
+            task_sets: Vec::new(),
+            rollouts: Vec::new(),
+            current_deployment: None,
+            current_revisions: Vec::new(),
+            events: Vec::new(),
+        }
+    }
+
     /// The task set that serves production.
     pub fn primary(&self) -> Option<&TaskSet> {
         self.task_sets

@@ -6,7 +6,7 @@ use time::UtcDateTime;
 
 use super::*;
 use crate::config::{MigrationImage, MigrationRevision};
-use crate::observed::{ContainerOverride, LoadBalancerTarget, Placement};
+use crate::observed::{ContainerOverride, LoadBalancerTarget};
 
 const GREEN_GROUP: &str =
     "arn:aws:elasticloadbalancing:eu-central-1:111122223333:targetgroup/web-green/0123456789abcdef";
@@ -48,17 +48,11 @@ fn exited(exit_code: i64, stopped_at: i64) -> Task {
 
 pub(super) fn service(events: &[String]) -> Service {
     Service {
-        deployment_controller: "CODE_DEPLOY".to_owned(),
-        revision: None,
-        placement: Placement::default(),
         load_balancer: Some(LoadBalancerTarget {
             container: "web".parse().unwrap(),
             port: 8080,
             target_group: None,
         }),
-        desired_count: 2,
-        running_count: 2,
-        task_sets: Vec::new(),
         events: events
             .iter()
             .map(|message| ServiceEvent {
@@ -66,6 +60,7 @@ pub(super) fn service(events: &[String]) -> Service {
                 message: message.clone(),
             })
             .collect(),
+        ..Service::for_tests()
     }
 }
 

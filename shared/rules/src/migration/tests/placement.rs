@@ -49,8 +49,6 @@ fn placed(service: &str, green: &str) -> String {
         running_count: 2,
     };
     let service = Service {
-        deployment_controller: "CODE_DEPLOY".to_owned(),
-        revision: None,
         placement: Placement {
             constraints: vec![
                 constraint("memberOf", Some("attribute:disk == ssd")),
@@ -62,11 +60,8 @@ fn placed(service: &str, green: &str) -> String {
             ],
             ..capacity(service)
         },
-        load_balancer: None,
-        desired_count: 2,
-        running_count: 2,
         task_sets: vec![green],
-        events: Vec::new(),
+        ..Service::for_tests()
     };
     let migration = Migration {
         container: "web".parse().unwrap(),

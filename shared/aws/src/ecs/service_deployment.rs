@@ -1,0 +1,224 @@
+//! Service deployments: ListServiceDeployments, DescribeServiceDeployments, UpdateService, StopServiceDeployment.
+
+use aws_sdk_ecs::types::{
+    CreatedAt, ServiceDeployment, ServiceDeploymentBrief, ServiceDeploymentStatus,
+    ServiceRevisionSummary, StopServiceDeploymentStopType,
+};
+use rules::names::{ClusterName, RevisionArn, ServiceDeploymentArn, ServiceName};
+use rules::{ecs, redact};
+use time::{Duration, UtcDateTime};
+
+use super::Ecs;
+use crate::call::{Call, CallFailed};
+use crate::text::{time_from, time_to};
+
+/// ECS describes so many service deployments, or service revisions, in one call.
+pub(super) const DESCRIBED_AT_MOST: usize = 20;
+/// The largest page of ListServiceDeployments.
+const LISTED_AT_MOST: i32 = 100;
+/// Whether `createdAt.after` includes its moment is not documented.
+const MARGIN: Duration = Duration::SECOND;
+
+/// Which service deployments are listed. ECS keeps them for 90 days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServiceDeployments {
+    /// The newest page of them: those that may be under way, and what came before.
+    Newest,
+    /// All that were created since then.
+    CreatedSince(UtcDateTime),
+    /// All that ended with a revision that serves: `SUCCESSFUL` and `ROLLBACK_SUCCESSFUL`.
+    Settled,
+}
+
+impl Ecs {
+    /// The service's deployments, newest first.
+    pub async fn list_service_deployments(
+        &self,
+        cluster: &ClusterName,
+        service: &ServiceName,
+        which: ServiceDeployments,
+    ) -> Result<Vec<ecs::Listed>, CallFailed> {
+        let call = Call::new("ecs:ListServiceDeployments", format!("{cluster}/{service}"));
+        let mut listed = Vec::new();
+        let mut next = None;
+        loop {
+            let request = self
+                .client
+                .list_service_deployments()
+                .cluster(cluster.as_str())
+                .service(service.as_str())
+                .set_next_token(next);
+            let request = match which {
+                ServiceDeployments::Newest => request,
+                ServiceDeployments::CreatedSince(time) => {
+                    let after = CreatedAt::builder().after(time_to(time - MARGIN));
+                    request
+                        .created_at(after.build())
+                        .max_results(LISTED_AT_MOST)
+                }
+                ServiceDeployments::Settled => request
+                    .status(ServiceDeploymentStatus::Successful)
+                    .status(ServiceDeploymentStatus::RollbackSuccessful)
+                    .max_results(LISTED_AT_MOST),
+            };
+            let page = request.send().await.map_err(|error| call.failed(error))?;
+            for brief in page.service_deployments() {
+                listed.push(listed_from(&call, brief)?);
+            }
+            next = page.next_token;
+            if next.is_none() || which == ServiceDeployments::Newest {
+                break;
+            }
+        }
+        // The order is seen, not documented.
+        listed.sort_by_key(|one| std::cmp::Reverse(one.created_at));
+        Ok(listed)
+    }
+
+    /// These deployments, newest first; one that ECS does not know any more is left out.
+    pub async fn describe_service_deployments(
+        &self,
+        arns: &[ServiceDeploymentArn],
+    ) -> Result<Vec<ecs::ServiceDeployment>, CallFailed> {
+        let mut described = Vec::new();
+        for arns in arns.chunks(DESCRIBED_AT_MOST) {
+            let call = Call::new("ecs:DescribeServiceDeployments", arns[0].as_str());
+            let answer = self
+                .client
+                .describe_service_deployments()
+                .set_service_deployment_arns(Some(arns.iter().map(ToString::to_string).collect()))
+                .send()
+                .await
+                .map_err(|error| call.failed(error))?;
+            for deployment in answer.service_deployments() {
+                described.push(deployment_from(&call, deployment)?);
+            }
+        }
+        described.sort_by_key(|one| std::cmp::Reverse(one.created_at));
+        Ok(described)
+    }
+
+    /// Lets the service run this revision. Nothing else is sent: every other member would overwrite what autoscaling and
+    /// infrastructure code own. The same revision again changes nothing, so an unclear answer may be repeated.
+    pub async fn update_service(
+        &self,
+        cluster: &ClusterName,
+        service: &ServiceName,
+        revision: &RevisionArn,
+    ) -> Result<(), CallFailed> {
+        let call = Call::new("ecs:UpdateService", format!("{cluster}/{service}"));
+        self.client
+            .update_service()
+            .cluster(cluster.as_str())
+            .service(service.as_str())
+            .task_definition(revision.as_str())
+            .send()
+            .await
+            .map_err(|error| call.failed(error))?;
+        Ok(())
+    }
+
+    /// Asks ECS to roll a deployment back. It may have ended meanwhile.
+    pub async fn stop_service_deployment(
+        &self,
+        deployment: &ServiceDeploymentArn,
+    ) -> Result<(), CallFailed> {
+        let call = Call::new("ecs:StopServiceDeployment", deployment.as_str());
+        self.client
+            .stop_service_deployment()
+            .service_deployment_arn(deployment.as_str())
+            .stop_type(StopServiceDeploymentStopType::Rollback)
+            .send()
+            .await
+            .map_err(|error| call.failed(error))?;
+        Ok(())
+    }
+}
+
+fn listed_from(call: &Call, brief: &ServiceDeploymentBrief) -> Result<ecs::Listed, CallFailed> {
+    let status = call.required(brief.status(), "serviceDeployments.status")?;
+    let created_at = brief.created_at().and_then(time_from);
+    Ok(ecs::Listed {
+        arn: call.name(
+            brief.service_deployment_arn(),
+            "serviceDeployments.serviceDeploymentArn",
+        )?,
+        target: match brief.target_service_revision_arn() {
+            Some(arn) => Some(call.name(Some(arn), "targetServiceRevisionArn")?),
+            None => None,
+        },
+        status: ecs::Status::of(status.as_str()),
+        created_at: call.required(created_at, "serviceDeployments.createdAt")?,
+    })
+}
+
+fn deployment_from(
+    call: &Call,
+    deployment: &ServiceDeployment,
+) -> Result<ecs::ServiceDeployment, CallFailed> {
+    let status = call.required(deployment.status(), "serviceDeployments.status")?;
+    let created_at = deployment.created_at().and_then(time_from);
+    let sources = deployment.source_service_revisions().iter();
+    Ok(ecs::ServiceDeployment {
+        arn: call.name(
+            deployment.service_deployment_arn(),
+            "serviceDeployments.serviceDeploymentArn",
+        )?,
+        status: ecs::Status::of(status.as_str()),
+        status_reason: deployment.status_reason().map(redact::redact),
+        stage: deployment
+            .lifecycle_stage()
+            .map(|stage| ecs::Stage::of(stage.as_str())),
+        sources: sources
+            .map(|revision| deployed_from(call, revision))
+            .collect::<Result<_, _>>()?,
+        target: match deployment.target_service_revision() {
+            Some(revision) => Some(deployed_from(call, revision)?),
+            None => None,
+        },
+        rollback: match deployment.rollback() {
+            Some(rollback) => Some(ecs::Rollback {
+                reason: rollback.reason().map(redact::redact),
+                started_at: rollback.started_at().and_then(time_from),
+                revision: match rollback.service_revision_arn() {
+                    Some(arn) => Some(call.name(Some(arn), "rollback.serviceRevisionArn")?),
+                    None => None,
+                },
+            }),
+            None => None,
+        },
+        breaker: deployment
+            .deployment_circuit_breaker()
+            .map(|breaker| ecs::BreakerState {
+                status: breaker
+                    .status()
+                    .map_or_else(String::new, |status| status.as_str().to_owned()),
+                failure_count: breaker.failure_count(),
+                threshold: breaker.threshold(),
+            }),
+        alarms: deployment.alarms().map(|alarms| ecs::TriggeredAlarms {
+            status: alarms
+                .status()
+                .map_or_else(String::new, |status| status.as_str().to_owned()),
+            triggered: alarms.triggered_alarm_names().to_vec(),
+        }),
+        created_at: call.required(created_at, "serviceDeployments.createdAt")?,
+        started_at: deployment.started_at().and_then(time_from),
+        finished_at: deployment.finished_at().and_then(time_from),
+        stopped_at: deployment.stopped_at().and_then(time_from),
+        updated_at: deployment.updated_at().and_then(time_from),
+    })
+}
+
+fn deployed_from(
+    call: &Call,
+    revision: &ServiceRevisionSummary,
+) -> Result<ecs::DeployedRevision, CallFailed> {
+    Ok(ecs::DeployedRevision {
+        arn: call.name(revision.arn(), "serviceRevisions.arn")?,
+        requested_count: revision.requested_task_count(),
+        running_count: revision.running_task_count(),
+        test_weight: revision.requested_test_traffic_weight(),
+        production_weight: revision.requested_production_traffic_weight(),
+    })
+}
