@@ -34,7 +34,8 @@ pub const STACK: &str = "GREENLIGHT_STACK";
 pub const REGISTRY: &str = "GREENLIGHT_REGISTRY";
 /// ARN of `finish-migration`, which the time-out schedule of a migration calls (`run-migration` only).
 pub const FINISH_MIGRATION_ARN: &str = "GREENLIGHT_FINISH_MIGRATION_ARN";
-/// ARN of the role with which EventBridge Scheduler calls `finish-migration` (`run-migration` only).
+/// ARN of the role with which EventBridge Scheduler calls `finish-migration`, `start-deployment` and `report-outcome`
+/// (`run-migration`, `start-deployment` and `report-outcome` only).
 pub const SCHEDULE_ROLE_ARN: &str = "GREENLIGHT_SCHEDULE_ROLE_ARN";
 
 /// How outcomes are written.
@@ -142,6 +143,22 @@ pub struct TimeOutSchedule {
     pub role_arn: String,
 }
 
+/// What `report-outcome` reads beside the settings of every function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reporting {
+    /// The role with which its own schedules call it.
+    pub schedule_role_arn: String,
+}
+
+impl Reporting {
+    /// Reads it; mistakes are noted in `problems`.
+    pub fn read(variables: &Variables, problems: &mut Problems) -> Option<Self> {
+        let expected = "the ARN of an IAM role";
+        let schedule_role_arn = arn(variables, SCHEDULE_ROLE_ARN, expected, problems)?;
+        Some(Self { schedule_role_arn })
+    }
+}
+
 /// The environment as a map.
 pub type Variables = BTreeMap<String, String>;
 
@@ -240,14 +257,7 @@ impl HookFunctions {
 impl TimeOutSchedule {
     /// Reads what the time-out schedule needs; mistakes are noted in `problems`.
     pub fn read(variables: &Variables, problems: &mut Problems) -> Option<Self> {
-        let mut arn = |variable, expected| {
-            let text = required(variables, variable, expected, problems)?;
-            if !text.starts_with("arn:") {
-                problems.add(variable, format!("`{text}` is not {expected}"));
-                return None;
-            }
-            Some(text.to_owned())
-        };
+        let mut arn = |variable, expected| arn(variables, variable, expected, problems);
         let function_arn = arn(FINISH_MIGRATION_ARN, "the ARN of a Lambda function");
         let role_arn = arn(SCHEDULE_ROLE_ARN, "the ARN of an IAM role");
         Some(Self {
@@ -255,6 +265,20 @@ impl TimeOutSchedule {
             role_arn: role_arn?,
         })
     }
+}
+
+fn arn(
+    variables: &Variables,
+    name: &str,
+    expected: &str,
+    problems: &mut Problems,
+) -> Option<String> {
+    let text = required(variables, name, expected, problems)?;
+    if !text.starts_with("arn:") {
+        problems.add(name, format!("`{text}` is not {expected}"));
+        return None;
+    }
+    Some(text.to_owned())
 }
 
 fn required<'a>(

@@ -337,6 +337,16 @@ impl Config {
             .or_else(|| self.of_group(application, group).next())
     }
 
+    /// The pipelines that deploy to this service.
+    pub fn of_service(
+        &self,
+        cluster: &ClusterName,
+        service: &ServiceName,
+    ) -> impl Iterator<Item = &Pipeline> {
+        let all = self.pipelines.iter();
+        all.filter(move |pipeline| pipeline.cluster == *cluster && pipeline.service == *service)
+    }
+
     /// The pipeline of this name.
     pub fn named(&self, name: &PipelineName) -> Option<&Pipeline> {
         self.pipelines
