@@ -116,6 +116,8 @@ pub struct Starting {
     pub mode: Mode,
     /// The registry whose images are deployed.
     pub registry: RegistryHost,
+    /// The role with which the schedule calls that looks at a deployment of ECS's while it is under way.
+    pub schedule_role_arn: String,
 }
 
 impl Starting {
@@ -126,10 +128,17 @@ impl Starting {
             .and_then(|text| problems.parse(MODE, text));
         let registry = required(variables, REGISTRY, "the host of an ECR registry", problems)
             .and_then(|text| problems.parse(REGISTRY, text));
+        let schedule_role_arn = arn(
+            variables,
+            SCHEDULE_ROLE_ARN,
+            "the ARN of an IAM role",
+            problems,
+        );
         Some(Self {
             hooks: hooks?,
             mode: mode?,
             registry: registry?,
+            schedule_role_arn: schedule_role_arn?,
         })
     }
 }
