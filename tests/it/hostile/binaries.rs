@@ -215,7 +215,18 @@ fn check_changes(what: &str, event: &Value, invocation: &Invocation) {
             );
         }
     }
-    if let Ok(call) = HookCall::parse(event) {
+    let call = match HookCall::parse(event) {
+        Ok(HookCall::CodeDeploy(call)) => Some(call),
+        Ok(HookCall::Ecs(_)) => {
+            let status = invocation.answer["hookStatus"].as_str();
+            let is_answered = status
+                .is_some_and(|status| ["SUCCEEDED", "FAILED", "IN_PROGRESS"].contains(&status));
+            assert!(is_answered, "{what}: {}", invocation.answer);
+            None
+        }
+        Err(_) => None,
+    };
+    if let Some(call) = call {
         let answered = invocation.calls.iter().any(|(operation, request)| {
             operation == "PutLifecycleEventHookExecutionStatus"
                 && request["deploymentId"] == call.deployment_id.as_str()

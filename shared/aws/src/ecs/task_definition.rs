@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use aws_sdk_ecs::config::Builder;
-use aws_sdk_ecs::types::TaskDefinitionField;
+use aws_sdk_ecs::types::{Tag, TaskDefinitionField};
 use rules::names::RevisionArn;
 use rules::observed::TaskDefinition;
 use rules::redact;
@@ -63,6 +63,24 @@ impl Ecs {
                 .required(task_definition.filter(Value::is_object), "taskDefinition")?,
             tags: answer.get_mut("tags").map(Value::take).unwrap_or_default(),
         })
+    }
+
+    /// Writes one tag on a revision, in place of an earlier one of the same key.
+    pub async fn tag_task_definition(
+        &self,
+        revision: &RevisionArn,
+        key: &str,
+        value: &str,
+    ) -> Result<(), CallFailed> {
+        let call = Call::new("ecs:TagResource", revision.short());
+        self.client
+            .tag_resource()
+            .resource_arn(revision.as_str())
+            .tags(Tag::builder().key(key).value(value).build())
+            .send()
+            .await
+            .map_err(|error| call.failed(error))?;
+        Ok(())
     }
 
     /// Registers a revision: the given JSON is the request's body as it is. AWS makes a new revision of every such

@@ -22,7 +22,7 @@ use time::UtcDateTime;
 use crate::names::shortened;
 use crate::sanitize::line;
 
-pub use hook::HookCall;
+pub use hook::{CodeDeployCall, EcsCall, HookCall};
 pub use origin::{Origin, other_account};
 pub use start::{Request, StartEvent, Subject, Wanted, Way};
 pub use state_change::{DeploymentState, StateChange};
