@@ -36,7 +36,14 @@ pub fn is_read_or_refused(event: &Value) {
         Err(refused) => names_a_place(event, &refused),
     }
     match HookCall::parse(event) {
-        Ok(call) => {
+        Ok(HookCall::Ecs(call)) => {
+            let execution = &event["executionDetails"];
+            assert_eq!(event["resourceArn"], call.deployment.as_str());
+            assert_eq!(event["lifecycleStage"], call.stage.as_str());
+            assert_eq!(execution["serviceArn"], call.service);
+            assert_eq!(execution["targetServiceRevisionArn"], call.target.as_str());
+        }
+        Ok(HookCall::CodeDeploy(call)) => {
             assert_eq!(event["DeploymentId"], call.deployment_id.as_str());
             assert_eq!(
                 event["LifecycleEventHookExecutionId"],

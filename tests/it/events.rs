@@ -28,7 +28,7 @@ fn reading(function: &str, event: &Value) -> Result<String, String> {
             })
             .map_err(|error| error.to_string()),
         other if is_hook(other) => HookCall::parse(event)
-            .map(|call| format!("hook of {}", call.deployment_id))
+            .map(said_of_hook)
             .map_err(|error| error.to_string()),
         other => panic!(
             "events/{other} is for no function that tests/it/events.rs reads events of, name it after one or add one"
@@ -40,6 +40,22 @@ fn is_hook(function: &str) -> bool {
     functions()
         .iter()
         .any(|known| known.name == function && known.hook.is_some())
+}
+
+fn said_of_hook(call: HookCall) -> String {
+    match call {
+        HookCall::CodeDeploy(call) => format!("hook of {}", call.deployment_id),
+        HookCall::Ecs(call) => format!(
+            "hook of service deployment {} at {}, which deploys {}{}",
+            call.deployment.id(),
+            call.stage.as_str(),
+            call.target.digits(),
+            match rules::native::goes_back(&call) {
+                Some(_) => ", in a rollback",
+                None => "",
+            }
+        ),
+    }
 }
 
 fn said_of_start(event: StartEvent) -> String {

@@ -9,18 +9,17 @@ use aws::ecs::Ecs;
 use aws::logs::Logs;
 use aws::scheduler::Scheduler;
 use aws::sns::Sns;
-use lambda::{Caller, Deadline, Failure, Hook, Messenger, Start};
+use lambda::{Caller, Deadline, EvidenceReader, Failure, Hook, Messenger, Start};
 use rules::events::{self, FinishEvent};
 use rules::gate::{Gate, Verdict};
 use rules::migration;
-use rules::migration::finish::{Act, End, Finish, Observed, Stopped};
+use rules::migration::finish::{Act, End, Finish, Observed};
 use rules::migration::may_not_have_begun;
+use rules::migration::verdict::Stopped;
 use rules::names::{DeploymentId, TaskArn};
 use rules::observed::Task;
 use rules::task_log::TaskLog;
 use serde_json::{Value, json};
-
-use observe::LastRead;
 
 /// DescribeTasks may be older than the event that triggered this, and not know a new task for some seconds: how often it is
 /// called, and the pause between. A task that ends at once is described while it is new.
@@ -55,12 +54,12 @@ impl Handler {
             return Ok(nothing_to_finish(&reason));
         }
         let event = FinishEvent::parse(&event)?;
-        let mut last_read = LastRead::default();
-        match self.finish(&event, &mut last_read).await? {
+        let mut reader = EvidenceReader::new(&self.ecs, &self.logs);
+        match self.finish(&event, &mut reader).await? {
             Finish::Nothing(reason) => Ok(nothing_to_finish(&reason)),
             Finish::Refused(reason) => Err(Failure::Refused(reason)),
             Finish::NotYet(reason) => Err(Failure::NotYet(reason)),
-            Finish::End(end) => self.act(&end, deadline, &mut last_read).await,
+            Finish::End(end) => self.act(&end, deadline, &mut reader).await,
         }
     }
 
@@ -68,25 +67,25 @@ impl Handler {
     async fn finish(
         &self,
         event: &FinishEvent,
-        last_read: &mut LastRead,
+        reader: &mut EvidenceReader<'_>,
     ) -> Result<Finish, Failure> {
         let mut observed = Observed::default();
         for _ in 1..ATTEMPTS {
-            let finish = self.decide(event, &mut observed, last_read).await?;
+            let finish = self.decide(event, &mut observed, reader).await?;
             if !matches!(finish, Finish::NotYet(_)) {
                 return Ok(finish);
             }
             tokio::time::sleep(PAUSE).await;
             observed.task = None;
         }
-        self.decide(event, &mut observed, last_read).await
+        self.decide(event, &mut observed, reader).await
     }
 
     async fn act(
         &self,
         end: &End,
         deadline: Deadline,
-        last_read: &mut LastRead,
+        reader: &mut EvidenceReader<'_>,
     ) -> Result<Value, Failure> {
         let answer = match &end.act {
             Act::Answer(verdict) => self.answer(end, verdict, deadline).await?,
@@ -105,7 +104,7 @@ impl Handler {
                 // Only now: what it wrote last says how far it came.
                 let log = match &end.record.runs {
                     Some(runs) if !may_not_have_begun(task) => {
-                        self.last_lines(task, &runs.container, last_read).await
+                        reader.last_lines(task, &runs.container).await
                     }
                     Some(_) | None => TaskLog::default(),
                 };

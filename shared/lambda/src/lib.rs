@@ -5,6 +5,7 @@
 
 mod authorities;
 mod deadline;
+mod evidence;
 mod failure;
 mod hook;
 mod log;
@@ -16,8 +17,9 @@ mod throttled_batch;
 
 pub use authorities::Authorities;
 pub use deadline::Deadline;
+pub use evidence::EvidenceReader;
 pub use failure::Failure;
-pub use hook::{Caller, Hook, Ran};
+pub use hook::{Caller, EcsHook, Hook, Ran};
 pub use lambda_runtime::Error;
 pub use log::last_lines;
 pub use messenger::Messenger;

@@ -17,6 +17,7 @@ pub mod message;
 pub mod migration;
 pub mod misconfigured;
 pub mod names;
+pub mod native;
 pub mod observed;
 pub mod outcome;
 pub mod problem;

@@ -34,7 +34,7 @@ pub fn leads_to_green(
         match rule_met(rule, asked) {
             Met::No => {}
             Met::Perhaps(why) => {
-                is_of_green(rule, green, asked.wanted).map_err(|elsewhere| {
+                is_of_green(rule, green, Some(asked.wanted)).map_err(|elsewhere| {
                     format!(
                         "whether `{}` meets {} of the {listener} cannot be evaluated ({why}), and it {elsewhere}",
                         asked.path,
@@ -43,7 +43,7 @@ pub fn leads_to_green(
                 })?;
             }
             Met::Yes => {
-                return is_of_green(rule, green, asked.wanted).map_err(|elsewhere| {
+                return is_of_green(rule, green, Some(asked.wanted)).map_err(|elsewhere| {
                     format!(
                         "`{}` meets {} of the {listener}, which {elsewhere}{}",
                         asked.path,
@@ -55,6 +55,21 @@ pub fn leads_to_green(
         }
     }
     Err(format!("`{}` meets no rule of the {listener}", asked.path))
+}
+
+/// Whether a rule that ECS has pointed at green still sends to green and to nothing else. Who applies an older rule again during a
+/// deployment puts it back, and ECS does not notice (aws/containers-roadmap #2853).
+///
+/// # Errors
+/// Where it leads instead.
+pub fn is_at_green(
+    rule: &ListenerRule,
+    green: &TargetGroupArn,
+    wanted: Option<&StatusMatcher>,
+    through: Through,
+) -> Result<(), String> {
+    is_of_green(rule, green, wanted)
+        .map_err(|elsewhere| format!("{} of the {} {elsewhere}", named(rule), through.words()))
 }
 
 /// The one rule of a listener that has no others.
@@ -98,7 +113,7 @@ fn hint(
     let leads = rules
         .iter()
         .filter(|rule| rule.conditions.iter().any(asks))
-        .find(|rule| is_of_green(rule, green, asked.wanted).is_ok());
+        .find(|rule| is_of_green(rule, green, Some(asked.wanted)).is_ok());
     match leads {
         Some(leads) if met.priority == "default" => {
             let setting = through.setting();
@@ -114,12 +129,13 @@ fn hint(
 fn is_of_green(
     rule: &ListenerRule,
     green: &TargetGroupArn,
-    wanted: &StatusMatcher,
+    wanted: Option<&StatusMatcher>,
 ) -> Result<(), String> {
+    let wants_401 = wanted.is_some_and(|wanted| wanted.matches(401));
     // A rule has one action that answers; one that comes before it may answer in its place.
     let other = rule.actions.iter().find_map(|action| match action {
         // It forwards what carries a valid token, and answers 401 to all else (ELB User Guide, "Verify JWTs").
-        RuleAction::Other(kind) if kind == "jwt-validation" && !wanted.matches(401) => None,
+        RuleAction::Other(kind) if kind == "jwt-validation" && !wants_401 => None,
         RuleAction::Forward(_) => None,
         RuleAction::Other(kind) => Some(kind.as_str()),
     });

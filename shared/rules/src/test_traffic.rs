@@ -43,16 +43,25 @@ pub enum Wanted {
 
 /// What the service wants of green at this moment. It may be scaled at any time.
 pub fn wanted(service: &Service, green: &TaskSet) -> Wanted {
-    let (desired, computed) = (service.desired_count, green.computed_desired_count);
+    wanted_of(
+        service.desired_count,
+        green.computed_desired_count,
+        green.running_count,
+        "task set",
+    )
+}
+
+/// The same of a green that its engine calls so, by how many tasks the service and green want, and how many of green's run.
+pub fn wanted_of(desired: i32, computed: i32, running: i32, green: &str) -> Wanted {
     match usize::try_from(computed) {
-        // Healthy targets behind which no task of green stands are another task set's.
-        Ok(1..) if green.running_count < computed => {
-            Wanted::NotYet(format!("{} of {computed} tasks run", green.running_count))
+        // Healthy targets behind which no task of green stands are another one's.
+        Ok(1..) if running < computed => {
+            Wanted::NotYet(format!("{running} of {computed} tasks run"))
         }
         Ok(tasks @ 1..) => Wanted::Targets(tasks),
         Ok(_) | Err(_) if desired == 0 => Wanted::Nothing,
         Ok(_) | Err(_) => Wanted::NotYet(format!(
-            "the service wants {desired} tasks, and its task set of this deployment wants {computed}"
+            "the service wants {desired} tasks, and its {green} of this deployment wants {computed}"
         )),
     }
 }

@@ -3,33 +3,29 @@
 use std::cell::Cell;
 use std::time::Duration;
 
-use aws::codedeploy::CodeDeploy;
 use aws::elb::Elb;
 use lambda::{Failure, Ran};
-use rules::config::{Pipeline, Traffic};
+use reqwest::Url;
+use rules::config::Traffic;
 use rules::gate::Verdict;
-use rules::listener_rule;
-use rules::names::{ListenerArn, TargetGroupArn};
+use rules::listener_rule::{self, Addition, Asked};
+use rules::names::{ListenerArn, ListenerRuleArn, TargetGroupArn};
 use rules::observed::{Listener, ListenerRule};
 use rules::task_log::TaskLog;
 use rules::test_traffic::{self, Through};
 use rustls::pki_types::CertificateDer;
 
 use crate::prepared::Prepared;
-use crate::requests::Requests;
+use crate::requests::{Requests, authority};
 use crate::stopwatch::Settling;
 
-/// Between two calls for AWS's time.
-const PAUSE: Duration = Duration::from_secs(1);
+/// Between two calls for AWS's time, or for target health.
+pub(crate) const PAUSE: Duration = Duration::from_secs(1);
 
-/// The requests of one gate.
+/// The requests of one gate, through one listener.
 pub(crate) struct Check<'a> {
-    /// Reads the deployment group.
-    pub(crate) codedeploy: &'a CodeDeploy,
     /// Reads listeners and their rules.
     pub(crate) elb: &'a Elb,
-    /// The pipeline that asks.
-    pub(crate) pipeline: &'a Pipeline,
     /// Which listener is asked.
     pub(crate) through: Through,
     /// What is asked.
@@ -40,19 +36,17 @@ pub(crate) struct Check<'a> {
     pub(crate) authorities: &'a [CertificateDer<'static>],
     /// Green's target group.
     pub(crate) green: &'a TargetGroupArn,
+    /// The listener.
+    pub(crate) listener: &'a ListenerArn,
+    /// The rule of it that the engine points at green, where it is one and not the listener: requests are made to meet it.
+    pub(crate) rule: Option<&'a ListenerRuleArn>,
     /// Whether a request was sent.
     pub(crate) ran: &'a Cell<Ran>,
 }
 
 impl Check<'_> {
-    /// Waits for the settling time, and asks.
-    pub(crate) async fn run(&self, settling: &mut Settling) -> Result<Verdict, Failure> {
-        self.wait_until_settled(settling).await?;
-        self.ask().await
-    }
-
     /// Until the settling time is over no request is sent: an answer before it may be blue's.
-    async fn wait_until_settled(&self, settling: &mut Settling) -> Result<(), Failure> {
+    pub(crate) async fn wait_until_settled(&self, settling: &mut Settling) -> Result<(), Failure> {
         while !settling.is_over() {
             tokio::time::sleep(PAUSE).await;
             // Only for its date: the load balancer's own clock counts, and the call costs nothing.
@@ -62,26 +56,10 @@ impl Check<'_> {
         Ok(())
     }
 
-    async fn ask(&self) -> Result<Verdict, Failure> {
-        let (pipeline, traffic, green) = (self.pipeline, self.traffic, self.green);
-        let group = self
-            .codedeploy
-            .get_deployment_group(
-                &pipeline.codedeploy.application,
-                &pipeline.codedeploy.deployment_group,
-            )
-            .await?;
-        let listener = match self.through {
-            Through::TestListener => &group.test_listener,
-            Through::ProductionListener => &group.production_listener,
-        };
-        let Some(arn) = listener else {
-            return Err(Failure::Refused(format!(
-                "the deployment group has no {}",
-                self.through.words()
-            )));
-        };
-        let listener = self.elb.describe_listener(arn).await?;
+    /// Asks, where what is asked leads to green before and after.
+    pub(crate) async fn ask(&self) -> Result<Verdict, Failure> {
+        let traffic = self.traffic;
+        let listener = self.elb.describe_listener(self.listener).await?;
         let base_url = match &traffic.base_url {
             Some(url) => url.trim_end_matches('/').to_owned(),
             None => test_traffic::url(&listener, self.through).map_err(Failure::Refused)?,
@@ -89,57 +67,112 @@ impl Check<'_> {
         if let Some(why) = traffic.refuses(&base_url) {
             return Err(Failure::Refused(why));
         }
-        // What stands before the load balancer is not known.
-        let if_unreachable = match &traffic.base_url {
-            Some(_) => None,
-            None => Some(test_traffic::unreachable(&listener)),
+        let additions = match self.rule {
+            Some(arn) => {
+                let rule = self.elb.describe_rule(arn).await?;
+                self.additions(&rule, &base_url).map_err(Failure::Refused)?
+            }
+            None => Vec::new(),
         };
-        let host = traffic.host.as_deref();
+        let added = self.requests.iter().zip(&additions);
+        let added: Vec<Prepared<'_>> = added
+            .map(|(request, addition)| request.with(addition))
+            .collect::<Result<_, _>>()
+            .map_err(Failure::Refused)?;
+        let asked = if additions.is_empty() {
+            self.requests
+        } else {
+            &added
+        };
+        // The rule is one, so that every request lacks the same name.
+        let host = additions
+            .iter()
+            .find_map(|addition| addition.host.as_deref());
         let requests = Requests::new(
             self.through,
             &base_url,
-            host,
+            traffic.host.as_deref().or(host),
             self.authorities,
-            if_unreachable,
+            // What stands before the load balancer is not known.
+            match &traffic.base_url {
+                Some(_) => None,
+                None => Some(test_traffic::unreachable(&listener)),
+            },
         );
         let requests = requests.await.map_err(Failure::Refused)?;
         requests
             .must_reach(&listener)
             .await
             .map_err(Failure::Refused)?;
-        let rules = self.rules(arn, &listener).await?;
-        if let Err(elsewhere) = requests.lead_to(green, self.requests, &rules) {
+        if let Err(elsewhere) = self.leads_to_green(&requests, asked, &listener).await? {
             return Ok(failed(elsewhere));
         }
-        for request in self.requests {
+        for request in asked {
             self.ran.set(Ran::Perhaps);
             if let Err(check_failed) = requests.ask(request).await {
                 return Ok(failed(check_failed));
             }
         }
         // The listener may have been put back during the requests.
-        let rules = self.rules(arn, &listener).await?;
-        if let Err(elsewhere) = requests.lead_to(green, self.requests, &rules) {
+        if let Err(elsewhere) = self.leads_to_green(&requests, asked, &listener).await? {
             return Ok(failed(format!("after the requests {elsewhere}")));
         }
         Ok(Verdict::Succeeded(format!(
             "green is healthy and answered {} requests through the {} as wanted, at {} address(es) each",
-            traffic.requests.len(),
+            asked.len(),
             self.through.words(),
             requests.addresses()
         )))
     }
 
-    /// As they are now. A Network Load Balancer's listener has its default actions only.
-    async fn rules(
+    /// What each request lacks to meet the rule.
+    fn additions(&self, rule: &ListenerRule, base_url: &str) -> Result<Vec<Addition>, String> {
+        let base = Url::parse(base_url)
+            .map_err(|error| format!("`{base_url}` is not a valid URL: {error}"))?;
+        let (authority, given) = (authority(&base), self.traffic.host.as_deref());
+        let of = |prepared: &Prepared<'_>| {
+            let path = prepared.path.split_once('?');
+            let (path, query) =
+                path.map_or((&*prepared.path, None), |(path, query)| (path, Some(query)));
+            let method = prepared.method();
+            let asked = Asked {
+                method: method.as_str(),
+                host: given.unwrap_or(&authority),
+                path,
+                query,
+                headers: &prepared.asked(),
+                wanted: &prepared.request.status,
+            };
+            listener_rule::addition(rule, asked, given, self.through)
+        };
+        self.requests.iter().map(of).collect()
+    }
+
+    /// Whether each request meets a rule that sends it to green alone, and the rule that the engine points at green is.
+    async fn leads_to_green(
         &self,
-        arn: &ListenerArn,
+        requests: &Requests,
+        asked: &[Prepared<'_>],
         listener: &Listener,
-    ) -> Result<Vec<ListenerRule>, Failure> {
-        if listener.has_rules() {
-            return Ok(self.elb.describe_rules(arn).await?);
+    ) -> Result<Result<(), String>, Failure> {
+        if let Some(arn) = self.rule {
+            let rule = self.elb.describe_rule(arn).await?;
+            let wanted = asked.first().map(|prepared| &prepared.request.status);
+            let at_green = listener_rule::is_at_green(&rule, self.green, wanted, self.through);
+            if at_green.is_err() {
+                return Ok(at_green);
+            }
         }
-        let listener = self.elb.describe_listener(arn).await?;
+        let rules = self.rules(listener).await?;
+        Ok(requests.lead_to(self.green, asked, &rules))
+    }
+
+    /// As they are now. A Network Load Balancer's listener has its default actions only.
+    async fn rules(&self, listener: &Listener) -> Result<Vec<ListenerRule>, Failure> {
+        if listener.has_rules() {
+            return Ok(self.elb.describe_rules(self.listener).await?);
+        }
+        let listener = self.elb.describe_listener(self.listener).await?;
         Ok(vec![listener_rule::default_of(&listener)])
     }
 }

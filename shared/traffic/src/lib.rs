@@ -1,8 +1,10 @@
 //! The traffic gates, check-test-traffic and check-production: green, and green alone, must answer through a listener.
 
 mod check;
+mod codedeploy;
 mod handler;
 mod health;
+mod native;
 mod prepared;
 mod requests;
 mod stopwatch;

@@ -7,6 +7,7 @@ use lambda::Failure;
 use reqwest::Method;
 use reqwest::header::{self, HeaderMap};
 use rules::config::{Header, HeaderText, HeaderValue, Request, Traffic};
+use rules::listener_rule::Addition;
 use rules::names::SecretArn;
 
 /// What listener rules may ask for.
@@ -16,6 +17,8 @@ const USER_AGENT: &str = concat!("greenlight/", env!("CARGO_PKG_VERSION"));
 #[derive(Debug)]
 pub(crate) struct Prepared<'a> {
     pub(crate) request: &'a Request,
+    /// Path and query, from `/`.
+    pub(crate) path: String,
     /// All of them but `Host`. Each is marked as sensitive, so that its `Debug` does not show it.
     pub(crate) headers: HeaderMap,
 }
@@ -69,7 +72,34 @@ impl<'a> Prepared<'a> {
             headers.insert(header::CONTENT_TYPE, grpc);
             headers.insert(header::TE, header::HeaderValue::from_static("trailers"));
         }
-        Ok(Self { request, headers })
+        let path = request.path.clone();
+        Ok(Self {
+            request,
+            path,
+            headers,
+        })
+    }
+
+    /// The same with what it lacks to meet a listener's rule.
+    pub(crate) fn with(&self, addition: &Addition) -> Result<Self, String> {
+        let (mut path, mut headers) = (self.path.clone(), self.headers.clone());
+        for (name, value) in &addition.headers {
+            let name_and_value = name.parse::<header::HeaderName>().ok();
+            let name_and_value = name_and_value.zip(header::HeaderValue::from_str(value).ok());
+            let (name, value) = name_and_value.ok_or_else(|| {
+                format!("the header `{name}`, which the listener's rule asks for, cannot be sent")
+            })?;
+            headers.insert(name, value);
+        }
+        for (key, value) in &addition.query {
+            path.push(if path.contains('?') { '&' } else { '?' });
+            path.extend([key, "=", value]);
+        }
+        Ok(Self {
+            request: self.request,
+            path,
+            headers,
+        })
     }
 
     /// gRPC calls are POST requests.

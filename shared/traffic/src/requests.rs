@@ -158,13 +158,10 @@ impl Requests {
         requests: &[Prepared<'_>],
         rules: &[ListenerRule],
     ) -> Result<(), String> {
-        let host = self.host.clone().unwrap_or_else(|| {
-            let name = self.base.host_str().unwrap_or_default();
-            let port = self.base.port().map(|port| format!(":{port}"));
-            format!("{name}{}", port.unwrap_or_default())
-        });
+        let host = self.host.clone();
+        let host = host.unwrap_or_else(|| authority(&self.base));
         for prepared in requests {
-            let url = self.url(&prepared.request.path)?;
+            let url = self.url(&prepared.path)?;
             let method = prepared.method();
             let asked = Asked {
                 method: method.as_str(),
@@ -232,7 +229,7 @@ impl Requests {
 
     async fn answer(&self, client: &Client, prepared: &Prepared<'_>) -> Answer {
         let request = prepared.request;
-        let url = match self.url(&request.path) {
+        let url = match self.url(&prepared.path) {
             Ok(url) => url,
             Err(why) => return Answer::Unanswered(why),
         };
@@ -267,6 +264,13 @@ impl Requests {
             Err(error) => Answer::Unanswered(self.unanswered(&error)),
         }
     }
+}
+
+/// The `Host` of a request to a URL that says nothing else.
+pub(crate) fn authority(base: &Url) -> String {
+    let name = base.host_str().unwrap_or_default();
+    let port = base.port().map(|port| format!(":{port}"));
+    format!("{name}{}", port.unwrap_or_default())
 }
 
 async fn read(request: reqwest::RequestBuilder) -> Result<(u16, String), reqwest::Error> {

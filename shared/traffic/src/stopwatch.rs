@@ -36,6 +36,8 @@ pub(crate) struct Settling {
     time: Duration,
     now: Option<UtcDateTime>,
     stopwatch: Instant,
+    /// Whether it counts since the first answer of AWS.
+    from_first: bool,
 }
 
 impl Settling {
@@ -46,11 +48,21 @@ impl Settling {
             time,
             now: None,
             stopwatch: Instant::now(),
+            from_first: false,
+        }
+    }
+
+    /// It counts from now on, by AWS's clock: ECS does not state when a stage began, and calls a hook some seconds after that.
+    pub(crate) fn from_now_on(time: Duration) -> Self {
+        Self {
+            from_first: true,
+            ..Self::new(None, time)
         }
     }
 
     /// Notes the time of an answer of AWS.
     pub(crate) fn observe(&mut self, now: Option<UtcDateTime>) {
+        self.since = self.since.or(now.filter(|_| self.from_first));
         self.now = now.or(self.now);
     }
 

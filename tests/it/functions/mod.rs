@@ -6,6 +6,7 @@ mod environment;
 mod forged;
 mod forged_end;
 mod misconfigured;
+mod native;
 mod older;
 mod published;
 mod secrets;

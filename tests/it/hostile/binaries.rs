@@ -215,7 +215,18 @@ fn check_changes(what: &str, event: &Value, invocation: &Invocation) {
             );
         }
     }
-    if let Ok(call) = HookCall::parse(event) {
+    let call = match HookCall::parse(event) {
+        Ok(HookCall::CodeDeploy(call)) => Some(call),
+        Ok(HookCall::Ecs(_)) => {
+            let status = invocation.answer["hookStatus"].as_str();
+            let is_answered = status
+                .is_some_and(|status| ["SUCCEEDED", "FAILED", "IN_PROGRESS"].contains(&status));
+            assert!(is_answered, "{what}: {}", invocation.answer);
+            None
+        }
+        Err(_) => None,
+    };
+    if let Some(call) = call {
         let answered = invocation.calls.iter().any(|(operation, request)| {
             operation == "PutLifecycleEventHookExecutionStatus"
                 && request["deploymentId"] == call.deployment_id.as_str()
@@ -245,7 +256,7 @@ fn start_deployment_begins_nothing_that_a_broken_event_asks_for() {
 
 #[test]
 fn run_migration_starts_nothing_without_a_hook_that_waits() {
-    check("run-migration", &["hook"]);
+    check("run-migration", &["hook", "ecs-pre-scale-up"]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use aws::ecs::Tasks;
 use aws::{CallFailed, Kind};
-use lambda::Failure;
+use lambda::{EvidenceReader, Failure};
 use rules::codedeploy::Deployment;
 use rules::events::FinishEvent;
 use rules::migration::finish::{
@@ -10,16 +10,10 @@ use rules::migration::finish::{
 };
 use rules::migration::{self, Record};
 use rules::names::{ContainerName, DeploymentId, RevisionArn};
-use rules::observed::{Task, TaskDefinition};
+use rules::observed::Task;
 use rules::revision;
-use rules::task_log::TaskLog;
 
 use super::Handler;
-
-/// The revision that was read last: the questions about one migration are about one revision, of which nothing but its tags
-/// ever changes.
-#[derive(Default)]
-pub(super) struct LastRead(Option<(RevisionArn, TaskDefinition)>);
 
 impl Handler {
     /// The decision, after observing what it turns out to need.
@@ -27,13 +21,13 @@ impl Handler {
         &self,
         event: &FinishEvent,
         observed: &mut Observed,
-        last_read: &mut LastRead,
+        reader: &mut EvidenceReader<'_>,
     ) -> Result<Finish, Failure> {
         let config = self.start.as_ref().ok().map(|started| &started.config);
         loop {
             match finish::decide(config, event, observed) {
                 Ok(finish) => return Ok(finish),
-                Err(need) => self.add(need, observed, last_read).await?,
+                Err(need) => self.add(need, observed, reader).await?,
             }
         }
     }
@@ -42,7 +36,7 @@ impl Handler {
         &self,
         need: Need,
         observed: &mut Observed,
-        last_read: &mut LastRead,
+        reader: &mut EvidenceReader<'_>,
     ) -> Result<(), Failure> {
         match need {
             Need::Configuration => {
@@ -60,26 +54,22 @@ impl Handler {
                 observed.task = Some(described(read, if_unreadable)?);
             }
             Need::RunsShipped(revision, container, digest) => {
-                let definition = self.definition(&revision, last_read).await?;
+                let definition = reader.definition(&revision).await?;
                 observed.runs_shipped =
                     Some(revision::runs_digest(definition, &container, &digest));
             }
             Need::Alone(ran, shipped, container, if_unreadable) => {
-                let read = self.alone(&ran, &shipped, &container, last_read).await;
+                let read = self.alone(&ran, &shipped, &container, reader).await;
                 observed.alone = Some(described(read.map(Some), if_unreadable)?);
             }
             Need::Essential(task) => {
-                observed.essential = Some(self.essential(&task, last_read).await);
+                observed.essential = Some(reader.essential(&task).await);
             }
             Need::Secrets(task) => {
-                let definition = self.definition(&task.revision, last_read).await;
-                let names = definition
-                    .inspect_err(|failed| tracing::warn!(error = %failed, "revision not read"))
-                    .map(|definition| task.secret_places.names(definition));
-                observed.secrets = Some(names.unwrap_or_default());
+                observed.secrets = Some(reader.secret_names(&task).await);
             }
             Need::Log(task, container) => {
-                observed.log = Some(self.last_lines(&task, &container, last_read).await);
+                observed.log = Some(reader.last_lines(&task, &container).await);
             }
         }
         Ok(())
@@ -142,55 +132,13 @@ impl Handler {
         ran: &RevisionArn,
         shipped: &RevisionArn,
         container: &ContainerName,
-        last_read: &mut LastRead,
+        reader: &mut EvidenceReader<'_>,
     ) -> Result<Vec<String>, CallFailed> {
         let shipped = self.ecs.describe_task_definition(shipped.as_str()).await?;
         // The containers and secrets of the task are asked for as well, and are this one's.
-        let ran = self.definition(ran, last_read).await?;
+        let ran = reader.definition(ran).await?;
         let differences = revision::differences_from_alone(ran, &shipped, container);
         Ok(differences)
-    }
-
-    /// The containers whose end ends the task; all of them where the revision cannot be read.
-    async fn essential(&self, task: &Task, last_read: &mut LastRead) -> Vec<ContainerName> {
-        let definition = self.definition(&task.revision, last_read).await;
-        let of_revision = definition
-            .inspect_err(|failed| tracing::warn!(error = %failed, "revision not read"))
-            .map(revision::essential);
-        task.essential(&of_revision.unwrap_or_default())
-    }
-
-    /// The log is there to help; a verdict does not depend on it.
-    pub(super) async fn last_lines(
-        &self,
-        task: &Task,
-        container: &ContainerName,
-        last_read: &mut LastRead,
-    ) -> TaskLog {
-        match self.definition(&task.revision, last_read).await {
-            Ok(definition) => lambda::last_lines(&self.logs, definition, task, container).await,
-            Err(failed) => {
-                tracing::warn!(error = %failed, "revision not read");
-                TaskLog::none(container, failed.to_string())
-            }
-        }
-    }
-}
-
-impl Handler {
-    async fn definition<'a>(
-        &self,
-        revision: &RevisionArn,
-        last_read: &'a mut LastRead,
-    ) -> Result<&'a TaskDefinition, CallFailed> {
-        let read = match last_read.0.take() {
-            Some(read) if read.0 == *revision => read,
-            Some(_) | None => {
-                let definition = self.ecs.describe_task_definition(revision.as_str()).await?;
-                (revision.clone(), definition)
-            }
-        };
-        Ok(&last_read.0.insert(read).1)
     }
 }
 

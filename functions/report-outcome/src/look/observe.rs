@@ -7,6 +7,7 @@ use rules::ecs::report::{self, Need, Observed, Production, RuleTargets, Target, 
 use rules::ecs::{Listed, ServiceDeployment, ServiceRevision, TrafficRule};
 use rules::engine::Engine;
 use rules::names::{DeploymentId, RevisionArn, ServiceRevisionArn};
+use rules::native;
 use rules::observed::{RuleAction, Service};
 use rules::reasons::Own;
 
@@ -151,7 +152,7 @@ impl Handler {
         let asked = Asked {
             id: &id,
             since: deployment.created_at,
-            migration_started_by: report::started_by(&deployment.arn),
+            migration_started_by: native::migration::started_by(&deployment.arn),
             service: Some(&observed.service),
             own: Own {
                 task_set: task_set.as_deref(),

@@ -13,6 +13,7 @@ use rules::engine::Engine;
 use rules::events::{Claim, ServiceChange};
 use rules::migration;
 use rules::names::TaskArn;
+use rules::native;
 use serde_json::{Value, json};
 
 use super::{Looking, claim_of};
@@ -195,7 +196,7 @@ impl Handler {
             return Ok(Vec::new());
         };
         let cluster = looking.change.cluster.as_str();
-        let started_by = report::started_by(&observed.deployment.arn);
+        let started_by = native::migration::started_by(&observed.deployment.arn);
         let marked = Tasks::RunningStartedBy(&started_by);
         let marked = self.ecs.list_tasks(cluster, marked).await?;
         if marked.is_empty() {

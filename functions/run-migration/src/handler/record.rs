@@ -1,18 +1,21 @@
 //! The time-out schedule: made before the task, and given the task's ARN when there is one.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use aws::scheduler::{Created, Found, Schedule};
 use lambda::{Failure, Ran};
 use rules::codedeploy::{Known, LifecycleEvent};
 use rules::config::MigrationRevision;
-use rules::events::HookCall;
+use rules::events::CodeDeployCall;
+use rules::gate::Verdict;
 use rules::migration::{self, MigrationTask, Noted, Record, TaskRun};
 use rules::names::TaskArn;
 use rules::observed::{Task, TaskDefinition};
+use rules::task_log::TaskLog;
 use time::UtcDateTime;
 
-use super::{Handler, PAUSE, Seen};
+use super::{Handler, PAUSE};
 
 /// CodeDeploy waits an hour for a hook, and Scheduler calls within the minute: what has not ended by then is ended, so that
 /// the answer still counts.
@@ -20,6 +23,28 @@ const HOOK_TIME: Duration = Duration::from_secs(57 * 60);
 
 /// How often a schedule is read again that another invocation writes at the same time.
 const WRITTEN_AT_MOST: u32 = 8;
+
+/// What this invocation knows of the migration's task.
+#[derive(Default)]
+pub(super) struct Seen {
+    /// Another invocation may have started it, and may have died since.
+    pub(super) ran: Cell<Ran>,
+    /// This invocation made the schedule, which every invocation does before it starts a task.
+    made_schedule: Cell<bool>,
+}
+
+impl Seen {
+    /// The verdict where this invocation could start no task, and why.
+    pub(super) fn not_started(&self, reason: String) -> Verdict {
+        match self.ran.get() {
+            Ran::Perhaps => Verdict::Failed {
+                reason,
+                log: TaskLog::default(),
+            },
+            Ran::Unknown | Ran::Nothing => Verdict::NothingRan(reason),
+        }
+    }
+}
 
 /// What became of writing a migration down.
 pub(super) enum Written {
@@ -38,7 +63,7 @@ impl Handler {
     /// `shipped` is green's revision. Which one the task runs is settled by the call that makes the schedule.
     pub(super) async fn write_down(
         &self,
-        call: &HookCall,
+        call: &CodeDeployCall,
         known: &Known,
         task: &mut MigrationTask,
         shipped: &TaskDefinition,
@@ -126,7 +151,7 @@ impl Handler {
     /// Writes down which task it is. Where the schedule is gone, the hook is answered already, or its deployment has ended.
     pub(super) async fn write_task(
         &self,
-        call: &HookCall,
+        call: &CodeDeployCall,
         known: &Known,
         task: &MigrationTask,
         event: &LifecycleEvent,
@@ -182,7 +207,7 @@ impl Handler {
     }
 }
 
-fn record_of(call: &HookCall, known: &Known, task: &MigrationTask) -> Record {
+fn record_of(call: &CodeDeployCall, known: &Known, task: &MigrationTask) -> Record {
     let (pipeline, deployment) = (&known.pipeline, &known.deployment);
     Record {
         deployment: call.deployment_id.clone(),

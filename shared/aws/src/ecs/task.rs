@@ -7,12 +7,13 @@ use rules::names::{ClusterName, ServiceName, TaskArn};
 use rules::observed::Task;
 use rules::redact;
 use serde_json::Value;
+use time::UtcDateTime;
 
 use super::described_task::{elements, text, translate};
 use super::{Ecs, capacity_to, constraint_to, network_to, read, strategy_to};
 use crate::call::{Call, CallFailed};
 use crate::text::cut;
-use crate::wire::RawAnswer;
+use crate::wire::{AskedAt, RawAnswer};
 
 /// The result of RunTask. ECS answers HTTP 200 even when nothing runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +39,15 @@ pub struct TaskFailure {
     pub reason: Option<String>,
     /// A sentence.
     pub detail: Option<String>,
+}
+
+/// Tasks at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DescribedTasks {
+    /// Those that ECS knows.
+    pub tasks: Vec<Task>,
+    /// When ECS answered, by its own clock, or up to a second before; none where its answer states no date.
+    pub answered_at: Option<UtcDateTime>,
 }
 
 /// Which tasks to list.
@@ -133,6 +143,17 @@ impl Ecs {
         cluster: &str,
         tasks: &[TaskArn],
     ) -> Result<Vec<Task>, CallFailed> {
+        let described = self.describe_tasks_at(cluster, tasks).await?;
+        Ok(described.tasks)
+    }
+
+    /// The same, and when that was.
+    pub async fn describe_tasks_at(
+        &self,
+        cluster: &str,
+        tasks: &[TaskArn],
+    ) -> Result<DescribedTasks, CallFailed> {
+        let asked_at = AskedAt::default();
         let call = Call::new("ecs:DescribeTasks", cluster);
         let (mut found, mut unreadable) = (Vec::with_capacity(tasks.len()), None);
         for chunk in tasks.chunks(TASKS_PER_CALL) {
@@ -146,6 +167,7 @@ impl Ecs {
                 ))
                 .customize()
                 .interceptor(raw.clone())
+                .interceptor(asked_at.clone())
                 .send()
                 .await;
             let answer = read(
@@ -171,7 +193,10 @@ impl Ecs {
         }
         match unreadable {
             Some(failed) if found.is_empty() => Err(failed),
-            Some(_) | None => Ok(found),
+            Some(_) | None => Ok(DescribedTasks {
+                tasks: found,
+                answered_at: asked_at.take_answered(),
+            }),
         }
     }
 

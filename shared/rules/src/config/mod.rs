@@ -369,6 +369,17 @@ impl Config {
         all.filter(move |pipeline| pipeline.cluster == *cluster && pipeline.service == *service)
     }
 
+    /// The same by the service that a deployment of ECS's own is of.
+    pub fn keeper_of_service(&self, cluster: &str, service: &str, gate: Gate) -> Option<&Pipeline> {
+        let of_service = |pipeline: &&Pipeline| {
+            pipeline.cluster.as_str() == cluster && pipeline.service.as_str() == service
+        };
+        let mut pipelines = self.pipelines.iter().filter(of_service);
+        pipelines
+            .find(|pipeline| pipeline.is_alone || pipeline.own_gates.contains(&gate))
+            .or_else(|| self.pipelines.iter().find(of_service))
+    }
+
     /// The pipeline of this name.
     pub fn named(&self, name: &PipelineName) -> Option<&Pipeline> {
         self.pipelines

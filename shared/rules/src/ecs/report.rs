@@ -6,7 +6,6 @@
 mod cause;
 mod decide;
 mod due;
-mod gate_mark;
 mod migration;
 mod observed;
 mod schedules;
@@ -16,7 +15,7 @@ mod told;
 
 pub use decide::decide;
 pub use due::{End, What, due};
-pub use migration::{run_of, started_by};
+pub use migration::run_of;
 pub use observed::{Need, Observed, Production, RuleTargets, Target, Why};
 pub use schedules::{LOOK_EVERY_MINUTES, claim, claimed_until, look, look_until};
 pub use target::{concerned, image};

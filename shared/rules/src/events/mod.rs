@@ -23,7 +23,7 @@ use time::UtcDateTime;
 use crate::names::shortened;
 use crate::sanitize::line;
 
-pub use hook::HookCall;
+pub use hook::{CodeDeployCall, EcsCall, HookCall};
 pub use origin::{Origin, other_account};
 pub use service::{Announced, Claim, Pause, ServiceChange};
 pub use start::{Request, StartEvent, Subject, Wanted, Way};

@@ -312,3 +312,117 @@ fn wildcards_take_no_more_time_than_both_lengths_multiplied() {
         assert_eq!(matches(pattern, text, Escapes::None), expected, "{pattern}");
     }
 }
+
+/// What `GET /orders?a=1` with `x-own: 1` lacks to meet a rule; the configuration names a host where one is given.
+#[test]
+fn a_request_is_given_what_the_test_rule_asks_for_and_what_is_a_pattern_is_refused() {
+    let check = |conditions: &str, host: Option<&str>, expected: &str| {
+        let rule = rule(&format!("10: {conditions} -> green 1"));
+        let wanted = "200".parse().unwrap();
+        let asked = Asked {
+            method: "GET",
+            host: host.unwrap_or("lb.example"),
+            path: "/orders",
+            query: Some("a=1"),
+            headers: &[("x-own", "1")],
+            wanted: &wanted,
+        };
+        let said = match addition(&rule, asked, host, Through::TestListener) {
+            Err(why) => why,
+            Ok(addition) => {
+                let host = addition.host.map(|host| format!("host {host}"));
+                let pairs = addition.headers.iter().chain(&addition.query);
+                let pairs = pairs.map(|(name, value)| format!("{name}={value}"));
+                host.into_iter().chain(pairs).collect::<Vec<_>>().join(" ")
+            }
+        };
+        assert_eq!(said, expected, "{conditions}");
+    };
+    check("", None, "");
+    check("path=/orders*", None, "");
+    check("host=test.example|other.example", None, "host test.example");
+    check("host=*.example", None, "");
+    check(
+        "host=*.example.com|test.example.com",
+        None,
+        "host test.example.com",
+    );
+    check("host=test.example", Some("test.example"), "");
+    check("header:x-test=green", None, "x-test=green");
+    check("header:x-own=1|2", None, "");
+    check("query:a=1", None, "");
+    check("query:green=1", None, "green=1");
+    check("query=only", None, "greenlight=only");
+    check("method=GET|HEAD", None, "");
+    check(
+        "host=t.example header:x-test=green query:b=2",
+        None,
+        "host t.example x-test=green b=2",
+    );
+    // Whether it meets these shows when the whole listener is evaluated.
+    check("source-ip", None, "");
+    check(
+        "host=test.example",
+        Some("www.example"),
+        "`/orders` does not meet rule 10 of the test listener, which asks for the host `test.example` \
+         (hint: give `test_traffic.host` a name that fits)",
+    );
+    for (conditions, expected) in [
+        (
+            "host=*.example.com",
+            "the host `*.example.com` (hint: give `test_traffic.host`",
+        ),
+        (
+            "header:x-test=g*",
+            "the header `x-test` with `g*` (hint: give `test_traffic.headers`",
+        ),
+        (
+            "header:x-own=2",
+            "the header `x-own` with `2` (hint: give `test_traffic.headers`",
+        ),
+        (
+            "query:b=*",
+            "a query whose values are patterns (hint: add a part",
+        ),
+        (
+            "path=/other",
+            "the path `/other` (hint: ask for a path that fits)",
+        ),
+        (
+            "method=POST",
+            "the method `POST` (hint: let the rule take GET as well)",
+        ),
+    ] {
+        let rule = rule(&format!("10: {conditions} -> green 1"));
+        let wanted = "200".parse().unwrap();
+        let asked = Asked {
+            method: "GET",
+            host: "lb.example",
+            path: "/orders",
+            query: None,
+            headers: &[("x-own", "1")],
+            wanted: &wanted,
+        };
+        let said = addition(&rule, asked, None, Through::TestListener).unwrap_err();
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+#[test]
+fn a_rule_that_was_put_back_is_not_at_green() {
+    let check = |actions: &str, expected: &str| {
+        let rule = rule(&format!("10: -> {actions}"));
+        let said = is_at_green(&rule, &group("green"), None, Through::ProductionListener);
+        assert_eq!(said.err().unwrap_or_default(), expected, "{actions}");
+    };
+    check("green 100 blue 0", "");
+    check(
+        "green 0 blue 100",
+        "rule 10 of the production listener forwards to `green` (weight 0) and `blue` (weight 100): an answer may come from elsewhere \
+         than green's target group `green`",
+    );
+    check(
+        "fixed-response",
+        "rule 10 of the production listener answers a fixed response: such an answer is not green's",
+    );
+}

@@ -1,10 +1,11 @@
 //! Why a service deployment did not come to its end, from what ECS says of it.
 
-use super::gate_mark::GateMark;
 use super::observed::Observed;
 use crate::config::Pipeline;
 use crate::ecs::{BreakerState, ServiceDeployment};
 use crate::gate::Gate;
+use crate::native::{GATE_TAG, GateMark};
+use crate::revision::mark;
 use crate::sanitize::line;
 
 /// What AWS writes of what went wrong, and what to do about it (ECS Developer Guide, "Troubleshooting Amazon ECS blue/green
@@ -136,7 +137,8 @@ fn counted(breaker: &BreakerState) -> String {
 /// The mark that the gate of this deployment left on what it did not let pass. Who may tag revisions can write one: good enough for a
 /// message, which decides nothing.
 fn mark_of(observed: &Observed) -> Option<GateMark> {
-    let mark = GateMark::on(&observed.target.definition)?;
+    let mark = mark(&observed.target.definition, GATE_TAG)?;
+    let mark: GateMark = mark.parse().ok()?;
     (mark.deployment == observed.deployment.arn.id()).then_some(mark)
 }
 

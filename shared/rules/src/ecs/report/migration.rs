@@ -3,12 +3,6 @@
 use super::observed::Target;
 use crate::config::Migration;
 use crate::migration::TaskRun;
-use crate::names::ServiceDeploymentArn;
-
-/// How a deployment's migration task is marked.
-pub fn started_by(deployment: &ServiceDeploymentArn) -> String {
-    format!("greenlight-native/{}", deployment.id())
-}
 
 /// What that task runs: a task that is only marked so is not stopped.
 pub fn run_of(migration: &Migration, target: &Target) -> TaskRun {

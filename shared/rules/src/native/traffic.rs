@@ -1,0 +1,67 @@
+//! Where green is asked in a deployment of ECS's own, and what it must have.
+
+use crate::ecs::{DeployedRevision, LoadBalancer, ServiceRevision, TrafficRule};
+use crate::names::TargetGroupArn;
+use crate::observed::Service;
+use crate::test_traffic::{self, Through, Wanted};
+
+/// One load balancer of a service, as a gate sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// The target group that green is in.
+    pub green: &'a TargetGroupArn,
+    /// The rule or listener that sends traffic there; none where the service has no test rule.
+    pub rule: Option<&'a TrafficRule>,
+}
+
+/// The load balancers of a service, and in which of their two target groups green is. Which one that is lies in the production rule
+/// and changes from deployment to deployment: ECS states it for the service revision alone.
+///
+/// # Errors
+/// Green is in none of the groups of an entry, or ECS does not say so: then nothing that answers is known to be green.
+pub fn entries<'a>(
+    service: &'a Service,
+    green: &'a ServiceRevision,
+    through: Through,
+) -> Result<Vec<Entry<'a>>, String> {
+    let entry = |balancer: &'a LoadBalancer| {
+        let advanced = balancer.advanced.as_ref();
+        let first = balancer.target.target_group.as_ref();
+        let second = advanced.and_then(|advanced| advanced.alternate_target_group.as_ref());
+        let groups: Vec<&TargetGroupArn> = first.into_iter().chain(second).collect();
+        let resolved = green.target_groups.iter().map(|group| &group.target_group);
+        let found: Vec<&TargetGroupArn> = resolved.filter(|group| groups.contains(group)).collect();
+        let [green] = found[..] else {
+            return Err(format!(
+                "ECS states {} of the target groups of container `{}` for green's service revision, expected one: {}",
+                found.len(),
+                balancer.target.container,
+                names(&groups)
+            ));
+        };
+        let rule = advanced.and_then(|advanced| match through {
+            Through::TestListener => advanced.test_rule.as_ref(),
+            Through::ProductionListener => advanced.production_rule.as_ref(),
+        });
+        Ok(Entry { green, rule })
+    };
+    service.load_balancers.iter().map(entry).collect()
+}
+
+fn names(groups: &[&TargetGroupArn]) -> String {
+    let names = groups.iter().map(|group| {
+        let name = group.as_str().split('/').nth(1);
+        format!("`{}`", name.unwrap_or(group.as_str()))
+    });
+    names.collect::<Vec<_>>().join(" or ")
+}
+
+/// What the service wants of green at this moment.
+pub fn wanted(service: &Service, green: &DeployedRevision) -> Wanted {
+    test_traffic::wanted_of(
+        service.desired_count,
+        green.requested_count,
+        green.running_count,
+        "service revision",
+    )
+}

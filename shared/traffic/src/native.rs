@@ -1,0 +1,211 @@
+//! A deployment of ECS's own: green is a service revision, and the service names the rules or listeners that ECS points at it.
+
+use std::cell::Cell;
+
+use lambda::{Deadline, EcsHook, Failure, Ran};
+use rules::ecs::TrafficRule;
+use rules::events::EcsCall;
+use rules::gate::Verdict;
+use rules::listener_rule;
+use rules::names::TargetGroupArn;
+use rules::native::{self, Entry, Known, Step};
+use rules::test_traffic::{self, Health, Wanted};
+use serde_json::Value;
+
+use crate::check::{Check, PAUSE, failed};
+use crate::handler::Handler;
+use crate::prepared::Prepared;
+use crate::stopwatch::{Settling, Stopwatch};
+
+/// What became of the wait for green.
+enum Green {
+    /// So many tasks of it run, and all of their targets are healthy.
+    Healthy(usize),
+    Unhealthy(String),
+    /// The desired count is 0.
+    NotWanted,
+}
+
+impl Handler {
+    pub(crate) async fn answer_ecs(&self, call: &EcsCall, deadline: Deadline) -> Value {
+        let hook = EcsHook {
+            gate: self.through.gate(),
+            ecs: &self.ecs,
+            call,
+            messenger: &self.messenger,
+            deadline,
+        };
+        // Before the first request nothing is known against green.
+        let ran = Cell::new(Ran::Unknown);
+        // On the heap: the compiler computes the layout of what is nested in one another to a limited depth.
+        let check = async |known| {
+            let verdict = self.check_natively(hook, known, &ran).await;
+            verdict.map(Step::Decided)
+        };
+        Box::pin(hook.answer(&self.start, &ran, check)).await
+    }
+
+    async fn check_natively(
+        &self,
+        hook: EcsHook<'_>,
+        known: Known,
+        ran: &Cell<Ran>,
+    ) -> Result<Verdict, Failure> {
+        let pipeline = &known.pipeline;
+        let Some(traffic) = self.traffic(pipeline) else {
+            return Ok(self.not_configured());
+        };
+        // First, because a secret that cannot be read is no reason to wait.
+        let requests = Prepared::all(traffic, &self.secrets).await?;
+        let entries = native::entries(&known.service, &known.target, self.through)
+            .map_err(Failure::Refused)?;
+        // Where nothing served before, no answer can be another revision's.
+        let mut settling = Settling::from_now_on(match known.deployment.sources.is_empty() {
+            true => std::time::Duration::ZERO,
+            false => traffic.settle,
+        });
+        let groups: Vec<&TargetGroupArn> = entries.iter().map(|entry| entry.green).collect();
+        let tasks = match self
+            .wait_until_all_healthy(hook, &known, &groups, &mut settling)
+            .await?
+        {
+            Green::Healthy(tasks) => tasks,
+            Green::Unhealthy(why) => {
+                let seconds = pipeline.test_traffic.healthy_within.as_secs();
+                return Ok(failed(format!(
+                    "green was not healthy within {seconds} seconds: {why}"
+                )));
+            }
+            Green::NotWanted => {
+                return Ok(Verdict::Succeeded(
+                    "nothing was checked: the service's desired count is 0".to_owned(),
+                ));
+            }
+        };
+        if entries.is_empty() {
+            return Ok(Verdict::Succeeded(format!(
+                "{tasks} tasks of green run; nothing was asked: the service has no load balancer"
+            )));
+        }
+        let mut answered = Vec::new();
+        for Entry { green, rule } in &entries {
+            let Some(rule) = rule else { continue };
+            let check = self
+                .ask_through(rule, green, traffic, &requests, &mut settling, ran)
+                .await?;
+            match check {
+                Verdict::Succeeded(reason) => answered.push(reason),
+                other @ (Verdict::Failed { .. }
+                | Verdict::NothingRan(_)
+                | Verdict::KeptFromRunning { .. }
+                | Verdict::TooLate(_)
+                | Verdict::Later(_)
+                | Verdict::Ignored(_)) => return Ok(other),
+            }
+        }
+        Ok(Verdict::Succeeded(if answered.is_empty() {
+            format!(
+                "green is healthy; nothing was asked: the service has no {} rule",
+                self.through.words()
+            )
+        } else {
+            answered.join("; ")
+        }))
+    }
+
+    /// Asks through one load balancer. Where the pipeline asks nothing, the rule must be at green all the same.
+    async fn ask_through(
+        &self,
+        rule: &TrafficRule,
+        green: &TargetGroupArn,
+        traffic: &rules::config::Traffic,
+        requests: &[Prepared<'_>],
+        settling: &mut Settling,
+        ran: &Cell<Ran>,
+    ) -> Result<Verdict, Failure> {
+        let listener = rule.listener().ok_or_else(|| {
+            Failure::Refused(format!("`{}` is not the ARN of a rule", rule.as_str()))
+        })?;
+        let arn = match rule {
+            TrafficRule::Rule(arn) => Some(arn),
+            TrafficRule::Listener(_) => None,
+        };
+        if requests.is_empty() {
+            let rule = match arn {
+                Some(arn) => self.elb.describe_rule(arn).await?,
+                None => listener_rule::default_of(&self.elb.describe_listener(&listener).await?),
+            };
+            return Ok(
+                match listener_rule::is_at_green(&rule, green, None, self.through) {
+                    Ok(()) => Verdict::Succeeded(
+                        "green is healthy; the pipeline asks for no requests".to_owned(),
+                    ),
+                    Err(elsewhere) => failed(elsewhere),
+                },
+            );
+        }
+        let check = Check {
+            elb: &self.elb,
+            through: self.through,
+            traffic,
+            requests,
+            authorities: self.authorities(traffic),
+            green,
+            listener: &listener,
+            rule: arn,
+            ran,
+        };
+        check.wait_until_settled(settling).await?;
+        check.ask().await
+    }
+
+    /// Reads service and deployment anew each time: the service may be scaled meanwhile. More targets than green has tasks would
+    /// answer for it, as where a rule that was put back let both revisions have one group (aws/containers-roadmap #2853).
+    async fn wait_until_all_healthy(
+        &self,
+        hook: EcsHook<'_>,
+        known: &Known,
+        groups: &[&TargetGroupArn],
+        settling: &mut Settling,
+    ) -> Result<Green, Failure> {
+        let pipeline = &known.pipeline;
+        let (cluster, service) = (&pipeline.cluster, &pipeline.service);
+        let mut stopwatch = Stopwatch::start();
+        loop {
+            let service = self.ecs.describe_service(cluster, service).await?;
+            let deployment = hook.deployment().await?;
+            let target = deployment.and_then(|deployment| deployment.target);
+            let target = target.filter(|target| target.arn == known.target.arn);
+            let wanted = match &target {
+                Some(target) => native::wanted(&service, target),
+                None => Wanted::NotYet("ECS does not state how many tasks green has".to_owned()),
+            };
+            let (mut health, mut now, mut tasks) = (Health::Healthy, None, 0);
+            match wanted {
+                Wanted::Nothing => return Ok(Green::NotWanted),
+                Wanted::NotYet(why) => health = Health::NotYet(why),
+                Wanted::Targets(wanted) => tasks = wanted,
+            }
+            for group in groups {
+                let seen = self.elb.describe_target_health(group).await?;
+                now = seen.answered_at.or(now);
+                if health == Health::Healthy {
+                    health = test_traffic::health(&seen.targets, tasks);
+                }
+            }
+            settling.observe(now);
+            let passed = stopwatch.passed(now);
+            match health {
+                Health::Healthy => return Ok(Green::Healthy(tasks)),
+                Health::NotYet(why) if passed + PAUSE > pipeline.test_traffic.healthy_within => {
+                    return Ok(Green::Unhealthy(why));
+                }
+                Health::NotYet(why) => {
+                    let id = known.deployment.arn.id();
+                    tracing::debug!(deployment_id = %id, why, "green is not healthy yet");
+                }
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
