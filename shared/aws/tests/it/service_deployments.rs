@@ -5,7 +5,7 @@ use aws::ecs::{Ecs, ServiceDeployments};
 use rules::ecs::{
     Advanced, Alarms, BreakerState, CircuitBreaker, Configuration, DeployedRevision, Hook,
     HookTarget, Listed, ResolvedTargetGroup, RevisionImage, Rollback, ServiceDeployment, Stage,
-    Status, TrafficRule, TriggeredAlarms,
+    Status, Step, TrafficRule, TriggeredAlarms,
 };
 use rules::names::{ClusterName, ServiceName};
 use rules::observed::{Rollout, RunningRevision};
