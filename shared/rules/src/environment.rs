@@ -34,8 +34,7 @@ pub const STACK: &str = "GREENLIGHT_STACK";
 pub const REGISTRY: &str = "GREENLIGHT_REGISTRY";
 /// ARN of `finish-migration`, which the time-out schedule of a migration calls (`run-migration` only).
 pub const FINISH_MIGRATION_ARN: &str = "GREENLIGHT_FINISH_MIGRATION_ARN";
-/// ARN of the role with which EventBridge Scheduler calls `finish-migration` and `start-deployment` (`run-migration` and
-/// `start-deployment` only).
+/// ARN of the role with which EventBridge Scheduler calls functions (`run-migration` and `start-deployment` only).
 pub const SCHEDULE_ROLE_ARN: &str = "GREENLIGHT_SCHEDULE_ROLE_ARN";
 
 /// How outcomes are written.

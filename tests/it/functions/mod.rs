@@ -7,6 +7,7 @@ mod forged;
 mod forged_end;
 mod misconfigured;
 mod older;
+mod on_ecs;
 mod published;
 mod secrets;
 mod settings;
