@@ -78,6 +78,7 @@ fn native() -> World {
 }
 
 impl World {
+    #[expect(clippy::too_many_lines, reason = "one table, an operation an arm")]
     fn says(&mut self, operation: &str, request: &Value) -> Answer {
         let arn = |id: &str| format!("{HEAD}:service-deployment/prod/web/{id}");
         let target = |number: u32| format!("{HEAD}:service-revision/prod/web/{number}");

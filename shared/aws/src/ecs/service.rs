@@ -71,24 +71,7 @@ fn translate(
             Some(arn) => Some(call.name(Some(arn), "taskDefinition")?),
             None => None,
         },
-        placement: observed::Placement {
-            constraints: service
-                .placement_constraints()
-                .iter()
-                .filter_map(constraint_from)
-                .collect(),
-            strategies: service
-                .placement_strategy()
-                .iter()
-                .filter_map(strategy_from)
-                .collect(),
-            ..placement_from(
-                service.network_configuration(),
-                service.launch_type(),
-                service.capacity_provider_strategy(),
-                service.platform_version(),
-            )
-        },
+        placement: placement_of(service),
         load_balancer: load_balancer_from(call, service.load_balancers())?,
         load_balancers: load_balancers_from(call, service.load_balancers())?,
         desired_count: service.desired_count(),
@@ -119,6 +102,27 @@ fn translate(
             })
             .collect(),
     })
+}
+
+fn placement_of(service: &aws_sdk_ecs::types::Service) -> observed::Placement {
+    observed::Placement {
+        constraints: service
+            .placement_constraints()
+            .iter()
+            .filter_map(constraint_from)
+            .collect(),
+        strategies: service
+            .placement_strategy()
+            .iter()
+            .filter_map(strategy_from)
+            .collect(),
+        ..placement_from(
+            service.network_configuration(),
+            service.launch_type(),
+            service.capacity_provider_strategy(),
+            service.platform_version(),
+        )
+    }
 }
 
 fn task_set_from(call: &Call, task_set: &TaskSet) -> Result<observed::TaskSet, CallFailed> {

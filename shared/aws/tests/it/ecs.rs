@@ -48,6 +48,7 @@ fn task_set(id: &str, status: &str, deployment: Option<&str>) -> Value {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one service, a member a line")]
 async fn a_service_comes_with_its_task_sets_and_where_they_run() {
     let (server, found) = described(json!({"services": [service()], "failures": []})).await;
     server.was_asked(

@@ -229,19 +229,9 @@ fn pipeline(place: String, table: Table, problems: &mut Problems) -> Option<Pipe
             ("latest", RevisionFrom::Latest),
         ],
     );
-    let when_busy = section.choice(
-        "when_busy",
-        &[("wait", WhenBusy::Wait), ("replace", WhenBusy::Replace)],
-    );
-    let termination_wait = section.choice(
-        "termination_wait",
-        &[
-            ("cut", TerminationWait::Cut),
-            ("keep", TerminationWait::Keep),
-        ],
-    );
+    let (when_busy, termination_wait) = busy(&mut section);
     let rollback = rollback(&mut section);
-    let without_rollback = section.switch("without_rollback");
+    let without_rollback = without_rollback(&mut section);
     let tables = Tables::of(&mut section);
     section.finish();
 
@@ -274,10 +264,7 @@ fn pipeline(place: String, table: Table, problems: &mut Problems) -> Option<Pipe
         revision_from: revision_from?,
         when_busy: when_busy?,
         termination_wait: termination_wait?,
-        without_rollback: match without_rollback? {
-            true => WithoutRollback::Accepted,
-            false => WithoutRollback::Refused,
-        },
+        without_rollback: without_rollback?,
         tuning,
         codedeploy: CodeDeploy {
             application,
@@ -317,6 +304,28 @@ fn or_of_console<T: FromStr<Err: Display>>(
     problems: &mut Problems,
 ) -> Option<T> {
     given.or_else(|| problems.parse(key, &format!("{prefix}-{place}")))
+}
+
+fn busy(section: &mut Section<'_>) -> (Option<WhenBusy>, Option<TerminationWait>) {
+    let when_busy = section.choice(
+        "when_busy",
+        &[("wait", WhenBusy::Wait), ("replace", WhenBusy::Replace)],
+    );
+    let termination_wait = section.choice(
+        "termination_wait",
+        &[
+            ("cut", TerminationWait::Cut),
+            ("keep", TerminationWait::Keep),
+        ],
+    );
+    (when_busy, termination_wait)
+}
+
+fn without_rollback(section: &mut Section<'_>) -> Option<WithoutRollback> {
+    Some(match section.switch("without_rollback")? {
+        true => WithoutRollback::Accepted,
+        false => WithoutRollback::Refused,
+    })
 }
 
 fn rollback(section: &mut Section<'_>) -> Option<Rollback> {
