@@ -212,6 +212,10 @@ fn is_what_is_there(event: &Value, read: &StartEvent) {
             assert_eq!(detail["application"], application.as_str());
             assert_eq!(detail["deploymentGroup"], deployment_group.as_str());
         }
+        StartEvent::ServiceChanged { cluster, service } => {
+            let text = event.to_string();
+            assert!(text.contains(cluster.as_str()) && text.contains(service.as_str()));
+        }
         StartEvent::Asked(Request {
             pipeline,
             wanted,

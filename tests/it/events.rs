@@ -90,6 +90,9 @@ fn said_of_start(event: StartEvent) -> String {
             format!("asked for {pipeline}, {wanted:?}, force {force:?}, {way:?}, dry run {dry_run}")
         }
         StartEvent::Ignored(reason) => format!("ignored: {reason}"),
+        StartEvent::ServiceChanged { cluster, service } => {
+            format!("a change of {cluster}/{service}")
+        }
         StartEvent::Unreadable { error, .. } => error.to_string(),
     }
 }

@@ -1,7 +1,7 @@
 //! Does what was decided, and reports it.
 
 use aws::codedeploy::CreateDeployment;
-use aws::observe::{self, Member};
+use aws::observe::{self, Deploys, Group, Member};
 use aws::{CallFailed, Kind};
 use lambda::{Failure, Started};
 use rules::codedeploy;
@@ -13,7 +13,7 @@ use rules::names::{DeploymentId, RevisionArn};
 use rules::observed::TaskDefinition;
 use rules::outcome::Outcome;
 use rules::reconcile::Reconciliation;
-use rules::revision::{self, Marks, Matching};
+use rules::revision::{self, Marks, Matching, Way};
 use rules::start::{self, AskedBy, Brings, Decision, Observed, Skip};
 
 use crate::handler::Handler;
@@ -29,7 +29,7 @@ pub(crate) enum Acted {
 }
 
 /// What became of creating a deployment.
-enum Begun {
+pub(crate) enum Begun {
     Created(RevisionArn, DeploymentId),
     /// These deployments were created meanwhile.
     Overtaken(Vec<DeploymentId>),
@@ -63,6 +63,7 @@ impl Handler {
             let mut due = due.iter();
             due.any(|due| std::ptr::eq(due.member, member))
         };
+        self.look_again(started, &members, &decisions).await;
         let mut is_ended = false;
         let mut reports = Vec::new();
         for (member, decision) in members.iter().zip(&decisions) {
@@ -84,7 +85,7 @@ impl Handler {
                     is_ended = true;
                 }
                 Decision::Stop(id) if !is_ended => {
-                    unless_ended(self.codedeploy.stop_deployment(id).await)?;
+                    self.stop(member, id).await?;
                     is_ended = true;
                 }
                 Decision::EndWait(_) | Decision::Stop(_) => {}
@@ -162,6 +163,18 @@ impl Handler {
         Ok(Acted::Done(reports))
     }
 
+    /// Stops a deployment with rollback.
+    async fn stop(&self, member: &Member<'_>, id: &DeploymentId) -> Result<(), Failure> {
+        let stopped = match &member.observation.deploys {
+            Deploys::CodeDeploy(_) => self.codedeploy.stop_deployment(id).await,
+            Deploys::Ecs(on_ecs) => match on_ecs.active(id) {
+                Some(arn) => self.ecs.stop_service_deployment(arn).await,
+                None => Ok(()),
+            },
+        };
+        Ok(unless_ended(stopped)?)
+    }
+
     async fn start(
         &self,
         started: &Started<Starting>,
@@ -170,6 +183,10 @@ impl Handler {
     ) -> Result<Begun, Failure> {
         let next = self.next(started, members, due).await?;
         let observation = &due[0].member.observation;
+        let group = match &observation.deploys {
+            Deploys::CodeDeploy(group) => group,
+            Deploys::Ecs(on_ecs) => return self.start_on_ecs(&due[0], on_ecs, &next).await,
+        };
         let Some(revision) = self.registered(observation, &next).await? else {
             return Ok(Begun::Overtaken(Vec::new()));
         };
@@ -177,7 +194,7 @@ impl Handler {
         if !meanwhile.is_empty() {
             return Ok(Begun::Overtaken(meanwhile));
         }
-        let deployment = create_deployment(started, due, &revision, &next);
+        let deployment = create_deployment(started, due, group, &revision, &next);
         match self.codedeploy.create_deployment(&deployment).await {
             Ok(id) => Ok(Begun::Created(revision, id)),
             Err(failed) if matches!(failed.kind, Kind::LimitExceeded | Kind::Unavailable) => {
@@ -233,6 +250,15 @@ impl Handler {
             service: pipeline.place(),
             stack: started.settings.stack.clone(),
             previous: None,
+            way: match (&observation.deploys, reconciliation.asked_by) {
+                // Its hooks have nothing else to tell it by; CodeDeploy's are left out of the AppSpec.
+                (Deploys::Ecs(_), AskedBy::Rollback) => Way::Back,
+                (Deploys::CodeDeploy(_), _)
+                | (
+                    Deploys::Ecs(_),
+                    AskedBy::Event | AskedBy::Person | AskedBy::PersonForThisImage,
+                ) => Way::Forward,
+            },
         };
         let production = &observation.production;
         let of = |template: &TaskDefinition, matching: &Matching, marks: &Marks| {
@@ -308,14 +334,12 @@ impl Handler {
 fn create_deployment(
     started: &Started<Starting>,
     due: &[Due<'_>],
+    group: &Group,
     revision: &RevisionArn,
     next: &Next,
 ) -> CreateDeployment {
-    let Member {
-        reconciliation,
-        observation,
-    } = due[0].member;
-    let test_listener = if observation.group.test_listener.is_some() {
+    let reconciliation = due[0].member.reconciliation;
+    let test_listener = if group.group.test_listener.is_some() {
         TestListener::Present
     } else {
         TestListener::Absent
@@ -329,11 +353,9 @@ fn create_deployment(
         template: latest.template.number(),
         due: due_with(due),
     });
-    let production = &observation.production;
     let pipeline = reconciliation.pipeline;
     let hooks = app_spec::hooks(pipeline, &started.extra.hooks, migration, test_listener);
-    let (load_balancer, placement) = (&production.load_balancer, &production.placement);
-    let app_spec = app_spec::render(revision, load_balancer, placement, &hooks);
+    let app_spec = app_spec::render(revision, &group.load_balancer, &group.placement, &hooks);
     let settings = &reconciliation.pipeline.codedeploy;
     let images = due.iter().map(|due| {
         let pipeline = due.member.reconciliation.pipeline;

@@ -7,11 +7,13 @@ use std::time::Duration;
 use aws::codedeploy::CodeDeploy;
 use aws::ecr::Ecr;
 use aws::ecs::Ecs;
-use aws::observe::{Member, Observer, Service};
+use aws::observe::{Member, Observer, Ours, Service};
+use aws::scheduler::Scheduler;
 use aws::sns::Sns;
 use futures_util::lock::Mutex;
 use lambda::{Deadline, Failure, Messenger, Start, Started, ThrottledBatch};
 use rules::covered::Covered;
+use rules::ecs::GateFunctions;
 use rules::environment::{Mode, Starting};
 use rules::events::{Origin, StartEvent};
 use rules::misconfigured;
@@ -38,6 +40,7 @@ pub(crate) struct Handler {
     pub(crate) observer: Observer,
     pub(crate) ecs: Ecs,
     pub(crate) codedeploy: CodeDeploy,
+    pub(crate) scheduler: Scheduler,
     pub(crate) messenger: Messenger,
     /// Held by the pipeline that registers a revision.
     pub(crate) registering: Mutex<()>,
@@ -53,6 +56,7 @@ impl Handler {
             observer: Observer::new(Ecr::new(session), ecs.clone(), codedeploy.clone()),
             ecs,
             codedeploy,
+            scheduler: Scheduler::new(session),
             messenger: Messenger::new(Sns::new(session)),
             registering: Mutex::new(()),
             past: std::sync::Mutex::default(),
@@ -179,12 +183,13 @@ impl Handler {
         started: &Started<Starting>,
         service: &'a [Reconciliation<'a>],
     ) -> Result<Vec<Reconciled<'a>>, Failure> {
+        let ours = ours(started);
         let mut created = Vec::new();
         for _ in 0..ATTEMPTS {
             let Service {
                 mut members,
                 left_out,
-            } = self.observer.observe(service).await?;
+            } = self.observer.observe(service, &ours).await?;
             for member in &mut members {
                 member.observation.created_before.clone_from(&created);
             }
@@ -257,6 +262,20 @@ struct Decided<'a> {
     reconciliation: &'a Reconciliation<'a>,
     code: &'static str,
     past: Option<Covered>,
+}
+
+/// What a service that ECS deploys to has to fit.
+fn ours(started: &Started<Starting>) -> Ours {
+    let topic = &started.settings.topic;
+    let hooks = &started.extra.hooks;
+    Ours {
+        stack: started.settings.stack.clone(),
+        functions: GateFunctions {
+            migration: topic.function(hooks.after_install.as_str()),
+            test_traffic: topic.function(hooks.after_allow_test_traffic.as_str()),
+            production_traffic: topic.function(hooks.after_allow_traffic.as_str()),
+        },
+    }
 }
 
 fn past_of(

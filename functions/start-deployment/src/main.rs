@@ -1,6 +1,7 @@
 //! Starts the deployment that is due, or reports why not.
 
 mod act;
+mod act_on_ecs;
 mod handler;
 mod register;
 mod report;

@@ -1,5 +1,6 @@
 //! Registers the next revision, where it is not there already.
 
+use aws::CallFailed;
 use aws::observe::Observation;
 use lambda::Failure;
 use rules::names::RevisionArn;
@@ -22,13 +23,39 @@ impl Handler {
         next: &Next,
     ) -> Result<Option<RevisionArn>, Failure> {
         let _turn = self.registering.lock().await;
-        // The family may have none: what runs was deregistered.
-        let family = observation.observed.service.revision.family();
-        let latest = self.ecs.latest_task_definition(family).await?;
+        let latest = self.latest_of_family(observation).await?;
         let is_same = |latest: &&TaskDefinition| revision::is_same(latest, &next.request);
         if let Some(arn) = latest.as_ref().filter(is_same).and_then(revision::arn) {
             return Ok(Some(arn));
         }
+        self.register(latest, next).await
+    }
+
+    /// A new revision, even where the family's latest has the same content: that was deployed. None as above.
+    pub(crate) async fn registered_anew(
+        &self,
+        observation: &Observation,
+        next: &Next,
+    ) -> Result<Option<RevisionArn>, Failure> {
+        let _turn = self.registering.lock().await;
+        let latest = self.latest_of_family(observation).await?;
+        self.register(latest, next).await
+    }
+
+    /// The family may have none: what runs was deregistered.
+    async fn latest_of_family(
+        &self,
+        observation: &Observation,
+    ) -> Result<Option<TaskDefinition>, CallFailed> {
+        let family = observation.observed.service.revision.family();
+        self.ecs.latest_task_definition(family).await
+    }
+
+    async fn register(
+        &self,
+        latest: Option<TaskDefinition>,
+        next: &Next,
+    ) -> Result<Option<RevisionArn>, Failure> {
         let mut request = next.request.clone();
         let before = latest.as_ref().and_then(revision::arn);
         if let Some(follows) = &next.latest {

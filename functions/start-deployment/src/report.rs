@@ -2,6 +2,7 @@
 
 use aws::observe::Member;
 use lambda::Failure;
+use rules::engine::Engine;
 use rules::names::{DeploymentId, Image, RevisionArn};
 use rules::reconcile::Reconciliation;
 use rules::start::{self, Decision};
@@ -16,6 +17,8 @@ pub(crate) struct Report {
     pub(crate) revision: Option<RevisionArn>,
     pub(crate) deployment: Option<DeploymentId>,
     pub(crate) changes: Vec<String>,
+    engine: Option<Engine>,
+    ignored: Vec<&'static str>,
 }
 
 impl Report {
@@ -33,6 +36,7 @@ impl Report {
             Decision::Skip(skip) => skip.deployment(),
         };
         let pipeline = reconciliation.pipeline.name.to_string();
+        let engine = member.observation.deploys.engine();
         Self {
             pipeline,
             decision: decision.code(),
@@ -41,6 +45,8 @@ impl Report {
             revision: None,
             deployment: deployment.cloned(),
             changes: Vec::new(),
+            engine: Some(engine),
+            ignored: engine.ignores(reconciliation.pipeline),
         }
     }
 
@@ -54,6 +60,8 @@ impl Report {
             revision: None,
             deployment: None,
             changes: Vec::new(),
+            engine: None,
+            ignored: Vec::new(),
         }
     }
 
@@ -89,6 +97,8 @@ impl Report {
             "revision": self.revision,
             "deployment_id": self.deployment,
             "changes": self.changes,
+            "engine": self.engine.map(|engine| engine.to_string()),
+            "ignored": self.ignored,
         })
     }
 }

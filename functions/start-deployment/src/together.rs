@@ -1,6 +1,6 @@
 //! The next revision, of a service with one pipeline or several.
 
-use aws::observe::Member;
+use aws::observe::{Deploys, Member};
 use lambda::{Failure, Started};
 use rules::codedeploy;
 use rules::config::Pipeline;
@@ -77,7 +77,12 @@ pub(crate) fn due<'a>(members: &'a [Member<'a>], decisions: &'a [Decision]) -> V
         .iter()
         .map(|member| member.reconciliation.with(&member.observation.observed))
         .collect();
-    let starting = start::starting(&decided, decisions, codedeploy::IMAGES_AT_MOST);
+    // The description of CodeDeploy's deployment names so many; ECS's revision has a tag for each.
+    let at_most = match members.first().map(|member| &member.observation.deploys) {
+        Some(Deploys::CodeDeploy(_)) | None => codedeploy::IMAGES_AT_MOST,
+        Some(Deploys::Ecs(_)) => members.len(),
+    };
+    let starting = start::starting(&decided, decisions, at_most);
     let due = starting.into_iter().filter_map(|index| {
         let Decision::Start(image) = &decisions[index] else {
             return None;

@@ -40,7 +40,7 @@ impl CallFailed {
 }
 
 /// Calls about something that the configuration names: what is not there may be a typing mistake.
-const NAMED_IN_CONFIGURATION: [&str; 9] = [
+const NAMED_IN_CONFIGURATION: [&str; 8] = [
     "codedeploy:CreateDeployment",
     "codedeploy:GetDeploymentGroup",
     "codedeploy:ListDeployments",
@@ -48,7 +48,6 @@ const NAMED_IN_CONFIGURATION: [&str; 9] = [
     "ecs:DescribeServices",
     "ecs:ListServiceDeployments",
     "ecs:ListTasks",
-    "ecs:UpdateService",
     "secretsmanager:GetSecretValue",
 ];
 

@@ -5,18 +5,20 @@
 //! command decide from the same.
 
 mod deployments;
+mod deploys;
+mod on_ecs;
 mod production;
+mod service_deployments;
 mod template;
 
 use futures_util::future::join_all;
 use production::{MadeBy, Serves};
-use rules::codedeploy::{self, DeploymentGroup};
+use rules::codedeploy;
 use rules::config::Pipeline;
+use rules::ecs::{self, GateFunctions};
 use rules::engine::{Engine, Mismatch};
-use rules::names::{DeploymentId, RevisionArn};
-use rules::observed::{
-    ImageDetail, LoadBalancerTarget, Placement, Task, TaskCount, TaskDefinition,
-};
+use rules::names::{DeploymentId, RevisionArn, StackName};
+use rules::observed::{self, ImageDetail, LoadBalancerTarget, Task, TaskCount, TaskDefinition};
 use rules::reconcile::{Reconciliation, Search};
 use rules::revision::{self, Matching};
 use rules::start::{self, Candidate, Decision, Need, Observed, Rank, Running};
@@ -28,6 +30,7 @@ use crate::codedeploy::CodeDeploy;
 use crate::ecr::{Ecr, Place};
 use crate::ecs::Ecs;
 
+pub use deploys::{Accepted, Deploys, Group, OnEcs};
 pub use template::{Latest, usable};
 
 /// Observes pipelines.
@@ -56,12 +59,27 @@ pub struct Member<'a> {
     pub observation: Observation,
 }
 
+/// What a service has to fit: who observes it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ours {
+    /// The stack.
+    pub stack: StackName,
+    /// Its functions that hold the gates of ECS's own deployments.
+    pub functions: GateFunctions,
+}
+
 /// What the pipelines of a service have in common.
 struct Common {
     revision: RevisionArn,
     serves: Serves,
     tasks: TaskCount,
-    group: DeploymentGroup,
+    deploys: Deploys,
+}
+
+/// A service as it was described, and all that is in common where CodeDeploy deploys to it.
+enum Described {
+    CodeDeploy(Common),
+    Ecs(Box<observed::Service>, Option<ecs::Strategy>),
 }
 
 /// A pipeline's candidate, and when ECR was asked for it.
@@ -115,8 +133,8 @@ pub struct Observation {
     pub created_before: Vec<DeploymentId>,
     /// What serves production now.
     pub production: Production,
-    /// The group that deploys to the service.
-    pub group: DeploymentGroup,
+    /// Who deploys to the service.
+    pub deploys: Deploys,
     /// Whose settings are due, where that was asked (`revision_from = "latest"`).
     pub latest: Option<Latest>,
 }
@@ -136,12 +154,12 @@ pub struct Production {
     pub definition: TaskDefinition,
     /// The containers that the pipeline's images go to.
     pub matching: Matching,
-    /// Where its tasks run.
-    pub placement: Placement,
-    /// Container and port behind the load balancer.
-    pub load_balancer: LoadBalancerTarget,
-    /// The deployment that made it; none for a service's first task set.
+    /// Containers and ports behind load balancers: one of CodeDeploy's, any number of ECS's.
+    pub behind: Vec<LoadBalancerTarget>,
+    /// CodeDeploy's deployment that made it; none for a service's first task set, and where ECS deploys.
     deployment: Option<DeploymentId>,
+    /// The service revision with what ECS resolved; none where CodeDeploy deploys.
+    service_revision: Option<ecs::ServiceRevision>,
 }
 
 /// A pipeline that could not be observed.
@@ -174,36 +192,22 @@ impl Observer {
     pub async fn observe<'a>(
         &self,
         reconciliations: &'a [Reconciliation<'a>],
+        ours: &Ours,
     ) -> Result<Service<'a>, ObserveFailed> {
         // They are all of one service and one group.
         let pipeline = reconciliations[0].pipeline;
-        let deploys = &pipeline.codedeploy;
-        let (service, group, found) = try_join!(
-            self.ecs
-                .describe_service(&pipeline.cluster, &pipeline.service),
-            self.codedeploy
-                .get_deployment_group(&deploys.application, &deploys.deployment_group),
-            self.candidates(reconciliations),
-        )?;
-        match pipeline.engine(&service)? {
-            Engine::CodeDeploy => codedeploy::fits(pipeline, &group).map_err(Mismatch::from)?,
-            Engine::Native(_) | Engine::Rolling => {
-                return Err(ObserveFailed::Mismatch(Mismatch::Controller {
-                    service: pipeline.place(),
-                    given: service.deployment_controller,
-                }));
+        let candidates = async { Ok(self.candidates(reconciliations).await?) };
+        let (common, found) = try_join!(self.service(pipeline, ours), candidates)?;
+        let common = match common {
+            Described::CodeDeploy(common) => common,
+            // After ECR was asked, as below.
+            Described::Ecs(service, strategy) => {
+                self.on_ecs(pipeline, ours, &service, strategy).await?
             }
-        }
+        };
         let mut observing = Service {
             members: Vec::new(),
             left_out: found.left_out,
-        };
-        let (revision, serves) = self.serves(pipeline, &service).await?;
-        let common = Common {
-            revision,
-            serves,
-            tasks: TaskCount::of(&service),
-            group,
         };
         let mut tasks = None;
         for found in found.candidates {
@@ -216,8 +220,58 @@ impl Observer {
         observing.or_all_failed()?;
         // After ECR was asked: a deployment that another invocation created in between is seen here, or later by
         // `created_meanwhile`. The other way round one could ship a newer image and end unnoticed.
-        self.observe_active(&mut observing.members).await?;
+        match &common.deploys {
+            Deploys::CodeDeploy(_) => self.observe_active(&mut observing.members).await?,
+            Deploys::Ecs(on_ecs) => set_active(&mut observing.members, on_ecs),
+        }
         Ok(observing)
+    }
+
+    /// The service, and with CodeDeploy what serves there.
+    async fn service(&self, pipeline: &Pipeline, ours: &Ours) -> Result<Described, ObserveFailed> {
+        let (cluster, name) = (&pipeline.cluster, &pipeline.service);
+        let service = self.ecs.describe_service(cluster, name).await?;
+        let strategy = match pipeline.engine(&service)? {
+            Engine::CodeDeploy => {
+                return Ok(Described::CodeDeploy(
+                    self.on_codedeploy(pipeline, &service).await?,
+                ));
+            }
+            Engine::Native(strategy) => {
+                let fits = ecs::fits_native(pipeline, &service, &ours.functions);
+                fits.map_err(Mismatch::from)?;
+                Some(strategy)
+            }
+            Engine::Rolling => {
+                ecs::fits_rolling(pipeline, &service).map_err(Mismatch::from)?;
+                None
+            }
+        };
+        Ok(Described::Ecs(Box::new(service), strategy))
+    }
+
+    async fn on_codedeploy(
+        &self,
+        pipeline: &Pipeline,
+        service: &observed::Service,
+    ) -> Result<Common, ObserveFailed> {
+        let deploys = &pipeline.codedeploy;
+        let group = self
+            .codedeploy
+            .get_deployment_group(&deploys.application, &deploys.deployment_group)
+            .await?;
+        codedeploy::fits(pipeline, &group).map_err(Mismatch::from)?;
+        let (revision, serves, load_balancer, placement) = self.serves(pipeline, service).await?;
+        Ok(Common {
+            revision,
+            serves,
+            tasks: TaskCount::of(service),
+            deploys: Deploys::CodeDeploy(Box::new(Group {
+                group,
+                load_balancer,
+                placement,
+            })),
+        })
     }
 
     /// One of the pipelines; the active deployment is read for all of them later.
@@ -262,7 +316,7 @@ impl Observer {
                 created_before: Vec::new(),
                 asked_at,
                 production,
-                group: common.group.clone(),
+                deploys: common.deploys.clone(),
                 latest: None,
             },
         })
@@ -309,11 +363,15 @@ impl Observer {
                 observation.observed.compared = Some(compared);
             }
             Need::Attempts => {
-                let attempts = self.attempts(pipeline, candidate).await?;
+                let attempts = self
+                    .attempts(pipeline, all, &observation.deploys, candidate)
+                    .await?;
                 observation.observed.attempts = Some(attempts);
             }
             Need::ShippedBefore => {
-                let shipped = self.shipped_before(pipeline, candidate).await?;
+                let shipped = self
+                    .shipped_before(pipeline, &observation.deploys, candidate)
+                    .await?;
                 observation.observed.shipped_before = Some(shipped);
             }
             Need::Rank => {
@@ -376,5 +434,29 @@ impl Observer {
         let found: Vec<ImageDetail> = pointed.image.into_iter().collect();
         let candidate = reconciliation.candidate(&found, pointed.asked_at);
         Ok((candidate, pointed.asked_at))
+    }
+}
+
+/// What is under way, as each pipeline sees it.
+fn set_active(members: &mut [Member<'_>], on_ecs: &OnEcs) {
+    let all: Vec<&Pipeline> = members
+        .iter()
+        .map(|member| member.reconciliation.pipeline)
+        .collect();
+    for member in members {
+        let pipeline = member.reconciliation.pipeline;
+        let active = match (&on_ecs.active, &on_ecs.accepted) {
+            (Some(active), _) => Some(ecs::active(pipeline, &all, on_ecs.strategy, active)),
+            (None, Some(accepted)) => {
+                let Accepted {
+                    revision,
+                    definition,
+                    at,
+                } = accepted;
+                Some(ecs::accepted(pipeline, revision, definition, *at))
+            }
+            (None, None) => None,
+        };
+        member.observation.observed.service.active = active;
     }
 }

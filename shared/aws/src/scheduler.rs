@@ -1,6 +1,9 @@
-//! EventBridge Scheduler: one event at one time.
+//! EventBridge Scheduler: one event at one time, or the same one again and again.
 
 use aws_sdk_scheduler::Client;
+use aws_sdk_scheduler::config::http::HttpResponse;
+use aws_sdk_scheduler::error::SdkError;
+use aws_sdk_scheduler::operation::create_schedule::{CreateScheduleError, CreateScheduleOutput};
 use aws_sdk_scheduler::types::{
     ActionAfterCompletion, FlexibleTimeWindow, FlexibleTimeWindowMode, Target,
 };
@@ -12,6 +15,7 @@ use time::{PrimitiveDateTime, UtcDateTime};
 use crate::Session;
 use crate::call::{Call, CallFailed};
 use crate::kind::Kind;
+use crate::text::time_to;
 use crate::wire::AskedAt;
 
 /// EventBridge Scheduler's operations.
@@ -27,6 +31,25 @@ pub struct Schedule {
     pub name: String,
     /// When; seconds count, fractions do not.
     pub at: UtcDateTime,
+    /// The function that is called.
+    pub target_arn: String,
+    /// The role that may call it.
+    pub role_arn: String,
+    /// The event that it gets.
+    pub input: String,
+    /// What people read.
+    pub description: String,
+}
+
+/// A schedule that calls again and again. Scheduler deletes it after its end, where nobody does before.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recurring {
+    /// At most 64 letters, digits and `-_.`.
+    pub name: String,
+    /// The pause between two calls.
+    pub every_minutes: u32,
+    /// It does not call after that.
+    pub until: UtcDateTime,
     /// The function that is called.
     pub target_arn: String,
     /// The role that may call it.
@@ -84,18 +107,43 @@ impl Schedule {
     }
 
     fn members(&self, call: &Call) -> Result<Members, CallFailed> {
-        let broken = |error: &dyn std::error::Error| call.unexpected(&error.to_string());
-        let at = self.at.format(&MOMENT).map_err(|error| broken(&error))?;
-        let target = Target::builder()
-            .arn(&self.target_arn)
-            .role_arn(&self.role_arn)
-            .input(&self.input);
-        let window = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off);
+        let at = self.at.format(&MOMENT);
+        let at = at.map_err(|error| call.unexpected(&error.to_string()))?;
         Ok(Members {
             expression: format!("at({at})"),
-            window: window.build().map_err(|error| broken(&error))?,
-            target: target.build().map_err(|error| broken(&error))?,
+            window: exactly(call)?,
+            target: target(call, &self.target_arn, &self.role_arn, &self.input)?,
         })
+    }
+}
+
+/// No window: it calls when it is due.
+fn exactly(call: &Call) -> Result<FlexibleTimeWindow, CallFailed> {
+    let window = FlexibleTimeWindow::builder().mode(FlexibleTimeWindowMode::Off);
+    let window = window.build();
+    window.map_err(|error| call.unexpected(&error.to_string()))
+}
+
+fn target(call: &Call, arn: &str, role_arn: &str, input: &str) -> Result<Target, CallFailed> {
+    let target = Target::builder().arn(arn).role_arn(role_arn).input(input);
+    let target = target.build();
+    target.map_err(|error| call.unexpected(&error.to_string()))
+}
+
+fn created(
+    call: &Call,
+    sent: Result<CreateScheduleOutput, SdkError<CreateScheduleError, HttpResponse>>,
+) -> Result<Created, CallFailed> {
+    match sent {
+        Ok(_) => Ok(Created::New),
+        Err(error)
+            if error
+                .as_service_error()
+                .is_some_and(|error| error.is_conflict_exception()) =>
+        {
+            Ok(Created::Exists)
+        }
+        Err(error) => Err(call.failed(error)),
     }
 }
 
@@ -109,31 +157,57 @@ impl Scheduler {
 
     /// Creates the schedule, unless there is one of its name.
     pub async fn create_schedule(&self, schedule: &Schedule) -> Result<Created, CallFailed> {
+        self.create(schedule, ActionAfterCompletion::None).await
+    }
+
+    /// The same of one that Scheduler deletes when it has run. Of several invocations that create it one is answered
+    /// [`Created::New`].
+    pub async fn create_passing(&self, schedule: &Schedule) -> Result<Created, CallFailed> {
+        self.create(schedule, ActionAfterCompletion::Delete).await
+    }
+
+    async fn create(
+        &self,
+        schedule: &Schedule,
+        after: ActionAfterCompletion,
+    ) -> Result<Created, CallFailed> {
         let call = schedule.call("scheduler:CreateSchedule");
         let members = schedule.members(&call)?;
-        let sent = self
+        let request = self
             .client
             .create_schedule()
             .name(&schedule.name)
             .description(&schedule.description)
             .schedule_expression(members.expression)
             .schedule_expression_timezone("UTC")
-            .action_after_completion(ActionAfterCompletion::None)
+            .action_after_completion(after)
             .flexible_time_window(members.window)
-            .target(members.target)
-            .send()
-            .await;
-        match sent {
-            Ok(_) => Ok(Created::New),
-            Err(error)
-                if error
-                    .as_service_error()
-                    .is_some_and(|error| error.is_conflict_exception()) =>
-            {
-                Ok(Created::Exists)
-            }
-            Err(error) => Err(call.failed(error)),
-        }
+            .target(members.target);
+        created(&call, request.send().await)
+    }
+
+    /// Creates a schedule that calls again and again, unless there is one of its name.
+    pub async fn create_recurring(&self, schedule: &Recurring) -> Result<Created, CallFailed> {
+        let call = Call::new("scheduler:CreateSchedule", &*schedule.name);
+        let minutes = schedule.every_minutes;
+        let unit = if minutes == 1 { "minute" } else { "minutes" };
+        let target = target(
+            &call,
+            &schedule.target_arn,
+            &schedule.role_arn,
+            &schedule.input,
+        )?;
+        let request = self
+            .client
+            .create_schedule()
+            .name(&schedule.name)
+            .description(&schedule.description)
+            .schedule_expression(format!("rate({minutes} {unit})"))
+            .end_date(time_to(schedule.until))
+            .action_after_completion(ActionAfterCompletion::Delete)
+            .flexible_time_window(exactly(&call)?)
+            .target(target);
+        created(&call, request.send().await)
     }
 
     /// The schedule of this name, and when AWS was asked.

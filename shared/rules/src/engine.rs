@@ -4,9 +4,9 @@
 use std::fmt;
 
 use crate::codedeploy::{self, words};
-use crate::config::Pipeline;
+use crate::config::{Pipeline, Tuning};
 use crate::ecs::{self, Strategy};
-use crate::names::RevisionArn;
+use crate::names::{ClusterName, RevisionArn, ServiceName};
 use crate::observed::Service;
 use crate::revision::Unusable;
 
@@ -117,20 +117,58 @@ impl fmt::Display for Engine {
 /// A pipeline that does not fit what AWS has.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Mismatch {
-    /// No engine that Greenlight knows deploys to the service.
+    /// Somebody else's program deploys to the service.
     #[error(
-        "service `{service}` has the deployment controller `{given}`, expected `CODE_DEPLOY` \
-         (hint: a service's controller is chosen when it is created)"
+        "service `{service}` has the deployment controller `{given}`, expected `ECS` or `CODE_DEPLOY` (hint: where no deployment is \
+         under way, `aws ecs update-service --cluster {cluster} --service {name} --deployment-controller type=ECS` lets ECS deploy to it)"
     )]
     Controller {
         /// The service.
         service: String,
+        /// Its cluster.
+        cluster: ClusterName,
+        /// Its name.
+        name: ServiceName,
         /// Its controller.
         given: String,
+    },
+    /// The service has a strategy that this version does not know.
+    #[error(
+        "service `{service}` has the deployment strategy `{given}`, expected `ROLLING`, `BLUE_GREEN`, `LINEAR` or `CANARY` \
+         (hint: it may need a newer version of Greenlight)"
+    )]
+    Strategy {
+        /// The service.
+        service: String,
+        /// Its strategy.
+        given: String,
+    },
+    /// ECS manages the service's resources: UpdateService is not its call.
+    #[error(
+        "service `{service}` is of ECS Express Mode, which `aws ecs update-express-gateway-service` alone updates, expected a service \
+         whose `resourceManagementType` is not `ECS` (hint: make an ordinary service, or take the pipeline out)"
+    )]
+    ExpressMode {
+        /// The service.
+        service: String,
+    },
+    /// A DAEMON service is replaced instance by instance.
+    #[error(
+        "service `{service}` has the scheduling strategy `DAEMON`, which {engine} does not deploy to, expected `REPLICA` or rolling \
+         updates (hint: `DeploymentController: {{Type: ECS}}` and no `Strategy` in the service's template)"
+    )]
+    Daemon {
+        /// The service.
+        service: String,
+        /// The engine.
+        engine: Engine,
     },
     /// CodeDeploy's group does not fit.
     #[error(transparent)]
     CodeDeploy(#[from] codedeploy::Mismatch),
+    /// The service does not fit, where ECS deploys to it.
+    #[error(transparent)]
+    Ecs(#[from] ecs::Mismatch),
     /// The service has no task definition.
     #[error(
         "service `{service}` has no task definition and no task set, expected what runs in production"
@@ -158,20 +196,55 @@ impl Pipeline {
     /// # Errors
     /// None does that Greenlight knows.
     pub fn engine(&self, service: &Service) -> Result<Engine, Mismatch> {
-        let mismatch = |given: &str| Mismatch::Controller {
-            service: self.place(),
-            given: given.to_owned(),
-        };
-        match service.deployment_controller.as_str() {
-            "CODE_DEPLOY" => Ok(Engine::CodeDeploy),
+        let place = self.place();
+        if service.resource_management.as_deref() == Some("ECS") {
+            return Err(Mismatch::ExpressMode { service: place });
+        }
+        let engine = match service.deployment_controller.as_str() {
+            "CODE_DEPLOY" => Engine::CodeDeploy,
             "ECS" => match service.configuration.strategy.as_deref() {
-                None | Some("ROLLING") => Ok(Engine::Rolling),
-                Some("BLUE_GREEN") => Ok(Engine::Native(Strategy::BlueGreen)),
-                Some("LINEAR") => Ok(Engine::Native(Strategy::Linear)),
-                Some("CANARY") => Ok(Engine::Native(Strategy::Canary)),
-                Some(other) => Err(mismatch(other)),
+                None | Some("ROLLING") => Engine::Rolling,
+                Some("BLUE_GREEN") => Engine::Native(Strategy::BlueGreen),
+                Some("LINEAR") => Engine::Native(Strategy::Linear),
+                Some("CANARY") => Engine::Native(Strategy::Canary),
+                Some(other) => {
+                    return Err(Mismatch::Strategy {
+                        service: place,
+                        given: other.to_owned(),
+                    });
+                }
             },
-            other => Err(mismatch(other)),
+            other => {
+                return Err(Mismatch::Controller {
+                    service: place,
+                    cluster: self.cluster.clone(),
+                    name: self.service.clone(),
+                    given: other.to_owned(),
+                });
+            }
+        };
+        let is_daemon = service.scheduling_strategy.as_deref() == Some("DAEMON");
+        match engine {
+            Engine::CodeDeploy | Engine::Native(_) if is_daemon => Err(Mismatch::Daemon {
+                service: place,
+                engine,
+            }),
+            Engine::CodeDeploy | Engine::Native(_) | Engine::Rolling => Ok(engine),
         }
     }
 }
+
+impl Engine {
+    /// The settings of a pipeline's entry that tune another engine: they are ignored, which is said.
+    pub fn ignores(self, pipeline: &Pipeline) -> Vec<&'static str> {
+        let ignored = |tuning: &Tuning| match (self, tuning) {
+            (Self::CodeDeploy, Tuning::CodeDeploy(_)) | (Self::Rolling, Tuning::Rolling(_)) => None,
+            (Self::Native(_) | Self::Rolling, Tuning::CodeDeploy(name))
+            | (Self::CodeDeploy | Self::Native(_), Tuning::Rolling(name)) => Some(*name),
+        };
+        pipeline.tuning.iter().filter_map(ignored).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

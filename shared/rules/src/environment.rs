@@ -34,7 +34,8 @@ pub const STACK: &str = "GREENLIGHT_STACK";
 pub const REGISTRY: &str = "GREENLIGHT_REGISTRY";
 /// ARN of `finish-migration`, which the time-out schedule of a migration calls (`run-migration` only).
 pub const FINISH_MIGRATION_ARN: &str = "GREENLIGHT_FINISH_MIGRATION_ARN";
-/// ARN of the role with which EventBridge Scheduler calls `finish-migration` (`run-migration` only).
+/// ARN of the role with which EventBridge Scheduler calls `finish-migration` and `start-deployment` (`run-migration` and
+/// `start-deployment` only).
 pub const SCHEDULE_ROLE_ARN: &str = "GREENLIGHT_SCHEDULE_ROLE_ARN";
 
 /// How outcomes are written.
@@ -115,6 +116,8 @@ pub struct Starting {
     pub mode: Mode,
     /// The registry whose images are deployed.
     pub registry: RegistryHost,
+    /// The role with which the schedule calls that looks at a deployment of ECS's while it is under way.
+    pub schedule_role_arn: String,
 }
 
 impl Starting {
@@ -125,10 +128,17 @@ impl Starting {
             .and_then(|text| problems.parse(MODE, text));
         let registry = required(variables, REGISTRY, "the host of an ECR registry", problems)
             .and_then(|text| problems.parse(REGISTRY, text));
+        let schedule_role_arn = arn(
+            variables,
+            SCHEDULE_ROLE_ARN,
+            "the ARN of an IAM role",
+            problems,
+        );
         Some(Self {
             hooks: hooks?,
             mode: mode?,
             registry: registry?,
+            schedule_role_arn: schedule_role_arn?,
         })
     }
 }
@@ -240,14 +250,7 @@ impl HookFunctions {
 impl TimeOutSchedule {
     /// Reads what the time-out schedule needs; mistakes are noted in `problems`.
     pub fn read(variables: &Variables, problems: &mut Problems) -> Option<Self> {
-        let mut arn = |variable, expected| {
-            let text = required(variables, variable, expected, problems)?;
-            if !text.starts_with("arn:") {
-                problems.add(variable, format!("`{text}` is not {expected}"));
-                return None;
-            }
-            Some(text.to_owned())
-        };
+        let mut arn = |variable, expected| arn(variables, variable, expected, problems);
         let function_arn = arn(FINISH_MIGRATION_ARN, "the ARN of a Lambda function");
         let role_arn = arn(SCHEDULE_ROLE_ARN, "the ARN of an IAM role");
         Some(Self {
@@ -255,6 +258,20 @@ impl TimeOutSchedule {
             role_arn: role_arn?,
         })
     }
+}
+
+fn arn(
+    variables: &Variables,
+    name: &str,
+    expected: &str,
+    problems: &mut Problems,
+) -> Option<String> {
+    let text = required(variables, name, expected, problems)?;
+    if !text.starts_with("arn:") {
+        problems.add(name, format!("`{text}` is not {expected}"));
+        return None;
+    }
+    Some(text.to_owned())
 }
 
 fn required<'a>(

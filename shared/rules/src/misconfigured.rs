@@ -29,6 +29,7 @@ pub fn of_order(
         }
         StartEvent::Asked(_)
         | StartEvent::DeploymentEnded { .. }
+        | StartEvent::ServiceChanged { .. }
         | StartEvent::Routine
         | StartEvent::Ignored(_)
         | StartEvent::Unreadable { .. } => None,

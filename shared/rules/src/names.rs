@@ -235,6 +235,13 @@ name!(
     |text| arn(text, "ecs", "service-revision/") && ecs::has_three_parts(text)
 );
 name!(
+    /// The id of a pause hook that waits for a person: `ecs-pause-…`.
+    PauseHookId,
+    "the id of a pause hook such as `ecs-pause-0a1b2c3d`",
+    |text| (1..=255).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+);
+name!(
     /// The ARN of an SNS topic.
     TopicArn,
     "an SNS topic's ARN",
@@ -278,6 +285,15 @@ impl TopicArn {
     /// The account of the topic, and of everything else of its stack.
     pub fn account(&self) -> &str {
         self.0.split(':').nth(4).unwrap_or_default()
+    }
+}
+
+impl TopicArn {
+    /// The ARN of a Lambda function of the same partition, Region and account.
+    pub fn function(&self, name: &str) -> String {
+        let partition = self.0.split(':').nth(1).unwrap_or_default();
+        let (region, account) = (self.region(), self.account());
+        format!("arn:{partition}:lambda:{region}:{account}:function:{name}")
     }
 }
 

@@ -116,6 +116,14 @@ pub fn concerned<'a>(
                 false => Concerned::Reconciliations(routine),
             }
         }
+        StartEvent::ServiceChanged { cluster, service } => {
+            let pipelines = config.of_service(cluster, service);
+            let routine: Vec<_> = pipelines.map(routine).collect();
+            match routine.is_empty() {
+                true => Concerned::None(format!("no pipeline deploys to `{cluster}/{service}`")),
+                false => Concerned::Reconciliations(routine),
+            }
+        }
         StartEvent::Pushed { image, tag, at } => {
             let following: Vec<_> = config
                 .following(&image.repository, tag)
@@ -189,6 +197,7 @@ fn is_of_a_registry(event: &StartEvent) -> bool {
             ..
         } => true,
         StartEvent::DeploymentEnded { .. }
+        | StartEvent::ServiceChanged { .. }
         | StartEvent::Routine
         | StartEvent::Asked(_)
         | StartEvent::Ignored(_)

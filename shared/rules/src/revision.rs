@@ -7,6 +7,7 @@ mod difference;
 mod named;
 mod reference;
 mod remembered;
+mod rollback;
 mod sameness;
 mod several;
 mod template;
@@ -25,7 +26,8 @@ pub use alone::{alone, differences_from_alone, essential_alone, family_is_ours, 
 pub use difference::difference;
 pub use named::Named;
 use reference::{Reference, Registry};
-pub use remembered::deployed;
+pub use remembered::{deployed, is_active, is_of_same_service, stack_of};
+pub use rollback::{Way, is_for_rollback};
 pub use several::{Goes, Part, next_of_several};
 pub use template::{Shown, has_same_settings, set_previous, settings_of, template_shown};
 use unusable::TAGS_AT_MOST;
@@ -50,6 +52,8 @@ pub struct Marks {
     pub stack: StackName,
     /// The family's latest revision, where it is asked whose settings are due (`revision_from = "latest"`).
     pub previous: Option<RevisionArn>,
+    /// Whether it goes on or back, where the hooks of its deployment have nothing else to tell that by.
+    pub way: Way,
 }
 
 /// What DescribeTaskDefinition says and RegisterTaskDefinition does not take. Everything else is sent back, known or not:
@@ -298,6 +302,10 @@ fn malformed(definition: &TaskDefinition, reason: &'static str) -> Unusable {
 /// Whether `latest` is what `next` would register, so that it need not be registered again: a revision that was
 /// registered and never deployed (a crash in between) is used again. Our own tags of it may tell of an earlier order.
 pub fn is_same(latest: &TaskDefinition, next: &Value) -> bool {
+    if rollback::is_marked(&latest.tags) != rollback::is_marked(&next["tags"]) {
+        // A forward deployment of it would migrate nothing.
+        return false;
+    }
     let with_tags = |request: &Value, tags: &Value| content(request, kept(tags).cloned().collect());
     with_tags(&latest.task_definition, &latest.tags) == with_tags(next, &next["tags"])
 }
@@ -382,6 +390,7 @@ fn tags(
         (TEMPLATE, Some(template.clone())),
         ("stack", Some(marks.stack.to_string())),
         (PREVIOUS, previous),
+        (rollback::NAME, marks.way.mark()),
     ];
     let ours = ours
         .into_iter()

@@ -213,7 +213,8 @@ fn tried(
 }
 
 /// What is done about another deployment that is under way. A termination wait is cut or kept, never rolled back:
-/// stopping it would take production back to an image that is older than both. A rollback is left alone.
+/// stopping it would take production back to an image that is older than both. ECS's bake cannot be cut, so there `replace` is
+/// that way back, which keeps a newer image from waiting for hours. A rollback is left alone.
 ///
 /// So is what began when the candidate was there already, because a person started it: only a later order, or a person,
 /// replaces it. What takes production away from the candidate may even have its whole termination wait. And so is everything for an
@@ -244,12 +245,26 @@ fn make_room(
             {
                 Decision::EndWait(active.id.clone())
             }
-            (Phase::Shifting, _, WhenBusy::Replace) if later_order => {
+            // Where blue is the candidate itself, or another pipeline's image would be lost without a word, it goes back instead.
+            (Phase::Rolling, _, WhenBusy::Replace)
+                if later_order && pipeline.is_alone && !observed.runs(candidate) =>
+            {
+                Decision::Start(candidate.image.clone())
+            }
+            (Phase::Shifting | Phase::Bake | Phase::Rolling, _, WhenBusy::Replace)
+                if later_order =>
+            {
                 Decision::Stop(active.id.clone())
             }
             (Phase::TerminationWait, TerminationWait::Cut | TerminationWait::Keep, _)
-            | (Phase::Shifting, _, WhenBusy::Wait | WhenBusy::Replace)
-            | (Phase::RollingBack, ..) => Decision::Skip(Skip::Waiting(active.id.clone())),
+            | (
+                Phase::Shifting | Phase::Bake | Phase::Rolling,
+                _,
+                WhenBusy::Wait | WhenBusy::Replace,
+            )
+            | (Phase::Accepted | Phase::RollingBack, ..) => {
+                Decision::Skip(Skip::Waiting(active.id.clone()))
+            }
         },
     )
 }

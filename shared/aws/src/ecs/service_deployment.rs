@@ -1,5 +1,6 @@
 //! Service deployments: ListServiceDeployments, DescribeServiceDeployments, UpdateService, StopServiceDeployment.
 
+use aws_sdk_ecs::error::ProvideErrorMetadata;
 use aws_sdk_ecs::types::{
     CreatedAt, ServiceDeployment, ServiceDeploymentBrief, ServiceDeploymentStatus,
     ServiceRevisionSummary, StopServiceDeploymentStopType,
@@ -100,22 +101,39 @@ impl Ecs {
 
     /// Lets the service run this revision. Nothing else is sent: every other member would overwrite what autoscaling and
     /// infrastructure code own. The same revision again changes nothing, so an unclear answer may be repeated.
+    ///
+    /// Answers the deployment that ECS names as the service's current one: whether that is the new one or still the one before is not
+    /// documented.
+    ///
+    /// # Errors
+    /// ECS refuses the revision, with what can be done about it where that is known.
     pub async fn update_service(
         &self,
         cluster: &ClusterName,
         service: &ServiceName,
         revision: &RevisionArn,
-    ) -> Result<(), CallFailed> {
+    ) -> Result<Option<ServiceDeploymentArn>, CallFailed> {
         let call = Call::new("ecs:UpdateService", format!("{cluster}/{service}"));
-        self.client
+        let sent = self
+            .client
             .update_service()
             .cluster(cluster.as_str())
             .service(service.as_str())
             .task_definition(revision.as_str())
             .send()
-            .await
-            .map_err(|error| call.failed(error))?;
-        Ok(())
+            .await;
+        let answer = sent.map_err(|error| {
+            let remedy = error.code().and_then(remedy_of);
+            let mut failed = call.failed(error);
+            if let Some(remedy) = remedy {
+                failed.message = format!("{} (hint: {remedy})", failed.message);
+            }
+            failed
+        })?;
+        let current = answer
+            .service()
+            .and_then(|service| service.current_service_deployment());
+        Ok(current.and_then(|arn| arn.parse().ok()))
     }
 
     /// Asks ECS to roll a deployment back. It may have ended meanwhile.
@@ -132,6 +150,31 @@ impl Ecs {
             .await
             .map_err(|error| call.failed(error))?;
         Ok(())
+    }
+}
+
+/// What can be done where UpdateService refuses (ECS API Reference, UpdateService, errors).
+fn remedy_of(code: &str) -> Option<&'static str> {
+    match code {
+        "ServiceNotFoundException" | "ClusterNotFoundException" => {
+            Some("correct its name in the configuration, or create it")
+        }
+        "ServiceNotActiveException" => {
+            Some("the service is being deleted: create it again, or take the pipeline out")
+        }
+        "PlatformTaskDefinitionIncompatibilityException" => Some(
+            "the revision needs what the service's platform version does not have: let the service use `LATEST`",
+        ),
+        "PlatformUnknownException" => {
+            Some("the service names a platform version that does not exist: let it use `LATEST`")
+        }
+        "NamespaceNotFoundException" => Some(
+            "the namespace of the service's Service Connect is gone: create it again, or correct `serviceConnectConfiguration`",
+        ),
+        "UnsupportedFeatureException" => Some(
+            "the service or its revision uses a feature that this Region or launch type does not have",
+        ),
+        _ => None,
     }
 }
 

@@ -5,9 +5,9 @@ use rules::config::Pipeline;
 use rules::names::DeploymentId;
 use rules::start::{self, Active, Attempt, Candidate, ShippedBefore};
 
-use super::{Member, Observer};
-use crate::CallFailed;
+use super::{Deploys, Member, Observer};
 use crate::codedeploy::Deployments;
+use crate::{CallFailed, Kind};
 
 impl Observer {
     /// Reads the deployment that has not ended, once for all pipelines of the service.
@@ -56,6 +56,8 @@ impl Observer {
     pub(super) async fn attempts(
         &self,
         pipeline: &Pipeline,
+        all: &[&Pipeline],
+        deploys: &Deploys,
         candidate: Option<&Candidate>,
     ) -> Result<Vec<Attempt>, CallFailed> {
         let Some(candidate) = candidate else {
@@ -63,11 +65,19 @@ impl Observer {
         };
         let created_since = async |time| {
             let which = Deployments::CreatedSince(time);
-            let deployments = self.deployments(pipeline, which).await?;
+            let deployments = match deploys {
+                Deploys::CodeDeploy(_) => self.deployments(pipeline, which).await?,
+                Deploys::Ecs(_) => self.before_the_move(pipeline, which).await?,
+            };
             let attempts = deployments.iter();
-            Ok(attempts
+            let mut attempts: Vec<Attempt> = attempts
                 .filter_map(|deployment| codedeploy::attempt(pipeline, deployment))
-                .collect())
+                .collect();
+            if let Deploys::Ecs(_) = deploys {
+                let of_ecs = self.service_attempts(pipeline, all, time, candidate.ordered_at);
+                attempts.extend(of_ecs.await?);
+            }
+            Ok(attempts)
         };
         let mut attempts: Vec<Attempt> = created_since(candidate.ordered_at).await?;
         let since = start::attempts_since(pipeline, candidate, &attempts);
@@ -81,9 +91,20 @@ impl Observer {
     pub(super) async fn shipped_before(
         &self,
         pipeline: &Pipeline,
+        deploys: &Deploys,
         candidate: Option<&Candidate>,
     ) -> Result<ShippedBefore, CallFailed> {
-        let deployments = self.deployments(pipeline, Deployments::Succeeded).await?;
+        let which = Deployments::Succeeded;
+        let deployments = match deploys {
+            Deploys::CodeDeploy(_) => self.deployments(pipeline, which).await?,
+            Deploys::Ecs(_) => {
+                let digest = candidate.map(|candidate| &candidate.image.digest);
+                if self.was_shipped_by_ecs(pipeline, digest).await? {
+                    return Ok(ShippedBefore::Yes);
+                }
+                self.before_the_move(pipeline, which).await?
+            }
+        };
         let shipped = deployments.iter().any(|deployment| {
             let digest = codedeploy::shipped(pipeline, deployment);
             digest.is_some()
@@ -130,6 +151,19 @@ impl Observer {
             })
         });
         Ok(since)
+    }
+
+    /// CodeDeploy's deployments of a service that ECS deploys to now: they are remembered where the service was moved. Most services never
+    /// had a group, and a stack without any may narrow its permissions so that it cannot ask.
+    async fn before_the_move(
+        &self,
+        pipeline: &Pipeline,
+        which: Deployments,
+    ) -> Result<Vec<Deployment>, CallFailed> {
+        match self.deployments(pipeline, which).await {
+            Err(failed) if matches!(failed.kind, Kind::NotFound | Kind::Denied) => Ok(Vec::new()),
+            answer => answer,
+        }
     }
 
     async fn deployments(

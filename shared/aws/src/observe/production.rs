@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use rules::codedeploy::{self, Deployment};
 use rules::config::Pipeline;
+use rules::ecs::{self, ServiceRevision};
 use rules::engine::Mismatch;
 use rules::names::{DeploymentId, Digest, RevisionArn};
 use rules::observed::{ImageStatus, LoadBalancerTarget, Placement, Service, Task, TaskDefinition};
@@ -22,20 +23,46 @@ pub(super) type MadeBy = Option<Deployment>;
 /// What serves production, for all pipelines of the service.
 pub(super) struct Serves {
     pub(super) definition: TaskDefinition,
-    placement: Placement,
-    load_balancer: LoadBalancerTarget,
+    behind: Vec<LoadBalancerTarget>,
     deployment: Option<DeploymentId>,
+    service_revision: Option<ServiceRevision>,
 }
 
 impl Serves {
+    /// Where ECS deploys: any number of target groups, or none.
+    pub(super) fn on_ecs(
+        definition: TaskDefinition,
+        service: &Service,
+        service_revision: Option<ServiceRevision>,
+    ) -> Self {
+        let behind = service.load_balancers.iter();
+        Self {
+            definition,
+            behind: behind.map(|one| one.target.clone()).collect(),
+            deployment: None,
+            service_revision,
+        }
+    }
+
     /// As the pipeline sees it to which these containers belong.
     pub(super) fn of(&self, matching: Matching) -> Production {
         Production {
             definition: self.definition.clone(),
             matching,
-            placement: self.placement.clone(),
-            load_balancer: self.load_balancer.clone(),
+            behind: self.behind.clone(),
             deployment: self.deployment.clone(),
+            service_revision: self.service_revision.clone(),
+        }
+    }
+}
+
+impl Production {
+    /// The image of these containers as ECS resolved it; none where that is not known.
+    fn resolved(&self, why: &str, containers: &[&str]) -> Option<RunningImage> {
+        let revision = self.service_revision.as_ref()?;
+        match ecs::running_image(why, revision, containers) {
+            known @ RunningImage::Known(_) => Some(known),
+            RunningImage::Mixed | RunningImage::Unknown(_) => None,
         }
     }
 }
@@ -45,7 +72,7 @@ impl Observer {
         &self,
         pipeline: &Pipeline,
         service: &Service,
-    ) -> Result<(RevisionArn, Serves), ObserveFailed> {
+    ) -> Result<(RevisionArn, Serves, LoadBalancerTarget, Placement), ObserveFailed> {
         let primary = service.primary();
         let revision = primary
             .map(|task_set| &task_set.revision)
@@ -71,15 +98,17 @@ impl Observer {
             revision,
             Serves {
                 definition,
-                placement,
-                load_balancer,
+                behind: vec![load_balancer.clone()],
                 deployment: primary.and_then(|task_set| task_set.deployment.clone()),
+                service_revision: None,
             },
+            load_balancer,
+            placement,
         ))
     }
 
-    /// The image that production runs: what its revision is pinned to, or else what its running tasks agree on. Either may be
-    /// the manifest of one platform, of an image for several. The tasks are read once for all pipelines.
+    /// The image that production runs: what its revision is pinned to, or else what ECS resolved for the service revision, or what its
+    /// running tasks agree on. Each may be the manifest of one platform, of an image for several. The tasks are read once for all pipelines.
     pub(super) async fn running_image(
         &self,
         pipeline: &Pipeline,
@@ -92,11 +121,16 @@ impl Observer {
         let image = match &matching.image {
             RunningImage::Unknown(why) => {
                 let containers: Vec<&str> = matching.names(&production.definition).collect();
-                let tasks = match tasks {
-                    Some(tasks) => tasks,
-                    None => tasks.insert(self.running_tasks(pipeline).await?),
-                };
-                start::running_image(why, revision, &containers, tasks)
+                match production.resolved(why, &containers) {
+                    Some(resolved) => resolved,
+                    None => {
+                        let tasks = match tasks {
+                            Some(tasks) => tasks,
+                            None => tasks.insert(self.running_tasks(pipeline).await?),
+                        };
+                        start::running_image(why, revision, &containers, tasks)
+                    }
+                }
             }
             pinned @ (RunningImage::Known(_) | RunningImage::Mixed) => pinned.clone(),
         };
@@ -154,7 +188,16 @@ impl Observer {
             .filter_map(|named| named.digest.clone())
             .collect();
         let by_tag = named.iter().filter(|named| named.digest.is_none());
-        let by_tag: Vec<&str> = by_tag.map(|named| named.container.as_str()).collect();
+        let mut by_tag: Vec<&str> = by_tag.map(|named| named.container.as_str()).collect();
+        by_tag.retain(
+            |container| match observation.production.resolved("", &[*container]) {
+                Some(RunningImage::Known(digest)) => {
+                    digests.insert(digest);
+                    false
+                }
+                Some(RunningImage::Mixed | RunningImage::Unknown(_)) | None => true,
+            },
+        );
         if !by_tag.is_empty() {
             let tasks = self.running_tasks(pipeline).await?;
             let revision = &observation.observed.service.revision;

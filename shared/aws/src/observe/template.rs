@@ -148,6 +148,8 @@ pub fn usable(
     template: &TaskDefinition,
 ) -> Result<Matching, Mismatch> {
     let matching = revision::matching(pipeline, template)?;
-    revision::is_behind(&observation.production.load_balancer, template)?;
+    for target in &observation.production.behind {
+        revision::is_behind(target, template)?;
+    }
     Ok(matching)
 }

@@ -327,16 +327,77 @@ async fn a_service_revision_comes_with_digests_placement_and_target_groups() {
 
 #[tokio::test]
 async fn update_service_sends_the_revision_and_nothing_else() {
-    let server = Server::answering([answer(200, &json!({"service": {}}))]).await;
+    let current = deployment("EZe5RNVLH6PPzHXINuP28");
+    let body = json!({"service": {"currentServiceDeployment": current}});
+    let server = Server::answering([answer(200, &body)]).await;
     let (cluster, service) = place();
     let updated = Ecs::new(&server.session())
         .update_service(&cluster, &service, &REVISION.parse().unwrap())
         .await;
-    assert_eq!(updated, Ok(()));
+    assert_eq!(updated, Ok(current.parse().ok()));
     server.was_asked(
         &format!("{TARGET}.UpdateService"),
         &json!({"cluster": "prod", "service": "web", "taskDefinition": REVISION}),
     );
+}
+
+#[tokio::test]
+async fn what_update_service_refuses_comes_with_a_remedy() {
+    let table = [
+        (
+            "ServiceNotActiveException",
+            Kind::Invalid,
+            "is being deleted",
+        ),
+        (
+            "ServiceNotFoundException",
+            Kind::NotFound,
+            "correct its name in the configuration",
+        ),
+        (
+            "ClusterNotFoundException",
+            Kind::NotFound,
+            "correct its name in the configuration",
+        ),
+        (
+            "InvalidParameterException",
+            Kind::Invalid,
+            "the words of ECS",
+        ),
+        ("ClientException", Kind::Invalid, "the words of ECS"),
+        (
+            "PlatformTaskDefinitionIncompatibilityException",
+            Kind::Invalid,
+            "let the service use `LATEST`",
+        ),
+        (
+            "PlatformUnknownException",
+            Kind::Invalid,
+            "let it use `LATEST`",
+        ),
+        (
+            "NamespaceNotFoundException",
+            Kind::NotFound,
+            "serviceConnectConfiguration",
+        ),
+        (
+            "UnsupportedFeatureException",
+            Kind::Invalid,
+            "does not have",
+        ),
+        ("AccessDeniedException", Kind::Denied, "ecs:UpdateService"),
+    ];
+    for (code, kind, expected) in table {
+        let server = Server::answering([error(400, code, "the words of ECS")]).await;
+        let (cluster, service) = place();
+        let failed = Ecs::new(&server.session())
+            .update_service(&cluster, &service, &REVISION.parse().unwrap())
+            .await
+            .unwrap_err();
+        assert_eq!(failed.kind, kind, "{code}");
+        let said = failed.to_string();
+        assert!(said.contains(expected), "{code}: {said}");
+    }
 }
 
 #[tokio::test]

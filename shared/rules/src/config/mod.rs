@@ -53,6 +53,10 @@ pub struct Pipeline {
     pub when_busy: WhenBusy,
     /// What a newer image does to the wait before blue is stopped.
     pub termination_wait: TerminationWait,
+    /// Whether a rolling update may begin that nothing would roll back.
+    pub without_rollback: WithoutRollback,
+    /// The settings that the file has and only one engine knows, in its order. Another engine ignores them, which is said.
+    pub tuning: Vec<Tuning>,
     /// What counts where CodeDeploy deploys to the service.
     pub codedeploy: CodeDeploy,
     /// The migration gate; none: no migration.
@@ -145,6 +149,24 @@ pub enum TerminationWait {
     Cut,
     /// It waits, so that the way back to blue stays open as long as the deployment group is configured to wait.
     Keep,
+}
+
+/// Whether a rolling update may begin of a service where neither circuit breaker nor alarms would roll it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WithoutRollback {
+    /// It is refused: a bad image would be tried for ever, with no event and no end.
+    Refused,
+    /// It begins.
+    Accepted,
+}
+
+/// A setting that tunes one engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tuning {
+    /// Of CodeDeploy, by its name in the file.
+    CodeDeploy(&'static str),
+    /// Of rolling updates, by its name in the file.
+    Rolling(&'static str),
 }
 
 /// Whose setting decides whether a deployment that fails is rolled back.
@@ -346,6 +368,16 @@ impl Config {
         pipelines
             .find(|pipeline| pipeline.is_alone || pipeline.own_gates.contains(&gate))
             .or_else(|| self.pipelines.iter().find(of_service))
+    }
+
+    /// The pipelines that deploy to this service.
+    pub fn of_service(
+        &self,
+        cluster: &ClusterName,
+        service: &ServiceName,
+    ) -> impl Iterator<Item = &Pipeline> {
+        let all = self.pipelines.iter();
+        all.filter(move |pipeline| pipeline.cluster == *cluster && pipeline.service == *service)
     }
 
     /// The pipeline of this name.

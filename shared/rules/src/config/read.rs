@@ -14,7 +14,8 @@ use toml::Table;
 
 use super::{
     CodeDeploy, Config, HookEvent, Migration, MigrationImage, MigrationRevision, Pipeline,
-    Registry, RevisionFrom, Rollback, TerminationWait, TestTraffic, Traffic, WhenBusy,
+    Registry, RevisionFrom, Rollback, TerminationWait, TestTraffic, Traffic, Tuning, WhenBusy,
+    WithoutRollback,
 };
 use crate::gate::Gate;
 use crate::names::{FunctionName, Mark};
@@ -211,6 +212,7 @@ fn hooks(
 }
 
 fn pipeline(place: String, table: Table, problems: &mut Problems) -> Option<Pipeline> {
+    let tuning = tuning(&table);
     let mut section = Section::new(place, table, problems);
     let (name, repository) = (section.required("name"), section.required("repository"));
     let registry = registry(&mut section);
@@ -239,6 +241,7 @@ fn pipeline(place: String, table: Table, problems: &mut Problems) -> Option<Pipe
         ],
     );
     let rollback = rollback(&mut section);
+    let without_rollback = section.switch("without_rollback");
     let tables = Tables::of(&mut section);
     section.finish();
 
@@ -271,6 +274,11 @@ fn pipeline(place: String, table: Table, problems: &mut Problems) -> Option<Pipe
         revision_from: revision_from?,
         when_busy: when_busy?,
         termination_wait: termination_wait?,
+        without_rollback: match without_rollback? {
+            true => WithoutRollback::Accepted,
+            false => WithoutRollback::Refused,
+        },
+        tuning,
         codedeploy: CodeDeploy {
             application,
             deployment_group,
@@ -282,6 +290,22 @@ fn pipeline(place: String, table: Table, problems: &mut Problems) -> Option<Pipe
         production_traffic: gates.production_traffic,
         hooks: gates.hooks,
     })
+}
+
+/// The settings of the file that tune one engine.
+fn tuning(table: &Table) -> Vec<Tuning> {
+    const ALL: [Tuning; 6] = [
+        Tuning::CodeDeploy("application"),
+        Tuning::CodeDeploy("deployment_group"),
+        Tuning::CodeDeploy("deployment_config"),
+        Tuning::CodeDeploy("termination_wait"),
+        Tuning::CodeDeploy("rollback"),
+        Tuning::Rolling("without_rollback"),
+    ];
+    let is_given = |tuning: &Tuning| match tuning {
+        Tuning::CodeDeploy(name) | Tuning::Rolling(name) => table.contains_key(*name),
+    };
+    ALL.into_iter().filter(is_given).collect()
 }
 
 /// A name, or the one that the ECS console gives to an application or a deployment group that it makes.

@@ -9,6 +9,7 @@
 mod hook;
 mod object;
 mod origin;
+mod service;
 mod start;
 mod state_change;
 mod task;
@@ -24,6 +25,7 @@ use crate::sanitize::line;
 
 pub use hook::{CodeDeployCall, EcsCall, HookCall};
 pub use origin::{Origin, other_account};
+pub use service::{Announced, Claim, Pause, ServiceChange};
 pub use start::{Request, StartEvent, Subject, Wanted, Way};
 pub use state_change::{DeploymentState, StateChange};
 pub use task::{FinishEvent, TaskChanged, TimedOut};

@@ -5,10 +5,12 @@ use serde_json::{Value, json};
 use time::UtcDateTime;
 
 use super::{
-    Envelope, StateChange, UnreadableEvent, detail, envelope, is_from_event_bridge, read, time_of,
+    Announced, Envelope, ServiceChange, StateChange, UnreadableEvent, detail, envelope,
+    is_from_event_bridge, read, time_of,
 };
 use crate::names::{
-    ApplicationName, DeploymentGroupName, Digest, Image, PipelineName, Tag, shortened,
+    ApplicationName, ClusterName, DeploymentGroupName, Digest, Image, PipelineName, ServiceName,
+    Tag, shortened,
 };
 use crate::observed::is_container_image;
 use crate::sanitize::line;
@@ -26,12 +28,20 @@ pub enum StartEvent {
         /// When it was ordered; none where the event is not an order by itself.
         at: Option<UtcDateTime>,
     },
-    /// A deployment of this group ended: something else may be due.
+    /// A deployment of CodeDeploy's ended in this group: something else may be due.
     DeploymentEnded {
         /// The group's application.
         application: ApplicationName,
         /// The group.
         deployment_group: DeploymentGroupName,
+    },
+    /// A deployment of ECS's own may have ended in this service: something else may be due. A schedule says the same while one is
+    /// under way, because no event of its end is certain.
+    ServiceChanged {
+        /// The service's cluster.
+        cluster: ClusterName,
+        /// The service.
+        service: ServiceName,
     },
     /// An hour has passed: events may have been lost.
     Routine,
@@ -128,6 +138,9 @@ impl StartEvent {
         if is_from_event_bridge(event) {
             return from_event_bridge(&envelope(event)?);
         }
+        if let Some(change) = ServiceChange::parse(event)? {
+            return Ok(service_change(change));
+        }
         if event.get("pipeline").is_some() {
             return request(event);
         }
@@ -146,13 +159,20 @@ fn from_event_bridge(event: &Envelope) -> Result<StartEvent, UnreadableEvent> {
     }
     match (event.source.as_str(), event.detail_type.as_str()) {
         ("aws.codedeploy", _) => state_change(event),
+        ("aws.ecs", _) => Ok(match ServiceChange::of(event)? {
+            Some(change) => service_change(change),
+            None => ignored(&format!(
+                "`{}` of ECS is nothing to act on",
+                event.detail_type
+            )),
+        }),
         (_, "Scheduled Event") => Ok(StartEvent::Routine),
         (source, detail_type) => Err(UnreadableEvent::new(
             "detail-type",
             &format!(
                 "`{detail_type}` of `{source}` is nothing to act on, expected `ECR Image Action`, \
                  `ECR Replication Action`, `ECR Pull Through Cache Action`, \
-                 `CodeDeploy Deployment State-change Notification` or `Scheduled Event`"
+                 `CodeDeploy Deployment State-change Notification`, `ECS Deployment State Change` or `Scheduled Event`"
             ),
         )),
     }
@@ -308,6 +328,21 @@ fn state_change(event: &Envelope) -> Result<StartEvent, UnreadableEvent> {
         application: change.application,
         deployment_group: change.deployment_group,
     })
+}
+
+fn service_change(change: ServiceChange) -> StartEvent {
+    let ServiceChange {
+        cluster, service, ..
+    } = change;
+    match change.announced {
+        Announced::Ended | Announced::Routine(_) => StartEvent::ServiceChanged { cluster, service },
+        Announced::InProgress => ignored(&format!(
+            "a deployment of `{cluster}/{service}` has not ended"
+        )),
+        Announced::Waits(_) | Announced::Other => ignored(&format!(
+            "nothing to start for this state of `{cluster}/{service}`"
+        )),
+    }
 }
 
 #[derive(Deserialize)]

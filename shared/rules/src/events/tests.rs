@@ -37,6 +37,9 @@ fn check(event: &Value, expected: &str) {
             application,
             deployment_group,
         }) => format!("ended {application}/{deployment_group}"),
+        Ok(StartEvent::ServiceChanged { cluster, service }) => {
+            format!("changed {cluster}/{service}")
+        }
         Ok(StartEvent::Routine) => "routine".to_owned(),
         Ok(StartEvent::Asked(Request {
             pipeline,

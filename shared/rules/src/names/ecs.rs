@@ -1,6 +1,6 @@
 //! The parts of ARNs of service deployments, service revisions and listener rules.
 
-use super::{ListenerArn, ListenerRuleArn, ServiceDeploymentArn, ServiceRevisionArn};
+use super::{ListenerArn, ListenerRuleArn, RevisionArn, ServiceDeploymentArn, ServiceRevisionArn};
 use crate::names::DeploymentId;
 
 /// Whether an ARN's resource is a kind, a cluster, a service and an id, none of them empty and the last one an id.
@@ -29,6 +29,21 @@ impl ServiceDeploymentArn {
     /// Its id, by which people know it: 21 or 22 characters of `A-Za-z0-9_-`.
     pub fn id(&self) -> DeploymentId {
         DeploymentId(part(self.as_str(), 3).to_owned())
+    }
+}
+
+impl DeploymentId {
+    /// What a deployment is called before ECS has given it an id: its revision, as `family-number`, or the end of that. The number is
+    /// what tells two of them apart.
+    pub fn of_revision(revision: &RevisionArn) -> Self {
+        const CHARACTERS_AT_MOST: usize = 64;
+        let of_id = |c: char| match c.is_ascii_alphanumeric() || c == '_' {
+            true => c,
+            false => '-',
+        };
+        let text: String = revision.short().chars().map(of_id).collect();
+        let from = text.len().saturating_sub(CHARACTERS_AT_MOST);
+        Self(text.get(from..).unwrap_or_default().to_owned())
     }
 }
 

@@ -1,8 +1,10 @@
 //! What a revision says of the image that it deployed.
 
+use serde_json::Value;
+
 use super::{Matching, mark, named, registered_at, several};
 use crate::config::Pipeline;
-use crate::names::Digest;
+use crate::names::{Digest, StackName};
 use crate::observed::TaskDefinition;
 use crate::start::{self, Deployed};
 
@@ -37,4 +39,25 @@ pub fn deployed(
         digest,
         at: registered_at(definition),
     }
+}
+
+/// Whether a revision was registered for the same service as `next` would be. Services may share a family.
+pub fn is_of_same_service(definition: &TaskDefinition, next: &Value) -> bool {
+    let next = TaskDefinition {
+        task_definition: Value::Null,
+        tags: next["tags"].clone(),
+    };
+    let service = mark(&next, "greenlight:service");
+    service.is_some() && mark(definition, "greenlight:service") == service
+}
+
+/// Whether a revision can be deployed: DescribeTaskDefinition answers for one that was deregistered, too.
+pub fn is_active(definition: &TaskDefinition) -> bool {
+    let status = definition.task_definition["status"].as_str();
+    status.is_none_or(|status| status == "ACTIVE")
+}
+
+/// The stack that registered a revision; none of somebody else's.
+pub fn stack_of(definition: &TaskDefinition) -> Option<StackName> {
+    mark(definition, "greenlight:stack")?.parse().ok()
 }

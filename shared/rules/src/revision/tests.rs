@@ -5,6 +5,7 @@ use super::*;
 use crate::config::Config;
 use crate::hostile::any_json;
 
+mod again;
 mod named;
 
 const REGISTRY: &str = "111122223333.dkr.ecr.eu-central-1.amazonaws.com";
@@ -247,6 +248,7 @@ fn marks() -> Marks {
         service: "prod/web".to_owned(),
         stack: "greenlight".parse().unwrap(),
         previous: None,
+        way: Way::Forward,
     }
 }
 

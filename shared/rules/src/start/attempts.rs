@@ -20,11 +20,12 @@ pub struct Attempt {
     pub beside: Vec<Order>,
     /// When it was created.
     pub created_at: UtcDateTime,
-    /// How it ended; none while it is under way.
+    /// How it ended; none while it is under way, and where ECS ended it for a newer deployment: neither says anything of it.
     pub end: Option<End>,
     /// When it ended.
     pub ended_at: Option<UtcDateTime>,
-    /// Equal for two deployments that deployed the very same revision in the same way; none where that is not known.
+    /// Equal for two deployments that deployed the very same revision in the same way: the AppSpec's hash, or for ECS the revision;
+    /// none where that is not known.
     pub content: Option<String>,
 }
 

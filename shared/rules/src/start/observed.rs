@@ -232,6 +232,12 @@ pub enum Phase {
     Shifting,
     /// Green serves production; blue waits to be stopped.
     TerminationWait,
+    /// Green serves production; ECS lets blue run on for a while. No call ends that early.
+    Bake,
+    /// Tasks are replaced one after the other: an update of the service takes its place without a stop.
+    Rolling,
+    /// ECS has accepted it and lists no deployment of it yet: there is nothing that could be stopped.
+    Accepted,
     /// It goes back to blue.
     RollingBack,
 }

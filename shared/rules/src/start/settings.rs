@@ -97,12 +97,16 @@ pub(super) fn beside(
             (Phase::TerminationWait, TerminationWait::Cut, _) => {
                 Decision::EndWait(active.id.clone())
             }
-            (Phase::Shifting, _, WhenBusy::Replace) if is_later => {
+            (Phase::Shifting | Phase::Bake | Phase::Rolling, _, WhenBusy::Replace) if is_later => {
                 Decision::Stop(active.id.clone())
             }
             (Phase::TerminationWait, TerminationWait::Keep, _)
-            | (Phase::Shifting, _, WhenBusy::Wait | WhenBusy::Replace)
-            | (Phase::RollingBack, ..) => ships_it,
+            | (
+                Phase::Shifting | Phase::Bake | Phase::Rolling,
+                _,
+                WhenBusy::Wait | WhenBusy::Replace,
+            )
+            | (Phase::Accepted | Phase::RollingBack, ..) => ships_it,
         },
     )
 }

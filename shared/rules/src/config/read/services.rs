@@ -1,7 +1,7 @@
 //! Pipelines of one service: what belongs to the service is configured once, or alike in all of them.
 
 use crate::config::{HookEvent, RevisionFrom};
-use crate::config::{Pipeline, Rollback, TerminationWait, WhenBusy};
+use crate::config::{Pipeline, Rollback, TerminationWait, WhenBusy, WithoutRollback};
 use crate::gate::Gate;
 use crate::problem::Problems;
 
@@ -75,6 +75,14 @@ fn must_agree(pipelines: &[Pipeline], first: usize, later: usize, problems: &mut
                 match codedeploy.rollback {
                     Rollback::Automatic => "automatic",
                     Rollback::Group => "group",
+                }
+                .to_owned(),
+            ),
+            (
+                "without_rollback",
+                match pipeline.without_rollback {
+                    WithoutRollback::Accepted => "true",
+                    WithoutRollback::Refused => "false",
                 }
                 .to_owned(),
             ),

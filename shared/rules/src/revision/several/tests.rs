@@ -1,3 +1,4 @@
+use crate::revision::Way;
 use serde_json::json;
 
 use super::*;
@@ -67,6 +68,7 @@ fn next(
         service: "prod/web".to_owned(),
         stack: "greenlight".parse().unwrap(),
         previous: None,
+        way: Way::Forward,
     };
     let places: Vec<(Matching, Matching)> = pipelines
         .iter()

@@ -1,0 +1,168 @@
+//! Starts a deployment where ECS deploys: registers the revision and lets the service run it; and keeps a schedule that looks again
+//! while one is under way.
+
+use aws::ecs::ServiceDeployments;
+use aws::observe::{Deploys, Member, OnEcs};
+use aws::scheduler::Recurring;
+use aws::{CallFailed, Kind};
+use lambda::{Failure, Started};
+use rules::config::Pipeline;
+use rules::ecs::{self, Look};
+use rules::environment::Starting;
+use rules::names::{DeploymentId, RevisionArn, ServiceDeploymentArn};
+use rules::revision;
+use rules::start::Decision;
+
+use crate::act::Begun;
+use crate::handler::Handler;
+use crate::together::{Due, Next};
+
+/// How many of a family's revisions are looked through at most for one that was registered and never deployed.
+const LOOKED_THROUGH_AT_MOST: usize = 20;
+/// How often the service is looked at while a deployment of it is under way.
+const LOOKS_EVERY_MINUTES: u32 = 5;
+
+impl Handler {
+    /// Registers the revision and updates the service, unless another deployment was faster.
+    pub(crate) async fn start_on_ecs(
+        &self,
+        due: &Due<'_>,
+        on_ecs: &OnEcs,
+        next: &Next,
+    ) -> Result<Begun, Failure> {
+        let pipeline = due.member.reconciliation.pipeline;
+        let unused = self.unused(due.member, on_ecs, next).await?;
+        let revision = match unused {
+            Some(revision) => revision,
+            None => match self.registered_anew(&due.member.observation, next).await? {
+                Some(revision) => revision,
+                None => return Ok(Begun::Overtaken(Vec::new())),
+            },
+        };
+        if !self.observer.is_as_decided(pipeline, on_ecs).await? {
+            return Ok(Begun::Overtaken(Vec::new()));
+        }
+        let (cluster, service) = (&pipeline.cluster, &pipeline.service);
+        let update = async || self.ecs.update_service(cluster, service, &revision).await;
+        let updated = match update().await {
+            // The same revision again changes nothing where it has arrived.
+            Err(failed) if failed.kind == Kind::Unavailable => update().await?,
+            answer => answer?,
+        };
+        let id = self.id(pipeline, on_ecs, updated, &revision).await;
+        Ok(Begun::Created(revision, id))
+    }
+
+    /// A revision that was registered for this very content and never deployed, where an invocation ended in between. It is newer than
+    /// what serves, or what serves is newer by another order.
+    async fn unused(
+        &self,
+        member: &Member<'_>,
+        on_ecs: &OnEcs,
+        next: &Next,
+    ) -> Result<Option<RevisionArn>, CallFailed> {
+        let serves = &member.observation.observed.service.revision;
+        let family = serves.family();
+        let Some(latest) = self.ecs.latest_task_definition(family).await? else {
+            return Ok(None);
+        };
+        let mut deployed = self.observer.deployed(on_ecs).await?;
+        deployed.push(serves.clone());
+        deployed.extend(on_ecs.wanted.clone());
+        let mut candidate = Some(latest);
+        for _ in 0..LOOKED_THROUGH_AT_MOST {
+            let Some((definition, arn)) =
+                candidate.and_then(|one| revision::arn(&one).map(|arn| (one, arn)))
+            else {
+                return Ok(None);
+            };
+            let is_ours = revision::is_same(&definition, &next.request)
+                && revision::is_of_same_service(&definition, &next.request);
+            if is_ours && revision::is_active(&definition) && !deployed.contains(&arn) {
+                return Ok(Some(arn));
+            }
+            let before = arn.number().saturating_sub(1);
+            if before <= serves.number() {
+                return Ok(None);
+            }
+            let before = arn.sibling(before);
+            candidate = match self.ecs.describe_task_definition(before.as_str()).await {
+                Ok(definition) => Some(definition),
+                // Deleted: what is before it is older still.
+                Err(failed) if matches!(failed.kind, Kind::NotFound | Kind::Invalid) => None,
+                Err(failed) => return Err(failed),
+            };
+        }
+        Ok(None)
+    }
+
+    /// The id of the new deployment: ECS lists it a moment after its answer, and until then it is called after its revision. That it is
+    /// not known fails nothing: it has begun.
+    async fn id(
+        &self,
+        pipeline: &Pipeline,
+        on_ecs: &OnEcs,
+        answered: Option<ServiceDeploymentArn>,
+        revision: &RevisionArn,
+    ) -> DeploymentId {
+        let is_new = |arn: &ServiceDeploymentArn| on_ecs.newest.as_ref() != Some(arn);
+        let mut found = answered.filter(is_new);
+        if found.is_none() {
+            let (cluster, service) = (&pipeline.cluster, &pipeline.service);
+            let newest = ServiceDeployments::Newest;
+            let listed = self
+                .ecs
+                .list_service_deployments(cluster, service, newest)
+                .await;
+            let newest = listed.ok().and_then(|listed| listed.into_iter().next());
+            found = newest.map(|newest| newest.arn).filter(is_new);
+        }
+        found.map_or_else(|| DeploymentId::of_revision(revision), |arn| arn.id())
+    }
+
+    /// Makes the schedule that looks at the service again while a deployment of it is under way, and deletes it afterwards. It only makes
+    /// up for events that do not come: where it fails, the hourly look is left.
+    pub(crate) async fn look_again(
+        &self,
+        started: &Started<Starting>,
+        members: &[Member<'_>],
+        decisions: &[Decision],
+    ) {
+        let Some(first) = members.first() else {
+            return;
+        };
+        let Deploys::Ecs(on_ecs) = &first.observation.deploys else {
+            return;
+        };
+        let pipeline = first.reconciliation.pipeline;
+        let stack = &started.settings.stack;
+        let done = match ecs::is_under_way(on_ecs.is_under_way(), decisions) {
+            true => {
+                // ECR's clock; without one the schedule would have no end.
+                let Some(now) = first.observation.asked_at else {
+                    return;
+                };
+                let look = Look::of(pipeline, stack, &started.settings.topic, now);
+                let schedule = Recurring {
+                    name: look.name,
+                    every_minutes: LOOKS_EVERY_MINUTES,
+                    until: look.until,
+                    target_arn: look.function_arn,
+                    role_arn: started.extra.schedule_role_arn.clone(),
+                    input: look.event.to_string(),
+                    description: look.description,
+                };
+                let created = self.scheduler.create_recurring(&schedule).await;
+                created.map(drop)
+            }
+            false => {
+                let name = Look::name(pipeline, stack);
+                self.scheduler.delete_schedule(&name).await
+            }
+        };
+        if let Err(failed) = done {
+            let service = pipeline.place();
+            tracing::warn!(service, error = %failed, "the schedule that looks again is not as it should be");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! What only the engine that deploys to a service needs, beside what every decision is taken from.
+
+use rules::codedeploy::DeploymentGroup;
+use rules::ecs::{Shipping, Strategy};
+use rules::engine::Engine;
+use rules::names::{DeploymentId, RevisionArn, ServiceDeploymentArn, ServiceRevisionArn};
+use rules::observed::{LoadBalancerTarget, Placement, TaskDefinition};
+use time::UtcDateTime;
+
+/// Who deploys to a service, and with what.
+#[derive(Debug, Clone)]
+pub enum Deploys {
+    /// CodeDeploy.
+    CodeDeploy(Box<Group>),
+    /// ECS itself.
+    Ecs(Box<OnEcs>),
+}
+
+/// What CodeDeploy needs.
+#[derive(Debug, Clone)]
+pub struct Group {
+    /// The group that deploys to the service.
+    pub group: DeploymentGroup,
+    /// Container and port behind the load balancer.
+    pub load_balancer: LoadBalancerTarget,
+    /// Where production's tasks run.
+    pub placement: Placement,
+}
+
+/// A service that ECS deploys to, as it was decided on.
+#[derive(Debug, Clone)]
+pub struct OnEcs {
+    /// How ECS shifts traffic; none in rolling updates.
+    pub strategy: Option<Strategy>,
+    /// The service's own task definition: what is wanted, whatever serves.
+    pub wanted: Option<RevisionArn>,
+    /// The newest deployment; none where ECS lists none.
+    pub newest: Option<ServiceDeploymentArn>,
+    /// What the newest deployments deploy, each once.
+    pub targets: Vec<ServiceRevisionArn>,
+    /// The deployment that has not ended.
+    pub active: Option<Shipping>,
+    /// What was accepted, and is not listed yet.
+    pub accepted: Option<Accepted>,
+}
+
+/// A revision that the service wants and that no deployment is listed for.
+#[derive(Debug, Clone)]
+pub struct Accepted {
+    /// The revision.
+    pub revision: RevisionArn,
+    /// As ECS has it.
+    pub definition: TaskDefinition,
+    /// When ECS says that it began; the epoch where it does not.
+    pub at: UtcDateTime,
+}
+
+impl OnEcs {
+    /// The engine.
+    pub fn engine(&self) -> Engine {
+        self.strategy.map_or(Engine::Rolling, Engine::Native)
+    }
+
+    /// The deployment of this id that has not ended; none where ECS does not list it yet.
+    pub fn active(&self, id: &DeploymentId) -> Option<&ServiceDeploymentArn> {
+        let arn = &self.active.as_ref()?.deployment.arn;
+        (arn.id() == *id).then_some(arn)
+    }
+
+    /// Whether something is under way.
+    pub fn is_under_way(&self) -> bool {
+        self.active.is_some() || self.accepted.is_some()
+    }
+}
+
+impl Deploys {
+    /// The engine.
+    pub fn engine(&self) -> Engine {
+        match self {
+            Self::CodeDeploy(_) => Engine::CodeDeploy,
+            Self::Ecs(on_ecs) => on_ecs.engine(),
+        }
+    }
+}

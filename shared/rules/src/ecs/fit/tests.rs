@@ -1,0 +1,200 @@
+use insta::assert_snapshot;
+
+use super::*;
+use crate::config::Config;
+use crate::ecs::{Advanced, Alarms, CircuitBreaker, LoadBalancer};
+use crate::observed::LoadBalancerTarget;
+
+const MIGRATION: &str = "[pipeline.migration]\ncontainer = 'web'\ncommand = ['migrate']\n";
+const TEST: &str =
+    "[pipeline.test_traffic]\n[[pipeline.test_traffic.request]]\npath = '/'\nstatus = '200'\n";
+const PRODUCTION: &str = "[pipeline.production_traffic]\n[[pipeline.production_traffic.request]]\npath = '/'\nstatus = '200'\n";
+
+fn pipeline(more: &str) -> Pipeline {
+    let text = format!(
+        "[[pipeline]]\nname = 'web'\nrepository = 'shop/web'\ntag = 'latest'\ncluster = 'prod'\nservice = 'web'\n{more}"
+    );
+    Config::parse(&text).unwrap().pipelines.remove(0)
+}
+
+fn functions() -> GateFunctions {
+    GateFunctions {
+        migration: "arn:run-migration".to_owned(),
+        test_traffic: "arn:check-test-traffic".to_owned(),
+        production_traffic: "arn:check-production".to_owned(),
+    }
+}
+
+/// `function@STAGE`, with `-` behind it where there is no role.
+fn hook(text: &str) -> Hook {
+    let (text, role) = match text.strip_suffix('-') {
+        Some(text) => (text, None),
+        None => (text, Some("arn:role".to_owned())),
+    };
+    let (function, stage) = text.split_once('@').unwrap();
+    Hook {
+        target: match function {
+            "pause" => HookTarget::Pause,
+            function => HookTarget::Lambda {
+                function: format!("arn:{function}"),
+                role,
+            },
+        },
+        stages: vec![Stage::of(stage)],
+        timeout: None,
+    }
+}
+
+fn on_native(more: &str, hooks: &[&str]) -> String {
+    let mut service = Service::for_tests();
+    service.configuration.hooks = hooks.iter().map(|text| hook(text)).collect();
+    said(fits_native(&pipeline(more), &service, &functions()))
+}
+
+fn on_rolling(more: &str, service: &Service) -> String {
+    said(fits_rolling(&pipeline(more), service))
+}
+
+fn said(result: Result<(), Mismatch>) -> String {
+    result.map_or_else(|mismatch| mismatch.to_string(), |()| "fits".to_owned())
+}
+
+#[test]
+fn a_native_service_fits_with_a_hook_for_every_configured_gate() {
+    let all = format!("{MIGRATION}{TEST}{PRODUCTION}");
+    let hooks = [
+        "run-migration@PRE_SCALE_UP",
+        "check-test-traffic@POST_TEST_TRAFFIC_SHIFT",
+        "check-production@POST_PRODUCTION_TRAFFIC_SHIFT",
+    ];
+    assert_eq!(on_native("", &[]), "fits");
+    assert_eq!(on_native(&all, &hooks), "fits");
+    assert_eq!(
+        on_native(MIGRATION, &["run-migration@POST_SCALE_UP"]),
+        "fits"
+    );
+    // Targets become healthy without a hook of ours.
+    assert_eq!(on_native("[pipeline.test_traffic]\n", &[]), "fits");
+    for left_out in 0..hooks.len() {
+        let mut fewer = hooks.to_vec();
+        fewer.remove(left_out);
+        assert!(
+            on_native(&all, &fewer).contains("has no hook"),
+            "{left_out}"
+        );
+        let mut without_role = hooks.map(str::to_owned);
+        without_role[left_out] += "-";
+        let without_role = without_role.each_ref().map(String::as_str);
+        assert!(
+            on_native(&all, &without_role).contains("without `roleArn`"),
+            "{left_out}"
+        );
+    }
+}
+
+#[test]
+fn a_gate_whose_hook_is_missing_at_a_fitting_stage_is_refused_with_the_hook_to_add() {
+    assert_snapshot!(on_native(MIGRATION, &["other@PRE_SCALE_UP", "pause@PRE_SCALE_UP"]), @"service `prod/web` has no hook that calls `arn:run-migration` at PRE_SCALE_UP or POST_SCALE_UP, expected one for the pipeline's `migration` (hint: add to `LifecycleHooks` of the service's `DeploymentConfiguration`: `{HookTargetArn: \"arn:run-migration\", RoleArn: <the stack's output HookRoleArn>, LifecycleStages: [PRE_SCALE_UP]}`)");
+    assert_snapshot!(on_native(MIGRATION, &["run-migration@POST_TEST_TRAFFIC_SHIFT"]), @"service `prod/web` calls `arn:run-migration` at POST_TEST_TRAFFIC_SHIFT, and not at PRE_SCALE_UP or POST_SCALE_UP, expected one for the pipeline's `migration` (hint: add to `LifecycleHooks` of the service's `DeploymentConfiguration`: `{HookTargetArn: \"arn:run-migration\", RoleArn: <the stack's output HookRoleArn>, LifecycleStages: [PRE_SCALE_UP]}`)");
+    assert_snapshot!(on_native(TEST, &["check-test-traffic@TEST_TRAFFIC_SHIFT"]), @"service `prod/web` calls `arn:check-test-traffic` at TEST_TRAFFIC_SHIFT, and not at POST_TEST_TRAFFIC_SHIFT, expected one for the pipeline's `test_traffic` (hint: add to `LifecycleHooks` of the service's `DeploymentConfiguration`: `{HookTargetArn: \"arn:check-test-traffic\", RoleArn: <the stack's output HookRoleArn>, LifecycleStages: [POST_TEST_TRAFFIC_SHIFT]}`)");
+    assert_snapshot!(on_native(PRODUCTION, &[]), @"service `prod/web` has no hook that calls `arn:check-production` at POST_PRODUCTION_TRAFFIC_SHIFT, expected one for the pipeline's `production_traffic` (hint: add to `LifecycleHooks` of the service's `DeploymentConfiguration`: `{HookTargetArn: \"arn:check-production\", RoleArn: <the stack's output HookRoleArn>, LifecycleStages: [POST_PRODUCTION_TRAFFIC_SHIFT]}`)");
+    assert_snapshot!(on_native(MIGRATION, &["run-migration@PRE_SCALE_UP-"]), @"service `prod/web` has a hook that calls `arn:run-migration` without `roleArn`, expected the role with which ECS invokes it (hint: `RoleArn: <the stack's output HookRoleArn>` in that hook)");
+}
+
+#[test]
+fn what_only_codedeploy_has_is_refused_on_native_and_rolling() {
+    let alone = "[pipeline.migration]\ncontainer = 'web'\ncommand = ['migrate']\nalone = true\n";
+    assert_snapshot!(on_native(alone, &["run-migration@PRE_SCALE_UP"]), @"pipeline `web` has `migration.alone`, and ECS itself deploys to `prod/web`, where a migration runs in the revision that is deployed (hint: take `alone` out)");
+    let hooks = "[pipeline.hooks]\nBeforeInstall = 'ours'\n";
+    assert_snapshot!(on_native(hooks, &[]), @"pipeline `web` has `hooks`, which only CodeDeploy calls, and ECS itself deploys to `prod/web` (hint: put them into `LifecycleHooks` of the service's `DeploymentConfiguration`, and take the table out)");
+    assert_eq!(on_rolling(hooks, &protected()), on_native(hooks, &[]));
+}
+
+#[test]
+fn a_listener_is_no_rule_at_an_application_load_balancer() {
+    let head = "arn:aws:elasticloadbalancing:eu-central-1:111122223333";
+    let with = |production: &str, test: Option<&str>| {
+        let rule = |text: &str| {
+            let arn = format!("{head}:{text}");
+            match text.starts_with("listener/") {
+                true => TrafficRule::Listener(arn.parse().unwrap()),
+                false => TrafficRule::Rule(arn.parse().unwrap()),
+            }
+        };
+        let mut service = Service::for_tests();
+        service.load_balancers = vec![LoadBalancer {
+            target: LoadBalancerTarget {
+                container: "web".parse().unwrap(),
+                port: 8080,
+                target_group: None,
+            },
+            advanced: Some(Advanced {
+                alternate_target_group: None,
+                production_rule: Some(rule(production)),
+                test_rule: test.map(rule),
+                role: None,
+            }),
+        }];
+        said(fits_native(&pipeline(""), &service, &functions()))
+    };
+    assert_eq!(with("listener-rule/app/web/1/2/3", None), "fits");
+    assert_eq!(
+        with("listener/net/web/1/2", Some("listener/net/web/1/3")),
+        "fits"
+    );
+    assert_snapshot!(with("listener/app/web/1/2", None), @"service `prod/web` names the listener `arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener/app/web/1/2` as `productionListenerRule`, expected one of its rules (hint: `aws elbv2 describe-rules --listener-arn arn:aws:elasticloadbalancing:eu-central-1:111122223333:listener/app/web/1/2 --query Rules[].RuleArn` lists them; the default rule is one)");
+    let test = with("listener-rule/app/web/1/2/3", Some("listener/app/web/1/4"));
+    assert!(test.contains("`testListenerRule`"), "{test}");
+}
+
+fn protected() -> Service {
+    let mut service = Service::for_tests();
+    service.configuration.circuit_breaker = Some(CircuitBreaker {
+        enable: true,
+        rollback: true,
+    });
+    service
+}
+
+#[test]
+fn a_rolling_update_has_no_gate_so_a_configured_one_is_refused() {
+    assert_eq!(on_rolling("", &protected()), "fits");
+    assert_snapshot!(on_rolling(TEST, &protected()), @"pipeline `web` has `test_traffic`, and a rolling update of `prod/web` has no green that could get it (hint: take the table out, or give the service the strategy `BLUE_GREEN`, `LINEAR` or `CANARY`)");
+    assert_snapshot!(on_rolling(MIGRATION, &protected()), @"pipeline `web` has `migration`, which this version does not do around a rolling update of `prod/web` (hint: take the table out, or give the service the strategy `BLUE_GREEN`, `LINEAR` or `CANARY`)");
+    assert_snapshot!(on_rolling(PRODUCTION, &protected()), @"pipeline `web` has `production_traffic`, which this version does not do around a rolling update of `prod/web` (hint: take the table out, or give the service the strategy `BLUE_GREEN`, `LINEAR` or `CANARY`)");
+}
+
+#[test]
+fn a_rolling_update_that_nothing_would_roll_back_is_refused_unless_accepted() {
+    let bare = Service::for_tests();
+    assert_snapshot!(on_rolling("", &bare), @"service `prod/web` has neither a circuit breaker nor alarms that roll back, so a bad image would be tried for ever (hint: `DeploymentCircuitBreaker: {Enable: true, Rollback: true}` in the service's `DeploymentConfiguration`, or `without_rollback = true` in the pipeline)");
+    assert_eq!(on_rolling("without_rollback = true\n", &bare), "fits");
+    let mut alarmed = Service::for_tests();
+    alarmed.configuration.alarms = Some(Alarms {
+        enable: true,
+        rollback: true,
+        names: vec!["errors".to_owned()],
+    });
+    assert_eq!(on_rolling("", &alarmed), "fits");
+}
+
+#[test]
+fn two_stacks_one_service_another_stacks_service_is_refused() {
+    let serves = |tags| TaskDefinition {
+        task_definition: serde_json::json!({
+            "taskDefinitionArn": "arn:aws:ecs:eu-central-1:111122223333:task-definition/web:7"
+        }),
+        tags,
+    };
+    let of = |stack: &str| serves(serde_json::json!([{"key": "greenlight:stack", "value": stack}]));
+    let check = |definition: &TaskDefinition| {
+        said(must_be_of(
+            &"greenlight".parse().unwrap(),
+            &pipeline(""),
+            definition,
+        ))
+    };
+    assert_eq!(check(&of("greenlight")), "fits");
+    assert_eq!(check(&serves(serde_json::Value::Null)), "fits");
+    assert_snapshot!(check(&of("other")), @"service `prod/web` runs `arn:aws:ecs:eu-central-1:111122223333:task-definition/web:7`, which stack `other` registered, expected one stack for a service (hint: take the pipeline out of one of them; where `other` is gone, `aws ecs untag-resource --tag-keys greenlight:stack --resource-arn arn:aws:ecs:eu-central-1:111122223333:task-definition/web:7`)");
+}
