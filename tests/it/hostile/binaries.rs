@@ -256,7 +256,7 @@ fn start_deployment_begins_nothing_that_a_broken_event_asks_for() {
 
 #[test]
 fn run_migration_starts_nothing_without_a_hook_that_waits() {
-    check("run-migration", &["hook"]);
+    check("run-migration", &["hook", "ecs-pre-scale-up"]);
 }
 
 #[test]

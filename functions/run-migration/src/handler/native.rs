@@ -283,17 +283,18 @@ impl Handler {
                 return Ok(None);
             }
         };
-        let reason = match native::standing(hook.call, hook.gate, deployment.as_ref()) {
+        let ended = match native::standing(hook.call, hook.gate, deployment.as_ref()) {
             Standing::Waits | Standing::NotYet(_) | Standing::Misplaced(_) => return Ok(None),
-            Standing::GoesBack(reason) | Standing::NoMore(reason) | Standing::Foreign(reason) => {
-                reason
+            Standing::GoesBack(reason) => {
+                Verdict::Succeeded(format!("{reason}; its migration is stopped"))
+            }
+            Standing::NoMore(reason) | Standing::Foreign(reason) => {
+                Verdict::TooLate(format!("{reason}; its migration is stopped"))
             }
         };
         self.stop(task, "its deployment has ended", hook.deadline)
             .await;
-        Ok(Some(Verdict::TooLate(format!(
-            "{reason}, since its migration was started"
-        ))))
+        Ok(Some(ended))
     }
 
     async fn overdue(

@@ -204,3 +204,16 @@ async fn an_answer_without_a_task_definition_is_unexpected() {
         assert_eq!(failed.kind, Kind::Unexpected, "{body}");
     }
 }
+
+#[tokio::test]
+async fn a_tag_is_written_on_a_revision_and_nothing_else_is_sent() {
+    let server = Server::answering([answer(200, &json!({}))]).await;
+    let revision = REVISION.parse().unwrap();
+    let ecs = Ecs::new(&server.session());
+    let written = ecs.tag_task_definition(&revision, "greenlight:gate", "failed migration x y");
+    written.await.unwrap();
+    server.was_asked(
+        "AmazonEC2ContainerServiceV20141113.TagResource",
+        &json!({"resourceArn": REVISION, "tags": [{"key": "greenlight:gate", "value": "failed migration x y"}]}),
+    );
+}

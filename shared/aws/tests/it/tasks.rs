@@ -438,3 +438,17 @@ async fn a_cluster_that_is_not_there_is_not_found() {
         "list tasks `prod`: not found: ClusterNotFoundException, Cluster not found (hint: correct its name in the configuration, or create it)"
     );
 }
+
+#[tokio::test]
+async fn tasks_are_described_at_a_time_of_awss_clock() {
+    let body = json!({"tasks": [], "failures": [{"arn": arn(1), "reason": "MISSING"}]});
+    let server = Server::answering([answer(200, &body)]).await;
+    let tasks = [arn(1).parse().unwrap()];
+    let ecs = Ecs::new(&server.session());
+    let described = ecs.describe_tasks_at("prod", &tasks).await.unwrap();
+    assert!(described.tasks.is_empty());
+    assert!(
+        described.answered_at.is_some(),
+        "every answer states its date"
+    );
+}

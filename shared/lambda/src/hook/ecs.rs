@@ -36,7 +36,9 @@ pub struct EcsHook<'a> {
 const PAUSE: Duration = Duration::from_secs(1);
 /// How often it is read until it is: ECS calls a hook at the moment at which its record says so, or a little before.
 const ATTEMPTS: u32 = 5;
-/// What publishing leaves of the invocation's time for the answer.
+/// What is left of the invocation's time for publishing.
+const PUBLISHING: Duration = Duration::from_secs(15);
+/// What publishing leaves of it for the answer.
 const ANSWERING: Duration = Duration::from_secs(3);
 
 impl EcsHook<'_> {
@@ -76,6 +78,7 @@ impl EcsHook<'_> {
             }
             Ok(Step::Decided(verdict)) | Err(verdict) => verdict,
         };
+        let verdict = self.unless_ended(verdict, known.get()).await;
         let (answer, reason) = match &verdict {
             Verdict::Succeeded(reason) => (Answer::Succeeded, reason),
             Verdict::Failed { reason, log: _ }
@@ -171,6 +174,41 @@ impl EcsHook<'_> {
             }
             attempt += 1;
             tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// The verdict where the deployment has ended or gone back meanwhile, which people are told elsewhere: a check of minutes fails
+    /// then, and says nothing of green. ECS takes no answer back, so it has to be read.
+    async fn unless_ended(&self, verdict: Verdict, known: Option<&Known>) -> Verdict {
+        let reason = match &verdict {
+            Verdict::Failed { reason, log: _ }
+            | Verdict::KeptFromRunning { reason, log: _ }
+            | Verdict::NothingRan(reason)
+                if known.is_some() =>
+            {
+                reason
+            }
+            Verdict::Failed { .. }
+            | Verdict::KeptFromRunning { .. }
+            | Verdict::NothingRan(_)
+            | Verdict::Succeeded(_)
+            | Verdict::TooLate(_)
+            | Verdict::Later(_)
+            | Verdict::Ignored(_) => return verdict,
+        };
+        let left = self.deadline.left().saturating_sub(PUBLISHING);
+        let Ok(Ok(deployment)) = tokio::time::timeout(left, self.deployment()).await else {
+            return verdict;
+        };
+        match native::standing(self.call, self.gate, deployment.as_ref()) {
+            Standing::GoesBack(why) => {
+                Verdict::Succeeded(format!("{why}; the gate had failed: {reason}"))
+            }
+            Standing::NoMore(_) => verdict.after_the_end(),
+            Standing::Waits
+            | Standing::Misplaced(_)
+            | Standing::NotYet(_)
+            | Standing::Foreign(_) => verdict,
         }
     }
 

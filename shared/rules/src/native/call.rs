@@ -99,10 +99,10 @@ pub fn standing(call: &EcsCall, gate: Gate, deployment: Option<&ServiceDeploymen
         call.stage.as_str()
     );
     // The stages are in the order in which a deployment passes them. One that this build does not know may be anywhere.
-    match stage {
-        Stage::Unknown(_) => Standing::NotYet(says),
-        known if *known > call.stage => Standing::NoMore(says),
-        _earlier => Standing::NotYet(says),
+    if matches!(stage, Stage::Unknown(_)) || *stage < call.stage {
+        Standing::NotYet(says)
+    } else {
+        Standing::NoMore(says)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Event, Outcome, Subject};
 use crate::config::{Pipeline, Rollback};
+use crate::engine::Engine;
 use crate::events::Way;
 use crate::gate::Gate;
 use crate::names::DeploymentId;
@@ -94,7 +95,7 @@ impl Outcome {
         );
         let event = Event::ProductionTrafficFailed;
         let mut outcome = Self::about(event, pipeline, deployment, summary);
-        let rollback = rollback_to_expect(pipeline);
+        let rollback = rollback_to_expect(pipeline, deployment.engine);
         outcome.next = Some(format!(
             "{rollback}; correct the service and push a new image, or correct the pipeline's production_traffic and request this \
              one again"
@@ -116,7 +117,7 @@ impl Outcome {
             ),
             next: Some(format!(
                 "nothing of green was checked, so nothing is known against it; {}; correct the cause, and request this image again",
-                rollback_to_expect(pipeline)
+                rollback_to_expect(pipeline, deployment.engine)
             )),
             ..Self::production_traffic_failed(pipeline, deployment, reason)
         }
@@ -151,11 +152,14 @@ impl Outcome {
     }
 }
 
-/// A deployment that leaves its rollback to the group is rolled back only where the group's is on, which a hook does not know.
-fn rollback_to_expect(pipeline: &Pipeline) -> &'static str {
-    match pipeline.codedeploy.rollback {
-        Rollback::Automatic => "wait for the rollback's message",
-        Rollback::Group => {
+/// A deployment of CodeDeploy's that leaves its rollback to the group is rolled back only where the group's is on, which a hook does
+/// not know. ECS rolls back whatever fails a hook.
+fn rollback_to_expect(pipeline: &Pipeline, engine: Engine) -> &'static str {
+    match (engine, pipeline.codedeploy.rollback) {
+        (Engine::Native(_) | Engine::Rolling, _) | (Engine::CodeDeploy, Rollback::Automatic) => {
+            "wait for the rollback's message"
+        }
+        (Engine::CodeDeploy, Rollback::Group) => {
             "check the deployment: a rollback follows if the deployment group has one on, and otherwise production stays on green"
         }
     }

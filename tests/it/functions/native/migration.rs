@@ -230,7 +230,7 @@ fn a_lost_task_is_found_again_and_never_started_twice() {
 
 #[test]
 fn a_deployment_that_ends_while_its_migration_starts_takes_it_along() {
-    for after in ["STOPPED", "ROLLBACK_IN_PROGRESS"] {
+    for (after, expected) in [("STOPPED", "FAILED"), ("ROLLBACK_IN_PROGRESS", "SUCCEEDED")] {
         let invocation =
             migrate(
                 &payload("PRE_SCALE_UP"),
@@ -242,7 +242,7 @@ fn a_deployment_that_ends_while_its_migration_starts_takes_it_along() {
                     _ => None,
                 },
             );
-        assert_eq!(status(&invocation), "FAILED", "{after}");
+        assert_eq!(status(&invocation), expected, "{after}");
         assert_eq!(invocation.request("StopTask")["task"], TASK);
         assert!(invocation.messages.is_empty());
     }
@@ -333,4 +333,21 @@ fn a_task_that_ecs_refuses_fails_the_gate() {
     });
     assert_eq!(status(&untagged), "FAILED");
     assert_eq!(untagged.messages.len(), 1);
+}
+
+/// A check of minutes fails where its deployment is stopped meanwhile: people are told of that elsewhere.
+#[test]
+fn a_failure_after_the_deployments_end_is_not_told_twice() {
+    for (after, expected) in [("STOPPED", "FAILED"), ("ROLLBACK_REQUESTED", "SUCCEEDED")] {
+        let invocation = migrate(&again(), move |operation, before, _| match operation {
+            "DescribeTasks" => Some(tasks(&task("STOPPED", json!(3)))),
+            "DescribeServiceDeployments" if before > 0 => {
+                Some(deployments(&deployment(after, "PRE_SCALE_UP")))
+            }
+            _ => None,
+        });
+        assert_eq!(status(&invocation), expected, "{after}");
+        assert!(invocation.messages.is_empty());
+        assert!(!invocation.operations().contains(&"TagResource"));
+    }
 }
