@@ -5,13 +5,15 @@ use std::time::Duration;
 use aws::CallFailed;
 use aws::codedeploy::CodeDeploy;
 use aws::ecs::{Ecs, Tasks};
+use aws::elb::Elb;
 use aws::logs::Logs;
 use aws::scheduler::Scheduler;
 use aws::sns::Sns;
 use lambda::{Deadline, Failure, Messenger, Start, Started};
 use rules::codedeploy::report::{self, CleanUp, Concern, Observed, Report};
 use rules::config::Pipeline;
-use rules::events::StateChange;
+use rules::environment::Reporting;
+use rules::events::{ServiceChange, StateChange};
 use rules::migration;
 use rules::misconfigured;
 use rules::names::DeploymentId;
@@ -20,25 +22,27 @@ use serde_json::{Value, json};
 
 /// How often the tasks are listed of a migration that may have been started while its deployment ended, and the pause
 /// between.
-const ATTEMPTS: u32 = 3;
-const PAUSE: Duration = Duration::from_secs(2);
+pub(crate) const ATTEMPTS: u32 = 3;
+pub(crate) const PAUSE: Duration = Duration::from_secs(2);
 
 pub(crate) struct Handler {
-    start: Start<()>,
+    start: Start<Reporting>,
     pub(crate) codedeploy: CodeDeploy,
     pub(crate) ecs: Ecs,
     pub(crate) logs: Logs,
-    scheduler: Scheduler,
-    messenger: Messenger,
+    pub(crate) elb: Elb,
+    pub(crate) scheduler: Scheduler,
+    pub(crate) messenger: Messenger,
 }
 
 impl Handler {
-    pub(crate) fn new(start: Start<()>, session: &aws::Session) -> Self {
+    pub(crate) fn new(start: Start<Reporting>, session: &aws::Session) -> Self {
         Self {
             start,
             codedeploy: CodeDeploy::new(session),
             ecs: Ecs::new(session),
             logs: Logs::new(session),
+            elb: Elb::new(session),
             scheduler: Scheduler::new(session),
             messenger: Messenger::new(Sns::new(session)),
         }
@@ -57,6 +61,9 @@ impl Handler {
                 return Err(failed.await);
             }
         };
+        if let Some(change) = ServiceChange::parse(&event)? {
+            return self.look(started, &event, &change, explain_until).await;
+        }
         let topic = &started.settings.topic;
         let (pipelines, change) = match report::concern(&started.config, &event, topic)? {
             Concern::Pipelines(pipelines, change) => (pipelines, change),
@@ -106,7 +113,7 @@ impl Handler {
 
     async fn publish(
         &self,
-        started: &Started<()>,
+        started: &Started<Reporting>,
         change: &StateChange,
         report: Report,
         stopped: &Result<(), CallFailed>,

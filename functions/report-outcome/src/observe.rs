@@ -3,33 +3,19 @@
 //! Two kinds of facts: those that show what happened have to be read, now or when the event comes again; those that only
 //! explain it are left out of the message where they cannot be read, or not in time.
 
-use std::collections::BTreeSet;
-
 use aws::CallFailed;
-use aws::ecs::Tasks;
 use lambda::{Deadline, Failure};
 use rules::codedeploy::Deployment;
 use rules::codedeploy::app_spec;
 use rules::codedeploy::report::{Group, Lifecycle, MadeBy, Need, Observed, Serving, Shipped, Why};
-use rules::config::{Migration, MigrationRevision, Pipeline};
+use rules::config::Pipeline;
 use rules::migration;
-use rules::names::{ContainerName, DeploymentId, RevisionArn};
-use rules::observed::{Service, Task, TaskDefinition};
-use rules::reasons::{self, Alone, Known, Own};
-use rules::revision;
-use rules::task_log::TaskLog;
+use rules::names::{DeploymentId, RevisionArn};
+use rules::observed::Service;
+use rules::reasons::Own;
 
+use crate::explain::{Asked, in_time};
 use crate::handler::Handler;
-
-/// A deployment whose causes are asked for.
-struct Asked<'a> {
-    deployment: &'a Deployment,
-    /// None where it cannot be read.
-    service: Option<&'a Service>,
-    own: Own<'a>,
-    /// The migration, where it may have failed.
-    migration: Option<&'a Migration>,
-}
 
 impl Handler {
     /// What `decide` decides, after observing what it turns out to need.
@@ -136,7 +122,9 @@ impl Handler {
             why.revision = green.map(|green| green.revision.clone());
         }
         let asked = Asked {
-            deployment,
+            id: &deployment.id,
+            since: deployment.created_at,
+            migration_started_by: migration::started_by(&deployment.id),
             service,
             own: green.map_or(Own::since(deployment.created_at), Own::of),
             migration: pipeline
@@ -152,147 +140,15 @@ impl Handler {
         let service = self.service(pipeline).await;
         let primary = service.as_ref().and_then(Service::primary);
         let asked = Asked {
-            deployment: rollback,
+            id: &rollback.id,
+            since: rollback.created_at,
+            migration_started_by: migration::started_by(&rollback.id),
             service: service.as_ref(),
             // They may be older than the rollback.
             own: primary.map_or_else(Own::default, Own::of),
             migration: None,
         };
         self.add_reasons(pipeline, &asked, why).await;
-    }
-
-    async fn service(&self, pipeline: &Pipeline) -> Option<Service> {
-        let service = self
-            .ecs
-            .describe_service(&pipeline.cluster, &pipeline.service);
-        let service = service.await;
-        service
-            .inspect_err(|failed| tracing::warn!(error = %failed, "could not read the service"))
-            .ok()
-    }
-
-    async fn add_reasons(&self, pipeline: &Pipeline, asked: &Asked<'_>, why: &mut Why) {
-        if let Some(revision) = why.revision.clone() {
-            self.add_stopped_tasks(pipeline, asked, &revision, why)
-                .await;
-        }
-        if let Some(service) = asked.service.filter(|_| why.causes.is_empty()) {
-            let since = asked.deployment.created_at;
-            why.causes
-                .extend(reasons::trouble(service, asked.own, since));
-        }
-    }
-
-    async fn add_stopped_tasks(
-        &self,
-        pipeline: &Pipeline,
-        asked: &Asked<'_>,
-        revision: &RevisionArn,
-        why: &mut Why,
-    ) {
-        let deployment = &asked.deployment.id;
-        let stopped = self.stopped_tasks(pipeline, revision).await;
-        let stopped = stopped.unwrap_or_else(|failed| {
-            tracing::warn!(deployment_id = %deployment, error = %failed, "could not read the stopped tasks");
-            Vec::new()
-        });
-        if stopped.is_empty() {
-            return;
-        }
-        // Without it which containers are essential is not known, and no log is found.
-        let definition = self.ecs.describe_task_definition(revision.as_str()).await;
-        let definition = definition
-            .inspect_err(|failed| tracing::warn!(error = %failed, "could not read the revision"))
-            .ok();
-        let essential = definition.as_ref().map(revision::essential);
-        let alone = match &definition {
-            Some(definition) => self.alone(pipeline, deployment, definition, &stopped).await,
-            None => None,
-        };
-        let known = Known {
-            shipped: revision,
-            essential: essential.as_deref().unwrap_or_default(),
-            alone: alone.as_ref().map(|(revisions, essential)| Alone {
-                revisions,
-                essential,
-            }),
-            service: asked.service,
-            cluster: pipeline.cluster.as_str(),
-            own: asked.own,
-        };
-        let migration = pipeline.migration.as_ref();
-        why.migrated = migration
-            .and_then(|migration| reasons::migrated(&stopped, deployment, known, migration));
-        let Some(cause) = reasons::find(&stopped, deployment, known, asked.migration) else {
-            return;
-        };
-        // The sentence is redacted; the revision's own name of a secret says which it is about.
-        let places = &cause.task.secret_places;
-        why.causes.push(match &definition {
-            Some(definition) => places.named(cause.sentence, definition),
-            None => cause.sentence,
-        });
-        if let Some(container) = &cause.container {
-            why.log = match &definition {
-                Some(definition) => {
-                    lambda::last_lines(&self.logs, definition, cause.task, container).await
-                }
-                None => TaskLog::none(container, "its revision could not be read".to_owned()),
-            };
-        }
-    }
-
-    /// The revisions in which the deployment's migration ran alone, and the containers whose end ends a task of them. What is
-    /// only marked so is not among them.
-    async fn alone(
-        &self,
-        pipeline: &Pipeline,
-        deployment: &DeploymentId,
-        shipped: &TaskDefinition,
-        stopped: &[Task],
-    ) -> Option<(Vec<RevisionArn>, Vec<ContainerName>)> {
-        let migration = runs_alone(pipeline)?;
-        let essential = revision::essential_alone(shipped, &migration.container);
-        let started_by = Some(migration::started_by(deployment));
-        let marked = stopped.iter().filter(|task| task.started_by == started_by);
-        let marked: BTreeSet<&RevisionArn> = marked.map(|task| &task.revision).collect();
-        let mut revisions = Vec::new();
-        for candidate in marked {
-            match self.ecs.describe_task_definition(candidate.as_str()).await {
-                Ok(ran) => {
-                    let container = &migration.container;
-                    if revision::differences_from_alone(&ran, shipped, container).is_empty() {
-                        revisions.push(candidate.clone());
-                    }
-                }
-                Err(failed) => {
-                    tracing::warn!(error = %failed, "could not read the migration's revision");
-                }
-            }
-        }
-        Some((revisions, essential))
-    }
-
-    async fn stopped_tasks(
-        &self,
-        pipeline: &Pipeline,
-        revision: &RevisionArn,
-    ) -> Result<Vec<Task>, CallFailed> {
-        let cluster = pipeline.cluster.as_str();
-        let family = revision.family();
-        let of_migration = runs_alone(pipeline).map(|_| revision::migration_family(family));
-        let mut stopped = Vec::new();
-        for family in [Some(family), of_migration.as_deref()]
-            .into_iter()
-            .flatten()
-        {
-            let of_family = Tasks::StoppedOfFamily(family);
-            stopped.extend(self.ecs.list_tasks(cluster, of_family).await?);
-        }
-        if stopped.is_empty() {
-            return Ok(Vec::new());
-        }
-        self.ecs.describe_tasks(cluster, &stopped).await
     }
 
     /// The revision that a deployment ships.
@@ -328,23 +184,6 @@ impl Handler {
                 tracing::warn!(error = %failed, "could not read the deployment group");
             }
         }
-    }
-}
-
-/// The migration that runs in a revision of its own.
-fn runs_alone(pipeline: &Pipeline) -> Option<&Migration> {
-    let migration = pipeline.migration.as_ref()?;
-    match migration.revision {
-        MigrationRevision::Alone => Some(migration),
-        MigrationRevision::Shipped => None,
-    }
-}
-
-/// Reads what explains while there is time; what was added until then stays.
-async fn in_time(explain_until: Deadline, read: impl Future<Output = ()>) {
-    let left = explain_until.left();
-    if tokio::time::timeout(left, read).await.is_err() {
-        tracing::warn!("no time to read more that explains the outcome");
     }
 }
 

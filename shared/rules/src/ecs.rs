@@ -1,7 +1,8 @@
 //! What only ECS's own deployments have: service deployments, service revisions, lifecycle stages, hooks of a service. They
 //! are the same for the native strategies and for rolling updates.
 //!
-//! First plain data, as ECS describes it; above it what that means for a decision of [`crate::start`].
+//! First plain data, as ECS describes it; above it what that means for a decision of [`crate::start`], and what is told of it
+//! ([`report`]).
 
 mod configuration;
 mod deployment;
@@ -10,12 +11,13 @@ mod history;
 mod hook;
 mod look;
 mod production;
+pub mod report;
 mod revision;
 mod stage;
 mod traffic;
 pub(crate) mod words;
 
-pub use configuration::{Alarms, CircuitBreaker, Configuration, Strategy};
+pub use configuration::{Alarms, CircuitBreaker, Configuration, Step, Strategy};
 pub use deployment::{
     BreakerState, DeployedRevision, Listed, Rollback, ServiceDeployment, Status, TriggeredAlarms,
 };

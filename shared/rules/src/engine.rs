@@ -32,6 +32,23 @@ impl Engine {
         }
     }
 
+    /// That a deployment which ended badly is not rolled back.
+    pub(crate) fn not_rolled_back(self) -> String {
+        match self {
+            Self::CodeDeploy => format!("as {self} says now, it is not rolled back by itself"),
+            Self::Native(_) | Self::Rolling => "ECS does not roll it back".to_owned(),
+        }
+    }
+
+    /// How a deployment goes that ECS carries out, and which version answers meanwhile.
+    pub(crate) fn how_it_goes(self, configuration: &ecs::Configuration) -> String {
+        match self {
+            Self::CodeDeploy => words::HOW_IT_GOES.to_owned(),
+            Self::Native(strategy) => ecs::words::how_it_goes(strategy, configuration),
+            Self::Rolling => ecs::words::HOW_A_ROLLING_UPDATE_GOES.to_owned(),
+        }
+    }
+
     /// How a person sends production to a green that waits for it.
     pub(crate) fn how_to_reroute(self) -> &'static str {
         match self {

@@ -34,8 +34,8 @@ pub const STACK: &str = "GREENLIGHT_STACK";
 pub const REGISTRY: &str = "GREENLIGHT_REGISTRY";
 /// ARN of `finish-migration`, which the time-out schedule of a migration calls (`run-migration` only).
 pub const FINISH_MIGRATION_ARN: &str = "GREENLIGHT_FINISH_MIGRATION_ARN";
-/// ARN of the role with which EventBridge Scheduler calls `finish-migration` and `start-deployment` (`run-migration` and
-/// `start-deployment` only).
+/// ARN of the role with which EventBridge Scheduler calls `finish-migration`, `start-deployment` and `report-outcome`
+/// (`run-migration`, `start-deployment` and `report-outcome` only).
 pub const SCHEDULE_ROLE_ARN: &str = "GREENLIGHT_SCHEDULE_ROLE_ARN";
 
 /// How outcomes are written.
@@ -150,6 +150,22 @@ pub struct TimeOutSchedule {
     pub function_arn: String,
     /// The role with which it is called.
     pub role_arn: String,
+}
+
+/// What `report-outcome` reads beside the settings of every function.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reporting {
+    /// The role with which its own schedules call it.
+    pub schedule_role_arn: String,
+}
+
+impl Reporting {
+    /// Reads it; mistakes are noted in `problems`.
+    pub fn read(variables: &Variables, problems: &mut Problems) -> Option<Self> {
+        let expected = "the ARN of an IAM role";
+        let schedule_role_arn = arn(variables, SCHEDULE_ROLE_ARN, expected, problems)?;
+        Some(Self { schedule_role_arn })
+    }
 }
 
 /// The environment as a map.

@@ -8,6 +8,7 @@ mod gate;
 mod order;
 mod reason;
 mod running;
+mod service;
 mod under_way;
 mod verdict;
 mod without_configuration;
@@ -18,14 +19,15 @@ use crate::config::{Pipeline, Registry};
 use crate::engine::Engine;
 use crate::events::{Request, Wanted, Way};
 use crate::names::{
-    ClusterName, DeploymentId, Digest, Image, ListenerArn, PipelineName, Repository, RevisionArn,
-    ServiceName, TargetGroupArn,
+    ClusterName, DeploymentId, Digest, Image, ListenerArn, PauseHookId, PipelineName, Repository,
+    RevisionArn, ServiceDeploymentArn, ServiceName, TargetGroupArn,
 };
 use crate::reasons::Migrated;
 use crate::start::Force;
 use crate::task_log::TaskLog;
 
 pub use event::Event;
+pub use service::Continue;
 pub use verdict::Verdict;
 
 /// One thing that a person would want to know.
@@ -47,6 +49,8 @@ pub struct Outcome {
     pub revision: Option<RevisionArn>,
     /// The deployment that it is about.
     pub deployment: Option<DeploymentId>,
+    /// Who carries that out; none where it is not known.
+    pub engine: Option<Engine>,
     /// What happened, in one sentence.
     pub summary: String,
     /// Why.
@@ -84,6 +88,15 @@ pub enum Command {
     },
     /// Send production to the green of this deployment, which waits for it.
     Reroute(DeploymentId),
+    /// Let a deployment go on or back that waits at a pause hook.
+    Continue {
+        /// The deployment.
+        deployment: ServiceDeploymentArn,
+        /// The pause.
+        hook: PauseHookId,
+        /// Which way.
+        way: Continue,
+    },
     /// Let a test listener forward to what serves production again.
     RestoreTestListener {
         /// The listener.
@@ -202,6 +215,7 @@ impl Outcome {
             image,
             revision: None,
             deployment: deployment.cloned(),
+            engine: None,
             summary,
             reason: None,
             migrated: None,
@@ -260,7 +274,10 @@ impl Outcome {
     /// An outcome of this deployment.
     fn about(event: Event, pipeline: &Pipeline, deployment: &Subject, summary: String) -> Self {
         let image = deployment.image.clone();
-        Self::new(event, pipeline, image, Some(&deployment.id), summary)
+        Self {
+            engine: Some(deployment.engine),
+            ..Self::new(event, pipeline, image, Some(&deployment.id), summary)
+        }
     }
 
     fn ending(mut self, ending: Ending) -> Self {

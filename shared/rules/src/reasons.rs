@@ -6,7 +6,7 @@ mod service_events;
 use crate::config::Migration;
 use crate::culprit::{culprits, ending_of, is_out_of_memory, likely, log_of_migration, waited_for};
 use crate::migration::{self, TaskRun, Verdict};
-use crate::names::{ContainerName, DeploymentId, RevisionArn};
+use crate::names::{ContainerName, RevisionArn};
 use crate::observed::{Service, ServiceEvent, Task, TaskContainer};
 
 pub use own::Own;
@@ -54,6 +54,8 @@ pub struct Known<'a> {
     pub shipped: &'a RevisionArn,
     /// The containers whose end ends a task of it; empty where that is not known.
     pub essential: &'a [ContainerName],
+    /// What `startedBy` of its migration's task is.
+    pub migration_started_by: &'a str,
     /// The revisions in which its migration ran alone; none where it ran in the shipped one.
     pub alone: Option<Alone<'a>>,
     /// The service; none where it cannot be read.
@@ -91,12 +93,11 @@ impl<'a> Known<'a> {
 /// given where it is known not to have failed.
 pub fn find<'a>(
     stopped: &'a [Task],
-    deployment: &DeploymentId,
     known: Known<'a>,
     migration: Option<&Migration>,
 ) -> Option<Cause<'a>> {
     let failed_migration = migration.and_then(|migration| {
-        let tasks = migrations_of(stopped, deployment, known, migration);
+        let tasks = migrations_of(stopped, known, migration);
         let mut causes = tasks.iter().filter_map(|task| {
             let essential = known.essential_of_migration(task)?;
             of_migration(task, &migration.container, essential)
@@ -118,12 +119,7 @@ pub fn find<'a>(
 }
 
 /// What the deployment's migration did; none where none of its tasks is among the stopped ones.
-pub fn migrated(
-    stopped: &[Task],
-    deployment: &DeploymentId,
-    known: Known<'_>,
-    migration: &Migration,
-) -> Option<Migrated> {
+pub fn migrated(stopped: &[Task], known: Known<'_>, migration: &Migration) -> Option<Migrated> {
     let of = |task: &Task| {
         if was_taken_down_after_its_end(task, &migration.container) {
             return Migrated::Done;
@@ -135,7 +131,7 @@ pub fn migrated(
             Verdict::Failed { ran: false, .. } => Migrated::Nothing,
         }
     };
-    let tasks = migrations_of(stopped, deployment, known, migration);
+    let tasks = migrations_of(stopped, known, migration);
     let mut found = tasks.into_iter().map(of);
     let first = found.next()?;
     Some(match found.all(|other| other == first) {
@@ -148,15 +144,14 @@ pub fn migrated(
 /// are in every member what was to be started.
 fn migrations_of<'a>(
     stopped: &'a [Task],
-    deployment: &DeploymentId,
     known: Known<'_>,
     migration: &Migration,
 ) -> Vec<&'a Task> {
-    let started_by = migration::started_by(deployment);
+    let started_by = known.migration_started_by;
     let marked: Vec<&Task> = stopped
         .iter()
         .filter(|task| {
-            task.started_by.as_ref() == Some(&started_by)
+            task.started_by.as_deref() == Some(started_by)
                 && known.essential_of_migration(task).is_some()
         })
         .collect();
@@ -167,7 +162,7 @@ fn migrations_of<'a>(
             container: migration.container.clone(),
             command: migration.command.clone(),
         };
-        migration::differences(task, deployment, known.cluster, &runs, &[]).is_empty()
+        migration::differences_of(task, started_by, known.cluster, &runs).is_empty()
     };
     let same: Vec<&Task> = marked.iter().filter(is_it).copied().collect();
     if same.is_empty() { marked } else { same }

@@ -430,7 +430,7 @@ pub(crate) fn kept(tags: &Value) -> impl Iterator<Item = &Value> {
 }
 
 /// The value of one of our own tags.
-fn mark<'a>(definition: &'a TaskDefinition, key: &str) -> Option<&'a str> {
+pub(crate) fn mark<'a>(definition: &'a TaskDefinition, key: &str) -> Option<&'a str> {
     let mut tags = definition.tags.as_array().into_iter().flatten();
     tags.find(|tag| tag["key"].as_str() == Some(key))?["value"].as_str()
 }

@@ -198,7 +198,20 @@ fn configuration_from(configuration: &DeploymentConfiguration) -> ecs::Configura
         minimum_healthy_percent: configuration.minimum_healthy_percent(),
         maximum_percent: configuration.maximum_percent(),
         bake_minutes: configuration.bake_time_in_minutes(),
+        step: step_from(configuration),
     }
+}
+
+fn step_from(configuration: &DeploymentConfiguration) -> Option<ecs::Step> {
+    let linear = configuration.linear_configuration();
+    let linear = linear.map(|one| (one.step_percent(), one.step_bake_time_in_minutes()));
+    let canary = configuration.canary_configuration();
+    let canary = canary.map(|one| (one.canary_percent(), one.canary_bake_time_in_minutes()));
+    let (percent, minutes) = linear.or(canary)?;
+    Some(ecs::Step {
+        percent: percent?.to_string(),
+        minutes,
+    })
 }
 
 /// DescribeServices was seen to return pause hooks with their stages alone, so what has no function is a pause.

@@ -9,6 +9,8 @@ use crate::config::{HookEvent, Pipeline};
 use crate::engine::Engine;
 use crate::outcome::{Step, Subject};
 
+pub(crate) const HOW_IT_GOES: &str =
+    "CodeDeploy shifts traffic as its deployment configuration says";
 pub(crate) const CHECK_WHO_CHANGED: &str = "check the service's task sets and who changed them";
 pub(crate) const CHECK_WHAT_IS_LEFT: &str = "check the deployment: unless a rollback follows, its task sets and listeners \
      stay as they are until a person acts";

@@ -359,6 +359,16 @@ impl Config {
             .or_else(|| self.of_group(application, group).next())
     }
 
+    /// The pipelines that deploy to this service.
+    pub fn of_service(
+        &self,
+        cluster: &ClusterName,
+        service: &ServiceName,
+    ) -> impl Iterator<Item = &Pipeline> {
+        let all = self.pipelines.iter();
+        all.filter(move |pipeline| pipeline.cluster == *cluster && pipeline.service == *service)
+    }
+
     /// The same by the service that a deployment of ECS's own is of.
     pub fn keeper_of_service(&self, cluster: &str, service: &str, gate: Gate) -> Option<&Pipeline> {
         let of_service = |pipeline: &&Pipeline| {
@@ -368,16 +378,6 @@ impl Config {
         pipelines
             .find(|pipeline| pipeline.is_alone || pipeline.own_gates.contains(&gate))
             .or_else(|| self.pipelines.iter().find(of_service))
-    }
-
-    /// The pipelines that deploy to this service.
-    pub fn of_service(
-        &self,
-        cluster: &ClusterName,
-        service: &ServiceName,
-    ) -> impl Iterator<Item = &Pipeline> {
-        let all = self.pipelines.iter();
-        all.filter(move |pipeline| pipeline.cluster == *cluster && pipeline.service == *service)
     }
 
     /// The pipeline of this name.

@@ -53,6 +53,17 @@ pub struct Configuration {
     pub maximum_percent: Option<i32>,
     /// How long blue and green both run after the shift.
     pub bake_minutes: Option<i32>,
+    /// The step of a linear or canary strategy; none of another, and where ECS states none.
+    pub step: Option<Step>,
+}
+
+/// How much of production traffic moves at once, and how long it stays so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// In percent, as people write it: `10`, or `0.5`.
+    pub percent: String,
+    /// The pause after it, in minutes; none where ECS states none.
+    pub minutes: Option<i32>,
 }
 
 /// `deploymentCircuitBreaker`

@@ -1,5 +1,6 @@
 //! ECS's words in outcomes, for native deployments and for rolling updates.
 
+use super::configuration::{Configuration, Strategy};
 use super::stage::Stage;
 use crate::config::Pipeline;
 
@@ -22,6 +23,36 @@ pub(crate) const ROLLING_HAS_NO_TEST_TRAFFIC: &str =
 pub(crate) const CHECK_TASKS: &str = "check now: the service's tasks and its target groups";
 pub(crate) const HOW_TO_CONTINUE: &str = "continue the deployment, in the console or by `aws ecs continue-service-deployment`; without \
      it ECS does what the pause hook is configured to do when its time is over";
+
+pub(crate) const HOW_A_ROLLING_UPDATE_GOES: &str =
+    "a rolling update replaces task by task, so both versions answer for a while";
+
+/// How a deployment with a second set of tasks goes, and how long both sets run.
+pub(crate) fn how_it_goes(strategy: Strategy, configuration: &Configuration) -> String {
+    let step = configuration.step.as_ref();
+    let percent = step.map(|step| format!("{} %", step.percent));
+    let pause = step.and_then(|step| step.minutes);
+    let pause = pause.map_or_else(String::new, |minutes| format!(" every {minutes} min"));
+    let first_pause = step.and_then(|step| step.minutes);
+    let first_pause = first_pause.map_or_else(String::new, |minutes| format!(" for {minutes} min"));
+    let shift = match strategy {
+        Strategy::BlueGreen => "green gets all production traffic at once".to_owned(),
+        Strategy::Linear => format!(
+            "green gets {} more of production traffic{pause}, so both versions answer for a while",
+            percent.as_deref().unwrap_or("a part")
+        ),
+        Strategy::Canary => format!(
+            "green gets {} of production traffic{first_pause} and then the rest, so both versions answer for a while",
+            percent.as_deref().unwrap_or("a part")
+        ),
+    };
+    match configuration.bake_minutes {
+        Some(minutes) if minutes > 0 => {
+            format!("{shift}; blue runs on for {minutes} min after that")
+        }
+        Some(_) | None => shift,
+    }
+}
 
 /// The gate of a lifecycle stage in a native deployment of this pipeline's service. A service's hooks may call functions of the
 /// user's there as well.

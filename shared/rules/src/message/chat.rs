@@ -23,12 +23,7 @@ pub(super) fn render(outcome: &Outcome, settings: &Settings) -> String {
             commands(outcome, settings)
                 .map(|(purpose, command)| format!("{purpose}: {}", code(&command))),
         )
-        .chain(
-            outcome
-                .deployment
-                .as_ref()
-                .and_then(|deployment| link(deployment, &settings.topic)),
-        )
+        .chain(link(outcome, &settings.topic))
         .collect();
     let notification: Value = json!({
         "version": "1.0",

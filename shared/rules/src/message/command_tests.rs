@@ -50,6 +50,7 @@ fn ways(outcome: &Outcome) -> Vec<Way> {
         Command::Request { request, .. } => request.way,
         Command::Reroute(_)
         | Command::RestoreImage { .. }
+        | Command::Continue { .. }
         | Command::RestoreTestListener { .. } => panic!("{command:?}"),
     };
     outcome.commands.iter().map(way).collect()

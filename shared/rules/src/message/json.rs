@@ -32,7 +32,7 @@ pub(super) fn render(outcome: &Outcome, settings: &Settings) -> String {
         "database": outcome.migrated.map(Migrated::database),
         "next": outcome.next.as_deref().map(quoted),
         "commands": commands,
-        "link": outcome.deployment.as_ref().and_then(|deployment| link(deployment, &settings.topic)),
+        "link": link(outcome, &settings.topic),
         "steps": steps,
         "log": log,
         "log_of": outcome.log.of,

@@ -1,8 +1,9 @@
 //! What several forms of a message have in common.
 
+use crate::engine::Engine;
 use crate::environment::Settings;
-use crate::names::{DeploymentId, PipelineName, Region, TopicArn};
-use crate::outcome::{Command, Outcome};
+use crate::names::{PipelineName, Region, TopicArn};
+use crate::outcome::{Command, Continue, Outcome};
 use crate::sanitize::quoted;
 
 const LOG_LINES_AT_MOST: usize = 20;
@@ -15,8 +16,10 @@ pub(super) fn pipeline(outcome: &Outcome) -> &str {
         .map_or("greenlight", PipelineName::as_str)
 }
 
-/// The deployment's page in the CodeDeploy console; none in a partition whose console's address is not known.
-pub(super) fn link(deployment: &DeploymentId, topic: &TopicArn) -> Option<String> {
+/// The deployment's page in the console of CodeDeploy, or the service's deployments in that of ECS; none where that is not known, as in
+/// a partition whose console has another address.
+pub(super) fn link(outcome: &Outcome, topic: &TopicArn) -> Option<String> {
+    let deployment = outcome.deployment.as_ref()?;
     let partition = topic.as_str().split(':').nth(1).unwrap_or_default();
     let region = topic.region();
     let domain = match partition {
@@ -26,9 +29,18 @@ pub(super) fn link(deployment: &DeploymentId, topic: &TopicArn) -> Option<String
         "aws-eusc" => "amazonaws-eusc.eu",
         _ => return None,
     };
-    Some(format!(
-        "https://console.{domain}/codesuite/codedeploy/deployments/{deployment}?region={region}"
-    ))
+    let page = match outcome.engine {
+        Some(Engine::CodeDeploy) | None => {
+            // An id of another form is of a service deployment whose service is not known.
+            let is_codedeploys = deployment.as_str().starts_with("d-");
+            is_codedeploys.then(|| format!("codesuite/codedeploy/deployments/{deployment}"))?
+        }
+        Some(Engine::Native(_) | Engine::Rolling) => {
+            let (cluster, service) = (outcome.cluster.as_ref()?, outcome.service.as_ref()?);
+            format!("ecs/v2/clusters/{cluster}/services/{service}/deployments")
+        }
+    };
+    Some(format!("https://console.{domain}/{page}?region={region}"))
 }
 
 /// The last lines of the log.
@@ -88,6 +100,21 @@ pub(super) fn commands<'a>(
                 format!(
                     "aws elbv2 modify-listener --listener-arn {listener} --region {region} --default-actions \
                      Type=forward,TargetGroupArn={target_group}"
+                ),
+            ),
+            Command::Continue {
+                deployment,
+                hook,
+                way,
+            } => (
+                match way {
+                    Continue::On => "to continue the deployment",
+                    Continue::Back => "to roll it back",
+                },
+                format!(
+                    "aws ecs continue-service-deployment --service-deployment-arn {deployment} --hook-id {hook} --action {} --region \
+                     {region}",
+                    way.as_str()
                 ),
             ),
             Command::Reroute(deployment) => (

@@ -42,7 +42,7 @@ pub(super) fn render(outcome: &Outcome, settings: &Settings) -> String {
         row("Next", &quoted(next));
     }
     if let Some(deployment) = &outcome.deployment {
-        let link = link(deployment, &settings.topic);
+        let link = link(outcome, &settings.topic);
         row("Deployment", link.as_deref().unwrap_or(deployment.as_str()));
     }
     if !outcome.steps.is_empty() {

@@ -89,10 +89,7 @@ impl Outcome {
         let verb = verb(event);
         let after = match &deployment.rolled_back_by {
             Some(rollback) => format!("deployment {rollback} rolls it back"),
-            None => format!(
-                "as {} says now, it is not rolled back by itself",
-                deployment.engine
-            ),
+            None => deployment.engine.not_rolled_back(),
         };
         let summary = format!(
             "{} to {} {verb}; {after}",
@@ -151,13 +148,10 @@ impl Outcome {
             (running, None) => format!(" ({running} run)"),
         };
         let summary = format!("{} is rolled back from {failed}{then}", pipeline.place(),);
-        let mut outcome = Self::new(
-            Event::RolledBack,
-            pipeline,
-            failed.image.clone(),
-            Some(&rollback.id),
-            summary,
-        );
+        let mut outcome = Self {
+            image: failed.image.clone(),
+            ..Self::about(Event::RolledBack, pipeline, rollback, summary)
+        };
         outcome.reason = Some(reason(pipeline, failed, &ending));
         let correct = outcome.correct(pipeline, failed, ending.way);
         outcome.next = Some(format!("{correct}; this one is not tried again by itself"));
@@ -193,7 +187,10 @@ impl Outcome {
             .map(|id| format!(" of deployment {id}"))
             .unwrap_or_default();
         let summary = format!("the rollback{of} of {} {}", pipeline.place(), verb(event));
-        let mut outcome = Self::new(event, pipeline, None, Some(&rollback.id), summary);
+        let mut outcome = Self {
+            image: None,
+            ..Self::about(event, pipeline, rollback, summary)
+        };
         outcome.reason = Some(reason(pipeline, rollback, &ending));
         outcome.next = Some(rollback.engine.check_production().to_owned());
         outcome.ending(ending)

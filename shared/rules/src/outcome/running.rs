@@ -46,13 +46,10 @@ impl Outcome {
         summary: String,
         ending: Ending,
     ) -> Self {
-        let mut outcome = Self::new(
-            Event::Failed,
-            pipeline,
-            ships.image.clone(),
-            Some(&about.id),
-            summary,
-        );
+        let mut outcome = Self {
+            image: ships.image.clone(),
+            ..Self::about(Event::Failed, pipeline, about, summary)
+        };
         outcome.reason = Some(if ending.causes.is_empty() {
             "ECS names no task that stopped by itself".to_owned()
         } else {

@@ -94,6 +94,7 @@ impl Outcome {
             image: None,
             revision: None,
             deployment: None,
+            engine: None,
             summary,
             reason: Some(reason),
             migrated: None,

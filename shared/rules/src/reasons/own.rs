@@ -9,7 +9,7 @@ use crate::observed::{Task, TaskSet};
 /// How a deployment's own tasks are known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Own<'a> {
-    /// The id of its task set; none where that is not known (any more).
+    /// The id of its task set, or of its rollout where ECS itself deploys; none where that is not known (any more).
     pub task_set: Option<&'a str>,
     /// When it began: none of its tasks is older. None where that is not known.
     pub since: Option<UtcDateTime>,
@@ -51,10 +51,11 @@ pub(super) fn own_tasks<'a>(tasks: &'a [Task], known: Known<'_>) -> Vec<&'a Task
         return named;
     }
     // Green's is among them only where no task names it.
-    let other_task_sets = known.service.map(|service| service.task_sets.as_slice());
     let is_of_another = |started_by: &str| {
-        let mut others = other_task_sets.into_iter().flatten();
-        others.any(|other| other.id == started_by)
+        known.service.is_some_and(|service| {
+            let mut task_sets = service.task_sets.iter();
+            task_sets.any(|other| other.id == started_by)
+        })
     };
     let is_young = |task: &Task| {
         since

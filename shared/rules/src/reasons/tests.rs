@@ -93,7 +93,7 @@ fn said_of(events: &[String], tasks: &[Task], own: Own<'_>) -> Option<String> {
         essential: &essential,
         ..known
     };
-    let cause = find(tasks, &"d-1".parse().unwrap(), known, Some(&migration()))?;
+    let cause = find(tasks, known, Some(&migration()))?;
     let log = cause
         .container
         .map_or("-".to_owned(), |name| name.to_string());
@@ -104,6 +104,7 @@ pub(super) fn known(shipped: &RevisionArn) -> Known<'_> {
     Known {
         shipped,
         essential: &[],
+        migration_started_by: "greenlight/d-1",
         alone: None,
         service: None,
         cluster: "prod",
@@ -343,7 +344,7 @@ fn database_after(tasks: &[Task]) -> Option<Migrated> {
         essential: &essential,
         ..known(&shipped)
     };
-    migrated(tasks, &"d-1".parse().unwrap(), known, &migration())
+    migrated(tasks, known, &migration())
 }
 
 #[test]
@@ -388,13 +389,13 @@ fn what_the_gate_refused_is_no_migrated_database_where_the_revision_cannot_be_re
             started_by: Some("greenlight/d-1".to_owned()),
             ..task("EssentialContainerExited", "x", Some(0), 1)
         }];
-        let (deployment, shipped) = ("d-1".parse().unwrap(), revision(2));
+        let shipped = revision(2);
         let known = Known {
             essential,
             ..known(&shipped)
         };
-        let cause = find(&tasks, &deployment, known, Some(&migration()));
-        let migrated = migrated(&tasks, &deployment, known, &migration());
+        let cause = find(&tasks, known, Some(&migration()));
+        let migrated = migrated(&tasks, known, &migration());
         (migrated, cause.is_some())
     };
     assert_eq!(of(&[]), (Some(Migrated::Partly), true));

@@ -185,6 +185,7 @@ mod tests {
             Command::Request { request, .. } => request.payload(),
             Command::Reroute(_)
             | Command::RestoreImage { .. }
+            | Command::Continue { .. }
             | Command::RestoreTestListener { .. } => panic!("{command:?}"),
         };
         let found: Vec<Value> = commands.iter().map(payload).collect();

@@ -21,11 +21,10 @@ fn a_migration_that_ran_alone_is_known_by_its_revision() {
         }),
         ..known(&shipped)
     };
-    let deployment = "d-1".parse().unwrap();
     let said = |task: Task| {
         let tasks = [task];
-        let cause = find(&tasks, &deployment, known, Some(&migration()));
-        let migrated = migrated(&tasks, &deployment, known, &migration());
+        let cause = find(&tasks, known, Some(&migration()));
+        let migrated = migrated(&tasks, known, &migration());
         (cause.map(|cause| cause.sentence), migrated)
     };
     let (cause, migrated) = said(of("web-migration:1", 9));
@@ -43,5 +42,5 @@ fn a_migration_that_ran_alone_is_known_by_its_revision() {
         ..known
     };
     let tasks = [of("web-migration:1", 9)];
-    assert!(find(&tasks, &deployment, without, Some(&migration())).is_none());
+    assert!(find(&tasks, without, Some(&migration())).is_none());
 }

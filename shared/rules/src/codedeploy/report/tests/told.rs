@@ -168,6 +168,7 @@ fn a_requested_rollback_that_failed_is_not_requested_as_a_migration() {
             Command::Request { request, .. } => request.way,
             Command::Reroute(_)
             | Command::RestoreImage { .. }
+            | Command::Continue { .. }
             | Command::RestoreTestListener { .. } => panic!("{command:?}"),
         });
         assert_eq!(ways.collect::<Vec<_>>(), expected, "{gate:?}");

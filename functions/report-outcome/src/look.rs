@@ -1,0 +1,243 @@
+//! One look at a service that ECS itself deploys to: what is told of its deployments, and until when it is looked at again.
+
+mod observe;
+mod tell;
+
+use aws::Kind;
+use aws::ecs::ServiceDeployments;
+use aws::scheduler::Recurring;
+use lambda::{Deadline, Failure, Started};
+use rules::config::Pipeline;
+use rules::ecs::report::{self, Observed, Told, What};
+use rules::ecs::{Listed, ServiceDeployment};
+use rules::engine::Engine;
+use rules::environment::Reporting;
+use rules::events::{self, Announced, Claim, Pause, ServiceChange};
+use serde_json::{Value, json};
+
+use crate::handler::Handler;
+
+/// How many of a service's newest deployments are looked at. ECS ends one as soon as another is started, so that what came before
+/// these was told while they were under way.
+const DEPLOYMENTS: usize = 3;
+
+/// What one look is about.
+pub(crate) struct Looking<'a> {
+    pub(crate) started: &'a Started<Reporting>,
+    /// The pipelines of the service: at least one.
+    pub(crate) pipelines: Vec<&'a Pipeline>,
+    pub(crate) change: &'a ServiceChange,
+    /// What is left after it is for publishing.
+    pub(crate) explain_until: Deadline,
+}
+
+impl Looking<'_> {
+    fn pause(&self) -> Option<&Pause> {
+        match &self.change.announced {
+            Announced::Waits(pause) => Some(pause),
+            Announced::InProgress | Announced::Ended | Announced::Routine(_) | Announced::Other => {
+                None
+            }
+        }
+    }
+
+    /// The claim whose schedule calls: whoever made it may have died.
+    fn claim(&self) -> Option<&Claim> {
+        match &self.change.announced {
+            Announced::Routine(claim) => claim.as_ref(),
+            Announced::InProgress | Announced::Ended | Announced::Waits(_) | Announced::Other => {
+                None
+            }
+        }
+    }
+
+    fn schedule_name(&self) -> String {
+        let stack = &self.started.settings.stack;
+        report::look(stack, &self.change.cluster, &self.change.service)
+    }
+
+    /// This function, which the schedules call.
+    fn function_arn(&self) -> String {
+        let settings = &self.started.settings;
+        let name = format!("{}-report-outcome", settings.stack);
+        settings.topic.function(&name)
+    }
+
+    fn place(&self) -> String {
+        self.pipelines[0].place()
+    }
+}
+
+impl Handler {
+    pub(crate) async fn look(
+        &self,
+        started: &Started<Reporting>,
+        event: &Value,
+        change: &ServiceChange,
+        explain_until: Deadline,
+    ) -> Result<Value, Failure> {
+        if let Some(reason) = events::other_account(event, &started.settings.topic) {
+            return Ok(nothing(&reason));
+        }
+        let pipelines = started.config.of_service(&change.cluster, &change.service);
+        let looking = Looking {
+            started,
+            pipelines: pipelines.collect(),
+            change,
+            explain_until,
+        };
+        let Some(pipeline) = looking.pipelines.first() else {
+            let (cluster, service) = (&change.cluster, &change.service);
+            return Ok(nothing(&format!(
+                "no pipeline deploys to `{cluster}/{service}`"
+            )));
+        };
+        if change.announced == Announced::Other {
+            return Ok(nothing("this state is not reported"));
+        }
+        let described = self.ecs.describe_service(&change.cluster, &change.service);
+        let service = match described.await {
+            Ok(service) => service,
+            Err(failed) if failed.kind == Kind::NotFound => {
+                self.look_no_more(&looking).await;
+                return Ok(nothing(&failed.to_string()));
+            }
+            Err(failed) => return Err(failed.into()),
+        };
+        let engine = match pipeline.engine(&service) {
+            Ok(engine @ (Engine::Native(_) | Engine::Rolling)) => engine,
+            // ECS sends events of these services, too.
+            Ok(Engine::CodeDeploy) => {
+                self.look_no_more(&looking).await;
+                return Ok(nothing("CodeDeploy's own events report its deployments"));
+            }
+            Err(mismatch) => return Ok(nothing(&mismatch.to_string())),
+        };
+        let listed = self.newest(&looking).await?;
+        let newest = listed.iter().take(DEPLOYMENTS);
+        let arns: Vec<_> = newest.map(|one| one.arn.clone()).collect();
+        let deployments = match arns.is_empty() {
+            true => Vec::new(),
+            false => self.ecs.describe_service_deployments(&arns).await?,
+        };
+        // Before anything is told: whatever becomes of this invocation, another look follows.
+        self.look_again(&looking, &deployments).await;
+        let observed = self.observed(engine, &service, &listed, deployments);
+        let outcomes = self.tell_all(&looking, observed.await?).await?;
+        let under_way = self.settle(&looking, &listed).await?;
+        tracing::info!(
+            service = looking.place(),
+            told = outcomes.len(),
+            under_way,
+            "looked"
+        );
+        Ok(json!({"service": looking.place(), "outcomes": outcomes, "under_way": under_way}))
+    }
+
+    async fn newest(&self, looking: &Looking<'_>) -> Result<Vec<Listed>, Failure> {
+        let (cluster, service) = (&looking.change.cluster, &looking.change.service);
+        let which = ServiceDeployments::Newest;
+        let listed = self.ecs.list_service_deployments(cluster, service, which);
+        Ok(listed.await?)
+    }
+
+    /// Tells what is still to be told, the oldest first. What cannot be told keeps nothing else back.
+    async fn tell_all(
+        &self,
+        looking: &Looking<'_>,
+        observed: Vec<Observed>,
+    ) -> Result<Vec<Value>, Failure> {
+        let stack = &looking.started.settings.stack;
+        let mut outcomes = Vec::new();
+        let mut failed = None;
+        for mut observed in observed {
+            let told = Told::of(&observed.target.definition, stack);
+            let is_newest = observed.newer.is_none();
+            let due = report::due(&observed.deployment, is_newest, looking.pause(), &told);
+            for what in due {
+                match self.tell_once(looking, &mut observed, &what).await {
+                    Ok(told) => outcomes.extend(told),
+                    Err(failure) => failed = Some(failure),
+                }
+            }
+        }
+        match failed {
+            None => Ok(outcomes),
+            Some(failure) => Err(failure),
+        }
+    }
+
+    /// While a deployment is under way a schedule looks, because no event of its end is certain. That it cannot be made keeps
+    /// nothing from being told.
+    async fn look_again(&self, looking: &Looking<'_>, deployments: &[ServiceDeployment]) {
+        let mut under_way = deployments.iter().filter(|one| !one.status.has_ended());
+        let Some(deployment) = under_way.next() else {
+            return;
+        };
+        if matches!(looking.change.announced, Announced::Routine(None)) {
+            return;
+        }
+        self.make_look(looking, deployment.created_at).await;
+    }
+
+    async fn make_look(&self, looking: &Looking<'_>, created_at: time::UtcDateTime) {
+        let ServiceChange {
+            cluster, service, ..
+        } = looking.change;
+        let schedule = Recurring {
+            name: looking.schedule_name(),
+            every_minutes: report::LOOK_EVERY_MINUTES,
+            until: report::look_until(created_at),
+            target_arn: looking.function_arn(),
+            role_arn: looking.started.extra.schedule_role_arn.clone(),
+            input: ServiceChange::input(cluster, service, None).to_string(),
+            description: format!(
+                "Looks at {} while a deployment is under way",
+                looking.place()
+            ),
+        };
+        if let Err(failed) = self.scheduler.create_recurring(&schedule).await {
+            tracing::error!(error = %failed, "no schedule looks at the service, its end is told by an event or not at all");
+        }
+    }
+
+    /// Ends the looking where nothing is under way any more, and says whether something is. A deployment that began meanwhile may
+    /// have found the schedule there, so it is asked once more.
+    async fn settle(&self, looking: &Looking<'_>, listed: &[Listed]) -> Result<bool, Failure> {
+        if listed.iter().any(|one| !one.status.has_ended()) {
+            return Ok(true);
+        }
+        self.look_no_more(looking).await;
+        let listed = self.newest(looking).await?;
+        let Some(begun) = listed.iter().find(|one| !one.status.has_ended()) else {
+            return Ok(false);
+        };
+        self.make_look(looking, begun.created_at).await;
+        Ok(true)
+    }
+
+    async fn look_no_more(&self, looking: &Looking<'_>) {
+        let name = looking.schedule_name();
+        if let Err(failed) = self.scheduler.delete_schedule(&name).await {
+            tracing::warn!(error = %failed, "the schedule that looks at the service is still there");
+        }
+    }
+
+    /// What an invocation claims by a schedule it tells alone.
+    async fn release(&self, claim: &Claim) {
+        if let Err(failed) = self.scheduler.delete_schedule(&claim.0).await {
+            tracing::warn!(error = %failed, "a claim is still there, and looks again when it is over");
+        }
+    }
+}
+
+fn nothing(reason: &str) -> Value {
+    tracing::info!(decision = "skip", reason, "nothing to report");
+    json!({"outcome": null, "reason": reason})
+}
+
+/// The claim to tell this.
+fn claim_of(looking: &Looking<'_>, what: &What, deployment: &ServiceDeployment) -> Claim {
+    let stack = &looking.started.settings.stack;
+    Claim(report::claim(stack, what, &deployment.arn))
+}

@@ -1,0 +1,25 @@
+//! What becomes of a service deployment of ECS's own: which outcomes are published, or why none is.
+//!
+//! Events only say where to look, and no event is certain: every outcome is decided from what ECS describes, and what was told is
+//! written on the revision that was deployed.
+
+mod cause;
+mod decide;
+mod due;
+mod migration;
+mod observed;
+mod schedules;
+mod steps;
+mod target;
+mod told;
+
+pub use decide::decide;
+pub use due::{End, What, due};
+pub use migration::run_of;
+pub use observed::{Need, Observed, Production, RuleTargets, Target, Why};
+pub use schedules::{LOOK_EVERY_MINUTES, claim, claimed_until, look, look_until};
+pub use target::{concerned, image};
+pub use told::Told;
+
+#[cfg(test)]
+mod tests;

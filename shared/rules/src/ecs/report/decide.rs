@@ -1,0 +1,220 @@
+//! The outcome of what is still to be told.
+
+use super::cause::{causes, was_requested};
+use super::due::{End, What};
+use super::observed::{Need, Observed, Production, Why};
+use super::steps::steps;
+use super::target::subject;
+use crate::config::Pipeline;
+use crate::ecs::Status;
+use crate::names::{ServiceRevisionArn, TargetGroupArn};
+use crate::observed::TaskCount;
+use crate::outcome::{Ending, Event, Outcome, Subject};
+
+/// Decides what is published about a deployment of the pipeline's service.
+///
+/// # Errors
+/// What else has to be observed. The outcome is decided again with it, from the beginning: all is plain data.
+pub fn decide(pipeline: &Pipeline, observed: &Observed, what: &What) -> Result<Outcome, Need> {
+    let was_requested = was_requested(&observed.deployment);
+    let subject = subject(pipeline, observed, was_requested);
+    match what {
+        What::Started => {
+            let how = observed.engine.how_it_goes(&observed.service.configuration);
+            let mut outcome = Outcome::started(pipeline, &subject).of_service(&how);
+            outcome.revision = Some(observed.target.revision.revision.clone());
+            if !observed.service.configuration.rolls_back() {
+                outcome.add_without_rollback(observed.engine);
+            }
+            Ok(outcome)
+        }
+        What::Waits(pause) => Ok(Outcome::paused(pipeline, &subject, pause)),
+        What::Ended(End::Shipped) => shipped(pipeline, observed, &subject),
+        What::Ended(End::RolledBack) => rolled_back(pipeline, observed, &subject),
+        What::Ended(End::RollbackFailed) => {
+            let ending = with_causes(pipeline, observed)?;
+            Ok(Outcome::went_back_badly(pipeline, &subject, ending))
+        }
+        What::Ended(End::Stopped) => stopped(pipeline, observed, &subject),
+    }
+}
+
+fn ending(observed: &Observed) -> Ending {
+    Ending {
+        revision: Some(observed.target.revision.revision.clone()),
+        steps: steps(&observed.deployment),
+        ..Ending::default()
+    }
+}
+
+fn with_causes(pipeline: &Pipeline, observed: &Observed) -> Result<Ending, Need> {
+    let why = observed.why.clone().ok_or(Need::WhyFailed)?;
+    let Why {
+        causes: of_tasks,
+        migrated,
+        log,
+    } = why;
+    let mut causes = causes(pipeline, observed);
+    causes.extend(of_tasks);
+    Ok(Ending {
+        causes,
+        migrated,
+        log,
+        ..ending(observed)
+    })
+}
+
+/// How many tasks of a service revision run, as DescribeServices says now.
+fn tasks(observed: &Observed, revision: &ServiceRevisionArn) -> TaskCount {
+    let mut current = observed.service.current_revisions.iter();
+    let current = current.find(|current| current.arn == *revision);
+    let described = observed.deployment.target.as_ref();
+    let described = described.filter(|target| target.arn == *revision);
+    let running = current
+        .map(|current| current.running_count)
+        .or(described.map(|target| target.running_count));
+    TaskCount {
+        desired: observed.service.desired_count,
+        running: running.unwrap_or(observed.service.running_count),
+    }
+}
+
+/// ECS's success is checked against what really serves production.
+fn shipped(pipeline: &Pipeline, observed: &Observed, subject: &Subject) -> Result<Outcome, Need> {
+    let newer = observed.newer.as_ref();
+    // This message may come late.
+    if let Some(newer) = newer.filter(|newer| newer.status == Status::Successful) {
+        let by = newer.arn.id();
+        return Ok(Outcome::replaced_since(
+            pipeline,
+            subject,
+            &by,
+            ending(observed),
+        ));
+    }
+    let running = tasks(observed, &observed.target.revision.arn);
+    if running.is_down() {
+        let ending = with_causes(pipeline, observed)?;
+        return Ok(Outcome::shipped_and_down(
+            pipeline, subject, running, ending,
+        ));
+    }
+    // While a newer one shifts traffic, the rules are not this one's any more.
+    let is_settled = newer.is_none_or(|newer| newer.status.has_ended());
+    if is_settled && let Some(why) = elsewhere(observed)? {
+        let ending = ending(observed);
+        return Ok(Outcome::shipped_elsewhere(pipeline, subject, why, ending));
+    }
+    Ok(match observed.is_first {
+        true => Outcome::service_created(pipeline, subject, running, ending(observed)),
+        false => Outcome::shipped(pipeline, subject, running, ending(observed)),
+    })
+}
+
+/// Why it is not known that production traffic reaches what was deployed; none where it does. ECS reports success even where
+/// somebody wrote the production rule anew during the deployment (containers-roadmap 2853). A rolling update moves no rule, and of a
+/// Network Load Balancer's listener only ECS knows.
+fn elsewhere(observed: &Observed) -> Result<Option<String>, Need> {
+    let resolved = &observed.target.revision.target_groups;
+    let by_rule = |rule: &str| -> Vec<&TargetGroupArn> {
+        let of_rule = resolved
+            .iter()
+            .filter(|group| group.production_rule.as_deref() == Some(rule));
+        of_rule.map(|group| &group.target_group).collect()
+    };
+    let has_rules = resolved.iter().any(|group| group.production_rule.is_some());
+    if !has_rules || observed.service.desired_count == 0 {
+        return Ok(None);
+    }
+    let rules = match observed.production.as_ref().ok_or(Need::Production)? {
+        Production::Rules(rules) => rules,
+        Production::Unreadable(why) => {
+            return Ok(Some(format!(
+                "the production listener rule could not be read: {why}"
+            )));
+        }
+    };
+    let mut others = rules.iter().filter_map(|rule| {
+        let green = by_rule(&rule.rule);
+        let is_green = rule.groups.iter().all(|group| green.contains(&group));
+        (!is_green || rule.groups.is_empty()).then(|| {
+            format!(
+                "the production listener rule forwards to {}, and its tasks are in {}",
+                names(rule.groups.iter()),
+                names(green.into_iter())
+            )
+        })
+    });
+    Ok(others.next())
+}
+
+fn names<'a>(groups: impl Iterator<Item = &'a TargetGroupArn>) -> String {
+    let names: Vec<String> = groups
+        .map(|group| {
+            let name = group.as_str().split('/').nth(1);
+            format!("`{}`", name.unwrap_or(group.as_str()))
+        })
+        .collect();
+    match names.is_empty() {
+        true => "none of the target groups".to_owned(),
+        false => names.join(" and "),
+    }
+}
+
+/// A rollback is reported with the reason of what it rolled back; it is not a success.
+fn rolled_back(
+    pipeline: &Pipeline,
+    observed: &Observed,
+    subject: &Subject,
+) -> Result<Outcome, Need> {
+    let back = observed.back.as_ref().or(observed.source.as_ref());
+    let running = match back {
+        Some(back) => tasks(observed, &back.arn),
+        None => TaskCount::of(&observed.service),
+    };
+    let revision = back.map(|back| back.revision.clone());
+    if !running.is_down() {
+        let ending = Ending {
+            revision,
+            ..with_causes(pipeline, observed)?
+        };
+        return Ok(Outcome::rolled_back(
+            pipeline, subject, subject, running, ending,
+        ));
+    }
+    // What matters now is why nothing runs; ECS's own sentences say why it went back.
+    let why = observed.why.clone().ok_or(Need::WhyDown)?;
+    let mut causes = why.causes;
+    causes.extend(self::causes(pipeline, observed));
+    let ending = Ending {
+        revision,
+        causes,
+        log: why.log,
+        ..ending(observed)
+    };
+    Ok(Outcome::rolled_back_and_down(
+        pipeline, subject, subject, running, ending,
+    ))
+}
+
+/// `STOPPED` is what a newer deployment did to it, or what breaker and alarms do where they do not roll back.
+fn stopped(pipeline: &Pipeline, observed: &Observed, subject: &Subject) -> Result<Outcome, Need> {
+    let deployment = &observed.deployment;
+    if let Some(newer) = &observed.newer
+        && !deployment.was_triggered()
+    {
+        let by = newer.arn.id();
+        return Ok(Outcome::superseded(
+            pipeline,
+            subject,
+            &by,
+            ending(observed),
+        ));
+    }
+    let event = match was_requested(deployment) {
+        true => Event::Stopped,
+        false => Event::Failed,
+    };
+    let ending = with_causes(pipeline, observed)?;
+    Ok(Outcome::ended_badly(event, pipeline, subject, ending))
+}

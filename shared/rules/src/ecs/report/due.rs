@@ -1,0 +1,126 @@
+//! What is still to be told of a service deployment.
+
+use super::told::Told;
+use crate::ecs::{ServiceDeployment, Status};
+use crate::events::Pause;
+use crate::names::ServiceDeploymentArn;
+
+/// What is told of a deployment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum What {
+    /// It began.
+    Started,
+    /// A pause hook waits for a person.
+    Waits(Pause),
+    /// It ended.
+    Ended(End),
+}
+
+/// How a deployment ended, as ECS states it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// `SUCCESSFUL`
+    Shipped,
+    /// `ROLLBACK_SUCCESSFUL`
+    RolledBack,
+    /// `ROLLBACK_FAILED`
+    RollbackFailed,
+    /// `STOPPED`
+    Stopped,
+}
+
+impl End {
+    /// None while it has not ended.
+    pub fn of(status: &Status) -> Option<Self> {
+        match status {
+            Status::Successful => Some(Self::Shipped),
+            Status::RollbackSuccessful => Some(Self::RolledBack),
+            Status::RollbackFailed => Some(Self::RollbackFailed),
+            Status::Stopped => Some(Self::Stopped),
+            Status::Pending
+            | Status::InProgress
+            | Status::StopRequested
+            | Status::RollbackRequested
+            | Status::RollbackInProgress
+            | Status::Unknown(_) => None,
+        }
+    }
+}
+
+impl What {
+    /// The tag that says of which deployments a start was told.
+    pub const STARTED: &'static str = "greenlight:told-started";
+    /// The tag that says of which pause hooks it was told that they wait.
+    pub const WAITING: &'static str = "greenlight:told-waiting";
+    /// The tag that says of which deployments an end was told.
+    pub const ENDED: &'static str = "greenlight:told-ended";
+
+    /// The tag of its kind.
+    pub fn tag(&self) -> &'static str {
+        match self {
+            Self::Started => Self::STARTED,
+            Self::Waits(_) => Self::WAITING,
+            Self::Ended(_) => Self::ENDED,
+        }
+    }
+
+    /// A word for its kind.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Started => "started",
+            Self::Waits(_) => "waiting",
+            Self::Ended(_) => "ended",
+        }
+    }
+
+    /// What is told once: of a pause each hook, otherwise the deployment.
+    pub(super) fn subject(&self, deployment: &ServiceDeploymentArn) -> String {
+        match self {
+            Self::Waits(pause) => pause.hook.as_str().to_owned(),
+            Self::Started | Self::Ended(_) => deployment.id().as_str().to_owned(),
+        }
+    }
+}
+
+/// What is still to be told of a deployment, in order.
+///
+/// Of older deployments only those are told whose start was: all else was before this stack, or told long ago, and its mark has made
+/// room.
+pub fn due(
+    deployment: &ServiceDeployment,
+    is_newest: bool,
+    pause: Option<&Pause>,
+    told: &Told,
+) -> Vec<What> {
+    let is_told = |what: &What| told.has(what, &deployment.arn);
+    let is_known = is_newest || is_told(&What::Started);
+    let due = match End::of(&deployment.status) {
+        Some(end) if is_known => vec![What::Ended(end)],
+        Some(_) => Vec::new(),
+        None => {
+            let begins = is_newest && has_just_begun(&deployment.status);
+            let pause = pause.filter(|pause| pause.deployment == deployment.arn);
+            let pause = pause.cloned().map(What::Waits);
+            begins
+                .then_some(What::Started)
+                .into_iter()
+                .chain(pause)
+                .collect()
+        }
+    };
+    due.into_iter().filter(|what| !is_told(what)).collect()
+}
+
+/// Of one that is being stopped or goes back already, its end says more.
+fn has_just_begun(status: &Status) -> bool {
+    match status {
+        Status::Pending | Status::InProgress | Status::Unknown(_) => true,
+        Status::Successful
+        | Status::StopRequested
+        | Status::Stopped
+        | Status::RollbackRequested
+        | Status::RollbackInProgress
+        | Status::RollbackSuccessful
+        | Status::RollbackFailed => false,
+    }
+}

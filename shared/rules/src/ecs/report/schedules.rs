@@ -1,0 +1,91 @@
+//! The two schedules of reporting: one that looks while a deployment is under way, because no event of ECS is certain, and one by
+//! which a single invocation of several claims to tell something.
+
+use time::{Duration, UtcDateTime};
+
+use super::due::What;
+use crate::names::{ClusterName, ServiceDeploymentArn, ServiceName, StackName};
+
+/// How often a service is looked at while a deployment of it is under way.
+pub const LOOK_EVERY_MINUTES: u32 = 5;
+
+/// How long a claim holds. The invocation that made it has ended by then, and its schedule looks again in case it died.
+const CLAIMED: Duration = Duration::minutes(5);
+
+/// ECS ends a deployment after 30 days at the latest (ECS Developer Guide, "Amazon ECS blue/green deployments workflow"). A rolling
+/// update that nothing ends is looked at no longer.
+const LOOKED_AT: Duration = Duration::days(31);
+
+/// What stays of a name in a schedule's, which has at most 64 characters.
+const NAME_CHARACTERS: usize = 20;
+
+/// The name of the schedule that looks at a service.
+pub fn look(stack: &StackName, cluster: &ClusterName, service: &ServiceName) -> String {
+    let name: String = service.as_str().chars().take(NAME_CHARACTERS).collect();
+    let hash = hash(&format!("{stack} {cluster} {service}"));
+    format!("greenlight-look-{name}-{hash:016x}")
+}
+
+/// When the schedule of a claim calls that was made at this moment.
+pub fn claimed_until(now: UtcDateTime) -> UtcDateTime {
+    now.saturating_add(CLAIMED)
+}
+
+/// Until when it looks, where nobody deletes it.
+pub fn look_until(created_at: UtcDateTime) -> UtcDateTime {
+    created_at.saturating_add(LOOKED_AT)
+}
+
+/// The name of the schedule by which an invocation claims to tell this of a deployment: only one can create it.
+pub fn claim(stack: &StackName, what: &What, deployment: &ServiceDeploymentArn) -> String {
+    let subject = what.subject(deployment);
+    let hash = hash(&format!("{stack} {subject}"));
+    format!("greenlight-tell-{}-{hash:016x}", what.word())
+}
+
+/// FNV-1a of 64 bits: the same in every version, which no hash of the standard library promises.
+fn hash(text: &str) -> u64 {
+    const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01b3;
+    text.bytes().fold(OFFSET_BASIS, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(PRIME)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::due::End;
+    use super::*;
+
+    #[test]
+    fn names_fit_and_differ_where_anything_differs() {
+        let stack: StackName = "greenlight".parse().unwrap();
+        let long = "s".repeat(255);
+        let cluster = |name: &str| name.parse::<ClusterName>().unwrap();
+        let service = |name: &str| name.parse::<ServiceName>().unwrap();
+        let name = look(&stack, &cluster("prod"), &service(&long));
+        assert!(name.len() <= 64, "{name}");
+        let web = look(&stack, &cluster("prod"), &service("web"));
+        assert_eq!(web, look(&stack, &cluster("prod"), &service("web")));
+        for other in [
+            look(&stack, &cluster("dev"), &service("web")),
+            look(&stack, &cluster("prod"), &service("api")),
+            look(
+                &"observer".parse().unwrap(),
+                &cluster("prod"),
+                &service("web"),
+            ),
+        ] {
+            assert_ne!(web, other);
+        }
+        let arn: ServiceDeploymentArn =
+            "arn:aws:ecs:eu-central-1:111122223333:service-deployment/prod/web/EZe5RNVLH6PPzHXINuP28"
+                .parse()
+                .unwrap();
+        let ended = claim(&stack, &What::Ended(End::Shipped), &arn);
+        // Whatever it finds, the end is told by one.
+        assert_eq!(ended, claim(&stack, &What::Ended(End::RolledBack), &arn));
+        assert_ne!(ended, claim(&stack, &What::Started, &arn));
+        assert!(ended.len() <= 64, "{ended}");
+    }
+}
