@@ -89,7 +89,9 @@ fn image(digit: &str) -> String {
 fn definition(tags: &Value) -> Answer {
     Says(json!({"tags": tags, "taskDefinition": {
         "taskDefinitionArn": REVISION, "family": "web",
-        "containerDefinitions": [{"name": "web", "essential": true, "image": image("a")}],
+        "containerDefinitions": [
+            {"name": "web", "essential": true, "image": image("a")}, {"name": "proxy", "essential": true, "image": "proxy:1"},
+        ],
     }}))
 }
 

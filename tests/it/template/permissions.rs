@@ -155,14 +155,21 @@ fn every_service_that_is_called_fails_in_ci() {
 }
 
 #[test]
-fn tags_are_set_only_on_revisions_that_are_being_registered() {
+fn tags_are_set_only_on_revisions_that_are_being_registered_or_are_one_mark() {
+    let registered = json!({"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}});
+    // Without a key `ForAllValues` is met, so that there must be one.
+    let gate = json!({
+        "ForAllValues:StringEquals": {"aws:TagKeys": "greenlight:gate"}, "Null": {"aws:TagKeys": "false"},
+    });
     each_statement(|id, statement| {
         if actions(statement).contains(&"ecs:TagResource".to_owned()) {
-            let condition = json!({"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}});
-            assert_eq!(
-                statement["Condition"], condition,
-                "{id} is free to tag anything, limit it"
+            let condition = &statement["Condition"];
+            assert!(
+                *condition == registered || *condition == gate,
+                "{id} is free to tag anything, limit it: {condition}"
             );
+            let resource = statement["Resource"].to_string();
+            assert!(resource.contains(":task-definition/"), "{id}: {resource}");
         }
     });
 }

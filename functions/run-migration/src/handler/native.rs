@@ -124,7 +124,7 @@ impl Handler {
     /// Why a requested rollback migrates nothing: an earlier deployment shipped the image, and its migration has run. The tag of the
     /// revision alone passes nothing.
     async fn was_shipped(&self, known: &Known) -> Result<Option<String>, CallFailed> {
-        if !native::migration::asks_for_rollback(&known.definition) {
+        if !revision::is_for_rollback(&known.definition) {
             return Ok(None);
         }
         let (cluster, service) = (&known.pipeline.cluster, &known.pipeline.service);

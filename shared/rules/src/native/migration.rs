@@ -15,7 +15,7 @@ use crate::events::EcsCall;
 use crate::migration::verdict::{self, Lack, Seen};
 use crate::migration::{Marks, MigrationTask, has_ended, placement};
 use crate::names::{ContainerName, ServiceDeploymentArn, ServiceRevisionArn, TaskArn};
-use crate::observed::{Service, Task, TaskDefinition};
+use crate::observed::{Service, Task};
 
 /// What `startedBy` of every migration task of such a deployment begins with; the service deployment's id follows. No event of
 /// them wakes a function.
@@ -34,9 +34,6 @@ const YOUNG: Duration = Duration::from_secs(5 * 60);
 const TASK: &str = "greenlightTask";
 /// Where they say until when it may run: for people, and not believed.
 const DEADLINE: &str = "greenlightDeadline";
-
-/// The tag of a revision that a person asked to roll back to.
-const ROLLBACK_TAG: &str = "greenlight:rollback";
 
 /// How a deployment's migration task is marked.
 pub fn started_by(deployment: &ServiceDeploymentArn) -> String {
@@ -67,13 +64,6 @@ pub fn refuses(migration: &Migration) -> Option<&'static str> {
              deploys (hint: take `alone` out of `[pipeline.migration]`, and set `essential: false` for the containers beside it)",
         ),
     }
-}
-
-/// Whether a revision was made for a rollback that a person asked for. Who may tag revisions can write it: it counts only together
-/// with an earlier deployment of the image that ECS remembers.
-pub fn asks_for_rollback(definition: &TaskDefinition) -> bool {
-    let mut tags = definition.tags.as_array().into_iter().flatten();
-    tags.any(|tag| tag["key"] == ROLLBACK_TAG)
 }
 
 /// What the successful deployments of the service shipped before this one, each once.

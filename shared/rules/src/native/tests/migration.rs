@@ -12,10 +12,10 @@ use crate::migration::{TaskRun, differences_of};
 use crate::names::ContainerName;
 use crate::native::Known;
 use crate::native::migration::{
-    Moment, asks_for_rollback, claimed, moment, plan, refuses, started_by, successful_before,
-    time_limit,
+    Moment, claimed, moment, plan, refuses, started_by, successful_before, time_limit,
 };
 use crate::observed::{ContainerOverride, Placement, Service, Task, TaskDefinition};
+use crate::revision::is_for_rollback;
 
 const TASK: &str = "arn:aws:ecs:eu-central-1:111122223333:task/prod/8f3c1a7c";
 
@@ -325,10 +325,10 @@ fn what_a_call_claims_is_read_and_what_is_no_task_is_not() {
 #[test]
 fn a_rollback_counts_with_a_successful_deployment_of_its_image_before() {
     let tags = json!([{"key": "greenlight:rollback", "value": "x"}]);
-    assert!(asks_for_rollback(&known(&image("a"), tags).definition));
+    assert!(is_for_rollback(&known(&image("a"), tags).definition));
     let tags = json!([{"key": "greenlight:tag", "value": "greenlight:rollback"}]);
     let known = known(&image("a"), tags);
-    assert!(!asks_for_rollback(&known.definition));
+    assert!(!is_for_rollback(&known.definition));
     for (earlier, expected) in [
         (revision("1", &image("a"), None), true),
         (revision("1", "shop/web:latest", Some("a")), true),
