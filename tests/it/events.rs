@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use rules::events::{FinishEvent, HookCall, Request, StartEvent, StateChange, Way};
+use rules::events::{
+    Announced, FinishEvent, HookCall, Request, ServiceChange, StartEvent, StateChange, Way,
+};
 use rules::start::Force;
 use serde_json::Value;
 
@@ -19,14 +21,18 @@ fn reading(function: &str, event: &Value) -> Result<String, String> {
         "finish-migration" => FinishEvent::parse(event)
             .map(said_of_finish)
             .map_err(|error| error.to_string()),
-        "report-outcome" => StateChange::parse(event)
-            .map(|change| {
-                format!(
-                    "{:?} of {} in {}",
-                    change.state, change.deployment, change.deployment_group
-                )
-            })
-            .map_err(|error| error.to_string()),
+        "report-outcome" => match ServiceChange::parse(event) {
+            Ok(Some(change)) => Ok(said_of_service(change)),
+            Ok(None) => StateChange::parse(event)
+                .map(|change| {
+                    format!(
+                        "{:?} of {} in {}",
+                        change.state, change.deployment, change.deployment_group
+                    )
+                })
+                .map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        },
         other if is_hook(other) => HookCall::parse(event)
             .map(said_of_hook)
             .map_err(|error| error.to_string()),
@@ -94,6 +100,21 @@ fn said_of_start(event: StartEvent) -> String {
             format!("a change of {cluster}/{service}")
         }
         StartEvent::Unreadable { error, .. } => error.to_string(),
+    }
+}
+
+fn said_of_service(change: ServiceChange) -> String {
+    let place = format!("{}/{}", change.cluster, change.service);
+    match change.announced {
+        Announced::InProgress => format!("a deployment of {place} began"),
+        Announced::Ended => format!("a deployment of {place} ended"),
+        Announced::Waits(pause) => format!(
+            "{} of {place} waits at {}",
+            pause.deployment.id(),
+            pause.hook
+        ),
+        Announced::Routine(claim) => format!("a look at {place}, by a claim {}", claim.is_some()),
+        Announced::Other => format!("nothing of {place}"),
     }
 }
 

@@ -10,6 +10,7 @@ mod native;
 mod older;
 mod published;
 mod secrets;
+mod service_told;
 mod settings;
 mod test_gate;
 mod told_once;

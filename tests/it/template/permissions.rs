@@ -104,6 +104,7 @@ fn a_role_is_passed_only_to_the_service_that_needs_it() {
         "StartDeployment: ecs-tasks.amazonaws.com",
         "RunMigration: ecs-tasks.amazonaws.com",
         "RunMigration: scheduler.amazonaws.com",
+        "ReportOutcome: scheduler.amazonaws.com",
     ];
     assert_eq!(passed, wanted);
 }
@@ -155,17 +156,23 @@ fn every_service_that_is_called_fails_in_ci() {
 }
 
 #[test]
-fn tags_are_set_only_on_revisions_that_are_being_registered_or_are_one_mark() {
+fn tags_are_set_only_on_revisions_that_are_being_registered_or_are_marks() {
     let registered = json!({"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}});
     // Without a key `ForAllValues` is met, so that there must be one.
     let gate = json!({
         "ForAllValues:StringEquals": {"aws:TagKeys": "greenlight:gate"}, "Null": {"aws:TagKeys": "false"},
     });
+    let told = json!({
+        "ForAllValues:StringEquals": {
+            "aws:TagKeys": ["greenlight:told-started", "greenlight:told-waiting", "greenlight:told-ended"]
+        },
+        "Null": {"aws:TagKeys": "false"},
+    });
     each_statement(|id, statement| {
         if actions(statement).contains(&"ecs:TagResource".to_owned()) {
             let condition = &statement["Condition"];
             assert!(
-                *condition == registered || *condition == gate,
+                [&registered, &gate, &told].contains(&condition),
                 "{id} is free to tag anything, limit it: {condition}"
             );
             let resource = statement["Resource"].to_string();

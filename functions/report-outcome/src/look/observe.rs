@@ -3,7 +3,7 @@
 use lambda::{Deadline, Failure};
 use rules::codedeploy::report::Why as Explained;
 use rules::config::Pipeline;
-use rules::ecs::report::{self, Need, Observed, Production, RuleTargets, Target, Why};
+use rules::ecs::report::{Need, Observed, Production, RuleTargets, Target, Why};
 use rules::ecs::{Listed, ServiceDeployment, ServiceRevision, TrafficRule};
 use rules::engine::Engine;
 use rules::names::{DeploymentId, RevisionArn, ServiceRevisionArn};

@@ -5,7 +5,7 @@ use aws::ecs::{Ecs, ServiceDeployments};
 use rules::ecs::{
     Advanced, Alarms, BreakerState, CircuitBreaker, Configuration, DeployedRevision, Hook,
     HookTarget, Listed, ResolvedTargetGroup, RevisionImage, Rollback, ServiceDeployment, Stage,
-    Status, TrafficRule, TriggeredAlarms,
+    Status, Step, TrafficRule, TriggeredAlarms,
 };
 use rules::names::{ClusterName, ServiceName};
 use rules::observed::{Rollout, RunningRevision};
@@ -67,7 +67,7 @@ async fn a_service_comes_with_its_strategy_hooks_monitors_and_rules() {
             }
         }, {"targetGroupArn": GROUP, "containerName": "web", "containerPort": 9090}],
         "deploymentConfiguration": {
-            "strategy": "CANARY", "bakeTimeInMinutes": 5, "minimumHealthyPercent": 100, "maximumPercent": 200,
+            "strategy": "CANARY", "canaryConfiguration": {"canaryPercent": 0.5, "canaryBakeTimeInMinutes": 10}, "bakeTimeInMinutes": 5, "minimumHealthyPercent": 100, "maximumPercent": 200,
             "deploymentCircuitBreaker": {"enable": true, "rollback": true},
             "alarms": {"alarmNames": ["errors"], "enable": true, "rollback": false},
             "lifecycleHooks": [{
@@ -119,6 +119,10 @@ async fn a_service_comes_with_its_strategy_hooks_monitors_and_rules() {
             minimum_healthy_percent: Some(100),
             maximum_percent: Some(200),
             bake_minutes: Some(5),
+            step: Some(Step {
+                percent: "0.5".to_owned(),
+                minutes: Some(10)
+            }),
         }
     );
     let advanced: Vec<Option<Advanced>> = found
