@@ -51,6 +51,67 @@ named! {
             "A deployment is stopped in Install if an alarm of its group does not exist, unless failures to poll alarms are ignored",
         "past-schedule-is-refused" => PastScheduleIsRefused:
             "CreateSchedule refuses an `at(…)` that is past, which would call at once otherwise",
+        "native-services-send-no-events" => NativeServicesSendNoEvents:
+            "A service that ECS deploys blue/green, linear or canary emits no *ECS Deployment State Change*",
+        "half-shifted-green-becomes-blue" => HalfShiftedGreenBecomesBlue:
+            "An UpdateService while production is half shifted makes the half-shifted revision the new blue, and does not return to the last successful one",
+        "baking-deployment-is-rolled-back" => BakingDeploymentIsRolledBack:
+            "An UpdateService during the bake time rolls the deployment back first, and does not make its revision the new blue",
+        "update-during-rollback-is-refused" => UpdateDuringRollbackIsRefused:
+            "An UpdateService that needs a deployment is refused while a rollback is in progress",
+        "update-answers-previous-deployment" => UpdateAnswersPreviousDeployment:
+            "UpdateService answers with the previous `currentServiceDeployment`, not with the new one",
+        "ecs-forgets-left-out-configuration" => EcsForgetsLeftOutConfiguration:
+            "Members that UpdateService's `deploymentConfiguration` leaves out are reset, hooks included",
+        "rolling-runs-no-hooks" => RollingRunsNoHooks:
+            "A rolling deployment runs none of the service's lifecycle hooks",
+        "service-hook-errors-are-retried" => ServiceHookErrorsAreRetried:
+            "A lifecycle hook's function error or throttle is retried within the hook's time-out, and does not fail at once",
+        "execution-id-changes-each-call" => ExecutionIdChangesEachCall:
+            "A lifecycle hook's `executionId` is another one with each call of a hook in progress",
+        "call-back-delay-is-clamped" => CallBackDelayIsClamped:
+            "A lifecycle hook's `callBackDelay` is rounded up to whole seconds between 1 and 900",
+        "failed-hook-fails-the-rollback" => FailedHookFailsTheRollback:
+            "A lifecycle hook that fails during a rollback ends it as ROLLBACK_FAILED, and is not ignored",
+        "test-hooks-need-a-test-rule" => TestHooksNeedATestRule:
+            "The hooks at TEST_TRAFFIC_SHIFT and POST_TEST_TRAFFIC_SHIFT are skipped without a test listener rule",
+        "weights-are-those-after-the-step" => WeightsAreThoseAfterTheStep:
+            "The weights of a hook at PRE_PRODUCTION_TRAFFIC_SHIFT are those after the step, not before it",
+        "pre-production-stage-is-not-shown" => PreProductionStageIsNotShown:
+            "DescribeServiceDeployments shows PRE_PRODUCTION_TRAFFIC_SHIFT as the stage before it",
+        "native-services-have-no-rollout-state" => NativeServicesHaveNoRolloutState:
+            "The deployments of a blue/green, linear or canary service have no `rolloutState`",
+        "native-service-revision-changes-later" => NativeServiceRevisionChangesLater:
+            "A blue/green, linear or canary service names the new task definition from CLEAN_UP on, not from UpdateService on",
+        "service-revisions-omit-pinned-digests" => ServiceRevisionsOmitPinnedDigests:
+            "A service revision has no `imageDigest` for an image that the task definition pins by digest",
+        "service-revisions-state-platform-digests" => ServiceRevisionsStatePlatformDigests:
+            "A service revision states the digest of the platform's manifest of a multi-platform image, not of the index",
+        "rollback-event-names-the-failed-revision" => RollbackEventNamesTheFailedRevision:
+            "The events of a rollback have the failed revision's `deploymentId`, not that of the revision it returns to",
+        "ended-early-sends-no-event" => EndedEarlySendsNoEvent:
+            "A service deployment that is stopped, rolled back by request or fails to roll back emits no SERVICE_DEPLOYMENT_FAILED",
+        "stop-without-type-keeps-both-revisions" => StopWithoutTypeKeepsBothRevisions:
+            "StopServiceDeployment without a stop type or with ABORT leaves both revisions as they are; otherwise it rolls back, and ABORT is refused",
+        "stop-of-ended-deployment-succeeds" => StopOfEndedDeploymentSucceeds:
+            "StopServiceDeployment of an ended deployment succeeds without effect, and is no ConflictException",
+        "code-deploy-services-have-revisions" => CodeDeployServicesHaveRevisions:
+            "A service of the CODE_DEPLOY controller has service revisions, with digests",
+        "breaker-is-ignored-on-native" => BreakerIsIgnoredOnNative:
+            "The deployment circuit breaker of a blue/green, linear or canary service is accepted and ignored",
+        "deployment-succeeds-at-the-shift" => DeploymentSucceedsAtTheShift:
+            "A service deployment is SUCCESSFUL when production has shifted, not when the bake time is over",
+        "only-active-hooks-are-described" => OnlyActiveHooksAreDescribed:
+            "`lifecycleHookDetails` has only the hooks that are in progress, not those of earlier stages",
+        "rollback-calls-every-traffic-hook" => RollbackCallsEveryTrafficHook:
+            "A rollback calls the hooks of both traffic shifts again even if the deployment had not reached them",
+    }
+}
+
+impl Assumption {
+    /// Whether it is about services that ECS itself deploys.
+    pub fn is_of_service_deployments(self) -> bool {
+        self >= Assumption::NativeServicesSendNoEvents
     }
 }
 

@@ -11,12 +11,15 @@ use crate::codedeploy::{self, CodeDeploy};
 use crate::context::Context;
 use crate::ecr::Ecr;
 use crate::ecs::{self, Ecs};
-use crate::elb::LoadBalancers;
+use crate::elb::{LoadBalancers, listener_of};
 use crate::events::EventBus;
 use crate::iam::{Iam, Removal};
 use crate::lambda::Lambda;
 use crate::logs::Logs;
 use crate::scheduler::Scheduler;
+use crate::service_deployment::ServiceDeployments;
+use crate::service_deployment::deployment::ServiceDeployment;
+use crate::service_deployment::revision::ServiceRevision;
 use crate::sns::{Message, Sns};
 use crate::timeline::ListenerKind;
 
@@ -45,6 +48,7 @@ pub struct Aws {
     pub ecr: Arc<Ecr>,
     pub ecs: Arc<Ecs>,
     pub codedeploy: Arc<CodeDeploy>,
+    pub service_deployments: Arc<ServiceDeployments>,
     pub cloudwatch: Arc<CloudWatch>,
     pub load_balancers: LoadBalancers,
     pub lambda: Lambda,
@@ -72,16 +76,56 @@ impl Aws {
 
     /// Returns the listener ARN of a service, given as `web`, or with its cluster as `prod/web`.
     pub fn listener(&self, service: &str, kind: ListenerKind) -> Option<String> {
-        self.codedeploy.read(|state| {
+        let of_group = self.codedeploy.read(|state| {
             let is_wanted = |group: &&codedeploy::Group| {
                 record::is_called(service, &group.cluster, &group.service)
             };
             let group = state.groups.iter().find(is_wanted)?;
-            match kind {
+            Some(match kind {
                 ListenerKind::Production => Some(group.production_listener.clone()),
                 ListenerKind::Test => group.test_listener.clone(),
+            })
+        });
+        of_group.unwrap_or_else(|| self.listener_of_ecs(service, kind))
+    }
+
+    /// The listener of a service that ECS deploys: that of its production or test rule, or the one that forwards to its only
+    /// target group. A test rule may be on the production listener.
+    fn listener_of_ecs(&self, service: &str, kind: ListenerKind) -> Option<String> {
+        let (group, rules) = self.ecs.read(|state| {
+            let is_wanted = |known: &&ecs::service::Service| {
+                record::is_called(service, &known.cluster, &known.name)
+            };
+            let service = state.services.iter().find(is_wanted)?;
+            let rules = service.controller.ecs()?.two_groups.clone();
+            Some((service.load_balancer.target_group_arn.clone(), rules))
+        })?;
+        match (rules, kind) {
+            (Some(rules), ListenerKind::Production) => Some(listener_of(&rules.production_rule)),
+            (Some(rules), ListenerKind::Test) => Some(listener_of(&rules.test_rule?)),
+            (None, ListenerKind::Production) => {
+                let listeners = self.load_balancers.listeners().into_iter();
+                let mut serving = listeners.filter(|listener| {
+                    let mut parts = listener.forward.iter();
+                    parts.any(|part| part.target_group_arn == group)
+                });
+                serving.next().map(|listener| listener.arn)
             }
-        })
+            (None, ListenerKind::Test) => None,
+        }
+    }
+
+    /// Returns every service deployment in order of creation, with its states, stages, times, hooks and their answers: what the
+    /// record reads.
+    pub fn service_deployment_history(&self) -> Vec<ServiceDeployment> {
+        self.service_deployments
+            .read(|state| state.deployments.clone())
+    }
+
+    /// Returns the service revision with these digits: `ecs-svc/…` of a task, without its beginning.
+    pub fn service_revision(&self, digits: &str) -> Option<ServiceRevision> {
+        self.service_deployments
+            .read(|state| state.revision_of(digits).cloned())
     }
 
     /// Returns the address of a service's listener.

@@ -148,6 +148,16 @@ impl Ids {
         format!("9{}", &digits[..18])
     }
 
+    /// 21 letters, digits, `_` and `-`: a service deployment's id.
+    pub fn service_deployment(&self) -> String {
+        const LETTERS: &[u8; 64] =
+            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
+        let made = self.next();
+        let pairs = (0..21).map(|at| u8::from_str_radix(&made[2 * at..2 * at + 2], 16));
+        let letters = pairs.map(|pair| LETTERS[usize::from(pair.unwrap_or_default() % 64)]);
+        letters.map(char::from).collect()
+    }
+
     /// `d-` and nine upper-case letters and digits: a deployment's id.
     pub fn deployment(&self) -> String {
         format!("d-{}", self.next()[..9].to_uppercase())

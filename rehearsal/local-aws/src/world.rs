@@ -1,6 +1,7 @@
 //! The world of one rehearsal: every AWS service, the API in front of them, and the initial ECS services.
 
 mod seed;
+mod seed_ecs;
 mod settings;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -25,12 +26,15 @@ use crate::iam::Iam;
 use crate::lambda::Lambda;
 use crate::logs::Logs;
 use crate::scheduler::Scheduler;
+use crate::service_deployment::{ServiceDeployments, Uses};
 use crate::sns::Sns;
+use crate::template::Template;
 use crate::timeline;
 
 // The types of a world's settings and results, re-exported so that its users need no other module.
 pub use self::settings::{
-    ContainerSettings, HealthCheck, ServiceSettings, TestListener, WorldSettings,
+    ContainerSettings, DeployedBy, EcsDeployments, HealthCheck, IsBalanced, ServiceSettings,
+    TestListener, TestRule, WorldSettings,
 };
 pub use crate::api::ledger::AwsCall;
 pub use crate::aws::{Aws, DeploymentRecord};
@@ -162,13 +166,7 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
     .await?;
     let rules = template.rules.clone();
     let events = EventBus::start(clock.clone(), rules, lambda.clone(), &settings.assumptions);
-    let buses = Buses::new(
-        events.clone(),
-        template.bus_policy.clone(),
-        template.forwarding.clone(),
-        iam.clone(),
-        context.timeline.clone(),
-    );
+    let buses = buses(template, &events, &iam, &context);
     let repositories = settings.repositories.clone();
     let ecr = Arc::new(Ecr::new(context.clone(), buses, repositories));
     let load_balancers = LoadBalancers::new(clock, nodes(&settings.assumptions));
@@ -190,6 +188,16 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         events.clone(),
         lambda.clone(),
     ));
+    let uses = Uses {
+        cloudwatch: cloudwatch.clone(),
+        ecr: ecr.clone(),
+        ecs: ecs.clone(),
+        load_balancers: load_balancers.clone(),
+        events: events.clone(),
+        lambda: lambda.clone(),
+        iam: iam.clone(),
+    };
+    let service_deployments = Arc::new(ServiceDeployments::new(context.clone(), uses));
     let scheduler = Scheduler::new(context.clone(), iam.clone(), lambda.clone());
     Ok(Aws {
         context,
@@ -197,6 +205,7 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         ecr,
         ecs,
         codedeploy,
+        service_deployments,
         cloudwatch,
         load_balancers,
         lambda,
@@ -206,6 +215,17 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         scheduler: Arc::new(scheduler),
         endpoint,
     })
+}
+
+/// The buses that events of other accounts come by.
+fn buses(template: &Template, events: &EventBus, iam: &Arc<Iam>, context: &Context) -> Buses {
+    Buses::new(
+        events.clone(),
+        template.bus_policy.clone(),
+        template.forwarding.clone(),
+        iam.clone(),
+        context.timeline.clone(),
+    )
 }
 
 fn nodes(assumptions: &Assumptions) -> Nodes {

@@ -7,6 +7,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use local_aws::codedeploy::requests::DeploymentWait;
 use local_aws::codedeploy::{Deployment, Group};
+use local_aws::elb::Condition;
 use local_aws::lambda::{Answer, Refused};
 use local_aws::world::World;
 use serde_json::{Value, json};
@@ -124,10 +125,10 @@ pub(super) fn keep_path(world: &World, service: &str, path: &str) -> anyhow::Res
     let mut listeners = world.load_balancers.listeners().into_iter();
     let found = listeners.find(|known| known.arn == listener);
     let forward = found.context("the test listener is gone")?.forward;
-    world
-        .load_balancers
-        .add_rule(&listener, RULE_PRIORITY, path, forward);
-    Ok(())
+    let conditions = vec![Condition::path(path)];
+    let balancers = &world.load_balancers;
+    let added = balancers.add_rule(&listener, RULE_PRIORITY, conditions, forward);
+    added.context("the test listener is gone").map(drop)
 }
 
 /// A request to `start-deployment`; the record contains the answer. A request that is throttled is repeated after a

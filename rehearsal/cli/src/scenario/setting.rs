@@ -13,7 +13,7 @@ use local_aws::fault::Planned;
 use local_aws::iam::Removal;
 use local_aws::identity::{Location, sha256_hex};
 use local_aws::world::{
-    ContainerSettings, HealthCheck, RepositorySettings, ServiceSettings, TestListener,
+    ContainerSettings, DeployedBy, HealthCheck, RepositorySettings, ServiceSettings, TestListener,
 };
 
 use serde::Deserialize;
@@ -251,6 +251,7 @@ pub(crate) fn settings(
         load_balanced: (serving.to_owned(), PORT),
         desired_count: 2,
         launch: LaunchKind::Fargate,
+        deployed_by: DeployedBy::CodeDeploy,
         application: format!("AppECS-{cluster}-{name}"),
         deployment_group: format!("DgpECS-{cluster}-{name}"),
         deployment_config: "CodeDeployDefault.ECSCanary10Percent5Minutes".to_owned(),

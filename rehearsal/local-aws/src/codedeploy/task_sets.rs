@@ -139,7 +139,8 @@ pub(super) fn create_green(
             updated_at: now,
             failures: 0,
             last_failure: None,
-            resolved: std::collections::BTreeMap::new(),
+            unplaced: 0,
+            desired: None,
         });
         Some(())
     });
@@ -308,4 +309,7 @@ pub(super) async fn delete_task_set(codedeploy: &CodeDeploy, task_set: &str) {
         .ecs
         .until(|state| state.task_set(task_set).is_none().then_some(()))
         .await;
+    codedeploy
+        .ecs
+        .write(|state| state.resolved.remove(task_set));
 }

@@ -9,6 +9,7 @@ use super::service::{LoadBalancerTarget, Service, TaskSet, TaskSetStatus, counts
 use super::task::Task;
 use crate::elb::TargetHealth;
 use crate::identity::{ACCOUNT, arn};
+use crate::service_deployment::controller::Controller;
 use crate::stamp::epoch_seconds;
 
 /// The other sources of a service's description.
@@ -29,11 +30,14 @@ impl Service {
             task.service.as_deref() == Some(&self.name) && task.cluster == self.cluster
         };
         let counts = counts(view.state.tasks.iter().filter(own));
-        let task_sets: Vec<Value> = self
-            .task_sets
-            .iter()
-            .map(|set| self.describe_task_set(set, view))
-            .collect();
+        let task_sets: Vec<Value> = match &self.controller {
+            // Its task sets are service revisions' tasks, which are described as deployments.
+            Controller::Ecs(_) => Vec::new(),
+            Controller::CodeDeploy | Controller::External => {
+                let sets = self.task_sets.iter();
+                sets.map(|set| self.describe_task_set(set, view)).collect()
+            }
+        };
         let events: Vec<Value> = self
             .events
             .iter()
@@ -45,7 +49,7 @@ impl Service {
             "serviceArn": self.arn(),
             "serviceName": self.name,
             "clusterArn": self.cluster_arn(),
-            "loadBalancers": [describe_target(&self.load_balancer)],
+            "loadBalancers": self.describe_load_balancers(),
             "serviceRegistries": [],
             "status": "ACTIVE",
             "desiredCount": self.desired_count,
@@ -63,7 +67,7 @@ impl Service {
             "placementStrategy": [],
             "healthCheckGracePeriodSeconds": 0,
             "schedulingStrategy": "REPLICA",
-            "deploymentController": { "type": "CODE_DEPLOY" },
+            "deploymentController": { "type": self.controller.as_str() },
             "enableECSManagedTags": false,
             "propagateTags": "NONE",
             "enableExecuteCommand": false,
@@ -124,6 +128,13 @@ impl Service {
             answer["tags"] = json!([]);
         }
         answer
+    }
+
+    fn describe_load_balancers(&self) -> Vec<Value> {
+        match self.controller.ecs() {
+            Some(managed) => managed.load_balancers.clone(),
+            None => vec![describe_target(&self.load_balancer)],
+        }
     }
 
     pub fn task_set_arn(&self, set: &TaskSet) -> String {

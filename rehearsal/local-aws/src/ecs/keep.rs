@@ -254,6 +254,7 @@ fn note_no_place(ecs: &Ecs, task_set: &str, no_place: &NoPlace) {
             .flat_map(|service| &mut service.task_sets);
         if let Some(set) = sets.find(|set| set.id == task_set) {
             set.failures += 1;
+            set.unplaced += 1;
             set.last_failure = Some(now);
         }
     });
@@ -281,7 +282,14 @@ fn note_unhealthy(ecs: &Ecs, task_set: &str, tasks: &[String], health: &[TargetH
             })
             .collect()
     });
-    let of_set = format!(", taskSet {task_set}");
+    let is_of_ecs = |state: &State| {
+        let found = state.task_set(task_set);
+        found.is_some_and(|(service, _)| service.controller.ecs().is_some())
+    };
+    let of_set = match ecs.read(is_of_ecs) {
+        true => String::new(),
+        false => format!(", taskSet {task_set}"),
+    };
     for message in messages {
         add_event(ecs, task_set, &message, &of_set);
     }

@@ -58,6 +58,9 @@ pub struct State {
     pub launched_ever: usize,
     /// RunTask's client tokens.
     pub client_tokens: BTreeMap<String, UsedToken>,
+    /// Digests by image reference, of each task set: resolved once for all its tasks, so that a tag that moves does not split
+    /// it. Those of a service revision outlive its tasks, because a rollback runs it again.
+    pub resolved: BTreeMap<String, BTreeMap<String, String>>,
     /// Every task that was registered with a target group, in order.
     pub served: Vec<Served>,
 }

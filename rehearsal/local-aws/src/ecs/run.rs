@@ -112,8 +112,7 @@ fn start(ecs: &Arc<Ecs>, task_arn: &str, revision: &Revision) -> Result<Vec<Runn
     let mut running = Vec::new();
     for definition in revision.containers() {
         let name = definition["name"].as_str().unwrap_or_default();
-        let reference = definition["image"].as_str().unwrap_or_default();
-        let image = resolve(ecs, &task, reference, &revision.pulls_as());
+        let image = resolve(ecs, &task, definition, &revision.pulls_as());
         if let Reference::Found(image) = &image {
             let platform = ecs
                 .context
@@ -204,14 +203,15 @@ fn tell_nothing_runs(ecs: &Ecs, task: &Task, definition: &Value, image: &Referen
     });
 }
 
-/// Resolves an image reference: in a task set, to the image that it named for the set's first task.
-fn resolve(ecs: &Ecs, task: &Task, reference: &str, role_arn: &str) -> Reference {
-    let known = task.task_set.as_deref().and_then(|id| {
-        ecs.read(|state| {
-            state
-                .task_set(id)
-                .and_then(|(_, set)| set.resolved.get(reference).cloned())
-        })
+/// Resolves a container's image: in a task set, to the image that it named for the set's first task, unless the container's
+/// `versionConsistency` is disabled (ECS API Reference, ContainerDefinition).
+fn resolve(ecs: &Ecs, task: &Task, definition: &Value, role_arn: &str) -> Reference {
+    let reference = definition["image"].as_str().unwrap_or_default();
+    let set = task.task_set.as_deref();
+    let set = set.filter(|_| definition["versionConsistency"] != "disabled");
+    let known = set.and_then(|id| {
+        let known = |state: &super::State| state.resolved.get(id)?.get(reference).cloned();
+        ecs.read(known)
     });
     let by_digest = |digest: &String| {
         let repository = reference.split('@').next().unwrap_or(reference);
@@ -223,13 +223,10 @@ fn resolve(ecs: &Ecs, task: &Task, reference: &str, role_arn: &str) -> Reference
     let resolved = known
         .as_ref()
         .map_or_else(|| ecs.ecr.pull(reference, role_arn), by_digest);
-    if let (Reference::Found(image), None, Some(id)) = (&resolved, known, task.task_set.as_deref())
-    {
+    if let (Reference::Found(image), None, Some(id)) = (&resolved, known, set) {
         ecs.write(|state| {
-            if let Some(set) = state.task_set_mut(id) {
-                set.resolved
-                    .insert(reference.to_owned(), image.digest.clone());
-            }
+            let of_set = state.resolved.entry(id.to_owned()).or_default();
+            of_set.insert(reference.to_owned(), image.digest.clone());
         });
     }
     resolved
@@ -251,11 +248,11 @@ async fn serve_or_finish(ecs: &Arc<Ecs>, task: &str, running: &mut Vec<Running>)
     let target = started.task_set.as_deref().and_then(|id| {
         ecs.read(|state| state.task_set(id).map(|(_, set)| set.load_balancer.clone()))
     });
-    if let Some(target) = &target {
-        target::register(ecs, &started, target, running).await;
+    if let Some(target) = target.filter(|target| !target.target_group_arn.is_empty()) {
+        target::register(ecs, &started, &target, running).await;
     }
     // A service's task is settled once it listens; a one-off task is in progress until it ends.
-    let patience = if target.is_some() {
+    let patience = if started.task_set.is_some() {
         Duration::ZERO
     } else {
         BUSY_AT_MOST

@@ -1,4 +1,6 @@
-//! Services of the CODE_DEPLOY controller and their task sets: state and stability.
+//! Services and their task sets: state and stability.
+//!
+//! The tasks of a service revision are a task set here, too, though no API shows one for a service that ECS deploys.
 
 use std::time::{Duration, SystemTime};
 
@@ -8,6 +10,7 @@ use super::task::{Task, TaskStatus};
 use super::task_definition::Revision;
 use crate::elb::TargetHealth;
 use crate::identity::arn;
+use crate::service_deployment::controller::Controller;
 
 #[derive(Debug, Clone)]
 pub struct Service {
@@ -25,7 +28,9 @@ pub struct Service {
     /// The service's events, newest first.
     pub events: Vec<ServiceEvent>,
     pub load_balancer: LoadBalancerTarget,
-    /// ARN; follows the PRIMARY task set.
+    pub controller: Controller,
+    /// ARN; follows the PRIMARY task set under CODE_DEPLOY. Under ECS it is the revision that is wanted, not the one that
+    /// serves.
     pub task_definition: String,
     pub task_sets: Vec<TaskSet>,
     pub created_at: SystemTime,
@@ -39,8 +44,8 @@ pub struct ServiceEvent {
     pub message: String,
 }
 
-/// Container and port behind a target group.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Container and port behind a target group; all empty for a service without a load balancer.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct LoadBalancerTarget {
     pub target_group_arn: String,
     pub container: String,
@@ -66,8 +71,10 @@ pub struct TaskSet {
     /// start.
     pub failures: u32,
     pub last_failure: Option<SystemTime>,
-    /// Digests by image reference, resolved once for all tasks of the set, so that a tag that moves does not split it.
-    pub resolved: std::collections::BTreeMap<String, String>,
+    /// How often no task could be placed.
+    pub unplaced: u32,
+    /// The number of tasks that it is to have; the service's desired count if absent.
+    pub desired: Option<u32>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,8 +134,34 @@ pub fn counts<'a>(tasks: impl Iterator<Item = &'a Task>) -> Counts {
     })
 }
 
-/// STEADY_STATE: the desired count is running, no task is pending, and every task is healthy if its target group is
-/// health-checked. A target group without a listener is not, and does not count.
+/// How long a task without a load balancer must run to count as healthy, where no container has a health check (ECS API
+/// Reference, DeploymentConfiguration).
+pub const HEALTHY_AFTER: Duration = Duration::from_secs(40);
+
+/// Whether a task counts as healthy in a deployment: its target is, or it has run for long enough without one. A target group
+/// without a listener is not health-checked.
+pub fn is_healthy(
+    task: &Task,
+    behind: &LoadBalancerTarget,
+    health: &[TargetHealth],
+    now: SystemTime,
+) -> bool {
+    if task.status != TaskStatus::Running {
+        return false;
+    }
+    match behind.target_group_arn.as_str() {
+        "" => task
+            .started_at
+            .is_some_and(|since| now >= since + HEALTHY_AFTER),
+        _ => {
+            let target = target_of(task, behind, health);
+            target.is_some_and(|target| matches!(target.state, "healthy" | "unused"))
+        }
+    }
+}
+
+/// STEADY_STATE: the desired count is running, no task is pending, and every task is healthy if it is behind a target group
+/// that is health-checked. A target group without a listener is not, and does not count.
 pub fn stability(
     desired: u32,
     tasks: &[&Task],
@@ -138,7 +171,8 @@ pub fn stability(
     let counts = counts(tasks.iter().copied());
     let healthy = |task: &&&Task| {
         let target = target_of(task, behind, health);
-        target.is_some_and(|target| matches!(target.state, "healthy" | "unused"))
+        let is_healthy = target.is_some_and(|target| matches!(target.state, "healthy" | "unused"));
+        is_healthy || behind.target_group_arn.is_empty()
     };
     let running = tasks
         .iter()
@@ -203,7 +237,9 @@ impl Service {
 
     pub fn desired_count_of(&self, task_set: &TaskSet) -> u32 {
         match task_set.status {
-            TaskSetStatus::Primary | TaskSetStatus::Active => self.desired_count,
+            TaskSetStatus::Primary | TaskSetStatus::Active => {
+                task_set.desired.unwrap_or(self.desired_count)
+            }
             TaskSetStatus::Draining => 0,
         }
     }

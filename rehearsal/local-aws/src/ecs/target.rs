@@ -66,6 +66,7 @@ pub(super) async fn leave(ecs: &Arc<Ecs>, task: &Task, running: &[Running]) {
     let target = set.and_then(|id| {
         ecs.read(|state| state.task_set(id).map(|(_, set)| set.load_balancer.clone()))
     });
+    let target = target.filter(|target| !target.target_group_arn.is_empty());
     let Some(target) = target else { return };
     change(ecs, &task.arn, |task, _| {
         task.status = TaskStatus::Deactivating

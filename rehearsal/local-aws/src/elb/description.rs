@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
+use crate::elb::condition::Condition;
+
 #[derive(Debug, Clone)]
 pub struct TargetGroupSettings {
     pub name: String,
@@ -54,8 +56,8 @@ pub struct ListenerDescription {
 pub struct RuleDescription {
     pub arn: String,
     pub priority: u32,
-    /// A pattern in which `*` matches any text and `?` any character.
-    pub path: String,
+    /// All of them must be met.
+    pub conditions: Vec<Condition>,
     pub forward: Vec<Forward>,
 }
 

@@ -1,5 +1,6 @@
 //! The load balancer: real listeners on loopback, weighted target groups, health checks.
 
+mod condition;
 mod description;
 mod forward;
 mod health;
@@ -24,6 +25,7 @@ use crate::elb::rule::Rule;
 use crate::elb::state::{Inner, Listener, TargetGroup};
 use crate::identity::arn;
 
+pub use condition::{Condition, QueryPair};
 pub use description::{
     Answer, Answering, Forward, HealthChange, ListenerDescription, LoadBalancerDescription,
     RuleDescription, Target, TargetGroupDescription, TargetGroupSettings, TargetHealth, Traffic,
@@ -118,24 +120,85 @@ impl LoadBalancers {
         Ok(description)
     }
 
-    /// Adds a rule: requests for this path are forwarded there, regardless of the listener's default action.
-    pub fn add_rule(&self, listener_arn: &str, priority: u32, path: &str, forward: Vec<Forward>) {
+    /// Adds a rule: requests that meet these conditions are forwarded there, regardless of the listener's default action.
+    /// Returns its ARN; `None` if there is no such listener.
+    pub fn add_rule(
+        &self,
+        listener_arn: &str,
+        priority: u32,
+        conditions: Vec<Condition>,
+        forward: Vec<Forward>,
+    ) -> Option<String> {
         let mut state = self.inner.lock();
         let number = state.next_number();
         let mut listeners = state.listeners.iter_mut();
-        if let Some(listener) = listeners.find(|listener| listener.arn == listener_arn) {
-            let listener_rule = listener.arn.replace(":listener/", ":listener-rule/");
-            listener.rules.push(Rule {
-                arn: format!("{listener_rule}/{number:016x}"),
-                priority,
-                path: path.to_owned(),
-                distribution: Distribution::new(forward),
-            });
-            listener.rules.sort_by_key(|rule| rule.priority);
-        }
+        let listener = listeners.find(|listener| listener.arn == listener_arn)?;
+        let arn = format!("{}/{number:016x}", rule_prefix(&listener.arn));
+        listener.rules.push(Rule {
+            arn: arn.clone(),
+            priority,
+            conditions,
+            nodes: self.inner.nodes.of_listener(&forward),
+            distribution: Distribution::new(forward),
+        });
+        listener.rules.sort_by_key(|rule| rule.priority);
         drop(state);
         self.inner.usage_changed.notify_waiters();
         self.inner.health_changed.notify_waiters();
+        Some(arn)
+    }
+
+    /// What a rule forwards, a listener's default one included; `None` if there is no such rule.
+    pub fn rule_forward(&self, rule_arn: &str) -> Option<Vec<Forward>> {
+        let state = self.inner.lock();
+        state.listeners.iter().find_map(|listener| {
+            if default_rule(&listener.arn) == rule_arn {
+                return Some(listener.distribution.forward());
+            }
+            let mut rules = listener.rules.iter();
+            let rule = rules.find(|rule| rule.arn == rule_arn)?;
+            Some(rule.distribution.forward())
+        })
+    }
+
+    /// Changes what a rule forwards, a listener's default one included.
+    pub fn set_rule_forward(&self, rule_arn: &str, forward: Vec<Forward>) {
+        let listener = {
+            let mut state = self.inner.lock();
+            let now = self.inner.clock.now();
+            let mut rules = state
+                .listeners
+                .iter_mut()
+                .flat_map(|listener| &mut listener.rules);
+            match rules.find(|rule| rule.arn == rule_arn) {
+                Some(rule) => {
+                    rule.set(now, forward.clone());
+                    None
+                }
+                None => {
+                    let mut listeners = state.listeners.iter();
+                    let found = listeners.find(|known| default_rule(&known.arn) == rule_arn);
+                    found.map(|listener| listener.arn.clone())
+                }
+            }
+        };
+        if let Some(listener) = listener {
+            self.set_forward(&listener, forward);
+        }
+        self.inner.usage_changed.notify_waiters();
+        self.inner.health_changed.notify_waiters();
+    }
+
+    /// Changes a rule's conditions.
+    pub fn set_rule_conditions(&self, rule_arn: &str, conditions: Vec<Condition>) {
+        let mut state = self.inner.lock();
+        let mut rules = state
+            .listeners
+            .iter_mut()
+            .flat_map(|listener| &mut listener.rules);
+        if let Some(rule) = rules.find(|rule| rule.arn == rule_arn) {
+            rule.conditions = conditions;
+        }
     }
 
     /// Changes the listener's action. Each node applies it from the next request on after it has received the change.
@@ -165,7 +228,7 @@ impl LoadBalancers {
             for rule in &mut listener.rules {
                 let mut targets = forward.iter();
                 if targets.any(|to| rule.distribution.names(&to.target_group_arn)) {
-                    rule.distribution = Distribution::new(forward.to_vec());
+                    rule.set(self.inner.clock.now(), forward.to_vec());
                 }
             }
         }
@@ -324,6 +387,24 @@ impl LoadBalancers {
     pub fn health_changed(&self) -> Notified<'_> {
         self.inner.health_changed.notified()
     }
+}
+
+/// The beginning of the ARNs of a listener's rules.
+fn rule_prefix(listener_arn: &str) -> String {
+    listener_arn.replacen(":listener/", ":listener-rule/", 1)
+}
+
+/// ARN of a listener's default rule.
+pub fn default_rule(listener_arn: &str) -> String {
+    format!("{}/default", rule_prefix(listener_arn))
+}
+
+/// ARN of the listener of a rule.
+pub fn listener_of(rule_arn: &str) -> String {
+    let listener = rule_arn.replacen(":listener-rule/", ":listener/", 1);
+    listener
+        .rsplit_once('/')
+        .map_or_else(String::new, |(listener, _)| listener.to_owned())
 }
 
 impl Listener {

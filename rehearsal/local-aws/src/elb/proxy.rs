@@ -15,6 +15,7 @@ use axum::serve::IncomingStream;
 use futures_util::StreamExt;
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::elb::rule::Asked;
 use crate::elb::state::{Inner, Ticket};
 use crate::elb::{Answer, ListenerDescription};
 
@@ -99,9 +100,12 @@ async fn answer(
     request: Request,
 ) -> Response {
     let (path, asked_at) = (request.uri().to_string(), listener.inner.clock.now());
-    let ticket = listener
-        .inner
-        .route(&listener.arn, connection, request.uri().path());
+    let asked = Asked {
+        method: request.method(),
+        uri: request.uri(),
+        headers: request.headers(),
+    };
+    let ticket = listener.inner.route(&listener.arn, connection, &asked);
     let target = ticket.as_ref().map(|ticket| ticket.target.clone());
     let (response, by) = match ticket {
         Some(ticket) => match pass_on(&listener, ticket, request).await {

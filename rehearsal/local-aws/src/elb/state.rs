@@ -14,7 +14,7 @@ use crate::clock::{Busy, Clock};
 use crate::elb::forward::Distribution;
 use crate::elb::health::Health;
 use crate::elb::node::{Node, Nodes};
-use crate::elb::rule::Rule;
+use crate::elb::rule::{Asked, Rule};
 use crate::elb::{
     Answer, Answering, HealthChange, LoadBalancerDescription, Target, TargetGroupSettings, Traffic,
 };
@@ -175,12 +175,12 @@ impl Inner {
         *connections - 1
     }
 
-    /// Selects the target of the listener's next request for `path`; `None` if there is no target.
+    /// Selects the target of the listener's next request; `None` if there is no target.
     pub(super) fn route(
         self: &Arc<Inner>,
         listener_arn: &str,
         connection: usize,
-        path: &str,
+        asked: &Asked<'_>,
     ) -> Option<Ticket> {
         let mut state = self.lock();
         let listener = state
@@ -188,15 +188,15 @@ impl Inner {
             .iter_mut()
             .find(|listener| listener.arn == listener_arn)?;
         let now = self.clock.now();
-        let node = connection % listener.nodes.len().max(1);
-        let node = listener.nodes.get_mut(node)?;
-        let known_until = node.knows_until(now);
-        let rule = listener.rules.iter_mut().find(|rule| rule.is_met(path));
-        let distribution = match rule {
-            Some(rule) => &mut rule.distribution,
-            None => node.distribution(now),
+        let number = connection % listener.nodes.len().max(1);
+        let rule = listener.rules.iter_mut().find(|rule| rule.is_met(asked));
+        let nodes = match rule {
+            Some(rule) => &mut rule.nodes,
+            None => &mut listener.nodes,
         };
-        let group = distribution.next()?.to_owned();
+        let node = nodes.get_mut(number)?;
+        let known_until = node.knows_until(now);
+        let group = node.distribution(now).next()?.to_owned();
         let group_state = state.target_group(&group)?;
         let (registration, target) = group_state.take_turn(known_until, &self.clock)?;
         Some(Ticket {

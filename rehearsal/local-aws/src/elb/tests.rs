@@ -336,7 +336,15 @@ async fn a_late_node_still_routes_to_a_draining_target() {
     let listener = world.listener(&[(&group, 1)]).await;
     world.until(&group, &["healthy"]).await;
     let asked = || {
-        let route = |connection| world.elb.inner.route(&listener.arn, connection, "/");
+        let request = Request::get("/").body(()).unwrap();
+        let route = |connection| {
+            let asked = rule::Asked {
+                method: request.method(),
+                uri: request.uri(),
+                headers: request.headers(),
+            };
+            world.elb.inner.route(&listener.arn, connection, &asked)
+        };
         [0, 1, 2, 3].map(|connection| route(connection).is_some())
     };
     let still = clock.busy();
@@ -356,13 +364,67 @@ async fn a_rule_that_forwards_to_one_of_the_groups_follows() {
     let listener = world.listener(&[(&blue, 1)]).await;
     let to_green = forward(&[(&blue, 0), (&green, 100)]);
     let elb = &world.elb;
-    elb.add_rule(&listener.arn, 1, "/a", forward(&[(&blue, 1)]));
-    elb.add_rule(&listener.arn, 2, "/b", forward(&[(&other, 1)]));
+    elb.add_rule(
+        &listener.arn,
+        1,
+        vec![Condition::path("/a")],
+        forward(&[(&blue, 1)]),
+    );
+    elb.add_rule(
+        &listener.arn,
+        2,
+        vec![Condition::path("/b")],
+        forward(&[(&other, 1)]),
+    );
     elb.set_rules(&listener.arn, &to_green);
     let found = elb.listeners().remove(0);
     let rules = found.rules.into_iter().map(|rule| rule.forward);
     assert_eq!(found.forward, forward(&[(&blue, 1)]));
     assert!(rules.eq([to_green, forward(&[(&other, 1)])]));
+}
+
+#[tokio::test]
+async fn a_rule_is_changed_alone_and_its_nodes_learn_it_late() {
+    let clock = Clock::with(Pace::Still, Duration::from_millis(20));
+    let world = World::of(clock.clone(), Nodes::LearnLate);
+    let (blue, green) = (world.group(), world.group());
+    let (one, two) = (Server::start("1.0.0").await, Server::start("1.1.0").await);
+    world.elb.register_target(&blue, one.target());
+    world.elb.register_target(&green, two.target());
+    let listener = world.listener(&[(&blue, 1), (&green, 0)]).await;
+    let (conditions, to_blue) = (vec![Condition::path("/test/*")], forward(&[(&blue, 1)]));
+    let rule = world
+        .elb
+        .add_rule(&listener.arn, 1, conditions, to_blue.clone());
+    let rule = rule.unwrap();
+    assert_eq!(listener_of(&rule), listener.arn);
+    world.until(&blue, &["healthy"]).await;
+    world.until(&green, &["healthy"]).await;
+    let still = clock.busy();
+    let to_green = forward(&[(&blue, 0), (&green, 100)]);
+    world.elb.set_rule_forward(&rule, to_green.clone());
+    assert_eq!(world.elb.rule_forward(&rule), Some(to_green));
+    let default = default_rule(&listener.arn);
+    assert_eq!(
+        world.elb.rule_forward(&default),
+        Some(forward(&[(&blue, 1), (&green, 0)]))
+    );
+    let greens = |path: &str| {
+        let request = Request::get(path).body(()).unwrap();
+        let asked = rule::Asked {
+            method: request.method(),
+            uri: request.uri(),
+            headers: request.headers(),
+        };
+        let route = |connection| world.elb.inner.route(&listener.arn, connection, &asked);
+        let groups = [0, 1, 2].map(|node| route(node).unwrap().target.target_group_arn.clone());
+        groups.map(|group| group == green)
+    };
+    assert_eq!(greens("/test/a"), [true, false, false]);
+    assert_eq!(greens("/"), [false; 3]);
+    drop(still);
+    clock.sleep(Duration::from_secs(3)).await;
+    assert_eq!(greens("/test/a"), [true; 3]);
 }
 
 #[tokio::test]

@@ -141,14 +141,47 @@ impl Iam {
 
     /// Checks that EventBridge Scheduler may invoke a function with a role. Roles outside the template are not checked.
     pub fn check_schedule(&self, role_arn: &str, function: &str) -> Result<(), Refusal> {
-        let holder = self.lock().role(role_arn).map(|role| role.holder.clone());
-        match holder {
+        let needed = [Permission::new("lambda:InvokeFunction", function)];
+        match self.role_holder(role_arn) {
             None => Ok(()),
-            Some(holder) => self.check(
-                &holder,
-                &[Permission::new("lambda:InvokeFunction", function)],
-            ),
+            Some(holder) => self.check(&holder, &needed),
         }
+    }
+
+    /// Checks what a service of AWS does with a role that it has assumed, in a session of this name. Roles outside the
+    /// template are not checked.
+    pub fn check_role(
+        &self,
+        role_arn: &str,
+        session: &str,
+        needed: &[Permission],
+    ) -> Result<(), Refusal> {
+        let Some(holder) = self.role_holder(role_arn) else {
+            return Ok(());
+        };
+        self.check(&holder, needed).map_err(|refusal| {
+            let (role, _) = refusal.caller.rsplit_once('/').unwrap_or_default();
+            Refusal {
+                caller: format!("{role}/{session}"),
+                ..refusal
+            }
+        })
+    }
+
+    /// Whether a service may assume a role on behalf of a resource, as its trust policy says. Roles outside the template
+    /// trust it.
+    pub fn trusts(&self, role_arn: &str, service: &str, source_arn: &str) -> bool {
+        let keys = Keys::default()
+            .with("aws:SourceAccount", ACCOUNT)
+            .with("aws:SourceArn", source_arn);
+        let state = self.lock();
+        state
+            .role(role_arn)
+            .is_none_or(|role| role.trusts(service, &keys))
+    }
+
+    fn role_holder(&self, role_arn: &str) -> Option<String> {
+        self.lock().role(role_arn).map(|role| role.holder.clone())
     }
 
     /// Whether EventBridge Scheduler may assume a role, as its trust policy says. It names the schedule's group as the

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use anyhow::{Context as _, bail};
 use serde_json::{Value, json};
 
-use super::settings::{ContainerSettings, ServiceSettings, TestListener, WorldSettings};
+use super::seed_ecs;
+use super::settings::{
+    ContainerSettings, DeployedBy, ServiceSettings, TestListener, WorldSettings,
+};
 use crate::aws::Aws;
 use crate::cloudwatch::AlarmState;
 use crate::codedeploy::traffic::{ConfigRecord, DeploymentConfig};
@@ -18,6 +21,8 @@ use crate::ecs::service::{LoadBalancerTarget, Service, TaskSet, TaskSetStatus};
 use crate::ecs::task_definition::Revision;
 use crate::elb::{Forward, TargetGroupDescription, TargetGroupSettings};
 use crate::identity::{ACCOUNT, REGION};
+use crate::service_deployment::controller::Controller;
+use crate::template::Template;
 
 /// Fills the repositories and starts every service; all are serving when this returns.
 pub(super) async fn seed(aws: &Arc<Aws>, settings: WorldSettings) -> anyhow::Result<()> {
@@ -29,7 +34,7 @@ pub(super) async fn seed(aws: &Arc<Aws>, settings: WorldSettings) -> anyhow::Res
     let mut task_sets = Vec::new();
     for service in &settings.services {
         task_sets.push(
-            create(aws, service)
+            create(aws, service, &settings.template)
                 .await
                 .with_context(|| format!("service `{}`", service.name))?,
         );
@@ -89,7 +94,31 @@ fn put(aws: &Aws, settings: &ImageSettings, image: Image, tag: Option<&str>) -> 
 }
 
 /// Creates a service with everything around it, and starts its first task set.
-async fn create(aws: &Arc<Aws>, settings: &ServiceSettings) -> anyhow::Result<String> {
+async fn create(
+    aws: &Arc<Aws>,
+    settings: &ServiceSettings,
+    template: &Template,
+) -> anyhow::Result<String> {
+    let task_set = match &settings.deployed_by {
+        DeployedBy::CodeDeploy => create_for_codedeploy(aws, settings).await?,
+        DeployedBy::Ecs(by) => seed_ecs::create(aws, settings, by, template).await?,
+    };
+    let logs = settings
+        .containers
+        .iter()
+        .filter_map(|container| container.logs.as_ref());
+    for (group, _) in logs {
+        aws.logs.create_group(group, aws.clock.now());
+    }
+    aws.background
+        .spawn(keep::keep(aws.ecs.clone(), task_set.clone()));
+    Ok(task_set)
+}
+
+async fn create_for_codedeploy(
+    aws: &Arc<Aws>,
+    settings: &ServiceSettings,
+) -> anyhow::Result<String> {
     let balancer = aws.load_balancers.create_load_balancer(&settings.name);
     let (blue, green) = (
         target_group(aws, settings, "blue"),
@@ -116,25 +145,26 @@ async fn create(aws: &Arc<Aws>, settings: &ServiceSettings) -> anyhow::Result<St
         TestListener::Absent => None,
     };
     let revision = register(aws, settings)?;
-    match settings.launch {
-        LaunchKind::Fargate => {}
-        LaunchKind::Ec2DynamicPorts => register_instances(&aws.ecs, &settings.cluster, 2),
-    }
-    let task_set = create_service(aws, settings, &revision, &blue.arn);
+    let load_balancer = behind(settings, &blue.arn);
+    let service = service(
+        aws,
+        settings,
+        &revision,
+        load_balancer,
+        Controller::CodeDeploy,
+    );
+    let id = format!("ecs-svc/{}", aws.ids.decimal());
+    let first = first_tasks(&service, id.clone(), None);
+    keep_service(aws, service, first);
     create_deployment_group(aws, settings, [blue, green], production.arn, test)?;
-    for (group, _) in settings
-        .containers
-        .iter()
-        .filter_map(|container| container.logs.as_ref())
-    {
-        aws.logs.create_group(group, aws.clock.now());
-    }
-    aws.background
-        .spawn(keep::keep(aws.ecs.clone(), task_set.clone()));
-    Ok(task_set)
+    Ok(id)
 }
 
-fn target_group(aws: &Aws, settings: &ServiceSettings, colour: &str) -> TargetGroupDescription {
+pub(super) fn target_group(
+    aws: &Aws,
+    settings: &ServiceSettings,
+    colour: &str,
+) -> TargetGroupDescription {
     let check = &settings.health_check;
     let target_type = match settings.launch {
         LaunchKind::Fargate => "ip",
@@ -155,8 +185,12 @@ fn target_group(aws: &Aws, settings: &ServiceSettings, colour: &str) -> TargetGr
     })
 }
 
-/// Registers revision 1 of the family, with the validation of RegisterTaskDefinition.
-fn register(aws: &Aws, settings: &ServiceSettings) -> anyhow::Result<String> {
+/// Registers revision 1 of the family on what it runs on, with the validation of RegisterTaskDefinition.
+pub(super) fn register(aws: &Aws, settings: &ServiceSettings) -> anyhow::Result<String> {
+    match settings.launch {
+        LaunchKind::Fargate => {}
+        LaunchKind::Ec2DynamicPorts => register_instances(&aws.ecs, &settings.cluster, 2),
+    }
     let containers: Vec<Value> = settings.containers.iter().map(container).collect();
     let mut request = json!({
         "family": settings.family,
@@ -231,15 +265,24 @@ fn container(settings: &ContainerSettings) -> Value {
     definition
 }
 
-fn create_service(
+/// The container behind the load balancer, in this target group.
+pub(super) fn behind(settings: &ServiceSettings, target_group: &str) -> LoadBalancerTarget {
+    LoadBalancerTarget {
+        target_group_arn: target_group.to_owned(),
+        container: settings.load_balanced.0.clone(),
+        port: settings.load_balanced.1,
+    }
+}
+
+/// The service, without tasks.
+pub(super) fn service(
     aws: &Aws,
     settings: &ServiceSettings,
     revision: &str,
-    target_group: &str,
-) -> String {
-    let now = aws.clock.now();
-    let id = format!("ecs-svc/{}", aws.ids.decimal());
-    let network = match settings.launch {
+    load_balancer: LoadBalancerTarget,
+    controller: Controller,
+) -> Service {
+    let network_configuration = match settings.launch {
         LaunchKind::Fargate => json!({ "awsvpcConfiguration": {
             "subnets": ["subnet-0rehearsala", "subnet-0rehearsalb"],
             "securityGroups": ["sg-0rehearsal"],
@@ -247,47 +290,52 @@ fn create_service(
         }}),
         LaunchKind::Ec2DynamicPorts => Value::Null,
     };
-    let load_balancer = LoadBalancerTarget {
-        target_group_arn: target_group.to_owned(),
-        container: settings.load_balanced.0.clone(),
-        port: settings.load_balanced.1,
-    };
-    let first = TaskSet {
-        id: id.clone(),
-        status: TaskSetStatus::Primary,
-        task_definition: revision.to_owned(),
-        external_id: None,
-        load_balancer: load_balancer.clone(),
+    Service {
+        cluster: settings.cluster.clone(),
+        name: settings.name.clone(),
+        desired_count: settings.desired_count,
+        launch_type: settings.launch.launch_type().to_owned(),
         platform_version: "1.4.0".to_owned(),
-        network_configuration: network.clone(),
+        network_configuration,
+        options: serde_json::Map::new(),
+        tags: vec![json!({ "key": "service", "value": settings.name })],
+        events: Vec::new(),
+        load_balancer,
+        controller,
+        task_definition: revision.to_owned(),
+        task_sets: Vec::new(),
+        created_at: aws.clock.now(),
+    }
+}
+
+/// The service's first tasks; `deployment` is the one that created them.
+pub(super) fn first_tasks(service: &Service, id: String, deployment: Option<String>) -> TaskSet {
+    TaskSet {
+        id,
+        status: TaskSetStatus::Primary,
+        task_definition: service.task_definition.clone(),
+        external_id: deployment,
+        load_balancer: service.load_balancer.clone(),
+        platform_version: service.platform_version.clone(),
+        network_configuration: service.network_configuration.clone(),
         capacity_provider_strategy: None,
-        created_at: now,
-        updated_at: now,
+        created_at: service.created_at,
+        updated_at: service.created_at,
         failures: 0,
         last_failure: None,
-        resolved: std::collections::BTreeMap::new(),
-    };
+        unplaced: 0,
+        desired: None,
+    }
+}
+
+pub(super) fn keep_service(aws: &Aws, mut service: Service, first: TaskSet) {
+    service.task_sets.push(first);
     aws.ecs.write(|state| {
-        if !state.clusters.contains(&settings.cluster) {
-            state.clusters.push(settings.cluster.clone());
+        if !state.clusters.contains(&service.cluster) {
+            state.clusters.push(service.cluster.clone());
         }
-        state.services.push(Service {
-            cluster: settings.cluster.clone(),
-            name: settings.name.clone(),
-            desired_count: settings.desired_count,
-            launch_type: settings.launch.launch_type().to_owned(),
-            platform_version: "1.4.0".to_owned(),
-            network_configuration: network,
-            options: serde_json::Map::new(),
-            tags: vec![json!({ "key": "service", "value": settings.name })],
-            events: Vec::new(),
-            load_balancer,
-            task_definition: revision.to_owned(),
-            task_sets: vec![first],
-            created_at: now,
-        });
+        state.services.push(service);
     });
-    id
 }
 
 fn create_deployment_group(
@@ -351,7 +399,7 @@ fn create_deployment_group(
 }
 
 /// A typical alarm on the load balancer's errors.
-fn create_alarms(aws: &Aws, names: &[String]) {
+pub(super) fn create_alarms(aws: &Aws, names: &[String]) {
     let configuration = json!({
         "Namespace": "AWS/ApplicationELB",
         "MetricName": "HTTPCode_Target_5XX_Count",

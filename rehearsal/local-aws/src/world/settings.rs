@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::assumption::Assumptions;
 use crate::clock::Pace;
 use crate::codedeploy::traffic::Routing;
 use crate::ecr::{ImageSettings, IndexSettings, RepositorySettings};
 use crate::ecs::capacity::LaunchKind;
+use crate::elb::Condition;
 use crate::fault::Planned;
 use crate::iam::Removal;
 use crate::template::Template;
@@ -39,7 +42,7 @@ pub struct WorldSettings {
     pub faults: Vec<Planned>,
 }
 
-/// An ECS service with the CODE_DEPLOY controller, and its load balancer, deployment group and alarms.
+/// An ECS service, and its load balancer, alarms and, under the CODE_DEPLOY controller, deployment group.
 #[derive(Debug, Clone)]
 pub struct ServiceSettings {
     pub name: String,
@@ -51,7 +54,9 @@ pub struct ServiceSettings {
     pub desired_count: u32,
     /// Where its tasks run.
     pub launch: LaunchKind,
+    pub deployed_by: DeployedBy,
     pub application: String,
+    /// Its target groups are named after it, too.
     pub deployment_group: String,
     pub deployment_config: String,
     /// The custom configuration that `deployment_config` names if it is not predefined; it is created with the service.
@@ -69,6 +74,46 @@ pub struct ServiceSettings {
     /// Alarms that the deployment group names as well, though they do not exist.
     pub missing_alarms: Vec<String>,
     pub health_check: HealthCheck,
+}
+
+/// The deployment controller.
+#[derive(Debug, Clone, PartialEq)]
+pub enum DeployedBy {
+    /// The application's deployment group.
+    CodeDeploy,
+    /// ECS itself: the settings of CodeDeploy and the test listener mean nothing.
+    Ecs(Box<EcsDeployments>),
+}
+
+/// How ECS deploys a service.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EcsDeployments {
+    /// `deploymentConfiguration` as CreateService takes it: strategy, bake time, steps, circuit breaker, alarms, hooks. In a hook
+    /// `hookTargetArn` may be the logical id of a function of the template, and `roleArn` that of a role.
+    pub configuration: Value,
+    /// What test traffic is, of a strategy that shifts traffic.
+    pub test_rule: TestRule,
+    /// The infrastructure role: its logical id in the template, or any ARN.
+    pub infrastructure_role: String,
+    pub balanced: IsBalanced,
+}
+
+/// The rule of test traffic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TestRule {
+    Absent,
+    /// On a listener of its own, with these conditions; without any, the default rule.
+    OwnPort(Vec<Condition>),
+    /// On the production listener, with these conditions.
+    ProductionPort(Vec<Condition>),
+}
+
+/// Whether a service is behind a load balancer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IsBalanced {
+    Balanced,
+    /// Its tasks serve nobody.
+    Headless,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,8 +15,8 @@ use local_aws::pause::Pause;
 use local_aws::template::Template;
 use local_aws::timeline::{self, ListenerKind};
 use local_aws::world::{
-    ContainerSettings, DeploymentRecord, HealthCheck, RepositorySettings, ServiceSettings,
-    TestListener, World, WorldSettings,
+    ContainerSettings, DeployedBy, DeploymentRecord, HealthCheck, RepositorySettings,
+    ServiceSettings, TestListener, World, WorldSettings,
 };
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -151,6 +151,7 @@ fn service(database: &Path) -> ServiceSettings {
         load_balanced: ("web".to_owned(), 8080),
         desired_count: 2,
         launch: LaunchKind::Fargate,
+        deployed_by: DeployedBy::CodeDeploy,
         application: "shop".to_owned(),
         deployment_group: "shop-web".to_owned(),
         deployment_config: "CodeDeployDefault.ECSAllAtOnce".to_owned(),
@@ -267,6 +268,11 @@ pub(crate) async fn signed(
 ) -> (u16, String, String) {
     let (status, head, body) = signed_bytes(world, method, path, headers, body).await;
     (status, head, String::from_utf8(body).unwrap())
+}
+
+/// Makes one request with these headers; returns the HTTP status, the head and the body.
+pub(crate) async fn get(host: &str, headers: &str) -> (u16, String, String) {
+    send(host, "GET", headers, "").await
 }
 
 async fn send(host: &str, method: &str, headers: &str, body: &str) -> (u16, String, String) {

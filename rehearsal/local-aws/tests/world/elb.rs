@@ -257,3 +257,39 @@ async fn an_action_has_up_to_five_target_groups_and_nothing_that_is_not_simulate
     }
     world.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_is_created_read_and_put_back() {
+    let world = world(|settings| settings.services[0].desired_count = 0).await;
+    let listener = world.listener("web", ListenerKind::Production).unwrap();
+    let groups = world.load_balancers.target_groups();
+    let (blue, green) = (&groups[0].arn, &groups[1].arn);
+    let create = |priority: u32| {
+        format!(
+            "CreateRule&ListenerArn={listener}&Priority={priority}\
+             &Conditions.member.1.Field=http-header\
+             &Conditions.member.1.HttpHeaderConfig.HttpHeaderName=X-Test\
+             &Conditions.member.1.HttpHeaderConfig.Values.member.1=yes\
+             &Actions.member.1.Type=forward&Actions.member.1.TargetGroupArn={blue}"
+        )
+    };
+    let (status, created) = elb(&world, &create(5)).await;
+    assert_eq!(status, 200, "{created}");
+    let rule = between(&created, "RuleArn")[0].to_owned();
+    assert_eq!(error(&world, &create(5)).await, "400 PriorityInUse");
+    let modify = format!(
+        "ModifyRule&RuleArn={rule}&Actions.member.1.Type=forward\
+         &Actions.member.1.ForwardConfig.TargetGroups.member.1.TargetGroupArn={green}\
+         &Actions.member.1.ForwardConfig.TargetGroups.member.1.Weight=7"
+    );
+    assert_eq!(elb(&world, &modify).await.0, 200);
+    let (_, found) = elb(&world, &format!("DescribeRules&RuleArns.member.1={rule}")).await;
+    assert_eq!(between(&found, "HttpHeaderName"), ["X-Test"]);
+    assert_eq!(between(&found, "Weight"), ["7"]);
+    assert!(found.contains(green.as_str()), "{found}");
+    let default = modify.replace(&rule, &local_aws::elb::default_rule(&listener));
+    assert_eq!(error(&world, &default).await, "400 OperationNotPermitted");
+    let gone = modify.replace(&rule, &format!("{rule}0"));
+    assert_eq!(error(&world, &gone).await, "400 RuleNotFound");
+    world.shutdown().await;
+}

@@ -7,6 +7,10 @@ mod aws;
 #[cfg(test)]
 mod blue_green;
 #[cfg(test)]
+mod created_services;
+#[cfg(test)]
+mod deploying;
+#[cfg(test)]
 mod ec2;
 #[cfg(test)]
 mod ecs;
@@ -34,6 +38,14 @@ mod rules;
 mod scaled;
 #[cfg(test)]
 mod schedules;
+#[cfg(test)]
+mod service_assumptions;
+#[cfg(test)]
+mod service_deployments;
+#[cfg(test)]
+mod service_hooks;
+#[cfg(test)]
+mod service_rolling;
 #[cfg(test)]
 mod set_up;
 #[cfg(test)]

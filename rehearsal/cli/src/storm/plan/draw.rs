@@ -74,7 +74,8 @@ pub(super) fn plan(seed: u64) -> Plan {
     let mut assumptions: Vec<Assumption> = Assumption::ALL
         .iter()
         .copied()
-        .filter(|assumption| !LATER.contains(assumption) && drawn.chance(chances.assumed))
+        .filter(|one| !LATER.contains(one) && !one.is_of_service_deployments())
+        .filter(|_| drawn.chance(chances.assumed))
         .collect();
     assumptions.extend(later(seed, chances));
     let delivery_faults = faults::delivery_faults(&mut drawn, chances, &pipelines);

@@ -1,5 +1,7 @@
 //! Properties of every operation, and the permissions that calls in a small account require.
 
+mod service_deployments;
+
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 

@@ -54,6 +54,7 @@ fn service(setup: &Setup) -> ServiceSettings {
         load_balanced: ("web".to_owned(), 80),
         launch: LaunchKind::Fargate,
         desired_count: 0,
+        deployed_by: crate::world::DeployedBy::CodeDeploy,
         application: "shop".to_owned(),
         deployment_group: "shop-web".to_owned(),
         deployment_config: "Custom".to_owned(),

@@ -112,6 +112,7 @@ fn tasks_get_the_tags_that_update_service_asks_for() {
         tags: vec![tag("service")],
         events: Vec::new(),
         load_balancer: behind(),
+        controller: Controller::CodeDeploy,
         task_definition: "web:1".to_owned(),
         task_sets: Vec::new(),
         created_at: SystemTime::UNIX_EPOCH,

@@ -192,11 +192,11 @@ pub(super) fn list_size(call: Call<'_>, usual: usize) -> Result<usize, ApiError>
 
 pub(super) fn list_answer(
     member: &str,
-    arns: Vec<String>,
+    items: Vec<impl serde::Serialize>,
     size: usize,
     token: Option<&str>,
 ) -> Answer {
-    let part = page(arns, size, token).map_err(|_| invalid("Invalid token."))?;
+    let part = page(items, size, token).map_err(|_| invalid("Invalid token."))?;
     let mut answer = json!({ member: part.items });
     if let Some(token) = part.next_token {
         answer["nextToken"] = json!(token);

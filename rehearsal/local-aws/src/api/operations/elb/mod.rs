@@ -1,11 +1,13 @@
 //! Elastic Load Balancing's operations (version 2).
 
 mod modify_listener;
+mod rules;
 mod shapes;
 
 use serde_json::{Value, json};
 
 use self::modify_listener::{modify_listener, on_listener};
+use self::rules::{create_rule, modify_rule, on_new_rule, on_rule};
 use self::shapes::{
     describe_health, describe_listener, describe_load_balancer, describe_rules_of,
     describe_target_group, not_registered,
@@ -19,6 +21,7 @@ use crate::elb::{ListenerDescription, LoadBalancerDescription, TargetGroupDescri
 use crate::identity::arn;
 
 pub(super) const OPERATIONS: &[Operation] = &[
+    Operation::new("CreateRule", create_rule, on_new_rule),
     Operation::new("DescribeListeners", describe_listeners, no_resource),
     Operation::new(
         "DescribeLoadBalancers",
@@ -29,6 +32,7 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("DescribeTargetGroups", describe_target_groups, no_resource),
     Operation::new("DescribeTargetHealth", describe_target_health, no_resource).polled(),
     Operation::new("ModifyListener", modify_listener, on_listener),
+    Operation::new("ModifyRule", modify_rule, on_rule),
 ];
 
 fn describe_load_balancers(call: Call<'_>) -> Answer {

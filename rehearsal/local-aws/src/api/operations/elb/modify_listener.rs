@@ -9,7 +9,7 @@ use crate::api::error::{ApiError, not_simulated};
 use crate::api::input::Input;
 use crate::api::operation::{Answer, Call};
 use crate::api::validation::Violations;
-use crate::elb::Forward;
+use crate::elb::{Forward, ListenerDescription};
 use crate::iam::Permission;
 
 /// What a listener has beside its action, and does not change here.
@@ -57,8 +57,21 @@ pub(super) fn modify_listener(call: Call<'_>) -> Answer {
             )));
         }
     };
+    check_association(call, &forward, &listener)?;
+    call.aws.load_balancers.set_forward(arn, forward);
+    let mut listeners = call.aws.load_balancers.listeners().into_iter();
+    let changed = listeners.find(|known| known.arn == arn);
+    Ok(json!({ "Listeners": [describe_listener(&changed.unwrap_or(listener))] }))
+}
+
+/// A target group belongs to one load balancer at most.
+pub(super) fn check_association(
+    call: Call<'_>,
+    forward: &[Forward],
+    listener: &ListenerDescription,
+) -> Result<(), ApiError> {
     let groups = call.aws.load_balancers.target_groups();
-    for part in &forward {
+    for part in forward {
         let group = groups
             .iter()
             .find(|known| known.arn == part.target_group_arn);
@@ -72,14 +85,11 @@ pub(super) fn modify_listener(call: Call<'_>) -> Answer {
             return Err(ApiError::new("TargetGroupAssociationLimit", message));
         }
     }
-    call.aws.load_balancers.set_forward(arn, forward);
-    let mut listeners = call.aws.load_balancers.listeners().into_iter();
-    let changed = listeners.find(|known| known.arn == arn);
-    Ok(json!({ "Listeners": [describe_listener(&changed.unwrap_or(listener))] }))
+    Ok(())
 }
 
 /// The target groups of an action, named in one of the two ways or in both.
-fn forward(action: &Input<'_>) -> Result<Vec<Forward>, ApiError> {
+pub(super) fn forward(action: &Input<'_>) -> Result<Vec<Forward>, ApiError> {
     let kind = action.required_text("Type")?;
     if kind != "forward" {
         let what = format!("a listener's action `{kind}`, only `forward`");

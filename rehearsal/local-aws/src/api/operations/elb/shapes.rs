@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::elb::{
-    Forward, ListenerDescription, LoadBalancerDescription, RuleDescription, TargetGroupDescription,
-    TargetHealth,
+    Condition, Forward, ListenerDescription, LoadBalancerDescription, RuleDescription,
+    TargetGroupDescription, TargetHealth, default_rule,
 };
 
 pub(super) fn describe_load_balancer(load_balancer: &LoadBalancerDescription) -> Value {
@@ -73,24 +73,46 @@ pub(super) fn action(forward: &[Forward]) -> Value {
     }
 }
 
-/// Every rule of a listener, by priority, the default one last. A path stands in both of its members, as AWS answers
-/// it.
+/// A condition. A path or host stands in both of its members, as AWS answers it; the other kinds have only their own.
+fn condition(condition: &Condition) -> Value {
+    let field = condition.field();
+    match condition {
+        Condition::Path(values) => {
+            json!({ "Field": field, "Values": values, "PathPatternConfig": { "Values": values } })
+        }
+        Condition::Host(values) => {
+            json!({ "Field": field, "Values": values, "HostHeaderConfig": { "Values": values } })
+        }
+        Condition::Header { name, patterns } => {
+            let config = json!({ "HttpHeaderName": name, "Values": patterns });
+            json!({ "Field": field, "HttpHeaderConfig": config })
+        }
+        Condition::Method(values) => {
+            json!({ "Field": field, "HttpRequestMethodConfig": { "Values": values } })
+        }
+        Condition::Query(pairs) => {
+            let pairs: Vec<Value> = pairs
+                .iter()
+                .map(|pair| json!({ "Key": pair.key, "Value": pair.value }))
+                .collect();
+            json!({ "Field": field, "QueryStringConfig": { "Values": pairs } })
+        }
+    }
+}
+
+/// Every rule of a listener, by priority, the default one last.
 pub(super) fn describe_rules_of(listener: &ListenerDescription) -> Vec<Value> {
     let describe = |rule: &RuleDescription| {
         json!({
             "RuleArn": rule.arn,
             "Priority": rule.priority.to_string(),
-            "Conditions": [{
-                "Field": "path-pattern",
-                "Values": [rule.path],
-                "PathPatternConfig": { "Values": [rule.path] },
-            }],
+            "Conditions": rule.conditions.iter().map(condition).collect::<Vec<_>>(),
             "Actions": [action(&rule.forward)],
             "IsDefault": false,
         })
     };
     let default = json!({
-        "RuleArn": format!("{}/default", listener.arn.replace(":listener/", ":listener-rule/")),
+        "RuleArn": default_rule(&listener.arn),
         "Priority": "default",
         "Conditions": [],
         "Actions": [action(&listener.forward)],

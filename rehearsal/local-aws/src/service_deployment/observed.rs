@@ -1,0 +1,110 @@
+//! What the scheduler sees of a service's tasks.
+
+use std::time::SystemTime;
+
+use super::failures::{TaskEnd, TaskSeen};
+use super::rolling::Tasks;
+use super::service_deployments::ServiceDeployments;
+use crate::ecs::State;
+use crate::ecs::service::{HEALTHY_AFTER, LoadBalancerTarget, TaskSet, is_healthy};
+use crate::ecs::task::{Task, TaskStatus};
+use crate::elb::TargetHealth;
+
+/// The tasks of one set.
+#[derive(Debug, Clone, Default)]
+pub(super) struct SetSeen {
+    pub(super) tasks: Vec<TaskSeen>,
+    /// Tasks that nobody asked to stop.
+    pub(super) counts: Tasks,
+    pub(super) unplaced: u32,
+    /// When the next task without a load balancer will have run for long enough.
+    pub(super) next: Option<SystemTime>,
+}
+
+/// Reads the tasks of a set with the health of their targets.
+pub(super) fn set(deployments: &ServiceDeployments, id: &str) -> SetSeen {
+    let group = deployments.ecs.read(|state| {
+        let (_, set) = state.task_set(id)?;
+        Some(set.load_balancer.target_group_arn.clone())
+    });
+    let health = group.and_then(|group| deployments.load_balancers.target_health(&group));
+    let (health, now) = (health.unwrap_or_default(), deployments.context.clock.now());
+    deployments.ecs.read(|state| {
+        let Some((_, set)) = state.task_set(id) else {
+            return SetSeen::default();
+        };
+        seen(state, set, &health, now)
+    })
+}
+
+fn seen(state: &State, set: &TaskSet, health: &[TargetHealth], now: SystemTime) -> SetSeen {
+    let behind = &set.load_balancer;
+    let task = |task: &Task| TaskSeen {
+        arn: task.arn.clone(),
+        is_healthy: task.stop.is_none() && is_healthy(task, behind, health, now),
+        end: end(task),
+    };
+    let tasks: Vec<TaskSeen> = state.tasks_of(&set.id).map(task).collect();
+    let live = state.tasks_of(&set.id).filter(|task| task.stop.is_none());
+    let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    SetSeen {
+        counts: Tasks {
+            live: count(live.count()),
+            healthy: count(tasks.iter().filter(|task| task.is_healthy).count()),
+        },
+        next: next(state, set, behind, now),
+        unplaced: set.unplaced,
+        tasks,
+    }
+}
+
+fn next(
+    state: &State,
+    set: &TaskSet,
+    behind: &LoadBalancerTarget,
+    now: SystemTime,
+) -> Option<SystemTime> {
+    if !behind.target_group_arn.is_empty() {
+        return None;
+    }
+    let running = state
+        .tasks_of(&set.id)
+        .filter(|task| task.stop.is_none() && task.status == TaskStatus::Running);
+    let due = running.filter_map(|task| Some(task.started_at? + HEALTHY_AFTER));
+    due.filter(|due| *due > now).min()
+}
+
+/// How a task ended that was not asked to stop by the scheduler or a person.
+fn end(task: &Task) -> Option<TaskEnd> {
+    let stop = task.stop.as_ref()?;
+    let was_asked = stop.code == "UserInitiated" || stop.reason.starts_with("Scaling");
+    match (
+        was_asked,
+        stop.reason.starts_with("Task failed ELB health checks"),
+    ) {
+        (true, _) => None,
+        (false, true) => Some(TaskEnd::Unhealthy),
+        (false, false) => Some(TaskEnd::ByItself),
+    }
+}
+
+/// Waits until something about the tasks may have changed.
+pub(super) async fn changed(
+    deployments: &ServiceDeployments,
+    next: Option<SystemTime>,
+    written: tokio::sync::futures::Notified<'_>,
+    health_changed: tokio::sync::futures::Notified<'_>,
+) {
+    let due = async {
+        match next {
+            Some(moment) => deployments.context.clock.sleep_until(moment).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        () = written => {}
+        () = health_changed => {}
+        () = due => {}
+    }
+}

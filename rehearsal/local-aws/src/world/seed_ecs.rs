@@ -1,0 +1,187 @@
+//! An initial service that ECS itself deploys: its rules, its hooks, and the deployment that made it.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use serde_json::{Value, json};
+
+use super::seed::{
+    behind, create_alarms, first_tasks, keep_service, register, service, target_group,
+};
+use super::settings::{EcsDeployments, IsBalanced, ServiceSettings, TestRule};
+use crate::aws::Aws;
+use crate::ecs::service::LoadBalancerTarget;
+use crate::elb::{Forward, default_rule};
+use crate::service_deployment::configuration::{DeploymentConfiguration, Strategy};
+use crate::service_deployment::controller::{Controller, EcsManaged};
+use crate::service_deployment::deployment::ServiceDeployment;
+use crate::service_deployment::listener_rules::TwoTargetGroups;
+use crate::service_deployment::share::Share;
+use crate::service_deployment::start;
+use crate::service_deployment::status::Status;
+use crate::template::Template;
+
+/// Creates the service as its first deployment left it, and returns the id of its tasks.
+pub(super) async fn create(
+    aws: &Arc<Aws>,
+    settings: &ServiceSettings,
+    by: &EcsDeployments,
+    template: &Template,
+) -> anyhow::Result<String> {
+    create_alarms(aws, &settings.alarms);
+    let configuration = configuration(by, template)?;
+    let revision = register(aws, settings)?;
+    let (load_balancer, load_balancers, two_groups) = match by.balanced {
+        IsBalanced::Headless => (LoadBalancerTarget::default(), Vec::new(), None),
+        IsBalanced::Balanced => {
+            balance(aws, settings, by, configuration.strategy, template).await?
+        }
+    };
+    let controller = Controller::Ecs(Box::new(EcsManaged {
+        configuration: configuration.clone(),
+        load_balancers,
+        two_groups: two_groups.clone(),
+    }));
+    let service = service(aws, settings, &revision, load_balancer, controller);
+    let now = aws.clock.now();
+    let mut revision = start::revision(&aws.service_deployments, &service, now);
+    if let Some(two) = two_groups {
+        revision.target_group = Some(service.load_balancer.target_group_arn.clone());
+        revision.production_rule = Some(two.production_rule);
+    }
+    let created = start::deployment(
+        &aws.service_deployments,
+        &service,
+        configuration,
+        &revision,
+        now,
+    );
+    let first = ServiceDeployment {
+        status: Status::Successful,
+        visible_from: now,
+        started_at: Some(now),
+        finished_at: Some(now),
+        test_share: Share::ALL,
+        production_share: Share::ALL,
+        ..created
+    };
+    let id = revision.task_set();
+    let tasks = first_tasks(&service, id.clone(), Some(first.arn.clone()));
+    aws.service_deployments.write(|state| {
+        state.revisions.push(revision);
+        state.deployments.push(first);
+    });
+    keep_service(aws, service, tasks);
+    Ok(id)
+}
+
+/// The configuration, with the ARNs of the functions and roles that it names by logical id.
+fn configuration(
+    by: &EcsDeployments,
+    template: &Template,
+) -> anyhow::Result<DeploymentConfiguration> {
+    let mut given = by.configuration.clone();
+    let hooks = given["lifecycleHooks"].as_array_mut();
+    for hook in hooks.into_iter().flatten() {
+        let named = |member: &str| hook[member].as_str().map(str::to_owned);
+        let (function, role) = (named("hookTargetArn"), named("roleArn"));
+        if let Some(function) = function.filter(|name| !name.starts_with("arn:")) {
+            let mut functions = template.functions.iter();
+            let found = functions.find(|known| known.logical_id == function);
+            let found =
+                found.with_context(|| format!("the template has no function `{function}`"))?;
+            hook["hookTargetArn"] = json!(found.arn());
+        }
+        if let Some(role) = role {
+            hook["roleArn"] = json!(role_arn(&role, template)?);
+        }
+    }
+    let given = given
+        .as_object()
+        .context("`configuration` is not an object")?;
+    DeploymentConfiguration::read(given).map_err(anyhow::Error::msg)
+}
+
+/// ARN of a role that is named by ARN or by its logical id in the template.
+fn role_arn(role: &str, template: &Template) -> anyhow::Result<String> {
+    if role.starts_with("arn:") {
+        return Ok(role.to_owned());
+    }
+    let mut principals = template.principals.iter();
+    let found = principals.find(|principal| principal.holder == role);
+    let found = found.with_context(|| format!("the template has no role `{role}`"))?;
+    Ok(found.role_arn.clone())
+}
+
+/// What a service is behind: its container, `loadBalancers`, and its two target groups.
+type Behind = (LoadBalancerTarget, Vec<Value>, Option<TwoTargetGroups>);
+
+async fn balance(
+    aws: &Arc<Aws>,
+    settings: &ServiceSettings,
+    by: &EcsDeployments,
+    strategy: Strategy,
+    template: &Template,
+) -> anyhow::Result<Behind> {
+    let balancer = aws.load_balancers.create_load_balancer(&settings.name);
+    let blue = target_group(aws, settings, "blue").arn;
+    let load_balancer = behind(settings, &blue);
+    let mut entry = json!({
+        "targetGroupArn": blue,
+        "containerName": load_balancer.container,
+        "containerPort": load_balancer.port,
+    });
+    let forward = |group: &String, weight: u32| Forward {
+        target_group_arn: group.clone(),
+        weight,
+    };
+    if !strategy.is_native() {
+        let to_blue = vec![forward(&blue, 1)];
+        aws.load_balancers
+            .create_listener(&balancer.arn, to_blue)
+            .await?;
+        return Ok((load_balancer, vec![entry], None));
+    }
+    let green = target_group(aws, settings, "green").arn;
+    // As the deployment left them: both groups, blue with all.
+    let both = || vec![forward(&blue, 100), forward(&green, 0)];
+    let production = aws
+        .load_balancers
+        .create_listener(&balancer.arn, both())
+        .await?;
+    let (listener, conditions) = match &by.test_rule {
+        TestRule::Absent => (None, &[][..]),
+        TestRule::OwnPort(conditions) => {
+            let own = aws
+                .load_balancers
+                .create_listener(&balancer.arn, both())
+                .await?;
+            (Some(own.arn), conditions.as_slice())
+        }
+        TestRule::ProductionPort(conditions) => {
+            (Some(production.arn.clone()), conditions.as_slice())
+        }
+    };
+    let test_rule = match listener {
+        None => None,
+        Some(listener) if conditions.is_empty() => Some(default_rule(&listener)),
+        Some(listener) => aws
+            .load_balancers
+            .add_rule(&listener, 1, conditions.to_vec(), both()),
+    };
+    let two = TwoTargetGroups {
+        groups: [blue, green],
+        production_rule: default_rule(&production.arn),
+        test_rule,
+        role_arn: role_arn(&by.infrastructure_role, template)?,
+    };
+    entry["advancedConfiguration"] = json!({
+        "alternateTargetGroupArn": two.groups[1],
+        "productionListenerRule": two.production_rule,
+        "roleArn": two.role_arn,
+    });
+    if let Some(rule) = &two.test_rule {
+        entry["advancedConfiguration"]["testListenerRule"] = json!(rule);
+    }
+    Ok((load_balancer, vec![entry], Some(two)))
+}

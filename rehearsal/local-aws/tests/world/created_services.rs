@@ -1,0 +1,73 @@
+//! Services that CreateService made, and services that ECS does not deploy.
+
+use serde_json::json;
+
+use crate::aws::{ecs, register, world};
+use crate::deploying::{blue_green, deployment, refused, stages};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_first_deployment_has_nothing_to_go_back_to() {
+    let mut world = world(|settings| settings.services[0].desired_count = 0).await;
+    let definition = ecs(
+        &world,
+        "DescribeServices",
+        json!({ "cluster": "prod", "services": ["web"] }),
+    )
+    .await;
+    let definition = definition["services"][0]["taskDefinition"].clone();
+    let network = json!({ "awsvpcConfiguration": { "subnets": ["subnet-1"] } });
+    let create = |name: &str, configuration: serde_json::Value| {
+        json!({
+            "cluster": "prod", "serviceName": name, "taskDefinition": definition, "desiredCount": 0,
+            "launchType": "FARGATE", "networkConfiguration": network, "deploymentConfiguration": configuration,
+        })
+    };
+    let created = ecs(&world, "CreateService", create("api", blue_green())).await;
+    assert_eq!(created["service"]["deploymentController"]["type"], "ECS");
+    world.settled().await;
+    let arn = &created["service"]["currentServiceDeployment"];
+    let ended = deployment(&world, arn).await;
+    assert_eq!(ended["status"], "SUCCESSFUL");
+    assert_eq!(ended["sourceServiceRevisions"], json!([]));
+    assert!(
+        stages(&world)
+            .iter()
+            .all(|stage| stage != "RECONCILE_SERVICE")
+    );
+
+    let pause = json!([{ "targetType": "PAUSE", "lifecycleStages": ["PRE_SCALE_UP"] }]);
+    let mut configuration = blue_green();
+    configuration["lifecycleHooks"] = pause;
+    let created = ecs(&world, "CreateService", create("web2", configuration)).await;
+    world.settled().await;
+    let ended = deployment(&world, &created["service"]["currentServiceDeployment"]).await;
+    assert_eq!(ended["status"], "ROLLBACK_FAILED");
+    assert_eq!(
+        ended["statusReason"],
+        "No rollback candidate was found to run the rollback."
+    );
+    let again = refused(&world, "CreateService", create("api", blue_green())).await;
+    assert_eq!(again.1, "Creation of service was not idempotent.");
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_ecs_takes_a_task_definition() {
+    let world = world(|settings| settings.services[0].desired_count = 0).await;
+    let target = register(&world, "1.0.1").await;
+    let change = json!({ "cluster": "prod", "service": "web", "taskDefinition": target });
+    let (code, message) = refused(&world, "UpdateService", change).await;
+    assert_eq!(code, "InvalidParameterException");
+    assert!(
+        message.starts_with("Unable to update task definition on services with a CODE_DEPLOY"),
+        "{message}"
+    );
+    let external = json!({
+        "cluster": "prod", "serviceName": "own", "desiredCount": 1, "deploymentController": { "type": "EXTERNAL" },
+    });
+    ecs(&world, "CreateService", external).await;
+    let change = json!({ "cluster": "prod", "service": "own", "taskDefinition": target });
+    let (_, message) = refused(&world, "UpdateService", change).await;
+    assert!(message.contains("EXTERNAL"), "{message}");
+    world.shutdown().await;
+}
