@@ -144,7 +144,8 @@ fn the_end_is_judged_as_for_codedeploy() {
     }
     // A sidecar keeps the task up after its migration.
     let mut beside = task("RUNNING", json!(0));
-    beside["containers"] = json!([{"name": "web", "exitCode": 0}, {"name": "proxy"}]);
+    beside["containers"] =
+        json!([{"name": "web", "lastStatus": "STOPPED", "exitCode": 0}, {"name": "proxy"}]);
     let invocation = later(beside);
     assert_eq!(status(&invocation), "SUCCEEDED");
     assert_eq!(
