@@ -109,7 +109,13 @@ fn every_commented_option_can_be_switched_on() {
 fn commented_defaults_are_the_defaults() {
     let text = shipped();
     let lines: Vec<&str> = text.lines().collect();
-    let without_comments = format!("{:?}", parse(&text));
+    // Which settings the file has is all that may differ.
+    let read = |text: &str| {
+        let mut pipeline = parse(text);
+        pipeline.tuning.clear();
+        format!("{pipeline:?}")
+    };
+    let without_comments = read(&text);
     for default in [
         "application",
         "deployment_group",
@@ -123,7 +129,7 @@ fn commented_defaults_are_the_defaults() {
             .position(|line| line.starts_with(&format!("# {default} = ")));
         let option =
             option.unwrap_or_else(|| panic!("`{default}` is not explained, add a comment"));
-        let with_option = format!("{:?}", parse(&switched_on(&lines, option)));
+        let with_option = read(&switched_on(&lines, option));
         // The containers are looked up where none are named: the example names the one that would be found.
         if default != "containers" {
             assert_eq!(

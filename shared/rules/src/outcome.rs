@@ -27,7 +27,6 @@ use crate::start::Force;
 use crate::task_log::TaskLog;
 
 pub use event::Event;
-pub use service::Continue;
 pub use verdict::Verdict;
 
 /// One thing that a person would want to know.
@@ -104,6 +103,25 @@ pub enum Command {
         /// The target group of the PRIMARY task set.
         target_group: TargetGroupArn,
     },
+}
+
+/// Which way a deployment goes that waits at a pause hook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Continue {
+    /// On.
+    On,
+    /// Back to what ran before.
+    Back,
+}
+
+impl Continue {
+    /// The action as AWS writes it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::On => "CONTINUE",
+            Self::Back => "ROLLBACK",
+        }
+    }
 }
 
 /// The deployment that an outcome is about, whichever engine carries it out.

@@ -109,16 +109,15 @@ pub fn concerned<'a>(
             application,
             deployment_group,
         } => {
-            let pipelines = config.of_group(application, deployment_group);
-            let routine: Vec<_> = pipelines.map(routine).collect();
+            let of_group = config.of_group(application, deployment_group);
+            let routine: Vec<_> = of_group.map(routine).collect();
             match routine.is_empty() {
                 true => no_such_group(application.as_str(), deployment_group.as_str()),
                 false => Concerned::Reconciliations(routine),
             }
         }
         StartEvent::ServiceChanged { cluster, service } => {
-            let pipelines = config.of_service(cluster, service);
-            let routine: Vec<_> = pipelines.map(routine).collect();
+            let routine: Vec<_> = config.of_service(cluster, service).map(routine).collect();
             match routine.is_empty() {
                 true => Concerned::None(format!("no pipeline deploys to `{cluster}/{service}`")),
                 false => Concerned::Reconciliations(routine),
@@ -483,9 +482,7 @@ impl Reconciliation<'_> {
             },
         })
     }
-}
 
-impl Reconciliation<'_> {
     /// The highest version of an image, by whichever of its tags or its digest it was found: what a deployment's
     /// description says of it later is that. By a lower one it would seem untried by a rule over all tags.
     fn highest<'i>(&self, detail: &'i ImageDetail) -> Option<&'i Tag> {

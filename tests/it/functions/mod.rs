@@ -8,6 +8,7 @@ mod forged_end;
 mod misconfigured;
 mod native;
 mod older;
+mod on_ecs;
 mod published;
 mod secrets;
 mod service_told;

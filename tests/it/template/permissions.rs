@@ -102,6 +102,7 @@ fn a_role_is_passed_only_to_the_service_that_needs_it() {
     });
     let wanted = [
         "StartDeployment: ecs-tasks.amazonaws.com",
+        "StartDeployment: scheduler.amazonaws.com",
         "RunMigration: ecs-tasks.amazonaws.com",
         "RunMigration: scheduler.amazonaws.com",
         "ReportOutcome: scheduler.amazonaws.com",

@@ -1,7 +1,7 @@
 //! What only deployments of ECS's own come to.
 
 use super::reason::reason;
-use super::{Command, Ending, Event, Outcome, Subject, Verdict};
+use super::{Command, Continue, Ending, Event, Outcome, Subject, Verdict};
 use crate::config::Pipeline;
 use crate::events::Pause;
 use crate::names::DeploymentId;
@@ -113,24 +113,5 @@ impl Outcome {
         outcome.reason = Some(reason(pipeline, deployment, &ending));
         outcome.next = Some(deployment.engine.check_production().to_owned());
         outcome.ending(ending)
-    }
-}
-
-/// Which way a deployment goes that waits at a pause hook.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Continue {
-    /// On.
-    On,
-    /// Back to what ran before.
-    Back,
-}
-
-impl Continue {
-    /// The action as AWS writes it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::On => "CONTINUE",
-            Self::Back => "ROLLBACK",
-        }
     }
 }

@@ -3,11 +3,11 @@
 
 use serde_json::Value;
 
-use super::OWN_TAGS;
 use crate::observed::TaskDefinition;
 
-/// The name of the tag, without [`OWN_TAGS`].
+/// The name of the tag, without what the keys of our own tags begin with.
 pub(super) const NAME: &str = "rollback";
+const KEY: &str = "greenlight:rollback";
 
 /// Whether a revision is made to go on, or back to an image that shipped before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,6 @@ pub fn is_for_rollback(definition: &TaskDefinition) -> bool {
 }
 
 pub(super) fn is_marked(tags: &Value) -> bool {
-    let key = format!("{OWN_TAGS}{NAME}");
     let mut tags = tags.as_array().into_iter().flatten();
-    tags.any(|tag| tag["key"] == key.as_str())
+    tags.any(|tag| tag["key"] == KEY)
 }
