@@ -3,6 +3,7 @@
 mod always;
 mod deployments;
 mod messages;
+mod service_deployments;
 mod traffic;
 
 pub use always::{nothing_broke, permitted, permitted_without, production_answered, sound};
@@ -11,7 +12,15 @@ pub use deployments::{
     of_pushes, pinned_in, started, taken_back,
 };
 pub use messages::{events_come_twice, message_says, messages, once};
+pub use service_deployments::{
+    STAGES, ended_at, ended_because, engines, hook_answered, pauses, shares,
+};
 pub use traffic::{only_blue, shifted};
+
+/// Whether this is a lifecycle event, or a stage of ECS's own deployments.
+pub fn is_lifecycle_event(name: &str) -> bool {
+    LIFECYCLE_EVENTS.contains(&name) || STAGES.contains(&name)
+}
 
 /// The result of a check: the finding, if the claim does not hold.
 pub fn expect(holds: bool, found: impl FnOnce() -> String) -> Result<(), String> {

@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
-use record::{Deployment, Message, Moment, Record, Stretch};
+use record::{Deployment, Engine, Message, Moment, Record, Stretch};
 use serde_json::Value;
 
 use crate::Expectation;
@@ -47,10 +47,12 @@ fn in_words(record: &Record, deployment: &Deployment) -> String {
         record,
         deployment.image_digest.as_deref().unwrap_or_default(),
     );
-    let code = deployment
-        .error
-        .as_deref()
-        .and_then(|error| error.split_once(':'));
+    // ECS states a reason without a code.
+    let error = match deployment.engine {
+        Engine::CodeDeploy => deployment.error.as_deref(),
+        Engine::Native | Engine::Rolling => None,
+    };
+    let code = error.and_then(|error| error.split_once(':'));
     let code = code.map_or_else(String::new, |(code, _)| format!(" {code}"));
     format!("{prefix}{version} {}{code}", deployment.status)
 }
@@ -175,13 +177,16 @@ pub fn broke_off(number: usize, status: &str, at: &str) -> Expectation {
     let (status, at) = (status.to_owned(), at.to_owned());
     let position = |name: &str| LIFECYCLE_EVENTS.iter().position(|known| *known == name);
     Expectation::new(claim, move |record| {
-        lifecycle(record, number, &status, |name| {
-            match position(name).cmp(&position(&at)) {
+        lifecycle(
+            record,
+            number,
+            (&status, Some(&at)),
+            |name| match position(name).cmp(&position(&at)) {
                 Ordering::Less => "Succeeded",
                 Ordering::Equal => "Failed",
                 Ordering::Greater => "Skipped",
-            }
-        })
+            },
+        )
     })
 }
 
@@ -190,18 +195,21 @@ pub fn after_all_events(number: usize, status: &str) -> Expectation {
     let claim = format!("deployment {number} ended {status} after all its lifecycle events");
     let status = status.to_owned();
     Expectation::new(claim, move |record| {
-        lifecycle(record, number, &status, |_| "Succeeded")
+        lifecycle(record, number, (&status, None), |_| "Succeeded")
     })
 }
 
 fn lifecycle(
     record: &Record,
     number: usize,
-    status: &str,
+    (status, failed): (&str, Option<&str>),
     expected: impl Fn(&str) -> &'static str,
 ) -> Result<(), String> {
     let deployment = record.deployments.get(number - 1);
     let deployment = deployment.ok_or("there was no such deployment")?;
+    if deployment.engine != Engine::CodeDeploy {
+        return claims::ended_at(deployment, status, failed);
+    }
     let expected = LIFECYCLE_EVENTS.map(|name| (name, expected(name)));
     claims::ended(deployment, status, &expected)
 }

@@ -5,6 +5,7 @@
 //! due, what counts as an order and which image is older are implemented a second time, from the documentation.
 
 mod facts;
+mod gate;
 mod gates;
 mod hooks;
 mod migrations;

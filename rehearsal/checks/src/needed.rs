@@ -66,6 +66,7 @@ mod tests {
                 image: image.to_owned(),
                 images: BTreeMap::new(),
                 starts_at_once: reconciliations.parse().unwrap(),
+                rolls_back: false,
             }
         };
         let record = Record {

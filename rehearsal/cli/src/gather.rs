@@ -6,10 +6,12 @@
 mod aliases;
 mod functions;
 mod happened;
+mod hooks;
 mod known;
 mod leaks;
 mod pipelines;
 mod redact;
+mod service_deployments;
 mod services;
 mod tasks;
 
@@ -41,8 +43,15 @@ pub(crate) fn gather(
     };
     let pipelines = pipelines::pipelines(world, &known.pipelines, &aliases);
     let listeners = services::listeners(scenario, world);
-    let deployments = pipelines::deployments(world, &pipelines, &redactor);
-    let hooks = happened::hooks(&timeline);
+    let mut deployments = pipelines::deployments(world, &pipelines, &redactor);
+    deployments.extend(service_deployments::of(
+        world,
+        &pipelines,
+        (known.start, &timeline),
+        &redactor,
+    ));
+    deployments.sort_by_key(|deployment| deployment.created_at);
+    let hooks = hooks::hooks(&timeline);
     Record {
         production_answers: services::production_answers(
             world,
@@ -171,6 +180,11 @@ fn moment(event: &timeline::Event) -> Option<String> {
             let green = weights.iter().find(|weight| weight.task_set == "Green")?;
             Some(format!("production sends {} % to green", green.percent))
         }
+        timeline::Event::Pause {
+            lifecycle_event,
+            status,
+            ..
+        } => Some(format!("{lifecycle_event} pause {status}")),
         timeline::Event::RevisionRegistered { .. }
         | timeline::Event::HookCalled { .. }
         | timeline::Event::Weights { .. }

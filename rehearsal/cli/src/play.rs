@@ -1,11 +1,13 @@
 //! Plays a scenario: builds a world with production traffic, runs the steps, and gathers the record.
 
 mod act;
+mod console;
 mod fingerprint;
 mod forge;
 mod isolated;
 pub(crate) mod person;
 mod registry;
+mod service_deployments;
 
 use std::collections::BTreeMap;
 use std::fs::DirBuilder;

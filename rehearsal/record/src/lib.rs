@@ -22,7 +22,8 @@ use serde::{Deserialize, Serialize};
 
 pub use decision::Decision;
 pub use deployment::{
-    By, Deployment, End, HookAnswer, HookCall, LifecycleEvent, PipelineImage, Revision,
+    By, Deployment, End, Ending, Engine, HookAnswer, HookCall, LifecycleEvent, PipelineImage,
+    Revision,
 };
 pub use function::{AwsCall, DeadLetter, Invocation, Leak, Missing, Permission, Reconciliation};
 pub use message::Message;
@@ -165,7 +166,7 @@ impl Record {
 
     pub fn deployment(&self, id: &str) -> Option<&Deployment> {
         let mut deployments = self.deployments.iter();
-        deployments.find(|deployment| deployment.id == id)
+        deployments.find(|deployment| deployment.is_called(id))
     }
 
     /// Whether a violation is of an invariant that the scenario is excused from.

@@ -4,6 +4,8 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use crate::deployment::{Deployment, Engine};
+
 /// A pipeline of the run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pipeline {
@@ -11,6 +13,10 @@ pub struct Pipeline {
     pub repository: String,
     /// The tag rule as configured.
     pub tag: String,
+    #[serde(default)]
+    pub cluster: String,
+    #[serde(default)]
+    pub service: String,
     pub application: String,
     pub deployment_group: String,
     /// Whether it deploys settings that others register: `revision_from = "latest"`.
@@ -96,6 +102,16 @@ impl Pipeline {
     /// (application, deployment group)
     pub fn group(&self) -> (&str, &str) {
         (&self.application, &self.deployment_group)
+    }
+
+    /// Whether a deployment is one of its service: by the deployment group under CodeDeploy, else by the service itself.
+    pub fn is_of(&self, deployment: &Deployment) -> bool {
+        match deployment.engine {
+            Engine::CodeDeploy => self.group() == deployment.group(),
+            Engine::Native | Engine::Rolling => {
+                (&self.cluster, &self.service) == (&deployment.cluster, &deployment.service)
+            }
+        }
     }
 }
 

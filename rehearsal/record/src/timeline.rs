@@ -29,11 +29,13 @@ pub enum Event {
         /// (container, image) of every container.
         images: Vec<(String, String)>,
     },
+    /// A deployment of CodeDeploy's, or a service deployment, by its ARN. The latter has no application and no group.
     DeploymentCreated {
         deployment: String,
         application: String,
         deployment_group: String,
         service: String,
+        /// CodeDeploy's deployment configuration, or the strategy that ECS deploys by.
         deployment_config: String,
         /// `user` or `codeDeployRollback`.
         creator: String,
@@ -45,9 +47,10 @@ pub enum Event {
         deployment: String,
         #[serde(deserialize_with = "crate::word::deserialize")]
         status: Word,
-        /// CodeDeploy's error code and message.
+        /// CodeDeploy's error code and message; a service deployment's status and its reason.
         error: Option<(String, String)>,
     },
+    /// A lifecycle event, or a lifecycle stage.
     LifecycleEvent {
         deployment: String,
         #[serde(deserialize_with = "crate::word::deserialize")]
@@ -71,6 +74,16 @@ pub enum Event {
         function: Option<String>,
         /// The service's desired count at that moment.
         wanted: Option<u32>,
+    },
+    /// A pause hook waits for a person, or its wait is over: `AWAITING_ACTION`, `SUCCEEDED`, `FAILED` or `TIMED_OUT`.
+    Pause {
+        deployment: String,
+        #[serde(deserialize_with = "crate::word::deserialize")]
+        lifecycle_event: Word,
+        /// `ecs-pause-…`
+        hook: String,
+        #[serde(deserialize_with = "crate::word::deserialize")]
+        status: Word,
     },
     /// A listener's weights change.
     Weights {
@@ -223,6 +236,7 @@ impl Event {
             | Event::DeploymentStatus { error: None, .. }
             | Event::HookCalled { .. }
             | Event::HookAnswered { .. }
+            | Event::Pause { .. }
             | Event::Weights { .. }
             | Event::FaultInjected { .. }
             | Event::TimeSkipped { .. }

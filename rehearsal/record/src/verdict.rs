@@ -80,7 +80,7 @@ impl Invariant {
                 "no older image replaces a newer one unless a push or a person orders it"
             }
             Invariant::HooksAnswered => {
-                "every hook that CodeDeploy calls is answered long before its one-hour timeout"
+                "every hook that is called is answered long before its timeout"
             }
             Invariant::MigrationsJudged => {
                 "every migration is judged by its exit code once, and none outlives its deployment"

@@ -48,7 +48,7 @@ pub(super) fn figure(story: &Story) -> Markup {
              in a hatched gap nothing was under way, so the clock jumped ahead by what is written above it. Requests are \
              really sent, one after another, about 200 a second and service, so none can fall into a gap: a column shows \
              who answered in that moment, not the load of those minutes. The thin line within a bar goes from the call of a \
-             hook's function to the answer that CodeDeploy got.",
+             hook's function to the answer that CodeDeploy or ECS got.",
         ))
         .into()
 }

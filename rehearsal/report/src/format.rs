@@ -57,7 +57,7 @@ pub(super) fn milliseconds(milliseconds: u64) -> String {
     }
 }
 
-/// For example: ships web to shop-web:2 (1.1.0), ECSCanary10Percent5Minutes.
+/// For example: ships web to shop-web:2 (1.1.0), ECSCanary10Percent5Minutes or CANARY.
 pub(super) fn deployment_in_words(deployment: &Deployment) -> String {
     let verb = if deployment.rolls_back {
         "rolls back"

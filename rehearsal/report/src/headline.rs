@@ -29,7 +29,7 @@ fn became_of(story: &Story, deployment: &Deployment) -> String {
         .as_deref()
         .unwrap_or(&deployment.revision);
     match deployment.status.as_str() {
-        "Succeeded" => match before(story, deployment) {
+        "Succeeded" | "SUCCESSFUL" => match before(story, deployment) {
             Some(before) if before != what => format!("`{service}` went from {before} to {what}"),
             Some(_) | None => format!("`{service}` was brought to {what}"),
         },
@@ -39,7 +39,16 @@ fn became_of(story: &Story, deployment: &Deployment) -> String {
             let back = rolled_back(story, deployment);
             format!("the deployment of {what} to `{service}` failed{at}{back}")
         }
-        "Stopped" => {
+        "ROLLBACK_SUCCESSFUL" | "ROLLBACK_FAILED" => {
+            let at = deployment.failed_at();
+            let at = at.map_or(String::new(), |event| format!(" at {}", event.name));
+            let back = match deployment.status.as_str() {
+                "ROLLBACK_FAILED" => "and its rollback failed",
+                _ => "and was rolled back",
+            };
+            format!("the deployment of {what} to `{service}` failed{at} {back}")
+        }
+        "Stopped" | "STOPPED" => {
             let back = rolled_back(story, deployment);
             format!("the deployment of {what} to `{service}` was stopped{back}")
         }

@@ -9,6 +9,7 @@ mod headline;
 mod line;
 mod markup;
 mod page;
+mod standing;
 mod story;
 mod terminal;
 

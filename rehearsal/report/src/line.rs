@@ -1,5 +1,6 @@
 //! One entry of the timeline as one line: simulated time, subject, event.
 
+pub(crate) mod deployment;
 pub(crate) mod function;
 
 use std::time::Duration;
@@ -64,11 +65,12 @@ impl Line {
             timeline::Event::RevisionRegistered { arn, images } => {
                 part("revision", revision(arn, images), Tone::Plain)
             }
-            timeline::Event::DeploymentCreated { .. } => created(event)?,
-            timeline::Event::DeploymentStatus { .. } => deployment_status(event)?,
-            timeline::Event::LifecycleEvent { .. } => lifecycle_event(event)?,
-            timeline::Event::HookCalled { .. } => hook_called(event)?,
-            timeline::Event::HookAnswered { .. } => hook_answered(event)?,
+            timeline::Event::DeploymentCreated { .. } => deployment::created(event)?,
+            timeline::Event::DeploymentStatus { .. } => deployment::status(event)?,
+            timeline::Event::LifecycleEvent { .. } => deployment::lifecycle_event(event)?,
+            timeline::Event::HookCalled { .. } => deployment::hook_called(event)?,
+            timeline::Event::HookAnswered { .. } => deployment::hook_answered(event)?,
+            timeline::Event::Pause { .. } => deployment::pause(event)?,
             timeline::Event::Weights { .. } => shifted(event)?,
             timeline::Event::TaskStarted { .. } => task_started(event)?,
             timeline::Event::NothingRuns { .. } => nothing_runs(event)?,
@@ -168,44 +170,6 @@ fn pushed(event: &timeline::Event) -> Option<Parts> {
     ))
 }
 
-fn hook_called(event: &timeline::Event) -> Option<Parts> {
-    let timeline::Event::HookCalled {
-        lifecycle_event,
-        function,
-        ..
-    } = event
-    else {
-        return None;
-    };
-    Some(part(
-        lifecycle_event,
-        format!("calls {function}"),
-        Tone::Faint,
-    ))
-}
-
-fn hook_answered(event: &timeline::Event) -> Option<Parts> {
-    let timeline::Event::HookAnswered {
-        lifecycle_event,
-        status,
-        function,
-        ..
-    } = event
-    else {
-        return None;
-    };
-    let tone = if status == "Succeeded" {
-        Tone::Good
-    } else {
-        Tone::Bad
-    };
-    Some(part(
-        lifecycle_event,
-        format!("{} answers {status}", who(function)),
-        tone,
-    ))
-}
-
 fn refused(event: &timeline::Event) -> Option<Parts> {
     let timeline::Event::CallRefused {
         function,
@@ -262,34 +226,6 @@ fn nothing_runs(event: &timeline::Event) -> Option<Parts> {
     Some(part("task", text, Tone::Bad))
 }
 
-fn created(event: &timeline::Event) -> Option<Parts> {
-    let timeline::Event::DeploymentCreated {
-        deployment,
-        service,
-        deployment_config,
-        creator,
-        revision,
-        version,
-        ..
-    } = event
-    else {
-        return None;
-    };
-    let verb = if creator == "codeDeployRollback" {
-        "rolls back"
-    } else {
-        "ships"
-    };
-    let version = version
-        .as_ref()
-        .map_or(String::new(), |version| format!(" ({version})"));
-    let text = format!(
-        "{deployment} {verb} `{service}` to {}{version}, {deployment_config}",
-        last(revision)
-    );
-    Some(part("deployment", text, Tone::Strong))
-}
-
 fn shifted(event: &timeline::Event) -> Option<Parts> {
     let timeline::Event::Weights {
         service,
@@ -314,49 +250,6 @@ fn shifted(event: &timeline::Event) -> Option<Parts> {
 fn skipped(skipped: Duration) -> Option<Parts> {
     let worth_a_line = skipped >= Duration::from_secs(5);
     worth_a_line.then(|| part("", format!("… {} pass …", duration(skipped)), Tone::Faint))
-}
-
-fn deployment_status(event: &timeline::Event) -> Option<Parts> {
-    let timeline::Event::DeploymentStatus {
-        deployment,
-        status,
-        error,
-    } = event
-    else {
-        return None;
-    };
-    let why = error.as_ref().map_or(String::new(), |(code, message)| {
-        format!(": {message} ({code})")
-    });
-    Some(part(
-        "deployment",
-        format!("{deployment} {status}{why}"),
-        end_of(status)?,
-    ))
-}
-
-/// The tone of an end; `None` for a deployment that is under way.
-fn end_of(status: &str) -> Option<Tone> {
-    match status {
-        "Succeeded" => Some(Tone::Good),
-        "Failed" | "Stopped" => Some(Tone::Bad),
-        _ => None,
-    }
-}
-
-fn lifecycle_event(event: &timeline::Event) -> Option<Parts> {
-    let timeline::Event::LifecycleEvent {
-        name,
-        status,
-        message,
-        ..
-    } = event
-    else {
-        return None;
-    };
-    let why = message.as_ref().filter(|message| !message.is_empty());
-    let why = why.map_or(String::new(), |message| format!(": {message}"));
-    Some(part(name, format!("{status}{why}"), end_of(status)?))
 }
 
 fn revision(arn: &str, images: &[(String, String)]) -> String {

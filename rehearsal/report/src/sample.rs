@@ -84,6 +84,7 @@ fn deployment(text: &dyn Fn(&str) -> String) -> Deployment {
     let hook = Hook {
         function: text("CodeDeployHook_greenlight_run-migration"),
         called: 0.5,
+        calls: 1,
         answer: Some(Answer {
             at: 11.0,
             status: text("Succeeded"),
@@ -102,7 +103,7 @@ fn deployment(text: &dyn Fn(&str) -> String) -> Deployment {
         error: Some(text("it failed")),
         events: vec![
             LifecycleEvent {
-                hook: Some(hook),
+                hooks: vec![hook],
                 ..event("AfterInstall", "Succeeded", 0.5, 11.0)
             },
             LifecycleEvent {
@@ -127,6 +128,7 @@ fn rollback(text: &dyn Fn(&str) -> String) -> Deployment {
         id: text("d-BEF319854"),
         service: text("web"),
         rolls_back: true,
+        goes_back: false,
         revision: text("shop-web:1"),
         version: Some(text("1.0.0")),
         config: text("CodeDeployDefault.ECSAllAtOnce"),

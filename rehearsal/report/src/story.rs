@@ -57,6 +57,8 @@ pub(crate) struct Deployment {
     pub(crate) id: String,
     pub(crate) service: String,
     pub(crate) rolls_back: bool,
+    /// Whether ECS ends it early, or returns to blue within it.
+    pub(crate) goes_back: bool,
     /// `shop-web:2`
     pub(crate) revision: String,
     pub(crate) version: Option<String>,
@@ -76,17 +78,23 @@ pub(crate) struct LifecycleEvent {
     pub(crate) message: Option<String>,
     pub(crate) began: f64,
     pub(crate) ended: Option<f64>,
-    pub(crate) hook: Option<Hook>,
+    /// Whether it is a stage of a rollback by ECS.
+    pub(crate) rolls_back: bool,
+    /// The functions that were called, each with its last answer; a pause is a hook without a function.
+    pub(crate) hooks: Vec<Hook>,
 }
 
+/// A function that was called, or a pause.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Hook {
     pub(crate) function: String,
     pub(crate) called: f64,
+    /// ECS calls again after `IN_PROGRESS`.
+    pub(crate) calls: usize,
     pub(crate) answer: Option<Answer>,
 }
 
-/// An answer to CodeDeploy, and the function that gave it.
+/// The last answer to a hook, and who gave it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Answer {
     pub(crate) at: f64,

@@ -6,6 +6,7 @@ use record::Record;
 use record::timeline::{self, ListenerKind};
 
 use crate::line::{Tone, duration};
+use crate::standing::Standing;
 
 /// Whether lines have colours: only on terminals.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,9 +67,7 @@ pub fn shows_a_phase(event: &timeline::Event) -> bool {
             listener: ListenerKind::Production,
             ..
         } => true,
-        timeline::Event::DeploymentStatus { status, .. } => {
-            matches!(*status, "Succeeded" | "Failed" | "Stopped")
-        }
+        timeline::Event::DeploymentStatus { status, .. } => Standing::of(status).is_end(),
         timeline::Event::Weights {
             listener: ListenerKind::Test,
             ..
@@ -79,6 +78,7 @@ pub fn shows_a_phase(event: &timeline::Event) -> bool {
         | timeline::Event::LifecycleEvent { .. }
         | timeline::Event::HookCalled { .. }
         | timeline::Event::HookAnswered { .. }
+        | timeline::Event::Pause { .. }
         | timeline::Event::TaskStarted { .. }
         | timeline::Event::TaskStopped { .. }
         | timeline::Event::AlarmState { .. }

@@ -125,7 +125,7 @@ pub fn all_succeeded() -> Vec<Expectation> {
             let others = record
                 .deployments
                 .iter()
-                .filter(|deployment| deployment.status != "Succeeded");
+                .filter(|deployment| !deployment.has_succeeded());
             expect(!record.deployments.is_empty(), || {
                 "there was none".to_owned()
             })?;
@@ -217,6 +217,7 @@ pub fn migrated_before_test_traffic(count: usize) -> Vec<Expectation> {
                 .ok_or("the timeline has no end of a task")?;
             let allowed = record
                 .moment("AllowTestTraffic InProgress")
+                .or_else(|| record.moment("TEST_TRAFFIC_SHIFT InProgress"))
                 .ok_or("test traffic was never allowed")?;
             expect(migrated < allowed, || {
                 "test traffic was allowed first".to_owned()

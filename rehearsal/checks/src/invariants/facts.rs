@@ -2,8 +2,9 @@
 
 use std::time::SystemTime;
 
-use record::{Deployment, Push, Reconciliation, Record};
+use record::{Deployment, HookAnswer, Push, Reconciliation, Record};
 
+use super::gate::Gate;
 use super::rule::Rule;
 
 /// A record, with the rules of its pipelines.
@@ -44,7 +45,7 @@ impl<'a> Facts<'a> {
     ) -> impl Iterator<Item = &Pipeline<'a>> {
         self.pipelines
             .iter()
-            .filter(|pipeline| pipeline.given.group() == deployment.group())
+            .filter(|pipeline| pipeline.given.is_of(deployment))
     }
 
     /// The pipeline of the deployment's service that configures a gate; the first one if none does.
@@ -58,6 +59,29 @@ impl<'a> Facts<'a> {
         keeper.or_else(|| self.pipelines_of(deployment).next())
     }
 
+    /// Whether a gate let a deployment go on. What ECS calls again in a rollback is no gate.
+    pub(super) fn has_passed(&self, deployment: &Deployment, gate: Gate) -> bool {
+        let mut hooks = self.record.hooks.iter().filter(|hook| {
+            deployment.id == hook.deployment
+                && !hook.rollback
+                && Gate::of(deployment.engine, hook) == Some(gate)
+        });
+        hooks.any(|hook| hook.answers.iter().any(HookAnswer::passes))
+    }
+
+    /// Whether a person requested to go back to what this deployment ships, which had been shipped before: nothing is migrated.
+    pub(super) fn goes_back(&self, deployment: &Deployment) -> bool {
+        let mut revisions = self.record.revisions.iter();
+        let requests = revisions.any(|one| one.arn == deployment.revision && one.rolls_back);
+        let digest = &deployment.pipeline_digest;
+        let mut earlier = self.record.deployments.iter().filter(|earlier| {
+            earlier.created_at < deployment.created_at && earlier.has_succeeded()
+        });
+        let mut pipelines = self.pipelines_of(deployment);
+        let ran = pipelines.any(|pipeline| pipeline.given.ran_first == *digest);
+        requests && digest.is_some() && (ran || earlier.any(|one| one.pipeline_digest == *digest))
+    }
+
     pub(super) fn deployments_of(
         &self,
         pipeline: &Pipeline<'_>,
@@ -65,7 +89,7 @@ impl<'a> Facts<'a> {
         self.record
             .deployments
             .iter()
-            .filter(|deployment| deployment.group() == pipeline.given.group())
+            .filter(|deployment| pipeline.given.is_of(deployment))
     }
 
     /// The pushes that a pipeline follows, in order.

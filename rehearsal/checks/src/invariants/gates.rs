@@ -1,26 +1,29 @@
 //! 8. A gate succeeds only because of green: the deployment's own tasks did what the pipeline requires.
 //!
-//! - `Succeeded` to AfterInstall of a pipeline with a migration comes after the end of a task that `run-migration`
-//!   started for this deployment. The task ran green's revision, or, if so configured, one of the migration's family with
-//!   some of its containers and their images; the configured container ran the configured command with the pushed image,
-//!   or its own if so configured, and exited with 0 by itself.
-//! - `Succeeded` to AfterAllowTestTraffic comes after a moment at which all targets of green were healthy, and after
-//!   green's tasks gave the expected answer to each configured request at each address of the test listener, all
-//!   requested after its nodes had time to update their routes. From the first of these on, no other task answers.
-//!   Nothing has to answer if the desired count is 0.
-//! - `Succeeded` to AfterAllowTraffic of a pipeline with a production check likewise, through the production listener.
+//! - The migration gate of a pipeline with a migration (AfterInstall under CodeDeploy, else the hook of `run-migration`)
+//!   passes after the end of a task that `run-migration` started for this deployment. The task ran green's revision, or, if
+//!   so configured, one of the migration's family with some of its containers and their images; the configured container ran
+//!   the configured command with the pushed image, or its own if so configured, and exited with 0 by itself.
+//! - The test traffic gate (AfterAllowTestTraffic, `check-test-traffic`) passes after a moment at which all targets of green
+//!   were healthy, and after green's tasks gave the expected answer to each configured request at each address of the test
+//!   listener, all requested after its nodes had time to update their routes. From the first of these on, no other task
+//!   answers. Nothing has to answer if the desired count is 0.
+//! - The production traffic gate (AfterAllowTraffic, `check-production`) likewise, through the production listener.
+//! - Where the service has the hooks and not the deployment, one that Greenlight started does not succeed past a configured
+//!   gate that nothing passed.
 //!
-//! A rollback by CodeDeploy runs no migration and no check.
+//! A rollback runs no migration and no check, and one to a version that a person requested no migration.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use record::{
-    Answerer, By, Deployment, HookAnswer, HookCall, Migration, MigrationGate, TestAnswer,
+    Answerer, By, Deployment, Engine, HookAnswer, HookCall, Migration, MigrationGate, TestAnswer,
     TestTrafficGate,
 };
 
 use super::facts::{Facts, short};
+use super::gate::Gate;
 
 /// Who starts migrations.
 const STARTS: &str = "run-migration";
@@ -33,49 +36,85 @@ const WHOLE: Duration = Duration::from_secs(1);
 
 pub(super) fn judge(facts: &Facts<'_>) -> Vec<String> {
     let of = |hook| successes(facts, hook);
-    facts.record.hooks.iter().flat_map(of).collect()
+    let passed = facts.record.hooks.iter().flat_map(of);
+    let deployments = facts.record.deployments.iter();
+    passed
+        .chain(deployments.flat_map(|deployment| bypassed(facts, deployment)))
+        .collect()
 }
 
 fn successes(facts: &Facts<'_>, hook: &HookCall) -> Vec<String> {
     let deployment = facts.record.deployment(&hook.deployment);
-    let Some(deployment) = deployment.filter(|deployment| deployment.by != By::Rollback) else {
+    let deployment = deployment.filter(|one| one.by != By::Rollback && !hook.rollback);
+    let Some((deployment, gate)) =
+        deployment.and_then(|deployment| Some((deployment, Gate::of(deployment.engine, hook)?)))
+    else {
         return Vec::new();
     };
-    // A gate holds for every deployment of a service, whichever pipeline configures it.
-    let keeper =
-        |configures: fn(&record::Pipeline) -> bool| facts.keeper_of(deployment, configures);
-    let successes = hook
-        .answers
-        .iter()
-        .filter(|answer| answer.status == "Succeeded");
+    let successes = hook.answers.iter().filter(|answer| answer.passes());
     let found = successes.filter_map(|answer| {
-        let why_not = match hook.lifecycle_event.as_str() {
-            "AfterInstall" => {
-                let keeper = keeper(|pipeline| pipeline.migration.is_some())?;
-                let gate = keeper.given.migration.as_ref()?;
-                let ships = keeper.digest_in(deployment);
-                unmigrated(facts, deployment, ships, gate, answer.at)
-            }
-            "AfterAllowTestTraffic" => {
-                let keeper = keeper(|pipeline| !pipeline.test_traffic.requests.is_empty())?;
-                let gate = &keeper.given.test_traffic;
-                unasked(facts, gate, &facts.record.test_answers, hook, answer)
-            }
-            "AfterAllowTraffic" => {
-                let keeper = keeper(|pipeline| pipeline.production_traffic.is_some())?;
-                let gate = keeper.given.production_traffic.as_ref()?;
-                unasked(facts, gate, &facts.record.production_answers, hook, answer)
-            }
-            _ => None,
-        }?;
+        let why_not = without_evidence(facts, (deployment, gate), hook, answer)?;
         Some(format!(
-            "the {} hook of `{}` was answered `Succeeded` at {}, but {why_not}",
+            "the {} hook of `{}` was answered `{}` at {}, but {why_not}",
             hook.lifecycle_event,
             deployment.id,
+            answer.status,
             facts.when(answer.at)
         ))
     });
     found.collect()
+}
+
+/// Why a gate should not have passed; `None` if green gave the evidence, or no pipeline configures the gate.
+fn without_evidence(
+    facts: &Facts<'_>,
+    (deployment, gate): (&Deployment, Gate),
+    hook: &HookCall,
+    answer: &HookAnswer,
+) -> Option<String> {
+    // A gate holds for every deployment of a service, whichever pipeline configures it.
+    let keeper = facts.keeper_of(deployment, |pipeline| gate.is_configured(pipeline))?;
+    let record = facts.record;
+    match gate {
+        Gate::Migration if facts.goes_back(deployment) => None,
+        Gate::Migration => {
+            let gate = keeper.given.migration.as_ref()?;
+            let ships = keeper.digest_in(deployment);
+            unmigrated(facts, deployment, ships, gate, answer.at)
+        }
+        Gate::TestTraffic if !gate.is_configured(keeper.given) => None,
+        Gate::TestTraffic => {
+            let gate = &keeper.given.test_traffic;
+            unasked(facts, gate, &record.test_answers, hook, answer)
+        }
+        Gate::ProductionTraffic => {
+            let gate = keeper.given.production_traffic.as_ref()?;
+            unasked(facts, gate, &record.production_answers, hook, answer)
+        }
+    }
+}
+
+/// The gates of a service that ECS deploys which nothing passed, though a deployment of Greenlight's succeeded.
+fn bypassed(facts: &Facts<'_>, deployment: &Deployment) -> Vec<String> {
+    let is_gated = match deployment.engine {
+        Engine::Native => deployment.by == By::Greenlight && deployment.has_succeeded(),
+        Engine::CodeDeploy | Engine::Rolling => false,
+    };
+    let gates = Gate::ALL.into_iter().filter(|gate| {
+        let mut pipelines = facts.pipelines_of(deployment);
+        is_gated
+            && pipelines.any(|pipeline| gate.is_configured(pipeline.given))
+            && !facts.has_passed(deployment, *gate)
+    });
+    gates
+        .map(|gate| {
+            format!(
+                "`{}` succeeded, and `{}` never let it pass",
+                deployment.id,
+                gate.function()
+            )
+        })
+        .collect()
 }
 
 /// Why no task had migrated for this deployment by then; `None` if one had.
@@ -87,7 +126,7 @@ fn unmigrated(
     at: SystemTime,
 ) -> Option<String> {
     let marked = facts.record.migrations.iter();
-    let marked = marked.filter(|task| task.deployment == deployment.id);
+    let marked = marked.filter(|task| deployment.is_called(&task.deployment));
     let mut differing = Vec::new();
     for task in marked {
         let why = in_another_revision(facts, deployment, gate, task)

@@ -1,4 +1,5 @@
-//! 4. Every hook that CodeDeploy calls is answered long before its one-hour timeout.
+//! 4. Every hook that is called is answered long before its timeout: an hour under CodeDeploy, up to a day where ECS deploys,
+//!    which repeats a call that was answered `IN_PROGRESS`.
 //!
 //! A deployment that is stopped by a person or an alarm no longer waits for an answer.
 
@@ -22,7 +23,7 @@ fn hanging(facts: &Facts<'_>, hook: &HookCall) -> Option<String> {
         .record
         .deployment(&hook.deployment)
         .and_then(|deployment| deployment.ended_at);
-    let answered = hook.answers.iter().map(|answer| answer.at).min();
+    let answered = hook.verdicts().map(|answer| answer.at).min();
     let over = answered.into_iter().chain(ended).min();
     let waited = over.and_then(|over| over.duration_since(hook.called_at).ok());
     if waited.is_some_and(|waited| waited <= ANSWERED_WITHIN) {

@@ -1,9 +1,10 @@
 //! 5. Every started migration is judged by its exit code exactly once; none is left running after its deployment has
 //!    ended.
 //!
-//! - A deployment has at most one migration task, and CodeDeploy accepts at most one answer to its AfterInstall hook.
-//! - `Succeeded` comes after a migration that exited with 0, if the pipeline has one; `finish-migration` answers
-//!   `Failed` to none that exited with 0 within its time limit and before any other essential container ended.
+//! - A deployment has at most one migration task, and its hook gets at most one answer that ends it.
+//! - `Succeeded` comes after a migration that exited with 0, if the pipeline has one; `finish-migration`, or `run-migration`
+//!   where ECS repeats its call, answers `Failed` to none that exited with 0 within its time limit and before any other
+//!   essential container ended.
 //! - When the deployment ends, its task ends within minutes; if EventBridge lost the event of the end, when the
 //!   migration's time limit has passed.
 //!
@@ -12,9 +13,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use record::{By, ContainerEnd, Deployment, End, HookAnswer, Migration};
+use record::{By, ContainerEnd, Deployment, End, Engine, HookAnswer, HookCall, Migration};
 
 use super::facts::Facts;
+use super::gate::Gate;
 
 /// A function receives the end, ECS gives the container half a minute, and a failed call is retried a few minutes
 /// later.
@@ -37,7 +39,7 @@ fn migrations<'a>(
     deployment: &'a Deployment,
 ) -> impl Iterator<Item = &'a Migration> {
     facts.record.migrations.iter().filter(|migration| {
-        migration.deployment == deployment.id
+        deployment.is_called(&migration.deployment)
             && migration.given_to.as_deref() == Some("run-migration")
     })
 }
@@ -59,13 +61,14 @@ fn ended_first(migration: &Migration, container: &str, end: &ContainerEnd) -> bo
 
 fn judged(facts: &Facts<'_>, deployment: &Deployment) -> Vec<String> {
     let id = &deployment.id;
-    let answers: Vec<&HookAnswer> = facts
-        .record
-        .hooks
-        .iter()
-        .filter(|hook| hook.deployment == *id && hook.lifecycle_event == "AfterInstall")
-        .flat_map(|hook| &hook.answers)
-        .collect();
+    let is_of_gate = |hook: &&HookCall| {
+        hook.deployment == *id
+            && !hook.rollback
+            && Gate::of(deployment.engine, hook) == Some(Gate::Migration)
+    };
+    let hooks = facts.record.hooks.iter().filter(is_of_gate);
+    let answers = hooks.flat_map(|hook| hook.verdicts().map(move |answer| (hook, answer)));
+    let answers: Vec<(&HookCall, &HookAnswer)> = answers.collect();
     let tasks: Vec<&Migration> = migrations(facts, deployment).collect();
     let mut found = Vec::new();
     if tasks.len() > 1 {
@@ -78,7 +81,7 @@ fn judged(facts: &Facts<'_>, deployment: &Deployment) -> Vec<String> {
     }
     if answers.len() > 1 {
         found.push(format!(
-            "CodeDeploy took {} answers to the AfterInstall hook of `{id}`",
+            "{} answers to the hook that migrates for `{id}` were accepted",
             answers.len()
         ));
     }
@@ -90,22 +93,30 @@ fn judged(facts: &Facts<'_>, deployment: &Deployment) -> Vec<String> {
         let end = own_end(task, &gate.container)?;
         (end.exit_code == 0 && end.at <= at + TOLD_WITHIN).then_some(*end)
     };
-    for answer in answers {
+    let judges = match deployment.engine {
+        Engine::CodeDeploy => "finish-migration",
+        Engine::Native | Engine::Rolling => Gate::Migration.function(),
+    };
+    let migrates = deployment.by == By::Greenlight && !facts.goes_back(deployment);
+    for (hook, answer) in answers {
         let well = tasks
             .iter()
             .find_map(|task| Some((task, well(task, answer.at)?)));
         let is_certain = well.is_some_and(|(task, end)| ended_first(task, &gate.container, &end));
-        let by_exit_code = answer.function.as_deref() == Some("finish-migration") && is_certain;
-        match (answer.status.as_str(), well) {
-            ("Succeeded", None) if deployment.by == By::Greenlight => found.push(format!(
-                "the AfterInstall hook of `{id}` was answered `Succeeded` at {}, without a migration that had exited with 0",
-                facts.when(answer.at)
+        let by_exit_code = answer.function.as_deref() == Some(judges) && is_certain;
+        let told = format!(
+            "the {} hook of `{id}` was answered `{}` at {}",
+            hook.lifecycle_event,
+            answer.status,
+            facts.when(answer.at)
+        );
+        match (answer.passes(), well) {
+            (true, None) if migrates => found.push(format!(
+                "{told}, without a migration that had exited with 0"
             )),
-            ("Failed", Some((task, _))) if by_exit_code => found.push(format!(
-                "the AfterInstall hook of `{id}` was answered `Failed` at {}, though {} had exited with 0",
-                facts.when(answer.at),
-                task.task
-            )),
+            (false, Some((task, _))) if by_exit_code => {
+                found.push(format!("{told}, though {} had exited with 0", task.task));
+            }
             _ => {}
         }
     }

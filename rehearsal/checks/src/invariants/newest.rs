@@ -16,7 +16,7 @@
 
 use std::time::SystemTime;
 
-use record::{By, End, Image, Message, Push};
+use record::{By, End, Ending, Image, Message, Push};
 
 use super::facts::{Facts, Pipeline, short};
 use super::rule::{Ranked, Rule};
@@ -106,7 +106,7 @@ fn is_outranked(facts: &Facts<'_>, pipeline: &Pipeline<'_>, due: &Image) -> bool
     let mut ranked = rank(running);
     let deployments = facts.deployments_of(pipeline);
     let shipped = deployments.filter(|deployment| {
-        deployment.status == "Succeeded" && pipeline.shipped_by(deployment) == Some(&running.digest)
+        deployment.has_succeeded() && pipeline.shipped_by(deployment) == Some(&running.digest)
     });
     if let Some(shipped) = shipped.max_by_key(|deployment| deployment.created_at) {
         let tagged = facts.followed(pipeline).filter(|push| {
@@ -142,7 +142,7 @@ fn is_explained(
             .deployment()
             .and_then(|id| facts.record.deployment(&id));
         let by_deployment = deployment.is_some_and(|deployment| {
-            deployment.group() == pipeline.given.group()
+            pipeline.given.is_of(deployment)
                 && pipeline.shipped_by(deployment) == Some(&due.digest)
                 && told
                     .pipeline()
@@ -165,8 +165,10 @@ fn is_explained(
         })
         .last();
     let is_untold = last.is_some_and(|last| {
-        matches!(last.status.as_str(), "Failed" | "Stopped")
-            && last.created_at >= ordered
+        matches!(
+            last.ending(),
+            Ending::Failed | Ending::Stopped | Ending::RolledBack
+        ) && last.created_at >= ordered
             && matches!(last.end, End::Lost | End::Kept)
     });
     facts.record.messages.iter().any(says_why) || is_untold
@@ -176,7 +178,7 @@ fn is_explained(
 fn gone_back(facts: &Facts<'_>, pipeline: &Pipeline<'_>, due: &Image, ordered: SystemTime) -> bool {
     let succeeded: Vec<_> = facts
         .deployments_of(pipeline)
-        .filter(|deployment| deployment.status == "Succeeded")
+        .filter(|deployment| deployment.has_succeeded())
         .collect();
     let before = succeeded.partition_point(|deployment| deployment.created_at < ordered);
     let ships_due = |at: &usize| {

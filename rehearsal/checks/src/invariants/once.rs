@@ -12,13 +12,16 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use record::{By, Deployment, Revision};
+use record::{By, Deployment, Ending, Engine, Revision};
 
 use super::facts::{Facts, Pipeline, short};
 
 /// The time within which a call that is under way is delivered: longer than any latency of a storm's calls, and far
 /// shorter than a reconciliation.
 const ONE_CALL: Duration = Duration::from_millis(100);
+
+/// How long ListServiceDeployments may not show a service deployment yet.
+const UNLISTED: Duration = Duration::from_secs(3);
 
 pub(super) fn judge(facts: &Facts<'_>) -> Vec<String> {
     let twice = facts
@@ -78,6 +81,14 @@ fn twice(facts: &Facts<'_>, pipeline: &Pipeline<'_>) -> Vec<String> {
     found
 }
 
+/// Whether a person, an alarm or a newer deployment ended it. ECS returns to blue within the same deployment.
+fn is_cut_short(deployment: &Deployment) -> bool {
+    match deployment.ending() {
+        Ending::Stopped | Ending::RolledBack => true,
+        Ending::UnderWay | Ending::Succeeded | Ending::Failed => false,
+    }
+}
+
 /// The family of a revision, by its ARN.
 fn family(revision: &str) -> &str {
     let short = revision.rsplit('/').next().unwrap_or_default();
@@ -90,7 +101,7 @@ fn came_back(facts: &Facts<'_>, before: &Deployment, deployment: &Deployment) ->
     let while_before =
         |push: &record::Push| before.created_at <= push.at && Some(push.at) <= before.ended_at;
     let mut others = facts.pipelines_of(deployment);
-    before.status == "Stopped"
+    is_cut_short(before)
         && others.any(|other| {
             let ships = other.shipped_by(deployment);
             ships.is_some()
@@ -101,22 +112,27 @@ fn came_back(facts: &Facts<'_>, before: &Deployment, deployment: &Deployment) ->
         })
 }
 
-/// Whether no function could know of `before` when `deployment` was requested: CreateDeployment was under way already,
-/// and no deployments were listed in between. CodeDeploy refuses the second of two deployments only while the first one
-/// is active, so a person who stops the first one in that instant lets both of two concurrent reconciliations create one.
+/// Whether no function could know of `before` when `deployment` was requested: the creating call was under way already, and
+/// no deployments were listed in between. CodeDeploy refuses the second of two deployments only while the first one is
+/// active, so a person who stops the first one in that instant lets both of two concurrent reconciliations create one. ECS
+/// refuses none and lists one a moment after its creation: the later one ends the earlier one.
 fn was_unseen(facts: &Facts<'_>, before: &Deployment, deployment: &Deployment) -> bool {
     let apart = deployment.created_at.duration_since(before.created_at);
-    let lists = facts.record.aws_calls.iter().any(|call| {
+    let (lists, unlisted) = match deployment.engine {
+        Engine::CodeDeploy => ("ListDeployments", Duration::ZERO),
+        Engine::Native | Engine::Rolling => ("ListServiceDeployments", UNLISTED),
+    };
+    let could_know = facts.record.aws_calls.iter().any(|call| {
         call.function.is_some()
-            && call.operation == "ListDeployments"
-            && (before.created_at..=deployment.created_at).contains(&call.at)
+            && call.operation == lists
+            && (before.created_at + unlisted..=deployment.created_at).contains(&call.at)
     });
     // Only an invocation beside it can have decided from what it saw before.
     let is_concurrent = facts.reconciling_at(deployment.created_at).count() > 1;
-    before.status == "Stopped"
+    is_cut_short(before)
         && is_concurrent
-        && apart.is_ok_and(|apart| apart < ONE_CALL)
-        && !lists
+        && apart.is_ok_and(|apart| apart < ONE_CALL + unlisted)
+        && !could_know
 }
 
 fn needless(facts: &Facts<'_>) -> Vec<String> {

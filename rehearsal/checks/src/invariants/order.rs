@@ -93,7 +93,7 @@ struct Ran<'a> {
 fn ran_at<'a>(facts: &'a Facts<'a>, pipeline: &'a Pipeline<'a>, at: SystemTime) -> Option<Ran<'a>> {
     let before = facts.deployments_of(pipeline).filter(|deployment| {
         deployment.created_at < at
-            && deployment.status == "Succeeded"
+            && deployment.has_succeeded()
             && deployment.ended_at.is_some_and(|ended| ended <= at)
     });
     let last = before.max_by_key(|deployment| deployment.ended_at);

@@ -3,6 +3,7 @@
 mod gates;
 mod migrations;
 mod newest;
+mod of_ecs;
 mod once;
 mod order;
 mod truth;
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use record::{
-    Answer, Answerer, Answers, By, Container, ContainerEnd, Deployment, End, HealthChange,
+    Answer, Answerer, Answers, By, Container, ContainerEnd, Deployment, End, Engine, HealthChange,
     HookAnswer, HookCall, Image, LifecycleEvent, Message, Migration, MigrationGate, Pipeline, Push,
     Reconciliation, Record, Request, Revision, Simulated, TestAnswer, TestTrafficGate,
 };
@@ -43,6 +44,8 @@ fn shipped(rule: &str) -> Record {
             name: "web".to_owned(),
             repository: "shop/web".to_owned(),
             tag: rule.to_owned(),
+            cluster: "prod".to_owned(),
+            service: "web".to_owned(),
             application: "app".to_owned(),
             deployment_group: "group".to_owned(),
             follows_settings: false,
@@ -120,6 +123,9 @@ fn reconciliation(began: u64, ended: u64, asked: Option<&str>) -> Reconciliation
 fn deployment(id: &str, digest: &str, created: u64) -> Deployment {
     Deployment {
         id: id.to_owned(),
+        engine: Engine::CodeDeploy,
+        strategy: None,
+        cluster: "prod".to_owned(),
         service: "web".to_owned(),
         application: "app".to_owned(),
         deployment_group: "group".to_owned(),
@@ -136,6 +142,7 @@ fn deployment(id: &str, digest: &str, created: u64) -> Deployment {
         lifecycle_events: vec![LifecycleEvent {
             name: "AfterInstall".to_owned(),
             status: "Succeeded".to_owned(),
+            rollback: false,
         }],
         end: End::Told,
     }
@@ -149,6 +156,7 @@ fn revision(arn: &str, digest: &str, registered: u64) -> Revision {
         image: String::new(),
         images: BTreeMap::from([("web".to_owned(), format!("shop/web@{digest}"))]),
         starts_at_once: 1,
+        rolls_back: false,
         registered_at: at(registered),
     }
 }
@@ -163,6 +171,8 @@ fn hook(id: &str, event: &str, called: u64, answers: &[(u64, &str)]) -> HookCall
     HookCall {
         deployment: id.to_owned(),
         lifecycle_event: event.to_owned(),
+        function: None,
+        rollback: false,
         called_at: at(called),
         answers: answers.iter().map(answer).collect(),
     }

@@ -1,15 +1,18 @@
 //! 7. People are told the truth: no success for a rollback, no unreported end, no secret in a message or a log.
 //!
-//! - `shipped` is for a deployment that succeeded and is not a rollback; `rolled-back` for a rollback that succeeded;
-//!   `failed` and `stopped` for one that ended so; a failed gate for one whose gate did not succeed. The digest is the
-//!   one that the deployment shipped, or rolled back from.
-//! - A message reports the end of every deployment of a pipeline's group, whoever created it, unless EventBridge lost
-//!   the event or it is in a queue whose alarm notifies people. Of several pipelines each is told whose image it shipped.
+//! - `shipped` is for a deployment that succeeded and is not a rollback; `rolled-back` for a rollback that succeeded, which is
+//!   one of its own under CodeDeploy and a part of the deployment where ECS deploys; `failed` and `stopped` for one that ended
+//!   so; a failed gate for one whose gate did not succeed. The digest is the one that the deployment shipped, or rolled back
+//!   from.
+//! - A message reports the end of every deployment of a pipeline's service, whoever created it, unless EventBridge lost
+//!   the event or it is in a queue whose alarm notifies people; where ECS deploys, a lost event is made up for. Of several
+//!   pipelines each is told whose image it shipped.
 //! - No message, log line or answer of a function contains a secret.
 
-use record::{By, Deployment, End, Message};
+use record::{By, Deployment, End, Ending, Engine, Message};
 
 use super::facts::{Facts, short};
+use super::gate::Gate;
 
 pub(super) fn judge(facts: &Facts<'_>) -> Vec<String> {
     let messages = facts.record.messages.iter();
@@ -23,26 +26,41 @@ pub(super) fn judge(facts: &Facts<'_>) -> Vec<String> {
     lies.chain(silences).chain(leaks).collect()
 }
 
+/// The outcomes that are true of a deployment that has ended so.
+fn true_ends(facts: &Facts<'_>, deployment: &Deployment) -> &'static [&'static str] {
+    let is_rollback = deployment.by == By::Rollback;
+    match (deployment.engine, deployment.ending()) {
+        (_, Ending::UnderWay) => &[],
+        (Engine::CodeDeploy, Ending::Succeeded) if is_rollback => &["rolled-back"],
+        (Engine::CodeDeploy, Ending::Succeeded) => &["shipped"],
+        (Engine::CodeDeploy, Ending::Failed) => &["failed"],
+        (Engine::CodeDeploy, Ending::Stopped) => &["stopped"],
+        (Engine::CodeDeploy, Ending::RolledBack) => &["rolled-back"],
+        (Engine::Native | Engine::Rolling, Ending::Succeeded) => &["shipped", "shipped-unverified"],
+        (Engine::Native | Engine::Rolling, Ending::Failed) => &["failed"],
+        // What a newer deployment ended has not failed. Without the rollback option, a breaker or an alarm stops one, too.
+        (Engine::Native | Engine::Rolling, Ending::Stopped) => {
+            match replacements(facts, deployment).next() {
+                Some(_) => &["stopped"],
+                None => &["stopped", "failed"],
+            }
+        }
+        (Engine::Native | Engine::Rolling, Ending::RolledBack) => &["rolled-back", "failed"],
+    }
+}
+
 fn lie(facts: &Facts<'_>, told: &Message) -> Option<String> {
     let deployment = facts.record.deployment(&told.deployment()?)?;
     let (by, status) = (deployment.by, deployment.status.as_str());
     let is_rollback = by == By::Rollback;
-    let gate = |name: &str| {
-        let mut events = deployment.lifecycle_events.iter();
-        events.any(|event| event.name == name && event.status == "Succeeded")
-    };
     let outcome = told.outcome();
     let is_true = match outcome.as_str() {
-        "shipped" => status == "Succeeded" && !is_rollback,
-        "rolled-back" => status == "Succeeded" && is_rollback,
-        "failed" => status == "Failed",
-        "stopped" => status == "Stopped",
-        "migration-failed" => !gate("AfterInstall"),
-        "test-traffic-failed" => !gate("AfterAllowTestTraffic"),
-        "production-traffic-failed" => !gate("AfterAllowTraffic"),
+        "migration-failed" => !has_passed(facts, deployment, Gate::Migration),
+        "test-traffic-failed" => !has_passed(facts, deployment, Gate::TestTraffic),
+        "production-traffic-failed" => !has_passed(facts, deployment, Gate::ProductionTraffic),
         "started" | "ready" => !is_rollback,
         "waiting" => return None,
-        _ => false,
+        outcome => true_ends(facts, deployment).contains(&outcome),
     };
     if !is_true {
         return Some(format!(
@@ -73,17 +91,57 @@ fn lie(facts: &Facts<'_>, told: &Message) -> Option<String> {
     })
 }
 
+/// Under CodeDeploy a gate has passed when its lifecycle event has succeeded.
+fn has_passed(facts: &Facts<'_>, deployment: &Deployment, gate: Gate) -> bool {
+    let mut events = deployment.lifecycle_events.iter();
+    match deployment.engine {
+        Engine::CodeDeploy => {
+            events.any(|event| event.name == gate.lifecycle_event() && event.status == "Succeeded")
+        }
+        Engine::Native | Engine::Rolling => facts.has_passed(deployment, gate),
+    }
+}
+
+/// The deployments of the service that were created while this one had not ended: where ECS deploys, they end it.
+fn replacements<'f>(
+    facts: &'f Facts<'_>,
+    deployment: &'f Deployment,
+) -> impl Iterator<Item = &'f Deployment> {
+    facts.record.deployments.iter().filter(|later| {
+        later.id != deployment.id
+            && later.engine != Engine::CodeDeploy
+            && (&later.cluster, &later.service) == (&deployment.cluster, &deployment.service)
+            && later.created_at >= deployment.created_at
+            && deployment
+                .ended_at
+                .is_some_and(|ended| later.created_at <= ended)
+    })
+}
+
+/// Whether a second start of the same image at the same time ended it before anybody was told of it: people are told of that one.
+/// ECS refuses no second start.
+fn is_overtaken(facts: &Facts<'_>, deployment: &Deployment) -> bool {
+    let mut messages = facts.record.messages.iter();
+    let mut later = replacements(facts, deployment);
+    deployment.engine != Engine::CodeDeploy
+        && deployment.ending() == Ending::Stopped
+        && later.any(|later| later.pipeline_digest == deployment.pipeline_digest)
+        && !messages.any(|told| {
+            told.deployment()
+                .is_some_and(|id| deployment.is_called(&id))
+        })
+}
+
 fn silence(facts: &Facts<'_>, deployment: &Deployment) -> Option<String> {
     facts.pipelines_of(deployment).next()?;
-    let outcome = match (deployment.status.as_str(), deployment.by) {
-        ("Failed", _) => "failed",
-        ("Stopped", _) => "stopped",
-        ("Succeeded", By::Rollback) => "rolled-back",
-        ("Succeeded", By::Greenlight | By::Hand) => "shipped",
-        _ => return None,
-    };
+    let outcomes = true_ends(facts, deployment);
+    if outcomes.is_empty() || is_overtaken(facts, deployment) {
+        return None;
+    }
     let mut told = facts.record.messages.iter().filter(|told| {
-        told.outcome() == outcome && told.deployment().as_ref() == Some(&deployment.id)
+        let about = told.deployment();
+        outcomes.contains(&told.outcome().as_str())
+            && about.is_some_and(|id| deployment.is_called(&id))
     });
     let is_told = match (deployment.by, deployment.images.is_empty()) {
         // Each pipeline whose image it ships is told.

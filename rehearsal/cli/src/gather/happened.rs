@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use local_aws::lambda::{Answer, Invocation};
 use local_aws::timeline::{self, Entry};
-use record::{HookAnswer, HookCall, Message, Push, Reconciliation};
+use record::{Message, Push, Reconciliation};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -101,46 +101,6 @@ pub(super) fn reconciliations(
         }
     }
     begun.into_iter().map(|(_, one)| one).collect()
-}
-
-pub(super) fn hooks(timeline: &[Entry]) -> Vec<HookCall> {
-    let mut hooks: Vec<HookCall> = Vec::new();
-    for entry in timeline {
-        if let timeline::Event::HookCalled {
-            deployment,
-            lifecycle_event,
-            ..
-        } = &entry.event
-        {
-            hooks.push(HookCall {
-                deployment: deployment.clone(),
-                lifecycle_event: (*lifecycle_event).to_owned(),
-                called_at: entry.at,
-                answers: Vec::new(),
-            });
-        } else if let timeline::Event::HookAnswered {
-            deployment,
-            lifecycle_event,
-            status,
-            function,
-            wanted,
-        } = &entry.event
-        {
-            let mut called = hooks.iter_mut().rev();
-            let hook = called.find(|hook| {
-                hook.deployment == *deployment && hook.lifecycle_event == *lifecycle_event
-            });
-            if let Some(hook) = hook {
-                hook.answers.push(HookAnswer {
-                    at: entry.at,
-                    status: status.clone(),
-                    function: function.clone(),
-                    wanted: *wanted,
-                });
-            }
-        }
-    }
-    hooks
 }
 
 /// A message as it was published.

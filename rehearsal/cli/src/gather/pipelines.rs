@@ -11,7 +11,8 @@ use local_aws::identity::Location;
 use local_aws::timeline::Entry;
 use local_aws::world::{DeploymentRecord, World};
 use record::{
-    By, Deployment, End, Image, LifecycleEvent, MigrationGate, Pipeline, PipelineImage, Revision,
+    By, Deployment, End, Engine, Image, LifecycleEvent, MigrationGate, Pipeline, PipelineImage,
+    Revision,
 };
 use serde_json::Value;
 
@@ -23,6 +24,8 @@ use crate::scenario::custom_pipelines;
 
 /// The start of the description by which Greenlight marks its revisions and deployments.
 const DESCRIPTION: &str = "greenlight ";
+/// The tag of a revision that was registered for a rollback that a person requested.
+const ROLLS_BACK: &str = "greenlight:rollback";
 const OWN_TAGS: [&str; 2] = ["greenlight:digest", "greenlight:migration-of"];
 
 pub(super) fn pipelines(
@@ -55,6 +58,8 @@ fn pipeline(world: &World, given: &custom_pipelines::Pipeline, aliases: &Aliases
         name: given.name.clone(),
         repository: given.repository.clone(),
         tag: given.tag.clone(),
+        cluster: given.cluster.clone(),
+        service: given.service.clone(),
         application: given.application.clone(),
         deployment_group: given.deployment_group.clone(),
         follows_settings: given.follows_settings,
@@ -74,7 +79,7 @@ fn pipeline(world: &World, given: &custom_pipelines::Pipeline, aliases: &Aliases
 }
 
 /// The digest of a repository's image in a revision, in these containers or, if there are none, in any.
-fn digest_of(
+pub(super) fn digest_of(
     world: &World,
     revision: &ecs::task_definition::Revision,
     repository: &str,
@@ -120,7 +125,7 @@ pub(super) fn images(world: &World) -> Vec<Image> {
     world.ecr.repositories().into_iter().flat_map(of).collect()
 }
 
-/// Every deployment, in the order of creation.
+/// Every deployment of CodeDeploy's, in the order of creation.
 pub(super) fn deployments(
     world: &World,
     pipelines: &[Pipeline],
@@ -131,6 +136,9 @@ pub(super) fn deployments(
     let described = world.deployments().into_iter();
     let record = |(deployment, described): (codedeploy::Deployment, DeploymentRecord)| Deployment {
         by: by(&deployment),
+        engine: Engine::CodeDeploy,
+        strategy: None,
+        cluster: cluster(world, &deployment),
         pipeline_digest: pipeline_digest(world, pipelines, &deployment),
         images: pipeline_images(world, pipelines, &deployment),
         created_at: deployment.created_at,
@@ -153,10 +161,19 @@ pub(super) fn deployments(
             .map(|(name, status)| LifecycleEvent {
                 name: name.to_owned(),
                 status: status.to_owned(),
+                rollback: false,
             })
             .collect(),
     };
     all.into_iter().zip(described).map(record).collect()
+}
+
+fn cluster(world: &World, deployment: &codedeploy::Deployment) -> String {
+    let cluster = world.codedeploy.read(|state| {
+        let group = state.group_of(deployment)?;
+        Some(group.cluster.clone())
+    });
+    cluster.unwrap_or_default()
 }
 
 /// The pipelines that deploy to the service of a deployment.
@@ -310,6 +327,7 @@ pub(super) fn revisions(world: &World, before: &[String], timeline: &[Entry]) ->
                 .tags
                 .iter()
                 .any(|tag| OWN_TAGS.iter().any(|own| tag["key"] == *own)),
+            rolls_back: revision.tags.iter().any(|tag| tag["key"] == ROLLS_BACK),
             registered_at: revision.registered_at,
             image: first.unwrap_or_default(),
             images: images.into_iter().collect(),

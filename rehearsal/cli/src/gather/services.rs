@@ -82,10 +82,7 @@ pub(super) fn test_gate(
     given: &custom_pipelines::Pipeline,
     aliases: &Aliases,
 ) -> TestTrafficGate {
-    let listener = world.codedeploy.read(|state| {
-        let group = state.group(&given.application, &given.deployment_group)?;
-        group.test_listener.clone()
-    });
+    let listener = listener(world, given, ListenerKind::Test);
     let settle_seconds = given.settle_seconds;
     gate(world, listener, settle_seconds, &given.requests, aliases)
 }
@@ -96,14 +93,28 @@ pub(super) fn production_gate(
     given: &custom_pipelines::Pipeline,
     aliases: &Aliases,
 ) -> Option<TestTrafficGate> {
-    let listener = world.codedeploy.read(|state| {
-        let group = state.group(&given.application, &given.deployment_group)?;
-        Some(group.production_listener.clone())
-    });
+    let listener = listener(world, given, ListenerKind::Production);
     let production = given.production.as_ref()?;
     let settle_seconds = production.settle_seconds;
     let requests = &production.requests;
     Some(gate(world, listener, settle_seconds, requests, aliases))
+}
+
+/// The listener of a pipeline's deployment group, or of its service where ECS deploys that.
+fn listener(
+    world: &World,
+    given: &custom_pipelines::Pipeline,
+    kind: ListenerKind,
+) -> Option<String> {
+    let of_group = world.codedeploy.read(|state| {
+        let group = state.group(&given.application, &given.deployment_group)?;
+        match kind {
+            ListenerKind::Production => Some(group.production_listener.clone()),
+            ListenerKind::Test => group.test_listener.clone(),
+        }
+    });
+    let label = format!("{}/{}", given.cluster, given.service);
+    of_group.or_else(|| world.listener(&label, kind))
 }
 
 fn gate(
@@ -195,7 +206,10 @@ fn checked<'p>(
     hooks: &[HookCall],
 ) -> BTreeMap<&'p str, Vec<Window>> {
     let mut checked: BTreeMap<&str, Vec<Window>> = BTreeMap::new();
-    let of_production = |hook: &&HookCall| hook.lifecycle_event == "AfterAllowTraffic";
+    let of_production = |hook: &&HookCall| {
+        hook.lifecycle_event == "AfterAllowTraffic"
+            || hook.function.as_deref() == Some("check-production")
+    };
     for hook in hooks.iter().filter(of_production) {
         let listener = || {
             let mut deployments = deployments.iter();
@@ -203,7 +217,7 @@ fn checked<'p>(
             let mut pipelines = pipelines.iter();
             pipelines.find_map(|pipeline| {
                 let gate = pipeline.production_traffic.as_ref();
-                gate.filter(|_| pipeline.group() == of_hook.group())?
+                gate.filter(|_| pipeline.is_of(of_hook))?
                     .listener
                     .as_deref()
             })
@@ -286,7 +300,7 @@ fn task(served: &[Served], target: &Answering, at: SystemTime) -> (String, Optio
 mod tests {
     use std::time::Duration;
 
-    use record::{By, End, HookAnswer};
+    use record::{By, End, Engine, HookAnswer};
 
     use super::*;
 
@@ -308,6 +322,8 @@ mod tests {
             name: group.to_owned(),
             repository: "shop/web".to_owned(),
             tag: "latest".to_owned(),
+            cluster: "prod".to_owned(),
+            service: group.to_owned(),
             application: "shop".to_owned(),
             deployment_group: group.to_owned(),
             follows_settings: false,
@@ -323,6 +339,9 @@ mod tests {
     fn deployment(id: &str, group: &str) -> Deployment {
         Deployment {
             id: id.to_owned(),
+            engine: Engine::CodeDeploy,
+            strategy: None,
+            cluster: "prod".to_owned(),
             service: group.to_owned(),
             application: "shop".to_owned(),
             deployment_group: group.to_owned(),
@@ -351,6 +370,8 @@ mod tests {
         HookCall {
             deployment: deployment.to_owned(),
             lifecycle_event: lifecycle_event.to_owned(),
+            function: None,
+            rollback: false,
             called_at: at(from),
             answers: answers.iter().map(answer).collect(),
         }

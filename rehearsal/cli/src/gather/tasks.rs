@@ -10,8 +10,8 @@ use record::{Container, ContainerEnd, Migration, Task};
 use super::aliases::Aliases;
 use super::redact::Redactor;
 
-/// The prefix of `startedBy` by which Greenlight's tasks name their deployment.
-const STARTED_BY: &str = "greenlight/";
+/// The prefixes of `startedBy` by which Greenlight's tasks name their deployment, by engine.
+const STARTED_BY: [&str; 3] = ["greenlight/", "greenlight-native/", "greenlight-rolling/"];
 
 /// The tasks that have ended, in the order of their ends.
 pub(super) fn ended(timeline: &[Entry], redactor: &Redactor) -> Vec<Task> {
@@ -78,7 +78,9 @@ pub(super) fn migrations(world: &World, aliases: &Aliases) -> Vec<Migration> {
     let given = given(world);
     let indexes = indexes(world);
     let migration = |task: &EcsTask| {
-        let deployment = task.started_by.as_deref()?.strip_prefix(STARTED_BY)?;
+        let started_by = task.started_by.as_deref()?;
+        let mut prefixes = STARTED_BY.into_iter();
+        let deployment = prefixes.find_map(|prefix| started_by.strip_prefix(prefix))?;
         Some(Migration {
             task: task.arn.clone(),
             deployment: deployment.to_owned(),

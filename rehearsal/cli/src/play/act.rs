@@ -12,10 +12,10 @@ use local_aws::ecr::{ImageSettings, PushRefused};
 use local_aws::identity::Location;
 use local_aws::pause::Pause;
 use local_aws::world::World;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{forge, person};
-use crate::scenario::{DeliveryFaults, Impossible, Moment, Queued, Reached, Step};
+use super::{forge, person, service_deployments};
+use crate::scenario::{DeliveryFaults, Impossible, Moment, Operation, Queued, Reached, Step};
 use crate::traffic::Traffic;
 
 /// The performer of a script's steps.
@@ -87,7 +87,9 @@ impl<'a> Script<'a> {
             Step::Settle => self.settle().await,
             Step::Calm => rest::calm(world)?,
             Step::Converge => rest::converge(world, &mut self.pause).await,
-            Step::Stop { service, then } => self.possible(person::stop(world, service, *then))?,
+            Step::Stop { service, then } => {
+                self.possible(person::stop(world, service, *then).await)?;
+            }
             Step::EndWait { service, wait } => {
                 self.possible(person::end_wait(world, service, *wait))?;
             }
@@ -99,7 +101,10 @@ impl<'a> Script<'a> {
                 service,
                 name,
                 value,
-            } => person::register(world, service, name, value).await?,
+            } => drop(person::register(world, service, name, value).await?),
+            Step::Operate { service, operation } => {
+                self.possible(operate(world, service, operation).await)?;
+            }
             Step::Desire { service, count } => person::desire(world, service, *count).await?,
             Step::KeepPath { service, path } => person::keep_path(world, service, path)?,
             Step::Forge { service, forgery } => forge::forge(world, service, *forgery).await?,
@@ -187,6 +192,24 @@ impl<'a> Script<'a> {
             }
         }
         false
+    }
+}
+
+async fn operate(world: &World, service: &str, operation: &Operation) -> anyhow::Result<()> {
+    match operation {
+        Operation::Apply { name, value } => {
+            let revision = person::register(world, service, name, value).await?;
+            let members = json!({ "taskDefinition": revision });
+            service_deployments::update(world, service, members).await
+        }
+        Operation::Force => {
+            let members = json!({ "forceNewDeployment": true });
+            service_deployments::update(world, service, members).await
+        }
+        Operation::AnswerPause(action) => {
+            service_deployments::answer_pause(world, service, *action).await
+        }
+        Operation::PutRuleBack => service_deployments::put_rule_back(world, service),
     }
 }
 

@@ -4,7 +4,8 @@ use anyhow::Context as _;
 use local_aws::world::World;
 use serde_json::{Value, json};
 
-use super::person::{call, group, under_way};
+use super::console::call;
+use super::person::{group, under_way};
 use crate::scenario::Forgery;
 
 const RUN_TASK: &str = "AmazonEC2ContainerServiceV20141113.RunTask";
@@ -14,11 +15,11 @@ pub(super) async fn forge(world: &World, service: &str, forgery: Forgery) -> any
     let cluster = group(world, service)?.cluster;
     let task = || task(world, &cluster, service, &deployment);
     match forgery {
-        Forgery::Task => call(world, RUN_TASK, &task()?).await,
+        Forgery::Task => call(world, RUN_TASK, &task()?).await.map(drop),
         Forgery::Token => {
             let mut request = task()?;
             request["clientToken"] = json!(format!("greenlight-AfterInstall-{deployment}"));
-            call(world, RUN_TASK, &request).await
+            call(world, RUN_TASK, &request).await.map(drop)
         }
         Forgery::Hook => {
             let payload = json!({

@@ -1,10 +1,6 @@
 //! Actions of people while Greenlight works: in the console, or with the AWS CLI.
 
-use anyhow::{Context, anyhow, bail};
-use axum::body::Body;
-use axum::http::Request;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
+use anyhow::Context;
 use local_aws::codedeploy::requests::DeploymentWait;
 use local_aws::codedeploy::{Deployment, Group};
 use local_aws::elb::Condition;
@@ -12,15 +8,17 @@ use local_aws::lambda::{Answer, Refused};
 use local_aws::world::World;
 use serde_json::{Value, json};
 
+use super::console::call;
+use super::service_deployments;
 use crate::scenario::AfterStop;
 
 /// The priority of a person's listener rule.
 const RULE_PRIORITY: u32 = 10;
-/// Any key will do: a person's key differs from those of functions.
-const SIGNED: &str = "AWS4-HMAC-SHA256 Credential=AKIAPERSON/20260101/eu-central-1/aws/aws4_request, \
-                      SignedHeaders=host, Signature=00";
 
-pub(super) fn stop(world: &World, service: &str, then: AfterStop) -> anyhow::Result<()> {
+pub(super) async fn stop(world: &World, service: &str, then: AfterStop) -> anyhow::Result<()> {
+    if service_deployments::are_of(world, service) {
+        return service_deployments::stop(world, service, then).await;
+    }
     let roll_back = match then {
         AfterStop::RollBack => true,
         AfterStop::LeaveEverything => false,
@@ -36,12 +34,13 @@ pub(super) fn end_wait(world: &World, service: &str, wait: DeploymentWait) -> an
         .continue_deployment(&under_way(world, service)?, wait)?)
 }
 
-/// *Create deployment* in the console: a revision and its load balancer, without hooks.
+/// *Create deployment* in the console: a revision and its load balancer, without hooks. Of a service that ECS deploys, *Update
+/// service*.
 pub(super) async fn redeploy(world: &World, service: &str, version: &str) -> anyhow::Result<()> {
-    let group = group(world, service)?;
     let runs = |image: &String| world.ecr.version(image).as_deref() == Some(version);
     let found = world.ecs.read(|state| {
-        let found = state.service(&group.cluster, service)?;
+        let mut services = state.services.iter();
+        let found = services.find(|found| found.name == service)?;
         let family = &state.revision(&found.task_definition)?.family;
         let revisions = state.families.get(family)?.iter();
         let revisions = revisions.map(|revision| (revision.arn(), revision.images()));
@@ -52,6 +51,11 @@ pub(super) async fn redeploy(world: &World, service: &str, version: &str) -> any
         .into_iter()
         .find(|(_, images)| images.iter().any(|(_, image)| runs(image)))
         .with_context(|| format!("no revision runs `{version}`"))?;
+    if service_deployments::are_of(world, service) {
+        return service_deployments::update(world, service, json!({ "taskDefinition": revision }))
+            .await;
+    }
+    let group = group(world, service)?;
     let load_balancer =
         json!({ "ContainerName": balanced.container, "ContainerPort": balanced.port });
     let properties = json!({ "TaskDefinition": revision, "LoadBalancerInfo": load_balancer });
@@ -65,20 +69,23 @@ pub(super) async fn redeploy(world: &World, service: &str, version: &str) -> any
         "deploymentGroupName": group.name,
         "revision": { "revisionType": "AppSpecContent", "appSpecContent": content },
     });
-    call(world, "CodeDeploy_20141006.CreateDeployment", &request).await
+    call(world, "CodeDeploy_20141006.CreateDeployment", &request)
+        .await
+        .map(drop)
 }
 
 /// What infrastructure code does on a change: its own last revision of the service's family, with this environment variable
-/// of the container behind the load balancer. It knows neither Greenlight's revisions nor their images.
+/// of the container behind the load balancer. It knows neither Greenlight's revisions nor their images. Returns the revision's
+/// ARN.
 pub(super) async fn register(
     world: &World,
     service: &str,
     name: &str,
     value: &str,
-) -> anyhow::Result<()> {
-    let group = group(world, service)?;
+) -> anyhow::Result<String> {
     let found = world.ecs.read(|state| {
-        let found = state.service(&group.cluster, service)?;
+        let mut services = state.services.iter();
+        let found = services.find(|found| found.name == service)?;
         let family = &state.revision(&found.task_definition)?.family;
         let is_own = |tag: &Value| {
             let key = tag["key"].as_str().unwrap_or_default();
@@ -108,14 +115,13 @@ pub(super) async fn register(
     environment.push(json!({ "name": name, "value": value }));
     container["environment"] = environment.into();
     let operation = "AmazonEC2ContainerServiceV20141113.RegisterTaskDefinition";
-    call(world, operation, &request).await
+    let registered = call(world, operation, &request).await?;
+    let arn = registered["taskDefinition"]["taskDefinitionArn"].as_str();
+    Ok(arn.context("the answer names no revision")?.to_owned())
 }
 
 pub(super) async fn desire(world: &World, service: &str, count: u32) -> anyhow::Result<()> {
-    let cluster = group(world, service)?.cluster;
-    let request = json!({ "cluster": cluster, "service": service, "desiredCount": count });
-    let operation = "AmazonEC2ContainerServiceV20141113.UpdateService";
-    call(world, operation, &request).await
+    service_deployments::update(world, service, json!({ "desiredCount": count })).await
 }
 
 /// A rule of the test listener beside the default one, for a path, with the listener's current target.
@@ -169,20 +175,4 @@ pub(super) fn group(world: &World, service: &str) -> anyhow::Result<Group> {
         groups.find(|group| group.service == service).cloned()
     });
     group.with_context(|| format!("no deployment group deploys `{service}`"))
-}
-
-pub(super) async fn call(world: &World, target: &str, request: &Value) -> anyhow::Result<()> {
-    let client = Client::builder(TokioExecutor::new()).build_http();
-    let request = Request::post(world.endpoint())
-        .header("authorization", SIGNED)
-        .header("content-type", "application/x-amz-json-1.1")
-        .header("x-amz-target", target)
-        .body(Body::from(request.to_string()))?;
-    let response = client.request(request).await?;
-    if response.status().is_success() {
-        return Ok(());
-    }
-    let body = axum::body::to_bytes(Body::new(response.into_body()), usize::MAX).await;
-    let body = body.map_err(|error| anyhow!("the answer to `{target}` broke off: {error}"))?;
-    bail!("`{target}` was refused: {}", String::from_utf8_lossy(&body))
 }

@@ -3,6 +3,8 @@
 //! Between two steps that wait, the clock stands still: a step is performed at the moment that the previous one waited
 //! for.
 
+mod moments;
+mod phrase;
 mod text;
 mod words;
 
@@ -60,6 +62,11 @@ pub(crate) enum Step {
         name: String,
         value: String,
     },
+    /// A person or infrastructure code acts on a service that ECS deploys.
+    Operate {
+        service: String,
+        operation: Operation,
+    },
     /// A person changes the desired count.
     Desire { service: String, count: u32 },
     /// A person adds a rule to the test listener: requests for this path keep going to the current target.
@@ -96,6 +103,7 @@ impl Step {
             | Step::EndWait { service, .. }
             | Step::Redeploy { service, .. }
             | Step::Register { service, .. }
+            | Step::Operate { service, .. }
             | Step::Desire { service, .. }
             | Step::KeepPath { service, .. }
             | Step::Forge { service, .. } => Some(service),
@@ -141,11 +149,31 @@ pub(crate) struct DeliveryFaults {
     pub(crate) faults: Vec<Option<DeliveryFault>>,
 }
 
-/// StopDeployment's `autoRollbackEnabled`.
+/// StopDeployment's `autoRollbackEnabled`; StopServiceDeployment's `stopType`, `ROLLBACK` or `ABORT`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum AfterStop {
     RollBack,
     LeaveEverything,
+}
+
+/// What is done to a service that ECS deploys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Operation {
+    /// Infrastructure code registers a revision as `Step::Register` does, and deploys it with UpdateService.
+    Apply { name: String, value: String },
+    /// UpdateService's `forceNewDeployment`.
+    Force,
+    /// ContinueServiceDeployment for the pause in which the deployment waits.
+    AnswerPause(PauseAction),
+    /// Infrastructure code lets the production rule forward to the first target group alone, as it created it.
+    PutRuleBack,
+}
+
+/// ContinueServiceDeployment's `action`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum PauseAction {
+    Continue,
+    RollBack,
 }
 
 /// Ways to imitate a migration, with every identifier that other callers can see.
@@ -195,7 +223,7 @@ pub(crate) struct Moment {
 /// An event of a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reached {
-    /// A lifecycle event reaches a status.
+    /// A lifecycle event or a stage reaches a status.
     LifecycleEvent(&'static str, &'static str),
     /// A deployment reaches a status.
     Status(&'static str),
@@ -205,6 +233,8 @@ pub(crate) enum Reached {
     Shift,
     /// A deployment waits for a person: before production is rerouted, or before blue is stopped.
     Wait(DeploymentWait),
+    /// A pause hook of a service deployment waits for a person.
+    Pause,
 }
 
 impl Moment {

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use local_aws::ecr::IndexSettings;
 use record::{
-    Answered, By, DeadLetter, Deployment, End, Invocation, LifecycleEvent, Message, Moment,
+    Answered, By, DeadLetter, Deployment, End, Engine, Invocation, LifecycleEvent, Message, Moment,
     Revision, Seen, Stretch, Task,
 };
 use serde_json::Value;
@@ -35,6 +35,9 @@ fn deployment(id: &str, creator: &str, status: &str, events: [&str; 8]) -> Deplo
     let names = LIFECYCLE_EVENTS.iter().zip(events);
     Deployment {
         id: id.to_owned(),
+        engine: Engine::CodeDeploy,
+        strategy: None,
+        cluster: "prod".to_owned(),
         service: "web".to_owned(),
         application: "app".to_owned(),
         deployment_group: "group".to_owned(),
@@ -53,6 +56,7 @@ fn deployment(id: &str, creator: &str, status: &str, events: [&str; 8]) -> Deplo
             .map(|(name, status)| LifecycleEvent {
                 name: (*name).to_owned(),
                 status: status.to_owned(),
+                rollback: false,
             })
             .collect(),
     }
@@ -109,6 +113,7 @@ pub(crate) fn shipped() -> Record {
             image,
             images,
             starts_at_once: 1,
+            rolls_back: false,
         }],
         tasks: vec![Task {
             arn: "arn:task".to_owned(),

@@ -2,6 +2,7 @@
 
 mod draw;
 mod faults;
+mod of_ecs;
 
 use std::time::Duration;
 
@@ -61,6 +62,17 @@ pub(crate) struct Pipeline {
     pub(crate) ready_wait: Option<Duration>,
     pub(crate) blue_stays: Duration,
     pub(crate) rolls_back_on_stop: bool,
+    pub(crate) deployer: Deployer,
+}
+
+/// Who deploys the service, and by what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deployer {
+    CodeDeploy,
+    BlueGreen,
+    Linear,
+    Canary,
+    Rolling,
 }
 
 /// A pipeline's `tag`.
@@ -82,6 +94,34 @@ impl Pipeline {
     /// The alarm that its deployment group watches.
     pub(crate) fn alarm(&self) -> String {
         format!("{}-errors", self.service)
+    }
+}
+
+impl Deployer {
+    pub(crate) const ALL: [Deployer; 5] = [
+        Deployer::CodeDeploy,
+        Deployer::BlueGreen,
+        Deployer::Linear,
+        Deployer::Canary,
+        Deployer::Rolling,
+    ];
+
+    /// The deployment controller, or the strategy of ECS's own.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Deployer::CodeDeploy => "CODE_DEPLOY",
+            Deployer::BlueGreen => "BLUE_GREEN",
+            Deployer::Linear => "LINEAR",
+            Deployer::Canary => "CANARY",
+            Deployer::Rolling => "ROLLING",
+        }
+    }
+
+    pub(crate) fn is_ecs(self) -> bool {
+        match self {
+            Deployer::CodeDeploy => false,
+            Deployer::BlueGreen | Deployer::Linear | Deployer::Canary | Deployer::Rolling => true,
+        }
     }
 }
 

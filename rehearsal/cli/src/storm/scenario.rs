@@ -4,8 +4,11 @@ use std::time::Duration;
 
 use local_aws::clock::Pace;
 use local_aws::ecr::ImageSettings;
+use local_aws::identity::ACCOUNT;
+use local_aws::world::{DeployedBy, EcsDeployments, IsBalanced, TestRule};
+use serde_json::json;
 
-use super::plan::{Pipeline, Plan, Rule};
+use super::plan::{Deployer, Pipeline, Plan, Rule};
 use crate::scenario::setting::{BLUE, Service, Setting, settings};
 use crate::scenario::{Impossible, MessageFormat, Pipelines, Scenario, Step};
 
@@ -129,10 +132,61 @@ fn service(pipeline: &Pipeline) -> Service {
     service.ready_wait = pipeline.ready_wait;
     service.termination_wait = pipeline.blue_stays;
     service.alarms = vec![pipeline.alarm()];
+    service.deployed_by = deployed_by(pipeline);
     if !pipeline.rolls_back_on_stop {
         service
             .rollback_on
             .retain(|reason| reason != "DEPLOYMENT_STOP_ON_REQUEST");
     }
     Service::new(pipeline.service.to_owned(), service)
+}
+
+/// A pause in place of CodeDeploy's ready wait goes on by itself.
+fn deployed_by(pipeline: &Pipeline) -> DeployedBy {
+    if !pipeline.deployer.is_ecs() {
+        return DeployedBy::CodeDeploy;
+    }
+    let hook = |function: &str, stage: &str| json!({ "hookTargetArn": function, "roleArn": "HookRole", "lifecycleStages": [stage] });
+    let mut hooks = Vec::new();
+    if pipeline.migrates {
+        hooks.push(hook("RunMigration", "PRE_SCALE_UP"));
+    }
+    if !pipeline.asks.is_empty() {
+        hooks.push(hook("CheckTestTraffic", "POST_TEST_TRAFFIC_SHIFT"));
+    }
+    if pipeline.checks_production {
+        hooks.push(hook("CheckProduction", "POST_PRODUCTION_TRAFFIC_SHIFT"));
+    }
+    if let (Some(wait), true) = (pipeline.ready_wait, pipeline.deployer != Deployer::Rolling) {
+        let timeout = json!({ "timeoutInMinutes": wait.as_secs() / 60, "action": "CONTINUE" });
+        hooks.push(json!({
+            "targetType": "PAUSE",
+            "lifecycleStages": ["POST_TEST_TRAFFIC_SHIFT"],
+            "timeoutConfiguration": timeout,
+        }));
+    }
+    let mut configuration = json!({
+        "strategy": pipeline.deployer.name(),
+        "bakeTimeInMinutes": pipeline.blue_stays.as_secs() / 60,
+        "deploymentCircuitBreaker": { "enable": true, "rollback": true },
+        "alarms": {
+            "alarmNames": [pipeline.alarm()],
+            "enable": true,
+            "rollback": pipeline.rolls_back_on_stop,
+        },
+    });
+    if !hooks.is_empty() {
+        configuration["lifecycleHooks"] = json!(hooks);
+    }
+    match pipeline.deployer {
+        Deployer::Linear => configuration["linearConfiguration"] = json!({ "stepPercent": 25 }),
+        Deployer::Canary => configuration["canaryConfiguration"] = json!({ "canaryPercent": 10 }),
+        Deployer::CodeDeploy | Deployer::BlueGreen | Deployer::Rolling => {}
+    }
+    DeployedBy::Ecs(Box::new(EcsDeployments {
+        configuration,
+        test_rule: TestRule::OwnPort(Vec::new()),
+        infrastructure_role: format!("arn:aws:iam::{ACCOUNT}:role/ecsInfrastructureRole"),
+        balanced: IsBalanced::Balanced,
+    }))
 }

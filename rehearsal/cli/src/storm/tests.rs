@@ -1,3 +1,5 @@
+use std::collections::BTreeSet;
+
 use super::plan::Plan;
 use super::words;
 use crate::scenario::Step;
@@ -24,7 +26,7 @@ fn every_storm_calms_down_and_converges() {
 /// A storm can be written as a scenario: every step that it draws is a valid line of a scenario's file.
 #[test]
 fn every_step_is_read_again_from_its_text() {
-    for seed in 0..500 {
+    for seed in (0..500).chain(100_001..100_200) {
         let plan = Plan::of(seed);
         let injected = plan.delivery_faults.into_iter();
         let injected = injected.map(Step::InjectDeliveryFaults);
@@ -35,6 +37,23 @@ fn every_step_is_read_again_from_its_text() {
             assert_eq!(facts(&read), facts(&step));
         }
     }
+}
+
+/// Services of every kind are drawn from a later seed on: what an earlier seed means stays what it was.
+#[test]
+fn later_seeds_draw_services_of_every_kind() {
+    let kinds = |seeds: std::ops::Range<u64>| {
+        let plans = seeds.map(Plan::of);
+        let pipelines = plans.flat_map(|plan| plan.pipelines);
+        let kinds: BTreeSet<&str> = pipelines.map(|one| one.deployer.name()).collect();
+        kinds.into_iter().collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(kinds(1..2_000), "CODE_DEPLOY");
+    assert_eq!(kinds(99_001..100_001), "CODE_DEPLOY");
+    assert_eq!(
+        kinds(100_001..100_200),
+        "BLUE_GREEN CANARY CODE_DEPLOY LINEAR ROLLING"
+    );
 }
 
 /// Every kind of fault occurs in some storm, and its plan's text mentions it.

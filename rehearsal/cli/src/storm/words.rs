@@ -54,6 +54,10 @@ fn pipeline(pipeline: &Pipeline) -> String {
         pipeline.deployment_config,
         duration(pipeline.blue_stays),
     );
+    if pipeline.deployer.is_ecs() {
+        text += ", deployed by ECS: ";
+        text += pipeline.deployer.name();
+    }
     if pipeline.migrates {
         text += ", migrates";
     }

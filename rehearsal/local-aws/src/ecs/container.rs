@@ -11,6 +11,10 @@ use crate::process::Container;
 /// A variable in an image's environment: a JSON array of commands, each an array, that also run the image's migration.
 pub const MIGRATION: &str = "SAMPLE_MIGRATION";
 
+/// A variable in an image's environment: the minutes of simulated time that a one-off task of it takes at least. Its process
+/// takes real time, which no test has.
+pub const TAKES: &str = "REHEARSAL_TASK_MINUTES";
+
 /// How a container runs.
 #[derive(Debug, Clone)]
 pub enum Plan {

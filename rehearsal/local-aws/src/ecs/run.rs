@@ -1,13 +1,13 @@
 //! One task, from PROVISIONING to STOPPED: its processes, its target, its events.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::select_all;
 use serde_json::Value;
 
 use super::Ecs;
-use super::container::{self, Plan};
+use super::container::{self, Plan, TAKES};
 use super::target;
 use super::task::{ContainerEnd, Network, Stop, Task, TaskContainer, TaskStatus};
 use super::task_definition::Revision;
@@ -35,6 +35,8 @@ pub fn request_stop(ecs: &Ecs, task_arn: &str, stop: Stop) {
 pub(super) struct Running {
     pub(super) name: String,
     essential: bool,
+    /// The simulated time that it takes at least, of a one-off task.
+    takes: Option<Duration>,
     pub(super) process: Process,
 }
 
@@ -149,12 +151,18 @@ fn start(ecs: &Arc<Ecs>, task_arn: &str, revision: &Revision) -> Result<Vec<Runn
                     }
                 };
                 let essential = definition["essential"] != false;
+                let minutes = container
+                    .environment
+                    .get(TAKES)
+                    .filter(|_| task.task_set.is_none());
+                let minutes = minutes.and_then(|minutes| minutes.parse::<u64>().ok());
                 match Process::start(&container, write) {
                     Ok(process) => {
                         change_container(ecs, task_arn, name, |container| container.ran = ran);
                         running.push(Running {
                             name: name.to_owned(),
                             essential,
+                            takes: minutes.map(|minutes| Duration::from_secs(60 * minutes)),
                             process,
                         });
                         None
@@ -257,16 +265,18 @@ async fn serve_or_finish(ecs: &Arc<Ecs>, task: &str, running: &mut Vec<Running>)
     } else {
         BUSY_AT_MOST
     };
-    let patience = async move {
+    let busy = Mutex::new(Some(busy));
+    let idle = || drop(busy.lock().unwrap_or_else(PoisonError::into_inner).take());
+    let patience = async {
         tokio::time::sleep(patience).await;
-        drop(busy);
+        idle();
         std::future::pending::<()>().await;
     };
     tokio::select! {
         biased;
         () = patience => {}
         () = stop_requested(ecs, task) => {}
-        () = essential_exit(ecs, task, running) => {
+        () = essential_exit(ecs, task, running, idle) => {
             ecs.context.clock.become_known(task).await;
             let reason = "Essential container in task exited".to_owned();
             request_stop(ecs, task, Stop { code: "EssentialContainerExited", reason });
@@ -275,12 +285,18 @@ async fn serve_or_finish(ecs: &Arc<Ecs>, task: &str, running: &mut Vec<Running>)
 }
 
 /// Waits until an essential container has ended. Other containers may end before.
-async fn essential_exit(ecs: &Ecs, task: &str, running: &mut Vec<Running>) {
+async fn essential_exit(ecs: &Ecs, task: &str, running: &mut Vec<Running>, idle: impl Fn()) {
+    let began = ecs.context.clock.now();
     while !running.is_empty() {
         let exits = running.iter_mut().enumerate().map(|(index, running)| {
             Box::pin(async move { (index, running.process.exited().await) })
         });
         let ((index, code), ..) = select_all(exits).await;
+        let takes = running[index].takes;
+        if let Some(takes) = takes {
+            idle();
+            ecs.context.clock.sleep_until(began + takes).await;
+        }
         let ended = running.remove(index);
         ended_with(ecs, task, &ended.name, code, true);
         if ended.essential {

@@ -104,6 +104,15 @@ pub(super) fn hook_change(
     deployment: &ServiceDeployment,
     hook: &HookRecord,
 ) {
+    if hook.kind == "PAUSE" {
+        let pause = timeline::Event::Pause {
+            deployment: deployment.arn.clone(),
+            lifecycle_event: hook.stage.as_str(),
+            hook: hook.id.clone(),
+            status: hook.status.as_str(),
+        };
+        deployments.context.timeline.record(pause);
+    }
     let name = match hook.status {
         HookStatus::AwaitingAction => "HOOK_AWAITING_ACTION",
         HookStatus::InProgress => "HOOK_IN_PROGRESS",

@@ -3,6 +3,7 @@
 use super::paper::{Bar, Lane, Paper, cross, fitted_bold};
 use crate::format::{clock, deployment_in_words, long_duration};
 use crate::markup::element;
+use crate::standing::Standing;
 use crate::story::{Deployment, Hook, LifecycleEvent};
 
 const HEAD: f64 = 26.0;
@@ -31,8 +32,10 @@ pub(super) fn lane(paper: &Paper, deployment: &Deployment) -> Lane {
 
 /// Draws the purpose, status and error of a deployment. Returns the height.
 fn head(paper: &Paper, lane: &mut Lane, deployment: &Deployment) -> f64 {
-    lane.title(17.0, &deployment.id);
-    let ended_badly = ["Failed", "Stopped"].contains(&deployment.status.as_str());
+    // Of a service deployment's ARN, the id.
+    let id = deployment.id.rsplit('/').next();
+    lane.title(17.0, id.unwrap_or(&deployment.id));
+    let ended_badly = Standing::of(&deployment.status) == Standing::Bad;
     let x = paper.x(deployment.created).min(paper.width() * 0.4);
     let line = |class: &str, y: f64| element("text").class(class).at("x", x).at("y", y);
     let class = if ended_badly { "strong bad" } else { "strong" };
@@ -46,7 +49,8 @@ fn head(paper: &Paper, lane: &mut Lane, deployment: &Deployment) -> f64 {
 }
 
 fn row(paper: &Paper, lane: &mut Lane, event: &LifecycleEvent, y: f64, end: f64) {
-    lane.name(y + BAR, &event.name);
+    let back = if event.rolls_back { "↩ " } else { "" };
+    lane.name(y + BAR, &format!("{back}{}", event.name));
     let (from, to) = (event.began, event.ended.unwrap_or(end));
     let failed = event.status == "Failed";
     let class = match event.status.as_str() {
@@ -74,19 +78,22 @@ fn row(paper: &Paper, lane: &mut Lane, event: &LifecycleEvent, y: f64, end: f64)
         let title = format!("{} failed{why}", event.name);
         lane.draw(cross(paper.x(to), y + BAR / 2.0, &title));
     }
-    if let Some(hook) = &event.hook {
+    for hook in &event.hooks {
         draw_hook(paper, lane, hook, y + BAR / 2.0);
     }
-    let note = match (&event.hook, failed) {
-        (Some(hook), _) => hook_in_words(hook),
-        (None, true) => format!("Failed{why}"),
-        (None, false) if event.status == "Succeeded" => return,
-        (None, false) => event.status.clone(),
+    let note = match (event.hooks.as_slice(), failed) {
+        ([], true) => format!("Failed{why}"),
+        ([], false) if event.status == "Succeeded" => return,
+        ([], false) => event.status.clone(),
+        (hooks, _) => {
+            let hooks: Vec<String> = hooks.iter().map(hook_in_words).collect();
+            hooks.join("; ")
+        }
     };
-    let class = match (failed, &event.hook) {
+    let class = match (failed, event.hooks.as_slice()) {
         (true, _) => "bad",
-        (false, Some(_)) => "",
-        (false, None) => "row",
+        (false, []) => "row",
+        (false, _) => "",
     };
     lane.draw(paper.beside(from, to, y + BAR, class, &note));
 }
@@ -131,6 +138,9 @@ fn hook_in_words(hook: &Hook) -> String {
         .map_or(hook.function.as_str(), |(_, name)| name);
     match &hook.answer {
         None => format!("{called} is called, without an answer"),
+        Some(answer) if answer.by == called && hook.calls > 1 => {
+            format!("{called} answers {} to call {}", answer.status, hook.calls)
+        }
         Some(answer) if answer.by == called => format!("{called} answers {}", answer.status),
         Some(answer) => format!("{called}, then {} answers {}", answer.by, answer.status),
     }

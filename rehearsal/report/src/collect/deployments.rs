@@ -3,10 +3,12 @@
 use record::timeline;
 
 use super::source::{Source, last};
+use crate::standing::Standing;
 use crate::story::{Answer, Deployment, Hook, LifecycleEvent};
 
 const UNDER_WAY: [&str; 2] = ["Pending", "InProgress"];
-const ENDS: [&str; 3] = ["Succeeded", "Failed", "Stopped"];
+/// What a pause is called beside functions.
+const PAUSE: &str = "a pause";
 
 /// Every deployment, in the order of creation.
 pub(super) fn of(source: Source<'_>) -> Vec<Deployment> {
@@ -54,7 +56,8 @@ fn concerned<'a>(
     let (timeline::Event::DeploymentStatus { deployment: id, .. }
     | timeline::Event::LifecycleEvent { deployment: id, .. }
     | timeline::Event::HookCalled { deployment: id, .. }
-    | timeline::Event::HookAnswered { deployment: id, .. }) = event
+    | timeline::Event::HookAnswered { deployment: id, .. }
+    | timeline::Event::Pause { deployment: id, .. }) = event
     else {
         return None;
     };
@@ -66,10 +69,16 @@ fn concerned<'a>(
 fn note(deployment: &mut Deployment, at: f64, event: &timeline::Event) {
     if let timeline::Event::DeploymentStatus { status, error, .. } = event {
         deployment.status = (*status).to_owned();
-        deployment.ended = ENDS.contains(status).then_some(at);
-        deployment.error = error
-            .as_ref()
-            .map(|(code, message)| format!("{message} ({code})"));
+        let standing = Standing::of(status);
+        deployment.ended = standing.is_end().then_some(at);
+        deployment.goes_back |= standing == Standing::GoingBack;
+        let told = error.as_ref().map(|(code, message)| match code == status {
+            // ECS has a reason and no code, and states it once.
+            true => message.clone(),
+            false => format!("{message} ({code})"),
+        });
+        deployment.error =
+            told.or_else(|| deployment.error.take().filter(|_| deployment.goes_back));
     }
     if let timeline::Event::LifecycleEvent {
         name,
@@ -78,6 +87,10 @@ fn note(deployment: &mut Deployment, at: f64, event: &timeline::Event) {
         ..
     } = event
     {
+        let last = deployment.events.iter().rfind(|event| event.name == *name);
+        if UNDER_WAY.contains(status) && last.is_some_and(|last| last.ended.is_some()) {
+            begin(deployment, name, at);
+        }
         let event = event_of(deployment, name, at);
         event.status = (*status).to_owned();
         let message = message.as_deref().filter(|message| !message.is_empty());
@@ -98,11 +111,20 @@ fn note_hook(deployment: &mut Deployment, at: f64, event: &timeline::Event) {
         ..
     } = event
     {
-        event_of(deployment, lifecycle_event, at).hook = Some(Hook {
-            function: function.clone(),
-            called: at,
-            answer: None,
-        });
+        let hooks = &mut event_of(deployment, lifecycle_event, at).hooks;
+        let goes_on = |hook: &&mut Hook| {
+            let answer = hook.answer.as_ref();
+            hook.function == *function && answer.is_some_and(|one| one.status == "IN_PROGRESS")
+        };
+        match hooks.iter_mut().find(goes_on) {
+            Some(hook) => hook.calls += 1,
+            None => hooks.push(Hook {
+                function: function.clone(),
+                called: at,
+                calls: 1,
+                answer: None,
+            }),
+        }
     }
     if let timeline::Event::HookAnswered {
         lifecycle_event,
@@ -110,29 +132,67 @@ fn note_hook(deployment: &mut Deployment, at: f64, event: &timeline::Event) {
         function,
         ..
     } = event
-        && let Some(hook) = &mut event_of(deployment, lifecycle_event, at).hook
     {
-        hook.answer = Some(Answer {
+        let by = function
+            .clone()
+            .unwrap_or_else(|| "another caller".to_owned());
+        let hooks = &mut event_of(deployment, lifecycle_event, at).hooks;
+        // CodeDeploy's hook may be answered by another function than the called one.
+        let called = hooks.iter().rposition(|hook| hook.function == by);
+        let hook = called.or_else(|| hooks.len().checked_sub(1));
+        if let Some(hook) = hook {
+            let status = status.clone();
+            hooks[hook].answer = Some(Answer { at, status, by });
+        }
+    }
+    if let timeline::Event::Pause {
+        lifecycle_event,
+        status,
+        ..
+    } = event
+    {
+        note_pause(
+            &mut event_of(deployment, lifecycle_event, at).hooks,
             at,
-            status: status.clone(),
-            by: function
-                .clone()
-                .unwrap_or_else(|| "another caller".to_owned()),
-        });
+            status,
+        );
     }
 }
 
-/// The lifecycle event of this name; it starts now if the timeline has not mentioned it yet.
+fn note_pause(hooks: &mut Vec<Hook>, at: f64, status: &str) {
+    let open = |hook: &&mut Hook| hook.function == PAUSE && hook.answer.is_none();
+    match hooks.iter_mut().find(open) {
+        Some(pause) => {
+            pause.answer = Some(Answer {
+                at,
+                status: status.to_owned(),
+                by: PAUSE.to_owned(),
+            });
+        }
+        None => hooks.push(Hook {
+            function: PAUSE.to_owned(),
+            called: at,
+            calls: 1,
+            answer: None,
+        }),
+    }
+}
+
+/// The last lifecycle event of this name; it starts now if the timeline has not mentioned it yet, or if it is a stage that begins
+/// again: with the next step, or in a rollback.
 fn event_of<'a>(deployment: &'a mut Deployment, name: &str, at: f64) -> &'a mut LifecycleEvent {
     let known = |event: &LifecycleEvent| event.name == name;
-    let index = deployment.events.iter().position(known);
-    let index = index.unwrap_or_else(|| {
-        deployment.events.push(LifecycleEvent {
-            name: name.to_owned(),
-            began: at,
-            ..LifecycleEvent::default()
-        });
-        deployment.events.len() - 1
-    });
+    let index = deployment.events.iter().rposition(known);
+    let index = index.unwrap_or_else(|| begin(deployment, name, at));
     &mut deployment.events[index]
+}
+
+fn begin(deployment: &mut Deployment, name: &str, at: f64) -> usize {
+    deployment.events.push(LifecycleEvent {
+        name: name.to_owned(),
+        began: at,
+        rolls_back: deployment.goes_back,
+        ..LifecycleEvent::default()
+    });
+    deployment.events.len() - 1
 }

@@ -359,14 +359,6 @@ impl Config {
             .or_else(|| self.of_group(application, group).next())
     }
 
-    /// The same by the service that a deployment of ECS's own is of, as its ARN names it.
-    pub fn keeper_of_service(&self, cluster: &str, service: &str, gate: Gate) -> Option<&Pipeline> {
-        let (cluster, service) = (cluster.parse().ok()?, service.parse().ok()?);
-        self.of_service(&cluster, &service)
-            .find(|pipeline| pipeline.is_alone || pipeline.own_gates.contains(&gate))
-            .or_else(|| self.of_service(&cluster, &service).next())
-    }
-
     /// The pipelines that deploy to this service.
     pub fn of_service(
         &self,
@@ -375,6 +367,17 @@ impl Config {
     ) -> impl Iterator<Item = &Pipeline> {
         let all = self.pipelines.iter();
         all.filter(move |pipeline| pipeline.cluster == *cluster && pipeline.service == *service)
+    }
+
+    /// The same by the service that a deployment of ECS's own is of.
+    pub fn keeper_of_service(&self, cluster: &str, service: &str, gate: Gate) -> Option<&Pipeline> {
+        let of_service = |pipeline: &&Pipeline| {
+            pipeline.cluster.as_str() == cluster && pipeline.service.as_str() == service
+        };
+        let mut pipelines = self.pipelines.iter().filter(of_service);
+        pipelines
+            .find(|pipeline| pipeline.is_alone || pipeline.own_gates.contains(&gate))
+            .or_else(|| self.pipelines.iter().find(of_service))
     }
 
     /// The pipeline of this name.

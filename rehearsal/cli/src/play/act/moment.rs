@@ -69,6 +69,12 @@ fn happens(
                 deployment, status, ..
             },
         ) => wanted != "Created" && *status == wanted && is_of_deployment(deployment),
+        (
+            Reached::Pause,
+            timeline::Event::Pause {
+                deployment, status, ..
+            },
+        ) => *status == "AWAITING_ACTION" && is_of_deployment(deployment),
         (Reached::Share(wanted), event) => green(event, is_of).any(|percent| percent == wanted),
         (Reached::Shift, event) => green(event, is_of).any(|percent| percent > 0),
         _ => false,

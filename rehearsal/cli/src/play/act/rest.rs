@@ -38,13 +38,18 @@ pub(super) async fn converge(world: &World, pause: &mut Pause) {
         return;
     }
     for _ in 0..HOURS_AT_MOST {
-        let before = world.deployments().len();
+        let before = deployments(world);
         pause.pass(AN_HOUR).await;
         let rest = rest(world, pause).await;
-        if rest == Rest::Never || world.deployments().len() == before {
+        if rest == Rest::Never || deployments(world) == before {
             return;
         }
     }
+}
+
+/// The number of deployments of every engine.
+fn deployments(world: &World) -> usize {
+    world.deployments().len() + world.service_deployment_history().len()
 }
 
 /// Whether everything ends.
@@ -68,7 +73,7 @@ pub(super) async fn rest(world: &World, pause: &mut Pause) -> Rest {
 
 /// Whether a deployment exceeds the maximum.
 pub(super) fn restless(world: &World) -> impl Fn(&timeline::Event) -> bool + Send + 'static {
-    let deployments = AtomicUsize::new(world.deployments().len());
+    let deployments = AtomicUsize::new(deployments(world));
     move |event| {
         let is_new = matches!(event, timeline::Event::DeploymentCreated { .. });
         is_new && deployments.fetch_add(1, Ordering::Relaxed) >= DEPLOYMENTS_AT_MOST

@@ -77,7 +77,7 @@ pub(super) fn parse(text: &str) -> Result<FileText, Vec<Problem>> {
 pub(super) fn scenario(name: &str, text: &str) -> Result<Scenario, Vec<Problem>> {
     let file = parse(text)?;
     let mut problems = Vec::new();
-    let mut setting = world::setting(&file.world, &file.service, &mut problems);
+    let mut setting = world::setting(&file.world, &file.service, &file.function, &mut problems);
     setting.functions = file.function;
     let step = |line: &str| known(line.parse()?, &setting);
     let steps = read(&lines(text, &file.steps), &mut problems, step);

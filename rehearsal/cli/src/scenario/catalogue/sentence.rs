@@ -18,7 +18,7 @@ const fn form(text: &'static str, read: fn(&str) -> Option<Vec<Expectation>>) ->
 }
 
 /// The sentences with arguments. Those of a history come first: `UPDATE=1` writes them.
-pub(super) const FORMS: [Form; 27] = [
+pub(super) const FORMS: [Form; 32] = [
     form(
         "deployments of `SERVICE`: [rollback to] VERSION STATUS [ERROR-CODE], …",
         |text| {
@@ -61,9 +61,7 @@ pub(super) const FORMS: [Form; 27] = [
             let (status, rest) = rest.split_once(" at ")?;
             let at = rest.strip_suffix(", and nothing after it ran")?;
             let number = positive(number)?;
-            claims::LIFECYCLE_EVENTS
-                .contains(&at)
-                .then(|| vec![history::broke_off(number, status, at)])
+            claims::is_lifecycle_event(at).then(|| vec![history::broke_off(number, status, at)])
         },
     ),
     form(
@@ -99,9 +97,51 @@ pub(super) const FORMS: [Form; 27] = [
             let (function, rest) = text.strip_prefix('`')?.split_once("` was called at ")?;
             let (event, number) = rest.strip_suffix(" alone")?.split_once(" of deployment ")?;
             let number = positive(number)?;
-            claims::LIFECYCLE_EVENTS
-                .contains(&event)
+            claims::is_lifecycle_event(event)
                 .then(|| vec![claims::called_alone(function, event, number)])
+        },
+    ),
+    form("engines of `SERVICE`: CODE_DEPLOY | STRATEGY, …", |text| {
+        let (service, listed) = text.strip_prefix("engines of `")?.split_once("`: ")?;
+        Some(vec![claims::engines(service, &list(listed))])
+    }),
+    form("production of `SERVICE` gave green N %, …", |text| {
+        let (service, listed) = text
+            .strip_prefix("production of `")?
+            .split_once("` gave green ")?;
+        Some(vec![claims::shares(service, &list(listed))])
+    }),
+    form("pauses of deployment N: STAGE STATUS, …", |text| {
+        let (number, listed) = text
+            .strip_prefix("pauses of deployment ")?
+            .split_once(": ")?;
+        Some(vec![claims::pauses(positive(number)?, &list(listed))])
+    }),
+    form(
+        "`FUNCTION` answered ANSWER, … at STAGE of deployment N",
+        |text| {
+            let (function, rest) = text.strip_prefix('`')?.split_once("` answered ")?;
+            let (answers, rest) = rest.split_once(" at ")?;
+            let (stage, number) = rest.split_once(" of deployment ")?;
+            let number = positive(number)?;
+            claims::STAGES.contains(&stage).then(|| {
+                vec![claims::hook_answered(
+                    function,
+                    &list(answers),
+                    stage,
+                    number,
+                )]
+            })
+        },
+    ),
+    form(
+        "deployment N ended with a reason that says `TEXT`, …",
+        |text| {
+            let (number, rest) = text
+                .strip_prefix("deployment ")?
+                .split_once(" ended with ")?;
+            let texts = texts_of(rest.strip_prefix("a reason that says ")?)?;
+            Some(vec![claims::ended_because(positive(number)?, &texts)])
         },
     ),
     form("messages: OUTCOME, …", |text| {

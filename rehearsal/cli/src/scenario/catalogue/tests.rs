@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use local_aws::elb::Condition;
+use local_aws::world::{DeployedBy, TestRule};
 use tempfile::{TempDir, tempdir};
 
 use super::{Catalogue, claims, file, sentence};
@@ -185,7 +187,7 @@ fn all_mistakes_in_a_file_are_reported_at_once_with_their_lines() {
                 8,
                 "`until web has Intall Failed` is not a step, expected `until idle` or `until MOMENT` or \
                  `SERVICE has LIFECYCLE-EVENT STATUS` or `SERVICE has a deployment STATUS` or `SERVICE gives green N %` or \
-                 `SERVICE gives green a share` or `SERVICE is in the ready wait | termination wait`",
+                 `SERVICE gives green a share` or `SERVICE is in the ready wait | termination wait` or `SERVICE is in a pause`",
             ),
             (
                 11,
@@ -221,6 +223,89 @@ fn assumptions_and_faults_are_parsed_as_the_options_are() {
         lines[1].contains(":8: `snow` is not a fault such as"),
         "{told}"
     );
+}
+
+/// What would be without effect, and what AWS would refuse, is found before the scenario is played.
+#[test]
+fn a_service_of_ecs_is_described_in_its_own_words() {
+    let service = |keys: &str| format!("{GOOD}[[service]]\nname = \"web\"\n{keys}\n");
+    for (keys, line, expected) in [
+        (
+            "strategy = \"canary\"",
+            8,
+            "`strategy` is without effect, expected it with `controller = \"ecs\"` only",
+        ),
+        (
+            "controller = \"ecs\"\ntermination_wait_minutes = 5",
+            9,
+            "`termination_wait_minutes` is without effect, expected it with `controller = \"code-deploy\"` only",
+        ),
+        (
+            "controller = \"ecs\"\nhooks = [\"run-migration\"]",
+            9,
+            "`run-migration` is not a hook, expected `FUNCTION | pause at STAGE, … [within N minutes[, then continue]]`",
+        ),
+        (
+            "controller = \"ecs\"\nhooks = [\"audit at PRE_SCALE_UP\"]",
+            9,
+            "`audit` is not a function of this scenario, expected one of run-migration, check-test-traffic, check-production, pause",
+        ),
+        (
+            "controller = \"ecs\"\nhooks = [\"pause at BAKE_TIME\"]",
+            9,
+            "`BAKE_TIME` is not a stage with hooks, expected one of RECONCILE_SERVICE, PRE_SCALE_UP, POST_SCALE_UP, \
+             TEST_TRAFFIC_SHIFT, POST_TEST_TRAFFIC_SHIFT, PRE_PRODUCTION_TRAFFIC_SHIFT, PRODUCTION_TRAFFIC_SHIFT, \
+             POST_PRODUCTION_TRAFFIC_SHIFT",
+        ),
+        (
+            "controller = \"ecs\"\nstrategy = \"blue-green\"\nhooks = [\"pause at TEST_TRAFFIC_SHIFT\"]",
+            7,
+            "Invalid lifecycle stage provided for Pause Hook",
+        ),
+        (
+            "controller = \"ecs\"\nstrategy = \"blue-green\"\ntest_rule = [\"source-ip 10.0.0.0/8\"]",
+            10,
+            "`source-ip 10.0.0.0/8` is not a condition of a listener rule, expected `path-pattern PATTERN`, \
+             `host-header PATTERN`, `http-header NAME: PATTERN`, `http-request-method METHOD` or `query-string [KEY=]VALUE`",
+        ),
+    ] {
+        check(&service(keys), &[(line, expected)]);
+    }
+    let keys = "controller = \"ecs\"\nstrategy = \"linear\"\nstep_percent = 12.5\nbake_minutes = 3\n\
+                hooks = [\"run-migration at PRE_SCALE_UP within 45 minutes\", \"pause at POST_SCALE_UP within 5 minutes, then continue\"]\n\
+                test_rule = [\"http-header X-Test: 1\"]\ntest_listener = \"production-port\"\nbreaker = \"stop\"\nalarms = [\"errors\"]";
+    let (_root, catalogue) = workspace(&[("a/first.toml", &service(keys))]);
+    let scenario = catalogue.scenario("first").unwrap();
+    let settings = scenario.setting.services[0].settings(Path::new("/data"));
+    let DeployedBy::Ecs(by) = settings.deployed_by else {
+        panic!("CodeDeploy deploys it")
+    };
+    let expected = serde_json::json!({
+        "strategy": "LINEAR",
+        "bakeTimeInMinutes": 3,
+        "linearConfiguration": { "stepPercent": 12.5 },
+        "deploymentCircuitBreaker": { "enable": true, "rollback": false },
+        "alarms": { "alarmNames": ["errors"], "enable": true, "rollback": true },
+        "lifecycleHooks": [
+            {
+                "hookTargetArn": "RunMigration",
+                "roleArn": "HookRole",
+                "lifecycleStages": ["PRE_SCALE_UP"],
+                "timeoutConfiguration": { "timeoutInMinutes": 45, "action": "ROLLBACK" },
+            },
+            {
+                "targetType": "PAUSE",
+                "lifecycleStages": ["POST_SCALE_UP"],
+                "timeoutConfiguration": { "timeoutInMinutes": 5, "action": "CONTINUE" },
+            },
+        ],
+    });
+    assert_eq!(by.configuration, expected);
+    let header = Condition::Header {
+        name: "X-Test".to_owned(),
+        patterns: vec!["1".to_owned()],
+    };
+    assert_eq!(by.test_rule, TestRule::ProductionPort(vec![header]));
 }
 
 /// A step about what does not exist would do nothing, or wait until everything has ended.

@@ -1,18 +1,21 @@
 //! The differences of a scenario's world from the shop's usual one.
 
+mod ecs;
+
 use std::time::Duration;
 
 use local_aws::assumption::Assumption;
 use local_aws::ecr::{ImageSettings, IndexSettings};
 use local_aws::ecs::capacity::LaunchKind;
 use local_aws::named::UnknownName;
-use local_aws::world::{ContainerSettings, ServiceSettings, TestListener};
+use local_aws::world::{ContainerSettings, DeployedBy, ServiceSettings, TestListener};
 use serde::Deserialize;
 use toml::Spanned;
 
+use self::ecs::{ControllerText, EcsText, EndText, StrategyText};
 use super::file::Problem;
 use crate::command::planned;
-use crate::scenario::setting::{BLUE, Lack, Mode, Service, Setting, reference};
+use crate::scenario::setting::{BLUE, Lack, Mode, OwnFunction, Service, Setting, reference};
 use crate::scenario::step::image;
 
 #[derive(Debug, Default, Deserialize)]
@@ -44,7 +47,7 @@ pub(super) struct WorldText {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ServiceText {
-    name: String,
+    name: Spanned<String>,
     #[serde(default = "repository")]
     repository: String,
     /// The alarms of its deployment group.
@@ -55,8 +58,27 @@ pub(super) struct ServiceText {
     missing_alarms: Vec<String>,
     #[serde(default)]
     test_listener: ListenerText,
-    ready_wait_minutes: Option<u64>,
-    termination_wait_minutes: Option<u64>,
+    ready_wait_minutes: Option<Spanned<u64>>,
+    termination_wait_minutes: Option<Spanned<u64>>,
+    #[serde(default)]
+    controller: ControllerText,
+    strategy: Option<Spanned<StrategyText>>,
+    /// Its lifecycle hooks: `run-migration at PRE_SCALE_UP`.
+    #[serde(default)]
+    hooks: Vec<Spanned<String>>,
+    bake_minutes: Option<Spanned<u64>>,
+    step_percent: Option<Spanned<f64>>,
+    step_minutes: Option<Spanned<u64>>,
+    canary_percent: Option<Spanned<f64>>,
+    canary_minutes: Option<Spanned<u64>>,
+    breaker: Option<Spanned<EndText>>,
+    on_alarm: Option<Spanned<EndText>>,
+    minimum_healthy_percent: Option<Spanned<u64>>,
+    maximum_percent: Option<Spanned<u64>>,
+    /// Conditions of the rule of test traffic.
+    #[serde(default)]
+    test_rule: Vec<Spanned<String>>,
+    desired_count: Option<u32>,
     #[serde(default)]
     launch: LaunchText,
     /// The image in its task definition, if not 1.0.0 by digest: `shop/web:latest`.
@@ -85,11 +107,13 @@ struct ContainerText {
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum ListenerText {
+#[serde(rename_all = "kebab-case")]
+pub(super) enum ListenerText {
     #[default]
     Present,
     Absent,
+    /// Test traffic comes to the production listener, and is told apart by its rule.
+    ProductionPort,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -107,11 +131,16 @@ fn repository() -> String {
 pub(super) fn setting(
     world: &WorldText,
     services: &[ServiceText],
+    functions: &[OwnFunction],
     problems: &mut Vec<Problem>,
 ) -> Setting {
+    let functions = functions.iter().map(|function| function.name.as_str());
+    let functions: Vec<&str> = functions.collect();
     let mut setting = Setting::shop();
     if !services.is_empty() {
-        setting.services = services.iter().map(ServiceText::service).collect();
+        let read = services.iter();
+        let read = read.map(|service| service.service(&functions, problems));
+        setting.services = read.collect();
         setting.repositories = Vec::new();
         for service in services {
             let beside = service.container.iter();
@@ -188,8 +217,8 @@ fn all<T>(
 }
 
 impl ServiceText {
-    fn service(&self) -> Service {
-        let mut service = Service::of_shop(&self.name, &self.repository);
+    fn service(&self, functions: &[&str], problems: &mut Vec<Problem>) -> Service {
+        let mut service = Service::of_shop(self.name.get_ref(), &self.repository);
         let pinned = |repository: &str| {
             let digest = ImageSettings::new(repository, &[], BLUE).digest();
             format!("{}@{digest}", reference(repository))
@@ -202,7 +231,57 @@ impl ServiceText {
             };
             service = service.with_sidecar(&container.name, &image);
         }
-        service.adjusted(|settings| self.adjust(settings))
+        let deployed_by = self.deployed_by(functions, problems);
+        service.adjusted(|settings| {
+            self.adjust(settings);
+            settings.deployed_by.clone_from(&deployed_by);
+        })
+    }
+
+    /// The deployment controller. A key of the other one would be without effect, and is a problem.
+    fn deployed_by(&self, functions: &[&str], problems: &mut Vec<Problem>) -> DeployedBy {
+        let of_ecs = EcsText {
+            strategy: self.strategy.as_ref(),
+            hooks: &self.hooks,
+            bake_minutes: self.bake_minutes.as_ref(),
+            step_percent: self.step_percent.as_ref(),
+            step_minutes: self.step_minutes.as_ref(),
+            canary_percent: self.canary_percent.as_ref(),
+            canary_minutes: self.canary_minutes.as_ref(),
+            breaker: self.breaker.as_ref(),
+            on_alarm: self.on_alarm.as_ref(),
+            minimum_healthy_percent: self.minimum_healthy_percent.as_ref(),
+            maximum_percent: self.maximum_percent.as_ref(),
+            test_rule: &self.test_rule,
+            alarms: &self.alarms,
+            test_listener: self.test_listener,
+        };
+        let waits = [
+            ("ready_wait_minutes", &self.ready_wait_minutes),
+            ("termination_wait_minutes", &self.termination_wait_minutes),
+        ];
+        let (without_effect, expected) = match self.controller {
+            ControllerText::CodeDeploy => (of_ecs.given(), "ecs"),
+            ControllerText::Ecs => {
+                let given = waits.into_iter();
+                let given =
+                    given.filter_map(|(name, wait)| Some((name, wait.as_ref()?.span().start)));
+                (given.collect(), "code-deploy")
+            }
+        };
+        problems.extend(without_effect.into_iter().map(|(name, at)| Problem {
+            at,
+            what: format!(
+                "`{name}` is without effect, expected it with `controller = \"{expected}\"` only"
+            ),
+        }));
+        match self.controller {
+            ControllerText::CodeDeploy => DeployedBy::CodeDeploy,
+            ControllerText::Ecs => {
+                let place = self.name.span().start;
+                DeployedBy::Ecs(Box::new(of_ecs.settings(place, functions, problems)))
+            }
+        }
     }
 
     fn adjust(&self, settings: &mut ServiceSettings) {
@@ -210,12 +289,16 @@ impl ServiceText {
         settings.alarms.clone_from(&self.alarms);
         settings.missing_alarms.clone_from(&self.missing_alarms);
         settings.test_listener = match self.test_listener {
-            ListenerText::Present => TestListener::Present,
+            ListenerText::Present | ListenerText::ProductionPort => TestListener::Present,
             ListenerText::Absent => TestListener::Absent,
         };
-        settings.ready_wait = self.ready_wait_minutes.map(minutes);
-        if let Some(wait) = self.termination_wait_minutes {
-            settings.termination_wait = minutes(wait);
+        let ready_wait = self.ready_wait_minutes.as_ref();
+        settings.ready_wait = ready_wait.map(|wait| minutes(*wait.get_ref()));
+        if let Some(wait) = &self.termination_wait_minutes {
+            settings.termination_wait = minutes(*wait.get_ref());
+        }
+        if let Some(count) = self.desired_count {
+            settings.desired_count = count;
         }
         settings.launch = match self.launch {
             LaunchText::Fargate => LaunchKind::Fargate,

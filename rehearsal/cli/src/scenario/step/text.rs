@@ -1,29 +1,18 @@
 //! Parses a step from a line of text.
 
 use std::str::FromStr;
-use std::time::Duration;
 
 use local_aws::cloudwatch::AlarmState;
-use local_aws::codedeploy::requests::DeploymentWait;
 use local_aws::ecr::{ImageSettings, IndexSettings};
+use local_aws::ecs::container::TAKES;
 use local_aws::events::{DeliveryFault, Refusal};
 
-use super::words::{REPOSITORY, TAG, name};
+use super::moments::{MOMENTS, moment, wait};
+use super::phrase::{between, duration, optional, word};
+use super::words::{REPOSITORY, TAG, TAKES_MINUTES};
 use super::{
-    AfterStop, DeliveryFaults, Forgery, How, Moment, Queued, Reached, Request, Step, Wanted,
+    AfterStop, DeliveryFaults, Forgery, How, Operation, PauseAction, Queued, Request, Step, Wanted,
 };
-use checks::claims::LIFECYCLE_EVENTS;
-
-/// The statuses of a lifecycle event, and of a deployment.
-const STATUSES: [&str; 7] = [
-    "Created",
-    "InProgress",
-    "Ready",
-    "Succeeded",
-    "Failed",
-    "Stopped",
-    "Skipped",
-];
 
 /// A form of line: its documentation, and its parser. Forms with the same verb are adjacent, and are tried in turn.
 struct Form {
@@ -36,7 +25,7 @@ const fn form(text: &'static str, read: fn(&str) -> Option<Step>) -> Form {
 }
 
 /// All forms of lines, except the moments of `until` and `when`.
-const FORMS: [Form; 28] = [
+const FORMS: [Form; 33] = [
     form("push index VERSION [to REPOSITORY] [as TAG, …]", |line| {
         let image = image(line.strip_prefix("push index ")?)?;
         let tags: Vec<&str> = image.tags.iter().map(String::as_str).collect();
@@ -130,6 +119,30 @@ const FORMS: [Form; 28] = [
             value: word(value)?,
         })
     }),
+    form("deploy NAME=VALUE to SERVICE", |line| {
+        let (variable, service) = line.strip_prefix("deploy ")?.split_once(" to ")?;
+        let (name, value) = variable.split_once('=')?;
+        let (name, value) = (word(name)?, word(value)?);
+        operate(service, Operation::Apply { name, value })
+    }),
+    form("force a deployment of SERVICE", |line| {
+        operate(
+            line.strip_prefix("force a deployment of ")?,
+            Operation::Force,
+        )
+    }),
+    form("continue the pause of SERVICE", |line| {
+        let service = line.strip_prefix("continue the pause of ")?;
+        operate(service, Operation::AnswerPause(PauseAction::Continue))
+    }),
+    form("roll back the pause of SERVICE", |line| {
+        let service = line.strip_prefix("roll back the pause of ")?;
+        operate(service, Operation::AnswerPause(PauseAction::RollBack))
+    }),
+    form("put the production rule of SERVICE back", |line| {
+        let service = between(line, "put the production rule of ", " back")?;
+        operate(service, Operation::PutRuleBack)
+    }),
     form("desire N tasks of SERVICE", |line| {
         let (count, service) = line.strip_prefix("desire ")?.split_once(" tasks of ")?;
         Some(Step::Desire {
@@ -176,15 +189,6 @@ const FORMS: [Form; 28] = [
         "converge" => Some(Step::Converge),
         _ => None,
     }),
-];
-
-/// The moments of `until` and `when`; `any service` may replace a service.
-const MOMENTS: [&str; 5] = [
-    "SERVICE has LIFECYCLE-EVENT STATUS",
-    "SERVICE has a deployment STATUS",
-    "SERVICE gives green N %",
-    "SERVICE gives green a share",
-    "SERVICE is in the ready wait | termination wait",
 ];
 
 impl Step {
@@ -239,10 +243,27 @@ pub(crate) fn image(text: &str) -> Option<ImageSettings> {
     let repository = word(repository.unwrap_or(REPOSITORY))?;
     let image = ImageSettings::new(&repository, &tags, &word(version)?);
     match how {
-        Some(how) if !how.contains(' ') => Some(image.misbehaving(how)),
+        Some(how) if !how.contains(' ') => misbehaving(image, how),
         Some(_) => None,
         None => Some(image),
     }
+}
+
+/// What an image does wrong, in its own words, and how many minutes a one-off task of it takes.
+fn misbehaving(image: ImageSettings, how: &str) -> Option<ImageSettings> {
+    let takes = |one: &&str| one.starts_with(TAKES_MINUTES);
+    let (times, wrong): (Vec<&str>, Vec<&str>) = how.split(',').partition(takes);
+    let mut image = match wrong.is_empty() {
+        true => image,
+        false => image.misbehaving(&wrong.join(",")),
+    };
+    for time in times {
+        let minutes: u64 = time.strip_prefix(TAKES_MINUTES)?.parse().ok()?;
+        image
+            .environment
+            .insert(TAKES.to_owned(), minutes.to_string());
+    }
+    Some(image)
 }
 
 fn delivery_faults(text: &str) -> Option<Step> {
@@ -294,6 +315,13 @@ fn stop(line: &str, then: AfterStop) -> Option<Step> {
     })
 }
 
+fn operate(service: &str, operation: Operation) -> Option<Step> {
+    Some(Step::Operate {
+        service: word(service)?,
+        operation,
+    })
+}
+
 fn forge(line: &str) -> Option<Step> {
     let (service, by) = line
         .strip_prefix("forge the migration of ")?
@@ -336,80 +364,44 @@ fn request(text: &str) -> Option<Request> {
 }
 
 fn answers(line: &str) -> Option<Step> {
-    let (answers, moment) = optional(line, " when ");
+    let (answers, when) = optional(line, " when ");
     let answers = answers.strip_suffix(" more answers")?.parse().ok()?;
-    Some(match moment {
-        Some(moment) => Step::AnswersAt(self::moment(moment)?, answers),
+    Some(match when {
+        Some(when) => Step::AnswersAt(moment(when)?, answers),
         None => Step::Answers(answers),
     })
 }
 
-fn moment(text: &str) -> Option<Moment> {
-    let (service, rest) = match text.strip_prefix("any service ") {
-        Some(rest) => (None, rest),
-        None => {
-            let (service, rest) = text.split_once(' ')?;
-            (Some(service.to_owned()), rest)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_done_to_a_service_of_ecs_is_read_as_it_is_written() {
+        for line in [
+            "push 1.1.0 which takes:20",
+            "push 1.1.0 which fails-migration,tells-secrets,takes:3",
+            "stop web, roll back",
+            "deploy MODE=fast to web",
+            "force a deployment of web",
+            "continue the pause of web",
+            "roll back the pause of web",
+            "put the production rule of web back",
+            "until web is in a pause",
+            "until web has PRE_SCALE_UP InProgress",
+            "until any service has a deployment ROLLBACK_SUCCESSFUL",
+        ] {
+            let step: Step = line.parse().unwrap();
+            assert_eq!(step.to_string(), line);
         }
-    };
-    Some(Moment {
-        service,
-        reached: reached(rest)?,
-    })
-}
-
-fn reached(text: &str) -> Option<Reached> {
-    let known = |names: &'static [&'static str], given: &str| {
-        let mut names = names.iter();
-        names.find(|name| **name == given).copied()
-    };
-    if let Some(wait) = text.strip_prefix("is in the ") {
-        return Some(Reached::Wait(self::wait(wait)?));
+        for line in [
+            "push 1.1.0 which takes:long",
+            "deploy MODE to web",
+            "force a deployment of",
+            "continue the pause",
+            "until web has PRE_SCALE_UP SUCCESSFULLY",
+        ] {
+            assert!(line.parse::<Step>().is_err(), "{line}");
+        }
     }
-    if text == "gives green a share" {
-        return Some(Reached::Shift);
-    }
-    if let Some(percent) = between(text, "gives green ", " %") {
-        return Some(Reached::Share(percent.parse().ok()?));
-    }
-    if let Some(status) = text.strip_prefix("has a deployment ") {
-        return Some(Reached::Status(known(&STATUSES, status)?));
-    }
-    let (event, status) = text.strip_prefix("has ")?.split_once(' ')?;
-    let event = known(&LIFECYCLE_EVENTS, event)?;
-    Some(Reached::LifecycleEvent(event, known(&STATUSES, status)?))
-}
-
-fn wait(text: &str) -> Option<DeploymentWait> {
-    let mut waits = [DeploymentWait::Ready, DeploymentWait::Termination].into_iter();
-    waits.find(|wait| name(*wait) == text)
-}
-
-fn duration(text: &str) -> Option<Duration> {
-    let (number, unit) = text.split_once(' ')?;
-    let number: u64 = number.parse().ok()?;
-    match unit {
-        "milliseconds" => Some(Duration::from_millis(number)),
-        "second" | "seconds" => Some(Duration::from_secs(number)),
-        "minute" | "minutes" => Some(Duration::from_secs(number.checked_mul(60)?)),
-        _ => None,
-    }
-}
-
-/// The texts before and after a separator.
-fn optional<'a>(text: &'a str, separator: &str) -> (&'a str, Option<&'a str>) {
-    match text.split_once(separator) {
-        Some((before, behind)) => (before, Some(behind)),
-        None => (text, None),
-    }
-}
-
-fn between<'a>(text: &'a str, before: &str, behind: &str) -> Option<&'a str> {
-    text.strip_prefix(before)?.strip_suffix(behind)
-}
-
-/// A single word.
-fn word(text: &str) -> Option<String> {
-    let is_word = !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || c == ',');
-    is_word.then(|| text.to_owned())
 }

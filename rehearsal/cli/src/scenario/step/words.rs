@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use local_aws::codedeploy::requests::DeploymentWait;
 use local_aws::ecr::ImageSettings;
+use local_aws::ecs::container::TAKES;
 use local_aws::events::DeliveryFault;
 
 use super::{
-    AfterStop, DeliveryFaults, Forgery, How, Moment, Queued, Reached, Request, Step, Wanted,
+    AfterStop, DeliveryFaults, Forgery, How, Moment, Operation, PauseAction, Queued, Reached,
+    Request, Step, Wanted,
 };
 
 /// The default repository and tag of a push.
@@ -16,6 +18,8 @@ pub(super) const REPOSITORY: &str = "shop/web";
 pub(super) const TAG: &str = "latest";
 /// The environment variable of an image that selects its misbehaviour.
 const MISBEHAVE: &str = "SAMPLE_MISBEHAVE";
+/// What says how many minutes a one-off task of an image takes: `takes:20`.
+pub(super) const TAKES_MINUTES: &str = "takes:";
 
 impl Display for Step {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
@@ -43,6 +47,12 @@ impl Display for Step {
                 name,
                 value,
             } => write!(f, "register {name}={value} for {service}"),
+            Step::Operate { service, operation } => match operation {
+                Operation::Apply { name, value } => write!(f, "deploy {name}={value} to {service}"),
+                Operation::Force => write!(f, "force a deployment of {service}"),
+                Operation::AnswerPause(action) => write!(f, "{action} the pause of {service}"),
+                Operation::PutRuleBack => write!(f, "put the production rule of {service} back"),
+            },
             Step::Desire { service, count } => write!(f, "desire {count} tasks of {service}"),
             Step::KeepPath { service, path } => {
                 write!(f, "pin {path} on the test listener of {service}")
@@ -74,8 +84,12 @@ fn pushed(image: &ImageSettings) -> String {
     if image.tags != [TAG] {
         text += &format!(" as {}", image.tags.join(", "));
     }
-    if let Some(how) = image.environment.get(MISBEHAVE) {
-        text += &format!(" which {how}");
+    let minutes = image.environment.get(TAKES);
+    let takes = minutes.map(|minutes| format!("{TAKES_MINUTES}{minutes}"));
+    let how = image.environment.get(MISBEHAVE).cloned();
+    let how: Vec<String> = how.into_iter().chain(takes).collect();
+    if !how.is_empty() {
+        text += &format!(" which {}", how.join(","));
     }
     text
 }
@@ -109,6 +123,15 @@ impl Display for AfterStop {
         f.write_str(match self {
             AfterStop::RollBack => "roll back",
             AfterStop::LeaveEverything => "leave everything",
+        })
+    }
+}
+
+impl Display for PauseAction {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Result {
+        f.write_str(match self {
+            PauseAction::Continue => "continue",
+            PauseAction::RollBack => "roll back",
         })
     }
 }
@@ -156,6 +179,7 @@ impl Display for Moment {
             Reached::Share(percent) => write!(f, "{service} gives green {percent} %"),
             Reached::Shift => write!(f, "{service} gives green a share"),
             Reached::Wait(wait) => write!(f, "{service} is in the {}", name(wait)),
+            Reached::Pause => write!(f, "{service} is in a pause"),
         }
     }
 }

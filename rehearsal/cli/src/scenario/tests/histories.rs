@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 use local_aws::ecr::ImageSettings;
 use record::{
-    AtEnd, By, DeadLetter, Deployment, End, Image, Invocation, LifecycleEvent, Message, Moment,
-    Record, Revision, Task,
+    AtEnd, By, DeadLetter, Deployment, End, Engine, Image, Invocation, LifecycleEvent, Message,
+    Moment, Record, Revision, Task,
 };
 use serde_json::{Value, json};
 
@@ -117,9 +117,13 @@ fn deployment((number, (words, broke_off)): (usize, &(&str, &str))) -> Deploymen
             Some(at) if index > at => "Skipped".to_owned(),
             Some(_) | None => "Succeeded".to_owned(),
         },
+        rollback: false,
     };
     Deployment {
         id: format!("d-{number}"),
+        engine: Engine::CodeDeploy,
+        strategy: None,
+        cluster: "prod".to_owned(),
         service: "web".to_owned(),
         application: "app".to_owned(),
         deployment_group: "group".to_owned(),
@@ -149,6 +153,7 @@ fn revision(version: &str) -> Revision {
         image: format!("registry/shop/web@{}", digest(version)),
         images: BTreeMap::new(),
         starts_at_once: 1,
+        rolls_back: false,
     }
 }
 

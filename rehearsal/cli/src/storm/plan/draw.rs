@@ -9,8 +9,8 @@ use local_aws::cloudwatch::AlarmState;
 use local_aws::codedeploy::requests::DeploymentWait;
 use local_aws::ecr::ImageSettings;
 
-use super::faults;
-use super::{Chances, Pipeline, Plan, Rule};
+use super::{Chances, Deployer, Pipeline, Plan, Rule};
+use super::{faults, of_ecs};
 use crate::scenario::setting::BLUE;
 use crate::scenario::{AfterStop, How, Moment, Reached, Request, Step, Wanted};
 
@@ -33,7 +33,7 @@ pub(super) struct Drawn {
 }
 
 impl Drawn {
-    fn new(seed: u64) -> Drawn {
+    pub(super) fn new(seed: u64) -> Drawn {
         Drawn {
             rng: Rng::with_seed(seed),
             pushed: BTreeMap::new(),
@@ -71,6 +71,7 @@ pub(super) fn plan(seed: u64) -> Plan {
     for pipeline in &mut pipelines {
         pipeline.checks_production = later_drawn.chance(50) && !pipeline.asks.is_empty();
     }
+    of_ecs::deployers(seed, &mut pipelines);
     let mut assumptions: Vec<Assumption> = Assumption::ALL
         .iter()
         .copied()
@@ -83,6 +84,9 @@ pub(super) fn plan(seed: u64) -> Plan {
     let of_production =
         faults::call_faults_of_production(&mut later_drawn, chances, &pipelines, &assumptions);
     call_faults.extend(of_production);
+    let (assumed, faults) = of_ecs::further(seed, chances, &pipelines);
+    assumptions.extend(assumed);
+    call_faults.extend(faults);
     let mut steps = Vec::new();
     for _ in 0..drawn.rng.u8(3..=8) {
         steps.push(step(&mut drawn, chances, &pipelines));
@@ -164,6 +168,7 @@ fn pipeline(drawn: &mut Drawn, service: &'static str, shared: bool) -> Pipeline 
         ready_wait: drawn.chance(10).then_some(minutes(10)),
         blue_stays: drawn.one(&[minutes(0), minutes(5), minutes(60)]),
         rolls_back_on_stop: drawn.chance(90),
+        deployer: Deployer::CodeDeploy,
     }
 }
 
@@ -305,10 +310,21 @@ fn then(drawn: &mut Drawn, chances: Chances, pipelines: &[Pipeline]) -> Option<S
     if drawn.chance(chances.burst) {
         return drawn.chance(50).then(|| Step::Pass(drawn.seconds(1, 20)));
     }
-    let service = pipelines[drawn.rng.usize(..pipelines.len())].service;
-    let until = |reached| Step::Until(Moment::of(service, reached));
+    let pipeline = &pipelines[drawn.rng.usize(..pipelines.len())];
+    let until = |reached| Step::Until(Moment::of(pipeline.service, reached));
     let event = |name, status| until(Reached::LifecycleEvent(name, status));
-    Some(match drawn.rng.u8(..10) {
+    let drawn_moment = drawn.rng.u8(..10);
+    if pipeline.deployer.is_ecs() && drawn_moment >= 3 {
+        return Some(match drawn_moment {
+            3 => event("PRE_SCALE_UP", "InProgress"),
+            4 => event("POST_TEST_TRAFFIC_SHIFT", "InProgress"),
+            5 | 6 => until(Reached::Shift),
+            7 => event("BAKE_TIME", "InProgress"),
+            8 => until(Reached::Status("Created")),
+            _ => until(Reached::Status("SUCCESSFUL")),
+        });
+    }
+    Some(match drawn_moment {
         0 => Step::Pass(drawn.seconds(20, 400)),
         1 => Step::Pass(drawn.seconds(400, 4_000)),
         2 => Step::Settle,

@@ -214,7 +214,7 @@ pub(super) fn call_faults_of_production(
     faults
 }
 
-fn call_fault(
+pub(super) fn call_fault(
     drawn: &mut Drawn,
     pipeline: &Pipeline,
     function: &str,

@@ -1,0 +1,208 @@
+//! Deployments that ECS itself carries out.
+
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
+use local_aws::ecs::task_definition::Revision;
+use local_aws::service_deployment::deployment::ServiceDeployment;
+use local_aws::service_deployment::revision::ServiceRevision;
+use local_aws::timeline::{self, Entry};
+use local_aws::world::{AwsCall, World};
+use record::{By, Deployment, End, Engine, LifecycleEvent, Pipeline, PipelineImage};
+use serde_json::Value;
+
+use super::pipelines::digest_of;
+use super::redact::Redactor;
+
+/// Who starts Greenlight's deployments.
+const STARTS: &str = "start-deployment";
+/// The beginning of the tags by which a revision says for which digests it was registered.
+const DIGEST_TAG: &str = "greenlight:digest";
+
+/// Every service deployment since the start, in the order of creation.
+pub(super) fn of(
+    world: &World,
+    pipelines: &[Pipeline],
+    (start, timeline): (SystemTime, &[Entry]),
+    redactor: &Redactor,
+) -> Vec<Deployment> {
+    let calls = world.calls();
+    let all = world.service_deployments.read(|state| {
+        let with_target = |deployment: &ServiceDeployment| {
+            let target = state.revision_of(&deployment.target)?.clone();
+            Some((deployment.clone(), target))
+        };
+        let since = state.deployments.iter();
+        let since = since.filter(|deployment| deployment.created_at >= start);
+        since.filter_map(with_target).collect::<Vec<_>>()
+    });
+    let record = |(deployment, target): (ServiceDeployment, ServiceRevision)| {
+        let of = Of {
+            world,
+            revision: world
+                .ecs
+                .read(|state| state.revision(&target.task_definition).cloned()),
+            target,
+        };
+        let mut recorded = Deployment {
+            by: by(&deployment, &of.target, &calls),
+            lifecycle_events: stages(timeline, &deployment.arn),
+            error: deployment
+                .status_reason
+                .as_deref()
+                .map(|reason| redactor.text(reason)),
+            image_digest: of.image_digest(),
+            ..plain(deployment, &of.target)
+        };
+        of.add_images(pipelines, &mut recorded);
+        recorded
+    };
+    all.into_iter().map(record).collect()
+}
+
+/// What the deployment says of itself.
+fn plain(deployment: ServiceDeployment, target: &ServiceRevision) -> Deployment {
+    let strategy = deployment.configuration.strategy.as_str();
+    Deployment {
+        engine: match strategy {
+            "ROLLING" => Engine::Rolling,
+            _ => Engine::Native,
+        },
+        strategy: Some(strategy.to_owned()),
+        cluster: deployment.cluster,
+        service: deployment.service,
+        application: String::new(),
+        deployment_group: String::new(),
+        creator: "user".to_owned(),
+        by: By::Hand,
+        revision: target.task_definition.clone(),
+        image_digest: None,
+        pipeline_digest: None,
+        images: BTreeMap::new(),
+        status: deployment.status.as_str().to_owned(),
+        error: None,
+        lifecycle_events: Vec::new(),
+        created_at: deployment.created_at,
+        ended_at: deployment.finished_at,
+        // A schedule makes up for events that are lost.
+        end: End::Told,
+        id: deployment.arn,
+    }
+}
+
+/// Greenlight's if its function made the call that created it, which is recorded once it is answered.
+fn by(deployment: &ServiceDeployment, target: &ServiceRevision, calls: &[AwsCall]) -> By {
+    let last = |given: &Value| {
+        let given = given.as_str().unwrap_or_default();
+        given.rsplit('/').next().unwrap_or_default().to_owned()
+    };
+    let revision = last(&Value::from(target.task_definition.as_str()));
+    let created = calls.iter().find(|call| {
+        let request = &call.request;
+        let deploys = &request["taskDefinition"];
+        call.operation == "UpdateService"
+            && call.at >= deployment.created_at
+            && last(&request["service"]) == deployment.service
+            && last(&request["cluster"]) == deployment.cluster
+            && (deploys.is_null() || last(deploys) == revision)
+    });
+    match created.and_then(|call| call.function.as_deref()) {
+        Some(STARTS) => By::Greenlight,
+        Some(_) | None => By::Hand,
+    }
+}
+
+/// The stages in order, with how each ended.
+fn stages(timeline: &[Entry], arn: &str) -> Vec<LifecycleEvent> {
+    let mut stages: Vec<LifecycleEvent> = Vec::new();
+    let mut rollback = false;
+    for entry in timeline {
+        if let timeline::Event::DeploymentStatus {
+            deployment, status, ..
+        } = &entry.event
+            && deployment == arn
+        {
+            rollback |= *status == "ROLLBACK_IN_PROGRESS";
+        } else if let timeline::Event::LifecycleEvent {
+            deployment,
+            name,
+            status,
+            ..
+        } = &entry.event
+            && deployment == arn
+        {
+            let mut open = stages.iter_mut().rev();
+            let open = open.find(|stage| stage.name == *name && stage.status == "InProgress");
+            match open {
+                Some(open) => (*status).clone_into(&mut open.status),
+                None => stages.push(LifecycleEvent {
+                    name: (*name).to_owned(),
+                    status: (*status).to_owned(),
+                    rollback,
+                }),
+            }
+        }
+    }
+    stages
+}
+
+/// A deployment's revision, in its world.
+struct Of<'w> {
+    world: &'w World,
+    target: ServiceRevision,
+    revision: Option<Revision>,
+}
+
+impl Of<'_> {
+    /// The digest of the container behind the load balancer, or of the first one: pinned, or as ECS resolved the tag.
+    fn image_digest(&self) -> Option<String> {
+        let revision = self.revision.as_ref()?;
+        let target = &self.target;
+        let container = self.world.ecs.read(|state| {
+            let service = state.service(&target.cluster, &target.service)?;
+            Some(service.load_balancer.container.clone())
+        })?;
+        let first = || revision.images().into_iter().next().map(|(_, image)| image);
+        let image = revision.image_of(&container).or_else(first)?;
+        match image.split_once('@') {
+            Some((_, digest)) => Some(digest.to_owned()),
+            None => self.world.ecs.read(|state| {
+                let resolved = state.resolved.get(&target.task_set())?;
+                resolved.get(&image).cloned()
+            }),
+        }
+    }
+
+    /// Adds the images of the pipelines of its service.
+    fn add_images(&self, pipelines: &[Pipeline], recorded: &mut Deployment) {
+        let Some(revision) = &self.revision else {
+            return;
+        };
+        let of_service = pipelines.iter().filter(|one| one.is_of(recorded));
+        let digests = of_service.map(|pipeline| {
+            let (repository, containers) = (&pipeline.repository, &pipeline.containers);
+            let digest = digest_of(self.world, revision, repository, containers);
+            (pipeline.name.clone(), digest)
+        });
+        let digests: Vec<(String, Option<String>)> = digests.collect();
+        let is_due = |digest: &String| {
+            let tags = revision.tags.iter().filter(|tag| {
+                let key = tag["key"].as_str().unwrap_or_default();
+                key.starts_with(DIGEST_TAG)
+            });
+            let named: Vec<&str> = tags.filter_map(|tag| tag["value"].as_str()).collect();
+            recorded.by != By::Greenlight
+                || named.is_empty()
+                || named.iter().any(|named| named.contains(digest.as_str()))
+        };
+        let image = |(name, digest): &(String, Option<String>)| {
+            let digest = digest.clone()?;
+            let is_due = is_due(&digest);
+            Some((name.clone(), PipelineImage { digest, is_due }))
+        };
+        let several = digests.len() > 1;
+        let images = digests.iter().filter(|_| several).filter_map(image);
+        recorded.images = images.collect();
+        recorded.pipeline_digest = digests.into_iter().next().and_then(|(_, digest)| digest);
+    }
+}

@@ -1,0 +1,117 @@
+//! Actions of people and infrastructure code on services that ECS deploys, by AWS's API.
+
+use anyhow::Context;
+use local_aws::elb::Forward;
+use local_aws::service_deployment::controller::EcsManaged;
+use local_aws::world::World;
+use serde_json::{Value, json};
+
+use super::console::call;
+use crate::scenario::{AfterStop, PauseAction};
+
+const ECS: &str = "AmazonEC2ContainerServiceV20141113";
+/// The statuses of a service deployment that has not ended.
+const UNDER_WAY: [&str; 5] = [
+    "PENDING",
+    "IN_PROGRESS",
+    "STOP_REQUESTED",
+    "ROLLBACK_REQUESTED",
+    "ROLLBACK_IN_PROGRESS",
+];
+
+/// Whether ECS itself deploys a service.
+pub(super) fn are_of(world: &World, service: &str) -> bool {
+    managed(world, service).is_some()
+}
+
+fn managed(world: &World, service: &str) -> Option<EcsManaged> {
+    world.ecs.read(|state| {
+        let mut services = state.services.iter();
+        let found = services.find(|found| found.name == service)?;
+        found.controller.ecs().cloned()
+    })
+}
+
+/// UpdateService with these members.
+pub(super) async fn update(world: &World, service: &str, members: Value) -> anyhow::Result<()> {
+    let mut request = members;
+    request["cluster"] = json!(cluster(world, service)?);
+    request["service"] = json!(service);
+    ask(world, "UpdateService", &request).await.map(drop)
+}
+
+pub(super) async fn stop(world: &World, service: &str, then: AfterStop) -> anyhow::Result<()> {
+    let stop_type = match then {
+        AfterStop::RollBack => "ROLLBACK",
+        AfterStop::LeaveEverything => "ABORT",
+    };
+    let arn = under_way(world, service).await?;
+    let request = json!({ "serviceDeploymentArn": arn, "stopType": stop_type });
+    ask(world, "StopServiceDeployment", &request)
+        .await
+        .map(drop)
+}
+
+/// Answers the pause in which the service's deployment waits.
+pub(super) async fn answer_pause(
+    world: &World,
+    service: &str,
+    action: PauseAction,
+) -> anyhow::Result<()> {
+    let action = match action {
+        PauseAction::Continue => "CONTINUE",
+        PauseAction::RollBack => "ROLLBACK",
+    };
+    let arn = under_way(world, service).await?;
+    let request = json!({ "serviceDeploymentArns": [arn] });
+    let described = ask(world, "DescribeServiceDeployments", &request).await?;
+    let hooks = described["serviceDeployments"][0]["lifecycleHookDetails"].as_array();
+    let mut hooks = hooks.into_iter().flatten();
+    let waiting = hooks.find(|hook| hook["status"] == "AWAITING_ACTION");
+    let hook = waiting.with_context(|| format!("`{service}` is in no pause: {described}"))?;
+    let request =
+        json!({ "serviceDeploymentArn": arn, "hookId": hook["hookId"], "action": action });
+    ask(world, "ContinueServiceDeployment", &request)
+        .await
+        .map(drop)
+}
+
+/// Lets the production rule forward to the first target group alone, which may be empty.
+pub(super) fn put_rule_back(world: &World, service: &str) -> anyhow::Result<()> {
+    let two = managed(world, service).and_then(|managed| managed.two_groups);
+    let two = two.with_context(|| format!("`{service}` has no production rule"))?;
+    let [first, _] = two.groups;
+    let forward = Forward {
+        target_group_arn: first,
+        // ELB's default weight of a single target group.
+        weight: 1,
+    };
+    world
+        .load_balancers
+        .set_rule_forward(&two.production_rule, vec![forward]);
+    Ok(())
+}
+
+/// The ARN of the deployment that has not ended.
+async fn under_way(world: &World, service: &str) -> anyhow::Result<String> {
+    let request = json!({
+        "cluster": cluster(world, service)?, "service": service, "status": UNDER_WAY,
+    });
+    let listed = ask(world, "ListServiceDeployments", &request).await?;
+    let newest = listed["serviceDeployments"][0]["serviceDeploymentArn"].as_str();
+    let newest = newest.with_context(|| format!("no deployment of `{service}` is under way"))?;
+    Ok(newest.to_owned())
+}
+
+fn cluster(world: &World, service: &str) -> anyhow::Result<String> {
+    let found = world.ecs.read(|state| {
+        let mut services = state.services.iter();
+        let found = services.find(|found| found.name == service)?;
+        Some(found.cluster.clone())
+    });
+    found.with_context(|| format!("`{service}` is not a service"))
+}
+
+async fn ask(world: &World, operation: &str, request: &Value) -> anyhow::Result<Value> {
+    call(world, &format!("{ECS}.{operation}"), request).await
+}
