@@ -242,7 +242,8 @@ fn a_start_and_its_end_are_told_and_looked_for_until_then() {
     assert!(schedules[0]["EndDate"].is_number());
     assert_eq!(
         schedules[1]["ScheduleExpression"],
-        "at(2026-10-14T09:35:00)"
+        // Five minutes after the answer's date, or a second less.
+        "at(2026-10-14T09:34:59)"
     );
     let looks = invocations[2].operations();
     assert!(
