@@ -3,7 +3,8 @@
 //!
 //! Each deployment by Greenlight is justified by an order of its image after the previous deployment of the same image:
 //! a push under a tag that the pipeline follows (even one that changes nothing), a person's request, or, where the
-//! pipeline follows settings, a revision that someone else registered into the family. An order at the
+//! pipeline follows settings, a revision that someone else registered into the family. What another deployment superseded before
+//! it had ended is due again. An order at the
 //! very moment of a creation counts as later: a client that waits for the creation acts at that moment, and the
 //! reconciliation that created it had read ECR before. An unused revision is one that no deployment ships and no migration
 //! runs. Each order of an image may leave at most one, plus one for each further reconciliation that was running when one
@@ -61,7 +62,9 @@ fn twice(facts: &Facts<'_>, pipeline: &Pipeline<'_>) -> Vec<String> {
             });
         let is_unseen = before.is_some_and(|before| was_unseen(facts, before, deployment));
         let came_back = before.is_some_and(|before| came_back(facts, before, deployment));
-        if !pushed && !asked && !new_settings && !is_unseen && !came_back {
+        let was_superseded = before.is_some_and(|before| was_superseded(facts, before, digest));
+        let is_justified = is_unseen || came_back || was_superseded;
+        if !pushed && !asked && !new_settings && !is_justified {
             let since = before.map_or_else(String::new, |before| {
                 format!(
                     " since `{}` at {}",
@@ -110,6 +113,22 @@ fn came_back(facts: &Facts<'_>, before: &Deployment, deployment: &Deployment) ->
                     .followed(other)
                     .any(|push| ships == Some(&push.digest) && while_before(push))
         })
+}
+
+/// Whether a deployment of something else ended `before` where ECS deploys, which refuses no second one: what it shipped was not
+/// tried.
+fn was_superseded(facts: &Facts<'_>, before: &Deployment, digest: &str) -> bool {
+    let mut later = facts.record.deployments.iter().filter(|later| {
+        (&later.cluster, &later.service) == (&before.cluster, &before.service)
+            && later.created_at > before.created_at
+            && before
+                .ended_at
+                .is_some_and(|ended| later.created_at <= ended)
+            && later.pipeline_digest.as_deref() != Some(digest)
+    });
+    before.engine != Engine::CodeDeploy
+        && before.ending() == Ending::Stopped
+        && later.next().is_some()
 }
 
 /// Whether no function could know of `before` when `deployment` was requested: the creating call was under way already, and

@@ -5,7 +5,7 @@ use std::net::ToSocketAddrs as _;
 use std::time::SystemTime;
 
 use local_aws::ecs::Served;
-use local_aws::ecs::service::Service;
+use local_aws::ecs::service::{Service, TaskSet, TaskSetStatus};
 use local_aws::ecs::task::{Task as EcsTask, TaskStatus};
 use local_aws::elb::Answering;
 use local_aws::timeline::ListenerKind;
@@ -42,7 +42,11 @@ pub(super) fn at_end(scenario: &Scenario, world: &World) -> BTreeMap<String, AtE
                 let revision = state.revision(&set.task_definition)?;
                 revision.image_of(&set.load_balancer.container)
             });
-            let task_sets = service.task_sets.len();
+            // ECS has a deployment end before the last task of blue is gone.
+            let is_left = |set: &&TaskSet| {
+                service.controller.ecs().is_none() || set.status != TaskSetStatus::Draining
+            };
+            let task_sets = service.task_sets.iter().filter(is_left).count();
             (label(service), image, tasks, task_sets)
         };
         state.services.iter().map(service).collect()

@@ -197,6 +197,40 @@ fn an_image_is_deployed_once_unless_two_starts_cross() {
     );
 }
 
+/// A person's deployment of something else ends it: it was not tried.
+#[test]
+fn what_was_superseded_is_due_again() {
+    fn again(record: &mut Record, by_other: &str) {
+        record.deployments[0].status = "STOPPED".to_owned();
+        record.messages = vec![told("started", ARN, "a", 2), told("stopped", ARN, "a", 5)];
+        let (other, second) = (ARN.replace(ID, "other"), ARN.replace(ID, "second"));
+        record.deployments.push(Deployment {
+            by: By::Hand,
+            ..of_ecs(Engine::Rolling, &other, by_other, 5)
+        });
+        record.messages.push(told("shipped", &other, by_other, 12));
+        record
+            .deployments
+            .push(of_ecs(Engine::Rolling, &second, "a", 20));
+        record.messages.push(told("shipped", &second, "a", 27));
+        record.reconciliations.push(reconciliation(19, 21, None));
+    }
+    check(
+        rolling,
+        &[
+            (|record| again(record, "first"), &[]),
+            (|record| again(record, "a"), &[2]),
+            (
+                |record| {
+                    again(record, "first");
+                    record.messages[1] = told("failed", ARN, "a", 5);
+                },
+                &[7, 7],
+            ),
+        ],
+    );
+}
+
 #[test]
 fn no_older_image_replaces_a_newer_one() {
     let older: Change = |record| {
