@@ -3,6 +3,8 @@
 mod observe;
 mod tell;
 
+use std::time::Duration;
+
 use aws::Kind;
 use aws::ecs::ServiceDeployments;
 use aws::scheduler::Recurring;
@@ -12,7 +14,7 @@ use rules::ecs::report::{self, Observed, Told, What};
 use rules::ecs::{Listed, ServiceDeployment};
 use rules::engine::Engine;
 use rules::environment::Reporting;
-use rules::events::{self, Announced, Claim, Pause, ServiceChange};
+use rules::events::{self, Announced, Claim, ServiceChange};
 use serde_json::{Value, json};
 
 use crate::handler::Handler;
@@ -20,6 +22,10 @@ use crate::handler::Handler;
 /// How many of a service's newest deployments are looked at. ECS ends one as soon as another is started, so that what came before
 /// these was told while they were under way.
 const DEPLOYMENTS: usize = 3;
+
+/// How long, and how often, a deployment that has begun is waited for in ECS's list: tools that poll for it find it within seconds.
+const LISTED_WITHIN: Duration = Duration::from_secs(5);
+const LIST_EVERY: Duration = Duration::from_secs(1);
 
 /// What one look is about.
 pub(crate) struct Looking<'a> {
@@ -32,15 +38,6 @@ pub(crate) struct Looking<'a> {
 }
 
 impl Looking<'_> {
-    fn pause(&self) -> Option<&Pause> {
-        match &self.change.announced {
-            Announced::Waits(pause) => Some(pause),
-            Announced::InProgress | Announced::Ended | Announced::Routine(_) | Announced::Other => {
-                None
-            }
-        }
-    }
-
     /// The claim whose schedule calls: whoever made it may have died.
     fn claim(&self) -> Option<&Claim> {
         match &self.change.announced {
@@ -113,7 +110,7 @@ impl Handler {
             }
             Err(mismatch) => return Ok(nothing(&mismatch.to_string())),
         };
-        let listed = self.newest(&looking).await?;
+        let listed = self.listed(&looking).await?;
         let newest = listed.iter().take(DEPLOYMENTS);
         let arns: Vec<_> = newest.map(|one| one.arn.clone()).collect();
         let deployments = match arns.is_empty() {
@@ -132,6 +129,20 @@ impl Handler {
             "looked"
         );
         Ok(json!({"service": looking.place(), "outcomes": outcomes, "under_way": under_way}))
+    }
+
+    /// The newest deployments. One that has just begun is listed a moment later, and ECS's event of it may come before: it is waited
+    /// for, because its start, and by whom the one before was stopped, are told from it.
+    async fn listed(&self, looking: &Looking<'_>) -> Result<Vec<Listed>, Failure> {
+        let mut listed = self.newest(looking).await?;
+        for _ in 0..LISTED_WITHIN.as_secs() / LIST_EVERY.as_secs() {
+            if !report::lacks_the_newest(&listed, &looking.change.announced) {
+                break;
+            }
+            tokio::time::sleep(LIST_EVERY).await;
+            listed = self.newest(looking).await?;
+        }
+        Ok(listed)
     }
 
     async fn newest(&self, looking: &Looking<'_>) -> Result<Vec<Listed>, Failure> {
@@ -153,7 +164,8 @@ impl Handler {
         for mut observed in observed {
             let told = Told::of(&observed.target.definition, stack);
             let is_newest = observed.newer.is_none();
-            let due = report::due(&observed.deployment, is_newest, looking.pause(), &told);
+            let announced = &looking.change.announced;
+            let due = report::due(&observed.deployment, is_newest, announced, &told);
             for what in due {
                 match self.tell_once(looking, &mut observed, &what).await {
                     Ok(told) => outcomes.extend(told),

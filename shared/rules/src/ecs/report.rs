@@ -14,7 +14,7 @@ mod target;
 mod told;
 
 pub use decide::decide;
-pub use due::{End, What, due};
+pub use due::{End, What, due, lacks_the_newest};
 pub use migration::run_of;
 pub use observed::{Need, Observed, Production, RuleTargets, Target, Why};
 pub use schedules::{LOOK_EVERY_MINUTES, claim, claimed_until, look, look_until};

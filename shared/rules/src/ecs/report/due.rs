@@ -1,8 +1,8 @@
 //! What is still to be told of a service deployment.
 
 use super::told::Told;
-use crate::ecs::{ServiceDeployment, Status};
-use crate::events::Pause;
+use crate::ecs::{Listed, ServiceDeployment, Status};
+use crate::events::{Announced, Pause};
 use crate::names::ServiceDeploymentArn;
 
 /// What is told of a deployment.
@@ -85,15 +85,21 @@ impl What {
 /// What is still to be told of a deployment, in order.
 ///
 /// Of older deployments only those are told whose start was: all else was before this stack, or told long ago, and its mark has made
-/// room.
+/// room. So it is with the newest one where a beginning is announced: ECS lists a deployment a moment after it has begun, and until
+/// then the newest one is that of last month.
 pub fn due(
     deployment: &ServiceDeployment,
     is_newest: bool,
-    pause: Option<&Pause>,
+    announced: &Announced,
     told: &Told,
 ) -> Vec<What> {
     let is_told = |what: &What| told.has(what, &deployment.arn);
-    let is_known = is_newest || is_told(&What::Started);
+    let (pause, may_have_ended) = match announced {
+        Announced::Waits(pause) => (Some(pause), false),
+        Announced::Ended | Announced::Routine(_) => (None, true),
+        Announced::InProgress | Announced::Other => (None, false),
+    };
+    let is_known = (is_newest && may_have_ended) || is_told(&What::Started);
     let due = match End::of(&deployment.status) {
         Some(end) if is_known => vec![What::Ended(end)],
         Some(_) => Vec::new(),
@@ -109,6 +115,16 @@ pub fn due(
         }
     };
     due.into_iter().filter(|what| !is_told(what)).collect()
+}
+
+/// Whether ECS does not list the newest deployment yet: one that has just begun appears a moment after it has.
+pub fn lacks_the_newest(listed: &[Listed], announced: &Announced) -> bool {
+    let newest_is_stopped = listed
+        .first()
+        .is_some_and(|newest| newest.status == Status::Stopped);
+    // Most are stopped by a newer one.
+    newest_is_stopped
+        || (*announced == Announced::InProgress && listed.iter().all(|one| one.status.has_ended()))
 }
 
 /// Of one that is being stopped or goes back already, its end says more.

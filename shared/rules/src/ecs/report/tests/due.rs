@@ -7,9 +7,9 @@ use super::{
     NATIVE, WEB, arn, at, decided, definition, digest, image, observed, pipelines, revision, said,
 };
 use crate::config::Pipeline;
-use crate::ecs::{RevisionImage, ServiceRevision, Stage, Status};
+use crate::ecs::{Listed, RevisionImage, ServiceRevision, Stage, Status};
 use crate::engine::Engine;
-use crate::events::Pause;
+use crate::events::{Announced, Pause};
 use crate::outcome::Command;
 
 fn pause(deployment: &str) -> Pause {
@@ -48,11 +48,11 @@ fn a_pause_is_told_with_the_commands_of_both_ways() {
 }
 
 /// What is due, by the words of it.
-fn words(status: Status, is_newest: bool, waits: Option<&Pause>, tags: &[(&str, &str)]) -> String {
+fn words(status: Status, is_newest: bool, announced: &Announced, tags: &[(&str, &str)]) -> String {
     let mut observed = observed(NATIVE, status);
     observed.target.definition = definition(2, "b", tags);
     let told = Told::of(&observed.target.definition, &"greenlight".parse().unwrap());
-    let due = due(&observed.deployment, is_newest, waits, &told);
+    let due = due(&observed.deployment, is_newest, announced, &told);
     let words: Vec<&str> = due.iter().map(What::word).collect();
     words.join(" ")
 }
@@ -66,39 +66,88 @@ fn everything_is_due_once_and_in_order() {
     let ended = ("greenlight:told-ended", ID);
     let waiting = ("greenlight:told-waiting", "greenlight:ecs-pause-1");
     let of_other_stack = ("greenlight:told-ended", "observer:EZe5RNVLH6PPzHXINuP28");
-    for (status, is_newest, waits, tags, expected) in [
-        (Status::Pending, true, None, &[][..], "started"),
-        (Status::InProgress, true, None, &[], "started"),
-        (Status::Unknown("X".to_owned()), true, None, &[], "started"),
-        (Status::InProgress, true, None, &[started], ""),
-        (Status::InProgress, true, Some(&own), &[], "started waiting"),
-        (Status::InProgress, true, Some(&own), &[started], "waiting"),
+    let waits = |pause: &Pause| Waits(pause.clone());
+    use Announced::{Ended, InProgress, Routine, Waits};
+    for (status, is_newest, announced, tags, expected) in [
+        (Status::Pending, true, Ended, &[][..], "started"),
+        (Status::InProgress, true, Ended, &[], "started"),
+        (Status::Unknown("X".to_owned()), true, Ended, &[], "started"),
+        (Status::InProgress, true, Ended, &[started], ""),
         (
             Status::InProgress,
             true,
-            Some(&own),
+            waits(&own),
+            &[],
+            "started waiting",
+        ),
+        (Status::InProgress, true, waits(&own), &[started], "waiting"),
+        (
+            Status::InProgress,
+            true,
+            waits(&own),
             &[started, waiting],
             "",
         ),
-        (Status::InProgress, true, Some(&other), &[started], ""),
+        (Status::InProgress, true, waits(&other), &[started], ""),
         // It says nothing that its end does not say better.
-        (Status::RollbackInProgress, true, None, &[], ""),
-        (Status::StopRequested, true, None, &[], ""),
+        (Status::RollbackInProgress, true, Ended, &[], ""),
+        (Status::StopRequested, true, Ended, &[], ""),
         // An older one is under way only until it is stopped.
-        (Status::InProgress, false, None, &[], ""),
-        (Status::Successful, true, None, &[], "ended"),
-        (Status::Successful, true, Some(&own), &[started], "ended"),
-        (Status::Successful, true, None, &[ended], ""),
-        (Status::Successful, true, None, &[of_other_stack], "ended"),
-        (Status::Stopped, false, None, &[started], "ended"),
-        (Status::Stopped, false, None, &[started, ended], ""),
+        (Status::InProgress, false, Ended, &[], ""),
+        (Status::Successful, true, Ended, &[], "ended"),
+        (Status::Successful, true, waits(&own), &[started], "ended"),
+        (Status::Successful, true, Ended, &[ended], ""),
+        (Status::Successful, true, Ended, &[of_other_stack], "ended"),
+        (Status::Stopped, false, Ended, &[started], "ended"),
+        (Status::Stopped, false, Ended, &[started, ended], ""),
+        // What is announced is not listed yet: this one ended last month.
+        (Status::Successful, true, InProgress, &[], ""),
+        (Status::Successful, true, waits(&other), &[], ""),
+        (Status::Successful, true, InProgress, &[started], "ended"),
+        (Status::Successful, true, Routine(None), &[], "ended"),
         // It was before this stack, or is long told.
-        (Status::Successful, false, None, &[], ""),
+        (Status::Successful, false, Ended, &[], ""),
     ] {
         assert_eq!(
-            words(status.clone(), is_newest, waits, tags),
+            words(status.clone(), is_newest, &announced, tags),
             expected,
-            "{status:?} {is_newest} {tags:?}"
+            "{status:?} {is_newest} {announced:?} {tags:?}"
+        );
+    }
+}
+
+#[test]
+fn what_has_just_begun_is_not_listed_yet() {
+    let listed = |statuses: &[Status]| -> Vec<Listed> {
+        let one = |status: &Status| Listed {
+            arn: arn("EZe5RNVLH6PPzHXINuP28"),
+            target: None,
+            status: status.clone(),
+            created_at: at(0),
+        };
+        statuses.iter().map(one).collect()
+    };
+    for (statuses, announced, expected) in [
+        (&[Status::Successful][..], Announced::InProgress, true),
+        (&[], Announced::InProgress, true),
+        (
+            &[Status::Pending, Status::Successful],
+            Announced::InProgress,
+            false,
+        ),
+        (&[Status::Successful], Announced::Ended, false),
+        (&[Status::Stopped], Announced::Ended, true),
+        (&[Status::Stopped], Announced::Routine(None), true),
+        (
+            &[Status::InProgress, Status::Stopped],
+            Announced::Ended,
+            false,
+        ),
+    ] {
+        assert_eq!(
+            lacks_the_newest(&listed(statuses), &announced),
+            expected,
+            "{statuses:?} {announced:?}"
         );
     }
 }
