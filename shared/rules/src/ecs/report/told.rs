@@ -3,7 +3,7 @@
 use super::due::What;
 use crate::names::{ServiceDeploymentArn, StackName};
 use crate::observed::TaskDefinition;
-use crate::revision::mark;
+use crate::revision::{mark, stack_of};
 
 /// ECS takes values of 256 characters (ECS API Reference, Tag).
 const CHARACTERS_AT_MOST: usize = 256;
@@ -12,6 +12,8 @@ const CHARACTERS_AT_MOST: usize = 256;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
     stack: StackName,
+    /// Whether the stack registered the revision: it was there before every deployment of it.
+    pub(super) is_registered_by_it: bool,
     started: String,
     waiting: String,
     ended: String,
@@ -23,6 +25,7 @@ impl Told {
         let value = |key| mark(definition, key).unwrap_or_default().to_owned();
         Self {
             stack: stack.clone(),
+            is_registered_by_it: stack_of(definition).as_ref() == Some(stack),
             started: value(What::STARTED),
             waiting: value(What::WAITING),
             ended: value(What::ENDED),

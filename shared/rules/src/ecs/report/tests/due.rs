@@ -65,6 +65,8 @@ fn everything_is_due_once_and_in_order() {
     let started = ("greenlight:told-started", ID);
     let ended = ("greenlight:told-ended", ID);
     let waiting = ("greenlight:told-waiting", "greenlight:ecs-pause-1");
+    let ours = ("greenlight:stack", "greenlight");
+    let of_observer = ("greenlight:stack", "observer");
     let of_other_stack = ("greenlight:told-ended", "observer:EZe5RNVLH6PPzHXINuP28");
     let waits = |pause: &Pause| Waits(pause.clone());
     use Announced::{Ended, InProgress, Routine, Waits};
@@ -105,6 +107,10 @@ fn everything_is_due_once_and_in_order() {
         (Status::Successful, true, waits(&other), &[], ""),
         (Status::Successful, true, InProgress, &[started], "ended"),
         (Status::Successful, true, Routine(None), &[], "ended"),
+        // It was stopped before anybody looked.
+        (Status::Stopped, false, Ended, &[ours], "ended"),
+        (Status::Stopped, false, Ended, &[ours, ended], ""),
+        (Status::Stopped, false, Ended, &[of_observer], ""),
         // It was before this stack, or is long told.
         (Status::Successful, false, Ended, &[], ""),
     ] {
