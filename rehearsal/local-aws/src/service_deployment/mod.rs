@@ -36,4 +36,7 @@ mod task_sets;
 mod traffic;
 mod watch;
 
+#[cfg(test)]
+mod tests;
+
 pub use self::service_deployments::{ServiceDeployments, Uses};

@@ -45,6 +45,8 @@ mod service_deployments;
 #[cfg(test)]
 mod service_hooks;
 #[cfg(test)]
+mod service_roles;
+#[cfg(test)]
 mod service_rolling;
 #[cfg(test)]
 mod set_up;
