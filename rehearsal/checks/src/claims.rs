@@ -13,14 +13,9 @@ pub use deployments::{
 };
 pub use messages::{events_come_twice, message_says, messages, once};
 pub use service_deployments::{
-    STAGES, ended_at, ended_because, engines, hook_answered, pauses, shares,
+    STAGES, ended_at, ended_because, engines, hook_answered, is_lifecycle_event, pauses, shares,
 };
 pub use traffic::{only_blue, shifted};
-
-/// Whether this is a lifecycle event, or a stage of ECS's own deployments.
-pub fn is_lifecycle_event(name: &str) -> bool {
-    LIFECYCLE_EVENTS.contains(&name) || STAGES.contains(&name)
-}
 
 /// The result of a check: the finding, if the claim does not hold.
 pub fn expect(holds: bool, found: impl FnOnce() -> String) -> Result<(), String> {

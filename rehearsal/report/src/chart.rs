@@ -15,7 +15,7 @@ use super::story::{Service, Story};
 use paper::{Lane, Paper, swatch};
 
 /// The width of the column of names.
-const NAMES_WIDTH: f64 = 142.0;
+const NAMES_WIDTH: f64 = 196.0;
 const AXIS_HEIGHT: f64 = 40.0;
 
 /// The drawing with its legend and the notes that it needs.

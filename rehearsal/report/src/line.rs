@@ -2,6 +2,7 @@
 
 pub(crate) mod deployment;
 pub(crate) mod function;
+mod part;
 
 use std::time::Duration;
 
@@ -9,6 +10,8 @@ use record::Seen;
 use record::timeline::{self, ListenerKind, Purpose, Weight};
 use serde_json::Value;
 
+pub use self::part::Tone;
+use self::part::{Parts, last, part, who};
 use crate::terminal::Colours;
 
 /// A line of progress.
@@ -18,15 +21,6 @@ pub struct Line {
     subject: String,
     text: String,
     tone: Tone,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Tone {
-    Plain,
-    Strong,
-    Good,
-    Bad,
-    Faint,
 }
 
 impl Line {
@@ -141,16 +135,6 @@ pub fn served(at: Duration, now: &Seen, before: &Seen) -> Line {
         text: format!("{answers}; {failures}"),
         tone,
     }
-}
-
-type Parts = (String, String, Tone);
-
-fn part(subject: &str, text: String, tone: Tone) -> Parts {
-    (subject.to_owned(), text, tone)
-}
-
-fn who(function: &Option<String>) -> &str {
-    function.as_deref().unwrap_or("another caller")
 }
 
 fn pushed(event: &timeline::Event) -> Option<Parts> {
@@ -351,11 +335,6 @@ pub(crate) fn duration(duration: Duration) -> String {
 
 fn short(digest: &str) -> String {
     digest.chars().take("sha256:".len() + 12).collect()
-}
-
-/// The part of an ARN after its last slash: `shop-web:2`.
-fn last(arn: &str) -> &str {
-    arn.rsplit('/').next().unwrap_or(arn)
 }
 
 /// An image's name without its registry.

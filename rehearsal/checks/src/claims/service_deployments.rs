@@ -3,6 +3,7 @@
 use record::timeline::{Event, ListenerKind};
 use record::{Deployment, Record};
 
+use super::deployments::LIFECYCLE_EVENTS;
 use super::{expect, list};
 use crate::Expectation;
 
@@ -21,6 +22,11 @@ pub const STAGES: [&str; 11] = [
     "BAKE_TIME",
     "CLEAN_UP",
 ];
+
+/// Whether this is a lifecycle event, or a stage of ECS's own deployments.
+pub fn is_lifecycle_event(name: &str) -> bool {
+    LIFECYCLE_EVENTS.contains(&name) || STAGES.contains(&name)
+}
 
 /// The deployments of a service by their engines, in order: `CODE_DEPLOY`, or what ECS deploys by.
 pub fn engines(service: &str, expected: &[&str]) -> Expectation {

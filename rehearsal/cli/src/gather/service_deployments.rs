@@ -132,7 +132,10 @@ fn stages(timeline: &[Entry], arn: &str) -> Vec<LifecycleEvent> {
             && deployment == arn
         {
             let mut open = stages.iter_mut().rev();
-            let open = open.find(|stage| stage.name == *name && stage.status == "InProgress");
+            // A rollback may begin in the middle of a stage that it has itself.
+            let open = open.find(|stage| {
+                stage.name == *name && stage.status == "InProgress" && *status != "InProgress"
+            });
             match open {
                 Some(open) => (*status).clone_into(&mut open.status),
                 None => stages.push(LifecycleEvent {

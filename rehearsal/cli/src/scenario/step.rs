@@ -3,7 +3,6 @@
 //! Between two steps that wait, the clock stands still: a step is performed at the moment that the previous one waited
 //! for.
 
-mod moments;
 mod phrase;
 mod text;
 mod words;

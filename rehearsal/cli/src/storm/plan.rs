@@ -83,13 +83,6 @@ pub(crate) enum Rule {
     Versions,
 }
 
-impl Plan {
-    /// The storm of a seed: always the same one.
-    pub(crate) fn of(seed: u64) -> Plan {
-        draw::plan(seed)
-    }
-}
-
 impl Pipeline {
     /// The alarm that its deployment group watches.
     pub(crate) fn alarm(&self) -> String {

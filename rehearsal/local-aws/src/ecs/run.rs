@@ -277,6 +277,8 @@ async fn serve_or_finish(ecs: &Arc<Ecs>, task: &str, running: &mut Vec<Running>)
         () = patience => {}
         () = stop_requested(ecs, task) => {}
         () = essential_exit(ecs, task, running, idle) => {
+            // The next moment comes only while nothing is busy.
+            idle();
             ecs.context.clock.become_known(task).await;
             let reason = "Essential container in task exited".to_owned();
             request_stop(ecs, task, Stop { code: "EssentialContainerExited", reason });

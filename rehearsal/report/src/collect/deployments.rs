@@ -88,7 +88,11 @@ fn note(deployment: &mut Deployment, at: f64, event: &timeline::Event) {
     } = event
     {
         let last = deployment.events.iter().rfind(|event| event.name == *name);
-        if UNDER_WAY.contains(status) && last.is_some_and(|last| last.ended.is_some()) {
+        let begins_again = last.is_some_and(|last| {
+            // A rollback may begin in the middle of a stage that it has itself.
+            last.ended.is_some() || deployment.goes_back && !last.rolls_back
+        });
+        if UNDER_WAY.contains(status) && begins_again {
             begin(deployment, name, at);
         }
         let event = event_of(deployment, name, at);

@@ -2,7 +2,7 @@
 
 use record::timeline;
 
-use super::{Parts, Tone, last, part, who};
+use super::part::{Parts, Tone, last, part, who};
 use crate::standing::Standing;
 
 pub(super) fn created(event: &timeline::Event) -> Option<Parts> {

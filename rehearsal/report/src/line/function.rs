@@ -2,7 +2,7 @@
 
 use record::{Decision, timeline};
 
-use super::{Parts, Tone, part};
+use super::part::{Parts, Tone, part};
 
 /// Which rules a custom event has: without one it calls no function, and nothing else would say so.
 pub(super) fn arrived(event: &timeline::Event) -> Option<Parts> {

@@ -8,6 +8,7 @@ use record::Excuse;
 use serde::Deserialize;
 use toml::{Spanned, Table, Value};
 
+use super::problem::Problem;
 use super::sentence;
 use super::world::{self, ServiceText, WorldText};
 use crate::scenario::claims;
@@ -47,15 +48,6 @@ pub(super) struct FileText {
     /// Invariants, by number, that the scenario makes AWS itself break.
     #[serde(default)]
     excuse: Vec<Excuse>,
-}
-
-/// A mistake in a file.
-#[derive(Debug)]
-pub(super) struct Problem {
-    /// The offset in bytes from the start of the file.
-    pub(super) at: usize,
-    /// The given and the expected text.
-    pub(super) what: String,
 }
 
 /// A line of a multi-line text, and its offset in the file.

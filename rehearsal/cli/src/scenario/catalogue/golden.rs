@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail};
 
-use super::file::{self, Problem};
+use super::file;
+use super::problem::Problem;
 use crate::scenario::Expectation;
 use crate::scenario::history::{self, Left};
 use record::Record;

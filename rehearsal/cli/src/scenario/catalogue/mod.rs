@@ -4,6 +4,7 @@
 mod claims;
 mod file;
 mod golden;
+mod problem;
 mod sentence;
 mod world;
 
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, bail, ensure};
 
 pub(crate) use self::golden::Golden;
+use self::problem::Problem;
 use super::{Scenario, quoted};
 
 /// The folder of scenarios, relative to the workspace's root.
@@ -144,7 +146,7 @@ impl Entry {
     }
 
     /// All mistakes in the file, each with its line.
-    fn wrong(&self, text: &str, mut problems: Vec<file::Problem>) -> anyhow::Error {
+    fn wrong(&self, text: &str, mut problems: Vec<Problem>) -> anyhow::Error {
         problems.sort_by_key(|problem| problem.at);
         let line = |at: usize| {
             let before = text.as_bytes().get(..at).unwrap_or_default();

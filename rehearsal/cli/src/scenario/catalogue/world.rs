@@ -12,8 +12,8 @@ use local_aws::world::{ContainerSettings, DeployedBy, ServiceSettings, TestListe
 use serde::Deserialize;
 use toml::Spanned;
 
-use self::ecs::{ControllerText, EcsText, EndText, StrategyText};
-use super::file::Problem;
+use self::ecs::{ControllerText, EcsText, EndText, ListenerText, StrategyText};
+use super::problem::Problem;
 use crate::command::planned;
 use crate::scenario::setting::{BLUE, Lack, Mode, OwnFunction, Service, Setting, reference};
 use crate::scenario::step::image;
@@ -104,16 +104,6 @@ struct ContainerText {
     essential: bool,
     #[serde(default)]
     command: Vec<String>,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum ListenerText {
-    #[default]
-    Present,
-    Absent,
-    /// Test traffic comes to the production listener, and is told apart by its rule.
-    ProductionPort,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]

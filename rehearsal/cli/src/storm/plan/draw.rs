@@ -60,7 +60,14 @@ impl Drawn {
     }
 }
 
-pub(super) fn plan(seed: u64) -> Plan {
+impl Plan {
+    /// The storm of a seed: always the same one.
+    pub(crate) fn of(seed: u64) -> Plan {
+        plan(seed)
+    }
+}
+
+fn plan(seed: u64) -> Plan {
     let mut drawn = Drawn::new(seed);
     // One stream of random numbers feeds all draws: an additional draw changes all later ones. Therefore the world
     // comes first, then its faults, and last the steps, which are extended most often.

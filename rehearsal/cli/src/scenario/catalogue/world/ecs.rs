@@ -9,8 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use toml::Spanned;
 
-use super::super::file::Problem;
-use super::ListenerText;
+use crate::scenario::catalogue::problem::Problem;
 
 /// The functions of the template that are hooks: their names in files, and their logical ids.
 const HOOKS: [(&str, &str); 3] = [
@@ -53,6 +52,17 @@ impl StrategyText {
             StrategyText::Canary => "CANARY",
         }
     }
+}
+
+/// Where test traffic comes to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum ListenerText {
+    #[default]
+    Present,
+    Absent,
+    /// Test traffic comes to the production listener, and is told apart by its rule.
+    ProductionPort,
 }
 
 /// What a circuit breaker or an alarm does to a deployment.
