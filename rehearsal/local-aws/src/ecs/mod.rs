@@ -13,6 +13,7 @@ pub mod keep;
 pub mod launch;
 pub mod registration;
 pub mod run;
+mod secrets;
 pub mod service;
 mod target;
 pub mod task;
@@ -38,6 +39,7 @@ use crate::events::EventBus;
 use crate::identity::arn;
 use crate::logs::Logs;
 use crate::observable::Observable;
+use crate::secrets_manager::SecretsManager;
 
 /// ECS's state.
 #[derive(Default)]
@@ -90,6 +92,7 @@ pub struct Ecs {
     context: Context,
     state: Observable<State>,
     ecr: Arc<Ecr>,
+    secrets_manager: Arc<SecretsManager>,
     load_balancers: LoadBalancers,
     events: EventBus,
     logs: Logs,
@@ -109,6 +112,7 @@ impl Ecs {
     pub fn new(
         context: Context,
         ecr: Arc<Ecr>,
+        secrets_manager: Arc<SecretsManager>,
         load_balancers: LoadBalancers,
         events: EventBus,
         logs: Logs,
@@ -118,6 +122,7 @@ impl Ecs {
             context,
             state: Observable::new(State::default()),
             ecr,
+            secrets_manager,
             load_balancers,
             events,
             logs,

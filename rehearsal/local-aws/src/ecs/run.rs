@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::Ecs;
 use super::container::{self, Plan};
+use super::secrets;
 use super::target;
 use super::task::{ContainerEnd, Network, Stop, Task, TaskContainer, TaskStatus};
 use super::task_definition::Revision;
@@ -110,7 +111,9 @@ fn start(ecs: &Arc<Ecs>, task_arn: &str, revision: &Revision) -> Result<Vec<Runn
         return Ok(Vec::new());
     };
     let mut running = Vec::new();
-    for definition in revision.containers() {
+    // Secrets are fetched for the whole task, before its first container starts.
+    let definitions = secrets::filled(revision, &ecs.secrets_manager)?;
+    for definition in &definitions {
         let name = definition["name"].as_str().unwrap_or_default();
         let reference = definition["image"].as_str().unwrap_or_default();
         let image = resolve(ecs, &task, reference, &revision.pulls_as());

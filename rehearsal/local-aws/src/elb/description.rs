@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
+use crate::elb::tls::Protocol;
+
 #[derive(Debug, Clone)]
 pub struct TargetGroupSettings {
     pub name: String,
@@ -42,8 +44,7 @@ pub struct ListenerDescription {
     pub load_balancer_arn: String,
     /// The real loopback port.
     pub port: u16,
-    /// `HTTP`
-    pub protocol: String,
+    pub protocol: Protocol,
     pub forward: Vec<Forward>,
     /// Its rules without the default one, by priority.
     pub rules: Vec<RuleDescription>,

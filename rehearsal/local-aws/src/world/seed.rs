@@ -23,6 +23,9 @@ use crate::identity::{ACCOUNT, REGION};
 pub(super) async fn seed(aws: &Arc<Aws>, settings: WorldSettings) -> anyhow::Result<()> {
     share_repositories(aws, &settings)?;
     lay_images(aws, &settings)?;
+    for secret in &settings.secrets {
+        aws.secrets_manager.keep(secret.clone());
+    }
     for config in traffic::predefined() {
         keep_config(aws, config);
     }
@@ -104,12 +107,12 @@ async fn create(aws: &Arc<Aws>, settings: &ServiceSettings) -> anyhow::Result<St
     };
     let production = aws
         .load_balancers
-        .create_listener(&balancer.arn, serve_blue())
+        .listen(settings.listeners, &balancer.arn, serve_blue())
         .await?;
     let test = match settings.test_listener {
         TestListener::Present => Some(
             aws.load_balancers
-                .create_listener(&balancer.arn, serve_blue())
+                .listen(settings.listeners, &balancer.arn, serve_blue())
                 .await?
                 .arn,
         ),
@@ -227,6 +230,9 @@ fn container(settings: &ContainerSettings) -> Value {
     if let Some((group, prefix)) = &settings.logs {
         let options = json!({ "awslogs-group": group, "awslogs-region": REGION, "awslogs-stream-prefix": prefix });
         definition["logConfiguration"] = json!({ "logDriver": "awslogs", "options": options });
+    }
+    for (member, value) in &settings.definition {
+        definition[member.as_str()] = value.clone();
     }
     definition
 }

@@ -4,13 +4,17 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde_json::{Map, Value};
+
 use crate::assumption::Assumptions;
 use crate::clock::Pace;
 use crate::codedeploy::traffic::Routing;
 use crate::ecr::{ImageSettings, IndexSettings, RepositorySettings};
 use crate::ecs::capacity::LaunchKind;
+use crate::elb::Protocol;
 use crate::fault::Planned;
 use crate::iam::Removal;
+use crate::secrets_manager::SecretSettings;
 use crate::template::Template;
 
 /// The initial state of a world.
@@ -37,6 +41,8 @@ pub struct WorldSettings {
     pub pace: Pace,
     /// Faults of calls by functions.
     pub faults: Vec<Planned>,
+    /// Secrets in Secrets Manager.
+    pub secrets: Vec<SecretSettings>,
 }
 
 /// An ECS service with the CODE_DEPLOY controller, and its load balancer, deployment group and alarms.
@@ -57,6 +63,8 @@ pub struct ServiceSettings {
     /// The custom configuration that `deployment_config` names if it is not predefined; it is created with the service.
     pub routing: Option<Routing>,
     pub test_listener: TestListener,
+    /// What both listeners speak.
+    pub listeners: Protocol,
     /// How long a deployment waits for ContinueDeployment once green is ready; if absent, production is rerouted at
     /// once.
     pub ready_wait: Option<Duration>,
@@ -90,6 +98,8 @@ pub struct ContainerSettings {
     pub environment: BTreeMap<String, String>,
     /// `awslogs-group` and `awslogs-stream-prefix`.
     pub logs: Option<(String, String)>,
+    /// Further members of its definition, as RegisterTaskDefinition has them: `secrets`, `dependsOn`, `healthCheck`.
+    pub definition: Map<String, Value>,
 }
 
 #[derive(Debug, Clone)]

@@ -35,6 +35,8 @@ mod scaled;
 #[cfg(test)]
 mod schedules;
 #[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod set_up;
 #[cfg(test)]
 mod tasks;

@@ -5,9 +5,11 @@ use std::time::Duration;
 use local_aws::assumption::Assumption;
 use local_aws::ecr::{ImageSettings, IndexSettings};
 use local_aws::ecs::capacity::LaunchKind;
+use local_aws::elb::Protocol;
 use local_aws::named::UnknownName;
-use local_aws::world::{ContainerSettings, ServiceSettings, TestListener};
+use local_aws::world::{ContainerSettings, KmsKey, SecretSettings, ServiceSettings, TestListener};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use toml::Spanned;
 
 use super::file::Problem;
@@ -55,6 +57,9 @@ pub(super) struct ServiceText {
     missing_alarms: Vec<String>,
     #[serde(default)]
     test_listener: ListenerText,
+    /// What both listeners speak.
+    #[serde(default)]
+    listeners: ProtocolText,
     ready_wait_minutes: Option<u64>,
     termination_wait_minutes: Option<u64>,
     #[serde(default)]
@@ -65,6 +70,9 @@ pub(super) struct ServiceText {
     entry_point: Vec<String>,
     #[serde(default)]
     command: Vec<String>,
+    /// Further members of the serving container's definition, as RegisterTaskDefinition has them.
+    #[serde(default)]
+    definition: Map<String, Value>,
     /// Containers in addition to the serving one.
     #[serde(default)]
     container: Vec<ContainerText>,
@@ -82,6 +90,24 @@ struct ContainerText {
     essential: bool,
     #[serde(default)]
     command: Vec<String>,
+    #[serde(default)]
+    definition: Map<String, Value>,
+}
+
+/// A secret in Secrets Manager.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SecretText {
+    arn: String,
+    text: String,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ProtocolText {
+    #[default]
+    Http,
+    Https,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -187,6 +213,16 @@ fn all<T>(
     meanings
 }
 
+impl SecretText {
+    pub(super) fn secret(&self) -> SecretSettings {
+        SecretSettings {
+            arn: self.arn.clone(),
+            text: self.text.clone(),
+            key: KmsKey::AwsManaged,
+        }
+    }
+}
+
 impl ServiceText {
     fn service(&self) -> Service {
         let mut service = Service::of_shop(&self.name, &self.repository);
@@ -213,6 +249,10 @@ impl ServiceText {
             ListenerText::Present => TestListener::Present,
             ListenerText::Absent => TestListener::Absent,
         };
+        settings.listeners = match self.listeners {
+            ProtocolText::Http => Protocol::Http,
+            ProtocolText::Https => Protocol::Https,
+        };
         settings.ready_wait = self.ready_wait_minutes.map(minutes);
         if let Some(wait) = self.termination_wait_minutes {
             settings.termination_wait = minutes(wait);
@@ -227,6 +267,7 @@ impl ServiceText {
                 Some(other) => {
                     container.essential = other.essential;
                     container.command.clone_from(&other.command);
+                    container.definition.clone_from(&other.definition);
                 }
                 None => self.adjust_serving(container),
             }
@@ -236,6 +277,7 @@ impl ServiceText {
     fn adjust_serving(&self, container: &mut ContainerSettings) {
         container.entry_point.clone_from(&self.entry_point);
         container.command.clone_from(&self.command);
+        container.definition.clone_from(&self.definition);
         if let Some(image) = &self.image {
             container.image = reference(image);
         }

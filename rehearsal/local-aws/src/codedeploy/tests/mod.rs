@@ -50,6 +50,7 @@ fn service(setup: &Setup) -> ServiceSettings {
             command: Vec::new(),
             environment: BTreeMap::new(),
             logs: None,
+            definition: serde_json::Map::new(),
         }],
         load_balanced: ("web".to_owned(), 80),
         launch: LaunchKind::Fargate,
@@ -59,6 +60,7 @@ fn service(setup: &Setup) -> ServiceSettings {
         deployment_config: "Custom".to_owned(),
         routing: Some(setup.routing),
         test_listener: setup.test_listener,
+        listeners: crate::elb::Protocol::Http,
         ready_wait: setup.ready_wait,
         termination_wait: Duration::from_secs(3600),
         rollback_on: setup
@@ -121,6 +123,7 @@ async fn world_with(setup: &Setup, function: lambda::Function) -> World {
         dwell: crate::clock::DWELL,
         pace: crate::clock::Pace::Real,
         faults: Vec::new(),
+        secrets: Vec::new(),
     };
     World::start(settings).await.unwrap()
 }
