@@ -283,6 +283,7 @@ pub(crate) fn settings(
             unhealthy_threshold: 2,
             deregistration_delay: Duration::from_secs(30),
         },
+        options: serde_json::Map::new(),
     }
 }
 

@@ -6,15 +6,24 @@
 
 pub mod capacity;
 pub mod container;
+mod dependencies;
 mod describe_service;
 mod describe_task;
+mod exits;
+mod health_check;
+mod health_watch;
 pub mod instance;
 pub mod keep;
 pub mod launch;
+pub mod placement;
+pub mod query;
 pub mod registration;
+mod restart;
 pub mod run;
+mod running;
 mod secrets;
 pub mod service;
+mod start_order;
 mod target;
 pub mod task;
 pub mod task_definition;

@@ -3,50 +3,39 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::select_all;
 use serde_json::Value;
 
 use super::Ecs;
 use super::container::{self, Plan};
+use super::dependencies;
+use super::exits::{self, Exit};
+use super::running::{
+    BUSY_AT_MOST, Running, Startable, change, change_container, ended_with, is_stopping,
+    request_stop_of_essential, stop_requested,
+};
 use super::secrets;
+use super::start_order::{self, Waiting};
 use super::target;
-use super::task::{ContainerEnd, Network, Stop, Task, TaskContainer, TaskStatus};
+use super::task::{Network, Stop, Task, TaskStatus};
 use super::task_definition::Revision;
 use crate::assumption::Assumption;
 use crate::ecr::{OCI_VERSION, Reference};
-use crate::process::Process;
 use crate::timeline;
+
+pub use super::running::request_stop;
 
 /// How long a network interface takes to attach and to detach.
 const INTERFACE: Duration = Duration::from_secs(10);
-/// A process that has not reported its address after this real time, or a one-off process that has not ended, counts as
-/// blocked, and simulated time advances without it.
-pub(super) const BUSY_AT_MOST: Duration = Duration::from_secs(10);
-
-/// Requests a task to stop. A task that is stopping already keeps its reason.
-pub fn request_stop(ecs: &Ecs, task_arn: &str, stop: Stop) {
-    ecs.write(|state| {
-        if let Some(task) = state.task_mut(task_arn) {
-            task.stop.get_or_insert(stop);
-        }
-    });
-}
-
-/// A container that runs as a process.
-pub(super) struct Running {
-    pub(super) name: String,
-    essential: bool,
-    pub(super) process: Process,
-}
-
 pub(super) async fn run(ecs: Arc<Ecs>, task: String, revision: Revision) {
     provision(&ecs, &task).await;
     let mut running = Vec::new();
     if !is_stopping(&ecs, &task) {
-        match start(&ecs, &task, &revision) {
-            Ok(started) => {
-                running = started;
-                serve_or_finish(&ecs, &task, &mut running).await;
+        match start(&ecs, &task, &revision, &mut running) {
+            Ok(waiting) => {
+                let all = start_order::bring_up(&ecs, &task, &mut running, waiting).await;
+                if all.is_ok() {
+                    serve_or_finish(&ecs, &task, &mut running).await;
+                }
             }
             Err(reason) => request_stop(
                 &ecs,
@@ -58,6 +47,9 @@ pub(super) async fn run(ecs: Arc<Ecs>, task: String, revision: Revision) {
             ),
         }
     }
+    let definitions: Vec<Value> = revision.containers().cloned().collect();
+    let order = dependencies::stop_order(&definitions);
+    running.sort_by_key(|running| order.iter().position(|name| *name == running.name));
     end(&ecs, &task, running).await;
 }
 
@@ -104,13 +96,19 @@ fn interface(ecs: &Ecs, task_arn: &str) -> Option<Duration> {
     }
 }
 
-/// Starts every container, or returns why the task cannot start. Containers started before the failure end with it.
-fn start(ecs: &Arc<Ecs>, task_arn: &str, revision: &Revision) -> Result<Vec<Running>, String> {
+/// Starts every container that waits for no other, and returns the others; or why the task cannot start. Containers started
+/// before the failure end with it.
+fn start(
+    ecs: &Arc<Ecs>,
+    task_arn: &str,
+    revision: &Revision,
+    running: &mut Vec<Running>,
+) -> Result<Vec<Waiting>, String> {
     let _busy = ecs.context.clock.busy();
     let Some(task) = ecs.read(|state| state.task(task_arn).cloned()) else {
         return Ok(Vec::new());
     };
-    let mut running = Vec::new();
+    let mut waiting = Vec::new();
     // Secrets are fetched for the whole task, before its first container starts.
     let definitions = secrets::filled(revision, &ecs.secrets_manager)?;
     for definition in &definitions {
@@ -146,24 +144,20 @@ fn start(ecs: &Arc<Ecs>, task_arn: &str, revision: &Revision) -> Result<Vec<Runn
                 log,
                 ran,
             } => {
-                let (logs, clock) = (ecs.logs.clone(), ecs.context.clock.clone());
-                let write = move |line: String| {
-                    if let Some(log) = &log {
-                        logs.write(&log.group, &log.stream, line, clock.now());
+                let startable = Startable::new(definition, container, log, ran);
+                let dependencies = dependencies::of(definition);
+                match dependencies.is_empty() {
+                    true => {
+                        let started = start_order::begin(ecs, task_arn, startable);
+                        started.map(|started| running.push(started)).err()
                     }
-                };
-                let essential = definition["essential"] != false;
-                match Process::start(&container, write) {
-                    Ok(process) => {
-                        change_container(ecs, task_arn, name, |container| container.ran = ran);
-                        running.push(Running {
-                            name: name.to_owned(),
-                            essential,
-                            process,
+                    false => {
+                        waiting.push(Waiting {
+                            startable,
+                            dependencies,
                         });
                         None
                     }
-                    Err(error) => Some(format!("CannotStartContainerError: {error:#}")),
                 }
             }
         };
@@ -171,10 +165,11 @@ fn start(ecs: &Arc<Ecs>, task_arn: &str, revision: &Revision) -> Result<Vec<Runn
             change_container(ecs, task_arn, name, |container| {
                 container.reason = Some(reason.clone())
             });
+            running.clear();
             return Err(reason);
         }
     }
-    Ok(running)
+    Ok(waiting)
 }
 
 /// A sidecar that is only counted keeps nothing from its end. The container behind the load balancer would have to answer, and
@@ -274,29 +269,28 @@ async fn serve_or_finish(ecs: &Arc<Ecs>, task: &str, running: &mut Vec<Running>)
         () = stop_requested(ecs, task) => {}
         () = essential_exit(ecs, task, running) => {
             ecs.context.clock.become_known(task).await;
-            let reason = "Essential container in task exited".to_owned();
-            request_stop(ecs, task, Stop { code: "EssentialContainerExited", reason });
+            request_stop_of_essential(ecs, task);
         }
     }
 }
 
-/// Waits until an essential container has ended. Other containers may end before.
-async fn essential_exit(ecs: &Ecs, task: &str, running: &mut Vec<Running>) {
-    while !running.is_empty() {
-        let exits = running.iter_mut().enumerate().map(|(index, running)| {
-            Box::pin(async move { (index, running.process.exited().await) })
-        });
-        let ((index, code), ..) = select_all(exits).await;
-        let ended = running.remove(index);
-        ended_with(ecs, task, &ended.name, code, true);
-        if ended.essential {
-            return;
+/// Waits until an essential container has ended. Other containers may end before, and some start again.
+async fn essential_exit(ecs: &Arc<Ecs>, task: &str, running: &mut Vec<Running>) {
+    loop {
+        match exits::next(ecs, task, running).await {
+            Exit::Essential => return,
+            Exit::Other => {
+                // The task continues, and ECS emits an event for the container that ended.
+                ecs.context.clock.become_known(task).await;
+                change(ecs, task, |_, _| {});
+            }
+            Exit::Restarted(index) => {
+                if let Some(restarted) = running.get_mut(index) {
+                    target::follow(ecs, task, restarted).await;
+                }
+            }
         }
-        // The task continues, and ECS emits an event for the container that ended.
-        ecs.context.clock.become_known(task).await;
-        change(ecs, task, |_, _| {});
     }
-    std::future::pending().await
 }
 
 /// Stops the task: deregisters its target, stops its containers, and detaches its network interface.
@@ -363,71 +357,8 @@ fn note_failure(ecs: &Ecs, task: &Task) {
     });
 }
 
-/// Changes a task and emits the state-change event.
-pub(super) fn change(
-    ecs: &Ecs,
-    task: &str,
-    edit: impl FnOnce(&mut Task, std::time::SystemTime),
-) -> Option<Task> {
-    let now = ecs.context.clock.now();
-    let changed = ecs.write(|state| {
-        let task = state.task_mut(task)?;
-        edit(task, now);
-        task.version += 1;
-        task.updated_at = now;
-        Some(task.clone())
-    })?;
-    emit_change(ecs, &changed);
-    Some(changed)
-}
-
-fn change_container(ecs: &Ecs, task: &str, name: &str, edit: impl FnOnce(&mut TaskContainer)) {
-    ecs.write(|state| {
-        let task = state.task_mut(task);
-        let container = task.and_then(|task| {
-            task.containers
-                .iter_mut()
-                .find(|container| container.name == name)
-        });
-        if let Some(container) = container {
-            edit(container);
-        }
-    });
-}
-
-fn ended_with(ecs: &Ecs, task: &str, name: &str, code: i32, by_itself: bool) {
-    let at = ecs.context.clock.now();
-    change_container(ecs, task, name, |container| {
-        container.exit_code = Some(code);
-        container.end = Some(ContainerEnd { at, by_itself });
-    });
-}
-
-pub(super) fn emit_change(ecs: &Ecs, task: &Task) {
-    ecs.events.emit(
-        "aws.ecs",
-        "ECS Task State Change",
-        vec![task.arn.clone()],
-        task.event_detail(),
-    );
-}
-
 fn version(ecs: &Ecs, task: &Task) -> Option<String> {
     task.containers
         .iter()
         .find_map(|container| ecs.ecr.version(&container.image))
-}
-
-fn is_stopping(ecs: &Ecs, task: &str) -> bool {
-    ecs.read(|state| state.task(task).is_none_or(|task| task.stop.is_some()))
-}
-
-async fn stop_requested(ecs: &Ecs, task: &str) {
-    ecs.until(|state| {
-        state
-            .task(task)
-            .is_none_or(|task| task.stop.is_some())
-            .then_some(())
-    })
-    .await;
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Map, Value, json};
 
-use super::task::{Task, TaskStatus};
+use super::task::{Health, Task, TaskStatus};
 use super::task_definition::Revision;
 use crate::elb::TargetHealth;
 use crate::identity::arn;
@@ -18,8 +18,7 @@ pub struct Service {
     pub platform_version: String,
     /// As given to CreateService.
     pub network_configuration: Value,
-    /// The members that UpdateService has set. Placement constraints and strategies are returned but not applied: a
-    /// task is placed where the fewest tasks run.
+    /// The members that UpdateService has set.
     pub options: Map<String, Value>,
     pub tags: Vec<Value>,
     /// The service's events, newest first.
@@ -127,8 +126,8 @@ pub fn counts<'a>(tasks: impl Iterator<Item = &'a Task>) -> Counts {
     })
 }
 
-/// STEADY_STATE: the desired count is running, no task is pending, and every task is healthy if its target group is
-/// health-checked. A target group without a listener is not, and does not count.
+/// STEADY_STATE: the desired count is running, no task is pending, and every task is healthy by its containers' health checks,
+/// and if its target group is health-checked. A target group without a listener is not, and does not count.
 pub fn stability(
     desired: u32,
     tasks: &[&Task],
@@ -145,7 +144,10 @@ pub fn stability(
         .filter(|task| task.status == TaskStatus::Running);
     let settled = counts.pending == 0
         && counts.running == desired as usize
-        && running.clone().all(|task| healthy(&task));
+        && running.clone().all(|task| healthy(&task))
+        && running
+            .clone()
+            .all(|task| !task.is_checked() || task.health() == Health::Healthy);
     if settled {
         Stability::SteadyState
     } else {

@@ -11,7 +11,7 @@ mod state;
 mod tls;
 
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
@@ -209,6 +209,11 @@ impl LoadBalancers {
             ));
             self.inner.health_changed.notify_waiters();
         }
+    }
+
+    /// A target's process has started again and listens there; the target keeps its registration and its health.
+    pub fn set_process(&self, group: &str, target: (&str, u16), process: SocketAddr) {
+        self.inner.set_process(group, target, process);
     }
 
     /// Drains the target: it gets no new requests, and those in flight end. It is returned as draining until the

@@ -151,6 +151,19 @@ impl Inner {
         }
     }
 
+    /// A registered target is another process from now on.
+    pub(super) fn set_process(&self, group: &str, (id, port): (&str, u16), process: SocketAddr) {
+        let mut state = self.lock();
+        let Some(group) = state.target_group(group) else {
+            return;
+        };
+        for registered in group.registered.values_mut() {
+            if (registered.target.id.as_str(), registered.target.port) == (id, port) {
+                registered.target.process = process;
+            }
+        }
+    }
+
     pub(super) fn set_health(&self, group: &str, registration: u64, health: Health) {
         let mut state = self.lock();
         let in_use = state.is_in_use(group);

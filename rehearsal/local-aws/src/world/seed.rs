@@ -284,7 +284,7 @@ fn create_service(
             launch_type: settings.launch.launch_type().to_owned(),
             platform_version: "1.4.0".to_owned(),
             network_configuration: network,
-            options: serde_json::Map::new(),
+            options: settings.options.clone(),
             tags: vec![json!({ "key": "service", "value": settings.name })],
             events: Vec::new(),
             load_balancer,

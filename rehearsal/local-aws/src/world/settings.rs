@@ -77,6 +77,8 @@ pub struct ServiceSettings {
     /// Alarms that the deployment group names as well, though they do not exist.
     pub missing_alarms: Vec<String>,
     pub health_check: HealthCheck,
+    /// What else its creation has set, as UpdateService has it: `placementConstraints`, `healthCheckGracePeriodSeconds`.
+    pub options: Map<String, Value>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -176,6 +176,7 @@ fn service(database: &Path) -> ServiceSettings {
             unhealthy_threshold: 2,
             deregistration_delay: Duration::from_secs(60),
         },
+        options: serde_json::Map::new(),
     }
 }
 

@@ -7,6 +7,8 @@ mod aws;
 #[cfg(test)]
 mod blue_green;
 #[cfg(test)]
+mod containers;
+#[cfg(test)]
 mod ec2;
 #[cfg(test)]
 mod ecs;

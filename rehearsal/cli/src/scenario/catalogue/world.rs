@@ -64,6 +64,10 @@ pub(super) struct ServiceText {
     termination_wait_minutes: Option<u64>,
     #[serde(default)]
     launch: LaunchText,
+    desired_count: Option<u32>,
+    /// Further settings of the service, as UpdateService has them.
+    #[serde(default)]
+    options: Map<String, Value>,
     /// The image in its task definition, if not 1.0.0 by digest: `shop/web:latest`.
     image: Option<String>,
     #[serde(default)]
@@ -257,6 +261,10 @@ impl ServiceText {
         if let Some(wait) = self.termination_wait_minutes {
             settings.termination_wait = minutes(wait);
         }
+        if let Some(count) = self.desired_count {
+            settings.desired_count = count;
+        }
+        settings.options.clone_from(&self.options);
         settings.launch = match self.launch {
             LaunchText::Fargate => LaunchKind::Fargate,
             LaunchText::Ec2DynamicPorts => LaunchKind::Ec2DynamicPorts,

@@ -79,6 +79,7 @@ fn service(setup: &Setup) -> ServiceSettings {
             unhealthy_threshold: 2,
             deregistration_delay: Duration::from_secs(30),
         },
+        options: serde_json::Map::new(),
     }
 }
 
