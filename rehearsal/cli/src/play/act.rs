@@ -68,6 +68,14 @@ impl<'a> Script<'a> {
                 let (registry, name) = Location::of_repository(repository);
                 world.ecr.withdraw(&registry, name, action.as_deref())?;
             }
+            Step::Store(image, class) => {
+                let (registry, name) = (&image.registry, &image.repository);
+                let digest = image.digest();
+                let stored = world
+                    .ecr
+                    .update_storage_class(registry, name, &digest, *class);
+                stored.with_context(|| format!("`{}` is not in ECR", image.version))?;
+            }
             Step::LimitFargate(tasks) => world.ecs.limit_fargate(*tasks),
             Step::Alarm(name, state) => world.cloudwatch.set_alarm(name, *state)?,
             Step::Answers(answers) => self.more(*answers).await,

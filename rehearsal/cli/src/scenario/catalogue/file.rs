@@ -9,7 +9,7 @@ use serde::Deserialize;
 use toml::{Spanned, Table, Value};
 
 use super::sentence;
-use super::world::{self, ServiceText, WorldText};
+use super::world::{self, SecretText, ServiceText, WorldText};
 use crate::scenario::claims;
 use crate::scenario::setting::{OwnFunction, Setting};
 use crate::scenario::{Expectation, MessageFormat, Pipelines, Scenario, Step, quoted};
@@ -42,6 +42,8 @@ pub(super) struct FileText {
     world: WorldText,
     #[serde(default)]
     service: Vec<ServiceText>,
+    #[serde(default)]
+    secret: Vec<SecretText>,
     #[serde(default)]
     function: Vec<OwnFunction>,
     /// Invariants, by number, that the scenario makes AWS itself break.
@@ -79,6 +81,7 @@ pub(super) fn scenario(name: &str, text: &str) -> Result<Scenario, Vec<Problem>>
     let mut problems = Vec::new();
     let mut setting = world::setting(&file.world, &file.service, &file.function, &mut problems);
     setting.functions = file.function;
+    setting.secrets = file.secret.iter().map(SecretText::secret).collect();
     let step = |line: &str| known(line.parse()?, &setting);
     let steps = read(&lines(text, &file.steps), &mut problems, step);
     let mut expectations = usual(&file.not_claimed, &mut problems);
