@@ -75,7 +75,7 @@ pub fn client_config() -> anyhow::Result<ClientConfig> {
 /// A listener's connection. Its handshake is done when it is first read, so that a client which does not finish one keeps
 /// no other waiting.
 pub(super) enum Stream {
-    Handshake(Accept<TcpStream>),
+    Handshake(Box<Accept<TcpStream>>),
     Established(Established),
 }
 
@@ -88,7 +88,7 @@ impl Stream {
     pub(super) fn new(connection: TcpStream, acceptor: Option<&TlsAcceptor>) -> Stream {
         match acceptor {
             None => Stream::Established(Established::Plain(connection)),
-            Some(acceptor) => Stream::Handshake(acceptor.accept(connection)),
+            Some(acceptor) => Stream::Handshake(Box::new(acceptor.accept(connection))),
         }
     }
 

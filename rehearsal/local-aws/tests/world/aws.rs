@@ -338,6 +338,15 @@ async fn exchange(
 
 /// Registers the service's revision with another image; returns its ARN.
 pub(crate) async fn register(world: &World, tag: &str) -> String {
+    register_with(world, tag, |_| {}).await
+}
+
+/// The same, with its container definitions changed.
+pub(crate) async fn register_with(
+    world: &World,
+    tag: &str,
+    change: impl FnOnce(&mut Vec<Value>),
+) -> String {
     let described = ecs(
         world,
         "DescribeTaskDefinition",
@@ -346,6 +355,7 @@ pub(crate) async fn register(world: &World, tag: &str) -> String {
     .await;
     let mut definition = described["taskDefinition"].clone();
     definition["containerDefinitions"][0]["image"] = json!(image(tag));
+    change(definition["containerDefinitions"].as_array_mut().unwrap());
     let registered = ecs(world, "RegisterTaskDefinition", definition).await;
     registered["taskDefinition"]["taskDefinitionArn"]
         .as_str()

@@ -45,6 +45,8 @@ mod secrets;
 #[cfg(test)]
 mod service_assumptions;
 #[cfg(test)]
+mod service_containers;
+#[cfg(test)]
 mod service_deployments;
 #[cfg(test)]
 mod service_hooks;

@@ -283,17 +283,18 @@ async fn an_archived_image_cannot_be_pulled_until_it_is_restored_or_pushed_again
     let classes = classes.map(|(event, _)| event["detail"]["target-storage-class"].clone());
     let classes: Vec<Value> = classes.filter(|class| !class.is_null()).collect();
     assert_eq!(classes, ["ARCHIVE", "STANDARD", "ARCHIVE"]);
-    for (members, code) in [
-        (
-            json!({ "repositoryName": "none", "imageId": { "imageTag": "1.0.1" }, "targetStorageClass": "ARCHIVE" }),
-            "RepositoryNotFoundException",
-        ),
-        (
-            json!({ "repositoryName": "shop/web", "imageId": { "imageTag": "none" }, "targetStorageClass": "ARCHIVE" }),
-            "ImageNotFoundException",
-        ),
-        (update("GLACIER"), "InvalidParameterException"),
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_the_storage_class_of_nothing_or_to_nothing_is_refused() {
+    let world = world(|settings| settings.services.clear()).await;
+    for (repository, tag, class, code) in [
+        ("none", "1.0.1", "ARCHIVE", "RepositoryNotFoundException"),
+        ("shop/web", "none", "ARCHIVE", "ImageNotFoundException"),
+        ("shop/web", "1.0.1", "GLACIER", "InvalidParameterException"),
     ] {
+        let members = json!({ "repositoryName": repository, "imageId": { "imageTag": tag }, "targetStorageClass": class });
         let (_, refused) = ecr(&world, "UpdateImageStorageClass", members).await;
         assert_eq!(refused["__type"], code);
     }
