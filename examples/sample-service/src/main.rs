@@ -4,6 +4,7 @@
 //! version gave it, and it can be told to misbehave in the ways in which a new version of a service does.
 
 mod answers;
+mod check;
 mod migrations;
 mod misbehaviour;
 mod orders;
@@ -34,6 +35,11 @@ enum Command {
     Serve,
     /// Bring the database's schema up to what this version needs, then exit.
     Migrate,
+    /// Ask the service at `PORT` of this machine for a page: a container's health check.
+    Check {
+        #[arg(default_value = "/healthz")]
+        path: String,
+    },
     /// Run beside another container, until SIGTERM or until a migration of the same task has begun.
     Sidecar,
 }
@@ -56,6 +62,9 @@ async fn run(command: Option<Command>) -> anyhow::Result<()> {
         return Ok(());
     };
     let variables: BTreeMap<String, String> = std::env::vars().collect();
+    if let Command::Check { path } = &command {
+        return check::run(variables.get("PORT").map(String::as_str), path).await;
+    }
     let settings = Settings::read(&variables)?;
     match command {
         Command::Serve => server::serve(settings).await,
@@ -68,6 +77,8 @@ async fn run(command: Option<Command>) -> anyhow::Result<()> {
             }
             migrations::migrate(&settings, say)
         }
+        // It needs no settings.
+        Command::Check { .. } => Ok(()),
         Command::Sidecar => sidecar::run(&settings, say).await,
     }
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::{Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -62,7 +62,7 @@ fn router(settings: Settings) -> anyhow::Result<Router> {
         .route("/", get(home))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/orders", get(list_orders).post(add_order))
-        .route("/admin/", get(|| async { "admin\n" }))
+        .route("/admin/", get(admin))
         .route("/admin/login", get(|| async { "please log in\n" }))
         .fallback(|| async { (StatusCode::NOT_FOUND, "no such page\n") })
         .layer(middleware::from_fn_with_state(service.clone(), misbehave))
@@ -122,6 +122,16 @@ async fn home(State(service): State<Arc<Service>>) -> Response {
     let page =
         format!("<!doctype html>\n<title>Shop</title>\n<h1>Shop</h1>\n<p>version {version}</p>\n");
     ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page).into_response()
+}
+
+async fn admin(State(service): State<Arc<Service>>, headers: HeaderMap) -> Response {
+    let given = headers.get("x-api-key").map(HeaderValue::as_bytes);
+    match &service.settings.api_key {
+        Some(key) if given != Some(key.as_bytes()) => {
+            (StatusCode::UNAUTHORIZED, "x-api-key is missing or wrong\n").into_response()
+        }
+        Some(_) | None => "admin\n".into_response(),
+    }
 }
 
 async fn list_orders(State(service): State<Arc<Service>>) -> Response {

@@ -27,6 +27,7 @@ Environment:
   SAMPLE_ANSWERS    pages that another service would have, as JSON; what goes wrong goes wrong with them too:
                       [{\"path\": \"/admin/\", \"status\": 301, \"body\": \"moved\"}]
   SAMPLE_BROKEN_ANSWERS  the same; these go before all others
+  SAMPLE_API_KEY    what `x-api-key` must be in a request for /admin/, which is answered 401 otherwise
 
 `serve` prints `listening on 127.0.0.1:PORT` once it answers. A version that needs migration 2 answers /orders only after it.";
 
@@ -40,6 +41,8 @@ pub(crate) struct Settings {
     pub(crate) schema: i64,
     pub(crate) misbehaviours: Vec<Misbehaviour>,
     pub(crate) answers: Vec<Answer>,
+    /// What the header `x-api-key` must be in a request for `/admin/`.
+    pub(crate) api_key: Option<String>,
     /// The ECS task that it runs in, as its metadata endpoint names it.
     pub(crate) task: Option<String>,
 }
@@ -73,6 +76,7 @@ impl Settings {
                 answers::parse_list(given("SAMPLE_ANSWERS").unwrap_or("[]"))?,
             ]
             .concat(),
+            api_key: given("SAMPLE_API_KEY").map(str::to_owned),
             task: given("ECS_CONTAINER_METADATA_URI_V4").map(task_of),
         })
     }

@@ -101,10 +101,21 @@ impl Served {
 
     /// The status, the head and the body of the answer.
     fn request(&self, method: &str, path: &str, body: &str) -> (u16, String, String) {
+        self.request_with(method, path, "", body)
+    }
+
+    /// The same with further headers, each with its line's end.
+    fn request_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &str,
+    ) -> (u16, String, String) {
         let mut stream = TcpStream::connect(self.address).unwrap();
         write!(
             stream,
-            "{method} {path} HTTP/1.1\r\nhost: shop\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            "{method} {path} HTTP/1.1\r\nhost: shop\r\n{headers}connection: close\r\ncontent-length: {}\r\n\r\n{body}",
             body.len()
         )
         .unwrap();
@@ -301,5 +312,36 @@ fn a_version_may_need_no_migration_and_break_one_page_of_many() {
         ("/b", 404),
     ] {
         assert_eq!(service.get(path).0, status, "{path}");
+    }
+}
+
+#[test]
+fn a_page_that_needs_a_key_refuses_requests_without_it() {
+    let database = database("a_page_that_needs_a_key_refuses_requests_without_it");
+    let mut serve = command(&database, "1.0.0", "", "serve");
+    serve.env("SAMPLE_API_KEY", "hunter2");
+    let served = Served::by(serve);
+    let status = |headers: &str| served.request_with("GET", "/admin/", headers, "").0;
+    assert_eq!(status("x-api-key: hunter2\r\n"), 200);
+    assert_eq!(status("x-api-key: hunter3\r\n"), 401);
+    assert_eq!(status(""), 401);
+    assert_eq!(served.get("/healthz").0, 200);
+}
+
+#[test]
+fn a_health_check_asks_the_service() {
+    let database = database("a_health_check_asks_the_service");
+    let served = Served::start(&database, "1.0.0", "answers:500:/admin/");
+    let port = served.address.port().to_string();
+    for (port, path, expected) in [
+        (port.as_str(), "/healthz", true),
+        (port.as_str(), "/admin/", false),
+        (port.as_str(), "/none", false),
+        ("1", "/healthz", false),
+        ("", "/healthz", false),
+    ] {
+        let mut check = command(&database, "1.0.0", "", "check");
+        let output = check.arg(path).env("PORT", port).output().unwrap();
+        assert_eq!(output.status.success(), expected, "{port} {path}");
     }
 }

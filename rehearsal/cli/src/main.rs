@@ -203,7 +203,7 @@ async fn check(arguments: &Arguments, given: &Given, paths: &Paths) -> Result<()
     }
     let file = given.pipelines.as_ref().map(|file| file.path.as_path());
     let file = file.unwrap_or(Path::new("config/pipelines.toml"));
-    let template = play::template(paths, MessageFormat::Json, Mode::Deploy, None, file)?;
+    let template = play::template(paths, MessageFormat::Json, Mode::Deploy, None, "", file)?;
     Iam::new(template.principals.clone(), &without)
         .context("correct `--without`")
         .map_err(Ended::WrongUsage)?;

@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, anyhow, bail};
 use local_aws::clock::Pace;
 use local_aws::ecr::ImageSettings;
+use local_aws::elb::AUTHORITY;
 use local_aws::fault::{Planned, Point};
 use local_aws::identity::Location;
 use local_aws::lambda::external::Place;
@@ -40,6 +41,8 @@ use crate::scenario::setting::Mode;
 use crate::scenario::{MessageFormat, Pipelines, Scenario, Step, custom_pipelines};
 use crate::traffic::{Rest, Traffic};
 
+/// The file beside the pipelines in which a world with TLS has the certificate of its authority.
+const AUTHORITY_FILE: &str = "private-ca.pem";
 /// The number of answers that production must give before the first step, and after the last.
 const ANSWERS_AROUND: u64 = 20;
 /// The maximum real time of a rehearsal.
@@ -156,13 +159,13 @@ async fn set_up(scenario: &Scenario, paths: &Paths, data: &Data) -> anyhow::Resu
     let mut traffic = BTreeMap::new();
     for service in &scenario.setting.services {
         let address = world
-            .address(&service.label, ListenerKind::Production)
+            .base_url(&service.label, ListenerKind::Production)
             .with_context(|| format!("`{}` has no listener", service.label))?;
         let rest = match scenario.setting.pace {
             Pace::Real => Rest::Pause(scenario.setting.pause),
             Pace::Still => Rest::UntilChanged(world.timeline.clone()),
         };
-        let client = Traffic::start(address, world.clock.clone(), rest, scenario.setting.asked);
+        let client = Traffic::start(address, world.clock.clone(), rest, scenario.setting.asked)?;
         traffic.insert(service.label.clone(), client);
     }
     for client in traffic.values() {
@@ -291,12 +294,14 @@ pub(crate) fn template(
     format: MessageFormat,
     mode: Mode,
     registry: Option<&Location>,
+    header_secrets: &str,
     pipelines: &Path,
 ) -> anyhow::Result<Template> {
     let (registry_account, registry_region) = registry::parameters(registry);
     let parameters = [
         // Nothing here depends on it: the functions are built for this machine.
         ("Architecture", "arm64"),
+        ("HeaderSecrets", header_secrets),
         ("MessageFormat", format.as_str()),
         ("Mode", mode.as_str()),
         ("RegistryAccount", registry_account),
@@ -318,11 +323,13 @@ pub(crate) async fn start_world(
     data: &Data,
     port: u16,
 ) -> anyhow::Result<World> {
-    let file = pipelines(&scenario.pipelines, &paths.root, data)?;
+    let file = pipelines(scenario, &paths.root, data)?;
     let (format, mode) = (scenario.message_format, scenario.setting.mode);
     let setting = &scenario.setting;
+    let secrets: Vec<&str> = setting.secrets.iter().map(|one| one.arn.as_str()).collect();
+    let secrets = secrets.join(",");
     let registry = setting.registry().map_err(anyhow::Error::msg)?;
-    let template = template(paths, format, mode, registry.as_ref(), &file)?;
+    let template = template(paths, format, mode, registry.as_ref(), &secrets, &file)?;
     let template = registry::forwarding(template, registry.as_ref(), setting, &paths.root)?;
     let sample_service = paths.binaries.join(SAMPLE_SERVICE);
     for service in &setting.services {
@@ -345,6 +352,7 @@ pub(crate) async fn start_world(
         dwell: setting.dwell,
         pace: setting.pace,
         faults: setting.faults.clone(),
+        secrets: setting.secrets.clone(),
     })
     .await?;
     for function in &setting.functions {
@@ -360,16 +368,28 @@ pub(crate) async fn start_world(
 }
 
 /// The pipelines file as it is played, without entries that belong to services outside the rehearsal.
-fn pipelines(pipelines: &Pipelines, root: &Path, data: &Data) -> anyhow::Result<PathBuf> {
-    let text = pipelines.read(root)?;
-    let rewritten = match (custom_pipelines::as_played(&text), pipelines) {
+fn pipelines(scenario: &Scenario, root: &Path, data: &Data) -> anyhow::Result<PathBuf> {
+    let text = scenario.pipelines.read(root)?;
+    // A world with TLS has what such a file names: the authority and the secrets.
+    let has_tls = scenario.setting.has_tls();
+    let rewritten = match has_tls {
+        true => Some(text),
+        false => custom_pipelines::as_played(&text),
+    };
+    let rewritten = match (rewritten, &scenario.pipelines) {
         (Some(rewritten), _) => rewritten,
         (None, Pipelines::File(file)) => return Ok(root.join(file)),
         (None, Pipelines::Text(text)) => text.clone(),
     };
-    let copy = data.0.join("pipelines.toml");
-    std::fs::write(&copy, rewritten).with_context(|| format!("write `{}`", copy.display()))?;
-    Ok(copy)
+    let write = |name: &str, text: &str| {
+        let file = data.0.join(name);
+        std::fs::write(&file, text).with_context(|| format!("write `{}`", file.display()))?;
+        Ok::<_, anyhow::Error>(file)
+    };
+    if has_tls {
+        write(AUTHORITY_FILE, AUTHORITY)?;
+    }
+    write("pipelines.toml", &rewritten)
 }
 
 /// Creates the schema that the first version expects in a new database.

@@ -56,12 +56,11 @@ fn introduction(scenario: &Scenario, world: &World) -> String {
         scenario.name
     );
     for service in &scenario.setting.services {
-        let address = |address: Option<std::net::SocketAddr>| {
-            address.map_or("none".to_owned(), |a| format!("http://{a}/"))
-        };
+        let address =
+            |base: Option<String>| base.map_or("none".to_owned(), |base| format!("{base}/"));
         let (production, test) = (
-            world.address(&service.label, ListenerKind::Production),
-            world.address(&service.label, ListenerKind::Test),
+            world.base_url(&service.label, ListenerKind::Production),
+            world.base_url(&service.label, ListenerKind::Test),
         );
         text.push_str(&format!(
             "# `{}`: production {}, test {}\n",

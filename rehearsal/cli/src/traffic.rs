@@ -1,16 +1,16 @@
 //! Production traffic: a client that sends requests to a listener continuously and counts every answer, by version.
 
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use axum::body::Body;
 use axum::http::Request;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use local_aws::clock::Clock;
-use local_aws::elb::NODES_AT_MOST;
+use local_aws::elb::{NODES_AT_MOST, client_config};
 use local_aws::timeline::{self, ListenerKind, Still, Timeline};
 use record::{Answer, Answers, NO_VERSION, Seen};
 use tokio::sync::{oneshot, watch};
@@ -25,6 +25,7 @@ const CHANGELESS: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The requested paths, in turn: a page, and one that reads the database.
 pub(crate) const PATHS: [&str; 2] = ["/", "/orders"];
+
 /// The answers of a client.
 #[derive(Debug, Default)]
 struct Kept {
@@ -56,13 +57,13 @@ pub(crate) enum Rest {
 struct Waiting<'a>(&'a watch::Sender<usize>);
 
 impl Traffic {
-    /// Starts to request these paths in turn from the listener at `address`, with a pause after each answer.
+    /// Starts to request these paths in turn from the listener at this URL, with a pause after each answer.
     pub(crate) fn start(
-        address: SocketAddr,
+        base: String,
         clock: Clock,
         rest: Rest,
         paths: [&'static str; 2],
-    ) -> Traffic {
+    ) -> anyhow::Result<Traffic> {
         let kept = Arc::new(Mutex::new(Kept::default()));
         let (stop, stopped) = watch::channel(false);
         let (count, counted) = watch::channel(0);
@@ -80,14 +81,18 @@ impl Traffic {
             awaited: None,
             waited_for,
         };
-        let client = tokio::spawn(ask_until(stopped, address, clock, paths, rests, counts));
-        Traffic {
+        let asker = Asker {
+            client: client()?,
+            base,
+        };
+        let client = tokio::spawn(ask_until(stopped, asker, clock, paths, rests, counts));
+        Ok(Traffic {
             kept,
             counted,
             waiting,
             stop,
             client,
-        }
+        })
     }
 
     /// Returns the current view at any time.
@@ -203,18 +208,29 @@ struct Counts {
     count: watch::Sender<u64>,
 }
 
+/// Sends requests to a listener, as production's users do.
+struct Asker {
+    client: Client<HttpsConnector<HttpConnector>, Body>,
+    base: String,
+}
+
+/// As with separate users, each request has its own connection, and so reaches the load balancer's nodes in turn. They trust
+/// the authority of a private certificate, as a company's devices do.
+fn client() -> anyhow::Result<Client<HttpsConnector<HttpConnector>, Body>> {
+    let connector = HttpsConnectorBuilder::new().with_tls_config(client_config()?);
+    let connector = connector.https_or_http().enable_http1().build();
+    let mut builder = Client::builder(TokioExecutor::new());
+    Ok(builder.pool_max_idle_per_host(0).build(connector))
+}
+
 async fn ask_until(
     stopped: watch::Receiver<bool>,
-    address: SocketAddr,
+    asker: Asker,
     clock: Clock,
     paths: [&'static str; 2],
     mut rests: Rests,
     counts: Counts,
 ) {
-    // As with separate users, each request has its own connection, and so reaches the load balancer's nodes in turn.
-    let client = Client::builder(TokioExecutor::new())
-        .pool_max_idle_per_host(0)
-        .build_http();
     // Every path, from every node.
     let count = paths.len() * NODES_AT_MOST;
     let mut paths = paths.iter().cycle();
@@ -225,7 +241,7 @@ async fn ask_until(
             if *stopped.borrow() {
                 return;
             }
-            let answer = ask(&client, address, path).await;
+            let answer = asker.ask(path).await;
             lock(&counts.kept).keep(path, answer, clock.now());
             counts.count.send_modify(|count| *count += 1);
         }
@@ -234,30 +250,29 @@ async fn ask_until(
     }
 }
 
-/// The status and the version of an answer, or the error as text.
-async fn ask(
-    client: &Client<HttpConnector, Body>,
-    address: SocketAddr,
-    path: &str,
-) -> Result<(u16, Option<String>), String> {
-    let asked = async {
-        let request = Request::get(format!("http://{address}{path}")).body(Body::empty());
-        let response = client
-            .request(request.map_err(|error| error.to_string())?)
-            .await;
-        let response = response.map_err(|error| error.to_string())?;
-        let version = response
-            .headers()
-            .get("x-version")
-            .and_then(|version| version.to_str().ok().map(str::to_owned));
-        let status = response.status().as_u16();
-        let body = axum::body::to_bytes(Body::new(response.into_body()), usize::MAX).await;
-        body.map_err(|error| format!("the answer broke off: {error}"))?;
-        Ok((status, version))
-    };
-    tokio::time::timeout(PATIENCE, asked)
-        .await
-        .unwrap_or_else(|_| Err(format!("no answer within {PATIENCE:?}")))
+impl Asker {
+    /// The status and the version of an answer, or the error as text.
+    async fn ask(&self, path: &str) -> Result<(u16, Option<String>), String> {
+        let asked = async {
+            let request = Request::get(format!("{}{path}", self.base)).body(Body::empty());
+            let response = self
+                .client
+                .request(request.map_err(|error| error.to_string())?)
+                .await;
+            let response = response.map_err(|error| error.to_string())?;
+            let version = response
+                .headers()
+                .get("x-version")
+                .and_then(|version| version.to_str().ok().map(str::to_owned));
+            let status = response.status().as_u16();
+            let body = axum::body::to_bytes(Body::new(response.into_body()), usize::MAX).await;
+            body.map_err(|error| format!("the answer broke off: {error}"))?;
+            Ok((status, version))
+        };
+        tokio::time::timeout(PATIENCE, asked)
+            .await
+            .unwrap_or_else(|_| Err(format!("no answer within {PATIENCE:?}")))
+    }
 }
 
 impl Kept {
@@ -335,7 +350,8 @@ mod tests {
         tokio::spawn(async move { axum::serve(socket, router).await });
         let clock = Clock::start();
         let began = clock.now();
-        let traffic = Traffic::start(address, clock.clone(), Rest::Pause(PAUSE), PATHS);
+        let base = format!("http://{address}");
+        let traffic = Traffic::start(base, clock.clone(), Rest::Pause(PAUSE), PATHS).unwrap();
         traffic.more(4).await;
         let (seen, answers) = traffic.stop().await;
         assert_eq!(answers.count() as u64, seen.requests);

@@ -49,6 +49,8 @@ named! {
             "CodeDeploy changes every rule of a listener that forwards to one of its two target groups, not only the default one",
         "missing-alarm-stops" => MissingAlarmStops:
             "A deployment is stopped in Install if an alarm of its group does not exist, unless failures to poll alarms are ignored",
+        "tasks-do-not-name-their-task-set" => TasksDoNotNameTheirTaskSet:
+            "`startedBy` of a task that CodeDeploy deployed is a number that nothing else shows, not the id of its task set",
         "past-schedule-is-refused" => PastScheduleIsRefused:
             "CreateSchedule refuses an `at(…)` that is past, which would call at once otherwise",
         "native-services-send-no-events" => NativeServicesSendNoEvents:

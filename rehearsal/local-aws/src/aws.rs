@@ -11,12 +11,13 @@ use crate::codedeploy::{self, CodeDeploy};
 use crate::context::Context;
 use crate::ecr::Ecr;
 use crate::ecs::{self, Ecs};
-use crate::elb::{LoadBalancers, listener_of};
+use crate::elb::{ListenerDescription, LoadBalancers, listener_of};
 use crate::events::EventBus;
 use crate::iam::{Iam, Removal};
 use crate::lambda::Lambda;
 use crate::logs::Logs;
 use crate::scheduler::Scheduler;
+use crate::secrets_manager::SecretsManager;
 use crate::service_deployment::ServiceDeployments;
 use crate::service_deployment::deployment::ServiceDeployment;
 use crate::service_deployment::revision::ServiceRevision;
@@ -56,6 +57,7 @@ pub struct Aws {
     pub sns: Sns,
     pub logs: Logs,
     pub scheduler: Arc<Scheduler>,
+    pub secrets_manager: Arc<SecretsManager>,
     pub(crate) endpoint: String,
 }
 
@@ -130,13 +132,20 @@ impl Aws {
 
     /// Returns the address of a service's listener.
     pub fn address(&self, service: &str, kind: ListenerKind) -> Option<SocketAddr> {
-        let arn = self.listener(service, kind)?;
-        let listener = self
-            .load_balancers
-            .listeners()
-            .into_iter()
-            .find(|listener| listener.arn == arn)?;
+        let listener = self.described_listener(service, kind)?;
         Some(SocketAddr::from((Ipv4Addr::LOCALHOST, listener.port)))
+    }
+
+    /// Returns the URL of a service's listener, without a path.
+    pub fn base_url(&self, service: &str, kind: ListenerKind) -> Option<String> {
+        let scheme = self.described_listener(service, kind)?.protocol.scheme();
+        Some(format!("{scheme}://{}", self.address(service, kind)?))
+    }
+
+    fn described_listener(&self, service: &str, kind: ListenerKind) -> Option<ListenerDescription> {
+        let arn = self.listener(service, kind)?;
+        let mut listeners = self.load_balancers.listeners().into_iter();
+        listeners.find(|listener| listener.arn == arn)
     }
 
     /// Removes a permission that the template grants to a function, such as `ecs:RegisterTaskDefinition` of

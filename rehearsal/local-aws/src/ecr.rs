@@ -2,10 +2,12 @@
 //!
 //! Layers are not simulated: those of a manifest count as uploaded.
 
+mod image_status;
 mod mutability;
 mod policy;
 mod push;
 mod settings;
+mod storage;
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,6 +18,7 @@ use serde_json::Value;
 use self::settings::digest;
 use crate::identity::Location;
 
+pub use self::image_status::{ImageStatus, StorageClass};
 pub use self::mutability::TagMutability;
 pub use self::policy::RepositoryPolicy;
 pub use self::push::{Ecr, push_event};
@@ -37,6 +40,10 @@ pub struct Image {
     /// `None` for a manifest from another client, which cannot run here.
     pub version: Option<String>,
     pub environment: BTreeMap<String, String>,
+    pub status: ImageStatus,
+    /// When it was archived and restored last.
+    pub archived_at: Option<SystemTime>,
+    pub activated_at: Option<SystemTime>,
 }
 
 impl Image {
@@ -106,6 +113,9 @@ impl Image {
                 .as_str()
                 .map(ToOwned::to_owned),
             environment: BTreeMap::new(),
+            status: ImageStatus::Active,
+            archived_at: None,
+            activated_at: None,
         }
     }
 
@@ -166,6 +176,21 @@ impl Repositories {
         let mut all = repositories.iter_mut();
         all.find(|repository| repository.is(registry, name))
             .map(edit)
+    }
+
+    /// Changes an image; `None` if it does not exist.
+    fn edit_image<T>(
+        &self,
+        registry: &Location,
+        repository: &str,
+        digest: &str,
+        edit: impl FnOnce(&mut Image) -> T,
+    ) -> Option<T> {
+        let in_repository = |repository: &mut Repository| {
+            let mut images = repository.images.iter_mut();
+            images.find(|image| image.digest == digest).map(edit)
+        };
+        self.edit(registry, repository, in_repository).flatten()
     }
 
     /// Stores a manifest in a repository, with one tag or without. If its digest exists, the existing image gets the
@@ -293,12 +318,20 @@ impl Repository {
             .and_then(|tag| self.find(tag))
             .map(|holder| holder.digest.clone());
         let known = self.has(&image.digest);
+        // A push of an image that is in the archive restores it (ECR User Guide, "Archiving an image").
+        let is_restored = self
+            .images
+            .iter()
+            .any(|one| one.digest == image.digest && one.status != ImageStatus::Active);
         match tagged {
+            Some(holder) if holder == image.digest && is_restored => {}
             Some(holder) if holder == image.digest => return Err(PushRefused::AlreadyExists),
             Some(_) if tag.is_some_and(|tag| !self.tags.lets_move(tag)) => {
                 return Err(PushRefused::TagIsImmutable);
             }
-            None if known && tag.is_none() => return Err(PushRefused::AlreadyExists),
+            None if known && tag.is_none() && !is_restored => {
+                return Err(PushRefused::AlreadyExists);
+            }
             Some(_) | None => {}
         }
         if !known && !image.children().iter().all(|child| self.has(child)) {
@@ -319,6 +352,9 @@ impl Repository {
         else {
             return Ok(image);
         };
+        if is_restored {
+            kept.activate(image.pushed_at);
+        }
         kept.tags.extend(tag.map(ToOwned::to_owned));
         Ok(kept.clone())
     }

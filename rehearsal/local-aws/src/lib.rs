@@ -25,6 +25,7 @@ pub mod observable;
 pub mod pause;
 pub mod process;
 pub mod scheduler;
+pub mod secrets_manager;
 pub mod service_deployment;
 pub mod sns;
 mod stamp;

@@ -21,6 +21,12 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 const LOG_TIMEOUT: Duration = Duration::from_secs(1);
 /// The line that the sample service prints once it is listening.
 const LISTENING: &str = "listening on ";
+
+/// The address in such a line.
+pub(crate) fn address_in(line: &str) -> Option<SocketAddr> {
+    line.strip_prefix(LISTENING)?.parse().ok()
+}
+
 /// The number and the interval of consecutive samples in which a process must be asleep, without a wake-up in between.
 const SAMPLES: u32 = 3;
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(1);
@@ -82,9 +88,7 @@ impl Process {
         let stdout_log = {
             let log = log.clone();
             move |line: String| {
-                if let Some(said) = line
-                    .strip_prefix(LISTENING)
-                    .and_then(|said| said.parse().ok())
+                if let Some(said) = address_in(&line)
                     && let Some(address) = address
                         .lock()
                         .unwrap_or_else(PoisonError::into_inner)

@@ -26,6 +26,7 @@ use crate::iam::Iam;
 use crate::lambda::Lambda;
 use crate::logs::Logs;
 use crate::scheduler::Scheduler;
+use crate::secrets_manager::SecretsManager;
 use crate::service_deployment::{ServiceDeployments, Uses};
 use crate::sns::Sns;
 use crate::template::Template;
@@ -39,6 +40,7 @@ pub use self::settings::{
 pub use crate::api::ledger::AwsCall;
 pub use crate::aws::{Aws, DeploymentRecord};
 pub use crate::ecr::{RepositorySettings, TagMutability};
+pub use crate::secrets_manager::{KmsKey, SecretSettings};
 pub use crate::sns::Message;
 
 /// The world of one rehearsal. Cheap to clone; when the last clone is dropped, everything in it stops.
@@ -171,9 +173,11 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
     let ecr = Arc::new(Ecr::new(context.clone(), buses, repositories));
     let load_balancers = LoadBalancers::new(clock, nodes(&settings.assumptions));
     let cloudwatch = Arc::new(CloudWatch::new(context.clone()));
+    let secrets_manager = Arc::new(SecretsManager::new(context.clone()));
     let ecs = Arc::new(Ecs::new(
         context.clone(),
         ecr.clone(),
+        secrets_manager.clone(),
         load_balancers.clone(),
         events.clone(),
         logs.clone(),
@@ -213,6 +217,7 @@ async fn empty(settings: &WorldSettings, endpoint: String) -> anyhow::Result<Aws
         sns: Sns::new(vec![template.topic_arn.clone()]),
         logs,
         scheduler: Arc::new(scheduler),
+        secrets_manager,
         endpoint,
     })
 }

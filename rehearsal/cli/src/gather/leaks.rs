@@ -9,7 +9,7 @@ use local_aws::world::World;
 use record::{Leak, Simulated};
 
 use super::happened::message;
-use super::redact::Redactor;
+use super::redact::{Redactor, secret_values};
 use crate::scenario::setting::SECRET;
 
 /// The maximum number of characters before a secret that are kept.
@@ -35,8 +35,9 @@ pub(super) fn leaks(
         .collect()
 }
 
-/// (name, value): every container's environment, and the execution ids that CodeDeploy gives hooks for their answers.
-fn secrets(world: &World) -> Vec<(&'static str, String)> {
+/// (name, value): every container's environment, the execution ids that CodeDeploy gives hooks for their answers, and what is
+/// in Secrets Manager.
+fn secrets(world: &World) -> Vec<(String, String)> {
     let executions: Vec<String> = world.codedeploy.read(|state| {
         let hooks = state
             .deployments
@@ -45,9 +46,11 @@ fn secrets(world: &World) -> Vec<(&'static str, String)> {
         hooks.map(|hook| hook.execution_id.clone()).collect()
     });
     let executions = executions.into_iter();
-    [("SHOP_TOKEN", SECRET.to_owned())]
+    let named = |name: &str, value: String| (name.to_owned(), value);
+    [named("SHOP_TOKEN", SECRET.to_owned())]
         .into_iter()
-        .chain(executions.map(|id| ("LifecycleEventHookExecutionId", id)))
+        .chain(executions.map(|id| named("LifecycleEventHookExecutionId", id)))
+        .chain(secret_values(world))
         .collect()
 }
 
@@ -75,20 +78,20 @@ fn said(world: &World, invocations: &[Invocation]) -> impl Iterator<Item = (Stri
 /// The first secret in a text. The text before it may contain values of other variables, and is redacted before it is cut:
 /// half a value would not be recognized.
 fn leak(
-    secrets: &[(&'static str, String)],
+    secrets: &[(String, String)],
     place: String,
     text: &str,
     redactor: &Redactor,
 ) -> Option<Leak> {
     let found = secrets
         .iter()
-        .filter_map(|(name, secret)| Some((text.find(secret)?, *name)));
+        .filter_map(|(name, secret)| Some((text.find(secret)?, name)));
     let (from, name) = found.min()?;
     let before = redactor.text(&text[..from]);
     let skipped = before.chars().count().saturating_sub(CHARACTERS_BEFORE);
     Some(Leak {
         place,
-        secret: name.to_owned(),
+        secret: name.clone(),
         after: before.chars().skip(skipped).collect(),
     })
 }
@@ -99,7 +102,8 @@ mod tests {
 
     #[test]
     fn a_text_with_a_secret_is_reported_without_it() {
-        let secrets = [("TOKEN", "planted".to_owned()), ("ID", "1234".to_owned())];
+        let secrets = [("TOKEN", "planted"), ("ID", "1234")];
+        let secrets = secrets.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let leak = |text: &str| leak(&secrets, "the log".to_owned(), text, &Redactor::default());
         assert_eq!(leak("nothing"), None);
         let expected = Leak {

@@ -5,7 +5,7 @@
 
 use local_aws::ecs::task_definition::Revision;
 use local_aws::world::Aws;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// Shorter values are too common to redact: `8080`, `true`, `eu`.
 const CHARACTERS_AT_LEAST: usize = 8;
@@ -18,7 +18,7 @@ pub(crate) struct Redactor {
 }
 
 impl Redactor {
-    /// The environments of all task definitions, and every hook's execution id.
+    /// The environments of all task definitions, every hook's execution id, and what is in Secrets Manager.
     pub(crate) fn of(aws: &Aws) -> Redactor {
         let variables: Vec<(String, String)> = aws.ecs.read(|state| {
             let revisions = state.families.values().flatten();
@@ -30,7 +30,8 @@ impl Redactor {
             let named = |id: &String| ("LifecycleEventHookExecutionId".to_owned(), id.clone());
             hooks.map(|hook| named(&hook.execution_id)).collect()
         });
-        Redactor::new(variables.into_iter().chain(executions))
+        let secrets = secret_values(aws);
+        Redactor::new(variables.into_iter().chain(executions).chain(secrets))
     }
 
     /// Of (name, value).
@@ -70,6 +71,20 @@ impl Redactor {
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
     }
+}
+
+/// (name, value) of every secret in Secrets Manager: its text, and the texts in it if it is a JSON object.
+pub(crate) fn secret_values(aws: &Aws) -> impl Iterator<Item = (String, String)> {
+    let texts = aws.secrets_manager.texts().into_iter();
+    texts.flat_map(|(name, text)| {
+        let members: Map<String, Value> = serde_json::from_str(&text).unwrap_or_default();
+        let members = members.into_iter().filter_map(|(key, value)| {
+            let value = value.as_str()?.to_owned();
+            Some((format!("{name}, {key}"), value))
+        });
+        let members: Vec<(String, String)> = members.collect();
+        members.into_iter().chain([(name, text)])
+    })
 }
 
 /// (name, value) of the environments in task definitions.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, anyhow};
 use local_aws::codedeploy::State;
 use local_aws::codedeploy::requests::DeploymentWait;
-use local_aws::ecr::{ImageSettings, PushRefused};
+use local_aws::ecr::{ImageSettings, PushRefused, StorageClass};
 use local_aws::identity::Location;
 use local_aws::pause::Pause;
 use local_aws::world::World;
@@ -68,6 +68,7 @@ impl<'a> Script<'a> {
                 let (registry, name) = Location::of_repository(repository);
                 world.ecr.withdraw(&registry, name, action.as_deref())?;
             }
+            Step::Store(image, class) => store(world, image, *class)?,
             Step::LimitFargate(tasks) => world.ecs.limit_fargate(*tasks),
             Step::Alarm(name, state) => world.cloudwatch.set_alarm(name, *state)?,
             Step::Answers(answers) => self.more(*answers).await,
@@ -211,6 +212,16 @@ async fn operate(world: &World, service: &str, operation: &Operation) -> anyhow:
         }
         Operation::PutRuleBack => service_deployments::put_rule_back(world, service),
     }
+}
+
+fn store(world: &World, image: &ImageSettings, class: StorageClass) -> anyhow::Result<()> {
+    let (registry, name) = (&image.registry, &image.repository);
+    let stored = world
+        .ecr
+        .update_storage_class(registry, name, &image.digest(), class);
+    stored
+        .map(drop)
+        .with_context(|| format!("`{}` is not in ECR", image.version))
 }
 
 fn not_pushed(image: &ImageSettings, refused: PushRefused) -> anyhow::Error {

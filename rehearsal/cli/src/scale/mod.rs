@@ -114,14 +114,14 @@ async fn through(
     let mut traffic = Vec::new();
     for service in &scenario.setting.services {
         let address = world
-            .address(&service.label, ListenerKind::Production)
+            .base_url(&service.label, ListenerKind::Production)
             .with_context(|| format!("`{}` has no listener", service.label))?;
         let client = Traffic::start(
             address,
             world.clock.clone(),
             Rest::Pause(PAUSE * size.services),
             PATHS,
-        );
+        )?;
         traffic.push((service.label.clone(), client));
     }
     more(&traffic).await;

@@ -9,11 +9,13 @@ use local_aws::assumption::Assumptions;
 use local_aws::clock::{self, Pace};
 use local_aws::ecr::{ImageSettings, IndexSettings};
 use local_aws::ecs::capacity::LaunchKind;
+use local_aws::elb::Protocol;
 use local_aws::fault::Planned;
 use local_aws::iam::Removal;
 use local_aws::identity::{Location, sha256_hex};
 use local_aws::world::{
-    ContainerSettings, DeployedBy, HealthCheck, RepositorySettings, ServiceSettings, TestListener,
+    ContainerSettings, DeployedBy, HealthCheck, RepositorySettings, SecretSettings,
+    ServiceSettings, TestListener,
 };
 
 use serde::Deserialize;
@@ -56,6 +58,8 @@ pub(crate) struct Setting {
     pub(crate) functions: Vec<OwnFunction>,
     /// What the owner of another registry has left out of docs/deploying.md.
     pub(crate) lacks: Vec<Lack>,
+    /// Secrets, which headers of checks and variables of containers may come from.
+    pub(crate) secrets: Vec<SecretSettings>,
     /// Versions that fail in production in a way that no check of their pipeline covers.
     pub(crate) broken_unseen: Vec<String>,
 }
@@ -136,8 +140,15 @@ impl Setting {
             asked: traffic::PATHS,
             functions: Vec::new(),
             lacks: Vec::new(),
+            secrets: Vec::new(),
             broken_unseen: Vec::new(),
         }
+    }
+
+    /// Whether a listener speaks TLS, with a certificate of the world's own authority.
+    pub(crate) fn has_tls(&self) -> bool {
+        let mut services = self.services.iter();
+        services.any(|service| service.settings.listeners == Protocol::Https)
     }
 
     pub(crate) fn repositories(&self) -> Vec<RepositorySettings> {
@@ -197,6 +208,7 @@ impl Service {
             command: Vec::new(),
             environment: BTreeMap::new(),
             logs: None,
+            definition: serde_json::Map::new(),
         });
         self
     }
@@ -257,6 +269,7 @@ pub(crate) fn settings(
         deployment_config: "CodeDeployDefault.ECSCanary10Percent5Minutes".to_owned(),
         routing: None,
         test_listener: TestListener::Present,
+        listeners: Protocol::Http,
         ready_wait: None,
         termination_wait: Duration::from_secs(60 * 60),
         rollback_on: rollback_on.map(str::to_owned).into(),
@@ -271,6 +284,7 @@ pub(crate) fn settings(
             unhealthy_threshold: 2,
             deregistration_delay: Duration::from_secs(30),
         },
+        options: serde_json::Map::new(),
     }
 }
 
@@ -292,5 +306,6 @@ fn container_of(name: &str, serves: bool, repository: &str, family: &str) -> Con
         command: Vec::new(),
         environment: BTreeMap::new(),
         logs: Some((format!("/ecs/{family}"), name.to_owned())),
+        definition: serde_json::Map::new(),
     }
 }

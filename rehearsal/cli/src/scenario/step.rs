@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use local_aws::cloudwatch::AlarmState;
 use local_aws::codedeploy::requests::DeploymentWait;
-use local_aws::ecr::{ImageSettings, IndexSettings};
+use local_aws::ecr::{ImageSettings, IndexSettings, StorageClass};
 use local_aws::events::DeliveryFault;
 use serde_json::{Value, json};
 
@@ -44,6 +44,8 @@ pub(crate) enum Step {
         repository: String,
         action: Option<String>,
     },
+    /// A person puts an image into ECR's archive, or begins to restore it.
+    Store(Box<ImageSettings>, StorageClass),
     /// Limit Fargate's capacity to this number of tasks from now on.
     LimitFargate(usize),
     /// A person stops the deployment of a service that is under way.
@@ -117,6 +119,7 @@ impl Step {
             | Step::InjectDeliveryFaults(_)
             | Step::Deny { .. }
             | Step::Withdraw { .. }
+            | Step::Store(..)
             | Step::LimitFargate(_)
             | Step::Ask(_)
             | Step::Alarm(..)

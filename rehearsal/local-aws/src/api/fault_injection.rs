@@ -225,6 +225,10 @@ fn failure(request: &Request) -> ApiError {
         Service::Sns => ("InternalError", UNKNOWN),
         Service::Lambda => ("ServiceException", UNKNOWN),
         Service::Events => ("InternalException", UNKNOWN),
+        Service::SecretsManager => (
+            "InternalServiceError",
+            "An error occurred on the server side.",
+        ),
         Service::CodeDeploy | Service::Elb | Service::Sts | Service::CloudWatch => {
             ("InternalFailure", UNKNOWN)
         }
@@ -245,9 +249,12 @@ fn throttled(service: Service) -> ApiError {
         Service::Scheduler => ("ThrottlingException", 429),
         Service::Lambda => ("TooManyRequestsException", 429),
         Service::CloudWatch | Service::Elb | Service::Sns | Service::Sts => ("Throttling", 400),
-        Service::CodeDeploy | Service::Ecr | Service::Ecs | Service::Events | Service::Logs => {
-            ("ThrottlingException", 400)
-        }
+        Service::CodeDeploy
+        | Service::Ecr
+        | Service::Ecs
+        | Service::Events
+        | Service::Logs
+        | Service::SecretsManager => ("ThrottlingException", 400),
     };
     ApiError::new(code, "Rate exceeded").with_status(status)
 }

@@ -84,10 +84,16 @@ pub(super) fn authorize(call: Call<'_>, operation: &Operation) -> Result<(), Api
         Some(function) => call.aws.iam.check(function, &needed),
         None => call.aws.iam.check_administrator(&needed),
     };
-    checked.map_err(|refusal| match refusal.action.starts_with("kms:") {
-        // SNS has a specific code for calls that KMS denies (SNS API Reference, Publish).
-        true => ApiError::new("KMSAccessDenied", refusal.sentence()),
-        false => denied(call.service, sentence(call.service, &refusal)),
+    checked.map_err(|refusal| {
+        match (call.service, refusal.action.starts_with("kms:")) {
+            // Its sentence names neither key nor action (AWS re:Post, "Access to KMS is not allowed").
+            (Service::SecretsManager, true) => {
+                ApiError::new("AccessDeniedException", "Access to KMS is not allowed")
+            }
+            // SNS has a specific code for calls that KMS denies (SNS API Reference, Publish).
+            (_, true) => ApiError::new("KMSAccessDenied", refusal.sentence()),
+            (service, false) => denied(service, sentence(service, &refusal)),
+        }
     })
 }
 
@@ -113,9 +119,12 @@ fn denied(service: Service, message: String) -> ApiError {
         Service::Lambda | Service::Scheduler => {
             ApiError::new("AccessDeniedException", message).with_status(403)
         }
-        Service::CodeDeploy | Service::Ecr | Service::Ecs | Service::Events | Service::Logs => {
-            ApiError::new("AccessDeniedException", message)
-        }
+        Service::CodeDeploy
+        | Service::Ecr
+        | Service::Ecs
+        | Service::Events
+        | Service::Logs
+        | Service::SecretsManager => ApiError::new("AccessDeniedException", message),
     }
 }
 
@@ -143,6 +152,7 @@ fn sentence(service: Service, refusal: &Refusal) -> String {
         | Service::Lambda
         | Service::Logs
         | Service::Scheduler
+        | Service::SecretsManager
         | Service::Sts => refusal.sentence(),
     }
 }

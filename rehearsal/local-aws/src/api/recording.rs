@@ -4,8 +4,8 @@
 //! A line has `caller`, `method`, `path`, `headers`, `body`, `status`, `answer_headers` and `answer_body`; headers are
 //! pairs, in order. Headers that the HTTP server itself adds to an answer (its length, the date) are not among them. A
 //! body that is not UTF-8 is in base64 under `body_base64` or `answer_body_base64`. A call whose caller got no answer
-//! is not written. Nor are credentials: real ones of a misdirected program must not end up in a file. Bodies are
-//! complete, task definitions included.
+//! is not written. Nor are credentials: real ones of a misdirected program must not end up in a file, and neither are the
+//! contents of secrets. Otherwise bodies are complete, task definitions included.
 
 use std::sync::Weak;
 
@@ -24,6 +24,9 @@ use super::request::access_key_id;
 
 /// Headers that carry a credential or prove possession of one.
 const SECRET: [&str; 2] = ["authorization", "x-amz-security-token"];
+
+/// Members that carry a secret of Secrets Manager.
+const SECRET_MEMBERS: [&str; 2] = ["SecretString", "SecretBinary"];
 
 /// The layer around the API that records each call once it is answered.
 pub(super) async fn record(
@@ -62,10 +65,24 @@ pub(super) async fn record(
 
 fn insert_body(line: &mut Map<String, Value>, name: &str, bytes: &Bytes) {
     let (name, text) = match std::str::from_utf8(bytes) {
-        Ok(text) => (name.to_owned(), text.to_owned()),
+        Ok(text) => (name.to_owned(), without_secrets(text)),
         Err(_) => (format!("{name}_base64"), STANDARD.encode(bytes)),
     };
     line.insert(name, Value::String(text));
+}
+
+/// The text as it is, but for the contents of secrets.
+fn without_secrets(text: &str) -> String {
+    if !SECRET_MEMBERS.iter().any(|member| text.contains(member)) {
+        return text.to_owned();
+    }
+    let mut members: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
+    for member in SECRET_MEMBERS {
+        if let Some(value) = members.get_mut(member) {
+            *value = json!("not written");
+        }
+    }
+    Value::Object(members).to_string()
 }
 
 fn pairs(headers: &HeaderMap) -> Value {
@@ -101,6 +118,24 @@ mod tests {
                 ["x-amz-security-token", "not written"],
             ])
         );
+    }
+
+    #[test]
+    fn the_content_of_a_secret_is_not_written() {
+        for (body, written) in [
+            (
+                r#"{"Name":"a","SecretString":"x"}"#,
+                r#"{"Name":"a","SecretString":"not written"}"#,
+            ),
+            (
+                r#"{"SecretBinary":"x"}"#,
+                r#"{"SecretBinary":"not written"}"#,
+            ),
+            ("SecretString, which is not JSON", "{}"),
+            ("{ }", "{ }"),
+        ] {
+            assert_eq!(without_secrets(body), written);
+        }
     }
 
     #[test]

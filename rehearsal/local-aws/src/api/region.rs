@@ -63,7 +63,8 @@ pub(super) fn check(request: &Request, registries: &Repositories) -> Result<(), 
         | Service::Elb
         | Service::Events
         | Service::Logs
-        | Service::Scheduler => Err(unfit(request.service.protocol(), other)),
+        | Service::Scheduler
+        | Service::SecretsManager => Err(unfit(request.service.protocol(), other)),
     }
 }
 

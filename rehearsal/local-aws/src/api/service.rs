@@ -12,6 +12,7 @@ pub enum Service {
     Lambda,
     Logs,
     Scheduler,
+    SecretsManager,
     Sns,
     Sts,
 }
@@ -32,7 +33,7 @@ const SNS_NAMESPACE: &str = "http://sns.amazonaws.com/doc/2010-03-31/";
 pub(super) const STS_NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
 impl Service {
-    pub const ALL: [Service; 11] = [
+    pub const ALL: [Service; 12] = [
         Service::CloudWatch,
         Service::CodeDeploy,
         Service::Ecr,
@@ -42,6 +43,7 @@ impl Service {
         Service::Lambda,
         Service::Logs,
         Service::Scheduler,
+        Service::SecretsManager,
         Service::Sns,
         Service::Sts,
     ];
@@ -58,6 +60,7 @@ impl Service {
             Service::Lambda => "lambda",
             Service::Logs => "logs",
             Service::Scheduler => "scheduler",
+            Service::SecretsManager => "secretsmanager",
             Service::Sns => "sns",
             Service::Sts => "sts",
         }
@@ -66,9 +69,12 @@ impl Service {
     pub fn protocol(self) -> Protocol {
         match self {
             Service::CloudWatch => Protocol::QueryCompatibleJson,
-            Service::CodeDeploy | Service::Ecr | Service::Ecs | Service::Events | Service::Logs => {
-                Protocol::Json
-            }
+            Service::CodeDeploy
+            | Service::Ecr
+            | Service::Ecs
+            | Service::Events
+            | Service::Logs
+            | Service::SecretsManager => Protocol::Json,
             Service::Elb => Protocol::Query(ELB_NAMESPACE),
             Service::Sns => Protocol::Query(SNS_NAMESPACE),
             Service::Sts => Protocol::Query(STS_NAMESPACE),
@@ -87,6 +93,7 @@ impl Service {
             Service::Elb => "2015-12-01",
             Service::Events => "AWSEvents",
             Service::Logs => "Logs_20140328",
+            Service::SecretsManager => "secretsmanager",
             Service::Sns => "2010-03-31",
             Service::Sts => "2011-06-15",
             Service::Lambda | Service::Scheduler => return None,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use serde_json::Value;
 
-use super::{Reference, Repositories, Repository};
+use super::{ImageStatus, Reference, Repositories, Repository};
 use crate::iam::{Guard, Of, Permission, ResourcePolicy, allows};
 use crate::identity::Location;
 
@@ -111,6 +111,14 @@ impl Repositories {
 
     /// Resolves the `image` of a container definition for a task that pulls with this role.
     pub fn pull(&self, reference: &str, role_arn: &str) -> Reference {
-        self.resolve_where(reference, |repository| repository.lets_pull(role_arn))
+        let found = self.resolve_where(reference, |repository| repository.lets_pull(role_arn));
+        match found {
+            // The pull of an image in the archive fails with 404 (ECR User Guide, "Archiving an image").
+            Reference::Found(image) if image.status != ImageStatus::Active => Reference::Missing,
+            Reference::Found(_)
+            | Reference::Missing
+            | Reference::Forbidden
+            | Reference::Foreign => found,
+        }
     }
 }

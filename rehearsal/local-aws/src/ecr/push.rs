@@ -25,8 +25,8 @@ const SOURCE_REGION: &str = "us-east-1";
 
 /// The registries: their repositories, and the event buses that receive pushes.
 pub struct Ecr {
-    context: Context,
-    buses: Buses,
+    pub(super) context: Context,
+    pub(super) buses: Buses,
     repositories: Repositories,
 }
 

@@ -3,9 +3,12 @@
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::instance::{ContainerInstance, EPHEMERAL, Resources};
+use super::placement::{self, Candidate, Placement};
 use super::task::{Binding, Network, Task, TaskStatus};
 use super::task_definition::Revision;
 use super::{Ecs, State};
@@ -72,6 +75,42 @@ impl Failure {
     }
 }
 
+/// How the service event goes on where no container instance takes a task.
+const UNMET: &str = " because no container instance met all of its requirements. ";
+/// How it ends.
+const MORE: &str =
+    " For more information, see the Troubleshooting section of the Amazon ECS Developer Guide.";
+
+impl NoPlace {
+    /// How the service event "was unable to place a task" goes on, as public reports quote it.
+    pub fn sentence(&self) -> String {
+        let failures = match self {
+            NoPlace::NoContainerInstances => {
+                let reason = "Reason: No Container Instances were found in your cluster.";
+                return format!("{UNMET}{reason}{MORE}");
+            }
+            NoPlace::Failures(failures) => failures,
+        };
+        // The closest is the one that lacks room, and not the one that must not have the task.
+        let closest = failures
+            .iter()
+            .max_by_key(|failure| failure.reason.starts_with("RESOURCE:"));
+        let Some((arn, reason)) = closest.and_then(|one| Some((one.arn.as_deref()?, &one.reason)))
+        else {
+            let reasons: Vec<&str> = failures.iter().map(|one| one.reason.as_str()).collect();
+            return format!(". Reason: {}.", reasons.join(", "));
+        };
+        let id = arn.rsplit('/').next().unwrap_or(arn);
+        let lacks = match reason.as_str() {
+            "RESOURCE:CPU" => "has insufficient CPU units available.".to_owned(),
+            "RESOURCE:MEMORY" => "has insufficient memory available.".to_owned(),
+            "RESOURCE:PORTS" => "is already using a port required by your task.".to_owned(),
+            other => format!("encountered error \"{other}\"."),
+        };
+        format!("{UNMET}The closest matching (container-instance {id}) {lacks}{MORE}")
+    }
+}
+
 impl Ecs {
     /// Limits the number of tasks on Fargate; running tasks continue.
     pub fn limit_fargate(&self, tasks: usize) {
@@ -86,13 +125,23 @@ pub fn register_instances(ecs: &Ecs, cluster: &str, count: usize) {
         if state.instances_of(cluster).next().is_some() {
             return;
         }
-        for _ in 0..count {
+        for number in 0..count {
+            let zone = ["eu-central-1a", "eu-central-1b"][number % 2];
+            let attributes = [
+                ("ecs.availability-zone", zone),
+                ("ecs.cpu-architecture", "x86_64"),
+                // Two processors and 4 GiB.
+                ("ecs.instance-type", "t3.medium"),
+                ("ecs.os-type", "linux"),
+            ];
+            let attributes = attributes.map(|(name, value)| (name.to_owned(), value.to_owned()));
             let id = ecs.context.ids.hexadecimal();
             state.container_instances.push(ContainerInstance {
                 arn: arn("ecs", &format!("container-instance/{cluster}/{id}")),
                 cluster: cluster.to_owned(),
                 ec2_instance_id: format!("i-0{}", &id[..16]),
                 registered_at: now,
+                attributes: BTreeMap::from(attributes),
                 next_port: *EPHEMERAL.start(),
             });
         }
@@ -105,6 +154,7 @@ pub fn place(
     cluster: &str,
     launch_type: &str,
     revision: &Revision,
+    (placement, group): (&Placement, &str),
 ) -> Result<Place, NoPlace> {
     let interface = || {
         let number = state.launched_ever;
@@ -125,7 +175,7 @@ pub fn place(
             network,
         });
     }
-    let instance = choose(state, cluster, revision)?;
+    let instance = choose(state, cluster, revision, placement, group)?;
     let network = match revision.network_mode() {
         "awsvpc" => interface(),
         _ => Network::Host(bind(state, &instance, revision)),
@@ -136,25 +186,44 @@ pub fn place(
     })
 }
 
-/// Returns the instance with capacity that has the fewest tasks, or else the missing resource of each instance.
-fn choose(state: &State, cluster: &str, revision: &Revision) -> Result<ContainerInstance, NoPlace> {
-    let (mut chosen, mut failures) = (None::<(usize, &ContainerInstance)>, Vec::new());
+/// Returns the instance that gets the task, or else what each instance lacks: constraints are those of the request and of the
+/// revision together.
+fn choose(
+    state: &State,
+    cluster: &str,
+    revision: &Revision,
+    placement: &Placement,
+    group: &str,
+) -> Result<ContainerInstance, NoPlace> {
+    let defined = revision.registered.get("placementConstraints");
+    let defined = defined.and_then(Value::as_array).into_iter().flatten();
+    let constraints: Vec<Value> = placement
+        .constraints
+        .iter()
+        .chain(defined)
+        .cloned()
+        .collect();
+    let (mut candidates, mut failures) = (Vec::new(), Vec::new());
     for instance in state.instances_of(cluster) {
-        match lacking(state, instance, revision) {
-            Some(resource) => failures.push(Failure {
+        let candidate = Candidate {
+            instance,
+            left: remaining(state, instance),
+            groups: tasks_on(state, instance)
+                .map(|task| task.group.as_str())
+                .collect(),
+        };
+        let violated = candidate.violates(&constraints, group).map(str::to_owned);
+        let lacking = || Some(format!("RESOURCE:{}", lacking(state, instance, revision)?));
+        match violated.or_else(lacking) {
+            Some(reason) => failures.push(Failure {
                 arn: Some(instance.arn.clone()),
-                reason: format!("RESOURCE:{resource}"),
+                reason,
             }),
-            None => {
-                let tasks = tasks_on(state, instance).count();
-                if chosen.is_none_or(|(fewest, _)| tasks < fewest) {
-                    chosen = Some((tasks, instance));
-                }
-            }
+            None => candidates.push(candidate),
         }
     }
-    match chosen {
-        Some((_, instance)) => Ok(instance.clone()),
+    match placement::choose(&candidates, &placement.strategies, group) {
+        Some(chosen) => Ok(chosen.instance.clone()),
         None if failures.is_empty() => Err(NoPlace::NoContainerInstances),
         None => Err(NoPlace::Failures(failures)),
     }
@@ -298,6 +367,7 @@ impl ContainerInstance {
                 false => (running + 1, pending),
             }
         });
+        let attribute = |(name, value): (&String, &String)| json!({ "name": name, "value": value });
         let resources = |resources: Resources| {
             let integer = |name: &str, value: u64| json!({ "name": name, "type": "INTEGER", "integerValue": value });
             json!([
@@ -315,7 +385,7 @@ impl ContainerInstance {
             "remainingResources": resources(remaining(state, self)),
             "runningTasksCount": running,
             "pendingTasksCount": pending,
-            "attributes": [{ "name": "ecs.os-type", "value": "linux" }],
+            "attributes": self.attributes.iter().map(attribute).collect::<Vec<_>>(),
             "attachments": [],
             "registeredAt": epoch_seconds(self.registered_at),
         })

@@ -108,7 +108,7 @@ fn command(definition: &Value, overridden: &Value) -> Vec<String> {
 
 /// The command that a shell runs: for `sh -c SCRIPT …` the script, with the remaining words as `$0`, `$1`, …. A script
 /// is one command here, because only the sample service may run.
-fn through_shell(words: Vec<String>) -> Vec<String> {
+pub(super) fn through_shell(words: Vec<String>) -> Vec<String> {
     let [shell, option, script, arguments @ ..] = &words[..] else {
         return words;
     };
@@ -227,10 +227,13 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::ecr::Image;
+    use crate::ecr::{Image, ImageStatus};
 
     fn ours() -> Reference {
         Reference::Found(Box::new(Image {
+            status: ImageStatus::Active,
+            archived_at: None,
+            activated_at: None,
             digest: "sha256:0".to_owned(),
             tags: Vec::new(),
             pushed_at: UNIX_EPOCH,

@@ -41,7 +41,7 @@ impl Task {
             "desiredStatus": self.desired_status(),
             "enableExecuteCommand": false,
             "group": self.group,
-            "healthStatus": "UNKNOWN",
+            "healthStatus": self.health().as_str(),
             "lastStatus": self.status.as_str(),
             "launchType": self.launch_type,
             "overrides": self.overrides_of_all(),
@@ -171,14 +171,21 @@ impl Task {
         let (bindings, interfaces) = self.network_of(container);
         set("networkBindings", bindings);
         set("networkInterfaces", interfaces);
-        set("healthStatus", json!("UNKNOWN"));
+        set("healthStatus", json!(container.health.as_str()));
         set("cpu", json!("0"));
         Value::Object(members)
     }
 
     fn container_status(&self, container: &TaskContainer) -> &'static str {
         match self.status {
-            TaskStatus::Provisioning | TaskStatus::Pending | TaskStatus::Activating => "PENDING",
+            // Containers that others wait for may run or have ended before the task is RUNNING.
+            TaskStatus::Provisioning | TaskStatus::Pending | TaskStatus::Activating => {
+                match (container.exit_code, container.started_at) {
+                    (Some(_), _) => "STOPPED",
+                    (None, Some(_)) => "RUNNING",
+                    (None, None) => "PENDING",
+                }
+            }
             TaskStatus::Running | TaskStatus::Deactivating if container.exit_code.is_none() => {
                 "RUNNING"
             }

@@ -1,5 +1,6 @@
 //! What tasks run on: Fargate, or container instances with limited CPU, memory and ports.
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 /// Linux's ephemeral range, from which host port 0 takes its ports.
@@ -19,6 +20,8 @@ pub struct ContainerInstance {
     pub cluster: String,
     pub ec2_instance_id: String,
     pub registered_at: SystemTime,
+    /// By name: `ecs.availability-zone`, `ecs.instance-type`, and what a person has put.
+    pub attributes: BTreeMap<String, String>,
     /// Where the search for the next free ephemeral port begins, so that ports are not reused at once.
     pub(super) next_port: u16,
 }
@@ -37,6 +40,7 @@ pub(crate) fn instance_for_tests(number: u32) -> ContainerInstance {
         cluster: "prod".to_owned(),
         ec2_instance_id: format!("i-{number}"),
         registered_at: SystemTime::UNIX_EPOCH,
+        attributes: BTreeMap::new(),
         next_port: *EPHEMERAL.end(),
     }
 }

@@ -6,11 +6,17 @@ use std::time::{Duration, SystemTime};
 
 use super::capacity::NoPlace;
 use super::launch::{Launch, launch};
+use super::placement::Placement;
 use super::run::request_stop;
-use super::service::{ServiceEvent, Stability, TaskSetStatus, stability, target_of};
+use super::service::{
+    Service, ServiceEvent, Stability, TaskSet, TaskSetStatus, stability, target_of,
+};
 use super::task::{Stop, Task, TaskStatus};
 use super::{Ecs, State};
+use crate::assumption::Assumption;
 use crate::elb::TargetHealth;
+use crate::identity::sha256_hex;
+use crate::service_deployment::controller::Controller;
 
 /// The delay before the next start after the first failure; it doubles with every further one.
 const FIRST_BACK_OFF: Duration = Duration::from_secs(10);
@@ -218,9 +224,10 @@ fn start_one(ecs: &Arc<Ecs>, task_set: &str) {
             launch_type: service.launch_type.clone(),
             platform_version: Some(set.platform_version.clone()),
             network_configuration: set.network_configuration.clone(),
+            placement: Placement::of(&service.options),
             service: Some((service.name.clone(), set.id.clone())),
             group: format!("service:{}", service.name),
-            started_by: Some(set.id.clone()),
+            started_by: Some(started_by(ecs, service, set)),
             overrides: serde_json::json!({ "containerOverrides": [] }),
         })
     });
@@ -229,21 +236,32 @@ fn start_one(ecs: &Arc<Ecs>, task_set: &str) {
     }
 }
 
-/// Adds a service event; the scheduler retries later.
-fn note_no_place(ecs: &Ecs, task_set: &str, no_place: &NoPlace) {
-    let reason = match no_place {
-        NoPlace::NoContainerInstances => {
-            "No Container Instances were found in your cluster.".to_owned()
-        }
-        NoPlace::Failures(failures) => {
-            let reasons = failures.iter().map(|failure| failure.reason.clone());
-            reasons.collect::<Vec<_>>().join(", ")
+/// The `startedBy` of a task set's tasks: its id, or by assumption another one of its form. Where ECS deploys, the digits are
+/// known to be the service revision's.
+fn started_by(ecs: &Ecs, service: &Service, set: &TaskSet) -> String {
+    let assumptions = &ecs.context.assumptions;
+    let is_hidden = match service.controller {
+        Controller::Ecs(_) => false,
+        Controller::CodeDeploy | Controller::External => {
+            assumptions.hold(Assumption::TasksDoNotNameTheirTaskSet)
         }
     };
+    if !is_hidden {
+        return set.id.clone();
+    }
+    let digits = sha256_hex(&set.id);
+    let digits = digits.bytes().take(18).map(|byte| byte % 10);
+    let digits: String = digits.map(|digit| char::from(b'0' + digit)).collect();
+    format!("ecs-svc/8{digits}")
+}
+
+/// Adds a service event; the scheduler retries later.
+fn note_no_place(ecs: &Ecs, task_set: &str, no_place: &NoPlace) {
+    let sentence = no_place.sentence();
     add_event(
         ecs,
         task_set,
-        &format!("was unable to place a task. Reason: {reason}."),
+        &format!("was unable to place a task{sentence}"),
         "",
     );
     let now = ecs.context.clock.now();

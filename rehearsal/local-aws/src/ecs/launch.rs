@@ -6,8 +6,10 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::capacity::{NoPlace, needs, place};
-use super::run::{emit_change, run};
-use super::task::{Network, Task, TaskContainer, TaskStatus};
+use super::placement::Placement;
+use super::run::run;
+use super::running::emit_change;
+use super::task::{Health, Network, Task, TaskContainer, TaskStatus};
 use super::task_definition::Revision;
 use super::{Ecs, State};
 use crate::assumption::Assumption;
@@ -27,6 +29,8 @@ pub struct Launch {
     /// As requested; `None` means `LATEST`.
     pub platform_version: Option<String>,
     pub network_configuration: Value,
+    /// On container instances.
+    pub placement: Placement,
     /// The service and its task set; `None` for RunTask.
     pub service: Option<(String, String)>,
     pub group: String,
@@ -57,6 +61,7 @@ fn make(ecs: &Ecs, state: &mut State, launch: Launch) -> Result<Task, NoPlace> {
         &launch.cluster,
         &launch.launch_type,
         &launch.revision,
+        (&launch.placement, &launch.group),
     )?;
     state.launched_ever += 1;
     if state.forgets_tasks {
@@ -134,7 +139,16 @@ fn containers(ecs: &Ecs, revision: &Revision, cluster: &str, task_id: &str) -> V
             exit_code: None,
             end: None,
             reason: None,
+            started_at: None,
+            is_checked: is_checked(definition),
+            health: Health::Unknown,
         }
     };
     revision.containers().map(make).collect()
+}
+
+/// Whether a container has a health check; `NONE` turns that of the image off.
+fn is_checked(definition: &Value) -> bool {
+    let command = definition["healthCheck"]["command"].as_array();
+    command.is_some_and(|words| words.first().is_some_and(|kind| kind != "NONE"))
 }

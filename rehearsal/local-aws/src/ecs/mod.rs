@@ -6,14 +6,24 @@
 
 pub mod capacity;
 pub mod container;
+mod dependencies;
 mod describe_service;
 mod describe_task;
+mod exits;
+mod health_check;
+mod health_watch;
 pub mod instance;
 pub mod keep;
 pub mod launch;
+pub mod placement;
+pub mod query;
 pub mod registration;
+mod restart;
 pub mod run;
+mod running;
+mod secrets;
 pub mod service;
+mod start_order;
 mod target;
 pub mod task;
 pub mod task_definition;
@@ -38,6 +48,7 @@ use crate::events::EventBus;
 use crate::identity::arn;
 use crate::logs::Logs;
 use crate::observable::Observable;
+use crate::secrets_manager::SecretsManager;
 
 /// ECS's state.
 #[derive(Default)]
@@ -93,6 +104,7 @@ pub struct Ecs {
     context: Context,
     state: Observable<State>,
     ecr: Arc<Ecr>,
+    secrets_manager: Arc<SecretsManager>,
     load_balancers: LoadBalancers,
     events: EventBus,
     logs: Logs,
@@ -112,6 +124,7 @@ impl Ecs {
     pub fn new(
         context: Context,
         ecr: Arc<Ecr>,
+        secrets_manager: Arc<SecretsManager>,
         load_balancers: LoadBalancers,
         events: EventBus,
         logs: Logs,
@@ -121,6 +134,7 @@ impl Ecs {
             context,
             state: Observable::new(State::default()),
             ecr,
+            secrets_manager,
             load_balancers,
             events,
             logs,

@@ -1,53 +1,42 @@
 //! One task, from PROVISIONING to STOPPED: its processes, its target, its events.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::select_all;
 use serde_json::Value;
 
 use super::Ecs;
-use super::container::{self, Plan, TAKES};
+use super::container::{self, Plan};
+use super::dependencies;
+use super::exits::{self, Exit};
+use super::running::{
+    BUSY_AT_MOST, Hold, Running, Startable, change, change_container, ended_with, is_stopping,
+    request_stop_of_essential, stop_requested,
+};
+use super::secrets;
+use super::start_order::{self, Waiting};
 use super::target;
-use super::task::{ContainerEnd, Network, Stop, Task, TaskContainer, TaskStatus};
+use super::task::{Network, Stop, Task, TaskStatus};
 use super::task_definition::Revision;
 use crate::assumption::Assumption;
 use crate::ecr::{OCI_VERSION, Reference};
-use crate::process::Process;
 use crate::timeline;
+
+pub use super::running::request_stop;
 
 /// How long a network interface takes to attach and to detach.
 const INTERFACE: Duration = Duration::from_secs(10);
-/// A process that has not reported its address after this real time, or a one-off process that has not ended, counts as
-/// blocked, and simulated time advances without it.
-pub(super) const BUSY_AT_MOST: Duration = Duration::from_secs(10);
-
-/// Requests a task to stop. A task that is stopping already keeps its reason.
-pub fn request_stop(ecs: &Ecs, task_arn: &str, stop: Stop) {
-    ecs.write(|state| {
-        if let Some(task) = state.task_mut(task_arn) {
-            task.stop.get_or_insert(stop);
-        }
-    });
-}
-
-/// A container that runs as a process.
-pub(super) struct Running {
-    pub(super) name: String,
-    essential: bool,
-    /// The simulated time that it takes at least, of a one-off task.
-    takes: Option<Duration>,
-    pub(super) process: Process,
-}
 
 pub(super) async fn run(ecs: Arc<Ecs>, task: String, revision: Revision) {
     provision(&ecs, &task).await;
     let mut running = Vec::new();
     if !is_stopping(&ecs, &task) {
-        match start(&ecs, &task, &revision) {
-            Ok(started) => {
-                running = started;
-                serve_or_finish(&ecs, &task, &mut running).await;
+        match start(&ecs, &task, &revision, &mut running) {
+            Ok(waiting) => {
+                let all = start_order::bring_up(&ecs, &task, &mut running, waiting).await;
+                if all.is_ok() {
+                    serve_or_finish(&ecs, &task, &mut running).await;
+                }
             }
             Err(reason) => request_stop(
                 &ecs,
@@ -59,6 +48,9 @@ pub(super) async fn run(ecs: Arc<Ecs>, task: String, revision: Revision) {
             ),
         }
     }
+    let definitions: Vec<Value> = revision.containers().cloned().collect();
+    let order = dependencies::stop_order(&definitions);
+    running.sort_by_key(|running| order.iter().position(|name| *name == running.name));
     end(&ecs, &task, running).await;
 }
 
@@ -105,14 +97,22 @@ fn interface(ecs: &Ecs, task_arn: &str) -> Option<Duration> {
     }
 }
 
-/// Starts every container, or returns why the task cannot start. Containers started before the failure end with it.
-fn start(ecs: &Arc<Ecs>, task_arn: &str, revision: &Revision) -> Result<Vec<Running>, String> {
+/// Starts every container that waits for no other, and returns the others; or why the task cannot start. Containers started
+/// before the failure end with it.
+fn start(
+    ecs: &Arc<Ecs>,
+    task_arn: &str,
+    revision: &Revision,
+    running: &mut Vec<Running>,
+) -> Result<Vec<Waiting>, String> {
     let _busy = ecs.context.clock.busy();
     let Some(task) = ecs.read(|state| state.task(task_arn).cloned()) else {
         return Ok(Vec::new());
     };
-    let mut running = Vec::new();
-    for definition in revision.containers() {
+    let mut waiting = Vec::new();
+    // Secrets are fetched for the whole task, before its first container starts.
+    let definitions = secrets::filled(revision, &ecs.secrets_manager)?;
+    for definition in &definitions {
         let name = definition["name"].as_str().unwrap_or_default();
         let image = resolve(ecs, &task, definition, &revision.pulls_as());
         if let Reference::Found(image) = &image {
@@ -144,30 +144,20 @@ fn start(ecs: &Arc<Ecs>, task_arn: &str, revision: &Revision) -> Result<Vec<Runn
                 log,
                 ran,
             } => {
-                let (logs, clock) = (ecs.logs.clone(), ecs.context.clock.clone());
-                let write = move |line: String| {
-                    if let Some(log) = &log {
-                        logs.write(&log.group, &log.stream, line, clock.now());
+                let startable = Startable::new(definition, container, log, ran, &task);
+                let dependencies = dependencies::of(definition);
+                match dependencies.is_empty() {
+                    true => {
+                        let started = start_order::begin(ecs, task_arn, startable);
+                        started.map(|started| running.push(started)).err()
                     }
-                };
-                let essential = definition["essential"] != false;
-                let minutes = container
-                    .environment
-                    .get(TAKES)
-                    .filter(|_| task.task_set.is_none());
-                let minutes = minutes.and_then(|minutes| minutes.parse::<u64>().ok());
-                match Process::start(&container, write) {
-                    Ok(process) => {
-                        change_container(ecs, task_arn, name, |container| container.ran = ran);
-                        running.push(Running {
-                            name: name.to_owned(),
-                            essential,
-                            takes: minutes.map(|minutes| Duration::from_secs(60 * minutes)),
-                            process,
+                    false => {
+                        waiting.push(Waiting {
+                            startable,
+                            dependencies,
                         });
                         None
                     }
-                    Err(error) => Some(format!("CannotStartContainerError: {error:#}")),
                 }
             }
         };
@@ -175,10 +165,11 @@ fn start(ecs: &Arc<Ecs>, task_arn: &str, revision: &Revision) -> Result<Vec<Runn
             change_container(ecs, task_arn, name, |container| {
                 container.reason = Some(reason.clone())
             });
+            running.clear();
             return Err(reason);
         }
     }
-    Ok(running)
+    Ok(waiting)
 }
 
 /// A sidecar that is only counted keeps nothing from its end. The container behind the load balancer would have to answer, and
@@ -242,7 +233,7 @@ fn resolve(ecs: &Ecs, task: &Task, definition: &Value, role_arn: &str) -> Refere
 
 /// Runs the task from RUNNING until an essential container ends or the task is asked to stop.
 async fn serve_or_finish(ecs: &Arc<Ecs>, task: &str, running: &mut Vec<Running>) {
-    let busy = ecs.context.clock.busy();
+    let hold = Hold::new(Some(ecs.context.clock.busy()));
     let started = change(ecs, task, |task, now| {
         task.status = TaskStatus::Running;
         task.started_at = Some(now);
@@ -265,50 +256,36 @@ async fn serve_or_finish(ecs: &Arc<Ecs>, task: &str, running: &mut Vec<Running>)
     } else {
         BUSY_AT_MOST
     };
-    let busy = Mutex::new(Some(busy));
-    let idle = || drop(busy.lock().unwrap_or_else(PoisonError::into_inner).take());
-    let patience = async {
-        tokio::time::sleep(patience).await;
-        idle();
-        std::future::pending::<()>().await;
-    };
     tokio::select! {
         biased;
-        () = patience => {}
+        () = hold.end_after(patience) => {}
         () = stop_requested(ecs, task) => {}
-        () = essential_exit(ecs, task, running, idle) => {
+        () = essential_exit(ecs, task, running, &hold) => {
             // The next moment comes only while nothing is busy.
-            idle();
+            hold.end();
             ecs.context.clock.become_known(task).await;
-            let reason = "Essential container in task exited".to_owned();
-            request_stop(ecs, task, Stop { code: "EssentialContainerExited", reason });
+            request_stop_of_essential(ecs, task);
         }
     }
 }
 
-/// Waits until an essential container has ended. Other containers may end before.
-async fn essential_exit(ecs: &Ecs, task: &str, running: &mut Vec<Running>, idle: impl Fn()) {
-    let began = ecs.context.clock.now();
-    while !running.is_empty() {
-        let exits = running.iter_mut().enumerate().map(|(index, running)| {
-            Box::pin(async move { (index, running.process.exited().await) })
-        });
-        let ((index, code), ..) = select_all(exits).await;
-        let takes = running[index].takes;
-        if let Some(takes) = takes {
-            idle();
-            ecs.context.clock.sleep_until(began + takes).await;
+/// Waits until an essential container has ended. Other containers may end before, and some start again.
+async fn essential_exit(ecs: &Arc<Ecs>, task: &str, running: &mut Vec<Running>, hold: &Hold) {
+    loop {
+        match exits::next(ecs, task, running, hold).await {
+            Exit::Essential => return,
+            Exit::Other => {
+                // The task continues, and ECS emits an event for the container that ended.
+                ecs.context.clock.become_known(task).await;
+                change(ecs, task, |_, _| {});
+            }
+            Exit::Restarted(index) => {
+                if let Some(restarted) = running.get_mut(index) {
+                    target::follow(ecs, task, restarted).await;
+                }
+            }
         }
-        let ended = running.remove(index);
-        ended_with(ecs, task, &ended.name, code, true);
-        if ended.essential {
-            return;
-        }
-        // The task continues, and ECS emits an event for the container that ended.
-        ecs.context.clock.become_known(task).await;
-        change(ecs, task, |_, _| {});
     }
-    std::future::pending().await
 }
 
 /// Stops the task: deregisters its target, stops its containers, and detaches its network interface.
@@ -375,71 +352,8 @@ fn note_failure(ecs: &Ecs, task: &Task) {
     });
 }
 
-/// Changes a task and emits the state-change event.
-pub(super) fn change(
-    ecs: &Ecs,
-    task: &str,
-    edit: impl FnOnce(&mut Task, std::time::SystemTime),
-) -> Option<Task> {
-    let now = ecs.context.clock.now();
-    let changed = ecs.write(|state| {
-        let task = state.task_mut(task)?;
-        edit(task, now);
-        task.version += 1;
-        task.updated_at = now;
-        Some(task.clone())
-    })?;
-    emit_change(ecs, &changed);
-    Some(changed)
-}
-
-fn change_container(ecs: &Ecs, task: &str, name: &str, edit: impl FnOnce(&mut TaskContainer)) {
-    ecs.write(|state| {
-        let task = state.task_mut(task);
-        let container = task.and_then(|task| {
-            task.containers
-                .iter_mut()
-                .find(|container| container.name == name)
-        });
-        if let Some(container) = container {
-            edit(container);
-        }
-    });
-}
-
-fn ended_with(ecs: &Ecs, task: &str, name: &str, code: i32, by_itself: bool) {
-    let at = ecs.context.clock.now();
-    change_container(ecs, task, name, |container| {
-        container.exit_code = Some(code);
-        container.end = Some(ContainerEnd { at, by_itself });
-    });
-}
-
-pub(super) fn emit_change(ecs: &Ecs, task: &Task) {
-    ecs.events.emit(
-        "aws.ecs",
-        "ECS Task State Change",
-        vec![task.arn.clone()],
-        task.event_detail(),
-    );
-}
-
 fn version(ecs: &Ecs, task: &Task) -> Option<String> {
     task.containers
         .iter()
         .find_map(|container| ecs.ecr.version(&container.image))
-}
-
-fn is_stopping(ecs: &Ecs, task: &str) -> bool {
-    ecs.read(|state| state.task(task).is_none_or(|task| task.stop.is_some()))
-}
-
-async fn stop_requested(ecs: &Ecs, task: &str) {
-    ecs.until(|state| {
-        state
-            .task(task)
-            .is_none_or(|task| task.stop.is_some())
-            .then_some(())
-    })
-    .await;
 }

@@ -21,8 +21,7 @@ pub struct Service {
     pub platform_version: String,
     /// As given to CreateService.
     pub network_configuration: Value,
-    /// The members that UpdateService has set. Placement constraints and strategies are returned but not applied: a
-    /// task is placed where the fewest tasks run.
+    /// The members that UpdateService has set.
     pub options: Map<String, Value>,
     pub tags: Vec<Value>,
     /// The service's events, newest first.
@@ -136,23 +135,28 @@ pub fn counts<'a>(tasks: impl Iterator<Item = &'a Task>) -> Counts {
 
 /// How long a task without a load balancer must run to count as healthy, where no container has a health check (ECS API
 /// Reference, DeploymentConfiguration).
-pub const HEALTHY_AFTER: Duration = Duration::from_secs(40);
+const HEALTHY_AFTER: Duration = Duration::from_secs(40);
 
-/// Whether a task counts as healthy in a deployment: its target is, or it has run for long enough without one. A target group
-/// without a listener is not health-checked.
+/// When a running task counts as healthy that neither a load balancer nor a container's health check measures.
+pub fn healthy_from(task: &Task) -> Option<SystemTime> {
+    let is_measured = task.is_checked() || task.status != TaskStatus::Running;
+    let since = task.started_at.filter(|_| !is_measured)?;
+    Some(since + HEALTHY_AFTER)
+}
+
+/// Whether a task counts as healthy in a deployment: its containers' health checks succeed, and its target is healthy, or,
+/// without a target and a check, it has run for long enough. A target group without a listener is not health-checked.
 pub fn is_healthy(
     task: &Task,
     behind: &LoadBalancerTarget,
     health: &[TargetHealth],
     now: SystemTime,
 ) -> bool {
-    if task.status != TaskStatus::Running {
+    if task.status != TaskStatus::Running || !task.passes_its_checks() {
         return false;
     }
     match behind.target_group_arn.as_str() {
-        "" => task
-            .started_at
-            .is_some_and(|since| now >= since + HEALTHY_AFTER),
+        "" => task.is_checked() || healthy_from(task).is_some_and(|from| now >= from),
         _ => {
             let target = target_of(task, behind, health);
             target.is_some_and(|target| matches!(target.state, "healthy" | "unused"))
@@ -160,8 +164,8 @@ pub fn is_healthy(
     }
 }
 
-/// STEADY_STATE: the desired count is running, no task is pending, and every task is healthy if it is behind a target group
-/// that is health-checked. A target group without a listener is not, and does not count.
+/// STEADY_STATE: the desired count is running, no task is pending, and every task is healthy by its containers' health checks,
+/// and if it is behind a target group that is health-checked. A target group without a listener is not, and does not count.
 pub fn stability(
     desired: u32,
     tasks: &[&Task],
@@ -172,7 +176,7 @@ pub fn stability(
     let healthy = |task: &&&Task| {
         let target = target_of(task, behind, health);
         let is_healthy = target.is_some_and(|target| matches!(target.state, "healthy" | "unused"));
-        is_healthy || behind.target_group_arn.is_empty()
+        task.passes_its_checks() && (is_healthy || behind.target_group_arn.is_empty())
     };
     let running = tasks
         .iter()

@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::run::{BUSY_AT_MOST, Running, change};
+use super::running::{BUSY_AT_MOST, Running, change};
 use super::service::LoadBalancerTarget;
 use super::task::{Task, TaskStatus};
 use super::{Ecs, Served};
@@ -88,4 +88,26 @@ pub(super) async fn leave(ecs: &Arc<Ecs>, task: &Task, running: &[Running]) {
             .sleep(group.map_or(Duration::ZERO, |group| group.settings.deregistration_delay))
             .await;
     }
+}
+
+/// Points the task's target at the process of a container that has started again, once that listens. The target stays
+/// registered meanwhile, and refuses connections.
+pub(super) async fn follow(ecs: &Arc<Ecs>, task_arn: &str, restarted: &mut Running) {
+    let found = ecs.read(|state| {
+        let task = state.task(task_arn)?.clone();
+        let (_, set) = state.task_set(task.task_set.as_deref()?)?;
+        Some((task, set.load_balancer.clone()))
+    });
+    let Some((task, target)) = found.filter(|(_, target)| target.container == restarted.name)
+    else {
+        return;
+    };
+    let listening = tokio::time::timeout(BUSY_AT_MOST, restarted.process.listening()).await;
+    let (Ok(Some(address)), Some((id, port))) =
+        (listening, task.target(&target.container, target.port))
+    else {
+        return;
+    };
+    ecs.load_balancers
+        .set_process(&target.target_group_arn, (id, port), address);
 }

@@ -77,6 +77,31 @@ pub struct TaskContainer {
     pub exit_code: Option<i32>,
     pub end: Option<ContainerEnd>,
     pub reason: Option<String>,
+    /// When its process started last; none of a container in which nothing runs, and of one that waits for others.
+    pub started_at: Option<SystemTime>,
+    /// Whether its definition has a health check.
+    pub is_checked: bool,
+    pub health: Health,
+}
+
+/// `healthStatus`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Health {
+    /// It is not known yet, or nothing checks it.
+    #[default]
+    Unknown,
+    Healthy,
+    Unhealthy,
+}
+
+impl Health {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Health::Unknown => "UNKNOWN",
+            Health::Healthy => "HEALTHY",
+            Health::Unhealthy => "UNHEALTHY",
+        }
+    }
 }
 
 /// How a container's process ended, which ECS does not report.
@@ -161,6 +186,31 @@ impl Task {
         let words =
             overrides.flat_map(|container| container["command"].as_array().into_iter().flatten());
         words.filter_map(Value::as_str).map(redacted).collect()
+    }
+
+    /// Its health, from that of its essential containers that are checked (ECS Developer Guide, "Determine Amazon ECS task
+    /// health using container health checks").
+    pub fn health(&self) -> Health {
+        let containers = self.containers.iter();
+        let checked = containers.filter(|container| container.essential && container.is_checked);
+        let checked: Vec<Health> = checked.map(|container| container.health).collect();
+        match checked.as_slice() {
+            [] => Health::Unknown,
+            all if all.contains(&Health::Unhealthy) => Health::Unhealthy,
+            all if all.contains(&Health::Unknown) => Health::Unknown,
+            [_, ..] => Health::Healthy,
+        }
+    }
+
+    /// Whether no health check of an essential container is still to succeed.
+    pub fn passes_its_checks(&self) -> bool {
+        !self.is_checked() || self.health() == Health::Healthy
+    }
+
+    /// Whether an essential container has a health check.
+    pub fn is_checked(&self) -> bool {
+        let mut containers = self.containers.iter();
+        containers.any(|container| container.essential && container.is_checked)
     }
 
     /// Whether the API returns the task: a new one may be missing at first, and a stopped one expires.
@@ -296,6 +346,72 @@ mod tests {
             ),
         ] {
             assert_eq!(redacted(word), expected);
+        }
+    }
+
+    fn container_for_tests() -> TaskContainer {
+        TaskContainer {
+            name: "web".to_owned(),
+            arn: "container/1".to_owned(),
+            image: "i".to_owned(),
+            image_digest: None,
+            essential: true,
+            ran: Vec::new(),
+            exit_code: None,
+            end: None,
+            reason: None,
+            started_at: None,
+            is_checked: false,
+            health: Health::Unknown,
+        }
+    }
+
+    #[test]
+    fn a_task_is_as_healthy_as_its_essential_containers_that_are_checked() {
+        use Health::{Healthy, Unhealthy, Unknown};
+        let container = |essential, is_checked, health| TaskContainer {
+            essential,
+            is_checked,
+            health,
+            ..container_for_tests()
+        };
+        for (containers, expected) in [
+            (vec![container(true, false, Unknown)], Unknown),
+            (
+                vec![
+                    container(true, true, Healthy),
+                    container(true, false, Unknown),
+                ],
+                Healthy,
+            ),
+            (
+                vec![
+                    container(true, true, Healthy),
+                    container(false, true, Unhealthy),
+                ],
+                Healthy,
+            ),
+            (
+                vec![
+                    container(true, true, Healthy),
+                    container(true, true, Unknown),
+                ],
+                Unknown,
+            ),
+            (
+                vec![
+                    container(true, true, Unhealthy),
+                    container(true, true, Unknown),
+                ],
+                Unhealthy,
+            ),
+            (vec![container(false, true, Healthy)], Unknown),
+        ] {
+            let task = Task {
+                containers,
+                ..Task::for_tests("task/1")
+            };
+            assert_eq!(task.health(), expected, "{:?}", task.containers);
         }
     }
 }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, SystemTime};
 
 use crate::elb::condition::Condition;
+use crate::elb::tls::Protocol;
 
 #[derive(Debug, Clone)]
 pub struct TargetGroupSettings {
@@ -44,8 +45,7 @@ pub struct ListenerDescription {
     pub load_balancer_arn: String,
     /// The real loopback port.
     pub port: u16,
-    /// `HTTP`
-    pub protocol: String,
+    pub protocol: Protocol,
     pub forward: Vec<Forward>,
     /// Its rules without the default one, by priority.
     pub rules: Vec<RuleDescription>,

@@ -9,9 +9,10 @@ mod node;
 mod proxy;
 mod rule;
 mod state;
+mod tls;
 
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use anyhow::{Context, anyhow};
@@ -32,6 +33,7 @@ pub use description::{
 };
 pub use health::SPEED_UP;
 pub use node::{NODES_AT_MOST, Nodes};
+pub use tls::{AUTHORITY, Protocol, client_config};
 
 /// The number of ports to try until one is free at both addresses.
 const PORTS_TRIED: u32 = 100;
@@ -81,13 +83,25 @@ impl LoadBalancers {
         }
     }
 
-    /// Binds a free loopback port and serves it until the rehearsal ends, at every address that `localhost` may resolve
-    /// to.
+    /// A listener that speaks HTTP.
     pub async fn create_listener(
         &self,
         load_balancer_arn: &str,
         forward: Vec<Forward>,
     ) -> anyhow::Result<ListenerDescription> {
+        self.listen(Protocol::Http, load_balancer_arn, forward)
+            .await
+    }
+
+    /// Binds a free loopback port and serves it until the rehearsal ends, at every address that `localhost` may resolve
+    /// to.
+    pub async fn listen(
+        &self,
+        protocol: Protocol,
+        load_balancer_arn: &str,
+        forward: Vec<Forward>,
+    ) -> anyhow::Result<ListenerDescription> {
+        let acceptor = protocol.acceptor().context("read the certificate")?;
         let sockets = bind().await.context("open a listener on loopback")?;
         let port = sockets[0].local_addr()?.port();
         let addresses = sockets.iter().filter_map(|socket| socket.local_addr().ok());
@@ -99,6 +113,7 @@ impl LoadBalancers {
             arn: format!("{load_balancer}/{number:016x}"),
             load_balancer_arn: load_balancer_arn.to_owned(),
             port,
+            protocol,
             addresses,
             nodes: self.inner.nodes.of_listener(&forward),
             distribution: Distribution::new(forward),
@@ -114,6 +129,7 @@ impl LoadBalancers {
             tokio::spawn(proxy::serve(
                 self.inner.clone(),
                 description.clone(),
+                acceptor.clone(),
                 socket,
             ));
         }
@@ -256,6 +272,11 @@ impl LoadBalancers {
             ));
             self.inner.health_changed.notify_waiters();
         }
+    }
+
+    /// A target's process has started again and listens there; the target keeps its registration and its health.
+    pub fn set_process(&self, group: &str, target: (&str, u16), process: SocketAddr) {
+        self.inner.set_process(group, target, process);
     }
 
     /// Drains the target: it gets no new requests, and those in flight end. It is returned as draining until the
@@ -413,7 +434,7 @@ impl Listener {
             arn: self.arn.clone(),
             load_balancer_arn: self.load_balancer_arn.clone(),
             port: self.port,
-            protocol: "HTTP".to_owned(),
+            protocol: self.protocol,
             forward: self.distribution.forward(),
             rules: self.rules.iter().map(Rule::describe).collect(),
         }

@@ -13,10 +13,12 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::serve::IncomingStream;
 use futures_util::StreamExt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 use crate::elb::rule::Asked;
 use crate::elb::state::{Inner, Ticket};
+use crate::elb::tls::{Protocol, Stream};
 use crate::elb::{Answer, ListenerDescription};
 
 /// ALB's default idle timeout: if a target sends nothing for this long, the client gets a 504.
@@ -39,6 +41,7 @@ struct Listener {
     inner: Arc<Inner>,
     arn: String,
     port: u16,
+    protocol: Protocol,
     address: IpAddr,
 }
 
@@ -46,6 +49,7 @@ struct Listener {
 struct Numbered {
     inner: Arc<Inner>,
     listener_arn: String,
+    acceptor: Option<TlsAcceptor>,
     socket: TcpListener,
 }
 
@@ -54,11 +58,12 @@ struct Numbered {
 struct Connection(usize);
 
 impl axum::serve::Listener for Numbered {
-    type Io = TcpStream;
+    type Io = Stream;
     type Addr = usize;
 
-    async fn accept(&mut self) -> (TcpStream, usize) {
+    async fn accept(&mut self) -> (Stream, usize) {
         let (stream, _) = axum::serve::Listener::accept(&mut self.socket).await;
+        let stream = Stream::new(stream, self.acceptor.as_ref());
         (stream, self.inner.connect(&self.listener_arn))
     }
 
@@ -75,12 +80,18 @@ impl Connected<IncomingStream<'_, Numbered>> for Connection {
 }
 
 /// Serves a listener until the rehearsal ends.
-pub(super) async fn serve(inner: Arc<Inner>, listener: ListenerDescription, socket: TcpListener) {
+pub(super) async fn serve(
+    inner: Arc<Inner>,
+    listener: ListenerDescription,
+    acceptor: Option<TlsAcceptor>,
+    socket: TcpListener,
+) {
     let address = socket.local_addr();
     let address = address.map_or(Ipv4Addr::LOCALHOST.into(), |address| address.ip());
     let numbered = Numbered {
         inner: inner.clone(),
         listener_arn: listener.arn.clone(),
+        acceptor,
         socket,
     };
     let router = Router::new().fallback(answer).with_state(Listener {
@@ -88,6 +99,7 @@ pub(super) async fn serve(inner: Arc<Inner>, listener: ListenerDescription, sock
         inner,
         arn: listener.arn,
         port: listener.port,
+        protocol: listener.protocol,
     });
     let service = router.into_make_service_with_connect_info::<Connection>();
     // An accept error is ignored: it shows in the requests that fail.
@@ -137,7 +149,7 @@ async fn pass_on(
     let uri = target_uri(&ticket, request.uri()).ok_or(StatusCode::BAD_REQUEST)?;
     *request.uri_mut() = uri;
     remove_hop_by_hop(request.headers_mut());
-    add_forwarded(request.headers_mut(), listener.port);
+    add_forwarded(request.headers_mut(), listener);
     match tokio::time::timeout(IDLE_TIMEOUT, listener.inner.client.request(request)).await {
         Ok(Ok(response)) => {
             let (mut head, body) = response.into_parts();
@@ -186,10 +198,11 @@ fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
 }
 
-fn add_forwarded(headers: &mut HeaderMap, port: u16) {
+fn add_forwarded(headers: &mut HeaderMap, listener: &Listener) {
+    let scheme = HeaderValue::from_static(listener.protocol.scheme());
     headers.append("x-forwarded-for", HeaderValue::from_static("127.0.0.1"));
-    headers.insert("x-forwarded-proto", HeaderValue::from_static("http"));
-    headers.insert("x-forwarded-port", HeaderValue::from(port));
+    headers.insert("x-forwarded-proto", scheme);
+    headers.insert("x-forwarded-port", HeaderValue::from(listener.port));
 }
 
 /// A response of the load balancer itself.

@@ -15,6 +15,7 @@ use crate::elb::forward::Distribution;
 use crate::elb::health::Health;
 use crate::elb::node::{Node, Nodes};
 use crate::elb::rule::{Asked, Rule};
+use crate::elb::tls::Protocol;
 use crate::elb::{
     Answer, Answering, HealthChange, LoadBalancerDescription, Target, TargetGroupSettings, Traffic,
 };
@@ -73,6 +74,7 @@ pub(super) struct Listener {
     pub(super) arn: String,
     pub(super) load_balancer_arn: String,
     pub(super) port: u16,
+    pub(super) protocol: Protocol,
     pub(super) addresses: Vec<IpAddr>,
     /// The listener's action, as AWS describes it.
     pub(super) distribution: Distribution,
@@ -145,6 +147,19 @@ impl Inner {
                     health,
                     settings,
                 })
+            }
+        }
+    }
+
+    /// A registered target is another process from now on.
+    pub(super) fn set_process(&self, group: &str, (id, port): (&str, u16), process: SocketAddr) {
+        let mut state = self.lock();
+        let Some(group) = state.target_group(group) else {
+            return;
+        };
+        for registered in group.registered.values_mut() {
+            if (registered.target.id.as_str(), registered.target.port) == (id, port) {
+                registered.target.process = process;
             }
         }
     }

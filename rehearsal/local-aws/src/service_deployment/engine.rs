@@ -173,7 +173,7 @@ fn task_sets_back(deployments: &ServiceDeployments, deployment: &ServiceDeployme
         last.map(str::to_owned)
     });
     if let Some(last) = last {
-        task_sets::set_wanted(deployments, &last);
+        task_sets::want_again(deployments, deployment, &last);
     }
 }
 

@@ -6,8 +6,8 @@ use super::failures::{TaskEnd, TaskSeen};
 use super::rolling::Tasks;
 use super::service_deployments::ServiceDeployments;
 use crate::ecs::State;
-use crate::ecs::service::{HEALTHY_AFTER, LoadBalancerTarget, TaskSet, is_healthy};
-use crate::ecs::task::{Task, TaskStatus};
+use crate::ecs::service::{LoadBalancerTarget, TaskSet, healthy_from, is_healthy};
+use crate::ecs::task::Task;
 use crate::elb::TargetHealth;
 
 /// The tasks of one set.
@@ -67,10 +67,8 @@ fn next(
     if !behind.target_group_arn.is_empty() {
         return None;
     }
-    let running = state
-        .tasks_of(&set.id)
-        .filter(|task| task.stop.is_none() && task.status == TaskStatus::Running);
-    let due = running.filter_map(|task| Some(task.started_at? + HEALTHY_AFTER));
+    let live = state.tasks_of(&set.id).filter(|task| task.stop.is_none());
+    let due = live.filter_map(healthy_from);
     due.filter(|due| *due > now).min()
 }
 
@@ -78,10 +76,12 @@ fn next(
 fn end(task: &Task) -> Option<TaskEnd> {
     let stop = task.stop.as_ref()?;
     let was_asked = stop.code == "UserInitiated" || stop.reason.starts_with("Scaling");
-    match (
-        was_asked,
-        stop.reason.starts_with("Task failed ELB health checks"),
-    ) {
+    let failed = [
+        "Task failed ELB health checks",
+        "Task failed container health checks",
+    ];
+    let is_unhealthy = failed.iter().any(|reason| stop.reason.starts_with(reason));
+    match (was_asked, is_unhealthy) {
         (true, _) => None,
         (false, true) => Some(TaskEnd::Unhealthy),
         (false, false) => Some(TaskEnd::ByItself),

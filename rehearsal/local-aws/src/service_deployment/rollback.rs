@@ -52,7 +52,7 @@ pub(super) async fn play(
     announce::state_change(deployments, &deployment, &named, Change::InProgress, None);
     let outcome = match deployment.configuration.strategy {
         Strategy::Rolling => {
-            task_sets::set_wanted(deployments, &to);
+            task_sets::want_again(deployments, &deployment, &to);
             roll(deployments, arn, &to, Until::Done).await;
             Ok(())
         }
@@ -164,7 +164,7 @@ async fn back_to_blue(
         shifted?;
         failed = failed.or(called.err());
     }
-    task_sets::set_wanted(deployments, to);
+    task_sets::want_again(deployments, deployment, to);
     task_sets::run(deployments, &deployment.arn, to, None);
     enter(
         deployments,

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::deployment::ServiceDeployment;
 use super::service_deployments::ServiceDeployments;
 use crate::ecs::keep;
 use crate::ecs::service::{LoadBalancerTarget, Service, TaskSet, TaskSetStatus};
@@ -106,8 +107,19 @@ pub(super) async fn gone(deployments: &ServiceDeployments, digits: &str) {
     deployments.ecs.until(is_gone).await;
 }
 
-/// Sets the revision that the service wants.
-pub(super) fn set_wanted(deployments: &ServiceDeployments, digits: &str) {
+/// The service wants this revision again, to which the deployment goes back, unless a newer deployment has brought another.
+pub(super) fn want_again(
+    deployments: &ServiceDeployments,
+    deployment: &ServiceDeployment,
+    digits: &str,
+) {
+    let newest = deployments.read(|state| {
+        let mut of_service = state.of_service(&deployment.cluster, &deployment.service);
+        of_service.next().map(|newest| newest.arn.clone())
+    });
+    if newest.as_ref() != Some(&deployment.arn) {
+        return;
+    }
     let Some(revision) = deployments.read(|state| state.revision_of(digits).cloned()) else {
         return;
     };

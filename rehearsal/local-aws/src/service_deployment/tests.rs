@@ -17,6 +17,7 @@ use crate::assumption::{Assumption, Assumptions};
 use crate::cloudwatch::AlarmState;
 use crate::ecs::capacity::LaunchKind;
 use crate::ecs::service::{TaskSet, TaskSetStatus};
+use crate::elb::Protocol;
 use crate::template::Template;
 use crate::timeline::{Event, ListenerKind};
 use crate::world::{
@@ -104,6 +105,7 @@ fn service(configuration: Value) -> ServiceSettings {
             command: Vec::new(),
             environment: BTreeMap::new(),
             logs: None,
+            definition: serde_json::Map::new(),
         }],
         load_balanced: ("web".to_owned(), 80),
         desired_count: 0,
@@ -119,6 +121,7 @@ fn service(configuration: Value) -> ServiceSettings {
         deployment_config: String::new(),
         routing: None,
         test_listener: TestListener::Absent,
+        listeners: Protocol::Http,
         ready_wait: None,
         termination_wait: Duration::ZERO,
         rollback_on: Vec::new(),
@@ -133,6 +136,7 @@ fn service(configuration: Value) -> ServiceSettings {
             unhealthy_threshold: 2,
             deregistration_delay: Duration::from_secs(30),
         },
+        options: serde_json::Map::new(),
     }
 }
 
@@ -150,6 +154,7 @@ async fn world(configuration: Value, assumptions: Assumptions) -> World {
         dwell: crate::clock::DWELL,
         pace: crate::clock::Pace::Real,
         faults: Vec::new(),
+        secrets: Vec::new(),
     };
     World::start(settings).await.unwrap()
 }
@@ -270,6 +275,24 @@ fn check_end(world: &World) {
     });
 }
 
+fn check(configuration: Value, assumed: Vec<Assumption>, acts: Vec<Act>) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        let world = world(configuration, assumed.into_iter().collect()).await;
+        for act in acts {
+            perform(&world, act).await;
+        }
+        perform(&world, Act::Alarm(AlarmState::Ok)).await;
+        world.clock.sleep(Duration::from_secs(5 * 24 * 3600)).await;
+        check_production(&world);
+        check_end(&world);
+    });
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 128, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -279,20 +302,22 @@ proptest! {
         assumed in assumptions(),
         acts in vec(act(), 1..16),
     ) {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .start_paused(true)
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            let world = world(configuration, assumed.into_iter().collect()).await;
-            for act in acts {
-                perform(&world, act).await;
-            }
-            perform(&world, Act::Alarm(AlarmState::Ok)).await;
-            world.clock.sleep(Duration::from_secs(5 * 24 * 3600)).await;
-            check_production(&world);
-            check_end(&world);
-        });
+        check(configuration, assumed, acts);
+    }
+}
+
+#[test]
+fn a_rollback_leaves_what_a_newer_deployment_wants() {
+    for strategy in ["ROLLING", "BLUE_GREEN"] {
+        for begun_for in [0, 5] {
+            let configuration = json!({ "strategy": strategy, "bakeTimeInMinutes": 3 });
+            let acts = vec![
+                Act::Deploy,
+                Act::Wait(begun_for),
+                Act::Stop(Some("ROLLBACK")),
+                Act::Deploy,
+            ];
+            check(configuration, Vec::new(), acts);
+        }
     }
 }

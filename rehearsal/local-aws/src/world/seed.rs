@@ -28,6 +28,9 @@ use crate::template::Template;
 pub(super) async fn seed(aws: &Arc<Aws>, settings: WorldSettings) -> anyhow::Result<()> {
     share_repositories(aws, &settings)?;
     lay_images(aws, &settings)?;
+    for secret in &settings.secrets {
+        aws.secrets_manager.keep(secret.clone());
+    }
     for config in traffic::predefined() {
         keep_config(aws, config);
     }
@@ -133,12 +136,12 @@ async fn create_for_codedeploy(
     };
     let production = aws
         .load_balancers
-        .create_listener(&balancer.arn, serve_blue())
+        .listen(settings.listeners, &balancer.arn, serve_blue())
         .await?;
     let test = match settings.test_listener {
         TestListener::Present => Some(
             aws.load_balancers
-                .create_listener(&balancer.arn, serve_blue())
+                .listen(settings.listeners, &balancer.arn, serve_blue())
                 .await?
                 .arn,
         ),
@@ -262,6 +265,9 @@ fn container(settings: &ContainerSettings) -> Value {
         let options = json!({ "awslogs-group": group, "awslogs-region": REGION, "awslogs-stream-prefix": prefix });
         definition["logConfiguration"] = json!({ "logDriver": "awslogs", "options": options });
     }
+    for (member, value) in &settings.definition {
+        definition[member.as_str()] = value.clone();
+    }
     definition
 }
 
@@ -297,7 +303,7 @@ pub(super) fn service(
         launch_type: settings.launch.launch_type().to_owned(),
         platform_version: "1.4.0".to_owned(),
         network_configuration,
-        options: serde_json::Map::new(),
+        options: settings.options.clone(),
         tags: vec![json!({ "key": "service", "value": settings.name })],
         events: Vec::new(),
         load_balancer,

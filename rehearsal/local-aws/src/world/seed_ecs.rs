@@ -138,7 +138,7 @@ async fn balance(
     if !strategy.is_native() {
         let to_blue = vec![forward(&blue, 1)];
         aws.load_balancers
-            .create_listener(&balancer.arn, to_blue)
+            .listen(settings.listeners, &balancer.arn, to_blue)
             .await?;
         return Ok((load_balancer, vec![entry], None));
     }
@@ -147,14 +147,14 @@ async fn balance(
     let both = || vec![forward(&blue, 100), forward(&green, 0)];
     let production = aws
         .load_balancers
-        .create_listener(&balancer.arn, both())
+        .listen(settings.listeners, &balancer.arn, both())
         .await?;
     let (listener, conditions) = match &by.test_rule {
         TestRule::Absent => (None, &[][..]),
         TestRule::OwnPort(conditions) => {
             let own = aws
                 .load_balancers
-                .create_listener(&balancer.arn, both())
+                .listen(settings.listeners, &balancer.arn, both())
                 .await?;
             (Some(own.arn), conditions.as_slice())
         }

@@ -4,16 +4,17 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::assumption::Assumptions;
 use crate::clock::Pace;
 use crate::codedeploy::traffic::Routing;
 use crate::ecr::{ImageSettings, IndexSettings, RepositorySettings};
 use crate::ecs::capacity::LaunchKind;
-use crate::elb::Condition;
+use crate::elb::{Condition, Protocol};
 use crate::fault::Planned;
 use crate::iam::Removal;
+use crate::secrets_manager::SecretSettings;
 use crate::template::Template;
 
 /// The initial state of a world.
@@ -40,6 +41,8 @@ pub struct WorldSettings {
     pub pace: Pace,
     /// Faults of calls by functions.
     pub faults: Vec<Planned>,
+    /// Secrets in Secrets Manager.
+    pub secrets: Vec<SecretSettings>,
 }
 
 /// An ECS service, and its load balancer, alarms and, under the CODE_DEPLOY controller, deployment group.
@@ -62,6 +65,8 @@ pub struct ServiceSettings {
     /// The custom configuration that `deployment_config` names if it is not predefined; it is created with the service.
     pub routing: Option<Routing>,
     pub test_listener: TestListener,
+    /// What all its listeners speak.
+    pub listeners: Protocol,
     /// How long a deployment waits for ContinueDeployment once green is ready; if absent, production is rerouted at
     /// once.
     pub ready_wait: Option<Duration>,
@@ -74,6 +79,8 @@ pub struct ServiceSettings {
     /// Alarms that the deployment group names as well, though they do not exist.
     pub missing_alarms: Vec<String>,
     pub health_check: HealthCheck,
+    /// What else its creation has set, as UpdateService has it: `placementConstraints`, `healthCheckGracePeriodSeconds`.
+    pub options: Map<String, Value>,
 }
 
 /// The deployment controller.
@@ -135,6 +142,8 @@ pub struct ContainerSettings {
     pub environment: BTreeMap<String, String>,
     /// `awslogs-group` and `awslogs-stream-prefix`.
     pub logs: Option<(String, String)>,
+    /// Further members of its definition, as RegisterTaskDefinition has them: `secrets`, `dependsOn`, `healthCheck`.
+    pub definition: Map<String, Value>,
 }
 
 #[derive(Debug, Clone)]

@@ -123,6 +123,7 @@ pub(crate) async fn world(change: impl FnOnce(&mut WorldSettings)) -> PausedWorl
         dwell: local_aws::clock::DWELL,
         pace: local_aws::clock::Pace::Real,
         faults: Vec::new(),
+        secrets: Vec::new(),
     };
     change(&mut settings);
     let world = World::start(settings).await.unwrap();
@@ -147,6 +148,7 @@ fn service(database: &Path) -> ServiceSettings {
                 database.to_string_lossy().into_owned(),
             )]),
             logs: Some(("/ecs/web".to_owned(), "web".to_owned())),
+            definition: serde_json::Map::new(),
         }],
         load_balanced: ("web".to_owned(), 8080),
         desired_count: 2,
@@ -157,6 +159,7 @@ fn service(database: &Path) -> ServiceSettings {
         deployment_config: "CodeDeployDefault.ECSAllAtOnce".to_owned(),
         routing: None,
         test_listener: TestListener::Present,
+        listeners: local_aws::elb::Protocol::Http,
         ready_wait: None,
         termination_wait: Duration::from_secs(300),
         rollback_on: vec![
@@ -174,6 +177,7 @@ fn service(database: &Path) -> ServiceSettings {
             unhealthy_threshold: 2,
             deregistration_delay: Duration::from_secs(60),
         },
+        options: serde_json::Map::new(),
     }
 }
 
@@ -334,6 +338,15 @@ async fn exchange(
 
 /// Registers the service's revision with another image; returns its ARN.
 pub(crate) async fn register(world: &World, tag: &str) -> String {
+    register_with(world, tag, |_| {}).await
+}
+
+/// The same, with its container definitions changed.
+pub(crate) async fn register_with(
+    world: &World,
+    tag: &str,
+    change: impl FnOnce(&mut Vec<Value>),
+) -> String {
     let described = ecs(
         world,
         "DescribeTaskDefinition",
@@ -342,6 +355,7 @@ pub(crate) async fn register(world: &World, tag: &str) -> String {
     .await;
     let mut definition = described["taskDefinition"].clone();
     definition["containerDefinitions"][0]["image"] = json!(image(tag));
+    change(definition["containerDefinitions"].as_array_mut().unwrap());
     let registered = ecs(world, "RegisterTaskDefinition", definition).await;
     registered["taskDefinition"]["taskDefinitionArn"]
         .as_str()

@@ -128,3 +128,53 @@ async fn an_ec2_task_runs_without_a_network_configuration_where_capacity_is_left
     );
     world.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_goes_where_its_constraints_let_it_or_nowhere() {
+    let world = on_ec2().await;
+    let run = async |constraints: Value| {
+        let request = json!({
+            "cluster": "prod",
+            "taskDefinition": "shop-web:1",
+            "launchType": "EC2",
+            "placementConstraints": constraints,
+            "overrides": { "containerOverrides": [{ "name": "web", "command": ["sample-service", "migrate"] }] },
+        });
+        ecs(&world, "RunTask", request).await
+    };
+    let member_of = |expression: &str| json!([{ "type": "memberOf", "expression": expression }]);
+    let described = async |task: &Value| {
+        let wanted =
+            json!({ "cluster": "prod", "containerInstances": [task["containerInstanceArn"]] });
+        let instances = ecs(&world, "DescribeContainerInstances", wanted).await;
+        let attributes = instances["containerInstances"][0]["attributes"].clone();
+        let mut attributes = attributes.as_array().unwrap().iter();
+        let zone = attributes.find(|one| one["name"] == "ecs.availability-zone");
+        zone.unwrap()["value"].as_str().unwrap().to_owned()
+    };
+    for zone in ["eu-central-1a", "eu-central-1b", "eu-central-1b"] {
+        let started = run(member_of(&format!(
+            "attribute:ecs.availability-zone == {zone}"
+        )))
+        .await;
+        assert_eq!(started["failures"], json!([]), "{started}");
+        assert_eq!(described(&started["tasks"][0]).await, zone);
+    }
+    let refused = run(member_of("attribute:disk == ssd")).await;
+    assert_eq!(refused["tasks"], json!([]));
+    let failures = refused["failures"].as_array().unwrap();
+    assert_eq!(failures.len(), 2);
+    for failure in failures {
+        assert_eq!(
+            failure["reason"],
+            "MemberOf placement constraint unsatisfied."
+        );
+        assert!(
+            failure["arn"]
+                .as_str()
+                .unwrap()
+                .contains(":container-instance/prod/")
+        );
+    }
+    world.shutdown().await;
+}

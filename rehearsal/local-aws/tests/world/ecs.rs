@@ -304,3 +304,24 @@ async fn services_are_listed_described_and_tagged() {
     assert_eq!(code, "ResourceNotFoundException");
     world.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_services_task_names_its_task_set_or_by_assumption_a_number() {
+    for (world, is_named) in [
+        (world(|_| {}).await, true),
+        (
+            assuming(Assumption::TasksDoNotNameTheirTaskSet).await,
+            false,
+        ),
+    ] {
+        let wanted = json!({ "cluster": "prod", "services": ["web"] });
+        let service = ecs(&world, "DescribeServices", wanted).await;
+        let set = &service["services"][0]["taskSets"][0]["id"];
+        let listed = ecs(&world, "ListTasks", json!({ "cluster": "prod" })).await;
+        let task = describe(&world, &listed["taskArns"][0]).await["tasks"][0].clone();
+        let started_by = task["startedBy"].as_str().unwrap();
+        assert!(started_by.starts_with("ecs-svc/"), "{started_by}");
+        assert_eq!(task["startedBy"] == *set, is_named, "{started_by}");
+        world.shutdown().await;
+    }
+}

@@ -7,6 +7,8 @@ mod aws;
 #[cfg(test)]
 mod blue_green;
 #[cfg(test)]
+mod containers;
+#[cfg(test)]
 mod created_services;
 #[cfg(test)]
 mod deploying;
@@ -39,7 +41,11 @@ mod scaled;
 #[cfg(test)]
 mod schedules;
 #[cfg(test)]
+mod secrets;
+#[cfg(test)]
 mod service_assumptions;
+#[cfg(test)]
+mod service_containers;
 #[cfg(test)]
 mod service_deployments;
 #[cfg(test)]

@@ -1,8 +1,10 @@
 //! Pushes: what ECR accepts and refuses, and the events that it emits.
 
+use std::time::Duration;
+
 use local_aws::assumption::Assumption;
 use local_aws::ecr::{
-    Attestations, ImageSettings, IndexSettings, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST,
+    Attestations, ImageSettings, IndexSettings, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, Reference,
 };
 use local_aws::world::{TagMutability, World};
 use serde_json::{Value, json};
@@ -217,5 +219,84 @@ async fn missing_images_are_failures_of_a_batch() {
         "ImageTagDoesNotMatchDigest",
     ];
     assert_eq!(codes, wanted);
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_archived_image_cannot_be_pulled_until_it_is_restored_or_pushed_again() {
+    let mut world = world(|settings| settings.services.clear()).await;
+    let image = "111122223333.dkr.ecr.eu-central-1.amazonaws.com/shop/web:1.0.1";
+    let role = "arn:aws:iam::111122223333:role/ecsTaskExecutionRole";
+    let pulls = |world: &World| matches!(world.ecr.pull(image, role), Reference::Found(_));
+    let update = |class: &str| json!({ "repositoryName": "shop/web", "imageId": { "imageTag": "1.0.1" }, "targetStorageClass": class });
+    let status = async |world: &World| {
+        let one = json!({ "repositoryName": "shop/web", "imageIds": [{ "imageTag": "1.0.1" }] });
+        let (_, described) = ecr(world, "DescribeImages", one).await;
+        described["imageDetails"][0]["imageStatus"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    };
+    let listed = async |world: &World, filter: Value| {
+        let request = json!({ "repositoryName": "shop/web", "filter": filter });
+        let (code, listed) = ecr(world, "ListImages", request).await;
+        assert_eq!(code, 200, "{listed}");
+        listed["imageIds"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .any(|id| id["imageTag"] == "1.0.1")
+    };
+    assert!(pulls(&world));
+    let (_, archived) = ecr(&world, "UpdateImageStorageClass", update("ARCHIVE")).await;
+    assert_eq!(archived["imageStatus"], "ARCHIVED", "{archived}");
+    assert!(!pulls(&world));
+    // It can be described, and is listed where it is asked for.
+    assert_eq!(status(&world).await, "ARCHIVED");
+    for (filter, expected) in [
+        (json!({}), false),
+        (json!({ "imageStatus": "ACTIVE" }), false),
+        (json!({ "imageStatus": "ARCHIVED" }), true),
+        (json!({ "imageStatus": "ANY" }), true),
+    ] {
+        assert_eq!(listed(&world, filter.clone()).await, expected, "{filter}");
+    }
+    let get = json!({ "repositoryName": "shop/web", "imageIds": [{ "imageTag": "1.0.1" }] });
+    let (_, got) = ecr(&world, "BatchGetImage", get).await;
+    assert_eq!(got["failures"][0]["failureCode"], "ImageInaccessible");
+
+    let (_, restoring) = ecr(&world, "UpdateImageStorageClass", update("STANDARD")).await;
+    assert_eq!(restoring["imageStatus"], "ACTIVATING");
+    world.pass(Duration::from_secs(19 * 60)).await;
+    assert_eq!(status(&world).await, "ACTIVATING");
+    assert!(!pulls(&world));
+    world.pass(Duration::from_secs(2 * 60)).await;
+    assert_eq!(status(&world).await, "ACTIVE");
+    assert!(pulls(&world));
+
+    ecr(&world, "UpdateImageStorageClass", update("ARCHIVE")).await;
+    world
+        .push(&ImageSettings::new("shop/web", &["1.0.1"], "1.0.1"))
+        .unwrap();
+    assert!(pulls(&world));
+    let classes = world.events.delivered().into_iter();
+    let classes = classes.map(|(event, _)| event["detail"]["target-storage-class"].clone());
+    let classes: Vec<Value> = classes.filter(|class| !class.is_null()).collect();
+    assert_eq!(classes, ["ARCHIVE", "STANDARD", "ARCHIVE"]);
+    world.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_the_storage_class_of_nothing_or_to_nothing_is_refused() {
+    let world = world(|settings| settings.services.clear()).await;
+    for (repository, tag, class, code) in [
+        ("none", "1.0.1", "ARCHIVE", "RepositoryNotFoundException"),
+        ("shop/web", "none", "ARCHIVE", "ImageNotFoundException"),
+        ("shop/web", "1.0.1", "GLACIER", "InvalidParameterException"),
+    ] {
+        let members = json!({ "repositoryName": repository, "imageId": { "imageTag": tag }, "targetStorageClass": class });
+        let (_, refused) = ecr(&world, "UpdateImageStorageClass", members).await;
+        assert_eq!(refused["__type"], code);
+    }
     world.shutdown().await;
 }

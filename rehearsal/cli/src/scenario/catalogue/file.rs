@@ -10,7 +10,7 @@ use toml::{Spanned, Table, Value};
 
 use super::problem::Problem;
 use super::sentence;
-use super::world::{self, ServiceText, WorldText};
+use super::world::{self, SecretText, ServiceText, WorldText};
 use crate::scenario::claims;
 use crate::scenario::setting::{OwnFunction, Setting};
 use crate::scenario::{Expectation, MessageFormat, Pipelines, Scenario, Step, quoted};
@@ -44,6 +44,8 @@ pub(super) struct FileText {
     #[serde(default)]
     service: Vec<ServiceText>,
     #[serde(default)]
+    secret: Vec<SecretText>,
+    #[serde(default)]
     function: Vec<OwnFunction>,
     /// Invariants, by number, that the scenario makes AWS itself break.
     #[serde(default)]
@@ -71,6 +73,7 @@ pub(super) fn scenario(name: &str, text: &str) -> Result<Scenario, Vec<Problem>>
     let mut problems = Vec::new();
     let mut setting = world::setting(&file.world, &file.service, &file.function, &mut problems);
     setting.functions = file.function;
+    setting.secrets = file.secret.iter().map(SecretText::secret).collect();
     let step = |line: &str| known(line.parse()?, &setting);
     let steps = read(&lines(text, &file.steps), &mut problems, step);
     let mut expectations = usual(&file.not_claimed, &mut problems);

@@ -7,9 +7,13 @@ use std::time::Duration;
 use local_aws::assumption::Assumption;
 use local_aws::ecr::{ImageSettings, IndexSettings};
 use local_aws::ecs::capacity::LaunchKind;
+use local_aws::elb::Protocol;
 use local_aws::named::UnknownName;
-use local_aws::world::{ContainerSettings, DeployedBy, ServiceSettings, TestListener};
+use local_aws::world::{
+    ContainerSettings, DeployedBy, KmsKey, SecretSettings, ServiceSettings, TestListener,
+};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 use toml::Spanned;
 
 use self::ecs::{ControllerText, EcsText, EndText, ListenerText, StrategyText};
@@ -58,6 +62,9 @@ pub(super) struct ServiceText {
     missing_alarms: Vec<String>,
     #[serde(default)]
     test_listener: ListenerText,
+    /// What all its listeners speak.
+    #[serde(default)]
+    listeners: ProtocolText,
     ready_wait_minutes: Option<Spanned<u64>>,
     termination_wait_minutes: Option<Spanned<u64>>,
     #[serde(default)]
@@ -78,15 +85,21 @@ pub(super) struct ServiceText {
     /// Conditions of the rule of test traffic.
     #[serde(default)]
     test_rule: Vec<Spanned<String>>,
-    desired_count: Option<u32>,
     #[serde(default)]
     launch: LaunchText,
+    desired_count: Option<u32>,
+    /// Further settings of the service, as UpdateService has them.
+    #[serde(default)]
+    options: Map<String, Value>,
     /// The image in its task definition, if not 1.0.0 by digest: `shop/web:latest`.
     image: Option<String>,
     #[serde(default)]
     entry_point: Vec<String>,
     #[serde(default)]
     command: Vec<String>,
+    /// Further members of the serving container's definition, as RegisterTaskDefinition has them.
+    #[serde(default)]
+    definition: Map<String, Value>,
     /// Containers in addition to the serving one.
     #[serde(default)]
     container: Vec<ContainerText>,
@@ -104,6 +117,24 @@ struct ContainerText {
     essential: bool,
     #[serde(default)]
     command: Vec<String>,
+    #[serde(default)]
+    definition: Map<String, Value>,
+}
+
+/// A secret in Secrets Manager.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SecretText {
+    arn: String,
+    text: String,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ProtocolText {
+    #[default]
+    Http,
+    Https,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
@@ -206,6 +237,16 @@ fn all<T>(
     meanings
 }
 
+impl SecretText {
+    pub(super) fn secret(&self) -> SecretSettings {
+        SecretSettings {
+            arn: self.arn.clone(),
+            text: self.text.clone(),
+            key: KmsKey::AwsManaged,
+        }
+    }
+}
+
 impl ServiceText {
     fn service(&self, functions: &[&str], problems: &mut Vec<Problem>) -> Service {
         let mut service = Service::of_shop(self.name.get_ref(), &self.repository);
@@ -282,6 +323,10 @@ impl ServiceText {
             ListenerText::Present | ListenerText::ProductionPort => TestListener::Present,
             ListenerText::Absent => TestListener::Absent,
         };
+        settings.listeners = match self.listeners {
+            ProtocolText::Http => Protocol::Http,
+            ProtocolText::Https => Protocol::Https,
+        };
         let ready_wait = self.ready_wait_minutes.as_ref();
         settings.ready_wait = ready_wait.map(|wait| minutes(*wait.get_ref()));
         if let Some(wait) = &self.termination_wait_minutes {
@@ -290,6 +335,7 @@ impl ServiceText {
         if let Some(count) = self.desired_count {
             settings.desired_count = count;
         }
+        settings.options.clone_from(&self.options);
         settings.launch = match self.launch {
             LaunchText::Fargate => LaunchKind::Fargate,
             LaunchText::Ec2DynamicPorts => LaunchKind::Ec2DynamicPorts,
@@ -300,6 +346,7 @@ impl ServiceText {
                 Some(other) => {
                     container.essential = other.essential;
                     container.command.clone_from(&other.command);
+                    container.definition.clone_from(&other.definition);
                 }
                 None => self.adjust_serving(container),
             }
@@ -309,6 +356,7 @@ impl ServiceText {
     fn adjust_serving(&self, container: &mut ContainerSettings) {
         container.entry_point.clone_from(&self.entry_point);
         container.command.clone_from(&self.command);
+        container.definition.clone_from(&self.definition);
         if let Some(image) = &self.image {
             container.image = reference(image);
         }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use checks::claims::{LIFECYCLE_EVENTS, STAGES};
 use local_aws::cloudwatch::AlarmState;
 use local_aws::codedeploy::requests::DeploymentWait;
-use local_aws::ecr::{ImageSettings, IndexSettings};
+use local_aws::ecr::{ImageSettings, IndexSettings, StorageClass};
 use local_aws::ecs::container::TAKES;
 use local_aws::events::{DeliveryFault, Refusal};
 
@@ -27,7 +27,7 @@ const fn form(text: &'static str, read: fn(&str) -> Option<Step>) -> Form {
 }
 
 /// All forms of lines, except the moments of `until` and `when`.
-const FORMS: [Form; 33] = [
+const FORMS: [Form; 35] = [
     form("push index VERSION [to REPOSITORY] [as TAG, …]", |line| {
         let image = image(line.strip_prefix("push index ")?)?;
         let tags: Vec<&str> = image.tags.iter().map(String::as_str).collect();
@@ -85,6 +85,12 @@ const FORMS: [Form; 33] = [
             })
         },
     ),
+    form("archive VERSION [of REPOSITORY]", |line| {
+        store(line.strip_prefix("archive ")?, StorageClass::Archive)
+    }),
+    form("restore VERSION [of REPOSITORY]", |line| {
+        store(line.strip_prefix("restore ")?, StorageClass::Standard)
+    }),
     form("limit Fargate to N tasks", |line| {
         let tasks = between(line, "limit Fargate to ", " tasks")?.parse().ok()?;
         Some(Step::LimitFargate(tasks))
@@ -337,6 +343,13 @@ fn delivery_fault(text: &str) -> Option<DeliveryFault> {
     let mut refusals = refusals.into_iter();
     let refusal = refusals.find(|known| format!("{known:?}") == refusal)?;
     Some(DeliveryFault::Refused(times.parse().ok()?, refusal))
+}
+
+fn store(text: &str, class: StorageClass) -> Option<Step> {
+    let (version, repository) = optional(text, " of ");
+    let repository = word(repository.unwrap_or(REPOSITORY))?;
+    let image = ImageSettings::new(&repository, &[], &word(version)?);
+    Some(Step::Store(Box::new(image), class))
 }
 
 fn stop(line: &str, then: AfterStop) -> Option<Step> {

@@ -4,7 +4,7 @@ use std::fmt::{Display, Formatter, Result};
 use std::time::Duration;
 
 use local_aws::codedeploy::requests::DeploymentWait;
-use local_aws::ecr::ImageSettings;
+use local_aws::ecr::{ImageSettings, StorageClass};
 use local_aws::ecs::container::TAKES;
 use local_aws::events::DeliveryFault;
 
@@ -37,6 +37,17 @@ impl Display for Step {
             Step::Withdraw { repository, action } => {
                 let what = action.as_deref().unwrap_or("everything");
                 write!(f, "withdraw {what} from the policy of {repository}")
+            }
+            Step::Store(image, class) => {
+                let verb = match class {
+                    StorageClass::Archive => "archive",
+                    StorageClass::Standard => "restore",
+                };
+                write!(f, "{verb} {}", image.version)?;
+                match image.written_repository().as_str() {
+                    REPOSITORY => Ok(()),
+                    other => write!(f, " of {other}"),
+                }
             }
             Step::LimitFargate(tasks) => write!(f, "limit Fargate to {tasks} tasks"),
             Step::Stop { service, then } => write!(f, "stop {service}, {then}"),

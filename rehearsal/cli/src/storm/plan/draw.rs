@@ -115,12 +115,13 @@ fn plan(seed: u64) -> Plan {
 }
 
 /// Assumptions that were added later: they are drawn separately, so that earlier seeds keep their other draws.
-const LATER: [Assumption; 5] = [
+const LATER: [Assumption; 6] = [
     Assumption::NodesLearnLate,
     Assumption::TasksStatePlatformDigests,
     Assumption::ListenerRulesFollow,
     Assumption::MissingAlarmStops,
     Assumption::PastScheduleIsRefused,
+    Assumption::TasksDoNotNameTheirTaskSet,
 ];
 
 fn later(seed: u64, chances: Chances) -> Vec<Assumption> {

@@ -1,14 +1,17 @@
 //! ECR's operations. Each call is for the registry of an account (`registryId`) and of the Region that it is signed for.
 
+mod archive;
+mod filter;
 mod policy;
 
 use serde_json::{Value, json};
 
+use self::filter::Filter;
 use crate::api::error::ApiError;
 use crate::api::input::Input;
 use crate::api::operation::{Answer, Call, Operation};
 use crate::api::page::page;
-use crate::ecr::{Image, PushRefused, Repository, no_such_repository};
+use crate::ecr::{Image, ImageStatus, PushRefused, Repository, no_such_repository};
 use crate::iam::{Guard, Permission};
 use crate::identity::{ACCOUNT, Location};
 use crate::stamp::epoch_seconds;
@@ -26,6 +29,11 @@ pub(super) const OPERATIONS: &[Operation] = &[
     Operation::new("ListImages", list_images, on_repository),
     Operation::new("PutImage", put_image, on_repository),
     Operation::new("SetRepositoryPolicy", policy::set, on_repository),
+    Operation::new(
+        "UpdateImageStorageClass",
+        archive::update_image_storage_class,
+        on_repository,
+    ),
 ];
 
 fn describe_repositories(call: Call<'_>) -> Answer {
@@ -76,8 +84,8 @@ fn describe_images(call: Call<'_>) -> Answer {
     let repository = find(call, call.input.required_text("repositoryName")?)?;
     let ids = image_ids(&call.input)?;
     let size = page_size(&call.input, "imageIds")?;
-    let status = TagStatus::asked(&call.input)?;
-    let wanted = |image: &&Image| status.holds(image);
+    let filter = Filter::asked(&call.input)?;
+    let wanted = |image: &&Image| filter.holds(image);
     let mut images = Vec::new();
     if ids.is_empty() {
         images.extend(repository.images.iter().filter(wanted));
@@ -113,9 +121,9 @@ fn describe_images(call: Call<'_>) -> Answer {
 fn list_images(call: Call<'_>) -> Answer {
     let repository = find(call, call.input.required_text("repositoryName")?)?;
     let size = page_size(&call.input, "imageIds")?;
-    let status = TagStatus::asked(&call.input)?;
+    let filter = Filter::asked(&call.input)?;
     let mut ids = Vec::new();
-    for image in repository.images.iter().filter(|image| status.holds(image)) {
+    for image in repository.images.iter().filter(|image| filter.holds(image)) {
         // One entry a tag; an untagged image has one with its digest alone.
         let untagged = image.tags.is_empty().then_some(None);
         for tag in image
@@ -139,42 +147,6 @@ fn list_images(call: Call<'_>) -> Answer {
     Ok(answer)
 }
 
-/// `filter.tagStatus`
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum TagStatus {
-    Any,
-    Tagged,
-    Untagged,
-}
-
-impl TagStatus {
-    fn asked(input: &Input<'_>) -> Result<TagStatus, ApiError> {
-        let filter = input.structure("filter")?;
-        match filter
-            .map(|filter| filter.text("tagStatus"))
-            .transpose()?
-            .flatten()
-        {
-            Some("TAGGED") => Ok(TagStatus::Tagged),
-            Some("UNTAGGED") => Ok(TagStatus::Untagged),
-            Some("ANY") | None => Ok(TagStatus::Any),
-            Some(_) => Err(ApiError::new(
-                "InvalidParameterException",
-                "Invalid parameter at 'filter.tagStatus' failed to satisfy constraint: 'Member must satisfy enum value \
-                 set: [TAGGED, UNTAGGED, ANY]'",
-            )),
-        }
-    }
-
-    fn holds(self, image: &Image) -> bool {
-        match self {
-            TagStatus::Any => true,
-            TagStatus::Tagged => !image.tags.is_empty(),
-            TagStatus::Untagged => image.tags.is_empty(),
-        }
-    }
-}
-
 fn batch_get_image(call: Call<'_>) -> Answer {
     let repository = find(call, call.input.required_text("repositoryName")?)?;
     let ids = image_ids(&call.input)?;
@@ -184,6 +156,12 @@ fn batch_get_image(call: Call<'_>) -> Answer {
     let (mut images, mut failures) = (Vec::new(), Vec::new());
     for id in ids {
         match id.find(&repository) {
+            // Inferred: the code came with the archive, and no answer of this kind was found.
+            Some(image) if image.status != ImageStatus::Active => failures.push(json!({
+                "imageId": id.describe(),
+                "failureCode": "ImageInaccessible",
+                "failureReason": "Requested image is archived",
+            })),
             Some(image) => images.push(with_manifest(&repository, image, id.tag)),
             None => {
                 let (code, reason) = id.failure(&repository);
@@ -412,8 +390,16 @@ fn describe(repository: &Repository, image: &Image) -> Value {
         "imageSizeInBytes": image.manifest.len(),
         "imagePushedAt": epoch_seconds(image.pushed_at),
         "imageManifestMediaType": image.media_type,
-        "imageStatus": "ACTIVE",
+        "imageStatus": image.status.as_str(),
     });
+    for (member, at) in [
+        ("lastArchivedAt", image.archived_at),
+        ("lastActivatedAt", image.activated_at),
+    ] {
+        if let Some(at) = at {
+            detail[member] = epoch_seconds(at);
+        }
+    }
     if !image.tags.is_empty() {
         detail["imageTags"] = json!(image.tags);
     }

@@ -12,6 +12,7 @@ mod events;
 mod lambda;
 mod logs;
 mod scheduler;
+mod secrets_manager;
 mod sns;
 mod sts;
 
@@ -62,6 +63,7 @@ fn of(service: Service) -> impl Iterator<Item = &'static Operation> {
         Service::Lambda => &[lambda::OPERATIONS],
         Service::Logs => &[logs::OPERATIONS],
         Service::Scheduler => &[scheduler::OPERATIONS],
+        Service::SecretsManager => &[secrets_manager::OPERATIONS],
         Service::Sns => &[sns::OPERATIONS],
         Service::Sts => &[sts::OPERATIONS],
     };
@@ -105,6 +107,7 @@ pub(super) fn missing(service: Service) -> fn(&str) -> ApiError {
         Service::Events | Service::Scheduler => {
             |member| ApiError::new("ValidationException", not_null(member))
         }
+        Service::SecretsManager => secrets_manager::missing,
         Service::Sns => |member| {
             let message =
                 format!("Invalid parameter: {member} Reason: no value for required parameter");

@@ -33,6 +33,7 @@ async fn world(assumptions: Assumptions) -> World {
         dwell: crate::clock::DWELL,
         pace: crate::clock::Pace::Real,
         faults: Vec::new(),
+        secrets: Vec::new(),
     });
     let world = world.await.unwrap();
     let registered = json!({ "taskRoleArn": "arn:aws:iam::111122223333:role/task", "executionRoleArn": "execution" });

@@ -50,6 +50,7 @@ fn service(setup: &Setup) -> ServiceSettings {
             command: Vec::new(),
             environment: BTreeMap::new(),
             logs: None,
+            definition: serde_json::Map::new(),
         }],
         load_balanced: ("web".to_owned(), 80),
         launch: LaunchKind::Fargate,
@@ -60,6 +61,7 @@ fn service(setup: &Setup) -> ServiceSettings {
         deployment_config: "Custom".to_owned(),
         routing: Some(setup.routing),
         test_listener: setup.test_listener,
+        listeners: crate::elb::Protocol::Http,
         ready_wait: setup.ready_wait,
         termination_wait: Duration::from_secs(3600),
         rollback_on: setup
@@ -78,6 +80,7 @@ fn service(setup: &Setup) -> ServiceSettings {
             unhealthy_threshold: 2,
             deregistration_delay: Duration::from_secs(30),
         },
+        options: serde_json::Map::new(),
     }
 }
 
@@ -122,6 +125,7 @@ async fn world_with(setup: &Setup, function: lambda::Function) -> World {
         dwell: crate::clock::DWELL,
         pace: crate::clock::Pace::Real,
         faults: Vec::new(),
+        secrets: Vec::new(),
     };
     World::start(settings).await.unwrap()
 }

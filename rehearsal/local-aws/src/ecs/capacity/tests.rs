@@ -26,7 +26,9 @@ fn two_instances() -> State {
 
 /// Places a task and keeps it there; returns `i-1:32768`, an address, or the reason for the failure.
 fn launch(state: &mut State, launch_type: &str, revision: &Revision) -> String {
-    let place = match place(state, "prod", launch_type, revision) {
+    let anywhere = Placement::default();
+    let placement = (&anywhere, "service:web");
+    let place = match place(state, "prod", launch_type, revision, placement) {
         Ok(place) => place,
         Err(NoPlace::NoContainerInstances) => return "no container instances".to_owned(),
         Err(NoPlace::Failures(failures)) => {
@@ -94,4 +96,59 @@ fn without_capacity_each_instance_has_a_reason() {
     let web = revision("awsvpc", 8080, 512);
     assert_eq!(launch(&mut fargate, "FARGATE", &web), "10.0.12.10:8080");
     assert_eq!(launch(&mut fargate, "FARGATE", &web), NO_FARGATE);
+}
+
+/// What the service event says of failures of the instances `a` and `b`.
+fn sentence(a: &str, b: &str) -> String {
+    let failure = |id: &str, reason: &str| Failure {
+        arn: Some(format!(
+            "arn:aws:ecs:eu-central-1:1:container-instance/prod/{id}"
+        )),
+        reason: reason.to_owned(),
+    };
+    NoPlace::Failures(vec![failure("a", a), failure("b", b)]).sentence()
+}
+
+#[test]
+fn the_service_event_names_the_closest_instance() {
+    let unmet = "MemberOf placement constraint unsatisfied.";
+    for (a, b, expected) in [
+        (
+            "RESOURCE:MEMORY",
+            unmet,
+            "(container-instance a) has insufficient memory available.",
+        ),
+        (
+            unmet,
+            "RESOURCE:CPU",
+            "(container-instance b) has insufficient CPU units available.",
+        ),
+        (
+            unmet,
+            "RESOURCE:PORTS",
+            "(container-instance b) is already using a port required by your task.",
+        ),
+        (
+            unmet,
+            unmet,
+            "(container-instance b) encountered error \"MemberOf placement constraint unsatisfied.\".",
+        ),
+    ] {
+        let said = sentence(a, b);
+        assert!(said.starts_with(
+            " because no container instance met all of its requirements. The closest"
+        ));
+        assert!(said.contains(expected), "{said}");
+    }
+    let none = NoPlace::NoContainerInstances.sentence();
+    assert!(
+        none.contains("Reason: No Container Instances were found in your cluster."),
+        "{none}"
+    );
+    let fargate = Failure {
+        arn: None,
+        reason: NO_FARGATE.to_owned(),
+    };
+    let said = NoPlace::Failures(vec![fargate]).sentence();
+    assert_eq!(said, format!(". Reason: {NO_FARGATE}."));
 }

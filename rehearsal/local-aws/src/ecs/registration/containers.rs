@@ -32,6 +32,7 @@ pub(super) fn check(registered: &Map<String, Value>) -> Result<(), String> {
         check_memory(container, registered)?;
         check_volumes(container, registered)?;
         check_links(container, registered)?;
+        check_secrets(container, registered)?;
     }
     check_ports(containers, registered)?;
     if containers
@@ -137,6 +138,31 @@ fn check_links(container: &Value, registered: &Map<String, Value>) -> Result<(),
         }
         (_, _) => Ok(()),
     }
+}
+
+/// As public reports quote the two sentences.
+fn check_secrets(container: &Value, registered: &Map<String, Value>) -> Result<(), String> {
+    let secrets = container["secrets"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice);
+    if !secrets.is_empty() && !registered.contains_key("executionRoleArn") {
+        return Err(
+            "When you are specifying container secrets, you must also specify a value for 'executionRoleArn'."
+                .to_owned(),
+        );
+    }
+    let variables = container["environment"].as_array().into_iter().flatten();
+    let mut names: BTreeSet<&str> = variables.filter_map(|one| one["name"].as_str()).collect();
+    for secret in secrets {
+        let name = secret["name"].as_str().unwrap_or_default();
+        if !names.insert(name) {
+            return Err(format!(
+                "The secret name must be unique and not shared with any new or existing environment variables set on the \
+                 container, such as '{name}'."
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn check_ports(containers: &[Value], registered: &Map<String, Value>) -> Result<(), String> {

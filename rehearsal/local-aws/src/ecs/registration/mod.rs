@@ -4,6 +4,7 @@
 //! so; ECS is not consistent in them.
 
 mod containers;
+mod lifecycle;
 mod size;
 #[cfg(test)]
 mod tests;
@@ -42,6 +43,7 @@ pub fn prepare(request: &Map<String, Value>) -> Result<(Map<String, Value>, Vec<
     check_family(text("family").unwrap_or_default())?;
     check_modes(&registered)?;
     containers::check(&registered)?;
+    lifecycle::check(&registered)?;
     size::check(&mut registered)?;
     let length = Value::Object(registered.clone()).to_string().len();
     if length > LONGEST {

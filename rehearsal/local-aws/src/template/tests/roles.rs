@@ -14,7 +14,7 @@ fn allows(iam: &Iam, holder: &str, permission: Permission) -> bool {
 }
 
 #[test]
-fn the_shipped_roles_are_those_of_the_functions_and_of_the_schedule() {
+fn the_shipped_roles_are_those_of_the_functions_of_the_schedule_and_of_the_hooks() {
     let template = shipped(&[]);
     let roles: Vec<(&str, &str)> = template
         .principals
@@ -39,16 +39,24 @@ fn the_shipped_roles_are_those_of_the_functions_and_of_the_schedule() {
     let of_functions = of_functions
         .iter()
         .map(|(name, role)| (*name, role.as_str()));
-    let schedule = ("ScheduleRole", "greenlight-ScheduleRole");
-    let expected: Vec<(&str, &str)> = of_functions.chain([schedule]).collect();
+    let others = [
+        ("ScheduleRole", "greenlight-ScheduleRole"),
+        ("HookRole", "greenlight-HookRole"),
+    ];
+    let expected: Vec<(&str, &str)> = of_functions.chain(others).collect();
     assert_eq!(roles, expected);
     let iam = iam(&template);
     for function in &template.functions {
         let holder = &function.binary_name;
         assert_eq!(iam.check_on_failure(holder), Ok(()), "{holder}");
     }
+    let role_of = |holder: &str| {
+        let mut principals = template.principals.iter();
+        let found = principals.find(|principal| principal.holder == holder);
+        found.unwrap().role_arn.as_str()
+    };
     let (role, function) = (
-        template.principals.last().unwrap().role_arn.as_str(),
+        role_of("ScheduleRole"),
         arn("lambda", "function:greenlight-finish-migration"),
     );
     assert!(iam.trusts_scheduler(role) && !iam.trusts_scheduler(&template.principals[0].role_arn));

@@ -4,6 +4,7 @@
 
 use crate::api::error::ApiError;
 use crate::api::input::Input;
+use crate::ecs::query::Query;
 
 /// Constraints of a task: those of the request and those of the task definition together.
 const CONSTRAINTS_AT_MOST: usize = 10;
@@ -59,6 +60,12 @@ fn check_constraint(constraint: &Input<'_>) -> Result<(), ApiError> {
         Some(length) if length > EXPRESSION_AT_MOST => Err(invalid(
             "A placement constraint's expression can have at most 2000 characters.",
         )),
+        Some(_) if expression.and_then(Query::read).is_none() => {
+            let expression = expression.unwrap_or_default();
+            Err(invalid(format!(
+                "Invalid placement constraint expression '{expression}'."
+            )))
+        }
         Some(_) | None => Ok(()),
     }
 }
@@ -101,7 +108,14 @@ mod tests {
         for (constraints, sentence) in [
             (json!([]), ""),
             (json!([distinct, member_of("attribute:disk == ssd")]), ""),
-            (json!([member_of(&"a".repeat(2000))]), ""),
+            (
+                json!([member_of(&format!("attribute:{} == a", "a".repeat(1985)))]),
+                "",
+            ),
+            (
+                json!([member_of("attribute:disk = ssd")]),
+                "Invalid placement constraint expression 'attribute:disk = ssd'.",
+            ),
             (
                 json!([member_of(&"a".repeat(2001))]),
                 "A placement constraint's expression can have at most 2000 characters.",

@@ -18,6 +18,7 @@ use crate::assumption::Assumption;
 use crate::clock::Pace;
 use crate::ecs::capacity::{Failure, NoPlace};
 use crate::ecs::launch::{Launch, launch};
+use crate::ecs::placement::Placement;
 use crate::ecs::task::{Task, TaskStatus};
 use crate::ecs::task_definition::Revision;
 use crate::ecs::{State, UsedToken};
@@ -160,6 +161,7 @@ fn launch_of(input: &Input<'_>, cluster: &str, revision: &Revision) -> Result<La
             .value("networkConfiguration")
             .cloned()
             .unwrap_or_default(),
+        placement: Placement::of(input.raw()),
         service: None,
         group: group.map_or_else(|| format!("family:{}", revision.family), ToOwned::to_owned),
         started_by: input.text("startedBy")?.map(ToOwned::to_owned),

@@ -3,9 +3,14 @@
 use serde_json::{Value, json};
 
 use crate::elb::{
-    Condition, Forward, ListenerDescription, LoadBalancerDescription, RuleDescription,
+    Condition, Forward, ListenerDescription, LoadBalancerDescription, Protocol, RuleDescription,
     TargetGroupDescription, TargetHealth, default_rule,
 };
+use crate::identity::{arn, uuid_of};
+
+/// The policy that the console gives a new HTTPS listener, with TLS 1.2 and 1.3 (Elastic Load Balancing User Guide, security
+/// policies).
+const SECURITY_POLICY: &str = "ELBSecurityPolicy-TLS13-1-2-2021-06";
 
 pub(super) fn describe_load_balancer(load_balancer: &LoadBalancerDescription) -> Value {
     json!({
@@ -48,13 +53,23 @@ pub(super) fn describe_target_group(group: &TargetGroupDescription) -> Value {
 }
 
 pub(super) fn describe_listener(listener: &ListenerDescription) -> Value {
-    json!({
+    let mut described = json!({
         "ListenerArn": listener.arn,
         "LoadBalancerArn": listener.load_balancer_arn,
         "Port": listener.port,
-        "Protocol": listener.protocol,
+        "Protocol": listener.protocol.as_str(),
         "DefaultActions": [action(&listener.forward)],
-    })
+    });
+    match listener.protocol {
+        Protocol::Http => {}
+        Protocol::Https => {
+            let certificate = format!("certificate/{}", uuid_of(&listener.load_balancer_arn));
+            described["Certificates"] = json!([{ "CertificateArn": arn("acm", &certificate) }]);
+            described["SslPolicy"] = json!(SECURITY_POLICY);
+            described["MutualAuthentication"] = json!({ "Mode": "off" });
+        }
+    }
+    described
 }
 
 /// A forward to one target group carries its ARN twice; a weighted one only in its list.
