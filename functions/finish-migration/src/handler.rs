@@ -1,6 +1,7 @@
 //! Observes the migration that an event or a time-out is about, decides whether it has ended, and answers its hook.
 
 mod observe;
+mod rolling;
 
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use aws::logs::Logs;
 use aws::scheduler::Scheduler;
 use aws::sns::Sns;
 use lambda::{Caller, Deadline, EvidenceReader, Failure, Hook, Messenger, Start};
-use rules::events::{self, FinishEvent};
+use rules::environment::Reporting;
+use rules::events::{self, FinishEvent, RollingEvent};
 use rules::gate::{Gate, Verdict};
 use rules::migration;
 use rules::migration::finish::{Act, End, Finish, Observed};
@@ -27,7 +29,7 @@ const ATTEMPTS: u32 = 20;
 const PAUSE: Duration = Duration::from_secs(1);
 
 pub(crate) struct Handler {
-    start: Start<()>,
+    start: Start<Reporting>,
     codedeploy: CodeDeploy,
     ecs: Ecs,
     logs: Logs,
@@ -36,7 +38,7 @@ pub(crate) struct Handler {
 }
 
 impl Handler {
-    pub(crate) fn new(start: Start<()>, session: &aws::Session) -> Self {
+    pub(crate) fn new(start: Start<Reporting>, session: &aws::Session) -> Self {
         Self {
             start,
             codedeploy: CodeDeploy::new(session),
@@ -52,6 +54,9 @@ impl Handler {
             && let Some(reason) = events::other_account(&event, &started.settings.topic)
         {
             return Ok(nothing_to_finish(&reason));
+        }
+        if let Some(event) = RollingEvent::parse(&event)? {
+            return self.finish_rolling(&event).await;
         }
         let event = FinishEvent::parse(&event)?;
         let mut reader = EvidenceReader::new(&self.ecs, &self.logs);

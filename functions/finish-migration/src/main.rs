@@ -1,10 +1,13 @@
-//! Answers the AfterInstall hook when the migration task has stopped, or when its time is over.
+//! Answers the AfterInstall hook when the migration task has stopped, or when its time is over; of a rolling service's migration it
+//! writes the end on the revision.
 
 mod handler;
 
+use rules::environment::Reporting;
+
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), lambda::Error> {
-    let start = lambda::start(std::env::vars(), |_, _| Some(()));
+    let start = lambda::start(std::env::vars(), Reporting::read);
     let handler = handler::Handler::new(start, &aws::Session::from_env().await);
     lambda::serve(|event, deadline| handler.handle(event, deadline)).await
 }

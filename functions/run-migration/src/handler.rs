@@ -9,7 +9,7 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use aws::codedeploy::CodeDeploy;
-use aws::ecs::{Ecs, RunTaskAnswer, TaskFailure};
+use aws::ecs::{Ecs, RunTaskAnswer};
 use aws::logs::Logs;
 use aws::scheduler::Scheduler;
 use aws::sns::Sns;
@@ -17,8 +17,8 @@ use aws::{CallFailed, Kind, Patience};
 use lambda::{Deadline, Failure, Messenger, Ran, Start};
 use rules::environment::TimeOutSchedule;
 use rules::events::HookCall;
+use rules::migration::MigrationTask;
 use rules::migration::verdict::Stopped;
-use rules::migration::{self, MigrationTask};
 use rules::names::ClusterName;
 use rules::observed::Task;
 use serde_json::Value;
@@ -104,11 +104,4 @@ impl Handler {
             tokio::time::sleep(PAUSE).await;
         }
     }
-}
-
-fn refused(failures: &[TaskFailure]) -> String {
-    let failures = failures.iter();
-    migration::refused(
-        failures.map(|failure| (failure.reason.as_deref(), failure.detail.as_deref())),
-    )
 }

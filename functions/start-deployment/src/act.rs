@@ -9,7 +9,7 @@ use rules::codedeploy::app_spec::{self, MigrationGate, TestListener};
 use rules::config::RevisionFrom;
 use rules::environment::{Mode, Starting};
 use rules::migration::Runs;
-use rules::names::{DeploymentId, RevisionArn};
+use rules::names::{DeploymentId, RevisionArn, TaskArn};
 use rules::observed::TaskDefinition;
 use rules::outcome::Outcome;
 use rules::reconcile::Reconciliation;
@@ -31,6 +31,8 @@ pub(crate) enum Acted {
 /// What became of creating a deployment.
 pub(crate) enum Begun {
     Created(RevisionArn, DeploymentId),
+    /// The migration of this revision runs as this task, and the deployment follows it.
+    Migrating(RevisionArn, TaskArn),
     /// These deployments were created meanwhile.
     Overtaken(Vec<DeploymentId>),
     /// Another invocation was faster, or it is not known whether the call arrived.
@@ -54,7 +56,11 @@ impl Handler {
         let created = match due.is_empty() {
             true => None,
             false => match self.start(started, &members, &due).await? {
-                Begun::Created(revision, id) => Some((revision, id)),
+                Begun::Created(revision, id) => Some((revision, id, None)),
+                Begun::Migrating(revision, task) => {
+                    let id = DeploymentId::of_revision(&revision);
+                    Some((revision, id, Some(task)))
+                }
                 Begun::Overtaken(meanwhile) => return Ok(Acted::Overtaken(meanwhile)),
                 Begun::Unclear(failed) => return self.decide_again(started, members, failed).await,
             },
@@ -69,7 +75,7 @@ impl Handler {
         for (member, decision) in members.iter().zip(&decisions) {
             let decision = match (decision, &created) {
                 // What is due and does not go with the others is next.
-                (Decision::Start(_), Some((_, id))) if !starts(member) => {
+                (Decision::Start(_), Some((_, id, _))) if !starts(member) => {
                     &Decision::Skip(Skip::Waiting(id.clone()))
                 }
                 (decision, _) => decision,
@@ -78,7 +84,9 @@ impl Handler {
             match decision {
                 Decision::Skip(skip) => self.publish_skip(started, member, skip).await,
                 Decision::Start(_) => {
-                    (report.revision, report.deployment) = created.clone().unzip();
+                    if let Some((revision, id, migrates)) = &created {
+                        report.starts(revision, id, migrates.as_ref());
+                    }
                 }
                 Decision::EndWait(id) if !is_ended => {
                     unless_ended(self.codedeploy.continue_deployment(id).await)?;
@@ -185,7 +193,9 @@ impl Handler {
         let observation = &due[0].member.observation;
         let group = match &observation.deploys {
             Deploys::CodeDeploy(group) => group,
-            Deploys::Ecs(on_ecs) => return self.start_on_ecs(&due[0], on_ecs, &next).await,
+            Deploys::Ecs(on_ecs) => {
+                return self.start_on_ecs(started, &due[0], on_ecs, &next).await;
+            }
         };
         let Some(revision) = self.registered(observation, &next).await? else {
             return Ok(Begun::Overtaken(Vec::new()));

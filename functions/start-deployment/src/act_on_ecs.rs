@@ -10,7 +10,9 @@ use rules::config::Pipeline;
 use rules::ecs::{self, Look};
 use rules::environment::Starting;
 use rules::names::{DeploymentId, RevisionArn, ServiceDeploymentArn};
+use rules::observed::TaskDefinition;
 use rules::revision;
+use rules::rolling::Migrations;
 use rules::start::Decision;
 
 use crate::act::Begun;
@@ -26,21 +28,36 @@ impl Handler {
     /// Registers the revision and updates the service, unless another deployment was faster.
     pub(crate) async fn start_on_ecs(
         &self,
+        started: &Started<Starting>,
         due: &Due<'_>,
         on_ecs: &OnEcs,
         next: &Next,
     ) -> Result<Begun, Failure> {
         let pipeline = due.member.reconciliation.pipeline;
-        let unused = self.unused(due.member, on_ecs, next).await?;
-        let revision = match unused {
-            Some(revision) => revision,
-            None => match self.registered_anew(&due.member.observation, next).await? {
+        // A rollback migrates nothing.
+        let migrations = on_ecs.migrations.as_ref();
+        let migrations = migrations.filter(|_| next.migration.is_some());
+        let begun = migrations.and_then(|migrations| begun(migrations, next));
+        let unused = match &begun {
+            Some(_) => None,
+            None => self.unused(due.member, on_ecs, next).await?,
+        };
+        let is_migrated = matches!(begun, Some(Migration::Ended(_)));
+        let revision = match (begun, unused) {
+            (Some(Migration::Ended(revision) | Migration::Starting(revision)), _)
+            | (None, Some(revision)) => revision,
+            (None, None) => match self.registered_anew(&due.member.observation, next).await? {
                 Some(revision) => revision,
                 None => return Ok(Begun::Overtaken(Vec::new())),
             },
         };
         if !self.observer.is_as_decided(pipeline, on_ecs).await? {
             return Ok(Begun::Overtaken(Vec::new()));
+        }
+        if let Some(migrations) = migrations.filter(|_| !is_migrated) {
+            let migrating = self.migrate_first(started, due, on_ecs, migrations, revision);
+            // On the heap: the compiler computes the layout of what is nested in one another to a limited depth.
+            return Box::pin(migrating).await;
         }
         let (cluster, service) = (&pipeline.cluster, &pipeline.service);
         let update = async || self.ecs.update_service(cluster, service, &revision).await;
@@ -78,7 +95,10 @@ impl Handler {
             };
             let is_ours = revision::is_same(&definition, &next.request)
                 && revision::is_of_same_service(&definition, &next.request);
-            if is_ours && revision::is_active(&definition) && !deployed.contains(&arn) {
+            let migrations = on_ecs.migrations.as_ref();
+            let is_untried = migrations.is_none_or(|migrations| migrations.is_untried(&arn));
+            if is_ours && is_untried && revision::is_active(&definition) && !deployed.contains(&arn)
+            {
                 return Ok(Some(arn));
             }
             let before = arn.number().saturating_sub(1);
@@ -165,4 +185,28 @@ impl Handler {
             tracing::warn!(service, error = %failed, "the schedule that looks again is not as it should be");
         }
     }
+}
+
+/// The revision of this content that a migration was begun for.
+enum Migration {
+    /// It has succeeded.
+    Ended(RevisionArn),
+    /// It may not have been started: an invocation ended in between.
+    Starting(RevisionArn),
+}
+
+/// A mark counts for the content that was migrated, and for no other.
+fn begun(migrations: &Migrations, next: &Next) -> Option<Migration> {
+    let is_same = |definition: &TaskDefinition| {
+        revision::is_same(definition, &next.request)
+            && revision::is_of_same_service(definition, &next.request)
+            && revision::is_active(definition)
+    };
+    if let Some(migrated) = migrations.migrated()
+        && is_same(&migrated.definition)
+    {
+        return Some(Migration::Ended(migrated.revision.clone()));
+    }
+    let (scheduled, definition, _) = migrations.running.as_ref()?;
+    is_same(definition).then(|| Migration::Starting(scheduled.record.runs.revision.clone()))
 }

@@ -51,12 +51,13 @@ pub(crate) struct Handler {
 impl Handler {
     pub(crate) fn new(start: Start<Starting>, session: &aws::Session) -> Self {
         let (ecs, codedeploy) = (Ecs::new(session), CodeDeploy::new(session));
+        let (ecr, scheduler) = (Ecr::new(session), Scheduler::new(session));
         Self {
             start,
-            observer: Observer::new(Ecr::new(session), ecs.clone(), codedeploy.clone()),
+            observer: Observer::new(ecr, ecs.clone(), codedeploy.clone(), scheduler.clone()),
             ecs,
             codedeploy,
-            scheduler: Scheduler::new(session),
+            scheduler,
             messenger: Messenger::new(Sns::new(session)),
             registering: Mutex::new(()),
             past: std::sync::Mutex::default(),

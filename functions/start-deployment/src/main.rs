@@ -3,6 +3,7 @@
 mod act;
 mod act_on_ecs;
 mod handler;
+mod migrate;
 mod register;
 mod report;
 mod together;

@@ -3,7 +3,7 @@
 use aws::observe::Member;
 use lambda::Failure;
 use rules::engine::Engine;
-use rules::names::{DeploymentId, Image, RevisionArn};
+use rules::names::{DeploymentId, Image, RevisionArn, TaskArn};
 use rules::reconcile::Reconciliation;
 use rules::start::{self, Decision};
 use serde_json::{Value, json};
@@ -14,8 +14,8 @@ pub(crate) struct Report {
     pub(crate) decision: &'static str,
     pub(crate) reason: String,
     image: Option<Image>,
-    pub(crate) revision: Option<RevisionArn>,
-    pub(crate) deployment: Option<DeploymentId>,
+    revision: Option<RevisionArn>,
+    deployment: Option<DeploymentId>,
     pub(crate) changes: Vec<String>,
     engine: Option<Engine>,
     ignored: Vec<&'static str>,
@@ -24,12 +24,14 @@ pub(crate) struct Report {
 impl Report {
     pub(crate) fn of(member: &Member<'_>, decision: &Decision) -> Self {
         let reconciliation = member.reconciliation;
-        let image = member
-            .observation
-            .observed
-            .candidate
-            .as_ref()
-            .map(|candidate| candidate.image.clone());
+        let candidate = member.observation.observed.candidate.as_ref();
+        let image = match decision {
+            // After its migration, one that the tag may have left.
+            Decision::Start(image) => Some(image.clone()),
+            Decision::EndWait(_) | Decision::Stop(_) | Decision::Skip(_) => {
+                candidate.map(|candidate| candidate.image.clone())
+            }
+        };
         let deployment = match decision {
             Decision::Start(_) => None,
             Decision::EndWait(id) | Decision::Stop(id) => Some(id),
@@ -48,6 +50,26 @@ impl Report {
             engine: Some(engine),
             ignored: engine.ignores(reconciliation.pipeline),
         }
+    }
+
+    /// The deployment is started, or the migration runs that goes before it.
+    pub(crate) fn starts(
+        &mut self,
+        revision: &RevisionArn,
+        deployment: &DeploymentId,
+        migrates: Option<&TaskArn>,
+    ) {
+        self.revision = Some(revision.clone());
+        self.deployment = Some(deployment.clone());
+        let Some(task) = migrates else {
+            return;
+        };
+        self.decision = "migrate";
+        self.reason = format!(
+            "{}; its migration runs as task {}, and the deployment follows it",
+            self.reason,
+            task.id()
+        );
     }
 
     /// Nothing can be done for the pipeline, and trying again changes nothing.

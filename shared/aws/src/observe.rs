@@ -6,6 +6,7 @@
 
 mod deployments;
 mod deploys;
+mod migrations;
 mod on_ecs;
 mod production;
 mod service_deployments;
@@ -21,6 +22,7 @@ use rules::names::{DeploymentId, RevisionArn, StackName};
 use rules::observed::{self, ImageDetail, LoadBalancerTarget, Task, TaskCount, TaskDefinition};
 use rules::reconcile::{Reconciliation, Search};
 use rules::revision::{self, Matching};
+use rules::rolling::Migrations;
 use rules::start::{self, Candidate, Decision, Need, Observed, Rank, Running};
 use time::UtcDateTime;
 use tokio::try_join;
@@ -29,6 +31,7 @@ use crate::CallFailed;
 use crate::codedeploy::CodeDeploy;
 use crate::ecr::{Ecr, Place};
 use crate::ecs::Ecs;
+use crate::scheduler::Scheduler;
 
 pub use deploys::{Accepted, Deploys, Group, OnEcs};
 pub use template::{Latest, usable};
@@ -39,6 +42,7 @@ pub struct Observer {
     ecr: Ecr,
     ecs: Ecs,
     codedeploy: CodeDeploy,
+    scheduler: Scheduler,
 }
 
 /// The pipelines of one service, as they were observed.
@@ -175,11 +179,12 @@ pub enum ObserveFailed {
 
 impl Observer {
     /// With these clients. Those that act share theirs: making a client takes time at every cold start.
-    pub fn new(ecr: Ecr, ecs: Ecs, codedeploy: CodeDeploy) -> Self {
+    pub fn new(ecr: Ecr, ecs: Ecs, codedeploy: CodeDeploy, scheduler: Scheduler) -> Self {
         Self {
             ecr,
             ecs,
             codedeploy,
+            scheduler,
         }
     }
 
@@ -222,7 +227,10 @@ impl Observer {
         // `created_meanwhile`. The other way round one could ship a newer image and end unnoticed.
         match &common.deploys {
             Deploys::CodeDeploy(_) => self.observe_active(&mut observing.members).await?,
-            Deploys::Ecs(on_ecs) => set_active(&mut observing.members, on_ecs),
+            Deploys::Ecs(on_ecs) => {
+                let migrations = self.migrations(&observing.members, ours, on_ecs).await?;
+                set_active(&mut observing.members, on_ecs, migrations);
+            }
         }
         Ok(observing)
     }
@@ -438,16 +446,21 @@ impl Observer {
 }
 
 /// What is under way, as each pipeline sees it.
-fn set_active(members: &mut [Member<'_>], on_ecs: &OnEcs) {
+fn set_active(members: &mut [Member<'_>], on_ecs: &OnEcs, migrations: Option<Migrations>) {
     let all: Vec<&Pipeline> = members
         .iter()
         .map(|member| member.reconciliation.pipeline)
         .collect();
     for member in members {
         let pipeline = member.reconciliation.pipeline;
-        let active = match (&on_ecs.active, &on_ecs.accepted) {
-            (Some(active), _) => Some(ecs::active(pipeline, &all, on_ecs.strategy, active)),
-            (None, Some(accepted)) => {
+        let candidate = member.observation.observed.candidate.as_ref();
+        let migrations = migrations.as_ref();
+        // A migration is never killed, so whatever else is under way, it comes first.
+        let migrating = migrations.and_then(|one| one.running(pipeline, candidate));
+        let active = match (migrating, &on_ecs.active, &on_ecs.accepted) {
+            (Some(migrating), ..) => Some(migrating),
+            (None, Some(active), _) => Some(ecs::active(pipeline, &all, on_ecs.strategy, active)),
+            (None, None, Some(accepted)) => {
                 let Accepted {
                     revision,
                     definition,
@@ -455,8 +468,11 @@ fn set_active(members: &mut [Member<'_>], on_ecs: &OnEcs) {
                 } = accepted;
                 Some(ecs::accepted(pipeline, revision, definition, *at))
             }
-            (None, None) => None,
+            (None, None, None) => migrations.and_then(|one| one.waiting(pipeline)),
         };
         member.observation.observed.service.active = active;
+        if let Deploys::Ecs(on_ecs) = &mut member.observation.deploys {
+            on_ecs.migrations = migrations.cloned();
+        }
     }
 }

@@ -152,10 +152,10 @@ pub struct TimeOutSchedule {
     pub role_arn: String,
 }
 
-/// What `report-outcome` reads beside the settings of every function.
+/// What `report-outcome` and `finish-migration` read beside the settings of every function.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reporting {
-    /// The role with which its own schedules call it.
+    /// The role with which its schedules call a function.
     pub schedule_role_arn: String,
 }
 

@@ -126,7 +126,7 @@ pub(crate) struct Marks {
 
 /// Where the migration runs. A task set and a service revision have no constraints and strategies of their own: their service's
 /// apply.
-pub(crate) fn placement(service: &Service, green: &Placement) -> Placement {
+pub fn placement(service: &Service, green: &Placement) -> Placement {
     let own_placement = green.launch_type.is_some() || !green.capacity_providers.is_empty();
     let place = if own_placement {
         green

@@ -391,7 +391,9 @@ impl Reconciliation<'_> {
             Skip::AlreadyRunning(..)
             | Skip::AlreadyInProgress(_)
             | Skip::FailedBefore(_)
-            | Skip::RolledBackByHand(_) => false,
+            | Skip::RolledBackByHand(_)
+            | Skip::MigrationUnknown(_)
+            | Skip::Superseded(_) => false,
         }
     }
 
@@ -405,10 +407,7 @@ impl Reconciliation<'_> {
 
     /// Whether it carries an order: a push or a request, whose sender waits for its outcome.
     pub fn carries_an_order(&self) -> bool {
-        match self.cause {
-            Cause::Push(_) | Cause::Request => true,
-            Cause::Routine => false,
-        }
+        self.cause != Cause::Routine
     }
 
     /// Where the rule puts the candidate among all images.

@@ -3,6 +3,7 @@
 //! Only neutral types are here. What a deployment is for one engine, and how it is read, is in that engine's module.
 
 mod attempts;
+mod migrated;
 mod observed;
 mod order;
 mod running;
@@ -67,6 +68,14 @@ pub enum Need {
 /// # Errors
 /// What else has to be observed. The decision is taken again with it, from the beginning: all is plain data.
 pub fn decide(pipeline: &Pipeline, observed: &Observed) -> Result<Decision, Need> {
+    match migrated::migrated(observed) {
+        Some(migrated) => migrated::decide_after(pipeline, observed, migrated),
+        None => decide_now(pipeline, observed),
+    }
+}
+
+/// The same where no migrated revision waits for its deployment.
+fn decide_now(pipeline: &Pipeline, observed: &Observed) -> Result<Decision, Need> {
     let Some(candidate) = &observed.candidate else {
         let reason = nothing_found(pipeline, observed);
         return Ok(Decision::Skip(Skip::NoMatchingImage(reason)));
@@ -208,6 +217,8 @@ fn tried(
         }
         // A person went back by hand since: no reconciliation may undo that.
         Some(End::Succeeded) if is_back => Some(Skip::RolledBackByHand(last.deployment.clone())),
+        Some(End::MigrationUnknown) => Some(Skip::MigrationUnknown(last.deployment.clone())),
+        Some(End::Superseded) => Some(Skip::Superseded(last.deployment.clone())),
         Some(End::Succeeded) | None => None,
     })
 }
@@ -262,7 +273,8 @@ fn make_room(
                 _,
                 WhenBusy::Wait | WhenBusy::Replace,
             )
-            | (Phase::Accepted | Phase::RollingBack, ..) => {
+            // A migration is never killed for a newer image.
+            | (Phase::Accepted | Phase::RollingBack | Phase::Migrating | Phase::Migrated, ..) => {
                 Decision::Skip(Skip::Waiting(active.id.clone()))
             }
         },

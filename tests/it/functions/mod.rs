@@ -10,6 +10,7 @@ mod native;
 mod older;
 mod on_ecs;
 mod published;
+mod rolling;
 mod secrets;
 mod service_told;
 mod settings;

@@ -8,23 +8,23 @@ use serde_json::{Value, json};
 use super::wire::Answer::{Refuses, Says};
 use super::wire::{Answer, Function, Invocation, invoke_each};
 
-const FAMILY: &str = "arn:aws:ecs:eu-central-1:111122223333:task-definition/web";
-const HEAD: &str = "arn:aws:ecs:eu-central-1:111122223333";
-const WAITS: &str = "[[pipeline]]\nname='web'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'\n";
+pub(super) const FAMILY: &str = "arn:aws:ecs:eu-central-1:111122223333:task-definition/web";
+pub(super) const HEAD: &str = "arn:aws:ecs:eu-central-1:111122223333";
+pub(super) const WAITS: &str = "[[pipeline]]\nname='web'\nrepository='shop/web'\ntag='latest'\ncluster='prod'\nservice='web'\n";
 /// When the image was pushed, in seconds.
-const PUSHED: f64 = 1_791_970_000.0;
+pub(super) const PUSHED: f64 = 1_791_970_000.0;
 
 /// A service of ECS's own deployments.
 #[derive(Clone)]
-struct World {
+pub(super) struct World {
     /// Its `deploymentConfiguration`.
-    configuration: Value,
+    pub(super) configuration: Value,
     /// The number of the revision that it wants.
-    wanted: u32,
+    pub(super) wanted: u32,
     /// Task definitions with their tags.
-    revisions: BTreeMap<u32, (Value, Value)>,
+    pub(super) revisions: BTreeMap<u32, (Value, Value)>,
     /// Newest first: id, status, revision that is deployed, seconds after the push, and what else is said.
-    deployments: Vec<(&'static str, &'static str, u32, f64, Value)>,
+    pub(super) deployments: Vec<(&'static str, &'static str, u32, f64, Value)>,
 }
 
 fn image(digit: &str) -> String {
@@ -46,7 +46,7 @@ fn revision(number: u32, digit: &str, tags: &[(&str, &str)]) -> (Value, Value) {
 }
 
 /// What Greenlight marks revision `number` with, for image `a`.
-fn marked(number: u32) -> (Value, Value) {
+pub(super) fn marked(number: u32) -> (Value, Value) {
     let digest = format!("sha256:{}", "a".repeat(64));
     revision(
         number,
@@ -62,7 +62,7 @@ fn marked(number: u32) -> (Value, Value) {
 }
 
 /// A rolling service with a circuit breaker that runs image `b`, deployed long before the push of `a`.
-fn world() -> World {
+pub(super) fn world() -> World {
     World {
         configuration: json!({"deploymentCircuitBreaker": {"enable": true, "rollback": true}}),
         wanted: 2,
@@ -79,7 +79,7 @@ fn native() -> World {
 
 impl World {
     #[expect(clippy::too_many_lines, reason = "one table, an operation an arm")]
-    fn says(&mut self, operation: &str, request: &Value) -> Answer {
+    pub(super) fn says(&mut self, operation: &str, request: &Value) -> Answer {
         let arn = |id: &str| format!("{HEAD}:service-deployment/prod/web/{id}");
         let target = |number: u32| format!("{HEAD}:service-revision/prod/web/{number}");
         match operation {

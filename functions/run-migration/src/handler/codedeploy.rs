@@ -5,7 +5,7 @@
 
 use std::slice;
 
-use aws::ecs::RunTaskAnswer;
+use aws::ecs::{RunTaskAnswer, refused};
 use lambda::{Caller, Deadline, Failure, Hook};
 use rules::codedeploy::lifecycle::Stage;
 use rules::codedeploy::{DeploymentStatus, Known, LifecycleEvent};
@@ -17,8 +17,8 @@ use rules::observed::Task;
 use rules::revision;
 use serde_json::Value;
 
+use super::Handler;
 use super::record::{Seen, Written};
-use super::{Handler, refused};
 
 impl Handler {
     pub(super) async fn answer_codedeploy(

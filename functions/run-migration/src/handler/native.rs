@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::slice;
 
-use aws::ecs::{RunTaskAnswer, ServiceDeployments, Tasks};
+use aws::ecs::{RunTaskAnswer, ServiceDeployments, Tasks, refused};
 use aws::{CallFailed, Kind};
 use lambda::{Deadline, EcsHook, EvidenceReader, Failure, Ran};
 use rules::events::EcsCall;
@@ -24,7 +24,7 @@ use rules::task_log::TaskLog;
 use serde_json::Value;
 use time::UtcDateTime;
 
-use super::{Handler, PAUSE, refused};
+use super::{Handler, PAUSE};
 
 /// DescribeTasks may not know a new task for some seconds: how often it is called.
 const ATTEMPTS: u32 = 5;

@@ -21,7 +21,7 @@ use crate::call::{Call, CallFailed};
 use crate::wire::RawAnswer;
 
 pub use service_deployment::ServiceDeployments;
-pub use task::{DescribedTasks, RunTaskAnswer, TaskFailure, Tasks};
+pub use task::{DescribedTasks, RunTaskAnswer, TaskFailure, Tasks, refused};
 
 /// ECS's operations.
 #[derive(Debug, Clone)]

@@ -1,8 +1,10 @@
 //! RunTask, DescribeTasks, ListTasks, StopTask.
 
+use std::slice;
+
 use aws_sdk_ecs::operation::run_task::RunTaskError;
 use aws_sdk_ecs::types::{ContainerOverride, DesiredStatus, LaunchType, TaskOverride};
-use rules::migration::MigrationTask;
+use rules::migration::{self, MigrationTask, TaskRun};
 use rules::names::{ClusterName, ServiceName, TaskArn};
 use rules::observed::Task;
 use rules::redact;
@@ -60,6 +62,14 @@ pub enum Tasks<'a> {
     StoppedOfFamily(&'a str),
     /// Wanted to run, of this service.
     RunningOfService(&'a ServiceName),
+}
+
+/// Why ECS ran no task, in one sentence.
+pub fn refused(failures: &[TaskFailure]) -> String {
+    let failures = failures.iter();
+    migration::refused(
+        failures.map(|failure| (failure.reason.as_deref(), failure.detail.as_deref())),
+    )
 }
 
 /// What DescribeTasks takes at once, and ListTasks gives.
@@ -223,6 +233,34 @@ impl Ecs {
             tasks.push(call.name(Some(&arn.map_err(|error| call.failed(error))?), "taskArns")?);
         }
         Ok(tasks)
+    }
+
+    /// The task that is in all what was to be started: the one of this ARN, or else one that runs or has stopped within the hour.
+    pub async fn find_task(
+        &self,
+        cluster: &str,
+        started_by: &str,
+        runs: &TaskRun,
+        arn: Option<&TaskArn>,
+    ) -> Result<Option<Task>, CallFailed> {
+        if let Some(arn) = arn {
+            let described = self.describe_tasks(cluster, slice::from_ref(arn)).await?;
+            return Ok(described.into_iter().next());
+        }
+        let family = runs.revision.family();
+        for which in [
+            Tasks::RunningStartedBy(started_by),
+            Tasks::StoppedOfFamily(family),
+        ] {
+            let listed = self.list_tasks(cluster, which).await?;
+            let mut described = self.describe_tasks(cluster, &listed).await?.into_iter();
+            let is =
+                |task: &Task| migration::differences_of(task, started_by, cluster, runs).is_empty();
+            if let Some(task) = described.find(is) {
+                return Ok(Some(task));
+            }
+        }
+        Ok(None)
     }
 
     /// Stops a task; the reason is what people see in the console.

@@ -73,7 +73,9 @@ impl Observer {
             let mut attempts: Vec<Attempt> = attempts
                 .filter_map(|deployment| codedeploy::attempt(pipeline, deployment))
                 .collect();
-            if let Deploys::Ecs(_) = deploys {
+            if let Deploys::Ecs(on_ecs) = deploys {
+                let migrations = on_ecs.migrations.iter();
+                attempts.extend(migrations.flat_map(|one| one.attempts(pipeline, candidate)));
                 let of_ecs = self.service_attempts(pipeline, all, time, candidate.ordered_at);
                 attempts.extend(of_ecs.await?);
             }

@@ -5,6 +5,7 @@ use rules::ecs::{Shipping, Strategy};
 use rules::engine::Engine;
 use rules::names::{DeploymentId, RevisionArn, ServiceDeploymentArn, ServiceRevisionArn};
 use rules::observed::{LoadBalancerTarget, Placement, TaskDefinition};
+use rules::rolling::Migrations;
 use time::UtcDateTime;
 
 /// Who deploys to a service, and with what.
@@ -42,6 +43,12 @@ pub struct OnEcs {
     pub active: Option<Shipping>,
     /// What was accepted, and is not listed yet.
     pub accepted: Option<Accepted>,
+    /// What the newest deployment deploys.
+    pub newest_target: Option<ServiceRevisionArn>,
+    /// Where a task of what serves runs, and so a migration.
+    pub placement: Placement,
+    /// The migrations that run before its updates; none where none does.
+    pub migrations: Option<Migrations>,
 }
 
 /// A revision that the service wants and that no deployment is listed for.
@@ -69,7 +76,10 @@ impl OnEcs {
 
     /// Whether something is under way.
     pub fn is_under_way(&self) -> bool {
-        self.active.is_some() || self.accepted.is_some()
+        let migrations = self.migrations.as_ref();
+        self.active.is_some()
+            || self.accepted.is_some()
+            || migrations.is_some_and(|migrations| migrations.running.is_some())
     }
 }
 

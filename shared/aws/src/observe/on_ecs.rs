@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use rules::config::Pipeline;
 use rules::ecs::{self, ServiceRevision, Serving, Shipping, Status, Strategy};
 use rules::engine::Mismatch;
+use rules::migration;
 use rules::names::{RevisionArn, ServiceDeploymentArn, ServiceRevisionArn};
 use rules::observed::{self, TaskCount, TaskDefinition};
 use time::UtcDateTime;
@@ -67,6 +68,12 @@ impl Observer {
             targets: targets.into_iter().cloned().collect(),
             active: None,
             accepted: None,
+            newest_target: listed.first().and_then(|newest| newest.target.clone()),
+            placement: match &service_revision {
+                Some(serves) => migration::placement(service, &serves.placement),
+                None => migration::placement(service, &service.placement),
+            },
+            migrations: None,
         };
         match active {
             Some(active) => {

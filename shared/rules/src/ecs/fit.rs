@@ -146,14 +146,9 @@ pub fn fits_native(
     functions: &GateFunctions,
 ) -> Result<(), Mismatch> {
     own_hooks(pipeline)?;
+    not_alone(pipeline)?;
     let place = pipeline.place();
     let migration = pipeline.migration.as_ref();
-    if migration.is_some_and(|one| one.revision == MigrationRevision::Alone) {
-        return Err(Mismatch::Alone {
-            pipeline: pipeline.name.to_string(),
-            service: place,
-        });
-    }
     must_be_rules(&place, service)?;
     let hooks = &service.configuration.hooks;
     let gates = [
@@ -188,6 +183,17 @@ fn own_hooks(pipeline: &Pipeline) -> Result<(), Mismatch> {
             pipeline: pipeline.name.to_string(),
             service: pipeline.place(),
         }),
+    }
+}
+
+fn not_alone(pipeline: &Pipeline) -> Result<(), Mismatch> {
+    let revision = pipeline.migration.as_ref().map(|one| one.revision);
+    match revision {
+        Some(MigrationRevision::Alone) => Err(Mismatch::Alone {
+            pipeline: pipeline.name.to_string(),
+            service: pipeline.place(),
+        }),
+        Some(MigrationRevision::Shipped) | None => Ok(()),
     }
 }
 
@@ -229,6 +235,7 @@ fn has_test_traffic(pipeline: &Pipeline) -> bool {
 /// The first thing that does not.
 pub fn fits_rolling(pipeline: &Pipeline, service: &Service) -> Result<(), Mismatch> {
     own_hooks(pipeline)?;
+    not_alone(pipeline)?;
     let place = pipeline.place();
     if has_test_traffic(pipeline) {
         return Err(Mismatch::NoTestTraffic {
@@ -236,11 +243,13 @@ pub fn fits_rolling(pipeline: &Pipeline, service: &Service) -> Result<(), Mismat
             service: place,
         });
     }
-    if let Some(gate) = not_around_rolling(pipeline) {
+    // ECS has no hook in a rolling update: this gate needs a step of Greenlight's own after it, and until there is one, the only honest
+    // answer is a refusal.
+    if pipeline.production_traffic.is_some() {
         return Err(Mismatch::NotAroundRolling {
             pipeline: pipeline.name.to_string(),
             service: place,
-            gate,
+            gate: "production_traffic",
         });
     }
     match pipeline.without_rollback {
@@ -249,14 +258,6 @@ pub fn fits_rolling(pipeline: &Pipeline, service: &Service) -> Result<(), Mismat
         }
         WithoutRollback::Refused | WithoutRollback::Accepted => Ok(()),
     }
-}
-
-/// The gate that nothing holds around a rolling update. ECS has no hook in one, so each needs a step of Greenlight's own before or
-/// after it; until there is one, the only honest answer is a refusal, and this is the one place of it.
-fn not_around_rolling(pipeline: &Pipeline) -> Option<&'static str> {
-    let migration = pipeline.migration.as_ref().map(|_| "migration");
-    let production = pipeline.production_traffic.as_ref();
-    migration.or_else(|| production.map(|_| "production_traffic"))
 }
 
 fn must_be_called(place: &str, hooks: &[Hook], needed: &Needed<'_>) -> Result<(), Mismatch> {

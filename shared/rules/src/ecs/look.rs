@@ -5,6 +5,7 @@ use time::{Duration, UtcDateTime};
 
 use crate::config::Pipeline;
 use crate::events::ServiceChange;
+use crate::fnv;
 use crate::names::{StackName, TopicArn};
 use crate::start::Decision;
 
@@ -42,17 +43,11 @@ impl Look {
         }
     }
 
-    /// Its name alone. Of a cluster and a service of 255 characters each a name of 64 takes a hash; it has to be the same in every
-    /// version, so it is FNV-1a of 64 bits, and not a hash of the standard library.
+    /// Its name alone. Of a cluster and a service of 255 characters each a name of 64 takes a hash.
     pub fn name(pipeline: &Pipeline, stack: &StackName) -> String {
-        const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
-        const PRIME: u64 = 0x0100_0000_01b3;
         // Neither name has a blank.
         let text = format!("{stack} {} {}", pipeline.cluster, pipeline.service);
-        let hash = text.bytes().fold(OFFSET_BASIS, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(PRIME)
-        });
-        format!("greenlight-under-way-{hash:016x}")
+        format!("greenlight-under-way-{:016x}", fnv::hash(&text))
     }
 }
 

@@ -28,7 +28,7 @@ pub use origin::{Origin, other_account};
 pub use service::{Announced, Claim, Pause, ServiceChange};
 pub use start::{Request, StartEvent, Subject, Wanted, Way};
 pub use state_change::{DeploymentState, StateChange};
-pub use task::{FinishEvent, TaskChanged, TimedOut};
+pub use task::{FinishEvent, RollingEvent, TaskChanged, TimedOut};
 
 /// An event that cannot be read: where, and why.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -3,12 +3,15 @@
 //! Only ids are taken from either. What became of the task is read from ECS, and what its hook is from the time-out schedule:
 //! whoever may write an event or invoke the function can claim anything.
 
+use std::str::FromStr;
+
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::{Envelope, UnreadableEvent, detail, envelope, is_from_event_bridge, read};
 use crate::migration;
 use crate::names::{ContainerName, DeploymentId, HookExecutionId, TaskArn};
+use crate::rolling::{self, MigrationId};
 use crate::sanitize::line;
 
 /// What triggers `finish-migration`.
@@ -24,9 +27,9 @@ pub enum FinishEvent {
 
 /// A task that is marked as a migration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TaskChanged {
-    /// The deployment that its mark names.
-    pub deployment: DeploymentId,
+pub struct TaskChanged<Of = DeploymentId> {
+    /// The deployment that its mark names; before a rolling update, the migration.
+    pub deployment: Of,
     /// The task.
     pub task: TaskArn,
     /// Whether the event says that the task is `STOPPED`: ECS may describe an older state for a while.
@@ -35,10 +38,47 @@ pub struct TaskChanged {
     pub ended: Vec<ContainerName>,
 }
 
-impl TaskChanged {
+impl<Of> TaskChanged<Of> {
     /// Whether the event says that this container has ended.
     pub fn says_ended(&self, container: &ContainerName) -> bool {
         self.has_stopped || self.ended.contains(container)
+    }
+}
+
+/// What triggers `finish-migration` for a migration that runs before a rolling update.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RollingEvent {
+    /// Its task has stopped, or one of its containers has while another one has not.
+    Changed(TaskChanged<MigrationId>),
+    /// Its time is over.
+    TimedOut(MigrationId),
+}
+
+impl RollingEvent {
+    /// Reads a task's state change, or what the time-out schedule sends; none where it is about another migration, or asks for nothing.
+    ///
+    /// # Errors
+    /// It is one of them, and lacks what it needs.
+    pub fn parse(event: &Value) -> Result<Option<Self>, UnreadableEvent> {
+        if is_from_event_bridge(event) {
+            let is_marked = || {
+                let started_by = event.pointer("/detail/startedBy")?.as_str()?;
+                Some(started_by.starts_with(rolling::STARTED_BY))
+            };
+            if event["source"] != "aws.ecs" || is_marked() != Some(true) {
+                return Ok(None);
+            }
+            let detail: Detail = detail(&envelope(event)?)?;
+            return Ok(detail.changed(rolling::STARTED_BY).ok().map(Self::Changed));
+        }
+        if event.get("rolling").is_none() {
+            return Ok(None);
+        }
+        let RollingPayload { rolling } = read(event)?;
+        let id = rolling.id.parse();
+        let id =
+            id.map_err(|_| UnreadableEvent::new("rolling.id", "it is not a migration's id"))?;
+        Ok(Some(Self::TimedOut(id)))
     }
 }
 
@@ -71,7 +111,10 @@ impl FinishEvent {
 fn from_event_bridge(event: &Envelope) -> Result<FinishEvent, UnreadableEvent> {
     match (event.source.as_str(), event.detail_type.as_str()) {
         ("aws.ecs", "ECS Task State Change") => match detail::<Detail>(event) {
-            Ok(detail) => Ok(detail.changed()),
+            Ok(detail) => Ok(match detail.changed(migration::STARTED_BY) {
+                Ok(changed) => FinishEvent::Changed(changed),
+                Err(reason) => FinishEvent::Ignored(reason),
+            }),
             // Whatever else cannot be read of a task that says who started it.
             Err(_) if is_of_others(event) => Ok(FinishEvent::Ignored(NOT_OURS.to_owned())),
             Err(error) => Err(error),
@@ -112,16 +155,17 @@ struct Detail {
 }
 
 impl Detail {
-    fn changed(self) -> FinishEvent {
+    /// The task under a mark of this prefix, or why the event asks for nothing.
+    fn changed<Of: FromStr>(self, prefix: &str) -> Result<TaskChanged<Of>, String> {
         let Some(rest) = self
             .started_by
             .as_str()
-            .and_then(|by| by.strip_prefix(migration::STARTED_BY))
+            .and_then(|by| by.strip_prefix(prefix))
         else {
-            return FinishEvent::Ignored(NOT_OURS.to_owned());
+            return Err(NOT_OURS.to_owned());
         };
         let Ok(deployment) = rest.parse() else {
-            return FinishEvent::Ignored("`startedBy` of this task names no deployment".to_owned());
+            return Err("`startedBy` of this task names no deployment".to_owned());
         };
         let last_status = self.last_status.as_str().unwrap_or_default();
         let has_stopped = last_status == migration::STOPPED;
@@ -134,7 +178,7 @@ impl Detail {
         // one end must not be judged by several at the same moment.
         let is_on_its_way = !has_stopped && last_status != RUNNING;
         if is_on_its_way && containers().all(|container| has_ended(&container)) {
-            return FinishEvent::Ignored(line(&format!(
+            return Err(line(&format!(
                 "the task is `{last_status}` and none of its containers runs: it is judged when it is `STOPPED`"
             )));
         }
@@ -143,9 +187,9 @@ impl Detail {
             .filter_map(|container| container.get("name")?.as_str()?.parse().ok())
             .collect();
         if !has_stopped && ended.is_empty() {
-            return FinishEvent::Ignored("nothing of the task has ended yet".to_owned());
+            return Err("nothing of the task has ended yet".to_owned());
         }
-        FinishEvent::Changed(TaskChanged {
+        Ok(TaskChanged {
             deployment,
             task: self.task_arn,
             has_stopped,
@@ -162,4 +206,15 @@ struct Payload {
     hook_execution_id: Option<HookExecutionId>,
     #[serde(default)]
     task_arn: Option<TaskArn>,
+}
+
+/// What the time-out schedule of a rolling service's migration sends is its record.
+#[derive(Deserialize)]
+struct RollingPayload {
+    rolling: RollingId,
+}
+
+#[derive(Deserialize)]
+struct RollingId {
+    id: String,
 }

@@ -142,11 +142,12 @@ fn verdict_of(skip: &Skip) -> Verdict {
         Skip::AlreadyRunning(_, Some(tasks)) if tasks.is_down() => Verdict::Failure,
         Skip::AlreadyRunning(..) => Verdict::Success,
         Skip::AlreadyInProgress(_) | Skip::Waiting(_) => Verdict::Pending,
-        Skip::OlderThanRunning(_) => Verdict::Superseded,
+        Skip::OlderThanRunning(_) | Skip::Superseded(_) => Verdict::Superseded,
         Skip::NoMatchingImage(_)
         | Skip::RunningUnknown(_)
         | Skip::FailedBefore(_)
         | Skip::RolledBackByHand(_)
+        | Skip::MigrationUnknown(_)
         | Skip::NeverShipped(_)
         | Skip::ImageArchived(..) => Verdict::Failure,
     }

@@ -1,8 +1,11 @@
 //! A deployment that is under way.
 
-use super::{Command, Event, Outcome, Subject};
+use super::{Command, Event, Outcome, Subject, Verdict};
 use crate::config::Pipeline;
 use crate::engine::Engine;
+use crate::events::Way;
+use crate::reasons::Migrated;
+use crate::task_log::TaskLog;
 
 impl Outcome {
     /// A deployment began.
@@ -16,6 +19,44 @@ impl Outcome {
             (None, _) => format!("{deployment} to {place} has begun"),
         };
         Self::about(Event::Started, pipeline, deployment, summary)
+    }
+
+    /// The migration began that runs before a deployment.
+    pub fn migrating(pipeline: &Pipeline, deployment: &Subject) -> Self {
+        let summary = format!(
+            "the migration of {deployment} for {} has started; the deployment follows when it has succeeded",
+            pipeline.place()
+        );
+        Self::about(Event::Started, pipeline, deployment, summary)
+    }
+
+    /// Somebody else's deployment took the place of one whose migration has succeeded.
+    pub fn superseded_after_migration(pipeline: &Pipeline, deployment: &Subject) -> Self {
+        let summary = format!(
+            "{deployment} is not deployed to {}: a deployment that Greenlight did not start took its place while its migration ran; the \
+             database is migrated",
+            pipeline.place()
+        );
+        let mut outcome = Self::about(Event::Skipped, pipeline, deployment, summary);
+        outcome.verdict = Verdict::Superseded;
+        outcome.migrated = Some(Migrated::Done);
+        outcome.next = Some(
+            "check that what runs now fits the migrated database; request this image, which migrates once more, or push a new one"
+                .to_owned(),
+        );
+        outcome.request_again(pipeline, Some(Way::Forward));
+        outcome
+    }
+
+    /// How the migration before a deployment ended is not known, and the deployment is not begun.
+    pub fn migration_unknown(pipeline: &Pipeline, deployment: &Subject) -> Self {
+        let reason = "ECS does not know the migration's task any more".to_owned();
+        Self {
+            summary: format!(
+                "how the migration of {deployment} ended is not known; no production traffic was shifted"
+            ),
+            ..Self::migration_failed(pipeline, deployment, reason, TaskLog::default())
+        }
     }
 
     /// Adds that no rollback follows where this deployment fails.

@@ -77,7 +77,11 @@ impl Reconciliation<'_> {
                 "request it without `rollback` by the command: it is deployed with all its gates",
                 vec![forward("to deploy it with its gates")],
             )),
-            Skip::RunningUnknown(_) | Skip::FailedBefore(_) | Skip::RolledBackByHand(_) => Some((
+            Skip::RunningUnknown(_)
+            | Skip::FailedBefore(_)
+            | Skip::RolledBackByHand(_)
+            | Skip::MigrationUnknown(_)
+            | Skip::Superseded(_) => Some((
                 "request it by the command, which deploys it all the same",
                 vec![forward("to deploy it all the same")],
             )),

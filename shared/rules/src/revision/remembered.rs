@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Matching, mark, named, registered_at, several};
+use super::{Matching, mark, named, registered_at, several, tag_value};
 use crate::config::Pipeline;
 use crate::names::{Digest, StackName};
 use crate::observed::TaskDefinition;
@@ -49,6 +49,11 @@ pub fn is_of_same_service(definition: &TaskDefinition, next: &Value) -> bool {
     };
     let service = mark(&next, "greenlight:service");
     service.is_some() && mark(definition, "greenlight:service") == service
+}
+
+/// Whether a revision was registered for this service, `<cluster>/<service>`.
+pub fn is_of_service(definition: &TaskDefinition, place: &str) -> bool {
+    mark(definition, "greenlight:service") == Some(tag_value(place))
 }
 
 /// Whether a revision can be deployed: DescribeTaskDefinition answers for one that was deregistered, too.

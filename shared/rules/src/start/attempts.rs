@@ -40,6 +40,10 @@ pub enum End {
     Stopped,
     /// It was stopped by a call: a person's, or Greenlight's own for a newer image.
     StoppedByCall,
+    /// It was not begun: how the migration before it ended is not known.
+    MigrationUnknown,
+    /// It was not begun: while the migration before it ran, somebody else's deployment took its place.
+    Superseded,
 }
 
 impl Attempt {

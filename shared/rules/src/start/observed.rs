@@ -238,6 +238,10 @@ pub enum Phase {
     Rolling,
     /// ECS has accepted it and lists no deployment of it yet: there is nothing that could be stopped.
     Accepted,
+    /// Its migration runs, before the deployment itself: it is never stopped for another image.
+    Migrating,
+    /// Its migration has succeeded, and the deployment itself is still to be started.
+    Migrated,
     /// It goes back to blue.
     RollingBack,
 }

@@ -61,9 +61,17 @@ pub(super) fn speaks_against(
     match (image_runs, attempt.end) {
         (true, _) => brought == Some(number),
         (false, Some(End::Succeeded)) => true,
-        (false, Some(End::Failed | End::Stopped | End::StoppedByCall) | None) => {
-            brought.is_none_or(|brought| brought == number)
-        }
+        (
+            false,
+            Some(
+                End::Failed
+                | End::Stopped
+                | End::StoppedByCall
+                | End::MigrationUnknown
+                | End::Superseded,
+            )
+            | None,
+        ) => brought.is_none_or(|brought| brought == number),
     }
 }
 
@@ -106,7 +114,9 @@ pub(super) fn beside(
                 _,
                 WhenBusy::Wait | WhenBusy::Replace,
             )
-            | (Phase::Accepted | Phase::RollingBack, ..) => ships_it,
+            | (Phase::Accepted | Phase::RollingBack | Phase::Migrating | Phase::Migrated, ..) => {
+                ships_it
+            }
         },
     )
 }

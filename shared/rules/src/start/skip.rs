@@ -27,6 +27,10 @@ pub enum Skip {
     NeverShipped(Image),
     /// No task could pull it: it is in ECR's archive, or is being restored from there.
     ImageArchived(Image, ImageStatus),
+    /// Its migration was started since it was pushed, and how that ended is not known.
+    MigrationUnknown(DeploymentId),
+    /// Its migration ran, and somebody else's deployment took its place meanwhile.
+    Superseded(DeploymentId),
     /// Another deployment is under way.
     Waiting(DeploymentId),
 }
@@ -48,6 +52,8 @@ impl Skip {
             Self::RolledBackByHand(_) => "rolled-back-by-hand",
             Self::NeverShipped(_) => "never-shipped",
             Self::ImageArchived(..) => "image-archived",
+            Self::MigrationUnknown(_) => "migration-unknown",
+            Self::Superseded(_) => "superseded",
             Self::Waiting(_) => "waiting",
         }
     }
@@ -58,6 +64,8 @@ impl Skip {
             Self::AlreadyInProgress(id)
             | Self::FailedBefore(id)
             | Self::RolledBackByHand(id)
+            | Self::MigrationUnknown(id)
+            | Self::Superseded(id)
             | Self::Waiting(id) => Some(id),
             Self::NoMatchingImage(_)
             | Self::RunningUnknown(_)
@@ -114,6 +122,16 @@ impl fmt::Display for Skip {
                 formatter,
                 "{image} is in ECR's archive (`imageStatus` is `ARCHIVED`), from where it cannot be pulled (hint: restore it with \
                  `aws ecr update-image-storage-class`, and request it when it is `ACTIVE`, after up to 20 minutes)"
+            ),
+            Self::MigrationUnknown(id) => write!(
+                formatter,
+                "the migration of deployment `{id}` of this image was started, and how it ended is not known (hint: check the database, and \
+                 request it, which migrates once more)"
+            ),
+            Self::Superseded(id) => write!(
+                formatter,
+                "the database is migrated for deployment `{id}` of this image, and a deployment that Greenlight did not start took its place \
+                 (hint: request it, or push a new image)"
             ),
             Self::Waiting(id) => write!(
                 formatter,

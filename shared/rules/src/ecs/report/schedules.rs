@@ -4,6 +4,7 @@
 use time::{Duration, UtcDateTime};
 
 use super::due::What;
+use crate::fnv;
 use crate::names::{ClusterName, ServiceDeploymentArn, ServiceName, StackName};
 
 /// How often a service is looked at while a deployment of it is under way.
@@ -22,7 +23,7 @@ const NAME_CHARACTERS: usize = 20;
 /// The name of the schedule that looks at a service.
 pub fn look(stack: &StackName, cluster: &ClusterName, service: &ServiceName) -> String {
     let name: String = service.as_str().chars().take(NAME_CHARACTERS).collect();
-    let hash = hash(&format!("{stack} {cluster} {service}"));
+    let hash = fnv::hash(&format!("{stack} {cluster} {service}"));
     format!("greenlight-look-{name}-{hash:016x}")
 }
 
@@ -39,17 +40,8 @@ pub fn look_until(created_at: UtcDateTime) -> UtcDateTime {
 /// The name of the schedule by which an invocation claims to tell this of a deployment: only one can create it.
 pub fn claim(stack: &StackName, what: &What, deployment: &ServiceDeploymentArn) -> String {
     let subject = what.subject(deployment);
-    let hash = hash(&format!("{stack} {subject}"));
+    let hash = fnv::hash(&format!("{stack} {subject}"));
     format!("greenlight-tell-{}-{hash:016x}", what.word())
-}
-
-/// FNV-1a of 64 bits: the same in every version, which no hash of the standard library promises.
-fn hash(text: &str) -> u64 {
-    const OFFSET_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
-    const PRIME: u64 = 0x0100_0000_01b3;
-    text.bytes().fold(OFFSET_BASIS, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(PRIME)
-    })
 }
 
 #[cfg(test)]
