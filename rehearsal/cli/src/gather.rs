@@ -55,6 +55,7 @@ pub(crate) fn gather(
     Record {
         production_answers: services::production_answers(
             world,
+            &listeners,
             &pipelines,
             &deployments,
             &hooks,

@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use local_aws::ecs::Served;
 use local_aws::ecs::service::{Service, TaskSet, TaskSetStatus};
 use local_aws::ecs::task::{Task as EcsTask, TaskStatus};
-use local_aws::elb::Answering;
+use local_aws::elb::{Answer, Answering, Traffic};
 use local_aws::timeline::ListenerKind;
 use local_aws::world::World;
 use record::{
@@ -70,7 +70,10 @@ pub(super) fn test_listener(scenario: &Scenario, world: &World) -> Answered {
         let Some(listener) = world.listener(&service.label, ListenerKind::Test) else {
             continue;
         };
-        let traffic = world.load_balancers.traffic(&listener);
+        let traffic = match is_shared(world, &service.label, &listener) {
+            true => traffic_by_rule(world, &listener),
+            false => world.load_balancers.traffic(&listener),
+        };
         answered.requests += traffic.requests;
         answered.failed += traffic.failed;
         for (version, count) in traffic.versions {
@@ -78,6 +81,22 @@ pub(super) fn test_listener(scenario: &Scenario, world: &World) -> Answered {
         }
     }
     answered
+}
+
+/// Whether test traffic comes to the production listener, where a rule tells it apart.
+fn is_shared(world: &World, service: &str, test_listener: &str) -> bool {
+    let production = world.listener(service, ListenerKind::Production);
+    production.as_deref() == Some(test_listener)
+}
+
+/// What met a rule of the listener.
+fn traffic_by_rule(world: &World, listener: &str) -> Traffic {
+    let mut traffic = Traffic::default();
+    let answers = world.load_balancers.answers(listener).into_iter();
+    answers
+        .filter(|answer| answer.rule.is_some())
+        .for_each(|answer| traffic.count(&answer));
+    traffic
 }
 
 /// A pipeline's configured test-traffic check, and the addresses of its test listener.
@@ -171,10 +190,10 @@ pub(super) fn test_answers(
     let mut listeners: Vec<&String> = of_services.chain(of_pipelines).collect();
     listeners.sort_unstable();
     listeners.dedup();
-    let answers = Answers::of(world, aliases);
+    let answers = Answers::of(world, services, aliases);
     let listeners = listeners.into_iter();
     listeners
-        .flat_map(|listener| answers.of_listener(listener))
+        .flat_map(|listener| answers.of_listener(listener, ListenerKind::Test))
         .collect()
 }
 
@@ -182,15 +201,16 @@ pub(super) fn test_answers(
 /// people got before and after is counted elsewhere.
 pub(super) fn production_answers(
     world: &World,
+    services: &[Listeners],
     pipelines: &[Pipeline],
     deployments: &[Deployment],
     hooks: &[HookCall],
     aliases: &Aliases,
 ) -> Vec<TestAnswer> {
     let checked = checked(pipelines, deployments, hooks).into_iter();
-    let answers = Answers::of(world, aliases);
+    let answers = Answers::of(world, services, aliases);
     let of_listener = |(listener, windows): (&str, Vec<Window>)| {
-        let mut given = answers.of_listener(listener);
+        let mut given = answers.of_listener(listener, ListenerKind::Production);
         given.retain(|answer| {
             let mut windows = windows.iter();
             windows.any(|(from, until)| answer.asked_at >= *from && answer.at <= *until)
@@ -239,21 +259,32 @@ struct Answers<'w> {
     world: &'w World,
     aliases: &'w Aliases,
     served: Vec<Served>,
+    /// Listeners to which production and test traffic come.
+    shared: Vec<&'w str>,
 }
 
 impl<'w> Answers<'w> {
-    fn of(world: &'w World, aliases: &'w Aliases) -> Answers<'w> {
+    fn of(world: &'w World, services: &'w [Listeners], aliases: &'w Aliases) -> Answers<'w> {
         let served = world.ecs.read(|state| state.served.clone());
+        let shared = services.iter().filter_map(|service| {
+            let test = service.test.as_deref();
+            test.filter(|test| is_shared(world, &service.service, test))
+        });
         Answers {
             world,
             aliases,
             served,
+            shared: shared.collect(),
         }
     }
 
-    fn of_listener(&self, listener: &str) -> Vec<TestAnswer> {
+    fn of_listener(&self, listener: &str, kind: ListenerKind) -> Vec<TestAnswer> {
         let answers = self.world.load_balancers.answers(listener).into_iter();
-        let answers = answers.map(|answer| TestAnswer {
+        let is_of_kind = |answer: &Answer| {
+            let is_test = answer.rule.is_some();
+            !self.shared.contains(&listener) || is_test == (kind == ListenerKind::Test)
+        };
+        let answers = answers.filter(is_of_kind).map(|answer| TestAnswer {
             listener: listener.to_owned(),
             asked_at: answer.asked_at,
             at: answer.at,

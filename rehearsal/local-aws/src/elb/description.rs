@@ -98,6 +98,18 @@ pub struct Traffic {
     pub versions: BTreeMap<String, u64>,
 }
 
+impl Traffic {
+    pub fn count(&mut self, answer: &Answer) {
+        self.requests += 1;
+        if !(200..400).contains(&answer.status) {
+            self.failed += 1;
+        }
+        if let Some(version) = &answer.version {
+            *self.versions.entry(version.clone()).or_default() += 1;
+        }
+    }
+}
+
 /// One response of a listener.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
@@ -109,6 +121,8 @@ pub struct Answer {
     pub address: IpAddr,
     pub status: u16,
     pub version: Option<String>,
+    /// ARN of the rule that it met; `None` for the default one.
+    pub rule: Option<String>,
     /// The target that responded; `None` if the load balancer did.
     pub by: Option<Answering>,
 }

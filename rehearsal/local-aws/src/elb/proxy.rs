@@ -117,6 +117,7 @@ async fn answer(
         uri: request.uri(),
         headers: request.headers(),
     };
+    let rule = listener.inner.rule_of(&listener.arn, &asked);
     let ticket = listener.inner.route(&listener.arn, connection, &asked);
     let target = ticket.as_ref().map(|ticket| ticket.target.clone());
     let (response, by) = match ticket {
@@ -134,6 +135,7 @@ async fn answer(
         address: listener.address,
         status: response.status().as_u16(),
         version: version.and_then(|version| Some(version.to_str().ok()?.to_owned())),
+        rule,
         by,
     };
     listener.inner.count(&listener.arn, given);

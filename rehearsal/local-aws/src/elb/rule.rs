@@ -32,12 +32,11 @@ impl Asked<'_> {
     fn host(&self) -> &str {
         let host = self.headers.get(header::HOST);
         let host = host.and_then(|host| host.to_str().ok()).unwrap_or_default();
-        host.rsplit_once(':').map_or(host, |(host, port)| {
-            match port.bytes().all(|byte| byte.is_ascii_digit()) {
-                true => host,
-                false => host,
-            }
-        })
+        match host.rsplit_once(':') {
+            // The last colon of an IPv6 address without a port is inside its brackets.
+            Some((before, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => before,
+            Some(_) | None => host,
+        }
     }
 }
 

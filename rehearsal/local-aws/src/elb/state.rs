@@ -190,6 +190,15 @@ impl Inner {
         *connections - 1
     }
 
+    /// The rule that a request meets; `None` for the default one.
+    pub(super) fn rule_of(&self, listener_arn: &str, asked: &Asked<'_>) -> Option<String> {
+        let state = self.lock();
+        let mut listeners = state.listeners.iter();
+        let listener = listeners.find(|listener| listener.arn == listener_arn)?;
+        let rule = listener.rules.iter().find(|rule| rule.is_met(asked))?;
+        Some(rule.arn.clone())
+    }
+
     /// Selects the target of the listener's next request; `None` if there is no target.
     pub(super) fn route(
         self: &Arc<Inner>,
@@ -235,17 +244,7 @@ impl Inner {
             .iter_mut()
             .find(|listener| listener.arn == listener_arn)
         {
-            listener.traffic.requests += 1;
-            if !(200..400).contains(&answer.status) {
-                listener.traffic.failed += 1;
-            }
-            if let Some(version) = &answer.version {
-                *listener
-                    .traffic
-                    .versions
-                    .entry(version.clone())
-                    .or_default() += 1;
-            }
+            listener.traffic.count(&answer);
             if is_kept {
                 listener.answers.push(answer);
             }

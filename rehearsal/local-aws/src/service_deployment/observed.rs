@@ -108,3 +108,42 @@ pub(super) async fn changed(
         () = due => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ecs::task::Stop;
+
+    #[test]
+    fn a_task_ends_by_itself_or_by_a_health_check_where_nobody_asked() {
+        for (code, reason, expected) in [
+            ("UserInitiated", "Task stopped by a person", None),
+            (
+                "ServiceSchedulerInitiated",
+                "Scaling activity initiated by (deployment ecs-svc/1)",
+                None,
+            ),
+            (
+                "ServiceSchedulerInitiated",
+                "Task failed ELB health checks in (target-group web)",
+                Some(TaskEnd::Unhealthy),
+            ),
+            (
+                "ServiceSchedulerInitiated",
+                "Task failed container health checks",
+                Some(TaskEnd::Unhealthy),
+            ),
+            (
+                "EssentialContainerExited",
+                "Essential container in task exited",
+                Some(TaskEnd::ByItself),
+            ),
+        ] {
+            let reason = reason.to_owned();
+            let mut task = Task::for_tests("task/1");
+            assert_eq!(end(&task), None);
+            task.stop = Some(Stop { code, reason });
+            assert_eq!(end(&task), expected, "{task:?}");
+        }
+    }
+}

@@ -185,6 +185,10 @@ async fn rules_tell_test_traffic_apart_behind_tls() {
     until_stage(&mut world, "POST_TEST_TRAFFIC_SHIFT").await;
     assert_eq!(version(&base, "").await, "1.0.0");
     assert_eq!(version(&base, "x-preview: 1\r\n").await, "1.0.1");
+    let listener = world.listener("web", ListenerKind::Production).unwrap();
+    let answers = world.load_balancers.answers(&listener);
+    let by_rule: Vec<bool> = answers.iter().map(|answer| answer.rule.is_some()).collect();
+    assert_eq!(by_rule, [false, true]);
     world.settled().await;
     assert_eq!(version(&base, "").await, "1.0.1");
     assert_eq!(stages(&world).last().unwrap(), "CLEAN_UP");

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use local_aws::assumption::Assumption;
 use local_aws::elb::Condition;
 use local_aws::timeline::ListenerKind;
 use local_aws::world::TestRule;
@@ -95,7 +96,9 @@ async fn green_replaces_blue_stage_by_stage() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revision_states_what_its_first_task_resolved() {
-    let mut world = deployed_by(by_ecs(blue_green()), &[], |_| {}).await;
+    // The assumption is about the tasks of CodeDeploy's services: that these name their revision is known.
+    let assumed = [Assumption::TasksDoNotNameTheirTaskSet];
+    let mut world = deployed_by(by_ecs(blue_green()), &assumed, |_| {}).await;
     let target = register(&world, "latest").await;
     update(&world, json!({ "taskDefinition": target })).await;
     let history = world.service_deployment_history();
