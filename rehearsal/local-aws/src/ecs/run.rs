@@ -1,5 +1,6 @@
 //! One task, from PROVISIONING to STOPPED: its processes, its target, its events.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -151,18 +152,14 @@ fn start(ecs: &Arc<Ecs>, task_arn: &str, revision: &Revision) -> Result<Vec<Runn
                     }
                 };
                 let essential = definition["essential"] != false;
-                let minutes = container
-                    .environment
-                    .get(TAKES)
-                    .filter(|_| task.task_set.is_none());
-                let minutes = minutes.and_then(|minutes| minutes.parse::<u64>().ok());
+                let takes = takes(&task, &container.environment);
                 match Process::start(&container, write) {
                     Ok(process) => {
                         change_container(ecs, task_arn, name, |container| container.ran = ran);
                         running.push(Running {
                             name: name.to_owned(),
                             essential,
-                            takes: minutes.map(|minutes| Duration::from_secs(60 * minutes)),
+                            takes,
                             process,
                         });
                         None
@@ -179,6 +176,13 @@ fn start(ecs: &Arc<Ecs>, task_arn: &str, revision: &Revision) -> Result<Vec<Runn
         }
     }
     Ok(running)
+}
+
+/// The simulated time that a one-off task of an image takes at least.
+fn takes(task: &Task, environment: &BTreeMap<String, String>) -> Option<Duration> {
+    let minutes = environment.get(TAKES).filter(|_| task.task_set.is_none())?;
+    let minutes: u64 = minutes.parse().ok()?;
+    Some(Duration::from_secs(60 * minutes))
 }
 
 /// A sidecar that is only counted keeps nothing from its end. The container behind the load balancer would have to answer, and
