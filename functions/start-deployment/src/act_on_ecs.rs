@@ -7,7 +7,7 @@ use aws::scheduler::Recurring;
 use aws::{CallFailed, Kind};
 use lambda::{Failure, Started};
 use rules::config::Pipeline;
-use rules::ecs::{self, Look};
+use rules::ecs::{self, Look, report};
 use rules::environment::Starting;
 use rules::names::{DeploymentId, RevisionArn, ServiceDeploymentArn};
 use rules::observed::TaskDefinition;
@@ -173,7 +173,21 @@ impl Handler {
                     description: look.description,
                 };
                 let created = self.scheduler.create_recurring(&schedule).await;
-                created.map(drop)
+                // Where ECS sends no event of it, this alone makes report-outcome look.
+                let reporter = Recurring {
+                    name: report::look(stack, &pipeline.cluster, &pipeline.service),
+                    target_arn: (started.settings.topic)
+                        .function(&format!("{stack}-report-outcome")),
+                    ..schedule
+                };
+                let is_new = decisions
+                    .iter()
+                    .any(|decision| matches!(decision, Decision::Start(_)));
+                match is_new {
+                    true => created.and(self.scheduler.create_recurring(&reporter).await),
+                    false => created,
+                }
+                .map(drop)
             }
             false => {
                 let name = Look::name(pipeline, stack);
